@@ -1,0 +1,70 @@
+package record
+
+// Kind is what a Value is.
+type Kind uint8
+
+// The kinds. Formats without types of their own (CSV, fixed width) have texts only; a field that a record lacks is
+// Absent.
+const (
+	Absent Kind = iota
+	Null        // present without a value, as JSON's null
+	Text        // Text holds the characters, in UTF-8
+	Number      // Text holds the digits as they stood in the file
+	Bool        // Text holds true or false
+	List        // Items holds the values
+	Map         // Keys and Items hold the members, in the file's order
+)
+
+// Value is one field of a record. Its bytes belong to the decoder and are valid until the next record is decoded.
+type Value struct {
+	Kind  Kind
+	Text  []byte
+	Items []Value
+	Keys  [][]byte // of a Map: the name of each item
+}
+
+// Get is the member called name of a Map, or an Absent value.
+func (v *Value) Get(name string) *Value {
+	if v.Kind == Map {
+		for i, k := range v.Keys {
+			if string(k) == name {
+				return &v.Items[i]
+			}
+		}
+	}
+	return &absent
+}
+
+var absent Value
+
+// Record is one record of a file, as decoded. The decoder reuses it and everything in it for the next record.
+type Record struct {
+	Seq    uint64  // 1 for the first record of the file, without gaps; framing (headers, trailers, comments) has none
+	Line   uint64  // where people find it: the line it starts on, 1 for the first, or the record's number in formats without lines
+	Offset int64   // of its first byte in the file's decompressed content
+	Raw    []byte  // its bytes there, terminator included
+	Fields []Value // by slot, as many as the Layout has
+}
+
+// Layout is the agreement about slots. Paths are dotted names as rules write them: "imsi", "session.usage.up"; a path
+// that ends in a list is the list, and rules look into its items with Value.Get.
+type Layout struct {
+	paths []string
+	slots map[string]int
+}
+
+// Slot is the slot of a path, a new one when nobody asked for the path before.
+func (l *Layout) Slot(path string) int {
+	if s, ok := l.slots[path]; ok {
+		return s
+	}
+	if l.slots == nil {
+		l.slots = map[string]int{}
+	}
+	s := len(l.paths)
+	l.slots[path], l.paths = s, append(l.paths, path)
+	return s
+}
+
+// Paths are the paths by slot.
+func (l *Layout) Paths() []string { return l.paths }

@@ -1,0 +1,53 @@
+package udr
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// FileID is a file's identity: the first 16 bytes of a SHA-256 of source, name and content.
+type FileID [16]byte
+
+// String is the id in hex.
+func (f FileID) String() string { return hex.EncodeToString(f[:]) }
+
+// Short is the beginning of the id, as people see it.
+func (f FileID) Short() string { return hex.EncodeToString(f[:4]) }
+
+// IsZero says that f names no file.
+func (f FileID) IsZero() bool { return f == FileID{} }
+
+// ParseFileID reads what String writes.
+func ParseFileID(text string) (f FileID, err error) {
+	if len(text) != 2*len(f) {
+		return f, fmt.Errorf("%q is not a file id: it has %d characters, not 32", text, len(text))
+	}
+	if _, err := hex.Decode(f[:], []byte(text)); err != nil {
+		return FileID{}, fmt.Errorf("%q is not a file id: %w", text, err)
+	}
+	return f, nil
+}
+
+// ID is a usage record's identity: the file and the record's sequence in it, 1 for the first. A record that fans out
+// into several usage records takes as many sequences.
+type ID struct {
+	File FileID
+	Seq  uint64
+}
+
+// String is file:sequence, as in 8f3a0c…:1.
+func (id ID) String() string { return id.File.String() + ":" + strconv.FormatUint(id.Seq, 10) }
+
+// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits, which is returned as it is
+// for whoever knows the files.
+func ParseID(text string) (filePrefix string, seq uint64, err error) {
+	prefix, after, ok := strings.Cut(text, ":")
+	if ok && prefix != "" && len(prefix) <= 32 && strings.Trim(prefix, "0123456789abcdef") == "" {
+		if seq, err = strconv.ParseUint(after, 10, 64); err == nil && seq > 0 {
+			return prefix, seq, nil
+		}
+	}
+	return "", 0, fmt.Errorf("%q is not a record id: write the file's id (or the beginning of it), a colon and the record's sequence in the file, as in 8f3a0c:1", text)
+}

@@ -1,0 +1,23 @@
+package udr
+
+import "fmt"
+
+// SuspendError says why a record cannot be processed. The record waits in suspense with it, until somebody has fixed
+// the reason and retries.
+type SuspendError struct {
+	Code     string // a stable word for machines: decode, rule, class, time, sim_unknown, no_plan, no_zone, amount, …
+	Rule     string // the rule's name or text, when a rule was at work
+	Position string // file:line:column of that rule
+	Values   string // the values the rule saw, bounded: imsi "2140…", up "-1"
+	Reason   string // what is wrong and what to do, in a sentence
+}
+
+func (e *SuspendError) Error() string {
+	switch {
+	case e.Rule != "" && e.Values != "":
+		return fmt.Sprintf("%s: %s (with %s): %s", e.Position, e.Rule, e.Values, e.Reason)
+	case e.Rule != "":
+		return fmt.Sprintf("%s: %s: %s", e.Position, e.Rule, e.Reason)
+	}
+	return e.Reason
+}

@@ -1,0 +1,122 @@
+package udr
+
+import (
+	"time"
+)
+
+// Instant is a point in time: nanoseconds since 1970-01-01T00:00:00Z. 0 means that no time is known.
+type Instant int64
+
+// Time is the instant in UTC.
+func (i Instant) Time() time.Time { return time.Unix(0, int64(i)).UTC() }
+
+// InstantOf is t as an instant.
+func InstantOf(t time.Time) Instant { return Instant(t.UnixNano()) }
+
+// String is RFC 3339 in UTC.
+func (i Instant) String() string { return i.Time().Format(time.RFC3339Nano) }
+
+// IDKind is the kind of an Identifier.
+type IDKind uint8
+
+// The kinds of identifiers by which carriers name a SIM.
+const (
+	NoID IDKind = iota
+	ICCID
+	IMSI
+	MSISDN
+	IMEI
+	EID
+	Name // any other identifier: a SIP user, a line id, a device id
+)
+
+var kindNames = [...]string{"", "iccid", "imsi", "msisdn", "imei", "eid", "name"}
+
+// String is the kind's name as rules and registry files use it.
+func (k IDKind) String() string { return kindNames[k] }
+
+// ParseIDKind reads a kind's name.
+func ParseIDKind(name string) (IDKind, bool) {
+	for i, n := range kindNames[1:] {
+		if n == name {
+			return IDKind(i + 1), true
+		}
+	}
+	return NoID, false
+}
+
+// Identifier names a SIM as its carrier does. Value is canonical: digits alone for the numeric kinds (an MSISDN in
+// international form without +), so that equal identifiers are equal texts.
+type Identifier struct {
+	Kind  IDKind
+	Value string
+}
+
+// DuplicateKey is a hash of the fields by which a source recognises a record that its carrier sent before; zero means
+// that the source does not look for duplicates.
+type DuplicateKey [12]byte
+
+// Attribute is a field that the source's rules added to the standard ones.
+type Attribute struct{ Name, Value string }
+
+// Usage is one usage data record. Quantities are in the base unit of the class: octets, seconds, or a count.
+//
+// Strings of a decoded Usage point into the message it was decoded from.
+type Usage struct {
+	Seq   uint64 // in the file; with the file's id the record's identity
+	Line  uint64 // where the raw record stands, for people
+	Bytes uint32 // length of the raw record; of a record that fans out, the first usage record has them all
+
+	Class    string // usage class: data, sms_mo, voice_mo, …
+	Unit     Unit
+	At       Instant // when the usage began
+	Quantity int64   // what is priced
+
+	Identifier Identifier // the SIM as the carrier names it
+	SIM        uint32     // the registry's number of the SIM, 0 when unknown
+	Account    uint32     // the registry's number of the account that owned the SIM at At
+	Root       uint32     // the billing root of that account
+
+	Network     string // where it happened: PLMN as MCC-MNC, "208-10"
+	Country     string // where it happened: ISO 3166-1 alpha-2
+	Peer        string // the other party: E.164 with +, a short code, or an alphanumeric sender
+	PeerCountry string // the other party's: ISO 3166-1 alpha-2
+	APN         string
+	IMEI        string
+	Cell        string
+	Session     string // the carrier's id of the call or session
+	Direction   string // mo, mt, or empty
+	Duration    int64  // seconds
+	Up, Down    int64  // octets from and to the device
+
+	Duplicate  DuplicateKey
+	Attributes []Attribute
+}
+
+// Unit is what a quantity counts.
+type Unit uint8
+
+// The base units.
+const (
+	Count  Unit = iota // events, messages
+	Octet              // B
+	Second             // s
+)
+
+var unitNames = [...]string{"1", "B", "s"}
+
+// String is the unit as people write it: 1, B, s.
+func (u Unit) String() string { return unitNames[u] }
+
+// ParseUnit reads a unit's name.
+func ParseUnit(name string) (Unit, bool) {
+	for i, n := range unitNames {
+		if n == name {
+			return Unit(i), true
+		}
+	}
+	return 0, false
+}
+
+// Reset empties u for the next record and keeps the memory of its attributes.
+func (u *Usage) Reset() { *u = Usage{Attributes: u.Attributes[:0]} }
