@@ -1,0 +1,150 @@
+package normalize
+
+import "bytes"
+
+// AddressKind says what a peer is.
+type AddressKind uint8
+
+const (
+	PhoneAddress        AddressKind = iota + 1 // a phone number
+	ShortCodeAddress                           // up to eight digits, * or # that mean something in one network only
+	AlphanumericAddress                        // a name, as senders of messages have
+	SIPAddress                                 // the user part of a SIP URI that is no phone number
+)
+
+func (k AddressKind) String() string {
+	switch k {
+	case PhoneAddress:
+		return "phone"
+	case ShortCodeAddress:
+		return "short code"
+	case AlphanumericAddress:
+		return "alphanumeric"
+	case SIPAddress:
+		return "sip"
+	}
+	return "none"
+}
+
+// Address is who was called or who called. Text is the part of the text read that names it, without blanks at its
+// ends; it refers to that text.
+type Address struct {
+	Kind  AddressKind
+	Phone E164 // of a PhoneAddress
+	Text  []byte
+}
+
+// Append appends the number as +34600123456, or the text.
+func (a Address) Append(dst []byte) []byte {
+	if a.Kind == PhoneAddress {
+		return a.Phone.Append(dst)
+	}
+	return append(dst, a.Text...)
+}
+
+func (a Address) String() string { return string(a.Append(nil)) }
+
+// longestAddress bounds names and SIP users.
+const longestAddress = 128
+
+// ParseAddress reads what may be a phone number, a short code, a name, or a SIP or tel URI.
+func ParseAddress(text []byte, o PhoneOptions) (Address, error) {
+	return parseAddress(text, o, ParsePhone)
+}
+
+func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) (E164, error)) (Address, error) {
+	in := trim(text)
+	if Absent(in) {
+		return Address{}, fail("address", text, "empty; test absent(…) first if the field may be empty")
+	}
+	uri := false
+	if user, ok := uriUser(in); ok {
+		in, uri = user, true
+	}
+	if len(in) > longestAddress {
+		return Address{}, fail("address", text, "longer than any address")
+	}
+	figures, letters := 0, false
+	for i, c := range in[min(len(in), stripped(in, o.Strip)):] {
+		switch {
+		case c < ' ' || c == 0x7F:
+			return Address{}, fail("address", text, "holds a control character; is the sender still packed in 7 bits?")
+		case digit(c) || c == '*' || c == '#':
+			figures++
+		case (c == 'F' || c == 'f') && i > 0 && len(bytes.TrimRight(in, "Ff")) <= i:
+		case c == '+' || c == ' ' || c == '-' || c == '.' || c == '(' || c == ')' || c == '/':
+		default:
+			letters = true
+		}
+	}
+	switch {
+	case letters && uri:
+		return Address{Kind: SIPAddress, Text: in}, nil
+	case letters:
+		return Address{Kind: AlphanumericAddress, Text: in}, nil
+	case len(in) == 0 || figures == 0:
+		return Address{}, fail("address", text, "names nobody")
+	}
+	n, err := phone(in, o)
+	switch {
+	case err == nil:
+		return Address{Kind: PhoneAddress, Phone: n, Text: in}, nil
+	case figures <= 8 && in[0] != '+':
+		return Address{Kind: ShortCodeAddress, Text: in}, nil
+	case uri:
+		return Address{Kind: SIPAddress, Text: in}, nil
+	}
+	bad := err.(*Error)
+	return Address{}, &Error{"address", bad.Input, bad.Reason}
+}
+
+// SIPUser reads the user of a SIP, SIPS or TEL URI, with or without a name before it and parameters after it:
+// "Alarm" <sip:+34600123456@ims.example;user=phone> is +34600123456. The result refers to the text; escapes (%2B) are
+// left as they are.
+func SIPUser(text []byte) ([]byte, error) {
+	user, ok := uriUser(trim(text))
+	if !ok {
+		return nil, fail("sip_user", text, "not a SIP, SIPS or TEL URI, such as sip:1001@pbx.example")
+	}
+	if len(user) == 0 {
+		return nil, fail("sip_user", text, "the URI names a host, but no user")
+	}
+	if len(user) > longestAddress {
+		return nil, fail("sip_user", text, "the user is longer than any address")
+	}
+	return user, nil
+}
+
+func uriUser(in []byte) ([]byte, bool) {
+	if end := len(in) - 1; end > 0 && (in[0] == '"' || in[0] == '<' || in[end] == '>') {
+		if open := bytes.LastIndexByte(in, '<'); open >= 0 {
+			in = in[open+1:]
+			if shut := bytes.IndexByte(in, '>'); shut >= 0 {
+				in = in[:shut]
+			}
+		}
+	}
+	tel := false
+	switch {
+	case len(in) >= 4 && equalFold(in[:4], "sip:"):
+		in = in[4:]
+	case len(in) >= 5 && equalFold(in[:5], "sips:"):
+		in = in[5:]
+	case len(in) >= 4 && equalFold(in[:4], "tel:"):
+		in, tel = in[4:], true
+	default:
+		return nil, false
+	}
+	at := bytes.IndexByte(in, '@')
+	switch {
+	case at >= 0:
+		in = in[:at]
+	case !tel:
+		return nil, true
+	}
+	// RFC 3261 19.1.1: user:password; RFC 3966: parameters of the number are behind semicolons.
+	if end := bytes.IndexAny(in, ";:"); end >= 0 {
+		in = in[:end]
+	}
+	return in, true
+}

@@ -1,0 +1,61 @@
+package normalize
+
+import (
+	_ "embed"
+	"sync"
+)
+
+// Currency is an ISO 4217 code in capitals; the zero value is no currency.
+type Currency [3]byte
+
+func (c Currency) String() string {
+	if c == (Currency{}) {
+		return ""
+	}
+	return string(c[:])
+}
+
+// MinorUnits is how many decimals amounts of the currency are paid in: 2 for EUR, 0 for JPY. It is -1 for codes that
+// have none, such as gold (XAU), and for unknown ones.
+func (c Currency) MinorUnits() int {
+	if row, ok := currencies()[c]; ok {
+		return row.minor
+	}
+	return -1
+}
+
+// Name is the English name of the currency.
+func (c Currency) Name() string { return currencies()[c].name }
+
+type currencyRow struct {
+	minor int
+	name  string
+}
+
+//go:embed data/currencies.txt
+var currenciesText string
+
+var currencies = sync.OnceValue(func() map[Currency]currencyRow {
+	t := map[Currency]currencyRow{}
+	for fields := range rows(currenciesText, 4) {
+		row := currencyRow{minor: -1, name: fields[3]}
+		if minor, ok := decimal([]byte(fields[2])); ok {
+			row.minor = int(minor)
+		}
+		t[Currency([]byte(fields[0]))] = row
+	}
+	return t
+})
+
+// ParseCurrency reads a code of a currency in use, in any case: EUR.
+func ParseCurrency(text []byte) (Currency, error) {
+	in := trim(text)
+	if len(in) != 3 {
+		return Currency{}, fail("currency", text, "a currency is a code of three letters (ISO 4217), such as EUR")
+	}
+	c := Currency{upper(in[0]), upper(in[1]), upper(in[2])}
+	if _, ok := currencies()[c]; !ok {
+		return Currency{}, fail("currency", text, "no currency in use has this code (ISO 4217)")
+	}
+	return c, nil
+}

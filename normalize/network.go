@@ -1,0 +1,307 @@
+package normalize
+
+import (
+	_ "embed"
+	"sort"
+	"sync"
+)
+
+// Network is a public land mobile network: country code, network code, and the digits of the latter, since 07 and
+// 007 are two networks (3GPP TS 23.003 12.1). The zero value is no network.
+type Network struct {
+	MCC, MNC  uint16
+	MNCDigits uint8
+}
+
+func (n Network) String() string { return string(n.Append(make([]byte, 0, 7))) }
+
+// Append appends the network as 208-10.
+func (n Network) Append(dst []byte) []byte {
+	if n == (Network{}) {
+		return dst
+	}
+	dst = appendPadded(dst, uint64(n.MCC), 3)
+	dst = append(dst, '-')
+	return appendPadded(dst, uint64(n.MNC), int(n.MNCDigits))
+}
+
+// Known reports whether the network is in the list.
+func (n Network) Known() bool { return networks().find(n) != nil }
+
+// Name is the brand that people know the network by, or "" when it is not in the list.
+func (n Network) Name() string {
+	if row := networks().find(n); row != nil {
+		return row.name
+	}
+	return ""
+}
+
+// Operator is the company that runs the network, or "" when it is not in the list.
+func (n Network) Operator() string {
+	if row := networks().find(n); row != nil {
+		return row.operator
+	}
+	return ""
+}
+
+// Country is where the network is: as the list says, else the main country of the MCC. It is no country for
+// international networks (MCC 901) and test networks.
+func (n Network) Country() Country {
+	t := networks()
+	if row := t.find(n); row != nil {
+		return row.country
+	}
+	if n.MCC > 999 {
+		return NoCountry
+	}
+	return t.mcc[n.MCC].country
+}
+
+// Unpadded answers the network that is meant when a system wrote two-digit codes with a leading zero: 208-010 is
+// 208-10, if only that is in the list. Other networks are answered as they are.
+func (n Network) Unpadded() Network {
+	if n.MNCDigits == 3 && n.MNC < 100 && !n.Known() {
+		if two := (Network{n.MCC, n.MNC, 2}); two.Known() {
+			return two
+		}
+	}
+	return n
+}
+
+type networkRow struct {
+	Network
+	country        Country
+	name, operator string
+	active         bool
+}
+
+type mccRow struct {
+	first, end uint16 // rows of the list
+	country    Country
+	two, three uint16 // networks with codes of two and three digits
+}
+
+type networkTable struct {
+	list []networkRow // ordered by MCC, then MNC, then digits
+	mcc  [1000]mccRow
+}
+
+//go:embed data/networks.txt
+var networksText string
+
+var networks = sync.OnceValue(func() *networkTable {
+	t := &networkTable{}
+	for fields := range rows(networksText, 5) {
+		mcc, _ := decimal([]byte(fields[0][:3]))
+		mnc, _ := decimal([]byte(fields[0][4:]))
+		row := networkRow{Network: Network{uint16(mcc), uint16(mnc), uint8(len(fields[0]) - 4)},
+			name: fields[2], operator: fields[3], active: fields[4] != "x"}
+		if len(fields[1]) == 2 {
+			row.country = Country{fields[1][0], fields[1][1]}
+		}
+		if row.operator == "" {
+			row.operator = row.name
+		}
+		t.list = append(t.list, row)
+	}
+	sort.SliceStable(t.list, func(i, j int) bool { return t.list[i].order() < t.list[j].order() })
+
+	for first := 0; first < len(t.list); {
+		end := first
+		votes := map[Country]int{}
+		best := NoCountry
+		m := mccRow{first: uint16(first)}
+		for end < len(t.list) && t.list[end].MCC == t.list[first].MCC {
+			row := &t.list[end]
+			if row.country != NoCountry {
+				votes[row.country]++
+				if votes[row.country] > votes[best] {
+					best = row.country
+				}
+			}
+			if row.MNCDigits == 2 {
+				m.two++
+			} else {
+				m.three++
+			}
+			end++
+		}
+		m.end, m.country = uint16(end), best
+		t.mcc[t.list[first].MCC] = m
+		first = end
+	}
+	return t
+})
+
+func (n Network) order() uint32 {
+	return uint32(n.MCC)<<16 | uint32(n.MNC)<<4 | uint32(n.MNCDigits)
+}
+
+func (t *networkTable) find(n Network) *networkRow {
+	if n.MCC > 999 {
+		return nil
+	}
+	low, high := int(t.mcc[n.MCC].first), int(t.mcc[n.MCC].end)
+	for want := n.order(); low < high; {
+		middle := int(uint(low+high) / 2)
+		switch got := t.list[middle].order(); {
+		case got == want:
+			return &t.list[middle]
+		case got < want:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return nil
+}
+
+// ParseNetwork reads an MCC and MNC in the forms carriers write: 20810, 208-10, 208,10, 208.10, 208/10, 208 10,
+// 208_10, and 20810F with the filler of a three-digit code. The digits of the MNC are kept: 208-010 is not 208-10.
+func ParseNetwork(text []byte) (Network, error) {
+	in := trim(text)
+	var figures [6]byte
+	count := 0
+	split := 0
+	for i, c := range in {
+		switch {
+		case digit(c) && count < len(figures):
+			figures[count] = c - '0'
+			count++
+		case digit(c):
+			return Network{}, fail("network", text, "more than six digits; an MCC has 3, an MNC 2 or 3")
+		case (c == 'F' || c == 'f') && i == len(in)-1 && count == 5:
+		case count == 3 && split == 0 && i < len(in)-1 && separator(c):
+			split = 3
+		case count == 3 && split == 3 && c == ' ':
+		default:
+			return Network{}, fail("network", text, "not an MCC and MNC such as 20810 or 208-10")
+		}
+	}
+	if count == 4 && split == 3 {
+		return joinNetwork(text, number3(figures), uint64(figures[3]), 1)
+	}
+	if count < 5 {
+		return Network{}, fail("network", text, "an MCC has 3 digits and an MNC 2 or 3; if leading zeros were lost, give network(mcc, mnc)")
+	}
+	n := Network{MCC: uint16(number3(figures)), MNC: uint16(figures[3])*10 + uint16(figures[4]), MNCDigits: uint8(count - 3)}
+	if count == 6 {
+		n.MNC = n.MNC*10 + uint16(figures[5])
+	}
+	if n == (Network{MNCDigits: 2}) || n == (Network{MNCDigits: 3}) {
+		return Network{}, fail("network", text, "all zeros is no network")
+	}
+	return n, nil
+}
+
+func number3(figures [6]byte) uint64 {
+	return uint64(figures[0])*100 + uint64(figures[1])*10 + uint64(figures[2])
+}
+
+func separator(c byte) bool {
+	return c == '-' || c == ',' || c == '.' || c == '/' || c == ' ' || c == '_' || c == ':' || c == ';' || c == '|'
+}
+
+// JoinNetwork reads an MCC and an MNC that stand in two fields. An MNC of one digit lost its leading zero in a
+// spreadsheet or a number field: it gets back as many zeros as the network of that MCC in the list has.
+func JoinNetwork(mcc, mnc []byte) (Network, error) {
+	country, code := trim(mcc), trim(mnc)
+	m, ok := decimal(country)
+	if !ok || len(country) != 3 {
+		return Network{}, fail("network", mcc, "a mobile country code has three digits, such as 214")
+	}
+	n, ok := decimal(code)
+	if !ok || len(code) > 3 {
+		return Network{}, fail("network", mnc, "a mobile network code has two or three digits, such as 07")
+	}
+	return joinNetwork(mnc, m, n, len(code))
+}
+
+func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
+	if mcc == 0 && mnc == 0 {
+		return Network{}, fail("network", text, "all zeros is no network")
+	}
+	if digits > 1 {
+		return Network{uint16(mcc), uint16(mnc), uint8(digits)}, nil
+	}
+	two, three := Network{uint16(mcc), uint16(mnc), 2}, Network{uint16(mcc), uint16(mnc), 3}
+	of := networks().mcc[mcc]
+	switch {
+	case two.Known() && !three.Known(), two.Known() == three.Known() && of.two > 0 && of.three == 0:
+		return two, nil
+	case three.Known() && !two.Known(), two.Known() == three.Known() && of.three > 0 && of.two == 0:
+		return three, nil
+	}
+	return Network{}, fail("network", text, "the leading zeros of the MNC are missing, and this MCC has networks with two and with three digits")
+}
+
+// NetworkFromPLMN reads the three octets of a PLMN identity (3GPP TS 24.008 10.5.1.13): 02 F8 01 is 208-10. In the
+// other order of the octets that some vendors use (nibbles swapped, as 20 8F 10) it is text: use ParseNetworkHex.
+func NetworkFromPLMN(octets []byte) (Network, error) {
+	if len(octets) != 3 {
+		return Network{}, fail("plmn", octets, "a PLMN identity has three octets")
+	}
+	m1, m2, m3 := octets[0]&15, octets[0]>>4, octets[1]&15
+	n3, n1, n2 := octets[1]>>4, octets[2]&15, octets[2]>>4
+	if m1 > 9 || m2 > 9 || m3 > 9 || n1 > 9 || n2 > 9 || n3 > 9 && n3 != 15 {
+		return Network{}, &Error{"plmn", hexed(octets), "a digit is over 9; is this field a PLMN identity in BCD?"}
+	}
+	n := Network{uint16(m1)*100 + uint16(m2)*10 + uint16(m3), uint16(n1)*10 + uint16(n2), 2}
+	if n3 != 15 {
+		n.MNC, n.MNCDigits = n.MNC*10+uint16(n3), 3
+	}
+	return n, nil
+}
+
+// ParseNetworkHex reads a PLMN identity written in hexadecimal: 02F801 is 208-10.
+func ParseNetworkHex(text []byte) (Network, error) {
+	in := trim(text)
+	if len(in) == 8 && in[0] == '0' && in[1]|0x20 == 'x' {
+		in = in[2:]
+	}
+	var octets [3]byte
+	if len(in) != 6 {
+		return Network{}, fail("plmn", text, "a PLMN identity has six hexadecimal digits, such as 02F801")
+	}
+	for i, c := range in {
+		v := nibble(c)
+		if v > 15 {
+			return Network{}, fail("plmn", text, "a PLMN identity has six hexadecimal digits, such as 02F801")
+		}
+		octets[i/2] = octets[i/2]<<4 | v
+	}
+	n, err := NetworkFromPLMN(octets[:])
+	if err != nil {
+		return Network{}, fail("plmn", text, "a digit is over 9; is this field a PLMN identity in BCD?")
+	}
+	return n, nil
+}
+
+// PLMN answers the three octets of the network's identity.
+func (n Network) PLMN() [3]byte {
+	third, mnc := byte(15), n.MNC
+	if n.MNCDigits == 3 {
+		third, mnc = byte(mnc%10), mnc/10
+	}
+	return [3]byte{byte(n.MCC/10%10)<<4 | byte(n.MCC/100), third<<4 | byte(n.MCC%10), byte(mnc%10)<<4 | byte(mnc/10)}
+}
+
+// nibble is the value of a hexadecimal digit, over 15 for anything else.
+func nibble(c byte) byte {
+	switch {
+	case digit(c):
+		return c - '0'
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}
+
+func hexed(octets []byte) string {
+	const figures = "0123456789ABCDEF"
+	var out []byte
+	for _, o := range octets[:min(len(octets), longestQuoted/2)] {
+		out = append(out, figures[o>>4], figures[o&15])
+	}
+	return string(out)
+}

@@ -1,0 +1,261 @@
+package normalize
+
+import (
+	"strconv"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// E164 is a phone number with its calling code, without the plus sign: +34600123456 is 34600123456. No calling code
+// starts with 0 and no number has more than 15 digits (ITU-T E.164 6), so the number is the text. Zero is no number.
+type E164 uint64
+
+// Append appends the number as +34600123456.
+func (n E164) Append(dst []byte) []byte {
+	if n == 0 {
+		return dst
+	}
+	return strconv.AppendUint(append(dst, '+'), uint64(n), 10)
+}
+
+func (n E164) String() string { return string(n.Append(make([]byte, 0, 16))) }
+
+// Country is the country that the number belongs to, down to the parts of shared calling codes: +1242… is Bahamas,
+// +7 7… Kazakhstan. It is no country for satellite and other global codes such as +870.
+func (n E164) Country() Country {
+	var buffer [20]byte
+	return callingCodes().country(strconv.AppendUint(buffer[:0], uint64(n), 10))
+}
+
+// CallingCode is the calling code of the number, or 0 when no calling code begins so.
+func (n E164) CallingCode() int {
+	var buffer [20]byte
+	code, _ := callingCodes().code(strconv.AppendUint(buffer[:0], uint64(n), 10))
+	return code
+}
+
+// Carrier is the operator that the number's range was given to, as far as libphonenumber knows, or "". A number that
+// moved to another operator keeps the old one's name. The first call reads the list of ranges, some megabytes.
+func (n E164) Carrier() string {
+	number := n.libphonenumber()
+	if number == nil {
+		return ""
+	}
+	name, err := phonenumbers.GetCarrierForNumber(number, "en")
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// libphonenumber answers the number as that library holds it, or nil when it has no known calling code.
+func (n E164) libphonenumber() *phonenumbers.PhoneNumber {
+	var buffer [20]byte
+	figures := strconv.AppendUint(buffer[:0], uint64(n), 10)
+	code, length := callingCodes().code(figures)
+	if code == 0 {
+		return nil
+	}
+	country, zeros := int32(code), int32(0)
+	rest := figures[length:]
+	for int(zeros) < len(rest)-1 && rest[zeros] == '0' {
+		zeros++
+	}
+	national, _ := decimal(rest)
+	number := &phonenumbers.PhoneNumber{CountryCode: &country, NationalNumber: &national}
+	if zeros > 0 {
+		leading := true
+		number.ItalianLeadingZero, number.NumberOfLeadingZeros = &leading, &zeros
+	}
+	return number
+}
+
+// PhoneOptions say how a text is to be understood.
+type PhoneOptions struct {
+	From          Country // whose numbers are written without their calling code; none: only international ones are read
+	International bool    // the digits begin with the calling code, though no + or 00 says so
+	Strip         string  // prefixes to take away first, as D077 or D???: ? is any character, | separates several
+}
+
+// ParsePhone reads a phone number as libphonenumber does: +34…, 00 34… (or the prefix that From dials), national
+// digits of From; with blanks, dashes, dots, slashes and parentheses; with the filler F of TBCD at its end. The
+// length has to be possible for the country; whether the range is in use is not asked, since ranges change more often
+// than software. Letters are refused: ParseAddress reads what may be a name.
+func ParsePhone(text []byte, o PhoneOptions) (E164, error) {
+	var d dialled
+	if reason := d.read(text, o); reason != "" {
+		return 0, fail("phone", text, reason)
+	}
+	if n := d.fast(o); n != 0 {
+		return n, nil
+	}
+	n, reason := d.slow(o)
+	if reason != "" {
+		return 0, fail("phone", text, reason)
+	}
+	return n, nil
+}
+
+// longestDialled is how many digits a text may have; libphonenumber refuses more than 17 after the calling code.
+const longestDialled = 24
+
+// dialled is a text reduced to its digits.
+type dialled struct {
+	figures [longestDialled]byte
+	length  int
+	plus    bool // the figures begin with the calling code
+}
+
+// read fills d, or answers why the text is no number.
+func (d *dialled) read(text []byte, o PhoneOptions) string {
+	text = trim(text)
+	if len(text) == 0 {
+		return "empty; test absent(…) first if the field may be empty"
+	}
+	if o.Strip != "" {
+		text = text[stripped(text, o.Strip):]
+	}
+	for len(text) > 1 && (text[len(text)-1] == 'F' || text[len(text)-1] == 'f') {
+		text = text[:len(text)-1]
+	}
+	for _, c := range text {
+		switch {
+		case digit(c):
+			if d.length == longestDialled {
+				return "more digits than any phone number has"
+			}
+			d.figures[d.length] = c
+			d.length++
+		case c == ' ' || c == '-' || c == '.' || c == '(' || c == ')' || c == '/':
+		case c == '+' && d.length == 0 && !d.plus:
+			d.plus = true
+		case c|0x20 >= 'a' && c|0x20 <= 'e' && d.length+1 < len(text) && !lettersOnly(text):
+			return "holds the hexadecimal digit " + string(rune(c)) + "; if it is a routing prefix, give strip: \"D077\" or \"D???\""
+		case letter(c):
+			return "letters are no phone number; address(…) reads senders that are names"
+		case c == '*' || c == '#':
+			return "a service code, not a phone number; address(…) reads it"
+		case c == '+':
+			return "a plus sign inside the number"
+		default:
+			return "holds a character that no phone number has"
+		}
+	}
+	if d.length == 0 {
+		return "has no digits"
+	}
+	if !d.plus && (o.International || o.From == NoCountry) {
+		if d.length > 2 && d.figures[0] == '0' && d.figures[1] == '0' {
+			copy(d.figures[:], d.figures[2:d.length])
+			d.length -= 2
+			d.plus = true
+		}
+		d.plus = d.plus || o.International
+	}
+	if !d.plus && o.From == NoCountry {
+		return "neither + nor 00 before it; say from: whose number it is, or international: true if it begins with its calling code"
+	}
+	return ""
+}
+
+func lettersOnly(text []byte) bool {
+	for _, c := range text {
+		if digit(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// stripped is how many bytes the first matching prefix of the list takes.
+func stripped(text []byte, prefixes string) int {
+	for prefixes != "" {
+		end := 0
+		for end < len(prefixes) && prefixes[end] != '|' {
+			end++
+		}
+		if end > 0 && end < len(text) && prefixed(text, prefixes[:end]) {
+			return end
+		}
+		prefixes = prefixes[min(end+1, len(prefixes)):]
+	}
+	return 0
+}
+
+func prefixed(text []byte, prefix string) bool {
+	for i := range len(prefix) {
+		if prefix[i] != '?' && upper(prefix[i]) != upper(text[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// fast answers the number if it is certain that libphonenumber would, 0 otherwise. 11,000 → 30 ns.
+func (d *dialled) fast(o PhoneOptions) E164 {
+	t := callingCodes()
+	figures := d.figures[:d.length]
+	if d.plus {
+		code, length := t.code(figures)
+		if code == 0 || len(figures) < length+3 {
+			return 0
+		}
+		p := &t.plans[t.plan[code]]
+		return p.join(p.national(figures[length:]), p.lengths)
+	}
+	own := t.byCountry[o.From.slot()]
+	if own == 0 || len(figures) < 4 {
+		return 0
+	}
+	p := &t.plans[own]
+	if p.international.holds(figures) || p.begins(figures) {
+		return 0
+	}
+	return p.join(p.national(figures), t.plans[t.plan[p.code]].lengths)
+}
+
+// slow asks libphonenumber.
+func (d *dialled) slow(o PhoneOptions) (E164, string) {
+	text := make([]byte, 0, longestDialled+1)
+	if d.plus {
+		text = append(text, '+')
+	}
+	number, err := phonenumbers.Parse(string(append(text, d.figures[:d.length]...)), o.From.String())
+	if err != nil {
+		switch err {
+		case phonenumbers.ErrInvalidCountryCode:
+			if !d.plus && callingCodes().byCountry[o.From.slot()] == 0 {
+				return 0, "country " + o.From.String() + " has no numbers of its own"
+			}
+			return 0, "no country has a calling code that begins so"
+		case phonenumbers.ErrTooShortNSN, phonenumbers.ErrTooShortAfterIDD:
+			return 0, "too short"
+		case phonenumbers.ErrNumTooLong:
+			return 0, "too long"
+		}
+		return 0, "not a phone number: " + err.Error()
+	}
+	switch phonenumbers.IsPossibleNumberWithReason(number) {
+	case phonenumbers.IS_POSSIBLE:
+	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
+		return 0, "too short for " + place(number) + "; address(…) reads short codes"
+	case phonenumbers.TOO_LONG:
+		return 0, "too long for " + place(number)
+	default:
+		return 0, "no number of " + place(number) + " has that many digits"
+	}
+	full, ok := decimal([]byte(phonenumbers.Format(number, phonenumbers.E164)[1:]))
+	if !ok || full > 999_999_999_999_999 {
+		return 0, "more than the 15 digits that E.164 allows"
+	}
+	return E164(full), ""
+}
+
+func place(number *phonenumbers.PhoneNumber) string {
+	code := int(number.GetCountryCode())
+	region := phonenumbers.GetRegionCodeForCountryCode(code)
+	if len(region) != 2 {
+		return "calling code " + strconv.Itoa(code)
+	}
+	return region + " (+" + strconv.Itoa(code) + ")"
+}
