@@ -1,0 +1,69 @@
+package child
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Engine names the engine that this process was started to be, or "" for an ordinary start.
+func Engine() string { return os.Getenv(engineVariable) }
+
+// Life is what an engine in a child process knows of its parent.
+type Life struct {
+	// Stop is closed when the parent asks for an orderly end.
+	Stop <-chan struct{}
+
+	report *os.File
+}
+
+// Ready tells the parent that the engine serves, and whatever the parent wants to know of it.
+func (l *Life) Ready(words any) error {
+	raw, err := json.Marshal(words)
+	if err != nil {
+		return err
+	}
+	return l.send(report{Ready: raw})
+}
+
+func (l *Life) send(r report) error {
+	defer l.report.Close()
+	return json.NewEncoder(l.report).Encode(r)
+}
+
+// Run is the main of a child: it reads its configuration, runs the engine until it is asked to stop, and exits.
+// The process ends at once when its parent is gone.
+func Run(config any, engine func(*Life) error) {
+	stop := make(chan struct{})
+	life := &Life{Stop: stop, report: os.NewFile(4, "ready")}
+	raw := os.Getenv(configVariable)
+	os.Unsetenv(engineVariable)
+	os.Unsetenv(configVariable)
+
+	go func() {
+		io.Copy(io.Discard, os.NewFile(3, "lifeline"))
+		os.Exit(3)
+	}()
+	signals := make(chan os.Signal, 1)
+	signal.Ignore(os.Interrupt)
+	signal.Notify(signals, syscall.SIGTERM)
+	go func() {
+		<-signals
+		close(stop)
+	}()
+
+	err := json.Unmarshal([]byte(raw), config)
+	if err == nil {
+		err = engine(life)
+	}
+	if err != nil {
+		// One of the two is heard: the report by a parent that still waits for it, the words by one that does not.
+		life.send(report{Error: err.Error()})
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,216 @@
+package child
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The variables that tell a child what it is. They are removed from the environment when read, so that the child's
+// own children are ordinary processes.
+const (
+	engineVariable = "RATEMILL_ENGINE"
+	configVariable = "RATEMILL_ENGINE_CONFIG"
+)
+
+// Spec says which engine to start and how.
+type Spec struct {
+	Engine string       // its name; `ps` shows the child as "<binary> engine-<name> <Label>"
+	Label  string       // what tells two of them apart in `ps`, e.g. the data folder
+	Config any          // handed to the engine as JSON
+	Log    *slog.Logger // gets what the engine writes; nil discards it
+}
+
+// Process is a running child.
+type Process struct {
+	Ready json.RawMessage // what the engine said when it became ready
+
+	engine   string
+	cmd      *exec.Cmd
+	lifeline *os.File // its closing, also by our death, ends the child
+	tail     *tail
+	done     chan struct{}
+	err      error // valid once done is closed
+	stopOnce sync.Once
+}
+
+type report struct {
+	Ready json.RawMessage `json:"ready,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// Start runs the engine and returns when it is ready to serve. When ctx ends before that, the child is killed; later
+// ctx has no effect.
+func Start(ctx context.Context, spec Spec) (*Process, error) {
+	config, err := json.Marshal(spec.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: configuration: %w", spec.Engine, err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot find this program to start it as the engine: %w", spec.Engine, err)
+	}
+	lifeRead, lifeWrite, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Engine, err)
+	}
+	defer lifeRead.Close()
+	readyRead, readyWrite, err := os.Pipe()
+	if err != nil {
+		lifeWrite.Close()
+		return nil, fmt.Errorf("%s: %w", spec.Engine, err)
+	}
+	defer readyRead.Close()
+
+	p := &Process{engine: spec.Engine, lifeline: lifeWrite, tail: &tail{log: spec.Log}, done: make(chan struct{})}
+	p.cmd = exec.Command(executable, "engine-"+spec.Engine, spec.Label)
+	p.cmd.Env = append(os.Environ(), engineVariable+"="+spec.Engine, configVariable+"="+string(config))
+	p.cmd.ExtraFiles = []*os.File{lifeRead, readyWrite} // 3 and 4 in the child
+	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
+	p.cmd.SysProcAttr = attributes()
+	p.cmd.WaitDelay = 5 * time.Second
+
+	started := make(chan error)
+	go p.run(started)
+	err = <-started
+	readyWrite.Close()
+	if err != nil {
+		lifeWrite.Close()
+		return nil, fmt.Errorf("%s: cannot start %s as the engine: %w", spec.Engine, executable, err)
+	}
+	if err := p.awaitReady(ctx, readyRead); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+// run starts the process and waits for it, on a thread that lives as long as the child: PR_SET_PDEATHSIG fires when
+// the thread that forked ends, not when the process does (prctl(2)).
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	if err := p.cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	p.err = p.cmd.Wait()
+	p.lifeline.Close()
+	close(p.done)
+}
+
+func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
+	answer := make(chan report, 1)
+	go func() {
+		var r report
+		if err := json.NewDecoder(from).Decode(&r); err != nil {
+			<-p.done
+			r.Error = fmt.Sprintf("it ended before it was ready (%v)%s", p.exit(), p.tail)
+		}
+		answer <- r
+	}()
+	select {
+	case r := <-answer:
+		if r.Error != "" {
+			return fmt.Errorf("%s: %s", p.engine, r.Error)
+		}
+		p.Ready = r.Ready
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: not ready in time: %w", p.engine, context.Cause(ctx))
+	}
+}
+
+// PID is the child's process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Kill ends the child as kill -9 does and returns when it is gone.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Stop asks the child to stop and returns when it has. When ctx ends first the child is killed, which loses nothing
+// that was acknowledged.
+func (p *Process) Stop(ctx context.Context) error {
+	p.stopOnce.Do(func() { p.cmd.Process.Signal(syscall.SIGTERM) })
+	select {
+	case <-p.done:
+		var exit *exec.ExitError
+		if errors.As(p.err, &exit) && !exit.Success() && !exit.Sys().(syscall.WaitStatus).Signaled() {
+			return p.exit()
+		}
+		return nil
+	case <-ctx.Done():
+		p.Kill()
+		return fmt.Errorf("%s: did not stop in time and was killed: %w", p.engine, context.Cause(ctx))
+	}
+}
+
+// Wait gives a channel that receives once, when the child has ended for whatever reason.
+func (p *Process) Wait() <-chan error {
+	c := make(chan error, 1)
+	go func() {
+		<-p.done
+		c <- p.exit()
+	}()
+	return c
+}
+
+func (p *Process) exit() error {
+	if p.err == nil {
+		return fmt.Errorf("%s: the engine ended", p.engine)
+	}
+	return fmt.Errorf("%s: the engine ended: %w%s", p.engine, p.err, p.tail)
+}
+
+// tail passes the child's words on, line by line, and keeps the last of them for the error that explains its death.
+type tail struct {
+	log   *slog.Logger
+	mu    sync.Mutex
+	part  []byte
+	lines []string
+}
+
+const tailLines, tailLine = 20, 4096
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.part = append(t.part, b...)
+	for {
+		advance, line, _ := bufio.ScanLines(t.part, len(t.part) > tailLine)
+		if advance == 0 {
+			return len(b), nil
+		}
+		t.lines = append(t.lines, string(line))
+		if len(t.lines) > tailLines {
+			t.lines = t.lines[1:]
+		}
+		if t.log != nil {
+			t.log.Info(string(line))
+		}
+		t.part = t.part[advance:]
+	}
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	words := strings.TrimSpace(strings.Join(append(t.lines, string(t.part)), "\n"))
+	if words == "" {
+		return ""
+	}
+	return "; its last words:\n" + words
+}

@@ -1,0 +1,14 @@
+// Package clickhouse is the embedded ClickHouse: the real engine, as the library libchdb, in a child process that
+// serves ClickHouse's HTTP interface on loopback. clickhouse-go/v2 (protocol HTTP), curl and other HTTP clients work
+// on it as on a ClickHouse server.
+//
+// Why a child: libchdb takes over SIGSEGV, so that a nil dereference in its process hangs instead of panicking, and
+// an engine that runs out of memory must not take the rating with it.
+//
+// Start and Server are the parent's side; Main is the child's. In the child, http.go answers requests, insert.go
+// finds where a statement's data goes, libchdb.go calls the engine. Each request has a session of its own (0.15 ms),
+// so no setting leaks from one to the next, and SELECTs run beside INSERTs.
+//
+// What it does not do: users and passwords (it listens on loopback and refuses browsers), HTTP sessions, external
+// tables, replication. For those, give ratemill the DSN of a ClickHouse server; nothing else changes.
+package clickhouse

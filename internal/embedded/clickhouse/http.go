@@ -1,0 +1,325 @@
+package clickhouse
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/ch-go/compress"
+	chproto "github.com/ClickHouse/ch-go/proto"
+	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
+)
+
+// maxStatement bounds a statement with the rows inside it. Rows that come as the body of an INSERT whose statement is
+// in the URL have no bound.
+const maxStatement = 64 << 20
+
+// ServeHTTP is ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http).
+func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-ClickHouse-Server-Display-Name", "ratemill")
+	w.Header().Set("X-ClickHouse-Timezone", e.timezone)
+	switch {
+	case !local(r):
+		http.Error(w, "The embedded ClickHouse does not answer browsers, since it asks nobody for a password.", http.StatusForbidden)
+	case r.URL.Path == "/ping" || r.URL.Path == "/replicas_status" || r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
+		answer(w, "text/plain; charset=UTF-8", []byte("Ok.\n"))
+	case r.URL.Path != "/" && r.URL.Path != "/default":
+		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.\nSend queries with POST, or with GET in the parameter query.", http.StatusNotFound)
+	default:
+		if err := e.answer(w, r); err != nil {
+			e.fail(w, err)
+		}
+	}
+}
+
+// local refuses what a web page could make a browser send here: a page's requests carry Origin, and one that
+// rebinds a name of its own to 127.0.0.1 carries that name as Host.
+func local(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return r.Header.Get("Origin") == "" && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// request is a statement on its way to the engine.
+type request struct {
+	statement string
+	format    string
+	settings  []string // "name = 'value'"
+	database  string
+	compress  bool
+	infile    string
+}
+
+func (e *engine) answer(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.read(r)
+	if q.infile != "" {
+		defer os.Remove(q.infile)
+	}
+	if err != nil {
+		return err
+	}
+	id := r.URL.Query().Get("query_id")
+	if id == "" {
+		id = fmt.Sprintf("%d-%d", os.Getpid(), e.queries.next())
+	}
+	w.Header().Set("X-ClickHouse-Query-Id", id)
+	w.Header().Set("X-ClickHouse-Format", q.format)
+	if isHello(q.statement) {
+		return e.send(w, q, e.hello())
+	}
+	return e.run(r.Context(), q, func(b []byte) error { return e.send(w, q, b) })
+}
+
+// run gives the statement a session of its own, and ends it when the client has gone.
+func (e *engine) run(ctx context.Context, q request, use func([]byte) error) error {
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	s, err := e.lib.open(e.args...)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+
+	mark := fmt.Sprintf("ratemill-%d", e.queries.next())
+	set := "SET " + e.always + ", log_comment = " + quote(mark)
+	if len(q.settings) > 0 {
+		set += ", " + strings.Join(q.settings, ", ")
+	}
+	if err := s.query(set, "TSV", nil); err != nil {
+		return err
+	}
+	if q.database != "" && q.database != "default" {
+		if err := s.query("USE `"+strings.ReplaceAll(q.database, "`", "``")+"`", "TSV", nil); err != nil {
+			return err
+		}
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go e.watch(ctx, mark, ended)
+	return s.query(q.statement, q.format, use)
+}
+
+// watch kills the statement when ctx ends, again and again, since it may not have begun yet.
+func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	s, err := e.lib.open(e.args...)
+	if err != nil {
+		return
+	}
+	defer s.close()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		// The KILL names its victim by a concatenation, lest it find itself.
+		s.query("KILL QUERY WHERE Settings['log_comment'] = "+quote(mark)+" ASYNC", "TSV", nil)
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// parameters of the interface itself; every other one is a setting.
+var reserved = []string{"query", "database", "default_format", "user", "password", "quota_key", "query_id", "stacktrace",
+	"compress", "decompress", "client_protocol_version", "wait_end_of_query", "buffer_size", "role",
+	"network_compression_method", "network_zstd_compression_level", "enable_http_compression"}
+
+func (e *engine) read(r *http.Request) (request, error) {
+	p := r.URL.Query()
+	q := request{format: p.Get("default_format"), database: p.Get("database"), compress: p.Get("compress") == "1"}
+	if f := r.Header.Get("X-ClickHouse-Format"); f != "" && q.format == "" {
+		q.format = f
+	}
+	if d := r.Header.Get("X-ClickHouse-Database"); d != "" && q.database == "" {
+		q.database = d
+	}
+	if q.format == "" {
+		q.format = "TabSeparated"
+	}
+	if p.Has("session_id") {
+		return q, notImplemented("HTTP sessions")
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		return q, notImplemented("External tables")
+	}
+	q.settings = settingsOf(p)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		q.settings = append(q.settings, "readonly = 2") // as ClickHouse: a GET changes nothing
+	case http.MethodPost, http.MethodPut:
+	default:
+		return q, notImplemented("Method " + r.Method)
+	}
+	body, err := plainBody(r, p)
+	if err != nil {
+		return q, err
+	}
+	q.statement = p.Get("query")
+	if at, format, ok := insertAt(q.statement); ok && r.ContentLength != 0 {
+		if q.infile, err = e.spool(body); err != nil {
+			return q, err
+		}
+		tail := ""
+		if format == "" {
+			tail = " FORMAT " + strings.Replace(q.format, "TabSeparated", "Values", 1)
+		} else if format == "Values" && !strings.Contains(strings.ToUpper(q.statement[at:]), "FORMAT") {
+			q.statement = q.statement[:at] + "FORMAT Values"
+		}
+		q.statement = q.statement[:at] + " FROM INFILE " + quote(q.infile) + " " + strings.TrimRight(q.statement[at:], "; \t\r\n") + tail
+		return q, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxStatement+1))
+	if err != nil {
+		return q, &Exception{Code: 23, Text: "Code: 23. DB::Exception: Cannot read the request's body: " + err.Error() + ". (CANNOT_READ_FROM_ISTREAM)"}
+	}
+	if len(text) > maxStatement {
+		return q, &Exception{Code: 223, Text: "Code: 223. DB::Exception: The statement is larger than 64 MiB; put the INSERT into the URL's parameter query and only its rows into the body. (QUERY_IS_TOO_LARGE)"}
+	}
+	if q.statement != "" && len(text) > 0 {
+		q.statement += "\n"
+	}
+	q.statement += string(text)
+	return q, nil
+}
+
+// settingsOf gives the settings among the parameters, in their names' order.
+func settingsOf(p url.Values) []string {
+	var names []string
+	for name := range p {
+		if !slices.Contains(reserved, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] = "`" + strings.ReplaceAll(name, "`", "``") + "` = " + quote(p.Get(name))
+	}
+	return names
+}
+
+// spool writes an INSERT's rows to a file that the engine reads.
+func (e *engine) spool(body io.Reader) (string, error) {
+	f, err := os.CreateTemp(e.incoming, "insert-")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, body)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return f.Name(), fmt.Errorf("receiving the rows of an INSERT: %w", err)
+	}
+	return f.Name(), nil
+}
+
+// send answers with the engine's bytes, in ClickHouse's compressed blocks if the client asked for them.
+func (e *engine) send(w http.ResponseWriter, q request, b []byte) error {
+	if q.compress && len(b) > 0 {
+		var out bytes.Buffer
+		c := compress.NewWriter(compress.LevelZero, compress.LZ4)
+		for part := range slices.Chunk(b, 1<<20) {
+			if err := c.Compress(part); err != nil {
+				return err
+			}
+			out.Write(c.Data)
+		}
+		b = out.Bytes()
+	}
+	answer(w, contentType(q.format), b)
+	return nil
+}
+
+func answer(w http.ResponseWriter, contentType string, b []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.Write(b)
+}
+
+func (e *engine) fail(w http.ResponseWriter, err error) {
+	var exception *Exception
+	if !errors.As(err, &exception) {
+		exception = &Exception{Code: 1001, Text: "Code: 1001. DB::Exception: " + err.Error() + " (STD_EXCEPTION)"}
+	}
+	text := exception.Text
+	if !strings.Contains(text, "(version ") {
+		text += " (version " + e.version + ")"
+	}
+	w.Header().Set("X-ClickHouse-Exception-Code", strconv.Itoa(exception.Code))
+	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	w.WriteHeader(exception.status())
+	io.WriteString(w, text+"\n")
+}
+
+func contentType(format string) string {
+	switch {
+	case strings.HasPrefix(format, "JSONEachRow"):
+		return "application/x-ndjson; charset=UTF-8"
+	case strings.HasPrefix(format, "JSON"):
+		return "application/json; charset=UTF-8"
+	case strings.HasPrefix(format, "CSV"):
+		return "text/csv; charset=UTF-8; header=" + map[bool]string{true: "present", false: "absent"}[strings.Contains(format, "Names")]
+	case strings.HasPrefix(format, "TabSeparated"), strings.HasPrefix(format, "TSV"):
+		return "text/tab-separated-values; charset=UTF-8"
+	case format == "Native", strings.HasPrefix(format, "RowBinary"), format == "Parquet", strings.HasPrefix(format, "Arrow"):
+		return "application/octet-stream"
+	}
+	return "text/plain; charset=UTF-8"
+}
+
+func isHello(statement string) bool {
+	return strings.TrimSpace(statement) == "SELECT displayName(), version(), revision(), timezone()"
+}
+
+// hello answers the question that clickhouse-go asks first. It reads the answer at its own protocol version and
+// everything after at the revision that the answer states: 0, since that is how libchdb writes Native.
+func (e *engine) hello() []byte {
+	b := proto.NewBlock()
+	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"}, {"timezone()", "String"}} {
+		if err := b.AddColumn(c.name, column.Type(c.kind)); err != nil {
+			panic(err) // the types above are known to the driver
+		}
+	}
+	if err := b.Append("ratemill", e.version, uint32(0), e.timezone); err != nil {
+		panic(err)
+	}
+	var out chproto.Buffer
+	if err := b.Encode(&out, clickhousego.ClientTCPProtocolVersion); err != nil {
+		panic(err)
+	}
+	return out.Buf
+}
+
+type queryNumbers struct{ n atomic.Int64 }
+
+func (q *queryNumbers) next() int64 { return q.n.Add(1) }
+
+func notImplemented(what string) error {
+	return &Exception{Code: 48, Text: "Code: 48. DB::Exception: " + what + " are not a part of the embedded ClickHouse; use a ClickHouse server. (NOT_IMPLEMENTED)"}
+}

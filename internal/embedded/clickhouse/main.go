@@ -1,0 +1,111 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"ratemill/internal/embedded/child"
+)
+
+// Main is the child process; embedded.RunIfChild calls it.
+func Main() {
+	var o settings
+	child.Run(&o, func(life *child.Life) error { return serve(o, life) })
+}
+
+func serve(o settings, life *child.Life) error {
+	lock, err := child.Lock(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	e, err := openEngine(o)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is taken by another program; choose another port, or 0 for any", o.Listen)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", o.Listen, err)
+	}
+	// The interface asks nobody for a password.
+	if tcp := listener.Addr().(*net.TCPAddr); !tcp.IP.IsLoopback() {
+		return fmt.Errorf("the embedded ClickHouse listens on loopback only, not on %s; use a ClickHouse server to share it between machines", o.Listen)
+	}
+	server := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if err := life.Ready(facts{Addr: listener.Addr().String(), Version: e.version}); err != nil {
+		return err
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-life.Stop:
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		return server.Close() // a statement that would not end; what is acknowledged is on disk
+	}
+	e.keep.close()
+	return nil
+}
+
+// engine is the open library and how requests reach it.
+type engine struct {
+	lib      *libchdb
+	args     []string
+	keep     *session // the engine lives as long as one session does
+	version  string
+	timezone string
+	incoming string // where bodies of INSERTs wait
+	always   string // settings of every statement
+	slots    chan struct{}
+	queries  queryNumbers
+}
+
+// maxRunning bounds the statements that run at once; more wait for their turn.
+const maxRunning = 16
+
+func openEngine(o settings) (*engine, error) {
+	e := &engine{
+		incoming: filepath.Join(o.Dir, "incoming"),
+		// chdb takes a lone expression for a SELECT; a server calls it a syntax error.
+		always: "implicit_select = 0",
+		slots:  make(chan struct{}, maxRunning),
+	}
+	if o.MaxMemory > 0 {
+		e.always += fmt.Sprintf(", max_memory_usage = %d", o.MaxMemory)
+	}
+	// What an earlier process had not finished was not acknowledged either.
+	if err := os.RemoveAll(e.incoming); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(e.incoming, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.lib, err = openLibrary(o.Library); err != nil {
+		return nil, err
+	}
+	e.args = []string{"clickhouse", "--path=" + filepath.Join(o.Dir, "data")}
+	if e.keep, err = e.lib.open(e.args...); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Dir, err)
+	}
+	err = e.keep.query("SELECT version(), timezone()", "TSV", func(b []byte) error {
+		e.version, e.timezone, _ = strings.Cut(strings.TrimSpace(string(b)), "\t")
+		return nil
+	})
+	return e, err
+}

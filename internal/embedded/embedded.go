@@ -1,0 +1,31 @@
+// Package embedded holds the engines that ratemill brings along, so that it runs with nothing installed: Kafka
+// (internal/embedded/kafka) and ClickHouse (internal/embedded/clickhouse). They speak the real protocols on loopback;
+// no other package knows whether an engine is embedded or a cluster elsewhere.
+//
+// Engines may run in child processes of the same binary (internal/embedded/child). For that, main and every TestMain
+// of a package that starts one calls RunIfChild first.
+package embedded
+
+import (
+	"fmt"
+	"os"
+
+	"ratemill/internal/embedded/child"
+	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/embedded/kafka"
+)
+
+// RunIfChild becomes the engine, and does not return, if this process was started to be one; otherwise it does
+// nothing. Call it before anything else.
+func RunIfChild() {
+	switch engine := child.Engine(); engine {
+	case "":
+	case clickhouse.Engine:
+		clickhouse.Main()
+	case kafka.Engine:
+		kafka.Main()
+	default:
+		fmt.Fprintf(os.Stderr, "this program has no engine called %q\n", engine)
+		os.Exit(2)
+	}
+}

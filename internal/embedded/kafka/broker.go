@@ -1,0 +1,123 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"ratemill/internal/embedded/child"
+)
+
+// MaxMessageBytes is the largest batch the broker takes.
+const MaxMessageBytes = 8 << 20
+
+// Options say where the broker keeps its data and how it listens.
+type Options struct {
+	Dir        string       `json:"dir"`         // data folder, one broker at a time; required
+	Listen     string       `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
+	Partitions int          `json:"partitions"`  // of a topic created without a number; 0 is 4
+	SyncWrites bool         `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
+	Log        *slog.Logger `json:"-"`
+}
+
+// Broker is a running broker, in this process or in a child.
+type Broker struct {
+	addr string
+	stop sync.Once
+
+	cluster *kfake.Cluster // in this process
+	lock    *os.File
+	ended   chan error
+
+	process *child.Process // or in a child
+}
+
+// Start runs the broker in this process.
+func Start(ctx context.Context, o Options) (*Broker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	if o.Dir == "" {
+		return nil, errors.New("kafka: the embedded broker needs a data folder")
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 4
+	}
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
+	}
+	// kfake tells its clients 127.0.0.1 whatever it listens on, and it asks nobody for a password.
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("kafka: the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
+	}
+	lock, err := child.Lock(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	options := []kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.ClusterID("ratemill"),
+		kfake.DataDir(filepath.Join(o.Dir, "log")),
+		kfake.DefaultNumPartitions(o.Partitions),
+		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(MaxMessageBytes)}),
+	}
+	if o.SyncWrites {
+		options = append(options, kfake.SyncWrites())
+	}
+	if o.Log != nil {
+		options = append(options, kfake.WithLogger(logger{o.Log}))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		lock.Close()
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("kafka: %s is taken by another program; choose another port, or 0 for any: %w", o.Listen, err)
+		}
+		return nil, fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
+	}
+	return &Broker{addr: cluster.ListenAddrs()[0], cluster: cluster, lock: lock, ended: make(chan error)}, nil
+}
+
+// Addr is the bootstrap address.
+func (b *Broker) Addr() string { return b.addr }
+
+// Stop writes everything down and ends the broker.
+func (b *Broker) Stop(ctx context.Context) error {
+	if b.process != nil {
+		return b.process.Stop(ctx)
+	}
+	b.stop.Do(func() {
+		b.cluster.Close()
+		b.lock.Close()
+		close(b.ended)
+	})
+	return nil
+}
+
+type logger struct{ log *slog.Logger }
+
+func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
+	to := slog.LevelDebug
+	switch level {
+	case kfake.LogLevelError:
+		to = slog.LevelError
+	case kfake.LogLevelWarn:
+		to = slog.LevelWarn
+	}
+	if l.log.Enabled(context.Background(), to) {
+		l.log.Log(context.Background(), to, fmt.Sprintf(format, args...))
+	}
+}

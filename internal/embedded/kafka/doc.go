@@ -1,0 +1,14 @@
+// Package kafka is the embedded Kafka broker: one broker that speaks Kafka's protocol on loopback and keeps its topics,
+// groups and offsets in a folder. It is franz-go's kfake with persistence.
+//
+// What survives: everything acknowledged survives the death of the process by whatever signal, since each batch is
+// written to its segment before the answer leaves. The death of the machine (power, kernel) can lose the last
+// batches that the operating system had not written yet, as it does on an Apache Kafka broker without replicas at its
+// default settings. Options.SyncWrites closes that gap: every batch is synced to the disk before it is acknowledged,
+// at the price of one sync a batch.
+//
+// What it is not: a cluster. One broker, no replicas, no retention across disks. For that, give ratemill the
+// addresses of an Apache Kafka cluster; nothing else changes.
+//
+// Start runs it in this process; StartChild in a child process, which a test can kill -9.
+package kafka

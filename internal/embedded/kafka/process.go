@@ -1,0 +1,75 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"ratemill/internal/embedded/child"
+)
+
+// Engine is the broker's name as a child process.
+const Engine = "kafka"
+
+// StartChild runs the broker in a child process; this binary must call embedded.RunIfChild.
+func StartChild(ctx context.Context, o Options) (*Broker, error) {
+	if o.Dir == "" {
+		return nil, errors.New("kafka: the embedded broker needs a data folder")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	o.Dir = dir
+	p, err := child.Start(ctx, child.Spec{Engine: Engine, Label: o.Dir, Config: o, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{process: p}
+	return b, json.Unmarshal(p.Ready, &b.addr)
+}
+
+// Main is the child process; embedded.RunIfChild calls it.
+func Main() {
+	var o Options
+	child.Run(&o, func(life *child.Life) error {
+		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		b, err := Start(context.Background(), o)
+		if err != nil {
+			return err
+		}
+		if err := life.Ready(b.Addr()); err != nil {
+			return err
+		}
+		<-life.Stop
+		return b.Stop(context.Background())
+	})
+}
+
+// PID is the process that the broker runs in.
+func (b *Broker) PID() int {
+	if b.process == nil {
+		return os.Getpid()
+	}
+	return b.process.PID()
+}
+
+// Kill ends a broker in a child process as kill -9 does. A broker in this process is stopped in order.
+func (b *Broker) Kill() {
+	if b.process == nil {
+		b.Stop(context.Background())
+		return
+	}
+	b.process.Kill()
+}
+
+// Wait gives a channel that receives or closes when the broker has ended.
+func (b *Broker) Wait() <-chan error {
+	if b.process == nil {
+		return b.ended
+	}
+	return b.process.Wait()
+}
