@@ -1,0 +1,238 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ratemill/udr"
+)
+
+// maxLevels bounds the depth of the tree of accounts.
+const maxLevels = 32
+
+// accounts holds what was said (facts) and what follows from it (timelines): an account's root and level change when an
+// account above it moves, so its timeline has an entry for each beginning and revision at which anything up to the
+// root changed. Lookups then need no walk.
+type accounts struct {
+	numbers   map[string]uint32
+	facts     [][]accountKnown   // by number: as said, in the order of (From, known)
+	timelines [][]accountVersion // by number: as it follows, in the same order
+	children  map[uint32][]uint32
+	zones     map[string]*time.Location
+}
+
+type accountKnown struct {
+	AccountFact
+	known Revision
+}
+
+type accountVersion struct {
+	from    udr.Instant
+	known   Revision
+	account *Account // nil: not there
+}
+
+func (a *accounts) init() {
+	a.numbers = map[string]uint32{}
+	a.children = map[uint32][]uint32{}
+	a.zones = map[string]*time.Location{}
+	a.facts = make([][]accountKnown, 1)
+	a.timelines = make([][]accountVersion, 1)
+}
+
+func (a *accounts) account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
+	if int(number) >= len(a.timelines) {
+		return nil, false
+	}
+	timeline := a.timelines[number]
+	for i := len(timeline) - 1; i >= 0; i-- {
+		if v := &timeline[i]; v.from <= at && v.known <= rev {
+			return v.account, v.account != nil
+		}
+	}
+	return nil, false
+}
+
+func (a *accounts) load(facts []AccountFact, known Revision) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	changed := map[uint32]bool{}
+	for _, f := range facts {
+		if err := a.add(f, known); err != nil {
+			return err
+		}
+		changed[f.Number] = true
+	}
+	for _, number := range a.withDescendants(changed) {
+		if err := a.derive(number, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *accounts) add(f AccountFact, known Revision) error {
+	if _, err := a.zone(f.Zone); err != nil {
+		return fmt.Errorf("registry: account %s: %w", f.ID, err)
+	}
+	if other, ok := a.numbers[f.ID]; ok && other != f.Number {
+		return fmt.Errorf("registry: account %s has number %d, and revision %d says %d", f.ID, other, known, f.Number)
+	}
+	if f.Number == 0 || int(f.Number) > len(a.facts)+1<<20 {
+		return fmt.Errorf("registry: revision %d numbers account %s %d, out of sequence", known, f.ID, f.Number)
+	}
+	for int(f.Number) >= len(a.facts) {
+		a.facts = append(a.facts, nil)
+		a.timelines = append(a.timelines, nil)
+	}
+	a.numbers[f.ID] = f.Number
+	at, _ := slices.BinarySearchFunc(a.facts[f.Number], f.From, func(k accountKnown, from udr.Instant) int {
+		if k.From <= from {
+			return -1
+		}
+		return 1
+	})
+	a.facts[f.Number] = slices.Insert(a.facts[f.Number], at, accountKnown{f, known})
+	if f.Parent != 0 && !slices.Contains(a.children[f.Parent], f.Number) {
+		a.children[f.Parent] = append(a.children[f.Parent], f.Number)
+	}
+	return nil
+}
+
+func (a *accounts) zone(name string) (*time.Location, error) {
+	if zone, ok := a.zones[name]; ok {
+		return zone, nil
+	}
+	zone, err := loadZone(name)
+	if err == nil {
+		a.zones[name] = zone
+	}
+	return zone, err
+}
+
+// fact is what was said of an account, without what follows from the accounts above.
+func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKnown {
+	if int(number) >= len(a.facts) {
+		return nil
+	}
+	facts := a.facts[number]
+	for i := len(facts) - 1; i >= 0; i-- {
+		f := &facts[i]
+		if f.From > at || f.known > rev {
+			continue
+		}
+		if f.State != Withdrawn {
+			return f
+		}
+		for i > 0 && facts[i-1].From == f.From {
+			i--
+		}
+	}
+	return nil
+}
+
+// withDescendants is the changed accounts and all that were ever below them, in the order of their numbers.
+func (a *accounts) withDescendants(changed map[uint32]bool) []uint32 {
+	var all []uint32
+	for number := range changed {
+		all = append(all, number)
+	}
+	for i := 0; i < len(all); i++ {
+		for _, child := range a.children[all[i]] {
+			if !changed[child] {
+				changed[child] = true
+				all = append(all, child)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// derive extends the timeline of an account with what a revision made of it.
+func (a *accounts) derive(number uint32, known Revision) error {
+	for _, from := range a.beginnings(number) {
+		now, err := a.resolve(number, from, known)
+		if err != nil {
+			return err
+		}
+		before, _ := a.account(number, from, known)
+		if sameAccount(before, now) {
+			continue
+		}
+		timeline := a.timelines[number]
+		at := len(timeline)
+		for at > 0 && timeline[at-1].from > from {
+			at--
+		}
+		if at > 0 && timeline[at-1].from == from && timeline[at-1].known == known {
+			timeline[at-1].account = now
+			continue
+		}
+		a.timelines[number] = slices.Insert(timeline, at, accountVersion{from, known, now})
+	}
+	return nil
+}
+
+// beginnings is when anything changed for an account, in itself or above, in order.
+func (a *accounts) beginnings(number uint32) []udr.Instant {
+	var all []udr.Instant
+	above := []uint32{number}
+	for i := 0; i < len(above); i++ {
+		if int(above[i]) >= len(a.facts) {
+			continue
+		}
+		for _, f := range a.facts[above[i]] {
+			all = append(all, f.From)
+			if f.Parent != 0 && !slices.Contains(above, f.Parent) {
+				above = append(above, f.Parent)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// resolve is the account with its root and level; nil when it is not there then.
+func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Account, error) {
+	f := a.fact(number, at, rev)
+	if f == nil {
+		return nil, nil
+	}
+	zone, err := a.zone(f.Zone)
+	if err != nil {
+		return nil, err
+	}
+	account := &Account{
+		Number: f.Number, ID: f.ID, Company: f.Company, Parent: f.Parent, Root: f.Number,
+		Currency: f.Currency, Zone: zone, CycleDay: f.CycleDay, Plan: f.Plan,
+		SharePlans: f.SharePlans, Limits: f.Limits, Partition: f.Partition, Since: f.From,
+	}
+	for top := f; top.Parent != 0; account.Level++ {
+		if account.Level == maxLevels {
+			return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: change a parent on the way up", f.ID, maxLevels)
+		}
+		parent := a.fact(top.Parent, at, rev)
+		if parent == nil {
+			// A parent that is not there yet: the account is on its own until then, and has no partition.
+			return nil, nil
+		}
+		top = parent
+		account.Root, account.Partition = top.Number, top.Partition
+	}
+	return account, nil
+}
+
+func sameAccount(a, b *Account) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, y := *a, *b
+	x.SharePlans, x.Limits, y.SharePlans, y.Limits = nil, nil, nil, nil
+	return x.Company == y.Company && x.Parent == y.Parent && x.Root == y.Root && x.Level == y.Level &&
+		x.Currency == y.Currency && x.Zone == y.Zone && x.CycleDay == y.CycleDay && x.Plan == y.Plan &&
+		x.Partition == y.Partition && x.Since == y.Since &&
+		slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)
+}

@@ -1,0 +1,220 @@
+package registry
+
+import (
+	"fmt"
+	"sync"
+
+	"ratemill/udr"
+)
+
+// Registry is the registry in memory. It is safe for concurrent use: one writer applies change sets while readers look
+// things up through views.
+type Registry struct {
+	mu       sync.RWMutex
+	revision Revision // the newest that is there in full
+
+	moments     moments
+	plans       names
+	companies   map[string][]knownCompany
+	accounts    accounts
+	sims        sims
+	identifiers identifiers
+}
+
+type knownCompany struct {
+	known Revision
+	Company
+}
+
+// New is an empty registry, at revision 0.
+func New() *Registry {
+	r := &Registry{companies: map[string][]knownCompany{}}
+	r.plans.number("")
+	r.accounts.init()
+	return r
+}
+
+// Revision is the newest revision that is there in full.
+func (r *Registry) Revision() Revision {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.revision
+}
+
+// View opens the registry for reading: once per batch, since a view that stays open keeps change sets waiting. Close
+// it before opening another in the same goroutine.
+func (r *Registry) View() *View {
+	r.mu.RLock()
+	return &View{r: r}
+}
+
+// View is the registry opened for reading. Its lookups take no locks and allocate nothing; the As-Of revision of each
+// may be any up to Revision.
+type View struct{ r *Registry }
+
+// Close ends the view.
+func (v *View) Close() { v.r.mu.RUnlock() }
+
+// Revision is the newest revision that is there in full.
+func (v *View) Revision() Revision { return v.r.revision }
+
+// SIM is the number of the SIM that id named at a time, as known at a revision.
+func (v *View) SIM(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, ok bool) {
+	return v.r.identifiers.sim(&v.r.moments, id, at, rev)
+}
+
+// Owner is who owned a SIM at a time, as known at a revision.
+func (v *View) Owner(sim uint32, at udr.Instant, rev Revision) (Ownership, bool) {
+	return v.r.sims.owner(&v.r.moments, sim, at, rev)
+}
+
+// Account is what the account was at a time, as known at a revision.
+func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
+	return v.r.accounts.account(number, at, rev)
+}
+
+// AccountNumber is the number of the account with an id.
+func (v *View) AccountNumber(id string) (uint32, bool) {
+	n, ok := v.r.accounts.numbers[id]
+	return n, ok
+}
+
+// Path appends the accounts from the given one up to its billing root, both included.
+func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) []uint32 {
+	for range maxLevels {
+		a, ok := v.r.accounts.account(account, at, rev)
+		if !ok {
+			break
+		}
+		dst = append(dst, account)
+		if a.Parent == 0 {
+			break
+		}
+		account = a.Parent
+	}
+	return dst
+}
+
+// PlanName is the name of a plan's number.
+func (v *View) PlanName(n uint32) string { return v.r.plans.texts[n] }
+
+// Company is the company with an id, as known at a revision.
+func (v *View) Company(id string, rev Revision) (Company, bool) {
+	facts := v.r.companies[id]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].known <= rev {
+			return facts[i].Company, true
+		}
+	}
+	return Company{}, false
+}
+
+// SIMs is the highest number of a SIM, Accounts that of an account: numbers are dense from 1.
+func (v *View) SIMs() uint32     { return v.r.sims.count }
+func (v *View) Accounts() uint32 { return uint32(len(v.r.accounts.timelines) - 1) }
+
+// Identifiers appends the identifiers that named a SIM at a time, as known at a revision, in the order in which they
+// were registered.
+func (v *View) Identifiers(sim uint32, at udr.Instant, rev Revision, dst []udr.Identifier) []udr.Identifier {
+	return v.r.identifiers.of(&v.r.moments, &v.r.sims, sim, at, rev, dst)
+}
+
+// portion is how many facts are taken in before readers get a turn: some milliseconds.
+const portion = 8192
+
+// Apply takes a change set in. Its revision is the next one, or the one begun by Load. Readers go on between portions
+// and see nothing of it before all of it is there.
+func (r *Registry) Apply(changes *Changes) error {
+	if next := r.Revision() + 1; changes.Revision != next {
+		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
+	}
+	if err := r.Load(changes); err != nil {
+		return err
+	}
+	r.Publish(changes.Revision)
+	return nil
+}
+
+// Load takes in facts of changes.Revision that stay unseen until Publish, so that a large change set, or the whole
+// registry, arrives in parts. Parts come in the order of their revisions.
+func (r *Registry) Load(changes *Changes) error {
+	if err := r.loadAccounts(changes); err != nil {
+		return err
+	}
+	for facts := changes.SIMs; len(facts) > 0; {
+		n := min(len(facts), portion)
+		if err := r.loadSIMs(facts[:n], changes.Revision); err != nil {
+			return err
+		}
+		facts = facts[n:]
+	}
+	for facts := changes.Identifiers; len(facts) > 0; {
+		n := min(len(facts), portion)
+		if err := r.loadIdentifiers(facts[:n], changes.Revision); err != nil {
+			return err
+		}
+		facts = facts[n:]
+	}
+	return nil
+}
+
+// Publish lets readers see what was loaded up to a revision.
+func (r *Registry) Publish(revision Revision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.revision = max(r.revision, revision)
+}
+
+func (r *Registry) loadAccounts(changes *Changes) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range changes.Companies {
+		r.companies[c.ID] = append(r.companies[c.ID], knownCompany{changes.Revision, c})
+	}
+	return r.accounts.load(changes.Accounts, changes.Revision)
+}
+
+func (r *Registry) loadSIMs(facts []OwnershipFact, known Revision) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range facts {
+		f := &facts[i]
+		if f.SIM == 0 || f.SIM > maxSIM {
+			return fmt.Errorf("registry: revision %d has a SIM numbered %d; numbers go from 1 to %d", known, f.SIM, uint32(maxSIM))
+		}
+		r.sims.add(&r.moments, f, r.plans.number(f.Plan), known)
+	}
+	return nil
+}
+
+func (r *Registry) loadIdentifiers(facts []IdentifierFact, known Revision) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range facts {
+		f := &facts[i]
+		if f.SIM == 0 || f.SIM > maxSIM {
+			return fmt.Errorf("registry: revision %d gives %s %q to a SIM numbered %d; numbers go from 1 to %d", known, f.Identifier.Kind, f.Identifier.Value, f.SIM, uint32(maxSIM))
+		}
+		r.identifiers.add(&r.moments, &r.sims, f, known)
+	}
+	return nil
+}
+
+// names numbers texts that come again and again, from 0.
+type names struct {
+	numbers map[string]uint32
+	texts   []string
+}
+
+func (n *names) number(text string) uint32 {
+	if number, ok := n.numbers[text]; ok {
+		return number
+	}
+	if n.numbers == nil {
+		n.numbers = map[string]uint32{}
+	}
+	number := uint32(len(n.texts))
+	n.numbers[text] = number
+	n.texts = append(n.texts, text)
+	return number
+}

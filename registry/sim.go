@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"ratemill/udr"
+)
+
+// moments numbers the pairs (valid from, known from): millions of SIMs arrive in few change sets with few dates, so four
+// bytes name a pair that would take sixteen.
+type moments struct {
+	numbers map[moment]uint32
+	pairs   []moment
+}
+
+type moment struct {
+	from  udr.Instant
+	known Revision
+}
+
+func (m *moments) number(from udr.Instant, known Revision) uint32 {
+	key := moment{from, known}
+	if n, ok := m.numbers[key]; ok {
+		return n
+	}
+	if m.numbers == nil {
+		m.numbers = map[moment]uint32{}
+	}
+	n := uint32(len(m.pairs))
+	m.numbers[key] = n
+	m.pairs = append(m.pairs, key)
+	return n
+}
+
+// history marks a reference to a history in place of a moment's number: that of the single fact that most have.
+const history = 1 << 31
+
+// maxSIM leaves room for ten years of a carrier that connects everything.
+const maxSIM = 1 << 30
+
+// sims holds who owns each SIM, by its number, in blocks that never move.
+type sims struct {
+	blocks    [][]simEntry
+	count     uint32
+	histories [][]ownershipKnown
+}
+
+const simBlock = 1 << 14
+
+// simEntry is a SIM with a single fact, or a reference to its history. 16 bytes.
+type simEntry struct {
+	account uint32
+	plan    uint32
+	when    uint32 // a moment's number, or history|index; with account 0: nothing is known
+	names   uint32 // the first of its names in identifiers, 0 for none
+}
+
+type ownershipKnown struct {
+	from    udr.Instant
+	known   Revision
+	account uint32
+	plan    uint32
+	state   State
+}
+
+func (s *sims) entry(sim uint32) *simEntry {
+	for int(sim/simBlock) >= len(s.blocks) {
+		s.blocks = append(s.blocks, nil)
+	}
+	if s.blocks[sim/simBlock] == nil {
+		s.blocks[sim/simBlock] = make([]simEntry, simBlock)
+	}
+	s.count = max(s.count, sim)
+	return &s.blocks[sim/simBlock][sim%simBlock]
+}
+
+func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Ownership, bool) {
+	if sim > s.count || s.blocks[sim/simBlock] == nil {
+		return Ownership{}, false
+	}
+	e := &s.blocks[sim/simBlock][sim%simBlock]
+	if e.when&history == 0 {
+		if e.account == 0 {
+			return Ownership{}, false
+		}
+		when := &m.pairs[e.when]
+		if when.from > at || when.known > rev {
+			return Ownership{}, false
+		}
+		return Ownership{Account: e.account, Plan: e.plan, Since: when.from}, true
+	}
+	facts := s.histories[e.when&^history]
+	for i := len(facts) - 1; i >= 0; i-- {
+		f := &facts[i]
+		if f.from > at || f.known > rev {
+			continue
+		}
+		switch f.state {
+		case Holds:
+			return Ownership{Account: f.account, Plan: f.plan, Since: f.from}, true
+		case Ended:
+			return Ownership{}, false
+		}
+		for i > 0 && facts[i-1].from == f.from {
+			i--
+		}
+	}
+	return Ownership{}, false
+}
+
+func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
+	e := s.entry(f.SIM)
+	if e.when&history == 0 && e.account == 0 && f.State == Holds && f.Account != 0 {
+		e.account, e.plan, e.when = f.Account, plan, m.number(f.From, known)
+		return
+	}
+	if e.when&history == 0 {
+		var facts []ownershipKnown
+		if e.account != 0 {
+			when := m.pairs[e.when]
+			facts = append(facts, ownershipKnown{when.from, when.known, e.account, e.plan, Holds})
+		}
+		e.when = history | uint32(len(s.histories))
+		s.histories = append(s.histories, facts)
+	}
+	facts := s.histories[e.when&^history]
+	at := len(facts)
+	for at > 0 && facts[at-1].from > f.From {
+		at--
+	}
+	facts = append(facts, ownershipKnown{})
+	copy(facts[at+1:], facts[at:])
+	facts[at] = ownershipKnown{f.From, known, f.Account, plan, f.State}
+	s.histories[e.when&^history] = facts
+}

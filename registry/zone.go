@@ -1,0 +1,28 @@
+package registry
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // the same zones on every machine
+)
+
+// zones.txt has the names of the IANA time zone database, which Go can load but not list.
+//
+//go:embed zones.txt
+var zonesText string
+
+var zoneNames = sync.OnceValue(func() []string { return strings.Fields(zonesText) })
+
+func loadZone(name string) (*time.Location, error) {
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q names no time zone: write an IANA name such as Europe/Madrid", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("time zone %q is unknown: write an IANA name such as Europe/Madrid", name)
+	}
+	return zone, nil
+}
