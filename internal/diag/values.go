@@ -1,0 +1,111 @@
+package diag
+
+import "encoding/json"
+
+// Text is a string of a document that knows where it stood.
+type Text struct {
+	Value string
+	Pos   Pos
+	node  *Node
+}
+
+// UnmarshalNode reads any single value as text, as it was written.
+func (t *Text) UnmarshalNode(n *Node, d *Decoder) {
+	t.Pos = n.Pos
+	if d.scalar(n, field{}) {
+		t.Value, t.node = n.Text, n
+	}
+}
+
+// Sub is the position of length characters, offset characters into the text.
+func (t Text) Sub(offset, length int) Pos {
+	if t.node == nil {
+		return t.Pos
+	}
+	return t.node.Sub(offset, length)
+}
+
+// IsZero says that the document has no such text.
+func (t Text) IsZero() bool { return t.Pos.File == nil && t.Value == "" }
+
+func (t Text) String() string { return t.Value }
+
+// MarshalJSON writes the text alone.
+func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.Value) }
+
+// At is a value of a document that knows where it stood.
+type At[T any] struct {
+	Value T
+	Pos   Pos
+}
+
+// UnmarshalNode reads a T.
+func (a *At[T]) UnmarshalNode(n *Node, d *Decoder) {
+	a.Pos = n.Pos
+	d.Decode(n, &a.Value)
+}
+
+// Map is a mapping whose order and keys' positions count.
+type Map[T any] []Entry[T]
+
+// Entry is one entry of a Map.
+type Entry[T any] struct {
+	Key   Text
+	Value T
+}
+
+// UnmarshalNode reads a mapping; a key that is there twice is an error.
+func (m *Map[T]) UnmarshalNode(n *Node, d *Decoder) {
+	if n.Kind == Null || !d.Want(n, Mapping, "what is expected") {
+		return
+	}
+	d.Repeated(n)
+	*m = make(Map[T], len(n.Members))
+	for i, p := range n.Members {
+		(*m)[i].Key = Text{p.Key.Text, p.Key.Pos, p.Key}
+		d.Decode(p.Value, &(*m)[i].Value)
+	}
+}
+
+// Get is the value of a key.
+func (m Map[T]) Get(key string) (value T, ok bool) {
+	for _, e := range m {
+		if e.Key.Value == key {
+			return e.Value, true
+		}
+	}
+	return value, false
+}
+
+// Secret is a text that appears in no dump: passwords, tokens. ${NAME} is replaced wherever a Secret is read.
+type Secret struct {
+	value string
+	Pos   Pos
+}
+
+// NewSecret makes a Secret that no document holds.
+func NewSecret(value string) Secret { return Secret{value: value} }
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return s.value }
+
+// IsZero says that there is no secret.
+func (s Secret) IsZero() bool { return s.value == "" }
+
+// UnmarshalNode reads the text and replaces ${NAME}.
+func (s *Secret) UnmarshalNode(n *Node, d *Decoder) {
+	s.Pos = n.Pos
+	if d.scalar(n, field{}) {
+		s.value = d.expanded(n).Text
+	}
+}
+
+const hidden = "•••"
+
+func (s Secret) String() string { return hidden }
+
+// GoString keeps %#v from the secret.
+func (s Secret) GoString() string { return hidden }
+
+// MarshalText keeps JSON, YAML and slog from the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
