@@ -1,0 +1,45 @@
+// Package steps names the protective steps of ratemill's protocol: each a thing that is done only so that nothing is
+// lost or charged twice when something fails in a bad moment.
+//
+// Naming them serves one purpose: built with the tag mutants, a step can be switched off, and the simulation must then
+// find a schedule that goes wrong. In every other build On is the constant true and costs nothing.
+package steps
+
+// Step is a protective step.
+type Step int
+
+// The steps, by the sections of the design that explain them.
+const (
+	None Step = iota
+
+	Epochs           // the fold ignores messages of an older epoch than it has seen
+	Positions        // the fold ignores messages of an input position that it has seen
+	GapLook          // an owner reads what others appended between two of its own appends
+	CheckpointEpochs // checkpoint keys carry the epoch
+	NewerEntries     // a restore stops at checkpoint entries of a newer epoch
+	LowMarkAtStart   // the low-water mark holds the offset of the sweep's start
+	LowMarkPosition  // the low-water mark holds the input position
+	AcknowledgedOnly // checkpoints are made from acknowledged appends only
+	OlderDeltas      // replay applies only deltas newer than the counter's entry
+	HighWater        // records up to a file's high-water mark are dropped
+	ClosedFiles      // closed files are remembered
+	GapStops         // a batch that follows records never seen stops the partition
+	Pinned           // routes and versions are pinned when a file is first read
+	ProgressAfter    // a file's progress is written after its batches are acknowledged
+	EndsBeforeDone   // a file is done only after its ends are acknowledged
+	LeaseFence       // progress and completion of a file are refused to who lost its lease
+	IntentFirst      // the warehouse sink writes its intent before the block
+	IntentCompleted  // whoever comes next completes the intent that it finds, with the same token
+	PositionAfter    // the sink's position is written after the block
+	CompareAndSet    // intents and positions are written by compare-and-set
+	RetryNamesOrigin // a retried record leaves suspense in the same step in which its retry batch is made
+	SeenBeforeAnswer // keys of rated records are part of the rated message, so that a crash cannot make a record its own duplicate
+	Count            // number of steps, with None
+)
+
+var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
+	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-before-answer"}
+
+// String is the step's name.
+func (s Step) String() string { return names[s] }

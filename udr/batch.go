@@ -1,0 +1,246 @@
+package udr
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/wire"
+)
+
+// Pin is what the outcome of a file depends on besides its content. It is fixed when the file is first read, so that
+// reading it again after a crash gives the same records for the same partitions.
+type Pin struct {
+	Source    string
+	Rules     string // version of the source's rules
+	Registry  uint64 // revision of the registry
+	Catalogue string // version of the catalogue
+	// DuplicateWithin is how many seconds a record's duplicate key is remembered; 0: its source looks for none.
+	DuplicateWithin uint32
+}
+
+// Suspended is a record that could not be processed.
+type Suspended struct {
+	Seq, Line uint64
+	Bytes     uint32
+	Raw       []byte
+	Why       SuspendError
+	Usage     []byte // the message Usage, as far as the record was mapped
+}
+
+// UnitTotal is the quantity of a usage class in a file.
+type UnitTotal struct {
+	Class    string
+	Quantity int64
+}
+
+// FileEnd closes a file in a partition; the totals are there in the file's home partition only, where Name is not
+// empty.
+type FileEnd struct {
+	Name          string
+	Records       uint64 // raw records read
+	Added         uint64 // usage records beyond one per raw record
+	Filtered      uint64
+	Mapped        uint64
+	Suspended     uint64
+	Bytes         uint64
+	FramingBytes  uint64
+	FilteredBytes uint64
+	Taken         Instant
+	RetryOf       string
+	Units         []UnitTotal
+}
+
+// Batch is a message of the usage topic: records of one file for one partition, in the file's order.
+type Batch struct {
+	Pin
+	File      FileID
+	Follows   uint64   // last sequence of the file that went to this partition before
+	Last      uint64   // last sequence in this batch
+	Usage     [][]byte // messages Usage
+	Suspended [][]byte // messages Suspended
+	End       *FileEnd
+}
+
+// AppendBatchHeader appends what a batch says of itself. Fields may stand in any order in Protobuf, so a batch is its
+// header followed by its records, each appended when it is known.
+func AppendBatchHeader(dst []byte, b *Batch) []byte {
+	dst = wire.AppendBytes(dst, 1, b.File[:])
+	dst = wire.AppendVarint(dst, 2, b.Follows)
+	dst = wire.AppendVarint(dst, 3, b.Last)
+	dst = wire.AppendVarint(dst, 4, b.Registry)
+	dst = wire.AppendString(dst, 5, b.Catalogue)
+	dst = wire.AppendString(dst, 6, b.Source)
+	dst = wire.AppendString(dst, 7, b.Rules)
+	dst = wire.AppendVarint(dst, 11, uint64(b.DuplicateWithin))
+	if b.End != nil {
+		dst = AppendFileEnd(dst, 10, b.End)
+	}
+	return dst
+}
+
+// AppendBatchUsage appends a usage record to a batch.
+func AppendBatchUsage(dst []byte, u *Usage) []byte {
+	dst, at := wire.Open(dst, 8)
+	dst = AppendUsage(dst, u)
+	wire.Close(dst, at)
+	return dst
+}
+
+// AppendBatchSuspended appends a suspended record to a batch.
+func AppendBatchSuspended(dst []byte, s *Suspended) []byte {
+	dst, at := wire.Open(dst, 9)
+	dst = AppendSuspended(dst, s)
+	wire.Close(dst, at)
+	return dst
+}
+
+// AppendSuspended appends s as the message Suspended.
+func AppendSuspended(dst []byte, s *Suspended) []byte {
+	dst = wire.AppendVarint(dst, 1, s.Seq)
+	dst = wire.AppendVarint(dst, 2, s.Line)
+	dst = wire.AppendVarint(dst, 3, uint64(s.Bytes))
+	dst = wire.AppendBytes(dst, 4, s.Raw)
+	dst = wire.AppendString(dst, 5, s.Why.Code)
+	dst = wire.AppendString(dst, 6, s.Why.Rule)
+	dst = wire.AppendString(dst, 7, s.Why.Position)
+	dst = wire.AppendString(dst, 8, s.Why.Values)
+	dst = wire.AppendString(dst, 9, s.Why.Reason)
+	return wire.AppendBytes(dst, 10, s.Usage)
+}
+
+// ParseSuspended reads what AppendSuspended wrote; s then points into data.
+func ParseSuspended(data []byte, s *Suspended) error {
+	*s = Suspended{}
+	return wire.Fields("Suspended", data, func(n protowire.Number, v uint64, b []byte) error {
+		switch n {
+		case 1:
+			s.Seq = v
+		case 2:
+			s.Line = v
+		case 3:
+			s.Bytes = uint32(v)
+		case 4:
+			s.Raw = b
+		case 5:
+			s.Why.Code = wire.Text(b)
+		case 6:
+			s.Why.Rule = wire.Text(b)
+		case 7:
+			s.Why.Position = wire.Text(b)
+		case 8:
+			s.Why.Values = wire.Text(b)
+		case 9:
+			s.Why.Reason = wire.Text(b)
+		case 10:
+			s.Usage = b
+		}
+		return nil
+	})
+}
+
+// AppendFileEnd appends e as field n of the message it is part of.
+func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
+	dst, end := wire.Open(dst, n)
+	dst = wire.AppendString(dst, 1, e.Name)
+	dst = wire.AppendVarint(dst, 2, e.Records)
+	dst = wire.AppendVarint(dst, 3, e.Added)
+	dst = wire.AppendVarint(dst, 4, e.Filtered)
+	dst = wire.AppendVarint(dst, 5, e.Mapped)
+	dst = wire.AppendVarint(dst, 6, e.Suspended)
+	dst = wire.AppendVarint(dst, 7, e.Bytes)
+	dst = wire.AppendVarint(dst, 8, e.FramingBytes)
+	dst = wire.AppendVarint(dst, 9, e.FilteredBytes)
+	dst = wire.AppendFixed(dst, 10, int64(e.Taken))
+	dst = wire.AppendString(dst, 11, e.RetryOf)
+	for _, u := range e.Units {
+		var at int
+		dst, at = wire.Open(dst, 12)
+		dst = wire.AppendVarint(wire.AppendString(dst, 1, u.Class), 2, uint64(u.Quantity))
+		wire.Close(dst, at)
+	}
+	wire.Close(dst, end)
+	return dst
+}
+
+// ParseFileEnd reads what AppendFileEnd wrote.
+func ParseFileEnd(data []byte) (*FileEnd, error) {
+	e := &FileEnd{}
+	err := wire.Fields("FileEnd", data, func(n protowire.Number, v uint64, b []byte) error {
+		switch n {
+		case 1:
+			e.Name = string(b)
+		case 2:
+			e.Records = v
+		case 3:
+			e.Added = v
+		case 4:
+			e.Filtered = v
+		case 5:
+			e.Mapped = v
+		case 6:
+			e.Suspended = v
+		case 7:
+			e.Bytes = v
+		case 8:
+			e.FramingBytes = v
+		case 9:
+			e.FilteredBytes = v
+		case 10:
+			e.Taken = Instant(v)
+		case 11:
+			e.RetryOf = string(b)
+		case 12:
+			var u UnitTotal
+			err := wire.Fields("UnitTotal", b, func(n protowire.Number, v uint64, b []byte) error {
+				switch n {
+				case 1:
+					u.Class = string(b)
+				case 2:
+					u.Quantity = int64(v)
+				}
+				return nil
+			})
+			e.Units = append(e.Units, u)
+			return err
+		}
+		return nil
+	})
+	return e, err
+}
+
+// ParseBatch reads a message of the usage topic into b, which then points into data. Records are left as messages, for
+// whoever needs them.
+func ParseBatch(data []byte, b *Batch) error {
+	*b = Batch{Usage: b.Usage[:0], Suspended: b.Suspended[:0]}
+	return wire.Fields("UsageBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
+		switch n {
+		case 1:
+			if len(field) != len(b.File) {
+				return fmt.Errorf("file id has %d bytes, not %d", len(field), len(b.File))
+			}
+			copy(b.File[:], field)
+		case 2:
+			b.Follows = v
+		case 3:
+			b.Last = v
+		case 4:
+			b.Registry = v
+		case 5:
+			b.Catalogue = wire.Text(field)
+		case 6:
+			b.Source = wire.Text(field)
+		case 7:
+			b.Rules = wire.Text(field)
+		case 8:
+			b.Usage = append(b.Usage, field)
+		case 9:
+			b.Suspended = append(b.Suspended, field)
+		case 10:
+			b.End, err = ParseFileEnd(field)
+		case 11:
+			b.DuplicateWithin = uint32(v)
+		}
+		return err
+	})
+}

@@ -1,0 +1,133 @@
+package udr
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/wire"
+)
+
+// The field numbers of proto/ratemill/v1/usage.proto are written here by hand, since generated code allocates for every
+// field; wire_test.go holds both equal.
+
+// AppendUsage appends u as the Protobuf message Usage.
+func AppendUsage(dst []byte, u *Usage) []byte {
+	dst = wire.AppendVarint(dst, 1, u.Seq)
+	dst = wire.AppendVarint(dst, 2, u.Line)
+	dst = wire.AppendVarint(dst, 3, uint64(u.Bytes))
+	dst = wire.AppendString(dst, 4, u.Class)
+	dst = wire.AppendVarint(dst, 5, uint64(u.Unit))
+	dst = wire.AppendFixed(dst, 6, int64(u.At))
+	dst = wire.AppendVarint(dst, 7, uint64(u.Quantity))
+	dst = wire.AppendVarint(dst, 8, uint64(u.Identifier.Kind))
+	dst = wire.AppendString(dst, 9, u.Identifier.Value)
+	dst = wire.AppendVarint(dst, 10, uint64(u.SIM))
+	dst = wire.AppendVarint(dst, 11, uint64(u.Account))
+	dst = wire.AppendVarint(dst, 12, uint64(u.Root))
+	dst = wire.AppendString(dst, 13, u.Network)
+	dst = wire.AppendString(dst, 14, u.Country)
+	dst = wire.AppendString(dst, 15, u.Peer)
+	dst = wire.AppendString(dst, 16, u.PeerCountry)
+	dst = wire.AppendString(dst, 17, u.APN)
+	dst = wire.AppendString(dst, 18, u.IMEI)
+	dst = wire.AppendString(dst, 19, u.Cell)
+	dst = wire.AppendString(dst, 20, u.Session)
+	dst = wire.AppendString(dst, 21, u.Direction)
+	dst = wire.AppendVarint(dst, 22, uint64(u.Duration))
+	dst = wire.AppendVarint(dst, 23, uint64(u.Up))
+	dst = wire.AppendVarint(dst, 24, uint64(u.Down))
+	if u.Duplicate != (DuplicateKey{}) {
+		dst = protowire.AppendTag(dst, 25, protowire.BytesType)
+		dst = protowire.AppendBytes(dst, u.Duplicate[:])
+	}
+	for _, a := range u.Attributes {
+		dst = protowire.AppendTag(dst, 26, protowire.BytesType)
+		dst = protowire.AppendVarint(dst, uint64(wire.SizeString(1, a.Name)+wire.SizeString(2, a.Value)))
+		dst = wire.AppendString(dst, 1, a.Name)
+		dst = wire.AppendString(dst, 2, a.Value)
+	}
+	return dst
+}
+
+// ParseUsage reads what AppendUsage wrote into u, whose strings then point into data.
+func ParseUsage(data []byte, u *Usage) error {
+	u.Reset()
+	return wire.Fields("Usage", data, func(n protowire.Number, v uint64, b []byte) error {
+		switch n {
+		case 1:
+			u.Seq = v
+		case 2:
+			u.Line = v
+		case 3:
+			u.Bytes = uint32(v)
+		case 4:
+			u.Class = wire.Text(b)
+		case 5:
+			if v >= uint64(len(unitNames)) {
+				return fmt.Errorf("unit %d is unknown", v)
+			}
+			u.Unit = Unit(v)
+		case 6:
+			u.At = Instant(v)
+		case 7:
+			u.Quantity = int64(v)
+		case 8:
+			if v >= uint64(len(kindNames)) {
+				return fmt.Errorf("identifier kind %d is unknown", v)
+			}
+			u.Identifier.Kind = IDKind(v)
+		case 9:
+			u.Identifier.Value = wire.Text(b)
+		case 10:
+			u.SIM = uint32(v)
+		case 11:
+			u.Account = uint32(v)
+		case 12:
+			u.Root = uint32(v)
+		case 13:
+			u.Network = wire.Text(b)
+		case 14:
+			u.Country = wire.Text(b)
+		case 15:
+			u.Peer = wire.Text(b)
+		case 16:
+			u.PeerCountry = wire.Text(b)
+		case 17:
+			u.APN = wire.Text(b)
+		case 18:
+			u.IMEI = wire.Text(b)
+		case 19:
+			u.Cell = wire.Text(b)
+		case 20:
+			u.Session = wire.Text(b)
+		case 21:
+			u.Direction = wire.Text(b)
+		case 22:
+			u.Duration = int64(v)
+		case 23:
+			u.Up = int64(v)
+		case 24:
+			u.Down = int64(v)
+		case 25:
+			if len(b) != len(u.Duplicate) {
+				return fmt.Errorf("duplicate_key has %d bytes, not %d", len(b), len(u.Duplicate))
+			}
+			copy(u.Duplicate[:], b)
+		case 26:
+			var a Attribute
+			err := wire.Fields("Attribute", b, func(n protowire.Number, _ uint64, b []byte) error {
+				switch n {
+				case 1:
+					a.Name = wire.Text(b)
+				case 2:
+					a.Value = wire.Text(b)
+				}
+				return nil
+			})
+			u.Attributes = append(u.Attributes, a)
+			return err
+		}
+		return nil
+	})
+}
