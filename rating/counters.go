@@ -1,0 +1,400 @@
+package rating
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"ratemill/decimal"
+)
+
+// CounterKind says who owns a counter and what it counts.
+type CounterKind uint8
+
+// The kinds. SIM and account are registry numbers.
+const (
+	SIMUnits     CounterKind = iota + 1 // units used by a SIM: included units, graduated prices, limits
+	AccountUnits                        // units used by an account: pools, graduated prices, limits
+	SIMCost                             // money charged for a SIM
+	AccountCost                         // money charged to an account
+)
+
+var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost"}
+
+func (k CounterKind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("counter kind %d", uint8(k))
+}
+
+// IsCost says that the counter's value is money.
+func (k CounterKind) IsCost() bool { return k == SIMCost || k == AccountCost }
+
+// CounterKey names a counter. ID is a hash of the name of the bucket, limit or price, so it stays the same from one
+// catalogue version to the next.
+type CounterKey struct {
+	ID    uint64
+	Owner uint32
+	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept
+	Kind  CounterKind
+}
+
+// keySize is the length of a key's canonical bytes.
+const keySize = 17
+
+// AppendKey appends the key's canonical bytes: kind, owner, cycle, id, big-endian, so that they sort by owner.
+func (k CounterKey) AppendKey(dst []byte) []byte {
+	dst = append(dst, byte(k.Kind))
+	dst = binary.BigEndian.AppendUint32(dst, k.Owner)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(k.Cycle))
+	return binary.BigEndian.AppendUint64(dst, k.ID)
+}
+
+// ParseKey reads what AppendKey wrote.
+func ParseKey(b []byte) (CounterKey, error) {
+	if len(b) != keySize {
+		return CounterKey{}, fmt.Errorf("a counter's key has %d bytes, not %d", len(b), keySize)
+	}
+	k := CounterKey{
+		Kind: CounterKind(b[0]), Owner: binary.BigEndian.Uint32(b[1:]),
+		Cycle: int32(binary.BigEndian.Uint32(b[5:])), ID: binary.BigEndian.Uint64(b[9:]),
+	}
+	return k, k.check()
+}
+
+var errKey = errors.New("a counter's key has an unknown kind, no id, or a cycle that is no date")
+
+func (k CounterKey) check() error {
+	if k.Kind == 0 || k.Kind > AccountCost || k.ID == 0 || k.Cycle < -1<<23 || k.Cycle >= 1<<23 {
+		return errKey
+	}
+	return nil
+}
+
+// Value is what a counter holds: a count of units, or money as decimal.D's count of 10^-12, in 128 bits of two's
+// complement. Additions never overflow in practice: units are bounded per record, money by decimal.D.
+type Value struct {
+	Hi int64
+	Lo uint64
+}
+
+// UnitsValue is n units.
+func UnitsValue(n int64) Value { return Value{n >> 63, uint64(n)} }
+
+// CostValue is an amount of money.
+func CostValue(d decimal.D) Value {
+	hi, lo := d.Parts()
+	return Value{hi, lo}
+}
+
+// Units is the value as a count; one beyond int64 is the largest int64.
+func (v Value) Units() int64 {
+	switch {
+	case v.Hi == 0 && v.Lo <= math.MaxInt64, v.Hi == -1 && v.Lo > math.MaxInt64:
+		return int64(v.Lo)
+	case v.Hi < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
+// Cost is the value as money; decimal.ErrRange when it has more than 26 digits before the point.
+func (v Value) Cost() (decimal.D, error) { return decimal.FromParts(v.Hi, v.Lo) }
+
+// Plus is v + w.
+func (v Value) Plus(w Value) Value {
+	lo, carry := bits.Add64(v.Lo, w.Lo, 0)
+	return Value{v.Hi + w.Hi + int64(carry), lo}
+}
+
+// Neg is -v.
+func (v Value) Neg() Value {
+	lo, borrow := bits.Sub64(0, v.Lo, 0)
+	return Value{-v.Hi - int64(borrow), lo}
+}
+
+// Delta is what one rated batch adds to one counter.
+type Delta struct {
+	Key   CounterKey
+	Value Value
+}
+
+// Counters are what the SIMs and accounts of one partition have used. The rater that owns the partition owns them;
+// they are not safe for concurrent use.
+//
+// Each counter has two parts. The settled part is a fold of the rated log, and only it goes into checkpoints: Range,
+// TakeDirty, ApplyAt, Restore. The speculative part is what was rated but not yet acknowledged by the log: Rate adds
+// to it, Settle moves it over when the append is acknowledged, Discard drops all of it. Get is their sum.
+//
+// An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is cut
+// into shards that grow on their own, so that no record waits for 10 M entries to be moved.
+type Counters struct {
+	shards  [shardCount]shard
+	len     int
+	dirty   []CounterKey // in the order they became so; the first `taken` are done
+	taken   int
+	pending []CounterKey // those that have or had a speculative part
+	result  uint32       // the last Result that was begun
+}
+
+const (
+	shardBits  = 7
+	shardCount = 1 << shardBits
+
+	dirty    = 1 // changed since it was last taken, and in Counters.dirty
+	listed   = 2 // in Counters.pending
+	flagBits = 2
+)
+
+type shard struct {
+	entries []entry // a power of two, or none
+	len     int
+}
+
+type entry struct {
+	id      uint64 // 0: the slot is free
+	rest    uint64 // owner, cycle, kind
+	settled Value
+	pending Value
+	at      int64  // offset of the last settled delta, shifted by flagBits; dirty and listed below
+	result  uint32 // the Result that index belongs to
+	index   uint32 // of this counter's delta in it
+}
+
+func (k CounterKey) packed() uint64 {
+	return uint64(k.Owner)<<32 | uint64(uint32(k.Cycle)&0xffffff)<<8 | uint64(k.Kind)
+}
+
+func unpack(id, rest uint64) CounterKey {
+	return CounterKey{ID: id, Owner: uint32(rest >> 32), Cycle: int32(uint32(rest)) >> 8, Kind: CounterKind(rest)}
+}
+
+func hashKey(id, rest uint64) uint64 {
+	hi, lo := bits.Mul64(id^0x9e3779b97f4a7c15, rest^0xd6e8feb86659fd93)
+	h := hi ^ lo
+	h ^= h >> 32
+	return h * 0x9e3779b97f4a7c15
+}
+
+// NewCounters makes empty counters.
+func NewCounters() *Counters { return &Counters{} }
+
+func (c *Counters) find(k CounterKey) *entry {
+	rest := k.packed()
+	h := hashKey(k.ID, rest)
+	s := &c.shards[h>>(64-shardBits)]
+	if len(s.entries) == 0 {
+		return nil
+	}
+	mask := uint64(len(s.entries) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		e := &s.entries[i]
+		if e.id == k.ID && e.rest == rest {
+			return e
+		}
+		if e.id == 0 {
+			return nil
+		}
+	}
+}
+
+// entry finds or makes the entry of k. It is valid until the next call.
+func (c *Counters) entry(k CounterKey) *entry {
+	rest := k.packed()
+	h := hashKey(k.ID, rest)
+	s := &c.shards[h>>(64-shardBits)]
+	if s.len >= len(s.entries)-len(s.entries)/8 {
+		s.resize(max(8, 2*len(s.entries)))
+	}
+	e := s.slot(h, k.ID, rest)
+	if e.id == 0 {
+		e.id, e.rest, e.at = k.ID, rest, -1<<flagBits
+		s.len++
+		c.len++
+	}
+	return e
+}
+
+func (s *shard) slot(h, id, rest uint64) *entry {
+	mask := uint64(len(s.entries) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		e := &s.entries[i]
+		if e.id == 0 || (e.id == id && e.rest == rest) {
+			return e
+		}
+	}
+}
+
+func (s *shard) resize(n int) {
+	old := s.entries
+	s.entries = make([]entry, n)
+	for i := range old {
+		if e := &old[i]; e.id != 0 {
+			*s.slot(hashKey(e.id, e.rest), e.id, e.rest) = *e
+		}
+	}
+}
+
+// Get is the counter's value, with what is not settled yet.
+func (c *Counters) Get(k CounterKey) Value {
+	if e := c.find(k); e != nil {
+		return e.settled.Plus(e.pending)
+	}
+	return Value{}
+}
+
+// Settled is the counter's value as the rated log has it, and the offset of its last delta, -1 for none.
+func (c *Counters) Settled(k CounterKey) (v Value, at int64) {
+	if e := c.find(k); e != nil {
+		return e.settled, e.at >> flagBits
+	}
+	return Value{}, -1
+}
+
+// Add adds to the speculative part.
+func (c *Counters) Add(k CounterKey, v Value) { c.addTo(c.entry(k), k, v) }
+
+func (c *Counters) addTo(e *entry, k CounterKey, v Value) {
+	if e.at&listed == 0 {
+		e.at |= listed
+		c.pending = append(c.pending, k)
+	}
+	e.pending = e.pending.Plus(v)
+}
+
+// ApplyAt folds a delta of the message at offset into the settled part, unless the counter has it already: only if
+// offset is beyond the counter's last. The deltas of a message must name each counter once, as Result.Deltas do.
+func (c *Counters) ApplyAt(d Delta, offset int64) bool {
+	e := c.entry(d.Key)
+	if offset <= e.at>>flagBits {
+		return false
+	}
+	e.settled = e.settled.Plus(d.Value)
+	if e.at&dirty == 0 {
+		c.dirty = append(c.dirty, d.Key)
+	}
+	e.at = offset<<flagBits | dirty | e.at&listed
+	return true
+}
+
+// Settle is ApplyAt for a delta that Rate made here: it moves over from the speculative part.
+func (c *Counters) Settle(d Delta, offset int64) bool {
+	applied := c.ApplyAt(d, offset)
+	e := c.find(d.Key)
+	e.pending = e.pending.Plus(d.Value.Neg())
+	return applied
+}
+
+// SettleAll settles the deltas of one of our own batches that the log acknowledged at offset.
+func (c *Counters) SettleAll(deltas []Delta, offset int64) {
+	for _, d := range deltas {
+		c.Settle(d, offset)
+	}
+	if len(c.pending) > 4*len(deltas) {
+		c.unlist()
+	}
+}
+
+// unlist takes the counters without a speculative part out of the list.
+func (c *Counters) unlist() {
+	kept := c.pending[:0]
+	for _, k := range c.pending {
+		if e := c.find(k); e != nil && e.pending == (Value{}) {
+			e.at &^= listed
+		} else if e != nil {
+			kept = append(kept, k)
+		}
+	}
+	c.pending = kept
+}
+
+// Discard drops every speculative part: what was rated since the last acknowledged append did not happen.
+func (c *Counters) Discard() {
+	for _, k := range c.pending {
+		if e := c.find(k); e != nil {
+			e.pending, e.at = Value{}, e.at&^listed
+		}
+	}
+	c.pending = c.pending[:0]
+}
+
+// Restore sets a counter from a checkpoint: its value with all deltas up to offset at. It does not become dirty.
+func (c *Counters) Restore(k CounterKey, v Value, at int64) {
+	e := c.entry(k)
+	e.settled, e.at = v, at<<flagBits|e.at&(dirty|listed)
+}
+
+// Len is the number of counters.
+func (c *Counters) Len() int { return c.len }
+
+// Range calls f for each counter's settled value, in no order, until f says false.
+func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
+	for i := range c.shards {
+		for j := range c.shards[i].entries {
+			if e := &c.shards[i].entries[j]; e.id != 0 && !f(unpack(e.id, e.rest), e.settled, e.at>>flagBits) {
+				return
+			}
+		}
+	}
+}
+
+// Dirty is the number of counters that changed since they were last taken. A sweep begins by asking for it and takes
+// that many: what changes meanwhile queues behind.
+func (c *Counters) Dirty() int { return len(c.dirty) - c.taken }
+
+// TakeDirty hands the first n dirty counters to f, oldest first, and marks them clean. f must not change counters.
+func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
+	for ; n > 0 && c.taken < len(c.dirty); n-- {
+		k := c.dirty[c.taken]
+		c.taken++
+		if e := c.find(k); e != nil && e.at&dirty != 0 {
+			e.at &^= dirty
+			f(k, e.settled, e.at>>flagBits)
+		}
+	}
+	if c.taken > len(c.dirty)/2 {
+		c.dirty = c.dirty[:copy(c.dirty, c.dirty[c.taken:])]
+		c.taken = 0
+	}
+}
+
+// Forget removes the counters of cycles that began before the given day and have no speculative part, calling f for
+// each, so that their checkpoint entries can be buried.
+func (c *Counters) Forget(before int32, f func(CounterKey)) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		past := 0
+		for j := range s.entries {
+			e := &s.entries[j]
+			if e.id != 0 && unpack(e.id, e.rest).Cycle < before && e.pending == (Value{}) {
+				past++
+			}
+		}
+		if past == 0 {
+			continue
+		}
+		old := s.entries
+		left := s.len - past
+		size := 8
+		for size-size/8 <= left {
+			size *= 2
+		}
+		s.entries = make([]entry, size)
+		for j := range old {
+			e := &old[j]
+			if e.id == 0 {
+				continue
+			}
+			if k := unpack(e.id, e.rest); k.Cycle < before && e.pending == (Value{}) {
+				f(k)
+				continue
+			}
+			*s.slot(hashKey(e.id, e.rest), e.id, e.rest) = *e
+		}
+		s.len = left
+		c.len -= past
+	}
+}
