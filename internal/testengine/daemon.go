@@ -1,0 +1,142 @@
+package testengine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// daemon is a server process that can be killed and started again. It dies with the test process.
+type daemon struct {
+	name    string
+	log     string // file that gets what it writes
+	command func() *exec.Cmd
+	ready   func() error // nil once it serves; asked again and again until then
+
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// patience bounds the start of an engine on a machine that is busy with other tests.
+const patience = 2 * time.Minute
+
+func (d *daemon) start(t testing.TB) {
+	t.Helper()
+	if err := d.tryStart(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *daemon) tryStart() error {
+	out, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	d.cmd, d.done = d.command(), make(chan struct{})
+	d.cmd.Stdout, d.cmd.Stderr = out, out
+	if d.cmd.SysProcAttr == nil {
+		d.cmd.SysProcAttr = dieWithParent()
+	}
+	begun := make(chan error)
+	go func(cmd *exec.Cmd, done chan struct{}) {
+		runtime.LockOSThread() // the parent's death is that of this thread, to the kernel
+		err := cmd.Start()
+		begun <- err
+		if err == nil {
+			cmd.Wait()
+			close(done)
+		}
+	}(d.cmd, d.done)
+	if err := <-begun; err != nil {
+		return fmt.Errorf("%s does not start: %w", d.name, err)
+	}
+	deadline := time.After(patience)
+	for {
+		err := d.ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-d.done:
+			return fmt.Errorf("%s ended before it served (%v); its last words:\n%s", d.name, d.cmd.ProcessState, d.lastWords())
+		case <-deadline:
+			d.kill()
+			return fmt.Errorf("%s does not serve after %v: %w; its last words:\n%s", d.name, patience, err, d.lastWords())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (d *daemon) kill() {
+	if d.done != nil {
+		d.cmd.Process.Kill()
+		<-d.done
+	}
+}
+
+func (d *daemon) lastWords() []byte {
+	b, err := os.ReadFile(d.log)
+	if err != nil {
+		return fmt.Append(nil, err)
+	}
+	b = bytes.TrimSpace(b)
+	return b[max(0, len(b)-4000):]
+}
+
+// tempDir makes a folder that lasts as long as the engine.
+func tempDir(s scope, name string) string {
+	s.t.Helper()
+	dir, err := os.MkdirTemp("", "ratemill-"+name+"-")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.onEnd(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// freePort finds a port on loopback that nobody listens on.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// program finds an executable by name, in PATH or one of the folders, later ones of a pattern first (they are newer).
+func program(name string, folders ...string) (string, error) {
+	for _, pattern := range folders {
+		found, _ := filepath.Glob(filepath.Join(pattern, name))
+		if len(found) > 0 {
+			return found[len(found)-1], nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
+// moduleRoot is the folder of go.mod above the package that is being tested.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no go.mod above the current folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+}

@@ -1,0 +1,120 @@
+package testengine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// Kafka is one Apache Kafka broker on loopback.
+type Kafka struct {
+	Addr string
+
+	daemon daemon
+}
+
+// Kill ends the broker as kill -9 does.
+func (k *Kafka) Kill() { k.daemon.kill() }
+
+// Restart starts it again on the same data and port.
+func (k *Kafka) Restart(t testing.TB) {
+	t.Helper()
+	k.Kill()
+	k.daemon.start(t)
+}
+
+var sharedKafka once[Kafka]
+
+// SharedKafka is the process's one Apache Kafka; name topics and groups after the test.
+func SharedKafka(t testing.TB) *Kafka {
+	t.Helper()
+	return sharedKafka.get(t, startKafka)
+}
+
+// StartKafka starts an Apache Kafka for this test, in about six seconds.
+func StartKafka(t testing.TB) *Kafka {
+	t.Helper()
+	return startKafka(scope{t: t})
+}
+
+func startKafka(s scope) *Kafka {
+	t := s.t
+	t.Helper()
+	java, err := program("java")
+	if err != nil {
+		t.Fatal("Java is missing, which Apache Kafka needs: apt-get install -y default-jre-headless")
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	libs := filepath.Join(root, ".deps", "kafka", "libs")
+	if jars, _ := filepath.Glob(filepath.Join(libs, "kafka_2.13-*.jar")); len(jars) == 0 {
+		t.Fatal("Apache Kafka is missing: make deps-test")
+	}
+	dir := tempDir(s, "kafka")
+	port, controller := freePort(t), freePort(t)
+	k := &Kafka{Addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	config := filepath.Join(dir, "server.properties")
+	if err := os.WriteFile(config, fmt.Appendf(nil, `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs=%[3]s
+auto.create.topics.enable=false
+message.max.bytes=8388608
+replica.fetch.max.bytes=8388608
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+num.network.threads=2
+num.io.threads=2
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+log.cleaner.backoff.ms=500
+`, port, controller, filepath.Join(dir, "log")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(java, append([]string{"-Xms64m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+			"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(libs, "*")}, args...)...)
+		cmd.Dir = dir
+		cmd.SysProcAttr = dieWithParent()
+		return cmd
+	}
+	if out, err := command("kafka.tools.StorageTool", "format", "-t", "cmF0ZW1pbGwtdGVzdHMtMQ", "-c", config).CombinedOutput(); err != nil {
+		t.Fatalf("formatting Apache Kafka's log: %v\n%s", err, bytes.TrimSpace(out))
+	}
+	k.daemon = daemon{
+		name: "Apache Kafka", log: filepath.Join(dir, "server.log"),
+		command: func() *exec.Cmd { return command("kafka.Kafka", config) },
+		ready: func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			client := kafkago.Client{Addr: kafkago.TCP(k.Addr), Transport: &kafkago.Transport{}}
+			m, err := client.Metadata(ctx, &kafkago.MetadataRequest{})
+			if err == nil && len(m.Brokers) == 0 {
+				err = fmt.Errorf("no broker is registered yet")
+			}
+			return err
+		},
+	}
+	k.daemon.start(t)
+	s.onEnd(k.Kill)
+	return k
+}

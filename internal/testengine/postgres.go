@@ -1,0 +1,169 @@
+package testengine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a PostgreSQL server on loopback.
+type Postgres struct {
+	Port int
+
+	daemon    daemon
+	databases atomic.Int64
+}
+
+const postgresPassword = "ratemill"
+
+// DSN is for a superuser and the database "postgres".
+func (p *Postgres) DSN() string { return p.dsn("postgres") }
+
+func (p *Postgres) dsn(database string) string {
+	return fmt.Sprintf("postgres://ratemill:%s@127.0.0.1:%d/%s?sslmode=disable", postgresPassword, p.Port, database)
+}
+
+// NewDatabase makes an empty database and gives its DSN.
+func (p *Postgres) NewDatabase(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", p.databases.Add(1))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, p.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return p.dsn(name)
+}
+
+// Kill ends the server as kill -9 does.
+func (p *Postgres) Kill() { p.daemon.kill() }
+
+// Restart starts it again on the same data and port.
+func (p *Postgres) Restart(t testing.TB) {
+	t.Helper()
+	p.Kill()
+	// The killed server's backends notice its death by themselves; until then they hold its shared memory, and a new
+	// server refuses to start.
+	deadline := time.Now().Add(patience)
+	for {
+		err := p.daemon.tryStart()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+var sharedPostgres once[Postgres]
+
+// SharedPostgres is the process's one server; take a database of your own with NewDatabase.
+func SharedPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return sharedPostgres.get(t, startPostgres)
+}
+
+// StartPostgres starts a server for this test.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return startPostgres(scope{t: t})
+}
+
+func startPostgres(s scope) *Postgres {
+	t := s.t
+	t.Helper()
+	const versions = "/usr/lib/postgresql/*/bin"
+	initdb, err := program("initdb", versions)
+	if err != nil {
+		t.Fatal("PostgreSQL is missing: apt-get install -y postgresql")
+	}
+	server, err := program("postgres", filepath.Dir(initdb))
+	if err != nil {
+		t.Fatal("PostgreSQL has initdb but no postgres: apt-get install -y postgresql")
+	}
+	p := &Postgres{Port: freePort(t)}
+	dir := tempDir(s, "postgres")
+	data := filepath.Join(dir, "data")
+	as := ordinaryUser(t, dir)
+
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte(postgresPassword), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+dir)
+		cmd.SysProcAttr = dieWithParent()
+		cmd.SysProcAttr.Credential = as
+		return cmd
+	}
+	if out, err := command(initdb, "-D", data, "-U", "ratemill", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	p.daemon = daemon{
+		name: "PostgreSQL", log: filepath.Join(dir, "log"),
+		command: func() *exec.Cmd {
+			// fsync=off: tests kill the server, not the machine.
+			return command(server, "-D", data, "-p", strconv.Itoa(p.Port), "-c", "listen_addresses=127.0.0.1",
+				"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200")
+		},
+		ready: func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			conn, err := pgx.Connect(ctx, p.DSN())
+			if err != nil {
+				return err
+			}
+			return conn.Close(ctx)
+		},
+	}
+	p.daemon.start(t)
+	s.onEnd(p.Kill)
+	return p
+}
+
+// ordinaryUser: PostgreSQL refuses to run as root, so root gives the folder to another user and runs it as that.
+func ordinaryUser(t testing.TB, dir string) *syscall.Credential {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+			t.Fatal(err)
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	t.Fatal("PostgreSQL does not run as root, and there is neither a user postgres nor nobody; run the tests as another user")
+	return nil
+}

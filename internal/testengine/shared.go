@@ -1,0 +1,64 @@
+package testengine
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"ratemill/internal/embedded"
+)
+
+// Main runs the tests of a package and ends the engines they shared. In a child process of the test binary it becomes
+// the embedded engine instead.
+func Main(m *testing.M) {
+	embedded.RunIfChild()
+	process.begun = true
+	code := m.Run()
+	for _, end := range slices.Backward(process.ends) {
+		end()
+	}
+	os.Exit(code)
+}
+
+// process holds what ends with the test process rather than with a test.
+var process struct {
+	begun bool
+	mu    sync.Mutex
+	ends  []func()
+}
+
+// scope is where an engine belongs: to a test, or to the process when several share it.
+type scope struct {
+	t      testing.TB
+	shared bool
+}
+
+func (s scope) onEnd(end func()) {
+	if !s.shared {
+		s.t.Cleanup(end)
+		return
+	}
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	process.ends = append(process.ends, end)
+}
+
+// once starts an engine when it is asked for first.
+type once[E any] struct {
+	mu     sync.Mutex
+	engine *E
+}
+
+func (o *once[E]) get(t testing.TB, start func(scope) *E) *E {
+	t.Helper()
+	if !process.begun {
+		t.Fatal("a shared engine needs somebody to end it: add func TestMain(m *testing.M) { testengine.Main(m) } to this package")
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.engine == nil {
+		o.engine = start(scope{t: t, shared: true})
+	}
+	return o.engine
+}

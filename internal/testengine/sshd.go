@@ -1,0 +1,166 @@
+package testengine
+
+import (
+	"bufio"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// SSHD is OpenSSH's server on loopback, with SFTP only. Paths are those of this machine; a relative one is below Dir.
+type SSHD struct {
+	Addr       string        // 127.0.0.1:port
+	User       string        // who may log in: the one who runs the tests
+	PrivateKey []byte        // that user's key, PEM
+	KeyFile    string        // the same in a file
+	Password   string        // also lets in, with a PrivateKey or without; "" where it cannot be offered (see passwords)
+	HostKey    ssh.PublicKey // the server's
+	KnownHosts string        // a file that says so
+	Dir        string        // an empty folder for the test's files
+
+	dir    string
+	daemon daemon
+}
+
+// Kill ends the server as kill -9 does. Connections that are open go on: each has a process of its own.
+func (s *SSHD) Kill() { s.daemon.kill() }
+
+// Restart starts it again on the same port.
+func (s *SSHD) Restart(t testing.TB) {
+	t.Helper()
+	s.Kill()
+	s.daemon.start(t)
+}
+
+// ReplaceHostKey gives the server another host key, and starts it again with it; KnownHosts keeps naming the old one.
+func (s *SSHD) ReplaceHostKey(t testing.TB) {
+	t.Helper()
+	_, s.HostKey = writeKey(t, s.path("host_key"))
+	s.Restart(t)
+}
+
+func (s *SSHD) path(name string) string { return filepath.Join(s.dir, name) }
+
+var sharedSSHD once[SSHD]
+
+// SharedSSHD is the process's one server; make folders of your own below Dir.
+func SharedSSHD(t testing.TB) *SSHD {
+	t.Helper()
+	return sharedSSHD.get(t, startSSHD)
+}
+
+// StartSSHD starts a server for this test.
+func StartSSHD(t testing.TB) *SSHD {
+	t.Helper()
+	return startSSHD(scope{t: t})
+}
+
+func startSSHD(sc scope) *SSHD {
+	t := sc.t
+	t.Helper()
+	binary, err := program("sshd", "/usr/sbin", "/usr/local/sbin")
+	if err != nil {
+		t.Fatal("OpenSSH's server is missing: apt-get install -y openssh-server")
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		// sshd wants its empty folder, which the init system makes elsewhere.
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &SSHD{User: me.Username, dir: tempDir(sc, "sshd")}
+	s.Dir, s.KeyFile, s.KnownHosts = s.path("files"), s.path("user_key"), s.path("known_hosts")
+	port := freePort(t)
+	s.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+
+	var userKey ssh.PublicKey
+	_, s.HostKey = writeKey(t, s.path("host_key"))
+	s.PrivateKey, userKey = writeKey(t, s.KeyFile)
+	if err := os.Mkdir(s.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(s.path("authorized_keys"), string(ssh.MarshalAuthorizedKey(userKey)))
+	write(s.KnownHosts, fmt.Sprintf("[127.0.0.1]:%d %s", port, ssh.MarshalAuthorizedKey(s.HostKey)))
+	write(s.path("sshd_config"), fmt.Sprintf(`ListenAddress %[1]s
+HostKey %[2]s/host_key
+AuthorizedKeysFile %[2]s/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PubkeyAuthentication yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+AllowTcpForwarding no
+MaxStartups 100
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp -d %[3]s
+`, s.Addr, s.dir, s.Dir))
+
+	s.daemon = daemon{
+		name: "sshd", log: s.path("log"),
+		command: s.passwords(t, binary, "-D", "-e", "-f", s.path("sshd_config")),
+		ready: func() error {
+			conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			banner, err := bufio.NewReader(conn).ReadString('\n')
+			if err == nil && !strings.HasPrefix(banner, "SSH-2.0-") {
+				err = fmt.Errorf("it says %q", banner)
+			}
+			return err
+		},
+	}
+	s.daemon.start(t)
+	sc.onEnd(s.Kill)
+	return s
+}
+
+func writeKey(t testing.TB, path string) ([]byte, ssh.PublicKey) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded := pem.EncodeToMemory(block)
+	if err := os.WriteFile(path, encoded, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded, key
+}
+
+// sshdPassword and how crypt(3) writes it.
+const (
+	sshdPassword     = "ratemill"
+	sshdPasswordHash = "$6$ratemilltests$BzJmGgepCqBvb31Cv8/r8mcPY5mIRlc5xe4t6HEUcIqmiQjdc8PfFJHIkFDYaw206.OLhrhK5YJAjj.sJfYza/"
+)

@@ -1,0 +1,47 @@
+package testengine
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// passwords gives the command that starts sshd, such that it accepts Password where that can be done: sshd without
+// PAM compares with /etc/shadow, so root starts it in a mount namespace of its own, in which that file is another.
+// The machine's passwords are neither changed nor asked for. Who is not root, or may not mount (some containers),
+// has keys only.
+func (s *SSHD) passwords(t testing.TB, binary string, args ...string) func() *exec.Cmd {
+	t.Helper()
+	plain := func() *exec.Cmd { return exec.Command(binary, args...) }
+	if os.Getuid() != 0 {
+		return plain
+	}
+	shadow, err := os.ReadFile("/etc/shadow")
+	if err != nil {
+		return plain
+	}
+	lines := strings.SplitAfter(string(shadow), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, s.User+":") {
+			lines[i] = fmt.Sprintf("%s:%s:20000:0:99999:7:::\n", s.User, sshdPasswordHash)
+		}
+	}
+	if err := os.WriteFile(s.path("shadow"), []byte(strings.Join(lines, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inNamespace := func(script string) *exec.Cmd {
+		cmd := exec.Command("/bin/sh", append([]string{"-c", script, s.path("shadow"), binary}, args...)...)
+		cmd.SysProcAttr = dieWithParent()
+		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+		return cmd
+	}
+	const mount = `mount --bind "$0" /etc/shadow`
+	if inNamespace(mount).Run() != nil {
+		return plain
+	}
+	s.Password = sshdPassword
+	return func() *exec.Cmd { return inNamespace(mount + ` && exec "$@"`) }
+}
