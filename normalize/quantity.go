@@ -1,0 +1,361 @@
+package normalize
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// Rounding says what becomes of the part that is smaller than the base unit.
+type Rounding uint8
+
+const (
+	Exact  Rounding = iota // an error
+	Up                     // to the next greater
+	Down                   // dropped
+	HalfUp                 // to the nearest, halves to the greater
+)
+
+// ParseRounding reads exact, up, down and half_up, as rules write them.
+func ParseRounding(name string) (Rounding, error) {
+	switch name {
+	case "exact":
+		return Exact, nil
+	case "up":
+		return Up, nil
+	case "down":
+		return Down, nil
+	case "half_up":
+		return HalfUp, nil
+	}
+	return 0, fail("round", []byte(name), "rounding is exact, up, down or half_up")
+}
+
+// DataUnit is how many octets one is.
+type DataUnit int64
+
+const (
+	Octet    DataUnit = 1
+	Kilobyte DataUnit = 1000
+	Megabyte DataUnit = 1000 * Kilobyte
+	Gigabyte DataUnit = 1000 * Megabyte
+	Terabyte DataUnit = 1000 * Gigabyte
+	Kibibyte DataUnit = 1024
+	Mebibyte DataUnit = 1024 * Kibibyte
+	Gibibyte DataUnit = 1024 * Mebibyte
+	Tebibyte DataUnit = 1024 * Gibibyte
+)
+
+// ParseDataUnit reads B, kB or KB (1000 octets), KiB (1024), MB, MiB, GB, GiB, TB and TiB, octets and bytes. Case
+// matters only where it means something: kb and Mb would be bits, and are refused.
+func ParseDataUnit(name string) (DataUnit, error) {
+	switch name {
+	case "", "B", "octet", "octets", "byte", "bytes", "Bytes", "Byte", "BYTES":
+		return Octet, nil
+	case "kB", "KB":
+		return Kilobyte, nil
+	case "KiB", "kiB":
+		return Kibibyte, nil
+	case "MB":
+		return Megabyte, nil
+	case "MiB":
+		return Mebibyte, nil
+	case "GB":
+		return Gigabyte, nil
+	case "GiB":
+		return Gibibyte, nil
+	case "TB":
+		return Terabyte, nil
+	case "TiB":
+		return Tebibyte, nil
+	}
+	reason := "a unit of data is B, kB, MB, GB, TB (thousands) or KiB, MiB, GiB, TiB (1024s)"
+	if len(name) == 2 && name[1] == 'b' {
+		reason += "; a small b would mean bits"
+	}
+	return 0, fail("octets", []byte(name), reason)
+}
+
+// Octets reads a volume: digits with decimals or without, in the unit given, or with a unit of its own behind it
+// ("1.5 MB"). The result is exact, or rounded as asked; negative volumes are refused (see Unsigned32).
+func Octets(text []byte, unit DataUnit, round Rounding) (int64, error) {
+	if n, ok := shortCount(text, int64(unit)); ok {
+		return n, nil
+	}
+	in, factor := trim(text), int64(unit)
+	if end := len(in); end > 0 && letter(in[end-1]) {
+		for end > 0 && letter(in[end-1]) {
+			end--
+		}
+		own, err := ParseDataUnit(string(in[end:min(len(in), end+8)]))
+		if err != nil {
+			return 0, fail("octets", text, err.(*Error).Reason)
+		}
+		in, factor = trim(in[:end]), int64(own)
+	}
+	n, reason := scaled(in, factor, 1, round)
+	if reason != "" {
+		return 0, fail("octets", text, reason)
+	}
+	return n, nil
+}
+
+// Count reads a whole number of things: messages, segments, records. "3.0" is 3; "3.5" is an error.
+func Count(text []byte) (int64, error) {
+	if n, ok := shortCount(text, 1); ok {
+		return n, nil
+	}
+	n, reason := scaled(trim(text), 1, 1, Exact)
+	if reason != "" {
+		return 0, fail("count", text, reason)
+	}
+	return n, nil
+}
+
+// shortCount reads up to nine digits and nothing else. 3 ns.
+func shortCount(text []byte, factor int64) (int64, bool) {
+	if len(text) == 0 || len(text) > 9 || factor > int64(Gigabyte) {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range text {
+		if !digit(c) {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n * factor, true
+}
+
+// DurationUnit is how a duration is written.
+type DurationUnit uint8
+
+const (
+	InSeconds      DurationUnit = iota
+	InMilliseconds              // ms
+	InCentis                    // 10 ms, as SoftX3000 counts
+	InDecis                     // 100 ms
+	InMinutes
+	InHours
+	InClock // hh:mm:ss, hours may be over 23
+)
+
+// ParseDurationUnit reads s, ms, 10ms, 100ms, min, h and hh:mm:ss, as rules write them.
+func ParseDurationUnit(name string) (DurationUnit, error) {
+	switch strings.ReplaceAll(name, " ", "") {
+	case "", "s", "sec", "seconds":
+		return InSeconds, nil
+	case "ms", "milliseconds":
+		return InMilliseconds, nil
+	case "10ms":
+		return InCentis, nil
+	case "100ms":
+		return InDecis, nil
+	case "min", "minutes":
+		return InMinutes, nil
+	case "h", "hours":
+		return InHours, nil
+	case "hh:mm:ss":
+		return InClock, nil
+	}
+	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h or hh:mm:ss")
+}
+
+// factors answers by what to multiply and to divide a duration to have milliseconds.
+func (u DurationUnit) factors() (times, by int64) {
+	switch u {
+	case InMilliseconds:
+		return 1, 1
+	case InCentis:
+		return 10, 1
+	case InDecis:
+		return 100, 1
+	case InMinutes:
+		return 60_000, 1
+	case InHours:
+		return 3_600_000, 1
+	}
+	return 1000, 1
+}
+
+// DurationSeconds reads a duration in whole seconds, rounded as asked (carriers bill begun seconds: Up). Negative
+// durations are refused.
+func DurationSeconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
+	if unit == InSeconds {
+		if n, ok := shortCount(text, 1); ok {
+			return n, nil
+		}
+	}
+	return duration("seconds", text, unit, 1000, round)
+}
+
+// DurationMilliseconds reads a duration in whole milliseconds, for who prices parts of a second.
+func DurationMilliseconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
+	return duration("milliseconds", text, unit, 1, round)
+}
+
+func duration(function string, text []byte, unit DurationUnit, base int64, round Rounding) (int64, error) {
+	in := trim(text)
+	var n int64
+	var reason string
+	if unit == InClock {
+		n, reason = clock(in, base, round)
+	} else {
+		times, _ := unit.factors()
+		n, reason = scaled(in, times, base, round)
+	}
+	if reason != "" {
+		return 0, fail(function, text, reason)
+	}
+	return n, nil
+}
+
+// clock reads hh:mm:ss with decimals or without.
+func clock(in []byte, base int64, round Rounding) (int64, string) {
+	const form = "not of the form hh:mm:ss"
+	var parts [2]uint64
+	for i := range parts {
+		end := 0
+		for end < len(in) && digit(in[end]) {
+			end++
+		}
+		n, ok := decimal(in[:end])
+		if !ok || end > 9 || end == len(in) || in[end] != ':' {
+			return 0, form
+		}
+		parts[i], in = n, in[end+1:]
+	}
+	if len(in) < 2 || !digit(in[0]) || !digit(in[1]) || len(in) > 2 && in[2] != '.' {
+		return 0, form
+	}
+	if parts[1] > 59 || in[0] > '5' {
+		return 0, "minutes and seconds go to 59"
+	}
+	rest, reason := scaled(in, 1000, base, round)
+	if reason != "" {
+		return 0, reason
+	}
+	return int64(parts[0]*3600+parts[1]*60)*(1000/base) + rest, ""
+}
+
+// longestDecimals bounds the digits behind the point.
+const longestDecimals = 18
+
+// scaled reads a decimal number, multiplies it by times and divides it by by (a divisor of a power of ten), rounding
+// once at the end. It answers why not, when the text is no number, negative, or too great for an int64.
+func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
+	if len(in) == 0 {
+		return 0, "empty; test absent(…) first if the field may be empty"
+	}
+	if in[0] == '-' {
+		return 0, "negative; if a system wrote an unsigned 32-bit counter as a signed one, use unsigned32(…)"
+	}
+	if in[0] == '+' {
+		in = in[1:]
+	}
+	whole, part := in, []byte(nil)
+	for i, c := range in {
+		if c == '.' {
+			whole, part = in[:i], in[i+1:]
+			if len(part) == 0 || len(whole) == 0 {
+				return 0, "not a number: digits are missing beside the point"
+			}
+			break
+		}
+		if c == ',' {
+			return 0, "holds a comma; is it a decimal comma or a separator of thousands? Replace it first"
+		}
+		if c|0x20 == 'e' {
+			return 0, "in scientific notation, which has lost digits; take it from a file that no spreadsheet has touched"
+		}
+	}
+	for len(whole) > 1 && whole[0] == '0' {
+		whole = whole[1:]
+	}
+	for len(part) > 0 && part[len(part)-1] == '0' {
+		part = part[:len(part)-1]
+	}
+	if len(whole) > 19 {
+		return 0, tooGreat(whole)
+	}
+	if len(part) > longestDecimals {
+		return 0, "more than " + strconv.Itoa(longestDecimals) + " decimals"
+	}
+	n, ok := epochDigits(whole)
+	if !ok {
+		return 0, "not a number"
+	}
+	decimals, ok := uint64(0), true
+	if len(part) > 0 {
+		if decimals, ok = decimal(part); !ok {
+			return 0, "not a number"
+		}
+	}
+	// (n + decimals/10^k) × times / by, as quotient and remainder of a 128-bit number over 10^k × by.
+	scale := uint64(1)
+	for range part {
+		scale *= 10
+	}
+	if high, _ := bits.Mul64(n, uint64(times)); high != 0 {
+		return 0, "too great for a quantity"
+	}
+	upper := n * uint64(times)
+	quotient, remainder := upper/uint64(by), upper%uint64(by)
+	// remainder < by ≤ 1000 and decimals < scale, so the sum stays under (1000 + times) × 10^18.
+	high, low := bits.Mul64(decimals, uint64(times))
+	restHigh, restLow := bits.Mul64(remainder, scale)
+	low, carry := bits.Add64(low, restLow, 0)
+	high += restHigh + carry
+	divisorHigh, divisor := bits.Mul64(scale, uint64(by))
+	if divisorHigh != 0 || high >= divisor {
+		return 0, "more decimals than a quantity can have"
+	}
+	more, left := bits.Div64(high, low, divisor)
+	total, carry := bits.Add64(quotient, more, 0)
+	if left != 0 {
+		switch round {
+		case Exact:
+			return 0, "not a whole number of the base unit; say round: up, down or half_up if that is right"
+		case Up:
+			total++
+		case HalfUp:
+			if left >= divisor-left {
+				total++
+			}
+		}
+	}
+	if carry != 0 || total > math.MaxInt64 {
+		return 0, "too great for a quantity"
+	}
+	return int64(total), ""
+}
+
+func tooGreat(whole []byte) string {
+	for _, c := range whole {
+		if !digit(c) {
+			return "not a number"
+		}
+	}
+	return "too great for a quantity"
+}
+
+// Unsigned32 reads a 32-bit counter that a system wrote as a signed number: -2 is 4294967294. Numbers from 0 to
+// 4294967295 are themselves.
+func Unsigned32(text []byte) (int64, error) {
+	in := trim(text)
+	negative := len(in) > 0 && in[0] == '-'
+	if negative {
+		in = in[1:]
+	}
+	n, ok := decimal(in)
+	switch {
+	case !ok:
+		return 0, fail("unsigned32", text, "not a whole number")
+	case negative && n > 1<<31 || n > math.MaxUint32:
+		return 0, fail("unsigned32", text, "does not fit 32 bits")
+	case negative && n > 0:
+		return 1<<32 - int64(n), nil
+	}
+	return int64(n), nil
+}

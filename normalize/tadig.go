@@ -1,0 +1,75 @@
+package normalize
+
+import "strings"
+
+// TADIG is the code that roaming partners know a network by (GSMA TD.13): five letters and digits, the first three
+// usually the country's.
+type TADIG [5]byte
+
+func (t TADIG) String() string {
+	if t == (TADIG{}) {
+		return ""
+	}
+	return string(t[:])
+}
+
+// ParseTADIG reads a TADIG code in any case.
+func ParseTADIG(text []byte) (TADIG, error) {
+	var t TADIG
+	in := trim(text)
+	if len(in) != 5 {
+		return TADIG{}, fail("tadig", text, "a TADIG code has five letters and digits, such as ESPT2")
+	}
+	for i, c := range in {
+		if !letter(c) && (!digit(c) || i < 3) {
+			return TADIG{}, fail("tadig", text, "a TADIG code has five letters and digits, such as ESPT2; the first three are letters")
+		}
+		t[i] = upper(c)
+	}
+	return t, nil
+}
+
+// Country is the country of the first three letters, or no country: some codes begin with others.
+func (t TADIG) Country() Country {
+	n := countries().alpha3[[3]byte(t[:3])]
+	return countries().list[n].alpha2
+}
+
+// TADIGs says which networks the TADIG codes mean. The codes belong to the GSMA and its members, so ratemill ships
+// none: operators have the list of their partners from their agreements (IR.21).
+type TADIGs struct{ networks map[TADIG]Network }
+
+// ParseTADIGs reads lines of a TADIG code and a network, apart by a comma, semicolon, tab or blank: ESPT2,214-05.
+// Empty lines and those that begin with # are skipped; a code said twice has to mean the same.
+func ParseTADIGs(table string) (*TADIGs, error) {
+	t := &TADIGs{networks: map[TADIG]Network{}}
+	for line := range strings.Lines(table) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		end := strings.IndexAny(line, ",;\t ")
+		if end < 0 {
+			return nil, fail("tadig", []byte(line), "a line has a TADIG code and a network, such as ESPT2,214-05")
+		}
+		code, err := ParseTADIG([]byte(line[:end]))
+		if err != nil {
+			return nil, err
+		}
+		network, err := ParseNetwork([]byte(strings.Trim(line[end:], ",;\t ")))
+		if err != nil {
+			return nil, err
+		}
+		if before, twice := t.networks[code]; twice && before != network {
+			return nil, fail("tadig", []byte(line), "the code already means "+before.String())
+		}
+		t.networks[code] = network
+	}
+	return t, nil
+}
+
+// Network answers what a code means; false when the list does not say.
+func (t *TADIGs) Network(code TADIG) (Network, bool) {
+	n, ok := t.networks[code]
+	return n, ok
+}

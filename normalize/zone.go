@@ -1,0 +1,205 @@
+package normalize
+
+import (
+	_ "embed"
+	"math"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Zone is an IANA time zone laid out for reading: every stretch of constant offset between the years 1678 and 2262.
+type Zone struct {
+	name  string
+	spans []span
+	near  []uint16 // the last span that starts before or in a bucket of local time
+}
+
+// span is a stretch of one offset. Local times in [from, to) belong to it; where two spans overlap, local times are
+// ambiguous, and where none is, they are missing.
+type span struct {
+	from, to     int64 // local seconds since 1970
+	offset       int32 // seconds east of UTC
+	abbreviation string
+}
+
+const (
+	firstSecond = math.MinInt64/1_000_000_000 + 1
+	lastSecond  = math.MaxInt64/1_000_000_000 - 1
+	bucketBits  = 22 // 48 days; two switches are never so close but in history's odd years
+)
+
+// UTC is the zone of instants.
+var UTC = newZone("UTC", time.UTC)
+
+// LoadZone finds a zone by its IANA name (Europe/Madrid), UTC, or an offset (+02:00). The zone of the machine is
+// refused, since the result would depend on where ratemill runs. It needs the time zone database of the system or the
+// package time/tzdata.
+func LoadZone(name string) (*Zone, error) {
+	switch {
+	case name == "":
+		return nil, fail("zone", nil, "a time zone is an IANA name, such as Europe/Madrid")
+	case name == "UTC" || name == "Z":
+		return UTC, nil
+	case name == "Local":
+		return nil, fail("zone", []byte(name), "the zone of the machine is no property of a carrier; name an IANA zone, such as Europe/Madrid")
+	case name[0] == '+' || name[0] == '-':
+		offset, rest, ok := parseOffset([]byte(name), offsetAny)
+		if !ok || len(rest) > 0 {
+			return nil, fail("zone", []byte(name), "an offset is written +02:00")
+		}
+		return newZone(name, time.FixedZone(name, int(offset))), nil
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		reason := "no IANA time zone has this name"
+		if like := suggestZones(name); len(like) > 0 {
+			reason += "; did you mean " + strings.Join(like, " or ") + "?"
+		}
+		return nil, fail("zone", []byte(name), reason)
+	}
+	return newZone(name, location), nil
+}
+
+func newZone(name string, location *time.Location) *Zone {
+	z := &Zone{name: name}
+	for at := int64(firstSecond); ; {
+		moment := time.Unix(at, 0).In(location)
+		abbreviation, offset := moment.Zone()
+		_, end := moment.ZoneBounds()
+		s := span{from: at + int64(offset), to: math.MaxInt64, offset: int32(offset), abbreviation: abbreviation}
+		if len(z.spans) == 0 {
+			s.from = math.MinInt64
+		}
+		if !end.IsZero() && end.Unix() < lastSecond {
+			s.to = end.Unix() + int64(offset)
+		}
+		z.spans = append(z.spans, s)
+		if s.to == math.MaxInt64 {
+			break
+		}
+		at = end.Unix()
+	}
+	if len(z.spans) == 1 {
+		return z
+	}
+	for at, n := int64(firstSecond), 0; at < lastSecond; at += 1 << bucketBits {
+		for n+1 < len(z.spans) && z.spans[n+1].from <= at {
+			n++
+		}
+		z.near = append(z.near, uint16(n))
+	}
+	return z
+}
+
+func (z *Zone) String() string { return z.name }
+
+// Note says what was odd about a local time.
+type Note uint8
+
+const (
+	Ambiguous Note = 1 << iota // the clock showed this time twice, when it was set back
+	Missing                    // the clock never showed this time, since it was set forward over it
+)
+
+func (n Note) String() string {
+	switch n {
+	case Ambiguous:
+		return "ambiguous"
+	case Missing:
+		return "missing"
+	}
+	return ""
+}
+
+// spanAt finds the last span that has begun at the local time. 3 ns: the bucket says where to look.
+func (z *Zone) spanAt(local int64) int {
+	if len(z.spans) == 1 {
+		return 0
+	}
+	n := int(z.near[(local-firstSecond)>>bucketBits])
+	for n+1 < len(z.spans) && z.spans[n+1].from <= local {
+		n++
+	}
+	return n
+}
+
+// resolve answers the offset at a local time. A missing time is read with the offset before the switch, so the result
+// shows later on the clock by what was skipped.
+func (z *Zone) resolve(local int64, abbreviation []byte, later bool) (offset int32, note Note, ok bool) {
+	n := z.spanAt(local)
+	if local >= z.spans[n].to {
+		return z.spans[n].offset, Missing, abbreviation == nil || string(abbreviation) == z.spans[n].abbreviation
+	}
+	twice := n > 0 && local < z.spans[n-1].to && z.spans[n-1].offset != z.spans[n].offset
+	if abbreviation != nil {
+		if string(abbreviation) == z.spans[n].abbreviation {
+			return z.spans[n].offset, 0, true
+		}
+		return z.spans[max(n-1, 0)].offset, 0, twice && string(abbreviation) == z.spans[n-1].abbreviation
+	}
+	if twice {
+		if !later {
+			n--
+		}
+		return z.spans[n].offset, Ambiguous, true
+	}
+	return z.spans[n].offset, 0, true
+}
+
+//go:embed data/zones.txt
+var zonesText string
+
+// suggestZones answers up to three names that are nearly the one given, or whose city it is.
+func suggestZones(name string) []string {
+	if len(name) > 64 {
+		return nil
+	}
+	type near struct {
+		name     string
+		distance int
+	}
+	var found []near
+	wanted := zoneKey(name)
+	for fields := range rows(zonesText, 1) {
+		zone := fields[0]
+		city := zone[strings.LastIndexByte(zone, '/')+1:]
+		distance := editDistance(wanted, zoneKey(zone))
+		if inCity := editDistance(zoneKey(name[strings.LastIndexByte(name, '/')+1:]), zoneKey(city)); len(city) > 3 && inCity <= 1 {
+			distance = min(distance, inCity+1)
+		}
+		if distance <= 1+len(name)/5 {
+			found = append(found, near{zone, distance})
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return found[i].distance < found[j].distance })
+	var names []string
+	for _, f := range found[:min(3, len(found))] {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+func zoneKey(name string) string {
+	return strings.NewReplacer("_", "", " ", "", "-", "").Replace(strings.ToLower(name))
+}
+
+func editDistance(a, b string) int {
+	previous := make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := range len(a) {
+		current := make([]int, len(b)+1)
+		current[0] = i + 1
+		for j := range len(b) {
+			change := previous[j]
+			if a[i] != b[j] {
+				change++
+			}
+			current[j+1] = min(change, previous[j+1]+1, current[j]+1)
+		}
+		previous = current
+	}
+	return previous[len(b)]
+}
