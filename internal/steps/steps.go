@@ -33,13 +33,13 @@ const (
 	PositionAfter    // the sink's position is written after the block
 	CompareAndSet    // intents and positions are written by compare-and-set
 	RetryNamesOrigin // a retried record leaves suspense in the same step in which its retry batch is made
-	SeenBeforeAnswer // keys of rated records are part of the rated message, so that a crash cannot make a record its own duplicate
+	SeenFromLog      // a restore takes duplicate keys from the rated log
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
-	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-before-answer"}
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

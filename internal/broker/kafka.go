@@ -1,0 +1,261 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+)
+
+// Kafka is a Broker over Apache Kafka's protocol.
+type Kafka struct {
+	client *kafka.Client
+}
+
+// KafkaOptions say how to reach the brokers.
+type KafkaOptions struct {
+	Addresses []string
+	ClientID  string
+	TLS       *tls.Config
+	SASL      sasl.Mechanism
+}
+
+const fetchBytes = 4 << 20
+
+// NewKafka makes a Kafka; it connects when it is used.
+func NewKafka(o KafkaOptions) *Kafka {
+	return &Kafka{client: &kafka.Client{
+		Addr:    kafka.TCP(o.Addresses...),
+		Timeout: 15 * time.Second,
+		Transport: &kafka.Transport{
+			ClientID: o.ClientID, TLS: o.TLS, SASL: o.SASL,
+			DialTimeout: 5 * time.Second, IdleTimeout: time.Minute, MetadataTTL: 5 * time.Second,
+			Dial: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		},
+	}}
+}
+
+// Close closes idle connections.
+func (k *Kafka) Close() { k.client.Transport.(*kafka.Transport).CloseIdleConnections() }
+
+type pendingAppend struct {
+	done chan struct{}
+	base int64
+	err  error
+}
+
+func (p *pendingAppend) Wait(ctx context.Context) (int64, error) {
+	select {
+	case <-p.done:
+		return p.base, p.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Append implements Broker. An append goes on when ctx ends: a message that a broker may have must be known to be one.
+func (k *Kafka) Append(ctx context.Context, topic string, partition int, messages []Message) Pending {
+	p := &pendingAppend{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		records := recordPool.Get().(*records)
+		defer recordPool.Put(records)
+		records.reset(messages)
+		res, err := k.client.Produce(context.WithoutCancel(ctx), &kafka.ProduceRequest{
+			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: records,
+		})
+		if err == nil {
+			err = res.Error
+		}
+		if err != nil {
+			p.err = explain(fmt.Sprintf("append to %s/%d", topic, partition), err)
+			return
+		}
+		p.base = res.BaseOffset
+	}()
+	return p
+}
+
+// records hands messages to kafka-go.
+type records struct {
+	messages []Message
+	next     int
+}
+
+var recordPool = sync.Pool{New: func() any { return &records{} }}
+
+func (r *records) reset(messages []Message) { r.messages, r.next = messages, 0 }
+
+func (r *records) ReadRecord() (*kafka.Record, error) {
+	if r.next == len(r.messages) {
+		return nil, io.EOF
+	}
+	m := &r.messages[r.next]
+	r.next++
+	rec := &kafka.Record{}
+	if m.Key != nil {
+		rec.Key = kafka.NewBytes(m.Key)
+	}
+	if m.Value != nil {
+		rec.Value = kafka.NewBytes(m.Value)
+	}
+	return rec, nil
+}
+
+// Fetch implements Broker.
+func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []Message) ([]Message, error) {
+	res, err := k.client.Fetch(ctx, &kafka.FetchRequest{
+		Topic: topic, Partition: partition, Offset: from, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: wait,
+	})
+	if err == nil {
+		err = res.Error
+	}
+	what := fmt.Sprintf("read %s/%d from offset %d", topic, partition, from)
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		first, end, boundsErr := k.Bounds(ctx, topic, partition)
+		if boundsErr == nil && from < first {
+			return dst, &OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: first}
+		}
+		if boundsErr == nil && from >= end {
+			return dst, &UnavailableError{what, fmt.Errorf("the partition ends at %d", end)}
+		}
+	}
+	if err != nil {
+		return dst, explain(what, err)
+	}
+	for {
+		rec, err := res.Records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return dst, nil
+		}
+		if err != nil {
+			if len(dst) > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
+				return dst, nil // the last batch was cut at the size asked for
+			}
+			return dst, explain(what, err)
+		}
+		if rec.Offset < from {
+			continue // the fetch begins with the batch that holds the offset
+		}
+		m := Message{Offset: rec.Offset}
+		if m.Key, err = readAll(rec.Key); err == nil {
+			m.Value, err = readAll(rec.Value)
+		}
+		if err != nil {
+			return dst, explain(what, err)
+		}
+		dst = append(dst, m)
+	}
+}
+
+func readAll(b kafka.Bytes) ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
+	data := make([]byte, b.Len())
+	_, err := io.ReadFull(b, data)
+	return data, err
+}
+
+// Bounds implements Broker.
+func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
+	res, err := k.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+		topic: {kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition)},
+	}})
+	if err == nil {
+		for _, p := range res.Topics[topic] {
+			if p.Partition == partition {
+				if p.Error != nil {
+					err = p.Error
+					break
+				}
+				return p.FirstOffset, p.LastOffset, nil
+			}
+		}
+		if err == nil {
+			err = fmt.Errorf("the answer does not speak of %s/%d", topic, partition)
+		}
+	}
+	return 0, 0, explain(fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
+}
+
+// explain sorts errors: what passes with time is Unavailable, all else is not.
+func explain(what string, err error) error {
+	var k kafka.Error
+	if errors.As(err, &k) {
+		switch {
+		case k == kafka.MessageSizeTooLarge:
+			return fmt.Errorf("%s: %w", what, ErrTooLarge)
+		case k.Temporary() || k.Timeout() || k == kafka.UnknownTopicOrPartition || k == kafka.Unknown:
+			return &UnavailableError{what, err}
+		}
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &UnavailableError{what, err}
+}
+
+// Topic describes a topic that ratemill needs.
+type Topic struct {
+	Name       string
+	Partitions int
+	Compacted  bool
+	Retention  time.Duration // of a topic that is not compacted; 0 keeps messages for ever
+}
+
+// Topics as ratemill makes them: usage and the rated log are kept for a time, the checkpoints are compacted.
+func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
+	return []Topic{
+		{Name: t.Usage, Partitions: partitions, Retention: usage},
+		{Name: t.Rated, Partitions: partitions, Retention: rated},
+		{Name: t.Checkpoint, Partitions: partitions, Compacted: true},
+	}
+}
+
+// EnsureTopics makes the topics that are missing. It is an error when one is there with another number of partitions.
+func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topic) error {
+	var configs []kafka.TopicConfig
+	for _, t := range topics {
+		entries := []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: "8388608"}}
+		if t.Compacted {
+			entries = append(entries, kafka.ConfigEntry{ConfigName: "cleanup.policy", ConfigValue: "compact"})
+		} else {
+			ms := int64(-1)
+			if t.Retention > 0 {
+				ms = t.Retention.Milliseconds()
+			}
+			entries = append(entries, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: fmt.Sprint(ms)})
+		}
+		configs = append(configs, kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: replication, ConfigEntries: entries})
+	}
+	res, err := k.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: configs})
+	if err != nil {
+		return explain("make the topics", err)
+	}
+	for topic, err := range res.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			return explain("make topic "+topic, err)
+		}
+	}
+	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return explain("ask for topics", err)
+	}
+	for _, t := range topics {
+		for _, there := range meta.Topics {
+			if there.Name == t.Name && there.Error == nil && len(there.Partitions) != t.Partitions {
+				return fmt.Errorf("topic %s has %d partitions, and ratemill was set up with %d; adding partitions would send accounts to others than those that hold their counters", t.Name, len(there.Partitions), t.Partitions)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/wire"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records are left as messages for
+// whoever needs them.
+type Batch struct {
+	udr.Pin
+	Epoch     int64
+	Input     int64 // offset in the usage topic; meaningless in an epoch mark
+	Mark      bool  // an epoch mark: it says who the owner is, and nothing else
+	File      udr.FileID
+	Last      uint64
+	Rated     []RatedRecord
+	Suspended [][]byte // messages udr.Suspended
+	Duplicate [][]byte // messages udr.Usage
+	Deltas    [][]byte // messages rating.Delta
+	End       *udr.FileEnd
+}
+
+// RatedRecord is one rated record of a Batch, still in messages.
+type RatedRecord struct {
+	Usage   []byte
+	Charges [][]byte
+	Events  [][]byte
+}
+
+// appendMark appends an epoch mark.
+func appendMark(dst []byte, epoch int64) []byte { return wire.AppendVarint(dst, 1, uint64(epoch)) }
+
+// appendHeader appends what a batch says of itself.
+func appendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []byte {
+	dst = wire.AppendVarint(dst, 1, uint64(epoch))
+	dst = wire.AppendVarint(dst, 2, uint64(input)+1)
+	dst = wire.AppendBytes(dst, 3, b.File[:])
+	dst = wire.AppendVarint(dst, 4, last)
+	dst = wire.AppendVarint(dst, 5, b.Registry)
+	dst = wire.AppendString(dst, 6, b.Catalogue)
+	dst = wire.AppendString(dst, 7, b.Source)
+	dst = wire.AppendString(dst, 8, b.Rules)
+	if b.End != nil {
+		dst = udr.AppendFileEnd(dst, 13, b.End)
+	}
+	return wire.AppendVarint(dst, 14, uint64(b.DuplicateWithin))
+}
+
+// appendRated appends a rated record: the message Usage as it came in, and what rating made of it.
+func appendRated(dst, usage []byte, charges []rating.Charge, events []rating.Event) []byte {
+	dst, at := wire.Open(dst, 9)
+	dst = wire.AppendBytes(dst, 1, usage)
+	for i := range charges {
+		var c int
+		dst, c = wire.Open(dst, 2)
+		dst = rating.AppendCharge(dst, &charges[i])
+		wire.Close(dst, c)
+	}
+	for i := range events {
+		var e int
+		dst, e = wire.Open(dst, 3)
+		dst = rating.AppendEvent(dst, &events[i])
+		wire.Close(dst, e)
+	}
+	wire.Close(dst, at)
+	return dst
+}
+
+func appendDeltas(dst []byte, deltas []rating.Delta) []byte {
+	for i := range deltas {
+		var d int
+		dst, d = wire.Open(dst, 12)
+		dst = rating.AppendDelta(dst, &deltas[i])
+		wire.Close(dst, d)
+	}
+	return dst
+}
+
+// ParseHeader reads the epoch and input position of a message of the rated log: all that a fold needs to say whether it
+// counts.
+func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
+	mark = true
+	for len(data) > 0 {
+		n, typ, size := protowire.ConsumeTag(data)
+		if size < 0 || typ != protowire.VarintType || n > 2 {
+			break
+		}
+		v, more := protowire.ConsumeVarint(data[size:])
+		if more < 0 {
+			return 0, 0, false, fmt.Errorf("rated log: damaged header: %w", protowire.ParseError(more))
+		}
+		data = data[size+more:]
+		if n == 1 {
+			epoch = int64(v)
+		} else {
+			input, mark = int64(v)-1, v == 0
+		}
+	}
+	if epoch == 0 {
+		return 0, 0, false, fmt.Errorf("rated log: a message without an epoch was not written by ratemill")
+	}
+	return epoch, input, mark, nil
+}
+
+// ParseBatch reads a message of the rated log into b, which then points into data.
+func ParseBatch(data []byte, b *Batch) error {
+	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0]}
+	return wire.Fields("RatedBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
+		switch n {
+		case 1:
+			b.Epoch = int64(v)
+		case 2:
+			b.Input, b.Mark = int64(v)-1, v == 0
+		case 3:
+			if len(field) != len(b.File) {
+				return fmt.Errorf("file id has %d bytes, not %d", len(field), len(b.File))
+			}
+			copy(b.File[:], field)
+		case 4:
+			b.Last = v
+		case 5:
+			b.Registry = v
+		case 6:
+			b.Catalogue = wire.Text(field)
+		case 7:
+			b.Source = wire.Text(field)
+		case 8:
+			b.Rules = wire.Text(field)
+		case 9:
+			b.Rated = append(b.Rated, RatedRecord{})
+			return b.Rated[len(b.Rated)-1].parse(field)
+		case 10:
+			b.Suspended = append(b.Suspended, field)
+		case 11:
+			b.Duplicate = append(b.Duplicate, field)
+		case 12:
+			b.Deltas = append(b.Deltas, field)
+		case 13:
+			b.End, err = udr.ParseFileEnd(field)
+		case 14:
+			b.DuplicateWithin = uint32(v)
+		}
+		return err
+	})
+}
+
+func (r *RatedRecord) parse(data []byte) error {
+	return wire.Fields("Rated", data, func(n protowire.Number, _ uint64, field []byte) error {
+		switch n {
+		case 1:
+			r.Usage = field
+		case 2:
+			r.Charges = append(r.Charges, field)
+		case 3:
+			r.Events = append(r.Events, field)
+		}
+		return nil
+	})
+}

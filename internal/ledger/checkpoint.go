@@ -1,0 +1,287 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/steps"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// An entry of the checkpoint topic is a true statement: "this part of the state, with everything up to this offset of
+// the rated log, is so". Its key is (part, epoch of the writer), its value begins with a version byte and the offset.
+const (
+	counterEntry = 'c' // a counter
+	fileEntry    = 'f' // how far a file has come
+	seenEntry    = 's' // a block of duplicate keys
+	lowEntry     = 'l' // the low-water mark: every entry is at least as new as this offset
+
+	entryVersion = 1
+)
+
+// lowWater is where replay begins after a restore.
+type lowWater struct {
+	next  int64 // offset of the rated log
+	input int64 // input position of the fold there
+	epoch int64 // epoch of the fold there
+}
+
+// older is an entry of an older epoch that a restore met; who writes its part anew buries it.
+type older struct {
+	part  uint64 // hash of the key without epoch
+	epoch int64  // 0: buried
+}
+
+func (o *Owner) key(part []byte) []byte {
+	epoch := o.epoch
+	if !steps.On(steps.CheckpointEpochs) {
+		epoch = 0
+	}
+	return binary.BigEndian.AppendUint64(slices.Clip(part), uint64(epoch))
+}
+
+func value(at int64, fields ...int64) []byte {
+	v := make([]byte, 1, 9+8*len(fields))
+	v[0] = entryVersion
+	v = binary.BigEndian.AppendUint64(v, uint64(at))
+	for _, f := range fields {
+		v = binary.BigEndian.AppendUint64(v, uint64(f))
+	}
+	return v
+}
+
+// sweep writes what changed since the last sweep, a portion at a time, and then the low-water mark. It needs no pause:
+// what changes behind it is dirty again.
+type sweep struct {
+	low      lowWater
+	counters int // dirty ones left to write
+	files    []udr.FileID
+	blocks   []blockID
+	bury     []broker.Message
+}
+
+// beginSweep must be called when nothing is in flight, as everything that follows.
+func (o *Owner) beginSweep(ctx context.Context) error {
+	first, _, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
+	if err != nil {
+		return err
+	}
+	s := &sweep{low: o.lowWater()}
+	o.state.forgetClosed(first, func(id udr.FileID) {
+		s.bury = append(s.bury, broker.Message{Key: o.key(append([]byte{fileEntry}, id[:]...))})
+		s.bury = o.buryOlder(s.bury, append([]byte{fileEntry}, id[:]...))
+	})
+	o.state.seen.forget(o.Clock.Now().Unix(), func(id blockID) {
+		s.bury = append(s.bury, broker.Message{Key: o.key(id.part())})
+		s.bury = o.buryOlder(s.bury, id.part())
+	})
+	s.counters = o.state.counters.Dirty()
+	s.files, o.state.dirtyFiles = o.state.dirtyFiles, nil
+	s.blocks, o.state.seen.dirty = o.state.seen.dirty, nil
+	o.sweeping = s
+	return nil
+}
+
+func (o *Owner) lowWater() lowWater {
+	return lowWater{next: o.known, input: o.fold.Input, epoch: o.fold.Epoch}
+}
+
+// portion is how much of a sweep goes into one append.
+const portion = 4000
+
+// continueSweep writes a portion, or the low-water mark when nothing is left. Each statement is true of this moment:
+// everything up to the last known offset.
+func (o *Owner) continueSweep(ctx context.Context) error {
+	s, at := o.sweeping, o.known-1
+	var out []broker.Message
+	size := 0
+	put := func(part, value []byte) {
+		out = append(out, broker.Message{Key: o.key(part), Value: value})
+		size += len(part) + len(value)
+		if steps.On(steps.CheckpointEpochs) {
+			out = o.buryOlder(out, part)
+		}
+	}
+	n := min(s.counters, portion)
+	s.counters -= n
+	o.state.counters.TakeDirty(n, func(k rating.CounterKey, v rating.Value, _ int64) {
+		if !steps.On(steps.AcknowledgedOnly) {
+			v = o.state.counters.Get(k)
+		}
+		put(k.AppendKey([]byte{counterEntry}), value(at, v.Hi, int64(v.Lo)))
+	})
+	for len(s.files) > 0 && len(out) < portion {
+		id := s.files[0]
+		s.files = s.files[1:]
+		if f := o.state.files[id]; f != nil && f.dirty {
+			f.dirty = false
+			put(append([]byte{fileEntry}, id[:]...), value(at, int64(f.high), f.closed))
+		}
+	}
+	for len(s.blocks) > 0 && len(out) < portion && size < 512<<10 {
+		id := s.blocks[0]
+		s.blocks = s.blocks[1:]
+		if hour, keys, ok := o.state.seen.take(id); ok {
+			v := value(at, hour.touched, hour.within)
+			for i := range keys {
+				v = append(v, keys[i][:]...)
+			}
+			put(id.part(), v)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, s.bury...)
+		if !steps.On(steps.LowMarkAtStart) {
+			s.low = o.lowWater()
+		}
+		out = append(out, broker.Message{Key: o.key([]byte{lowEntry}), Value: value(s.low.next-1, s.low.input, s.low.epoch)})
+		out = o.buryOlder(out, []byte{lowEntry})
+		o.sweeping = nil
+		o.swept = o.Clock.Now()
+	}
+	return o.until(ctx, "write a checkpoint", func() error {
+		_, err := o.Broker.Append(ctx, o.Topics.Checkpoint, o.Partition, out).Wait(ctx)
+		return err
+	})
+}
+
+// buryOlder appends tombstones for the entries of this part that owners before us wrote, to come after our own.
+func (o *Owner) buryOlder(out []broker.Message, part []byte) []broker.Message {
+	h := xxhash.Sum64(part)
+	i, _ := slices.BinarySearchFunc(o.older, h, func(e older, h uint64) int { return cmp.Compare(e.part, h) })
+	for ; i < len(o.older) && o.older[i].part == h; i++ {
+		if o.older[i].epoch != 0 {
+			out = append(out, broker.Message{Key: binary.BigEndian.AppendUint64(slices.Clone(part), uint64(o.older[i].epoch))})
+			o.older[i].epoch = 0
+		}
+	}
+	return out
+}
+
+// restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now.
+func (o *Owner) restore(ctx context.Context) error {
+	began := o.Clock.Now()
+	o.state, o.fold, o.older = newState(), NewFold(), nil
+	low := lowWater{next: 0, input: -1}
+	entries := 0
+	err := o.read(ctx, o.Topics.Checkpoint, func(m *broker.Message) error {
+		entries++
+		return o.restoreEntry(m, &low)
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(o.older, func(a, b older) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.epoch, b.epoch))
+	})
+	o.fold = Fold{Epoch: low.epoch, Input: low.input}
+	if !steps.On(steps.LowMarkPosition) {
+		o.fold.Input = -1
+	}
+	o.known = low.next
+	_, end, err := o.Broker.Bounds(ctx, o.Topics.Rated, o.Partition)
+	if err != nil {
+		return err
+	}
+	if err := o.catchUp(ctx, end, o.apply); err != nil {
+		return err
+	}
+	o.Log.Info("partition restored", "partition", o.Partition, "epoch", o.epoch, "checkpoint_entries", entries,
+		"counters", o.state.counters.Len(), "replayed", end-low.next, "took", o.Clock.Now().Sub(began).Round(time.Millisecond))
+	return nil
+}
+
+func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
+	if len(m.Key) < 9 {
+		return fmt.Errorf("checkpoint %s/%d offset %d: a key of %d bytes was not written by ratemill", o.Topics.Checkpoint, o.Partition, m.Offset, len(m.Key))
+	}
+	if m.Value == nil {
+		return nil
+	}
+	part, epoch := m.Key[:len(m.Key)-8], int64(binary.BigEndian.Uint64(m.Key[len(m.Key)-8:]))
+	if epoch > o.epoch && steps.On(steps.NewerEntries) {
+		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	}
+	v := m.Value
+	if len(v) < 9 || v[0] != entryVersion || len(v[1:])%8 != 0 && part[0] != seenEntry {
+		return fmt.Errorf("checkpoint %s/%d offset %d: version %d of an entry is not known to this program; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, v[0])
+	}
+	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[1+8*i:])) }
+	if epoch < o.epoch {
+		o.older = append(o.older, older{xxhash.Sum64(part), epoch})
+	}
+	at := field(0)
+	switch part[0] {
+	case counterEntry:
+		k, err := rating.ParseKey(part[1:])
+		if err != nil {
+			return err
+		}
+		if _, had := o.state.counters.Settled(k); at >= had {
+			o.state.counters.Restore(k, rating.Value{Hi: field(1), Lo: uint64(field(2))}, at)
+		}
+	case fileEntry:
+		o.state.restoreFile(udr.FileID(part[1:]), uint64(field(1)), field(2))
+	case seenEntry:
+		o.state.seen.restore(parseBlock(part), field(1), field(2), v[25:])
+	case lowEntry:
+		if at >= low.next {
+			*low = lowWater{next: at + 1, input: field(1), epoch: field(2)}
+		}
+	}
+	return nil
+}
+
+func (s *state) restoreFile(id udr.FileID, high uint64, closed int64) {
+	f := s.files[id]
+	if f == nil {
+		f = &file{}
+		s.files[id] = f
+	}
+	f.high, f.closed = max(f.high, high), max(f.closed, closed)
+}
+
+// part is the block's key in checkpoints, without epoch.
+func (id blockID) part() []byte {
+	b := binary.BigEndian.AppendUint64([]byte{seenEntry}, id.source)
+	b = binary.BigEndian.AppendUint32(b, uint32(id.hour.hour))
+	return binary.BigEndian.AppendUint32(append(b, id.bits), id.index)
+}
+
+func parseBlock(part []byte) blockID {
+	return blockID{hour{binary.BigEndian.Uint64(part[1:]), int32(binary.BigEndian.Uint32(part[9:]))}, part[13], binary.BigEndian.Uint32(part[14:])}
+}
+
+// read hands every message of a topic's partition, as it is now, to f.
+func (o *Owner) read(ctx context.Context, topic string, f func(*broker.Message) error) error {
+	first, end, err := o.Broker.Bounds(ctx, topic, o.Partition)
+	if err != nil {
+		return err
+	}
+	for next := first; next < end; {
+		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, next, time.Second, o.fetched[:0])
+		if err != nil {
+			return err
+		}
+		if len(o.fetched) == 0 {
+			if _, again, err := o.Broker.Bounds(ctx, topic, o.Partition); err != nil || again <= next {
+				return err // what was left has been compacted away
+			}
+		}
+		for i := range o.fetched {
+			if err := f(&o.fetched[i]); err != nil {
+				return err
+			}
+			next = o.fetched[i].Offset + 1
+		}
+	}
+	return nil
+}

@@ -1,0 +1,405 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/steps"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Reference gives the catalogue and the registry that a batch was pinned to. It waits until they are known here.
+type Reference interface {
+	Catalogue(ctx context.Context, version string) (*rating.Catalogue, error)
+	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
+}
+
+// Owner takes a partition, restores its state, rates its usage and appends the outcome to the rated log, until its
+// context ends or somebody newer takes the partition. Fill the exported fields, then Run.
+type Owner struct {
+	Partition  int
+	Topics     broker.Topics
+	Broker     broker.Broker
+	Reference  Reference
+	Clock      Clock
+	Log        *slog.Logger
+	Progress   *Progress                                // counts for metrics; may be shared with the partition's former owners
+	NextEpoch  func(ctx context.Context) (int64, error) // grows with every call, whoever calls
+	SweepEvery time.Duration                            // between checkpoints; what a restore replays
+
+	epoch    int64
+	fold     Fold
+	known    int64 // offset of the rated log below which everything is folded
+	next     int64 // offset of the usage topic to be read next
+	state    *state
+	older    []older
+	sweeping *sweep
+	swept    time.Time
+	engines  map[string]*rating.Engine
+	fetched  []broker.Message // scratch of restore and catchUp
+	queue    []broker.Message // of the usage topic, not rated yet
+	pending  *request
+	ahead    *request // being filled
+}
+
+// Progress counts what an owner has done, for metrics.
+type Progress struct {
+	Rated, Duplicate, Suspended, Messages atomic.Int64
+	Next                                  atomic.Int64 // offset of the usage topic to be decided next
+	End                                   atomic.Int64 // end of the usage topic as last seen
+	Swept                                 atomic.Int64 // Unix seconds of the last checkpoint
+	Epoch                                 atomic.Int64
+}
+
+// request is what goes into one append: the outcomes of some usage messages.
+type request struct {
+	messages []broker.Message
+	results  []*rating.Result
+	bytes    int
+	append   broker.Pending
+}
+
+const (
+	requestBytes    = 1 << 20 // enough for the broker to be busy, small enough to be appended at once
+	requestMessages = 64
+)
+
+// FencedError says that somebody newer owns the partition; the owner stops and has appended nothing since that counts.
+type FencedError struct {
+	Partition    int
+	Epoch, Newer int64
+}
+
+func (e *FencedError) Error() string {
+	return fmt.Sprintf("partition %d has a newer owner (epoch %d, ours is %d); ours stops", e.Partition, e.Newer, e.Epoch)
+}
+
+// StoppedError says that a partition cannot go on without somebody looking at it. Nothing after Offset is consumed.
+type StoppedError struct {
+	Partition int
+	Offset    int64 // in the usage topic
+	Reason    string
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("partition %d stops at usage offset %d: %s", e.Partition, e.Offset, e.Reason)
+}
+
+// Run owns the partition until ctx ends (it then finishes what is in flight and answers nil), or an error stops it:
+// *FencedError when the partition has a newer owner, *StoppedError when a person must look, anything else may pass
+// with time, and Run again is right.
+func (o *Owner) Run(ctx context.Context) error {
+	if err := o.take(ctx); err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	for ctx.Err() == nil {
+		if err := o.step(ctx); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return o.settle(grace)
+}
+
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
+func (o *Owner) take(ctx context.Context) error {
+	epoch, err := o.NextEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	o.epoch = epoch
+	o.Progress.Epoch.Store(epoch)
+	mark := []broker.Message{{Value: appendMark(nil, epoch)}}
+	err = o.until(ctx, "take the partition", func() error {
+		_, err := o.Broker.Append(ctx, o.Topics.Rated, o.Partition, mark).Wait(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.restore(ctx); err != nil {
+		return err
+	}
+	o.next = o.fold.Input + 1
+	first, _, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
+	if err != nil {
+		return err
+	}
+	if first > o.next {
+		return &StoppedError{o.Partition, o.next, (&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first}).Error()}
+	}
+	o.swept, o.sweeping, o.pending, o.queue = o.Clock.Now(), nil, nil, nil
+	o.ahead = &request{}
+	o.Progress.Next.Store(o.next)
+	return nil
+}
+
+// until does something again until the broker is available, with a growing pause.
+func (o *Owner) until(ctx context.Context, what string, do func() error) error {
+	pause := 50 * time.Millisecond
+	for {
+		err := do()
+		if err == nil || !broker.Unavailable(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if pause == 50*time.Millisecond {
+			o.Log.Warn("waiting to "+what, "partition", o.Partition, "err", err)
+		}
+		if err := o.Clock.Sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+}
+
+// step rates what has come while the request before is under way, then settles that one and starts the next: one
+// request at a time, and the engine never waits for the log unless there is nothing to rate.
+func (o *Owner) step(ctx context.Context) error {
+	due := o.sweeping != nil || o.Clock.Now().Sub(o.swept) >= o.SweepEvery
+	if due && (steps.On(steps.AcknowledgedOnly) || o.pending == nil) {
+		if err := o.checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	if err := o.rateAhead(ctx); err != nil {
+		return err
+	}
+	if err := o.settle(ctx); err != nil {
+		return err
+	}
+	if len(o.ahead.messages) > 0 {
+		o.pending, o.ahead = o.ahead, &request{}
+		o.pending.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, o.pending.messages)
+	}
+	return nil
+}
+
+// checkpoint goes on with a sweep, or begins one. Nothing may be in flight: what it writes must be in the log.
+func (o *Owner) checkpoint(ctx context.Context) error {
+	if err := o.settle(ctx); err != nil {
+		return err
+	}
+	if o.sweeping == nil {
+		if o.fold.Input < 0 || !o.dirty() {
+			o.swept = o.Clock.Now()
+			return nil
+		}
+		return o.until(ctx, "begin a checkpoint", func() error { return o.beginSweep(ctx) })
+	}
+	err := o.continueSweep(ctx)
+	if o.sweeping == nil {
+		o.Progress.Swept.Store(o.swept.Unix())
+	}
+	return err
+}
+
+func (o *Owner) dirty() bool {
+	return o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
+}
+
+// settle waits for the request under way and folds it: first whatever others appended before it, then ours.
+func (o *Owner) settle(ctx context.Context) error {
+	r := o.pending
+	if r == nil {
+		return nil
+	}
+	var base int64
+	err := o.until(ctx, "append rated records", func() (err error) {
+		base, err = r.append.Wait(ctx)
+		if broker.Unavailable(err) {
+			// It may be in the log or come later. Appended again, whichever comes first counts.
+			r.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, r.messages)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if steps.On(steps.GapLook) {
+		if err := o.catchUp(ctx, base, o.fence); err != nil {
+			return err
+		}
+	}
+	for i, res := range r.results {
+		o.state.counters.SettleAll(res.Deltas, base+int64(i))
+	}
+	o.known = base + int64(len(r.messages))
+	o.fold.Epoch = o.epoch
+	_, input, _, err := ParseHeader(r.messages[len(r.messages)-1].Value)
+	o.fold.Input = input
+	o.pending = nil
+	o.Progress.Next.Store(input + 1)
+	return err
+}
+
+// catchUp reads the rated log from what is known up to an offset and hands each message to f.
+func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) error) error {
+	for o.known < to {
+		var err error
+		o.fetched, err = o.Broker.Fetch(ctx, o.Topics.Rated, o.Partition, o.known, time.Second, o.fetched[:0])
+		if err != nil {
+			return err
+		}
+		for i := range o.fetched {
+			m := &o.fetched[i]
+			if m.Offset >= to {
+				o.known = to
+				break
+			}
+			if err := f(m); err != nil {
+				return err
+			}
+			o.known = m.Offset + 1
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// fence stops at a message of a newer owner. Those of older ones do not count, and those of ours are repetitions of what
+// we have folded.
+func (o *Owner) fence(m *broker.Message) error {
+	epoch, _, _, err := ParseHeader(m.Value)
+	if err == nil && epoch > o.epoch {
+		err = &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	}
+	return err
+}
+
+// apply folds a message into the state, in a restore.
+func (o *Owner) apply(m *broker.Message) error {
+	epoch, input, mark, err := ParseHeader(m.Value)
+	if err != nil {
+		return fmt.Errorf("%s/%d offset %d: %w", o.Topics.Rated, o.Partition, m.Offset, err)
+	}
+	if epoch > o.epoch {
+		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	}
+	if !o.fold.Take(epoch, input, mark) {
+		return nil
+	}
+	var b Batch
+	if err := ParseBatch(m.Value, &b); err != nil {
+		return fmt.Errorf("%s/%d offset %d: %w", o.Topics.Rated, o.Partition, m.Offset, err)
+	}
+	return o.state.apply(&b, m.Offset, o.Clock.Now().Unix())
+}
+
+// rateAhead rates messages of the usage topic into the next request. It waits for some only when nothing is under way.
+func (o *Owner) rateAhead(ctx context.Context) error {
+	wait := 200 * time.Millisecond
+	if o.pending != nil {
+		wait = 0
+	}
+	if len(o.queue) == 0 {
+		if err := o.fetch(ctx, wait); err != nil {
+			return err
+		}
+	}
+	for len(o.queue) > 0 && o.ahead.bytes < requestBytes && len(o.ahead.messages) < requestMessages {
+		m := &o.queue[0]
+		if m.Offset >= o.next {
+			if err := o.rate(ctx, m); err != nil {
+				return err
+			}
+			o.next = m.Offset + 1
+		}
+		o.queue = o.queue[1:]
+	}
+	return nil
+}
+
+func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
+	var err error
+	o.queue, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, nil)
+	if broker.Unavailable(err) {
+		o.Log.Warn("waiting to read usage", "partition", o.Partition, "err", err)
+		return o.Clock.Sleep(ctx, time.Second)
+	}
+	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
+		return &StoppedError{o.Partition, o.next, err.Error()}
+	}
+	return err
+}
+
+func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, error) {
+	if e := o.engines[version]; e != nil {
+		return e, nil
+	}
+	c, err := o.Reference.Catalogue(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	if o.engines == nil || len(o.engines) > 16 {
+		o.engines = map[string]*rating.Engine{}
+	}
+	o.engines[version] = rating.NewEngine(c)
+	return o.engines[version], nil
+}
+
+// rate decides the records of a usage message and puts the outcome into the next request.
+func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
+	var in udr.Batch
+	if err := udr.ParseBatch(m.Value, &in); err != nil {
+		return &StoppedError{o.Partition, m.Offset, err.Error()}
+	}
+	high, closed := o.state.decided(in.File)
+	if closed || in.Last <= high && in.End == nil && len(in.Usage)+len(in.Suspended) > 0 && steps.On(steps.HighWater) {
+		return nil // sent again, after a crash or by a mediator that was replaced
+	}
+	if in.Follows > high && steps.On(steps.GapStops) {
+		return &StoppedError{o.Partition, m.Offset, fmt.Sprintf("the batch of file %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Follows, high)}
+	}
+	engine, err := o.engine(ctx, in.Catalogue)
+	if err != nil {
+		return err
+	}
+	reg, err := o.Reference.Registry(ctx, registry.Revision(in.Registry))
+	if err != nil {
+		return err
+	}
+	d := decision{
+		engine: engine, revision: registry.Revision(in.Registry), state: o.state, in: &in, high: high,
+		result: &rating.Result{}, now: o.Clock.Now().Unix(),
+		out: appendHeader(make([]byte, 0, 3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
+	}
+	view := reg.View()
+	err = d.decide(view)
+	view.Close()
+	if err != nil {
+		return &StoppedError{o.Partition, m.Offset, err.Error()}
+	}
+	end := int64(0)
+	if in.End != nil {
+		end = m.Offset + 1
+	}
+	o.state.advance(in.File, in.Last, end)
+	o.ahead.messages = append(o.ahead.messages, broker.Message{Value: d.out})
+	o.ahead.results = append(o.ahead.results, d.result)
+	o.ahead.bytes += len(d.out)
+	o.Progress.Messages.Add(1)
+	o.Progress.Rated.Add(d.rated)
+	o.Progress.Duplicate.Add(d.duplicate)
+	o.Progress.Suspended.Add(d.suspended)
+	return nil
+}

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"ratemill/udr"
+)
+
+// Seen remembers the duplicate keys of rated records, so that a record which its carrier sends again is recognised.
+//
+// Keys lie in blocks: one for each source and hour of use, split by the key's first bits as it grows, so that a block
+// stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes a key and less than a third
+// more of slack keep it under 16. A record sent again has the same time of use, so one block is searched.
+type Seen struct {
+	hours map[hour]*hourBlocks
+	dirty []blockID
+}
+
+type hour struct {
+	source uint64 // hash of its name
+	hour   int32  // of use, since 1970
+}
+
+type hourBlocks struct {
+	bits    uint8 // blocks are chosen by so many first bits of the key
+	blocks  []block
+	touched int64 // Unix seconds of the last key's arrival
+	within  int64 // seconds that keys are remembered
+}
+
+type block struct {
+	keys  []udr.DuplicateKey // sorted
+	dirty bool
+}
+
+// blockID names a block in checkpoints.
+type blockID struct {
+	hour
+	bits  uint8
+	index uint32
+}
+
+const blockSize = 1024 // keys in a block before it is split: 12 KB in a checkpoint
+
+// Hour finds the blocks for a record of a source, used at an instant.
+func hourOf(source string, at udr.Instant) hour {
+	return hour{xxhash.Sum64String(source), int32(int64(at) / 3_600_000_000_000)}
+}
+
+// Has says whether a key was added.
+func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
+	b := s.hours[h]
+	if b == nil {
+		return false
+	}
+	_, found := b.blocks[b.index(key)].find(key)
+	return found
+}
+
+// Add remembers a key that arrived at a time (Unix seconds) for so many seconds.
+func (s *Seen) Add(h hour, key udr.DuplicateKey, arrived, within int64) {
+	if b, i, added := s.add(h, key, arrived, within); added {
+		s.mark(h, b, i)
+		s.splitIfFull(h, b, i)
+	}
+}
+
+// restore adds the keys of a checkpoint's block, whatever blocks there are now; they are in the checkpoint already.
+func (s *Seen) restore(id blockID, touched, within int64, keys []byte) {
+	for ; len(keys) >= len(udr.DuplicateKey{}); keys = keys[len(udr.DuplicateKey{}):] {
+		if b, i, added := s.add(id.hour, udr.DuplicateKey(keys), touched, within); added {
+			s.splitIfFull(id.hour, b, i)
+		}
+	}
+}
+
+func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hourBlocks, i int, added bool) {
+	b = s.hours[h]
+	if b == nil {
+		if s.hours == nil {
+			s.hours = map[hour]*hourBlocks{}
+		}
+		b = &hourBlocks{blocks: make([]block, 1)}
+		s.hours[h] = b
+	}
+	b.touched, b.within = max(b.touched, arrived), max(b.within, within)
+	i = b.index(key)
+	blk := &b.blocks[i]
+	at, found := blk.find(key)
+	if found {
+		return b, i, false
+	}
+	if len(blk.keys) == cap(blk.keys) { // grow by a quarter: the slack is what the memory per key is bounded by
+		blk.keys = slices.Grow(blk.keys[:len(blk.keys):len(blk.keys)], 4+len(blk.keys)/4)
+	}
+	blk.keys = slices.Insert(blk.keys, at, key)
+	return b, i, true
+}
+
+func (s *Seen) splitIfFull(h hour, b *hourBlocks, i int) {
+	if len(b.blocks[i].keys) > blockSize && b.bits < 24 {
+		s.split(h, b)
+	}
+}
+
+func (s *Seen) mark(h hour, b *hourBlocks, i int) {
+	if !b.blocks[i].dirty {
+		b.blocks[i].dirty = true
+		s.dirty = append(s.dirty, blockID{h, b.bits, uint32(i)})
+	}
+}
+
+// split halves every block. Checkpoint entries of the former blocks stay true statements, since keys are only added.
+func (s *Seen) split(h hour, b *hourBlocks) {
+	old := b.blocks
+	b.bits++
+	b.blocks = make([]block, 2*len(old))
+	for _, o := range old {
+		for i, k := range o.keys {
+			if n := b.index(k); len(b.blocks[n].keys) == 0 {
+				b.blocks[n].keys = slices.Clone(o.keys[i:b.end(o.keys, i, n)])
+			}
+		}
+	}
+	for i := range b.blocks {
+		if len(b.blocks[i].keys) > 0 {
+			s.mark(h, b, i)
+		}
+	}
+}
+
+// end is the index after the last of sorted keys, from i on, that belong to block n.
+func (b *hourBlocks) end(keys []udr.DuplicateKey, i, n int) int {
+	for i < len(keys) && b.index(keys[i]) == n {
+		i++
+	}
+	return i
+}
+
+func (b *hourBlocks) index(key udr.DuplicateKey) int {
+	return int(binary.BigEndian.Uint32(key[:4]) >> (32 - uint(b.bits)) & (1<<b.bits - 1))
+}
+
+func (b *block) find(key udr.DuplicateKey) (int, bool) {
+	lo, hi := 0, len(b.keys)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if less(&b.keys[mid], &key) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, lo < len(b.keys) && b.keys[lo] == key
+}
+
+func less(a, b *udr.DuplicateKey) bool {
+	x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8])
+	return x < y || x == y && binary.BigEndian.Uint32(a[8:]) < binary.BigEndian.Uint32(b[8:])
+}
+
+// Len is the number of keys.
+func (s *Seen) Len() int {
+	n := 0
+	for _, b := range s.hours {
+		for i := range b.blocks {
+			n += len(b.blocks[i].keys)
+		}
+	}
+	return n
+}
+
+// forget drops the hours into which nothing came for as long as their keys are remembered.
+func (s *Seen) forget(now int64, dropped func(blockID)) {
+	for h, b := range s.hours {
+		if now-b.touched <= b.within {
+			continue
+		}
+		for bits := range b.bits + 1 {
+			for i := range uint32(1) << bits {
+				dropped(blockID{h, bits, i})
+			}
+		}
+		delete(s.hours, h)
+	}
+}
+
+// take is the content of a dirty block, which then counts as written; ok is false when it was split since.
+func (s *Seen) take(id blockID) (b *hourBlocks, keys []udr.DuplicateKey, ok bool) {
+	b = s.hours[id.hour]
+	if b == nil || b.bits != id.bits {
+		return nil, nil, false
+	}
+	b.blocks[id.index].dirty = false
+	return b, b.blocks[id.index].keys, true
+}

@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"ratemill/internal/steps"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// state is what the owner of a partition knows: the fold of its rated log.
+type state struct {
+	counters   *rating.Counters
+	files      map[udr.FileID]*file
+	dirtyFiles []udr.FileID
+	seen       Seen
+}
+
+// file is how far a file has come in this partition.
+type file struct {
+	high   uint64 // the last sequence that was decided
+	closed int64  // offset in the usage topic of the message that closed it, plus 1; 0 while it is open
+	dirty  bool
+}
+
+func newState() *state {
+	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}}
+}
+
+// decided says which of a file's records need no decision any more: all up to high, or every one when it is closed.
+func (s *state) decided(id udr.FileID) (high uint64, closed bool) {
+	f := s.files[id]
+	if f == nil {
+		return 0, false
+	}
+	return f.high, f.closed != 0 && steps.On(steps.ClosedFiles)
+}
+
+// advance moves a file on; both moves are monotone, so that doing one again changes nothing.
+func (s *state) advance(id udr.FileID, high uint64, closed int64) {
+	f := s.files[id]
+	if f == nil {
+		f = &file{}
+		s.files[id] = f
+	}
+	f.high, f.closed = max(f.high, high), max(f.closed, closed)
+	if f.closed != 0 && !steps.On(steps.ClosedFiles) {
+		delete(s.files, id)
+		return
+	}
+	if !f.dirty {
+		f.dirty = true
+		s.dirtyFiles = append(s.dirtyFiles, id)
+	}
+}
+
+// forgetClosed forgets files that were closed by a message which the usage topic keeps no more: none of their batches
+// can come again.
+func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
+	for id, f := range s.files {
+		if f.closed != 0 && f.closed <= first {
+			dropped(id)
+			delete(s.files, id)
+		}
+	}
+}
+
+// apply folds a message of the rated log that counts, at its offset there. arrived is for the window of duplicate keys,
+// in Unix seconds.
+func (s *state) apply(b *Batch, offset, arrived int64) error {
+	for _, d := range b.Deltas {
+		delta, err := rating.ParseDelta(d)
+		if err != nil {
+			return err
+		}
+		if steps.On(steps.OlderDeltas) {
+			s.counters.ApplyAt(delta, offset)
+		} else {
+			v, at := s.counters.Settled(delta.Key)
+			s.counters.Restore(delta.Key, v.Plus(delta.Value), max(at, offset))
+		}
+	}
+	if b.DuplicateWithin > 0 && steps.On(steps.SeenFromLog) {
+		var u udr.Usage
+		for _, r := range b.Rated {
+			if err := udr.ParseUsage(r.Usage, &u); err != nil {
+				return err
+			}
+			if u.Duplicate != (udr.DuplicateKey{}) {
+				s.seen.Add(hourOf(b.Source, u.At), u.Duplicate, arrived, int64(b.DuplicateWithin))
+			}
+		}
+	}
+	closed := int64(0)
+	if b.End != nil {
+		closed = b.Input + 1
+	}
+	s.advance(b.File, b.Last, closed)
+	return nil
+}
