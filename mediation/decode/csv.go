@@ -1,0 +1,413 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/record"
+)
+
+// csvDecoder reads delimited text. Lines without quotes, the usual case, are split where they lie; csv_quoted.go has the
+// rest.
+type csvDecoder struct {
+	framing
+	options   *CSV
+	names     []string
+	fields    []record.Value
+	slots     []int32    // by column: the slot that it fills, or -1
+	again     [][2]int32 // slots that repeat another: columns with two names
+	delimiter []byte
+	pattern   uint64 // the delimiter eight times, when it is one byte
+	quote     byte   // 0: none
+	escape    byte   // 0: a doubled quote
+	width     int    // columns that a record has, 0: any number
+	atLeast   bool
+	most      int // columns
+	lines     int // of a record
+	limit     int // bytes of a record
+	comment   []byte
+	first     []byte // of a trailer
+	found     []extent
+	scratch   []byte
+}
+
+func (c *CSV) delimiter() string {
+	switch c.Delimiter {
+	case "":
+		return ","
+	case "tab", `\t`:
+		return "\t"
+	}
+	return c.Delimiter
+}
+
+func (c *CSV) quote() byte {
+	switch c.Quote {
+	case "":
+		return '"'
+	case "none":
+		return 0
+	}
+	return c.Quote[0]
+}
+
+func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecoder, error) {
+	c := o.CSV
+	d := &csvDecoder{framing: f, options: c, delimiter: []byte(c.delimiter()), quote: c.quote(), comment: []byte(c.Comment),
+		most: o.Limits.columns(), lines: o.Limits.lines(), limit: o.Limits.record(), fields: make([]record.Value, len(layout.Paths()))}
+	d.w = w
+	d.pattern = uint64(d.delimiter[0]) * 0x0101010101010101
+	if c.Escape == "backslash" {
+		d.escape = '\\'
+	}
+	if o.Trailer != nil {
+		d.first = []byte(o.Trailer.First)
+	}
+	if err := d.skip(c.Skip); err != nil {
+		return nil, err
+	}
+	optional := map[string]bool{}
+	switch {
+	case c.Header:
+		if err := d.header(); err != nil {
+			return nil, err
+		}
+		if err := d.skip(c.SkipAfter); err != nil {
+			return nil, err
+		}
+		for _, n := range c.Optional {
+			optional[n] = true
+		}
+	case len(c.Columns.Names) > 0:
+		d.names = c.Columns.Names
+	default:
+		for n, p := range c.Columns.Positions {
+			for len(d.names) < p {
+				d.names = append(d.names, "_")
+			}
+			d.names[p-1] = n
+		}
+	}
+	return d, d.place(layout, optional)
+}
+
+// place gives each path of the layout its column.
+func (d *csvDecoder) place(layout *record.Layout, optional map[string]bool) error {
+	c := d.options
+	exact := len(d.names) > 0 && len(c.Columns.Positions) == 0
+	switch {
+	case c.Width == "any" || !exact && c.Width == "":
+	default:
+		d.width, d.atLeast = len(d.names), c.Width == "at_least"
+	}
+	column := map[string]int{}
+	twice := map[string]bool{}
+	name := func(n string, i int) {
+		if _, ok := column[n]; ok {
+			twice[n] = true
+			return
+		}
+		column[n] = i
+	}
+	for i, n := range d.names {
+		if n != "_" && n != "" {
+			name(n, i)
+		}
+	}
+	for i, n := range d.names {
+		if word := wordOf(n); word != n && n != "" {
+			if _, ok := column[word]; !ok {
+				column[word] = i
+			}
+		}
+	}
+	for n, p := range c.Columns.Positions {
+		column[n] = p - 1
+	}
+	for n, original := range c.Rename {
+		if i, ok := column[original]; ok {
+			column[n] = i
+			delete(twice, n)
+			if twice[original] {
+				twice[n] = true
+			}
+		}
+	}
+	for slot, path := range layout.Paths() {
+		i, ok := column[path]
+		if !ok && len(d.names) == 0 && strings.HasPrefix(path, "c") {
+			n, err := strconv.Atoi(path[1:])
+			i, ok = n-1, err == nil && n >= 1 && n <= d.most
+		}
+		switch {
+		case !ok && (optional[path] || d.w.offset == 0 && d.w.end == d.w.start):
+			continue
+		case !ok && c.Header:
+			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has no column %q, which the rules read%s", path, diag.Suggest(path, d.names)),
+				Hint: "if only some files have it, list it under csv.optional"}
+		case !ok:
+			return fmt.Errorf("decode.csv.columns has no %q, which the rules read%s", path, diag.Suggest(path, d.names))
+		case twice[path]:
+			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has column %q twice", path), Hint: "use skip instead of header, and columns by position"}
+		}
+		for len(d.slots) <= i {
+			d.slots = append(d.slots, -1)
+		}
+		if d.slots[i] >= 0 {
+			d.again = append(d.again, [2]int32{d.slots[i], int32(slot)})
+			continue
+		}
+		d.slots[i] = int32(slot)
+	}
+	return nil
+}
+
+// wordOf is a column's name as an expression can write it.
+func wordOf(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, strings.TrimSpace(name))
+}
+
+// skip consumes lines that are no records.
+func (d *csvDecoder) skip(lines int) error {
+	for range lines {
+		_, next, state := d.w.lineFrom(0)
+		switch state {
+		case nothing:
+			return nil
+		case broken:
+			return d.w.ending()
+		case tooLong:
+			d.raw = d.raw[:0]
+			d.w.discard(&d.raw)
+			continue
+		}
+		d.pass(next, 1, true)
+	}
+	return nil
+}
+
+// pass consumes framing.
+func (d *csvDecoder) pass(n, lines int, keep bool) {
+	if keep {
+		d.keepPreamble(d.w.buf[d.w.start : d.w.start+n])
+	}
+	d.w.take(n)
+	d.w.line += uint64(lines)
+}
+
+// header reads the names of the columns.
+func (d *csvDecoder) header() error {
+	for {
+		text, next, state := d.w.lineFrom(0)
+		switch state {
+		case nothing:
+			return nil
+		case broken:
+			return d.w.ending()
+		case tooLong:
+			return &FileError{Fault: Header, Line: d.w.line, Reason: fmt.Sprintf("the header is longer than %d bytes", d.limit)}
+		}
+		line := d.w.buf[d.w.start : d.w.start+text]
+		if d.ignored(line) {
+			d.pass(next, 1, false)
+			continue
+		}
+		if why := badText(line); why != "" {
+			return &FileError{Fault: Header, Line: d.w.line, Reason: "the header is " + why}
+		}
+		r := d.read(text, next)
+		if r.reason != "" {
+			return &FileError{Fault: Header, Line: d.w.line, Reason: fmt.Sprintf("the header cannot be read, column %d: %s", r.column, r.reason)}
+		}
+		if len(d.found) > d.most {
+			return &FileError{Fault: Header, Line: d.w.line, Reason: fmt.Sprintf("the header has more than %d columns", d.most)}
+		}
+		content := d.w.buf[d.w.start:d.w.end]
+		for _, f := range d.found {
+			d.names = append(d.names, strings.TrimSpace(string(d.text(content, f))))
+		}
+		d.pass(r.next, r.lines, true)
+		return nil
+	}
+}
+
+// ignored says that a line is empty or a comment. A lone Ctrl-Z is how DOS ended files.
+func (d *csvDecoder) ignored(line []byte) bool {
+	if len(line) == 0 || len(line) == 1 && line[0] == 0x1a {
+		return true
+	}
+	if len(d.comment) > 0 && bytes.HasPrefix(line, d.comment) {
+		return true
+	}
+	return d.options.Trim && len(bytes.Trim(line, " \t")) == 0
+}
+
+// Next is described with Decoder.
+func (d *csvDecoder) Next(rec *record.Record) error {
+	rec.Fields = d.fields
+	for {
+		d.release()
+		text, next, state := d.w.lineFrom(0)
+		switch state {
+		case nothing, broken:
+			rec.Raw = nil
+			return d.finish()
+		case tooLong:
+			d.forget()
+			return d.gone(rec, fmt.Sprintf("longer than %d bytes", d.limit))
+		}
+		line := d.w.buf[d.w.start : d.w.start+text]
+		if d.ignored(line) {
+			d.pass(next, 1, false)
+			continue
+		}
+		r := reading{next: next, lines: 1}
+		if len(d.delimiter) > 1 || d.options.Trim || d.quote != 0 && bytes.IndexByte(line, d.quote) >= 0 || d.escape != 0 && bytes.IndexByte(line, d.escape) >= 0 {
+			r = d.readAny(text, next)
+			if r.broken {
+				rec.Raw = nil
+				return d.finish()
+			}
+			line = d.w.buf[d.w.start : d.w.start+r.next]
+		} else {
+			r.columns = d.split(line)
+		}
+		if r.reason == "" {
+			if r.reason = badText(line); r.reason == "" && (r.columns != d.width || d.width == 0) {
+				r.reason = d.misfit(&r)
+			}
+		}
+		for _, a := range d.again {
+			d.fields[a[1]] = d.fields[a[0]]
+		}
+		if d.frame != nil || len(d.first) > 0 {
+			framed, claimed, reason := d.framed(rec, line, r)
+			if framed {
+				d.trailer(claimed)
+				d.pass(r.next, r.lines, false)
+				continue
+			}
+			if reason != "" && r.reason == "" {
+				r.reason = reason
+			}
+		}
+		if r.reason != "" {
+			d.forget()
+			err := d.bad(rec, r.next, r.column, r.reason)
+			d.w.line += uint64(r.lines)
+			return err
+		}
+		d.number(rec, r.next)
+		d.w.line += uint64(r.lines)
+		return nil
+	}
+}
+
+// split fills the slots from a line without quotes and counts its columns.
+//
+// Eight bytes at a time: 20 columns in 160 bytes take 110 ns, 190 ns with IndexByte for each.
+func (d *csvDecoder) split(line []byte) int {
+	const low7 = 0x7f7f7f7f7f7f7f7f
+	column, begin, i := 0, 0, 0
+	slots, fields := d.slots, d.fields
+	for ; i+8 <= len(line); i += 8 {
+		x := binary.LittleEndian.Uint64(line[i:]) ^ d.pattern
+		for m := ^((x&low7 + low7) | x | low7); m != 0; m &= m - 1 { // the high bit of each byte that is the delimiter
+			at := i + bits.TrailingZeros64(m)>>3
+			if column < len(slots) {
+				if s := slots[column]; s >= 0 {
+					f := &fields[s]
+					f.Kind, f.Text = record.Text, line[begin:at:at]
+				}
+			}
+			column++
+			begin = at + 1
+		}
+	}
+	for ; i <= len(line); i++ {
+		if i == len(line) || line[i] == d.delimiter[0] {
+			if column < len(slots) {
+				if s := slots[column]; s >= 0 {
+					f := &fields[s]
+					f.Kind, f.Text = record.Text, line[begin:i:i]
+				}
+			}
+			column++
+			begin = i + 1
+		}
+	}
+	return column
+}
+
+// misfit says why a record with so many columns is none, and makes the slots of missing columns absent.
+func (d *csvDecoder) misfit(r *reading) string {
+	for i := r.columns; i < len(d.slots); i++ {
+		if s := d.slots[i]; s >= 0 {
+			d.fields[s] = record.Value{}
+		}
+	}
+	switch {
+	case r.columns > d.most:
+		return fmt.Sprintf("more than %d columns", d.most)
+	case d.width == 0 || d.atLeast && r.columns > d.width:
+		return ""
+	case d.atLeast:
+		return fmt.Sprintf("%d columns instead of %d or more", r.columns, d.width)
+	}
+	return fmt.Sprintf("%d columns instead of %d", r.columns, d.width)
+}
+
+// forget makes all fields absent.
+func (d *csvDecoder) forget() { clear(d.fields) }
+
+// framed asks whether the record in the fields is the trailer.
+func (d *csvDecoder) framed(rec *record.Record, line []byte, r reading) (framed bool, claimed int64, reason string) {
+	if d.frame != nil {
+		rec.Seq, rec.Line, rec.Offset, rec.Raw = d.seq+1, d.w.line, d.w.offset, line
+		framed, claimed, err := d.frame(rec)
+		if err != nil {
+			return false, 0, err.Error()
+		}
+		return framed, claimed, ""
+	}
+	start := line
+	if d.quote != 0 && len(start) > 0 && start[0] == d.quote {
+		start = start[1:]
+	}
+	if !bytes.HasPrefix(start, d.first) {
+		return false, 0, ""
+	}
+	all := d.read(len(bytes.TrimRight(line, "\r\n")), r.next)
+	content := d.w.buf[d.w.start:d.w.end]
+	if all.reason != "" || !bytes.Equal(d.text(content, d.found[0]), d.first) {
+		return false, 0, ""
+	}
+	return true, d.trailerCount(content), ""
+}
+
+// trailerCount reads the count of a trailer that the options describe by columns. A count that is no number matches no
+// number of records.
+func (d *csvDecoder) trailerCount(content []byte) int64 {
+	n := d.framing.options.Count
+	switch {
+	case n == 0:
+		return -1
+	case n > len(d.found):
+		return 1<<63 - 1
+	}
+	count, err := strconv.ParseInt(string(bytes.TrimSpace(d.text(content, d.found[n-1]))), 10, 63)
+	if err != nil || count < 0 {
+		return 1<<63 - 1
+	}
+	return count
+}

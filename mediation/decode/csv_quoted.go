@@ -1,0 +1,304 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+
+	"ratemill/record"
+)
+
+// extent is where a field lies in the window.
+type extent struct {
+	begin, end int
+	escaped    bool // holds escapes
+}
+
+// reading is what came of reading one record with quotes.
+type reading struct {
+	next    int // where the next record begins
+	lines   int
+	columns int
+	reason  string // why it is no record; then it is its first line alone, so that a lost quote costs one line
+	column  int    // where, 1 for the first
+	broken  bool   // the file ended by an error in the middle
+}
+
+// readAny reads the record whose first line ends at text, as strictly as the options say, into the slots.
+func (d *csvDecoder) readAny(text, next int) reading {
+	r := d.read(text, next)
+	if r.reason != "" && d.options.Quotes == "lenient" && !r.broken {
+		if l, ok := d.readLenient(text, next); ok {
+			r = l
+		}
+	}
+	if r.reason != "" {
+		return r
+	}
+	r.columns = len(d.found)
+	content := d.w.buf[d.w.start:d.w.end]
+	d.scratch = d.scratch[:0]
+	for i, f := range d.found {
+		if i == len(d.slots) {
+			break
+		}
+		if s := d.slots[i]; s >= 0 {
+			d.fields[s] = record.Value{Kind: record.Text, Text: d.text(content, f)}
+		}
+	}
+	return r
+}
+
+// text is a field's characters. Where the scratch grows, earlier fields keep the old one.
+func (d *csvDecoder) text(content []byte, f extent) []byte {
+	b := content[f.begin:f.end:f.end]
+	if !f.escaped {
+		return b
+	}
+	begin := len(d.scratch)
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case d.escape == 0 && c == d.quote && i+1 < len(b) && b[i+1] == d.quote:
+			i++
+		case d.escape != 0 && c == d.escape && i+1 < len(b):
+			i++
+			switch b[i] {
+			case 'n':
+				d.scratch = append(d.scratch, '\n')
+				continue
+			case 'r':
+				d.scratch = append(d.scratch, '\r')
+				continue
+			case 't':
+				d.scratch = append(d.scratch, '\t')
+				continue
+			case d.quote, d.escape, d.delimiter[0], '\n', '\r':
+			default:
+				d.scratch = append(d.scratch, c)
+			}
+		}
+		d.scratch = append(d.scratch, b[i])
+	}
+	return d.scratch[begin:len(d.scratch):len(d.scratch)]
+}
+
+// read finds the fields of the record whose first line ends at text, by RFC 4180. Quotes may span lines.
+func (d *csvDecoder) read(text, next int) reading {
+	d.found = d.found[:0]
+	r := reading{next: next, lines: 1}
+	firstLine := next
+	fail := func(format string, args ...any) reading {
+		return reading{next: firstLine, lines: 1, column: len(d.found) + 1, reason: fmt.Sprintf(format, args...)}
+	}
+	content := d.w.buf[d.w.start:d.w.end]
+	for pos := 0; ; {
+		pos = d.blank(content, pos, text)
+		if d.quote == 0 || pos == text || content[pos] != d.quote {
+			end, quoted, escaped := d.bare(content, pos, text)
+			if quoted {
+				return fail("a quote inside a field without quotes (csv.quotes: lenient reads it as text)")
+			}
+			last := end == text
+			after := end + len(d.delimiter)
+			d.found = append(d.found, extent{pos, d.unblank(content, pos, end), escaped})
+			if last {
+				return r
+			}
+			pos = after
+		} else {
+			pos++
+			f := extent{begin: pos}
+			for {
+				at := d.special(content[pos:text])
+				if at < 0 {
+					// The quote is open at the end of the line: the next line belongs to the field.
+					if r.lines == d.lines {
+						return fail("a quote does not close within %d lines", d.lines)
+					}
+					from := r.next
+					end, after, state := d.w.lineFrom(from)
+					content = d.w.buf[d.w.start:d.w.end]
+					switch {
+					case state == broken:
+						return reading{broken: true, reason: "broken"}
+					case state == nothing:
+						return fail("a quote does not close before the end of the file")
+					case state == tooLong || after > d.limit:
+						return fail("a quote does not close within %d bytes", d.limit)
+					}
+					pos, text, r.next = from, end, after
+					r.lines++
+					continue
+				}
+				pos += at
+				if d.escape != 0 && content[pos] == d.escape {
+					f.escaped = true
+					pos = min(pos+2, text)
+					continue
+				}
+				if d.escape == 0 && pos+1 < text && content[pos+1] == d.quote {
+					f.escaped = true
+					pos += 2
+					continue
+				}
+				break
+			}
+			f.end = pos
+			pos = d.blank(content, pos+1, text)
+			if pos < text && !bytes.HasPrefix(content[pos:text], d.delimiter) {
+				return fail("text after the closing quote (csv.quotes: lenient reads it)")
+			}
+			d.found = append(d.found, f)
+			if pos == text {
+				return r
+			}
+			pos += len(d.delimiter)
+		}
+		if len(d.found) > d.most {
+			return fail("more than %d columns", d.most)
+		}
+	}
+}
+
+// special is where the next quote or escape is.
+func (d *csvDecoder) special(b []byte) int {
+	at := bytes.IndexByte(b, d.quote)
+	if d.escape != 0 {
+		rest := b
+		if at >= 0 {
+			rest = b[:at]
+		}
+		if e := bytes.IndexByte(rest, d.escape); e >= 0 {
+			return e
+		}
+	}
+	return at
+}
+
+// bare finds the end of a field without quotes around it, and whether it holds a quote or escapes.
+func (d *csvDecoder) bare(content []byte, pos, text int) (end int, quoted, escaped bool) {
+	if d.escape != 0 {
+		for end = pos; end < text && !bytes.HasPrefix(content[end:text], d.delimiter); end++ {
+			switch {
+			case content[end] == d.escape && end+1 < text:
+				escaped = true
+				end++
+			case d.quote != 0 && content[end] == d.quote:
+				quoted = true
+			}
+		}
+		return end, quoted, escaped
+	}
+	end = text
+	if i := bytes.Index(content[pos:text], d.delimiter); i >= 0 {
+		end = pos + i
+	}
+	return end, d.quote != 0 && bytes.IndexByte(content[pos:end], d.quote) >= 0, false
+}
+
+func (d *csvDecoder) blank(content []byte, pos, text int) int {
+	if d.options.Trim {
+		for pos < text && (content[pos] == ' ' || content[pos] == '\t') {
+			pos++
+		}
+	}
+	return pos
+}
+
+func (d *csvDecoder) unblank(content []byte, pos, end int) int {
+	if d.options.Trim {
+		for end > pos && (content[end-1] == ' ' || content[end-1] == '\t') {
+			end--
+		}
+	}
+	return end
+}
+
+// readLenient reads a line that breaks RFC 4180, within that line. Two readings are tried in this order; the first that
+// has as many columns as a record needs counts (or the first at all, where that number is open):
+//
+//	closing  a quoted field ends at a quote before a delimiter or the end of the line; other quotes are text:
+//	         ""User 1" <1115>","1115"   →   "User 1" <1115>   1115
+//	literal  a field that begins with a quote and goes on after the closing one is text with all its quotes:
+//	         "User 10" <114>,1115       →   "User 10" <114>   1115
+//
+// Both take quotes inside a field without quotes as text.
+func (d *csvDecoder) readLenient(text, next int) (reading, bool) {
+	content := d.w.buf[d.w.start:d.w.end]
+	for _, field := range []func([]byte, int, int) (extent, int){d.closing, d.literal} {
+		d.found = d.found[:0]
+		for pos := 0; pos >= 0 && len(d.found) <= d.most; {
+			pos = d.blank(content, pos, text)
+			var f extent
+			if pos < text && content[pos] == d.quote {
+				f, pos = field(content, pos, text)
+				if pos < 0 {
+					break
+				}
+			} else {
+				end, _, escaped := d.bare(content, pos, text)
+				f, pos = extent{pos, d.unblank(content, pos, end), escaped}, end
+			}
+			d.found = append(d.found, f)
+			if pos == text {
+				n := len(d.found)
+				if d.width == 0 || n == d.width || d.atLeast && n > d.width {
+					return reading{next: next, lines: 1}, true
+				}
+				break
+			}
+			pos += len(d.delimiter)
+		}
+	}
+	return reading{}, false
+}
+
+func (d *csvDecoder) closing(content []byte, pos, text int) (extent, int) {
+	f := extent{begin: pos + 1}
+	for pos++; pos < text; pos++ {
+		switch {
+		case d.escape != 0 && content[pos] == d.escape:
+			f.escaped = true
+			pos++
+		case content[pos] != d.quote:
+		default:
+			after := d.blank(content, pos+1, text)
+			if after == text || bytes.HasPrefix(content[after:text], d.delimiter) {
+				f.end = pos
+				return f, after
+			}
+			if d.escape == 0 && content[pos+1] == d.quote {
+				f.escaped = true
+				pos++
+			}
+		}
+	}
+	return f, -1
+}
+
+func (d *csvDecoder) literal(content []byte, pos, text int) (extent, int) {
+	f := extent{begin: pos + 1}
+	at := pos + 1
+	for at < text && content[at] != d.quote || at+1 < text && d.escape == 0 && content[at] == d.quote && content[at+1] == d.quote {
+		if content[at] == d.quote {
+			f.escaped = true
+			at++
+		} else if d.escape != 0 && content[at] == d.escape {
+			f.escaped = true
+			at++
+		}
+		at++
+	}
+	if at >= text {
+		return f, -1
+	}
+	f.end = at
+	after := d.blank(content, at+1, text)
+	if after == text || bytes.HasPrefix(content[after:text], d.delimiter) {
+		return f, after
+	}
+	end := text
+	if i := bytes.Index(content[at:text], d.delimiter); i >= 0 {
+		end = at + i
+	}
+	return extent{begin: pos, end: d.unblank(content, pos, end)}, end
+}

@@ -1,0 +1,129 @@
+package decode
+
+import (
+	"fmt"
+	"io"
+
+	"ratemill/record"
+)
+
+// framing is what all formats share about the records of a file: their numbers, the bytes that are none, the trailer.
+type framing struct {
+	w        *window
+	options  *Trailer
+	frame    Frame
+	seq      uint64
+	span     int64 // of the last record
+	spans    int64 // of all
+	preamble []byte
+	raw      []byte // of a bad record that the window cannot hold
+	kept     int    // bytes of the window that the last record still uses
+
+	trailers  int
+	trailerAt uint64 // line
+	claimed   int64  // by the trailer, -1 when it claims nothing
+	before    uint64 // records before it
+	alarmed   bool
+}
+
+// Span is described with Decoder.
+func (f *framing) Span() int64 { return f.span }
+
+// Framing is described with Decoder.
+func (f *framing) Framing() int64 {
+	pending := int64(0)
+	if f.kept > 0 {
+		pending = f.span
+	}
+	n := f.w.offset + pending - f.spans
+	if f.w.converter != nil && f.w.err == io.EOF {
+		n += int64(f.w.converter.rest)
+	}
+	return n
+}
+
+// Preamble is described with Decoder.
+func (f *framing) Preamble() []byte { return f.preamble }
+
+// release consumes the last record.
+func (f *framing) release() {
+	if f.kept > 0 {
+		f.w.take(f.kept)
+		f.kept = 0
+	}
+}
+
+// number makes the n bytes at the window's start the next record. They stay in the window until the next one.
+func (f *framing) number(rec *record.Record, n int) {
+	f.seq++
+	rec.Seq, rec.Line, rec.Offset = f.seq, f.w.line, f.w.offset
+	rec.Raw = f.w.buf[f.w.start : f.w.start+n : f.w.start+n]
+	f.kept, f.span = n, int64(n)
+	if !f.w.plain {
+		f.span = f.w.encoding.width(rec.Raw)
+	}
+	f.spans += f.span
+}
+
+// bad is number for a record that cannot be used.
+func (f *framing) bad(rec *record.Record, n, column int, reason string) error {
+	f.number(rec, n)
+	rec.Raw = rec.Raw[:min(n, rawKept)]
+	return &RecordError{Line: rec.Line, Column: column, Offset: rec.Offset, Reason: reason}
+}
+
+// gone is bad for a record of which all bytes up to the next line are consumed at once.
+func (f *framing) gone(rec *record.Record, reason string) error {
+	f.seq++
+	rec.Seq, rec.Line, rec.Offset = f.seq, f.w.line, f.w.offset
+	f.raw = f.raw[:0]
+	f.span = f.w.discard(&f.raw)
+	rec.Raw = f.raw
+	f.spans += f.span
+	return &RecordError{Line: rec.Line, Offset: rec.Offset, Reason: fmt.Sprintf("%s (it has %d)", reason, f.span)}
+}
+
+// trailer notes that the record at the window's start is the trailer, which claims so many records.
+func (f *framing) trailer(claimed int64) {
+	f.trailers++
+	if f.trailers == 1 {
+		f.trailerAt, f.claimed, f.before = f.w.line, claimed, f.seq
+	}
+}
+
+// finish is what Next says when nothing is left.
+func (f *framing) finish() error {
+	err := f.w.ending()
+	if err != io.EOF || f.options == nil || f.alarmed {
+		return err
+	}
+	e := &FileError{Fault: Count, Line: f.trailerAt, Offset: f.w.offset, Alarm: f.options.Mismatch == "alarm"}
+	switch {
+	case f.trailers == 0 && (f.options.Optional || f.w.offset == 0):
+		return err
+	case f.trailers == 0:
+		e.Reason = fmt.Sprintf("the file has %d records and no trailer", f.seq)
+		e.Hint = "it may be cut off; if the carrier sends such files, say trailer: optional: true"
+	case f.trailers > 1:
+		e.Reason = fmt.Sprintf("the file has %d trailers", f.trailers)
+		e.Hint = "check trailer.when"
+	case f.seq > f.before:
+		e.Reason = fmt.Sprintf("%d records follow the trailer", f.seq-f.before)
+	case f.claimed >= 0 && uint64(f.claimed) != f.before:
+		e.Reason = fmt.Sprintf("the trailer counts %d records, the file has %d", f.claimed, f.before)
+		e.Hint = "ask the carrier for the file again; trailer.mismatch: alarm lets such files pass"
+	default:
+		return err
+	}
+	if e.Alarm {
+		f.alarmed = true
+	}
+	return e
+}
+
+// keepPreamble remembers framing that gives records their meaning.
+func (f *framing) keepPreamble(b []byte) {
+	if f.seq == 0 && len(f.preamble)+len(b) <= 4*rawKept {
+		f.preamble = append(f.preamble, b...)
+	}
+}

@@ -1,0 +1,563 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"ratemill/record"
+)
+
+// Bounds of one JSON record. A number of 128 bytes is longer than any quantity; a captured list of 65,536 values takes
+// 5 MB.
+const (
+	maxNumber  = 128
+	maxValues  = 1 << 16
+	maxMembers = 1024
+)
+
+// member is a name in the tree of the layout's paths.
+type member struct {
+	name    string
+	slot    int // of the value itself, or -1
+	members []*member
+	seen    uint64 // the record that had it last
+}
+
+// paths is the layout as a tree.
+func paths(layout *record.Layout) *member {
+	root := &member{slot: -1}
+	for slot, path := range layout.Paths() {
+		at := root
+		for rest := []byte(path); ; {
+			name, after, more := bytes.Cut(rest, []byte("."))
+			next := at.find(name)
+			if next == nil {
+				next = &member{name: string(name), slot: -1}
+				at.members = append(at.members, next)
+			}
+			at, rest = next, after
+			if !more {
+				break
+			}
+		}
+		at.slot = slot
+	}
+	return root
+}
+
+func (m *member) find(name []byte) *member {
+	for _, c := range m.members {
+		if c.name == string(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// parser parses one JSON object into the slots of the paths; what no path asks for is checked and skipped. Values lie in
+// the text itself, in scratch where escapes stood, and in arenas that are used again for the next record.
+type parser struct {
+	b        []byte
+	pos      int
+	depth    int
+	maxDepth int
+	record   uint64
+	fields   []record.Value
+	reason   string // the first error
+
+	stack  []record.Value // items of open lists and maps
+	names  [][]byte       // keys of open maps
+	values []record.Value // items of closed lists and maps
+	keys   [][]byte
+	text   []byte // what escapes became
+	count  int
+}
+
+// parse fills the fields from b, which is one object. It says what is wrong, or nothing.
+func (p *parser) parse(b []byte, root *member) string {
+	p.b, p.pos, p.depth, p.reason, p.count = b, 0, 0, "", 0
+	p.stack, p.names, p.values, p.keys, p.text = p.stack[:0], p.names[:0], p.values[:0], p.keys[:0], p.text[:0]
+	p.record++
+	clear(p.fields)
+	p.space()
+	if p.pos == len(b) || b[p.pos] != '{' {
+		if p.skip() && p.atEnd() {
+			return "not an object: a record is { … }"
+		}
+		return p.reason
+	}
+	if p.walk(root) {
+		p.atEnd()
+	}
+	return p.reason
+}
+
+func (p *parser) atEnd() bool {
+	p.space()
+	if p.pos < len(p.b) {
+		return p.fail("text after the object")
+	}
+	return true
+}
+
+func (p *parser) fail(format string, args ...any) bool {
+	if p.reason == "" {
+		p.reason = fmt.Sprintf("byte %d: ", p.pos+1) + fmt.Sprintf(format, args...)
+	}
+	return false
+}
+
+func (p *parser) unexpected(wanted string) bool {
+	if p.pos >= len(p.b) {
+		return p.fail("the record ends where %s should be", wanted)
+	}
+	r, _ := utf8.DecodeRune(p.b[p.pos:])
+	return p.fail("%q where %s should be", r, wanted)
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.b) {
+		switch p.b[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) enter() bool {
+	p.depth++
+	p.pos++
+	if p.depth > p.maxDepth {
+		return p.fail("nested more than %d deep", p.maxDepth)
+	}
+	return true
+}
+
+// more is at the comma or the closing bracket after an item.
+func (p *parser) more(closing byte) (again, ok bool) {
+	p.space()
+	if p.pos < len(p.b) {
+		switch p.b[p.pos] {
+		case ',':
+			p.pos++
+			p.space()
+			return true, true
+		case closing:
+			p.pos++
+			p.depth--
+			return false, true
+		}
+	}
+	return false, p.unexpected(`"," or "` + string(closing) + `"`)
+}
+
+// first is at the first item, or behind the bracket that closes an empty list or map.
+func (p *parser) first(closing byte) bool {
+	p.space()
+	if p.pos < len(p.b) && p.b[p.pos] == closing {
+		p.pos++
+		p.depth--
+		return false
+	}
+	return true
+}
+
+func (p *parser) colon() bool {
+	p.space()
+	if p.pos == len(p.b) || p.b[p.pos] != ':' {
+		return p.unexpected(`":"`)
+	}
+	p.pos++
+	p.space()
+	return true
+}
+
+// walk goes through the object at pos, of which some members are wanted.
+func (p *parser) walk(m *member) bool {
+	if !p.enter() {
+		return false
+	}
+	if !p.first('}') {
+		return true
+	}
+	for {
+		key, ok := p.string(true)
+		if !ok {
+			return false
+		}
+		next := m.find(key)
+		if next != nil && next.seen == p.record {
+			return p.fail("key %q stands twice", next.name)
+		}
+		if !p.colon() {
+			return false
+		}
+		if next == nil {
+			ok = p.skip()
+		} else {
+			next.seen = p.record
+			ok = p.wanted(next)
+		}
+		if !ok {
+			return false
+		}
+		again, ok := p.more('}')
+		if !again {
+			return ok
+		}
+	}
+}
+
+func (p *parser) wanted(m *member) bool {
+	if m.slot < 0 {
+		if p.pos < len(p.b) && p.b[p.pos] == '{' {
+			return p.walk(m)
+		}
+		return p.skip()
+	}
+	v := &p.fields[m.slot]
+	if !p.value(v) {
+		return false
+	}
+	if len(m.members) > 0 {
+		p.spread(m, v)
+	}
+	return true
+}
+
+// spread fills the slots below a value that has one itself.
+func (p *parser) spread(m *member, v *record.Value) {
+	for _, c := range m.members {
+		item := v.Get(c.name)
+		if c.slot >= 0 {
+			p.fields[c.slot] = *item
+		}
+		p.spread(c, item)
+	}
+}
+
+// value captures the value at pos.
+func (p *parser) value(v *record.Value) (ok bool) {
+	if p.pos == len(p.b) {
+		return p.unexpected("a value")
+	}
+	if p.count++; p.count > maxValues {
+		return p.fail("more than %d values", maxValues)
+	}
+	v.Items, v.Keys = nil, nil
+	switch c := p.b[p.pos]; {
+	case c == '"':
+		v.Kind = record.Text
+		v.Text, ok = p.string(true)
+		return ok
+	case c == '{':
+		return p.object(v)
+	case c == '[':
+		return p.list(v)
+	case c == '-' || c >= '0' && c <= '9':
+		v.Kind = record.Number
+		v.Text, ok = p.number()
+		return ok
+	case c == 'n':
+		v.Kind, v.Text = record.Null, nil
+		return p.word("null")
+	case c == 't' || c == 'f':
+		begin := p.pos
+		word := "true"
+		if c == 'f' {
+			word = "false"
+		}
+		ok = p.word(word)
+		v.Kind, v.Text = record.Bool, p.b[begin:p.pos:p.pos]
+		return ok
+	}
+	return p.unexpected("a value")
+}
+
+func (p *parser) list(v *record.Value) bool {
+	if !p.enter() {
+		return false
+	}
+	v.Kind, v.Text = record.List, nil
+	if !p.first(']') {
+		return true
+	}
+	for base := len(p.stack); ; {
+		var item record.Value
+		if !p.value(&item) {
+			return false
+		}
+		p.stack = append(p.stack, item)
+		again, ok := p.more(']')
+		if !again {
+			v.Items = p.close(base)
+			return ok
+		}
+	}
+}
+
+func (p *parser) object(v *record.Value) bool {
+	if !p.enter() {
+		return false
+	}
+	v.Kind, v.Text = record.Map, nil
+	if !p.first('}') {
+		return true
+	}
+	for base, names := len(p.stack), len(p.names); ; {
+		key, ok := p.string(true)
+		if !ok {
+			return false
+		}
+		for _, other := range p.names[names:] {
+			if bytes.Equal(other, key) {
+				return p.fail("key %q stands twice", key)
+			}
+		}
+		if len(p.names)-names == maxMembers {
+			return p.fail("an object with more than %d members", maxMembers)
+		}
+		p.names = append(p.names, key)
+		var item record.Value
+		if !p.colon() || !p.value(&item) {
+			return false
+		}
+		p.stack = append(p.stack, item)
+		again, ok := p.more('}')
+		if !again {
+			v.Items = p.close(base)
+			n := len(p.keys)
+			p.keys = append(p.keys, p.names[names:]...)
+			v.Keys = p.keys[n:len(p.keys):len(p.keys)]
+			p.names = p.names[:names]
+			return ok
+		}
+	}
+}
+
+// close moves the items above base from the stack to where they stay until the next record. Where that grows, earlier
+// values keep the old place.
+func (p *parser) close(base int) []record.Value {
+	n := len(p.values)
+	p.values = append(p.values, p.stack[base:]...)
+	p.stack = p.stack[:base]
+	return p.values[n:len(p.values):len(p.values)]
+}
+
+// skip checks the value at pos and goes behind it.
+func (p *parser) skip() bool {
+	if p.pos == len(p.b) {
+		return p.unexpected("a value")
+	}
+	switch c := p.b[p.pos]; {
+	case c == '"':
+		_, ok := p.string(false)
+		return ok
+	case c == '{':
+		if !p.enter() {
+			return false
+		}
+		if !p.first('}') {
+			return true
+		}
+		for {
+			if _, ok := p.string(false); !ok || !p.colon() || !p.skip() {
+				return false
+			}
+			if again, ok := p.more('}'); !again {
+				return ok
+			}
+		}
+	case c == '[':
+		if !p.enter() {
+			return false
+		}
+		if !p.first(']') {
+			return true
+		}
+		for {
+			if !p.skip() {
+				return false
+			}
+			if again, ok := p.more(']'); !again {
+				return ok
+			}
+		}
+	case c == '-' || c >= '0' && c <= '9':
+		_, ok := p.number()
+		return ok
+	case c == 'n':
+		return p.word("null")
+	case c == 't':
+		return p.word("true")
+	case c == 'f':
+		return p.word("false")
+	}
+	return p.unexpected("a value")
+}
+
+func (p *parser) word(word string) bool {
+	if !bytes.HasPrefix(p.b[p.pos:], []byte(word)) {
+		return p.unexpected("a value")
+	}
+	p.pos += len(word)
+	return true
+}
+
+// number is RFC 8259 6, as it stands in the text.
+func (p *parser) number() ([]byte, bool) {
+	begin := p.pos
+	digits := func() bool {
+		n := p.pos
+		for p.pos < len(p.b) && p.b[p.pos]-'0' <= 9 {
+			p.pos++
+		}
+		return p.pos > n || p.unexpected("a digit")
+	}
+	if p.b[p.pos] == '-' {
+		p.pos++
+	}
+	if p.pos < len(p.b) && p.b[p.pos] == '0' {
+		p.pos++
+	} else if !digits() {
+		return nil, false
+	}
+	if p.pos < len(p.b) && p.b[p.pos] == '.' {
+		p.pos++
+		if !digits() {
+			return nil, false
+		}
+	}
+	if p.pos < len(p.b) && p.b[p.pos]|0x20 == 'e' {
+		p.pos++
+		if p.pos < len(p.b) && (p.b[p.pos] == '+' || p.b[p.pos] == '-') {
+			p.pos++
+		}
+		if !digits() {
+			return nil, false
+		}
+	}
+	if p.pos-begin > maxNumber {
+		p.pos = begin
+		return nil, p.fail("a number longer than %d characters", maxNumber)
+	}
+	return p.b[begin:p.pos:p.pos], true
+}
+
+// plainText are the bytes that stand for themselves in a string.
+var plainText = func() (t [256]bool) {
+	for i := range t {
+		t[i] = i >= ' ' && i != '"' && i != '\\'
+	}
+	return t
+}()
+
+// string is the text at pos without its quotes, unescaped when it is kept.
+func (p *parser) string(keep bool) ([]byte, bool) {
+	if p.pos == len(p.b) || p.b[p.pos] != '"' {
+		return nil, p.unexpected("a string")
+	}
+	b := p.b
+	begin := p.pos + 1
+	i := begin
+	for i < len(b) && plainText[b[i]] {
+		i++
+	}
+	if i < len(b) && b[i] == '"' {
+		p.pos = i + 1
+		return b[begin:i:i], true
+	}
+	out := len(p.text)
+	for {
+		from := i
+		for i < len(b) && plainText[b[i]] {
+			i++
+		}
+		if keep {
+			if i > from && from > begin || out == len(p.text) && from == begin {
+				p.text = append(p.text, b[from:i]...)
+			}
+		}
+		if i == len(b) {
+			p.pos = i
+			return nil, p.unexpected("the end of a string")
+		}
+		switch {
+		case b[i] == '"':
+			p.pos = i + 1
+			return p.text[out:len(p.text):len(p.text)], true
+		case b[i] < ' ':
+			p.pos = i
+			return nil, p.fail("control character 0x%02x in a string", b[i])
+		}
+		p.pos = i
+		r, n := escaped(b[i:])
+		if n == 0 {
+			return nil, p.fail("an escape that JSON does not know")
+		}
+		if keep {
+			p.text = utf8.AppendRune(p.text, r)
+		}
+		i += n
+	}
+}
+
+// escaped is the character of the escape at the start of b, and its length. Half of a surrogate pair is U+FFFD.
+func escaped(b []byte) (rune, int) {
+	if len(b) < 2 {
+		return 0, 0
+	}
+	switch b[1] {
+	case '"', '\\', '/':
+		return rune(b[1]), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r, ok := hex4(b[2:])
+		if !ok {
+			return 0, 0
+		}
+		if !utf16.IsSurrogate(r) {
+			return r, 6
+		}
+		if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
+			if low, ok := hex4(b[8:]); ok {
+				if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+					return pair, 12
+				}
+			}
+		}
+		return utf8.RuneError, 6
+	}
+	return 0, 0
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}

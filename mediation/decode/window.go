@@ -1,0 +1,249 @@
+package decode
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// window is the part of the content in memory: whole lines, without copying them. Positions are counted from the first
+// byte that is not consumed, so they hold when more is read.
+type window struct {
+	r          io.Reader
+	buf        []byte
+	start, end int   // not consumed: buf[start:end]
+	limit      int   // longest record
+	err        error // why nothing more can be read; io.EOF at the end
+	encoding   encoding
+	converter  *converter
+	plain      bool // UTF-8 already
+	newline    byte // '\n', or '\r' in files that use it alone
+
+	offset int64  // in the content, of the first byte not consumed
+	line   uint64 // its line
+}
+
+// sniffed is how much of the content decides about encoding and line ends.
+const sniffed = 64 << 10
+
+func newWindow(r io.Reader, limit int) *window {
+	return &window{r: r, limit: limit, line: 1, newline: '\n', buf: make([]byte, 256<<10)}
+}
+
+// begin reads the first bytes, recognises the encoding and refuses what is no text.
+func (w *window) begin(encodingName string) error {
+	w.encoding, w.plain = asUTF8, true
+	w.want(sniffed)
+	head := w.buf[w.start:min(w.end, w.start+sniffed)]
+	e, mark := recognised(encodingName, head)
+	if e.convert != nil {
+		rest := append([]byte(nil), w.buf[mark:w.end]...)
+		var r io.Reader = &failing{bytes.NewReader(rest), w.r, w.err}
+		w.converter = &converter{r: r, convert: e.convert}
+		w.r, w.err, w.start, w.end, w.encoding, w.plain = w.converter, nil, 0, 0, e, false
+		w.want(sniffed)
+	} else {
+		w.start = mark
+	}
+	w.offset = int64(mark)
+	head = w.buf[w.start:min(w.end, w.start+sniffed)]
+	if err := notText(head); err != nil {
+		return err
+	}
+	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
+		w.newline = '\r'
+	}
+	if w.end == w.start && w.err != nil && w.err != io.EOF {
+		return w.err
+	}
+	return nil
+}
+
+// failing reads what was read ahead, then the rest, then what reading ahead met.
+type failing struct {
+	ahead *bytes.Reader
+	rest  io.Reader
+	err   error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	if f.ahead.Len() > 0 {
+		return f.ahead.Read(p)
+	}
+	if f.err != nil {
+		return 0, f.err
+	}
+	return f.rest.Read(p)
+}
+
+// notText refuses content that is no text, early and with a guess at what it is.
+func notText(head []byte) error {
+	zero := bytes.IndexByte(head, 0)
+	control := 0
+	for _, b := range head[:min(len(head), 512)] {
+		if b < ' ' && b != '\n' && b != '\r' && b != '\t' && b != '\f' && b != 0x1b && b != 2 && b != 3 {
+			control++
+		}
+	}
+	first := head[:min(len(head), 512)]
+	ber := len(head) > 3 && head[0] >= 0x60 && head[0] <= 0x7f && (head[1] >= 0x80 && head[1] <= 0x84) // a constructed tag and a length in long form
+	if bytes.IndexByte(first, 0) < 0 && bytes.Count(head, []byte{0})*100 <= len(head) && control*10 <= len(first) && !ber {
+		return nil
+	}
+	e := &FileError{Fault: Foreign, Line: 0, Hint: "check the match of the source, or its decode block"}
+	begins := fmt.Sprintf("it begins with % x", head[:min(len(head), 8)])
+	pairs := 0
+	for i := 1; i < len(head); i += 2 {
+		if (head[i] == 0) != (head[i-1] == 0) {
+			pairs++
+		}
+	}
+	switch {
+	case pairs > len(head)/3:
+		e.Reason = "looks like UTF-16 without byte order mark: " + begins
+		e.Hint = "say encoding: utf-16le (or utf-16be, or auto)"
+	case head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f || head[0] >= 0xa0 && head[0] <= 0xbf:
+		e.Reason = fmt.Sprintf("looks binary, not text: %s, as BER-encoded records do (tag 0x%02x)", begins, head[0])
+	case zero >= 0:
+		e.Reason = fmt.Sprintf("looks binary, not text: a zero byte at offset %d; %s", zero, begins)
+	default:
+		e.Reason = "looks binary, not text: " + begins
+	}
+	return e
+}
+
+// want reads until n bytes are there, or no more can be read. It never holds more than the limit and a block.
+func (w *window) want(n int) bool {
+	for w.end-w.start < n && w.err == nil {
+		if w.end == len(w.buf) {
+			if w.start > 0 {
+				copy(w.buf, w.buf[w.start:w.end])
+				w.start, w.end = 0, w.end-w.start
+			} else {
+				w.buf = append(make([]byte, 0, 2*len(w.buf)), w.buf...)
+				w.buf = w.buf[:cap(w.buf)]
+			}
+		}
+		got, err := w.r.Read(w.buf[w.end:])
+		for tries := 0; got == 0 && err == nil; tries++ {
+			if tries == 100 {
+				err = io.ErrNoProgress
+				break
+			}
+			got, err = w.r.Read(w.buf[w.end:])
+		}
+		w.end += got
+		if err != nil && err != io.EOF {
+			err = unread(err, w.offset+w.encoding.width(w.buf[w.start:w.end]))
+		}
+		w.err = err
+	}
+	return w.end-w.start >= n
+}
+
+// lineEnd is what came of looking for the end of a line.
+type lineEnd uint8
+
+const (
+	ended   lineEnd = iota // the line has its terminator, or is the last of the content
+	nothing                // no byte is left
+	tooLong                // no end within the limit
+	broken                 // reading failed before the end: w.err says why
+)
+
+// lineFrom finds the line that begins at from: its text ends before text, the next begins at next.
+func (w *window) lineFrom(from int) (text, next int, state lineEnd) {
+	for searched := from; ; {
+		content := w.buf[w.start:w.end]
+		if i := bytes.IndexByte(content[searched:], w.newline); i >= 0 {
+			text, next = searched+i, searched+i+1
+			if next-from > w.limit {
+				return 0, 0, tooLong
+			}
+			if w.newline == '\n' && text > from && content[text-1] == '\r' {
+				text--
+			}
+			return text, next, ended
+		}
+		searched = len(content)
+		if searched-from > w.limit {
+			return 0, 0, tooLong
+		}
+		if w.want(searched + 1) {
+			continue
+		}
+		switch {
+		case w.err != io.EOF:
+			return 0, 0, broken
+		case searched == from:
+			return from, from, nothing
+		}
+		text = searched
+		if w.newline == '\n' && text > from && content[text-1] == '\r' {
+			text--
+		}
+		return text, searched, ended
+	}
+}
+
+// take consumes n bytes and says how many of the content they were. Lines are counted by the caller.
+func (w *window) take(n int) int64 {
+	size := int64(n)
+	if !w.plain {
+		size = w.encoding.width(w.buf[w.start : w.start+n])
+	}
+	w.start += n
+	w.offset += size
+	return size
+}
+
+// discard consumes until after the next line end, in bounded memory, and adds the first bytes to kept.
+func (w *window) discard(kept *[]byte) (size int64) {
+	for {
+		content := w.buf[w.start:w.end]
+		i := bytes.IndexByte(content, w.newline) + 1
+		if i > 0 {
+			content = content[:i]
+			w.line++
+		}
+		if room := rawKept - len(*kept); room > 0 {
+			*kept = append(*kept, content[:min(room, len(content))]...)
+		}
+		size += w.take(len(content))
+		if i > 0 || !w.want(1) {
+			return size
+		}
+	}
+}
+
+// ending is the error of Next when nothing is left.
+func (w *window) ending() error {
+	if w.converter != nil && w.converter.rest > 0 && w.err == io.EOF {
+		return &FileError{Fault: Truncated, Line: w.line, Offset: w.offset, Reason: "the text ends in the middle of a UTF-16 character", Hint: "the file is probably cut off"}
+	}
+	if file := (*FileError)(nil); errors.As(w.err, &file) && file.Line == 0 {
+		at := *file
+		at.Line = w.line
+		return &at
+	}
+	return w.err
+}
+
+// badText says why a line is no text, or nothing.
+func badText(line []byte) string {
+	if !utf8.Valid(line) {
+		for i := 0; i < len(line); {
+			r, n := utf8.DecodeRune(line[i:])
+			if r == utf8.RuneError && n == 1 {
+				return fmt.Sprintf("not valid UTF-8: byte 0x%02x at position %d; if the carrier sends another encoding, say so under decode.encoding", line[i], i+1)
+			}
+			i += n
+		}
+	}
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		return fmt.Sprintf("a zero byte at position %d", i+1)
+	}
+	return ""
+}
