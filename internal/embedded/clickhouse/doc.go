@@ -5,8 +5,8 @@
 // Why a child: libchdb takes over SIGSEGV, so that a nil dereference in its process hangs instead of panicking, and
 // an engine that runs out of memory must not take the rating with it.
 //
-// Start and Server are the parent's side; Main is the child's. In the child, http.go answers requests, insert.go
-// finds where a statement's data goes, libchdb.go calls the engine. Each request has a session of its own (0.15 ms),
+// Start and Server are the parent's side; Main is the child's. In the child, http.go takes requests,
+// answer.go answers them, sql.go finds where an INSERT's rows go, libchdb.go calls the engine. Each request has a session of its own (0.15 ms),
 // so no setting leaks from one to the next, and SELECTs run beside INSERTs.
 //
 // What it does not do: users and passwords (it listens on loopback and refuses browsers), HTTP sessions, external

@@ -1,9 +1,7 @@
 package clickhouse
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,16 +9,9 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/ClickHouse/ch-go/compress"
-	chproto "github.com/ClickHouse/ch-go/proto"
-	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
 // maxStatement bounds a statement with the rows inside it. Rows that come as the body of an INSERT whose statement is
@@ -35,12 +26,13 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !local(r):
 		http.Error(w, "The embedded ClickHouse does not answer browsers, since it asks nobody for a password.", http.StatusForbidden)
 	case r.URL.Path == "/ping" || r.URL.Path == "/replicas_status" || r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
-		answer(w, "text/plain; charset=UTF-8", []byte("Ok.\n"))
+		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+		io.WriteString(w, "Ok.\n")
 	case r.URL.Path != "/" && r.URL.Path != "/default":
 		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.\nSend queries with POST, or with GET in the parameter query.", http.StatusNotFound)
 	default:
 		if err := e.answer(w, r); err != nil {
-			e.fail(w, err)
+			e.fail(w, e.exception(err))
 		}
 	}
 }
@@ -78,12 +70,25 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request) error {
 	if id == "" {
 		id = fmt.Sprintf("%d-%d", os.Getpid(), e.queries.next())
 	}
+	if named := outputFormat(q.statement); named != "" && q.infile == "" {
+		q.format = named
+	}
 	w.Header().Set("X-ClickHouse-Query-Id", id)
 	w.Header().Set("X-ClickHouse-Format", q.format)
+	w.Header().Set("Content-Type", contentType(q.format))
+	a := &answer{to: w, compress: q.compress}
 	if isHello(q.statement) {
-		return e.send(w, q, e.hello())
+		err = a.write(e.hello())
+	} else {
+		err = e.run(r.Context(), q, a.write)
 	}
-	return e.run(r.Context(), q, func(b []byte) error { return e.send(w, q, b) })
+	if err != nil && a.begun {
+		return a.breakOff(e.exception(err))
+	}
+	if err != nil {
+		return err
+	}
+	return a.end()
 }
 
 // run gives the statement a session of its own, and ends it when the client has gone.
@@ -116,8 +121,17 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 	ended := make(chan struct{})
 	defer close(ended)
 	go e.watch(ctx, mark, ended)
+	if streamable[q.format] && selects(q.statement) {
+		if ok, err := s.stream(q.statement, q.format, use); ok {
+			return err
+		}
+	}
 	return s.query(q.statement, q.format, use)
 }
+
+// streamable are the formats whose blocks can follow one another: no head, no foot.
+var streamable = map[string]bool{"Native": true, "TabSeparated": true, "TSV": true, "TabSeparatedRaw": true, "TSVRaw": true,
+	"CSV": true, "JSONEachRow": true, "JSONLines": true, "NDJSON": true, "JSONCompactEachRow": true, "RowBinary": true}
 
 // watch kills the statement when ctx ends, again and again, since it may not have begun yet.
 func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) {
@@ -236,84 +250,6 @@ func (e *engine) spool(body io.Reader) (string, error) {
 		return f.Name(), fmt.Errorf("receiving the rows of an INSERT: %w", err)
 	}
 	return f.Name(), nil
-}
-
-// send answers with the engine's bytes, in ClickHouse's compressed blocks if the client asked for them.
-func (e *engine) send(w http.ResponseWriter, q request, b []byte) error {
-	if q.compress && len(b) > 0 {
-		var out bytes.Buffer
-		c := compress.NewWriter(compress.LevelZero, compress.LZ4)
-		for part := range slices.Chunk(b, 1<<20) {
-			if err := c.Compress(part); err != nil {
-				return err
-			}
-			out.Write(c.Data)
-		}
-		b = out.Bytes()
-	}
-	answer(w, contentType(q.format), b)
-	return nil
-}
-
-func answer(w http.ResponseWriter, contentType string, b []byte) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-	w.Write(b)
-}
-
-func (e *engine) fail(w http.ResponseWriter, err error) {
-	var exception *Exception
-	if !errors.As(err, &exception) {
-		exception = &Exception{Code: 1001, Text: "Code: 1001. DB::Exception: " + err.Error() + " (STD_EXCEPTION)"}
-	}
-	text := exception.Text
-	if !strings.Contains(text, "(version ") {
-		text += " (version " + e.version + ")"
-	}
-	w.Header().Set("X-ClickHouse-Exception-Code", strconv.Itoa(exception.Code))
-	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
-	w.WriteHeader(exception.status())
-	io.WriteString(w, text+"\n")
-}
-
-func contentType(format string) string {
-	switch {
-	case strings.HasPrefix(format, "JSONEachRow"):
-		return "application/x-ndjson; charset=UTF-8"
-	case strings.HasPrefix(format, "JSON"):
-		return "application/json; charset=UTF-8"
-	case strings.HasPrefix(format, "CSV"):
-		return "text/csv; charset=UTF-8; header=" + map[bool]string{true: "present", false: "absent"}[strings.Contains(format, "Names")]
-	case strings.HasPrefix(format, "TabSeparated"), strings.HasPrefix(format, "TSV"):
-		return "text/tab-separated-values; charset=UTF-8"
-	case format == "Native", strings.HasPrefix(format, "RowBinary"), format == "Parquet", strings.HasPrefix(format, "Arrow"):
-		return "application/octet-stream"
-	}
-	return "text/plain; charset=UTF-8"
-}
-
-func isHello(statement string) bool {
-	return strings.TrimSpace(statement) == "SELECT displayName(), version(), revision(), timezone()"
-}
-
-// hello answers the question that clickhouse-go asks first. It reads the answer at its own protocol version and
-// everything after at the revision that the answer states: 0, since that is how libchdb writes Native.
-func (e *engine) hello() []byte {
-	b := proto.NewBlock()
-	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"}, {"timezone()", "String"}} {
-		if err := b.AddColumn(c.name, column.Type(c.kind)); err != nil {
-			panic(err) // the types above are known to the driver
-		}
-	}
-	if err := b.Append("ratemill", e.version, uint32(0), e.timezone); err != nil {
-		panic(err)
-	}
-	var out chproto.Buffer
-	if err := b.Encode(&out, clickhousego.ClientTCPProtocolVersion); err != nil {
-		panic(err)
-	}
-	return out.Buf
 }
 
 type queryNumbers struct{ n atomic.Int64 }

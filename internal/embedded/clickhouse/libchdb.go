@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -19,6 +20,9 @@ type libchdb struct {
 	resultLength  func(r unsafe.Pointer) uintptr
 	resultError   func(r unsafe.Pointer) string
 	destroyResult func(r unsafe.Pointer)
+	streamN       func(conn unsafe.Pointer, q unsafe.Pointer, qlen uintptr, f unsafe.Pointer, flen uintptr) unsafe.Pointer
+	streamFetch   func(conn, stream unsafe.Pointer) unsafe.Pointer
+	streamCancel  func(conn, stream unsafe.Pointer)
 }
 
 func openLibrary(path string) (*libchdb, error) {
@@ -35,6 +39,9 @@ func openLibrary(path string) (*libchdb, error) {
 		"chdb_result_length":        &l.resultLength,
 		"chdb_result_error":         &l.resultError,
 		"chdb_destroy_query_result": &l.destroyResult,
+		"chdb_stream_query_n":       &l.streamN,
+		"chdb_stream_fetch_result":  &l.streamFetch,
+		"chdb_stream_cancel_query":  &l.streamCancel,
 	} {
 		sym, err := purego.Dlsym(handle, name)
 		if err != nil {
@@ -77,7 +84,7 @@ func (s *session) query(statement, format string, use func([]byte) error) error 
 	r := s.lib.queryN(s.conn, unsafe.Pointer(unsafe.StringData(statement)), uintptr(len(statement)),
 		unsafe.Pointer(unsafe.StringData(format)), uintptr(len(format)))
 	if r == nil {
-		return errors.New("libchdb gave no result; the engine process is in trouble")
+		return errNoResult
 	}
 	defer s.lib.destroyResult(r)
 	if text := s.lib.resultError(r); text != "" {
@@ -86,9 +93,56 @@ func (s *session) query(statement, format string, use func([]byte) error) error 
 	if use == nil {
 		return nil
 	}
+	return use(s.bytes(r))
+}
+
+// stream runs one SELECT and gives its result to use block by block, so that no more than a block of it is in memory.
+// Each block is written in the format from its beginning. ok is false for a statement that has to go through query.
+func (s *session) stream(statement, format string, use func([]byte) error) (ok bool, err error) {
+	stream := s.lib.streamN(s.conn, unsafe.Pointer(unsafe.StringData(statement)), uintptr(len(statement)),
+		unsafe.Pointer(unsafe.StringData(format)), uintptr(len(format)))
+	if stream == nil {
+		return true, errNoResult
+	}
+	defer s.lib.destroyResult(stream)
+	if text := s.lib.resultError(stream); text != "" {
+		e := parseException(text)
+		return !strings.Contains(text, "Streaming query is not supported"), e
+	}
+	for {
+		more, err := s.fetch(stream, use)
+		if err != nil || !more {
+			return true, err
+		}
+	}
+}
+
+func (s *session) fetch(stream unsafe.Pointer, use func([]byte) error) (more bool, err error) {
+	r := s.lib.streamFetch(s.conn, stream)
+	if r == nil {
+		return false, errNoResult
+	}
+	defer s.lib.destroyResult(r)
+	if text := s.lib.resultError(r); text != "" {
+		return false, parseException(text)
+	}
+	b := s.bytes(r)
+	if len(b) == 0 {
+		return false, nil
+	}
+	if err := use(b); err != nil {
+		s.lib.streamCancel(s.conn, stream)
+		return false, err
+	}
+	return true, nil
+}
+
+var errNoResult = errors.New("libchdb gave no result; the engine process is in trouble")
+
+func (s *session) bytes(r unsafe.Pointer) []byte {
 	n := s.lib.resultLength(r)
 	if n == 0 {
-		return use(nil)
+		return nil
 	}
-	return use(unsafe.Slice((*byte)(s.lib.resultBuffer(r)), n))
+	return unsafe.Slice((*byte)(s.lib.resultBuffer(r)), n)
 }

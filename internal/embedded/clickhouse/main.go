@@ -85,9 +85,6 @@ func openEngine(o settings) (*engine, error) {
 		always: "implicit_select = 0",
 		slots:  make(chan struct{}, maxRunning),
 	}
-	if o.MaxMemory > 0 {
-		e.always += fmt.Sprintf(", max_memory_usage = %d", o.MaxMemory)
-	}
 	// What an earlier process had not finished was not acknowledged either.
 	if err := os.RemoveAll(e.incoming); err != nil {
 		return nil, err
@@ -99,7 +96,12 @@ func openEngine(o settings) (*engine, error) {
 	if e.lib, err = openLibrary(o.Library); err != nil {
 		return nil, err
 	}
-	e.args = []string{"clickhouse", "--path=" + filepath.Join(o.Dir, "data")}
+	// ClickHouse's caches are sized for a machine of its own (5 GiB each).
+	e.args = []string{"clickhouse", "--path=" + filepath.Join(o.Dir, "data"),
+		"--mark_cache_size=268435456", "--primary_index_cache_size=268435456", "--index_mark_cache_size=67108864"}
+	if o.MaxMemory > 0 {
+		e.args = append(e.args, fmt.Sprintf("--max_server_memory_usage=%d", o.MaxMemory))
+	}
 	if e.keep, err = e.lib.open(e.args...); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Dir, err)
 	}

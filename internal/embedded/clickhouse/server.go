@@ -19,7 +19,7 @@ type Options struct {
 	Dir       string       // data folder, one server at a time; required
 	Listen    string       // host:port; "" is a free port on 127.0.0.1
 	Library   string       // path of libchdb; "" looks in the usual places (FindLibrary)
-	MaxMemory int64        // bytes a single query may use; 0 is ClickHouse's default
+	MaxMemory int64        // bytes the engine may use in all; 0 is ClickHouse's default, 90% of the machine's
 	Log       *slog.Logger // gets what the engine writes; nil discards it
 }
 

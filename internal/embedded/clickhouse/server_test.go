@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +26,11 @@ import (
 
 func TestMain(m *testing.M) {
 	embedded.RunIfChild()
+	if dir := os.Getenv("TEST_PARENT_OF_ENGINE_IN"); dir != "" {
+		s, err := clickhouse.Start(context.Background(), clickhouse.Options{Dir: dir})
+		fmt.Println(s.PID(), err)
+		select {}
+	}
 	os.Exit(m.Run())
 }
 
@@ -210,4 +218,162 @@ func TestPlainHTTPWorksAsOnAServer(t *testing.T) {
 	ping, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, "Ok.\n", string(ping))
+}
+
+func TestReadsDoNotWaitForAnInsert(t *testing.T) {
+	conn := connect(t, start(t, t.TempDir()))
+	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	inserted := make(chan error)
+	go func() {
+		inserted <- conn.Exec(ctx, "INSERT INTO t SELECT sipHash64(number) FROM numbers(1000000000000)")
+	}()
+	for number(t, conn, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'") == 0 {
+	}
+	for range 10 {
+		number(t, conn, "SELECT count() FROM t")
+	}
+	// And who gives up waiting ends the statement.
+	cancel()
+	require.ErrorIs(t, <-inserted, context.Canceled)
+	for number(t, conn, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'") != 0 {
+	}
+}
+
+func TestALargeResultIsStreamedAndItsLateErrorIsSeen(t *testing.T) {
+	s := start(t, t.TempDir())
+	for _, method := range []clickhousego.CompressionMethod{clickhousego.CompressionNone, clickhousego.CompressionLZ4} {
+		conn := connect(t, s, func(o *clickhousego.Options) { o.Compression = &clickhousego.Compression{Method: method} })
+		sum := func(query string) (rows, sum uint64, err error) {
+			r, err := conn.Query(t.Context(), query)
+			require.NoError(t, err)
+			defer r.Close()
+			for r.Next() {
+				var n uint64
+				require.NoError(t, r.Scan(&n))
+				rows, sum = rows+1, sum+n
+			}
+			return rows, sum, r.Err()
+		}
+		rows, total, err := sum("SELECT number FROM numbers(1000000)")
+		require.NoError(t, err)
+		require.EqualValues(t, 1_000_000, rows)
+		require.EqualValues(t, 1_000_000*999_999/2, total)
+		_, _, err = sum("SELECT number + throwIf(number = 2000000, 'too far') FROM numbers(3000000)")
+		require.ErrorContains(t, err, "too far")
+		rows, _, err = sum("SELECT number FROM numbers(0)")
+		require.NoError(t, err)
+		require.Zero(t, rows)
+	}
+	_, _, text := get(t, s, "POST", "", "SELECT number FROM numbers(300000) FORMAT CSVWithNames")
+	require.Equal(t, 1, strings.Count(text, "number"))
+}
+
+func TestATimeoutIsKept(t *testing.T) {
+	conn := connect(t, start(t, t.TempDir()))
+	ctx := clickhousego.Context(t.Context(), clickhousego.WithSettings(clickhousego.Settings{"max_execution_time": 1}))
+	var n uint64
+	err := conn.QueryRow(ctx, "SELECT sum(sipHash64(number, toString(number))) FROM numbers(100000000000)").Scan(&n)
+	var exception *clickhousego.Exception
+	require.ErrorAs(t, err, &exception)
+	require.EqualValues(t, 159, exception.Code)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	s, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir(), MaxMemory: 700 << 20})
+	require.NoError(t, err)
+	t.Cleanup(s.Kill)
+	err = connect(t, s).Exec(t.Context(), "SELECT length(groupArray(number)) FROM numbers(1000000000) SETTINGS max_bytes_before_external_group_by = 0")
+	var exception *clickhousego.Exception
+	require.ErrorAs(t, err, &exception)
+	require.EqualValues(t, 241, exception.Code)
+}
+
+func TestANilDereferenceHereStillPanics(t *testing.T) {
+	start(t, t.TempDir())
+	var nothing *clickhouse.Options
+	require.Panics(t, func() { t.Log(nothing.Dir) })
+}
+
+func TestTheEngineDiesWithItsParent(t *testing.T) {
+	dir := t.TempDir()
+	parent := exec.Command(os.Args[0])
+	parent.Env = append(os.Environ(), "TEST_PARENT_OF_ENGINE_IN="+dir)
+	out, err := parent.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, parent.Start())
+	var pid int
+	_, err = fmt.Fscan(out, &pid)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, 0))
+	require.NoError(t, parent.Process.Kill())
+	parent.Wait()
+	for syscall.Kill(pid, 0) == nil {
+		if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(state), ") Z ") {
+			return // dead, and nobody here to collect it
+		}
+	}
+}
+
+func TestStopEndsItInOrderAndTheFolderIsFree(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, dir)
+	require.NoError(t, connect(t, s).Exec(t.Context(), ledger))
+	_, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir})
+	require.ErrorContains(t, err, "is in use by process")
+	require.NoError(t, s.Stop(t.Context()))
+	<-s.Wait()
+	again, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir, Listen: s.Addr()})
+	require.NoError(t, err)
+	defer again.Kill()
+	require.Equal(t, s.Addr(), again.Addr())
+	_, err = clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir(), Listen: s.Addr()})
+	require.ErrorContains(t, err, "is taken by another program")
+}
+
+func TestAMissingLibrarySaysWhatToDo(t *testing.T) {
+	t.Setenv("RATEMILL_LIBCHDB", "/nowhere/libchdb.so")
+	_, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir()})
+	require.ErrorContains(t, err, "RATEMILL_LIBCHDB")
+	t.Setenv("RATEMILL_LIBCHDB", "")
+	_, err = clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir(), Library: "/nowhere"})
+	require.ErrorContains(t, err, "the configuration")
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	_, err = clickhouse.FindLibrary("")
+	require.ErrorContains(t, err, "make deps")
+}
+
+func TestBrowsersAreRefused(t *testing.T) {
+	s := start(t, t.TempDir())
+	for name, change := range map[string]func(*http.Request){
+		"a page's request": func(r *http.Request) { r.Header.Set("Origin", "https://example.com") },
+		"a rebound name":   func(r *http.Request) { r.Host = "example.com:8123" },
+	} {
+		r, err := http.NewRequest("POST", "http://"+s.Addr()+"/", strings.NewReader("SELECT 1"))
+		require.NoError(t, err)
+		change(r)
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Equal(t, http.StatusForbidden, res.StatusCode, name)
+	}
+}
+
+func TestABodyCutShortInsertsNothing(t *testing.T) {
+	s := start(t, t.TempDir())
+	conn := connect(t, s)
+	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"))
+	for _, head := range []string{"Content-Length: 1000\r\n\r\n1\n2\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n1\n2\n\r\n"} {
+		c, err := net.Dial("tcp", s.Addr())
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(c, "POST /?query=INSERT+INTO+t+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\n%s", head)
+		require.NoError(t, err)
+		require.NoError(t, c.(*net.TCPConn).CloseWrite())
+		answer, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Contains(t, string(answer), "500 Internal Server Error")
+		c.Close()
+	}
+	require.Zero(t, number(t, conn, "SELECT count() FROM t"))
 }

@@ -56,6 +56,35 @@ func insertAt(q string) (at int, format string, ok bool) {
 	}
 }
 
+// outputFormat is the format that a statement's own FORMAT clause names, or "".
+func outputFormat(q string) (format string) {
+	s := scanner{q: q}
+	depth := 0
+	for t := s.next(); t.text != ""; t = s.next() {
+		switch {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		case depth == 0 && t.is("FORMAT"):
+			if name := s.next().text; name != "" && isWord(name[0]) {
+				format = name
+			}
+		}
+	}
+	return format
+}
+
+// selects tells whether a statement asks for rows.
+func selects(q string) bool {
+	s := scanner{q: q}
+	t := s.next()
+	for t.is("(") {
+		t = s.next()
+	}
+	return t.is("SELECT") || t.is("WITH")
+}
+
 type token struct {
 	text  string
 	start int
