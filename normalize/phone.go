@@ -259,3 +259,8 @@ func place(number *phonenumbers.PhoneNumber) string {
 	}
 	return region + " (+" + strconv.Itoa(code) + ")"
 }
+
+// ParseMSISDN reads the number of a subscription, whose digits begin with the calling code.
+func ParseMSISDN(text []byte) (E164, error) {
+	return ParsePhone(text, PhoneOptions{International: true})
+}

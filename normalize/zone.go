@@ -63,23 +63,26 @@ func LoadZone(name string) (*Zone, error) {
 
 func newZone(name string, location *time.Location) *Zone {
 	z := &Zone{name: name}
-	for at := int64(firstSecond); ; {
+	for at := int64(firstSecond); at < lastSecond; {
 		moment := time.Unix(at, 0).In(location)
 		abbreviation, offset := moment.Zone()
 		_, end := moment.ZoneBounds()
-		s := span{from: at + int64(offset), to: math.MaxInt64, offset: int32(offset), abbreviation: abbreviation}
-		if len(z.spans) == 0 {
-			s.from = math.MinInt64
+		next := end.Unix()
+		switch {
+		case end.IsZero() || next > lastSecond:
+			next = lastSecond
+		case next <= at:
+			// Where the rule at the end of the zone's data applies, Go bounds 31 December of a leap year by its start.
+			next = at + 86400
 		}
-		if !end.IsZero() && end.Unix() < lastSecond {
-			s.to = end.Unix() + int64(offset)
+		if n := len(z.spans); n > 0 && z.spans[n-1].offset == int32(offset) && z.spans[n-1].abbreviation == abbreviation {
+			z.spans[n-1].to = next + int64(offset)
+		} else {
+			z.spans = append(z.spans, span{from: at + int64(offset), to: next + int64(offset), offset: int32(offset), abbreviation: abbreviation})
 		}
-		z.spans = append(z.spans, s)
-		if s.to == math.MaxInt64 {
-			break
-		}
-		at = end.Unix()
+		at = next
 	}
+	z.spans[0].from, z.spans[len(z.spans)-1].to = math.MinInt64, math.MaxInt64
 	if len(z.spans) == 1 {
 		return z
 	}
