@@ -24,6 +24,7 @@ type Suspended struct {
 	Seq, Line uint64
 	Bytes     uint32
 	Raw       []byte
+	Preamble  []byte // what stands before the records of its file and gives raw its meaning: a header
 	Why       SuspendError
 	Usage     []byte // the message Usage, as far as the record was mapped
 }
@@ -47,8 +48,8 @@ type FileEnd struct {
 	FramingBytes  uint64
 	FilteredBytes uint64
 	Taken         Instant
-	RetryOf       string
 	Units         []UnitTotal
+	Retried       []ID // of a retry batch: the suspended records that it brings back
 }
 
 // Batch is a message of the usage topic: records of one file for one partition, in the file's order.
@@ -106,7 +107,8 @@ func AppendSuspended(dst []byte, s *Suspended) []byte {
 	dst = wire.AppendString(dst, 7, s.Why.Position)
 	dst = wire.AppendString(dst, 8, s.Why.Values)
 	dst = wire.AppendString(dst, 9, s.Why.Reason)
-	return wire.AppendBytes(dst, 10, s.Usage)
+	dst = wire.AppendBytes(dst, 10, s.Usage)
+	return wire.AppendBytes(dst, 11, s.Preamble)
 }
 
 // ParseSuspended reads what AppendSuspended wrote; s then points into data.
@@ -134,6 +136,8 @@ func ParseSuspended(data []byte, s *Suspended) error {
 			s.Why.Reason = wire.Text(b)
 		case 10:
 			s.Usage = b
+		case 11:
+			s.Preamble = b
 		}
 		return nil
 	})
@@ -152,11 +156,16 @@ func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
 	dst = wire.AppendVarint(dst, 8, e.FramingBytes)
 	dst = wire.AppendVarint(dst, 9, e.FilteredBytes)
 	dst = wire.AppendFixed(dst, 10, int64(e.Taken))
-	dst = wire.AppendString(dst, 11, e.RetryOf)
 	for _, u := range e.Units {
 		var at int
 		dst, at = wire.Open(dst, 12)
 		dst = wire.AppendVarint(wire.AppendString(dst, 1, u.Class), 2, uint64(u.Quantity))
+		wire.Close(dst, at)
+	}
+	for _, id := range e.Retried {
+		var at int
+		dst, at = wire.Open(dst, 13)
+		dst = wire.AppendVarint(wire.AppendBytes(dst, 1, id.File[:]), 2, id.Seq)
 		wire.Close(dst, at)
 	}
 	wire.Close(dst, end)
@@ -188,8 +197,6 @@ func ParseFileEnd(data []byte) (*FileEnd, error) {
 			e.FilteredBytes = v
 		case 10:
 			e.Taken = Instant(v)
-		case 11:
-			e.RetryOf = string(b)
 		case 12:
 			var u UnitTotal
 			err := wire.Fields("UnitTotal", b, func(n protowire.Number, v uint64, b []byte) error {
@@ -202,6 +209,19 @@ func ParseFileEnd(data []byte) (*FileEnd, error) {
 				return nil
 			})
 			e.Units = append(e.Units, u)
+			return err
+		case 13:
+			var id ID
+			err := wire.Fields("Origin", b, func(n protowire.Number, v uint64, b []byte) error {
+				switch n {
+				case 1:
+					copy(id.File[:], b)
+				case 2:
+					id.Seq = v
+				}
+				return nil
+			})
+			e.Retried = append(e.Retried, id)
 			return err
 		}
 		return nil

@@ -36,13 +36,13 @@ func full() udr.Usage {
 
 func TestMessagesAreThoseOfThePublishedProto(t *testing.T) {
 	u := full()
-	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Usage: udr.AppendUsage(nil, &u),
+	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Preamble: []byte("x;y;z"), Usage: udr.AppendUsage(nil, &u),
 		Why: udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: "not a count"}}
 	batch := udr.Batch{
 		File: udr.FileID{1, 2, 3}, Follows: 3, Last: 8,
 		Pin: udr.Pin{Source: "skylink", Rules: "b41c", Registry: 12, Catalogue: "c0ffee", DuplicateWithin: 604800},
 		End: &udr.FileEnd{Name: "a.csv", Records: 9, Added: 1, Filtered: 2, Mapped: 7, Suspended: 1, Bytes: 1000, FramingBytes: 20, FilteredBytes: 30,
-			Taken: 5, RetryOf: "x", Units: []udr.UnitTotal{{Class: "data", Quantity: 5}, {Class: "sms_mo", Quantity: 1}}},
+			Taken: 5, Retried: []udr.ID{{File: udr.FileID{4}, Seq: 2}}, Units: []udr.UnitTotal{{Class: "data", Quantity: 5}, {Class: "sms_mo", Quantity: 1}}},
 	}
 	wire := udr.AppendBatchHeader(nil, &batch)
 	wire = udr.AppendBatchUsage(wire, &u)
