@@ -171,6 +171,32 @@ func (d D) Price(quantity int64, per uint64, r Rounding) (result, rest D, below 
 	return result, rest, below, err
 }
 
+// RoundFraction is d + f rounded by r: how a sum of Price results is rounded as one. f is less than one part of 10^-12
+// and has the sign of d, unless one of them is zero. As with Price, result + rest + below is d + f.
+func (d D) RoundFraction(f Fraction, r Rounding) (result, rest D, below Fraction, err error) {
+	if f.Num == 0 {
+		result, rest, err = d.Round(r)
+		return result, rest, Fraction{}, err
+	}
+	negative := d.hi < 0 || f.Num < 0
+	m, num := d.magnitude(), absolute(f.Num)
+	var rounded magnitude
+	if r.Scale >= Scale {
+		rounded = m
+		if r.Mode.away(m.lo&1 == 1, compareTwice(num, f.Den)) {
+			rounded = m.add(1)
+		}
+	} else {
+		rounded, _ = m.round(r.Scale, r.Mode, true)
+	}
+	if !rounded.fits() {
+		return D{}, D{}, Fraction{}, ErrRange
+	}
+	result = rounded.signed(negative)
+	rest, err = d.Sub(result)
+	return result, rest, f, err
+}
+
 // compareTwice compares 2×rem with per, rem < per.
 func compareTwice(rem, per uint64) int {
 	switch half := per - rem; {

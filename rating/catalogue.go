@@ -1,25 +1,392 @@
 package rating
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"ratemill/internal/diag"
+	"ratemill/udr"
 )
 
-// Catalogue is a set of plans, zone models, share plans and limits, compiled for pricing.
+// Catalogue is a set of plans, zone models, share plans and limits, compiled for pricing. It never changes; engines
+// share it.
 type Catalogue struct {
 	version string
 	bundle  []byte
+
+	models families[zoneModel]
+	plans  families[plan]
+	shares families[share]
+	limits families[limit]
+
+	dates   []int32          // on which versions come into force, for clocks
+	classes map[string]int32 // usage classes by number
+	names   []string         // of classes
+	units   []udr.Unit       // by class
+	zones   map[string]int32 // names of zones in all models
+	ids     map[uint64]string
 }
 
-// LoadCatalogue reads all YAML documents below fsys.
-func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) { return &Catalogue{}, nil }
+// family is the versions of what has one name, oldest first.
+type family[T any] struct {
+	name     string
+	versions []*T
+	since    []since
+	dates    []int32 // of since, in Catalogue.dates; -1 for none
+}
+
+type families[T any] struct {
+	list  []*family[T]
+	index map[string]int32
+}
+
+func (f *families[T]) find(name string) (int32, bool) {
+	i, ok := f.index[name]
+	return i, ok
+}
+
+func (f *families[T]) names() []string {
+	var names []string
+	for _, x := range f.list {
+		names = append(names, x.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (f *families[T]) add(name string) *family[T] {
+	if i, ok := f.index[name]; ok {
+		return f.list[i]
+	}
+	if f.index == nil {
+		f.index = map[string]int32{}
+	}
+	x := &family[T]{name: name}
+	f.index[name] = int32(len(f.list))
+	f.list = append(f.list, x)
+	return x
+}
+
+// at is the version in force at an instant by a clock, its number from 1, and since when; nil when none is yet.
+func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
+	for i := len(f.versions) - 1; i >= 0; i-- {
+		switch s := &f.since[i]; s.kind {
+		case sinceAlways:
+			return f.versions[i], i + 1, 0
+		case sinceInstant:
+			from = s.at
+		case sinceDay:
+			from = k.starts[f.dates[i]]
+		}
+		if from <= at {
+			return f.versions[i], i + 1, from
+		}
+	}
+	return nil, 0, 0
+}
+
+// Bounds of a catalogue.
+const (
+	maxDocuments = 20_000
+	maxBundle    = 256 << 20
+)
+
+type file struct {
+	name string
+	text []byte
+}
+
+// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys. The catalogue is nil when there are errors; the
+// list has them all, and warnings.
+func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) {
+	var files []file
+	var l diag.List
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ext := path.Ext(name); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		if len(files) == maxDocuments {
+			return fmt.Errorf("the catalogue has more than %d documents", maxDocuments)
+		}
+		text, err := fs.ReadFile(fsys, name)
+		files = append(files, file{name, text})
+		return err
+	})
+	if err != nil {
+		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
+		return nil, l
+	}
+	return load(files)
+}
+
+func load(files []file) (*Catalogue, diag.List) {
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	c := &compiler{Catalogue: &Catalogue{
+		bundle: bundle(files), classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
+	}}
+	sum := sha256.Sum256(c.bundle)
+	c.version = hex.EncodeToString(sum[:16])
+	for _, f := range files {
+		c.read(f)
+	}
+	c.compile()
+	c.list.Sort()
+	if c.list.HasErrors() {
+		return nil, c.list
+	}
+	return c.Catalogue, c.list
+}
+
+const bundleMagic = "ratemill catalogue 1\n"
+
+func bundle(files []file) []byte {
+	b := []byte(bundleMagic)
+	for _, f := range files {
+		b = binary.AppendUvarint(b, uint64(len(f.name)))
+		b = append(b, f.name...)
+		b = binary.AppendUvarint(b, uint64(len(f.text)))
+		b = append(b, f.text...)
+	}
+	return b
+}
+
+var errBundle = errors.New("this is no catalogue bundle, or it is damaged; load the catalogue's documents again")
 
 // OpenBundle reads what Bundle gave.
-func OpenBundle(bundle []byte) (*Catalogue, error) { return &Catalogue{}, nil }
+func OpenBundle(b []byte) (*Catalogue, error) {
+	rest, ok := bytes.CutPrefix(b, []byte(bundleMagic))
+	if !ok || len(b) > maxBundle {
+		return nil, errBundle
+	}
+	next := func() ([]byte, bool) {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 || n > uint64(len(rest)-size) {
+			return nil, false
+		}
+		part := rest[size : size+int(n)]
+		rest = rest[size+int(n):]
+		return part, true
+	}
+	var files []file
+	for len(rest) > 0 {
+		name, ok1 := next()
+		text, ok2 := next()
+		if !ok1 || !ok2 || len(files) == maxDocuments {
+			return nil, errBundle
+		}
+		files = append(files, file{string(name), text})
+	}
+	c, l := load(files)
+	if err := l.Err(); err != nil {
+		return nil, fmt.Errorf("the stored catalogue was accepted once and is not any more: %w", err)
+	}
+	return c, nil
+}
 
 // Version is a hash of the bundle: 32 hex digits.
 func (c *Catalogue) Version() string { return c.version }
 
 // Bundle is the catalogue's documents as canonical bytes.
 func (c *Catalogue) Bundle() []byte { return c.bundle }
+
+// Plans are the names of the price plans, sorted.
+func (c *Catalogue) Plans() []string { return c.plans.names() }
+
+// SharePlans are the names of the share plans, sorted.
+func (c *Catalogue) SharePlans() []string { return c.shares.names() }
+
+// Limits are the names of the limits, sorted.
+func (c *Catalogue) Limits() []string { return c.limits.names() }
+
+// CounterName says what a counter counts, in words such as pool fleet-3g/data.
+func (c *Catalogue) CounterName(k CounterKey) (string, bool) {
+	name, ok := c.ids[k.ID]
+	return name, ok
+}
+
+// compiler turns documents into a Catalogue.
+type compiler struct {
+	*Catalogue
+	list      diag.List
+	modelDocs []*zoneModelDoc
+	planDocs  []*planDoc
+	shareDocs []*shareDoc
+	limitDocs []*limitDoc
+
+	unitAt map[string]diag.Pos // where a class got its unit
+}
+
+func (c *compiler) read(f file) {
+	n, l := diag.Parse(f.name, f.text)
+	c.list = append(c.list, l...)
+	if n == nil {
+		return
+	}
+	var keys []string
+	for _, kind := range documents {
+		keys = append(keys, kind.Key)
+		if n.Member(kind.Key) == nil {
+			continue
+		}
+		doc := kind.New()
+		d := &diag.Decoder{}
+		d.Decode(n, doc)
+		c.list = append(c.list, d.List...)
+		switch doc := doc.(type) {
+		case *zoneModelDoc:
+			c.modelDocs = append(c.modelDocs, doc)
+		case *planDoc:
+			c.planDocs = append(c.planDocs, doc)
+		case *shareDoc:
+			c.shareDocs = append(c.shareDocs, doc)
+		case *limitDoc:
+			c.limitDocs = append(c.limitDocs, doc)
+		}
+		return
+	}
+	hint := ""
+	for _, m := range n.Members {
+		if hint = diag.Suggest(m.Key.Text, keys); hint != "" {
+			break
+		}
+	}
+	c.list.Errorf(n.Pos, "this document has none of the keys %s, so it is nothing of a catalogue%s", strings.Join(keys, ", "), hint)
+}
+
+func (c *compiler) compile() {
+	c.unitAt = map[string]diag.Pos{}
+	c.compileModels()
+	c.compilePlans()
+	c.compileShares()
+	c.compileLimits()
+	setDates(c.Catalogue, &c.models)
+	setDates(c.Catalogue, &c.plans)
+	setDates(c.Catalogue, &c.shares)
+	setDates(c.Catalogue, &c.limits)
+}
+
+func setDates[T any](c *Catalogue, f *families[T]) {
+	for _, x := range f.list {
+		for _, s := range x.since {
+			date := int32(-1)
+			if s.kind == sinceDay {
+				i := slices.Index(c.dates, s.day)
+				if i < 0 {
+					i = len(c.dates)
+					c.dates = append(c.dates, s.day)
+				}
+				date = int32(i)
+			}
+			x.dates = append(x.dates, date)
+		}
+	}
+}
+
+// versioned enters a version of a document; two that begin at the same time are an error.
+func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, s since, v *T) {
+	if name.Value == "" {
+		c.list.Errorf(name.Pos, "a %s needs a name", kind)
+		return
+	}
+	x := f.add(name.Value)
+	at, same := slices.BinarySearchFunc(x.since, s, func(a, b since) int { return cmp.Compare(a.order(), b.order()) })
+	if same {
+		when := "is always in force"
+		if s.kind != sinceAlways {
+			when = "begins on " + s.text
+		}
+		c.list.Errorf(name.Pos, "%s %s %s twice; give each version a from of its own", kind, name.Value, when)
+		return
+	}
+	x.versions = slices.Insert(x.versions, at, v)
+	x.since = slices.Insert(x.since, at, s)
+}
+
+// id is the counter id of a name. Names are told apart by 64 bits of hash; that two have the same is checked here, for
+// counters would be mixed up.
+func (c *compiler) id(at diag.Pos, name string) uint64 {
+	id := max(xxhash.Sum64String(name), 1)
+	if other, ok := c.ids[id]; ok && other != name {
+		c.list.Errorf(at, "the names %q and %q have the same hash, so their counters would be mixed up; rename one", name, other)
+	}
+	c.ids[id] = name
+	return id
+}
+
+// class is the number of a usage class, and its unit when unit says one.
+func (c *compiler) class(name diag.Text, unit udr.Unit) int32 {
+	n, ok := c.classes[name.Value]
+	if !ok {
+		n = int32(len(c.units))
+		c.classes[name.Value] = n
+		c.units, c.names = append(c.units, anyUnit), append(c.names, name.Value)
+	}
+	switch {
+	case unit == anyUnit:
+	case c.units[n] == anyUnit:
+		c.units[n] = unit
+		c.unitAt[name.Value] = name.Pos
+	case c.units[n] != unit:
+		c.list.Errorf(name.Pos, "class %s counts %s here, but %s at %s", name.Value, unitName(unit), unitName(c.units[n]), c.unitAt[name.Value])
+	}
+	return n
+}
+
+func (c *compiler) zone(name string) int32 {
+	n, ok := c.zones[name]
+	if !ok {
+		n = int32(len(c.zones))
+		c.zones[name] = n
+	}
+	return n
+}
+
+func (c *compiler) compileModels() {
+	for _, doc := range c.modelDocs {
+		m := &zoneModel{name: doc.Name.Value, since: doc.From, firstWins: doc.First == "wins", anyPeer: newPlaces()}
+		seen := map[string]bool{}
+		for _, z := range doc.Zones {
+			if seen[z.Zone.Value] || z.Zone.Value == "" {
+				c.list.Errorf(z.Zone.Pos, "zone %q is in model %s already, or has no name; each zone has a name of its own", z.Zone.Value, m.name)
+				continue
+			}
+			seen[z.Zone.Value] = true
+			m.addZone(z.Zone.Value, z.Zone.Pos, z.Where, &c.list)
+		}
+		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)
+	}
+	// Names of zones are numbered over all versions, so that a plan's prices need not know which is in force.
+	for _, f := range c.models.list {
+		c.number(f)
+	}
+}
+
+func (c *compiler) number(f *family[zoneModel]) (names int) {
+	local := map[string]int32{}
+	for _, m := range f.versions {
+		for i := range m.zones {
+			z := &m.zones[i]
+			n, ok := local[z.name]
+			if !ok {
+				n = int32(len(local))
+				local[z.name] = n
+			}
+			z.local, z.global = n, c.zone(z.name)
+		}
+	}
+	return len(local)
+}

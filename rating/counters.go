@@ -110,6 +110,9 @@ func (v Value) Plus(w Value) Value {
 	return Value{v.Hi + w.Hi + int64(carry), lo}
 }
 
+// Less says that v < w.
+func (v Value) Less(w Value) bool { return v.Hi < w.Hi || v.Hi == w.Hi && v.Lo < w.Lo }
+
 // Neg is -v.
 func (v Value) Neg() Value {
 	lo, borrow := bits.Sub64(0, v.Lo, 0)

@@ -1,23 +1,275 @@
 package rating
 
 import (
+	"fmt"
+
+	"ratemill/decimal"
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
 // Engine prices usage by one catalogue. It is not safe for concurrent use; engines of one catalogue share it.
+//
+// It remembers what follows from the catalogue for accounts, plans and zones seen before, never anything that changes
+// a price.
 type Engine struct {
 	catalogue *Catalogue
+	clocks    []*clock
+	accounts  []*payer // by account number
+	planOf    []int32  // plan family by the registry's number of the name; 0: not looked up yet
+
+	lastClass  string // usage comes in runs of one class
+	lastNumber int32
+
+	tiers []tier
+	path  []*payer
+	undo  []undo
 }
 
 // NewEngine makes an engine.
-func NewEngine(c *Catalogue) *Engine { return &Engine{catalogue: c} }
+func NewEngine(c *Catalogue) *Engine { return &Engine{catalogue: c, lastNumber: -1} }
 
 // Catalogue is what the engine prices by.
 func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 
+// payer is an account with what the engine worked out for it.
+type payer struct {
+	facts  *registry.Account
+	clock  *clock
+	plan   int32 // family, noPlan, or unknownPlan
+	shares []int32
+	limits []int32
+	wrong  *udr.SuspendError // the catalogue lacks what the account names
+
+	cycle      int32
+	start, end udr.Instant // of that cycle
+}
+
+const (
+	noPlan      = -1
+	unknownPlan = -2
+)
+
+// tier is a charge to be made.
+type tier struct {
+	*payer
+	number  uint8
+	plan    *plan
+	version int
+	since   udr.Instant
+	class   *planClass
+	model   *zoneModel
+	hit     hit
+	total   decimal.D
+}
+
+type undo struct {
+	key   CounterKey
+	value Value
+}
+
+// continues is the attribute by which a source's rules say that a record continues a session.
+const continues = "continues"
+
 // Rate prices one usage record for all tiers. It changes counters and appends charges, deltas and events to res, whose
 // batch Begin began. When it gives a *udr.SuspendError, nothing was changed.
 func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {
-	return &udr.SuspendError{Code: "no_plan", Reason: "the catalogue has no plans"}
+	class, err := e.class(u)
+	if err != nil {
+		return err
+	}
+	if err := e.climb(v, rev, u, class); err != nil {
+		return err
+	}
+	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
+	e.undo = e.undo[:0]
+	for i := range e.tiers {
+		if err := e.charge(&e.tiers[i], c, u, class, res); err != nil {
+			e.takeBack(c, res, charges, deltas, events)
+			return err
+		}
+	}
+	if err := e.watch(c, u, class, res); err != nil {
+		e.takeBack(c, res, charges, deltas, events)
+		return err
+	}
+	return nil
+}
+
+// class is the number of the record's usage class.
+func (e *Engine) class(u *udr.Usage) (int32, error) {
+	if u.Class != e.lastClass || e.lastNumber < 0 {
+		n, ok := e.catalogue.classes[u.Class]
+		if !ok {
+			return 0, suspend("no_price", "no plan of the catalogue has prices for usage class %s; add the class to a plan, or correct the source's rules", u.Class)
+		}
+		e.lastClass, e.lastNumber = e.catalogue.names[n], n
+	}
+	if unit := e.catalogue.units[e.lastNumber]; unit != anyUnit && u.Unit != unit {
+		return 0, suspend("unit", "the quantity is in %s, but the catalogue's prices for %s are for %s; correct the source's rules or the prices", unitName(u.Unit), u.Class, unitName(unit))
+	}
+	if u.Quantity < 0 || u.Quantity > maxQuantity {
+		return 0, suspend("quantity", "quantity %d is out of range: it must be 0 to %d", u.Quantity, int64(maxQuantity))
+	}
+	return e.lastNumber, nil
+}
+
+func suspend(code, reason string, args ...any) error {
+	return &udr.SuspendError{Code: code, Reason: fmt.Sprintf(reason, args...)}
+}
+
+// climb collects the accounts from the SIM's up to the billing root, and the tiers among them.
+func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, class int32) error {
+	owner, ok := v.Owner(u.SIM, u.At, rev)
+	if !ok {
+		return suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry", u.Identifier.Kind, u.Identifier.Value, u.At, rev)
+	}
+	e.path, e.tiers = e.path[:0], e.tiers[:0]
+	for number := owner.Account; number != 0; {
+		facts, ok := v.Account(number, u.At, rev)
+		if !ok {
+			return suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the registry and retry", number, u.At, rev)
+		}
+		p := e.payer(facts)
+		if p.wrong != nil {
+			return p.wrong
+		}
+		if u.At < p.start || u.At >= p.end {
+			p.cycle, p.start, p.end = p.clock.cycle(u.At, facts.CycleDay)
+		}
+		e.path = append(e.path, p)
+		number = facts.Parent
+	}
+	// The SIM's own plan is what its account pays; where the SIM has none, its account's plan steps in. An account above
+	// pays by its own plan, if it has one.
+	for i, p := range e.path {
+		family := p.plan
+		if i == 0 && owner.Plan != 0 {
+			family = e.planFamily(v, owner.Plan)
+			if family == unknownPlan {
+				return suspend("no_plan", "the SIM's plan %q is not in the catalogue; add it, or correct the SIM's plan, and retry", v.PlanName(owner.Plan))
+			}
+		}
+		if family == noPlan {
+			if i == 0 {
+				return suspend("no_plan", "neither the SIM nor its account %s has a plan at %s; give the SIM one and retry", p.facts.ID, u.At)
+			}
+			continue
+		}
+		e.tiers = append(e.tiers, tier{payer: p, number: uint8(min(i, 255))})
+		if err := e.resolve(&e.tiers[len(e.tiers)-1], family, u, class); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planFamily finds a plan by the registry's number of its name.
+func (e *Engine) planFamily(v *registry.View, name uint32) int32 {
+	for int(name) >= len(e.planOf) {
+		e.planOf = append(e.planOf, 0)
+	}
+	if e.planOf[name] == 0 {
+		e.planOf[name] = unknownPlan
+		if i, ok := e.catalogue.plans.find(v.PlanName(name)); ok {
+			e.planOf[name] = i + 1
+		}
+	}
+	if e.planOf[name] < 0 {
+		return unknownPlan
+	}
+	return e.planOf[name] - 1
+}
+
+// payer is what the engine knows of an account; facts never change, so their address tells whether it still holds.
+func (e *Engine) payer(facts *registry.Account) *payer {
+	for int(facts.Number) >= len(e.accounts) {
+		e.accounts = append(e.accounts, make([]*payer, 1+len(e.accounts)/2)...)
+	}
+	p := e.accounts[facts.Number]
+	if p == nil || p.facts != facts {
+		p = e.newPayer(facts)
+		e.accounts[facts.Number] = p
+	}
+	return p
+}
+
+func (e *Engine) newPayer(facts *registry.Account) *payer {
+	p := &payer{facts: facts, plan: noPlan}
+	c := e.catalogue
+	missing := func(what, name string) {
+		p.wrong = &udr.SuspendError{Code: "no_plan", Reason: fmt.Sprintf("account %s has the %s %q, which is not in the catalogue; add it, or correct the account, and retry", facts.ID, what, name)}
+	}
+	if facts.Plan != "" {
+		i, ok := c.plans.find(facts.Plan)
+		if p.plan = i; !ok {
+			missing("plan", facts.Plan)
+		}
+	}
+	for _, name := range facts.SharePlans {
+		i, ok := c.shares.find(name)
+		if !ok {
+			missing("share plan", name)
+		}
+		p.shares = append(p.shares, i)
+	}
+	for _, name := range facts.Limits {
+		i, ok := c.limits.find(name)
+		if !ok {
+			missing("limit", name)
+		}
+		p.limits = append(p.limits, i)
+	}
+	for _, k := range e.clocks {
+		if k.zone == facts.Zone {
+			p.clock = k
+		}
+	}
+	if p.clock == nil {
+		p.clock = newClock(facts.Zone, c.dates)
+		e.clocks = append(e.clocks, p.clock)
+	}
+	return p
+}
+
+// resolve finds the version, prices and zone of a tier.
+func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error {
+	f := e.catalogue.plans.list[family]
+	t.plan, t.version, t.since = f.at(t.clock, u.At)
+	switch {
+	case t.plan == nil:
+		return suspend("no_plan", "plan %s is not in force yet at %s; its first version begins on %s", f.name, u.At, f.since[0].text)
+	case int(class) >= len(t.plan.classes) || t.plan.classes[class] == nil:
+		return suspend("no_price", "plan %s version %d has no prices for usage class %s; add the class to the plan and retry", f.name, t.version, u.Class)
+	case t.facts.Currency != "" && t.facts.Currency != t.plan.currency:
+		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.facts.Currency, f.name, t.plan.currency)
+	}
+	t.class = t.plan.classes[class]
+	t.model, _, _ = t.class.models.at(t.clock, u.At)
+	if t.model == nil {
+		return suspend("no_zone", "zone model %s is not in force yet at %s", t.class.models.name, u.At)
+	}
+	var ok bool
+	if t.hit, ok = t.model.lookup(u); !ok {
+		return suspend("no_zone", "no zone of plan %s holds network %q, country %q, other party %q; add it to a zone, or a zone of everything, and retry", f.name, u.Network, u.Country, u.Peer)
+	}
+	return nil
+}
+
+// add adds to a counter whose entry was just found.
+func (e *Engine) add(c *Counters, entry *entry, k CounterKey, v Value, res *Result) {
+	c.addTo(entry, k, v)
+	res.addDelta(entry, k, v)
+	e.undo = append(e.undo, undo{k, v})
+}
+
+// takeBack undoes what a record did before it was found that it cannot be rated.
+func (e *Engine) takeBack(c *Counters, res *Result, charges, deltas, events int) {
+	for i := len(e.undo) - 1; i >= 0; i-- {
+		k, v := e.undo[i].key, e.undo[i].value.Neg()
+		entry := c.entry(k)
+		c.addTo(entry, k, v)
+		res.addDelta(entry, k, v)
+	}
+	res.Charges, res.Deltas, res.Events = res.Charges[:charges], res.Deltas[:deltas], res.Events[:events]
 }

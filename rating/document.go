@@ -1,0 +1,122 @@
+package rating
+
+import "ratemill/internal/diag"
+
+// The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once: reading,
+// docs/catalogue.md and the JSON Schema follow them.
+
+// documents are the kinds of documents, told apart by the key that names them.
+var documents = []struct {
+	Key string
+	Doc string
+	New func() any
+}{
+	{"zone_model", "A zone model cuts the world into zones: sets of countries, networks and number prefixes.", func() any { return new(zoneModelDoc) }},
+	{"plan", "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", func() any { return new(planDoc) }},
+	{"share_plan", "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", func() any { return new(shareDoc) }},
+	{"limit", "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.", func() any { return new(limitDoc) }},
+}
+
+type zoneModelDoc struct {
+	Name  diag.Text `yaml:"zone_model,required" doc:"Name of the model, by which plans use it." example:"europe"`
+	From  since     `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
+	First string    `yaml:"first" enum:"wins" doc:"wins: the first zone that matches is taken. Without it the most specific match is taken (a longer prefix before a shorter one, a prefix before the peer's country, a network before its country), and equal matches are errors." example:"wins"`
+	Zones []zoneDoc `yaml:"zones,required" doc:"The zones."`
+}
+
+type zoneDoc struct {
+	Zone  diag.Text `yaml:"zone,required" doc:"Name of the zone, unique in the model." example:"eu"`
+	Where whereDoc  `yaml:",inline"`
+}
+
+// whereDoc says what belongs to a zone. The place (networks, countries) and the other party (prefixes, peer_countries)
+// must both match, where both are given; with neither, everything matches.
+type whereDoc struct {
+	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
+	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
+	Prefixes      []diag.Text `yaml:"prefixes" doc:"Beginnings of the other party's number; the longest decides." example:"+49"`
+	PeerCountries []diag.Text `yaml:"peer_countries" doc:"Countries of the other party's number." example:"DE"`
+}
+
+func (w *whereDoc) empty() bool {
+	return len(w.Networks)+len(w.Countries)+len(w.Prefixes)+len(w.PeerCountries) == 0
+}
+
+type planDoc struct {
+	Name     diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
+	From     since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
+	Currency diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
+	Zones    diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
+	Slices   diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
+	Round    *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it 12 decimals are kept and what lies below is recorded with the charge."`
+	Classes  diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
+	Included []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
+}
+
+type roundDoc struct {
+	Scale int       `yaml:"scale" doc:"Decimals kept, 0 to 12." example:"4"`
+	Mode  diag.Text `yaml:"mode" default:"half_up" enum:"half_up|half_even|half_down|up|down" doc:"What happens to the rest; up and down are away from zero and towards it."`
+	pos   diag.Pos
+}
+
+type classDoc struct {
+	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
+	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
+	Cap       *diag.Text `yaml:"cap" doc:"Most that one record costs, fee included." example:"10"`
+	Counted   diag.Text  `yaml:"counted" default:"record" enum:"record|sim|account" doc:"What the from of steps counts: charged units of the record, or of the SIM or the account in the cycle so far."`
+	Prices    []priceDoc `yaml:"prices,required" doc:"The prices. One that names a zone goes before one for all, one that names a slice before one for any time."`
+}
+
+type priceDoc struct {
+	Name  diag.Text   `yaml:"name" doc:"Name of the price in explanations and of its count in graduated prices; without it, its zones and slice." example:"eu-overage"`
+	Zones []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
+	Where whereDoc    `yaml:",inline"`
+
+	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
+	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15"`
+	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
+	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted."`
+	Increment increments `yaml:"increment" doc:"Overrides the class's increment."`
+}
+
+type stepDoc struct {
+	From  quantity  `yaml:"from" doc:"From how many counted units on the price holds; the first is 0." example:"900 s"`
+	Price priceText `yaml:"price,required" doc:"Price for a number of units." example:"1 / 60 s"`
+	pos   diag.Pos
+}
+
+type bucketDoc struct {
+	Bucket  diag.Text   `yaml:"bucket,required" doc:"Name, unique in its document." example:"data"`
+	Units   quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
+	Classes []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
+	Zones   []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; without it, all." example:"[home, eu]"`
+}
+
+type shareDoc struct {
+	Name    diag.Text   `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
+	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
+	Level   diag.Text   `yaml:"level" default:"account" enum:"account|parent" doc:"Who shares: the SIMs of the account that has the plan, or those of all children of its parent that have it."`
+	Growth  diag.Text   `yaml:"growth" default:"fixed" enum:"fixed" doc:"fixed: the buckets have the same size however many SIMs draw on them."`
+	Plans   []diag.Text `yaml:"plans" doc:"Price plans whose usage participates; without it, all." example:"[fleet]"`
+	Buckets []bucketDoc `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
+}
+
+type limitDoc struct {
+	Name    diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
+	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
+	Per     diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whose usage or cost is counted, in each cycle of the account."`
+	Classes []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
+	Usage   *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
+	Cost    *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged." example:"100 EUR"`
+	Actions []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
+}
+
+func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {
+	r.pos = n.Pos
+	if r.Scale < 0 || r.Scale > 12 {
+		d.Errorf(n.Pos, "scale %d is out of range: amounts have 0 to 12 decimals", r.Scale)
+		r.Scale = 12
+	}
+}
+
+func (s *stepDoc) Check(n *diag.Node, _ *diag.Decoder) { s.pos = n.Pos }

@@ -1,0 +1,140 @@
+package rating
+
+import (
+	"math/bits"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// cover draws on the buckets that cover the record, the plan's included units first, then the pools of the account in
+// its order, and says how many units are covered. Buckets cover the beginning of a record.
+func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) int64 {
+	left := ch.Rounded
+	for i := range t.plan.included {
+		b := &t.plan.included[i]
+		if left > 0 && b.covers(class, zone) {
+			left -= e.draw(t, b, CounterKey{ID: t.simID(b.id), Owner: u.SIM, Cycle: t.payer.cycle, Kind: SIMUnits}, left, ch, c, u, res)
+		}
+	}
+	for _, family := range t.shares {
+		if left == 0 {
+			break
+		}
+		s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
+		if s == nil || !s.takes(t.plan.family) {
+			continue
+		}
+		// A pool of the parent counts in the parent's cycle.
+		owner := t.payer
+		if s.parent && owner.facts.Parent != 0 {
+			owner = e.path[int(t.number)+1]
+		}
+		for i := range s.buckets {
+			b := &s.buckets[i]
+			if left > 0 && b.covers(class, zone) {
+				left -= e.draw(t, b, CounterKey{ID: b.id, Owner: owner.facts.Number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
+			}
+		}
+	}
+	return ch.Rounded - left
+}
+
+// draw takes up to want units from a bucket. A full one is noted too: that is why the record cost something.
+func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+	entry := c.entry(k)
+	before := entry.settled.Plus(entry.pending)
+	used := before.Units()
+	drawn := max(0, min(want, b.size-used))
+	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind, Owner: k.Owner, Cycle: k.Cycle, Size: b.size, Before: used, Drawn: drawn})
+	if drawn == 0 {
+		return 0
+	}
+	e.add(c, entry, k, UnitsValue(drawn), res)
+	if used+drawn == b.size {
+		kind := PoolExhausted
+		if b.share == "" {
+			kind = IncludedExhausted
+		}
+		res.Events = append(res.Events, Event{Kind: kind, Name: b.event, Account: t.facts.Number, SIM: u.SIM, At: u.At,
+			Counter: k, Threshold: UnitsValue(b.size), Before: before, After: UnitsValue(b.size)})
+	}
+	return drawn
+}
+
+// simID is the id of a SIM's counter. The SIM's own plan counts by its name alone; accounts above may have the same
+// plan, and count for themselves.
+func (t *tier) simID(id uint64) uint64 {
+	if t.number == 0 {
+		return id
+	}
+	return mixID(id, t.facts.Number)
+}
+
+func mixID(id uint64, account uint32) uint64 {
+	hi, lo := bits.Mul64(id^0xa0761d6478bd642f, uint64(account)^0xe7037ed1a0b428db)
+	return max(hi^lo, 1)
+}
+
+// watch counts usage and cost for the limits of every account up to the root.
+func (e *Engine) watch(c *Counters, u *udr.Usage, class int32, res *Result) error {
+	for _, p := range e.path {
+		for _, family := range p.limits {
+			m, _, _ := e.catalogue.limits.list[family].at(p.clock, u.At)
+			if m == nil || !m.counts(class) {
+				continue
+			}
+			if err := e.count(p, m, c, u, res); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Result) error {
+	value := UnitsValue(u.Quantity)
+	if m.cost {
+		cost, err := e.costOf(p, m)
+		if err != nil {
+			return err
+		}
+		value = CostValue(cost)
+	}
+	if (value == Value{}) {
+		return nil
+	}
+	k := CounterKey{ID: m.id, Owner: p.facts.Number, Cycle: p.cycle, Kind: m.kind()}
+	if m.perSIM {
+		k.ID, k.Owner = mixID(m.id, p.facts.Number), u.SIM
+	}
+	entry := c.entry(k)
+	before := entry.settled.Plus(entry.pending)
+	after := before.Plus(value)
+	if m.cost {
+		if _, err := after.Cost(); err != nil {
+			return suspend("amount", "the cost that limit %s counts for account %s is more than an amount can hold; correct the plan", m.name, p.facts.ID)
+		}
+	}
+	e.add(c, entry, k, value, res)
+	if m.event && before.Less(m.threshold) && !after.Less(m.threshold) {
+		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.facts.Number, SIM: u.SIM, At: u.At,
+			Counter: k, Threshold: m.threshold, Before: before, After: after})
+	}
+	return nil
+}
+
+// costOf is what the record costs an account; an account without a plan of its own pays nothing here.
+func (e *Engine) costOf(p *payer, m *limit) (decimal.D, error) {
+	for i := range e.tiers {
+		t := &e.tiers[i]
+		if t.payer != p {
+			continue
+		}
+		if t.plan.currency != m.currency {
+			return decimal.Zero, suspend("currency", "limit %s of account %s is in %s, but plan %s charges %s; correct one and retry", m.name, p.facts.ID, m.currency, t.plan.name, t.plan.currency)
+		}
+		return t.total, nil
+	}
+	return decimal.Zero, nil
+}

@@ -1,0 +1,264 @@
+package rating_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"ratemill/internal/diag"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the engine gives into the golden cases; read the diff")
+
+// A world is the accounts and SIMs of a case.
+type world struct {
+	Accounts []accountLine `yaml:"accounts"`
+	SIMs     []simLine     `yaml:"sims"`
+}
+
+type accountLine struct {
+	ID       string   `yaml:"id"`
+	From     string   `yaml:"from"`
+	Parent   string   `yaml:"parent"`
+	Currency string   `yaml:"currency"`
+	Zone     string   `yaml:"zone"`
+	CycleDay int      `yaml:"cycle_day"`
+	Plan     string   `yaml:"plan"`
+	Share    []string `yaml:"share_plans"`
+	Limits   []string `yaml:"limits"`
+}
+
+type simLine struct {
+	ID      uint32 `yaml:"id"`
+	From    string `yaml:"from"`
+	Account string `yaml:"account"`
+	Plan    string `yaml:"plan"`
+}
+
+func (w *world) number(id string) uint32 {
+	var seen []string
+	for _, a := range w.Accounts {
+		if !slices.Contains(seen, a.ID) {
+			seen = append(seen, a.ID)
+		}
+	}
+	return uint32(slices.Index(seen, id) + 1)
+}
+
+func (w *world) registry() (*registry.Registry, error) {
+	changes := registry.Changes{Revision: 1}
+	for _, a := range w.Accounts {
+		partition := registry.NoPartition
+		if a.Parent == "" {
+			partition = 0
+		}
+		changes.Accounts = append(changes.Accounts, registry.AccountFact{
+			Number: w.number(a.ID), ID: a.ID, From: instant(a.From), Parent: w.number(a.Parent), Currency: a.Currency, Zone: a.Zone,
+			CycleDay: a.CycleDay, Plan: a.Plan, SharePlans: a.Share, Limits: a.Limits, Partition: partition,
+		})
+	}
+	for _, s := range w.SIMs {
+		changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: s.ID, From: instant(s.From), Account: w.number(s.Account), Plan: s.Plan})
+	}
+	r := registry.New()
+	return r, r.Apply(changes)
+}
+
+func instant(text string) udr.Instant {
+	if text == "" {
+		return registry.Always
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		panic(err)
+	}
+	return udr.InstantOf(t)
+}
+
+// usageLine reads: SIM class quantity at [field=value…]; the unit follows the quantity as in 100B or 60s.
+func usageLine(line string) (u udr.Usage, err error) {
+	f := strings.Fields(line)
+	if len(f) < 4 {
+		return u, fmt.Errorf("%q: write SIM class quantity at", line)
+	}
+	sim, err := strconv.ParseUint(f[0], 10, 32)
+	if err != nil {
+		return u, err
+	}
+	q := strings.TrimRight(f[2], "Bs")
+	if u.Quantity, err = strconv.ParseInt(q, 10, 64); err != nil {
+		return u, err
+	}
+	u.SIM, u.Class, u.At = uint32(sim), f[1], instant(f[3])
+	u.Unit, _ = udr.ParseUnit(f[2][len(q):])
+	u.Identifier = udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("2140700000%05d", sim)}
+	for _, kv := range f[4:] {
+		k, v, _ := strings.Cut(kv, "=")
+		switch k {
+		case "network":
+			u.Network = v
+		case "country":
+			u.Country = v
+		case "peer":
+			u.Peer = v
+		case "peer_country":
+			u.PeerCountry = v
+		default:
+			u.Attributes = append(u.Attributes, udr.Attribute{Name: k, Value: v})
+		}
+	}
+	return u, nil
+}
+
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/cases/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			before, err := os.ReadFile(name)
+			require.NoError(t, err)
+			after := runCase(t, txtar.Parse(before))
+			if *rewrite {
+				require.NoError(t, os.WriteFile(name, txtar.Format(after), 0o644))
+				return
+			}
+			require.Equal(t, string(before), string(txtar.Format(after)), "run with -rewrite and read the diff, if the change is meant")
+		})
+	}
+}
+
+// runCase gives the case with the charges, counters, events and explanations that the engine made.
+func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
+	var w world
+	var usage []udr.Usage
+	catalogue := fstest.MapFS{}
+	explain := false
+	kept := &txtar.Archive{Comment: a.Comment}
+	for _, f := range a.Files {
+		switch {
+		case strings.HasSuffix(f.Name, "registry.yaml"):
+			require.NoError(t, yaml.Unmarshal(f.Data, &w))
+		case strings.HasSuffix(f.Name, ".yaml"):
+			catalogue[f.Name] = &fstest.MapFile{Data: f.Data}
+		case f.Name == "usage":
+			for _, line := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {
+				u, err := usageLine(line)
+				require.NoError(t, err)
+				u.Seq = uint64(len(usage) + 1)
+				usage = append(usage, u)
+			}
+		case f.Name == "explanations":
+			explain = true
+			continue
+		default:
+			continue
+		}
+		kept.Files = append(kept.Files, f)
+	}
+	give := func(name, data string) {
+		if data != "" {
+			kept.Files = append(kept.Files, txtar.File{Name: name, Data: []byte(data)})
+		}
+	}
+	c, list := rating.LoadCatalogue(catalogue)
+	var said bytes.Buffer
+	diag.Print(&said, list, diag.Options{})
+	give("diagnostics", said.String())
+	if c == nil || len(usage) == 0 {
+		return kept
+	}
+	r, err := w.registry()
+	require.NoError(t, err)
+	v := r.View()
+	defer v.Close()
+
+	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
+	res.Begin(counters)
+	names := rating.Names{Catalogue: c, Account: func(n uint32) string {
+		for _, a := range w.Accounts {
+			if w.number(a.ID) == n {
+				return a.ID
+			}
+		}
+		return "?"
+	}, Zone: func(n uint32, at udr.Instant) *time.Location {
+		facts, _ := v.Account(n, at, v.Revision())
+		return facts.Zone
+	}}
+	var charges, explanations strings.Builder
+	for i := range usage {
+		u, n := &usage[i], len(res.Charges)
+		if err := e.Rate(v, v.Revision(), counters, u, res); err != nil {
+			var s *udr.SuspendError
+			require.ErrorAs(t, err, &s)
+			require.Len(t, res.Charges, n)
+			fmt.Fprintf(&charges, "%d suspended %s: %s\n", i+1, s.Code, s.Reason)
+			continue
+		}
+		for j := n; j < len(res.Charges); j++ {
+			ch := &res.Charges[j]
+			fmt.Fprintf(&charges, "%d tier %d: %s pays %s %s; %s@%d zone %s by %s %s\n", i+1, ch.Tier, names.Account(ch.Account),
+				ch.Currency, ch.Total, ch.Plan, ch.PlanVersion, ch.Zone, ch.ZoneBy, ch.ZoneKey)
+			for _, d := range ch.Draws {
+				fmt.Fprintf(&charges, "    bucket %s/%s: %d of %d before, %d drawn\n", d.Share, d.Bucket, d.Before, d.Size, d.Drawn)
+			}
+			for _, s := range ch.Steps {
+				fmt.Fprintf(&charges, "    %d from %d at %s / %d = %s %s\n", s.Quantity, s.From, s.Price, s.Per, s.Amount, s.Slice)
+			}
+			total, err := ch.Recompute()
+			require.NoError(t, err)
+			require.Equal(t, ch.Total.String(), total.String())
+			if explain {
+				explanations.WriteString(rating.Explain(u, ch, names) + "\n")
+			}
+		}
+	}
+	give("charges", strings.ReplaceAll(charges.String(), " \n", "\n"))
+	give("counters", counterLines(c, counters, res))
+	var events strings.Builder
+	for _, ev := range res.Events {
+		fmt.Fprintf(&events, "%s %s: account %s, SIM %d\n", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
+	}
+	give("events", events.String())
+	give("explanations", explanations.String())
+	return kept
+}
+
+func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Result) string {
+	var lines []string
+	for _, d := range res.Deltas {
+		k := d.Key
+		name, ok := c.CounterName(k)
+		if !ok {
+			name = "of a SIM for an account above or a limit"
+		}
+		v := counters.Get(k)
+		value := strconv.FormatInt(v.Units(), 10)
+		if k.Kind.IsCost() {
+			cost, _ := v.Cost()
+			value = cost.String()
+		}
+		lines = append(lines, fmt.Sprintf("%s of %s %d from %s: %s", name, k.Kind, k.Owner, time.Unix(int64(k.Cycle)*86400, 0).UTC().Format(time.DateOnly), value))
+	}
+	slices.Sort(lines)
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(lines, "\n") + "\n"
+}

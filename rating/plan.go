@@ -1,0 +1,414 @@
+package rating
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// plan is a version of a price plan.
+type plan struct {
+	name     string
+	family   int32
+	currency string
+	slices   []string
+	week     *week        // nil without slices
+	classes  []*planClass // by class number; nil where the plan has no prices
+	included []bucket
+}
+
+// planClass is what a plan says of a usage class.
+type planClass struct {
+	models *family[zoneModel] // the plan's zone model, or the class's own for a network price plan
+	prices []price
+	table  []int32 // by zone and slice; -1: none
+	stride int32   // slices and one for any time
+	sliced bool    // some price has a slice
+	round  decimal.Rounding
+	cap    decimal.D
+	capped bool
+	count  counted
+	// den is a common multiple of what prices are per: parts of 10^-12 are added in it.
+	den uint64
+}
+
+type counted uint8
+
+const (
+	countRecord counted = iota
+	countSIM
+	countAccount
+)
+
+type price struct {
+	name      string
+	id        uint64 // of its counter, when counted by SIM or account
+	slice     string
+	fee       decimal.D
+	increment increments
+	steps     []priceStep
+}
+
+type priceStep struct {
+	from  int64
+	price decimal.D
+	per   int64
+}
+
+// bucket is an amount of units that usage draws down.
+type bucket struct {
+	name    string
+	share   string // share plan; empty for included units
+	event   string // its name in events
+	id      uint64
+	kind    CounterKind
+	size    int64
+	classes []bool   // by class number
+	zones   []uint64 // bits by global zone number; nil for all
+}
+
+func (b *bucket) covers(class, zone int32) bool {
+	if int(class) >= len(b.classes) || !b.classes[class] {
+		return false
+	}
+	return b.zones == nil || int(zone>>6) < len(b.zones) && b.zones[zone>>6]&(1<<(zone&63)) != 0
+}
+
+func (p *planClass) priceOf(zone int32, slice int16) *price {
+	row := zone * p.stride
+	if i := p.table[row+int32(slice)]; i >= 0 {
+		return &p.prices[i]
+	}
+	if i := p.table[row]; i >= 0 {
+		return &p.prices[i]
+	}
+	return nil
+}
+
+func (c *compiler) compilePlans() {
+	for _, doc := range c.planDocs {
+		for _, e := range doc.Classes {
+			if e.Value != nil {
+				c.class(e.Key, c.classUnit(e.Key.Value, e.Value))
+			}
+		}
+	}
+	for _, doc := range c.planDocs {
+		p := &plan{name: doc.Name.Value, currency: doc.Currency.Value}
+		if !isCurrency(p.currency) && p.currency != "" {
+			c.list.Errorf(doc.Currency.Pos, "%q is no currency; write its three letters (ISO 4217), as in EUR", p.currency)
+		}
+		var models *family[zoneModel]
+		if doc.Zones.Value != "" {
+			i, ok := c.models.find(doc.Zones.Value)
+			if !ok {
+				c.list.Errorf(doc.Zones.Pos, "unknown zone model %s%s", doc.Zones.Value, orKnown(doc.Zones.Value, c.models.names()))
+				continue
+			}
+			models = c.models.list[i]
+		}
+		for _, s := range doc.Slices {
+			p.slices = append(p.slices, s.Key.Value)
+		}
+		p.week = compileWeek(doc.Slices, &c.list)
+		for _, e := range doc.Classes {
+			if e.Value == nil {
+				c.list.Errorf(e.Key.Pos, "class %s says nothing; give it prices", e.Key.Value)
+				continue
+			}
+			n := c.classes[e.Key.Value]
+			pc := c.compileClass(doc, p, e.Key, e.Value, models)
+			for int(n) >= len(p.classes) {
+				p.classes = append(p.classes, nil)
+			}
+			p.classes[n] = pc
+		}
+		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits)
+		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)
+	}
+	for i, f := range c.plans.list {
+		for _, p := range f.versions {
+			p.family = int32(i)
+		}
+	}
+}
+
+func orKnown(name string, known []string) string {
+	if hint := diag.Suggest(name, known); hint != "" {
+		return hint
+	}
+	if len(known) == 0 {
+		return "; the catalogue has none"
+	}
+	return "; known: " + strings.Join(known[:min(len(known), 10)], ", ")
+}
+
+// classUnit is the unit that a class's increments and prices are in.
+func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
+	unit := anyUnit
+	say := func(u udr.Unit, at diag.Pos, what string) {
+		switch {
+		case u == anyUnit:
+		case unit == anyUnit:
+			unit = u
+		case unit != u:
+			c.list.Errorf(at, "%s is in %s, but class %s counts %s", what, unitName(u), name, unitName(unit))
+		}
+	}
+	if doc.Increment.given {
+		say(doc.Increment.unit, doc.Increment.pos, "the increment")
+	}
+	for i := range doc.Prices {
+		p := &doc.Prices[i]
+		if p.Increment.given {
+			say(p.Increment.unit, p.Increment.pos, "the increment")
+		}
+		if p.Price != nil {
+			say(p.Price.unit, p.Price.pos, "the price "+p.Price.text)
+		}
+		for _, s := range p.Steps {
+			say(s.From.unit, s.From.pos, "from")
+			say(s.Price.unit, s.Price.pos, "the price "+s.Price.text)
+		}
+	}
+	return unit
+}
+
+func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *classDoc, models *family[zoneModel]) *planClass {
+	pc := &planClass{round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
+	rounded := false
+	for _, r := range []*roundDoc{doc.Round, cd.Round} {
+		if r != nil {
+			mode, _ := decimal.ParseMode(r.Mode.Value)
+			pc.round, rounded = decimal.Rounding{Scale: r.Scale, Mode: mode}, true
+		}
+	}
+	if cd.Cap != nil {
+		pc.cap, pc.capped = money(cd.Cap.Value, cd.Cap.Pos, &c.list), true
+	}
+	pc.count = counted(max(0, slices.Index([]string{"record", "sim", "account"}, cd.Counted.Value)))
+	pc.models = models
+	if models == nil {
+		pc.models = &family[zoneModel]{versions: []*zoneModel{c.ownZones(cd)}, since: []since{{}}, dates: []int32{-1}}
+		c.number(pc.models)
+	}
+	locals := map[string]int32{}
+	var zoneNames []string
+	for _, m := range pc.models.versions {
+		for _, z := range m.zones {
+			if _, ok := locals[z.name]; !ok {
+				zoneNames = append(zoneNames, z.name)
+			}
+			locals[z.name] = z.local
+		}
+	}
+	pc.table = slices.Repeat([]int32{-1}, len(locals)*int(pc.stride))
+	names := map[string]diag.Pos{}
+	var forAll []int32 // prices without zones, by slice
+	forAll = slices.Repeat([]int32{-1}, int(pc.stride))
+	for i := range cd.Prices {
+		d := &cd.Prices[i]
+		at := d.pos(name.Pos)
+		slice := int32(0)
+		if d.Slice.Value != "" {
+			slice = int32(slices.Index(p.slices, d.Slice.Value)) + 1
+			if slice == 0 {
+				c.list.Errorf(d.Slice.Pos, "unknown slice %s%s", d.Slice.Value, orKnown(d.Slice.Value, p.slices))
+				continue
+			}
+			pc.sliced = true
+		}
+		var zones []string
+		for _, z := range d.Zones {
+			zones = append(zones, z.Value)
+			if _, ok := locals[z.Value]; !ok && models != nil {
+				c.list.Errorf(z.Pos, "zone model %s has no zone %s%s", models.name, z.Value, orKnown(z.Value, zoneNames))
+			}
+		}
+		switch {
+		case models == nil && len(d.Zones) > 0:
+			c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
+			continue
+		case models != nil && !d.Where.empty():
+			c.list.Errorf(at, "the plan's zones are those of model %s; name them here, instead of networks, countries or prefixes", models.name)
+			continue
+		case models == nil:
+			zones = []string{ownZone(d)}
+		}
+		pr := c.compilePrice(d, cd, pc, p.name, name, at, rounded)
+		if pr.name == "" {
+			pr.name = strings.Join(zones, ",")
+			if pr.name == "" {
+				pr.name = "all"
+			}
+			if d.Slice.Value != "" {
+				pr.name += "@" + d.Slice.Value
+			}
+		}
+		if first, ok := names[pr.name]; ok {
+			c.list.Errorf(at, "a price %s is on line %d already; a zone and slice has one price (or give the prices names)", pr.name, first.Line)
+		}
+		names[pr.name] = at
+		if pc.count != countRecord {
+			pr.id = c.id(at, "price "+p.name+"/"+name.Value+"/"+pr.name)
+		}
+		number := int32(len(pc.prices))
+		pc.prices = append(pc.prices, pr)
+		put := func(cell *int32, what string) {
+			if *cell >= 0 {
+				c.list.Errorf(at, "%s has a price already: %s; a zone and slice has one price", what, pc.prices[*cell].name)
+			}
+			*cell = number
+		}
+		if len(zones) == 0 {
+			put(&forAll[slice], "every zone")
+		}
+		for _, z := range zones {
+			if local, ok := locals[z]; ok {
+				put(&pc.table[local*pc.stride+slice], "zone "+z)
+			}
+		}
+	}
+	for _, z := range zoneNames {
+		row := pc.table[locals[z]*pc.stride : (locals[z]+1)*pc.stride]
+		// A zone with a price for any time keeps to its own; otherwise prices for all zones fill its gaps.
+		if row[0] < 0 {
+			for s := range row {
+				if row[s] < 0 {
+					row[s] = forAll[s]
+				}
+			}
+		}
+		c.warnGaps(p, name, z, row)
+	}
+	return pc
+}
+
+func (c *compiler) warnGaps(p *plan, class diag.Text, zone string, row []int32) {
+	if row[0] >= 0 {
+		return
+	}
+	var missing []string
+	for s := 1; s < len(row); s++ {
+		if row[s] < 0 {
+			missing = append(missing, p.slices[s-1])
+		}
+	}
+	if len(missing) == len(row)-1 {
+		c.list.Warnf(class.Pos, "class %s has no price in zone %s: its records there go to suspense", class.Value, zone)
+		return
+	}
+	if p.week != nil && slices.Contains(p.week.slice, 0) {
+		missing = append(missing, "outside of all slices")
+	}
+	if len(missing) > 0 {
+		c.list.Warnf(class.Pos, "class %s has no price in zone %s for the time %s: its records then go to suspense", class.Value, zone, strings.Join(missing, ", "))
+	}
+}
+
+// ownZones makes a zone model of what the prices of a network price plan say.
+func (c *compiler) ownZones(cd *classDoc) *zoneModel {
+	m := &zoneModel{anyPeer: newPlaces()}
+	seen := map[string]bool{}
+	for i := range cd.Prices {
+		d := &cd.Prices[i]
+		if name := ownZone(d); !seen[name] {
+			seen[name] = true
+			m.addZone(name, d.pos(diag.Pos{}), d.Where, &c.list)
+		}
+	}
+	return m
+}
+
+// ownZone is the name of the zone that a price of a network price plan makes: what it holds.
+func ownZone(d *priceDoc) string {
+	var parts []string
+	for _, list := range [][]diag.Text{d.Where.Networks, d.Where.Countries, d.Where.Prefixes, d.Where.PeerCountries} {
+		for _, t := range list {
+			parts = append(parts, t.Value)
+		}
+	}
+	if len(parts) == 0 {
+		return "all"
+	}
+	if len(parts) > 3 {
+		return fmt.Sprintf("%s…%d", strings.Join(parts[:2], ","), len(parts))
+	}
+	return strings.Join(parts, ",")
+}
+
+func (d *priceDoc) pos(fallback diag.Pos) diag.Pos {
+	switch {
+	case d.Price != nil:
+		return d.Price.pos
+	case len(d.Steps) > 0:
+		return d.Steps[0].pos
+	case len(d.Zones) > 0:
+		return d.Zones[0].Pos
+	}
+	return fallback
+}
+
+func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planName string, class diag.Text, at diag.Pos, rounded bool) price {
+	pr := price{name: d.Name.Value, slice: d.Slice.Value, increment: increments{initial: 1, then: 1}}
+	for _, i := range []increments{cd.Increment, d.Increment} {
+		if i.given {
+			pr.increment = i
+		}
+	}
+	if d.Fee != nil {
+		pr.fee = money(d.Fee.Value, d.Fee.Pos, &c.list)
+	}
+	switch {
+	case d.Price == nil && len(d.Steps) == 0:
+		c.list.Errorf(at, "a price of class %s says neither price nor steps; write price: free if it costs nothing", class.Value)
+	case d.Price != nil && len(d.Steps) > 0:
+		c.list.Errorf(at, "price and steps exclude each other; make the price the first of the steps")
+	case d.Price != nil:
+		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
+	}
+	for i, s := range d.Steps {
+		if i == 0 && s.From.value != 0 {
+			c.list.Errorf(s.pos, "the first step begins at 0")
+		}
+		if i > 0 && s.From.value <= d.Steps[i-1].From.value {
+			c.list.Errorf(s.pos, "steps begin in rising order; this one begins at %d, the one before at %d", s.From.value, d.Steps[i-1].From.value)
+		}
+		pr.steps = append(pr.steps, priceStep{s.From.value, s.Price.price, s.Price.per})
+	}
+	for _, s := range pr.steps {
+		den := lcm(pc.den, uint64(s.per))
+		if den == 0 {
+			c.list.Errorf(at, "the prices of class %s are per too many different numbers of units; use one number, such as 1 MB, for all", class.Value)
+			continue
+		}
+		pc.den = den
+		if !rounded && !(exactFor(s, pr.increment.initial) && exactFor(s, pr.increment.then)) {
+			c.list.Warnf(at, "%s / %d is not exact: %d units cost more decimals than 12. What lies below is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
+				s.price, s.per, pr.increment.then)
+		}
+	}
+	return pr
+}
+
+// exactFor says that quantity units at a price need no more than 12 decimals.
+func exactFor(s priceStep, quantity int64) bool {
+	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
+	return err == nil && below == decimal.Fraction{}
+}
+
+// lcm is the least common multiple of a and b, or 0 beyond 2^61.
+func lcm(a, b uint64) uint64 {
+	x, y := new(big.Int).SetUint64(a), new(big.Int).SetUint64(b)
+	g := new(big.Int).GCD(nil, nil, x, y)
+	x.Div(x, g).Mul(x, y)
+	if x.BitLen() > 61 {
+		return 0
+	}
+	return x.Uint64()
+}

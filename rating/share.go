@@ -1,0 +1,166 @@
+package rating
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// share is a version of a share plan.
+type share struct {
+	name    string
+	parent  bool   // the buckets are the parent's
+	plans   []bool // that participate, by family; nil for all
+	buckets []bucket
+}
+
+func (s *share) takes(plan int32) bool {
+	return s.plans == nil || int(plan) < len(s.plans) && s.plans[plan]
+}
+
+// limit is a version of a limit.
+type limit struct {
+	name      string
+	id        uint64
+	perSIM    bool
+	classes   []bool // by class number; nil for all
+	cost      bool
+	threshold Value
+	amount    decimal.D
+	currency  string
+	event     bool
+}
+
+func (m *limit) counts(class int32) bool {
+	return m.classes == nil || class >= 0 && int(class) < len(m.classes) && m.classes[class]
+}
+
+func (m *limit) kind() CounterKind {
+	switch {
+	case m.cost && m.perSIM:
+		return SIMCost
+	case m.cost:
+		return AccountCost
+	case m.perSIM:
+		return SIMUnits
+	}
+	return AccountUnits
+}
+
+// classSet marks the classes named, whose unit must be unit.
+func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
+	var known []string
+	for name := range c.classes {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	var set []bool
+	for _, name := range names {
+		n, ok := c.classes[name.Value]
+		if !ok {
+			c.list.Errorf(name.Pos, "no plan has prices for class %s%s", name.Value, orKnown(name.Value, known))
+			continue
+		}
+		if unit != anyUnit && c.units[n] != anyUnit && c.units[n] != unit {
+			c.list.Errorf(name.Pos, "class %s counts %s, not %s", name.Value, unitName(c.units[n]), unitName(unit))
+		}
+		for int(n) >= len(set) {
+			set = append(set, false)
+		}
+		set[n] = true
+	}
+	return set
+}
+
+func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind CounterKind) []bucket {
+	var zoneNames []string
+	for name := range c.zones {
+		zoneNames = append(zoneNames, name)
+	}
+	slices.Sort(zoneNames)
+	var list []bucket
+	seen := map[string]bool{}
+	for _, d := range docs {
+		if seen[d.Bucket.Value] || d.Bucket.Value == "" {
+			c.list.Errorf(d.Bucket.Pos, "bucket %q is in %s already, or has no name; each bucket has a name of its own", d.Bucket.Value, owner)
+			continue
+		}
+		seen[d.Bucket.Value] = true
+		if d.Units.value <= 0 {
+			c.list.Errorf(d.Units.pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
+		}
+		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.value}
+		_, short, _ := strings.Cut(owner, " ")
+		b.event = short + "/" + b.name
+		b.id = c.id(d.Bucket.Pos, owner+"/"+b.name)
+		b.classes = c.classSet(d.Classes, d.Units.unit)
+		for _, z := range d.Zones {
+			n, ok := c.zones[z.Value]
+			if !ok {
+				c.list.Errorf(z.Pos, "no zone model has a zone %s%s", z.Value, orKnown(z.Value, zoneNames))
+				continue
+			}
+			for int(n>>6) >= len(b.zones) {
+				b.zones = append(b.zones, 0)
+			}
+			b.zones[n>>6] |= 1 << (n & 63)
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+func (c *compiler) compileShares() {
+	for _, doc := range c.shareDocs {
+		s := &share{name: doc.Name.Value, parent: doc.Level.Value == "parent"}
+		for _, p := range doc.Plans {
+			i, ok := c.plans.find(p.Value)
+			if !ok {
+				c.list.Errorf(p.Pos, "unknown plan %s%s", p.Value, orKnown(p.Value, c.plans.names()))
+				continue
+			}
+			for int(i) >= len(s.plans) {
+				s.plans = append(s.plans, false)
+			}
+			s.plans[i] = true
+		}
+		s.buckets = c.buckets(doc.Buckets, "pool "+s.name, s.name, AccountUnits)
+		versioned(c, &c.shares, "share plan", doc.Name, doc.From, s)
+	}
+}
+
+func (c *compiler) compileLimits() {
+	for _, doc := range c.limitDocs {
+		m := &limit{name: doc.Name.Value, perSIM: doc.Per.Value == "sim", event: len(doc.Actions) > 0}
+		unit := anyUnit
+		switch {
+		case doc.Usage != nil && doc.Cost != nil || doc.Usage == nil && doc.Cost == nil:
+			c.list.Errorf(doc.Name.Pos, "limit %s needs a threshold, on usage or on cost: usage: 5 GB, or cost: 100 EUR", m.name)
+		case doc.Usage != nil:
+			unit, m.threshold = doc.Usage.unit, UnitsValue(doc.Usage.value)
+			if doc.Usage.value <= 0 {
+				c.list.Errorf(doc.Usage.pos, "a threshold is more than 0")
+			}
+			if len(doc.Classes) == 0 {
+				c.list.Errorf(doc.Name.Pos, "limit %s on usage needs classes: units of different classes cannot be added", m.name)
+			}
+		default:
+			m.cost, m.amount, m.currency = true, doc.Cost.amount, doc.Cost.currency
+			m.threshold = CostValue(m.amount)
+			if m.amount.Sign() <= 0 {
+				c.list.Errorf(doc.Cost.pos, "a threshold is more than 0")
+			}
+		}
+		if len(doc.Actions) == 0 {
+			c.list.Errorf(doc.Name.Pos, "limit %s does nothing; write actions: [event]", m.name)
+		}
+		if len(doc.Classes) > 0 {
+			m.classes = c.classSet(doc.Classes, unit)
+		}
+		m.id = c.id(doc.Name.Pos, "limit "+m.name)
+		versioned(c, &c.limits, "limit", doc.Name, doc.From, m)
+	}
+}

@@ -1,0 +1,163 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/internal/diag"
+)
+
+const (
+	daySeconds  = 86400
+	weekSeconds = 7 * daySeconds
+)
+
+// weekDoc is a time slice as people write it: Mon-Fri 08:00-18:00, or a list of such.
+type weekDoc struct {
+	spans []weekSpan
+	pos   diag.Pos
+}
+
+// weekSpan is a stretch of the week in seconds since Monday 00:00; to may be beyond the week's end.
+type weekSpan struct{ from, to int32 }
+
+var dayNames = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
+
+func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	w.pos = n.Pos
+	items := []*diag.Node{n}
+	if n.Kind == diag.Sequence {
+		items = n.Items
+	}
+	for _, item := range items {
+		if !d.Want(item, diag.Scalar, "a time slice") {
+			continue
+		}
+		spans, err := parseWeek(item.Text)
+		if err != nil {
+			d.Errorf(item.Pos, "%v", err)
+		}
+		w.spans = append(w.spans, spans...)
+	}
+}
+
+// parseWeek reads days and, where the slice is not the whole of them, hours: Mon-Fri 08:00-18:00; Sat-Sun;
+// Mon,Wed 22:00-06:00, which ends on the next day.
+func parseWeek(text string) ([]weekSpan, error) {
+	bad := func(what string) error {
+		return fmt.Errorf("%q is no time slice: %s; write Mon-Fri 08:00-18:00 or Sat-Sun", text, what)
+	}
+	days, hours, hasHours := strings.Cut(strings.TrimSpace(text), " ")
+	from, to := int32(0), int32(daySeconds)
+	if hasHours {
+		a, b, ok := strings.Cut(strings.TrimSpace(hours), "-")
+		var okA, okB bool
+		from, okA = clockTime(a)
+		to, okB = clockTime(b)
+		if !ok || !okA || !okB {
+			return nil, bad("the hours are not as in 08:00-18:00")
+		}
+		if from == to || from == daySeconds {
+			return nil, bad("it has no length")
+		}
+		if to < from {
+			to += daySeconds
+		}
+	}
+	var spans []weekSpan
+	for _, part := range strings.Split(days, ",") {
+		a, b, isRange := strings.Cut(part, "-")
+		first := slices.Index(dayNames, a)
+		last := first
+		if isRange {
+			last = slices.Index(dayNames, b)
+		}
+		if first < 0 || last < 0 {
+			return nil, bad("the days are " + strings.Join(dayNames, ", "))
+		}
+		for day := first; ; day = (day + 1) % 7 {
+			spans = append(spans, weekSpan{int32(day)*daySeconds + from, int32(day)*daySeconds + to})
+			if day == last {
+				break
+			}
+		}
+	}
+	return spans, nil
+}
+
+func clockTime(text string) (int32, bool) {
+	h, m, ok := strings.Cut(text, ":")
+	hour, err1 := strconv.Atoi(h)
+	minute, err2 := strconv.Atoi(m)
+	if !ok || err1 != nil || err2 != nil || len(h) != 2 || len(m) != 2 || hour < 0 || hour > 24 || minute < 0 || minute > 59 || hour == 24 && minute > 0 {
+		return 0, false
+	}
+	return int32(hour*3600 + minute*60), true
+}
+
+// week is the week cut at the boundaries of a plan's slices.
+type week struct {
+	starts []int32 // the first is 0
+	slice  []int16 // of the stretch from starts[i]; 0 is no slice, i the plan's i-th
+}
+
+// compileWeek lays the slices over the week; overlaps are reported.
+func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
+	if len(slices_) == 0 {
+		return nil
+	}
+	type piece struct {
+		weekSpan
+		slice int
+	}
+	var pieces []piece
+	for i, s := range slices_ {
+		for _, p := range s.Value.spans {
+			if p.to > weekSeconds {
+				pieces = append(pieces, piece{weekSpan{0, p.to - weekSeconds}, i})
+				p.to = weekSeconds
+			}
+			pieces = append(pieces, piece{p, i})
+		}
+	}
+	slices.SortFunc(pieces, func(a, b piece) int { return int(a.from - b.from) })
+	w := &week{}
+	add := func(from int32, slice int16) {
+		if n := len(w.slice); n > 0 && w.slice[n-1] == slice {
+			return
+		}
+		w.starts, w.slice = append(w.starts, from), append(w.slice, slice)
+	}
+	end, by := int32(0), 0
+	for _, p := range pieces {
+		if p.from < end {
+			l.Errorf(slices_[p.slice].Value.pos, "slice %s overlaps slice %s on %s at %02d:%02d; a moment has one price, so take it out of one",
+				slices_[p.slice].Key, slices_[by].Key, dayNames[p.from/daySeconds], p.from%daySeconds/3600, p.from%3600/60)
+			return nil
+		}
+		if p.from > end {
+			add(end, 0)
+		}
+		add(p.from, int16(p.slice+1))
+		end, by = p.to, p.slice
+	}
+	if end < weekSeconds {
+		add(end, 0)
+	}
+	return w
+}
+
+// at is the slice at a second of the week, and the second at which that stretch ends.
+func (w *week) at(second int32) (slice int16, end int32) {
+	i := len(w.starts) - 1
+	for w.starts[i] > second {
+		i--
+	}
+	end = weekSeconds
+	if i+1 < len(w.starts) {
+		end = w.starts[i+1]
+	}
+	return w.slice[i], end
+}

@@ -1,0 +1,243 @@
+package rating
+
+import (
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// zoneModel finds the zone of a usage record.
+//
+// Zones are kept by what they hold: tables of places (networks, countries, anywhere), one for each condition on the
+// other party (a prefix, a country, none). A lookup asks the tables that hold for the record, most specific first.
+type zoneModel struct {
+	name      string // empty when the zones are a price plan's own
+	since     since
+	zones     []zone
+	firstWins bool
+
+	anyPeer   places
+	byPrefix  trie
+	byCountry map[string]*places
+}
+
+type zone struct {
+	name   string
+	local  int32 // number of the name within all versions of the model
+	global int32 // number of the name in the catalogue
+	where  whereDoc
+}
+
+// places are zones by where usage happened.
+type places struct {
+	networks  map[string]int32
+	countries map[string]int32
+	anywhere  int32 // -1: none
+}
+
+const noZone = -1
+
+func newPlaces() places {
+	return places{networks: map[string]int32{}, countries: map[string]int32{}, anywhere: noZone}
+}
+
+// trie holds prefixes of digits and +.
+type trie struct {
+	nodes  []trieNode // the first is the root
+	tables []*places
+}
+
+type trieNode struct {
+	next  [11]int32 // 0: none
+	table int32     // 1 for the first, 0: none
+}
+
+func trieIndex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c == '+':
+		return 10
+	}
+	return -1
+}
+
+func (t *trie) table(prefix string) *places {
+	if len(t.nodes) == 0 {
+		t.nodes = append(t.nodes, trieNode{})
+	}
+	at := int32(0)
+	for i := range len(prefix) {
+		k := trieIndex(prefix[i])
+		if t.nodes[at].next[k] == 0 {
+			t.nodes = append(t.nodes, trieNode{})
+			t.nodes[at].next[k] = int32(len(t.nodes) - 1)
+		}
+		at = t.nodes[at].next[k]
+	}
+	if t.nodes[at].table == 0 {
+		p := newPlaces()
+		t.tables = append(t.tables, &p)
+		t.nodes[at].table = int32(len(t.tables))
+	}
+	return t.tables[t.nodes[at].table-1]
+}
+
+// hit is a zone and why it is the one.
+type hit struct {
+	zone int32
+	by   ZoneBy
+	key  string
+}
+
+// lookup finds the zone of u; ok is false when no zone holds it.
+func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
+	found.zone = noZone
+	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
+		// Tables on the way down the number, shorter prefixes first; the last hit is the longest.
+		at := int32(0)
+		for i := 0; i < len(u.Peer); i++ {
+			k := trieIndex(u.Peer[i])
+			if k < 0 {
+				break
+			}
+			if at = m.byPrefix.nodes[at].next[k]; at == 0 {
+				break
+			}
+			if t := m.byPrefix.nodes[at].table; t > 0 {
+				if z, _, _ := m.byPrefix.tables[t-1].lookup(u, m.firstWins); z != noZone && (!m.firstWins || found.zone == noZone || z <= found.zone) {
+					found = hit{z, ByPrefix, u.Peer[:i+1]}
+				}
+			}
+		}
+		if found.zone != noZone && !m.firstWins {
+			return found, true
+		}
+	}
+	if t := m.byCountry[u.PeerCountry]; t != nil {
+		if z, _, _ := t.lookup(u, m.firstWins); z != noZone && (found.zone == noZone || z < found.zone) {
+			found = hit{z, ByPeerCountry, u.PeerCountry}
+			if !m.firstWins {
+				return found, true
+			}
+		}
+	}
+	if z, by, key := m.anyPeer.lookup(u, m.firstWins); z != noZone && (found.zone == noZone || z < found.zone) {
+		found = hit{z, by, key}
+	}
+	return found, found.zone != noZone
+}
+
+func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, key string) {
+	zone = noZone
+	if len(p.networks) > 0 {
+		if z, ok := p.networks[u.Network]; ok {
+			zone, by, key = z, ByNetwork, u.Network
+			if !firstWins {
+				return zone, by, key
+			}
+		}
+	}
+	if len(p.countries) > 0 {
+		if z, ok := p.countries[u.Country]; ok && (zone == noZone || z < zone) {
+			zone, by, key = z, ByCountry, u.Country
+			if !firstWins {
+				return zone, by, key
+			}
+		}
+	}
+	if p.anywhere != noZone && (zone == noZone || p.anywhere < zone) {
+		return p.anywhere, ByAnything, ""
+	}
+	return zone, by, key
+}
+
+// addZone enters a zone; a clash with an earlier one is an error unless the first wins.
+func (m *zoneModel) addZone(name string, at diag.Pos, w whereDoc, l *diag.List) {
+	number := int32(len(m.zones))
+	m.zones = append(m.zones, zone{name: name, where: w})
+	type table struct {
+		*places
+		peer diag.Text
+	}
+	var tables []table
+	for _, p := range w.Prefixes {
+		if p.Value == "" || len(p.Value) > 20 || strings.Trim(p.Value, "0123456789+") != "" || strings.LastIndex(p.Value, "+") > 0 {
+			l.Errorf(p.Pos, "%q is no prefix of a number; write digits, with + before a country code, in quotes", p.Value)
+			continue
+		}
+		tables = append(tables, table{m.byPrefix.table(p.Value), p})
+	}
+	for _, c := range w.PeerCountries {
+		if !isCountry(c.Value) {
+			l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a word such as NO", c.Value)
+			continue
+		}
+		if m.byCountry == nil {
+			m.byCountry = map[string]*places{}
+		}
+		if m.byCountry[c.Value] == nil {
+			t := newPlaces()
+			m.byCountry[c.Value] = &t
+		}
+		tables = append(tables, table{m.byCountry[c.Value], c})
+	}
+	if len(w.Prefixes)+len(w.PeerCountries) == 0 {
+		tables = append(tables, table{&m.anyPeer, diag.Text{Pos: at}})
+	}
+	clash := func(other int32, what string, at diag.Pos) {
+		if m.firstWins || other == number {
+			return
+		}
+		o := m.zones[other].name
+		hold := "both hold " + what
+		if what == "" {
+			hold = "both hold everything"
+			what = "there"
+		}
+		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Say `first: wins` or take %s out of one",
+			o, name, hold, what, o, what)
+	}
+	put := func(m map[string]int32, t diag.Text) {
+		if other, ok := m[t.Value]; ok {
+			clash(other, t.Value, t.Pos)
+			return
+		}
+		m[t.Value] = number
+	}
+	for _, t := range tables {
+		for _, n := range w.Networks {
+			if !isNetwork(n.Value) {
+				l.Errorf(n.Pos, "%q is no network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
+				continue
+			}
+			put(t.networks, n)
+		}
+		for _, c := range w.Countries {
+			if !isCountry(c.Value) {
+				l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
+				continue
+			}
+			put(t.countries, c)
+		}
+		if len(w.Networks)+len(w.Countries) == 0 {
+			if t.anywhere == noZone {
+				t.anywhere = number
+			} else {
+				clash(t.anywhere, t.peer.Value, t.peer.Pos)
+			}
+		}
+	}
+}
+
+func isCountry(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
+}
+
+func isNetwork(s string) bool {
+	if len(s) != 6 && len(s) != 7 || s[3] != '-' {
+		return false
+	}
+	return strings.Trim(s[:3]+s[4:], "0123456789") == ""
+}
