@@ -246,7 +246,10 @@ func addLiteral(steps []step, text string) []step {
 
 func letterSteps(layout string) ([]step, error) {
 	var steps []step
-	half := strings.ContainsAny(layout, "a")
+	half := false
+	for i, part := range strings.Split(layout, "'") {
+		half = half || i%2 == 0 && strings.Contains(part, "a")
+	}
 	for i := 0; i < len(layout); {
 		c := layout[i]
 		n := 1

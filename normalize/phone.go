@@ -228,7 +228,7 @@ func (d *dialled) slow(o PhoneOptions) (E164, string) {
 				return 0, "country " + o.From.String() + " has no numbers of its own"
 			}
 			return 0, "no country has a calling code that begins so"
-		case phonenumbers.ErrTooShortNSN, phonenumbers.ErrTooShortAfterIDD:
+		case phonenumbers.ErrTooShortNSN, phonenumbers.ErrTooShortAfterIDD, phonenumbers.ErrNotANumber:
 			return 0, "too short"
 		case phonenumbers.ErrNumTooLong:
 			return 0, "too long"

@@ -162,21 +162,21 @@ func ParseDurationUnit(name string) (DurationUnit, error) {
 	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h or hh:mm:ss")
 }
 
-// factors answers by what to multiply and to divide a duration to have milliseconds.
-func (u DurationUnit) factors() (times, by int64) {
+// milliseconds is how many of them one is.
+func (u DurationUnit) milliseconds() int64 {
 	switch u {
 	case InMilliseconds:
-		return 1, 1
+		return 1
 	case InCentis:
-		return 10, 1
+		return 10
 	case InDecis:
-		return 100, 1
+		return 100
 	case InMinutes:
-		return 60_000, 1
+		return 60_000
 	case InHours:
-		return 3_600_000, 1
+		return 3_600_000
 	}
-	return 1000, 1
+	return 1000
 }
 
 // DurationSeconds reads a duration in whole seconds, rounded as asked (carriers bill begun seconds: Up). Negative
@@ -202,8 +202,7 @@ func duration(function string, text []byte, unit DurationUnit, base int64, round
 	if unit == InClock {
 		n, reason = clock(in, base, round)
 	} else {
-		times, _ := unit.factors()
-		n, reason = scaled(in, times, base, round)
+		n, reason = scaled(in, unit.milliseconds(), base, round)
 	}
 	if reason != "" {
 		return 0, fail(function, text, reason)
@@ -239,8 +238,8 @@ func clock(in []byte, base int64, round Rounding) (int64, string) {
 	return int64(parts[0]*3600+parts[1]*60)*(1000/base) + rest, ""
 }
 
-// longestDecimals bounds the digits behind the point.
-const longestDecimals = 18
+// longestDecimals bounds the digits behind the point, so that a thousand times their scale fits 64 bits.
+const longestDecimals = 16
 
 // scaled reads a decimal number, multiplies it by times and divides it by by (a divisor of a power of ten), rounding
 // once at the end. It answers why not, when the text is no number, negative, or too great for an int64.
@@ -256,17 +255,15 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	}
 	whole, part := in, []byte(nil)
 	for i, c := range in {
-		if c == '.' {
+		switch {
+		case c == '.' && len(whole) == len(in):
 			whole, part = in[:i], in[i+1:]
 			if len(part) == 0 || len(whole) == 0 {
 				return 0, "not a number: digits are missing beside the point"
 			}
-			break
-		}
-		if c == ',' {
+		case c == ',':
 			return 0, "holds a comma; is it a decimal comma or a separator of thousands? Replace it first"
-		}
-		if c|0x20 == 'e' {
+		case c|0x20 == 'e' && i > 0 && digit(in[i-1]):
 			return 0, "in scientific notation, which has lost digits; take it from a file that no spreadsheet has touched"
 		}
 	}
@@ -302,15 +299,12 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	}
 	upper := n * uint64(times)
 	quotient, remainder := upper/uint64(by), upper%uint64(by)
-	// remainder < by ≤ 1000 and decimals < scale, so the sum stays under (1000 + times) × 10^18.
+	// decimals < scale and remainder < by ≤ 1000, so the sum stays under divisor × (times + 1), as Div64 needs it.
 	high, low := bits.Mul64(decimals, uint64(times))
 	restHigh, restLow := bits.Mul64(remainder, scale)
 	low, carry := bits.Add64(low, restLow, 0)
 	high += restHigh + carry
-	divisorHigh, divisor := bits.Mul64(scale, uint64(by))
-	if divisorHigh != 0 || high >= divisor {
-		return 0, "more decimals than a quantity can have"
-	}
+	divisor := scale * uint64(by)
 	more, left := bits.Div64(high, low, divisor)
 	total, carry := bits.Add64(quotient, more, 0)
 	if left != 0 {
