@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -69,10 +68,8 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ratemill"),
-		kfake.DataDir(filepath.Join(o.Dir, "log")),
 		kfake.DefaultNumPartitions(o.Partitions),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }),
-		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(MaxMessageBytes)}),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(MaxMessageBytes), "log.cleaner.backoff.ms": noCleaning}),
 	}
 	if o.SyncWrites {
 		options = append(options, kfake.SyncWrites())
@@ -80,7 +77,12 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if o.Log != nil {
 		options = append(options, kfake.WithLogger(logger{o.Log}))
 	}
-	cluster, err := kfake.NewCluster(options...)
+	if err := maintain(o.Dir, options); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("kafka: %s: %w", o.Dir, err)
+	}
+	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
+		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }))...)
 	if err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EADDRINUSE) {

@@ -7,7 +7,10 @@
 // default settings. Options.SyncWrites closes that gap: every batch is synced to the disk before it is acknowledged,
 // at the price of one sync a batch.
 //
-// What it is not: a cluster. One broker, no replicas, no retention across disks. For that, give ratemill the
+// Compacted topics are compacted, and retention is applied, when the broker starts and not while it runs (maintain.go
+// says why); an embedded broker that runs for months grows until it is started again.
+//
+// What it is not: a cluster. One broker, no replicas. For that, give ratemill the
 // addresses of an Apache Kafka cluster; nothing else changes.
 //
 // Start runs it in this process; StartChild in a child process, which a test can kill -9.

@@ -1,0 +1,160 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// kfake compacts and trims a log by deleting its files and writing them again, so a kill in between loses the
+// partition; and a partition whose last segment is trimmed starts at offset 0 again when it is next opened. So its own
+// cleaning is switched off (noCleaning), and the log is cleaned here, before anybody is connected: in a copy made of
+// hard links, which then takes the log's place by renames.
+
+// noCleaning is a year between two cleanings, in milliseconds.
+const noCleaning = "31536000000"
+
+// Cleaning reads every compacted partition, so it is done for a log worth it, and not at every start.
+const (
+	cleanFrom  = 64 << 20
+	cleanEvery = time.Hour
+)
+
+// maintain cleans the log in dir if it is time.
+func maintain(dir string, options []kfake.Opt) error {
+	if err := recoverLog(dir); err != nil {
+		return err
+	}
+	stamp := filepath.Join(dir, "cleaned")
+	if info, err := os.Stat(stamp); err == nil && time.Since(info.ModTime()) < cleanEvery {
+		return nil
+	}
+	var size int64
+	filepath.WalkDir(logOf(dir), func(_ string, e fs.DirEntry, err error) error {
+		if err == nil {
+			if info, err := e.Info(); err == nil && e.Type().IsRegular() {
+				size += info.Size()
+			}
+		}
+		return nil
+	})
+	if size < cleanFrom {
+		return nil
+	}
+	if err := clean(dir, options); err != nil {
+		return err
+	}
+	return os.WriteFile(stamp, nil, 0o600)
+}
+
+func logOf(dir string) string  { return filepath.Join(dir, "log") }
+func nextOf(dir string) string { return filepath.Join(dir, "log.next") }
+func lastOf(dir string) string { return filepath.Join(dir, "log.last") }
+
+// recoverLog undoes a cleaning that did not come to its end: without a log, the one that was moved away is it.
+func recoverLog(dir string) error {
+	if _, err := os.Stat(logOf(dir)); errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(lastOf(dir), logOf(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return errors.Join(os.RemoveAll(nextOf(dir)), os.RemoveAll(lastOf(dir)))
+}
+
+func clean(dir string, options []kfake.Opt) error {
+	if err := linkTree(logOf(dir), nextOf(dir)); err != nil {
+		return fmt.Errorf("copying the log to clean it: %w", err)
+	}
+	cluster, err := kfake.NewCluster(slices.Concat(options, []kfake.Opt{kfake.DataDir(nextOf(dir))})...)
+	if err != nil {
+		return fmt.Errorf("opening the log to clean it: %w", err)
+	}
+	cluster.Compact() // and retention
+	cluster.Close()
+	if err := keepLastSegments(logOf(dir), nextOf(dir)); err != nil {
+		return fmt.Errorf("cleaning the log: %w", err)
+	}
+	if err := os.Rename(logOf(dir), lastOf(dir)); err != nil {
+		return err
+	}
+	if err := os.Rename(nextOf(dir), logOf(dir)); err != nil {
+		return err
+	}
+	return os.RemoveAll(lastOf(dir))
+}
+
+// linkTree copies a log. Segments are never written in place once a cleaning begins, so links do for them.
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rest)
+		switch {
+		case e.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case isSegment(path):
+			return os.Link(path, target)
+		}
+		return copyFile(path, target)
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// keepLastSegments puts back the last segment of each partition that lost all: the next offset is known by it alone.
+func keepLastSegments(from, to string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		before, _ := filepath.Glob(filepath.Join(path, "*.dat"))
+		rest, err := filepath.Rel(from, path)
+		if err != nil || len(before) == 0 {
+			return err
+		}
+		if after, _ := filepath.Glob(filepath.Join(to, rest, "*.dat")); len(after) > 0 {
+			return nil
+		}
+		last := slices.MaxFunc(before, func(a, b string) int { // by base offset, of any number of digits
+			if len(a) != len(b) {
+				return len(a) - len(b)
+			}
+			return strings.Compare(a, b)
+		})
+		for _, file := range []string{last, strings.TrimSuffix(last, ".dat") + ".idx"} {
+			if err := os.Link(file, filepath.Join(to, rest, filepath.Base(file))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func isSegment(path string) bool {
+	return strings.HasSuffix(path, ".dat") || strings.HasSuffix(path, ".idx")
+}
