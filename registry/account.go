@@ -18,6 +18,7 @@ type accounts struct {
 	numbers   map[string]uint32
 	facts     [][]accountKnown   // by number: as said, in the order of (From, known)
 	timelines [][]accountVersion // by number: as it follows, in the same order
+	only      []accountVersion   // by number: the timeline's entry when there is one, which saves a lookup the way to it
 	children  map[uint32][]uint32
 	zones     map[string]*time.Location
 }
@@ -39,10 +40,17 @@ func (a *accounts) init() {
 	a.zones = map[string]*time.Location{}
 	a.facts = make([][]accountKnown, 1)
 	a.timelines = make([][]accountVersion, 1)
+	a.only = make([]accountVersion, 1)
 }
 
 func (a *accounts) account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
 	if int(number) >= len(a.timelines) {
+		return nil, false
+	}
+	if only := &a.only[number]; only.account != nil {
+		if only.from <= at && only.known <= rev {
+			return only.account, true
+		}
 		return nil, false
 	}
 	timeline := a.timelines[number]
@@ -86,6 +94,7 @@ func (a *accounts) add(f AccountFact, known Revision) error {
 	for int(f.Number) >= len(a.facts) {
 		a.facts = append(a.facts, nil)
 		a.timelines = append(a.timelines, nil)
+		a.only = append(a.only, accountVersion{})
 	}
 	a.numbers[f.ID] = f.Number
 	at, _ := slices.BinarySearchFunc(a.facts[f.Number], f.From, func(k accountKnown, from udr.Instant) int {
@@ -94,7 +103,11 @@ func (a *accounts) add(f AccountFact, known Revision) error {
 		}
 		return 1
 	})
-	a.facts[f.Number] = slices.Insert(a.facts[f.Number], at, accountKnown{f, known})
+	if facts := a.facts[f.Number]; at > 0 && facts[at-1].From == f.From && facts[at-1].known == known {
+		facts[at-1] = accountKnown{f, known}
+	} else {
+		a.facts[f.Number] = slices.Insert(facts, at, accountKnown{f, known})
+	}
 	if f.Parent != 0 && !slices.Contains(a.children[f.Parent], f.Number) {
 		a.children[f.Parent] = append(a.children[f.Parent], f.Number)
 	}
@@ -153,6 +166,12 @@ func (a *accounts) withDescendants(changed map[uint32]bool) []uint32 {
 
 // derive extends the timeline of an account with what a revision made of it.
 func (a *accounts) derive(number uint32, known Revision) error {
+	a.only[number] = accountVersion{}
+	defer func() {
+		if timeline := a.timelines[number]; len(timeline) == 1 {
+			a.only[number] = timeline[0]
+		}
+	}()
 	for _, from := range a.beginnings(number) {
 		now, err := a.resolve(number, from, known)
 		if err != nil {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
@@ -153,6 +154,10 @@ func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Rev
 		var facts []namedKnown
 		if ref.sim != 0 {
 			when := m.pairs[ref.when]
+			if when == (moment{f.From, known}) && f.State == Holds {
+				ref.sim = f.SIM
+				return
+			}
 			facts = append(facts, namedKnown{when.from, when.known, ref.sim, Holds})
 		}
 		ref.when = history | uint32(len(ids.histories))
@@ -164,10 +169,12 @@ func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Rev
 	for at > 0 && facts[at-1].from > f.From {
 		at--
 	}
-	facts = append(facts, namedKnown{})
-	copy(facts[at+1:], facts[at:])
-	facts[at] = namedKnown{f.From, known, f.SIM, f.State}
-	ids.histories[ref.when&^history] = facts
+	fact := namedKnown{f.From, known, f.SIM, f.State}
+	if at > 0 && facts[at-1].from == f.From && facts[at-1].known == known {
+		facts[at-1] = fact
+		return
+	}
+	ids.histories[ref.when&^history] = slices.Insert(facts, at, fact)
 }
 
 // list puts an identifier on a SIM's list, once.

@@ -136,7 +136,8 @@ func (r *Registry) Apply(changes *Changes) error {
 }
 
 // Load takes in facts of changes.Revision that stay unseen until Publish, so that a large change set, or the whole
-// registry, arrives in parts. Parts come in the order of their revisions.
+// registry, arrives in parts. Facts of one subject come in the order of their revisions; a part that comes twice changes
+// nothing.
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
 		return err

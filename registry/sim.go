@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"slices"
+
 	"ratemill/udr"
 )
 
@@ -116,6 +118,10 @@ func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 		var facts []ownershipKnown
 		if e.account != 0 {
 			when := m.pairs[e.when]
+			if when == (moment{f.From, known}) && f.State == Holds && f.Account != 0 {
+				e.account, e.plan = f.Account, plan
+				return
+			}
 			facts = append(facts, ownershipKnown{when.from, when.known, e.account, e.plan, Holds})
 		}
 		e.when = history | uint32(len(s.histories))
@@ -126,8 +132,10 @@ func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 	for at > 0 && facts[at-1].from > f.From {
 		at--
 	}
-	facts = append(facts, ownershipKnown{})
-	copy(facts[at+1:], facts[at:])
-	facts[at] = ownershipKnown{f.From, known, f.Account, plan, f.State}
-	s.histories[e.when&^history] = facts
+	fact := ownershipKnown{f.From, known, f.Account, plan, f.State}
+	if at > 0 && facts[at-1].from == f.From && facts[at-1].known == known {
+		facts[at-1] = fact
+		return
+	}
+	s.histories[e.when&^history] = slices.Insert(facts, at, fact)
 }
