@@ -1,0 +1,71 @@
+package mediation
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/mediation/source"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Files is the ledger of files; *control.Store is it.
+type Files interface {
+	LeaseNext(ctx context.Context, sources []string, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error)
+	Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error)
+	Release(ctx context.Context, lease control.Lease) error
+	File(ctx context.Context, number int64) (control.File, error)
+	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (*control.File, error)
+	Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (control.Pins, error)
+	RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error)
+	Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error
+	Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error
+
+	Sight(ctx context.Context, source string, entries []control.Sighting, now time.Time) (int, error)
+	MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (int64, error)
+	FilesAfter(ctx context.Context, source string, limit int) ([]control.File, error)
+	MarkAfterDone(ctx context.Context, number int64, now time.Time) error
+}
+
+// Spool brings a file's content to this machine.
+type Spool interface {
+	// Fetch answers the content, calling renew now and then while it takes long. *GoneError says that the file is no
+	// longer at its source, *ChangedError that it is not the one that was listed.
+	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
+}
+
+// Content is a file in the spool.
+type Content struct {
+	ID   udr.FileID
+	Hash []byte // of the content alone
+	Size int64
+	Open func() (io.ReadCloser, error)
+	Done func() // the spool may forget it
+}
+
+// GoneError says that a file is no longer at its source.
+type GoneError struct{ Path string }
+
+func (e *GoneError) Error() string {
+	return e.Path + " is no longer at its source; it was gone before it was read"
+}
+
+// ChangedError says that a file changed since it was listed, or while it was fetched.
+type ChangedError struct{ Path, How string }
+
+func (e *ChangedError) Error() string { return e.Path + " changed while it was taken: " + e.How }
+
+// Reference gives the sources' documents, the registry and the catalogue: the current versions, and those that a file
+// was pinned to.
+type Reference interface {
+	// Sources are the names of the sources that this mediator takes files of.
+	Sources() []string
+	// Source is a version of a source, the current one for "".
+	Source(ctx context.Context, name, version string) (*source.Source, error)
+	// Registry waits until the registry knows a revision.
+	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
+	// Current is the registry's newest revision and the current catalogue's version.
+	Current(ctx context.Context) (revision registry.Revision, catalogue string, err error)
+}

@@ -1,0 +1,220 @@
+package mediation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/internal/steps"
+	"ratemill/mediation/source"
+	"ratemill/udr"
+)
+
+// Mediator takes files one after the other, for as long as its context lives. Several, here and elsewhere, share the
+// files of their sources through the ledger. Fill the exported fields, then Run.
+type Mediator struct {
+	Owner      string // who we are in leases: unique among all mediators that ever live at the same time
+	Files      Files
+	Spool      Spool
+	Reference  Reference
+	Broker     broker.Broker
+	Topics     broker.Topics
+	Partitions int
+	Clock      ledger.Clock
+	Log        *slog.Logger
+	Progress   *Progress
+	Lease      time.Duration // how long a file is ours without a sign of life
+	Idle       time.Duration // pause when there is nothing to take
+}
+
+// Progress counts what mediators have done, for metrics.
+type Progress struct {
+	Files, Failed, DuplicateFiles                         atomic.Int64
+	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
+}
+
+// Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
+func (m *Mediator) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		took, err := m.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			m.Log.Warn("mediation waits", "err", err)
+		}
+		if !took {
+			if m.Clock.Sleep(ctx, m.Idle) != nil {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
+func (m *Mediator) next(ctx context.Context) (took bool, err error) {
+	lease, found, err := m.Files.LeaseNext(ctx, m.Reference.Sources(), m.Owner, m.Clock.Now(), m.Lease)
+	if err != nil || !found {
+		return false, err
+	}
+	t := &taken{m: m, lease: lease}
+	err = t.process(ctx)
+	var lost *control.LeaseLostError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &lost):
+		m.Log.Info("another mediator has taken over a file", "file", lease.File)
+		return true, nil
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if releaseErr := m.Files.Release(grace, t.lease); releaseErr != nil && !errors.As(releaseErr, &lost) {
+		m.Log.Warn("a file could not be given back; it waits until its lease ends", "file", lease.File, "err", releaseErr)
+	}
+	return false, err
+}
+
+// taken is a file that this mediator has leased.
+type taken struct {
+	m     *Mediator
+	lease control.Lease
+	file  control.File
+	src   *source.Source
+	pins  control.Pins
+}
+
+const attempts = 5 // of a file that changes or cannot be fetched, before a person must look
+
+// process takes the file through its life: fetched, identified, pinned, read, closed. An error leaves it where it is, for
+// us or another to go on.
+func (t *taken) process(ctx context.Context) (err error) {
+	m := t.m
+	if t.file, err = m.Files.File(ctx, t.lease.File); err != nil {
+		return err
+	}
+	if t.src, err = m.Reference.Source(ctx, t.file.Source, t.file.Pins.Rules); err != nil {
+		return err
+	}
+	content, err := m.Spool.Fetch(ctx, t.src, &t.file, t.renew)
+	if err != nil {
+		return t.unfetched(ctx, err)
+	}
+	defer content.Done()
+	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if original != nil {
+		m.Progress.DuplicateFiles.Add(1)
+		m.Log.Warn("a file came again and is not read", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
+		return nil
+	}
+	if err := t.pin(ctx); err != nil {
+		return err
+	}
+	r, err := t.open(ctx, content)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	return t.close(ctx, r)
+}
+
+func (t *taken) renew(ctx context.Context) (err error) {
+	t.lease, err = t.m.Files.Renew(ctx, t.lease, t.m.Clock.Now(), t.m.Lease)
+	return err
+}
+
+// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people.
+func (t *taken) unfetched(ctx context.Context, err error) error {
+	now := t.m.Clock.Now()
+	var gone *GoneError
+	var changed *ChangedError
+	var lost *control.LeaseLostError
+	retryAt := time.Time{}
+	switch {
+	case errors.As(err, &lost) || ctx.Err() != nil:
+		return err
+	case errors.As(err, &gone):
+	case errors.As(err, &changed) || t.file.Attempts < attempts:
+		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
+	}
+	t.m.Progress.Failed.Add(1)
+	t.m.Log.Warn("a file could not be fetched", "source", t.file.Source, "file", t.file.Path, "retry_at", retryAt, "err", err)
+	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
+}
+
+// pin fixes what the file's records depend on, before the first of them leaves.
+func (t *taken) pin(ctx context.Context) error {
+	m := t.m
+	revision, catalogue, err := m.Reference.Current(ctx)
+	if err != nil {
+		return err
+	}
+	current := control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: m.Partitions}
+	t.pins, err = m.Files.Pin(ctx, t.lease, current, m.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if !steps.On(steps.Pinned) {
+		t.pins = current
+	}
+	if t.pins.Rules != t.src.Version {
+		t.src, err = m.Reference.Source(ctx, t.file.Source, t.pins.Rules)
+	}
+	return err
+}
+
+// close records the end of a file, after all its batches and ends are acknowledged.
+func (t *taken) close(ctx context.Context, r *reader) error {
+	m := t.m
+	m.Progress.Files.Add(1)
+	if r.failure != "" {
+		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.Clock.Now(), m.Lease); err != nil {
+			return err
+		}
+		m.Progress.Failed.Add(1)
+		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
+		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.Clock.Now())
+	}
+	return m.Files.Finish(ctx, t.lease, r.progress, m.Clock.Now())
+}
+
+func (t *taken) batchPin() udr.Pin {
+	return udr.Pin{
+		Source: t.file.Source, Rules: t.pins.Rules, Registry: uint64(t.pins.Registry), Catalogue: t.pins.Catalogue,
+		DuplicateWithin: uint32(t.src.DuplicateWithin / time.Second),
+	}
+}
+
+// until does something again until the broker is available, with a growing pause, keeping the lease.
+func (t *taken) until(ctx context.Context, what string, do func() error) error {
+	pause := 50 * time.Millisecond
+	for {
+		err := do()
+		if err == nil || !broker.Unavailable(err) {
+			return err
+		}
+		if pause == 50*time.Millisecond {
+			t.m.Log.Warn("waiting to "+what, "file", t.file.Path, "err", err)
+		}
+		if err := t.m.Clock.Sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, 5*time.Second)
+		if err := t.renew(ctx); err != nil {
+			var away *control.UnavailableError
+			if !errors.As(err, &away) {
+				return fmt.Errorf("while waiting to %s: %w", what, err)
+			}
+		}
+	}
+}

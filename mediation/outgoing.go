@@ -1,0 +1,145 @@
+package mediation
+
+import (
+	"context"
+	"slices"
+
+	"ratemill/internal/broker"
+	"ratemill/udr"
+)
+
+// outgoing collects the records of a chunk by partition and sends them.
+type outgoing struct {
+	t     *taken
+	id    udr.FileID
+	parts []part
+	bytes int
+
+	inFlight []flight
+}
+
+// part is what goes to one partition.
+type part struct {
+	messages []broker.Message
+	batch    []byte // records of the batch that is being filled
+	records  int
+	follows  uint64 // last sequence before this batch
+	last     uint64 // last sequence in it
+}
+
+type flight struct {
+	partition int
+	messages  []broker.Message
+	pending   broker.Pending
+}
+
+// batchBytes and batchRecords bound a batch so that the rated one, several times its size, surely fits a message.
+const (
+	batchBytes   = 192 << 10
+	batchRecords = 1000
+)
+
+func newOutgoing(t *taken, id udr.FileID, last []uint64) *outgoing {
+	o := &outgoing{t: t, id: id, parts: make([]part, t.pins.Partitions)}
+	for i := range o.parts {
+		if i < len(last) {
+			o.parts[i].follows, o.parts[i].last = last[i], last[i]
+		}
+	}
+	return o
+}
+
+func (o *outgoing) usage(partition int, u *udr.Usage) {
+	p := o.room(partition)
+	before := len(p.batch)
+	p.batch = udr.AppendBatchUsage(p.batch, u)
+	o.added(p, u.Seq, before)
+}
+
+func (o *outgoing) suspended(partition int, s *udr.Suspended) {
+	p := o.room(partition)
+	before := len(p.batch)
+	p.batch = udr.AppendBatchSuspended(p.batch, s)
+	o.added(p, s.Seq, before)
+}
+
+func (o *outgoing) room(partition int) *part {
+	p := &o.parts[partition]
+	if len(p.batch) >= batchBytes || p.records >= batchRecords {
+		o.seal(p, nil)
+	}
+	if p.batch == nil {
+		p.batch = make([]byte, 0, 16<<10)
+	}
+	return p
+}
+
+func (o *outgoing) added(p *part, seq uint64, before int) {
+	p.last = seq
+	p.records++
+	o.bytes += len(p.batch) - before
+}
+
+// seal makes a message of what a partition's batch holds.
+func (o *outgoing) seal(p *part, end *udr.FileEnd) {
+	if p.records == 0 && end == nil {
+		return
+	}
+	value := udr.AppendBatchHeader(p.batch, &udr.Batch{Pin: o.t.batchPin(), File: o.id, Follows: p.follows, Last: p.last, End: end})
+	p.messages = append(p.messages, broker.Message{Value: value})
+	p.batch, p.records, p.follows = nil, 0, p.last
+}
+
+// ends closes the file in every partition; its home gets the totals.
+func (o *outgoing) ends(home int, totals *udr.FileEnd) {
+	for i := range o.parts {
+		end := &udr.FileEnd{}
+		if i == home {
+			end = totals
+		}
+		o.seal(&o.parts[i], end)
+	}
+}
+
+// send starts to append all that was collected. The appends before must have been acknowledged.
+func (o *outgoing) send(ctx context.Context) {
+	for i := range o.parts {
+		p := &o.parts[i]
+		o.seal(p, nil)
+		if len(p.messages) == 0 {
+			continue
+		}
+		o.inFlight = append(o.inFlight, flight{i, p.messages, o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, i, p.messages)})
+		p.messages = nil
+	}
+	o.bytes = 0
+}
+
+// acknowledged waits until all that was sent is in the topic.
+func (o *outgoing) acknowledged(ctx context.Context) error {
+	for i := range o.inFlight {
+		f := &o.inFlight[i]
+		err := o.t.until(ctx, "send usage", func() error {
+			_, err := f.pending.Wait(ctx)
+			if broker.Unavailable(err) {
+				// Whether it is there or not: what comes again, the owner of the partition drops.
+				f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	o.inFlight = o.inFlight[:0]
+	return nil
+}
+
+// lasts are the last sequences by partition.
+func (o *outgoing) lasts() []uint64 {
+	lasts := make([]uint64, len(o.parts))
+	for i := range o.parts {
+		lasts[i] = o.parts[i].last
+	}
+	return slices.Clip(lasts)
+}

@@ -1,0 +1,329 @@
+package mediation
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/steps"
+	"ratemill/mediation/decode"
+	"ratemill/record"
+	"ratemill/registry"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// reader reads a file record by record and counts what becomes of each.
+//
+// Sequences: a filtered or suspended record takes one, a mapped one as many as it has usage records.
+type reader struct {
+	t        *taken
+	id       udr.FileID
+	registry *registry.Registry
+	revision registry.Revision
+	body     io.Closer
+	decoder  decode.Decoder
+	runner   *rules.Runner
+	out      *outgoing
+
+	progress control.Progress // of what was read, acknowledged or not
+	units    map[string]int64 // quantity sent, by class
+	failure  string           // why the file could not be read to its end
+
+	outcome rules.Outcome
+	record  record.Record
+	scratch []byte
+}
+
+const (
+	chunkBytes   = 768 << 10 // of messages, over all partitions
+	chunkRecords = 8192
+	recordEvery  = 2 * time.Second // progress is written so often; what is sent again after a crash
+)
+
+// open prepares to read the file, from where its progress was recorded.
+func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
+	reg, err := t.m.Reference.Registry(ctx, t.pins.Registry)
+	if err != nil {
+		return nil, err
+	}
+	body, err := content.Open()
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{
+		t: t, id: content.ID, registry: reg, revision: t.pins.Registry, body: body,
+		progress: t.file.Progress, units: map[string]int64{},
+		runner: t.src.NewRunner(t.file.Path, t.file.MTime),
+		out:    newOutgoing(t, content.ID, t.file.Progress.LastSeqs),
+	}
+	if len(r.progress.State) > 0 {
+		if err := json.Unmarshal(r.progress.State, &r.units); err != nil {
+			return nil, fmt.Errorf("the recorded progress of %s cannot be read: %w", t.file.Path, err)
+		}
+	}
+	if r.decoder, err = t.src.Open(body); err != nil {
+		r.decoder = nil
+		if err := r.broken(err); err != nil {
+			body.Close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *reader) close() { r.body.Close() }
+
+// home is the partition of a file's totals, and of records that no account's partition can be found for.
+func (r *reader) home() int {
+	return int(binary.BigEndian.Uint64(r.id[:8]) % uint64(len(r.out.parts)))
+}
+
+// run reads the file to its end: a chunk is decoded and mapped while the one before is on its way.
+func (r *reader) run(ctx context.Context) error {
+	more := r.decoder != nil
+	if more {
+		var err error
+		if more, err = r.skip(uint64(r.progress.Read.Records)); err != nil {
+			return err
+		}
+	}
+	recorded := r.t.m.Clock.Now()
+	for more {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if more, err = r.chunk(); err != nil {
+			return err
+		}
+		if err := r.out.acknowledged(ctx); err != nil {
+			return err
+		}
+		if !steps.On(steps.ProgressAfter) {
+			if err := r.recordProgress(ctx); err != nil {
+				return err
+			}
+		}
+		r.out.send(ctx)
+		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= recordEvery && more && steps.On(steps.ProgressAfter) {
+			if err := r.out.acknowledged(ctx); err != nil {
+				return err
+			}
+			if err := r.recordProgress(ctx); err != nil {
+				return err
+			}
+			recorded = now
+		}
+	}
+	if err := r.out.acknowledged(ctx); err != nil {
+		return err
+	}
+	if !steps.On(steps.EndsBeforeDone) {
+		return nil
+	}
+	r.out.ends(r.home(), r.totals())
+	r.out.send(ctx)
+	return r.out.acknowledged(ctx)
+}
+
+// recordProgress writes how far the file has come; everything up to there is acknowledged.
+func (r *reader) recordProgress(ctx context.Context) (err error) {
+	r.progress.LastSeqs = r.out.lasts()
+	if r.progress.State, err = json.Marshal(r.units); err != nil {
+		return err
+	}
+	r.t.lease, err = r.t.m.Files.RecordProgress(ctx, r.t.lease, r.progress, r.t.m.Clock.Now(), r.t.m.Lease)
+	return err
+}
+
+// skip decodes records that went out before.
+func (r *reader) skip(n uint64) (more bool, err error) {
+	for r.record.Seq < n {
+		err := r.decoder.Next(&r.record)
+		var bad *decode.RecordError
+		var broken *decode.FileError
+		if errors.As(err, &broken) && broken.Fault != decode.Unread && !broken.Alarm {
+			r.failure = broken.Error() // and counted, before the crash
+			return false, nil
+		}
+		if err != nil && !errors.As(err, &bad) && !(broken != nil && broken.Alarm) {
+			return false, fmt.Errorf("%s had %d records when it was read first, and now ends after %d: %w", r.t.file.Path, n, r.record.Seq, err)
+		}
+	}
+	return true, nil
+}
+
+// chunk decodes and maps records until there are enough for a send; more is false at the end of the file.
+func (r *reader) chunk() (more bool, err error) {
+	view := r.registry.View()
+	defer view.Close()
+	for n := 0; n < chunkRecords && r.out.bytes < chunkBytes; n++ {
+		err := r.decoder.Next(&r.record)
+		var bad *decode.RecordError
+		switch {
+		case err == nil:
+			r.read()
+			r.runner.Run(&r.record, &r.outcome)
+			r.decide(view)
+		case errors.As(err, &bad):
+			r.read()
+			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
+		case errors.Is(err, io.EOF):
+			return false, nil
+		default:
+			if err := r.broken(err); err != nil {
+				return false, err
+			}
+			return r.failure == "", nil
+		}
+	}
+	return true, nil
+}
+
+func (r *reader) read() {
+	r.progress.Read.Records++
+	r.progress.Read.Bytes += r.decoder.Span()
+	r.t.m.Progress.Records.Add(1)
+	r.t.m.Progress.Bytes.Add(r.decoder.Span())
+}
+
+// broken decides about a file that cannot be read on. What came before it counts; the rest waits in suspense as one
+// record with the reason, so that the balance shows it. Errors of this machine are returned: the file is read again.
+func (r *reader) broken(err error) error {
+	var bad *decode.FileError
+	if !errors.As(err, &bad) || bad.Fault == decode.Unread {
+		return err
+	}
+	if bad.Alarm {
+		r.t.m.Log.Error("a file's trailer disagrees", "source", r.t.file.Source, "file", r.t.file.Path, "err", bad)
+		return nil
+	}
+	r.failure = bad.Error()
+	if r.decoder == nil && r.progress.Read.Records > 0 {
+		return nil // counted before a crash
+	}
+	r.progress.Read.Records++
+	r.record = record.Record{Line: bad.Line}
+	r.suspend(udr.SuspendError{Code: "file", Reason: r.failure}, nil)
+	return nil
+}
+
+// decide sends each usage record of a mapped record where its account is, and counts the others.
+func (r *reader) decide(view *registry.View) {
+	p := &r.progress
+	switch r.outcome.Kind {
+	case rules.Filtered:
+		p.Seq++
+		p.Filtered.Records++
+		p.Filtered.Bytes += r.decoder.Span()
+		r.t.m.Progress.Filtered.Add(1)
+	case rules.Suspended:
+		r.suspend(*r.outcome.Err, nil)
+	case rules.Mapped:
+		p.Mapped.Records++
+		p.Mapped.Bytes += r.decoder.Span()
+		for i := range r.outcome.Usages {
+			r.route(view, &r.outcome.Usages[i], i == 0)
+		}
+	}
+}
+
+// route completes a usage record with who owns its SIM and sends it to that account's partition.
+func (r *reader) route(view *registry.View, u *udr.Usage, first bool) {
+	p := &r.progress
+	p.Seq++
+	p.Usages++
+	u.Seq, u.Line, u.Bytes = p.Seq, r.record.Line, 0
+	if first {
+		u.Bytes = uint32(r.decoder.Span())
+	}
+	r.units[u.Class] += u.Quantity
+	partition, why := owner(view, r.revision, u)
+	if why != nil {
+		r.t.m.Progress.Unrouted.Add(1)
+		r.scratch = udr.AppendUsage(r.scratch[:0], u)
+		r.out.suspended(r.home(), r.suspended(*why, u, r.scratch))
+		return
+	}
+	r.out.usage(partition, u)
+	r.t.m.Progress.Mapped.Add(1)
+}
+
+// owner finds the SIM, who owns it at the time of use, and the partition of that account's billing root.
+func owner(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
+	var ok bool
+	if u.SIM, ok = view.SIM(u.Identifier, u.At, revision); !ok {
+		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
+			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+	}
+	own, ok := view.Owner(u.SIM, u.At, revision)
+	if !ok {
+		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
+			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+	}
+	account, ok := view.Account(own.Account, u.At, revision)
+	if ok {
+		u.Account, u.Root = account.Number, account.Root
+		if account.Root != account.Number {
+			account, ok = view.Account(account.Root, u.At, revision)
+		}
+	}
+	if !ok {
+		return 0, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
+			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist yet at %s; import it with an earlier date, then retry", u.At)}
+	}
+	return account.Partition, nil
+}
+
+func (r *reader) suspend(why udr.SuspendError, usage []byte) {
+	p := &r.progress
+	p.Seq++
+	p.Suspended.Records++
+	u := udr.Usage{Seq: p.Seq, Line: r.record.Line, Bytes: r.span()}
+	p.Suspended.Bytes += int64(u.Bytes)
+	r.out.suspended(r.home(), r.suspended(why, &u, usage))
+	r.t.m.Progress.Suspended.Add(1)
+}
+
+func (r *reader) span() uint32 {
+	if r.record.Seq == 0 || r.decoder == nil {
+		return 0 // the rest of a broken file: it has no size of its own
+	}
+	return uint32(r.decoder.Span())
+}
+
+func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *udr.Suspended {
+	s := &udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Raw: r.record.Raw, Why: why, Usage: usage}
+	if r.decoder != nil {
+		s.Preamble = r.decoder.Preamble()
+	}
+	return s
+}
+
+// totals are what the file's home partition is told at its end.
+func (r *reader) totals() *udr.FileEnd {
+	p := &r.progress
+	e := &udr.FileEnd{
+		Name: r.t.file.Path, Taken: udr.InstantOf(r.t.file.FirstSeen),
+		Records: uint64(p.Read.Records), Added: uint64(p.Usages - p.Mapped.Records),
+		Filtered: uint64(p.Filtered.Records), FilteredBytes: uint64(p.Filtered.Bytes),
+		Mapped: uint64(p.Usages), Suspended: uint64(p.Suspended.Records),
+		Bytes: uint64(p.Read.Bytes),
+	}
+	if r.decoder != nil {
+		e.FramingBytes = uint64(r.decoder.Framing())
+		e.Bytes += e.FramingBytes
+	}
+	for _, class := range slices.Sorted(maps.Keys(r.units)) {
+		e.Units = append(e.Units, udr.UnitTotal{Class: class, Quantity: r.units[class]})
+	}
+	return e
+}

@@ -1,0 +1,109 @@
+package mediation
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/mediation/source"
+)
+
+// Site is where a source's files are.
+type Site interface {
+	// Settled lists the files that are complete now, as the source defines it. ok is false when it takes another listing
+	// to know anything.
+	Settled(ctx context.Context, now time.Time) (entries []control.Sighting, err error)
+	// After does what the source wants done with a file that was read: nothing, move it, or delete it. It succeeds when
+	// that was done before.
+	After(ctx context.Context, path string) error
+}
+
+// Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
+// Several watchers of one source, here and elsewhere, do no harm.
+type Watcher struct {
+	Source *source.Source
+	Site   Site
+	Files  Files
+	Clock  ledger.Clock
+	Log    *slog.Logger
+	Every  time.Duration
+	Status *WatcherStatus
+}
+
+// WatcherStatus is how the last look at a source went, for metrics and readiness.
+type WatcherStatus struct {
+	Listed    atomic.Int64 // Unix seconds of the last listing that succeeded
+	Files     atomic.Int64 // in it
+	Failures  atomic.Int64 // since then
+	LastError atomic.Value // string
+}
+
+// Run looks at the source again and again until ctx ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	pause := w.Every
+	for ctx.Err() == nil {
+		err := w.Look(ctx)
+		switch {
+		case err == nil:
+			if w.Status.Failures.Swap(0) > 0 {
+				w.Log.Info("source is back", "source", w.Source.Name)
+			}
+			pause = w.Every
+		case ctx.Err() != nil:
+			return nil
+		default:
+			w.Status.LastError.Store(err.Error())
+			if w.Status.Failures.Add(1) == 1 {
+				w.Log.Warn("source cannot be listed; trying again, ever less often", "source", w.Source.Name, "err", err)
+			}
+			pause = min(max(2*pause, time.Second), 5*time.Minute)
+		}
+		if w.Clock.Sleep(ctx, pause) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// Look lists the source once.
+func (w *Watcher) Look(ctx context.Context) error {
+	began := w.Clock.Now()
+	entries, err := w.Site.Settled(ctx, began)
+	if err != nil {
+		return err
+	}
+	added, err := w.Files.Sight(ctx, w.Source.Name, entries, w.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if _, err := w.Files.MarkVanished(ctx, w.Source.Name, began, w.Clock.Now()); err != nil {
+		return err
+	}
+	if added > 0 {
+		w.Log.Info("new files", "source", w.Source.Name, "files", added)
+	}
+	w.Status.Listed.Store(began.Unix())
+	w.Status.Files.Store(int64(len(entries)))
+	return w.tidy(ctx)
+}
+
+// tidy does what the source wants done with files that were read.
+func (w *Watcher) tidy(ctx context.Context) error {
+	for {
+		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100)
+		if err != nil || len(files) == 0 {
+			return err
+		}
+		for _, f := range files {
+			if err := w.Site.After(ctx, f.Path); err != nil {
+				return err
+			}
+			if err := w.Files.MarkAfterDone(ctx, f.Number, w.Clock.Now()); err != nil {
+				return err
+			}
+		}
+	}
+}
