@@ -362,9 +362,16 @@ func (d *csvDecoder) misfit(r *reading) string {
 	case d.width == 0 || d.atLeast && r.columns > d.width:
 		return ""
 	case d.atLeast:
-		return fmt.Sprintf("%d columns instead of %d or more", r.columns, d.width)
+		return fmt.Sprintf("%s instead of %d or more", columns(r.columns), d.width)
 	}
-	return fmt.Sprintf("%d columns instead of %d", r.columns, d.width)
+	return fmt.Sprintf("%s instead of %d", columns(r.columns), d.width)
+}
+
+func columns(n int) string {
+	if n == 1 {
+		return "1 column"
+	}
+	return strconv.Itoa(n) + " columns"
 }
 
 // forget makes all fields absent.

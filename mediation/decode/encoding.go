@@ -59,9 +59,9 @@ func recognised(name string, head []byte) (encoding, int) {
 	}
 	half := len(head) / 2
 	switch {
-	case half > 0 && zeros[1] > half/2 && zeros[0] < half/16:
+	case half > 0 && zeros[1] > half/2 && zeros[0] <= half/16:
 		return asUTF16LE, 0
-	case half > 0 && zeros[0] > half/2 && zeros[1] < half/16:
+	case half > 0 && zeros[0] > half/2 && zeros[1] <= half/16:
 		return asUTF16BE, 0
 	case !utf8.Valid(whole(head)):
 		return asWindows, 0

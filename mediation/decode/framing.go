@@ -108,7 +108,7 @@ func (f *framing) finish() error {
 		e.Reason = fmt.Sprintf("the file has %d trailers", f.trailers)
 		e.Hint = "check trailer.when"
 	case f.seq > f.before:
-		e.Reason = fmt.Sprintf("%d records follow the trailer", f.seq-f.before)
+		e.Reason = fmt.Sprintf("records follow the trailer (%d)", f.seq-f.before)
 	case f.claimed >= 0 && uint64(f.claimed) != f.before:
 		e.Reason = fmt.Sprintf("the trailer counts %d records, the file has %d", f.claimed, f.before)
 		e.Hint = "ask the carrier for the file again; trailer.mismatch: alarm lets such files pass"
@@ -116,7 +116,7 @@ func (f *framing) finish() error {
 		return err
 	}
 	if e.Alarm {
-		f.alarmed = true
+		f.alarmed, e.Hint = true, ""
 	}
 	return e
 }

@@ -74,6 +74,10 @@ func decoded(t testing.TB, o *Options, layout *record.Layout, content []byte) (t
 	if err != nil {
 		return "file: " + err.Error() + "\n", 0
 	}
+	return drained(t, d, layout, len(content))
+}
+
+func drained(t testing.TB, d Decoder, layout *record.Layout, size int) (text string, records int) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -115,7 +119,7 @@ func decoded(t testing.TB, o *Options, layout *record.Layout, content []byte) (t
 		require.NoError(t, e.Encode(line))
 	}
 	if !strings.Contains(out.String(), "file: ") {
-		require.EqualValues(t, len(content), spans+d.Framing(), "records and framing are the whole content")
+		require.EqualValues(t, size, spans+d.Framing(), "records and framing are the whole content")
 	}
 	return out.String(), records
 }

@@ -219,12 +219,13 @@ func (p *parser) wanted(m *member) bool {
 		}
 		return p.skip()
 	}
-	v := &p.fields[m.slot]
-	if !p.value(v) {
+	v, ok := p.value()
+	if !ok {
 		return false
 	}
+	p.fields[m.slot] = v
 	if len(m.members) > 0 {
-		p.spread(m, v)
+		p.spread(m, &p.fields[m.slot])
 	}
 	return true
 }
@@ -240,91 +241,93 @@ func (p *parser) spread(m *member, v *record.Value) {
 	}
 }
 
-// value captures the value at pos.
-func (p *parser) value(v *record.Value) (ok bool) {
+// value captures the value at pos. It is returned, not filled in: a pointer through the recursion would cost an
+// allocation for each value.
+func (p *parser) value() (v record.Value, ok bool) {
 	if p.pos == len(p.b) {
-		return p.unexpected("a value")
+		return v, p.unexpected("a value")
 	}
 	if p.count++; p.count > maxValues {
-		return p.fail("more than %d values", maxValues)
+		return v, p.fail("more than %d values", maxValues)
 	}
-	v.Items, v.Keys = nil, nil
+	begin := p.pos
 	switch c := p.b[p.pos]; {
 	case c == '"':
 		v.Kind = record.Text
 		v.Text, ok = p.string(true)
-		return ok
+		return v, ok
 	case c == '{':
-		return p.object(v)
+		return p.object()
 	case c == '[':
-		return p.list(v)
+		return p.list()
 	case c == '-' || c >= '0' && c <= '9':
 		v.Kind = record.Number
 		v.Text, ok = p.number()
-		return ok
+		return v, ok
 	case c == 'n':
-		v.Kind, v.Text = record.Null, nil
-		return p.word("null")
-	case c == 't' || c == 'f':
-		begin := p.pos
-		word := "true"
-		if c == 'f' {
-			word = "false"
-		}
-		ok = p.word(word)
-		v.Kind, v.Text = record.Bool, p.b[begin:p.pos:p.pos]
-		return ok
+		v.Kind = record.Null
+		return v, p.word("null")
+	case c == 't':
+		ok = p.word("true")
+	case c == 'f':
+		ok = p.word("false")
+	default:
+		return v, p.unexpected("a value")
 	}
-	return p.unexpected("a value")
+	v.Kind, v.Text = record.Bool, p.b[begin:p.pos:p.pos]
+	return v, ok
 }
 
-func (p *parser) list(v *record.Value) bool {
+func (p *parser) list() (v record.Value, ok bool) {
+	v.Kind = record.List
 	if !p.enter() {
-		return false
+		return v, false
 	}
-	v.Kind, v.Text = record.List, nil
 	if !p.first(']') {
-		return true
+		return v, true
 	}
 	for base := len(p.stack); ; {
-		var item record.Value
-		if !p.value(&item) {
-			return false
+		item, ok := p.value()
+		if !ok {
+			return v, false
 		}
 		p.stack = append(p.stack, item)
 		again, ok := p.more(']')
 		if !again {
 			v.Items = p.close(base)
-			return ok
+			return v, ok
 		}
 	}
 }
 
-func (p *parser) object(v *record.Value) bool {
+func (p *parser) object() (v record.Value, ok bool) {
+	v.Kind = record.Map
 	if !p.enter() {
-		return false
+		return v, false
 	}
-	v.Kind, v.Text = record.Map, nil
 	if !p.first('}') {
-		return true
+		return v, true
 	}
 	for base, names := len(p.stack), len(p.names); ; {
 		key, ok := p.string(true)
 		if !ok {
-			return false
+			return v, false
 		}
 		for _, other := range p.names[names:] {
 			if bytes.Equal(other, key) {
-				return p.fail("key %q stands twice", key)
+				return v, p.fail("key %q stands twice", key)
 			}
 		}
 		if len(p.names)-names == maxMembers {
-			return p.fail("an object with more than %d members", maxMembers)
+			return v, p.fail("an object with more than %d members", maxMembers)
 		}
 		p.names = append(p.names, key)
-		var item record.Value
-		if !p.colon() || !p.value(&item) {
-			return false
+		if !p.colon() {
+			return v, false
+		}
+		item, ok := p.value()
+		if !ok {
+			return v, false
 		}
 		p.stack = append(p.stack, item)
 		again, ok := p.more('}')
@@ -334,7 +337,7 @@ func (p *parser) object(v *record.Value) bool {
 			p.keys = append(p.keys, p.names[names:]...)
 			v.Keys = p.keys[n:len(p.keys):len(p.keys)]
 			p.names = p.names[:names]
-			return ok
+			return v, ok
 		}
 	}
 }
@@ -472,15 +475,13 @@ func (p *parser) string(keep bool) ([]byte, bool) {
 		return b[begin:i:i], true
 	}
 	out := len(p.text)
-	for {
+	for i = begin; ; {
 		from := i
 		for i < len(b) && plainText[b[i]] {
 			i++
 		}
 		if keep {
-			if i > from && from > begin || out == len(p.text) && from == begin {
-				p.text = append(p.text, b[from:i]...)
-			}
+			p.text = append(p.text, b[from:i]...)
 		}
 		if i == len(b) {
 			p.pos = i

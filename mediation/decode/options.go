@@ -57,7 +57,7 @@ type Trailer struct {
 // Limits bound what a file can make ratemill do. Zero is the default.
 type Limits struct {
 	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes."`
-	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span."`
+	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span; 1 where records never do, so that a lost quote cannot join two."`
 	Columns  int   `yaml:"columns" default:"4096" doc:"Most columns of a record."`
 	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file in bytes."`
 	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Most bytes that one compressed byte may become, counted after the first 64 MiB."`
