@@ -1,0 +1,65 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// PutDocument keeps a version of a document under the hash of its content. One that is there already stays as it is.
+func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []byte, now time.Time) error {
+	return s.change(ctx, "keeping a version of "+kind, func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO documents (kind, hash, content, created) VALUES (?, ?, ?, ?) ON CONFLICT (kind, hash) DO NOTHING`,
+			kind, hash, content, nanos(now))
+		return err
+	})
+}
+
+// Document is the content that was put under a hash.
+func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte, err error) {
+	found := false
+	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND hash = ?`, []any{kind, hash}, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&content)
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return content, err
+}
+
+// Effective says which version of a document is in force from a time on.
+type Effective struct {
+	Revision int64 // of the name, from 1
+	From     time.Time
+	Hash     string
+	SetAt    time.Time
+	Who      string
+}
+
+// SetEffective puts a version of a document into force from a time on, as the revision after the one that was read;
+// 0 is before the first. ErrConflict says that somebody else put one into force since.
+func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64, e Effective) error {
+	return s.change(ctx, "putting "+kind+" "+name+" into force", func(t tx) error {
+		n, err := t.exec(ctx, `INSERT INTO effective_documents (kind, name, revision, effective_from, hash, set_at, who)
+			SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT)
+			WHERE (SELECT COALESCE(MAX(revision), 0) FROM effective_documents WHERE kind = ? AND name = ?) = ?
+			ON CONFLICT (kind, name, revision) DO NOTHING`,
+			kind, name, after+1, nanos(e.From), e.Hash, nanos(e.SetAt), e.Who, kind, name, after)
+		return orConflict(n, err)
+	})
+}
+
+// EffectiveDocuments is what was put into force under a name, in the order in which it was.
+func (s *Store) EffectiveDocuments(ctx context.Context, kind, name string) (all []Effective, err error) {
+	err = s.query(ctx, "reading what is in force", `SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
+		[]any{kind, name}, func(rows *sql.Rows) error {
+			var e Effective
+			var from, set int64
+			err := rows.Scan(&e.Revision, &from, &e.Hash, &set, &e.Who)
+			e.From, e.SetAt = instant(from), instant(set)
+			all = append(all, e)
+			return err
+		})
+	return all, err
+}

@@ -1,0 +1,236 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"ratemill/udr"
+)
+
+const progressColumns = `records = ?, bytes = ?, filtered = ?, filtered_bytes = ?, suspended = ?, suspended_bytes = ?,
+	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?`
+
+func (p *Progress) args() []any {
+	seqs, _ := json.Marshal(p.LastSeqs) // numbers always encode
+	return []any{p.Read.Records, p.Read.Bytes, p.Filtered.Records, p.Filtered.Bytes, p.Suspended.Records, p.Suspended.Bytes,
+		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State}
+}
+
+// RecordProgress records how far a file was read, and prolongs the lease to now+ttl.
+//
+// A crash before it: the next owner goes on from the progress recorded before, and what it sends again is dropped by
+// the high-water marks. After it: from here.
+func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now time.Time, ttl time.Duration) (Lease, error) {
+	lease.Until = now.Add(ttl)
+	return lease, s.change(ctx, "recording the progress of "+fileName(lease.File), func(t tx) error {
+		return t.held(ctx, lease, progressColumns+`, lease_until = ?`, append(p.args(), nanos(lease.Until))...)
+	})
+}
+
+// Finish closes a file whose records and end are all acknowledged.
+//
+// A crash before it: the next owner sends the end again, which closes nothing twice. After it: the source's "after" is
+// still to do, and FilesAfter names the file.
+func (s *Store) Finish(ctx context.Context, lease Lease, p Progress, now time.Time) error {
+	return s.change(ctx, "closing "+fileName(lease.File), func(t tx) error {
+		return t.held(ctx, lease, progressColumns+`, state = 'done', still_open = 0, why = '', lease_until = 0, closed_at = ?`,
+			append(p.args(), nanos(now))...)
+	})
+}
+
+// Fail records why a file could not be read. With a retryAt it is taken again then, otherwise it waits for RetryFile.
+func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now time.Time) error {
+	again, closed := 0, nanos(now)
+	if !retryAt.IsZero() {
+		again, closed = 1, 0
+	}
+	return s.change(ctx, "recording why "+fileName(lease.File)+" failed", func(t tx) error {
+		return t.held(ctx, lease, `state = 'failed', attempts = attempts + 1, why = ?, retry_at = ?, still_open = ?, closed_at = ?, lease_until = 0`,
+			why, nanos(retryAt), again, closed)
+	})
+}
+
+// RetryFile has a failed or vanished file taken again. ErrConflict says that it is in another state.
+func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
+	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
+		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
+			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END
+			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?`, nanos(now), nanos(now), number, nanos(now))
+		if err == nil && n == 0 {
+			return ErrConflict
+		}
+		return err
+	})
+}
+
+// MarkAfterDone records that the source's "after" was carried out for a file, or that there is none.
+//
+// A crash between the deed and this: it is done again, and finds nothing to do.
+func (s *Store) MarkAfterDone(ctx context.Context, number int64, now time.Time) error {
+	return s.change(ctx, "recording what was done with "+fileName(number), func(t tx) error {
+		_, err := t.exec(ctx, `UPDATE files SET after_at = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), number)
+		return err
+	})
+}
+
+// FilesAfter is the files of a source that are done, or duplicates, and whose "after" is still to do, the oldest first.
+func (s *Store) FilesAfter(ctx context.Context, source string, limit int) ([]File, error) {
+	return s.files(ctx, `WHERE source = ? AND still_open = 0 AND after_at = 0 AND state IN ('done', 'duplicate') ORDER BY closed_at, number LIMIT ?`, source, limit)
+}
+
+// FileFilter chooses files; zero fields choose all.
+type FileFilter struct {
+	Source  string
+	States  []FileState
+	Open    bool   // only those with work to do
+	IDStart string // the beginning of the file id in hex
+	Path    string // part of the path
+	Since   time.Time
+	Limit   int // 0 is 1000
+	After   int64
+}
+
+// Files is the files that a filter chooses with a number above filter.After, in the order in which they were seen.
+func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
+	where, args := []string{`number > ?`}, []any{filter.After}
+	add := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	if filter.Source != "" {
+		add(`source = ?`, filter.Source)
+	}
+	if len(filter.States) > 0 {
+		var states []any
+		for _, state := range filter.States {
+			states = append(states, string(state))
+		}
+		add(`state IN (`+marks(len(states))+`)`, states...)
+	}
+	if filter.Open {
+		add(`still_open = 1`)
+	}
+	if filter.IDStart != "" {
+		from, to, ok := hexRange(filter.IDStart)
+		if !ok {
+			return nil, nil
+		}
+		add(`file_id >= ? AND file_id <= ?`, from, to)
+	}
+	if filter.Path != "" {
+		add(`path LIKE ? ESCAPE '!'`, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(filter.Path)+"%")
+	}
+	if !filter.Since.IsZero() {
+		add(`first_seen >= ?`, nanos(filter.Since))
+	}
+	if filter.Limit <= 0 {
+		filter.Limit = 1000
+	}
+	args = append(args, filter.Limit)
+	return s.files(ctx, `WHERE `+strings.Join(where, ` AND `)+` ORDER BY number LIMIT ?`, args...)
+}
+
+// hexRange is the first and the last file id that begin with hex digits.
+func hexRange(start string) (from, to []byte, ok bool) {
+	if len(start) > 32 {
+		return nil, nil, false
+	}
+	low, err := udr.ParseFileID(start + strings.Repeat("0", 32-len(start)))
+	if err != nil {
+		return nil, nil, false
+	}
+	high, err := udr.ParseFileID(start + strings.Repeat("f", 32-len(start)))
+	return low[:], high[:], err == nil
+}
+
+// File is one file of the ledger.
+func (s *Store) File(ctx context.Context, number int64) (File, error) {
+	files, err := s.files(ctx, `WHERE number = ?`, number)
+	if err != nil || len(files) == 0 {
+		return File{}, orNotFound(err)
+	}
+	return files[0], nil
+}
+
+// FileByID is the file that has an identity: the first that had its content.
+func (s *Store) FileByID(ctx context.Context, id udr.FileID) (File, error) {
+	files, err := s.files(ctx, `WHERE file_id = ? AND state <> 'duplicate' ORDER BY number LIMIT 1`, id[:])
+	if err != nil || len(files) == 0 {
+		return File{}, orNotFound(err)
+	}
+	return files[0], nil
+}
+
+func orNotFound(err error) error {
+	if err == nil {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Waiting is how many files of a source have work to do, and since when the oldest of them is known.
+type Waiting struct {
+	Files  int64
+	Oldest time.Time // zero when there are none
+}
+
+// Waiting is what each source has to do. Sources with nothing to do are not in it.
+func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
+	waiting := map[string]Waiting{}
+	err := s.query(ctx, "looking for the oldest waiting files", `SELECT source, COUNT(*), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
+		func(rows *sql.Rows) error {
+			var source string
+			var w Waiting
+			var oldest int64
+			err := rows.Scan(&source, &w.Files, &oldest)
+			w.Oldest = instant(oldest)
+			waiting[source] = w
+			return err
+		})
+	return waiting, err
+}
+
+const fileColumns = `number, source, path, size, mtime, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
+	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
+	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
+	first_seen, last_seen, spooled_at, started_at, closed_at, after_at`
+
+func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
+	var files []File
+	err := s.query(ctx, "reading the ledger of files", `SELECT `+fileColumns+` FROM files `+where, args, func(rows *sql.Rows) error {
+		var f File
+		var id []byte
+		var seqs string
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after int64
+		p := &f.Progress
+		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
+			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
+			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
+			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
+			&firstSeen, &lastSeen, &spooled, &started, &closed, &after); err != nil {
+			return err
+		}
+		if seqs != "" {
+			if err := json.Unmarshal([]byte(seqs), &p.LastSeqs); err != nil {
+				return err
+			}
+		}
+		copy(f.FileID[:], id)
+		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = instant(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
+		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
+		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
+		files = append(files, f)
+		return nil
+	})
+	return files, err
+}
+
+// marks is n parameters: ?, ?, ?.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// repeated is n rows for VALUES.
+func repeated(row string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(row+", ", n), ", ")
+}

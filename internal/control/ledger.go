@@ -1,0 +1,377 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// The life of a file:
+//
+//	seen ──LeaseNext──► spooling ──SetIdentity──► spooling ──Pin──► reading ──Finish──► done ──MarkAfterDone──►
+//	 │                    │            └─ the content is known ──► duplicate
+//	 └─ Vanished ► vanished            Fail ► failed (taken again at a time, or for good)
+//
+// A lease ends by Release, by the end of the file, or when its time is over and somebody else takes it. A file whose
+// owner died is taken by another in the state in which it was: what was pinned stays pinned, the progress that was
+// recorded stays recorded.
+
+// FileState is where a file is in its life.
+type FileState string
+
+// The states of a file.
+const (
+	Seen      FileState = "seen"      // waits to be taken
+	Spooling  FileState = "spooling"  // somebody fetches and hashes it
+	Reading   FileState = "reading"   // its identity is known, what it depends on is pinned, its records go out
+	Done      FileState = "done"      // all its records are out
+	Duplicate FileState = "duplicate" // its content came before, under this name or another
+	Failed    FileState = "failed"    // it could not be read; Open says whether it will be tried again
+	Vanished  FileState = "vanished"  // it was gone before it was read
+)
+
+// Sighting is an entry in a source's listing.
+type Sighting struct {
+	Path  string
+	Size  int64
+	MTime time.Time
+}
+
+// File is a row of the ledger.
+type File struct {
+	Number int64
+	Source string
+	Sighting
+	State       FileState
+	Open        bool   // there is work to do
+	Why         string // of failed, duplicate, vanished
+	DuplicateOf int64  // the number of the file that had the content first, 0 for none
+	FileID      udr.FileID
+	Content     []byte // hash
+	Attempts    int    // failures so far
+	RetryAt     time.Time
+	Owner       string
+	LeaseUntil  time.Time
+	Generation  int64
+
+	Pinned   bool
+	Pins     Pins
+	Progress Progress
+
+	FirstSeen, LastSeen, Spooled, Started, Closed, After time.Time
+}
+
+// Pins is what the result of a file depends on.
+type Pins struct {
+	Rules      string
+	Registry   registry.Revision
+	Catalogue  string
+	Partitions int
+}
+
+// Amount is a number of records and their bytes.
+type Amount struct{ Records, Bytes int64 }
+
+// Progress is how far a file was read and what became of its records.
+type Progress struct {
+	Read      Amount
+	Filtered  Amount
+	Suspended Amount
+	Mapped    Amount
+	Usages    int64    // usage records sent
+	Seq       uint64   // the last sequence given
+	LastSeqs  []uint64 // the last sequence sent, by partition
+	Expected  int64    // records as the file's own trailer says; -1 when it does not
+	State     []byte   // of whoever reads the file; opaque here
+}
+
+// Lease is the right to work on a file.
+type Lease struct {
+	File       int64
+	Owner      string
+	Generation int64 // the fence: it grows with each lease of the file
+	Until      time.Time
+}
+
+// Sight records what a listing of a source has shown and returns how many files are new. A file that was left in place,
+// being the same path, size and mtime, is the same sighting and never taken again. A file that waits and is now listed
+// with another size or mtime was replaced: its older sighting vanishes.
+//
+// A crash before it: the next listing shows the same files. After it: they wait to be taken.
+func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
+	for part := range slices.Chunk(entries, 400) {
+		var n int
+		err := s.change(ctx, "recording a listing of "+source, func(t tx) (err error) {
+			n, err = t.sight(ctx, source, part, now)
+			return err
+		})
+		if err != nil {
+			return added, err
+		}
+		added += n
+	}
+	return added, nil
+}
+
+type sighted struct {
+	number      int64
+	size, mtime int64
+	state       FileState
+	leased      bool
+}
+
+func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
+	args := []any{source}
+	for _, e := range entries {
+		args = append(args, e.Path)
+	}
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until FROM files WHERE source = ? AND path IN (`+marks(len(entries))+`)`, args...)
+	if err != nil {
+		return 0, err
+	}
+	known := map[string][]sighted{}
+	for rows.Next() {
+		var k sighted
+		var path string
+		var until int64
+		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &until); err != nil {
+			rows.Close()
+			return 0, err
+		}
+		k.leased = until > nanos(now)
+		known[path] = append(known[path], k)
+	}
+	if err := rows.Close(); err != nil {
+		return 0, err
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	var fresh []Sighting
+	var again, replaced []any
+	for _, e := range entries {
+		isNew := true
+		for _, k := range known[e.Path] {
+			same := k.size == e.Size && k.mtime == nanos(e.MTime)
+			isNew = isNew && !same
+			switch {
+			case same && (k.state == Seen || k.state == Vanished):
+				again = append(again, k.number)
+			case !same && k.state == Seen && !k.leased:
+				replaced = append(replaced, k.number)
+			}
+		}
+		if isNew {
+			fresh = append(fresh, e)
+		}
+	}
+	if len(again) > 0 {
+		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = 'seen', still_open = 1, why = '', closed_at = 0
+			WHERE state IN ('seen', 'vanished') AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now)}, again...)...); err != nil {
+			return 0, err
+		}
+	}
+	if len(replaced) > 0 {
+		if _, err := t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'replaced at the source, with another size or mtime, before it was read'
+			WHERE state = 'seen' AND number IN (`+marks(len(replaced))+`)`, append([]any{nanos(now)}, replaced...)...); err != nil {
+			return 0, err
+		}
+	}
+	return t.insertFiles(ctx, source, fresh, now)
+}
+
+func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, now time.Time) (added int, err error) {
+	if len(fresh) == 0 {
+		return 0, nil
+	}
+	number, err := t.count(ctx, "files", len(fresh))
+	if err != nil {
+		return 0, err
+	}
+	const columns = 7
+	var args []any
+	for i, e := range fresh {
+		args = append(args, number+int64(i), source, e.Path, e.Size, nanos(e.MTime), nanos(now), nanos(now))
+	}
+	row := `(` + marks(columns) + `, 'seen', 1, '', 0, 0, 0, '', 0, 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', -1, 0, 0, 0, 0)`
+	n, err := t.exec(ctx, `INSERT INTO files (number, source, path, size, mtime, first_seen, last_seen,
+		state, still_open, why, duplicate_of, attempts, retry_at, owner, generation, lease_until,
+		pinned, rules, registry, catalogue, partitions,
+		records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected,
+		spooled_at, started_at, closed_at, after_at) VALUES `+repeated(row, len(fresh))+`
+		ON CONFLICT (source, path, size, mtime) DO NOTHING`, args...)
+	return int(n), err
+}
+
+// MarkVanished closes the files of a source that wait, are leased to nobody, and were last listed before a time: the
+// listing that began then no longer had them. It returns how many.
+func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
+	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
+		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
+			WHERE source = ? AND still_open = 1 AND state = 'seen' AND last_seen < ? AND lease_until <= ?`,
+			nanos(now), source, nanos(listedSince), nanos(now))
+		return err
+	})
+	return n, err
+}
+
+// LeaseNext gives the oldest file of the sources that waits and that nobody holds to owner, until now+ttl. The second
+// result is false when there is none. Of several who ask at once each gets another file.
+//
+// A crash after it: the file waits for the lease to end, then goes to another.
+func (s *Store) LeaseNext(ctx context.Context, sources []string, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
+	if len(sources) == 0 {
+		return Lease{}, false, nil
+	}
+	args := make([]any, len(sources))
+	for i, source := range sources {
+		args[i] = source
+	}
+	args = append(args, nanos(now), nanos(now))
+	err = s.change(ctx, "leasing the next file", func(t tx) error {
+		// Of eight candidates one is free, however many others ask at the same time; if not, the caller asks again.
+		query := `SELECT number, generation FROM files
+			WHERE still_open = 1 AND source IN (` + marks(len(sources)) + `) AND lease_until <= ? AND retry_at <= ?
+			ORDER BY mtime, path, number LIMIT 8`
+		if s.postgres {
+			query += ` FOR UPDATE SKIP LOCKED`
+		}
+		rows, err := t.rows(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		var candidates []Lease
+		for rows.Next() {
+			c := Lease{Owner: owner, Until: now.Add(ttl)}
+			if err := rows.Scan(&c.File, &c.Generation); err != nil {
+				rows.Close()
+				return err
+			}
+			candidates = append(candidates, c)
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+		for _, c := range candidates {
+			n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?,
+				state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = ''
+				WHERE number = ? AND generation = ? AND still_open = 1`,
+				owner, nanos(c.Until), c.File, c.Generation)
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				c.Generation++
+				lease, found = c, true
+				return nil
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return Lease{}, false, err
+	}
+	return lease, found, nil
+}
+
+// held changes a file under its lease. set ends before WHERE.
+func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) error {
+	n, err := t.exec(ctx, `UPDATE files SET `+set+` WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1`,
+		append(args, lease.File, lease.Owner, lease.Generation)...)
+	if err == nil && n == 0 {
+		return &LeaseLostError{File: lease.File, Owner: lease.Owner}
+	}
+	return err
+}
+
+// Renew prolongs a lease to now+ttl. It works for a lease whose time is over as long as nobody has taken the file.
+func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
+	lease.Until = now.Add(ttl)
+	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
+		return t.held(ctx, lease, `lease_until = ?`, nanos(lease.Until))
+	})
+}
+
+// Release gives a file back, to be taken by anybody at once: on a graceful stop.
+func (s *Store) Release(ctx context.Context, lease Lease) error {
+	return s.change(ctx, "releasing a lease", func(t tx) error {
+		return t.held(ctx, lease, `lease_until = 0, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END`)
+	})
+}
+
+// SetIdentity records what a spooled file is: its id, the hash of its content, and its true size. When another file of
+// the source has the same content, under this name or another, this one is closed as its duplicate, and original is
+// that file; otherwise original is nil. The first to come has a content for ever, also when it fails: its records may
+// be out. Empty files are the same only when their names are.
+//
+// A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
+func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time) (original *File, err error) {
+	var other int64
+	err = s.change(ctx, "recording a file's identity", func(t tx) error {
+		key := content
+		if size == 0 {
+			key = id[:]
+		}
+		var source string
+		if err := t.row(ctx, `SELECT source FROM files WHERE number = ?`, lease.File).Scan(&source); err != nil {
+			return notFound(err)
+		}
+		if err := t.held(ctx, lease, `file_id = ?, content = ?, spooled_at = ?`, id[:], content, nanos(now)); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `INSERT INTO file_contents (source, content, file) VALUES (?, ?, ?) ON CONFLICT (source, content) DO NOTHING`,
+			source, key, lease.File); err != nil {
+			return err
+		}
+		if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`, source, key).Scan(&other); err != nil {
+			return err
+		}
+		if other == lease.File {
+			return nil
+		}
+		return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
+			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of this source' FROM files o WHERE o.number = ?)`,
+			other, nanos(now), other)
+	})
+	if err != nil || other == lease.File {
+		return nil, err
+	}
+	file, err := s.File(ctx, other)
+	return &file, err
+}
+
+// Pin records what the result of a file depends on, unless it was pinned before, and returns what is pinned. From here
+// on the file is being read.
+//
+// A crash before it: nothing went out, the next owner pins what is current then. After it: the next owner gets the same
+// pins, hence the same records.
+func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
+	err = s.change(ctx, "pinning what a file depends on", func(t tx) error {
+		if err := t.held(ctx, lease, `state = 'reading',
+			rules = CASE WHEN pinned = 1 THEN rules ELSE ? END,
+			registry = CASE WHEN pinned = 1 THEN registry ELSE ? END,
+			catalogue = CASE WHEN pinned = 1 THEN catalogue ELSE ? END,
+			partitions = CASE WHEN pinned = 1 THEN partitions ELSE ? END,
+			started_at = CASE WHEN pinned = 1 THEN started_at ELSE ? END,
+			pinned = 1`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
+			return err
+		}
+		return t.row(ctx, `SELECT rules, registry, catalogue, partitions FROM files WHERE number = ?`, lease.File).
+			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions)
+	})
+	return pinned, err
+}
+
+func notFound(err error) error {
+	if err == sql.ErrNoRows {
+		return ErrNotFound
+	}
+	return err
+}
+
+func fileName(number int64) string { return fmt.Sprintf("file %d", number) }

@@ -1,0 +1,340 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/registry"
+)
+
+// ImportOptions is what an import needs besides the facts.
+type ImportOptions struct {
+	Who        string
+	Now        time.Time
+	Partitions int // over which the usage of new billing roots is spread; at least 1
+}
+
+// RegistryRevision is the newest revision of the registry.
+func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revision, err error) {
+	err = s.query(ctx, "reading the registry's revision", `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`, nil, func(rows *sql.Rows) error {
+		return rows.Scan(&revision)
+	})
+	return revision, err
+}
+
+// ImportRegistry makes a change set known as changes.Revision. Each new billing root gets the partition that has the
+// fewest roots, for ever; it is filled in in changes, which can then be applied to a registry in memory. ErrConflict
+// says that the revision is not the next one: load the registry's changes and make the change set anew. An empty change
+// set changes nothing.
+//
+// A crash before it: nothing of the change set is there. After it: all processes find it when they next ask.
+func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o ImportOptions) error {
+	if changes.Empty() {
+		return nil
+	}
+	return s.change(ctx, "importing into the registry", func(t tx) error {
+		if s.postgres {
+			// A million SIMs may take longer than a statement should; the others of this transaction are short.
+			if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+				return err
+			}
+		}
+		var newest registry.Revision
+		if err := t.row(ctx, `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`).Scan(&newest); err != nil {
+			return err
+		}
+		if changes.Revision != newest+1 {
+			return ErrConflict
+		}
+		n, err := t.exec(ctx, `INSERT INTO registry_revisions (revision, at, who, companies, accounts, sims, identifiers) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (revision) DO NOTHING`, int64(changes.Revision), nanos(o.Now), o.Who,
+			len(changes.Companies), len(changes.Accounts), len(changes.SIMs), len(changes.Identifiers))
+		if err != nil || n == 0 {
+			return orConflict(n, err)
+		}
+		if err := t.place(ctx, changes, max(o.Partitions, 1)); err != nil {
+			return err
+		}
+		return t.insertFacts(ctx, changes)
+	})
+}
+
+// place gives billing roots their partitions.
+func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int) error {
+	roots := false
+	for i := range changes.Accounts {
+		roots = roots || changes.Accounts[i].Parent == 0
+	}
+	if !roots {
+		return nil
+	}
+	placed := map[uint32]int{}
+	load := make([]int, partitions)
+	rows, err := t.rows(ctx, `SELECT number, MAX(partition_number) FROM account_facts WHERE partition_number >= 0 GROUP BY number`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number uint32
+		var partition int
+		if err := rows.Scan(&number, &partition); err != nil {
+			return err
+		}
+		placed[number] = partition
+		if partition < partitions {
+			load[partition]++
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for i := range changes.Accounts {
+		f := &changes.Accounts[i]
+		f.Partition = registry.NoPartition
+		if f.Parent != 0 {
+			continue
+		}
+		partition, ok := placed[f.Number]
+		if !ok {
+			for p := range load {
+				if load[p] < load[partition] {
+					partition = p
+				}
+			}
+			load[partition]++
+			placed[f.Number] = partition
+		}
+		f.Partition = partition
+	}
+	return nil
+}
+
+func (t tx) insertFacts(ctx context.Context, c *registry.Changes) error {
+	known := int64(c.Revision)
+	err := t.insert(ctx, `company_facts (known, n, id, name, kind)`, 5, len(c.Companies), func(i int, args []any) []any {
+		f := &c.Companies[i]
+		return append(args, known, i, f.ID, f.Name, f.Kind.String())
+	})
+	if err != nil {
+		return err
+	}
+	err = t.insert(ctx, `account_facts (known, n, number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number)`,
+		15, len(c.Accounts), func(i int, args []any) []any {
+			f := &c.Accounts[i]
+			return append(args, known, i, int64(f.Number), f.ID, int64(f.From), int64(f.State), f.Company, int64(f.Parent), f.Currency, f.Zone,
+				f.CycleDay, f.Plan, strings.Join(f.SharePlans, "\n"), strings.Join(f.Limits, "\n"), f.Partition)
+		})
+	if err != nil {
+		return err
+	}
+	err = t.insert(ctx, `sim_facts (known, n, sim, valid_from, state, account, plan)`, 7, len(c.SIMs), func(i int, args []any) []any {
+		f := &c.SIMs[i]
+		return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), int64(f.Account), f.Plan)
+	})
+	if err != nil {
+		return err
+	}
+	return t.insert(ctx, `identifier_facts (known, n, kind, value, valid_from, state, sim)`, 7, len(c.Identifiers), func(i int, args []any) []any {
+		f := &c.Identifiers[i]
+		return append(args, known, i, int64(f.Identifier.Kind), f.Identifier.Value, int64(f.From), int64(f.State), int64(f.SIM))
+	})
+}
+
+// insert puts n rows into a table, in statements of many rows: a statement costs as much as some rows.
+func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i int, args []any) []any) error {
+	const rowsPerStatement = 128
+	var args []any
+	var full *sql.Stmt
+	for i := 0; i < n; {
+		rows := min(rowsPerStatement, n-i)
+		args = args[:0]
+		for range rows {
+			args = row(i, args)
+			i++
+		}
+		query := func() string {
+			return t.s.sql(`INSERT INTO ` + into + ` VALUES ` + repeated(`(`+marks(columns)+`)`, rows))
+		}
+		var err error
+		if rows < rowsPerStatement {
+			_, err = t.ExecContext(ctx, query(), args...)
+		} else {
+			if full == nil {
+				if full, err = t.PrepareContext(ctx, query()); err != nil {
+					return err
+				}
+				defer full.Close()
+			}
+			_, err = full.ExecContext(ctx, args...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadRegistry brings a registry in memory up to the newest revision, from whichever it is at, and returns that
+// revision. Readers see all of it at the end, or nothing when it fails; then it is called again.
+func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (registry.Revision, error) {
+	from := into.Revision()
+	to, err := s.RegistryRevision(ctx)
+	if err != nil || to <= from {
+		return from, err
+	}
+	for _, load := range []func(context.Context, *registry.Registry, registry.Revision, registry.Revision) error{
+		s.loadCompanies, s.loadAccounts, s.loadSIMs, s.loadIdentifiers,
+	} {
+		if err := load(ctx, into, from, to); err != nil {
+			return from, err
+		}
+	}
+	into.Publish(to)
+	return to, nil
+}
+
+// page is how many facts are read in one query: short enough for any timeout of statements.
+const page = 50000
+
+// facts reads the facts of a table that became known after from and up to to, page by page. each gets the revision and
+// scans the rest; flush ends a run of facts of one revision.
+func (s *Store) facts(ctx context.Context, table, columns string, from, to registry.Revision, each func(known *registry.Revision, n *int64, rows *sql.Rows) error, flush func(registry.Revision) error) error {
+	known, n := from, int64(1<<62)
+	for {
+		rows := 0
+		last := registry.Revision(0)
+		err := s.query(ctx, "loading the registry", `SELECT known, n, `+columns+` FROM `+table+` WHERE (known, n) > (?, ?) AND known <= ? ORDER BY known, n LIMIT `+strconv.Itoa(page),
+			[]any{int64(known), n, int64(to)}, func(r *sql.Rows) error {
+				if err := each(&known, &n, r); err != nil {
+					return err
+				}
+				rows++
+				last = known
+				return nil
+			})
+		if err == nil && rows > 0 {
+			err = flush(last)
+		}
+		if err != nil || rows < page {
+			return err
+		}
+	}
+}
+
+func (s *Store) loadCompanies(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+	return s.facts(ctx, "company_facts", "id, name, kind", from, to, func(known *registry.Revision, n *int64, rows *sql.Rows) error {
+		var c registry.Company
+		var kind string
+		if err := rows.Scan(known, n, &c.ID, &c.Name, &kind); err != nil {
+			return err
+		}
+		c.Kind, _ = registry.ParseCompanyKind(kind)
+		return into.Load(&registry.Changes{Revision: *known, Companies: []registry.Company{c}})
+	}, func(registry.Revision) error { return nil })
+}
+
+func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+	run := registry.Changes{}
+	flush := func(next registry.Revision) error {
+		err := into.Load(&run)
+		run = registry.Changes{Revision: next}
+		return err
+	}
+	err := s.facts(ctx, "account_facts", "number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number", from, to,
+		func(known *registry.Revision, n *int64, rows *sql.Rows) error {
+			var f registry.AccountFact
+			var shares, limits string
+			if err := rows.Scan(known, n, &f.Number, &f.ID, &f.From, &f.State, &f.Company, &f.Parent, &f.Currency, &f.Zone, &f.CycleDay, &f.Plan, &shares, &limits, &f.Partition); err != nil {
+				return err
+			}
+			f.SharePlans, f.Limits = lines(shares), lines(limits)
+			if *known != run.Revision {
+				if err := flush(*known); err != nil {
+					return err
+				}
+			}
+			run.Accounts = append(run.Accounts, f)
+			return nil
+		}, func(registry.Revision) error { return nil })
+	if err != nil {
+		return err
+	}
+	return flush(0)
+}
+
+func lines(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+	run := registry.Changes{SIMs: make([]registry.OwnershipFact, 0, page)}
+	flush := func(next registry.Revision) error {
+		err := into.Load(&run)
+		run.Revision, run.SIMs = next, run.SIMs[:0]
+		return err
+	}
+	return s.facts(ctx, "sim_facts", "sim, valid_from, state, account, plan", from, to, func(known *registry.Revision, n *int64, rows *sql.Rows) error {
+		var f registry.OwnershipFact
+		if err := rows.Scan(known, n, &f.SIM, &f.From, &f.State, &f.Account, &f.Plan); err != nil {
+			return err
+		}
+		if *known != run.Revision {
+			if err := flush(*known); err != nil {
+				return err
+			}
+		}
+		run.SIMs = append(run.SIMs, f)
+		return nil
+	}, flush)
+}
+
+func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+	run := registry.Changes{Identifiers: make([]registry.IdentifierFact, 0, page)}
+	flush := func(next registry.Revision) error {
+		err := into.Load(&run)
+		run.Revision, run.Identifiers = next, run.Identifiers[:0]
+		return err
+	}
+	return s.facts(ctx, "identifier_facts", "kind, value, valid_from, state, sim", from, to, func(known *registry.Revision, n *int64, rows *sql.Rows) error {
+		var f registry.IdentifierFact
+		if err := rows.Scan(known, n, &f.Identifier.Kind, &f.Identifier.Value, &f.From, &f.State, &f.SIM); err != nil {
+			return err
+		}
+		if *known != run.Revision {
+			if err := flush(*known); err != nil {
+				return err
+			}
+		}
+		run.Identifiers = append(run.Identifiers, f)
+		return nil
+	}, flush)
+}
+
+// RegistryChange is what a revision of the registry brought.
+type RegistryChange struct {
+	Revision                               registry.Revision
+	At                                     time.Time
+	Who                                    string
+	Companies, Accounts, SIMs, Identifiers int64
+}
+
+// RegistryHistory is the newest revisions, the newest first.
+func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryChange, err error) {
+	err = s.query(ctx, "reading the registry's history", `SELECT revision, at, who, companies, accounts, sims, identifiers FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
+		[]any{limit}, func(rows *sql.Rows) error {
+			var c RegistryChange
+			var at int64
+			err := rows.Scan(&c.Revision, &at, &c.Who, &c.Companies, &c.Accounts, &c.SIMs, &c.Identifiers)
+			c.At = instant(at)
+			all = append(all, c)
+			return err
+		})
+	return all, err
+}

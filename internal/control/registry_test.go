@@ -1,0 +1,95 @@
+package control_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/control"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// fleet is n SIMs after the first with two identifiers each, of an account of their own.
+func fleet(revision registry.Revision, first, n int) *registry.Changes {
+	c := &registry.Changes{Revision: revision, Companies: []registry.Company{{ID: fmt.Sprint("c", revision), Name: "Acme", Kind: registry.Reseller}}}
+	account := registry.AccountFact{Number: uint32(revision), ID: fmt.Sprint("a", revision), Company: "acme", Currency: "EUR", Zone: "Europe/Madrid",
+		CycleDay: 1, Plan: "wholesale", SharePlans: []string{"fleet-3g", "fleet-eu"}, Partition: registry.NoPartition}
+	c.Accounts = append(c.Accounts, account)
+	for i := first; i < first+n; i++ {
+		sim := uint32(i + 1)
+		c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, Account: account.Number, Plan: "fleet"})
+		c.Identifiers = append(c.Identifiers,
+			registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("21407%010d", i)}, SIM: sim},
+			registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.ICCID, Value: fmt.Sprintf("89340100%011d", i)}, SIM: sim})
+	}
+	return c
+}
+
+func TestTheRegistryIsStoredAndFollowed(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx := t.Context()
+		options := control.ImportOptions{Who: "ana", Now: noon, Partitions: 3}
+		follower := registry.New()
+		const revisions, each = 6, 300
+		for rev := registry.Revision(1); rev <= revisions; rev++ {
+			c := fleet(rev, int(rev-1)*each, each)
+			if rev == 4 {
+				c.Accounts[0].Parent = 1
+				// From 100 on the first SIM is somebody else's, and its IMSI names nobody.
+				c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: 1, From: 100, Account: 2, Plan: "other"})
+				c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"}, SIM: 1, From: 100, State: registry.Ended})
+			}
+			require.NoError(t, s.ImportRegistry(ctx, c, options))
+			require.ErrorIs(t, other.ImportRegistry(ctx, c, options), control.ErrConflict)
+			if rev%2 == 0 {
+				got, err := other.LoadRegistry(ctx, follower)
+				require.NoError(t, err)
+				require.Equal(t, rev, got)
+			}
+		}
+		require.NoError(t, s.ImportRegistry(ctx, &registry.Changes{Revision: revisions + 1}, options))
+		revision, err := s.RegistryRevision(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, revisions, revision, "an import that changes nothing makes no revision")
+
+		fresh := registry.New()
+		_, err = s.LoadRegistry(ctx, fresh)
+		require.NoError(t, err)
+		for _, reg := range []*registry.Registry{follower, fresh} {
+			v := reg.View()
+			require.EqualValues(t, revisions*each, v.SIMs())
+			sim, ok := v.SIM(udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"}, 99, revisions)
+			require.True(t, ok)
+			require.EqualValues(t, 1, sim)
+			_, ok = v.SIM(udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"}, 100, revisions)
+			require.False(t, ok)
+			_, ok = v.SIM(udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"}, 100, 3)
+			require.True(t, ok)
+			own, ok := v.Owner(1, 100, revisions)
+			require.True(t, ok)
+			require.Equal(t, []any{uint32(2), "other"}, []any{own.Account, v.PlanName(own.Plan)})
+
+			partitions := []int{}
+			for number := uint32(1); number <= revisions; number++ {
+				a, ok := v.Account(number, 1, revisions)
+				require.True(t, ok)
+				partitions = append(partitions, a.Partition)
+			}
+			require.Equal(t, []int{0, 1, 2, 0, 0, 1}, partitions, "fewest roots first; account 4 is below account 1")
+			a, _ := v.Account(4, 1, revisions)
+			require.Equal(t, []any{uint32(1), 1, "Europe/Madrid", []string{"fleet-3g", "fleet-eu"}, "wholesale"},
+				[]any{a.Root, a.Level, a.Zone.String(), a.SharePlans, a.Plan})
+			company, ok := v.Company("c2", revisions)
+			require.True(t, ok)
+			require.Equal(t, registry.Reseller, company.Kind)
+			v.Close()
+		}
+
+		history, err := s.RegistryHistory(ctx, 2)
+		require.NoError(t, err)
+		require.Len(t, history, 2)
+		require.Equal(t, control.RegistryChange{Revision: 6, At: noon, Who: "ana", Companies: 1, Accounts: 1, SIMs: each, Identifiers: 2 * each}, history[0])
+	})
+}

@@ -1,0 +1,78 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+)
+
+// SinkPosition is how far a sink is in a partition.
+type SinkPosition struct {
+	Version int64   // grows with each change; 0 before the first
+	Next    int64   // the first offset that is not in the sink
+	Fold    []byte  // state of the fold at Next
+	Intent  *Intent // the block that was being written, nil for none
+}
+
+// Intent is a block of offsets on its way into a sink, both ends included.
+type Intent struct{ From, To int64 }
+
+// SinkGet is the position of a sink in a partition; the zero position before its first.
+func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPosition, error) {
+	var p SinkPosition
+	err := s.query(ctx, "reading the position of sink "+sink, `SELECT version, next, fold, intending, intent_from, intent_to FROM sink_positions WHERE sink = ? AND partition_number = ?`,
+		[]any{sink, partition}, func(rows *sql.Rows) error {
+			var intending int64
+			var intent Intent
+			err := rows.Scan(&p.Version, &p.Next, &p.Fold, &intending, &intent.From, &intent.To)
+			if intending == 1 {
+				p.Intent = &intent
+			}
+			return err
+		})
+	return p, err
+}
+
+// SinkIntent records, before a block is written, what it will hold. version is that of the position it follows; the
+// new version is returned. ErrConflict says that another owner was faster, or that an intent is there already, which is
+// to be completed first.
+//
+// A crash after it: the next owner finds the intent and writes the same block, which the sink drops if it has it.
+func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent Intent) (int64, error) {
+	return version + 1, s.change(ctx, "recording the intent of sink "+sink, func(t tx) error {
+		var n int64
+		var err error
+		if version == 0 {
+			n, err = t.exec(ctx, `INSERT INTO sink_positions (sink, partition_number, version, next, fold, intending, intent_from, intent_to)
+				VALUES (?, ?, 1, 0, NULL, 1, ?, ?) ON CONFLICT (sink, partition_number) DO NOTHING`, sink, partition, intent.From, intent.To)
+		} else {
+			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, intending = 1, intent_from = ?, intent_to = ?
+				WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 0`, intent.From, intent.To, sink, partition, version)
+		}
+		return orConflict(n, err)
+	})
+}
+
+// SinkCommit records that a block is in the sink: the next offset, the state of the fold there, and no intent.
+//
+// A crash before it: the intent is completed once more. After it: the next block follows.
+func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error) {
+	return version + 1, s.change(ctx, "recording the position of sink "+sink, func(t tx) error {
+		var n int64
+		var err error
+		if version == 0 {
+			n, err = t.exec(ctx, `INSERT INTO sink_positions (sink, partition_number, version, next, fold, intending, intent_from, intent_to)
+				VALUES (?, ?, 1, ?, ?, 0, 0, 0) ON CONFLICT (sink, partition_number) DO NOTHING`, sink, partition, next, fold)
+		} else {
+			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, next = ?, fold = ?, intending = 0, intent_from = 0, intent_to = 0
+				WHERE sink = ? AND partition_number = ? AND version = ?`, next, fold, sink, partition, version)
+		}
+		return orConflict(n, err)
+	})
+}
+
+func orConflict(changed int64, err error) error {
+	if err == nil && changed == 0 {
+		return ErrConflict
+	}
+	return err
+}
