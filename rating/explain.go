@@ -1,7 +1,13 @@
 package rating
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
 	"ratemill/decimal"
+	"ratemill/internal/diag"
 	"ratemill/udr"
 )
 
@@ -9,13 +15,296 @@ import (
 type Names struct {
 	Catalogue *Catalogue // by which the charge was made: tells which zones were passed over
 	Account   func(number uint32) string
+	Zone      func(account uint32, at udr.Instant) *time.Location
 	SIM       func(number uint32) string
 	Country   func(code string) string
 	Network   func(code string) string
 }
 
-// Explain puts a charge into words, a line for each step from usage to amount, the last of which computes it again.
-func Explain(u *udr.Usage, c *Charge, names Names) string { return "" }
+func (n *Names) account(number uint32) string {
+	if n.Account != nil {
+		return n.Account(number)
+	}
+	return "account " + strconv.FormatUint(uint64(number), 10)
+}
 
-// Recompute is the charge's total, computed from its steps alone.
-func (c *Charge) Recompute() (decimal.D, error) { return c.Total, nil }
+func (n *Names) sim(number uint32) string {
+	if n.SIM != nil {
+		return n.SIM(number)
+	}
+	return strconv.FormatUint(uint64(number), 10)
+}
+
+func (n *Names) country(code string) string {
+	if n.Country != nil && code != "" {
+		return n.Country(code)
+	}
+	return code
+}
+
+func (n *Names) network(code string) string {
+	if n.Network != nil && code != "" {
+		return n.Network(code)
+	}
+	return code
+}
+
+func (n *Names) location(account uint32, at udr.Instant) *time.Location {
+	if n.Zone != nil {
+		if zone := n.Zone(account, at); zone != nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
+// Explain puts a charge into words: a headline, and a line for each step from usage to amount, of which the last
+// computes it again. It knows nothing of files and invoices, whose lines others add.
+func Explain(u *udr.Usage, c *Charge, names Names) string {
+	zone := names.location(c.Account, u.At)
+	x := explanation{u: u, c: c, names: &names, zone: zone}
+	fmt.Fprintf(&x.b, "%s · %s %s · SIM %s · %s · %s %s\n", x.money(c.Total), u.Class, Units(c.Quantity, u.Unit),
+		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
+	x.line("zone", x.zoneWords())
+	x.line("plan", x.planWords())
+	x.line("rounded", x.roundedWords())
+	for i := range c.Draws {
+		d := &c.Draws[i]
+		word := "pool"
+		name := d.Share + "/" + d.Bucket
+		if d.Share == "" {
+			word, name = "included", d.Bucket
+		}
+		x.line(word, x.drawWords(d, name, word))
+	}
+	if !c.Fee.IsZero() {
+		x.line("fee", x.money(c.Fee)+" to connect")
+	}
+	for i := range c.Steps {
+		x.line("price", x.stepWords(&c.Steps[i]))
+	}
+	x.amountWords()
+	total, err := c.Recompute()
+	if err != nil {
+		x.line("WRONG", err.Error())
+	} else {
+		x.line("verified", "recomputed from the steps above: "+x.money(total))
+	}
+	return x.b.String()
+}
+
+type explanation struct {
+	b     strings.Builder
+	u     *udr.Usage
+	c     *Charge
+	names *Names
+	zone  *time.Location
+}
+
+func (x *explanation) line(word, text string) { fmt.Fprintf(&x.b, " %-8s %s\n", word, text) }
+
+func (x *explanation) money(d decimal.D) string { return x.c.Currency + " " + d.String() }
+
+func (x *explanation) zoneWords() string {
+	c, u := x.c, x.u
+	if c.ZoneModel == "" && c.ZoneBy == ByAnything {
+		return "none: the price holds everywhere"
+	}
+	because := ""
+	switch c.ZoneBy {
+	case ByAnything:
+		because = "because it holds whatever no other zone holds"
+	case ByNetwork:
+		because = fmt.Sprintf("because it holds network %s", x.names.network(c.ZoneKey))
+	case ByCountry:
+		because = fmt.Sprintf("because it holds %s", x.names.country(c.ZoneKey))
+		if u.Network != "" {
+			because = fmt.Sprintf("because %s is in %s", x.names.network(u.Network), x.names.country(c.ZoneKey))
+		}
+	case ByPrefix:
+		because = fmt.Sprintf("because %s begins with %s", u.Peer, c.ZoneKey)
+	case ByPeerCountry:
+		because = fmt.Sprintf("because the other party is in %s", x.names.country(c.ZoneKey))
+	}
+	text := c.Zone
+	if c.ZoneModel != "" {
+		text += " of " + c.ZoneModel
+	}
+	text += ", " + because
+	if passed := x.passedOver(); passed != "" {
+		text += " (earlier zones: " + passed + ")"
+	}
+	return text
+}
+
+// passedOver names the zones before the one that was taken and what the record lacked for them.
+func (x *explanation) passedOver() string {
+	if x.names.Catalogue == nil || x.c.ZoneModel == "" {
+		return ""
+	}
+	i, ok := x.names.Catalogue.models.find(x.c.ZoneModel)
+	if !ok {
+		return ""
+	}
+	f := x.names.Catalogue.models.list[i]
+	m, _, _ := f.at(newClock(x.zone, x.names.Catalogue.dates), x.u.At)
+	if m == nil || int(x.c.ZoneIndex) >= len(m.zones) || m.zones[x.c.ZoneIndex].name != x.c.Zone {
+		return ""
+	}
+	var passed []string
+	for _, z := range m.zones[:x.c.ZoneIndex] {
+		passed = append(passed, z.name+" ✗ "+x.lacks(&z.where))
+	}
+	if len(passed) > 4 {
+		passed = append(passed[:3], fmt.Sprintf("and %d more", len(passed)-3))
+	}
+	return strings.Join(passed, ", ")
+}
+
+func (x *explanation) lacks(w *whereDoc) string {
+	u := x.u
+	holds := func(list []diag.Text, value string) bool {
+		for _, t := range list {
+			if t.Value == value {
+				return true
+			}
+		}
+		return false
+	}
+	place := len(w.Networks)+len(w.Countries) == 0 || holds(w.Networks, u.Network) || holds(w.Countries, u.Country)
+	peer := len(w.Prefixes)+len(w.PeerCountries) == 0 || holds(w.PeerCountries, u.PeerCountry)
+	for _, p := range w.Prefixes {
+		peer = peer || strings.HasPrefix(u.Peer, p.Value)
+	}
+	switch {
+	case place && peer:
+		return "less specific"
+	case place:
+		return "not to " + few(w.Prefixes, w.PeerCountries)
+	}
+	return "not " + few(w.Networks, w.Countries)
+}
+
+func few(lists ...[]diag.Text) string {
+	var all []string
+	for _, l := range lists {
+		for _, t := range l {
+			all = append(all, t.Value)
+		}
+	}
+	if len(all) > 4 {
+		return strings.Join(all[:3], ", ") + ", …"
+	}
+	return strings.Join(all, ", ")
+}
+
+func (x *explanation) planWords() string {
+	c := x.c
+	force := "always in force"
+	if c.PlanSince != 0 {
+		force = "in force since " + c.PlanSince.Time().In(x.zone).Format(time.DateOnly)
+	}
+	text := fmt.Sprintf("%s version %d (%s), %s", c.Plan, c.PlanVersion, force, x.u.Class)
+	var slices []string
+	for i := range c.Steps {
+		if s := c.Steps[i].Slice; s != "" && (len(slices) == 0 || slices[len(slices)-1] != s) {
+			slices = append(slices, s)
+		}
+	}
+	if len(slices) == 0 {
+		text += ", no time slice"
+	} else {
+		text += ", time slice " + strings.Join(slices, " then ")
+	}
+	if c.Tier > 0 {
+		text += fmt.Sprintf("; tier %d: what %s pays for usage below it", c.Tier, x.names.account(c.Account))
+	}
+	return text
+}
+
+func (x *explanation) roundedWords() string {
+	c, unit := x.c, x.u.Unit
+	steps := "steps of " + Units(c.Then, unit) + ", up"
+	if c.Initial != c.Then {
+		steps = fmt.Sprintf("first %s whole, then steps of %s, up", Units(c.Initial, unit), Units(c.Then, unit))
+	}
+	return fmt.Sprintf("%s to %s (%s)", Units(c.Quantity, unit), Units(c.Rounded, unit), steps)
+}
+
+func (x *explanation) drawWords(d *Draw, name, word string) string {
+	unit := x.u.Unit
+	whose := "by SIM " + x.names.sim(d.Owner)
+	if d.Kind == AccountUnits {
+		whose = "by " + x.names.account(d.Owner)
+	}
+	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), Units(d.Size, unit), whose, date(d.Cycle))
+	switch {
+	case d.Drawn == 0:
+		return text + "nothing left"
+	case d.Exhausted():
+		return text + fmt.Sprintf("%s drawn; now full   → event %s.exhausted", Units(d.Drawn, unit), word)
+	}
+	return text + Units(d.Drawn, unit) + " drawn"
+}
+
+func date(day int32) string {
+	return time.Unix(int64(day)*daySeconds, 0).UTC().Format(time.DateOnly)
+}
+
+func (x *explanation) stepWords(s *Step) string {
+	unit := x.u.Unit
+	text := fmt.Sprintf("%s × %s / %s = %s %s", Units(s.Quantity, unit), x.money(s.Price), Units(s.Per, unit), x.c.Currency, s.Amount.Fixed(decimal.Scale))
+	if s.Below != 0 {
+		text += fmt.Sprintf(" and %d/%d of the last digit", s.Below, s.Per)
+	}
+	if s.Slice != "" {
+		text += " (" + s.Slice + ")"
+	}
+	if s.From > 0 {
+		text += fmt.Sprintf(", after %s counted before", Units(s.From, unit))
+	}
+	return text
+}
+
+func (x *explanation) amountWords() {
+	c := x.c
+	if c.Continues {
+		x.line("fee", "none: the record continues a session")
+	}
+	if c.Caps {
+		if c.Sum == c.Cap {
+			x.line("cap", "at most "+x.money(c.Cap)+" for a record")
+		}
+	}
+	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 {
+		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.Sum), x.money(c.Total), c.Scale, c.Mode)
+		if !c.Rest.IsZero() || c.Below.Num != 0 {
+			text += ", rest " + c.Rest.String()
+			if c.Below.Num != 0 {
+				text += fmt.Sprintf(" and %d/%d of the 12th decimal", c.Below.Num, c.Below.Den)
+			}
+		}
+		x.line("amount", text)
+	}
+}
+
+// Units is a quantity as people read it: 79,200 B, 60 s, 3.
+func Units(n int64, unit udr.Unit) string {
+	if unit == udr.Count {
+		return Grouped(n)
+	}
+	return Grouped(n) + " " + unit.String()
+}
+
+// Grouped is a number with commas between its thousands.
+func Grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	start := 0
+	if n < 0 {
+		start = 1
+	}
+	for i := len(digits) - 3; i > start; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

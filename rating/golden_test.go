@@ -76,7 +76,7 @@ func (w *world) registry() (*registry.Registry, error) {
 		changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: s.ID, From: instant(s.From), Account: w.number(s.Account), Plan: s.Plan})
 	}
 	r := registry.New()
-	return r, r.Apply(changes)
+	return r, r.Apply(&changes)
 }
 
 func instant(text string) udr.Instant {

@@ -177,18 +177,21 @@ func (i *increments) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		Initial quantity `yaml:"initial,required"`
 		Then    quantity `yaml:"then,required"`
 	}
+	before := d.Errors()
 	if n.Kind == diag.Mapping {
 		d.Decode(n, &doc)
 	} else {
 		d.Decode(n, &doc.Initial)
 		doc.Then = doc.Initial
 	}
-	if doc.Initial.unit != doc.Then.unit {
+	if doc.Initial.unit != doc.Then.unit && d.Errors() == before {
 		d.Errorf(n.Pos, "initial and then have different units")
 	}
 	*i = increments{doc.Initial.value, doc.Then.value, doc.Initial.unit, n.Pos, true}
 	if i.initial <= 0 || i.then <= 0 || i.initial > 1<<50 || i.then > 1<<50 {
-		d.Errorf(n.Pos, "increments are 1 or more, and at most %d", int64(1)<<50)
+		if d.Errors() == before {
+			d.Errorf(n.Pos, "increments are 1 or more, and at most %d", int64(1)<<50)
+		}
 		i.initial, i.then = 1, 1
 	}
 }

@@ -92,6 +92,9 @@ func (p *planClass) priceOf(zone int32, slice int16) *price {
 
 func (c *compiler) compilePlans() {
 	for _, doc := range c.planDocs {
+		if doc.Name.Value != "" {
+			c.plans.add(doc.Name.Value)
+		}
 		for _, e := range doc.Classes {
 			if e.Value != nil {
 				c.class(e.Key, c.classUnit(e.Key.Value, e.Value))
@@ -103,6 +106,10 @@ func (c *compiler) compilePlans() {
 		if !isCurrency(p.currency) && p.currency != "" {
 			c.list.Errorf(doc.Currency.Pos, "%q is no currency; write its three letters (ISO 4217), as in EUR", p.currency)
 		}
+		for _, s := range doc.Slices {
+			p.slices = append(p.slices, s.Key.Value)
+		}
+		p.week = compileWeek(doc.Slices, &c.list)
 		var models *family[zoneModel]
 		if doc.Zones.Value != "" {
 			i, ok := c.models.find(doc.Zones.Value)
@@ -112,10 +119,6 @@ func (c *compiler) compilePlans() {
 			}
 			models = c.models.list[i]
 		}
-		for _, s := range doc.Slices {
-			p.slices = append(p.slices, s.Key.Value)
-		}
-		p.week = compileWeek(doc.Slices, &c.list)
 		for _, e := range doc.Classes {
 			if e.Value == nil {
 				c.list.Errorf(e.Key.Pos, "class %s says nothing; give it prices", e.Key.Value)
@@ -250,8 +253,8 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 				pr.name += "@" + d.Slice.Value
 			}
 		}
-		if first, ok := names[pr.name]; ok {
-			c.list.Errorf(at, "a price %s is on line %d already; a zone and slice has one price (or give the prices names)", pr.name, first.Line)
+		if first, ok := names[pr.name]; ok && d.Name.Value != "" {
+			c.list.Errorf(at, "a price named %s is on line %d already; prices of a class have names of their own", pr.name, first.Line)
 		}
 		names[pr.name] = at
 		if pc.count != countRecord {
@@ -389,7 +392,7 @@ func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planNa
 		}
 		pc.den = den
 		if !rounded && !(exactFor(s, pr.increment.initial) && exactFor(s, pr.increment.then)) {
-			c.list.Warnf(at, "%s / %d is not exact: %d units cost more decimals than 12. What lies below is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
+			c.list.Warnf(at, "%s for %d is not exact: an increment of %d costs more than 12 decimals can say. What lies below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
 				s.price, s.per, pr.increment.then)
 		}
 	}
