@@ -1,7 +1,9 @@
 package normalize
 
-// figures16 holds up to 18 digits and how many they are: the number below 60 bits, above it the digits beyond 14 (or
-// 18 of an ICCID). Equal texts are equal values, and no text is zero.
+import "strconv"
+
+// numberBits is where a packed identifier, which is up to 18 digits and how many they are, ends its number and begins
+// its length. Equal texts are equal values, and no text is zero.
 const numberBits = 60
 
 func packed(number uint64, length int) uint64 { return number | uint64(length-13)<<numberBits }
@@ -73,6 +75,8 @@ func ParseIMEI(text []byte) (IMEI, error) {
 	case reason != "":
 	case length < 14:
 		reason = "an IMEI has 14, 15 or 16 digits"
+	case number < 100 && length-14 >= len(strconv.FormatUint(number, 10)):
+		reason = "all zeros names nothing"
 	case length == 15 && number%10 != 0 && !luhn(number):
 		reason = "the check digit is wrong"
 	}
@@ -264,20 +268,17 @@ func ParseMAC(text []byte) (MAC, error) {
 		return MAC{}, fail("mac", text, reason)
 	}
 	count := 0
-	var mark byte
-	for _, c := range in {
-		if count > 0 && count%every == 0 && count < 12 && mark != 1 && nibble(c) > 15 {
-			if c != ':' && c != '-' && c != '.' || mark > 1 && c != mark {
+	for i, c := range in {
+		if every < 12 && i%(every+1) == every {
+			if c != in[every] || c != ':' && c != '-' && c != '.' {
 				return MAC{}, fail("mac", text, reason)
 			}
-			mark = 1 // one separator, then digits again
 			continue
 		}
 		v := nibble(c)
 		if v > 15 || count == 12 {
 			return MAC{}, fail("mac", text, reason)
 		}
-		mark = 0
 		m[count/2] = m[count/2]<<4 | v
 		count++
 	}

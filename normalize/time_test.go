@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,18 @@ func sameAsGo(t testing.TB, layout string, zone *Zone, text string) {
 	location, err := time.LoadLocation(zone.String())
 	require.NoError(t, err)
 	got, gotErr := l.Parse([]byte(text))
+	switch { // Go wants AM and PM in the layout's case
+	case strings.Contains(layout, "PM"):
+		text = strings.ToUpper(text)
+	case strings.Contains(layout, "pm"):
+		text = strings.ToLower(text)
+	}
+	if wantsTwoDigitYear := strings.Contains(strings.ReplaceAll(layout, "2006", ""), "06"); wantsTwoDigitYear && strings.ContainsAny(text, "+-") {
+		return // Go takes +0 for a year of two digits
+	}
+	if strings.Contains(layout, "07") && strings.HasSuffix(text, "60") {
+		return // Go takes 60 minutes in an offset
+	}
 	want, wantErr := time.ParseInLocation(layout, text, location)
 	if wantErr == nil && (want.Year() < 1701 || want.Year() > 2260) {
 		return
@@ -168,7 +181,8 @@ func FuzzTime(f *testing.F) {
 		}
 		sameAsGo(t, goLayouts[int(layout)%len(goLayouts)], zones[int(zone)%len(zones)], text)
 		iso, err := ParseRFC3339([]byte(text))
-		if want, wantErr := time.Parse(time.RFC3339, text); wantErr == nil && want.Year() > 1700 && want.Year() < 2261 {
+		var want time.Time // UnmarshalText is strict, time.Parse takes hours of one digit
+		if wantErr := want.UnmarshalText([]byte(text)); wantErr == nil && want.Year() > 1700 && want.Year() < 2261 {
 			require.NoError(t, err)
 			require.Equal(t, want.UnixNano(), iso.Nano)
 		}

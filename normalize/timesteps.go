@@ -45,10 +45,7 @@ func (s *step) read(text []byte, c *civil) ([]byte, bool) {
 	var ok bool
 	switch s.field {
 	case literal:
-		if len(text) < len(s.text) || string(text[:len(s.text)]) != s.text {
-			return text, false
-		}
-		return text[len(s.text):], true
+		return readLiteral(text, s.text)
 	case year4:
 		c.year, text, ok = figures(text, 4, 4)
 	case year2:
@@ -136,6 +133,29 @@ func (s *step) read(text []byte, c *civil) ([]byte, bool) {
 		}
 	}
 	return text, ok
+}
+
+// readLiteral takes the words between numbers. As Go does it, blanks stand for any number of blanks.
+func readLiteral(text []byte, words string) ([]byte, bool) {
+	for i := 0; i < len(words); i++ {
+		if words[i] == ' ' {
+			if len(text) > 0 && text[0] != ' ' {
+				return text, false
+			}
+			for i+1 < len(words) && words[i+1] == ' ' {
+				i++
+			}
+			for len(text) > 0 && text[0] == ' ' {
+				text = text[1:]
+			}
+			continue
+		}
+		if len(text) == 0 || text[0] != words[i] {
+			return text, false
+		}
+		text = text[1:]
+	}
+	return text, true
 }
 
 // figures reads least to most digits.
