@@ -23,7 +23,7 @@ func ParseIP(text []byte) (netip.Addr, error) {
 	return netip.Addr{}, fail("ip", text, "not an IPv4 or IPv6 address")
 }
 
-// ipv4 reads the common form. 60 → 10 ns, and without making a string of it.
+// ipv4 reads the common form, without making a string of it.
 func ipv4(in []byte) (netip.Addr, bool) {
 	if len(in) < 7 || len(in) > 15 {
 		return netip.Addr{}, false

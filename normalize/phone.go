@@ -191,7 +191,7 @@ func prefixed(text []byte, prefix string) bool {
 	return true
 }
 
-// fast answers the number if it is certain that libphonenumber would, 0 otherwise. 11,000 → 30 ns.
+// fast answers the number if it is certain that libphonenumber would, 0 otherwise. 23 to 48 ns, where Parse takes 11 µs.
 func (d *dialled) fast(o PhoneOptions) E164 {
 	t := callingCodes()
 	figures := d.figures[:d.length]

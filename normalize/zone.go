@@ -115,7 +115,7 @@ func (n Note) String() string {
 	return ""
 }
 
-// spanAt finds the last span that has begun at the local time. 3 ns: the bucket says where to look.
+// spanAt finds the last span that has begun at the local time. The bucket says where to look.
 func (z *Zone) spanAt(local int64) int {
 	if len(z.spans) == 1 {
 		return 0
