@@ -31,8 +31,8 @@ type Files interface {
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch answers the content, calling renew now and then while it takes long. *GoneError says that the file is no
-	// longer at its source, *ChangedError that it is not the one that was listed.
+	// Fetch answers the content, calling renew now and then while it takes long. *collect.GoneError says that the file is no
+	// longer at its source, *collect.ChangedError that it is not the one that was listed.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
 }
 
@@ -44,18 +44,6 @@ type Content struct {
 	Open func() (io.ReadCloser, error)
 	Done func() // the spool may forget it
 }
-
-// GoneError says that a file is no longer at its source.
-type GoneError struct{ Path string }
-
-func (e *GoneError) Error() string {
-	return e.Path + " is no longer at its source; it was gone before it was read"
-}
-
-// ChangedError says that a file changed since it was listed, or while it was fetched.
-type ChangedError struct{ Path, How string }
-
-func (e *ChangedError) Error() string { return e.Path + " changed while it was taken: " + e.How }
 
 // Reference gives the sources' documents, the registry and the catalogue: the current versions, and those that a file
 // was pinned to.

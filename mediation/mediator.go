@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 	"ratemill/internal/steps"
+	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 	"ratemill/udr"
 )
@@ -136,8 +137,8 @@ func (t *taken) renew(ctx context.Context) (err error) {
 // unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people.
 func (t *taken) unfetched(ctx context.Context, err error) error {
 	now := t.m.Clock.Now()
-	var gone *GoneError
-	var changed *ChangedError
+	var gone *collect.GoneError
+	var changed *collect.ChangedError
 	var lost *control.LeaseLostError
 	retryAt := time.Time{}
 	switch {

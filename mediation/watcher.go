@@ -8,16 +8,15 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
+	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 )
 
-// Site is where a source's files are.
+// Site is where a source's files are; *collect.Site is one.
 type Site interface {
-	// Settled lists the files that are complete now, as the source defines it. ok is false when it takes another listing
-	// to know anything.
-	Settled(ctx context.Context, now time.Time) (entries []control.Sighting, err error)
-	// After does what the source wants done with a file that was read: nothing, move it, or delete it. It succeeds when
-	// that was done before.
+	// Look lists the files and tells which are complete.
+	Look(ctx context.Context, now time.Time) (collect.Verdict, error)
+	// After does what the source wants done with a file that was read. It succeeds when that was done before.
 	After(ctx context.Context, path string) error
 }
 
@@ -31,12 +30,15 @@ type Watcher struct {
 	Log    *slog.Logger
 	Every  time.Duration
 	Status *WatcherStatus
+
+	told map[string]bool // refusals that were logged
 }
 
 // WatcherStatus is how the last look at a source went, for metrics and readiness.
 type WatcherStatus struct {
 	Listed    atomic.Int64 // Unix seconds of the last listing that succeeded
-	Files     atomic.Int64 // in it
+	Files     atomic.Int64 // in it, complete
+	Growing   atomic.Int64 // in it, not complete yet
 	Failures  atomic.Int64 // since then
 	LastError atomic.Value // string
 }
@@ -71,9 +73,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 // Look lists the source once.
 func (w *Watcher) Look(ctx context.Context) error {
 	began := w.Clock.Now()
-	entries, err := w.Site.Settled(ctx, began)
+	verdict, err := w.Site.Look(ctx, began)
 	if err != nil {
 		return err
+	}
+	w.refused(verdict.Refused)
+	entries := make([]control.Sighting, len(verdict.Ready))
+	for i, e := range verdict.Ready {
+		entries[i] = control.Sighting(e)
 	}
 	added, err := w.Files.Sight(ctx, w.Source.Name, entries, w.Clock.Now())
 	if err != nil {
@@ -87,7 +94,20 @@ func (w *Watcher) Look(ctx context.Context) error {
 	}
 	w.Status.Listed.Store(began.Unix())
 	w.Status.Files.Store(int64(len(entries)))
+	w.Status.Growing.Store(int64(len(verdict.Growing)))
 	return w.tidy(ctx)
+}
+
+// refused logs each file that can never be taken once, not at every listing.
+func (w *Watcher) refused(all []collect.Refusal) {
+	told := map[string]bool{}
+	for _, r := range all {
+		if !w.told[r.Path] {
+			w.Log.Warn("a file is refused", "source", w.Source.Name, "file", r.Path, "why", r.Reason)
+		}
+		told[r.Path] = true
+	}
+	w.told = told
 }
 
 // tidy does what the source wants done with files that were read.

@@ -1,0 +1,153 @@
+// Command ratemill is the one binary: mediation, rating, the warehouse, and the tools of those who write rules and ask
+// questions. Each file here is a subcommand and does nothing that a package should do.
+//
+// Exit codes: 0 fine, 1 the work found problems, 2 bad usage or configuration.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones must not depend on what the machine has installed
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/config"
+	"ratemill/internal/diag"
+	"ratemill/internal/embedded"
+	"ratemill/internal/project"
+)
+
+func main() {
+	embedded.RunIfChild()
+	ctx, stop := signals()
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	if err == nil {
+		return
+	}
+	var found *problems
+	if errors.As(err, &found) {
+		if found.words != "" {
+			fmt.Fprintln(os.Stderr, found.words)
+		}
+		os.Exit(1)
+	}
+	fmt.Fprintln(os.Stderr, "ratemill:", err)
+	os.Exit(2)
+}
+
+// problems says that the work was done and found something that people must look at: exit code 1.
+type problems struct{ words string }
+
+func (p *problems) Error() string { return p.words }
+
+// signals gives a context that ends with the first SIGINT or SIGTERM; the second one ends the process at once.
+func signals() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-ch
+		cancel()
+		<-ch
+		fmt.Fprintln(os.Stderr, "ratemill: stopped at once; what was in flight is done again at the next start")
+		os.Exit(130)
+	}()
+	return ctx, cancel
+}
+
+// flags that several commands have.
+type flags struct {
+	config   string
+	logLevel string
+	output   string
+}
+
+func root() *cobra.Command {
+	f := &flags{}
+	c := &cobra.Command{
+		Use:           "ratemill",
+		Short:         "Usage mediation and rating for carriers and IoT operators",
+		Long:          "ratemill turns the usage files that carriers drop into rated, explainable, invoiceable records.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder that has ratemill.yaml (default ./ratemill.yaml, then the demo's)")
+	c.PersistentFlags().StringVar(&f.logLevel, "log", "info", "least level that is logged: debug, info, warn, error")
+	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
+	for _, command := range []*cobra.Command{
+		grouped("run", demoCommand(f)), grouped("run", initCommand()), grouped("run", runCommand(f)), grouped("run", importCommand(f)),
+		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", suspenseCommand(f)), grouped("ask", filesCommand(f)), grouped("ask", tailCommand(f)),
+	} {
+		c.AddCommand(command)
+	}
+	for _, command := range writingCommands(f) {
+		c.AddCommand(grouped("write", command))
+	}
+	return c
+}
+
+func grouped(id string, c *cobra.Command) *cobra.Command {
+	c.GroupID = id
+	return c
+}
+
+func (f *flags) logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// load reads the configuration: the one named, ./ratemill.yaml, or that of the demo in this folder.
+func (f *flags) load() (*config.Config, error) {
+	path := f.config
+	if path == "" {
+		path = "ratemill.yaml"
+		if _, err := os.Stat(path); err != nil {
+			if _, err := os.Stat(demoConfig); err == nil {
+				path = demoConfig
+			}
+		}
+	} else if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path += "/ratemill.yaml"
+	}
+	c, list, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	printDiagnostics(list)
+	if c == nil {
+		return nil, fmt.Errorf("%s has %s", path, counted(list.Errors(), "error"))
+	}
+	return c, nil
+}
+
+// loadProject reads the project that a configuration names.
+func loadProject(c *config.Config) (*project.Project, error) {
+	p, list := project.LoadDir(c.Project)
+	printDiagnostics(list)
+	if p == nil {
+		return nil, fmt.Errorf("the project in %s has %s", c.Project, counted(list.Errors(), "error"))
+	}
+	return p, nil
+}
+
+func printDiagnostics(list diag.List) {
+	if len(list) > 0 {
+		diag.Print(os.Stderr, list, diag.Options{})
+	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

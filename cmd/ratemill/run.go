@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/roles"
+)
+
+func runCommand(f *flags) *cobra.Command {
+	var names []string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run all roles, or some, until SIGTERM",
+		Long: `Run takes files, rates usage and writes to the warehouse until it is told to stop.
+
+SIGTERM (or ctrl-C) finishes the batch at hand, commits, leaves the consumer group and ends within 10 s; a second one
+ends at once, and what was in flight is done again at the next start. Each role scales out by starting it again.`,
+		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
+			p, err := loadProject(config)
+			if err != nil {
+				return err
+			}
+			n := &roles.Node{Config: config, Project: p, Log: f.logger(), Roles: roles.Roles}
+			if len(names) > 0 {
+				n.Roles = nil
+				for _, name := range names {
+					if !slices.Contains(roles.Roles, roles.Role(name)) {
+						return fmt.Errorf("there is no role %q; the roles are mediation, rating, warehouse", name)
+					}
+					n.Roles = append(n.Roles, roles.Role(name))
+				}
+			}
+			if err := roles.Open(cmd.Context(), n); err != nil {
+				return err
+			}
+			defer n.Close()
+			return n.Run(cmd.Context())
+		},
+	}
+	var all []string
+	for _, r := range roles.Roles {
+		all = append(all, string(r))
+	}
+	c.Flags().StringSliceVar(&names, "role", nil, "role to run, again for more (default all: "+strings.Join(all, ", ")+")")
+	return c
+}

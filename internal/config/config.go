@@ -1,0 +1,209 @@
+// Package config is ratemill.yaml: where the engines are, which project (sources, catalogue) is run, and the bounds of
+// each role. Every field is declared once, here; docs/configuration.md and the JSON Schema follow it.
+//
+// It owns reading and checking the file. It does not own sources (mediation/source) or the catalogue (rating).
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ratemill/internal/diag"
+)
+
+// Config is the whole file. Relative paths are relative to it.
+type Config struct {
+	Project string `yaml:"project" default:"." doc:"Folder with sources/, classes/ and catalogue/."`
+	Data    string `yaml:"data" default:".ratemill" doc:"Folder for the spool, the embedded engines and the SQLite control store."`
+	Listen  string `yaml:"listen" default:"127.0.0.1:9464" doc:"Address of /metrics, /healthz and /readyz. On loopback unless you say otherwise."`
+	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
+	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB; the password of PostgreSQL by PGPASSWORD or PGPASSFILE. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full"`
+
+	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
+	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
+	Mediation  Mediation  `yaml:"mediation" doc:"The role that takes files."`
+	Rating     Rating     `yaml:"rating" doc:"The role that rates usage."`
+	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
+
+	Path string `yaml:"-"` // of the file itself
+}
+
+// Kafka is how to reach the broker.
+type Kafka struct {
+	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
+	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
+	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Beginning of the topics' names."`
+	Partitions  int           `yaml:"partitions" default:"8" doc:"Partitions of a new installation. Fixed when the topics are made."`
+	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster."`
+	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator that stalled longer than this is a danger; one that stalls for hours is not."`
+	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind; 0s keeps it for ever."`
+	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
+	SASL        SASL          `yaml:"sasl" doc:"Login by SCRAM."`
+}
+
+// TLS says how a connection is encrypted.
+type TLS struct {
+	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate."`
+	CAFile   string `yaml:"ca_file" doc:"Certificates that sign the server's; default: the system's."`
+	CertFile string `yaml:"cert_file" doc:"Our certificate, for mutual TLS."`
+	KeyFile  string `yaml:"key_file" doc:"Its key."`
+}
+
+// SASL is a SCRAM login.
+type SASL struct {
+	Mechanism    string `yaml:"mechanism" enum:"|scram-sha-256|scram-sha-512" doc:"None by default."`
+	User         string `yaml:"user,env" doc:"User name."`
+	PasswordFile string `yaml:"password_file,env" doc:"File with the password."`
+	PasswordEnv  string `yaml:"password_env" doc:"Name of the environment variable with the password."`
+}
+
+// ClickHouse is how to reach the warehouse.
+type ClickHouse struct {
+	DSN          string `yaml:"dsn,env" example:"https://ratemill@ch.example:8443/ratemill" doc:"http(s):// or clickhouse:// (native). None: the embedded engine, for one machine."`
+	PasswordFile string `yaml:"password_file,env" doc:"File with the password."`
+	PasswordEnv  string `yaml:"password_env" doc:"Name of the environment variable with the password."`
+	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
+	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
+}
+
+// Mediation bounds the role that takes files.
+type Mediation struct {
+	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time."`
+	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file waits for a mediator that died, before another goes on with it."`
+	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Bound of the spool in bytes."`
+}
+
+// Rating bounds the role that rates.
+type Rating struct {
+	Checkpoint time.Duration `yaml:"checkpoint" default:"30s" doc:"Time between checkpoints of a partition: what a restart replays."`
+	Session    time.Duration `yaml:"session" default:"10s" doc:"How long a rater may be silent before others take its partitions."`
+}
+
+// Warehouse bounds the role that writes to ClickHouse.
+type Warehouse struct {
+	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Most rows of an insert."`
+	Flush     time.Duration `yaml:"flush" default:"500ms" doc:"How long rows wait for more."`
+}
+
+// Embedded says which engines run in this process tree.
+func (c *Config) EmbeddedKafka() bool { return len(c.Kafka.Addresses) == 0 }
+
+// EmbeddedClickHouse says that the warehouse is the embedded engine.
+func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
+
+// Load reads a file and reports all that is wrong with it at once, printed with file, line, column and the line.
+func Load(path string) (*Config, diag.List, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, or begin with `ratemill init`", path)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &Config{Path: path}
+	list := diag.Decode(path, text, c, os.LookupEnv)
+	if list.HasErrors() {
+		return nil, list, nil
+	}
+	c.resolve()
+	return c, list, nil
+}
+
+// Default is the configuration of a file that says nothing, with data in a folder.
+func Default(project, data string) *Config {
+	c := &Config{Path: filepath.Join(project, "ratemill.yaml")}
+	diag.Decode("ratemill.yaml", []byte("{}"), c, nil)
+	c.Project, c.Data = project, data
+	c.resolve()
+	return c
+}
+
+func (c *Config) resolve() {
+	dir := filepath.Dir(c.Path)
+	for _, p := range []*string{&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.ClickHouse.PasswordFile} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	if c.Control == "" {
+		c.Control = "sqlite:" + filepath.Join(c.Data, "control.db")
+	} else if file, ok := strings.CutPrefix(c.Control, "sqlite:"); ok && !filepath.IsAbs(file) {
+		c.Control = "sqlite:" + filepath.Join(dir, file)
+	}
+}
+
+// Check reports what a field alone cannot tell.
+func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
+	at := func(path ...string) diag.Pos {
+		m := n
+		for _, key := range path {
+			if next := m.Member(key); next != nil {
+				m = next
+			}
+		}
+		return m.Pos
+	}
+	for _, bound := range []struct {
+		value int64
+		low   int64
+		high  int64
+		path  []string
+	}{
+		{int64(c.Kafka.Partitions), 1, 1024, []string{"kafka", "partitions"}},
+		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
+		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
+		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
+		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
+	} {
+		if bound.value < bound.low || bound.value > bound.high {
+			d.Errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
+		}
+	}
+	for _, bound := range []struct {
+		value time.Duration
+		low   time.Duration
+		path  []string
+	}{
+		{c.Mediation.Lease, time.Second, []string{"mediation", "lease"}}, {c.Rating.Checkpoint, time.Second, []string{"rating", "checkpoint"}},
+		{c.Rating.Session, 6 * time.Second, []string{"rating", "session"}}, {c.Warehouse.Flush, 10 * time.Millisecond, []string{"warehouse", "flush"}},
+		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
+	} {
+		if bound.value < bound.low {
+			d.Errorf(at(bound.path...), "%s is %s; less than %s is asking for trouble", strings.Join(bound.path, "."), bound.value, bound.low)
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
+		d.Errorf(at("listen"), "listen is an address with a port, as 127.0.0.1:9464: %v", err)
+	}
+	if s := c.Kafka.SASL; s.Mechanism != "" && (s.User == "" || (s.PasswordFile == "") == (s.PasswordEnv == "")) {
+		d.Errorf(at("kafka", "sasl"), "sasl needs user, and either password_file or password_env")
+	}
+	if t := c.Kafka.TLS; (t.CertFile == "") != (t.KeyFile == "") {
+		d.Errorf(at("kafka", "tls"), "cert_file and key_file go together")
+	}
+}
+
+// Secret reads a password from a file or an environment variable; the empty string when neither is named.
+func Secret(file, env string) (string, error) {
+	switch {
+	case file != "":
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("a password file cannot be read: %w", err)
+		}
+		return strings.TrimRight(string(text), "\r\n"), nil
+	case env != "":
+		text, ok := os.LookupEnv(env)
+		if !ok {
+			return "", fmt.Errorf("the environment variable %s, which should hold a password, is not set", env)
+		}
+		return text, nil
+	}
+	return "", nil
+}

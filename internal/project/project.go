@@ -1,0 +1,46 @@
+// Package project is a folder of texts that billing engineers write: sources/ and classes/ (what mediation does),
+// catalogue/ (what rating does), and tests/ (golden cases). It loads and checks the whole, all errors at once.
+//
+// It owns the folder's layout. It does not own any document's meaning (mediation/source, rating).
+package project
+
+import (
+	"io/fs"
+	"os"
+
+	"ratemill/internal/diag"
+	"ratemill/mediation/source"
+	"ratemill/rating"
+)
+
+// Project is a loaded folder.
+type Project struct {
+	FS        fs.FS
+	Sources   *source.Book
+	Catalogue *rating.Catalogue
+}
+
+// The folders of a project.
+const (
+	CatalogueFolder = "catalogue"
+	TestsFolder     = "tests"
+)
+
+// Load reads a project. It answers nil when there are errors; the list has warnings too.
+func Load(fsys fs.FS) (*Project, diag.List) {
+	p := &Project{FS: fsys}
+	var list, more diag.List
+	p.Sources, list = source.LoadDir(fsys)
+	if catalogue, err := fs.Sub(fsys, CatalogueFolder); err == nil {
+		p.Catalogue, more = rating.LoadCatalogue(catalogue)
+		list = append(list, more...)
+	}
+	list.Sort()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return p, list
+}
+
+// LoadDir reads the project in a folder.
+func LoadDir(dir string) (*Project, diag.List) { return Load(os.DirFS(dir)) }

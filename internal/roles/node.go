@@ -1,0 +1,295 @@
+package roles
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	embeddedch "ratemill/internal/embedded/clickhouse"
+	embeddedkafka "ratemill/internal/embedded/kafka"
+	"ratemill/internal/project"
+	"ratemill/internal/warehouse"
+)
+
+// Role is a part of ratemill that a process can run.
+type Role string
+
+// The roles.
+const (
+	Mediation Role = "mediation"
+	Rating    Role = "rating"
+	Sink      Role = "warehouse"
+)
+
+// Roles are all roles.
+var Roles = []Role{Mediation, Rating, Sink}
+
+// Node is a process: its engines and the roles that it runs.
+type Node struct {
+	Config  *config.Config
+	Project *project.Project
+	Log     *slog.Logger
+	Roles   []Role
+	Owner   string // name of this process in leases and groups
+
+	Store     *control.Store
+	Kafka     *broker.Kafka
+	Warehouse *warehouse.Warehouse
+	Topics    broker.Topics
+
+	KafkaAddress, ClickHouseAddress string // where the engines listen
+	Partitions                      int
+
+	kafkaTLS  *tls.Config
+	kafkaSASL sasl.Mechanism
+	addresses []string
+
+	reference *reference
+	mediation *mediationRole
+	rating    *ratingRole
+	sink      *sinkRole
+
+	closers []func()
+}
+
+// Open starts or reaches the engines. Close it.
+func Open(ctx context.Context, n *Node) (err error) {
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if err := os.MkdirAll(n.Config.Data, 0o750); err != nil {
+		return fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	host, _ := os.Hostname()
+	if n.Owner == "" {
+		n.Owner = fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
+	}
+	if n.Store, err = control.Open(ctx, n.Config.Control); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() { _ = n.Store.Close() })
+	if err := n.openKafka(ctx); err != nil {
+		return err
+	}
+	if err := n.OpenWarehouse(ctx); err != nil {
+		return err
+	}
+	if n.reference, err = newReference(ctx, n.Store, n.Project, n.Log); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Close stops the engines that this process started, and leaves the others.
+func (n *Node) Close() {
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		n.closers[i]()
+	}
+	n.closers = nil
+}
+
+func (n *Node) openKafka(ctx context.Context) (err error) {
+	c := n.Config.Kafka
+	n.addresses = c.Addresses
+	if n.Config.EmbeddedKafka() {
+		addr, err := n.embeddedKafka(ctx)
+		if err != nil {
+			return err
+		}
+		n.addresses = []string{addr}
+	}
+	n.KafkaAddress = n.addresses[0]
+	if n.kafkaTLS, err = clientTLS(c.TLS); err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	if n.kafkaSASL, err = login(c.SASL); err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	n.Kafka = broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL})
+	n.closers = append(n.closers, n.Kafka.Close)
+	n.Topics = broker.TopicsUnder(c.Prefix)
+	if n.Partitions, err = partitionCount(ctx, n.Store, c.Partitions); err != nil {
+		return err
+	}
+	return n.waitFor(ctx, "kafka", func() error {
+		return n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
+	})
+}
+
+// waitFor waits for an engine that is away, for as long as ctx lives.
+func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := do()
+		if err == nil || !broker.Unavailable(err) {
+			return err
+		}
+		n.Log.Warn("waiting for "+what, "err", err)
+		if err := (clock{}).Sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
+func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
+	dir := filepath.Join(n.Config.Data, "kafka")
+	b, err := embeddedkafka.StartChild(ctx, embeddedkafka.Options{Dir: dir, Listen: n.Config.Kafka.Listen, Log: n.Log})
+	if err != nil {
+		return "", fmt.Errorf("the embedded Kafka does not start: %w", err)
+	}
+	addr := b.Addr()
+	n.supervise("kafka", b.Wait, b.Stop, func(ctx context.Context) (func() <-chan error, func(context.Context) error, error) {
+		b, err := embeddedkafka.StartChild(ctx, embeddedkafka.Options{Dir: dir, Listen: addr, Log: n.Log})
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.Wait, b.Stop, nil
+	})
+	return addr, nil
+}
+
+// OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date.
+func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
+	c := n.Config.ClickHouse
+	dsn := c.DSN
+	if n.Config.EmbeddedClickHouse() {
+		dir := filepath.Join(n.Config.Data, "clickhouse")
+		s, err := embeddedch.Start(ctx, embeddedch.Options{Dir: dir, Listen: c.Listen, Library: c.Library, Log: n.Log})
+		if err != nil {
+			return fmt.Errorf("the embedded ClickHouse does not start: %w", err)
+		}
+		addr := s.Addr()
+		dsn = s.DSN()
+		n.ClickHouseAddress = addr
+		n.supervise("clickhouse", s.Wait, s.Stop, func(ctx context.Context) (func() <-chan error, func(context.Context) error, error) {
+			s, err := embeddedch.Start(ctx, embeddedch.Options{Dir: dir, Listen: addr, Library: c.Library, Log: n.Log})
+			if err != nil {
+				return nil, nil, err
+			}
+			return s.Wait, s.Stop, nil
+		})
+	}
+	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
+	if err != nil {
+		return fmt.Errorf("clickhouse: %w", err)
+	}
+	if n.Warehouse, err = warehouse.Open(ctx, warehouse.Options{DSN: dsn, Password: password}); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
+	return n.Warehouse.Migrate(ctx)
+}
+
+// supervise restarts an engine of ours that dies, until Close.
+func (n *Node) supervise(name string, wait func() <-chan error, stop func(context.Context) error, start func(context.Context) (func() <-chan error, func(context.Context) error, error)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var mu sync.Mutex
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case err := <-wait():
+				if ctx.Err() != nil {
+					return
+				}
+				n.Log.Error("embedded engine died; starting it again", "engine", name, "err", err)
+			}
+			for pause := 200 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 10*time.Second) {
+				w, s, err := start(ctx)
+				if err == nil {
+					mu.Lock()
+					wait, stop = w, s
+					mu.Unlock()
+					break
+				}
+				n.Log.Error("embedded engine does not start", "engine", name, "err", err)
+				_ = clock{}.Sleep(ctx, pause)
+			}
+		}
+	}()
+	n.closers = append(n.closers, func() {
+		cancel()
+		<-done
+		mu.Lock()
+		defer mu.Unlock()
+		grace, end := context.WithTimeout(context.Background(), 5*time.Second)
+		defer end()
+		if err := stop(grace); err != nil {
+			n.Log.Warn("embedded engine did not stop in time", "engine", name, "err", err)
+		}
+	})
+}
+
+// partitionCount is fixed at the first start, since a root's partition is stored with it.
+func partitionCount(ctx context.Context, store *control.Store, configured int) (int, error) {
+	stored, err := store.SettingOrSet(ctx, "partitions", []byte(fmt.Sprint(configured)))
+	if err != nil {
+		return 0, err
+	}
+	var n int
+	if _, err := fmt.Sscan(string(stored), &n); err != nil || n < 1 {
+		return 0, fmt.Errorf("the control store says that there are %q partitions", stored)
+	}
+	return n, nil
+}
+
+func clientTLS(c config.TLS) (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		t.Certificates = []tls.Certificate{cert}
+	}
+	return t, nil
+}
+
+func login(c config.SASL) (sasl.Mechanism, error) {
+	if c.Mechanism == "" {
+		return nil, nil
+	}
+	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
+	if err != nil {
+		return nil, err
+	}
+	algorithm := scram.SHA256
+	if c.Mechanism == "scram-sha-512" {
+		algorithm = scram.SHA512
+	}
+	return scram.Mechanism(algorithm, c.User, password)
+}
+
+// errRole says that a role ended though nobody asked it to.
+var errRole = errors.New("a role ended")

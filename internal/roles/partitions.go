@@ -1,0 +1,130 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"ratemill/internal/ledger"
+)
+
+// partitions runs something for each partition of a topic that a consumer group assigns to this process. What was
+// assigned before and still is goes on undisturbed through a rebalance.
+type partitions struct {
+	topic   string
+	group   kafka.ConsumerGroupConfig
+	run     func(ctx context.Context, partition int) error // nil: its context ended
+	stopped func(error) bool                               // this error needs a person; do not run the partition again
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	running map[int]context.CancelFunc
+	halted  map[int]error
+	joined  bool
+	wg      sync.WaitGroup
+}
+
+// serve takes part in the group until ctx ends; then it ends what runs, and leaves.
+func (p *partitions) serve(ctx context.Context) error {
+	p.running, p.halted = map[int]context.CancelFunc{}, map[int]error{}
+	defer p.wg.Wait()
+	defer p.assign(ctx, nil)
+	for ctx.Err() == nil {
+		if err := p.member(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("consumer group cannot be joined; trying again", "group", p.group.ID, "err", err)
+			_ = clock{}.Sleep(ctx, time.Second+rand.N(time.Second))
+		}
+	}
+	return nil
+}
+
+// member is one membership: until ctx ends or the group cannot be reached.
+func (p *partitions) member(ctx context.Context) error {
+	group, err := kafka.NewConsumerGroup(p.group)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	for {
+		generation, err := group.Next(ctx)
+		if errors.Is(err, kafka.ErrGroupClosed) || ctx.Err() != nil {
+			p.assign(ctx, nil) // what is in flight ends before the others are told that we leave
+			p.wg.Wait()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		assigned := []int{}
+		for _, a := range generation.Assignments[p.topic] {
+			assigned = append(assigned, a.ID)
+		}
+		p.assign(ctx, assigned)
+		generation.Start(func(ctx context.Context) { <-ctx.Done() })
+	}
+}
+
+// assign starts what is newly assigned and ends what is no more.
+func (p *partitions) assign(ctx context.Context, assigned []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.joined = assigned != nil
+	for partition, cancel := range p.running {
+		if !slices.Contains(assigned, partition) {
+			cancel()
+			delete(p.running, partition)
+		}
+	}
+	for _, partition := range assigned {
+		if p.running[partition] == nil && p.halted[partition] == nil {
+			ctx, cancel := context.WithCancel(ctx)
+			p.running[partition] = cancel
+			p.wg.Go(func() { p.keep(ctx, partition) })
+		}
+	}
+	p.log.Info("partitions assigned", "group", p.group.ID, "partitions", slices.Sorted(maps.Keys(p.running)))
+}
+
+// keep runs a partition again after errors that pass with time, for as long as it is assigned.
+func (p *partitions) keep(ctx context.Context, partition int) {
+	pause := 200 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.run(ctx, partition)
+		var fenced *ledger.FencedError
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return
+		case p.stopped(err):
+			p.log.Error("partition stopped; nothing after this position is consumed until somebody has looked", "group", p.group.ID, "partition", partition, "err", err)
+			p.mu.Lock()
+			p.halted[partition] = err
+			delete(p.running, partition)
+			p.mu.Unlock()
+			return
+		case errors.As(err, &fenced):
+			p.log.Info("partition was taken over", "group", p.group.ID, "partition", partition, "err", err)
+		default:
+			p.log.Warn("partition runs again after an error", "group", p.group.ID, "partition", partition, "err", err)
+		}
+		if time.Since(began) > time.Minute {
+			pause = 200 * time.Millisecond
+		}
+		_ = clock{}.Sleep(ctx, pause+rand.N(pause))
+		pause = min(2*pause, 10*time.Second)
+	}
+}
+
+// state is what runs, what stopped and why, and whether the group was joined.
+func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.running)), maps.Clone(p.halted), p.joined
+}

@@ -1,0 +1,67 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"ratemill/internal/ledger"
+)
+
+// ratingRole owns partitions of the usage topic.
+type ratingRole struct {
+	partitions
+	mu       sync.Mutex
+	progress map[int]*ledger.Progress
+}
+
+func (n *Node) newRating() *ratingRole {
+	r := &ratingRole{progress: map[int]*ledger.Progress{}}
+	r.partitions = partitions{
+		topic: n.Topics.Usage,
+		group: n.group("rating", n.Topics.Usage),
+		log:   n.Log,
+		stopped: func(err error) bool {
+			var s *ledger.StoppedError
+			return errors.As(err, &s)
+		},
+		run: func(ctx context.Context, partition int) error {
+			o := &ledger.Owner{
+				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: clock{}, Log: n.Log,
+				Progress: r.of(partition), SweepEvery: n.Config.Rating.Checkpoint,
+				NextEpoch: func(ctx context.Context) (int64, error) {
+					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition)
+				},
+			}
+			return o.Run(ctx)
+		},
+	}
+	return r
+}
+
+func (r *ratingRole) of(partition int) *ledger.Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.progress[partition] == nil {
+		r.progress[partition] = &ledger.Progress{}
+	}
+	return r.progress[partition]
+}
+
+// group is a consumer group that spreads a topic's partitions over the processes of a role.
+func (n *Node) group(role, topic string) kafka.ConsumerGroupConfig {
+	session := n.Config.Rating.Session
+	return kafka.ConsumerGroupConfig{
+		ID: n.Config.Kafka.Prefix + "." + role, Brokers: n.addresses, Topics: []string{topic},
+		Dialer:         &kafka.Dialer{ClientID: "ratemill", Timeout: 5 * time.Second, TLS: n.kafkaTLS, SASLMechanism: n.kafkaSASL},
+		GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
+		SessionTimeout: session, HeartbeatInterval: session / 5, RebalanceTimeout: session, JoinGroupBackoff: time.Second,
+		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
+			n.Log.Debug("consumer group", "role", role, "says", fmt.Sprintf(format, args...))
+		}),
+	}
+}

@@ -1,0 +1,153 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/mediation/source"
+	"ratemill/rating"
+	"ratemill/registry"
+)
+
+// reference is what records are judged by: the registry, kept current from the control store, and the documents, current
+// ones from the project and former ones from the control store.
+type reference struct {
+	store *control.Store
+	log   *slog.Logger
+	reg   *registry.Registry
+
+	mu         sync.Mutex
+	project    *project.Project
+	catalogues map[string]*rating.Catalogue
+	sources    map[string]*source.Source // by version
+}
+
+const (
+	catalogueDocument = "catalogue"
+	sourceDocument    = "source"
+)
+
+// newReference loads the registry, and records the project's documents so that every process can have them by version.
+func newReference(ctx context.Context, store *control.Store, project *project.Project, log *slog.Logger) (*reference, error) {
+	r := &reference{
+		store: store, log: log, reg: registry.New(), project: project,
+		catalogues: map[string]*rating.Catalogue{}, sources: map[string]*source.Source{},
+	}
+	if err := r.refresh(ctx); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if c := project.Catalogue; c != nil {
+		if err := store.PutDocument(ctx, catalogueDocument, c.Version(), c.Bundle(), now); err != nil {
+			return nil, err
+		}
+		r.catalogues[c.Version()] = c
+	}
+	for _, s := range project.Sources.List() {
+		if err := store.PutDocument(ctx, sourceDocument, s.Version, s.Bundle(), now); err != nil {
+			return nil, err
+		}
+		r.sources[s.Version] = s
+	}
+	return r, nil
+}
+
+// follow keeps the registry current until ctx ends.
+func (r *reference) follow(ctx context.Context) error {
+	failing := false
+	for ctx.Err() == nil {
+		err := r.refresh(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			r.log.Warn("the registry cannot be refreshed; records are judged by what is known", "err", err)
+		}
+		failing = err != nil
+		_ = clock{}.Sleep(ctx, time.Second)
+	}
+	return nil
+}
+
+func (r *reference) refresh(ctx context.Context) error {
+	_, err := r.store.LoadRegistry(ctx, r.reg)
+	return err
+}
+
+// Registry implements mediation.Reference and ledger.Reference.
+func (r *reference) Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error) {
+	for r.reg.Revision() < revision {
+		if err := r.refresh(ctx); err != nil {
+			r.log.Warn("waiting for a revision of the registry", "revision", revision, "err", err)
+		}
+		if r.reg.Revision() >= revision {
+			break
+		}
+		if err := (clock{}).Sleep(ctx, 200*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return r.reg, nil
+}
+
+// Catalogue implements ledger.Reference.
+func (r *reference) Catalogue(ctx context.Context, version string) (*rating.Catalogue, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.catalogues[version]; c != nil {
+		return c, nil
+	}
+	bundle, err := r.store.Document(ctx, catalogueDocument, version)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue version %s: %w", version, err)
+	}
+	c, err := rating.OpenBundle(bundle)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue version %s, as stored: %w", version, err)
+	}
+	r.catalogues[version] = c
+	return c, nil
+}
+
+// Sources implements mediation.Reference.
+func (r *reference) Sources() []string {
+	var names []string
+	for _, s := range r.project.Sources.List() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Source implements mediation.Reference.
+func (r *reference) Source(ctx context.Context, name, version string) (*source.Source, error) {
+	if version == "" {
+		if s := r.project.Sources.Source(name); s != nil {
+			return s, nil
+		}
+		return nil, fmt.Errorf("the project has no source %s", name)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.sources[version]; s != nil {
+		return s, nil
+	}
+	bundle, err := r.store.Document(ctx, sourceDocument, version)
+	if err != nil {
+		return nil, fmt.Errorf("source %s, version %s: %w", name, version, err)
+	}
+	s, err := source.OpenBundle(bundle)
+	if err != nil {
+		return nil, fmt.Errorf("source %s, version %s, as stored: %w", name, version, err)
+	}
+	r.sources[version] = s
+	return s, nil
+}
+
+// Current implements mediation.Reference.
+func (r *reference) Current(context.Context) (registry.Revision, string, error) {
+	if r.project.Catalogue == nil {
+		return 0, "", fmt.Errorf("the project has no catalogue")
+	}
+	return r.reg.Revision(), r.project.Catalogue.Version(), nil
+}
