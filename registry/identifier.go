@@ -177,6 +177,46 @@ func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Rev
 	ids.histories[ref.when&^history] = slices.Insert(facts, at, fact)
 }
 
+// said is what was last said of an identifier for the very time at.
+func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (namedKnown, bool) {
+	ref := ids.find(id)
+	if ref == nil {
+		return namedKnown{}, false
+	}
+	if ref.when&history == 0 {
+		when := m.pairs[ref.when]
+		return namedKnown{when.from, when.known, ref.sim, Holds}, when.from == at
+	}
+	facts := ids.histories[ref.when&^history]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].from == at {
+			return facts[i], true
+		}
+	}
+	return namedKnown{}, false
+}
+
+// before is the SIM that the last fact not after a time is about, also when that ended it, and since when.
+func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (sim uint32, when udr.Instant) {
+	ref := ids.find(id)
+	if ref == nil {
+		return 0, 0
+	}
+	if ref.when&history == 0 {
+		if from := m.pairs[ref.when].from; from <= at {
+			return ref.sim, from
+		}
+		return 0, 0
+	}
+	facts := ids.histories[ref.when&^history]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].from <= at && facts[i].state != Withdrawn {
+			return facts[i].sim, facts[i].from
+		}
+	}
+	return 0, 0
+}
+
 // list puts an identifier on a SIM's list, once.
 func (ids *identifiers) list(sims *sims, sim uint32, entry listEntry) {
 	next := &sims.entry(sim).names

@@ -139,3 +139,24 @@ func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 	}
 	s.histories[e.when&^history] = slices.Insert(facts, at, fact)
 }
+
+// said is what was last said of a SIM for the very time at.
+func (s *sims) said(m *moments, sim uint32, at udr.Instant) (ownershipKnown, bool) {
+	if sim > s.count || s.blocks[sim/simBlock] == nil {
+		return ownershipKnown{}, false
+	}
+	e := &s.blocks[sim/simBlock][sim%simBlock]
+	if e.when&history == 0 {
+		if when := m.pairs; e.account != 0 && when[e.when].from == at {
+			return ownershipKnown{at, when[e.when].known, e.account, e.plan, Holds}, true
+		}
+		return ownershipKnown{}, false
+	}
+	facts := s.histories[e.when&^history]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].from == at {
+			return facts[i], true
+		}
+	}
+	return ownershipKnown{}, false
+}

@@ -12,6 +12,7 @@ import (
 type File struct {
 	Name  string
 	lines []string
+	above int // lines before the first of lines
 }
 
 // NewFile makes a File of a document's text.
@@ -19,12 +20,17 @@ func NewFile(name string, text []byte) *File {
 	return &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
 }
 
+// Excerpt makes a File of which one line is known, for documents too long to be held.
+func Excerpt(name string, line int, text string) *File {
+	return &File{Name: name, lines: []string{text}, above: line - 1}
+}
+
 // Line is the text of a line, 1 for the first, or "".
 func (f *File) Line(n int) string {
-	if f == nil || n < 1 || n > len(f.lines) {
+	if f == nil || n <= f.above || n > f.above+len(f.lines) {
 		return ""
 	}
-	return f.lines[n-1]
+	return f.lines[n-f.above-1]
 }
 
 // Pos is a stretch of a File. Line and Column count from 1, Column and Length in characters. The zero Pos is nowhere.

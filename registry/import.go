@@ -1,0 +1,305 @@
+package registry
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// Input is a file that says what is to be in the registry: companies*.csv, accounts*.csv, sims*.csv with a header row,
+// or YAML (.yaml, .yml) with the sections companies, accounts and sims.
+type Input struct {
+	Name string
+	Open func() (io.ReadCloser, error)
+}
+
+// most is how many errors are listed; a file with more has one reason for many of them.
+const most = 50
+
+// Import makes the change set after which the registry says what the files say. What it says already changes nothing,
+// so importing a file again gives an empty change set. What the files do not mention stays as it is.
+//
+// A row says how something is from its since on. One with a since that is known corrects what was said for that time;
+// one with another since is a change at that time. A row with withdrawn: true takes back what was said for its since. A
+// SIM with an until leaves then, and its identifiers are free.
+//
+// r has the facts of the change set loaded afterwards: Publish shows them, and with errors r is to be thrown away. All
+// errors are reported at once, up to a bound.
+func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	im := &importer{
+		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]udr.Instant{},
+		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
+	}
+	yaml := make([]*diag.Node, len(inputs))
+	for i, in := range inputs {
+		if kindOf(in.Name) == yamlFile {
+			yaml[i] = im.parseYAML(in)
+		} else if kindOf(in.Name) == 0 {
+			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file is named companies*.csv, accounts*.csv, sims*.csv or *.yaml, so that it is known what it holds")
+		}
+	}
+	// SIMs need accounts, accounts need companies, whatever the order of the files.
+	for _, section := range []section{companies, accountsSection, simsSection} {
+		for i, in := range inputs {
+			switch kind := kindOf(in.Name); {
+			case im.full():
+			case yaml[i] != nil:
+				im.yamlRows(yaml[i], section)
+			case kind == section.file:
+				im.csvRows(in, section)
+			}
+		}
+		switch section.file {
+		case accountsFile:
+			im.finishAccounts()
+		case simsFile:
+			im.settle()
+		}
+	}
+	im.list.Sort()
+	return im.changes, im.list
+}
+
+// fileKind is what a file holds, by its name.
+type fileKind int
+
+const (
+	companiesFile fileKind = iota + 1
+	accountsFile
+	simsFile
+	yamlFile
+)
+
+func kindOf(name string) fileKind {
+	base := strings.ToLower(path.Base(strings.ReplaceAll(name, "\\", "/")))
+	switch path.Ext(base) {
+	case ".yaml", ".yml":
+		return yamlFile
+	case ".csv":
+		for kind, prefix := range map[fileKind]string{companiesFile: "companies", accountsFile: "accounts", simsFile: "sims"} {
+			if strings.HasPrefix(base, prefix) {
+				return kind
+			}
+		}
+	}
+	return 0
+}
+
+// column is what a cell of a row says.
+type column uint8
+
+const (
+	colID column = iota
+	colName
+	colKind
+	colCompany
+	colParent
+	colCurrency
+	colZone
+	colCycleDay
+	colPlan
+	colPool
+	colLimits
+	colSince
+	colUntil
+	colWithdrawn
+	colAccount
+	colICCID
+	colEID
+	colIMSI
+	colMSISDN
+	colIMEI
+	columns
+)
+
+var columnNames = [columns]string{"id", "name", "kind", "company", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits",
+	"since", "until", "withdrawn", "account", "iccid", "eid", "imsi", "msisdn", "imei"}
+
+// section is a part of the registry and the columns that its rows have.
+type section struct {
+	file    fileKind
+	name    string
+	columns []column
+	row     func(*importer, *row)
+}
+
+var (
+	companies       = section{companiesFile, "companies", []column{colID, colName, colKind}, (*importer).company}
+	accountsSection = section{accountsFile, "accounts", []column{colID, colCompany, colParent, colCurrency, colZone, colCycleDay, colPlan, colPool, colLimits, colSince, colWithdrawn}, (*importer).account}
+	simsSection     = section{simsFile, "sims", []column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName, colAccount, colPlan, colSince, colUntil, colWithdrawn}, (*importer).simRow}
+)
+
+func (s section) names() []string {
+	var names []string
+	for _, c := range s.columns {
+		names = append(names, columnNames[c])
+	}
+	return names
+}
+
+// row is a row of a CSV file or an entry of a section in YAML.
+type row struct {
+	file  string
+	line  int
+	text  string // of the line, in CSV
+	whole diag.Pos
+	cells [columns]cell
+}
+
+type cell struct {
+	text     string
+	from, to int        // in the line, in CSV
+	node     *diag.Node // in YAML
+}
+
+// at is where a cell stands, or the row when it has none.
+func (r *row) at(c column) diag.Pos {
+	cell := &r.cells[c]
+	if r.whole.File != nil {
+		if cell.node != nil {
+			return cell.node.Pos
+		}
+		return r.whole
+	}
+	before := len([]rune(r.text[:cell.from]))
+	return diag.Pos{File: diag.Excerpt(r.file, r.line, r.text), Line: r.line, Column: before + 1, Length: max(1, len([]rune(r.text[cell.from:cell.to])))}
+}
+
+type importer struct {
+	r       *Registry
+	changes *Changes
+	list    diag.List
+
+	companies    map[string]Company
+	numbers      map[string]uint32 // of new accounts
+	accountRows  map[uint32][]accountRow
+	accountOrder []uint32
+	accountState map[uint32]int // 1 being made, 2 made
+
+	lastRow   map[uint32]udr.Instant // of each SIM that a row was about
+	ids       []udr.Identifier
+	held      []udr.Identifier
+	contested []contested
+}
+
+func (im *importer) full() bool { return len(im.list) > most }
+
+func (im *importer) errorf(at diag.Pos, format string, args ...any) {
+	switch {
+	case len(im.list) < most:
+		im.list.Errorf(at, format, args...)
+	case len(im.list) == most:
+		im.list.Errorf(diag.Pos{File: at.File}, "there are more errors than these %d; correct them first", most)
+	}
+}
+
+func (im *importer) company(r *row) {
+	id, ok := im.word(r, colID, true)
+	if !ok {
+		return
+	}
+	c := Company{ID: id, Name: cmp.Or(r.cells[colName].text, id)}
+	if text := r.cells[colKind].text; text != "" {
+		kind, ok := ParseCompanyKind(text)
+		if !ok {
+			im.errorf(r.at(colKind), "kind is one of customer, reseller, operator, not %s%s", text, diag.Suggest(text, companyKinds[:]))
+			return
+		}
+		c.Kind = kind
+	}
+	if _, twice := im.companies[id]; twice {
+		im.errorf(r.at(colID), "company %s is here for the second time", id)
+		return
+	}
+	im.companies[id] = c
+	if known := im.r.companies[id]; len(known) > 0 && known[len(known)-1].Company == c {
+		return
+	}
+	im.r.companies[id] = append(im.r.companies[id], knownCompany{im.changes.Revision, c})
+	im.changes.Companies = append(im.changes.Companies, c)
+}
+
+// word is the text of a cell that is a name: no blanks, no control characters, not too long.
+func (im *importer) word(r *row, c column, required bool) (string, bool) {
+	text := r.cells[c].text
+	if text == "" {
+		if required {
+			im.errorf(r.at(c), "%s is missing", columnNames[c])
+		}
+		return "", !required
+	}
+	if reason := badWord(text); reason != "" {
+		im.errorf(r.at(c), "%s %q %s", columnNames[c], shortened(text), reason)
+		return "", false
+	}
+	return text, true
+}
+
+func badWord(text string) string {
+	if len(text) > 128 {
+		return "is longer than 128 bytes"
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '\uFFFD' || c == '\u00A0' }) {
+		return "is a name, which has neither blanks nor control characters"
+	}
+	return ""
+}
+
+func (im *importer) words(r *row, c column) ([]string, bool) {
+	list := strings.Fields(r.cells[c].text)
+	for _, w := range list {
+		if reason := badWord(w); reason != "" {
+			im.errorf(r.at(c), "%s %q %s", columnNames[c], shortened(w), reason)
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+func (im *importer) withdrawn(r *row) (yes, ok bool) {
+	switch text := r.cells[colWithdrawn].text; text {
+	case "", "false":
+		return false, true
+	case "true":
+		return true, true
+	default:
+		im.errorf(r.at(colWithdrawn), "withdrawn is true or false, not %s", shortened(text))
+		return false, false
+	}
+}
+
+func shortened(text string) string {
+	if len(text) > 60 {
+		return strings.ToValidUTF8(text[:60], "") + "…"
+	}
+	return text
+}
+
+// accountNumber is the number of an account that is known or in the files.
+func (im *importer) accountNumber(id string) (uint32, bool) {
+	if n, ok := im.numbers[id]; ok {
+		return n, true
+	}
+	n, ok := im.r.accounts.numbers[id]
+	return n, ok
+}
+
+// similarAccount is a suggestion for an id that is unknown.
+func (im *importer) similarAccount(id string) string {
+	candidates := slices.Collect(maps.Keys(im.numbers))
+	for known := range im.r.accounts.numbers {
+		if len(candidates) > 5000 {
+			break
+		}
+		candidates = append(candidates, known)
+	}
+	return diag.Suggest(id, candidates)
+}

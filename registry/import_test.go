@@ -1,0 +1,161 @@
+package registry_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+
+	"ratemill/internal/diag"
+	"ratemill/registry"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite what the cases expect")
+
+// TestImport runs the cases of testdata/import: files by step (1/sims.csv, 2/sims.csv, …), and after each step the
+// change set or the errors that it gives. Every import is done twice: the second changes nothing.
+func TestImport(t *testing.T) {
+	cases, err := filepath.Glob("testdata/import/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, cases)
+	for _, name := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			require.NoError(t, err)
+			reg := registry.New()
+			got := &txtar.Archive{Comment: archive.Comment}
+			for step := 1; ; step++ {
+				inputs, files := inputsOf(archive, fmt.Sprint(step, "/"))
+				if len(inputs) == 0 {
+					break
+				}
+				got.Files = append(got.Files, files...)
+				changes, problems := registry.Import(reg, inputs)
+				result := txtar.File{Name: fmt.Sprint(step, "/changes"), Data: []byte(describe(changes))}
+				if len(problems) > 0 {
+					var out bytes.Buffer
+					diag.Print(&out, problems, diag.Options{})
+					result = txtar.File{Name: fmt.Sprint(step, "/errors"), Data: out.Bytes()}
+				}
+				got.Files = append(got.Files, result)
+				if len(problems) > 0 {
+					break
+				}
+				if changes.Empty() {
+					continue
+				}
+				reg.Publish(changes.Revision)
+				again, problems := registry.Import(reg, inputs)
+				require.Empty(t, problems)
+				require.Empty(t, describe(again), "the second import of step %d", step)
+			}
+			if *rewrite {
+				require.NoError(t, os.WriteFile(name, txtar.Format(got), 0o644))
+				return
+			}
+			require.Equal(t, string(txtar.Format(archive)), string(txtar.Format(got)))
+		})
+	}
+}
+
+func inputsOf(archive *txtar.Archive, prefix string) (inputs []registry.Input, files []txtar.File) {
+	for _, f := range archive.Files {
+		if name, ok := strings.CutPrefix(f.Name, prefix); ok && name != "changes" && name != "errors" {
+			files = append(files, f)
+			inputs = append(inputs, input(name, f.Data))
+		}
+	}
+	return inputs, files
+}
+
+func input(name string, data []byte) registry.Input {
+	return registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+func describe(c *registry.Changes) string {
+	var b strings.Builder
+	states := [...]string{"", " ended", " withdrawn"}
+	for _, f := range c.Companies {
+		fmt.Fprintf(&b, "company %s %q %s\n", f.ID, f.Name, f.Kind)
+	}
+	for _, f := range c.Accounts {
+		fmt.Fprintf(&b, "account %d %s from %s%s: company=%s parent=%d %s %s day=%d plan=%s pools=%s limits=%s\n", f.Number, f.ID, f.From, states[f.State],
+			f.Company, f.Parent, f.Currency, f.Zone, f.CycleDay, f.Plan, strings.Join(f.SharePlans, "+"), strings.Join(f.Limits, "+"))
+	}
+	for _, f := range c.SIMs {
+		fmt.Fprintf(&b, "sim %d from %s%s: account=%d plan=%s\n", f.SIM, f.From, states[f.State], f.Account, f.Plan)
+	}
+	for _, f := range c.Identifiers {
+		fmt.Fprintf(&b, "%s %s from %s%s: sim=%d\n", f.Identifier.Kind, f.Identifier.Value, f.From, states[f.State], f.SIM)
+	}
+	return b.String()
+}
+
+func TestManyRowsAreReadInBoundedPieces(t *testing.T) {
+	var accounts, sims bytes.Buffer
+	accounts.WriteString("id,currency,zone\nacme,EUR,Europe/Madrid\n")
+	sims.WriteString("imsi,iccid,account,plan,since\n")
+	const n = 20_000
+	for i := range n {
+		fmt.Fprintf(&sims, "21407%010d,89340100%011d,acme,fleet,2026-01-%02d\n", i, i, 1+i%28)
+	}
+	reg := registry.New()
+	changes, problems := registry.Import(reg, []registry.Input{input("sims.csv", sims.Bytes()), input("accounts.csv", accounts.Bytes())})
+	require.Empty(t, problems)
+	require.Len(t, changes.SIMs, n)
+	require.Len(t, changes.Identifiers, 2*n)
+
+	long := input("sims.csv", append([]byte("imsi,account\n"), bytes.Repeat([]byte("1"), 100<<20)...))
+	_, problems = registry.Import(registry.New(), []registry.Input{long})
+	require.Len(t, problems, 1)
+	require.ErrorContains(t, problems.Err(), "sims.csv:2:1: error: the line has more than 65536 bytes")
+
+	wrong := input("sims.csv", append([]byte("imsi,account\n"), bytes.Repeat([]byte("x,y\n"), 10_000)...))
+	_, problems = registry.Import(registry.New(), []registry.Input{wrong})
+	require.LessOrEqual(t, len(problems), 51)
+	require.Contains(t, problems[len(problems)-1].Message+problems[0].Message, "more errors")
+}
+
+// FuzzImport: any text gives a change set or errors, and what gave a change set gives none the second time.
+func FuzzImport(f *testing.F) {
+	cases, err := filepath.Glob("testdata/import/*.txtar")
+	require.NoError(f, err)
+	for _, name := range cases {
+		archive, err := txtar.ParseFile(name)
+		require.NoError(f, err)
+		texts := map[string][]byte{}
+		for _, file := range archive.Files {
+			texts[filepath.Base(file.Name)] = file.Data
+		}
+		f.Add(texts["accounts.csv"], texts["sims.csv"], texts["registry.yaml"])
+	}
+	f.Fuzz(func(t *testing.T, accounts, sims, yaml []byte) {
+		var inputs []registry.Input
+		for name, data := range map[string][]byte{"accounts.csv": accounts, "sims.csv": sims, "registry.yaml": yaml} {
+			if len(data) > 0 {
+				inputs = append(inputs, input(name, data))
+			}
+		}
+		slices.SortFunc(inputs, func(a, b registry.Input) int { return strings.Compare(a.Name, b.Name) })
+		reg := registry.New()
+		changes, problems := registry.Import(reg, inputs)
+		if len(problems) > 0 {
+			require.NotPanics(t, func() { _ = problems.Err() })
+			return
+		}
+		copied := registry.New()
+		require.NoError(t, copied.Apply(changes), "what an import made can be applied elsewhere")
+		reg.Publish(changes.Revision)
+		again, problems := registry.Import(reg, inputs)
+		require.Empty(t, problems)
+		require.Empty(t, describe(again))
+	})
+}

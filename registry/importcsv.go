@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"ratemill/internal/diag"
+)
+
+// longestLine bounds a line of a CSV file, and with it the memory that a file can take.
+const longestLine = 64 << 10
+
+// csvRows reads a CSV file line by line: commas or semicolons, quotes as RFC 4180 has them but within a line, and a
+// header row that names the columns. Empty lines and lines that begin with # are passed over.
+func (im *importer) csvRows(in Input, s section) {
+	file, err := in.Open()
+	if err != nil {
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be opened: %v", err)
+		return
+	}
+	defer file.Close()
+	lines := bufio.NewReaderSize(file, longestLine)
+	var header []column
+	separator := byte(',')
+	r := &row{file: in.Name}
+	for r.line = 1; !im.full(); r.line++ {
+		raw, err := lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line has more than %d bytes: this is not a registry file", longestLine)
+			return
+		}
+		if err != nil && err != io.EOF {
+			im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be read further than line %d: %v", r.line, err)
+			return
+		}
+		if r.line == 1 {
+			raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+		}
+		raw = bytes.TrimRight(raw, "\r\n")
+		if len(raw) > 0 && raw[0] != '#' {
+			switch {
+			case !utf8.Valid(raw):
+				im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line is not UTF-8 text")
+				return
+			case header == nil:
+				r.text = string(raw)
+				if bytes.IndexByte(raw, ',') < 0 && bytes.IndexByte(raw, ';') >= 0 {
+					separator = ';'
+				}
+				if header = im.csvHeader(r, s, separator); header == nil {
+					return
+				}
+			default:
+				r.text = string(raw)
+				if im.csvCells(r, header, separator) {
+					s.row(im, r)
+				}
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if header == nil && !im.full() {
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s", strings.Join(s.names(), ","))
+	}
+}
+
+// csvHeader is the columns of a file, or nil when the header is wrong.
+func (im *importer) csvHeader(r *row, s section, separator byte) []column {
+	var header []column
+	good := true
+	rest := r.text
+	for from := 0; ; {
+		text, n, _ := cut(rest, separator)
+		c := &r.cells[colID]
+		*c = cell{from: from, to: from + n}
+		name := strings.ToLower(strings.TrimSpace(text))
+		at := slices.Index(columnNames[:], name)
+		switch {
+		case at < 0 || !slices.Contains(s.columns, column(at)):
+			im.errorf(r.at(colID), "%s has no column %q%s; it has %s", s.name, shortened(name), diag.Suggest(name, s.names()), strings.Join(s.names(), ", "))
+			good = false
+		case slices.Contains(header, column(at)):
+			im.errorf(r.at(colID), "column %s is here for the second time", name)
+			good = false
+		}
+		header = append(header, column(at))
+		if n >= len(rest) {
+			break
+		}
+		rest, from = rest[n+1:], from+n+1
+	}
+	if !good {
+		return nil
+	}
+	return header
+}
+
+// csvCells fills the cells of a row from its line.
+func (im *importer) csvCells(r *row, header []column, separator byte) bool {
+	r.cells = [columns]cell{}
+	rest, from := r.text, 0
+	for i := 0; ; i++ {
+		text, n, ok := cut(rest, separator)
+		if !ok {
+			c := &r.cells[colID]
+			*c = cell{from: from, to: len(r.text)}
+			im.errorf(r.at(colID), "the quotes of this field are wrong: a quote within quotes is written twice, and the closing quote stands before a %q or the line's end", string(separator))
+			return false
+		}
+		if i < len(header) {
+			r.cells[header[i]] = cell{text: strings.TrimSpace(text), from: from, to: from + n}
+		}
+		if n >= len(rest) {
+			if i+1 != len(header) {
+				r.cells[colID] = cell{from: 0, to: len(r.text)}
+				im.errorf(r.at(colID), "the line has %d fields, the header %d", i+1, len(header))
+				return false
+			}
+			return true
+		}
+		rest, from = rest[n+1:], from+n+1
+	}
+}
+
+// cut is the first field of a line and how many bytes it takes, its quotes included.
+func cut(line string, separator byte) (text string, n int, ok bool) {
+	if len(line) == 0 || line[0] != '"' {
+		if n = strings.IndexByte(line, separator); n < 0 {
+			n = len(line)
+		}
+		return line[:n], n, true
+	}
+	for i := 1; i < len(line); i++ {
+		if line[i] != '"' {
+			continue
+		}
+		if i+1 < len(line) && line[i+1] == '"' {
+			i++
+			continue
+		}
+		if i+1 < len(line) && line[i+1] != separator {
+			return "", 0, false
+		}
+		return strings.ReplaceAll(line[1:i], `""`, `"`), i + 1, true
+	}
+	return "", 0, false
+}

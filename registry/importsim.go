@@ -1,0 +1,325 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/normalize"
+	"ratemill/udr"
+)
+
+// contested is an identifier that named another SIM when its row was read. A later row may free it.
+type contested struct {
+	id           udr.Identifier
+	since, until udr.Instant
+	sim          uint32
+	at           diag.Pos
+}
+
+// A row is about the SIM that one of its strong identifiers names, or a weak one if it has no strong one: a card keeps
+// its ICCID, EID and IMSI, while an MSISDN may be somebody else's next year.
+var (
+	strong = []column{colICCID, colEID, colIMSI}
+	weak   = []column{colMSISDN, colName, colIMEI}
+)
+
+func (im *importer) simRow(r *row) {
+	known := im.changes.Revision
+	ids, ok := im.identifiers(r)
+	withdrawn, withdrawnOK := im.withdrawn(r)
+	plan, planOK := im.word(r, colPlan, false)
+	accountID, accountOK := im.word(r, colAccount, !withdrawn)
+	if !ok || !withdrawnOK || !planOK || !accountOK {
+		return
+	}
+	if len(ids) == 0 {
+		im.errorf(r.at(colICCID), "the row names no SIM: it needs at least one of iccid, eid, imsi, msisdn, imei, name")
+		return
+	}
+	var account uint32
+	zone := time.UTC
+	if accountID != "" {
+		if account, ok = im.accountNumber(accountID); !ok {
+			im.errorf(r.at(colAccount), "account %s is unknown%s", accountID, im.similarAccount(accountID))
+			return
+		}
+		if a := im.newestAccount(account); a != nil {
+			if z, err := im.r.accounts.zone(a.Zone); err == nil {
+				zone = z
+			}
+		}
+	}
+	since, sinceOK := im.instant(r, colSince, zone)
+	until, untilOK := im.instant(r, colUntil, zone)
+	if !sinceOK || !untilOK {
+		return
+	}
+	if r.cells[colUntil].text == "" {
+		until = newest
+	} else if until <= since {
+		im.errorf(r.at(colUntil), "until %s is not after since %s", r.cells[colUntil].text, r.cells[colSince].text)
+		return
+	}
+
+	sim, found := im.who(ids, since)
+	if withdrawn {
+		if found {
+			im.withdraw(sim, ids, since)
+		}
+		return
+	}
+	if !found {
+		if im.r.sims.count == maxSIM {
+			im.errorf(r.at(colICCID), "there are %d SIMs, which is as many as there can be", uint32(maxSIM))
+			return
+		}
+		sim = im.r.sims.count + 1
+		im.r.sims.entry(sim)
+	}
+	if last, again := im.lastRow[sim]; again && last >= since {
+		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: the rows of a SIM come in the order of their since, and an identifier is one SIM's at a time", im.called(sim, since, ids))
+		return
+	}
+	im.lastRow[sim] = since
+
+	if f, ok := im.r.sims.said(&im.r.moments, sim, since); !ok || f.state != Holds || f.account != account || im.r.plans.texts[f.plan] != plan {
+		im.own(OwnershipFact{SIM: sim, From: since, Account: account, Plan: plan})
+	}
+	for _, id := range ids {
+		holder, held := im.r.identifiers.sim(&im.r.moments, id, since, known)
+		switch {
+		case held && holder == sim:
+		case held || im.laterHolder(id, since, until, sim) != 0:
+			im.contested = append(im.contested, contested{id, since, until, sim, r.at(columnOf(id.Kind))})
+		default:
+			im.name(IdentifierFact{Identifier: id, From: since, SIM: sim})
+		}
+	}
+	im.release(sim, ids, since)
+	if until != newest {
+		im.end(sim, until)
+	}
+}
+
+func firstColumn(r *row) column {
+	for _, c := range append(slices.Clone(strong), weak...) {
+		if r.cells[c].text != "" {
+			return c
+		}
+	}
+	return colICCID
+}
+
+func (im *importer) own(f OwnershipFact) {
+	im.r.sims.add(&im.r.moments, &f, im.r.plans.number(f.Plan), im.changes.Revision)
+	im.changes.SIMs = append(im.changes.SIMs, f)
+}
+
+func (im *importer) name(f IdentifierFact) {
+	im.r.identifiers.add(&im.r.moments, &im.r.sims, &f, im.changes.Revision)
+	im.changes.Identifiers = append(im.changes.Identifiers, f)
+}
+
+// identifiers is those of a row, the strong kinds first.
+func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
+	im.ids = im.ids[:0]
+	good := true
+	for _, kind := range []udr.IDKind{udr.ICCID, udr.EID, udr.IMSI, udr.MSISDN, udr.Name, udr.IMEI} {
+		c := columnOf(kind)
+		text := r.cells[c].text
+		if text == "" {
+			continue
+		}
+		values := []string{text}
+		if kind != udr.Name && strings.ContainsAny(text, " |") {
+			values = strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == '|' })
+		}
+		for _, value := range values {
+			canonical, reason := canonicalIdentifier(kind, value)
+			if reason != "" {
+				im.errorf(r.at(c), "%s %s: %s", kind, shortened(value), reason)
+				good = false
+				continue
+			}
+			if id := (udr.Identifier{Kind: kind, Value: canonical}); !slices.Contains(im.ids, id) {
+				im.ids = append(im.ids, id)
+			}
+		}
+	}
+	return im.ids, good
+}
+
+// canonicalIdentifier is the one way in which an identifier is written, as normalize writes what carriers send.
+func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string) {
+	var scratch [40]byte
+	var err error
+	digits := scratch[:0]
+	switch kind {
+	case udr.ICCID:
+		var id normalize.ICCID
+		id, err = normalize.ParseICCID([]byte(text))
+		digits = id.Append(digits)
+	case udr.IMSI:
+		var id normalize.IMSI
+		id, err = normalize.ParseIMSI([]byte(text))
+		digits = id.Append(digits)
+	case udr.IMEI:
+		var id normalize.IMEI
+		id, err = normalize.ParseIMEI([]byte(text))
+		digits = id.Append(digits)
+	case udr.EID:
+		var id normalize.EID
+		id, err = normalize.ParseEID([]byte(text))
+		digits = id.Append(digits)
+	case udr.MSISDN:
+		text = strings.TrimPrefix(text, "+")
+		if len(text) < 5 || len(text) > 15 || text[0] == '0' || strings.Trim(text, "0123456789") != "" {
+			return "", "an MSISDN is 5 to 15 digits in international form, such as +34600000001 (ITU-T E.164)"
+		}
+		return text, ""
+	default:
+		if len(text) > 255 || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return "", "a name has at most 255 bytes and no control characters"
+		}
+		return text, ""
+	}
+	if bad, ok := err.(*normalize.Error); ok {
+		return "", bad.Reason
+	}
+	if string(digits) == text {
+		return text, ""
+	}
+	return string(digits), ""
+}
+
+// who is the SIM that a row is about: the one that its identifiers name at its since; if none does, the one that they
+// named next after it, or, for the strong kinds, last before it, since a card that comes back is the same card.
+func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
+	isStrong := func(id udr.Identifier) bool { return id.Kind == udr.ICCID || id.Kind == udr.EID || id.Kind == udr.IMSI }
+	onlyStrong := slices.ContainsFunc(ids, isStrong)
+	for _, id := range ids {
+		if isStrong(id) != onlyStrong {
+			continue
+		}
+		if sim, ok := im.r.identifiers.sim(&im.r.moments, id, since, im.changes.Revision); ok {
+			return sim, true
+		}
+	}
+	for _, id := range ids {
+		if isStrong(id) != onlyStrong {
+			continue
+		}
+		if sim := im.laterHolder(id, since, newest, 0); sim != 0 {
+			return sim, true
+		}
+		if sim, when := im.r.identifiers.before(&im.r.moments, id, since); sim != 0 && (onlyStrong || when == since) {
+			return sim, true
+		}
+	}
+	return 0, false
+}
+
+// laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.
+func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim uint32) uint32 {
+	ref := im.r.identifiers.find(id)
+	if ref == nil {
+		return 0
+	}
+	if ref.when&history == 0 {
+		if from := im.r.moments.pairs[ref.when].from; from > since && from < until && ref.sim != sim {
+			return ref.sim
+		}
+		return 0
+	}
+	for _, f := range im.r.identifiers.histories[ref.when&^history] {
+		if f.from <= since || f.from >= until {
+			continue
+		}
+		if holder, ok := im.r.identifiers.sim(&im.r.moments, id, f.from, im.changes.Revision); ok && holder != sim {
+			return holder
+		}
+	}
+	return 0
+}
+
+// release ends the identifiers that a SIM had of the kinds that a row names, and that the row does not.
+func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant) {
+	im.held = im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, since, im.changes.Revision, im.held[:0])
+	if len(im.held) <= len(ids) && !slices.ContainsFunc(im.held, func(id udr.Identifier) bool { return !slices.Contains(ids, id) }) {
+		return
+	}
+	for _, id := range im.held {
+		if slices.Contains(ids, id) || !slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind }) {
+			continue
+		}
+		state := Ended
+		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && f.state == Holds {
+			state = Withdrawn
+		}
+		im.name(IdentifierFact{Identifier: id, From: since, State: state, SIM: sim})
+	}
+}
+
+// end lets a SIM leave, unless something is said of it for that very time.
+func (im *importer) end(sim uint32, until udr.Instant) {
+	if _, ok := im.r.sims.said(&im.r.moments, sim, until); !ok {
+		if _, owned := im.r.sims.owner(&im.r.moments, sim, until, im.changes.Revision); owned {
+			im.own(OwnershipFact{SIM: sim, From: until, State: Ended})
+		}
+	}
+	im.held = im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, until, im.changes.Revision, im.held[:0])
+	for _, id := range im.held {
+		if _, ok := im.r.identifiers.said(&im.r.moments, id, until); !ok {
+			im.name(IdentifierFact{Identifier: id, From: until, State: Ended, SIM: sim})
+		}
+	}
+}
+
+// withdraw takes back what was said of a SIM for a time.
+func (im *importer) withdraw(sim uint32, ids []udr.Identifier, since udr.Instant) {
+	if f, ok := im.r.sims.said(&im.r.moments, sim, since); ok && f.state != Withdrawn {
+		im.own(OwnershipFact{SIM: sim, From: since, State: Withdrawn})
+	}
+	for _, id := range ids {
+		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && f.state == Holds && f.sim == sim {
+			im.name(IdentifierFact{Identifier: id, From: since, State: Withdrawn, SIM: sim})
+		}
+	}
+}
+
+// settle looks again at contested identifiers when all rows were read: who had them may have left.
+func (im *importer) settle() {
+	for _, c := range im.contested {
+		if im.full() {
+			return
+		}
+		holder, held := im.r.identifiers.sim(&im.r.moments, c.id, c.since, im.changes.Revision)
+		when := c.since
+		if !held {
+			holder, when = im.laterHolder(c.id, c.since, c.until, c.sim), c.until
+		}
+		switch {
+		case held && holder == c.sim:
+		case held || holder != 0:
+			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier is one SIM's at a time; say until when it is the other's", c.id.Kind, c.id.Value, im.called(holder, when, []udr.Identifier{c.id}))
+		default:
+			im.name(IdentifierFact{Identifier: c.id, From: c.since, SIM: c.sim})
+			if c.until != newest {
+				im.end(c.sim, c.until)
+			}
+		}
+	}
+}
+
+// called names a SIM by an identifier other than those given: " (iccid 8934…)".
+func (im *importer) called(sim uint32, at udr.Instant, not []udr.Identifier) string {
+	for _, id := range im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, nil) {
+		if !slices.Contains(not, id) {
+			return fmt.Sprintf(" (%s %s)", id.Kind, id.Value)
+		}
+	}
+	return ""
+}

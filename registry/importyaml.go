@@ -1,0 +1,167 @@
+package registry
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// parseYAML reads a YAML file, or is nil.
+func (im *importer) parseYAML(in Input) *diag.Node {
+	file, err := in.Open()
+	if err != nil {
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be opened: %v", err)
+		return nil
+	}
+	defer file.Close()
+	src, err := io.ReadAll(io.LimitReader(file, diag.MaxSize+1))
+	if err != nil {
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be read: %v", err)
+		return nil
+	}
+	doc, list := diag.Parse(in.Name, src)
+	for i := range list {
+		if len(src) > diag.MaxSize && list[i].Hint == "" {
+			list[i].Hint = "many SIMs belong into CSV: sims.csv"
+		}
+	}
+	im.list = append(im.list, list...)
+	if doc == nil || doc.Kind == diag.Null {
+		return nil
+	}
+	if doc.Kind != diag.Mapping {
+		im.errorf(doc.Pos, "a registry file is a map with companies, accounts and sims, not %s", doc.Kind)
+		return nil
+	}
+	(*yamlErrors)(im).repeated(doc)
+	sections := []string{companies.name, accountsSection.name, simsSection.name}
+	for _, m := range doc.Members {
+		if !slices.Contains(sections, m.Key.Text) {
+			im.errorf(m.Key.Pos, "unknown key %s%s; known here: %s", m.Key.Text, diag.Suggest(m.Key.Text, sections), strings.Join(sections, ", "))
+		}
+	}
+	return doc
+}
+
+// yamlErrors reports what is wrong with the form of a document.
+type yamlErrors importer
+
+func (e *yamlErrors) repeated(n *diag.Node) {
+	d := diag.Decoder{}
+	d.Repeated(n)
+	e.list = append(e.list, d.List...)
+}
+
+// yamlRows makes rows of a section: a map from ids to how they are, or to a list of how they were one after the other.
+func (im *importer) yamlRows(doc *diag.Node, s section) {
+	n := doc.Member(s.name)
+	if n == nil || n.Kind == diag.Null {
+		return
+	}
+	if n.Kind != diag.Mapping {
+		im.errorf(n.Pos, "%s is a map from ids to what is said of them, not %s", s.name, n.Kind)
+		return
+	}
+	(*yamlErrors)(im).repeated(n)
+	for _, m := range n.Members {
+		switch m.Value.Kind {
+		case diag.Sequence:
+			for _, item := range m.Value.Items {
+				im.yamlRow(m.Key, item, s)
+			}
+		default:
+			im.yamlRow(m.Key, m.Value, s)
+		}
+		if im.full() {
+			return
+		}
+	}
+}
+
+func (im *importer) yamlRow(key, n *diag.Node, s section) {
+	r := &row{whole: key.Pos}
+	if n.Kind != diag.Mapping && n.Kind != diag.Null {
+		im.errorf(n.Pos, "what is said of %s is a map, not %s; it may have %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
+		return
+	}
+	good := true
+	if s.file == simsFile {
+		kind, value := identifierKind(key.Text)
+		r.cells[columnOf(kind)] = cell{text: value, node: key}
+	} else {
+		r.cells[colID] = cell{text: key.Text, node: key}
+	}
+	(*yamlErrors)(im).repeated(n)
+	for _, m := range n.Members {
+		at := slices.Index(columnNames[:], m.Key.Text)
+		if at < 0 || !slices.Contains(s.columns, column(at)) || column(at) == colID {
+			im.errorf(m.Key.Pos, "unknown key %s%s; known here: %s", m.Key.Text, diag.Suggest(m.Key.Text, s.names()), strings.Join(s.names(), ", "))
+			good = false
+			continue
+		}
+		text, ok := im.yamlText(m, column(at))
+		good = good && ok
+		if first := r.cells[at].text; first != "" {
+			text = first + " " + text // the SIM's key is one of several identifiers of its kind
+		}
+		r.cells[at] = cell{text: text, node: m.Value}
+	}
+	if good {
+		s.row(im, r)
+	}
+}
+
+// yamlText is a value, or the values of a list with blanks between them.
+func (im *importer) yamlText(m diag.Pair, c column) (string, bool) {
+	switch m.Value.Kind {
+	case diag.Scalar:
+		return strings.TrimSpace(m.Value.Text), true
+	case diag.Null:
+		return "", true
+	case diag.Sequence:
+		var items []string
+		for _, item := range m.Value.Items {
+			if item.Kind != diag.Scalar || strings.ContainsAny(item.Text, " \t\n") || !isList(c) {
+				im.errorf(item.Pos, "%s is not a list of such values", m.Key.Text)
+				return "", false
+			}
+			items = append(items, item.Text)
+		}
+		return strings.Join(items, " "), true
+	}
+	im.errorf(m.Value.Pos, "%s is a value, not %s", m.Key.Text, m.Value.Kind)
+	return "", false
+}
+
+// isList says that a cell may hold several values.
+func isList(c column) bool {
+	return c == colPool || c == colLimits || c == colICCID || c == colEID || c == colIMSI || c == colMSISDN || c == colIMEI
+}
+
+// identifierKind is what kind of identifier a SIM's key in YAML is: by its digits, or as written before a colon.
+func identifierKind(key string) (udr.IDKind, string) {
+	if before, after, ok := strings.Cut(key, ":"); ok {
+		if kind, ok := udr.ParseIDKind(before); ok {
+			return kind, after
+		}
+	}
+	digits := strings.Trim(key, "0123456789") == ""
+	switch {
+	case digits && len(key) >= 18 && len(key) <= 20 && strings.HasPrefix(key, "89"):
+		return udr.ICCID, key
+	case digits && len(key) == 32:
+		return udr.EID, key
+	case digits && (len(key) == 14 || len(key) == 15):
+		return udr.IMSI, key
+	case strings.HasPrefix(key, "+"):
+		return udr.MSISDN, key
+	}
+	return udr.Name, key
+}
+
+func columnOf(kind udr.IDKind) column {
+	return [...]column{udr.ICCID: colICCID, udr.IMSI: colIMSI, udr.MSISDN: colMSISDN, udr.IMEI: colIMEI, udr.EID: colEID, udr.Name: colName}[kind]
+}
