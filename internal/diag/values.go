@@ -1,12 +1,17 @@
 package diag
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"unicode/utf8"
+)
 
 // Text is a string of a document that knows where it stood.
 type Text struct {
 	Value string
 	Pos   Pos
 	node  *Node
+
+	offset int // of a Part, in the node's text
 }
 
 // UnmarshalNode reads any single value as text, as it was written.
@@ -22,7 +27,7 @@ func (t Text) Sub(offset, length int) Pos {
 	if t.node == nil {
 		return t.Pos
 	}
-	return t.node.Sub(offset, length)
+	return t.node.Sub(t.offset+offset, length)
 }
 
 // IsZero says that the document has no such text.
@@ -62,7 +67,7 @@ func (m *Map[T]) UnmarshalNode(n *Node, d *Decoder) {
 	d.Repeated(n)
 	*m = make(Map[T], len(n.Members))
 	for i, p := range n.Members {
-		(*m)[i].Key = Text{p.Key.Text, p.Key.Pos, p.Key}
+		(*m)[i].Key = Text{Value: p.Key.Text, Pos: p.Key.Pos, node: p.Key}
 		d.Decode(p.Value, &(*m)[i].Value)
 	}
 }
@@ -109,3 +114,9 @@ func (s Secret) GoString() string { return hidden }
 
 // MarshalText keeps JSON, YAML and slog from the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Part is a piece of the text as a Text of its own: text, which begins offset characters into t.
+func (t Text) Part(offset int, text string) Text {
+	at := t.Sub(offset, utf8.RuneCountInString(text))
+	return Text{Value: text, Pos: at, node: t.node, offset: t.offset + offset}
+}

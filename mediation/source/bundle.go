@@ -1,0 +1,42 @@
+package source
+
+import (
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/tools/txtar"
+)
+
+// Bundle is the source's document and the shared ones that it was compiled with, so that another process can have this
+// very version again: a file that was begun with it is finished with it.
+func (s *Source) Bundle() []byte { return s.bundle }
+
+// OpenBundle compiles what Bundle gave, and says so when its version is not the one expected.
+func OpenBundle(bundle []byte, version string) (*Source, error) {
+	fsys, err := txtar.FS(txtar.Parse(bundle))
+	if err != nil {
+		return nil, err
+	}
+	b, list := LoadDir(fsys, nil)
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	if len(b.Sources) != 1 {
+		return nil, fmt.Errorf("a bundle holds one source, this one %d", len(b.Sources))
+	}
+	if s := b.Sources[0]; s.Version != version {
+		return nil, fmt.Errorf("source %s was stored as version %s and compiles to %s: it was written by a ratemill whose rules meant something else; finish its open files with that one", s.Name, version, s.Version)
+	}
+	return b.Sources[0], nil
+}
+
+// pack makes a bundle of a source's document and all shared ones.
+func pack(fsys fs.FS, name string, text []byte) []byte {
+	a := &txtar.Archive{Files: []txtar.File{{Name: name, Data: text}}}
+	for _, shared := range documents(fsys, "classes", nil) {
+		if data, err := fs.ReadFile(fsys, shared); err == nil {
+			a.Files = append(a.Files, txtar.File{Name: shared, Data: data})
+		}
+	}
+	return txtar.Format(a)
+}

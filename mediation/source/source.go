@@ -1,0 +1,224 @@
+package source
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/decode"
+	"ratemill/rules"
+)
+
+// Document is a file of sources/.
+type Document struct {
+	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"The source's name, the same as the file's."`
+	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which."`
+	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
+	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times that name none: an IANA name, UTC, or an offset such as +02:00."`
+	rules.Document `yaml:",inline"`
+	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the files' names, so that a missing file is noticed."`
+}
+
+// Sequence says where a file's number stands.
+type Sequence struct {
+	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"An expression over the file's name that gives the number's digits."`
+	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"What to do when a number is missing."`
+
+	number *rules.FileExpression
+}
+
+// Number is the number in a file's name.
+func (s *Sequence) Number(file string) (int64, error) { return s.number.Int(path.Base(file)) }
+
+// Source is a checked document.
+type Source struct {
+	Name            string
+	File            string // of the document
+	Version         string // a hash of everything that the meaning of its records depends on
+	Collect         collect.Options
+	Decode          decode.Options
+	Program         *rules.Program
+	DuplicateWithin time.Duration
+	Sequence        *Sequence
+
+	trailer *rules.Trailer
+	bundle  []byte
+}
+
+// Open starts decoding a file's content (after decode.Unpack) for the source's rules.
+func (s *Source) Open(r io.Reader) (decode.Decoder, error) {
+	if s.trailer == nil {
+		return s.Decode.Open(r, s.Program.Layout())
+	}
+	return s.Decode.OpenFramed(r, s.Program.Layout(), s.trailer.Runner().Run)
+}
+
+// NewRunner makes a runner of the source's rules for a file.
+func (s *Source) NewRunner(file string, modified time.Time) *rules.Runner {
+	r := s.Program.NewRunner()
+	r.File(path.Base(file), modified)
+	return r
+}
+
+// Book is all sources of a directory.
+type Book struct {
+	Sources []*Source // by name
+	Classes rules.Classes
+	Files   int // documents read
+}
+
+// Source is the source called name.
+func (b *Book) Source(name string) (*Source, bool) {
+	for _, s := range b.Sources {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// Names are the sources' names.
+func (b *Book) Names() []string {
+	names := make([]string, len(b.Sources))
+	for i, s := range b.Sources {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// rulesVersion is part of every source's version; it grows when the same document and data come to mean something
+// else.
+const rulesVersion = "rules 1"
+
+// LoadDir reads sources/*.yaml and classes/*.yaml of a directory. What is wrong is all in the list; the book holds the
+// sources that are right. env gives the values of ${NAME}; nil leaves them as they stand, for checks without secrets.
+func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
+	b := &Book{Classes: rules.StandardClasses()}
+	var l diag.List
+	shared := map[string]diag.At[[]rules.Entry]{}
+	var sharedText []byte
+	for _, name := range documents(fsys, "classes", &l) {
+		text, ok := read(fsys, name, &l)
+		if !ok {
+			continue
+		}
+		b.Files++
+		var doc rules.Shared
+		l = append(l, diag.Decode(name, text, &doc, nil)...)
+		b.Classes.Add(&doc, &l)
+		for _, e := range doc.Rules {
+			if first, twice := shared[e.Key.Value]; twice {
+				l.Errorf(e.Key.Pos, "rules %s are there for the second time; the first are at %s", e.Key.Value, first.Pos)
+				continue
+			}
+			shared[e.Key.Value] = diag.At[[]rules.Entry]{Value: e.Value, Pos: e.Key.Pos}
+		}
+		sharedText = append(append(sharedText, text...), 0)
+	}
+	files := map[string]string{}
+	for _, name := range documents(fsys, "sources", &l) {
+		text, ok := read(fsys, name, &l)
+		if !ok {
+			continue
+		}
+		b.Files++
+		s, found := load(name, text, env, b.Classes, shared, sharedText)
+		l = append(l, found...)
+		if s == nil {
+			continue
+		}
+		if first, twice := files[s.Name]; twice {
+			l.Errorf(diag.Pos{File: diag.NewFile(name, nil)}, "source %s is declared in %s already", s.Name, first)
+			continue
+		}
+		files[s.Name] = name
+		s.bundle = pack(fsys, name, text)
+		b.Sources = append(b.Sources, s)
+	}
+	slices.SortFunc(b.Sources, func(a, c *Source) int { return strings.Compare(a.Name, c.Name) })
+	l.Sort()
+	return b, l
+}
+
+// Load reads one document that uses no shared ones.
+func Load(name string, text []byte, env func(string) (string, bool)) (*Source, diag.List) {
+	return load(name, text, env, rules.StandardClasses(), nil, nil)
+}
+
+func load(name string, text []byte, env func(string) (string, bool), classes rules.Classes, shared map[string]diag.At[[]rules.Entry], sharedText []byte) (*Source, diag.List) {
+	var doc Document
+	l := diag.Decode(name, text, &doc, env)
+	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.CSV == nil && doc.Decode.JSON == nil {
+		return nil, l // not YAML, or another kind of document; its sections would only add noise
+	}
+	o := rules.Options{Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
+		At: doc.Source.Pos, Classes: classes, Shared: shared}
+	if columns, ok := doc.Decode.Columns(); ok {
+		o.Columns = columns
+	}
+	s := &Source{Name: doc.Source.Value, File: name, Collect: doc.Collect, Decode: doc.Decode, Sequence: doc.Sequence}
+	if want := strings.TrimSuffix(path.Base(name), path.Ext(name)); s.Name != "" && s.Name != want {
+		l.Errorf(doc.Source.Pos, "the source is named %s, but its file %s; give both one name", s.Name, path.Base(name))
+	}
+	s.Program = rules.Compile(&doc.Document, o, &l)
+	if s.Program != nil {
+		if t := doc.Decode.Trailer; t != nil && !t.When.IsZero() {
+			s.trailer = s.Program.CompileTrailer(t.When, t.Records, &l)
+		}
+	}
+	if doc.Sequence != nil {
+		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)
+	}
+	if doc.Duplicate != nil {
+		s.DuplicateWithin = doc.Duplicate.Within
+	}
+	l.Sort()
+	if l.HasErrors() {
+		return nil, l
+	}
+	h := sha256.New()
+	h.Write([]byte(rulesVersion))
+	h.Write(text)
+	h.Write([]byte{0})
+	h.Write(sharedText)
+	s.Version = hex.EncodeToString(h.Sum(nil)[:8])
+	return s, l
+}
+
+func documents(fsys fs.FS, dir string, l *diag.List) []string {
+	var names []string
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		switch ext := path.Ext(e.Name()); {
+		case e.IsDir() || strings.HasPrefix(e.Name(), "."):
+		case ext == ".yaml":
+			names = append(names, path.Join(dir, e.Name()))
+		case ext == ".yml":
+			l.Warnf(diag.Pos{File: diag.NewFile(path.Join(dir, e.Name()), nil)}, "this file is not read; documents end in .yaml")
+		}
+	}
+	return names
+}
+
+func read(fsys fs.FS, name string, l *diag.List) ([]byte, bool) {
+	f, err := fsys.Open(name)
+	if err == nil {
+		defer f.Close()
+		var text []byte
+		if text, err = io.ReadAll(io.LimitReader(f, diag.MaxSize+1)); err == nil {
+			return text, true
+		}
+	}
+	l.Errorf(diag.Pos{File: diag.NewFile(name, nil)}, "cannot be read: %v", err)
+	return nil, false
+}

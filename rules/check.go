@@ -1,0 +1,583 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+
+	"ratemill/decimal"
+	"ratemill/internal/diag"
+	"ratemill/normalize"
+	"ratemill/record"
+	"ratemill/udr"
+)
+
+// scope is what names mean in an expression.
+type scope struct {
+	layout   *record.Layout
+	columns  []string // names of the record's fields where they are known before a file is opened
+	typed    bool     // the format has types of its own: a field is a Field, not a Text
+	lets     []*variable
+	tables   map[string]map[string]string
+	elements []string       // names of the fan-out's elements, outermost first
+	outputs  map[string]int // fields of the usage record that are set by now, and their index
+	fileOnly bool           // only the file's name can be read
+	zone     *zone
+	used     map[string]diag.Pos // the record's fields that are read, and where first
+	names    map[string]bool     // names of functions and variables used, for warnings
+}
+
+type variable struct {
+	name  string
+	expr  *expression
+	index int
+	used  bool
+	at    diag.Pos
+}
+
+// checker turns one expression's syntax into terms.
+type checker struct {
+	*scope
+	list  *diag.List
+	expr  *expression
+	depth int // of predicates
+}
+
+// check reads an expression; nil when it is wrong, with the reasons in l.
+func (s *scope) check(text diag.Text, what string, l *diag.List) *expression {
+	node, named := parse(text, l)
+	if node == nil {
+		return nil
+	}
+	e := &expression{text: text, what: what, named: named}
+	c := &checker{scope: s, list: l, expr: e}
+	e.top = c.term(node)
+	if e.top == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, t := range e.terms {
+		switch t.op {
+		case opField, opLet, opElement, opOut, opMember, opFileName:
+			if text := t.source(); !seen[text] && !strings.HasPrefix(text, ".") {
+				seen[text] = true
+				e.reads = append(e.reads, t)
+			}
+		}
+	}
+	return e
+}
+
+// errorf reports an error at a piece of the expression.
+func (c *checker) errorf(at span, format string, args ...any) *term {
+	c.list.Errorf(c.expr.text.Sub(at.from, at.to-at.from), format, args...)
+	return nil
+}
+
+func (c *checker) add(t *term) *term { return c.expr.add(t) }
+
+// term checks a node; nil when it is wrong.
+func (c *checker) term(n ast.Node) *term {
+	at := spanOf(n)
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return c.add(&term{op: opConst, typ: Type{Kind: Text}, at: at, value: textValue(n.Value)})
+	case *ast.IntegerNode:
+		return c.add(&term{op: opConst, typ: Type{Kind: Int}, at: at, value: intValue(int64(n.Value)), literal: true})
+	case *ast.FloatNode:
+		return c.number(at)
+	case *ast.BoolNode:
+		return c.add(&term{op: opConst, typ: Type{Kind: Bool}, at: at, value: boolValue(n.Value)})
+	case *ast.NilNode:
+		return c.errorf(at, "there is no nil; absent(x) tests whether x has a value")
+	case *ast.IdentifierNode:
+		return c.name(n.Value, at)
+	case *ast.ChainNode:
+		return c.term(n.Node)
+	case *ast.MemberNode:
+		return c.member(n, at)
+	case *ast.SliceNode:
+		return c.slice(n, at)
+	case *ast.UnaryNode:
+		return c.unary(n, at)
+	case *ast.BinaryNode:
+		return c.binary(n, at)
+	case *ast.ConditionalNode:
+		return c.choose(n, at)
+	case *ast.CallNode:
+		return c.call(n, at)
+	case *ast.BuiltinNode:
+		return c.predicate(n, at)
+	case *ast.PointerNode:
+		if n.Name != "" {
+			return c.errorf(at, "#%s is not known; # is the element", n.Name)
+		}
+		return c.add(&term{op: opPointer, typ: Type{Kind: Field}, at: at})
+	case *ast.ArrayNode:
+		return c.errorf(at, "a list stands only behind in, as in x in [\"a\", \"b\"]")
+	case *ast.VariableDeclaratorNode:
+		return c.errorf(at, "name a value under let: in the document, not within an expression")
+	case *ast.SequenceNode:
+		return c.errorf(at, "one expression only; ; is not used")
+	}
+	return c.errorf(at, "this is not used in rules")
+}
+
+// number reads a decimal from its digits, since a float would not be exact.
+func (c *checker) number(at span) *term {
+	text := string([]rune(c.expr.text.Value)[at.from:min(at.to, utf8.RuneCountInString(c.expr.text.Value))])
+	d, err := decimal.Parse(strings.ReplaceAll(text, "_", ""))
+	if err != nil {
+		return c.errorf(at, "%v", err)
+	}
+	return c.add(&term{op: opConst, typ: Type{Kind: Decimal}, at: at, value: decimalValue(d), literal: true})
+}
+
+// name resolves a word: an element of the fan-out, a variable, then a field of the record.
+func (c *checker) name(name string, at span) *term {
+	for i := len(c.elements) - 1; i >= 0; i-- {
+		if c.elements[i] == name {
+			return c.add(&term{op: opElement, typ: Type{Kind: Field}, at: at, name: name, index: i, level: i + 1})
+		}
+	}
+	for _, v := range c.lets {
+		if v.name == name {
+			v.used = true
+			if v.expr == nil {
+				return nil // its own error was reported
+			}
+			return c.add(&term{op: opLet, typ: v.expr.top.typ, at: at, name: name, index: v.index, level: v.expr.level})
+		}
+	}
+	if c.fileOnly {
+		if name == "name" {
+			return c.add(&term{op: opFileName, typ: Type{Kind: Text}, at: at, name: "file.name"})
+		}
+		return c.errorf(at, "unknown name %s; only the file's name is known here, as in name[4:10]", name)
+	}
+	switch name {
+	case "out", "file", "record":
+		if !slices.Contains(c.columns, name) {
+			return c.errorf(at, "%s is followed by a dot and a name, as in %s", name, map[string]string{"out": "out.network", "file": "file.name", "record": "record.imsi"}[name])
+		}
+	}
+	if c.columns != nil && !slices.Contains(c.columns, name) {
+		return c.unknownName(name, at)
+	}
+	return c.field(name, at)
+}
+
+func (c *checker) unknownName(name string, at span) *term {
+	if _, ok := c.outputs[name]; ok {
+		return c.errorf(at, "unknown field %s; what an entry before has set is out.%s", name, name)
+	}
+	if _, ok := c.tables[name]; ok {
+		return c.errorf(at, "%s is a table; look into it by %s[field]", name, name)
+	}
+	if functions[name] != nil && diag.Closest(name, c.columns) == "" {
+		return c.errorf(at, "unknown field %s; the function is called by %s(…)", name, name)
+	}
+	var names []string
+	names = append(names, c.columns...)
+	for _, v := range c.lets {
+		names = append(names, v.name)
+	}
+	names = append(names, c.elements...)
+	return c.errorf(at, "unknown field %s%s", name, diag.Suggest(name, names))
+}
+
+func (c *checker) field(path string, at span) *term {
+	if _, ok := c.used[path]; !ok {
+		c.used[path] = c.expr.text.Sub(at.from, at.to-at.from)
+	}
+	t := Type{Kind: Text}
+	if c.typed {
+		t.Kind = Field
+	}
+	return c.add(&term{op: opField, typ: t, at: at, name: path, index: c.layout.Slot(path)})
+}
+
+// member reads a.b: a path into the record, a member of an element, out.x, file.name, a table's entry or a list's.
+func (c *checker) member(n *ast.MemberNode, at span) *term {
+	if key, ok := n.Property.(*ast.StringNode); ok {
+		if base, ok := n.Node.(*ast.IdentifierNode); ok && !c.shadowed(base.Value) {
+			switch base.Value {
+			case "out":
+				return c.out(key.Value, at)
+			case "file":
+				if key.Value == "name" {
+					return c.add(&term{op: opFileName, typ: Type{Kind: Text}, at: at, name: "file.name"})
+				}
+				return c.errorf(spanOf(key), "a file has only a name: file.name")
+			case "record":
+				if c.columns != nil && !slices.Contains(c.columns, key.Value) {
+					return c.unknownName(key.Value, spanOf(key))
+				}
+				return c.field(key.Value, at)
+			}
+		}
+		if path, ok := c.path(n); ok {
+			return c.field(path, at)
+		}
+	}
+	if base, ok := n.Node.(*ast.IdentifierNode); ok && c.tables[base.Value] != nil && !c.shadowed(base.Value) {
+		key := c.text(n.Property)
+		if key == nil {
+			return nil
+		}
+		return c.add(&term{op: opLookup, typ: Type{Kind: Text}, at: at, args: []*term{key}, name: base.Value, table: c.tables[base.Value]})
+	}
+	base := c.term(n.Node)
+	if base == nil {
+		return nil
+	}
+	if key, ok := n.Property.(*ast.StringNode); ok {
+		if base.typ.Kind != Field {
+			return c.errorf(at, "%s is %s and has no member %s", base.source(), article(base.typ), key.Value)
+		}
+		return c.add(&term{op: opMember, typ: Type{Kind: Field}, at: at, args: []*term{base}, name: key.Value})
+	}
+	index := c.term(n.Property)
+	if index == nil {
+		return nil
+	}
+	if index.typ.Kind != Int {
+		return c.errorf(index.at, "an index is an int, not %s", article(index.typ))
+	}
+	if base = c.asList(base); base == nil {
+		return nil
+	}
+	return c.add(&term{op: opIndex, typ: Type{Kind: Field}, at: at, args: []*term{base, index}})
+}
+
+func (c *checker) shadowed(name string) bool {
+	return slices.Contains(c.elements, name) || slices.Contains(c.columns, name) ||
+		slices.ContainsFunc(c.lets, func(v *variable) bool { return v.name == name })
+}
+
+// path is a.b.c as one path of the record, where a is no name of another kind.
+func (c *checker) path(n *ast.MemberNode) (string, bool) {
+	key, ok := n.Property.(*ast.StringNode)
+	if !ok || !c.typed {
+		return "", false
+	}
+	base := n.Node
+	if chain, ok := base.(*ast.ChainNode); ok {
+		base = chain.Node
+	}
+	switch base := base.(type) {
+	case *ast.IdentifierNode:
+		if c.shadowed(base.Value) && !slices.Contains(c.columns, base.Value) || c.tables[base.Value] != nil {
+			return "", false
+		}
+		return base.Value + "." + key.Value, true
+	case *ast.MemberNode:
+		path, ok := c.path(base)
+		return path + "." + key.Value, ok
+	}
+	return "", false
+}
+
+func (c *checker) out(name string, at span) *term {
+	name = strings.TrimPrefix(name, "attr.")
+	i, ok := c.outputs[name]
+	if !ok {
+		if _, known := udr.FieldByName(name); known {
+			return c.errorf(at, "out.%s is not set by an entry before this one", name)
+		}
+		return c.errorf(at, "unknown field %s of the usage record%s", name, diag.Suggest(name, slices.Collect(maps.Keys(c.outputs))))
+	}
+	f := udr.Fields()[i]
+	t, ok := typeOfField(f)
+	if !ok {
+		return c.errorf(at, "out.%s cannot be read, since its unit depends on the class; name the value under let", name)
+	}
+	return c.add(&term{op: opOut, typ: t, at: at, name: name, index: i, level: len(c.elements)})
+}
+
+// text checks a node that must be a text, and converts a Field.
+func (c *checker) text(n ast.Node) *term {
+	t := c.term(n)
+	if t == nil {
+		return nil
+	}
+	if t = c.asText(t); t.typ.Kind != Text {
+		return c.errorf(t.at, "a text is expected here, not %s; text(x) makes one", article(t.typ))
+	}
+	return t
+}
+
+func (c *checker) asText(t *term) *term {
+	if t.typ.Kind == Field {
+		return c.add(&term{op: opText, typ: Type{Kind: Text}, at: t.at, args: []*term{t}})
+	}
+	return t
+}
+
+func (c *checker) asList(t *term) *term {
+	switch t.typ.Kind {
+	case List:
+		return t
+	case Field:
+		return c.add(&term{op: opList, typ: Type{Kind: List}, at: t.at, args: []*term{t}})
+	}
+	return c.errorf(t.at, "%s is %s, not a list", t.source(), article(t.typ))
+}
+
+func (c *checker) slice(n *ast.SliceNode, at span) *term {
+	base := c.text(n.Node)
+	bound := func(n ast.Node, otherwise int64) *term {
+		if n == nil {
+			return c.add(&term{op: opConst, typ: Type{Kind: Int}, at: at, value: intValue(otherwise)})
+		}
+		t := c.term(n)
+		if t != nil && t.typ.Kind != Int {
+			return c.errorf(t.at, "a place in a text is an int, not %s", article(t.typ))
+		}
+		return t
+	}
+	from, to := bound(n.From, 0), bound(n.To, 1<<31)
+	if base == nil || from == nil || to == nil {
+		return nil
+	}
+	return c.add(&term{op: opSlice, typ: Type{Kind: Text}, at: at, args: []*term{base, from, to}})
+}
+
+func (c *checker) predicate(n *ast.BuiltinNode, at span) *term {
+	word := span{n.Location().From, max(n.Location().To, n.Location().From+len(n.Name))}
+	if n.Name == "count" && len(n.Arguments) == 1 {
+		return c.function(n.Name, word, n.Arguments, at)
+	}
+	if !predicates[n.Name] {
+		return c.errorf(word, "unknown function %s%s", n.Name, diag.Suggest(n.Name, functionNames()))
+	}
+	if c.depth++; c.depth > 2 {
+		return c.errorf(word, "at most two lists are walked within each other")
+	}
+	defer func() { c.depth-- }()
+	list := c.term(n.Arguments[0])
+	if list == nil {
+		return nil
+	}
+	if list = c.asList(list); list == nil {
+		return nil
+	}
+	if len(n.Arguments) < 2 {
+		return c.errorf(word, "%s needs a condition, as in %s(list, .type == \"x\")", n.Name, n.Name)
+	}
+	body := c.term(n.Arguments[1].(*ast.PredicateNode).Node)
+	if body == nil {
+		return nil
+	}
+	t := &term{op: opPredicate, at: at, args: []*term{list, body}, name: n.Name}
+	if n.Name == "sum" {
+		switch body.typ.Kind {
+		case Int, Decimal, Quantity:
+			t.typ = body.typ
+		default:
+			return c.errorf(body.at, "a sum is of ints, decimals or quantities, not of %s", body.typ)
+		}
+		return c.add(t)
+	}
+	if body.typ.Kind != Bool {
+		return c.errorf(body.at, "%s needs a condition here, not %s", n.Name, article(body.typ))
+	}
+	switch n.Name {
+	case "count":
+		t.typ.Kind = Int
+	case "filter":
+		t.typ.Kind = List
+	case "find":
+		t.typ.Kind = Field
+	default:
+		t.typ.Kind = Bool
+	}
+	return c.add(t)
+}
+
+func (c *checker) call(n *ast.CallNode, at span) *term {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		return c.errorf(at, "only functions can be called")
+	}
+	return c.function(callee.Value, spanOf(callee), n.Arguments, at)
+}
+
+// function checks a call: arguments by place, then by name (from: x), then which of the functions of that name it is.
+func (c *checker) function(name string, word span, nodes []ast.Node, at span) *term {
+	var args []*term
+	var names []string
+	wrong := false
+	for _, n := range nodes {
+		argName := ""
+		if b, ok := n.(*ast.BinaryNode); ok && c.expr.named[b.Location().From] {
+			argName, n = b.Left.(*ast.IdentifierNode).Value, b.Right
+		} else if len(names) > 0 && names[len(names)-1] != "" {
+			c.errorf(spanOf(n), "arguments by place come before those by name")
+			wrong = true
+		}
+		t := c.term(n)
+		args, names, wrong = append(args, t), append(names, argName), wrong || t == nil
+	}
+	overloads, ok := functions[name]
+	if !ok {
+		return c.errorf(word, "unknown function %s%s", name, diag.Suggest(name, functionNames()))
+	}
+	if wrong {
+		return nil
+	}
+	fn := overloads[0]
+	for i := len(overloads) - 1; i >= 0; i-- {
+		if places := overloads[i].places(names); places != nil && overloads[i].accepts(places, args) {
+			fn = overloads[i]
+		}
+	}
+	places := fn.places(names)
+	if places == nil {
+		for _, n := range names {
+			if n != "" && !slices.ContainsFunc(fn.Params, func(p Param) bool { return p.Name == n }) {
+				return c.errorf(at, "%s has no parameter %s: %s", fn.Name, n, fn.Signature())
+			}
+		}
+		return c.errorf(at, "%s takes %s: %s", fn.Name, fn.arity(), fn.Signature())
+	}
+	b := &binding{args: make([]*term, max(len(fn.Params), len(args))), zone: c.zone}
+	for i, place := range places {
+		if b.args[place] = c.argument(fn, place, args[i]); b.args[place] == nil {
+			wrong = true
+		}
+	}
+	if wrong {
+		return nil
+	}
+	if fn.Name == "coalesce" {
+		return c.coalesce(slices.DeleteFunc(b.args, func(t *term) bool { return t == nil }), at)
+	}
+	bound, typ, err := fn.bind(b)
+	if err != nil {
+		where := at
+		if b.wrong > 0 {
+			where = b.args[b.wrong-1].at
+		}
+		return c.errorf(where, "%v", err)
+	}
+	t := &term{op: opCall, at: at, name: fn.Name, fn: fn, bound: bound, typ: typ}
+	for i, a := range b.args {
+		if a != nil && !fn.param(i).Constant {
+			t.args = append(t.args, a)
+			if !fn.param(i).Optional {
+				t.needed++
+			}
+		}
+	}
+	return c.add(t)
+}
+
+// places says which parameter each argument is for, or nil when they do not fit.
+func (f *Function) places(names []string) []int {
+	places := make([]int, len(names))
+	taken := map[int]bool{}
+	for i, n := range names {
+		places[i] = i
+		if n != "" {
+			places[i] = slices.IndexFunc(f.Params, func(p Param) bool { return p.Name == n })
+		}
+		if places[i] < 0 || taken[places[i]] || places[i] >= len(f.Params) && !f.variadic() {
+			return nil
+		}
+		taken[places[i]] = true
+	}
+	for i, p := range f.Params {
+		if !p.Optional && !taken[i] {
+			return nil
+		}
+	}
+	return places
+}
+
+func (f *Function) accepts(places []int, args []*term) bool {
+	for i, place := range places {
+		p := f.param(place)
+		if k := args[i].typ.Kind; !p.takes(k) && !(k == Field && (p.takes(Text) || p.takes(List))) {
+			return false
+		}
+	}
+	return true
+}
+
+// argument converts an argument to what the parameter takes, or reports it.
+func (c *checker) argument(fn *Function, i int, t *term) *term {
+	p := fn.param(i)
+	if p.Constant && !t.constant() {
+		return c.errorf(t.at, "%s of %s must be written out, since it is read when the rules are loaded", p.Name, fn.Name)
+	}
+	if p.Values != nil && t.typ.Kind == Text && !slices.Contains(p.Values, t.value.s) {
+		return c.errorf(t.at, "%s of %s is one of %s%s", p.Name, fn.Name, strings.Join(p.Values, ", "), diag.Suggest(t.value.s, p.Values))
+	}
+	switch {
+	case p.takes(t.typ.Kind):
+		return t
+	case t.typ.Kind == Field && p.takes(Text):
+		return c.asText(t)
+	case t.typ.Kind == Field && p.takes(List):
+		return c.asList(t)
+	case t.typ.Kind == Int && p.takes(Decimal):
+		return c.promote(t)
+	case t.typ.Kind == Text && t.constant() && p.takes(Country):
+		country, err := normalize.ParseCountry([]byte(t.value.s))
+		if err != nil {
+			return c.errorf(t.at, "%v", err)
+		}
+		return c.add(&term{op: opConst, typ: aCountry, at: t.at, value: countryValue(country.String())})
+	}
+	return c.errorf(t.at, "%s of %s is %s, not %s%s", p.Name, fn.Name, p.kinds(), article(t.typ), c.conversion(p, t))
+}
+
+func (c *checker) conversion(p Param, t *term) string {
+	if p.takes(Text) && t.typ.Kind != Text {
+		return fmt.Sprintf("; write text(%s)", t.source())
+	}
+	return ""
+}
+
+func (c *checker) promote(t *term) *term {
+	if t.constant() {
+		return c.add(&term{op: opConst, typ: Type{Kind: Decimal}, at: t.at, value: decimalValue(decimal.FromInt(t.value.n)), literal: t.literal})
+	}
+	return c.add(&term{op: opPromote, typ: Type{Kind: Decimal}, at: t.at, args: []*term{t}})
+}
+
+func (c *checker) coalesce(args []*term, at span) *term {
+	args, typ := c.unify(args)
+	if args == nil {
+		return nil
+	}
+	return c.add(&term{op: opCoalesce, typ: typ, at: at, args: args})
+}
+
+func article(t Type) string {
+	s := t.String()
+	if strings.ContainsRune("aeiou", rune(s[0])) {
+		return "an " + s
+	}
+	if t.Kind == Nothing {
+		return s
+	}
+	return "a " + s
+}
+
+func compileRegexp(text string) (*regexp.Regexp, error) {
+	if len(text) > 512 {
+		return nil, fmt.Errorf("the pattern has %d characters, more than 512", len(text))
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s (patterns are RE2, as in Go)", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return re, nil
+}

@@ -1,0 +1,184 @@
+package rules
+
+import (
+	"slices"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// Document is the part of a source's document that says what its records mean.
+type Document struct {
+	Tables    diag.Map[diag.Map[diag.Text]] `yaml:"tables" doc:"Small tables of constants, from text to text: kinds[type] looks one up, type in kinds asks whether it is there." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
+	Filter    []Filter                      `yaml:"filter" doc:"Records to leave out, in order. What is left out is counted and never rated."`
+	Let       diag.Map[diag.Text]           `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
+	Fan       Fans                          `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
+	Map       []Entry                       `yaml:"map" doc:"What the usage record is made of, in order."`
+	Duplicate *Duplicate                    `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
+}
+
+// Filter is one rule of filter.
+type Filter struct {
+	Drop diag.Text `yaml:"drop" doc:"Leave the record out when this holds." example:"type == \"H\""`
+	Keep diag.Text `yaml:"keep" doc:"Leave the record out unless this holds."`
+	Name string    `yaml:"name" doc:"What reports call it; otherwise the expression's text."`
+}
+
+// Check reports a filter that is not one.
+func (f *Filter) Check(n *diag.Node, d *diag.Decoder) {
+	if f.Drop.IsZero() == f.Keep.IsZero() {
+		d.Errorf(n.Pos, "a filter has one of drop and keep")
+	}
+}
+
+// Fan is one level of a fan-out.
+type Fan struct {
+	Over diag.Text `yaml:"over,required" doc:"The list." example:"sessions"`
+	As   diag.Text `yaml:"as,required" doc:"The name of its element." example:"session"`
+}
+
+// Fans are the levels of a fan-out, outermost first.
+type Fans []Fan
+
+// UnmarshalNode reads a list of levels, or the only one.
+func (f *Fans) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	if n.Kind == diag.Mapping {
+		*f = make(Fans, 1)
+		d.Decode(n, &(*f)[0])
+		return
+	}
+	var list []Fan
+	d.Decode(n, &list)
+	if *f = list; len(list) > deepestFan {
+		d.Errorf(n.Pos, "a fan-out has at most %d levels", deepestFan)
+		*f = list[:deepestFan]
+	}
+}
+
+const deepestFan = 2
+
+// Entry is one entry of map. Entries with when that follow each other are a chain: the first whose condition holds is
+// used, otherwise is used when none does, and a record that a chain without otherwise does not know is suspended.
+type Entry struct {
+	When      diag.Text `yaml:"when" doc:"The condition under which the entry is used. In a chain of them the first that holds is." example:"type == \"D\""`
+	Name      string    `yaml:"name" doc:"What reports call it; otherwise the condition's text."`
+	Action    `yaml:",inline"`
+	Otherwise *Otherwise `yaml:"otherwise" doc:"What is done when no condition of the chain before holds: an action, or continue."`
+	Use       diag.Text  `yaml:"use" doc:"Entries that a document of classes/ shares under this name stand here." example:"gsm"`
+	at        diag.Pos
+}
+
+// Action is what an entry does.
+type Action struct {
+	Class   diag.Text           `yaml:"class" doc:"The usage class, or an expression that gives its name." example:"data"`
+	Set     diag.Map[diag.Text] `yaml:"set" doc:"Fields of the usage record; attr.NAME adds one of your own." example:"{ sim: imsi(imsi), quantity: volume }"`
+	Suspend diag.Text           `yaml:"suspend" doc:"Let the record wait in suspense, for this reason; {expression} is replaced." example:"record type {type} is unknown"`
+	Drop    diag.Text           `yaml:"drop" doc:"Leave the record out, for this reason."`
+}
+
+func (a *Action) empty() bool {
+	return a.Class.IsZero() && len(a.Set) == 0 && a.Suspend.IsZero() && a.Drop.IsZero()
+}
+
+// Otherwise is the end of a chain.
+type Otherwise struct {
+	Action
+	at diag.Pos
+}
+
+// UnmarshalNode reads an action, or the word continue.
+func (o *Otherwise) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	o.at = n.Pos
+	if n.Kind == diag.Scalar && n.Text == "continue" {
+		return
+	}
+	if n.Kind == diag.Scalar {
+		d.Errorf(n.Pos, "otherwise holds an action (class, set, suspend, drop), or the word continue")
+		return
+	}
+	d.Decode(n, &o.Action)
+}
+
+// Check reports an entry that says nothing or two things at once.
+func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
+	e.at = n.Pos
+	kinds := 0
+	for _, there := range []bool{!e.Use.IsZero(), e.Otherwise != nil, !e.When.IsZero() || !e.Action.empty()} {
+		if there {
+			kinds++
+		}
+	}
+	switch {
+	case kinds == 0:
+		d.Errorf(n.Pos, "the entry does nothing; it has set, class, suspend, drop, otherwise or use")
+	case kinds > 1:
+		d.Errorf(n.Pos, "otherwise and use stand in entries of their own, without when, class or set")
+	case !e.When.IsZero() && e.Action.empty():
+		d.Errorf(n.Pos, "nothing is done when this holds; say class, set, suspend or drop")
+	}
+}
+
+// Duplicate says what makes two records the same.
+type Duplicate struct {
+	Key    []diag.Text   `yaml:"key,required" doc:"Expressions that are together the same only in a record that was sent twice. An id alone is a poor key; add the time and the quantity."`
+	Within time.Duration `yaml:"within" default:"7d" doc:"How long records are remembered."`
+}
+
+// Shared is a document of classes/: usage classes and rules that sources share.
+type Shared struct {
+	Classes diag.Map[Class]   `yaml:"classes" doc:"Usage classes, besides the standard ones."`
+	Rules   diag.Map[[]Entry] `yaml:"rules" doc:"Entries of map that sources use by name."`
+}
+
+// Class is a usage class.
+type Class struct {
+	Unit diag.Text `yaml:"unit,required" enum:"B|s|1" doc:"What its quantity counts: B octets, s seconds, 1 events."`
+	Doc  string    `yaml:"doc" doc:"What it is."`
+}
+
+// Classes are the usage classes that documents may name, and their units.
+type Classes map[string]udr.Unit
+
+// StandardClasses are there without being declared.
+func StandardClasses() Classes {
+	return Classes{
+		"data": udr.Octet, "voice_mo": udr.Second, "voice_mt": udr.Second, "sms_mo": udr.Count, "sms_mt": udr.Count,
+		"mms_mo": udr.Count, "mms_mt": udr.Count, "ussd": udr.Count, "video_mo": udr.Second, "video_mt": udr.Second,
+		"event": udr.Count,
+	}
+}
+
+// Names are the names, sorted.
+func (c Classes) Names() []string {
+	names := make([]string, 0, len(c))
+	for n := range c {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Add declares a document's classes.
+func (c Classes) Add(doc *Shared, l *diag.List) {
+	standard := StandardClasses()
+	for _, e := range doc.Classes {
+		unit, ok := udr.ParseUnit(e.Value.Unit.Value)
+		if !ok {
+			continue // reported by its enum
+		}
+		if u, known := standard[e.Key.Value]; known && u != unit {
+			l.Errorf(e.Value.Unit.Pos, "%s is a standard class and counts %s; give yours another name", e.Key.Value, u)
+			continue
+		}
+		if u, known := c[e.Key.Value]; known && u != unit {
+			l.Errorf(e.Key.Pos, "class %s is declared twice, with units %s and %s", e.Key.Value, u, unit)
+			continue
+		}
+		if !plainWord.MatchString(e.Key.Value) {
+			l.Errorf(e.Key.Pos, "a class is named by small letters, digits and _, as sms_mo")
+			continue
+		}
+		c[e.Key.Value] = unit
+	}
+}

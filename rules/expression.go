@@ -1,0 +1,205 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+
+	"ratemill/internal/diag"
+)
+
+// Bounds of an expression. What is below them cannot run long: there are no loops but those over a record's lists.
+const (
+	longestExpression = 4096
+	mostNodes         = 1000
+	deepestNesting    = 100
+)
+
+// grammar is expr's, with every built-in function disabled but the predicates over lists.
+func grammar() *conf.Config {
+	c := conf.CreateNew()
+	c.MaxNodes = mostNodes
+	c.DisableIfOperator = true
+	for name := range builtin.Index {
+		c.Disabled[name] = true
+	}
+	return c
+}
+
+var predicates = map[string]bool{"any": true, "all": true, "none": true, "one": true, "count": true, "filter": true, "sum": true, "find": true}
+
+// parse reads an expression; nil when it cannot, with the reason in l. named says where arguments by name have their
+// colon.
+func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
+	if strings.TrimSpace(text.Value) == "" {
+		l.Errorf(text.Pos, "an expression is missing here")
+		return nil, nil
+	}
+	if len(text.Value) > longestExpression {
+		l.Errorf(text.Pos, "the expression has %d characters, more than %d; use let to name its parts", utf8.RuneCountInString(text.Value), longestExpression)
+		return nil, nil
+	}
+	if at := tooDeep(text.Value); at >= 0 {
+		l.Errorf(text.Sub(at, 1), "more than %d brackets or signs within each other", deepestNesting)
+		return nil, nil
+	}
+	plain, named := namedArguments(text.Value)
+	node, err := parseExpr(plain)
+	if err == nil {
+		return node, named
+	}
+	message, at := err.Error(), text.Pos
+	var e *file.Error
+	if errors.As(err, &e) {
+		message = syntaxMessage(e.Message)
+		at = text.Sub(e.From, max(e.To-e.From, 1))
+	}
+	d := l.Errorf(at, "%s", message)
+	if strings.Contains(text.Value, "=") && !strings.Contains(text.Value, "==") && strings.Contains(message, `"="`) {
+		d.Hint = "equality is written =="
+	}
+	return nil, nil
+}
+
+// namedArguments makes f(x, from: y) something that expr's grammar knows, character by character: f(x, from< y). It
+// answers where it did so.
+func namedArguments(text string) (string, map[int]bool) {
+	if !strings.ContainsAny(text, ":=") {
+		return text, nil
+	}
+	r := []rune(text)
+	named := map[int]bool{}
+	var open []rune
+	for i := 0; i < len(r); i++ {
+		switch c := r[i]; c {
+		case '"', '\'', '`':
+			for i++; i < len(r) && r[i] != c; i++ {
+				if r[i] == '\\' && c != '`' {
+					i++
+				}
+			}
+		case '[', '{':
+			open = append(open, c)
+		case ')', ']', '}':
+			if len(open) > 0 {
+				open = open[:len(open)-1]
+			}
+		case '(', ',':
+			if c == '(' {
+				open = append(open, c)
+			}
+			if len(open) == 0 || open[len(open)-1] != '(' {
+				continue
+			}
+			j := i + 1
+			for j < len(r) && r[j] == ' ' {
+				j++
+			}
+			start := j
+			for j < len(r) && (r[j] == '_' || unicode.IsLetter(r[j]) || j > start && unicode.IsDigit(r[j])) {
+				j++
+			}
+			if j > start && j < len(r) && (r[j] == ':' || r[j] == '=' && (j+1 == len(r) || r[j+1] != '=')) {
+				r[j] = '<'
+				named[j] = true
+			}
+		}
+	}
+	return string(r), named
+}
+
+func parseExpr(text string) (n ast.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = nil, fmt.Errorf("this is not an expression")
+		}
+	}()
+	var p parser.Parser
+	tree, err := p.Parse(text, grammar())
+	if err != nil {
+		return nil, err
+	}
+	return tree.Node, nil
+}
+
+func syntaxMessage(m string) string {
+	m = strings.TrimPrefix(m, "compilation failed: ")
+	if rest, ok := strings.CutPrefix(m, "unexpected token "); ok {
+		kind, value, found := strings.Cut(rest, "(")
+		switch {
+		case kind == "EOF":
+			return "the expression ends too early"
+		case found:
+			return "unexpected " + strings.TrimSuffix(value, ")") + " here"
+		}
+	}
+	return m
+}
+
+// tooDeep is where brackets or prefix operators nest deeper than a recursive parser should follow, or -1.
+func tooDeep(text string) int {
+	depth, signs := 0, 0
+	for i, r := range []rune(text) {
+		switch r {
+		case '(', '[', '{', '?':
+			depth++
+		case ')', ']', '}':
+			depth--
+		case '-', '+', '!':
+			signs++
+		}
+		if depth > deepestNesting || signs > 2*deepestNesting || (r == 't' && strings.Count(text, "not ") > deepestNesting) {
+			return i
+		}
+	}
+	return -1
+}
+
+// span is a stretch of an expression, in characters.
+type span struct{ from, to int }
+
+func spanOf(n ast.Node) span {
+	loc := n.Location()
+	s := span{loc.From, max(loc.To, loc.From+1)}
+	grow := func(nodes ...ast.Node) {
+		for _, c := range nodes {
+			if c != nil {
+				o := spanOf(c)
+				s.from, s.to = min(s.from, o.from), max(s.to, o.to)
+			}
+		}
+	}
+	switch n := n.(type) {
+	case *ast.BinaryNode:
+		grow(n.Left, n.Right)
+	case *ast.UnaryNode:
+		grow(n.Node)
+	case *ast.MemberNode:
+		grow(n.Node, n.Property)
+	case *ast.SliceNode:
+		grow(n.Node, n.From, n.To)
+	case *ast.CallNode:
+		grow(n.Arguments...)
+		s.to++
+	case *ast.BuiltinNode:
+		grow(n.Arguments...)
+		s.to++
+	case *ast.PredicateNode:
+		grow(n.Node)
+	case *ast.ConditionalNode:
+		grow(n.Cond, n.Exp1, n.Exp2)
+	case *ast.ArrayNode:
+		grow(n.Nodes...)
+	case *ast.ChainNode:
+		grow(n.Node)
+	}
+	return s
+}

@@ -1,0 +1,110 @@
+package rules
+
+import (
+	"errors"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/record"
+)
+
+// Trailer recognises the record at a file's end that counts the others.
+type Trailer struct {
+	p             *Program
+	when, records *expression
+}
+
+// CompileTrailer checks the expressions of a trailer, which read the same fields as the rules. It has to be called
+// before the first decoder is opened, since it may add to the Layout.
+func (p *Program) CompileTrailer(when, records diag.Text, l *diag.List) *Trailer {
+	c := &compiler{Program: p, list: l}
+	s := *p.scope
+	s.lets, s.elements, s.outputs = nil, nil, nil
+	own := *p
+	own.scope = &s
+	c.Program = &own
+	t := &Trailer{p: p, when: c.check(when, "trailer when", Bool)}
+	s.layout = &p.layout
+	if !records.IsZero() {
+		if t.records = c.check(records, "trailer records", Nothing); t.records != nil {
+			if k := t.records.top.typ.Kind; k != Int && k != Quantity {
+				l.Errorf(t.records.top.pos(), "a trailer's number of records is an int, not %s; write int(%s)", article(t.records.top.typ), t.records.top.source())
+				return nil
+			}
+		}
+	}
+	if t.when == nil {
+		return nil
+	}
+	t.when.compile()
+	if t.records != nil {
+		t.records.compile()
+	}
+	return t
+}
+
+// TrailerRunner runs a Trailer for one decoder.
+type TrailerRunner struct {
+	t *Trailer
+	r *Runner
+}
+
+// Runner makes one.
+func (t *Trailer) Runner() *TrailerRunner { return &TrailerRunner{t, t.p.NewRunner()} }
+
+// Run says whether a record is the trailer, and how many records it claims (-1: it does not say).
+func (t *TrailerRunner) Run(rec *record.Record) (trailer bool, records int64, err error) {
+	t.r.begin(rec)
+	is := t.t.when.test(t.r)
+	records = -1
+	if is && t.t.records != nil {
+		if v := t.t.records.eval(t.r); v.kind != Nothing {
+			records = v.n
+		}
+	}
+	if t.r.failed.term != nil {
+		return false, -1, t.r.suspendError()
+	}
+	return is, records, nil
+}
+
+// FileExpression is an expression over a file's name.
+type FileExpression struct {
+	p *Program
+	e *expression
+}
+
+// CompileFileExpression checks one.
+func CompileFileExpression(text diag.Text, l *diag.List) *FileExpression {
+	p := &Program{}
+	p.scope = &scope{layout: &p.layout, fileOnly: true, used: map[string]diag.Pos{}}
+	e := p.scope.check(text, "from", l)
+	if e == nil {
+		return nil
+	}
+	if k := e.top.typ.Kind; k != Text && k != Int {
+		l.Errorf(e.top.pos(), "a number or its digits are needed here, not %s", article(e.top.typ))
+		return nil
+	}
+	e.compile()
+	return &FileExpression{p, e}
+}
+
+// Int is the number that a file's name gives.
+func (f *FileExpression) Int(name string) (int64, error) {
+	r := f.p.NewRunner()
+	r.File(name, time.Time{})
+	r.begin(&record.Record{})
+	v := f.e.eval(r)
+	if v.kind == Text {
+		n, err := toInt(r, v)
+		if err != nil {
+			return 0, err
+		}
+		v = n
+	}
+	if r.failed.term != nil {
+		return 0, errors.New(r.failed.reason)
+	}
+	return v.n, nil
+}

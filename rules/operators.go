@@ -1,0 +1,399 @@
+package rules
+
+import (
+	"github.com/expr-lang/expr/ast"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+var operators = map[string]op{
+	"==": opEqual, "!=": opUnequal, "<": opLess, "<=": opLessEqual, ">": opGreater, ">=": opGreaterEqual,
+	"+": opAdd, "-": opSubtract, "*": opMultiply, "/": opDivide, "%": opRemainder,
+	"contains": opContains, "startsWith": opStartsWith, "endsWith": opEndsWith,
+}
+
+func (c *checker) unary(n *ast.UnaryNode, at span) *term {
+	t := c.term(n.Node)
+	if t == nil {
+		return nil
+	}
+	switch n.Operator {
+	case "not", "!":
+		if t.typ.Kind != Bool {
+			return c.errorf(t.at, "not needs a condition, not %s", article(t.typ))
+		}
+		return c.add(&term{op: opNot, typ: t.typ, at: at, args: []*term{t}})
+	case "-":
+		switch t.typ.Kind {
+		case Int, Decimal, Quantity:
+			if t.constant() && t.literal {
+				v := t.value
+				v.n, v.d = -v.n, v.d.Neg()
+				return c.add(&term{op: opConst, typ: t.typ, at: at, value: v, literal: true})
+			}
+			return c.add(&term{op: opNegate, typ: t.typ, at: at, args: []*term{t}})
+		}
+		return c.errorf(t.at, "- needs a number, not %s", article(t.typ))
+	}
+	return c.errorf(at, "%s is not used in rules", n.Operator)
+}
+
+func (c *checker) choose(n *ast.ConditionalNode, at span) *term {
+	cond, one, two := c.term(n.Cond), c.term(n.Exp1), c.term(n.Exp2)
+	if cond == nil || one == nil || two == nil {
+		return nil
+	}
+	if cond.typ.Kind != Bool {
+		return c.errorf(cond.at, "a condition stands before ?, not %s", article(cond.typ))
+	}
+	both, typ := c.unify([]*term{one, two})
+	if both == nil {
+		return nil
+	}
+	return c.add(&term{op: opChoose, typ: typ, at: at, args: []*term{cond, both[0], both[1]}})
+}
+
+// unify gives terms one type: ints become decimals beside decimals, literals take the unit beside them, fields become
+// texts.
+func (c *checker) unify(terms []*term) ([]*term, Type) {
+	typ := terms[0].typ
+	for _, t := range terms[1:] {
+		typ = c.common(typ, t.typ)
+	}
+	if typ.Kind == Field && len(terms) > 0 {
+		typ = Type{Kind: Text}
+	}
+	out := make([]*term, len(terms))
+	for i, t := range terms {
+		if out[i] = c.as(t, typ); out[i] == nil {
+			c.errorf(t.at, "%s is %s, but %s beside it", t.source(), article(t.typ), article(typ))
+			return nil, typ
+		}
+	}
+	return out, typ
+}
+
+func (c *checker) common(a, b Type) Type {
+	switch {
+	case a == b:
+		return a
+	case a.Kind == Int && (b.Kind == Decimal || b.Kind == Quantity), a.Kind == Field && b.Kind != Field, a.Kind == Text && b.Kind.worded():
+		return b
+	}
+	return a
+}
+
+// as makes t a term of the type, or answers nil.
+func (c *checker) as(t *term, typ Type) *term {
+	switch {
+	case t.typ == typ:
+		return t
+	case t.typ.Kind == Field && typ.Kind == Text:
+		return c.asText(t)
+	case t.typ.Kind == Int && typ.Kind == Decimal:
+		return c.promote(t)
+	case t.typ.Kind == Int && typ.Kind == Quantity && t.constant() && t.literal:
+		return c.add(&term{op: opConst, typ: typ, at: t.at, value: quantityValue(t.value.n, typ.Unit), literal: true})
+	case t.typ.Kind == Int && typ == Type{Quantity, udr.Count}:
+		return t // a count of things has no unit to be wrong about
+	case t.typ.Kind == Text && typ.Kind.worded():
+		return t
+	case t.typ.Kind.worded() && typ.Kind == Text:
+		return t
+	}
+	return nil
+}
+
+func (c *checker) binary(n *ast.BinaryNode, at span) *term {
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		return c.logic(n, at)
+	case "in":
+		return c.in(n, at)
+	case "matches":
+		return c.matches(n, at)
+	case "??":
+		a, b := c.term(n.Left), c.term(n.Right)
+		if a == nil || b == nil {
+			return nil
+		}
+		return c.coalesce([]*term{a, b}, at)
+	}
+	o, ok := operators[n.Operator]
+	if !ok {
+		where := span{n.Location().From, n.Location().From + len(n.Operator)}
+		return c.errorf(where, "%s is not used in rules", n.Operator)
+	}
+	a, b := c.term(n.Left), c.term(n.Right)
+	if a == nil || b == nil {
+		return nil
+	}
+	switch o {
+	case opContains, opStartsWith, opEndsWith:
+		a, b = c.asText(a), c.asText(b)
+		if !a.typ.Kind.worded() || !b.typ.Kind.worded() {
+			return c.errorf(at, "%s is about texts, not %s and %s", n.Operator, article(a.typ), article(b.typ))
+		}
+		return c.add(&term{op: o, typ: Type{Kind: Bool}, at: at, args: []*term{a, b}})
+	case opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual:
+		return c.compare(o, n.Operator, a, b, at)
+	}
+	return c.arithmetic(o, n.Operator, a, b, at)
+}
+
+func (c *checker) logic(n *ast.BinaryNode, at span) *term {
+	a, b := c.term(n.Left), c.term(n.Right)
+	if a == nil || b == nil {
+		return nil
+	}
+	for _, t := range []*term{a, b} {
+		if t.typ.Kind != Bool {
+			return c.errorf(t.at, "%s joins conditions, and %s is %s", n.Operator, t.source(), article(t.typ))
+		}
+	}
+	o := opAnd
+	if n.Operator == "or" || n.Operator == "||" {
+		o = opOr
+	}
+	return c.add(&term{op: o, typ: Type{Kind: Bool}, at: at, args: []*term{a, b}})
+}
+
+func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
+	boolean := Type{Kind: Bool}
+	if a.typ.Kind == Field || b.typ.Kind == Field {
+		other := b
+		if a.typ.Kind != Field {
+			other = a
+		}
+		switch other.typ.Kind {
+		case Int, Decimal, Quantity, Time, Bool:
+			field := a
+			if other == a {
+				field = b
+			}
+			return c.errorf(field.at, "%s may be a text or a number; say which by %s", field.source(), suggestConversion(field.source(), other.typ))
+		}
+		a, b = c.asText(a), c.asText(b)
+	}
+	both := [2]*term{a, b}
+	if a.typ.Kind == Text && !a.constant() && !b.typ.Kind.worded() || b.typ.Kind == Text && !b.constant() && !a.typ.Kind.worded() {
+		text, other := a, b
+		if b.typ.Kind == Text {
+			text, other = b, a
+		}
+		return c.errorf(text.at, "%s is a text and %s is %s; write %s", text.source(), other.source(), article(other.typ), suggestConversion(text.source(), other.typ))
+	}
+	typ := c.common(a.typ, b.typ)
+	for i, t := range both {
+		if both[i] = c.as(t, typ); both[i] == nil {
+			if a.typ.Kind == Quantity && b.typ.Kind == Quantity {
+				return c.errorf(at, "%s cannot be compared with %s", a.typ, b.typ)
+			}
+			return c.errorf(at, "%s is %s and %s is %s; they cannot be compared", a.source(), article(a.typ), b.source(), article(b.typ))
+		}
+	}
+	switch typ.Kind {
+	case Identifier, List, Field:
+		if o != opEqual && o != opUnequal || typ.Kind != Identifier {
+			return c.errorf(at, "%s cannot be compared by %s", article(typ), sign)
+		}
+	case Bool:
+		if o != opEqual && o != opUnequal {
+			return c.errorf(at, "conditions cannot be compared by %s", sign)
+		}
+	case Quantity:
+		if both[0].typ != both[1].typ && (both[0].typ.Kind == Quantity) != (both[1].typ.Kind == Quantity) {
+			return c.errorf(at, "%s is %s and %s is %s; they cannot be compared", a.source(), article(a.typ), b.source(), article(b.typ))
+		}
+	}
+	return c.add(&term{op: o, typ: boolean, at: at, args: both[:]})
+}
+
+func suggestConversion(source string, t Type) string {
+	switch t.Kind {
+	case Decimal:
+		return "decimal(" + source + ")"
+	case Quantity:
+		switch t.Unit {
+		case udr.Octet:
+			return "octets(" + source + ")"
+		case udr.Second:
+			return "seconds(" + source + ")"
+		}
+	case Time:
+		return "time(" + source + ", …)"
+	case Bool:
+		return "bool(" + source + ")"
+	}
+	return "int(" + source + ")"
+}
+
+func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
+	make := func(typ Type, a, b *term) *term {
+		return c.add(&term{op: o, typ: typ, at: at, args: []*term{a, b}})
+	}
+	for _, t := range []*term{a, b} {
+		if t.typ.Kind == Field || t.typ.Kind == Text && !(o == opAdd && a.typ.Kind.worded() && b.typ.Kind.worded()) {
+			other := a
+			if t == a {
+				other = b
+			}
+			want := other.typ
+			if want.Kind == Text || want.Kind == Field {
+				want = Type{Kind: Int}
+			}
+			return c.errorf(t.at, "%s is no number yet; write %s", t.source(), suggestConversion(t.source(), want))
+		}
+	}
+	x, y := a.typ, b.typ
+	switch {
+	case o == opAdd && x.Kind.worded() && y.Kind.worded():
+		return make(Type{Kind: Text}, a, b)
+	case x.Kind == Time && y == Type{Quantity, udr.Second} && (o == opAdd || o == opSubtract),
+		y.Kind == Time && x == Type{Quantity, udr.Second} && o == opAdd:
+		return make(Type{Kind: Time}, a, b)
+	case x.Kind == Time && y.Kind == Time && o == opSubtract:
+		return make(Type{Quantity, udr.Second}, a, b)
+	case x.Kind == Time && y.Kind == Int && b.literal && (o == opAdd || o == opSubtract):
+		return make(Type{Kind: Time}, a, c.as(b, Type{Quantity, udr.Second}))
+	case x.Kind == Quantity && y.Kind == Quantity:
+		switch {
+		case x != y:
+			return c.errorf(at, "%s %s %s mixes units; both must be %s or both %s", x, sign, y, x.Unit, y.Unit)
+		case o == opMultiply:
+			return c.errorf(at, "a quantity times a quantity has no unit here; multiply by a number")
+		case o == opDivide:
+			return make(Type{Kind: Decimal}, a, b)
+		}
+		return make(x, a, b)
+	case x.Kind == Quantity && y.Kind == Int, x.Kind == Int && y.Kind == Quantity, x.Kind == Quantity && y.Kind == Decimal, x.Kind == Decimal && y.Kind == Quantity:
+		return c.scale(o, sign, a, b, at)
+	case x.Kind == Int && y.Kind == Int && o == opDivide:
+		return make(Type{Kind: Decimal}, c.promote(a), c.promote(b))
+	case x.Kind == Int && y.Kind == Int:
+		return make(x, a, b)
+	case (x.Kind == Decimal || x.Kind == Int) && (y.Kind == Decimal || y.Kind == Int):
+		if o == opRemainder {
+			return c.errorf(at, "%% is about ints")
+		}
+		return make(Type{Kind: Decimal}, c.as(a, Type{Kind: Decimal}), c.as(b, Type{Kind: Decimal}))
+	}
+	return c.errorf(at, "%s %s %s makes no sense: %s is %s and %s is %s", a.source(), sign, b.source(), a.source(), article(x), b.source(), article(y))
+}
+
+// scale is arithmetic of a quantity and a number.
+func (c *checker) scale(o op, sign string, a, b *term, at span) *term {
+	q, number := a, b
+	if b.typ.Kind == Quantity {
+		q, number = b, a
+	}
+	switch o {
+	case opMultiply, opDivide:
+		if o == opDivide && q == b {
+			return c.errorf(at, "a number cannot be divided by a quantity")
+		}
+		if number.typ.Kind == Int {
+			number = c.promote(number)
+		}
+		return c.add(&term{op: o, typ: q.typ, at: at, args: []*term{q, number}})
+	}
+	if number.typ.Kind == Int && (number.literal || q.typ.Unit == udr.Count) {
+		as := c.as(number, q.typ)
+		if q == a {
+			return c.add(&term{op: o, typ: q.typ, at: at, args: []*term{q, as}})
+		}
+		return c.add(&term{op: o, typ: q.typ, at: at, args: []*term{as, q}})
+	}
+	return c.errorf(number.at, "%s has no unit; %s %s needs %s, as %s gives", number.source(), q.source(), sign, q.typ.Unit, suggestConversion(number.source(), q.typ))
+}
+
+func (c *checker) in(n *ast.BinaryNode, at span) *term {
+	a := c.term(n.Left)
+	if a == nil {
+		return nil
+	}
+	boolean := Type{Kind: Bool}
+	list, ok := n.Right.(*ast.ArrayNode)
+	if !ok {
+		if name, isName := n.Right.(*ast.IdentifierNode); isName && c.tables[name.Value] != nil && !c.shadowed(name.Value) {
+			if a = c.asText(a); !a.typ.Kind.worded() {
+				return c.errorf(a.at, "a table is looked into by text, not by %s", article(a.typ))
+			}
+			set := map[string]bool{}
+			for k := range c.tables[name.Value] {
+				set[k] = true
+			}
+			return c.add(&term{op: opIn, typ: boolean, at: at, args: []*term{a}, set: set, name: name.Value})
+		}
+		b := c.term(n.Right)
+		if b == nil {
+			return nil
+		}
+		if b = c.asList(b); b == nil {
+			return nil
+		}
+		if a = c.asText(a); !a.typ.Kind.worded() {
+			return c.errorf(a.at, "a text is looked for in a list, not %s", article(a.typ))
+		}
+		return c.add(&term{op: opIn, typ: boolean, at: at, args: []*term{a, b}})
+	}
+	if a.typ.Kind == Field {
+		a = c.asText(a)
+	}
+	t := &term{op: opIn, typ: boolean, at: at, args: []*term{a}}
+	if len(list.Nodes) == 0 {
+		return c.errorf(spanOf(list), "the list is empty, so nothing is in it")
+	}
+	for _, item := range list.Nodes {
+		i := c.term(item)
+		switch {
+		case i == nil:
+			return nil
+		case !i.constant():
+			return c.errorf(i.at, "the list behind in holds constants; compare by == with the rest")
+		case a.typ.Kind.worded() && i.typ.Kind == Text:
+			if t.set == nil {
+				t.set = map[string]bool{}
+			}
+			t.set[i.value.s] = true
+		case (a.typ.Kind == Int || a.typ.Kind == Quantity) && i.typ.Kind == Int:
+			if t.ints == nil {
+				t.ints = map[int64]bool{}
+			}
+			t.ints[i.value.n] = true
+		default:
+			return c.errorf(i.at, "%s is %s, so %s can never be in this list", a.source(), article(a.typ), i.source())
+		}
+	}
+	return c.add(t)
+}
+
+func (c *checker) matches(n *ast.BinaryNode, at span) *term {
+	a := c.text(n.Left)
+	pattern, ok := n.Right.(*ast.StringNode)
+	if !ok {
+		return c.errorf(spanOf(n.Right), "the pattern behind matches must be written out, since it is read when the rules are loaded")
+	}
+	re, err := compileRegexp(pattern.Value)
+	if err != nil {
+		return c.errorf(spanOf(pattern), "%v", err)
+	}
+	if a == nil {
+		return nil
+	}
+	return c.add(&term{op: opMatches, typ: Type{Kind: Bool}, at: at, args: []*term{a}, regexp: re})
+}
+
+// decimals is a o b, exactly.
+func decimals(o op, a, b decimal.D) (decimal.D, error) {
+	switch o {
+	case opAdd:
+		return a.Add(b)
+	case opSubtract:
+		return a.Sub(b)
+	case opMultiply:
+		return a.Mul(b)
+	}
+	return a.Div(b)
+}

@@ -1,0 +1,315 @@
+package rules
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"ratemill/internal/diag"
+	"ratemill/normalize"
+	"ratemill/record"
+)
+
+// Options are what a Document's meaning depends on besides its text.
+type Options struct {
+	Name    string
+	Columns []string // names of the fields, where the document alone tells; nil when only a file does
+	Typed   bool     // the format has types of its own (JSON): fields may be numbers, lists, maps
+	Zone    string   // IANA zone of times that name none
+	ZonePos diag.Pos
+	At      diag.Pos // where the document begins
+	Classes Classes
+	Shared  map[string]diag.At[[]Entry] // entries that `use` brings
+}
+
+// Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.
+type Program struct {
+	name      string
+	layout    record.Layout
+	scope     *scope
+	filters   []*filter
+	lets      []*variable
+	fans      []*expression
+	fanNames  []string
+	steps     []mapStep
+	duplicate []*expression
+	classes   Classes
+	branches  []Branch
+	exprs     []*expression
+	derive    struct{ country, peerCountry bool }
+}
+
+type filter struct {
+	cond   *expression
+	drop   bool // when the condition holds; else unless it does
+	name   string
+	branch int
+}
+
+// mapStep is an action that is always done, or a chain.
+type mapStep struct {
+	always    *action
+	chain     []*action
+	otherwise *action
+	lookup    *lookup
+	at        diag.Pos
+	branch    int // counted when nothing of a chain fits
+}
+
+type action struct {
+	cond    *expression
+	name    string
+	class   *expression
+	sets    []assignment
+	suspend *template
+	drop    string
+	skip    bool // otherwise: continue
+	branch  int
+}
+
+type assignment struct {
+	expr   *expression
+	field  int // index in udr.Fields, or -1
+	attr   string
+	name   string
+	adapts bool // a number written out: it takes the unit of the class
+}
+
+// template is a text with expressions in it.
+type template struct {
+	texts []string // one more than exprs
+	exprs []*expression
+	text  diag.Text
+}
+
+var plainWord = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Compile checks a document and makes a program of it; all that is wrong is added to l. The program is nil when there
+// are errors.
+func Compile(doc *Document, o Options, l *diag.List) *Program {
+	before := l.Errors()
+	if o.Classes == nil {
+		o.Classes = StandardClasses()
+	}
+	p := &Program{name: o.Name, classes: o.Classes}
+	p.scope = &scope{layout: &p.layout, columns: o.Columns, typed: o.Typed, outputs: map[string]int{}, used: map[string]diag.Pos{}, tables: map[string]map[string]string{}}
+	if o.Zone != "" {
+		z, err := loadZone(o.Zone)
+		if err != nil {
+			at := o.ZonePos
+			if e, ok := err.(*normalize.Error); ok {
+				l.Errorf(at, "unknown zone %s: %s", o.Zone, e.Reason)
+			} else {
+				l.Errorf(at, "unknown zone %s: %v", o.Zone, err)
+			}
+		}
+		p.scope.zone = z
+	}
+	c := &compiler{Program: p, list: l, options: o}
+	c.tables(doc)
+	c.fan(doc)
+	c.lets(doc)
+	c.filters(doc)
+	c.entries(doc)
+	c.duplicates(doc)
+	c.unused()
+	if l.Errors() > before {
+		return nil
+	}
+	for _, e := range p.exprs {
+		e.compile()
+	}
+	for i := range p.steps {
+		p.steps[i].lookup = newLookup(p.steps[i].chain)
+	}
+	return p
+}
+
+// Layout has the slots of the fields that the program reads.
+func (p *Program) Layout() *record.Layout { return &p.layout }
+
+// Fields are the fields that the rules read and where each is first read.
+func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }
+
+// compiler makes a Program of a Document.
+type compiler struct {
+	*Program
+	list    *diag.List
+	options Options
+	using   []string // shared rules that are being expanded
+	known   string   // the class that the entry at hand has set, if it is a constant
+}
+
+func (c *compiler) check(text diag.Text, what string, want Kind) *expression {
+	e := c.scope.check(text, what, c.list)
+	if e == nil {
+		return nil
+	}
+	if want != Nothing && e.top.typ.Kind != want {
+		if want == Bool {
+			c.list.Errorf(e.top.pos(), "%s needs a condition, not %s", what, article(e.top.typ))
+		} else {
+			c.list.Errorf(e.top.pos(), "%s needs %s, not %s", what, article(Type{Kind: want}), article(e.top.typ))
+		}
+		return nil
+	}
+	c.exprs = append(c.exprs, e)
+	return e
+}
+
+func (c *compiler) tables(doc *Document) {
+	for _, t := range doc.Tables {
+		m := make(map[string]string, len(t.Value))
+		for _, e := range t.Value {
+			m[e.Key.Value] = e.Value.Value
+		}
+		c.newName(t.Key, "table")
+		c.scope.tables[t.Key.Value] = m
+	}
+}
+
+// newName checks a new name.
+func (c *compiler) newName(t diag.Text, what string) {
+	switch {
+	case !regexpName.MatchString(t.Value):
+		c.list.Errorf(t.Pos, "a %s is named by letters, digits and _", what)
+	case reservedWords[t.Value]:
+		c.list.Errorf(t.Pos, "%s means something else in rules; choose another name", t.Value)
+	}
+}
+
+var (
+	regexpName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	reservedWords = map[string]bool{"out": true, "file": true, "record": true, "and": true, "or": true, "not": true, "in": true,
+		"true": true, "false": true, "nil": true, "let": true, "if": true, "else": true, "matches": true, "contains": true,
+		"startsWith": true, "endsWith": true, "name": false}
+)
+
+func (c *compiler) fan(doc *Document) {
+	for _, f := range doc.Fan {
+		if e := c.check(f.Over, "over", Nothing); e != nil {
+			switch e.top.typ.Kind {
+			case List:
+				c.fans = append(c.fans, e)
+			case Field:
+				k := &checker{scope: c.scope, list: c.list, expr: e}
+				e.top = k.asList(e.top)
+				c.fans = append(c.fans, e)
+			default:
+				c.list.Errorf(e.top.pos(), "over needs a list, not %s", article(e.top.typ))
+			}
+			if want := len(c.fans); e.level < want-1 {
+				c.list.Errorf(e.top.pos(), "the second level goes over a list of the first: %s.…", c.fanNames[len(c.fanNames)-1])
+			}
+		}
+		c.newName(f.As, "element")
+		c.fanNames = append(c.fanNames, f.As.Value)
+		c.scope.elements = append(c.scope.elements, f.As.Value)
+	}
+}
+
+func (c *compiler) lets(doc *Document) {
+	for _, e := range doc.Let {
+		c.newName(e.Key, "variable")
+		if c.options.Columns != nil {
+			for _, col := range c.options.Columns {
+				if col == e.Key.Value {
+					c.list.Errorf(e.Key.Pos, "%s is a column already; give the variable another name", col)
+				}
+			}
+		}
+		v := &variable{name: e.Key.Value, index: len(c.Program.lets)}
+		v.expr = c.check(e.Value, "let "+v.name, Nothing)
+		v.at = e.Key.Pos
+		c.Program.lets = append(c.Program.lets, v)
+		c.scope.lets = c.Program.lets
+	}
+}
+
+func (c *compiler) branch(kind, name string, at diag.Pos) int {
+	c.branches = append(c.branches, Branch{Kind: kind, Name: name, Pos: at})
+	return len(c.branches) - 1
+}
+
+func (c *compiler) filters(doc *Document) {
+	for _, f := range doc.Filter {
+		text, what, drop := f.Drop, "drop", true
+		if !f.Keep.IsZero() {
+			text, what, drop = f.Keep, "keep", false
+		}
+		if text.IsZero() {
+			continue
+		}
+		e := c.check(text, what, Bool)
+		if e == nil {
+			continue
+		}
+		name := f.Name
+		if name == "" {
+			name = oneLine(text.Value)
+			if !drop {
+				name = "not " + name
+			}
+		}
+		c.Program.filters = append(c.Program.filters, &filter{cond: e, drop: drop, name: name, branch: c.branch(what, name, text.Pos)})
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func (c *compiler) duplicates(doc *Document) {
+	if doc.Duplicate == nil {
+		return
+	}
+	for _, k := range doc.Duplicate.Key {
+		e := c.check(k, "duplicate key", Nothing)
+		if e == nil {
+			continue
+		}
+		if e.top.typ.Kind == List {
+			c.list.Errorf(e.top.pos(), "a list cannot be a part of the key")
+			continue
+		}
+		c.duplicate = append(c.duplicate, e)
+	}
+}
+
+// unused warns of variables that nothing reads.
+func (c *compiler) unused() {
+	for _, v := range c.Program.lets {
+		if !v.used && v.expr != nil {
+			c.list.Warnf(v.at, "nothing uses %s", v.name)
+		}
+	}
+}
+
+// templateOf reads a text with {expressions}; {{ stands for { itself.
+func (c *compiler) templateOf(text diag.Text) *template {
+	t := &template{text: text}
+	var plain strings.Builder
+	for rest := text.Value; ; {
+		before, after, found := strings.Cut(rest, "{")
+		plain.WriteString(before)
+		if !found {
+			t.texts = append(t.texts, plain.String())
+			return t
+		}
+		if strings.HasPrefix(after, "{") {
+			plain.WriteByte('{')
+			rest = after[1:]
+			continue
+		}
+		offset := utf8.RuneCountInString(text.Value) - utf8.RuneCountInString(after)
+		inner, tail, closed := strings.Cut(after, "}")
+		if !closed {
+			c.list.Errorf(text.Sub(offset-1, 1), "{ without }; write {{ for the character itself")
+			return t
+		}
+		if e := c.check(text.Part(offset, inner), "suspend", Nothing); e != nil {
+			t.texts = append(t.texts, plain.String())
+			t.exprs = append(t.exprs, e)
+			plain.Reset()
+		}
+		rest = tail
+	}
+}

@@ -1,0 +1,482 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/vm"
+
+	"ratemill/normalize"
+	"ratemill/record"
+	"ratemill/udr"
+)
+
+// Decision is what became of a record.
+type Decision uint8
+
+// The decisions.
+const (
+	Mapped Decision = iota
+	Filtered
+	Suspended
+)
+
+var decisionNames = [...]string{"mapped", "filtered", "suspended"}
+
+func (d Decision) String() string { return decisionNames[d] }
+
+// Outcome is what the rules make of a record. It is the caller's and is used again for the next record: texts in
+// Usages are good until then, since they lie in the record or in the runner's memory.
+type Outcome struct {
+	Kind   Decision
+	Rule   string            // of Filtered: which filter
+	Usages []udr.Usage       // of Mapped: at least one
+	Err    *udr.SuspendError // of Suspended
+}
+
+// Runner runs a Program over records, one after the other, in one goroutine.
+type Runner struct {
+	p        *Program
+	fields   []record.Value
+	fileName string
+	modified int64 // of the file; 0 when it is not known
+	elements [deepestFan]*record.Value
+	phones   *normalize.Phones
+	vm       vm.VM
+	failed   failure
+	buf      []byte // texts made for the record at hand
+	stack    []value
+	lets     []letState
+	ages     [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
+	age      uint64
+	outs     []value
+	counts   []uint64
+	trace    func(Step)
+	dropped  string
+}
+
+// letState is a variable's value, good while its level has the same age.
+type letState struct {
+	age   uint64
+	value value
+}
+
+// NewRunner makes a runner.
+func (p *Program) NewRunner() *Runner {
+	return &Runner{
+		p: p, phones: normalize.NewPhones(1 << 12), lets: make([]letState, len(p.lets)),
+		outs: make([]value, len(udr.Fields())), counts: make([]uint64, len(p.branches)), stack: make([]value, 0, 32),
+	}
+}
+
+// File names the file that the next records come from, which rules read as file.name, and says when it was last
+// changed: times without a year are near that.
+func (r *Runner) File(name string, modified time.Time) {
+	r.fileName, r.modified = name, 0
+	if !modified.IsZero() {
+		r.modified = modified.UnixNano()
+	}
+}
+
+// Run decides about a record.
+func (r *Runner) Run(rec *record.Record, out *Outcome) {
+	p := r.p
+	r.begin(rec)
+	out.Kind, out.Rule, out.Err = Mapped, "", nil
+	out.Usages = out.Usages[:0]
+	ok := r.filters(0)
+	if ok {
+		if len(p.fans) == 0 {
+			ok = r.usage(rec, out)
+		} else {
+			ok = r.fan(0, rec, out)
+			if ok && len(out.Usages) == 0 {
+				if r.dropped == "" {
+					r.dropped = oneLine(p.fans[0].text.Value) + " is empty"
+				}
+				ok = false
+			}
+		}
+	}
+	switch {
+	case r.failed.term != nil:
+		out.Kind, out.Err = Suspended, r.suspendError()
+		out.Usages = out.Usages[:0]
+	case out.Err != nil:
+		out.Kind = Suspended
+		out.Usages = out.Usages[:0]
+	case !ok:
+		out.Kind, out.Rule = Filtered, r.dropped
+		out.Usages = out.Usages[:0]
+	}
+}
+
+func (r *Runner) begin(rec *record.Record) {
+	r.fields = rec.Fields
+	r.buf, r.stack = r.buf[:0], r.stack[:0]
+	r.failed, r.dropped = failure{}, ""
+	r.newAge(0)
+}
+
+// newAge forgets the variables that depend on a level of the fan-out, or on one within it.
+func (r *Runner) newAge(level int) {
+	r.age++
+	for l := level; l < len(r.ages); l++ {
+		r.ages[l] = r.age
+	}
+}
+
+// filters runs the filters that depend on a level of the fan-out, and says that the record stays.
+func (r *Runner) filters(level int) bool {
+	for _, f := range r.p.filters {
+		if f.cond.level != level {
+			continue
+		}
+		holds := f.cond.test(r)
+		if r.failed.term != nil {
+			return false
+		}
+		if r.trace != nil {
+			r.step(Step{Kind: filterWord(f.drop), Name: f.name, Value: yes(holds), Reads: r.reads(f.cond)})
+		}
+		if holds == f.drop {
+			r.counts[f.branch]++
+			r.dropped = f.name
+			return false
+		}
+	}
+	return true
+}
+
+// fan walks the lists, level by level. It answers false when the record as a whole is over: suspended.
+func (r *Runner) fan(level int, rec *record.Record, out *Outcome) bool {
+	list := r.p.fans[level].eval(r)
+	if r.failed.term != nil {
+		return false
+	}
+	for i := range list.raw.Items {
+		r.elements[level] = &list.raw.Items[i]
+		r.newAge(level + 1)
+		if r.trace != nil {
+			r.step(Step{Kind: "element", Name: r.p.fanNames[level], Value: plural(i+1, "")})
+		}
+		if !r.filters(level + 1) {
+			if r.failed.term != nil {
+				return false
+			}
+			continue
+		}
+		if level+1 < len(r.p.fans) {
+			if !r.fan(level+1, rec, out) {
+				return false
+			}
+			continue
+		}
+		if !r.usage(rec, out) && (r.failed.term != nil || out.Err != nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Runner) let(index int) value {
+	s := &r.lets[index]
+	v := r.p.lets[index]
+	if age := r.ages[v.expr.level]; s.age != age {
+		s.value = v.expr.eval(r)
+		s.age = age
+		if r.trace != nil && r.failed.term == nil {
+			r.step(Step{Kind: "let", Name: v.name, Text: v.expr.text.Value, Value: s.value.String(), Reads: r.reads(v.expr)})
+		}
+	}
+	return s.value
+}
+
+// usage makes one usage record. It answers false when there is none: dropped, failed, or suspended by a rule.
+func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
+	n := len(out.Usages)
+	if n < cap(out.Usages) {
+		out.Usages = out.Usages[:n+1]
+	} else {
+		out.Usages = append(out.Usages, udr.Usage{})
+	}
+	u := &out.Usages[n]
+	u.Reset()
+	clear(r.outs)
+	if !r.mapping(u, out) || !r.finish(u, out) {
+		out.Usages = out.Usages[:n]
+		return false
+	}
+	u.Line = rec.Line
+	if n == 0 {
+		u.Bytes = uint32(len(rec.Raw))
+	}
+	if r.p.duplicate != nil && !r.duplicateKey(u, n) {
+		out.Usages = out.Usages[:n]
+		return false
+	}
+	if r.trace != nil {
+		r.step(Step{Kind: "usage", Value: Describe(u)})
+	}
+	return true
+}
+
+func (r *Runner) mapping(u *udr.Usage, out *Outcome) bool {
+	for i := range r.p.steps {
+		s := &r.p.steps[i]
+		if s.always != nil {
+			if !r.act(s.always, u, out) {
+				return false
+			}
+			continue
+		}
+		a := r.choose(s)
+		switch {
+		case r.failed.term != nil:
+			return false
+		case a != nil:
+			r.counts[a.branch]++
+			if !r.act(a, u, out) {
+				return false
+			}
+		default:
+			r.counts[s.branch]++
+			out.Err = r.unmatched(s)
+			return false
+		}
+	}
+	return true
+}
+
+// choose is the first action of a chain whose condition holds, or otherwise, or nil.
+func (r *Runner) choose(s *mapStep) *action {
+	if s.lookup != nil && r.trace == nil {
+		if a, ok := s.lookup.choose(r); ok {
+			if a == nil && r.failed.term == nil {
+				return s.otherwise
+			}
+			return a
+		}
+	}
+	for _, a := range s.chain {
+		holds := a.cond.test(r)
+		if r.failed.term != nil {
+			return nil
+		}
+		if r.trace != nil {
+			r.step(Step{Kind: "when", Name: a.name, Value: yes(holds), Reads: r.reads(a.cond)})
+		}
+		if holds {
+			return a
+		}
+	}
+	return s.otherwise
+}
+
+func (r *Runner) act(a *action, u *udr.Usage, out *Outcome) bool {
+	if a.class != nil {
+		v := a.class.eval(r)
+		unit, known := r.p.classes[v.s]
+		if r.failed.term != nil {
+			return false
+		}
+		if !known {
+			out.Err = r.suspended("class", a.class, a.class.top, "the class "+v.String()+" is not known; the classes are "+strings.Join(r.p.classes.Names(), ", "))
+			return false
+		}
+		u.Class, u.Unit = v.s, unit
+		if r.trace != nil {
+			r.step(Step{Kind: "class", Value: v.s})
+		}
+	}
+	for i := range a.sets {
+		if s := &a.sets[i]; !r.set(s, u) {
+			return false
+		}
+	}
+	if a.suspend != nil {
+		reason := r.fill(a.suspend)
+		if r.failed.term != nil {
+			return false
+		}
+		out.Err = &udr.SuspendError{Code: "declared", Rule: a.name, Position: a.suspend.text.Pos.String(), Reason: reason}
+		if a.cond != nil {
+			out.Err.Values = r.reads(a.cond)
+		}
+		return false
+	}
+	if a.drop != "" {
+		r.dropped = a.drop
+		return false
+	}
+	return true
+}
+
+// set evaluates an assignment and puts the value where it belongs.
+func (r *Runner) set(s *assignment, u *udr.Usage) bool {
+	v := s.expr.eval(r)
+	if r.failed.term != nil {
+		return false
+	}
+	if r.trace != nil {
+		r.step(Step{Kind: "set", Name: s.name, Text: s.expr.text.Value, Value: v.String(), Reads: r.reads(s.expr)})
+	}
+	if s.field < 0 {
+		r.attribute(s.attr, v, u)
+		return true
+	}
+	if s.adapts {
+		v.kind = Quantity
+		v.aux = anyUnit
+	}
+	r.outs[s.field] = v
+	f := &udr.Fields()[s.field]
+	switch {
+	case f.SetText != nil:
+		if !v.kind.worded() && v.kind != Identifier && v.kind != Nothing {
+			from := len(r.buf)
+			r.appendPlain(v)
+			v.s = r.kept(from)
+		}
+		f.SetText(u, v.s)
+	case f.SetInt != nil:
+		if v.n < 0 && v.kind == Quantity {
+			r.fail(s.expr.top, f.Name+" is negative: "+v.String())
+			return false
+		}
+		f.SetInt(u, v.n)
+	default:
+		id := udr.Identifier{Kind: udr.IDKind(v.aux), Value: v.s}
+		if v.kind == Phone {
+			id = udr.Identifier{Kind: udr.MSISDN, Value: strings.TrimPrefix(v.s, "+")}
+		}
+		if id.Value == "" {
+			id.Kind = udr.NoID
+		}
+		f.SetIdentifier(u, id)
+	}
+	return true
+}
+
+// anyUnit is the aux of a number written in the rules as a quantity: it takes the unit of the class.
+const anyUnit = 255
+
+func (r *Runner) attribute(name string, v value, u *udr.Usage) {
+	from := len(r.buf)
+	r.appendPlain(v)
+	text := r.kept(from)
+	for i := range u.Attributes {
+		if u.Attributes[i].Name == name {
+			u.Attributes[i].Value = text
+			return
+		}
+	}
+	if text != "" {
+		u.Attributes = append(u.Attributes, udr.Attribute{Name: name, Value: text})
+	}
+}
+
+// finish checks that the usage record is whole, and derives what follows from the rest.
+func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
+	fields := udr.Fields()
+	q := value{}
+	for i := range fields {
+		if !fields[i].Required {
+			continue
+		}
+		v := r.outs[i]
+		if v.kind == Nothing || fields[i].SetIdentifier != nil && v.s == "" {
+			out.Err = r.missing(i)
+			return false
+		}
+		if fields[i].AnyUnit {
+			q = v
+		}
+	}
+	if u.Class == "" {
+		out.Err = &udr.SuspendError{Code: "class", Reason: "no rule has set a class for this record; add a when for it, or an otherwise with suspend"}
+		return false
+	}
+	unit := udr.Count
+	if q.kind == Quantity {
+		unit = udr.Unit(q.aux)
+	}
+	if unit != u.Unit && q.aux != anyUnit {
+		out.Err = &udr.SuspendError{Code: "unit", Reason: "class " + u.Class + " counts " + u.Unit.String() + ", but the quantity is " + q.String()}
+		return false
+	}
+	if r.p.derive.country && u.Network != "" {
+		if n, err := normalize.ParseNetwork(octetsOf(u.Network)); err == nil {
+			v, _ := r.country(n.Country(), nil)
+			u.Country = v.s
+		}
+	}
+	if r.p.derive.peerCountry && len(u.Peer) > 1 && u.Peer[0] == '+' {
+		v := r.outs[peerField]
+		if v.kind == Phone && v.n != 0 {
+			v, _ = r.country(normalize.E164(v.n).Country(), nil)
+			u.PeerCountry = v.s
+		}
+	}
+	return true
+}
+
+var peerField, _ = udr.FieldByName("peer")
+
+// duplicateKey hashes the key's values. Usage records of one fanned-out record differ by their place in it, unless
+// the key itself looks into the elements.
+func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
+	from := len(r.buf)
+	present, level := false, 0
+	for _, e := range r.p.duplicate {
+		v := e.eval(r)
+		if r.failed.term != nil {
+			return false
+		}
+		present = present || !v.absent()
+		level = max(level, e.level)
+		start := len(r.buf)
+		r.buf = append(r.buf, 0, 0, 0, 0)
+		r.appendPlain(v)
+		binary.LittleEndian.PutUint32(r.buf[start:], uint32(len(r.buf)-start))
+	}
+	if level < len(r.p.fans) {
+		r.buf = binary.AppendUvarint(r.buf, uint64(place))
+	}
+	if !present {
+		return true
+	}
+	sum := sha256.Sum256(r.buf[from:])
+	copy(u.Duplicate[:], sum[:])
+	r.buf = r.buf[:from]
+	return true
+}
+
+func (r *Runner) fill(t *template) string {
+	var b strings.Builder
+	for i, text := range t.texts {
+		b.WriteString(text)
+		if i < len(t.exprs) {
+			v := t.exprs[i].eval(r)
+			s := v.plain()
+			if v.kind == Nothing {
+				s = "absent"
+			}
+			b.WriteString(bounded(s, longestShown))
+		}
+	}
+	return bounded(b.String(), 512)
+}
+
+func bounded(s string, most int) string {
+	if len(s) <= most {
+		return strings.ToValidUTF8(s, "�")
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return strings.ToValidUTF8(s[:most], "�") + "…"
+}

@@ -1,0 +1,123 @@
+package rules
+
+import (
+	"strings"
+
+	"ratemill/udr"
+)
+
+// suspendError tells the failure of the record at hand.
+func (r *Runner) suspendError() *udr.SuspendError {
+	t := r.failed.term
+	return r.suspended("rule", t.root, t, r.failed.reason)
+}
+
+func (r *Runner) suspended(code string, e *expression, t *term, reason string) *udr.SuspendError {
+	return &udr.SuspendError{
+		Code: code, Rule: e.what + ": " + bounded(oneLine(e.text.Value), 160), Position: t.pos().String(),
+		Values: r.reads(e), Reason: bounded(reason, 512),
+	}
+}
+
+// unmatched tells that no condition of a chain holds.
+func (r *Runner) unmatched(s *mapStep) *udr.SuspendError {
+	var reads []string
+	for _, a := range s.chain {
+		for _, w := range strings.Split(r.reads(a.cond), ", ") {
+			if w != "" && !contains(reads, w) {
+				reads = append(reads, w)
+			}
+		}
+	}
+	return &udr.SuspendError{
+		Code: "unmatched", Rule: "map", Position: s.at.String(), Values: bounded(strings.Join(reads, ", "), longestValues),
+		Reason: "none of the " + plural(len(s.chain), "condition") + " here holds; add a when for such records, or an otherwise",
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+// missing tells that a required field has no value.
+func (r *Runner) missing(field int) *udr.SuspendError {
+	f := udr.Fields()[field]
+	err := &udr.SuspendError{Code: "required", Reason: f.Name + " has no value; no rule set it for this record"}
+	for _, s := range r.p.steps {
+		for _, a := range append(append([]*action{s.always}, s.chain...), s.otherwise) {
+			if a == nil {
+				continue
+			}
+			for _, set := range a.sets {
+				if set.field == field && err.Rule == "" {
+					e := set.expr
+					*err = udr.SuspendError{Code: "required", Rule: e.what + ": " + bounded(oneLine(e.text.Value), 160), Position: e.top.pos().String(),
+						Values: r.reads(e), Reason: f.Name + " has no value, and a usage record needs one"}
+				}
+			}
+		}
+	}
+	return err
+}
+
+// longestValues bounds the values that an error shows.
+const longestValues = 256
+
+// reads shows the values that an expression reads: up "1200", down "".
+func (r *Runner) reads(e *expression) string {
+	if e == nil {
+		return ""
+	}
+	failed := r.failed
+	var b strings.Builder
+	for _, t := range e.reads {
+		var v value
+		switch t.op {
+		case opField:
+			v = value{kind: Field, raw: &r.fields[t.index]}
+		case opElement:
+			v = value{kind: Field, raw: r.elements[t.index]}
+		case opLet:
+			if r.lets[t.index].age != r.ages[t.level] {
+				continue
+			}
+			v = r.lets[t.index].value
+		case opOut:
+			v = r.outs[t.index]
+		case opFileName:
+			v = textValue(r.fileName)
+		case opMember:
+			if t.args[0].op != opElement || r.elements[t.args[0].index] == nil {
+				continue
+			}
+			v = value{kind: Field, raw: r.elements[t.args[0].index].Get(t.name)}
+		}
+		if t.op == opElement && e.mentions(t) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(t.source() + " " + v.String())
+		if b.Len() > longestValues {
+			break
+		}
+	}
+	r.failed = failed
+	return bounded(b.String(), longestValues)
+}
+
+// mentions says that an element is read only by its members, which are shown themselves.
+func (e *expression) mentions(element *term) bool {
+	for _, t := range e.reads {
+		if t.op == opMember && t.args[0].op == opElement && t.args[0].index == element.index {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/record"
+	"ratemill/udr"
+)
+
+// Step is one thing that a program did with a record, for people who ask why.
+type Step struct {
+	Kind  string `json:"kind"` // drop, keep, element, let, when, class, set, usage, filtered, suspended
+	Name  string `json:"name,omitempty"`
+	Text  string `json:"text,omitempty"`  // the expression
+	Value string `json:"value,omitempty"` // what came out
+	Reads string `json:"reads,omitempty"` // the values it read
+}
+
+// Trace is Run, told step by step.
+func (r *Runner) Trace(rec *record.Record, out *Outcome, tell func(Step)) {
+	r.trace = tell
+	defer func() { r.trace = nil }()
+	r.Run(rec, out)
+	switch out.Kind {
+	case Filtered:
+		tell(Step{Kind: "filtered", Name: out.Rule})
+	case Suspended:
+		tell(Step{Kind: "suspended", Name: out.Err.Rule, Text: out.Err.Position, Value: out.Err.Reason, Reads: out.Err.Values})
+	}
+}
+
+func (r *Runner) step(s Step) { r.trace(s) }
+
+func yes(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}
+
+func filterWord(drop bool) string {
+	if drop {
+		return "drop"
+	}
+	return "keep"
+}
+
+// String is the step as a line of `try -v`.
+func (s Step) String() string {
+	switch s.Kind {
+	case "drop", "keep", "when":
+		line := fmt.Sprintf("%-44s %s", s.Kind+" "+s.Name, s.Value)
+		if s.Reads != "" {
+			line = fmt.Sprintf("%-50s %s", line, s.Reads)
+		}
+		return line
+	case "set", "let":
+		line := fmt.Sprintf("%-12s %-30s → %s", s.Name, oneLine(s.Text), s.Value)
+		if s.Reads != "" {
+			line += "   (" + s.Reads + ")"
+		}
+		return line
+	case "class":
+		return "class        " + s.Value
+	case "usage":
+		return "→ usage      " + s.Value
+	case "filtered":
+		return "→ filtered   " + s.Name
+	case "suspended":
+		line := "→ suspended  " + s.Value
+		if s.Name != "" {
+			line += "\n             by " + s.Name + " (" + s.Text + ")"
+		}
+		if s.Reads != "" {
+			line += "\n             with " + s.Reads
+		}
+		return line
+	}
+	return strings.TrimSpace(s.Kind + " " + s.Name + " " + s.Value)
+}
+
+// Describe is a usage record in a line.
+func Describe(u *udr.Usage) string {
+	var b strings.Builder
+	b.WriteString(u.Class + " " + grouped(u.Quantity))
+	if u.Unit != udr.Count {
+		b.WriteString(" " + u.Unit.String())
+	}
+	b.WriteString("  " + u.Identifier.Kind.String() + " " + u.Identifier.Value + "  " + u.At.Time().Format(time.RFC3339))
+	for _, part := range [][2]string{{"network", u.Network}, {"country", u.Country}, {"peer", u.Peer}, {"apn", u.APN}} {
+		if part[1] != "" {
+			b.WriteString("  " + part[0] + " " + part[1])
+		}
+	}
+	return b.String()
+}
+
+// Branch is a way through the rules that a record can take, for coverage.
+type Branch struct {
+	Kind  string   `json:"kind"` // drop, keep, when, otherwise, no match
+	Name  string   `json:"name"`
+	Pos   diag.Pos `json:"-"`
+	Count uint64   `json:"count"`
+}
+
+// Coverage says how often each branch was taken since the runner was made.
+func (r *Runner) Coverage() []Branch {
+	all := make([]Branch, len(r.p.branches))
+	for i, b := range r.p.branches {
+		b.Count = r.counts[i]
+		all[i] = b
+	}
+	return all
+}
+
+// Plan is how an expression runs, for `check -v`.
+type Plan struct {
+	Pos  diag.Pos
+	What string // drop, when, set at, …
+	Text string
+	Type string
+	Way  string // constant, closures, expr's virtual machine, one lookup with …
+}
+
+// Explain says for each expression how it runs.
+func (p *Program) Explain() []Plan {
+	looked := map[*expression]string{}
+	for _, s := range p.steps {
+		if s.lookup == nil {
+			continue
+		}
+		for _, a := range s.chain {
+			switch slot, _, whole := discriminator(a.cond.top); {
+			case slot == s.lookup.slot && whole:
+				looked[a.cond] = "one lookup by " + p.layout.Paths()[slot]
+			case slot == s.lookup.slot:
+				looked[a.cond] = "one lookup by " + p.layout.Paths()[slot] + ", then " + a.cond.way
+			}
+		}
+	}
+	var plans []Plan
+	for _, e := range p.exprs {
+		way := e.way
+		if l := looked[e]; l != "" {
+			way = l
+		}
+		plans = append(plans, Plan{Pos: e.text.Pos, What: e.what, Text: oneLine(e.text.Value), Type: e.top.typ.String(), Way: way})
+	}
+	return plans
+}

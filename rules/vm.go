@@ -1,0 +1,239 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"ratemill/normalize"
+	"ratemill/record"
+)
+
+// vmProgram is a term as a program of expr's virtual machine. Control flow (and, or, not, ?:, walks over lists) is the
+// machine's; all else are calls of Runner.apply. It runs what closures do not, and is the reference for what they do.
+type vmProgram struct {
+	term    *term
+	program *vm.Program
+}
+
+type vmEnv struct{ R *Runner }
+
+func newProgram(t *term) *vmProgram {
+	var b strings.Builder
+	write(&b, t)
+	root := t.root
+	p, err := expr.Compile(b.String(), expr.Env(vmEnv{}), expr.Optimize(false), expr.DisableAllBuiltins(),
+		expr.EnableBuiltin("any"), expr.EnableBuiltin("all"), expr.EnableBuiltin("none"), expr.EnableBuiltin("one"),
+		expr.EnableBuiltin("count"), expr.EnableBuiltin("filter"), expr.EnableBuiltin("map"), expr.EnableBuiltin("find"),
+		expr.Function("op", func(params ...any) (any, error) {
+			r, t := params[0].(*Runner), root.terms[params[1].(int)]
+			args := make([]value, len(params)-2)
+			for i, p := range params[2:] {
+				args[i] = unboxed(p)
+			}
+			v := r.apply(t, args)
+			if r.failed.term != nil {
+				return nil, errFailed
+			}
+			return v, nil
+		}),
+		expr.Function("truth", func(params ...any) (any, error) {
+			r, t := params[0].(*Runner), root.terms[params[1].(int)]
+			is := r.truth(t, unboxed(params[2]))
+			if r.failed.term != nil {
+				return false, errFailed
+			}
+			return is, nil
+		}, new(func(*Runner, int, any) bool)),
+		expr.Function("list", func(params ...any) (any, error) {
+			items := params[0].(value).raw.Items
+			list := make([]any, len(items))
+			for i := range items {
+				list[i] = value{kind: Field, raw: &items[i]}
+			}
+			return list, nil
+		}, new(func(any) []any)),
+		expr.Function("missing", func(params ...any) (any, error) { return unboxed(params[0]).missing(), nil }, new(func(any) bool)),
+		expr.Function("total", func(params ...any) (any, error) {
+			v := total(params[0].(*Runner), root.terms[params[1].(int)], params[2].([]any))
+			if params[0].(*Runner).failed.term != nil {
+				return nil, errFailed
+			}
+			return v, nil
+		}),
+	)
+	if err != nil {
+		panic(fmt.Sprintf("rules: %s does not compile: %v", b.String(), err))
+	}
+	return &vmProgram{t, p}
+}
+
+// errFailed stops the machine; the reason is in Runner.failed.
+var errFailed = errors.New("failed")
+
+// missing says that coalesce goes on to the next value: there is none, or a text that says so.
+func (v value) missing() bool {
+	switch {
+	case v.kind == Text:
+		return normalize.Absent(octetsOf(v.s))
+	case v.kind == Field && v.raw.Kind == record.Text:
+		return normalize.Absent(v.raw.Text)
+	}
+	return v.absent()
+}
+
+// truth is a condition's value; one that has none fails.
+func (r *Runner) truth(t *term, v value) bool {
+	if v.kind == Nothing {
+		r.fail(t, t.source()+" has no value; say what then: "+t.source()+" ?? false")
+	}
+	return v.n != 0
+}
+
+func (p *vmProgram) run(r *Runner) value {
+	out, err := r.vm.Run(p.program, vmEnv{r})
+	if err != nil {
+		reason := "the lists of the record are too long for this rule"
+		if i := strings.IndexByte(err.Error(), '\n'); i > 0 && !errors.Is(err, errFailed) {
+			reason += " (" + err.Error()[:i] + ")"
+		}
+		return r.fail(p.term, reason)
+	}
+	v := unboxed(out)
+	if v.kind == Nothing && p.term.typ.Kind == Field {
+		v = value{kind: Field, raw: &nothing}
+	}
+	return v
+}
+
+// total is the sum of a list's values.
+func total(r *Runner, t *term, list []any) value {
+	sum := value{kind: t.typ.Kind, aux: uint8(t.typ.Unit)}
+	for _, p := range list {
+		v := unboxed(p)
+		if v.kind == Nothing {
+			source := t.args[1].source()
+			return r.fail(t.args[1], source+" has no value; say what then: "+source+" ?? …")
+		}
+		if v.kind == Decimal {
+			d, err := sum.d.Add(v.d)
+			if err != nil {
+				return r.fail(t, err.Error())
+			}
+			sum.d = d
+			continue
+		}
+		n, ok := integers(opAdd, sum.n, v.n)
+		if !ok {
+			return r.fail(t, errOverflow.Error())
+		}
+		sum.n = n
+	}
+	return sum
+}
+
+func unboxed(p any) value {
+	switch p := p.(type) {
+	case value:
+		return p
+	case bool:
+		return boolValue(p)
+	case int:
+		return intValue(int64(p))
+	case []any:
+		raw := &record.Value{Kind: record.List, Items: make([]record.Value, len(p))}
+		for i, v := range p {
+			raw.Items[i] = *unboxed(v).raw
+		}
+		return listValue(raw)
+	}
+	return value{}
+}
+
+// write writes a term in expr's language.
+func write(b *strings.Builder, t *term) {
+	infix := func(sign string) {
+		b.WriteByte('(')
+		writeTruth(b, t.args[0])
+		b.WriteString(sign)
+		writeTruth(b, t.args[1])
+		b.WriteByte(')')
+	}
+	switch t.op {
+	case opAnd:
+		infix(" and ")
+	case opOr:
+		infix(" or ")
+	case opNot:
+		b.WriteString("(not ")
+		writeTruth(b, t.args[0])
+		b.WriteByte(')')
+	case opChoose:
+		b.WriteByte('(')
+		writeTruth(b, t.args[0])
+		b.WriteString(" ? ")
+		write(b, t.args[1])
+		b.WriteString(" : ")
+		write(b, t.args[2])
+		b.WriteByte(')')
+	case opCoalesce:
+		for _, a := range t.args[:len(t.args)-1] {
+			b.WriteString("(missing(")
+			write(b, a)
+			b.WriteString(") ? ")
+		}
+		write(b, t.args[len(t.args)-1])
+		for i := len(t.args) - 2; i >= 0; i-- {
+			b.WriteString(" : ")
+			write(b, t.args[i])
+			b.WriteByte(')')
+		}
+	case opPointer:
+		b.WriteByte('#')
+	case opPredicate:
+		writePredicate(b, t)
+	default:
+		b.WriteString("op(R, " + strconv.Itoa(t.id))
+		for _, a := range t.args {
+			b.WriteString(", ")
+			write(b, a)
+		}
+		b.WriteByte(')')
+	}
+}
+
+// writeTruth writes a condition, so that the machine sees a bool.
+func writeTruth(b *strings.Builder, t *term) {
+	switch t.op {
+	case opAnd, opOr, opNot, opPredicate:
+		write(b, t)
+		return
+	}
+	b.WriteString("truth(R, " + strconv.Itoa(t.id) + ", ")
+	write(b, t)
+	b.WriteByte(')')
+}
+
+func writePredicate(b *strings.Builder, t *term) {
+	name := t.name
+	if name == "sum" {
+		b.WriteString("total(R, " + strconv.Itoa(t.id) + ", ")
+		name = "map"
+	}
+	b.WriteString(name + "(list(")
+	write(b, t.args[0])
+	b.WriteString("), {")
+	if t.name == "sum" {
+		write(b, t.args[1])
+	} else {
+		writeTruth(b, t.args[1])
+	}
+	b.WriteString("})")
+	if t.name == "sum" {
+		b.WriteByte(')')
+	}
+}
