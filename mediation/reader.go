@@ -69,7 +69,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 			return nil, fmt.Errorf("the recorded progress of %s cannot be read: %w", t.file.Path, err)
 		}
 	}
-	if r.decoder, err = t.src.Open(body); err != nil {
+	if r.decoder, err = t.decoder(body); err != nil {
 		r.decoder = nil
 		if err := r.broken(err); err != nil {
 			body.Close()
@@ -77,6 +77,14 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 		}
 	}
 	return r, nil
+}
+
+func (t *taken) decoder(body io.Reader) (decode.Decoder, error) {
+	content, _, err := decode.Unpack(body, t.src.Decode.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return t.src.Open(content)
 }
 
 func (r *reader) close() { r.body.Close() }

@@ -186,6 +186,18 @@ func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first,
 	return 0, 0, explain(fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
 }
 
+// Partitions is the number of a topic's partitions.
+func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
+	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return 0, explain("ask for topic "+topic, err)
+	}
+	if len(meta.Topics) != 1 || meta.Topics[0].Error != nil {
+		return 0, fmt.Errorf("there is no topic %s", topic)
+	}
+	return len(meta.Topics[0].Partitions), nil
+}
+
 // explain sorts errors: what passes with time is Unavailable, all else is not.
 func explain(what string, err error) error {
 	var k kafka.Error

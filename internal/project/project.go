@@ -26,11 +26,12 @@ const (
 	TestsFolder     = "tests"
 )
 
-// Load reads a project. It answers nil when there are errors; the list has warnings too.
-func Load(fsys fs.FS) (*Project, diag.List) {
+// Load reads a project. It answers nil when there are errors; the list has warnings too. env gives the values of
+// ${NAME} in sources; nil leaves them as they stand.
+func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p := &Project{FS: fsys}
 	var list, more diag.List
-	p.Sources, list = source.LoadDir(fsys)
+	p.Sources, list = source.LoadDir(fsys, env)
 	if catalogue, err := fs.Sub(fsys, CatalogueFolder); err == nil {
 		p.Catalogue, more = rating.LoadCatalogue(catalogue)
 		list = append(list, more...)
@@ -43,4 +44,4 @@ func Load(fsys fs.FS) (*Project, diag.List) {
 }
 
 // LoadDir reads the project in a folder.
-func LoadDir(dir string) (*Project, diag.List) { return Load(os.DirFS(dir)) }
+func LoadDir(dir string) (*Project, diag.List) { return Load(os.DirFS(dir), os.LookupEnv) }

@@ -20,3 +20,6 @@ func (clock) Sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// idle is how long a mediator that found nothing to do waits before it asks again.
+const idle = 250 * time.Millisecond

@@ -138,7 +138,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 	put(partitionsStopped, float64(len(halted)), string(Sink))
 	for _, partition := range running {
 		p, label := role.of(partition), strconv.Itoa(partition)
-		put(warehouseRows, float64(p.Rows.Load()), label)
+		put(warehouseRows, float64(p.Rated.Load()), label)
 		put(warehouseBlocks, float64(p.Blocks.Load()), label)
 		put(warehousePosition, float64(p.Next.Load()), label)
 		if _, end, err := m.n.Kafka.Bounds(ctx, m.n.Topics.Rated, partition); err == nil {

@@ -114,13 +114,9 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 		n.addresses = []string{addr}
 	}
 	n.KafkaAddress = n.addresses[0]
-	if n.kafkaTLS, err = clientTLS(c.TLS); err != nil {
-		return fmt.Errorf("kafka: %w", err)
+	if n.Kafka, err = n.dialKafka(); err != nil {
+		return err
 	}
-	if n.kafkaSASL, err = login(c.SASL); err != nil {
-		return fmt.Errorf("kafka: %w", err)
-	}
-	n.Kafka = broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL})
 	n.closers = append(n.closers, n.Kafka.Close)
 	n.Topics = broker.TopicsUnder(c.Prefix)
 	if n.Partitions, err = partitionCount(ctx, n.Store, c.Partitions); err != nil {
@@ -129,6 +125,28 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	return n.waitFor(ctx, "kafka", func() error {
 		return n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
 	})
+}
+
+// dialKafka prepares a client for the brokers' addresses.
+func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
+	c := n.Config.Kafka
+	if n.kafkaTLS, err = clientTLS(c.TLS); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	if n.kafkaSASL, err = login(c.SASL); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	return broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL}), nil
+}
+
+// ReachKafka is a client of a configuration's broker: of a running process, when it is embedded.
+func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
+	n := &Node{Config: c, addresses: c.Kafka.Addresses}
+	if c.EmbeddedKafka() {
+		n.addresses = []string{c.Kafka.Listen}
+	}
+	k, err := n.dialKafka()
+	return k, broker.TopicsUnder(c.Kafka.Prefix), err
 }
 
 // waitFor waits for an engine that is away, for as long as ctx lives.

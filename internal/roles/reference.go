@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -20,6 +21,7 @@ type reference struct {
 	log   *slog.Logger
 	reg   *registry.Registry
 
+	loading    sync.Mutex // one refresh at a time
 	mu         sync.Mutex
 	project    *project.Project
 	catalogues map[string]*rating.Catalogue
@@ -47,7 +49,7 @@ func newReference(ctx context.Context, store *control.Store, project *project.Pr
 		}
 		r.catalogues[c.Version()] = c
 	}
-	for _, s := range project.Sources.List() {
+	for _, s := range project.Sources.Sources {
 		if err := store.PutDocument(ctx, sourceDocument, s.Version, s.Bundle(), now); err != nil {
 			return nil, err
 		}
@@ -71,6 +73,8 @@ func (r *reference) follow(ctx context.Context) error {
 }
 
 func (r *reference) refresh(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
 	_, err := r.store.LoadRegistry(ctx, r.reg)
 	return err
 }
@@ -112,17 +116,13 @@ func (r *reference) Catalogue(ctx context.Context, version string) (*rating.Cata
 
 // Sources implements mediation.Reference.
 func (r *reference) Sources() []string {
-	var names []string
-	for _, s := range r.project.Sources.List() {
-		names = append(names, s.Name)
-	}
-	return names
+	return r.project.Sources.Names()
 }
 
 // Source implements mediation.Reference.
 func (r *reference) Source(ctx context.Context, name, version string) (*source.Source, error) {
 	if version == "" {
-		if s := r.project.Sources.Source(name); s != nil {
+		if s, ok := r.project.Sources.Source(name); ok {
 			return s, nil
 		}
 		return nil, fmt.Errorf("the project has no source %s", name)
@@ -136,12 +136,27 @@ func (r *reference) Source(ctx context.Context, name, version string) (*source.S
 	if err != nil {
 		return nil, fmt.Errorf("source %s, version %s: %w", name, version, err)
 	}
-	s, err := source.OpenBundle(bundle)
+	s, err := source.OpenBundle(bundle, version)
 	if err != nil {
 		return nil, fmt.Errorf("source %s, version %s, as stored: %w", name, version, err)
 	}
 	r.sources[version] = s
 	return s, nil
+}
+
+// account is an account's id, for the warehouse.
+func (r *reference) account(ctx context.Context, number uint32, revision uint64) (string, error) {
+	reg, err := r.Registry(ctx, registry.Revision(revision))
+	if err != nil {
+		return "", err
+	}
+	view := reg.View()
+	defer view.Close()
+	id, ok := view.AccountID(number)
+	if !ok {
+		return "", fmt.Errorf("revision %d of the registry has no account with number %d", revision, number)
+	}
+	return id, nil
 }
 
 // Current implements mediation.Reference.

@@ -28,8 +28,8 @@ func (n *Node) newSink() *sinkRole {
 		run: func(ctx context.Context, partition int) error {
 			s := &warehouse.Sink{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
-				Clock: clock{}, Log: n.Log, Progress: r.of(partition), Names: n.reference,
-				BlockRows: n.Config.Warehouse.BlockRows, Flush: n.Config.Warehouse.Flush,
+				Clock: clock{}, Log: n.Log, Progress: r.of(partition), Account: n.reference.account, Name: "clickhouse",
+				MaxRows: n.Config.Warehouse.BlockRows, Linger: n.Config.Warehouse.Flush,
 			}
 			return s.Run(ctx)
 		},

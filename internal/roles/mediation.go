@@ -1,0 +1,100 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"ratemill/internal/control"
+	"ratemill/mediation"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/source"
+)
+
+// mediationRole lists the sources and takes their files.
+type mediationRole struct {
+	n        *Node
+	sites    map[string]*collect.Site
+	status   map[string]*mediation.WatcherStatus
+	spool    *collect.Spool
+	progress mediation.Progress
+}
+
+func (n *Node) newMediation(context.Context) (*mediationRole, error) {
+	r := &mediationRole{n: n, sites: map[string]*collect.Site{}, status: map[string]*mediation.WatcherStatus{}}
+	var err error
+	if r.spool, err = collect.OpenSpool(filepath.Join(n.Config.Data, "spool"), n.Config.Mediation.SpoolBytes); err != nil {
+		return nil, err
+	}
+	for _, s := range n.Project.Sources.Sources {
+		r.sites[s.Name], err = s.Collect.Open(collect.Environment{Source: s.Name, Dir: n.Config.Project, Clock: clock{}, Random: rand.Float64})
+		if err != nil {
+			return nil, err
+		}
+		r.status[s.Name] = &mediation.WatcherStatus{}
+	}
+	return r, nil
+}
+
+func (r *mediationRole) run(ctx context.Context) error {
+	defer r.spool.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range r.n.Project.Sources.Sources {
+		w := &mediation.Watcher{
+			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Log: r.n.Log,
+			Every: s.Collect.Interval(), Status: r.status[s.Name],
+		}
+		g.Go(func() error {
+			defer r.sites[s.Name].Close()
+			return w.Run(ctx)
+		})
+	}
+	for i := range r.n.Config.Mediation.Workers {
+		m := &mediation.Mediator{
+			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, r.n.Log},
+			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Log: r.n.Log,
+			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle,
+		}
+		g.Go(func() error { return m.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// missing says which sources cannot be listed.
+func (r *mediationRole) missing() (what []string) {
+	for _, name := range r.n.Project.Sources.Names() {
+		s := r.status[name]
+		if n := s.Failures.Load(); n > 0 {
+			what = append(what, fmt.Sprintf("source %s: %d listings failed: %v", name, n, s.LastError.Load()))
+		}
+	}
+	return what
+}
+
+// siteSpool fetches the files of all sources into one spool.
+type siteSpool struct {
+	spool *collect.Spool
+	sites map[string]*collect.Site
+	log   *slog.Logger
+}
+
+// Fetch implements mediation.Spool.
+func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+	site := s.sites[file.Source]
+	if site == nil {
+		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
+	}
+	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Sighting), collect.Fetching{
+		Source: src.Name, Clock: clock{}, Random: rand.Float64,
+		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
+	})
+	if err != nil {
+		return mediation.Content{}, err
+	}
+	return mediation.Content{ID: f.ID, Hash: f.Hash[:], Size: f.Size, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
+}
