@@ -133,8 +133,7 @@ func ParseBatch(data []byte, b *Batch) error {
 		case 8:
 			b.Rules = wire.Text(field)
 		case 9:
-			b.Rated = append(b.Rated, RatedRecord{})
-			return b.Rated[len(b.Rated)-1].parse(field)
+			return b.addRated().parse(field)
 		case 10:
 			b.Suspended = append(b.Suspended, field)
 		case 11:
@@ -148,6 +147,18 @@ func ParseBatch(data []byte, b *Batch) error {
 		}
 		return err
 	})
+}
+
+// addRated makes room for a record and keeps the memory of the one that was there.
+func (b *Batch) addRated() *RatedRecord {
+	if len(b.Rated) < cap(b.Rated) {
+		b.Rated = b.Rated[:len(b.Rated)+1]
+	} else {
+		b.Rated = append(b.Rated, RatedRecord{})
+	}
+	r := &b.Rated[len(b.Rated)-1]
+	*r = RatedRecord{Charges: r.Charges[:0], Events: r.Events[:0]}
+	return r
 }
 
 func (r *RatedRecord) parse(data []byte) error {
