@@ -1,0 +1,24 @@
+package collect
+
+import "time"
+
+// Backoff says how long to wait before trying again: twice as long each time, up to Most, less a random part so that
+// those who failed together do not come back together.
+type Backoff struct {
+	First, Most time.Duration
+	Random      func() float64
+	failures    int
+}
+
+// Failed is the pause after one more failure.
+func (b *Backoff) Failed() time.Duration {
+	d := b.First << min(b.failures, 20)
+	if d > b.Most || d <= 0 {
+		d = b.Most
+	}
+	b.failures++
+	return d - time.Duration(b.Random()*float64(d)/2)
+}
+
+// Worked forgets the failures.
+func (b *Backoff) Worked() { b.failures = 0 }

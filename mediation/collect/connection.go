@@ -1,0 +1,279 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"ratemill/internal/diag"
+)
+
+// dialer makes connections to one server.
+type dialer struct {
+	options *SFTP
+	address string
+	dir     string
+}
+
+func newDialer(o *SFTP, dir string) (*dialer, error) {
+	return &dialer{options: o, address: net.JoinHostPort(o.Host, strconv.Itoa(o.port())), dir: dir}, nil
+}
+
+func (d *dialer) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(d.dir, p)
+}
+
+// connection is one SSH connection with SFTP on it.
+type connection struct {
+	ssh     *ssh.Client
+	client  *sftp.Client
+	every   time.Duration
+	allowed atomic.Int64 // bytes that may be read, while bounded
+	bounded atomic.Bool
+	done    chan struct{}
+	once    sync.Once
+	failure atomic.Pointer[error]
+}
+
+var errBudget = errors.New("the server sent more than a listing may have")
+
+// dial connects, verifies the host and logs in. Credentials are read anew each time, so that they can be changed.
+func (d *dialer) dial(ctx context.Context) (*connection, error) {
+	o := d.options
+	check, algorithms, err := o.hostKeys(d.path(o.KnownHosts), d.address)
+	if err != nil {
+		return nil, err
+	}
+	methods, done, err := d.methods()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	dialCtx, cancel := context.WithTimeout(ctx, o.timeout())
+	defer cancel()
+	var plain net.Dialer
+	conn, err := plain.DialContext(dialCtx, "tcp", d.address)
+	if err != nil {
+		return nil, &UnreachableError{d.address, err}
+	}
+	stop := context.AfterFunc(dialCtx, func() { conn.Close() })
+	defer stop()
+	var refused error
+	config := &ssh.ClientConfig{User: o.User, Auth: methods, HostKeyAlgorithms: algorithms, ClientVersion: "SSH-2.0-ratemill",
+		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
+			refused = check(host, remote, key)
+			return refused
+		}}
+	c := &connection{every: o.keepalive(), done: make(chan struct{})}
+	alive := &watched{Conn: conn, patience: o.timeout() + o.keepalive(), connection: c}
+	s, channels, requests, err := ssh.NewClientConn(alive, d.address, config)
+	switch {
+	case err == nil:
+	case refused != nil:
+		conn.Close()
+		return nil, refused
+	case strings.Contains(err.Error(), "unable to authenticate"):
+		conn.Close()
+		return nil, fmt.Errorf("%s does not let %s in with %s; check the user and the credentials with the carrier", d.address, o.User, d.credentials())
+	case strings.Contains(err.Error(), "no common algorithm for host key"):
+		conn.Close()
+		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address, strings.Join(algorithms, ", "), err)
+	default:
+		conn.Close()
+		return nil, &UnreachableError{d.address, err}
+	}
+	c.ssh = ssh.NewClient(s, channels, requests)
+	if err := c.start(); err != nil {
+		c.close()
+		return nil, &UnreachableError{d.address, fmt.Errorf("it offers no SFTP: %w", err)}
+	}
+	return c, nil
+}
+
+// start asks for the SFTP subsystem.
+func (c *connection) start() error {
+	session, err := c.ssh.NewSession()
+	if err != nil {
+		return err
+	}
+	in, err := session.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := session.RequestSubsystem("sftp"); err != nil {
+		return err
+	}
+	c.client, err = sftp.NewClientPipe(&metered{out, c}, in, sftp.UseConcurrentReads(true), sftp.MaxConcurrentRequestsPerFile(64))
+	return err
+}
+
+// methods are the ways to log in, the agent's keys first.
+func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
+	o := d.options
+	done = func() {}
+	if o.Agent {
+		socket := os.Getenv("SSH_AUTH_SOCK")
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return nil, done, fmt.Errorf("the SSH agent cannot be reached at SSH_AUTH_SOCK=%q: %w", socket, err)
+		}
+		done = func() { conn.Close() }
+		methods = append(methods, ssh.PublicKeysCallback(agent.NewClient(conn).Signers))
+	}
+	if o.KeyFile != "" {
+		text, err := os.ReadFile(d.path(o.KeyFile))
+		if err != nil {
+			return nil, done, fmt.Errorf("key_file: %w", err)
+		}
+		key, err := ssh.ParsePrivateKey(text)
+		if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) && !o.KeyPassphrase.IsZero() {
+			key, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(o.KeyPassphrase.Reveal()))
+		}
+		if err != nil {
+			return nil, done, fmt.Errorf("key_file %s: %w", o.KeyFile, err)
+		}
+		methods = append(methods, ssh.PublicKeys(key))
+	}
+	password := o.Password
+	if o.PasswordFile != "" {
+		text, err := os.ReadFile(d.path(o.PasswordFile))
+		if err != nil {
+			return nil, done, fmt.Errorf("password_file: %w", err)
+		}
+		password = diag.NewSecret(strings.TrimRight(string(text), "\r\n"))
+	}
+	if !password.IsZero() {
+		methods = append(methods, ssh.Password(password.Reveal()), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+			answers := make([]string, len(questions))
+			for i := range answers {
+				answers[i] = password.Reveal()
+			}
+			return answers, nil
+		}))
+	}
+	return methods, done, nil
+}
+
+// credentials names what was offered.
+func (d *dialer) credentials() string {
+	var what []string
+	if d.options.Agent {
+		what = append(what, "the agent's keys")
+	}
+	if d.options.KeyFile != "" {
+		what = append(what, "the key in "+d.options.KeyFile)
+	}
+	if d.options.PasswordFile != "" || !d.options.Password.IsZero() {
+		what = append(what, "its password")
+	}
+	return strings.Join(what, " or ")
+}
+
+// keepAlive asks for a sign of life until the connection is closed. The answer need not be read here: a connection on
+// which nothing arrives for too long is cut by watched.
+func (c *connection) keepAlive() {
+	t := time.NewTicker(c.every)
+	defer t.Stop()
+	lost := make(chan struct{})
+	go func() { c.ssh.Wait(); close(lost) }()
+	for {
+		select {
+		case <-t.C:
+			if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+				c.close()
+			}
+		case <-lost:
+			c.close()
+			return
+		}
+	}
+}
+
+// lost says that the connection is of no use any more.
+func (c *connection) lost() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *connection) close() {
+	c.once.Do(func() {
+		close(c.done)
+		c.ssh.Close()
+	})
+}
+
+// cause is why reading failed first, if that is known better than the library tells.
+func (c *connection) cause() error {
+	if e := c.failure.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// budget bounds what may be read from now on; 0 ends that.
+func (c *connection) budget(n int64) {
+	c.allowed.Store(n)
+	c.bounded.Store(n > 0)
+}
+
+// metered is what the server sends, within the budget.
+type metered struct {
+	r io.Reader
+	c *connection
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	if m.c.bounded.Load() && m.c.allowed.Add(-int64(n)) < 0 {
+		err := errBudget
+		m.c.failure.CompareAndSwap(nil, &err)
+		return 0, err
+	}
+	return n, err
+}
+
+// watched is a connection that fails when nothing arrives for too long, or when the other end takes nothing.
+type watched struct {
+	net.Conn
+	patience   time.Duration
+	connection *connection
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	w.SetReadDeadline(time.Now().Add(w.patience))
+	n, err := w.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("no sign of life for %s", w.patience)
+		w.connection.failure.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.SetWriteDeadline(time.Now().Add(w.patience))
+	return w.Conn.Write(p)
+}

@@ -1,0 +1,213 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// directory is a local directory. os.Root keeps every path inside, links included.
+type directory struct {
+	root    *os.Root
+	matcher *matcher
+}
+
+func newDirectory(o *Options, e Environment) (*directory, error) {
+	path := o.Dir
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(e.Dir, path)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("collect.dir cannot be opened: %w", err)
+	}
+	return &directory{root: root, matcher: newMatcher(o, true)}, nil
+}
+
+// List is described with Remote.
+func (d *directory) List(ctx context.Context) (Listing, error) {
+	var l Listing
+	names := 0
+	var walk func(path string) error
+	walk = func(path string) error {
+		f, err := d.root.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		var below []string
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			some, err := f.ReadDir(1024)
+			if names += len(some); names > d.matcher.most {
+				return &CrowdedError{d.matcher.most}
+			}
+			for _, s := range some {
+				if d.add(&l, path, s) {
+					below = append(below, joined(path, s.Name()))
+				}
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		f.Close()
+		for _, b := range below {
+			if err := walk(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, b := range d.matcher.bases() {
+		if err := walk(b); err != nil {
+			return Listing{}, fmt.Errorf("%s cannot be listed: %w", d.root.Name(), err)
+		}
+	}
+	return l, nil
+}
+
+func (d *directory) add(l *Listing, path string, s fs.DirEntry) (descend bool) {
+	kind := kindOf(s.Type())
+	var e Entry
+	if kind == isFile && d.matcher.file(joined(path, s.Name())) {
+		info, err := s.Info()
+		if err != nil {
+			return false // gone since it was listed
+		}
+		e.Size, e.MTime = info.Size(), info.ModTime()
+	}
+	return d.matcher.add(l, path, s.Name(), kind, e.Size, e.MTime, func() (Entry, error) {
+		info, err := d.root.Stat(joined(path, s.Name()))
+		switch {
+		case err != nil:
+			return Entry{}, fmt.Errorf("it is a link that leads nowhere or out of the directory: %w", err)
+		case !info.Mode().IsRegular():
+			return Entry{}, errors.New("it is a link to what is no regular file")
+		}
+		return Entry{Size: info.Size(), MTime: info.ModTime()}, nil
+	})
+}
+
+func kindOf(mode fs.FileMode) fileKind {
+	switch {
+	case mode.IsRegular():
+		return isFile
+	case mode.IsDir():
+		return isDirectory
+	case mode&fs.ModeSymlink != 0:
+		return isLink
+	}
+	return isOther
+}
+
+// Open is described with Remote.
+func (d *directory) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	if _, err := d.Stat(ctx, path); err != nil { // also keeps from opening a pipe, which would wait for its other end
+		return nil, err
+	}
+	f, err := d.root.Open(path)
+	if err != nil {
+		return nil, goneOr(path, err)
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &cancelled{ctx, f}, nil
+}
+
+// cancelled is a file that cannot be read when ctx has ended.
+type cancelled struct {
+	ctx context.Context
+	*os.File
+}
+
+func (c *cancelled) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.File.Read(p)
+}
+
+// Stat is described with Remote.
+func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
+	info, err := d.root.Stat(path)
+	if err != nil {
+		return Entry{}, goneOr(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return Entry{}, &ChangedError{path, "it is no regular file any more"}
+	}
+	return Entry{path, info.Size(), info.ModTime()}, nil
+}
+
+// Move is described with Remote.
+func (d *directory) Move(_ context.Context, path, directory string) error {
+	directory = strings.Trim(directory, "/")
+	if directory == "" {
+		directory = "."
+	}
+	if err := d.root.MkdirAll(directory, 0o755); err != nil {
+		return err
+	}
+	if _, err := d.root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	target, err := freeName(joined(directory, base(path)), func(p string) (bool, error) {
+		_, err := d.root.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return true, nil
+		}
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	return d.root.Rename(path, target)
+}
+
+// Delete is described with Remote.
+func (d *directory) Delete(_ context.Context, path string) error {
+	if err := d.root.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Close is described with Remote.
+func (d *directory) Close() error { return d.root.Close() }
+
+// freeName is the path, or with the first number after it that nothing has.
+func freeName(path string, free func(string) (bool, error)) (string, error) {
+	for i := range 10_000 {
+		p := path
+		if i > 0 {
+			p = fmt.Sprintf("%s.%d", path, i)
+		}
+		if ok, err := free(p); ok || err != nil {
+			return p, err
+		}
+	}
+	return "", fmt.Errorf("%s and 9999 other names like it are taken", shown(path))
+}
+
+func goneOr(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &GoneError{path}
+	}
+	return err
+}

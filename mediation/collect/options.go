@@ -1,0 +1,164 @@
+package collect
+
+import (
+	"path"
+	"strings"
+	"time"
+
+	"ratemill/internal/diag"
+)
+
+// Options are the collect block of a source.
+type Options struct {
+	SFTP      *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
+	Dir       string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
+	Match     Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of them. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
+	Settled   time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and time of change have stayed the same for so long. 0s takes it at once."`
+	Marker    string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another is there with its name and this suffix."`
+	Temporary Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names that files have until they are complete; the carrier renames them then."`
+	After     After         `yaml:"after" default:"leave" doc:"What happens to a file that was read: leave, delete, or { move: directory }."`
+	Every     time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
+	Order     string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or the oldest by time of change."`
+	Files     int           `yaml:"files" default:"200000" doc:"Most files of one listing, directories included. A listing with more fails."`
+}
+
+// SFTP says how to reach a server.
+type SFTP struct {
+	Host          string        `yaml:"host,required,env" doc:"Name or address."`
+	Port          int           `yaml:"port" default:"22" doc:"TCP port."`
+	User          string        `yaml:"user,required,env" doc:"Who logs in."`
+	Password      diag.Secret   `yaml:"password" example:"${SKYLINK_PASSWORD}" doc:"The password, best from the environment."`
+	PasswordFile  string        `yaml:"password_file,env" doc:"A file that holds the password."`
+	KeyFile       string        `yaml:"key_file,env" doc:"A file that holds the private key."`
+	KeyPassphrase diag.Secret   `yaml:"key_passphrase" doc:"What the private key is encrypted with."`
+	Agent         bool          `yaml:"agent" default:"false" doc:"Use the keys of the SSH agent at SSH_AUTH_SOCK."`
+	KnownHosts    string        `yaml:"known_hosts,env" doc:"A file in OpenSSH's format with the server's host key."`
+	HostKey       Words         `yaml:"host_key,env" example:"SHA256:uNiVztksCsDhcc0u9e8BrHv8F0Q…" doc:"Instead of known_hosts: the fingerprint of the server's host key; a list while the carrier changes it."`
+	Connections   int           `yaml:"connections" default:"4" doc:"Most connections at a time."`
+	Timeout       time.Duration `yaml:"timeout" default:"30s" doc:"How long to wait for a connection, or for any sign of life on one."`
+	Keepalive     time.Duration `yaml:"keepalive" default:"15s" doc:"How often to ask for a sign of life."`
+}
+
+// Words is one text or a list of them.
+type Words []string
+
+// UnmarshalNode reads one text, split at blanks, or a list of texts.
+func (w *Words) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	if n.Kind == diag.Sequence {
+		*w = make(Words, len(n.Items))
+		for i, item := range n.Items {
+			d.DecodeExpanding(item, &(*w)[i])
+		}
+		return
+	}
+	var text string
+	d.DecodeExpanding(n, &text)
+	if n.Quoted {
+		*w = Words{text}
+		return
+	}
+	*w = strings.Fields(text)
+}
+
+// After is what happens to a file that was read: nothing, or one of these.
+type After struct {
+	Delete bool
+	Move   string // the directory
+}
+
+// UnmarshalNode reads leave, delete, or { move: directory }.
+func (a *After) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	if n.Kind == diag.Mapping {
+		var m struct {
+			Move string `yaml:"move,required,env"`
+		}
+		d.Decode(n, &m)
+		a.Move = m.Move
+		return
+	}
+	switch n.Text {
+	case "delete":
+		a.Delete = true
+	case "leave":
+	default:
+		d.Errorf(n.Pos, "after is leave, delete or { move: directory }, not %s%s", n.Text, diag.Suggest(n.Text, []string{"leave", "delete"}))
+	}
+}
+
+// Check reports what is wrong with the options of a document.
+func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
+	at := func(keys ...string) diag.Pos {
+		found := n
+		for _, k := range keys {
+			if m := found.Member(k); m != nil {
+				found = m
+			}
+		}
+		return found.Pos
+	}
+	if (o.SFTP == nil) == (o.Dir == "") && n.Member("sftp") == nil {
+		d.Errorf(n.Pos, "collect needs one place: sftp or dir")
+	} else if o.SFTP != nil && o.Dir != "" {
+		d.Errorf(at("dir"), "collect has one place: sftp or dir; make two sources of it")
+	}
+	for _, p := range o.Match {
+		if _, err := path.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
+			d.Errorf(at("match"), "%q is no pattern: a [ is not closed", p)
+		} else if strings.Contains("/"+p+"/", "/../") {
+			d.Errorf(at("match"), "%q leaves its directory with ..", p)
+		}
+	}
+	if o.Settled < 0 {
+		d.Errorf(at("settled"), "settled is negative")
+	}
+	if o.Every < 0 {
+		d.Errorf(at("every"), "every is negative")
+	}
+	if o.Files < 0 {
+		d.Errorf(at("files"), "files is negative")
+	}
+	if strings.Contains(o.Marker, "/") {
+		d.Errorf(at("marker"), "marker is a suffix of names and holds no /")
+	}
+	if o.After.Move != "" && strings.Contains("/"+o.After.Move+"/", "/../") {
+		d.Errorf(at("after"), "%q leaves its directory with ..", o.After.Move)
+	}
+	s := o.SFTP
+	if s == nil {
+		return
+	}
+	if s.KnownHosts == "" && len(s.HostKey) == 0 {
+		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it anybody could pose as %s. `ssh-keyscan -p %d %s` shows the key; compare it with what the carrier told you", s.Host, s.port(), s.Host)
+	}
+	for _, k := range s.HostKey {
+		if !strings.HasPrefix(k, "SHA256:") {
+			d.Errorf(at("sftp", "host_key"), "%q is no fingerprint; it begins with SHA256:, as ssh-keygen -l prints it", k)
+		}
+	}
+	if s.Password.IsZero() && s.PasswordFile == "" && s.KeyFile == "" && !s.Agent {
+		d.Errorf(at("sftp"), "sftp needs a way to log in: key_file, agent, password or password_file")
+	}
+	if s.Port < 0 || s.Port > 65535 {
+		d.Errorf(at("sftp", "port"), "port %d does not exist", s.Port)
+	}
+	if s.Connections < 0 || s.Connections > 64 {
+		d.Errorf(at("sftp", "connections"), "connections is between 1 and 64")
+	}
+}
+
+func (s *SFTP) port() int                { return orDefault(s.Port, 22) }
+func (s *SFTP) connections() int         { return orDefault(s.Connections, 4) }
+func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
+func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
+func (o *Options) files() int            { return orDefault(o.Files, 200_000) }
+
+// Interval is how often to list the files.
+func (o *Options) Interval() time.Duration { return orDefault(o.Every, 30*time.Second) }
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}

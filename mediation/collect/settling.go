@@ -1,0 +1,65 @@
+package collect
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Settling remembers how long each file has been as it is. The zero value has seen nothing.
+type Settling struct {
+	since map[string]observation
+}
+
+type observation struct {
+	Entry
+	since time.Time
+}
+
+// Verdict is what a listing means after those before it.
+type Verdict struct {
+	Ready    []Entry  // complete
+	Growing  []Entry  // not yet
+	Vanished []string // there at the last listing, gone now
+	Refused  []Refusal
+}
+
+// Next judges a listing made at now. It depends on nothing else than the listings so far. Times of the server are
+// compared with each other only: its clock may be wrong.
+func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict) {
+	next := Settling{since: make(map[string]observation, len(l.Entries))}
+	v := Verdict{Refused: l.Refused}
+	for _, e := range l.Entries {
+		seen, known := s.since[e.Path]
+		if !known || !seen.Same(e) {
+			seen = observation{e, now}
+		}
+		next.since[e.Path] = seen
+		complete := now.Sub(seen.since) >= o.Settled
+		if o.Marker != "" {
+			complete = l.Marked[e.Path]
+		}
+		if complete {
+			v.Ready = append(v.Ready, e)
+		} else {
+			v.Growing = append(v.Growing, e)
+		}
+	}
+	for path := range s.since {
+		if _, there := next.since[path]; !there {
+			v.Vanished = append(v.Vanished, path)
+		}
+	}
+	slices.Sort(v.Vanished)
+	order := func(a, b Entry) int {
+		if o.Order == "time" {
+			if c := a.MTime.Compare(b.MTime); c != 0 {
+				return c
+			}
+		}
+		return cmp.Compare(a.Path, b.Path)
+	}
+	slices.SortFunc(v.Ready, order)
+	slices.SortFunc(v.Growing, order)
+	return next, v
+}

@@ -1,0 +1,329 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"ratemill/udr"
+)
+
+// Spool holds files on this machine while they are read. It is a cache: whatever it loses can be fetched again. Several
+// processes may be given the same directory; each takes a folder of its own in it.
+type Spool struct {
+	dir  string
+	lock *os.File
+	most int64
+
+	mu    sync.Mutex
+	used  int64            // bytes that are there or promised
+	held  map[[32]byte]int // how many use a file
+	freed chan struct{}    // closed when there is more room
+}
+
+// OpenSpool takes a folder below dir and clears what processes that ended left there. Files take at most so many bytes.
+func OpenSpool(dir string, most int64) (*Spool, error) {
+	s := &Spool{most: most, held: map[[32]byte]int{}, freed: make(chan struct{})}
+	for i := range 256 {
+		mine := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.MkdirAll(mine, 0o700); err != nil {
+			return nil, fmt.Errorf("spool: %w", err)
+		}
+		lock, err := os.OpenFile(filepath.Join(mine, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("spool: %w", err)
+		}
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			lock.Close()
+			continue
+		}
+		s.dir, s.lock = mine, lock
+		return s, s.clear()
+	}
+	return nil, fmt.Errorf("spool: 256 processes use %s", dir)
+}
+
+func (s *Spool) clear() error {
+	names, err := filepath.Glob(filepath.Join(s.dir, "*.file"))
+	if err != nil {
+		return err
+	}
+	more, err := filepath.Glob(filepath.Join(s.dir, "*.part"))
+	if err != nil {
+		return err
+	}
+	for _, n := range append(names, more...) {
+		if err := os.Remove(n); err != nil {
+			return fmt.Errorf("spool: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close gives the folder up, with what is in it.
+func (s *Spool) Close() error {
+	return errors.Join(s.clear(), s.lock.Close())
+}
+
+// Used is how many bytes are taken or promised.
+func (s *Spool) Used() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
+}
+
+// Spooled is a file on this machine.
+type Spooled struct {
+	ID    udr.FileID
+	Hash  [32]byte // SHA-256 of the content alone
+	Size  int64
+	spool *Spool
+	once  sync.Once
+}
+
+// Open reads the file.
+func (f *Spooled) Open() (io.ReadCloser, error) { return os.Open(f.spool.path(f.Hash)) }
+
+// Release lets the spool remove the file when nobody else uses it.
+func (f *Spooled) Release() {
+	f.once.Do(func() {
+		s := f.spool
+		s.mu.Lock()
+		if s.held[f.Hash]--; s.held[f.Hash] == 0 {
+			delete(s.held, f.Hash)
+			os.Remove(s.path(f.Hash))
+		}
+		s.mu.Unlock()
+		s.giveBack(f.Size)
+	})
+}
+
+func (s *Spool) path(hash [32]byte) string {
+	return filepath.Join(s.dir, hex.EncodeToString(hash[:])+".file")
+}
+
+// LargeError says that a file does not fit the spool, however empty.
+type LargeError struct {
+	Path       string
+	Size, Most int64
+}
+
+func (e *LargeError) Error() string {
+	return fmt.Sprintf("%q has %d bytes, and the spool may have %d; raise its size", e.Path, e.Size, e.Most)
+}
+
+// reserve waits for room.
+func (s *Spool) reserve(ctx context.Context, e Entry, waiting func(context.Context, int64) error) error {
+	if e.Size > s.most {
+		return &LargeError{e.Path, e.Size, s.most}
+	}
+	for {
+		s.mu.Lock()
+		if s.used+e.Size <= s.most {
+			s.used += e.Size
+			s.mu.Unlock()
+			return nil
+		}
+		freed := s.freed
+		s.mu.Unlock()
+		select {
+		case <-freed:
+		case <-time.After(5 * time.Second):
+			if err := waiting(ctx, 0); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Spool) giveBack(n int64) {
+	s.mu.Lock()
+	s.used -= n
+	close(s.freed)
+	s.freed = make(chan struct{})
+	s.mu.Unlock()
+}
+
+// Fetching is what Fetch needs besides the file.
+type Fetching struct {
+	Source   string
+	Clock    Clock
+	Random   func() float64
+	Attempts int                                         // in a row without a byte, 6 when 0
+	Progress func(ctx context.Context, done int64) error // called every few seconds at the least; an error ends it; may be nil
+}
+
+// fetchBuffer is what is read at once: 64 requests of 32 KiB on their way together.
+const fetchBuffer = 2 << 20
+
+// Fetch brings the file that a listing showed as e here. A connection that is lost is made again and the file read on
+// where it was, if it is still the same. Errors that say what to do: *GoneError, *ChangedError, *LargeError,
+// *HostKeyError; others may pass.
+func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*Spooled, error) {
+	if f.Progress == nil {
+		f.Progress = func(context.Context, int64) error { return nil }
+	}
+	if err := s.reserve(ctx, e, f.Progress); err != nil {
+		return nil, err
+	}
+	spooled, err := s.fetch(ctx, from, e, &f)
+	if err != nil {
+		s.giveBack(e.Size)
+		return nil, err
+	}
+	return spooled, nil
+}
+
+func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*Spooled, error) {
+	part, err := os.CreateTemp(s.dir, "*.part")
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	defer os.Remove(part.Name())
+	defer part.Close()
+	t := &transfer{Fetching: f, from: from, entry: e, part: part, hash: sha256.New(), buffer: make([]byte, fetchBuffer)}
+	if err := t.unchanged(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := part.Sync(); err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	r := &Spooled{Size: e.Size, spool: s}
+	t.hash.Sum(r.Hash[:0])
+	r.ID = Identity(f.Source, e.Path, r.Hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[r.Hash] == 0 {
+		if err := os.Rename(part.Name(), s.path(r.Hash)); err != nil {
+			return nil, fmt.Errorf("spool: %w", err)
+		}
+	}
+	s.held[r.Hash]++
+	return r, nil
+}
+
+// Identity is a file's id.
+func Identity(source, path string, content [32]byte) (id udr.FileID) {
+	h := sha256.New()
+	io.WriteString(h, source)
+	h.Write([]byte{0})
+	io.WriteString(h, path)
+	h.Write([]byte{0})
+	h.Write(content[:])
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// transfer is one file on its way.
+type transfer struct {
+	*Fetching
+	from   Remote
+	entry  Entry
+	part   *os.File
+	hash   hash.Hash
+	buffer []byte
+	done   int64
+}
+
+// run reads to the end, over as many connections as it takes.
+func (t *transfer) run(ctx context.Context) error {
+	backoff := Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
+	attempts := orDefault(t.Attempts, 6)
+	for failures := 0; ; {
+		before := t.done
+		err := t.read(ctx)
+		if err == nil {
+			if t.done < t.entry.Size {
+				return &ChangedError{t.entry.Path, fmt.Sprintf("it ended after %d bytes, and the listing said %d", t.done, t.entry.Size)}
+			}
+			if err = t.unchanged(ctx); err == nil {
+				return nil
+			}
+		}
+		if t.final(ctx, err) {
+			return err
+		}
+		if t.done > before {
+			failures = 0
+			backoff.Worked()
+		}
+		if failures++; failures == attempts {
+			return fmt.Errorf("%q: given up after %d attempts, at %d of %d bytes: %w", t.entry.Path, attempts, t.done, t.entry.Size, err)
+		}
+		if err := t.Progress(ctx, t.done); err != nil {
+			return err
+		}
+		if err := t.Clock.Sleep(ctx, backoff.Failed()); err != nil {
+			return err
+		}
+		if err := t.unchanged(ctx); err != nil && t.final(ctx, err) {
+			return err
+		}
+	}
+}
+
+// final says that trying again is of no use.
+func (t *transfer) final(ctx context.Context, err error) bool {
+	var unreachable *UnreachableError
+	return ctx.Err() != nil || !errors.As(err, &unreachable) && !errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// read goes on from where it is.
+func (t *transfer) read(ctx context.Context) error {
+	r, err := t.from.Open(ctx, t.entry.Path, t.done)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		n, err := r.Read(t.buffer)
+		if t.done+int64(n) > t.entry.Size {
+			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
+		}
+		if n > 0 {
+			if _, err := t.part.Write(t.buffer[:n]); err != nil {
+				return fmt.Errorf("spool: %w", err)
+			}
+			t.hash.Write(t.buffer[:n])
+			t.done += int64(n)
+			if err := t.Progress(ctx, t.done); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// unchanged asks whether the file is still as listed.
+func (t *transfer) unchanged(ctx context.Context) error {
+	now, err := t.from.Stat(ctx, t.entry.Path)
+	switch {
+	case err != nil:
+		return err
+	case now.Size != t.entry.Size:
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, and the listing said %d", now.Size, t.entry.Size)}
+	case !now.MTime.Equal(t.entry.MTime):
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, and the listing said %s", now.MTime.UTC().Format(time.RFC3339), t.entry.MTime.UTC().Format(time.RFC3339))}
+	}
+	return nil
+}
