@@ -43,7 +43,7 @@ type Progress struct {
 // Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
 func (m *Mediator) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		took, err := m.next(ctx)
+		took, err := m.Next(ctx)
 		if err != nil && ctx.Err() == nil {
 			m.Log.Warn("mediation waits", "err", err)
 		}
@@ -56,8 +56,8 @@ func (m *Mediator) Run(ctx context.Context) error {
 	return nil
 }
 
-// next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
-func (m *Mediator) next(ctx context.Context) (took bool, err error) {
+// Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
+func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	lease, found, err := m.Files.LeaseNext(ctx, m.Reference.Sources(), m.Owner, m.Clock.Now(), m.Lease)
 	if err != nil || !found {
 		return false, err

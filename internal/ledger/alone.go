@@ -1,0 +1,46 @@
+package ledger
+
+import (
+	"context"
+	"log/slog"
+
+	"ratemill/internal/broker"
+	"ratemill/rating"
+)
+
+// Alone decides the usage of a partition without a log: what an Owner would append it gives back, as if the append had
+// been acknowledged at once. It is for work offline, where a crash loses nothing that cannot be done again.
+type Alone struct {
+	owner  Owner
+	offset int64
+}
+
+// NewAlone has decided nothing yet.
+func NewAlone(reference Reference, clock Clock) *Alone {
+	return &Alone{owner: Owner{
+		Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
+		epoch: 1, state: newState(),
+	}}
+}
+
+// Counters are what was used so far; set them before the first message to begin in the middle of a cycle.
+func (a *Alone) Counters() *rating.Counters { return a.owner.state.counters }
+
+// Rate decides the next message of the usage topic and gives the message of the rated log, or nil for one that came
+// before.
+func (a *Alone) Rate(ctx context.Context, usage []byte) (rated []byte, err error) {
+	o := &a.owner
+	r := &request{}
+	o.ahead = r
+	if err := o.rate(ctx, &broker.Message{Value: usage, Offset: a.offset}); err != nil {
+		return nil, err
+	}
+	for _, res := range r.results {
+		o.state.counters.SettleAll(res.Deltas, a.offset)
+	}
+	a.offset++
+	if len(r.messages) == 0 {
+		return nil, nil
+	}
+	return r.messages[0].Value, nil
+}
