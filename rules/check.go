@@ -288,7 +288,11 @@ func (c *checker) out(name string, at span) *term {
 	i, ok := c.outputs[name]
 	if !ok {
 		if _, known := udr.FieldByName(name); known {
-			return c.errorf(at, "out.%s is not set by an entry before this one", name)
+			hint := ""
+			if name == "country" {
+				hint = "; country(out.network) is what will follow from the network"
+			}
+			return c.errorf(at, "out.%s is not set by an entry before this one%s", name, hint)
 		}
 		return c.errorf(at, "unknown field %s of the usage record%s", name, diag.Suggest(name, slices.Collect(maps.Keys(c.outputs))))
 	}
