@@ -270,8 +270,9 @@ func (c *Counters) addTo(e *entry, k CounterKey, v Value) {
 
 // ApplyAt folds a delta of the message at offset into the settled part, unless the counter has it already: only if
 // offset is beyond the counter's last. The deltas of a message must name each counter once, as Result.Deltas do.
-func (c *Counters) ApplyAt(d Delta, offset int64) bool {
-	e := c.entry(d.Key)
+func (c *Counters) ApplyAt(d Delta, offset int64) bool { return c.apply(c.entry(d.Key), &d, offset) }
+
+func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	if offset <= e.at>>flagBits {
 		return false
 	}
@@ -285,10 +286,9 @@ func (c *Counters) ApplyAt(d Delta, offset int64) bool {
 
 // Settle is ApplyAt for a delta that Rate made here: it moves over from the speculative part.
 func (c *Counters) Settle(d Delta, offset int64) bool {
-	applied := c.ApplyAt(d, offset)
-	e := c.find(d.Key)
+	e := c.entry(d.Key)
 	e.pending = e.pending.Plus(d.Value.Neg())
-	return applied
+	return c.apply(e, &d, offset)
 }
 
 // SettleAll settles the deltas of one of our own batches that the log acknowledged at offset.

@@ -27,13 +27,13 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		}
 		// A pool of the parent counts in the parent's cycle.
 		owner := t.payer
-		if s.parent && owner.facts.Parent != 0 {
+		if s.parent && owner.parent != 0 {
 			owner = e.path[int(t.number)+1]
 		}
 		for i := range s.buckets {
 			b := &s.buckets[i]
 			if left > 0 && b.covers(class, zone) {
-				left -= e.draw(t, b, CounterKey{ID: b.id, Owner: owner.facts.Number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
+				left -= e.draw(t, b, CounterKey{ID: b.id, Owner: owner.number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, 
 		if b.share == "" {
 			kind = IncludedExhausted
 		}
-		res.Events = append(res.Events, Event{Kind: kind, Name: b.event, Account: t.facts.Number, SIM: u.SIM, At: u.At,
+		res.Events = append(res.Events, Event{Kind: kind, Name: b.event, Account: t.payer.number, SIM: u.SIM, At: u.At,
 			Counter: k, Threshold: UnitsValue(b.size), Before: before, After: UnitsValue(b.size)})
 	}
 	return drawn
@@ -68,7 +68,7 @@ func (t *tier) simID(id uint64) uint64 {
 	if t.number == 0 {
 		return id
 	}
-	return mixID(id, t.facts.Number)
+	return mixID(id, t.payer.number)
 }
 
 func mixID(id uint64, account uint32) uint64 {
@@ -104,9 +104,9 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	if (value == Value{}) {
 		return nil
 	}
-	k := CounterKey{ID: m.id, Owner: p.facts.Number, Cycle: p.cycle, Kind: m.kind()}
+	k := CounterKey{ID: m.id, Owner: p.number, Cycle: p.cycle, Kind: m.kind()}
 	if m.perSIM {
-		k.ID, k.Owner = mixID(m.id, p.facts.Number), u.SIM
+		k.ID, k.Owner = mixID(m.id, p.number), u.SIM
 	}
 	entry := c.entry(k)
 	before := entry.settled.Plus(entry.pending)
@@ -118,7 +118,7 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	}
 	e.add(c, entry, k, value, res)
 	if m.event && before.Less(m.threshold) && !after.Less(m.threshold) {
-		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.facts.Number, SIM: u.SIM, At: u.At,
+		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
 			Counter: k, Threshold: m.threshold, Before: before, After: after})
 	}
 	return nil

@@ -34,7 +34,11 @@ func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 
 // payer is an account with what the engine worked out for it.
 type payer struct {
-	facts  *registry.Account
+	facts    *registry.Account
+	number   uint32 // what is asked of every record is kept beside: facts are a cache miss away
+	parent   uint32
+	currency string
+
 	clock  *clock
 	plan   int32 // family, noPlan, or unknownPlan
 	shares []int32
@@ -130,15 +134,15 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 		if !ok {
 			return suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the registry and retry", number, u.At, rev)
 		}
-		p := e.payer(facts)
+		p := e.payer(number, facts)
 		if p.wrong != nil {
 			return p.wrong
 		}
 		if u.At < p.start || u.At >= p.end {
-			p.cycle, p.start, p.end = p.clock.cycle(u.At, facts.CycleDay)
+			p.cycle, p.start, p.end = p.clock.cycle(u.At, p.facts.CycleDay)
 		}
 		e.path = append(e.path, p)
-		number = facts.Parent
+		number = p.parent
 	}
 	// The SIM's own plan is what its account pays; where the SIM has none, its account's plan steps in. An account above
 	// pays by its own plan, if it has one.
@@ -182,20 +186,20 @@ func (e *Engine) planFamily(v *registry.View, name uint32) int32 {
 }
 
 // payer is what the engine knows of an account; facts never change, so their address tells whether it still holds.
-func (e *Engine) payer(facts *registry.Account) *payer {
-	for int(facts.Number) >= len(e.accounts) {
+func (e *Engine) payer(number uint32, facts *registry.Account) *payer {
+	for int(number) >= len(e.accounts) {
 		e.accounts = append(e.accounts, make([]*payer, 1+len(e.accounts)/2)...)
 	}
-	p := e.accounts[facts.Number]
+	p := e.accounts[number]
 	if p == nil || p.facts != facts {
 		p = e.newPayer(facts)
-		e.accounts[facts.Number] = p
+		e.accounts[number] = p
 	}
 	return p
 }
 
 func (e *Engine) newPayer(facts *registry.Account) *payer {
-	p := &payer{facts: facts, plan: noPlan}
+	p := &payer{facts: facts, number: facts.Number, parent: facts.Parent, currency: facts.Currency, plan: noPlan}
 	c := e.catalogue
 	missing := func(what, name string) {
 		p.wrong = &udr.SuspendError{Code: "no_plan", Reason: fmt.Sprintf("account %s has the %s %q, which is not in the catalogue; add it, or correct the account, and retry", facts.ID, what, name)}
@@ -241,8 +245,8 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 		return suspend("no_plan", "plan %s is not in force yet at %s; its first version begins on %s", f.name, u.At, f.since[0].text)
 	case int(class) >= len(t.plan.classes) || t.plan.classes[class] == nil:
 		return suspend("no_price", "plan %s version %d has no prices for usage class %s; add the class to the plan and retry", f.name, t.version, u.Class)
-	case t.facts.Currency != "" && t.facts.Currency != t.plan.currency:
-		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.facts.Currency, f.name, t.plan.currency)
+	case t.currency != "" && t.currency != t.plan.currency:
+		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
 	}
 	t.class = t.plan.classes[class]
 	t.model, _, _ = t.class.models.at(t.clock, u.At)

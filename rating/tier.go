@@ -16,7 +16,7 @@ const maxTimed = 366 * daySeconds
 func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	ch := res.addCharge()
 	zone := &t.model.zones[t.hit.zone]
-	ch.Tier, ch.Account, ch.SIM = t.number, t.facts.Number, u.SIM
+	ch.Tier, ch.Account, ch.SIM = t.number, t.payer.number, u.SIM
 	ch.Plan, ch.PlanVersion, ch.PlanSince, ch.Currency = t.plan.name, uint32(t.version), t.since, t.plan.currency
 	ch.Cycle = t.payer.cycle
 	ch.ZoneModel, ch.Zone, ch.ZoneIndex, ch.ZoneBy, ch.ZoneKey = t.model.name, zone.name, uint16(t.hit.zone), t.hit.by, t.hit.key
@@ -118,7 +118,7 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
 	if t.class.count != countRecord {
-		k := CounterKey{ID: p.id, Owner: t.facts.Number, Cycle: t.payer.cycle, Kind: AccountUnits}
+		k := CounterKey{ID: p.id, Owner: t.payer.number, Cycle: t.payer.cycle, Kind: AccountUnits}
 		if t.class.count == countSIM {
 			k.ID, k.Owner, k.Kind = t.simID(p.id), u.SIM, SIMUnits
 		}

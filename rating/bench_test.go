@@ -1,0 +1,203 @@
+package rating_test
+
+import (
+	"fmt"
+	"math/rand"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+const benchCatalogue = `zone_model: europe
+zones:
+  - { zone: home, networks: [214-07, 214-03] }
+  - { zone: eu, countries: [ES, FR, DE, IT, PT, NL, BE, AT] }
+  - { zone: rest }
+`
+
+const benchPlan = `plan: fleet
+currency: EUR
+zones: europe
+round: { scale: 6 }
+classes:
+  data:
+    increment: 100 B
+    counted: account
+    prices:
+      - zones: [home]
+        price: 0.01 / 1 MB
+      - zones: [eu]
+        steps:
+          - { from: 0 B, price: 0.02 / 1 MB }
+          - { from: 10 GB, price: 0.015 / 1 MB }
+          - { from: 100 GB, price: 0.01 / 1 MB }
+      - price: 0.5 / 1 MB
+  sms_mo: { prices: [ { price: 0.05 } ] }
+`
+
+const benchShare = `share_plan: pool
+buckets:
+  - { bucket: data, units: 1 GB, classes: [data], zones: [home, eu] }
+`
+
+const benchLimit = `limit: much
+per: sim
+classes: [data]
+usage: 5 MB
+actions: [event]
+`
+
+// A million SIMs of 10,000 accounts, skewed: the largest has a thousand times the SIMs of most. Every account has a
+// reseller above it that pays by its own plan: two charges a record.
+func benchWorld(b *testing.B, sims, accounts int) (*rating.Catalogue, *registry.Registry, []udr.Usage) {
+	b.Helper()
+	catalogue, list := rating.LoadCatalogue(fstest.MapFS{
+		"zones.yaml": {Data: []byte(benchCatalogue)}, "fleet.yaml": {Data: []byte(benchPlan)},
+		"share.yaml": {Data: []byte(benchShare)}, "limit.yaml": {Data: []byte(benchLimit)},
+		"wholesale.yaml": {Data: []byte("plan: wholesale\ncurrency: EUR\nclasses:\n  data: { prices: [ { price: 0.004 / 1 MB } ] }\n")},
+	})
+	if err := list.Err(); err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewSource(1))
+	changes := registry.Changes{Revision: 1}
+	for i := range accounts {
+		a := registry.AccountFact{Number: uint32(i + 1), ID: fmt.Sprint("a", i), Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1, Partition: registry.NoPartition,
+			SharePlans: []string{"pool"}, Limits: []string{"much"}}
+		if i < 100 {
+			a.Plan, a.Partition, a.SharePlans, a.Limits = "wholesale", 0, nil, nil
+		} else {
+			a.Parent = uint32(1 + r.Intn(100))
+		}
+		changes.Accounts = append(changes.Accounts, a)
+	}
+	zipf := rand.NewZipf(r, 1.1, 50, uint64(accounts-101))
+	for i := range sims {
+		changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: uint32(i + 1), Account: uint32(101 + zipf.Uint64()), Plan: "fleet"})
+	}
+	reg := registry.New()
+	if err := reg.Apply(&changes); err != nil {
+		b.Fatal(err)
+	}
+	places := [][2]string{{"214-07", "ES"}, {"208-10", "FR"}, {"262-02", "DE"}, {"310-410", "US"}, {"214-03", "ES"}}
+	usage := make([]udr.Usage, 1<<18)
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i := range usage {
+		p := places[r.Intn(len(places))]
+		usage[i] = udr.Usage{Class: "data", Unit: udr.Octet, At: udr.InstantOf(start.Add(time.Duration(i) * 9 * time.Second)),
+			Quantity: r.Int63n(200_000), SIM: uint32(1 + r.Intn(sims)), Network: p[0], Country: p[1]}
+	}
+	return catalogue, reg, usage
+}
+
+// Zone plan, pool, limit per SIM, graduated prices, two tiers; 1 M SIMs.
+func BenchmarkRate(b *testing.B) {
+	catalogue, reg, usage := benchWorld(b, 1_000_000, 10_000)
+	benchRate(b, catalogue, reg, usage, 200)
+}
+
+func BenchmarkRateAndEncode(b *testing.B) {
+	catalogue, reg, usage := benchWorld(b, 1_000_000, 10_000)
+	v := reg.View()
+	defer v.Close()
+	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
+	var wire []byte
+	bytes := 0
+	b.ReportAllocs()
+	res.Begin(c)
+	for i := 0; b.Loop(); i++ {
+		if err := e.Rate(v, 1, c, &usage[i%len(usage)], res); err != nil {
+			b.Fatal(err)
+		}
+		if i%200 == 199 {
+			wire = wire[:0]
+			for j := range res.Charges {
+				wire = rating.AppendCharge(wire, &res.Charges[j])
+			}
+			for j := range res.Deltas {
+				wire = rating.AppendDelta(wire, &res.Deltas[j])
+			}
+			bytes += len(wire)
+			c.SettleAll(res.Deltas, int64(i))
+			res.Begin(c)
+		}
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N), "B/record")
+}
+
+func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry, usage []udr.Usage, batch int) {
+	v := reg.View()
+	defer v.Close()
+	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
+	b.ReportAllocs()
+	res.Begin(c)
+	for i := 0; b.Loop(); i++ {
+		if err := e.Rate(v, 1, c, &usage[i%len(usage)], res); err != nil {
+			b.Fatal(err)
+		}
+		if i%batch == batch-1 {
+			c.SettleAll(res.Deltas, int64(i))
+			if c.Dirty() > 100_000 {
+				c.TakeDirty(c.Dirty(), func(rating.CounterKey, rating.Value, int64) {})
+			}
+			res.Begin(c)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// A pool's draw costs the same however many SIMs draw on it.
+func BenchmarkPool(b *testing.B) {
+	for _, members := range []int{10, 1_000, 100_000} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			catalogue, reg, usage := benchWorld(b, members, 102)
+			benchRate(b, catalogue, reg, usage, 200)
+		})
+	}
+}
+
+func BenchmarkCounters(b *testing.B) {
+	c := rating.NewCounters()
+	r := rand.New(rand.NewSource(1))
+	keys := make([]rating.CounterKey, 1<<20)
+	for i := range keys {
+		keys[i] = rating.CounterKey{ID: 77, Owner: uint32(r.Intn(1_000_000)), Cycle: 20513, Kind: rating.SIMUnits}
+		c.Restore(keys[i], rating.UnitsValue(1), 1)
+	}
+	b.Run("Get", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			c.Get(keys[i&(1<<20-1)])
+		}
+	})
+	b.Run("ApplyAt", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			c.ApplyAt(rating.Delta{Key: keys[i&(1<<20-1)], Value: rating.UnitsValue(1)}, int64(i+2))
+		}
+	})
+}
+
+func BenchmarkParseCharge(b *testing.B) {
+	catalogue, reg, usage := benchWorld(b, 1000, 200)
+	v := reg.View()
+	defer v.Close()
+	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
+	res.Begin(c)
+	if err := e.Rate(v, 1, c, &usage[0], res); err != nil {
+		b.Fatal(err)
+	}
+	wire := rating.AppendCharge(nil, &res.Charges[0])
+	var back rating.Charge
+	b.ReportAllocs()
+	b.SetBytes(int64(len(wire)))
+	for b.Loop() {
+		if err := rating.ParseCharge(wire, &back); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

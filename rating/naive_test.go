@@ -1,0 +1,620 @@
+package rating_test
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"ratemill/udr"
+)
+
+// The naive rater: what the documents mean, as straight as it can be said. It walks through calls second by second,
+// through cycles day by day, keeps its counters in a map, and computes in rationals. It shares no code with the engine.
+
+type naiveCatalogue struct {
+	Models map[string][]naiveModel
+	Plans  map[string][]naivePlan
+	Shares map[string][]naiveShare
+	Limits map[string][]naiveLimit
+}
+
+type naiveModel struct {
+	Name  string      `yaml:"zone_model"`
+	From  string      `yaml:"from,omitempty"`
+	First string      `yaml:"first,omitempty"`
+	Zones []naiveZone `yaml:"zones"`
+}
+
+type naiveZone struct {
+	Zone          string   `yaml:"zone"`
+	Networks      []string `yaml:"networks,omitempty"`
+	Countries     []string `yaml:"countries,omitempty"`
+	Prefixes      []string `yaml:"prefixes,omitempty"`
+	PeerCountries []string `yaml:"peer_countries,omitempty"`
+}
+
+type naivePlan struct {
+	Name     string                `yaml:"plan"`
+	From     string                `yaml:"from,omitempty"`
+	Currency string                `yaml:"currency"`
+	Zones    string                `yaml:"zones"`
+	Slices   map[string][]string   `yaml:"slices,omitempty"`
+	Round    *naiveRound           `yaml:"round,omitempty"`
+	Classes  map[string]naiveClass `yaml:"classes"`
+	Included []naiveBucket         `yaml:"included,omitempty"`
+}
+
+type naiveRound struct {
+	Scale int    `yaml:"scale"`
+	Mode  string `yaml:"mode"`
+}
+
+type naiveIncrement struct {
+	Initial string `yaml:"initial"`
+	Then    string `yaml:"then"`
+}
+
+type naiveClass struct {
+	Increment *naiveIncrement `yaml:"increment,omitempty"`
+	Round     *naiveRound     `yaml:"round,omitempty"`
+	Cap       string          `yaml:"cap,omitempty"`
+	Counted   string          `yaml:"counted,omitempty"`
+	Prices    []naivePrice    `yaml:"prices"`
+}
+
+type naivePrice struct {
+	Name      string          `yaml:"name,omitempty"`
+	Zones     []string        `yaml:"zones,omitempty"`
+	Slice     string          `yaml:"slice,omitempty"`
+	Fee       string          `yaml:"fee,omitempty"`
+	Price     string          `yaml:"price,omitempty"`
+	Steps     []naiveStep     `yaml:"steps,omitempty"`
+	Increment *naiveIncrement `yaml:"increment,omitempty"`
+}
+
+type naiveStep struct {
+	From  string `yaml:"from"`
+	Price string `yaml:"price"`
+}
+
+type naiveBucket struct {
+	Bucket  string   `yaml:"bucket"`
+	Units   string   `yaml:"units"`
+	Classes []string `yaml:"classes"`
+	Zones   []string `yaml:"zones,omitempty"`
+}
+
+type naiveShare struct {
+	Name    string        `yaml:"share_plan"`
+	From    string        `yaml:"from,omitempty"`
+	Level   string        `yaml:"level,omitempty"`
+	Plans   []string      `yaml:"plans,omitempty"`
+	Buckets []naiveBucket `yaml:"buckets"`
+}
+
+type naiveLimit struct {
+	Name    string   `yaml:"limit"`
+	From    string   `yaml:"from,omitempty"`
+	Per     string   `yaml:"per,omitempty"`
+	Classes []string `yaml:"classes,omitempty"`
+	Usage   string   `yaml:"usage,omitempty"`
+	Cost    string   `yaml:"cost,omitempty"`
+	Actions []string `yaml:"actions"`
+}
+
+func readNaive(documents []string) (c naiveCatalogue, err error) {
+	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, map[string][]naiveLimit{}}
+	for _, text := range documents {
+		switch kind, _, _ := strings.Cut(text, ":"); kind {
+		case "zone_model":
+			var m naiveModel
+			err = yaml.Unmarshal([]byte(text), &m)
+			c.Models[m.Name] = append(c.Models[m.Name], m)
+		case "plan":
+			var p naivePlan
+			err = yaml.Unmarshal([]byte(text), &p)
+			c.Plans[p.Name] = append(c.Plans[p.Name], p)
+		case "share_plan":
+			var s naiveShare
+			err = yaml.Unmarshal([]byte(text), &s)
+			c.Shares[s.Name] = append(c.Shares[s.Name], s)
+		case "limit":
+			var l naiveLimit
+			err = yaml.Unmarshal([]byte(text), &l)
+			c.Limits[l.Name] = append(c.Limits[l.Name], l)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// naiveRater says what happens in lines of text, which are compared with the engine's.
+type naiveRater struct {
+	catalogue naiveCatalogue
+	world     world
+	counters  map[string]*big.Rat
+}
+
+type naiveSuspended string
+
+func (s naiveSuspended) Error() string { return string(s) }
+
+func (r *naiveRater) account(id string) *accountLine {
+	for i := range r.world.Accounts {
+		if r.world.Accounts[i].ID == id {
+			return &r.world.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// rate gives lines for charges and events; on suspension just the reason's code, and nothing is changed.
+func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
+	saved := map[string]*big.Rat{}
+	for k, v := range r.counters {
+		saved[k] = new(big.Rat).Set(v)
+	}
+	if lines, err = r.all(u); err != nil {
+		r.counters = saved
+		return []string{"suspended " + err.Error()}, nil
+	}
+	return lines, nil
+}
+
+func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
+	var sim *simLine
+	for i := range r.world.SIMs {
+		if r.world.SIMs[i].ID == u.SIM {
+			sim = &r.world.SIMs[i]
+		}
+	}
+	known := false
+	for _, versions := range r.catalogue.Plans {
+		for _, p := range versions {
+			_, ok := p.Classes[u.Class]
+			known = known || ok
+		}
+	}
+	if !known {
+		return nil, naiveSuspended("no_price")
+	}
+	if sim == nil {
+		return nil, naiveSuspended("sim_unknown")
+	}
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		missing := a.Plan != "" && r.catalogue.Plans[a.Plan] == nil
+		for _, name := range a.Share {
+			missing = missing || r.catalogue.Shares[name] == nil
+		}
+		for _, name := range a.Limits {
+			missing = missing || r.catalogue.Limits[name] == nil
+		}
+		if missing {
+			return nil, naiveSuspended("no_plan")
+		}
+	}
+	// What a tier lacks in the catalogue is found before any is priced.
+	tier := 0
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		if plan := payPlan(a, sim, tier); plan != "" {
+			if _, _, _, err := r.find(u, a, plan); err != nil {
+				return nil, err
+			}
+		} else if tier == 0 {
+			return nil, naiveSuspended("no_plan")
+		}
+		tier++
+	}
+	var charges, events []string
+	paid := map[string]*big.Rat{}
+	tier = 0
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		if plan := payPlan(a, sim, tier); plan != "" {
+			c, e, cost, err := r.charge(u, a, plan, tier)
+			if err != nil {
+				return nil, err
+			}
+			charges, events = append(charges, c...), append(events, e...)
+			paid[a.ID] = cost
+		}
+		tier++
+	}
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		for _, name := range a.Limits {
+			if line := r.limit(u, a, name, paid[a.ID]); line != "" {
+				events = append(events, line)
+			}
+		}
+	}
+	return append(charges, events...), nil
+}
+
+func inForce(from string, u *udr.Usage, a *accountLine) bool {
+	return from == "" || localTime(u.At, a).Format(time.DateOnly) >= from
+}
+
+func localTime(at udr.Instant, a *accountLine) time.Time {
+	zone := naiveLocations[a.Zone]
+	if zone == nil {
+		var err error
+		if zone, err = time.LoadLocation(a.Zone); err != nil {
+			panic(err)
+		}
+		naiveLocations[a.Zone] = zone
+	}
+	return at.Time().In(zone)
+}
+
+var naiveLocations = map[string]*time.Location{}
+
+func latest[T any](versions []T, from func(T) string, u *udr.Usage, a *accountLine) (best *T) {
+	for i := range versions {
+		if f := from(versions[i]); inForce(f, u, a) && (best == nil || f > from(*best)) {
+			best = &versions[i]
+		}
+	}
+	return best
+}
+
+// cycle walks back day by day to the day on which the account's cycle began.
+func cycleOf(u *udr.Usage, a *accountLine) string {
+	y, m, d := localTime(u.At, a).Date()
+	for day := time.Date(y, m, d, 12, 0, 0, 0, time.UTC); ; day = day.AddDate(0, 0, -1) {
+		lastOfMonth := day.AddDate(0, 0, 1).Month() != day.Month()
+		if day.Day() == a.CycleDay || lastOfMonth && day.Day() < a.CycleDay {
+			return day.Format(time.DateOnly)
+		}
+	}
+}
+
+func (r *naiveRater) counter(key string) *big.Rat {
+	if r.counters[key] == nil {
+		r.counters[key] = new(big.Rat)
+	}
+	return r.counters[key]
+}
+
+func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
+	best, bestScore := "", -1
+	has := func(list []string, value string) bool {
+		for _, x := range list {
+			if x == value {
+				return true
+			}
+		}
+		return false
+	}
+	for _, z := range m.Zones {
+		place, peer := -1, -1
+		if len(z.Networks)+len(z.Countries) == 0 {
+			place = 0
+		}
+		if has(z.Countries, u.Country) {
+			place = 1
+		}
+		if has(z.Networks, u.Network) {
+			place = 2
+		}
+		if len(z.Prefixes)+len(z.PeerCountries) == 0 {
+			peer = 0
+		}
+		if has(z.PeerCountries, u.PeerCountry) {
+			peer = 1
+		}
+		for _, p := range z.Prefixes {
+			if strings.HasPrefix(u.Peer, p) {
+				peer = max(peer, 1+len(p))
+			}
+		}
+		if place < 0 || peer < 0 {
+			continue
+		}
+		if m.First == "wins" {
+			return z.Zone
+		}
+		if score := peer*3 + place; score > bestScore {
+			best, bestScore = z.Zone, score
+		}
+	}
+	return best
+}
+
+var naiveUnits = map[string]int64{"B": 1, "kB": 1000, "MB": 1000000, "s": 1, "min": 60, "h": 3600}
+
+func naiveQuantity(text string) int64 {
+	var n int64
+	var unit string
+	fmt.Sscanf(text, "%d %s", &n, &unit)
+	if unit != "" {
+		n *= naiveUnits[unit]
+	}
+	return n
+}
+
+func naiveMoney(text string) *big.Rat {
+	if text == "" || text == "free" {
+		return new(big.Rat)
+	}
+	v, ok := new(big.Rat).SetString(text)
+	if !ok {
+		panic(text)
+	}
+	return v
+}
+
+// naiveUnitPrice is the price of one unit.
+func naiveUnitPrice(text string) *big.Rat {
+	amount, per, ok := strings.Cut(text, " / ")
+	price := naiveMoney(amount)
+	if ok {
+		price.Quo(price, new(big.Rat).SetInt64(naiveQuantity(per)))
+	}
+	return price
+}
+
+// price is the price for a zone at a local time: zone and slice, then zone, then slice, then any.
+func (p *naivePlan) price(c *naiveClass, zone string, t time.Time) *naivePrice {
+	var best *naivePrice
+	bestScore := -1
+	zoneHasAny := false
+	for i := range c.Prices {
+		for _, z := range c.Prices[i].Zones {
+			zoneHasAny = zoneHasAny || z == zone && c.Prices[i].Slice == ""
+		}
+	}
+	for i := range c.Prices {
+		x := &c.Prices[i]
+		score := 0
+		if len(x.Zones) > 0 {
+			found := false
+			for _, z := range x.Zones {
+				found = found || z == zone
+			}
+			if !found {
+				continue
+			}
+			score = 2
+		} else if zoneHasAny {
+			continue
+		}
+		if x.Slice != "" {
+			if !inSlice(p.Slices[x.Slice], t) {
+				continue
+			}
+			score++
+		}
+		// A zone's own price for the slice, then any zone's for the slice, then the zone's, or any zone's, for any time.
+		rank := map[int]int{3: 3, 1: 2, 2: 1, 0: 0}[score]
+		if rank > bestScore {
+			best, bestScore = x, rank
+		}
+	}
+	return best
+}
+
+func inSlice(parts []string, t time.Time) bool {
+	for _, part := range parts {
+		days, hours, _ := strings.Cut(part, " ")
+		from, to := "00:00", "24:00"
+		if hours != "" {
+			from, to, _ = strings.Cut(hours, "-")
+		}
+		on := func(day time.Weekday) bool {
+			first, last, isRange := strings.Cut(days, "-")
+			if !isRange {
+				last = first
+			}
+			order := "MonTueWedThuFriSatSun"
+			d := strings.Index(order, day.String()[:3])
+			return d >= strings.Index(order, first) && d <= strings.Index(order, last)
+		}
+		now := t.Format("15:04")
+		yesterday := (t.Weekday() + 6) % 7
+		if from < to && on(t.Weekday()) && now >= from && now < to ||
+			from > to && (on(t.Weekday()) && now >= from || on(yesterday) && now < to) {
+			return true
+		}
+	}
+	return false
+}
+
+func payPlan(a *accountLine, sim *simLine, tier int) string {
+	if tier == 0 && sim.Plan != "" {
+		return sim.Plan
+	}
+	return a.Plan
+}
+
+func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *naivePlan, class naiveClass, zone string, err error) {
+	plan = latest(r.catalogue.Plans[planName], func(p naivePlan) string { return p.From }, u, a)
+	if plan == nil {
+		return nil, class, "", naiveSuspended("no_plan")
+	}
+	class, ok := plan.Classes[u.Class]
+	if !ok {
+		return nil, class, "", naiveSuspended("no_price")
+	}
+	model := latest(r.catalogue.Models[plan.Zones], func(m naiveModel) string { return m.From }, u, a)
+	if model == nil {
+		return nil, class, "", naiveSuspended("no_zone")
+	}
+	if zone = r.zone(u, model); zone == "" {
+		return nil, class, "", naiveSuspended("no_zone")
+	}
+	return plan, class, zone, nil
+}
+
+func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int) (lines, events []string, cost *big.Rat, err error) {
+	plan, class, zone, err := r.find(u, a, planName)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	first := plan.price(&class, zone, localTime(u.At, a))
+	if first == nil {
+		return nil, nil, nil, naiveSuspended("no_price")
+	}
+	initial, then := int64(1), int64(1)
+	for _, i := range []*naiveIncrement{class.Increment, first.Increment} {
+		if i != nil {
+			initial, then = naiveQuantity(i.Initial), naiveQuantity(i.Then)
+		}
+	}
+	quantity := int64(0)
+	if u.Quantity > 0 {
+		quantity = initial
+		if u.Quantity > initial {
+			whole, part := (u.Quantity-initial)/then, (u.Quantity-initial)%then
+			quantity += whole * then
+			if part > 0 {
+				quantity += then
+			}
+		}
+	}
+	sum := new(big.Rat)
+	continues := len(u.Attributes) > 0
+	if quantity > 0 && !continues {
+		sum.Add(sum, naiveMoney(first.Fee))
+	}
+
+	covered := int64(0)
+	draw := func(name, key string, b naiveBucket, kind string) {
+		takes := covered < quantity
+		takes = takes && strings.Contains(" "+strings.Join(b.Classes, " ")+" ", " "+u.Class+" ")
+		takes = takes && (len(b.Zones) == 0 || strings.Contains(" "+strings.Join(b.Zones, " ")+" ", " "+zone+" "))
+		if !takes {
+			return
+		}
+		used := r.counter(key)
+		before := used.Num().Int64()
+		drawn := max(0, min(quantity-covered, naiveQuantity(b.Units)-before))
+		lines = append(lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
+		used.Add(used, new(big.Rat).SetInt64(drawn))
+		covered += drawn
+		if drawn > 0 && before+drawn == naiveQuantity(b.Units) {
+			events = append(events, fmt.Sprintf("  %s %s %s", kind, name, a.ID))
+		}
+	}
+	whose := ""
+	if tier > 0 {
+		whose = " for " + a.ID
+	}
+	for _, b := range plan.Included {
+		draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, b.Bucket, u.SIM, whose, cycleOf(u, a)), b, "included.exhausted")
+	}
+	for _, name := range a.Share {
+		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
+		if s == nil || len(s.Plans) > 0 && !strings.Contains(" "+strings.Join(s.Plans, " ")+" ", " "+plan.Name+" ") {
+			continue
+		}
+		owner := a
+		if s.Level == "parent" && a.Parent != "" {
+			owner = r.account(a.Parent)
+		}
+		for _, b := range s.Buckets {
+			draw(s.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s cycle %s", s.Name, b.Bucket, owner.ID, cycleOf(u, owner)), b, "pool.exhausted")
+		}
+	}
+
+	// Unit by unit where time matters, in one stretch where it does not.
+	sliced := false
+	for _, p := range class.Prices {
+		sliced = sliced || p.Slice != ""
+	}
+	priced := int64(0)
+	for at := covered; at < quantity; {
+		p, n := first, quantity-at
+		if sliced && u.Unit == udr.Second {
+			if p = plan.price(&class, zone, localTime(u.At+udr.Instant(at)*1e9, a)); p == nil {
+				return nil, nil, nil, naiveSuspended("no_price")
+			}
+			for n = 1; at+n < quantity && plan.price(&class, zone, localTime(u.At+udr.Instant(at+n)*1e9, a)) == p; n++ {
+			}
+		}
+		from := priced
+		name := p.Name
+		switch class.Counted {
+		case "sim":
+			c := r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", plan.Name, u.Class, name, u.SIM, whose, cycleOf(u, a)))
+			from = c.Num().Int64()
+			c.Add(c, new(big.Rat).SetInt64(n))
+		case "account":
+			c := r.counter(fmt.Sprintf("price %s/%s/%s %s cycle %s", plan.Name, u.Class, name, a.ID, cycleOf(u, a)))
+			from = c.Num().Int64()
+			c.Add(c, new(big.Rat).SetInt64(n))
+		}
+		at, priced = at+n, priced+n
+		steps := p.Steps
+		if p.Price != "" {
+			steps = []naiveStep{{"0", p.Price}}
+		}
+		for i, s := range steps {
+			begin, end := max(from, naiveQuantity(s.From)), from+n
+			if i+1 < len(steps) {
+				end = min(end, naiveQuantity(steps[i+1].From))
+			}
+			if begin < end {
+				lines = append(lines, fmt.Sprintf("  step %d from %d", end-begin, begin))
+				sum.Add(sum, new(big.Rat).Mul(naiveUnitPrice(s.Price), new(big.Rat).SetInt64(end-begin)))
+			}
+		}
+	}
+	if class.Cap != "" && sum.Cmp(naiveMoney(class.Cap)) > 0 {
+		sum = naiveMoney(class.Cap)
+	}
+	round := naiveRound{12, "half_up"}
+	if plan.Round != nil {
+		round = *plan.Round
+	}
+	if class.Round != nil {
+		round = *class.Round
+	}
+	total := naiveRounded(sum, round)
+	head := fmt.Sprintf("tier %d %s %s zone %s total %s", tier, a.ID, plan.Name, zone, total.FloatString(12))
+	return append([]string{head}, lines...), events, total, nil
+}
+
+func naiveRounded(amount *big.Rat, round naiveRound) *big.Rat {
+	scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(round.Scale)), nil))
+	x := new(big.Rat).Mul(amount, scale)
+	floor := new(big.Rat).SetInt(new(big.Int).Quo(x.Num(), x.Denom()))
+	rest := new(big.Rat).Sub(x, floor)
+	half := rest.Cmp(big.NewRat(1, 2))
+	odd := new(big.Int).And(floor.Num(), big.NewInt(1)).Sign() > 0
+	if rest.Sign() > 0 && (round.Mode == "up" || half > 0 && round.Mode != "down" || half == 0 && (round.Mode == "half_up" || round.Mode == "half_even" && odd)) {
+		floor.Add(floor, big.NewRat(1, 1))
+	}
+	return floor.Quo(floor, scale)
+}
+
+func (r *naiveRater) limit(u *udr.Usage, a *accountLine, name string, paid *big.Rat) string {
+	l := latest(r.catalogue.Limits[name], func(l naiveLimit) string { return l.From }, u, a)
+	if l == nil || len(l.Classes) > 0 && !strings.Contains(" "+strings.Join(l.Classes, " ")+" ", " "+u.Class+" ") {
+		return ""
+	}
+	add, threshold := new(big.Rat).SetInt64(u.Quantity), new(big.Rat)
+	if l.Cost != "" {
+		amount, _, _ := strings.Cut(l.Cost, " ")
+		threshold = naiveMoney(amount)
+		if add = paid; add == nil {
+			return ""
+		}
+	} else {
+		threshold.SetInt64(naiveQuantity(l.Usage))
+	}
+	key := fmt.Sprintf("limit %s %s cycle %s", l.Name, a.ID, cycleOf(u, a))
+	if l.Per == "sim" {
+		key += fmt.Sprintf(" sim %d", u.SIM)
+	}
+	c := r.counter(key)
+	before := new(big.Rat).Set(c)
+	c.Add(c, add)
+	if before.Cmp(threshold) < 0 && c.Cmp(threshold) >= 0 {
+		return fmt.Sprintf("  limit.passed %s %s", l.Name, a.ID)
+	}
+	return ""
+}

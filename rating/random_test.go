@@ -1,0 +1,473 @@
+package rating_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/big"
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+var (
+	rounds = flag.Int("rounds", 100, "random catalogues that the engine and the naive rater compare")
+	seed   = flag.Int64("seed", 1, "of the first")
+)
+
+// scenario is a random catalogue, world and usage.
+type scenario struct {
+	Models []naiveModel
+	Plans  []naivePlan
+	Shares []naiveShare
+	Limits []naiveLimit
+	World  world
+	Usage  []string
+}
+
+func (s *scenario) documents() (texts []string) {
+	add := func(v any) {
+		b, err := yaml.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		texts = append(texts, string(b))
+	}
+	for _, m := range s.Models {
+		add(m)
+	}
+	for _, p := range s.Plans {
+		add(p)
+	}
+	for _, x := range s.Shares {
+		add(x)
+	}
+	for _, l := range s.Limits {
+		add(l)
+	}
+	return texts
+}
+
+func TestEngineAgreesWithTheNaiveRater(t *testing.T) {
+	records := 0
+	for i := range *rounds {
+		s := randomScenario(rand.New(rand.NewSource(*seed + int64(i))))
+		records += len(s.Usage)
+		if difference := compare(s); difference != "" {
+			s = shrink(s)
+			t.Fatalf("seed %d: the engine and the naive rater differ. Shrunk to\n%s\n%s\nusage\n%s\n\n%s", *seed+int64(i),
+				strings.Join(s.documents(), "---\n"), fmt.Sprintf("%+v", s.World), strings.Join(s.Usage, "\n"), compare(s))
+		}
+	}
+	t.Logf("%d records of %d catalogues", records, *rounds)
+	require.Greater(t, records, 10**rounds)
+}
+
+// compare is where the engine and the naive rater first differ, or "".
+func compare(s *scenario) string {
+	fs := fstest.MapFS{}
+	for i, text := range s.documents() {
+		fs[fmt.Sprintf("%02d.yaml", i)] = &fstest.MapFile{Data: []byte(text)}
+	}
+	catalogue, list := rating.LoadCatalogue(fs)
+	if err := list.Err(); err != nil {
+		return "catalogue: " + err.Error()
+	}
+	naive := naiveRater{world: s.World, counters: nil}
+	var err error
+	if naive.catalogue, err = readNaive(s.documents()); err != nil {
+		return err.Error()
+	}
+	naive.counters = map[string]*big.Rat{}
+	reg, err := s.World.registry()
+	if err != nil {
+		return err.Error()
+	}
+	v := reg.View()
+	defer v.Close()
+	engine, counters, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
+	folded := rating.NewCounters()
+	res.Begin(counters)
+	offset := int64(0)
+	var wire []byte
+	for i, line := range s.Usage {
+		u, err := usageLine(line)
+		if err != nil {
+			return err.Error()
+		}
+		want, _ := naive.rate(&u)
+		charges, events := len(res.Charges), len(res.Events)
+		var got, gotEvents []string
+		if err := engine.Rate(v, v.Revision(), counters, &u, res); err != nil {
+			got = []string{"suspended " + err.(*udr.SuspendError).Code}
+		}
+		id := func(n uint32) string {
+			for _, a := range s.World.Accounts {
+				if s.World.number(a.ID) == n {
+					return a.ID
+				}
+			}
+			return "?"
+		}
+		for j := charges; j < len(res.Charges); j++ {
+			c := &res.Charges[j]
+			got = append(got, fmt.Sprintf("tier %d %s %s zone %s total %s", c.Tier, id(c.Account), c.Plan, c.Zone, c.Total.Fixed(12)))
+			for _, d := range c.Draws {
+				name := d.Share
+				if name == "" {
+					name = c.Plan
+				}
+				got = append(got, fmt.Sprintf("  draw %s/%s before %d drawn %d", name, d.Bucket, d.Before, d.Drawn))
+			}
+			for _, x := range c.Steps {
+				got = append(got, fmt.Sprintf("  step %d from %d", x.Quantity, x.From))
+			}
+			if total, err := c.Recompute(); err != nil || total != c.Total {
+				return fmt.Sprintf("record %d: %v", i+1, err)
+			}
+			// What is read from the wire is computed again as well.
+			wire = rating.AppendCharge(wire[:0], c)
+			var back rating.Charge
+			if err := rating.ParseCharge(wire, &back); err != nil {
+				return err.Error()
+			}
+			if total, err := back.Recompute(); err != nil || total != c.Total || back.Sum != c.Sum {
+				return fmt.Sprintf("record %d, after the wire: %v", i+1, err)
+			}
+		}
+		for _, e := range res.Events[events:] {
+			gotEvents = append(gotEvents, fmt.Sprintf("  %s %s %s", e.Kind, e.Name, id(e.Account)))
+		}
+		if got = append(got, gotEvents...); !slices.Equal(got, want) {
+			return fmt.Sprintf("record %d: %s\nengine\n%s\nnaive\n%s", i+1, line, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if i%7 == 6 || i == len(s.Usage)-1 {
+			// The batch is acknowledged: settled here, folded there, nothing speculative left.
+			counters.SettleAll(res.Deltas, offset)
+			for _, d := range res.Deltas {
+				folded.ApplyAt(d, offset)
+			}
+			for _, d := range res.Deltas {
+				settled, _ := counters.Settled(d.Key)
+				if v := folded.Get(d.Key); v != settled || v != counters.Get(d.Key) {
+					return fmt.Sprintf("counter %+v: %v folded, %v settled, %v in all", d.Key, v, settled, counters.Get(d.Key))
+				}
+			}
+			offset++
+			res.Begin(counters)
+		}
+	}
+	return ""
+}
+
+// shrink takes away whatever can go while the two still differ.
+func shrink(s *scenario) *scenario {
+	for smaller := true; smaller; {
+		smaller = false
+		for _, change := range changes(s) {
+			candidate := changed(s, change)
+			if d := compare(candidate); d != "" && !strings.HasPrefix(d, "catalogue:") {
+				s, smaller = candidate, true
+				break
+			}
+		}
+	}
+	return s
+}
+
+// changed is s with a change; s itself stays.
+func changed(s *scenario, change func(*scenario)) *scenario {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	var c scenario
+	if err := json.Unmarshal(b, &c); err != nil {
+		panic(err)
+	}
+	change(&c)
+	return &c
+}
+
+// changes are the ways to make s smaller, large ones first.
+func changes(s *scenario) (list []func(*scenario)) {
+	try := func(change func(*scenario)) { list = append(list, change) }
+	for n := len(s.Usage) / 2; n > 1; n /= 2 {
+		for i := 0; i+n <= len(s.Usage); i += n {
+			try(func(c *scenario) { c.Usage = slices.Delete(c.Usage, i, i+n) })
+		}
+	}
+	for i := range s.Usage {
+		try(func(c *scenario) { c.Usage = slices.Delete(c.Usage, i, i+1) })
+	}
+	for i := range s.World.Accounts {
+		for j := range s.World.Accounts[i].Share {
+			try(func(c *scenario) { c.World.Accounts[i].Share = slices.Delete(c.World.Accounts[i].Share, j, j+1) })
+		}
+		for j := range s.World.Accounts[i].Limits {
+			try(func(c *scenario) { c.World.Accounts[i].Limits = slices.Delete(c.World.Accounts[i].Limits, j, j+1) })
+		}
+		if s.World.Accounts[i].Plan != "" {
+			try(func(c *scenario) { c.World.Accounts[i].Plan = "" })
+		}
+	}
+	for i := range s.Shares {
+		try(func(c *scenario) { c.Shares = slices.Delete(c.Shares, i, i+1) })
+	}
+	for i := range s.Limits {
+		try(func(c *scenario) { c.Limits = slices.Delete(c.Limits, i, i+1) })
+	}
+	for i, p := range s.Plans {
+		try(func(c *scenario) { c.Plans = slices.Delete(c.Plans, i, i+1) })
+		for j := range p.Included {
+			try(func(c *scenario) { c.Plans[i].Included = slices.Delete(c.Plans[i].Included, j, j+1) })
+		}
+		for name, class := range p.Classes {
+			try(func(c *scenario) { delete(c.Plans[i].Classes, name) })
+			for j := range class.Prices {
+				try(func(c *scenario) {
+					x := c.Plans[i].Classes[name]
+					x.Prices = slices.Delete(x.Prices, j, j+1)
+					c.Plans[i].Classes[name] = x
+				})
+			}
+		}
+	}
+	for i := range s.Models {
+		for j := range s.Models[i].Zones {
+			try(func(c *scenario) { c.Models[i].Zones = slices.Delete(c.Models[i].Zones, j, j+1) })
+		}
+	}
+	return list
+}
+
+func pick[T any](r *rand.Rand, list ...T) T { return list[r.Intn(len(list))] }
+
+func some(r *rand.Rand, list ...string) (chosen []string) {
+	for _, x := range list {
+		if r.Intn(2) == 0 {
+			chosen = append(chosen, x)
+		}
+	}
+	return chosen
+}
+
+var classUnits = map[string][]string{
+	"data":     {"B", "kB", "MB"},
+	"voice_mo": {"s", "min", "h"},
+	"sms_mo":   {""},
+}
+
+var classNames = []string{"data", "voice_mo", "sms_mo"}
+
+func randomQuantity(r *rand.Rand, class string, most int) string {
+	text := fmt.Sprintf("%d %s", 1+r.Intn(most), pick(r, classUnits[class]...))
+	return strings.TrimSpace(text)
+}
+
+func randomMoney(r *rand.Rand) string {
+	return pick(r, "0", fmt.Sprintf("0.%0*d", 1+r.Intn(7), 1+r.Intn(9)), fmt.Sprintf("%d.%02d", r.Intn(4), r.Intn(100)))
+}
+
+func randomPrice(r *rand.Rand, class string) string {
+	if r.Intn(10) == 0 {
+		return "free"
+	}
+	if class == "sms_mo" {
+		return randomMoney(r)
+	}
+	return randomMoney(r) + " / " + randomQuantity(r, class, pick(r, 1, 1, 10, 7))
+}
+
+func randomFrom(r *rand.Rand, n int) string {
+	if n == 0 {
+		return pick(r, "", "", "", "2026-01-10")
+	}
+	return pick(r, "2026-02-01", "2026-03-29", "2026-01-31")
+}
+
+func randomScenario(r *rand.Rand) *scenario {
+	s := &scenario{}
+	for n := range 1 + r.Intn(2) {
+		m := naiveModel{Name: "world", From: randomFrom(r, n)}
+		// Without `first: wins` equal matches are errors, so these zones share nothing of one kind.
+		m.Zones = []naiveZone{{Zone: "home", Networks: []string{"214-07"}}, {Zone: "eu", Countries: []string{"ES", "FR"}}}
+		if r.Intn(2) == 0 {
+			m.Zones = append(m.Zones, naiveZone{Zone: "premium", Prefixes: []string{"+34806", "+349"}})
+			m.Zones = append(m.Zones, naiveZone{Zone: "abroad", Prefixes: []string{"+34"}, PeerCountries: some(r, "ES", "DE")})
+		}
+		if r.Intn(3) > 0 {
+			m.Zones = append(m.Zones, naiveZone{Zone: "rest"})
+		}
+		if r.Intn(2) == 0 {
+			m.First = "wins"
+			for i := range m.Zones {
+				if r.Intn(3) == 0 {
+					m.Zones[i].Countries = append(m.Zones[i].Countries, "FR")
+					m.Zones[i].Networks = some(r, "208-10", "214-07")
+				}
+			}
+			r.Shuffle(len(m.Zones), func(i, j int) { m.Zones[i], m.Zones[j] = m.Zones[j], m.Zones[i] })
+		}
+		s.Models = append(s.Models, m)
+	}
+	zones := s.Models[0].Zones
+	var zoneNames []string
+	for _, z := range zones {
+		zoneNames = append(zoneNames, z.Zone)
+	}
+	for _, name := range []string{"fleet", "wholesale"} {
+		for n := range 1 + r.Intn(2) {
+			s.Plans = append(s.Plans, randomPlan(r, name, randomFrom(r, n), zoneNames))
+		}
+	}
+	// Classes that buckets and limits may name are those that some plan has.
+	var known []string
+	for _, c := range classNames {
+		for _, p := range s.Plans {
+			if _, ok := p.Classes[c]; ok && !slices.Contains(known, c) {
+				known = append(known, c)
+			}
+		}
+	}
+	bucket := func(name string) naiveBucket {
+		c := pick(r, known...)
+		return naiveBucket{Bucket: name, Units: randomQuantity(r, c, 300), Classes: []string{c}, Zones: some(r, zoneNames...)}
+	}
+	for i := range s.Plans {
+		for b := range r.Intn(3) {
+			s.Plans[i].Included = append(s.Plans[i].Included, bucket(fmt.Sprint("b", b)))
+		}
+	}
+	for _, name := range []string{"pool", "reserve"} {
+		x := naiveShare{Name: name, From: pick(r, "", "", "2026-02-01"), Level: pick(r, "account", "parent"), Plans: some(r, "fleet", "wholesale")}
+		for b := range 1 + r.Intn(2) {
+			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
+		}
+		s.Shares = append(s.Shares, x)
+	}
+	c := pick(r, known...)
+	s.Limits = []naiveLimit{
+		{Name: "much", Per: pick(r, "sim", "account"), Classes: []string{c}, Usage: randomQuantity(r, c, 500), Actions: []string{"event"}},
+		{Name: "dear", Per: pick(r, "sim", "account"), Cost: fmt.Sprintf("%d.5 EUR", r.Intn(30)), Actions: []string{"event"}, From: pick(r, "", "2026-02-01")},
+	}
+	s.World = randomWorld(r)
+	for range 20 + r.Intn(60) {
+		s.Usage = append(s.Usage, randomUsage(r))
+	}
+	return s
+}
+
+func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
+	p := naivePlan{Name: name, From: from, Currency: "EUR", Zones: "world", Classes: map[string]naiveClass{}}
+	p.Slices = map[string][]string{
+		"day":   {"Mon-Fri 08:00-18:00"},
+		"night": {pick(r, "Mon-Sun 22:00-06:00", "Mon-Thu 22:00-06:00")},
+		"week":  {pick(r, "Sat-Sun 06:00-22:00", "Sat 10:00-12:30")},
+	}
+	if r.Intn(2) == 0 {
+		p.Round = &naiveRound{r.Intn(13), pick(r, "half_up", "half_even", "half_down", "up", "down")}
+	}
+	for i, class := range classNames {
+		if i > 0 && r.Intn(5) == 0 {
+			continue
+		}
+		c := naiveClass{Counted: pick(r, "record", "record", "sim", "account")}
+		if r.Intn(2) == 0 {
+			c.Increment = &naiveIncrement{randomQuantity(r, class, 100), randomQuantity(r, class, 10)}
+		}
+		if r.Intn(6) == 0 {
+			c.Round = &naiveRound{r.Intn(13), pick(r, "half_up", "half_even", "half_down", "up", "down")}
+		}
+		if r.Intn(5) == 0 {
+			c.Cap = randomMoney(r)
+		}
+		add := func(zones []string, slice string) {
+			x := naivePrice{Name: fmt.Sprint("p", len(c.Prices)), Zones: zones, Slice: slice}
+			if r.Intn(3) == 0 {
+				x.Fee = randomMoney(r)
+			}
+			if r.Intn(8) == 0 {
+				x.Increment = &naiveIncrement{randomQuantity(r, class, 60), randomQuantity(r, class, 60)}
+			}
+			if r.Intn(3) > 0 {
+				x.Price = randomPrice(r, class)
+			} else {
+				from := int64(0)
+				for range 1 + r.Intn(3) {
+					unit := classUnits[class][0]
+					x.Steps = append(x.Steps, naiveStep{strings.TrimSpace(fmt.Sprintf("%d %s", from, unit)), randomPrice(r, class)})
+					from += 1 + r.Int63n(1000)
+				}
+			}
+			c.Prices = append(c.Prices, x)
+		}
+		if r.Intn(4) > 0 {
+			add(nil, "")
+		}
+		for _, z := range zones {
+			if r.Intn(2) == 0 {
+				add([]string{z}, "")
+			}
+			if r.Intn(4) == 0 {
+				add([]string{z}, pick(r, "day", "night", "week"))
+			}
+		}
+		if len(c.Prices) == 0 || r.Intn(3) == 0 {
+			add(nil, pick(r, "day", "night", "week"))
+		}
+		p.Classes[class] = c
+	}
+	return p
+}
+
+func randomWorld(r *rand.Rand) (w world) {
+	zone := pick(r, "Europe/Madrid", "America/New_York", "UTC", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu")
+	for i := range 1 + r.Intn(5) {
+		a := accountLine{ID: fmt.Sprint("a", i), Currency: "EUR", Zone: zone, CycleDay: pick(r, 1, 15, 31, 30, 29)}
+		if i > 0 && r.Intn(4) > 0 {
+			a.Parent = fmt.Sprint("a", r.Intn(i))
+		}
+		a.Plan = pick(r, "", "fleet", "wholesale")
+		a.Share, a.Limits = some(r, "pool", "reserve"), some(r, "much", "dear")
+		if r.Intn(3) == 0 {
+			a.Zone = pick(r, "Europe/Madrid", "Asia/Tokyo")
+		}
+		w.Accounts = append(w.Accounts, a)
+	}
+	for i := range 1 + r.Intn(4) {
+		w.SIMs = append(w.SIMs, simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))), Plan: pick(r, "", "fleet", "wholesale", "fleet")})
+	}
+	return w
+}
+
+func randomUsage(r *rand.Rand) string {
+	class := pick(r, classNames...)
+	quantity := fmt.Sprint(r.Intn(4))
+	switch class {
+	case "data":
+		quantity = fmt.Sprintf("%dB", r.Intn(1<<uint(r.Intn(22))))
+	case "voice_mo":
+		quantity = fmt.Sprintf("%ds", r.Intn(pick(r, 10, 100, 2000)))
+	}
+	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01"),
+		r.Intn(60), r.Intn(60), pick(r, "", ".25", ".999999999"))
+	line := fmt.Sprintf("%d %s %s %s", 1+r.Intn(4), class, quantity, at)
+	line += " network=" + pick(r, "214-07", "208-10", "310-410", "214-03")
+	line += " country=" + pick(r, "ES", "FR", "US")
+	if r.Intn(2) == 0 {
+		line += " peer=" + pick(r, "+34806123", "+349555", "+34600", "+4930", "12345", "CALLME") + " peer_country=" + pick(r, "ES", "DE", "US")
+	}
+	if r.Intn(10) == 0 {
+		line += " continues=true"
+	}
+	return line
+}
