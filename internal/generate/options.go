@@ -1,0 +1,90 @@
+package generate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Options say what is generated. Zero values stand for the defaults that With gives.
+type Options struct {
+	Seed     uint64
+	Records  int      // records of usage in all files, those sent twice included; headers and trailers excluded
+	SIMs     int      // of all carriers
+	Accounts int      // of all carriers
+	Sources  []string // names of carriers; default: all three
+
+	// DuplicateShare of the records were in an earlier file. SuspenseShare can not be rated: broken lines, unknown
+	// record types, SIMs that nobody knows. Less than 0 is none.
+	DuplicateShare float64
+	SuspenseShare  float64
+	// Resend sends every so many-th file again under another name; less than 0 is never.
+	Resend int
+
+	From           time.Time // the first day, in UTC
+	Days           int
+	RecordsPerFile int
+	Plain          bool // leave out compression
+}
+
+// The defaults.
+const (
+	DefaultDuplicateShare = 0.02
+	DefaultSuspenseShare  = 0.01
+	DefaultDays           = 31
+	DefaultRecordsPerFile = 20_000
+	DefaultResend         = 50
+)
+
+// DefaultFrom begins a month in which Europe sets its clocks.
+var DefaultFrom = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// Carriers are the names of the carriers.
+func Carriers() []string {
+	names := make([]string, len(carriers))
+	for i := range carriers {
+		names[i] = carriers[i].name
+	}
+	return names
+}
+
+// with fills in the defaults.
+func (o Options) with() (Options, error) {
+	if o.Records < 0 || o.SIMs < 0 || o.Accounts < 0 || o.Days < 0 || o.RecordsPerFile < 0 {
+		return o, fmt.Errorf("generate: records, SIMs, accounts, days and records per file are 0 or more")
+	}
+	if len(o.Sources) == 0 {
+		o.Sources = Carriers()
+	}
+	if o.SIMs == 0 {
+		o.SIMs = max(len(o.Sources)*10, min(o.Records/40, 1_000_000))
+	}
+	if o.SIMs >= unknownSIM {
+		return o, fmt.Errorf("generate: %d SIMs are more than the %d that have a number of their own", o.SIMs, unknownSIM-1)
+	}
+	if o.Accounts == 0 {
+		o.Accounts = max(len(o.Sources)*4, min(o.SIMs/100, 10_000))
+	}
+	o.DuplicateShare = orDefault(o.DuplicateShare, DefaultDuplicateShare)
+	o.SuspenseShare = orDefault(o.SuspenseShare, DefaultSuspenseShare)
+	if o.DuplicateShare+o.SuspenseShare > 0.9 {
+		return o, fmt.Errorf("generate: duplicates and suspense are %.0f %% of the records; leave a tenth to be rated", 100*(o.DuplicateShare+o.SuspenseShare))
+	}
+	o.Resend = orDefault(o.Resend, DefaultResend)
+	if o.From.IsZero() {
+		o.From = DefaultFrom
+	}
+	o.Days = orDefault(o.Days, DefaultDays)
+	o.RecordsPerFile = orDefault(o.RecordsPerFile, DefaultRecordsPerFile)
+	return o, nil
+}
+
+// orDefault is v, or the default for 0, or 0 for less.
+func orDefault[T int | float64](v, usual T) T {
+	switch {
+	case v == 0:
+		return usual
+	case v < 0:
+		return 0
+	}
+	return v
+}
