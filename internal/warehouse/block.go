@@ -1,0 +1,209 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// Block is rows of one table on their way into it. What it holds is fixed by the offsets that its sink intended, so
+// that whoever makes it again makes the same.
+type Block struct {
+	Table   string
+	columns []*data
+	byName  map[string]*data
+	records []udr.ID
+	amounts []decimal.D
+	keep    bool
+}
+
+// newBlock makes an empty block for the columns of a table that are inserted.
+func newBlock(t *Table) *Block {
+	b := &Block{Table: t.Name, byName: map[string]*data{}}
+	add := func(name, kind string) {
+		d := newData(name, kind)
+		b.columns = append(b.columns, d)
+		b.byName[name] = d
+	}
+	for _, c := range t.Columns {
+		if nested, ok := strings.CutPrefix(c.Type, "Nested("); ok {
+			for _, field := range fieldsOf(nested[:len(nested)-1]) {
+				name, kind, _ := strings.Cut(field, " ")
+				add(c.Name+"."+name, "Array("+kind+")")
+			}
+		} else if c.Filled == "" {
+			add(c.Name, c.Type)
+		}
+	}
+	return b
+}
+
+// fieldsOf splits the fields of a Nested at the commas that are outside of parentheses.
+func fieldsOf(list string) (fields []string) {
+	depth, from := 0, 0
+	for i, c := range list {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			fields = append(fields, strings.TrimSpace(list[from:i]))
+			from = i + 1
+		}
+	}
+	return append(fields, strings.TrimSpace(list[from:]))
+}
+
+// column is a column by its declared name.
+func (b *Block) column(name string) *data {
+	d := b.byName[name]
+	if d == nil {
+		panic("warehouse: table " + b.Table + " has no column " + name) // any insert of any test would say so
+	}
+	return d
+}
+
+func (b *Block) reset() {
+	for _, c := range b.columns {
+		c.reset()
+	}
+	b.records, b.amounts = b.records[:0], b.amounts[:0]
+}
+
+// Rows is how many rows the block has.
+func (b *Block) Rows() int { return b.columns[0].rows }
+
+// Records are the identities of the rows and what their SIM's account pays, for a simulated warehouse. They are there
+// when the sink's Simulated is set.
+func (b *Block) Records() ([]udr.ID, []decimal.D) { return b.records, b.amounts }
+
+// Statement is the INSERT that the block's columns follow.
+func (b *Block) Statement() string {
+	var s strings.Builder
+	s.WriteString("INSERT INTO " + b.Table + " (")
+	for i, c := range b.columns {
+		if i > 0 {
+			s.WriteString(", ")
+		}
+		s.WriteString(quoteName(c.name))
+	}
+	s.WriteString(") FORMAT Native")
+	return s.String()
+}
+
+// origin is what records of one message have in common.
+type origin struct {
+	file      string // hex
+	id        udr.FileID
+	pin       udr.Pin
+	partition uint16
+	offset    int64
+}
+
+// identityColumns are the first and last columns of a table of records.
+type identityColumns struct {
+	b                                        *Block
+	file, seq, line, bytes, source, rules    *data
+	catalogue, registry, partition, position *data
+}
+
+func newIdentityColumns(b *Block) identityColumns {
+	c := b.column
+	return identityColumns{b, c("file"), c("seq"), c("line"), c("bytes"), c("source"), c("rules"), c("catalogue"), c("registry"), c("partition"), c("offset")}
+}
+
+func (c *identityColumns) add(o *origin, seq, line uint64, bytes uint32) {
+	c.file.word(o.file)
+	c.seq.u64(seq)
+	c.line.u64(line)
+	c.bytes.u32(bytes)
+	c.source.word(o.pin.Source)
+	c.rules.word(o.pin.Rules)
+	c.catalogue.word(o.pin.Catalogue)
+	c.registry.u64(o.pin.Registry)
+	c.partition.u16(o.partition)
+	c.position.u64(uint64(o.offset))
+	if c.b.keep {
+		c.b.records = append(c.b.records, udr.ID{File: o.id, Seq: seq})
+	}
+}
+
+// usageColumns are those of the usage data record.
+type usageColumns struct {
+	class, unit, at, quantity, identifierKind, identifier, sim, account, accountNumber, root, rootNumber *data
+	network, country, peer, peerCountry, apn, imei, cell, session, direction, duration, up, down         *data
+	attributes, duplicateKey                                                                             *data
+}
+
+func newUsageColumns(b *Block) usageColumns {
+	c := b.column
+	return usageColumns{
+		c("class"), c("unit"), c("at"), c("quantity"), c("identifier_kind"), c("identifier"), c("sim"), c("account"), c("account_number"), c("root"), c("root_number"),
+		c("network"), c("country"), c("peer"), c("peer_country"), c("apn"), c("imei"), c("cell"), c("session"), c("direction"), c("duration"), c("up"), c("down"),
+		c("attributes"), c("duplicate_key"),
+	}
+}
+
+func (c *usageColumns) add(u *udr.Usage, account, root string) {
+	c.class.word(u.Class)
+	c.unit.word(u.Unit.String())
+	c.at.u64(uint64(u.At))
+	c.quantity.u64(uint64(u.Quantity))
+	c.identifierKind.word(u.Identifier.Kind.String())
+	c.identifier.text(u.Identifier.Value)
+	c.sim.u32(u.SIM)
+	c.account.word(account)
+	c.accountNumber.u32(u.Account)
+	c.root.word(root)
+	c.rootNumber.u32(u.Root)
+	c.network.word(u.Network)
+	c.country.word(u.Country)
+	c.peer.text(u.Peer)
+	c.peerCountry.word(u.PeerCountry)
+	c.apn.word(u.APN)
+	c.imei.text(u.IMEI)
+	c.cell.text(u.Cell)
+	c.session.text(u.Session)
+	c.direction.word(u.Direction)
+	c.duration.u64(uint64(u.Duration))
+	c.up.u64(uint64(u.Up))
+	c.down.u64(uint64(u.Down))
+	for i := range u.Attributes {
+		c.attributes.members[0].word(u.Attributes[i].Name)
+		c.attributes.members[1].text(u.Attributes[i].Value)
+	}
+	c.attributes.elements(len(u.Attributes))
+	c.duplicateKey.raw(u.Duplicate[:])
+}
+
+// accountNames are the text ids of accounts by number; numbers are dense, and an account keeps its id.
+type accountNames []string
+
+func (a accountNames) known(number uint32) (string, bool) {
+	if number == 0 {
+		return "", true
+	}
+	if int(number) < len(a) {
+		return a[number], a[number] != ""
+	}
+	return "", false
+}
+
+// remember keeps an id, unless the number is so large that a slice is the wrong place for it.
+func (a *accountNames) remember(number uint32, id string) {
+	if number >= 1<<24 {
+		return
+	}
+	if short := int(number) + 1 - len(*a); short > 0 {
+		*a = append(*a, make([]string, short)...)
+	}
+	(*a)[number] = id
+}
+
+// appendMessage appends a message after its length.
+func appendMessage(dst, message []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(message))), message...)
+}

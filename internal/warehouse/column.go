@@ -1,0 +1,212 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"strings"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+
+	"ratemill/decimal"
+)
+
+// data is a column of a block, in the very bytes of ClickHouse's Native format, so that sending it is one write.
+// Columns are filled by appending; a column of arrays has offsets and the columns of its elements.
+type data struct {
+	name string
+	kind string // ClickHouse's type
+	rows int
+
+	fixed   []byte      // numbers, little-endian, and fixed strings
+	texts   []byte      // strings, each after its length
+	words   *dictionary // LowCardinality(String)
+	ends    []byte      // arrays and maps: where each row's elements end, as UInt64
+	total   uint64      // elements so far
+	members []*data     // one for an array, two for a map
+
+	scratch chproto.Buffer
+}
+
+// newData makes a column of a ClickHouse type, of those that our tables use.
+func newData(name, kind string) *data {
+	d := &data{name: name, kind: kind}
+	switch {
+	case kind == word:
+		d.words = newDictionary()
+	case strings.HasPrefix(kind, "Array("):
+		d.members = []*data{newData("", kind[len("Array("):len(kind)-1])}
+	case strings.HasPrefix(kind, "Map("):
+		key, value, _ := strings.Cut(kind[len("Map("):len(kind)-1], ", ")
+		d.members = []*data{newData("", key), newData("", value)}
+	}
+	return d
+}
+
+func (d *data) reset() {
+	d.rows, d.total = 0, 0
+	d.fixed, d.texts, d.ends = d.fixed[:0], d.texts[:0], d.ends[:0]
+	if d.words != nil {
+		d.words.reset()
+	}
+	for _, m := range d.members {
+		m.reset()
+	}
+}
+
+func (d *data) u8(v uint8)   { d.fixed = append(d.fixed, v); d.rows++ }
+func (d *data) u16(v uint16) { d.fixed = binary.LittleEndian.AppendUint16(d.fixed, v); d.rows++ }
+func (d *data) u32(v uint32) { d.fixed = binary.LittleEndian.AppendUint32(d.fixed, v); d.rows++ }
+func (d *data) u64(v uint64) { d.fixed = binary.LittleEndian.AppendUint64(d.fixed, v); d.rows++ }
+func (d *data) raw(v []byte) { d.fixed = append(d.fixed, v...); d.rows++ }
+
+// decimal appends a Decimal(38, 12): decimal.D counts 10^-12 too.
+func (d *data) decimal(v decimal.D) {
+	hi, lo := v.Parts()
+	d.parts(hi, lo)
+}
+
+func (d *data) parts(hi int64, lo uint64) {
+	d.fixed = binary.LittleEndian.AppendUint64(d.fixed, lo)
+	d.u64(uint64(hi))
+}
+
+func (d *data) text(v string) {
+	d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
+	d.rows++
+}
+
+func (d *data) bytes(v []byte) {
+	d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
+	d.rows++
+}
+
+func (d *data) word(v string) {
+	d.words.add(v)
+	d.rows++
+}
+
+// elements ends a row of an array or map that has n elements.
+func (d *data) elements(n int) {
+	d.total += uint64(n)
+	d.ends = binary.LittleEndian.AppendUint64(d.ends, d.total)
+	d.rows++
+}
+
+// state writes what stands before a column that holds dictionaries: the version of their keys,
+// SharedDictionariesWithAdditionalKeys (SerializationLowCardinality.cpp).
+func (d *data) state(b *chproto.Buffer) {
+	if d.words != nil {
+		b.PutUInt64(1)
+	}
+	for _, m := range d.members {
+		m.state(b)
+	}
+}
+
+// pieces hands out the column's bytes in order.
+func (d *data) pieces(put func([]byte)) {
+	if d.rows == 0 {
+		return // an array's elements may be none at all
+	}
+	if d.members != nil {
+		put(d.ends)
+		for _, m := range d.members {
+			m.pieces(put)
+		}
+		return
+	}
+	if d.words == nil {
+		put(d.fixed)
+		put(d.texts)
+		return
+	}
+	d.scratch.Reset()
+	head := d.words.encode(&d.scratch)
+	put(d.scratch.Buf[:head])
+	put(d.words.texts)
+	put(d.scratch.Buf[head:])
+}
+
+// dictionary is a column of few different texts. A text that was just seen costs a comparison, one that is among the
+// hot ones a comparison and a hash of three bytes.
+type dictionary struct {
+	keys  []uint32
+	names []string // the different texts, the empty one first
+	texts []byte   // the same as String
+	index map[string]uint32
+	last  string
+	key   uint32
+	hot   [64]struct {
+		text string
+		key  uint32
+	}
+}
+
+func newDictionary() *dictionary {
+	d := &dictionary{index: map[string]uint32{}}
+	d.reset()
+	return d
+}
+
+func (d *dictionary) reset() {
+	d.keys, d.texts, d.names = d.keys[:0], append(d.texts[:0], 0), append(d.names[:0], "")
+	clear(d.index)
+	clear(d.hot[:])
+	d.index[""] = 0
+	d.last, d.key = "", 0
+}
+
+func (d *dictionary) add(v string) {
+	if v != d.last {
+		d.find(v)
+	}
+	d.keys = append(d.keys, d.key)
+}
+
+// find makes v, which points into a message, the last text: as the copy that the dictionary keeps.
+func (d *dictionary) find(v string) {
+	slot := &d.hot[0]
+	if v != "" {
+		slot = &d.hot[(uint(len(v))+uint(v[0])*7+uint(v[len(v)-1])*31+uint(v[len(v)/2])*17)%uint(len(d.hot))]
+	}
+	if slot.text != v {
+		key, ok := d.index[v]
+		if !ok {
+			key = uint32(len(d.names))
+			d.names = append(d.names, strings.Clone(v))
+			d.index[d.names[key]] = key
+			d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
+		}
+		slot.text, slot.key = d.names[key], key
+	}
+	d.last, d.key = slot.text, slot.key
+}
+
+// The flags of a serialized dictionary: HasAdditionalKeysBit and NeedUpdateDictionary.
+const dictionaryFlags = 1<<9 | 1<<10
+
+// encode writes what stands before the texts, and after them; head is where they belong.
+func (d *dictionary) encode(b *chproto.Buffer) (head int) {
+	n := len(d.names)
+	width := uint64(2) // log2 of the key's bytes
+	switch {
+	case n <= 1<<8:
+		width = 0
+	case n <= 1<<16:
+		width = 1
+	}
+	b.PutUInt64(dictionaryFlags | width)
+	b.PutInt64(int64(n))
+	head = len(b.Buf)
+	b.PutInt64(int64(len(d.keys)))
+	for _, k := range d.keys {
+		switch width {
+		case 0:
+			b.Buf = append(b.Buf, byte(k))
+		case 1:
+			b.Buf = binary.LittleEndian.AppendUint16(b.Buf, uint16(k))
+		default:
+			b.Buf = binary.LittleEndian.AppendUint32(b.Buf, k)
+		}
+	}
+	return head
+}

@@ -1,0 +1,40 @@
+// Package warehouse keeps rated usage in ClickHouse, for finance, support and everybody who can write SQL.
+//
+// It owns the tables and views (tables.go and views.go declare each column once: DDL, the layout of inserts and
+// docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
+// command line asks of them. It does not own how usage is rated (rating), the log (internal/ledger), how far a sink is
+// (internal/control), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
+//
+// # One row per record
+//
+// A usage record has a charge for each tier of the account hierarchy that rates it. rated_usage has one row per record:
+// the whole record, and the charge of the SIM's own account in plain columns, since every record has at most one of
+// those and nearly every question is about them; the charges of the tiers above stand in arrays beside it. So counts
+// and sums of usage need no condition that somebody forgets (a table of a row per charge counts usage once per tier),
+// the balance of a file is a count, and the 25 columns of the record are written once. The view charges has one row
+// per charge, for sums of money over all tiers. What explains a charge is kept as the messages that rating made
+// (column charges); words are made of them when somebody asks (rating.Explain).
+//
+// # Exactly once
+//
+// A sink (sink.go) writes its intent, the first and the last offset of a block, by compare-and-set beside its position
+// in the control store; then the block, each table with a token made of those offsets; then the position. Whoever comes
+// next first completes the intent that it finds, with the same token, and ClickHouse drops what it has. The log does
+// not change, so the block is the same whoever makes it; its rows' partitions depend on nothing but the records, which
+// matters because ClickHouse knows a token per partition of a table.
+//
+// What drops the repeated block is, in a plain MergeTree (embedded, or one server), non_replicated_deduplication_window,
+// and in a replicated one replicated_deduplication_window with its _seconds, kept in Keeper and thus good on every
+// replica. ratemill sets them on the tables that it makes: by default the latest 200,000 blocks of a table, hours at
+// full load. A sink that stalls longer than that between intent and block, and then comes to life, is the one thing
+// that could write a block twice. Several servers that are not replicas of each other are several warehouses, and must
+// not stand in one DSN.
+//
+// # The balance
+//
+// file_balance compares the totals that mediation counted, which come with a file's end, with what lies in the tables.
+// Suspended records stay in suspense for ever; those that a retry batch brings back are named by the end of that
+// batch's file, so they leave (suspense_closed) in the same block in which the batch arrives.
+//
+// Start at tables.go for what is kept, Sink for how it gets there, query.go and lookup.go for how it is read.
+package warehouse

@@ -1,0 +1,192 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
+	"github.com/klauspost/compress/zstd"
+)
+
+// insertSettings make a block one insert that is there when it is acknowledged, and there once for a token.
+var insertSettings = [][2]string{
+	{"async_insert", "0"},
+	{"insert_deduplicate", "1"},
+	{"wait_end_of_query", "1"},
+	// A carrier's clock that is wrong may spread a block over many months; that is for rating to judge.
+	{"max_partitions_per_insert_block", "0"},
+	// A block is one block for ClickHouse too, so that it has one token.
+	{"max_insert_block_size", "10000000"},
+	{"min_insert_block_size_rows", "0"},
+	{"min_insert_block_size_bytes", "0"},
+}
+
+// Insert implements Inserter: the rows of b are in its table exactly once, however often Insert is called with them and
+// token, as long as the table remembers the token.
+func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("take %d rows of %s", b.Rows(), b.Table)
+	var err error
+	first := int(w.address.Load())
+	for i := range w.options.Addr {
+		n := (first + i) % len(w.options.Addr)
+		if w.options.Protocol == clickhouse.Native {
+			return w.insertNative(ctx, what, b, token) // the driver knows the addresses itself
+		} else {
+			err = w.insertHTTP(ctx, w.options.Addr[n], what, b, token)
+		}
+		if unavailable := (*UnavailableError)(nil); !errors.As(err, &unavailable) {
+			w.address.Store(int64(n))
+			break
+		}
+	}
+	return err
+}
+
+func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Block, token string) error {
+	o := w.options
+	query := url.Values{"query": {b.Statement()}, "database": {o.Auth.Database}, "insert_deduplication_token": {token}}
+	for name, value := range o.Settings {
+		query.Set(name, fmt.Sprint(value))
+	}
+	for _, s := range insertSettings {
+		query.Set(s[0], s[1])
+	}
+	u := url.URL{Scheme: "http", Host: address, Path: "/" + strings.TrimPrefix(o.HttpUrlPath, "/"), RawQuery: query.Encode()}
+	if o.TLS != nil {
+		u.Scheme = "https"
+	}
+	body, size := b.native()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.ContentLength = size
+	req.GetBody = func() (io.ReadCloser, error) {
+		pieces := append(net.Buffers(nil), body...)
+		return io.NopCloser(&pieces), nil
+	}
+	if o.Compression != nil && o.Compression.Method != clickhouse.CompressionNone {
+		req.ContentLength = -1
+		plain := req.GetBody
+		req.GetBody = func() (io.ReadCloser, error) {
+			from, _ := plain()
+			return squeezed(from), nil
+		}
+		req.Header.Set("Content-Encoding", "zstd")
+	}
+	req.Body, _ = req.GetBody()
+	if o.Auth.Username != "" {
+		req.Header.Set("X-ClickHouse-User", o.Auth.Username)
+		req.Header.Set("X-ClickHouse-Key", o.Auth.Password)
+	}
+	for name, value := range o.HttpHeaders {
+		req.Header.Set(name, value)
+	}
+	res, err := w.client.Do(req)
+	if err != nil {
+		return &UnavailableError{what, err}
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<10))
+	if err != nil {
+		return &UnavailableError{what, err}
+	}
+	code, _ := strconv.Atoi(res.Header.Get("X-ClickHouse-Exception-Code"))
+	if res.StatusCode == http.StatusOK && code == 0 {
+		return nil
+	}
+	message := strings.TrimSpace(string(text))
+	if code == 0 {
+		// Not ClickHouse itself, but a proxy before it.
+		return &UnavailableError{what, fmt.Errorf("%s: %.300s", res.Status, message)}
+	}
+	return explain(what, code, message)
+}
+
+// squeezed is what from holds, in zstd.
+func squeezed(from io.Reader) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() {
+		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+		if err == nil {
+			_, err = io.Copy(z, from)
+			err = errors.Join(err, z.Close())
+		}
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
+// native is the block in ClickHouse's Native format of revision 0, as HTTP has it, in pieces that point into the
+// columns.
+func (b *Block) native() (pieces net.Buffers, size int64) {
+	put := func(p []byte) {
+		if len(p) > 0 {
+			pieces = append(pieces, p)
+			size += int64(len(p))
+		}
+	}
+	var head chproto.Buffer
+	head.PutInt(len(b.columns))
+	head.PutInt(b.Rows())
+	for _, c := range b.columns {
+		head.PutString(c.name)
+		head.PutString(c.kind)
+		c.state(&head)
+		put(head.Buf)
+		head = chproto.Buffer{}
+		c.pieces(put)
+	}
+	return pieces, size
+}
+
+// insertNative speaks the native protocol through the driver, which takes values one by one: some µs a row, where HTTP
+// takes the columns as they are.
+func (w *Warehouse) insertNative(ctx context.Context, what string, b *Block, token string) error {
+	settings := clickhouse.Settings{"insert_deduplication_token": token}
+	for _, s := range insertSettings {
+		if s[0] != "wait_end_of_query" { // of HTTP
+			settings[s[0]] = s[1]
+		}
+	}
+	decoded, err := b.decoded()
+	if err != nil {
+		return err
+	}
+	batch, err := w.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), strings.TrimSuffix(b.Statement(), " FORMAT Native"))
+	if err != nil {
+		return sorted(what, err)
+	}
+	defer batch.Abort()
+	values := make([]any, len(decoded.Columns))
+	for row := range decoded.Rows() {
+		for i, c := range decoded.Columns {
+			values[i] = c.Row(row, false)
+		}
+		if err := batch.Append(values...); err != nil {
+			return &RefusedError{0, err.Error()}
+		}
+	}
+	return sorted(what, batch.Send())
+}
+
+// decoded is the block as the driver reads it.
+func (b *Block) decoded() (*proto.Block, error) {
+	pieces, _ := b.native()
+	decoded := proto.NewBlock()
+	decoded.ServerContext.Timezone = time.UTC
+	return decoded, decoded.Decode(chproto.NewReader(&pieces), 0)
+}

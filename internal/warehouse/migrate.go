@@ -1,0 +1,87 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// version is the newest migration. What a migration does follows from the Since of tables, columns and views: it makes
+// the tables that are new with it and adds the columns that are. Migrations go forward only and only add, so that an
+// older version of ratemill, which names the columns that it inserts, goes on beside a newer one.
+const version = 1
+
+const migrationTable = "ratemill_migrations"
+
+// Migrate makes the warehouse what this version of ratemill needs. Done twice, or by several at once, it does nothing
+// more. A warehouse that a newer version has migrated is left as it is.
+func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
+	done, err := w.migrated(ctx, l)
+	if err != nil {
+		return err
+	}
+	for n := done + 1; n <= version; n++ {
+		for _, statement := range migration(n, l) {
+			if err := w.exec(ctx, fmt.Sprintf("migration %d", n), statement); err != nil {
+				return fmt.Errorf("warehouse: migration %d: %s: %w", n, firstLine(statement), err)
+			}
+		}
+	}
+	if done <= version {
+		// Views belong to the newest version; one that changed is replaced.
+		for i := range views {
+			if err := w.exec(ctx, "make view "+views[i].Name, views[i].create(l)); err != nil {
+				return fmt.Errorf("warehouse: view %s: %w", views[i].Name, err)
+			}
+		}
+	}
+	for i := range tables {
+		if statement := tables[i].expire(l); statement != "" {
+			if err := w.exec(ctx, "set how long rows are kept", statement); err != nil {
+				return fmt.Errorf("warehouse: %s: %w", statement, err)
+			}
+		}
+	}
+	if done >= version {
+		return nil
+	}
+	return w.exec(ctx, "record the migration", fmt.Sprintf("INSERT INTO %s (version) VALUES (%d)", migrationTable, version))
+}
+
+// migrated is the newest migration that was done, 0 in an empty warehouse.
+func (w *Warehouse) migrated(ctx context.Context, l Layout) (int, error) {
+	engine := "MergeTree"
+	if l.Cluster != "" {
+		engine = "ReplicatedMergeTree"
+	}
+	err := w.exec(ctx, "keep its migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
+		migrationTable, l.onCluster(), engine))
+	if err != nil {
+		return 0, err
+	}
+	var newest uint32
+	err = w.conn.QueryRow(ctx, "SELECT max(version) FROM "+migrationTable).Scan(&newest)
+	return int(newest), sorted("say how far it is migrated", err)
+}
+
+// migration is the statements of one migration.
+func migration(n int, l Layout) (statements []string) {
+	for i := range tables {
+		t := &tables[i]
+		if t.Since == n {
+			statements = append(statements, t.create(l, n))
+			continue
+		}
+		for j := range t.Columns {
+			if c := &t.Columns[j]; c.Since == n && t.Since < n {
+				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s", t.Name, l.onCluster(), c.definition()))
+			}
+		}
+	}
+	return statements
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,432 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math/bits"
+
+	"ratemill/internal/ledger"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// rows makes rows of messages of the rated log: a block for each table. It is reused from block to block.
+type rows struct {
+	partition uint16
+	account   func(ctx context.Context, number uint32, revision uint64) (string, error)
+	names     accountNames
+
+	rated     ratedRows
+	suspended suspendedRows
+	duplicate recordRows
+	files     fileRows
+	events    eventRows
+	closed    closedRows
+	blocks    []*Block // in the order in which they are written
+
+	// Scratch.
+	batch  ledger.Batch
+	usage  udr.Usage
+	charge rating.Charge
+	file   udr.FileID
+	hex    string
+	joined []byte
+}
+
+type recordRows struct {
+	identityColumns
+	usageColumns
+}
+
+type ratedRows struct {
+	recordRows
+	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges *data
+	tiers                                                                                    struct {
+		tier, account, number, plan, planVersion, zone, currency, amount, cycle *data
+	}
+}
+
+type suspendedRows struct {
+	identityColumns
+	stage, code, rule, where, values, reason, raw, usage, class, at, quantity, identifierKind, identifier *data
+}
+
+type fileRows struct {
+	file, name, source, rules, catalogue, registry, taken, retried, records, added, filtered, mapped, suspended *data
+	bytes, framing, filteredBytes, units, partition, position                                                   *data
+}
+
+type closedRows struct{ file, seq, how, retry, who, closed *data }
+
+// How a record left suspense.
+const (
+	retried = "retried"
+	dropped = "dropped"
+)
+
+func newClosedRows(b *Block) closedRows {
+	c := b.column
+	return closedRows{c("file"), c("seq"), c("how"), c("retry"), c("who"), c("closed")}
+}
+
+func (t *closedRows) add(id udr.ID, how, retry, who string, at udr.Instant) {
+	t.file.word(id.File.String())
+	t.seq.u64(id.Seq)
+	t.how.word(how)
+	t.retry.text(retry)
+	t.who.word(who)
+	t.closed.u64(uint64(at))
+}
+
+type eventRows struct {
+	file, seq, event, name, at, account, number, root, sim, counter, counterID, owner, cycle, threshold, before, after *data
+	partition, position                                                                                                *data
+}
+
+func newRows(partition int, account func(context.Context, uint32, uint64) (string, error), simulated bool) *rows {
+	r := &rows{partition: uint16(partition), account: account}
+	block := func(name string) *Block {
+		t := table(name)
+		b := newBlock(t)
+		b.keep = simulated
+		r.blocks = append(r.blocks, b)
+		return b
+	}
+	b := block(ratedTable)
+	c := b.column
+	r.rated = ratedRows{recordRows: recordRows{newIdentityColumns(b), newUsageColumns(b)},
+		amount: c("amount"), currency: c("currency"), plan: c("plan"), planVersion: c("plan_version"), price: c("price"), zone: c("zone"),
+		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges")}
+	t := &r.rated.tiers
+	t.tier, t.account, t.number, t.plan, t.planVersion = c("tiers.tier"), c("tiers.account"), c("tiers.account_number"), c("tiers.plan"), c("tiers.plan_version")
+	t.zone, t.currency, t.amount, t.cycle = c("tiers.zone"), c("tiers.currency"), c("tiers.amount"), c("tiers.cycle")
+
+	b = block(suspenseTable)
+	c = b.column
+	r.suspended = suspendedRows{newIdentityColumns(b), c("stage"), c("code"), c("rule"), c("position"), c("values"), c("reason"), c("raw"), c("usage"),
+		c("class"), c("at"), c("quantity"), c("identifier_kind"), c("identifier")}
+
+	b = block(duplicateTable)
+	r.duplicate = recordRows{newIdentityColumns(b), newUsageColumns(b)}
+
+	c = block(eventTable).column
+	r.events = eventRows{c("file"), c("seq"), c("event"), c("name"), c("at"), c("account"), c("account_number"), c("root"), c("sim"), c("counter"),
+		c("counter_id"), c("owner"), c("cycle"), c("threshold"), c("before"), c("after"), c("partition"), c("offset")}
+
+	r.closed = newClosedRows(block(closedTable))
+
+	// Files come last: who sees a file's totals sees the records that stood before its end in this partition.
+	c = block(fileTable).column
+	r.files = fileRows{c("file"), c("name"), c("source"), c("rules"), c("catalogue"), c("registry"), c("taken"), c("retried"), c("records"), c("added"),
+		c("filtered"), c("mapped"), c("suspended"), c("bytes"), c("framing_bytes"), c("filtered_bytes"), c("units"), c("partition"), c("offset")}
+	return r
+}
+
+func table(name string) *Table {
+	for i := range tables {
+		if tables[i].Name == name {
+			return &tables[i]
+		}
+	}
+	panic("warehouse: no table is called " + name) // names are constants of this package
+}
+
+func (r *rows) reset() {
+	for _, b := range r.blocks {
+		b.reset()
+	}
+}
+
+func (r *rows) count() int { return r.blocks[0].Rows() + r.blocks[1].Rows() + r.blocks[2].Rows() }
+
+// empty says that there is nothing to write.
+func (r *rows) empty() bool {
+	for _, b := range r.blocks {
+		if b.Rows() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// add appends the rows of a message that counts.
+func (r *rows) add(ctx context.Context, offset int64, message []byte) error {
+	m := &r.batch
+	if err := ledger.ParseBatch(message, m); err != nil {
+		return err
+	}
+	if m.File != r.file || r.hex == "" {
+		r.file, r.hex = m.File, m.File.String()
+	}
+	o := origin{file: r.hex, id: m.File, pin: m.Pin, partition: r.partition, offset: offset}
+	for i := range m.Rated {
+		if err := r.addRated(ctx, &o, &m.Rated[i]); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.Suspended {
+		if err := r.addSuspended(&o, s); err != nil {
+			return err
+		}
+	}
+	for _, d := range m.Duplicate {
+		if err := r.addDuplicate(ctx, &o, d); err != nil {
+			return err
+		}
+	}
+	if m.End != nil && m.End.Name != "" {
+		r.addFile(&o, m.End)
+	}
+	return nil
+}
+
+// name is the id of an account.
+func (r *rows) name(ctx context.Context, number uint32, o *origin) (string, error) {
+	if id, ok := r.names.known(number); ok {
+		return id, nil
+	}
+	id, err := r.account(ctx, number, o.pin.Registry)
+	if err == nil {
+		r.names.remember(number, id)
+	}
+	return id, err
+}
+
+func (r *rows) addRecord(ctx context.Context, o *origin, to *recordRows, message []byte) (root string, err error) {
+	u := &r.usage
+	if err := udr.ParseUsage(message, u); err != nil {
+		return "", err
+	}
+	account, err := r.name(ctx, u.Account, o)
+	if err != nil {
+		return "", err
+	}
+	if root, err = r.name(ctx, u.Root, o); err != nil {
+		return "", err
+	}
+	to.identityColumns.add(o, u.Seq, u.Line, u.Bytes)
+	to.usageColumns.add(u, account, root)
+	return root, nil
+}
+
+func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord) error {
+	root, err := r.addRecord(ctx, o, &r.rated.recordRows, rec.Usage)
+	if err != nil {
+		return err
+	}
+	t := &r.rated
+	tiers, own := 0, false
+	r.joined = r.joined[:0]
+	for _, message := range rec.Charges {
+		c := &r.charge
+		if err := rating.ParseCharge(message, c); err != nil {
+			return err
+		}
+		r.joined = appendMessage(r.joined, message)
+		if c.Tier == 0 && !own {
+			own = true
+			t.addCharge(c)
+			continue
+		}
+		if err := r.addTier(ctx, o, c); err != nil {
+			return err
+		}
+		tiers++
+	}
+	if !own {
+		t.addCharge(&noCharge)
+	}
+	t.charges.bytes(r.joined)
+	for _, column := range []*data{t.tiers.tier, t.tiers.account, t.tiers.number, t.tiers.plan, t.tiers.planVersion, t.tiers.zone, t.tiers.currency, t.tiers.amount, t.tiers.cycle} {
+		column.elements(tiers)
+	}
+	for _, message := range rec.Events {
+		if err := r.addEvent(ctx, o, message, root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var noCharge rating.Charge
+
+// addCharge fills the columns of what the SIM's account pays.
+func (t *ratedRows) addCharge(c *rating.Charge) {
+	covered := int64(0)
+	for i := range c.Draws {
+		covered += c.Draws[i].Drawn
+	}
+	t.amount.decimal(c.Total)
+	t.currency.word(c.Currency)
+	t.plan.word(c.Plan)
+	t.planVersion.u32(c.PlanVersion)
+	t.price.word(c.Price)
+	t.zone.word(c.Zone)
+	t.cycle.u32(uint32(c.Cycle))
+	t.charged.u64(uint64(c.Rounded))
+	t.covered.u64(uint64(covered))
+	t.rest.decimal(c.Rest)
+	if t.b.keep {
+		t.b.amounts = append(t.b.amounts, c.Total)
+	}
+}
+
+func (r *rows) addTier(ctx context.Context, o *origin, c *rating.Charge) error {
+	id, err := r.name(ctx, c.Account, o)
+	if err != nil {
+		return err
+	}
+	t := &r.rated.tiers
+	t.tier.members[0].u8(c.Tier)
+	t.account.members[0].word(id)
+	t.number.members[0].u32(c.Account)
+	t.plan.members[0].word(c.Plan)
+	t.planVersion.members[0].u32(c.PlanVersion)
+	t.zone.members[0].word(c.Zone)
+	t.currency.members[0].word(c.Currency)
+	t.amount.members[0].decimal(c.Total)
+	t.cycle.members[0].u32(uint32(c.Cycle))
+	return nil
+}
+
+func (r *rows) addEvent(ctx context.Context, o *origin, message []byte, root string) error {
+	e, err := rating.ParseEvent(message)
+	if err != nil {
+		return err
+	}
+	account, err := r.name(ctx, e.Account, o)
+	if err != nil {
+		return err
+	}
+	t := &r.events
+	t.file.word(o.file)
+	t.seq.u64(r.usage.Seq)
+	t.event.word(e.Kind.String())
+	t.name.word(e.Name)
+	t.at.u64(uint64(e.At))
+	t.account.word(account)
+	t.number.u32(e.Account)
+	t.root.word(root)
+	t.sim.u32(e.SIM)
+	t.counter.word(e.Counter.Kind.String())
+	t.counterID.u64(e.Counter.ID)
+	t.owner.u32(e.Counter.Owner)
+	t.cycle.u32(uint32(e.Counter.Cycle))
+	cost := e.Counter.Kind.IsCost()
+	t.threshold.parts(asDecimal(e.Threshold, cost))
+	t.before.parts(asDecimal(e.Before, cost))
+	t.after.parts(asDecimal(e.After, cost))
+	t.partition.u16(o.partition)
+	t.position.u64(uint64(o.offset))
+	return nil
+}
+
+// asDecimal is a counter's value as a Decimal(38, 12), whose integer counts 10^-12: money does so already, and units
+// are below 2^63, so that their product fits.
+func asDecimal(v rating.Value, cost bool) (hi int64, lo uint64) {
+	if cost {
+		return v.Hi, v.Lo
+	}
+	n := v.Units()
+	negative := n < 0
+	if negative {
+		n = -n
+	}
+	high, low := bits.Mul64(uint64(n), 1_000_000_000_000)
+	if negative {
+		low = -low
+		high = ^high
+		if low == 0 {
+			high++
+		}
+	}
+	return int64(high), low
+}
+
+func (r *rows) addDuplicate(ctx context.Context, o *origin, message []byte) error {
+	_, err := r.addRecord(ctx, o, &r.duplicate, message)
+	return err
+}
+
+func (r *rows) addSuspended(o *origin, message []byte) error {
+	var s udr.Suspended
+	if err := udr.ParseSuspended(message, &s); err != nil {
+		return err
+	}
+	u := &r.usage
+	u.Reset()
+	if len(s.Usage) > 0 {
+		if err := udr.ParseUsage(s.Usage, u); err != nil {
+			return err
+		}
+	}
+	// Mediation keeps the raw record; rating has none, and its usage is whole.
+	stage := "mediation"
+	if len(s.Raw) == 0 && len(s.Usage) > 0 {
+		stage = "rating"
+	}
+	t := &r.suspended
+	t.identityColumns.add(o, s.Seq, s.Line, s.Bytes)
+	t.stage.word(stage)
+	t.code.word(s.Why.Code)
+	t.rule.text(s.Why.Rule)
+	t.where.text(s.Why.Position)
+	t.values.text(s.Why.Values)
+	t.reason.text(s.Why.Reason)
+	t.raw.bytes(s.Raw)
+	t.usage.bytes(s.Usage)
+	t.class.word(u.Class)
+	t.at.u64(uint64(u.At))
+	t.quantity.u64(uint64(u.Quantity))
+	t.identifierKind.word(u.Identifier.Kind.String())
+	t.identifier.text(u.Identifier.Value)
+	return nil
+}
+
+func (r *rows) addFile(o *origin, e *udr.FileEnd) {
+	t := &r.files
+	t.file.text(o.file)
+	t.name.text(e.Name)
+	t.source.word(o.pin.Source)
+	t.rules.word(o.pin.Rules)
+	t.catalogue.word(o.pin.Catalogue)
+	t.registry.u64(o.pin.Registry)
+	t.taken.u64(uint64(e.Taken))
+	t.retried.u64(uint64(len(e.Retried)))
+	t.records.u64(e.Records)
+	t.added.u64(e.Added)
+	t.filtered.u64(e.Filtered)
+	t.mapped.u64(e.Mapped)
+	t.suspended.u64(e.Suspended)
+	t.bytes.u64(e.Bytes)
+	t.framing.u64(e.FramingBytes)
+	t.filteredBytes.u64(e.FilteredBytes)
+	for _, u := range e.Units {
+		t.units.members[0].word(u.Class)
+		t.units.members[1].u64(uint64(u.Quantity))
+	}
+	t.units.elements(len(e.Units))
+	for _, id := range e.Retried {
+		r.closed.add(id, retried, o.file, "", e.Taken)
+	}
+	t.partition.u16(o.partition)
+	t.position.u64(uint64(o.offset))
+}
+
+// ParseCharges reads the column charges of rated_usage. Strings of the charges point into b.
+func ParseCharges(b []byte) (charges []rating.Charge, err error) {
+	for len(b) > 0 {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			return nil, errors.New("the column charges is damaged: a message is longer than what is there")
+		}
+		var c rating.Charge
+		if err := rating.ParseCharge(b[size:size+int(n)], &c); err != nil {
+			return nil, err
+		}
+		charges = append(charges, c)
+		b = b[size+int(n):]
+	}
+	return charges, nil
+}

@@ -1,0 +1,392 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/internal/steps"
+)
+
+// Positions keep how far a sink is, by compare-and-set. control.Store does.
+type Positions interface {
+	SinkGet(ctx context.Context, sink string, partition int) (control.SinkPosition, error)
+	SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error)
+	SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error)
+}
+
+// Inserter writes a block into its table, once for a token however often it is asked: Warehouse does.
+type Inserter interface {
+	Insert(ctx context.Context, b *Block, token string) error
+}
+
+// Sink brings one partition of the rated log into the warehouse, each message that counts exactly once. Fill the
+// exported fields, then Run.
+type Sink struct {
+	Partition int
+	// Name is the sink's in the control store, and begins the tokens. It names the Kafka cluster too: offsets of another
+	// cluster are other records.
+	Name      string
+	Topics    broker.Topics
+	Broker    broker.Broker
+	Positions Positions
+	Warehouse Inserter
+	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
+	// here. An error that is not Unavailable stops the partition.
+	Account  func(ctx context.Context, number uint32, revision uint64) (string, error)
+	Clock    ledger.Clock
+	Log      *slog.Logger
+	Progress *Progress
+	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 32 MiB. Linger is how long a block waits for
+	// more once it has something; 0 is 300 ms.
+	MaxRows  int
+	MaxBytes int
+	Linger   time.Duration
+	// Simulated keeps the identities of a block's rows for Block.Records.
+	Simulated bool
+
+	at    control.SinkPosition
+	known bool // at is what the control store said last
+	rows  *rows
+	fetch []broker.Message
+}
+
+// Progress counts what a sink has done, for metrics; it may be shared with the partition's former sinks.
+type Progress struct {
+	Rated, Suspended, Duplicate, Files, Events atomic.Int64 // rows written
+	Blocks                                     atomic.Int64
+	Repeated                                   atomic.Int64 // blocks that were completed for somebody
+	Next                                       atomic.Int64 // offset of the rated log that is read next
+}
+
+func (p *Progress) of(table string) *atomic.Int64 {
+	switch table {
+	case ratedTable:
+		return &p.Rated
+	case suspenseTable:
+		return &p.Suspended
+	case duplicateTable:
+		return &p.Duplicate
+	case eventTable:
+		return &p.Events
+	case fileTable:
+		return &p.Files
+	}
+	return nil
+}
+
+const (
+	defaultRows   = 200_000
+	defaultBytes  = 32 << 20
+	defaultLinger = 300 * time.Millisecond
+)
+
+// StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is in the
+// warehouse or will be, nothing from Offset on.
+type StoppedError struct {
+	Partition int
+	Offset    int64 // in the rated log
+	Reason    string
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("the warehouse sink of partition %d stops at offset %d of the rated log: %s", e.Partition, e.Offset, e.Reason)
+}
+
+// Run brings messages into the warehouse until ctx ends (it then finishes the block in flight and answers nil) or an
+// error stops it: *StoppedError when a person must look; anything else may pass with time, and Run again is right.
+func (s *Sink) Run(ctx context.Context) error {
+	if s.rows == nil {
+		s.rows = newRows(s.Partition, s.Account, s.Simulated)
+	}
+	s.known = false
+	for ctx.Err() == nil {
+		if err := s.step(ctx); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// step writes one block: the one that somebody intended, or the next.
+func (s *Sink) step(ctx context.Context) error {
+	if err := s.where(ctx); err != nil {
+		return err
+	}
+	fold, err := parseFold(s.at.Fold)
+	if err != nil {
+		return &StoppedError{s.Partition, s.at.Next, err.Error()}
+	}
+	intent := control.Intent{From: s.at.Next}
+	if found := s.at.Intent; found != nil && steps.On(steps.IntentCompleted) {
+		intent = *found
+		err = s.collect(ctx, &fold, intent.From, intent.To)
+		s.Progress.Repeated.Add(1)
+	} else {
+		intent.To, err = s.gather(ctx, &fold, intent.From)
+	}
+	if err != nil || intent.To < intent.From {
+		return err
+	}
+	err = s.write(ctx, intent, appendFold(nil, fold))
+	if errors.Is(err, control.ErrConflict) {
+		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
+		s.known = false
+		s.Log.Info("the position was changed by another sink, or an answer was lost; reading it again", "partition", s.Partition)
+		return s.Clock.Sleep(ctx, s.linger())
+	}
+	return err
+}
+
+// write takes a block through its three states: intended, in the warehouse, and left behind. When ctx ends it goes on,
+// since the next owner would only do the same again, but it waits for nothing that is away.
+func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte) error {
+	if s.at.Intent == nil && steps.On(steps.IntentFirst) {
+		err := s.swap(ctx, "record the intent", func(version int64) (int64, error) {
+			return s.Positions.SinkIntent(context.WithoutCancel(ctx), s.Name, s.Partition, version, intent)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.at.Intent = &intent
+	if !steps.On(steps.PositionAfter) {
+		if err := s.commit(ctx, intent, fold); err != nil {
+			return err
+		}
+		return s.insert(ctx, intent)
+	}
+	if err := s.insert(ctx, intent); err != nil {
+		return err
+	}
+	return s.commit(ctx, intent, fold)
+}
+
+func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
+	for _, b := range s.rows.blocks {
+		if b.Rows() == 0 {
+			continue
+		}
+		token := fmt.Sprintf("%s/%s/%d/%d-%d", s.Name, b.Table, s.Partition, intent.From, intent.To)
+		err := s.until(ctx, "write into the warehouse", func() error { return s.Warehouse.Insert(context.WithoutCancel(ctx), b, token) })
+		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+			return &StoppedError{s.Partition, intent.From, fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v; nothing is lost, the block is tried again when the sink is started again", b.Rows(), b.Table, intent.From, intent.To, err)}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p := s.Progress
+	for _, b := range s.rows.blocks {
+		if n := p.of(b.Table); n != nil {
+			n.Add(int64(b.Rows()))
+		}
+	}
+	p.Blocks.Add(1)
+	return nil
+}
+
+func (s *Sink) commit(ctx context.Context, intent control.Intent, fold []byte) error {
+	err := s.swap(ctx, "record the position", func(version int64) (int64, error) {
+		return s.Positions.SinkCommit(context.WithoutCancel(ctx), s.Name, s.Partition, version, intent.To+1, fold)
+	})
+	if err == nil {
+		s.at.Next, s.at.Fold, s.at.Intent = intent.To+1, fold, nil
+		s.Progress.Next.Store(s.at.Next)
+	}
+	return err
+}
+
+// swap changes the position if it still is what we know.
+func (s *Sink) swap(ctx context.Context, what string, change func(version int64) (int64, error)) error {
+	return s.until(ctx, what, func() error {
+		version, err := change(s.at.Version)
+		if errors.Is(err, control.ErrConflict) && !steps.On(steps.CompareAndSet) {
+			now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
+			if err != nil {
+				return err
+			}
+			if version, err = change(now.Version); errors.Is(err, control.ErrConflict) {
+				version, err = now.Version, nil
+			}
+			s.at.Version = version
+			return err
+		}
+		if err == nil {
+			s.at.Version = version
+		}
+		return err
+	})
+}
+
+// where learns the position, unless it is known.
+func (s *Sink) where(ctx context.Context) error {
+	if s.known {
+		return nil
+	}
+	err := s.until(ctx, "read the position", func() (err error) {
+		s.at, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
+		return err
+	})
+	s.known = err == nil
+	s.Progress.Next.Store(s.at.Next)
+	return err
+}
+
+func (s *Sink) linger() time.Duration {
+	if s.Linger > 0 {
+		return s.Linger
+	}
+	return defaultLinger
+}
+
+// gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
+// last offset of it, or one before from when nothing came.
+func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
+	maxRows, maxBytes := s.MaxRows, s.MaxBytes
+	if maxRows == 0 {
+		maxRows = defaultRows
+	}
+	if maxBytes == 0 {
+		maxBytes = defaultBytes
+	}
+	s.rows.reset()
+	next, bytes, wait := from, 0, time.Second
+	var flush time.Time
+	for s.rows.count() < maxRows && bytes < maxBytes {
+		if next > from {
+			if wait = flush.Sub(s.Clock.Now()); wait <= 0 {
+				break
+			}
+		}
+		messages, err := s.read(ctx, next, wait)
+		if err != nil {
+			return from - 1, err
+		}
+		if len(messages) == 0 {
+			break
+		}
+		if next == from {
+			flush = s.Clock.Now().Add(s.linger())
+		}
+		for i := range messages {
+			if s.rows.count() >= maxRows || bytes >= maxBytes {
+				break
+			}
+			if err := s.take(ctx, fold, &messages[i]); err != nil {
+				return from - 1, err
+			}
+			bytes += len(messages[i].Value)
+			next = messages[i].Offset + 1
+		}
+	}
+	return next - 1, nil
+}
+
+// collect makes the block that an intent names: the same, whoever makes it.
+func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) error {
+	s.rows.reset()
+	for next := from; next <= to; {
+		messages, err := s.read(ctx, next, time.Second)
+		if err != nil {
+			return err
+		}
+		for i := range messages {
+			if messages[i].Offset > to {
+				return nil
+			}
+			if err := s.take(ctx, fold, &messages[i]); err != nil {
+				return err
+			}
+			next = messages[i].Offset + 1
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// read fetches messages, waiting for the broker when it is away.
+func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
+	err := s.until(ctx, "read the rated log", func() (err error) {
+		s.fetch, err = s.Broker.Fetch(ctx, s.Topics.Rated, s.Partition, from, wait, s.fetch[:0])
+		return err
+	})
+	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
+		return nil, &StoppedError{s.Partition, from, err.Error()}
+	}
+	return s.fetch, err
+}
+
+// take folds a message, and makes rows of it if it counts.
+func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) error {
+	epoch, input, mark, err := ledger.ParseHeader(m.Value)
+	if err == nil && fold.Take(epoch, input, mark) {
+		err = s.rows.add(ctx, m.Offset, m.Value)
+	}
+	if err == nil || passing(err) || ctx.Err() != nil {
+		return err
+	}
+	return &StoppedError{s.Partition, m.Offset, err.Error() + "; was it written by a newer version of ratemill? Then start that one"}
+}
+
+// until does something again while what it needs is away, with a growing pause.
+func (s *Sink) until(ctx context.Context, what string, do func() error) error {
+	pause := 50 * time.Millisecond
+	for {
+		err := do()
+		if err == nil || !passing(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if pause == 50*time.Millisecond {
+			s.Log.Warn("waiting to "+what, "partition", s.Partition, "err", err)
+		}
+		if err := s.Clock.Sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+}
+
+// passing says that an error passes with time.
+func passing(err error) bool {
+	var store *control.UnavailableError
+	var warehouse *UnavailableError
+	return broker.Unavailable(err) || errors.As(err, &store) || errors.As(err, &warehouse)
+}
+
+// The state of a fold beside a position: version 1, epoch, input + 1.
+func appendFold(dst []byte, f ledger.Fold) []byte {
+	dst = append(dst, 1)
+	dst = binary.AppendUvarint(dst, uint64(f.Epoch))
+	return binary.AppendUvarint(dst, uint64(f.Input+1))
+}
+
+func parseFold(b []byte) (ledger.Fold, error) {
+	if len(b) == 0 {
+		return ledger.NewFold(), nil
+	}
+	epoch, n := binary.Uvarint(b[1:])
+	if b[0] != 1 || n <= 0 {
+		return ledger.Fold{}, errors.New("the position in the control store was written by another version of ratemill; start the newest one")
+	}
+	input, m := binary.Uvarint(b[1+n:])
+	if m <= 0 {
+		return ledger.Fold{}, errors.New("the position in the control store is damaged; restore the control store from its backup")
+	}
+	return ledger.Fold{Epoch: int64(epoch), Input: int64(input) - 1}, nil
+}

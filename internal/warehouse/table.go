@@ -1,0 +1,174 @@
+package warehouse
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Column is a column of a table: what it holds, declared once. DDL, the layout of inserts and docs/tables.md follow.
+type Column struct {
+	Name  string
+	Type  string // ClickHouse's
+	Unit  string // of a number: B, s, …; empty when it has none or another column names it
+	Codec string // empty for the table's default, LZ4
+	Since int    // the migration that added it
+	Doc   string
+	// Filled is the expression by which ClickHouse fills the column itself; empty for a column that is inserted.
+	Filled string
+}
+
+// Table is a table, declared once.
+type Table struct {
+	Name      string
+	Since     int // the migration that made it
+	Doc       string
+	Columns   []Column
+	Partition string // expression; it must not depend on when a row is inserted, or a repeated block would not be recognised
+	Order     string
+	Expires   string // the time that retention counts from
+	Settings  string // besides the deduplication window
+}
+
+// View is a question that people ask often, answered by a SELECT over tables.
+type View struct {
+	Name    string
+	Since   int
+	Doc     string
+	Columns []Column // Type is left to the SELECT
+	Select  string
+}
+
+// Layout is how the tables are kept.
+type Layout struct {
+	// Window is how many of the latest blocks a table remembers, to drop them when they come again. It must outlast the
+	// longest time for which a sink may stall between its intent and its block; 0 is 200,000.
+	Window int
+	// Keep is how many months of each table are kept; a table that is not in it is kept for ever.
+	Keep map[string]int
+	// Cluster makes replicated tables on a cluster of ClickHouse; empty makes plain ones.
+	Cluster string
+}
+
+const defaultWindow = 200_000
+
+func (l Layout) onCluster() string {
+	if l.Cluster == "" {
+		return ""
+	}
+	return " ON CLUSTER " + quoteName(l.Cluster)
+}
+
+// create is the statement that makes t with the columns known up to a migration.
+func (t *Table) create(l Layout, version int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s%s (", t.Name, l.onCluster())
+	separator := "\n"
+	for i := range t.Columns {
+		if c := &t.Columns[i]; c.Since <= version {
+			b.WriteString(separator + "  " + c.definition())
+			separator = ",\n"
+		}
+	}
+	b.WriteString("\n)")
+	window := l.Window
+	if window == 0 {
+		window = defaultWindow
+	}
+	settings := fmt.Sprintf("non_replicated_deduplication_window = %d", window)
+	if l.Cluster == "" {
+		b.WriteString(" ENGINE = MergeTree")
+	} else {
+		b.WriteString(" ENGINE = ReplicatedMergeTree")
+		settings = fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 604800", window)
+	}
+	if t.Partition != "" {
+		b.WriteString(" PARTITION BY " + t.Partition)
+	}
+	b.WriteString(" ORDER BY " + t.Order)
+	if months := l.Keep[t.Name]; months > 0 {
+		fmt.Fprintf(&b, " TTL toDateTime(%s) + INTERVAL %d MONTH", t.Expires, months)
+	}
+	if t.Settings != "" {
+		settings += ", " + t.Settings
+	}
+	fmt.Fprintf(&b, " SETTINGS %s COMMENT %s", settings, quoteText(t.Doc))
+	return b.String()
+}
+
+func (c *Column) definition() string {
+	d := quoteName(c.Name) + " " + c.Type
+	if c.Filled != "" {
+		d += " DEFAULT " + c.Filled
+	}
+	d += " COMMENT " + quoteText(c.doc())
+	if c.Codec != "" {
+		d += " CODEC(" + c.Codec + ")"
+	}
+	return d
+}
+
+func (c *Column) doc() string {
+	if c.Unit == "" {
+		return c.Doc
+	}
+	return c.Doc + " Unit: " + c.Unit + "."
+}
+
+// expire is the statement that sets how long a table that is there keeps its rows.
+func (t *Table) expire(l Layout) string {
+	if months := l.Keep[t.Name]; months > 0 {
+		return fmt.Sprintf("ALTER TABLE %s%s MODIFY TTL toDateTime(%s) + INTERVAL %d MONTH", t.Name, l.onCluster(), t.Expires, months)
+	}
+	return ""
+}
+
+func (v *View) create(l Layout) string {
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS %s COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(v.Select), quoteText(v.Doc))
+}
+
+func quoteName(s string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(s) + "`"
+}
+
+func quoteText(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// Docs is docs/tables.md: every table and view with its columns.
+func Docs() string {
+	var b strings.Builder
+	b.WriteString("# Tables of the warehouse\n\nWhat is in ClickHouse, for whoever writes SQL. This page is generated from the declarations in `internal/warehouse`.\n\n" +
+		"Every row is there once: plain SELECTs are exact, `FINAL` is never needed. Amounts are `Decimal(38,12)` and every amount has a currency beside it; do not add amounts of different currencies. Times are UTC; cycles and days of an account are in the account's own zone.\n\n" +
+		"| table | what it holds |\n| --- | --- |\n")
+	for _, t := range Tables() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, t.Name, firstSentence(t.Doc))
+	}
+	b.WriteString("\n| view | what it answers |\n| --- | --- |\n")
+	for _, v := range Views() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", v.Name, v.Name, firstSentence(v.Doc))
+	}
+	for _, t := range Tables() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\nSorted by `%s`", t.Name, t.Doc, t.Order)
+		if t.Partition != "" {
+			fmt.Fprintf(&b, ", in partitions by `%s`", t.Partition)
+		}
+		b.WriteString(".\n\n| column | type | unit | meaning |\n| --- | --- | --- | --- |\n")
+		for _, c := range t.Columns {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.Name, c.Type, c.Unit, c.Doc)
+		}
+	}
+	for _, v := range Views() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| column | unit | meaning |\n| --- | --- | --- |\n", v.Name, v.Doc)
+		for _, c := range v.Columns {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Name, c.Unit, c.Doc)
+		}
+	}
+	return b.String()
+}
+
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i >= 0 {
+		return s[:i+1]
+	}
+	return s
+}

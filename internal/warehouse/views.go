@@ -1,0 +1,162 @@
+package warehouse
+
+// Views are the views, in the order of documentation.
+func Views() []View { return views }
+
+// Columns that several views have.
+var (
+	dayColumn      = Column{Name: "day", Doc: "The day, in UTC."}
+	accountColumn  = Column{Name: "account", Doc: "The account that owned the SIM."}
+	rootColumn     = Column{Name: "root", Doc: "Its billing root."}
+	payerColumn    = Column{Name: "account", Doc: "The account that pays."}
+	classColumn    = Column{Name: "class", Doc: "Usage class."}
+	unitColumn     = Column{Name: "unit", Doc: "What quantity counts: B, s, 1."}
+	recordsColumn  = Column{Name: "records", Doc: "Usage records."}
+	quantityColumn = Column{Name: "quantity", Doc: "Sum of what was used, in unit."}
+	simsColumn     = Column{Name: "sims", Doc: "Different SIMs."}
+	currencyColumn = Column{Name: "currency", Doc: "Of amount, ISO 4217."}
+	amountColumn   = Column{Name: "amount", Doc: "Sum of what is charged, in currency."}
+	cycleColumn    = Column{Name: "cycle", Doc: "First day of the account's billing period."}
+)
+
+var views = []View{
+	{
+		Name: "charges", Since: 1,
+		Doc: "What every account pays for every record: one row per record and tier, from the SIM's own account (tier 0) up to the billing root. Add up amount here, not usage: a record stands here once per tier.",
+		Columns: []Column{
+			{Name: "file, seq", Doc: "Identity of the record."},
+			{Name: "at", Doc: "When the usage began."},
+			classColumn, unitColumn,
+			{Name: "quantity", Doc: "What was used, in unit."},
+			{Name: "sim", Doc: "Number of the SIM."},
+			{Name: "country, network", Doc: "Where it happened."},
+			{Name: "source", Doc: "The source of the file."},
+			rootColumn,
+			{Name: "tier", Doc: "0: the SIM's account by the SIM's plan; 1, 2, …: accounts above, by their own plans."},
+			payerColumn,
+			{Name: "account_number", Doc: "Its number."},
+			{Name: "plan, plan_version, zone", Doc: "By which it was priced."},
+			cycleColumn, currencyColumn,
+			{Name: "amount", Doc: "What the account pays for the record."},
+		},
+		Select: `
+SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
+       toUInt8(0) AS tier, account, account_number, plan, plan_version, zone, cycle, currency, amount
+FROM rated_usage WHERE plan != ''
+UNION ALL
+SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
+       t.tier AS tier, t.account AS account, t.account_number AS account_number, t.plan AS plan, t.plan_version AS plan_version,
+       t.zone AS zone, t.cycle AS cycle, t.currency AS currency, t.amount AS amount
+FROM rated_usage ARRAY JOIN tiers AS t`,
+	},
+	{
+		Name: "usage_by_account_day", Since: 1,
+		Doc:     "What each account used on each day.",
+		Columns: []Column{dayColumn, rootColumn, accountColumn, classColumn, unitColumn, recordsColumn, simsColumn, quantityColumn},
+		Select: `
+SELECT toDate(at) AS day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity
+FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, account, class`,
+	},
+	{
+		Name: "cost_by_account_cycle", Since: 1,
+		Doc:     "What each account pays in each of its billing periods, by usage class and plan, over all tiers.",
+		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more for those of accounts below."}, {Name: "plan", Doc: "By which it is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
+		Select: `
+SELECT cycle, root, account, tier, plan, class, count() AS records, currency, sum(amount) AS amount
+FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,
+	},
+	{
+		Name: "usage_by_class_country", Since: 1,
+		Doc:     "Where usage happened in each month, and what the SIMs' accounts pay for it.",
+		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn, {Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
+		Select: `
+SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, currency, sum(amount) AS amount
+FROM rated_usage GROUP BY month, class, unit, country, currency ORDER BY month, class, country, currency`,
+	},
+	{
+		Name: "usage_by_sim_cycle", Since: 1,
+		Doc:     "What each SIM used and costs in each billing period of its account.",
+		Columns: []Column{cycleColumn, rootColumn, accountColumn, {Name: "sim", Doc: "Number of the SIM."}, {Name: "identifier", Doc: "One of the identifiers by which carriers named it."}, classColumn, unitColumn, recordsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
+		Select: `
+SELECT cycle, root, account, sim, min(identifier) AS identifier, class, unit, count() AS records, sum(quantity) AS quantity, currency, sum(amount) AS amount
+FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER BY cycle, root, account, sim, class, currency`,
+	},
+	{
+		Name: "suspense_open", Since: 1,
+		Doc:     "Records that wait in suspense: neither sent again nor dropped. The columns are those of suspense.",
+		Columns: []Column{{Name: "*", Doc: "As in suspense."}},
+		Select:  `SELECT * FROM suspense WHERE (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) ORDER BY source, file, seq`,
+	},
+	{
+		Name: "suspense_by_reason", Since: 1,
+		Doc: "How many records wait, for what, and since when.",
+		Columns: []Column{{Name: "source", Doc: "Where they came from."}, {Name: "code", Doc: "Stable word for the reason."}, {Name: "rule", Doc: "The rule at work, when one was."}, {Name: "position", Doc: "Of the rule."},
+			{Name: "reason", Doc: "One of the reasons, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."}, {Name: "since", Doc: "When the first came into the warehouse."}, {Name: "example", Doc: "Id of one of them."}},
+		Select: `
+SELECT source, code, rule, position, min(reason) AS reason, count() AS records, uniqExact(file) AS files, min(stored) AS since, min(concat(file, ':', toString(seq))) AS example
+FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, source, code, rule, position`,
+	},
+	{
+		Name: "file_balance", Since: 1,
+		Doc: "The balance of every file: what mediation read at one end against what lies in the warehouse at the other. difference and difference_bytes are 0 for a file that is done; while it is on its way, they are what is still in flight. A file whose end has not come yet is not in it, but in file_ends_missing.",
+		Columns: []Column{
+			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."}, {Name: "brought_back", Doc: "Of a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
+			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
+			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."}, {Name: "suspended", Doc: "In suspense, still waiting."},
+			{Name: "retried", Doc: "Were in suspense, and went out again in a retry batch, where they are counted anew."}, {Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
+			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference", Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
+			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."}, {Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
+		},
+		Select: `
+SELECT f.file AS file, f.name AS name, f.source AS source, f.taken AS taken, f.retried AS brought_back,
+       f.records AS records, f.added AS added, f.filtered AS filtered,
+       d.records AS duplicate, s.waiting AS suspended, s.retried AS retried, s.dropped AS dropped, r.records AS rated,
+       toInt64(f.records) + toInt64(f.added) - toInt64(f.filtered) - toInt64(d.records) - toInt64(s.records) - toInt64(r.records) AS difference,
+       f.bytes AS bytes,
+       toInt64(f.bytes) - toInt64(f.framing_bytes) - toInt64(f.filtered_bytes) - toInt64(d.bytes) - toInt64(s.bytes) - toInt64(r.bytes) AS difference_bytes
+FROM files AS f
+LEFT JOIN (SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes FROM rated_usage GROUP BY file) AS r ON r.file = f.file
+LEFT JOIN (SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes FROM duplicates GROUP BY file) AS d ON d.file = f.file
+LEFT JOIN (
+  SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes,
+         countIf((file, seq) IN (SELECT file, seq FROM suspense_closed WHERE how = 'retried')) AS retried,
+         countIf((file, seq) IN (SELECT file, seq FROM suspense_closed WHERE how = 'dropped')) AS dropped,
+         records - retried - dropped AS waiting
+  FROM suspense GROUP BY file) AS s ON s.file = f.file
+ORDER BY f.source, f.name, f.file`,
+	},
+	{
+		Name: "file_balance_units", Since: 1,
+		Doc: "The same balance in units: what mediation sent of each usage class against what lies in the warehouse. difference is 0 for a file that is done.",
+		Columns: []Column{
+			{Name: "file, name, source", Doc: "The file."}, classColumn,
+			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's unit."}, {Name: "duplicate", Doc: "Of which in duplicates."},
+			{Name: "suspended", Doc: "Of which suspended by rating."}, {Name: "rated", Doc: "Of which in rated_usage."}, {Name: "difference", Doc: "sent − duplicate − suspended − rated."},
+		},
+		Select: `
+SELECT file, any(names) AS name, any(sources) AS source, class,
+       sumIf(quantity, end = 'sent') AS sent, sumIf(quantity, end = 'duplicate') AS duplicate, sumIf(quantity, end = 'suspended') AS suspended,
+       sumIf(quantity, end = 'rated') AS rated, sent - duplicate - suspended - rated AS difference
+FROM (
+  SELECT b.file AS file, f.name AS names, f.source AS sources, b.class AS class, b.quantity AS quantity, b.end AS end
+  FROM (
+    SELECT file, toString(u.1) AS class, u.2 AS quantity, 'sent' AS end FROM files ARRAY JOIN CAST(units, 'Array(Tuple(LowCardinality(String), Int64))') AS u
+    UNION ALL SELECT toString(file), toString(class), sum(quantity), 'duplicate' FROM duplicates GROUP BY file, class
+    UNION ALL SELECT toString(file), toString(class), sum(quantity), 'suspended' FROM suspense WHERE stage = 'rating' GROUP BY file, class
+    UNION ALL SELECT toString(file), toString(class), sum(quantity), 'rated' FROM rated_usage GROUP BY file, class
+  ) AS b INNER JOIN files AS f ON f.file = b.file
+)
+GROUP BY file, class ORDER BY source, name, file, class`,
+	},
+	{
+		Name: "file_ends_missing", Since: 1,
+		Doc:     "Files of which records are here, but not yet the end: they are being read, or their mediator stopped in the middle of them.",
+		Columns: []Column{{Name: "file, source", Doc: "The file."}, recordsColumn, {Name: "last", Doc: "When the latest of its records came."}},
+		Select: `
+SELECT file, source, sum(records) AS records, max(last) AS last FROM (
+  SELECT file, source, count() AS records, max(stored) AS last FROM rated_usage GROUP BY file, source
+  UNION ALL SELECT file, source, count(), max(stored) FROM suspense GROUP BY file, source
+  UNION ALL SELECT file, source, count(), max(stored) FROM duplicates GROUP BY file, source
+) WHERE toString(file) NOT IN (SELECT file FROM files) GROUP BY file, source ORDER BY source, file`,
+	},
+}
