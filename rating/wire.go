@@ -239,9 +239,13 @@ func (c *Charge) field(f *wireField) error {
 		case 19:
 			c.Continues = f.n != 0
 		case 24:
-			c.Scale = uint8(f.n)
+			if c.Scale = uint8(f.n); f.n > decimal.Scale {
+				return errWire
+			}
 		case 25:
-			c.Mode = decimal.Mode(f.n)
+			if c.Mode = decimal.Mode(f.n); f.n > uint64(decimal.Down) {
+				return errWire
+			}
 		case 27:
 			c.Below.Num = int64(f.n)
 		case 28:
