@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -70,19 +71,25 @@ type sweep struct {
 
 // beginSweep must be called when nothing is in flight, as everything that follows.
 func (o *Owner) beginSweep(ctx context.Context) error {
-	first, _, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
+	first, end, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
 	if err != nil {
 		return err
 	}
 	s := &sweep{low: o.lowWater()}
-	o.state.forgetClosed(first, func(id udr.FileID) {
-		s.bury = append(s.bury, broker.Message{Key: o.key(append([]byte{fileEntry}, id[:]...))})
-		s.bury = o.buryOlder(s.bury, append([]byte{fileEntry}, id[:]...))
-	})
+	if o.next >= o.horizon.end {
+		// Whatever a mediator sent twice stands in the topic after the file's end, and may be kept when the end is not.
+		// All that was there when the end was gone is decided, and the low-water mark of this sweep says so.
+		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) {
+			s.bury = append(s.bury, broker.Message{Key: o.key(append([]byte{fileEntry}, id[:]...))})
+			s.bury = o.buryOlder(s.bury, append([]byte{fileEntry}, id[:]...))
+		})
+		o.horizon = horizon{first, end}
+	}
 	o.state.seen.forget(o.Clock.Now().Unix(), func(id blockID) {
 		s.bury = append(s.bury, broker.Message{Key: o.key(id.part())})
 		s.bury = o.buryOlder(s.bury, id.part())
 	})
+	slices.SortStableFunc(s.bury, func(a, b broker.Message) int { return bytes.Compare(a.Key, b.Key) })
 	s.counters = o.state.counters.Dirty()
 	s.files, o.state.dirtyFiles = o.state.dirtyFiles, nil
 	s.blocks, o.state.seen.dirty = o.state.seen.dirty, nil
@@ -90,9 +97,14 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	return nil
 }
 
+// lowWater is the mark for now. Its input position counts what was skipped too, of which the rated log says nothing:
+// the usage topic may forget it before anything follows.
 func (o *Owner) lowWater() lowWater {
-	return lowWater{next: o.known, input: o.fold.Input, epoch: o.fold.Epoch}
+	return lowWater{next: o.known, input: o.next - 1, epoch: o.fold.Epoch}
 }
+
+// horizon is what the usage topic had at a moment.
+type horizon struct{ first, end int64 }
 
 // portion is how much of a sweep goes into one append.
 const portion = 4000
@@ -145,12 +157,50 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		out = append(out, broker.Message{Key: o.key([]byte{lowEntry}), Value: value(s.low.next-1, s.low.input, s.low.epoch)})
 		out = o.buryOlder(out, []byte{lowEntry})
 		o.sweeping = nil
-		o.swept = o.Clock.Now()
+		o.swept, o.marked = o.Clock.Now(), s.low.input
 	}
+	unsure := false
 	return o.until(ctx, "write a checkpoint", func() error {
+		if unsure && steps.On(steps.FreshKeys) {
+			if err := o.renew(ctx, out); err != nil {
+				return err
+			}
+		}
 		_, err := o.Broker.Append(ctx, o.Topics.Checkpoint, o.Partition, out).Wait(ctx)
+		unsure = broker.Unavailable(err)
 		return err
 	})
+}
+
+// renew takes a new epoch for the entries of an append of which nobody knows whether it is there, or comes later: then
+// it must not hide what we write after it. Entries under a key are thus in the order of what they state.
+func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
+	before := o.epoch
+	at, err := o.mark(ctx)
+	if err != nil {
+		return err
+	}
+	ours := o.epoch
+	err = o.catchUp(ctx, at, func(m *broker.Message) error {
+		epoch, _, _, err := ParseHeader(m.Value)
+		if err == nil && epoch > before && epoch != ours {
+			err = &FencedError{Partition: o.Partition, Epoch: before, Newer: epoch}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	o.known, o.fold.Epoch = at+1, ours
+	for i := range out {
+		if out[i].Value != nil {
+			part := out[i].Key[:len(out[i].Key)-8]
+			out[i].Key = o.key(part)
+			o.older = append(o.older, older{xxhash.Sum64(part), before})
+		}
+	}
+	o.sortOlder()
+	return nil
 }
 
 // buryOlder appends tombstones for the entries of this part that owners before us wrote, to come after our own.
@@ -166,6 +216,12 @@ func (o *Owner) buryOlder(out []broker.Message, part []byte) []broker.Message {
 	return out
 }
 
+func (o *Owner) sortOlder() {
+	slices.SortFunc(o.older, func(a, b older) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.epoch, b.epoch))
+	})
+}
+
 // restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now.
 func (o *Owner) restore(ctx context.Context) error {
 	began := o.Clock.Now()
@@ -179,9 +235,7 @@ func (o *Owner) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(o.older, func(a, b older) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.epoch, b.epoch))
-	})
+	o.sortOlder()
 	o.fold = Fold{Epoch: low.epoch, Input: low.input}
 	if !steps.On(steps.LowMarkPosition) {
 		o.fold.Input = -1
@@ -233,8 +287,8 @@ func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
 	case seenEntry:
 		o.state.seen.restore(parseBlock(part), field(1), field(2), v[25:])
 	case lowEntry:
-		if at >= low.next {
-			*low = lowWater{next: at + 1, input: field(1), epoch: field(2)}
+		if next, input := at+1, field(1); next > low.next || next == low.next && input > low.input {
+			*low = lowWater{next: next, input: input, epoch: field(2)}
 		}
 	}
 	return nil

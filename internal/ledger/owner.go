@@ -42,6 +42,8 @@ type Owner struct {
 	older    []older
 	sweeping *sweep
 	swept    time.Time
+	marked   int64   // input position of the newest low-water mark
+	horizon  horizon // of the usage topic, as the sweep before the last saw it
 	engines  map[string]*rating.Engine
 	fetched  []broker.Message // scratch of restore and catchUp
 	queue    []broker.Message // of the usage topic, not rated yet
@@ -118,18 +120,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
-	epoch, err := o.NextEpoch(ctx)
-	if err != nil {
-		return err
-	}
-	o.epoch = epoch
-	o.Progress.Epoch.Store(epoch)
-	mark := []broker.Message{{Value: appendMark(nil, epoch)}}
-	err = o.until(ctx, "take the partition", func() error {
-		_, err := o.Broker.Append(ctx, o.Topics.Rated, o.Partition, mark).Wait(ctx)
-		return err
-	})
-	if err != nil {
+	if _, err := o.mark(ctx); err != nil {
 		return err
 	}
 	if err := o.restore(ctx); err != nil {
@@ -144,9 +135,23 @@ func (o *Owner) take(ctx context.Context) error {
 		return &StoppedError{o.Partition, o.next, (&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first}).Error()}
 	}
 	o.swept, o.sweeping, o.pending, o.queue = o.Clock.Now(), nil, nil, nil
-	o.ahead = &request{}
+	o.ahead, o.horizon, o.marked = &request{}, horizon{}, o.next-1
 	o.Progress.Next.Store(o.next)
 	return nil
+}
+
+// mark appends the mark of a new epoch, ours from then on.
+func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
+	if o.epoch, err = o.NextEpoch(ctx); err != nil {
+		return 0, err
+	}
+	o.Progress.Epoch.Store(o.epoch)
+	mark := []broker.Message{{Value: appendMark(nil, o.epoch)}}
+	err = o.until(ctx, "take the partition", func() (err error) {
+		offset, err = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, mark).Wait(ctx)
+		return err
+	})
+	return offset, err
 }
 
 // until does something again until the broker is available, with a growing pause.
@@ -173,14 +178,14 @@ func (o *Owner) until(ctx context.Context, what string, do func() error) error {
 // step rates what has come while the request before is under way, then settles that one and starts the next: one
 // request at a time, and the engine never waits for the log unless there is nothing to rate.
 func (o *Owner) step(ctx context.Context) error {
-	due := o.sweeping != nil || o.Clock.Now().Sub(o.swept) >= o.SweepEvery
-	if due && (steps.On(steps.AcknowledgedOnly) || o.pending == nil) {
+	if o.sweeping != nil || o.Clock.Now().Sub(o.swept) >= o.SweepEvery {
 		if err := o.checkpoint(ctx); err != nil {
 			return err
 		}
 	}
-	if err := o.rateAhead(ctx); err != nil {
-		return err
+	stops := o.rateAhead(ctx)
+	if stopped := (*StoppedError)(nil); stops != nil && !errors.As(stops, &stopped) {
+		return stops
 	}
 	if err := o.settle(ctx); err != nil {
 		return err
@@ -189,16 +194,23 @@ func (o *Owner) step(ctx context.Context) error {
 		o.pending, o.ahead = o.ahead, &request{}
 		o.pending.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, o.pending.messages)
 	}
-	return nil
+	if stops != nil { // what came before the message that nobody can rate is rated
+		if err := o.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return stops
 }
 
 // checkpoint goes on with a sweep, or begins one. Nothing may be in flight: what it writes must be in the log.
 func (o *Owner) checkpoint(ctx context.Context) error {
-	if err := o.settle(ctx); err != nil {
-		return err
+	if steps.On(steps.AcknowledgedOnly) {
+		if err := o.settle(ctx); err != nil {
+			return err
+		}
 	}
 	if o.sweeping == nil {
-		if o.fold.Input < 0 || !o.dirty() {
+		if o.next == 0 || !o.dirty() {
 			o.swept = o.Clock.Now()
 			return nil
 		}
@@ -212,7 +224,7 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 }
 
 func (o *Owner) dirty() bool {
-	return o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
+	return o.next-1 > o.marked || o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
 // settle waits for the request under way and folds it: first whatever others appended before it, then ours.
@@ -403,3 +415,6 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	o.Progress.Suspended.Add(d.suspended)
 	return nil
 }
+
+// Counters is what the owner knows, for whoever compares it with the log. It belongs to the goroutine of Run.
+func (o *Owner) Counters() *rating.Counters { return o.state.counters }
