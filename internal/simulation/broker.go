@@ -1,0 +1,188 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sort"
+	"time"
+
+	"ratemill/internal/broker"
+)
+
+// partitionLog is one partition of a topic.
+type partitionLog struct {
+	name     string
+	kept     []broker.Message // what the broker still has
+	all      []broker.Message // whatever was appended
+	first    int64
+	end      int64
+	appended func(m *broker.Message) // what the judge has to know
+}
+
+func (l *partitionLog) add(messages []broker.Message) (base int64) {
+	base = l.end
+	for _, m := range messages {
+		m.Offset = l.end
+		l.end++
+		l.kept = append(l.kept, m)
+		l.all = append(l.all, m)
+		if l.appended != nil {
+			l.appended(&m)
+		}
+	}
+	return base
+}
+
+// from is the messages kept from an offset on.
+func (l *partitionLog) from(offset int64) []broker.Message {
+	return l.kept[sort.Search(len(l.kept), func(i int) bool { return l.kept[i].Offset >= offset }):]
+}
+
+// forget drops what lies below first.
+func (l *partitionLog) forget(first int64) {
+	l.first = max(l.first, first)
+	l.kept = slices.Clone(l.from(l.first))
+}
+
+// compact keeps the newest message of each key in a prefix of the log; tombstones there may go too. Brokers never
+// compact the segment that is being written, so the last message stays.
+func (l *partitionLog) compact(upTo int64, tombstoneGoes func() bool) {
+	upTo = min(upTo, l.end-1)
+	last := map[string]int64{}
+	for _, m := range l.kept {
+		last[string(m.Key)] = m.Offset
+	}
+	l.kept = slices.DeleteFunc(slices.Clone(l.kept), func(m broker.Message) bool {
+		return m.Offset < upTo && (last[string(m.Key)] != m.Offset || m.Value == nil && tombstoneGoes())
+	})
+}
+
+// simBroker is a broker.Broker whose every answer the seed decides.
+type simBroker struct{ w *world }
+
+// request is an append under way.
+type request struct {
+	w        *world
+	by       *actor
+	file     *file // that it is about, when a sender sends it
+	log      *partitionLog
+	messages []broker.Message
+	due      int  // the step at which it comes into the log
+	answered bool // whether the caller is told so
+	lost     bool // the answer says that it failed, after it came in
+	never    bool
+	inOrder  bool // it cannot be overtaken by what its actor appends next
+	done     bool
+	base     int64
+}
+
+var errSimulated = errors.New("simulated")
+
+func unavailable(what string) error { return &broker.UnavailableError{What: what, Err: errSimulated} }
+
+func (b simBroker) log(topic string, partition int) *partitionLog { return b.w.log(topic, partition) }
+
+// Append starts an append.
+func (b simBroker) Append(_ context.Context, topic string, partition int, messages []broker.Message) broker.Pending {
+	w := b.w
+	w.point("append "+topic, int64(partition), int64(len(messages)))
+	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
+	for i := range r.messages {
+		r.messages[i].Key, r.messages[i].Value = bytes.Clone(r.messages[i].Key), bytes.Clone(r.messages[i].Value)
+	}
+	// What was sent before on this connection comes first.
+	w.requests = slices.DeleteFunc(w.requests, func(before *request) bool {
+		if before.by == r.by && before.log == r.log && before.inOrder {
+			before.apply()
+			return true
+		}
+		return false
+	})
+	switch {
+	case w.happens(RefusedWrite, 25):
+		r.never, r.answered = true, false
+	case w.happens(LostAnswer, 20):
+		r.lost = true
+	case w.happens(LateAppend, 20):
+		r.answered, r.due = false, w.step+1+w.spread(LateAppend)
+	case w.happens(OldAppend, 25):
+		r.answered, r.inOrder, r.due = false, false, w.step+1+w.spread(OldAppend)
+	}
+	if !r.never {
+		w.requests = append(w.requests, r)
+	}
+	return r
+}
+
+func (r *request) apply() {
+	if r.done {
+		return
+	}
+	r.done = true
+	r.base = r.log.end
+	if r.w.loses(r) {
+		return
+	}
+	r.log.add(r.messages)
+	r.w.note("broker", "appends "+r.log.name, r.base, int64(len(r.messages)))
+}
+
+// Wait answers when the append is done, or was said to be not.
+func (r *request) Wait(ctx context.Context) (int64, error) {
+	w := r.w
+	if !r.answered {
+		w.wait("no answer", time.Duration(w.rng.IntN(200))*time.Millisecond, func() bool { return false })
+		return 0, unavailable("append")
+	}
+	w.wait("await append", -1, func() bool { return r.done })
+	if !r.done {
+		return 0, ctx.Err()
+	}
+	if r.lost {
+		return 0, unavailable("append")
+	}
+	return r.base, nil
+}
+
+// Fetch reads.
+func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
+	w, l := b.w, b.log(topic, partition)
+	w.point("fetch "+topic, int64(partition), from)
+	if w.happens(FetchFails, 60) {
+		return dst, unavailable("fetch")
+	}
+	if len(l.from(from)) == 0 && wait > 0 {
+		w.current.idle = true
+		w.wait("await "+topic, wait, func() bool { return l.end > from })
+		w.current.idle = false
+	}
+	if ctx.Err() != nil {
+		return dst, ctx.Err()
+	}
+	if from < l.first {
+		return dst, &broker.OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: l.first}
+	}
+	messages := l.from(from)
+	if len(messages) > 0 && w.happens(PartialRead, 2) {
+		messages = messages[:w.faults[PartialRead].IntN(min(len(messages), 4)+1)]
+	}
+	if w.options.Faults.Has(PartialRead) && len(messages) > 6 {
+		messages = messages[:6+w.rng.IntN(len(messages)-5)]
+	}
+	return append(dst, messages...), nil
+}
+
+// Bounds are the first offset kept and the next one.
+func (b simBroker) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
+	w, l := b.w, b.log(topic, partition)
+	w.point("bounds "+topic, int64(partition), l.end)
+	if ctx.Err() != nil {
+		return 0, 0, ctx.Err()
+	}
+	if w.happens(FetchFails, 60) {
+		return 0, 0, unavailable("list offsets")
+	}
+	return l.first, l.end, nil
+}

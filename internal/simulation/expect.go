@@ -1,0 +1,173 @@
+package simulation
+
+import (
+	"fmt"
+
+	"ratemill/internal/broker"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// expectation is what must come of one partition's usage, computed message by message in the plainest way: maps that
+// never forget anything, whole cents, no catalogue.
+type expectation struct {
+	w        *world
+	high     map[udr.FileID]uint64
+	closed   map[udr.FileID]int64
+	seen     map[udr.DuplicateKey]bool
+	used     map[counted]int64
+	outcomes []outcome
+	gap      int64 // offset of the message that must stop the partition, -1 for none
+}
+
+type counted struct {
+	what  string
+	owner uint32
+	sim   uint32
+	month int
+}
+
+// outcome is what must come of a usage message that has something new.
+type outcome struct {
+	input   int64
+	file    udr.FileID
+	last    uint64
+	end     bool
+	records []string // one for each, in words
+}
+
+func newExpectation(w *world) *expectation {
+	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, gap: -1}
+}
+
+// closedAt is the offset of the message that closed a file, -1 for none.
+func (e *expectation) closedAt(id udr.FileID) int64 {
+	if at, ok := e.closed[id]; ok {
+		return at
+	}
+	return -1
+}
+
+// take is told of a message that came into the usage topic.
+func (e *expectation) take(m *broker.Message) {
+	var b udr.Batch
+	if err := udr.ParseBatch(m.Value, &b); err != nil {
+		e.w.fail("usage offset %d: %v", m.Offset, err)
+		return
+	}
+	high := e.high[b.File]
+	if _, closed := e.closed[b.File]; closed || e.gap >= 0 {
+		return
+	}
+	if b.End == nil && b.Last <= high {
+		return
+	}
+	if b.Follows > high {
+		e.gap = m.Offset
+		return
+	}
+	o := outcome{input: m.Offset, file: b.File, last: max(high, b.Last), end: b.End != nil}
+	catalogue := 0
+	if b.Catalogue == shared().catalogues[1].Version() {
+		catalogue = 1
+	}
+	var rated, duplicate, suspended []string
+	for _, data := range b.Usage {
+		var u udr.Usage
+		if err := udr.ParseUsage(data, &u); err != nil {
+			e.w.fail("usage offset %d: %v", m.Offset, err)
+		}
+		switch key := u.Duplicate; {
+		case u.Seq <= high:
+		case key != udr.DuplicateKey{} && e.seen[key]:
+			duplicate = append(duplicate, fmt.Sprintf("duplicate %d", u.Seq))
+		case u.Class == "fax":
+			suspended = append(suspended, fmt.Sprintf("suspended %d no_price", u.Seq))
+		default:
+			e.seen[key] = key != udr.DuplicateKey{}
+			rated = append(rated, e.rate(&u, b.Registry, catalogue))
+		}
+	}
+	for _, data := range b.Suspended {
+		var s udr.Suspended
+		if err := udr.ParseSuspended(data, &s); err != nil {
+			e.w.fail("usage offset %d: %v", m.Offset, err)
+		}
+		if s.Seq > high {
+			suspended = append(suspended, fmt.Sprintf("suspended %d decode", s.Seq))
+		}
+	}
+	o.records = append(append(rated, duplicate...), suspended...)
+	e.outcomes = append(e.outcomes, o)
+	e.high[b.File] = o.last
+	if o.end {
+		e.closed[b.File] = m.Offset
+	}
+}
+
+// rate is what a record must cost, and what must happen.
+func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string {
+	account := accountOf(u.SIM, u.At, revision)
+	root := rootOf[account]
+	month := int(u.At.Time().Month())
+	q := u.Quantity
+	text := fmt.Sprintf("rated %d", u.Seq)
+	events := ""
+	count := func(what string, owner, sim uint32, n, threshold int64) (before int64) {
+		c := counted{what, owner, sim, month}
+		before = e.used[c]
+		e.used[c] += n
+		if before < threshold && before+n >= threshold {
+			events += fmt.Sprintf(" %s of %d in %d", what, max(owner, sim*1000), month)
+		}
+		return before
+	}
+	draw := func(what string, owner, sim uint32, want, size int64) int64 {
+		drawn := min(want, size-e.used[counted{what, owner, sim, month}])
+		if drawn > 0 {
+			count(what, owner, sim, drawn, size)
+		}
+		return drawn
+	}
+	rest := q - draw("included", 0, u.SIM, q, includedUnits)
+	rest -= draw("pool", account, 0, rest, poolUnits)
+	cost := rest * cents[catalogue].fleet
+	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, q-rest)
+	if root != account {
+		above := q * cents[catalogue].wholesale
+		text += fmt.Sprintf(" %d:%d.%02d(0)", root, above/100, above%100)
+	}
+	count("usage", account, 0, q, usageLimit)
+	count("sim", account, u.SIM, q, simLimit)
+	count("cost", account, 0, cost, 100*costLimit)
+	if root == 1 {
+		count("usage", root, 0, q, usageLimit)
+	}
+	return text + events
+}
+
+// describe is a rated record in the words of rate.
+func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) string {
+	text := fmt.Sprintf("rated %d", u.Seq)
+	for i := range charges {
+		c := &charges[i]
+		drawn := int64(0)
+		for _, d := range c.Draws {
+			drawn += d.Drawn
+		}
+		text += fmt.Sprintf(" %d:%s(%d)", c.Account, c.Total.AppendFixed(nil, 2), drawn)
+	}
+	for i := range events {
+		e := &events[i]
+		owner := e.Counter.Owner
+		what := map[string]string{"fleet/start": "included", "pool/data": "pool"}[e.Name]
+		if what == "" {
+			what = e.Name
+		}
+		if e.Counter.Kind == rating.SIMUnits {
+			owner *= 1000
+		}
+		text += fmt.Sprintf(" %s of %d in %d", what, owner, int(e.At.Time().Month()))
+	}
+	return text
+}

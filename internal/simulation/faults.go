@@ -1,0 +1,120 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is a kind of thing that goes wrong.
+type Fault int
+
+// The faults.
+const (
+	Crash        Fault = iota // an actor ends between two effects, and nothing of it runs again
+	Pause                     // an actor stands still for longer than its session, and goes on
+	Rebalance                 // another owner takes a partition, whatever the one before does
+	Stop                      // an actor is told to end, and does so in order
+	LostAnswer                // an append is in the log, but its answer is lost
+	LateAppend                // an append fails, and is in the log later, perhaps when its owner was replaced
+	RefusedWrite              // an append fails
+	OldAppend                 // an append fails, and comes after its own repetition and what followed that
+	FetchFails                // a read fails
+	PartialRead               // a read gives less than there is
+	Compaction                // the broker compacts the checkpoint topic
+	StoreFails                // the control store does not answer, and did nothing
+	LostCommit                // the control store has done it, but its answer is lost
+	Retention                 // the broker forgets the beginning of the usage topic
+	Change                    // registry and catalogue change in the middle of files
+	Takeover                  // a file goes to another mediator while the one before goes on
+	Loss                      // the broker loses a message that it acknowledged: the partition must stop
+	FaultCount
+)
+
+var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
+	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "loss"}
+
+var faultMeanings = [...]string{
+	"an actor ended between two effects",
+	"an actor stood still for longer than its session, and went on",
+	"another owner took a partition while the one before went on",
+	"an actor was told to end, and did",
+	"an append was in the log, but its answer was lost",
+	"an append failed, and was in the log later",
+	"an append failed",
+	"an append failed, and was in the log after its repetition",
+	"a read failed",
+	"a read gave less than there was",
+	"the checkpoint topic was compacted",
+	"the control store did not answer",
+	"the control store's answer was lost",
+	"the beginning of the usage topic was forgotten",
+	"registry or catalogue changed",
+	"a file went to another mediator while the one before went on",
+	"an acknowledged message was lost, and its partition stopped",
+}
+
+func (f Fault) String() string { return faultNames[f] }
+
+// Meaning is what happened, in a sentence.
+func (f Fault) Meaning() string { return faultMeanings[f] }
+
+// Faults is a set of faults.
+type Faults uint64
+
+// AllFaults is every fault.
+const AllFaults Faults = 1<<FaultCount - 1
+
+// Has says that f is in the set.
+func (s Faults) Has(f Fault) bool { return s&(1<<f) != 0 }
+
+// Without is the set without f.
+func (s Faults) Without(f Fault) Faults { return s &^ (1 << f) }
+
+// String is the names, separated by commas: what ParseFaults reads.
+func (s Faults) String() string {
+	if s == AllFaults {
+		return "all"
+	}
+	var names []string
+	for f := range FaultCount {
+		if s.Has(f) {
+			names = append(names, f.String())
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ",")
+}
+
+// ParseFaults reads names of faults, separated by commas, or all, or none.
+func ParseFaults(text string) (Faults, error) {
+	switch text {
+	case "all":
+		return AllFaults, nil
+	case "none":
+		return 0, nil
+	}
+	var set Faults
+names:
+	for _, name := range strings.Split(text, ",") {
+		for f := range FaultCount {
+			if f.String() == name {
+				set |= 1 << f
+				continue names
+			}
+		}
+		return 0, fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(faultNames[:], ", "))
+	}
+	return set, nil
+}
+
+// Met counts faults.
+type Met [FaultCount]int
+
+// Add adds what another schedule met.
+func (m *Met) Add(other *Met) {
+	for i := range m {
+		m[i] += other[i]
+	}
+}

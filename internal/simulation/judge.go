@@ -1,0 +1,326 @@
+package simulation
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/ledger"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// judgement folds the rated log of a partition on its own, as the design says it: what counts is a message of no older
+// epoch than any before, and of a later input than any that counted.
+type judgement struct {
+	epoch, input int64
+	counts       []broker.Message
+	inputs       []int64
+	wrong        error
+}
+
+func (j *judgement) take(m *broker.Message) {
+	epoch, input, mark, err := ledger.ParseHeader(m.Value)
+	if err != nil {
+		j.wrong = err
+		return
+	}
+	if epoch < j.epoch {
+		return
+	}
+	j.epoch = epoch
+	if !mark && input > j.input {
+		j.input = input
+		j.counts = append(j.counts, *m)
+		j.inputs = append(j.inputs, input)
+	}
+}
+
+// settled says that everything that must come has come.
+func (w *world) settled() bool {
+	if len(w.requests) > 0 || !w.allSent() {
+		return false
+	}
+	for p := range partitions {
+		e, j := w.expect[p], w.judged[p]
+		if w.stopped[p] == nil && e.gap >= 0 || len(j.counts) < len(e.outcomes) {
+			return false
+		}
+		if w.phase != calm && w.stopped[p] == nil && !w.rests(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// rests says that a partition's owner waits for usage.
+func (w *world) rests(p int) bool {
+	return slices.ContainsFunc(w.actors, func(a *actor) bool {
+		return a.kind == ownerKind && a.partition == p && !a.ended && a.idle && a.at == "await "+w.topics.Usage
+	})
+}
+
+// missing says what a schedule without end waits for.
+func (w *world) missing() string {
+	text := ""
+	for _, f := range w.files {
+		if !f.done {
+			text += fmt.Sprintf("file %s is read to %d of %d; ", f.id.Short(), f.read, len(f.records))
+		}
+	}
+	for p := range partitions {
+		e, j := w.expect[p], w.judged[p]
+		switch {
+		case w.stopped[p] == nil && e.gap >= 0:
+			text += fmt.Sprintf("partition %d has a gap at usage offset %d, and does not stop; ", p, e.gap)
+		case len(j.counts) < len(e.outcomes):
+			text += fmt.Sprintf("partition %d: %d messages of the rated log count, %d should; ", p, len(j.counts), len(e.outcomes))
+			for i, o := range e.outcomes {
+				if i >= len(j.inputs) || j.inputs[i] != o.input {
+					return text + fmt.Sprintf("the first that is missing is that of usage offset %d", o.input)
+				}
+			}
+		}
+	}
+	return text
+}
+
+// advance goes to the next phase; true when there is none.
+func (w *world) advance() bool {
+	w.judge()
+	if w.failure != "" {
+		return true
+	}
+	switch w.phase {
+	case calm:
+		w.phase = probing
+		w.renew()
+		w.probe()
+	case probing:
+		w.compareCounters()
+		w.phase = compared
+		w.renew()
+	case compared:
+		w.compareCounters()
+		w.compareOffline()
+		return true
+	}
+	return w.failure != ""
+}
+
+// renew has every partition taken by a new owner, who knows only what the topics say.
+func (w *world) renew() {
+	w.notef("judge", "NEW OWNERS for all")
+	for _, a := range w.actors {
+		if a.kind == ownerKind && !a.ended {
+			a.crash()
+		}
+	}
+	for p := range partitions {
+		if w.stopped[p] == nil {
+			w.startOwner(p)
+		}
+	}
+}
+
+// probe uses every counter once more, and sends old batches again: what a new owner does not know shows.
+func (w *world) probe() {
+	for p := range partitions {
+		l := w.usage[p]
+		for _, m := range slices.Clone(l.all) {
+			var b udr.Batch
+			if udr.ParseBatch(m.Value, &b) == nil && w.expect[p].closedAt(b.File) >= l.first && w.rng.IntN(3) == 0 {
+				l.add([]broker.Message{{Value: m.Value}})
+			}
+		}
+	}
+	f := w.newFile("probe", 0)
+	for sim := range uint32(sims) {
+		for range 3 {
+			f.records = append(f.records, w.newRecord(f, uint64(len(f.records)+1), sim+1, 1+w.rng.Int64N(9), w.rng.IntN(24)))
+		}
+	}
+	w.files = append(w.files, f)
+}
+
+// judge compares what counts in the rated logs with what must be there.
+func (w *world) judge() {
+	for p := range partitions {
+		e, j := w.expect[p], w.judged[p]
+		if j.wrong != nil {
+			w.fail("partition %d: %v", p, j.wrong)
+			return
+		}
+		fired := map[string]int64{}
+		for i := range j.counts {
+			m := &j.counts[i]
+			var b ledger.Batch
+			if err := ledger.ParseBatch(m.Value, &b); err != nil {
+				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
+				return
+			}
+			if i >= len(e.outcomes) {
+				w.fail("partition %d, rated offset %d: of usage offset %d nothing should come", p, m.Offset, b.Input)
+				return
+			}
+			o := &e.outcomes[i]
+			if b.Input != o.input || b.File != o.file || b.Last != o.last || (b.End != nil) != o.end {
+				w.fail("partition %d, rated offset %d: has usage offset %d, file %s to %d, expected is usage offset %d, file %s to %d",
+					p, m.Offset, b.Input, b.File.Short(), b.Last, o.input, o.file.Short(), o.last)
+				return
+			}
+			records, err := describeAll(&b)
+			if err != nil {
+				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
+				return
+			}
+			if !slices.Equal(records, o.records) {
+				w.fail("partition %d, rated offset %d, file %s, usage offset %d:\n  has       %q\n  should be %q", p, m.Offset, b.File.Short(), b.Input, records, o.records)
+				return
+			}
+			for _, r := range b.Rated {
+				for _, data := range r.Events {
+					event, err := rating.ParseEvent(data)
+					name := fmt.Sprint(event.Kind, event.Name, event.Counter)
+					if at, twice := fired[name]; twice || err != nil {
+						w.fail("partition %d: event %s is fired at rated offset %d and again at %d (%v)", p, name, at, m.Offset, err)
+						return
+					}
+					fired[name] = m.Offset
+				}
+			}
+		}
+	}
+}
+
+func describeAll(b *ledger.Batch) (records []string, err error) {
+	var u udr.Usage
+	for i := range b.Rated {
+		r := &b.Rated[i]
+		if err := udr.ParseUsage(r.Usage, &u); err != nil {
+			return nil, err
+		}
+		charges := make([]rating.Charge, len(r.Charges))
+		for i, data := range r.Charges {
+			if err := rating.ParseCharge(data, &charges[i]); err != nil {
+				return nil, err
+			}
+		}
+		events := make([]rating.Event, len(r.Events))
+		for i, data := range r.Events {
+			if events[i], err = rating.ParseEvent(data); err != nil {
+				return nil, err
+			}
+		}
+		records = append(records, describe(&u, charges, events))
+	}
+	for _, data := range b.Duplicate {
+		if err := udr.ParseUsage(data, &u); err != nil {
+			return nil, err
+		}
+		records = append(records, fmt.Sprintf("duplicate %d", u.Seq))
+	}
+	var s udr.Suspended
+	for _, data := range b.Suspended {
+		if err := udr.ParseSuspended(data, &s); err != nil {
+			return nil, err
+		}
+		records = append(records, fmt.Sprintf("suspended %d %s", s.Seq, s.Why.Code))
+	}
+	return records, nil
+}
+
+// compareCounters compares what the owners know with the sums of the deltas that count.
+func (w *world) compareCounters() {
+	for p := range partitions {
+		if w.stopped[p] != nil {
+			continue
+		}
+		sums, err := w.judged[p].sums()
+		if err != nil {
+			w.fail("partition %d: %v", p, err)
+			return
+		}
+		counters := w.owners[p].Counters()
+		for k, v := range sums {
+			if got, _ := counters.Settled(k); got != v {
+				w.fail("partition %d: the owner has %s of %d at %d units of cycle %d, the deltas that count sum to %d", p, k.Kind, k.Owner, got.Units(), k.Cycle, v.Units())
+				return
+			}
+		}
+		counters.Range(func(k rating.CounterKey, v rating.Value, _ int64) bool {
+			if sums[k] != v {
+				w.fail("partition %d: the owner has %s of %d at %d units, no delta made it", p, k.Kind, k.Owner, v.Units())
+			}
+			return w.failure == ""
+		})
+	}
+}
+
+func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
+	sums := map[rating.CounterKey]rating.Value{}
+	for i := range j.counts {
+		var b ledger.Batch
+		if err := ledger.ParseBatch(j.counts[i].Value, &b); err != nil {
+			return nil, err
+		}
+		for _, data := range b.Deltas {
+			d, err := rating.ParseDelta(data)
+			if err != nil {
+				return nil, err
+			}
+			sums[d.Key] = sums[d.Key].Plus(d.Value)
+		}
+	}
+	return sums, nil
+}
+
+// compareOffline compares what counts, byte for byte, with what an owner makes of the same usage when nothing fails.
+func (w *world) compareOffline() {
+	quiet := newWorld(w.seed, Options{Steps: 1})
+	quiet.files = nil
+	quiet.phase = calm
+	for p := range partitions {
+		quiet.usage[p].add(w.usage[p].all)
+		quiet.startOwner(p)
+	}
+	for quiet.failure == "" && quiet.step < 20_000 && !(quiet.settled() && quiet.rests(0) && quiet.rests(1)) {
+		quiet.now = quiet.now.Add(1_000_000)
+		quiet.deliver()
+		if a := quiet.next(); a != nil {
+			a.run()
+		}
+		quiet.step++
+		for p, e := range w.expect {
+			if e.gap >= 0 {
+				quiet.stopped[p] = w.stopped[p]
+			}
+		}
+	}
+	for _, a := range quiet.actors {
+		a.crash()
+	}
+	for p := range partitions {
+		if quiet.failure != "" || len(quiet.judged[p].counts) < len(w.judged[p].counts) {
+			w.fail("offline, partition %d has %d messages of %d: %s", p, len(quiet.judged[p].counts), len(w.judged[p].counts), quiet.failure)
+			return
+		}
+		for i, m := range w.judged[p].counts {
+			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) {
+				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline", p, m.Offset)
+				return
+			}
+		}
+	}
+}
+
+// afterEpoch is a rated message without the epoch, its first field: a tag, and a number that is small here.
+func afterEpoch(message []byte) []byte {
+	for i := 1; i < len(message); i++ {
+		if message[i] < 0x80 {
+			return message[i+1:]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package simulation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"testing/fstest"
+	"time"
+
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// The accounts: root 1 has children 2 and 3, and pays by a plan of its own for what they use; root 4 stands alone. SIMs
+// 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to account 4.
+const (
+	sims  = 6
+	moved = 4
+
+	includedUnits = 40
+	poolUnits     = 150
+	usageLimit    = 200
+	costLimit     = 3 // EUR
+	simLimit      = 60
+)
+
+var rootOf = map[uint32]uint32{2: 1, 3: 1, 4: 4}
+var partitionOf = map[uint32]int{1: 0, 4: 1}
+
+// movedAt is since when SIM 4 belongs to account 3.
+var movedAt = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
+
+// accountOf says in the plainest way who owned a SIM.
+func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
+	switch {
+	case sim > moved:
+		return 4
+	case sim == moved && revision >= 2 && !at.Time().Before(movedAt):
+		return 3
+	}
+	return 2
+}
+
+// cents is what a unit costs by a catalogue, in 1/100 EUR: the SIM's plan, and what root 1 pays above.
+var cents = [2]struct{ fleet, wholesale int64 }{{2, 1}, {3, 1}}
+
+func catalogueFiles(i int) fstest.MapFS {
+	text := map[string]string{
+		"zones.yaml":     "zone_model: world\nzones:\n  - zone: all\n",
+		"fleet.yaml":     fmt.Sprintf("plan: fleet\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\nincluded:\n  - bucket: start\n    units: %d B\n    classes: [data]\n", cents[i].fleet, includedUnits),
+		"wholesale.yaml": fmt.Sprintf("plan: wholesale\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n", cents[i].wholesale),
+		"pool.yaml":      fmt.Sprintf("share_plan: pool\nplans: [fleet]\nbuckets:\n  - bucket: data\n    units: %d B\n    classes: [data]\n", poolUnits),
+		"usage.yaml":     fmt.Sprintf("limit: usage\nclasses: [data]\nusage: %d B\nactions: [event]\n", usageLimit),
+		"sim.yaml":       fmt.Sprintf("limit: sim\nper: sim\nclasses: [data]\nusage: %d B\nactions: [event]\n", simLimit),
+		"cost.yaml":      fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
+	}
+	fsys := fstest.MapFS{}
+	for name, t := range text {
+		fsys[name] = &fstest.MapFile{Data: []byte(t)}
+	}
+	return fsys
+}
+
+// shared is what all schedules have in common and none changes.
+var shared = sync.OnceValue(func() (s struct {
+	catalogues [2]*rating.Catalogue
+	registry   *registry.Registry
+}) {
+	for i := range s.catalogues {
+		c, list := rating.LoadCatalogue(catalogueFiles(i))
+		if c == nil {
+			panic(fmt.Sprint(list))
+		}
+		s.catalogues[i] = c
+	}
+	s.registry = registry.New()
+	account := func(n, parent uint32, plan string, partition int, limits, shares []string) registry.AccountFact {
+		return registry.AccountFact{Number: n, ID: fmt.Sprintf("account-%d", n), Company: "c", Parent: parent, Currency: "EUR", Zone: "UTC",
+			CycleDay: 1, Plan: plan, Partition: partition, Limits: limits, SharePlans: shares}
+	}
+	limits := []string{"usage", "sim", "cost"}
+	first := registry.Changes{Revision: 1, Companies: []registry.Company{{ID: "c", Name: "C"}}, Accounts: []registry.AccountFact{
+		account(1, 0, "wholesale", 0, []string{"usage"}, nil),
+		account(2, 1, "", registry.NoPartition, limits, []string{"pool"}),
+		account(3, 1, "", registry.NoPartition, limits, []string{"pool"}),
+		account(4, 0, "", 1, limits, []string{"pool"}),
+	}}
+	for sim := uint32(1); sim <= sims; sim++ {
+		first.SIMs = append(first.SIMs, registry.OwnershipFact{SIM: sim, Account: accountOf(sim, 0, 1), Plan: "fleet"})
+	}
+	changes := []registry.Changes{first,
+		{Revision: 2, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
+		{Revision: 3, Companies: []registry.Company{{ID: "d", Name: "D"}}},
+	}
+	for i := range changes {
+		if err := s.registry.Apply(&changes[i]); err != nil {
+			panic(err)
+		}
+	}
+	return s
+})
+
+const lastRevision = 3
+
+// Catalogue is a catalogue by its version.
+func (r reference) Catalogue(_ context.Context, version string) (*rating.Catalogue, error) {
+	r.w.point("catalogue", 0, 0)
+	for _, c := range shared().catalogues {
+		if c.Version() == version {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("no catalogue %s", version)
+}
+
+// Registry is the registry, which has every revision.
+func (r reference) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
+	return shared().registry, nil
+}
+
+// change changes the registry or the catalogue for files that are read from now on.
+func (w *world) change() {
+	if w.revision < lastRevision {
+		w.revision++
+	}
+	w.catalogue = w.faults[Change].IntN(2)
+}
+
+// file is a file that a carrier dropped, and its row in the ledger of files.
+type file struct {
+	id      udr.FileID
+	name    string
+	records []udr.Usage // as read, before anything is looked up
+	within  uint32      // for duplicates
+
+	pinned     bool
+	revision   uint64
+	catalogue  int
+	generation int // of its lease
+	leased     bool
+	read       uint64 // all records up to here are in the log
+	lasts      [partitions]uint64
+	done       bool
+}
+
+// plant makes the files.
+func (w *world) plant() {
+	n := 2 + w.rng.IntN(4)
+	if w.options.Files > 0 {
+		n = w.options.Files
+	}
+	for i := range n {
+		w.files = append(w.files, w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16)))
+	}
+}
+
+func (w *world) newFile(name string, records int) *file {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(name), w.seed))
+	f := &file{id: udr.FileID(sum[:16]), name: name, within: 86400}
+	if w.rng.IntN(4) == 0 {
+		f.within = 1 // forgotten soon: its keys are unlike any other
+	}
+	for i := range records {
+		f.records = append(f.records, w.newRecord(f, uint64(i+1), uint32(1+w.rng.IntN(sims)), 1+w.rng.Int64N(30), w.rng.IntN(24)))
+	}
+	return f
+}
+
+// newRecord is a record; keys say which records carriers send twice: there are few.
+func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key int) udr.Usage {
+	u := udr.Usage{Seq: seq, Line: seq, Bytes: 40, Class: "data", Unit: udr.Octet, Quantity: quantity, SIM: sim, Country: "DE",
+		Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}}
+	u.At = udr.InstantOf(time.Date(2026, 1, 1+w.rng.IntN(40), w.rng.IntN(24), 0, 0, 0, time.UTC))
+	if w.rng.IntN(20) == 0 {
+		u.Class = "fax" // no plan has a price for it
+	}
+	if f.within == 1 {
+		copy(u.Duplicate[:], f.id[:8])
+		binary.BigEndian.PutUint32(u.Duplicate[8:], uint32(seq))
+		return u
+	}
+	if w.rng.IntN(3) > 0 {
+		// A record that is sent again is the same in all that decides: SIM and time follow from the key.
+		u.SIM = uint32(key%sims) + 1
+		u.At = udr.InstantOf(time.Date(2026, 1, 1+key, 10, 0, 0, 0, time.UTC))
+		h := sha256.Sum256([]byte{byte(key)})
+		copy(u.Duplicate[:], h[:12])
+	}
+	return u
+}

@@ -1,0 +1,52 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+
+	"ratemill/internal/control"
+)
+
+// store is the control store: each operation is one transaction, whose answer may be lost.
+type store struct {
+	w      *world
+	epochs [partitions]int64
+}
+
+// transaction runs f as a transaction of whoever acts.
+func (s *store) transaction(ctx context.Context, what string, f func() error) error {
+	w := s.w
+	w.point("begin "+what, 0, 0)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if w.happens(StoreFails, 40) {
+		return storeDown(what)
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	w.point("committed "+what, 0, 0)
+	if w.happens(LostCommit, 40) {
+		return storeDown(what)
+	}
+	return nil
+}
+
+func storeDown(what string) error {
+	return &control.UnavailableError{Store: "simulated", What: what, Err: errSimulated}
+}
+
+func storeUnavailable(err error) bool {
+	var u *control.UnavailableError
+	return errors.As(err, &u)
+}
+
+func (s *store) nextEpoch(ctx context.Context, p int) (epoch int64, err error) {
+	err = s.transaction(ctx, "taking an epoch", func() error {
+		s.epochs[p]++
+		epoch = s.epochs[p]
+		return nil
+	})
+	return epoch, err
+}

@@ -1,0 +1,343 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/ledger"
+)
+
+// partitions is the number of partitions of each topic: two meet everything that many do.
+const partitions = 2
+
+// epoch is when simulated time begins.
+var epoch = time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)
+
+// Options bound a schedule.
+type Options struct {
+	Faults Faults
+	Steps  int // of the scheduler, in which faults may happen; then everything calms down
+	Files  int // 0: as the seed says
+	Trace  int // lines of trace to be kept, 0 for none
+}
+
+// Defaults is what a schedule has unless somebody wants less of it.
+func Defaults() Options { return Options{Faults: AllFaults, Steps: 900} }
+
+// Report says how a schedule ended.
+type Report struct {
+	Seed    uint64
+	Options Options
+	Failure string // what is wrong, empty when nothing is
+	Trace   []string
+	Steps   int
+	Records int
+	Met     Met
+}
+
+// world is everything that is in a simulation.
+type world struct {
+	seed    uint64
+	options Options
+	rng     *rand.Rand             // who is next, and how long things take
+	faults  [FaultCount]*rand.Rand // one each, so that leaving a fault out leaves the others as they were
+	harsh   int                    // how much more often faults happen
+
+	now      time.Time
+	step     int
+	phase    phase
+	actors   []*actor
+	current  *actor
+	requests []*request
+	started  int
+
+	topics broker.Topics
+	usage  [partitions]*partitionLog
+	rated  [partitions]*partitionLog
+	checks [partitions]*partitionLog
+
+	store   store
+	files   []*file
+	expect  [partitions]*expectation
+	judged  [partitions]*judgement
+	stopped [partitions]*ledger.StoppedError
+	owners  [partitions]*ledger.Owner // that was started last
+	losing  bool                      // this is one of the few schedules in which a message is lost
+
+	revision  uint64
+	catalogue int
+
+	met     Met
+	failure string
+	trace   []entry
+}
+
+// phase is what a schedule is about.
+type phase int
+
+const (
+	troubled phase = iota // faults happen
+	calm                  // none do; everything must come to its end
+	probing               // new owners restore; everything is used once more
+	compared              // and once more, to compare what they know
+)
+
+// Run is the schedule that follows from a seed.
+func Run(seed uint64, o Options) Report {
+	w := newWorld(seed, o)
+	w.run()
+	for _, a := range w.actors {
+		if !a.ended {
+			a.crash()
+		}
+	}
+	report := Report{Seed: seed, Options: o, Failure: w.failure, Steps: w.step, Met: w.met}
+	for _, e := range w.trace {
+		report.Trace = append(report.Trace, e.String())
+	}
+	for _, f := range w.files {
+		report.Records += len(f.records)
+	}
+	return report
+}
+
+func newWorld(seed uint64, o Options) *world {
+	w := &world{seed: seed, options: o, rng: rand.New(rand.NewPCG(seed, 0)), now: epoch, topics: broker.TopicsUnder("sim"), revision: 1}
+	for f := range w.faults {
+		w.faults[f] = rand.New(rand.NewPCG(seed, uint64(f)+1))
+	}
+	w.harsh = 1 + w.rng.IntN(3)
+	w.losing = o.Faults.Has(Loss) && w.faults[Loss].IntN(12) == 0
+	for p := range partitions {
+		w.usage[p], w.rated[p], w.checks[p] = &partitionLog{name: "usage"}, &partitionLog{name: "rated"}, &partitionLog{name: "checkpoint"}
+		w.expect[p] = newExpectation(w)
+		w.judged[p] = &judgement{input: -1}
+		w.usage[p].appended = w.expect[p].take
+		w.rated[p].appended = w.judged[p].take
+	}
+	w.store.w = w
+	w.plant()
+	return w
+}
+
+func (w *world) log(topic string, partition int) *partitionLog {
+	switch topic {
+	case w.topics.Usage:
+		return w.usage[partition]
+	case w.topics.Rated:
+		return w.rated[partition]
+	case w.topics.Checkpoint:
+		return w.checks[partition]
+	}
+	panic("no topic " + topic)
+}
+
+// happens says whether a fault happens now: in one of n cases, more often in a harsh schedule.
+func (w *world) happens(f Fault, n int) bool {
+	if w.phase != troubled || !w.options.Faults.Has(f) || w.faults[f].IntN(n) >= w.harsh {
+		return false
+	}
+	w.met[f]++
+	return true
+}
+
+// spread is a number of steps for something that comes late: often soon, sometimes much later.
+func (w *world) spread(f Fault) int { return w.faults[f].IntN(10 << w.faults[f].IntN(6)) }
+
+func (w *world) fail(format string, args ...any) {
+	if w.failure == "" {
+		w.failure = fmt.Sprintf(format, args...)
+		w.notef("judge", "%s", w.failure)
+	}
+}
+
+func (w *world) run() {
+	for ; w.failure == ""; w.step++ {
+		w.now = w.now.Add(time.Duration(w.rng.IntN(15)) * time.Millisecond)
+		if w.phase == troubled && w.step >= w.options.Steps {
+			w.calmDown()
+		}
+		w.deliver()
+		w.trouble()
+		w.staff()
+		if a := w.next(); a != nil {
+			a.run()
+		}
+		if w.phase != troubled && w.step%4 == 0 && w.settled() && w.advance() {
+			return
+		}
+		if w.step > 20*w.options.Steps+20_000 {
+			w.fail("no end: %s", w.missing())
+		}
+	}
+}
+
+// calmDown ends the faults: whoever stood still goes on.
+func (w *world) calmDown() {
+	w.phase = calm
+	w.notef("judge", "CALM from here on")
+	for _, a := range w.actors {
+		a.paused = 0
+	}
+}
+
+// next chooses who goes on. When all wait for a time to come, it comes.
+func (w *world) next() *actor {
+	n := 0
+	var chosen *actor
+	for _, a := range w.actors {
+		if a.runnable() {
+			n++
+			if w.rng.IntN(n) == 0 {
+				chosen = a
+			}
+		}
+	}
+	if chosen != nil || len(w.requests) > 0 {
+		return chosen
+	}
+	var wake time.Time
+	for _, a := range w.actors {
+		if !a.ended && a.paused <= w.step && !a.wake.IsZero() && (wake.IsZero() || a.wake.Before(wake)) {
+			wake = a.wake
+		}
+	}
+	if wake.After(w.now) {
+		w.now = wake
+	}
+	return nil
+}
+
+// deliver brings appends that are due into their logs.
+func (w *world) deliver() {
+	w.requests = slices.DeleteFunc(w.requests, func(r *request) bool {
+		if r.due <= w.step || w.phase != troubled {
+			r.apply()
+		}
+		return r.done
+	})
+}
+
+// trouble does to actors and topics what the seed has for them.
+func (w *world) trouble() {
+	if w.phase != troubled {
+		return
+	}
+	for _, a := range w.actors {
+		switch {
+		case a.ended:
+		case w.happens(Crash, 300):
+			w.notef(a.name, "CRASHES at %s", a.at)
+			a.crash()
+			w.requests = slices.DeleteFunc(w.requests, func(r *request) bool {
+				return r.by == a && w.faults[Crash].IntN(2) == 0
+			})
+		case a.paused <= w.step && w.happens(Pause, 200):
+			a.paused = w.step + 1 + w.spread(Pause)
+			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
+			if a.kind == ownerKind && w.options.Faults.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
+				w.startOwner(a.partition)
+			}
+		case a.ctx.Err() == nil && w.happens(Stop, 700):
+			w.notef(a.name, "is told to STOP at %s", a.at)
+			a.cancel()
+		}
+	}
+	w.actors = slices.DeleteFunc(w.actors, func(a *actor) bool { return a.ended })
+	p := w.rng.IntN(partitions)
+	if w.happens(Rebalance, 150) {
+		w.startOwner(p)
+	}
+	if w.happens(Compaction, 40) && w.checks[p].end > 0 {
+		r := w.faults[Compaction]
+		w.checks[p].compact(r.Int64N(w.checks[p].end)+1, func() bool { return r.IntN(2) == 0 })
+		w.note("broker", "COMPACTS checkpoint", int64(p), 0)
+	}
+	if w.options.Faults.Has(Retention) && w.faults[Retention].IntN(60) == 0 {
+		w.forgetUsage(p)
+	}
+	if w.happens(Change, 100) {
+		w.change()
+	}
+}
+
+// staff sees to it that there is somebody for all work.
+func (w *world) staff() {
+	var owners [partitions]bool
+	senders := 0
+	for _, a := range w.actors {
+		switch {
+		case a.ended:
+		case a.kind == ownerKind:
+			owners[a.partition] = true
+		case a.kind == senderKind:
+			senders++
+		}
+	}
+	for p, there := range owners {
+		if !there && w.stopped[p] == nil && w.rng.IntN(6) == 0 {
+			w.startOwner(p)
+		}
+	}
+	if senders < 2 && !w.allSent() && w.rng.IntN(6) == 0 {
+		w.started++
+		w.start(fmt.Sprintf("sender-%d", w.started), senderKind, 0, (&sender{w: w, id: w.started}).run)
+	}
+}
+
+// startOwner starts what a rater runs for a partition that it was given.
+func (w *world) startOwner(p int) {
+	w.started++
+	name := fmt.Sprintf("owner-%d/%d", w.started, p)
+	a := w.start(name, ownerKind, p, func(ctx context.Context) error { return w.own(ctx, name, p) })
+	a.floor = w.judged[p].input + 1
+}
+
+func (w *world) own(ctx context.Context, name string, p int) error {
+	sweepEvery := time.Duration(1+w.rng.IntN(20)) * 50 * time.Millisecond
+	for {
+		o := &ledger.Owner{
+			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),
+			Progress: &ledger.Progress{}, SweepEvery: sweepEvery,
+			NextEpoch: func(ctx context.Context) (int64, error) { return w.store.nextEpoch(ctx, p) },
+		}
+		w.owners[p] = o
+		err := o.Run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		w.notef(name, "%v", err)
+		var fenced *ledger.FencedError
+		var stopped *ledger.StoppedError
+		switch {
+		case errors.As(err, &fenced):
+			return nil
+		case errors.As(err, &stopped):
+			return w.stops(p, stopped)
+		case !broker.Unavailable(err) && !storeUnavailable(err):
+			return err
+		}
+		if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {
+			return nil
+		}
+	}
+}
+
+// stops takes note that a partition waits for a person: right only where a message was lost.
+func (w *world) stops(p int, err *ledger.StoppedError) error {
+	if e := w.expect[p]; e.gap < 0 || err.Offset != e.gap {
+		return err
+	}
+	w.met[Loss]++
+	w.stopped[p] = err
+	return nil
+}
+
+// reference gives catalogues and the registry. All revisions are there from the beginning: what a batch sees is its pin.
+type reference struct{ w *world }
