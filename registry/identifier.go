@@ -196,7 +196,7 @@ func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (nam
 	return namedKnown{}, false
 }
 
-// before is the SIM that the last fact not after a time is about, also when that ended it, and since when.
+// before is the SIM that the last fact not after a time is about, also when that ended or withdrew it, and since when.
 func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (sim uint32, when udr.Instant) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -210,7 +210,7 @@ func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (s
 	}
 	facts := ids.histories[ref.when&^history]
 	for i := len(facts) - 1; i >= 0; i-- {
-		if facts[i].from <= at && facts[i].state != Withdrawn {
+		if facts[i].from <= at {
 			return facts[i].sim, facts[i].from
 		}
 	}

@@ -35,7 +35,7 @@ func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	im := &importer{
-		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]udr.Instant{},
+		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 	}
 	yaml := make([]*diag.Node, len(inputs))
@@ -184,7 +184,7 @@ type importer struct {
 	accountOrder []uint32
 	accountState map[uint32]int // 1 being made, 2 made
 
-	lastRow   map[uint32]udr.Instant // of each SIM that a row was about
+	lastRow   map[uint32]span // of each SIM that a row was about, the last one's
 	ids       []udr.Identifier
 	held      []udr.Identifier
 	contested []contested

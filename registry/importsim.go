@@ -19,6 +19,13 @@ type contested struct {
 	at           diag.Pos
 }
 
+func isStrong(id udr.Identifier) bool {
+	return id.Kind == udr.ICCID || id.Kind == udr.EID || id.Kind == udr.IMSI
+}
+
+// span is the time that a row is about.
+type span struct{ since, until udr.Instant }
+
 // A row is about the SIM that one of its strong identifiers names, or a weak one if it has no strong one: a card keeps
 // its ICCID, EID and IMSI, while an MSISDN may be somebody else's next year.
 var (
@@ -66,12 +73,13 @@ func (im *importer) simRow(r *row) {
 
 	sim, found := im.who(ids, since)
 	if withdrawn {
-		if found {
-			im.withdraw(sim, ids, since)
-		}
-		return
+		sim, found = im.whose(ids, since)
 	}
 	if !found {
+		if withdrawn {
+			im.errorf(r.at(firstColumn(r)), "there is nothing to withdraw: no SIM has this identifier")
+			return
+		}
 		if im.r.sims.count == maxSIM {
 			im.errorf(r.at(colICCID), "there are %d SIMs, which is as many as there can be", uint32(maxSIM))
 			return
@@ -79,11 +87,20 @@ func (im *importer) simRow(r *row) {
 		sim = im.r.sims.count + 1
 		im.r.sims.entry(sim)
 	}
-	if last, again := im.lastRow[sim]; again && last >= since {
+	last, again := im.lastRow[sim]
+	if again && last.until != newest && last.until > since && last.since < since {
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this since, or leave it out", im.called(sim, since, ids))
+		return
+	}
+	if again && last.since >= since {
 		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: the rows of a SIM come in the order of their since, and an identifier is one SIM's at a time", im.called(sim, since, ids))
 		return
 	}
-	im.lastRow[sim] = since
+	im.lastRow[sim] = span{since, until}
+	if withdrawn {
+		im.withdraw(sim, ids, since)
+		return
+	}
 
 	if f, ok := im.r.sims.said(&im.r.moments, sim, since); !ok || f.state != Holds || f.account != account || im.r.plans.texts[f.plan] != plan {
 		im.own(OwnershipFact{SIM: sim, From: since, Account: account, Plan: plan})
@@ -123,7 +140,7 @@ func (im *importer) name(f IdentifierFact) {
 	im.changes.Identifiers = append(im.changes.Identifiers, f)
 }
 
-// identifiers is those of a row, the strong kinds first.
+// identifiers is those of a row, the strong kinds first, so that the first tells whether it has any.
 func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	im.ids = im.ids[:0]
 	good := true
@@ -198,8 +215,7 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 // who is the SIM that a row is about: the one that its identifiers name at its since; if none does, the one that they
 // named next after it, or, for the strong kinds, last before it, since a card that comes back is the same card.
 func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
-	isStrong := func(id udr.Identifier) bool { return id.Kind == udr.ICCID || id.Kind == udr.EID || id.Kind == udr.IMSI }
-	onlyStrong := slices.ContainsFunc(ids, isStrong)
+	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
 		if isStrong(id) != onlyStrong {
 			continue
@@ -220,6 +236,17 @@ func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) 
 		}
 	}
 	return 0, false
+}
+
+// whose is the SIM of which a row withdraws something: the one that one of its identifiers was said to name from the very
+// since on, also when that is withdrawn already; if there is none, as in who.
+func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
+	for _, id := range ids {
+		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && isStrong(id) == isStrong(ids[0]) {
+			return f.sim, true
+		}
+	}
+	return im.who(ids, since)
 }
 
 // laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.
@@ -255,11 +282,7 @@ func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant)
 		if slices.Contains(ids, id) || !slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind }) {
 			continue
 		}
-		state := Ended
-		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && f.state == Holds {
-			state = Withdrawn
-		}
-		im.name(IdentifierFact{Identifier: id, From: since, State: state, SIM: sim})
+		im.name(IdentifierFact{Identifier: id, From: since, State: Ended, SIM: sim})
 	}
 }
 
