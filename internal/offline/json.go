@@ -1,0 +1,351 @@
+package offline
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"ratemill/decimal"
+	"ratemill/internal/ledger"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// JSON writes decided records as JSON, one object a line, the names being those of the warehouse's columns. Money is
+// text, since JSON's numbers are floats in most readers. Keys have one order, and what a record does not have is left
+// out.
+type JSON struct {
+	Registry *registry.Registry
+	Paths    map[udr.FileID]string // names of files, for people; may be nil
+
+	usage  udr.Usage
+	s      udr.Suspended
+	charge rating.Charge
+	view   *registry.View
+	rev    registry.Revision
+}
+
+// Append appends the records of a batch to dst: the rated ones, and with all of them the duplicates and the suspended.
+func (j *JSON) Append(dst []byte, b *ledger.Batch, all bool) ([]byte, error) {
+	j.view = j.Registry.View()
+	defer j.view.Close()
+	j.rev = registry.Revision(b.Registry)
+	for i := range b.Rated {
+		r := &b.Rated[i]
+		if err := udr.ParseUsage(r.Usage, &j.usage); err != nil {
+			return dst, err
+		}
+		dst = j.identity(dst, b, "rated", j.usage.Seq, j.usage.Line)
+		dst = j.fields(dst)
+		var err error
+		if dst, err = j.charges(dst, r); err != nil {
+			return dst, err
+		}
+		dst = append(dst, "}\n"...)
+	}
+	if !all {
+		return dst, nil
+	}
+	for _, message := range b.Duplicate {
+		if err := udr.ParseUsage(message, &j.usage); err != nil {
+			return dst, err
+		}
+		dst = j.identity(dst, b, "duplicate", j.usage.Seq, j.usage.Line)
+		dst = append(j.fields(dst), "}\n"...)
+	}
+	for _, message := range b.Suspended {
+		if err := udr.ParseSuspended(message, &j.s); err != nil {
+			return dst, err
+		}
+		dst = j.identity(dst, b, "suspended", j.s.Seq, j.s.Line)
+		dst = AppendWhy(dst, &j.s.Why)
+		if len(j.s.Raw) > 0 {
+			dst = appendBytes(append(dst, `,"raw":`...), j.s.Raw)
+		}
+		if len(j.s.Usage) > 0 {
+			if err := udr.ParseUsage(j.s.Usage, &j.usage); err != nil {
+				return dst, err
+			}
+			dst = j.fields(dst)
+		}
+		dst = append(dst, "}\n"...)
+	}
+	return dst, nil
+}
+
+func (j *JSON) identity(dst []byte, b *ledger.Batch, outcome string, seq, line uint64) []byte {
+	dst = append(dst, `{"outcome":"`...)
+	dst = append(dst, outcome...)
+	dst = append(dst, `","id":"`...)
+	dst = append(dst, udr.ID{File: b.File, Seq: seq}.String()...)
+	dst = append(dst, '"')
+	dst = appendText(dst, "name", j.Paths[b.File])
+	dst = appendNumber(dst, "line", int64(line))
+	dst = appendText(dst, "source", b.Source)
+	dst = appendText(dst, "rules", b.Rules)
+	dst = appendText(dst, "catalogue", b.Catalogue)
+	return appendNumber(dst, "registry", int64(b.Registry))
+}
+
+// AppendWhy appends the members of a reason for suspense.
+func AppendWhy(dst []byte, why *udr.SuspendError) []byte {
+	dst = appendText(dst, "code", why.Code)
+	dst = appendText(dst, "rule", why.Rule)
+	dst = appendText(dst, "position", why.Position)
+	dst = appendText(dst, "values", why.Values)
+	return appendText(dst, "reason", why.Reason)
+}
+
+func (j *JSON) fields(dst []byte) []byte {
+	u := &j.usage
+	dst = AppendUsage(dst, u)
+	dst = appendText(dst, "account", j.account(u.Account, u.At))
+	return appendText(dst, "root", j.account(u.Root, u.At))
+}
+
+// AppendUsage appends the members of a usage record.
+func AppendUsage(dst []byte, u *udr.Usage) []byte {
+	dst = appendText(dst, "class", u.Class)
+	dst = appendText(dst, "unit", u.Unit.String())
+	if u.At != 0 {
+		dst = append(dst, `,"at":"`...)
+		dst = append(u.At.Time().AppendFormat(dst, time.RFC3339Nano), '"')
+	}
+	dst = append(dst, `,"quantity":`...)
+	dst = strconv.AppendInt(dst, u.Quantity, 10)
+	dst = appendText(dst, "identifier_kind", u.Identifier.Kind.String())
+	dst = appendText(dst, "identifier", u.Identifier.Value)
+	dst = appendNumber(dst, "sim", int64(u.SIM))
+	dst = appendText(dst, "network", u.Network)
+	dst = appendText(dst, "country", u.Country)
+	dst = appendText(dst, "peer", u.Peer)
+	dst = appendText(dst, "peer_country", u.PeerCountry)
+	dst = appendText(dst, "apn", u.APN)
+	dst = appendText(dst, "imei", u.IMEI)
+	dst = appendText(dst, "cell", u.Cell)
+	dst = appendText(dst, "session", u.Session)
+	dst = appendText(dst, "direction", u.Direction)
+	dst = appendNumber(dst, "duration", u.Duration)
+	dst = appendNumber(dst, "up", u.Up)
+	dst = appendNumber(dst, "down", u.Down)
+	if len(u.Attributes) > 0 {
+		dst = append(dst, `,"attributes":{`...)
+		for i, a := range u.Attributes {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(AppendString(dst, a.Name), ':')
+			dst = AppendString(dst, a.Value)
+		}
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+func (j *JSON) charges(dst []byte, r *ledger.RatedRecord) ([]byte, error) {
+	dst = append(dst, `,"charges":[`...)
+	for i, message := range r.Charges {
+		if err := rating.ParseCharge(message, &j.charge); err != nil {
+			return dst, err
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = j.chargeObject(dst, &j.charge)
+	}
+	dst = append(dst, ']')
+	if len(r.Events) == 0 {
+		return dst, nil
+	}
+	dst = append(dst, `,"events":[`...)
+	for i, message := range r.Events {
+		e, err := rating.ParseEvent(message)
+		if err != nil {
+			return dst, err
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"event":"`...)
+		dst = append(append(dst, e.Kind.String()...), '"')
+		dst = appendText(dst, "name", e.Name)
+		dst = appendText(dst, "account", j.account(e.Account, e.At))
+		dst = appendText(dst, "counter", e.Counter.Kind.String())
+		dst = appendText(dst, "cycle", date(e.Counter.Cycle))
+		dst = appendText(dst, "threshold", counted(e.Counter.Kind, e.Threshold))
+		dst = appendText(dst, "before", counted(e.Counter.Kind, e.Before))
+		dst = append(appendText(dst, "after", counted(e.Counter.Kind, e.After)), '}')
+	}
+	return append(dst, ']'), nil
+}
+
+func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
+	dst = append(dst, `{"tier":`...)
+	dst = strconv.AppendUint(dst, uint64(c.Tier), 10)
+	dst = appendText(dst, "account", j.account(c.Account, j.usage.At))
+	dst = appendMoney(dst, "amount", c.Total)
+	dst = appendText(dst, "currency", c.Currency)
+	dst = appendText(dst, "plan", c.Plan)
+	dst = appendNumber(dst, "plan_version", int64(c.PlanVersion))
+	dst = appendText(dst, "price", c.Price)
+	dst = appendText(dst, "zone_model", c.ZoneModel)
+	dst = appendText(dst, "zone", c.Zone)
+	dst = appendText(dst, "zone_by", c.ZoneBy.String())
+	dst = appendText(dst, "zone_key", c.ZoneKey)
+	dst = appendText(dst, "cycle", date(c.Cycle))
+	dst = appendCount(dst, "quantity", c.Quantity)
+	dst = appendCount(dst, "charged", c.Rounded)
+	if c.Continues {
+		dst = append(dst, `,"continues":true`...)
+	}
+	for i := range c.Draws {
+		d := &c.Draws[i]
+		dst = opening(dst, "draws", i)
+		dst = append(dst, `"bucket":`...)
+		name := d.Bucket
+		if d.Share != "" {
+			name = d.Share + "/" + d.Bucket
+		}
+		dst = AppendString(dst, name)
+		dst = appendCount(dst, "size", d.Size)
+		dst = appendCount(dst, "before", d.Before)
+		dst = append(appendCount(dst, "drawn", d.Drawn), '}')
+	}
+	dst = closing(dst, len(c.Draws))
+	for i := range c.Steps {
+		s := &c.Steps[i]
+		dst = opening(dst, "steps", i)
+		dst = append(dst, `"quantity":`...)
+		dst = strconv.AppendInt(dst, s.Quantity, 10)
+		dst = appendMoney(dst, "price", s.Price)
+		dst = appendCount(dst, "per", s.Per)
+		dst = appendText(dst, "slice", s.Slice)
+		dst = appendNumber(dst, "from", s.From)
+		dst = append(appendMoney(dst, "amount", s.Amount), '}')
+	}
+	dst = closing(dst, len(c.Steps))
+	if !c.Fee.IsZero() {
+		dst = appendMoney(dst, "fee", c.Fee)
+	}
+	if c.Caps {
+		dst = appendMoney(dst, "cap", c.Cap)
+	}
+	if !c.Rest.IsZero() || c.Below.Num != 0 {
+		dst = appendMoney(dst, "rest", c.Rest)
+	}
+	return append(dst, '}')
+}
+
+func opening(dst []byte, name string, i int) []byte {
+	if i > 0 {
+		return append(dst, ",{"...)
+	}
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	return append(dst, `":[{`...)
+}
+
+func closing(dst []byte, n int) []byte {
+	if n > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+func (j *JSON) account(number uint32, at udr.Instant) string {
+	if number != 0 {
+		if a, ok := j.view.Account(number, at, j.rev); ok {
+			return a.ID
+		}
+	}
+	return ""
+}
+
+// counted is the value of a counter as people read it: units or money.
+func counted(kind rating.CounterKind, v rating.Value) string {
+	if !kind.IsCost() {
+		return strconv.FormatInt(v.Units(), 10)
+	}
+	d, err := v.Cost()
+	if err != nil {
+		return "out of range"
+	}
+	return d.String()
+}
+
+func date(day int32) string {
+	return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly)
+}
+
+func appendText(dst []byte, name, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	return AppendString(key(dst, name), text)
+}
+
+func appendNumber(dst []byte, name string, n int64) []byte {
+	if n == 0 {
+		return dst
+	}
+	return appendCount(dst, name, n)
+}
+
+func appendCount(dst []byte, name string, n int64) []byte {
+	return strconv.AppendInt(key(dst, name), n, 10)
+}
+
+func appendMoney(dst []byte, name string, d decimal.D) []byte {
+	dst = append(key(dst, name), '"')
+	return append(append(dst, d.String()...), '"')
+}
+
+func key(dst []byte, name string) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	return append(dst, `":`...)
+}
+
+func appendBytes(dst, text []byte) []byte { return AppendString(dst, string(text)) }
+
+const hexDigits = "0123456789abcdef"
+
+// AppendString appends a JSON string (RFC 8259, 7). What is not UTF-8 becomes U+FFFD.
+func AppendString(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	plain := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, size = utf8.DecodeRuneInString(text[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		dst = append(dst, text[plain:i]...)
+		switch {
+		case c >= utf8.RuneSelf:
+			dst = append(dst, "\ufffd"...)
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c == '\t':
+			dst = append(dst, '\\', 't')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i += size
+		plain = i
+	}
+	return append(append(dst, text[plain:]...), '"')
+}

@@ -1,0 +1,208 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/ledger"
+	"ratemill/mediation"
+	"ratemill/mediation/source"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// File is a file to be rated.
+type File struct {
+	Source *source.Source
+	Path   string    // as the source lists it; a part of the file's identity
+	MTime  time.Time // as the source lists it, for rules that read it
+	Open   func() (io.ReadCloser, error)
+}
+
+// Pipeline is what records are judged by and where the outcome goes. Fill the fields, then Run.
+type Pipeline struct {
+	Sources    *source.Book
+	Catalogue  *rating.Catalogue
+	Registry   *registry.Registry
+	Partitions int       // over which billing roots are spread; 0 and 1 are the same
+	Now        time.Time // what the clock shows; the zero Time is 1970
+
+	// Before sets counters of a partition before the first record. May be nil.
+	Before func(partition int, counters *rating.Counters) error
+	// Batch gets every batch of the rated log in order; it points into value, which stays as it is. It is called by one
+	// goroutine, while the next records are being read.
+	Batch func(partition int, b *ledger.Batch, value []byte) error
+	// Progress gets the bytes read so far, now and then. May be nil.
+	Progress func(bytes, records int64)
+	// Done gets the balance of each file at its end. May be nil. It is called by Run's goroutine.
+	Done func(*Balance)
+}
+
+// Run rates files one after the other and answers their balances. A file that cannot be read to its end is no error:
+// its balance says so.
+func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	still := clock{p.Now}
+	if p.Now.IsZero() {
+		still.now = time.Unix(0, 0).UTC()
+	}
+	ref := &reference{p}
+	r, err := newRater(ctx, p, ref, still)
+	if err != nil {
+		return nil, err
+	}
+	l := newFiles(files, still.now)
+	m := mediation.Mediator{
+		Owner: "offline", Files: l, Spool: l, Reference: ref, Broker: r, Topics: broker.TopicsUnder("offline"),
+		Partitions: max(p.Partitions, 1), Clock: still, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
+		Lease: time.Hour, Idle: time.Hour,
+	}
+	r.read = m.Progress
+	for _, f := range l.files {
+		l.next = f
+		_, err := m.Next(ctx)
+		if raterErr := r.settle(); raterErr != nil {
+			err = raterErr
+		}
+		if err != nil {
+			r.stop()
+			return nil, fmt.Errorf("%s: %w", f.given.Path, err)
+		}
+		b := f.balance(r)
+		l.balances = append(l.balances, b)
+		if p.Done != nil {
+			p.Done(b)
+		}
+	}
+	return l.balances, r.stop()
+}
+
+// Balance is what became of a file's records, seen from both ends: what mediation read and what rating decided.
+type Balance struct {
+	ID           udr.FileID
+	Source, Path string
+	Size         int64
+	Records      int64 // raw records read, and those added by fan-out
+	Filtered     int64
+	Duplicate    int64
+	Suspended    int64
+	Rated        int64
+	Bytes        int64
+	Failure      string // why the file could not be read to its end, or at all
+	DuplicateOf  string // the path of the file that had the same content; nothing was read
+}
+
+// Difference is what the balance lacks: 0 when no record was lost or came twice.
+func (b *Balance) Difference() int64 {
+	return b.Records - b.Filtered - b.Duplicate - b.Suspended - b.Rated
+}
+
+// clock stands still. Whoever waits waits for nothing: there is only one thing going on.
+type clock struct{ now time.Time }
+
+func (c clock) Now() time.Time { return c.now }
+
+func (c clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// reference gives the one version that there is of everything.
+type reference struct{ p *Pipeline }
+
+func (r *reference) Sources() []string { return r.p.Sources.Names() }
+
+func (r *reference) Source(_ context.Context, name, _ string) (*source.Source, error) {
+	if s, ok := r.p.Sources.Source(name); ok {
+		return s, nil
+	}
+	return nil, fmt.Errorf("the project has no source %s", name)
+}
+
+func (r *reference) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
+	return r.p.Registry, nil
+}
+
+func (r *reference) Catalogue(context.Context, string) (*rating.Catalogue, error) {
+	return r.p.Catalogue, nil
+}
+
+func (r *reference) Current(context.Context) (registry.Revision, string, error) {
+	return r.p.Registry.Revision(), r.p.Catalogue.Version(), nil
+}
+
+// Find is the source whose pattern a file's name matches, and the path that the source would list it by, so that the
+// file has the same identity here as there: the pattern's folder and the file's own name. plain takes the name of what
+// was packed for the name of the packed file.
+func Find(sources []*source.Source, name string, plain bool) (s *source.Source, listed string, err error) {
+	base := path.Base(name)
+	var found []string
+	for _, candidate := range sources {
+		if p, ok := listedAs(candidate, base, plain); ok {
+			if s == nil {
+				s, listed = candidate, p
+			}
+			found = append(found, candidate.Name)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return s, listed, nil
+	case 0:
+		return nil, "", fmt.Errorf("no source takes files named %s: none of the patterns (%s) matches; name the source", base, patterns(sources))
+	}
+	return nil, "", fmt.Errorf("%s may be a file of %s; name the source", base, strings.Join(found, " or of "))
+}
+
+// Listed is the path by which a source would list a file, or the file's name when no pattern of the source matches it.
+func Listed(s *source.Source, name string) string {
+	base := path.Base(name)
+	for _, plain := range []bool{false, true} {
+		if p, ok := listedAs(s, base, plain); ok {
+			return p
+		}
+	}
+	return base
+}
+
+func listedAs(s *source.Source, base string, plain bool) (string, bool) {
+	for _, pattern := range s.Collect.Match {
+		folder, last := path.Split(pattern)
+		for {
+			if ok, _ := path.Match(last, base); ok { // patterns were checked when they were loaded
+				if s.Collect.SFTP == nil {
+					folder = strings.TrimLeft(folder, "/")
+				}
+				if strings.ContainsAny(folder, `*?[\`) {
+					folder = ""
+				}
+				return folder + base, true
+			}
+			packed := path.Ext(last)
+			if !plain || packed != ".gz" && packed != ".zst" {
+				break
+			}
+			last = strings.TrimSuffix(last, packed)
+		}
+	}
+	return "", false
+}
+
+func patterns(sources []*source.Source) string {
+	var all []string
+	for _, s := range sources {
+		all = append(all, s.Collect.Match...)
+	}
+	return strings.Join(all, ", ")
+}
+
+// OpenFile opens a file of this machine.
+func OpenFile(name string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return os.Open(name) }
+}

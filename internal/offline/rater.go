@@ -1,0 +1,119 @@
+package offline
+
+import (
+	"context"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/ledger"
+	"ratemill/mediation"
+)
+
+// rater is the broker that mediation sends to, and what comes after it: a message that is appended to the usage topic
+// is decided at once, in a goroutine of its own, so that the next records are read meanwhile.
+type rater struct {
+	p       *Pipeline
+	read    *mediation.Progress
+	alone   []*ledger.Alone
+	queue   chan *appended
+	ended   chan struct{}
+	err     error // of the goroutine, to be read when it waits or has ended
+	decided decided
+	batch   ledger.Batch
+}
+
+// decided counts the records of the file at hand.
+type decided struct{ rated, duplicate, suspended int64 }
+
+// appended is an append under way.
+type appended struct {
+	partition int
+	messages  []broker.Message
+	done      chan struct{}
+	err       error
+}
+
+func newRater(ctx context.Context, p *Pipeline, ref ledger.Reference, clock ledger.Clock) (*rater, error) {
+	r := &rater{p: p, queue: make(chan *appended, 4), ended: make(chan struct{})}
+	for i := range max(p.Partitions, 1) {
+		a := ledger.NewAlone(ref, clock)
+		if p.Before != nil {
+			if err := p.Before(i, a.Counters()); err != nil {
+				return nil, err
+			}
+		}
+		r.alone = append(r.alone, a)
+	}
+	go r.run(ctx)
+	return r, nil
+}
+
+func (r *rater) run(ctx context.Context) {
+	defer close(r.ended)
+	for a := range r.queue {
+		for i := range a.messages {
+			if r.err != nil {
+				break
+			}
+			r.err = r.decide(ctx, a.partition, a.messages[i].Value)
+		}
+		a.err = r.err
+		close(a.done)
+	}
+}
+
+func (r *rater) decide(ctx context.Context, partition int, usage []byte) error {
+	value, err := r.alone[partition].Rate(ctx, usage)
+	if err != nil || value == nil {
+		return err
+	}
+	if err := ledger.ParseBatch(value, &r.batch); err != nil {
+		return err
+	}
+	r.decided.rated += int64(len(r.batch.Rated))
+	r.decided.duplicate += int64(len(r.batch.Duplicate))
+	r.decided.suspended += int64(len(r.batch.Suspended))
+	if r.p.Batch != nil {
+		return r.p.Batch(partition, &r.batch, value)
+	}
+	return nil
+}
+
+// settle waits until all that was appended is decided.
+func (r *rater) settle() error {
+	a := &appended{done: make(chan struct{})}
+	r.queue <- a
+	_, err := a.Wait(context.Background())
+	return err
+}
+
+// stop ends the goroutine.
+func (r *rater) stop() error {
+	close(r.queue)
+	<-r.ended
+	return r.err
+}
+
+// Append implements broker.Broker.
+func (r *rater) Append(_ context.Context, _ string, partition int, messages []broker.Message) broker.Pending {
+	a := &appended{partition: partition, messages: messages, done: make(chan struct{})}
+	r.queue <- a
+	if r.p.Progress != nil {
+		r.p.Progress(r.read.Bytes.Load(), r.read.Records.Load())
+	}
+	return a
+}
+
+// Wait implements broker.Pending.
+func (a *appended) Wait(context.Context) (int64, error) {
+	<-a.done
+	return 0, a.err
+}
+
+// Fetch implements broker.Broker; nobody reads.
+func (r *rater) Fetch(_ context.Context, _ string, _ int, _ int64, _ time.Duration, dst []broker.Message) ([]broker.Message, error) {
+	return dst, nil
+}
+
+// Bounds implements broker.Broker; nothing is kept.
+func (r *rater) Bounds(context.Context, string, int) (first, end int64, err error) { return 0, 0, nil }

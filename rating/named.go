@@ -1,0 +1,193 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Named finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of a SIM
+// of it where SIMs are counted, in the cycle of a time. The bucket may be left out where there is one.
+func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, account, sim uint32, at udr.Instant) (CounterKey, error) {
+	owner, ok := v.Account(account, at, rev)
+	if !ok {
+		return CounterKey{}, fmt.Errorf("%s: there is no such account at %s", name, at)
+	}
+	clock := newClock(owner.Zone, c.dates)
+	kind, rest, _ := strings.Cut(name, " ")
+	family, bucketName, _ := strings.Cut(rest, "/")
+	switch kind {
+	case "pool":
+		i, known := c.shares.find(family)
+		if !known {
+			return CounterKey{}, fmt.Errorf("%s: the catalogue has no such share plan%s", name, orKnown(family, c.shares.names()))
+		}
+		s, _, _ := c.shares.list[i].at(clock, at)
+		if s == nil {
+			return CounterKey{}, fmt.Errorf("%s: the share plan is not in force at %s", name, at)
+		}
+		if s.parent && owner.Parent != 0 {
+			if owner, ok = v.Account(owner.Parent, at, rev); !ok {
+				return CounterKey{}, fmt.Errorf("%s: the account's parent is not there at %s", name, at)
+			}
+			clock = newClock(owner.Zone, c.dates)
+		}
+		b, err := oneBucket(name, s.buckets, bucketName)
+		if err != nil {
+			return CounterKey{}, err
+		}
+		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		return CounterKey{ID: b.id, Owner: owner.Number, Cycle: cycle, Kind: AccountUnits}, nil
+	case "plan":
+		i, known := c.plans.find(family)
+		if !known {
+			return CounterKey{}, fmt.Errorf("%s: the catalogue has no such plan%s", name, orKnown(family, c.plans.names()))
+		}
+		p, _, _ := c.plans.list[i].at(clock, at)
+		if p == nil {
+			return CounterKey{}, fmt.Errorf("%s: the plan is not in force at %s", name, at)
+		}
+		b, err := oneBucket(name, p.included, bucketName)
+		if err != nil {
+			return CounterKey{}, err
+		}
+		if sim == 0 {
+			return CounterKey{}, fmt.Errorf("%s: included units are a SIM's; say which sim", name)
+		}
+		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		return CounterKey{ID: b.id, Owner: sim, Cycle: cycle, Kind: SIMUnits}, nil
+	case "limit":
+		i, known := c.limits.find(rest)
+		if !known {
+			return CounterKey{}, fmt.Errorf("%s: the catalogue has no such limit%s", name, orKnown(rest, c.limits.names()))
+		}
+		m, _, _ := c.limits.list[i].at(clock, at)
+		if m == nil {
+			return CounterKey{}, fmt.Errorf("%s: the limit is not in force at %s", name, at)
+		}
+		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		k := CounterKey{ID: m.id, Owner: owner.Number, Cycle: cycle, Kind: m.kind()}
+		if m.perSIM {
+			if sim == 0 {
+				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM; say which sim", name)
+			}
+			k.ID, k.Owner = mixID(m.id, owner.Number), sim
+		}
+		return k, nil
+	}
+	return CounterKey{}, fmt.Errorf("%q is no counter; write pool NAME/BUCKET, plan NAME/BUCKET or limit NAME", name)
+}
+
+func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {
+	var names []string
+	for i := range buckets {
+		if b := &buckets[i]; b.name == wanted || wanted == "" && len(buckets) == 1 {
+			return b, nil
+		}
+		names = append(names, buckets[i].name)
+	}
+	return nil, fmt.Errorf("%s: say which bucket, after a slash; there are: %s", name, strings.Join(names, ", "))
+}
+
+// ParseQuantity reads a number of units, as in 100 kB, 60 s or 1, in base units.
+func ParseQuantity(text string) (int64, error) {
+	var l diag.List
+	n, _ := parseQuantity(text, diag.Pos{}, &l)
+	if l.HasErrors() {
+		return 0, fmt.Errorf("%s", l[0].Message)
+	}
+	return n, nil
+}
+
+// Place is something in the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket, a
+// limit. Coverage of golden cases is told in places.
+type Place struct {
+	Kind string // zone, step, bucket, limit
+	Name string // plan@version class zone
+}
+
+// Places are all there are, in the order of the catalogue. Versions count each for themselves.
+func (c *Catalogue) Places() []Place {
+	var all []Place
+	for _, f := range c.plans.list {
+		for version, p := range f.versions {
+			all = p.places(c, version+1, all)
+		}
+	}
+	for _, f := range c.shares.list {
+		for _, s := range f.versions {
+			for i := range s.buckets {
+				all = append(all, Place{"bucket", "pool " + s.buckets[i].event})
+			}
+		}
+	}
+	for _, f := range c.limits.list {
+		all = append(all, Place{"limit", "limit " + f.name})
+	}
+	slices.SortStableFunc(all, func(a, b Place) int { return strings.Compare(a.Kind+"\x00"+a.Name, b.Kind+"\x00"+b.Name) })
+	return slices.Compact(all)
+}
+
+func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
+	plan := fmt.Sprintf("%s@%d", p.name, version)
+	for class, pc := range p.classes {
+		if pc == nil {
+			continue
+		}
+		for _, m := range pc.models.versions {
+			for i := range m.zones {
+				z := &m.zones[i]
+				row := pc.table[z.local*pc.stride : (z.local+1)*pc.stride]
+				for _, at := range row {
+					if at < 0 {
+						continue
+					}
+					price := &pc.prices[at]
+					all = append(all, Place{"zone", plan + " " + c.names[class] + " " + z.name})
+					for s := range price.steps {
+						if len(price.steps) > 1 {
+							all = append(all, Place{"step", stepName(plan, c.names[class], price.name, price.steps[s].price.String(), price.steps[s].per)})
+						}
+					}
+				}
+			}
+		}
+	}
+	for i := range p.included {
+		all = append(all, Place{"bucket", "plan " + p.included[i].event})
+	}
+	return all
+}
+
+func stepName(plan, class, price, amount string, per int64) string {
+	return fmt.Sprintf("%s %s %s: %s / %d", plan, class, price, amount, per)
+}
+
+// Reached calls reach for each place that a charge went through.
+func (ch *Charge) Reached(class string, reach func(Place)) {
+	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
+	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
+	for i := range ch.Steps {
+		s := &ch.Steps[i]
+		reach(Place{"step", stepName(plan, class, ch.Price, s.Price.String(), s.Per)})
+	}
+	for i := range ch.Draws {
+		d := &ch.Draws[i]
+		name := "pool " + d.Share + "/" + d.Bucket
+		if d.Share == "" {
+			name = "plan " + ch.Plan + "/" + d.Bucket
+		}
+		if d.Drawn > 0 {
+			reach(Place{"bucket", name})
+		}
+	}
+}
+
+// Reached is the place of an event's limit, and ok false for events of buckets.
+func (e *Event) Reached() (p Place, ok bool) {
+	return Place{"limit", "limit " + e.Name}, e.Kind == LimitPassed
+}
