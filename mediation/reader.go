@@ -34,7 +34,7 @@ type reader struct {
 	out      *outgoing
 
 	progress control.Progress // of what was read, acknowledged or not
-	units    map[string]int64 // quantity sent, by class
+	units    map[string]int64 // quantity sent to rating, by class
 	failure  string           // why the file could not be read to its end
 
 	outcome rules.Outcome
@@ -253,7 +253,6 @@ func (r *reader) route(view *registry.View, u *udr.Usage, first bool) {
 	if first {
 		u.Bytes = uint32(r.decoder.Span())
 	}
-	r.units[u.Class] += u.Quantity
 	partition, why := owner(view, r.revision, u)
 	if why != nil {
 		r.t.m.Progress.Unrouted.Add(1)
@@ -261,6 +260,7 @@ func (r *reader) route(view *registry.View, u *udr.Usage, first bool) {
 		r.out.suspended(r.home(), r.suspended(*why, u, r.scratch))
 		return
 	}
+	r.units[u.Class] += u.Quantity
 	r.out.usage(partition, u)
 	r.t.m.Progress.Mapped.Add(1)
 }

@@ -12,6 +12,8 @@ import (
 
 func runCommand(f *flags) *cobra.Command {
 	var names []string
+	var attach bool
+	var listen string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run all roles, or some, until SIGTERM",
@@ -26,11 +28,14 @@ ends at once, and what was in flight is done again at the next start. Each role 
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("listen") {
+				config.Listen = listen
+			}
 			p, err := loadProject(config)
 			if err != nil {
 				return err
 			}
-			n := &roles.Node{Config: config, Project: p, Log: f.logger(), Roles: roles.Roles}
+			n := &roles.Node{Config: config, Project: p, Log: f.logger(), Roles: roles.Roles, Attach: attach}
 			if len(names) > 0 {
 				n.Roles = nil
 				for _, name := range names {
@@ -52,5 +57,7 @@ ends at once, and what was in flight is done again at the next start. Each role 
 		all = append(all, string(r))
 	}
 	c.Flags().StringSliceVar(&names, "role", nil, "role to run, again for more (default all: "+strings.Join(all, ", ")+")")
+	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a ratemill that runs already, instead of starting them")
+	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
 	return c
 }

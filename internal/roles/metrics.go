@@ -33,6 +33,7 @@ var (
 	mediationBytes      = counter("mediation_bytes_total", "Bytes of raw records read.")
 	sourceListed        = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures      = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
+	sourceGrowing       = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
 	sourceWaiting       = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
 	sourceOldest        = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
 	ratingRecords       = counter("rating_records_total", "Usage records by what became of them.", "partition", "outcome")
@@ -50,7 +51,7 @@ var (
 	balanceDifference   = gauge("balance_difference_records", "Records of closed files that the warehouse lacks or has too many of; anything but 0 is an alarm.")
 	balanceOpenSuspense = gauge("suspense_records", "Records that wait in suspense.")
 	registryRevision    = gauge("registry_revision", "Newest revision of the registry known here.")
-	all                 = []metric{mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, sourceListed, sourceFailures,
+	all                 = []metric{mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, sourceListed, sourceFailures, sourceGrowing,
 		sourceWaiting, sourceOldest, ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint, partitionsOwned,
 		partitionsStopped, warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, balanceDifference, balanceOpenSuspense, registryRevision}
 )
@@ -93,6 +94,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	for name, status := range role.status {
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
+		put(sourceGrowing, float64(status.Growing.Load()), name)
 		if err != nil {
 			continue
 		}

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
@@ -44,6 +44,7 @@ type Node struct {
 	Log     *slog.Logger
 	Roles   []Role
 	Owner   string // name of this process in leases and groups
+	Attach  bool   // use the embedded engines of a process that runs, and start none
 
 	Store     *control.Store
 	Kafka     *broker.Kafka
@@ -51,6 +52,7 @@ type Node struct {
 	Topics    broker.Topics
 
 	KafkaAddress, ClickHouseAddress string // where the engines listen
+	KafkaPID, ClickHousePID         int    // processes of the embedded ones, as first started
 	Partitions                      int
 
 	kafkaTLS  *tls.Config
@@ -106,7 +108,10 @@ func (n *Node) Close() {
 func (n *Node) openKafka(ctx context.Context) (err error) {
 	c := n.Config.Kafka
 	n.addresses = c.Addresses
-	if n.Config.EmbeddedKafka() {
+	switch {
+	case n.Config.EmbeddedKafka() && n.Attach:
+		n.addresses = []string{c.Listen}
+	case n.Config.EmbeddedKafka():
 		addr, err := n.embeddedKafka(ctx)
 		if err != nil {
 			return err
@@ -119,7 +124,7 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, n.Kafka.Close)
 	n.Topics = broker.TopicsUnder(c.Prefix)
-	if n.Partitions, err = partitionCount(ctx, n.Store, c.Partitions); err != nil {
+	if n.Partitions, err = Partitions(ctx, n.Store, c.Partitions); err != nil {
 		return err
 	}
 	return n.waitFor(ctx, "kafka", func() error {
@@ -153,7 +158,8 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := do()
-		if err == nil || !broker.Unavailable(err) {
+		var away *warehouse.UnavailableError
+		if err == nil || !broker.Unavailable(err) && !errors.As(err, &away) {
 			return err
 		}
 		n.Log.Warn("waiting for "+what, "err", err)
@@ -165,58 +171,100 @@ func (n *Node) waitFor(ctx context.Context, what string, do func() error) error 
 
 // embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
-	dir := filepath.Join(n.Config.Data, "kafka")
-	b, err := embeddedkafka.StartChild(ctx, embeddedkafka.Options{Dir: dir, Listen: n.Config.Kafka.Listen, Log: n.Log})
+	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Log: n.Log}
+	b, err := embeddedkafka.StartChild(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded Kafka does not start: %w", err)
 	}
-	addr := b.Addr()
-	n.supervise("kafka", b.Wait, b.Stop, func(ctx context.Context) (func() <-chan error, func(context.Context) error, error) {
-		b, err := embeddedkafka.StartChild(ctx, embeddedkafka.Options{Dir: dir, Listen: addr, Log: n.Log})
+	options.Listen = b.Addr()
+	n.supervise("kafka", engine{b.Wait, b.Stop}, func(ctx context.Context) (engine, error) {
+		b, err := embeddedkafka.StartChild(ctx, options)
 		if err != nil {
-			return nil, nil, err
+			return engine{}, err
 		}
-		return b.Wait, b.Stop, nil
+		return engine{b.Wait, b.Stop}, nil
 	})
-	return addr, nil
+	n.KafkaPID = b.PID()
+	return options.Listen, nil
 }
 
 // OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date.
 func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
-	c := n.Config.ClickHouse
-	dsn := c.DSN
-	if n.Config.EmbeddedClickHouse() {
-		dir := filepath.Join(n.Config.Data, "clickhouse")
-		s, err := embeddedch.Start(ctx, embeddedch.Options{Dir: dir, Listen: c.Listen, Library: c.Library, Log: n.Log})
-		if err != nil {
-			return fmt.Errorf("the embedded ClickHouse does not start: %w", err)
+	dsn := n.Config.ClickHouse.DSN
+	switch {
+	case n.Config.EmbeddedClickHouse() && n.Attach:
+		n.ClickHouseAddress = n.Config.ClickHouse.Listen
+		dsn = embeddedDSN(n.ClickHouseAddress)
+	case n.Config.EmbeddedClickHouse():
+		if n.ClickHouseAddress, err = n.embeddedClickHouse(ctx); err != nil {
+			return err
 		}
-		addr := s.Addr()
-		dsn = s.DSN()
-		n.ClickHouseAddress = addr
-		n.supervise("clickhouse", s.Wait, s.Stop, func(ctx context.Context) (func() <-chan error, func(context.Context) error, error) {
-			s, err := embeddedch.Start(ctx, embeddedch.Options{Dir: dir, Listen: addr, Library: c.Library, Log: n.Log})
-			if err != nil {
-				return nil, nil, err
-			}
-			return s.Wait, s.Stop, nil
-		})
+		dsn = embeddedDSN(n.ClickHouseAddress)
+	default:
+		if dsn, err = n.clickHouseDSN(); err != nil {
+			return err
+		}
 	}
-	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
+	err = n.waitFor(ctx, "clickhouse", func() error {
+		n.Warehouse, err = warehouse.Open(ctx, dsn)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("clickhouse: %w", err)
-	}
-	if n.Warehouse, err = warehouse.Open(ctx, warehouse.Options{DSN: dsn, Password: password}); err != nil {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.Warehouse.Migrate(ctx)
+	return n.Warehouse.Migrate(ctx, warehouse.Layout{})
+}
+
+func embeddedDSN(address string) string { return "http://" + address + "/default" }
+
+// clickHouseDSN is the configured DSN with the password, which it should not hold itself.
+func (n *Node) clickHouseDSN() (string, error) {
+	c := n.Config.ClickHouse
+	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
+	if err != nil {
+		return "", fmt.Errorf("clickhouse: %w", err)
+	}
+	if password == "" {
+		return c.DSN, nil
+	}
+	u, err := url.Parse(c.DSN)
+	if err != nil {
+		return "", errors.New("clickhouse: the DSN is no URL")
+	}
+	u.User = url.UserPassword(u.User.Username(), password)
+	return u.String(), nil
+}
+
+// embeddedClickHouse starts the engine in a child process and starts it again should it die, at the same address.
+func (n *Node) embeddedClickHouse(ctx context.Context) (string, error) {
+	c := n.Config.ClickHouse
+	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Library: c.Library, Log: n.Log}
+	s, err := embeddedch.Start(ctx, options)
+	if err != nil {
+		return "", fmt.Errorf("the embedded ClickHouse does not start: %w", err)
+	}
+	options.Listen = s.Addr()
+	n.ClickHousePID = s.PID()
+	n.supervise("clickhouse", engine{s.Wait, s.Stop}, func(ctx context.Context) (engine, error) {
+		s, err := embeddedch.Start(ctx, options)
+		if err != nil {
+			return engine{}, err
+		}
+		return engine{s.Wait, s.Stop}, nil
+	})
+	return options.Listen, nil
+}
+
+// engine is a child process that can be waited for and stopped.
+type engine struct {
+	wait func() <-chan error
+	stop func(context.Context) error
 }
 
 // supervise restarts an engine of ours that dies, until Close.
-func (n *Node) supervise(name string, wait func() <-chan error, stop func(context.Context) error, start func(context.Context) (func() <-chan error, func(context.Context) error, error)) {
+func (n *Node) supervise(name string, e engine, start func(context.Context) (engine, error)) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var mu sync.Mutex
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -224,18 +272,16 @@ func (n *Node) supervise(name string, wait func() <-chan error, stop func(contex
 			select {
 			case <-ctx.Done():
 				return
-			case err := <-wait():
+			case err := <-e.wait():
 				if ctx.Err() != nil {
 					return
 				}
 				n.Log.Error("embedded engine died; starting it again", "engine", name, "err", err)
 			}
 			for pause := 200 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 10*time.Second) {
-				w, s, err := start(ctx)
+				again, err := start(ctx)
 				if err == nil {
-					mu.Lock()
-					wait, stop = w, s
-					mu.Unlock()
+					e = again
 					break
 				}
 				n.Log.Error("embedded engine does not start", "engine", name, "err", err)
@@ -246,18 +292,16 @@ func (n *Node) supervise(name string, wait func() <-chan error, stop func(contex
 	n.closers = append(n.closers, func() {
 		cancel()
 		<-done
-		mu.Lock()
-		defer mu.Unlock()
 		grace, end := context.WithTimeout(context.Background(), 5*time.Second)
 		defer end()
-		if err := stop(grace); err != nil {
+		if err := e.stop(grace); err != nil {
 			n.Log.Warn("embedded engine did not stop in time", "engine", name, "err", err)
 		}
 	})
 }
 
-// partitionCount is fixed at the first start, since a root's partition is stored with it.
-func partitionCount(ctx context.Context, store *control.Store, configured int) (int, error) {
+// Partitions is the number of partitions of an installation. It is fixed at the first start, since a root's partition is stored with it.
+func Partitions(ctx context.Context, store *control.Store, configured int) (int, error) {
 	stored, err := store.SettingOrSet(ctx, "partitions", []byte(fmt.Sprint(configured)))
 	if err != nil {
 		return 0, err

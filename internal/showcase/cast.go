@@ -1,0 +1,186 @@
+package showcase
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"ratemill/internal/roles"
+)
+
+// cast are the processes of the roles, one each.
+type cast struct {
+	stage   *stage
+	members []*member
+}
+
+// member is a process that runs one role.
+type member struct {
+	role    roles.Role
+	cmd     *exec.Cmd
+	metrics string // address
+	done    chan struct{}
+	err     error
+	busy    span
+}
+
+// span is when a process was seen doing something, and what it cost.
+type span struct {
+	began, ended time.Time
+	records      float64
+}
+
+// enter starts a process for each role.
+func enter(s *stage) (*cast, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &cast{stage: s}
+	for _, role := range roles.Roles {
+		log, err := os.Create(filepath.Join(s.dir, string(role)+".log"))
+		if err != nil {
+			return c, err
+		}
+		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[string(role)], done: make(chan struct{})}
+		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", string(role), "--listen", m.metrics)
+		m.cmd.Stdout, m.cmd.Stderr = log, log
+		m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+		if err := m.cmd.Start(); err != nil {
+			return c, err
+		}
+		log.Close()
+		c.members = append(c.members, m)
+		go func() {
+			m.err = m.cmd.Wait()
+			close(m.done)
+		}()
+	}
+	return c, nil
+}
+
+// exit asks all to finish what they do, and waits for it.
+func (c *cast) exit() {
+	for _, m := range c.members {
+		_ = m.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for _, m := range c.members {
+		select {
+		case <-m.done:
+		case <-time.After(10 * time.Second):
+			_ = m.cmd.Process.Kill()
+			<-m.done
+		}
+	}
+}
+
+// left says which member ended though nobody asked it to, with the end of what it said.
+func (c *cast) left() error {
+	for _, m := range c.members {
+		select {
+		case <-m.done:
+			path := filepath.Join(c.stage.dir, string(m.role)+".log")
+			text, _ := os.ReadFile(path) // without it the error still says where to look
+			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
+		default:
+		}
+	}
+	return nil
+}
+
+// readings are a process's metrics: each with its labels, summed over all, and summed by outcome (name/outcome).
+type readings map[string]float64
+
+// read asks every member for its metrics at once.
+func (c *cast) read(ctx context.Context) map[roles.Role]readings {
+	all := map[roles.Role]readings{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, m := range c.members {
+		wg.Go(func() {
+			r, err := scrape(ctx, m.metrics)
+			if err != nil {
+				r = nil // not listening yet
+			}
+			mu.Lock()
+			all[m.role] = r
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+func scrape(ctx context.Context, address string) (readings, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return parseMetrics(res.Body)
+}
+
+func parseMetrics(from io.Reader) (readings, error) {
+	r := readings{}
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		name, number, ok := cutLast(lines.Text(), ' ')
+		if !ok || !strings.HasPrefix(name, "ratemill_") {
+			continue
+		}
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return nil, err
+		}
+		plain, labels, labelled := strings.Cut(name, "{")
+		r[plain] += v
+		if labelled {
+			r[name] = v
+		}
+		if _, outcome, ok := strings.Cut(labels, `outcome="`); ok {
+			outcome, _, _ = strings.Cut(outcome, `"`)
+			r[plain+"/"+outcome] += v
+		}
+	}
+	return r, lines.Err()
+}
+
+func cutLast(s string, c byte) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, c)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// cpu is the processor time that a process has used.
+func cpu(pid int) time.Duration {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		return 0
+	}
+	return time.Duration(stat.CPUTime() * float64(time.Second))
+}

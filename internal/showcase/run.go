@@ -1,0 +1,244 @@
+package showcase
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"ratemill/internal/control"
+	"ratemill/internal/roles"
+	"ratemill/registry"
+)
+
+// Options say how the demo runs.
+type Options struct {
+	Dir      string
+	Once     bool // end when everything is stored, instead of staying up
+	Records  int  // to generate besides the shipped files
+	Seed     uint64
+	Words    io.Writer // where people read
+	Terminal bool      // Words is one: show progress bars
+	Log      *slog.Logger
+}
+
+// Run runs the demo until ctx ends, or, with Once, until everything is stored.
+func Run(ctx context.Context, o Options) error {
+	began := time.Now()
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return err
+	}
+	stay := ", ctrl-C stops it"
+	if o.Once {
+		stay = ""
+	}
+	fmt.Fprintf(o.Words, "ratemill demo · data in %s · everything runs on this machine%s\n", o.Dir, stay)
+	s, err := build(ctx, dir, o.Log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var generated []registry.Input
+	if o.Records > 0 {
+		if generated, err = s.generate(ctx, o); err != nil {
+			return err
+		}
+	}
+	if err := s.register(ctx, generated); err != nil {
+		return err
+	}
+	known, err := closedFiles(ctx, s.node.Store)
+	if err != nil {
+		return err
+	}
+	files, bytes, err := countFiles(filepath.Join(dir, "sftp"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-6s %d files, %s\n", s.ports["sftp"], files, size(bytes))
+	fmt.Fprintf(o.Words, "  kafka       %-16s embedded\n", s.node.KafkaAddress)
+	fmt.Fprintf(o.Words, "  clickhouse  %-16s embedded\n\n", s.node.ClickHouseAddress)
+
+	c, err := enter(s)
+	defer c.exit()
+	if err != nil {
+		return err
+	}
+	if err := c.watch(ctx, o, files); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := s.report(ctx, c, o, known, time.Since(began)); err != nil {
+		return err
+	}
+	if o.Once {
+		return nil
+	}
+	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
+		s.node.ClickHouseAddress, s.node.ClickHouseAddress, c.members[0].metrics)
+	<-ctx.Done()
+	return nil
+}
+
+// watch follows the roles until nothing is left to do.
+func (c *cast) watch(ctx context.Context, o Options, files int) error {
+	p := newProgress(o, files)
+	defer p.wait()
+	quiet := 0
+	for ctx.Err() == nil {
+		if err := c.left(); err != nil {
+			return err
+		}
+		r := c.read(ctx)
+		closed, err := closedFiles(ctx, c.stage.node.Store)
+		if err != nil {
+			return err
+		}
+		c.note(r)
+		p.show(closed, r)
+		idle, err := c.idle(ctx, r)
+		if err != nil {
+			return err
+		}
+		// Twice in a row: the last file's rows may have been on their way between two questions.
+		if quiet++; !idle {
+			quiet = 0
+		}
+		if quiet >= 2 {
+			p.done()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// note records when each role was last seen to have done something.
+func (c *cast) note(all map[roles.Role]readings) {
+	now := time.Now()
+	for _, m := range c.members {
+		r := all[m.role]
+		var n float64
+		switch m.role {
+		case roles.Mediation:
+			n = r["ratemill_mediation_records_total"]
+		case roles.Rating:
+			n = r["ratemill_rating_records_total"]
+		case roles.Sink:
+			n = r["ratemill_warehouse_rows_total"]
+		}
+		if n > m.busy.records {
+			if m.busy.records == 0 {
+				m.busy.began = now.Add(-100 * time.Millisecond)
+			}
+			m.busy.records, m.busy.ended = n, now
+		}
+	}
+}
+
+// idle says that every file that is there was read, rated and stored.
+func (c *cast) idle(ctx context.Context, all map[roles.Role]readings) (bool, error) {
+	for _, m := range c.members {
+		if all[m.role] == nil {
+			return false, nil
+		}
+	}
+	for _, source := range c.stage.node.Project.Sources.Names() {
+		label := fmt.Sprintf("{source=%q}", source)
+		if m := all[roles.Mediation]; m["ratemill_source_listed_timestamp_seconds"+label] == 0 || m["ratemill_source_growing_files"+label] > 0 {
+			return false, nil
+		}
+	}
+	partitions := float64(c.stage.node.Partitions)
+	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches", roles.Sink: "ratemill_warehouse_lag_batches"} {
+		if r := all[role]; r["ratemill_partitions_owned"] < partitions || r[lag] > 0 {
+			return false, nil
+		}
+	}
+	waiting, err := c.stage.node.Store.Waiting(ctx)
+	return len(waiting) == 0, err
+}
+
+// closedFiles is how many files there is nothing left to do for.
+func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
+	after := int64(0)
+	for {
+		files, err := store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil || len(files) == 0 {
+			return n, err
+		}
+		for _, f := range files {
+			if !f.Open {
+				n++
+			}
+			after = f.Number
+		}
+	}
+}
+
+// progress is a bar for each stage on a terminal, and nothing elsewhere.
+type progress struct {
+	bars                           *mpb.Progress
+	collect, mediate, rate, stored *mpb.Bar
+}
+
+func newProgress(o Options, files int) *progress {
+	p := &progress{}
+	if !o.Terminal {
+		return p
+	}
+	p.bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48), mpb.WithRefreshRate(100*time.Millisecond))
+	bar := func(name, unit string) *mpb.Bar {
+		return p.bars.New(0, mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
+			mpb.PrependDecorators(decor.Name(name, decor.WC{W: 9, C: decor.DindentRight})),
+			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "+unit, decor.WC{W: 24})))
+	}
+	p.collect = bar("collect", "files")
+	p.mediate, p.rate, p.stored = bar("mediate", "records"), bar("rate", "records"), bar("store", "records")
+	p.collect.SetTotal(int64(files), false)
+	return p
+}
+
+func (p *progress) show(closed int, all map[roles.Role]readings) {
+	if p.bars == nil {
+		return
+	}
+	m := all[roles.Mediation]
+	read := int64(m["ratemill_mediation_records_total"])
+	toRate := int64(m["ratemill_mediation_records_total/mapped"])
+	rated := int64(all[roles.Rating]["ratemill_rating_records_total"])
+	p.collect.SetCurrent(int64(closed))
+	for _, b := range []struct {
+		bar         *mpb.Bar
+		done, total int64
+	}{{p.mediate, read, read}, {p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink]["ratemill_warehouse_rows_total"]), rated}} {
+		b.bar.SetTotal(b.total, false)
+		b.bar.SetCurrent(b.done)
+	}
+}
+
+func (p *progress) done() {
+	if p.bars == nil {
+		return
+	}
+	for _, b := range []*mpb.Bar{p.collect, p.mediate, p.rate, p.stored} {
+		b.SetTotal(-1, true)
+	}
+}
+
+func (p *progress) wait() {
+	if p.bars != nil {
+		for _, b := range []*mpb.Bar{p.collect, p.mediate, p.rate, p.stored} {
+			b.Abort(false)
+		}
+		p.bars.Wait()
+	}
+}
