@@ -37,6 +37,7 @@ type Node struct {
 	Pos     Pos
 	Text    string // of a Scalar
 	Quoted  bool   // the Scalar stood in quotes or in a block, so it is text whatever it looks like
+	Flow    bool   // a Sequence or Mapping in [ ] or { }
 	Items   []*Node
 	Members []Pair // of a Mapping, in order; keys may repeat until Decode complains
 
@@ -163,8 +164,26 @@ func position(f *File, t *token.Token) Pos {
 	if t == nil || t.Position == nil {
 		return Pos{File: f, Line: 1, Column: 1}
 	}
-	length := utf8.RuneCountInString(firstLine(strings.TrimSpace(t.Origin)))
-	return Pos{File: f, Line: t.Position.Line, Column: max(t.Position.Column, 1), Length: max(length, 1)}
+	text := firstLine(strings.TrimSpace(t.Origin))
+	length := utf8.RuneCountInString(text)
+	return Pos{File: f, Line: t.Position.Line, Column: seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)), Length: max(length, 1)}
+}
+
+// seen is the column where the text really stands in the line: the parser counts blanks behind a plain value as if
+// they stood before it.
+func seen(line, text string, column int) int {
+	r := []rune(line)
+	if text == "" || column <= len(r) && strings.HasPrefix(string(r[column-1:]), text) {
+		return column
+	}
+	before := string(r[:min(column-1, len(r))])
+	if i := strings.LastIndex(line[:min(len(line), len(before)+len(text))], text); i >= 0 {
+		return utf8.RuneCountInString(line[:i]) + 1
+	}
+	if i := strings.Index(line, text); i >= 0 {
+		return utf8.RuneCountInString(line[:i]) + 1
+	}
+	return column
 }
 
 // converter turns the parser's tree into Nodes and follows aliases, counting what they make.
@@ -201,7 +220,7 @@ func (c *converter) node(a ast.Node, depth int) *Node {
 	case *ast.NullNode:
 		return &Node{Pos: at}
 	case *ast.MappingNode:
-		n := &Node{Kind: Mapping, Pos: at}
+		n := &Node{Kind: Mapping, Pos: at, Flow: a.IsFlowStyle}
 		for _, v := range a.Values {
 			c.pair(n, v, depth)
 		}
@@ -217,7 +236,7 @@ func (c *converter) node(a ast.Node, depth int) *Node {
 		}
 		return n
 	case *ast.SequenceNode:
-		n := &Node{Kind: Sequence, Pos: at}
+		n := &Node{Kind: Sequence, Pos: at, Flow: a.IsFlowStyle}
 		for _, v := range a.Values {
 			n.Items = append(n.Items, c.node(v, depth+1))
 		}
@@ -359,4 +378,25 @@ func escaped(source []rune) int {
 		return 10
 	}
 	return 2
+}
+
+// Same says that two documents mean the same: the same keys in the same order and the same values, wherever they stand.
+func Same(a, b *Node) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if a.Kind != b.Kind || a.Text != b.Text || a.Quoted != b.Quoted || len(a.Items) != len(b.Items) || len(a.Members) != len(b.Members) {
+		return false
+	}
+	for i := range a.Items {
+		if !Same(a.Items[i], b.Items[i]) {
+			return false
+		}
+	}
+	for i := range a.Members {
+		if a.Members[i].Key.Text != b.Members[i].Key.Text || !Same(a.Members[i].Value, b.Members[i].Value) {
+			return false
+		}
+	}
+	return true
 }
