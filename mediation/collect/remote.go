@@ -151,11 +151,11 @@ func (m *matcher) file(path string) bool {
 func (p pattern) match(at []string, beginning bool) bool {
 	switch {
 	case len(at) == 0:
-		return beginning && len(p) > 0 || len(p) == 0
+		return beginning == (len(p) > 0)
 	case len(p) == 0:
 		return false
 	case p[0] == "**":
-		if beginning {
+		if beginning || len(p) == 1 {
 			return len(at) <= maxDepth
 		}
 		return p[1:].match(at, beginning) || len(at) > 1 && p.match(at[1:], beginning)

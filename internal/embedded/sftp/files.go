@@ -31,7 +31,7 @@ func (f *files) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 // Filewrite opens a file for writing.
 func (f *files) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 	if f.readOnly {
-		return nil, os.ErrPermission
+		return nil, sftp.ErrSSHFxPermissionDenied
 	}
 	flags := os.O_WRONLY
 	p := r.Pflags()
@@ -49,7 +49,7 @@ func (f *files) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 // Filecmd changes the directory.
 func (f *files) Filecmd(r *sftp.Request) error {
 	if f.readOnly {
-		return os.ErrPermission
+		return sftp.ErrSSHFxPermissionDenied
 	}
 	name := inside(r.Filepath)
 	switch r.Method {

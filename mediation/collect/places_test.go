@@ -1,0 +1,249 @@
+package collect
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/diag"
+	"ratemill/internal/embedded/sftp"
+	"ratemill/internal/testengine"
+)
+
+func TestMain(m *testing.M) { testengine.Main(m) }
+
+// still is a clock on which waiting takes no time.
+type still struct {
+	mu    sync.Mutex
+	now   time.Time
+	slept []time.Duration
+}
+
+func (c *still) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *still) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	c.slept = append(c.slept, d)
+	return ctx.Err()
+}
+
+func middle() float64 { return 0.5 }
+
+// place is a real place with files: what collect says of it, the directory behind it, and how its connections break.
+type place struct {
+	yaml string // of the collect block, without match
+	dir  string
+	base string // what paths begin with
+	drop func()
+	addr string
+}
+
+// places are a local directory, the embedded SFTP server and OpenSSH's.
+func places(t *testing.T, test func(t *testing.T, p place)) {
+	t.Run("directory", func(t *testing.T) {
+		dir := t.TempDir()
+		test(t, place{yaml: "dir: " + dir, dir: dir, drop: func() {}})
+	})
+	t.Run("embedded", func(t *testing.T) {
+		s := embedded(t)
+		test(t, place{yaml: sftpYAML(s), dir: s.dir, base: "/", drop: s.Drop, addr: s.Address})
+	})
+	t.Run("sshd", func(t *testing.T) {
+		s := testengine.SharedSSHD(t)
+		dir := filepath.Join(s.Dir, strings.ReplaceAll(t.Name(), "/", "_"))
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		host, port, err := net.SplitHostPort(s.Addr)
+		require.NoError(t, err)
+		test(t, place{yaml: "sftp: { host: " + host + ", port: " + port + ", user: " + s.User + ", key_file: " + s.KeyFile + ", known_hosts: " + s.KnownHosts + " }",
+			dir: dir, base: dir + "/", drop: func() {}, addr: s.Addr})
+	})
+}
+
+type served struct {
+	*sftp.Server
+	dir string
+}
+
+func embedded(t testing.TB) served {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := sftp.Start(sftp.Options{Dir: dir, User: "ratemill", Password: "correct horse"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return served{s, dir}
+}
+
+func sftpYAML(s served) string {
+	return "sftp: { host: " + s.Host + ", port: " + strconv.Itoa(s.Port) + ", user: ratemill, password: correct horse, host_key: '" + s.Fingerprint + "' }"
+}
+
+func parsed(t testing.TB, yaml string) *Options {
+	t.Helper()
+	var o Options
+	require.NoError(t, diag.Decode("collect.yaml", []byte(yaml), &o, func(string) (string, bool) { return "", false }).Err())
+	return &o
+}
+
+func opened(t testing.TB, yaml string) (*Site, *still) {
+	t.Helper()
+	clock := &still{now: time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)}
+	s, err := parsed(t, yaml).Open(Environment{Source: "skylink", Dir: t.TempDir(), Clock: clock, Random: middle})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s, clock
+}
+
+func write(t testing.TB, p place, name, text string) {
+	t.Helper()
+	path := filepath.Join(p.dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+func paths(p place, es []Entry) []string {
+	got := []string{}
+	for _, e := range es {
+		got = append(got, strings.TrimPrefix(e.Path, p.base))
+	}
+	return got
+}
+
+func TestListing(t *testing.T) {
+	places(t, func(t *testing.T, p place) {
+		for _, name := range []string{"out/SKY_2.csv", "out/SKY_1.csv", "out/SKY_3.csv.tmp", "out/OTHER.csv", "out/deep/SKY_4.csv", "in/SKY_5.csv", "out/.SKY_6.csv",
+			"out/SKY_\x1b[31m.csv", "out/SKY_a\\b.csv", "out/SKY_\xff.csv"} {
+			write(t, p, name, "x")
+		}
+		links := map[string]string{"out/SKY_link.csv": "SKY_1.csv", "out/SKY_absolute.csv": "/etc/passwd", "out/SKY_up.csv": "../../../../etc/passwd",
+			"out/SKY_loop.csv": "SKY_loop.csv", "out/SKY_dir.csv": "deep", "out/deep/round": "..", "out/SKY_nowhere.csv": "nothing"}
+		for name, target := range links {
+			require.NoError(t, os.Symlink(target, filepath.Join(p.dir, name)))
+		}
+		s, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"out/SKY_*.csv', settled: 0s }")
+		v, err := s.Look(t.Context(), clock.Now())
+		require.NoError(t, err)
+		require.Equal(t, []string{"out/SKY_1.csv", "out/SKY_2.csv", "out/SKY_link.csv"}, paths(p, v.Ready))
+		refused := map[string]string{}
+		for _, r := range v.Refused {
+			refused[strings.TrimPrefix(r.Path, p.base+"out/")] = r.Reason
+		}
+		require.Contains(t, refused["SKY_\x1b[31m.csv"], "control character")
+		require.Contains(t, refused["SKY_a\\b.csv"], "slash")
+		require.Contains(t, refused["SKY_\xff.csv"], "UTF-8")
+		require.NotEmpty(t, refused["SKY_absolute.csv"])
+		require.NotEmpty(t, refused["SKY_up.csv"])
+		require.NotEmpty(t, refused["SKY_loop.csv"])
+		require.NotEmpty(t, refused["SKY_nowhere.csv"])
+		require.Contains(t, refused["SKY_dir.csv"], "no regular file")
+		require.Len(t, refused, 8)
+
+		deep, clock := opened(t, "{ "+p.yaml+", match: ['"+p.base+"out/**/SKY_[1-4].csv', '"+p.base+"in/*'], settled: 0s }")
+		v, err = deep.Look(t.Context(), clock.Now())
+		require.NoError(t, err)
+		require.Equal(t, []string{"in/SKY_5.csv", "out/SKY_1.csv", "out/SKY_2.csv", "out/deep/SKY_4.csv"}, paths(p, v.Ready))
+	})
+}
+
+func TestAfter(t *testing.T) {
+	places(t, func(t *testing.T, p place) {
+		mover, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', settled: 0s, marker: .done, after: { move: '"+p.base+"done/2026' } }")
+		for range 2 {
+			write(t, p, "a.csv", "x")
+			write(t, p, "a.csv.done", "")
+			write(t, p, "b.csv", "x")
+			v, err := mover.Look(t.Context(), clock.Now())
+			require.NoError(t, err)
+			require.Equal(t, []string{"a.csv"}, paths(p, v.Ready))
+			require.Equal(t, []string{"b.csv"}, paths(p, v.Growing))
+			require.NoError(t, mover.After(t.Context(), p.base+"a.csv"))
+			require.NoError(t, mover.After(t.Context(), p.base+"a.csv"), "once more, as after a crash")
+		}
+		for _, name := range []string{"a.csv", "a.csv.1", "a.csv.done", "a.csv.done.1"} {
+			require.FileExists(t, filepath.Join(p.dir, "done/2026", name))
+		}
+		require.NoFileExists(t, filepath.Join(p.dir, "a.csv"))
+
+		remover, _ := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', after: delete }")
+		require.NoError(t, remover.After(t.Context(), p.base+"b.csv"))
+		require.NoError(t, remover.After(t.Context(), p.base+"b.csv"))
+		require.NoFileExists(t, filepath.Join(p.dir, "b.csv"))
+	})
+}
+
+func TestCrowded(t *testing.T) {
+	places(t, func(t *testing.T, p place) {
+		for i := range 1000 {
+			write(t, p, "SKY_"+strconv.Itoa(i)+".csv", "")
+		}
+		for _, most := range []string{"900", "10"} {
+			s, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', files: "+most+" }")
+			_, err := s.Look(t.Context(), clock.Now())
+			var crowded *CrowdedError
+			require.ErrorAs(t, err, &crowded)
+			require.ErrorContains(t, err, "more than "+most+" files")
+			_, err = s.Remote.Stat(t.Context(), p.base+"SKY_1.csv")
+			require.NoError(t, err, "the remote works on")
+		}
+	})
+}
+
+// A pipe that somebody put among the files is not waited for.
+func TestPipesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "a.csv"), 0o600))
+	s, clock := opened(t, "{ dir: "+dir+", match: '*.csv', settled: 0s }")
+	v, err := s.Look(t.Context(), clock.Now())
+	require.NoError(t, err)
+	require.Empty(t, v.Ready)
+	require.Equal(t, []Refusal{{"a.csv", "it is no regular file"}}, v.Refused)
+	_, err = s.Remote.Open(t.Context(), "a.csv", 0)
+	require.ErrorContains(t, err, "no regular file")
+	_, err = s.Remote.Open(t.Context(), "../../etc/passwd", 0)
+	require.Error(t, err, "nothing outside is read")
+}
+
+// cutter is a network that breaks after so many bytes from the server, again and again.
+func cutter(t *testing.T, to string, after func() int64) (address string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	running.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			limit := after()
+			running.Go(func() { io.Copy(server, client); server.Close() })
+			running.Go(func() {
+				io.CopyN(client, server, limit)
+				client.Close()
+				server.Close()
+			})
+		}
+	})
+	return l.Addr().String()
+}
