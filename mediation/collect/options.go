@@ -1,7 +1,7 @@
 package collect
 
 import (
-	"path"
+	stdpath "path"
 	"strings"
 	"time"
 
@@ -19,6 +19,7 @@ type Options struct {
 	After     After         `yaml:"after" default:"leave" doc:"What happens to a file that was read: leave, delete, or { move: directory }."`
 	Every     time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
 	Order     string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or the oldest by time of change."`
+	Parallel  bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next is taken when the one before is closed, so that what pools, limits and duplicates decide does not depend on who was faster."`
 	Files     int           `yaml:"files" default:"200000" doc:"Most files of one listing, directories included. A listing with more fails."`
 }
 
@@ -102,7 +103,7 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(at("dir"), "collect has one place: sftp or dir; make two sources of it")
 	}
 	for _, p := range o.Match {
-		if _, err := path.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
+		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
 			d.Errorf(at("match"), "%q is no pattern: a [ is not closed", p)
 		} else if strings.Contains("/"+p+"/", "/../") {
 			d.Errorf(at("match"), "%q leaves its directory with ..", p)
@@ -122,6 +123,9 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	if o.After.Move != "" && strings.Contains("/"+o.After.Move+"/", "/../") {
 		d.Errorf(at("after"), "%q leaves its directory with ..", o.After.Move)
+	}
+	if p := o.takesItsOwn(); p != "" {
+		d.Errorf(at("after"), "files moved to %s would match %q and be taken again; narrow the match, or move them elsewhere", o.After.Move, p)
 	}
 	s := o.SFTP
 	if s == nil {
@@ -144,6 +148,24 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	if s.Connections < 0 || s.Connections > 64 {
 		d.Errorf(at("sftp", "connections"), "connections is between 1 and 64")
 	}
+}
+
+// takesItsOwn is a pattern that matches where read files are moved to.
+func (o *Options) takesItsOwn() string {
+	if o.After.Move == "" {
+		return ""
+	}
+	m := newMatcher(o, o.Dir != "")
+	to := stdpath.Clean(o.After.Move)
+	if o.Dir != "" {
+		to = strings.Trim(to, "/")
+	}
+	for i, p := range m.patterns {
+		if last := len(p) - 1; p[last] == "**" && p.match(strings.Split(joined(to, "x"), "/"), false) || p[:last].match(strings.Split(to, "/"), false) {
+			return o.Match[i]
+		}
+	}
+	return ""
 }
 
 func (s *SFTP) port() int                { return orDefault(s.Port, 22) }

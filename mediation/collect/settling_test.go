@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/diag"
 )
 
 func TestSettling(t *testing.T) {
@@ -40,6 +42,38 @@ func TestSettling(t *testing.T) {
 	byTime := &Options{Order: "time"}
 	_, v := Settling{}.Next(Listing{Entries: []Entry{file("a", 1, 9), file("b", 1, 3), file("c", 1, 3)}}, byTime, at(0))
 	require.Equal(t, []string{"b", "c", "a"}, names(v.Ready))
+}
+
+// Each of these documents has the error beside it.
+func TestBadOptions(t *testing.T) {
+	const key = "host_key: SHA256:x"
+	for yaml, want := range map[string]string{
+		"{ match: '*' }": "needs one place: sftp or dir",
+		"{ dir: /in }":   "match is missing",
+		"{ dir: /in, sftp: { host: h, user: u, password: p, " + key + " }, match: '*' }": "one place: sftp or dir",
+		"{ dir: /in, match: '[a' }":                                                             "is no pattern",
+		"{ dir: /in, match: ../x }":                                                             "leaves its directory",
+		"{ dir: /in, match: '*', after: { move: ../x } }":                                       "leaves its directory",
+		"{ dir: /in, match: '*', after: remove }":                                               "after is leave, delete or { move: directory }",
+		"{ dir: /in, match: '**/*.csv', after: { move: /done } }":                               "would match \"**/*.csv\" and be taken again",
+		"{ dir: /in, match: '/out/*/*.csv', after: { move: /out/done } }":                       "be taken again",
+		"{ dir: /in, match: '/out/**', after: { move: /out/done } }":                            "be taken again",
+		"{ dir: /in, match: '*', order: size }":                                                 "order is one of name, time",
+		"{ dir: /in, match: '*', settle: 1s }":                                                  "did you mean settled?",
+		"{ sftp: { host: h, user: u, " + key + " }, match: '*' }":                               "needs a way to log in",
+		"{ sftp: { host: h, user: u, password: p, host_key: 'MD5:x' }, match: '*' }":            "is no fingerprint",
+		"{ sftp: { host: h, user: u, password: p, " + key + ", port: 70000 }, match: '*' }":     "port 70000",
+		"{ sftp: { host: h, user: u, password: p, " + key + ", connections: 99 }, match: '*' }": "between 1 and 64",
+	} {
+		var o Options
+		require.ErrorContains(t, diag.Decode("collect.yaml", []byte(yaml), &o, nil).Err(), want, yaml)
+	}
+	for _, yaml := range []string{
+		"{ dir: /in, match: '/out/*.csv', after: { move: /out/done } }",
+		"{ dir: /in, match: ['*.csv', '/a/*.gz'], after: { move: /done }, temporary: ['*.x'], every: 5m, order: time }",
+	} {
+		parsed(t, yaml)
+	}
 }
 
 func TestMatching(t *testing.T) {

@@ -223,3 +223,24 @@ func TestSpoolsOfSeveralProcesses(t *testing.T) {
 	require.NoFileExists(t, left)
 	require.NoError(t, errors.Join(two.Close(), three.Close()))
 }
+
+func BenchmarkFetch(b *testing.B) {
+	content := noise(64 << 20)
+	s := embedded(b)
+	require.NoError(b, os.WriteFile(filepath.Join(s.dir, "a.csv"), content, 0o644))
+	for name, yaml := range map[string]string{"directory": "dir: " + s.dir, "sftp": sftpYAML(s)} {
+		b.Run(name, func(b *testing.B) {
+			site, clock := opened(b, "{ "+yaml+", match: /a.csv }")
+			path := map[string]string{"directory": "a.csv", "sftp": "/a.csv"}[name]
+			e, err := site.Remote.Stat(b.Context(), path)
+			require.NoError(b, err)
+			to := spool(b, 1<<30)
+			b.SetBytes(e.Size)
+			for b.Loop() {
+				f, err := to.Fetch(b.Context(), site.Remote, e, fetching(clock))
+				require.NoError(b, err)
+				f.Release()
+			}
+		})
+	}
+}
