@@ -430,9 +430,9 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 }
 
 func randomWorld(r *rand.Rand) (w world) {
-	zone := pick(r, "Europe/Madrid", "America/New_York", "UTC", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu")
+	zone := pick(r, "Europe/Madrid", "America/New_York", "UTC", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Havana")
 	for i := range 1 + r.Intn(5) {
-		a := accountLine{ID: fmt.Sprint("a", i), Currency: "EUR", Zone: zone, CycleDay: pick(r, 1, 15, 31, 30, 29)}
+		a := accountLine{ID: fmt.Sprint("a", i), Currency: "EUR", Zone: zone, CycleDay: pick(r, 1, 15, 31, 30, 29, 24, 8)}
 		if i > 0 && r.Intn(4) > 0 {
 			a.Parent = fmt.Sprint("a", r.Intn(i))
 		}
@@ -458,7 +458,9 @@ func randomUsage(r *rand.Rand) string {
 	case "voice_mo":
 		quantity = fmt.Sprintf("%ds", r.Intn(pick(r, 10, 100, 2000)))
 	}
-	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01"),
+	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01",
+		// Cairo has no midnight on 24 April, Havana none on 8 March, and two on 1 November.
+		"04-23T21", "04-23T22", "03-08T04", "03-08T05", "11-01T03", "11-01T04", "11-01T05"),
 		r.Intn(60), r.Intn(60), pick(r, "", ".25", ".999999999"))
 	line := fmt.Sprintf("%d %s %s %s", 1+r.Intn(4), class, quantity, at)
 	line += " network=" + pick(r, "214-07", "208-10", "310-410", "214-03")

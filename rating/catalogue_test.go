@@ -1,0 +1,151 @@
+package rating_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/decimal"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+func shipped(t testing.TB) *rating.Catalogue {
+	c, list := rating.LoadCatalogue(os.DirFS("../testdata/catalogue"))
+	require.NoError(t, list.Err())
+	require.Empty(t, list, "the shipped catalogue has no warnings")
+	return c
+}
+
+func TestACatalogueIsItsBundle(t *testing.T) {
+	c := shipped(t)
+	again, err := rating.OpenBundle(c.Bundle())
+	require.NoError(t, err)
+	require.Equal(t, c.Version(), again.Version())
+	require.Equal(t, c.Bundle(), again.Bundle())
+	require.Equal(t, []string{"fleet", "office", "wholesale"}, again.Plans())
+	require.Len(t, c.Version(), 32)
+
+	other, list := rating.LoadCatalogue(fstest.MapFS{"a.yaml": {Data: []byte("limit: x\ncost: 1 EUR\nactions: [event]\n")}})
+	require.NoError(t, list.Err())
+	require.NotEqual(t, c.Version(), other.Version())
+
+	for n := range len(other.Bundle()) {
+		if _, err := rating.OpenBundle(other.Bundle()[:n]); n != len("ratemill catalogue 1\n") {
+			require.Error(t, err, "cut after %d bytes", n)
+		}
+	}
+}
+
+func TestEveryFieldIsDocumented(t *testing.T) {
+	for _, f := range rating.Fields() {
+		require.NotEmpty(t, f.Doc, "%s: %s", f.Document, f.Path)
+		require.NotContains(t, f.Type, "rating.", "%s: %s", f.Document, f.Path)
+	}
+	var s map[string]any
+	require.NoError(t, json.Unmarshal(rating.JSONSchema(), &s))
+	golden := "testdata/catalogue.schema.json"
+	if *rewrite {
+		require.NoError(t, os.WriteFile(golden, rating.JSONSchema(), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(rating.JSONSchema()), "run with -rewrite")
+}
+
+const bundleOf40Seconds = `plan: bundle
+currency: EUR
+classes:
+  voice_mo:
+    increment: 1 s
+    prices:
+      - { fee: 0.01, price: 0.10 / 1 s }
+included:
+  - { bucket: minutes, units: 40 s, classes: [voice_mo] }
+`
+
+// C22: a bundle of 40 s before money; 1 EUR allows 49 of 60 seconds, for 0.91. C23: 40 s cost the fee.
+func TestGrantIsWhatMoneyAllows(t *testing.T) {
+	c, list := rating.LoadCatalogue(fstest.MapFS{"bundle.yaml": {Data: []byte(bundleOf40Seconds)}})
+	require.NoError(t, list.Err())
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "bundle"}}}
+	reg, err := w.registry()
+	require.NoError(t, err)
+	v := reg.View()
+	defer v.Close()
+	e, counters := rating.NewEngine(c), rating.NewCounters()
+	for _, x := range []struct {
+		asked   int64
+		money   string
+		granted int64
+		cost    string
+	}{{60, "1", 49, "0.91"}, {40, "1", 40, "0.01"}, {60, "100", 60, "2.01"}, {60, "0.005", 0, "0"}} {
+		u := udr.Usage{Class: "voice_mo", Unit: udr.Second, At: 1, SIM: 1, Quantity: x.asked}
+		granted, cost, err := e.Grant(v, 1, counters, &u, decimal.MustParse(x.money))
+		require.NoError(t, err)
+		require.Equal(t, x.granted, granted)
+		require.Equal(t, x.cost, cost.String())
+	}
+	counters.Range(func(k rating.CounterKey, v rating.Value, _ int64) bool {
+		require.Zero(t, counters.Get(k), "asking changes nothing")
+		return true
+	})
+}
+
+// A record that cannot be rated at the last step leaves no trace: here the reseller's limit is in another currency,
+// which is found after the pool was drawn.
+func TestSuspensionChangesNothing(t *testing.T) {
+	c, list := rating.LoadCatalogue(fstest.MapFS{"bundle.yaml": {Data: []byte(bundleOf40Seconds)},
+		"limit.yaml": {Data: []byte("limit: dollars\ncost: 1 USD\nactions: [event]\n")}})
+	require.NoError(t, list.Err())
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1, Limits: []string{"dollars"}}, {ID: "good", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+		SIMs: []simLine{{ID: 1, Account: "acme", Plan: "bundle"}, {ID: 2, Account: "good", Plan: "bundle"}}}
+	reg, err := w.registry()
+	require.NoError(t, err)
+	v := reg.View()
+	defer v.Close()
+	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
+	res.Begin(counters)
+	u := udr.Usage{Class: "voice_mo", Unit: udr.Second, At: 1, SIM: 2, Quantity: 50}
+	require.NoError(t, e.Rate(v, 1, counters, &u, res))
+	before := rating.AppendCharge(nil, &res.Charges[0])
+	deltas := append([]rating.Delta(nil), res.Deltas...)
+	u.SIM = 1
+	var s *udr.SuspendError
+	require.ErrorAs(t, e.Rate(v, 1, counters, &u, res), &s)
+	require.Equal(t, "currency", s.Code)
+	require.Len(t, res.Charges, 1)
+	require.Len(t, res.Events, 1)
+	require.Equal(t, before, rating.AppendCharge(nil, &res.Charges[0]))
+	require.Equal(t, deltas, res.Deltas)
+	counters.Range(func(k rating.CounterKey, _ rating.Value, _ int64) bool {
+		if k.Owner == 1 {
+			require.Zero(t, counters.Get(k))
+		}
+		return true
+	})
+}
+
+func FuzzLoadCatalogue(f *testing.F) {
+	for _, name := range []string{"plans/office.yaml", "plans/fleet-2.yaml", "zones/numbers.yaml", "shares/fleet-3g.yaml", "limits/data-5g.yaml"} {
+		b, err := os.ReadFile("../testdata/catalogue/" + name)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		c, list := rating.LoadCatalogue(fstest.MapFS{"x.yaml": {Data: doc}})
+		require.Equal(t, c == nil, list.HasErrors())
+		if c == nil {
+			return
+		}
+		again, err := rating.OpenBundle(c.Bundle())
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(c.Bundle(), again.Bundle()))
+		require.False(t, strings.Contains(c.Version(), " "))
+	})
+}

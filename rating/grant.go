@@ -1,0 +1,41 @@
+package rating
+
+import (
+	"ratemill/decimal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Grant is how much of u's quantity an amount of money allows at the SIM's own tier, and what that costs: the largest
+// quantity whose charge is at most money. Nothing is changed. Prices are 0 or more, so cost grows with quantity and
+// halving finds it; it is for asking, not for the path of records.
+func (e *Engine) Grant(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, money decimal.D) (quantity int64, cost decimal.D, err error) {
+	asked, res := *u, &Result{}
+	price := func(quantity int64) (decimal.D, error) {
+		asked.Quantity = quantity
+		res.Begin(c)
+		if err := e.Rate(v, rev, c, &asked, res); err != nil {
+			return decimal.Zero, err
+		}
+		total := res.Charges[0].Total
+		e.takeBack(c, res, 0, 0, 0)
+		return total, nil
+	}
+	if cost, err = price(u.Quantity); err != nil || !money.Less(cost) {
+		return u.Quantity, cost, err
+	}
+	enough, tooMuch := int64(0), u.Quantity
+	for tooMuch-enough > 1 {
+		middle := enough + (tooMuch-enough)/2
+		if cost, err = price(middle); err != nil {
+			return 0, decimal.Zero, err
+		}
+		if money.Less(cost) {
+			tooMuch = middle
+		} else {
+			enough = middle
+		}
+	}
+	cost, err = price(enough)
+	return enough, cost, err
+}
