@@ -13,7 +13,7 @@ import (
 
 // Files is the ledger of files; *control.Store is it.
 type Files interface {
-	LeaseNext(ctx context.Context, sources []string, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error)
+	LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error)
 	Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error)
 	Release(ctx context.Context, lease control.Lease) error
 	File(ctx context.Context, number int64) (control.File, error)
@@ -48,8 +48,8 @@ type Content struct {
 // Reference gives the sources' documents, the registry and the catalogue: the current versions, and those that a file
 // was pinned to.
 type Reference interface {
-	// Sources are the names of the sources that this mediator takes files of.
-	Sources() []string
+	// Queues are the sources that this mediator takes files of.
+	Queues() []control.Queue
 	// Source is a version of a source, the current one for "".
 	Source(ctx context.Context, name, version string) (*source.Source, error)
 	// Registry waits until the registry knows a revision.

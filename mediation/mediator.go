@@ -58,7 +58,7 @@ func (m *Mediator) Run(ctx context.Context) error {
 
 // Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
-	lease, found, err := m.Files.LeaseNext(ctx, m.Reference.Sources(), m.Owner, m.Clock.Now(), m.Lease)
+	lease, found, err := m.Files.LeaseNext(ctx, m.Reference.Queues(), m.Owner, m.Clock.Now(), m.Lease)
 	if err != nil || !found {
 		return false, err
 	}

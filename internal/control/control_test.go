@@ -62,7 +62,7 @@ func sight(t *testing.T, s *control.Store, source string, now time.Time, entries
 
 func lease(t *testing.T, s *control.Store, owner string, now time.Time) control.Lease {
 	t.Helper()
-	l, found, err := s.LeaseNext(t.Context(), []string{"skylink", "other"}, owner, now, time.Minute)
+	l, found, err := s.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}, {Source: "other", Parallel: true, ByTime: true}}, owner, now, time.Minute)
 	require.NoError(t, err)
 	require.True(t, found)
 	return l
@@ -147,7 +147,7 @@ func TestADeadOwnersFileGoesToAnotherWithItsPins(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Pin(ctx, first, control.Pins{Rules: "old", Registry: 1, Partitions: 3}, at(0))
 		require.NoError(t, err)
-		_, found, err := other.LeaseNext(ctx, []string{"skylink"}, "m2", at(0), time.Minute)
+		_, found, err := other.LeaseNext(ctx, []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}}, "m2", at(0), time.Minute)
 		require.NoError(t, err)
 		require.False(t, found, "a file that is held is given to nobody")
 
@@ -278,7 +278,7 @@ func TestTwoMediatorsShareFilesWithoutTakingOneTwice(t *testing.T) {
 			owner := fmt.Sprint("m", i)
 			wg.Go(func() {
 				for {
-					l, found, err := store.LeaseNext(t.Context(), []string{"skylink"}, owner, at(101), time.Minute)
+					l, found, err := store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}}, owner, at(101), time.Minute)
 					if err != nil {
 						t.Error(err)
 						return
@@ -532,4 +532,36 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "hun", dsn)
 	}
+}
+
+func TestAQueueGivesOneFileAtATimeInItsOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		_, err := s.Sight(ctx, "skylink", []control.Sighting{
+			{Path: "b.csv", Size: 1, MTime: at(1)}, {Path: "a.csv", Size: 1, MTime: at(2)}, {Path: "c.csv", Size: 1, MTime: at(3)},
+		}, at(4))
+		require.NoError(t, err)
+		path := func(l control.Lease) string {
+			f, err := s.File(ctx, l.File)
+			require.NoError(t, err)
+			return f.Path
+		}
+		queue := []control.Queue{{Source: "skylink"}}
+		first, found, err := s.LeaseNext(ctx, queue, "m1", at(5), time.Hour)
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, "a.csv", path(first))
+		_, found, err = s.LeaseNext(ctx, queue, "m2", at(6), time.Minute)
+		require.NoError(t, err)
+		require.False(t, found, "a.csv is not closed yet")
+		require.NoError(t, s.Fail(ctx, first, "not now", at(1000), at(7)))
+		second, found, err := s.LeaseNext(ctx, queue, "m2", at(8), time.Hour)
+		require.NoError(t, err)
+		require.True(t, found, "a file that failed does not hold up the others")
+		require.Equal(t, "b.csv", path(second))
+		third, found, err := s.LeaseNext(ctx, []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}}, "m3", at(9), time.Minute)
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, "c.csv", path(third))
+	})
 }

@@ -220,63 +220,97 @@ func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, no
 	return n, err
 }
 
-// LeaseNext gives the oldest file of the sources that waits and that nobody holds to owner, until now+ttl. The second
-// result is false when there is none. Of several who ask at once each gets another file.
+// Queue is a source whose files are to be taken, and in which order.
+type Queue struct {
+	Source   string
+	Parallel bool // several files at a time; otherwise the next when the one before is closed
+	ByTime   bool // the oldest first, otherwise by name
+}
+
+// LeaseNext gives the next file that waits in one of the queues to owner, until now+ttl. The second result is false when
+// there is none. Of several who ask at once each gets another file. A file that failed and waits to be tried again does
+// not hold up those behind it.
 //
 // A crash after it: the file waits for the lease to end, then goes to another.
-func (s *Store) LeaseNext(ctx context.Context, sources []string, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
-	if len(sources) == 0 {
-		return Lease{}, false, nil
-	}
-	args := make([]any, len(sources))
-	for i, source := range sources {
-		args[i] = source
-	}
-	args = append(args, nanos(now), nanos(now))
-	err = s.change(ctx, "leasing the next file", func(t tx) error {
-		// Of eight candidates one is free, however many others ask at the same time; if not, the caller asks again.
-		query := `SELECT number, generation FROM files
-			WHERE still_open = 1 AND source IN (` + marks(len(sources)) + `) AND lease_until <= ? AND retry_at <= ?
-			ORDER BY mtime, path, number LIMIT 8`
-		if s.postgres {
-			query += ` FOR UPDATE SKIP LOCKED`
-		}
-		rows, err := t.rows(ctx, query, args...)
-		if err != nil {
+func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
+	waiting := map[string]bool{}
+	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND lease_until <= ? AND retry_at <= ?`,
+		[]any{nanos(now), nanos(now)}, func(rows *sql.Rows) error {
+			var source string
+			err := rows.Scan(&source)
+			waiting[source] = true
 			return err
-		}
-		var candidates []Lease
-		for rows.Next() {
-			c := Lease{Owner: owner, Until: now.Add(ttl)}
-			if err := rows.Scan(&c.File, &c.Generation); err != nil {
-				rows.Close()
-				return err
-			}
-			candidates = append(candidates, c)
-		}
-		if err := rows.Close(); err != nil {
-			return err
-		}
-		for _, c := range candidates {
-			n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?,
-				state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = ''
-				WHERE number = ? AND generation = ? AND still_open = 1`,
-				owner, nanos(c.Until), c.File, c.Generation)
-			if err != nil {
-				return err
-			}
-			if n == 1 {
-				c.Generation++
-				lease, found = c, true
-				return nil
-			}
-		}
-		return rows.Err()
-	})
+		})
 	if err != nil {
 		return Lease{}, false, err
 	}
-	return lease, found, nil
+	// Each time another queue comes first, so that none starves.
+	for i := range queues {
+		q := queues[(i+int(uint64(now.UnixMicro())%uint64(len(queues))))%len(queues)]
+		if !waiting[q.Source] {
+			continue
+		}
+		err = s.change(ctx, "leasing the next file of "+q.Source, func(t tx) (err error) {
+			lease, found, err = t.lease(ctx, q, owner, now, ttl)
+			return err
+		})
+		if err != nil || found {
+			return lease, found, err
+		}
+	}
+	return Lease{}, false, nil
+}
+
+func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl time.Duration) (Lease, bool, error) {
+	if !q.Parallel {
+		var busy int64
+		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND lease_until > ?`, q.Source, nanos(now)).Scan(&busy); err != nil || busy > 0 {
+			return Lease{}, false, err
+		}
+	}
+	order := `path, mtime, number`
+	if q.ByTime {
+		order = `mtime, path, number`
+	}
+	// Of eight candidates one is free, however many others ask at the same time; if not, the caller asks again.
+	limit, lock := ` LIMIT 8`, ` FOR UPDATE SKIP LOCKED`
+	if !q.Parallel {
+		limit, lock = ` LIMIT 1`, ` FOR UPDATE`
+	}
+	if !t.s.postgres {
+		lock = ``
+	}
+	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND lease_until <= ? AND retry_at <= ? ORDER BY ` + order + limit + lock
+	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now))
+	if err != nil {
+		return Lease{}, false, err
+	}
+	var candidates []Lease
+	for rows.Next() {
+		c := Lease{Owner: owner, Until: now.Add(ttl)}
+		if err := rows.Scan(&c.File, &c.Generation); err != nil {
+			rows.Close()
+			return Lease{}, false, err
+		}
+		candidates = append(candidates, c)
+	}
+	if err := rows.Close(); err != nil {
+		return Lease{}, false, err
+	}
+	for _, c := range candidates {
+		n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?,
+			state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = ''
+			WHERE number = ? AND generation = ? AND still_open = 1`,
+			owner, nanos(c.Until), c.File, c.Generation)
+		if err != nil {
+			return Lease{}, false, err
+		}
+		if n == 1 {
+			c.Generation++
+			return c, true, nil
+		}
+	}
+	return Lease{}, false, rows.Err()
 }
 
 // held changes a file under its lease. set ends before WHERE.

@@ -48,7 +48,7 @@ func newFiles(given []File, now time.Time) *files {
 func (l *files) at(lease control.Lease) *file { return l.files[lease.File-1] }
 
 // LeaseNext implements mediation.Files.
-func (l *files) LeaseNext(_ context.Context, _ []string, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error) {
+func (l *files) LeaseNext(_ context.Context, _ []control.Queue, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error) {
 	f := l.next
 	if f == nil {
 		return control.Lease{}, false, nil

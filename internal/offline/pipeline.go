@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 	"ratemill/mediation"
 	"ratemill/mediation/source"
@@ -116,7 +117,7 @@ func (c clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Er
 // reference gives the one version that there is of everything.
 type reference struct{ p *Pipeline }
 
-func (r *reference) Sources() []string { return r.p.Sources.Names() }
+func (r *reference) Queues() []control.Queue { return nil } // the order is the caller's
 
 func (r *reference) Source(_ context.Context, name, _ string) (*source.Source, error) {
 	if s, ok := r.p.Sources.Source(name); ok {

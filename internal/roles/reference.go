@@ -114,9 +114,12 @@ func (r *reference) Catalogue(ctx context.Context, version string) (*rating.Cata
 	return c, nil
 }
 
-// Sources implements mediation.Reference.
-func (r *reference) Sources() []string {
-	return r.project.Sources.Names()
+// Queues implements mediation.Reference.
+func (r *reference) Queues() (queues []control.Queue) {
+	for _, s := range r.project.Sources.Sources {
+		queues = append(queues, control.Queue{Source: s.Name, Parallel: s.Collect.Parallel, ByTime: s.Collect.Order == "time"})
+	}
+	return queues
 }
 
 // Source implements mediation.Reference.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/roles"
+	"ratemill/registry"
+)
+
+func importCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "import FILE|DIR…",
+		Short: "Bring companies, accounts and SIMs into the registry",
+		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv (each with a header row) and *.yaml, and makes the registry say what
+they say. What it says already changes nothing; what the files do not mention stays. Processes that run pick the change
+up within a second; files that are being read finish with what was known when they were begun.`,
+		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
+			inputs, err := registryInputs(args)
+			if err != nil {
+				return err
+			}
+			store, err := reachStore(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			partitions, err := roles.Partitions(cmd.Context(), store, config.Kafka.Partitions)
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			changes, list, err := roles.Import(cmd.Context(), store, partitions, whoami(), inputs)
+			printDiagnostics(list)
+			if err != nil {
+				return err
+			}
+			if changes == nil {
+				return &problems{"nothing was imported: " + counted(list.Errors(), "error")}
+			}
+			if changes.Empty() {
+				fmt.Fprintf(os.Stderr, "nothing new: the registry says all this already (%s)\n", took(began))
+				return nil
+			}
+			fmt.Fprintf(os.Stderr, "revision %d: %s, %s, %s, %s (%s)\n", changes.Revision, facts(len(changes.Companies), "company", "companies"),
+				facts(len(changes.Accounts), "account fact", "account facts"), facts(len(changes.SIMs), "ownership of SIMs", "ownerships of SIMs"),
+				facts(len(changes.Identifiers), "identifier", "identifiers"), took(began))
+			return nil
+		},
+	}
+	return c
+}
+
+func facts(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func took(began time.Time) string { return time.Since(began).Round(10 * time.Millisecond).String() }
+
+// registryInputs are the files named, and those of folders named.
+func registryInputs(args []string) ([]registry.Input, error) {
+	var inputs []registry.Input
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, err
+		}
+		paths := []string{arg}
+		if info.IsDir() {
+			paths = nil
+			for _, pattern := range []string{"*.csv", "*.yaml", "*.yml"} {
+				found, _ := filepath.Glob(filepath.Join(arg, pattern)) // the pattern is right
+				paths = append(paths, found...)
+			}
+			slices.Sort(paths)
+		}
+		for _, path := range paths {
+			inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+		}
+	}
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("there are no registry files in %v", args)
+	}
+	return inputs, nil
+}
+
+// whoami is who is named in the audit log.
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
