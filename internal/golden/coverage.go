@@ -1,0 +1,114 @@
+package golden
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"ratemill/mediation/source"
+	"ratemill/rating"
+	"ratemill/rules"
+)
+
+// Coverage is what of a project its cases reach. The zero Coverage is ready.
+type Coverage struct {
+	sources map[string][]rules.Branch
+	places  map[rating.Place]int
+}
+
+func (c *Coverage) branches(s *source.Source, r *rules.Runner) {
+	if c.sources == nil {
+		c.sources = map[string][]rules.Branch{}
+	}
+	now := r.Coverage()
+	before := c.sources[s.Name]
+	for i := range now {
+		if i < len(before) {
+			now[i].Count += before[i].Count
+		}
+	}
+	c.sources[s.Name] = now
+}
+
+func (c *Coverage) reach(p rating.Place) {
+	if c.places == nil {
+		c.places = map[rating.Place]int{}
+	}
+	c.places[p]++
+}
+
+// Reached is how much of one kind of thing the cases reach.
+type Reached struct {
+	Kind    string // branches of SOURCE, zones, steps, buckets, limits
+	All     int
+	Missing []string
+}
+
+// Missing are the branches of a source's rules that no case took.
+func (c *Coverage) Missing(s *source.Source) []rules.Branch {
+	var missing []rules.Branch
+	all := c.sources[s.Name]
+	if all == nil {
+		all = s.Program.NewRunner().Coverage()
+	}
+	for _, b := range all {
+		if b.Count == 0 {
+			missing = append(missing, b)
+		}
+	}
+	return missing
+}
+
+// Report is the whole.
+func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reached {
+	var report []Reached
+	for _, s := range book.Sources {
+		r := Reached{Kind: "branches of " + s.Name, All: len(s.Program.NewRunner().Coverage())}
+		for _, b := range c.Missing(s) {
+			r.Missing = append(r.Missing, fmt.Sprintf("%s: %s %s", b.Pos, b.Kind, b.Name))
+		}
+		report = append(report, r)
+	}
+	kinds := map[string]*Reached{}
+	for _, p := range catalogue.Places() {
+		r := kinds[p.Kind]
+		if r == nil {
+			r = &Reached{Kind: p.Kind + "s"}
+			kinds[p.Kind] = r
+		}
+		r.All++
+		if c.places[p] == 0 {
+			r.Missing = append(r.Missing, p.Name)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		report = append(report, *kinds[kind])
+	}
+	return report
+}
+
+// Print writes a line for each kind; details adds what is missing.
+func Print(w io.Writer, report []Reached, details bool) {
+	t := table{columns: []column{{name: "reached by cases", keep: true}, {name: "", keep: true, right: true}, {name: "", keep: true}}}
+	for _, r := range report {
+		note := ""
+		if n := len(r.Missing); n > 0 && !details {
+			note = "not: " + strings.Join(r.Missing[:min(n, 2)], "; ")
+			if n > 2 {
+				note += fmt.Sprintf("; and %d more", n-2)
+			}
+		}
+		t.row(r.Kind, fmt.Sprintf("%d of %d", r.All-len(r.Missing), r.All), note)
+	}
+	io.WriteString(w, t.String())
+	if !details {
+		return
+	}
+	for _, r := range report {
+		for _, m := range r.Missing {
+			fmt.Fprintf(w, "not reached: %s: %s\n", strings.TrimSuffix(r.Kind, "s"), m)
+		}
+	}
+}

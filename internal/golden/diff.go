@@ -1,0 +1,125 @@
+package golden
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// DiffOptions say how differences are shown.
+type DiffOptions struct {
+	Width int  // of the terminal; 0: unified, for a pipe
+	Color bool // red what is missing, green what came instead
+}
+
+const (
+	red, green, dim, plain = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+)
+
+// change is a line of both, or of one side only.
+type change struct {
+	kind rune // ' ', '-', '+'
+	line string
+}
+
+// Diff shows where a section is not as expected.
+func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
+	want, got := lines(s.Want), lines(s.Got)
+	changes := differences(want, got)
+	widest := 0
+	for _, l := range append(append([]string(nil), want...), got...) {
+		widest = max(widest, utf8.RuneCountInString(l))
+	}
+	if o.Width >= 2*widest+3 && widest > 0 {
+		sideBySide(w, s.Name, changes, widest, o.Color)
+		return
+	}
+	fmt.Fprintf(w, "--- %s: %s, as the case expects\n+++ %s: %s, as it came out\n", file, s.Name, file, s.Name)
+	for _, c := range changes {
+		fmt.Fprintln(w, paint(c.kind, string(c.kind)+c.line, o.Color))
+	}
+}
+
+func sideBySide(w io.Writer, name string, changes []change, width int, color bool) {
+	pad := func(text string) string { return text + strings.Repeat(" ", width-utf8.RuneCountInString(text)) }
+	fmt.Fprintf(w, "%s, expected%s   came out\n", name, strings.Repeat(" ", max(0, width-len(name)-10)))
+	for i := 0; i < len(changes); {
+		if c := changes[i]; c.kind == ' ' {
+			fmt.Fprintf(w, "%s   %s\n", pad(c.line), c.line)
+			i++
+			continue
+		}
+		var left, right []string
+		for ; i < len(changes) && changes[i].kind != ' '; i++ {
+			if changes[i].kind == '-' {
+				left = append(left, changes[i].line)
+			} else {
+				right = append(right, changes[i].line)
+			}
+		}
+		for k := range max(len(left), len(right)) {
+			l, r := "", ""
+			if k < len(left) {
+				l = left[k]
+			}
+			if k < len(right) {
+				r = right[k]
+			}
+			fmt.Fprintf(w, "%s | %s\n", paint('-', pad(l), color), paint('+', r, color))
+		}
+	}
+}
+
+func paint(kind rune, text string, color bool) string {
+	switch {
+	case !color:
+		return text
+	case kind == '-':
+		return red + text + plain
+	case kind == '+':
+		return green + text + plain
+	}
+	return dim + text + plain
+}
+
+func lines(text string) []string {
+	text = normal(text)
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// differences is a shortest way from a to b: what they share in order, by the longest common subsequence.
+func differences(a, b []string) []change {
+	longest := make([][]int, len(a)+1)
+	for i := range longest {
+		longest[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				longest[i][j] = longest[i+1][j+1] + 1
+			} else {
+				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
+			}
+		}
+	}
+	var out []change
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			out = append(out, change{' ', a[i]})
+			i, j = i+1, j+1
+		case i < len(a) && (j == len(b) || longest[i+1][j] >= longest[i][j+1]):
+			out = append(out, change{'-', a[i]})
+			i++
+		default:
+			out = append(out, change{'+', b[j]})
+			j++
+		}
+	}
+	return out
+}

@@ -1,0 +1,250 @@
+package golden
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/internal/ledger"
+	"ratemill/internal/offline"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// writer makes tables of what came out.
+type writer struct {
+	reg   *registry.Registry
+	files map[udr.FileID]string
+	usage, charges,
+	suspense, events []row
+	balance []row
+	many    bool // several files: tables name them
+}
+
+// row is a line of a table and where it goes: in the order of files, then of records.
+type row struct {
+	file  udr.FileID
+	seq   uint64
+	cells []string
+}
+
+func newWriter(reg *registry.Registry, files []offline.File) *writer {
+	return &writer{reg: reg, files: map[udr.FileID]string{}, many: len(files) > 1}
+}
+
+func (w *writer) batch(b *ledger.Batch, cover *Coverage) error {
+	view := w.reg.View()
+	defer view.Close()
+	var u udr.Usage
+	for _, r := range b.Rated {
+		if err := udr.ParseUsage(r.Usage, &u); err != nil {
+			return err
+		}
+		w.addUsage(b, &u, "")
+		for _, m := range r.Charges {
+			var c rating.Charge
+			if err := rating.ParseCharge(m, &c); err != nil {
+				return err
+			}
+			w.addCharge(view, b, &u, &c)
+			if cover != nil {
+				c.Reached(u.Class, cover.reach)
+			}
+		}
+		for _, m := range r.Events {
+			e, err := rating.ParseEvent(m)
+			if err != nil {
+				return err
+			}
+			w.events = append(w.events, row{b.File, u.Seq, []string{number(u.Line), e.Kind.String(), e.Name, account(view, e.Account, e.At),
+				value(&e, e.Before), value(&e, e.After), value(&e, e.Threshold)}})
+			if p, ok := e.Reached(); ok && cover != nil {
+				cover.reach(p)
+			}
+		}
+	}
+	for _, m := range b.Duplicate {
+		if err := udr.ParseUsage(m, &u); err != nil {
+			return err
+		}
+		w.addUsage(b, &u, "duplicate")
+	}
+	var s udr.Suspended
+	for _, m := range b.Suspended {
+		if err := udr.ParseSuspended(m, &s); err != nil {
+			return err
+		}
+		w.suspense = append(w.suspense, row{b.File, s.Seq, []string{number(s.Line), s.Why.Code, s.Why.Values, s.Why.Reason}})
+		if len(s.Usage) > 0 {
+			if err := udr.ParseUsage(s.Usage, &u); err != nil {
+				return err
+			}
+			w.addUsage(b, &u, "suspended")
+		}
+	}
+	return nil
+}
+
+func (w *writer) addUsage(b *ledger.Batch, u *udr.Usage, outcome string) {
+	var attributes []string
+	for _, a := range u.Attributes {
+		attributes = append(attributes, a.Name+"="+a.Value)
+	}
+	cells := []string{number(u.Line), outcome, u.Class, strconv.FormatInt(u.Quantity, 10), u.At.String(), u.Identifier.Kind.String() + " " + u.Identifier.Value}
+	for _, f := range usageFields {
+		cells = append(cells, f.Get(u))
+	}
+	w.usage = append(w.usage, row{b.File, u.Seq, append(cells, strings.Join(attributes, " "))})
+}
+
+// usageFields are the fields of a usage record that have columns of their own when a record has them.
+var usageFields = func() (fields []udr.Field) {
+	for _, f := range udr.Fields() {
+		if f.Name != "sim" && f.Name != "at" && f.Name != "quantity" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}()
+
+func (w *writer) addCharge(view *registry.View, b *ledger.Batch, u *udr.Usage, c *rating.Charge) {
+	units := func(n int64) string {
+		if u.Unit == udr.Count {
+			return strconv.FormatInt(n, 10)
+		}
+		return strconv.FormatInt(n, 10) + " " + u.Unit.String()
+	}
+	var from []string
+	covered := int64(0)
+	for i := range c.Draws {
+		d := &c.Draws[i]
+		word := "pool"
+		if d.Share == "" {
+			word = "included"
+		}
+		if d.Drawn > 0 {
+			from = append(from, word+" "+units(d.Drawn))
+		}
+		covered += d.Drawn
+	}
+	if left := c.Rounded - covered; left > 0 && len(c.Draws) > 0 {
+		from = append(from, "overage "+units(left))
+	}
+	w.charges = append(w.charges, row{b.File, u.Seq, []string{number(u.Line), strconv.Itoa(int(c.Tier)), account(view, c.Account, u.At),
+		c.Plan + "@" + strconv.Itoa(int(c.PlanVersion)), c.Zone, units(c.Rounded), strings.Join(from, ", "), c.Currency + " " + c.Total.String()}})
+}
+
+func (w *writer) balances(all []*offline.Balance) {
+	for i, b := range all {
+		note := b.Failure
+		if b.DuplicateOf != "" {
+			note = "the same content as " + path.Base(b.DuplicateOf)
+		}
+		w.files[b.ID] = path.Base(b.Path)
+		n := func(n int64) string { return strconv.FormatInt(n, 10) }
+		w.balance = append(w.balance, row{b.ID, uint64(i), []string{path.Base(b.Path), n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()), note}})
+	}
+}
+
+// tables are the sections.
+func (w *writer) tables() map[string]string {
+	line := column{name: "line", keep: true}
+	usage := []column{line, {name: "outcome"}, {name: "class", keep: true}, {name: "quantity", keep: true}, {name: "at", keep: true}, {name: "sim"}}
+	for _, f := range usageFields {
+		usage = append(usage, column{name: f.Name})
+	}
+	usage = append(usage, column{name: "attributes"})
+	if sameSIM(w.usage) {
+		for _, r := range w.usage {
+			r.cells[5] = ""
+		}
+	}
+	keep := func(names ...string) (columns []column) {
+		for _, n := range names {
+			columns = append(columns, column{name: n, keep: true})
+		}
+		return columns
+	}
+	charges := keep("line", "tier", "account", "plan", "zone", "quantity", "from", "amount")
+	charges[6].keep = false
+	balance := append(keep("file", "records", "filtered", "duplicate", "suspended", "rated", "difference"), column{name: "note"})
+	suspense := keep("line", "code", "values", "reason")
+	suspense[2].keep = false
+	return map[string]string{
+		"usage":    w.table(usage, w.usage),
+		"charges":  w.table(charges, w.charges),
+		"suspense": w.table(suspense, w.suspense),
+		"events":   w.table(keep("line", "event", "name", "account", "before", "after", "threshold"), w.events),
+		"balance":  (&table{columns: balance, rows: cells(w.balance)}).String(),
+	}
+}
+
+// sameSIM says that all usage is of one SIM, which then needs no column.
+func sameSIM(rows []row) bool {
+	for _, r := range rows {
+		if r.cells[5] != rows[0].cells[5] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *writer) table(columns []column, rows []row) string {
+	order := map[udr.FileID]int{}
+	for i, b := range w.balance {
+		if _, twice := order[b.file]; !twice {
+			order[b.file] = i
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(order[a.file], order[b.file]), cmp.Compare(a.seq, b.seq))
+	})
+	if !w.many {
+		return (&table{columns: columns, rows: cells(rows)}).String()
+	}
+	t := &table{columns: append([]column{{name: "file", keep: true}}, columns...)}
+	for _, r := range rows {
+		t.row(append([]string{w.files[r.file]}, r.cells...)...)
+	}
+	return t.String()
+}
+
+func cells(rows []row) (all [][]string) {
+	for _, r := range rows {
+		all = append(all, r.cells)
+	}
+	return all
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func account(view *registry.View, number uint32, at udr.Instant) string {
+	if a, ok := view.Account(number, at, view.Revision()); ok {
+		return a.ID
+	}
+	return "?"
+}
+
+// value is what a counter holds.
+func value(e *rating.Event, v rating.Value) string {
+	if !e.Counter.Kind.IsCost() {
+		return strconv.FormatInt(v.Units(), 10)
+	}
+	d, err := v.Cost()
+	if err != nil {
+		return "out of range"
+	}
+	return d.String()
+}
+
+// normal is a section without what does not count: blanks at the ends of lines, empty lines at the end.
+func normal(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " \t\r")
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}

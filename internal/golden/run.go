@@ -1,0 +1,164 @@
+package golden
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ratemill/internal/diag"
+	"ratemill/internal/ledger"
+	"ratemill/internal/offline"
+	"ratemill/internal/project"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Outcome is what came out of a case.
+type Outcome struct {
+	Sections []Section // in the order of a draft
+}
+
+// Section is what one section says and ought to say.
+type Section struct {
+	Name      string
+	Want, Got string
+	Said      bool // the case has the section
+}
+
+// Differs says that the case fails in this section.
+func (s *Section) Differs() bool {
+	if !s.Said {
+		return s.Name == "suspense" && s.Got != ""
+	}
+	return normal(s.Want) != normal(s.Got)
+}
+
+// Passed says that everything is as the case expects. A case that expects nothing shows nothing.
+func (o *Outcome) Passed() bool {
+	return !o.Draft() && !slices.ContainsFunc(o.Sections, func(s Section) bool { return s.Differs() })
+}
+
+// Draft says that the case expects nothing yet.
+func (o *Outcome) Draft() bool {
+	return !slices.ContainsFunc(o.Sections, func(s Section) bool { return s.Said })
+}
+
+func (o *Outcome) section(name string) *Section {
+	for i := range o.Sections {
+		if o.Sections[i].Name == name {
+			return &o.Sections[i]
+		}
+	}
+	return &Section{Name: name}
+}
+
+// Run runs the case with a project's documents. An error says that the case cannot be run as it stands. cover may be
+// nil.
+func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*Outcome, error) {
+	if p.Catalogue == nil {
+		return nil, fmt.Errorf("the project has no catalogue, by which records could be rated")
+	}
+	reg, err := c.registry()
+	if err != nil {
+		return nil, err
+	}
+	files, err := c.files(p.Sources)
+	if err != nil {
+		return nil, err
+	}
+	first, err := c.walk(ctx, files, cover)
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.before(p.Catalogue, reg, first)
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(reg, files)
+	pipe := offline.Pipeline{
+		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
+		Before: func(_ int, counters *rating.Counters) error {
+			for _, d := range before {
+				counters.Restore(d.Key, d.Value, -1)
+			}
+			return nil
+		},
+		Batch: func(_ int, b *ledger.Batch, _ []byte) error { return w.batch(b, cover) },
+	}
+	balances, err := pipe.Run(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	w.balances(balances)
+	return c.outcome(w)
+}
+
+// walk looks at the raw records for coverage, and for the time of the first usage.
+func (c *Case) walk(ctx context.Context, files []offline.File, cover *Coverage) (first udr.Instant, err error) {
+	try := offline.Try{}
+	for i := range files {
+		runner, err := try.File(ctx, &files[i], func(d *offline.Decision) error {
+			for _, u := range d.Usages {
+				if first == 0 || u.At < first {
+					first = u.At
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		if cover != nil {
+			cover.branches(files[i].Source, runner)
+		}
+	}
+	return first, nil
+}
+
+func (c *Case) outcome(w *writer) (*Outcome, error) {
+	o := &Outcome{}
+	got := w.tables()
+	for _, name := range sections {
+		s := Section{Name: name, Got: got[name]}
+		s.Want, s.Said = c.expectation(name)
+		o.Sections = append(o.Sections, s)
+	}
+	return o, nil
+}
+
+// before reads the counters that before.yaml sets:
+//
+//	pool fleet-3g: { used: 2_999_990_000 B }     # of the one account that has the pool, in the first record's cycle
+//	plan roamer/data: { sim: imsi 214…, used: 10 MB }
+//	limit spend: { account: acme, used: 99.50, at: 2026-03-17T00:00:00Z }
+func (c *Case) before(catalogue *rating.Catalogue, reg *registry.Registry, first udr.Instant) ([]rating.Delta, error) {
+	var deltas []rating.Delta
+	for i := range c.parts {
+		if !c.parts[i].before {
+			continue
+		}
+		doc, list := diag.Parse(c.Name+": before.yaml", c.content(&c.parts[i]))
+		if doc != nil && doc.Kind == diag.Mapping {
+			for _, m := range doc.Members {
+				var b counterBefore
+				d := diag.Decoder{}
+				d.Decode(m.Value, &b)
+				list = append(list, d.List...)
+				if d.List.HasErrors() {
+					continue
+				}
+				delta, err := b.delta(m.Key.Text, catalogue, reg, first)
+				if err != nil {
+					list.Errorf(m.Key.Pos, "%v", err)
+					continue
+				}
+				deltas = append(deltas, delta)
+			}
+		}
+		if err := list.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return deltas, nil
+}

@@ -1,0 +1,162 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"ratemill/mediation"
+	"ratemill/mediation/decode"
+	"ratemill/record"
+	"ratemill/registry"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// Try looks at the records of files one by one and says what the rules decide, and why. Nothing is rated. It remembers
+// records for as long as it lives, so that those sent again are seen.
+type Try struct {
+	Registry *registry.Registry // may be nil: then nobody asks who owns a SIM
+	Trace    bool               // tell each step
+
+	seen   map[udr.DuplicateKey]bool
+	record record.Record
+	out    rules.Outcome
+}
+
+// Decision is what becomes of one record. It is good until the next one.
+type Decision struct {
+	Record *record.Record
+	Kind   string            // mapped, filtered, duplicate, suspended; file when the file cannot be read on
+	Rule   string            // of filtered
+	Err    *udr.SuspendError // of suspended and file
+	Usages []UsageDecision   // of a record that was mapped
+	Steps  []rules.Step      // with Trace
+}
+
+// UsageDecision is what becomes of one usage record.
+type UsageDecision struct {
+	*udr.Usage
+	Kind    string            // mapped, duplicate, suspended
+	Err     *udr.SuspendError // of suspended
+	Account string            // who pays, with a registry
+	Since   udr.Instant       // since when the SIM is theirs
+}
+
+// File reads a file and calls each for each record. The runner tells which branches were taken.
+func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*rules.Runner, error) {
+	runner := f.Source.NewRunner(f.Path, f.MTime)
+	body, err := f.Open()
+	if err != nil {
+		return runner, err
+	}
+	defer body.Close()
+	content, _, err := decode.Unpack(body, f.Source.Decode.Limits)
+	if err != nil {
+		return runner, t.broken(err, each)
+	}
+	decoder, err := f.Source.Open(content)
+	if err != nil {
+		return runner, t.broken(err, each)
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return runner, err
+		}
+		d := Decision{Record: &t.record}
+		err := decoder.Next(&t.record)
+		var bad *decode.RecordError
+		switch {
+		case err == io.EOF:
+			return runner, nil
+		case errors.As(err, &bad):
+			d.Kind, d.Err = "suspended", &udr.SuspendError{Code: "decode", Reason: bad.Error()}
+		case err != nil:
+			return runner, t.broken(err, each)
+		default:
+			t.decide(f, runner, &d)
+		}
+		if err := each(&d); err != nil {
+			return runner, err
+		}
+	}
+}
+
+func (t *Try) broken(err error, each func(*Decision) error) error {
+	var file *decode.FileError
+	if !errors.As(err, &file) || file.Fault == decode.Unread {
+		return err
+	}
+	return each(&Decision{Record: &record.Record{Line: file.Line}, Kind: "file", Err: &udr.SuspendError{Code: "file", Reason: file.Error()}})
+}
+
+func (t *Try) decide(f *File, runner *rules.Runner, d *Decision) {
+	if t.Trace {
+		runner.Trace(&t.record, &t.out, func(s rules.Step) { d.Steps = append(d.Steps, s) })
+	} else {
+		runner.Run(&t.record, &t.out)
+	}
+	d.Kind = t.out.Kind.String()
+	switch t.out.Kind {
+	case rules.Filtered:
+		d.Rule = t.out.Rule
+	case rules.Suspended:
+		d.Err = t.out.Err
+	case rules.Mapped:
+		kinds := map[string]int{}
+		for i := range t.out.Usages {
+			u := t.usage(f, &t.out.Usages[i])
+			d.Usages = append(d.Usages, u)
+			kinds[u.Kind]++
+		}
+		for kind, n := range kinds {
+			if n == len(d.Usages) {
+				d.Kind = kind // all of them
+			}
+		}
+	}
+}
+
+func (t *Try) usage(f *File, u *udr.Usage) UsageDecision {
+	d := UsageDecision{Usage: u, Kind: "mapped"}
+	if t.Registry != nil {
+		view := t.Registry.View()
+		defer view.Close()
+		if _, d.Err = mediation.Route(view, view.Revision(), u); d.Err != nil {
+			d.Kind = "suspended"
+			return d
+		}
+		if own, ok := view.Owner(u.SIM, u.At, view.Revision()); ok {
+			d.Since = own.Since
+			if a, ok := view.Account(own.Account, u.At, view.Revision()); ok {
+				d.Account = a.ID
+			}
+		}
+	}
+	if f.Source.DuplicateWithin > 0 && u.Duplicate != (udr.DuplicateKey{}) {
+		if t.seen[u.Duplicate] {
+			d.Kind = "duplicate"
+			return d
+		}
+		if t.seen == nil {
+			t.seen = map[udr.DuplicateKey]bool{}
+		}
+		t.seen[u.Duplicate] = true
+	}
+	return d
+}
+
+// String is the decision in a line.
+func (d *Decision) String() string {
+	switch d.Kind {
+	case "filtered":
+		return "filtered: " + d.Rule
+	case "suspended", "file":
+		if d.Err != nil {
+			return "suspended: " + d.Err.Error()
+		}
+		return "suspended: " + d.Usages[0].Err.Error()
+	}
+	return fmt.Sprintf("%s: %d usage records", d.Kind, len(d.Usages))
+}
