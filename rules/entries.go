@@ -208,7 +208,11 @@ func (c *compiler) fits(a *assignment, f udr.Field) bool {
 	t := e.top
 	k := &checker{scope: c.scope, list: c.list, expr: e}
 	wrong := func(hint string) bool {
-		c.list.Errorf(t.pos(), "%s is %s, and this is %s%s", f.Name, article(Type{Kind: kindOfField(f)}), article(t.typ), hint)
+		want := article(Type{Kind: kindOfField(f)})
+		if kindOfField(f) == Quantity {
+			want = "a quantity"
+		}
+		c.list.Errorf(t.pos(), "%s is %s, and this is %s%s", f.Name, want, article(t.typ), hint)
 		return false
 	}
 	switch f.Type {

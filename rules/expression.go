@@ -132,6 +132,9 @@ func parseExpr(text string) (n ast.Node, err error) {
 
 func syntaxMessage(m string) string {
 	m = strings.TrimPrefix(m, "compilation failed: ")
+	if strings.Contains(m, "coalesce expressions") {
+		return "put parentheses around a ?? b where another operator follows it: (a ?? b) == c"
+	}
 	if rest, ok := strings.CutPrefix(m, "unexpected token "); ok {
 		kind, value, found := strings.Cut(rest, "(")
 		switch {

@@ -268,7 +268,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 		}
 		return make(x, a, b)
 	case x.Kind == Quantity && y.Kind == Int, x.Kind == Int && y.Kind == Quantity, x.Kind == Quantity && y.Kind == Decimal, x.Kind == Decimal && y.Kind == Quantity:
-		return c.scale(o, sign, a, b, at)
+		return c.scale(o, a, b, at)
 	case x.Kind == Int && y.Kind == Int && o == opDivide:
 		return make(Type{Kind: Decimal}, c.promote(a), c.promote(b))
 	case x.Kind == Int && y.Kind == Int:
@@ -283,7 +283,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 }
 
 // scale is arithmetic of a quantity and a number.
-func (c *checker) scale(o op, sign string, a, b *term, at span) *term {
+func (c *checker) scale(o op, a, b *term, at span) *term {
 	q, number := a, b
 	if b.typ.Kind == Quantity {
 		q, number = b, a
@@ -305,7 +305,7 @@ func (c *checker) scale(o op, sign string, a, b *term, at span) *term {
 		}
 		return c.add(&term{op: o, typ: q.typ, at: at, args: []*term{as, q}})
 	}
-	return c.errorf(number.at, "%s has no unit; %s %s needs %s, as %s gives", number.source(), q.source(), sign, q.typ.Unit, suggestConversion(number.source(), q.typ))
+	return c.errorf(number.at, "%s has no unit, and %s is in %s; as_octets(x) and as_seconds(x) give an int its unit", number.source(), q.source(), q.typ.Unit)
 }
 
 func (c *checker) in(n *ast.BinaryNode, at span) *term {

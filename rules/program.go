@@ -261,6 +261,9 @@ func (c *compiler) duplicates(doc *Document) {
 	if doc.Duplicate == nil {
 		return
 	}
+	if len(doc.Duplicate.Key) == 0 && !c.list.HasErrors() {
+		c.list.Errorf(c.options.At, "duplicate: key needs at least one expression")
+	}
 	for _, k := range doc.Duplicate.Key {
 		e := c.check(k, "duplicate key", Nothing)
 		if e == nil {
@@ -277,7 +280,7 @@ func (c *compiler) duplicates(doc *Document) {
 // unused warns of variables that nothing reads.
 func (c *compiler) unused() {
 	for _, v := range c.Program.lets {
-		if !v.used && v.expr != nil {
+		if !v.used && v.expr != nil && !c.list.HasErrors() {
 			c.list.Warnf(v.at, "nothing uses %s", v.name)
 		}
 	}
