@@ -1,0 +1,132 @@
+package diag
+
+import (
+	"encoding"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Schemed is a type that says its own JSON Schema, since its form is no struct's.
+type Schemed interface {
+	JSONSchema() map[string]any
+}
+
+// Schema is the JSON Schema of a document that Decode reads into v: keys, types, defaults and words allowed come from
+// the tags that Decode follows, descriptions from doc:"…" and examples from example:"…".
+func Schema(title string, v any) map[string]any {
+	s := schemaOf(reflect.TypeOf(v), reflect.StructTag(""))
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = title
+	return s
+}
+
+var (
+	textType        = reflect.TypeFor[Text]()
+	secretType      = reflect.TypeFor[Secret]()
+	schemedType     = reflect.TypeFor[Schemed]()
+	unmarshalerType = reflect.TypeFor[Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// scalars are what a text may look like in YAML.
+var scalars = []any{"string", "number", "boolean"}
+
+func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	s := map[string]any{}
+	pointer := reflect.PointerTo(t)
+	switch {
+	case t == textType || t == secretType:
+		s["type"] = scalars
+	case pointer.Implements(schemedType):
+		s = reflect.New(t).Interface().(Schemed).JSONSchema()
+	case t == durationType:
+		s["type"] = "string"
+		s["pattern"] = `^([0-9.]+(ms|s|m|h|d))+$`
+	case strings.HasPrefix(t.Name(), "At["):
+		s = schemaOf(t.Field(0).Type, "")
+	case strings.HasPrefix(t.Name(), "Map["):
+		value, _ := t.Elem().FieldByName("Value")
+		s["type"] = "object"
+		s["additionalProperties"] = schemaOf(value.Type, "")
+	case pointer.Implements(unmarshalerType):
+		// A form of its own that says nothing about itself: anything goes, Decode has the last word.
+	case pointer.Implements(textUnmarshaler):
+		s["type"] = scalars
+	default:
+		plainSchema(s, t)
+	}
+	describe(s, t, tag)
+	return s
+}
+
+func plainSchema(s map[string]any, t reflect.Type) {
+	switch t.Kind() {
+	case reflect.Struct:
+		s["type"] = "object"
+		s["additionalProperties"] = false
+		properties, required := map[string]any{}, []string{}
+		var collect func(reflect.Type)
+		collect = func(t reflect.Type) {
+			for i := range t.NumField() {
+				sf := t.Field(i)
+				f, ok := fieldOf(sf)
+				switch {
+				case !ok:
+				case f.inline:
+					collect(sf.Type)
+				default:
+					properties[f.name] = schemaOf(sf.Type, sf.Tag)
+					if f.required {
+						required = append(required, f.name)
+					}
+				}
+			}
+		}
+		collect(t)
+		s["properties"] = properties
+		if len(required) > 0 {
+			s["required"] = required
+		}
+	case reflect.Slice:
+		s["type"] = "array"
+		s["items"] = schemaOf(t.Elem(), "")
+	case reflect.Map:
+		s["type"] = "object"
+		s["additionalProperties"] = schemaOf(t.Elem(), "")
+	case reflect.Bool:
+		s["type"] = "boolean"
+	case reflect.String:
+		s["type"] = scalars
+	default:
+		s["type"] = "integer"
+	}
+}
+
+// describe adds what the field's tag says.
+func describe(s map[string]any, t reflect.Type, tag reflect.StructTag) {
+	if doc := tag.Get("doc"); doc != "" {
+		s["description"] = doc
+	}
+	if example := tag.Get("example"); example != "" {
+		s["examples"] = []any{example}
+	}
+	if words := tag.Get("enum"); words != "" && t.Kind() != reflect.Slice {
+		s["enum"] = strings.Split(words, "|")
+		delete(s, "type")
+	}
+	if fallback := tag.Get("default"); fallback != "" {
+		s["default"] = fallback
+		switch t.Kind() {
+		case reflect.Bool:
+			s["default"] = fallback == "true"
+		case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint32, reflect.Uint64:
+			if n, err := strconv.ParseInt(fallback, 10, 64); err == nil {
+				s["default"] = n
+			}
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package source
+
+import (
+	"ratemill/internal/diag"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// Schema is the JSON Schema of a document of sources/, for editors. The names that set knows come from the fields of
+// the usage record.
+func Schema() map[string]any {
+	s := diag.Schema("ratemill source", Document{})
+	fields := map[string]any{}
+	for _, f := range udr.Fields() {
+		description := f.Doc + " Type: " + string(f.Type) + "."
+		fields[f.Name] = map[string]any{"type": []any{"string", "number", "boolean"}, "description": description, "examples": []any{f.Example}}
+	}
+	set := map[string]any{
+		"type": "object", "description": "Fields of the usage record; attr.NAME adds one of your own.", "properties": fields,
+		"patternProperties": map[string]any{`^attr\.[a-z][a-z0-9_]*$`: map[string]any{}}, "additionalProperties": false,
+	}
+	entry := property(s, "map")["items"].(map[string]any)
+	entry["properties"].(map[string]any)["set"] = set
+	entry["properties"].(map[string]any)["otherwise"] = map[string]any{
+		"description": "What is done when no condition of the chain before holds: an action, or continue.",
+		"oneOf":       []any{map[string]any{"const": "continue"}, withSet(diag.Schema("", rules.Action{}), set)},
+	}
+	return s
+}
+
+// SharedSchema is the JSON Schema of a document of classes/.
+func SharedSchema() map[string]any { return diag.Schema("ratemill classes", rules.Shared{}) }
+
+func property(s map[string]any, name string) map[string]any {
+	return s["properties"].(map[string]any)[name].(map[string]any)
+}
+
+func withSet(action, set map[string]any) map[string]any {
+	delete(action, "$schema")
+	delete(action, "title")
+	action["properties"].(map[string]any)["set"] = set
+	return action
+}
