@@ -315,7 +315,7 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 
 // split fills the slots from a line without quotes and counts its columns.
 //
-// Eight bytes at a time: 20 columns in 160 bytes take 110 ns, 190 ns with IndexByte for each.
+// Eight bytes at a time: 20 columns in 160 bytes take 56 ns, 123 ns with bytes.IndexByte for each (BenchmarkSplit).
 func (d *csvDecoder) split(line []byte) int {
 	const low7 = 0x7f7f7f7f7f7f7f7f
 	column, begin, i := 0, 0, 0

@@ -29,7 +29,7 @@ type window struct {
 const sniffed = 64 << 10
 
 func newWindow(r io.Reader, limit int) *window {
-	return &window{r: r, limit: limit, line: 1, newline: '\n', buf: make([]byte, 256<<10)}
+	return &window{r: r, limit: limit, line: 1, newline: '\n', buf: make([]byte, min(256<<10, max(2*limit, 4096)))}
 }
 
 // begin reads the first bytes, recognises the encoding and refuses what is no text.
