@@ -149,7 +149,8 @@ func syntaxMessage(m string) string {
 
 // tooDeep is where brackets or prefix operators nest deeper than a recursive parser should follow, or -1.
 func tooDeep(text string) int {
-	depth, signs := 0, 0
+	depth, prefixes := 0, 0
+	word := 0 // letters of not that were seen
 	for i, r := range []rune(text) {
 		switch r {
 		case '(', '[', '{', '?':
@@ -157,9 +158,19 @@ func tooDeep(text string) int {
 		case ')', ']', '}':
 			depth--
 		case '-', '+', '!':
-			signs++
+			prefixes++
 		}
-		if depth > deepestNesting || signs > 2*deepestNesting || (r == 't' && strings.Count(text, "not ") > deepestNesting) {
+		switch {
+		case word < 3 && r == rune("not"[word]):
+			if word++; word == 3 {
+				prefixes++
+			}
+		case r == ' ':
+			word = 0
+		case !strings.ContainsRune("-+!([{", r):
+			word, prefixes = 0, 0
+		}
+		if depth > deepestNesting || prefixes > deepestNesting {
 			return i
 		}
 	}

@@ -37,7 +37,7 @@ type Param struct {
 	Doc      string
 }
 
-// bound is a prepared call. It is given the arguments that are not Constant: by one when there is one, else by many.
+// bound is a prepared call, with one of these. It is given the arguments that are not Constant.
 type bound struct {
 	one  func(*Runner, value) (value, error)
 	many func(*Runner, []value) (value, error)

@@ -205,7 +205,7 @@ func extreme(sign int) func(*binding) (bound, Type, error) {
 			}
 			return best, nil
 		}
-		return bound{many: pick, one: func(_ *Runner, v value) (value, error) { return v, nil }}, typ, nil
+		return bound{many: pick}, typ, nil
 	}
 }
 

@@ -71,7 +71,8 @@ func play(t *testing.T, b *strings.Builder, s *source.Source, name, content stri
 		fmt.Fprintf(b, "%s: %v\n", name, err)
 		return
 	}
-	r := s.NewRunner(name, time.Date(2026, 3, 18, 0, 0, 0, 0, time.UTC))
+	modified := time.Date(2026, 3, 18, 0, 0, 0, 0, time.UTC)
+	r, other := s.NewRunner(name, modified), s.NewRunner(name, modified)
 	var rec record.Record
 	var out rules.Outcome
 	keys := map[udr.DuplicateKey]uint64{}
@@ -90,9 +91,17 @@ func play(t *testing.T, b *strings.Builder, s *source.Source, name, content stri
 		}
 		if trace {
 			fmt.Fprintf(b, "line %d  %.100s\n", rec.Line, strings.TrimSpace(string(rec.Raw)))
-			r.Trace(&rec, &out, func(s rules.Step) { fmt.Fprintf(b, "    %s\n", s) })
-		} else {
-			r.Run(&rec, &out)
+		}
+		var traced rules.Outcome
+		other.Trace(&rec, &traced, func(s rules.Step) {
+			if trace {
+				fmt.Fprintf(b, "    %s\n", s)
+			}
+		})
+		r.Run(&rec, &out)
+		require.Equal(t, []any{traced.Kind, traced.Rule, traced.Err, len(traced.Usages)}, []any{out.Kind, out.Rule, out.Err, len(out.Usages)})
+		for i := range out.Usages {
+			require.Equal(t, traced.Usages[i], out.Usages[i], "a record is decided the same way when it is told step by step")
 		}
 		switch out.Kind {
 		case rules.Filtered:
