@@ -29,9 +29,19 @@ type accountKnown struct {
 }
 
 type accountVersion struct {
-	from    udr.Instant
-	known   Revision
-	account *Account // nil: not there
+	from      udr.Instant
+	known     Revision
+	account   *Account // nil: not there
+	root      uint32   // of account, so that asking for it touches one line of memory less
+	partition int32
+}
+
+func version(from udr.Instant, known Revision, account *Account) accountVersion {
+	v := accountVersion{from: from, known: known, account: account}
+	if account != nil {
+		v.root, v.partition = account.Root, int32(account.Partition)
+	}
+	return v
 }
 
 func (a *accounts) init() {
@@ -44,22 +54,29 @@ func (a *accounts) init() {
 }
 
 func (a *accounts) account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
+	v := a.version(number, at, rev)
+	return v.account, v.account != nil
+}
+
+var noAccount accountVersion
+
+func (a *accounts) version(number uint32, at udr.Instant, rev Revision) *accountVersion {
 	if int(number) >= len(a.timelines) {
-		return nil, false
+		return &noAccount
 	}
 	if only := &a.only[number]; only.account != nil {
 		if only.from <= at && only.known <= rev {
-			return only.account, true
+			return only
 		}
-		return nil, false
+		return &noAccount
 	}
 	timeline := a.timelines[number]
 	for i := len(timeline) - 1; i >= 0; i-- {
 		if v := &timeline[i]; v.from <= at && v.known <= rev {
-			return v.account, v.account != nil
+			return v
 		}
 	}
-	return nil, false
+	return &noAccount
 }
 
 func (a *accounts) load(facts []AccountFact, known Revision) error {
@@ -187,10 +204,10 @@ func (a *accounts) derive(number uint32, known Revision) error {
 			at--
 		}
 		if at > 0 && timeline[at-1].from == from && timeline[at-1].known == known {
-			timeline[at-1].account = now
+			timeline[at-1] = version(from, known, now)
 			continue
 		}
-		a.timelines[number] = slices.Insert(timeline, at, accountVersion{from, known, now})
+		a.timelines[number] = slices.Insert(timeline, at, version(from, known, now))
 	}
 	return nil
 }

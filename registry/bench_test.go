@@ -104,7 +104,7 @@ func BenchmarkLookup(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				sim, _ := v.SIM(ids[i&(1<<16-1)], at, 1)
 				own, _ := v.Owner(sim, at, 1)
-				if a, ok := v.Account(own.Account, at, 1); !ok || a.Root == 0 {
+				if _, _, ok := v.Root(own.Account, at, 1); !ok {
 					b.Fatal("no root")
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
@@ -123,6 +124,15 @@ func TestManyRowsAreReadInBoundedPieces(t *testing.T) {
 	_, problems = registry.Import(registry.New(), []registry.Input{wrong})
 	require.LessOrEqual(t, len(problems), 51)
 	require.Contains(t, problems[len(problems)-1].Message+problems[0].Message, "more errors")
+}
+
+func TestEveryListedZoneExists(t *testing.T) {
+	zones, err := os.ReadFile("zones.txt")
+	require.NoError(t, err)
+	for _, zone := range strings.Fields(string(zones)) {
+		_, err := time.LoadLocation(zone)
+		require.NoError(t, err)
+	}
 }
 
 // FuzzImport: any text gives a change set or errors, and what gave a change set gives none the second time.

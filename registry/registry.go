@@ -73,10 +73,24 @@ func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, b
 	return v.r.accounts.account(number, at, rev)
 }
 
+// Root is the billing root of an account and the partition where its usage goes.
+func (v *View) Root(account uint32, at udr.Instant, rev Revision) (root uint32, partition int, ok bool) {
+	version := v.r.accounts.version(account, at, rev)
+	return version.root, int(version.partition), version.account != nil
+}
+
 // AccountNumber is the number of the account with an id.
 func (v *View) AccountNumber(id string) (uint32, bool) {
 	n, ok := v.r.accounts.numbers[id]
 	return n, ok
+}
+
+// AccountID is the id of the account with a number, which stays the same for ever.
+func (v *View) AccountID(number uint32) (string, bool) {
+	if int(number) >= len(v.r.accounts.facts) || len(v.r.accounts.facts[number]) == 0 {
+		return "", false
+	}
+	return v.r.accounts.facts[number][0].ID, true
 }
 
 // Path appends the accounts from the given one up to its billing root, both included.

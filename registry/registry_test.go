@@ -201,6 +201,8 @@ func agree(t *testing.T, r *rand.Rand, reg *registry.Registry, model *naive, see
 			require.Equal(t, path, v.Path(number, at, rev, nil), where)
 			require.Equal(t, []any{path[len(path)-1], len(path) - 1, f.Parent, f.CycleDay, f.From, root.Partition},
 				[]any{a.Root, a.Level, a.Parent, a.CycleDay, a.Since, a.Partition}, where)
+			top, partition, ok := v.Root(number, at, rev)
+			require.Equal(t, []any{a.Root, a.Partition, true}, []any{top, partition, ok}, where)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ratemill/internal/diag"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -27,6 +29,24 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 		return rows.Scan(&revision)
 	})
 	return revision, err
+}
+
+// Import makes the registry say what files say, and returns the change set that this took; one that is empty made no
+// revision. With errors in the files nothing is changed. Of two imports at once the second is made on top of the first.
+func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOptions) (*registry.Changes, diag.List, error) {
+	for {
+		reg := registry.New()
+		if _, err := s.LoadRegistry(ctx, reg); err != nil {
+			return nil, nil, err
+		}
+		changes, problems := registry.Import(reg, files)
+		if problems.HasErrors() {
+			return changes, problems, nil
+		}
+		if err := s.ImportRegistry(ctx, changes, o); !errors.Is(err, ErrConflict) {
+			return changes, problems, err
+		}
+	}
 }
 
 // ImportRegistry makes a change set known as changes.Revision. Each new billing root gets the partition that has the

@@ -1,7 +1,11 @@
 package control_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,5 +95,43 @@ func TestTheRegistryIsStoredAndFollowed(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, history, 2)
 		require.Equal(t, control.RegistryChange{Revision: 6, At: noon, Who: "ana", Companies: 1, Accounts: 1, SIMs: each, Identifiers: 2 * each}, history[0])
+	})
+}
+
+func TestTwoImportsAtOnceMakeOneRevision(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		yaml := `
+accounts: { acme: { currency: EUR, zone: Europe/Madrid, cycle_day: 1, pool: fleet-3g } }
+sims: { "214070000000003": { account: acme, plan: fleet, since: 2026-01-14 } }
+`
+		files := []registry.Input{{Name: "registry.yaml", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(yaml)), nil }}}
+		var wg sync.WaitGroup
+		made := make([]bool, 4)
+		for i, store := range []*control.Store{s, other, s, other} {
+			wg.Go(func() {
+				changes, problems, err := store.Import(t.Context(), files, control.ImportOptions{Who: "ana", Now: noon, Partitions: 4})
+				if err != nil || len(problems) > 0 {
+					t.Error(err, problems.Err())
+					return
+				}
+				made[i] = !changes.Empty()
+			})
+		}
+		wg.Wait()
+		count := 0
+		for _, m := range made {
+			if m {
+				count++
+			}
+		}
+		require.Equal(t, 1, count)
+		revision, err := s.RegistryRevision(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 1, revision)
+
+		_, problems, err := s.Import(t.Context(), append(files, registry.Input{Name: "sims.csv",
+			Open: func() (io.ReadCloser, error) { return nil, errors.New("permission denied") }}), control.ImportOptions{})
+		require.NoError(t, err)
+		require.ErrorContains(t, problems.Err(), "sims.csv: error: cannot be opened: permission denied")
 	})
 }
