@@ -92,7 +92,7 @@ func (s *stream) file(f *fileSpan, again, plain bool) File {
 	name := f.name
 	if again {
 		// After the file that went before it, whose name this one continues.
-		name = s.files[f.number-1+resendAfter].name
+		name = s.files[f.number-s.firstFile+resendAfter].name
 		name = name[:len(name)-len(extension(name))] + "_resent" + extension(name)
 	}
 	zip := s.gzip && !plain
@@ -170,7 +170,7 @@ func open(o Options) ([]*stream, error) {
 		s := &stream{
 			carrier: c, seed: mix(mix(o.Seed) + uint64(i)), records: share(o.Records, len(o.Sources), len(streams)),
 			duplicates: uint64(o.DuplicateShare * (1 << 32)), suspense: uint64(o.SuspenseShare * (1 << 32)),
-			perFile: o.RecordsPerFile, resend: o.Resend,
+			perFile: o.RecordsPerFile, resend: o.Resend, firstSIM: o.FirstSIM, firstFile: o.FirstFile,
 		}
 		s.sims = population{seed: mix(s.seed), count: max(1, share(o.SIMs, len(o.Sources), len(streams))), accounts: max(1, share(o.Accounts, len(o.Sources), len(streams)))}
 		s.sims.roots = max(1, s.sims.accounts/4)
@@ -201,7 +201,7 @@ func (s *stream) cut() {
 			end = bounds[i+1]
 		}
 		for part := 1; from < end; part++ {
-			f := fileSpan{number: len(s.files) + 1, from: from, to: min(from+s.perFile, end)}
+			f := fileSpan{number: s.firstFile + len(s.files), from: from, to: min(from+s.perFile, end)}
 			f.at = s.clock.at(f.to-1, &s.hour) + 60
 			day := civilOf(s.clock.at(f.from, &s.hour))
 			f.name = s.fileName(f.number, string(appendDigits(appendDigits(appendDigits(nil, day.year, 4), day.month, 2), day.day, 2)), part)

@@ -18,7 +18,7 @@ func (c *carrier) appendICCID(dst []byte, sim int) []byte {
 // appendMSISDN appends a number of the carrier's country.
 func (c *carrier) appendMSISDN(dst []byte, sim int) []byte {
 	dst = append(append(dst, c.calling...), c.mobile...)
-	return appendDigits(dst, int64(sim)%100_000_000, 8)
+	return appendDigits(dst, int64(sim)%mostSIMs, 8)
 }
 
 // appendIMEI appends the device: a type of a few, the number, the check digit.
@@ -68,10 +68,10 @@ func appendPeer(dst []byte, u *usage, r *random) []byte {
 	case form == 15:
 		at = anyNetwork(mix(w))
 		fallthrough
-	case form&1 == 0:
+	case form&1 == 0 || at.abroad != "00":
 		dst = append(dst, '+')
 	default:
-		dst = append(dst, "00"...)
+		dst = append(dst, at.abroad...)
 	}
 	return at.appendNumber(append(dst, at.calling...), r.next())
 }

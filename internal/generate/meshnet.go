@@ -13,7 +13,7 @@ func (s meshnet) trailer(dst []byte, _ *fileSpan) []byte { return dst }
 func (s meshnet) record(dst []byte, u *usage, d defect, _ uint64) []byte {
 	start := len(dst)
 	r := &u.details
-	sim := u.sim
+	sim := s.firstSIM + u.sim
 	if d == stranger {
 		sim += unknownSIM
 	}

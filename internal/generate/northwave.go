@@ -19,7 +19,7 @@ func (s northwave) trailer(dst []byte, _ *fileSpan) []byte { return dst }
 func (s northwave) record(dst []byte, u *usage, d defect, line uint64) []byte {
 	start := len(dst)
 	r := &u.details
-	sim := u.sim
+	sim := s.firstSIM + u.sim
 	if d == stranger {
 		sim += unknownSIM
 	}

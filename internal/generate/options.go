@@ -24,6 +24,8 @@ type Options struct {
 	Days           int
 	RecordsPerFile int
 	Plain          bool // leave out compression
+	FirstSIM       int  // number of each carrier's first SIM, so that two sets of options can have SIMs of their own
+	FirstFile      int  // number of each carrier's first file; default 1
 }
 
 // The defaults.
@@ -58,9 +60,10 @@ func (o Options) with() (Options, error) {
 	if o.SIMs == 0 {
 		o.SIMs = max(len(o.Sources)*10, min(o.Records/40, 1_000_000))
 	}
-	if o.SIMs >= unknownSIM {
-		return o, fmt.Errorf("generate: %d SIMs are more than the %d that have a number of their own", o.SIMs, unknownSIM-1)
+	if o.FirstSIM < 0 || o.FirstFile < 0 || o.SIMs > mostSIMs || o.FirstSIM > mostSIMs-o.SIMs {
+		return o, fmt.Errorf("generate: %d SIMs from number %d on do not fit the %d that phone numbers tell apart", o.SIMs, o.FirstSIM, mostSIMs)
 	}
+	o.FirstFile = orDefault(o.FirstFile, 1)
 	if o.Accounts == 0 {
 		o.Accounts = max(len(o.Sources)*4, min(o.SIMs/100, 10_000))
 	}

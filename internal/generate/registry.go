@@ -90,9 +90,10 @@ func Registry(o Options) ([]File, error) {
 		}),
 		file("sims.csv", "iccid,imsi,msisdn,account,plan,since\n", func(dst []byte, s *stream, flush func([]byte) []byte) []byte {
 			for sim := range s.sims.count {
-				dst = append(s.appendICCID(dst, sim), ',')
-				dst = append(s.appendIMSI(dst, sim), ',')
-				dst = append(s.appendMSISDN(append(dst, '+'), sim), ',')
+				number := s.firstSIM + sim
+				dst = append(s.appendICCID(dst, number), ',')
+				dst = append(s.appendIMSI(dst, number), ',')
+				dst = append(s.appendMSISDN(append(dst, '+'), number), ',')
 				dst = append(append(dst, s.short...), '-')
 				dst = append(appendDigits(dst, int64(s.sims.account(sim)), 5), ',')
 				dst = append(dst, s.plans[min(mix(s.sims.seed^uint64(sim)<<20)&3/3, 1)]...)

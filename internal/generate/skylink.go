@@ -59,7 +59,7 @@ func (s skylink) record(dst []byte, u *usage, d defect, line uint64) []byte {
 	} else {
 		dst = s.local(dst, u.at)
 	}
-	sim := u.sim
+	sim := s.firstSIM + u.sim
 	if d == stranger {
 		sim += unknownSIM
 	}

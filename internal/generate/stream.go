@@ -17,14 +17,15 @@ type usage struct {
 // stream is a carrier's records in the order in which it sends them.
 type stream struct {
 	*carrier
-	seed    uint64
-	records int
-	sims    population
-	clock   clock
-	zone    *zone
-	hour    int // of the last record, a hint
-	stride  int // records in an hour: how far the parts of a session are apart
-	window  int // records within which one is sent again
+	seed                uint64
+	records             int
+	firstSIM, firstFile int
+	sims                population
+	clock               clock
+	zone                *zone
+	hour                int // of the last record, a hint
+	stride              int // records in an hour: how far the parts of a session are apart
+	window              int // records within which one is sent again
 
 	duplicates, suspense uint64 // of 1<<32
 	perFile              int

@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ratemill/internal/generate"
+)
+
+//go:embed project files
+var embedded embed.FS
+
+// Project is the demo's project: sources/, classes/, catalogue/, registry/ and tests/.
+func Project() fs.FS { return folder("project") }
+
+// Files are the usage files, in a folder for each source, with NOTICE files that say where they come from.
+func Files() fs.FS { return folder("files") }
+
+func folder(name string) fs.FS {
+	sub, err := fs.Sub(embedded, name)
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return sub
+}
+
+// Sources are the names of the sources, sorted.
+func Sources() []string {
+	entries, err := fs.ReadDir(embedded, "files")
+	if err != nil {
+		panic(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// WriteProject writes the project into a folder. Files that are there already with the same name are replaced.
+func WriteProject(dir string) error {
+	project := Project()
+	return fs.WalkDir(project, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			if err := os.MkdirAll(target, 0o755); err != nil {
+				return fmt.Errorf("the demo's project cannot be written: %w", err)
+			}
+			return nil
+		}
+		text, err := fs.ReadFile(project, name)
+		if err == nil {
+			err = os.WriteFile(target, text, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("the demo's project cannot be written: %w", err)
+		}
+		return nil
+	})
+}
+
+// Shipped are the options of the generated files among Files. They have SIMs of their own, which the project's
+// registry names.
+func Shipped(source string) generate.Options {
+	o := generate.Options{
+		Seed: 20, SIMs: 12, Accounts: 4, Sources: []string{source}, FirstSIM: 50_000_000,
+		From: time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC), Days: 2, Resend: -1,
+	}
+	switch source {
+	case "skylink":
+		// The last file repeats the first under another name. The clocks change on the second day.
+		o.Records, o.RecordsPerFile, o.SuspenseShare, o.Resend, o.FirstFile = 402, 134, 0.03, 1, 121
+	default:
+		o.Records = 60
+	}
+	return o
+}
+
+// Generated are the options of the files that `ratemill demo -n RECORDS` adds: the month after the shipped ones.
+func Generated(records int) generate.Options {
+	return generate.Options{Seed: 1, Records: records, From: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), Days: 30, FirstFile: 124}
+}
