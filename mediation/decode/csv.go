@@ -283,14 +283,16 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 			r.columns = d.split(line)
 		}
 		if r.reason == "" {
-			if r.reason = badText(line); r.reason == "" && (r.columns != d.width || d.width == 0) {
-				r.reason = d.misfit(&r)
-			}
+			r.reason = badText(line)
+		}
+		readable := r.reason == "" // otherwise the fields are those of the record before
+		if readable && (r.columns != d.width || d.width == 0) {
+			r.reason = d.misfit(&r)
 		}
 		for _, a := range d.again {
 			d.fields[a[1]] = d.fields[a[0]]
 		}
-		if d.frame != nil || len(d.first) > 0 {
+		if readable && (d.frame != nil || len(d.first) > 0) {
 			framed, claimed, reason := d.framed(rec, line, r)
 			if framed {
 				d.trailer(claimed)

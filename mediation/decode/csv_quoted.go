@@ -112,7 +112,7 @@ func (d *csvDecoder) read(text, next int) reading {
 				if at < 0 {
 					// The quote is open at the end of the line: the next line belongs to the field.
 					if r.lines == d.lines {
-						return fail("a quote does not close within %d lines", d.lines)
+						return fail("a quote does not close within the lines that limits.lines allows (%d)", d.lines)
 					}
 					from := r.next
 					end, after, state := d.w.lineFrom(from)

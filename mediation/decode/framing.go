@@ -102,7 +102,7 @@ func (f *framing) finish() error {
 	case f.trailers == 0 && (f.options.Optional || f.w.offset == 0):
 		return err
 	case f.trailers == 0:
-		e.Reason = fmt.Sprintf("the file has %d records and no trailer", f.seq)
+		e.Reason = fmt.Sprintf("the file has no trailer after its records (%d)", f.seq)
 		e.Hint = "it may be cut off; if the carrier sends such files, say trailer: optional: true"
 	case f.trailers > 1:
 		e.Reason = fmt.Sprintf("the file has %d trailers", f.trailers)

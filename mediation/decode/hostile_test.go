@@ -142,7 +142,7 @@ func TestLostQuotesEverywhere(t *testing.T) {
 	var rec record.Record
 	bad := 0
 	for err = d.Next(&rec); err != io.EOF; err = d.Next(&rec) {
-		require.ErrorContains(t, err, "does not close within 1 line")
+		require.ErrorContains(t, err, "does not close within the lines that limits.lines allows (1)")
 		bad++
 	}
 	require.Equal(t, 20_000, bad)
