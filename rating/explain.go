@@ -70,18 +70,24 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 	x.line("rounded", x.roundedWords())
 	for i := range c.Draws {
 		d := &c.Draws[i]
-		word := "pool"
-		name := d.Share + "/" + d.Bucket
+		kind, name := "pool", d.Share+"/"+d.Bucket
 		if d.Share == "" {
-			word, name = "included", d.Bucket
+			kind, name = "included", d.Bucket
 		}
-		x.line(word, x.drawWords(d, name, word))
+		x.line(kind, x.drawWords(d, name, kind))
 	}
-	if !c.Fee.IsZero() {
+	switch {
+	case c.Continues:
+		x.line("fee", "none: the record continues a session")
+	case !c.Fee.IsZero():
 		x.line("fee", x.money(c.Fee)+" to connect")
 	}
+	word := "price"
+	if len(c.Draws) > 0 {
+		word = "overage"
+	}
 	for i := range c.Steps {
-		x.line("price", x.stepWords(&c.Steps[i]))
+		x.line(word, x.stepWords(&c.Steps[i]))
 	}
 	x.amountWords()
 	total, err := c.Recompute()
@@ -268,13 +274,8 @@ func (x *explanation) stepWords(s *Step) string {
 
 func (x *explanation) amountWords() {
 	c := x.c
-	if c.Continues {
-		x.line("fee", "none: the record continues a session")
-	}
-	if c.Caps {
-		if c.Sum == c.Cap {
-			x.line("cap", "at most "+x.money(c.Cap)+" for a record")
-		}
+	if c.Caps && c.Sum == c.Cap {
+		x.line("cap", "at most "+x.money(c.Cap)+" for a record")
 	}
 	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 {
 		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.Sum), x.money(c.Total), c.Scale, c.Mode)

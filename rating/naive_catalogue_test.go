@@ -1,0 +1,128 @@
+package rating_test
+
+import (
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// What the naive rater reads of the documents, by structs of its own. random_test.go writes documents by them, too.
+
+type naiveCatalogue struct {
+	Models map[string][]naiveModel
+	Plans  map[string][]naivePlan
+	Shares map[string][]naiveShare
+	Limits map[string][]naiveLimit
+}
+
+type naiveModel struct {
+	Name  string      `yaml:"zone_model"`
+	From  string      `yaml:"from,omitempty"`
+	First string      `yaml:"first,omitempty"`
+	Zones []naiveZone `yaml:"zones"`
+}
+
+type naiveZone struct {
+	Zone          string   `yaml:"zone"`
+	Networks      []string `yaml:"networks,omitempty"`
+	Countries     []string `yaml:"countries,omitempty"`
+	Prefixes      []string `yaml:"prefixes,omitempty"`
+	PeerCountries []string `yaml:"peer_countries,omitempty"`
+}
+
+type naivePlan struct {
+	Name     string                `yaml:"plan"`
+	From     string                `yaml:"from,omitempty"`
+	Currency string                `yaml:"currency"`
+	Zones    string                `yaml:"zones"`
+	Slices   map[string][]string   `yaml:"slices,omitempty"`
+	Round    *naiveRound           `yaml:"round,omitempty"`
+	Classes  map[string]naiveClass `yaml:"classes"`
+	Included []naiveBucket         `yaml:"included,omitempty"`
+}
+
+type naiveRound struct {
+	Scale int    `yaml:"scale"`
+	Mode  string `yaml:"mode"`
+}
+
+type naiveIncrement struct {
+	Initial string `yaml:"initial"`
+	Then    string `yaml:"then"`
+}
+
+type naiveClass struct {
+	Increment *naiveIncrement `yaml:"increment,omitempty"`
+	Round     *naiveRound     `yaml:"round,omitempty"`
+	Cap       string          `yaml:"cap,omitempty"`
+	Counted   string          `yaml:"counted,omitempty"`
+	Prices    []naivePrice    `yaml:"prices"`
+}
+
+type naivePrice struct {
+	Name      string          `yaml:"name,omitempty"`
+	Zones     []string        `yaml:"zones,omitempty"`
+	Slice     string          `yaml:"slice,omitempty"`
+	Fee       string          `yaml:"fee,omitempty"`
+	Price     string          `yaml:"price,omitempty"`
+	Steps     []naiveStep     `yaml:"steps,omitempty"`
+	Increment *naiveIncrement `yaml:"increment,omitempty"`
+}
+
+type naiveStep struct {
+	From  string `yaml:"from"`
+	Price string `yaml:"price"`
+}
+
+type naiveBucket struct {
+	Bucket  string   `yaml:"bucket"`
+	Units   string   `yaml:"units"`
+	Classes []string `yaml:"classes"`
+	Zones   []string `yaml:"zones,omitempty"`
+}
+
+type naiveShare struct {
+	Name    string        `yaml:"share_plan"`
+	From    string        `yaml:"from,omitempty"`
+	Level   string        `yaml:"level,omitempty"`
+	Plans   []string      `yaml:"plans,omitempty"`
+	Buckets []naiveBucket `yaml:"buckets"`
+}
+
+type naiveLimit struct {
+	Name    string   `yaml:"limit"`
+	From    string   `yaml:"from,omitempty"`
+	Per     string   `yaml:"per,omitempty"`
+	Classes []string `yaml:"classes,omitempty"`
+	Usage   string   `yaml:"usage,omitempty"`
+	Cost    string   `yaml:"cost,omitempty"`
+	Actions []string `yaml:"actions"`
+}
+
+func readNaive(documents []string) (c naiveCatalogue, err error) {
+	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, map[string][]naiveLimit{}}
+	for _, text := range documents {
+		switch kind, _, _ := strings.Cut(text, ":"); kind {
+		case "zone_model":
+			var m naiveModel
+			err = yaml.Unmarshal([]byte(text), &m)
+			c.Models[m.Name] = append(c.Models[m.Name], m)
+		case "plan":
+			var p naivePlan
+			err = yaml.Unmarshal([]byte(text), &p)
+			c.Plans[p.Name] = append(c.Plans[p.Name], p)
+		case "share_plan":
+			var s naiveShare
+			err = yaml.Unmarshal([]byte(text), &s)
+			c.Shares[s.Name] = append(c.Shares[s.Name], s)
+		case "limit":
+			var l naiveLimit
+			err = yaml.Unmarshal([]byte(text), &l)
+			c.Limits[l.Name] = append(c.Limits[l.Name], l)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
