@@ -99,6 +99,7 @@ func (c *compiler) use(e *Entry) {
 		c.list.Errorf(e.Use.Pos, "shared rules use each other more than 8 deep")
 		return
 	}
+	c.shared = append(c.shared, name)
 	c.using = append(c.using, name)
 	c.expand(shared.Value)
 	c.using = c.using[:len(c.using)-1]
@@ -127,6 +128,7 @@ func (c *compiler) class(text diag.Text) *expression {
 	name := strings.TrimSpace(text.Value)
 	if _, ok := c.classes[name]; ok {
 		c.known = name
+		c.shared = append(c.shared, name)
 		e := &expression{text: text, what: "class"}
 		e.top = e.add(&term{op: opConst, typ: Type{Kind: Text}, at: span{0, len(name)}, value: textValue(name)})
 		c.exprs = append(c.exprs, e)
@@ -147,6 +149,7 @@ func (c *compiler) class(text diag.Text) *expression {
 		c.list.Errorf(text.Pos, "a class is a text, not %s", article(e.top.typ))
 		return nil
 	}
+	c.shared = append(c.shared, c.classes.Names()...)
 	c.exprs = append(c.exprs, e)
 	return e
 }

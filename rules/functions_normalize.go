@@ -198,7 +198,7 @@ func describe(of func(value) string) func(*binding) (bound, error) {
 
 var normalizerCalls = map[string]func(*binding) (bound, error){
 	"phone text": phoneCall(func(r *Runner, s []byte, o normalize.PhoneOptions) (value, error) {
-		return r.phone(r.phones.Parse(s, o))
+		return r.phone(r.phones().Parse(s, o))
 	}),
 	"address text": phoneCall(addressCall),
 	"msisdn text":  simple(func(r *Runner, v value) (value, error) { return r.phone(normalize.ParseMSISDN(octetsOf(v.s))) }),
@@ -343,7 +343,7 @@ func phoneCall(read func(*Runner, []byte, normalize.PhoneOptions) (value, error)
 }
 
 func addressCall(r *Runner, s []byte, o normalize.PhoneOptions) (value, error) {
-	a, err := r.phones.Address(s, o)
+	a, err := r.phones().Address(s, o)
 	if err != nil {
 		return value{}, err
 	}

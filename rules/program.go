@@ -37,6 +37,7 @@ type Program struct {
 	branches  []Branch
 	exprs     []*expression
 	derive    struct{ country, peerCountry bool }
+	shared    []string // names of the shared rules and of the classes that it uses
 }
 
 type filter struct {
@@ -127,6 +128,10 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 
 // Layout has the slots of the fields that the program reads.
 func (p *Program) Layout() *record.Layout { return &p.layout }
+
+// Uses are the names of the shared rules that the program uses, and of the classes; all of them when an expression
+// gives the class.
+func (p *Program) Uses() []string { return p.shared }
 
 // Fields are the fields that the rules read and where each is first read.
 func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }

@@ -39,23 +39,23 @@ type Outcome struct {
 
 // Runner runs a Program over records, one after the other, in one goroutine.
 type Runner struct {
-	p        *Program
-	fields   []record.Value
-	fileName string
-	modified int64 // of the file; 0 when it is not known
-	elements [deepestFan]*record.Value
-	phones   *normalize.Phones
-	vm       vm.VM
-	failed   failure
-	buf      []byte // texts made for the record at hand
-	stack    []value
-	lets     []letState
-	ages     [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
-	age      uint64
-	outs     []value
-	counts   []uint64
-	trace    func(Step)
-	dropped  string
+	p          *Program
+	fields     []record.Value
+	fileName   string
+	modified   int64 // of the file; 0 when it is not known
+	elements   [deepestFan]*record.Value
+	remembered *normalize.Phones
+	vm         vm.VM
+	failed     failure
+	buf        []byte // texts made for the record at hand
+	stack      []value
+	lets       []letState
+	ages       [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
+	age        uint64
+	outs       []value
+	counts     []uint64
+	trace      func(Step)
+	dropped    string
 }
 
 // letState is a variable's value, good while its level has the same age.
@@ -67,9 +67,17 @@ type letState struct {
 // NewRunner makes a runner.
 func (p *Program) NewRunner() *Runner {
 	return &Runner{
-		p: p, phones: normalize.NewPhones(1 << 12), lets: make([]letState, len(p.lets)),
+		p: p, lets: make([]letState, len(p.lets)),
 		outs: make([]value, len(udr.Fields())), counts: make([]uint64, len(p.branches)), stack: make([]value, 0, 32),
 	}
+}
+
+// phones remembers the numbers that are slow to read. Most programs have none, so it is made when the first comes.
+func (r *Runner) phones() *normalize.Phones {
+	if r.remembered == nil {
+		r.remembered = normalize.NewPhones(1 << 12)
+	}
+	return r.remembered
 }
 
 // File names the file that the next records come from, which rules read as file.name, and says when it was last

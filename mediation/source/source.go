@@ -13,6 +13,7 @@ import (
 	"ratemill/internal/diag"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
+	"ratemill/normalize"
 	"ratemill/rules"
 )
 
@@ -102,8 +103,7 @@ const rulesVersion = "rules 1"
 func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 	b := &Book{Classes: rules.StandardClasses()}
 	var l diag.List
-	shared := map[string]diag.At[[]rules.Entry]{}
-	var sharedText []byte
+	shared := sharing{rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
 	for _, name := range documents(fsys, "classes", &l) {
 		text, ok := read(fsys, name, &l)
 		if !ok {
@@ -114,13 +114,16 @@ func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 		l = append(l, diag.Decode(name, text, &doc, nil)...)
 		b.Classes.Add(&doc, &l)
 		for _, e := range doc.Rules {
-			if first, twice := shared[e.Key.Value]; twice {
+			if first, twice := shared.rules[e.Key.Value]; twice {
 				l.Errorf(e.Key.Pos, "rules %s are there for the second time; the first are at %s", e.Key.Value, first.Pos)
 				continue
 			}
-			shared[e.Key.Value] = diag.At[[]rules.Entry]{Value: e.Value, Pos: e.Key.Pos}
+			shared.rules[e.Key.Value] = diag.At[[]rules.Entry]{Value: e.Value, Pos: e.Key.Pos}
+			shared.texts[e.Key.Value] = text
 		}
-		sharedText = append(append(sharedText, text...), 0)
+		for _, e := range doc.Classes {
+			shared.texts[e.Key.Value] = append(shared.texts[e.Key.Value], e.Value.Unit.Value...)
+		}
 	}
 	files := map[string]string{}
 	for _, name := range documents(fsys, "sources", &l) {
@@ -129,7 +132,7 @@ func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 			continue
 		}
 		b.Files++
-		s, found := load(name, text, env, b.Classes, shared, sharedText)
+		s, found := load(name, text, env, b.Classes, shared)
 		l = append(l, found...)
 		if s == nil {
 			continue
@@ -149,17 +152,17 @@ func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 
 // Load reads one document that uses no shared ones.
 func Load(name string, text []byte, env func(string) (string, bool)) (*Source, diag.List) {
-	return load(name, text, env, rules.StandardClasses(), nil, nil)
+	return load(name, text, env, rules.StandardClasses(), sharing{})
 }
 
-func load(name string, text []byte, env func(string) (string, bool), classes rules.Classes, shared map[string]diag.At[[]rules.Entry], sharedText []byte) (*Source, diag.List) {
+func load(name string, text []byte, env func(string) (string, bool), classes rules.Classes, shared sharing) (*Source, diag.List) {
 	var doc Document
 	l := diag.Decode(name, text, &doc, env)
 	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.CSV == nil && doc.Decode.JSON == nil {
 		return nil, l // not YAML, or another kind of document; its sections would only add noise
 	}
 	o := rules.Options{Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
-		At: doc.Source.Pos, Classes: classes, Shared: shared}
+		At: doc.Source.Pos, Classes: classes, Shared: shared.rules}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
@@ -183,13 +186,31 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if l.HasErrors() {
 		return nil, l
 	}
-	h := sha256.New()
-	h.Write([]byte(rulesVersion))
-	h.Write(text)
-	h.Write([]byte{0})
-	h.Write(sharedText)
-	s.Version = hex.EncodeToString(h.Sum(nil)[:8])
+	s.Version = version(text, shared.texts, s.Program.Uses())
 	return s, l
+}
+
+// sharing is what documents of classes/ give to sources: rules by name, and the texts that a source depends on when it
+// uses a name.
+type sharing struct {
+	rules map[string]diag.At[[]rules.Entry]
+	texts map[string][]byte
+}
+
+// version is a hash of the document, of the shared texts that it uses and of normalize's reference data. Values of the
+// environment are no part of it: they say where files are, not what they mean.
+func version(text []byte, shared map[string][]byte, uses []string) string {
+	h := sha256.New()
+	h.Write([]byte(rulesVersion + normalize.DataVersion()))
+	h.Write(text)
+	slices.Sort(uses)
+	for _, name := range slices.Compact(uses) {
+		h.Write([]byte{0})
+		h.Write([]byte(name))
+		h.Write([]byte{0})
+		h.Write(shared[name])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 func documents(fsys fs.FS, dir string, l *diag.List) []string {

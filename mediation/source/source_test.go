@@ -1,0 +1,62 @@
+package source_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/mediation/source"
+)
+
+const small = `source: a
+collect: { dir: "${DIR}", match: "*.csv" }
+decode: { csv: { columns: [imsi, at] } }
+map:
+  - class: data
+    set: { sim: imsi(imsi), at: rfc3339(at), quantity: 1 }
+`
+
+func load(t *testing.T, files map[string]string) *source.Book {
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	book, l := source.LoadDir(fsys, func(name string) (string, bool) { return "/" + name, true })
+	require.NoError(t, l.Err())
+	return book
+}
+
+// A source's version changes with everything that its records depend on, and with nothing else.
+func TestVersion(t *testing.T) {
+	using := small + "  - use: more\n"
+	shared := "rules:\n  more:\n    - set: { apn: at }\n"
+	versions := map[string]string{}
+	for name, files := range map[string]map[string]string{
+		"plain":         {"sources/a.yaml": small},
+		"with others":   {"sources/a.yaml": small, "classes/c.yaml": shared},
+		"changed":       {"sources/a.yaml": small + "# more\n"},
+		"using":         {"sources/a.yaml": using, "classes/c.yaml": shared},
+		"using changed": {"sources/a.yaml": using, "classes/c.yaml": "rules:\n  more:\n    - set: { cell: at }\n"},
+		"another place": {"sources/a.yaml": small, "classes/c.yaml": "classes:\n  lane: { unit: B }\n"},
+	} {
+		book := load(t, files)
+		s, ok := book.Source("a")
+		require.True(t, ok)
+		require.Equal(t, "/DIR", s.Collect.Dir)
+		versions[name] = s.Version
+	}
+	require.Equal(t, versions["plain"], versions["with others"])
+	require.Equal(t, versions["plain"], versions["another place"])
+	require.NotEqual(t, versions["plain"], versions["changed"])
+	require.NotEqual(t, versions["using"], versions["using changed"])
+}
+
+func TestSequenceNumber(t *testing.T) {
+	book := load(t, map[string]string{"sources/a.yaml": small + "sequence: { from: \"name[4:10]\" }\n"})
+	n, err := book.Sources[0].Sequence.Number("/out/SKY_000123.csv.gz")
+	require.NoError(t, err)
+	require.Equal(t, int64(123), n)
+	_, err = book.Sources[0].Sequence.Number("/out/other.csv")
+	require.ErrorContains(t, err, "no whole number")
+}
