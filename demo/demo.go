@@ -76,7 +76,7 @@ func Shipped(source string) generate.Options {
 	switch source {
 	case "skylink":
 		// The last file repeats the first under another name. The clocks change on the second day.
-		o.Records, o.RecordsPerFile, o.SuspenseShare, o.Resend, o.FirstFile = 402, 134, 0.03, 1, 121
+		o.Seed, o.Records, o.RecordsPerFile, o.SuspenseShare, o.Resend, o.FirstFile = 122, 402, 134, 0.03, 1, 121
 	default:
 		o.Records = 60
 	}
