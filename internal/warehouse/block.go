@@ -22,39 +22,14 @@ type Block struct {
 // newBlock makes an empty block for the columns of a table that are inserted.
 func newBlock(t *Table) *Block {
 	b := &Block{Table: t.Name, byName: map[string]*data{}}
-	add := func(name, kind string) {
-		d := newData(name, kind)
-		b.columns = append(b.columns, d)
-		b.byName[name] = d
-	}
 	for _, c := range t.Columns {
-		if nested, ok := strings.CutPrefix(c.Type, "Nested("); ok {
-			for _, field := range fieldsOf(nested[:len(nested)-1]) {
-				name, kind, _ := strings.Cut(field, " ")
-				add(c.Name+"."+name, "Array("+kind+")")
-			}
-		} else if c.Filled == "" {
-			add(c.Name, c.Type)
+		if c.Filled == "" && c.Computed == "" {
+			d := newData(c.Name, c.Type)
+			b.columns = append(b.columns, d)
+			b.byName[c.Name] = d
 		}
 	}
 	return b
-}
-
-// fieldsOf splits the fields of a Nested at the commas that are outside of parentheses.
-func fieldsOf(list string) (fields []string) {
-	depth, from := 0, 0
-	for i, c := range list {
-		switch {
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == ',' && depth == 0:
-			fields = append(fields, strings.TrimSpace(list[from:i]))
-			from = i + 1
-		}
-	}
-	return append(fields, strings.TrimSpace(list[from:]))
 }
 
 // column is a column by its declared name.
@@ -136,6 +111,8 @@ type usageColumns struct {
 	class, unit, at, quantity, identifierKind, identifier, sim, account, accountNumber, root, rootNumber *data
 	network, country, peer, peerCountry, apn, imei, cell, session, direction, duration, up, down         *data
 	attributes, duplicateKey                                                                             *data
+
+	json []byte // scratch
 }
 
 func newUsageColumns(b *Block) usageColumns {
@@ -143,7 +120,7 @@ func newUsageColumns(b *Block) usageColumns {
 	return usageColumns{
 		c("class"), c("unit"), c("at"), c("quantity"), c("identifier_kind"), c("identifier"), c("sim"), c("account"), c("account_number"), c("root"), c("root_number"),
 		c("network"), c("country"), c("peer"), c("peer_country"), c("apn"), c("imei"), c("cell"), c("session"), c("direction"), c("duration"), c("up"), c("down"),
-		c("attributes"), c("duplicate_key"),
+		c("attributes_json"), c("duplicate_key"), nil,
 	}
 }
 
@@ -171,12 +148,39 @@ func (c *usageColumns) add(u *udr.Usage, account, root string) {
 	c.duration.u64(uint64(u.Duration))
 	c.up.u64(uint64(u.Up))
 	c.down.u64(uint64(u.Down))
-	for i := range u.Attributes {
-		c.attributes.members[0].word(u.Attributes[i].Name)
-		c.attributes.members[1].text(u.Attributes[i].Value)
-	}
-	c.attributes.elements(len(u.Attributes))
+	c.json = appendAttributes(c.json[:0], u.Attributes)
+	c.attributes.bytes(c.json)
 	c.duplicateKey.raw(u.Duplicate[:])
+}
+
+// appendAttributes appends attributes as a JSON object, nothing for none.
+func appendAttributes(dst []byte, attributes []udr.Attribute) []byte {
+	if len(attributes) == 0 {
+		return dst
+	}
+	for i := range attributes {
+		dst = append(dst, "{,"[min(i, 1)])
+		dst = appendJSON(dst, attributes[i].Name)
+		dst = append(dst, ':')
+		dst = appendJSON(dst, attributes[i].Value)
+	}
+	return append(dst, '}')
+}
+
+// appendJSON appends a text as JSON. Bytes that are no UTF-8 stay as they are, as ClickHouse does it.
+func appendJSON(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
 
 // accountNames are the text ids of accounts by number; numbers are dense, and an account keeps its id.

@@ -18,6 +18,7 @@ type rows struct {
 	names     accountNames
 
 	rated     ratedRows
+	tiers     tierRows
 	suspended suspendedRows
 	duplicate recordRows
 	files     fileRows
@@ -42,9 +43,12 @@ type recordRows struct {
 type ratedRows struct {
 	recordRows
 	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges *data
-	tiers                                                                                    struct {
-		tier, account, number, plan, planVersion, zone, currency, amount, cycle *data
-	}
+}
+
+type tierRows struct {
+	file, seq, source, class, unit, at, quantity, sim, network, country, root *data
+	tier, account, number, plan, planVersion, zone, cycle, currency, amount   *data
+	partition, position                                                       *data
 }
 
 type suspendedRows struct {
@@ -98,9 +102,10 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	r.rated = ratedRows{recordRows: recordRows{newIdentityColumns(b), newUsageColumns(b)},
 		amount: c("amount"), currency: c("currency"), plan: c("plan"), planVersion: c("plan_version"), price: c("price"), zone: c("zone"),
 		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges")}
-	t := &r.rated.tiers
-	t.tier, t.account, t.number, t.plan, t.planVersion = c("tiers.tier"), c("tiers.account"), c("tiers.account_number"), c("tiers.plan"), c("tiers.plan_version")
-	t.zone, t.currency, t.amount, t.cycle = c("tiers.zone"), c("tiers.currency"), c("tiers.amount"), c("tiers.cycle")
+
+	c = block(tierTable).column
+	r.tiers = tierRows{c("file"), c("seq"), c("source"), c("class"), c("unit"), c("at"), c("quantity"), c("sim"), c("network"), c("country"), c("root"),
+		c("tier"), c("account"), c("account_number"), c("plan"), c("plan_version"), c("zone"), c("cycle"), c("currency"), c("amount"), c("partition"), c("offset")}
 
 	b = block(suspenseTable)
 	c = b.column
@@ -138,16 +143,9 @@ func (r *rows) reset() {
 	}
 }
 
-func (r *rows) count() int { return r.blocks[0].Rows() + r.blocks[1].Rows() + r.blocks[2].Rows() }
-
-// empty says that there is nothing to write.
-func (r *rows) empty() bool {
-	for _, b := range r.blocks {
-		if b.Rows() > 0 {
-			return false
-		}
-	}
-	return true
+// count is how many records there are.
+func (r *rows) count() int {
+	return r.rated.b.Rows() + r.suspended.b.Rows() + r.duplicate.b.Rows()
 }
 
 // add appends the rows of a message that counts.
@@ -216,7 +214,7 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord)
 		return err
 	}
 	t := &r.rated
-	tiers, own := 0, false
+	own := false
 	r.joined = r.joined[:0]
 	for _, message := range rec.Charges {
 		c := &r.charge
@@ -229,18 +227,14 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord)
 			t.addCharge(c)
 			continue
 		}
-		if err := r.addTier(ctx, o, c); err != nil {
+		if err := r.addTier(ctx, o, c, root); err != nil {
 			return err
 		}
-		tiers++
 	}
 	if !own {
 		t.addCharge(&noCharge)
 	}
 	t.charges.bytes(r.joined)
-	for _, column := range []*data{t.tiers.tier, t.tiers.account, t.tiers.number, t.tiers.plan, t.tiers.planVersion, t.tiers.zone, t.tiers.currency, t.tiers.amount, t.tiers.cycle} {
-		column.elements(tiers)
-	}
 	for _, message := range rec.Events {
 		if err := r.addEvent(ctx, o, message, root); err != nil {
 			return err
@@ -272,21 +266,34 @@ func (t *ratedRows) addCharge(c *rating.Charge) {
 	}
 }
 
-func (r *rows) addTier(ctx context.Context, o *origin, c *rating.Charge) error {
+func (r *rows) addTier(ctx context.Context, o *origin, c *rating.Charge, root string) error {
 	id, err := r.name(ctx, c.Account, o)
 	if err != nil {
 		return err
 	}
-	t := &r.rated.tiers
-	t.tier.members[0].u8(c.Tier)
-	t.account.members[0].word(id)
-	t.number.members[0].u32(c.Account)
-	t.plan.members[0].word(c.Plan)
-	t.planVersion.members[0].u32(c.PlanVersion)
-	t.zone.members[0].word(c.Zone)
-	t.currency.members[0].word(c.Currency)
-	t.amount.members[0].decimal(c.Total)
-	t.cycle.members[0].u32(uint32(c.Cycle))
+	t, u := &r.tiers, &r.usage
+	t.file.word(o.file)
+	t.seq.u64(u.Seq)
+	t.source.word(o.pin.Source)
+	t.class.word(u.Class)
+	t.unit.word(u.Unit.String())
+	t.at.u64(uint64(u.At))
+	t.quantity.u64(uint64(u.Quantity))
+	t.sim.u32(u.SIM)
+	t.network.word(u.Network)
+	t.country.word(u.Country)
+	t.root.word(root)
+	t.tier.u8(c.Tier)
+	t.account.word(id)
+	t.number.u32(c.Account)
+	t.plan.word(c.Plan)
+	t.planVersion.u32(c.PlanVersion)
+	t.zone.word(c.Zone)
+	t.cycle.u32(uint32(c.Cycle))
+	t.currency.word(c.Currency)
+	t.amount.decimal(c.Total)
+	t.partition.u16(o.partition)
+	t.position.u64(uint64(o.offset))
 	return nil
 }
 

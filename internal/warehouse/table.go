@@ -15,6 +15,8 @@ type Column struct {
 	Doc   string
 	// Filled is the expression by which ClickHouse fills the column itself; empty for a column that is inserted.
 	Filled string
+	// Computed is the expression that the column stands for; it is not stored.
+	Computed string
 }
 
 // Table is a table, declared once.
@@ -100,6 +102,9 @@ func (c *Column) definition() string {
 	if c.Filled != "" {
 		d += " DEFAULT " + c.Filled
 	}
+	if c.Computed != "" {
+		d += " ALIAS " + c.Computed
+	}
 	d += " COMMENT " + quoteText(c.doc())
 	if c.Codec != "" {
 		d += " CODEC(" + c.Codec + ")"
@@ -123,7 +128,7 @@ func (t *Table) expire(l Layout) string {
 }
 
 func (v *View) create(l Layout) string {
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS %s COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(v.Select), quoteText(v.Doc))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(v.Select), quoteText(v.Doc))
 }
 
 func quoteName(s string) string {

@@ -45,9 +45,8 @@ SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root
 FROM rated_usage WHERE plan != ''
 UNION ALL
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
-       t.tier AS tier, t.account AS account, t.account_number AS account_number, t.plan AS plan, t.plan_version AS plan_version,
-       t.zone AS zone, t.cycle AS cycle, t.currency AS currency, t.amount AS amount
-FROM rated_usage ARRAY JOIN tiers AS t`,
+       tier, account, account_number, plan, plan_version, zone, cycle, currency, amount
+FROM tier_charges`,
 	},
 	{
 		Name: "usage_by_account_day", Since: 1,

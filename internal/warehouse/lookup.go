@@ -1,0 +1,303 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	amounts "ratemill/decimal"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// ErrNotFound says that the warehouse has no such record (yet).
+var ErrNotFound = errors.New("no such record is in the warehouse")
+
+// Record is a rated record as a whole.
+type Record struct {
+	File    udr.FileID
+	Name    string      // of the file; empty while its end has not come
+	Taken   udr.Instant // of the file; 0 likewise
+	Pin     udr.Pin
+	Usage   udr.Usage
+	Account string
+	Root    string
+	Charges []rating.Charge // from tier 0 up
+	Stored  time.Time
+}
+
+// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. It
+// answers ErrNotFound, with where the record is instead if it is in suspense or a duplicate.
+func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
+	prefix, seq, err := udr.ParseID(id)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := w.conn.Query(ctx, `SELECT r.file, r.seq, r.line, r.bytes, r.source, r.rules, r.catalogue, r.registry, r.class, r.unit, r.at, r.quantity,
+		r.identifier_kind, r.identifier, r.sim, r.account, r.account_number, r.root, r.root_number, r.network, r.country, r.peer, r.peer_country, r.apn, r.imei, r.cell, r.session,
+		r.direction, r.duration, r.up, r.down, r.attributes_json, r.duplicate_key, r.charges, r.stored
+		FROM rated_usage AS r WHERE startsWith(r.file, ?) AND r.seq = ? LIMIT 2`, prefix, seq)
+	if err != nil {
+		return nil, sorted("find a record", err)
+	}
+	defer rows.Close()
+	var found []*Record
+	for rows.Next() {
+		r := &Record{}
+		u := &r.Usage
+		var file, unit, kind, attributes, key, charges string
+		var at time.Time
+		if err := rows.Scan(&file, &u.Seq, &u.Line, &u.Bytes, &r.Pin.Source, &r.Pin.Rules, &r.Pin.Catalogue, &r.Pin.Registry, &u.Class, &unit, &at, &u.Quantity,
+			&kind, &u.Identifier.Value, &u.SIM, &r.Account, &u.Account, &r.Root, &u.Root, &u.Network, &u.Country, &u.Peer, &u.PeerCountry, &u.APN, &u.IMEI, &u.Cell, &u.Session,
+			&u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Stored); err != nil {
+			return nil, sorted("find a record", err)
+		}
+		if r.File, err = udr.ParseFileID(file); err != nil {
+			return nil, err
+		}
+		u.At = udr.InstantOf(at)
+		u.Unit, _ = udr.ParseUnit(unit)
+		u.Identifier.Kind, _ = udr.ParseIDKind(kind)
+		copy(u.Duplicate[:], key)
+		if u.Attributes, err = parseAttributes(attributes); err != nil {
+			return nil, err
+		}
+		if r.Charges, err = ParseCharges([]byte(charges)); err != nil {
+			return nil, fmt.Errorf("record %s:%d: %w", file, u.Seq, err)
+		}
+		found = append(found, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, sorted("find a record", err)
+	}
+	switch len(found) {
+	case 0:
+		return nil, w.elsewhere(ctx, id, prefix, seq)
+	case 2:
+		return nil, fmt.Errorf("%s begins the ids of several records, %s:%d and %s:%d among them; write more of it", prefix, found[0].File, seq, found[1].File, seq)
+	}
+	r := found[0]
+	files, err := w.conn.Query(ctx, "SELECT name, taken FROM files WHERE file = ?", r.File.String())
+	if err != nil {
+		return nil, sorted("find a file", err)
+	}
+	defer files.Close()
+	for files.Next() {
+		var taken time.Time
+		if err := files.Scan(&r.Name, &taken); err != nil {
+			return nil, sorted("find a file", err)
+		}
+		r.Taken = udr.InstantOf(taken)
+	}
+	return r, sorted("find a file", files.Err())
+}
+
+// elsewhere says where a record is that was not rated.
+func (w *Warehouse) elsewhere(ctx context.Context, id, prefix string, seq uint64) error {
+	var suspended, duplicate uint64
+	err := w.conn.QueryRow(ctx, `SELECT (SELECT count() FROM suspense WHERE startsWith(file, ?) AND seq = ?), (SELECT count() FROM duplicates WHERE startsWith(file, ?) AND seq = ?)`,
+		prefix, seq, prefix, seq).Scan(&suspended, &duplicate)
+	switch {
+	case err != nil:
+		return sorted("find a record", err)
+	case suspended > 0:
+		return fmt.Errorf("%s is in suspense, not rated; `ratemill suspense show %s` says why: %w", id, id, ErrNotFound)
+	case duplicate > 0:
+		return fmt.Errorf("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates: %w", id, ErrNotFound)
+	}
+	return fmt.Errorf("%s: %w", id, ErrNotFound)
+}
+
+// parseAttributes reads what appendAttributes wrote, in its order.
+func parseAttributes(object string) (attributes []udr.Attribute, err error) {
+	if object == "" {
+		return nil, nil
+	}
+	d := json.NewDecoder(strings.NewReader(object))
+	var texts []string
+	for {
+		t, err := d.Token()
+		if err != nil {
+			break
+		}
+		if s, ok := t.(string); ok {
+			texts = append(texts, s)
+		}
+	}
+	if len(texts)%2 != 0 {
+		return nil, fmt.Errorf("attributes_json is damaged: %.100s", object)
+	}
+	for i := 0; i < len(texts); i += 2 {
+		attributes = append(attributes, udr.Attribute{Name: texts[i], Value: texts[i+1]})
+	}
+	return attributes, nil
+}
+
+// Suspended is a record in suspense.
+type Suspended struct {
+	ID     udr.ID
+	Pin    udr.Pin
+	File   string // name; empty while the file's end has not come
+	Line   uint64
+	Bytes  uint32
+	Stage  string
+	Why    udr.SuspendError
+	Raw    []byte
+	Usage  []byte // message udr.Usage, as far as it was mapped
+	Stored time.Time
+}
+
+// SuspenseFilter chooses records that wait; empty fields choose all.
+type SuspenseFilter struct {
+	ID     string // file:seq, or the beginning of a file's id
+	Source string
+	Code   string
+	Rule   string
+	Limit  int // 0 is 1000
+}
+
+// Suspense is the records that wait, in the order of source, file and sequence.
+func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended, error) {
+	where, args := []string{"1"}, []any{}
+	add := func(condition string, value any) { where, args = append(where, condition), append(args, value) }
+	if f.ID != "" {
+		prefix, seq, err := udr.ParseID(f.ID)
+		if err != nil {
+			prefix = f.ID
+		} else {
+			add("seq = ?", seq)
+		}
+		add("startsWith(file, ?)", prefix)
+	}
+	if f.Source != "" {
+		add("source = ?", f.Source)
+	}
+	if f.Code != "" {
+		add("code = ?", f.Code)
+	}
+	if f.Rule != "" {
+		add("rule = ?", f.Rule)
+	}
+	if f.Limit <= 0 {
+		f.Limit = 1000
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT s.file, s.seq, s.line, s.bytes, s.source, s.rules, s.catalogue, s.registry, s.stage, s.code, s.rule, s.position, s.values, s.reason, s.raw, s.usage, s.stored, f.name
+		FROM (SELECT * FROM suspense WHERE %s AND (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) ORDER BY source, file, seq LIMIT %d) AS s
+		LEFT JOIN files AS f ON f.file = toString(s.file) ORDER BY s.source, s.file, s.seq`, strings.Join(where, " AND "), f.Limit), args...)
+	if err != nil {
+		return nil, sorted("list suspense", err)
+	}
+	defer rows.Close()
+	var all []Suspended
+	for rows.Next() {
+		var s Suspended
+		var file, raw, usage string
+		if err := rows.Scan(&file, &s.ID.Seq, &s.Line, &s.Bytes, &s.Pin.Source, &s.Pin.Rules, &s.Pin.Catalogue, &s.Pin.Registry, &s.Stage,
+			&s.Why.Code, &s.Why.Rule, &s.Why.Position, &s.Why.Values, &s.Why.Reason, &raw, &usage, &s.Stored, &s.File); err != nil {
+			return nil, sorted("list suspense", err)
+		}
+		if s.ID.File, err = udr.ParseFileID(file); err != nil {
+			return nil, err
+		}
+		s.Raw, s.Usage = []byte(raw), []byte(usage)
+		all = append(all, s)
+	}
+	return all, sorted("list suspense", rows.Err())
+}
+
+// DropSuspended takes records out of suspense for good. token names the deed: done again with the same, it changes
+// nothing.
+func (w *Warehouse) DropSuspended(ctx context.Context, ids []udr.ID, who string, at time.Time, token string) error {
+	b := newBlock(table(closedTable))
+	rows := newClosedRows(b)
+	for _, id := range ids {
+		rows.add(id, dropped, "", who, udr.InstantOf(at))
+	}
+	return w.Insert(ctx, b, token)
+}
+
+// FileBalance is a file's row of the view file_balance.
+type FileBalance struct {
+	File, Name, Source                                   string
+	Taken                                                time.Time
+	BroughtBack                                          uint64
+	Records, Added, Filtered                             uint64
+	Duplicate, Suspended, Retried, Dropped, Rated, Bytes uint64
+	Difference, DifferenceBytes                          int64
+}
+
+// Balance is the balance of every file whose end has come.
+func (w *Warehouse) Balance(ctx context.Context) (all []FileBalance, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`)
+	if err != nil {
+		return nil, sorted("compute the balance", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b FileBalance
+		if err := rows.Scan(&b.File, &b.Name, &b.Source, &b.Taken, &b.BroughtBack, &b.Records, &b.Added, &b.Filtered, &b.Duplicate, &b.Suspended, &b.Retried, &b.Dropped, &b.Rated, &b.Difference, &b.Bytes, &b.DifferenceBytes); err != nil {
+			return nil, sorted("compute the balance", err)
+		}
+		all = append(all, b)
+	}
+	return all, sorted("compute the balance", rows.Err())
+}
+
+// AccountUsage is what an account used of a class.
+type AccountUsage struct {
+	Account  string
+	Class    string
+	Unit     string
+	Records  uint64
+	Quantity int64
+}
+
+// UsageByAccount is what every account used, over all time.
+func (w *Warehouse) UsageByAccount(ctx context.Context) (all []AccountUsage, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT account, class, unit, count(), sum(quantity) FROM rated_usage GROUP BY account, class, unit ORDER BY account, class, unit`)
+	if err != nil {
+		return nil, sorted("add up usage", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var u AccountUsage
+		if err := rows.Scan(&u.Account, &u.Class, &u.Unit, &u.Records, &u.Quantity); err != nil {
+			return nil, sorted("add up usage", err)
+		}
+		all = append(all, u)
+	}
+	return all, sorted("add up usage", rows.Err())
+}
+
+// AccountCost is what an account pays in a currency.
+type AccountCost struct {
+	Account  string
+	Currency string
+	Amount   amounts.D
+}
+
+// CostByAccount is what every account pays over all tiers and time.
+func (w *Warehouse) CostByAccount(ctx context.Context) (all []AccountCost, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT account, currency, sum(amount) FROM charges GROUP BY account, currency ORDER BY account, currency`)
+	if err != nil {
+		return nil, sorted("add up cost", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c AccountCost
+		var sum decimal.Decimal
+		if err := rows.Scan(&c.Account, &c.Currency, &sum); err != nil {
+			return nil, sorted("add up cost", err)
+		}
+		if c.Amount, err = amounts.Parse(sum.String()); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, sorted("add up cost", rows.Err())
+}
