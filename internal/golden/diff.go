@@ -9,8 +9,9 @@ import (
 
 // DiffOptions say how differences are shown.
 type DiffOptions struct {
-	Width int  // of the terminal; 0: unified, for a pipe
-	Color bool // red what is missing, green what came instead
+	Width   int  // of the terminal; 0: unified, for a pipe
+	Color   bool // red what is missing, green what came instead
+	Context int  // lines shown around a difference in a unified one; 0: all
 }
 
 const (
@@ -36,9 +37,27 @@ func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
 		return
 	}
 	fmt.Fprintf(w, "--- %s: %s, as the case expects\n+++ %s: %s, as it came out\n", file, s.Name, file, s.Name)
-	for _, c := range changes {
+	last := -1
+	for i, c := range changes {
+		if o.Context > 0 && !near(changes, i, o.Context) {
+			continue
+		}
+		if i != last+1 {
+			fmt.Fprintln(w, paint(' ', "…", o.Color))
+		}
+		last = i
 		fmt.Fprintln(w, paint(c.kind, string(c.kind)+c.line, o.Color))
 	}
+}
+
+// near says that a line is at most so many lines from a difference.
+func near(changes []change, i, lines int) bool {
+	for k := max(0, i-lines); k <= min(len(changes)-1, i+lines); k++ {
+		if changes[k].kind != ' ' {
+			return true
+		}
+	}
+	return false
 }
 
 func sideBySide(w io.Writer, name string, changes []change, width int, color bool) {

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"path"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -17,8 +18,8 @@ import (
 // out.
 type JSON struct {
 	Registry *registry.Registry
-	Paths    map[udr.FileID]string // names of files, for people; may be nil
 
+	name   string
 	usage  udr.Usage
 	s      udr.Suspended
 	charge rating.Charge
@@ -26,8 +27,10 @@ type JSON struct {
 	rev    registry.Revision
 }
 
-// Append appends the records of a batch to dst: the rated ones, and with all of them the duplicates and the suspended.
-func (j *JSON) Append(dst []byte, b *ledger.Batch, all bool) ([]byte, error) {
+// Append appends the records of a batch of a file to dst: the rated ones, and with all of them the duplicates and the
+// suspended.
+func (j *JSON) Append(dst []byte, f *File, b *ledger.Batch, all bool) ([]byte, error) {
+	j.name = path.Base(f.Path)
 	j.view = j.Registry.View()
 	defer j.view.Close()
 	j.rev = registry.Revision(b.Registry)
@@ -80,7 +83,7 @@ func (j *JSON) identity(dst []byte, b *ledger.Batch, outcome string, seq, line u
 	dst = append(dst, `","id":"`...)
 	dst = append(dst, udr.ID{File: b.File, Seq: seq}.String()...)
 	dst = append(dst, '"')
-	dst = appendText(dst, "name", j.Paths[b.File])
+	dst = appendText(dst, "file", j.name)
 	dst = appendNumber(dst, "line", int64(line))
 	dst = appendText(dst, "source", b.Source)
 	dst = appendText(dst, "rules", b.Rules)

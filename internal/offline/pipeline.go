@@ -38,9 +38,9 @@ type Pipeline struct {
 
 	// Before sets counters of a partition before the first record. May be nil.
 	Before func(partition int, counters *rating.Counters) error
-	// Batch gets every batch of the rated log in order; it points into value, which stays as it is. It is called by one
-	// goroutine, while the next records are being read.
-	Batch func(partition int, b *ledger.Batch, value []byte) error
+	// Batch gets every batch of the rated log in order, and the file that its records are of; it points into value, which
+	// stays as it is. It is called by one goroutine, while the next records are being read.
+	Batch func(f *File, partition int, b *ledger.Batch, value []byte) error
 	// Progress gets the bytes read so far, now and then. May be nil.
 	Progress func(bytes, records int64)
 	// Done gets the balance of each file at its end. May be nil. It is called by Run's goroutine.
@@ -69,7 +69,7 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	}
 	r.read = m.Progress
 	for _, f := range l.files {
-		l.next = f
+		l.next, r.file = f, &f.given
 		_, err := m.Next(ctx)
 		if raterErr := r.settle(); raterErr != nil {
 			err = raterErr

@@ -20,6 +20,7 @@ type rater struct {
 	err     error // of the goroutine, to be read when it waits or has ended
 	decided decided
 	batch   ledger.Batch
+	file    *File // the file at hand; it changes only when nothing is under way
 }
 
 // decided counts the records of the file at hand.
@@ -74,7 +75,7 @@ func (r *rater) decide(ctx context.Context, partition int, usage []byte) error {
 	r.decided.duplicate += int64(len(r.batch.Duplicate))
 	r.decided.suspended += int64(len(r.batch.Suspended))
 	if r.p.Batch != nil {
-		return r.p.Batch(partition, &r.batch, value)
+		return r.p.Batch(r.file, partition, &r.batch, value)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"ratemill/mediation"
 	"ratemill/mediation/decode"
@@ -41,7 +42,9 @@ type UsageDecision struct {
 	Kind    string            // mapped, duplicate, suspended
 	Err     *udr.SuspendError // of suspended
 	Account string            // who pays, with a registry
-	Since   udr.Instant       // since when the SIM is theirs
+	Plan    string            // the SIM's
+	Since   string            // local date since when the SIM is theirs; empty for always
+	ICCID   string            // of the SIM
 }
 
 // File reads a file and calls each for each record. The runner tells which branches were taken.
@@ -127,12 +130,7 @@ func (t *Try) usage(f *File, u *udr.Usage) UsageDecision {
 			d.Kind = "suspended"
 			return d
 		}
-		if own, ok := view.Owner(u.SIM, u.At, view.Revision()); ok {
-			d.Since = own.Since
-			if a, ok := view.Account(own.Account, u.At, view.Revision()); ok {
-				d.Account = a.ID
-			}
-		}
+		d.owned(view)
 	}
 	if f.Source.DuplicateWithin > 0 && u.Duplicate != (udr.DuplicateKey{}) {
 		if t.seen[u.Duplicate] {
@@ -145,6 +143,28 @@ func (t *Try) usage(f *File, u *udr.Usage) UsageDecision {
 		t.seen[u.Duplicate] = true
 	}
 	return d
+}
+
+// owned adds who owns the SIM.
+func (d *UsageDecision) owned(view *registry.View) {
+	rev := view.Revision()
+	own, ok := view.Owner(d.SIM, d.At, rev)
+	if !ok {
+		return
+	}
+	d.Plan = view.PlanName(own.Plan)
+	if a, ok := view.Account(own.Account, d.At, rev); ok {
+		d.Account = a.ID
+		if own.Since != registry.Always {
+			d.Since = own.Since.Time().In(a.Zone).Format(time.DateOnly)
+		}
+	}
+	for _, id := range view.Identifiers(d.SIM, d.At, rev, nil) {
+		if id.Kind == udr.ICCID {
+			d.ICCID = id.Value
+			break
+		}
+	}
 }
 
 // String is the decision in a line.

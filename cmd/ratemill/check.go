@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/config"
+	"ratemill/internal/diag"
+	"ratemill/internal/golden"
+	"ratemill/internal/project"
+	"ratemill/mediation/source"
+)
+
+func checkCommand(f *flags) *cobra.Command {
+	var verbose, knownHosts bool
+	c := &cobra.Command{
+		Use:   "check [DIR]",
+		Short: "Find what is wrong in a project, all at once",
+		Long: `Check reads every document of a project and of its configuration and tells everything that is wrong, with the line it is
+in. It warns of branches of the rules that no golden case reaches. Nothing is contacted, and secrets need not be set.`,
+		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, list, files, err := f.checkConfig(args)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if knownHosts {
+				return printKnownHosts(cmd, dir)
+			}
+			p, found := project.Load(os.DirFS(dir), nil)
+			list = append(list, found...)
+			documents, err := documentsOf(dir)
+			if err != nil {
+				return err
+			}
+			if p != nil {
+				list = append(list, unreached(cmd, p)...)
+				if verbose {
+					for _, s := range p.Sources.Sources {
+						if err := printPlans(out, s); err != nil {
+							return err
+						}
+					}
+				}
+			}
+			list.Sort()
+			diag.Print(out, list, diag.Options{Color: colours(os.Stdout)})
+			fmt.Fprintln(out, diag.Summary(files+len(documents), list))
+			if list.HasErrors() {
+				return &problems{}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list for each expression how it was compiled")
+	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the SFTP servers of the project for their host keys and print them as known_hosts has them")
+	return c
+}
+
+// checkConfig is the project's folder, and what is wrong in the configuration that names it.
+func (f *flags) checkConfig(args []string) (dir string, list diag.List, files int, err error) {
+	named := "."
+	if len(args) > 0 {
+		named = args[0]
+	} else if f.config != "" {
+		named = f.config
+	}
+	info, err := os.Stat(named)
+	if err != nil {
+		return "", nil, 0, err
+	}
+	dir = named
+	file := named
+	if info.IsDir() {
+		file = filepath.Join(named, "ratemill.yaml")
+	} else {
+		dir = filepath.Dir(named)
+	}
+	if text, err := os.ReadFile(file); err == nil {
+		files = 1
+		c := &config.Config{Path: file}
+		list = diag.Decode(file, text, c, nil)
+		if !list.HasErrors() && c.Project != "" && !isProject(dir) {
+			if dir = c.Project; !filepath.IsAbs(dir) {
+				dir = filepath.Join(filepath.Dir(file), dir)
+			}
+		}
+	}
+	if !isProject(dir) {
+		if dir, err = f.projectFolder(args); err != nil {
+			return "", nil, 0, err
+		}
+	}
+	return dir, list, files, nil
+}
+
+// unreached warns of branches that no golden case takes. Cases that cannot be run are test's business.
+func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
+	cases, err := golden.Cases(p.FS)
+	if err != nil {
+		list.Errorf(diag.Pos{}, "the cases in %s/ cannot be read: %v", project.TestsFolder, err)
+		return list
+	}
+	if len(cases) == 0 {
+		if len(p.Sources.Sources) > 0 {
+			list.Warnf(diag.Pos{}, "the project has no golden cases; `ratemill help test` shows how to write one")
+		}
+		return list
+	}
+	cover := &golden.Coverage{}
+	for _, c := range cases {
+		if _, err := c.Run(cmd.Context(), p, cover); err != nil {
+			list.Warnf(diag.Pos{File: diag.NewFile(c.File, nil)}, "the case cannot be run; `ratemill test` says why")
+		}
+	}
+	for _, s := range p.Sources.Sources {
+		for _, b := range cover.Missing(s) {
+			list.Warnf(b.Pos, "no case reaches this branch (%s); `ratemill test --missing` lists them all", branch(b.Kind, b.Name))
+		}
+	}
+	return list
+}
+
+func branch(kind, name string) string {
+	if kind == name || name == "" {
+		return kind
+	}
+	return kind + " " + name
+}
+
+// printPlans lists how the expressions of a source run.
+func printPlans(w io.Writer, s *source.Source) error {
+	g := grid{columns: []string{s.File, "what", "type", "runs as", "expression"}}
+	for _, plan := range s.Program.Explain() {
+		at := strconv.Itoa(plan.Pos.Line) + ":" + strconv.Itoa(plan.Pos.Column)
+		if plan.Pos.File != nil && plan.Pos.File.Name != s.File {
+			at = plan.Pos.String()
+		}
+		g.add(at, plan.What, plan.Type, plan.Way, plan.Text)
+	}
+	if err := g.print(w, "table"); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// printKnownHosts prints the host keys that the SFTP servers of the project show now. Nothing is sent to them.
+func printKnownHosts(cmd *cobra.Command, dir string) error {
+	p, list := project.LoadDir(dir) // hosts may come from the environment
+	if p == nil {
+		printDiagnostics(list)
+		return fmt.Errorf("the project in %s has %s", dir, counted(list.Errors(), "error"))
+	}
+	failed := 0
+	for _, s := range p.Sources.Sources {
+		if s.Collect.SFTP == nil {
+			continue
+		}
+		keys, err := s.Collect.SFTP.HostKeys(cmd.Context(), 15*time.Second)
+		if err != nil {
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
+		}
+		for _, k := range keys {
+			fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s; compare it with what the carrier told you\n%s\n", s.Name, k.Fingerprint, k.Line)
+		}
+	}
+	if failed > 0 {
+		return &problems{}
+	}
+	return nil
+}

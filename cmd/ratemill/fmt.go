@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/diag"
+	"ratemill/internal/golden"
+)
+
+func fmtCommand(f *flags) *cobra.Command {
+	var list, diff bool
+	c := &cobra.Command{
+		Use:   "fmt [DIR|FILE…]",
+		Short: "Write documents in the one way that ratemill writes them",
+		Long: `Fmt rewrites the YAML documents of a project, or those named, in place: layout only, comments and values stay. What is
+no YAML is left alone and reported.`,
+		Example: "  ratemill fmt\n  ratemill fmt -l sources/   # which would change; exit code 1 when one would",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var names []string
+			if len(args) == 0 {
+				args = []string{"."}
+				if dir, err := f.projectFolder(nil); err == nil {
+					args[0] = dir
+				}
+			}
+			for _, arg := range args {
+				info, err := os.Stat(arg)
+				if err != nil {
+					return err
+				}
+				if !info.IsDir() {
+					names = append(names, arg)
+					continue
+				}
+				found, err := yamlBelow(arg)
+				if err != nil {
+					return err
+				}
+				names = append(names, found...)
+			}
+			changed, failed := 0, 0
+			for _, name := range names {
+				before, err := os.ReadFile(name)
+				if err != nil {
+					return err
+				}
+				after, err := diag.Format(name, before)
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					failed++
+					continue
+				}
+				if bytes.Equal(before, after) {
+					continue
+				}
+				changed++
+				switch {
+				case diff:
+					s := golden.Section{Name: "layout", Want: string(before), Got: string(after)}
+					s.Diff(cmd.OutOrStdout(), name, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
+				case list:
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				default:
+					if err := replaceFile(name, after); err != nil {
+						return err
+					}
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				}
+			}
+			switch {
+			case failed > 0:
+				return &problems{counted(failed, "document") + " left as they are, since they are no YAML"}
+			case changed > 0 && (list || diff):
+				return &problems{}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVarP(&list, "list", "l", false, "name the documents that would change; change none")
+	c.Flags().BoolVarP(&diff, "diff", "d", false, "show what would change; change none")
+	return c
+}
+
+// yamlBelow are the documents of a project, or all YAML files of another folder.
+func yamlBelow(dir string) ([]string, error) {
+	if isProject(dir) {
+		return documentsOf(dir)
+	}
+	return yamlFiles(dir)
+}
+
+// replaceFile writes a file so that it is the former or the new one, never half of one.
+func replaceFile(name string, text []byte) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	temporary := name + ".tmp"
+	if err := os.WriteFile(temporary, text, info.Mode().Perm()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, name)
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/decimal"
+	"ratemill/internal/ledger"
+	"ratemill/internal/offline"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+func rateCommand(f *flags) *cobra.Command {
+	var sourceName string
+	var registryFiles []string
+	var summary, all, strict bool
+	c := &cobra.Command{
+		Use:   "rate FILE…",
+		Short: "Rate files offline: the whole pipeline in memory",
+		Long: `Rate reads files, applies the rules, rates the usage and prints every rated record with its charges, one JSON object a
+line, in the order of the files and their records. Nothing is stored, and the same input gives the same output, byte for
+byte. Accounts and SIMs come from the project's registry/ folder.
+
+Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given.`,
+		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := f.projectFolder(nil)
+			if err != nil {
+				return err
+			}
+			p, err := openProject(dir)
+			if err != nil {
+				return err
+			}
+			if p.Catalogue == nil {
+				return fmt.Errorf("%s has no catalogue/, by which records could be rated", dir)
+			}
+			reg, err := offlineRegistry(dir, registryFiles)
+			if err != nil {
+				return err
+			}
+			if reg == nil {
+				return fmt.Errorf("%s has no registry/, so no SIM has an owner; name registry files with --registry", dir)
+			}
+			files, err := offlineFiles(p, sourceName, args)
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<20)
+			j := &offline.JSON{Registry: reg}
+			totals := newTotals(reg)
+			bar := newProgress(0)
+			var buf []byte
+			pipe := offline.Pipeline{
+				Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
+				Batch: func(file *offline.File, _ int, b *ledger.Batch, _ []byte) (err error) {
+					if summary {
+						return totals.add(b)
+					}
+					if buf, err = j.Append(buf[:0], file, b, all); err != nil {
+						return err
+					}
+					_, err = out.Write(buf)
+					return err
+				},
+				Progress: func(bytes, records int64) {
+					bar.at(0, rating.Grouped(records)+" records, "+rating.Units(bytes, udr.Octet))
+				},
+			}
+			balances, err := pipe.Run(cmd.Context(), files)
+			bar.done()
+			if err != nil {
+				return err
+			}
+			if summary {
+				if err := totals.print(out, f.output); err != nil {
+					return err
+				}
+				if f.output == "table" {
+					fmt.Fprintln(out)
+				}
+				if err := printBalances(out, f.output, balances); err != nil {
+					return err
+				}
+			}
+			if err := out.Flush(); err != nil {
+				return err
+			}
+			return rateProblems(balances, summary, strict)
+		},
+	}
+	outputFlag(f, c)
+	c.Flags().StringVar(&sourceName, "source", "", "source that the files are of (default: by the files' names)")
+	c.Flags().StringSliceVar(&registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
+	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every file, instead of records")
+	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too")
+	c.Flags().BoolVar(&strict, "strict", false, "exit code 1 when a record was suspended")
+	return c
+}
+
+// rateProblems tells what people must look at.
+func rateProblems(balances []*offline.Balance, summary, strict bool) error {
+	suspended, failed := int64(0), 0
+	for _, b := range balances {
+		suspended += b.Suspended
+		name := path.Base(b.Path)
+		switch {
+		case b.Failure != "":
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: %s\n", name, b.Failure)
+		case b.DuplicateOf != "":
+			fmt.Fprintf(os.Stderr, "%s: not read, it has the same content as %s\n", name, path.Base(b.DuplicateOf))
+		case b.Difference() != 0:
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: the balance is off by %d records; this is an error of ratemill\n", name, b.Difference())
+		}
+	}
+	if suspended > 0 && !summary {
+		fmt.Fprintf(os.Stderr, "%s suspended; --all prints them, `ratemill try -v` says why\n", counted(int(suspended), "record"))
+	}
+	if failed > 0 || strict && suspended > 0 {
+		return &problems{}
+	}
+	return nil
+}
+
+func printBalances(w io.Writer, format string, balances []*offline.Balance) error {
+	g := grid{columns: []string{"file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference"},
+		right: map[string]bool{"records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true, "difference": true}}
+	n := func(n int64) string { return strconv.FormatInt(n, 10) }
+	for _, b := range balances {
+		g.add(b.Source+"/"+path.Base(b.Path), b.ID.String(), n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()))
+	}
+	if format == "table" {
+		for i := range g.rows {
+			g.rows[i][1] = balances[i].ID.Short()
+		}
+	}
+	return g.print(w, format)
+}
+
+// totals adds up usage and cost.
+type totals struct {
+	reg    *registry.Registry
+	sums   map[totalKey]*total
+	usage  udr.Usage
+	charge rating.Charge
+}
+
+type totalKey struct {
+	account  uint32
+	tier     uint8
+	class    string
+	currency string
+}
+
+type total struct {
+	unit     udr.Unit
+	at       udr.Instant
+	records  int64
+	quantity int64
+	charged  int64
+	amount   decimal.D
+}
+
+func newTotals(reg *registry.Registry) *totals {
+	return &totals{reg: reg, sums: map[totalKey]*total{}}
+}
+
+func (t *totals) add(b *ledger.Batch) error {
+	for i := range b.Rated {
+		r := &b.Rated[i]
+		if err := udr.ParseUsage(r.Usage, &t.usage); err != nil {
+			return err
+		}
+		u := &t.usage
+		for _, m := range r.Charges {
+			if err := rating.ParseCharge(m, &t.charge); err != nil {
+				return err
+			}
+			if err := t.sum(totalKey{t.charge.Account, t.charge.Tier, u.Class, t.charge.Currency}, u, t.charge.Rounded, t.charge.Total); err != nil {
+				return err
+			}
+		}
+		if len(r.Charges) == 0 {
+			if err := t.sum(totalKey{u.Account, 0, u.Class, ""}, u, 0, decimal.D{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *totals) sum(k totalKey, u *udr.Usage, charged int64, amount decimal.D) (err error) {
+	s := t.sums[k]
+	if s == nil {
+		k.class = string([]byte(k.class)) // it points into a message
+		k.currency = string([]byte(k.currency))
+		s = &total{unit: u.Unit}
+		t.sums[k] = s
+	}
+	s.records++
+	s.at = u.At
+	s.quantity += u.Quantity
+	s.charged += charged
+	s.amount, err = s.amount.Add(amount)
+	return err
+}
+
+func (t *totals) print(w io.Writer, format string) error {
+	view := t.reg.View()
+	defer view.Close()
+	type line struct {
+		totalKey
+		id string
+		*total
+	}
+	var lines []line
+	for k, s := range t.sums {
+		id := strconv.FormatUint(uint64(k.account), 10)
+		if a, ok := view.Account(k.account, s.at, view.Revision()); ok {
+			id = a.ID
+		}
+		lines = append(lines, line{k, id, s})
+	}
+	slices.SortFunc(lines, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
+	})
+	g := grid{columns: []string{"account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount"},
+		right: map[string]bool{"tier": true, "records": true, "quantity": true, "charged": true}}
+	for _, l := range lines {
+		g.add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),
+			strconv.FormatInt(l.charged, 10), l.unit.String(), l.currency, l.amount.String())
+	}
+	return g.print(w, format)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/config"
+	"ratemill/internal/diag"
+	"ratemill/mediation/source"
+	"ratemill/rating"
+)
+
+// schemas are the JSON Schemas by the kind of document, and where such documents are.
+var schemas = []struct {
+	kind, where string
+	text        func() ([]byte, error)
+}{
+	{"source", "sources/*.yaml", func() ([]byte, error) { return indented(source.Schema()) }},
+	{"classes", "classes/*.yaml", func() ([]byte, error) { return indented(source.SharedSchema()) }},
+	{"catalogue", "catalogue/**/*.yaml", func() ([]byte, error) { return rating.JSONSchema(), nil }},
+	{"ratemill", "ratemill.yaml", func() ([]byte, error) { return indented(diag.Schema("ratemill.yaml", config.Config{})) }},
+}
+
+func indented(schema map[string]any) ([]byte, error) {
+	text, err := json.MarshalIndent(schema, "", "  ")
+	return append(text, '\n'), err
+}
+
+func schemaCommand() *cobra.Command {
+	var dir string
+	var kinds []string
+	for _, s := range schemas {
+		kinds = append(kinds, s.kind)
+	}
+	c := &cobra.Command{
+		Use:   "schema [" + strings.Join(kinds, "|") + "]",
+		Short: "Print the JSON Schemas of the documents, for editors",
+		Long: `Schema prints the JSON Schema of one kind of document, or writes all of them into a folder. Editors with a YAML language
+server check and complete documents by them: put this line at a document's head,
+
+  # yaml-language-server: $schema=../.schemas/source.json`,
+		Example: "  ratemill schema source\n  ratemill schema --dir .schemas",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dir == "" && len(args) == 0 {
+				return fmt.Errorf("say which one (%s), or --dir FOLDER for all", strings.Join(kinds, ", "))
+			}
+			found := false
+			for _, s := range schemas {
+				if len(args) > 0 && args[0] != s.kind {
+					continue
+				}
+				found = true
+				text, err := s.text()
+				if err != nil {
+					return err
+				}
+				if dir == "" {
+					_, err = cmd.OutOrStdout().Write(text)
+					return err
+				}
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					return err
+				}
+				name := filepath.Join(dir, s.kind+".json")
+				if err := os.WriteFile(name, text, 0o644); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\n", name, s.where)
+			}
+			if !found {
+				return fmt.Errorf("there is no schema %s%s; there are %s", args[0], diag.Suggest(args[0], kinds), strings.Join(kinds, ", "))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "folder to write the schemas into")
+	return c
+}

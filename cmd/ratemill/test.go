@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/golden"
+)
+
+func testCommand(f *flags) *cobra.Command {
+	var rewrite, missing bool
+	var pattern string
+	c := &cobra.Command{
+		Use:   "test [DIR]",
+		Short: "Run the golden cases of a project",
+		Long: `Test runs the cases in tests/*.txtar: raw records and a registry in, usage, charges with amounts, suspense and events out.
+It shows what differs, and which rules, branches, zones, price steps and buckets no case reaches.
+
+A case is a text file. What it shows comes first, then its parts, each after a line -- NAME --: registry.yaml, before.yaml
+(counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names, without .gz, say which source they are
+of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, balance.`,
+		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := f.projectFolder(args)
+			if err != nil {
+				return err
+			}
+			p, err := openProject(dir)
+			if err != nil {
+				return err
+			}
+			only, err := regexp.Compile(pattern)
+			if err != nil {
+				return fmt.Errorf("--run: %w", err)
+			}
+			cases, err := golden.Cases(p.FS)
+			if err != nil {
+				return err
+			}
+			out, cover := cmd.OutOrStdout(), &golden.Coverage{}
+			width, _ := terminal(os.Stdout)
+			show := golden.DiffOptions{Width: width, Color: colours(os.Stdout)}
+			passed, failed, rewritten := 0, 0, 0
+			for _, c := range cases {
+				if !only.MatchString(c.Name) {
+					continue
+				}
+				o, err := c.Run(cmd.Context(), p, cover)
+				switch {
+				case err != nil:
+					failed++
+					fmt.Fprintf(out, "FAIL %s\n%s\n\n", c.File, indent(err.Error()))
+				case o.Passed():
+					passed++
+				case rewrite:
+					rewritten++
+					if err := replaceFile(filepath.Join(dir, c.File), c.Rewritten(o)); err != nil {
+						return err
+					}
+					fmt.Fprintf(out, "rewritten %s\n", c.File)
+				default:
+					failed++
+					fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
+					if o.Draft() {
+						fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes what comes out, for you to read\n")
+					}
+					for i := range o.Sections {
+						if s := &o.Sections[i]; s.Differs() {
+							s.Diff(out, c.File, show)
+						}
+					}
+					fmt.Fprintln(out)
+				}
+			}
+			if passed+failed+rewritten == 0 {
+				return noCases(dir, pattern, len(cases))
+			}
+			words := fmt.Sprintf("%s: %d passed, %d failed", counted(passed+failed+rewritten, "case"), passed, failed)
+			if rewritten > 0 {
+				words += fmt.Sprintf(", %d rewritten; read the difference before you keep it", rewritten)
+			}
+			fmt.Fprintln(out, words)
+			if pattern == "" {
+				golden.Print(out, cover.Report(p.Sources, p.Catalogue), missing)
+			}
+			if failed > 0 {
+				return &problems{}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&rewrite, "rewrite", false, "write what came out into the cases, in place of what they expect")
+	c.Flags().StringVar(&pattern, "run", "", "run the cases whose names match this regular expression")
+	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
+	return c
+}
+
+func noCases(dir, pattern string, all int) error {
+	if all > 0 {
+		return fmt.Errorf("none of %s in %s has a name that matches %q", counted(all, "case"), filepath.Join(dir, "tests"), pattern)
+	}
+	return fmt.Errorf("%s has no cases: write one into tests/NAME.txtar; `ratemill help test` says how", dir)
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}

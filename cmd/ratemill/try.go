@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/offline"
+	"ratemill/rating"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+func tryCommand(f *flags) *cobra.Command {
+	var sourceName string
+	var registryFiles []string
+	var verbose bool
+	c := &cobra.Command{
+		Use:   "try FILE…",
+		Short: "Say what the rules decide about each record, and why",
+		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
+rated. With -v it tells each step in words: what each condition saw, and where each value came from. With a registry (the
+project's registry/ folder, or --registry) it also says who owns each SIM.`,
+		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := f.projectFolder(nil)
+			if err != nil {
+				return err
+			}
+			p, err := openProject(dir)
+			if err != nil {
+				return err
+			}
+			reg, err := offlineRegistry(dir, registryFiles)
+			if err != nil {
+				return err
+			}
+			files, err := offlineFiles(p, sourceName, args)
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+			try := offline.Try{Registry: reg, Trace: verbose}
+			var buf []byte
+			for i := range files {
+				file := &files[i]
+				if verbose && len(files) > 1 {
+					fmt.Fprintf(out, "%s\n", file.Path)
+				}
+				_, err := try.File(cmd.Context(), file, func(d *offline.Decision) error {
+					if verbose {
+						tell(out, d)
+						return nil
+					}
+					buf = appendDecision(buf[:0], file, d)
+					_, err := out.Write(buf)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return out.Flush()
+		},
+	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "tell each step in words")
+	c.Flags().StringVar(&sourceName, "source", "", "source that the files are of (default: by the files' names)")
+	c.Flags().StringSliceVar(&registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
+	return c
+}
+
+func appendDecision(dst []byte, file *offline.File, d *offline.Decision) []byte {
+	dst = append(dst, `{"file":`...)
+	dst = offline.AppendString(dst, path.Base(file.Path))
+	dst = append(dst, `,"line":`...)
+	dst = strconv.AppendUint(dst, d.Record.Line, 10)
+	dst = append(dst, `,"decision":"`...)
+	dst = append(append(dst, d.Kind...), '"')
+	if d.Rule != "" {
+		dst = append(dst, `,"rule":`...)
+		dst = offline.AppendString(dst, d.Rule)
+	}
+	if d.Err != nil {
+		dst = offline.AppendWhy(dst, d.Err)
+	}
+	if d.Kind == "suspended" || d.Kind == "file" {
+		dst = append(dst, `,"raw":`...)
+		dst = offline.AppendString(dst, strings.TrimRight(string(d.Record.Raw), "\r\n"))
+	}
+	if len(d.Usages) == 0 {
+		return append(dst, "}\n"...)
+	}
+	dst = append(dst, `,"usage":[`...)
+	for i, u := range d.Usages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"decision":"`...)
+		dst = append(append(dst, u.Kind...), '"')
+		dst = offline.AppendUsage(dst, u.Usage)
+		if u.Account != "" {
+			dst = append(dst, `,"account":`...)
+			dst = offline.AppendString(dst, u.Account)
+		}
+		if u.Err != nil {
+			dst = offline.AppendWhy(dst, u.Err)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, "]}\n"...)
+}
+
+const margin = "         " // under which a record's steps stand
+
+// tell is a decision in words: the record, then a line for each step, aligned.
+func tell(out *bufio.Writer, d *offline.Decision) {
+	raw := strings.TrimRight(string(d.Record.Raw), "\r\n")
+	fmt.Fprintf(out, "%-8s %s\n", "line "+strconv.FormatUint(d.Record.Line, 10), shown(raw))
+	name, text := 8, 20
+	for _, s := range d.Steps {
+		if s.Kind == "set" || s.Kind == "let" {
+			name = max(name, min(utf8.RuneCountInString(s.Name), 14))
+			text = max(text, min(utf8.RuneCountInString(oneLine(s.Text)), 46))
+		}
+	}
+	next := 0
+	for _, s := range d.Steps {
+		switch s.Kind {
+		case "usage":
+			if next < len(d.Usages) {
+				tellUsage(out, &d.Usages[next], name)
+				next++
+			}
+		case "drop", "keep", "when":
+			fmt.Fprintf(out, "%s%-*s   %-5s  %s\n", margin, name+1+text, s.Kind+" "+s.Name, s.Value, s.Reads)
+		case "set", "let":
+			value := s.Value
+			if s.Name == "sim" && next < len(d.Usages) {
+				value = simWords(&d.Usages[next], value)
+			}
+			if s.Reads != "" {
+				value += "   (" + s.Reads + ")"
+			}
+			fmt.Fprintf(out, "%s%-*s %-*s → %s\n", margin, name, s.Name, text, oneLine(s.Text), value)
+		case "class":
+			fmt.Fprintf(out, "%s%-*s %s\n", margin, name, "class", s.Value)
+		default:
+			fmt.Fprintf(out, "%s%s\n", margin, strings.ReplaceAll(s.String(), "\n", "\n"+margin))
+		}
+	}
+	for ; next < len(d.Usages); next++ {
+		tellUsage(out, &d.Usages[next], name)
+	}
+	if d.Err != nil && len(d.Steps) == 0 {
+		fmt.Fprintf(out, "%s→ suspended  %s\n", margin, d.Err.Error())
+	}
+	fmt.Fprintln(out)
+}
+
+// simWords tells which SIM an identifier named, and whose it was.
+func simWords(u *offline.UsageDecision, identifier string) string {
+	if u.Account == "" {
+		return identifier
+	}
+	words := identifier
+	if u.ICCID != "" && u.ICCID != identifier {
+		words = "SIM " + u.ICCID
+	}
+	words += ", account " + u.Account
+	if u.Plan != "" {
+		words += "/" + u.Plan
+	}
+	if u.Since != "" {
+		words += " since " + u.Since
+	}
+	return words
+}
+
+func tellUsage(out *bufio.Writer, u *offline.UsageDecision, name int) {
+	fmt.Fprintf(out, "%s→ %-*s %s\n", margin, name-2, word(u), describe(u))
+	if u.Err != nil {
+		fmt.Fprintf(out, "%s%-*s %s\n", margin, name, "", u.Err.Reason)
+	}
+}
+
+func describe(u *offline.UsageDecision) string {
+	line := rules.Describe(u.Usage)
+	if u.Account != "" {
+		line += "  account " + u.Account
+	}
+	return line
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func word(u *offline.UsageDecision) string {
+	if u.Kind == "mapped" {
+		return "usage"
+	}
+	return u.Kind
+}
+
+// shown is a raw record as a terminal may have it.
+func shown(raw string) string {
+	const most = 400
+	cut := ""
+	if len(raw) > most {
+		raw, cut = strings.ToValidUTF8(raw[:most], ""), fmt.Sprintf("… (%s)", rating.Units(int64(len(raw)), udr.Octet))
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f || r == '\u009b' {
+			return '·'
+		}
+		return r
+	}, raw) + cut
+}
