@@ -37,6 +37,16 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	}
 	for i := range tables {
 		if statement := tables[i].expire(l); statement != "" {
+			// Setting it again would rewrite the whole table.
+			var set uint64
+			err := w.conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = ? AND position(create_table_query, ?) > 0",
+				tables[i].Name, fmt.Sprintf("toIntervalMonth(%d)", l.Keep[tables[i].Name])).Scan(&set)
+			if err != nil {
+				return sorted("say how long rows are kept", err)
+			}
+			if set > 0 {
+				continue
+			}
 			if err := w.exec(ctx, "set how long rows are kept", statement); err != nil {
 				return fmt.Errorf("warehouse: %s: %w", statement, err)
 			}
