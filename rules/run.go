@@ -459,7 +459,6 @@ func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	}
 	sum := sha256.Sum256(r.buf[from:])
 	copy(u.Duplicate[:], sum[:])
-	r.buf = r.buf[:from]
 	return true
 }
 

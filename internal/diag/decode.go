@@ -261,12 +261,28 @@ func (d *Decoder) fields(n *Node, v reflect.Value) {
 		case seen[name]:
 		case k.required:
 			d.Errorf(n.Pos, "%s is missing here", name)
-		case k.fallback != "":
-			d.value(&Node{Kind: Scalar, Text: k.fallback, Pos: n.Pos, inner: n.Pos}, k.v, k.field)
+		default:
+			d.absent(n, k.v, k.field)
 		}
 	}
 	if c, ok := v.Addr().Interface().(interface{ Check(n *Node, d *Decoder) }); ok {
 		c.Check(n, d)
+	}
+}
+
+// absent fills a field whose key is missing: with its default, or a struct with those of its fields.
+func (d *Decoder) absent(n *Node, v reflect.Value, f field) {
+	if f.fallback != "" {
+		d.value(&Node{Kind: Scalar, Text: f.fallback, Pos: n.Pos, inner: n.Pos}, v, f)
+		return
+	}
+	if _, reads := v.Addr().Interface().(Unmarshaler); reads || v.Kind() != reflect.Struct {
+		return
+	}
+	for i := range v.NumField() {
+		if inner, ok := fieldOf(v.Type().Field(i)); ok {
+			d.absent(n, v.Field(i), inner)
+		}
 	}
 }
 

@@ -91,10 +91,12 @@ func Parse(name string, src []byte) (*Node, List) {
 			at = position(file, e.GetToken())
 		}
 		d := l.Errorf(at, "this is not YAML: %s", firstLine(message))
-		if line := file.Line(at.Line); strings.ContainsAny(line, "{") {
+		if line := file.Line(at.Line); strings.Contains(line, "${") && strings.Count(line, "{") > strings.Count(line, "${") {
+			d.Hint = "between { } a value with ${NAME} needs quotes: \"${NAME}\""
+		} else if strings.Contains(line, "{") {
 			d.Hint = "between { } YAML splits at each comma: put quotes around a value that holds one, or give each key a line of its own"
 		} else if strings.Count(line, ": ") > 1 {
-			d.Hint = "a value that holds a colon and a blank needs quotes around it"
+			d.Hint = "a value that holds a colon and a blank needs quotes around it; in a call, name=value does without"
 		}
 		return nil, l
 	}
