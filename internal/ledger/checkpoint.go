@@ -314,28 +314,32 @@ func parseBlock(part []byte) blockID {
 	return blockID{hour{binary.BigEndian.Uint64(part[1:]), int32(binary.BigEndian.Uint32(part[9:]))}, part[13], binary.BigEndian.Uint32(part[14:])}
 }
 
-// read hands every message of a topic's partition, as it is now, to f.
+// read hands every message of a compacted topic's partition to f, up to an end at which nothing has come since: what
+// compaction took away behind our back is there in a newer message, and that may lie beyond where the end was before.
 func (o *Owner) read(ctx context.Context, topic string, f func(*broker.Message) error) error {
-	first, end, err := o.Broker.Bounds(ctx, topic, o.Partition)
-	if err != nil {
-		return err
-	}
-	for next := first; next < end; {
-		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, next, time.Second, o.fetched[:0])
-		if err != nil {
-			return err
+	next, end, err := o.Broker.Bounds(ctx, topic, o.Partition)
+	for ; err == nil; _, end, err = o.Broker.Bounds(ctx, topic, o.Partition) {
+		if next >= end {
+			return nil
 		}
-		if len(o.fetched) == 0 {
-			if _, again, err := o.Broker.Bounds(ctx, topic, o.Partition); err != nil || again <= next {
-				return err // what was left has been compacted away
-			}
-		}
-		for i := range o.fetched {
-			if err := f(&o.fetched[i]); err != nil {
+		for next < end {
+			o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, next, time.Second, o.fetched[:0])
+			if err != nil {
 				return err
 			}
-			next = o.fetched[i].Offset + 1
+			for i := range o.fetched {
+				if err := f(&o.fetched[i]); err != nil {
+					return err
+				}
+				next = o.fetched[i].Offset + 1
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if !steps.On(steps.StandingEnd) {
+			return nil
 		}
 	}
-	return nil
+	return err
 }

@@ -135,6 +135,7 @@ type file struct {
 	name    string
 	records []udr.Usage // as read, before anything is looked up
 	within  uint32      // for duplicates
+	comes   int         // at this step its carrier drops it
 
 	pinned     bool
 	revision   uint64
@@ -153,7 +154,9 @@ func (w *world) plant() {
 		n = w.options.Files
 	}
 	for i := range n {
-		w.files = append(w.files, w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16)))
+		f := w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16))
+		f.comes = i * w.rng.IntN(w.options.Steps/n+1)
+		w.files = append(w.files, f)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *sender) lease(ctx context.Context) (f *file, generation int, err error)
 	err = w.store.transaction(ctx, "leasing a file", func() error {
 		for _, i := range w.rng.Perm(len(w.files)) {
 			c := w.files[i]
-			if c.done || w.held(c) && !w.happens(Takeover, 12) {
+			if c.done || w.phase == troubled && w.step < c.comes || w.held(c) && !w.happens(Takeover, 12) {
 				continue
 			}
 			f = c

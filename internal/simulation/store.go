@@ -42,8 +42,13 @@ func storeUnavailable(err error) bool {
 	return errors.As(err, &u)
 }
 
+const (
+	takingEpoch = "taking an epoch"
+	tookEpoch   = "committed " + takingEpoch
+)
+
 func (s *store) nextEpoch(ctx context.Context, p int) (epoch int64, err error) {
-	err = s.transaction(ctx, "taking an epoch", func() error {
+	err = s.transaction(ctx, takingEpoch, func() error {
 		s.epochs[p]++
 		epoch = s.epochs[p]
 		return nil
