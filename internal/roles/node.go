@@ -88,8 +88,10 @@ func Open(ctx context.Context, n *Node) (err error) {
 	if err := n.openKafka(ctx); err != nil {
 		return err
 	}
-	if err := n.OpenWarehouse(ctx); err != nil {
-		return err
+	if n.has(Sink) || len(n.Roles) == 0 || n.Config.EmbeddedClickHouse() && !n.Attach {
+		if err := n.OpenWarehouse(ctx); err != nil {
+			return err
+		}
 	}
 	if n.reference, err = newReference(ctx, n.Store, n.Project, n.Log); err != nil {
 		return err

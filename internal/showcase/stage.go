@@ -35,8 +35,8 @@ type stage struct {
 var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203}
 
 // build makes the demo's folder, or finds it as an earlier demo left it, and starts the engines.
-func build(ctx context.Context, dir string, log *slog.Logger) (s *stage, err error) {
-	s = &stage{dir: dir, ports: map[string]string{}}
+func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err error) {
+	s := &stage{dir: dir, ports: map[string]string{}}
 	defer func() {
 		if err != nil {
 			s.close()

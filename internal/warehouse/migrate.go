@@ -2,6 +2,8 @@ package warehouse
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -16,10 +18,11 @@ const migrationTable = "ratemill_migrations"
 // Migrate makes the warehouse what this version of ratemill needs. Done twice, or by several at once, it does nothing
 // more. A warehouse that a newer version has migrated is left as it is.
 func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
-	done, err := w.migrated(ctx, l)
+	done, made, err := w.migrated(ctx, l)
 	if err != nil {
 		return err
 	}
+	hash := viewsHash(l)
 	for n := done + 1; n <= version; n++ {
 		for _, statement := range migration(n, l) {
 			if err := w.exec(ctx, fmt.Sprintf("migration %d", n), statement); err != nil {
@@ -27,12 +30,9 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 			}
 		}
 	}
-	if done <= version {
-		// Views belong to the newest version; one that changed is replaced.
-		for i := range views {
-			if err := w.exec(ctx, "make view "+views[i].Name, views[i].create(l)); err != nil {
-				return fmt.Errorf("warehouse: view %s: %w", views[i].Name, err)
-			}
+	if done <= version && made != hash {
+		if err := w.makeViews(ctx, l); err != nil {
+			return err
 		}
 	}
 	for i := range tables {
@@ -52,26 +52,52 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 			}
 		}
 	}
-	if done >= version {
+	if done > version || done == version && made == hash {
 		return nil
 	}
-	return w.exec(ctx, "record the migration", fmt.Sprintf("INSERT INTO %s (version) VALUES (%d)", migrationTable, version))
+	return w.exec(ctx, "record the migration", fmt.Sprintf("INSERT INTO %s (version, views) VALUES (%d, '%s')", migrationTable, version, hash))
 }
 
-// migrated is the newest migration that was done, 0 in an empty warehouse.
-func (w *Warehouse) migrated(ctx context.Context, l Layout) (int, error) {
+// makeViews makes or replaces the views, which belong to the newest version. Another process may be at it too: a view
+// that it is replacing is missing for a moment to the views that read from it.
+func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
+	for attempt := 0; ; attempt++ {
+		err := func() error {
+			for i := range views {
+				if err := w.exec(ctx, "make view "+views[i].Name, views[i].create(l)); err != nil {
+					return fmt.Errorf("warehouse: view %s: %w", views[i].Name, err)
+				}
+			}
+			return nil
+		}()
+		if err == nil || attempt == 5 || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func viewsHash(l Layout) string {
+	h := sha256.New()
+	for i := range views {
+		h.Write([]byte(views[i].create(l)))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// migrated is the newest migration that was done, 0 in an empty warehouse, and the hash of the views that were made.
+func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made string, err error) {
 	engine := "MergeTree"
 	if l.Cluster != "" {
 		engine = "ReplicatedMergeTree"
 	}
-	err := w.exec(ctx, "keep its migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
+	err = w.exec(ctx, "keep its migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
 		migrationTable, l.onCluster(), engine))
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	var newest uint32
-	err = w.conn.QueryRow(ctx, "SELECT max(version) FROM "+migrationTable).Scan(&newest)
-	return int(newest), sorted("say how far it is migrated", err)
+	var n uint32
+	err = w.conn.QueryRow(ctx, "SELECT max(version), argMax(views, (version, done)) FROM "+migrationTable).Scan(&n, &made)
+	return int(n), made, sorted("say how far it is migrated", err)
 }
 
 // migration is the statements of one migration.

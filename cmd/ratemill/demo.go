@@ -1,0 +1,68 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"ratemill/demo"
+	"ratemill/internal/showcase"
+)
+
+const (
+	demoFolder = ".ratemill/demo"
+	demoConfig = demoFolder + "/ratemill.yaml"
+)
+
+func demoCommand(f *flags) *cobra.Command {
+	o := showcase.Options{Dir: demoFolder}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Everything embedded, real files, a summary",
+		Long: `Demo starts an SFTP server with the shipped files, embedded Kafka and ClickHouse, and a process for each role; it takes,
+rates and stores all files and shows what came out. Data stays in .ratemill/demo: a second demo finds nothing new.`,
+		Example: "  ratemill demo\n  ratemill demo --once -n 5000000",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Words = cmd.OutOrStdout()
+			o.Terminal = isatty.IsTerminal(os.Stdout.Fd())
+			o.Log = quietLogger(f)
+			return showcase.Run(cmd.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&o.Once, "once", false, "end when everything is stored, instead of staying up")
+	c.Flags().IntVarP(&o.Records, "records", "n", 0, "generate so many usage records besides the shipped files")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "of the generated records (default that of the last demo's)")
+	c.Flags().StringVar(&o.Dir, "dir", demoFolder, "folder for the demo's data")
+	return c
+}
+
+func initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a project to begin with: the demo's",
+		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project to change into one's own.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
+				return &problems{args[0] + " is there and not empty; name a folder that is not"}
+			}
+			if err := demo.WriteProject(args[0]); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte("# Every field has a default; docs/configuration.md describes all.\nproject: .\n"), 0o644)
+		},
+	}
+}
+
+// quietLogger logs what goes wrong, for commands whose output is not a log.
+func quietLogger(f *flags) *slog.Logger {
+	level := slog.LevelWarn
+	if f.logLevel != "info" {
+		_ = level.UnmarshalText([]byte(f.logLevel)) // an unknown word leaves warn
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}

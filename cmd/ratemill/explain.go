@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/inquiry"
+	"ratemill/internal/warehouse"
+)
+
+func explainCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain ID",
+		Short: "Say why a record costs what it costs",
+		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
+pools, price steps, for every account that pays. The last line computes the amount again from the steps above it.
+
+ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them.`,
+		Example: "  ratemill explain 8f3a0c:1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
+			store, err := reachStore(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			w, end, err := reachWarehouse(cmd.Context(), f, config)
+			if err != nil {
+				return err
+			}
+			defer end()
+			q, err := inquiry.Open(cmd.Context(), store, w)
+			if err != nil {
+				return err
+			}
+			words, err := q.Explain(cmd.Context(), args[0])
+			if errors.Is(err, warehouse.ErrNotFound) {
+				return &problems{err.Error()}
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), words)
+			return err
+		},
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/config"
+	"ratemill/internal/roles"
+	"ratemill/internal/warehouse"
+)
+
+func queryCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "query SQL",
+		Short: "Ask the warehouse by SQL",
+		Long: `Query runs a SELECT in ClickHouse and prints the rows. Plain SELECTs are exact: no FINAL is needed anywhere.
+The tables and views are described in docs/tables.md; - reads the SQL from standard input.`,
+		Example: `  ratemill query "select * from usage_by_account_day"
+  ratemill query -o csv "select account, sum(amount), currency from charges group by all" > costs.csv`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sql := args[0]
+			if sql == "-" {
+				text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<20))
+				if err != nil {
+					return err
+				}
+				sql = string(text)
+			}
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
+			w, end, err := reachWarehouse(cmd.Context(), f, config)
+			if err != nil {
+				return err
+			}
+			defer end()
+			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, strings.TrimRight(strings.TrimSpace(sql), ";"))
+		},
+	}
+	outputFlag(f, c)
+	return c
+}
+
+func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
+	_, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
+	var refused *warehouse.RefusedError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("ClickHouse refuses the query: %s", refused.Text)
+	}
+	return err
+}
+
+// reachWarehouse reaches ClickHouse: that of a running ratemill, or the embedded engine, started for this question.
+func reachWarehouse(ctx context.Context, f *flags, c *config.Config) (*warehouse.Warehouse, func(), error) {
+	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true}
+	if c.EmbeddedClickHouse() {
+		w, err := warehouse.Open(ctx, "http://"+c.ClickHouse.Listen+"/default")
+		if err == nil {
+			return w, func() { _ = w.Close() }, nil
+		}
+		if _, err := os.Stat(c.Data); err != nil {
+			return nil, nil, fmt.Errorf("there is no data in %s yet; `ratemill run` or `ratemill demo` makes it", c.Data)
+		}
+		n.Attach = false
+	}
+	if err := n.OpenWarehouse(ctx); err != nil {
+		n.Close()
+		return nil, nil, err
+	}
+	return n.Warehouse, n.Close, nil
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the commands print into the transcripts; read the diff")
+
+// asRatemill makes the test's own binary the program: transcripts run it by its command line.
+const asRatemill = "RATEMILL_TEST_IS_RATEMILL"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asRatemill) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestTranscripts runs what a person types, in a folder with the files of the case and a copy of the project skylink:
+//
+//	What it shows.
+//	-- transcript --
+//	$ ratemill check
+//	what it prints, words and data
+//	[exit 1]
+func TestTranscripts(t *testing.T) {
+	program, err := os.Executable()
+	require.NoError(t, err)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(program, filepath.Join(bin, "ratemill")))
+	names, err := filepath.Glob("testdata/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(name)
+			require.NoError(t, err)
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS("../../internal/golden/testdata/skylink")))
+			var want *txtar.File
+			for i := range archive.Files {
+				f := &archive.Files[i]
+				if f.Name == "transcript" {
+					want = f
+					continue
+				}
+				path := filepath.Join(dir, f.Name)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, f.Data, 0o644))
+			}
+			require.NotNil(t, want, "%s has no transcript", name)
+			got := transcript(t, dir, bin, string(want.Data))
+			if *rewrite {
+				want.Data = []byte(got)
+				require.NoError(t, os.WriteFile(name, txtar.Format(archive), 0o644))
+				return
+			}
+			require.Equal(t, string(want.Data), got, "run with -rewrite and read the diff, if the change is meant")
+		})
+	}
+}
+
+// transcript types the lines that begin with $ and gives the whole with what is printed now.
+func transcript(t *testing.T, dir, bin, text string) string {
+	var b bytes.Buffer
+	for _, line := range strings.Split(text, "\n") {
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue
+		}
+		fmt.Fprintln(&b, line)
+		c := exec.CommandContext(t.Context(), "sh", "-c", command)
+		c.Dir = dir
+		c.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), asRatemill + "=1", "HOME=" + dir, "TMPDIR=" + t.TempDir()}
+		printed, err := c.CombinedOutput()
+		printed = bytes.ReplaceAll(printed, []byte(dir), []byte("DIR"))
+		b.Write(printed)
+		if len(printed) > 0 && !bytes.HasSuffix(printed, []byte("\n")) {
+			b.WriteByte('\n')
+		}
+		if exit := (*exec.ExitError)(nil); err != nil {
+			require.ErrorAs(t, err, &exit)
+			fmt.Fprintf(&b, "[exit %d]\n", exit.ExitCode())
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,151 @@
+// Package inquiry answers why: it brings together what the warehouse, the control store, the registry and the catalogue
+// know of one record, and puts it into words for support.
+//
+// It owns the order of the answer. It does not own the words of a charge (rating.Explain) or the tables (warehouse).
+package inquiry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+	"ratemill/normalize"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Inquiry asks the stores.
+type Inquiry struct {
+	store      *control.Store
+	warehouse  *warehouse.Warehouse
+	registry   *registry.Registry
+	catalogues map[string]*rating.Catalogue
+}
+
+// Open loads the registry and prepares to ask.
+func Open(ctx context.Context, store *control.Store, w *warehouse.Warehouse) (*Inquiry, error) {
+	q := &Inquiry{store: store, warehouse: w, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}
+	_, err := store.LoadRegistry(ctx, q.registry)
+	return q, err
+}
+
+// Explain says in words what a record costs every tier and why. id is file:seq, of which the file may be abbreviated. For
+// a record that was not rated the error, a warehouse.ErrNotFound, says where it is.
+func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
+	r, err := q.warehouse.Record(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	view := q.registry.View()
+	defer view.Close()
+	rev := registry.Revision(r.Pin.Registry)
+	names := q.names(ctx, view, rev, r)
+	var b strings.Builder
+	if len(r.Charges) == 0 {
+		b.WriteString("rated, and nobody pays for it: neither the SIM nor an account above it has a plan\n")
+		origin(&b, view, rev, r)
+	}
+	for i := range r.Charges {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		head, steps, _ := strings.Cut(rating.Explain(&r.Usage, &r.Charges[i], names), "\n")
+		fmt.Fprintln(&b, head)
+		if i == 0 {
+			origin(&b, view, rev, r)
+		}
+		b.WriteString(steps)
+	}
+	return b.String(), nil
+}
+
+// origin says where the record came from and who owned its SIM.
+func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
+	name, taken := "file "+r.File.String(), ""
+	if r.Name != "" {
+		name, taken = strings.TrimPrefix(r.Name, "/"), ", taken "+r.Taken.Time().Format(time.DateTime)+"Z"
+	}
+	line(b, "file", fmt.Sprintf("%s from %s, line %d%s; rules %s@%.4s", name, r.Pin.Source, r.Usage.Line, taken, r.Pin.Source, r.Pin.Rules))
+	u := &r.Usage
+	if u.SIM == 0 {
+		return
+	}
+	own, ok := view.Owner(u.SIM, u.At, rev)
+	if !ok {
+		return
+	}
+	account, _ := view.AccountID(own.Account)
+	since := "always"
+	if own.Since > 0 {
+		since = own.Since.Time().Format(time.DateOnly)
+	}
+	line(b, "owner", fmt.Sprintf("%s, by %s %s, since %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
+}
+
+func line(b *strings.Builder, what, words string) { fmt.Fprintf(b, " %-8s %s\n", what, words) }
+
+func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) rating.Names {
+	return rating.Names{
+		Catalogue: q.catalogue(ctx, r.Pin.Catalogue),
+		Account: func(number uint32) string {
+			if id, ok := view.AccountID(number); ok {
+				return id
+			}
+			return fmt.Sprintf("account %d", number)
+		},
+		Zone: func(number uint32, at udr.Instant) *time.Location {
+			if a, ok := view.Account(number, at, rev); ok {
+				return a.Zone
+			}
+			return nil
+		},
+		SIM: func(number uint32) string {
+			for _, id := range view.Identifiers(number, r.Usage.At, rev, nil) {
+				return abbreviated(id.Value)
+			}
+			return fmt.Sprint(number)
+		},
+		Country: func(code string) string {
+			c, err := normalize.ParseCountry([]byte(code))
+			if err != nil {
+				return code
+			}
+			return c.Name()
+		},
+		Network: func(code string) string {
+			n, err := normalize.ParseNetwork([]byte(code))
+			if err != nil || n.Operator() == "" {
+				return code
+			}
+			return code + " " + n.Operator()
+		},
+	}
+}
+
+// abbreviated keeps the ends of a long identifier.
+func abbreviated(value string) string {
+	if len(value) <= 10 {
+		return value
+	}
+	return value[:4] + "…" + value[len(value)-2:]
+}
+
+// catalogue is a stored version, or nil: an explanation without it lacks the zones that were passed over, no more.
+func (q *Inquiry) catalogue(ctx context.Context, version string) *rating.Catalogue {
+	if c, ok := q.catalogues[version]; ok {
+		return c
+	}
+	bundle, err := q.store.Document(ctx, "catalogue", version)
+	if err == nil {
+		q.catalogues[version], err = rating.OpenBundle(bundle)
+	}
+	if err != nil && !errors.Is(err, control.ErrNotFound) {
+		q.catalogues[version] = nil
+	}
+	return q.catalogues[version]
+}

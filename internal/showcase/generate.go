@@ -1,0 +1,110 @@
+package showcase
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"ratemill/demo"
+	"ratemill/internal/generate"
+	"ratemill/registry"
+)
+
+// generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the very same.
+func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, error) {
+	options := demo.Generated(o.Records)
+	if o.Seed != 0 {
+		options.Seed = o.Seed
+	}
+	folder := filepath.Join(s.dir, "generated")
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return nil, err
+	}
+	lists, err := generate.Registry(options)
+	if err != nil {
+		return nil, err
+	}
+	var inputs []registry.Input
+	for _, f := range lists {
+		path := filepath.Join(folder, f.Name)
+		if err := writeFile(path, &f); err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	}
+	files, err := generate.Files(options)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	var bars *mpb.Progress
+	var bar *mpb.Bar
+	if o.Terminal {
+		bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48))
+		bar = bars.New(int64(o.Records), mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
+			mpb.PrependDecorators(decor.Name("generate", decor.WC{W: 9, C: decor.DindentRight})),
+			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d records", decor.WC{W: 24})))
+	}
+	written := 0
+	for f := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		path := filepath.Join(s.dir, "sftp", f.Source, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(path); err != nil {
+			if err := writeFile(path, &f); err != nil {
+				return nil, err
+			}
+			written += f.Records
+		}
+		if bar != nil {
+			bar.IncrBy(f.Records)
+		}
+	}
+	if bar != nil {
+		bar.SetTotal(-1, true)
+		bars.Wait()
+	}
+	fmt.Fprintf(o.Words, "  generated   %d records in %s\n", written, time.Since(began).Round(100*time.Millisecond))
+	return inputs, nil
+}
+
+// writeFile writes a file under another name first, so that nobody takes half of it.
+func writeFile(path string, f *generate.File) error {
+	to, err := os.Create(path + ".tmp")
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteTo(to); err != nil {
+		to.Close()
+		return err
+	}
+	if err := to.Close(); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+// folderInputs are the registry files of a folder.
+func folderInputs(dir string) (inputs []registry.Input, err error) {
+	for _, pattern := range []string{"*.csv", "*.yaml"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range slices.Sorted(slices.Values(paths)) {
+			inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+		}
+	}
+	return inputs, nil
+}

@@ -1,0 +1,246 @@
+package showcase
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ratemill/internal/control"
+	"ratemill/internal/inquiry"
+	"ratemill/internal/roles"
+	"ratemill/internal/warehouse"
+)
+
+// report shows what came out: balances, usage and cost, three records explained, what each stage did, what to ask next.
+func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took time.Duration) error {
+	closed, err := closedFiles(ctx, s.node.Store)
+	if err != nil {
+		return err
+	}
+	if closed == known {
+		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
+	}
+	if err := s.balances(ctx, o.Words); err != nil {
+		return err
+	}
+	if err := s.costs(ctx, o.Words); err != nil {
+		return err
+	}
+	if err := s.explained(ctx, o.Words); err != nil {
+		return err
+	}
+	c.stages(o.Words, took)
+	fmt.Fprint(o.Words, `
+What did each account use on each day?                        ratemill query "select * from usage_by_account_day"
+Which accounts pay most, and for what?                        ratemill query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"
+Which records wait, and for what?                             ratemill suspense list
+`)
+	return nil
+}
+
+func newTable(to io.Writer, numbers ...string) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(to)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	var right []table.ColumnConfig
+	for _, name := range numbers {
+		right = append(right, table.ColumnConfig{Name: name, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(right)
+	return t
+}
+
+const mostFiles = 30 // lines of balances that are shown one by one
+
+func (s *stage) balances(ctx context.Context, to io.Writer) error {
+	all, err := s.node.Warehouse.Balance(ctx)
+	if err != nil {
+		return err
+	}
+	t := newTable(to, "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance")
+	t.AppendHeader(table.Row{"file", "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance"})
+	var sum warehouse.FileBalance
+	open := 0
+	for i, b := range all {
+		verdict := "0 ✓"
+		if b.Difference != 0 || b.DifferenceBytes != 0 {
+			verdict = fmt.Sprintf("%d ✗", b.Difference)
+			open++
+		}
+		if i < mostFiles || verdict != "0 ✓" {
+			t.AppendRow(table.Row{strings.TrimPrefix(b.Name, "/"), b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended, b.Rated, verdict})
+		}
+		sum.Records, sum.Added, sum.Filtered = sum.Records+b.Records, sum.Added+b.Added, sum.Filtered+b.Filtered
+		sum.Duplicate, sum.Suspended, sum.Rated = sum.Duplicate+b.Duplicate, sum.Suspended+b.Suspended, sum.Rated+b.Rated
+	}
+	verdict := "0 ✓"
+	if open > 0 {
+		verdict = fmt.Sprintf("%d files ✗", open)
+	}
+	name := fmt.Sprintf("all %d files", len(all))
+	if len(all) > mostFiles {
+		name += fmt.Sprintf(", of which %d are shown", mostFiles)
+	}
+	t.AppendRow(table.Row{name, sum.Records, sum.Added, sum.Filtered, sum.Duplicate, sum.Suspended, sum.Rated, verdict})
+	t.Render()
+	return s.unread(ctx, to)
+}
+
+// unread names the files that were not read, or not to their end, and why.
+func (s *stage) unread(ctx context.Context, to io.Writer) error {
+	files, err := s.node.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
+	for _, f := range files {
+		fmt.Fprintf(to, "%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
+	}
+	fmt.Fprintln(to)
+	return err
+}
+
+const mostAccounts = 40
+
+func (s *stage) costs(ctx context.Context, to io.Writer) error {
+	usages, err := s.node.Warehouse.UsageByAccount(ctx)
+	if err != nil {
+		return err
+	}
+	costs, err := s.node.Warehouse.CostByAccount(ctx)
+	if err != nil {
+		return err
+	}
+	usage, cost := map[string][]string{}, map[string][]string{}
+	for _, u := range usages {
+		usage[u.Account] = append(usage[u.Account], u.Class+" "+quantity(u.Quantity, u.Unit))
+	}
+	for _, c := range costs {
+		cost[c.Account] = append(cost[c.Account], c.Currency+" "+c.Amount.Fixed(6))
+		if usage[c.Account] == nil {
+			usage[c.Account] = []string{"(that of the accounts below it)"}
+		}
+	}
+	t := newTable(to, "cost")
+	t.AppendHeader(table.Row{"account", "cost", "usage of its SIMs"})
+	for i, account := range slices.Sorted(maps.Keys(usage)) {
+		if i == mostAccounts {
+			t.AppendRow(table.Row{fmt.Sprintf("and %d more", len(usage)-i), "", ""})
+			break
+		}
+		t.AppendRow(table.Row{account, strings.Join(cost[account], " + "), strings.Join(usage[account], ", ")})
+	}
+	t.Render()
+	fmt.Fprintln(to)
+	return nil
+}
+
+// quantity is a number of units as people read it: 1.2 GB, 3h12m, 41.
+func quantity(n int64, unit string) string {
+	switch unit {
+	case "B":
+		return humanize.Bytes(uint64(n))
+	case "s":
+		return (time.Duration(n) * time.Second).String()
+	}
+	return humanize.Comma(n)
+}
+
+// explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
+func (s *stage) explained(ctx context.Context, to io.Writer) error {
+	var ids []string
+	for _, where := range []string{
+		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
+		"length(tiers.tier) > 0 AND amount > 0 AND class = 'data'",
+		"class LIKE 'voice%' AND amount > 0 AND length(tiers.tier) = 0",
+	} {
+		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY at, file, seq LIMIT 1")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var file string
+			var seq uint64
+			if err := rows.Scan(&file, &seq); err != nil {
+				return err
+			}
+			ids = append(ids, file[:8]+":"+strconv.FormatUint(seq, 10))
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	q, err := inquiry.Open(ctx, s.node.Store, s.node.Warehouse)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		words, err := q.Explain(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(to, "$ ratemill explain %s\n%s\n", id, words)
+	}
+	return nil
+}
+
+// stages shows what each stage did and what it cost, the engines' part included.
+func (c *cast) stages(to io.Writer, took time.Duration) {
+	t := newTable(to, "records", "records/s", "CPU", "CPU per record")
+	t.AppendHeader(table.Row{"stage", "records", "records/s", "CPU", "CPU per record"})
+	var all time.Duration
+	var most float64
+	line := func(name string, records float64, busy, used time.Duration) {
+		all += used
+		rate, each := "–", "–"
+		if records > 0 && busy > 0 {
+			rate = humanize.Comma(int64(records / busy.Seconds()))
+		}
+		if records > 0 {
+			each = fmt.Sprintf("%.2f µs", float64(used.Microseconds())/records)
+		}
+		t.AppendRow(table.Row{name, humanize.Comma(int64(records)), rate, used.Round(10 * time.Millisecond), each})
+	}
+	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink"}
+	for _, m := range c.members {
+		most = max(most, m.busy.records)
+		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), cpu(m.cmd.Process.Pid))
+	}
+	line("engine: kafka, embedded", most, 0, cpu(c.stage.node.KafkaPID))
+	line("engine: clickhouse, embedded", most, 0, cpu(c.stage.node.ClickHousePID))
+	busy := time.Duration(0)
+	if first, last := c.members[0].busy.began, c.members[len(c.members)-1].busy.ended; most > 0 && last.After(first) {
+		busy = last.Sub(first)
+	}
+	line("all, from files to rows", most, busy, all)
+	t.Render()
+	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
+}
+
+func countFiles(dir string) (n int, bytes int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n++
+			bytes += info.Size()
+		}
+		return err
+	})
+	return n, bytes, err
+}
+
+func size(bytes int64) string { return humanize.Bytes(uint64(bytes)) }
