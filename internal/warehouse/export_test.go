@@ -12,3 +12,17 @@ func BlockOf(ctx context.Context, message []byte, account func(context.Context, 
 	}
 	return r.rated.b
 }
+
+// Adder makes rows of messages, again and again, in the same memory.
+func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error)) func() {
+	r := newRows(0, account, false)
+	return func() {
+		r.reset()
+		for i, m := range messages {
+			if err := r.add(ctx, int64(i), m); err != nil {
+				panic(err)
+			}
+		}
+		r.rated.b.native()
+	}
+}

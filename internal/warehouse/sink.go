@@ -31,8 +31,8 @@ type Inserter interface {
 // exported fields, then Run.
 type Sink struct {
 	Partition int
-	// Name is the sink's in the control store, and begins the tokens. It names the Kafka cluster too: offsets of another
-	// cluster are other records.
+	// Name is the sink's in the control store, and begins the tokens. It ought to name the Kafka cluster too: the same
+	// offsets of another cluster are other records.
 	Name      string
 	Topics    broker.Topics
 	Broker    broker.Broker
@@ -44,8 +44,9 @@ type Sink struct {
 	Clock    ledger.Clock
 	Log      *slog.Logger
 	Progress *Progress
-	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 32 MiB. Linger is how long a block waits for
-	// more once it has something; 0 is 300 ms.
+	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
+	// more once it has something, unless nothing comes for a fifth of that; 0 is 700 ms. ClickHouse's cost for a row is
+	// halved from blocks of 20,000 rows to those of 100,000, since small parts are merged more often.
 	MaxRows  int
 	MaxBytes int
 	Linger   time.Duration
@@ -84,8 +85,8 @@ func (p *Progress) of(table string) *atomic.Int64 {
 
 const (
 	defaultRows   = 200_000
-	defaultBytes  = 32 << 20
-	defaultLinger = 300 * time.Millisecond
+	defaultBytes  = 64 << 20
+	defaultLinger = 700 * time.Millisecond
 )
 
 // StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is in the
@@ -177,7 +178,7 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 		if b.Rows() == 0 {
 			continue
 		}
-		token := fmt.Sprintf("%s/%s/%d/%d-%d", s.Name, b.Table, s.Partition, intent.From, intent.To)
+		token := fmt.Sprintf("%s/%s/%s/%d/%d-%d", s.Name, b.Table, s.Topics.Rated, s.Partition, intent.From, intent.To)
 		err := s.until(ctx, "write into the warehouse", func() error { return s.Warehouse.Insert(context.WithoutCancel(ctx), b, token) })
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 			return &StoppedError{s.Partition, intent.From, fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v; nothing is lost, the block is tried again when the sink is started again", b.Rows(), b.Table, intent.From, intent.To, err)}
@@ -265,7 +266,7 @@ func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to in
 	var flush time.Time
 	for s.rows.count() < maxRows && bytes < maxBytes {
 		if next > from {
-			if wait = flush.Sub(s.Clock.Now()); wait <= 0 {
+			if wait = min(s.linger()/5, flush.Sub(s.Clock.Now())); wait <= 0 {
 				break
 			}
 		}

@@ -114,8 +114,8 @@ SELECT f.file AS file, f.name AS name, f.source AS source, f.taken AS taken, f.r
        f.bytes AS bytes,
        toInt64(f.bytes) - toInt64(f.framing_bytes) - toInt64(f.filtered_bytes) - toInt64(d.bytes) - toInt64(s.bytes) - toInt64(r.bytes) AS difference_bytes
 FROM files AS f
-LEFT JOIN (SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes FROM rated_usage GROUP BY file) AS r ON r.file = f.file
-LEFT JOIN (SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes FROM duplicates GROUP BY file) AS d ON d.file = f.file
+LEFT JOIN (SELECT toString(id) AS file, records, bytes FROM (SELECT file AS id, count() AS records, sum(bytes) AS bytes FROM rated_usage GROUP BY id)) AS r ON r.file = f.file
+LEFT JOIN (SELECT toString(id) AS file, records, bytes FROM (SELECT file AS id, count() AS records, sum(bytes) AS bytes FROM duplicates GROUP BY id)) AS d ON d.file = f.file
 LEFT JOIN (
   SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes,
          countIf((file, seq) IN (SELECT file, seq FROM suspense_closed WHERE how = 'retried')) AS retried,
@@ -142,7 +142,7 @@ FROM (
     SELECT file, toString(u.1) AS class, u.2 AS quantity, 'sent' AS end FROM files ARRAY JOIN CAST(units, 'Array(Tuple(LowCardinality(String), Int64))') AS u
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'duplicate' FROM duplicates GROUP BY file, class
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'suspended' FROM suspense WHERE stage = 'rating' GROUP BY file, class
-    UNION ALL SELECT toString(file), toString(class), sum(quantity), 'rated' FROM rated_usage GROUP BY file, class
+    UNION ALL SELECT toString(id), toString(kind), quantity, 'rated' FROM (SELECT file AS id, class AS kind, sum(quantity) AS quantity FROM rated_usage GROUP BY id, kind)
   ) AS b INNER JOIN files AS f ON f.file = b.file
 )
 GROUP BY file, class ORDER BY source, name, file, class`,
