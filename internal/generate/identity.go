@@ -54,17 +54,18 @@ func (n *network) appendNumber(dst []byte, word uint64) []byte {
 }
 
 // appendPeer appends the other party as switches write it: international with + or 00, national, now and then a short
-// code; for messages to a SIM also a name.
+// code; for messages to a SIM also a name. A device talks to a few numbers, and mostly to one of them.
 func appendPeer(dst []byte, u *usage, r *random) []byte {
 	w := r.next()
 	at := u.network
+	number := mix(uint64(u.sim)<<3 | uint64(skewed(mix(w), 6, 3)))
 	switch form := w & 15; {
 	case u.class == smsMT && form < 6:
 		return append(dst, senders[within(w, len(senders))]...)
 	case u.class == smsMO && form < 4:
 		return append(dst, "22122"...)
 	case form < 9 && (at.country == "ES" || at.country == "PT" || at.country == "NO" || at.country == "DK"):
-		return at.appendNumber(dst, r.next()) // these have no trunk prefix
+		return at.appendNumber(dst, number) // these have no trunk prefix
 	case form == 15:
 		at = anyNetwork(mix(w))
 		fallthrough
@@ -73,7 +74,7 @@ func appendPeer(dst []byte, u *usage, r *random) []byte {
 	default:
 		dst = append(dst, at.abroad...)
 	}
-	return at.appendNumber(append(dst, at.calling...), r.next())
+	return at.appendNumber(append(dst, at.calling...), number)
 }
 
 // appendHex appends a word as 16 hexadecimal digits.
