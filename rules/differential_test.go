@@ -200,6 +200,7 @@ func agree(t require.TestingT, source string, choices []byte, typed bool) bool {
 	if e == nil || l.HasErrors() {
 		return false
 	}
+	p.sharedCalls = share(c.exprs)
 	for _, x := range c.exprs {
 		x.compile()
 	}

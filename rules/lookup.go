@@ -3,12 +3,12 @@ package rules
 import "ratemill/record"
 
 // lookup finds the action of a chain by one field's value: conditions that begin with field == "constant" or field in
-// ["a", "b"] become entries of one map (a chain of eight: 31 → 9 ns).
+// ["a", "b"] become entries of one map (a chain of 32: 807 → 51 ns, of 8: 85 → 63 ns; of 2: 41 → 97 ns, so shorter
+// chains are asked one by one).
 type lookup struct {
 	slot   int
 	keys   map[string][]candidate
 	others []candidate // for values that no condition names
-	exprs  int         // conditions that it replaces wholly or in their beginning
 }
 
 // candidate is an action that is possible for a value; cond is what is still to be asked, nil for nothing.
@@ -17,10 +17,13 @@ type candidate struct {
 	cond   *expression
 }
 
-// newLookup makes a lookup of a chain, or nil when less than two conditions would gain by it.
+// fewestLooked is how many conditions have to ask for one field for a lookup to gain.
+const fewestLooked = 4
+
+// newLookup makes a lookup of a chain, or nil when it would not gain by it.
 func newLookup(chain []*action) *lookup {
 	counts := map[int]int{}
-	slot, best := -1, 1
+	slot, best := -1, fewestLooked-1
 	for _, a := range chain {
 		if s, _, _ := discriminator(a.cond.top); s >= 0 {
 			if counts[s]++; counts[s] > best {
@@ -31,7 +34,7 @@ func newLookup(chain []*action) *lookup {
 	if slot < 0 {
 		return nil
 	}
-	l := &lookup{slot: slot, keys: map[string][]candidate{}, exprs: best}
+	l := &lookup{slot: slot, keys: map[string][]candidate{}}
 	for _, a := range chain {
 		if s, values, _ := discriminator(a.cond.top); s == slot {
 			for _, v := range values {

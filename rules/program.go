@@ -24,20 +24,21 @@ type Options struct {
 
 // Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.
 type Program struct {
-	name      string
-	layout    record.Layout
-	scope     *scope
-	filters   []*filter
-	lets      []*variable
-	fans      []*expression
-	fanNames  []string
-	steps     []mapStep
-	duplicate []*expression
-	classes   Classes
-	branches  []Branch
-	exprs     []*expression
-	derive    struct{ country, peerCountry bool }
-	shared    []string // names of the shared rules and of the classes that it uses
+	name        string
+	layout      record.Layout
+	scope       *scope
+	filters     []*filter
+	lets        []*variable
+	fans        []*expression
+	fanNames    []string
+	steps       []mapStep
+	duplicate   []*expression
+	classes     Classes
+	branches    []Branch
+	exprs       []*expression
+	derive      struct{ country, peerCountry bool }
+	sharedCalls int
+	shared      []string // names of the shared rules and of the classes that it uses
 }
 
 type filter struct {
@@ -117,6 +118,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	if l.Errors() > before {
 		return nil
 	}
+	p.sharedCalls = share(p.exprs)
 	for _, e := range p.exprs {
 		e.compile()
 	}

@@ -50,6 +50,7 @@ type Runner struct {
 	buf        []byte // texts made for the record at hand
 	stack      []value
 	lets       []letState
+	shared     []letState             // results of calls that stand more than once
 	ages       [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
 	age        uint64
 	outs       []value
@@ -67,7 +68,7 @@ type letState struct {
 // NewRunner makes a runner.
 func (p *Program) NewRunner() *Runner {
 	return &Runner{
-		p: p, lets: make([]letState, len(p.lets)),
+		p: p, lets: make([]letState, len(p.lets)), shared: make([]letState, p.sharedCalls),
 		outs: make([]value, len(udr.Fields())), counts: make([]uint64, len(p.branches)), stack: make([]value, 0, 32),
 	}
 }

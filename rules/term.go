@@ -69,6 +69,7 @@ type term struct {
 	bound   bound
 	needed  int   // of the arguments of a call, those that are not optional; they come first
 	value   value // of opConst
+	shared  int   // where the result is kept for the same call elsewhere, from 1; 0: nowhere
 	literal bool  // a number written in the rules: it takes the unit that its neighbour has
 	level   int   // the deepest fan-out that it depends on
 }

@@ -53,8 +53,8 @@ func (t Type) String() string {
 	return t.Kind.String()
 }
 
-// value is a value at run time. It is seven words so that it travels in registers (a closure returning eight words
-// costs 3 ns, one returning nine 9 ns). The kind Nothing is an absent value; an absent text is the empty text.
+// value is a value at run time. It has eight words, so that closures return it in registers (Go's ABI has nine). The
+// kind Nothing is an absent value; an absent text is the empty text.
 type value struct {
 	kind Kind
 	aux  uint8         // of an Identifier its udr.IDKind, of a Quantity its unit

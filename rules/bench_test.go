@@ -1,0 +1,99 @@
+package rules
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/diag"
+	"ratemill/record"
+)
+
+func compiled(b *testing.B, source string) (*Runner, *expression) {
+	var l diag.List
+	p := &Program{classes: StandardClasses()}
+	p.scope = &scope{layout: &p.layout, columns: []string{"type", "up", "down"}, outputs: map[string]int{}, used: map[string]diag.Pos{}}
+	c := &compiler{Program: p, list: &l}
+	e := c.check(diag.Text{Value: source}, "bench", Nothing)
+	require.NoError(b, l.Err())
+	e.compile()
+	r := p.NewRunner()
+	rec := &record.Record{}
+	for _, path := range p.layout.Paths() {
+		v := "1200"
+		if path == "type" {
+			v = "D"
+		}
+		rec.Fields = append(rec.Fields, record.Value{Kind: record.Text, Text: []byte(v)})
+	}
+	r.begin(rec)
+	return r, e
+}
+
+// Each way of running an expression: as closures, and as expr's machine does.
+func BenchmarkExpression(b *testing.B) {
+	for _, source := range []string{`type == "D"`, `type in ["D", "S"]`, `type == "D" and up == "0" and down == "0"`, `int(up) + 1 > 5`, `octets(up) + octets(down)`} {
+		r, e := compiled(b, source)
+		b.Run(source+"/closures", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if e.test != nil {
+					e.test(r)
+				} else {
+					e.eval(r)
+				}
+			}
+		})
+		if e.test != nil {
+			slow := compareTest
+			if e.top.op == opEqual {
+				f := slow(e.top)
+				b.Run(source+"/by way of values", func(b *testing.B) {
+					for b.Loop() {
+						f(r)
+					}
+				})
+			}
+		}
+		m := newProgram(e.top)
+		b.Run(source+"/machine", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m.run(r)
+			}
+		})
+	}
+}
+
+// A chain of conditions on one field, asked one by one and as one lookup.
+func BenchmarkChain(b *testing.B) {
+	for _, n := range []int{2, 4, 8, 32} {
+		var l diag.List
+		p := &Program{classes: StandardClasses()}
+		p.scope = &scope{layout: &p.layout, columns: []string{"type"}, outputs: map[string]int{}, used: map[string]diag.Pos{}}
+		c := &compiler{Program: p, list: &l}
+		var s mapStep
+		for i := range n {
+			a := &action{cond: c.check(diag.Text{Value: fmt.Sprintf(`type == "T%02d"`, i)}, "when", Bool)}
+			a.cond.compile()
+			s.chain = append(s.chain, a)
+		}
+		r := p.NewRunner()
+		recs := make([]record.Record, n)
+		for i := range recs {
+			recs[i].Fields = []record.Value{{Kind: record.Text, Text: fmt.Appendf(nil, "T%02d", i)}}
+		}
+		for _, way := range []string{"one by one", "lookup"} {
+			b.Run(fmt.Sprintf("%d/%s", n, way), func(b *testing.B) {
+				i := 0
+				for b.Loop() {
+					r.begin(&recs[i%n])
+					i++
+					r.choose(&s)
+				}
+			})
+			s.lookup = newLookup(s.chain)
+		}
+	}
+}
