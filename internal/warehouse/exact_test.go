@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -285,4 +286,114 @@ func TestChargesAndWholeRecordsComeBack(t *testing.T) {
 	require.Equal(t, want, got.Charges)
 	_, err = w.warehouse.Record(t.Context(), "8f3a0d:5")
 	require.ErrorIs(t, err, warehouse.ErrNotFound)
+}
+
+func TestTheDriverTakesTheSameRows(t *testing.T) {
+	w := open(t, testengine.SharedClickHouse(t), "driver")
+	r := rand.New(rand.NewSource(4))
+	var records []record
+	for i := range 50 {
+		u := random(r, uint64(i+1))
+		u.Attributes = []udr.Attribute{{Name: "depot", Value: "north"}}
+		records = append(records, record{usage: u, tiers: []string{"-0.000000000001", "1"}})
+	}
+	sum := func() (sums [2]uint64) {
+		for i, columns := range []string{"* EXCEPT (stored)", "attributes"} {
+			require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT groupBitXor(cityHash64("+columns+")) FROM rated_usage").Scan(&sums[i]))
+		}
+		return sums
+	}
+	block := func() *warehouse.Block {
+		return warehouse.BlockOf(t.Context(), message(1, 0, udr.FileID{1}, nil, records...), accountID)
+	}
+	require.NoError(t, w.Insert(t.Context(), block(), "fast"))
+	fast := sum()
+	require.NoError(t, w.Conn().Exec(t.Context(), "TRUNCATE TABLE rated_usage"))
+	for range 2 {
+		require.NoError(t, w.InsertByDriver(t.Context(), block(), "by driver"))
+	}
+	require.Equal(t, fast, sum())
+}
+
+// away is a warehouse that is not there for a while.
+type away struct {
+	warehouse.Inserter
+	times int
+}
+
+func (a *away) Insert(ctx context.Context, b *warehouse.Block, token string) error {
+	if a.times--; a.times >= 0 {
+		return &warehouse.UnavailableError{What: "take rows", Err: errors.New("connection refused")}
+	}
+	return a.Inserter.Insert(ctx, b, token)
+}
+
+func TestASinkWaitsForTheWarehouse(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "waiting")
+	l, want := traffic(rand.New(rand.NewSource(11)))
+	w.append(0, l.messages)
+	s := w.sink(0)
+	s.Warehouse = &away{Inserter: w.warehouse, times: 3}
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	require.Equal(t, want, w.totals())
+}
+
+func TestABlockThatIsRefusedStopsThePartition(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "refusing")
+	l, want := traffic(rand.New(rand.NewSource(12)))
+	w.append(0, l.messages)
+	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "RENAME TABLE files TO elsewhere"))
+	err := w.run(w.sink(0), int64(len(l.messages)))
+	var stopped *warehouse.StoppedError
+	require.ErrorAs(t, err, &stopped)
+	require.Contains(t, err.Error(), "the warehouse refuses")
+	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "RENAME TABLE elsewhere TO files"))
+	require.NoError(t, w.run(w.sink(0), int64(len(l.messages))))
+	require.Equal(t, want, w.totals())
+}
+
+func TestQuestionsOfTheCommandLine(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "questions")
+	r := rand.New(rand.NewSource(3))
+	var l log
+	l.mark()
+	file := udr.FileID{0xab}
+	a, b := random(r, 1), random(r, 2)
+	a.Class, a.Account, a.Root, a.Peer = "=cmd()", 7, 1, "+34600000001"
+	l.batch(file, &udr.FileEnd{Name: "a.csv", Records: 2, Suspended: 1, Mapped: 1, Bytes: uint64(a.Bytes + b.Bytes), Units: []udr.UnitTotal{{Class: a.Class, Quantity: a.Quantity}}},
+		record{usage: a, tiers: []string{"0.001584", "2"}}, record{usage: b, reason: "not a count", raw: "a;b"})
+	w.append(0, l.messages)
+	require.NoError(t, w.run(w.sink(0), 2))
+
+	waiting, err := w.warehouse.Suspense(t.Context(), warehouse.SuspenseFilter{ID: "ab:2", Source: "skylink", Code: "rule", Rule: "octets(up)"})
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.Equal(t, udr.ID{File: file, Seq: 2}, waiting[0].ID)
+	require.Equal(t, "a.csv", waiting[0].File)
+	require.Equal(t, "mediation", waiting[0].Stage)
+	require.Equal(t, `up "x"`, waiting[0].Why.Values)
+	require.Equal(t, "a;b", string(waiting[0].Raw))
+	waiting, err = w.warehouse.Suspense(t.Context(), warehouse.SuspenseFilter{ID: "ac"})
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	_, err = w.warehouse.Record(t.Context(), "ab:2")
+	require.ErrorIs(t, err, warehouse.ErrNotFound)
+	require.Contains(t, err.Error(), "is in suspense")
+
+	usage, err := w.warehouse.UsageByAccount(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []warehouse.AccountUsage{{Account: "acme/7", Class: "=cmd()", Unit: a.Unit.String(), Records: 1, Quantity: a.Quantity}}, usage)
+	cost, err := w.warehouse.CostByAccount(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []warehouse.AccountCost{{Account: "acme/6", Currency: "EUR", Amount: decimal.MustParse("2")}, {Account: "acme/7", Currency: "EUR", Amount: decimal.MustParse("0.001584")}}, cost)
+
+	for format, want := range map[warehouse.Format]string{
+		warehouse.AsCSV:  "class,peer,amount\n'=cmd(),+34600000001,0.001584\n",
+		warehouse.AsJSON: `{"class":"=cmd()","peer":"+34600000001","amount":"0.001584"}` + "\n",
+	} {
+		var out strings.Builder
+		_, err := w.warehouse.Print(t.Context(), &out, format, "SELECT class, peer, amount FROM rated_usage")
+		require.NoError(t, err)
+		require.Equal(t, want, out.String())
+	}
 }

@@ -26,3 +26,9 @@ func Adder(ctx context.Context, messages [][]byte, account func(context.Context,
 		r.rated.b.native()
 	}
 }
+
+// InsertByDriver inserts as a DSN of the native protocol does. The driver takes the values; which protocol carries them
+// is its own affair.
+func (w *Warehouse) InsertByDriver(ctx context.Context, b *Block, token string) error {
+	return w.insertNative(ctx, "take rows", b, token)
+}
