@@ -16,6 +16,7 @@ type plan struct {
 	prefix        twoSet // first two digits that might begin a national prefix
 	international twoSet // first two digits that might begin an international prefix
 	trunk         byte   // the national prefix, when it is one digit that no number starts with
+	abroad        bool   // 00 is the international prefix, and nothing else is
 	shared        uint16 // node of the first tree level, when regions share the code
 }
 
@@ -87,8 +88,8 @@ var regionsText string
 
 var callingCodes = sync.OnceValue(func() *callingTable {
 	t := &callingTable{plans: make([]plan, 1), tree: make([]branch, 1)}
-	for fields := range rows(regionsText, 6) {
-		p := plan{prefix: parseTwoSet(fields[3]), international: parseTwoSet(fields[4]), trunk: fields[5][0], figures: fields[1]}
+	for fields := range rows(regionsText, 7) {
+		p := plan{prefix: parseTwoSet(fields[3]), international: parseTwoSet(fields[4]), trunk: fields[5][0], abroad: fields[6] == "00", figures: fields[1]}
 		code, _ := strconv.Atoi(fields[1])
 		lengths, _ := strconv.ParseUint(fields[2], 16, 32)
 		p.code, p.lengths = code, uint32(lengths)

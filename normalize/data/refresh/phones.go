@@ -39,12 +39,16 @@ func regionTable() ([]byte, error) {
 		for _, n := range m.GetGeneralDesc().GetPossibleLengthLocalOnly() {
 			local |= 1 << n
 		}
-		lines = append(lines, fmt.Sprintf("%s\t%d\t%x\t%s\t%s\t%s", m.GetId(), m.GetCountryCode(), lengths&^local,
-			national.Text(16), international.Text(16), trunk(m)))
+		abroad := "-"
+		if m.GetInternationalPrefix() == "00" {
+			abroad = "00"
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%x\t%s\t%s\t%s\t%s", m.GetId(), m.GetCountryCode(), lengths&^local,
+			national.Text(16), international.Text(16), trunk(m), abroad))
 	}
 	sort.Strings(lines)
 	var out bytes.Buffer
-	out.WriteString("# region, calling code, bits of possible lengths, bits of first two digits that may begin a national prefix, same for an international prefix, trunk digit; from libphonenumber (Apache-2.0)\n")
+	out.WriteString("# region, calling code, bits of possible lengths, bits of first two digits that may begin a national prefix, same for an international prefix, trunk digit, 00 when that alone is the international prefix; from libphonenumber (Apache-2.0)\n")
 	for _, line := range lines {
 		out.WriteString(line + "\n")
 	}
