@@ -82,9 +82,9 @@ func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *w
 	account, _ := view.AccountID(own.Account)
 	since := "always"
 	if own.Since > 0 {
-		since = own.Since.Time().Format(time.DateOnly)
+		since = "since " + own.Since.Time().Format(time.DateOnly)
 	}
-	line(b, "owner", fmt.Sprintf("%s, by %s %s, since %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
+	line(b, "owner", fmt.Sprintf("%s, by %s %s, %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
 }
 
 func line(b *strings.Builder, what, words string) { fmt.Fprintf(b, " %-8s %s\n", what, words) }

@@ -162,8 +162,8 @@ func (s *stage) explained(ctx context.Context, to io.Writer) error {
 	var ids []string
 	for _, where := range []string{
 		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
-		"length(tiers.tier) > 0 AND amount > 0 AND class = 'data'",
-		"class LIKE 'voice%' AND amount > 0 AND length(tiers.tier) = 0",
+		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
+		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
 	} {
 		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY at, file, seq LIMIT 1")
 		if err != nil {
