@@ -313,3 +313,16 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkRegistry(b *testing.B) {
+	const sims = 1_000_000
+	all, err := generate.Registry(generate.Options{Seed: 1, Records: 1, SIMs: sims, Accounts: 10_000})
+	require.NoError(b, err)
+	for b.Loop() {
+		for _, f := range all {
+			_, err := f.WriteTo(io.Discard)
+			require.NoError(b, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sims, "ns/SIM")
+}
