@@ -16,6 +16,7 @@ type expectation struct {
 	closed   map[udr.FileID]int64
 	seen     map[udr.DuplicateKey]bool
 	used     map[counted]int64
+	fired    int // events so far
 	outcomes []outcome
 	gap      int64 // offset of the message that must stop the partition, -1 for none
 }
@@ -34,6 +35,7 @@ type outcome struct {
 	last    uint64
 	end     bool
 	records []string // one for each, in words
+	events  int
 }
 
 func newExpectation(w *world) *expectation {
@@ -66,6 +68,7 @@ func (e *expectation) take(m *broker.Message) {
 		e.gap = m.Offset
 		return
 	}
+	fired := e.fired
 	o := outcome{input: m.Offset, file: b.File, last: max(high, b.Last), end: b.End != nil}
 	catalogue := 0
 	if b.Catalogue == shared().catalogues[1].Version() {
@@ -98,6 +101,7 @@ func (e *expectation) take(m *broker.Message) {
 		}
 	}
 	o.records = append(append(rated, duplicate...), suspended...)
+	o.events = e.fired - fired
 	e.outcomes = append(e.outcomes, o)
 	e.high[b.File] = o.last
 	if o.end {
@@ -118,6 +122,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		before = e.used[c]
 		e.used[c] += n
 		if before < threshold && before+n >= threshold {
+			e.fired++
 			events += fmt.Sprintf(" %s of %d in %d", what, max(owner, sim*1000), month)
 		}
 		return before

@@ -26,12 +26,15 @@ const (
 	Retention                 // the broker forgets the beginning of the usage topic
 	Change                    // registry and catalogue change in the middle of files
 	Takeover                  // a file goes to another mediator while the one before goes on
+	InsertFails               // the warehouse does not answer, and stored nothing
+	LostInsert                // the warehouse stored a block and answered an error
+	LateInsert                // the warehouse answered an error and stored the block later
 	Loss                      // the broker loses a message that it acknowledged: the partition must stop
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
-	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "loss"}
+	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "insert-fails", "lost-insert", "late-insert", "loss"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -50,6 +53,9 @@ var faultMeanings = [...]string{
 	"the beginning of the usage topic was forgotten",
 	"registry or catalogue changed",
 	"a file went to another mediator while the one before went on",
+	"the warehouse did not answer, and stored nothing",
+	"the warehouse stored a block and answered an error",
+	"the warehouse answered an error and stored the block later",
 	"an acknowledged message was lost, and its partition stopped",
 }
 

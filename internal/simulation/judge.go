@@ -64,6 +64,11 @@ func (w *world) rests(p int) bool {
 // missing says what a schedule without end waits for.
 func (w *world) missing() string {
 	text := ""
+	for p := range partitions {
+		if at := w.store.sinks[p]; at.Next < w.rated[p].end || at.Intent != nil {
+			text += fmt.Sprintf("the sink of partition %d is at offset %d of %d; ", p, at.Next, w.rated[p].end)
+		}
+	}
 	for _, f := range w.files {
 		if !f.done {
 			text += fmt.Sprintf("file %s is read to %d of %d; ", f.id.Short(), f.read, len(f.records))
@@ -89,6 +94,7 @@ func (w *world) missing() string {
 // advance goes to the next phase; true when there is none.
 func (w *world) advance() bool {
 	w.judge()
+	w.judgeWarehouse()
 	if w.failure != "" {
 		return true
 	}

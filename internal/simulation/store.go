@@ -11,6 +11,7 @@ import (
 type store struct {
 	w      *world
 	epochs [partitions]int64
+	sinks  [partitions]control.SinkPosition
 }
 
 // transaction runs f as a transaction of whoever acts.

@@ -62,13 +62,14 @@ type world struct {
 	rated  [partitions]*partitionLog
 	checks [partitions]*partitionLog
 
-	store   store
-	files   []*file
-	expect  [partitions]*expectation
-	judged  [partitions]*judgement
-	stopped [partitions]*ledger.StoppedError
-	owners  [partitions]*ledger.Owner // that was started last
-	losing  bool                      // this is one of the few schedules in which a message is lost
+	store     store
+	warehouse simWarehouse
+	files     []*file
+	expect    [partitions]*expectation
+	judged    [partitions]*judgement
+	stopped   [partitions]*ledger.StoppedError
+	owners    [partitions]*ledger.Owner // that was started last
+	losing    bool                      // this is one of the few schedules in which a message is lost
 
 	revision  uint64
 	catalogue int
@@ -122,6 +123,7 @@ func newWorld(seed uint64, o Options) *world {
 		w.rated[p].appended = w.judged[p].take
 	}
 	w.store.w = w
+	w.warehouse.init(w)
 	w.plant()
 	return w
 }
@@ -164,12 +166,13 @@ func (w *world) run() {
 			w.calmDown()
 		}
 		w.deliver()
+		w.warehouse.deliver()
 		w.trouble()
 		w.staff()
 		if a := w.next(); a != nil {
 			a.run()
 		}
-		if w.phase != troubled && w.step%4 == 0 && w.settled() && w.advance() {
+		if w.phase != troubled && w.step%4 == 0 && w.settled() && w.sunk() && w.advance() {
 			return
 		}
 		if w.step > 20*w.options.Steps+20_000 {
@@ -241,8 +244,8 @@ func (w *world) trouble() {
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
-			if a.kind == ownerKind && w.options.Faults.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
-				w.startOwner(a.partition)
+			if w.options.Faults.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
+				w.replace(a)
 			}
 		case a.ctx.Err() == nil && w.happens(Stop, 700):
 			w.notef(a.name, "is told to STOP at %s", a.at)
@@ -254,7 +257,10 @@ func (w *world) trouble() {
 	if w.happens(Rebalance, 150) {
 		w.startOwner(p)
 	}
-	if w.happens(Compaction, 40) && w.checks[p].end > 0 {
+	if w.happens(Rebalance, 250) {
+		w.startSink(p)
+	}
+	if w.happens(Compaction, w.compactions(p)) && w.checks[p].end > 0 {
 		r := w.faults[Compaction]
 		w.checks[p].compact(r.Int64N(w.checks[p].end)+1, func() bool { return r.IntN(2) == 0 })
 		w.note("broker", "COMPACTS checkpoint", int64(p), 0)
@@ -267,23 +273,49 @@ func (w *world) trouble() {
 	}
 }
 
-// nerve is in how many cases an actor stands still here: more often where an owner knows its epoch and nobody else does.
+// replace starts another for the partition of an actor that stands still.
+func (w *world) replace(a *actor) {
+	switch a.kind {
+	case ownerKind:
+		w.startOwner(a.partition)
+	case sinkKind:
+		w.startSink(a.partition)
+	}
+}
+
+// compactions is in how many cases the checkpoints of a partition are compacted now: more often while somebody reads them.
+func (w *world) compactions(p int) int {
+	for _, a := range w.actors {
+		if a.kind == ownerKind && a.partition == p && !a.ended && a.at == "fetch "+w.topics.Checkpoint {
+			return 10
+		}
+	}
+	return 40
+}
+
+// nerve is in how many cases an actor stands still here: more often where an owner knows its epoch and
+// nobody else does, and where it is about to say what it knows.
 func (w *world) nerve(a *actor) int {
-	if a.at == tookEpoch {
+	switch a.at {
+	case tookEpoch:
 		return 12
+	case "append " + w.topics.Checkpoint:
+		return 50
 	}
 	return 200
 }
 
 // staff sees to it that there is somebody for all work.
 func (w *world) staff() {
-	var owners [partitions]bool
+	var owners, sinks [partitions]bool
 	senders := 0
 	for _, a := range w.actors {
 		switch {
 		case a.ended:
 		case a.kind == ownerKind:
 			owners[a.partition] = true
+		case a.kind == sinkKind:
+			sinks[a.partition] = true
 		case a.kind == senderKind:
 			senders++
 		}
@@ -291,6 +323,11 @@ func (w *world) staff() {
 	for p, there := range owners {
 		if !there && w.stopped[p] == nil && w.rng.IntN(6) == 0 {
 			w.startOwner(p)
+		}
+	}
+	for p, there := range sinks {
+		if !there && w.rng.IntN(12) == 0 {
+			w.startSink(p)
 		}
 	}
 	if senders < 2 && !w.allSent() && w.rng.IntN(6) == 0 {

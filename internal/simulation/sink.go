@@ -1,0 +1,245 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+	"ratemill/udr"
+)
+
+// simWarehouse is a warehouse of which only the identities of rows are kept. It drops a block whose token it has seen.
+type simWarehouse struct {
+	w      *world
+	tokens map[string]bool
+	rows   [partitions]map[string]map[udr.ID]stored // by table
+	events [partitions]int
+	late   []lateBlock
+}
+
+type stored struct {
+	times  int
+	amount string
+}
+
+type lateBlock struct {
+	due   int
+	apply func()
+}
+
+func (h *simWarehouse) init(w *world) {
+	h.w, h.tokens = w, map[string]bool{}
+	for p := range h.rows {
+		h.rows[p] = map[string]map[udr.ID]stored{}
+	}
+}
+
+// deliver applies the inserts that come after their callers gave them up.
+func (h *simWarehouse) deliver() {
+	h.late = slices.DeleteFunc(h.late, func(l lateBlock) bool {
+		due := l.due <= h.w.step || h.w.phase != troubled
+		if due {
+			l.apply()
+		}
+		return due
+	})
+}
+
+// inserter is the warehouse as the sink of a partition sees it.
+type inserter struct {
+	*simWarehouse
+	partition int
+}
+
+// Insert stores a block, or says so, or both.
+func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) error {
+	w := i.w
+	w.point("insert "+b.Table, int64(i.partition), int64(b.Rows()))
+	ids, amounts := b.Records()
+	texts := make([]string, len(amounts))
+	for i, a := range amounts {
+		texts[i] = a.String()
+	}
+	table, count := b.Table, b.Rows()
+	ids = slices.Clone(ids)
+	apply := func() { i.store(table, ids, texts, count, token) }
+	down := &warehouse.UnavailableError{What: "insert", Err: errSimulated}
+	switch {
+	case w.happens(InsertFails, 30):
+		return down
+	case w.happens(LateInsert, 30):
+		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), apply})
+		w.point("insert fails", 0, 0)
+		return down
+	}
+	apply()
+	w.point("inserted "+b.Table, int64(i.partition), int64(b.Rows()))
+	if w.happens(LostInsert, 15) {
+		return down
+	}
+	return nil
+}
+
+func (i inserter) store(table string, ids []udr.ID, amounts []string, rows int, token string) {
+	if i.tokens[token] {
+		return
+	}
+	i.tokens[token] = true
+	if table == "usage_events" {
+		i.events[i.partition] += rows
+	}
+	t := i.rows[i.partition][table]
+	if t == nil {
+		t = map[udr.ID]stored{}
+		i.rows[i.partition][table] = t
+	}
+	for n, id := range ids {
+		s := t[id]
+		s.times++
+		if n < len(amounts) {
+			s.amount = amounts[n]
+		}
+		t[id] = s
+	}
+}
+
+// positions of sinks, in the control store.
+type positions struct{ s *store }
+
+func (p positions) SinkGet(ctx context.Context, _ string, partition int) (at control.SinkPosition, err error) {
+	err = p.s.transaction(ctx, "reading a sink's position", func() error {
+		at = p.s.sinks[partition]
+		if at.Intent != nil {
+			intent := *at.Intent
+			at.Intent = &intent
+		}
+		at.Fold = bytes.Clone(at.Fold)
+		return nil
+	})
+	return at, err
+}
+
+func (p positions) SinkIntent(ctx context.Context, _ string, partition int, version int64, intent control.Intent) (int64, error) {
+	return version + 1, p.s.transaction(ctx, "recording a sink's intent", func() error {
+		row := &p.s.sinks[partition]
+		if row.Version != version || row.Intent != nil {
+			return control.ErrConflict
+		}
+		row.Version, row.Intent = version+1, &intent
+		return nil
+	})
+}
+
+func (p positions) SinkCommit(ctx context.Context, _ string, partition int, version, next int64, fold []byte) (int64, error) {
+	return version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
+		row := &p.s.sinks[partition]
+		if row.Version != version {
+			return control.ErrConflict
+		}
+		*row = control.SinkPosition{Version: version + 1, Next: next, Fold: bytes.Clone(fold)}
+		return nil
+	})
+}
+
+// sinks are used again, for the memory of their blocks: making it is half of what a schedule costs. All that they know
+// of a partition they ask again in Run.
+var sinks = sync.Pool{New: func() any { return new(warehouse.Sink) }}
+
+// startSink starts what brings a partition of the rated log into the warehouse.
+func (w *world) startSink(p int) {
+	w.started++
+	name := fmt.Sprintf("sink-%d/%d", w.started, p)
+	w.start(name, sinkKind, p, func(ctx context.Context) error {
+		s := sinks.Get().(*warehouse.Sink)
+		defer sinks.Put(s)
+		s.Partition, s.Name, s.Topics, s.Broker, s.Positions, s.Warehouse = p, "sim", w.topics, simBroker{w}, positions{&w.store}, inserter{&w.warehouse, p}
+		s.Account = func(_ context.Context, number uint32, _ uint64) (string, error) {
+			return fmt.Sprintf("account-%d", number), nil
+		}
+		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
+		s.MaxRows, s.Linger, s.Simulated = 1+w.rng.IntN(8), 100*time.Millisecond, true
+		for {
+			err := s.Run(ctx)
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			w.notef(name, "%v", err)
+			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) {
+				return err
+			}
+			if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {
+				return nil
+			}
+		}
+	})
+}
+
+// sunk says that the warehouse has the whole of the rated logs.
+func (w *world) sunk() bool {
+	for p := range partitions {
+		at := &w.store.sinks[p]
+		if at.Intent != nil || at.Next < w.rated[p].end {
+			return false
+		}
+	}
+	return len(w.warehouse.late) == 0
+}
+
+// judgeWarehouse compares the rows with what must be there: each record once, in one table.
+func (w *world) judgeWarehouse() {
+	for p := range partitions {
+		want := map[string]map[udr.ID]string{"rated_usage": {}, "suspense": {}, "duplicates": {}}
+		events := 0
+		for i := range min(len(w.judged[p].counts), len(w.expect[p].outcomes)) {
+			o := &w.expect[p].outcomes[i]
+			events += o.events
+			for _, record := range o.records {
+				words := strings.Fields(record)
+				var seq uint64
+				fmt.Sscan(words[1], &seq)
+				table := map[string]string{"rated": "rated_usage", "suspended": "suspense", "duplicate": "duplicates"}[words[0]]
+				want[table][udr.ID{File: o.file, Seq: seq}] = record
+			}
+		}
+		for table, records := range want {
+			rows := w.warehouse.rows[p][table]
+			for id, record := range records {
+				if rows[id].times != 1 {
+					w.fail("warehouse, partition %d: %s has record %s:%d %d times", p, table, id.File.Short(), id.Seq, rows[id].times)
+					return
+				}
+				if table == "rated_usage" && !sameAmount(rows[id].amount, record) {
+					w.fail("warehouse, partition %d: record %s:%d costs %s, expected is %q", p, id.File.Short(), id.Seq, rows[id].amount, record)
+					return
+				}
+			}
+			if len(rows) != len(records) {
+				w.fail("warehouse, partition %d: %s has %d records, not %d", p, table, len(rows), len(records))
+				return
+			}
+		}
+		if w.warehouse.events[p] != events {
+			w.fail("warehouse, partition %d: there are %d events, not %d", p, w.warehouse.events[p], events)
+			return
+		}
+	}
+}
+
+// sameAmount says that an amount is that of the first charge in the words for a rated record.
+func sameAmount(amount, record string) bool {
+	_, charge, _ := strings.Cut(strings.Fields(record)[2], ":")
+	text, _, _ := strings.Cut(charge, "(")
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return amount == text
+}
