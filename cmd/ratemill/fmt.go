@@ -60,8 +60,7 @@ no YAML is left alone and reported.`,
 				changed++
 				switch {
 				case diff:
-					s := golden.Section{Name: "layout", Want: string(before), Got: string(after)}
-					s.Diff(cmd.OutOrStdout(), name, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
+					golden.Diff(cmd.OutOrStdout(), string(before), string(after), [2]string{name, name + ", formatted"}, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
 				case list:
 					fmt.Fprintln(cmd.OutOrStdout(), name)
 				default:
@@ -73,7 +72,7 @@ no YAML is left alone and reported.`,
 			}
 			switch {
 			case failed > 0:
-				return &problems{counted(failed, "document") + " left as they are, since they are no YAML"}
+				return &problems{counted(failed, "document") + " left alone"}
 			case changed > 0 && (list || diff):
 				return &problems{}
 			}

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
+
+	"ratemill/internal/golden"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the commands print into the transcripts; read the diff")
@@ -34,6 +37,8 @@ func TestMain(m *testing.M) {
 //	$ ratemill check
 //	what it prints, words and data
 //	[exit 1]
+//
+// Lines of files within files that look like markers have a + before them.
 func TestTranscripts(t *testing.T) {
 	program, err := os.Executable()
 	require.NoError(t, err)
@@ -58,7 +63,7 @@ func TestTranscripts(t *testing.T) {
 				}
 				path := filepath.Join(dir, f.Name)
 				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-				require.NoError(t, os.WriteFile(path, f.Data, 0o644))
+				require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("+-- "), []byte("-- ")), 0o644))
 			}
 			require.NotNil(t, want, "%s has no transcript", name)
 			got := transcript(t, dir, bin, string(want.Data))
@@ -67,10 +72,19 @@ func TestTranscripts(t *testing.T) {
 				require.NoError(t, os.WriteFile(name, txtar.Format(archive), 0o644))
 				return
 			}
-			require.Equal(t, string(want.Data), got, "run with -rewrite and read the diff, if the change is meant")
+			if string(want.Data) != got {
+				var b strings.Builder
+				golden.Diff(&b, string(want.Data), got, [2]string{name, "as it is printed now"}, golden.DiffOptions{Context: 3})
+				t.Errorf("run with -rewrite and read the diff, if the change is meant\n%s", b.String())
+			}
 		})
 	}
 }
+
+var (
+	markers  = regexp.MustCompile(`(?m)^-- .* --$`)
+	versions = regexp.MustCompile(`"(rules|catalogue)":"[0-9a-f]+"`)
+)
 
 // transcript types the lines that begin with $ and gives the whole with what is printed now.
 func transcript(t *testing.T, dir, bin, text string) string {
@@ -86,7 +100,8 @@ func transcript(t *testing.T, dir, bin, text string) string {
 		c.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), asRatemill + "=1", "HOME=" + dir, "TMPDIR=" + t.TempDir()}
 		printed, err := c.CombinedOutput()
 		printed = bytes.ReplaceAll(printed, []byte(dir), []byte("DIR"))
-		b.Write(printed)
+		printed = versions.ReplaceAll(printed, []byte(`"$1":"VERSION"`))
+		b.Write(markers.ReplaceAll(printed, []byte("+$0")))
 		if len(printed) > 0 && !bytes.HasSuffix(printed, []byte("\n")) {
 			b.WriteByte('\n')
 		}

@@ -26,17 +26,22 @@ type change struct {
 
 // Diff shows where a section is not as expected.
 func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
-	want, got := lines(s.Want), lines(s.Got)
-	changes := differences(want, got)
-	widest := 0
-	for _, l := range append(append([]string(nil), want...), got...) {
+	Diff(w, s.Want, s.Got, [2]string{s.Name + ", expected in " + file, s.Name + ", came out"}, o)
+}
+
+// Diff shows where two texts differ; labels are what they are.
+func Diff(w io.Writer, want, got string, labels [2]string, o DiffOptions) {
+	a, b := lines(want), lines(got)
+	changes := differences(a, b)
+	widest := utf8.RuneCountInString(labels[0])
+	for _, l := range append(append([]string(nil), a...), b...) {
 		widest = max(widest, utf8.RuneCountInString(l))
 	}
-	if o.Width >= 2*widest+3 && widest > 0 {
-		sideBySide(w, s.Name, changes, widest, o.Color)
+	if o.Width >= 2*widest+3 && o.Context == 0 {
+		sideBySide(w, labels, changes, widest, o.Color)
 		return
 	}
-	fmt.Fprintf(w, "--- %s: %s, as the case expects\n+++ %s: %s, as it came out\n", file, s.Name, file, s.Name)
+	fmt.Fprintf(w, "--- %s\n+++ %s\n", labels[0], labels[1])
 	last := -1
 	for i, c := range changes {
 		if o.Context > 0 && !near(changes, i, o.Context) {
@@ -60,9 +65,9 @@ func near(changes []change, i, lines int) bool {
 	return false
 }
 
-func sideBySide(w io.Writer, name string, changes []change, width int, color bool) {
+func sideBySide(w io.Writer, labels [2]string, changes []change, width int, color bool) {
 	pad := func(text string) string { return text + strings.Repeat(" ", width-utf8.RuneCountInString(text)) }
-	fmt.Fprintf(w, "%s, expected%s   came out\n", name, strings.Repeat(" ", max(0, width-len(name)-10)))
+	fmt.Fprintf(w, "%s   %s\n", pad(labels[0]), labels[1])
 	for i := 0; i < len(changes); {
 		if c := changes[i]; c.kind == ' ' {
 			fmt.Fprintf(w, "%s   %s\n", pad(c.line), c.line)

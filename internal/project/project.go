@@ -7,6 +7,7 @@ package project
 import (
 	"io/fs"
 	"os"
+	"slices"
 
 	"ratemill/internal/diag"
 	"ratemill/mediation/source"
@@ -32,8 +33,8 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p := &Project{FS: fsys}
 	var list, more diag.List
 	p.Sources, list = source.LoadDir(fsys, env)
-	if catalogue, err := fs.Sub(fsys, CatalogueFolder); err == nil {
-		p.Catalogue, more = rating.LoadCatalogue(catalogue)
+	if _, err := fs.Stat(fsys, CatalogueFolder); err == nil {
+		p.Catalogue, more = rating.LoadCatalogue(only{fsys, CatalogueFolder})
 		list = append(list, more...)
 	}
 	list.Sort()
@@ -41,6 +42,21 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 		return nil, list
 	}
 	return p, list
+}
+
+// only is a file system in which one folder is all there is at the top: names in it are those of the whole.
+type only struct {
+	fs.FS
+	folder string
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(o.FS, name)
+	if name == "." {
+		entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() != o.folder })
+	}
+	return entries, err
 }
 
 // LoadDir reads the project in a folder.
