@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -124,6 +125,17 @@ func newPart(name string, from, to int) part {
 }
 
 func (c *Case) content(p *part) []byte { return c.text[p.from:p.to] }
+
+// Parts gives the name and content of each part, in order.
+func (c *Case) Parts() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := range c.parts {
+			if !yield(c.parts[i].name, string(c.content(&c.parts[i]))) {
+				return
+			}
+		}
+	}
+}
 
 // expectation is what the case says of a section.
 func (c *Case) expectation(name string) (text string, said bool) {
