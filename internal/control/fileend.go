@@ -32,12 +32,19 @@ func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now
 
 // Finish closes a file whose records and end are all acknowledged.
 //
+// A retry batch is done in the same transaction as its file.
+//
 // A crash before it: the next owner sends the end again, which closes nothing twice. After it: the source's "after" is
 // still to do, and FilesAfter names the file.
 func (s *Store) Finish(ctx context.Context, lease Lease, p Progress, now time.Time) error {
 	return s.change(ctx, "closing "+fileName(lease.File), func(t tx) error {
-		return t.held(ctx, lease, progressColumns+`, state = 'done', still_open = 0, why = '', lease_until = 0, closed_at = ?`,
-			append(p.args(), nanos(now))...)
+		if err := t.held(ctx, lease, progressColumns+`, state = 'done', still_open = 0, why = '', lease_until = 0, closed_at = ?`,
+			append(p.args(), nanos(now))...); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, `UPDATE retries SET state = 'done', closed = ?, file_id = (SELECT f.file_id FROM files f WHERE f.number = ?)
+			WHERE state = 'open' AND number = (SELECT f.retry FROM files f WHERE f.number = ?)`, nanos(now), lease.File, lease.File)
+		return err
 	})
 }
 
@@ -78,7 +85,7 @@ func (s *Store) MarkAfterDone(ctx context.Context, number int64, now time.Time) 
 
 // FilesAfter is the files of a source that are done, or duplicates, and whose "after" is still to do, the oldest first.
 func (s *Store) FilesAfter(ctx context.Context, source string, limit int) ([]File, error) {
-	return s.files(ctx, `WHERE source = ? AND still_open = 0 AND after_at = 0 AND state IN ('done', 'duplicate') ORDER BY closed_at, number LIMIT ?`, source, limit)
+	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0 AND state IN ('done', 'duplicate') ORDER BY closed_at, number LIMIT ?`, source, limit)
 }
 
 // FileFilter chooses files; zero fields choose all.
@@ -88,6 +95,7 @@ type FileFilter struct {
 	Open    bool   // only those with work to do
 	IDStart string // the beginning of the file id in hex
 	Path    string // part of the path
+	Retry   int64  // the file of this retry batch
 	Since   time.Time
 	Limit   int // 0 is 1000
 	After   int64
@@ -118,6 +126,9 @@ func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 			return nil, nil
 		}
 		add(`file_id >= ? AND file_id <= ?`, from, to)
+	}
+	if filter.Retry != 0 {
+		add(`retry = ?`, filter.Retry)
 	}
 	if filter.Path != "" {
 		add(`path LIKE ? ESCAPE '!'`, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(filter.Path)+"%")
@@ -192,7 +203,7 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	return waiting, err
 }
 
-const fileColumns = `number, source, path, size, mtime, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
+const fileColumns = `number, source, path, size, mtime, retry, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
 	first_seen, last_seen, spooled_at, started_at, closed_at, after_at`
@@ -205,7 +216,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var seqs string
 		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after int64
 		p := &f.Progress
-		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
+		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,

@@ -47,6 +47,7 @@ type File struct {
 	Number int64
 	Source string
 	Sighting
+	Retry       int64 // number of the retry batch that the file is, 0 for a carrier's file
 	State       FileState
 	Open        bool   // there is work to do
 	Why         string // of failed, duplicate, vanished
@@ -130,7 +131,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for _, e := range entries {
 		args = append(args, e.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until FROM files WHERE source = ? AND path IN (`+marks(len(entries))+`)`, args...)
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -213,7 +214,7 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
-			WHERE source = ? AND still_open = 1 AND state = 'seen' AND last_seen < ? AND lease_until <= ?`,
+			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND last_seen < ? AND lease_until <= ?`,
 			nanos(now), source, nanos(listedSince), nanos(now))
 		return err
 	})

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -13,42 +14,75 @@ import (
 // RetryState is where a retry batch is in its life.
 type RetryState string
 
-// The states of a retry batch.
+// The states of a retry batch, and of a drop, which claims its records in the same way.
 const (
-	RetryOpen    RetryState = "open"    // to be sent
-	RetryDone    RetryState = "done"    // its file is closed
-	RetryDropped RetryState = "dropped" // given up; its records may be retried by another
+	RetryOpen      RetryState = "open"      // to be sent
+	RetryDone      RetryState = "done"      // its file is closed
+	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be retried by another
+	RetryDropping  RetryState = "dropping"  // its records leave suspense for good; the warehouse is being told
+	RetryDiscarded RetryState = "discarded" // they have left
 )
 
-// Retry is suspended records on their way back, as a file of their own.
+// Retry is suspended records on their way back, as a file of their own; or, in the states dropping and discarded, out.
 type Retry struct {
 	Number  int64
-	Source  string
+	Source  string // empty for a drop
 	State   RetryState
-	FileID  udr.FileID // of the batch, zero until it is made
+	FileID  udr.FileID // of the batch, zero until it is done
 	Records int64
 	Created time.Time
 	Closed  time.Time
 	Who     string
 }
 
-// AlreadyRetriedError names a record that is in another retry batch.
+// RetryPath is the path of a retry batch in the ledger of files, and the name of its file in the warehouse.
+func RetryPath(number int64) string { return fmt.Sprintf("retry/%d", number) }
+
+// AlreadyRetriedError names a record that is in another retry batch, or was dropped.
 type AlreadyRetriedError struct {
 	Record udr.ID
 	Retry  int64
+	State  RetryState
 }
 
 func (e *AlreadyRetriedError) Error() string {
+	if e.State == RetryDropping || e.State == RetryDiscarded {
+		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense dropped` says by whom and why", e.Record)
+	}
 	return fmt.Sprintf("record %s is in retry %d already; a record comes back once, and what fails again is suspended under the id that it has there", e.Record, e.Retry)
 }
 
-// CreateRetry records which suspended records of a source are to come back. A record that is in a batch which was not
-// dropped is refused with *AlreadyRetriedError, and nothing is recorded.
+// CreateRetry records which suspended records of a source are to come back, and enters their batch into the ledger of
+// files, to be taken like a file of the source. A record that is in a batch which was not dropped is refused with
+// *AlreadyRetriedError, and nothing is recorded.
 //
-// A crash after it: the batch is open and whoever carries out retries finds it.
+// A crash after it: the batch waits in the ledger, and a mediator takes it.
 func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []udr.ID, now time.Time) (number int64, err error) {
+	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source}, func(t tx, number int64) error {
+		added, err := t.insertFiles(ctx, source, []Sighting{{Path: RetryPath(number), MTime: now}}, now)
+		if err != nil {
+			return err
+		}
+		if added == 0 {
+			return fmt.Errorf("source %s has a file with the path, size and time of retry %d", source, number)
+		}
+		_, err = t.exec(ctx, `UPDATE files SET retry = ? WHERE source = ? AND path = ? AND size = 0 AND mtime = ?`, number, source, RetryPath(number), nanos(now))
+		return err
+	})
+}
+
+// CreateDrop records that suspended records are to leave suspense for good, and why. A record that is in a live batch, or
+// was dropped, is refused with *AlreadyRetriedError, and nothing is recorded.
+//
+// A crash after it: the drop is in the state dropping, and whoever drops next tells the warehouse first.
+func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
+	return s.claim(ctx, "recording a drop", "", RetryDropping, origins, AuditEntry{At: now, Who: who, What: "suspense.drop", Detail: why}, func(tx, int64) error { return nil })
+}
+
+// claim makes a batch of records that no other live batch has.
+func (s *Store) claim(ctx context.Context, what, source string, state RetryState, origins []udr.ID, audit AuditEntry, with func(tx, int64) error) (number int64, err error) {
 	var taken *AlreadyRetriedError
-	err = s.change(ctx, "recording a retry", func(t tx) error {
+	err = s.change(ctx, what, func(t tx) error {
 		// The counter's row makes those who create retries wait for each other, so that none misses the other's records.
 		if number, err = t.count(ctx, "retries", 1); err != nil {
 			return err
@@ -68,9 +102,19 @@ func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []u
 		if taken != nil {
 			return ErrConflict
 		}
-		_, err := t.exec(ctx, `INSERT INTO retries (number, source, state, records, created, closed, who) VALUES (?, ?, 'open', ?, ?, 0, ?)`,
-			number, source, len(origins), nanos(now), who)
-		return err
+		if _, err := t.exec(ctx, `INSERT INTO retries (number, source, state, records, created, closed, who) VALUES (?, ?, ?, ?, ?, 0, ?)`,
+			number, source, string(state), len(origins), nanos(audit.At), audit.Who); err != nil {
+			return err
+		}
+		if audit.Subject == "" {
+			audit.Subject = fmt.Sprint(number)
+		} else {
+			audit.Subject += fmt.Sprintf(" retry %d", number)
+		}
+		if err := t.audit(ctx, audit); err != nil {
+			return err
+		}
+		return with(t, number)
 	})
 	if taken != nil {
 		return 0, taken
@@ -78,31 +122,73 @@ func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []u
 	return number, err
 }
 
+// CancelRetry gives up an open retry of which nothing was sent, so that its records may be retried anew. ErrConflict says
+// that it is being sent, or is not open.
+func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
+	return s.change(ctx, "giving up a retry", func(t tx) error {
+		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'the retry was given up'
+			WHERE retry = ? AND retry > 0 AND pinned = 0 AND lease_until <= ? AND state <> 'vanished'`, nanos(now), number, nanos(now))); err != nil {
+			return err
+		}
+		if err := orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number)); err != nil {
+			return err
+		}
+		return t.audit(ctx, AuditEntry{At: now, Who: who, What: "suspense.cancel", Subject: fmt.Sprintf("retry %d", number)})
+	})
+}
+
+// Claimed is the live batch, or the drop, that each of the records is in. Records in none are not in it.
+func (s *Store) Claimed(ctx context.Context, records []udr.ID) (map[udr.ID]Retry, error) {
+	asked := map[udr.ID]bool{}
+	var files []any
+	for _, id := range records {
+		asked[id] = true
+		if n := len(files); n == 0 || !bytes.Equal(files[n-1].([]byte), id.File[:]) {
+			files = append(files, id.File[:])
+		}
+	}
+	claimed := map[udr.ID]Retry{}
+	for part := range slices.Chunk(files, 400) {
+		err := s.query(ctx, "looking for records in retries", `SELECT r.file_id, r.seq, b.number, b.state FROM retry_records r JOIN retries b ON b.number = r.retry
+			WHERE b.state <> 'dropped' AND r.file_id IN (`+marks(len(part))+`)`, part, func(rows *sql.Rows) error {
+			var file []byte
+			var seq int64
+			var b Retry
+			err := rows.Scan(&file, &seq, &b.Number, &b.State)
+			id := udr.ID{Seq: uint64(seq)}
+			copy(id.File[:], file)
+			if asked[id] {
+				claimed[id] = b
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return claimed, nil
+}
+
 func (t tx) alreadyRetried(ctx context.Context, number int64) (*AlreadyRetriedError, error) {
 	var file []byte
 	var seq, retry int64
-	err := t.row(ctx, `SELECT other.file_id, other.seq, other.retry FROM retry_records mine
+	var state RetryState
+	err := t.row(ctx, `SELECT other.file_id, other.seq, other.retry, batch.state FROM retry_records mine
 		JOIN retry_records other ON other.file_id = mine.file_id AND other.seq = mine.seq AND other.retry <> mine.retry
 		JOIN retries batch ON batch.number = other.retry
-		WHERE mine.retry = ? AND batch.state <> 'dropped' ORDER BY other.file_id, other.seq LIMIT 1`, number).Scan(&file, &seq, &retry)
+		WHERE mine.retry = ? AND batch.state <> 'dropped' ORDER BY other.file_id, other.seq LIMIT 1`, number).Scan(&file, &seq, &retry, &state)
 	if err == sql.ErrNoRows {
 		return nil, nil
 	}
-	taken := &AlreadyRetriedError{Record: udr.ID{Seq: uint64(seq)}, Retry: retry}
+	taken := &AlreadyRetriedError{Record: udr.ID{Seq: uint64(seq)}, Retry: retry, State: state}
 	copy(taken.Record.File[:], file)
 	return taken, err
 }
 
-// SetRetry moves a retry batch from one state to another, with the id of its file. ErrConflict says that it is in
-// another state.
-func (s *Store) SetRetry(ctx context.Context, number int64, from, to RetryState, file udr.FileID, now time.Time) error {
-	closed := int64(0)
-	if to != RetryOpen {
-		closed = nanos(now)
-	}
-	return s.change(ctx, "recording the state of a retry", func(t tx) error {
-		return orConflict(t.exec(ctx, `UPDATE retries SET state = ?, file_id = ?, closed = ? WHERE number = ? AND state = ?`,
-			string(to), file[:], closed, number, string(from)))
+// FinishDrop records that the warehouse knows a drop. ErrConflict says that this was recorded before.
+func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) error {
+	return s.change(ctx, "closing a drop", func(t tx) error {
+		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now), number))
 	})
 }
 

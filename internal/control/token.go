@@ -82,14 +82,18 @@ type AuditEntry struct {
 // Audit records that somebody did something.
 func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
 	return s.change(ctx, "writing the audit log", func(t tx) error {
-		number, err := t.count(ctx, "audit_log", 1)
-		if err != nil {
-			return err
-		}
-		_, err = t.exec(ctx, `INSERT INTO audit_log (number, at, who, what, subject, detail) VALUES (?, ?, ?, ?, ?, ?)`,
-			number, nanos(e.At), e.Who, e.What, e.Subject, e.Detail)
-		return err
+		return t.audit(ctx, e)
 	})
+}
+
+func (t tx) audit(ctx context.Context, e AuditEntry) error {
+	number, err := t.count(ctx, "audit_log", 1)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `INSERT INTO audit_log (number, at, who, what, subject, detail) VALUES (?, ?, ?, ?, ?, ?)`,
+		number, nanos(e.At), e.Who, e.What, e.Subject, e.Detail)
+	return err
 }
 
 // AuditLog is the newest entries of the audit log, the newest first.
