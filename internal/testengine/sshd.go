@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +35,20 @@ type SSHD struct {
 
 // Kill ends the server as kill -9 does. Connections that are open go on: each has a process of its own.
 func (s *SSHD) Kill() { s.daemon.kill() }
+
+// CutConnections ends the processes of all open connections as kill -9 does, and answers how many there were. The
+// server itself goes on.
+func (s *SSHD) CutConnections() (n int) {
+	if s.daemon.cmd == nil {
+		return 0
+	}
+	for _, pid := range descendants(s.daemon.cmd.Process.Pid) {
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			n++
+		}
+	}
+	return n
+}
 
 // Restart starts it again on the same port.
 func (s *SSHD) Restart(t testing.TB) {

@@ -11,3 +11,6 @@ import (
 func (s *SSHD) passwords(_ testing.TB, binary string, args ...string) func() *exec.Cmd {
 	return func() *exec.Cmd { return exec.Command(binary, args...) }
 }
+
+// descendants are known on Linux only.
+func descendants(int) []int { return nil }

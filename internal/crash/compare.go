@@ -1,0 +1,324 @@
+package crash
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/internal/offline"
+	"ratemill/internal/warehouse"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// comparison holds what the offline pipeline says of the file at hand against what is in the warehouse.
+type comparison struct {
+	ctx      context.Context
+	w        *warehouse.Warehouse
+	report   *Report
+	view     *registry.View
+	expected [tableCount][]string // lines of the file at hand
+	rows     [tableCount]int      // of all files
+	balances map[string]*offline.Balance
+	counters sums
+	err      error
+
+	usage  udr.Usage
+	charge rating.Charge
+}
+
+// compare runs the offline pipeline over the same files, in the order of each source, and compares file by file.
+func (r *run) compare(ctx context.Context) error {
+	reg := registry.New()
+	if _, err := r.node.Store.LoadRegistry(ctx, reg); err != nil {
+		return err
+	}
+	files, err := r.feed.offline(r.plant)
+	if err != nil {
+		return err
+	}
+	c := &comparison{ctx: ctx, w: r.node.Warehouse, report: r.report, view: reg.View(), balances: map[string]*offline.Balance{}, counters: sums{}}
+	defer c.view.Close()
+	pipe := offline.Pipeline{
+		Sources: r.node.Project.Sources, Catalogue: r.node.Project.Catalogue, Registry: reg, Partitions: r.node.Partitions,
+		Batch: func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return c.add(b) },
+		Done:  c.file,
+	}
+	balances, err := pipe.Run(ctx, files)
+	if err != nil {
+		return fmt.Errorf("the offline pipeline, which says what is right, fails: %w", err)
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if err := c.totals(); err != nil {
+		return err
+	}
+	if err := c.balance(); err != nil {
+		return err
+	}
+	if err := r.compareLedger(ctx, balances); err != nil {
+		return err
+	}
+	return r.compareCounters(ctx, c.counters)
+}
+
+// add takes what ought to be in the warehouse.
+func (c *comparison) add(b *ledger.Batch) error {
+	for i := range b.Rated {
+		if err := c.rated(b, &b.Rated[i]); err != nil {
+			return err
+		}
+	}
+	for _, m := range b.Duplicate {
+		line, err := c.record(b, m)
+		if err != nil {
+			return err
+		}
+		c.expect(duplicateTable, line)
+	}
+	for _, m := range b.Suspended {
+		var s udr.Suspended
+		if err := udr.ParseSuspended(m, &s); err != nil {
+			return err
+		}
+		c.expect(suspenseTable, join(s.Seq, s.Line, s.Bytes, s.Why.Code, s.Why.Rule, s.Why.Reason, fmt.Sprintf("%x", s.Raw), fmt.Sprintf("%x", s.Usage)))
+	}
+	return c.counters.add(b)
+}
+
+func (c *comparison) expect(table int, line string) {
+	c.expected[table] = append(c.expected[table], line)
+}
+
+func (c *comparison) rated(b *ledger.Batch, r *ledger.RatedRecord) error {
+	line, err := c.record(b, r.Usage)
+	if err != nil {
+		return err
+	}
+	seq := c.usage.Seq
+	var own rating.Charge
+	var joined []byte
+	for i, m := range r.Charges {
+		joined = append(binary.AppendUvarint(joined, uint64(len(m))), m...)
+		if err := rating.ParseCharge(m, &c.charge); err != nil {
+			return err
+		}
+		if i == 0 && c.charge.Tier == 0 {
+			own = c.charge
+			continue
+		}
+		c.expect(tierTable, join(seq, c.charge.Tier, c.charge.Account, c.charge.Plan, c.charge.Zone, c.charge.Total, c.charge.Currency))
+	}
+	c.expect(ratedTable, join(line, own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)))
+	for _, m := range r.Events {
+		e, err := rating.ParseEvent(m)
+		if err != nil {
+			return err
+		}
+		amount := func(v rating.Value) any {
+			if !e.Counter.Kind.IsCost() {
+				return v.Units()
+			}
+			d, _ := v.Cost()
+			return d
+		}
+		c.expect(eventTable, join(seq, e.Kind, e.Name, int64(e.At), e.Account, e.SIM, e.Counter.ID, e.Counter.Owner, amount(e.Threshold), amount(e.Before), amount(e.After)))
+	}
+	return nil
+}
+
+// record is the line of a usage record.
+func (c *comparison) record(b *ledger.Batch, message []byte) (string, error) {
+	u := &c.usage
+	if err := udr.ParseUsage(message, u); err != nil {
+		return "", err
+	}
+	account, _ := c.view.AccountID(u.Account)
+	root, _ := c.view.AccountID(u.Root)
+	return join(u.Seq, u.Line, u.Bytes, b.Source, b.Rules, b.Catalogue, b.Registry, u.Class, u.Unit, int64(u.At), u.Quantity, u.Identifier.Value, u.SIM,
+		account, u.Account, root, u.Root, u.Network, u.Country, u.Peer, u.APN, u.IMEI, u.Session, u.Direction, u.Duration, u.Up, u.Down,
+		fmt.Sprintf("%x", u.Duplicate[:])), nil
+}
+
+func join(fields ...any) string {
+	text := make([]string, len(fields))
+	for i, f := range fields {
+		text[i] = fmt.Sprint(f)
+	}
+	return strings.Join(text, "|")
+}
+
+// The tables that are compared, and how the warehouse writes the same lines.
+const (
+	ratedTable = iota
+	tierTable
+	eventTable
+	duplicateTable
+	suspenseTable
+	tableCount
+)
+
+const recordFields = "seq, line, bytes, source, rules, catalogue, registry, class, unit, toUnixTimestamp64Nano(at), quantity, identifier, sim, account, account_number, root, root_number, network, country, peer, apn, imei, session, direction, duration, up, down, lower(hex(duplicate_key))"
+
+var comparedTables = [tableCount]struct{ name, words, fields string }{
+	ratedTable:     {"rated_usage", "rated", recordFields + ", amount, currency, plan, plan_version, price, zone, charged, lower(hex(charges))"},
+	tierTable:      {"tier_charges", "charges of tiers above", "seq, tier, account_number, plan, zone, amount, currency"},
+	eventTable:     {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, threshold, before, after"},
+	duplicateTable: {"duplicates", "duplicates", recordFields},
+	suspenseTable:  {"suspense", "suspended", "seq, line, bytes, code, rule, reason, lower(hex(raw)), lower(hex(usage))"},
+}
+
+// file compares a file when the offline pipeline has ended it.
+func (c *comparison) file(b *offline.Balance) {
+	if b.DuplicateOf == "" {
+		c.balances[b.ID.String()] = b
+	}
+	for i := range c.expected {
+		if c.err == nil && len(c.expected[i]) > 0 {
+			c.err = c.table(i, b)
+		}
+		c.rows[i] += len(c.expected[i])
+		c.expected[i] = c.expected[i][:0]
+	}
+}
+
+func (c *comparison) table(i int, b *offline.Balance) error {
+	t := comparedTables[i]
+	found, err := c.lines(fmt.Sprintf("SELECT %s FROM %s WHERE file = '%s'", written(t.fields), t.name, b.ID))
+	if err != nil {
+		return err
+	}
+	expected := c.expected[i]
+	slices.Sort(expected)
+	slices.Sort(found)
+	for len(expected) > 0 || len(found) > 0 {
+		switch {
+		case len(found) == 0 || len(expected) > 0 && expected[0] < found[0]:
+			c.report.differs("%s, file %s: lacks %s", t.name, b.Path, expected[0])
+			expected = expected[1:]
+		case len(expected) == 0 || found[0] < expected[0]:
+			c.report.differs("%s, file %s: has too %s", t.name, b.Path, found[0])
+			found = found[1:]
+		default:
+			c.report.Compared[t.words]++
+			expected, found = expected[1:], found[1:]
+		}
+	}
+	return nil
+}
+
+// written is an expression that writes fields as join does.
+func written(fields string) string {
+	var parts []string
+	for f := range strings.SplitSeq(fields, ", ") {
+		parts = append(parts, "toString("+f+")")
+	}
+	return "concatWithSeparator('|', " + strings.Join(parts, ", ") + ")"
+}
+
+func (c *comparison) lines(query string) (lines []string, err error) {
+	rows, err := c.w.Conn().Query(c.ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
+	return lines, rows.Err()
+}
+
+// totals compares the sizes of the tables, so that nothing is in them that no file has.
+func (c *comparison) totals() error {
+	for i, t := range comparedTables {
+		var n uint64
+		if err := c.w.Conn().QueryRow(c.ctx, "SELECT count() FROM "+t.name).Scan(&n); err != nil {
+			return err
+		}
+		if int(n) != c.rows[i] {
+			c.report.differs("%s has %d rows, and ought to have %d", t.name, n, c.rows[i])
+		}
+	}
+	return nil
+}
+
+// balance looks that every balance is zero, in records, bytes and units, and has the numbers that it ought to.
+func (c *comparison) balance() error {
+	found, err := c.w.Balance(c.ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range found {
+		want := c.balances[b.File]
+		if want == nil {
+			c.report.differs("file_balance has %s (%s), which ought not to be there, or not twice", b.Name, b.File)
+			continue
+		}
+		delete(c.balances, b.File)
+		c.report.Compared["files"]++
+		have := [6]int64{int64(b.Records + b.Added), int64(b.Filtered), int64(b.Duplicate), int64(b.Suspended), int64(b.Rated), int64(b.Bytes)}
+		if ought := [6]int64{want.Records, want.Filtered, want.Duplicate, want.Suspended, want.Rated, have[5]}; have != ought {
+			c.report.differs("file_balance of %s has %v for records, filtered, duplicate, suspended, rated, bytes; it ought to have %v", b.Name, have, ought)
+		}
+		if b.Difference != 0 || b.DifferenceBytes != 0 {
+			c.report.differs("the balance of %s is %d records and %d bytes", b.Name, b.Difference, b.DifferenceBytes)
+		}
+	}
+	for _, b := range c.balances {
+		c.report.differs("file_balance lacks %s", b.Path)
+	}
+	for view, where := range map[string]string{"file_balance_units": "difference != 0", "file_ends_missing": "true"} {
+		var n uint64
+		if err := c.w.Conn().QueryRow(c.ctx, "SELECT count() FROM "+view+" WHERE "+where).Scan(&n); err != nil {
+			return err
+		}
+		if n != 0 {
+			c.report.differs("%s has %d rows where %s", view, n, where)
+		}
+	}
+	return nil
+}
+
+// compareLedger compares what became of every file.
+func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) error {
+	ought := map[string]control.FileState{}
+	for _, b := range balances {
+		ought[b.Path] = control.Done
+		if b.DuplicateOf != "" {
+			ought[b.Path] = control.Duplicate
+		}
+	}
+	for after := int64(0); ; {
+		files, err := r.node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			after = f.Number
+			if f.State != ought[f.Path] {
+				r.report.differs("the ledger says that %s is %s (%s); it ought to be %q", f.Path, f.State, f.Why, ought[f.Path])
+			}
+			if f.State == control.Duplicate {
+				r.report.Compared["duplicate files"]++
+			}
+			delete(ought, f.Path)
+		}
+		if len(files) == 0 {
+			break
+		}
+	}
+	for path := range ought {
+		r.report.differs("the ledger lacks %s", path)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ratemill/internal/ledger"
+	"ratemill/rating"
+	"ratemill/registry"
+)
+
+// sums are what every counter comes to.
+type sums map[rating.CounterKey]rating.Value
+
+// add adds the deltas of a batch.
+func (s sums) add(b *ledger.Batch) error {
+	for _, m := range b.Deltas {
+		d, err := rating.ParseDelta(m)
+		if err != nil {
+			return err
+		}
+		s[d.Key] = s[d.Key].Plus(d.Value)
+	}
+	return nil
+}
+
+// compareCounters compares the offline pipeline's counters with two others: the sums of what counts in the rated log,
+// and what an owner knows who takes the partition now, from its checkpoint and the rest of the log.
+func (r *run) compareCounters(ctx context.Context, ought sums) error {
+	logged, restored := sums{}, sums{}
+	for partition := range partitions {
+		if err := r.foldLog(ctx, partition, logged); err != nil {
+			return fmt.Errorf("reading the rated log of partition %d: %w", partition, err)
+		}
+		if err := r.restore(ctx, partition, restored); err != nil {
+			return fmt.Errorf("taking partition %d: %w", partition, err)
+		}
+	}
+	for name, found := range map[string]sums{"the rated log": logged, "a restored owner": restored} {
+		for k, v := range ought {
+			if found[k] != v {
+				r.report.differs("counter %+v is %v by %s, and ought to be %v", k, found[k], name, v)
+			}
+			delete(found, k)
+		}
+		for k, v := range found {
+			if v != (rating.Value{}) {
+				r.report.differs("counter %+v is %v by %s, and ought not to be", k, v, name)
+			}
+		}
+	}
+	r.report.Compared["counters"] = len(ought)
+	return nil
+}
+
+func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
+	next, end, err := r.node.Kafka.Bounds(ctx, r.node.Topics.Rated, partition)
+	if err != nil {
+		return err
+	}
+	fold := ledger.NewFold()
+	var b ledger.Batch
+	for next < end {
+		messages, err := r.node.Kafka.Fetch(ctx, r.node.Topics.Rated, partition, next, time.Second, nil)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			next = m.Offset + 1
+			epoch, input, mark, err := ledger.ParseHeader(m.Value)
+			if err != nil {
+				return err
+			}
+			if !fold.Take(epoch, input, mark) {
+				continue
+			}
+			if err := ledger.ParseBatch(m.Value, &b); err != nil {
+				return err
+			}
+			if err := into.add(&b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// restore takes a partition as a rater does that starts now.
+func (r *run) restore(ctx context.Context, partition int, into sums) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	progress := &ledger.Progress{}
+	progress.Next.Store(-1)
+	o := &ledger.Owner{
+		Partition: partition, Topics: r.node.Topics, Broker: r.node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
+		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
+		NextEpoch: func(ctx context.Context) (int64, error) {
+			return r.node.Store.NextEpoch(ctx, r.node.Topics.Rated, partition)
+		},
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- o.Run(ctx) }()
+	for progress.Next.Load() < 0 {
+		select {
+		case err := <-ended:
+			return errors.Join(errors.New("the owner ended before it had restored"), err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		return err
+	}
+	o.Counters().Range(func(k rating.CounterKey, v rating.Value, _ int64) bool {
+		into[k] = v
+		return true
+	})
+	return nil
+}
+
+// nothing is a reference for an owner that has nothing to rate.
+type nothing struct{}
+
+var errNothing = errors.New("everything was rated before, and yet something is left to rate")
+
+func (nothing) Catalogue(context.Context, string) (*rating.Catalogue, error) {
+	return nil, errNothing
+}
+
+func (nothing) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
+	return nil, errNothing
+}
+
+type clock struct{}
+
+func (clock) Now() time.Time { return time.Now() }
+
+func (clock) Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,54 @@
+package crash_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/crash"
+	"ratemill/internal/testengine"
+)
+
+func TestMain(m *testing.M) { testengine.Main(m) }
+
+// TestNothingIsLostAndNothingIsChargedTwice is short by itself. `make crash` makes it long, by RECORDS, KILLS, BROKER,
+// STORE and SEED in the environment.
+func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
+	for _, c := range []crash.Options{{Broker: crash.Embedded, Store: crash.SQLite}, {Broker: crash.Apache, Store: crash.Postgres}} {
+		if broker := os.Getenv("BROKER"); broker != "" && broker != c.Broker {
+			continue
+		}
+		if store := os.Getenv("STORE"); store != "" {
+			c.Store = store
+		}
+		c.Kills = number(t, "KILLS", 10)
+		c.Records = number(t, "RECORDS", 100_000)
+		c.Seed = uint64(number(t, "SEED", int(rand.Uint32())))
+		c.Outage = 3 * time.Second
+		if c.Kills > 30 {
+			c.Outage, c.Aloud = 15*time.Second, true
+		}
+		t.Run(c.Broker+" and "+c.Store, func(t *testing.T) {
+			report := crash.Run(t, c)
+			t.Logf("\n%s", report)
+			require.Zero(t, report.Differing)
+			for _, what := range []string{"rated", "charges of tiers above", "events", "duplicates", "suspended", "counters", "files", "duplicate files"} {
+				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
+			}
+		})
+	}
+}
+
+func number(t *testing.T, name string, usual int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	return n
+}

@@ -1,0 +1,139 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"ratemill/internal/roles"
+)
+
+// fault is something that happens to a pipeline.
+type fault struct {
+	name   string
+	strike func(*run) error
+}
+
+// faultsFor is the deck of faults, shuffled: each role is killed equally often, and all else comes in proportion.
+func faultsFor(o Options, random *rand.Rand) (deck []fault) {
+	add := func(n int, f fault) {
+		for range n {
+			deck = append(deck, f)
+		}
+	}
+	for i := range o.Kills {
+		role := []roles.Role{roles.Rating, roles.Mediation, roles.Sink}[i%3]
+		add(1, fault{"kill -9 " + string(role), func(r *run) error { return r.killRole(role) }})
+	}
+	share := func(of int) int { return max(1, (o.Kills+of/2)/of) }
+	add(share(12), fault{"stop a rater", (*run).stopRater})
+	add(share(10), fault{"end in order", (*run).endInOrder})
+	add(share(20), fault{"take kafka away", func(r *run) error { return r.takeAway("kafka") }})
+	add(share(20), fault{"take clickhouse away", func(r *run) error { return r.takeAway("clickhouse") }})
+	if o.Store == Postgres {
+		add(share(20), fault{"take postgres away", func(r *run) error { return r.takeAway("postgres") }})
+	}
+	add(share(10), fault{"cut sftp connections", (*run).cutConnections})
+	add(share(20), fault{"restart sshd", (*run).restartSSHD})
+	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	return deck
+}
+
+// victim is a process of a role that runs, by lot. It waits for one.
+func (r *run) victim(role roles.Role) (*process, error) {
+	for {
+		var running []*process
+		for _, p := range r.cast {
+			if p.role == role && p.up && !p.stopped {
+				running = append(running, p)
+			}
+		}
+		if len(running) > 0 {
+			return running[r.random.IntN(len(running))], nil
+		}
+		if err := r.pause(100 * time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *run) killRole(role roles.Role) error {
+	p, err := r.victim(role)
+	if err != nil {
+		return err
+	}
+	r.note("kill -9 %s", p.name)
+	p.kill()
+	r.report.Kills[string(role)]++
+	r.later(r.between(0, 1500*time.Millisecond), p.start)
+	return nil
+}
+
+// stopRater stops a rater for longer than its session: others take its partitions, and then it comes back and does not
+// know.
+func (r *run) stopRater() error {
+	p, err := r.victim(roles.Rating)
+	if err != nil {
+		return err
+	}
+	d := session + r.between(time.Second, 4*time.Second)
+	r.note("SIGSTOP %s for %v", p.name, d.Round(time.Millisecond))
+	p.signal(syscall.SIGSTOP)
+	r.report.Stops++
+	r.later(d, func() error { return r.resume(p) })
+	return nil
+}
+
+// endInOrder ends a role with SIGTERM and starts it again, so that partitions and files move.
+func (r *run) endInOrder() error {
+	p, err := r.victim([]roles.Role{roles.Rating, roles.Mediation, roles.Sink}[r.random.IntN(3)])
+	if err != nil {
+		return err
+	}
+	r.note("SIGTERM %s", p.name)
+	took, err := p.stop()
+	r.report.stopped(took, err)
+	r.later(r.between(0, 2*time.Second), p.start)
+	return nil
+}
+
+// takeAway kills an engine and starts it again after a while.
+func (r *run) takeAway(name string) error {
+	for _, e := range r.engines {
+		if e.name != name || e.away {
+			continue
+		}
+		d := r.between(500*time.Millisecond, r.o.Outage)
+		r.note("kill -9 %s, away for %v", name, d.Round(time.Millisecond))
+		e.kill()
+		e.away = true
+		r.report.Outages[name]++
+		r.later(d, func() error {
+			r.note("starting %s", name)
+			if err := e.start(); err != nil {
+				return fmt.Errorf("%s does not start again: %w", name, err)
+			}
+			e.away = false
+			r.note("%s is back", name)
+			return nil
+		})
+	}
+	return nil
+}
+
+func (r *run) cutConnections() error {
+	n := r.sshd.CutConnections()
+	r.note("cut %d sftp processes", n)
+	r.report.Cuts++
+	return nil
+}
+
+func (r *run) restartSSHD() error {
+	r.note("kill -9 sshd and its connections")
+	r.sshd.CutConnections()
+	r.sshd.Kill()
+	r.report.Outages["sshd"]++
+	r.later(r.between(0, r.o.Outage), func() error { r.sshd.Restart(r.t); return nil })
+	return nil
+}

@@ -1,0 +1,54 @@
+package crash
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/internal/generate"
+)
+
+// Options say what flows, through which engines, and how often it is disturbed.
+type Options struct {
+	Broker  string // embedded or kafka
+	Store   string // sqlite or postgres
+	Records int    // of usage
+	Kills   int    // of roles, with kill -9; all other faults come in proportion
+	Seed    uint64
+	Outage  time.Duration // most that an engine is away before it is started again
+	Aloud   bool          // log every fault as it happens
+}
+
+// The engines that Options name.
+const (
+	Embedded = "embedded"
+	Apache   = "kafka"
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// Check says what is wrong with the options.
+func (o *Options) Check() error {
+	switch {
+	case o.Broker != Embedded && o.Broker != Apache:
+		return fmt.Errorf("BROKER is %s or %s, not %q", Embedded, Apache, o.Broker)
+	case o.Store != SQLite && o.Store != Postgres:
+		return fmt.Errorf("STORE is %s or %s, not %q", SQLite, Postgres, o.Store)
+	case o.Records < 1000 || o.Kills < 1:
+		return fmt.Errorf("RECORDS is 1000 or more and KILLS 1 or more, not %d and %d", o.Records, o.Kills)
+	}
+	return nil
+}
+
+// session is how long a rater may be silent before others take its partitions: the least that Apache Kafka allows.
+const session = 6 * time.Second
+
+const partitions = 4
+
+// usage is what the carriers send: few SIMs for the records, so that pools run dry and limits are passed, and many
+// small files, of which every eighth comes again under another name.
+func (o *Options) usage() generate.Options {
+	return generate.Options{
+		Seed: o.Seed, Records: o.Records, SIMs: max(60, o.Records/100), Accounts: 90, Resend: 8,
+		RecordsPerFile: max(250, o.Records/75), DuplicateShare: 0.02, SuspenseShare: 0.01,
+	}
+}

@@ -1,0 +1,112 @@
+package crash
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// Report is what was done and what was found.
+type Report struct {
+	Options Options
+
+	// Done.
+	Records, Files int
+	Kills          map[string]int // by role
+	Stops          int            // raters stopped for longer than their session
+	Ends           int            // in order
+	LongestEnd     time.Duration
+	Outages        map[string]int // by engine
+	Cuts           int            // of SFTP connections
+	Took           time.Duration
+
+	// Found.
+	Compared    map[string]int // rows, by what they are
+	Differences []string
+	Differing   int
+	Stall       time.Duration
+	Memory      map[string]int64 // the most that a process of a role had
+	LogLines    map[string]int
+}
+
+func newReport(o Options) *Report {
+	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+}
+
+const mostDifferences = 30 // that are shown
+
+func (r *Report) differs(format string, args ...any) {
+	if r.Differing++; r.Differing <= mostDifferences {
+		r.Differences = append(r.Differences, fmt.Sprintf(format, args...))
+	}
+}
+
+// stopped notes a process that was asked to end.
+func (r *Report) stopped(took time.Duration, err error) {
+	if err != nil {
+		r.differs("%v", err)
+		return
+	}
+	r.Ends++
+	r.LongestEnd = max(r.LongestEnd, took)
+}
+
+// process notes what a process needed.
+func (r *Report) process(p *process) {
+	r.Memory[string(p.role)] = max(r.Memory[string(p.role)], p.peak)
+	r.LogLines[string(p.role)] += p.logLines()
+}
+
+// String is the table of what was done and what was found.
+func (r *Report) String() string {
+	var b strings.Builder
+	t := table.NewWriter()
+	t.SetOutputMirror(&b)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	row := func(what string, value any) { t.AppendRow(table.Row{what, value}) }
+	row("broker, control store", r.Options.Broker+", "+r.Options.Store)
+	row("seed", r.Options.Seed)
+	row("records sent", r.Records)
+	row("files sent", r.Files)
+	all := 0
+	for _, role := range slices.Sorted(maps.Keys(r.Kills)) {
+		row("kill -9: "+role, r.Kills[role])
+		all += r.Kills[role]
+	}
+	row("kill -9 of roles, in all", all)
+	row("raters stopped past their session", r.Stops)
+	row("roles ended in order", r.Ends)
+	row("  longest end", r.LongestEnd.Round(time.Millisecond))
+	for _, engine := range slices.Sorted(maps.Keys(r.Outages)) {
+		row("kill -9 and outage: "+engine, r.Outages[engine])
+	}
+	row("SFTP connections cut", r.Cuts)
+	row("took", r.Took.Round(time.Second))
+	for _, what := range slices.Sorted(maps.Keys(r.Compared)) {
+		row("compared: "+what, r.Compared[what])
+	}
+	row("differences", r.Differing)
+	row("longest stall", r.Stall.Round(time.Second))
+	for _, role := range slices.Sorted(maps.Keys(r.Memory)) {
+		row("most memory: "+role, fmt.Sprintf("%d MiB", r.Memory[role]>>20))
+		row("lines logged: "+role, r.LogLines[role])
+	}
+	t.Render()
+	for _, d := range r.Differences {
+		fmt.Fprintf(&b, "✗ %s\n", d)
+	}
+	if more := r.Differing - len(r.Differences); more > 0 {
+		fmt.Fprintf(&b, "✗ and %d more\n", more)
+	}
+	return b.String()
+}

@@ -1,0 +1,185 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"ratemill/internal/roles"
+)
+
+// run is a pipeline that is being disturbed. One goroutine does everything to it.
+type run struct {
+	*plant
+	random *rand.Rand
+	feed   *feed
+	cast   []*process
+	due    []due
+	report *Report
+	began  time.Time
+	notes  *os.File
+}
+
+// due is something to be undone later: a process to be started again, an engine, a stopped one to go on.
+type due struct {
+	at time.Time
+	do func() error
+}
+
+// Run runs a pipeline through its faults and compares what came out. It fails the test when something is lost, doubled
+// or different, when a role ends by itself, or when the pipeline stands still.
+func Run(t testing.TB, o Options) *Report {
+	t.Helper()
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	p := build(t, o)
+	r := &run{
+		plant: p, random: rand.New(rand.NewPCG(o.Seed, 4)), report: newReport(o), began: time.Now(), notes: p.create("faults.log"),
+	}
+	var err error
+	if r.feed, err = newFeed(o, p.sshd.Dir); err != nil {
+		t.Fatal(err)
+	}
+	r.raise()
+	t.Cleanup(func() {
+		for _, p := range r.cast {
+			p.kill()
+		}
+	})
+	stalls := watchStalls(p)
+	if err := r.disturb(); err != nil {
+		t.Fatalf("%v\n%s", err, r.dump())
+	}
+	if err := r.settle(); err != nil {
+		t.Fatalf("%v\n%s", err, r.dump())
+	}
+	r.report.Stall = stalls()
+	r.lower()
+	r.report.Took = time.Since(r.began)
+	if err := r.compare(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, r.dump())
+	}
+	return r.report
+}
+
+// raise starts two mediators, two raters and a sink.
+func (r *run) raise() {
+	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink} {
+		p, err := newProcess(r.plant, role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *process) bool { return p.role != role })))
+		if err == nil {
+			err = p.start()
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.cast = append(r.cast, p)
+	}
+}
+
+// lower asks all to end in order.
+func (r *run) lower() {
+	for _, p := range r.cast {
+		took, err := p.stop()
+		r.report.stopped(took, err)
+		r.report.process(p)
+	}
+}
+
+// disturb lets files arrive and strikes between them, until every fault was had and undone.
+func (r *run) disturb() error {
+	deck := faultsFor(r.o, r.random)
+	for i, f := range deck {
+		if err := r.feed.deliver(i+1, len(deck)+1); err != nil {
+			return err
+		}
+		if err := r.pause(r.between(0, 1500*time.Millisecond)); err != nil {
+			return err
+		}
+		if err := f.strike(r); err != nil {
+			return err
+		}
+		if err := r.pause(r.between(200*time.Millisecond, 2500*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	if err := r.feed.deliver(1, 1); err != nil {
+		return err
+	}
+	r.report.Records, r.report.Files = r.feed.records, len(r.feed.delivered)
+	for len(r.due) > 0 {
+		if err := r.pause(100 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(r.random.Int64N(int64(most-least)+1))
+}
+
+// note writes down what was done.
+func (r *run) note(format string, args ...any) {
+	line := fmt.Sprintf("%7.2fs  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintln(r.notes, line)
+	if r.o.Aloud {
+		r.t.Log(line)
+	}
+}
+
+// later does something after a while, in the driver's own goroutine.
+func (r *run) later(after time.Duration, do func() error) {
+	r.due = append(r.due, due{time.Now().Add(after), do})
+}
+
+// pause lets time pass, undoes what is due, and looks whether a role has ended by itself.
+func (r *run) pause(d time.Duration) error {
+	for end := time.Now().Add(d); ; {
+		for i := 0; i < len(r.due); i++ {
+			if item := r.due[i]; !time.Now().Before(item.at) {
+				r.due = slices.Delete(r.due, i, i+1)
+				if err := item.do(); err != nil {
+					return err
+				}
+				i = -1
+			}
+		}
+		for _, p := range r.cast {
+			if p.ended() {
+				p.up = false
+				r.note("%s ended by itself (%v)", p.name, p.cmd.ProcessState)
+				r.report.differs("%s ended by itself (%v); its last words:\n%s", p.name, p.cmd.ProcessState, p.lastWords(8))
+				r.later(time.Second, p.start)
+			}
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return r.t.Context().Err()
+		}
+		time.Sleep(min(left, 50*time.Millisecond))
+	}
+}
+
+// resume lets a stopped process go on.
+func (r *run) resume(p *process) error {
+	if p.up && p.stopped {
+		r.note("%s goes on", p.name)
+		p.signal(syscall.SIGCONT)
+	}
+	return nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

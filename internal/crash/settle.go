@@ -1,0 +1,185 @@
+package crash
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/roles"
+)
+
+// standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest wait that is built
+// in, of a source that could not be listed again and again, is far below it.
+const standstill = 4 * time.Minute
+
+// settle waits until nothing is left to do.
+func (r *run) settle() error {
+	r.note("waiting for the end")
+	quiet, last, since := 0, "", time.Now()
+	for {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+		missing, progress := r.missing(ctx)
+		cancel()
+		if len(missing) > 0 {
+			quiet = 0
+		} else if quiet++; quiet >= 2 {
+			r.note("all is done")
+			return nil
+		}
+		if progress != last {
+			last, since = progress, time.Now()
+		}
+		if time.Since(since) > standstill {
+			return fmt.Errorf("nothing has happened for %v, and there is work to do:\n  %s", standstill, strings.Join(missing, "\n  "))
+		}
+		if err := r.pause(300 * time.Millisecond); err != nil {
+			return fmt.Errorf("%w; what was left to do:\n  %s", err, strings.Join(missing, "\n  "))
+		}
+	}
+}
+
+// missing says what is left to do, and describes how far everything is.
+func (r *run) missing(ctx context.Context) (what []string, progress string) {
+	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	known, closed := 0, 0
+	after := int64(0)
+	for {
+		files, err := r.node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil {
+			add("control store: %v", err)
+		}
+		for _, f := range files {
+			after = f.Number
+			known++
+			if f.Open {
+				add("file %s is %s (%s), %d records read, owner %s until %s", f.Path, f.State, f.Why, f.Progress.Read.Records, f.Owner, f.LeaseUntil.Format(time.TimeOnly))
+			} else {
+				closed++
+			}
+		}
+		if len(files) == 0 {
+			break
+		}
+	}
+	if known != len(r.feed.delivered) {
+		add("%d of %d files were seen by mediation", known, len(r.feed.delivered))
+	}
+	owned, lag := 0.0, 0.0
+	for _, p := range r.cast {
+		m, err := scrape(ctx, p.metrics)
+		if err != nil {
+			add("%s does not answer: %v", p.name, err)
+			continue
+		}
+		if p.role == roles.Rating {
+			owned += m["ratemill_partitions_owned"]
+			lag += m["ratemill_rating_lag_batches"]
+			progress += fmt.Sprintf(" %s %v/%v", p.name, m["ratemill_rating_position"], m["ratemill_rating_epoch"])
+		}
+		if n := m["ratemill_partitions_stopped"]; n > 0 {
+			add("%s has stopped %v partitions", p.name, n)
+		}
+	}
+	if owned != partitions || lag > 0 {
+		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
+	}
+	for partition := range partitions {
+		_, end, err := r.node.Kafka.Bounds(ctx, r.node.Topics.Rated, partition)
+		if err != nil {
+			add("kafka: %v", err)
+			continue
+		}
+		at, err := r.node.Store.SinkGet(ctx, "clickhouse", partition)
+		if err != nil {
+			add("control store: %v", err)
+			continue
+		}
+		if at.Next < end {
+			add("the sink is at %d of %d in partition %d (intent %v)", at.Next, end, partition, at.Intent)
+		}
+		progress += fmt.Sprintf(" %d/%d", at.Next, end)
+	}
+	return what, fmt.Sprintf("%d/%d%s", closed, known, progress)
+}
+
+// scrape is a process's metrics, summed over their labels.
+func scrape(ctx context.Context, address string) (map[string]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	all := map[string]float64{}
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		name, _, _ := strings.Cut(lines.Text(), "{")
+		name, _, _ = strings.Cut(name, " ")
+		if i := strings.LastIndexByte(lines.Text(), ' '); strings.HasPrefix(name, "ratemill_") {
+			v, err := strconv.ParseFloat(lines.Text()[i+1:], 64)
+			if err != nil {
+				return nil, err
+			}
+			all[name] += v
+		}
+	}
+	return all, lines.Err()
+}
+
+// watchStalls looks how many rows there are, again and again, and answers at the end what was the longest time in which
+// none came. Files come all the time, so that there is always something to do.
+func watchStalls(p *plant) (longest func() time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan time.Duration, 1)
+	go func() {
+		var most time.Duration
+		var last uint64
+		changed := time.Now()
+		for ctx.Err() == nil {
+			var n uint64
+			ask, done := context.WithTimeout(ctx, 5*time.Second)
+			err := p.node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
+			done()
+			if err == nil && n != last {
+				most = max(most, time.Since(changed))
+				last, changed = n, time.Now()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+		result <- most
+	}()
+	p.t.Cleanup(cancel)
+	return func() time.Duration { cancel(); return <-result }
+}
+
+// dump is what people need who look for the reason: the latest faults, what is left to do, and the end of every log.
+func (r *run) dump() string {
+	var b strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	missing, progress := r.missing(ctx)
+	fmt.Fprintf(&b, "seed %d, everything is in %s\n\nlatest faults:\n%s\n\nleft to do (%s):\n  %s\n", r.o.Seed, r.dir,
+		tail(filepath.Join(r.dir, "faults.log"), 15), progress, strings.Join(missing, "\n  "))
+	logs, _ := filepath.Glob(filepath.Join(r.dir, "*.log"))
+	for _, log := range logs {
+		if info, err := os.Stat(log); err == nil && info.Size() > 0 && filepath.Base(log) != "faults.log" {
+			fmt.Fprintf(&b, "\n%s:\n%s\n", filepath.Base(log), tail(log, 8))
+		}
+	}
+	return b.String()
+}
