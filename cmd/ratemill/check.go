@@ -123,7 +123,7 @@ func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	}
 	for _, s := range p.Sources.Sources {
 		for _, b := range cover.Missing(s) {
-			list.Warnf(b.Pos, "no case reaches this branch (%s); `ratemill test --missing` lists them all", branch(b.Kind, b.Name))
+			list.Warnf(b.Pos, "no case reaches this branch (%s); `ratemill test --draft FILE` drafts one from a real file", branch(b.Kind, b.Name))
 		}
 	}
 	return list

@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/golden"
+	"ratemill/internal/project"
 )
 
 func testCommand(f *flags) *cobra.Command {
 	var rewrite, missing bool
 	var pattern string
+	var drafts []string
 	c := &cobra.Command{
 		Use:   "test [DIR]",
 		Short: "Run the golden cases of a project",
@@ -24,7 +26,7 @@ It shows what differs, and which rules, branches, zones, price steps and buckets
 A case is a text file. What it shows comes first, then its parts, each after a line -- NAME --: registry.yaml, before.yaml
 (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names, without .gz, say which source they are
 of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, balance.`,
-		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/",
+		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := f.projectFolder(args)
@@ -78,7 +80,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 					fmt.Fprintln(out)
 				}
 			}
-			if passed+failed+rewritten == 0 {
+			if passed+failed+rewritten == 0 && len(drafts) == 0 {
 				return noCases(dir, pattern, len(cases))
 			}
 			words := fmt.Sprintf("%s: %d passed, %d failed", counted(passed+failed+rewritten, "case"), passed, failed)
@@ -86,7 +88,11 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 				words += fmt.Sprintf(", %d rewritten; read the difference before you keep it", rewritten)
 			}
 			fmt.Fprintln(out, words)
-			if pattern == "" {
+			if len(drafts) > 0 {
+				if err := writeDrafts(cmd, dir, p, cover, drafts); err != nil {
+					return err
+				}
+			} else if pattern == "" {
 				golden.Print(out, cover.Report(p.Sources, p.Catalogue), missing)
 			}
 			if failed > 0 {
@@ -98,7 +104,44 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	c.Flags().BoolVar(&rewrite, "rewrite", false, "write what came out into the cases, in place of what they expect")
 	c.Flags().StringVar(&pattern, "run", "", "run the cases whose names match this regular expression")
 	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
+	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file, of whose records to draft a case for what no case reaches")
 	return c
+}
+
+// writeDrafts makes a case of the records of each file that reach what no case reaches.
+func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *golden.Coverage, names []string) error {
+	files, err := offlineFiles(p, "", names)
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		f := &files[i]
+		text, left, err := cover.Draft(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		if text == nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not; %d branches of %s left\n", names[i], left, f.Source.Name)
+			continue
+		}
+		name := ""
+		for n := 1; name == "" || exists(name); n++ {
+			name = filepath.Join(dir, project.TestsFolder, fmt.Sprintf("draft-%s-%d.txtar", f.Source.Name, n))
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, put in account and plan, make persons unknown, then ratemill test --rewrite; %d branches of %s left\n", name, left, f.Source.Name)
+	}
+	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func noCases(dir, pattern string, all int) error {

@@ -34,6 +34,9 @@ type Decision struct {
 	Err    *udr.SuspendError // of suspended and file
 	Usages []UsageDecision   // of a record that was mapped
 	Steps  []rules.Step      // with Trace
+
+	Runner   *rules.Runner // which branches were taken so far
+	Preamble []byte        // what stands before the records of the file: a header
 }
 
 // UsageDecision is what becomes of one usage record.
@@ -67,8 +70,9 @@ func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*r
 		if err := ctx.Err(); err != nil {
 			return runner, err
 		}
-		d := Decision{Record: &t.record}
+		d := Decision{Record: &t.record, Runner: runner}
 		err := decoder.Next(&t.record)
+		d.Preamble = decoder.Preamble()
 		var bad *decode.RecordError
 		switch {
 		case err == io.EOF:
