@@ -32,6 +32,10 @@ type Mediator struct {
 	Progress   *Progress
 	Lease      time.Duration // how long a file is ours without a sign of life
 	Idle       time.Duration // pause when there is nothing to take
+	// ChunkRecords is how many records are sent together at most, RecordEvery how often progress is written: what is sent
+	// again after a crash. 0 is 8,192 and 2 s.
+	ChunkRecords int
+	RecordEvery  time.Duration
 }
 
 // Progress counts what mediators have done, for metrics.

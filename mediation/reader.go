@@ -1,6 +1,7 @@
 package mediation
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -45,7 +46,7 @@ type reader struct {
 const (
 	chunkBytes   = 768 << 10 // of messages, over all partitions
 	chunkRecords = 8192
-	recordEvery  = 2 * time.Second // progress is written so often; what is sent again after a crash
+	recordEvery  = 2 * time.Second
 )
 
 // open prepares to read the file, from where its progress was recorded.
@@ -121,7 +122,7 @@ func (r *reader) run(ctx context.Context) error {
 			}
 		}
 		r.out.send(ctx)
-		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= recordEvery && more && steps.On(steps.ProgressAfter) {
+		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= cmp.Or(r.t.m.RecordEvery, recordEvery) && more && steps.On(steps.ProgressAfter) {
 			if err := r.out.acknowledged(ctx); err != nil {
 				return err
 			}
@@ -173,7 +174,7 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 func (r *reader) chunk() (more bool, err error) {
 	view := r.registry.View()
 	defer view.Close()
-	for n := 0; n < chunkRecords && r.out.bytes < chunkBytes; n++ {
+	for n := 0; n < cmp.Or(r.t.m.ChunkRecords, chunkRecords) && r.out.bytes < chunkBytes; n++ {
 		err := r.decoder.Next(&r.record)
 		var bad *decode.RecordError
 		switch {

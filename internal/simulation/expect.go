@@ -18,7 +18,8 @@ type expectation struct {
 	used     map[counted]int64
 	fired    int // events so far
 	outcomes []outcome
-	gap      int64 // offset of the message that must stop the partition, -1 for none
+	ends     map[udr.FileID]*udr.FileEnd // with a file's totals
+	gap      int64                       // offset of the message that must stop the partition, -1 for none
 }
 
 type counted struct {
@@ -39,7 +40,7 @@ type outcome struct {
 }
 
 func newExpectation(w *world) *expectation {
-	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, gap: -1}
+	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
 }
 
 // closedAt is the offset of the message that closed a file, -1 for none.
@@ -97,7 +98,7 @@ func (e *expectation) take(m *broker.Message) {
 			e.w.fail("usage offset %d: %v", m.Offset, err)
 		}
 		if s.Seq > high {
-			suspended = append(suspended, fmt.Sprintf("suspended %d decode", s.Seq))
+			suspended = append(suspended, fmt.Sprintf("suspended %d %s", s.Seq, s.Why.Code))
 		}
 	}
 	o.records = append(append(rated, duplicate...), suspended...)
@@ -106,6 +107,9 @@ func (e *expectation) take(m *broker.Message) {
 	e.high[b.File] = o.last
 	if o.end {
 		e.closed[b.File] = m.Offset
+		if b.End.Name != "" {
+			e.ends[b.File] = b.End
+		}
 	}
 }
 

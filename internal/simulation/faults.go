@@ -10,31 +10,35 @@ type Fault int
 
 // The faults.
 const (
-	Crash        Fault = iota // an actor ends between two effects, and nothing of it runs again
-	Pause                     // an actor stands still for longer than its session, and goes on
-	Rebalance                 // another owner takes a partition, whatever the one before does
-	Stop                      // an actor is told to end, and does so in order
-	LostAnswer                // an append is in the log, but its answer is lost
-	LateAppend                // an append fails, and is in the log later, perhaps when its owner was replaced
-	RefusedWrite              // an append fails
-	OldAppend                 // an append fails, and comes after its own repetition and what followed that
-	FetchFails                // a read fails
-	PartialRead               // a read gives less than there is
-	Compaction                // the broker compacts the checkpoint topic
-	StoreFails                // the control store does not answer, and did nothing
-	LostCommit                // the control store has done it, but its answer is lost
-	Retention                 // the broker forgets the beginning of the usage topic
-	Change                    // registry and catalogue change in the middle of files
-	Takeover                  // a file goes to another mediator while the one before goes on
-	InsertFails               // the warehouse does not answer, and stored nothing
-	LostInsert                // the warehouse stored a block and answered an error
-	LateInsert                // the warehouse answered an error and stored the block later
-	Loss                      // the broker loses a message that it acknowledged: the partition must stop
+	Crash            Fault = iota // an actor ends between two effects, and nothing of it runs again
+	Pause                         // an actor stands still for longer than its session, and goes on
+	Rebalance                     // another owner takes a partition, whatever the one before does
+	Stop                          // an actor is told to end, and does so in order
+	LostAnswer                    // an append is in the log, but its answer is lost
+	LateAppend                    // an append fails, and is in the log later, perhaps when its owner was replaced
+	RefusedWrite                  // an append fails
+	OldAppend                     // an append fails, and comes after its own repetition and what followed that
+	FetchFails                    // a read fails
+	PartialRead                   // a read gives less than there is
+	Compaction                    // the broker compacts the checkpoint topic
+	StoreFails                    // the control store does not answer, and did nothing
+	LostCommit                    // the control store has done it, but its answer is lost
+	Retention                     // the broker forgets the beginning of the usage topic
+	Change                        // registry and catalogue change in the middle of files
+	Takeover                      // a file goes to another mediator while the one before goes on
+	FileVanishes                  // a file is gone when it is fetched, and comes back under another name
+	FileGrows                     // a file grows while it is fetched
+	FileAgain                     // a file comes again under another name
+	ConnectionBreaks              // the connection to a source breaks at some byte
+	InsertFails                   // the warehouse does not answer, and stored nothing
+	LostInsert                    // the warehouse stored a block and answered an error
+	LateInsert                    // the warehouse answered an error and stored the block later
+	Loss                          // the broker loses a message that it acknowledged: the partition must stop
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
-	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "insert-fails", "lost-insert", "late-insert", "loss"}
+	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -53,6 +57,10 @@ var faultMeanings = [...]string{
 	"the beginning of the usage topic was forgotten",
 	"registry or catalogue changed",
 	"a file went to another mediator while the one before went on",
+	"a file was gone when it was fetched, and came back under another name",
+	"a file grew while it was fetched",
+	"a file came again under another name",
+	"the connection to a source broke at some byte",
 	"the warehouse did not answer, and stored nothing",
 	"the warehouse stored a block and answered an error",
 	"the warehouse answered an error and stored the block later",

@@ -95,6 +95,7 @@ func (w *world) missing() string {
 func (w *world) advance() bool {
 	w.judge()
 	w.judgeWarehouse()
+	w.judgeFiles()
 	if w.failure != "" {
 		return true
 	}
@@ -146,6 +147,9 @@ func (w *world) probe() {
 		for range 3 {
 			f.records = append(f.records, w.newRecord(f, uint64(len(f.records)+1), sim+1, 1+w.rng.Int64N(9), w.rng.IntN(24)))
 		}
+	}
+	if w.mediated {
+		w.write(f)
 	}
 	w.files = append(w.files, f)
 }

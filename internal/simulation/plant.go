@@ -9,16 +9,19 @@ import (
 	"testing/fstest"
 	"time"
 
+	"ratemill/internal/control"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
 // The accounts: root 1 has children 2 and 3, and pays by a plan of its own for what they use; root 4 stands alone. SIMs
-// 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to account 4.
+// 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to
+// account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition).
 const (
-	sims  = 6
-	moved = 4
+	sims      = 6
+	moved     = 4
+	movedAway = 5
 
 	includedUnits = 40
 	poolUnits     = 150
@@ -36,6 +39,8 @@ var movedAt = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
 // accountOf says in the plainest way who owned a SIM.
 func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	switch {
+	case sim == movedAway && revision >= 3 && !at.Time().Before(movedAt):
+		return 3
 	case sim > moved:
 		return 4
 	case sim == moved && revision >= 2 && !at.Time().Before(movedAt):
@@ -90,10 +95,11 @@ var shared = sync.OnceValue(func() (s struct {
 	}}
 	for sim := uint32(1); sim <= sims; sim++ {
 		first.SIMs = append(first.SIMs, registry.OwnershipFact{SIM: sim, Account: accountOf(sim, 0, 1), Plan: "fleet"})
+		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
 	changes := []registry.Changes{first,
 		{Revision: 2, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
-		{Revision: 3, Companies: []registry.Company{{ID: "d", Name: "D"}}},
+		{Revision: 3, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
 	}
 	for i := range changes {
 		if err := s.registry.Apply(&changes[i]); err != nil {
@@ -126,7 +132,7 @@ func (w *world) change() {
 	if w.revision < lastRevision {
 		w.revision++
 	}
-	w.catalogue = w.faults[Change].IntN(2)
+	w.catalogue, w.rules = w.faults[Change].IntN(2), w.faults[Change].IntN(2)
 }
 
 // file is a file that a carrier dropped, and its row in the ledger of files.
@@ -137,11 +143,19 @@ type file struct {
 	within  uint32      // for duplicates
 	comes   int         // at this step its carrier drops it
 
+	// Of a file that mediators read:
+	text     string
+	lines    []line
+	hash     [32]byte
+	content  udr.FileID // tells its records from those of other files
+	row      control.File
+	vanished bool // from its carrier's server
+
+	// Of one that a sender sends:
 	pinned     bool
 	revision   uint64
 	catalogue  int
-	generation int // of its lease
-	leased     bool
+	generation int    // of its lease
 	read       uint64 // all records up to here are in the log
 	lasts      [partitions]uint64
 	done       bool
@@ -156,14 +170,17 @@ func (w *world) plant() {
 	for i := range n {
 		f := w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16))
 		f.comes = i * w.rng.IntN(w.options.Steps/n+1)
+		if w.mediated {
+			w.write(f)
+		}
 		w.files = append(w.files, f)
 	}
 }
 
 func (w *world) newFile(name string, records int) *file {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(name), w.seed))
-	f := &file{id: udr.FileID(sum[:16]), name: name, within: 86400}
-	if w.rng.IntN(4) == 0 {
+	f := &file{id: udr.FileID(sum[:16]), content: udr.FileID(sum[:16]), name: name, within: 86400}
+	if !w.mediated && w.rng.IntN(4) == 0 {
 		f.within = 1 // forgotten soon: its keys are unlike any other
 	}
 	for i := range records {

@@ -73,6 +73,9 @@ type world struct {
 
 	revision  uint64
 	catalogue int
+	rules     int
+	mediated  bool             // files are read by mediators, otherwise records come from senders
+	contents  map[string]*file // that came, by hash
 
 	met     Met
 	failure string
@@ -113,6 +116,7 @@ func newWorld(seed uint64, o Options) *world {
 	for f := range w.faults {
 		w.faults[f] = rand.New(rand.NewPCG(seed, uint64(f)+1))
 	}
+	w.mediated, w.contents = seed%2 == 1, map[string]*file{}
 	w.harsh = 1 + w.rng.IntN(3)
 	w.losing = o.Faults.Has(Loss) && w.faults[Loss].IntN(12) == 0
 	for p := range partitions {
@@ -331,9 +335,18 @@ func (w *world) staff() {
 		}
 	}
 	if senders < 2 && !w.allSent() && w.rng.IntN(6) == 0 {
-		w.started++
-		w.start(fmt.Sprintf("sender-%d", w.started), senderKind, 0, (&sender{w: w, id: w.started}).run)
+		w.startSender()
 	}
+}
+
+// startSender starts somebody who reads files.
+func (w *world) startSender() {
+	if w.mediated {
+		w.startMediator()
+		return
+	}
+	w.started++
+	w.start(fmt.Sprintf("sender-%d", w.started), senderKind, 0, (&sender{w: w, id: w.started}).run)
 }
 
 // startOwner starts what a rater runs for a partition that it was given.
