@@ -6,7 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-prereqs check-prereqs-test test demo clean
+.PHONY: build deps deps-test check-prereqs check-prereqs-test test fuzz simulate staticcheck vuln demo clean
 
 build:
 	go build -o bin/ratemill ./cmd/ratemill
@@ -38,11 +38,42 @@ check-prereqs:
 check-prereqs-test:
 	@deploy/engines/prerequisites test
 
-test: check-prereqs-test deps-test
-	go test ./...
+# Packages whose goroutines meet, for the race detector.
+RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect ./registry
 
+# The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
+# once; the race detector.
+test: check-prereqs-test deps-test
+	go test -timeout 20m -tags mutants -run Mutants ./internal/simulation
+	go test -timeout 20m -race $(RACE)
+	go test -timeout 20m ./...
+
+# Fuzz every target for a while: make fuzz FUZZTIME=5m
+FUZZTIME ?= 1m
+fuzz:
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | sed 's/func //'); do \
+	    echo "== $$p $$f"; go test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; done; done
+
+# Simulated schedules with every fault, on all cores: make simulate N=100000
+N ?= 10000
+simulate:
+	SCHEDULES=$(N) go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation
+
+staticcheck: .deps/bin/staticcheck
+	.deps/bin/staticcheck ./...
+
+.deps/bin/staticcheck: Makefile
+	GOBIN=$(CURDIR)/.deps/bin go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Known vulnerabilities of what we build with, where their database can be reached.
+vuln:
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+# make demo, or make demo N=5000000 to generate that many records first.
+demo: RECORDS := $(if $(filter command,$(firstword $(origin N))),--records $(N))
 demo: deps build
-	bin/ratemill demo
+	bin/ratemill demo $(RECORDS)
 
 clean:
 	rm -rf bin

@@ -57,7 +57,6 @@ type outcome struct {
 	suspense map[string][]string
 	events   []string
 	tiers    int // records with more than one charge
-	pools    map[string]int64
 }
 
 type account struct {

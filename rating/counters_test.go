@@ -102,7 +102,8 @@ func TestCountersAreMaps(t *testing.T) {
 func TestValuesAre128Bits(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	for range 10_000 {
-		a, b := r.Int63()>>uint(r.Intn(64))-r.Int63()>>uint(r.Intn(64)), r.Int63()>>1
+		up, down := r.Int63()>>uint(r.Intn(64)), r.Int63()>>uint(r.Intn(64))
+		a, b := up-down, r.Int63()>>1
 		x, y := rating.UnitsValue(a), rating.UnitsValue(b)
 		require.Equal(t, a, x.Units())
 		require.Equal(t, x, x.Plus(y).Plus(y.Neg()))

@@ -212,8 +212,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	}
 	pc.table = slices.Repeat([]int32{-1}, len(locals)*int(pc.stride))
 	names := map[string]diag.Pos{}
-	var forAll []int32 // prices without zones, by slice
-	forAll = slices.Repeat([]int32{-1}, int(pc.stride))
+	forAll := slices.Repeat([]int32{-1}, int(pc.stride)) // prices without zones, by slice
 	for i := range cd.Prices {
 		d := &cd.Prices[i]
 		at := d.pos(name.Pos)

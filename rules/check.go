@@ -29,7 +29,6 @@ type scope struct {
 	fileOnly bool           // only the file's name can be read
 	zone     *zone
 	used     map[string]diag.Pos // the record's fields that are read, and where first
-	names    map[string]bool     // names of functions and variables used, for warnings
 }
 
 type variable struct {

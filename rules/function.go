@@ -197,7 +197,6 @@ var (
 	anID        = Type{Kind: Identifier}
 	someOctets  = Type{Quantity, udr.Octet}
 	someSeconds = Type{Quantity, udr.Second}
-	aCount      = Type{Quantity, udr.Count}
 )
 
 var errOverflow = errors.New("the number is out of range: an int has at most 64 bits")

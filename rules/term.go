@@ -87,8 +87,7 @@ type expression struct {
 	named map[int]bool // where an argument by name has its colon
 
 	eval eval
-	test test // when top is a Bool
-	vm   *vmProgram
+	test test   // when top is a Bool
 	way  string // how it runs, for Explain
 }
 

@@ -67,8 +67,6 @@ type value struct {
 func textValue(s string) value          { return value{kind: Text, s: s} }
 func intValue(n int64) value            { return value{kind: Int, n: n} }
 func decimalValue(d decimal.D) value    { return value{kind: Decimal, d: d} }
-func timeValue(i udr.Instant) value     { return value{kind: Time, n: int64(i)} }
-func phoneValue(s string) value         { return value{kind: Phone, s: s} }
 func countryValue(s string) value       { return value{kind: Country, s: s} }
 func networkValue(s string) value       { return value{kind: Network, s: s} }
 func listValue(raw *record.Value) value { return value{kind: List, raw: raw} }
@@ -191,5 +189,3 @@ func plural(n int, noun string) string {
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
 }
-
-func instant(t time.Time) udr.Instant { return udr.InstantOf(t) }

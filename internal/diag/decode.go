@@ -58,11 +58,11 @@ func (d *Decoder) Want(n *Node, kind Kind, what string) bool {
 }
 
 type field struct {
-	name, fallback  string
-	enum            []string
-	index           int
-	required, env   bool
-	inline, present bool
+	name, fallback string
+	enum           []string
+	index          int
+	required, env  bool
+	inline         bool
 }
 
 func fieldOf(f reflect.StructField) (field, bool) {

@@ -21,7 +21,7 @@ func Format(name string, src []byte) ([]byte, error) {
 			return []byte(text), nil
 		}
 		text = next
-		if n, l = Parse(name, []byte(text)); n == nil {
+		if n, _ = Parse(name, []byte(text)); n == nil {
 			break
 		}
 	}

@@ -37,22 +37,3 @@ func skewed(word uint64, n, power int) int {
 	}
 	return within(u, n)
 }
-
-// weighted picks an index by cumulative weights.
-func (r *random) weighted(cumulative []int) int {
-	n := r.below(cumulative[len(cumulative)-1])
-	i := 0
-	for cumulative[i] <= n {
-		i++
-	}
-	return i
-}
-
-func cumulate(weights ...int) []int {
-	sum := 0
-	for i, w := range weights {
-		sum += w
-		weights[i] = sum
-	}
-	return weights
-}

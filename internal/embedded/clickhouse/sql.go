@@ -15,7 +15,7 @@ func insertAt(q string) (at int, format string, ok bool) {
 		t = s.next()
 	}
 	if t.is("TABLE") || t.is("FUNCTION") {
-		t = s.next()
+		s.next()
 	}
 	for t = s.next(); t.is("."); t = s.next() {
 		s.next()
