@@ -88,7 +88,7 @@ type Rating struct {
 // Warehouse bounds the role that writes to ClickHouse.
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Most rows of an insert."`
-	Flush     time.Duration `yaml:"flush" default:"500ms" doc:"How long rows wait for more."`
+	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more."`
 }
 
 // Embedded says which engines run in this process tree.

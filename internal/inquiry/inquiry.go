@@ -82,7 +82,11 @@ func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *w
 	account, _ := view.AccountID(own.Account)
 	since := "always"
 	if own.Since > 0 {
-		since = "since " + own.Since.Time().Format(time.DateOnly)
+		zone := time.UTC
+		if a, ok := view.Account(own.Account, u.At, rev); ok {
+			zone = a.Zone
+		}
+		since = "since " + own.Since.Time().In(zone).Format(time.DateOnly)
 	}
 	line(b, "owner", fmt.Sprintf("%s, by %s %s, %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
 }
@@ -119,10 +123,10 @@ func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.R
 		},
 		Network: func(code string) string {
 			n, err := normalize.ParseNetwork([]byte(code))
-			if err != nil || n.Operator() == "" {
+			if err != nil || n.Name() == "" {
 				return code
 			}
-			return code + " " + n.Operator()
+			return code + " " + n.Name()
 		},
 	}
 }

@@ -14,52 +14,80 @@ type metrics struct{ n *Node }
 type metric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
+
+	name, help string
+	labels     []string
 }
 
 func counter(name, help string, labels ...string) metric {
-	return metric{prometheus.NewDesc("ratemill_"+name, help, labels, nil), prometheus.CounterValue}
+	return declared(prometheus.CounterValue, name, help, labels)
 }
 
 func gauge(name, help string, labels ...string) metric {
-	return metric{prometheus.NewDesc("ratemill_"+name, help, labels, nil), prometheus.GaugeValue}
+	return declared(prometheus.GaugeValue, name, help, labels)
 }
 
-// Every metric, declared once.
+func declared(kind prometheus.ValueType, name, help string, labels []string) metric {
+	name = "ratemill_" + name
+	return metric{prometheus.NewDesc(name, help, labels, nil), kind, name, help, labels}
+}
+
+// Every metric, declared once; docs/metrics.md follows.
 var (
-	mediationFiles      = counter("mediation_files_total", "Files read to their end.")
-	mediationFailed     = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end.")
-	mediationDuplicate  = counter("mediation_duplicate_files_total", "Files that came again and were not read.")
-	mediationRecords    = counter("mediation_records_total", "Raw records by what became of them.", "outcome")
-	mediationBytes      = counter("mediation_bytes_total", "Bytes of raw records read.")
-	sourceListed        = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
-	sourceFailures      = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
-	sourceGrowing       = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
-	sourceWaiting       = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
-	sourceOldest        = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
-	ratingRecords       = counter("rating_records_total", "Usage records by what became of them.", "partition", "outcome")
-	ratingMessages      = counter("rating_batches_total", "Batches of usage decided.", "partition")
-	ratingPosition      = gauge("rating_position", "Offset of the usage topic to be decided next.", "partition")
-	ratingLag           = gauge("rating_lag_batches", "Batches of usage that wait to be decided.", "partition")
-	ratingEpoch         = gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
-	ratingCheckpoint    = gauge("rating_checkpoint_timestamp_seconds", "When the last checkpoint of the partition was done.", "partition")
-	partitionsOwned     = gauge("partitions_owned", "Partitions that this process owns.", "role")
-	partitionsStopped   = gauge("partitions_stopped", "Partitions that stopped and wait for a person.", "role")
+	registryRevision  = gauge("registry_revision", "Newest revision of the registry known here.")
+	partitionsAll     = gauge("partitions", "Partitions of this installation.")
+	partitionsOwned   = gauge("partitions_owned", "Partitions that this process owns.", "role")
+	partitionsStopped = gauge("partitions_stopped", "Partitions that stopped here and wait for a person.", "role")
+	partitionStopped  = gauge("partition_stopped", "1 for each partition that stopped here and waits for a person.", "role", "partition")
+
+	mediationFiles     = counter("mediation_files_total", "Files read to their end.")
+	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; one that is tried again counts again.")
+	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.")
+	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "outcome")
+	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.")
+	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
+	sourceFailures     = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
+	sourceGrowing      = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
+	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
+	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
+	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
+	sourceMissing      = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources with sequence and gap: alarm.", "source")
+
+	ratingRecords    = counter("rating_records_total", "Usage records by what became of them: rated, duplicate, suspended.", "partition", "outcome")
+	ratingMessages   = counter("rating_batches_total", "Batches of usage decided.", "partition")
+	ratingPosition   = gauge("rating_position", "Offset of the usage topic to be decided next.", "partition")
+	ratingLag        = gauge("rating_lag_batches", "Batches of usage that wait to be decided.", "partition")
+	ratingEpoch      = gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
+	ratingCheckpoint = gauge("rating_checkpoint_timestamp_seconds", "When this owner did the last checkpoint of the partition, 0 before its first; none is due while nothing changes.", "partition")
+
 	warehouseRows       = counter("warehouse_rows_total", "Rows written.", "partition")
 	warehouseBlocks     = counter("warehouse_blocks_total", "Blocks written.", "partition")
 	warehousePosition   = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag        = gauge("warehouse_lag_batches", "Batches of the rated log that wait to be written.", "partition")
-	balanceDifference   = gauge("balance_difference_records", "Records of closed files that the warehouse lacks or has too many of; anything but 0 is an alarm.")
+	balanceDifference   = gauge("balance_difference_records", "Records of closed files that the warehouse lacks or has too many of; anything but 0 that stays is an alarm.")
 	balanceOpenSuspense = gauge("suspense_records", "Records that wait in suspense.")
-	registryRevision    = gauge("registry_revision", "Newest revision of the registry known here.")
-	all                 = []metric{mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, sourceListed, sourceFailures, sourceGrowing,
-		sourceWaiting, sourceOldest, ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint, partitionsOwned,
-		partitionsStopped, warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, balanceDifference, balanceOpenSuspense, registryRevision}
 )
+
+// sections are all metrics, by the role that has them.
+var sections = []struct {
+	title, about string
+	metrics      []metric
+}{
+	{"Every process", "", []metric{registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
+	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
+		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes,
+		sourceListed, sourceFailures, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
+	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
+	{"Warehouse", "Per partition that this process owns. The balance and suspense are those of the whole installation and the same in every process with this role.", []metric{
+		warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, balanceDifference, balanceOpenSuspense}},
+}
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, x := range all {
-		ch <- x.desc
+	for _, section := range sections {
+		for _, x := range section.metrics {
+			ch <- x.desc
+		}
 	}
 }
 
@@ -71,6 +99,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	put(registryRevision, float64(m.n.reference.reg.Revision()))
+	put(partitionsAll, float64(m.n.Partitions))
 	m.mediation(ctx, put)
 	m.rating(ctx, put)
 	m.warehouse(ctx, put)
@@ -95,6 +124,10 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
 		put(sourceGrowing, float64(status.Growing.Load()), name)
+		if a, ok := role.arrivals.of(name); ok {
+			put(sourceNewest, float64(a.newest.UnixNano())/1e9, name)
+			put(sourceMissing, float64(len(a.missing)), name)
+		}
 		if err != nil {
 			continue
 		}
@@ -107,14 +140,23 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	}
 }
 
+// owned tells which partitions a role has here, and gives those that run.
+func owned(put func(metric, float64, ...string), role Role, p *partitions) []int {
+	running, halted, _ := p.state()
+	put(partitionsOwned, float64(len(running)), string(role))
+	put(partitionsStopped, float64(len(halted)), string(role))
+	for partition := range halted {
+		put(partitionStopped, 1, string(role), strconv.Itoa(partition))
+	}
+	return running
+}
+
 func (m *metrics) rating(ctx context.Context, put func(metric, float64, ...string)) {
 	role := m.n.rating
 	if role == nil {
 		return
 	}
-	running, halted, _ := role.state()
-	put(partitionsOwned, float64(len(running)), string(Rating))
-	put(partitionsStopped, float64(len(halted)), string(Rating))
+	running := owned(put, Rating, &role.partitions)
 	for _, partition := range running {
 		p, label := role.of(partition), strconv.Itoa(partition)
 		put(ratingRecords, float64(p.Rated.Load()), label, "rated")
@@ -135,9 +177,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 	if role == nil {
 		return
 	}
-	running, halted, _ := role.state()
-	put(partitionsOwned, float64(len(running)), string(Sink))
-	put(partitionsStopped, float64(len(halted)), string(Sink))
+	running := owned(put, Sink, &role.partitions)
 	for _, partition := range running {
 		p, label := role.of(partition), strconv.Itoa(partition)
 		put(warehouseRows, float64(p.Rated.Load()), label)
@@ -147,7 +187,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 			put(warehouseLag, float64(max(end-p.Next.Load(), 0)), label)
 		}
 	}
-	if balance, err := m.n.Warehouse.Totals(ctx); err == nil {
+	if balance, err := role.totals(ctx, m.n.Warehouse); err == nil {
 		put(balanceDifference, float64(balance.Difference))
 		put(balanceOpenSuspense, float64(balance.Suspense))
 	}

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -55,6 +56,7 @@ type Node struct {
 	KafkaPID, ClickHousePID         int    // processes of the embedded ones, as first started
 	Partitions                      int
 
+	sinkName  string // of the warehouse sink: names this installation too, since offsets of another are other records
 	kafkaTLS  *tls.Config
 	kafkaSASL sasl.Mechanism
 	addresses []string
@@ -93,6 +95,11 @@ func Open(ctx context.Context, n *Node) (err error) {
 			return err
 		}
 	}
+	installation, err := n.Store.SettingOrSet(ctx, "installation", []byte(rand.Text()))
+	if err != nil {
+		return err
+	}
+	n.sinkName = "clickhouse/" + string(installation)
 	if n.reference, err = newReference(ctx, n.Store, n.Project, n.Log); err != nil {
 		return err
 	}

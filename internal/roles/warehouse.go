@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"ratemill/internal/warehouse"
 )
@@ -13,6 +14,8 @@ type sinkRole struct {
 	partitions
 	mu       sync.Mutex
 	progress map[int]*warehouse.Progress
+	balance  warehouse.Totals
+	added    time.Time // when balance was
 }
 
 func (n *Node) newSink() *sinkRole {
@@ -28,13 +31,27 @@ func (n *Node) newSink() *sinkRole {
 		run: func(ctx context.Context, partition int) error {
 			s := &warehouse.Sink{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
-				Clock: clock{}, Log: n.Log, Progress: r.of(partition), Account: n.reference.account, Name: "clickhouse",
+				Clock: clock{}, Log: n.Log, Progress: r.of(partition), Account: n.reference.account, Name: n.sinkName,
 				MaxRows: n.Config.Warehouse.BlockRows, Linger: n.Config.Warehouse.Flush,
 			}
 			return s.Run(ctx)
 		},
 	}
 	return r
+}
+
+// totals are the balance of all files, at most a minute old: adding it up reads every file's rows.
+func (r *sinkRole) totals(ctx context.Context, w *warehouse.Warehouse) (warehouse.Totals, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.added) < time.Minute {
+		return r.balance, nil
+	}
+	balance, err := w.Totals(ctx)
+	if err == nil {
+		r.balance, r.added = balance, time.Now()
+	}
+	return balance, err
 }
 
 func (r *sinkRole) of(partition int) *warehouse.Progress {

@@ -2,11 +2,14 @@ package showcase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -22,6 +25,9 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 	options := demo.Generated(o.Records)
 	if o.Seed != 0 {
 		options.Seed = o.Seed
+	}
+	if err := s.same(options); err != nil {
+		return nil, err
 	}
 	folder := filepath.Join(s.dir, "generated")
 	if err := os.MkdirAll(folder, 0o750); err != nil {
@@ -77,6 +83,21 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 	}
 	fmt.Fprintf(o.Words, "  generated   %d records in %s\n", written, time.Since(began).Round(100*time.Millisecond))
 	return inputs, nil
+}
+
+// same refuses options that differ from those of an earlier demo in this folder: its files are there, and were read with
+// the SIMs that belong to them.
+func (s *stage) same(options generate.Options) error {
+	path := filepath.Join(s.dir, "generated.options")
+	mine := fmt.Sprintf("records %d, seed %d\n", options.Records, options.Seed)
+	there, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(path, []byte(mine), 0o644)
+	}
+	if err == nil && string(there) != mine {
+		err = fmt.Errorf("this demo's folder holds %s, not %s; name another folder with --dir, or remove %s", strings.TrimSpace(string(there)), strings.TrimSpace(mine), s.dir)
+	}
+	return err
 }
 
 // writeFile writes a file under another name first, so that nobody takes half of it.
