@@ -27,6 +27,9 @@ type Suspended struct {
 	Preamble  []byte // what stands before the records of its file and gives raw its meaning: a header
 	Why       SuspendError
 	Usage     []byte // the message Usage, as far as the record was mapped
+	// Part is which of the Parts usage records of the raw record this is, from 1; both are 0 where the raw record as a whole
+	// is suspended, and where rating suspends, which knows nothing of raw records.
+	Part, Parts uint32
 }
 
 // UnitTotal is the quantity of a usage class in a file.
@@ -108,7 +111,9 @@ func AppendSuspended(dst []byte, s *Suspended) []byte {
 	dst = wire.AppendString(dst, 8, s.Why.Values)
 	dst = wire.AppendString(dst, 9, s.Why.Reason)
 	dst = wire.AppendBytes(dst, 10, s.Usage)
-	return wire.AppendBytes(dst, 11, s.Preamble)
+	dst = wire.AppendBytes(dst, 11, s.Preamble)
+	dst = wire.AppendVarint(dst, 12, uint64(s.Part))
+	return wire.AppendVarint(dst, 13, uint64(s.Parts))
 }
 
 // ParseSuspended reads what AppendSuspended wrote; s then points into data.
@@ -138,6 +143,10 @@ func ParseSuspended(data []byte, s *Suspended) error {
 			s.Usage = b
 		case 11:
 			s.Preamble = b
+		case 12:
+			s.Part = uint32(v)
+		case 13:
+			s.Parts = uint32(v)
 		}
 		return nil
 	})

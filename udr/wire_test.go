@@ -36,7 +36,7 @@ func full() udr.Usage {
 
 func TestMessagesAreThoseOfThePublishedProto(t *testing.T) {
 	u := full()
-	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Preamble: []byte("x;y;z"), Usage: udr.AppendUsage(nil, &u),
+	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Preamble: []byte("x;y;z"), Part: 2, Parts: 3, Usage: udr.AppendUsage(nil, &u),
 		Why: udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: "not a count"}}
 	batch := udr.Batch{
 		File: udr.FileID{1, 2, 3}, Follows: 3, Last: 8,

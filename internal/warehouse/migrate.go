@@ -11,7 +11,7 @@ import (
 // version is the newest migration. What a migration does follows from the Since of tables, columns and views: it makes
 // the tables that are new with it and adds the columns that are. Migrations go forward only and only add, so that an
 // older version of ratemill, which names the columns that it inserts, goes on beside a newer one.
-const version = 1
+const version = 2
 
 const migrationTable = "ratemill_migrations"
 
@@ -78,6 +78,7 @@ func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 
 func viewsHash(l Layout) string {
 	h := sha256.New()
+	fmt.Fprintln(h, version) // a view of * has the columns that were there when it was made
 	for i := range views {
 		h.Write([]byte(views[i].create(l)))
 	}

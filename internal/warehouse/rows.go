@@ -53,7 +53,7 @@ type tierRows struct {
 
 type suspendedRows struct {
 	identityColumns
-	stage, code, rule, where, values, reason, raw, usage, class, at, quantity, identifierKind, identifier *data
+	stage, code, rule, where, values, reason, raw, usage, class, at, quantity, identifierKind, identifier, preamble, part, parts *data
 }
 
 type fileRows struct {
@@ -61,7 +61,7 @@ type fileRows struct {
 	bytes, framing, filteredBytes, units, partition, position                                                   *data
 }
 
-type closedRows struct{ file, seq, how, retry, who, closed *data }
+type closedRows struct{ file, seq, how, retry, who, closed, why *data }
 
 // How a record left suspense.
 const (
@@ -71,16 +71,17 @@ const (
 
 func newClosedRows(b *Block) closedRows {
 	c := b.column
-	return closedRows{c("file"), c("seq"), c("how"), c("retry"), c("who"), c("closed")}
+	return closedRows{c("file"), c("seq"), c("how"), c("retry"), c("who"), c("closed"), c("why")}
 }
 
-func (t *closedRows) add(id udr.ID, how, retry, who string, at udr.Instant) {
+func (t *closedRows) add(id udr.ID, how, retry, who, why string, at udr.Instant) {
 	t.file.word(id.File.String())
 	t.seq.u64(id.Seq)
 	t.how.word(how)
 	t.retry.text(retry)
 	t.who.word(who)
 	t.closed.u64(uint64(at))
+	t.why.text(why)
 }
 
 type eventRows struct {
@@ -110,7 +111,7 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	b = block(suspenseTable)
 	c = b.column
 	r.suspended = suspendedRows{newIdentityColumns(b), c("stage"), c("code"), c("rule"), c("position"), c("values"), c("reason"), c("raw"), c("usage"),
-		c("class"), c("at"), c("quantity"), c("identifier_kind"), c("identifier")}
+		c("class"), c("at"), c("quantity"), c("identifier_kind"), c("identifier"), c("preamble"), c("part"), c("parts")}
 
 	b = block(duplicateTable)
 	r.duplicate = recordRows{newIdentityColumns(b), newUsageColumns(b)}
@@ -368,9 +369,9 @@ func (r *rows) addSuspended(o *origin, message []byte) error {
 			return err
 		}
 	}
-	// Mediation keeps the raw record; rating has none, and its usage is whole.
+	// Mediation says which part of the raw record it is; rating does not know, and its usage is whole.
 	stage := "mediation"
-	if len(s.Raw) == 0 && len(s.Usage) > 0 {
+	if len(s.Raw) == 0 && len(s.Usage) > 0 && s.Parts == 0 {
 		stage = "rating"
 	}
 	t := &r.suspended
@@ -388,6 +389,9 @@ func (r *rows) addSuspended(o *origin, message []byte) error {
 	t.quantity.u64(uint64(u.Quantity))
 	t.identifierKind.word(u.Identifier.Kind.String())
 	t.identifier.text(u.Identifier.Value)
+	t.preamble.bytes(s.Preamble)
+	t.part.u32(s.Part)
+	t.parts.u32(s.Parts)
 	return nil
 }
 
@@ -415,7 +419,7 @@ func (r *rows) addFile(o *origin, e *udr.FileEnd) {
 	}
 	t.units.elements(len(e.Units))
 	for _, id := range e.Retried {
-		r.closed.add(id, retried, o.file, "", e.Taken)
+		r.closed.add(id, retried, o.file, "", "", e.Taken)
 	}
 	t.partition.u16(o.partition)
 	t.position.u64(uint64(o.offset))

@@ -1,0 +1,206 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/udr"
+)
+
+// Suspended is a record in suspense.
+type Suspended struct {
+	ID udr.ID
+	udr.Suspended
+	Pin    udr.Pin
+	File   string // name; empty while the file's end has not come
+	Stage  string
+	Stored time.Time
+}
+
+// SuspenseFilter chooses records that wait; empty fields choose all.
+type SuspenseFilter struct {
+	ID     string // file:seq, or the beginning of a file's id
+	Source string
+	Code   string
+	Rule   string
+	Limit  int // 0 is 1000
+}
+
+// where is the filter as a condition on the table suspense.
+func (f *SuspenseFilter) where() (condition string, args []any) {
+	conditions := []string{"(file, seq) NOT IN (SELECT file, seq FROM suspense_closed)"}
+	add := func(condition string, value any) {
+		conditions, args = append(conditions, condition), append(args, value)
+	}
+	if f.ID != "" {
+		prefix, seq, err := udr.ParseID(f.ID)
+		if err != nil {
+			prefix = f.ID
+		} else {
+			add("seq = ?", seq)
+		}
+		add("startsWith(file, ?)", prefix)
+	}
+	for column, value := range map[string]string{"source": f.Source, "code": f.Code, "rule": f.Rule} {
+		if value != "" {
+			add(column+" = ?", value)
+		}
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
+// Suspense is the records that wait, in the order of source, file and sequence.
+func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended, error) {
+	condition, args := f.where()
+	if f.Limit <= 0 {
+		f.Limit = 1000
+	}
+	return w.suspended(ctx, fmt.Sprintf("%s ORDER BY source, file, seq LIMIT %d", condition, f.Limit), args...)
+}
+
+// SuspendedRecords is what a source's suspended records are, whether they wait or not, in the order of their ids. Those
+// that are not (yet) in the warehouse are not in it.
+func (w *Warehouse) SuspendedRecords(ctx context.Context, source string, ids []udr.ID) (all []Suspended, err error) {
+	for part := range slices.Chunk(ids, 500) {
+		var list strings.Builder
+		for i, id := range part {
+			if i > 0 {
+				list.WriteByte(',')
+			}
+			fmt.Fprintf(&list, "('%s',%d)", id.File, id.Seq)
+		}
+		some, err := w.suspended(ctx, "source = ? AND (file, seq) IN ("+list.String()+") ORDER BY file, seq", source)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func (w *Warehouse) suspended(ctx context.Context, where string, args ...any) (all []Suspended, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT s.file, s.seq, s.line, s.bytes, s.source, s.rules, s.catalogue, s.registry, s.stage, s.code, s.rule, s.position, s.values, s.reason, s.raw, s.usage, s.preamble, s.part, s.parts, s.stored, f.name
+		FROM (SELECT * FROM suspense WHERE `+where+`) AS s
+		LEFT JOIN files AS f ON f.file = toString(s.file) ORDER BY s.source, s.file, s.seq`, args...)
+	if err != nil {
+		return nil, sorted("list suspense", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s Suspended
+		var file, raw, usage, preamble string
+		if err := rows.Scan(&file, &s.Seq, &s.Line, &s.Bytes, &s.Pin.Source, &s.Pin.Rules, &s.Pin.Catalogue, &s.Pin.Registry, &s.Stage,
+			&s.Why.Code, &s.Why.Rule, &s.Why.Position, &s.Why.Values, &s.Why.Reason, &raw, &usage, &preamble, &s.Part, &s.Parts, &s.Stored, &s.File); err != nil {
+			return nil, sorted("list suspense", err)
+		}
+		s.ID.Seq = s.Seq
+		if s.ID.File, err = udr.ParseFileID(file); err != nil {
+			return nil, err
+		}
+		s.Raw, s.Usage, s.Preamble = []byte(raw), []byte(usage), []byte(preamble)
+		all = append(all, s)
+	}
+	return all, sorted("list suspense", rows.Err())
+}
+
+// SuspendedKey is what choosing records for a retry takes.
+type SuspendedKey struct {
+	ID     udr.ID
+	Source string
+	Code   string
+	Weight uint64 // bytes of raw record and usage
+}
+
+// SuspenseKeys is all records that wait, in the order of source, file and sequence; Limit does not count.
+func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []SuspendedKey, err error) {
+	condition, args := f.where()
+	rows, err := w.conn.Query(ctx, "SELECT file, seq, source, code, length(raw) + length(usage) FROM suspense WHERE "+condition+" ORDER BY source, file, seq", args...)
+	if err != nil {
+		return nil, sorted("list suspense", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k SuspendedKey
+		var file string
+		if err := rows.Scan(&file, &k.ID.Seq, &k.Source, &k.Code, &k.Weight); err != nil {
+			return nil, sorted("list suspense", err)
+		}
+		if k.ID.File, err = udr.ParseFileID(file); err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+	return all, sorted("list suspense", rows.Err())
+}
+
+// SuspenseReason is how many records wait for the same.
+type SuspenseReason struct {
+	Records, Files               uint64
+	Source, Code, Rule, Position string
+	Reason                       string // of one of them
+	Since                        time.Time
+	Example                      udr.ID
+}
+
+// SuspenseReasons is how many records wait, for what, and since when; the most first. Limit does not count.
+func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all []SuspenseReason, err error) {
+	condition, args := f.where()
+	rows, err := w.conn.Query(ctx, `SELECT count() AS n, uniqExact(file), source, code, rule, position, argMin(reason, (file, seq)), min(stored), toString(argMin(file, (file, seq))), argMin(seq, (file, seq))
+		FROM suspense WHERE `+condition+` GROUP BY source, code, rule, position ORDER BY n DESC, source, code, rule, position`, args...)
+	if err != nil {
+		return nil, sorted("list suspense", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r SuspenseReason
+		var file string
+		if err := rows.Scan(&r.Records, &r.Files, &r.Source, &r.Code, &r.Rule, &r.Position, &r.Reason, &r.Since, &file, &r.Example.Seq); err != nil {
+			return nil, sorted("list suspense", err)
+		}
+		if r.Example.File, err = udr.ParseFileID(file); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, sorted("list suspense", rows.Err())
+}
+
+// Closed says how a record left suspense.
+type Closed struct {
+	How   string // retried or dropped
+	Retry string // id of the retry batch's file
+	Who   string
+	Why   string
+	At    time.Time
+}
+
+// ClosedAs says how a record left suspense; nil while it waits.
+func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
+	rows, err := w.conn.Query(ctx, "SELECT how, retry, who, why, closed FROM suspense_closed WHERE file = ? AND seq = ? LIMIT 1", id.File.String(), id.Seq)
+	if err != nil {
+		return nil, sorted("find a record", err)
+	}
+	defer rows.Close()
+	var c *Closed
+	for rows.Next() {
+		c = &Closed{}
+		if err := rows.Scan(&c.How, &c.Retry, &c.Who, &c.Why, &c.At); err != nil {
+			return nil, sorted("find a record", err)
+		}
+	}
+	return c, sorted("find a record", rows.Err())
+}
+
+// DropSuspended takes records out of suspense for good. token names the deed: done again with the same, it changes
+// nothing.
+func (w *Warehouse) DropSuspended(ctx context.Context, ids []udr.ID, who, why string, at time.Time, token string) error {
+	b := newBlock(table(closedTable))
+	rows := newClosedRows(b)
+	for _, id := range ids {
+		rows.add(id, dropped, "", who, why, udr.InstantOf(at))
+	}
+	return w.Insert(ctx, b, token)
+}
