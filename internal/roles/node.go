@@ -2,12 +2,13 @@ package roles
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	mrand "math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -83,7 +84,11 @@ func Open(ctx context.Context, n *Node) (err error) {
 	if n.Owner == "" {
 		n.Owner = fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
 	}
-	if n.Store, err = control.Open(ctx, n.Config.Control); err != nil {
+	err = n.waitFor(ctx, "control store", func() (err error) {
+		n.Store, err = control.Open(ctx, n.Config.Control)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Store.Close() })
@@ -95,15 +100,15 @@ func Open(ctx context.Context, n *Node) (err error) {
 			return err
 		}
 	}
-	installation, err := n.Store.SettingOrSet(ctx, "installation", []byte(rand.Text()))
+	installation, err := n.Store.SettingOrSet(ctx, "installation", []byte(cryptorand.Text()))
 	if err != nil {
 		return err
 	}
 	n.sinkName = "clickhouse/" + string(installation)
-	if n.reference, err = newReference(ctx, n.Store, n.Project, n.Log); err != nil {
+	return n.waitFor(ctx, "control store", func() (err error) {
+		n.reference, err = newReference(ctx, n.Store, n.Project, n.Log)
 		return err
-	}
-	return nil
+	})
 }
 
 // Close stops the engines that this process started, and leaves the others.
@@ -133,7 +138,11 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, n.Kafka.Close)
 	n.Topics = broker.TopicsUnder(c.Prefix)
-	if n.Partitions, err = Partitions(ctx, n.Store, c.Partitions); err != nil {
+	err = n.waitFor(ctx, "control store", func() (err error) {
+		n.Partitions, err = Partitions(ctx, n.Store, c.Partitions)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return n.waitFor(ctx, "kafka", func() error {
@@ -163,19 +172,29 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	return k, broker.TopicsUnder(c.Kafka.Prefix), err
 }
 
-// waitFor waits for an engine that is away, for as long as ctx lives.
+// waitFor waits for an engine that is away, for as long as ctx lives. It says so at once, and every minute from then on.
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
+	var said time.Time
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := do()
-		var away *warehouse.UnavailableError
-		if err == nil || !broker.Unavailable(err) && !errors.As(err, &away) {
+		if err == nil || !unavailable(err) {
 			return err
 		}
-		n.Log.Warn("waiting for "+what, "err", err)
-		if err := (clock{}).Sleep(ctx, pause); err != nil {
+		if time.Since(said) >= time.Minute {
+			said = time.Now()
+			n.Log.Warn("waiting for "+what, "err", err)
+		}
+		if err := (clock{}).Sleep(ctx, pause/2+mrand.N(pause/2)); err != nil {
 			return err
 		}
 	}
+}
+
+// unavailable says that an engine is away, and that trying again is right.
+func unavailable(err error) bool {
+	var store *control.UnavailableError
+	var wh *warehouse.UnavailableError
+	return broker.Unavailable(err) || errors.As(err, &store) || errors.As(err, &wh)
 }
 
 // embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
@@ -222,7 +241,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.Warehouse.Migrate(ctx, warehouse.Layout{})
+	return n.waitFor(ctx, "clickhouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
 }
 
 func embeddedDSN(address string) string { return "http://" + address + "/default" }
