@@ -46,6 +46,9 @@ ends at once, and what was in flight is done again at the next start. Each role 
 				}
 			}
 			if err := roles.Open(cmd.Context(), n); err != nil {
+				if cmd.Context().Err() != nil {
+					return nil // asked to end before it had begun
+				}
 				return err
 			}
 			defer n.Close()

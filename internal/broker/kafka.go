@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,6 +199,12 @@ func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 	return len(meta.Topics[0].Partitions), nil
 }
 
+// passing are errors that pass with time though kafka-go does not say so of them. The client itself answers with
+// BrokerNotAvailable when it has lost all brokers.
+var passing = []kafka.Error{
+	kafka.Unknown, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
+}
+
 // explain sorts errors: what passes with time is Unavailable, all else is not.
 func explain(what string, err error) error {
 	var k kafka.Error
@@ -205,7 +212,7 @@ func explain(what string, err error) error {
 		switch {
 		case k == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)
-		case k.Temporary() || k.Timeout() || k == kafka.UnknownTopicOrPartition || k == kafka.Unknown:
+		case k.Temporary() || k.Timeout() || slices.Contains(passing, k):
 			return &UnavailableError{what, err}
 		}
 		return fmt.Errorf("%s: %w", what, err)

@@ -90,13 +90,17 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	if owned != partitions || lag > 0 {
 		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
 	}
+	installation, err := r.node.Store.Setting(ctx, "installation")
+	if err != nil {
+		add("control store: %v", err)
+	}
 	for partition := range partitions {
 		_, end, err := r.node.Kafka.Bounds(ctx, r.node.Topics.Rated, partition)
 		if err != nil {
 			add("kafka: %v", err)
 			continue
 		}
-		at, err := r.node.Store.SinkGet(ctx, "clickhouse", partition)
+		at, err := r.node.Store.SinkGet(ctx, "clickhouse/"+string(installation.Value), partition)
 		if err != nil {
 			add("control store: %v", err)
 			continue

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	mrand "math/rand/v2"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -100,7 +100,11 @@ func Open(ctx context.Context, n *Node) (err error) {
 			return err
 		}
 	}
-	installation, err := n.Store.SettingOrSet(ctx, "installation", []byte(cryptorand.Text()))
+	var installation []byte
+	err = n.waitFor(ctx, "control store", func() (err error) {
+		installation, err = n.Store.SettingOrSet(ctx, "installation", []byte(cryptorand.Text()))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (n *Node) waitFor(ctx context.Context, what string, do func() error) error 
 			said = time.Now()
 			n.Log.Warn("waiting for "+what, "err", err)
 		}
-		if err := (clock{}).Sleep(ctx, pause/2+mrand.N(pause/2)); err != nil {
+		if err := (clock{}).Sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
 			return err
 		}
 	}
