@@ -205,7 +205,7 @@ func TestTheSameContentIsReadOnce(t *testing.T) {
 		require.Len(t, files, 1)
 		require.Equal(t, "/out/b", files[0].Path)
 		require.Equal(t, original.Number, files[0].DuplicateOf)
-		require.Equal(t, fmt.Sprintf("the same content as /out/a, file %d of this source", original.Number), files[0].Why)
+		require.Equal(t, fmt.Sprintf("the same content as /out/a, file %d of the ledger", original.Number), files[0].Why)
 		require.False(t, files[0].Open)
 	})
 }

@@ -370,7 +370,7 @@ func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, con
 			return nil
 		}
 		return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
-			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of this source' FROM files o WHERE o.number = ?)`,
+			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of the ledger' FROM files o WHERE o.number = ?)`,
 			other, nanos(now), other)
 	})
 	if err != nil || other == lease.File {
