@@ -238,10 +238,18 @@ func (t *totals) print(w io.Writer, format string) error {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
 	})
 	g := grid{columns: []string{"account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount"},
-		right: map[string]bool{"tier": true, "records": true, "quantity": true, "charged": true}}
+		right: map[string]bool{"tier": true, "records": true, "quantity": true, "charged": true, "amount": format == "table"}}
+	decimals := 2 // so that the points stand below each other
 	for _, l := range lines {
+		decimals = max(decimals, l.amount.Decimals())
+	}
+	for _, l := range lines {
+		amount := l.amount.String()
+		if format == "table" {
+			amount = l.amount.Fixed(decimals)
+		}
 		g.add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),
-			strconv.FormatInt(l.charged, 10), l.unit.String(), l.currency, l.amount.String())
+			strconv.FormatInt(l.charged, 10), l.unit.String(), l.currency, amount)
 	}
 	return g.print(w, format)
 }

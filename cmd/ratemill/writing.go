@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -160,7 +160,7 @@ func colours(f *os.File) bool {
 // grid is what a command prints as a table, as JSON objects, or as CSV.
 type grid struct {
 	columns []string
-	right   map[string]bool // columns of numbers
+	right   map[string]bool // columns of numbers: aligned so, and numbers in JSON
 	rows    [][]string
 }
 
@@ -194,14 +194,38 @@ func (g *grid) print(w io.Writer, format string) error {
 		}
 		return nil
 	case "table":
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, strings.Join(g.columns, "\t"))
-		for _, r := range g.rows {
-			fmt.Fprintln(t, strings.Join(r, "\t"))
-		}
-		return t.Flush()
+		return g.table(w)
 	}
 	return fmt.Errorf("-o is table, json or csv, not %s", format)
+}
+
+// table aligns texts to the left and numbers to the right, two blanks apart.
+func (g *grid) table(w io.Writer) error {
+	widths := make([]int, len(g.columns))
+	for _, r := range append([][]string{g.columns}, g.rows...) {
+		for i, cell := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var line strings.Builder
+	for _, r := range append([][]string{g.columns}, g.rows...) {
+		line.Reset()
+		for i, cell := range r {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			if g.right[g.columns[i]] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func outputFlag(f *flags, c *cobra.Command) {

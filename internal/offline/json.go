@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"encoding/hex"
 	"path"
 	"strconv"
 	"time"
@@ -20,6 +21,8 @@ type JSON struct {
 	Registry *registry.Registry
 
 	name   string
+	id     []byte // of the file, in hex, and a colon
+	days   map[int32]string
 	usage  udr.Usage
 	s      udr.Suspended
 	charge rating.Charge
@@ -31,6 +34,7 @@ type JSON struct {
 // suspended.
 func (j *JSON) Append(dst []byte, f *File, b *ledger.Batch, all bool) ([]byte, error) {
 	j.name = path.Base(f.Path)
+	j.id = append(hex.AppendEncode(j.id[:0], b.File[:]), ':')
 	j.view = j.Registry.View()
 	defer j.view.Close()
 	j.rev = registry.Revision(b.Registry)
@@ -81,7 +85,7 @@ func (j *JSON) identity(dst []byte, b *ledger.Batch, outcome string, seq, line u
 	dst = append(dst, `{"outcome":"`...)
 	dst = append(dst, outcome...)
 	dst = append(dst, `","id":"`...)
-	dst = append(dst, udr.ID{File: b.File, Seq: seq}.String()...)
+	dst = strconv.AppendUint(append(dst, j.id...), seq, 10)
 	dst = append(dst, '"')
 	dst = appendText(dst, "file", j.name)
 	dst = appendNumber(dst, "line", int64(line))
@@ -175,7 +179,7 @@ func (j *JSON) charges(dst []byte, r *ledger.RatedRecord) ([]byte, error) {
 		dst = appendText(dst, "name", e.Name)
 		dst = appendText(dst, "account", j.account(e.Account, e.At))
 		dst = appendText(dst, "counter", e.Counter.Kind.String())
-		dst = appendText(dst, "cycle", date(e.Counter.Cycle))
+		dst = appendText(dst, "cycle", j.date(e.Counter.Cycle))
 		dst = appendText(dst, "threshold", counted(e.Counter.Kind, e.Threshold))
 		dst = appendText(dst, "before", counted(e.Counter.Kind, e.Before))
 		dst = append(appendText(dst, "after", counted(e.Counter.Kind, e.After)), '}')
@@ -196,7 +200,7 @@ func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 	dst = appendText(dst, "zone", c.Zone)
 	dst = appendText(dst, "zone_by", c.ZoneBy.String())
 	dst = appendText(dst, "zone_key", c.ZoneKey)
-	dst = appendText(dst, "cycle", date(c.Cycle))
+	dst = appendText(dst, "cycle", j.date(c.Cycle))
 	dst = appendCount(dst, "quantity", c.Quantity)
 	dst = appendCount(dst, "charged", c.Rounded)
 	if c.Continues {
@@ -206,11 +210,11 @@ func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 		d := &c.Draws[i]
 		dst = opening(dst, "draws", i)
 		dst = append(dst, `"bucket":`...)
-		name := d.Bucket
-		if d.Share != "" {
-			name = d.Share + "/" + d.Bucket
+		if d.Share == "" {
+			dst = AppendString(dst, d.Bucket)
+		} else {
+			dst = AppendString(dst, d.Share+"/"+d.Bucket)
 		}
-		dst = AppendString(dst, name)
 		dst = appendCount(dst, "size", d.Size)
 		dst = appendCount(dst, "before", d.Before)
 		dst = append(appendCount(dst, "drawn", d.Drawn), '}')
@@ -277,8 +281,17 @@ func counted(kind rating.CounterKind, v rating.Value) string {
 	return d.String()
 }
 
-func date(day int32) string {
-	return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly)
+// date is a day as text; there are few of them.
+func (j *JSON) date(day int32) string {
+	text, ok := j.days[day]
+	if !ok {
+		if j.days == nil {
+			j.days = map[int32]string{}
+		}
+		text = time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly)
+		j.days[day] = text
+	}
+	return text
 }
 
 func appendText(dst []byte, name, text string) []byte {
@@ -301,7 +314,7 @@ func appendCount(dst []byte, name string, n int64) []byte {
 
 func appendMoney(dst []byte, name string, d decimal.D) []byte {
 	dst = append(key(dst, name), '"')
-	return append(append(dst, d.String()...), '"')
+	return append(d.Append(dst), '"')
 }
 
 func key(dst []byte, name string) []byte {
