@@ -32,7 +32,8 @@ type Files interface {
 // Spool brings a file's content to this machine.
 type Spool interface {
 	// Fetch answers the content, calling renew now and then while it takes long. *collect.GoneError says that the file is no
-	// longer at its source, *collect.ChangedError that it is not the one that was listed.
+	// longer at its source, *collect.ChangedError that it is not the one that was listed, *AwayError that the place which
+	// has it does not answer. The content of a retry batch is made by RetryContent.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
 }
 

@@ -122,6 +122,9 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if err := t.pin(ctx); err != nil {
 		return err
 	}
+	if t.file.Retry > 0 {
+		return t.retry(ctx, content)
+	}
 	r, err := t.open(ctx, content)
 	if err != nil {
 		return err
@@ -143,12 +146,15 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	now := t.m.Clock.Now()
 	var gone *collect.GoneError
 	var changed *collect.ChangedError
+	var away *AwayError
 	var lost *control.LeaseLostError
 	retryAt := time.Time{}
 	switch {
 	case errors.As(err, &lost) || ctx.Err() != nil:
 		return err
 	case errors.As(err, &gone):
+	case errors.As(err, &away):
+		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), time.Minute))
 	case errors.As(err, &changed) || t.file.Attempts < attempts:
 		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
 	}
@@ -156,6 +162,15 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	t.m.Log.Warn("a file could not be fetched", "source", t.file.Source, "file", t.file.Path, "retry_at", retryAt, "err", err)
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
 }
+
+// AwayError says that the place which has a file's content does not answer. That is no fault of the file's, which is
+// tried again for as long as it takes.
+type AwayError struct{ Err error }
+
+func (e *AwayError) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *AwayError) Unwrap() error { return e.Err }
 
 // pin fixes what the file's records depend on, before the first of them leaves.
 func (t *taken) pin(ctx context.Context) error {

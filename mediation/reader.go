@@ -40,6 +40,9 @@ type reader struct {
 
 	outcome rules.Outcome
 	record  record.Record
+	size    int64        // of the record in bytes of the content
+	entry   *RetryRecord // of a retry batch, the record that is read again
+	origins []udr.ID     // of a retry batch
 	scratch []byte
 }
 
@@ -179,11 +182,11 @@ func (r *reader) chunk() (more bool, err error) {
 		var bad *decode.RecordError
 		switch {
 		case err == nil:
-			r.read()
+			r.read(r.decoder.Span())
 			r.runner.Run(&r.record, &r.outcome)
 			r.decide(view)
 		case errors.As(err, &bad):
-			r.read()
+			r.read(r.decoder.Span())
 			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
 		case errors.Is(err, io.EOF):
 			return false, nil
@@ -197,11 +200,12 @@ func (r *reader) chunk() (more bool, err error) {
 	return true, nil
 }
 
-func (r *reader) read() {
+func (r *reader) read(size int64) {
+	r.size = size
 	r.progress.Read.Records++
-	r.progress.Read.Bytes += r.decoder.Span()
+	r.progress.Read.Bytes += size
 	r.t.m.Progress.Records.Add(1)
-	r.t.m.Progress.Bytes.Add(r.decoder.Span())
+	r.t.m.Progress.Bytes.Add(size)
 }
 
 // broken decides about a file that cannot be read on. What came before it counts; the rest waits in suspense as one
@@ -221,6 +225,7 @@ func (r *reader) broken(err error) error {
 	}
 	r.progress.Read.Records++
 	r.record = record.Record{Line: bad.Line}
+	r.size = 0 // the rest has no size of its own
 	r.suspend(udr.SuspendError{Code: "file", Reason: r.failure}, nil)
 	return nil
 }
@@ -232,33 +237,38 @@ func (r *reader) decide(view *registry.View) {
 	case rules.Filtered:
 		p.Seq++
 		p.Filtered.Records++
-		p.Filtered.Bytes += r.decoder.Span()
+		p.Filtered.Bytes += r.size
 		r.t.m.Progress.Filtered.Add(1)
 	case rules.Suspended:
 		r.suspend(*r.outcome.Err, nil)
 	case rules.Mapped:
 		p.Mapped.Records++
-		p.Mapped.Bytes += r.decoder.Span()
+		p.Mapped.Bytes += r.size
 		for i := range r.outcome.Usages {
-			r.route(view, &r.outcome.Usages[i], i == 0)
+			r.route(view, &r.outcome.Usages[i], i, len(r.outcome.Usages))
 		}
 	}
 }
 
-// route completes a usage record with who owns its SIM and sends it to that account's partition.
-func (r *reader) route(view *registry.View, u *udr.Usage, first bool) {
+// route completes a usage record, one of those that the raw record became, with who owns its SIM, and sends it to that
+// account's partition.
+func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	p := &r.progress
 	p.Seq++
 	p.Usages++
 	u.Seq, u.Line, u.Bytes = p.Seq, r.record.Line, 0
-	if first {
-		u.Bytes = uint32(r.decoder.Span())
+	if i == 0 {
+		u.Bytes = uint32(r.size)
 	}
 	partition, why := owner(view, r.revision, u)
 	if why != nil {
 		r.t.m.Progress.Unrouted.Add(1)
 		r.scratch = udr.AppendUsage(r.scratch[:0], u)
-		r.out.suspended(r.home(), r.suspended(*why, u, r.scratch))
+		s := r.suspended(*why, u, r.scratch)
+		if s.Parts == 0 {
+			s.Part, s.Parts = uint32(i+1), uint32(of)
+		}
+		r.out.suspended(r.home(), s)
 		return
 	}
 	r.units[u.Class] += u.Quantity
@@ -296,22 +306,21 @@ func (r *reader) suspend(why udr.SuspendError, usage []byte) {
 	p := &r.progress
 	p.Seq++
 	p.Suspended.Records++
-	u := udr.Usage{Seq: p.Seq, Line: r.record.Line, Bytes: r.span()}
+	u := udr.Usage{Seq: p.Seq, Line: r.record.Line, Bytes: uint32(r.size)}
 	p.Suspended.Bytes += int64(u.Bytes)
 	r.out.suspended(r.home(), r.suspended(why, &u, usage))
 	r.t.m.Progress.Suspended.Add(1)
 }
 
-func (r *reader) span() uint32 {
-	if r.record.Seq == 0 || r.decoder == nil {
-		return 0 // the rest of a broken file: it has no size of its own
-	}
-	return uint32(r.decoder.Span())
-}
-
 func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *udr.Suspended {
 	s := &udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Raw: r.record.Raw, Why: why, Usage: usage}
-	if r.decoder != nil {
+	switch {
+	case r.entry != nil:
+		s.Preamble = r.entry.Preamble
+		if r.entry.Parts > 1 {
+			s.Part, s.Parts = r.entry.Part, r.entry.Parts
+		}
+	case r.decoder != nil:
 		s.Preamble = r.decoder.Preamble()
 	}
 	return s
@@ -326,6 +335,9 @@ func (r *reader) totals() *udr.FileEnd {
 		Filtered: uint64(p.Filtered.Records), FilteredBytes: uint64(p.Filtered.Bytes),
 		Mapped: uint64(p.Usages), Suspended: uint64(p.Suspended.Records),
 		Bytes: uint64(p.Read.Bytes),
+	}
+	if steps.On(steps.RetryNamesOrigin) {
+		e.Retried = r.origins
 	}
 	if r.decoder != nil {
 		e.FramingBytes = uint64(r.decoder.Framing())

@@ -222,20 +222,17 @@ func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
 
 // OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date.
 func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
-	dsn := n.Config.ClickHouse.DSN
 	switch {
 	case n.Config.EmbeddedClickHouse() && n.Attach:
 		n.ClickHouseAddress = n.Config.ClickHouse.Listen
-		dsn = embeddedDSN(n.ClickHouseAddress)
 	case n.Config.EmbeddedClickHouse():
 		if n.ClickHouseAddress, err = n.embeddedClickHouse(ctx); err != nil {
 			return err
 		}
-		dsn = embeddedDSN(n.ClickHouseAddress)
-	default:
-		if dsn, err = n.clickHouseDSN(); err != nil {
-			return err
-		}
+	}
+	dsn, err := n.warehouseDSN()
+	if err != nil {
+		return err
 	}
 	err = n.waitFor(ctx, "clickhouse", func() error {
 		n.Warehouse, err = warehouse.Open(ctx, dsn)
@@ -246,6 +243,17 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
 	return n.waitFor(ctx, "clickhouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
+}
+
+// warehouseDSN is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
+func (n *Node) warehouseDSN() (string, error) {
+	switch {
+	case !n.Config.EmbeddedClickHouse():
+		return n.clickHouseDSN()
+	case n.ClickHouseAddress != "":
+		return embeddedDSN(n.ClickHouseAddress), nil
+	}
+	return embeddedDSN(n.Config.ClickHouse.Listen), nil
 }
 
 func embeddedDSN(address string) string { return "http://" + address + "/default" }

@@ -60,5 +60,5 @@ func (e *FileError) Error() string {
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// rawKept is how much of a bad record's bytes is kept.
-const rawKept = 64 << 10
+// RawKept is how much of a bad record's bytes is kept.
+const RawKept = 64 << 10

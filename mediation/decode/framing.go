@@ -68,7 +68,7 @@ func (f *framing) number(rec *record.Record, n int) {
 // bad is number for a record that cannot be used.
 func (f *framing) bad(rec *record.Record, n, column int, reason string) error {
 	f.number(rec, n)
-	rec.Raw = rec.Raw[:min(n, rawKept)]
+	rec.Raw = rec.Raw[:min(n, RawKept)]
 	return &RecordError{Line: rec.Line, Column: column, Offset: rec.Offset, Reason: reason}
 }
 
@@ -123,7 +123,7 @@ func (f *framing) finish() error {
 
 // keepPreamble remembers framing that gives records their meaning.
 func (f *framing) keepPreamble(b []byte) {
-	if f.seq == 0 && len(f.preamble)+len(b) <= 4*rawKept {
+	if f.seq == 0 && len(f.preamble)+len(b) <= 4*RawKept {
 		f.preamble = append(f.preamble, b...)
 	}
 }

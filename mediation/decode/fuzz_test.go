@@ -42,7 +42,7 @@ func tiled(t *testing.T, o *Options, layout *record.Layout, content []byte) (row
 			require.EqualValues(t, len(seen)+1, rec.Seq)
 			require.GreaterOrEqual(t, rec.Offset, at)
 			require.Positive(t, d.Span())
-			require.LessOrEqual(t, len(rec.Raw), max(rawKept, o.Limits.record()+2))
+			require.LessOrEqual(t, len(rec.Raw), max(RawKept, o.Limits.record()+2))
 			spans += d.Span()
 			at = rec.Offset + d.Span()
 			seen = append(seen, uint64(at)<<1)

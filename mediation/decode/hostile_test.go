@@ -75,7 +75,7 @@ func TestHostileContentTakesBoundedMemory(t *testing.T) {
 			for err = d.Next(&rec); err == nil || bad == 0; err = d.Next(&rec) {
 				if err != nil {
 					require.IsType(t, &RecordError{}, err)
-					require.LessOrEqual(t, len(rec.Raw), rawKept)
+					require.LessOrEqual(t, len(rec.Raw), RawKept)
 					bad++
 				}
 			}

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"sort"
@@ -251,6 +252,14 @@ func (o *Options) Again() *Options {
 		again.JSON = &JSON{Framing: "objects", Depth: o.JSON.Depth}
 	}
 	return &again
+}
+
+// OpenAgain starts decoding what is kept of a record: the Preamble of its file and its Raw.
+func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decoder, error) {
+	again := o.Again()
+	// A window as large as for a file would cost more than all else, 256 KiB a record.
+	again.Limits.Record = min(o.Limits.record(), len(preamble)+len(raw)+1)
+	return again.Open(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(raw)), layout)
 }
 
 // Names reads the header of a file: the names that rules may use for its columns. Without header, they are as the

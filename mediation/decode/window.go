@@ -208,7 +208,7 @@ func (w *window) discard(kept *[]byte) (size int64) {
 			content = content[:i]
 			w.line++
 		}
-		if room := rawKept - len(*kept); room > 0 {
+		if room := RawKept - len(*kept); room > 0 {
 			*kept = append(*kept, content[:min(room, len(content))]...)
 		}
 		size += w.take(len(content))

@@ -61,6 +61,11 @@ func (s *Source) Open(r io.Reader) (decode.Decoder, error) {
 	return s.Decode.OpenFramed(r, s.Program.Layout(), s.trailer.Runner().Run)
 }
 
+// OpenAgain starts decoding what is kept of a record of the source that was suspended.
+func (s *Source) OpenAgain(preamble, raw []byte) (decode.Decoder, error) {
+	return s.Decode.OpenAgain(preamble, raw, s.Program.Layout())
+}
+
 // NewRunner makes a runner of the source's rules for a file.
 func (s *Source) NewRunner(file string, modified time.Time) *rules.Runner {
 	r := s.Program.NewRunner()

@@ -1,0 +1,181 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+	"ratemill/mediation"
+	"ratemill/udr"
+)
+
+// retryContents makes the contents of retry batches of what lies in the warehouse, which is reached when the first batch
+// comes: mediation needs it for nothing else.
+type retryContents struct {
+	n         *Node
+	mu        sync.Mutex
+	warehouse *warehouse.Warehouse
+	ours      bool
+}
+
+func (r *retryContents) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ours {
+		_ = r.warehouse.Close()
+	}
+}
+
+func (r *retryContents) reach(ctx context.Context) (*warehouse.Warehouse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.warehouse == nil && r.n.Warehouse != nil {
+		r.warehouse = r.n.Warehouse
+	}
+	if r.warehouse == nil {
+		dsn, err := r.n.warehouseDSN()
+		if err != nil {
+			return nil, err
+		}
+		w, err := warehouse.Open(ctx, dsn)
+		if err != nil {
+			return nil, err
+		}
+		r.warehouse, r.ours = w, true
+	}
+	return r.warehouse, nil
+}
+
+// fetch makes the content of a retry batch.
+func (r *retryContents) fetch(ctx context.Context, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+	w, err := r.reach(ctx)
+	if err != nil {
+		return mediation.Content{}, retryable(err)
+	}
+	content, err := RetryContent(ctx, r.n.Store, w, file, renew)
+	return content, retryable(err)
+}
+
+// retryable says of an engine that is away that this is no fault of the batch.
+func retryable(err error) error {
+	var noWarehouse *warehouse.UnavailableError
+	var noStore *control.UnavailableError
+	if errors.As(err, &noWarehouse) || errors.As(err, &noStore) {
+		return &mediation.AwayError{Err: err}
+	}
+	return err
+}
+
+// RetryContent makes the content of a retry batch of the rows of its records in the warehouse.
+func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Warehouse, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+	origins, err := store.RetryRecords(ctx, file.Retry)
+	if err != nil {
+		return mediation.Content{}, err
+	}
+	rows, err := w.SuspendedRecords(ctx, file.Source, origins)
+	if err != nil {
+		return mediation.Content{}, err
+	}
+	if len(rows) != len(origins) {
+		return mediation.Content{}, fmt.Errorf("retry %d brings back %d records of %s, of which the warehouse has %d; were rows of the table suspense deleted, or their time to keep has passed?",
+			file.Retry, len(origins), file.Source, len(rows))
+	}
+	if err := renew(ctx); err != nil {
+		return mediation.Content{}, err
+	}
+	records := make([]mediation.RetryRecord, len(rows))
+	for i := range rows {
+		records[i] = mediation.RetryRecord{Origin: rows[i].ID, Suspended: rows[i].Suspended}
+	}
+	if err := carrierFiles(ctx, store, w, file.Source, rows, records); err != nil {
+		return mediation.Content{}, err
+	}
+	return mediation.RetryContent(file.Source, file.Path, file.Retry, records), nil
+}
+
+// carrierFiles finds the carrier's file in which each record first came, past the retry batches through which it has gone.
+func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Warehouse, source string, rows []warehouse.Suspended, records []mediation.RetryRecord) error {
+	files, batches := map[udr.FileID]control.File{}, map[int64][]udr.ID{}
+	at := rows
+	var of []int // which record each of at stands for
+	for i := range rows {
+		of = append(of, i)
+	}
+	for len(at) > 0 {
+		var before []udr.ID
+		stands := map[udr.ID][]int{}
+		for i, row := range at {
+			f, ok := files[row.ID.File]
+			if !ok {
+				var err error
+				if f, err = store.FileByID(ctx, row.ID.File); err != nil && !errors.Is(err, control.ErrNotFound) {
+					return err
+				}
+				files[row.ID.File] = f
+			}
+			if f.Retry == 0 {
+				r := &records[of[i]]
+				if r.File = f.Path; f.Number > 0 {
+					r.Modified = f.MTime
+				}
+				continue
+			}
+			origins, ok := batches[f.Retry]
+			if !ok {
+				var err error
+				if origins, err = store.RetryRecords(ctx, f.Retry); err != nil {
+					return err
+				}
+				batches[f.Retry] = origins
+			}
+			if row.Line < 1 || row.Line > uint64(len(origins)) {
+				continue
+			}
+			origin := origins[row.Line-1]
+			if stands[origin] == nil {
+				before = append(before, origin)
+			}
+			stands[origin] = append(stands[origin], of[i])
+		}
+		found, err := w.SuspendedRecords(ctx, source, before)
+		if err != nil {
+			return err
+		}
+		at, of = nil, nil
+		for _, row := range found {
+			for _, i := range stands[row.ID] {
+				at, of = append(at, row), append(of, i)
+			}
+		}
+	}
+	return nil
+}
+
+// RetryOutcome is what became of a retry batch.
+type RetryOutcome struct {
+	control.Retry
+	File control.File
+}
+
+// WaitForRetry waits until a retry batch is done, or cannot be.
+func WaitForRetry(ctx context.Context, store *control.Store, number int64) (RetryOutcome, error) {
+	for {
+		files, err := store.Files(ctx, control.FileFilter{Retry: number})
+		if err != nil {
+			return RetryOutcome{}, err
+		}
+		if len(files) == 0 {
+			return RetryOutcome{}, fmt.Errorf("retry %d: %w", number, control.ErrNotFound)
+		}
+		if f := files[0]; !f.Open {
+			return RetryOutcome{control.Retry{Number: number, Source: f.Source, FileID: f.FileID}, f}, nil
+		}
+		if err := (clock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
+			return RetryOutcome{}, err
+		}
+	}
+}

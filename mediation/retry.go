@@ -1,0 +1,324 @@
+package mediation
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/wire"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/decode"
+	"ratemill/record"
+	"ratemill/registry"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// Suspended records come back as a file of their own, a retry batch. It goes through the ledger of files like a
+// carrier's file: leased, identified by its content, pinned to the rules and the registry that are current then, sent,
+// closed. Its content is made from rows of the warehouse that never change, so whoever takes it after a crash makes the
+// same records of it, with the same sequences for the same partitions, and the owners of the partitions drop what they
+// have. Its end names the records that it brings back, and in the same message of the log they leave suspense.
+
+// RetryRecord is a suspended record on its way back.
+type RetryRecord struct {
+	udr.Suspended
+	Origin   udr.ID    // where it is suspended
+	File     string    // path of the carrier's file in which it came, since rules may read its name
+	Modified time.Time // of that file
+}
+
+// RetryAttribute is the attribute of a usage record that names the suspended record it was.
+const RetryAttribute = "retry_of"
+
+// retryFormat begins every retry batch, so that it is no carrier's content.
+const retryFormat = "ratemill retry batch 1"
+
+// RetryContent is the content of a retry batch: what its records are, canonically.
+func RetryContent(source, path string, number int64, records []RetryRecord) Content {
+	content := wire.AppendString(nil, 1, retryFormat)
+	content = wire.AppendVarint(content, 2, uint64(number))
+	var before RetryRecord
+	for i := range records {
+		r := &records[i]
+		// Most records of a batch share their file and its preamble.
+		if i == 0 || r.File != before.File || !r.Modified.Equal(before.Modified) || !bytes.Equal(r.Preamble, before.Preamble) {
+			before = *r
+			var at int
+			content, at = wire.Open(content, 3)
+			content = wire.AppendString(content, 1, r.File)
+			if !r.Modified.IsZero() {
+				content = wire.AppendFixed(content, 2, r.Modified.UnixNano())
+			}
+			content = wire.AppendBytes(content, 3, r.Preamble)
+			wire.Close(content, at)
+		}
+		s := r.Suspended
+		s.Preamble = nil
+		var at, in int
+		content, at = wire.Open(content, 4)
+		content = wire.AppendBytes(content, 1, r.Origin.File[:])
+		content = wire.AppendVarint(content, 2, r.Origin.Seq)
+		content, in = wire.Open(content, 3)
+		content = udr.AppendSuspended(content, &s)
+		wire.Close(content, in)
+		wire.Close(content, at)
+	}
+	hash := sha256.Sum256(content)
+	return Content{
+		ID: collect.Identity(source, path, hash), Hash: hash[:], Size: int64(len(content)), Done: func() {},
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
+	}
+}
+
+// parseRetry reads what RetryContent wrote; the records point into content.
+func parseRetry(content []byte) (records []RetryRecord, err error) {
+	format := ""
+	var shared RetryRecord
+	err = wire.Fields("RetryBatch", content, func(n protowire.Number, _ uint64, b []byte) error {
+		switch n {
+		case 1:
+			format = string(b)
+		case 3:
+			shared = RetryRecord{}
+			return wire.Fields("RetryFile", b, func(n protowire.Number, v uint64, b []byte) error {
+				switch n {
+				case 1:
+					shared.File = string(b)
+				case 2:
+					shared.Modified = time.Unix(0, int64(v)).UTC()
+				case 3:
+					shared.Preamble = b
+				}
+				return nil
+			})
+		case 4:
+			r := shared
+			err := wire.Fields("RetryRecord", b, func(n protowire.Number, v uint64, b []byte) error {
+				switch n {
+				case 1:
+					copy(r.Origin.File[:], b)
+				case 2:
+					r.Origin.Seq = v
+				case 3:
+					return udr.ParseSuspended(b, &r.Suspended)
+				}
+				return nil
+			})
+			r.Preamble = shared.Preamble
+			records = append(records, r)
+			return err
+		}
+		return nil
+	})
+	if err == nil && format != retryFormat {
+		err = fmt.Errorf("it is of the format %q, not %q", format, retryFormat)
+	}
+	return records, err
+}
+
+// retry reads a retry batch to its end. Its progress is not recorded: a batch is small, and read again from its beginning.
+func (t *taken) retry(ctx context.Context, content Content) error {
+	m := t.m
+	if !t.file.FileID.IsZero() && t.file.FileID != content.ID {
+		why := fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
+			t.file.Retry, t.file.FileID.Short(), content.ID.Short())
+		m.Progress.Failed.Add(1)
+		m.Log.Error("a retry cannot go on", "source", t.file.Source, "retry", t.file.Retry, "err", why)
+		return m.Files.Fail(ctx, t.lease, why, time.Time{}, m.Clock.Now())
+	}
+	reg, err := m.Reference.Registry(ctx, t.pins.Registry)
+	if err != nil {
+		return err
+	}
+	body, err := content.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	all, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	records, err := parseRetry(all)
+	if err != nil {
+		return fmt.Errorf("retry %d: its content is damaged: %w", t.file.Retry, err)
+	}
+	r := &reader{t: t, id: content.ID, registry: reg, revision: t.pins.Registry, units: map[string]int64{}, out: newOutgoing(t, content.ID, nil)}
+	r.progress.Expected = -1
+	for i := range records {
+		r.origins = append(r.origins, records[i].Origin)
+	}
+	const chunk = chunkRecords / 8 // raw records are larger than usage
+	for from := 0; from < len(records); from += chunk {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.retryChunk(records, from, min(from+chunk, len(records)))
+		if err := r.out.acknowledged(ctx); err != nil {
+			return err
+		}
+		r.out.send(ctx)
+		if err := t.renew(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.out.acknowledged(ctx); err != nil {
+		return err
+	}
+	r.out.ends(r.home(), r.totals())
+	r.out.send(ctx)
+	if err := r.out.acknowledged(ctx); err != nil {
+		return err
+	}
+	m.Log.Info("a retry is done", "source", t.file.Source, "retry", t.file.Retry, "records", len(records), "suspended_again", r.progress.Suspended.Records)
+	return t.close(ctx, r)
+}
+
+func (r *reader) retryChunk(records []RetryRecord, from, to int) {
+	view := r.registry.View()
+	defer view.Close()
+	for i := from; i < to; i++ {
+		e := &records[i]
+		if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
+			r.runner = r.t.src.NewRunner(e.File, e.Modified)
+		}
+		r.entry = e
+		// The line of a batch is the record's number in it, by which its origin is found.
+		r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
+		r.again(view)
+	}
+}
+
+// again decides about a record anew. One of which the raw record is there goes through the source's current rules; one
+// that rating suspended is the usage that it was.
+func (r *reader) again(view *registry.View) {
+	e := r.entry
+	switch {
+	case len(e.Raw) > 0 && e.Why.Code == "decode" && len(e.Raw) >= decode.RawKept:
+		r.read(int64(e.Bytes))
+		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, which cannot be read again: %s; ask the carrier for it in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
+	case len(e.Raw) > 0:
+		r.rawAgain(view)
+	case len(e.Usage) > 0:
+		r.usageAgain(view)
+	default:
+		// The rest of a file that broke off: nothing of it was kept.
+		r.read(int64(e.Bytes))
+		r.suspend(e.Why, nil)
+	}
+}
+
+// usageAgain sends a usage record as it was mapped, with its SIM resolved anew.
+func (r *reader) usageAgain(view *registry.View) {
+	e := r.entry
+	r.read(int64(e.Bytes))
+	u := &udr.Usage{}
+	if err := udr.ParseUsage(e.Usage, u); err != nil {
+		r.suspend(udr.SuspendError{Code: "damaged", Reason: "the usage that was kept cannot be read: " + err.Error()}, e.Usage)
+		return
+	}
+	r.mapped(view, []udr.Usage{*u})
+}
+
+// rawAgain decodes what was kept and applies the rules.
+func (r *reader) rawAgain(view *registry.View) {
+	e := r.entry
+	line := r.record.Line
+	decoder, err := r.t.src.OpenAgain(e.Preamble, e.Raw)
+	n := 0
+	for err == nil {
+		var rec record.Record
+		if err = decoder.Next(&rec); errors.Is(err, io.EOF) {
+			break
+		}
+		var bad *decode.RecordError
+		var broken *decode.FileError
+		if errors.As(err, &broken) && broken.Alarm {
+			err = nil
+			continue
+		}
+		if err != nil && !errors.As(err, &bad) {
+			break
+		}
+		n++
+		rec.Line, r.record = line, rec
+		switch {
+		case e.Parts > 1:
+			if n == 1 {
+				r.read(int64(e.Bytes))
+				r.partAgain(view, bad)
+			}
+		case bad != nil:
+			r.read(decoder.Span())
+			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
+		default:
+			r.read(decoder.Span())
+			r.runner.Run(&r.record, &r.outcome)
+			r.decideAgain(view)
+		}
+		err = nil
+	}
+	if n > 0 && (errors.Is(err, io.EOF) || e.Parts > 1) {
+		return
+	}
+	r.record = record.Record{Line: line, Raw: e.Raw}
+	reason := "with the current decode options this is no record, but framing: a header, a comment or a blank line. Were they changed so that they no longer fit the file in which it came?"
+	if !errors.Is(err, io.EOF) {
+		reason = err.Error()
+	}
+	if n == 0 {
+		r.read(int64(e.Bytes))
+		r.suspend(udr.SuspendError{Code: "decode", Reason: reason}, nil)
+		return
+	}
+	r.read(0)
+	r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("after %d records: %s", n, reason)}, nil)
+}
+
+// partAgain applies the rules to a raw record of which one usage record waits; the others went their way.
+func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
+	e := r.entry
+	if bad != nil {
+		r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, e.Usage)
+		return
+	}
+	r.runner.Run(&r.record, &r.outcome)
+	if n := len(r.outcome.Usages); r.outcome.Kind == rules.Mapped && n != int(e.Parts) {
+		r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
+			Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others went their way; the current rules make %d of it, so which one this is cannot be said. Retry with rules that make %d, or drop it", e.Parts, n, e.Parts)}, e.Usage)
+		return
+	}
+	if r.outcome.Kind == rules.Mapped {
+		r.outcome.Usages = r.outcome.Usages[e.Part-1 : e.Part]
+	}
+	r.decideAgain(view)
+}
+
+func (r *reader) decideAgain(view *registry.View) {
+	if r.outcome.Kind != rules.Mapped {
+		r.decide(view)
+		return
+	}
+	r.mapped(view, r.outcome.Usages)
+}
+
+// mapped routes usage records that name their origin.
+func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
+	r.progress.Mapped.Records++
+	r.progress.Mapped.Bytes += r.size
+	for i := range usages {
+		u := usages[i]
+		u.SIM, u.Account, u.Root = 0, 0, 0
+		u.Attributes = append(slices.DeleteFunc(slices.Clone(u.Attributes), func(a udr.Attribute) bool { return a.Name == RetryAttribute }),
+			udr.Attribute{Name: RetryAttribute, Value: r.entry.Origin.String()})
+		r.route(view, &u, i, len(usages))
+	}
+}
