@@ -23,6 +23,7 @@ type mediationRole struct {
 	status   map[string]*mediation.WatcherStatus
 	spool    *collect.Spool
 	progress mediation.Progress
+	arrivals arrivals
 }
 
 func (n *Node) newMediation(context.Context) (*mediationRole, error) {
@@ -44,6 +45,7 @@ func (n *Node) newMediation(context.Context) (*mediationRole, error) {
 func (r *mediationRole) run(ctx context.Context) error {
 	defer r.spool.Close()
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
 	for _, s := range r.n.Project.Sources.Sources {
 		w := &mediation.Watcher{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Log: r.n.Log,

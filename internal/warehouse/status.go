@@ -16,7 +16,7 @@ type Totals struct {
 
 // Totals adds up file_balance.
 func (w *Warehouse) Totals(ctx context.Context) (t Totals, err error) {
-	row := w.conn.QueryRow(ctx, `SELECT countIf(difference != 0 OR difference_bytes != 0), toInt64(sum(abs(difference))), sum(suspended) FROM file_balance`)
+	row := w.conn.QueryRow(ctx, `SELECT countIf(difference != 0 OR difference_bytes != 0), toInt64(sum(abs(difference))), toUInt64(sum(suspended)) FROM file_balance`)
 	if err := row.Scan(&t.Files, &t.Difference, &t.Suspense); err != nil {
 		return t, sorted("add up the balance", err)
 	}

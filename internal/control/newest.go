@@ -1,0 +1,28 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Arrival is a file's path and when it was first seen.
+type Arrival struct {
+	Path string
+	At   time.Time
+}
+
+// NewestFiles are the files of a source that were seen last, the newest first; retry batches are not among them.
+func (s *Store) NewestFiles(ctx context.Context, source string, most int) ([]Arrival, error) {
+	var files []Arrival
+	err := s.query(ctx, "looking for the newest files of "+source, `SELECT path, first_seen FROM files WHERE source = ? AND retry = 0 ORDER BY number DESC LIMIT ?`,
+		[]any{source, most}, func(rows *sql.Rows) error {
+			var f Arrival
+			var at int64
+			err := rows.Scan(&f.Path, &at)
+			f.At = instant(at)
+			files = append(files, f)
+			return err
+		})
+	return files, err
+}

@@ -1,0 +1,97 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"ratemill/mediation/source"
+)
+
+// arrivals follows what the ledger says of the files that came: when the newest one did, and which numbers are missing
+// between them.
+type arrivals struct {
+	mu       sync.Mutex
+	bySource map[string]arrived
+}
+
+type arrived struct {
+	newest  time.Time
+	missing []int64
+}
+
+const (
+	arrivalsEvery = 30 * time.Second
+	arrivalsFiles = 1000   // of a source, looked at for gaps
+	restarted     = 10_000 // more numbers than these are not missing: the carrier counts anew
+)
+
+// follow looks at the ledger again and again until ctx ends.
+func (a *arrivals) follow(ctx context.Context, n *Node) error {
+	for ctx.Err() == nil {
+		for _, s := range n.Project.Sources.Sources {
+			if err := a.look(ctx, n, s); err != nil && ctx.Err() == nil {
+				n.Log.Debug("files that came cannot be looked up", "source", s.Name, "err", err)
+			}
+		}
+		_ = clock{}.Sleep(ctx, arrivalsEvery)
+	}
+	return nil
+}
+
+func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
+	files, err := n.Store.NewestFiles(ctx, s.Name, arrivalsFiles)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	now := arrived{newest: files[0].At}
+	if s.Sequence != nil && s.Sequence.Gap == "alarm" {
+		var numbers []int64
+		for _, f := range files {
+			if number, err := s.Sequence.Number(f.Path); err == nil {
+				numbers = append(numbers, number)
+			}
+		}
+		now.missing = missing(numbers)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var gone []int64
+	for _, number := range now.missing {
+		if !slices.Contains(a.bySource[s.Name].missing, number) {
+			gone = append(gone, number)
+		}
+	}
+	if len(gone) > 0 {
+		n.Log.Warn("numbers are missing among the files that came", "source", s.Name, "missing", fmt.Sprint(gone[:min(len(gone), 20)]), "count", len(gone))
+	}
+	if a.bySource == nil {
+		a.bySource = map[string]arrived{}
+	}
+	a.bySource[s.Name] = now
+	return nil
+}
+
+func (a *arrivals) of(source string) (arrived, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, ok := a.bySource[source]
+	return found, ok
+}
+
+// missing are the numbers between the smallest and the largest that did not come.
+func missing(numbers []int64) (gone []int64) {
+	slices.Sort(numbers)
+	for i := 1; i < len(numbers); i++ {
+		from, to := numbers[i-1], numbers[i]
+		if to-from > restarted {
+			continue
+		}
+		for n := from + 1; n < to; n++ {
+			gone = append(gone, n)
+		}
+	}
+	return gone
+}
