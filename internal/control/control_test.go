@@ -449,7 +449,7 @@ func TestARecordIsRetriedOnce(t *testing.T) {
 		require.ErrorIs(t, s.FinishDrop(ctx, drop, at(2)), control.ErrConflict)
 		all, err := s.Retries(ctx, control.RetryDiscarded)
 		require.NoError(t, err)
-		require.Equal(t, []control.Retry{{Number: drop, State: control.RetryDiscarded, Records: 2, Created: at(1), Closed: at(2), Who: "bob"}}, all)
+		require.Equal(t, []control.Retry{{Number: drop, State: control.RetryDiscarded, Records: 2, Created: at(1), Closed: at(2), Who: "bob", Why: "a test"}}, all)
 		log, err := s.AuditLog(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, control.AuditEntry{Number: log[0].Number, At: at(1), Who: "bob", What: "suspense.drop", Subject: fmt.Sprint(drop), Detail: "a test"}, log[0])
@@ -606,5 +606,60 @@ func TestAQueueGivesOneFileAtATimeInItsOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, found)
 		require.Equal(t, "c.csv", path(third))
+	})
+}
+
+// On PostgreSQL both of two who asked at the same moment got a file: the second had counted before the first's commit,
+// waited for its row, and took the next one.
+func TestAQueueGivesOneFileAtATimeToManyWhoAskAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		const files = 40
+		var all []control.Sighting
+		for i := range files {
+			all = append(all, sighting(fmt.Sprintf("/out/%02d", i), i))
+		}
+		sight(t, s, "skylink", at(100), all...)
+		var mu sync.Mutex
+		var held, taken int
+		last := int64(0)
+		var wg sync.WaitGroup
+		for i, store := range []*control.Store{s, other, s, other, s, other} {
+			owner := fmt.Sprint("m", i)
+			wg.Go(func() {
+				for {
+					l, found, err := store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink"}}, owner, at(101), time.Minute)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					done := taken == files
+					if found {
+						held++
+						taken++
+						if held > 1 || l.File <= last {
+							t.Errorf("file %d is given away while %d are held, after file %d", l.File, held-1, last)
+						}
+						last = l.File
+					}
+					mu.Unlock()
+					if !found {
+						if done || t.Failed() {
+							return
+						}
+						continue
+					}
+					mu.Lock()
+					held--
+					mu.Unlock()
+					if err := store.Fail(t.Context(), l, "closed by the test", time.Time{}, at(101)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, files, taken)
 	})
 }

@@ -33,6 +33,7 @@ type Retry struct {
 	Created time.Time
 	Closed  time.Time
 	Who     string
+	Why     string // of a drop
 }
 
 // RetryPath is the path of a retry batch in the ledger of files, and the name of its file in the warehouse.
@@ -102,8 +103,8 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 		if taken != nil {
 			return ErrConflict
 		}
-		if _, err := t.exec(ctx, `INSERT INTO retries (number, source, state, records, created, closed, who) VALUES (?, ?, ?, ?, ?, 0, ?)`,
-			number, source, string(state), len(origins), nanos(audit.At), audit.Who); err != nil {
+		if _, err := t.exec(ctx, `INSERT INTO retries (number, source, state, records, created, closed, who, why) VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
+			number, source, string(state), len(origins), nanos(audit.At), audit.Who, audit.Detail); err != nil {
 			return err
 		}
 		if audit.Subject == "" {
@@ -194,12 +195,12 @@ func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) err
 
 // Retries is the retry batches in a state, or all when it is empty, in the order in which they were made.
 func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err error) {
-	err = s.query(ctx, "reading the retries", `SELECT number, source, state, file_id, records, created, closed, who FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
+	err = s.query(ctx, "reading the retries", `SELECT number, source, state, file_id, records, created, closed, who, why FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
 		[]any{string(state), string(state)}, func(rows *sql.Rows) error {
 			var r Retry
 			var id []byte
 			var created, closed int64
-			err := rows.Scan(&r.Number, &r.Source, &r.State, &id, &r.Records, &created, &closed, &r.Who)
+			err := rows.Scan(&r.Number, &r.Source, &r.State, &id, &r.Records, &created, &closed, &r.Who, &r.Why)
 			copy(r.FileID[:], id)
 			r.Created, r.Closed = instant(created), instant(closed)
 			all = append(all, r)
