@@ -36,6 +36,9 @@ type Mediator struct {
 	// again after a crash. 0 is 8,192 and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
+	Random       func() float64 // spreads attempts to reach a server; may be nil
+
+	away map[string]*absence // by source
 }
 
 // Progress counts what mediators have done, for metrics.
@@ -62,7 +65,7 @@ func (m *Mediator) Run(ctx context.Context) error {
 
 // Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
-	lease, found, err := m.Files.LeaseNext(ctx, m.Reference.Queues(), m.Owner, m.Clock.Now(), m.Lease)
+	lease, found, err := m.Files.LeaseNext(ctx, m.present(m.Reference.Queues()), m.Owner, m.Clock.Now(), m.Lease)
 	if err != nil || !found {
 		return false, err
 	}
@@ -80,6 +83,9 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	defer cancel()
 	if releaseErr := m.Files.Release(grace, t.lease); releaseErr != nil && !errors.As(releaseErr, &lost) {
 		m.Log.Warn("a file could not be given back; it waits until its lease ends", "file", lease.File, "err", releaseErr)
+	}
+	if a := m.away[t.file.Source]; a != nil && m.Clock.Now().Before(a.until) {
+		return true, nil // there may be files of other sources
 	}
 	return false, err
 }
@@ -109,6 +115,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if err != nil {
 		return t.unfetched(ctx, err)
 	}
+	m.reached(t.file.Source)
 	defer content.Done()
 	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.Clock.Now())
 	if err != nil {
@@ -148,10 +155,14 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	var changed *collect.ChangedError
 	var away *AwayError
 	var lost *control.LeaseLostError
+	var unreachable *collect.UnreachableError
 	retryAt := time.Time{}
 	switch {
 	case errors.As(err, &lost) || ctx.Err() != nil:
 		return err
+	case errors.As(err, &unreachable):
+		t.m.unreachable(t.file.Source, err)
+		return err // the file is given back and stays the first of its queue
 	case errors.As(err, &gone):
 	case errors.As(err, &away):
 		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), time.Minute))

@@ -30,6 +30,7 @@ type Watcher struct {
 	Log    *slog.Logger
 	Every  time.Duration
 	Status *WatcherStatus
+	Random func() float64 // spreads attempts after failures; may be nil
 
 	told map[string]bool // refusals that were logged
 }
@@ -61,7 +62,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 			if w.Status.Failures.Add(1) == 1 {
 				w.Log.Warn("source cannot be listed; trying again, ever less often", "source", w.Source.Name, "err", err)
 			}
-			pause = min(max(2*pause, time.Second), 5*time.Minute)
+			pause = min(max(2*pause, time.Second), max(time.Minute, w.Every))
+			if w.Random != nil {
+				pause -= time.Duration(w.Random() * float64(pause) / 4)
+			}
 		}
 		if w.Clock.Sleep(ctx, pause) != nil {
 			break

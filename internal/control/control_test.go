@@ -649,6 +649,12 @@ func TestAQueueGivesOneFileAtATimeToManyWhoAskAtOnce(t *testing.T) {
 						}
 						continue
 					}
+					for range 3 { // as one who reads a file
+						if l, err = store.Renew(t.Context(), l, at(101), time.Minute); err != nil {
+							t.Error(err)
+							return
+						}
+					}
 					mu.Lock()
 					held--
 					mu.Unlock()

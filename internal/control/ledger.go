@@ -262,8 +262,18 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	return Lease{}, false, nil
 }
 
+// queueLock is the first half of the advisory locks that order queues; the second is the source.
+const queueLock = 0x72617465
+
 func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl time.Duration) (Lease, bool, error) {
 	if !q.Parallel {
+		// Two who ask at once would both find nobody busy; the one who then waits for the other's row gets the next file
+		// instead (READ COMMITTED). SQLite has one writer anyway.
+		if t.s.postgres {
+			if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(?, hashtext(?))`, queueLock, q.Source); err != nil {
+				return Lease{}, false, err
+			}
+		}
 		var busy int64
 		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND lease_until > ?`, q.Source, nanos(now)).Scan(&busy); err != nil || busy > 0 {
 			return Lease{}, false, err
