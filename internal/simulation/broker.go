@@ -100,14 +100,18 @@ func (b simBroker) Append(_ context.Context, topic string, partition int, messag
 		}
 		return false
 	})
+	rarely := 20
+	if topic == w.topics.Checkpoint {
+		rarely = 8 // what comes late there can hide what is newer
+	}
 	switch {
 	case w.happens(RefusedWrite, 25):
 		r.never, r.answered = true, false
 	case w.happens(LostAnswer, 20):
 		r.lost = true
-	case w.happens(LateAppend, 20):
+	case w.happens(LateAppend, rarely):
 		r.answered, r.due = false, w.step+1+w.spread(LateAppend)
-	case w.happens(OldAppend, 25):
+	case w.happens(OldAppend, rarely):
 		r.answered, r.inOrder, r.due = false, false, w.step+1+w.spread(OldAppend)
 	}
 	if !r.never {

@@ -289,7 +289,7 @@ func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
 // compareOffline compares what counts, byte for byte, with what an owner makes of the same usage when nothing fails.
 func (w *world) compareOffline() {
 	quiet := newWorld(w.seed, Options{Steps: 1})
-	quiet.files = nil
+	quiet.files, quiet.lost = nil, w.lost
 	quiet.phase = calm
 	for p := range partitions {
 		quiet.usage[p].add(w.usage[p].all)

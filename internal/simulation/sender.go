@@ -192,7 +192,7 @@ func (w *world) loses(r *request) bool {
 	if err := udr.ParseBatch(r.messages[0].Value, &b); err != nil || b.End != nil {
 		return false
 	}
-	w.losing = false
+	w.losing, w.lost = false, true
 	w.notef("broker", "LOSES a batch of file %s, partition log %s", b.File.Short(), r.log.name)
 	return true
 }
