@@ -260,7 +260,7 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	if i == 0 {
 		u.Bytes = uint32(r.size)
 	}
-	partition, why := owner(view, r.revision, u)
+	partition, why := Route(view, r.revision, u)
 	if why != nil {
 		r.t.m.Progress.Unrouted.Add(1)
 		r.scratch = udr.AppendUsage(r.scratch[:0], u)
@@ -274,32 +274,6 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	r.units[u.Class] += u.Quantity
 	r.out.usage(partition, u)
 	r.t.m.Progress.Mapped.Add(1)
-}
-
-// owner finds the SIM, who owns it at the time of use, and the partition of that account's billing root.
-func owner(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
-	var ok bool
-	if u.SIM, ok = view.SIM(u.Identifier, u.At, revision); !ok {
-		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
-			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
-	}
-	own, ok := view.Owner(u.SIM, u.At, revision)
-	if !ok {
-		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
-			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
-	}
-	account, ok := view.Account(own.Account, u.At, revision)
-	if ok {
-		u.Account, u.Root = account.Number, account.Root
-		if account.Root != account.Number {
-			account, ok = view.Account(account.Root, u.At, revision)
-		}
-	}
-	if !ok {
-		return 0, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
-			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist yet at %s; import it with an earlier date, then retry", u.At)}
-	}
-	return account.Partition, nil
 }
 
 func (r *reader) suspend(why udr.SuspendError, usage []byte) {

@@ -1,12 +1,46 @@
 package mediation
 
 import (
+	"fmt"
+
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
-// Route completes a usage record with who owns its SIM and finds the partition where it goes, or why it goes nowhere:
-// what mediation does after the rules, for those who only want to know.
+// Usage outside of these was read wrongly: seconds taken for milliseconds, a zero, a filler. It would scatter over a
+// partition of the warehouse for each month.
+const (
+	earliest udr.Instant = 631_152_000_000_000_000   // 1990-01-01
+	latest   udr.Instant = 4_102_444_800_000_000_000 // 2100-01-01
+)
+
+// Route completes a usage record with its SIM, who owns it at the time of use, and the billing root, and finds the root's
+// partition; or it says why the record goes nowhere.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
-	return owner(view, revision, u)
+	if u.At < earliest || u.At >= latest {
+		return 0, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
+			Reason: fmt.Sprintf("usage at %s cannot be: times lie between %s and %s; look at the layout or the unit of the time in the source's rules", u.At, earliest, latest)}
+	}
+	var ok bool
+	if u.SIM, ok = view.SIM(u.Identifier, u.At, revision); !ok {
+		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
+			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+	}
+	own, ok := view.Owner(u.SIM, u.At, revision)
+	if !ok {
+		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
+			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+	}
+	account, ok := view.Account(own.Account, u.At, revision)
+	if ok {
+		u.Account, u.Root = account.Number, account.Root
+		if account.Root != account.Number {
+			account, ok = view.Account(account.Root, u.At, revision)
+		}
+	}
+	if !ok {
+		return 0, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
+			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist yet at %s; import it with an earlier date, then retry", u.At)}
+	}
+	return account.Partition, nil
 }
