@@ -249,7 +249,8 @@ func (r *reader) rawAgain(view *registry.View) {
 			break
 		}
 		n++
-		rec.Line, r.record = line, rec
+		rec.Line = line // the record's number in the batch, not in what was kept of it
+		r.record = rec
 		switch {
 		case e.Parts > 1:
 			if n == 1 {

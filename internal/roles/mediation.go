@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 
@@ -44,6 +43,8 @@ func (n *Node) newMediation(context.Context) (*mediationRole, error) {
 
 func (r *mediationRole) run(ctx context.Context) error {
 	defer r.spool.Close()
+	retries := &retryContents{n: r.n}
+	defer retries.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
 	for _, s := range r.n.Project.Sources.Sources {
@@ -58,7 +59,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	}
 	for i := range r.n.Config.Mediation.Workers {
 		m := &mediation.Mediator{
-			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, r.n.Log},
+			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, retries},
 			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Log: r.n.Log,
 			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle,
 		}
@@ -80,19 +81,22 @@ func (r *mediationRole) missing() (what []string) {
 
 // siteSpool fetches the files of all sources into one spool.
 type siteSpool struct {
-	spool *collect.Spool
-	sites map[string]*collect.Site
-	log   *slog.Logger
+	spool   *collect.Spool
+	sites   map[string]*collect.Site
+	retries *retryContents
 }
 
 // Fetch implements mediation.Spool.
 func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+	if file.Retry > 0 {
+		return s.retries.fetch(ctx, file, renew)
+	}
 	site := s.sites[file.Source]
 	if site == nil {
 		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Sighting), collect.Fetching{
-		Source: src.Name, Clock: clock{}, Random: rand.Float64,
+		Source: src.Name, Clock: clock{},
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {

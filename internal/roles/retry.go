@@ -179,3 +179,24 @@ func WaitForRetry(ctx context.Context, store *control.Store, number int64) (Retr
 		}
 	}
 }
+
+// FinishDrops tells the warehouse of drops that it may not know yet: those of now, and one that a crash has left behind.
+func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
+	drops, err := store.Retries(ctx, control.RetryDropping)
+	if err != nil {
+		return err
+	}
+	for _, d := range drops {
+		ids, err := store.RetryRecords(ctx, d.Number)
+		if err != nil {
+			return err
+		}
+		if err := w.DropSuspended(ctx, ids, d.Who, d.Why, d.Created, fmt.Sprintf("drop/%d", d.Number)); err != nil {
+			return err
+		}
+		if err := store.FinishDrop(ctx, d.Number, time.Now()); err != nil && !errors.Is(err, control.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
