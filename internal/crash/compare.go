@@ -199,11 +199,14 @@ func (c *comparison) table(i int, b *offline.Balance) error {
 	slices.Sort(found)
 	for len(expected) > 0 || len(found) > 0 {
 		switch {
+		case len(expected) > 0 && len(found) > 0 && expected[0] != found[0] && sameRecord(expected[0], found[0]):
+			c.report.differs("%s, %s: record %s", t.name, b.Path, contrast(t.fields, expected[0], found[0]))
+			expected, found = expected[1:], found[1:]
 		case len(found) == 0 || len(expected) > 0 && expected[0] < found[0]:
-			c.report.differs("%s, file %s: lacks %s", t.name, b.Path, expected[0])
+			c.report.differs("%s, %s: lacks %.300s", t.name, b.Path, expected[0])
 			expected = expected[1:]
 		case len(expected) == 0 || found[0] < expected[0]:
-			c.report.differs("%s, file %s: has too %s", t.name, b.Path, found[0])
+			c.report.differs("%s, %s: has what it ought not to, or has it twice: %.300s", t.name, b.Path, found[0])
 			found = found[1:]
 		default:
 			c.report.Compared[t.words]++
@@ -211,6 +214,25 @@ func (c *comparison) table(i int, b *offline.Balance) error {
 		}
 	}
 	return nil
+}
+
+// sameRecord says that two lines begin with the same sequence.
+func sameRecord(a, b string) bool {
+	first, _, _ := strings.Cut(a, "|")
+	return strings.HasPrefix(b, first+"|")
+}
+
+// contrast shows the fields in which two lines of a record differ.
+func contrast(fields, expected, found string) string {
+	names := strings.Split(fields, ", ")
+	a, b := strings.Split(expected, "|"), strings.Split(found, "|")
+	words := a[0]
+	for i, name := range names {
+		if i < len(a) && i < len(b) && a[i] != b[i] {
+			words += fmt.Sprintf("; %s is %.200s and ought to be %.200s", name, b[i], a[i])
+		}
+	}
+	return words
 }
 
 // written is an expression that writes fields as join does.
