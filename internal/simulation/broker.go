@@ -172,7 +172,7 @@ func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from 
 	if len(messages) > 0 && w.happens(PartialRead, 2) {
 		messages = messages[:w.faults[PartialRead].IntN(min(len(messages), 4)+1)]
 	}
-	if w.options.Faults.Has(PartialRead) && len(messages) > 6 {
+	if w.active.Has(PartialRead) && len(messages) > 6 {
 		messages = messages[:6+w.rng.IntN(len(messages)-5)]
 	}
 	return append(dst, messages...), nil

@@ -70,6 +70,7 @@ type world struct {
 	stopped   [partitions]*ledger.StoppedError
 	owners    [partitions]*ledger.Owner // that was started last
 	lost      bool                      // and it was lost
+	active    Faults                    // those of this schedule: what is rare needs few others beside it
 	losing    bool                      // this is one of the few schedules in which a message is lost
 
 	revision  uint64
@@ -120,7 +121,11 @@ func newWorld(seed uint64, o Options) *world {
 	}
 	w.mediated, w.sinking, w.contents = seed%4 == 3, seed%4 >= 2, map[string]*file{}
 	w.harsh = 1 + w.rng.IntN(3)
-	w.losing = o.Faults.Has(Loss) && w.faults[Loss].IntN(12) == 0
+	w.active = o.Faults
+	if o.Faults == AllFaults {
+		w.active &= mix(seed)
+	}
+	w.losing = w.active.Has(Loss) && w.faults[Loss].IntN(12) == 0
 	for p := range partitions {
 		w.usage[p], w.rated[p], w.checks[p] = &partitionLog{name: "usage"}, &partitionLog{name: "rated"}, &partitionLog{name: "checkpoint"}
 		w.expect[p] = newExpectation(w)
@@ -132,6 +137,15 @@ func newWorld(seed uint64, o Options) *world {
 	w.warehouse.init(w)
 	w.plant()
 	return w
+}
+
+// mix is the faults that a schedule may have: all in some, about half of them in the others.
+func mix(seed uint64) Faults {
+	r := rand.New(rand.NewPCG(seed, 1<<32))
+	if r.IntN(4) == 0 {
+		return AllFaults
+	}
+	return Faults(r.Uint64()) | 1<<Crash | 1<<Rebalance
 }
 
 func (w *world) log(topic string, partition int) *partitionLog {
@@ -148,7 +162,7 @@ func (w *world) log(topic string, partition int) *partitionLog {
 
 // happens says whether a fault happens now: in one of n cases, more often in a harsh schedule.
 func (w *world) happens(f Fault, n int) bool {
-	if w.phase != troubled || !w.options.Faults.Has(f) || w.faults[f].IntN(n) >= w.harsh {
+	if w.phase != troubled || !w.active.Has(f) || w.faults[f].IntN(n) >= w.harsh {
 		return false
 	}
 	w.met[f]++
@@ -250,7 +264,7 @@ func (w *world) trouble() {
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
-			if w.options.Faults.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
+			if w.active.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
 				w.replace(a)
 			}
 		case a.ctx.Err() == nil && w.happens(Stop, 700):
@@ -271,7 +285,7 @@ func (w *world) trouble() {
 		w.checks[p].compact(r.Int64N(w.checks[p].end)+1, func() bool { return r.IntN(2) == 0 })
 		w.note("broker", "COMPACTS checkpoint", int64(p), 0)
 	}
-	if w.options.Faults.Has(Retention) && w.faults[Retention].IntN(60) == 0 {
+	if w.active.Has(Retention) && w.faults[Retention].IntN(60) == 0 {
 		w.forgetUsage(p)
 	}
 	if w.happens(Change, 100) {
