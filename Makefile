@@ -6,7 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-prereqs check-prereqs-test test fuzz simulate staticcheck vuln demo clean
+.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate staticcheck vuln demo clean
 
 build:
 	go build -o bin/ratemill ./cmd/ratemill
@@ -72,6 +72,15 @@ vuln:
 
 # make demo, or make demo N=5000000 to generate that many records first.
 demo: RECORDS := $(if $(filter command,$(firstword $(origin N))),--records $(N))
+# The crash test, long: RECORDS, KILLS, BROKER=embedded|kafka, STORE=sqlite|postgres and SEED choose what runs; without
+# BROKER both do, embedded Kafka with SQLite and Apache Kafka with PostgreSQL.
+RECORDS ?= 300000
+KILLS ?= 60
+
+crash: check-prereqs-test deps-test
+	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
+		go test ./internal/crash -run TestNothingIsLost -count=1 -v -timeout 0
+
 demo: deps build
 	bin/ratemill demo $(RECORDS)
 

@@ -52,7 +52,7 @@ func Run(t testing.TB, o Options) *Report {
 			p.kill()
 		}
 	})
-	stalls := watchStalls(p)
+	stalls := watchStalls(p, r.note)
 	if err := r.disturb(); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}

@@ -142,9 +142,12 @@ func scrape(ctx context.Context, address string) (map[string]float64, error) {
 	return all, lines.Err()
 }
 
+// notableStall is longer than a group needs to miss a member.
+const notableStall = session + 2*time.Second
+
 // watchStalls looks how many rows there are, again and again, and answers at the end what was the longest time in which
 // none came. Files come all the time, so that there is always something to do.
-func watchStalls(p *plant) (longest func() time.Duration) {
+func watchStalls(p *plant, note func(string, ...any)) (longest func() time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan time.Duration, 1)
 	go func() {
@@ -157,7 +160,11 @@ func watchStalls(p *plant) (longest func() time.Duration) {
 			err := p.node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
 			done()
 			if err == nil && n != last {
-				most = max(most, time.Since(changed))
+				stall := time.Since(changed)
+				if stall > notableStall {
+					note("the first rows after %v", stall.Round(100*time.Millisecond))
+				}
+				most = max(most, stall)
 				last, changed = n, time.Now()
 			}
 			select {
