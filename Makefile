@@ -70,8 +70,6 @@ staticcheck: .deps/bin/staticcheck
 vuln:
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
-# make demo, or make demo N=5000000 to generate that many records first.
-demo: RECORDS := $(if $(filter command,$(firstword $(origin N))),--records $(N))
 # The crash test, long: RECORDS, KILLS, BROKER=embedded|kafka, STORE=sqlite|postgres and SEED choose what runs; without
 # BROKER both do, embedded Kafka with SQLite and Apache Kafka with PostgreSQL.
 RECORDS ?= 300000
@@ -81,6 +79,8 @@ crash: check-prereqs-test deps-test
 	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
 		go test ./internal/crash -run TestNothingIsLost -count=1 -v -timeout 0
 
+# make demo, or make demo N=5000000 to generate that many records first.
+demo: RECORDS := $(if $(filter command,$(firstword $(origin N))),--records $(N))
 demo: deps build
 	bin/ratemill demo $(RECORDS)
 
