@@ -259,7 +259,7 @@ func (r *reader) rawAgain(view *registry.View) {
 			}
 		case bad != nil:
 			r.read(decoder.Span())
-			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
+			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Reason}, nil)
 		default:
 			r.read(decoder.Span())
 			r.runner.Run(&r.record, &r.outcome)
@@ -288,7 +288,7 @@ func (r *reader) rawAgain(view *registry.View) {
 func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	e := r.entry
 	if bad != nil {
-		r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, e.Usage)
+		r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Reason}, e.Usage)
 		return
 	}
 	r.runner.Run(&r.record, &r.outcome)

@@ -48,7 +48,7 @@ type AlreadyRetriedError struct {
 
 func (e *AlreadyRetriedError) Error() string {
 	if e.State == RetryDropping || e.State == RetryDiscarded {
-		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense dropped` says by whom and why", e.Record)
+		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense retries` says by whom and why", e.Record)
 	}
 	return fmt.Sprintf("record %s is in retry %d already; a record comes back once, and what fails again is suspended under the id that it has there", e.Record, e.Retry)
 }

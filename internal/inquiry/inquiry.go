@@ -13,6 +13,7 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
+	"ratemill/mediation"
 	"ratemill/normalize"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -71,6 +72,11 @@ func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *w
 		name, taken = strings.TrimPrefix(r.Name, "/"), ", taken "+r.Taken.Time().Format(time.DateTime)+"Z"
 	}
 	line(b, "file", fmt.Sprintf("%s from %s, line %d%s; rules %s@%.4s", name, r.Pin.Source, r.Usage.Line, taken, r.Pin.Source, r.Pin.Rules))
+	for _, a := range r.Usage.Attributes {
+		if a.Name == mediation.RetryAttribute {
+			line(b, "before", "in suspense as "+Short(a.Value)+", and retried; ratemill suspense show "+Short(a.Value))
+		}
+	}
 	u := &r.Usage
 	if u.SIM == 0 {
 		return

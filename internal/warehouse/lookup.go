@@ -149,8 +149,19 @@ type FileBalance struct {
 }
 
 // Balance is the balance of every file whose end has come.
-func (w *Warehouse) Balance(ctx context.Context) (all []FileBalance, err error) {
-	rows, err := w.conn.Query(ctx, `SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`)
+func (w *Warehouse) Balance(ctx context.Context) ([]FileBalance, error) { return w.balance(ctx, "") }
+
+// BalanceOf is the balance of a file; nil until its end has come.
+func (w *Warehouse) BalanceOf(ctx context.Context, file udr.FileID) (*FileBalance, error) {
+	all, err := w.balance(ctx, " WHERE file = ?", file.String())
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+func (w *Warehouse) balance(ctx context.Context, where string, args ...any) (all []FileBalance, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`+where, args...)
 	if err != nil {
 		return nil, sorted("compute the balance", err)
 	}

@@ -26,12 +26,16 @@ type SuspenseFilter struct {
 	Source string
 	Code   string
 	Rule   string
-	Limit  int // 0 is 1000
+	Limit  int  // 0 is 1000
+	Closed bool // also records that wait no longer
 }
 
 // where is the filter as a condition on the table suspense.
 func (f *SuspenseFilter) where() (condition string, args []any) {
-	conditions := []string{"(file, seq) NOT IN (SELECT file, seq FROM suspense_closed)"}
+	conditions := []string{"1"}
+	if !f.Closed {
+		conditions[0] = "(file, seq) NOT IN (SELECT file, seq FROM suspense_closed)"
+	}
 	add := func(condition string, value any) {
 		conditions, args = append(conditions, condition), append(args, value)
 	}
@@ -192,6 +196,31 @@ func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
 		}
 	}
 	return c, sorted("find a record", rows.Err())
+}
+
+// Place is where a record of a file is.
+type Place struct {
+	Table string // rated_usage, suspense or duplicates
+	ID    udr.ID
+}
+
+// Places is where the record on a line of a file is now: nowhere when it was filtered, or is not here yet.
+func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (all []Place, err error) {
+	id := file.String()
+	rows, err := w.conn.Query(ctx, `SELECT * FROM (SELECT 'rated_usage' AS t, seq FROM rated_usage WHERE file = ? AND line = ? UNION ALL SELECT 'suspense', seq FROM suspense WHERE file = ? AND line = ?
+		UNION ALL SELECT 'duplicates', seq FROM duplicates WHERE file = ? AND line = ?) ORDER BY t, seq`, id, line, id, line, id, line)
+	if err != nil {
+		return nil, sorted("find a record", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		p := Place{ID: udr.ID{File: file}}
+		if err := rows.Scan(&p.Table, &p.ID.Seq); err != nil {
+			return nil, sorted("find a record", err)
+		}
+		all = append(all, p)
+	}
+	return all, sorted("find a record", rows.Err())
 }
 
 // DropSuspended takes records out of suspense for good. token names the deed: done again with the same, it changes

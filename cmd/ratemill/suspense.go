@@ -1,0 +1,529 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/inquiry"
+	"ratemill/internal/roles"
+	"ratemill/internal/warehouse"
+	"ratemill/udr"
+)
+
+func suspenseCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "suspense",
+		Short: "Records that wait because they could not be processed: list, show, retry, drop",
+		Long: `A record that cannot be processed waits in suspense with the reason. Somebody corrects what is wrong, then retries it: it
+comes back in a file of its own, a retry batch, and goes through the rules, registry and catalogue of now. What can never
+be processed is dropped, with who did it and why. docs/suspense.md tells all of it.`,
+	}
+	c.AddCommand(suspenseList(f), suspenseShow(f), suspenseRetry(f), suspenseDrop(f), suspenseRetries(f), suspenseCancel(f))
+	return c
+}
+
+// stores are what the questions about suspense need.
+type stores struct {
+	control   *control.Store
+	warehouse *warehouse.Warehouse
+	close     func()
+}
+
+func reachStores(ctx context.Context, f *flags) (*stores, *config.Config, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := reachStore(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, end, err := reachWarehouse(ctx, f, c)
+	if err != nil {
+		store.Close()
+		return nil, nil, err
+	}
+	return &stores{store, w, func() { end(); _ = store.Close() }}, c, nil
+}
+
+func filterFlags(c *cobra.Command, filter *warehouse.SuspenseFilter) {
+	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
+	c.Flags().StringVar(&filter.Code, "code", "", "with this reason's code only, such as sim_unknown")
+	c.Flags().StringVar(&filter.Rule, "rule", "", "suspended by this rule only, as list shows it")
+}
+
+func suspenseList(f *flags) *cobra.Command {
+	var filter warehouse.SuspenseFilter
+	var records bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "Say how many records wait, for what, and since when",
+		Example: `  ratemill suspense list
+  ratemill suspense list --records --code sim_unknown -o csv > unknown.csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := reachStores(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if records {
+				return s.listRecords(cmd, f, filter)
+			}
+			reasons, err := s.warehouse.SuspenseReasons(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			g := grid{columns: []string{"records", "source", "code", "since", "example", "rule", "position", "reason"}, right: map[string]bool{"records": true}}
+			total := uint64(0)
+			for _, r := range reasons {
+				total += r.Records
+				example := r.Example.String()
+				if f.output == "table" {
+					example = inquiry.Short(example)
+				}
+				g.add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
+			}
+			if total == 0 {
+				fmt.Fprintln(os.Stderr, "nothing waits")
+			}
+			if total == 0 && f.output == "table" {
+				return nil
+			}
+			if err := g.print(cmd.OutOrStdout(), f.output); err != nil {
+				return err
+			}
+			if total > 0 && f.output == "table" {
+				fmt.Fprintf(os.Stderr, "%s; why, and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
+			}
+			return s.onTheirWay(cmd.Context())
+		},
+	}
+	filterFlags(c, &filter)
+	c.Flags().BoolVar(&records, "records", false, "list each record")
+	c.Flags().IntVar(&filter.Limit, "limit", 1000, "with --records: most records")
+	outputFlag(f, c)
+	return c
+}
+
+func wait(n uint64) string {
+	if n == 1 {
+		return "1 record waits"
+	}
+	return fmt.Sprintf("%d records wait", n)
+}
+
+func moment(t time.Time) string { return t.UTC().Format(time.DateTime) + "Z" }
+
+func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.SuspenseFilter) error {
+	all, err := s.warehouse.Suspense(cmd.Context(), filter)
+	if err != nil {
+		return err
+	}
+	g := grid{columns: []string{"id", "source", "file", "line", "code", "since", "reason", "values", "raw"}, right: map[string]bool{"line": true}}
+	for i := range all {
+		r := &all[i]
+		id, raw := r.ID.String(), string(r.Raw)
+		if f.output == "table" {
+			id, raw = inquiry.Short(id), clip(raw, 60)
+		}
+		g.add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
+	}
+	if len(all) == filter.Limit {
+		fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
+	}
+	return g.print(cmd.OutOrStdout(), f.output)
+}
+
+// clip is the beginning of a carrier's text, as one line of a table may have it.
+func clip(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) > most {
+		runes = append(runes[:most-1], '…')
+	}
+	for i, r := range runes {
+		if !strconv.IsPrint(r) {
+			runes[i] = ' '
+		}
+	}
+	return string(runes)
+}
+
+// onTheirWay says which retries are open: their records wait still.
+func (s *stores) onTheirWay(ctx context.Context) error {
+	open, err := s.control.Retries(ctx, control.RetryOpen)
+	for _, r := range open {
+		fmt.Fprintf(os.Stderr, "%s of %s on the way in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
+	}
+	return err
+}
+
+func suspenseShow(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID…",
+		Short:   "Say why a record waits, what is known of it, and what to do",
+		Example: "  ratemill suspense show 8f3a0c:12",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, _, err := reachStores(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			q, err := inquiry.Open(cmd.Context(), s.control, s.warehouse)
+			if err != nil {
+				return err
+			}
+			for i, id := range args {
+				words, err := q.Suspended(cmd.Context(), id)
+				if errors.Is(err, warehouse.ErrNotFound) {
+					return &problems{err.Error()}
+				}
+				if err != nil {
+					return err
+				}
+				if i > 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				fmt.Fprint(cmd.OutOrStdout(), words)
+			}
+			return nil
+		},
+	}
+}
+
+// chosen are the records that wait and are meant, by ids or filter, without those that are in a batch already.
+func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.SuspenseFilter) ([]warehouse.SuspendedKey, error) {
+	var keys []warehouse.SuspendedKey
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	for _, id := range ids {
+		filter.ID = id
+		some, err := s.warehouse.SuspenseKeys(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		if len(some) == 0 && id != "" {
+			left, err := s.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 1})
+			switch {
+			case err != nil:
+				return nil, err
+			case len(left) > 0 && strings.Contains(id, ":"):
+				return nil, &problems{id + " waits no longer; ratemill suspense show " + id + " says what became of it"}
+			}
+			return nil, &problems{id + " does not wait in suspense; ratemill suspense list --records shows what does"}
+		}
+		keys = append(keys, some...)
+	}
+	slices.SortFunc(keys, func(a, b warehouse.SuspendedKey) int {
+		if n := strings.Compare(a.Source, b.Source); n != 0 {
+			return n
+		}
+		if n := slices.Compare(a.ID.File[:], b.ID.File[:]); n != 0 {
+			return n
+		}
+		return int(a.ID.Seq) - int(b.ID.Seq)
+	})
+	keys = slices.CompactFunc(keys, func(a, b warehouse.SuspendedKey) bool { return a.ID == b.ID })
+	all := make([]udr.ID, len(keys))
+	for i := range keys {
+		all[i] = keys[i].ID
+	}
+	claimed, err := s.control.Claimed(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	if len(claimed) > 0 {
+		fmt.Fprintf(os.Stderr, "%s in a retry or a drop already, and left alone\n", are(len(claimed)))
+	}
+	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := claimed[k.ID]; return ok }), nil
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 record is"
+	}
+	return fmt.Sprintf("%d records are", n)
+}
+
+// A retry batch is bounded, since it is held in memory and sent again in full after a crash.
+const (
+	batchRecords = 10_000
+	batchBytes   = 64 << 20
+)
+
+func suspenseRetry(f *flags) *cobra.Command {
+	var filter warehouse.SuspenseFilter
+	var all, waits bool
+	c := &cobra.Command{
+		Use:   "retry [ID…]",
+		Short: "Process records again, by the rules, registry and catalogue of now",
+		Long: `Retry sends records that wait through the pipeline again, in a batch of at most 10,000 records of a source, as if they were
+a file that the source brings now. A running mediation takes it. ID is a record's, or the beginning of a file's id for all
+of its records that wait; without any, the flags choose.`,
+		Example: `  ratemill suspense retry --code sim_unknown --wait
+  ratemill suspense retry 8f3a0c:12 8f3a0c:13`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && filter == (warehouse.SuspenseFilter{}) && !all {
+				return errors.New("say which records: by ID, by --source, --code or --rule, or --all")
+			}
+			s, _, err := reachStores(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			keys, err := s.chosen(cmd.Context(), args, filter)
+			if err != nil {
+				return err
+			}
+			before := len(keys)
+			keys = slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { return k.Code == "file" })
+			if n := before - len(keys); n > 0 {
+				fmt.Fprintf(os.Stderr, "%s the rest of a file that broke off, of which nothing was kept, and left alone; suspense show says what to do\n", are(n))
+			}
+			if len(keys) == 0 {
+				return &problems{"there is nothing to retry"}
+			}
+			var numbers []int64
+			for _, batch := range batches(keys) {
+				ids := make([]udr.ID, len(batch))
+				for i := range batch {
+					ids[i] = batch[i].ID
+				}
+				number, err := s.control.CreateRetry(cmd.Context(), batch[0].Source, whoami(), ids, time.Now())
+				var already *control.AlreadyRetriedError
+				if errors.As(err, &already) {
+					return &problems{already.Error()}
+				}
+				if err != nil {
+					return err
+				}
+				numbers = append(numbers, number)
+				fmt.Fprintf(os.Stderr, "retry %d: %s of %s\n", number, counted(len(batch), "record"), batch[0].Source)
+			}
+			if !waits {
+				fmt.Fprintln(os.Stderr, "a running mediation takes them; ratemill suspense retries says what became of them")
+				return nil
+			}
+			return s.await(cmd, f, numbers)
+		},
+	}
+	filterFlags(c, &filter)
+	c.Flags().BoolVar(&all, "all", false, "all records that wait")
+	c.Flags().BoolVar(&waits, "wait", false, "wait until all are done, and say what became of them")
+	outputFlag(f, c)
+	return c
+}
+
+// batches divides records, which are sorted by source.
+func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
+	from, bytes := 0, uint64(0)
+	for i, k := range keys {
+		if i > from && (k.Source != keys[from].Source || i-from == batchRecords || bytes+k.Weight > batchBytes) {
+			all, from, bytes = append(all, keys[from:i]), i, 0
+		}
+		bytes += k.Weight
+	}
+	return append(all, keys[from:])
+}
+
+// await waits until retries are done and their records are in the warehouse, and prints what became of them.
+func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
+	g := grid{columns: []string{"retry", "source", "records", "filtered", "duplicate", "suspended", "rated"},
+		right: map[string]bool{"retry": true, "records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true}}
+	suspended, failed := uint64(0), ""
+	for _, number := range numbers {
+		done, err := roles.WaitForRetry(cmd.Context(), s.control, number)
+		if err != nil {
+			return err
+		}
+		if done.File.State != control.Done {
+			failed = fmt.Sprintf("retry %d failed: %s; then: ratemill files retry %d, or ratemill suspense cancel %d", number, done.File.Why, done.File.Number, number)
+			continue
+		}
+		b, err := s.balanced(cmd.Context(), done.FileID)
+		if err != nil {
+			return err
+		}
+		suspended += b.Suspended
+		g.add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))
+	}
+	if err := g.print(cmd.OutOrStdout(), f.output); err != nil {
+		return err
+	}
+	switch {
+	case failed != "":
+		return &problems{failed}
+	case suspended > 0:
+		return &problems{wait(suspended) + " again, under new ids; ratemill suspense list says for what"}
+	}
+	return nil
+}
+
+// balanced waits until a file is in the warehouse as a whole.
+func (s *stores) balanced(ctx context.Context, file udr.FileID) (*warehouse.FileBalance, error) {
+	for {
+		b, err := s.warehouse.BalanceOf(ctx, file)
+		if err != nil || b != nil && b.Difference == 0 && b.DifferenceBytes == 0 {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func suspenseDrop(f *flags) *cobra.Command {
+	var filter warehouse.SuspenseFilter
+	var why string
+	c := &cobra.Command{
+		Use:   "drop ID…",
+		Short: "Take records out of suspense for good",
+		Long: `Drop is for records that can never be processed: the carrier's tests, garbage, what came again in another file. They are
+never rated; the balance of their file counts them as dropped, and who did it and why is kept. ID is a record's, or the
+beginning of a file's id for all of its records that wait.`,
+		Example: `  ratemill suspense drop 8f3a0c:12 --why "a test of the carrier's, ticket 4711"`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(why) == "" {
+				return errors.New("say why with --why: somebody will ask")
+			}
+			s, _, err := reachStores(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
+				return err
+			}
+			keys, err := s.chosen(cmd.Context(), args, filter)
+			if err != nil {
+				return err
+			}
+			if len(keys) == 0 {
+				return &problems{"there is nothing to drop"}
+			}
+			ids := make([]udr.ID, len(keys))
+			for i := range keys {
+				ids[i] = keys[i].ID
+			}
+			number, err := s.control.CreateDrop(cmd.Context(), whoami(), why, ids, time.Now())
+			var already *control.AlreadyRetriedError
+			if errors.As(err, &already) {
+				return &problems{already.Error()}
+			}
+			if err != nil {
+				return err
+			}
+			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
+				return fmt.Errorf("drop %d is recorded, and the warehouse does not know it yet; any `ratemill suspense drop` tells it: %w", number, err)
+			}
+			fmt.Fprintf(os.Stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(len(ids), "record"), number)
+			return nil
+		},
+	}
+	filterFlags(c, &filter)
+	c.Flags().StringVar(&why, "why", "", "the reason, for whoever asks later")
+	return c
+}
+
+func suspenseRetries(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "retries",
+		Short: "Say which retries and drops there were, and what became of them",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := reachStores(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			all, err := s.control.Retries(cmd.Context(), "")
+			if err != nil {
+				return err
+			}
+			g := grid{columns: []string{"number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why"},
+				right: map[string]bool{"number": true, "records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true}}
+			for _, r := range all {
+				row, err := s.retryRow(cmd.Context(), &r)
+				if err != nil {
+					return err
+				}
+				g.add(row...)
+			}
+			return g.print(cmd.OutOrStdout(), f.output)
+		},
+	}
+	outputFlag(f, c)
+	return c
+}
+
+func (s *stores) retryRow(ctx context.Context, r *control.Retry) ([]string, error) {
+	what := map[control.RetryState]string{control.RetryOpen: "retry, open", control.RetryDone: "retry, done", control.RetryDropped: "retry, cancelled",
+		control.RetryDropping: "drop, unfinished", control.RetryDiscarded: "drop"}[r.State]
+	row := []string{fmt.Sprint(r.Number), what, r.Source, fmt.Sprint(r.Records), moment(r.Created), r.Who, "", "", "", "", "", r.Why}
+	switch r.State {
+	case control.RetryOpen:
+		files, err := s.control.Files(ctx, control.FileFilter{Retry: r.Number})
+		if err != nil || len(files) == 0 {
+			return row, err
+		}
+		row[1], row[11] = "retry, "+string(files[0].State), files[0].Why
+	case control.RetryDone:
+		row[6] = r.FileID.Short()
+		b, err := s.warehouse.BalanceOf(ctx, r.FileID)
+		if err != nil {
+			return nil, err
+		}
+		if b == nil || b.Difference != 0 {
+			row[11] = "is being rated and stored"
+			return row, nil
+		}
+		copy(row[7:], []string{fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended + b.Retried + b.Dropped), fmt.Sprint(b.Rated)})
+	}
+	return row, nil
+}
+
+func suspenseCancel(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel NUMBER",
+		Short: "Give up a retry that nobody has begun to send, so that its records can be retried anew",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return fmt.Errorf("%q is not a retry's number; ratemill suspense retries shows them", args[0])
+			}
+			c, err := f.load()
+			if err != nil {
+				return err
+			}
+			store, err := reachStore(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			err = store.CancelRetry(cmd.Context(), number, whoami(), time.Now())
+			if errors.Is(err, control.ErrConflict) {
+				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done, cancelled, or was never made; ratemill suspense retries says which", number)}
+			}
+			if err == nil {
+				fmt.Fprintf(os.Stderr, "retry %d is given up; its records wait on\n", number)
+			}
+			return err
+		},
+	}
+}
