@@ -344,12 +344,13 @@ func (o *Owner) rateAhead(ctx context.Context) error {
 }
 
 func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
-	var err error
-	o.queue, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, nil)
-	if broker.Unavailable(err) {
-		o.Log.Warn("waiting to read usage", "partition", o.Partition, "err", err)
-		return o.Clock.Sleep(ctx, time.Second)
-	}
+	err := o.until(ctx, "read usage", func() (err error) {
+		o.queue, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, nil)
+		if broker.Unavailable(err) && o.pending != nil {
+			return nil // what is under way is settled first
+		}
+		return err
+	})
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
 		return &StoppedError{o.Partition, o.next, err.Error()}
 	}

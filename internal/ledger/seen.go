@@ -94,7 +94,7 @@ func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hour
 		return b, i, false
 	}
 	if len(blk.keys) == cap(blk.keys) { // grow by an eighth: the slack is what the memory per key is bounded by
-		blk.keys = slices.Grow(blk.keys[:len(blk.keys):len(blk.keys)], 2+len(blk.keys)/8)
+		blk.keys = append(make([]udr.DuplicateKey, 0, len(blk.keys)+2+len(blk.keys)/8), blk.keys...)
 	}
 	blk.keys = slices.Insert(blk.keys, at, key)
 	return b, i, true
