@@ -3,11 +3,13 @@ package roles
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,6 +20,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
+	"ratemill/internal/inquiry"
 	"ratemill/internal/project"
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
@@ -224,6 +227,28 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 	require.Equal(t, []string{"a.csv,north,2000," + again[0].String() + ",north,0.02"},
 		w.rows("SELECT session, account, quantity, attributes['retry_of'], attributes['depot'], toString(toFloat64(amount)) FROM rated_usage WHERE has(mapKeys(attributes), 'retry_of')"))
 	require.Len(t, w.waiting(warehouse.SuspenseFilter{}), 1)
+
+	q, err := inquiry.Open(t.Context(), w.Store, w.Warehouse)
+	require.NoError(t, err)
+	var words strings.Builder
+	for _, id := range []string{ids[0].String(), again[0].String(), w.waiting(warehouse.SuspenseFilter{})[0].String()} {
+		text, err := q.Suspended(t.Context(), id)
+		require.NoError(t, err)
+		words.WriteString(text)
+	}
+	got := words.String()
+	for i, file := range []udr.FileID{ids[0].File, again[0].File} {
+		got = strings.NewReplacer(file.String(), fmt.Sprintf("FILE%d", i), file.Short(), fmt.Sprintf("FILE%d", i)).Replace(got)
+	}
+	got = regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`).ReplaceAllString(got, "NOW")
+	got = regexp.MustCompile(`sky@\w{4}|[0-9a-f]{8}:1`).ReplaceAllString(got, "…")
+	const golden = "testdata/suspended-records-in-words.txt"
+	if flag.Lookup("rewrite").Value.String() == "true" { // declared beside the metrics
+		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
 }
 
 func TestFixedRulesBringRecordsBack(t *testing.T) {
@@ -287,6 +312,22 @@ func TestAPartWhoseRecordNowBecomesSomethingElseWaitsOn(t *testing.T) {
 	w.retry("chf", w.waiting(warehouse.SuspenseFilter{})...)
 	w.settled(3)
 	require.Equal(t, []string{"1", "2"}, w.rows("SELECT quantity FROM rated_usage ORDER BY quantity"))
+}
+
+func TestWhatCannotBeReadAgainSaysSo(t *testing.T) {
+	w := newWorld(t, "retry_cut")
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "decode: {", "decode: { limits: { record: 70000 },", 1)
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	w.drop("sky/a.csv", "type;imsi;started;volume\nD;"+strings.Repeat("9", 100_000)+";2026-03-17 00:10:02;1000\n")
+	w.settled(1)
+	// With a larger bound the 64 KiB that were kept would be a record, and not the one that came.
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "70000", "1000000", 1)
+	w.start(Roles...)
+	w.retry("sky", w.waiting(warehouse.SuspenseFilter{})...)
+	b := w.settled(2)
+	require.EqualValues(t, 1, b["1"].Suspended)
+	require.Contains(t, w.rows("SELECT reason FROM suspense_open")[0], "only the first 65536 bytes of this record were kept")
 }
 
 func TestADroppedRecordIsNeverRetried(t *testing.T) {
