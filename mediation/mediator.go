@@ -48,20 +48,29 @@ type Progress struct {
 }
 
 // Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
+// While something fails it asks ever less often, and says each reason once a minute.
 func (m *Mediator) Run(ctx context.Context) error {
+	pause, said, why := m.Idle, time.Time{}, ""
 	for ctx.Err() == nil {
 		took, err := m.Next(ctx)
-		if err != nil && ctx.Err() == nil {
-			m.Log.Warn("mediation waits", "err", err)
-		}
-		if !took {
-			if m.Clock.Sleep(ctx, m.Idle) != nil {
-				break
+		switch {
+		case err == nil:
+			pause = m.Idle
+		case ctx.Err() == nil:
+			pause = min(2*pause, longestPause)
+			if now := m.Clock.Now(); err.Error() != why || now.Sub(said) >= time.Minute {
+				why, said = err.Error(), now
+				m.Log.Warn("mediation waits", "err", err)
 			}
+		}
+		if !took && m.Clock.Sleep(ctx, pause) != nil {
+			break
 		}
 	}
 	return nil
 }
+
+const longestPause = 5 * time.Second // between two attempts while something fails
 
 // Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {

@@ -36,9 +36,13 @@ func (p *partitions) serve(ctx context.Context) error {
 	p.running, p.halted = map[int]context.CancelFunc{}, map[int]error{}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
+	var said time.Time
 	for ctx.Err() == nil {
 		if err := p.member(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("consumer group cannot be joined; trying again", "group", p.group.ID, "err", err)
+			if time.Since(said) >= time.Minute {
+				said = time.Now()
+				p.log.Warn("consumer group cannot be joined; trying again", "group", p.group.ID, "err", err)
+			}
 			_ = clock{}.Sleep(ctx, time.Second+rand.N(time.Second))
 		}
 	}
