@@ -46,7 +46,8 @@ type Sink struct {
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
 	// more once it has something, unless nothing comes for a fifth of that; 0 is 700 ms. ClickHouse's cost for a row is
-	// halved from blocks of 20,000 rows to those of 100,000, since small parts are merged more often.
+	// halved from blocks of 20,000 rows to those of 100,000, since small parts are merged more often. So a block waits
+	// longer when writing the one before took long: four times that, up to ten times Linger.
 	MaxRows  int
 	MaxBytes int
 	Linger   time.Duration
@@ -57,6 +58,7 @@ type Sink struct {
 	known bool // at is what the control store said last
 	rows  *rows
 	fetch []broker.Message
+	took  time.Duration // to write the last block into the warehouse
 }
 
 // Progress counts what a sink has done, for metrics; it may be shared with the partition's former sinks.
@@ -174,6 +176,7 @@ func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte) er
 }
 
 func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
+	began := s.Clock.Now()
 	for _, b := range s.rows.blocks {
 		if b.Rows() == 0 {
 			continue
@@ -187,6 +190,7 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 			return err
 		}
 	}
+	s.took = s.Clock.Now().Sub(began)
 	p := s.Progress
 	for _, b := range s.rows.blocks {
 		if n := p.of(b.Table); n != nil {
@@ -251,6 +255,12 @@ func (s *Sink) linger() time.Duration {
 	return defaultLinger
 }
 
+// patience is how long a block waits for more: the slower the warehouse is, the larger the blocks that it gets, so that
+// it spends most of its time on rows and not on blocks.
+func (s *Sink) patience() time.Duration {
+	return max(s.linger(), min(4*s.took, 10*s.linger()))
+}
+
 // gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
 // last offset of it, or one before from when nothing came.
 func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
@@ -262,11 +272,12 @@ func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to in
 		maxBytes = defaultBytes
 	}
 	s.rows.reset()
+	patience := s.patience()
 	next, bytes, wait := from, 0, time.Second
 	var flush time.Time
 	for s.rows.count() < maxRows && bytes < maxBytes {
 		if next > from {
-			if wait = min(s.linger()/5, flush.Sub(s.Clock.Now())); wait <= 0 {
+			if wait = min(patience/5, flush.Sub(s.Clock.Now())); wait <= 0 {
 				break
 			}
 		}
@@ -278,7 +289,7 @@ func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to in
 			break
 		}
 		if next == from {
-			flush = s.Clock.Now().Add(s.linger())
+			flush = s.Clock.Now().Add(patience)
 		}
 		for i := range messages {
 			if s.rows.count() >= maxRows || bytes >= maxBytes {
