@@ -205,6 +205,10 @@ func (r *reader) again(view *registry.View) {
 	case len(e.Raw) > 0 && e.Why.Code == "decode" && len(e.Raw) >= decode.RawKept:
 		r.read(int64(e.Bytes))
 		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, which cannot be read again: %s; ask the carrier for it in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
+	case len(e.Raw) > 0 && len(e.Usage) > 0 && e.Parts == 0:
+		// Suspended by a ratemill that did not say yet which part it is. The raw record could bring back its other parts.
+		r.record.Raw = nil
+		r.usageAgain(view)
 	case len(e.Raw) > 0:
 		r.rawAgain(view)
 	case len(e.Usage) > 0:

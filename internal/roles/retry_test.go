@@ -294,6 +294,21 @@ func TestOnlyThePartOfARecordThatWaitsComesBack(t *testing.T) {
 	require.Empty(t, w.waiting(warehouse.SuspenseFilter{}))
 }
 
+func TestARecordThatDoesNotSayItsPartBringsBackNoOther(t *testing.T) {
+	w := newWorld(t, "retry_old_parts")
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	w.drop("chf/a.jsonl", `{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}]}`)
+	w.settled(1)
+	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "ALTER TABLE suspense UPDATE part = 0, parts = 0 WHERE 1 SETTINGS mutations_sync = 1"))
+	for files := 2; files <= 3; files++ { // the first comes too early
+		w.retry("chf", w.waiting(warehouse.SuspenseFilter{})...)
+		w.settled(files)
+		w.imports(secondSIM)
+	}
+	require.Equal(t, []string{"1", "2"}, w.rows("SELECT quantity FROM rated_usage ORDER BY quantity"))
+}
+
 func TestAPartWhoseRecordNowBecomesSomethingElseWaitsOn(t *testing.T) {
 	w := newWorld(t, "retry_other_parts")
 	w.start(Roles...)
