@@ -39,7 +39,7 @@ type Kafka struct {
 	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
 	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Beginning of the topics' names."`
-	Partitions  int           `yaml:"partitions" default:"8" doc:"Partitions of a new installation. Fixed when the topics are made."`
+	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 4 on the embedded broker, 8 on others."`
 	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster."`
 	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator that stalled longer than this is a danger; one that stalls for hours is not."`
 	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind; 0s keeps it for ever."`
@@ -131,6 +131,12 @@ func (c *Config) resolve() {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+	if c.Kafka.Partitions == 0 {
+		c.Kafka.Partitions = 8
+		if c.EmbeddedKafka() { // blocks of the warehouse are per partition, and small ones cost most
+			c.Kafka.Partitions = 4
+		}
+	}
 	if c.Control == "" {
 		c.Control = "sqlite:" + filepath.Join(c.Data, "control.db")
 	} else if file, ok := strings.CutPrefix(c.Control, "sqlite:"); ok && !filepath.IsAbs(file) {
@@ -155,7 +161,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		high  int64
 		path  []string
 	}{
-		{int64(c.Kafka.Partitions), 1, 1024, []string{"kafka", "partitions"}},
+		{int64(c.Kafka.Partitions), 0, 1024, []string{"kafka", "partitions"}},
 		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
 		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
 		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
