@@ -101,8 +101,13 @@ func (r *run) endInOrder() error {
 // takeAway kills an engine and starts it again after a while.
 func (r *run) takeAway(name string) error {
 	for _, e := range r.engines {
-		if e.name != name || e.away {
+		if e.name != name {
 			continue
+		}
+		for e.away {
+			if err := r.pause(100 * time.Millisecond); err != nil {
+				return err
+			}
 		}
 		d := r.between(500*time.Millisecond, r.o.Outage)
 		r.note("kill -9 %s, away for %v", name, d.Round(time.Millisecond))

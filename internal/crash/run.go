@@ -68,9 +68,9 @@ func Run(t testing.TB, o Options) *Report {
 	return r.report
 }
 
-// raise starts two mediators, two raters and a sink.
+// raise starts two mediators, two raters and two sinks.
 func (r *run) raise() {
-	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink} {
+	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink, roles.Sink} {
 		p, err := newProcess(r.plant, role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *process) bool { return p.role != role })))
 		if err == nil {
 			err = p.start()
