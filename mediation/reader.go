@@ -37,6 +37,7 @@ type reader struct {
 	progress control.Progress // of what was read, acknowledged or not
 	units    map[string]int64 // quantity sent to rating, by class
 	failure  string           // why the file could not be read to its end
+	unread   bool             // nothing of it went out, not even its end
 
 	outcome rules.Outcome
 	record  record.Record
@@ -138,7 +139,7 @@ func (r *reader) run(ctx context.Context) error {
 	if err := r.out.acknowledged(ctx); err != nil {
 		return err
 	}
-	if !steps.On(steps.EndsBeforeDone) {
+	if r.unread || !steps.On(steps.EndsBeforeDone) {
 		return nil
 	}
 	r.out.ends(r.home(), r.totals())
@@ -209,7 +210,8 @@ func (r *reader) read(size int64) {
 }
 
 // broken decides about a file that cannot be read on. What came before it counts; the rest waits in suspense as one
-// record with the reason, so that the balance shows it. Errors of this machine are returned: the file is read again.
+// record with the reason, so that the balance shows it. A file without a single record is left as it is, to be read again
+// when its source's document is right. Errors of this machine are returned: the file is read again.
 func (r *reader) broken(err error) error {
 	var bad *decode.FileError
 	if !errors.As(err, &bad) || bad.Fault == decode.Unread {
@@ -220,7 +222,11 @@ func (r *reader) broken(err error) error {
 		return nil
 	}
 	r.failure = bad.Error()
-	if r.decoder == nil && r.progress.Read.Records > 0 {
+	if r.progress.Read.Records == 0 {
+		r.unread = true
+		return nil
+	}
+	if r.decoder == nil {
 		return nil // counted before a crash
 	}
 	r.progress.Read.Records++

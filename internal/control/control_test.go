@@ -669,3 +669,26 @@ func TestAQueueGivesOneFileAtATimeToManyWhoAskAtOnce(t *testing.T) {
 		require.Equal(t, files, taken)
 	})
 }
+
+func TestAFileOfWhichNothingWentOutIsReadAgainByTheRulesOfThen(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		sight(t, s, "skylink", at(1), sighting("a.csv", 0))
+		queue := []control.Queue{{Source: "skylink"}}
+		take := func(minute int, rules string, records int64) control.Pins {
+			l, found, err := s.LeaseNext(ctx, queue, "m", at(minute), time.Minute)
+			require.NoError(t, err)
+			require.True(t, found)
+			pinned, err := s.Pin(ctx, l, control.Pins{Rules: rules, Catalogue: "c", Partitions: 1}, at(minute))
+			require.NoError(t, err)
+			_, err = s.RecordProgress(ctx, l, control.Progress{Read: control.Amount{Records: records}}, at(minute), time.Minute)
+			require.NoError(t, err)
+			require.NoError(t, s.Fail(ctx, l, "the header lacks imsi", time.Time{}, at(minute)))
+			require.NoError(t, s.RetryFile(ctx, l.File, at(minute)))
+			return pinned
+		}
+		require.Equal(t, "old", take(2, "old", 0).Rules)
+		require.Equal(t, "new", take(10, "new", 7).Rules)
+		require.Equal(t, "new", take(20, "newer", 7).Rules, "records went out by these rules")
+	})
+}

@@ -60,11 +60,13 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 	})
 }
 
-// RetryFile has a failed or vanished file taken again. ErrConflict says that it is in another state.
+// RetryFile has a failed or vanished file taken again, by the rules that are current then if none of its records went
+// out. ErrConflict says that it is in another state.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
-			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END
+			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END,
+			pinned = CASE WHEN records = 0 THEN 0 ELSE pinned END
 			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?`, nanos(now), nanos(now), number, nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict

@@ -154,8 +154,13 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		if !steps.On(steps.LowMarkAtStart) {
 			s.low = o.lowWater()
 		}
-		out = append(out, broker.Message{Key: o.key([]byte{lowEntry}), Value: value(s.low.next-1, s.low.input, s.low.epoch)})
-		out = o.buryOlder(out, []byte{lowEntry})
+		mark := broker.Message{Key: o.key([]byte{lowEntry}), Value: value(s.low.next-1, s.low.input, s.low.epoch)}
+		n := len(out)
+		out = append(out, mark)
+		if out = o.buryOlder(out, []byte{lowEntry}); len(out) > n+1 {
+			// The topic's last message must stay: were it a tombstone, compaction could leave an end that no fetch reaches.
+			out = append(out, mark)
+		}
 		o.sweeping = nil
 		o.swept, o.marked = o.Clock.Now(), s.low.input
 	}
