@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/demo"
+	"ratemill/internal/bench"
 	"ratemill/internal/generate"
 	"ratemill/mediation/decode"
 	"ratemill/record"
@@ -43,6 +44,7 @@ func BenchmarkSource(b *testing.B) {
 			var rec record.Record
 			var out rules.Outcome
 			var bad *decode.RecordError
+			defer bench.CPU(b, 1)()
 			for n := 0; n < b.N; {
 				for i := 0; i < len(texts) && n < b.N; i++ {
 					d, err := s.Open(bytes.NewReader(texts[i]))

@@ -3,11 +3,11 @@ package rating_test
 import (
 	"fmt"
 	"math/rand"
-	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"ratemill/internal/bench"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -169,26 +169,16 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 		rate()
 	}
 	b.ReportAllocs()
-	before := cpu()
+	defer bench.CPU(b, 1)()
 	for b.Loop() {
 		rate()
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
-	b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
-}
-
-// cpu is the processor time that this process took: on a shared machine it says more than the clock.
-func cpu() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err)
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // A pool's draw costs the same however many SIMs draw on it.
 func BenchmarkPool(b *testing.B) {
-	for _, members := range []int{10, 1_000, 100_000} {
+	for _, members := range []int{10, 100, 1_000, 100_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
 			catalogue, reg, usage := benchWorld(b, members, 102)
 			benchRate(b, catalogue, reg, usage, 200)

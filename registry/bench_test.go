@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ratemill/internal/bench"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -89,6 +90,7 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportAllocs()
 			v := reg.View()
 			defer v.Close()
+			defer bench.CPU(b, 1)()
 			for i := 0; b.Loop(); i++ {
 				if _, ok := v.SIM(ids[i&(1<<16-1)], at, 1); !ok {
 					b.Fatal("not found")
@@ -101,6 +103,7 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportAllocs()
 			v := reg.View()
 			defer v.Close()
+			defer bench.CPU(b, 1)()
 			for i := 0; b.Loop(); i++ {
 				sim, _ := v.SIM(ids[i&(1<<16-1)], at, 1)
 				own, _ := v.Owner(sim, at, 1)

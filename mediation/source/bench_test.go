@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/bench"
 	"ratemill/mediation/source"
 	"ratemill/record"
 	"ratemill/rules"
@@ -79,6 +80,7 @@ func BenchmarkFeed(b *testing.B) {
 	var rec record.Record
 	var out rules.Outcome
 	r := s.NewRunner("feed.csv", time.Time{})
+	defer bench.CPU(b, 1)()
 	for n := 0; n < b.N; {
 		d, err := s.Open(bytes.NewReader(lines))
 		require.NoError(b, err)
