@@ -1,9 +1,11 @@
 package crash_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +42,24 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
 			}
 		})
+	}
+}
+
+// TestTheComparisonSeesWhatIsWrong spoils a warehouse that is right: a row is lost, one is there twice, one has another
+// amount.
+func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
+	const nth = " (file, seq) IN (SELECT file, seq FROM rated_usage ORDER BY file, seq LIMIT 1 OFFSET %d) SETTINGS mutations_sync = 2"
+	report := crash.Run(t, crash.Options{
+		Broker: crash.Embedded, Store: crash.SQLite, Records: 2000, Seed: 1,
+		Spoil: []string{
+			fmt.Sprintf("ALTER TABLE rated_usage DELETE WHERE"+nth, 10),
+			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001 WHERE"+nth, 20),
+			"INSERT INTO usage_events SELECT * FROM usage_events ORDER BY file, seq LIMIT 1 SETTINGS insert_deduplicate = 0",
+		},
+	})
+	found := strings.Join(report.Differences, "\n")
+	for _, words := range []string{"rated_usage, .*: lacks", "amount is .* and ought to be", "usage_events, .* twice", "the balance of .* is 1 records", "rated_usage has .* rows"} {
+		require.Regexp(t, words, found)
 	}
 }
 

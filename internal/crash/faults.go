@@ -17,6 +17,9 @@ type fault struct {
 
 // faultsFor is the deck of faults, shuffled: each role is killed equally often, and all else comes in proportion.
 func faultsFor(o Options, random *rand.Rand) (deck []fault) {
+	if o.Kills == 0 {
+		return nil
+	}
 	add := func(n int, f fault) {
 		for range n {
 			deck = append(deck, f)

@@ -62,6 +62,11 @@ func Run(t testing.TB, o Options) *Report {
 	r.report.Stall = stalls()
 	r.lower()
 	r.report.Took = time.Since(r.began)
+	for _, statement := range o.Spoil {
+		if err := p.node.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := r.compare(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
