@@ -109,7 +109,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	if s.rows == nil {
 		s.rows = newRows(s.Partition, s.Account, s.Simulated)
 	}
-	s.known = false
+	s.known, s.took = false, 0
 	for ctx.Err() == nil {
 		if err := s.step(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
