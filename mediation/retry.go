@@ -296,7 +296,7 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 		return
 	}
 	r.runner.Run(&r.record, &r.outcome)
-	if n := len(r.outcome.Usages); r.outcome.Kind == rules.Mapped && n != int(e.Parts) {
+	if n := len(r.outcome.Usages); r.outcome.Kind == rules.Mapped && (n != int(e.Parts) || e.Part == 0 || e.Part > e.Parts) {
 		r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
 			Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others went their way; the current rules make %d of it, so which one this is cannot be said. Retry with rules that make %d, or drop it", e.Parts, n, e.Parts)}, e.Usage)
 		return
