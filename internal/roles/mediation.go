@@ -50,7 +50,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	for _, s := range r.n.Project.Sources.Sources {
 		w := &mediation.Watcher{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Log: r.n.Log,
-			Every: s.Collect.Interval(), Status: r.status[s.Name],
+			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
 		}
 		g.Go(func() error {
 			defer r.sites[s.Name].Close()
@@ -61,7 +61,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 		m := &mediation.Mediator{
 			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, retries},
 			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Log: r.n.Log,
-			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle,
+			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle, Random: rand.Float64,
 		}
 		g.Go(func() error { return m.Run(ctx) })
 	}
@@ -96,7 +96,7 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Sighting), collect.Fetching{
-		Source: src.Name, Clock: clock{},
+		Source: src.Name, Clock: clock{}, Random: rand.Float64,
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {
