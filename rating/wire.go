@@ -128,52 +128,32 @@ func AppendCharge(b []byte, c *Charge) []byte {
 }
 
 // wireField is one field of a message.
-type wireField struct {
-	number protowire.Number
-	kind   protowire.Type
-	n      uint64
-	bytes  []byte
-}
+type wireField struct{ wire.Field }
 
 // next reads a field and what follows it.
 func next(b []byte) (f wireField, rest []byte, err error) {
-	number, kind, n := protowire.ConsumeTag(b)
-	if n < 0 {
-		return f, nil, errWire
-	}
-	b = b[n:]
-	f.number, f.kind = number, kind
-	switch kind {
-	case protowire.VarintType:
-		f.n, n = protowire.ConsumeVarint(b)
-	case protowire.Fixed64Type:
-		f.n, n = protowire.ConsumeFixed64(b)
-	case protowire.BytesType:
-		f.bytes, n = protowire.ConsumeBytes(b)
-	default:
-		n = protowire.ConsumeFieldValue(number, kind, b)
-	}
+	n := f.Read(b)
 	if n < 0 {
 		return f, nil, errWire
 	}
 	return f, b[n:], nil
 }
 
-func (f *wireField) text() string { return wire.Text(f.bytes) }
+func (f *wireField) text() string { return wire.Text(f.B) }
 
-func (f *wireField) signed() int64 { return protowire.DecodeZigZag(f.n) }
+func (f *wireField) signed() int64 { return protowire.DecodeZigZag(f.V) }
 
 func (f *wireField) pair() (hi int64, lo uint64, err error) {
-	for b := f.bytes; len(b) > 0; {
+	for b := f.B; len(b) > 0; {
 		var p wireField
 		if p, b, err = next(b); err != nil {
 			return 0, 0, err
 		}
 		switch {
-		case p.number == 1 && p.kind == protowire.VarintType:
+		case p.Number == 1 && p.Kind == protowire.VarintType:
 			hi = p.signed()
-		case p.number == 2 && p.kind == protowire.VarintType:
-			lo = p.n
+		case p.Number == 2 && p.Kind == protowire.VarintType:
+			lo = p.V
 		}
 	}
 	return hi, lo, nil
@@ -201,7 +181,7 @@ func ParseCharge(b []byte, c *Charge) error {
 			err = c.field(&f)
 		}
 		if err != nil {
-			return fmt.Errorf("charge, field %d: %w", f.number, err)
+			return fmt.Errorf("charge, field %d: %w", f.Number, err)
 		}
 		b = rest
 	}
@@ -211,52 +191,52 @@ func ParseCharge(b []byte, c *Charge) error {
 }
 
 func (c *Charge) field(f *wireField) error {
-	switch f.kind {
+	switch f.Kind {
 	case protowire.VarintType:
-		switch f.number {
+		switch f.Number {
 		case 1:
-			c.Tier = uint8(f.n)
+			c.Tier = uint8(f.V)
 		case 2:
-			c.Account = uint32(f.n)
+			c.Account = uint32(f.V)
 		case 3:
-			c.SIM = uint32(f.n)
+			c.SIM = uint32(f.V)
 		case 5:
-			c.PlanVersion = uint32(f.n)
+			c.PlanVersion = uint32(f.V)
 		case 9:
 			c.Cycle = int32(f.signed())
 		case 12:
-			c.ZoneIndex = uint16(f.n)
+			c.ZoneIndex = uint16(f.V)
 		case 13:
-			c.ZoneBy = ZoneBy(f.n)
+			c.ZoneBy = ZoneBy(f.V)
 		case 15:
-			c.Quantity = int64(f.n)
+			c.Quantity = int64(f.V)
 		case 16:
-			c.Initial = int64(f.n)
+			c.Initial = int64(f.V)
 		case 17:
-			c.Then = int64(f.n)
+			c.Then = int64(f.V)
 		case 18:
-			c.Rounded = int64(f.n)
+			c.Rounded = int64(f.V)
 		case 19:
-			c.Continues = f.n != 0
+			c.Continues = f.V != 0
 		case 24:
-			if c.Scale = uint8(f.n); f.n > decimal.Scale {
+			if c.Scale = uint8(f.V); f.V > decimal.Scale {
 				return errWire
 			}
 		case 25:
-			if c.Mode = decimal.Mode(f.n); f.n > uint64(decimal.Down) {
+			if c.Mode = decimal.Mode(f.V); f.V > uint64(decimal.Down) {
 				return errWire
 			}
 		case 27:
-			c.Below.Num = int64(f.n)
+			c.Below.Num = int64(f.V)
 		case 28:
-			c.Below.Den = f.n
+			c.Below.Den = f.V
 		}
 	case protowire.Fixed64Type:
-		if f.number == 6 {
-			c.PlanSince = udr.Instant(f.n)
+		if f.Number == 6 {
+			c.PlanSince = udr.Instant(f.V)
 		}
 	case protowire.BytesType:
-		switch f.number {
+		switch f.Number {
 		case 4:
 			c.Plan = f.text()
 		case 7:
@@ -274,13 +254,13 @@ func (c *Charge) field(f *wireField) error {
 				return errWire
 			}
 			c.Draws = append(c.Draws, Draw{})
-			return c.Draws[len(c.Draws)-1].parse(f.bytes)
+			return c.Draws[len(c.Draws)-1].parse(f.B)
 		case 21:
 			if len(c.Steps) == maxRepeated {
 				return errWire
 			}
 			c.Steps = append(c.Steps, Step{})
-			return c.Steps[len(c.Steps)-1].parse(f.bytes)
+			return c.Steps[len(c.Steps)-1].parse(f.B)
 		case 22:
 			return f.decimal(&c.Fee)
 		case 23:
@@ -302,8 +282,8 @@ func (d *Draw) parse(b []byte) error {
 			return err
 		}
 		b = rest
-		if f.kind == protowire.BytesType {
-			switch f.number {
+		if f.Kind == protowire.BytesType {
+			switch f.Number {
 			case 1:
 				d.Share = f.text()
 			case 2:
@@ -311,22 +291,22 @@ func (d *Draw) parse(b []byte) error {
 			}
 			continue
 		}
-		if f.kind != protowire.VarintType {
+		if f.Kind != protowire.VarintType {
 			continue
 		}
-		switch f.number {
+		switch f.Number {
 		case 3:
-			d.Kind = CounterKind(f.n)
+			d.Kind = CounterKind(f.V)
 		case 4:
-			d.Owner = uint32(f.n)
+			d.Owner = uint32(f.V)
 		case 5:
 			d.Cycle = int32(f.signed())
 		case 6:
-			d.Size = int64(f.n)
+			d.Size = int64(f.V)
 		case 7:
-			d.Before = int64(f.n)
+			d.Before = int64(f.V)
 		case 8:
-			d.Drawn = int64(f.n)
+			d.Drawn = int64(f.V)
 		}
 	}
 	return nil
@@ -339,9 +319,9 @@ func (s *Step) parse(b []byte) error {
 			return err
 		}
 		b = rest
-		switch f.kind {
+		switch f.Kind {
 		case protowire.BytesType:
-			switch f.number {
+			switch f.Number {
 			case 1:
 				s.Slice = f.text()
 			case 5:
@@ -353,17 +333,17 @@ func (s *Step) parse(b []byte) error {
 				return err
 			}
 		case protowire.VarintType:
-			switch f.number {
+			switch f.Number {
 			case 2:
-				s.At = int64(f.n)
+				s.At = int64(f.V)
 			case 3:
-				s.From = int64(f.n)
+				s.From = int64(f.V)
 			case 4:
-				s.Quantity = int64(f.n)
+				s.Quantity = int64(f.V)
 			case 6:
-				s.Per = int64(f.n)
+				s.Per = int64(f.V)
 			case 8:
-				s.Below = int64(f.n)
+				s.Below = int64(f.V)
 			}
 		}
 	}
@@ -387,14 +367,14 @@ func parseKeyMessage(b []byte, k *CounterKey) error {
 		}
 		b = rest
 		switch {
-		case f.kind == protowire.Fixed64Type && f.number == 4:
-			k.ID = f.n
-		case f.kind != protowire.VarintType:
-		case f.number == 1 && f.n <= uint64(AccountCost):
-			k.Kind = CounterKind(f.n)
-		case f.number == 2:
-			k.Owner = uint32(f.n)
-		case f.number == 3:
+		case f.Kind == protowire.Fixed64Type && f.Number == 4:
+			k.ID = f.V
+		case f.Kind != protowire.VarintType:
+		case f.Number == 1 && f.V <= uint64(AccountCost):
+			k.Kind = CounterKind(f.V)
+		case f.Number == 2:
+			k.Owner = uint32(f.V)
+		case f.Number == 3:
 			k.Cycle = int32(f.signed())
 		}
 	}
@@ -410,12 +390,12 @@ func AppendDelta(b []byte, d *Delta) []byte {
 func ParseDelta(b []byte) (d Delta, err error) {
 	for len(b) > 0 && err == nil {
 		var f wireField
-		if f, b, err = next(b); err != nil || f.kind != protowire.BytesType {
+		if f, b, err = next(b); err != nil || f.Kind != protowire.BytesType {
 			continue
 		}
-		switch f.number {
+		switch f.Number {
 		case 1:
-			err = parseKeyMessage(f.bytes, &d.Key)
+			err = parseKeyMessage(f.B, &d.Key)
 		case 2:
 			err = f.value(&d.Value)
 		}
@@ -449,26 +429,26 @@ func ParseEvent(b []byte) (e Event, err error) {
 		if f, b, err = next(b); err != nil {
 			break
 		}
-		switch f.kind {
+		switch f.Kind {
 		case protowire.VarintType:
-			switch f.number {
+			switch f.Number {
 			case 1:
-				e.Kind = EventKind(f.n)
+				e.Kind = EventKind(f.V)
 			case 3:
-				e.Account = uint32(f.n)
+				e.Account = uint32(f.V)
 			case 4:
-				e.SIM = uint32(f.n)
+				e.SIM = uint32(f.V)
 			}
 		case protowire.Fixed64Type:
-			if f.number == 5 {
-				e.At = udr.Instant(f.n)
+			if f.Number == 5 {
+				e.At = udr.Instant(f.V)
 			}
 		case protowire.BytesType:
-			switch f.number {
+			switch f.Number {
 			case 2:
 				e.Name = f.text()
 			case 6:
-				err = parseKeyMessage(f.bytes, &e.Counter)
+				err = parseKeyMessage(f.B, &e.Counter)
 			case 7:
 				err = f.value(&e.Threshold)
 			case 8:

@@ -53,81 +53,94 @@ func AppendUsage(dst []byte, u *Usage) []byte {
 // ParseUsage reads what AppendUsage wrote into u, whose strings then point into data.
 func ParseUsage(data []byte, u *Usage) error {
 	u.Reset()
-	return wire.Fields("Usage", data, func(n protowire.Number, v uint64, b []byte) error {
-		switch n {
-		case 1:
-			u.Seq = v
-		case 2:
-			u.Line = v
-		case 3:
-			u.Bytes = uint32(v)
-		case 4:
-			u.Class = wire.Text(b)
-		case 5:
-			if v >= uint64(len(unitNames)) {
-				return fmt.Errorf("unit %d is unknown", v)
-			}
-			u.Unit = Unit(v)
-		case 6:
-			u.At = Instant(v)
-		case 7:
-			u.Quantity = int64(v)
-		case 8:
-			if v >= uint64(len(kindNames)) {
-				return fmt.Errorf("identifier kind %d is unknown", v)
-			}
-			u.Identifier.Kind = IDKind(v)
-		case 9:
-			u.Identifier.Value = wire.Text(b)
-		case 10:
-			u.SIM = uint32(v)
-		case 11:
-			u.Account = uint32(v)
-		case 12:
-			u.Root = uint32(v)
-		case 13:
-			u.Network = wire.Text(b)
-		case 14:
-			u.Country = wire.Text(b)
-		case 15:
-			u.Peer = wire.Text(b)
-		case 16:
-			u.PeerCountry = wire.Text(b)
-		case 17:
-			u.APN = wire.Text(b)
-		case 18:
-			u.IMEI = wire.Text(b)
-		case 19:
-			u.Cell = wire.Text(b)
-		case 20:
-			u.Session = wire.Text(b)
-		case 21:
-			u.Direction = wire.Text(b)
-		case 22:
-			u.Duration = int64(v)
-		case 23:
-			u.Up = int64(v)
-		case 24:
-			u.Down = int64(v)
-		case 25:
-			if len(b) != len(u.Duplicate) {
-				return fmt.Errorf("duplicate_key has %d bytes, not %d", len(b), len(u.Duplicate))
-			}
-			copy(u.Duplicate[:], b)
-		case 26:
-			var a Attribute
-			err := wire.Fields("Attribute", b, func(n protowire.Number, _ uint64, b []byte) error {
-				switch n {
-				case 1:
-					a.Name = wire.Text(b)
-				case 2:
-					a.Value = wire.Text(b)
-				}
-				return nil
-			})
-			u.Attributes = append(u.Attributes, a)
-			return err
+	var f wire.Field
+	for len(data) > 0 {
+		size := f.Read(data)
+		if size < 0 {
+			return wire.Damaged("Usage", size)
 		}
-		return nil
-	})
+		data = data[size:]
+		if err := u.field(&f); err != nil {
+			return fmt.Errorf("Usage: field %d: %w", f.Number, err)
+		}
+	}
+	return nil
+}
+
+func (u *Usage) field(f *wire.Field) error {
+	switch f.Number {
+	case 1:
+		u.Seq = f.V
+	case 2:
+		u.Line = f.V
+	case 3:
+		u.Bytes = uint32(f.V)
+	case 4:
+		u.Class = wire.Text(f.B)
+	case 5:
+		if f.V >= uint64(len(unitNames)) {
+			return fmt.Errorf("unit %d is unknown", f.V)
+		}
+		u.Unit = Unit(f.V)
+	case 6:
+		u.At = Instant(f.V)
+	case 7:
+		u.Quantity = int64(f.V)
+	case 8:
+		if f.V >= uint64(len(kindNames)) {
+			return fmt.Errorf("identifier kind %d is unknown", f.V)
+		}
+		u.Identifier.Kind = IDKind(f.V)
+	case 9:
+		u.Identifier.Value = wire.Text(f.B)
+	case 10:
+		u.SIM = uint32(f.V)
+	case 11:
+		u.Account = uint32(f.V)
+	case 12:
+		u.Root = uint32(f.V)
+	case 13:
+		u.Network = wire.Text(f.B)
+	case 14:
+		u.Country = wire.Text(f.B)
+	case 15:
+		u.Peer = wire.Text(f.B)
+	case 16:
+		u.PeerCountry = wire.Text(f.B)
+	case 17:
+		u.APN = wire.Text(f.B)
+	case 18:
+		u.IMEI = wire.Text(f.B)
+	case 19:
+		u.Cell = wire.Text(f.B)
+	case 20:
+		u.Session = wire.Text(f.B)
+	case 21:
+		u.Direction = wire.Text(f.B)
+	case 22:
+		u.Duration = int64(f.V)
+	case 23:
+		u.Up = int64(f.V)
+	case 24:
+		u.Down = int64(f.V)
+	case 25:
+		if len(f.B) != len(u.Duplicate) {
+			return fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(u.Duplicate))
+		}
+		copy(u.Duplicate[:], f.B)
+	case 26:
+		var a Attribute
+		err := wire.Fields("Attribute", f.B, func(n protowire.Number, _ uint64, b []byte) error {
+			switch n {
+			case 1:
+				a.Name = wire.Text(b)
+			case 2:
+				a.Value = wire.Text(b)
+			}
+			return nil
+		})
+		u.Attributes = append(u.Attributes, a)
+		return err
+	}
+	return nil
 }
