@@ -6,7 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate staticcheck vuln demo clean
+.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare staticcheck vuln demo clean
 
 build:
 	go build -o bin/ratemill ./cmd/ratemill
@@ -59,6 +59,17 @@ fuzz:
 N ?= 10000
 simulate:
 	SCHEDULES=$(N) go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation
+
+# What each stage and the whole cost, as one table: make bench, make bench LARGE=1 COUNT=6 RECORDS=5000000.
+# docs/performance.md explains it.
+COUNT   ?= 1
+RECORDS ?= 300000
+bench: deps build
+	go run ./internal/bench/table $(if $(LARGE),-large) -count $(COUNT) -n $(RECORDS)
+
+# Two of them side by side: make bench-compare A=bin/bench/ONE.txt B=bin/bench/OTHER.txt
+bench-compare:
+	go run golang.org/x/perf/cmd/benchstat@latest $(A) $(B)
 
 staticcheck: .deps/bin/staticcheck
 	.deps/bin/staticcheck ./...

@@ -36,6 +36,7 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 	c.Flags().BoolVar(&o.Once, "once", false, "end when everything is stored, instead of staying up")
 	c.Flags().IntVarP(&o.Records, "records", "n", 0, "generate so many usage records besides the shipped files")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "of the generated records (default that of the last demo's)")
+	c.Flags().StringVar(&o.Stages, "stages", "", "file for what each stage did and cost, as JSON")
 	c.Flags().StringVar(&o.Dir, "dir", demoFolder, "folder for the demo's data")
 	return c
 }

@@ -2,10 +2,12 @@ package showcase
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -40,7 +42,9 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 	if err := s.explained(ctx, o.Words); err != nil {
 		return err
 	}
-	c.stages(o.Words, took)
+	if err := c.stages(o, took); err != nil {
+		return err
+	}
 	fmt.Fprint(o.Words, `
 What did each account use on each day?                        ratemill query "select * from usage_by_account_day"
 Which accounts pay most, and for what?                        ratemill query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"
@@ -196,13 +200,16 @@ func (s *stage) explained(ctx context.Context, to io.Writer) error {
 }
 
 // stages shows what each stage did and what it cost, the engines' part included.
-func (c *cast) stages(to io.Writer, took time.Duration) {
+func (c *cast) stages(o Options, took time.Duration) error {
+	to := o.Words
 	t := newTable(to, "records", "records/s", "CPU", "CPU per record")
 	t.AppendHeader(table.Row{"stage", "records", "records/s", "CPU", "CPU per record"})
 	var all time.Duration
 	var most float64
+	var stages []Stage
 	line := func(name string, records float64, busy, used time.Duration) {
 		all += used
+		stages = append(stages, Stage{name, int64(records), busy.Seconds(), used.Seconds()})
 		rate, each := "–", "–"
 		if records > 0 && busy > 0 {
 			rate = humanize.Comma(int64(records / busy.Seconds()))
@@ -226,6 +233,22 @@ func (c *cast) stages(to io.Writer, took time.Duration) {
 	line("all, from files to rows", most, busy, all)
 	t.Render()
 	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
+	if o.Stages == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(stages, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.Stages, append(text, '\n'), 0o644)
+}
+
+// Stage is what a process did and what it cost; the last of a demo is the whole.
+type Stage struct {
+	Name    string  `json:"name"`
+	Records int64   `json:"records"`
+	Seconds float64 `json:"seconds"` // from the first record to the last; 0 for an engine
+	CPU     float64 `json:"cpu_seconds"`
 }
 
 func countFiles(dir string) (n int, bytes int64, err error) {

@@ -22,6 +22,7 @@ type Options struct {
 	Once     bool // end when everything is stored, instead of staying up
 	Records  int  // to generate besides the shipped files
 	Seed     uint64
+	Stages   string    // file for what each stage did, as JSON; empty for none
 	Words    io.Writer // where people read
 	Terminal bool      // Words is one: show progress bars
 	Log      *slog.Logger

@@ -123,6 +123,7 @@ func (s *stage) writeProject() error {
 project: project
 data: data
 listen: ""
+pprof: true
 kafka: { listen: "127.0.0.1:%s" }
 clickhouse: { listen: "127.0.0.1:%s" }
 rating: { session: 6s }

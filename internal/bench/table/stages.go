@@ -1,0 +1,32 @@
+package main
+
+// stage is a line of the table, measured by a Go benchmark that stands beside the code.
+type stage struct {
+	name      string
+	pkg       string
+	benchmark string // as Go names it, without -GOMAXPROCS
+	records   int    // in an operation; 0: as many as SIMs
+	target    float64
+	sims      string // environment variable that takes the number of SIMs
+}
+
+var stages = []stage{
+	{name: "CSV decode, 20 columns", pkg: "./mediation/decode", benchmark: "BenchmarkCSV/20columns", records: 100_000},
+	{name: "decode + rules + normalize", pkg: "./mediation/source", benchmark: "BenchmarkFeed", records: 1, target: 500_000},
+	{name: "the same, skylink's 22 columns", pkg: "./demo", benchmark: "BenchmarkSource/skylink", records: 1},
+	{name: "the same, northwave's CSV", pkg: "./demo", benchmark: "BenchmarkSource/northwave", records: 1},
+	{name: "the same, meshnet's JSON", pkg: "./demo", benchmark: "BenchmarkSource/meshnet", records: 1},
+	{name: "registry: SIM, owner, root", pkg: "./registry", benchmark: "BenchmarkLookup/sims=$SIMS/sim+owner+root", records: 1, sims: "REGISTRY_SIMS"},
+	{name: "usage batch, encode", pkg: "./udr", benchmark: "BenchmarkBatch/encode", records: 200},
+	{name: "usage batch, parse", pkg: "./udr", benchmark: "BenchmarkBatch/parse", records: 200},
+	{name: "rating: zones, pool, limit, tiers", pkg: "./rating", benchmark: "BenchmarkRate", records: 1, target: 1_000_000},
+	{name: "pool of 10 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/10", records: 1},
+	{name: "pool of 100 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/100", records: 1},
+	{name: "pool of 1,000 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/1000", records: 1},
+	{name: "pool of 100,000 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/100000", records: 1},
+	{name: "rated log, encode", pkg: "./internal/ledger", benchmark: "BenchmarkRatedLog/encode", records: 200},
+	{name: "rated log, decode", pkg: "./internal/ledger", benchmark: "BenchmarkRatedLog/decode", records: 200},
+	{name: "warehouse: rows of the rated log", pkg: "./internal/warehouse", benchmark: "BenchmarkSteadyRows", records: 100_000},
+	{name: "import of a SIM", pkg: "./internal/control", benchmark: "BenchmarkImport", sims: "CONTROL_SIMS"},
+	{name: "restore of a SIM's counters", pkg: "./internal/ledger", benchmark: "BenchmarkRestore/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
+}
