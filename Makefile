@@ -58,7 +58,7 @@ fuzz:
 # Simulated schedules with every fault, on all cores: make simulate N=100000
 N ?= 10000
 simulate:
-	SCHEDULES=$(N) go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation
+	go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation -schedules $(N)
 
 # What each stage and the whole cost, as one table: make bench, make bench LARGE=1 COUNT=6 RECORDS=5000000.
 # docs/performance.md explains it.
