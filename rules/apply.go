@@ -51,6 +51,13 @@ func (r *Runner) appendPlain(v value) {
 	case Text, Phone, Country, Network, Identifier:
 		r.buf = append(r.buf, v.s...)
 	case Nothing:
+	case Field:
+		switch v.raw.Kind {
+		case record.Text, record.Number, record.Bool:
+			r.buf = append(r.buf, v.raw.Text...)
+		default:
+			r.buf = append(r.buf, showRaw(v.raw)...)
+		}
 	default:
 		r.buf = append(r.buf, v.plain()...)
 	}
