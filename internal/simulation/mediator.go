@@ -69,11 +69,10 @@ func (w *world) write(f *file) {
 	for i := range f.records {
 		u := &f.records[i]
 		l := line{kind: []string{"", "", "", "x", "y"}[w.rng.IntN(5)], u: *u}
-		imsi, octets, key := u.Identifier.Value, fmt.Sprint(u.Quantity), fmt.Sprintf("%x", u.Duplicate)
+		imsi, octets, key := fmt.Sprintf("26201%010d", u.SIM), fmt.Sprint(u.Quantity), fmt.Sprintf("%x", u.Duplicate)
 		if u.Duplicate == (udr.DuplicateKey{}) {
 			key = fmt.Sprintf("%x-%d", f.content, i)
 		}
-		imsi = fmt.Sprintf("26201%010d", u.SIM)
 		switch w.rng.IntN(15) {
 		case 0:
 			octets, l.bad = "many", true
