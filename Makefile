@@ -41,7 +41,8 @@ check-prereqs-test:
 # Packages whose goroutines meet, for the race detector.
 RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect ./registry
 
-# The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
+# The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step but that of
+# retries switched off
 # once; the race detector.
 test: check-prereqs-test deps-test
 	go test -timeout 20m -tags mutants -run Mutants ./internal/simulation
