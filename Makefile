@@ -42,8 +42,7 @@ check-prereqs-test:
 RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect ./registry
 
 # The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step but that of
-# retries switched off
-# once; the race detector.
+# retries switched off once; the race detector.
 test: check-prereqs-test deps-test
 	go test -timeout 20m -tags mutants -run Mutants ./internal/simulation
 	go test -timeout 20m -race $(RACE)
