@@ -48,12 +48,19 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 // TestTheComparisonSeesWhatIsWrong spoils a warehouse that is right: a row is lost, one is there twice, one has another
 // amount.
 func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
-	const nth = " (file, seq) IN (SELECT file, seq FROM rated_usage ORDER BY file, seq LIMIT 1 OFFSET %d) SETTINGS mutations_sync = 2"
+	// A mutation runs its subquery anew for every part, after the parts before it were changed: the row is chosen once, and
+	// kept in a table of its own.
+	const (
+		choose = "CREATE TABLE %s ENGINE = Memory AS SELECT file, seq FROM rated_usage ORDER BY file, seq LIMIT 1 OFFSET %d"
+		chosen = " WHERE (file, seq) IN (SELECT file, seq FROM %s) SETTINGS mutations_sync = 2"
+	)
 	report := crash.Run(t, crash.Options{
 		Broker: crash.Embedded, Store: crash.SQLite, Records: 2000, Seed: 1,
 		Spoil: []string{
-			fmt.Sprintf("ALTER TABLE rated_usage DELETE WHERE"+nth, 10),
-			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001 WHERE"+nth, 20),
+			fmt.Sprintf(choose, "lost", 10),
+			fmt.Sprintf(choose, "changed", 20),
+			fmt.Sprintf("ALTER TABLE rated_usage DELETE"+chosen, "lost"),
+			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001"+chosen, "changed"),
 			"INSERT INTO usage_events SELECT * FROM usage_events ORDER BY file, seq LIMIT 1 SETTINGS insert_deduplicate = 0",
 		},
 	})
