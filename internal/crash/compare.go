@@ -35,17 +35,17 @@ type comparison struct {
 // compare runs the offline pipeline over the same files, in the order of each source, and compares file by file.
 func (r *run) compare(ctx context.Context) error {
 	reg := registry.New()
-	if _, err := r.node.Store.LoadRegistry(ctx, reg); err != nil {
+	if _, err := r.Node.Store.LoadRegistry(ctx, reg); err != nil {
 		return err
 	}
-	files, err := r.feed.offline(r.plant)
+	files, err := r.feed.offline(r.Plant)
 	if err != nil {
 		return err
 	}
-	c := &comparison{ctx: ctx, w: r.node.Warehouse, report: r.report, view: reg.View(), balances: map[string]*offline.Balance{}, counters: sums{}}
+	c := &comparison{ctx: ctx, w: r.Node.Warehouse, report: r.report, view: reg.View(), balances: map[string]*offline.Balance{}, counters: sums{}}
 	defer c.view.Close()
 	pipe := offline.Pipeline{
-		Sources: r.node.Project.Sources, Catalogue: r.node.Project.Catalogue, Registry: reg, Partitions: r.node.Partitions,
+		Sources: r.Node.Project.Sources, Catalogue: r.Node.Project.Catalogue, Registry: reg, Partitions: r.Node.Partitions,
 		Batch: func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return c.add(b) },
 		Done:  c.file,
 	}
@@ -321,7 +321,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 		}
 	}
 	for after := int64(0); ; {
-		files, err := r.node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			return err
 		}

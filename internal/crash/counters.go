@@ -57,14 +57,14 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 }
 
 func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
-	next, end, err := r.node.Kafka.Bounds(ctx, r.node.Topics.Rated, partition)
+	next, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
 	if err != nil {
 		return err
 	}
 	fold := ledger.NewFold()
 	var b ledger.Batch
 	for next < end {
-		messages, err := r.node.Kafka.Fetch(ctx, r.node.Topics.Rated, partition, next, time.Second, nil)
+		messages, err := r.Node.Kafka.Fetch(ctx, r.Node.Topics.Rated, partition, next, time.Second, nil)
 		if err != nil {
 			return err
 		}
@@ -95,10 +95,10 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	progress := &ledger.Progress{}
 	progress.Next.Store(-1)
 	o := &ledger.Owner{
-		Partition: partition, Topics: r.node.Topics, Broker: r.node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
+		Partition: partition, Topics: r.Node.Topics, Broker: r.Node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
 		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
 		NextEpoch: func(ctx context.Context) (int64, error) {
-			return r.node.Store.NextEpoch(ctx, r.node.Topics.Rated, partition)
+			return r.Node.Store.NextEpoch(ctx, r.Node.Topics.Rated, partition)
 		},
 	}
 	ended := make(chan error, 1)

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"ratemill/internal/plant"
 	"ratemill/internal/roles"
 )
 
@@ -44,11 +45,11 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 }
 
 // victim is a process of a role that runs, by lot. It waits for one.
-func (r *run) victim(role roles.Role) (*process, error) {
+func (r *run) victim(role roles.Role) (*plant.Process, error) {
 	for {
-		var running []*process
+		var running []*plant.Process
 		for _, p := range r.cast {
-			if p.role == role && p.up && !p.stopped {
+			if p.Role == role && p.Up && !p.Stopped {
 				running = append(running, p)
 			}
 		}
@@ -66,10 +67,10 @@ func (r *run) killRole(role roles.Role) error {
 	if err != nil {
 		return err
 	}
-	r.note("kill -9 %s", p.name)
-	p.kill()
+	r.note("kill -9 %s", p.Name)
+	p.Kill()
 	r.report.Kills[string(role)]++
-	r.later(r.between(0, 1500*time.Millisecond), p.start)
+	r.later(r.between(0, 1500*time.Millisecond), p.Start)
 	return nil
 }
 
@@ -81,8 +82,8 @@ func (r *run) stopRater() error {
 		return err
 	}
 	d := session + r.between(time.Second, 4*time.Second)
-	r.note("SIGSTOP %s for %v", p.name, d.Round(time.Millisecond))
-	p.signal(syscall.SIGSTOP)
+	r.note("SIGSTOP %s for %v", p.Name, d.Round(time.Millisecond))
+	p.Signal(syscall.SIGSTOP)
 	r.report.Stops++
 	r.later(d, func() error { return r.resume(p) })
 	return nil
@@ -94,35 +95,35 @@ func (r *run) endInOrder() error {
 	if err != nil {
 		return err
 	}
-	r.note("SIGTERM %s", p.name)
-	took, err := p.stop()
+	r.note("SIGTERM %s", p.Name)
+	took, err := p.Stop()
 	r.report.stopped(took, err)
-	r.later(r.between(0, 2*time.Second), p.start)
+	r.later(r.between(0, 2*time.Second), p.Start)
 	return nil
 }
 
 // takeAway kills an engine and starts it again after a while.
 func (r *run) takeAway(name string) error {
-	for _, e := range r.engines {
-		if e.name != name {
+	for _, e := range r.Engines {
+		if e.Name != name {
 			continue
 		}
-		for e.away {
+		for e.Away {
 			if err := r.pause(100 * time.Millisecond); err != nil {
 				return err
 			}
 		}
 		d := r.between(500*time.Millisecond, r.o.Outage)
 		r.note("kill -9 %s, away for %v", name, d.Round(time.Millisecond))
-		e.kill()
-		e.away = true
+		e.Kill()
+		e.Away = true
 		r.report.Outages[name]++
 		r.later(d, func() error {
 			r.note("starting %s", name)
-			if err := e.start(); err != nil {
+			if err := e.Start(); err != nil {
 				return fmt.Errorf("%s does not start again: %w", name, err)
 			}
-			e.away = false
+			e.Away = false
 			r.note("%s is back", name)
 			return nil
 		})
@@ -131,7 +132,7 @@ func (r *run) takeAway(name string) error {
 }
 
 func (r *run) cutConnections() error {
-	n := r.sshd.CutConnections()
+	n := r.SSHD.CutConnections()
 	r.note("cut %d sftp processes", n)
 	r.report.Cuts++
 	return nil
@@ -139,9 +140,9 @@ func (r *run) cutConnections() error {
 
 func (r *run) restartSSHD() error {
 	r.note("kill -9 sshd and its connections")
-	r.sshd.CutConnections()
-	r.sshd.Kill()
+	r.SSHD.CutConnections()
+	r.SSHD.Kill()
 	r.report.Outages["sshd"]++
-	r.later(r.between(0, r.o.Outage), func() error { r.sshd.Restart(r.t); return nil })
+	r.later(r.between(0, r.o.Outage), func() error { r.SSHD.Restart(r.t); return nil })
 	return nil
 }

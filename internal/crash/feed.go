@@ -9,6 +9,7 @@ import (
 
 	"ratemill/internal/generate"
 	"ratemill/internal/offline"
+	"ratemill/internal/plant"
 )
 
 // feed is the files of all carriers, in the order in which each carrier sends them.
@@ -79,9 +80,9 @@ func write(path string, file *generate.File) error {
 }
 
 // offline is what was delivered, for the offline pipeline: carrier by carrier, since carriers share no billing root.
-func (f *feed) offline(p *plant) (files []offline.File, err error) {
+func (f *feed) offline(p *plant.Plant) (files []offline.File, err error) {
 	for _, name := range generate.Carriers() {
-		source, _ := p.node.Project.Sources.Source(name)
+		source, _ := p.Node.Project.Sources.Source(name)
 		for _, a := range f.delivered {
 			if a.source != name {
 				continue

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ratemill/internal/generate"
+	"ratemill/internal/plant"
 )
 
 // Options say what flows, through which engines, and how often it is disturbed.
@@ -21,10 +22,10 @@ type Options struct {
 
 // The engines that Options name.
 const (
-	Embedded = "embedded"
-	Apache   = "kafka"
-	SQLite   = "sqlite"
-	Postgres = "postgres"
+	Embedded = plant.Embedded
+	Apache   = plant.Apache
+	SQLite   = plant.SQLite
+	Postgres = plant.Postgres
 )
 
 // Check says what is wrong with the options.
@@ -44,6 +45,14 @@ func (o *Options) Check() error {
 const session = 6 * time.Second
 
 const partitions = 4
+
+// plant is the installation that is disturbed: what bounds waiting is short, so that much happens in little time.
+func (o *Options) plant() plant.Options {
+	return plant.Options{
+		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
+		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
+	}
+}
 
 // usage is what the carriers send: few SIMs for the records, so that pools run dry and limits are passed, and many
 // small files, of which every eighth comes again under another name.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ratemill/internal/plant"
 )
 
 // Report is what was done and what was found.
@@ -57,9 +59,9 @@ func (r *Report) stopped(took time.Duration, err error) {
 }
 
 // process notes what a process needed.
-func (r *Report) process(p *process) {
-	r.Memory[string(p.role)] = max(r.Memory[string(p.role)], p.peak)
-	r.LogLines[string(p.role)] += p.logLines()
+func (r *Report) process(p *plant.Process) {
+	r.Memory[string(p.Role)] = max(r.Memory[string(p.Role)], p.Peak)
+	r.LogLines[string(p.Role)] += p.LogLines()
 }
 
 // String is the table of what was done and what was found.

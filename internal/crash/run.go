@@ -3,22 +3,24 @@ package crash
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"ratemill/internal/plant"
 	"ratemill/internal/roles"
 )
 
 // run is a pipeline that is being disturbed. One goroutine does everything to it.
 type run struct {
-	*plant
+	*plant.Plant
+	t      testing.TB
+	o      Options
 	random *rand.Rand
 	feed   *feed
-	cast   []*process
+	cast   []*plant.Process
 	due    []due
 	report *Report
 	began  time.Time
@@ -38,21 +40,22 @@ func Run(t testing.TB, o Options) *Report {
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}
-	p := build(t, o)
+	p := plant.Build(t, o.plant())
+	t.Logf("seed %d", o.Seed)
 	r := &run{
-		plant: p, random: rand.New(rand.NewPCG(o.Seed, 4)), report: newReport(o), began: time.Now(), notes: p.create("faults.log"),
+		Plant: p, t: t, o: o, random: rand.New(rand.NewPCG(o.Seed, 4)), report: newReport(o), began: time.Now(), notes: p.Create("faults.log"),
 	}
 	var err error
-	if r.feed, err = newFeed(o, p.sshd.Dir); err != nil {
+	if r.feed, err = newFeed(o, p.SSHD.Dir); err != nil {
 		t.Fatal(err)
 	}
 	r.raise()
 	t.Cleanup(func() {
 		for _, p := range r.cast {
-			p.kill()
+			p.Kill()
 		}
 	})
-	stalls := watchStalls(p, r.note)
+	stalls := watchStalls(p, t, r.note)
 	if err := r.disturb(); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
@@ -63,7 +66,7 @@ func Run(t testing.TB, o Options) *Report {
 	r.lower()
 	r.report.Took = time.Since(r.began)
 	for _, statement := range o.Spoil {
-		if err := p.node.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
+		if err := p.Node.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,9 +79,9 @@ func Run(t testing.TB, o Options) *Report {
 // raise starts two mediators, two raters and two sinks.
 func (r *run) raise() {
 	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink, roles.Sink} {
-		p, err := newProcess(r.plant, role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *process) bool { return p.role != role })))
+		p, err := r.NewProcess(role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *plant.Process) bool { return p.Role != role })))
 		if err == nil {
-			err = p.start()
+			err = p.Start()
 		}
 		if err != nil {
 			r.t.Fatal(err)
@@ -90,7 +93,7 @@ func (r *run) raise() {
 // lower asks all to end in order.
 func (r *run) lower() {
 	for _, p := range r.cast {
-		took, err := p.stop()
+		took, err := p.Stop()
 		r.report.stopped(took, err)
 		r.report.process(p)
 	}
@@ -156,11 +159,11 @@ func (r *run) pause(d time.Duration) error {
 			}
 		}
 		for _, p := range r.cast {
-			if p.ended() {
-				p.up = false
-				r.note("%s ended by itself (%v)", p.name, p.cmd.ProcessState)
-				r.report.differs("%s ended by itself (%v); its last words:\n%s", p.name, p.cmd.ProcessState, p.lastWords(8))
-				r.later(time.Second, p.start)
+			if state, ended := p.Ended(); ended {
+				p.Up = false
+				r.note("%s ended by itself (%v)", p.Name, state)
+				r.report.differs("%s ended by itself (%v); its last words:\n%s", p.Name, state, p.LastWords(8))
+				r.later(time.Second, p.Start)
 			}
 		}
 		left := time.Until(end)
@@ -172,19 +175,10 @@ func (r *run) pause(d time.Duration) error {
 }
 
 // resume lets a stopped process go on.
-func (r *run) resume(p *process) error {
-	if p.up && p.stopped {
-		r.note("%s goes on", p.name)
-		p.signal(syscall.SIGCONT)
+func (r *run) resume(p *plant.Process) error {
+	if p.Up && p.Stopped {
+		r.note("%s goes on", p.Name)
+		p.Signal(syscall.SIGCONT)
 	}
 	return nil
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -1,17 +1,16 @@
 package crash
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/plant"
 	"ratemill/internal/roles"
 )
 
@@ -51,7 +50,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	known, closed := 0, 0
 	after := int64(0)
 	for {
-		files, err := r.node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			add("control store: %v", err)
 		}
@@ -73,34 +72,34 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	}
 	owned, lag := 0.0, 0.0
 	for _, p := range r.cast {
-		m, err := scrape(ctx, p.metrics)
+		m, err := plant.Scrape(ctx, p.Metrics)
 		if err != nil {
-			add("%s does not answer: %v", p.name, err)
+			add("%s does not answer: %v", p.Name, err)
 			continue
 		}
-		if p.role == roles.Rating {
+		if p.Role == roles.Rating {
 			owned += m["ratemill_partitions_owned"]
 			lag += m["ratemill_rating_lag_batches"]
-			progress += fmt.Sprintf(" %s %v/%v", p.name, m["ratemill_rating_position"], m["ratemill_rating_epoch"])
+			progress += fmt.Sprintf(" %s %v/%v", p.Name, m["ratemill_rating_position"], m["ratemill_rating_epoch"])
 		}
 		if n := m["ratemill_partitions_stopped"]; n > 0 {
-			add("%s has stopped %v partitions", p.name, n)
+			add("%s has stopped %v partitions", p.Name, n)
 		}
 	}
 	if owned != partitions || lag > 0 {
 		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
 	}
-	installation, err := r.node.Store.Setting(ctx, "installation")
+	installation, err := r.Node.Store.Setting(ctx, "installation")
 	if err != nil {
 		add("control store: %v", err)
 	}
 	for partition := range partitions {
-		_, end, err := r.node.Kafka.Bounds(ctx, r.node.Topics.Rated, partition)
+		_, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
 		if err != nil {
 			add("kafka: %v", err)
 			continue
 		}
-		at, err := r.node.Store.SinkGet(ctx, "clickhouse/"+string(installation.Value), partition)
+		at, err := r.Node.Store.SinkGet(ctx, "clickhouse/"+string(installation.Value), partition)
 		if err != nil {
 			add("control store: %v", err)
 			continue
@@ -113,41 +112,12 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	return what, fmt.Sprintf("%d/%d%s", closed, known, progress)
 }
 
-// scrape is a process's metrics, summed over their labels.
-func scrape(ctx context.Context, address string) (map[string]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	all := map[string]float64{}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		name, _, _ := strings.Cut(lines.Text(), "{")
-		name, _, _ = strings.Cut(name, " ")
-		if i := strings.LastIndexByte(lines.Text(), ' '); strings.HasPrefix(name, "ratemill_") {
-			v, err := strconv.ParseFloat(lines.Text()[i+1:], 64)
-			if err != nil {
-				return nil, err
-			}
-			all[name] += v
-		}
-	}
-	return all, lines.Err()
-}
-
 // notableStall is longer than a group needs to miss a member.
 const notableStall = session + 2*time.Second
 
 // watchStalls looks how many rows there are, again and again, and answers at the end what was the longest time in which
 // none came. Files come all the time, so that there is always something to do.
-func watchStalls(p *plant, note func(string, ...any)) (longest func() time.Duration) {
+func watchStalls(p *plant.Plant, t testing.TB, note func(string, ...any)) (longest func() time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan time.Duration, 1)
 	go func() {
@@ -157,7 +127,7 @@ func watchStalls(p *plant, note func(string, ...any)) (longest func() time.Durat
 		for ctx.Err() == nil {
 			var n uint64
 			ask, done := context.WithTimeout(ctx, 5*time.Second)
-			err := p.node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
+			err := p.Node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
 			done()
 			if err == nil && n != last {
 				stall := time.Since(changed)
@@ -174,7 +144,7 @@ func watchStalls(p *plant, note func(string, ...any)) (longest func() time.Durat
 		}
 		result <- most
 	}()
-	p.t.Cleanup(cancel)
+	t.Cleanup(cancel)
 	return func() time.Duration { cancel(); return <-result }
 }
 
@@ -184,12 +154,12 @@ func (r *run) dump() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	missing, progress := r.missing(ctx)
-	fmt.Fprintf(&b, "seed %d, everything is in %s\n\nlatest faults:\n%s\n\nleft to do (%s):\n  %s\n", r.o.Seed, r.dir,
-		tail(filepath.Join(r.dir, "faults.log"), 15), progress, strings.Join(missing, "\n  "))
-	logs, _ := filepath.Glob(filepath.Join(r.dir, "*.log"))
+	fmt.Fprintf(&b, "seed %d, everything is in %s\n\nlatest faults:\n%s\n\nleft to do (%s):\n  %s\n", r.o.Seed, r.Dir,
+		plant.Tail(filepath.Join(r.Dir, "faults.log"), 15), progress, strings.Join(missing, "\n  "))
+	logs, _ := filepath.Glob(filepath.Join(r.Dir, "*.log"))
 	for _, log := range logs {
 		if info, err := os.Stat(log); err == nil && info.Size() > 0 && filepath.Base(log) != "faults.log" {
-			fmt.Fprintf(&b, "\n%s:\n%s\n", filepath.Base(log), tail(log, 8))
+			fmt.Fprintf(&b, "\n%s:\n%s\n", filepath.Base(log), plant.Tail(log, 8))
 		}
 	}
 	return b.String()

@@ -82,6 +82,11 @@ func (d *daemon) kill() {
 	}
 }
 
+// pids are the process and those below it.
+func (d *daemon) pids() []int {
+	return append([]int{d.cmd.Process.Pid}, descendants(d.cmd.Process.Pid)...)
+}
+
 func (d *daemon) lastWords() []byte {
 	b, err := os.ReadFile(d.log)
 	if err != nil {

@@ -23,6 +23,9 @@ type Kafka struct {
 // Kill ends the broker as kill -9 does.
 func (k *Kafka) Kill() { k.daemon.kill() }
 
+// PIDs are the processes that it runs as.
+func (k *Kafka) PIDs() []int { return k.daemon.pids() }
+
 // Restart starts it again on the same data and port.
 func (k *Kafka) Restart(t testing.TB) {
 	t.Helper()

@@ -53,6 +53,9 @@ func (p *Postgres) NewDatabase(t testing.TB) string {
 // Kill ends the server as kill -9 does.
 func (p *Postgres) Kill() { p.daemon.kill() }
 
+// PIDs are the processes that it runs as.
+func (p *Postgres) PIDs() []int { return p.daemon.pids() }
+
 // Restart starts it again on the same data and port.
 func (p *Postgres) Restart(t testing.TB) {
 	t.Helper()

@@ -1,4 +1,4 @@
-package crash
+package plant
 
 import "syscall"
 

@@ -1,0 +1,265 @@
+package plant
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ratemill/demo"
+	"ratemill/internal/config"
+	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/embedded/kafka"
+	"ratemill/internal/generate"
+	"ratemill/internal/project"
+	"ratemill/internal/roles"
+	"ratemill/internal/testengine"
+	"ratemill/registry"
+)
+
+// The engines that Options name.
+const (
+	Embedded = "embedded"
+	Apache   = "kafka"
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// Options say what an installation is made of.
+type Options struct {
+	Broker     string // Embedded or Apache
+	Store      string // SQLite or Postgres
+	Partitions int
+	Usage      generate.Options // whose accounts and SIMs are registered, and whose carriers are sources
+	Roles      string           // lines of the configuration that bound the roles; empty for the defaults
+	Every      time.Duration    // how often sources are listed; files are taken at once
+	Within     time.Duration    // how long duplicates are recognised; 0 leaves it to the project
+}
+
+// Plant is an installation: everything that roles find when they start.
+type Plant struct {
+	Options Options
+	Dir     string // kept when the test fails
+	Binary  string
+	Config  string // path of the configuration
+	SSHD    *testengine.SSHD
+	Engines []*Engine
+	Node    *roles.Node // the driver's own way to the engines
+
+	t testing.TB
+}
+
+// Engine can be killed and started again with the same data and address.
+type Engine struct {
+	Name  string
+	Kill  func()
+	Start func() error
+	PIDs  func() []int // of its processes
+	Away  bool
+}
+
+// patience bounds the start of an engine on a machine that is busy.
+const patience = 2 * time.Minute
+
+// Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
+func Build(t testing.TB, o Options) *Plant {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ratemill-plant-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Plant{t: t, Options: o, Dir: dir, Binary: filepath.Join(dir, "ratemill"), Config: filepath.Join(dir, "ratemill.yaml")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs, configuration and engines' data are in %s", dir)
+			return
+		}
+		os.RemoveAll(dir)
+	})
+	if out, err := exec.Command("go", "build", "-o", p.Binary, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
+		t.Fatalf("building ratemill: %v\n%s", err, out)
+	}
+	p.SSHD = testengine.StartSSHD(t)
+	kafkaLine, store := p.broker(), p.store()
+	listen := p.clickHouse()
+	p.writeProject()
+	yaml := fmt.Sprintf(`project: project
+data: data
+listen: ""
+pprof: true
+control: %q
+kafka: { %s, partitions: %d }
+clickhouse: { listen: %q }
+%s`, store, kafkaLine, o.Partitions, listen, o.Roles)
+	p.write(p.Config, yaml)
+	c, list, err := config.Load(p.Config)
+	if err == nil {
+		err = list.Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	prj, list := project.LoadDir(c.Project)
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.Node = &roles.Node{Config: c, Project: prj, Log: slog.New(slog.NewTextHandler(p.Create("driver.log"), nil)), Attach: true}
+	if err := roles.Open(t.Context(), p.Node); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Node.Close)
+	p.register()
+	return p
+}
+
+// Create makes a file in Dir, which is closed at the test's end.
+func (p *Plant) Create(name string) *os.File {
+	f, err := os.Create(filepath.Join(p.Dir, name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func (p *Plant) write(path, text string) {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// broker starts Kafka and answers how the configuration names it.
+func (p *Plant) broker() string {
+	if p.Options.Broker == Apache {
+		k := testengine.StartKafka(p.t)
+		p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: k.Kill, Start: func() error { k.Restart(p.t); return nil }, PIDs: k.PIDs})
+		return fmt.Sprintf("addresses: [%q]", k.Addr)
+	}
+	options := kafka.Options{Dir: filepath.Join(p.Dir, "kafka"), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
+	var b *kafka.Broker
+	start := func() (err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		b, err = kafka.StartChild(ctx, options)
+		return err
+	}
+	if err := start(); err != nil {
+		p.t.Fatal(err)
+	}
+	options.Listen = b.Addr()
+	kill := func() { b.Kill() }
+	p.t.Cleanup(kill)
+	p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: kill, Start: start, PIDs: func() []int { return []int{b.PID()} }})
+	return fmt.Sprintf("listen: %q", b.Addr())
+}
+
+// store starts PostgreSQL, or names a file for SQLite.
+func (p *Plant) store() string {
+	if p.Options.Store == SQLite {
+		return "sqlite:" + filepath.Join(p.Dir, "control.db")
+	}
+	pg := testengine.StartPostgres(p.t)
+	p.Engines = append(p.Engines, &Engine{Name: "postgres", Kill: pg.Kill, Start: func() error { pg.Restart(p.t); return nil }, PIDs: pg.PIDs})
+	return pg.NewDatabase(p.t)
+}
+
+// clickHouse starts the embedded ClickHouse and answers its address.
+func (p *Plant) clickHouse() string {
+	options := clickhouse.Options{Dir: filepath.Join(p.Dir, "clickhouse"), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
+	var s *clickhouse.Server
+	start := func() (err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		s, err = clickhouse.Start(ctx, options)
+		return err
+	}
+	if err := start(); err != nil {
+		p.t.Fatal(err)
+	}
+	options.Listen = s.Addr()
+	kill := func() { s.Kill() }
+	p.t.Cleanup(kill)
+	p.Engines = append(p.Engines, &Engine{Name: "clickhouse", Kill: kill, Start: start, PIDs: func() []int { return []int{s.PID()} }})
+	return s.Addr()
+}
+
+// Incoming is the folder into which a carrier's files come.
+func (p *Plant) Incoming(carrier string) string { return filepath.Join(p.SSHD.Dir, carrier) }
+
+// writeProject writes the demo's project, of it the sources that are generated, as our SFTP server serves them.
+func (p *Plant) writeProject() {
+	dir := filepath.Join(p.Dir, "project")
+	if err := demo.WriteProject(dir); err != nil {
+		p.t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(p.SSHD.Addr)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = os.RemoveAll(filepath.Join(dir, "tests"))
+	_ = os.RemoveAll(filepath.Join(dir, "registry"))
+	sources, _ := filepath.Glob(filepath.Join(dir, "sources", "*.yaml"))
+	for _, path := range sources {
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		if !slices.Contains(generate.Carriers(), name) {
+			_ = os.Remove(path)
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var lines [][]byte
+		for line := range bytes.Lines(text) {
+			key, rest, _ := strings.Cut(strings.TrimSpace(string(line)), ":")
+			switch key {
+			case "sftp":
+				line = fmt.Appendf(nil, "  sftp: { host: %s, port: %s, user: %s, key_file: %q, known_hosts: %q, timeout: 10s }\n",
+					host, port, p.SSHD.User, p.SSHD.KeyFile, p.SSHD.KnownHosts)
+			case "match":
+				line = fmt.Appendf(nil, "  match: %s%s\n", p.SSHD.Dir, strings.TrimSpace(rest))
+			case "settled":
+				line = []byte("  settled: 0s\n") // a file gets its name when it is complete
+			case "every":
+				line = fmt.Appendf(nil, "  every: %s\n", p.Options.Every)
+			case "duplicate":
+				if before, _, ok := strings.Cut(string(line), "within:"); ok && p.Options.Within > 0 {
+					line = fmt.Appendf(nil, "%swithin: %s }\n", before, p.Options.Within)
+				}
+			}
+			lines = append(lines, line)
+		}
+		p.write(path, string(bytes.Join(lines, nil)))
+		if err := os.Mkdir(p.Incoming(name), 0o755); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// register imports the accounts and SIMs of the carriers.
+func (p *Plant) register() {
+	lists, err := generate.Registry(p.Options.Usage)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var inputs []registry.Input
+	for _, f := range lists {
+		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return f.Open() }})
+	}
+	_, list, err := roles.Import(p.t.Context(), p.Node.Store, p.Node.Partitions, "plant", inputs)
+	if err == nil {
+		err = list.Err()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}

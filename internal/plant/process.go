@@ -1,0 +1,164 @@
+package plant
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"ratemill/internal/roles"
+)
+
+// Process runs one role, again and again.
+type Process struct {
+	Name    string // of the role, with a number
+	Role    roles.Role
+	Metrics string // address
+	Up      bool   // it was started, and nobody has killed it since
+	Stopped bool   // by SIGSTOP
+	Peak    int64  // the most memory that it was seen to have had
+
+	log     string // file
+	command func() *exec.Cmd
+	cmd     *exec.Cmd
+	done    chan struct{}
+}
+
+// NewProcess prepares the numbered process of a role.
+func (p *Plant) NewProcess(role roles.Role, number int) (*Process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%s-%d", role, number)
+	return &Process{
+		Name: name, Role: role, Metrics: address, log: filepath.Join(p.Dir, name+".log"),
+		command: func() *exec.Cmd {
+			cmd := exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
+			cmd.SysProcAttr = dieWithParent()
+			return cmd
+		},
+	}, nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// Start starts it; its log goes on.
+func (p *Process) Start() error {
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	fmt.Fprintf(out, "---- started at %s\n", time.Now().Format(time.RFC3339Nano))
+	cmd, done := p.command(), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = out, out
+	begun := make(chan error)
+	go func() {
+		runtime.LockOSThread() // to the kernel, the death of this thread is that of the parent (prctl(2))
+		err := cmd.Start()
+		begun <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(done)
+		}
+	}()
+	if err := <-begun; err != nil {
+		return err
+	}
+	p.cmd, p.done, p.Up, p.Stopped = cmd, done, true, false
+	return nil
+}
+
+// Kill ends it as kill -9 does.
+func (p *Process) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	p.measure()
+	p.Up, p.Stopped = false, false
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Stop asks it to end in order, and answers how long that took.
+func (p *Process) Stop() (time.Duration, error) {
+	p.measure()
+	p.Up = false
+	began := time.Now()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		stacks := p.cmd.Process.Signal(syscall.SIGQUIT)
+		time.Sleep(time.Second)
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return patience, errors.Join(fmt.Errorf("%s did not end %v after SIGTERM; its log has the stacks", p.Name, patience), stacks)
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		return 0, fmt.Errorf("%s was asked to end and did so with exit code %d: %s", p.Name, code, p.LastWords(3))
+	}
+	return time.Since(began), nil
+}
+
+// Ended says that it ended though nobody asked it to, and how.
+func (p *Process) Ended() (*os.ProcessState, bool) {
+	if !p.Up {
+		return nil, false
+	}
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState, true
+	default:
+		return nil, false
+	}
+}
+
+// Signal sends a signal; one that ended does not get it, which Ended tells.
+func (p *Process) Signal(s os.Signal) {
+	_ = p.cmd.Process.Signal(s)
+	p.Stopped = s == syscall.SIGSTOP
+}
+
+// PID is its number since it was started last.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// measure notes the most memory that it has had.
+func (p *Process) measure() {
+	if u, err := UsageOf(p.PID()); err == nil {
+		p.Peak = max(p.Peak, u.Peak)
+	}
+}
+
+// LastWords are the last lines of its log.
+func (p *Process) LastWords(lines int) string { return Tail(p.log, lines) }
+
+// Tail is the last lines of a file.
+func Tail(path string, lines int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	all := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+}
+
+// LogLines is how much it has said.
+func (p *Process) LogLines() int {
+	text, _ := os.ReadFile(p.log)
+	return bytes.Count(text, []byte("\n"))
+}
