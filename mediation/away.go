@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/mediation/collect"
+	"ratemill/internal/patience"
 )
 
 // absence is a source whose server could not be reached. Its files wait in their order, without being blamed, while the
 // mediator takes those of other sources.
 type absence struct {
-	until   time.Time
-	backoff collect.Backoff
+	until time.Time
+	patience.Absence
 }
 
 const longestAbsence = 30 * time.Second // between two attempts to reach a server
@@ -35,24 +35,20 @@ func (m *Mediator) present(queues []control.Queue) []control.Queue {
 func (m *Mediator) unreachable(source string, err error) {
 	a := m.away[source]
 	if a == nil {
-		random := m.Random
-		if random == nil {
-			random = func() float64 { return 0 }
-		}
-		a = &absence{backoff: collect.Backoff{First: time.Second, Most: longestAbsence, Random: random}}
+		a = &absence{Absence: patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: longestAbsence, Random: m.Random}}}
 		if m.away == nil {
 			m.away = map[string]*absence{}
 		}
 		m.away[source] = a
-		m.Log.Warn("a server is away; the files of its source wait", "source", source, "err", err)
 	}
-	a.until = m.Clock.Now().Add(a.backoff.Failed())
+	now := m.Clock.Now()
+	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
 }
 
 // reached notes that a source's server is there.
 func (m *Mediator) reached(source string) {
-	if m.away[source] != nil {
+	if a := m.away[source]; a != nil {
 		delete(m.away, source)
-		m.Log.Info("a server is back", "source", source)
+		a.Worked(m.Clock.Now(), m.Log, "a server is back", "source", source)
 	}
 }

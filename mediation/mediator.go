@@ -11,6 +11,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
 	"ratemill/internal/steps"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -38,7 +39,8 @@ type Mediator struct {
 	RecordEvery  time.Duration
 	Random       func() float64 // spreads attempts to reach a server; may be nil
 
-	away map[string]*absence // by source
+	away     map[string]*absence // by source
+	patience patience.Patience
 }
 
 // Progress counts what mediators have done, for metrics.
@@ -48,20 +50,17 @@ type Progress struct {
 }
 
 // Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
-// While something fails it asks ever less often, and says each reason once a minute.
+// While something fails it asks ever less often, and says so once a minute.
 func (m *Mediator) Run(ctx context.Context) error {
-	pause, said, why := m.Idle, time.Time{}, ""
+	absence := patience.Absence{Backoff: patience.Backoff{First: m.Idle, Most: longestPause, Random: m.Random}}
 	for ctx.Err() == nil {
 		took, err := m.Next(ctx)
+		pause := m.Idle
 		switch {
 		case err == nil:
-			pause = m.Idle
+			absence.Worked(m.Clock.Now(), m.Log, "mediation goes on")
 		case ctx.Err() == nil:
-			pause = min(2*pause, longestPause)
-			if now := m.Clock.Now(); err.Error() != why || now.Sub(said) >= time.Minute {
-				why, said = err.Error(), now
-				m.Log.Warn("mediation waits", "err", err)
-			}
+			pause = absence.Failed(m.Clock.Now(), m.Log, "mediation waits", err)
 		}
 		if !took && m.Clock.Sleep(ctx, pause) != nil {
 			break
@@ -235,26 +234,15 @@ func (t *taken) batchPin() udr.Pin {
 	}
 }
 
-// until does something again until the broker is available, with a growing pause, keeping the lease.
+// until does something again until the broker is available, keeping the lease.
 func (t *taken) until(ctx context.Context, what string, do func() error) error {
-	pause := 50 * time.Millisecond
-	for {
-		err := do()
-		if err == nil || !broker.Unavailable(err) {
-			return err
+	p := &t.m.patience
+	p.Clock, p.Log, p.Random, p.Passing = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, broker.Unavailable
+	return p.Until(ctx, what, do, func(ctx context.Context) error {
+		err := t.renew(ctx)
+		if away := (*control.UnavailableError)(nil); err != nil && !errors.As(err, &away) {
+			return fmt.Errorf("while waiting to %s: %w", what, err)
 		}
-		if pause == 50*time.Millisecond {
-			t.m.Log.Warn("waiting to "+what, "file", t.file.Path, "err", err)
-		}
-		if err := t.m.Clock.Sleep(ctx, pause); err != nil {
-			return err
-		}
-		pause = min(2*pause, 5*time.Second)
-		if err := t.renew(ctx); err != nil {
-			var away *control.UnavailableError
-			if !errors.As(err, &away) {
-				return fmt.Errorf("while waiting to %s: %w", what, err)
-			}
-		}
-	}
+		return nil
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 )
@@ -46,26 +47,20 @@ type WatcherStatus struct {
 
 // Run looks at the source again and again until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
-	pause := w.Every
+	absence := patience.Absence{Backoff: patience.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
 	for ctx.Err() == nil {
 		err := w.Look(ctx)
+		pause := w.Every
 		switch {
 		case err == nil:
-			if w.Status.Failures.Swap(0) > 0 {
-				w.Log.Info("source is back", "source", w.Source.Name)
-			}
-			pause = w.Every
+			w.Status.Failures.Store(0)
+			absence.Worked(w.Clock.Now(), w.Log, "source is back", "source", w.Source.Name)
 		case ctx.Err() != nil:
 			return nil
 		default:
 			w.Status.LastError.Store(err.Error())
-			if w.Status.Failures.Add(1) == 1 {
-				w.Log.Warn("source cannot be listed; trying again, ever less often", "source", w.Source.Name, "err", err)
-			}
-			pause = min(max(2*pause, time.Second), max(time.Minute, w.Every))
-			if w.Random != nil {
-				pause -= time.Duration(w.Random() * float64(pause) / 4)
-			}
+			w.Status.Failures.Add(1)
+			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; trying again, ever less often", err, "source", w.Source.Name)
 		}
 		if w.Clock.Sleep(ctx, pause) != nil {
 			break

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/patience"
 	"ratemill/rating"
 )
 
@@ -19,7 +20,7 @@ type Alone struct {
 func NewAlone(reference Reference, clock Clock) *Alone {
 	return &Alone{owner: Owner{
 		Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
-		epoch: 1, state: newState(),
+		epoch: 1, state: newState(), patience: patience.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
 	}}
 }
 

@@ -246,7 +246,7 @@ func (o *Owner) restore(ctx context.Context) error {
 		o.fold.Input = -1
 	}
 	o.known = low.next
-	_, end, err := o.Broker.Bounds(ctx, o.Topics.Rated, o.Partition)
+	_, end, err := o.bounds(ctx, o.Topics.Rated)
 	if err != nil {
 		return err
 	}
@@ -322,14 +322,13 @@ func parseBlock(part []byte) blockID {
 // read hands every message of a compacted topic's partition to f, up to an end at which nothing has come since: what
 // compaction took away behind our back is there in a newer message, and that may lie beyond where the end was before.
 func (o *Owner) read(ctx context.Context, topic string, f func(*broker.Message) error) error {
-	next, end, err := o.Broker.Bounds(ctx, topic, o.Partition)
-	for ; err == nil; _, end, err = o.Broker.Bounds(ctx, topic, o.Partition) {
+	next, end, err := o.bounds(ctx, topic)
+	for ; err == nil; _, end, err = o.bounds(ctx, topic) {
 		if next >= end {
 			return nil
 		}
 		for next < end {
-			o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, next, time.Second, o.fetched[:0])
-			if err != nil {
+			if err := o.refetch(ctx, topic, next); err != nil {
 				return err
 			}
 			for i := range o.fetched {

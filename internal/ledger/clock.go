@@ -1,13 +1,6 @@
 package ledger
 
-import (
-	"context"
-	"time"
-)
+import "ratemill/internal/patience"
 
 // Clock is time for those who wait: the real one, or a simulated one.
-type Clock interface {
-	Now() time.Time
-	// Sleep waits; it answers early with ctx's error when ctx ends.
-	Sleep(ctx context.Context, d time.Duration) error
-}
+type Clock = patience.Clock

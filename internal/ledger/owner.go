@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/patience"
 	"ratemill/internal/steps"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -33,6 +35,7 @@ type Owner struct {
 	Progress   *Progress                                // counts for metrics; may be shared with the partition's former owners
 	NextEpoch  func(ctx context.Context) (int64, error) // grows with every call, whoever calls
 	SweepEvery time.Duration                            // between checkpoints; what a restore replays
+	Random     func() float64                           // spreads attempts to reach the broker; may be nil
 
 	epoch    int64
 	fold     Fold
@@ -50,6 +53,7 @@ type Owner struct {
 	pending  *request
 	ahead    *request // being filled
 	spare    []*rating.Result
+	patience patience.Patience
 }
 
 // Progress counts what an owner has done, for metrics.
@@ -99,6 +103,7 @@ func (e *StoppedError) Error() string {
 // *FencedError when the partition has a newer owner, *StoppedError when a person must look, anything else may pass
 // with time, and Run again is right.
 func (o *Owner) Run(ctx context.Context) error {
+	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing}
 	if err := o.take(ctx); err != nil {
 		return ignoreEnd(ctx, err)
 	}
@@ -128,7 +133,7 @@ func (o *Owner) take(ctx context.Context) error {
 		return err
 	}
 	o.next = o.fold.Input + 1
-	first, _, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
+	first, _, err := o.bounds(ctx, o.Topics.Usage)
 	if err != nil {
 		return err
 	}
@@ -143,7 +148,11 @@ func (o *Owner) take(ctx context.Context) error {
 
 // mark appends the mark of a new epoch, ours from then on.
 func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
-	if o.epoch, err = o.NextEpoch(ctx); err != nil {
+	err = o.until(ctx, "take an epoch", func() (err error) {
+		o.epoch, err = o.NextEpoch(ctx)
+		return err
+	})
+	if err != nil {
 		return 0, err
 	}
 	o.Progress.Epoch.Store(o.epoch)
@@ -155,25 +164,9 @@ func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
 	return offset, err
 }
 
-// until does something again until the broker is available, with a growing pause.
+// until does something again until the broker is available.
 func (o *Owner) until(ctx context.Context, what string, do func() error) error {
-	pause := 50 * time.Millisecond
-	for {
-		err := do()
-		if err == nil || !broker.Unavailable(err) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if pause == 50*time.Millisecond {
-			o.Log.Warn("waiting to "+what, "partition", o.Partition, "err", err)
-		}
-		if err := o.Clock.Sleep(ctx, pause); err != nil {
-			return err
-		}
-		pause = min(2*pause, 5*time.Second)
-	}
+	return o.patience.Until(ctx, what, do)
 }
 
 // step rates what has come while the request before is under way, then settles that one and starts the next: one
@@ -267,9 +260,7 @@ func (o *Owner) settle(ctx context.Context) error {
 // catchUp reads the rated log from what is known up to an offset and hands each message to f.
 func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) error) error {
 	for o.known < to {
-		var err error
-		o.fetched, err = o.Broker.Fetch(ctx, o.Topics.Rated, o.Partition, o.known, time.Second, o.fetched[:0])
-		if err != nil {
+		if err := o.refetch(ctx, o.Topics.Rated, o.known); err != nil {
 			return err
 		}
 		for i := range o.fetched {
@@ -357,11 +348,38 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 	return err
 }
 
+// bounds are those of a topic's partition.
+func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err error) {
+	err = o.until(ctx, "ask for the bounds of "+topic, func() (err error) {
+		first, end, err = o.Broker.Bounds(ctx, topic, o.Partition)
+		return err
+	})
+	return first, end, err
+}
+
+// refetch fetches messages of a topic's partition into the scratch.
+func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
+	return o.until(ctx, "read "+topic, func() (err error) {
+		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, from, time.Second, o.fetched[:0])
+		return err
+	})
+}
+
+// passing says that an error passes with time: the broker or the control store is away.
+func passing(err error) bool {
+	var store *control.UnavailableError
+	return broker.Unavailable(err) || errors.As(err, &store)
+}
+
 func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, error) {
 	if e := o.engines[version]; e != nil {
 		return e, nil
 	}
-	c, err := o.Reference.Catalogue(ctx, version)
+	var c *rating.Catalogue
+	err := o.until(ctx, "learn a catalogue", func() (err error) {
+		c, err = o.Reference.Catalogue(ctx, version)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

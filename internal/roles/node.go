@@ -22,6 +22,7 @@ import (
 	"ratemill/internal/control"
 	embeddedch "ratemill/internal/embedded/clickhouse"
 	embeddedkafka "ratemill/internal/embedded/kafka"
+	"ratemill/internal/patience"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 )
@@ -149,7 +150,7 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return n.waitFor(ctx, "kafka", func() error {
+	return n.waitFor(ctx, "broker", func() error {
 		return n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
 	})
 }
@@ -176,22 +177,10 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	return k, broker.TopicsUnder(c.Kafka.Prefix), err
 }
 
-// waitFor waits for an engine that is away, for as long as ctx lives. It says so at once, and every minute from then on.
+// waitFor waits for an engine that is away, for as long as ctx lives.
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
-	var said time.Time
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := do()
-		if err == nil || !unavailable(err) {
-			return err
-		}
-		if time.Since(said) >= time.Minute {
-			said = time.Now()
-			n.Log.Warn("waiting for "+what, "err", err)
-		}
-		if err := (clock{}).Sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
-			return err
-		}
-	}
+	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: unavailable, First: 100 * time.Millisecond}
+	return p.Until(ctx, "reach the "+what, do)
 }
 
 // unavailable says that an engine is away, and that trying again is right.
@@ -234,7 +223,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = n.waitFor(ctx, "clickhouse", func() error {
+	err = n.waitFor(ctx, "warehouse", func() error {
 		n.Warehouse, err = warehouse.Open(ctx, dsn)
 		return err
 	})
@@ -242,7 +231,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.waitFor(ctx, "clickhouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
+	return n.waitFor(ctx, "warehouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
 }
 
 // warehouseDSN is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
@@ -318,14 +307,15 @@ func (n *Node) supervise(name string, e engine, start func(context.Context) (eng
 				}
 				n.Log.Error("embedded engine died; starting it again", "engine", name, "err", err)
 			}
-			for pause := 200 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 10*time.Second) {
+			absence := patience.Absence{Backoff: patience.Backoff{First: 200 * time.Millisecond, Most: 10 * time.Second, Random: rand.Float64}}
+			for ctx.Err() == nil {
 				again, err := start(ctx)
 				if err == nil {
 					e = again
+					absence.Worked(time.Now(), n.Log, "embedded engine runs again", "engine", name)
 					break
 				}
-				n.Log.Error("embedded engine does not start", "engine", name, "err", err)
-				_ = clock{}.Sleep(ctx, pause)
+				_ = clock{}.Sleep(ctx, absence.Failed(time.Now(), n.Log, "embedded engine does not start", err, "engine", name))
 			}
 		}
 	}()

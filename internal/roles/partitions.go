@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
 )
 
 // partitions runs something for each partition of a topic that a consumer group assigns to this process. What was
@@ -25,6 +26,7 @@ type partitions struct {
 	log     *slog.Logger
 
 	mu      sync.Mutex
+	absence patience.Absence // of the group
 	running map[int]context.CancelFunc
 	halted  map[int]error
 	joined  bool
@@ -34,16 +36,12 @@ type partitions struct {
 // serve takes part in the group until ctx ends; then it ends what runs, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
 	p.running, p.halted = map[int]context.CancelFunc{}, map[int]error{}
+	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
-	var said time.Time
 	for ctx.Err() == nil {
 		if err := p.member(ctx); err != nil && ctx.Err() == nil {
-			if time.Since(said) >= time.Minute {
-				said = time.Now()
-				p.log.Warn("consumer group cannot be joined; trying again", "group", p.group.ID, "err", err)
-			}
-			_ = clock{}.Sleep(ctx, time.Second+rand.N(time.Second))
+			_ = clock{}.Sleep(ctx, p.absence.Failed(time.Now(), p.log, "the consumer group cannot be joined", err, "group", p.group.ID))
 		}
 	}
 	return nil
@@ -70,6 +68,7 @@ func (p *partitions) member(ctx context.Context) error {
 		for _, a := range generation.Assignments[p.topic] {
 			assigned = append(assigned, a.ID)
 		}
+		p.absence.Worked(time.Now(), p.log, "the consumer group is joined again", "group", p.group.ID)
 		p.assign(ctx, assigned)
 		generation.Start(func(ctx context.Context) { <-ctx.Done() })
 	}
@@ -98,11 +97,14 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 
 // keep runs a partition again after errors that pass with time, for as long as it is assigned.
 func (p *partitions) keep(ctx context.Context, partition int) {
-	pause := 200 * time.Millisecond
+	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := p.run(ctx, partition)
-		var fenced *ledger.FencedError
+		if time.Since(began) > time.Minute {
+			absence.Worked(time.Now(), p.log, "partition runs", "group", p.group.ID, "partition", partition)
+		}
+		pause, fenced := 200*time.Millisecond+rand.N(200*time.Millisecond), (*ledger.FencedError)(nil)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return
@@ -116,13 +118,9 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		case errors.As(err, &fenced):
 			p.log.Info("partition was taken over", "group", p.group.ID, "partition", partition, "err", err)
 		default:
-			p.log.Warn("partition runs again after an error", "group", p.group.ID, "partition", partition, "err", err)
+			pause = absence.Failed(time.Now(), p.log, "partition runs again after an error", err, "group", p.group.ID, "partition", partition)
 		}
-		if time.Since(began) > time.Minute {
-			pause = 200 * time.Millisecond
-		}
-		_ = clock{}.Sleep(ctx, pause+rand.N(pause))
-		pause = min(2*pause, 10*time.Second)
+		_ = clock{}.Sleep(ctx, pause)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func (n *Node) newRating() *ratingRole {
 		run: func(ctx context.Context, partition int) error {
 			o := &ledger.Owner{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: clock{}, Log: n.Log,
-				Progress: r.of(partition), SweepEvery: n.Config.Rating.Checkpoint,
+				Random: rand.Float64, Progress: r.of(partition), SweepEvery: n.Config.Rating.Checkpoint,
 				NextEpoch: func(ctx context.Context) (int64, error) {
 					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition)
 				},

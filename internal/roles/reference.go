@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/patience"
 	"ratemill/internal/project"
 	"ratemill/mediation/source"
 	"ratemill/rating"
@@ -60,14 +62,15 @@ func newReference(ctx context.Context, store *control.Store, project *project.Pr
 
 // follow keeps the registry current until ctx ends.
 func (r *reference) follow(ctx context.Context) error {
-	failing := false
+	absence := patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}}
 	for ctx.Err() == nil {
-		err := r.refresh(ctx)
-		if err != nil && ctx.Err() == nil && !failing {
-			r.log.Warn("the registry cannot be refreshed; records are judged by what is known", "err", err)
+		pause := time.Second
+		if err := r.refresh(ctx); err == nil {
+			absence.Worked(time.Now(), r.log, "the registry is refreshed again")
+		} else if ctx.Err() == nil {
+			pause = absence.Failed(time.Now(), r.log, "the registry cannot be refreshed; records are judged by what is known", err)
 		}
-		failing = err != nil
-		_ = clock{}.Sleep(ctx, time.Second)
+		_ = clock{}.Sleep(ctx, pause)
 	}
 	return nil
 }
@@ -81,17 +84,20 @@ func (r *reference) refresh(ctx context.Context) error {
 
 // Registry implements mediation.Reference and ledger.Reference.
 func (r *reference) Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error) {
+	absence := patience.Absence{Backoff: patience.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second, Random: rand.Float64}}
 	for r.reg.Revision() < revision {
-		if err := r.refresh(ctx); err != nil {
-			r.log.Warn("waiting for a revision of the registry", "revision", revision, "err", err)
-		}
+		err := r.refresh(ctx)
 		if r.reg.Revision() >= revision {
 			break
 		}
-		if err := (clock{}).Sleep(ctx, 200*time.Millisecond); err != nil {
+		if err == nil {
+			err = fmt.Errorf("the newest revision in the control store is %d", r.reg.Revision())
+		}
+		if err := (clock{}).Sleep(ctx, absence.Failed(time.Now(), r.log, "waiting for a revision of the registry", err, "revision", revision)); err != nil {
 			return nil, err
 		}
 	}
+	absence.Worked(time.Now(), r.log, "the revision of the registry is known", "revision", revision)
 	return r.reg, nil
 }
 

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -31,7 +32,7 @@ func (n *Node) newSink() *sinkRole {
 		run: func(ctx context.Context, partition int) error {
 			s := &warehouse.Sink{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
-				Clock: clock{}, Log: n.Log, Progress: r.of(partition), Account: n.reference.account, Name: n.sinkName,
+				Clock: clock{}, Log: n.Log, Random: rand.Float64, Progress: r.of(partition), Account: n.reference.account, Name: n.sinkName,
 				MaxRows: n.Config.Warehouse.BlockRows, Linger: n.Config.Warehouse.Flush,
 			}
 			return s.Run(ctx)

@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
 	"ratemill/internal/steps"
 )
 
@@ -43,6 +44,7 @@ type Sink struct {
 	Account  func(ctx context.Context, number uint32, revision uint64) (string, error)
 	Clock    ledger.Clock
 	Log      *slog.Logger
+	Random   func() float64 // spreads attempts to reach what is away; may be nil
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
 	// more once it has something, unless nothing comes for a fifth of that; 0 is 700 ms. ClickHouse's cost for a row is
@@ -59,6 +61,8 @@ type Sink struct {
 	rows  *rows
 	fetch []broker.Message
 	took  time.Duration // to write the last block into the warehouse
+
+	patient patience.Patience
 }
 
 // Progress counts what a sink has done, for metrics; it may be shared with the partition's former sinks.
@@ -110,6 +114,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		s.rows = newRows(s.Partition, s.Account, s.Simulated)
 	}
 	s.known, s.took = false, 0
+	s.patient = patience.Patience{Clock: s.Clock, Log: s.Log.With("partition", s.Partition), Random: s.Random, Passing: passing}
 	for ctx.Err() == nil {
 		if err := s.step(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -353,25 +358,9 @@ func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) e
 	return &StoppedError{s.Partition, m.Offset, err.Error() + "; was it written by a newer version of ratemill? Then start that one"}
 }
 
-// until does something again while what it needs is away, with a growing pause.
+// until does something again while what it needs is away.
 func (s *Sink) until(ctx context.Context, what string, do func() error) error {
-	pause := 50 * time.Millisecond
-	for {
-		err := do()
-		if err == nil || !passing(err) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if pause == 50*time.Millisecond {
-			s.Log.Warn("waiting to "+what, "partition", s.Partition, "err", err)
-		}
-		if err := s.Clock.Sleep(ctx, pause); err != nil {
-			return err
-		}
-		pause = min(2*pause, 5*time.Second)
-	}
+	return s.patient.Until(ctx, what, do)
 }
 
 // passing says that an error passes with time.

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"ratemill/internal/patience"
 )
 
 // Entry is a file as a listing has it.
@@ -49,10 +51,7 @@ type Remote interface {
 }
 
 // Clock is how waiting is done.
-type Clock interface {
-	Now() time.Time
-	Sleep(ctx context.Context, d time.Duration) error
-}
+type Clock = patience.Clock
 
 // GoneError says that a file is no longer at its source.
 type GoneError struct{ Path string }

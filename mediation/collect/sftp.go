@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+
+	"ratemill/internal/patience"
 )
 
 // sftpRemote is an SFTP server. It keeps up to so many connections as the options say; each carries one listing, file
@@ -26,7 +28,7 @@ type sftpRemote struct {
 	mu        sync.Mutex
 	idle      []*connection
 	closed    bool
-	backoff   Backoff
+	backoff   patience.Backoff
 	notBefore time.Time // no attempt to connect before it
 	alive     sync.WaitGroup
 }
@@ -38,7 +40,7 @@ func newSFTP(o *Options, e Environment) (*sftpRemote, error) {
 	}
 	r := &sftpRemote{options: o.SFTP, matcher: newMatcher(o, false), dialer: d, clock: e.Clock,
 		free:    make(chan struct{}, o.SFTP.connections()),
-		backoff: Backoff{First: time.Second, Most: 2 * time.Minute, Random: e.Random}}
+		backoff: patience.Backoff{First: time.Second, Most: 2 * time.Minute, Random: e.Random}}
 	for range cap(r.free) {
 		r.free <- struct{}{}
 	}

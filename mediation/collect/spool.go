@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"ratemill/internal/patience"
 	"ratemill/udr"
 )
 
@@ -240,7 +241,7 @@ type transfer struct {
 
 // run reads to the end, over as many connections as it takes.
 func (t *transfer) run(ctx context.Context) error {
-	backoff := Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
+	backoff := patience.Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
 	attempts := orDefault(t.Attempts, 6)
 	for failures := 0; ; {
 		before := t.done

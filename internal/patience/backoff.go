@@ -1,12 +1,12 @@
-package collect
+package patience
 
 import "time"
 
-// Backoff says how long to wait before trying again: twice as long each time, up to Most, less a random part so that
-// those who failed together do not come back together.
+// Backoff says how long to wait before trying again: twice as long each time, up to Most, less a random part of up to
+// half of it.
 type Backoff struct {
 	First, Most time.Duration
-	Random      func() float64
+	Random      func() float64 // from 0 up to 1; nil: no part is random
 	failures    int
 }
 
@@ -17,7 +17,10 @@ func (b *Backoff) Failed() time.Duration {
 		d = b.Most
 	}
 	b.failures++
-	return d - time.Duration(b.Random()*float64(d)/2)
+	if b.Random != nil {
+		d -= time.Duration(b.Random() * float64(d) / 2)
+	}
+	return d
 }
 
 // Worked forgets the failures.

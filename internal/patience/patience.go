@@ -1,0 +1,114 @@
+package patience
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Clock is time for those who wait: the real one, or a simulated one.
+type Clock interface {
+	Now() time.Time
+	// Sleep waits; it answers early with ctx's error when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Pauses between two attempts, unless the caller wants others.
+const (
+	first = 50 * time.Millisecond
+	most  = 5 * time.Second
+)
+
+// sayEvery is the time between two words about the same absence.
+const sayEvery = time.Minute
+
+// Absence follows something that is away, or was: how long to wait before the next attempt, and when to say so. What
+// comes and goes quickly is not spoken of more often than what stays away. The zero Absence waits from 50 ms up to 5 s.
+type Absence struct {
+	Backoff
+	since    time.Time // of this absence
+	said     time.Time
+	silent   int // failures since then
+	speaking bool
+	why      string
+}
+
+// Failed notes a failure, says so if it is time to, and answers the pause before the next attempt.
+func (a *Absence) Failed(now time.Time, log *slog.Logger, what string, err error, args ...any) time.Duration {
+	if a.First == 0 {
+		a.First = first
+	}
+	if a.Most == 0 {
+		a.Most = most
+	}
+	if a.failures == 0 {
+		a.since = now
+	}
+	a.silent++
+	if a.said.IsZero() || now.Sub(a.said) >= sayEvery {
+		args = append(args, "err", err)
+		if a.silent > 1 {
+			args = append(args, "failures", a.silent, "away_for", now.Sub(a.since).Round(time.Millisecond))
+		}
+		log.Warn(what, args...)
+		a.said, a.silent, a.speaking = now, 0, true
+	}
+	return a.Backoff.Failed()
+}
+
+// Worked notes that what was away is there, and says so if its absence was spoken of.
+func (a *Absence) Worked(now time.Time, log *slog.Logger, what string, args ...any) {
+	if a.failures == 0 {
+		return
+	}
+	if a.speaking {
+		log.Info(what, append(args, "failures", a.failures, "was_away_for", now.Sub(a.since).Round(time.Millisecond))...)
+	}
+	a.speaking = false
+	a.Backoff.Worked()
+}
+
+// Away says that the last attempt failed.
+func (a *Absence) Away() bool { return a.failures > 0 }
+
+// Patience waits until things can be done. It belongs to one goroutine.
+type Patience struct {
+	Clock   Clock
+	Log     *slog.Logger
+	Random  func() float64       // see Backoff
+	Passing func(err error) bool // this error passes with time
+	// First and Most bound the pauses; 0 is 50 ms and 5 s.
+	First, Most time.Duration
+
+	said time.Time // in the words of whichever wait
+}
+
+// Until does something again until it works, fails with an error that does not pass, or ctx ends. After a pause it asks
+// each of between whether to go on: what must be kept up meanwhile, as a lease.
+func (p *Patience) Until(ctx context.Context, what string, do func() error, between ...func(context.Context) error) error {
+	a := Absence{Backoff: Backoff{First: p.First, Most: p.Most, Random: p.Random}}
+	for {
+		err := do()
+		if err == nil {
+			a.Worked(p.Clock.Now(), p.Log, "no more waiting to "+what)
+			return nil
+		}
+		if !p.Passing(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.said = p.said
+		pause := a.Failed(p.Clock.Now(), p.Log, "waiting to "+what, err)
+		p.said = a.said
+		if err := p.Clock.Sleep(ctx, pause); err != nil {
+			return err
+		}
+		for _, keep := range between {
+			if err := keep(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
