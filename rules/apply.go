@@ -104,14 +104,7 @@ func (r *Runner) apply(t *term, a []value) value {
 	case opFileName:
 		return textValue(r.fileName)
 	case opText:
-		if a[0].kind != Field {
-			return a[0]
-		}
-		s, ok := scalarText(a[0].raw)
-		if !ok {
-			return r.fail(t, t.args[0].source()+" is "+showRaw(a[0].raw)+", not a single value")
-		}
-		return textValue(s)
+		return r.text(t, a[0])
 	case opList:
 		return r.list(t, a[0])
 	case opMember:
@@ -162,6 +155,17 @@ func (r *Runner) fieldValue(t *term) value {
 	return textValue(s)
 }
 
+func (r *Runner) text(t *term, v value) value {
+	if v.kind != Field {
+		return v
+	}
+	s, ok := scalarText(v.raw)
+	if !ok {
+		return r.fail(t, t.args[0].source()+" is "+showRaw(v.raw)+", not a single value")
+	}
+	return textValue(s)
+}
+
 func (r *Runner) list(t *term, v value) value {
 	switch {
 	case v.kind == List:
@@ -197,7 +201,7 @@ func (r *Runner) call(t *term, a []value) value {
 				return value{}
 			}
 		}
-	} else if t.fn.Group != "absent" && t.fn.Name != "text" {
+	} else if !t.fn.takesNothing() {
 		for _, v := range a {
 			if v.kind == Nothing {
 				return r.failAbsent(t, a)

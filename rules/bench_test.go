@@ -66,34 +66,38 @@ func BenchmarkExpression(b *testing.B) {
 	}
 }
 
-// A chain of conditions on one field, asked one by one and as one lookup.
+// A chain of conditions on one field, asked one by one and by a dispatch table.
 func BenchmarkChain(b *testing.B) {
 	for _, n := range []int{2, 4, 8, 32} {
-		var l diag.List
-		p := &Program{classes: StandardClasses()}
-		p.scope = &scope{layout: &p.layout, columns: []string{"type"}, outputs: map[string]int{}, used: map[string]diag.Pos{}}
-		c := &compiler{Program: p, list: &l}
-		var s mapStep
-		for i := range n {
-			a := &action{cond: c.check(diag.Text{Value: fmt.Sprintf(`type == "T%02d"`, i)}, "when", Bool)}
-			a.cond.compile()
-			s.chain = append(s.chain, a)
-		}
-		r := p.NewRunner()
-		recs := make([]record.Record, n)
-		for i := range recs {
-			recs[i].Fields = []record.Value{{Kind: record.Text, Text: fmt.Appendf(nil, "T%02d", i)}}
-		}
-		for _, way := range []string{"one by one", "lookup"} {
+		for _, way := range []string{"one by one", "table"} {
+			var l diag.List
+			p := &Program{classes: StandardClasses()}
+			p.scope = &scope{layout: &p.layout, columns: []string{"type"}, outputs: map[string]int{}, used: map[string]diag.Pos{}}
+			c := &compiler{Program: p, list: &l}
+			p.steps = []mapStep{{}}
+			s := &p.steps[0]
+			for i := range n {
+				s.chain = append(s.chain, &action{cond: c.check(diag.Text{Value: fmt.Sprintf(`type == "T%02d"`, i)}, "when", Bool)})
+			}
+			if p.compile(p.exprs); way == "one by one" {
+				s.table = nil
+				for _, a := range s.chain {
+					a.cond.test = compileCondition(a.cond.top)
+				}
+			}
+			r := p.NewRunner()
+			recs := make([]record.Record, n)
+			for i := range recs {
+				recs[i].Fields = []record.Value{{Kind: record.Text, Text: fmt.Appendf(nil, "T%02d", i)}}
+			}
 			b.Run(fmt.Sprintf("%d/%s", n, way), func(b *testing.B) {
 				i := 0
 				for b.Loop() {
 					r.begin(&recs[i%n])
 					i++
-					r.choose(&s)
+					r.choose(s)
 				}
 			})
-			s.lookup = newLookup(s.chain)
 		}
 	}
 }

@@ -16,23 +16,9 @@ type (
 
 // compile turns a checked expression into closures; terms that only expr's virtual machine runs become one call of it.
 func (e *expression) compile() {
-	vm := false
-	for _, t := range e.terms {
-		vm = vm || t.op == opPredicate
-	}
-	e.way = "closures"
-	if vm {
-		e.way = "closures, lists by expr's virtual machine"
-		if e.top.op == opPredicate {
-			e.way = "expr's virtual machine"
-		}
-	}
 	e.eval = compile(e.top)
 	if e.top.typ.Kind == Bool {
 		e.test = compileTest(e.top)
-	}
-	if e.top.constant() {
-		e.way = "constant"
 	}
 }
 
@@ -43,14 +29,17 @@ func share(exprs []*expression) int {
 	for _, e := range exprs {
 		for _, t := range e.terms {
 			if t.op == opCall && t.fn.absorbs && t.steady() {
-				byText[t.source()] = append(byText[t.source()], t)
+				byText[t.identity()] = append(byText[t.identity()], t)
 			}
 		}
 	}
 	n := 0
 	for _, e := range exprs { // in the order of the document, so that a program is always the same
 		for _, t := range e.terms {
-			if same := byText[t.source()]; len(same) > 1 && same[0] == t {
+			if t.op != opCall {
+				continue
+			}
+			if same := byText[t.identity()]; len(same) > 1 && same[0] == t {
 				n++
 				for _, o := range same {
 					o.shared = n
@@ -98,12 +87,31 @@ func compileTerm(t *term) eval {
 	case opField:
 		return fieldEval(t)
 	case opText:
-		if t.args[0].op == opField {
-			return textEval(t)
-		}
+		return textEval(t)
 	case opLet:
 		index := t.index
 		return func(r *Runner) value { return r.let(index) }
+	case opElement:
+		index := t.index
+		return func(r *Runner) value { return value{kind: Field, raw: r.elements[index]} }
+	case opOut:
+		index := t.index
+		return func(r *Runner) value { return r.outs[index] }
+	case opFileName:
+		return func(r *Runner) value { return textValue(r.fileName) }
+	case opMember:
+		return memberEval(t)
+	case opLookup:
+		key, table := compile(t.args[0]), t.table
+		return func(r *Runner) value { return textValue(table[key(r).s]) }
+	case opSlice:
+		return sliceEval(t)
+	case opPromote, opNegate:
+		a := compile(t.args[0])
+		return func(r *Runner) value {
+			args := [1]value{a(r)}
+			return r.arithmetic(t, args[:])
+		}
 	case opAnd, opOr, opNot, opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual, opIn, opContains, opStartsWith, opEndsWith, opMatches:
 		test := compileTest(t)
 		return func(r *Runner) value { return boolValue(test(r)) }
@@ -123,15 +131,18 @@ func compileTerm(t *term) eval {
 		if k := t.typ.Kind; (k == Int || k == Quantity) && t.args[1].typ.Kind == k && t.args[0].typ.Kind == k {
 			return integerEval(t)
 		}
+		return arithmeticEval(t)
+	case opDivide, opRemainder:
+		return arithmeticEval(t)
 	case opPredicate:
 		p := newProgram(t)
 		return func(r *Runner) value { return p.run(r) }
 	}
-	return generalEval(t)
+	return applyEval(t)
 }
 
-// generalEval evaluates the arguments and applies the term's meaning.
-func generalEval(t *term) eval {
+// applyEval evaluates the arguments and applies the term's meaning: an index into a list, a field as list.
+func applyEval(t *term) eval {
 	args := make([]eval, len(t.args))
 	for i, a := range t.args {
 		args[i] = compile(a)
@@ -162,15 +173,65 @@ func fieldEval(t *term) eval {
 	}
 }
 
-// textEval is a field of a typed format as text, in one step.
+// textEval is a value of a typed format as text, in one step where it is a field.
 func textEval(t *term) eval {
-	slot := t.args[0].index
-	return func(r *Runner) value {
-		raw := &r.fields[slot]
-		if raw.Kind == record.Text || raw.Kind == record.Number {
-			return textValue(unsafe.String(unsafe.SliceData(raw.Text), len(raw.Text)))
+	if t.args[0].op == opField {
+		slot := t.args[0].index
+		return func(r *Runner) value {
+			raw := &r.fields[slot]
+			if raw.Kind == record.Text || raw.Kind == record.Number {
+				return textValue(unsafe.String(unsafe.SliceData(raw.Text), len(raw.Text)))
+			}
+			return r.text(t, value{kind: Field, raw: raw})
 		}
-		return r.apply(t, []value{{kind: Field, raw: raw}})
+	}
+	a := compile(t.args[0])
+	return func(r *Runner) value {
+		v := a(r)
+		if v.kind == Field && (v.raw.Kind == record.Text || v.raw.Kind == record.Number) {
+			return textValue(unsafe.String(unsafe.SliceData(v.raw.Text), len(v.raw.Text)))
+		}
+		return r.text(t, v)
+	}
+}
+
+// memberEval is a member of a map. Those of the fan-out's element are most of what nested records are asked for.
+func memberEval(t *term) eval {
+	name := t.name
+	if t.args[0].op == opElement {
+		index := t.args[0].index
+		return func(r *Runner) value { return value{kind: Field, raw: r.elements[index].Get(name)} }
+	}
+	a := compile(t.args[0])
+	return func(r *Runner) value {
+		v := a(r)
+		if v.kind != Field {
+			return value{kind: Field, raw: &nothing}
+		}
+		return value{kind: Field, raw: v.raw.Get(name)}
+	}
+}
+
+func sliceEval(t *term) eval {
+	text, from, to := compile(t.args[0]), compile(t.args[1]), compile(t.args[2])
+	return func(r *Runner) value {
+		s := text(r)
+		i := from(r)
+		j := to(r)
+		if i.kind == Nothing || j.kind == Nothing {
+			return r.failAbsent(t, []value{s, i, j})
+		}
+		return textValue(cut(s.s, i.n, j.n))
+	}
+}
+
+// arithmeticEval is arithmetic of two values that are not both whole numbers of one kind.
+func arithmeticEval(t *term) eval {
+	a, b := compile(t.args[0]), compile(t.args[1])
+	return func(r *Runner) value {
+		args := [2]value{a(r), {}}
+		args[1] = b(r)
+		return r.arithmetic(t, args[:])
 	}
 }
 
@@ -189,12 +250,26 @@ func coalesceEval(t *term) eval {
 	}
 }
 
-// callEval calls a function of one argument directly: no stack, no list of arguments.
+// callEval calls a function directly: one of one argument without a list of arguments.
 func callEval(t *term) eval {
-	if t.bound.one == nil || len(t.args) != 1 || !t.fn.absorbs {
-		return generalEval(t)
+	if t.bound.one == nil || len(t.args) != 1 {
+		return listCallEval(t)
 	}
 	arg, one := compile(t.args[0]), t.bound.one
+	if !t.fn.absorbs {
+		takesNothing := t.fn.takesNothing()
+		return func(r *Runner) value {
+			v := arg(r)
+			if v.kind == Nothing && !takesNothing {
+				return r.failAbsent(t, []value{v})
+			}
+			v, err := one(r, v)
+			if err != nil {
+				return r.fail(t, err.Error())
+			}
+			return v
+		}
+	}
 	return func(r *Runner) value {
 		v := arg(r)
 		if v.kind == Nothing || v.kind == Text && normalize.Absent(octetsOf(v.s)) {
@@ -204,6 +279,24 @@ func callEval(t *term) eval {
 		if err != nil {
 			return r.fail(t, err.Error())
 		}
+		return v
+	}
+}
+
+// listCallEval calls a function with a list of its arguments, which lies on the runner's stack.
+func listCallEval(t *term) eval {
+	args := make([]eval, len(t.args))
+	for i, a := range t.args {
+		args[i] = compile(a)
+	}
+	return func(r *Runner) value {
+		from := len(r.stack)
+		for _, a := range args {
+			v := a(r)
+			r.stack = append(r.stack, v)
+		}
+		v := r.call(t, r.stack[from:])
+		r.stack = r.stack[:from]
 		return v
 	}
 }
@@ -226,6 +319,13 @@ func integerEval(t *term) eval {
 }
 
 func compileTest(t *term) test {
+	if t.dispatch != nil {
+		return dispatchTest(t, compileCondition(t))
+	}
+	return compileCondition(t)
+}
+
+func compileCondition(t *term) test {
 	switch t.op {
 	case opAnd:
 		a, b := compileTest(t.args[0]), compileTest(t.args[1])
@@ -248,17 +348,24 @@ func compileTest(t *term) test {
 			a, set := compile(t.args[0]), t.set
 			return func(r *Runner) bool { return set[a(r).s] }
 		}
+		args := []eval{compile(t.args[0])}
+		if len(t.args) > 1 {
+			args = append(args, compile(t.args[1]))
+		}
+		return func(r *Runner) bool {
+			var a [2]value
+			for i, arg := range args {
+				a[i] = arg(r)
+			}
+			return r.in(t, a[:len(args)])
+		}
 	case opContains, opStartsWith, opEndsWith:
 		return textTest(t)
 	case opMatches:
 		a, re := compile(t.args[0]), t.regexp
 		return func(r *Runner) bool { return re.MatchString(a(r).s) }
 	}
-	v := generalEval
-	if t.op != opIn {
-		v = compile
-	}
-	value := v(t)
+	value := compile(t)
 	return func(r *Runner) bool { return r.truth(t, value(r)) }
 }
 

@@ -38,6 +38,7 @@
 // It does not own the normalizers themselves (normalize), where records come from (mediation), or whose SIM it is
 // (registry). It has no clock, no network and no goroutine.
 //
-// Start at Compile and Runner.Run; check.go and operators.go have the types, closure.go how it runs fast, vm.go the
-// reference that holds it to the meaning in apply.go.
+// Start at Compile and Runner.Run; check.go and operators.go have the types, closure.go how it runs fast, dispatch.go and
+// chain.go how conditions about one field become one lookup, vm.go the reference that holds all of it to the meaning in
+// apply.go.
 package rules

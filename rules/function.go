@@ -68,6 +68,9 @@ func (b *binding) word(i int, otherwise string) string {
 
 func (b *binding) has(i int) bool { return i < len(b.args) && b.args[i] != nil }
 
+// takesNothing says that an absent argument is what the function is about, so that the call does not fail.
+func (f *Function) takesNothing() bool { return f.Group == "absent" || f.Name == "text" }
+
 func (p Param) takes(k Kind) bool { return slices.Contains(p.Kinds, k) || len(p.Kinds) == 0 }
 
 func (p Param) kinds() string {

@@ -2,12 +2,14 @@ package rules
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"ratemill/internal/diag"
 	"ratemill/normalize"
 	"ratemill/record"
+	"ratemill/udr"
 )
 
 // Options are what a Document's meaning depends on besides its text.
@@ -36,8 +38,11 @@ type Program struct {
 	classes     Classes
 	branches    []Branch
 	exprs       []*expression
+	kept        []int // indices in udr.Fields of what Runner.outs holds
+	required    []int
 	derive      struct{ country, peerCountry bool }
 	sharedCalls int
+	dispatches  []*dispatch
 	shared      []string // names of the shared rules and of the classes that it uses
 }
 
@@ -53,7 +58,7 @@ type mapStep struct {
 	always    *action
 	chain     []*action
 	otherwise *action
-	lookup    *lookup
+	table     *table
 	at        diag.Pos
 	branch    int // counted when nothing of a chain fits
 }
@@ -75,6 +80,8 @@ type assignment struct {
 	attr   string
 	name   string
 	adapts bool // a number written out: it takes the unit of the class
+	into   *udr.Field
+	keeps  bool // in Runner.outs
 }
 
 // template is a text with expressions in it.
@@ -118,14 +125,60 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	if l.Errors() > before {
 		return nil
 	}
-	p.sharedCalls = share(p.exprs)
-	for _, e := range p.exprs {
+	p.compile(p.exprs)
+	return p
+}
+
+// compile makes closures of expressions that are checked, and tables of chains.
+func (p *Program) compile(exprs []*expression) {
+	p.sharedCalls = share(exprs)
+	p.dispatches = dispatches(exprs)
+	for _, d := range p.dispatches {
+		if d.slot < 0 {
+			d.eval = compile(d.subject)
+		}
+	}
+	for _, e := range exprs {
 		e.compile()
 	}
+	p.keep(exprs)
 	for i := range p.steps {
-		p.steps[i].lookup = newLookup(p.steps[i].chain)
+		p.steps[i].table = newTable(p.steps[i].chain, !p.scope.typed)
 	}
-	return p
+}
+
+// keep tells which fields of the usage record have to be kept as values: those that expressions read by out, and those
+// that the record is checked for (clearing and copying all of them took 60 ns a record).
+func (p *Program) keep(exprs []*expression) {
+	kept := make([]bool, len(udr.Fields()))
+	for i, f := range udr.Fields() {
+		if f.Required {
+			kept[i] = true
+			p.required = append(p.required, i)
+		}
+	}
+	kept[peerField] = true
+	for _, e := range exprs {
+		for _, t := range e.terms {
+			if t.op == opOut {
+				kept[t.index] = true
+			}
+		}
+	}
+	for i, k := range kept {
+		if k {
+			p.kept = append(p.kept, i)
+		}
+	}
+	for _, s := range p.steps {
+		for _, a := range append(slices.Clone(s.chain), s.always, s.otherwise) {
+			for i := 0; a != nil && i < len(a.sets); i++ {
+				if set := &a.sets[i]; set.field >= 0 {
+					set.keeps, set.into = kept[set.field], &udr.Fields()[set.field]
+				}
+			}
+		}
+	}
 }
 
 // Layout has the slots of the fields that the program reads.

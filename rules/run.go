@@ -45,12 +45,14 @@ type Runner struct {
 	modified   int64 // of the file; 0 when it is not known
 	elements   [deepestFan]*record.Value
 	remembered *normalize.Phones
-	vm         vm.VM
+	machines   []*vm.VM // one for each program that runs within another, by way of a variable
+	running    int
 	failed     failure
 	buf        []byte // texts made for the record at hand
 	stack      []value
 	lets       []letState
-	shared     []letState             // results of calls that stand more than once
+	shared     []letState // results of calls that stand more than once
+	symbols    []symbolState
 	ages       [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
 	age        uint64
 	outs       []value
@@ -68,7 +70,7 @@ type letState struct {
 // NewRunner makes a runner.
 func (p *Program) NewRunner() *Runner {
 	return &Runner{
-		p: p, lets: make([]letState, len(p.lets)), shared: make([]letState, p.sharedCalls),
+		p: p, lets: make([]letState, len(p.lets)), shared: make([]letState, p.sharedCalls), symbols: make([]symbolState, len(p.dispatches)),
 		outs: make([]value, len(udr.Fields())), counts: make([]uint64, len(p.branches)), stack: make([]value, 0, 32),
 	}
 }
@@ -195,6 +197,9 @@ func (r *Runner) let(index int) value {
 	s := &r.lets[index]
 	v := r.p.lets[index]
 	if age := r.ages[v.expr.level]; s.age != age {
+		if r.failed.term != nil {
+			return value{} // what is worked out after a failure is not among the values that its error shows
+		}
 		s.value = v.expr.eval(r)
 		s.age = age
 		if r.trace != nil && r.failed.term == nil {
@@ -214,7 +219,9 @@ func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
 	}
 	u := &out.Usages[n]
 	u.Reset()
-	clear(r.outs)
+	for _, i := range r.p.kept {
+		r.outs[i] = value{}
+	}
 	if !r.mapping(u, out) || !r.finish(u, out) {
 		out.Usages = out.Usages[:n]
 		return false
@@ -262,8 +269,8 @@ func (r *Runner) mapping(u *udr.Usage, out *Outcome) bool {
 
 // choose is the first action of a chain whose condition holds, or otherwise, or nil.
 func (r *Runner) choose(s *mapStep) *action {
-	if s.lookup != nil && r.trace == nil {
-		if a, ok := s.lookup.choose(r); ok {
+	if s.table != nil && r.trace == nil {
+		if a, ok := s.table.choose(r); ok {
 			if a == nil && r.failed.term == nil {
 				return s.otherwise
 			}
@@ -341,8 +348,10 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 		v.kind = Quantity
 		v.aux = anyUnit
 	}
-	r.outs[s.field] = v
-	f := &udr.Fields()[s.field]
+	if s.keeps {
+		r.outs[s.field] = v
+	}
+	f := s.into
 	switch {
 	case f.SetText != nil:
 		if !v.kind.worded() && v.kind != Identifier && v.kind != Nothing {
@@ -392,17 +401,14 @@ func (r *Runner) attribute(name string, v value, u *udr.Usage) {
 func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 	fields := udr.Fields()
 	q := value{}
-	for i := range fields {
-		if !fields[i].Required {
-			continue
-		}
-		v := r.outs[i]
+	for _, i := range r.p.required {
+		v := &r.outs[i]
 		if v.kind == Nothing || fields[i].SetIdentifier != nil && v.s == "" {
 			out.Err = r.missing(i)
 			return false
 		}
 		if fields[i].AnyUnit {
-			q = v
+			q = *v
 		}
 	}
 	if u.Class == "" {

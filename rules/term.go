@@ -72,6 +72,10 @@ type term struct {
 	shared  int   // where the result is kept for the same call elsewhere, from 1; 0: nowhere
 	literal bool  // a number written in the rules: it takes the unit that its neighbour has
 	level   int   // the deepest fan-out that it depends on
+
+	dispatch *dispatch // of a condition that only asks for a subject's symbol: whose,
+	symbols  []int32   // which,
+	except   bool      // or all but which
 }
 
 func (t *term) constant() bool { return t.op == opConst }
@@ -87,8 +91,7 @@ type expression struct {
 	named map[int]bool // where an argument by name has its colon
 
 	eval eval
-	test test   // when top is a Bool
-	way  string // how it runs, for Explain
+	test test // when top is a Bool
 }
 
 func (e *expression) add(t *term) *term {

@@ -115,39 +115,3 @@ func (r *Runner) Coverage() []Branch {
 	}
 	return all
 }
-
-// Plan is how an expression runs, for `check -v`.
-type Plan struct {
-	Pos  diag.Pos
-	What string // drop, when, set at, …
-	Text string
-	Type string
-	Way  string // constant, closures, expr's virtual machine, one lookup with …
-}
-
-// Explain says for each expression how it runs.
-func (p *Program) Explain() []Plan {
-	looked := map[*expression]string{}
-	for _, s := range p.steps {
-		if s.lookup == nil {
-			continue
-		}
-		for _, a := range s.chain {
-			switch slot, _, whole := discriminator(a.cond.top); {
-			case slot == s.lookup.slot && whole:
-				looked[a.cond] = "one lookup by " + p.layout.Paths()[slot]
-			case slot == s.lookup.slot:
-				looked[a.cond] = "one lookup by " + p.layout.Paths()[slot] + ", then " + a.cond.way
-			}
-		}
-	}
-	var plans []Plan
-	for _, e := range p.exprs {
-		way := e.way
-		if l := looked[e]; l != "" {
-			way = l
-		}
-		plans = append(plans, Plan{Pos: e.text.Pos, What: e.what, Text: oneLine(e.text.Value), Type: e.top.typ.String(), Way: way})
-	}
-	return plans
-}

@@ -95,7 +95,12 @@ func (r *Runner) truth(t *term, v value) bool {
 }
 
 func (p *vmProgram) run(r *Runner) value {
-	out, err := r.vm.Run(p.program, vmEnv{r})
+	if r.running == len(r.machines) {
+		r.machines = append(r.machines, &vm.VM{})
+	}
+	r.running++
+	out, err := r.machines[r.running-1].Run(p.program, vmEnv{r})
+	r.running--
 	if err != nil {
 		reason := "the lists of the record are too long for this rule"
 		if i := strings.IndexByte(err.Error(), '\n'); i > 0 && !errors.Is(err, errFailed) {

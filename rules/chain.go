@@ -1,0 +1,147 @@
+package rules
+
+// table finds the action of a chain by a subject's symbol: conditions that begin with a question about the subject stand
+// in the rows of its constants only, in their order.
+type table struct {
+	dispatch *dispatch
+	rows     [][]candidate // by symbol; the first is for values that no condition names
+}
+
+// candidate is an action that is possible for a row; rest is what is still to be asked, nil for nothing.
+type candidate struct {
+	action *action
+	rest   test
+}
+
+// newTable makes a table of a chain, or nil when no subject decides about two conditions of it. untyped says that the
+// format has texts only.
+func newTable(chain []*action, untyped bool) *table {
+	counts := map[*dispatch]int{}
+	var best *dispatch
+	for i, a := range chain {
+		for d := range leading(a.cond.top, untyped) {
+			// A variable or call is worked out, and may fail, when the first condition asks for it: it must be the
+			// very first thing that is asked.
+			if d.slot < 0 && (counts[d] < i || flatten(a.cond.top)[0].dispatch != d) {
+				continue
+			}
+			if counts[d]++; best == nil || counts[d] > counts[best] || counts[d] == counts[best] && d.index < best.index {
+				best = d
+			}
+		}
+	}
+	if best == nil || counts[best] < fewestAsked {
+		return nil
+	}
+	size := len(best.ints) + len(best.words.texts) + 1
+	t := &table{dispatch: best, rows: make([][]candidate, size)}
+	for _, a := range chain {
+		conjuncts := flatten(a.cond.top)
+		at, ok := leading(a.cond.top, untyped)[best]
+		if !ok {
+			for i := range t.rows {
+				t.rows[i] = append(t.rows[i], candidate{a, a.cond.test})
+			}
+			continue
+		}
+		c := candidate{action: a}
+		for i, conjunct := range conjuncts {
+			if i != at {
+				c.rest = both(c.rest, compileTest(conjunct))
+			}
+		}
+		q := conjuncts[at]
+		for i := range t.rows {
+			if q.holdsFor(int32(i)) {
+				t.rows[i] = append(t.rows[i], c)
+			}
+		}
+	}
+	return t
+}
+
+func both(a, b test) test {
+	if a == nil {
+		return b
+	}
+	return func(r *Runner) bool { return a(r) && b(r) }
+}
+
+// holdsFor says whether a question holds for a symbol.
+func (t *term) holdsFor(symbol int32) bool {
+	for _, s := range t.symbols {
+		if s == symbol {
+			return !t.except
+		}
+	}
+	return t.except
+}
+
+// flatten is the conditions that and joins, in their order.
+func flatten(t *term) []*term {
+	if t.op == opAnd && t.dispatch == nil {
+		return append(flatten(t.args[0]), flatten(t.args[1])...)
+	}
+	return []*term{t}
+}
+
+// leading is the questions among the conditions that and joins which may be asked first: nothing before them can fail.
+func leading(t *term, untyped bool) map[*dispatch]int {
+	found := map[*dispatch]int{}
+	for i, c := range flatten(t) {
+		if c.dispatch != nil {
+			if _, ok := found[c.dispatch]; !ok {
+				found[c.dispatch] = i
+			}
+		}
+		if !untyped || !c.safe() {
+			break
+		}
+	}
+	return found
+}
+
+// safe says that a condition on texts cannot fail.
+func (t *term) safe() bool {
+	switch t.op {
+	case opConst, opField:
+		return true
+	case opCall:
+		if t.fn.Name != "absent" {
+			return false
+		}
+	case opEqual, opUnequal, opIn, opAnd, opOr, opNot, opContains, opStartsWith, opEndsWith, opMatches:
+	default:
+		return false
+	}
+	for _, a := range t.args {
+		if !a.safe() {
+			return false
+		}
+	}
+	return true
+}
+
+// choose is the first action whose condition holds, nil for none. ok is false when the conditions have to be asked one by
+// one.
+func (t *table) choose(r *Runner) (a *action, ok bool) {
+	s := t.dispatch.symbol(r)
+	if s == unclear {
+		return nil, false
+	}
+	row := t.rows[s]
+	for i := range row {
+		c := &row[i]
+		if c.rest == nil {
+			return c.action, true
+		}
+		holds := c.rest(r)
+		if r.failed.term != nil {
+			return nil, true
+		}
+		if holds {
+			return c.action, true
+		}
+	}
+	return nil, true
+}
