@@ -234,6 +234,9 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = instant(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
+		if !f.Pinned {
+			f.Pins = Pins{} // those of an attempt of which nothing went out
+		}
 		files = append(files, f)
 		return nil
 	})
