@@ -41,6 +41,7 @@ type Mediator struct {
 
 	away     map[string]*absence // by source
 	patience patience.Patience
+	spare    [][]byte // memory of batches that are in the topic, for the next ones
 }
 
 // Progress counts what mediators have done, for metrics.

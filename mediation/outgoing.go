@@ -31,12 +31,14 @@ type flight struct {
 	partition int
 	messages  []broker.Message
 	pending   broker.Pending
+	again     bool // sent more than once: what was sent first may still be on its way
 }
 
 // batchBytes and batchRecords bound a batch so that the rated one, several times its size, surely fits a message.
 const (
 	batchBytes   = 192 << 10
 	batchRecords = 1000
+	maxSpare     = 64
 )
 
 func newOutgoing(t *taken, id udr.FileID, last []uint64) *outgoing {
@@ -69,9 +71,29 @@ func (o *outgoing) room(partition int) *part {
 		o.seal(p, nil)
 	}
 	if p.batch == nil {
-		p.batch = make([]byte, 0, 16<<10)
+		p.batch = o.t.m.memory()
 	}
 	return p
+}
+
+// memory is for a batch: that of a batch which is in the topic, if there is one.
+func (m *Mediator) memory() []byte {
+	n := len(m.spare) - 1
+	if n < 0 {
+		return make([]byte, 0, 16<<10)
+	}
+	memory := m.spare[n]
+	m.spare = m.spare[:n]
+	return memory
+}
+
+// reuse keeps the memory of messages that are in the topic, for two chunks of batches of the usual size.
+func (m *Mediator) reuse(messages []broker.Message) {
+	for _, message := range messages {
+		if cap(message.Value) <= 2*batchBytes && len(m.spare) < maxSpare {
+			m.spare = append(m.spare, message.Value[:0])
+		}
+	}
 }
 
 func (o *outgoing) added(p *part, seq uint64, before int) {
@@ -109,7 +131,7 @@ func (o *outgoing) send(ctx context.Context) {
 		if len(p.messages) == 0 {
 			continue
 		}
-		o.inFlight = append(o.inFlight, flight{i, p.messages, o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, i, p.messages)})
+		o.inFlight = append(o.inFlight, flight{partition: i, messages: p.messages, pending: o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, i, p.messages)})
 		p.messages = nil
 	}
 	o.bytes = 0
@@ -123,6 +145,7 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 			_, err := f.pending.Wait(ctx)
 			if broker.Unavailable(err) {
 				// Whether it is there or not: what comes again, the owner of the partition drops.
+				f.again = true
 				f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
 			}
 			return err
@@ -130,7 +153,11 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if !f.again {
+			o.t.m.reuse(f.messages)
+		}
 	}
+	clear(o.inFlight)
 	o.inFlight = o.inFlight[:0]
 	return nil
 }

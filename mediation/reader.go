@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"ratemill/internal/control"
@@ -39,6 +40,10 @@ type reader struct {
 	failure  string           // why the file could not be read to its end
 	unread   bool             // nothing of it went out, not even its end
 
+	chunkUnits []udr.UnitTotal  // of the chunk at hand; they go into units with its end
+	unrouted   int64            // usage records in the chunk that belong to nobody known
+	told       control.Progress // what of progress the metrics were told
+
 	outcome rules.Outcome
 	record  record.Record
 	size    int64        // of the record in bytes of the content
@@ -65,7 +70,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	}
 	r := &reader{
 		t: t, id: content.ID, registry: reg, revision: t.pins.Registry, body: body,
-		progress: t.file.Progress, units: map[string]int64{},
+		progress: t.file.Progress, told: t.file.Progress, units: map[string]int64{},
 		runner: t.src.NewRunner(t.file.Path, t.file.MTime),
 		out:    newOutgoing(t, content.ID, t.file.Progress.LastSeqs),
 	}
@@ -178,35 +183,70 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 func (r *reader) chunk() (more bool, err error) {
 	view := r.registry.View()
 	defer view.Close()
+	defer r.chunkEnds()
 	for n := 0; n < cmp.Or(r.t.m.ChunkRecords, chunkRecords) && r.out.bytes < chunkBytes; n++ {
-		err := r.decoder.Next(&r.record)
-		var bad *decode.RecordError
-		switch {
-		case err == nil:
-			r.read(r.decoder.Span())
-			r.runner.Run(&r.record, &r.outcome)
-			r.decide(view)
-		case errors.As(err, &bad):
-			r.read(r.decoder.Span())
-			r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
-		case errors.Is(err, io.EOF):
-			return false, nil
-		default:
-			if err := r.broken(err); err != nil {
-				return false, err
+		if err := r.decoder.Next(&r.record); err != nil {
+			if more, err := r.odd(err); !more || err != nil {
+				return more, err
 			}
-			return r.failure == "", nil
+			continue
 		}
+		r.read(r.decoder.Span())
+		r.runner.Run(&r.record, &r.outcome)
+		r.decide(view)
 	}
 	return true, nil
+}
+
+// odd decides about what the decoder could not give: a bad record, or the end.
+func (r *reader) odd(err error) (more bool, _ error) {
+	var bad *decode.RecordError
+	switch {
+	case errors.As(err, &bad):
+		r.read(r.decoder.Span())
+		r.suspend(udr.SuspendError{Code: "decode", Reason: bad.Error()}, nil)
+		return true, nil
+	case errors.Is(err, io.EOF):
+		return false, nil
+	}
+	if err := r.broken(err); err != nil {
+		return false, err
+	}
+	return r.failure == "", nil
 }
 
 func (r *reader) read(size int64) {
 	r.size = size
 	r.progress.Read.Records++
 	r.progress.Read.Bytes += size
-	r.t.m.Progress.Records.Add(1)
-	r.t.m.Progress.Bytes.Add(size)
+}
+
+// chunkEnds adds up what is counted once a chunk: sums by class, and the metrics, for which two readers would fight over
+// a cache line with every record.
+func (r *reader) chunkEnds() {
+	for _, u := range r.chunkUnits {
+		r.units[u.Class] += u.Quantity
+	}
+	r.chunkUnits = r.chunkUnits[:0]
+	now, told, all := &r.progress, &r.told, r.t.m.Progress
+	all.Records.Add(now.Read.Records - told.Read.Records)
+	all.Bytes.Add(now.Read.Bytes - told.Read.Bytes)
+	all.Filtered.Add(now.Filtered.Records - told.Filtered.Records)
+	all.Suspended.Add(now.Suspended.Records - told.Suspended.Records)
+	all.Mapped.Add(now.Usages - told.Usages - r.unrouted)
+	all.Unrouted.Add(r.unrouted)
+	r.told, r.unrouted = r.progress, 0
+}
+
+// sent adds to what is sent to rating.
+func (r *reader) sent(class string, quantity int64) {
+	for i := range r.chunkUnits {
+		if u := &r.chunkUnits[i]; u.Class == class {
+			u.Quantity += quantity
+			return
+		}
+	}
+	r.chunkUnits = append(r.chunkUnits, udr.UnitTotal{Class: strings.Clone(class), Quantity: quantity})
 }
 
 // broken decides about a file that cannot be read on. What came before it counts; the rest waits in suspense as one
@@ -244,7 +284,6 @@ func (r *reader) decide(view *registry.View) {
 		p.Seq++
 		p.Filtered.Records++
 		p.Filtered.Bytes += r.size
-		r.t.m.Progress.Filtered.Add(1)
 	case rules.Suspended:
 		r.suspend(*r.outcome.Err, nil)
 	case rules.Mapped:
@@ -268,7 +307,7 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	}
 	partition, why := Route(view, r.revision, u)
 	if why != nil {
-		r.t.m.Progress.Unrouted.Add(1)
+		r.unrouted++
 		r.scratch = udr.AppendUsage(r.scratch[:0], u)
 		s := r.suspended(*why, u, r.scratch)
 		if s.Parts == 0 {
@@ -277,9 +316,8 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 		r.out.suspended(r.home(), s)
 		return
 	}
-	r.units[u.Class] += u.Quantity
+	r.sent(u.Class, u.Quantity)
 	r.out.usage(partition, u)
-	r.t.m.Progress.Mapped.Add(1)
 }
 
 func (r *reader) suspend(why udr.SuspendError, usage []byte) {
@@ -289,7 +327,6 @@ func (r *reader) suspend(why udr.SuspendError, usage []byte) {
 	u := udr.Usage{Seq: p.Seq, Line: r.record.Line, Bytes: uint32(r.size)}
 	p.Suspended.Bytes += int64(u.Bytes)
 	r.out.suspended(r.home(), r.suspended(why, &u, usage))
-	r.t.m.Progress.Suspended.Add(1)
 }
 
 func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *udr.Suspended {

@@ -185,6 +185,7 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 func (r *reader) retryChunk(records []RetryRecord, from, to int) {
 	view := r.registry.View()
 	defer view.Close()
+	defer r.chunkEnds()
 	for i := from; i < to; i++ {
 		e := &records[i]
 		if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {

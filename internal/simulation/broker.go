@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"time"
@@ -69,9 +70,10 @@ type request struct {
 	file     *file // that it is about, when a sender sends it
 	log      *partitionLog
 	messages []broker.Message
-	due      int  // the step at which it comes into the log
-	answered bool // whether the caller is told so
-	lost     bool // the answer says that it failed, after it came in
+	given    []broker.Message // the caller's own, which must stay as they are for as long as they may be on their way
+	due      int              // the step at which it comes into the log
+	answered bool             // whether the caller is told so
+	lost     bool             // the answer says that it failed, after it came in
 	never    bool
 	inOrder  bool // it cannot be overtaken by what its actor appends next
 	done     bool
@@ -88,7 +90,7 @@ func (b simBroker) log(topic string, partition int) *partitionLog { return b.w.l
 func (b simBroker) Append(_ context.Context, topic string, partition int, messages []broker.Message) broker.Pending {
 	w := b.w
 	w.point("append "+topic, int64(partition), int64(len(messages)))
-	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
+	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages), given: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
 	for i := range r.messages {
 		r.messages[i].Key, r.messages[i].Value = bytes.Clone(r.messages[i].Key), bytes.Clone(r.messages[i].Value)
 	}
@@ -125,6 +127,11 @@ func (r *request) apply() {
 		return
 	}
 	r.done = true
+	for i, m := range r.messages {
+		if g := r.given[i]; !bytes.Equal(m.Key, g.Key) || !bytes.Equal(m.Value, g.Value) {
+			panic(fmt.Sprintf("message %d of an append to %s was changed while it was under way", i, r.log.name))
+		}
+	}
 	r.base = r.log.end
 	if r.w.loses(r) {
 		return
