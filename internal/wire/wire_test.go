@@ -51,3 +51,27 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// What is appended is what protowire appends, zero left out.
+func FuzzAppend(f *testing.F) {
+	f.Add(uint32(1), uint64(127), "a")
+	f.Add(uint32(15), uint64(128), string(make([]byte, 127)))
+	f.Add(uint32(16), uint64(1)<<63, string(make([]byte, 128)))
+	f.Add(uint32(2047), uint64(0), "")
+	f.Add(uint32(2048), ^uint64(0), "ñ")
+	f.Fuzz(func(t *testing.T, n uint32, v uint64, s string) {
+		number := protowire.Number(n%uint32(protowire.MaxValidNumber) + 1)
+		var varint, fixed, text []byte
+		if v != 0 {
+			varint = protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), v)
+			fixed = protowire.AppendFixed64(protowire.AppendTag(nil, number, protowire.Fixed64Type), v)
+		}
+		if s != "" {
+			text = protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), s)
+		}
+		require.Equal(t, varint, wire.AppendVarint(nil, number, v))
+		require.Equal(t, fixed, wire.AppendFixed(nil, number, int64(v)))
+		require.Equal(t, text, wire.AppendString(nil, number, s))
+		require.Equal(t, text, wire.AppendBytes(nil, number, []byte(s)))
+	})
+}
