@@ -102,7 +102,7 @@ func (r *run) endInOrder() error {
 	return nil
 }
 
-// takeAway kills an engine and starts it again after a while.
+// takeAway ends an engine, by lot in order or with kill -9, and starts it again after a while.
 func (r *run) takeAway(name string) error {
 	for _, e := range r.Engines {
 		if e.Name != name {
@@ -114,10 +114,15 @@ func (r *run) takeAway(name string) error {
 			}
 		}
 		d := r.between(500*time.Millisecond, r.o.Outage)
-		r.note("kill -9 %s, away for %v", name, d.Round(time.Millisecond))
+		how, count := "kill -9", r.report.Outages
+		if r.random.IntN(2) == 0 {
+			how, count = "SIGTERM", r.report.Restarts
+			endInOrder(e.PIDs()[0])
+		}
+		r.note("%s %s, away for %v", how, name, d.Round(time.Millisecond))
 		e.Kill()
 		e.Away = true
-		r.report.Outages[name]++
+		count[name]++
 		r.later(d, func() error {
 			r.note("starting %s", name)
 			if err := e.Start(); err != nil {
@@ -129,6 +134,16 @@ func (r *run) takeAway(name string) error {
 		})
 	}
 	return nil
+}
+
+// endInOrder asks an engine's process to end, and waits for it as long as a service manager would.
+func endInOrder(pid int) {
+	if syscall.Kill(pid, syscall.SIGTERM) != nil {
+		return
+	}
+	for until := time.Now().Add(10 * time.Second); time.Now().Before(until) && syscall.Kill(pid, 0) == nil; {
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func (r *run) cutConnections() error {

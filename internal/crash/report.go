@@ -23,7 +23,8 @@ type Report struct {
 	Stops          int            // raters stopped for longer than their session
 	Ends           int            // in order
 	LongestEnd     time.Duration
-	Outages        map[string]int // by engine
+	Outages        map[string]int // by engine, that begin with kill -9
+	Restarts       map[string]int // by engine, that begin with SIGTERM
 	Cuts           int            // of SFTP connections
 	Took           time.Duration
 
@@ -37,7 +38,7 @@ type Report struct {
 }
 
 func newReport(o Options) *Report {
-	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
 }
 
 const mostDifferences = 30 // that are shown
@@ -91,6 +92,9 @@ func (r *Report) String() string {
 	row("  longest end", r.LongestEnd.Round(time.Millisecond))
 	for _, engine := range slices.Sorted(maps.Keys(r.Outages)) {
 		row("kill -9 and outage: "+engine, r.Outages[engine])
+	}
+	for _, engine := range slices.Sorted(maps.Keys(r.Restarts)) {
+		row("SIGTERM and outage: "+engine, r.Restarts[engine])
 	}
 	row("SFTP connections cut", r.Cuts)
 	row("took", r.Took.Round(time.Second))
