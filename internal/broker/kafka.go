@@ -13,11 +13,14 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
+
+	"ratemill/internal/refusal"
 )
 
 // Kafka is a Broker over Apache Kafka's protocol.
 type Kafka struct {
 	client *kafka.Client
+	door   door
 }
 
 // KafkaOptions say how to reach the brokers.
@@ -32,7 +35,7 @@ const fetchBytes = 4 << 20
 
 // NewKafka makes a Kafka; it connects when it is used.
 func NewKafka(o KafkaOptions) *Kafka {
-	return &Kafka{client: &kafka.Client{
+	return &Kafka{door: door{options: o}, client: &kafka.Client{
 		Addr:    kafka.TCP(o.Addresses...),
 		Timeout: 15 * time.Second,
 		Transport: &kafka.Transport{
@@ -76,7 +79,7 @@ func (k *Kafka) Append(ctx context.Context, topic string, partition int, message
 			err = res.Error
 		}
 		if err != nil {
-			p.err = explain(fmt.Sprintf("append to %s/%d", topic, partition), err)
+			p.err = k.explain(ctx, fmt.Sprintf("append to %s/%d", topic, partition), err)
 			return
 		}
 		p.base = res.BaseOffset
@@ -129,7 +132,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 		}
 	}
 	if err != nil {
-		return dst, explain(what, err)
+		return dst, k.explain(ctx, what, err)
 	}
 	for {
 		rec, err := res.Records.ReadRecord()
@@ -140,7 +143,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			if len(dst) > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
 				return dst, nil // the last batch was cut at the size asked for
 			}
-			return dst, explain(what, err)
+			return dst, k.explain(ctx, what, err)
 		}
 		if rec.Offset < from {
 			continue // the fetch begins with the batch that holds the offset
@@ -150,7 +153,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			m.Value, err = readAll(rec.Value)
 		}
 		if err != nil {
-			return dst, explain(what, err)
+			return dst, k.explain(ctx, what, err)
 		}
 		dst = append(dst, m)
 	}
@@ -184,14 +187,14 @@ func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first,
 			err = fmt.Errorf("the answer does not speak of %s/%d", topic, partition)
 		}
 	}
-	return 0, 0, explain(fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
+	return 0, 0, k.explain(ctx, fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
 }
 
 // Partitions is the number of a topic's partitions.
 func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
-		return 0, explain("ask for topic "+topic, err)
+		return 0, k.explain(ctx, "ask for topic "+topic, err)
 	}
 	if len(meta.Topics) != 1 || meta.Topics[0].Error != nil {
 		return 0, fmt.Errorf("there is no topic %s", topic)
@@ -206,13 +209,17 @@ var passing = []kafka.Error{
 }
 
 // explain sorts errors: what passes with time is Unavailable, all else is not.
-func explain(what string, err error) error {
-	var k kafka.Error
-	if errors.As(err, &k) {
+func (k *Kafka) explain(ctx context.Context, what string, err error) error {
+	var code kafka.Error
+	if errors.As(err, &code) {
 		switch {
-		case k == kafka.MessageSizeTooLarge:
+		case refusal.Is(Refused(err)): // passes, once somebody has changed something
+			return &UnavailableError{what, Refused(err)}
+		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)
-		case k.Temporary() || k.Timeout() || slices.Contains(passing, k):
+		case code == kafka.BrokerNotAvailable:
+			return &UnavailableError{what, k.door.cause(ctx, err)}
+		case code.Temporary() || code.Timeout() || slices.Contains(passing, code):
 			return &UnavailableError{what, err}
 		}
 		return fmt.Errorf("%s: %w", what, err)
@@ -220,7 +227,10 @@ func explain(what string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &UnavailableError{what, err}
+	if hungUp(err) {
+		return &UnavailableError{what, k.door.cause(ctx, err)}
+	}
+	return &UnavailableError{what, Refused(err)}
 }
 
 // Topic describes a topic that ratemill needs.
@@ -258,16 +268,16 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 	}
 	res, err := k.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: configs})
 	if err != nil {
-		return explain("make the topics", err)
+		return k.explain(ctx, "make the topics", err)
 	}
 	for topic, err := range res.Errors {
 		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			return explain("make topic "+topic, err)
+			return k.explain(ctx, "make topic "+topic, err)
 		}
 	}
 	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
-		return explain("ask for topics", err)
+		return k.explain(ctx, "ask for topics", err)
 	}
 	for _, t := range topics {
 		for _, there := range meta.Topics {

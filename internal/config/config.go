@@ -5,10 +5,13 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +26,7 @@ type Config struct {
 	Data    string `yaml:"data" default:".ratemill" doc:"Folder for the spool, the embedded engines and the SQLite control store."`
 	Listen  string `yaml:"listen" default:"127.0.0.1:9464" doc:"Address of /metrics, /healthz and /readyz. On loopback unless you say otherwise."`
 	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
-	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB; the password of PostgreSQL by PGPASSWORD or PGPASSFILE. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full"`
+	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB?OPTIONS. Options: password_file=FILE (or the variables PGPASSWORD, PGPASSFILE), sslmode=verify-full for an encrypted and verified connection, sslrootcert=FILE with the certificates that sign the server's (default: the system's), sslcert=FILE and sslkey=FILE for mutual TLS. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full&sslrootcert=db-ca.pem&password_file=db.password"`
 
 	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
@@ -49,10 +52,10 @@ type Kafka struct {
 
 // TLS says how a connection is encrypted.
 type TLS struct {
-	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate."`
-	CAFile   string `yaml:"ca_file" doc:"Certificates that sign the server's; default: the system's."`
-	CertFile string `yaml:"cert_file" doc:"Our certificate, for mutual TLS."`
-	KeyFile  string `yaml:"key_file" doc:"Its key."`
+	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate and name. ClickHouse: also by https:// or secure=true in the DSN."`
+	CAFile   string `yaml:"ca_file" doc:"Certificates in PEM that sign the server's; default: the system's."`
+	CertFile string `yaml:"cert_file" doc:"Our certificate in PEM, for mutual TLS."`
+	KeyFile  string `yaml:"key_file" doc:"Its key in PEM, not encrypted."`
 }
 
 // SASL is a SCRAM login.
@@ -68,6 +71,7 @@ type ClickHouse struct {
 	DSN          string `yaml:"dsn,env" example:"https://ratemill@ch.example:8443/ratemill" doc:"http(s):// or clickhouse:// (native). None: the embedded engine, for one machine."`
 	PasswordFile string `yaml:"password_file,env" doc:"File with the password."`
 	PasswordEnv  string `yaml:"password_env" doc:"Name of the environment variable with the password."`
+	TLS          TLS    `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
 	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
 	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
 }
@@ -126,7 +130,10 @@ func Default(project, data string) *Config {
 
 func (c *Config) resolve() {
 	dir := filepath.Dir(c.Path)
-	for _, p := range []*string{&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile, &c.ClickHouse.PasswordFile} {
+	for _, p := range []*string{
+		&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile,
+		&c.ClickHouse.TLS.CAFile, &c.ClickHouse.TLS.CertFile, &c.ClickHouse.TLS.KeyFile, &c.ClickHouse.PasswordFile,
+	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -141,6 +148,8 @@ func (c *Config) resolve() {
 		c.Control = "sqlite:" + filepath.Join(c.Data, "control.db")
 	} else if file, ok := strings.CutPrefix(c.Control, "sqlite:"); ok && !filepath.IsAbs(file) {
 		c.Control = "sqlite:" + filepath.Join(dir, file)
+	} else if !ok {
+		c.Control = withPaths(c.Control, dir)
 	}
 }
 
@@ -190,9 +199,74 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	if s := c.Kafka.SASL; s.Mechanism != "" && (s.User == "" || (s.PasswordFile == "") == (s.PasswordEnv == "")) {
 		d.Errorf(at("kafka", "sasl"), "sasl needs user, and either password_file or password_env")
 	}
-	if t := c.Kafka.TLS; (t.CertFile == "") != (t.KeyFile == "") {
-		d.Errorf(at("kafka", "tls"), "cert_file and key_file go together")
+	for _, t := range []struct {
+		name string
+		TLS
+		encrypted bool
+	}{{"kafka", c.Kafka.TLS, c.Kafka.TLS.Enabled}, {"clickhouse", c.ClickHouse.TLS, c.ClickHouse.Encrypted()}} {
+		if (t.CertFile == "") != (t.KeyFile == "") {
+			d.Errorf(at(t.name, "tls"), "cert_file and key_file go together")
+		}
+		if !t.encrypted && (t.CAFile != "" || t.CertFile != "") {
+			d.Errorf(at(t.name, "tls"), "%s.tls names certificates, and the connection is not encrypted: add enabled: true", t.name)
+		}
 	}
+	if strings.HasPrefix(c.ClickHouse.DSN, "http://") && c.ClickHouse.TLS.Enabled {
+		d.Errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it")
+	}
+	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
+		d.Errorf(at("clickhouse"), "clickhouse has one password: password_file or password_env")
+	}
+}
+
+// Encrypted says that the connection to ClickHouse is.
+func (c *ClickHouse) Encrypted() bool {
+	u, _, _ := strings.Cut(c.DSN, "://")
+	return c.TLS.Enabled || u == "https" || strings.Contains(c.DSN, "secure=true")
+}
+
+// Client is how to encrypt a connection that is; nil for one that is not.
+func (t TLS) Client(encrypted bool) (*tls.Config, error) {
+	if !encrypted {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		text, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cert_file and key_file: %w", err)
+		}
+		c.Certificates = []tls.Certificate{cert}
+	}
+	return c, nil
+}
+
+// withPaths makes the files that the options of a PostgreSQL DSN name relative to a folder.
+func withPaths(dsn, dir string) string {
+	address, options, _ := strings.Cut(dsn, "?")
+	words := strings.Split(options, "&")
+	for i, word := range words {
+		switch name, file, _ := strings.Cut(word, "="); name {
+		case "password_file", "sslrootcert", "sslcert", "sslkey", "passfile":
+			if path, err := url.QueryUnescape(file); err == nil && path != "" && path != "system" && !filepath.IsAbs(path) {
+				words[i] = name + "=" + url.QueryEscape(filepath.Join(dir, path))
+			}
+		}
+	}
+	if options == "" {
+		return dsn
+	}
+	return address + "?" + strings.Join(words, "&")
 }
 
 // Secret reads a password from a file or an environment variable; the empty string when neither is named.

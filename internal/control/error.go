@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"ratemill/internal/refusal"
 )
 
 // ErrConflict says that somebody else changed what was to be changed since it was read: read it again.
@@ -40,6 +42,9 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
+	if refusal.Is(e.Err) {
+		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
+	}
 	return fmt.Sprintf("control store %s does not answer while %s: %v; it is tried again, look whether the database is up, reachable and has room", e.Store, e.What, e.Err)
 }
 
@@ -57,9 +62,23 @@ func (s *Store) failed(what string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("control store %s: %s: %w", s.name, what, context.Canceled)
 	case temporary(err):
-		return &UnavailableError{Store: s.name, What: what, Err: err}
+		return &UnavailableError{Store: s.name, What: what, Err: refusal.Encrypted(err, fields)}
+	case refused(err):
+		return &UnavailableError{Store: s.name, What: what, Err: refusal.Login(err, fields)}
 	}
 	return fmt.Errorf("control store %s: %s: %w", s.name, what, err)
+}
+
+// fields are those of the configuration that say how to be let in; all are in the DSN.
+var fields = refusal.Fields{
+	CA: "sslrootcert=FILE in control", Cert: "sslcert=FILE and sslkey=FILE in control", Encrypt: "sslmode in control",
+	Login: "control, and its password_file, PGPASSWORD or PGPASSFILE",
+}
+
+// refused says that PostgreSQL does not let us in: class 28, invalid authorization. pg_hba.conf speaks through it too.
+func refused(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")
 }
 
 func temporary(err error) bool {

@@ -110,6 +110,9 @@ func openPostgres(dsn string) (*Store, error) {
 	name := "postgres://" + u.Host + u.Path
 	config, err := pgx.ParseConfig(u.String())
 	if err != nil {
+		if file := (*fs.PathError)(nil); errors.As(err, &file) {
+			return nil, fmt.Errorf("control store %s: a file that the DSN names: %w", name, file)
+		}
 		return nil, fmt.Errorf("control store %s: the DSN has an unknown or wrong option; see the connection URIs of PostgreSQL's manual", name)
 	}
 	if passwordFile != "" {

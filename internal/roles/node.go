@@ -4,12 +4,10 @@ import (
 	"context"
 	cryptorand "crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,6 +22,7 @@ import (
 	embeddedkafka "ratemill/internal/embedded/kafka"
 	"ratemill/internal/patience"
 	"ratemill/internal/project"
+	"ratemill/internal/refusal"
 	"ratemill/internal/warehouse"
 )
 
@@ -158,11 +157,11 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 // dialKafka prepares a client for the brokers' addresses.
 func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
 	c := n.Config.Kafka
-	if n.kafkaTLS, err = clientTLS(c.TLS); err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+	if n.kafkaTLS, err = c.TLS.Client(c.TLS.Enabled); err != nil {
+		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
 	if n.kafkaSASL, err = login(c.SASL); err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
 	return broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL}), nil
 }
@@ -177,9 +176,11 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	return k, broker.TopicsUnder(c.Kafka.Prefix), err
 }
 
-// waitFor waits for an engine that is away, for as long as ctx lives.
+// waitFor waits for an engine that is away, for as long as ctx lives. One that refuses us is not waited for: who starts a
+// process wants to know at once that its password is wrong.
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
-	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: unavailable, First: 100 * time.Millisecond}
+	passing := func(err error) bool { return unavailable(err) && !refusal.Is(err) }
+	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
 	return p.Until(ctx, "reach the "+what, do)
 }
 
@@ -219,12 +220,12 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	dsn, err := n.warehouseDSN()
+	access, err := n.warehouseAccess()
 	if err != nil {
 		return err
 	}
 	err = n.waitFor(ctx, "warehouse", func() error {
-		n.Warehouse, err = warehouse.Open(ctx, dsn)
+		n.Warehouse, err = access.Open(ctx)
 		return err
 	})
 	if err != nil {
@@ -234,36 +235,28 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	return n.waitFor(ctx, "warehouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
 }
 
-// warehouseDSN is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
-func (n *Node) warehouseDSN() (string, error) {
+// warehouseAccess is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
+func (n *Node) warehouseAccess() (warehouse.Access, error) {
+	c := n.Config.ClickHouse
 	switch {
 	case !n.Config.EmbeddedClickHouse():
-		return n.clickHouseDSN()
 	case n.ClickHouseAddress != "":
-		return embeddedDSN(n.ClickHouseAddress), nil
+		return warehouse.Access{DSN: embeddedDSN(n.ClickHouseAddress)}, nil
+	default:
+		return warehouse.Access{DSN: embeddedDSN(c.Listen)}, nil
 	}
-	return embeddedDSN(n.Config.ClickHouse.Listen), nil
+	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
+	if err != nil {
+		return warehouse.Access{}, fmt.Errorf("clickhouse: %w", err)
+	}
+	tls, err := c.TLS.Client(c.Encrypted())
+	if err != nil {
+		return warehouse.Access{}, fmt.Errorf("clickhouse.tls: %w", err)
+	}
+	return warehouse.Access{DSN: c.DSN, Password: password, TLS: tls}, nil
 }
 
 func embeddedDSN(address string) string { return "http://" + address + "/default" }
-
-// clickHouseDSN is the configured DSN with the password, which it should not hold itself.
-func (n *Node) clickHouseDSN() (string, error) {
-	c := n.Config.ClickHouse
-	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
-	if err != nil {
-		return "", fmt.Errorf("clickhouse: %w", err)
-	}
-	if password == "" {
-		return c.DSN, nil
-	}
-	u, err := url.Parse(c.DSN)
-	if err != nil {
-		return "", errors.New("clickhouse: the DSN is no URL")
-	}
-	u.User = url.UserPassword(u.User.Username(), password)
-	return u.String(), nil
-}
 
 // embeddedClickHouse starts the engine in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedClickHouse(ctx context.Context) (string, error) {
@@ -341,31 +334,6 @@ func Partitions(ctx context.Context, store *control.Store, configured int) (int,
 		return 0, fmt.Errorf("the control store says that there are %q partitions", stored)
 	}
 	return n, nil
-}
-
-func clientTLS(c config.TLS) (*tls.Config, error) {
-	if !c.Enabled {
-		return nil, nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
 }
 
 func login(c config.SASL) (sasl.Mechanism, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
 )
@@ -41,7 +42,7 @@ func (p *partitions) serve(ctx context.Context) error {
 	defer p.assign(ctx, nil)
 	for ctx.Err() == nil {
 		if err := p.member(ctx); err != nil && ctx.Err() == nil {
-			_ = clock{}.Sleep(ctx, p.absence.Failed(time.Now(), p.log, "the consumer group cannot be joined", err, "group", p.group.ID))
+			_ = clock{}.Sleep(ctx, p.absence.Failed(time.Now(), p.log, "the consumer group cannot be joined", broker.Refused(err), "group", p.group.ID))
 		}
 	}
 	return nil

@@ -37,11 +37,11 @@ func (r *retryContents) reach(ctx context.Context) (*warehouse.Warehouse, error)
 		r.warehouse = r.n.Warehouse
 	}
 	if r.warehouse == nil {
-		dsn, err := r.n.warehouseDSN()
+		access, err := r.n.warehouseAccess()
 		if err != nil {
 			return nil, err
 		}
-		w, err := warehouse.Open(ctx, dsn)
+		w, err := access.Open(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -13,9 +13,14 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// Kafka is one Apache Kafka broker on loopback.
+// Kafka is one Apache Kafka broker on loopback. Authority signs its certificate, which is for the name localhost alone.
 type Kafka struct {
-	Addr string
+	Addr       string // in plain text, without a login
+	SCRAMAddr  string // encrypted; User logs in with Password by SCRAM-SHA-512
+	MutualAddr string // encrypted; a certificate of the authority is the login
+	Authority  *Authority
+	User       string
+	Password   string
 
 	daemon daemon
 }
@@ -32,6 +37,8 @@ func (k *Kafka) Restart(t testing.TB) {
 	k.Kill()
 	k.daemon.start(t)
 }
+
+const kafkaPassword = "the-broker-says-open-sesame"
 
 var sharedKafka once[Kafka]
 
@@ -63,15 +70,29 @@ func startKafka(s scope) *Kafka {
 		t.Fatal("Apache Kafka is missing: make deps-test")
 	}
 	dir := tempDir(s, "kafka")
-	port, controller := freePort(t), freePort(t)
-	k := &Kafka{Addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	port, controller, scram, mutual := freePort(t), freePort(t), freePort(t), freePort(t)
+	k := &Kafka{
+		Addr: fmt.Sprintf("127.0.0.1:%d", port), SCRAMAddr: fmt.Sprintf("localhost:%d", scram), MutualAddr: fmt.Sprintf("localhost:%d", mutual),
+		Authority: newAuthority(s), User: "ratemill", Password: kafkaPassword,
+	}
+	server := k.Authority.Issue(t, "kafka", "localhost")
+	chain := filepath.Join(dir, "server.pem")
+	write(t, chain, append(server.key, server.cert...))
 	config := filepath.Join(dir, "server.properties")
 	if err := os.WriteFile(config, fmt.Appendf(nil, `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:%[1]d,SCRAM://127.0.0.1:%[4]d,MUTUAL://127.0.0.1:%[5]d,CONTROLLER://127.0.0.1:%[2]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,SCRAM://localhost:%[4]d,MUTUAL://localhost:%[5]d
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SCRAM:SASL_SSL,MUTUAL:SSL
+inter.broker.listener.name=PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location=%[6]s
+ssl.truststore.type=PEM
+ssl.truststore.location=%[7]s
+listener.name.mutual.ssl.client.auth=required
+listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 controller.listener.names=CONTROLLER
 log.dirs=%[3]s
 auto.create.topics.enable=false
@@ -90,7 +111,7 @@ num.io.threads=2
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.backoff.ms=500
-`, port, controller, filepath.Join(dir, "log")), 0o600); err != nil {
+`, port, controller, filepath.Join(dir, "log"), scram, mutual, chain, k.Authority.CAFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := func(args ...string) *exec.Cmd {
@@ -100,7 +121,8 @@ log.cleaner.backoff.ms=500
 		cmd.SysProcAttr = dieWithParent()
 		return cmd
 	}
-	if out, err := command("kafka.tools.StorageTool", "format", "-t", "cmF0ZW1pbGwtdGVzdHMtMQ", "-c", config).CombinedOutput(); err != nil {
+	if out, err := command("kafka.tools.StorageTool", "format", "-t", "cmF0ZW1pbGwtdGVzdHMtMQ", "-c", config,
+		"--add-scram", fmt.Sprintf("SCRAM-SHA-512=[name=%s,password=%s]", k.User, k.Password)).CombinedOutput(); err != nil {
 		t.Fatalf("formatting Apache Kafka's log: %v\n%s", err, bytes.TrimSpace(out))
 	}
 	k.daemon = daemon{

@@ -16,21 +16,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres is a PostgreSQL server on loopback.
+// Postgres is a PostgreSQL server on loopback. It takes connections in plain text and encrypted ones; Authority signs its
+// certificate, which is for the name localhost alone.
 type Postgres struct {
-	Port int
+	Port      int
+	Authority *Authority
+	User      string
+	Password  string
 
 	daemon    daemon
 	databases atomic.Int64
 }
 
-const postgresPassword = "ratemill"
+const postgresPassword = "the-database-says-open-sesame"
 
 // DSN is for a superuser and the database "postgres".
 func (p *Postgres) DSN() string { return p.dsn("postgres") }
 
 func (p *Postgres) dsn(database string) string {
-	return fmt.Sprintf("postgres://ratemill:%s@127.0.0.1:%d/%s?sslmode=disable", postgresPassword, p.Port, database)
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", p.User, p.Password, p.Port, database)
 }
 
 // NewDatabase makes an empty database and gives its DSN.
@@ -101,7 +105,8 @@ func startPostgres(s scope) *Postgres {
 	if err != nil {
 		t.Fatal("PostgreSQL has initdb but no postgres: apt-get install -y postgresql")
 	}
-	p := &Postgres{Port: freePort(t)}
+	p := &Postgres{Port: freePort(t), Authority: newAuthority(s), User: "ratemill", Password: postgresPassword}
+	certificate := p.Authority.Issue(t, "postgres", "localhost")
 	dir := tempDir(s, "postgres")
 	data := filepath.Join(dir, "data")
 	as := ordinaryUser(t, dir)
@@ -109,6 +114,9 @@ func startPostgres(s scope) *Postgres {
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(postgresPassword), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range []string{p.Authority.dir, certificate.CertFile, certificate.KeyFile} {
+		own(t, path, as)
 	}
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
@@ -118,7 +126,7 @@ func startPostgres(s scope) *Postgres {
 		cmd.SysProcAttr.Credential = as
 		return cmd
 	}
-	if out, err := command(initdb, "-D", data, "-U", "ratemill", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := command(initdb, "-D", data, "-U", p.User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	p.daemon = daemon{
@@ -126,7 +134,8 @@ func startPostgres(s scope) *Postgres {
 		command: func() *exec.Cmd {
 			// fsync=off: tests kill the server, not the machine.
 			return command(server, "-D", data, "-p", strconv.Itoa(p.Port), "-c", "listen_addresses=127.0.0.1",
-				"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200")
+				"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200",
+				"-c", "ssl=on", "-c", "ssl_cert_file="+certificate.CertFile, "-c", "ssl_key_file="+certificate.KeyFile)
 		},
 		ready: func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -162,11 +171,20 @@ func ordinaryUser(t testing.TB, dir string) *syscall.Credential {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
-			t.Fatal(err)
-		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		as := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		own(t, dir, as)
+		return as
 	}
 	t.Fatal("PostgreSQL does not run as root, and there is neither a user postgres nor nobody; run the tests as another user")
 	return nil
+}
+
+func own(t testing.TB, path string, as *syscall.Credential) {
+	t.Helper()
+	if as == nil {
+		return
+	}
+	if err := os.Chown(path, int(as.Uid), int(as.Gid)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 	"github.com/klauspost/compress/zstd"
+
+	"ratemill/internal/refusal"
 )
 
 // insertSettings make a block one insert that is there when it is acknowledged, and there once for a token.
@@ -97,7 +99,7 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	}
 	res, err := w.client.Do(req)
 	if err != nil {
-		return &UnavailableError{what, err}
+		return &UnavailableError{what, refusal.Encrypted(err, fields)}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<10))

@@ -2,14 +2,18 @@ package warehouse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"ratemill/internal/refusal"
 )
 
 // Warehouse is a ClickHouse that holds the tables.
@@ -28,6 +32,9 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
+	if refusal.Is(e.Err) {
+		return fmt.Sprintf("the warehouse was asked to %s: %v", e.What, e.Err)
+	}
 	return fmt.Sprintf("the warehouse does not answer to %s: %v; it is tried again, look whether ClickHouse is up, reachable and has room", e.What, e.Err)
 }
 
@@ -41,15 +48,22 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Text }
 
+// Access is where a ClickHouse is, and how to be let in.
+type Access struct {
+	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
+	Password string      // instead of one in the DSN
+	TLS      *tls.Config // of an encrypted connection; nil is for https:// as the system has it
+}
+
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and
 // asks it who it is. It returns *UnavailableError when there is no answer.
-func Open(ctx context.Context, dsn string) (*Warehouse, error) {
-	options, err := clickhouse.ParseDSN(dsn)
+func Open(ctx context.Context, dsn string) (*Warehouse, error) { return Access{DSN: dsn}.Open(ctx) }
+
+// Open is as the function Open.
+func (a Access) Open(ctx context.Context) (*Warehouse, error) {
+	options, err := a.options()
 	if err != nil {
-		return nil, fmt.Errorf("warehouse: the DSN is not one of ClickHouse (http://user:password@host:8123/database, or clickhouse://host:9000/database for the native protocol): %w", err)
-	}
-	if options.Auth.Database == "" {
-		options.Auth.Database = "default"
+		return nil, err
 	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
@@ -67,6 +81,40 @@ func Open(ctx context.Context, dsn string) (*Warehouse, error) {
 		return nil, sorted("say that it is there", err)
 	}
 	return w, nil
+}
+
+func (a Access) options() (*clickhouse.Options, error) {
+	dsn := a.DSN
+	scheme, _, _ := strings.Cut(dsn, "://")
+	if scheme == "https" && !strings.Contains(dsn, "secure=") { // the driver does not take https for an answer
+		if strings.Contains(dsn, "?") {
+			dsn += "&secure=true"
+		} else {
+			dsn += "?secure=true"
+		}
+	}
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		// The parser's words may repeat the DSN, and with it the password.
+		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an option must be one of the driver's")
+	}
+	if options.Auth.Database == "" {
+		options.Auth.Database = "default"
+	}
+	if a.Password != "" {
+		options.Auth.Password = a.Password
+	}
+	if a.TLS != nil {
+		if scheme == "http" {
+			return nil, errors.New("warehouse: clickhouse.tls is enabled, and the DSN begins with http://, which is not encrypted; write https://, with the port for it")
+		}
+		dsns := options.TLS
+		options.TLS = a.TLS.Clone()
+		if dsns != nil {
+			options.TLS.InsecureSkipVerify, options.TLS.ServerName = dsns.InsecureSkipVerify, dsns.ServerName
+		}
+	}
+	return options, nil
 }
 
 // Close closes the connections.
@@ -94,12 +142,17 @@ func sorted(what string, err error) error {
 	case errors.As(err, &exception):
 		return explain(what, int(exception.Code), exception.Error())
 	}
-	return &UnavailableError{what, err}
+	return &UnavailableError{what, refusal.Encrypted(err, fields)}
 }
+
+// fields are those of the configuration that say how to be let in.
+var fields = refusal.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
 // explain sorts ClickHouse's exceptions (ErrorCodes.cpp) by whether they pass.
 func explain(what string, code int, text string) error {
 	switch code {
+	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
+		return &UnavailableError{what, refusal.Login(errors.New(text), fields)}
 	case 159, // TIMEOUT_EXCEEDED
 		198, 209, 210, // DNS_ERROR, SOCKET_TIMEOUT, NETWORK_ERROR
 		202, 203, // TOO_MANY_SIMULTANEOUS_QUERIES, NO_FREE_CONNECTION
@@ -109,9 +162,9 @@ func explain(what string, code int, text string) error {
 		242,      // TABLE_IS_READ_ONLY
 		252,      // TOO_MANY_PARTS
 		285, 286, // TOO_FEW_LIVE_REPLICAS, UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
-		319,      // UNKNOWN_STATUS_OF_INSERT
-		439,      // CANNOT_SCHEDULE_TASK
-		516, 164: // AUTHENTICATION_FAILED, READONLY: somebody is changing the server's users
+		319, // UNKNOWN_STATUS_OF_INSERT
+		439, // CANNOT_SCHEDULE_TASK
+		164: // READONLY: somebody is changing the server's users
 		return &UnavailableError{what, errors.New(text)}
 	}
 	return &RefusedError{code, text}

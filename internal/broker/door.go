@@ -1,0 +1,101 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"ratemill/internal/refusal"
+)
+
+// fields are those of the configuration that say how to be let in.
+var fields = refusal.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled", Login: "kafka.sasl"}
+
+// Refused makes a *refusal.Error of an error of kafka-go by which a broker or we refused the other.
+func Refused(err error) error {
+	var k kafka.Error
+	if errors.As(err, &k) {
+		switch k {
+		case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
+			return refusal.Login(err, fields)
+		case kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed:
+			return refusal.Right(err, fields)
+		}
+		return err
+	}
+	return refusal.Encrypted(err, fields)
+}
+
+// hungUp says that the other end closed the connection without a word.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// door finds out why no broker lets us in. The client tells everything that keeps it from all brokers as
+// BrokerNotAvailable: that nobody listens, that a certificate is not trusted, that a password is wrong.
+type door struct {
+	options KafkaOptions
+
+	mu    sync.Mutex
+	tried time.Time
+	found error
+}
+
+// knocking is how long a cause holds: many partitions ask for it at once.
+const knocking = 2 * time.Second
+
+// cause is why no broker can be used, or err when one can by now.
+func (d *door) cause(ctx context.Context, err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.tried) > knocking {
+		d.found = d.knock(ctx)
+		d.tried = time.Now()
+	}
+	if d.found == nil {
+		return err
+	}
+	return d.found
+}
+
+// knock tries each address until one answers, and says what the first one that was reached has against us.
+func (d *door) knock(ctx context.Context) (why error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	dialer := kafka.Dialer{ClientID: d.options.ClientID, TLS: d.options.TLS, SASLMechanism: d.options.SASL, Timeout: 5 * time.Second}
+	for _, address := range d.options.Addresses {
+		err := func() error {
+			conn, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			_, err = conn.ApiVersions() // a broker that wants a certificate says so when it is asked something
+			return err
+		}()
+		switch {
+		case err == nil:
+			return nil
+		case refusal.Is(Refused(err)):
+			return fmt.Errorf("%s: %w", address, Refused(err))
+		case why != nil:
+		case hungUp(err):
+			// A broker that is starting or ending does so too: this passes, or it does not.
+			does, but := "does not encrypt", "is enabled"
+			if d.options.TLS == nil {
+				does, but = "encrypts", "is not enabled"
+			}
+			why = fmt.Errorf("%s hangs up: %w; if that lasts, it %s at this port, and kafka.tls %s", address, err, does, but)
+		default:
+			why = fmt.Errorf("%s: %w", address, err)
+		}
+	}
+	return why
+}

@@ -1,0 +1,207 @@
+package roles
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/config"
+	"ratemill/internal/testengine"
+)
+
+// overheard is what a node logs.
+type overheard struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *overheard) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *overheard) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *overheard) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(o, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func secretIn(t *testing.T, text string) string {
+	path := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(path, []byte(text+"\n"), 0o600))
+	return path
+}
+
+// TestAllRolesRunOverEncryptedConnections: Apache Kafka with SCRAM and with certificates, PostgreSQL with verify-full,
+// ClickHouse with a certificate and a password; and each refuses, or is refused, in words that say what to do.
+func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
+	kafka, postgres, clickhouse := testengine.SharedKafka(t), testengine.SharedPostgres(t), testengine.NewAuthority(t)
+	stranger := testengine.NewAuthority(t)
+	w := newWorld(t, "doors")
+	front := testengine.StartFront(t, testengine.SharedClickHouse(t).Addr(), testengine.FrontOptions{Authority: clickhouse, Mutual: true, Password: "the-warehouse-says-open-sesame"})
+	client := clickhouse.Issue(t, "ratemill")
+	mine := kafka.Authority.Issue(t, "ratemill")
+	database := strings.TrimPrefix(mustParse(t, postgres.NewDatabase(t)).Path, "/")
+
+	scram := config.Kafka{
+		Addresses: []string{kafka.SCRAMAddr}, Prefix: "doors", Partitions: 2, Replication: 1,
+		TLS:  config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile},
+		SASL: config.SASL{Mechanism: "scram-sha-512", User: kafka.User, PasswordFile: secretIn(t, kafka.Password)},
+	}
+	mutual := scram
+	mutual.Addresses, mutual.SASL = []string{kafka.MutualAddr}, config.SASL{}
+	mutual.TLS.CertFile, mutual.TLS.KeyFile = mine.CertFile, mine.KeyFile
+	store := func(host, ca, password string) string {
+		return fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User, host, postgres.Port, database, url.QueryEscape(ca), secretIn(t, password))
+	}
+	c := w.config
+	c.Kafka, c.Control = scram, store("localhost", postgres.Authority.CAFile, postgres.Password)
+	t.Setenv("DOORS_CLICKHOUSE", front.Password)
+	c.ClickHouse = config.ClickHouse{
+		DSN: "https://" + front.User + "@" + front.Addr + "/doors", PasswordEnv: "DOORS_CLICKHOUSE",
+		TLS: config.TLS{CAFile: clickhouse.CAFile, CertFile: client.CertFile, KeyFile: client.KeyFile},
+	}
+
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	w.drop("sky/scram.csv", "type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\n")
+	require.EqualValues(t, 1, w.settled(1)["scram.csv"].Rated)
+	require.NotZero(t, front.Calls.Load())
+	w.stop()
+	c.Kafka = mutual
+	w.start(Roles...)
+	w.drop("sky/mutual.csv", "type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:03;2000\n")
+	require.EqualValues(t, 1, w.settled(2)["mutual.csv"].Rated)
+	w.stop()
+
+	good := *c
+	for _, refused := range []struct {
+		name   string
+		change func(*config.Config)
+		says   []string // in this order
+	}{
+		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = stranger.CAFile },
+			[]string{"kafka", "make the topics", kafka.MutualAddr, "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
+		{"Kafka by a name that its certificate has not", func(c *config.Config) {
+			_, port, _ := net.SplitHostPort(kafka.MutualAddr)
+			c.Kafka.Addresses = []string{"127.0.0.1:" + port}
+		}, []string{"kafka", "its certificate is not for the name by which it was called", "127.0.0.1", "call it by localhost"}},
+		{"Kafka does not know our certificate", func(c *config.Config) {
+			other := stranger.Issue(t, "other")
+			c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = other.CertFile, other.KeyFile
+		}, []string{"kafka", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+		{"Kafka wants a certificate and gets none", func(c *config.Config) { c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = "", "" },
+			[]string{"kafka", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+		{"Kafka with a wrong password", func(c *config.Config) {
+			c.Kafka = scram
+			c.Kafka.SASL.PasswordFile = secretIn(t, "guessed-wrong")
+		}, []string{"kafka", "it does not let the user in", "check user and password in kafka.sasl"}},
+		{"Kafka with an unknown user", func(c *config.Config) {
+			c.Kafka = scram
+			c.Kafka.SASL.User = "nobody"
+		}, []string{"kafka", "it does not let the user in"}},
+		{"Kafka with another mechanism", func(c *config.Config) {
+			c.Kafka = scram
+			c.Kafka.SASL.Mechanism = "scram-sha-256"
+		}, []string{"kafka", "it does not let the user in"}},
+		{"Kafka's authority is no file", func(c *config.Config) { c.Kafka.TLS.CAFile = "/nowhere/ca.pem" }, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
+		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = mine.KeyFile }, []string{"kafka.tls", "holds no certificate in PEM"}},
+		{"Kafka's password is not in the environment", func(c *config.Config) {
+			c.Kafka = scram
+			c.Kafka.SASL.PasswordFile, c.Kafka.SASL.PasswordEnv = "", "DOORS_NOT_SET"
+		}, []string{"kafka.sasl", "DOORS_NOT_SET", "is not set"}},
+
+		{"PostgreSQL's authority is unknown", func(c *config.Config) { c.Control = store("localhost", stranger.CAFile, postgres.Password) },
+			[]string{"control store postgres://localhost", "signed by an authority that is not trusted here", "sslrootcert=FILE in control"}},
+		{"PostgreSQL by a name that its certificate has not", func(c *config.Config) {
+			c.Control = store("127.0.0.1", postgres.Authority.CAFile, postgres.Password)
+		}, []string{"control store postgres://127.0.0.1", "not for the name by which it was called", "call it by localhost"}},
+		{"PostgreSQL with a wrong password", func(c *config.Config) {
+			c.Control = store("localhost", postgres.Authority.CAFile, "guessed-wrong")
+		}, []string{"control store postgres://localhost", "it does not let the user in", "check user and password in control"}},
+		{"PostgreSQL's authority is no file", func(c *config.Config) { c.Control = store("localhost", "/nowhere/ca.pem", postgres.Password) },
+			[]string{"control store postgres://localhost", "/nowhere/ca.pem"}},
+
+		{"ClickHouse's authority is unknown", func(c *config.Config) { c.ClickHouse.TLS.CAFile = stranger.CAFile },
+			[]string{"warehouse", "signed by an authority that is not trusted here", "clickhouse.tls.ca_file"}},
+		{"ClickHouse by a name that its certificate has not", func(c *config.Config) {
+			c.ClickHouse.DSN = strings.Replace(c.ClickHouse.DSN, "localhost", "127.0.0.1", 1)
+		}, []string{"warehouse", "not for the name by which it was called", "call it by localhost"}},
+		{"ClickHouse wants a certificate and gets none", func(c *config.Config) { c.ClickHouse.TLS.CertFile, c.ClickHouse.TLS.KeyFile = "", "" },
+			[]string{"warehouse", "it does not accept our certificate, or wants one", "clickhouse.tls.cert_file"}},
+		{"ClickHouse with a wrong password", func(c *config.Config) {
+			c.ClickHouse.PasswordEnv, c.ClickHouse.PasswordFile = "", secretIn(t, "guessed-wrong")
+		}, []string{"warehouse", "it does not let the user in", "check user and password in clickhouse.dsn"}},
+		{"ClickHouse does not encrypt there", func(c *config.Config) {
+			c.ClickHouse.DSN = "https://ratemill@" + testengine.SharedClickHouse(t).Addr() + "/doors"
+		}, []string{"warehouse", "it does not encrypt at this address", "clickhouse.dsn"}},
+		{"ClickHouse's DSN is none", func(c *config.Config) { c.ClickHouse.DSN = "https://ratemill:guessed-wrong%zz@localhost" },
+			[]string{"warehouse", "the DSN is not one of ClickHouse"}},
+	} {
+		t.Run(refused.name, func(t *testing.T) {
+			changed := good
+			refused.change(&changed)
+			var log overheard
+			n := &Node{Config: &changed, Project: w.Node.Project, Log: log.logger(), Roles: Roles}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // who waits has not understood
+			defer cancel()
+			err := Open(ctx, n)
+			require.Error(t, err)
+			require.NoError(t, ctx.Err(), "it waits: %s", log.String())
+			rest := err.Error()
+			for _, words := range refused.says {
+				_, after, there := strings.Cut(rest, words)
+				require.True(t, there, "%q is not in %q", words, err)
+				rest = after
+			}
+			for _, secret := range []string{kafka.Password, postgres.Password, front.Password, "guessed-wrong"} {
+				require.NotContains(t, err.Error()+log.String(), secret)
+			}
+		})
+	}
+}
+
+// TestAPortOfKafkaThatEncryptsIsToldFromOneThatDoesNot: it is waited for all the same, since a broker that starts or ends
+// hangs up too.
+func TestAPortOfKafkaThatEncryptsIsToldFromOneThatDoesNot(t *testing.T) {
+	kafka := testengine.SharedKafka(t)
+	for _, c := range []struct {
+		address string
+		tls     config.TLS
+		says    string
+	}{
+		{kafka.Addr, config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile}, "it does not encrypt at this port, and kafka.tls is enabled"},
+		{kafka.MutualAddr, config.TLS{}, "it encrypts at this port, and kafka.tls is not enabled"},
+	} {
+		k, topics, err := ReachKafka(&config.Config{Kafka: config.Kafka{Addresses: []string{c.address}, TLS: c.tls}})
+		require.NoError(t, err)
+		_, _, err = k.Bounds(t.Context(), topics.Usage, 0)
+		require.True(t, broker.Unavailable(err), err)
+		require.ErrorContains(t, err, c.address+" hangs up")
+		require.ErrorContains(t, err, c.says)
+		k.Close()
+	}
+}
+
+func mustParse(t *testing.T, s string) *url.URL {
+	u, err := url.Parse(s)
+	require.NoError(t, err)
+	return u
+}

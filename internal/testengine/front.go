@@ -1,0 +1,84 @@
+package testengine
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"testing"
+)
+
+// Front stands before an HTTP server as a ClickHouse that encrypts and asks for a password would: the embedded one does
+// neither. Its certificate is for the name localhost alone.
+type Front struct {
+	Addr     string // localhost:port
+	User     string
+	Password string
+	Calls    atomic.Int64 // that were let in
+}
+
+// FrontOptions say who is let in.
+type FrontOptions struct {
+	Authority *Authority // signs the front's certificate
+	Mutual    bool       // only who shows a certificate that the authority signed
+	Password  string     // only the user ratemill with it; empty: anybody
+}
+
+// StartFront starts one before the server at an address.
+func StartFront(t testing.TB, address string, o FrontOptions) *Front {
+	t.Helper()
+	f := &Front{User: "ratemill", Password: o.Password}
+	server := o.Authority.Issue(t, "front", "localhost")
+	pair, err := tls.X509KeyPair(server.cert, server.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	if o.Mutual {
+		ca, err := os.ReadFile(o.Authority.CAFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+		config.ClientCAs.AppendCertsFromPEM(ca)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Addr = fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
+	quiet := log.New(io.Discard, "", 0)
+	behind.ErrorLog = quiet
+	s := &http.Server{ErrorLog: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
+		if name, word, ok := r.BasicAuth(); ok {
+			user, password = name, word
+		}
+		if f.Password != "" && (user != f.User || password != f.Password) {
+			w.Header().Set("X-ClickHouse-Exception-Code", "516")
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, "Code: 516. DB::Exception: %s: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)", user)
+			return
+		}
+		f.Calls.Add(1)
+		behind.ServeHTTP(w, r)
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(listener)
+	}()
+	t.Cleanup(func() {
+		s.Close()
+		<-done
+	})
+	return f
+}
