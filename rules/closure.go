@@ -70,8 +70,11 @@ func compile(t *term) eval {
 		return func(r *Runner) value {
 			s := &r.shared[at]
 			if s.age != r.ages[level] {
-				s.value = once(r)
-				s.age = r.ages[level]
+				v := once(r)
+				if r.failed.term != nil {
+					return v // not remembered: who asks again fails again
+				}
+				s.age, s.value = r.ages[level], v
 			}
 			return s.value
 		}

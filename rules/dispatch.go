@@ -42,7 +42,6 @@ func (d *dispatch) symbol(r *Runner) int32 {
 	s := &r.symbols[d.index]
 	if age := r.ages[d.level]; s.age != age {
 		s.age, s.symbol = age, d.find(r)
-		s.age = r.ages[d.level]
 	}
 	return s.symbol
 }
@@ -62,9 +61,7 @@ func (d *dispatch) find(r *Runner) int32 {
 	before := r.failed
 	v := d.eval(r)
 	if before.term == nil && r.failed.term != nil {
-		// The condition itself has to fail, at its own place: what was remembered of the failure is forgotten.
-		r.failed = before
-		r.newAge(0)
+		r.failed = before // the condition itself has to fail, at its own place
 		return unclear
 	}
 	if v.kind == Nothing {

@@ -200,9 +200,12 @@ func (r *Runner) let(index int) value {
 		if r.failed.term != nil {
 			return value{} // what is worked out after a failure is not among the values that its error shows
 		}
-		s.value = v.expr.eval(r)
-		s.age = age
-		if r.trace != nil && r.failed.term == nil {
+		value := v.expr.eval(r)
+		if r.failed.term != nil {
+			return value // not remembered: who asks again fails again
+		}
+		s.age, s.value = age, value
+		if r.trace != nil {
 			r.step(Step{Kind: "let", Name: v.name, Text: v.expr.text.Value, Value: s.value.String(), Reads: r.reads(v.expr)})
 		}
 	}
