@@ -145,9 +145,6 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			}
 			return dst, k.explain(ctx, what, err)
 		}
-		if rec.Offset < from {
-			continue // the fetch begins with the batch that holds the offset
-		}
 		m := Message{Offset: rec.Offset}
 		if m.Key, err = readAll(rec.Key); err == nil {
 			m.Value, err = readAll(rec.Value)
@@ -155,14 +152,19 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 		if err != nil {
 			return dst, k.explain(ctx, what, err)
 		}
-		dst = append(dst, m)
+		if m.Offset >= from { // the fetch begins with the batch that holds the offset
+			dst = append(dst, m)
+		}
 	}
 }
 
+// readAll copies what kafka-go holds in pages of a pool, and gives the pages back: without that each fetch allocates new
+// ones, of 64 KiB.
 func readAll(b kafka.Bytes) ([]byte, error) {
 	if b == nil {
 		return nil, nil
 	}
+	defer b.Close()
 	data := make([]byte, b.Len())
 	_, err := io.ReadFull(b, data)
 	return data, err
