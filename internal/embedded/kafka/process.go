@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"ratemill/internal/embedded/child"
 )
@@ -32,8 +33,15 @@ func StartChild(ctx context.Context, o Options) (*Broker, error) {
 	return b, json.Unmarshal(p.Ready, &b.addr)
 }
 
+// garbagePercent is GOGC of the child: nearly all that it allocates is requests, and what it keeps is an index of a few
+// MB, so that collecting four times less often costs little memory and saves a tenth of its processor time.
+const garbagePercent = 400
+
 // Main is the child process; embedded.RunIfChild calls it.
 func Main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	var o Options
 	child.Run(&o, func(life *child.Life) error {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
