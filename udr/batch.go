@@ -241,6 +241,8 @@ func ParseFileEnd(data []byte) (*FileEnd, error) {
 // ParseBatch reads a message of the usage topic into b, which then points into data. Records are left as messages, for
 // whoever needs them.
 func ParseBatch(data []byte, b *Batch) error {
+	clear(b.Usage) // or what lies behind a shorter batch keeps the message of a longer one in memory
+	clear(b.Suspended)
 	*b = Batch{Usage: b.Usage[:0], Suspended: b.Suspended[:0]}
 	return wire.Fields("UsageBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
 		switch n {

@@ -108,8 +108,9 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 	return epoch, input, mark, nil
 }
 
-// ParseBatch reads a message of the rated log into b, which then points into data.
+// ParseBatch reads a message of the rated log into b, which then points into data and no longer into the message before.
 func ParseBatch(data []byte, b *Batch) error {
+	b.letGo()
 	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0]}
 	return wire.Fields("RatedBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
 		switch n {
@@ -149,6 +150,20 @@ func ParseBatch(data []byte, b *Batch) error {
 	})
 }
 
+// letGo forgets the message that b points into. What is only cut off goes on pointing: record 900 into the last message
+// that had so many, its third charge into another, and each of these messages stays in memory as a whole.
+func (b *Batch) letGo() {
+	for i := range b.Rated {
+		r := &b.Rated[i]
+		clear(r.Charges)
+		clear(r.Events)
+		*r = RatedRecord{Charges: r.Charges[:0], Events: r.Events[:0]}
+	}
+	clear(b.Suspended)
+	clear(b.Duplicate)
+	clear(b.Deltas)
+}
+
 // addRated makes room for a record and keeps the memory of the one that was there.
 func (b *Batch) addRated() *RatedRecord {
 	if len(b.Rated) < cap(b.Rated) {
@@ -156,9 +171,7 @@ func (b *Batch) addRated() *RatedRecord {
 	} else {
 		b.Rated = append(b.Rated, RatedRecord{})
 	}
-	r := &b.Rated[len(b.Rated)-1]
-	*r = RatedRecord{Charges: r.Charges[:0], Events: r.Events[:0]}
-	return r
+	return &b.Rated[len(b.Rated)-1]
 }
 
 func (r *RatedRecord) parse(data []byte) error {

@@ -359,6 +359,7 @@ func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err
 
 // refetch fetches messages of a topic's partition into the scratch.
 func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
+	clear(o.fetched)
 	return o.until(ctx, "read "+topic, func() (err error) {
 		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, from, time.Second, o.fetched[:0])
 		return err

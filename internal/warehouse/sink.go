@@ -336,6 +336,7 @@ func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) e
 
 // read fetches messages, waiting for the broker when it is away.
 func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
+	clear(s.fetch)
 	err := s.until(ctx, "read the rated log", func() (err error) {
 		s.fetch, err = s.Broker.Fetch(ctx, s.Topics.Rated, s.Partition, from, wait, s.fetch[:0])
 		return err
