@@ -55,14 +55,12 @@ type request struct {
 	settings  []string // "name = 'value'"
 	database  string
 	compress  bool
-	infile    string
+	infile    incoming
 }
 
 func (e *engine) answer(w http.ResponseWriter, r *http.Request) error {
 	q, err := e.read(r)
-	if q.infile != "" {
-		defer os.Remove(q.infile)
-	}
+	defer q.infile.drop()
 	if err != nil {
 		return err
 	}
@@ -70,7 +68,7 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request) error {
 	if id == "" {
 		id = fmt.Sprintf("%d-%d", os.Getpid(), e.queries.next())
 	}
-	if named := outputFormat(q.statement); named != "" && q.infile == "" {
+	if named := outputFormat(q.statement); named != "" && q.infile.path == "" {
 		q.format = named
 	}
 	w.Header().Set("X-ClickHouse-Query-Id", id)
@@ -195,7 +193,11 @@ func (e *engine) read(r *http.Request) (request, error) {
 	}
 	q.statement = p.Get("query")
 	if at, format, ok := insertAt(q.statement); ok && r.ContentLength != 0 {
-		if q.infile, err = e.spool(body); err != nil {
+		length := r.ContentLength
+		if r.Header.Get("Content-Encoding") != "" || p.Get("decompress") == "1" {
+			length = -1
+		}
+		if q.infile, err = e.spool(body, length); err != nil {
 			return q, err
 		}
 		tail := ""
@@ -204,7 +206,7 @@ func (e *engine) read(r *http.Request) (request, error) {
 		} else if format == "Values" && !strings.Contains(strings.ToUpper(q.statement[at:]), "FORMAT") {
 			q.statement = q.statement[:at] + "FORMAT Values"
 		}
-		q.statement = q.statement[:at] + " FROM INFILE " + quote(q.infile) + " " + strings.TrimRight(q.statement[at:], "; \t\r\n") + tail
+		q.statement = q.statement[:at] + " FROM INFILE " + quote(q.infile.path) + " " + strings.TrimRight(q.statement[at:], "; \t\r\n") + tail
 		return q, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxStatement+1))
@@ -234,22 +236,6 @@ func settingsOf(p url.Values) []string {
 		names[i] = "`" + strings.ReplaceAll(name, "`", "``") + "` = " + quote(p.Get(name))
 	}
 	return names
-}
-
-// spool writes an INSERT's rows to a file that the engine reads.
-func (e *engine) spool(body io.Reader) (string, error) {
-	f, err := os.CreateTemp(e.incoming, "insert-")
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, body)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return f.Name(), fmt.Errorf("receiving the rows of an INSERT: %w", err)
-	}
-	return f.Name(), nil
 }
 
 type queryNumbers struct{ n atomic.Int64 }
