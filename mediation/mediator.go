@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"ratemill/internal/steps"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
+	"ratemill/rules"
 	"ratemill/udr"
 )
 
@@ -41,6 +43,7 @@ type Mediator struct {
 
 	away     map[string]*absence // by source
 	patience patience.Patience
+	runners  map[*source.Source]*rules.Runner
 	spare    [][]byte // memory of batches that are in the topic, for the next ones
 }
 
@@ -98,6 +101,23 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	}
 	return false, err
 }
+
+// runner is the mediator's own runner of a source's rules, made ready for a file. It is kept from file to file, since it
+// remembers the phone numbers that are slow to read.
+func (m *Mediator) runner(src *source.Source, file string, modified time.Time) *rules.Runner {
+	r := m.runners[src]
+	if r == nil {
+		if m.runners == nil || len(m.runners) >= mostRunners { // versions of documents come and go
+			m.runners = map[*source.Source]*rules.Runner{}
+		}
+		r = src.Program.NewRunner()
+		m.runners[src] = r
+	}
+	r.File(path.Base(file), modified)
+	return r
+}
+
+const mostRunners = 64
 
 // taken is a file that this mediator has leased.
 type taken struct {

@@ -189,7 +189,7 @@ func (r *reader) retryChunk(records []RetryRecord, from, to int) {
 	for i := from; i < to; i++ {
 		e := &records[i]
 		if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
-			r.runner = r.t.src.NewRunner(e.File, e.Modified)
+			r.runner = r.t.m.runner(r.t.src, e.File, e.Modified)
 		}
 		r.entry = e
 		// The line of a batch is the record's number in it, by which its origin is found.

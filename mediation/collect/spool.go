@@ -169,6 +169,11 @@ type Fetching struct {
 // fetchBuffer is what is read at once: 64 requests of 32 KiB on their way together.
 const fetchBuffer = 2 << 20
 
+var fetchBuffers = sync.Pool{New: func() any {
+	b := make([]byte, fetchBuffer)
+	return &b
+}}
+
 // Fetch brings the file that a listing showed as e here. A connection that is lost is made again and the file read on
 // where it was, if it is still the same. Errors that say what to do: *GoneError, *ChangedError, *LargeError,
 // *HostKeyError; others may pass.
@@ -194,7 +199,9 @@ func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*
 	}
 	defer os.Remove(part.Name())
 	defer part.Close()
-	t := &transfer{Fetching: f, from: from, entry: e, part: part, hash: sha256.New(), buffer: make([]byte, fetchBuffer)}
+	buffer := fetchBuffers.Get().(*[]byte)
+	defer fetchBuffers.Put(buffer)
+	t := &transfer{Fetching: f, from: from, entry: e, part: part, hash: sha256.New(), buffer: *buffer}
 	if err := t.unchanged(ctx); err != nil {
 		return nil, err
 	}
