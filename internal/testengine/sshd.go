@@ -64,6 +64,19 @@ func (s *SSHD) ReplaceHostKey(t testing.TB) {
 	s.Restart(t)
 }
 
+// Authorize lets in whoever has the key as well.
+func (s *SSHD) Authorize(t testing.TB, key ssh.PublicKey) {
+	t.Helper()
+	f, err := os.OpenFile(s.path("authorized_keys"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(ssh.MarshalAuthorizedKey(key)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *SSHD) path(name string) string { return filepath.Join(s.dir, name) }
 
 var sharedSSHD once[SSHD]
@@ -176,6 +189,6 @@ func writeKey(t testing.TB, path string) ([]byte, ssh.PublicKey) {
 
 // sshdPassword and how crypt(3) writes it.
 const (
-	sshdPassword     = "ratemill"
-	sshdPasswordHash = "$6$ratemilltests$BzJmGgepCqBvb31Cv8/r8mcPY5mIRlc5xe4t6HEUcIqmiQjdc8PfFJHIkFDYaw206.OLhrhK5YJAjj.sJfYza/"
+	sshdPassword     = "the-carrier-says-open-sesame"
+	sshdPasswordHash = "$6$ratemilltests$.LVlK7sO.RyiN7q7QrBRWznPsAB11qClWi5aU9ETEPCpFxG8WH3lJhcRNdPq4eULyfdq1t.WhCqLwmjmv0wF00"
 )

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -131,6 +132,7 @@ func (c *connection) start() error {
 func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 	o := d.options
 	done = func() {}
+	held, own := func() ([]ssh.Signer, error) { return nil, nil }, []ssh.Signer(nil)
 	if o.Agent {
 		socket := os.Getenv("SSH_AUTH_SOCK")
 		conn, err := net.Dial("unix", socket)
@@ -138,7 +140,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 			return nil, done, fmt.Errorf("the SSH agent cannot be reached at SSH_AUTH_SOCK=%q: %w", socket, err)
 		}
 		done = func() { conn.Close() }
-		methods = append(methods, ssh.PublicKeysCallback(agent.NewClient(conn).Signers))
+		held = agent.NewClient(conn).Signers
 	}
 	if o.KeyFile != "" {
 		text, err := os.ReadFile(d.path(o.KeyFile))
@@ -146,13 +148,26 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 			return nil, done, fmt.Errorf("key_file: %w", err)
 		}
 		key, err := ssh.ParsePrivateKey(text)
-		if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) && !o.KeyPassphrase.IsZero() {
+		var missing *ssh.PassphraseMissingError
+		if errors.As(err, &missing) && !o.KeyPassphrase.IsZero() {
 			key, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(o.KeyPassphrase.Reveal()))
 		}
-		if err != nil {
-			return nil, done, fmt.Errorf("key_file %s: %w", o.KeyFile, err)
+		switch {
+		case errors.Is(err, x509.IncorrectPasswordError):
+			return nil, done, fmt.Errorf("key_file %s: it is encrypted with another passphrase; correct key_passphrase", o.KeyFile)
+		case missing != nil && o.KeyPassphrase.IsZero():
+			return nil, done, fmt.Errorf("key_file %s: it is encrypted; name its passphrase in key_passphrase", o.KeyFile)
+		case err != nil:
+			return nil, done, fmt.Errorf("key_file %s: %w; `ssh-keygen -p -f FILE` writes a key anew as OpenSSH keeps it", o.KeyFile, err)
 		}
-		methods = append(methods, ssh.PublicKeys(key))
+		own = append(own, key)
+	}
+	if o.Agent || o.KeyFile != "" {
+		// One method for all keys: the library tries each kind of method once.
+		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
+			keys, err := held()
+			return append(keys, own...), err
+		}))
 	}
 	password := o.Password
 	if o.PasswordFile != "" {
