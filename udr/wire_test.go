@@ -102,12 +102,12 @@ func FuzzParseBatch(f *testing.F) {
 	f.Add(udr.AppendBatchUsage(udr.AppendBatchHeader(nil, &batch), &u))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var b udr.Batch
-		var u udr.Usage
 		var s udr.Suspended
 		if udr.ParseBatch(data, &b) != nil {
 			return
 		}
 		for _, m := range b.Usage {
+			var u udr.Usage // one that held another before keeps its empty attributes
 			if udr.ParseUsage(m, &u) == nil {
 				var again udr.Usage
 				require.NoError(t, udr.ParseUsage(udr.AppendUsage(nil, &u), &again))

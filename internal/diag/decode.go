@@ -364,7 +364,7 @@ func (d *Decoder) expanded(n *Node) *Node {
 		value, ok := d.Env(name)
 		switch at := n.Sub(len([]rune(n.Text))-len([]rune(rest))+len([]rune(before)), len([]rune(name))+3); {
 		case !closed:
-			d.Errorf(n.Pos, "${ without } in %s", n.Text)
+			d.Errorf(n.Pos, "${ without }")
 			tail = ""
 		case !ok:
 			d.Errorf(at, "the environment has no %s; set it before starting ratemill", name)

@@ -151,6 +151,33 @@ func TestPrintIsBoundedAndSafe(t *testing.T) {
 	require.Contains(t, b.String(), "= a hint")
 }
 
+// TestPasswordsAreNotRepeated: what is printed of a document that has a mistake beside a password, or in its name, ends up
+// in the logs of a build.
+func TestPasswordsAreNotRepeated(t *testing.T) {
+	for _, src := range []string{
+		"pasword: sesame", "password: [sesame]", "{ pasword: sesame, nmae: x }", `{ "password": "se,same", nmae: x }`, "key_passphrase: 'sesame",
+		"dsn: https://me:sesame@host/db", "controll: postgres://me:ses/sesame@host/db", "dsn: clickhouse://host/db?password=sesame&x=1", "nmae: { password: 'sesame' }",
+		"sasl: { user: me, password: sesame", "password: sesame: b", "Password:   sesame # a comment", "SECRET=sesame\n",
+	} {
+		var doc struct {
+			Password diag.Secret `yaml:"password"`
+			DSN      int         `yaml:"dsn"`
+		}
+		l := diag.Decode("a.yaml", []byte(src), &doc, func(string) (string, bool) { return "", false })
+		require.NotEmpty(t, l, src)
+		var b strings.Builder
+		diag.Print(&b, l, diag.Options{})
+		require.NotContains(t, b.String(), "sesame", src)
+		require.NotContains(t, l.Err().Error(), "sesame", src)
+	}
+	f := diag.NewFile("a.yaml", []byte(`sftp: { password_file: where, password: "${NAME}", passwort: ööö, x: 1 }`))
+	var l diag.List
+	l.Errorf(diag.Pos{File: f, Line: 1, Column: 70, Length: 1}, "bad")
+	var b strings.Builder
+	diag.Print(&b, l, diag.Options{})
+	require.Contains(t, b.String(), `sftp: { password_file: where, password: "${NAME}", passwort: •••, x: 1 }`)
+}
+
 func TestSuggest(t *testing.T) {
 	names := []string{"octets", "filter", "country", "imsi"}
 	for in, want := range map[string]string{"octet": "octets", "fitler": "filter", "IMSI": "imsi", "zzz": "", "contry": "country", "": ""} {

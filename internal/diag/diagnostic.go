@@ -95,6 +95,7 @@ func (l *List) Warnf(at Pos, format string, args ...any) *Diagnostic {
 }
 
 func (l *List) add(d Diagnostic) *Diagnostic {
+	d.Message = maskedURLs(d.Message)
 	*l = append(*l, d)
 	return &(*l)[len(*l)-1]
 }

@@ -2,6 +2,7 @@ package diag
 
 import (
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -84,8 +85,9 @@ func (m Map[T]) Get(key string) (value T, ok bool) {
 
 // Secret is a text that appears in no dump: passwords, tokens. ${NAME} is replaced wherever a Secret is read.
 type Secret struct {
-	value string
-	Pos   Pos
+	value   string
+	literal bool
+	Pos     Pos
 }
 
 // NewSecret makes a Secret that no document holds.
@@ -101,19 +103,22 @@ func (s Secret) IsZero() bool { return s.value == "" }
 func (s *Secret) UnmarshalNode(n *Node, d *Decoder) {
 	s.Pos = n.Pos
 	if d.scalar(n, field{}) {
-		s.value = d.expanded(n).Text
+		s.value, s.literal = d.expanded(n).Text, !strings.Contains(n.Text, "${")
 	}
 }
 
-const hidden = "•••"
+// Literal says that the document itself holds the secret, rather than the environment.
+func (s Secret) Literal() bool { return s.literal && s.value != "" }
 
-func (s Secret) String() string { return hidden }
+const dots = "•••"
+
+func (s Secret) String() string { return dots }
 
 // GoString keeps %#v from the secret.
-func (s Secret) GoString() string { return hidden }
+func (s Secret) GoString() string { return dots }
 
 // MarshalText keeps JSON, YAML and slog from the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(dots), nil }
 
 // Part is a piece of the text as a Text of its own: text, which begins offset characters into t.
 func (t Text) Part(offset int, text string) Text {

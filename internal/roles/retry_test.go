@@ -75,6 +75,7 @@ type world struct {
 	dir    string
 	config *config.Config
 	stop   func()
+	log    *slog.Logger
 	*Node
 }
 
@@ -85,7 +86,7 @@ func newWorld(t *testing.T, name string) *world {
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+name))
 	require.NoError(t, plain.Close())
 	dir := t.TempDir()
-	w := &world{T: t, dir: dir, docs: map[string]string{}, config: config.Default(dir, filepath.Join(dir, "data")), stop: func() {}}
+	w := &world{T: t, dir: dir, docs: map[string]string{}, config: config.Default(dir, filepath.Join(dir, "data")), stop: func() {}, log: slog.New(slog.DiscardHandler)}
 	for name, text := range documents {
 		w.docs[name] = strings.ReplaceAll(text, "DIR", filepath.Join(dir, "in"))
 	}
@@ -106,9 +107,9 @@ func (w *world) start(roles ...Role) {
 	for name, text := range w.docs {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	p, list := project.Load(files, nil)
+	p, list := project.Load(files, os.LookupEnv)
 	require.NotNil(w, p, "%v", list)
-	w.Node = &Node{Config: w.config, Project: p, Log: slog.New(slog.DiscardHandler), Roles: roles}
+	w.Node = &Node{Config: w.config, Project: p, Log: w.log, Roles: roles}
 	require.NoError(w, Open(w.Context(), w.Node))
 	if w.Warehouse == nil {
 		require.NoError(w, w.OpenWarehouse(w.Context()))

@@ -142,6 +142,11 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	if s.Password.IsZero() && s.PasswordFile == "" && s.KeyFile == "" && !s.Agent {
 		d.Errorf(at("sftp"), "sftp needs a way to log in: key_file, agent, password or password_file")
 	}
+	for key, secret := range map[string]diag.Secret{"password": s.Password, "key_passphrase": s.KeyPassphrase} {
+		if secret.Literal() {
+			d.Warnf(at("sftp", key), "the document holds the %s itself, and the control store will keep a copy; write ${NAME} for a variable of the environment, or name a file", key)
+		}
+	}
 	if s.Port < 0 || s.Port > 65535 {
 		d.Errorf(at("sftp", "port"), "port %d does not exist", s.Port)
 	}

@@ -1,0 +1,42 @@
+package diag
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Where a password can stand in a line: as the value of a key that is called so, however it is misspelt, and in a URL.
+var (
+	secretValue = regexp.MustCompile(`(?i)["']?([\w-]*(?:pas+w|pass?phr|passwd|pwd|secret)[\w-]*)["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^,}&#\s][^,}&#]*)`)
+	secretInURL = regexp.MustCompile(`://[^/@\s:]*:([^\s"'#]+)@|[?&]password=([^&\s"']+)`)
+)
+
+// masked is a line of a document without the passwords in it, as long as before: what is printed of a document ends up in
+// the logs of a build.
+func masked(line string) string {
+	matches := secretValue.FindAllStringSubmatchIndex(line, -1)
+	for i := len(matches) - 1; i >= 0; i-- {
+		m := matches[i]
+		key, value := line[m[2]:m[3]], line[m[4]:m[5]]
+		if strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_env") || strings.HasPrefix(strings.Trim(value, `"'`), "${") {
+			continue
+		}
+		line = hidden(line, m[4], m[5])
+	}
+	return maskedURLs(line)
+}
+
+// maskedURLs is a text without the passwords in URLs.
+func maskedURLs(text string) string {
+	matches := secretInURL.FindAllStringSubmatchIndex(text, -1)
+	for i := len(matches) - 1; i >= 0; i-- {
+		m := matches[i]
+		text = hidden(text, max(m[2], m[4]), max(m[3], m[5]))
+	}
+	return text
+}
+
+func hidden(text string, from, to int) string {
+	return text[:from] + strings.Repeat("•", utf8.RuneCountInString(text[from:to])) + text[to:]
+}
