@@ -6,7 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare staticcheck vuln demo clean
+.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build:
 	go build -o bin/ratemill ./cmd/ratemill
@@ -60,16 +60,39 @@ N ?= 10000
 simulate:
 	go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation -schedules $(N)
 
-# What each stage and the whole cost, as one table: make bench, make bench LARGE=1 COUNT=6 RECORDS=5000000.
-# docs/performance.md explains it.
+# What each stage and the whole cost, as one table: make bench, make bench SMALL=1, make bench COUNT=6 RECORDS=5000000.
+# docs/performance.md explains it and the measurements below.
 COUNT   ?= 1
 RECORDS ?= 300000
 bench: deps build
-	go run ./internal/bench/table $(if $(LARGE),-large) -count $(COUNT) -n $(RECORDS)
+	go run ./internal/bench/table $(if $(SMALL),-small) -count $(COUNT) -n $(RECORDS)
 
-# Two of them side by side: make bench-compare A=bin/bench/ONE.txt B=bin/bench/OTHER.txt
+# Two of them side by side: make bench-compare A=bin/bench/ONE.json B=bin/bench/OTHER.json
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 bench-compare:
-	go run golang.org/x/perf/cmd/benchstat@latest $(A) $(B)
+	@mkdir -p bin/bench/compare
+	@go run ./internal/bench/table -text $(A) >bin/bench/compare/a.txt
+	@go run ./internal/bench/table -text $(B) >bin/bench/compare/b.txt
+	go run $(BENCHSTAT) $(notdir $(A))=bin/bench/compare/a.txt $(notdir $(B))=bin/bench/compare/b.txt
+
+LOAD := go test -count=1 -run '^$$' -benchtime 1x -timeout 0 ./internal/load -bench
+
+# What a record costs with more SIMs, accounts, members of a pool, partitions and files; pictures go to docs/performance.
+bench-curves: deps
+	$(LOAD) '^Benchmark(Partitions|Files)$$'
+	go run ./internal/bench/curves
+
+# From a file that lands to its rows by SELECT, at 10, 50 and 90 % of the top load: make bench-latency SECONDS=120
+bench-latency: deps
+	$(LOAD) '^BenchmarkLatency$$'
+
+# One mediator and rater, and two of each, on Apache Kafka and PostgreSQL: make bench-scale RECORDS=5000000
+bench-scale: deps-test
+	$(LOAD) '^BenchmarkScale$$'
+
+# The memory of every process at a steady load: make soak MINUTES=60 RATE=15000
+soak: deps
+	$(LOAD) '^BenchmarkSoak$$'
 
 staticcheck: .deps/bin/staticcheck
 	.deps/bin/staticcheck ./...

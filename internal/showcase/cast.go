@@ -172,15 +172,22 @@ func cutLast(s string, c byte) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// cpu is the processor time that a process has used.
-func cpu(pid int) time.Duration {
+// used is what a process has used, and the most memory that it had.
+type used struct {
+	cpu  time.Duration
+	peak int64
+}
+
+func usedBy(pid int) (u used) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0
+		return u
 	}
-	stat, err := p.Stat()
-	if err != nil {
-		return 0
+	if stat, err := p.Stat(); err == nil {
+		u.cpu = time.Duration(stat.CPUTime() * float64(time.Second))
 	}
-	return time.Duration(stat.CPUTime() * float64(time.Second))
+	if status, err := p.NewStatus(); err == nil {
+		u.peak = int64(status.VmHWM)
+	}
+	return u
 }

@@ -202,30 +202,30 @@ func (s *stage) explained(ctx context.Context, to io.Writer) error {
 // stages shows what each stage did and what it cost, the engines' part included.
 func (c *cast) stages(o Options, took time.Duration) error {
 	to := o.Words
-	t := newTable(to, "records", "records/s", "CPU", "CPU per record")
-	t.AppendHeader(table.Row{"stage", "records", "records/s", "CPU", "CPU per record"})
-	var all time.Duration
+	t := newTable(to, "records", "records/s", "CPU", "CPU per record", "memory")
+	t.AppendHeader(table.Row{"stage", "records", "records/s", "CPU", "CPU per record", "memory"})
+	var all used
 	var most float64
 	var stages []Stage
-	line := func(name string, records float64, busy, used time.Duration) {
-		all += used
-		stages = append(stages, Stage{name, int64(records), busy.Seconds(), used.Seconds()})
+	line := func(name string, records float64, busy time.Duration, u used) {
+		all.cpu, all.peak = all.cpu+u.cpu, all.peak+u.peak
+		stages = append(stages, Stage{name, int64(records), busy.Seconds(), u.cpu.Seconds(), u.peak})
 		rate, each := "–", "–"
 		if records > 0 && busy > 0 {
 			rate = humanize.Comma(int64(records / busy.Seconds()))
 		}
 		if records > 0 {
-			each = fmt.Sprintf("%.2f µs", float64(used.Microseconds())/records)
+			each = fmt.Sprintf("%.2f µs", float64(u.cpu.Microseconds())/records)
 		}
-		t.AppendRow(table.Row{name, humanize.Comma(int64(records)), rate, used.Round(10 * time.Millisecond), each})
+		t.AppendRow(table.Row{name, humanize.Comma(int64(records)), rate, u.cpu.Round(10 * time.Millisecond), each, size(u.peak)})
 	}
 	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink"}
 	for _, m := range c.members {
 		most = max(most, m.busy.records)
-		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), cpu(m.cmd.Process.Pid))
+		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))
 	}
-	line("engine: kafka, embedded", most, 0, cpu(c.stage.node.KafkaPID))
-	line("engine: clickhouse, embedded", most, 0, cpu(c.stage.node.ClickHousePID))
+	line("engine: kafka, embedded", most, 0, usedBy(c.stage.node.KafkaPID))
+	line("engine: clickhouse, embedded", most, 0, usedBy(c.stage.node.ClickHousePID))
 	busy := time.Duration(0)
 	if first, last := c.members[0].busy.began, c.members[len(c.members)-1].busy.ended; most > 0 && last.After(first) {
 		busy = last.Sub(first)
@@ -249,6 +249,7 @@ type Stage struct {
 	Records int64   `json:"records"`
 	Seconds float64 `json:"seconds"` // from the first record to the last; 0 for an engine
 	CPU     float64 `json:"cpu_seconds"`
+	Peak    int64   `json:"peak_bytes"` // most memory; of the whole, the sum
 }
 
 func countFiles(dir string) (n int, bytes int64, err error) {

@@ -17,10 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
+	"ratemill/internal/bench/gobench"
 	"ratemill/internal/showcase"
 )
 
@@ -30,9 +27,13 @@ type line struct {
 	Rate   float64  `json:"records_per_second_and_core"`
 	CPU    float64  `json:"cpu_us_per_record"`
 	Allocs *float64 `json:"allocations_per_record,omitempty"`
+	Peak   int64    `json:"peak_bytes,omitempty"` // most memory that the process had
+	Held   int64    `json:"held_bytes,omitempty"` // by what is measured, after collecting garbage
 	Target float64  `json:"target,omitempty"`
 	Ratio  float64  `json:"ratio,omitempty"`
 	Load   string   `json:"load"`
+	// CPUs are all measurements of CPU, which is their median.
+	CPUs []float64 `json:"cpu_us_samples,omitempty"`
 }
 
 // report is what the JSON file holds.
@@ -49,35 +50,51 @@ type report struct {
 const wholeTarget = 300_000
 
 func main() {
-	large := flag.Bool("large", false, "10 M SIMs in the registry, 1 M imported and restored")
+	small := flag.Bool("small", false, "1 M SIMs in the registry instead of 10 M, 100,000 imported and restored instead of 1 M")
 	records := flag.Int("n", 300_000, "records of the whole; 0 leaves it out")
 	count := flag.Int("count", 1, "measurements of each benchmark, for benchstat")
+	only := flag.String("only", "", "of the stages, those whose name holds this")
+	asText := flag.String("text", "", "measure nothing: print this JSON file as benchstat reads it")
 	out := flag.String("out", "bin/bench", "folder for NAME.json and NAME.txt")
 	name := flag.String("name", time.Now().UTC().Format("20060102-150405"), "of the files")
 	flag.Parse()
-	if err := measure(*large, *records, *count, filepath.Join(*out, *name)); err != nil {
+	err := func() error {
+		if *asText != "" {
+			return printText(os.Stdout, *asText)
+		}
+		return measure(*small, *only, *records, *count, filepath.Join(*out, *name))
+	}()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func measure(large bool, records, count int, path string) error {
+func measure(small bool, only string, records, count int, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	r := report{Date: time.Now().UTC(), Machine: machine(), SIMs: 100_000}
+	r := report{Date: time.Now().UTC(), Machine: machine(), SIMs: 1_000_000}
 	commit, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
 	if err == nil {
 		r.Commit = strings.TrimSpace(string(commit))
 	}
-	sims := map[string]int{"REGISTRY_SIMS": 1_000_000, "CONTROL_SIMS": 100_000, "LEDGER_SIMS": 100_000}
-	if large {
-		sims = map[string]int{"REGISTRY_SIMS": 10_000_000, "CONTROL_SIMS": 1_000_000, "LEDGER_SIMS": 1_000_000}
-		r.SIMs = 1_000_000
+	sims := map[string]int{"REGISTRY_SIMS": 10_000_000, "CONTROL_SIMS": 1_000_000, "LEDGER_SIMS": 1_000_000}
+	if small {
+		sims = map[string]int{"REGISTRY_SIMS": 1_000_000, "CONTROL_SIMS": 100_000, "LEDGER_SIMS": 100_000}
+		r.SIMs = 100_000
 	}
+	dir, err := os.MkdirTemp("", "ratemill-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	var raw bytes.Buffer
 	for i := range stages {
-		l, err := stages[i].measure(&raw, sims, count)
+		if !strings.Contains(stages[i].name, only) {
+			continue
+		}
+		l, err := stages[i].measure(&raw, &gobench.Runner{Dir: dir}, sims, count)
 		if err != nil {
 			return err
 		}
@@ -102,59 +119,62 @@ func measure(large bool, records, count int, path string) error {
 		return err
 	}
 	r.print()
-	fmt.Printf("%s.json, and for make bench-compare %s.txt\n", path, path)
+	fmt.Printf("%s.json, for make bench-compare; what Go printed is in %s.txt\n", path, path)
 	return nil
 }
 
 // measure runs the stage's benchmark and reads what it reports.
-func (s *stage) measure(raw *bytes.Buffer, sims map[string]int, count int) (line, error) {
+func (s *stage) measure(raw *bytes.Buffer, runner *gobench.Runner, sims map[string]int, count int) (line, error) {
 	of := sims[s.sims]
 	name := strings.ReplaceAll(s.benchmark, "$SIMS", strconv.Itoa(of))
-	parts := strings.Split(name, "/")
-	for i, p := range parts {
-		parts[i] = "^" + strings.ReplaceAll(p, "+", `\+`) + "$"
+	var env []string
+	for key, n := range sims {
+		env = append(env, fmt.Sprintf("%s=%d", key, n))
 	}
 	before := load()
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", strings.Join(parts, "/"), "-benchmem", "-benchtime", "1s", "-count", strconv.Itoa(count), "-timeout", "30m", s.pkg)
-	cmd.Env = os.Environ()
-	for key, n := range sims {
-		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", key, n))
-	}
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	out, peak, err := runner.Run(s.pkg, gobench.Exactly(name), env, "-test.benchtime", "1s", "-test.count", strconv.Itoa(count))
 	if err != nil {
-		return line{}, fmt.Errorf("%s in %s: %w\n%s", name, s.pkg, err, out)
+		return line{}, err
 	}
-	raw.Write(out)
+	raw.WriteString(out)
+	l, err := s.read(out, name, of)
+	l.Load, l.Peak = before, peak
+	return l, err
+}
+
+// read takes the stage's line from what its benchmark printed.
+func (s *stage) read(out, name string, of int) (line, error) {
 	records := float64(s.records)
 	if records == 0 {
 		records = float64(of)
 	}
-	var cpu, allocs []float64
-	for _, text := range strings.Split(string(out), "\n") {
-		f := strings.Fields(text)
-		if len(f) < 4 || f[0] != name && !strings.HasPrefix(f[0], name+"-") {
+	l := line{Stage: s.name, Target: s.target}
+	measured, err := gobench.Parse(out)
+	if err != nil {
+		return l, err
+	}
+	var allocs []float64
+	for _, m := range measured {
+		if m.Name != name {
 			continue
 		}
-		for i := 2; i+1 < len(f); i += 2 {
-			v, err := strconv.ParseFloat(f[i], 64)
-			if err != nil {
-				return line{}, fmt.Errorf("%s says %q: %w", name, text, err)
-			}
-			switch f[i+1] {
-			case "cpu-ns/record", "ns/row":
-				cpu = append(cpu, v/1e3)
-			case "cpu-s":
-				cpu = append(cpu, v*1e6/records)
-			case "allocs/op":
+		for unit, v := range m.Metrics {
+			switch {
+			case unit == s.unit, s.unit == "" && (unit == "cpu-ns/record" || unit == "ns/row"):
+				l.CPUs = append(l.CPUs, v/1e3)
+			case s.unit == "" && unit == "cpu-s":
+				l.CPUs = append(l.CPUs, v*1e6/records)
+			case s.unit == "" && unit == "allocs/op":
 				allocs = append(allocs, v/records)
+			case unit == "MB":
+				l.Held = int64(v * 1e6)
 			}
 		}
 	}
-	if len(cpu) == 0 {
-		return line{}, fmt.Errorf("%s in %s reported no processor time:\n%s", name, s.pkg, out)
+	if len(l.CPUs) == 0 {
+		return l, fmt.Errorf("%s in %s reported no processor time:\n%s", name, s.pkg, out)
 	}
-	l := line{Stage: s.name, CPU: middle(cpu), Target: s.target, Load: before}
+	l.CPU = middle(l.CPUs)
 	l.rate(s.target)
 	if len(allocs) > 0 {
 		a := middle(allocs)
@@ -208,40 +228,13 @@ func theWhole(records int) (lines []line, whole []showcase.Stage, err error) {
 	}
 	for i, s := range whole {
 		// An engine serves every record that mediation read.
-		l := line{Stage: "whole: " + s.Name, CPU: s.CPU * 1e6 / float64(max(s.Records, 1)), Load: before + " to " + load()}
+		l := line{Stage: "whole: " + s.Name, CPU: s.CPU * 1e6 / float64(max(s.Records, 1)), Peak: s.Peak, Load: before + " to " + load()}
 		if l.rate(0); i == len(whole)-1 {
 			l.rate(wholeTarget / 2)
 		}
 		lines = append(lines, l)
 	}
 	return lines, whole, nil
-}
-
-func (r *report) print() {
-	t := table.NewWriter()
-	t.SetOutputMirror(os.Stdout)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{"stage", "records/s a core", "CPU µs/record", "allocations", "target", "ratio", "load"})
-	var right []table.ColumnConfig
-	for n := 2; n <= 7; n++ {
-		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
-	for _, l := range r.Stages {
-		allocs, target, ratio := "–", "–", "–"
-		if l.Allocs != nil {
-			allocs = fmt.Sprintf("%.2f", *l.Allocs)
-		}
-		if l.Target > 0 {
-			target, ratio = humanize.Comma(int64(l.Target)), fmt.Sprintf("%.2f", l.Ratio)
-		}
-		t.AppendRow(table.Row{l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, target, ratio, l.Load})
-	}
-	fmt.Printf("%s · commit %s · %s\n", r.Date.Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine)
-	t.Render()
 }
 
 // middle is the median.

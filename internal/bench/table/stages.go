@@ -8,6 +8,7 @@ type stage struct {
 	records   int    // in an operation; 0: as many as SIMs
 	target    float64
 	sims      string // environment variable that takes the number of SIMs
+	unit      string // of what is processor time; by default what our benchmarks call it
 }
 
 var stages = []stage{
@@ -27,6 +28,8 @@ var stages = []stage{
 	{name: "rated log, encode", pkg: "./internal/ledger", benchmark: "BenchmarkRatedLog/encode", records: 200},
 	{name: "rated log, decode", pkg: "./internal/ledger", benchmark: "BenchmarkRatedLog/decode", records: 200},
 	{name: "warehouse: rows of the rated log", pkg: "./internal/warehouse", benchmark: "BenchmarkSteadyRows", records: 100_000},
+	{name: "ClickHouse sink: our side", pkg: "./internal/warehouse", benchmark: "BenchmarkInsert/block=200000", records: 1, unit: "client-ns/row"},
+	{name: "ClickHouse sink: the engine", pkg: "./internal/warehouse", benchmark: "BenchmarkInsert/block=200000", records: 1, unit: "engine-ns/row"},
 	{name: "import of a SIM", pkg: "./internal/control", benchmark: "BenchmarkImport", sims: "CONTROL_SIMS"},
 	{name: "restore of a SIM's counters", pkg: "./internal/ledger", benchmark: "BenchmarkRestore/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
 }

@@ -1,0 +1,77 @@
+// Package gobench runs Go benchmarks as processes of their own, so that their memory is theirs alone, and reads what they
+// report. What is made of the numbers belongs to those who ask for them.
+package gobench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Runner builds the benchmarks of packages once.
+type Runner struct {
+	Dir string // for binaries
+}
+
+// Line is what a benchmark reported once.
+type Line struct {
+	Name    string // without the number of processors
+	Metrics map[string]float64
+}
+
+// Run runs the benchmarks of a package that a pattern names, level by level, with more environment. peak is the most
+// memory that they, or an engine that they started, had.
+func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output string, peak int64, err error) {
+	binary := filepath.Join(r.Dir, strings.ReplaceAll(pkg, "/", "_")+".test")
+	if _, err := os.Stat(binary); err != nil {
+		if out, err := exec.Command("go", "test", "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
+			return "", 0, fmt.Errorf("building the benchmarks of %s: %w\n%s", pkg, err, out)
+		}
+	}
+	cmd := exec.Command(binary, append([]string{"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.timeout", "2h"}, args...)...)
+	cmd.Dir, cmd.Env, cmd.Stderr = pkg, append(os.Environ(), env...), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", 0, fmt.Errorf("%s in %s: %w\n%s", pattern, pkg, err, out)
+	}
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peak = u.Maxrss << 10 // Linux counts in KiB
+	}
+	return string(out), peak, nil
+}
+
+// Exactly is the pattern that names one benchmark.
+func Exactly(name string) string {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + strings.ReplaceAll(p, "+", `\+`) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// Parse reads the lines of benchmarks among what a run printed.
+func Parse(output string) (lines []Line, err error) {
+	for text := range strings.Lines(output) {
+		f := strings.Fields(text)
+		if len(f) < 4 || !strings.HasPrefix(f[0], "Benchmark") {
+			continue
+		}
+		l := Line{Name: f[0], Metrics: map[string]float64{}}
+		if i := strings.LastIndexByte(l.Name, '-'); i > 0 {
+			if _, err := strconv.Atoi(l.Name[i+1:]); err == nil {
+				l.Name = l.Name[:i]
+			}
+		}
+		for i := 2; i+1 < len(f); i += 2 {
+			if l.Metrics[f[i+1]], err = strconv.ParseFloat(f[i], 64); err != nil {
+				return nil, fmt.Errorf("a benchmark says %q: %w", strings.TrimSpace(text), err)
+			}
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// print shows the table.
+func (r *report) print() {
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.AppendHeader(table.Row{"stage", "records/s a core", "CPU µs/record", "allocations", "peak MB", "target", "ratio", "load"})
+	var right []table.ColumnConfig
+	for n := 2; n <= 8; n++ {
+		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(right)
+	for _, l := range r.Stages {
+		allocs, peak, target, ratio := "–", "–", "–", "–"
+		if l.Peak > 0 {
+			peak = humanize.Comma(l.Peak / 1e6)
+		}
+		if l.Allocs != nil {
+			allocs = fmt.Sprintf("%.2f", *l.Allocs)
+		}
+		if l.Target > 0 {
+			target, ratio = humanize.Comma(int64(l.Target)), fmt.Sprintf("%.2f", l.Ratio)
+		}
+		t.AppendRow(table.Row{l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, peak, target, ratio, l.Load})
+	}
+	fmt.Printf("%s · commit %s · %s\n", r.Date.Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine)
+	t.Render()
+}
+
+// printText writes a report as Go writes benchmarks, which is what benchstat reads.
+func printText(to io.Writer, path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var r report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return fmt.Errorf("%s is no report of make bench: %w", path, err)
+	}
+	for _, l := range r.Stages {
+		samples := l.CPUs
+		if len(samples) == 0 {
+			samples = []float64{l.CPU}
+		}
+		for _, cpu := range samples {
+			fmt.Fprintf(to, "Benchmark/%s 1 %.1f cpu-ns/record", benchmarkName(l.Stage), cpu*1e3)
+			if l.Allocs != nil {
+				fmt.Fprintf(to, " %.4f allocs/record", *l.Allocs)
+			}
+			if l.Peak > 0 {
+				fmt.Fprintf(to, " %d peak-B", l.Peak)
+			}
+			fmt.Fprintln(to)
+		}
+	}
+	return nil
+}
+
+// benchmarkName is a stage's name without what would end it.
+func benchmarkName(stage string) string {
+	return strings.NewReplacer(":", "", " ", "_", ",", "").Replace(stage)
+}

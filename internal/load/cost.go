@@ -1,0 +1,124 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"ratemill/internal/generate"
+	"ratemill/internal/roles"
+)
+
+// Cost is what records cost in an installation that was never without work.
+type Cost struct {
+	Name    string             `json:"name"`
+	Value   float64            `json:"value"` // of what is varied
+	Records int                `json:"records"`
+	Rate    float64            `json:"records_per_second"`
+	CPU     map[string]float64 `json:"cpu_us_per_record"` // by process
+	Peak    map[string]int64   `json:"peak_bytes"`
+	Work    map[string]float64 `json:"records_by_process"`
+}
+
+// Total is the processor time of all processes, in µs a record.
+func (c *Cost) Total() (sum float64) {
+	for _, v := range c.CPU {
+		sum += v
+	}
+	return sum
+}
+
+// cost lets everything land at once.
+func (in *installation) cost(name string, value float64, o generate.Options) (*Cost, error) {
+	files, err := allFiles(o)
+	if err != nil {
+		return nil, err
+	}
+	run, err := in.playAtOnce(Schedule(files, 0))
+	if err != nil {
+		return nil, err
+	}
+	c := &Cost{Name: name, Value: value, Records: run.records, Rate: run.rate(), CPU: map[string]float64{}, Peak: map[string]int64{}, Work: map[string]float64{}}
+	for _, p := range run.parts {
+		c.CPU[p.name] += float64(p.CPU.Nanoseconds()) / 1e3 / float64(run.records)
+		c.Peak[p.name] = p.Peak
+	}
+	for _, role := range []roles.Role{roles.Mediation, roles.Rating} {
+		names, work, err := in.worked(role)
+		if err != nil {
+			return nil, err
+		}
+		for i, n := range names {
+			c.Work[n] = work[i]
+		}
+	}
+	return c, nil
+}
+
+// group adds up what processes of a role, or an engine, have: mediation-1 and mediation-2 are mediation.
+func group[N int64 | float64](of map[string]N) map[string]N {
+	sums := map[string]N{}
+	for name, v := range of {
+		kind, _, _ := strings.Cut(name, "-")
+		sums[kind] += v
+	}
+	return sums
+}
+
+// Of is what the processes of a role, or an engine, cost.
+func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
+
+// Kinds are the roles and engines that costs have, in the order of the pipeline.
+func Kinds(costs []*Cost) (found []string) {
+	for _, k := range kinds {
+		if len(costs) > 0 && costs[0].Of(k) > 0 {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// kinds are the processes in the order of the pipeline.
+var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres"}
+
+func printCosts(what string, costs []*Cost) {
+	header := append([]string{what, "records/s", "CPU µs/record"}, Kinds(costs)...)
+	t := newTable(header...)
+	for _, c := range costs {
+		row := []string{c.Name, comma(c.Rate), fmt.Sprintf("%.2f", c.Total())}
+		for _, k := range header[3:] {
+			row = append(row, fmt.Sprintf("%.2f", c.Of(k)))
+		}
+		t.row(row...)
+	}
+	t.print()
+}
+
+// printWork tells how the work was shared.
+func printWork(costs []*Cost) {
+	t := newTable("", "process", "share of the work", "CPU µs/record of all", "peak MB")
+	for _, c := range costs {
+		all := group(c.Work)
+		for _, role := range []roles.Role{roles.Mediation, roles.Rating} {
+			for n := 1; ; n++ {
+				name := fmt.Sprintf("%s-%d", role, n)
+				work, ok := c.Work[name]
+				if !ok {
+					break
+				}
+				t.row(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[string(role)])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
+			}
+		}
+	}
+	t.print()
+}
+
+// save writes results for the pictures.
+func save(path string, of any) error {
+	text, err := json.MarshalIndent(of, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,173 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ratemill/internal/generate"
+	"ratemill/internal/plant"
+	"ratemill/internal/roles"
+)
+
+// installation is a plant with processes of the roles.
+type installation struct {
+	*plant.Plant
+	t         testing.TB
+	processes []*plant.Process
+}
+
+// defaults are the options of an installation as a new one has it: embedded engines, four partitions. Sources are listed
+// more often than by default, so that listing is not what a latency is made of.
+func defaults(usage generate.Options) plant.Options {
+	return plant.Options{Broker: plant.Embedded, Store: plant.SQLite, Partitions: 4, Usage: usage, Every: 300 * time.Millisecond}
+}
+
+// raise builds an installation with so many mediators and raters, and one sink, and waits until they own all partitions.
+func raise(t testing.TB, o plant.Options, each int) *installation {
+	t.Helper()
+	in := &installation{Plant: plant.Build(t, o), t: t}
+	t.Cleanup(func() {
+		for _, p := range in.processes {
+			p.Kill()
+		}
+	})
+	for _, role := range roles.Roles {
+		n := each
+		if role == roles.Sink {
+			n = 1
+		}
+		for i := range n {
+			p, err := in.NewProcess(role, i+1)
+			if err == nil {
+				err = p.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.processes = append(in.processes, p)
+		}
+	}
+	for deadline := time.Now().Add(2 * time.Minute); !in.ready(t.Context()); time.Sleep(200 * time.Millisecond) {
+		if err := in.well(); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the roles do not own all partitions after two minutes")
+		}
+	}
+	return in
+}
+
+// ready says that all partitions have a rater and a sink, and that mediators answer.
+func (in *installation) ready(ctx context.Context) bool {
+	owned := map[roles.Role]int{}
+	for _, p := range in.processes {
+		m, err := plant.Scrape(ctx, p.Metrics)
+		if err != nil {
+			return false
+		}
+		owned[p.Role] += int(m["ratemill_partitions_owned"])
+	}
+	return owned[roles.Rating] == in.Options.Partitions && owned[roles.Sink] == in.Options.Partitions
+}
+
+// well says which role ended though nobody asked it to.
+func (in *installation) well() error {
+	for _, p := range in.processes {
+		if state, ended := p.Ended(); ended {
+			return fmt.Errorf("%s ended (%v); its last words:\n%s", p.Name, state, p.LastWords(8))
+		}
+	}
+	return nil
+}
+
+// part is a process, or the processes of an engine.
+type part struct {
+	name string
+	plant.Usage
+}
+
+// usage asks every process what it has used and holds.
+func (in *installation) usage() (parts []part, err error) {
+	for _, p := range in.processes {
+		u, err := plant.UsageOf(p.PID())
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{p.Name, u})
+	}
+	for _, e := range in.Engines {
+		all := part{name: e.Name}
+		for _, pid := range e.PIDs() {
+			u, err := plant.UsageOf(pid)
+			if err != nil {
+				continue // a backend of PostgreSQL that ended meanwhile
+			}
+			all.CPU, all.Resident, all.Peak = all.CPU+u.CPU, all.Resident+u.Resident, all.Peak+u.Peak
+		}
+		parts = append(parts, all)
+	}
+	return parts, nil
+}
+
+// since is what every process has used from an earlier moment on.
+func since(before, after []part) []part {
+	parts := make([]part, len(after))
+	for i := range after {
+		parts[i] = after[i]
+		parts[i].CPU -= before[i].CPU
+	}
+	return parts
+}
+
+// worked is how many records each process of a role has done.
+func (in *installation) worked(role roles.Role) (names []string, records []float64, err error) {
+	metric := map[roles.Role]string{roles.Mediation: "ratemill_mediation_records_total", roles.Rating: "ratemill_rating_records_total"}[role]
+	for _, p := range in.processes {
+		if p.Role != role {
+			continue
+		}
+		m, err := plant.Scrape(in.t.Context(), p.Metrics)
+		if err != nil {
+			return nil, nil, err
+		}
+		names, records = append(names, p.Name), append(records, m[metric])
+	}
+	return names, records, nil
+}
+
+// prepare writes a file where sources do not look, on the same file system.
+func (in *installation) prepare(f *generate.File) (path string, err error) {
+	dir := filepath.Join(in.Dir, "prepared")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, f.Source+"-"+f.Name)
+	to, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	if _, err := f.WriteTo(to); err != nil {
+		to.Close()
+		return "", err
+	}
+	return path, to.Close()
+}
+
+// path is where a file lands.
+func (in *installation) path(f *generate.File) string {
+	return filepath.Join(in.Incoming(f.Source), f.Name)
+}
+
+// land gives a prepared file its name.
+func (in *installation) land(prepared string, f *generate.File) error {
+	now := time.Now()
+	if err := os.Chtimes(prepared, now, now); err != nil {
+		return err
+	}
+	return os.Rename(prepared, in.path(f))
+}

@@ -1,0 +1,164 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// watcher asks ClickHouse again and again which of the files that landed it shows whole: as many rows in rated_usage,
+// duplicates and suspense as the file's end says that it has. A file is visible when the answer is there that says so.
+type watcher struct {
+	conn  driver.Conn
+	every time.Duration
+
+	mu      sync.Mutex
+	waiting map[string]*flight // by path
+	shown   []flight
+	changed chan struct{} // closed and made anew when files were shown
+}
+
+// flight is a file on its way.
+type flight struct {
+	path    string
+	records int
+	due     time.Time // when the schedule let it land
+	visible time.Time
+
+	id   string // as ClickHouse calls it
+	rows uint64 // that it has to have
+}
+
+func (f *flight) latency() time.Duration { return f.visible.Sub(f.due) }
+
+func newWatcher(conn driver.Conn) *watcher {
+	return &watcher{conn: conn, every: 200 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
+}
+
+// landed begins to wait for a file.
+func (w *watcher) landed(path string, records int, due time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting[path] = &flight{path: path, records: records, due: due}
+}
+
+// open is how many files wait.
+func (w *watcher) open() (files int, changed <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting), w.changed
+}
+
+// take gives the files that were shown since it was asked last.
+func (w *watcher) take() []flight {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	shown := w.shown
+	w.shown = nil
+	return shown
+}
+
+// run asks until ctx ends.
+func (w *watcher) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := w.ask(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(w.every):
+		}
+	}
+	return nil
+}
+
+func (w *watcher) ask(ctx context.Context) error {
+	var unknown []string
+	known := map[string]*flight{}
+	w.mu.Lock()
+	for path, f := range w.waiting {
+		if f.id == "" {
+			unknown = append(unknown, path)
+		} else {
+			known[f.id] = f
+		}
+	}
+	w.mu.Unlock()
+	if len(unknown) > 0 {
+		err := w.each(ctx, "SELECT name, file, toUInt64(records + added - filtered) FROM files WHERE name IN ("+quoted(unknown)+")", func(rows driver.Rows) error {
+			var path, id string
+			var n uint64
+			if err := rows.Scan(&path, &id, &n); err != nil {
+				return err
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			f := w.waiting[path]
+			f.id, f.rows, known[id] = id, n, f
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	var ids []string
+	for id := range known {
+		ids = append(ids, id)
+	}
+	in := "file IN (" + quoted(ids) + ")"
+	found := map[string]uint64{}
+	err := w.each(ctx, fmt.Sprintf("SELECT file, count() FROM rated_usage WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM duplicates WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM suspense WHERE %[1]s GROUP BY file", in), func(rows driver.Rows) error {
+		var id string
+		var n uint64
+		if err := rows.Scan(&id, &n); err != nil {
+			return err
+		}
+		found[id] += n
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := len(w.shown)
+	for id, f := range known {
+		if found[id] > f.rows {
+			return fmt.Errorf("%s has %d rows, and ought to have %d", f.path, found[id], f.rows)
+		}
+		if found[id] == f.rows {
+			f.visible = now
+			w.shown = append(w.shown, *f)
+			delete(w.waiting, f.path)
+		}
+	}
+	if len(w.shown) > before {
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+	return nil
+}
+
+func (w *watcher) each(ctx context.Context, query string, row func(driver.Rows) error) error {
+	rows, err := w.conn.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func quoted(all []string) string { return "'" + strings.Join(all, "','") + "'" }
