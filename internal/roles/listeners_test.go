@@ -1,0 +1,99 @@
+package roles
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/config"
+	"ratemill/internal/embedded/sftp"
+	"ratemill/internal/testengine"
+)
+
+// listeners are the fields of the configuration on whose addresses somebody listens.
+func listeners(t *testing.T, path string, v reflect.Value) (fields map[string]*string) {
+	fields = map[string]*string{}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Struct:
+			for name, address := range listeners(t, path+name+".", f) {
+				fields[name] = address
+			}
+		case strings.Contains(name, "listen"):
+			fields[path+name] = f.Addr().Interface().(*string)
+		}
+	}
+	return fields
+}
+
+// TestNobodyListensBeyondLoopback runs what runs by default, all roles on embedded engines and the demo's SFTP server, and
+// asks the kernel where these processes listen. Profiles are not served by default.
+func TestNobodyListensBeyondLoopback(t *testing.T) {
+	require.Equal(t, "linux", runtime.GOOS, "the kernel's tables are read")
+	w := newWorld(t, "listeners")
+	w.config = config.Default(w.dir, w.config.Data)
+	fields := listeners(t, "", reflect.ValueOf(w.config).Elem())
+	require.Len(t, fields, 3, "a new one belongs into this test, into operations.md and into security.md")
+	for name, address := range fields {
+		host, _, err := net.SplitHostPort(*address)
+		require.NoError(t, err, name)
+		require.True(t, netip.MustParseAddr(host).IsLoopback(), "%s is %s by default", name, *address)
+		*address = net.JoinHostPort(host, "0") // the usual port may be in use
+	}
+	w.config.Listen = freeAddress(t)
+	files, err := sftp.Start(sftp.Options{Dir: t.TempDir(), User: "ratemill", Password: "carrier"})
+	require.NoError(t, err)
+	defer files.Close()
+
+	before := len(testengine.Listeners(t))
+	w.start(Roles...)
+	require.Eventually(t, func() bool { // the engines do before; the roles' own server begins as it runs
+		res, err := http.Get("http://" + w.config.Listen + "/healthz")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	all := testengine.Listeners(t)
+	require.GreaterOrEqual(t, len(all), before+3, "Kafka, ClickHouse, metrics: %v", all)
+	for _, at := range all {
+		require.True(t, at.Addr().IsLoopback(), "somebody listens on %s", at)
+	}
+	for _, page := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile", "/debug/pprof/cmdline", "/debug/vars", "/"} {
+		res, err := http.Get("http://" + w.config.Listen + page)
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Equal(t, http.StatusNotFound, res.StatusCode, page)
+	}
+	w.stop()
+	w.config.Pprof, w.config.Listen = true, freeAddress(t)
+	w.start()
+	require.Eventually(t, func() bool {
+		res, err := http.Get("http://" + w.config.Listen + "/debug/pprof/heap")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	}, time.Minute, 10*time.Millisecond)
+
+	for name, set := range map[string]func(*config.Config){
+		"Kafka":      func(c *config.Config) { c.Kafka.Listen = "0.0.0.0:0" },
+		"ClickHouse": func(c *config.Config) { c.ClickHouse.Listen = "0.0.0.0:0" },
+	} {
+		c := config.Default(w.dir, t.TempDir())
+		c.Kafka.Listen, c.ClickHouse.Listen = "127.0.0.1:0", "127.0.0.1:0"
+		set(c)
+		err := Open(t.Context(), &Node{Config: c, Project: w.Node.Project, Log: w.log, Roles: Roles})
+		require.ErrorContains(t, err, "the embedded", name)
+		require.ErrorContains(t, err, "listens on loopback only, not on", name)
+	}
+}
