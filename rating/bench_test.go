@@ -149,11 +149,17 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 	v := reg.View()
 	defer v.Close()
 	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
-	var u udr.Usage
+	us := make([]udr.Usage, 32)
 	next := 0
 	rate := func() {
-		usage[next%len(usage)].fill(&u)
-		if err := e.Rate(v, 1, c, &u, res); err != nil {
+		if next%len(us) == 0 {
+			for i := range us {
+				usage[(next+i)%len(usage)].fill(&us[i])
+			}
+			e.Expect(v, 1, c, us)
+		}
+		res.Charges, res.Events = res.Charges[:0], res.Events[:0] // as a rater does, which writes them down
+		if err := e.Rate(v, 1, c, &us[next%len(us)], res); err != nil {
 			b.Fatal(err)
 		}
 		if next++; next%batch == 0 {

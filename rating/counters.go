@@ -135,12 +135,11 @@ type Delta struct {
 // An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is cut
 // into shards that grow on their own, so that no record waits for 10 M entries to be moved.
 type Counters struct {
-	shards  [shardCount]shard
-	len     int
-	dirty   []CounterKey // in the order they became so; the first `taken` are done
-	taken   int
-	pending []CounterKey // those that have or had a speculative part
-	result  uint32       // the last Result that was begun
+	shards [shardCount]shard
+	len    int
+	dirty  []CounterKey // in the order they became so; the first `taken` are done
+	taken  int
+	result uint32 // the last Result that was begun
 }
 
 const (
@@ -148,8 +147,7 @@ const (
 	shardCount = 1 << shardBits
 
 	dirty    = 1 // changed since it was last taken, and in Counters.dirty
-	listed   = 2 // in Counters.pending
-	flagBits = 2
+	flagBits = 1
 )
 
 type shard struct {
@@ -162,7 +160,7 @@ type entry struct {
 	rest    uint64 // owner, cycle, kind
 	settled Value
 	pending Value
-	at      int64  // offset of the last settled delta, shifted by flagBits; dirty and listed below
+	at      int64  // offset of the last settled delta, shifted by flagBits; dirty below
 	result  uint32 // the Result that index belongs to
 	index   uint32 // of this counter's delta in it
 }
@@ -258,15 +256,9 @@ func (c *Counters) Settled(k CounterKey) (v Value, at int64) {
 }
 
 // Add adds to the speculative part.
-func (c *Counters) Add(k CounterKey, v Value) { c.addTo(c.entry(k), k, v) }
+func (c *Counters) Add(k CounterKey, v Value) { c.entry(k).add(v) }
 
-func (c *Counters) addTo(e *entry, k CounterKey, v Value) {
-	if e.at&listed == 0 {
-		e.at |= listed
-		c.pending = append(c.pending, k)
-	}
-	e.pending = e.pending.Plus(v)
-}
+func (e *entry) add(v Value) { e.pending = e.pending.Plus(v) }
 
 // ApplyAt folds a delta of the message at offset into the settled part, unless the counter has it already: only if
 // offset is beyond the counter's last. The deltas of a message must name each counter once, as Result.Deltas do.
@@ -280,7 +272,7 @@ func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	if e.at&dirty == 0 {
 		c.dirty = append(c.dirty, d.Key)
 	}
-	e.at = offset<<flagBits | dirty | e.at&listed
+	e.at = offset<<flagBits | dirty
 	return true
 }
 
@@ -296,38 +288,22 @@ func (c *Counters) SettleAll(deltas []Delta, offset int64) {
 	for _, d := range deltas {
 		c.Settle(d, offset)
 	}
-	if len(c.pending) > 4*len(deltas) {
-		c.unlist()
-	}
 }
 
-// unlist takes the counters without a speculative part out of the list.
-func (c *Counters) unlist() {
-	kept := c.pending[:0]
-	for _, k := range c.pending {
-		if e := c.find(k); e != nil && e.pending == (Value{}) {
-			e.at &^= listed
-		} else if e != nil {
-			kept = append(kept, k)
-		}
-	}
-	c.pending = kept
-}
-
-// Discard drops every speculative part: what was rated since the last acknowledged append did not happen.
+// Discard drops every speculative part: what was rated since the last acknowledged append did not happen. It looks
+// through all counters; a list of those concerned would be kept for each record and read never in a good life.
 func (c *Counters) Discard() {
-	for _, k := range c.pending {
-		if e := c.find(k); e != nil {
-			e.pending, e.at = Value{}, e.at&^listed
+	for i := range c.shards {
+		for j := range c.shards[i].entries {
+			c.shards[i].entries[j].pending = Value{}
 		}
 	}
-	c.pending = c.pending[:0]
 }
 
 // Restore sets a counter from a checkpoint: its value with all deltas up to offset at. It does not become dirty.
 func (c *Counters) Restore(k CounterKey, v Value, at int64) {
 	e := c.entry(k)
-	e.settled, e.at = v, at<<flagBits|e.at&(dirty|listed)
+	e.settled, e.at = v, at<<flagBits|e.at&dirty
 }
 
 // Len is the number of counters.

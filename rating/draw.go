@@ -42,7 +42,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 
 // draw takes up to want units from a bucket. A full one is noted too: that is why the record cost something.
 func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
-	entry := c.entry(k)
+	entry := e.entry(c, k)
 	before := entry.settled.Plus(entry.pending)
 	used := before.Units()
 	drawn := max(0, min(want, b.size-used))
@@ -50,7 +50,7 @@ func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, 
 	if drawn == 0 {
 		return 0
 	}
-	e.add(c, entry, k, UnitsValue(drawn), res)
+	e.add(entry, k, UnitsValue(drawn), res)
 	if used+drawn == b.size {
 		kind := PoolExhausted
 		if b.share == "" {
@@ -108,7 +108,7 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	if m.perSIM {
 		k.ID, k.Owner = mixID(m.id, p.number), u.SIM
 	}
-	entry := c.entry(k)
+	entry := e.entry(c, k)
 	before := entry.settled.Plus(entry.pending)
 	after := before.Plus(value)
 	if m.cost {
@@ -116,7 +116,7 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 			return suspend("amount", "the cost that limit %s counts for account %s is more than an amount can hold; correct the plan", m.name, p.facts.ID)
 		}
 	}
-	e.add(c, entry, k, value, res)
+	e.add(entry, k, value, res)
 	if m.event && before.Less(m.threshold) && !after.Less(m.threshold) {
 		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
 			Counter: k, Threshold: m.threshold, Before: before, After: after})

@@ -24,6 +24,9 @@ type Engine struct {
 	tiers []tier
 	path  []*payer
 	undo  []undo
+
+	expected []uint32 // scratch of Expect
+	touched  uint64   // so that the compiler leaves its reading alone
 }
 
 // NewEngine makes an engine.
@@ -47,6 +50,9 @@ type payer struct {
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
+
+	habits   [4]habit // for Expect
+	habitual uint8
 }
 
 const (
@@ -72,8 +78,9 @@ type undo struct {
 	value Value
 }
 
-// continues is the attribute by which a source's rules say that a record continues a session.
-const continues = "continues"
+// Continues is the attribute by which a source's rules say that a record continues a session; it is the only one that
+// rating reads.
+const Continues = "continues"
 
 // Rate prices one usage record for all tiers. It changes counters and appends charges, deltas and events to res, whose
 // batch Begin began. When it gives a *udr.SuspendError, nothing was changed.
@@ -261,8 +268,8 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 }
 
 // add adds to a counter whose entry was just found.
-func (e *Engine) add(c *Counters, entry *entry, k CounterKey, v Value, res *Result) {
-	c.addTo(entry, k, v)
+func (e *Engine) add(entry *entry, k CounterKey, v Value, res *Result) {
+	entry.add(v)
 	res.addDelta(entry, k, v)
 	e.undo = append(e.undo, undo{k, v})
 }
@@ -272,7 +279,7 @@ func (e *Engine) takeBack(c *Counters, res *Result, charges, deltas, events int)
 	for i := len(e.undo) - 1; i >= 0; i-- {
 		k, v := e.undo[i].key, e.undo[i].value.Neg()
 		entry := c.entry(k)
-		c.addTo(entry, k, v)
+		entry.add(v)
 		res.addDelta(entry, k, v)
 	}
 	res.Charges, res.Deltas, res.Events = res.Charges[:charges], res.Deltas[:deltas], res.Events[:events]

@@ -66,7 +66,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 
 func continuesSession(u *udr.Usage) bool {
 	for i := range u.Attributes {
-		if a := &u.Attributes[i]; a.Name == continues {
+		if a := &u.Attributes[i]; a.Name == Continues {
 			return a.Value == "true" || a.Value == "1"
 		}
 	}
@@ -122,9 +122,9 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if t.class.count == countSIM {
 			k.ID, k.Owner, k.Kind = t.simID(p.id), u.SIM, SIMUnits
 		}
-		entry := c.entry(k)
+		entry := e.entry(c, k)
 		from = entry.settled.Plus(entry.pending).Units()
-		e.add(c, entry, k, UnitsValue(stop-at), res)
+		e.add(entry, k, UnitsValue(stop-at), res)
 	}
 	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
 		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one cycle", p.name, t.plan.name, from)

@@ -1,0 +1,81 @@
+package rating
+
+import (
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Expect touches what the records of a batch will be rated by, before each is rated: the SIM's owner, then the account,
+// then the counters. With millions of SIMs each of these is a miss of the cache, and each follows from the one before; for
+// many records at once the processor waits for them together. It changes nothing that a price depends on.
+// (A million SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
+func (e *Engine) Expect(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
+	if len(e.expected) < len(records) {
+		e.expected = make([]uint32, len(records))
+	}
+	accounts := e.expected[:len(records)]
+	for i := range records {
+		owner, _ := v.Owner(records[i].SIM, records[i].At, rev)
+		accounts[i] = owner.Account
+	}
+	var sum uint64
+	for i, number := range accounts {
+		if int(number) >= len(e.accounts) {
+			accounts[i] = 0
+			continue
+		}
+		if v.Touch(number) && e.accounts[number] != nil {
+			sum += uint64(uint32(e.accounts[number].cycle))
+		} else {
+			accounts[i] = 0
+		}
+	}
+	for i, number := range accounts {
+		if number == 0 {
+			continue
+		}
+		p := e.accounts[number]
+		for _, k := range p.habits[:p.habitual] {
+			owner := number
+			if k.kind == SIMUnits || k.kind == SIMCost {
+				owner = records[i].SIM
+			}
+			sum += c.touch(CounterKey{ID: k.id, Owner: owner, Cycle: p.cycle, Kind: k.kind})
+		}
+	}
+	e.touched = sum
+}
+
+// habit is a counter that the usage of an account asked for; which SIM's follows from the record.
+type habit struct {
+	id   uint64
+	kind CounterKind
+}
+
+// entry is the counter's entry, and a habit of the SIM's account from now on.
+func (e *Engine) entry(c *Counters, k CounterKey) *entry {
+	if p := e.path[0]; p.habitual < uint8(len(p.habits)) {
+		p.adopt(habit{k.ID, k.Kind})
+	}
+	return c.entry(k)
+}
+
+func (p *payer) adopt(h habit) {
+	for _, k := range p.habits[:p.habitual] {
+		if k == h {
+			return
+		}
+	}
+	p.habits[p.habitual] = h
+	p.habitual++
+}
+
+// touch reads where a counter lies if it is there.
+func (c *Counters) touch(k CounterKey) uint64 {
+	h := hashKey(k.ID, k.packed())
+	s := &c.shards[h>>(64-shardBits)]
+	if len(s.entries) == 0 {
+		return 0
+	}
+	return s.entries[h&uint64(len(s.entries)-1)].id
+}
