@@ -81,7 +81,7 @@ func root() *cobra.Command {
 	c.PersistentFlags().StringVar(&f.logLevel, "log", "info", "least level that is logged: debug, info, warn, error")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
-		grouped("run", demoCommand(f)), grouped("run", initCommand()), grouped("run", runCommand(f)), grouped("run", importCommand(f)),
+		grouped("run", demoCommand(f)), grouped("run", initCommand()), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)),
 		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)), grouped("ask", suspenseCommand(f)), grouped("ask", tailCommand(f)),
 	} {
 		c.AddCommand(command)

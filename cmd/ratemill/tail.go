@@ -124,14 +124,17 @@ func (t *tailer) run(ctx context.Context, partitions []int, from int64, follow b
 
 func (t *tailer) print(partition int, m broker.Message) error {
 	d := dynamicpb.NewMessage(t.message)
-	if err := gproto.Unmarshal(m.Value, d); err != nil {
-		return fmt.Errorf("%s/%d offset %d is no %s: %w", t.topic, partition, m.Offset, t.message.Name(), err)
-	}
+	damaged := gproto.Unmarshal(m.Value, d)
 	line := append([]byte(`{"partition":`), strconv.Itoa(partition)...)
 	line = append(line, `,"offset":`...)
 	line = strconv.AppendInt(line, m.Offset, 10)
-	line = append(line, `,"message":`...)
-	line = appendMessageJSON(line, d)
+	if damaged != nil { // ratemill partition says what to do about it
+		why, _ := json.Marshal(fmt.Sprintf("no %s: %v", t.message.Name(), damaged)) // a string always encodes
+		line = fmt.Appendf(line, `,"damaged":%s,"hex":"%x"`, why, m.Value)
+	} else {
+		line = append(line, `,"message":`...)
+		line = appendMessageJSON(line, d)
+	}
 	_, err := t.out.Write(append(line, "}\n"...))
 	return err
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 
 	"ratemill/internal/steps"
 	"ratemill/internal/wire"
@@ -27,21 +28,21 @@ type decision struct {
 func (d *decision) decide(view *registry.View) error {
 	d.result.Begin(d.state.counters)
 	var u udr.Usage
-	for _, message := range d.in.Usage {
+	for i, message := range d.in.Usage {
 		if err := udr.ParseUsage(message, &u); err != nil {
-			return err
+			return fmt.Errorf("its usage record %d of %d cannot be read: %w", i+1, len(d.in.Usage), err)
 		}
 		if u.Seq <= d.high && steps.On(steps.HighWater) {
 			continue
 		}
 		if err := d.usage(view, message, &u); err != nil {
-			return err
+			return fmt.Errorf("its usage record %d of %d, sequence %d, cannot be rated: %w", i+1, len(d.in.Usage), u.Seq, err)
 		}
 	}
 	var s udr.Suspended
-	for _, message := range d.in.Suspended {
+	for i, message := range d.in.Suspended {
 		if err := udr.ParseSuspended(message, &s); err != nil {
-			return err
+			return fmt.Errorf("its suspended record %d of %d cannot be read: %w", i+1, len(d.in.Suspended), err)
 		}
 		if s.Seq <= d.high && steps.On(steps.HighWater) {
 			continue

@@ -35,7 +35,10 @@ type Owner struct {
 	Progress   *Progress                                // counts for metrics; may be shared with the partition's former owners
 	NextEpoch  func(ctx context.Context) (int64, error) // grows with every call, whoever calls
 	SweepEvery time.Duration                            // between checkpoints; what a restore replays
-	Random     func() float64                           // spreads attempts to reach the broker; may be nil
+	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
+	// when the owner begins.
+	Skips  func(ctx context.Context, topic string) ([]control.Stop, error)
+	Random func() float64 // spreads attempts to reach the broker; may be nil
 
 	epoch    int64
 	fold     Fold
@@ -54,6 +57,8 @@ type Owner struct {
 	ahead    *request // being filled
 	spare    []*rating.Result
 	patience patience.Patience
+
+	skipUsage, skipRated Skips
 }
 
 // Progress counts what an owner has done, for metrics.
@@ -61,6 +66,7 @@ type Progress struct {
 	Rated, Duplicate, Suspended, Messages atomic.Int64
 	Next                                  atomic.Int64 // offset of the usage topic to be decided next
 	End                                   atomic.Int64 // end of the usage topic as last seen
+	Known                                 atomic.Int64 // offset of the rated log below which everything is folded
 	Swept                                 atomic.Int64 // Unix seconds of the last checkpoint
 	Epoch                                 atomic.Int64
 }
@@ -86,17 +92,6 @@ type FencedError struct {
 
 func (e *FencedError) Error() string {
 	return fmt.Sprintf("partition %d has a newer owner (epoch %d, ours is %d); ours stops", e.Partition, e.Newer, e.Epoch)
-}
-
-// StoppedError says that a partition cannot go on without somebody looking at it. Nothing after Offset is consumed.
-type StoppedError struct {
-	Partition int
-	Offset    int64 // in the usage topic
-	Reason    string
-}
-
-func (e *StoppedError) Error() string {
-	return fmt.Sprintf("partition %d stops at usage offset %d: %s", e.Partition, e.Offset, e.Reason)
 }
 
 // Run owns the partition until ctx ends (it then finishes what is in flight and answers nil), or an error stops it:
@@ -129,6 +124,9 @@ func (o *Owner) take(ctx context.Context) error {
 	if _, err := o.mark(ctx); err != nil {
 		return err
 	}
+	if err := o.orders(ctx); err != nil {
+		return err
+	}
 	if err := o.restore(ctx); err != nil {
 		return err
 	}
@@ -138,11 +136,12 @@ func (o *Owner) take(ctx context.Context) error {
 		return err
 	}
 	if first > o.next {
-		return &StoppedError{o.Partition, o.next, (&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first}).Error()}
+		return o.gone(&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first})
 	}
 	o.swept, o.sweeping, o.pending, o.queue = o.Clock.Now(), nil, nil, nil
 	o.ahead, o.horizon, o.marked = &request{}, horizon{}, o.next-1
 	o.Progress.Next.Store(o.next)
+	o.Progress.Known.Store(o.known)
 	return nil
 }
 
@@ -187,6 +186,9 @@ func (o *Owner) step(ctx context.Context) error {
 	if len(o.ahead.messages) > 0 {
 		o.pending, o.ahead = o.ahead, &request{}
 		o.pending.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, o.pending.messages)
+	}
+	if o.pending == nil {
+		o.Progress.Next.Store(o.next) // what was skipped leaves nothing to append
 	}
 	if stops != nil { // what came before the message that nobody can rate is rated
 		if err := o.settle(ctx); err != nil {
@@ -249,6 +251,7 @@ func (o *Owner) settle(ctx context.Context) error {
 	}
 	o.settled(r.results)
 	o.known = base + int64(len(r.messages))
+	o.Progress.Known.Store(o.known)
 	o.fold.Epoch = o.epoch
 	_, input, _, err := ParseHeader(r.messages[len(r.messages)-1].Value)
 	o.fold.Input = input
@@ -269,8 +272,10 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 				o.known = to
 				break
 			}
-			if err := f(m); err != nil {
-				return err
+			if o.skipRated.Order(m, control.StopMessage) == nil {
+				if err := f(m); err != nil {
+					return err
+				}
 			}
 			o.known = m.Offset + 1
 		}
@@ -285,17 +290,20 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 // we have folded.
 func (o *Owner) fence(m *broker.Message) error {
 	epoch, _, _, err := ParseHeader(m.Value)
-	if err == nil && epoch > o.epoch {
-		err = &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	if err != nil {
+		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
 	}
-	return err
+	if epoch > o.epoch {
+		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	}
+	return nil
 }
 
 // apply folds a message into the state, in a restore.
 func (o *Owner) apply(m *broker.Message) error {
 	epoch, input, mark, err := ParseHeader(m.Value)
 	if err != nil {
-		return fmt.Errorf("%s/%d offset %d: %w", o.Topics.Rated, o.Partition, m.Offset, err)
+		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
 	}
 	if epoch > o.epoch {
 		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
@@ -305,9 +313,12 @@ func (o *Owner) apply(m *broker.Message) error {
 	}
 	var b Batch
 	if err := ParseBatch(m.Value, &b); err != nil {
-		return fmt.Errorf("%s/%d offset %d: %w", o.Topics.Rated, o.Partition, m.Offset, err)
+		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
 	}
-	return o.state.apply(&b, m.Offset, o.Clock.Now().Unix())
+	if err := o.state.apply(&b, m.Offset, o.Clock.Now().Unix()); err != nil {
+		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+	}
+	return nil
 }
 
 // rateAhead rates messages of the usage topic into the next request. It waits for some only when nothing is under way.
@@ -343,9 +354,13 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 		return err
 	})
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
-		return &StoppedError{o.Partition, o.next, err.Error()}
+		return o.gone(gone)
 	}
 	return err
+}
+
+func (o *Owner) gone(err *broker.OffsetGoneError) error {
+	return &StoppedError{Topic: err.Topic, Partition: o.Partition, Offset: err.Wanted, Kind: control.StopOther, Reason: err.Error()}
 }
 
 // bounds are those of a topic's partition.
@@ -394,34 +409,28 @@ func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, err
 // rate decides the records of a usage message and puts the outcome into the next request.
 func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	var in udr.Batch
-	if err := udr.ParseBatch(m.Value, &in); err != nil {
-		return &StoppedError{o.Partition, m.Offset, err.Error()}
+	order := o.skipUsage.Order(m, control.StopMessage)
+	if err := udr.ParseBatch(m.Value, &in); err != nil && order != nil {
+		return nil // nobody can say whose records these are: the balance of their file stays off by them
+	} else if err != nil {
+		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("it cannot be read: %w", err))
 	}
 	high, closed := o.state.decided(in.File)
 	if closed || in.Last <= high && in.End == nil && len(in.Usage)+len(in.Suspended) > 0 && steps.On(steps.HighWater) {
 		return nil // sent again, after a crash or by a mediator that was replaced
 	}
-	if in.Follows > high && steps.On(steps.GapStops) {
-		return &StoppedError{o.Partition, m.Offset, fmt.Sprintf("the batch of file %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Follows, high)}
-	}
-	engine, err := o.engine(ctx, in.Catalogue)
-	if err != nil {
-		return err
-	}
-	reg, err := o.Reference.Registry(ctx, registry.Revision(in.Registry))
-	if err != nil {
-		return err
+	if in.Follows > high && steps.On(steps.GapStops) && o.skipUsage.Order(m, control.StopGap) == nil {
+		return o.stop(o.Topics.Usage, m, control.StopGap, fmt.Errorf("the batch of file %s of %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Source, in.Follows, high))
 	}
 	d := decision{
-		engine: engine, revision: registry.Revision(in.Registry), state: o.state, in: &in, high: high,
-		result: o.result(), now: o.Clock.Now().Unix(),
+		revision: registry.Revision(in.Registry), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
 		out: appendHeader(make([]byte, 0, 3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
 	}
-	view := reg.View()
-	err = d.decide(view)
-	view.Close()
-	if err != nil {
-		return &StoppedError{o.Partition, m.Offset, err.Error()}
+	if order != nil {
+		d.result = o.result()
+		d.skip(order)
+	} else if err := o.decide(ctx, m, &d); err != nil {
+		return err
 	}
 	end := int64(0)
 	if in.End != nil {
@@ -435,6 +444,27 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	o.Progress.Rated.Add(d.rated)
 	o.Progress.Duplicate.Add(d.duplicate)
 	o.Progress.Suspended.Add(d.suspended)
+	return nil
+}
+
+// decide decides the records of a message by the catalogue and the registry that they are pinned to.
+func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err error) {
+	if d.engine, err = o.engine(ctx, d.in.Catalogue); err != nil {
+		if ctx.Err() == nil { // what passes was waited for
+			err = o.stop(o.Topics.Usage, m, control.StopMessage, err)
+		}
+		return err
+	}
+	reg, err := o.Reference.Registry(ctx, d.revision)
+	if err != nil {
+		return err
+	}
+	d.result = o.result()
+	view := reg.View()
+	defer view.Close()
+	if err := d.decide(view); err != nil {
+		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("file %s of %s: %w", d.in.File, d.in.Source, err))
+	}
 	return nil
 }
 

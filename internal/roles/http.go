@@ -65,8 +65,8 @@ func (n *Node) missing(ctx context.Context) (what []string) {
 		if !joined {
 			add("%s: not a member of the consumer group yet", role.group.ID)
 		}
-		for partition, err := range halted {
-			add("%s: partition %d stopped: %v", role.group.ID, partition, err)
+		for _, err := range halted {
+			add("%s: %v (ratemill partition list says what to do)", role.role, err)
 		}
 	}
 	if n.mediation != nil {

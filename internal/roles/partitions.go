@@ -20,11 +20,15 @@ import (
 // partitions runs something for each partition of a topic that a consumer group assigns to this process. What was
 // assigned before and still is goes on undisturbed through a rebalance.
 type partitions struct {
-	topic   string
-	group   kafka.ConsumerGroupConfig
-	run     func(ctx context.Context, partition int) error // nil: its context ended
-	stopped func(error) bool                               // this error needs a person; do not run the partition again
-	log     *slog.Logger
+	topic    string
+	group    kafka.ConsumerGroupConfig
+	run      func(ctx context.Context, partition int) error // nil: its context ended
+	role     Role
+	process  string   // in what is noted of stops
+	topics   []string // about which orders are obeyed
+	stops    stops
+	position func(topic string, partition int) int64 // offset that is next
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	absence patience.Absence // of the group
@@ -87,7 +91,7 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 		}
 	}
 	for _, partition := range assigned {
-		if p.running[partition] == nil && p.halted[partition] == nil {
+		if p.running[partition] == nil {
 			ctx, cancel := context.WithCancel(ctx)
 			p.running[partition] = cancel
 			p.wg.Go(func() { p.keep(ctx, partition) })
@@ -100,22 +104,21 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 func (p *partitions) keep(ctx context.Context, partition int) {
 	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := p.run(ctx, partition)
+		began, known := time.Now(), p.orders(ctx, partition)
+		err := p.watched(ctx, partition)
 		if time.Since(began) > time.Minute {
 			absence.Worked(time.Now(), p.log, "partition runs", "group", p.group.ID, "partition", partition)
 		}
-		pause, fenced := 200*time.Millisecond+rand.N(200*time.Millisecond), (*ledger.FencedError)(nil)
+		pause := 200*time.Millisecond + rand.N(200*time.Millisecond)
+		var fenced *ledger.FencedError
+		var stopped *ledger.StoppedError
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return
-		case p.stopped(err):
-			p.log.Error("partition stopped; nothing after this position is consumed until somebody has looked", "group", p.group.ID, "partition", partition, "err", err)
-			p.mu.Lock()
-			p.halted[partition] = err
-			delete(p.running, partition)
-			p.mu.Unlock()
-			return
+		case errors.As(err, &stopped):
+			p.log.Error("partition stopped; nothing from this offset on is consumed until somebody has looked (ratemill partition list)", "group", p.group.ID,
+				"topic", stopped.Topic, "partition", partition, "offset", stopped.Offset, "message", stopped.Hash(), "why", stopped.Reason)
+			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
 			p.log.Info("partition was taken over", "group", p.group.ID, "partition", partition, "err", err)
 		default:
@@ -125,9 +128,25 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 	}
 }
 
+// watched runs a partition, and notes when it goes past what it had stopped at.
+func (p *partitions) watched(ctx context.Context, partition int) error {
+	watching, end := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { p.passed(watching, partition) })
+	defer watch.Wait()
+	defer end()
+	return p.run(ctx, partition)
+}
+
 // state is what runs, what stopped and why, and whether the group was joined.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.running)), maps.Clone(p.halted), p.joined
+	for partition := range p.running {
+		if p.halted[partition] == nil {
+			running = append(running, partition)
+		}
+	}
+	slices.Sort(running)
+	return running, maps.Clone(p.halted), p.joined
 }

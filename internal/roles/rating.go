@@ -2,7 +2,6 @@ package roles
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 )
 
@@ -26,14 +26,20 @@ func (n *Node) newRating() *ratingRole {
 		topic: n.Topics.Usage,
 		group: n.group("rating", n.Topics.Usage),
 		log:   n.Log,
-		stopped: func(err error) bool {
-			var s *ledger.StoppedError
-			return errors.As(err, &s)
+		role:  Rating, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Usage, n.Topics.Rated},
+		position: func(topic string, partition int) int64 {
+			if topic == n.Topics.Usage {
+				return r.of(partition).Next.Load()
+			}
+			return r.of(partition).Known.Load()
 		},
 		run: func(ctx context.Context, partition int) error {
 			o := &ledger.Owner{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: clock{}, Log: n.Log,
 				Random: rand.Float64, Progress: r.of(partition), SweepEvery: n.Config.Rating.Checkpoint,
+				Skips: func(ctx context.Context, topic string) ([]control.Stop, error) {
+					return n.Store.Skips(ctx, topic, partition)
+				},
 				NextEpoch: func(ctx context.Context) (int64, error) {
 					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition)
 				},

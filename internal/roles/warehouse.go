@@ -2,11 +2,11 @@ package roles
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 )
 
@@ -25,14 +25,20 @@ func (n *Node) newSink() *sinkRole {
 		topic: n.Topics.Rated,
 		group: n.group("warehouse", n.Topics.Rated),
 		log:   n.Log,
-		stopped: func(err error) bool {
-			var s *warehouse.StoppedError
-			return errors.As(err, &s)
+		role:  Sink, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Rated},
+		position: func(topic string, partition int) int64 {
+			if topic == n.Topics.Rated {
+				return r.of(partition).Next.Load()
+			}
+			return 0
 		},
 		run: func(ctx context.Context, partition int) error {
 			s := &warehouse.Sink{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
 				Clock: clock{}, Log: n.Log, Random: rand.Float64, Progress: r.of(partition), Account: n.reference.account, Name: n.sinkName,
+				Skips: func(ctx context.Context) ([]control.Stop, error) {
+					return n.Store.Skips(ctx, n.Topics.Rated, partition)
+				},
 				MaxRows: n.Config.Warehouse.BlockRows, Linger: n.Config.Warehouse.Flush,
 			}
 			return s.Run(ctx)

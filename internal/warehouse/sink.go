@@ -41,7 +41,10 @@ type Sink struct {
 	Warehouse Inserter
 	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
 	// here. An error that is not Unavailable stops the partition.
-	Account  func(ctx context.Context, number uint32, revision uint64) (string, error)
+	Account func(ctx context.Context, number uint32, revision uint64) (string, error)
+	// Skips are the orders to go on without something in this partition of the rated log; nil: there are none. They are
+	// asked for when the sink begins.
+	Skips    func(ctx context.Context) ([]control.Stop, error)
 	Clock    ledger.Clock
 	Log      *slog.Logger
 	Random   func() float64 // spreads attempts to reach what is away; may be nil
@@ -63,6 +66,7 @@ type Sink struct {
 	took  time.Duration // to write the last block into the warehouse
 
 	patient patience.Patience
+	skips   ledger.Skips
 }
 
 // Progress counts what a sink has done, for metrics; it may be shared with the partition's former sinks.
@@ -97,15 +101,7 @@ const (
 
 // StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is in the
 // warehouse or will be, nothing from Offset on.
-type StoppedError struct {
-	Partition int
-	Offset    int64 // in the rated log
-	Reason    string
-}
-
-func (e *StoppedError) Error() string {
-	return fmt.Sprintf("the warehouse sink of partition %d stops at offset %d of the rated log: %s", e.Partition, e.Offset, e.Reason)
-}
+type StoppedError = ledger.StoppedError
 
 // Run brings messages into the warehouse until ctx ends (it then finishes the block in flight and answers nil) or an
 // error stops it: *StoppedError when a person must look; anything else may pass with time, and Run again is right.
@@ -114,7 +110,11 @@ func (s *Sink) Run(ctx context.Context) error {
 		s.rows = newRows(s.Partition, s.Account, s.Simulated)
 	}
 	s.known, s.took = false, 0
+	s.skips = nil
 	s.patient = patience.Patience{Clock: s.Clock, Log: s.Log.With("partition", s.Partition), Random: s.Random, Passing: passing}
+	if err := s.orders(ctx); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := s.step(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -133,7 +133,7 @@ func (s *Sink) step(ctx context.Context) error {
 	}
 	fold, err := parseFold(s.at.Fold)
 	if err != nil {
-		return &StoppedError{s.Partition, s.at.Next, err.Error()}
+		return s.stop(s.at.Next, control.StopOther, nil, err.Error())
 	}
 	intent := control.Intent{From: s.at.Next}
 	if found := s.at.Intent; found != nil && steps.On(steps.IntentCompleted) {
@@ -186,10 +186,17 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 		if b.Rows() == 0 {
 			continue
 		}
+		b, err := s.without(intent, b)
+		if err != nil {
+			return err
+		}
+		if b.Rows() == 0 {
+			continue
+		}
 		token := fmt.Sprintf("%s/%s/%s/%d/%d-%d", s.Name, b.Table, s.Topics.Rated, s.Partition, intent.From, intent.To)
-		err := s.until(ctx, "write into the warehouse", func() error { return s.Warehouse.Insert(context.WithoutCancel(ctx), b, token) })
+		err = s.until(ctx, "write into the warehouse", func() error { return s.Warehouse.Insert(context.WithoutCancel(ctx), b, token) })
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
-			return &StoppedError{s.Partition, intent.From, fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v; nothing is lost, the block is tried again when the sink is started again", b.Rows(), b.Table, intent.From, intent.To, err)}
+			return s.refused(ctx, intent, b, err)
 		}
 		if err != nil {
 			return err
@@ -342,13 +349,16 @@ func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]brok
 		return err
 	})
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
-		return nil, &StoppedError{s.Partition, from, err.Error()}
+		return nil, s.stop(from, control.StopOther, nil, err.Error())
 	}
 	return s.fetch, err
 }
 
 // take folds a message, and makes rows of it if it counts.
 func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) error {
+	if s.skips.Order(m, control.StopMessage) != nil {
+		return nil // it does not count; were there records in it, the balance of their files stays off by them
+	}
 	epoch, input, mark, err := ledger.ParseHeader(m.Value)
 	if err == nil && fold.Take(epoch, input, mark) {
 		err = s.rows.add(ctx, m.Offset, m.Value)
@@ -356,7 +366,11 @@ func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) e
 	if err == nil || passing(err) || ctx.Err() != nil {
 		return err
 	}
-	return &StoppedError{s.Partition, m.Offset, err.Error() + "; was it written by a newer version of ratemill? Then start that one"}
+	return s.stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start that one")
+}
+
+func (s *Sink) stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
+	return &StoppedError{Topic: s.Topics.Rated, Partition: s.Partition, Offset: offset, Kind: kind, Reason: reason, Message: message}
 }
 
 // until does something again while what it needs is away.

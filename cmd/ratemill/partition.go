@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+)
+
+func partitionCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "partition",
+		Short: "Partitions that stopped for a person to look: list, show, retry, skip",
+		Long: `A rater or a sink that finds something in its partition that cannot be right stops there, rather than lose or charge
+twice; other partitions go on. Look at what it found, make the reason go away and let it try again; or order it to go on
+without what is wrong there, which the balance of the file then shows.`,
+	}
+	c.AddCommand(partitionList(f), partitionShow(f), partitionRetry(f), partitionSkip(f))
+	return c
+}
+
+// stopRef names where a partition stopped, as people type it.
+type stopRef struct {
+	offset  int64
+	message string
+}
+
+func (r *stopRef) flags(c *cobra.Command) {
+	c.Flags().Int64Var(&r.offset, "offset", -1, "where it stopped, as list shows it")
+	_ = c.MarkFlagRequired("offset")
+}
+
+// find is the stop that is named.
+func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.Topics, args []string, open bool) (*control.Stop, error) {
+	partition, err := strconv.Atoi(args[1])
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a partition's number", args[1])
+	}
+	topic, err := topicOf(topics, args[0])
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.Stops(ctx, control.StopFilter{Topic: topic, Partition: &partition, Offset: &r.offset, Open: open})
+	if err != nil {
+		return nil, err
+	}
+	var found []control.Stop
+	for _, s := range all {
+		if r.message == "" || s.Hash == r.message {
+			found = append(found, s)
+		}
+	}
+	switch {
+	case len(all) > 0 && len(found) == 0:
+		return nil, &problems{fmt.Sprintf("what stands at offset %d of %s/%d is %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.offset, topic, partition, all[0].Hash, r.message, args[0], partition, r.offset)}
+	case len(found) == 0:
+		return nil, &problems{fmt.Sprintf("partition %d of %s did not stop at offset %d, or has gone past it; ratemill partition list shows those that stopped", partition, topic, r.offset)}
+	}
+	return &found[len(found)-1], nil
+}
+
+func topicOf(topics broker.Topics, word string) (string, error) {
+	switch word {
+	case "usage":
+		return topics.Usage, nil
+	case "rated":
+		return topics.Rated, nil
+	}
+	return "", fmt.Errorf("%q is neither usage nor rated", word)
+}
+
+func wordOf(topics broker.Topics, topic string) string {
+	if topic == topics.Usage {
+		return "usage"
+	}
+	return "rated"
+}
+
+func reachStops(ctx context.Context, f *flags) (*control.Store, broker.Topics, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, broker.Topics{}, err
+	}
+	store, err := reachStore(ctx, c)
+	return store, broker.TopicsUnder(c.Kafka.Prefix), err
+}
+
+func partitionList(f *flags) *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "Say where partitions stopped, why, and what to type",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, topics, err := reachStops(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			stops, err := store.Stops(cmd.Context(), control.StopFilter{Open: !all})
+			if err != nil {
+				return err
+			}
+			if len(stops) == 0 {
+				fmt.Fprintln(os.Stderr, "no partition is stopped")
+			}
+			if f.output != "table" {
+				g := grid{columns: []string{"role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on"}, right: map[string]bool{"partition": true, "offset": true}}
+				for _, s := range stops {
+					g.add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed))
+				}
+				return g.print(cmd.OutOrStdout(), f.output)
+			}
+			for i := range stops {
+				if i > 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				printStop(cmd.OutOrStdout(), topics, &stops[i])
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "also those that have gone on")
+	outputFlag(f, c)
+	return c
+}
+
+func momentOrNever(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return moment(t)
+}
+
+// printStop says where a partition stopped, and what to type.
+func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
+	word := wordOf(topics, s.Topic)
+	at := fmt.Sprintf("%s %d --offset %d", word, s.Partition, s.Offset)
+	fmt.Fprintf(w, "%s, partition %d: stopped at offset %d of %s since %s\n  %s\n", s.Role, s.Partition, s.Offset, s.Topic, moment(s.First), s.Reason)
+	if s.Skip {
+		fmt.Fprintf(w, "  %s ordered to go on without it at %s: %s\n", s.Who, moment(s.Ordered), s.Why)
+	}
+	if !s.Closed.IsZero() {
+		fmt.Fprintf(w, "  gone on at %s\n", moment(s.Closed))
+		return
+	}
+	fmt.Fprintf(w, "  look:      ratemill partition show %s\n  try again: ratemill partition retry %s\n", at, at)
+	if s.Skip || s.Kind == control.StopOther {
+		return
+	}
+	fmt.Fprintf(w, "  %-10s ratemill partition skip %s --message %s --why \"…\"\n", "skip it:", at, s.Hash)
+}
+
+// skipMeans says what becomes of what is skipped.
+func skipMeans(s *control.Stop, topics broker.Topics) string {
+	switch {
+	case s.Kind == control.StopRows:
+		return "The rows stay out of the warehouse; the balance of their files stays off by them."
+	case s.Kind == control.StopGap:
+		return "The message is decided; the records that are missing before it stay missing, and the balance of their file stays off by them."
+	case s.Topic == topics.Usage:
+		return "Records that say which they are go to suspense with the code skipped, and can be retried from there; by others the balance of their file stays off."
+	}
+	return "The message does not count; were there records in it, the balance of their files stays off by them."
+}
+
+func partitionShow(f *flags) *cobra.Command {
+	var ref stopRef
+	var raw bool
+	c := &cobra.Command{
+		Use:   "show usage|rated PARTITION --offset N",
+		Short: "Show what stands where a partition stopped",
+		Example: `  ratemill partition show usage 3 --offset 812
+  ratemill partition show usage 3 --offset 812 --raw > message.bin`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, topics, err := reachStops(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			s, err := ref.find(cmd.Context(), store, topics, args, false)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if raw {
+				_, err := out.Write(append(s.Message, s.Detail...)) // one of them is there
+				return err
+			}
+			printStop(out, topics, s)
+			fmt.Fprintf(out, "  kind:      %s\n  message:   %s\n", s.Kind, s.Hash)
+			if s.Kind != control.StopOther {
+				fmt.Fprintf(out, "  skipped:   %s\n", skipMeans(s, topics))
+			}
+			var rows []warehouse.RefusedRow
+			if s.Kind == control.StopRows && json.Unmarshal(s.Detail, &rows) == nil {
+				for _, r := range rows {
+					fmt.Fprintf(out, "\n%s of %s, from offset %d: %s\n  %s\n", r.Record, r.Table, r.Offset, r.Why, r.Values)
+				}
+			}
+			if len(s.Message) > 0 {
+				fmt.Fprintf(out, "\n%d bytes, the first of them:\n%s", len(s.Message), hexLines(s.Message, 256))
+			}
+			return nil
+		},
+	}
+	ref.flags(c)
+	c.Flags().BoolVar(&raw, "raw", false, "the message as it stands in the topic, or the refused rows as JSON, and nothing else")
+	return c
+}
+
+// hexLines is the beginning of a message in hex and text.
+func hexLines(b []byte, most int) string {
+	var out strings.Builder
+	for at := 0; at < min(len(b), most); at += 16 {
+		line := b[at:min(at+16, len(b))]
+		text := strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' {
+				return '.'
+			}
+			return r
+		}, string([]rune(latin(line))))
+		fmt.Fprintf(&out, "  %06x  %-47s  %s\n", at, fmt.Sprintf("% x", line), text)
+	}
+	return out.String()
+}
+
+func latin(b []byte) string {
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		runes[i] = rune(c)
+	}
+	return string(runes)
+}
+
+func partitionRetry(f *flags) *cobra.Command {
+	var ref stopRef
+	c := &cobra.Command{
+		Use:     "retry usage|rated PARTITION --offset N",
+		Short:   "Let a stopped partition try again, once its reason is gone",
+		Example: "  ratemill partition retry rated 0 --offset 4711",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return orderStop(cmd, f, &ref, args, false, "")
+		},
+	}
+	ref.flags(c)
+	return c
+}
+
+func partitionSkip(f *flags) *cobra.Command {
+	var ref stopRef
+	var reason string
+	c := &cobra.Command{
+		Use:   "skip usage|rated PARTITION --offset N --message HASH --why WORDS",
+		Short: "Order a stopped partition to go on without what is wrong there",
+		Long: `Order a stopped partition to go on without what is wrong there: a message that cannot be read or decided, records that
+are missing before one, or rows that the warehouse refuses. The order is for what was looked at, whose hash list and show
+tell, and nothing else; it is never taken back. What is skipped is kept, with who did it and why (list --all, show).`,
+		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(reason) == "" {
+				return errors.New("the reason is empty; somebody will want to know")
+			}
+			return orderStop(cmd, f, &ref, args, true, reason)
+		},
+	}
+	ref.flags(c)
+	c.Flags().StringVar(&ref.message, "message", "", "hash of what stands there, as list and show tell it")
+	c.Flags().StringVar(&reason, "why", "", "the reason, for whoever reads the balance later")
+	_ = c.MarkFlagRequired("message")
+	_ = c.MarkFlagRequired("why")
+	return c
+}
+
+func orderStop(cmd *cobra.Command, f *flags, ref *stopRef, args []string, skip bool, reason string) error {
+	store, topics, err := reachStops(cmd.Context(), f)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	s, err := ref.find(cmd.Context(), store, topics, args, true)
+	if err != nil {
+		return err
+	}
+	if skip && s.Kind == control.StopOther {
+		return &problems{fmt.Sprintf("this cannot be skipped: %s", s.Reason)}
+	}
+	err = store.OrderStop(cmd.Context(), s, skip, whoami(), reason, time.Now())
+	switch {
+	case errors.Is(err, control.ErrSkipped):
+		return &problems{err.Error()}
+	case errors.Is(err, control.ErrConflict):
+		return &problems{"somebody else ordered something about it just now; look again: ratemill partition list"}
+	case err != nil:
+		return err
+	}
+	if skip {
+		fmt.Fprintln(cmd.OutOrStdout(), skipMeans(s, topics))
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s of partition %d goes on within seconds; ratemill partition list says when it has not.\n", s.Role, s.Partition)
+	return nil
+}

@@ -1,0 +1,167 @@
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// StopKind is what is wrong where a partition stopped, and so what skipping it means.
+type StopKind string
+
+// The kinds.
+const (
+	StopMessage StopKind = "message" // a message that cannot be read or decided
+	StopGap     StopKind = "gap"     // records that ought to be before a message are missing
+	StopRows    StopKind = "rows"    // rows that the warehouse refuses
+	StopOther   StopKind = "other"   // cannot be skipped
+)
+
+// Stop is a place at which a partition stopped for a person to look, and what was ordered about it.
+type Stop struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Kind      StopKind
+	Hash      string // of what stands there: an order is for this and nothing else
+
+	Role, Process string
+	Reason        string
+	Message       []byte // as it stands in the topic, nil when there is none
+	Detail        []byte // of rows: what they are, as JSON
+	First, Last   time.Time
+	Closed        time.Time // the partition has gone on past it; zero while it has not
+
+	Version int64 // grows with each order
+	Skip    bool  // to go on without what is wrong here
+	Who     string
+	Why     string
+	Ordered time.Time
+}
+
+// HashOf names a message, or whatever else stands where a partition stopped, in few letters.
+func HashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}
+
+// RecordStop notes that a partition stopped, for people to look at. One that stopped at the same before keeps its order.
+func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error {
+	return s.change(ctx, "noting that a partition stopped", func(t tx) error {
+		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0)
+			ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET role = EXCLUDED.role, process = EXCLUDED.process, reason = EXCLUDED.reason, last_at = EXCLUDED.last_at, closed_at = 0`,
+			stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Role, stop.Process, stop.Reason, stop.Message, stop.Detail, nanos(at), nanos(at))
+		return err
+	})
+}
+
+// StopFilter chooses stops; zero fields choose all.
+type StopFilter struct {
+	Topic     string
+	Partition *int
+	Offset    *int64
+	Open      bool // without those that the partition has gone past
+}
+
+// Stops are those of a filter, the oldest first.
+func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err error) {
+	where, args := "1 = 1", []any{}
+	and := func(condition string, values ...any) {
+		where += " AND " + condition
+		args = append(args, values...)
+	}
+	if f.Topic != "" {
+		and("topic = ?", f.Topic)
+	}
+	if f.Partition != nil {
+		and("partition_number = ?", *f.Partition)
+	}
+	if f.Offset != nil {
+		and("position = ?", *f.Offset)
+	}
+	if f.Open {
+		and("closed_at = 0")
+	}
+	err = s.query(ctx, "reading where partitions stopped", `SELECT topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at
+		FROM partition_stops WHERE `+where+` ORDER BY first_at, topic, partition_number, position, kind, hash`, args, func(rows *sql.Rows) error {
+		var p Stop
+		var skip, first, last, closed, ordered int64
+		err := rows.Scan(&p.Topic, &p.Partition, &p.Offset, &p.Kind, &p.Hash, &p.Role, &p.Process, &p.Reason, &p.Message, &p.Detail,
+			&first, &last, &closed, &p.Version, &skip, &p.Who, &p.Why, &ordered)
+		p.Skip, p.First, p.Last, p.Closed, p.Ordered = skip == 1, instant(first), instant(last), instant(closed), instant(ordered)
+		stops = append(stops, p)
+		return err
+	})
+	return stops, err
+}
+
+// Skips are the orders to go on without something in a partition of a topic.
+func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips []Stop, err error) {
+	all, err := s.Stops(ctx, StopFilter{Topic: topic, Partition: &partition})
+	for _, stop := range all {
+		if stop.Skip {
+			skips = append(skips, stop)
+		}
+	}
+	return skips, err
+}
+
+// StopOrders is a number that grows with every order about a partition's topics: who stopped goes on when it has.
+func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string) (orders int64, err error) {
+	for _, topic := range topics {
+		err := s.query(ctx, "looking for orders about a stopped partition", `SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM partition_stops WHERE topic = ? AND partition_number = ?`,
+			[]any{topic, partition}, func(rows *sql.Rows) error {
+				var n int64
+				err := rows.Scan(&n)
+				orders += n
+				return err
+			})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return orders, nil
+}
+
+// ErrSkipped says that what stands where a partition stopped was ordered to be skipped before.
+var ErrSkipped = errors.New("it was ordered to be skipped before")
+
+// OrderStop orders what is to be done about a stop that was read: to try again, or to go on without what is wrong there
+// and nothing else. ErrConflict says that somebody else ordered something since; ErrSkipped that skipping it was ordered
+// before, which is never taken back.
+//
+// A crash after it: the order stands.
+func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why string, at time.Time) error {
+	if stop.Skip && skip {
+		return fmt.Errorf("%w, by %s at %s: %s", ErrSkipped, stop.Who, stop.Ordered.UTC().Format(time.DateTime), stop.Why)
+	}
+	verb := "partition.retry"
+	return s.change(ctx, "ordering what is done about a stopped partition", func(t tx) error {
+		set, args := `version = version + 1`, []any{}
+		if skip {
+			verb = "partition.skip"
+			set += `, skip = 1, who = ?, why = ?, ordered_at = ?`
+			args = append(args, who, why, nanos(at))
+		}
+		n, err := t.exec(ctx, `UPDATE partition_stops SET `+set+` WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND version = ?`,
+			append(args, stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Version)...)
+		if err := orConflict(n, err); err != nil {
+			return err
+		}
+		return t.audit(ctx, AuditEntry{At: at, Who: who, What: verb, Detail: why,
+			Subject: fmt.Sprintf("%s/%d offset %d %s %s", stop.Topic, stop.Partition, stop.Offset, stop.Kind, stop.Hash)})
+	})
+}
+
+// CloseStops notes that a partition has gone past all offsets of a topic below next.
+func (s *Store) CloseStops(ctx context.Context, topic string, partition int, next int64, at time.Time) error {
+	return s.change(ctx, "noting that a partition goes on", func(t tx) error {
+		_, err := t.exec(ctx, `UPDATE partition_stops SET closed_at = ? WHERE topic = ? AND partition_number = ? AND position < ? AND closed_at = 0`, nanos(at), topic, partition, next)
+		return err
+	})
+}

@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/wire"
+	"ratemill/udr"
+)
+
+// StoppedError says that a partition cannot go on without somebody looking at it. Nothing from Offset on is consumed.
+type StoppedError struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Kind      control.StopKind
+	Reason    string
+	Message   []byte // that stands at Offset, nil when there is none
+	Detail    []byte // of StopRows: what they are, as JSON
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("partition %d stops at offset %d of %s: %s", e.Partition, e.Offset, e.Topic, e.Reason)
+}
+
+// Hash names what stands there, so that an order is for nothing else.
+func (e *StoppedError) Hash() string {
+	if e.Kind == control.StopRows {
+		return control.HashOf(e.Detail)
+	}
+	return control.HashOf(e.Message)
+}
+
+// stop is the error of a message that cannot be read or decided.
+func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
+	return &StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: m.Value}
+}
+
+// Skips are the orders to go on without something in a partition of a topic, by offset. None is ever taken back, so that
+// whoever comes later sees those that others obeyed.
+type Skips map[int64][]control.Stop
+
+// NewSkips are the orders by offset.
+func NewSkips(orders []control.Stop) Skips {
+	s := Skips{}
+	for _, o := range orders {
+		s[o.Offset] = append(s[o.Offset], o)
+	}
+	return s
+}
+
+// Order is the order about a message, or nil: it names the offset, what is wrong, and the very message that was looked
+// at.
+func (s Skips) Order(m *broker.Message, kind control.StopKind) *control.Stop {
+	for i, o := range s[m.Offset] {
+		if o.Kind == kind && o.Hash == control.HashOf(m.Value) {
+			return &s[m.Offset][i]
+		}
+	}
+	return nil
+}
+
+// orders learns what was ordered about this partition.
+func (o *Owner) orders(ctx context.Context) error {
+	o.skipUsage, o.skipRated = nil, nil
+	if o.Skips == nil {
+		return nil
+	}
+	return o.until(ctx, "ask for orders about the partition", func() error {
+		usage, err := o.Skips(ctx, o.Topics.Usage)
+		if err != nil {
+			return err
+		}
+		rated, err := o.Skips(ctx, o.Topics.Rated)
+		o.skipUsage, o.skipRated = NewSkips(usage), NewSkips(rated)
+		return err
+	})
+}
+
+// SkippedCode is the code of records that are in suspense since somebody ordered to go on without their message.
+const SkippedCode = "skipped"
+
+// skip puts every record of a message that is not to be decided into suspense, as far as the record says which it is. Of
+// one that does not, nothing is said, and the balance of its file stays off by it.
+func (d *decision) skip(order *control.Stop) {
+	why := udr.SuspendError{Code: SkippedCode, Reason: fmt.Sprintf("%s; skipped by %s: %s", order.Reason, order.Who, order.Why)}
+	d.result.Begin(d.state.counters)
+	told := map[uint64]bool{}
+	put := func(s *udr.Suspended) {
+		if s.Seq <= d.high || s.Seq > d.in.Last || told[s.Seq] {
+			return
+		}
+		told[s.Seq] = true
+		var at int
+		d.out, at = wire.Open(d.out, 10)
+		d.out = udr.AppendSuspended(d.out, s)
+		wire.Close(d.out, at)
+		d.suspended++
+	}
+	var u udr.Usage
+	for _, message := range d.in.Usage {
+		if err := udr.ParseUsage(message, &u); err != nil {
+			put(&udr.Suspended{Seq: sequence(message), Raw: message, Why: why})
+			continue
+		}
+		put(&udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Usage: message, Why: why})
+	}
+	var s udr.Suspended
+	for _, message := range d.in.Suspended {
+		if err := udr.ParseSuspended(message, &s); err != nil {
+			s = udr.Suspended{Seq: sequence(message), Raw: message, Why: why}
+		}
+		put(&s)
+	}
+}
+
+// sequence is the sequence of a damaged record, which stands first in it; 0 when it is not there.
+func sequence(message []byte) uint64 {
+	n, typ, size := protowire.ConsumeTag(message)
+	if size < 0 || n != 1 || typ != protowire.VarintType {
+		return 0
+	}
+	seq, more := protowire.ConsumeVarint(message[size:])
+	if more < 0 {
+		return 0
+	}
+	return seq
+}

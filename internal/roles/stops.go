@@ -1,0 +1,90 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
+)
+
+// stops are the places at which partitions stopped for a person, in the control store.
+type stops interface {
+	RecordStop(ctx context.Context, stop *control.Stop, at time.Time) error
+	Stops(ctx context.Context, f control.StopFilter) ([]control.Stop, error)
+	StopOrders(ctx context.Context, partition int, topics ...string) (int64, error)
+	CloseStops(ctx context.Context, topic string, partition int, next int64, at time.Time) error
+}
+
+const (
+	lookForOrders = 2 * time.Second
+	noteAgain     = time.Minute // that a partition is stopped still
+	lookForPassed = time.Second
+)
+
+// halt keeps a partition stopped until somebody has ordered something about it, or it goes elsewhere. known is the number
+// of orders that whoever stopped knew.
+func (p *partitions) halt(ctx context.Context, partition int, err *ledger.StoppedError, known int64) {
+	p.mu.Lock()
+	p.halted[partition] = err
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.halted, partition)
+		p.mu.Unlock()
+	}()
+	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: string(p.role), Process: p.process,
+		Reason: err.Reason, Message: err.Message, Detail: err.Detail}
+	absence := patience.Absence{Backoff: patience.Backoff{First: lookForOrders, Most: 10 * time.Second, Random: rand.Float64}}
+	for noted := (time.Time{}); ctx.Err() == nil; {
+		pause, orders := lookForOrders, known
+		var err error
+		if time.Since(noted) >= noteAgain {
+			if err = p.stops.RecordStop(ctx, stop, time.Now()); err == nil {
+				noted = time.Now()
+			}
+		}
+		if err == nil {
+			orders, err = p.stops.StopOrders(ctx, partition, p.topics...)
+		}
+		switch {
+		case err != nil:
+			pause = absence.Failed(time.Now(), p.log, "it cannot be looked up what is ordered about a stopped partition", err, "partition", partition)
+		case orders != known:
+			p.log.Info("an order about a stopped partition was found; it is tried again", "group", p.group.ID, "partition", partition)
+			return
+		}
+		_ = clock{}.Sleep(ctx, pause)
+	}
+}
+
+// orders is the number of orders about a partition, -1 when it cannot be told.
+func (p *partitions) orders(ctx context.Context, partition int) int64 {
+	n, err := p.stops.StopOrders(ctx, partition, p.topics...)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// passed notes when a partition goes past what it had stopped at, until ctx ends.
+func (p *partitions) passed(ctx context.Context, partition int) {
+	for ctx.Err() == nil {
+		open, err := p.stops.Stops(ctx, control.StopFilter{Partition: &partition, Open: true})
+		if err == nil && len(open) == 0 {
+			return
+		}
+		for _, stop := range open {
+			if next := p.position(stop.Topic, partition); next > stop.Offset {
+				err = errors.Join(err, p.stops.CloseStops(ctx, stop.Topic, partition, stop.Offset+1, time.Now()))
+			}
+		}
+		if err != nil && !unavailable(err) && ctx.Err() == nil {
+			p.log.Warn("it cannot be noted that a partition goes on", "partition", partition, "err", err)
+		}
+		_ = clock{}.Sleep(ctx, lookForPassed)
+	}
+}

@@ -1,0 +1,61 @@
+package warehouse
+
+import "encoding/binary"
+
+// pick is a block of those rows of b for which keep says so.
+func (b *Block) pick(keep func(row int) bool) *Block {
+	p := &Block{Table: b.Table, byName: map[string]*data{}}
+	for _, c := range b.columns {
+		d := c.pick(keep)
+		p.columns = append(p.columns, d)
+		p.byName[d.name] = d
+	}
+	return p
+}
+
+// pick is a column of some rows of d. A dictionary keeps the words that none of them has.
+func (d *data) pick(keep func(row int) bool) *data {
+	p := &data{name: d.name, kind: d.kind}
+	if d.words != nil {
+		p.words = &dictionary{names: d.words.names, texts: d.words.texts}
+	}
+	var elements []bool
+	width, text, end := 0, 0, uint64(0)
+	if d.rows > 0 {
+		width = len(d.fixed) / d.rows
+	}
+	for row := range d.rows {
+		kept := keep(row)
+		if kept {
+			p.rows++
+			p.fixed = append(p.fixed, d.fixed[row*width:(row+1)*width]...)
+		}
+		if len(d.texts) > 0 {
+			n, size := binary.Uvarint(d.texts[text:])
+			next := text + size + int(n)
+			if kept {
+				p.texts = append(p.texts, d.texts[text:next]...)
+			}
+			text = next
+		}
+		if d.words != nil && kept {
+			p.words.keys = append(p.words.keys, d.words.keys[row])
+		}
+		if d.members != nil {
+			to := binary.LittleEndian.Uint64(d.ends[8*row:])
+			for ; end < to; end++ {
+				elements = append(elements, kept)
+				if kept {
+					p.total++
+				}
+			}
+			if kept {
+				p.ends = binary.LittleEndian.AppendUint64(p.ends, p.total)
+			}
+		}
+	}
+	for _, m := range d.members {
+		p.members = append(p.members, m.pick(func(element int) bool { return elements[element] }))
+	}
+	return p
+}
