@@ -28,6 +28,22 @@ func BenchmarkBatch(b *testing.B) {
 			encode()
 		}
 	})
+	b.Run("parse for rating", func(b *testing.B) {
+		b.ReportAllocs()
+		var batch udr.Batch
+		var u udr.Usage
+		defer bench.CPU(b, records)()
+		for b.Loop() {
+			if err := udr.ParseBatch(message, &batch); err != nil {
+				b.Fatal(err)
+			}
+			for _, m := range batch.Usage {
+				if err := udr.ParseRatable(m, &u, "continues"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 	b.Run("parse", func(b *testing.B) {
 		b.ReportAllocs()
 		var batch udr.Batch

@@ -96,6 +96,32 @@ func unknown(m protoreflect.Message) []byte {
 	return found
 }
 
+// ratableOf is a usage record with nothing but what rating asks for.
+func ratableOf(u *udr.Usage, attribute string) udr.Usage {
+	r := udr.Usage{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Class: u.Class, Unit: u.Unit, At: u.At, Quantity: u.Quantity, Identifier: u.Identifier, SIM: u.SIM,
+		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Duplicate: u.Duplicate}
+	for _, a := range u.Attributes {
+		if a.Name == attribute {
+			r.Attributes = append(r.Attributes, a)
+		}
+	}
+	return r
+}
+
+func TestParseRatableReadsWhatRatingAsksFor(t *testing.T) {
+	u := full()
+	message := udr.AppendUsage(nil, &u)
+	for _, attribute := range []string{"depot", "empty", "none", ""} {
+		var got udr.Usage
+		require.NoError(t, udr.ParseRatable(message, &got, attribute))
+		require.Equal(t, ratableOf(&u, attribute), got)
+	}
+	for i := range message {
+		var whole, part udr.Usage
+		require.Equal(t, udr.ParseUsage(message[:i], &whole) == nil, udr.ParseRatable(message[:i], &part, "depot") == nil, "cut at %d", i)
+	}
+}
+
 func FuzzParseBatch(f *testing.F) {
 	u := full()
 	batch := udr.Batch{File: udr.FileID{9}, Last: 7, End: &udr.FileEnd{Name: "x"}}
@@ -109,7 +135,9 @@ func FuzzParseBatch(f *testing.F) {
 		for _, m := range b.Usage {
 			var u udr.Usage // one that held another before keeps its empty attributes
 			if udr.ParseUsage(m, &u) == nil {
-				var again udr.Usage
+				var again, ratable udr.Usage
+				require.NoError(t, udr.ParseRatable(m, &ratable, "depot"))
+				require.Equal(t, ratableOf(&u, "depot"), ratable)
 				require.NoError(t, udr.ParseUsage(udr.AppendUsage(nil, &u), &again))
 				require.Equal(t, u, again)
 			}
