@@ -1,10 +1,12 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +52,7 @@ func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOpti
 }
 
 // ImportRegistry makes a change set known as changes.Revision. Each new billing root gets the partition that has the
-// fewest roots, for ever; it is filled in in changes, which can then be applied to a registry in memory. ErrConflict
+// least to do, for ever; it is filled in in changes, which can then be applied to a registry in memory. ErrConflict
 // says that the revision is not the next one: load the registry's changes and make the change set anew. An empty change
 // set changes nothing.
 //
@@ -86,7 +88,8 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 	})
 }
 
-// place gives billing roots their partitions.
+// place gives billing roots their partitions: a new one the partition with the least to do, the one with most SIMs
+// first. What SIMs came before is not asked, so each root that is there counts as one.
 func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int) error {
 	roots := false
 	for i := range changes.Accounts {
@@ -116,25 +119,53 @@ func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	sims := simsBelow(changes)
+	var fresh []uint32
+	for i := range changes.Accounts {
+		f := &changes.Accounts[i]
+		if _, ok := placed[f.Number]; f.Parent == 0 && !ok {
+			fresh = append(fresh, f.Number)
+			placed[f.Number] = registry.NoPartition
+		}
+	}
+	slices.SortStableFunc(fresh, func(a, b uint32) int { return cmp.Compare(sims[b], sims[a]) })
+	for _, root := range fresh {
+		partition := 0
+		for p := range load {
+			if load[p] < load[partition] {
+				partition = p
+			}
+		}
+		load[partition] += 1 + sims[root]
+		placed[root] = partition
+	}
 	for i := range changes.Accounts {
 		f := &changes.Accounts[i]
 		f.Partition = registry.NoPartition
-		if f.Parent != 0 {
-			continue
+		if f.Parent == 0 {
+			f.Partition = placed[f.Number]
 		}
-		partition, ok := placed[f.Number]
-		if !ok {
-			for p := range load {
-				if load[p] < load[partition] {
-					partition = p
-				}
-			}
-			load[partition]++
-			placed[f.Number] = partition
-		}
-		f.Partition = partition
 	}
 	return nil
+}
+
+// simsBelow is how many SIMs of a change set belong to each billing root of it, those of the accounts below included.
+func simsBelow(changes *registry.Changes) map[uint32]int {
+	parents, sims := map[uint32]uint32{}, map[uint32]int{}
+	for i := range changes.Accounts {
+		parents[changes.Accounts[i].Number] = changes.Accounts[i].Parent
+	}
+	for i := range changes.SIMs {
+		sims[changes.SIMs[i].Account]++
+	}
+	below := map[uint32]int{}
+	for account, n := range sims {
+		for level := 0; parents[account] != 0 && level < len(parents); level++ {
+			account = parents[account]
+		}
+		below[account] += n
+	}
+	return below
 }
 
 func (t tx) insertFacts(ctx context.Context, c *registry.Changes) error {

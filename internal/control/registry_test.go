@@ -135,3 +135,32 @@ sims: { "214070000000003": { account: acme, plan: fleet, since: 2026-01-14 } }
 		require.ErrorContains(t, problems.Err(), "sims.csv: error: cannot be opened: permission denied")
 	})
 }
+
+// Those with many SIMs are spread first, then the small ones fill up.
+func TestRootsAreSpreadByTheirSIMs(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		c := &registry.Changes{Revision: 1}
+		sim := uint32(0)
+		for i, sims := range []int{1, 5, 30, 2, 9, 8, 7} { // below a child each, of which nobody knows first
+			root, child := uint32(2*i+1), uint32(2*i+2)
+			for _, f := range []registry.AccountFact{{Number: child, Parent: root}, {Number: root}} {
+				f.ID, f.Company, f.Currency, f.Zone, f.CycleDay = fmt.Sprint("a", f.Number), "c", "EUR", "UTC", 1
+				c.Accounts = append(c.Accounts, f)
+			}
+			for range sims {
+				sim++
+				c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, Account: child})
+			}
+		}
+		require.NoError(t, s.ImportRegistry(t.Context(), c, control.ImportOptions{Who: "ana", Now: noon, Partitions: 2}))
+		load := map[int]int{}
+		for _, f := range c.Accounts {
+			if f.Parent == 0 {
+				load[f.Partition]++
+			} else {
+				require.Equal(t, registry.NoPartition, f.Partition)
+			}
+		}
+		require.Equal(t, map[int]int{0: 2, 1: 5}, load, "31 SIMs of two roots here, as many of five there")
+	})
+}
