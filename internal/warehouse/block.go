@@ -48,6 +48,13 @@ func (b *Block) reset() {
 	b.records, b.amounts = b.records[:0], b.amounts[:0]
 }
 
+// reserve makes room for rows of a message.
+func (b *Block) reserve(rows, message int) {
+	for _, c := range b.columns {
+		c.reserve(rows, message/4)
+	}
+}
+
 // Rows is how many rows the block has.
 func (b *Block) Rows() int { return b.columns[0].rows }
 

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"fmt"
 )
 
 // BlockOf is the block of rated_usage that one message makes.
@@ -31,4 +32,11 @@ func Adder(ctx context.Context, messages [][]byte, account func(context.Context,
 // is its own affair.
 func (w *Warehouse) InsertByDriver(ctx context.Context, b *Block, token string) error {
 	return w.insertNative(ctx, "take rows", b, token)
+}
+
+// ColumnsOfCharge are the columns that a charge fills, in words.
+func ColumnsOfCharge(message []byte) (string, error) {
+	var c chargeColumns
+	err := c.parse(message)
+	return fmt.Sprint(c.tier, c.account, c.plan, c.planVersion, c.price, c.currency, c.cycle, c.zone, c.rounded, c.covered, c.total, c.rest), err
 }

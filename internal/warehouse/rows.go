@@ -29,7 +29,7 @@ type rows struct {
 	// Scratch.
 	batch  ledger.Batch
 	usage  udr.Usage
-	charge rating.Charge
+	charge chargeColumns
 	file   udr.FileID
 	hex    string
 	joined []byte
@@ -159,6 +159,7 @@ func (r *rows) add(ctx context.Context, offset int64, message []byte) error {
 		r.file, r.hex = m.File, m.File.String()
 	}
 	o := origin{file: r.hex, id: m.File, pin: m.Pin, partition: r.partition, offset: offset}
+	r.rated.b.reserve(len(m.Rated), len(message))
 	for i := range m.Rated {
 		if err := r.addRated(ctx, &o, &m.Rated[i]); err != nil {
 			return err
@@ -219,11 +220,11 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord)
 	r.joined = r.joined[:0]
 	for _, message := range rec.Charges {
 		c := &r.charge
-		if err := rating.ParseCharge(message, c); err != nil {
+		if err := c.parse(message); err != nil {
 			return err
 		}
 		r.joined = appendMessage(r.joined, message)
-		if c.Tier == 0 && !own {
+		if c.tier == 0 && !own {
 			own = true
 			t.addCharge(c)
 			continue
@@ -244,31 +245,27 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord)
 	return nil
 }
 
-var noCharge rating.Charge
+var noCharge chargeColumns
 
 // addCharge fills the columns of what the SIM's account pays.
-func (t *ratedRows) addCharge(c *rating.Charge) {
-	covered := int64(0)
-	for i := range c.Draws {
-		covered += c.Draws[i].Drawn
-	}
-	t.amount.decimal(c.Total)
-	t.currency.word(c.Currency)
-	t.plan.word(c.Plan)
-	t.planVersion.u32(c.PlanVersion)
-	t.price.word(c.Price)
-	t.zone.word(c.Zone)
-	t.cycle.u32(uint32(c.Cycle))
-	t.charged.u64(uint64(c.Rounded))
-	t.covered.u64(uint64(covered))
-	t.rest.decimal(c.Rest)
+func (t *ratedRows) addCharge(c *chargeColumns) {
+	t.amount.decimal(c.total)
+	t.currency.word(c.currency)
+	t.plan.word(c.plan)
+	t.planVersion.u32(c.planVersion)
+	t.price.word(c.price)
+	t.zone.word(c.zone)
+	t.cycle.u32(uint32(c.cycle))
+	t.charged.u64(uint64(c.rounded))
+	t.covered.u64(uint64(c.covered))
+	t.rest.decimal(c.rest)
 	if t.b.keep {
-		t.b.amounts = append(t.b.amounts, c.Total)
+		t.b.amounts = append(t.b.amounts, c.total)
 	}
 }
 
-func (r *rows) addTier(ctx context.Context, o *origin, c *rating.Charge, root string) error {
-	id, err := r.name(ctx, c.Account, o)
+func (r *rows) addTier(ctx context.Context, o *origin, c *chargeColumns, root string) error {
+	id, err := r.name(ctx, c.account, o)
 	if err != nil {
 		return err
 	}
@@ -284,15 +281,15 @@ func (r *rows) addTier(ctx context.Context, o *origin, c *rating.Charge, root st
 	t.network.word(u.Network)
 	t.country.word(u.Country)
 	t.root.word(root)
-	t.tier.u8(c.Tier)
+	t.tier.u8(c.tier)
 	t.account.word(id)
-	t.number.u32(c.Account)
-	t.plan.word(c.Plan)
-	t.planVersion.u32(c.PlanVersion)
-	t.zone.word(c.Zone)
-	t.cycle.u32(uint32(c.Cycle))
-	t.currency.word(c.Currency)
-	t.amount.decimal(c.Total)
+	t.number.u32(c.account)
+	t.plan.word(c.plan)
+	t.planVersion.u32(c.planVersion)
+	t.zone.word(c.zone)
+	t.cycle.u32(uint32(c.cycle))
+	t.currency.word(c.currency)
+	t.amount.decimal(c.total)
 	t.partition.u16(o.partition)
 	t.position.u64(uint64(o.offset))
 	return nil
