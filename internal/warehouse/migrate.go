@@ -9,9 +9,12 @@ import (
 )
 
 // version is the newest migration. What a migration does follows from the Since of tables, columns and views: it makes
-// the tables that are new with it and adds the columns that are. Migrations go forward only and only add, so that an
+// the tables that are new with it and adds the columns that are; one changed how tables are kept (resettled). Migrations go forward only and only add, so that an
 // older version of ratemill, which names the columns that it inserts, goes on beside a newer one.
-const version = 2
+const version = 3
+
+// resettled is the migration that set the settings of all tables anew.
+const resettled = 3
 
 const migrationTable = "ratemill_migrations"
 
@@ -108,6 +111,9 @@ func migration(n int, l Layout) (statements []string) {
 		if t.Since == n {
 			statements = append(statements, t.create(l, n))
 			continue
+		}
+		if n == resettled && t.Since < n {
+			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s MODIFY SETTING %s", t.Name, l.onCluster(), t.Settings))
 		}
 		for j := range t.Columns {
 			if c := &t.Columns[j]; c.Since == n && t.Since < n {

@@ -72,3 +72,21 @@ func TestEveryViewSaysWhatItsColumnsAre(t *testing.T) {
 		}
 	}
 }
+
+func TestTablesOfAnOlderVersionAreKeptAsNewOnes(t *testing.T) {
+	w := open(t, testengine.SharedClickHouse(t), "resettled")
+	settings := func() (s string) {
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT arrayStringConcat(arraySort(groupArray(concat(name, ': ', extract(create_table_query, 'min_parts_to_merge_at_once = [0-9]+')))), '\n') FROM system.tables WHERE database = currentDatabase() AND engine = 'MergeTree' AND name != 'ratemill_migrations'").Scan(&s))
+		return s
+	}
+	fresh := settings()
+	require.Contains(t, fresh, "rated_usage: min_parts_to_merge_at_once = 30")
+	for _, s := range []string{"ALTER TABLE rated_usage MODIFY SETTING min_parts_to_merge_at_once = 10", "ALTER TABLE files RESET SETTING min_parts_to_merge_at_once",
+		"DROP TABLE ratemill_migrations", "CREATE TABLE ratemill_migrations (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY version",
+		"INSERT INTO ratemill_migrations (version) VALUES (2)"} {
+		require.NoError(t, w.Conn().Exec(t.Context(), s), s)
+	}
+	require.NotEqual(t, fresh, settings())
+	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))
+	require.Equal(t, fresh, settings())
+}

@@ -20,10 +20,13 @@ const (
 	amount = "Decimal(38, 12)"
 )
 
-// bulky are the settings of tables that get most rows. Writing a row costs 2 to 3 µs of the engine's CPU and merging it
-// into a larger part two to three times that, so parts are merged by ten; small ones are kept in a few files (compact),
-// not in two for each column.
-const bulky = "min_parts_to_merge_at_once = 10, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
+// Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly what writing it does, and making a part, at
+// least ten files, about 10 ms. So parts are merged by many, and small ones are kept in a few files (compact), not in two
+// for each column. Tables that get a few rows with each block would otherwise be merged all the time.
+const (
+	bulky  = "min_parts_to_merge_at_once = 30, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
+	sparse = "min_parts_to_merge_at_once = 10"
+)
 
 // identity begins every table of records.
 var identity = []Column{
@@ -148,7 +151,7 @@ var tables = []Table{
 			{Name: "part", Type: "UInt32", Since: 2, Doc: "Of a raw record that became several usage records: which of them waits here, from 1. 0 when the raw record waits as a whole, and when rating suspended it."},
 			{Name: "parts", Type: "UInt32", Since: 2, Doc: "How many they are."},
 		}, position),
-		Order: "(source, file, seq)", Expires: "stored",
+		Order: "(source, file, seq)", Expires: "stored", Settings: sparse,
 	},
 	{
 		Name: closedTable, Since: 1,
@@ -162,13 +165,13 @@ var tables = []Table{
 			{Name: "closed", Type: moment, Since: 1, Doc: "When it was dropped, or its retry batch was made."},
 			{Name: "why", Type: "String", Since: 2, Doc: "Why it was dropped, in the words of who did; empty for retries."},
 		},
-		Order: "(file, seq)", Expires: "closed",
+		Order: "(file, seq)", Expires: "closed", Settings: sparse,
 	},
 	{
 		Name: duplicateTable, Since: 1,
 		Doc:     "Usage records that a carrier sent before, recognised by the key that their source chose. They were not rated; the one that came first was.",
 		Columns: concat(identity, usage, position),
-		Order:   "(source, file, seq)", Expires: "at",
+		Order:   "(source, file, seq)", Expires: "at", Settings: sparse,
 	},
 	{
 		Name: fileTable, Since: 1,
@@ -192,7 +195,7 @@ var tables = []Table{
 			{Name: "filtered_bytes", Type: "UInt64", Since: 1, Unit: "B", Doc: "Of which records that a filter dropped."},
 			{Name: "units", Type: "Map(LowCardinality(String), Int64)", Since: 1, Doc: "Quantity sent to rating, by usage class, in the class's unit."},
 		}, position),
-		Order: "(source, file)", Expires: "taken",
+		Order: "(source, file)", Expires: "taken", Settings: sparse,
 	},
 	{
 		Name: eventTable, Since: 1,
@@ -215,7 +218,7 @@ var tables = []Table{
 			{Name: "before", Type: amount, Since: 1, Doc: "The counter before the record."},
 			{Name: "after", Type: amount, Since: 1, Doc: "And after it."},
 		}, position),
-		Order: "(root, account, at)", Expires: "at",
+		Order: "(root, account, at)", Expires: "at", Settings: sparse,
 	},
 }
 
