@@ -124,7 +124,13 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 			return err
 		}
 	}
-	return s.query(q.statement, q.format, use)
+	if err := s.query(q.statement, q.format, use); err != nil {
+		return err
+	}
+	if creates(q.statement) {
+		spread(e.data)
+	}
+	return nil
 }
 
 // streamable are the formats whose blocks can follow one another: no head, no foot.

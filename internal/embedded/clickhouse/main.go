@@ -69,6 +69,7 @@ type engine struct {
 	keep     *session // the engine lives as long as one session does
 	version  string
 	timezone string
+	data     string // what is the engine's own
 	incoming string // where bodies of INSERTs wait
 	always   string // settings of every statement
 	slots    chan struct{}
@@ -80,6 +81,7 @@ const maxRunning = 16
 
 func openEngine(o settings) (*engine, error) {
 	e := &engine{
+		data:     filepath.Join(o.Dir, "data"),
 		incoming: filepath.Join(o.Dir, "incoming"),
 		// chdb takes a lone expression for a SELECT; a server calls it a syntax error.
 		always: "implicit_select = 0",
@@ -97,7 +99,7 @@ func openEngine(o settings) (*engine, error) {
 		return nil, err
 	}
 	// ClickHouse's caches are sized for a machine of its own (5 GiB each).
-	e.args = []string{"clickhouse", "--path=" + filepath.Join(o.Dir, "data"),
+	e.args = []string{"clickhouse", "--path=" + e.data,
 		"--mark_cache_size=268435456", "--primary_index_cache_size=268435456", "--index_mark_cache_size=67108864"}
 	if o.MaxMemory > 0 {
 		e.args = append(e.args, fmt.Sprintf("--max_server_memory_usage=%d", o.MaxMemory))
@@ -105,6 +107,7 @@ func openEngine(o settings) (*engine, error) {
 	if e.keep, err = e.lib.open(e.args...); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Dir, err)
 	}
+	spread(e.data)
 	err = e.keep.query("SELECT version(), timezone()", "TSV", func(b []byte) error {
 		e.version, e.timezone, _ = strings.Cut(strings.TrimSpace(string(b)), "\t")
 		return nil

@@ -75,6 +75,13 @@ func outputFormat(q string) (format string) {
 	return format
 }
 
+// creates tells whether a statement may make a table.
+func creates(q string) bool {
+	s := scanner{q: q}
+	t := s.next()
+	return t.is("CREATE") || t.is("ATTACH")
+}
+
 // selects tells whether a statement asks for rows.
 func selects(q string) bool {
 	s := scanner{q: q}
