@@ -74,6 +74,7 @@ type ClickHouse struct {
 	TLS          TLS    `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
 	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
 	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
+	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Most bytes of memory that the embedded engine may use; a statement that would need more fails, and is tried again. 0 is nine tenths of the machine's."`
 }
 
 // Mediation bounds the role that takes files.
@@ -173,6 +174,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		{int64(c.Kafka.Partitions), 0, 1024, []string{"kafka", "partitions"}},
 		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
 		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
+		{c.ClickHouse.Memory, 0, 1 << 50, []string{"clickhouse", "memory"}},
 		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
 		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
 	} {

@@ -261,7 +261,7 @@ func embeddedDSN(address string) string { return "http://" + address + "/default
 // embeddedClickHouse starts the engine in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedClickHouse(ctx context.Context) (string, error) {
 	c := n.Config.ClickHouse
-	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Library: c.Library, Log: n.Log}
+	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Library: c.Library, MaxMemory: c.Memory, Log: n.Log}
 	s, err := embeddedch.Start(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded ClickHouse does not start: %w", err)

@@ -20,14 +20,17 @@ func (r *report) print() {
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Format.Header = text.FormatDefault
 	t.SetStyle(style)
-	t.AppendHeader(table.Row{"stage", "records/s a core", "CPU µs/record", "allocations", "peak MB", "target", "ratio", "load"})
+	t.AppendHeader(table.Row{"stage", "records/s a core", "CPU µs/record", "allocations", "held MB", "peak MB", "target", "ratio", "load"})
 	var right []table.ColumnConfig
-	for n := 2; n <= 8; n++ {
+	for n := 2; n <= 9; n++ {
 		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
 	t.SetColumnConfigs(right)
 	for _, l := range r.Stages {
-		allocs, peak, target, ratio := "–", "–", "–", "–"
+		allocs, held, peak, target, ratio := "–", "–", "–", "–", "–"
+		if l.Held > 0 {
+			held = humanize.Comma(l.Held / 1e6)
+		}
 		if l.Peak > 0 {
 			peak = humanize.Comma(l.Peak / 1e6)
 		}
@@ -37,7 +40,7 @@ func (r *report) print() {
 		if l.Target > 0 {
 			target, ratio = humanize.Comma(int64(l.Target)), fmt.Sprintf("%.2f", l.Ratio)
 		}
-		t.AppendRow(table.Row{l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, peak, target, ratio, l.Load})
+		t.AppendRow(table.Row{l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, held, peak, target, ratio, l.Load})
 	}
 	fmt.Printf("%s · commit %s · %s\n", r.Date.Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine)
 	t.Render()

@@ -18,6 +18,7 @@ var stages = []stage{
 	{name: "the same, northwave's CSV", pkg: "./demo", benchmark: "BenchmarkSource/northwave", records: 1},
 	{name: "the same, meshnet's JSON", pkg: "./demo", benchmark: "BenchmarkSource/meshnet", records: 1},
 	{name: "registry: SIM, owner, root", pkg: "./registry", benchmark: "BenchmarkLookup/sims=$SIMS/sim+owner+root", records: 1, sims: "REGISTRY_SIMS"},
+	{name: "a SIM and its counter, all SIMs counted", pkg: "./rating", benchmark: "BenchmarkRegisteredAndCounted", records: 1, sims: "REGISTRY_SIMS"},
 	{name: "usage batch, encode", pkg: "./udr", benchmark: "BenchmarkBatch/encode", records: 200},
 	{name: "usage batch, parse", pkg: "./udr", benchmark: "BenchmarkBatch/parse", records: 200},
 	{name: "rating: zones, pool, limit, tiers", pkg: "./rating", benchmark: "BenchmarkRate", records: 1, target: 1_000_000},
