@@ -30,7 +30,6 @@ type Absence struct {
 	said     time.Time
 	silent   int // failures since then
 	speaking bool
-	why      string
 }
 
 // Failed notes a failure, says so if it is time to, and answers the pause before the next attempt.

@@ -52,7 +52,9 @@ func AppendString(dst []byte, n protowire.Number, s string) []byte {
 }
 
 // AppendBytes appends a bytes field; an empty one is left out.
-func AppendBytes(dst []byte, n protowire.Number, b []byte) []byte { return AppendString(dst, n, Text(b)) }
+func AppendBytes(dst []byte, n protowire.Number, b []byte) []byte {
+	return AppendString(dst, n, Text(b))
+}
 
 func appendTag(dst []byte, n protowire.Number, kind protowire.Type) []byte {
 	switch {
