@@ -21,22 +21,20 @@ type decision struct {
 	result   *rating.Result
 	now      int64
 	out      []byte
+	parsed   []udr.Usage // scratch
 
 	rated, duplicate, suspended int64
 }
 
+// together is how many records are read before the first of them is rated, so that the engine can wait for the memory of
+// all of them at once.
+const together = 128
+
 func (d *decision) decide(view *registry.View) error {
 	d.result.Begin(d.state.counters)
-	var u udr.Usage
-	for i, message := range d.in.Usage {
-		if err := udr.ParseUsage(message, &u); err != nil {
-			return fmt.Errorf("its usage record %d of %d cannot be read: %w", i+1, len(d.in.Usage), err)
-		}
-		if u.Seq <= d.high && steps.On(steps.HighWater) {
-			continue
-		}
-		if err := d.usage(view, message, &u); err != nil {
-			return fmt.Errorf("its usage record %d of %d, sequence %d, cannot be rated: %w", i+1, len(d.in.Usage), u.Seq, err)
+	for from := 0; from < len(d.in.Usage); from += together {
+		if err := d.run(view, from, min(from+together, len(d.in.Usage))); err != nil {
+			return err
 		}
 	}
 	var s udr.Suspended
@@ -51,6 +49,27 @@ func (d *decision) decide(view *registry.View) error {
 		d.suspended++
 	}
 	d.out = appendDeltas(d.out, d.result.Deltas)
+	return nil
+}
+
+// run decides the usage records of the message from one to before another.
+func (d *decision) run(view *registry.View, from, to int) error {
+	records := d.parsed[:to-from]
+	for i := range records {
+		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i], rating.Continues); err != nil {
+			return fmt.Errorf("its usage record %d of %d cannot be read: %w", from+i+1, len(d.in.Usage), err)
+		}
+	}
+	d.engine.Expect(view, d.revision, d.state.counters, records)
+	for i := range records {
+		u := &records[i]
+		if u.Seq <= d.high && steps.On(steps.HighWater) {
+			continue
+		}
+		if err := d.usage(view, d.in.Usage[from+i], u); err != nil {
+			return fmt.Errorf("its usage record %d of %d, sequence %d, cannot be rated: %w", from+i+1, len(d.in.Usage), u.Seq, err)
+		}
+	}
 	return nil
 }
 

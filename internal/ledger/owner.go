@@ -56,6 +56,7 @@ type Owner struct {
 	pending  *request
 	ahead    *request // being filled
 	spare    []*rating.Result
+	parsed   []udr.Usage // scratch of decisions
 	patience patience.Patience
 
 	skipUsage, skipRated Skips
@@ -423,7 +424,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 		return o.stop(o.Topics.Usage, m, control.StopGap, fmt.Errorf("the batch of file %s of %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Source, in.Follows, high))
 	}
 	d := decision{
-		revision: registry.Revision(in.Registry), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
+		revision: registry.Revision(in.Registry), parsed: o.scratch(), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
 		out: appendHeader(make([]byte, 0, 3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
 	}
 	if order != nil {
@@ -485,6 +486,14 @@ func (o *Owner) settled(results []*rating.Result) {
 }
 
 const maxSpare = 16
+
+// scratch is room for the usage records that a decision reads together.
+func (o *Owner) scratch() []udr.Usage {
+	if o.parsed == nil {
+		o.parsed = make([]udr.Usage, together)
+	}
+	return o.parsed
+}
 
 // Counters is what the owner knows, for whoever compares it with the log. It belongs to the goroutine of Run.
 func (o *Owner) Counters() *rating.Counters { return o.state.counters }
