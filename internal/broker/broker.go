@@ -18,7 +18,8 @@ type Broker interface {
 	// Append starts to append messages to a partition, all or none of them, in this order, with the durability of all
 	// in-sync replicas. The messages must stay as they are until Wait answers.
 	Append(ctx context.Context, topic string, partition int, messages []Message) Pending
-	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They stay valid.
+	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They are valid until dst is
+	// fetched into again: the memory of the values that lie beyond its length may be used for the next ones.
 	Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []Message) ([]Message, error)
 	// Bounds are the offset of the first message kept and that of the next one to be appended.
 	Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error)

@@ -134,6 +134,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 	if err != nil {
 		return dst, k.explain(ctx, what, err)
 	}
+	boundSpare(dst)
 	for {
 		rec, err := res.Records.ReadRecord()
 		if errors.Is(err, io.EOF) {
@@ -146,8 +147,8 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			return dst, k.explain(ctx, what, err)
 		}
 		m := Message{Offset: rec.Offset}
-		if m.Key, err = readAll(rec.Key); err == nil {
-			m.Value, err = readAll(rec.Value)
+		if m.Key, err = readAll(rec.Key, nil); err == nil {
+			m.Value, err = readAll(rec.Value, spare(dst))
 		}
 		if err != nil {
 			return dst, k.explain(ctx, what, err)
@@ -158,14 +159,35 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 	}
 }
 
-// readAll copies what kafka-go holds in pages of a pool, and gives the pages back: without that each fetch allocates new
-// ones, of 64 KiB.
-func readAll(b kafka.Bytes) ([]byte, error) {
+// spare is the memory of the value that lies just beyond dst's length.
+func spare(dst []Message) []byte {
+	if len(dst) == cap(dst) {
+		return nil
+	}
+	return dst[:len(dst)+1][len(dst)].Value[:0]
+}
+
+// boundSpare forgets the memory beyond dst's length when it is more than some fetches bring: large messages that come now
+// in this place and now in that must not be kept in all of them.
+func boundSpare(dst []Message) {
+	size := 0
+	beyond := dst[len(dst):cap(dst)]
+	for i := range beyond {
+		size += cap(beyond[i].Value)
+	}
+	if size > 3*fetchBytes {
+		clear(beyond)
+	}
+}
+
+// readAll copies what kafka-go holds in pages of a pool into memory that may be used, and gives the pages back: without
+// that each fetch allocates new ones, of 64 KiB.
+func readAll(b kafka.Bytes, memory []byte) ([]byte, error) {
 	if b == nil {
 		return nil, nil
 	}
 	defer b.Close()
-	data := make([]byte, b.Len())
+	data := slices.Grow(memory, b.Len())[:b.Len()]
 	_, err := io.ReadFull(b, data)
 	return data, err
 }

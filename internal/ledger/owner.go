@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,14 +50,16 @@ type Owner struct {
 	older    []older
 	sweeping *sweep
 	swept    time.Time
-	marked   int64   // input position of the newest low-water mark
-	horizon  horizon // of the usage topic, as the sweep before the last saw it
-	engines  map[string]*rating.Engine
-	fetched  []broker.Message // scratch of restore and catchUp
-	queue    []broker.Message // of the usage topic, not rated yet
+	marked   int64                     // input position of the newest low-water mark
+	horizon  horizon                   // of the usage topic, as the sweep before the last saw it
+	engines  map[string]*rating.Engine // by version of the catalogue
+	fetched  []broker.Message          // scratch of restore and catchUp
+	usage    []broker.Message          // of the usage topic, fetched last
+	queue    []broker.Message          // of these, what is not rated yet
 	pending  *request
 	ahead    *request // being filled
 	spare    []*rating.Result
+	spent    [][]byte    // memory of messages that are in the log, for the next ones
 	parsed   []udr.Usage // scratch of decisions
 	patience patience.Patience
 
@@ -78,6 +82,7 @@ type request struct {
 	results  []*rating.Result
 	bytes    int
 	append   broker.Pending
+	again    bool // appended more than once: what was sent first may still be on its way
 }
 
 const (
@@ -235,6 +240,7 @@ func (o *Owner) settle(ctx context.Context) error {
 		base, err = r.append.Wait(ctx)
 		if broker.Unavailable(err) {
 			// It may be in the log or come later. Appended again, whichever comes first counts.
+			r.again = true
 			r.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, r.messages)
 		}
 		return err
@@ -256,6 +262,7 @@ func (o *Owner) settle(ctx context.Context) error {
 	o.fold.Epoch = o.epoch
 	_, input, _, err := ParseHeader(r.messages[len(r.messages)-1].Value)
 	o.fold.Input = input
+	o.reuse(r)
 	o.pending = nil
 	o.Progress.Next.Store(input + 1)
 	return err
@@ -348,7 +355,8 @@ func (o *Owner) rateAhead(ctx context.Context) error {
 
 func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 	err := o.until(ctx, "read usage", func() (err error) {
-		o.queue, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, nil)
+		o.usage, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, o.usage[:0])
+		o.queue = o.usage
 		if broker.Unavailable(err) && o.pending != nil {
 			return nil // what is under way is settled first
 		}
@@ -375,7 +383,6 @@ func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err
 
 // refetch fetches messages of a topic's partition into the scratch.
 func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
-	clear(o.fetched)
 	return o.until(ctx, "read "+topic, func() (err error) {
 		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, from, time.Second, o.fetched[:0])
 		return err
@@ -392,6 +399,7 @@ func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, err
 	if e := o.engines[version]; e != nil {
 		return e, nil
 	}
+	version = strings.Clone(version) // it lies in a message
 	var c *rating.Catalogue
 	err := o.until(ctx, "learn a catalogue", func() (err error) {
 		c, err = o.Reference.Catalogue(ctx, version)
@@ -425,7 +433,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	}
 	d := decision{
 		revision: registry.Revision(in.Registry), parsed: o.scratch(), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
-		out: appendHeader(make([]byte, 0, 3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
+		out: appendHeader(o.memory(3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
 	}
 	if order != nil {
 		d.result = o.result()
@@ -486,6 +494,26 @@ func (o *Owner) settled(results []*rating.Result) {
 }
 
 const maxSpare = 16
+
+// memory is for a message of the rated log of about so many bytes: that of one which is in the log, if there is one.
+func (o *Owner) memory(size int) []byte {
+	n := len(o.spent) - 1
+	if n < 0 {
+		return make([]byte, 0, size)
+	}
+	memory := o.spent[n]
+	o.spent = o.spent[:n]
+	return slices.Grow(memory, size)
+}
+
+// reuse keeps the memory of messages that are in the log, of as many as two requests usually have.
+func (o *Owner) reuse(r *request) {
+	for _, m := range r.messages {
+		if !r.again && cap(m.Value) <= requestBytes && len(o.spent) < maxSpare {
+			o.spent = append(o.spent, m.Value[:0])
+		}
+	}
+}
 
 // scratch is room for the usage records that a decision reads together.
 func (o *Owner) scratch() []udr.Usage {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -37,7 +38,7 @@ func (e *StoppedError) Hash() string {
 
 // stop is the error of a message that cannot be read or decided.
 func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
-	return &StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: m.Value}
+	return &StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: bytes.Clone(m.Value)}
 }
 
 // Skips are the orders to go on without something in a partition of a topic, by offset. None is ever taken back, so that

@@ -182,7 +182,21 @@ func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from 
 	if w.active.Has(PartialRead) && len(messages) > 6 {
 		messages = messages[:6+w.rng.IntN(len(messages)-5)]
 	}
-	return append(dst, messages...), nil
+	return lend(dst, messages), nil
+}
+
+// lend appends copies of messages to dst, and spoils those that were lent in its place before: whoever still reads them
+// reads nonsense.
+func lend(dst, messages []broker.Message) []broker.Message {
+	for _, m := range dst[len(dst):cap(dst)] {
+		for i := range m.Value {
+			m.Value[i] = 0xff
+		}
+	}
+	for _, m := range messages {
+		dst = append(dst, broker.Message{Key: bytes.Clone(m.Key), Value: bytes.Clone(m.Value), Offset: m.Offset})
+	}
+	return dst
 }
 
 // Bounds are the first offset kept and the next one.

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -343,7 +344,6 @@ func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) e
 
 // read fetches messages, waiting for the broker when it is away.
 func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
-	clear(s.fetch)
 	err := s.until(ctx, "read the rated log", func() (err error) {
 		s.fetch, err = s.Broker.Fetch(ctx, s.Topics.Rated, s.Partition, from, wait, s.fetch[:0])
 		return err
@@ -370,7 +370,7 @@ func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) e
 }
 
 func (s *Sink) stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
-	return &StoppedError{Topic: s.Topics.Rated, Partition: s.Partition, Offset: offset, Kind: kind, Reason: reason, Message: message}
+	return &StoppedError{Topic: s.Topics.Rated, Partition: s.Partition, Offset: offset, Kind: kind, Reason: reason, Message: bytes.Clone(message)}
 }
 
 // until does something again while what it needs is away.
