@@ -1,13 +1,47 @@
 package mediation
 
 import (
+	"maps"
+	"sync"
 	"time"
 
 	"ratemill/internal/control"
 	"ratemill/internal/patience"
 )
 
-// absence is a source whose server could not be reached. Its files wait in their order, without being blamed, while the
+// Absences are what keeps mediators from fetching files, in words: by source, what its server says, and under Spooling
+// what is wrong with the spool. Mediators of a process share them.
+type Absences struct {
+	mu  sync.Mutex
+	why map[string]string
+}
+
+// Spooling is the key of what is wrong with the spool; no source has that name.
+const Spooling = ""
+
+func (a *Absences) began(what string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.why == nil {
+		a.why = map[string]string{}
+	}
+	a.why[what] = err.Error()
+}
+
+func (a *Absences) ended(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.why, what)
+}
+
+// All are those of now.
+func (a *Absences) All() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.why)
+}
+
+// absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without being blamed, while the
 // mediator takes those of other sources.
 type absence struct {
 	until time.Time
@@ -41,12 +75,15 @@ func (m *Mediator) unreachable(source string, err error) {
 		}
 		m.away[source] = a
 	}
+	m.Progress.Away.began(source, err)
 	now := m.Clock.Now()
 	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
 }
 
 // reached notes that a source's server is there.
 func (m *Mediator) reached(source string) {
+	m.Progress.Away.ended(source)
+	m.Progress.Away.ended(Spooling)
 	if a := m.away[source]; a != nil {
 		delete(m.away, source)
 		a.Worked(m.Clock.Now(), m.Log, "a server is back", "source", source)

@@ -22,18 +22,21 @@ type Files interface {
 	RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error)
 	Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error
 	Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error
+	Gone(ctx context.Context, lease control.Lease, other bool, why string, retryAt, now time.Time) (found int64, err error)
 
 	Sight(ctx context.Context, source string, entries []control.Sighting, now time.Time) (int, error)
+	StillThere(ctx context.Context, source string, entries []control.Sighting, now time.Time) error
 	MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (int64, error)
-	FilesAfter(ctx context.Context, source string, limit int) ([]control.File, error)
-	MarkAfterDone(ctx context.Context, number int64, now time.Time) error
+	FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]control.File, error)
+	MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error
+	AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error
 }
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch answers the content, calling renew now and then while it takes long. *collect.GoneError says that the file is no
-	// longer at its source, *collect.ChangedError that it is not the one that was listed, *AwayError that the place which
-	// has it does not answer. The content of a retry batch is made by RetryContent.
+	// Fetch answers the content, from file.Place, calling renew now and then while it takes long. *collect.GoneError says that
+	// the file is no longer at its source, *collect.ChangedError that it is not the one that was listed, *AwayError that the
+	// place which has it does not answer. The content of a retry batch is made by RetryContent.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
 }
 

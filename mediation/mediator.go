@@ -49,6 +49,8 @@ type Mediator struct {
 
 // Progress counts what mediators have done, for metrics.
 type Progress struct {
+	Away Absences
+
 	Files, Failed, DuplicateFiles                         atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
 }
@@ -128,7 +130,7 @@ type taken struct {
 	pins  control.Pins
 }
 
-const attempts = 5 // of a file that changes or cannot be fetched, before a person must look
+const attempts = 10 // of a file that cannot be fetched, within a quarter of an hour, before a person must look
 
 // process takes the file through its life: fetched, identified, pinned, read, closed. An error leaves it where it is, for
 // us or another to go on.
@@ -140,13 +142,16 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if t.src, err = m.Reference.Source(ctx, t.file.Source, t.file.Pins.Rules); err != nil {
 		return err
 	}
-	content, err := m.Spool.Fetch(ctx, t.src, &t.file, t.renew)
+	content, err := m.Spool.Fetch(ctx, t.src, &t.file, t.keep)
 	if err != nil {
 		return t.unfetched(ctx, err)
 	}
 	m.reached(t.file.Source)
 	defer content.Done()
 	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.Clock.Now())
+	if other := (*control.OtherContentError)(nil); errors.As(err, &other) {
+		return t.otherContent(ctx, other)
+	}
 	if err != nil {
 		return err
 	}
@@ -177,30 +182,86 @@ func (t *taken) renew(ctx context.Context) (err error) {
 	return err
 }
 
-// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people.
+// keep is renew while a file is fetched. A control store that is away does not end that: whether the lease was lost
+// meanwhile, the next step tells.
+func (t *taken) keep(ctx context.Context) error {
+	err := t.renew(ctx)
+	if away := (*control.UnavailableError)(nil); errors.As(err, &away) {
+		return nil
+	}
+	return err
+}
+
+// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people. What
+// is no fault of the file's does not count against it: it is given back and stays the first of its queue.
 func (t *taken) unfetched(ctx context.Context, err error) error {
 	now := t.m.Clock.Now()
 	var gone *collect.GoneError
 	var changed *collect.ChangedError
 	var away *AwayError
 	var lost *control.LeaseLostError
-	var unreachable *collect.UnreachableError
+	var unavailable *control.UnavailableError
+	var full *collect.SpoolError
 	retryAt := time.Time{}
 	switch {
 	case errors.As(err, &lost) || ctx.Err() != nil:
 		return err
-	case errors.As(err, &unreachable):
+	case collect.Away(err):
 		t.m.unreachable(t.file.Source, err)
-		return err // the file is given back and stays the first of its queue
-	case errors.As(err, &gone):
+		return err
+	case errors.As(err, &full):
+		t.m.Progress.Away.began(Spooling, err)
+		return err
+	case t.file.Retry == 0 && errors.As(err, &unavailable):
+		return err
+	case errors.As(err, &gone), errors.As(err, &changed) && !t.file.FileID.IsZero():
+		return t.gone(ctx, false, err.Error())
 	case errors.As(err, &away):
 		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), time.Minute))
 	case errors.As(err, &changed) || t.file.Attempts < attempts:
-		retryAt = now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
+		retryAt = t.again(now)
 	}
 	t.m.Progress.Failed.Add(1)
 	t.m.Log.Warn("a file could not be fetched", "source", t.file.Source, "file", t.file.Path, "retry_at", retryAt, "err", err)
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
+}
+
+// again is when to try a file again that could not be fetched: ever later.
+func (t *taken) again(now time.Time) time.Time {
+	return now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
+}
+
+// gone gives up on a content that is no longer where it was, unless another file has it. Of a file that was begun records
+// may be out; they stay, and a person must know.
+func (t *taken) gone(ctx context.Context, other bool, why string) error {
+	m := t.m
+	now := m.Clock.Now()
+	if t.file.Pinned && t.file.Retry == 0 {
+		why += fmt.Sprintf(". Records of it are out and stay rated, %d or more. When its content (%s) comes again, under this name or another, the rest is read by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` tells what was rated",
+			t.file.Progress.Usages, t.file.FileID.Short(), t.file.FileID)
+	}
+	found, err := m.Files.Gone(ctx, t.lease, other, why, t.again(now), now)
+	switch {
+	case err != nil:
+	case found > 0:
+		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", why)
+	case t.file.Pinned:
+		m.Progress.Failed.Add(1)
+		m.Log.Error("a file that was begun cannot go on", "source", t.file.Source, "file", t.file.Path, "err", why)
+	default:
+		m.Log.Warn("a file was gone before it was read", "source", t.file.Source, "file", t.file.Path, "err", why)
+	}
+	return err
+}
+
+// otherContent closes a file whose content is not the one that it was begun with.
+func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
+	if t.file.Retry > 0 {
+		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
+			t.file.Retry, e.Was.Short(), e.Now.Short()))
+	}
+	return t.gone(ctx, true, fmt.Sprintf("%q has another content than when it was begun (%s, now %s), of the same size and time of change. What is there now is not read: give it another name that the source matches, and it is a file of its own",
+		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
 // AwayError says that the place which has a file's content does not answer. That is no fault of the file's, which is
@@ -238,6 +299,7 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 	m := t.m
 	m.Progress.Files.Add(1)
 	if r.failure != "" {
+		r.progress.Unread = r.unread
 		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.Clock.Now(), m.Lease); err != nil {
 			return err
 		}
@@ -260,8 +322,7 @@ func (t *taken) until(ctx context.Context, what string, do func() error) error {
 	p := &t.m.patience
 	p.Clock, p.Log, p.Random, p.Passing = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, broker.Unavailable
 	return p.Until(ctx, what, do, func(ctx context.Context) error {
-		err := t.renew(ctx)
-		if away := (*control.UnavailableError)(nil); err != nil && !errors.As(err, &away) {
+		if err := t.keep(ctx); err != nil {
 			return fmt.Errorf("while waiting to %s: %w", what, err)
 		}
 		return nil

@@ -127,13 +127,6 @@ func parseRetry(content []byte) (records []RetryRecord, err error) {
 // retry reads a retry batch to its end. Its progress is not recorded: a batch is small, and read again from its beginning.
 func (t *taken) retry(ctx context.Context, content Content) error {
 	m := t.m
-	if !t.file.FileID.IsZero() && t.file.FileID != content.ID {
-		why := fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
-			t.file.Retry, t.file.FileID.Short(), content.ID.Short())
-		m.Progress.Failed.Add(1)
-		m.Log.Error("a retry cannot go on", "source", t.file.Source, "retry", t.file.Retry, "err", why)
-		return m.Files.Fail(ctx, t.lease, why, time.Time{}, m.Clock.Now())
-	}
 	reg, err := m.Reference.Registry(ctx, t.pins.Registry)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package mediation
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ import (
 type Site interface {
 	// Look lists the files and tells which are complete.
 	Look(ctx context.Context, now time.Time) (collect.Verdict, error)
-	// After does what the source wants done with a file that was read. It succeeds when that was done before.
-	After(ctx context.Context, path string) error
+	// After does what the source wants done with a file that was read. It succeeds when that was done before, and answers
+	// *collect.ReplacedError when another file has its name.
+	After(ctx context.Context, e collect.Entry) error
 }
 
 // Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
@@ -77,12 +79,12 @@ func (w *Watcher) Look(ctx context.Context) error {
 		return err
 	}
 	w.refused(verdict.Refused)
-	entries := make([]control.Sighting, len(verdict.Ready))
-	for i, e := range verdict.Ready {
-		entries[i] = control.Sighting(e)
-	}
-	added, err := w.Files.Sight(ctx, w.Source.Name, entries, w.Clock.Now())
+	added, err := w.Files.Sight(ctx, w.Source.Name, sightings(verdict.Ready), w.Clock.Now())
 	if err != nil {
+		return err
+	}
+	// Whoever has begun to watch takes every file for one that grows: those that others have seen complete wait on.
+	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.Clock.Now()); err != nil {
 		return err
 	}
 	if _, err := w.Files.MarkVanished(ctx, w.Source.Name, began, w.Clock.Now()); err != nil {
@@ -92,9 +94,17 @@ func (w *Watcher) Look(ctx context.Context) error {
 		w.Log.Info("new files", "source", w.Source.Name, "files", added)
 	}
 	w.Status.Listed.Store(began.Unix())
-	w.Status.Files.Store(int64(len(entries)))
+	w.Status.Files.Store(int64(len(verdict.Ready)))
 	w.Status.Growing.Store(int64(len(verdict.Growing)))
 	return w.tidy(ctx)
+}
+
+func sightings(entries []collect.Entry) []control.Sighting {
+	s := make([]control.Sighting, len(entries))
+	for i, e := range entries {
+		s[i] = control.Sighting(e)
+	}
+	return s
 }
 
 // refused logs each file that can never be taken once, not at every listing.
@@ -112,17 +122,44 @@ func (w *Watcher) refused(all []collect.Refusal) {
 // tidy does what the source wants done with files that were read.
 func (w *Watcher) tidy(ctx context.Context) error {
 	for {
-		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100)
+		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100, w.Clock.Now())
 		if err != nil || len(files) == 0 {
 			return err
 		}
-		for _, f := range files {
-			if err := w.Site.After(ctx, f.Path); err != nil {
-				return err
-			}
-			if err := w.Files.MarkAfterDone(ctx, f.Number, w.Clock.Now()); err != nil {
+		for i := range files {
+			if more, err := w.after(ctx, &files[i]); err != nil || !more {
 				return err
 			}
 		}
 	}
+}
+
+// Between two attempts to move or delete a file.
+const (
+	firstAfter   = time.Minute
+	longestAfter = time.Hour
+)
+
+// after does it for one file. One for which that fails holds up no other; more is false when the server is away.
+func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
+	err := w.Site.After(ctx, collect.Entry(f.Sighting))
+	var replaced *collect.ReplacedError
+	log := w.Log.With("source", w.Source.Name, "file", f.Path)
+	switch {
+	case err == nil:
+		return true, w.Files.MarkAfterDone(ctx, f.Number, "", w.Clock.Now())
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.As(err, &replaced):
+		log.Warn("a file that was read is neither moved nor deleted", "err", err)
+		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.Clock.Now())
+	case collect.Away(err):
+		log.Info("files that were read are moved or deleted later", "err", err)
+		return false, nil
+	}
+	pause := min(firstAfter<<min(f.AfterAttempts, 10), longestAfter)
+	if f.AfterAttempts == 0 {
+		log.Warn("a file that was read cannot be moved or deleted; this is tried again, ever less often", "err", err)
+	}
+	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), w.Clock.Now().Add(pause))
 }

@@ -118,11 +118,11 @@ func TestAFileLivesFromSightingToItsEnd(t *testing.T) {
 		f = file(t, s, l.File)
 		require.Equal(t, control.Done, f.State)
 		require.Equal(t, []time.Time{at(3), at(4), at(7), {}}, []time.Time{f.Spooled, f.Started, f.Closed, f.After})
-		after, err := s.FilesAfter(ctx, "skylink", 10)
+		after, err := s.FilesAfter(ctx, "skylink", 10, at(9))
 		require.NoError(t, err)
 		require.Len(t, after, 1)
-		require.NoError(t, s.MarkAfterDone(ctx, l.File, at(9)))
-		after, err = s.FilesAfter(ctx, "skylink", 10)
+		require.NoError(t, s.MarkAfterDone(ctx, l.File, "", at(9)))
+		after, err = s.FilesAfter(ctx, "skylink", 10, at(9))
 		require.NoError(t, err)
 		require.Empty(t, after)
 
@@ -240,7 +240,7 @@ func TestFilesFailAndVanishAndComeBack(t *testing.T) {
 		require.ErrorIs(t, s.RetryFile(ctx, 999, at(12)), control.ErrConflict)
 		l = lease(t, s, "m1", at(12))
 		f = file(t, s, l.File)
-		require.Equal(t, []any{"/out/a", 2}, []any{f.Path, f.Attempts})
+		require.Equal(t, []any{"/out/a", 0}, []any{f.Path, f.Attempts}, "attempts are counted anew")
 
 		files, err := s.Files(ctx, control.FileFilter{Path: "b_%", Source: "skylink", Open: true, Since: at(8), Limit: 5})
 		require.NoError(t, err)
@@ -483,7 +483,7 @@ func TestARetryIsAFileOfItsSource(t *testing.T) {
 		all, err := s.Retries(ctx, control.RetryDone)
 		require.NoError(t, err)
 		require.Equal(t, []control.Retry{{Number: number, Source: "skylink", State: control.RetryDone, FileID: udr.FileID{5}, Records: 1, Created: noon, Closed: at(4), Who: "ana"}}, all)
-		after, err := s.FilesAfter(ctx, "skylink", 10)
+		after, err := s.FilesAfter(ctx, "skylink", 10, at(9))
 		require.NoError(t, err)
 		require.Empty(t, after, "there is nothing to move or delete")
 	})
@@ -670,25 +670,29 @@ func TestAQueueGivesOneFileAtATimeToManyWhoAskAtOnce(t *testing.T) {
 	})
 }
 
-func TestAFileOfWhichNothingWentOutIsReadAgainByTheRulesOfThen(t *testing.T) {
+// Progress is recorded every few seconds: that none is there does not say that nothing went out.
+func TestOnlyAFileOfWhichNothingCanGoOutIsReadAgainByTheRulesOfThen(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {
 		ctx := t.Context()
 		sight(t, s, "skylink", at(1), sighting("a.csv", 0))
 		queue := []control.Queue{{Source: "skylink"}}
-		take := func(minute int, rules string, records int64) control.Pins {
+		take := func(minute int, rules string, record bool, p control.Progress) control.Pins {
 			l, found, err := s.LeaseNext(ctx, queue, "m", at(minute), time.Minute)
 			require.NoError(t, err)
 			require.True(t, found)
 			pinned, err := s.Pin(ctx, l, control.Pins{Rules: rules, Catalogue: "c", Partitions: 1}, at(minute))
 			require.NoError(t, err)
-			_, err = s.RecordProgress(ctx, l, control.Progress{Read: control.Amount{Records: records}}, at(minute), time.Minute)
-			require.NoError(t, err)
+			if record {
+				_, err = s.RecordProgress(ctx, l, p, at(minute), time.Minute)
+				require.NoError(t, err)
+			}
 			require.NoError(t, s.Fail(ctx, l, "the header lacks imsi", time.Time{}, at(minute)))
 			require.NoError(t, s.RetryFile(ctx, l.File, at(minute)))
 			return pinned
 		}
-		require.Equal(t, "old", take(2, "old", 0).Rules)
-		require.Equal(t, "new", take(10, "new", 7).Rules)
-		require.Equal(t, "new", take(20, "newer", 7).Rules, "records went out by these rules")
+		require.Equal(t, "old", take(2, "old", true, control.Progress{Unread: true}).Rules)
+		require.Equal(t, "new", take(10, "new", false, control.Progress{}).Rules, "nothing of it could go out")
+		require.Equal(t, "new", take(20, "newer", true, control.Progress{Read: control.Amount{Records: 7}}).Rules, "records may have gone out by these rules")
+		require.Equal(t, "new", take(30, "newest", false, control.Progress{}).Rules)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"ratemill/internal/refusal"
+	"ratemill/udr"
 )
 
 // ErrConflict says that somebody else changed what was to be changed since it was read: read it again.
@@ -31,6 +32,17 @@ type LeaseLostError struct {
 
 func (e *LeaseLostError) Error() string {
 	return fmt.Sprintf("file %d is no longer leased to %s: another mediator took it over, or an operator changed it", e.File, e.Owner)
+}
+
+// OtherContentError says that a file has another content than when it was pinned. Records of the first may be out, so it
+// is not gone on with: the other content is another file.
+type OtherContentError struct {
+	File     int64
+	Was, Now udr.FileID
+}
+
+func (e *OtherContentError) Error() string {
+	return fmt.Sprintf("file %d has another content than when it was begun: it was %s, and is %s now", e.File, e.Was.Short(), e.Now.Short())
 }
 
 // UnavailableError says that the store did not answer, or could not take the change now. Nothing is known to have
@@ -53,11 +65,12 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // failed puts an error into one of the kinds that callers act on.
 func (s *Store) failed(what string, err error) error {
 	var lost *LeaseLostError
+	var other *OtherContentError
 	var unavailable *UnavailableError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &lost), errors.As(err, &unavailable):
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &lost), errors.As(err, &other), errors.As(err, &unavailable):
 		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("control store %s: %s: %w", s.name, what, context.Canceled)

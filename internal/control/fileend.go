@@ -11,12 +11,16 @@ import (
 )
 
 const progressColumns = `records = ?, bytes = ?, filtered = ?, filtered_bytes = ?, suspended = ?, suspended_bytes = ?,
-	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?`
+	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?, unread = ?`
 
 func (p *Progress) args() []any {
 	seqs, _ := json.Marshal(p.LastSeqs) // numbers always encode
+	unread := 0
+	if p.Unread {
+		unread = 1
+	}
 	return []any{p.Read.Records, p.Read.Bytes, p.Filtered.Records, p.Filtered.Bytes, p.Suspended.Records, p.Suspended.Bytes,
-		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State}
+		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread}
 }
 
 // RecordProgress records how far a file was read, and prolongs the lease to now+ttl.
@@ -60,13 +64,14 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 	})
 }
 
-// RetryFile has a failed or vanished file taken again, by the rules that are current then if none of its records went
-// out. ErrConflict says that it is in another state.
+// RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
+// nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
+// is recorded now and then only. ErrConflict says that it is in another state.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
-			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END,
-			pinned = CASE WHEN records = 0 THEN 0 ELSE pinned END
+			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END, attempts = 0, gone = 0,
+			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0
 			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?`, nanos(now), nanos(now), number, nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
@@ -75,19 +80,32 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 	})
 }
 
-// MarkAfterDone records that the source's "after" was carried out for a file, or that there is none.
+// MarkAfterDone records that the source's "after" was carried out for a file, or that there is none; or why it never
+// will be.
 //
 // A crash between the deed and this: it is done again, and finds nothing to do.
-func (s *Store) MarkAfterDone(ctx context.Context, number int64, now time.Time) error {
+func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
 	return s.change(ctx, "recording what was done with "+fileName(number), func(t tx) error {
-		_, err := t.exec(ctx, `UPDATE files SET after_at = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), number)
+		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), whyNot, number)
 		return err
 	})
 }
 
-// FilesAfter is the files of a source that are done, or duplicates, and whose "after" is still to do, the oldest first.
-func (s *Store) FilesAfter(ctx context.Context, source string, limit int) ([]File, error) {
-	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0 AND state IN ('done', 'duplicate') ORDER BY closed_at, number LIMIT ?`, source, limit)
+// AfterFailed records why the source's "after" could not be carried out for a file, and when to try again.
+func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error {
+	return s.change(ctx, "recording what could not be done with "+fileName(number), func(t tx) error {
+		_, err := t.exec(ctx, `UPDATE files SET after_why = ?, after_attempts = after_attempts + 1, after_retry_at = ? WHERE number = ? AND still_open = 0 AND after_at = 0`,
+			why, nanos(retryAt), number)
+		return err
+	})
+}
+
+// FilesAfter is the files of a source whose "after" is to be done now, the oldest first: those that are done, and
+// duplicates of such. A duplicate of a file that is not done stays where it is: it may be the only copy that is left.
+func (s *Store) FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]File, error) {
+	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0 AND after_retry_at <= ?
+		AND (state = 'done' OR state = 'duplicate' AND EXISTS (SELECT 1 FROM files o WHERE o.number = files.duplicate_of AND o.state = 'done'))
+		ORDER BY closed_at, number LIMIT ?`, source, nanos(now), limit)
 }
 
 // FileFilter chooses files; zero fields choose all.
@@ -208,7 +226,7 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 const fileColumns = `number, source, path, size, mtime, retry, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
-	first_seen, last_seen, spooled_at, started_at, closed_at, after_at`
+	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, gone, found_as, after_why, after_attempts`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
 	var files []File
@@ -216,13 +234,13 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var f File
 		var id []byte
 		var seqs string
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after int64
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, gone int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
-			&firstSeen, &lastSeen, &spooled, &started, &closed, &after); err != nil {
+			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts); err != nil {
 			return err
 		}
 		if seqs != "" {
@@ -234,12 +252,20 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = instant(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
+		p.Unread, f.Gone, f.Place = unread == 1, gone > 0, f.Sighting
 		if !f.Pinned {
 			f.Pins = Pins{} // those of an attempt of which nothing went out
 		}
 		files = append(files, f)
 		return nil
 	})
+	for i := range files {
+		if f := &files[i]; err == nil && f.foundAs > 0 {
+			var there File
+			there, err = s.File(ctx, f.foundAs)
+			f.Place = there.Sighting
+		}
+	}
 	return files, err
 }
 

@@ -20,6 +20,9 @@ import (
 // A lease ends by Release, by the end of the file, or when its time is over and somebody else takes it. A file whose
 // owner died is taken by another in the state in which it was: what was pinned stays pinned, the progress that was
 // recorded stays recorded.
+//
+// From Pin on a file has one content for ever, since records of it may be out; content.go has what happens when that is
+// no longer where it was listed.
 
 // FileState is where a file is in its life.
 type FileState string
@@ -63,8 +66,15 @@ type File struct {
 	Pinned   bool
 	Pins     Pins
 	Progress Progress
+	Gone     bool     // its content is no longer where it was listed, though records of it may be out
+	Place    Sighting // where its content is: as it was listed, or under the path of a file that came with the same content
 
 	FirstSeen, LastSeen, Spooled, Started, Closed, After time.Time
+
+	AfterWhy      string // why the source's "after" was not carried out
+	AfterAttempts int    // failures of that so far
+
+	foundAs int64
 }
 
 // Pins is what the result of a file depends on.
@@ -88,6 +98,7 @@ type Progress struct {
 	Seq       uint64   // the last sequence given
 	LastSeqs  []uint64 // the last sequence sent, by partition
 	Expected  int64    // records as the file's own trailer says; -1 when it does not
+	Unread    bool     // with what it is pinned to, nothing of the file can go out, not even its end
 	State     []byte   // of whoever reads the file; opaque here
 }
 
@@ -101,7 +112,7 @@ type Lease struct {
 
 // Sight records what a listing of a source has shown and returns how many files are new. A file that was left in place,
 // being the same path, size and mtime, is the same sighting and never taken again. A file that waits and is now listed
-// with another size or mtime was replaced: its older sighting vanishes.
+// with another size or mtime was replaced: its older sighting vanishes, unless its content is known: then taking it tells.
 //
 // A crash before it: the next listing shows the same files. After it: they wait to be taken.
 func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
@@ -123,7 +134,8 @@ type sighted struct {
 	number      int64
 	size, mtime int64
 	state       FileState
-	leased      bool
+	waits       bool // it is open, leased to nobody, and its content was never seen
+	missed      bool // its content was not there any more
 }
 
 func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
@@ -131,7 +143,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for _, e := range entries {
 		args = append(args, e.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`, args...)
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until, still_open, file_id, gone FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -139,12 +151,14 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for rows.Next() {
 		var k sighted
 		var path string
-		var until int64
-		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &until); err != nil {
+		var until, open, gone int64
+		var id []byte
+		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &until, &open, &id, &gone); err != nil {
 			rows.Close()
 			return 0, err
 		}
-		k.leased = until > nanos(now)
+		k.waits = open == 1 && until <= nanos(now) && id == nil
+		k.missed = gone == contentMissing
 		known[path] = append(known[path], k)
 	}
 	if err := rows.Close(); err != nil {
@@ -161,9 +175,9 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 			same := k.size == e.Size && k.mtime == nanos(e.MTime)
 			isNew = isNew && !same
 			switch {
-			case same && (k.state == Seen || k.state == Vanished):
+			case same && (k.state == Seen || k.state == Vanished || k.missed):
 				again = append(again, k.number)
-			case !same && k.state == Seen && !k.leased:
+			case !same && k.waits:
 				replaced = append(replaced, k.number)
 			}
 		}
@@ -172,14 +186,14 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(again) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = 'seen', still_open = 1, why = '', closed_at = 0
-			WHERE state IN ('seen', 'vanished') AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now)}, again...)...); err != nil {
+		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = '', closed_at = 0, gone = 0, found_as = 0
+			WHERE (state IN ('seen', 'vanished') OR gone = ?) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now), contentMissing}, again...)...); err != nil {
 			return 0, err
 		}
 	}
 	if len(replaced) > 0 {
 		if _, err := t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'replaced at the source, with another size or mtime, before it was read'
-			WHERE state = 'seen' AND number IN (`+marks(len(replaced))+`)`, append([]any{nanos(now)}, replaced...)...); err != nil {
+			WHERE still_open = 1 AND lease_until <= ? AND file_id IS NULL AND number IN (`+marks(len(replaced))+`)`, append([]any{nanos(now), nanos(now)}, replaced...)...); err != nil {
 			return 0, err
 		}
 	}
@@ -209,12 +223,32 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 	return int(n), err
 }
 
+// StillThere records that a listing had files which are not complete, or not known to be: those that wait in the ledger
+// have not vanished.
+func (s *Store) StillThere(ctx context.Context, source string, entries []Sighting, now time.Time) error {
+	for part := range slices.Chunk(entries, 400) {
+		args := []any{nanos(now), source}
+		for _, e := range part {
+			args = append(args, e.Path, e.Size, nanos(e.MTime))
+		}
+		err := s.change(ctx, "recording a listing of "+source, func(t tx) error {
+			_, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE source = ? AND state = 'seen' AND (path, size, mtime) IN (VALUES `+repeated(`(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))`, len(part))+`)`, args...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // MarkVanished closes the files of a source that wait, are leased to nobody, and were last listed before a time: the
-// listing that began then no longer had them. It returns how many.
+// listing that began then no longer had them. It returns how many. A file whose content is known waits on: another may
+// have been closed as its duplicate, and taking it tells.
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
-			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND last_seen < ? AND lease_until <= ?`,
+			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND file_id IS NULL AND last_seen < ? AND lease_until <= ?`,
 			nanos(now), source, nanos(listedSince), nanos(now))
 		return err
 	})
@@ -349,47 +383,6 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 	})
 }
 
-// SetIdentity records what a spooled file is: its id, the hash of its content, and its true size. When another file of
-// the source has the same content, under this name or another, this one is closed as its duplicate, and original is
-// that file; otherwise original is nil. The first to come has a content for ever, also when it fails: its records may
-// be out. Empty files are the same only when their names are.
-//
-// A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
-func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time) (original *File, err error) {
-	var other int64
-	err = s.change(ctx, "recording a file's identity", func(t tx) error {
-		key := content
-		if size == 0 {
-			key = id[:]
-		}
-		var source string
-		if err := t.row(ctx, `SELECT source FROM files WHERE number = ?`, lease.File).Scan(&source); err != nil {
-			return notFound(err)
-		}
-		if err := t.held(ctx, lease, `file_id = ?, content = ?, spooled_at = ?`, id[:], content, nanos(now)); err != nil {
-			return err
-		}
-		if _, err := t.exec(ctx, `INSERT INTO file_contents (source, content, file) VALUES (?, ?, ?) ON CONFLICT (source, content) DO NOTHING`,
-			source, key, lease.File); err != nil {
-			return err
-		}
-		if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`, source, key).Scan(&other); err != nil {
-			return err
-		}
-		if other == lease.File {
-			return nil
-		}
-		return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
-			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of the ledger' FROM files o WHERE o.number = ?)`,
-			other, nanos(now), other)
-	})
-	if err != nil || other == lease.File {
-		return nil, err
-	}
-	file, err := s.File(ctx, other)
-	return &file, err
-}
-
 // Pin records what the result of a file depends on, unless it was pinned before, and returns what is pinned. From here
 // on the file is being read.
 //
@@ -403,7 +396,7 @@ func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) 
 			catalogue = CASE WHEN pinned = 1 THEN catalogue ELSE ? END,
 			partitions = CASE WHEN pinned = 1 THEN partitions ELSE ? END,
 			started_at = CASE WHEN pinned = 1 THEN started_at ELSE ? END,
-			pinned = 1`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
+			pinned = 1, unread = 0`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
 			return err
 		}
 		return t.row(ctx, `SELECT rules, registry, catalogue, partitions FROM files WHERE number = ?`, lease.File).

@@ -32,10 +32,7 @@ func (n *Node) newMediation(context.Context) (*mediationRole, error) {
 		return nil, err
 	}
 	for _, s := range n.Project.Sources.Sources {
-		r.sites[s.Name], err = s.Collect.Open(collect.Environment{Source: s.Name, Dir: n.Config.Project, Clock: clock{}, Random: rand.Float64})
-		if err != nil {
-			return nil, err
-		}
+		r.sites[s.Name] = s.Collect.Open(collect.Environment{Dir: n.Config.Project, Clock: clock{}, Random: rand.Float64})
 		r.status[s.Name] = &mediation.WatcherStatus{}
 	}
 	return r, nil
@@ -68,12 +65,18 @@ func (r *mediationRole) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// missing says which sources cannot be listed.
+// missing says which sources cannot be listed, or read from, and what else keeps files from being fetched.
 func (r *mediationRole) missing() (what []string) {
+	away := r.progress.Away.All()
+	if why, ok := away[mediation.Spooling]; ok {
+		what = append(what, why)
+	}
 	for _, name := range r.n.Project.Sources.Names() {
 		s := r.status[name]
 		if n := s.Failures.Load(); n > 0 {
 			what = append(what, fmt.Sprintf("source %s: %d listings failed: %v", name, n, s.LastError.Load()))
+		} else if why, ok := away[name]; ok {
+			what = append(what, fmt.Sprintf("source %s: its files cannot be fetched: %s", name, why))
 		}
 	}
 	return what
@@ -95,12 +98,13 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 	if site == nil {
 		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
 	}
-	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Sighting), collect.Fetching{
-		Source: src.Name, Clock: clock{}, Random: rand.Float64,
+	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Place), collect.Fetching{
+		Clock: clock{}, Random: rand.Float64,
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {
 		return mediation.Content{}, err
 	}
-	return mediation.Content{ID: f.ID, Hash: f.Hash[:], Size: f.Size, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
+	// Its identity has the name under which it came first, wherever its content is now.
+	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

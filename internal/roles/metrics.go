@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ratemill/mediation"
 )
 
 // metrics collects what the roles count when Prometheus asks, so that no record pays for it.
@@ -47,6 +49,8 @@ var (
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures     = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
+	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched, since its server is away or does not let us in.", "source")
+	spoolFailing       = gauge("mediation_spool_failing", "1 while files cannot be fetched, since the spool's disk is full or fails.")
 	sourceGrowing      = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
 	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
 	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
@@ -76,7 +80,7 @@ var sections = []struct {
 	{"Every process", "", []metric{registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes,
-		sourceListed, sourceFailures, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "Per partition that this process owns. The balance and suspense are those of the whole installation and the same in every process with this role.", []metric{
 		warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, balanceDifference, balanceOpenSuspense}},
@@ -119,10 +123,13 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	put(mediationRecords, float64(p.Unrouted.Load()), "unrouted")
 	put(mediationRecords, float64(p.Mapped.Load()), "mapped")
 	put(mediationBytes, float64(p.Bytes.Load()))
+	away := p.Away.All()
+	put(spoolFailing, yes(away, mediation.Spooling))
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, status := range role.status {
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
+		put(sourceAway, yes(away, name), name)
 		put(sourceGrowing, float64(status.Growing.Load()), name)
 		if a, ok := role.arrivals.of(name); ok {
 			put(sourceNewest, float64(a.newest.UnixNano())/1e9, name)
@@ -138,6 +145,14 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(sourceWaiting, float64(w.Files), name)
 		put(sourceOldest, age, name)
 	}
+}
+
+// yes is 1 for what is there.
+func yes(there map[string]string, what string) float64 {
+	if _, ok := there[what]; ok {
+		return 1
+	}
+	return 0
 }
 
 // owned tells which partitions a role has here, and gives those that run.

@@ -214,15 +214,25 @@ func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, r
 	})
 }
 
+func (l fileLedger) Gone(ctx context.Context, lease control.Lease, _ bool, why string, _, now time.Time) (found int64, err error) {
+	return 0, l.Fail(ctx, lease, why, time.Time{}, now)
+}
+
 // What watchers do is not simulated: files are in the ledger when their carriers drop them.
 func (fileLedger) Sight(context.Context, string, []control.Sighting, time.Time) (int, error) {
 	return 0, nil
 }
+func (fileLedger) StillThere(context.Context, string, []control.Sighting, time.Time) error {
+	return nil
+}
 func (fileLedger) MarkVanished(context.Context, string, time.Time, time.Time) (int64, error) {
 	return 0, nil
 }
-func (fileLedger) FilesAfter(context.Context, string, int) ([]control.File, error) { return nil, nil }
-func (fileLedger) MarkAfterDone(context.Context, int64, time.Time) error           { return nil }
+func (fileLedger) FilesAfter(context.Context, string, int, time.Time) ([]control.File, error) {
+	return nil, nil
+}
+func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error { return nil }
+func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
 
 // spool brings files from a carrier whose server has its moods.
 type spool struct{ w *world }

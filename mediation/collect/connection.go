@@ -29,8 +29,8 @@ type dialer struct {
 	dir     string
 }
 
-func newDialer(o *SFTP, dir string) (*dialer, error) {
-	return &dialer{options: o, address: net.JoinHostPort(o.Host, strconv.Itoa(o.port())), dir: dir}, nil
+func newDialer(o *SFTP, dir string) *dialer {
+	return &dialer{options: o, address: net.JoinHostPort(o.Host, strconv.Itoa(o.port())), dir: dir}
 }
 
 func (d *dialer) path(p string) string {
@@ -54,8 +54,30 @@ type connection struct {
 
 var errBudget = errors.New("the server sent more than a listing may have")
 
+// RefusedError says that there is no way in: the server is not the one that it should be, does not let us in, or what is
+// needed for that cannot be read here. A person has to change something.
+type RefusedError struct{ Err error }
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Away says that an error is about the place, not about a file: it is not reached, or does not let us in.
+func Away(err error) bool {
+	var unreachable *UnreachableError
+	var refused *RefusedError
+	return errors.As(err, &unreachable) || errors.As(err, &refused)
+}
+
 // dial connects, verifies the host and logs in. Credentials are read anew each time, so that they can be changed.
 func (d *dialer) dial(ctx context.Context) (*connection, error) {
+	c, err := d.enter(ctx)
+	if err != nil && ctx.Err() == nil && !Away(err) {
+		err = &RefusedError{err}
+	}
+	return c, err
+}
+
+func (d *dialer) enter(ctx context.Context) (*connection, error) {
 	o := d.options
 	check, algorithms, err := o.hostKeys(d.path(o.KnownHosts), d.address)
 	if err != nil {

@@ -11,31 +11,42 @@ import (
 	"strings"
 )
 
-// directory is a local directory. os.Root keeps every path inside, links included.
+// directory is a local directory. os.Root keeps every path inside, links included. It is opened anew for each thing to do,
+// so that a directory which is mounted late, or made again, is found.
 type directory struct {
-	root    *os.Root
+	path    string
 	matcher *matcher
 }
 
-func newDirectory(o *Options, e Environment) (*directory, error) {
+func newDirectory(o *Options, e Environment) *directory {
 	path := o.Dir
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(e.Dir, path)
 	}
-	root, err := os.OpenRoot(path)
+	return &directory{path: path, matcher: newMatcher(o, true)}
+}
+
+// open opens the directory; that it cannot be is no fault of any file.
+func (d *directory) open() (*os.Root, error) {
+	root, err := os.OpenRoot(d.path)
 	if err != nil {
-		return nil, fmt.Errorf("collect.dir cannot be opened: %w", err)
+		return nil, &UnreachableError{"collect.dir " + d.path, err}
 	}
-	return &directory{root: root, matcher: newMatcher(o, true)}, nil
+	return root, nil
 }
 
 // List is described with Remote.
 func (d *directory) List(ctx context.Context) (Listing, error) {
 	var l Listing
+	root, err := d.open()
+	if err != nil {
+		return l, err
+	}
+	defer root.Close()
 	names := 0
 	var walk func(path string) error
 	walk = func(path string) error {
-		f, err := d.root.Open(path)
+		f, err := root.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -53,7 +64,7 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 				return &CrowdedError{d.matcher.most}
 			}
 			for _, s := range some {
-				if d.add(&l, path, s) {
+				if d.add(&l, root, path, s) {
 					below = append(below, joined(path, s.Name()))
 				}
 			}
@@ -73,14 +84,18 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 		return nil
 	}
 	for _, b := range d.matcher.bases() {
+		// As of an SFTP server, and so that files do not vanish with a directory that is not mounted.
+		if _, err := root.Stat(b); errors.Is(err, fs.ErrNotExist) {
+			return Listing{}, fmt.Errorf("%s has no directory %q; check collect.match", d.path, b)
+		}
 		if err := walk(b); err != nil {
-			return Listing{}, fmt.Errorf("%s cannot be listed: %w", d.root.Name(), err)
+			return Listing{}, fmt.Errorf("%s cannot be listed: %w", d.path, err)
 		}
 	}
 	return l, nil
 }
 
-func (d *directory) add(l *Listing, path string, s fs.DirEntry) (descend bool) {
+func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (descend bool) {
 	kind := kindOf(s.Type())
 	var e Entry
 	if kind == isFile && d.matcher.file(joined(path, s.Name())) {
@@ -91,7 +106,7 @@ func (d *directory) add(l *Listing, path string, s fs.DirEntry) (descend bool) {
 		e.Size, e.MTime = info.Size(), info.ModTime()
 	}
 	return d.matcher.add(l, path, s.Name(), kind, e.Size, e.MTime, func() (Entry, error) {
-		info, err := d.root.Stat(joined(path, s.Name()))
+		info, err := root.Stat(joined(path, s.Name()))
 		switch {
 		case err != nil:
 			return Entry{}, fmt.Errorf("it is a link that leads nowhere or out of the directory: %w", err)
@@ -119,7 +134,12 @@ func (d *directory) Open(ctx context.Context, path string, offset int64) (io.Rea
 	if _, err := d.Stat(ctx, path); err != nil { // also keeps from opening a pipe, which would wait for its other end
 		return nil, err
 	}
-	f, err := d.root.Open(path)
+	root, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(path)
 	if err != nil {
 		return nil, goneOr(path, err)
 	}
@@ -145,7 +165,12 @@ func (c *cancelled) Read(p []byte) (int, error) {
 
 // Stat is described with Remote.
 func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
-	info, err := d.root.Stat(path)
+	root, err := d.open()
+	if err != nil {
+		return Entry{}, err
+	}
+	defer root.Close()
+	info, err := root.Stat(path)
 	if err != nil {
 		return Entry{}, goneOr(path, err)
 	}
@@ -157,18 +182,23 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 
 // Move is described with Remote.
 func (d *directory) Move(_ context.Context, path, directory string) error {
+	root, err := d.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	directory = strings.Trim(directory, "/")
 	if directory == "" {
 		directory = "."
 	}
-	if err := d.root.MkdirAll(directory, 0o755); err != nil {
+	if err := root.MkdirAll(directory, 0o755); err != nil {
 		return err
 	}
-	if _, err := d.root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	target, err := freeName(joined(directory, base(path)), func(p string) (bool, error) {
-		_, err := d.root.Lstat(p)
+		_, err := root.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			return true, nil
 		}
@@ -177,19 +207,24 @@ func (d *directory) Move(_ context.Context, path, directory string) error {
 	if err != nil {
 		return err
 	}
-	return d.root.Rename(path, target)
+	return root.Rename(path, target)
 }
 
 // Delete is described with Remote.
 func (d *directory) Delete(_ context.Context, path string) error {
-	if err := d.root.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+	root, err := d.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
 // Close is described with Remote.
-func (d *directory) Close() error { return d.root.Close() }
+func (d *directory) Close() error { return nil }
 
 // freeName is the path, or with the first number after it that nothing has.
 func freeName(path string, free func(string) (bool, error)) (string, error) {

@@ -104,8 +104,7 @@ func parsed(t testing.TB, yaml string) *Options {
 func opened(t testing.TB, yaml string) (*Site, *still) {
 	t.Helper()
 	clock := &still{now: time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)}
-	s, err := parsed(t, yaml).Open(Environment{Source: "skylink", Dir: t.TempDir(), Clock: clock, Random: middle})
-	require.NoError(t, err)
+	s := parsed(t, yaml).Open(Environment{Dir: t.TempDir(), Clock: clock, Random: middle})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, clock
 }
@@ -172,18 +171,54 @@ func TestAfter(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []string{"a.csv"}, paths(p, v.Ready))
 			require.Equal(t, []string{"b.csv"}, paths(p, v.Growing))
-			require.NoError(t, mover.After(t.Context(), p.base+"a.csv"))
-			require.NoError(t, mover.After(t.Context(), p.base+"a.csv"), "once more, as after a crash")
+			require.NoError(t, mover.After(t.Context(), v.Ready[0]))
+			require.NoError(t, mover.After(t.Context(), v.Ready[0]), "once more, as after a crash")
 		}
 		for _, name := range []string{"a.csv", "a.csv.1", "a.csv.done", "a.csv.done.1"} {
 			require.FileExists(t, filepath.Join(p.dir, "done/2026", name))
 		}
 		require.NoFileExists(t, filepath.Join(p.dir, "a.csv"))
 
-		remover, _ := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', after: delete }")
-		require.NoError(t, remover.After(t.Context(), p.base+"b.csv"))
-		require.NoError(t, remover.After(t.Context(), p.base+"b.csv"))
+		remover, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', settled: 0s, after: delete }")
+		v, err := remover.Look(t.Context(), clock.Now())
+		require.NoError(t, err)
+		require.NoError(t, remover.After(t.Context(), v.Ready[0]))
+		require.NoError(t, remover.After(t.Context(), v.Ready[0]))
 		require.NoFileExists(t, filepath.Join(p.dir, "b.csv"))
+	})
+}
+
+// The carrier was faster: what has the name of a file that was read is another one, which nobody has read.
+func TestAFileThatNobodyReadIsNeitherMovedNorDeleted(t *testing.T) {
+	places(t, func(t *testing.T, p place) {
+		for _, how := range []string{"delete", "{ move: '" + p.base + "done' }"} {
+			s, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', settled: 0s, marker: .done, after: "+how+" }")
+			write(t, p, "a.csv", "one")
+			write(t, p, "a.csv.done", "")
+			v, err := s.Look(t.Context(), clock.Now())
+			require.NoError(t, err)
+			for _, change := range []func(){
+				func() { write(t, p, "a.csv", "longer") },
+				func() {
+					write(t, p, "a.csv", "two")
+					require.NoError(t, os.Chtimes(filepath.Join(p.dir, "a.csv"), time.Time{}, v.Ready[0].MTime.Add(time.Hour)))
+				},
+				func() {
+					require.NoError(t, os.Remove(filepath.Join(p.dir, "a.csv")))
+					require.NoError(t, os.Mkdir(filepath.Join(p.dir, "a.csv"), 0o755))
+				},
+			} {
+				change()
+				err := s.After(t.Context(), v.Ready[0])
+				var replaced *ReplacedError
+				require.ErrorAs(t, err, &replaced)
+				require.ErrorContains(t, err, "is left as it is")
+				_, err = os.Stat(filepath.Join(p.dir, "a.csv"))
+				require.NoError(t, err)
+				require.FileExists(t, filepath.Join(p.dir, "a.csv.done"))
+			}
+			require.NoError(t, os.Remove(filepath.Join(p.dir, "a.csv")))
+		}
 	})
 }
 

@@ -33,21 +33,17 @@ type sftpRemote struct {
 	alive     sync.WaitGroup
 }
 
-func newSFTP(o *Options, e Environment) (*sftpRemote, error) {
-	d, err := newDialer(o.SFTP, e.Dir)
-	if err != nil {
-		return nil, err
-	}
-	r := &sftpRemote{options: o.SFTP, matcher: newMatcher(o, false), dialer: d, clock: e.Clock,
+func newSFTP(o *Options, e Environment) *sftpRemote {
+	r := &sftpRemote{options: o.SFTP, matcher: newMatcher(o, false), dialer: newDialer(o.SFTP, e.Dir), clock: e.Clock,
 		free:    make(chan struct{}, o.SFTP.connections()),
 		backoff: patience.Backoff{First: time.Second, Most: 2 * time.Minute, Random: e.Random}}
 	for range cap(r.free) {
 		r.free <- struct{}{}
 	}
-	return r, nil
+	return r
 }
 
-// UnreachableError says that no connection could be made.
+// UnreachableError says that no connection could be made, or that a directory is not there.
 type UnreachableError struct {
 	Host string
 	Err  error

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,25 +17,17 @@ type Site struct {
 
 // Environment is what a Site needs from outside.
 type Environment struct {
-	Source string // the source's name, for errors
 	Dir    string // what relative paths of key_file, known_hosts and dir are relative to
 	Clock  Clock
 	Random func() float64 // in [0, 1), for jitter
 }
 
-// Open prepares to collect. No connection is made before it is needed.
-func (o *Options) Open(e Environment) (*Site, error) {
-	var r Remote
-	var err error
-	if o.SFTP != nil {
-		r, err = newSFTP(o, e)
-	} else {
-		r, err = newDirectory(o, e)
+// Open prepares to collect. No connection is made, and no directory opened, before it is needed.
+func (o *Options) Open(e Environment) *Site {
+	if o.SFTP == nil {
+		return NewSite(o, newDirectory(o, e))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Source, err)
-	}
-	return &Site{Remote: r, options: o}, nil
+	return NewSite(o, newSFTP(o, e))
 }
 
 // NewSite is a Site over any Remote.
@@ -51,18 +44,43 @@ func (s *Site) Look(ctx context.Context, now time.Time) (Verdict, error) {
 	return v, nil
 }
 
-// After does what the source wants done with a file that was read. It succeeds when that was done before.
-func (s *Site) After(ctx context.Context, path string) error {
-	paths := []string{path}
+// ReplacedError says that another file has the name of one that was read. What ought to be done with that one is not done
+// with this one.
+type ReplacedError struct {
+	Read, Now Entry
+}
+
+func (e *ReplacedError) Error() string {
+	return fmt.Sprintf("another file has its name now, with %d bytes of %s instead of %d of %s, and is left as it is",
+		e.Now.Size, e.Now.MTime.UTC().Format(time.RFC3339), e.Read.Size, e.Read.MTime.UTC().Format(time.RFC3339))
+}
+
+// After does what the source wants done with a file that was read, if that is still the one that was listed: a
+// *ReplacedError says that it is not. It succeeds when that was done before.
+func (s *Site) After(ctx context.Context, e Entry) error {
+	a := s.options.After
+	if !a.Delete && a.Move == "" {
+		return nil
+	}
+	// A carrier that writes the next file under the same name before we tidy would lose it.
+	now, err := s.Remote.Stat(ctx, e.Path)
+	var gone *GoneError
+	var changed *ChangedError
+	switch {
+	case errors.As(err, &gone):
+	case err == nil && !now.Same(e), errors.As(err, &changed):
+		return &ReplacedError{Read: e, Now: now}
+	case err != nil:
+		return err
+	}
+	paths := []string{e.Path}
 	if s.options.Marker != "" {
-		paths = append(paths, path+s.options.Marker)
+		paths = append(paths, e.Path+s.options.Marker)
 	}
 	for _, p := range paths {
-		var err error
-		switch a := s.options.After; {
-		case a.Delete:
+		if a.Delete {
 			err = s.Remote.Delete(ctx, p)
-		case a.Move != "":
+		} else {
 			err = s.Remote.Move(ctx, p, a.Move)
 		}
 		if err != nil {

@@ -85,7 +85,6 @@ func (s *Spool) Used() int64 {
 
 // Spooled is a file on this machine.
 type Spooled struct {
-	ID    udr.FileID
 	Hash  [32]byte // SHA-256 of the content alone
 	Size  int64
 	spool *Spool
@@ -123,8 +122,21 @@ func (e *LargeError) Error() string {
 	return fmt.Sprintf("%q has %d bytes, and the spool may have %d; raise its size", e.Path, e.Size, e.Most)
 }
 
+// SpoolError says that the spool cannot hold a file though it has room for it by its bound: the disk is full, or fails.
+type SpoolError struct {
+	Dir string
+	Err error
+}
+
+func (e *SpoolError) Error() string {
+	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files that are read at a time have, at most mediation.spool_bytes. Make room, and it goes on by itself", e.Dir, e.Err)
+}
+func (e *SpoolError) Unwrap() error { return e.Err }
+
+func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
+
 // reserve waits for room.
-func (s *Spool) reserve(ctx context.Context, e Entry, waiting func(context.Context, int64) error) error {
+func (s *Spool) reserve(ctx context.Context, e Entry, f *Fetching) error {
 	if e.Size > s.most {
 		return &LargeError{e.Path, e.Size, s.most}
 	}
@@ -139,8 +151,8 @@ func (s *Spool) reserve(ctx context.Context, e Entry, waiting func(context.Conte
 		s.mu.Unlock()
 		select {
 		case <-freed:
-		case <-time.After(5 * time.Second):
-			if err := waiting(ctx, 0); err != nil {
+		case <-time.After(f.Every):
+			if err := f.Progress(ctx, 0); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -159,11 +171,11 @@ func (s *Spool) giveBack(n int64) {
 
 // Fetching is what Fetch needs besides the file.
 type Fetching struct {
-	Source   string
 	Clock    Clock
 	Random   func() float64
 	Attempts int                                         // in a row without a byte, 6 when 0
-	Progress func(ctx context.Context, done int64) error // called every few seconds at the least; an error ends it; may be nil
+	Progress func(ctx context.Context, done int64) error // called now and then, whatever is waited for; an error ends it; may be nil
+	Every    time.Duration                               // how often at the least; 0 is 5 s
 }
 
 // fetchBuffer is what is read at once: 64 requests of 32 KiB on their way together.
@@ -181,7 +193,8 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 	if f.Progress == nil {
 		f.Progress = func(context.Context, int64) error { return nil }
 	}
-	if err := s.reserve(ctx, e, f.Progress); err != nil {
+	f.Every = orDefault(f.Every, 5*time.Second)
+	if err := s.reserve(ctx, e, &f); err != nil {
 		return nil, err
 	}
 	spooled, err := s.fetch(ctx, from, e, &f)
@@ -195,13 +208,15 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*Spooled, error) {
 	part, err := os.CreateTemp(s.dir, "*.part")
 	if err != nil {
-		return nil, fmt.Errorf("spool: %w", err)
+		return nil, s.failed(err)
 	}
 	defer os.Remove(part.Name())
 	defer part.Close()
 	buffer := fetchBuffers.Get().(*[]byte)
 	defer fetchBuffers.Put(buffer)
-	t := &transfer{Fetching: f, from: from, entry: e, part: part, hash: sha256.New(), buffer: *buffer}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	t := &transfer{Fetching: f, stop: stop, spool: s, from: from, entry: e, part: part, hash: sha256.New(), buffer: *buffer}
 	if err := t.unchanged(ctx); err != nil {
 		return nil, err
 	}
@@ -211,12 +226,11 @@ func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*
 	// No sync: a spool is cleared when its process starts, so nothing is read from it after a crash.
 	r := &Spooled{Size: e.Size, spool: s}
 	t.hash.Sum(r.Hash[:0])
-	r.ID = Identity(f.Source, e.Path, r.Hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[r.Hash] == 0 {
 		if err := os.Rename(part.Name(), s.path(r.Hash)); err != nil {
-			return nil, fmt.Errorf("spool: %w", err)
+			return nil, s.failed(err)
 		}
 	}
 	s.held[r.Hash]++
@@ -238,6 +252,8 @@ func Identity(source, path string, content [32]byte) (id udr.FileID) {
 // transfer is one file on its way.
 type transfer struct {
 	*Fetching
+	stop   func()
+	spool  *Spool
 	from   Remote
 	entry  Entry
 	part   *os.File
@@ -291,19 +307,27 @@ func (t *transfer) final(ctx context.Context, err error) bool {
 
 // read goes on from where it is.
 func (t *transfer) read(ctx context.Context) error {
-	r, err := t.from.Open(ctx, t.entry.Path, t.done)
+	var r io.ReadCloser
+	err := t.waiting(ctx, func(ctx context.Context) (err error) {
+		r, err = t.from.Open(ctx, t.entry.Path, t.done)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for {
-		n, err := r.Read(t.buffer)
+		var n int
+		err := t.waiting(ctx, func(context.Context) (err error) {
+			n, err = r.Read(t.buffer)
+			return err
+		})
 		if t.done+int64(n) > t.entry.Size {
 			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
 		}
 		if n > 0 {
 			if _, err := t.part.Write(t.buffer[:n]); err != nil {
-				return fmt.Errorf("spool: %w", err)
+				return t.spool.failed(err)
 			}
 			t.hash.Write(t.buffer[:n])
 			t.done += int64(n)
@@ -320,9 +344,37 @@ func (t *transfer) read(ctx context.Context) error {
 	}
 }
 
+// waiting does what may take long, for a connection that others use or a server that is slow, and meanwhile says that we
+// are alive.
+func (t *transfer) waiting(ctx context.Context, do func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	tick := time.NewTicker(t.Every)
+	defer tick.Stop()
+	var lost error
+	for {
+		select {
+		case err := <-done:
+			if lost != nil {
+				return lost
+			}
+			return err
+		case <-tick.C:
+			if lost = t.Progress(ctx, t.done); lost != nil {
+				t.stop()
+				tick.Stop()
+			}
+		}
+	}
+}
+
 // unchanged asks whether the file is still as listed.
 func (t *transfer) unchanged(ctx context.Context) error {
-	now, err := t.from.Stat(ctx, t.entry.Path)
+	var now Entry
+	err := t.waiting(ctx, func(ctx context.Context) (err error) {
+		now, err = t.from.Stat(ctx, t.entry.Path)
+		return err
+	})
 	switch {
 	case err != nil:
 		return err

@@ -38,7 +38,7 @@ func noise(n int) []byte {
 	return b
 }
 
-func fetching(c *still) Fetching { return Fetching{Source: "skylink", Clock: c, Random: middle} }
+func fetching(c *still) Fetching { return Fetching{Clock: c, Random: middle} }
 
 func TestFetch(t *testing.T) {
 	places(t, func(t *testing.T, p place) {
@@ -59,7 +59,7 @@ func TestFetch(t *testing.T) {
 		}
 		require.Equal(t, sha256.Sum256(content), all[0].Hash)
 		require.Equal(t, all[0].Hash, all[2].Hash)
-		require.NotEqual(t, all[0].ID, all[2].ID, "another name is another file")
+		require.NotEqual(t, Identity("skylink", "a.csv", all[0].Hash), Identity("skylink", "same.csv", all[0].Hash), "another name is another file")
 		require.Equal(t, sha256.Sum256(nil), all[1].Hash)
 		all[2].Release()
 		r, err := all[0].Open()
@@ -95,15 +95,13 @@ func TestFetchOverBrokenConnections(t *testing.T) {
 		host, port, err := net.SplitHostPort(cutter(t, p.addr, func() int64 { cuts.Add(1); return 200_000 + random.Int64N(1_500_000) }))
 		require.NoError(t, err)
 		o := parsed(t, "{ "+p.yaml+", match: '"+p.base+"*.csv' }")
-		direct, err := o.Open(Environment{Source: "skylink", Clock: &still{}, Random: middle})
-		require.NoError(t, err)
+		direct := o.Open(Environment{Clock: &still{}, Random: middle})
 		defer direct.Close()
 		e, err := direct.Remote.Stat(t.Context(), p.base+"a.csv")
 		require.NoError(t, err)
 
 		// The same server behind the bad network: its key is the same, its address another.
-		r, err := newSFTP(o, Environment{Clock: &still{}, Random: middle})
-		require.NoError(t, err)
+		r := newSFTP(o, Environment{Clock: &still{}, Random: middle})
 		pinned := *o.SFTP
 		check, _, err := o.SFTP.hostKeys(o.SFTP.KnownHosts, p.addr)
 		require.NoError(t, err)

@@ -1,0 +1,180 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"ratemill/udr"
+)
+
+// Which file has a content, and where that is.
+//
+// Of the files of a source with one content, the first that was identified has it, and the others are its duplicates.
+// It keeps it when it was pinned: its records may be out under its id. If its content is then no longer where it was
+// listed, it is read where a duplicate has it, or waits for one to come. A file that was never pinned gives its content
+// up to a duplicate instead, which is then read as any file.
+
+// What column gone says of a file that was pinned: its content is not where it was listed.
+const (
+	contentMissing = 1 // nothing is there, or what is there was listed as another file
+	contentOther   = 2 // another content is there, which no listing tells apart
+)
+
+// SetIdentity records what a spooled file is: its id, the hash of its content, and its true size. When another file of
+// the source has the same content, under this name or another, this one is closed as its duplicate, and original is
+// that file; otherwise original is nil. If the original cannot be read where it was listed, it goes on with this one's
+// content. Empty files are the same only when their names are. *OtherContentError says that the file was pinned with
+// another content.
+//
+// A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
+func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time) (original *File, err error) {
+	var other int64
+	err = s.change(ctx, "recording a file's identity", func(t tx) error {
+		key := content
+		if size == 0 {
+			key = id[:]
+		}
+		var source string
+		var wasID, wasContent []byte
+		var pinned int64
+		if err := t.row(ctx, `SELECT source, file_id, content, pinned FROM files WHERE number = ?`, lease.File).Scan(&source, &wasID, &wasContent, &pinned); err != nil {
+			return notFound(err)
+		}
+		if pinned == 1 && wasID != nil && !bytes.Equal(wasID, id[:]) {
+			return &OtherContentError{File: lease.File, Was: udr.FileID(wasID), Now: id}
+		}
+		if err := t.held(ctx, lease, `file_id = ?, content = ?, spooled_at = ?`, id[:], content, nanos(now)); err != nil {
+			return err
+		}
+		if wasContent != nil && !bytes.Equal(wasContent, content) {
+			if err := t.giveUpContent(ctx, lease.File); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(ctx, `INSERT INTO file_contents (source, content, file) VALUES (?, ?, ?) ON CONFLICT (source, content) DO NOTHING`,
+			source, key, lease.File); err != nil {
+			return err
+		}
+		if other, err = t.contentOf(ctx, source, key, lease.File); err != nil || other == lease.File {
+			return err
+		}
+		return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
+			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of the ledger' FROM files o WHERE o.number = ?)`,
+			other, nanos(now), other)
+	})
+	if err != nil || other == lease.File {
+		return nil, err
+	}
+	file, err := s.File(ctx, other)
+	return &file, err
+}
+
+// contentOf is the number of the file that has a content which a newcomer came with: the newcomer's own, if the one
+// before gave up without a record.
+func (t tx) contentOf(ctx context.Context, source string, key []byte, newcomer int64) (number int64, err error) {
+	lock := ""
+	if t.s.postgres {
+		lock = ` FOR UPDATE` // whoever says at the same time that the content is gone is waited for, or waits for us
+	}
+	if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`+lock, source, key).Scan(&number); err != nil || number == newcomer {
+		return number, err
+	}
+	var state FileState
+	var open, pinned, gone int64
+	if err := t.row(ctx, `SELECT state, still_open, pinned, gone FROM files WHERE number = ?`+lock, number).Scan(&state, &open, &pinned, &gone); err != nil {
+		return 0, err
+	}
+	switch {
+	case open == 0 && pinned == 0 && state != Done:
+		if _, err := t.exec(ctx, `UPDATE file_contents SET file = ? WHERE source = ? AND content = ?`, newcomer, source, key); err != nil {
+			return 0, err
+		}
+		if _, err := t.exec(ctx, `UPDATE files SET file_id = NULL, content = NULL WHERE number = ?`, number); err != nil {
+			return 0, err
+		}
+		_, err := t.exec(ctx, `UPDATE files SET duplicate_of = ? WHERE duplicate_of = ? AND state = 'duplicate'`, newcomer, number)
+		return newcomer, err
+	case gone > 0:
+		_, err := t.exec(ctx, `UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = '' WHERE number = ?`, newcomer, number)
+		return number, err
+	}
+	return number, nil
+}
+
+// giveUpContent takes the content from a file of which nothing went out. The first of its duplicates has it from here on,
+// and waits to be taken.
+func (t tx) giveUpContent(ctx context.Context, file int64) error {
+	heir, err := t.duplicate(ctx, file, `number`)
+	if err != nil {
+		return err
+	}
+	if heir == 0 {
+		_, err := t.exec(ctx, `DELETE FROM file_contents WHERE file = ?`, file)
+		return err
+	}
+	if _, err := t.exec(ctx, `UPDATE file_contents SET file = ? WHERE file = ?`, heir, file); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, `UPDATE files SET state = 'seen', still_open = 1, duplicate_of = 0, why = '', closed_at = 0, retry_at = 0 WHERE number = ?`, heir); err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE files SET duplicate_of = ? WHERE duplicate_of = ? AND state = 'duplicate'`, heir, file)
+	return err
+}
+
+// duplicate is the first duplicate of a file, in an order, that is where it was listed as far as we know; 0 for none.
+func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64, err error) {
+	rows, err := t.rows(ctx, `SELECT number FROM files WHERE duplicate_of = ? AND state = 'duplicate' AND after_at = 0 ORDER BY `+order+` LIMIT 1`, of)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&number); err != nil {
+			return 0, err
+		}
+	}
+	return number, rows.Err()
+}
+
+// Gone records that the content of a leased file can no longer be had where it was; other says that another content is
+// there, with the same size and time of change. A file that was not pinned vanishes. One that was is read under the path
+// of a duplicate, whose number is found; if there is none it fails, and goes on when its content comes again. A file that
+// comes back is not taken before retryAt.
+//
+// A crash before it: the next owner finds the same. After it: the next owner reads the content where it was found.
+func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
+	err = s.change(ctx, "recording that the content of "+fileName(lease.File)+" is gone", func(t tx) error {
+		if err := t.held(ctx, lease, `attempts = attempts + 1, retry_at = ?, lease_until = 0`, nanos(retryAt)); err != nil {
+			return err
+		}
+		var pinned, place int64
+		if err := t.row(ctx, `SELECT pinned, found_as FROM files WHERE number = ?`, lease.File).Scan(&pinned, &place); err != nil {
+			return err
+		}
+		if pinned == 0 {
+			if err := t.giveUpContent(ctx, lease.File); err != nil {
+				return err
+			}
+			return t.held(ctx, lease, `state = 'vanished', still_open = 0, closed_at = ?, why = ?, file_id = NULL, content = NULL`, nanos(now), why)
+		}
+		if place > 0 {
+			if _, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, nanos(now), place); err != nil {
+				return err
+			}
+		}
+		if found, err = t.duplicate(ctx, lease.File, `number DESC`); err != nil {
+			return err
+		}
+		if found > 0 {
+			return t.held(ctx, lease, `state = 'reading', found_as = ?, retry_at = 0, why = ''`, found)
+		}
+		gone := contentMissing
+		if other {
+			gone = contentOther
+		}
+		return t.held(ctx, lease, `state = 'failed', still_open = 0, gone = ?, closed_at = ?, why = ?`, gone, nanos(now), why)
+	})
+	return found, err
+}

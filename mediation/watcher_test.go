@@ -1,0 +1,168 @@
+package mediation_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/control"
+	"ratemill/mediation"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/source"
+)
+
+// hands is a clock that a test turns.
+type hands struct{ now time.Time }
+
+func (h *hands) Now() time.Time { return h.now }
+func (h *hands) Sleep(ctx context.Context, d time.Duration) error {
+	h.now = h.now.Add(d)
+	return ctx.Err()
+}
+
+// watched is a directory of a carrier, a ledger, and a watcher that looks when the test says so.
+type watched struct {
+	*testing.T
+	dir     string
+	store   *control.Store
+	clock   *hands
+	log     bytes.Buffer
+	watcher *mediation.Watcher
+	options string
+}
+
+func watch(t *testing.T, collect string) *watched {
+	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	w := &watched{T: t, dir: t.TempDir(), store: store, clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)}, options: collect}
+	w.starts()
+	return w
+}
+
+// starts is a mediator that has just begun to watch.
+func (w *watched) starts() {
+	text := "source: sky\ncollect: { dir: " + w.dir + ", match: '*.csv', " + w.options + " }\ndecode: { csv: { header: true } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	s, list := source.Load("sky.yaml", []byte(text), nil)
+	require.NotNil(w, s, "%v", list)
+	w.watcher = &mediation.Watcher{
+		Source: s, Site: s.Collect.Open(collect.Environment{Clock: w.clock}), Files: w.store, Clock: w.clock,
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)), Every: 30 * time.Second, Status: &mediation.WatcherStatus{},
+	}
+}
+
+func (w *watched) write(name, text string) {
+	require.NoError(w, os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o644))
+}
+
+func (w *watched) looks(after time.Duration) {
+	w.clock.now = w.clock.now.Add(after)
+	require.NoError(w, w.watcher.Look(w.Context()))
+}
+
+func (w *watched) file(name string) control.File {
+	files, err := w.store.Files(w.Context(), control.FileFilter{Path: name})
+	require.NoError(w, err)
+	require.NotEmpty(w, files, name)
+	return files[len(files)-1]
+}
+
+// read takes the next file and closes it.
+func (w *watched) read() string {
+	lease, found, err := w.store.LeaseNext(w.Context(), []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
+	require.NoError(w, err)
+	require.True(w, found)
+	require.NoError(w, w.store.Finish(w.Context(), lease, control.Progress{}, w.clock.now))
+	f, err := w.store.File(w.Context(), lease.File)
+	require.NoError(w, err)
+	return f.Path
+}
+
+func TestAWatcherThatBeginsForgetsNoFile(t *testing.T) {
+	w := watch(t, "settled: 60s")
+	w.write("a.csv", "1")
+	w.looks(0)
+	w.looks(time.Minute)
+	require.Equal(t, control.Seen, w.file("a.csv").State)
+	for range 3 { // a mediator that crashes again and again, or a second one
+		w.starts()
+		w.looks(time.Second)
+		require.Equal(t, control.Seen, w.file("a.csv").State, "it is listed, and waits")
+	}
+	w.write("b.csv", "1")
+	require.NoError(t, os.Remove(filepath.Join(w.dir, "a.csv")))
+	w.looks(time.Second)
+	require.Equal(t, control.Vanished, w.file("a.csv").State)
+	w.write("a.csv", "12")
+	w.looks(time.Second)
+	require.EqualValues(t, 2, w.watcher.Status.Growing.Load())
+	w.looks(time.Minute)
+	require.Equal(t, "a.csv", w.read())
+	require.Equal(t, "b.csv", w.read())
+}
+
+func TestAFileThatGrowsLeavesNothingOpenBehind(t *testing.T) {
+	w := watch(t, "settled: 0s")
+	w.write("a.csv", "1")
+	w.looks(0)
+	lease, _, err := w.store.LeaseNext(t.Context(), []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, w.store.Fail(t.Context(), lease, "it grew", w.clock.now.Add(time.Hour), w.clock.now))
+	w.write("a.csv", "12")
+	w.looks(time.Second)
+	require.Equal(t, "a.csv", w.read())
+	w.looks(2 * time.Hour)
+	waiting, err := w.store.Waiting(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+}
+
+func TestAFileThatCannotBeTidiedHoldsUpNoOther(t *testing.T) {
+	w := watch(t, "settled: 0s, after: { move: done }")
+	for _, name := range []string{"a.csv", "b.csv", "c.csv"} {
+		w.write(name, name)
+	}
+	w.looks(0)
+	for range 3 {
+		w.read()
+	}
+	// A file is where the directory should be, then only a.csv is replaced before it is moved.
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "done"), nil, 0o644))
+	w.looks(time.Second)
+	for _, name := range []string{"a.csv", "b.csv", "c.csv"} {
+		require.NotEmpty(t, w.file(name).AfterWhy, name)
+		require.True(t, w.file(name).After.IsZero())
+	}
+	require.NotZero(t, w.watcher.Status.Listed.Load(), "the source was listed")
+	require.NoError(t, os.Remove(filepath.Join(w.dir, "done")))
+	w.write("a.csv", "another")
+	w.looks(time.Second)
+	require.FileExists(t, filepath.Join(w.dir, "b.csv"), "not tried again so soon")
+	w.looks(time.Minute)
+	require.NoFileExists(t, filepath.Join(w.dir, "b.csv"))
+	require.FileExists(t, filepath.Join(w.dir, "done/c.csv"))
+	require.FileExists(t, filepath.Join(w.dir, "a.csv"))
+	files, err := w.store.Files(t.Context(), control.FileFilter{Path: "a.csv"})
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	require.Contains(t, files[0].AfterWhy, "another file has its name now")
+	require.Empty(t, w.file("b.csv").AfterWhy)
+	require.Equal(t, "a.csv", w.read())
+}
+
+func TestADirectoryThatIsNotThereLosesNoFile(t *testing.T) {
+	w := watch(t, "settled: 0s")
+	w.write("a.csv", "1")
+	w.looks(0)
+	require.NoError(t, os.Rename(w.dir, w.dir+".away"))
+	require.ErrorContains(t, w.watcher.Look(t.Context()), "collect.dir "+w.dir+" cannot be reached")
+	require.NoError(t, os.Rename(w.dir+".away", w.dir))
+	w.looks(time.Second)
+	require.Equal(t, "a.csv", w.read())
+}
