@@ -19,15 +19,17 @@ import (
 // carrier is the source sky with a watcher and mediators that a test runs step by step.
 type carrier struct {
 	*world
-	site  *collect.Site
-	spool *siteSpool
-	by    time.Duration // how far the clock is ahead
-	n     int
+	site    *collect.Site
+	spool   *siteSpool
+	spooled string        // the spool's directory
+	by      time.Duration // how far the clock is ahead
+	n       int
 }
 
 func (w *world) carrier() *carrier {
 	c := &carrier{world: w, site: w.source().Collect.Open(collect.Environment{Dir: w.dir, Clock: clock{}, Random: func() float64 { return 0 }})}
-	spool, err := collect.OpenSpool(filepath.Join(w.T.TempDir(), "spool"), 1<<30)
+	c.spooled = filepath.Join(w.T.TempDir(), "spool")
+	spool, err := collect.OpenSpool(c.spooled, 1<<30)
 	require.NoError(w, err)
 	w.T.Cleanup(func() { spool.Close() })
 	c.spool = &siteSpool{spool: spool, sites: map[string]*collect.Site{"sky": c.site}}

@@ -242,3 +242,36 @@ func BenchmarkFetch(b *testing.B) {
 		})
 	}
 }
+
+// Whatever a fetch waits for, it says that it is alive, so that its lease is prolonged; and it ends when that is lost.
+func TestAFetchThatWaitsForAConnectionIsAlive(t *testing.T) {
+	s := embedded(t)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "a.csv"), []byte("x"), 0o644))
+	site, clock := opened(t, "{ "+strings.Replace(sftpYAML(s), "sftp: {", "sftp: { connections: 1,", 1)+", match: /*.csv, settled: 0s }")
+	v, err := site.Look(t.Context(), clock.Now())
+	require.NoError(t, err)
+	held, err := site.Remote.Open(t.Context(), "/a.csv", 0)
+	require.NoError(t, err)
+	f := fetching(clock)
+	f.Every = time.Millisecond
+	lost, signs := errors.New("another has the file"), 0
+	f.Progress = func(context.Context, int64) error {
+		if signs++; signs == 3 {
+			return lost
+		}
+		return nil
+	}
+	spool := spool(t, 1<<20)
+	_, err = spool.Fetch(t.Context(), site.Remote, v.Ready[0], f)
+	require.ErrorIs(t, err, lost)
+	require.NoError(t, held.Close())
+
+	// The spool's own bound is waited for in the same way.
+	spool.used, signs = spool.most, 0
+	_, err = spool.Fetch(t.Context(), site.Remote, v.Ready[0], f)
+	require.ErrorIs(t, err, lost)
+	spool.used, f.Progress = 0, nil
+	got, err := spool.Fetch(t.Context(), site.Remote, v.Ready[0], f)
+	require.NoError(t, err)
+	got.Release()
+}
