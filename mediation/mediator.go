@@ -92,6 +92,8 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	case errors.As(err, &lost):
 		m.Log.Info("another mediator has taken over a file", "file", lease.File)
 		return true, nil
+	case errors.Is(err, broker.ErrTooLarge):
+		return true, t.refused(ctx, err)
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -262,6 +264,15 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 	}
 	return t.gone(ctx, true, fmt.Sprintf("%q has another content than when it was begun (%s, now %s), of the same size and time of change. What is there now is not read: give it another name that the source matches, and it is a file of its own",
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
+}
+
+// refused closes a file of which the topic does not take a message: trying again would not change that.
+func (t *taken) refused(ctx context.Context, err error) error {
+	why := fmt.Sprintf("%v. The topic %s has to take messages of 8 MiB, as ratemill makes it: set its max.message.bytes to 8388608, then `ratemill files retry %d`; what is out stays, and the rest follows",
+		err, t.m.Topics.Usage, t.file.Number)
+	t.m.Progress.Failed.Add(1)
+	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)
+	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.Clock.Now())
 }
 
 // AwayError says that the place which has a file's content does not answer. That is no fault of the file's, which is

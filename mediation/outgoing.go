@@ -27,9 +27,11 @@ type part struct {
 	last     uint64 // last sequence in it
 }
 
+// flight is what goes to one partition in one send: one append after the other, so that their order holds.
 type flight struct {
 	partition int
-	messages  []broker.Message
+	messages  []broker.Message // of the append that is under way
+	rest      []broker.Message // of those to come
 	pending   broker.Pending
 	again     bool // sent more than once: what was sent first may still be on its way
 }
@@ -39,6 +41,12 @@ const (
 	batchBytes   = 192 << 10
 	batchRecords = 1000
 	maxSpare     = 64
+
+	// An append is one batch of Kafka's, and a topic takes 8 MiB of those.
+	appendBytes = 2 << 20
+	// What one raw record may become has to fit a few messages: see decode.Limits too.
+	recordBytes = 2 << 20   // of its usage records together
+	rawBytes    = 256 << 10 // of the copies of the raw record, of which each part that waits has one, after the first
 )
 
 func newOutgoing(t *taken, id udr.FileID, last []uint64) *outgoing {
@@ -131,30 +139,49 @@ func (o *outgoing) send(ctx context.Context) {
 		if len(p.messages) == 0 {
 			continue
 		}
-		o.inFlight = append(o.inFlight, flight{partition: i, messages: p.messages, pending: o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, i, p.messages)})
+		f := flight{partition: i, rest: p.messages}
+		f.next(ctx, o.t.m)
+		o.inFlight = append(o.inFlight, f)
 		p.messages = nil
 	}
 	o.bytes = 0
+}
+
+// next starts the next append: of as many messages as it may have, one at the least.
+func (f *flight) next(ctx context.Context, m *Mediator) {
+	n, size := 1, len(f.rest[0].Value)
+	for n < len(f.rest) && size+len(f.rest[n].Value) <= appendBytes {
+		size += len(f.rest[n].Value)
+		n++
+	}
+	f.messages, f.rest, f.again = f.rest[:n:n], f.rest[n:], false
+	f.pending = m.Broker.Append(ctx, m.Topics.Usage, f.partition, f.messages)
 }
 
 // acknowledged waits until all that was sent is in the topic.
 func (o *outgoing) acknowledged(ctx context.Context) error {
 	for i := range o.inFlight {
 		f := &o.inFlight[i]
-		err := o.t.until(ctx, "send usage", func() error {
-			_, err := f.pending.Wait(ctx)
-			if broker.Unavailable(err) {
-				// Whether it is there or not: what comes again, the owner of the partition drops.
-				f.again = true
-				f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
+		for {
+			err := o.t.until(ctx, "send usage", func() error {
+				_, err := f.pending.Wait(ctx)
+				if broker.Unavailable(err) {
+					// Whether it is there or not: what comes again, the owner of the partition drops.
+					f.again = true
+					f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
+				}
+				return err
+			})
+			if err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if !f.again {
-			o.t.m.reuse(f.messages)
+			if !f.again {
+				o.t.m.reuse(f.messages)
+			}
+			if len(f.rest) == 0 {
+				break
+			}
+			f.next(ctx, o.t.m)
 		}
 	}
 	clear(o.inFlight)

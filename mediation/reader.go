@@ -42,6 +42,7 @@ type reader struct {
 
 	chunkUnits []udr.UnitTotal  // of the chunk at hand; they go into units with its end
 	unrouted   int64            // usage records in the chunk that belong to nobody known
+	copied     int              // bytes of the raw record at hand that went out with parts of it
 	told       control.Progress // what of progress the metrics were told
 
 	outcome rules.Outcome
@@ -287,12 +288,34 @@ func (r *reader) decide(view *registry.View) {
 	case rules.Suspended:
 		r.suspend(*r.outcome.Err, nil)
 	case rules.Mapped:
+		if why := tooLarge(r.outcome.Usages); why != nil {
+			r.suspend(*why, nil)
+			return
+		}
 		p.Mapped.Records++
 		p.Mapped.Bytes += r.size
+		r.copied = 0
 		for i := range r.outcome.Usages {
 			r.route(view, &r.outcome.Usages[i], i, len(r.outcome.Usages))
 		}
 	}
+}
+
+// tooLarge says that what a raw record became does not fit what Kafka takes: its rules copied long texts into it.
+func tooLarge(usages []udr.Usage) *udr.SuspendError {
+	size := 0
+	for i := range usages {
+		u := &usages[i]
+		size += len(u.Identifier.Value) + len(u.Peer) + len(u.APN) + len(u.IMEI) + len(u.Cell) + len(u.Session) + len(u.Direction) + 256 // for all that is short
+		for _, a := range u.Attributes {
+			size += len(a.Name) + len(a.Value)
+		}
+	}
+	if size <= recordBytes {
+		return nil
+	}
+	return &udr.SuspendError{Code: "size", Values: fmt.Sprintf("%d usage records", len(usages)),
+		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, and %d is the most; do its rules copy a long text into session, peer or an attribute?", size, recordBytes)}
 }
 
 // route completes a usage record, one of those that the raw record became, with who owns its SIM, and sends it to that
@@ -312,6 +335,14 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 		s := r.suspended(*why, u, r.scratch)
 		if s.Parts == 0 {
 			s.Part, s.Parts = uint32(i+1), uint32(of)
+		}
+		// A long record whose parts all wait would go out as often as it has parts. Those without it come back as they were
+		// mapped.
+		size := len(s.Raw) + len(s.Preamble)
+		if r.copied > 0 && r.copied+size > rawBytes {
+			s.Raw, s.Preamble = nil, nil
+		} else {
+			r.copied += size
 		}
 		r.out.suspended(r.home(), s)
 		return

@@ -149,12 +149,11 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	for i := range records {
 		r.origins = append(r.origins, records[i].Origin)
 	}
-	const chunk = chunkRecords / 8 // raw records are larger than usage
-	for from := 0; from < len(records); from += chunk {
+	for next := 0; next < len(records); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r.retryChunk(records, from, min(from+chunk, len(records)))
+		next = r.retryChunk(records, next)
 		if err := r.out.acknowledged(ctx); err != nil {
 			return err
 		}
@@ -175,11 +174,12 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	return t.close(ctx, r)
 }
 
-func (r *reader) retryChunk(records []RetryRecord, from, to int) {
+// retryChunk decides about records from a number on, as many as go out together, and answers the number of the next.
+func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	view := r.registry.View()
 	defer view.Close()
 	defer r.chunkEnds()
-	for i := from; i < to; i++ {
+	for to := min(i+chunkRecords, len(records)); i < to && r.out.bytes < chunkBytes; i++ {
 		e := &records[i]
 		if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
 			r.runner = r.t.m.runner(r.t.src, e.File, e.Modified)
@@ -189,6 +189,7 @@ func (r *reader) retryChunk(records []RetryRecord, from, to int) {
 		r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
 		r.again(view)
 	}
+	return i
 }
 
 // again decides about a record anew. One of which the raw record is there goes through the source's current rules; one
@@ -311,6 +312,11 @@ func (r *reader) decideAgain(view *registry.View) {
 
 // mapped routes usage records that name their origin.
 func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
+	if why := tooLarge(usages); why != nil {
+		r.suspend(*why, r.entry.Usage)
+		return
+	}
+	r.copied = 0
 	r.progress.Mapped.Records++
 	r.progress.Mapped.Bytes += r.size
 	for i := range usages {

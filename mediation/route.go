@@ -2,6 +2,7 @@ package mediation
 
 import (
 	"fmt"
+	"strings"
 
 	"ratemill/registry"
 	"ratemill/udr"
@@ -14,6 +15,8 @@ const (
 	latest   udr.Instant = 4_102_444_800_000_000_000 // 2100-01-01
 )
 
+const longestIdentifier = 128 // that a reason shows
+
 // Route completes a usage record with its SIM, who owns it at the time of use, and the billing root, and finds the root's
 // partition; or it says why the record goes nowhere.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
@@ -21,15 +24,19 @@ func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 		return 0, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
 			Reason: fmt.Sprintf("usage at %s cannot be: times lie between %s and %s; look at the layout or the unit of the time in the source's rules", u.At, earliest, latest)}
 	}
+	identifier := u.Identifier.Value
+	if len(identifier) > longestIdentifier {
+		identifier = strings.ToValidUTF8(identifier[:longestIdentifier], "") + "…"
+	}
 	var ok bool
 	if u.SIM, ok = view.SIM(u.Identifier, u.At, revision); !ok {
-		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
-			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + identifier,
+			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, identifier, u.At)}
 	}
 	own, ok := view.Owner(u.SIM, u.At, revision)
 	if !ok {
-		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
-			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, u.Identifier.Value, u.At)}
+		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + identifier,
+			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, identifier, u.At)}
 	}
 	account, ok := view.Account(own.Account, u.At, revision)
 	if ok {

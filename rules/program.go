@@ -22,6 +22,8 @@ type Options struct {
 	At      diag.Pos // where the document begins
 	Classes Classes
 	Shared  map[string]diag.At[[]Entry] // entries that `use` brings
+
+	MostUsages int // usage records that one record may become, 0 for any number
 }
 
 // Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.
@@ -33,6 +35,7 @@ type Program struct {
 	lets        []*variable
 	fans        []*expression
 	fanNames    []string
+	mostUsages  int
 	steps       []mapStep
 	duplicate   []*expression
 	classes     Classes
@@ -100,7 +103,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	if o.Classes == nil {
 		o.Classes = StandardClasses()
 	}
-	p := &Program{name: o.Name, classes: o.Classes}
+	p := &Program{name: o.Name, classes: o.Classes, mostUsages: o.MostUsages}
 	p.scope = &scope{layout: &p.layout, columns: o.Columns, typed: o.Typed, outputs: map[string]int{}, used: map[string]diag.Pos{}, tables: map[string]map[string]string{}}
 	if o.Zone != "" {
 		z, err := loadZone(o.Zone)

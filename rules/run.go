@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -187,6 +188,10 @@ func (r *Runner) fan(level int, rec *record.Record, out *Outcome) bool {
 			continue
 		}
 		if !r.usage(rec, out) && (r.failed.term != nil || out.Err != nil) {
+			return false
+		}
+		if most := r.p.mostUsages; most > 0 && len(out.Usages) > most {
+			out.Err = r.suspended("fan", r.p.fans[level], r.p.fans[level].top, fmt.Sprintf("the record becomes more than %d usage records; raise decode.limits.usages if the carrier sends such records", most))
 			return false
 		}
 	}

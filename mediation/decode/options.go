@@ -57,7 +57,8 @@ type Trailer struct {
 
 // Limits bound what a file can make ratemill do. Zero is the default.
 type Limits struct {
-	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes."`
+	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB: a record that is suspended goes through Kafka as a whole."`
+	Usages   int   `yaml:"usages" default:"1000" doc:"Most usage records that one record may become by fan-out, at most 65536."`
 	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span; 1 where records never do, so that a lost quote cannot join two."`
 	Columns  int   `yaml:"columns" default:"4096" doc:"Most columns of a record."`
 	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file in bytes."`
@@ -108,13 +109,16 @@ func (o *Options) problems() []problem {
 	for _, l := range []struct {
 		path  string
 		value int64
-	}{{"limits.record", int64(o.Limits.Record)}, {"limits.lines", int64(o.Limits.Lines)}, {"limits.columns", int64(o.Limits.Columns)}, {"limits.expanded", o.Limits.Expanded}, {"limits.ratio", o.Limits.Ratio}} {
+	}{{"limits.record", int64(o.Limits.Record)}, {"limits.usages", int64(o.Limits.Usages)}, {"limits.lines", int64(o.Limits.Lines)}, {"limits.columns", int64(o.Limits.Columns)}, {"limits.expanded", o.Limits.Expanded}, {"limits.ratio", o.Limits.Ratio}} {
 		if l.value < 0 {
 			bad(l.path, "is negative")
 		}
 	}
-	if o.Limits.Record > 1<<30 {
-		bad("limits.record", "is over 1 GiB: a record is held in memory")
+	if o.Limits.Record > mostRecord {
+		bad("limits.record", "is over 4 MiB: a record that is suspended goes through Kafka as a whole, whose messages have at most 8 MiB")
+	}
+	if o.Limits.Usages > maxValues {
+		bad("limits.usages", "is over %d, which is how many values a record may have", maxValues)
 	}
 	if c := o.CSV; c != nil {
 		d, q := c.delimiter(), c.quote()
@@ -275,6 +279,11 @@ func (o *Options) Names(r io.Reader) ([]string, error) {
 	}
 	return d.(*csvDecoder).names, nil
 }
+
+const mostRecord = 4 << 20
+
+// MostUsages is how many usage records one record may become.
+func (l *Limits) MostUsages() int { return orDefault(l.Usages, 1000) }
 
 func (l *Limits) record() int     { return orDefault(l.Record, 1<<20) }
 func (l *Limits) lines() int      { return orDefault(l.Lines, 64) }

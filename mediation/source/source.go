@@ -167,7 +167,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		return nil, l // not YAML, or another kind of document; its sections would only add noise
 	}
 	o := rules.Options{Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
-		At: doc.Source.Pos, Classes: classes, Shared: shared.rules}
+		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, MostUsages: doc.Decode.Limits.MostUsages()}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
