@@ -142,6 +142,9 @@ func (r *reader) run(ctx context.Context) error {
 			recorded = now
 		}
 	}
+	if r.decoder != nil {
+		r.progress.Expected = r.decoder.Expected()
+	}
 	if err := r.out.acknowledged(ctx); err != nil {
 		return err
 	}

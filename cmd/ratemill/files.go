@@ -58,7 +58,7 @@ func filesCommand(f *flags) *cobra.Command {
 					id = file.FileID.Short()
 				}
 				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", file.Number, file.Source, strings.TrimPrefix(file.Path, "/"), id, file.State,
-					p.Read.Records, p.Filtered.Records, p.Suspended.Records, p.Usages, file.FirstSeen.UTC().Format(time.DateTime), file.Why)
+					p.Read.Records, p.Filtered.Records, p.Suspended.Records, p.Usages, file.FirstSeen.UTC().Format(time.DateTime), remarks(&file))
 			}
 			return t.Flush()
 		},
@@ -98,6 +98,24 @@ func filesCommand(f *flags) *cobra.Command {
 	return c
 }
 
+// remarks is what is to be said about a file, its failure first.
+func remarks(f *control.File) string {
+	var all []string
+	if f.Why != "" {
+		all = append(all, f.Why)
+	}
+	if f.Place.Path != f.Path {
+		all = append(all, "its content is read from "+f.Place.Path)
+	}
+	if n := f.Progress.Expected; n >= 0 && n != f.Progress.Read.Records && f.State == control.Done {
+		all = append(all, fmt.Sprintf("its trailer counts %d records", n))
+	}
+	if f.AfterWhy != "" {
+		all = append(all, "not moved or deleted: "+f.AfterWhy)
+	}
+	return strings.Join(all, "; ")
+}
+
 func fileJSON(f *control.File) map[string]any {
 	p := &f.Progress
 	m := map[string]any{
@@ -110,6 +128,15 @@ func fileJSON(f *control.File) map[string]any {
 	}
 	if f.Why != "" {
 		m["why"] = f.Why
+	}
+	if f.Progress.Expected >= 0 {
+		m["expected"] = f.Progress.Expected
+	}
+	if f.Place.Path != f.Path {
+		m["read_from"] = f.Place.Path
+	}
+	if f.AfterWhy != "" {
+		m["after_why"] = f.AfterWhy
 	}
 	if f.Pinned {
 		m["pinned"] = map[string]any{"rules": f.Pins.Rules, "registry": f.Pins.Registry, "catalogue": f.Pins.Catalogue, "partitions": f.Pins.Partitions}

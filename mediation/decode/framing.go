@@ -42,6 +42,14 @@ func (f *framing) Framing() int64 {
 	return n
 }
 
+// Expected is described with Decoder.
+func (f *framing) Expected() int64 {
+	if f.trailers == 0 {
+		return -1
+	}
+	return f.claimed
+}
+
 // Preamble is described with Decoder.
 func (f *framing) Preamble() []byte { return f.preamble }
 

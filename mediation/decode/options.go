@@ -218,6 +218,8 @@ type Decoder interface {
 	Span() int64
 	// Framing is the size of all so far that belongs to no record.
 	Framing() int64
+	// Expected is how many records the trailer counts, once it was read; -1 when there is none, or it counts nothing.
+	Expected() int64
 	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
 	// and Raw of any records make a file that Options.Again reads.
 	Preamble() []byte
