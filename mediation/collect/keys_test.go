@@ -99,8 +99,16 @@ func look(t *testing.T, d *testengine.SSHD, in, host, port, name, how, says stri
 		if says == "" {
 			require.NoError(t, err)
 			require.Len(t, v.Ready, 1)
+			// A connection of its own, which logs in anew, brings the file.
+			again := site.options.Open(Environment{Clock: clock, Random: middle})
+			defer again.Close()
+			f, err := spool(t, 1<<20).Fetch(t.Context(), again.Remote, v.Ready[0], fetching(clock))
+			require.NoError(t, err)
+			require.EqualValues(t, 1, f.Size)
+			f.Release()
 			return
 		}
+		require.True(t, Away(err), "no file is to blame")
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "horse")
 		require.NotContains(t, err.Error(), "staple")

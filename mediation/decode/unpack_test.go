@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -105,6 +106,52 @@ func TestUnpackRefuses(t *testing.T) {
 			require.ErrorAs(t, err, &file)
 			require.Equal(t, c.fault, file.Fault, err)
 			require.ErrorContains(t, err, c.reason)
+		})
+	}
+}
+
+// What a bomb becomes is read in bounded memory, however much it is, and so is what says it needs a large window.
+func TestBombsTakeBoundedMemory(t *testing.T) {
+	packed := func(w io.WriteCloser, b *bytes.Buffer) []byte {
+		_, err := io.Copy(w, &repeated{text: "1,2\n", left: 256 << 20})
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return b.Bytes()
+	}
+	var g, z bytes.Buffer
+	fast, err := zstd.NewWriter(&z, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	require.NoError(t, err)
+	window := func(log byte) []byte { // a frame with a window of so many bits, and a block of one byte repeated 128 KiB
+		b := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, (log - 10) << 3}
+		return append(b, 0x03, 0x00, 0x10, 'x')
+	}
+	for _, c := range []struct {
+		name   string
+		packed []byte
+		limits Limits
+		reason string
+		most   uint64 // MiB
+	}{
+		{"gzip", packed(gzip.NewWriter(&g), &g), Limits{Expanded: 200 << 20, Ratio: 1 << 20}, "gzip content is larger than 209715200 bytes", 4},
+		{"zstd", packed(fast, &z), Limits{}, "of zstd became more than", 32},
+		{"a zstd window of 128 MiB", window(27), Limits{}, "", 136},
+		{"a zstd window of 256 MiB", window(28), Limits{}, "the zstd window is larger than 128 MiB", 4},
+		{"a zstd window of 2 TiB", window(41), Limits{}, "the zstd window is larger than 128 MiB", 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			r, _, err := Unpack(bytes.NewReader(c.packed), c.limits)
+			if err == nil {
+				_, err = io.Copy(io.Discard, r)
+			}
+			if c.reason == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.reason)
+			}
+			runtime.ReadMemStats(&after)
+			require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, c.most, "MiB in all")
 		})
 	}
 }
