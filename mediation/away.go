@@ -1,7 +1,6 @@
 package mediation
 
 import (
-	"maps"
 	"sync"
 	"time"
 
@@ -12,33 +11,47 @@ import (
 // Absences are what keeps mediators from fetching files, in words: by source, what its server says, and under Spooling
 // what is wrong with the spool. Mediators of a process share them.
 type Absences struct {
-	mu  sync.Mutex
-	why map[string]string
+	mu    sync.Mutex
+	noted map[string]noted
 }
+
+type noted struct {
+	at  time.Time
+	why string
+}
+
+// forgotten is after how long without another attempt an absence is no news any more: nothing may wait for it.
+const forgotten = 5 * time.Minute
 
 // Spooling is the key of what is wrong with the spool; no source has that name.
 const Spooling = ""
 
-func (a *Absences) began(what string, err error) {
+func (a *Absences) met(now time.Time, what string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.why == nil {
-		a.why = map[string]string{}
+	if a.noted == nil {
+		a.noted = map[string]noted{}
 	}
-	a.why[what] = err.Error()
+	a.noted[what] = noted{now, err.Error()}
 }
 
 func (a *Absences) ended(what string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.why, what)
+	delete(a.noted, what)
 }
 
 // All are those of now.
-func (a *Absences) All() map[string]string {
+func (a *Absences) All(now time.Time) map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return maps.Clone(a.why)
+	why := map[string]string{}
+	for what, n := range a.noted {
+		if now.Sub(n.at) < forgotten {
+			why[what] = n.why
+		}
+	}
+	return why
 }
 
 // absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without being blamed, while the
@@ -75,8 +88,8 @@ func (m *Mediator) unreachable(source string, err error) {
 		}
 		m.away[source] = a
 	}
-	m.Progress.Away.began(source, err)
 	now := m.Clock.Now()
+	m.Progress.Away.met(now, source, err)
 	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
 }
 

@@ -212,7 +212,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 		t.m.unreachable(t.file.Source, err)
 		return err
 	case errors.As(err, &full):
-		t.m.Progress.Away.began(Spooling, err)
+		t.m.Progress.Away.met(now, Spooling, err)
 		return err
 	case t.file.Retry == 0 && errors.As(err, &unavailable):
 		return err

@@ -1,11 +1,14 @@
 package roles
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,6 +18,17 @@ import (
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 )
+
+// forgetful is a control store that does not answer who renews a lease.
+type forgetful struct {
+	*crash
+	asked int
+}
+
+func (f *forgetful) Renew(_ context.Context, lease control.Lease, _ time.Time, _ time.Duration) (control.Lease, error) {
+	f.asked++
+	return lease, &control.UnavailableError{Store: "postgres://db", What: "renewing a lease", Err: io.ErrUnexpectedEOF}
+}
 
 // What keeps a file from being fetched, and is no fault of its, never counts against it, however often it is met.
 func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
@@ -67,23 +81,28 @@ func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 			if err != nil {
 				require.Regexp(t, d.says, err.Error())
 			}
-			require.Regexp(t, d.says, m.Progress.Away.All()[key])
+			require.Regexp(t, d.says, m.Progress.Away.All(m.Clock.Now())[key])
 			f := c.ledger("a.csv")
 			require.Equal(t, []any{control.Seen, true, 0, ""}, []any{f.State, f.Open, f.Attempts, f.Why})
 			require.True(t, f.LeaseUntil.IsZero())
+			require.Empty(t, m.Progress.Away.All(m.Clock.Now().Add(time.Hour)), "when nothing waits for it any more")
 			if d.open != nil {
 				d.open()
 			}
-			require.NotContains(t, strings.Join([]string{fmt.Sprint(err), fmt.Sprint(m.Progress.Away.All())}, " "), "staple")
+			require.NotContains(t, strings.Join([]string{fmt.Sprint(err), fmt.Sprint(m.Progress.Away.All(m.Clock.Now()))}, " "), "staple")
 		})
 	}
 	require.Zero(t, spool.Used())
 	c.spool.sites["sky"] = c.site
+	// The control store is away for as long as the file is fetched.
 	m := c.mediator(&crash{Store: c.Store, Broker: c.Kafka})
+	files := &forgetful{crash: m.Files.(*crash)}
+	m.Files = files
 	took, err := m.Next(t.Context())
+	require.NotZero(t, files.asked)
 	require.NoError(t, err)
 	require.True(t, took)
-	require.Empty(t, m.Progress.Away.All())
+	require.Empty(t, m.Progress.Away.All(m.Clock.Now()))
 	require.EqualValues(t, perFile, w.settled(1)["a.csv"].Rated)
 }
 

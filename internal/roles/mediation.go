@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -67,7 +68,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 
 // missing says which sources cannot be listed, or read from, and what else keeps files from being fetched.
 func (r *mediationRole) missing() (what []string) {
-	away := r.progress.Away.All()
+	away := r.progress.Away.All(time.Now())
 	if why, ok := away[mediation.Spooling]; ok {
 		what = append(what, why)
 	}

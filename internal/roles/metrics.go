@@ -123,7 +123,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	put(mediationRecords, float64(p.Unrouted.Load()), "unrouted")
 	put(mediationRecords, float64(p.Mapped.Load()), "mapped")
 	put(mediationBytes, float64(p.Bytes.Load()))
-	away := p.Away.All()
+	away := p.Away.All(time.Now())
 	put(spoolFailing, yes(away, mediation.Spooling))
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, status := range role.status {
