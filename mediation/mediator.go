@@ -238,15 +238,16 @@ func (t *taken) again(now time.Time) time.Time {
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m
 	now := m.Clock.Now()
+	cause := why
 	if t.file.Pinned && t.file.Retry == 0 {
-		why += fmt.Sprintf(". Records of it are out and stay rated, %d or more. When its content (%s) comes again, under this name or another, the rest is read by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` tells what was rated",
+		why += fmt.Sprintf(". Records of it may be out, %d at least, and stay rated. When its content (%s) comes again, under this name or another, the rest is read by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` tells what was rated",
 			t.file.Progress.Usages, t.file.FileID.Short(), t.file.FileID)
 	}
 	found, err := m.Files.Gone(ctx, t.lease, other, why, t.again(now), now)
 	switch {
 	case err != nil:
 	case found > 0:
-		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", why)
+		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
 	case t.file.Pinned:
 		m.Progress.Failed.Add(1)
 		m.Log.Error("a file that was begun cannot go on", "source", t.file.Source, "file", t.file.Path, "err", why)
