@@ -30,13 +30,14 @@ type sftpRemote struct {
 	closed    bool
 	backoff   patience.Backoff
 	notBefore time.Time // no attempt to connect before it
+	failure   error     // of the last one
 	alive     sync.WaitGroup
 }
 
 func newSFTP(o *Options, e Environment) *sftpRemote {
 	r := &sftpRemote{options: o.SFTP, matcher: newMatcher(o, false), dialer: newDialer(o.SFTP, e.Dir), clock: e.Clock,
 		free:    make(chan struct{}, o.SFTP.connections()),
-		backoff: patience.Backoff{First: time.Second, Most: 2 * time.Minute, Random: e.Random}}
+		backoff: patience.Backoff{First: time.Second, Most: 30 * time.Second, Random: e.Random}}
 	for range cap(r.free) {
 		r.free <- struct{}{}
 	}
@@ -56,7 +57,8 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 var errClosed = errors.New("the remote is closed")
 
-// borrow waits for a connection. After failures to connect it also waits before it tries again.
+// borrow waits for a connection. After a failure to connect it answers the same for a while, ever longer, instead of
+// trying again: who asks has others to serve, and a server that is up again is not stormed.
 func (r *sftpRemote) borrow(ctx context.Context) (*connection, error) {
 	select {
 	case <-r.free:
@@ -85,19 +87,17 @@ func (r *sftpRemote) connection(ctx context.Context) (*connection, error) {
 		}
 		c.close()
 	}
-	wait := r.notBefore.Sub(r.clock.Now())
-	r.mu.Unlock()
-	if wait > 0 {
-		if err := r.clock.Sleep(ctx, wait); err != nil {
-			return nil, err
-		}
+	if r.clock.Now().Before(r.notBefore) {
+		defer r.mu.Unlock()
+		return nil, r.failure
 	}
+	r.mu.Unlock()
 	c, err := r.dialer.dial(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil {
-			r.notBefore = r.clock.Now().Add(r.backoff.Failed())
+			r.notBefore, r.failure = r.clock.Now().Add(r.backoff.Failed()), err
 		}
 		return nil, err
 	}
