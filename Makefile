@@ -1,4 +1,4 @@
-# make demo needs only Go and npm: `make check-prereqs` says what is missing and how to get it.
+# make demo needs only Go and npm; what is missing is said, with how to get it, before anything is fetched.
 # Everything that is brought goes to .deps/, everything that is built to bin/.
 
 SHELL := /bin/sh
@@ -6,34 +6,36 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
-build:
+build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
 
 # The ClickHouse engine as a library, pinned by deploy/engines/package-lock.json.
 deps: $(CHDB)
 
 $(CHDB): deploy/engines/package.json deploy/engines/package-lock.json
-	@command -v npm >/dev/null || $(MAKE) --no-print-directory check-prereqs
+	@deploy/engines/prerequisites demo
 	@mkdir -p .deps/chdb
 	@cp deploy/engines/package.json deploy/engines/package-lock.json .deps/chdb/
 	cd .deps/chdb && npm ci --no-audit --no-fund --loglevel=error
-	@test -f $@ || { echo "npm brought no $@: libchdb exists for Linux on x86-64 with glibc only; on others use a ClickHouse server (its DSN in the configuration)" >&2; exit 1; }
 	@touch $@
 
 # Apache Kafka for the tests, pinned by deploy/engines/pom.xml.
 deps-test: deps $(KAFKA)
 
 $(KAFKA): deploy/engines/pom.xml
-	@command -v mvn >/dev/null || $(MAKE) --no-print-directory check-prereqs-test
+	@deploy/engines/prerequisites test
 	@rm -rf .deps/kafka && mkdir -p .deps/kafka
 	mvn -q -B -f deploy/engines/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.deps/kafka/libs
 	@touch $@
 
-# What building and the demo need, and what the tests need besides: one line for each that is missing.
-check-prereqs:
+# What building needs, what the demo needs besides, and what the tests do: one line for each that is missing.
+check-go:
 	@deploy/engines/prerequisites build
+
+check-prereqs:
+	@deploy/engines/prerequisites demo
 
 check-prereqs-test:
 	@deploy/engines/prerequisites test
@@ -113,10 +115,9 @@ crash: check-prereqs-test deps-test
 	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
 		go test ./internal/crash -run TestNothingIsLost -count=1 -v -timeout 0
 
-# make demo, or make demo N=5000000 to generate that many records first.
-demo: RECORDS := $(if $(filter command,$(firstword $(origin N))),--records $(N))
+# make demo, or make demo N=5000000 SEED=7 to generate that many records first; with ONCE=1 it ends when all is stored.
 demo: deps build
-	bin/ratemill demo $(RECORDS)
+	bin/ratemill demo $(if $(filter command,$(firstword $(origin N))),--records $(N)) $(if $(SEED),--seed $(SEED)) $(if $(ONCE),--once)
 
 clean:
 	rm -rf bin
