@@ -20,65 +20,86 @@ import (
 type JSON struct {
 	Registry *registry.Registry
 
-	name   string
-	id     []byte // of the file, in hex, and a colon
-	days   map[int32]string
-	usage  udr.Usage
-	s      udr.Suspended
-	charge rating.Charge
-	view   *registry.View
-	rev    registry.Revision
+	name      string
+	id        []byte // of the file, in hex, and a colon
+	days      map[int32]string
+	rated     udr.Usage // the next ones
+	duplicate udr.Usage
+	suspended udr.Suspended
+	charge    rating.Charge
+	view      *registry.View
+	rev       registry.Revision
 }
 
-// Append appends the records of a batch of a file to dst: the rated ones, and with all of them the duplicates and the
-// suspended.
-func (j *JSON) Append(dst []byte, f *File, b *ledger.Batch, all bool) ([]byte, error) {
+// Append appends the records of a batch of a file to dst, in their order in the file: the rated ones, and with all of
+// them the duplicates and the suspended.
+func (j *JSON) Append(dst []byte, f *File, b *ledger.Batch, all bool) (_ []byte, err error) {
 	j.name = path.Base(f.Path)
 	j.id = append(hex.AppendEncode(j.id[:0], b.File[:]), ':')
 	j.view = j.Registry.View()
 	defer j.view.Close()
 	j.rev = registry.Revision(b.Registry)
-	for i := range b.Rated {
-		r := &b.Rated[i]
-		if err := udr.ParseUsage(r.Usage, &j.usage); err != nil {
-			return dst, err
-		}
-		dst = j.identity(dst, b, "rated", j.usage.Seq, j.usage.Line)
-		dst = j.fields(dst)
-		var err error
-		if dst, err = j.charges(dst, r); err != nil {
-			return dst, err
-		}
-		dst = append(dst, "}\n"...)
-	}
+	rated, duplicate, suspended := b.Rated, b.Duplicate, b.Suspended
 	if !all {
-		return dst, nil
+		duplicate, suspended = nil, nil
 	}
-	for _, message := range b.Duplicate {
-		if err := udr.ParseUsage(message, &j.usage); err != nil {
-			return dst, err
-		}
-		dst = j.identity(dst, b, "duplicate", j.usage.Seq, j.usage.Line)
-		dst = append(j.fields(dst), "}\n"...)
-	}
-	for _, message := range b.Suspended {
-		if err := udr.ParseSuspended(message, &j.s); err != nil {
-			return dst, err
-		}
-		dst = j.identity(dst, b, "suspended", j.s.Seq, j.s.Line)
-		dst = AppendWhy(dst, &j.s.Why)
-		if len(j.s.Raw) > 0 {
-			dst = appendBytes(append(dst, `,"raw":`...), j.s.Raw)
-		}
-		if len(j.s.Usage) > 0 {
-			if err := udr.ParseUsage(j.s.Usage, &j.usage); err != nil {
+	var r, d, s uint64 // sequences of the first of each that is left, from 1; 0 when none is
+	for {
+		if r == 0 && len(rated) > 0 {
+			if err := udr.ParseUsage(rated[0].Usage, &j.rated); err != nil {
 				return dst, err
 			}
-			dst = j.fields(dst)
+			r = j.rated.Seq
+		}
+		if d == 0 && len(duplicate) > 0 {
+			if err := udr.ParseUsage(duplicate[0], &j.duplicate); err != nil {
+				return dst, err
+			}
+			d = j.duplicate.Seq
+		}
+		if s == 0 && len(suspended) > 0 {
+			if err := udr.ParseSuspended(suspended[0], &j.suspended); err != nil {
+				return dst, err
+			}
+			s = j.suspended.Seq
+		}
+		switch next := min(r-1, d-1, s-1); { // 0 is after all others
+		case r == 0 && d == 0 && s == 0:
+			return dst, nil
+		case next == r-1:
+			dst = j.identity(dst, b, "rated", r, j.rated.Line)
+			dst = j.fields(dst, &j.rated)
+			if dst, err = j.charges(dst, &rated[0]); err != nil {
+				return dst, err
+			}
+			rated, r = rated[1:], 0
+		case next == d-1:
+			dst = j.identity(dst, b, "duplicate", d, j.duplicate.Line)
+			dst = j.fields(dst, &j.duplicate)
+			duplicate, d = duplicate[1:], 0
+		default:
+			if dst, err = j.suspendedFields(j.identity(dst, b, "suspended", s, j.suspended.Line)); err != nil {
+				return dst, err
+			}
+			suspended, s = suspended[1:], 0
 		}
 		dst = append(dst, "}\n"...)
 	}
-	return dst, nil
+}
+
+func (j *JSON) suspendedFields(dst []byte) ([]byte, error) {
+	dst = AppendWhy(dst, &j.suspended.Why)
+	if len(j.suspended.Raw) > 0 {
+		dst = appendBytes(append(dst, `,"raw":`...), j.suspended.Raw)
+	}
+	if len(j.suspended.Usage) == 0 {
+		return dst, nil
+	}
+	var u udr.Usage
+	if err := udr.ParseUsage(j.suspended.Usage, &u); err != nil {
+		return dst, err
+	}
+	return j.fields(dst, &u), nil
 }
 
 func (j *JSON) identity(dst []byte, b *ledger.Batch, outcome string, seq, line uint64) []byte {
@@ -104,8 +125,7 @@ func AppendWhy(dst []byte, why *udr.SuspendError) []byte {
 	return appendText(dst, "reason", why.Reason)
 }
 
-func (j *JSON) fields(dst []byte) []byte {
-	u := &j.usage
+func (j *JSON) fields(dst []byte, u *udr.Usage) []byte {
 	dst = AppendUsage(dst, u)
 	dst = appendText(dst, "account", j.account(u.Account, u.At))
 	return appendText(dst, "root", j.account(u.Root, u.At))
@@ -190,7 +210,7 @@ func (j *JSON) charges(dst []byte, r *ledger.RatedRecord) ([]byte, error) {
 func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 	dst = append(dst, `{"tier":`...)
 	dst = strconv.AppendUint(dst, uint64(c.Tier), 10)
-	dst = appendText(dst, "account", j.account(c.Account, j.usage.At))
+	dst = appendText(dst, "account", j.account(c.Account, j.rated.At))
 	dst = appendMoney(dst, "amount", c.Total)
 	dst = appendText(dst, "currency", c.Currency)
 	dst = appendText(dst, "plan", c.Plan)
