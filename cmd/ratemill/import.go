@@ -11,8 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/control"
 	"ratemill/internal/roles"
+	"ratemill/rating"
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 func importCommand(f *flags) *cobra.Command {
@@ -25,15 +28,11 @@ up within a second; files that are being read finish with what was known when th
 		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load()
-			if err != nil {
-				return err
-			}
 			inputs, err := registryInputs(args)
 			if err != nil {
 				return err
 			}
-			store, err := reachStore(cmd.Context(), config)
+			store, config, err := reachStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -42,13 +41,20 @@ up within a second; files that are being read finish with what was known when th
 			if err != nil {
 				return err
 			}
-			began := time.Now()
-			changes, list, err := roles.Import(cmd.Context(), store, partitions, whoami(), inputs)
+			began, bar := time.Now(), newProgress()
+			watched(inputs, bar)
+			changes, list, err := store.Import(cmd.Context(), inputs, control.ImportOptions{
+				Who: whoami(), Now: began, Partitions: partitions,
+				Progress: func(written, of int) {
+					bar.at(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
+				},
+			})
+			bar.done()
 			printDiagnostics(list)
 			if err != nil {
 				return err
 			}
-			if changes == nil {
+			if list.HasErrors() {
 				return &problems{"nothing was imported: " + counted(list.Errors(), "error")}
 			}
 			if changes.Empty() {
@@ -62,6 +68,35 @@ up within a second; files that are being read finish with what was known when th
 		},
 	}
 	return c
+}
+
+// watched makes a bar follow how much of the files is read.
+func watched(inputs []registry.Input, bar *progress) {
+	var read, size int64
+	for i := range inputs {
+		if info, err := os.Stat(inputs[i].Name); err == nil {
+			size += info.Size()
+		}
+		open := inputs[i].Open
+		inputs[i].Open = func() (io.ReadCloser, error) {
+			from, err := open()
+			return &watchedFile{from, func(n int) {
+				read += int64(n)
+				bar.at(read, size, rating.Units(read, udr.Octet)+" read")
+			}}, err
+		}
+	}
+}
+
+type watchedFile struct {
+	io.ReadCloser
+	read func(n int)
+}
+
+func (w *watchedFile) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	w.read(n)
+	return n, err
 }
 
 func facts(n int, one, many string) string {

@@ -23,6 +23,9 @@ type ImportOptions struct {
 	Who        string
 	Now        time.Time
 	Partitions int // over which the usage of new billing roots is spread; at least 1
+
+	// Progress gets how many facts of how many are written, now and then. May be nil.
+	Progress func(written, of int)
 }
 
 // RegistryRevision is the newest revision of the registry.
@@ -84,7 +87,7 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 		if err := t.place(ctx, changes, max(o.Partitions, 1)); err != nil {
 			return err
 		}
-		return t.insertFacts(ctx, changes)
+		return t.insertFacts(ctx, changes, o.Progress)
 	})
 }
 
@@ -168,16 +171,25 @@ func simsBelow(changes *registry.Changes) map[uint32]int {
 	return below
 }
 
-func (t tx) insertFacts(ctx context.Context, c *registry.Changes) error {
+func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(written, of int)) error {
 	known := int64(c.Revision)
-	err := t.insert(ctx, `company_facts (known, n, id, name, kind)`, 5, len(c.Companies), func(i int, args []any) []any {
+	written, of := 0, len(c.Companies)+len(c.Accounts)+len(c.SIMs)+len(c.Identifiers)
+	insert := func(into string, columns, n int, row func(i int, args []any) []any) error {
+		return t.insert(ctx, into, columns, n, func(i int, args []any) []any {
+			if written++; progress != nil && written%1024 == 0 {
+				progress(written, of)
+			}
+			return row(i, args)
+		})
+	}
+	err := insert(`company_facts (known, n, id, name, kind)`, 5, len(c.Companies), func(i int, args []any) []any {
 		f := &c.Companies[i]
 		return append(args, known, i, f.ID, f.Name, f.Kind.String())
 	})
 	if err != nil {
 		return err
 	}
-	err = t.insert(ctx, `account_facts (known, n, number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number)`,
+	err = insert(`account_facts (known, n, number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number)`,
 		15, len(c.Accounts), func(i int, args []any) []any {
 			f := &c.Accounts[i]
 			return append(args, known, i, int64(f.Number), f.ID, int64(f.From), int64(f.State), f.Company, int64(f.Parent), f.Currency, f.Zone,
@@ -186,14 +198,14 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes) error {
 	if err != nil {
 		return err
 	}
-	err = t.insert(ctx, `sim_facts (known, n, sim, valid_from, state, account, plan)`, 7, len(c.SIMs), func(i int, args []any) []any {
+	err = insert(`sim_facts (known, n, sim, valid_from, state, account, plan)`, 7, len(c.SIMs), func(i int, args []any) []any {
 		f := &c.SIMs[i]
 		return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), int64(f.Account), f.Plan)
 	})
 	if err != nil {
 		return err
 	}
-	return t.insert(ctx, `identifier_facts (known, n, kind, value, valid_from, state, sim)`, 7, len(c.Identifiers), func(i int, args []any) []any {
+	return insert(`identifier_facts (known, n, kind, value, valid_from, state, sim)`, 7, len(c.Identifiers), func(i int, args []any) []any {
 		f := &c.Identifiers[i]
 		return append(args, known, i, int64(f.Identifier.Kind), f.Identifier.Value, int64(f.From), int64(f.State), int64(f.SIM))
 	})

@@ -17,6 +17,7 @@ import (
 
 	"ratemill/demo"
 	"ratemill/internal/config"
+	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/embedded/kafka"
 	"ratemill/internal/generate"
@@ -255,7 +256,7 @@ func (p *Plant) register() {
 	for _, f := range lists {
 		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return f.Open() }})
 	}
-	_, list, err := roles.Import(p.t.Context(), p.Node.Store, p.Node.Partitions, "plant", inputs)
+	_, list, err := p.Node.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "plant", Now: time.Now(), Partitions: p.Node.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

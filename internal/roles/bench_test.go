@@ -18,6 +18,7 @@ import (
 	"ratemill/demo"
 	"ratemill/internal/bench"
 	"ratemill/internal/config"
+	"ratemill/internal/control"
 	"ratemill/internal/generate"
 	"ratemill/internal/project"
 	"ratemill/registry"
@@ -54,7 +55,7 @@ func BenchmarkMediation(b *testing.B) {
 		require.NoError(b, err)
 		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return io.NopCloser(&text), nil }})
 	}
-	_, list, err := Import(b.Context(), n.Store, n.Partitions, "benchmark", inputs)
+	_, list, err := n.Store.Import(b.Context(), inputs, control.ImportOptions{Who: "benchmark", Now: time.Now(), Partitions: n.Partitions})
 	require.NoError(b, err)
 	require.NoError(b, list.Err())
 	require.NoError(b, n.reference.refresh(b.Context()))

@@ -126,9 +126,9 @@ func (w *world) start(roles ...Role) {
 }
 
 func (w *world) imports(text string) {
-	_, list, err := Import(w.Context(), w.Store, w.Partitions, "ana", []registry.Input{{Name: "registry.yaml", Open: func() (io.ReadCloser, error) {
+	_, list, err := w.Store.Import(w.Context(), []registry.Input{{Name: "registry.yaml", Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(text)), nil
-	}}})
+	}}}, control.ImportOptions{Who: "ana", Now: time.Now(), Partitions: w.Partitions})
 	require.NoError(w, err)
 	require.Empty(w, list)
 	require.NoError(w, w.reference.refresh(w.Context()))

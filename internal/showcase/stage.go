@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"ratemill/demo"
 	"ratemill/internal/config"
+	"ratemill/internal/control"
 	"ratemill/internal/embedded/sftp"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -146,7 +148,7 @@ func (s *stage) register(ctx context.Context, more []registry.Input) error {
 	if err != nil {
 		return err
 	}
-	_, list, err := roles.Import(ctx, s.node.Store, s.node.Partitions, "demo", append(inputs, more...))
+	_, list, err := s.node.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: s.node.Partitions})
 	if err == nil {
 		err = list.Err()
 	}
