@@ -13,6 +13,7 @@ import (
 	"ratemill/internal/config"
 	"ratemill/internal/diag"
 	"ratemill/internal/golden"
+	"ratemill/internal/grid"
 	"ratemill/internal/project"
 	"ratemill/mediation/source"
 )
@@ -27,6 +28,9 @@ in. It warns of branches of the rules that no golden case reaches. Nothing is co
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := apart(cmd, "verbose", "known-hosts"); err != nil {
+				return err
+			}
 			dir, list, files, err := f.checkConfig(args)
 			if err != nil {
 				return err
@@ -68,6 +72,9 @@ in. It warns of branches of the rules that no golden case reaches. Nothing is co
 // checkConfig is the project's folder, and what is wrong in the configuration that names it.
 func (f *flags) checkConfig(args []string) (dir string, list diag.List, files int, err error) {
 	named := "."
+	if err := f.namedOnce(args); err != nil {
+		return "", nil, 0, err
+	}
 	if len(args) > 0 {
 		named = args[0]
 	} else if f.config != "" {
@@ -138,15 +145,15 @@ func branch(kind, name string) string {
 
 // printPlans lists how the expressions of a source run.
 func printPlans(w io.Writer, s *source.Source) error {
-	g := grid{columns: []string{s.File, "what", "type", "runs as", "expression"}}
+	g := grid.New(s.File, "what", "type", "runs as", "expression")
 	for _, plan := range s.Program.Explain() {
 		at := strconv.Itoa(plan.Pos.Line) + ":" + strconv.Itoa(plan.Pos.Column)
 		if plan.Pos.File != nil && plan.Pos.File.Name != s.File {
 			at = plan.Pos.String()
 		}
-		g.add(at, plan.What, plan.Type, plan.Way, plan.Text)
+		g.Add(at, plan.What, plan.Type, plan.Way, plan.Text)
 	}
-	if err := g.print(w, "table"); err != nil {
+	if err := g.Print(w, grid.Table); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"log/slog"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -27,6 +27,9 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 		Example: "  ratemill demo\n  ratemill demo --once -n 5000000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(needs(cmd, "seed", "records"), f.noConfig("the demo writes its own configuration into the folder that --dir names")); err != nil {
+				return err
+			}
 			o.Words = cmd.OutOrStdout()
 			o.Terminal = isatty.IsTerminal(os.Stdout.Fd())
 			o.Log = quietLogger(f)
@@ -35,19 +38,22 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 	}
 	c.Flags().BoolVar(&o.Once, "once", false, "end when everything is stored, instead of staying up")
 	c.Flags().IntVarP(&o.Records, "records", "n", 0, "generate so many usage records besides the shipped files")
-	c.Flags().Uint64Var(&o.Seed, "seed", 0, "of the generated records (default that of the last demo's)")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "with --records: other records than by default")
 	c.Flags().StringVar(&o.Stages, "stages", "", "file for what each stage did and cost, as JSON")
 	c.Flags().StringVar(&o.Dir, "dir", demoFolder, "folder for the demo's data")
 	return c
 }
 
-func initCommand() *cobra.Command {
+func initCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init DIR",
 		Short: "Make a project to begin with: the demo's",
 		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project to change into one's own.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := f.noConfig("DIR says where the project goes"); err != nil {
+				return err
+			}
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
 				return &problems{args[0] + " is there and not empty; name a folder that is not"}
 			}
@@ -57,13 +63,4 @@ func initCommand() *cobra.Command {
 			return os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte("# Every field has a default; docs/configuration.md describes all.\nproject: .\n"), 0o644)
 		},
 	}
-}
-
-// quietLogger logs what goes wrong, for commands whose output is not a log.
-func quietLogger(f *flags) *slog.Logger {
-	level := slog.LevelWarn
-	if f.logLevel != "info" {
-		_ = level.UnmarshalText([]byte(f.logLevel)) // an unknown word leaves warn
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }

@@ -21,21 +21,12 @@ ID is the file's id (or the beginning of it), a colon and the record's sequence,
 		Example: "  ratemill explain 8f3a0c:1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load()
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			store, err := reachStore(cmd.Context(), config)
-			if err != nil {
-				return err
-			}
-			defer store.Close()
-			w, end, err := reachWarehouse(cmd.Context(), f, config)
-			if err != nil {
-				return err
-			}
-			defer end()
-			q, err := inquiry.Open(cmd.Context(), store, w)
+			defer s.close()
+			q, err := inquiry.Open(cmd.Context(), s.control, s.warehouse)
 			if err != nil {
 				return err
 			}

@@ -3,20 +3,20 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
+	"ratemill/internal/grid"
 )
 
 func filesCommand(f *flags) *cobra.Command {
 	var filter control.FileFilter
-	var states []string
 	c := &cobra.Command{
 		Use:   "files",
 		Short: "Show the ledger of files: state, counts, and why one failed",
@@ -24,47 +24,23 @@ func filesCommand(f *flags) *cobra.Command {
   ratemill files --source skylink -o json | jq .`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := f.load()
-			if err != nil {
-				return err
-			}
-			store, err := reachStore(cmd.Context(), config)
+			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer store.Close()
-			for _, s := range states {
-				filter.States = append(filter.States, control.FileState(s))
-			}
 			files, err := store.Files(cmd.Context(), filter)
 			if err != nil {
 				return err
 			}
-			if f.output == "json" {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				for _, file := range files {
-					if err := e.Encode(fileJSON(&file)); err != nil {
-						return err
-					}
-				}
-				return nil
+			if len(files) == filter.Limit {
+				fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
 			}
-			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "number\tsource\tfile\tid\tstate\trecords\tfiltered\tsuspended\tsent\tseen\twhy")
-			for _, file := range files {
-				p := &file.Progress
-				id := ""
-				if !file.FileID.IsZero() {
-					id = file.FileID.Short()
-				}
-				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", file.Number, file.Source, strings.TrimPrefix(file.Path, "/"), id, file.State,
-					p.Read.Records, p.Filtered.Records, p.Suspended.Records, p.Usages, file.FirstSeen.UTC().Format(time.DateTime), remarks(&file))
-			}
-			return t.Flush()
+			return printFiles(cmd.OutOrStdout(), f.output, files)
 		},
 	}
 	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
-	c.Flags().StringSliceVar(&states, "state", nil, "in this state only, again for more: seen, spooling, reading, done, duplicate, failed, vanished")
+	c.Flags().Var(choices[control.FileState]{&filter.States, fileStates}, "state", "in this state only, again for more")
 	c.Flags().StringVar(&filter.Path, "name", "", "whose path holds this")
 	c.Flags().IntVar(&filter.Limit, "limit", 1000, "most files")
 	outputFlag(f, c)
@@ -73,11 +49,7 @@ func filesCommand(f *flags) *cobra.Command {
 		Short: "Take failed or vanished files again",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load()
-			if err != nil {
-				return err
-			}
-			store, err := reachStore(cmd.Context(), config)
+			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -114,6 +86,38 @@ func remarks(f *control.File) string {
 		all = append(all, "not moved or deleted: "+f.AfterWhy)
 	}
 	return strings.Join(all, "; ")
+}
+
+// fileStates are the states in the order of a file's life.
+var fileStates = []control.FileState{control.Seen, control.Spooling, control.Reading, control.Done, control.Duplicate, control.Failed, control.Vanished}
+
+// printFiles prints rows of the ledger; as JSON all that is known of each.
+func printFiles(to io.Writer, format string, files []control.File) error {
+	if format == grid.JSON {
+		e := json.NewEncoder(to)
+		for i := range files {
+			if err := e.Encode(fileJSON(&files[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "seen", "why").
+		Numbers("number", "records", "filtered", "suspended", "sent")
+	for i := range files {
+		file := &files[i]
+		p, id := &file.Progress, ""
+		switch {
+		case file.FileID.IsZero():
+		case format == grid.Table:
+			id = file.FileID.Short()
+		default:
+			id = file.FileID.String()
+		}
+		g.Add(fmt.Sprint(file.Number), file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
+			fmt.Sprint(p.Filtered.Records), fmt.Sprint(p.Suspended.Records), fmt.Sprint(p.Usages), moment(file.FirstSeen), remarks(file))
+	}
+	return g.Print(to, format)
 }
 
 func fileJSON(f *control.File) map[string]any {

@@ -20,6 +20,9 @@ func fmtCommand(f *flags) *cobra.Command {
 no YAML is left alone and reported.`,
 		Example: "  ratemill fmt\n  ratemill fmt -l sources/   # which would change; exit code 1 when one would",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := apart(cmd, "list", "diff"); err != nil {
+				return err
+			}
 			var names []string
 			if len(args) == 0 {
 				args = []string{"."}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -61,13 +60,6 @@ func signals() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// flags that several commands have.
-type flags struct {
-	config   string
-	logLevel string
-	output   string
-}
-
 func root() *cobra.Command {
 	f := &flags{}
 	c := &cobra.Command{
@@ -78,10 +70,10 @@ func root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder that has ratemill.yaml (default ./ratemill.yaml, then the demo's)")
-	c.PersistentFlags().StringVar(&f.logLevel, "log", "info", "least level that is logged: debug, info, warn, error")
+	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "least level that is logged (default info when running, warn otherwise)")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
-		grouped("run", demoCommand(f)), grouped("run", initCommand()), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)),
+		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)),
 		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)), grouped("ask", suspenseCommand(f)), grouped("ask", tailCommand(f)),
 	} {
 		c.AddCommand(command)
@@ -95,14 +87,6 @@ func root() *cobra.Command {
 func grouped(id string, c *cobra.Command) *cobra.Command {
 	c.GroupID = id
 	return c
-}
-
-func (f *flags) logger() *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
 // load reads the configuration: the one named, ./ratemill.yaml, or that of the demo in this folder.

@@ -15,6 +15,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/grid"
 	"ratemill/internal/warehouse"
 )
 
@@ -43,14 +44,8 @@ func (r *stopRef) flags(c *cobra.Command) {
 
 // find is the stop that is named.
 func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.Topics, args []string, open bool) (*control.Stop, error) {
-	partition, err := strconv.Atoi(args[1])
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a partition's number", args[1])
-	}
-	topic, err := topicOf(topics, args[0])
-	if err != nil {
-		return nil, err
-	}
+	partition, _ := strconv.Atoi(args[1]) // stopWords has looked at it
+	topic := topicOf(topics, args[0])
 	all, err := store.Stops(ctx, control.StopFilter{Topic: topic, Partition: &partition, Offset: &r.offset, Open: open})
 	if err != nil {
 		return nil, err
@@ -70,14 +65,27 @@ func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.
 	return &found[len(found)-1], nil
 }
 
-func topicOf(topics broker.Topics, word string) (string, error) {
-	switch word {
-	case "usage":
-		return topics.Usage, nil
-	case "rated":
-		return topics.Rated, nil
+// topicWords are the topics as people type them.
+var topicWords = []string{"usage", "rated"}
+
+// topicWord checks that a command's first argument is one of them.
+func topicWord(_ *cobra.Command, args []string) error {
+	return oneOf(args[0], topicWords)
+}
+
+// stopWords checks what names a partition.
+func stopWords(c *cobra.Command, args []string) error {
+	if _, err := strconv.Atoi(args[1]); err != nil {
+		return fmt.Errorf("%q is not a partition's number", args[1])
 	}
-	return "", fmt.Errorf("%q is neither usage nor rated", word)
+	return topicWord(c, args)
+}
+
+func topicOf(topics broker.Topics, word string) string {
+	if word == "usage" {
+		return topics.Usage
+	}
+	return topics.Rated
 }
 
 func wordOf(topics broker.Topics, topic string) string {
@@ -88,12 +96,11 @@ func wordOf(topics broker.Topics, topic string) string {
 }
 
 func reachStops(ctx context.Context, f *flags) (*control.Store, broker.Topics, error) {
-	c, err := f.load()
+	store, c, err := reachStore(ctx, f)
 	if err != nil {
 		return nil, broker.Topics{}, err
 	}
-	store, err := reachStore(ctx, c)
-	return store, broker.TopicsUnder(c.Kafka.Prefix), err
+	return store, broker.TopicsUnder(c.Kafka.Prefix), nil
 }
 
 func partitionList(f *flags) *cobra.Command {
@@ -116,11 +123,11 @@ func partitionList(f *flags) *cobra.Command {
 				fmt.Fprintln(os.Stderr, "no partition is stopped")
 			}
 			if f.output != "table" {
-				g := grid{columns: []string{"role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on"}, right: map[string]bool{"partition": true, "offset": true}}
+				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on").Numbers("partition", "offset")
 				for _, s := range stops {
-					g.add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed))
+					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed))
 				}
-				return g.print(cmd.OutOrStdout(), f.output)
+				return g.Print(cmd.OutOrStdout(), f.output)
 			}
 			for i := range stops {
 				if i > 0 {
@@ -183,7 +190,7 @@ func partitionShow(f *flags) *cobra.Command {
 		Short: "Show what stands where a partition stopped",
 		Example: `  ratemill partition show usage 3 --offset 812
   ratemill partition show usage 3 --offset 812 --raw > message.bin`,
-		Args: cobra.ExactArgs(2),
+		Args: cobra.MatchAll(cobra.ExactArgs(2), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, topics, err := reachStops(cmd.Context(), f)
 			if err != nil {
@@ -251,7 +258,7 @@ func partitionRetry(f *flags) *cobra.Command {
 		Use:     "retry usage|rated PARTITION --offset N",
 		Short:   "Let a stopped partition try again, once its reason is gone",
 		Example: "  ratemill partition retry rated 0 --offset 4711",
-		Args:    cobra.ExactArgs(2),
+		Args:    cobra.MatchAll(cobra.ExactArgs(2), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return orderStop(cmd, f, &ref, args, false, "")
 		},
@@ -270,7 +277,7 @@ func partitionSkip(f *flags) *cobra.Command {
 are missing before one, or rows that the warehouse refuses. The order is for what was looked at, whose hash list and show
 tell, and nothing else; it is never taken back. What is skipped is kept, with who did it and why (list --all, show).`,
 		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
-		Args:    cobra.ExactArgs(2),
+		Args:    cobra.MatchAll(cobra.ExactArgs(2), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
 				return errors.New("the reason is empty; somebody will want to know")

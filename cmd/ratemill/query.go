@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/config"
-	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
 
@@ -56,24 +53,4 @@ func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sq
 		return fmt.Errorf("ClickHouse refuses the query: %s", refused.Text)
 	}
 	return err
-}
-
-// reachWarehouse reaches ClickHouse: that of a running ratemill, or the embedded engine, started for this question.
-func reachWarehouse(ctx context.Context, f *flags, c *config.Config) (*warehouse.Warehouse, func(), error) {
-	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true}
-	if c.EmbeddedClickHouse() {
-		w, err := warehouse.Open(ctx, "http://"+c.ClickHouse.Listen+"/default")
-		if err == nil {
-			return w, func() { _ = w.Close() }, nil
-		}
-		if _, err := os.Stat(c.Data); err != nil {
-			return nil, nil, fmt.Errorf("there is no data in %s yet; `ratemill run` or `ratemill demo` makes it", c.Data)
-		}
-		n.Attach = false
-	}
-	if err := n.OpenWarehouse(ctx); err != nil {
-		n.Close()
-		return nil, nil, err
-	}
-	return n.Warehouse, n.Close, nil
 }

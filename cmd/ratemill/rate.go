@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/decimal"
+	"ratemill/internal/grid"
 	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/rating"
@@ -21,8 +23,7 @@ import (
 )
 
 func rateCommand(f *flags) *cobra.Command {
-	var sourceName string
-	var registryFiles []string
+	var w work
 	var summary, all, strict bool
 	c := &cobra.Command{
 		Use:   "rate FILE…",
@@ -31,39 +32,30 @@ func rateCommand(f *flags) *cobra.Command {
 line, in the order of the files and their records. Nothing is stored, and the same input gives the same output, byte for
 byte. Accounts and SIMs come from the project's registry/ folder.
 
-Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given.`,
+Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given. To the
+input belongs a file's time of change, where a source's times name no year: the year nearest to it is taken (cp -p keeps it).`,
 		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := f.projectFolder(nil)
-			if err != nil {
+			if err := errors.Join(apart(cmd, "all", "summary"), needs(cmd, "output", "summary")); err != nil {
 				return err
 			}
-			p, err := openProject(dir)
-			if err != nil {
+			if err := w.open(f, args); err != nil {
 				return err
 			}
-			if p.Catalogue == nil {
-				return fmt.Errorf("%s has no catalogue/, by which records could be rated", dir)
+			if w.project.Catalogue == nil {
+				return fmt.Errorf("%s has no catalogue/, by which records could be rated", w.dir)
 			}
-			reg, err := offlineRegistry(dir, registryFiles)
-			if err != nil {
-				return err
-			}
-			if reg == nil {
-				return fmt.Errorf("%s has no registry/, so no SIM has an owner; name registry files with --registry", dir)
-			}
-			files, err := offlineFiles(p, sourceName, args)
-			if err != nil {
-				return err
+			if w.registry == nil {
+				return fmt.Errorf("%s has no registry/, so no SIM has an owner; name registry files with --registry", w.dir)
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<20)
-			j := &offline.JSON{Registry: reg}
-			totals := newTotals(reg)
-			bar := newProgress(0)
+			j := &offline.JSON{Registry: w.registry}
+			totals := newTotals(w.registry)
+			bar := newProgress()
 			var buf []byte
 			pipe := offline.Pipeline{
-				Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
+				Sources: w.project.Sources, Catalogue: w.project.Catalogue, Registry: w.registry,
 				Batch: func(file *offline.File, _ int, b *ledger.Batch, _ []byte) (err error) {
 					if summary {
 						return totals.add(b)
@@ -75,10 +67,10 @@ Counters begin at zero: pools are full, no limit is near. Files are rated one af
 					return err
 				},
 				Progress: func(bytes, records int64) {
-					bar.at(0, rating.Grouped(records)+" records, "+rating.Units(bytes, udr.Octet))
+					bar.at(0, 0, rating.Grouped(records)+" records, "+rating.Units(bytes, udr.Octet))
 				},
 			}
-			balances, err := pipe.Run(cmd.Context(), files)
+			balances, err := pipe.Run(cmd.Context(), w.files)
 			bar.done()
 			if err != nil {
 				return err
@@ -101,8 +93,7 @@ Counters begin at zero: pools are full, no limit is near. Files are rated one af
 		},
 	}
 	outputFlag(f, c)
-	c.Flags().StringVar(&sourceName, "source", "", "source that the files are of (default: by the files' names)")
-	c.Flags().StringSliceVar(&registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
+	w.flags(c)
 	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every file, instead of records")
 	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too")
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 1 when a record was suspended")
@@ -136,18 +127,16 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 }
 
 func printBalances(w io.Writer, format string, balances []*offline.Balance) error {
-	g := grid{columns: []string{"file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference"},
-		right: map[string]bool{"records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true, "difference": true}}
+	g := grid.New("file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference").Numbers("records", "filtered", "duplicate", "suspended", "rated", "difference")
 	n := func(n int64) string { return strconv.FormatInt(n, 10) }
 	for _, b := range balances {
-		g.add(b.Source+"/"+path.Base(b.Path), b.ID.String(), n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()))
-	}
-	if format == "table" {
-		for i := range g.rows {
-			g.rows[i][1] = balances[i].ID.Short()
+		id := b.ID.String()
+		if format == grid.Table {
+			id = b.ID.Short()
 		}
+		g.Add(b.Source+"/"+path.Base(b.Path), id, n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()))
 	}
-	return g.print(w, format)
+	return g.Print(w, format)
 }
 
 // totals adds up usage and cost.
@@ -237,8 +226,7 @@ func (t *totals) print(w io.Writer, format string) error {
 	slices.SortFunc(lines, func(a, b line) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
 	})
-	g := grid{columns: []string{"account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount"},
-		right: map[string]bool{"tier": true, "records": true, "quantity": true, "charged": true, "amount": format == "table"}}
+	g := grid.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier", "records", "quantity", "charged").Amounts("amount")
 	decimals := 2 // so that the points stand below each other
 	for _, l := range lines {
 		decimals = max(decimals, l.amount.Decimals())
@@ -248,8 +236,8 @@ func (t *totals) print(w io.Writer, format string) error {
 		if format == "table" {
 			amount = l.amount.Fixed(decimals)
 		}
-		g.add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),
+		g.Add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),
 			strconv.FormatInt(l.charged, 10), l.unit.String(), l.currency, amount)
 	}
-	return g.print(w, format)
+	return g.Print(w, format)
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"slices"
-	"strings"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +9,7 @@ import (
 )
 
 func runCommand(f *flags) *cobra.Command {
-	var names []string
+	var some []roles.Role
 	var attach bool
 	var listen string
 	c := &cobra.Command{
@@ -35,15 +33,9 @@ ends at once, and what was in flight is done again at the next start. Each role 
 			if err != nil {
 				return err
 			}
-			n := &roles.Node{Config: config, Project: p, Log: f.logger(), Roles: roles.Roles, Attach: attach}
-			if len(names) > 0 {
-				n.Roles = nil
-				for _, name := range names {
-					if !slices.Contains(roles.Roles, roles.Role(name)) {
-						return fmt.Errorf("there is no role %q; the roles are mediation, rating, warehouse", name)
-					}
-					n.Roles = append(n.Roles, roles.Role(name))
-				}
+			n := &roles.Node{Config: config, Project: p, Log: f.logger(slog.LevelInfo), Roles: roles.Roles, Attach: attach}
+			if len(some) > 0 {
+				n.Roles = some
 			}
 			if err := roles.Open(cmd.Context(), n); err != nil {
 				if cmd.Context().Err() != nil {
@@ -55,11 +47,7 @@ ends at once, and what was in flight is done again at the next start. Each role 
 			return n.Run(cmd.Context())
 		},
 	}
-	var all []string
-	for _, r := range roles.Roles {
-		all = append(all, string(r))
-	}
-	c.Flags().StringSliceVar(&names, "role", nil, "role to run, again for more (default all: "+strings.Join(all, ", ")+")")
+	c.Flags().Var(choices[roles.Role]{&some, roles.Roles}, "role", "role to run, again for more (default all)")
 	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a ratemill that runs already, instead of starting them")
 	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
 	return c

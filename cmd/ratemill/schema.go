@@ -74,7 +74,7 @@ server check and complete documents by them: put this line at a document's head,
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\n", name, s.where)
 			}
 			if !found {
-				return fmt.Errorf("there is no schema %s%s; there are %s", args[0], diag.Suggest(args[0], kinds), strings.Join(kinds, ", "))
+				return fmt.Errorf("there is no schema %s; there are %s%s", args[0], strings.Join(kinds, ", "), diag.Suggest(args[0], kinds))
 			}
 			return nil
 		},

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/config"
 	"ratemill/internal/control"
+	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
@@ -32,30 +32,6 @@ be processed is dropped, with who did it and why. docs/suspense.md tells all of 
 	return c
 }
 
-// stores are what the questions about suspense need.
-type stores struct {
-	control   *control.Store
-	warehouse *warehouse.Warehouse
-	close     func()
-}
-
-func reachStores(ctx context.Context, f *flags) (*stores, *config.Config, error) {
-	c, err := f.load()
-	if err != nil {
-		return nil, nil, err
-	}
-	store, err := reachStore(ctx, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	w, end, err := reachWarehouse(ctx, f, c)
-	if err != nil {
-		store.Close()
-		return nil, nil, err
-	}
-	return &stores{store, w, func() { end(); _ = store.Close() }}, c, nil
-}
-
 func filterFlags(c *cobra.Command, filter *warehouse.SuspenseFilter) {
 	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
 	c.Flags().StringVar(&filter.Code, "code", "", "with this reason's code only, such as sim_unknown")
@@ -72,7 +48,10 @@ func suspenseList(f *flags) *cobra.Command {
   ratemill suspense list --records --code sim_unknown -o csv > unknown.csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := reachStores(cmd.Context(), f)
+			if err := needs(cmd, "limit", "records"); err != nil {
+				return err
+			}
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -84,7 +63,7 @@ func suspenseList(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := grid{columns: []string{"records", "source", "code", "since", "example", "rule", "position", "reason"}, right: map[string]bool{"records": true}}
+			g := grid.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
 			total := uint64(0)
 			for _, r := range reasons {
 				total += r.Records
@@ -92,7 +71,7 @@ func suspenseList(f *flags) *cobra.Command {
 				if f.output == "table" {
 					example = inquiry.Short(example)
 				}
-				g.add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
+				g.Add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
 			}
 			if total == 0 {
 				fmt.Fprintln(os.Stderr, "nothing waits")
@@ -100,7 +79,7 @@ func suspenseList(f *flags) *cobra.Command {
 			if total == 0 && f.output == "table" {
 				return nil
 			}
-			if err := g.print(cmd.OutOrStdout(), f.output); err != nil {
+			if err := g.Print(cmd.OutOrStdout(), f.output); err != nil {
 				return err
 			}
 			if total > 0 && f.output == "table" {
@@ -130,19 +109,19 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	if err != nil {
 		return err
 	}
-	g := grid{columns: []string{"id", "source", "file", "line", "code", "since", "reason", "values", "raw"}, right: map[string]bool{"line": true}}
+	g := grid.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
 	for i := range all {
 		r := &all[i]
 		id, raw := r.ID.String(), string(r.Raw)
 		if f.output == "table" {
 			id, raw = inquiry.Short(id), clip(raw, 60)
 		}
-		g.add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
+		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
 	}
 	if len(all) == filter.Limit {
 		fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
 	}
-	return g.print(cmd.OutOrStdout(), f.output)
+	return g.Print(cmd.OutOrStdout(), f.output)
 }
 
 // clip is the beginning of a carrier's text, as one line of a table may have it.
@@ -175,7 +154,7 @@ func suspenseShow(f *flags) *cobra.Command {
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, _, err := reachStores(cmd.Context(), f)
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -278,7 +257,13 @@ of its records that wait; without any, the flags choose.`,
 			if len(args) == 0 && filter == (warehouse.SuspenseFilter{}) && !all {
 				return errors.New("say which records: by ID, by --source, --code or --rule, or --all")
 			}
-			s, _, err := reachStores(cmd.Context(), f)
+			if all && (len(args) > 0 || filter != (warehouse.SuspenseFilter{})) {
+				return errors.New("--all means every record that waits; say it alone, or leave it out")
+			}
+			if err := needs(cmd, "output", "wait"); err != nil {
+				return err
+			}
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -340,8 +325,7 @@ func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 
 // await waits until retries are done and their records are in the warehouse, and prints what became of them.
 func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
-	g := grid{columns: []string{"retry", "source", "records", "filtered", "duplicate", "suspended", "rated"},
-		right: map[string]bool{"retry": true, "records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true}}
+	g := grid.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
 	suspended, failed := uint64(0), ""
 	for _, number := range numbers {
 		done, err := roles.WaitForRetry(cmd.Context(), s.control, number)
@@ -357,9 +341,9 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 			return err
 		}
 		suspended += b.Suspended
-		g.add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))
+		g.Add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))
 	}
-	if err := g.print(cmd.OutOrStdout(), f.output); err != nil {
+	if err := g.Print(cmd.OutOrStdout(), f.output); err != nil {
 		return err
 	}
 	switch {
@@ -401,7 +385,7 @@ beginning of a file's id for all of its records that wait.`,
 			if strings.TrimSpace(why) == "" {
 				return errors.New("say why with --why: somebody will ask")
 			}
-			s, _, err := reachStores(cmd.Context(), f)
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -446,7 +430,7 @@ func suspenseRetries(f *flags) *cobra.Command {
 		Short: "Say which retries and drops there were, and what became of them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := reachStores(cmd.Context(), f)
+			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -455,16 +439,15 @@ func suspenseRetries(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := grid{columns: []string{"number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why"},
-				right: map[string]bool{"number": true, "records": true, "filtered": true, "duplicate": true, "suspended": true, "rated": true}}
+			g := grid.New("number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why").Numbers("number", "records", "filtered", "duplicate", "suspended", "rated")
 			for _, r := range all {
 				row, err := s.retryRow(cmd.Context(), &r)
 				if err != nil {
 					return err
 				}
-				g.add(row...)
+				g.Add(row...)
 			}
-			return g.print(cmd.OutOrStdout(), f.output)
+			return g.Print(cmd.OutOrStdout(), f.output)
 		},
 	}
 	outputFlag(f, c)
@@ -507,11 +490,7 @@ func suspenseCancel(f *flags) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%q is not a retry's number; ratemill suspense retries shows them", args[0])
 			}
-			c, err := f.load()
-			if err != nil {
-				return err
-			}
-			store, err := reachStore(cmd.Context(), c)
+			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}

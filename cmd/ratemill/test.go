@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,6 +30,9 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(apart(cmd, "missing", "run"), apart(cmd, "missing", "draft")); err != nil {
+				return err
+			}
 			dir, err := f.projectFolder(args)
 			if err != nil {
 				return err

@@ -17,8 +17,7 @@ import (
 )
 
 func tryCommand(f *flags) *cobra.Command {
-	var sourceName string
-	var registryFiles []string
+	var w work
 	var verbose bool
 	c := &cobra.Command{
 		Use:   "try FILE…",
@@ -29,28 +28,15 @@ project's registry/ folder, or --registry) it also says who owns each SIM.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := f.projectFolder(nil)
-			if err != nil {
-				return err
-			}
-			p, err := openProject(dir)
-			if err != nil {
-				return err
-			}
-			reg, err := offlineRegistry(dir, registryFiles)
-			if err != nil {
-				return err
-			}
-			files, err := offlineFiles(p, sourceName, args)
-			if err != nil {
+			if err := w.open(f, args); err != nil {
 				return err
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
-			try := offline.Try{Registry: reg, Trace: verbose}
+			try := offline.Try{Registry: w.registry, Trace: verbose}
 			var buf []byte
-			for i := range files {
-				file := &files[i]
-				if verbose && len(files) > 1 {
+			for i := range w.files {
+				file := &w.files[i]
+				if verbose && len(w.files) > 1 {
 					fmt.Fprintf(out, "%s\n", file.Path)
 				}
 				_, err := try.File(cmd.Context(), file, func(d *offline.Decision) error {
@@ -70,8 +56,7 @@ project's registry/ folder, or --registry) it also says who owns each SIM.`,
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "tell each step in words")
-	c.Flags().StringVar(&sourceName, "source", "", "source that the files are of (default: by the files' names)")
-	c.Flags().StringSliceVar(&registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
+	w.flags(c)
 	return c
 }
 

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -30,6 +26,9 @@ func writingCommands(f *flags) []*cobra.Command {
 
 // projectFolder is the folder of the project that is meant: the one named, the one that -c names, this one.
 func (f *flags) projectFolder(args []string) (string, error) {
+	if err := f.namedOnce(args); err != nil {
+		return "", err
+	}
 	dir := "."
 	switch {
 	case len(args) > 0:
@@ -66,6 +65,13 @@ func (f *flags) projectFolder(args []string) (string, error) {
 		return "", fmt.Errorf("%s has %s", file, counted(list.Errors(), "error"))
 	}
 	return c.Project, nil
+}
+
+func (f *flags) namedOnce(args []string) error {
+	if len(args) > 0 && f.config != "" {
+		return fmt.Errorf("%s and -c %s both name the project; say one of them", args[0], f.config)
+	}
+	return nil
 }
 
 func isProject(dir string) bool {
@@ -107,6 +113,36 @@ func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	}
 	r.Publish(changes.Revision)
 	return r, nil
+}
+
+// work is what is done offline: files, by a project, for the owners of a registry.
+type work struct {
+	dir      string
+	project  *project.Project
+	registry *registry.Registry // nil when there is none
+	files    []offline.File
+
+	source        string // that the files are of, when it was said
+	registryFiles []string
+}
+
+func (w *work) flags(c *cobra.Command) {
+	c.Flags().StringVar(&w.source, "source", "", "source that the files are of (default: by the files' names)")
+	c.Flags().StringSliceVar(&w.registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
+}
+
+func (w *work) open(f *flags, names []string) (err error) {
+	if w.dir, err = f.projectFolder(nil); err != nil {
+		return err
+	}
+	if w.project, err = openProject(w.dir); err != nil {
+		return err
+	}
+	if w.registry, err = offlineRegistry(w.dir, w.registryFiles); err != nil {
+		return err
+	}
+	w.files, err = offlineFiles(w.project, w.source, names)
+	return err
 }
 
 // offlineFiles are the files named, each with its source and the path by which that would list it.
@@ -157,98 +193,23 @@ func colours(f *os.File) bool {
 	return yes && os.Getenv("NO_COLOR") == ""
 }
 
-// grid is what a command prints as a table, as JSON objects, or as CSV.
-type grid struct {
-	columns []string
-	right   map[string]bool // columns of numbers: aligned so, and numbers in JSON
-	rows    [][]string
-}
-
-func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
-
-func (g *grid) print(w io.Writer, format string) error {
-	switch format {
-	case "csv":
-		c := csv.NewWriter(w)
-		if err := c.Write(g.columns); err != nil {
-			return err
-		}
-		return c.WriteAll(g.rows)
-	case "json":
-		for _, r := range g.rows {
-			line := []byte{'{'}
-			for i, cell := range r {
-				if i > 0 {
-					line = append(line, ',')
-				}
-				line = append(offline.AppendString(line, g.columns[i]), ':')
-				if g.right[g.columns[i]] && json.Valid([]byte(cell)) && !strings.Contains(cell, ".") {
-					line = append(line, cell...)
-				} else {
-					line = offline.AppendString(line, cell)
-				}
-			}
-			if _, err := w.Write(append(line, '}', '\n')); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "table":
-		return g.table(w)
-	}
-	return fmt.Errorf("-o is table, json or csv, not %s", format)
-}
-
-// table aligns texts to the left and numbers to the right, two blanks apart.
-func (g *grid) table(w io.Writer) error {
-	widths := make([]int, len(g.columns))
-	for _, r := range append([][]string{g.columns}, g.rows...) {
-		for i, cell := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var line strings.Builder
-	for _, r := range append([][]string{g.columns}, g.rows...) {
-		line.Reset()
-		for i, cell := range r {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i > 0 {
-				line.WriteString("  ")
-			}
-			if g.right[g.columns[i]] {
-				line.WriteString(pad + cell)
-			} else {
-				line.WriteString(cell + pad)
-			}
-		}
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func outputFlag(f *flags, c *cobra.Command) {
-	c.Flags().StringVarP(&f.output, "output", "o", "table", "how to print it: table, json or csv")
-}
-
 // progress shows on a terminal how far long work has come, and nothing on a pipe.
 type progress struct {
-	total int64
 	width int
 	shown bool
 	next  time.Time
 }
 
-func newProgress(total int64) *progress {
+func newProgress() *progress {
 	width, yes := terminal(os.Stderr)
 	if !yes {
 		width = 0
 	}
-	return &progress{total: total, width: width, next: time.Now().Add(time.Second)}
+	return &progress{width: width, next: time.Now().Add(time.Second)}
 }
 
-func (p *progress) at(done int64, what string) {
+// at shows how much is done of how much, 0 when nobody knows, and what it is.
+func (p *progress) at(done, of int64, what string) {
 	now := time.Now()
 	if p.width == 0 || now.Before(p.next) {
 		return
@@ -256,8 +217,8 @@ func (p *progress) at(done int64, what string) {
 	p.next = now.Add(200 * time.Millisecond)
 	const bar = 24
 	full := bar
-	if p.total > 0 {
-		full = int(min(bar, done*bar/p.total))
+	if of > 0 {
+		full = int(min(bar, done*bar/of))
 	}
 	line := fmt.Sprintf("%s%s  %s", strings.Repeat("█", full), strings.Repeat("░", bar-full), what)
 	fmt.Fprintf(os.Stderr, "\r%-*.*s", p.width-1, p.width-1, line)

@@ -13,6 +13,8 @@ import (
 	pretty "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/shopspring/decimal"
+
+	"ratemill/internal/grid"
 )
 
 // Format is how rows are printed.
@@ -126,7 +128,7 @@ func (p *printer) row(values []any) error {
 	case p.table != nil:
 		for i, v := range values {
 			if s, ok := v.(string); ok {
-				values[i] = printable(s)
+				values[i] = grid.Printable(s)
 			}
 		}
 		p.table.AppendRow(values)
@@ -168,33 +170,13 @@ func (p *printer) end() error {
 	return nil
 }
 
-// cell is a value for a spreadsheet. A text that begins as a formula does is one that a carrier's file may have put
-// there; the apostrophe makes it text (OWASP, CSV injection). Numbers keep their sign.
+// cell is a value for a spreadsheet.
 func cell(v any) string {
-	s, isText := v.(string)
-	if !isText {
-		if v == nil {
-			return ""
-		}
-		return fmt.Sprint(v)
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return grid.Spreadsheet(v)
 	}
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) && !number(s) {
-		return "'" + s
-	}
-	return s
-}
-
-func number(s string) bool {
-	_, err := decimal.NewFromString(s)
-	return err == nil && strings.Trim(s, "+-.0123456789") == ""
-}
-
-// printable keeps control characters, which a carrier's file may hold, from a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r == 0x7f {
-			return '␦'
-		}
-		return r
-	}, s)
+	return fmt.Sprint(v)
 }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/diag"
+	"ratemill/internal/grid"
+)
+
+// flags that several commands have.
+type flags struct {
+	config   string
+	logLevel string // empty when it was not said
+	output   string
+}
+
+// choice is a flag that takes one of some words, so that a wrong one is refused and not taken for another.
+type choice struct {
+	to *string
+	of []string
+}
+
+func (c choice) Set(word string) error {
+	if err := oneOf(word, c.of); err != nil {
+		return err
+	}
+	*c.to = word
+	return nil
+}
+
+func (c choice) String() string { return *c.to }
+func (c choice) Type() string   { return strings.Join(c.of, "|") }
+
+func oneOf(word string, of []string) error {
+	if slices.Contains(of, word) {
+		return nil
+	}
+	return fmt.Errorf("%s is none of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
+}
+
+// choices is a flag that takes several of some words, one after the other or with commas between.
+type choices[T ~string] struct {
+	to *[]T
+	of []T
+}
+
+func (c choices[T]) Set(list string) error {
+	for _, word := range strings.Split(list, ",") {
+		if err := oneOf(word, c.words()); err != nil {
+			return err
+		}
+		*c.to = append(*c.to, T(word))
+	}
+	return nil
+}
+
+func (c choices[T]) words() (words []string) {
+	for _, w := range c.of {
+		words = append(words, string(w))
+	}
+	return words
+}
+
+func (c choices[T]) String() string { return "" }
+func (c choices[T]) Type() string   { return strings.Join(c.words(), "|") }
+
+func outputFlag(f *flags, c *cobra.Command) {
+	f.output = grid.Table
+	c.Flags().VarP(choice{&f.output, grid.Formats}, "output", "o", "how to print it")
+}
+
+// needs refuses a flag that would say nothing without another one.
+func needs(c *cobra.Command, flag, other string) error {
+	if c.Flags().Changed(flag) && !c.Flags().Changed(other) {
+		return fmt.Errorf("--%s does nothing without --%s", flag, other)
+	}
+	return nil
+}
+
+// apart refuses two flags of which one would say nothing.
+func apart(c *cobra.Command, flag, other string) error {
+	if c.Flags().Changed(flag) && c.Flags().Changed(other) {
+		return fmt.Errorf("--%s does nothing together with --%s; say one of them", flag, other)
+	}
+	return nil
+}
+
+// noConfig refuses -c where nothing is read from it.
+func (f *flags) noConfig(instead string) error {
+	if f.config != "" {
+		return fmt.Errorf("-c does nothing here; %s", instead)
+	}
+	return nil
+}
+
+// logger logs what is told by -log, or else from a level on.
+func (f *flags) logger(otherwise slog.Level) *slog.Logger {
+	level := otherwise
+	if f.logLevel != "" {
+		_ = level.UnmarshalText([]byte(f.logLevel)) // it is one of the levels' names
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// quietLogger logs what goes wrong, for commands whose output is not a log.
+func quietLogger(f *flags) *slog.Logger { return f.logger(slog.LevelWarn) }

@@ -1,0 +1,41 @@
+package grid
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Spreadsheet is a text as a cell of a CSV file. One that begins as a formula does is one that a carrier's file may have
+// put there; the apostrophe makes it text (OWASP, CSV injection). Numbers keep their sign.
+func Spreadsheet(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && !number(text) {
+		return "'" + text
+	}
+	return text
+}
+
+func number(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil && strings.Trim(text, "+-.0123456789") == ""
+}
+
+// Printable keeps control characters, which a carrier's file may hold, from a terminal.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '␦'
+		}
+		return r
+	}, text)
+}
+
+// appendText appends a JSON string in which a person can read what < and & are.
+func appendText(dst []byte, text string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // a string always encodes
+	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
+}

@@ -1,0 +1,145 @@
+package grid
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// The formats in which rows are printed.
+const (
+	Table = "table"
+	JSON  = "json" // an object a line
+	CSV   = "csv"  // RFC 4180
+)
+
+// Formats are all of them.
+var Formats = []string{Table, JSON, CSV}
+
+// Grid is what is printed.
+type Grid struct {
+	columns  []string
+	right    map[string]bool
+	integers map[string]bool
+	rows     [][]string
+}
+
+// New has columns by name.
+func New(columns ...string) *Grid {
+	return &Grid{columns: columns, right: map[string]bool{}, integers: map[string]bool{}}
+}
+
+// Numbers names columns that hold integers: aligned to the right, and numbers in JSON.
+func (g *Grid) Numbers(columns ...string) *Grid {
+	for _, c := range columns {
+		g.right[c], g.integers[c] = true, true
+	}
+	return g
+}
+
+// Amounts names columns that hold decimals: aligned to the right, and texts in JSON, whose readers make floats of numbers.
+func (g *Grid) Amounts(columns ...string) *Grid {
+	for _, c := range columns {
+		g.right[c] = true
+	}
+	return g
+}
+
+// Add appends a row, a cell for each column.
+func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
+
+// Len is how many rows there are.
+func (g *Grid) Len() int { return len(g.rows) }
+
+// Print prints all rows.
+func (g *Grid) Print(to io.Writer, format string) error {
+	switch format {
+	case Table:
+		return g.table(to)
+	case JSON:
+		return g.json(to)
+	case CSV:
+		return g.csv(to)
+	}
+	return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats, ", "))
+}
+
+// table aligns texts to the left and numbers to the right, two blanks apart.
+func (g *Grid) table(to io.Writer) error {
+	all := make([][]string, 0, len(g.rows)+1)
+	all = append(all, g.columns)
+	widths := make([]int, len(g.columns))
+	for _, r := range g.rows {
+		shown := make([]string, len(r))
+		for i, cell := range r {
+			shown[i] = strings.ReplaceAll(Printable(cell), "\n", "␤")
+		}
+		all = append(all, shown)
+	}
+	for _, r := range all {
+		for i, cell := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var line strings.Builder
+	for _, r := range all {
+		line.Reset()
+		for i, cell := range r {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			if g.right[g.columns[i]] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		if _, err := fmt.Fprintln(to, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grid) json(to io.Writer) error {
+	for _, r := range g.rows {
+		line := []byte{'{'}
+		for i, cell := range r {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			line = append(appendText(line, g.columns[i]), ':')
+			if g.integers[g.columns[i]] && json.Valid([]byte(cell)) { // not an empty one
+				line = append(line, cell...)
+			} else {
+				line = appendText(line, cell)
+			}
+		}
+		if _, err := to.Write(append(line, '}', '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grid) csv(to io.Writer) error {
+	c := csv.NewWriter(to)
+	if err := c.Write(g.columns); err != nil {
+		return err
+	}
+	for _, r := range g.rows {
+		cells := make([]string, len(r))
+		for i, cell := range r {
+			cells[i] = Spreadsheet(cell)
+		}
+		if err := c.Write(cells); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
