@@ -8,10 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
+	"ratemill/internal/offspring"
 	"ratemill/internal/roles"
 )
 
@@ -40,9 +40,7 @@ func (p *Plant) NewProcess(role roles.Role, number int) (*Process, error) {
 	return &Process{
 		Name: name, Role: role, Metrics: address, log: filepath.Join(p.Dir, name+".log"),
 		command: func() *exec.Cmd {
-			cmd := exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
-			cmd.SysProcAttr = dieWithParent()
-			return cmd
+			return exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
 		},
 	}, nil
 }
@@ -66,19 +64,14 @@ func (p *Process) Start() error {
 	fmt.Fprintf(out, "---- started at %s\n", time.Now().Format(time.RFC3339Nano))
 	cmd, done := p.command(), make(chan struct{})
 	cmd.Stdout, cmd.Stderr = out, out
-	begun := make(chan error)
-	go func() {
-		runtime.LockOSThread() // to the kernel, the death of this thread is that of the parent (prctl(2))
-		err := cmd.Start()
-		begun <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(done)
-		}
-	}()
-	if err := <-begun; err != nil {
+	ended, err := offspring.Start(cmd, syscall.SIGKILL)
+	if err != nil {
 		return err
 	}
+	go func() {
+		<-ended // cmd.ProcessState says how
+		close(done)
+	}()
 	p.cmd, p.done, p.Up, p.Stopped = cmd, done, true, false
 	return nil
 }

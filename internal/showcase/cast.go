@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"ratemill/internal/offspring"
 	"ratemill/internal/roles"
 )
 
@@ -57,14 +58,14 @@ func enter(s *stage) (*cast, error) {
 		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[string(role)], done: make(chan struct{})}
 		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", string(role), "--listen", m.metrics)
 		m.cmd.Stdout, m.cmd.Stderr = log, log
-		m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-		if err := m.cmd.Start(); err != nil {
+		ended, err := offspring.Start(m.cmd, syscall.SIGTERM)
+		log.Close()
+		if err != nil {
 			return c, err
 		}
-		log.Close()
 		c.members = append(c.members, m)
 		go func() {
-			m.err = m.cmd.Wait()
+			m.err = <-ended
 			close(m.done)
 		}()
 	}

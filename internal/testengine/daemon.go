@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"syscall"
 	"testing"
 	"time"
+
+	"ratemill/internal/offspring"
 )
 
 // daemon is a server process that can be killed and started again. It dies with the test process.
@@ -42,22 +44,14 @@ func (d *daemon) tryStart() error {
 	defer out.Close()
 	d.cmd, d.done = d.command(), make(chan struct{})
 	d.cmd.Stdout, d.cmd.Stderr = out, out
-	if d.cmd.SysProcAttr == nil {
-		d.cmd.SysProcAttr = dieWithParent()
-	}
-	begun := make(chan error)
-	go func(cmd *exec.Cmd, done chan struct{}) {
-		runtime.LockOSThread() // the parent's death is that of this thread, to the kernel
-		err := cmd.Start()
-		begun <- err
-		if err == nil {
-			cmd.Wait()
-			close(done)
-		}
-	}(d.cmd, d.done)
-	if err := <-begun; err != nil {
+	ended, err := offspring.Start(d.cmd, syscall.SIGKILL)
+	if err != nil {
 		return fmt.Errorf("%s does not start: %w", d.name, err)
 	}
+	go func(done chan struct{}) {
+		<-ended // ProcessState says how
+		close(done)
+	}(d.done)
 	deadline := time.After(patience)
 	for {
 		err := d.ready()

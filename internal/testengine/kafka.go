@@ -118,7 +118,6 @@ log.cleaner.backoff.ms=500
 		cmd := exec.Command(java, append([]string{"-Xms64m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 			"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(libs, "*")}, args...)...)
 		cmd.Dir = dir
-		cmd.SysProcAttr = dieWithParent()
 		return cmd
 	}
 	if out, err := command("kafka.tools.StorageTool", "format", "-t", "cmF0ZW1pbGwtdGVzdHMtMQ", "-c", config,

@@ -122,8 +122,7 @@ func startPostgres(s scope) *Postgres {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+dir)
-		cmd.SysProcAttr = dieWithParent()
-		cmd.SysProcAttr.Credential = as
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 		return cmd
 	}
 	if out, err := command(initdb, "-D", data, "-U", p.User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {

@@ -36,8 +36,7 @@ func (s *SSHD) passwords(t testing.TB, binary string, args ...string) func() *ex
 	}
 	inNamespace := func(script string) *exec.Cmd {
 		cmd := exec.Command("/bin/sh", append([]string{"-c", script, s.path("shadow"), binary}, args...)...)
-		cmd.SysProcAttr = dieWithParent()
-		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 		return cmd
 	}
 	const mount = `mount --bind "$0" /etc/shadow`

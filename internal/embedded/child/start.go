@@ -10,11 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"ratemill/internal/offspring"
 )
 
 // The variables that tell a child what it is. They are removed from the environment when read, so that the child's
@@ -78,36 +79,24 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	p.cmd.Env = append(os.Environ(), engineVariable+"="+spec.Engine, configVariable+"="+string(config))
 	p.cmd.ExtraFiles = []*os.File{lifeRead, readyWrite} // 3 and 4 in the child
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
-	p.cmd.SysProcAttr = attributes()
 	p.cmd.WaitDelay = 5 * time.Second
 
-	started := make(chan error)
-	go p.run(started)
-	err = <-started
+	ended, err := offspring.Start(p.cmd, syscall.SIGKILL)
 	readyWrite.Close()
 	if err != nil {
 		lifeWrite.Close()
 		return nil, fmt.Errorf("%s: cannot start %s as the engine: %w", spec.Engine, executable, err)
 	}
+	go func() {
+		p.err = <-ended
+		p.lifeline.Close()
+		close(p.done)
+	}()
 	if err := p.awaitReady(ctx, readyRead); err != nil {
 		p.Kill()
 		return nil, err
 	}
 	return p, nil
-}
-
-// run starts the process and waits for it, on a thread that lives as long as the child: PR_SET_PDEATHSIG fires when
-// the thread that forked ends, not when the process does (prctl(2)).
-func (p *Process) run(started chan<- error) {
-	runtime.LockOSThread()
-	if err := p.cmd.Start(); err != nil {
-		started <- err
-		return
-	}
-	started <- nil
-	p.err = p.cmd.Wait()
-	p.lifeline.Close()
-	close(p.done)
 }
 
 func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {

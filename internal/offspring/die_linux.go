@@ -1,0 +1,5 @@
+package offspring
+
+import "syscall"
+
+func dieWithParent(a *syscall.SysProcAttr, death syscall.Signal) { a.Pdeathsig = death }

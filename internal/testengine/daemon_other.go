@@ -1,9 +1,0 @@
-//go:build !linux
-
-package testengine
-
-import "syscall"
-
-func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
-}
