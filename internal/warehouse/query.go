@@ -4,14 +4,16 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
-	pretty "github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/shopspring/decimal"
 
 	"ratemill/internal/grid"
@@ -27,18 +29,22 @@ const (
 	AsCSV   Format = "csv"  // RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it
 )
 
-// Print runs a SELECT and prints its rows. It answers how many there were.
+// Print runs a SELECT and prints its rows. It answers how many there were. A statement that would change something is
+// refused.
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
-	rows, err := w.conn.Query(ctx, query, args...)
+	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2})), query, args...)
+	if exception := (*clickhouse.Exception)(nil); errors.As(err, &exception) && exception.Code == readOnly {
+		return 0, &RefusedError{readOnly, "a query only reads, for rows are written by ratemill alone: " + exception.Error()}
+	}
 	if err != nil {
 		return 0, sorted("answer the query", err)
 	}
 	defer rows.Close()
-	p, err := newPrinter(to, format, rows.Columns())
+	types := rows.ColumnTypes()
+	p, err := newPrinter(to, format, rows.Columns(), types)
 	if err != nil {
 		return 0, err
 	}
-	types := rows.ColumnTypes()
 	values := make([]any, len(types))
 	for i, t := range types {
 		values[i] = reflect.New(t.ScanType()).Interface()
@@ -61,6 +67,8 @@ func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, quer
 	}
 	return n, p.end()
 }
+
+const readOnly = 164 // READONLY of ClickHouse's ErrorCodes.cpp
 
 // plain is a value as all formats print it: decimals and instants as text, bytes as hex.
 func plain(v any, typ string) any {
@@ -93,11 +101,11 @@ func plain(v any, typ string) any {
 type printer struct {
 	columns []string
 	to      io.Writer
-	table   pretty.Writer
+	table   *grid.Grid
 	csv     *csv.Writer
 }
 
-func newPrinter(to io.Writer, format Format, columns []string) (*printer, error) {
+func newPrinter(to io.Writer, format Format, columns []string, types []driver.ColumnType) (*printer, error) {
 	p := &printer{columns: columns, to: to}
 	switch format {
 	case AsJSON:
@@ -105,33 +113,30 @@ func newPrinter(to io.Writer, format Format, columns []string) (*printer, error)
 		p.csv = csv.NewWriter(to)
 		return p, p.csv.Write(columns)
 	case AsTable:
-		p.table = pretty.NewWriter()
-		style := pretty.StyleDefault
-		style.Options = pretty.OptionsNoBordersAndSeparators
-		style.Format.Header = text.FormatDefault
-		style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-		p.table.SetStyle(style)
-		header := pretty.Row{}
-		for _, c := range columns {
-			header = append(header, c)
+		p.table = grid.New(columns...)
+		for i, t := range types {
+			if name := strings.TrimPrefix(strings.TrimPrefix(t.DatabaseTypeName(), "LowCardinality("), "Nullable("); numeric.MatchString(name) {
+				p.table.Amounts(columns[i])
+			}
 		}
-		p.table.AppendHeader(header)
-		p.table.SetOutputMirror(to)
 	default:
 		return nil, fmt.Errorf("there is no output format %q; the formats are table, json, csv", format)
 	}
 	return p, nil
 }
 
+var numeric = regexp.MustCompile(`^(U?Int|Float|Decimal)`)
+
 func (p *printer) row(values []any) error {
 	switch {
 	case p.table != nil:
+		cells := make([]string, len(values))
 		for i, v := range values {
-			if s, ok := v.(string); ok {
-				values[i] = grid.Printable(s)
+			if cells[i] = fmt.Sprint(v); v == nil {
+				cells[i] = ""
 			}
 		}
-		p.table.AppendRow(values)
+		p.table.Add(cells...)
 		return nil
 	case p.csv != nil:
 		cells := make([]string, len(values))
@@ -162,7 +167,7 @@ func (p *printer) row(values []any) error {
 func (p *printer) end() error {
 	switch {
 	case p.table != nil:
-		p.table.Render()
+		return p.table.Print(p.to, grid.Table)
 	case p.csv != nil:
 		p.csv.Flush()
 		return p.csv.Error()
