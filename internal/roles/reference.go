@@ -168,10 +168,14 @@ func (r *reference) account(ctx context.Context, number uint32, revision uint64)
 	return id, nil
 }
 
-// Current implements mediation.Reference.
-func (r *reference) Current(context.Context) (registry.Revision, string, error) {
+// Current implements mediation.Reference. It asks the control store, so that who imports a SIM and then retries the
+// records that waited for it need not wait until follow has seen it.
+func (r *reference) Current(ctx context.Context) (registry.Revision, string, error) {
 	if r.project.Catalogue == nil {
 		return 0, "", fmt.Errorf("the project has no catalogue")
+	}
+	if err := r.refresh(ctx); err != nil {
+		return 0, "", err
 	}
 	return r.reg.Revision(), r.project.Catalogue.Version(), nil
 }
