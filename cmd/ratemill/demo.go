@@ -31,6 +31,10 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 				return err
 			}
 			o.Words = cmd.OutOrStdout()
+			o.Program, o.Ask = os.Args[0], os.Args[0]
+			if _, err := os.Stat("ratemill.yaml"); err == nil || filepath.Clean(o.Dir) != demoFolder {
+				o.Ask += " -c " + o.Dir
+			}
 			o.Terminal = isatty.IsTerminal(os.Stdout.Fd())
 			o.Log = quietLogger(f)
 			return showcase.Run(cmd.Context(), o)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,7 +60,11 @@ func filesCommand(f *flags) *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
 				}
-				if err := store.RetryFile(cmd.Context(), number, time.Now()); err != nil {
+				err = store.RetryFile(cmd.Context(), number, time.Now())
+				if errors.Is(err, control.ErrConflict) {
+					return &problems{fmt.Sprintf("file %d is not there, or neither failed nor vanished; ratemill files says what it is", number)}
+				}
+				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)
 				}
 				fmt.Fprintf(os.Stderr, "file %d is taken again\n", number)

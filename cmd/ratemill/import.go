@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,7 +131,7 @@ func registryInputs(args []string) ([]registry.Input, error) {
 		}
 	}
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("there are no registry files in %v", args)
+		return nil, fmt.Errorf("there are no registry files (*.csv, *.yaml) in %s", strings.Join(args, ", "))
 	}
 	return inputs, nil
 }

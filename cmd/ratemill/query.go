@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,11 +47,14 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 	return c
 }
 
+// expectations are what ClickHouse would have taken instead: hundreds of words.
+var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
+
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
 	_, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
 	var refused *warehouse.RefusedError
 	if errors.As(err, &refused) {
-		return fmt.Errorf("ClickHouse refuses the query: %s", refused.Text)
+		return fmt.Errorf("ClickHouse refuses the query: %s", expectations.ReplaceAllString(refused.Text, ".$1"))
 	}
 	return err
 }

@@ -58,7 +58,10 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 			if t.message, err = publishedMessage(cmd.Context(), message); err != nil {
 				return err
 			}
-			return t.run(cmd.Context(), partitions, from, follow)
+			if err = t.run(cmd.Context(), partitions, from, follow); cmd.Context().Err() != nil {
+				return nil // it was asked to end
+			}
+			return err
 		},
 	}
 	c.Flags().IntSliceVar(&partitions, "partition", nil, "partition to read, again for more (default all)")

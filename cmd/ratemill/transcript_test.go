@@ -40,44 +40,61 @@ func TestMain(m *testing.M) {
 //
 // Lines of files within files that look like markers have a + before them.
 func TestTranscripts(t *testing.T) {
-	program, err := os.Executable()
-	require.NoError(t, err)
-	bin := t.TempDir()
-	require.NoError(t, os.Symlink(program, filepath.Join(bin, "ratemill")))
+	bin := program(t)
 	names, err := filepath.Glob("testdata/*.txtar")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			archive, err := txtar.ParseFile(name)
-			require.NoError(t, err)
 			dir := t.TempDir()
 			require.NoError(t, os.CopyFS(dir, os.DirFS("../../internal/golden/testdata/skylink")))
-			var want *txtar.File
-			for i := range archive.Files {
-				f := &archive.Files[i]
-				if f.Name == "transcript" {
-					want = f
-					continue
-				}
-				path := filepath.Join(dir, f.Name)
-				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-				require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("+-- "), []byte("-- ")), 0o644))
-			}
-			require.NotNil(t, want, "%s has no transcript", name)
-			got := transcript(t, dir, bin, string(want.Data))
-			if *rewrite {
-				want.Data = []byte(got)
-				require.NoError(t, os.WriteFile(name, txtar.Format(archive), 0o644))
-				return
-			}
-			if string(want.Data) != got {
-				var b strings.Builder
-				golden.Diff(&b, string(want.Data), got, [2]string{name, "as it is printed now"}, golden.DiffOptions{Context: 3})
-				t.Errorf("run with -rewrite and read the diff, if the change is meant\n%s", b.String())
-			}
+			checkTranscript(t, name, dir, bin)
 		})
+	}
+}
+
+// checkTranscript runs a transcript in a folder, to which its files are added, and compares.
+func checkTranscript(t *testing.T, name, dir, bin string) {
+	archive, err := txtar.ParseFile(name)
+	require.NoError(t, err)
+	var want *txtar.File
+	for i := range archive.Files {
+		f := &archive.Files[i]
+		if f.Name == "transcript" {
+			want = f
+			continue
+		}
+		path := filepath.Join(dir, f.Name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("+-- "), []byte("-- ")), 0o644))
+	}
+	require.NotNil(t, want, "%s has no transcript", name)
+	got := transcript(t, dir, bin, string(want.Data))
+	if *rewrite {
+		want.Data = []byte(got)
+		require.NoError(t, os.WriteFile(name, txtar.Format(archive), 0o644))
+		return
+	}
+	compare(t, name, string(want.Data), got)
+}
+
+// checkGolden compares with a file of what was printed.
+func checkGolden(t *testing.T, name, got string) {
+	if *rewrite {
+		require.NoError(t, os.WriteFile(name, []byte(got), 0o644))
+		return
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err)
+	compare(t, name, string(want), got)
+}
+
+func compare(t *testing.T, name, want, got string) {
+	if want != got {
+		var b strings.Builder
+		golden.Diff(&b, want, got, [2]string{name, "as it is printed now"}, golden.DiffOptions{Context: 3})
+		t.Errorf("run with -rewrite and read the diff, if the change is meant\n%s", b.String())
 	}
 }
 
@@ -97,10 +114,11 @@ func transcript(t *testing.T, dir, bin, text string) string {
 		fmt.Fprintln(&b, line)
 		c := exec.CommandContext(t.Context(), "sh", "-c", command)
 		c.Dir = dir
-		c.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), asRatemill + "=1", "HOME=" + dir, "TMPDIR=" + t.TempDir()}
+		c.Env = environment(t, dir, bin)
 		printed, err := c.CombinedOutput()
 		printed = bytes.ReplaceAll(printed, []byte(dir), []byte("DIR"))
 		printed = versions.ReplaceAll(printed, []byte(`"$1":"VERSION"`))
+		printed = []byte(steady(string(printed)))
 		b.Write(markers.ReplaceAll(printed, []byte("+$0")))
 		if len(printed) > 0 && !bytes.HasSuffix(printed, []byte("\n")) {
 			b.WriteByte('\n')

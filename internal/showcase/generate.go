@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -51,12 +52,10 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 	}
 	began := time.Now()
 	var bars *mpb.Progress
-	var bar *mpb.Bar
+	var generated *mpb.Bar
 	if o.Terminal {
 		bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48))
-		bar = bars.New(int64(o.Records), mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
-			mpb.PrependDecorators(decor.Name("generate", decor.WC{W: 9, C: decor.DindentRight})),
-			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d records", decor.WC{W: 24})))
+		generated = bar(bars, "generate", int64(o.Records), func(s decor.Statistics) string { return of(s, "records") })
 	}
 	written := 0
 	for f := range files {
@@ -73,15 +72,15 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 			}
 			written += f.Records
 		}
-		if bar != nil {
-			bar.IncrBy(f.Records)
+		if generated != nil {
+			generated.IncrBy(f.Records)
 		}
 	}
-	if bar != nil {
-		bar.SetTotal(-1, true)
+	if generated != nil {
+		generated.SetTotal(-1, true)
 		bars.Wait()
 	}
-	fmt.Fprintf(o.Words, "  generated   %d records in %s\n", written, time.Since(began).Round(100*time.Millisecond))
+	fmt.Fprintf(o.Words, "  generated   %s records in %s\n", humanize.Comma(int64(written)), time.Since(began).Round(100*time.Millisecond))
 	return inputs, nil
 }
 

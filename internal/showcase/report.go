@@ -15,10 +15,9 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"ratemill/internal/control"
+	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
@@ -39,34 +38,21 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 	if err := s.costs(ctx, o.Words); err != nil {
 		return err
 	}
-	if err := s.explained(ctx, o.Words); err != nil {
+	if err := s.explained(ctx, o); err != nil {
 		return err
 	}
 	if err := c.stages(o, took); err != nil {
 		return err
 	}
-	fmt.Fprint(o.Words, `
-What did each account use on each day?                        ratemill query "select * from usage_by_account_day"
-Which accounts pay most, and for what?                        ratemill query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"
-Which records wait, and for what?                             ratemill suspense list
-`)
-	return nil
-}
-
-func newTable(to io.Writer, numbers ...string) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(to)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	var right []table.ColumnConfig
-	for _, name := range numbers {
-		right = append(right, table.ColumnConfig{Name: name, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	fmt.Fprintln(o.Words)
+	for _, q := range [][2]string{
+		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
+		{"Which accounts pay most, and for what?", `query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
+		{"Which records wait, and for what?", "suspense list"},
+	} {
+		fmt.Fprintf(o.Words, "%-38s  %s %s\n", q[0], o.Ask, q[1])
 	}
-	t.SetColumnConfigs(right)
-	return t
+	return nil
 }
 
 const mostFiles = 30 // lines of balances that are shown one by one
@@ -76,8 +62,15 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(to, "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance")
-	t.AppendHeader(table.Row{"file", "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance"})
+	g := grid.New("file", "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance").
+		Numbers("records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance")
+	line := func(name string, b *warehouse.FileBalance, verdict string) {
+		row := []string{name}
+		for _, n := range []uint64{b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended + b.Retried + b.Dropped, b.Rated} {
+			row = append(row, strconv.FormatUint(n, 10))
+		}
+		g.Add(append(row, verdict)...)
+	}
 	var sum warehouse.FileBalance
 	open := 0
 	for i, b := range all {
@@ -87,10 +80,11 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 			open++
 		}
 		if i < mostFiles || verdict != "0 ✓" {
-			t.AppendRow(table.Row{strings.TrimPrefix(b.Name, "/"), b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended, b.Rated, verdict})
+			line(strings.TrimPrefix(b.Name, "/"), &b, verdict)
 		}
 		sum.Records, sum.Added, sum.Filtered = sum.Records+b.Records, sum.Added+b.Added, sum.Filtered+b.Filtered
-		sum.Duplicate, sum.Suspended, sum.Rated = sum.Duplicate+b.Duplicate, sum.Suspended+b.Suspended, sum.Rated+b.Rated
+		sum.Duplicate, sum.Rated = sum.Duplicate+b.Duplicate, sum.Rated+b.Rated
+		sum.Suspended, sum.Retried, sum.Dropped = sum.Suspended+b.Suspended, sum.Retried+b.Retried, sum.Dropped+b.Dropped
 	}
 	verdict := "0 ✓"
 	if open > 0 {
@@ -100,8 +94,11 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 	if len(all) > mostFiles {
 		name += fmt.Sprintf(", of which %d are shown", mostFiles)
 	}
-	t.AppendRow(table.Row{name, sum.Records, sum.Added, sum.Filtered, sum.Duplicate, sum.Suspended, sum.Rated, verdict})
-	t.Render()
+	line(name, &sum, verdict)
+	if err := g.Print(to, grid.Table); err != nil {
+		return err
+	}
+	fmt.Fprintln(to, "balance: records + fan-out - filtered - duplicate - suspended - rated, what was read against what lies in ClickHouse")
 	return s.unread(ctx, to)
 }
 
@@ -136,18 +133,17 @@ func (s *stage) costs(ctx context.Context, to io.Writer) error {
 			usage[c.Account] = []string{"(that of the accounts below it)"}
 		}
 	}
-	t := newTable(to, "cost")
-	t.AppendHeader(table.Row{"account", "cost", "usage of its SIMs"})
+	g := grid.New("account", "cost", "usage of its SIMs").Amounts("cost")
 	for i, account := range slices.Sorted(maps.Keys(usage)) {
 		if i == mostAccounts {
-			t.AppendRow(table.Row{fmt.Sprintf("and %d more", len(usage)-i), "", ""})
+			g.Add(fmt.Sprintf("and %d more", len(usage)-i), "", "")
 			break
 		}
-		t.AppendRow(table.Row{account, strings.Join(cost[account], " + "), strings.Join(usage[account], ", ")})
+		g.Add(account, strings.Join(cost[account], " + "), strings.Join(usage[account], ", "))
 	}
-	t.Render()
+	err = g.Print(to, grid.Table)
 	fmt.Fprintln(to)
-	return nil
+	return err
 }
 
 // quantity is a number of units as people read it: 1.2 GB, 3h12m, 41.
@@ -162,14 +158,14 @@ func quantity(n int64, unit string) string {
 }
 
 // explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
-func (s *stage) explained(ctx context.Context, to io.Writer) error {
+func (s *stage) explained(ctx context.Context, o Options) error {
 	var ids []string
 	for _, where := range []string{
 		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
 		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
 		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
 	} {
-		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY at, file, seq LIMIT 1")
+		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
 		if err != nil {
 			return err
 		}
@@ -194,16 +190,17 @@ func (s *stage) explained(ctx context.Context, to io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(to, "$ ratemill explain %s\n%s\n", id, words)
+		fmt.Fprintf(o.Words, "$ %s explain %s\n%s\n", o.Ask, id, words)
 	}
 	return nil
 }
 
+const few = 50_000 // records, of which each costs little beside starting up
+
 // stages shows what each stage did and what it cost, the engines' part included.
 func (c *cast) stages(o Options, took time.Duration) error {
 	to := o.Words
-	t := newTable(to, "records", "records/s", "CPU", "CPU per record", "memory")
-	t.AppendHeader(table.Row{"stage", "records", "records/s", "CPU", "CPU per record", "memory"})
+	g := grid.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU", "CPU per record", "memory")
 	var all used
 	var most float64
 	var stages []Stage
@@ -217,7 +214,7 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		if records > 0 {
 			each = fmt.Sprintf("%.2f µs", float64(u.cpu.Microseconds())/records)
 		}
-		t.AppendRow(table.Row{name, humanize.Comma(int64(records)), rate, u.cpu.Round(10 * time.Millisecond), each, size(u.peak)})
+		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
 	}
 	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink"}
 	for _, m := range c.members {
@@ -231,8 +228,13 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		busy = last.Sub(first)
 	}
 	line("all, from files to rows", most, busy, all)
-	t.Render()
+	if err := g.Print(to, grid.Table); err != nil {
+		return err
+	}
 	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
+	if most > 0 && most < few {
+		fmt.Fprintf(to, "of so few records starting up is most of the cost; %s demo -n 1000000 shows what a record costs when there are many\n", o.Program)
+	}
 	if o.Stages == "" {
 		return nil
 	}

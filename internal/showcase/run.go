@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -23,6 +25,8 @@ type Options struct {
 	Records  int  // to generate besides the shipped files
 	Seed     uint64
 	Stages   string    // file for what each stage did, as JSON; empty for none
+	Program  string    // as it is called, for people to copy
+	Ask      string    // Program, and what makes its other commands ask this demo's engines
 	Words    io.Writer // where people read
 	Terminal bool      // Words is one: show progress bars
 	Log      *slog.Logger
@@ -62,9 +66,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-6s %d files, %s\n", s.ports["sftp"], files, size(bytes))
-	fmt.Fprintf(o.Words, "  kafka       %-16s embedded\n", s.node.KafkaAddress)
-	fmt.Fprintf(o.Words, "  clickhouse  %-16s embedded\n\n", s.node.ClickHouseAddress)
+	var version string
+	if err := s.node.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", s.ports["sftp"], files, len(s.node.Project.Sources.Sources), size(bytes))
+	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", s.node.KafkaAddress)
+	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+s.node.ClickHouseAddress, version)
 
 	c, err := enter(s)
 	defer c.exit()
@@ -73,6 +81,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if err := c.watch(ctx, o, files); err != nil || ctx.Err() != nil {
 		return err
+	}
+	if o.Terminal {
+		fmt.Fprintln(o.Words)
 	}
 	if err := s.report(ctx, c, o, known, time.Since(began)); err != nil {
 		return err
@@ -187,8 +198,9 @@ func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 
 // progress is a bar for each stage on a terminal, and nothing elsewhere.
 type progress struct {
-	bars                           *mpb.Progress
-	collect, mediate, rate, stored *mpb.Bar
+	bars                  *mpb.Progress
+	collect, rate, stored *mpb.Bar
+	read                  atomic.Int64 // records; how many there are in the files nobody knows before
 }
 
 func newProgress(o Options, files int) *progress {
@@ -197,15 +209,22 @@ func newProgress(o Options, files int) *progress {
 		return p
 	}
 	p.bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48), mpb.WithRefreshRate(100*time.Millisecond))
-	bar := func(name, unit string) *mpb.Bar {
-		return p.bars.New(0, mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
-			mpb.PrependDecorators(decor.Name(name, decor.WC{W: 9, C: decor.DindentRight})),
-			mpb.AppendDecorators(decor.CountersNoUnit("%d/%d "+unit, decor.WC{W: 24})))
-	}
-	p.collect = bar("collect", "files")
-	p.mediate, p.rate, p.stored = bar("mediate", "records"), bar("rate", "records"), bar("store", "records")
-	p.collect.SetTotal(int64(files), false)
+	p.collect = bar(p.bars, "mediate", int64(files), func(s decor.Statistics) string {
+		return fmt.Sprintf("%s, %s records", of(s, "files"), humanize.Comma(p.read.Load()))
+	})
+	records := func(s decor.Statistics) string { return of(s, "records") }
+	p.rate, p.stored = bar(p.bars, "rate", 0, records), bar(p.bars, "store", 0, records)
 	return p
+}
+
+// bar is a bar with a name before it and words after it.
+func bar(bars *mpb.Progress, name string, total int64, words decor.DecorFunc) *mpb.Bar {
+	return bars.New(total, mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
+		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 9, C: decor.DindentRight})), mpb.AppendDecorators(decor.Name("  "), decor.Any(words)))
+}
+
+func of(s decor.Statistics, what string) string {
+	return humanize.Comma(s.Current) + " of " + humanize.Comma(s.Total) + " " + what
 }
 
 func (p *progress) show(closed int, all map[roles.Role]readings) {
@@ -213,14 +232,14 @@ func (p *progress) show(closed int, all map[roles.Role]readings) {
 		return
 	}
 	m := all[roles.Mediation]
-	read := int64(m["ratemill_mediation_records_total"])
+	p.read.Store(int64(m["ratemill_mediation_records_total"]))
 	toRate := int64(m["ratemill_mediation_records_total/mapped"])
 	rated := int64(all[roles.Rating]["ratemill_rating_records_total"])
 	p.collect.SetCurrent(int64(closed))
 	for _, b := range []struct {
 		bar         *mpb.Bar
 		done, total int64
-	}{{p.mediate, read, read}, {p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink]["ratemill_warehouse_rows_total"]), rated}} {
+	}{{p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink]["ratemill_warehouse_rows_total"]), rated}} {
 		b.bar.SetTotal(b.total, false)
 		b.bar.SetCurrent(b.done)
 	}
@@ -230,14 +249,14 @@ func (p *progress) done() {
 	if p.bars == nil {
 		return
 	}
-	for _, b := range []*mpb.Bar{p.collect, p.mediate, p.rate, p.stored} {
+	for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
 		b.SetTotal(-1, true)
 	}
 }
 
 func (p *progress) wait() {
 	if p.bars != nil {
-		for _, b := range []*mpb.Bar{p.collect, p.mediate, p.rate, p.stored} {
+		for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
 			b.Abort(false)
 		}
 		p.bars.Wait()
