@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -51,7 +52,10 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
-	_, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
+	n, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
+	if n == 0 && err == nil {
+		fmt.Fprintln(os.Stderr, "(no rows)")
+	}
 	var refused *warehouse.RefusedError
 	if errors.As(err, &refused) {
 		return fmt.Errorf("ClickHouse refuses the query: %s", expectations.ReplaceAllString(refused.Text, ".$1"))

@@ -125,7 +125,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not; %d branches of %s left\n", names[i], left, f.Source.Name)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not; branches of %s left: %d\n", names[i], f.Source.Name, left)
 			continue
 		}
 		name := ""
@@ -138,7 +138,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, put in account and plan, make persons unknown, then ratemill test --rewrite; %d branches of %s left\n", name, left, f.Source.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, put in account and plan, make persons unknown, then ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func newPrinter(to io.Writer, format Format, columns []string, types []driver.Co
 	return p, nil
 }
 
-var numeric = regexp.MustCompile(`^(U?Int|Float|Decimal)`)
+var numeric = regexp.MustCompile(`^(U?Int|Float)`) // decimals have points, which a column of them does not line up either way
 
 func (p *printer) row(values []any) error {
 	switch {
@@ -167,6 +167,9 @@ func (p *printer) row(values []any) error {
 func (p *printer) end() error {
 	switch {
 	case p.table != nil:
+		if p.table.Len() == 0 {
+			return nil // ClickHouse names columns with the first rows only
+		}
 		return p.table.Print(p.to, grid.Table)
 	case p.csv != nil:
 		p.csv.Flush()
