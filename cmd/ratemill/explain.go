@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/inquiry"
 	"ratemill/internal/warehouse"
 )
 
@@ -21,15 +20,11 @@ ID is the file's id (or the beginning of it), a colon and the record's sequence,
 		Example: "  ratemill explain 8f3a0c:1",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := reachStores(cmd.Context(), f)
+			q, end, err := inquire(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			q, err := inquiry.Open(cmd.Context(), s.control, s.warehouse)
-			if err != nil {
-				return err
-			}
+			defer end()
 			words, err := q.Explain(cmd.Context(), args[0])
 			if errors.Is(err, warehouse.ErrNotFound) {
 				return &problems{err.Error()}

@@ -5,14 +5,12 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/internal/roles"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -29,7 +27,7 @@ up within a second; files that are being read finish with what was known when th
 		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inputs, err := registryInputs(args)
+			inputs, err := project.RegistryFiles(args...)
 			if err != nil {
 				return err
 			}
@@ -108,33 +106,6 @@ func facts(n int, one, many string) string {
 }
 
 func took(began time.Time) string { return time.Since(began).Round(10 * time.Millisecond).String() }
-
-// registryInputs are the files named, and those of folders named.
-func registryInputs(args []string) ([]registry.Input, error) {
-	var inputs []registry.Input
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if err != nil {
-			return nil, err
-		}
-		paths := []string{arg}
-		if info.IsDir() {
-			paths = nil
-			for _, pattern := range []string{"*.csv", "*.yaml", "*.yml"} {
-				found, _ := filepath.Glob(filepath.Join(arg, pattern)) // the pattern is right
-				paths = append(paths, found...)
-			}
-			slices.Sort(paths)
-		}
-		for _, path := range paths {
-			inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
-		}
-	}
-	if len(inputs) == 0 {
-		return nil, fmt.Errorf("there are no registry files (*.csv, *.yaml) in %s", strings.Join(args, ", "))
-	}
-	return inputs, nil
-}
 
 // whoami is who is named in the audit log.
 func whoami() string {

@@ -8,6 +8,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
+	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
@@ -77,4 +78,18 @@ func reachStores(ctx context.Context, f *flags) (*stores, error) {
 		return nil, err
 	}
 	return &stores{store, w, func() { end(); _ = store.Close() }}, nil
+}
+
+// inquire prepares to answer questions about single records.
+func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, func(), error) {
+	s, err := reachStores(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := inquiry.Open(ctx, s.control, s.warehouse)
+	if err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return q, s.close, nil
 }

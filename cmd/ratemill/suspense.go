@@ -154,15 +154,11 @@ func suspenseShow(f *flags) *cobra.Command {
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := reachStores(cmd.Context(), f)
+			q, end, err := inquire(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			q, err := inquiry.Open(cmd.Context(), s.control, s.warehouse)
-			if err != nil {
-				return err
-			}
+			defer end()
 			for i, id := range args {
 				words, err := q.Suspended(cmd.Context(), id)
 				if errors.Is(err, warehouse.ErrNotFound) {

@@ -96,12 +96,12 @@ func openProject(dir string) (*project.Project, error) {
 // offlineRegistry reads the registry files named, or those of the project; nil when there are none.
 func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	if len(named) == 0 {
-		named = []string{filepath.Join(dir, "registry")}
+		named = []string{filepath.Join(dir, project.RegistryFolder)}
 		if _, err := os.Stat(named[0]); err != nil {
 			return nil, nil
 		}
 	}
-	inputs, err := registryInputs(named)
+	inputs, err := project.RegistryFiles(named...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Package project is a folder of texts that billing engineers write: sources/ and classes/ (what mediation does),
-// catalogue/ (what rating does), and tests/ (golden cases). It loads and checks the whole, all errors at once.
+// catalogue/ (what rating does), tests/ (golden cases), and registry/ (whom SIMs belong to). It loads and checks the whole, all errors at once.
 //
-// It owns the folder's layout. It does not own any document's meaning (mediation/source, rating).
+// It owns the folder's layout. It does not own any document's meaning (mediation/source, rating, registry).
 package project
 
 import (
@@ -25,6 +25,7 @@ type Project struct {
 const (
 	CatalogueFolder = "catalogue"
 	TestsFolder     = "tests"
+	RegistryFolder  = "registry"
 )
 
 // Load reads a project. It answers nil when there are errors; the list has warnings too. env gives the values of

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,18 +112,4 @@ func writeFile(path string, f *generate.File) error {
 		return err
 	}
 	return os.Rename(path+".tmp", path)
-}
-
-// folderInputs are the registry files of a folder.
-func folderInputs(dir string) (inputs []registry.Input, err error) {
-	for _, pattern := range []string{"*.csv", "*.yaml"} {
-		paths, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range slices.Sorted(slices.Values(paths)) {
-			inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
-		}
-	}
-	return inputs, nil
 }

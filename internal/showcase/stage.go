@@ -144,7 +144,7 @@ rating: { session: 6s }
 
 // register imports the demo's accounts and SIMs, and those of generated usage.
 func (s *stage) register(ctx context.Context, more []registry.Input) error {
-	inputs, err := folderInputs(filepath.Join(s.config.Project, "registry"))
+	inputs, err := project.RegistryFiles(filepath.Join(s.config.Project, project.RegistryFolder))
 	if err != nil {
 		return err
 	}
