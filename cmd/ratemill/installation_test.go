@@ -134,6 +134,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`file \d+ of the ledger`), "file N of the ledger"},
 	{regexp.MustCompile(`embedded, [0-9.]+`), "embedded, VERSION"},
 	{regexp.MustCompile(`\(\d+(\.\d+)?m?s\)`), "(TIME)"},
+	{regexp.MustCompile("proto:\u00a0"), "proto: "}, // its errors differ from build to build, so that nobody relies on them
 	{regexp.MustCompile(`(dropped  by )\S+:`), "${1}SOMEBODY:"},
 	{regexp.MustCompile(`(?m)^(  )\S+( ordered to go on)`), "${1}SOMEBODY$2"},
 }
@@ -168,7 +169,7 @@ func checkNothingNew(t *testing.T, first, second string) {
 	checkStages(t, second, "0", "0", "0")
 	_, before, ok := strings.Cut(told(first), "\n\n")
 	require.True(t, ok)
-	before, _, ok = strings.Cut(before, "of so few records")
+	before, _, ok = strings.Cut(before, "with so few records")
 	require.True(t, ok)
 	require.Contains(t, told(second), words+before)
 }

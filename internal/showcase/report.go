@@ -233,7 +233,7 @@ func (c *cast) stages(o Options, took time.Duration) error {
 	}
 	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
 	if most > 0 && most < few {
-		fmt.Fprintf(to, "of so few records starting up is most of the cost; %s demo -n 1000000 shows what a record costs when there are many\n", o.Program)
+		fmt.Fprintf(to, "with so few records, starting up is most of the cost; %s demo -n 1000000 shows what a record costs when there are many\n", o.Program)
 	}
 	if o.Stages == "" {
 		return nil
