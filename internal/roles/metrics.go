@@ -64,12 +64,18 @@ var (
 	ratingEpoch      = gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
 	ratingCheckpoint = gauge("rating_checkpoint_timestamp_seconds", "When this owner did the last checkpoint of the partition, 0 before its first; none is due while nothing changes.", "partition")
 
-	warehouseRows       = counter("warehouse_rows_total", "Rows written.", "partition")
-	warehouseBlocks     = counter("warehouse_blocks_total", "Blocks written.", "partition")
-	warehousePosition   = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
-	warehouseLag        = gauge("warehouse_lag_batches", "Batches of the rated log that wait to be written.", "partition")
-	balanceDifference   = gauge("balance_difference_records", "Records of closed files that the warehouse lacks or has too many of; anything but 0 that stays is an alarm.")
-	balanceOpenSuspense = gauge("suspense_records", "Records that wait in suspense.")
+	warehouseRows     = counter("warehouse_rows_total", "Rows written.", "partition")
+	warehouseBlocks   = counter("warehouse_blocks_total", "Blocks written.", "partition")
+	warehousePosition = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
+	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log that wait to be written.", "partition")
+
+	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last added up: once a minute, or every twenty times as long as it takes.")
+	balanceFiles      = gauge("balance_files", "Files whose balance is off.")
+	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has too many of, added up over files without sign; anything but 0 is an alarm.")
+	balanceBytes      = gauge("balance_difference_bytes", "The same in bytes of raw records.")
+	balanceUnits      = gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
+	balanceEnds       = gauge("balance_ends_missing_files", "Files of which records are in the warehouse, and not their end, though nothing of them has come for 10 minutes.")
+	balanceInSuspense = gauge("suspense_records", "Records that wait in suspense.")
 )
 
 // sections are all metrics, by the role that has them.
@@ -82,8 +88,9 @@ var sections = []struct {
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
-	{"Warehouse", "Per partition that this process owns. The balance and suspense are those of the whole installation and the same in every process with this role.", []metric{
-		warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, balanceDifference, balanceOpenSuspense}},
+	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
+	{"Balance", "Of the whole installation, told by the process that owns partition 0 of the role warehouse. A file counts when its end came 10 minutes ago: by then its records are there too, or something is wrong.", []metric{
+		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }
 
 // Describe implements prometheus.Collector.
@@ -202,8 +209,13 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 			put(warehouseLag, float64(max(end-p.Next.Load(), 0)), label)
 		}
 	}
-	if balance, err := role.totals(ctx, m.n.Warehouse); err == nil {
-		put(balanceDifference, float64(balance.Difference))
-		put(balanceOpenSuspense, float64(balance.Suspense))
+	if balance, at, told := role.totals(); told {
+		put(balanceChecked, float64(at.UnixNano())/1e9)
+		put(balanceFiles, float64(balance.Files))
+		put(balanceRecords, float64(balance.Records))
+		put(balanceBytes, float64(balance.Bytes))
+		put(balanceUnits, float64(balance.Units))
+		put(balanceEnds, float64(balance.EndsMissing))
+		put(balanceInSuspense, float64(balance.Suspense))
 	}
 }

@@ -47,6 +47,8 @@ type Node struct {
 	Roles   []Role
 	Owner   string // name of this process in leases and groups
 	Attach  bool   // use the embedded engines of a process that runs, and start none
+	// Settled is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
+	Settled time.Duration
 
 	Store     *control.Store
 	Kafka     *broker.Kafka

@@ -138,6 +138,13 @@ func (p *partitions) watched(ctx context.Context, partition int) error {
 	return p.run(ctx, partition)
 }
 
+// assigned says that a partition is ours, also when it stopped here.
+func (p *partitions) assigned(partition int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running[partition] != nil
+}
+
 // state is what runs, what stopped and why, and whether the group was joined.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()

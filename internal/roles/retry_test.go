@@ -76,6 +76,7 @@ type world struct {
 	config *config.Config
 	stop   func()
 	log    *slog.Logger
+	settle time.Duration // the nodes' Settled
 	*Node
 }
 
@@ -109,7 +110,7 @@ func (w *world) start(roles ...Role) {
 	}
 	p, list := project.Load(files, os.LookupEnv)
 	require.NotNil(w, p, "%v", list)
-	w.Node = &Node{Config: w.config, Project: p, Log: w.log, Roles: roles}
+	w.Node = &Node{Config: w.config, Project: p, Log: w.log, Roles: roles, Settled: w.settle}
 	require.NoError(w, Open(w.Context(), w.Node))
 	if w.Warehouse == nil {
 		require.NoError(w, w.OpenWarehouse(w.Context()))

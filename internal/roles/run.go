@@ -43,6 +43,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.has(Sink) {
 		n.sink = n.newSink()
 		role(string(Sink), n.sink.serve)
+		role("balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) })
 	}
 	if n.Config.Listen != "" {
 		listener, err := net.Listen("tcp", n.Config.Listen)

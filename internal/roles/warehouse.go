@@ -1,12 +1,14 @@
 package roles
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/patience"
 	"ratemill/internal/warehouse"
 )
 
@@ -16,7 +18,7 @@ type sinkRole struct {
 	mu       sync.Mutex
 	progress map[int]*warehouse.Progress
 	balance  warehouse.Totals
-	added    time.Time // when balance was
+	added    time.Time // when balance was; zero before the first time
 }
 
 func (n *Node) newSink() *sinkRole {
@@ -47,18 +49,47 @@ func (n *Node) newSink() *sinkRole {
 	return r
 }
 
-// totals are the balance of all files, at most a minute old: adding it up reads every file's rows.
-func (r *sinkRole) totals(ctx context.Context, w *warehouse.Warehouse) (warehouse.Totals, error) {
+// balances adds up the balance of all files again and again, in the one process of the installation that has the first
+// partition of the rated log. It takes at most a twentieth of the time, and no scrape waits for it.
+func (r *sinkRole) balances(ctx context.Context, n *Node) error {
+	settled := cmp.Or(n.Settled, defaultSettled)
+	absence := patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
+	for ctx.Err() == nil {
+		pause := time.Second
+		if r.assigned(0) {
+			began := time.Now()
+			balance, err := n.Warehouse.Totals(ctx, settled)
+			switch {
+			case err == nil:
+				absence.Worked(time.Now(), n.Log, "the balance of all files is added up again")
+				r.mu.Lock()
+				r.balance, r.added = balance, time.Now()
+				r.mu.Unlock()
+				pause = max(min(settled, balanceEvery), 20*time.Since(began))
+			case ctx.Err() == nil:
+				pause = absence.Failed(time.Now(), n.Log, "the balance of all files cannot be added up", err)
+			}
+		}
+		_ = clock{}.Sleep(ctx, pause)
+	}
+	return nil
+}
+
+// A file whose end came this long ago is settled: what its other partitions had is in the warehouse too, or something is
+// wrong.
+const (
+	defaultSettled = 10 * time.Minute
+	balanceEvery   = time.Minute
+)
+
+// totals are the balance of all files, and when it was added up; not in a process that has not to tell it.
+func (r *sinkRole) totals() (balance warehouse.Totals, added time.Time, told bool) {
+	if !r.assigned(0) {
+		return balance, added, false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.added) < time.Minute {
-		return r.balance, nil
-	}
-	balance, err := w.Totals(ctx)
-	if err == nil {
-		r.balance, r.added = balance, time.Now()
-	}
-	return balance, err
+	return r.balance, r.added, !r.added.IsZero()
 }
 
 func (r *sinkRole) of(partition int) *warehouse.Progress {

@@ -9,9 +9,10 @@ import (
 )
 
 // version is the newest migration. What a migration does follows from the Since of tables, columns and views: it makes
-// the tables that are new with it and adds the columns that are; one changed how tables are kept (resettled). Migrations go forward only and only add, so that an
-// older version of ratemill, which names the columns that it inserts, goes on beside a newer one.
-const version = 3
+// the tables that are new with it and adds the columns and sums that are; one changed how tables are kept (resettled).
+// Migrations go forward only and only add, so that an older version of ratemill, which names the columns that it inserts,
+// goes on beside a newer one.
+const version = 4
 
 // resettled is the migration that set the settings of all tables anew.
 const resettled = 3
@@ -118,6 +119,13 @@ func migration(n int, l Layout) (statements []string) {
 		for j := range t.Columns {
 			if c := &t.Columns[j]; c.Since == n && t.Since < n {
 				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s", t.Name, l.onCluster(), c.definition()))
+			}
+		}
+		for j := range t.Sums {
+			// Rows that are there are added up in the background; until then a question reads them.
+			if s := &t.Sums[j]; s.Since == n && t.Since < n {
+				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD %s", t.Name, l.onCluster(), strings.Replace(s.definition(), "PROJECTION", "PROJECTION IF NOT EXISTS", 1)),
+					fmt.Sprintf("ALTER TABLE %s%s MATERIALIZE PROJECTION %s SETTINGS mutations_sync = 0", t.Name, l.onCluster(), quoteName(s.Name)))
 			}
 		}
 	}

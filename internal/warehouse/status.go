@@ -1,23 +1,50 @@
 package warehouse
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Ping asks ClickHouse whether it is there.
 func (w *Warehouse) Ping(ctx context.Context) error {
 	return sorted("say that it is there", w.conn.Ping(ctx))
 }
 
-// Totals are the balance of all files together, for alarms.
+// Totals are the balance of all files together, for alarms. Differences are added up without sign, so that what is
+// missing in one file does not hide what another has too many of.
 type Totals struct {
-	Files      uint64 // whose balance is not zero
-	Difference int64  // records that are missing or too many, added up without sign
-	Suspense   uint64 // records that wait
+	Files       uint64 // whose balance is off
+	Records     int64  // that are missing or too many
+	Bytes       int64
+	Units       int64  // quantity that mediation sent to rating, all classes together (file_balance_units has them apart)
+	EndsMissing uint64 // files of which records are here, and not their end
+	Suspense    uint64 // records that wait
 }
 
-// Totals adds up file_balance.
-func (w *Warehouse) Totals(ctx context.Context) (t Totals, err error) {
-	row := w.conn.QueryRow(ctx, `SELECT countIf(difference != 0 OR difference_bytes != 0), toInt64(sum(abs(difference))), toUInt64(sum(suspended)) FROM file_balance`)
-	if err := row.Scan(&t.Files, &t.Difference, &t.Suspense); err != nil {
+// Totals adds up the balance of the files that are settled: whose end has been here for so long that the records in other
+// partitions have come too. A file whose end is missing counts when nothing of it has come for that long.
+//
+// It reads the sums of rated_usage, a row for a file and part, and all rows of suspense and duplicates.
+func (w *Warehouse) Totals(ctx context.Context, settled time.Duration) (t Totals, err error) {
+	row := w.conn.QueryRow(ctx, `
+WITH now64(3, 'UTC') - toIntervalMillisecond(?) AS cut, toDateTime64(0, 3, 'UTC') AS never
+SELECT countIf(done AND (off != 0 OR off_bytes != 0 OR off_units != 0)),
+       toInt64(sumIf(abs(off), done)), toInt64(sumIf(abs(off_bytes), done)), toInt64(sumIf(abs(off_units), done)),
+       countIf(ended = never AND last <= cut), (SELECT count() FROM suspense_open)
+FROM (
+  SELECT file, sum(n) AS off, sum(b) AS off_bytes, sum(q) AS off_units, max(e) AS ended, max(l) AS last, ended > never AND ended <= cut AS done
+  FROM (
+    SELECT file, toInt64(records) + toInt64(added) - toInt64(filtered) AS n, toInt64(bytes) - toInt64(framing_bytes) - toInt64(filtered_bytes) AS b,
+           arraySum(mapValues(units)) AS q, stored AS e, never AS l FROM files
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM rated_usage GROUP BY id)
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM duplicates GROUP BY id)
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sumIf(quantity, stage = 'rating') AS q, max(stored) AS l FROM suspense GROUP BY id)
+  ) GROUP BY file
+) SETTINGS max_bytes_before_external_group_by = 1000000000`, settled.Milliseconds())
+	if err := row.Scan(&t.Files, &t.Records, &t.Bytes, &t.Units, &t.EndsMissing, &t.Suspense); err != nil {
 		return t, sorted("add up the balance", err)
 	}
 	return t, nil

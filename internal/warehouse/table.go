@@ -29,7 +29,18 @@ type Table struct {
 	Order     string
 	Expires   string // the time that retention counts from
 	Settings  string // besides the deduplication window
+	Sums      []Sums
 }
+
+// Sums are kept by ClickHouse beside the rows of a table, part by part: what is asked of them does not read the rows. They
+// are what the rows are, also when a repeated block is dropped.
+type Sums struct {
+	Name   string
+	Since  int
+	Select string
+}
+
+func (s *Sums) definition() string { return "PROJECTION " + quoteName(s.Name) + " (" + s.Select + ")" }
 
 // View is a question that people ask often, answered by a SELECT over tables.
 type View struct {
@@ -69,6 +80,11 @@ func (t *Table) create(l Layout, version int) string {
 		if c := &t.Columns[i]; c.Since <= version {
 			b.WriteString(separator + "  " + c.definition())
 			separator = ",\n"
+		}
+	}
+	for i := range t.Sums {
+		if s := &t.Sums[i]; s.Since <= version {
+			b.WriteString(separator + "  " + s.definition())
 		}
 	}
 	b.WriteString("\n)")

@@ -101,6 +101,9 @@ var tables = []Table{
 		Order:     "(root, account, at)",
 		Expires:   "at",
 		Settings:  bulky,
+		// The balance of all files would read every row, 27 ns each. These cost an insert 0.02 µs a row, and 0.16 with sums
+		// by class; with source they would cost as much again.
+		Sums: []Sums{{Name: "by_file", Since: 4, Select: "SELECT file, count(), sum(bytes), sum(quantity), max(stored) GROUP BY file"}},
 	},
 	{
 		Name: tierTable, Since: 1,

@@ -1,0 +1,73 @@
+package roles
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// page is what the process answers at a path of its listen address, and with which status.
+func (w *world) page(path string) (string, int) {
+	res, err := http.Get("http://" + w.config.Listen + path)
+	require.NoError(w, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(w, err)
+	return string(text), res.StatusCode
+}
+
+// metric is the value of a metric as it is scraped, with its labels as they are written there.
+func (w *world) metric(name string) (v float64, told bool) {
+	text, _ := w.page("/metrics")
+	for line := range strings.SplitSeq(text, "\n") {
+		if value, ok := strings.CutPrefix(line, "ratemill_"+name+" "); ok {
+			v, err := strconv.ParseFloat(value, 64)
+			require.NoError(w, err)
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+// tells waits until metrics have these values.
+func (w *world) tells(values map[string]float64) {
+	w.Helper()
+	for {
+		waits := ""
+		for name, want := range values {
+			if v, told := w.metric(name); !told || v != want {
+				waits = name + " is " + strconv.FormatFloat(v, 'g', -1, 64)
+			}
+		}
+		if waits == "" {
+			return
+		}
+		if clock.Sleep(clock{}, w.Context(), 20*time.Millisecond) != nil {
+			w.Fatal(waits)
+		}
+	}
+}
+
+func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
+	w := newWorld(t, "balance")
+	w.config.Listen, w.settle = freeAddress(t), time.Nanosecond
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	w.drop("sky/a.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
+	w.settled(1)
+	w.tells(map[string]float64{"suspense_records": 1, "balance_files": 0, "balance_difference_records": 0, "balance_difference_bytes": 0, "balance_difference_units": 0, "balance_ends_missing_files": 0})
+	checked, told := w.metric("balance_checked_timestamp_seconds")
+	require.True(t, told)
+	require.Greater(t, checked, 0.0)
+
+	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "TRUNCATE TABLE rated_usage"))
+	bytes := float64(len(record(1, 1, 1000)) + len(record(1, 2, 2000)))
+	w.tells(map[string]float64{"balance_files": 1, "balance_difference_records": 2, "balance_difference_bytes": bytes, "balance_difference_units": 3000, "suspense_records": 1})
+	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "TRUNCATE TABLE files"))
+	w.tells(map[string]float64{"balance_files": 0, "balance_ends_missing_files": 1, "suspense_records": 1})
+}
