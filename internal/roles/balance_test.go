@@ -70,4 +70,10 @@ func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	w.tells(map[string]float64{"balance_files": 1, "balance_difference_records": 2, "balance_difference_bytes": bytes, "balance_difference_units": 3000, "suspense_records": 1})
 	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "TRUNCATE TABLE files"))
 	w.tells(map[string]float64{"balance_files": 0, "balance_ends_missing_files": 1, "suspense_records": 1})
+	w.stop()
+
+	w.start(Rating)
+	w.tells(map[string]float64{"partitions": 2})
+	_, told = w.metric("balance_files")
+	require.False(t, told)
 }

@@ -1,8 +1,9 @@
 package roles
 
 import (
-	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
@@ -13,23 +14,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// handler serves /metrics, /healthz (the process lives), /readyz (it does its work, or says what is missing), and
-// profiles when they were asked for.
+// handler serves /metrics, /healthz (the process lives), /readyz (it does its work, or says what is missing; a carrier's
+// server that is away keeps nobody from the work for the others, and is a warning), and profiles when they were asked for.
 func (n *Node) handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &metrics{n})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-		defer cancel()
-		if missing := n.missing(ctx); len(missing) > 0 {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		lines := n.missing()
+		if len(lines) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, strings.Join(missing, "\n"))
-			return
+		} else {
+			lines = []string{"ready"}
 		}
-		fmt.Fprintln(w, "ready")
+		for _, concern := range n.concerns() {
+			lines = append(lines, "warning: "+concern)
+		}
+		fmt.Fprintln(w, strings.Join(lines, "\n"))
 	})
 	if n.Config.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -41,20 +44,39 @@ func (n *Node) handler() http.Handler {
 	return mux
 }
 
-// missing says what keeps this process from its work.
-func (n *Node) missing(ctx context.Context) (what []string) {
-	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
-	if err := n.Store.Ping(ctx); err != nil {
-		add("control store: %v", err)
+// listen serves metrics and health from now on, so that a process that waits for its engines says so.
+func (n *Node) listen() error {
+	if n.Config.Listen == "" {
+		return nil
 	}
-	if n.has(Rating) || n.has(Mediation) {
-		if _, _, err := n.Kafka.Bounds(ctx, n.Topics.Usage, 0); err != nil {
-			add("kafka: %v", err)
+	listener, err := net.Listen("tcp", n.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen: %w", err)
+	}
+	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	n.closers = append(n.closers, func() {
+		_ = server.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			n.Log.Error("metrics and health were not served to the end", "err", err)
 		}
+	})
+	n.Log.Info("listening", "address", listener.Addr().String(), "roles", n.Roles)
+	return nil
+}
+
+// missing says what keeps this process from its work.
+func (n *Node) missing() (what []string) {
+	what = n.engines.away()
+	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	if !n.running.Load() {
+		add("starting or ending: the roles do not run")
+		return what
 	}
-	if n.has(Sink) {
-		if err := n.Warehouse.Ping(ctx); err != nil {
-			add("clickhouse: %v", err)
+	if n.mediation != nil {
+		if why := n.mediation.spoolless(); why != "" {
+			add("mediation: %s", why)
 		}
 	}
 	for _, role := range []*partitions{n.ratingPartitions(), n.sinkPartitions()} {
@@ -69,8 +91,13 @@ func (n *Node) missing(ctx context.Context) (what []string) {
 			add("%s: %v (ratemill partition list says what to do)", role.role, err)
 		}
 	}
-	if n.mediation != nil {
-		what = append(what, n.mediation.missing()...)
+	return what
+}
+
+// concerns are what somebody should look at, though this process does its work.
+func (n *Node) concerns() (what []string) {
+	if n.running.Load() && n.mediation != nil {
+		what = n.mediation.missing()
 	}
 	return what
 }

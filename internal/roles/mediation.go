@@ -66,12 +66,12 @@ func (r *mediationRole) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// missing says which sources cannot be listed, or read from, and what else keeps files from being fetched.
+// spoolless says why no file at all can be fetched; empty when some can.
+func (r *mediationRole) spoolless() string { return r.progress.Away.All(time.Now())[mediation.Spooling] }
+
+// missing says which sources cannot be listed, or read from.
 func (r *mediationRole) missing() (what []string) {
 	away := r.progress.Away.All(time.Now())
-	if why, ok := away[mediation.Spooling]; ok {
-		what = append(what, why)
-	}
 	for _, name := range r.n.Project.Sources.Names() {
 		s := r.status[name]
 		if n := s.Failures.Load(); n > 0 {

@@ -36,6 +36,7 @@ func declared(kind prometheus.ValueType, name, help string, labels []string) met
 
 // Every metric, declared once; docs/metrics.md follows.
 var (
+	engineUp          = gauge("engine_up", "1 for each engine that this process works with and that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded one is away while it is started again.", "engine")
 	registryRevision  = gauge("registry_revision", "Newest revision of the registry known here.")
 	partitionsAll     = gauge("partitions", "Partitions of this installation.")
 	partitionsOwned   = gauge("partitions_owned", "Partitions that this process owns.", "role")
@@ -83,7 +84,7 @@ var sections = []struct {
 	title, about string
 	metrics      []metric
 }{
-	{"Every process", "", []metric{registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
+	{"Every process", "", []metric{engineUp, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
@@ -109,6 +110,16 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	m.n.engines.each(func(name string, there bool) {
+		up := 0.0
+		if there {
+			up = 1
+		}
+		put(engineUp, up, name)
+	})
+	if !m.n.running.Load() {
+		return
+	}
 	put(registryRevision, float64(m.n.reference.reg.Revision()))
 	put(partitionsAll, float64(m.n.Partitions))
 	m.mediation(ctx, put)
@@ -188,7 +199,7 @@ func (m *metrics) rating(ctx context.Context, put func(metric, float64, ...strin
 		put(ratingPosition, float64(p.Next.Load()), label)
 		put(ratingEpoch, float64(p.Epoch.Load()), label)
 		put(ratingCheckpoint, float64(p.Swept.Load()), label)
-		if _, end, err := m.n.Kafka.Bounds(ctx, m.n.Topics.Usage, partition); err == nil {
+		if end, ok := m.end(ctx, m.n.Topics.Usage, partition); ok {
 			put(ratingLag, float64(max(end-p.Next.Load(), 0)), label)
 		}
 	}
@@ -205,7 +216,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 		put(warehouseRows, float64(p.Rated.Load()), label)
 		put(warehouseBlocks, float64(p.Blocks.Load()), label)
 		put(warehousePosition, float64(p.Next.Load()), label)
-		if _, end, err := m.n.Kafka.Bounds(ctx, m.n.Topics.Rated, partition); err == nil {
+		if end, ok := m.end(ctx, m.n.Topics.Rated, partition); ok {
 			put(warehouseLag, float64(max(end-p.Next.Load(), 0)), label)
 		}
 	}
@@ -218,4 +229,13 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 		put(balanceEnds, float64(balance.EndsMissing))
 		put(balanceInSuspense, float64(balance.Suspense))
 	}
+}
+
+// end is where a partition of a topic ends; a broker that is away is not asked.
+func (m *metrics) end(ctx context.Context, topic string, partition int) (int64, bool) {
+	if !m.n.engines.there(engineKafka) {
+		return 0, false
+	}
+	_, end, err := m.n.Kafka.Bounds(ctx, topic, partition)
+	return end, err == nil
 }

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
@@ -68,8 +70,11 @@ type Node struct {
 	mediation *mediationRole
 	rating    *ratingRole
 	sink      *sinkRole
+	running   atomic.Bool // the roles do; what they are does not change meanwhile
+	engines   engines
 
 	closers []func()
+	enders  []func(context.Context) error // of the engines that this process started
 }
 
 // Open starts or reaches the engines. Close it.
@@ -79,6 +84,9 @@ func Open(ctx context.Context, n *Node) (err error) {
 			n.Close()
 		}
 	}()
+	if err := n.listen(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(n.Config.Data, 0o750); err != nil {
 		return fmt.Errorf("the data folder cannot be made: %w", err)
 	}
@@ -86,7 +94,7 @@ func Open(ctx context.Context, n *Node) (err error) {
 	if n.Owner == "" {
 		n.Owner = fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
 	}
-	err = n.waitFor(ctx, "control store", func() (err error) {
+	err = n.waitFor(ctx, engineControl, func() (err error) {
 		n.Store, err = control.Open(ctx, n.Config.Control)
 		return err
 	})
@@ -103,7 +111,7 @@ func Open(ctx context.Context, n *Node) (err error) {
 		}
 	}
 	var installation []byte
-	err = n.waitFor(ctx, "control store", func() (err error) {
+	err = n.waitFor(ctx, engineControl, func() (err error) {
 		installation, err = n.Store.SettingOrSet(ctx, "installation", []byte(cryptorand.Text()))
 		return err
 	})
@@ -111,19 +119,35 @@ func Open(ctx context.Context, n *Node) (err error) {
 		return err
 	}
 	n.sinkName = "clickhouse/" + string(installation)
-	return n.waitFor(ctx, "control store", func() (err error) {
+	return n.waitFor(ctx, engineControl, func() (err error) {
 		n.reference, err = newReference(ctx, n.Store, n.Project, n.Log)
 		return err
 	})
 }
 
-// Close stops the engines that this process started, and leaves the others.
+// Close stops the engines that this process started, all at once, and leaves the others. It waits for them, but not long:
+// what they acknowledged is on disk.
 func (n *Node) Close() {
 	for i := len(n.closers) - 1; i >= 0; i-- {
 		n.closers[i]()
 	}
-	n.closers = nil
+	grace, end := context.WithTimeout(context.Background(), engineGrace)
+	defer end()
+	var all sync.WaitGroup
+	for _, ender := range n.enders {
+		all.Go(func() {
+			if err := ender(grace); err != nil {
+				n.Log.Warn("embedded engine did not stop in time", "err", err)
+			}
+		})
+	}
+	all.Wait()
+	n.closers, n.enders = nil, nil
 }
+
+// engineGrace is what is left of the 10 s in which a process ends once its roles have: they take 5 s at most, and one to
+// leave their groups.
+const engineGrace = 3 * time.Second
 
 func (n *Node) openKafka(ctx context.Context) (err error) {
 	c := n.Config.Kafka
@@ -144,14 +168,14 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, n.Kafka.Close)
 	n.Topics = broker.TopicsUnder(c.Prefix)
-	err = n.waitFor(ctx, "control store", func() (err error) {
+	err = n.waitFor(ctx, engineControl, func() (err error) {
 		n.Partitions, err = Partitions(ctx, n.Store, c.Partitions)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return n.waitFor(ctx, "broker", func() error {
+	return n.waitFor(ctx, engineKafka, func() error {
 		return n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
 	})
 }
@@ -183,7 +207,11 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
 	passing := func(err error) bool { return unavailable(err) && !refusal.Is(err) }
 	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
-	return p.Until(ctx, "reach the "+what, do)
+	return p.Until(ctx, "reach the "+what, func() error {
+		err := do()
+		n.engines.saw(what, err)
+		return err
+	})
 }
 
 // unavailable says that an engine is away, and that trying again is right.
@@ -226,7 +254,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = n.waitFor(ctx, "warehouse", func() error {
+	err = n.waitFor(ctx, engineClickHouse, func() error {
 		n.Warehouse, err = access.Open(ctx)
 		return err
 	})
@@ -234,7 +262,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.waitFor(ctx, "warehouse", func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
+	return n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
 }
 
 // warehouseAccess is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
@@ -314,14 +342,10 @@ func (n *Node) supervise(name string, e engine, start func(context.Context) (eng
 			}
 		}
 	}()
-	n.closers = append(n.closers, func() {
+	n.enders = append(n.enders, func(grace context.Context) error {
 		cancel()
 		<-done
-		grace, end := context.WithTimeout(context.Background(), 5*time.Second)
-		defer end()
-		if err := e.stop(grace); err != nil {
-			n.Log.Warn("embedded engine did not stop in time", "engine", name, "err", err)
-		}
+		return e.stop(grace)
 	})
 }
 

@@ -4,64 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Run runs the node's roles until ctx ends; they then finish what is in flight.
+// Run runs the node's roles until ctx ends; they then finish what is in flight. When it returns, none of them runs.
 func (n *Node) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	role := func(name string, run func(context.Context) error) {
-		g.Go(func() error {
-			err := run(ctx)
-			if err == nil && ctx.Err() == nil {
-				err = errRole
-			}
-			if err != nil && !errors.Is(err, context.Canceled) {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			return nil
-		})
+	type part struct {
+		name string
+		run  func(context.Context) error
 	}
-	role("registry", n.reference.follow)
+	parts := []part{{"registry", n.reference.follow}, {"engines", n.watchEngines}}
 	if n.has(Mediation) {
 		m, err := n.newMediation(ctx)
 		if err != nil {
 			return err
 		}
 		n.mediation = m
-		role(string(Mediation), m.run)
+		parts = append(parts, part{string(Mediation), m.run})
 	}
 	if n.has(Rating) {
 		n.rating = n.newRating()
-		role(string(Rating), n.rating.serve)
+		parts = append(parts, part{string(Rating), n.rating.serve})
 	}
 	if n.has(Sink) {
 		n.sink = n.newSink()
-		role(string(Sink), n.sink.serve)
-		role("balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) })
+		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }})
 	}
-	if n.Config.Listen != "" {
-		listener, err := net.Listen("tcp", n.Config.Listen)
-		if err != nil {
-			return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen: %w", err)
-		}
-		server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-		role("http", func(ctx context.Context) error {
-			stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-			defer stop()
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				return err
+	n.running.Store(true) // from here on, readiness and metrics look at the roles
+	defer n.running.Store(false)
+	g, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() {
+		n.running.Store(false)
+		n.Log.Info("ending; what is in flight is finished first")
+	})
+	for _, p := range parts {
+		g.Go(func() error {
+			err := p.run(ctx)
+			if err == nil && ctx.Err() == nil {
+				err = errRole
+			}
+			if err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", p.name, err)
 			}
 			return nil
 		})
-		n.Log.Info("listening", "address", listener.Addr().String(), "roles", n.Roles)
 	}
-	return g.Wait()
+	err := g.Wait()
+	n.Log.Info("the roles have ended")
+	return err
 }
 
 func (n *Node) has(r Role) bool { return slices.Contains(n.Roles, r) }

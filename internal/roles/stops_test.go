@@ -34,7 +34,7 @@ func (w *world) noneStopped() {
 	for {
 		all, err := w.Store.Stops(w.Context(), control.StopFilter{Open: true})
 		require.NoError(w, err)
-		if len(all) == 0 && len(w.missing(w.Context())) == 0 {
+		if len(all) == 0 && len(w.missing()) == 0 {
 			return
 		}
 		require.NoError(w, clock.Sleep(clock{}, w.Context(), 20*time.Millisecond))
@@ -108,7 +108,7 @@ func TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt(t *testin
 
 	stop := w.stopped(w.Topics.Usage)
 	require.Equal(t, []any{offset, p, control.StopMessage, control.HashOf(poison), "rating", poison}, []any{stop.Offset, stop.Partition, stop.Kind, stop.Hash, stop.Role, stop.Message})
-	missing := strings.Join(w.missing(t.Context()), "\n")
+	missing := strings.Join(w.missing(), "\n")
 	require.Contains(t, missing, fmt.Sprintf("rating: partition %d stops at offset %d of %s: it cannot be read", p, offset, w.Topics.Usage))
 	for w.number("SELECT count() FROM rated_usage WHERE account = 'north'") == 0 { // the neighbour goes on
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
