@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // zones must not depend on what the machine has installed
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,11 @@ type problems struct{ words string }
 
 func (p *problems) Error() string { return p.words }
 
-// signals gives a context that ends with the first SIGINT or SIGTERM; the second one ends the process at once.
+// endWithin bounds what a process does after the first signal: service managers and Kubernetes count on it.
+const endWithin = 10 * time.Second
+
+// signals gives a context that ends with the first SIGINT or SIGTERM; the second one ends the process at once, and so does
+// the time, should something hang.
 func signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ch := make(chan os.Signal, 2)
@@ -53,8 +58,13 @@ func signals() (context.Context, context.CancelFunc) {
 	go func() {
 		<-ch
 		cancel()
-		<-ch
-		fmt.Fprintln(os.Stderr, "ratemill: stopped at once; what was in flight is done again at the next start")
+		words := "stopped at once"
+		select {
+		case <-ch:
+		case <-time.After(endWithin):
+			words = "it took too long to end, and was stopped"
+		}
+		fmt.Fprintf(os.Stderr, "ratemill: %s; what was in flight is done again at the next start\n", words)
 		os.Exit(130)
 	}()
 	return ctx, cancel

@@ -58,7 +58,7 @@ func (p *partitions) member(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer group.Close()
+	defer leave(group)
 	for {
 		generation, err := group.Next(ctx)
 		if errors.Is(err, kafka.ErrGroupClosed) || ctx.Err() != nil {
@@ -76,6 +76,20 @@ func (p *partitions) member(ctx context.Context) error {
 		p.absence.Worked(time.Now(), p.log, "the consumer group is joined again", "group", p.group.ID)
 		p.assign(ctx, assigned)
 		generation.Start(func(ctx context.Context) { <-ctx.Done() })
+	}
+}
+
+// leave tells the group that we leave it. While the broker makes it wait, as it does who joins, it is not waited for long:
+// the others notice when our session ends.
+func leave(group *kafka.ConsumerGroup) {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		group.Close()
+	}()
+	select {
+	case <-left:
+	case <-time.After(time.Second):
 	}
 }
 

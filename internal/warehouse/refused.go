@@ -50,7 +50,9 @@ func (s *Sink) refused(ctx context.Context, intent control.Intent, b *Block, err
 	}
 	var rows []RefusedRow
 	probed := s.until(ctx, "find the rows that the warehouse refuses", func() (err error) {
-		rows, err = refusedRows(context.WithoutCancel(ctx), prober, b)
+		finishing, end := outlast(ctx)
+		defer end()
+		rows, err = refusedRows(finishing, prober, b)
 		return err
 	})
 	switch {

@@ -158,11 +158,11 @@ func (s *Sink) step(ctx context.Context) error {
 }
 
 // write takes a block through its three states: intended, in the warehouse, and left behind. When ctx ends it goes on,
-// since the next owner would only do the same again, but it waits for nothing that is away.
+// since the next owner would only do the same again, but it waits for nothing that is away, and not long for what hangs.
 func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte) error {
 	if s.at.Intent == nil && steps.On(steps.IntentFirst) {
-		err := s.swap(ctx, "record the intent", func(version int64) (int64, error) {
-			return s.Positions.SinkIntent(context.WithoutCancel(ctx), s.Name, s.Partition, version, intent)
+		err := s.swap(ctx, "record the intent", func(ctx context.Context, version int64) (int64, error) {
+			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
 		})
 		if err != nil {
 			return err
@@ -195,7 +195,11 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 			continue
 		}
 		token := fmt.Sprintf("%s/%s/%s/%d/%d-%d", s.Name, b.Table, s.Topics.Rated, s.Partition, intent.From, intent.To)
-		err = s.until(ctx, "write into the warehouse", func() error { return s.Warehouse.Insert(context.WithoutCancel(ctx), b, token) })
+		err = s.until(ctx, "write into the warehouse", func() error {
+			finishing, end := outlast(ctx)
+			defer end()
+			return s.Warehouse.Insert(finishing, b, token)
+		})
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 			return s.refused(ctx, intent, b, err)
 		}
@@ -215,8 +219,8 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 }
 
 func (s *Sink) commit(ctx context.Context, intent control.Intent, fold []byte) error {
-	err := s.swap(ctx, "record the position", func(version int64) (int64, error) {
-		return s.Positions.SinkCommit(context.WithoutCancel(ctx), s.Name, s.Partition, version, intent.To+1, fold)
+	err := s.swap(ctx, "record the position", func(ctx context.Context, version int64) (int64, error) {
+		return s.Positions.SinkCommit(ctx, s.Name, s.Partition, version, intent.To+1, fold)
 	})
 	if err == nil {
 		s.at.Next, s.at.Fold, s.at.Intent = intent.To+1, fold, nil
@@ -226,15 +230,17 @@ func (s *Sink) commit(ctx context.Context, intent control.Intent, fold []byte) e
 }
 
 // swap changes the position if it still is what we know.
-func (s *Sink) swap(ctx context.Context, what string, change func(version int64) (int64, error)) error {
+func (s *Sink) swap(ctx context.Context, what string, change func(ctx context.Context, version int64) (int64, error)) error {
 	return s.until(ctx, what, func() error {
-		version, err := change(s.at.Version)
+		finishing, end := outlast(ctx)
+		defer end()
+		version, err := change(finishing, s.at.Version)
 		if errors.Is(err, control.ErrConflict) && !steps.On(steps.CompareAndSet) {
 			now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
 			if err != nil {
 				return err
 			}
-			if version, err = change(now.Version); errors.Is(err, control.ErrConflict) {
+			if version, err = change(finishing, now.Version); errors.Is(err, control.ErrConflict) {
 				version, err = now.Version, nil
 			}
 			s.at.Version = version
@@ -246,6 +252,19 @@ func (s *Sink) swap(ctx context.Context, what string, change func(version int64)
 		return err
 	})
 }
+
+// outlast is a context that ends a while after ctx: who is asked to end finishes what is under way, but does not wait for
+// an engine that hangs.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	finishing, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(finishWithin, end)
+		context.AfterFunc(finishing, func() { timer.Stop() })
+	})
+	return finishing, func() { stop(); end() }
+}
+
+const finishWithin = 4 * time.Second
 
 // where learns the position, unless it is known.
 func (s *Sink) where(ctx context.Context) error {
