@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +245,54 @@ func TestPoisonStopsThePartitionLoudly(t *testing.T) {
 	require.ErrorAs(t, err, &stopped)
 	require.EqualValues(t, 2, stopped.Offset)
 	require.Contains(t, err.Error(), "stops at offset 2")
+	require.EqualValues(t, 1, w.number("count() FROM rated_usage"), "what stood before it is written, and nothing of it")
+	at, err := w.store.SinkGet(t.Context(), w.sink(0).Name, 0)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, at.Next)
+}
+
+// jumping is a clock that somebody moves.
+type jumping struct {
+	realClock
+	by atomic.Int64
+}
+
+func (c *jumping) Now() time.Time { return time.Now().Add(time.Duration(c.by.Load())) }
+
+// stalled is a control store whose caller is stopped for hours after its first intent, while others go on.
+type stalled struct {
+	warehouse.Positions
+	meanwhile func()
+}
+
+func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error) {
+	version, err := s.Positions.SinkIntent(ctx, sink, partition, version, intent)
+	if meanwhile := s.meanwhile; meanwhile != nil {
+		s.meanwhile = nil
+		meanwhile()
+	}
+	return version, err
+}
+
+// TestASinkThatWasStoppedForHoursWritesNothingTwice though the warehouse has forgotten the block by then.
+func TestASinkThatWasStoppedForHoursWritesNothingTwice(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "stalled")
+	for _, table := range []string{"rated_usage", "suspense", "duplicates", "usage_events", "tier_charges", "suspense_closed", "files"} {
+		require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE "+table+" MODIFY SETTING non_replicated_deduplication_window = 1"))
+	}
+	l, want := traffic(rand.New(rand.NewSource(13)))
+	w.append(0, l.messages)
+	c := &jumping{}
+	s := w.sink(0)
+	s.MaxRows, s.Clock = 7, c
+	s.Positions = &stalled{Positions: w.store, meanwhile: func() {
+		other := w.sink(0)
+		other.MaxRows = 7
+		require.NoError(t, w.run(other, int64(len(l.messages))))
+		c.by.Store(int64(5 * time.Hour))
+	}}
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	require.Equal(t, want, w.totals())
 }
 
 func TestARetryBatchTakesItsRecordsOutOfSuspense(t *testing.T) {
@@ -336,6 +386,57 @@ func TestASinkWaitsForTheWarehouse(t *testing.T) {
 	s.Warehouse = &away{Inserter: w.warehouse, times: 3}
 	require.NoError(t, w.run(s, int64(len(l.messages))))
 	require.Equal(t, want, w.totals())
+}
+
+// TestASinkWaitsForRoomOnTheDisk: it says so, and goes on when there is room.
+func TestASinkWaitsForRoomOnTheDisk(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "room")
+	l, want := traffic(rand.New(rand.NewSource(14)))
+	w.append(0, l.messages)
+	full := func(bytes string) {
+		require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE rated_usage MODIFY SETTING min_free_disk_bytes_to_perform_insert = "+bytes))
+	}
+	full("1000000000000000000")
+	var said heard
+	s := w.sink(0)
+	s.Log = slog.New(slog.NewTextHandler(&said, nil))
+	go func() {
+		for !strings.Contains(said.String(), "waiting to write into the warehouse") {
+			time.Sleep(time.Millisecond)
+		}
+		full("0")
+	}()
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	require.Equal(t, want, w.totals())
+	require.Contains(t, said.String(), "NOT_ENOUGH_SPACE")
+	require.Contains(t, said.String(), "look whether ClickHouse is up, reachable and has room")
+}
+
+// heard is what is logged, for several goroutines.
+type heard struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(p)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.String()
+}
+
+func TestCodesThatPassAreThoseOfTheEngine(t *testing.T) {
+	w := open(t, testengine.SharedClickHouse(t), "codes")
+	for code, name := range warehouse.PassingCodes {
+		var known string
+		require.NoError(t, w.Conn().QueryRow(t.Context(), fmt.Sprintf("SELECT errorCodeToName(%d)", code)).Scan(&known))
+		require.Equal(t, known, name, code)
+	}
 }
 
 func TestABlockThatIsRefusedStopsThePartition(t *testing.T) {

@@ -40,3 +40,6 @@ func ColumnsOfCharge(message []byte) (string, error) {
 	err := c.parse(message)
 	return fmt.Sprint(c.tier, c.account, c.plan, c.planVersion, c.price, c.currency, c.cycle, c.zone, c.rounded, c.covered, c.total, c.rest), err
 }
+
+// PassingCodes are ClickHouse's exceptions that a sink waits for.
+var PassingCodes = passingCodes

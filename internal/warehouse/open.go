@@ -148,24 +148,48 @@ func sorted(what string, err error) error {
 // fields are those of the configuration that say how to be let in.
 var fields = refusal.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
-// explain sorts ClickHouse's exceptions (ErrorCodes.cpp) by whether they pass.
+// explain sorts ClickHouse's exceptions by whether they pass with time, or when somebody has done something to the server:
+// to its disk, its memory, its network, its replicas or its users. What is left is about what it was given.
 func explain(what string, code int, text string) error {
-	switch code {
-	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
+	switch _, passes := passingCodes[code]; {
+	case code == 192 || code == 193 || code == 194 || code == 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 		return &UnavailableError{what, refusal.Login(errors.New(text), fields)}
-	case 159, // TIMEOUT_EXCEEDED
-		198, 209, 210, // DNS_ERROR, SOCKET_TIMEOUT, NETWORK_ERROR
-		202, 203, // TOO_MANY_SIMULTANEOUS_QUERIES, NO_FREE_CONNECTION
-		225, 999, // NO_ZOOKEEPER, KEEPER_EXCEPTION
-		236, 394, // ABORTED, QUERY_WAS_CANCELLED
-		241, 243, // MEMORY_LIMIT_EXCEEDED, NOT_ENOUGH_SPACE
-		242,      // TABLE_IS_READ_ONLY
-		252,      // TOO_MANY_PARTS
-		285, 286, // TOO_FEW_LIVE_REPLICAS, UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
-		319, // UNKNOWN_STATUS_OF_INSERT
-		439, // CANNOT_SCHEDULE_TASK
-		164: // READONLY: somebody is changing the server's users
+	case passes, lacksRoom(text):
 		return &UnavailableError{what, errors.New(text)}
 	}
 	return &RefusedError{code, text}
+}
+
+// lacksRoom says that the operating system refused the server something; under which code it says so depends on where it
+// happened to notice.
+func lacksRoom(text string) bool {
+	for _, words := range []string{"No space left on device", "Disk quota exceeded", "Too many open files", "Cannot allocate memory", "std::bad_alloc"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// passingCodes are those of ErrorCodes.cpp that pass.
+var passingCodes = map[int]string{
+	23: "CANNOT_READ_FROM_ISTREAM", 24: "CANNOT_WRITE_TO_OSTREAM", 33: "CANNOT_READ_ALL_DATA", // of a request that was cut short
+	74: "CANNOT_READ_FROM_FILE_DESCRIPTOR", 75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR", 76: "CANNOT_OPEN_FILE", 77: "CANNOT_CLOSE_FILE",
+	87: "CANNOT_SEEK_THROUGH_FILE", 88: "CANNOT_TRUNCATE_FILE", 172: "CANNOT_CREATE_DIRECTORY", 204: "CANNOT_FSYNC", 214: "CANNOT_STATVFS",
+	243: "NOT_ENOUGH_SPACE", 274: "AIO_READ_ERROR", 275: "AIO_WRITE_ERROR", 294: "CANNOT_WRITE_TO_FILE", 424: "CANNOT_LINK", 425: "SYSTEM_ERROR", 458: "CANNOT_UNLINK",
+	521: "ATOMIC_RENAME_FAIL", 531: "CANNOT_FSTAT", 566: "CANNOT_RMDIR", 586: "CANNOT_CREATE_FILE", 641: "CANNOT_APPEND_TO_FILE",
+	499: "S3_ERROR", 500: "AZURE_BLOB_STORAGE_ERROR", 693: "AWS_ERROR", // a disk elsewhere
+
+	173: "CANNOT_ALLOCATE_MEMORY", 241: "MEMORY_LIMIT_EXCEEDED", 411: "PTHREAD_ERROR", 439: "CANNOT_SCHEDULE_TASK", 745: "SERVER_OVERLOADED",
+	159: "TIMEOUT_EXCEEDED", 201: "QUOTA_EXCEEDED", 202: "TOO_MANY_SIMULTANEOUS_QUERIES", 203: "NO_FREE_CONNECTION", 252: "TOO_MANY_PARTS", 364: "RECEIVED_ERROR_TOO_MANY_REQUESTS",
+	692: "TOO_MANY_MUTATIONS", 700: "USER_SESSION_LIMIT_EXCEEDED", 749: "TCP_CONNECTION_LIMIT_REACHED", 762: "HTTP_CONNECTION_LIMIT_REACHED",
+	236: "ABORTED", 394: "QUERY_WAS_CANCELLED", 473: "DEADLOCK_AVOIDED", 677: "THREAD_WAS_CANCELED", 735: "QUERY_WAS_CANCELLED_BY_CLIENT",
+
+	95: "CANNOT_READ_FROM_SOCKET", 96: "CANNOT_WRITE_TO_SOCKET", 198: "DNS_ERROR", 209: "SOCKET_TIMEOUT", 210: "NETWORK_ERROR", 279: "ALL_CONNECTION_TRIES_FAILED", 1000: "POCO_EXCEPTION",
+
+	225: "NO_ZOOKEEPER", 242: "TABLE_IS_READ_ONLY", 244: "UNEXPECTED_ZOOKEEPER_ERROR", 254: "NO_ACTIVE_REPLICAS", 265: "NO_AVAILABLE_REPLICA", 285: "TOO_FEW_LIVE_REPLICAS",
+	286: "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", 289: "REPLICA_IS_NOT_IN_QUORUM", 319: "UNKNOWN_STATUS_OF_INSERT", 384: "PART_IS_TEMPORARILY_LOCKED", 416: "REPLICA_STATUS_CHANGED",
+	529: "NOT_A_LEADER", 568: "RAFT_ERROR", 574: "DISTRIBUTED_TOO_MANY_PENDING_BYTES", 733: "TABLE_IS_BEING_RESTARTED", 999: "KEEPER_EXCEPTION",
+
+	164: "READONLY", // somebody is changing the server's users
 }

@@ -60,11 +60,12 @@ type Sink struct {
 	// Simulated keeps the identities of a block's rows for Block.Records.
 	Simulated bool
 
-	at    control.SinkPosition
-	known bool // at is what the control store said last
-	rows  *rows
-	fetch []broker.Message
-	took  time.Duration // to write the last block into the warehouse
+	at      control.SinkPosition
+	known   bool      // at is what the control store said last
+	learned time.Time // when it was asked, or given the change that it took
+	rows    *rows
+	fetch   []broker.Message
+	took    time.Duration // to write the last block into the warehouse
 
 	patient patience.Patience
 	skips   ledger.Skips
@@ -196,6 +197,9 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 		}
 		token := fmt.Sprintf("%s/%s/%s/%d/%d-%d", s.Name, b.Table, s.Topics.Rated, s.Partition, intent.From, intent.To)
 		err = s.until(ctx, "write into the warehouse", func() error {
+			if err := s.stillOurs(ctx); err != nil {
+				return err
+			}
 			finishing, end := outlast(ctx)
 			defer end()
 			return s.Warehouse.Insert(finishing, b, token)
@@ -218,6 +222,28 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 	return nil
 }
 
+// stillOurs makes sure that nobody has completed the block since the control store spoke last, should that be a while ago.
+// A process that was stopped in between (SIGSTOP, a machine that sleeps) would otherwise write a block that the warehouse
+// has forgotten to have.
+func (s *Sink) stillOurs(ctx context.Context) error {
+	if s.Clock.Now().Sub(s.learned) < askAgain || !steps.On(steps.CompareAndSet) {
+		return nil
+	}
+	asked := s.Clock.Now()
+	now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
+	if err != nil {
+		return err
+	}
+	if now.Version != s.at.Version {
+		return control.ErrConflict
+	}
+	s.learned = asked
+	return nil
+}
+
+// askAgain is much less than the time for which a table remembers blocks.
+const askAgain = time.Minute
+
 func (s *Sink) commit(ctx context.Context, intent control.Intent, fold []byte) error {
 	err := s.swap(ctx, "record the position", func(ctx context.Context, version int64) (int64, error) {
 		return s.Positions.SinkCommit(ctx, s.Name, s.Partition, version, intent.To+1, fold)
@@ -234,6 +260,7 @@ func (s *Sink) swap(ctx context.Context, what string, change func(ctx context.Co
 	return s.until(ctx, what, func() error {
 		finishing, end := outlast(ctx)
 		defer end()
+		asked := s.Clock.Now()
 		version, err := change(finishing, s.at.Version)
 		if errors.Is(err, control.ErrConflict) && !steps.On(steps.CompareAndSet) {
 			now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
@@ -247,7 +274,7 @@ func (s *Sink) swap(ctx context.Context, what string, change func(ctx context.Co
 			return err
 		}
 		if err == nil {
-			s.at.Version = version
+			s.at.Version, s.learned = version, asked
 		}
 		return err
 	})
@@ -272,6 +299,7 @@ func (s *Sink) where(ctx context.Context) error {
 		return nil
 	}
 	err := s.until(ctx, "read the position", func() (err error) {
+		s.learned = s.Clock.Now()
 		s.at, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
 		return err
 	})
@@ -294,8 +322,19 @@ func (s *Sink) patience() time.Duration {
 }
 
 // gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
-// last offset of it, or one before from when nothing came.
+// last offset of it, or one before from when nothing came. What cannot be taken ends the block: what stood before it is
+// written, and the next block stops at it.
 func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
+	begun := *fold
+	to, err = s.fill(ctx, fold, from)
+	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) && stopped.Offset > from {
+		*fold = begun // and the rows of the message that could be read in part are in the block
+		return stopped.Offset - 1, s.collect(ctx, fold, from, stopped.Offset-1)
+	}
+	return to, err
+}
+
+func (s *Sink) fill(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
 	maxRows, maxBytes := s.MaxRows, s.MaxBytes
 	if maxRows == 0 {
 		maxRows = defaultRows
