@@ -95,7 +95,7 @@ func (f *flags) checkConfig(args []string) (dir string, list diag.List, files in
 		files = 1
 		c := &config.Config{Path: file}
 		list = diag.Decode(file, text, c, nil)
-		if !list.HasErrors() && c.Project != "" && !isProject(dir) {
+		if c.Project != "" && !isProject(dir) {
 			if dir = c.Project; !filepath.IsAbs(dir) {
 				dir = filepath.Join(filepath.Dir(file), dir)
 			}

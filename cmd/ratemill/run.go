@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/config"
+	"ratemill/internal/project"
 	"ratemill/internal/roles"
 )
 
@@ -22,16 +25,12 @@ ends at once, and what was in flight is done again at the next start. Each role 
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := f.load()
+			config, p, err := f.loadAll()
 			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("listen") {
 				config.Listen = listen
-			}
-			p, err := loadProject(config)
-			if err != nil {
-				return err
 			}
 			n := &roles.Node{Config: config, Project: p, Log: f.logger(slog.LevelInfo), Roles: roles.Roles, Attach: attach}
 			if len(some) > 0 {
@@ -51,4 +50,20 @@ ends at once, and what was in flight is done again at the next start. Each role 
 	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a ratemill that runs already, instead of starting them")
 	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
 	return c
+}
+
+// loadAll reads the configuration and its project, and tells what is wrong in both at once.
+func (f *flags) loadAll() (*config.Config, *project.Project, error) {
+	c, err := f.load()
+	if err == nil {
+		p, err := loadProject(c)
+		return c, p, err
+	}
+	if dir, _, _, unknown := f.checkConfig(nil); unknown == nil {
+		if p, list := project.LoadDir(dir); p == nil {
+			printDiagnostics(list)
+			err = fmt.Errorf("%w, and its project in %s %s", err, dir, counted(list.Errors(), "error"))
+		}
+	}
+	return nil, nil, err
 }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,7 @@ type ClickHouse struct {
 	TLS          TLS    `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
 	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
 	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
+	Cluster      string `yaml:"cluster" example:"ratemill" doc:"Name of a cluster in the server's configuration, of one shard: tables are made replicated, on all its replicas, and a block counts once most of them have it. Needed when the DSN names several servers. None: plain tables, on one server."`
 	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Most bytes of memory that the embedded engine may use; a statement that would need more fails, and is tried again. 0 is nine tenths of the machine's."`
 }
 
@@ -94,6 +96,7 @@ type Rating struct {
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Most rows of an insert."`
 	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more."`
+	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"Months for which ClickHouse keeps rated usage, charges, duplicates and events, at least, counted from the day on which they came; what is older goes by whole parts. 0 is for ever. Files and records in suspense stay for ever."`
 }
 
 // Embedded says which engines run in this process tree.
@@ -165,6 +168,12 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		}
 		return m.Pos
 	}
+	// A value that could not be read is told already.
+	errorf := func(pos diag.Pos, format string, args ...any) {
+		if !slices.ContainsFunc(d.List, func(told diag.Diagnostic) bool { return told.Pos == pos }) {
+			d.Errorf(pos, format, args...)
+		}
+	}
 	for _, bound := range []struct {
 		value int64
 		low   int64
@@ -175,11 +184,12 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
 		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
 		{c.ClickHouse.Memory, 0, 1 << 50, []string{"clickhouse", "memory"}},
+		{int64(c.Warehouse.Keep), 0, 1200, []string{"warehouse", "keep"}},
 		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
 		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
 	} {
 		if bound.value < bound.low || bound.value > bound.high {
-			d.Errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
+			errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
 		}
 	}
 	for _, bound := range []struct {
@@ -192,14 +202,14 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
 	} {
 		if bound.value < bound.low {
-			d.Errorf(at(bound.path...), "%s is %s; less than %s is asking for trouble", strings.Join(bound.path, "."), bound.value, bound.low)
+			errorf(at(bound.path...), "%s is %s; less than %s is asking for trouble", strings.Join(bound.path, "."), bound.value, bound.low)
 		}
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
-		d.Errorf(at("listen"), "listen is an address with a port, as 127.0.0.1:9464: %v", err)
+		errorf(at("listen"), "listen is an address with a port, as 127.0.0.1:9464: %v", err)
 	}
 	if s := c.Kafka.SASL; s.Mechanism != "" && (s.User == "" || (s.PasswordFile == "") == (s.PasswordEnv == "")) {
-		d.Errorf(at("kafka", "sasl"), "sasl needs user, and either password_file or password_env")
+		errorf(at("kafka", "sasl"), "sasl needs user, and either password_file or password_env")
 	}
 	for _, t := range []struct {
 		name string
@@ -207,18 +217,35 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		encrypted bool
 	}{{"kafka", c.Kafka.TLS, c.Kafka.TLS.Enabled}, {"clickhouse", c.ClickHouse.TLS, c.ClickHouse.Encrypted()}} {
 		if (t.CertFile == "") != (t.KeyFile == "") {
-			d.Errorf(at(t.name, "tls"), "cert_file and key_file go together")
+			errorf(at(t.name, "tls"), "cert_file and key_file go together")
 		}
 		if !t.encrypted && (t.CAFile != "" || t.CertFile != "") {
-			d.Errorf(at(t.name, "tls"), "%s.tls names certificates, and the connection is not encrypted: add enabled: true", t.name)
+			errorf(at(t.name, "tls"), "%s.tls names certificates, and the connection is not encrypted: add enabled: true", t.name)
 		}
 	}
 	if strings.HasPrefix(c.ClickHouse.DSN, "http://") && c.ClickHouse.TLS.Enabled {
-		d.Errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it")
+		errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it")
+	}
+	if c.Warehouse.Keep == 1 {
+		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
+	}
+	if servers := c.ClickHouse.servers(); len(servers) > 1 && c.ClickHouse.Cluster == "" {
+		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has tables of its own, and a block whose answer was lost at one would be written again at the next. Name one, or the cluster whose replicas they are", len(servers))
+	}
+	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
+		errorf(at("clickhouse", "cluster"), "clickhouse.cluster is of servers, and without clickhouse.dsn the embedded engine runs")
 	}
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
-		d.Errorf(at("clickhouse"), "clickhouse has one password: password_file or password_env")
+		errorf(at("clickhouse"), "clickhouse has one password: password_file or password_env")
 	}
+}
+
+// servers are the addresses in the DSN.
+func (c *ClickHouse) servers() []string {
+	_, rest, _ := strings.Cut(c.DSN, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	return strings.Split(host[strings.LastIndex(host, "@")+1:], ",")
 }
 
 // Encrypted says that the connection to ClickHouse is.

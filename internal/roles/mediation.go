@@ -67,7 +67,9 @@ func (r *mediationRole) run(ctx context.Context) error {
 }
 
 // spoolless says why no file at all can be fetched; empty when some can.
-func (r *mediationRole) spoolless() string { return r.progress.Away.All(time.Now())[mediation.Spooling] }
+func (r *mediationRole) spoolless() string {
+	return r.progress.Away.All(time.Now())[mediation.Spooling]
+}
 
 // missing says which sources cannot be listed, or read from.
 func (r *mediationRole) missing() (what []string) {

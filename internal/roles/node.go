@@ -262,7 +262,13 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, warehouse.Layout{}) })
+	return n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, n.layout()) })
+}
+
+// layout is how this installation keeps its tables.
+func (n *Node) layout() warehouse.Layout {
+	c := n.Config
+	return warehouse.Layout{Window: warehouse.Window(n.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep, Cluster: c.ClickHouse.Cluster}
 }
 
 // warehouseAccess is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
@@ -283,7 +289,7 @@ func (n *Node) warehouseAccess() (warehouse.Access, error) {
 	if err != nil {
 		return warehouse.Access{}, fmt.Errorf("clickhouse.tls: %w", err)
 	}
-	return warehouse.Access{DSN: c.DSN, Password: password, TLS: tls}, nil
+	return warehouse.Access{DSN: c.DSN, Password: password, TLS: tls, Cluster: c.Cluster}, nil
 }
 
 func embeddedDSN(address string) string { return "http://" + address + "/default" }

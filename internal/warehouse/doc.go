@@ -9,10 +9,11 @@
 //
 // A usage record has a charge for each tier of the account hierarchy that rates it. rated_usage has one row per record:
 // the whole record, and the charge of the SIM's own account in plain columns, since every record has at most one of
-// those and nearly every question is about them; the charges of the tiers above stand in arrays beside it. So counts
-// and sums of usage need no condition that somebody forgets (a table of a row per charge counts usage once per tier),
-// the balance of a file is a count, and the 25 columns of the record are written once. The view charges has one row
-// per charge, for sums of money over all tiers. What explains a charge is kept as the messages that rating made
+// those and
+// nearly every question is about them; what the tiers above pay is in tier_charges. So counts and sums of
+// usage need no condition that somebody forgets (a table of a row per charge counts usage once per tier), the balance of a
+// file is a count, and the 25 columns of the record are written once. The view charges has one row per charge, for sums of
+// money over all tiers. What explains a charge is kept as the messages that rating made
 // (column charges); words are made of them when somebody asks (rating.Explain).
 //
 // # Exactly once
@@ -25,10 +26,10 @@
 //
 // What drops the repeated block is, in a plain MergeTree (embedded, or one server), non_replicated_deduplication_window,
 // and in a replicated one replicated_deduplication_window with its _seconds, kept in Keeper and thus good on every
-// replica. ratemill sets them on the tables that it makes: by default the latest 200,000 blocks of a table, hours at
-// full load. A sink that stalls longer than that between intent and block, and then comes to life, is the one thing
-// that could write a block twice. Several servers that are not replicas of each other are several warehouses, and must
-// not stand in one DSN.
+// replica. ratemill sets them on the tables that it makes, hours at full load (Window). A sink that stalls between intent
+// and block asks, before it writes, whether its intent still stands; so it would have to stall for those hours between the
+// answer and the block to write one twice. Several servers that are not replicas of each other are several warehouses, and
+// are refused in one DSN.
 //
 // # The balance
 //

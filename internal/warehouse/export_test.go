@@ -43,3 +43,12 @@ func ColumnsOfCharge(message []byte) (string, error) {
 
 // PassingCodes are ClickHouse's exceptions that a sink waits for.
 var PassingCodes = passingCodes
+
+// Creates are the statements that make the tables, by name.
+func Creates(l Layout) map[string]string {
+	all := map[string]string{}
+	for i := range tables {
+		all[tables[i].Name] = tables[i].create(l, version)
+	}
+	return all
+}

@@ -15,13 +15,17 @@ import (
 const version = 4
 
 // resettled is the migration that set the settings of all tables anew.
-const resettled = 3
+const resettled = 4
 
 const migrationTable = "ratemill_migrations"
 
 // Migrate makes the warehouse what this version of ratemill needs. Done twice, or by several at once, it does nothing
 // more. A warehouse that a newer version has migrated is left as it is.
 func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
+	w.layout = l
+	if err := w.checkCluster(ctx, l); err != nil {
+		return err
+	}
 	done, made, err := w.migrated(ctx, l)
 	if err != nil {
 		return err
@@ -39,27 +43,79 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 			return err
 		}
 	}
-	for i := range tables {
-		if statement := tables[i].expire(l); statement != "" {
-			// Setting it again would rewrite the whole table.
-			var set uint64
-			err := w.conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = ? AND position(create_table_query, ?) > 0",
-				tables[i].Name, fmt.Sprintf("toIntervalMonth(%d)", l.Keep[tables[i].Name])).Scan(&set)
-			if err != nil {
-				return sorted("say how long rows are kept", err)
-			}
-			if set > 0 {
-				continue
-			}
-			if err := w.exec(ctx, "set how long rows are kept", statement); err != nil {
-				return fmt.Errorf("warehouse: %s: %w", statement, err)
-			}
-		}
+	if err := w.keepTables(ctx, l); err != nil {
+		return err
 	}
 	if done > version || done == version && made == hash {
 		return nil
 	}
 	return w.exec(ctx, "record the migration", fmt.Sprintf("INSERT INTO %s (version, views) VALUES (%d, '%s')", migrationTable, version, hash))
+}
+
+// checkCluster refuses what cannot be exact.
+func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
+	var engine string
+	err := w.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = ?", ratedTable).Scan(&engine)
+	if err != nil {
+		return sorted("say which tables there are", err)
+	}
+	replicated := strings.HasPrefix(engine, "Replicated")
+	switch {
+	case l.Cluster == "" && replicated:
+		return fmt.Errorf("warehouse: table %s is replicated (%s), and clickhouse.cluster is not set: name the cluster on which it was made", ratedTable, engine)
+	case l.Cluster == "":
+		return nil
+	case engine != "" && !replicated:
+		return fmt.Errorf("warehouse: clickhouse.cluster is %s, and table %s is there and not replicated (%s): begin with an empty database, or convert the tables (ClickHouse: convert_to_replicated) before", l.Cluster, ratedTable, engine)
+	}
+	var shards uint64
+	if err := w.conn.QueryRow(ctx, "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = ?", l.Cluster).Scan(&shards); err != nil {
+		return sorted("say what the cluster is made of", err)
+	}
+	switch shards {
+	case 0:
+		return fmt.Errorf("warehouse: the server knows no cluster %s; clickhouse.cluster is a name of remote_servers in its configuration (SELECT DISTINCT cluster FROM system.clusters)", l.Cluster)
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("warehouse: cluster %s has %d shards, and a repeated block is only known where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
+}
+
+// keepTables makes tables that are there remember and keep what the layout wants.
+func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
+	for i := range tables {
+		t := &tables[i]
+		var made string
+		var window int64
+		err := w.conn.QueryRow(ctx, "SELECT any(create_table_query), any(toInt64OrZero(extract(create_table_query, ?))) FROM system.tables WHERE database = currentDatabase() AND name = ?",
+			"[ ,]"+l.windowSetting()+" = ([0-9]+)", t.Name).Scan(&made, &window)
+		if err != nil {
+			return sorted("say how tables are kept", err)
+		}
+		alter := func(what, change string) error {
+			statement := fmt.Sprintf("ALTER TABLE %s%s %s", t.Name, l.onCluster(), change)
+			if err := w.exec(ctx, what, statement); err != nil {
+				return fmt.Errorf("warehouse: %s: %w", statement, err)
+			}
+			return nil
+		}
+		if int64(l.window()) > window {
+			err = alter("set how many blocks are remembered", fmt.Sprintf("MODIFY SETTING %s = %d", l.windowSetting(), l.window()))
+		}
+		// Setting it again would have all of the table looked at.
+		expires := t.expires(l)
+		switch is := strings.Contains(made, " TTL "); {
+		case err != nil:
+		case expires != "" && !strings.Contains(made, " TTL "+expires+" "):
+			err = alter("set how long rows are kept", "MODIFY TTL "+expires)
+		case expires == "" && is:
+			err = alter("keep rows for ever", "REMOVE TTL")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeViews makes or replaces the views, which belong to the newest version. Another process may be at it too: a view

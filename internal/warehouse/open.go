@@ -22,6 +22,7 @@ type Warehouse struct {
 	conn    driver.Conn
 	client  *http.Client // for blocks, which the driver would take value by value
 	address atomic.Int64 // index of the server that answered last
+	layout  Layout       // to which Migrate brought it
 }
 
 // UnavailableError says that ClickHouse did not answer, or cannot take anything now; trying again later is right, with
@@ -53,6 +54,7 @@ type Access struct {
 	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
 	Password string      // instead of one in the DSN
 	TLS      *tls.Config // of an encrypted connection; nil is for https:// as the system has it
+	Cluster  string      // of which the DSN's servers are; needed for several
 }
 
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and
@@ -64,6 +66,12 @@ func (a Access) Open(ctx context.Context) (*Warehouse, error) {
 	options, err := a.options()
 	if err != nil {
 		return nil, err
+	}
+	if a.Cluster != "" { // what is acknowledged must outlive the replica that took it
+		if options.Settings == nil {
+			options.Settings = clickhouse.Settings{}
+		}
+		options.Settings["insert_quorum"] = "auto"
 	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
@@ -97,6 +105,9 @@ func (a Access) options() (*clickhouse.Options, error) {
 	if err != nil {
 		// The parser's words may repeat the DSN, and with it the password.
 		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an option must be one of the driver's")
+	}
+	if len(options.Addr) > 1 && a.Cluster == "" {
+		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has tables of its own: a block whose answer was lost at one would be written again at the next. Name one server, or the cluster whose replicas they are", len(options.Addr))
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = "default"

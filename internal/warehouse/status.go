@@ -32,15 +32,15 @@ SELECT countIf(done AND (off != 0 OR off_bytes != 0 OR off_units != 0)),
        toInt64(sumIf(abs(off), done)), toInt64(sumIf(abs(off_bytes), done)), toInt64(sumIf(abs(off_units), done)),
        countIf(ended = never AND last <= cut), (SELECT count() FROM suspense_open)
 FROM (
-  SELECT file, sum(n) AS off, sum(b) AS off_bytes, sum(q) AS off_units, max(e) AS ended, max(l) AS last, ended > never AND ended <= cut AS done
+  SELECT file, sum(n) AS off, sum(b) AS off_bytes, sum(q) AS off_units, max(e) AS ended, max(l) AS last, ended > never AND ended <= cut AND min(k) AS done
   FROM (
     SELECT file, toInt64(records) + toInt64(added) - toInt64(filtered) AS n, toInt64(bytes) - toInt64(framing_bytes) - toInt64(filtered_bytes) AS b,
-           arraySum(mapValues(units)) AS q, stored AS e, never AS l FROM files
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+           arraySum(mapValues(units)) AS q, stored AS e, never AS l, `+w.layout.balanced("f")+` AS k FROM files AS f
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
       FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM rated_usage GROUP BY id)
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
       FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM duplicates GROUP BY id)
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l
+    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
       FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sumIf(quantity, stage = 'rating') AS q, max(stored) AS l FROM suspense GROUP BY id)
   ) GROUP BY file
 ) SETTINGS max_bytes_before_external_group_by = 1000000000`, settled.Milliseconds())

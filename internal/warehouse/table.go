@@ -1,8 +1,10 @@
 package warehouse
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Column is a column of a table: what it holds, declared once. DDL, the layout of inserts and docs/tables.md follow.
@@ -27,7 +29,7 @@ type Table struct {
 	Columns   []Column
 	Partition string // expression; it must not depend on when a row is inserted, or a repeated block would not be recognised
 	Order     string
-	Expires   string // the time that retention counts from
+	Expires   bool   // its rows are kept for a time only, when there is one
 	Settings  string // besides the deduplication window
 	Sums      []Sums
 }
@@ -48,21 +50,41 @@ type View struct {
 	Since   int
 	Doc     string
 	Columns []Column // Type is left to the SELECT
-	Select  string
+	Select  string   // {balanced} is the condition for files f whose records are all kept
 }
 
 // Layout is how the tables are kept.
 type Layout struct {
-	// Window is how many of the latest blocks a table remembers, to drop them when they come again. It must outlast the
-	// longest time for which a sink may stall between its intent and its block; 0 is 200,000.
+	// Window is how many of the latest blocks a table remembers, to drop them when they come again; 0 is 200,000. A table
+	// never remembers less than it did.
 	Window int
-	// Keep is how many months of each table are kept; a table that is not in it is kept for ever.
-	Keep map[string]int
+	// Keep is for how many months what was rated is kept, at least, from the day on which it came; 0 is for ever. Files,
+	// and records in suspense, are kept for ever.
+	Keep int
 	// Cluster makes replicated tables on a cluster of ClickHouse; empty makes plain ones.
 	Cluster string
 }
 
 const defaultWindow = 200_000
+
+// Window is how many blocks a table has to remember for six hours, when so many sinks write one each time that rows have
+// waited for flush, half of them with usage of two months: a month is a block of its own to a table.
+func Window(partitions int, flush time.Duration) int {
+	blocks := int64(partitions) * int64(6*time.Hour) / int64(flush)
+	return int(min(max(blocks*3/2, defaultWindow), mostWindow))
+}
+
+// mostWindow bounds the server's memory: a table holds some 200 bytes for each block.
+const mostWindow = 4_000_000
+
+// balanced is the condition for files, under an alias, whose records are all kept. What came with a file's end came at
+// most a month before it.
+func (l Layout) balanced(alias string) string {
+	if l.Keep == 0 {
+		return "1"
+	}
+	return fmt.Sprintf("%s.stored >= now() - toIntervalMonth(%d)", alias, l.Keep-1)
+}
 
 func (l Layout) onCluster() string {
 	if l.Cluster == "" {
@@ -88,23 +110,19 @@ func (t *Table) create(l Layout, version int) string {
 		}
 	}
 	b.WriteString("\n)")
-	window := l.Window
-	if window == 0 {
-		window = defaultWindow
-	}
-	settings := fmt.Sprintf("non_replicated_deduplication_window = %d", window)
+	settings := fmt.Sprintf("%s = %d", l.windowSetting(), l.window())
 	if l.Cluster == "" {
 		b.WriteString(" ENGINE = MergeTree")
 	} else {
 		b.WriteString(" ENGINE = ReplicatedMergeTree")
-		settings = fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 604800", window)
+		settings += ", replicated_deduplication_window_seconds = 604800"
 	}
 	if t.Partition != "" {
 		b.WriteString(" PARTITION BY " + t.Partition)
 	}
 	b.WriteString(" ORDER BY " + t.Order)
-	if months := l.Keep[t.Name]; months > 0 {
-		fmt.Fprintf(&b, " TTL toDateTime(%s) + INTERVAL %d MONTH", t.Expires, months)
+	if expires := t.expires(l); expires != "" {
+		b.WriteString(" TTL " + expires)
 	}
 	if t.Settings != "" {
 		settings += ", " + t.Settings
@@ -135,16 +153,25 @@ func (c *Column) doc() string {
 	return c.Doc + " Unit: " + c.Unit + "."
 }
 
-// expire is the statement that sets how long a table that is there keeps its rows.
-func (t *Table) expire(l Layout) string {
-	if months := l.Keep[t.Name]; months > 0 {
-		return fmt.Sprintf("ALTER TABLE %s%s MODIFY TTL toDateTime(%s) + INTERVAL %d MONTH", t.Name, l.onCluster(), t.Expires, months)
+// expires is when a row may go; empty for never.
+func (t *Table) expires(l Layout) string {
+	if l.Keep == 0 || !t.Expires {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("toDateTime(stored) + toIntervalMonth(%d)", l.Keep)
+}
+
+func (l Layout) window() int { return cmp.Or(l.Window, defaultWindow) }
+
+func (l Layout) windowSetting() string {
+	if l.Cluster != "" {
+		return "replicated_deduplication_window"
+	}
+	return "non_replicated_deduplication_window"
 }
 
 func (v *View) create(l Layout) string {
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(v.Select), quoteText(v.Doc))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(strings.ReplaceAll(v.Select, "{balanced}", l.balanced("f"))), quoteText(v.Doc))
 }
 
 func quoteName(s string) string {
@@ -172,6 +199,9 @@ func Docs() string {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\nSorted by `%s`", t.Name, t.Doc, t.Order)
 		if t.Partition != "" {
 			fmt.Fprintf(&b, ", in partitions by `%s`", t.Partition)
+		}
+		if t.Expires {
+			b.WriteString("; kept for `warehouse.keep`")
 		}
 		b.WriteString(".\n\n| column | type | unit | meaning |\n| --- | --- | --- | --- |\n")
 		for _, c := range t.Columns {

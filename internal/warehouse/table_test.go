@@ -2,14 +2,18 @@ package warehouse_test
 
 import (
 	"flag"
+	"fmt"
+	"math/rand"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
+	"ratemill/udr"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write docs/tables.md anew")
@@ -49,8 +53,6 @@ func TestMigratingTwiceChangesNothing(t *testing.T) {
 			require.NotZero(t, c.Since, c.Name)
 		}
 	}
-	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{Keep: map[string]int{"rated_usage": 24}}))
-	require.Contains(t, describe(), "TTL toDateTime(at) + toIntervalMonth(24)")
 	require.NoError(t, w.Conn().Exec(t.Context(), "INSERT INTO ratemill_migrations (version) VALUES (1000)"))
 	require.NoError(t, w.Conn().Exec(t.Context(), "DROP VIEW suspense_open"))
 	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}), "an older version runs beside a newer one")
@@ -89,4 +91,99 @@ func TestTablesOfAnOlderVersionAreKeptAsNewOnes(t *testing.T) {
 	require.NotEqual(t, fresh, settings())
 	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))
 	require.Equal(t, fresh, settings())
+}
+
+// TestWhatWasRatedIsKeptForATime, and nothing else goes; the balance is that of files whose records are all kept.
+func TestWhatWasRatedIsKeptForATime(t *testing.T) {
+	w := open(t, testengine.SharedClickHouse(t), "keep")
+	do := func(statement string) { require.NoError(t, w.Conn().Exec(t.Context(), statement), statement) }
+	expiring := func() (names []string) {
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT arraySort(groupArray(concat(name, ' ', extract(create_table_query, 'TTL (.*?) SETTINGS')))) FROM system.tables WHERE database = currentDatabase() AND position(create_table_query, ' TTL ') > 0").Scan(&names))
+		return names
+	}
+	require.Empty(t, expiring())
+	for _, months := range []int{24, 2} {
+		require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{Keep: months}))
+		for i, name := range []string{"duplicates", "rated_usage", "tier_charges", "usage_events"} {
+			require.Equal(t, fmt.Sprintf("%s toDateTime(stored) + toIntervalMonth(%d)", name, months), expiring()[i])
+		}
+		require.Len(t, expiring(), 4)
+	}
+	// A file of three months ago, whose usage was older still: its row and what waits of it stay, its records go.
+	do("INSERT INTO files (file, source, records, mapped, suspended, bytes, stored) SELECT 'a', 's', 3, 2, 1, 30, now64(3) - toIntervalMonth(3)")
+	do("INSERT INTO suspense (file, seq, source, bytes, stored) SELECT 'a', 1, 's', 10, now64(3) - toIntervalMonth(3)")
+	do("INSERT INTO rated_usage (file, seq, source, bytes, at, stored) SELECT 'a', number + 2, 's', 10, now64(9) - toIntervalMonth(9), now64(3) - toIntervalMonth(3) FROM numbers(2)")
+	do("INSERT INTO rated_usage (file, seq, source, bytes, at) SELECT 'b', 1, 's', 10, now64(9) - toIntervalMonth(9)") // late usage is kept as long as other
+	do("INSERT INTO files (file, source, records, mapped, bytes) VALUES ('b', 's', 1, 1, 10)")
+	do("OPTIMIZE TABLE rated_usage FINAL")
+	count := func(from string) (n uint64) {
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT count() FROM "+from).Scan(&n))
+		return n
+	}
+	do("ALTER TABLE rated_usage MATERIALIZE TTL SETTINGS mutations_sync = 2")
+	do("OPTIMIZE TABLE rated_usage FINAL")
+	require.EqualValues(t, 1, count("rated_usage WHERE file = 'b'"))
+	require.EqualValues(t, 1, count("suspense_open"))
+	require.EqualValues(t, 2, count("files"))
+	require.EqualValues(t, 1, count("file_balance"))
+	require.EqualValues(t, 0, count("file_ends_missing"))
+	totals, err := w.Totals(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, warehouse.Totals{Suspense: 1}, totals)
+
+	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))
+	require.Empty(t, expiring())
+	require.EqualValues(t, 2, count("file_balance"))
+}
+
+func TestATableRemembersMoreBlocksWhenThereAreMorePartitions(t *testing.T) {
+	require.Equal(t, 200_000, warehouse.Window(4, 700*time.Millisecond))
+	require.Equal(t, 1_481_142, warehouse.Window(32, 700*time.Millisecond))
+	require.Equal(t, 4_000_000, warehouse.Window(1024, 10*time.Millisecond))
+	w := open(t, testengine.SharedClickHouse(t), "windows")
+	window := func() (n string) {
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT extract(create_table_query, 'non_replicated_deduplication_window = ([0-9]+)') FROM system.tables WHERE database = currentDatabase() AND name = 'rated_usage'").Scan(&n))
+		return n
+	}
+	r := rand.New(rand.NewSource(1))
+	insert := func(token string) {
+		b := warehouse.BlockOf(t.Context(), message(1, 0, udr.FileID{1}, nil, record{usage: random(r, 1), tiers: []string{"1"}}), accountID)
+		require.NoError(t, w.Insert(t.Context(), b, token))
+	}
+	insert("before")
+	for _, l := range []struct {
+		window int
+		is     string
+	}{{0, "200000"}, {300_000, "300000"}, {250_000, "300000"}} {
+		require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{Window: l.window}))
+		require.Equal(t, l.is, window())
+		insert("before")
+	}
+	var n uint64
+	require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT count() FROM rated_usage").Scan(&n))
+	require.EqualValues(t, 1, n, "what it remembered it remembers")
+}
+
+func TestTablesOfAClusterAreReplicated(t *testing.T) {
+	for name, statement := range warehouse.Creates(warehouse.Layout{Cluster: "billing", Window: 370_000, Keep: 26}) {
+		require.Contains(t, statement, name+" ON CLUSTER `billing` (")
+		require.Contains(t, statement, ") ENGINE = ReplicatedMergeTree ")
+		require.Contains(t, statement, "SETTINGS replicated_deduplication_window = 370000, replicated_deduplication_window_seconds = 604800, ")
+		require.NotContains(t, statement, "non_replicated")
+	}
+}
+
+func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
+	server := testengine.SharedClickHouse(t)
+	_, err := warehouse.Open(t.Context(), "http://"+server.Addr()+",127.0.0.1:1/default")
+	require.ErrorContains(t, err, "the DSN names 2 servers, and without clickhouse.cluster each has tables of its own")
+
+	w := open(t, server, "clusters")
+	err = w.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"})
+	require.ErrorContains(t, err, "clickhouse.cluster is billing, and table rated_usage is there and not replicated (MergeTree)")
+	require.NoError(t, w.Conn().Exec(t.Context(), "CREATE DATABASE clusters_empty"))
+	empty, err := warehouse.Open(t.Context(), "http://"+server.Addr()+"/clusters_empty")
+	require.NoError(t, err)
+	defer empty.Close()
+	require.ErrorContains(t, empty.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"}), "the server knows no cluster billing; clickhouse.cluster is a name of remote_servers")
 }

@@ -97,7 +97,7 @@ FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, 
 	},
 	{
 		Name: "file_balance", Since: 1,
-		Doc: "The balance of every file: what mediation read at one end against what lies in the warehouse at the other. difference and difference_bytes are 0 for a file that is done; while it is on its way, they are what is still in flight. A file whose end has not come yet is not in it, but in file_ends_missing.",
+		Doc: "The balance of every file: what mediation read at one end against what lies in the warehouse at the other. difference and difference_bytes are 0 for a file that is done; while it is on its way, they are what is still in flight. A file whose end has not come yet is not in it, but in file_ends_missing; nor is one that came so long ago that its records may be gone (warehouse.keep, less a month).",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."}, {Name: "brought_back", Doc: "Of a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
@@ -122,6 +122,7 @@ LEFT JOIN (
          countIf((file, seq) IN (SELECT file, seq FROM suspense_closed WHERE how = 'dropped')) AS dropped,
          records - retried - dropped AS waiting
   FROM suspense GROUP BY file) AS s ON s.file = f.file
+WHERE {balanced}
 ORDER BY f.source, f.name, f.file`,
 	},
 	{
@@ -143,7 +144,7 @@ FROM (
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'duplicate' FROM duplicates GROUP BY file, class
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'suspended' FROM suspense WHERE stage = 'rating' GROUP BY file, class
     UNION ALL SELECT toString(id), toString(kind), quantity, 'rated' FROM (SELECT file AS id, class AS kind, sum(quantity) AS quantity FROM rated_usage GROUP BY id, kind)
-  ) AS b INNER JOIN files AS f ON f.file = b.file
+  ) AS b INNER JOIN files AS f ON f.file = b.file WHERE {balanced}
 )
 GROUP BY file, class ORDER BY source, name, file, class`,
 	},

@@ -1,0 +1,90 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/config"
+	"ratemill/internal/diag"
+)
+
+// load reads a file with a text, and answers what is wrong with it, a line each, without the file's folder.
+func load(t *testing.T, text string) (*config.Config, []string) {
+	path := filepath.Join(t.TempDir(), "ratemill.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	c, list, err := config.Load(path)
+	require.NoError(t, err)
+	var out strings.Builder
+	diag.Print(&out, list, diag.Options{})
+	var lines []string
+	for line := range strings.SplitSeq(out.String(), "\n") {
+		if _, found, ok := strings.Cut(line, "ratemill.yaml:"); ok {
+			lines = append(lines, found)
+		}
+	}
+	return c, lines
+}
+
+func TestEachMistakeIsToldWhereItStands(t *testing.T) {
+	for text, says := range map[string]string{
+		"kafka: { partitions: 2000 }":                                      "1:22: error: kafka.partitions is 2000; it must lie between 0 and 1024",
+		"kafka: { replication: 0 }":                                        "1:23: error: kafka.replication is 0; it must lie between 1 and 9",
+		"kafka: { usage_for: 5m }":                                         "1:21: error: kafka.usage_for is 5m0s; less than 1h0m0s is asking for trouble",
+		"mediation: { workers: 0 }":                                        "1:23: error: mediation.workers is 0; it must lie between 1 and 256",
+		"mediation: { lease: 10ms }":                                       "1:21: error: mediation.lease is 10ms; less than 1s is asking for trouble",
+		"mediation: { spool_bytes: 1 }":                                    "1:27: error: mediation.spool_bytes is 1; it must lie between 1048576 and 1125899906842624",
+		"rating: { session: 1s }":                                          "1:20: error: rating.session is 1s; less than 6s is asking for trouble",
+		"rating: { checkpoint: 1ms }":                                      "1:23: error: rating.checkpoint is 1ms; less than 1s is asking for trouble",
+		"warehouse: { block_rows: 1 }":                                     "1:26: error: warehouse.block_rows is 1; it must lie between 100 and 5000000",
+		"warehouse: { flush: 1ms }":                                        "1:21: error: warehouse.flush is 1ms; less than 10ms is asking for trouble",
+		"warehouse: { keep: -1 }":                                          "1:20: error: warehouse.keep is -1; it must lie between 0 and 1200",
+		"warehouse: { keep: 1 }":                                           "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
+		"listen: here":                                                     "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
+		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }":          "1:16: error: sasl needs user, and either password_file or password_env",
+		"kafka: { tls: { enabled: true, cert_file: a.pem } }":              "1:15: error: cert_file and key_file go together",
+		"kafka: { tls: { ca_file: a.pem } }":                               "1:15: error: kafka.tls names certificates, and the connection is not encrypted: add enabled: true",
+		"clickhouse: { dsn: 'http://ch:8123/db', tls: { enabled: true } }": "1:20: error: clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it",
+		"clickhouse: { password_file: a, password_env: B }":                "1:13: error: clickhouse has one password: password_file or password_env",
+		"clickhouse: { memory: -1 }":                                       "1:23: error: clickhouse.memory is -1; it must lie between 0 and 1125899906842624",
+		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }":               "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each has tables of its own",
+		"clickhouse: { cluster: billing }":                                 "1:24: error: clickhouse.cluster is of servers, and without clickhouse.dsn the embedded engine runs",
+		"kafka: { adresses: [a:9092] }":                                    "did you mean addresses?",
+		"warehouse: { flush: soon }":                                       "1:21: error: ",
+	} {
+		c, lines := load(t, text)
+		require.Nil(t, c, text)
+		require.Len(t, lines, 1, text)
+		require.Contains(t, lines[0], says, text)
+	}
+}
+
+func TestAllMistakesAreToldAtOnce(t *testing.T) {
+	_, lines := load(t, "listen: here\nkafka:\n  partitions: 2000\n  usage_for: 1s\nwarehouse: { flush: 1ms, colour: red }\n")
+	require.Len(t, lines, 5, "%v", lines)
+	for i, line := range []string{"1:", "3:", "4:", "5:", "5:"} {
+		require.True(t, strings.HasPrefix(lines[i], line), lines[i])
+	}
+}
+
+func TestGoodConfigurations(t *testing.T) {
+	for _, text := range []string{
+		"{}",
+		"kafka: { addresses: ['kafka:9093'], tls: { enabled: true, cert_file: a, key_file: b }, sasl: { mechanism: scram-sha-256, user: me, password_env: P } }",
+		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db', cluster: billing, password_file: p }\nwarehouse: { keep: 26 }",
+		"listen: ''",
+	} {
+		c, lines := load(t, text)
+		require.Empty(t, lines, text)
+		require.NotNil(t, c, text)
+	}
+	c, _ := load(t, "project: here\ndata: /var/lib/ratemill\ncontrol: 'postgres://db/x?sslrootcert=ca.pem'\nkafka: { tls: { enabled: true, ca_file: kafka.pem } }")
+	dir := filepath.Dir(c.Path)
+	require.Equal(t, []string{filepath.Join(dir, "here"), "/var/lib/ratemill", filepath.Join(dir, "kafka.pem")}, []string{c.Project, c.Data, c.Kafka.TLS.CAFile}, "paths are relative to the file")
+	require.Contains(t, c.Control, "ca.pem")
+	require.Contains(t, c.Control, strings.ReplaceAll(dir, "/", "%2F"))
+	require.Equal(t, 4, c.Kafka.Partitions)
+}
