@@ -40,6 +40,9 @@ type Mediator struct {
 	ChunkRecords int
 	RecordEvery  time.Duration
 	Random       func() float64 // spreads attempts to reach a server; may be nil
+	// Hold answers *HeldError while no more is to be read, since those who consume it are behind; it is asked before a file
+	// is taken, and before each chunk. Nil: never.
+	Hold func(ctx context.Context) error
 
 	away     map[string]*absence // by source
 	patience patience.Patience
@@ -79,6 +82,11 @@ const longestPause = 5 * time.Second // between two attempts while something fai
 
 // Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
+	if m.Hold != nil {
+		if err := m.Hold(ctx); err != nil {
+			return false, err
+		}
+	}
 	lease, found, err := m.Files.LeaseNext(ctx, m.present(m.Reference.Queues()), m.Owner, m.Clock.Now(), m.Lease)
 	if err != nil || !found {
 		return false, err
@@ -285,6 +293,27 @@ func (e *AwayError) Error() string { return e.Err.Error() }
 // Unwrap is the cause.
 func (e *AwayError) Unwrap() error { return e.Err }
 
+// HeldError says that those who consume what mediation sends are too far behind. It passes.
+type HeldError struct{ Err error }
+
+func (e *HeldError) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *HeldError) Unwrap() error { return e.Err }
+
+// held waits for as long as mediation is held back, and keeps the file.
+func (t *taken) held(ctx context.Context) error {
+	if t.m.Hold == nil {
+		return nil
+	}
+	return t.until(ctx, "read on", func() error { return t.m.Hold(ctx) })
+}
+
+func passing(err error) bool {
+	var held *HeldError
+	return broker.Unavailable(err) || errors.As(err, &held)
+}
+
 // pin fixes what the file's records depend on, before the first of them leaves.
 func (t *taken) pin(ctx context.Context) error {
 	m := t.m
@@ -329,10 +358,10 @@ func (t *taken) batchPin() udr.Pin {
 	}
 }
 
-// until does something again until the broker is available, keeping the lease.
+// until does something again until the broker is available, or nobody holds us back, keeping the lease.
 func (t *taken) until(ctx context.Context, what string, do func() error) error {
 	p := &t.m.patience
-	p.Clock, p.Log, p.Random, p.Passing = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, broker.Unavailable
+	p.Clock, p.Log, p.Random, p.Passing = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, passing
 	return p.Until(ctx, what, do, func(ctx context.Context) error {
 		if err := t.keep(ctx); err != nil {
 			return fmt.Errorf("while waiting to %s: %w", what, err)

@@ -119,6 +119,9 @@ func (r *reader) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := r.t.held(ctx); err != nil {
+			return err
+		}
 		var err error
 		if more, err = r.chunk(); err != nil {
 			return err

@@ -84,6 +84,7 @@ type Mediation struct {
 	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time."`
 	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file waits for a mediator that died, before another goes on with it."`
 	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Bound of the spool in bytes."`
+	Backlog    int           `yaml:"backlog" default:"20000" doc:"Batches by which rating or the warehouse may be behind in a partition, before no more files are read until they have caught up; a batch has up to 1,000 records. It bounds what waits in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`
 }
 
 // Rating bounds the role that rates.
@@ -183,6 +184,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		{int64(c.Kafka.Partitions), 0, 1024, []string{"kafka", "partitions"}},
 		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
 		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
+		{int64(c.Mediation.Backlog), 0, 1 << 40, []string{"mediation", "backlog"}},
 		{c.ClickHouse.Memory, 0, 1 << 50, []string{"clickhouse", "memory"}},
 		{int64(c.Warehouse.Keep), 0, 1200, []string{"warehouse", "keep"}},
 		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},

@@ -98,6 +98,9 @@ func (n *Node) missing() (what []string) {
 func (n *Node) concerns() (what []string) {
 	if n.running.Load() && n.mediation != nil {
 		what = n.mediation.missing()
+		if why := n.mediation.backlog.held(); why != "" {
+			what = append(what, "mediation: "+why)
+		}
 	}
 	return what
 }

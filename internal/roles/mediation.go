@@ -24,10 +24,11 @@ type mediationRole struct {
 	spool    *collect.Spool
 	progress mediation.Progress
 	arrivals arrivals
+	backlog  backlog
 }
 
 func (n *Node) newMediation(context.Context) (*mediationRole, error) {
-	r := &mediationRole{n: n, sites: map[string]*collect.Site{}, status: map[string]*mediation.WatcherStatus{}}
+	r := &mediationRole{n: n, backlog: backlog{n: n}, sites: map[string]*collect.Site{}, status: map[string]*mediation.WatcherStatus{}}
 	var err error
 	if r.spool, err = collect.OpenSpool(filepath.Join(n.Config.Data, "spool"), n.Config.Mediation.SpoolBytes); err != nil {
 		return nil, err
@@ -45,6 +46,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	defer retries.close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
+	g.Go(func() error { return r.backlog.follow(ctx) })
 	for _, s := range r.n.Project.Sources.Sources {
 		w := &mediation.Watcher{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Log: r.n.Log,
@@ -59,7 +61,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 		m := &mediation.Mediator{
 			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, retries},
 			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Log: r.n.Log,
-			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle, Random: rand.Float64,
+			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold,
 		}
 		g.Go(func() error { return m.Run(ctx) })
 	}

@@ -48,6 +48,8 @@ var (
 	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.")
 	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "outcome")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.")
+	mediationBehind    = gauge("mediation_backlog_batches", "Batches that mediation sent and rating, or of what was rated the warehouse, has not taken yet, as mediation sees it; 0 for a partition that stopped and waits for a person.", "stage", "partition")
+	mediationHeld      = gauge("mediation_held", "1 while no file is read, since a partition is mediation.backlog batches behind.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures     = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
 	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched, since its server is away or does not let us in.", "source")
@@ -86,7 +88,7 @@ var sections = []struct {
 }{
 	{"Every process", "", []metric{engineUp, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
-		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes,
+		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
@@ -143,6 +145,12 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	put(mediationBytes, float64(p.Bytes.Load()))
 	away := p.Away.All(time.Now())
 	put(spoolFailing, yes(away, mediation.Spooling))
+	role.backlog.each(func(stage, partition string, batches int64) { put(mediationBehind, float64(batches), stage, partition) })
+	held := 0.0
+	if role.backlog.held() != "" {
+		held = 1
+	}
+	put(mediationHeld, held)
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, status := range role.status {
 		put(sourceListed, float64(status.Listed.Load()), name)

@@ -1,0 +1,163 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+	"ratemill/mediation"
+)
+
+// backlog follows how far rating and the warehouse are behind mediation, so that mediation stops taking files before
+// Kafka fills with what nobody consumes: files wait on their servers as well, and there nothing lets go of them.
+type backlog struct {
+	n *Node
+
+	mu     sync.Mutex
+	behind map[behindKey]int64 // batches
+	why    string              // mediation is held back; empty when it is not
+}
+
+type behindKey struct {
+	stage     Role
+	partition int
+}
+
+const lookForBacklog = time.Second
+
+// follow looks again and again until ctx ends. What cannot be looked up stays as it was: an engine is away then, and
+// mediation waits for it anyway.
+func (b *backlog) follow(ctx context.Context) error {
+	inputs := map[int]int64{} // of the last rated message that was seen, by partition
+	for ctx.Err() == nil {
+		if behind, err := b.look(ctx, inputs); err == nil {
+			b.note(behind)
+		}
+		_ = clock{}.Sleep(ctx, lookForBacklog)
+	}
+	return nil
+}
+
+func (b *backlog) look(ctx context.Context, inputs map[int]int64) (map[behindKey]int64, error) {
+	ctx, end := context.WithTimeout(ctx, 10*time.Second)
+	defer end()
+	stopped, err := b.stopped(ctx)
+	if err != nil {
+		return nil, err
+	}
+	behind := map[behindKey]int64{}
+	for partition := range b.n.Partitions {
+		firstUsage, endUsage, err := b.n.Kafka.Bounds(ctx, b.n.Topics.Usage, partition)
+		if err != nil {
+			return nil, err
+		}
+		firstRated, endRated, err := b.n.Kafka.Bounds(ctx, b.n.Topics.Rated, partition)
+		if err != nil {
+			return nil, err
+		}
+		if _, known := inputs[partition]; !known {
+			inputs[partition] = -1
+		}
+		if input, err := b.input(ctx, partition, firstRated, endRated); err != nil {
+			return nil, err
+		} else if input > inputs[partition] {
+			inputs[partition] = input
+		}
+		at, err := b.n.Store.SinkGet(ctx, b.n.sinkName, partition)
+		if err != nil {
+			return nil, err
+		}
+		for stage, n := range map[Role]int64{Rating: endUsage - max(inputs[partition]+1, firstUsage), Sink: endRated - max(at.Next, firstRated)} {
+			if stopped[behindKey{stage, partition}] {
+				n = 0 // a person is called; accounts of other partitions need not wait for them
+			}
+			behind[behindKey{stage, partition}] = max(n, 0)
+		}
+	}
+	return behind, nil
+}
+
+// input is the position in the usage topic of the last messages of the rated log, -1 when they tell none, as marks of an
+// epoch do not.
+func (b *backlog) input(ctx context.Context, partition int, first, end int64) (input int64, err error) {
+	input = -1
+	if end == first {
+		return input, nil
+	}
+	for _, back := range []int64{1, 32} {
+		messages, err := b.n.Kafka.Fetch(ctx, b.n.Topics.Rated, partition, max(first, end-back), 100*time.Millisecond, nil)
+		if err != nil {
+			return input, err
+		}
+		for i := range messages {
+			if _, at, mark, err := ledger.ParseHeader(messages[i].Value); err == nil && !mark {
+				input = max(input, at)
+			}
+		}
+		if input >= 0 {
+			break
+		}
+	}
+	return input, nil
+}
+
+// stopped are the partitions that wait for a person.
+func (b *backlog) stopped(ctx context.Context) (map[behindKey]bool, error) {
+	open, err := b.n.Store.Stops(ctx, control.StopFilter{Open: true})
+	stopped := map[behindKey]bool{}
+	for _, s := range open {
+		stopped[behindKey{Role(s.Role), s.Partition}] = true
+	}
+	return stopped, err
+}
+
+func (b *backlog) note(behind map[behindKey]int64) {
+	var worst behindKey
+	for key, n := range behind {
+		if n > behind[worst] || n == behind[worst] && key.partition < worst.partition {
+			worst = key
+		}
+	}
+	why := ""
+	if bound := int64(b.n.Config.Mediation.Backlog); bound > 0 && behind[worst] >= bound {
+		why = fmt.Sprintf("held back: %s is %d batches behind in partition %d, and mediation.backlog is %d", whose(worst.stage), behind[worst], worst.partition, bound)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.behind, b.why = behind, why
+}
+
+func whose(stage Role) string {
+	if stage == Sink {
+		return "the warehouse"
+	}
+	return string(stage)
+}
+
+// hold implements mediation.Mediator's Hold.
+func (b *backlog) hold(context.Context) error {
+	if why := b.held(); why != "" {
+		return &mediation.HeldError{Err: errors.New(why)}
+	}
+	return nil
+}
+
+// held is why mediation is held back; empty when it is not.
+func (b *backlog) held() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.why
+}
+
+func (b *backlog) each(put func(stage, partition string, batches int64)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, n := range b.behind {
+		put(string(key.stage), strconv.Itoa(key.partition), n)
+	}
+}

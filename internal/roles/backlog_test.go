@@ -1,0 +1,65 @@
+package roles
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/control"
+	"ratemill/internal/embedded/clickhouse"
+)
+
+// TestAWarehouseThatIsAwayHoldsBackMediation at the bound: files stay where they are, are read once it is there again, and
+// every balance is zero.
+func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
+	w := newWorld(t, "backlog")
+	options := clickhouse.Options{Dir: t.TempDir(), Listen: freeAddress(t)}
+	start := func() *clickhouse.Server {
+		s, err := clickhouse.Start(t.Context(), options)
+		require.NoError(t, err)
+		t.Cleanup(s.Kill)
+		return s
+	}
+	server := start()
+	w.config.ClickHouse.DSN, w.config.Listen, w.config.Mediation.Backlog = "http://"+options.Listen+"/default", freeAddress(t), 10
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	seconds := 0
+	drop := func(wave, files int) {
+		for i := range files {
+			seconds++
+			w.drop(fmt.Sprintf("sky/%d-%02d.csv", wave, i), header+record(1, seconds%60, 1000+seconds))
+		}
+	}
+	drop(1, 5)
+	w.settled(5)
+	w.tells(map[string]float64{"mediation_held": 0})
+
+	server.Kill()
+	drop(2, 20)
+	w.tells(map[string]float64{"mediation_held": 1})
+	text, status := w.page("/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, status, "clickhouse is away")
+	require.Regexp(t, `warning: mediation: held back: the warehouse is \d+ batches behind in partition \d, and mediation.backlog is 10`, text)
+	before, err := w.Store.Waiting(t.Context())
+	require.NoError(t, err)
+	drop(3, 30)
+	w.tells(map[string]float64{`source_waiting_files{source="sky"}`: float64(before["sky"].Files + 30)})
+	files, err := w.Store.Files(t.Context(), control.FileFilter{Source: "sky", Path: "/3-"})
+	require.NoError(t, err)
+	for _, f := range files {
+		require.Equal(t, control.Seen, f.State, f.Path)
+	}
+
+	start()
+	for _, b := range w.settled(55) {
+		require.EqualValues(t, 1, b.Rated, b.Name)
+	}
+	w.tells(map[string]float64{"mediation_held": 0, `mediation_backlog_batches{partition="0",stage="warehouse"}`: 0, `mediation_backlog_batches{partition="0",stage="rating"}`: 0})
+	totals, err := w.Warehouse.Totals(t.Context(), time.Nanosecond)
+	require.NoError(t, err)
+	require.Zero(t, totals)
+}
