@@ -18,8 +18,9 @@ type arrivals struct {
 }
 
 type arrived struct {
-	newest  time.Time
-	missing []int64
+	newest   time.Time // zero when none ever came
+	followed time.Time // since when a source is followed of which none came
+	missing  []int64
 }
 
 const (
@@ -43,8 +44,11 @@ func (a *arrivals) follow(ctx context.Context, n *Node) error {
 
 func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 	files, err := n.Store.NewestFiles(ctx, s.Name, arrivalsFiles)
-	if err != nil || len(files) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(files) == 0 {
+		return a.none(ctx, n, s)
 	}
 	now := arrived{newest: files[0].At}
 	if s.Sequence != nil && s.Sequence.Gap == "alarm" {
@@ -56,22 +60,41 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 		}
 		now.missing = missing(numbers)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	before, _ := a.of(s.Name)
 	var gone []int64
 	for _, number := range now.missing {
-		if !slices.Contains(a.bySource[s.Name].missing, number) {
+		if !slices.Contains(before.missing, number) {
 			gone = append(gone, number)
 		}
 	}
 	if len(gone) > 0 {
 		n.Log.Warn("numbers are missing among the files that came", "source", s.Name, "missing", fmt.Sprint(gone[:min(len(gone), 20)]), "count", len(gone))
 	}
+	a.note(s.Name, now)
+	return nil
+}
+
+// none notes since when a source is followed of which no file ever came: by anybody, whatever was restarted since.
+func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
+	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
+	if err != nil {
+		return err
+	}
+	followed, err := time.Parse(time.RFC3339Nano, string(since))
+	if err != nil {
+		return fmt.Errorf("the control store says that source %s is followed since %q: %w", s.Name, since, err)
+	}
+	a.note(s.Name, arrived{followed: followed})
+	return nil
+}
+
+func (a *arrivals) note(source string, now arrived) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.bySource == nil {
 		a.bySource = map[string]arrived{}
 	}
-	a.bySource[s.Name] = now
-	return nil
+	a.bySource[source] = now
 }
 
 func (a *arrivals) of(source string) (arrived, bool) {

@@ -1,7 +1,9 @@
 package roles
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -11,4 +13,33 @@ func TestMissingNumbers(t *testing.T) {
 	require.Empty(t, missing([]int64{7}))
 	require.Equal(t, []int64{4, 7, 8}, missing([]int64{9, 3, 5, 6, 5}), "in any order, the same number twice")
 	require.Equal(t, []int64{2}, missing([]int64{999_998, 999_999, 1, 3}), "a carrier that begins to count anew has lost nothing")
+}
+
+// TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay, whatever was restarted since.
+func TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay(t *testing.T) {
+	w := newWorld(t, "arrivals")
+	w.config.Listen = freeAddress(t)
+	followed := func(source string) (since float64) {
+		for told := false; !told; {
+			since, told = w.metric(`source_followed_timestamp_seconds{source="` + source + `"}`)
+		}
+		return since
+	}
+	w.start(Roles...)
+	first := followed("chf")
+	require.NotZero(t, first)
+	for partition := range 2 {
+		for _, role := range []string{"rating", "warehouse"} {
+			w.tells(map[string]float64{fmt.Sprintf(`partition_owned{partition="%d",role=%q}`, partition, role): 1})
+		}
+	}
+	w.drop("sky/a.csv", header+record(1, 1, 1000))
+	w.imports(w.docs["registry.yaml"])
+	w.settled(1)
+	w.start(Roles...)
+	require.Equal(t, first, followed("chf"))
+	newest := func() bool { _, told := w.metric(`source_newest_file_timestamp_seconds{source="sky"}`); return told }
+	require.Eventually(t, newest, time.Minute, time.Millisecond)
+	_, told := w.metric(`source_followed_timestamp_seconds{source="sky"}`)
+	require.False(t, told)
 }

@@ -90,6 +90,9 @@ func (n *Node) missing() (what []string) {
 		for _, err := range halted {
 			add("%s: %v (ratemill partition list says what to do)", role.role, err)
 		}
+		for partition, err := range role.failures() {
+			add("%s: partition %d fails and is tried again: %v", role.role, partition, err)
+		}
 	}
 	return what
 }

@@ -41,6 +41,7 @@ var (
 	partitionsAll     = gauge("partitions", "Partitions of this installation.")
 	partitionsOwned   = gauge("partitions_owned", "Partitions that this process owns.", "role")
 	partitionsStopped = gauge("partitions_stopped", "Partitions that stopped here and wait for a person.", "role")
+	partitionOwned    = gauge("partition_owned", "1 for each partition that this process owns and that works, or stopped and waits for a person; 0 for one that fails again and again.", "role", "partition")
 	partitionStopped  = gauge("partition_stopped", "1 for each partition that stopped here and waits for a person.", "role", "partition")
 
 	mediationFiles     = counter("mediation_files_total", "Files read to their end.")
@@ -58,6 +59,7 @@ var (
 	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
 	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
 	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
+	sourceFollowed     = gauge("source_followed_timestamp_seconds", "Since when a source that never brought a file is followed; absent once it has brought one.", "source")
 	sourceMissing      = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources with sequence and gap: alarm.", "source")
 
 	ratingRecords    = counter("rating_records_total", "Usage records by what became of them: rated, duplicate, suspended.", "partition", "outcome")
@@ -86,10 +88,10 @@ var sections = []struct {
 	title, about string
 	metrics      []metric
 }{
-	{"Every process", "", []metric{engineUp, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionStopped}},
+	{"Every process", "", []metric{engineUp, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
-		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceMissing}},
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
 	{"Balance", "Of the whole installation, told by the process that owns partition 0 of the role warehouse. A file counts when its end came 10 minutes ago: by then its records are there too, or something is wrong.", []metric{
@@ -157,7 +159,11 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(sourceFailures, float64(status.Failures.Load()), name)
 		put(sourceAway, yes(away, name), name)
 		put(sourceGrowing, float64(status.Growing.Load()), name)
-		if a, ok := role.arrivals.of(name); ok {
+		switch a, ok := role.arrivals.of(name); {
+		case !ok:
+		case a.newest.IsZero():
+			put(sourceFollowed, float64(a.followed.UnixNano())/1e9, name)
+		default:
 			put(sourceNewest, float64(a.newest.UnixNano())/1e9, name)
 			put(sourceMissing, float64(len(a.missing)), name)
 		}
@@ -188,6 +194,15 @@ func owned(put func(metric, float64, ...string), role Role, p *partitions) []int
 	put(partitionsStopped, float64(len(halted)), string(role))
 	for partition := range halted {
 		put(partitionStopped, 1, string(role), strconv.Itoa(partition))
+		put(partitionOwned, 1, string(role), strconv.Itoa(partition))
+	}
+	failing := p.failures()
+	for _, partition := range running {
+		works := 1.0
+		if failing[partition] != nil {
+			works = 0
+		}
+		put(partitionOwned, works, string(role), strconv.Itoa(partition))
 	}
 	return running
 }

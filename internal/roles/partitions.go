@@ -34,13 +34,14 @@ type partitions struct {
 	absence patience.Absence // of the group
 	running map[int]context.CancelFunc
 	halted  map[int]error
+	failing map[int]error // what made it fail last, until it has run for a while
 	joined  bool
 	wg      sync.WaitGroup
 }
 
 // serve takes part in the group until ctx ends; then it ends what runs, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
-	p.running, p.halted = map[int]context.CancelFunc{}, map[int]error{}
+	p.running, p.halted, p.failing = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}
 	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
@@ -102,6 +103,7 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 		if !slices.Contains(assigned, partition) {
 			cancel()
 			delete(p.running, partition)
+			delete(p.failing, partition)
 		}
 	}
 	for _, partition := range assigned {
@@ -119,7 +121,9 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
 	for ctx.Err() == nil {
 		began, known := time.Now(), p.orders(ctx, partition)
+		works := time.AfterFunc(runsWell, func() { p.fails(partition, nil) })
 		err := p.watched(ctx, partition)
+		works.Stop()
 		if time.Since(began) > time.Minute {
 			absence.Worked(time.Now(), p.log, "partition runs", "group", p.group.ID, "partition", partition)
 		}
@@ -132,14 +136,38 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		case errors.As(err, &stopped):
 			p.log.Error("partition stopped; nothing from this offset on is consumed until somebody has looked (ratemill partition list)", "group", p.group.ID,
 				"topic", stopped.Topic, "partition", partition, "offset", stopped.Offset, "message", stopped.Hash(), "why", stopped.Reason)
+			p.fails(partition, nil)
 			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
 			p.log.Info("partition was taken over", "group", p.group.ID, "partition", partition, "err", err)
 		default:
+			p.fails(partition, err)
 			pause = absence.Failed(time.Now(), p.log, "partition runs again after an error", err, "group", p.group.ID, "partition", partition)
 		}
 		_ = clock{}.Sleep(ctx, pause)
 	}
+}
+
+// runsWell is how long a partition runs without an error before it counts as one that works. Longer ones of attempts that
+// fail are those of a restore; the alert looks over them.
+const runsWell = 10 * time.Second
+
+// fails notes that a partition fails, or that it works.
+func (p *partitions) fails(partition int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		delete(p.failing, partition)
+	} else if p.running[partition] != nil {
+		p.failing[partition] = err
+	}
+}
+
+// failures are the partitions that are tried again and again, and why.
+func (p *partitions) failures() map[int]error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.failing)
 }
 
 // watched runs a partition, and notes when it goes past what it had stopped at.
