@@ -79,6 +79,17 @@ func (a *accounts) version(number uint32, at udr.Instant, rev Revision) *account
 	return &noAccount
 }
 
+func (a *accounts) until(number uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
+	if int(number) < len(a.timelines) {
+		for _, v := range a.timelines[number] {
+			if v.from > at && v.known <= rev {
+				return v.from, true
+			}
+		}
+	}
+	return 0, false
+}
+
 func (a *accounts) load(facts []AccountFact, known Revision) error {
 	if len(facts) == 0 {
 		return nil

@@ -73,6 +73,12 @@ func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, b
 	return v.r.accounts.account(number, at, rev)
 }
 
+// AccountUntil is when something of an account may become different from what it was at a time, as known at a revision;
+// false when nothing does.
+func (v *View) AccountUntil(number uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
+	return v.r.accounts.until(number, at, rev)
+}
+
 // Touch reads where an account's facts lie, so that Account finds them in the processor's cache soon after. It says
 // whether there is such an account.
 func (v *View) Touch(account uint32) bool {

@@ -293,3 +293,26 @@ func FuzzIdentifiers(f *testing.F) {
 		require.False(t, ok)
 	})
 }
+
+// TestAnAccountIsTheSameUntilItsNextBeginning, its own or that of an account above it, as far as it was known.
+func TestAnAccountIsTheSameUntilItsNextBeginning(t *testing.T) {
+	r := registry.New()
+	account := func(number, parent uint32, from udr.Instant, zone string) registry.AccountFact {
+		return registry.AccountFact{Number: number, ID: fmt.Sprint("a", number), Company: "c", Parent: parent, From: from, Currency: "EUR", Zone: zone, CycleDay: 1}
+	}
+	require.NoError(t, r.Load(&registry.Changes{Revision: 1, Companies: []registry.Company{{ID: "c"}}, Accounts: []registry.AccountFact{account(1, 0, 100, "UTC"), account(2, 1, 100, "UTC")}}))
+	require.NoError(t, r.Load(&registry.Changes{Revision: 2, Accounts: []registry.AccountFact{account(1, 0, 200, "Europe/Paris")}}))
+	require.NoError(t, r.Load(&registry.Changes{Revision: 3, Accounts: []registry.AccountFact{account(2, 1, 300, "Europe/Paris")}}))
+	v := r.View()
+	defer v.Close()
+	for _, c := range []struct {
+		account uint32
+		at      udr.Instant
+		rev     registry.Revision
+		until   udr.Instant
+	}{{1, 100, 1, 0}, {1, 100, 2, 200}, {1, 200, 3, 0}, {2, 150, 1, 0}, {2, 150, 2, 0}, {2, 250, 2, 0}, {2, 250, 3, 300}, {2, 300, 3, 0}, {9, 100, 3, 0}} {
+		until, ends := v.AccountUntil(c.account, c.at, c.rev)
+		require.Equal(t, c.until, until, "%+v", c)
+		require.Equal(t, c.until != 0, ends, "%+v", c)
+	}
+}

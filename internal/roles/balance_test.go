@@ -77,3 +77,20 @@ func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	_, told = w.metric("balance_files")
 	require.False(t, told)
 }
+
+// TestUsageIsOfTheDayInItsAccountsZone, as the registry knew the account when its file was read.
+func TestUsageIsOfTheDayInItsAccountsZone(t *testing.T) {
+	w := newWorld(t, "days_of_zones")
+	w.docs["registry.yaml"] = `
+companies: { acme: { name: Acme } }
+accounts: { acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }, north: { company: acme, currency: EUR, zone: America/New_York, cycle_day: 1 } }
+sims: { "214070000000001": { account: acme, plan: fleet, since: 2026-01-14 }, "214070000000002": { account: north, plan: fleet, since: 2026-01-14 } }
+`
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	w.drop("sky/a.csv", header+"D;214070000000001;2026-03-16 22:59:59;1\nD;214070000000001;2026-03-16 23:00:00;2\nD;214070000000001;2026-03-29 22:00:00;3\n"+
+		"D;214070000000002;2026-03-17 03:59:59;4\nD;214070000000002;2026-03-17 04:00:00;5\n")
+	w.settled(1)
+	require.Equal(t, []string{"acme,2026-03-16,1", "acme,2026-03-17,2", "acme,2026-03-30,3", "north,2026-03-16,4", "north,2026-03-17,5"},
+		w.rows("SELECT account, day, quantity FROM usage_by_account_day ORDER BY account, day"))
+}

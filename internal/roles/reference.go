@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -11,9 +12,11 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/patience"
 	"ratemill/internal/project"
+	"ratemill/internal/warehouse"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 // reference is what records are judged by: the registry, kept current from the control store, and the documents, current
@@ -166,6 +169,35 @@ func (r *reference) account(ctx context.Context, number uint32, revision uint64)
 		return "", fmt.Errorf("revision %d of the registry has no account with number %d", revision, number)
 	}
 	return id, nil
+}
+
+// offset is an account's local time, for the warehouse. An account that was not there then is in UTC: no record is kept
+// from the warehouse for a day.
+func (r *reference) offset(ctx context.Context, number uint32, at udr.Instant, revision uint64) (o warehouse.Offset, err error) {
+	reg, err := r.Registry(ctx, registry.Revision(revision))
+	if err != nil {
+		return o, err
+	}
+	view := reg.View()
+	defer view.Close()
+	account, ok := view.Account(number, at, registry.Revision(revision))
+	if !ok {
+		return warehouse.Offset{From: at, To: at + 1}, nil
+	}
+	local := at.Time().In(account.Zone)
+	_, seconds := local.Zone()
+	from, to := local.ZoneBounds()
+	o = warehouse.Offset{Seconds: int32(seconds), From: account.Since, To: math.MaxInt64}
+	if !from.IsZero() && udr.InstantOf(from) > o.From {
+		o.From = udr.InstantOf(from)
+	}
+	if !to.IsZero() {
+		o.To = udr.InstantOf(to)
+	}
+	if until, ends := view.AccountUntil(number, at, registry.Revision(revision)); ends && until < o.To {
+		o.To = until
+	}
+	return o, nil
 }
 
 // Current implements mediation.Reference. It asks the control store, so that who imports a SIM and then retries the

@@ -16,6 +16,8 @@ type rows struct {
 	partition uint16
 	account   func(ctx context.Context, number uint32, revision uint64) (string, error)
 	names     accountNames
+	offset    func(ctx context.Context, account uint32, at udr.Instant, revision uint64) (Offset, error) // nil: UTC
+	offsets   []accountOffset                                                                            // by account
 
 	rated     ratedRows
 	tiers     tierRows
@@ -42,7 +44,7 @@ type recordRows struct {
 
 type ratedRows struct {
 	recordRows
-	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges *data
+	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges, day *data
 }
 
 type tierRows struct {
@@ -102,7 +104,7 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	c := b.column
 	r.rated = ratedRows{recordRows: recordRows{newIdentityColumns(b), newUsageColumns(b)},
 		amount: c("amount"), currency: c("currency"), plan: c("plan"), planVersion: c("plan_version"), price: c("price"), zone: c("zone"),
-		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges")}
+		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges"), day: c("day")}
 
 	c = block(tierTable).column
 	r.tiers = tierRows{c("file"), c("seq"), c("source"), c("class"), c("unit"), c("at"), c("quantity"), c("sim"), c("network"), c("country"), c("root"),
@@ -237,6 +239,11 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord)
 		t.addCharge(&noCharge)
 	}
 	t.charges.bytes(r.joined)
+	day, err := r.day(ctx, o)
+	if err != nil {
+		return err
+	}
+	t.day.u32(uint32(day))
 	for _, message := range rec.Events {
 		if err := r.addEvent(ctx, o, message, root); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
 	"ratemill/internal/steps"
+	"ratemill/udr"
 )
 
 // Positions keep how far a sink is, by compare-and-set. control.Store does.
@@ -43,6 +44,9 @@ type Sink struct {
 	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
 	// here. An error that is not Unavailable stops the partition.
 	Account func(ctx context.Context, number uint32, revision uint64) (string, error)
+	// Offset is an account's local time, as known at a revision of the registry, from which its days follow; it waits and
+	// fails as Account does. Nil: all accounts are in UTC.
+	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
 	// Skips are the orders to go on without something in this partition of the rated log; nil: there are none. They are
 	// asked for when the sink begins.
 	Skips    func(ctx context.Context) ([]control.Stop, error)
@@ -110,6 +114,7 @@ type StoppedError = ledger.StoppedError
 func (s *Sink) Run(ctx context.Context) error {
 	if s.rows == nil {
 		s.rows = newRows(s.Partition, s.Account, s.Simulated)
+		s.rows.offset = s.Offset
 	}
 	s.known, s.took = false, 0
 	s.skips = nil

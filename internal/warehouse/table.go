@@ -15,6 +15,8 @@ type Column struct {
 	Codec string // empty for the table's default, LZ4
 	Since int    // the migration that added it
 	Doc   string
+	// Absent is the expression for rows that are inserted without the column: by versions that did not have it.
+	Absent string
 	// Filled is the expression by which ClickHouse fills the column itself; empty for a column that is inserted.
 	Filled string
 	// Computed is the expression that the column stands for; it is not stored.
@@ -133,8 +135,8 @@ func (t *Table) create(l Layout, version int) string {
 
 func (c *Column) definition() string {
 	d := quoteName(c.Name) + " " + c.Type
-	if c.Filled != "" {
-		d += " DEFAULT " + c.Filled
+	if fill := c.Filled + c.Absent; fill != "" {
+		d += " DEFAULT " + fill
 	}
 	if c.Computed != "" {
 		d += " ALIAS " + c.Computed
@@ -186,7 +188,7 @@ func quoteText(s string) string {
 func Docs() string {
 	var b strings.Builder
 	b.WriteString("# Tables of the warehouse\n\nWhat is in ClickHouse, for whoever writes SQL. This page is generated from the declarations in `internal/warehouse`.\n\n" +
-		"Every row is there once: plain SELECTs are exact, `FINAL` is never needed. Amounts are `Decimal(38,12)` and every amount has a currency beside it; do not add amounts of different currencies. Times are UTC; cycles and days of an account are in the account's own zone.\n\n" +
+		"Every row is there once: plain SELECTs are exact, `FINAL` is never needed. Amounts are `Decimal(38,12)` and every amount has a currency beside it; do not add amounts of different currencies. Times are UTC; cycles, and the column day, are in the account's own zone.\n\n" +
 		"| table | what it holds |\n| --- | --- |\n")
 	for _, t := range Tables() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, t.Name, firstSentence(t.Doc))

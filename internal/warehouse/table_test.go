@@ -1,6 +1,7 @@
 package warehouse_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand"
@@ -186,4 +187,69 @@ func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
 	require.NoError(t, err)
 	defer empty.Close()
 	require.ErrorContains(t, empty.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"}), "the server knows no cluster billing; clickhouse.cluster is a name of remote_servers")
+}
+
+// TestDaysAreThoseOfTheAccountsZone, also of rows that a version without the column wrote, or writes beside this one.
+func TestDaysAreThoseOfTheAccountsZone(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "days")
+	do := func(statement string) { require.NoError(t, w.warehouse.Conn().Exec(t.Context(), statement), statement) }
+	do("ALTER TABLE rated_usage DROP COLUMN day")
+	do("INSERT INTO rated_usage (file, seq, account, at) VALUES ('a', 1, 'former', '2026-03-28 23:30:00')")
+	do("TRUNCATE TABLE ratemill_migrations")
+	do("INSERT INTO ratemill_migrations (version) VALUES (4)")
+	require.NoError(t, w.warehouse.Migrate(t.Context(), warehouse.Layout{}))
+	do("INSERT INTO rated_usage (file, seq, account, at) VALUES ('a', 2, 'former', '2026-03-28 23:40:00')")
+
+	zones := map[uint32]string{7: "Europe/Madrid", 8: "America/New_York", 9: "Pacific/Kiritimati"}
+	var l log
+	l.mark()
+	want := map[string]uint64{}
+	asked := 0
+	r := rand.New(rand.NewSource(6))
+	for file := range 3 {
+		var records []record
+		for i := range 50 {
+			u := random(r, uint64(i+1))
+			u.Account = 7 + uint32(r.Intn(3))
+			u.At = udr.InstantOf(time.Date(2026, 3, 27, 0, 0, 0, r.Intn(1e9), time.UTC).Add(time.Duration(r.Intn(4*24)) * time.Hour)) // summer time begins on the 29th
+			location, err := time.LoadLocation(zones[u.Account])
+			require.NoError(t, err)
+			want[fmt.Sprintf("%s acme/%d", u.At.Time().In(location).Format(time.DateOnly), u.Account)]++
+			records = append(records, record{usage: u, tiers: []string{"1"}})
+		}
+		l.batch(udr.FileID{byte(file)}, nil, records...)
+	}
+	want["2026-03-28 former"] = 2
+	w.append(0, l.messages)
+	s := w.sink(0)
+	s.Offset = func(_ context.Context, number uint32, at udr.Instant, revision uint64) (warehouse.Offset, error) {
+		require.Equal(t, pin.Registry, revision)
+		asked++
+		location, err := time.LoadLocation(zones[number])
+		local := at.Time().In(location)
+		_, seconds := local.Zone()
+		from, to := local.ZoneBounds()
+		o := warehouse.Offset{Seconds: int32(seconds), From: -1 << 63, To: 1<<63 - 1}
+		if !from.IsZero() && from.Year() > 1700 {
+			o.From = udr.InstantOf(from)
+		}
+		if !to.IsZero() {
+			o.To = udr.InstantOf(to)
+		}
+		return o, err
+	}
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	rows, err := w.warehouse.Conn().Query(t.Context(), "SELECT concat(toString(day), ' ', account), sum(records) FROM usage_by_account_day GROUP BY day, account")
+	require.NoError(t, err)
+	defer rows.Close()
+	found := map[string]uint64{}
+	for rows.Next() {
+		var key string
+		var n uint64
+		require.NoError(t, rows.Scan(&key, &n))
+		found[key] = n
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, want, found)
+	require.Less(t, asked, 120, "an offset is asked for when it may have changed")
 }

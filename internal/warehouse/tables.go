@@ -86,6 +86,11 @@ var charge = []Column{
 	{Name: "charges", Type: "String", Since: 1, Codec: "ZSTD(1)", Doc: "Everything needed to explain and recompute the charges: messages ratemill.v1.Charge, each after its length as a varint. `ratemill explain` makes words of them."},
 }
 
+// local is what the zone of the account makes of at.
+var local = []Column{
+	{Name: "day", Type: "Date32", Since: 5, Absent: "toDate32(at)", Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was this column: in UTC."},
+}
+
 // position ends every table that the sink fills.
 var position = []Column{
 	{Name: "partition", Type: "UInt16", Since: 1, Doc: "Partition of the topics usage and rated."},
@@ -97,7 +102,7 @@ var tables = []Table{
 	{
 		Name: ratedTable, Since: 1,
 		Doc:       "Usage that was rated: one row per usage record, with the whole record and what its SIM's account pays in plain columns. Sums of usage and of tier 0 need nothing else; what every tier pays is in the view charges.",
-		Columns:   concat(identity, usage, charge, position),
+		Columns:   concat(identity, usage, charge, local, position),
 		Partition: "toYYYYMM(at)",
 		Order:     "(root, account, at)",
 		Expires:   true,

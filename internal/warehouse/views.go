@@ -5,7 +5,7 @@ func Views() []View { return views }
 
 // Columns that several views have.
 var (
-	dayColumn      = Column{Name: "day", Doc: "The day, in UTC."}
+	dayColumn      = Column{Name: "day", Doc: "The day, in the account's zone."}
 	accountColumn  = Column{Name: "account", Doc: "The account that owned the SIM."}
 	rootColumn     = Column{Name: "root", Doc: "Its billing root."}
 	payerColumn    = Column{Name: "account", Doc: "The account that pays."}
@@ -50,10 +50,10 @@ FROM tier_charges`,
 	},
 	{
 		Name: "usage_by_account_day", Since: 1,
-		Doc:     "What each account used on each day.",
+		Doc:     "What each account used on each day of its own zone.",
 		Columns: []Column{dayColumn, rootColumn, accountColumn, classColumn, unitColumn, recordsColumn, simsColumn, quantityColumn},
 		Select: `
-SELECT toDate(at) AS day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity
+SELECT day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity
 FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, account, class`,
 	},
 	{

@@ -1,0 +1,50 @@
+package warehouse
+
+import (
+	"context"
+
+	"ratemill/udr"
+)
+
+// Offset is how many seconds an account's local time is before UTC, and within which bounds of time that holds.
+type Offset struct {
+	Seconds  int32
+	From, To udr.Instant
+}
+
+// accountOffset is the offset of an account that was asked for last, and the revision of the registry as of which.
+type accountOffset struct {
+	Offset
+	revision uint64
+}
+
+const daySeconds = 24 * 60 * 60
+
+// day is the local day of the usage at hand, as days since 1970-01-01. An account's offset holds for months, and a file's
+// revision for its records, so that a row costs a look into a slice.
+func (r *rows) day(ctx context.Context, o *origin) (int32, error) {
+	u := &r.usage
+	seconds := int64(u.At) / 1e9
+	if int64(u.At)%1e9 < 0 {
+		seconds--
+	}
+	if r.offset != nil {
+		if int(u.Account) >= len(r.offsets) {
+			r.offsets = append(r.offsets, make([]accountOffset, int(u.Account)+1-len(r.offsets))...)
+		}
+		known := &r.offsets[u.Account]
+		if known.revision != o.pin.Registry || u.At < known.From || u.At >= known.To {
+			found, err := r.offset(ctx, u.Account, u.At, o.pin.Registry)
+			if err != nil {
+				return 0, err
+			}
+			*known = accountOffset{found, o.pin.Registry}
+		}
+		seconds += int64(known.Seconds)
+	}
+	day := seconds / daySeconds
+	if seconds%daySeconds < 0 {
+		day--
+	}
+	return int32(day), nil
+}
