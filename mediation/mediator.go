@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,12 +51,29 @@ type Mediator struct {
 	spare    [][]byte // memory of batches that are in the topic, for the next ones
 }
 
-// Progress counts what mediators have done, for metrics.
+// Progress counts what mediators have done, for metrics: in all, and for each source.
 type Progress struct {
 	Away Absences
 
 	Files, Failed, DuplicateFiles                         atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
+
+	sources sync.Map // *Progress by name
+}
+
+// Of is what was done for a source.
+func (p *Progress) Of(source string) *Progress {
+	if found, ok := p.sources.Load(source); ok {
+		return found.(*Progress)
+	}
+	found, _ := p.sources.LoadOrStore(source, &Progress{})
+	return found.(*Progress)
+}
+
+// count counts something of the file at hand.
+func (t *taken) count(what func(*Progress)) {
+	what(t.m.Progress)
+	what(t.m.Progress.Of(t.file.Source))
 }
 
 // Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
@@ -166,7 +184,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 		return err
 	}
 	if original != nil {
-		m.Progress.DuplicateFiles.Add(1)
+		t.count(func(p *Progress) { p.DuplicateFiles.Add(1) })
 		m.Log.Warn("a file came again and is not read", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
 		return nil
 	}
@@ -231,7 +249,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	case errors.As(err, &changed) || t.file.Attempts < attempts:
 		retryAt = t.again(now)
 	}
-	t.m.Progress.Failed.Add(1)
+	t.count(func(p *Progress) { p.Failed.Add(1) })
 	t.m.Log.Warn("a file could not be fetched", "source", t.file.Source, "file", t.file.Path, "retry_at", retryAt, "err", err)
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
 }
@@ -257,7 +275,7 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	case found > 0:
 		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
 	case t.file.Pinned:
-		m.Progress.Failed.Add(1)
+		t.count(func(p *Progress) { p.Failed.Add(1) })
 		m.Log.Error("a file that was begun cannot go on", "source", t.file.Source, "file", t.file.Path, "err", why)
 	default:
 		m.Log.Warn("a file was gone before it was read", "source", t.file.Source, "file", t.file.Path, "err", why)
@@ -279,7 +297,7 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 func (t *taken) refused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("%v. The topic %s has to take messages of 8 MiB, as ratemill makes it: set its max.message.bytes to 8388608, then `ratemill files retry %d`; what is out stays, and the rest follows",
 		err, t.m.Topics.Usage, t.file.Number)
-	t.m.Progress.Failed.Add(1)
+	t.count(func(p *Progress) { p.Failed.Add(1) })
 	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)
 	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.Clock.Now())
 }
@@ -338,13 +356,13 @@ func (t *taken) pin(ctx context.Context) error {
 // close records the end of a file, after all its batches and ends are acknowledged.
 func (t *taken) close(ctx context.Context, r *reader) error {
 	m := t.m
-	m.Progress.Files.Add(1)
+	t.count(func(p *Progress) { p.Files.Add(1) })
 	if r.failure != "" {
 		r.progress.Unread = r.unread
 		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.Clock.Now(), m.Lease); err != nil {
 			return err
 		}
-		m.Progress.Failed.Add(1)
+		t.count(func(p *Progress) { p.Failed.Add(1) })
 		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
 		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.Clock.Now())
 	}

@@ -60,6 +60,10 @@ func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
 	w.settled(1)
+	w.tells(map[string]float64{`mediation_files_total{source="sky"}`: 1, `mediation_records_total{outcome="mapped",source="sky"}`: 2, `mediation_records_total{outcome="suspended",source="sky"}`: 1,
+		`mediation_files_total{source="chf"}`: 0, `mediation_bytes_total{source="sky"}`: float64(len(record(1, 1, 1000)) + len(record(1, 2, 2000)) + len("X;;;\n")), `mediation_failed_files_total{source="sky"}`: 0, `mediation_duplicate_files_total{source="sky"}`: 0})
+	w.drop("sky/again.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
+	w.tells(map[string]float64{`mediation_duplicate_files_total{source="sky"}`: 1})
 	w.tells(map[string]float64{"suspense_records": 1, "balance_files": 0, "balance_difference_records": 0, "balance_difference_bytes": 0, "balance_difference_units": 0, "balance_ends_missing_files": 0})
 	checked, told := w.metric("balance_checked_timestamp_seconds")
 	require.True(t, told)

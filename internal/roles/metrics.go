@@ -44,11 +44,11 @@ var (
 	partitionOwned    = gauge("partition_owned", "1 for each partition that this process owns and that works, or stopped and waits for a person; 0 for one that fails again and again.", "role", "partition")
 	partitionStopped  = gauge("partition_stopped", "1 for each partition that stopped here and waits for a person.", "role", "partition")
 
-	mediationFiles     = counter("mediation_files_total", "Files read to their end.")
-	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; one that is tried again counts again.")
-	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.")
-	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "outcome")
-	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.")
+	mediationFiles     = counter("mediation_files_total", "Files read to their end.", "source")
+	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; one that is tried again counts again.", "source")
+	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.", "source")
+	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "source", "outcome")
+	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationBehind    = gauge("mediation_backlog_batches", "Batches that mediation sent and rating, or of what was rated the warehouse, has not taken yet, as mediation sees it; 0 for a partition that stopped and waits for a person.", "stage", "partition")
 	mediationHeld      = gauge("mediation_held", "1 while no file is read, since a partition is mediation.backlog batches behind.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
@@ -136,16 +136,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	if role == nil {
 		return
 	}
-	p := &role.progress
-	put(mediationFiles, float64(p.Files.Load()))
-	put(mediationFailed, float64(p.Failed.Load()))
-	put(mediationDuplicate, float64(p.DuplicateFiles.Load()))
-	put(mediationRecords, float64(p.Filtered.Load()), "filtered")
-	put(mediationRecords, float64(p.Suspended.Load()), "suspended")
-	put(mediationRecords, float64(p.Unrouted.Load()), "unrouted")
-	put(mediationRecords, float64(p.Mapped.Load()), "mapped")
-	put(mediationBytes, float64(p.Bytes.Load()))
-	away := p.Away.All(time.Now())
+	away := role.progress.Away.All(time.Now())
 	put(spoolFailing, yes(away, mediation.Spooling))
 	role.backlog.each(func(stage, partition string, batches int64) { put(mediationBehind, float64(batches), stage, partition) })
 	held := 0.0
@@ -155,6 +146,15 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	put(mediationHeld, held)
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, status := range role.status {
+		p := role.progress.Of(name)
+		put(mediationFiles, float64(p.Files.Load()), name)
+		put(mediationFailed, float64(p.Failed.Load()), name)
+		put(mediationDuplicate, float64(p.DuplicateFiles.Load()), name)
+		put(mediationRecords, float64(p.Filtered.Load()), name, "filtered")
+		put(mediationRecords, float64(p.Suspended.Load()), name, "suspended")
+		put(mediationRecords, float64(p.Unrouted.Load()), name, "unrouted")
+		put(mediationRecords, float64(p.Mapped.Load()), name, "mapped")
+		put(mediationBytes, float64(p.Bytes.Load()), name)
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
 		put(sourceAway, yes(away, name), name)
