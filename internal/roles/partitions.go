@@ -41,7 +41,9 @@ type partitions struct {
 
 // serve takes part in the group until ctx ends; then it ends what runs, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
+	p.mu.Lock() // metrics look at them already
 	p.running, p.halted, p.failing = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}
+	p.mu.Unlock()
 	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
