@@ -79,11 +79,8 @@ func Run(t testing.TB, o Options) *Report {
 // raise starts two mediators, two raters and two sinks.
 func (r *run) raise() {
 	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink, roles.Sink} {
-		p, err := r.NewProcess(role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *plant.Process) bool { return p.Role != role })))
-		if err == nil {
-			err = p.Start()
-		}
-		if err != nil {
+		p := r.NewProcess(role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *plant.Process) bool { return p.Role != role })))
+		if err := p.Start(); err != nil {
 			r.t.Fatal(err)
 		}
 		r.cast = append(r.cast, p)

@@ -41,11 +41,8 @@ func raise(t testing.TB, o plant.Options, each int) *installation {
 			n = 1
 		}
 		for i := range n {
-			p, err := in.NewProcess(role, i+1)
-			if err == nil {
-				err = p.Start()
-			}
-			if err != nil {
+			p := in.NewProcess(role, i+1)
+			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}
 			in.processes = append(in.processes, p)

@@ -3,11 +3,29 @@ package plant
 import (
 	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 )
+
+// Ready asks a process whether it does its work, and for its words about what is missing.
+func Ready(ctx context.Context, address string) (ready bool, words string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
+	if err != nil {
+		return false, "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode == http.StatusOK, string(text), err
+}
 
 // Scrape reads a process's metrics, summed over their labels.
 func Scrape(ctx context.Context, address string) (map[string]float64, error) {

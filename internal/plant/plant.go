@@ -35,6 +35,14 @@ const (
 	Postgres = "postgres"
 )
 
+// The folders in Dir that engines and roles write to.
+const (
+	KafkaFolder      = "kafka"
+	ClickHouseFolder = "clickhouse"
+	StoreFolder      = "control" // of SQLite
+	SpoolFolder      = "data"
+)
+
 // Options say what an installation is made of.
 type Options struct {
 	Broker     string // Embedded or Apache
@@ -44,6 +52,7 @@ type Options struct {
 	Roles      string           // lines of the configuration that bound the roles; empty for the defaults
 	Every      time.Duration    // how often sources are listed; files are taken at once
 	Within     time.Duration    // how long duplicates are recognised; 0 leaves it to the project
+	Disk       func(dir string) // is told each folder that an engine or a role writes to, before anything is in it; may be nil
 }
 
 // Plant is an installation: everything that roles find when they start.
@@ -93,6 +102,7 @@ func Build(t testing.TB, o Options) *Plant {
 	kafkaLine, store := p.broker(), p.store()
 	listen := p.clickHouse()
 	p.writeProject()
+	p.folder(SpoolFolder)
 	yaml := fmt.Sprintf(`project: project
 data: data
 listen: ""
@@ -138,6 +148,18 @@ func (p *Plant) write(path, text string) {
 	}
 }
 
+// folder makes a folder that is written to.
+func (p *Plant) folder(name string) string {
+	dir := filepath.Join(p.Dir, name)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.Options.Disk != nil {
+		p.Options.Disk(dir)
+	}
+	return dir
+}
+
 // broker starts Kafka and answers how the configuration names it.
 func (p *Plant) broker() string {
 	if p.Options.Broker == Apache {
@@ -145,18 +167,20 @@ func (p *Plant) broker() string {
 		p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: k.Kill, Start: func() error { k.Restart(p.t); return nil }, PIDs: k.PIDs})
 		return fmt.Sprintf("addresses: [%q]", k.Addr)
 	}
-	options := kafka.Options{Dir: filepath.Join(p.Dir, "kafka"), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
+	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
 	var b *kafka.Broker
-	start := func() (err error) {
+	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		b, err = kafka.StartChild(ctx, options)
+		started, err := kafka.StartChild(ctx, options)
+		if err == nil {
+			b = started
+		}
 		return err
 	}
 	if err := start(); err != nil {
 		p.t.Fatal(err)
 	}
-	options.Listen = b.Addr()
 	kill := func() { b.Kill() }
 	p.t.Cleanup(kill)
 	p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: kill, Start: start, PIDs: func() []int { return []int{b.PID()} }})
@@ -166,7 +190,7 @@ func (p *Plant) broker() string {
 // store starts PostgreSQL, or names a file for SQLite.
 func (p *Plant) store() string {
 	if p.Options.Store == SQLite {
-		return "sqlite:" + filepath.Join(p.Dir, "control.db")
+		return "sqlite:" + filepath.Join(p.folder(StoreFolder), "control.db")
 	}
 	pg := testengine.StartPostgres(p.t)
 	p.Engines = append(p.Engines, &Engine{Name: "postgres", Kill: pg.Kill, Start: func() error { pg.Restart(p.t); return nil }, PIDs: pg.PIDs})
@@ -175,18 +199,20 @@ func (p *Plant) store() string {
 
 // clickHouse starts the embedded ClickHouse and answers its address.
 func (p *Plant) clickHouse() string {
-	options := clickhouse.Options{Dir: filepath.Join(p.Dir, "clickhouse"), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
+	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
 	var s *clickhouse.Server
-	start := func() (err error) {
+	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		s, err = clickhouse.Start(ctx, options)
+		started, err := clickhouse.Start(ctx, options)
+		if err == nil {
+			s = started
+		}
 		return err
 	}
 	if err := start(); err != nil {
 		p.t.Fatal(err)
 	}
-	options.Listen = s.Addr()
 	kill := func() { s.Kill() }
 	p.t.Cleanup(kill)
 	p.Engines = append(p.Engines, &Engine{Name: "clickhouse", Kill: kill, Start: start, PIDs: func() []int { return []int{s.PID()} }})

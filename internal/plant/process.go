@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"ratemill/internal/offspring"
 	"ratemill/internal/roles"
+	"ratemill/internal/testengine"
 )
 
 // Process runs one role, again and again.
@@ -31,27 +32,15 @@ type Process struct {
 }
 
 // NewProcess prepares the numbered process of a role.
-func (p *Plant) NewProcess(role roles.Role, number int) (*Process, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
+func (p *Plant) NewProcess(role roles.Role, number int) *Process {
+	address := testengine.FreeAddress(p.t)
 	name := fmt.Sprintf("%s-%d", role, number)
 	return &Process{
 		Name: name, Role: role, Metrics: address, log: filepath.Join(p.Dir, name+".log"),
 		command: func() *exec.Cmd {
 			return exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
 		},
-	}, nil
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // Start starts it; its log goes on.
@@ -81,7 +70,7 @@ func (p *Process) Kill() {
 	if p.cmd == nil {
 		return
 	}
-	p.measure()
+	p.Measure()
 	p.Up, p.Stopped = false, false
 	_ = p.cmd.Process.Kill()
 	<-p.done
@@ -89,7 +78,7 @@ func (p *Process) Kill() {
 
 // Stop asks it to end in order, and answers how long that took.
 func (p *Process) Stop() (time.Duration, error) {
-	p.measure()
+	p.Measure()
 	p.Up = false
 	began := time.Now()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -130,8 +119,8 @@ func (p *Process) Signal(s os.Signal) {
 // PID is its number since it was started last.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// measure notes the most memory that it has had.
-func (p *Process) measure() {
+// Measure notes the most memory that it has had.
+func (p *Process) Measure() {
 	if u, err := UsageOf(p.PID()); err == nil {
 		p.Peak = max(p.Peak, u.Peak)
 	}
@@ -150,8 +139,14 @@ func Tail(path string, lines int) string {
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }
 
-// LogLines is how much it has said.
-func (p *Process) LogLines() int {
-	text, _ := os.ReadFile(p.log)
-	return bytes.Count(text, []byte("\n"))
+// Log is all that it has said.
+func (p *Process) Log() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
+
+// LogLines is how many lines it has said.
+func (p *Process) LogLines() int { return strings.Count(p.Log(), "\n") }

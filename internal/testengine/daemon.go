@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -101,15 +102,29 @@ func tempDir(s scope, name string) string {
 	return dir
 }
 
-// freePort finds a port on loopback that nobody listens on.
+// FreeAddress is an address on loopback that nobody listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
+}
+
+// freePort finds a port on loopback that nobody listens on. It is below those that the kernel gives to connections
+// (ip_local_port_range): whoever calls an engine that is away would now and then be given the very port, and the engine
+// could not come back to it.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, highest = 12_000, 32_000
+	var err error
+	for range 100 {
+		port := lowest + rand.IntN(highest-lowest)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal(err)
+	return 0
 }
 
 // program finds an executable by name, in PATH or one of the folders, later ones of a pattern first (they are newer).

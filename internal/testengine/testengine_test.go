@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,4 +124,19 @@ func TestTheEmbeddedEnginesStart(t *testing.T) {
 	require.NotEmpty(t, testengine.SharedEmbeddedKafka(t).Addr())
 	require.NotEmpty(t, testengine.StartEmbeddedKafka(t).Addr())
 	require.NotEmpty(t, testengine.SharedClickHouse(t).Version())
+}
+
+func TestADiskCanBeFull(t *testing.T) {
+	testengine.WithDisks(t, func(t *testing.T) {
+		disk := testengine.NewDisk(t, filepath.Join(t.TempDir(), "disk"), "1m")
+		file := filepath.Join(disk.Dir, "file")
+		require.NoError(t, os.WriteFile(file, make([]byte, 300<<10), 0o600))
+		disk.Fill(t)
+		require.ErrorIs(t, os.WriteFile(filepath.Join(disk.Dir, "more"), []byte("more"), 0o600), syscall.ENOSPC)
+		require.NoError(t, os.Remove(file))
+		disk.Fill(t)
+		require.ErrorIs(t, os.WriteFile(file, make([]byte, 300<<10), 0o600), syscall.ENOSPC, "what was freed is taken as well")
+		disk.Free(t)
+		require.NoError(t, os.WriteFile(file, make([]byte, 300<<10), 0o600))
+	})
 }
