@@ -295,6 +295,8 @@ func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
 		if next, input := at+1, field(1); next > low.next || next == low.next && input > low.input {
 			*low = lowWater{next: next, input: input, epoch: field(2)}
 		}
+	default:
+		return fmt.Errorf("checkpoint %s/%d offset %d: an entry of kind %q is not known to this program; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, part[0])
 	}
 	return nil
 }
