@@ -229,7 +229,7 @@ func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 // passing are errors that pass with time though kafka-go does not say so of them. The client itself answers with
 // BrokerNotAvailable when it has lost all brokers.
 var passing = []kafka.Error{
-	kafka.Unknown, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
+	kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
 }
 
 // explain sorts errors: what passes with time is Unavailable, all else is not.
@@ -241,6 +241,8 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 			return &UnavailableError{what, Refused(err)}
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)
+		case code == kafka.Unknown:
+			return &UnavailableError{what, fmt.Errorf("%w; the broker's own log says why, a full disk is the usual reason", err)}
 		case code == kafka.BrokerNotAvailable:
 			return &UnavailableError{what, k.door.cause(ctx, err)}
 		case code.Temporary() || code.Timeout() || slices.Contains(passing, code):

@@ -21,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) { testengine.Main(m) }
 
-// onBoth runs a test against SQLite and PostgreSQL. Each has an empty store, opened twice as two processes would.
+// onBoth runs a test against SQLite and PostgreSQL, and once beside a newer version of ratemill. Each has an empty store,
+// opened twice as two processes would.
 func onBoth(t *testing.T, test func(t *testing.T, s, other *control.Store)) {
 	for _, engine := range []struct {
 		name string
@@ -35,6 +36,11 @@ func onBoth(t *testing.T, test func(t *testing.T, s, other *control.Store)) {
 			test(t, open(t, dsn), open(t, dsn))
 		})
 	}
+	t.Run("sqlite of a newer version", func(t *testing.T) {
+		dsn := "sqlite:" + filepath.Join(t.TempDir(), "control.db")
+		migrateFurther(t, dsn)
+		test(t, open(t, dsn), open(t, dsn))
+	})
 }
 
 func open(t testing.TB, dsn string) *control.Store {

@@ -178,11 +178,28 @@ func (s *Store) migrate(ctx context.Context) error {
 		return s.failed("reading the version of the tables", err)
 	}
 	sources := provider.ListSources()
-	if newest := sources[len(sources)-1].Version; version > newest {
-		return fmt.Errorf("control store %s: its tables are of version %d, this ratemill knows up to %d: a newer ratemill has used it; start that one, or restore the backup made before it", s.name, version, newest)
+	newest := sources[len(sources)-1].Version
+	if version <= newest {
+		return nil
 	}
-	return nil
+	var oldest int64
+	err = s.query(ctx, "asking which programs its tables are for", `SELECT value FROM counters WHERE name = ?`, []any{oldestProgram}, func(rows *sql.Rows) error {
+		return rows.Scan(&oldest)
+	})
+	if err == nil && newest < oldest {
+		err = fmt.Errorf("control store %s: its tables are of version %d, for programs that know version %d at least; this ratemill knows up to %d: a newer ratemill has used it; start that one, or restore the backup made before it", s.name, version, oldest, newest)
+	}
+	return err
 }
+
+// Migrations only add tables, indexes and columns with a default, so that a program which does not know the newest goes
+// on beside one that does, and can be started again: it names the columns that it reads and writes. A migration that
+// older programs cannot live with says in its own file, and thus in its transaction, what they must know at least:
+//
+//	INSERT INTO counters (name, value) VALUES ('oldest_program', 7) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+//
+// Such programs must then be stopped before the migration, since those that run are not asked again.
+const oldestProgram = "oldest_program"
 
 // Close lets go of the store's connections.
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -75,7 +76,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		options = append(options, kfake.SyncWrites())
 	}
 	if o.Log != nil {
-		options = append(options, kfake.WithLogger(logger{o.Log}))
+		options = append(options, kfake.WithLogger(&logger{log: o.Log}))
 	}
 	if err := maintain(o.Dir, options); err != nil {
 		lock.Close()
@@ -109,9 +110,16 @@ func (b *Broker) Stop(ctx context.Context) error {
 	return nil
 }
 
-type logger struct{ log *slog.Logger }
+// logger passes kfake's words on: of the same kind, once a minute. While a disk is full, it would say so for each append.
+type logger struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	said map[string]time.Time // by format
+}
 
-func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
+const sayEvery = time.Minute
+
+func (l *logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	to := slog.LevelDebug
 	switch level {
 	case kfake.LogLevelError:
@@ -119,7 +127,21 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelWarn:
 		to = slog.LevelWarn
 	}
-	if l.log.Enabled(context.Background(), to) {
+	if l.log.Enabled(context.Background(), to) && l.due(format) {
 		l.log.Log(context.Background(), to, fmt.Sprintf(format, args...))
 	}
+}
+
+func (l *logger) due(format string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Sub(l.said[format]) < sayEvery {
+		return false
+	}
+	if l.said == nil {
+		l.said = map[string]time.Time{}
+	}
+	l.said[format] = now
+	return true
 }
