@@ -79,11 +79,11 @@ type Patience struct {
 	// First and Most bound the pauses; 0 is 50 ms and 5 s.
 	First, Most time.Duration
 
-	said time.Time // in the words of whichever wait
+	said map[string]time.Time // by what was waited for
 }
 
-// Until does something again until it works, fails with an error that does not pass, or ctx ends. After a pause it asks
-// each of between whether to go on: what must be kept up meanwhile, as a lease.
+// Until does something, one of the few things that what names, again until it works, fails with an error that does not
+// pass, or ctx ends. After a pause it asks each of between whether to go on: what must be kept up meanwhile, as a lease.
 func (p *Patience) Until(ctx context.Context, what string, do func() error, between ...func(context.Context) error) error {
 	a := Absence{Backoff: Backoff{First: p.First, Most: p.Most, Random: p.Random}}
 	for {
@@ -98,9 +98,12 @@ func (p *Patience) Until(ctx context.Context, what string, do func() error, betw
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		a.said = p.said
+		a.said = p.said[what]
 		pause := a.Failed(p.Clock.Now(), p.Log, "waiting to "+what, err)
-		p.said = a.said
+		if p.said == nil {
+			p.said = map[string]time.Time{}
+		}
+		p.said[what] = a.said
 		if err := p.Clock.Sleep(ctx, pause); err != nil {
 			return err
 		}

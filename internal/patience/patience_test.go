@@ -82,6 +82,17 @@ func TestFlapping(t *testing.T) {
 		}))
 	}
 	require.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
+
+	// That something else cannot be done is news.
+	failed := false
+	require.NoError(t, p.Until(context.Background(), "write", func() error {
+		if failed {
+			return nil
+		}
+		failed = true
+		return errAway
+	}))
+	require.Contains(t, log.String(), `msg="waiting to write"`)
 }
 
 // The random part is at most half of the pause, and those who failed together part.
