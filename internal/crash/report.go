@@ -26,6 +26,7 @@ type Report struct {
 	Outages        map[string]int // by engine, that begin with kill -9
 	Restarts       map[string]int // by engine, that begin with SIGTERM
 	Cuts           int            // of SFTP connections
+	Full           map[string]int // disks that were full
 	Took           time.Duration
 
 	// Found.
@@ -38,7 +39,7 @@ type Report struct {
 }
 
 func newReport(o Options) *Report {
-	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Full: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
 }
 
 const mostDifferences = 30 // that are shown
@@ -95,6 +96,9 @@ func (r *Report) String() string {
 	}
 	for _, engine := range slices.Sorted(maps.Keys(r.Restarts)) {
 		row("SIGTERM and outage: "+engine, r.Restarts[engine])
+	}
+	for _, folder := range slices.Sorted(maps.Keys(r.Full)) {
+		row("disk full: "+folder, r.Full[folder])
 	}
 	row("SFTP connections cut", r.Cuts)
 	row("took", r.Took.Round(time.Second))

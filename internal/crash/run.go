@@ -33,14 +33,20 @@ type due struct {
 	do func() error
 }
 
-// Run runs a pipeline through its faults and compares what came out. It fails the test when something is lost, doubled
-// or different, when a role ends by itself, or when the pipeline stands still.
+// Run runs a pipeline through its faults and compares what came out. It fails the test when the pipeline stands still;
+// the report says what is lost, doubled or different, and which role ended by itself.
 func Run(t testing.TB, o Options) *Report {
+	t.Helper()
+	return play(t, o, o.plant(), 2, (*run).disturb)
+}
+
+// play runs a pipeline with so many processes of each role, does something to it, lets it come to an end, and compares.
+func play(t testing.TB, o Options, installation plant.Options, each int, disturb func(*run) error) *Report {
 	t.Helper()
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}
-	p := plant.Build(t, o.plant())
+	p := plant.Build(t, installation)
 	t.Logf("seed %d", o.Seed)
 	r := &run{
 		Plant: p, t: t, o: o, random: rand.New(rand.NewPCG(o.Seed, 4)), report: newReport(o), began: time.Now(), notes: p.Create("faults.log"),
@@ -49,20 +55,21 @@ func Run(t testing.TB, o Options) *Report {
 	if r.feed, err = newFeed(o, p.SSHD.Dir); err != nil {
 		t.Fatal(err)
 	}
-	r.raise()
+	r.raise(each)
 	t.Cleanup(func() {
 		for _, p := range r.cast {
 			p.Kill()
 		}
 	})
 	stalls := watchStalls(p, t, r.note)
-	if err := r.disturb(); err != nil {
+	if err := disturb(r); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
 	if err := r.settle(); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
 	r.report.Stall = stalls()
+	r.report.Records, r.report.Files = r.feed.records, len(r.feed.delivered)
 	r.lower()
 	r.report.Took = time.Since(r.began)
 	for _, statement := range o.Spoil {
@@ -76,14 +83,16 @@ func Run(t testing.TB, o Options) *Report {
 	return r.report
 }
 
-// raise starts two mediators, two raters and two sinks.
-func (r *run) raise() {
-	for _, role := range []roles.Role{roles.Mediation, roles.Mediation, roles.Rating, roles.Rating, roles.Sink, roles.Sink} {
-		p := r.NewProcess(role, 1+len(slices.DeleteFunc(slices.Clone(r.cast), func(p *plant.Process) bool { return p.Role != role })))
-		if err := p.Start(); err != nil {
-			r.t.Fatal(err)
+// raise starts so many mediators, raters and sinks.
+func (r *run) raise(each int) {
+	for _, role := range roles.Roles {
+		for i := range each {
+			p := r.NewProcess(role, i+1)
+			if err := p.Start(); err != nil {
+				r.t.Fatal(err)
+			}
+			r.cast = append(r.cast, p)
 		}
-		r.cast = append(r.cast, p)
 	}
 }
 
@@ -116,7 +125,6 @@ func (r *run) disturb() error {
 	if err := r.feed.deliver(1, 1); err != nil {
 		return err
 	}
-	r.report.Records, r.report.Files = r.feed.records, len(r.feed.delivered)
 	for len(r.due) > 0 {
 		if err := r.pause(100 * time.Millisecond); err != nil {
 			return err

@@ -1,0 +1,104 @@
+package crash
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ratemill/internal/plant"
+	"ratemill/internal/testengine"
+)
+
+// sizes are of the disks, by the folders of a plant: what the engine needs, and little more.
+var sizes = map[string]string{
+	plant.SpoolFolder: "4m", plant.StoreFolder: "16m", plant.KafkaFolder: "64m", plant.ClickHouseFolder: "192m",
+}
+
+// fullDisk is a folder whose disk is full, and what is to be seen of it.
+type fullDisk struct {
+	folder string
+	engine string // that has the folder, and is killed while its disk is full; "" for none
+	says   string // somebody's words about it
+}
+
+var fullDisks = []fullDisk{
+	// {plant.SpoolFolder, "", "no space left on device"},
+	{plant.StoreFolder, "", "disk is full"},
+	{plant.KafkaFolder, "kafka", "a full disk is the usual reason"},
+	{plant.ClickHouseFolder, "clickhouse", "not enough space"},
+}
+
+// FullDisks fills the disk of each engine and of the spool, one after the other, while files come: of the embedded
+// engines and SQLite. Somebody must say so, nobody may end, and all goes on when there is room again. It runs under
+// testengine.WithDisks.
+func FullDisks(t testing.TB, o Options) *Report {
+	t.Helper()
+	disks := map[string]*testengine.Disk{}
+	installation := o.plant()
+	installation.Disk = func(dir string) {
+		disks[filepath.Base(dir)] = testengine.NewDisk(t, dir, sizes[filepath.Base(dir)])
+	}
+	return play(t, o, installation, 1, func(r *run) error {
+		if err := r.ready(); err != nil {
+			return err
+		}
+		for i, full := range fullDisks {
+			deliver := func(step int) error { return r.feed.deliver(2*i+step, 2*len(fullDisks)+1) }
+			if err := deliver(1); err != nil {
+				return err
+			}
+			if err := r.fill(full, disks[full.folder], func() error { return deliver(2) }); err != nil {
+				return fmt.Errorf("the disk of %s is full: %w", full.folder, err)
+			}
+		}
+		return r.feed.deliver(1, 1)
+	})
+}
+
+// fill fills a disk, does something meanwhile, waits until somebody says so and for a while longer, kills the engine, and
+// makes room again.
+func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error) error {
+	spoken := r.spoken()
+	r.note("filling the disk of %s", full.folder)
+	disk.Fill(r.t)
+	began := time.Now()
+	if err := meanwhile(); err != nil {
+		return err
+	}
+	err := r.until(func() string {
+		disk.Fill(r.t)
+		for _, p := range r.cast {
+			if strings.Contains(p.Log()[spoken[p]:], full.says) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("nobody says %q", full.says)
+	})
+	if err != nil {
+		return err
+	}
+	r.note("it is said after %v", time.Since(began).Round(time.Millisecond))
+	for end := time.Now().Add(r.o.Outage); time.Now().Before(end); {
+		disk.Fill(r.t)
+		if err := r.pause(200 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	r.quiet(spoken, began, full.folder+"'s disk was full")
+	e := r.engine(full.engine)
+	if e != nil {
+		r.note("kill -9 %s", e.Name)
+		e.Kill()
+	}
+	disk.Free(r.t)
+	r.note("there is room again")
+	if e != nil {
+		if err := e.Start(); err != nil {
+			return err
+		}
+	}
+	r.report.Full[full.folder]++
+	return r.settle()
+}
