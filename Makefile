@@ -6,7 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test crash fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -114,6 +114,11 @@ KILLS ?= 60
 crash: check-prereqs-test deps-test
 	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
 		go test ./internal/crash -run TestNothingIsLost -count=1 -v -timeout 0
+
+# Each engine away alone for a while, while files come: make outages OUTAGE=10m
+OUTAGE ?= 3m
+outages: check-prereqs-test deps-test
+	OUTAGE=$(OUTAGE) go test ./internal/crash -run TestAnOutageOfEachEngineIsSurvived -count=1 -v -timeout 0
 
 # make demo, or make demo N=5000000 SEED=7 to generate that many records first; with ONCE=1 it ends when all is stored.
 demo: deps build

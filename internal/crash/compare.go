@@ -25,6 +25,7 @@ type comparison struct {
 	expected [tableCount][]string // lines of the file at hand
 	rows     [tableCount]int      // of all files
 	balances map[string]*offline.Balance
+	pins     map[udr.FileID]control.Pins
 	counters sums
 	err      error
 
@@ -34,32 +35,36 @@ type comparison struct {
 
 // compare runs the offline pipeline over the same files, in the order of each source, and compares file by file.
 func (r *run) compare(ctx context.Context) error {
-	reg := registry.New()
-	if _, err := r.Node.Store.LoadRegistry(ctx, reg); err != nil {
-		return err
-	}
-	files, err := r.feed.offline(r.Plant)
+	pins, err := r.pins(ctx)
 	if err != nil {
 		return err
 	}
-	c := &comparison{ctx: ctx, w: r.Node.Warehouse, report: r.report, view: reg.View(), balances: map[string]*offline.Balance{}, counters: sums{}}
-	defer c.view.Close()
-	pipe := offline.Pipeline{
-		Sources: r.Node.Project.Sources, Catalogue: r.Node.Project.Catalogue, Registry: reg, Partitions: r.Node.Partitions,
-		Batch: func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return c.add(b) },
-		Done:  c.file,
+	c := &comparison{
+		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{}, pins: pins, counters: sums{},
 	}
-	balances, err := pipe.Run(ctx, files)
+	defer c.view.Close()
+	pipe := r.pipeline(r.changes.first)
+	pipe.Batch = func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return c.add(b) }
+	pipe.Done = c.file
+	balances, err := pipe.Run(ctx, r.feed.offline(r.Plant))
 	if err != nil {
 		return fmt.Errorf("the offline pipeline, which says what is right, fails: %w", err)
 	}
 	if c.err != nil {
 		return c.err
 	}
+	retried, err := r.compareRetried(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.rows[ratedTable] += retried
 	if err := c.totals(); err != nil {
 		return err
 	}
 	if err := c.balance(); err != nil {
+		return err
+	}
+	if err := r.moved(); err != nil {
 		return err
 	}
 	if err := r.compareLedger(ctx, balances); err != nil {
@@ -102,25 +107,17 @@ func (c *comparison) rated(b *ledger.Batch, r *ledger.RatedRecord) error {
 		return err
 	}
 	seq := c.usage.Seq
-	var own rating.Charge
-	var joined []byte
-	for i, m := range r.Charges {
-		joined = append(binary.AppendUvarint(joined, uint64(len(m))), m...)
-		if err := rating.ParseCharge(m, &c.charge); err != nil {
-			return err
-		}
-		if i == 0 && c.charge.Tier == 0 {
-			own = c.charge
-			continue
-		}
-		c.expect(tierTable, join(seq, c.charge.Tier, c.charge.Account, c.charge.Plan, c.charge.Zone, c.charge.Total, c.charge.Currency))
+	charges, err := c.charged(r.Charges)
+	if err != nil {
+		return err
 	}
-	c.expect(ratedTable, join(line, own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)))
+	c.expect(ratedTable, join(line, charges))
 	for _, m := range r.Events {
 		e, err := rating.ParseEvent(m)
 		if err != nil {
 			return err
 		}
+		c.report.Flowed[e.Kind.String()]++
 		amount := func(v rating.Value) any {
 			if !e.Counter.Kind.IsCost() {
 				return v.Units()
@@ -133,17 +130,45 @@ func (c *comparison) rated(b *ledger.Batch, r *ledger.RatedRecord) error {
 	return nil
 }
 
-// record is the line of a usage record.
+// charged are the fields of a record's charges. Those of tiers above are expected in their own table.
+func (c *comparison) charged(charges [][]byte) (string, error) {
+	var own rating.Charge
+	var joined []byte
+	for i, m := range charges {
+		joined = append(binary.AppendUvarint(joined, uint64(len(m))), m...)
+		if err := rating.ParseCharge(m, &c.charge); err != nil {
+			return "", err
+		}
+		if slices.ContainsFunc(c.charge.Draws, func(d rating.Draw) bool { return d.Share != "" && d.Drawn > 0 }) {
+			c.report.Flowed["draws from pools"]++
+		}
+		if i == 0 && c.charge.Tier == 0 {
+			own = c.charge
+			continue
+		}
+		c.expect(tierTable, join(c.usage.Seq, c.charge.Tier, c.charge.Account, c.charge.Plan, c.charge.Zone, c.charge.Total, c.charge.Currency))
+	}
+	return join(own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)), nil
+}
+
+// record is the line of a usage record. What its file is pinned to is what the ledger says.
 func (c *comparison) record(b *ledger.Batch, message []byte) (string, error) {
 	u := &c.usage
 	if err := udr.ParseUsage(message, u); err != nil {
 		return "", err
 	}
+	pins := c.pins[b.File]
+	return join(u.Seq, u.Line, u.Bytes, b.Source, b.Rules, pins.Catalogue, pins.Registry, c.used()), nil
+}
+
+// used are the fields of a usage record that say what was used by whom.
+func (c *comparison) used() string {
+	u := &c.usage
 	account, _ := c.view.AccountID(u.Account)
 	root, _ := c.view.AccountID(u.Root)
-	return join(u.Seq, u.Line, u.Bytes, b.Source, b.Rules, b.Catalogue, b.Registry, u.Class, u.Unit, int64(u.At), u.Quantity, u.Identifier.Value, u.SIM,
+	return join(u.Class, u.Unit, int64(u.At), u.Quantity, u.Identifier.Value, u.SIM,
 		account, u.Account, root, u.Root, u.Network, u.Country, u.Peer, u.APN, u.IMEI, u.Session, u.Direction, u.Duration, u.Up, u.Down,
-		fmt.Sprintf("%x", u.Duplicate[:])), nil
+		fmt.Sprintf("%x", u.Duplicate[:]))
 }
 
 func join(fields ...any) string {
@@ -164,10 +189,14 @@ const (
 	tableCount
 )
 
-const recordFields = "seq, line, bytes, source, rules, catalogue, registry, class, unit, toUnixTimestamp64Nano(at), quantity, identifier, sim, account, account_number, root, root_number, network, country, peer, apn, imei, session, direction, duration, up, down, lower(hex(duplicate_key))"
+const usageFields = "class, unit, toUnixTimestamp64Nano(at), quantity, identifier, sim, account, account_number, root, root_number, network, country, peer, apn, imei, session, direction, duration, up, down, lower(hex(duplicate_key))"
+
+const recordFields = "seq, line, bytes, source, rules, catalogue, registry, " + usageFields
+
+const chargeFields = "amount, currency, plan, plan_version, price, zone, charged, lower(hex(charges))"
 
 var comparedTables = [tableCount]struct{ name, words, fields string }{
-	ratedTable:     {"rated_usage", "rated", recordFields + ", amount, currency, plan, plan_version, price, zone, charged, lower(hex(charges))"},
+	ratedTable:     {"rated_usage", "rated", recordFields + ", " + chargeFields},
 	tierTable:      {"tier_charges", "charges of tiers above", "seq, tier, account_number, plan, zone, amount, currency"},
 	eventTable:     {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, threshold, before, after"},
 	duplicateTable: {"duplicates", "duplicates", recordFields},
@@ -194,26 +223,30 @@ func (c *comparison) table(i int, b *offline.Balance) error {
 	if err != nil {
 		return err
 	}
-	expected := c.expected[i]
+	c.match(t.name+", "+b.Path, t.words, t.fields, c.expected[i], found)
+	return nil
+}
+
+// match holds lines against each other.
+func (c *comparison) match(where, words, fields string, expected, found []string) {
 	slices.Sort(expected)
 	slices.Sort(found)
 	for len(expected) > 0 || len(found) > 0 {
 		switch {
 		case len(expected) > 0 && len(found) > 0 && expected[0] != found[0] && sameRecord(expected[0], found[0]):
-			c.report.differs("%s, %s: record %s", t.name, b.Path, contrast(t.fields, expected[0], found[0]))
+			c.report.differs("%s: record %s", where, contrast(fields, expected[0], found[0]))
 			expected, found = expected[1:], found[1:]
 		case len(found) == 0 || len(expected) > 0 && expected[0] < found[0]:
-			c.report.differs("%s, %s: lacks %.300s", t.name, b.Path, expected[0])
+			c.report.differs("%s: lacks %.300s", where, expected[0])
 			expected = expected[1:]
 		case len(expected) == 0 || found[0] < expected[0]:
-			c.report.differs("%s, %s: has what it ought not to, or has it twice: %.300s", t.name, b.Path, found[0])
+			c.report.differs("%s: has what it ought not to, or has it twice: %.300s", where, found[0])
 			found = found[1:]
 		default:
-			c.report.Compared[t.words]++
+			c.report.Compared[words]++
 			expected, found = expected[1:], found[1:]
 		}
 	}
-	return nil
 }
 
 // sameRecord says that two lines begin with the same sequence.
@@ -281,19 +314,23 @@ func (c *comparison) balance() error {
 		return err
 	}
 	for _, b := range found {
+		if b.Difference != 0 || b.DifferenceBytes != 0 {
+			c.report.differs("the balance of %s is %d records and %d bytes", b.Name, b.Difference, b.DifferenceBytes)
+		}
 		want := c.balances[b.File]
+		if want == nil && b.BroughtBack > 0 {
+			c.report.Compared["retry batches"]++
+			continue
+		}
 		if want == nil {
 			c.report.differs("file_balance has %s (%s), which ought not to be there, or not twice", b.Name, b.File)
 			continue
 		}
 		delete(c.balances, b.File)
 		c.report.Compared["files"]++
-		have := [6]int64{int64(b.Records + b.Added), int64(b.Filtered), int64(b.Duplicate), int64(b.Suspended), int64(b.Rated), int64(b.Bytes)}
+		have := [6]int64{int64(b.Records + b.Added), int64(b.Filtered), int64(b.Duplicate), int64(b.Suspended + b.Retried), int64(b.Rated), int64(b.Bytes)}
 		if ought := [6]int64{want.Records, want.Filtered, want.Duplicate, want.Suspended, want.Rated, have[5]}; have != ought {
 			c.report.differs("file_balance of %s has %v for records, filtered, duplicate, suspended, rated, bytes; it ought to have %v", b.Name, have, ought)
-		}
-		if b.Difference != 0 || b.DifferenceBytes != 0 {
-			c.report.differs("the balance of %s is %d records and %d bytes", b.Name, b.Difference, b.DifferenceBytes)
 		}
 	}
 	for _, b := range c.balances {
@@ -327,6 +364,9 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 		}
 		for _, f := range files {
 			after = f.Number
+			if f.Retry > 0 {
+				ought[f.Path] = control.Done
+			}
 			if f.State != ought[f.Path] {
 				r.report.differs("the ledger says that %s is %s (%s); it ought to be %q", f.Path, f.State, f.Why, ought[f.Path])
 			}
@@ -343,4 +383,25 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 		r.report.differs("the ledger lacks %s", path)
 	}
 	return nil
+}
+
+// pins are what every file was pinned to, as the ledger says; they are counted by how many there are.
+func (r *run) pins(ctx context.Context) (map[udr.FileID]control.Pins, error) {
+	pins, catalogues, revisions := map[udr.FileID]control.Pins{}, map[string]bool{}, map[registry.Revision]bool{}
+	for after := int64(0); ; {
+		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			after = f.Number
+			if f.Pinned {
+				pins[f.FileID], catalogues[f.Pins.Catalogue], revisions[f.Pins.Registry] = f.Pins, true, true
+			}
+		}
+		if len(files) == 0 {
+			r.report.Catalogues, r.report.Revisions = len(catalogues), len(revisions)
+			return pins, nil
+		}
+	}
 }

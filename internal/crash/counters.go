@@ -35,6 +35,9 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 		if err := r.foldLog(ctx, partition, logged); err != nil {
 			return fmt.Errorf("reading the rated log of partition %d: %w", partition, err)
 		}
+		if err := r.countCompacted(ctx, partition); err != nil {
+			return fmt.Errorf("reading the checkpoints of partition %d: %w", partition, err)
+		}
 		if err := r.restore(ctx, partition, restored); err != nil {
 			return fmt.Errorf("taking partition %d: %w", partition, err)
 		}
@@ -85,6 +88,29 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 			}
 		}
 	}
+	return nil
+}
+
+// countCompacted counts the checkpoint entries that compaction has taken away by now.
+func (r *run) countCompacted(ctx context.Context, partition int) error {
+	first, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Checkpoint, partition)
+	if err != nil {
+		return err
+	}
+	left := int64(0)
+	for next := first; next < end; {
+		messages, err := r.Node.Kafka.Fetch(ctx, r.Node.Topics.Checkpoint, partition, next, time.Second, nil)
+		if err != nil {
+			return err
+		}
+		if len(messages) == 0 {
+			break
+		}
+		left += int64(len(messages))
+		next = messages[len(messages)-1].Offset + 1
+	}
+	r.report.Checkpoints += int(left)
+	r.report.Compacted += int(end - left)
 	return nil
 }
 

@@ -16,7 +16,8 @@ type fault struct {
 	strike func(*run) error
 }
 
-// faultsFor is the deck of faults, shuffled: each role is killed equally often, and all else comes in proportion.
+// faultsFor is the deck of faults and changes, shuffled: each role is killed equally often, and all else comes in
+// proportion.
 func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 	if o.Kills == 0 {
 		return nil
@@ -40,6 +41,8 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 	}
 	add(share(10), fault{"cut sftp connections", (*run).cutConnections})
 	add(share(20), fault{"restart sshd", (*run).restartSSHD})
+	add(2*share(20), fault{"take in strangers", (*run).takeIn})
+	add(share(20), fault{"change the catalogue", (*run).changeCatalogue})
 	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 	return deck
 }

@@ -1,8 +1,8 @@
 package crash
 
 import (
+	"bytes"
 	"cmp"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,8 +20,11 @@ type feed struct {
 	records   int
 }
 
-// arrival is a file that the SFTP server serves.
-type arrival struct{ source, path string }
+// arrival is a file that the SFTP server serves, or will.
+type arrival struct {
+	source, path string
+	file         *generate.File
+}
 
 func newFeed(o Options, dir string) (*feed, error) {
 	files, err := generate.Files(o.usage())
@@ -44,11 +47,11 @@ func (f *feed) deliver(done, of int) error {
 		all := f.bySource[source]
 		wanted := len(all) * done / of
 		for _, file := range all[f.count(source):wanted] {
-			path := filepath.Join(f.dir, source, file.Name)
-			if err := write(path, &file); err != nil {
+			a := f.arrival(&file)
+			if err := write(a.path, a.file); err != nil {
 				return err
 			}
-			f.delivered = append(f.delivered, arrival{source, path})
+			f.delivered = append(f.delivered, a)
 			f.records += file.Records
 		}
 	}
@@ -79,23 +82,57 @@ func write(path string, file *generate.File) error {
 	return os.Rename(path+".tmp", path)
 }
 
-// offline is what was delivered, for the offline pipeline: carrier by carrier, since carriers share no billing root.
-func (f *feed) offline(p *plant.Plant) (files []offline.File, err error) {
+func (f *feed) arrival(file *generate.File) arrival {
+	return arrival{file.Source, filepath.Join(f.dir, file.Source, file.Name), file}
+}
+
+// all is what was or will be delivered, carrier by carrier.
+func (f *feed) all() (all []arrival) {
 	for _, name := range generate.Carriers() {
-		source, _ := p.Node.Project.Sources.Source(name)
-		for _, a := range f.delivered {
-			if a.source != name {
-				continue
-			}
-			info, err := os.Stat(a.path)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, offline.File{
-				Source: source, Path: offline.Listed(source, a.path), MTime: info.ModTime(),
-				Open: func() (io.ReadCloser, error) { return os.Open(a.path) },
-			})
+		for i := range f.bySource[name] {
+			all = append(all, f.arrival(&f.bySource[name][i]))
 		}
 	}
-	return files, nil
+	return all
+}
+
+// offline is what was delivered, for the offline pipeline: carrier by carrier, since carriers share no billing root.
+func (f *feed) offline(p *plant.Plant) (files []offline.File) {
+	for _, name := range generate.Carriers() {
+		for _, a := range f.delivered {
+			if a.source == name {
+				files = append(files, a.offline(p))
+			}
+		}
+	}
+	return files
+}
+
+// offline is the file for the offline pipeline, generated once more: the server's may be gone.
+func (a arrival) offline(p *plant.Plant) offline.File {
+	source, _ := p.Node.Project.Sources.Source(a.source)
+	return offline.File{Source: source, Path: offline.Listed(source, a.path), Open: a.file.Open}
+}
+
+// moved compares the files that were moved with what was delivered.
+func (r *run) moved() error {
+	for _, a := range r.feed.delivered {
+		if a.source != moves {
+			continue
+		}
+		found, err := os.ReadFile(filepath.Join(r.feed.dir, done, a.file.Name))
+		if err != nil {
+			r.report.differs("%s was not moved: %v", a.path, err)
+			continue
+		}
+		var ought bytes.Buffer
+		if _, err := a.file.WriteTo(&ought); err != nil {
+			return err
+		}
+		if !bytes.Equal(found, ought.Bytes()) {
+			r.report.differs("%s is not what it was before it was moved", a.path)
+		}
+		r.report.Compared["files moved"]++
+	}
+	return nil
 }

@@ -46,10 +46,19 @@ const session = 6 * time.Second
 
 const partitions = 4
 
+// What becomes of files that were read: one carrier's are deleted, one's are moved, the third's stay.
+const (
+	deletes = "skylink"
+	moves   = "northwave"
+	done    = "done"
+)
+
 // plant is the installation that is disturbed: what bounds waiting is short, so that much happens in little time.
 func (o *Options) plant() plant.Options {
 	return plant.Options{
 		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
+		Limit: "300 MB", // which surely is passed
+		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
 		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
 	}
 }

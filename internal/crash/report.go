@@ -27,9 +27,15 @@ type Report struct {
 	Restarts       map[string]int // by engine, that begin with SIGTERM
 	Cuts           int            // of SFTP connections
 	Full           map[string]int // disks that were full
+	Retries        int            // batches of suspended records that were brought back
+	Catalogues     int            // versions to which files were pinned
+	Revisions      int            // of the registry, to which files were pinned
+	Checkpoints    int            // entries of checkpoints that are left
+	Compacted      int            // entries that compaction has taken away before the last restore
 	Took           time.Duration
 
 	// Found.
+	Flowed      map[string]int // what ought to be in it: draws from pools, and events by their kind
 	Compared    map[string]int // rows, by what they are
 	Differences []string
 	Differing   int
@@ -39,7 +45,7 @@ type Report struct {
 }
 
 func newReport(o Options) *Report {
-	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Full: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Full: map[string]int{}, Flowed: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
 }
 
 const mostDifferences = 30 // that are shown
@@ -64,6 +70,34 @@ func (r *Report) stopped(took time.Duration, err error) {
 func (r *Report) process(p *plant.Process) {
 	r.Memory[string(p.Role)] = max(r.Memory[string(p.Role)], p.Peak)
 	r.LogLines[string(p.Role)] += p.LogLines()
+}
+
+// What a process may need, and what a role may log: when all begins, and for each disturbance, whose consequences may be
+// another outage for those who share it. Both are several times what was ever seen.
+const (
+	mostMemory     = 400 << 20
+	linesOfARole   = 300
+	linesAfterEach = 60
+)
+
+// bounded looks that memory and logs were.
+func (r *Report) bounded() {
+	for role, peak := range r.Memory {
+		if peak > mostMemory {
+			r.differs("a process of %s had %d MiB of memory; %d are enough", role, peak>>20, mostMemory>>20)
+		}
+	}
+	disturbances := r.Stops + r.Ends + r.Cuts
+	for _, of := range []map[string]int{r.Kills, r.Outages, r.Restarts, r.Full} {
+		for _, n := range of {
+			disturbances += n
+		}
+	}
+	for role, lines := range r.LogLines {
+		if most := linesOfARole + linesAfterEach*disturbances; lines > most {
+			r.differs("%s logged %d lines over %d disturbances; %d are enough", role, lines, disturbances, most)
+		}
+	}
 }
 
 // String is the table of what was done and what was found.
@@ -101,7 +135,15 @@ func (r *Report) String() string {
 		row("disk full: "+folder, r.Full[folder])
 	}
 	row("SFTP connections cut", r.Cuts)
+	row("retry batches made", r.Retries)
+	row("versions of the catalogue pinned", r.Catalogues)
+	row("revisions of the registry pinned", r.Revisions)
+	row("checkpoint entries left", r.Checkpoints)
+	row("checkpoint entries compacted away", r.Compacted)
 	row("took", r.Took.Round(time.Second))
+	for _, what := range slices.Sorted(maps.Keys(r.Flowed)) {
+		row("in it: "+what, r.Flowed[what])
+	}
 	for _, what := range slices.Sorted(maps.Keys(r.Compared)) {
 		row("compared: "+what, r.Compared[what])
 	}

@@ -16,15 +16,16 @@ import (
 // run is a pipeline that is being disturbed. One goroutine does everything to it.
 type run struct {
 	*plant.Plant
-	t      testing.TB
-	o      Options
-	random *rand.Rand
-	feed   *feed
-	cast   []*plant.Process
-	due    []due
-	report *Report
-	began  time.Time
-	notes  *os.File
+	t       testing.TB
+	o       Options
+	random  *rand.Rand
+	feed    *feed
+	changes *changes
+	cast    []*plant.Process
+	due     []due
+	report  *Report
+	began   time.Time
+	notes   *os.File
 }
 
 // due is something to be undone later: a process to be started again, an engine, a stopped one to go on.
@@ -55,6 +56,9 @@ func play(t testing.TB, o Options, installation plant.Options, each int, disturb
 	if r.feed, err = newFeed(o, p.SSHD.Dir); err != nil {
 		t.Fatal(err)
 	}
+	if r.changes, err = r.newChanges(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	r.raise(each)
 	t.Cleanup(func() {
 		for _, p := range r.cast {
@@ -72,6 +76,7 @@ func play(t testing.TB, o Options, installation plant.Options, each int, disturb
 	r.report.Records, r.report.Files = r.feed.records, len(r.feed.delivered)
 	r.lower()
 	r.report.Took = time.Since(r.began)
+	r.report.bounded()
 	for _, statement := range o.Spoil {
 		if err := p.Node.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -130,7 +135,7 @@ func (r *run) disturb() error {
 			return err
 		}
 	}
-	return nil
+	return r.takeInAll()
 }
 
 func (r *run) between(least, most time.Duration) time.Duration {

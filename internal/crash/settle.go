@@ -56,10 +56,12 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		}
 		for _, f := range files {
 			after = f.Number
-			known++
+			if f.Retry == 0 {
+				known++
+			}
 			if f.Open {
 				add("file %s is %s (%s), %d records read, owner %s until %s", f.Path, f.State, f.Why, f.Progress.Read.Records, f.Owner, f.LeaseUntil.Format(time.TimeOnly))
-			} else {
+			} else if f.Retry == 0 {
 				closed++
 			}
 		}
@@ -69,6 +71,12 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	}
 	if known != len(r.feed.delivered) {
 		add("%d of %d files were seen by mediation", known, len(r.feed.delivered))
+	}
+	for _, carrier := range []string{deletes, moves} {
+		if left, _ := filepath.Glob(filepath.Join(r.Incoming(carrier), "*")); len(left) > 0 && closed == known {
+			add("%d files of %s were read and are still there", len(left), carrier)
+			progress += fmt.Sprintf(" %d left", len(left))
+		}
 	}
 	owned, lag := 0.0, 0.0
 	for _, p := range r.cast {

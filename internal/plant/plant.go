@@ -48,11 +48,13 @@ type Options struct {
 	Broker     string // Embedded or Apache
 	Store      string // SQLite or Postgres
 	Partitions int
-	Usage      generate.Options // whose accounts and SIMs are registered, and whose carriers are sources
-	Roles      string           // lines of the configuration that bound the roles; empty for the defaults
-	Every      time.Duration    // how often sources are listed; files are taken at once
-	Within     time.Duration    // how long duplicates are recognised; 0 leaves it to the project
-	Disk       func(dir string) // is told each folder that an engine or a role writes to, before anything is in it; may be nil
+	Usage      generate.Options  // whose accounts and SIMs are registered, and whose carriers are sources
+	Roles      string            // lines of the configuration that bound the roles; empty for the defaults
+	Every      time.Duration     // how often sources are listed; files are taken at once
+	Within     time.Duration     // how long duplicates are recognised; 0 leaves it to the project
+	Limit      string            // of the data of an account, instead of the demo's 2 GB
+	After      map[string]string // what sources do with files that were read, by carrier; DIR stands for the SFTP server's folder
+	Disk       func(dir string)  // is told each folder that an engine or a role writes to, before anything is in it; may be nil
 }
 
 // Plant is an installation: everything that roles find when they start.
@@ -234,6 +236,9 @@ func (p *Plant) writeProject() {
 	}
 	_ = os.RemoveAll(filepath.Join(dir, "tests"))
 	_ = os.RemoveAll(filepath.Join(dir, "registry"))
+	if p.Options.Limit != "" {
+		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+"\nactions: [event]\n")
+	}
 	sources, _ := filepath.Glob(filepath.Join(dir, "sources", "*.yaml"))
 	for _, path := range sources {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
@@ -258,6 +263,9 @@ func (p *Plant) writeProject() {
 				line = []byte("  settled: 0s\n") // a file gets its name when it is complete
 			case "every":
 				line = fmt.Appendf(nil, "  every: %s\n", p.Options.Every)
+				if after := p.Options.After[name]; after != "" {
+					line = fmt.Appendf(line, "  after: %s\n", strings.ReplaceAll(after, "DIR", p.SSHD.Dir))
+				}
 			case "duplicate":
 				if before, _, ok := strings.Cut(string(line), "within:"); ok && p.Options.Within > 0 {
 					line = fmt.Appendf(nil, "%swithin: %s }\n", before, p.Options.Within)

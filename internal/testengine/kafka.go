@@ -13,7 +13,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// Kafka is one Apache Kafka broker on loopback. Authority signs its certificate, which is for the name localhost alone.
+// Kafka is one Apache Kafka broker on loopback. It begins a segment every two seconds and compacts those before it at
+// once, so that compacted topics are compacted while a test runs. Authority signs its certificate, which is for the name localhost alone.
 type Kafka struct {
 	Addr       string // in plain text, without a login
 	SCRAMAddr  string // encrypted; User logs in with Password by SCRAM-SHA-512
@@ -111,6 +112,8 @@ num.io.threads=2
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.backoff.ms=500
+log.cleaner.min.cleanable.ratio=0.01
+log.roll.ms=2000
 `, port, controller, filepath.Join(dir, "log"), scram, mutual, chain, k.Authority.CAFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
