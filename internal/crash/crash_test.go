@@ -56,6 +56,7 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 // TestTheComparisonSeesWhatIsWrong spoils a warehouse that is right: a row is lost, one is there twice, one has another
 // amount, so has one of a record that came back.
 func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
+	t.Parallel() // as all here that wait most of the time
 	// A mutation runs its subquery anew for every part, after the parts before it were changed: the row is chosen once, and
 	// kept in a table of its own.
 	const (

@@ -12,6 +12,7 @@ import (
 
 // TestAnOutageOfEachEngineIsSurvived is short by itself; `make outages OUTAGE=3m` takes each engine away for longer.
 func TestAnOutageOfEachEngineIsSurvived(t *testing.T) {
+	t.Parallel() // as all here that wait most of the time
 	for _, c := range []struct {
 		crash.Options
 		engines []string
@@ -27,7 +28,7 @@ func TestAnOutageOfEachEngineIsSurvived(t *testing.T) {
 			c.Aloud = true
 		}
 		t.Run(c.Broker+" and "+c.Store, func(t *testing.T) {
-			t.Parallel() // they wait most of the time
+			t.Parallel()
 			report := crash.Outages(t, c.Options, c.engines...)
 			t.Logf("\n%s", report)
 			require.Zero(t, report.Differing)
