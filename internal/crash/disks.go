@@ -24,7 +24,7 @@ type fullDisk struct {
 }
 
 var fullDisks = []fullDisk{
-	// {plant.SpoolFolder, "", "no space left on device"},
+	{plant.SpoolFolder, "", "no space left on device"},
 	{plant.StoreFolder, "", "disk is full"},
 	{plant.KafkaFolder, "kafka", "a full disk is the usual reason"},
 	{plant.ClickHouseFolder, "clickhouse", "not enough space"},

@@ -122,7 +122,7 @@ func (r *run) quiet(before map[*plant.Process]int, since time.Time, while string
 // What a process may say of an outage: it has a loop for each partition, worker and source, each of which may say once
 // that it waits and what for, then once a minute, and once that it goes on.
 const (
-	linesAtOnce  = 60
+	linesAtOnce  = 40
 	linesAMinute = 30
 )
 
