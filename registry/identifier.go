@@ -121,8 +121,10 @@ func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev R
 		return 0, false
 	}
 	if ref.when&history == 0 {
-		when := &m.pairs[ref.when]
-		return ref.sim, when.from <= at && when.known <= rev
+		if when := &m.pairs[ref.when]; when.from <= at && when.known <= rev {
+			return ref.sim, true
+		}
+		return 0, false
 	}
 	facts := ids.histories[ref.when&^history]
 	for i := len(facts) - 1; i >= 0; i-- {
