@@ -34,6 +34,7 @@ type Broker struct {
 	stop sync.Once
 
 	cluster *kfake.Cluster // in this process
+	ghosts  *ghosts
 	lock    *os.File
 	ended   chan error
 
@@ -91,7 +92,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		}
 		return nil, fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
 	}
-	return &Broker{addr: cluster.ListenAddrs()[0], cluster: cluster, lock: lock, ended: make(chan error)}, nil
+	return &Broker{addr: cluster.ListenAddrs()[0], cluster: cluster, ghosts: watchGhosts(cluster, o.Log), lock: lock, ended: make(chan error)}, nil
 }
 
 // Addr is the bootstrap address.
@@ -103,6 +104,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 		return b.process.Stop(ctx)
 	}
 	b.stop.Do(func() {
+		b.ghosts.close()
 		b.cluster.Close()
 		b.lock.Close()
 		close(b.ended)

@@ -1,0 +1,54 @@
+package kafka_test
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"ratemill/internal/embedded/kafka"
+)
+
+// A member that is killed while it waits to be let in: its request is there, and nobody can be answered.
+func TestAMemberThatDiesWhileItJoinsKeepsNoPartitions(t *testing.T) {
+	b, err := kafka.Start(t.Context(), kafka.Options{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer b.Stop(t.Context())
+	create(t, b.Addr(), kafkago.TopicConfig{Topic: "usage", NumPartitions: 4, ReplicationFactor: 1})
+	const session = 6 * time.Second // the least that a broker takes
+	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
+		ID: "rating", Brokers: []string{b.Addr()}, Topics: []string{"usage"}, GroupBalancers: []kafkago.GroupBalancer{kafkago.RoundRobinGroupBalancer{}},
+		SessionTimeout: session, HeartbeatInterval: session / 20, RebalanceTimeout: session, JoinGroupBackoff: time.Millisecond,
+	})
+	require.NoError(t, err)
+	defer group.Close()
+	assigned := func() int {
+		generation, err := group.Next(t.Context())
+		require.NoError(t, err)
+		generation.Start(func(ctx context.Context) { <-ctx.Done() })
+		return len(generation.Assignments["usage"])
+	}
+	require.Equal(t, 4, assigned())
+
+	metadata := kmsg.ConsumerMemberMetadata{Topics: []string{"usage"}}
+	join := kmsg.JoinGroupRequest{
+		Version: 1, Group: "rating", SessionTimeoutMillis: int32(session.Milliseconds()), RebalanceTimeoutMillis: int32(session.Milliseconds()), ProtocolType: "consumer",
+		Protocols: []kmsg.JoinGroupRequestProtocol{{Name: "roundrobin", Metadata: metadata.AppendTo(nil)}},
+	}
+	message := binary.BigEndian.AppendUint16(nil, uint16(join.Key()))
+	message = binary.BigEndian.AppendUint16(message, uint16(join.Version))
+	message = append(message, 0, 0, 0, 1, 0xff, 0xff) // the number of the request, and no client's name
+	message = join.AppendTo(message)
+	conn, err := net.Dial("tcp", b.Addr())
+	require.NoError(t, err)
+	_, err = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(message))), message...))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Equal(t, 2, assigned(), "the other half is the dead one's")
+	require.Equal(t, 4, assigned())
+}
