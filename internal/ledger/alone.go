@@ -20,7 +20,7 @@ type Alone struct {
 func NewAlone(reference Reference, clock Clock) *Alone {
 	return &Alone{owner: Owner{
 		Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
-		epoch: 1, state: newState(), patience: patience.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
+		epoch: 1, state: newState(0), patience: patience.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
 	}}
 }
 

@@ -106,8 +106,11 @@ func (o *Owner) lowWater() lowWater {
 // horizon is what the usage topic had at a moment.
 type horizon struct{ first, end int64 }
 
-// portion is how much of a sweep goes into one append.
-const portion = 4000
+// A portion is what goes into one append.
+const (
+	defaultPortion = 4000
+	portionBytes   = 512 << 10
+)
 
 // continueSweep writes a portion, or the low-water mark when nothing is left. Each statement is true of this moment:
 // everything up to the last known offset.
@@ -122,6 +125,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 			out = o.buryOlder(out, part)
 		}
 	}
+	portion := cmp.Or(o.Portion, defaultPortion)
 	n := min(s.counters, portion)
 	s.counters -= n
 	o.state.counters.TakeDirty(n, func(k rating.CounterKey, v rating.Value, _ int64) {
@@ -138,16 +142,19 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 			put(append([]byte{fileEntry}, id[:]...), value(at, int64(f.high), f.closed))
 		}
 	}
-	for len(s.blocks) > 0 && len(out) < portion && size < 512<<10 {
-		id := s.blocks[0]
-		s.blocks = s.blocks[1:]
-		if hour, keys, ok := o.state.seen.take(id); ok {
-			v := value(at, hour.touched, hour.within)
-			for i := range keys {
-				v = append(v, keys[i][:]...)
+	for len(s.blocks) > 0 && len(out) < portion && size < portionBytes {
+		// One that was split while it waited here is written as what it was split into: those are dirty for the sweep after
+		// this one, whose low-water mark says that they are there.
+		for _, id := range o.state.seen.now(s.blocks[0]) {
+			if hour, keys, ok := o.state.seen.take(id); ok {
+				v := value(at, hour.touched, hour.within)
+				for i := range keys {
+					v = append(v, keys[i][:]...)
+				}
+				put(id.part(), v)
 			}
-			put(id.part(), v)
 		}
+		s.blocks = s.blocks[1:]
 	}
 	if len(out) == 0 {
 		out = append(out, s.bury...)
@@ -230,7 +237,7 @@ func (o *Owner) sortOlder() {
 // restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now.
 func (o *Owner) restore(ctx context.Context) error {
 	began := o.Clock.Now()
-	o.state, o.fold, o.older = newState(), NewFold(), nil
+	o.state, o.fold, o.older = newState(o.BlockKeys), NewFold(), nil
 	low := lowWater{next: 0, input: -1}
 	entries := 0
 	err := o.read(ctx, o.Topics.Checkpoint, func(m *broker.Message) error {

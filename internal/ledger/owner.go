@@ -37,6 +37,8 @@ type Owner struct {
 	Progress   *Progress                                // counts for metrics; may be shared with the partition's former owners
 	NextEpoch  func(ctx context.Context) (int64, error) // grows with every call, whoever calls
 	SweepEvery time.Duration                            // between checkpoints; what a restore replays
+	Portion    int                                      // entries of a checkpoint in one append; 0 is 4,000
+	BlockKeys  int                                      // duplicate keys in one entry; 0 is 1,024
 	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
 	// when the owner begins.
 	Skips  func(ctx context.Context, topic string) ([]control.Stop, error)
@@ -104,7 +106,6 @@ func (e *FencedError) Error() string {
 // *FencedError when the partition has a newer owner, *StoppedError when a person must look, anything else may pass
 // with time, and Run again is right.
 func (o *Owner) Run(ctx context.Context) error {
-	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing}
 	if err := o.take(ctx); err != nil {
 		return ignoreEnd(ctx, err)
 	}
@@ -127,6 +128,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
+	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing}
 	if _, err := o.mark(ctx); err != nil {
 		return err
 	}

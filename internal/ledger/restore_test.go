@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"context"
 	"encoding/hex"
+	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +24,7 @@ var version1 = []struct{ what, key, value string }{
 }
 
 func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
-	o := &Owner{epoch: 4, state: newState()}
+	o := &Owner{epoch: 4, state: newState(0)}
 	low := lowWater{input: -1}
 	for _, e := range version1 {
 		key, err := hex.DecodeString(e.key)
@@ -82,13 +85,15 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	require.Less(t, size, 16*len(model), "bytes a key")
 
 	var restored Seen
-	for _, id := range s.dirty {
-		if hours, keys, ok := s.take(id); ok {
-			var raw []byte
-			for i := range keys {
-				raw = append(raw, keys[i][:]...)
+	for _, was := range s.dirty {
+		for _, id := range s.now(was) {
+			if hours, keys, ok := s.take(id); ok {
+				var raw []byte
+				for i := range keys {
+					raw = append(raw, keys[i][:]...)
+				}
+				restored.restore(id, hours.touched, hours.within, raw)
 			}
-			restored.restore(id, hours.touched, hours.within, raw)
 		}
 	}
 	for k := range model {
@@ -98,4 +103,35 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	s.forget(50_000+3600, func(blockID) { dropped++ })
 	require.Zero(t, s.Len(), "nothing came for as long as keys are kept")
 	require.NotZero(t, dropped)
+}
+
+// TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn: its low-water mark says so, and a restore replays nothing
+// before it.
+func TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn(t *testing.T) {
+	l := logs{}
+	o := ownerOf(l, 1)
+	require.NoError(t, o.take(t.Context()))
+	h := hourOf("skylink", 1_773_702_602_000_000_000)
+	key := func(i int) udr.DuplicateKey { return udr.DuplicateKey{byte(i * 37), byte(i)} }
+	add := func(from, to int) {
+		for i := from; i < to; i++ {
+			o.state.seen.Add(h, key(i), 1_773_700_000, 1e9)
+		}
+	}
+	add(0, blockSize)
+	require.NoError(t, o.beginSweep(t.Context()))
+	add(blockSize, blockSize+200)
+	for o.sweeping != nil {
+		require.NoError(t, o.continueSweep(t.Context()))
+	}
+	next := ownerOf(l, 2)
+	require.NoError(t, next.take(t.Context()))
+	for i := range blockSize {
+		require.True(t, next.state.seen.Has(h, key(i)), "key %d was there when the sweep began", i)
+	}
+}
+
+func ownerOf(l logs, epoch int64) *Owner {
+	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: still{}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour,
+		NextEpoch: func(context.Context) (int64, error) { return epoch, nil }}
 }

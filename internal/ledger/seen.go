@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
+	"ratemill/internal/steps"
 	"ratemill/udr"
 )
 
@@ -17,6 +19,7 @@ import (
 type Seen struct {
 	hours map[hour]*hourBlocks
 	dirty []blockID
+	size  int // keys in a block before it is split; 0 is blockSize
 }
 
 type hour struct {
@@ -43,7 +46,7 @@ type blockID struct {
 	index uint32
 }
 
-const blockSize = 1024 // keys in a block before it is split: 12 KB in a checkpoint
+const blockSize = 1024 // 12 KB in a checkpoint
 
 // Hour finds the blocks for a record of a source, used at an instant.
 func hourOf(source string, at udr.Instant) hour {
@@ -101,7 +104,7 @@ func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hour
 }
 
 func (s *Seen) splitIfFull(h hour, b *hourBlocks, i int) {
-	if len(b.blocks[i].keys) > blockSize && b.bits < 24 {
+	if len(b.blocks[i].keys) > cmp.Or(s.size, blockSize) && b.bits < 24 {
 		s.split(h, b)
 	}
 }
@@ -188,12 +191,29 @@ func (s *Seen) forget(now int64, dropped func(blockID)) {
 	}
 }
 
-// take is the content of a dirty block, which then counts as written; ok is false when it was split since.
+// now are the blocks that hold the keys of a block as it was: itself, or those that it was split into since.
+func (s *Seen) now(id blockID) (blocks []blockID) {
+	b := s.hours[id.hour]
+	switch {
+	case b == nil || b.bits < id.bits:
+		return nil // forgotten since
+	case !steps.On(steps.SplitBlocks) && b.bits != id.bits:
+		return nil
+	}
+	deeper := b.bits - id.bits
+	for i := range uint32(1) << deeper {
+		blocks = append(blocks, blockID{id.hour, b.bits, id.index<<deeper | i})
+	}
+	return blocks
+}
+
+// take is the content of a block, which then counts as written; ok is false when it was written since it changed.
 func (s *Seen) take(id blockID) (b *hourBlocks, keys []udr.DuplicateKey, ok bool) {
 	b = s.hours[id.hour]
-	if b == nil || b.bits != id.bits {
+	block := &b.blocks[id.index]
+	if !block.dirty {
 		return nil, nil, false
 	}
-	b.blocks[id.index].dirty = false
-	return b, b.blocks[id.index].keys, true
+	block.dirty = false
+	return b, block.keys, true
 }

@@ -21,8 +21,9 @@ type file struct {
 	dirty  bool
 }
 
-func newState() *state {
-	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}}
+// newState knows nothing. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
+func newState(blockKeys int) *state {
+	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}}
 }
 
 // decided says which of a file's records need no decision any more: all up to high, or every one when it is closed.

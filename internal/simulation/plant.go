@@ -23,6 +23,8 @@ const (
 	moved     = 4
 	movedAway = 5
 
+	busyDays = 4 // on which all records that carriers send twice were used, in one hour each: blocks of keys are split
+
 	includedUnits = 40
 	poolUnits     = 150
 	usageLimit    = 200
@@ -198,14 +200,14 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		u.Class = "fax" // no plan has a price for it
 	}
 	if f.within == 1 {
-		copy(u.Duplicate[:], f.id[:8])
-		binary.BigEndian.PutUint32(u.Duplicate[8:], uint32(seq))
+		h := sha256.Sum256(binary.BigEndian.AppendUint64(f.id[:], seq))
+		copy(u.Duplicate[:], h[:12])
 		return u
 	}
 	if w.rng.IntN(3) > 0 {
 		// A record that is sent again is the same in all that decides: SIM and time follow from the key.
 		u.SIM = uint32(key%sims) + 1
-		u.At = udr.InstantOf(time.Date(2026, 1, 1+key, 10, 0, 0, 0, time.UTC))
+		u.At = udr.InstantOf(time.Date(2026, 1, 1+key%busyDays, 10, 0, 0, 0, time.UTC))
 		h := sha256.Sum256([]byte{byte(key)})
 		copy(u.Duplicate[:], h[:12])
 	}

@@ -375,10 +375,11 @@ func (w *world) startOwner(p int) {
 
 func (w *world) own(ctx context.Context, name string, p int) error {
 	sweepEvery := time.Duration(1+w.rng.IntN(20)) * 50 * time.Millisecond
+	portion := 1 + w.rng.IntN(6)
 	for {
 		o := &ledger.Owner{
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),
-			Progress: &ledger.Progress{}, SweepEvery: sweepEvery,
+			Progress: &ledger.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
 			NextEpoch: func(ctx context.Context) (int64, error) { return w.store.nextEpoch(ctx, p) },
 		}
 		w.owners[p] = o
