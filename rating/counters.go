@@ -340,23 +340,25 @@ func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 	}
 }
 
-// Forget removes the counters of cycles that began before the given day and have no speculative part, calling f for
-// each, so that their checkpoint entries can be buried.
+// Forget removes the counters of cycles that began before the given day, but for those that are dirty or have a
+// speculative part, calling f for each, so that their checkpoint entries can be buried.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
+	past := func(e *entry) bool {
+		return unpack(e.id, e.rest).Cycle < before && e.at&dirty == 0 && e.pending == Value{}
+	}
 	for i := range c.shards {
 		s := &c.shards[i]
-		past := 0
+		n := 0
 		for j := range s.entries {
-			e := &s.entries[j]
-			if e.id != 0 && unpack(e.id, e.rest).Cycle < before && e.pending == (Value{}) {
-				past++
+			if e := &s.entries[j]; e.id != 0 && past(e) {
+				n++
 			}
 		}
-		if past == 0 {
+		if n == 0 {
 			continue
 		}
 		old := s.entries
-		left := s.len - past
+		left := s.len - n
 		size := 8
 		for size-size/8 <= left {
 			size *= 2
@@ -367,13 +369,13 @@ func (c *Counters) Forget(before int32, f func(CounterKey)) {
 			if e.id == 0 {
 				continue
 			}
-			if k := unpack(e.id, e.rest); k.Cycle < before && e.pending == (Value{}) {
-				f(k)
+			if past(e) {
+				f(unpack(e.id, e.rest))
 				continue
 			}
 			*s.slot(hashKey(e.id, e.rest), e.id, e.rest) = *e
 		}
 		s.len = left
-		c.len -= past
+		c.len -= n
 	}
 }

@@ -1,19 +1,15 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
 	"ratemill/internal/bench"
-	"ratemill/internal/broker"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -74,36 +70,6 @@ func BenchmarkRatedLog(b *testing.B) {
 	})
 }
 
-// logs are topics in memory.
-type logs map[string][]broker.Message
-
-type done int64
-
-func (d done) Wait(context.Context) (int64, error) { return int64(d), nil }
-
-func (l logs) Append(_ context.Context, topic string, _ int, messages []broker.Message) broker.Pending {
-	base := len(l[topic])
-	for i, m := range messages {
-		m.Offset = int64(base + i)
-		l[topic] = append(l[topic], m)
-	}
-	return done(base)
-}
-
-func (l logs) Fetch(_ context.Context, topic string, _ int, from int64, _ time.Duration, dst []broker.Message) ([]broker.Message, error) {
-	all := l[topic]
-	return append(dst, all[from:min(int(from)+20_000, len(all))]...), nil
-}
-
-func (l logs) Bounds(_ context.Context, topic string, _ int) (first, end int64, err error) {
-	return 0, int64(len(l[topic])), nil
-}
-
-type still struct{}
-
-func (still) Now() time.Time                             { return time.Unix(1_773_700_000, 0) }
-func (still) Sleep(context.Context, time.Duration) error { return nil }
-
 // A partition is taken whose checkpoint has two counters for each SIM; LEDGER_SIMS=1000000 takes the full size.
 func BenchmarkRestore(b *testing.B) {
 	sims := 100_000
@@ -114,10 +80,7 @@ func BenchmarkRestore(b *testing.B) {
 	}
 	l := logs{}
 	epoch := int64(0)
-	owner := func() *Owner {
-		return &Owner{Topics: broker.TopicsUnder("bench"), Broker: l, Clock: still{}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour,
-			NextEpoch: func(context.Context) (int64, error) { epoch++; return epoch, nil }}
-	}
+	owner := func() *Owner { epoch++; return ownerOf(l, epoch) }
 	o := owner()
 	require.NoError(b, o.take(b.Context()))
 	for i := range sims {

@@ -41,13 +41,18 @@ type older struct {
 	epoch int64  // 0: buried
 }
 
-func (o *Owner) key(part []byte) []byte {
-	epoch := o.epoch
+func (o *Owner) key(part []byte) []byte { return keyOf(part, o.epoch) }
+
+func keyOf(part []byte, epoch int64) []byte {
 	if !steps.On(steps.CheckpointEpochs) {
 		epoch = 0
 	}
 	return binary.BigEndian.AppendUint64(slices.Clip(part), uint64(epoch))
 }
+
+func counterPart(k rating.CounterKey) []byte { return k.AppendKey([]byte{counterEntry}) }
+
+func filePart(id udr.FileID) []byte { return append([]byte{fileEntry}, id[:]...) }
 
 func value(at int64, fields ...int64) []byte {
 	v := make([]byte, 1, 9+8*len(fields))
@@ -66,10 +71,15 @@ type sweep struct {
 	counters int // dirty ones left to write
 	files    []udr.FileID
 	blocks   []blockID
-	bury     []broker.Message
+	gone     [][]byte // parts that were forgotten, to be buried with the mark: before it, their files could come again
 }
 
-// beginSweep must be called when nothing is in flight, as everything that follows.
+// cyclesKept is for how many days after its beginning a billing cycle is counted. Usage that comes later begins the
+// cycle's pools and limits anew (docs/decisions/010).
+const cyclesKept = 400
+
+// beginSweep must be called when nothing is in flight, as everything that follows. What changed since the last sweep is
+// written before a later one forgets it: written and buried by the same one, it would be lost when it is used meanwhile.
 func (o *Owner) beginSweep(ctx context.Context) error {
 	first, end, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
 	if err != nil {
@@ -79,17 +89,16 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	if o.next >= o.horizon.end {
 		// Whatever a mediator sent twice stands in the topic after the file's end, and may be kept when the end is not.
 		// All that was there when the end was gone is decided, and the low-water mark of this sweep says so.
-		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) {
-			s.bury = append(s.bury, broker.Message{Key: o.key(append([]byte{fileEntry}, id[:]...))})
-			s.bury = o.buryOlder(s.bury, append([]byte{fileEntry}, id[:]...))
-		})
+		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) { s.gone = append(s.gone, filePart(id)) })
 		o.horizon = horizon{first, end}
 	}
-	o.state.seen.forget(o.Clock.Now().Unix(), func(id blockID) {
-		s.bury = append(s.bury, broker.Message{Key: o.key(id.part())})
-		s.bury = o.buryOlder(s.bury, id.part())
-	})
-	slices.SortStableFunc(s.bury, func(a, b broker.Message) int { return bytes.Compare(a.Key, b.Key) })
+	now := o.Clock.Now().Unix()
+	o.state.seen.forget(now, func(id blockID) { s.gone = append(s.gone, id.part()) })
+	if today := int32(now / 86400); today > o.lookedAt { // it looks at every counter
+		o.state.counters.Forget(today-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
+		o.lookedAt = today
+	}
+	slices.SortFunc(s.gone, bytes.Compare)
 	s.counters = o.state.counters.Dirty()
 	s.files, o.state.dirtyFiles = o.state.dirtyFiles, nil
 	s.blocks, o.state.seen.dirty = o.state.seen.dirty, nil
@@ -116,13 +125,13 @@ const (
 // everything up to the last known offset.
 func (o *Owner) continueSweep(ctx context.Context) error {
 	s, at := o.sweeping, o.known-1
-	var out []broker.Message
+	var entries, graves []broker.Message
 	size := 0
 	put := func(part, value []byte) {
-		out = append(out, broker.Message{Key: o.key(part), Value: value})
+		entries = append(entries, broker.Message{Key: o.key(part), Value: value})
 		size += len(part) + len(value)
 		if steps.On(steps.CheckpointEpochs) {
-			out = o.buryOlder(out, part)
+			graves = o.buryOlder(graves, part)
 		}
 	}
 	portion := cmp.Or(o.Portion, defaultPortion)
@@ -132,17 +141,17 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		if !steps.On(steps.AcknowledgedOnly) {
 			v = o.state.counters.Get(k)
 		}
-		put(k.AppendKey([]byte{counterEntry}), value(at, v.Hi, int64(v.Lo)))
+		put(counterPart(k), value(at, v.Hi, int64(v.Lo)))
 	})
-	for len(s.files) > 0 && len(out) < portion {
+	for len(s.files) > 0 && len(entries) < portion {
 		id := s.files[0]
 		s.files = s.files[1:]
 		if f := o.state.files[id]; f != nil && f.dirty {
 			f.dirty = false
-			put(append([]byte{fileEntry}, id[:]...), value(at, int64(f.high), f.closed))
+			put(filePart(id), value(at, int64(f.high), f.closed))
 		}
 	}
-	for len(s.blocks) > 0 && len(out) < portion && size < portionBytes {
+	for len(s.blocks) > 0 && len(entries) < portion && size < portionBytes {
 		// One that was split while it waited here is written as what it was split into: those are dirty for the sweep after
 		// this one, whose low-water mark says that they are there.
 		for _, id := range o.state.seen.now(s.blocks[0]) {
@@ -156,21 +165,25 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		}
 		s.blocks = s.blocks[1:]
 	}
-	if len(out) == 0 {
-		out = append(out, s.bury...)
+	if len(entries) == 0 && (s.counters > 0 || len(s.files) > 0 || len(s.blocks) > 0) {
+		return nil // all of this portion was written since it changed
+	}
+	if len(entries) == 0 {
+		for ; len(s.gone) > 0 && len(graves) < portion; s.gone = s.gone[1:] {
+			graves = o.bury(graves, s.gone[0])
+		}
 		if !steps.On(steps.LowMarkAtStart) {
 			s.low = o.lowWater()
 		}
-		mark := broker.Message{Key: o.key([]byte{lowEntry}), Value: value(s.low.next-1, s.low.input, s.low.epoch)}
-		n := len(out)
-		out = append(out, mark)
-		if out = o.buryOlder(out, []byte{lowEntry}); len(out) > n+1 {
-			// The topic's last message must stay: were it a tombstone, compaction could leave an end that no fetch reaches.
-			out = append(out, mark)
+		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch))
+		if len(s.gone) == 0 {
+			o.sweeping = nil
+			o.swept, o.marked = o.Clock.Now(), s.low
 		}
-		o.sweeping = nil
-		o.swept, o.marked = o.Clock.Now(), s.low.input
 	}
+	// Every append ends with an entry: were the topic's last message a tombstone, compaction could leave an end that no
+	// fetch reaches.
+	out := append(graves, entries...)
 	unsure := false
 	return o.until(ctx, "write a checkpoint", func() error {
 		if unsure && steps.On(steps.FreshKeys) {
@@ -215,13 +228,21 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	return nil
 }
 
+// bury appends tombstones for every entry of a part: ours, of each epoch that we had, and those of owners before us.
+func (o *Owner) bury(out []broker.Message, part []byte) []broker.Message {
+	for _, epoch := range o.epochs {
+		out = append(out, broker.Message{Key: keyOf(part, epoch)})
+	}
+	return o.buryOlder(out, part)
+}
+
 // buryOlder appends tombstones for the entries of this part that owners before us wrote, to come after our own.
 func (o *Owner) buryOlder(out []broker.Message, part []byte) []broker.Message {
 	h := xxhash.Sum64(part)
 	i, _ := slices.BinarySearchFunc(o.older, h, func(e older, h uint64) int { return cmp.Compare(e.part, h) })
 	for ; i < len(o.older) && o.older[i].part == h; i++ {
 		if o.older[i].epoch != 0 {
-			out = append(out, broker.Message{Key: binary.BigEndian.AppendUint64(slices.Clone(part), uint64(o.older[i].epoch))})
+			out = append(out, broker.Message{Key: binary.BigEndian.AppendUint64(slices.Clip(part), uint64(o.older[i].epoch))})
 			o.older[i].epoch = 0
 		}
 	}
@@ -234,8 +255,9 @@ func (o *Owner) sortOlder() {
 	})
 }
 
-// restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now.
-func (o *Owner) restore(ctx context.Context) error {
+// restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now. at is
+// the offset of our epoch's mark.
+func (o *Owner) restore(ctx context.Context, at int64) error {
 	began := o.Clock.Now()
 	o.state, o.fold, o.older = newState(o.BlockKeys), NewFold(), nil
 	low := lowWater{next: 0, input: -1}
@@ -252,10 +274,19 @@ func (o *Owner) restore(ctx context.Context) error {
 	if !steps.On(steps.LowMarkPosition) {
 		o.fold.Input = -1
 	}
-	o.known = low.next
-	_, end, err := o.bounds(ctx, o.Topics.Rated)
+	o.known, o.marked = low.next, low
+	first, end, err := o.bounds(ctx, o.Topics.Rated)
 	if err != nil {
 		return err
+	}
+	switch {
+	case first > at:
+		return fmt.Errorf("partition %d stood still for so long that %s forgot its epoch mark; it is taken again", o.Partition, o.Topics.Rated)
+	case first > low.next:
+		if err := o.onlyMarksAreGone(ctx, low, first); err != nil {
+			return err
+		}
+		o.known = first
 	}
 	if err := o.catchUp(ctx, end, o.apply); err != nil {
 		return err
@@ -263,6 +294,16 @@ func (o *Owner) restore(ctx context.Context) error {
 	o.Log.Info("partition restored", "partition", o.Partition, "epoch", o.epoch, "checkpoint_entries", entries,
 		"counters", o.state.counters.Len(), "replayed", end-low.next, "took", o.Clock.Now().Sub(began).Round(time.Millisecond))
 	return nil
+}
+
+// onlyMarksAreGone says whether what the rated log forgot after the low-water mark is of no use: when nothing was sent to
+// the partition since, it was epoch marks of owners who had nothing to rate, and repetitions that count for nobody.
+func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64) error {
+	_, end, err := o.bounds(ctx, o.Topics.Usage)
+	if err == nil && end > low.input+1 {
+		err = o.gone(&broker.OffsetGoneError{Topic: o.Topics.Rated, Partition: o.Partition, Wanted: low.next, First: first})
+	}
+	return err
 }
 
 func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {

@@ -45,6 +45,7 @@ type Owner struct {
 	Random func() float64 // spreads attempts to reach the broker; may be nil
 
 	epoch    int64
+	epochs   []int64 // that this owner had: one, unless appends to the checkpoints were not answered
 	fold     Fold
 	known    int64 // offset of the rated log below which everything is folded
 	next     int64 // offset of the usage topic to be read next
@@ -52,7 +53,8 @@ type Owner struct {
 	older    []older
 	sweeping *sweep
 	swept    time.Time
-	marked   int64                     // input position of the newest low-water mark
+	marked   lowWater                  // the newest low-water mark
+	lookedAt int32                     // day on which counters of old cycles were last looked for
 	horizon  horizon                   // of the usage topic, as the sweep before the last saw it
 	engines  map[string]*rating.Engine // by version of the catalogue
 	fetched  []broker.Message          // scratch of restore and catchUp
@@ -129,13 +131,15 @@ func ignoreEnd(ctx context.Context, err error) error {
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
 	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing}
-	if _, err := o.mark(ctx); err != nil {
+	o.epochs = nil
+	at, err := o.mark(ctx)
+	if err != nil {
 		return err
 	}
 	if err := o.orders(ctx); err != nil {
 		return err
 	}
-	if err := o.restore(ctx); err != nil {
+	if err := o.restore(ctx, at); err != nil {
 		return err
 	}
 	o.next = o.fold.Input + 1
@@ -147,7 +151,7 @@ func (o *Owner) take(ctx context.Context) error {
 		return o.gone(&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first})
 	}
 	o.swept, o.sweeping, o.pending, o.queue = o.Clock.Now(), nil, nil, nil
-	o.ahead, o.horizon, o.marked = &request{}, horizon{}, o.next-1
+	o.ahead, o.horizon, o.lookedAt = &request{}, horizon{}, 0
 	o.Progress.Next.Store(o.next)
 	o.Progress.Known.Store(o.known)
 	return nil
@@ -162,6 +166,7 @@ func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	o.epochs = append(o.epochs, o.epoch)
 	o.Progress.Epoch.Store(o.epoch)
 	mark := []broker.Message{{Value: appendMark(nil, o.epoch)}}
 	err = o.until(ctx, "take the partition", func() (err error) {
@@ -214,7 +219,7 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 		}
 	}
 	if o.sweeping == nil {
-		if o.next == 0 || !o.dirty() {
+		if !o.dirty() {
 			o.swept = o.Clock.Now()
 			return nil
 		}
@@ -227,8 +232,10 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 	return err
 }
 
+// dirty says that a sweep has something to say. Epoch marks alone are enough: the rated log keeps nothing for ever, and a
+// restore must begin at something that it keeps.
 func (o *Owner) dirty() bool {
-	return o.next-1 > o.marked || o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
+	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
 // settle waits for the request under way and folds it: first whatever others appended before it, then ours.

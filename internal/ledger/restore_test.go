@@ -1,11 +1,9 @@
 package ledger
 
 import (
-	"context"
 	"encoding/hex"
-	"log/slog"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -131,7 +129,101 @@ func TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn(t *testing.T) {
 	}
 }
 
-func ownerOf(l logs, epoch int64) *Owner {
-	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: still{}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour,
-		NextEpoch: func(context.Context) (int64, error) { return epoch, nil }}
+// sweepNow writes a whole checkpoint if one is due.
+func (o *Owner) sweepNow(t *testing.T) {
+	if !o.dirty() {
+		return
+	}
+	require.NoError(t, o.beginSweep(t.Context()))
+	for o.sweeping != nil {
+		require.NoError(t, o.continueSweep(t.Context()))
+	}
+}
+
+func TestAPartitionWithoutUsageIsTakenForEver(t *testing.T) {
+	l := logs{}
+	topics := broker.TopicsUnder("test")
+	for epoch := range int64(4) {
+		o := ownerOf(l, epoch+1)
+		require.NoError(t, o.take(t.Context()))
+		o.sweepNow(t)
+		require.False(t, o.dirty(), "a sweep is not a reason for the next")
+		l.forget(topics.Rated, l[topics.Rated].end) // months later
+		l.of(topics.Usage)
+	}
+}
+
+func TestWhatTheRatedLogForgotStopsARestoreUnlessItWasMarksAlone(t *testing.T) {
+	l := logs{}
+	topics := broker.TopicsUnder("test")
+	require.NoError(t, ownerOf(l, 1).take(t.Context()))
+	l.forget(topics.Rated, 1) // the mark of an owner that ended before its first checkpoint
+	o := ownerOf(l, 2)
+	require.NoError(t, o.take(t.Context()), "no usage was ever sent: nothing but marks is gone")
+	o.sweepNow(t)
+	l.forget(topics.Rated, 2)
+	l.Append(t.Context(), topics.Usage, 0, []broker.Message{{Value: []byte("usage")}})
+	l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: appendHeader(nil, 2, 0, &udr.Batch{}, 1)}})
+	l.forget(topics.Rated, 3) // with what was rated of it
+	err := ownerOf(l, 3).take(t.Context())
+	var stopped *StoppedError
+	require.ErrorAs(t, err, &stopped)
+	require.Equal(t, topics.Rated, stopped.Topic)
+	require.EqualValues(t, 2, stopped.Offset)
+	require.ErrorContains(t, err, "no longer has offset 2, its first is 3")
+}
+
+// TestWhatIsForgottenIsBuried: files, duplicate keys, and counters of cycles long ago leave the checkpoints, those of an
+// owner before and of one's own former epochs too, and every append ends with something that compaction keeps.
+func TestWhatIsForgottenIsBuried(t *testing.T) {
+	l := logs{}
+	topics := broker.TopicsUnder("test")
+	h := hourOf("skylink", 1_773_702_602_000_000_000)
+	today := int32(testNow / 86400)
+	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept - 1, Kind: rating.SIMUnits}, rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept + 1, Kind: rating.SIMUnits}
+	change := func(o *Owner, n byte) {
+		o.state.counters.ApplyAt(rating.Delta{Key: old, Value: rating.UnitsValue(5)}, o.known)
+		o.state.counters.ApplyAt(rating.Delta{Key: kept, Value: rating.UnitsValue(5)}, o.known)
+		o.state.advance(udr.FileID{n}, 1, 1)
+		o.state.seen.Add(h, udr.DuplicateKey{n}, testNow, 60)
+		o.known++
+	}
+	a := ownerOf(l, 1)
+	a.Portion = 1
+	require.NoError(t, a.take(t.Context()))
+	change(a, 1)
+	a.sweepNow(t)
+	_, err := a.mark(t.Context()) // as after an append without an answer
+	require.NoError(t, err)
+	change(a, 2)
+	a.sweepNow(t)
+
+	b := ownerOf(l, 3)
+	b.Portion = 1
+	require.NoError(t, b.take(t.Context()))
+	change(b, 3)
+	b.sweepNow(t) // writes what changed, forgets nothing of it
+	require.EqualValues(t, 5*3, settled(b, old))
+	require.Contains(t, fmt.Sprint(l.compacted(topics.Checkpoint)), string(counterPart(old)))
+
+	b.Clock.(*still).at += 86400
+	l.forget(topics.Usage, 0)
+	l.of(topics.Usage).first = 5
+	b.horizon = horizon{first: 5}
+	b.known++
+	b.sweepNow(t)
+	require.Zero(t, settled(b, old))
+	require.EqualValues(t, 5*3, settled(b, kept))
+	for key := range l.compacted(topics.Checkpoint) {
+		require.Contains(t, []string{string(counterPart(kept)), string([]byte{lowEntry})}, key[:len(key)-8], "what the checkpoints still have")
+	}
+	c := l.of(topics.Checkpoint)
+	for _, n := range c.ends {
+		require.NotNil(t, c.kept[n-1].Value, "the last message of an append at offset %d", n-1)
+	}
+}
+
+func settled(o *Owner, k rating.CounterKey) int64 {
+	v, _ := o.state.counters.Settled(k)
+	return v.Units()
 }

@@ -176,10 +176,11 @@ func (s *Seen) Len() int {
 	return n
 }
 
-// forget drops the hours into which nothing came for as long as their keys are remembered.
+// forget drops the hours into which nothing came for as long as their keys are remembered. Those that are not in a
+// checkpoint yet wait.
 func (s *Seen) forget(now int64, dropped func(blockID)) {
 	for h, b := range s.hours {
-		if now-b.touched <= b.within {
+		if now-b.touched <= b.within || slices.ContainsFunc(b.blocks, func(b block) bool { return b.dirty }) {
 			continue
 		}
 		for bits := range b.bits + 1 {

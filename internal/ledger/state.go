@@ -54,10 +54,10 @@ func (s *state) advance(id udr.FileID, high uint64, closed int64) {
 }
 
 // forgetClosed forgets files that were closed by a message which the usage topic keeps no more: none of their batches
-// can come again.
+// can come again. What is not in a checkpoint yet waits.
 func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 	for id, f := range s.files {
-		if f.closed != 0 && f.closed <= first {
+		if f.closed != 0 && f.closed <= first && !f.dirty {
 			dropped(id)
 			delete(s.files, id)
 		}

@@ -34,11 +34,13 @@ const (
 	LostInsert                    // the warehouse stored a block and answered an error
 	LateInsert                    // the warehouse answered an error and stored the block later
 	Loss                          // the broker loses a message that it acknowledged: the partition must stop
+	RatedRetention                // the broker forgets the beginning of the rated log
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
-	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss"}
+	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
+	"rated-retention"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -65,6 +67,7 @@ var faultMeanings = [...]string{
 	"the warehouse stored a block and answered an error",
 	"the warehouse answered an error and stored the block later",
 	"an acknowledged message was lost, and its partition stopped",
+	"the beginning of the rated log was forgotten",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -158,31 +158,6 @@ func (s *sender) record(ctx context.Context, f *file, generation int, change fun
 	}
 }
 
-// forgetUsage is the retention of the usage topic: its beginning goes, as far as owners have decided it and no mediator
-// can send anything of the files that were closed there. In earnest days lie between.
-func (w *world) forgetUsage(p int) {
-	upTo := w.judged[p].input + 1
-	for _, a := range w.actors {
-		if a.kind == ownerKind && a.partition == p && !a.ended {
-			upTo = min(upTo, a.floor)
-		}
-	}
-	for _, f := range w.files {
-		closed := w.expect[p].closedAt(f.id)
-		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
-		if !f.done || w.held(f) || sent {
-			if closed >= 0 {
-				upTo = min(upTo, closed)
-			}
-		}
-	}
-	if upTo > w.usage[p].first {
-		w.met[Retention]++
-		w.notef("broker", "FORGETS usage of partition %d below %d", p, upTo)
-		w.usage[p].forget(upTo)
-	}
-}
-
 // loses says that a request is acknowledged and its message not there.
 func (w *world) loses(r *request) bool {
 	if !w.losing || w.phase != troubled || r.by == nil || r.by.kind != senderKind || w.faults[Loss].IntN(15) > 0 {

@@ -158,7 +158,7 @@ var sinks = sync.Pool{New: func() any { return new(warehouse.Sink) }}
 func (w *world) startSink(p int) {
 	w.started++
 	name := fmt.Sprintf("sink-%d/%d", w.started, p)
-	w.start(name, sinkKind, p, func(ctx context.Context) error {
+	a := w.start(name, sinkKind, p, func(ctx context.Context) error {
 		s := sinks.Get().(*warehouse.Sink)
 		defer sinks.Put(s)
 		s.Partition, s.Name, s.Topics, s.Broker, s.Positions, s.Warehouse = p, "sim", w.topics, simBroker{w}, positions{&w.store}, inserter{&w.warehouse, p}
@@ -181,6 +181,7 @@ func (w *world) startSink(p int) {
 			}
 		}
 	})
+	a.ratedFloor = w.store.sinks[p].Next
 }
 
 // sunk says that the warehouse has the whole of the rated logs.

@@ -67,6 +67,7 @@ type world struct {
 	files     []*file
 	expect    [partitions]*expectation
 	judged    [partitions]*judgement
+	low       [partitions]lowMark // the newest in the checkpoint topic
 	stopped   [partitions]*ledger.StoppedError
 	owners    [partitions]*ledger.Owner // that was started last
 	lost      bool                      // and it was lost
@@ -132,6 +133,8 @@ func newWorld(seed uint64, o Options) *world {
 		w.judged[p] = &judgement{input: -1}
 		w.usage[p].appended = w.expect[p].take
 		w.rated[p].appended = w.judged[p].take
+		w.low[p].input = -1
+		w.checks[p].appended = w.low[p].take
 	}
 	w.store.w = w
 	w.warehouse.init(w)
@@ -288,6 +291,9 @@ func (w *world) trouble() {
 	if w.active.Has(Retention) && w.faults[Retention].IntN(60) == 0 {
 		w.forgetUsage(p)
 	}
+	if w.active.Has(RatedRetention) && w.faults[RatedRetention].IntN(20) == 0 {
+		w.forgetRated(p)
+	}
 	if w.happens(Change, 100) {
 		w.change()
 	}
@@ -370,12 +376,12 @@ func (w *world) startOwner(p int) {
 	w.started++
 	name := fmt.Sprintf("owner-%d/%d", w.started, p)
 	a := w.start(name, ownerKind, p, func(ctx context.Context) error { return w.own(ctx, name, p) })
-	a.floor = w.judged[p].input + 1
+	a.floor, a.ratedFloor = w.judged[p].input+1, w.low[p].next
 }
 
 func (w *world) own(ctx context.Context, name string, p int) error {
 	sweepEvery := time.Duration(1+w.rng.IntN(20)) * 50 * time.Millisecond
-	portion := 1 + w.rng.IntN(6)
+	portion := []int{1, 3, 0, 0}[w.rng.IntN(4)]
 	for {
 		o := &ledger.Owner{
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),

@@ -1,0 +1,64 @@
+package simulation
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"ratemill/internal/broker"
+)
+
+// What topics forget. In earnest days lie between, in which whoever needs something has read it, or was replaced.
+
+// forgetUsage is the retention of the usage topic: its beginning goes, as far as owners have decided it and no mediator
+// can send anything of the files that were closed there.
+func (w *world) forgetUsage(p int) {
+	upTo := w.judged[p].input + 1
+	for _, a := range w.actors {
+		if a.kind == ownerKind && a.partition == p && !a.ended {
+			upTo = min(upTo, a.floor)
+		}
+	}
+	for _, f := range w.files {
+		closed := w.expect[p].closedAt(f.id)
+		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
+		if !f.done || w.held(f) || sent {
+			if closed >= 0 {
+				upTo = min(upTo, closed)
+			}
+		}
+	}
+	if upTo > w.usage[p].first {
+		w.met[Retention]++
+		w.notef("broker", "FORGETS usage of partition %d below %d", p, upTo)
+		w.usage[p].forget(upTo)
+	}
+}
+
+// lowMark is the newest low-water mark in a partition of the checkpoint topic.
+type lowMark struct{ next, input int64 }
+
+func (l *lowMark) take(m *broker.Message) {
+	if m.Key[0] != 'l' || m.Value == nil {
+		return
+	}
+	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(m.Value[1+8*i:])) }
+	if next, input := field(0)+1, field(1); next > l.next || next == l.next && input > l.input {
+		*l = lowMark{next, input}
+	}
+}
+
+// forgetRated is the retention of the rated log: its beginning goes, as far as the checkpoints and the sink have it.
+func (w *world) forgetRated(p int) {
+	upTo, l := w.low[p].next, w.rated[p]
+	upTo = min(upTo, w.store.sinks[p].Next)
+	for _, a := range w.actors {
+		if (a.kind == ownerKind || a.kind == sinkKind) && a.partition == p && !a.ended {
+			upTo = min(upTo, a.ratedFloor)
+		}
+	}
+	if upTo > l.first {
+		w.met[RatedRetention]++
+		w.notef("broker", "FORGETS rated of partition %d below %d", p, upTo)
+		l.forget(upTo)
+	}
+}
