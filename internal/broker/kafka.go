@@ -33,6 +33,9 @@ type KafkaOptions struct {
 
 const fetchBytes = 4 << 20
 
+// MaxMessageBytes is what ratemill's topics take in one append.
+const MaxMessageBytes = 8 << 20
+
 // NewKafka makes a Kafka; it connects when it is used.
 func NewKafka(o KafkaOptions) *Kafka {
 	return &Kafka{door: door{options: o}, client: &kafka.Client{
@@ -280,7 +283,7 @@ func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topic) error {
 	var configs []kafka.TopicConfig
 	for _, t := range topics {
-		entries := []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: "8388608"}}
+		entries := []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: fmt.Sprint(MaxMessageBytes)}}
 		if t.Compacted {
 			entries = append(entries, kafka.ConfigEntry{ConfigName: "cleanup.policy", ConfigValue: "compact"})
 		} else {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
 	"ratemill/internal/steps"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -185,7 +187,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 	// fetch reaches.
 	out := append(graves, entries...)
 	unsure := false
-	return o.until(ctx, "write a checkpoint", func() error {
+	err := o.until(ctx, "write a checkpoint", func() error {
 		if unsure && steps.On(steps.FreshKeys) {
 			if err := o.renew(ctx, out); err != nil {
 				return err
@@ -195,6 +197,12 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		unsure = broker.Unavailable(err)
 		return err
 	})
+	if errors.Is(err, broker.ErrTooLarge) {
+		return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: o.next, Kind: control.StopOther,
+			Reason: fmt.Sprintf("a checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic, and message.max.bytes of the brokers, to %d or more, then try again",
+				o.Topics.Checkpoint, o.Partition, err, broker.MaxMessageBytes)}
+	}
+	return err
 }
 
 // renew takes a new epoch for the entries of an append of which nobody knows whether it is there, or comes later: then

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/steps"
 	"ratemill/internal/wire"
 	"ratemill/rating"
@@ -84,17 +85,14 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 			return nil
 		}
 	}
+	if len(d.out) > mostOut {
+		return d.suspend(u, message, udr.SuspendError{Code: FullCode, Reason: "what was rated before this record fills a message of the rated log; nothing is wrong with it: retry it"})
+	}
 	charges, events := len(d.result.Charges), len(d.result.Events)
 	err := d.engine.Rate(view, d.revision, d.state.counters, u, d.result)
 	var why *udr.SuspendError
 	if errors.As(err, &why) {
-		s := udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Why: *why, Usage: message}
-		var at int
-		d.out, at = wire.Open(d.out, 10)
-		d.out = udr.AppendSuspended(d.out, &s)
-		wire.Close(d.out, at)
-		d.suspended++
-		return nil
+		return d.suspend(u, message, *why)
 	}
 	if err != nil {
 		return err
@@ -106,3 +104,22 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	}
 	return nil
 }
+
+func (d *decision) suspend(u *udr.Usage, message []byte, why udr.SuspendError) error {
+	s := udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Why: why, Usage: message}
+	var at int
+	d.out, at = wire.Open(d.out, 10)
+	d.out = udr.AppendSuspended(d.out, &s)
+	wire.Close(d.out, at)
+	d.suspended++
+	return nil
+}
+
+// FullCode is the code of records that are in suspense since there was no room for what they would become.
+const FullCode = "no_room"
+
+// mostOut is after how many bytes of a rated message no more of its records are rated. A usage message has 192 KiB as a
+// rule, and 2 MiB at most, but what becomes of a record has no bound: a charge for each tier of its hierarchy, a draw for
+// each bucket. With the request that it closes and what it suspends, which is no more than came in, the message stays
+// within what the topic takes in one append.
+const mostOut = broker.MaxMessageBytes - requestBytes - 3<<20

@@ -254,6 +254,9 @@ func (o *Owner) settle(ctx context.Context) error {
 		}
 		return err
 	})
+	if errors.Is(err, broker.ErrTooLarge) {
+		return o.tooLarge(r, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -277,6 +280,15 @@ func (o *Owner) settle(ctx context.Context) error {
 	return err
 }
 
+// tooLarge is the error of a request that the broker does not take: whatever its messages are, together they are within
+// what ratemill's topics are made for, so the topic or the broker was given a lower bound.
+func (o *Owner) tooLarge(r *request, err error) error {
+	_, input, _, _ := ParseHeader(r.messages[0].Value)
+	return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
+		Reason: fmt.Sprintf("what was rated of it and of the %d messages after it has %d bytes, and cannot be appended to %s: %v; set max.message.bytes of %s, and message.max.bytes of the brokers, to %d or more, then try again",
+			len(r.messages)-1, r.bytes, o.Topics.Rated, err, o.Topics.Rated, broker.MaxMessageBytes)}
+}
+
 // catchUp reads the rated log from what is known up to an offset and hands each message to f.
 func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) error) error {
 	for o.known < to {
@@ -289,10 +301,8 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 				o.known = to
 				break
 			}
-			if o.skipRated.Order(m, control.StopMessage) == nil {
-				if err := f(m); err != nil {
-					return err
-				}
+			if err := f(m); err != nil {
+				return err
 			}
 			o.known = m.Offset + 1
 		}
@@ -308,7 +318,7 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 func (o *Owner) fence(m *broker.Message) error {
 	epoch, _, _, err := ParseHeader(m.Value)
 	if err != nil {
-		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+		return o.unreadable(m, err)
 	}
 	if epoch > o.epoch {
 		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
@@ -316,11 +326,20 @@ func (o *Owner) fence(m *broker.Message) error {
 	return nil
 }
 
+// unreadable stops at a message of the rated log, unless there is an order to go on without it. An order is obeyed only
+// where a message cannot be read: whoever made one that can be read counted it, and so does everyone after.
+func (o *Owner) unreadable(m *broker.Message, err error) error {
+	if o.skipRated.Order(m, control.StopMessage) != nil {
+		return nil
+	}
+	return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+}
+
 // apply folds a message into the state, in a restore.
 func (o *Owner) apply(m *broker.Message) error {
 	epoch, input, mark, err := ParseHeader(m.Value)
 	if err != nil {
-		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+		return o.unreadable(m, err)
 	}
 	if epoch > o.epoch {
 		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
@@ -329,11 +348,17 @@ func (o *Owner) apply(m *broker.Message) error {
 		return nil
 	}
 	var b Batch
-	if err := ParseBatch(m.Value, &b); err != nil {
-		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+	if err = ParseBatch(m.Value, &b); err == nil {
+		err = o.state.apply(&b, m.Offset, o.Clock.Now().Unix())
 	}
-	if err := o.state.apply(&b, m.Offset, o.Clock.Now().Unix()); err != nil {
-		return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+	if err == nil {
+		return nil
+	}
+	if err := o.unreadable(m, err); err != nil {
+		return err
+	}
+	if !b.File.IsZero() { // it stands before what cannot be read
+		o.state.follow(&b)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/wire"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -226,4 +229,76 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 func settled(o *Owner, k rating.CounterKey) int64 {
 	v, _ := o.state.counters.Settled(k)
 	return v.Units()
+}
+
+// TestAnOrderIsForWhatCannotBeRead: about the rated log every owner must say the same, so one who restores counts
+// whatever the one who appended it counted, also if somebody ordered to go on without it for a sink's sake.
+func TestAnOrderIsForWhatCannotBeRead(t *testing.T) {
+	topics := broker.TopicsUnder("test")
+	k := rating.CounterKey{ID: 1, Owner: 7, Cycle: 20500, Kind: rating.SIMUnits}
+	batch := func(input int64, file byte, last uint64) []byte {
+		return appendDeltas(appendHeader(nil, 1, input, &udr.Batch{File: udr.FileID{file}, Last: last}, last), []rating.Delta{{Key: k, Value: rating.UnitsValue(5)}})
+	}
+	whole, broken := batch(0, 1, 4), batch(1, 2, 6)
+	broken = append(broken, wire.AppendBytes(nil, 12, []byte("no delta"))...)
+	for what, c := range map[string]struct {
+		message []byte
+		units   int64
+		next    int64
+	}{
+		"what nobody wrote":      {[]byte("hello"), 5, 1},
+		"what cannot be read":    {broken, 5, 2},
+		"what a sink cannot use": {batch(1, 2, 6), 10, 2},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := logs{}
+			l.of(topics.Usage).end = 9
+			l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: whole}, {Value: c.message}})
+			orders := []control.Stop{{Topic: topics.Rated, Offset: 1, Kind: control.StopMessage, Hash: control.HashOf(c.message)}}
+			o := ownerOf(l, 2)
+			err := o.take(t.Context())
+			if c.units == 5 {
+				var stopped *StoppedError
+				require.ErrorAs(t, err, &stopped)
+				require.EqualValues(t, 1, stopped.Offset)
+			} else {
+				require.NoError(t, err)
+			}
+			o = ownerOf(l, 3)
+			o.Skips = func(_ context.Context, topic string) ([]control.Stop, error) {
+				if topic == topics.Rated {
+					return orders, nil
+				}
+				return nil, nil
+			}
+			require.NoError(t, o.take(t.Context()))
+			require.Equal(t, c.units, settled(o, k))
+			require.Equal(t, c.next, o.next, "usage whose outcome is there is not rated again")
+			if c.next == 2 {
+				high, _ := o.state.decided(udr.FileID{2})
+				require.EqualValues(t, 6, high, "the file goes on after it")
+			}
+		})
+	}
+}
+
+func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
+	l := logs{}
+	topics := broker.TopicsUnder("test")
+	o := ownerOf(l, 1)
+	require.NoError(t, o.take(t.Context()))
+	big := broker.Message{Value: append(appendHeader(nil, 1, 3, &udr.Batch{}, 1), make([]byte, 100)...)}
+	l.of(topics.Rated).most = 50
+	o.pending = &request{messages: []broker.Message{big}, results: make([]*rating.Result, 1), bytes: len(big.Value), append: l.Append(t.Context(), topics.Rated, 0, []broker.Message{big})}
+	err := o.settle(t.Context())
+	var stopped *StoppedError
+	require.ErrorAs(t, err, &stopped)
+	require.Equal(t, topics.Usage, stopped.Topic)
+	require.EqualValues(t, 3, stopped.Offset)
+	require.ErrorContains(t, err, "max.message.bytes")
+
+	l.of(topics.Checkpoint).most = 1
+	require.NoError(t, o.beginSweep(t.Context()))
+	require.ErrorAs(t, o.continueSweep(t.Context()), &stopped)
+	require.ErrorContains(t, stopped, "test.checkpoint/0")
 }

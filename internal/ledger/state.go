@@ -12,6 +12,14 @@ type state struct {
 	files      map[udr.FileID]*file
 	dirtyFiles []udr.FileID
 	seen       Seen
+
+	deltas []rating.Delta // scratch of apply
+	keys   []seenKey
+}
+
+type seenKey struct {
+	hour
+	udr.DuplicateKey
 }
 
 // file is how far a file has come in this partition.
@@ -64,20 +72,16 @@ func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 	}
 }
 
-// apply folds a message of the rated log that counts, at its offset there. arrived is for the window of duplicate keys,
-// in Unix seconds.
+// apply folds a message of the rated log that counts, at its offset there, or nothing of it when some of it cannot be
+// read. arrived is for the window of duplicate keys, in Unix seconds.
 func (s *state) apply(b *Batch, offset, arrived int64) error {
+	s.deltas, s.keys = s.deltas[:0], s.keys[:0]
 	for _, d := range b.Deltas {
 		delta, err := rating.ParseDelta(d)
 		if err != nil {
 			return err
 		}
-		if steps.On(steps.OlderDeltas) {
-			s.counters.ApplyAt(delta, offset)
-		} else {
-			v, at := s.counters.Settled(delta.Key)
-			s.counters.Restore(delta.Key, v.Plus(delta.Value), max(at, offset))
-		}
+		s.deltas = append(s.deltas, delta)
 	}
 	if b.DuplicateWithin > 0 && steps.On(steps.SeenFromLog) {
 		var u udr.Usage
@@ -86,14 +90,30 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 				return err
 			}
 			if u.Duplicate != (udr.DuplicateKey{}) {
-				s.seen.Add(hourOf(b.Source, u.At), u.Duplicate, arrived, int64(b.DuplicateWithin))
+				s.keys = append(s.keys, seenKey{hourOf(b.Source, u.At), u.Duplicate})
 			}
 		}
 	}
+	for _, delta := range s.deltas {
+		if steps.On(steps.OlderDeltas) {
+			s.counters.ApplyAt(delta, offset)
+		} else {
+			v, at := s.counters.Settled(delta.Key)
+			s.counters.Restore(delta.Key, v.Plus(delta.Value), max(at, offset))
+		}
+	}
+	for _, k := range s.keys {
+		s.seen.Add(k.hour, k.DuplicateKey, arrived, int64(b.DuplicateWithin))
+	}
+	s.follow(b)
+	return nil
+}
+
+// follow moves the file of a message on.
+func (s *state) follow(b *Batch) {
 	closed := int64(0)
 	if b.End != nil {
 		closed = b.Input + 1
 	}
 	s.advance(b.File, b.Last, closed)
-	return nil
 }

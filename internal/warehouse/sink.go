@@ -419,11 +419,12 @@ func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]brok
 
 // take folds a message, and makes rows of it if it counts.
 func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) error {
-	if s.skips.Order(m, control.StopMessage) != nil {
-		return nil // it does not count; were there records in it, the balance of their files stays off by them
-	}
 	epoch, input, mark, err := ledger.ParseHeader(m.Value)
-	if err == nil && fold.Take(epoch, input, mark) {
+	counts := err == nil && fold.Take(epoch, input, mark)
+	if s.skips.Order(m, control.StopMessage) != nil {
+		return nil // no rows are made of it; were there records in it, the balance of their files stays off by them
+	}
+	if counts {
 		err = s.rows.add(ctx, m.Offset, m.Value)
 	}
 	if err == nil || passing(err) || ctx.Err() != nil {
