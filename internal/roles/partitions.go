@@ -36,14 +36,13 @@ type partitions struct {
 	halted  map[int]error
 	failing map[int]error // what made it fail last, until it has run for a while
 	joined  bool
+	anew    chan struct{} // closed when the group has assigned anew
 	wg      sync.WaitGroup
 }
 
 // serve takes part in the group until ctx ends; then it ends what runs, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
-	p.mu.Lock() // metrics look at them already
-	p.running, p.halted, p.failing = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}
-	p.mu.Unlock()
+	p.begin()
 	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
@@ -53,6 +52,13 @@ func (p *partitions) serve(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (p *partitions) begin() {
+	p.mu.Lock() // metrics look at them already
+	defer p.mu.Unlock()
+	p.running, p.halted, p.failing = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}
+	p.anew = make(chan struct{})
 }
 
 // member is one membership: until ctx ends or the group cannot be reached.
@@ -101,6 +107,8 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.joined = assigned != nil
+	close(p.anew)
+	p.anew = make(chan struct{})
 	for partition, cancel := range p.running {
 		if !slices.Contains(assigned, partition) {
 			cancel()
@@ -121,6 +129,7 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 // keep runs a partition again after errors that pass with time, for as long as it is assigned.
 func (p *partitions) keep(ctx context.Context, partition int) {
 	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
+	out := p.group.SessionTimeout
 	for ctx.Err() == nil {
 		began, known := time.Now(), p.orders(ctx, partition)
 		works := time.AfterFunc(runsWell, func() { p.fails(partition, nil) })
@@ -128,6 +137,7 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		works.Stop()
 		if time.Since(began) > time.Minute {
 			absence.Worked(time.Now(), p.log, "partition runs", "group", p.group.ID, "partition", partition)
+			out = p.group.SessionTimeout
 		}
 		pause := 200*time.Millisecond + rand.N(200*time.Millisecond)
 		var fenced *ledger.FencedError
@@ -141,7 +151,12 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 			p.fails(partition, nil)
 			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
-			p.log.Info("partition was taken over", "group", p.group.ID, "partition", partition, "err", err)
+			p.log.Info("partition was taken over; it is left to its newer owner unless the group assigns it to us again", "group", p.group.ID, "partition", partition, "for", out, "err", err)
+			if p.leave(ctx, out) {
+				out = p.group.SessionTimeout
+			} else {
+				out = min(2*out, 8*p.group.SessionTimeout)
+			}
 		default:
 			p.fails(partition, err)
 			pause = absence.Failed(time.Now(), p.log, "partition runs again after an error", err, "group", p.group.ID, "partition", partition)
@@ -170,6 +185,24 @@ func (p *partitions) failures() map[int]error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.failing)
+}
+
+// leave leaves a partition to a newer owner. One of us two works by an assignment of the past, and nobody knows who: that
+// one hears of it within the session time, and loses the partition. Who took it back at once would only fence the other,
+// and they would go on so. It answers true as soon as the group has assigned anew.
+func (p *partitions) leave(ctx context.Context, session time.Duration) (assigned bool) {
+	p.mu.Lock()
+	anew := p.anew
+	p.mu.Unlock()
+	wait := time.NewTimer(session + time.Duration(rand.Float64()*float64(session)/2))
+	defer wait.Stop()
+	select {
+	case <-anew:
+		return true
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // watched runs a partition, and notes when it goes past what it had stopped at.

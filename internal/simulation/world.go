@@ -319,12 +319,14 @@ func (w *world) compactions(p int) int {
 	return 40
 }
 
-// nerve is in how many cases an actor stands still here: more often where an owner knows its epoch and
-// nobody else does, and where it is about to say what it knows.
+// nerve is in how many cases an actor stands still here: more often where an owner knows its epoch and nobody else does,
+// where it has taken a partition and not looked at what is known of it, and where it is about to say what it knows.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
 	case tookEpoch:
 		return 12
+	case "bounds " + w.topics.Checkpoint:
+		return 15
 	case "append " + w.topics.Checkpoint:
 		return 50
 	}
