@@ -29,7 +29,8 @@ func BenchmarkPath(b *testing.B) {
 	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{server.Addr()}, ClientID: "bench"})
 	defer k.Close()
 	topics := broker.TopicsUnder(fmt.Sprint("path", rand.Uint32()))
-	require.NoError(b, k.EnsureTopics(b.Context(), 1, topics.All(partitions, time.Hour, time.Hour)))
+	_, err := k.EnsureTopics(b.Context(), 1, topics.All(partitions, time.Hour, time.Hour))
+	require.NoError(b, err)
 	kafka, err := procfs.NewProc(server.PID())
 	require.NoError(b, err)
 	theirs := func() float64 {

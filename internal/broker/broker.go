@@ -64,15 +64,3 @@ func Unavailable(err error) bool {
 	var u *UnavailableError
 	return errors.As(err, &u)
 }
-
-// Topics are the names of ratemill's topics under a prefix.
-type Topics struct {
-	Usage      string // mediation to rating, in batches
-	Rated      string // rating's log: the ledger
-	Checkpoint string // rating's counters, compacted
-}
-
-// TopicsUnder are the topics whose names begin with prefix.
-func TopicsUnder(prefix string) Topics {
-	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint"}
-}

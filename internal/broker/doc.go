@@ -4,5 +4,5 @@
 // It owns the topics' names and settings, and the implementation over kafka-go. It does not own who reads which
 // partition when (the roles), nor what messages mean (udr, internal/ledger).
 //
-// Start at Broker; kafka.go speaks to the real thing.
+// Start at Broker; kafka.go speaks to the real thing, topics.go makes the topics.
 package broker

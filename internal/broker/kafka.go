@@ -33,9 +33,6 @@ type KafkaOptions struct {
 
 const fetchBytes = 4 << 20
 
-// MaxMessageBytes is what ratemill's topics take in one append.
-const MaxMessageBytes = 8 << 20
-
 // NewKafka makes a Kafka; it connects when it is used.
 func NewKafka(o KafkaOptions) *Kafka {
 	return &Kafka{door: door{options: o}, client: &kafka.Client{
@@ -260,60 +257,4 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 		return &UnavailableError{what, k.door.cause(ctx, err)}
 	}
 	return &UnavailableError{what, Refused(err)}
-}
-
-// Topic describes a topic that ratemill needs.
-type Topic struct {
-	Name       string
-	Partitions int
-	Compacted  bool
-	Retention  time.Duration // of a topic that is not compacted; 0 keeps messages for ever
-}
-
-// Topics as ratemill makes them: usage and the rated log are kept for a time, the checkpoints are compacted.
-func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
-	return []Topic{
-		{Name: t.Usage, Partitions: partitions, Retention: usage},
-		{Name: t.Rated, Partitions: partitions, Retention: rated},
-		{Name: t.Checkpoint, Partitions: partitions, Compacted: true},
-	}
-}
-
-// EnsureTopics makes the topics that are missing. It is an error when one is there with another number of partitions.
-func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topic) error {
-	var configs []kafka.TopicConfig
-	for _, t := range topics {
-		entries := []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: fmt.Sprint(MaxMessageBytes)}}
-		if t.Compacted {
-			entries = append(entries, kafka.ConfigEntry{ConfigName: "cleanup.policy", ConfigValue: "compact"})
-		} else {
-			ms := int64(-1)
-			if t.Retention > 0 {
-				ms = t.Retention.Milliseconds()
-			}
-			entries = append(entries, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: fmt.Sprint(ms)})
-		}
-		configs = append(configs, kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: replication, ConfigEntries: entries})
-	}
-	res, err := k.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: configs})
-	if err != nil {
-		return k.explain(ctx, "make the topics", err)
-	}
-	for topic, err := range res.Errors {
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			return k.explain(ctx, "make topic "+topic, err)
-		}
-	}
-	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{})
-	if err != nil {
-		return k.explain(ctx, "ask for topics", err)
-	}
-	for _, t := range topics {
-		for _, there := range meta.Topics {
-			if there.Name == t.Name && there.Error == nil && len(there.Partitions) != t.Partitions {
-				return fmt.Errorf("topic %s has %d partitions, and ratemill was set up with %d; adding partitions would send accounts to others than those that hold their counters", t.Name, len(there.Partitions), t.Partitions)
-			}
-		}
-	}
-	return nil
 }

@@ -176,7 +176,11 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 		return err
 	}
 	return n.waitFor(ctx, engineKafka, func() error {
-		return n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
+		notes, err := n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
+		for _, note := range notes {
+			n.Log.Warn(note)
+		}
+		return err
 	})
 }
 
