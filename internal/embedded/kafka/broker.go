@@ -33,6 +33,7 @@ type Broker struct {
 	addr string
 	stop sync.Once
 
+	options Options
 	cluster *kfake.Cluster // in this process
 	ghosts  *ghosts
 	lock    *os.File
@@ -67,6 +68,18 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
+	b := &Broker{options: o, lock: lock, ended: make(chan error)}
+	if err := b.open(maintain); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	b.options.Listen = b.addr // also after a cleaning
+	return b, nil
+}
+
+// open cleans the log as told, and serves it.
+func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
+	o := b.options
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ratemill"),
@@ -79,20 +92,27 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if o.Log != nil {
 		options = append(options, kfake.WithLogger(&logger{log: o.Log}))
 	}
-	if err := maintain(o.Dir, options); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("kafka: %s: %w", o.Dir, err)
+	if err := clean(o.Dir, options); err != nil {
+		return fmt.Errorf("kafka: %s: %w", o.Dir, err)
 	}
 	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }))...)
-	if err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("kafka: %s is taken by another program; choose another port, or 0 for any: %w", o.Listen, err)
-		}
-		return nil, fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("kafka: %s is taken by another program; choose another port, or 0 for any: %w", o.Listen, err)
 	}
-	return &Broker{addr: cluster.ListenAddrs()[0], cluster: cluster, ghosts: watchGhosts(cluster, o.Log), lock: lock, ended: make(chan error)}, nil
+	if err != nil {
+		return fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
+	}
+	b.addr, b.cluster, b.ghosts = cluster.ListenAddrs()[0], cluster, watchGhosts(cluster, o.Log)
+	return nil
+}
+
+// clean closes the log, cleans it, and serves it again at the same address. Clients find nobody meanwhile, as when a
+// broker is restarted. After an error the broker does not serve any more.
+func (b *Broker) clean() error {
+	b.ghosts.close()
+	b.cluster.Close()
+	return b.open(cleanNow)
 }
 
 // Addr is the bootstrap address.

@@ -7,8 +7,9 @@
 // default settings. Options.SyncWrites closes that gap: every batch is synced to the disk before it is acknowledged,
 // at the price of one sync a batch.
 //
-// Compacted topics are compacted, and retention is applied, when the broker starts and not while it runs (maintain.go
-// says why); an embedded broker that runs for months grows until it is started again.
+// Compacted topics are compacted, and retention is applied, when the broker starts, and in a child process also while it
+// runs: when its log has grown by half, and once a day. For that it closes the log and opens it again (maintain.go says
+// why), so that for some seconds nobody is served; clients wait, as for a broker that is restarted.
 //
 // What it is not: a cluster. One broker, no replicas. For that, give ratemill the
 // addresses of an Apache Kafka cluster; nothing else changes.

@@ -16,28 +16,59 @@ import (
 
 // kfake compacts and trims a log by deleting its files and writing them again, so a kill in between loses the
 // partition; and a partition whose last segment is trimmed starts at offset 0 again when it is next opened. So its own
-// cleaning is switched off (noCleaning), and the log is cleaned here, before anybody is connected: in a copy made of
-// hard links, which then takes the log's place by renames.
+// cleaning is switched off (noCleaning), and the log is cleaned here, while nobody is connected: in a copy made of
+// hard links, which then takes the log's place by renames. That is done when the broker starts, and from time to time
+// while it runs, for which it is closed for as long as it takes to read the compacted topics.
 
 // noCleaning is a year between two cleanings, in milliseconds.
 const noCleaning = "31536000000"
 
-// Cleaning reads every compacted partition, so it is done for a log worth it, and not at every start.
+// Cleaning reads every compacted partition, so it is done for a log worth it, and not at every start. While the broker
+// runs it is done when the log has grown by half since the last time, and once a day.
 const (
 	cleanFrom  = 64 << 20
 	cleanEvery = time.Hour
+	cleanDaily = 24 * time.Hour
+	cleanLook  = time.Minute // how often a running broker looks whether it is time
 )
 
-// maintain cleans the log in dir if it is time.
+// maintain cleans the log in dir, when the broker starts, if it is time.
 func maintain(dir string, options []kfake.Opt) error {
 	if err := recoverLog(dir); err != nil {
 		return err
 	}
-	stamp := filepath.Join(dir, "cleaned")
-	if info, err := os.Stat(stamp); err == nil && time.Since(info.ModTime()) < cleanEvery {
+	if age, _ := cleaned(dir); age < cleanEvery || sizeOf(dir) < cleanFrom {
 		return nil
 	}
-	var size int64
+	return cleanNow(dir, options)
+}
+
+// due says that a running broker should be cleaned.
+func due(dir string) bool {
+	age, left := cleaned(dir)
+	size := sizeOf(dir)
+	return size >= cleanFrom && age >= cleanEvery && (size >= left+left/2 || age >= cleanDaily)
+}
+
+// cleaned is how long ago the log was cleaned, and how many bytes that left.
+func cleaned(dir string) (age time.Duration, left int64) {
+	info, err := os.Stat(stampOf(dir))
+	if err != nil {
+		return cleanDaily, 0
+	}
+	text, _ := os.ReadFile(stampOf(dir))
+	_, _ = fmt.Sscan(string(text), &left)
+	return time.Since(info.ModTime()), left
+}
+
+func cleanNow(dir string, options []kfake.Opt) error {
+	if err := clean(dir, options); err != nil {
+		return err
+	}
+	return os.WriteFile(stampOf(dir), fmt.Append(nil, sizeOf(dir)), 0o600)
+}
+
+func sizeOf(dir string) (size int64) {
 	filepath.WalkDir(logOf(dir), func(_ string, e fs.DirEntry, err error) error {
 		if err == nil {
 			if info, err := e.Info(); err == nil && e.Type().IsRegular() {
@@ -46,18 +77,13 @@ func maintain(dir string, options []kfake.Opt) error {
 		}
 		return nil
 	})
-	if size < cleanFrom {
-		return nil
-	}
-	if err := clean(dir, options); err != nil {
-		return err
-	}
-	return os.WriteFile(stamp, nil, 0o600)
+	return size
 }
 
-func logOf(dir string) string  { return filepath.Join(dir, "log") }
-func nextOf(dir string) string { return filepath.Join(dir, "log.next") }
-func lastOf(dir string) string { return filepath.Join(dir, "log.last") }
+func stampOf(dir string) string { return filepath.Join(dir, "cleaned") }
+func logOf(dir string) string   { return filepath.Join(dir, "log") }
+func nextOf(dir string) string  { return filepath.Join(dir, "log.next") }
+func lastOf(dir string) string  { return filepath.Join(dir, "log.last") }
 
 // recoverLog undoes a cleaning that did not come to its end: without a log, the one that was moved away is it.
 func recoverLog(dir string) error {

@@ -118,3 +118,45 @@ func TestACleaningThatIsCutOffAnywhereLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestARunningBrokerIsCleanedAndServesTheSameAddress(t *testing.T) {
+	dir := logs(t)
+	b, err := Start(t.Context(), Options{Dir: dir})
+	require.NoError(t, err)
+	defer b.Stop(t.Context())
+	addr := b.Addr()
+	w := &kafkago.Writer{Addr: kafkago.TCP(addr), Topic: "counters", RequiredAcks: kafkago.RequireAll, BatchTimeout: time.Millisecond}
+	defer w.Close()
+	require.NoError(t, w.WriteMessages(t.Context(), kafkago.Message{Key: []byte("a"), Value: []byte("3")}))
+	require.NoError(t, b.clean())
+	require.Equal(t, addr, b.Addr())
+	require.NoError(t, w.WriteMessages(t.Context(), kafkago.Message{Key: []byte("b"), Value: []byte("3")}), "a client goes on")
+	require.Equal(t, []string{"4 a=2", "5 b=2", "6 a=3", "7 b=3", "next 8"}, read(t, addr, "counters"))
+}
+
+func TestALogIsCleanedWhenItHasGrownByHalfAndOnceADay(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(logOf(dir), 0o755))
+	grow := func(size int64) {
+		f, err := os.Create(filepath.Join(logOf(dir), "0.dat"))
+		require.NoError(t, err)
+		require.NoError(t, f.Truncate(size))
+		require.NoError(t, f.Close())
+	}
+	stamp := func(left int64, ago time.Duration) {
+		require.NoError(t, os.WriteFile(stampOf(dir), fmt.Append(nil, left), 0o600))
+		require.NoError(t, os.Chtimes(stampOf(dir), time.Time{}, time.Now().Add(-ago)))
+	}
+	grow(cleanFrom - 1)
+	require.False(t, due(dir), "it is small")
+	grow(cleanFrom)
+	require.True(t, due(dir), "it never was")
+	stamp(cleanFrom/2, cleanEvery+time.Minute)
+	require.True(t, due(dir), "it has doubled")
+	stamp(cleanFrom/2, cleanEvery-time.Minute)
+	require.False(t, due(dir), "it was a while ago")
+	stamp(cleanFrom-1, cleanEvery+time.Minute)
+	require.False(t, due(dir), "it has hardly grown")
+	stamp(cleanFrom-1, cleanDaily)
+	require.True(t, due(dir), "it was yesterday")
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"ratemill/internal/embedded/child"
 )
@@ -52,8 +53,24 @@ func Main() {
 		if err := life.Ready(b.Addr()); err != nil {
 			return err
 		}
-		<-life.Stop
-		return b.Stop(context.Background())
+		look := time.NewTicker(cleanLook)
+		defer look.Stop()
+		for {
+			select {
+			case <-life.Stop:
+				return b.Stop(context.Background())
+			case <-look.C:
+				if !due(o.Dir) {
+					continue
+				}
+				began := time.Now()
+				if err := b.clean(); err != nil {
+					return err // the next process finds a log as it was before, or after
+				}
+				_, left := cleaned(o.Dir)
+				o.Log.Warn("the embedded Kafka cleaned its log; nobody was served meanwhile", "took", time.Since(began).Round(time.Millisecond), "bytes", left)
+			}
+		}
 	})
 }
 
