@@ -41,8 +41,9 @@ const (
 	ownerKind kind = iota
 	senderKind
 	sinkKind
-	mediatorKind
 )
+
+func (k kind) String() string { return [...]string{"owner", "mediator", "sink"}[k] }
 
 // killed unwinds the coroutine of an actor that crashed.
 type killed struct{}

@@ -107,7 +107,7 @@ func (b simBroker) Append(_ context.Context, topic string, partition int, messag
 		rarely = 8 // what comes late there can hide what is newer
 	}
 	switch {
-	case w.happens(RefusedWrite, 25):
+	case w.isFull(brokerDisk), w.happens(RefusedWrite, 25):
 		r.never, r.answered = true, false
 	case w.happens(LostAnswer, 20):
 		r.lost = true

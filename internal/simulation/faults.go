@@ -35,12 +35,16 @@ const (
 	LateInsert                    // the warehouse answered an error and stored the block later
 	Loss                          // the broker loses a message that it acknowledged: the partition must stop
 	RatedRetention                // the broker forgets the beginning of the rated log
+	DiskFull                      // an engine has no room for a while: it takes nothing, and says so
+	NotKnownYet                   // a process does not know a catalogue or a revision of the registry yet
+	FileChanges                   // a file has other content when it is fetched than when it was seen
+	Retry                         // somebody corrects what is wrong, and brings suspended records back
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -68,6 +72,10 @@ var faultMeanings = [...]string{
 	"the warehouse answered an error and stored the block later",
 	"an acknowledged message was lost, and its partition stopped",
 	"the beginning of the rated log was forgotten",
+	"an engine had no room for a while",
+	"a catalogue or a revision was not known where it was needed",
+	"a file had other content when it was fetched",
+	"suspended records were brought back",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,7 +17,22 @@ type Summary struct {
 	Steps     int
 	Records   int
 	Met       Met // how often each fault happened
+	Zombies   Zombies
 	Failed    []Report
+}
+
+// String is what the schedules met, as two tables.
+func (s *Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d schedules, %d steps, %d records, %d failed\n\nthis happened:\n", s.Schedules, s.Steps, s.Records, len(s.Failed))
+	for f, times := range s.Met {
+		fmt.Fprintf(&b, "%10d  %s\n", times, Fault(f).Meaning())
+	}
+	b.WriteString("\nactors stood still while others took what they had, and went on, before this:\n")
+	for _, what := range slices.Sorted(maps.Keys(s.Zombies)) {
+		fmt.Fprintf(&b, "%10d  %s\n", s.Zombies[what], what)
+	}
+	return b.String()
 }
 
 // RunMany runs schedules for n seeds from first on, on all cores, until ctx ends or one fails. progress, if there is
@@ -25,7 +41,7 @@ func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summ
 	const portion = 32
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	var s Summary
+	s := Summary{Zombies: Zombies{}}
 	next := first
 	take := func() (from, to uint64) {
 		mu.Lock()
@@ -45,6 +61,7 @@ func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summ
 		s.Steps += part.Steps
 		s.Records += part.Records
 		s.Met.Add(&part.Met)
+		s.Zombies.Add(part.Zombies)
 		s.Failed = append(s.Failed, part.Failed...)
 		if progress != nil {
 			progress(s)
@@ -53,13 +70,14 @@ func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summ
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for from, to := take(); from < to; from, to = take() {
-				var part Summary
+				part := Summary{Zombies: Zombies{}}
 				for seed := from; seed < to && len(part.Failed) == 0 && ctx.Err() == nil; seed++ {
 					r := Run(seed, o)
 					part.Schedules++
 					part.Steps += r.Steps
 					part.Records += r.Records
 					part.Met.Add(&r.Met)
+					part.Zombies.Add(r.Zombies)
 					if r.Failure != "" {
 						part.Failed = append(part.Failed, r)
 					}
@@ -111,8 +129,8 @@ func Shrink(failed Report, lines int) Report {
 
 // Replay is what to type to see the schedule again.
 func (r Report) Replay() string {
-	return fmt.Sprintf("go test ./internal/simulation -run TestReplay -seed %d -faults %s -steps %d -files %d -lines 200",
-		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files)
+	return fmt.Sprintf("go test ./internal/simulation -run TestReplay -seed %d -faults %s -steps %d -files %d%s -lines 200",
+		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, map[bool]string{true: " -senders"}[r.Options.Senders])
 }
 
 // String tells of a failure, for people.

@@ -59,16 +59,19 @@ var sources = sync.OnceValue(func() (s [2]*source.Source) {
 type line struct {
 	text string
 	kind string
-	bad  bool // it cannot be mapped, or nobody has its SIM
+	bad  bool   // it cannot be mapped, or nobody has its SIM
+	late bool   // nobody has its SIM before lateRevision
+	file string // in which it came
 	u    udr.Usage
 }
 
 // write makes the file as its carrier drops it.
 func (w *world) write(f *file) {
 	text := "imsi,at,bytes,kind,key\n"
+	f.lines = nil
 	for i := range f.records {
 		u := &f.records[i]
-		l := line{kind: []string{"", "", "", "x", "y"}[w.rng.IntN(5)], u: *u}
+		l := line{kind: []string{"", "", "", "x", "y"}[w.rng.IntN(5)], file: f.name, u: *u}
 		imsi, octets, key := fmt.Sprintf("26201%010d", u.SIM), fmt.Sprint(u.Quantity), fmt.Sprintf("%x", u.Duplicate)
 		if u.Duplicate == (udr.DuplicateKey{}) {
 			key = fmt.Sprintf("%x-%d", f.content, i)
@@ -78,6 +81,9 @@ func (w *world) write(f *file) {
 			octets, l.bad = "many", true
 		case 1:
 			imsi, l.bad = "262019999999999", true
+		case 2:
+			imsi, l.late = lateIMSI, true
+			l.u.SIM = late
 		}
 		l.text = fmt.Sprintf("%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key)
 		f.lines = append(f.lines, l)
@@ -85,6 +91,14 @@ func (w *world) write(f *file) {
 	}
 	f.text = text
 	f.identify()
+	w.identifyLines(f)
+}
+
+// identifyLines remembers the lines of a file by the records that they become.
+func (w *world) identifyLines(f *file) {
+	for i := range f.lines {
+		w.lines[udr.ID{File: f.id, Seq: uint64(i + 1)}] = &f.lines[i]
+	}
 }
 
 func (f *file) identify() {
@@ -97,6 +111,7 @@ func (f *file) identify() {
 func (w *world) again(f *file, suffix string) *file {
 	g := &file{name: f.name + suffix, records: f.records, lines: f.lines, text: f.text, within: f.within, comes: w.step + w.rng.IntN(60)}
 	g.identify()
+	w.identifyLines(g)
 	w.files = append(w.files, g)
 	return g
 }
@@ -160,6 +175,9 @@ func (l fileLedger) File(ctx context.Context, number int64) (row control.File, e
 		f := l.file(number)
 		row = f.row
 		row.Number, row.Source, row.Path, row.Size, row.FileID = number, "carrier", f.name, int64(len(f.text)), f.id
+		if f.origins != nil {
+			row.Retry = number
+		}
 		row.Progress.LastSeqs, row.Progress.State = slices.Clone(row.Progress.LastSeqs), bytes.Clone(row.Progress.State)
 		return nil
 	})
@@ -246,6 +264,9 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, r
 			return mediation.Content{}, err
 		}
 	}
+	if f.origins != nil {
+		return w.retryContent(f, row.Number), nil
+	}
 	switch {
 	case f.vanished:
 		return mediation.Content{}, &collect.GoneError{Path: f.name}
@@ -258,11 +279,28 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, r
 	case w.happens(ConnectionBreaks, 10):
 		return mediation.Content{}, fmt.Errorf("connection broke at byte %d: %w", w.faults[ConnectionBreaks].IntN(len(f.text)), errSimulated)
 	}
+	if f.row.Spooled.IsZero() && w.happens(FileChanges, 12) { // what was seen of it was its listing alone
+		f.records = f.records[:1+w.faults[FileChanges].IntN(len(f.records))]
+		w.write(f)
+	}
 	if len(w.files) < 12 && w.happens(FileAgain, 15) {
 		w.again(f, "-again")
 	}
 	return mediation.Content{ID: f.id, Hash: f.hash[:], Size: int64(len(f.text)), Done: func() {},
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(f.text)), nil }}, nil
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(f.text)}), nil }}, nil
+}
+
+// pieces gives a file in pieces of any size.
+type pieces struct {
+	w *world
+	r io.Reader
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if w := p.w; len(b) > 1 && w.phase == troubled && w.active.Has(PartialRead) {
+		b = b[:1+w.faults[PartialRead].IntN(min(len(b), 100))]
+	}
+	return p.r.Read(b)
 }
 
 // mediatorReference gives mediators the versions of everything.
@@ -340,7 +378,7 @@ func (w *world) judgeFiles() {
 			case l.kind == dropped[version]:
 				filtered++
 				want = ""
-			case l.bad:
+			case l.bad, l.late && f.row.Pins.Registry < lateRevision:
 				suspended++
 				want = "suspended"
 			default:
@@ -373,9 +411,13 @@ func (w *world) judgeFiles() {
 			quantity += u.Quantity
 		}
 		n := uint64(len(f.lines))
-		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units || end.Bytes != uint64(len(f.text)) {
+		if !slices.Equal(end.Retried, f.origins) {
+			w.fail("file %s: its end says that it brings back %v, not %v", f.name, end.Retried, f.origins)
+			return
+		}
+		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units || end.Bytes != uint64(f.bytes()) {
 			w.fail("file %s: its end says %d records, %d filtered, %d mapped, %d suspended, %d bytes, %d units; it has %d, %d filtered, %d bytes, %d units", f.name,
-				end.Records, end.Filtered, end.Mapped, end.Suspended, end.Bytes, quantity, n, filtered, len(f.text), units)
+				end.Records, end.Filtered, end.Mapped, end.Suspended, end.Bytes, quantity, n, filtered, f.bytes(), units)
 			return
 		}
 	}

@@ -5,6 +5,10 @@ package simulation_test
 import (
 	"cmp"
 	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,25 +23,51 @@ const budget = 10_000
 // focus is the faults for steps that few schedules need: with every fault at once, what they protect from is too rare.
 var focus = map[steps.Step]string{
 	steps.FreshKeys:    "crash,rebalance,old-append,late-append,partial-read,compaction",
-	steps.StandingEnd:  "crash,rebalance,old-append,late-append,partial-read,compaction,pause,fetch-fails,takeover,lost-answer",
-	steps.NewerEntries: "crash,rebalance,pause,partial-read,lost-answer,compaction,takeover",
+	steps.StandingEnd:  "crash,rebalance,partial-read,compaction,pause,stop",
+	steps.NewerEntries: "crash,rebalance,pause,partial-read,lost-answer,retention",
 }
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
-// wrong. It shows that the simulation finds bugs, and that the steps are needed.
+// wrong. It shows that the simulation finds bugs, and that the steps are needed. It prints how many schedules each
+// mutant survived.
 func TestMutants(t *testing.T) {
 	defer steps.Without(steps.None)
 	for step := steps.None + 1; step < steps.Count; step++ {
-		if step == steps.RetryNamesOrigin {
-			continue // retries are not simulated yet
-		}
 		t.Run(step.String(), func(t *testing.T) {
 			steps.Without(step)
 			set, err := simulation.ParseFaults(cmp.Or(focus[step], *faults))
 			require.NoError(t, err)
-			s := simulation.RunMany(context.Background(), *seed, budget, simulation.Options{Faults: set, Steps: *length}, nil)
+			s := simulation.RunMany(context.Background(), *seed, budget, simulation.Options{Faults: set, Steps: *length, Senders: focus[step] != ""}, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
-			t.Logf("caught after %d schedules: seed %d: %.300s", s.Schedules, s.Failed[0].Seed, s.Failed[0].Failure)
+			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")
+			fmt.Printf("without %-18s caught after %5d schedules: seed %d: %.150s\n", step, s.Schedules, s.Failed[0].Seed, failure)
 		})
 	}
+}
+
+// TestAFailureIsReplayedAndShrunk, of a step that is left out: what it prints to type fails in the same way, with fewer
+// faults, steps or files.
+func TestAFailureIsReplayedAndShrunk(t *testing.T) {
+	defer steps.Without(steps.None)
+	steps.Without(steps.Positions)
+	s := simulation.RunMany(context.Background(), 0, budget, simulation.Defaults(), nil)
+	require.NotEmpty(t, s.Failed)
+	failed := s.Failed[0]
+	small := simulation.Shrink(failed, 40)
+	require.NotEmpty(t, small.Failure)
+	require.NotEmpty(t, small.Trace)
+	require.Less(t, small.Options.Steps, failed.Options.Steps)
+	require.Less(t, strings.Count(small.Options.Faults.String(), ","), strings.Count(simulation.Faults(1<<simulation.FaultCount-2).String(), ","))
+
+	words := strings.Fields(small.Replay())
+	require.Contains(t, small.String(), small.Replay())
+	set := flag.NewFlagSet("replay", flag.ContinueOnError)
+	seed, faults := set.Uint64("seed", 0, ""), set.String("faults", "", "")
+	length, files, lines := set.Int("steps", 0, ""), set.Int("files", 0, ""), set.Int("lines", 0, "")
+	require.NoError(t, set.Parse(words[slices.Index(words, "-seed"):]))
+	named, err := simulation.ParseFaults(*faults)
+	require.NoError(t, err)
+	again := simulation.Run(*seed, simulation.Options{Faults: named, Steps: *length, Files: *files, Trace: *lines})
+	require.Equal(t, small.Failure, again.Failure)
+	require.Equal(t, small.Steps, again.Steps)
 }

@@ -20,6 +20,7 @@ import (
 // account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition).
 const (
 	sims      = 6
+	late      = 7 // it belongs to account 4, and is not known before revision 2: its records are suspended, and can be retried
 	moved     = 4
 	movedAway = 5
 
@@ -100,7 +101,7 @@ var shared = sync.OnceValue(func() (s struct {
 		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
 	changes := []registry.Changes{first,
-		{Revision: 2, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
+		{Revision: 2, Identifiers: []registry.IdentifierFact{{Identifier: udr.Identifier{Kind: udr.IMSI, Value: lateIMSI}, SIM: late}}, SIMs: []registry.OwnershipFact{{SIM: late, Account: 4, Plan: "fleet"}, {SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
 		{Revision: 3, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
 	}
 	for i := range changes {
@@ -111,11 +112,17 @@ var shared = sync.OnceValue(func() (s struct {
 	return s
 })
 
-const lastRevision = 3
+const (
+	lastRevision = 3
+	lateRevision = 2
+	lateIMSI     = "262018888888888"
+)
 
 // Catalogue is a catalogue by its version.
-func (r reference) Catalogue(_ context.Context, version string) (*rating.Catalogue, error) {
-	r.w.point("catalogue", 0, 0)
+func (r reference) Catalogue(ctx context.Context, version string) (*rating.Catalogue, error) {
+	if err := r.known(ctx, "catalogue"); err != nil {
+		return nil, err
+	}
 	for _, c := range shared().catalogues {
 		if c.Version() == version {
 			return c, nil
@@ -125,8 +132,20 @@ func (r reference) Catalogue(_ context.Context, version string) (*rating.Catalog
 }
 
 // Registry is the registry, which has every revision.
-func (r reference) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
-	return shared().registry, nil
+func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry.Registry, error) {
+	return shared().registry, r.known(ctx, "registry")
+}
+
+// known waits until a process knows what it asks for, as the real one does.
+func (r reference) known(ctx context.Context, what string) error {
+	w := r.w
+	w.point(what, 0, 0)
+	if w.happens(NotKnownYet, 40) {
+		until := w.step + 1 + w.spread(NotKnownYet)
+		w.wait("await "+what, time.Second, func() bool { return w.step >= until })
+		return ctx.Err()
+	}
+	return nil
 }
 
 // change changes the registry or the catalogue for files that are read from now on.
@@ -151,7 +170,8 @@ type file struct {
 	hash     [32]byte
 	content  udr.FileID // tells its records from those of other files
 	row      control.File
-	vanished bool // from its carrier's server
+	vanished bool     // from its carrier's server
+	origins  []udr.ID // of a retry batch: what it brings back
 
 	// Of one that a sender sends:
 	pinned     bool

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,15 +21,17 @@ var (
 	faults    = flag.String("faults", "all", "its faults")
 	length    = flag.Int("steps", simulation.Defaults().Steps, "its steps with faults")
 	files     = flag.Int("files", 0, "its files, 0 as the seed says")
+	senders   = flag.Bool("senders", false, "its records come from senders, whatever the seed says")
 	lines     = flag.Int("lines", 0, "lines of its trace to be printed")
 	schedules = flag.Uint64("schedules", 10_000, "how many schedules TestSchedules runs")
+	progress  = flag.Bool("progress", false, "tell how far TestSchedules is")
 )
 
 // TestReplay replays one schedule: what a failing TestSchedules tells to type.
 func TestReplay(t *testing.T) {
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Trace: *lines})
+	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Trace: *lines})
 	for _, line := range r.Trace {
 		t.Log(line)
 	}
@@ -42,18 +46,47 @@ func TestSchedules(t *testing.T) {
 	}
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files}, nil)
-	for f, times := range s.Met {
-		t.Logf("%9d times: %s", times, simulation.Fault(f).Meaning())
-	}
-	t.Logf("%d schedules, %d steps, %d records", s.Schedules, s.Steps, s.Records)
+	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files}, teller(n))
 	if len(s.Failed) > 0 {
 		t.Fatal(simulation.Shrink(s.Failed[0], 60))
 	}
+	t.Log(s.String())
+	if n <= 1000 || set != simulation.AllFaults {
+		return
+	}
 	for f, times := range s.Met {
-		if set.Has(simulation.Fault(f)) && n > 1000 {
-			require.NotZero(t, times, "no schedule met %s", simulation.Fault(f))
+		require.NotZero(t, times, "no schedule met %s", simulation.Fault(f))
+	}
+	for _, what := range []string{
+		// A rater in all that it does, the sweep of checkpoints included.
+		"owner: begin taking an epoch", "owner: committed taking an epoch", "owner: append sim.rated", "owner: await append", "owner: fetch sim.checkpoint",
+		"owner: fetch sim.rated", "owner: fetch sim.usage", "owner: bounds sim.checkpoint", "owner: bounds sim.usage", "owner: append sim.checkpoint", "owner: no answer",
+		"owner: catalogue", "owner: registry", "owner: sleep",
+		"sink: begin reading a sink's position", "sink: begin recording a sink's intent", "sink: committed recording a sink's intent", "sink: insert rated_usage",
+		"sink: inserted rated_usage", "sink: insert suspense_closed", "sink: begin recording a sink's position", "sink: committed recording a sink's position",
+		"mediator: begin leasing a file", "mediator: fetch file", "mediator: begin recording a file's identity", "mediator: begin pinning a file",
+		"mediator: append sim.usage", "mediator: await append", "mediator: begin recording progress", "mediator: committed recording progress",
+		"mediator: begin closing a file", "mediator: committed closing a file",
+	} {
+		require.NotZero(t, s.Zombies[what], "no schedule had a zombie at %q", what)
+	}
+}
+
+// teller says how far many schedules are, every few seconds.
+func teller(n uint64) func(simulation.Summary) {
+	if !*progress {
+		return nil
+	}
+	began := time.Now()
+	said := began
+	return func(s simulation.Summary) {
+		if time.Since(said) < 5*time.Second && uint64(s.Schedules) < n {
+			return
 		}
+		said = time.Now()
+		rate := float64(s.Schedules) / time.Since(began).Seconds()
+		fmt.Fprintf(os.Stderr, "%d of %d schedules, %.0f/s, %s left, %d failed\n", s.Schedules, n, rate,
+			time.Duration(float64(n-uint64(s.Schedules))/rate*float64(time.Second)).Round(time.Second), len(s.Failed))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 	apply := func() { i.store(table, ids, texts, count, token) }
 	down := &warehouse.UnavailableError{What: "insert", Err: errSimulated}
 	switch {
-	case w.happens(InsertFails, 30):
+	case w.isFull(warehouseDisk), w.happens(InsertFails, 30):
 		return down
 	case w.happens(LateInsert, 30):
 		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), apply})
@@ -198,11 +199,14 @@ func (w *world) sunk() bool {
 // judgeWarehouse compares the rows with what must be there: each record once, in one table.
 func (w *world) judgeWarehouse() {
 	for p := range partitions {
-		want := map[string]map[udr.ID]string{"rated_usage": {}, "suspense": {}, "duplicates": {}}
+		want := map[string]map[udr.ID]string{"rated_usage": {}, "suspense": {}, "duplicates": {}, "suspense_closed": {}}
 		events := 0
 		for i := range min(len(w.judged[p].counts), len(w.expect[p].outcomes)) {
 			o := &w.expect[p].outcomes[i]
 			events += o.events
+			for _, id := range w.broughtBack(p, o) {
+				want["suspense_closed"][id] = ""
+			}
 			for _, record := range o.records {
 				words := strings.Fields(record)
 				var seq uint64
@@ -211,9 +215,10 @@ func (w *world) judgeWarehouse() {
 				want[table][udr.ID{File: o.file, Seq: seq}] = record
 			}
 		}
-		for table, records := range want {
-			rows := w.warehouse.rows[p][table]
-			for id, record := range records {
+		for _, table := range slices.Sorted(maps.Keys(want)) {
+			records, rows := want[table], w.warehouse.rows[p][table]
+			for _, id := range slices.SortedFunc(maps.Keys(records), compareIDs) {
+				record := records[id]
 				if rows[id].times != 1 {
 					w.fail("warehouse, partition %d: %s has record %s:%d %d times", p, table, id.File.Short(), id.Seq, rows[id].times)
 					return

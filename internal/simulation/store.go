@@ -21,7 +21,7 @@ func (s *store) transaction(ctx context.Context, what string, f func() error) er
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if w.happens(StoreFails, 40) {
+	if w.isFull(storeDisk) || w.happens(StoreFails, 40) {
 		return storeDown(what)
 	}
 	if err := f(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
+	"ratemill/udr"
 )
 
 // partitions is the number of partitions of each topic: two meet everything that many do.
@@ -25,6 +26,8 @@ type Options struct {
 	Steps  int // of the scheduler, in which faults may happen; then everything calms down
 	Files  int // 0: as the seed says
 	Trace  int // lines of trace to be kept, 0 for none
+	// Senders: in all schedules records come from senders, and sinks begin when all is calm. What owners do is denser then.
+	Senders bool
 }
 
 // Defaults is what a schedule has unless somebody wants less of it.
@@ -39,6 +42,18 @@ type Report struct {
 	Steps   int
 	Records int
 	Met     Met
+	Zombies Zombies
+}
+
+// Zombies are actors that stood still while others took over what they had, by what they were about to do. The names
+// follow from effects: "owner: append sim.checkpoint" is an owner in the middle of a sweep.
+type Zombies map[string]int
+
+// Add adds those of another schedule.
+func (z Zombies) Add(other Zombies) {
+	for what, times := range other {
+		z[what] += times
+	}
 }
 
 // world is everything that is in a simulation.
@@ -81,7 +96,12 @@ type world struct {
 	sinking   bool             // sinks run all the time, otherwise they begin when all is calm: what owners do is then denser
 	contents  map[string]*file // that came, by hash
 
+	claimed map[udr.ID]bool  // suspended records that were brought back
+	lines   map[udr.ID]*line // of carriers, by the records that they are
+	full    [engines]int     // an engine takes nothing before this step
+
 	met     Met
+	zombies Zombies
 	failure string
 	trace   []entry
 }
@@ -105,7 +125,7 @@ func Run(seed uint64, o Options) Report {
 			a.crash()
 		}
 	}
-	report := Report{Seed: seed, Options: o, Failure: w.failure, Steps: w.step, Met: w.met}
+	report := Report{Seed: seed, Options: o, Failure: w.failure, Steps: w.step, Met: w.met, Zombies: w.zombies}
 	for _, e := range w.trace {
 		report.Trace = append(report.Trace, e.String())
 	}
@@ -120,7 +140,8 @@ func newWorld(seed uint64, o Options) *world {
 	for f := range w.faults {
 		w.faults[f] = rand.New(rand.NewPCG(seed, uint64(f)+1))
 	}
-	w.mediated, w.sinking, w.contents = seed%4 == 3, seed%4 >= 2, map[string]*file{}
+	w.mediated, w.sinking, w.contents = seed%2 == 1 && !o.Senders, seed%4 >= 2 && !o.Senders, map[string]*file{}
+	w.claimed, w.lines, w.zombies = map[udr.ID]bool{}, map[udr.ID]*line{}, Zombies{}
 	w.harsh = 1 + w.rng.IntN(3)
 	w.active = o.Faults
 	if o.Faults == AllFaults {
@@ -163,6 +184,19 @@ func (w *world) log(topic string, partition int) *partitionLog {
 	panic("no topic " + topic)
 }
 
+// engine is one that has a disk.
+type engine int
+
+const (
+	brokerDisk engine = iota
+	storeDisk
+	warehouseDisk
+	engines
+)
+
+// isFull says that an engine has no room now.
+func (w *world) isFull(e engine) bool { return w.phase == troubled && w.step < w.full[e] }
+
 // happens says whether a fault happens now: in one of n cases, more often in a harsh schedule.
 func (w *world) happens(f Fault, n int) bool {
 	if w.phase != troubled || !w.active.Has(f) || w.faults[f].IntN(n) >= w.harsh {
@@ -204,12 +238,17 @@ func (w *world) run() {
 	}
 }
 
-// calmDown ends the faults: whoever stood still goes on.
+// calmDown ends the faults: whoever stood still goes on, for a while. Of many who think that they have a partition all but
+// the last two are told that they do not.
 func (w *world) calmDown() {
 	w.phase = calm
 	w.notef("judge", "CALM from here on")
-	for _, a := range w.actors {
+	var have [sinkKind + 1][partitions]int
+	for _, a := range slices.Backward(w.actors) {
 		a.paused = 0
+		if have[a.kind][a.partition]++; have[a.kind][a.partition] > 2 && a.kind != senderKind {
+			a.cancel()
+		}
 	}
 }
 
@@ -267,7 +306,10 @@ func (w *world) trouble() {
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
-			if w.active.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
+			if a.kind == senderKind {
+				w.zombies[a.kind.String()+": "+a.at]++ // its lease ends
+			} else if w.active.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
+				w.zombies[a.kind.String()+": "+a.at]++
 				w.replace(a)
 			}
 		case a.ctx.Err() == nil && w.happens(Stop, 700):
@@ -297,6 +339,12 @@ func (w *world) trouble() {
 	if w.happens(Change, 100) {
 		w.change()
 	}
+	if w.happens(DiskFull, 300) {
+		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
+	}
+	if w.mediated && w.active.Has(Retry) && w.faults[Retry].IntN(25) == 0 {
+		w.retry()
+	}
 }
 
 // replace starts another for the partition of an actor that stands still.
@@ -313,7 +361,7 @@ func (w *world) replace(a *actor) {
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
 		if a.kind == ownerKind && a.partition == p && !a.ended && a.at == "fetch "+w.topics.Checkpoint {
-			return 10
+			return 6
 		}
 	}
 	return 40
@@ -327,7 +375,7 @@ func (w *world) nerve(a *actor) int {
 		return 12
 	case "bounds " + w.topics.Checkpoint:
 		return 15
-	case "append " + w.topics.Checkpoint:
+	case "append " + w.topics.Checkpoint, "fetch " + w.topics.Checkpoint:
 		return 50
 	}
 	return 200

@@ -63,7 +63,10 @@ type fileRows struct {
 	bytes, framing, filteredBytes, units, partition, position                                                   *data
 }
 
-type closedRows struct{ file, seq, how, retry, who, closed, why *data }
+type closedRows struct {
+	b                                       *Block
+	file, seq, how, retry, who, closed, why *data
+}
 
 // How a record left suspense.
 const (
@@ -73,10 +76,13 @@ const (
 
 func newClosedRows(b *Block) closedRows {
 	c := b.column
-	return closedRows{c("file"), c("seq"), c("how"), c("retry"), c("who"), c("closed"), c("why")}
+	return closedRows{b, c("file"), c("seq"), c("how"), c("retry"), c("who"), c("closed"), c("why")}
 }
 
 func (t *closedRows) add(id udr.ID, how, retry, who, why string, at udr.Instant) {
+	if t.b.keep {
+		t.b.records = append(t.b.records, id)
+	}
 	t.file.word(id.File.String())
 	t.seq.u64(id.Seq)
 	t.how.word(how)
