@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"time"
@@ -41,7 +42,7 @@ func (l logs) Append(_ context.Context, topic string, _ int, messages []broker.M
 		}
 	}
 	for _, m := range messages {
-		m.Offset = t.end
+		m.Offset, m.Key, m.Value = t.end, bytes.Clone(m.Key), bytes.Clone(m.Value)
 		t.end++
 		t.kept = append(t.kept, m)
 	}
