@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
+	"sort"
 	"time"
 
 	"ratemill/internal/broker"
@@ -55,8 +57,8 @@ func (l logs) Fetch(_ context.Context, topic string, partition int, from int64, 
 	if from < t.first {
 		return dst, &broker.OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: t.first}
 	}
-	at := from - t.first
-	return append(dst, t.kept[at:min(int(at)+20_000, len(t.kept))]...), nil
+	at := sort.Search(len(t.kept), func(i int) bool { return t.kept[i].Offset >= from })
+	return append(dst, t.kept[at:min(at+20_000, len(t.kept))]...), nil
 }
 
 func (l logs) Bounds(_ context.Context, topic string, _ int) (first, end int64, err error) {
@@ -67,7 +69,17 @@ func (l logs) Bounds(_ context.Context, topic string, _ int) (first, end int64, 
 // forget is retention.
 func (l logs) forget(topic string, first int64) {
 	t := l.of(topic)
-	t.kept, t.first = t.kept[first-t.first:], first
+	t.kept, t.first = slices.DeleteFunc(t.kept, func(m broker.Message) bool { return m.Offset < first }), first
+}
+
+// compact leaves the newest value of each key.
+func (l logs) compact(topic string) {
+	t := l.of(topic)
+	newest := map[string]int64{}
+	for _, m := range t.kept {
+		newest[string(m.Key)] = m.Offset
+	}
+	t.kept = slices.DeleteFunc(t.kept, func(m broker.Message) bool { return m.Value == nil || newest[string(m.Key)] != m.Offset })
 }
 
 // compacted is what a compacted topic holds in the end: the newest value of each key.

@@ -1,4 +1,4 @@
-package ledger_test
+package ledger
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
-	"ratemill/internal/ledger"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -55,18 +54,18 @@ func TestWhatComesOfAUsageMessageFitsIntoAMessage(t *testing.T) {
 	for seq := range uint64(records) {
 		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: seq + 1, Class: "data", Unit: udr.Octet, Quantity: 1, At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE", Attributes: large})
 	}
-	rated, err := ledger.NewAlone(w, noon{}).Rate(t.Context(), message)
+	rated, err := NewAlone(w, noon{}).Rate(t.Context(), message)
 	require.NoError(t, err)
 	require.Less(t, len(rated), broker.MaxMessageBytes)
-	var out ledger.Batch
-	require.NoError(t, ledger.ParseBatch(rated, &out))
+	var out Batch
+	require.NoError(t, ParseBatch(rated, &out))
 	require.Len(t, out.Suspended, records-len(out.Rated))
 	require.Greater(t, len(out.Rated), 55)
 	require.NotEmpty(t, out.Suspended)
 	for i, m := range out.Suspended {
 		var s udr.Suspended
 		require.NoError(t, udr.ParseSuspended(m, &s))
-		require.Equal(t, ledger.FullCode, s.Why.Code)
+		require.Equal(t, FullCode, s.Why.Code)
 		require.EqualValues(t, len(out.Rated)+i+1, s.Seq)
 		var u udr.Usage
 		require.NoError(t, udr.ParseUsage(s.Usage, &u))
