@@ -216,10 +216,13 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	ours := o.epoch
 	err = o.catchUp(ctx, at, func(m *broker.Message) error {
 		epoch, _, _, err := ParseHeader(m.Value)
-		if err == nil && epoch > before && epoch != ours {
-			err = &FencedError{Partition: o.Partition, Epoch: before, Newer: epoch}
+		if err != nil {
+			return o.unreadable(m, err)
 		}
-		return err
+		if epoch > before && epoch != ours {
+			return &FencedError{Partition: o.Partition, Epoch: before, Newer: epoch}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

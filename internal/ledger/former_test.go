@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
 	"ratemill/udr"
 )
 
@@ -98,4 +99,16 @@ func TestOfTwoLowWaterMarksAtOneOffsetTheOneWithMoreInputIsTaken(t *testing.T) {
 		}
 		require.Equal(t, lowWater{next: 21, input: 7, epoch: 1}, low)
 	}
+}
+
+func TestAnOwnerThatTakesANewEpochStopsAtWhatNobodyCanRead(t *testing.T) {
+	l := logs{}
+	o := ownerOf(l, 1)
+	require.NoError(t, o.take(t.Context()))
+	l.Append(t.Context(), o.Topics.Rated, 0, []broker.Message{{Value: []byte("hello")}})
+	var stopped *StoppedError
+	require.ErrorAs(t, o.renew(t.Context(), nil), &stopped)
+	require.EqualValues(t, 1, stopped.Offset)
+	o.skipRated = NewSkips([]control.Stop{{Offset: 1, Kind: control.StopMessage, Hash: stopped.Hash()}})
+	require.NoError(t, o.renew(t.Context(), nil))
 }

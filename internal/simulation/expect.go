@@ -53,6 +53,9 @@ func (e *expectation) closedAt(id udr.FileID) int64 {
 
 // take is told of a message that came into the usage topic.
 func (e *expectation) take(m *broker.Message) {
+	if isPoison(m) {
+		return
+	}
 	var b udr.Batch
 	if err := udr.ParseBatch(m.Value, &b); err != nil {
 		e.w.fail("usage offset %d: %v", m.Offset, err)

@@ -39,12 +39,13 @@ const (
 	NotKnownYet                   // a process does not know a catalogue or a revision of the registry yet
 	FileChanges                   // a file has other content when it is fetched than when it was seen
 	Retry                         // somebody corrects what is wrong, and brings suspended records back
+	Poison                        // a message that nobody can read is in a topic, until somebody orders to go on without it
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -76,6 +77,7 @@ var faultMeanings = [...]string{
 	"a catalogue or a revision was not known where it was needed",
 	"a file had other content when it was fetched",
 	"suspended records were brought back",
+	"somebody ordered to go on without a message that nobody can read",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -21,6 +21,9 @@ type judgement struct {
 }
 
 func (j *judgement) take(m *broker.Message) {
+	if isPoison(m) {
+		return
+	}
 	epoch, input, mark, err := ledger.ParseHeader(m.Value)
 	if err != nil {
 		j.wrong = err

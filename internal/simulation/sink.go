@@ -166,6 +166,7 @@ func (w *world) startSink(p int) {
 		s.Account = func(_ context.Context, number uint32, _ uint64) (string, error) {
 			return fmt.Sprintf("account-%d", number), nil
 		}
+		s.Skips = func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) }
 		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
 		s.MaxRows, s.Linger, s.Simulated = 1+w.rng.IntN(8), 100*time.Millisecond, true
 		for {
@@ -174,7 +175,8 @@ func (w *world) startSink(p int) {
 				return nil
 			}
 			w.notef(name, "%v", err)
-			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) {
+			var stopped *warehouse.StoppedError
+			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) && !(errors.As(err, &stopped) && w.ordered(stopped)) {
 				return err
 			}
 			if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 	"ratemill/udr"
 )
@@ -98,6 +99,7 @@ type world struct {
 
 	claimed map[udr.ID]bool  // suspended records that were brought back
 	lines   map[udr.ID]*line // of carriers, by the records that they are
+	orders  []control.Stop   // to go on without a message
 	full    [engines]int     // an engine takes nothing before this step
 
 	met     Met
@@ -339,6 +341,10 @@ func (w *world) trouble() {
 	if w.happens(Change, 100) {
 		w.change()
 	}
+	if w.happens(Poison, 500) {
+		w.met[Poison]-- // counted when it is met
+		w.poisons(p)
+	}
 	if w.happens(DiskFull, 300) {
 		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
 	}
@@ -437,6 +443,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),
 			Progress: &ledger.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
 			NextEpoch: func(ctx context.Context) (int64, error) { return w.store.nextEpoch(ctx, p) },
+			Skips:     func(ctx context.Context, topic string) ([]control.Stop, error) { return w.skips(ctx, topic, p) },
 		}
 		w.owners[p] = o
 		err := o.Run(ctx)
@@ -451,6 +458,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			if w.rng.IntN(3) > 0 {
 				return nil // the group gave the partition to another
 			}
+		case errors.As(err, &stopped) && w.ordered(stopped):
 		case errors.As(err, &stopped):
 			return w.stops(p, stopped)
 		case !broker.Unavailable(err) && !storeUnavailable(err):
