@@ -109,7 +109,7 @@ func (f *file) identify() {
 
 // again is the same content under another name.
 func (w *world) again(f *file, suffix string) *file {
-	g := &file{name: f.name + suffix, records: f.records, lines: f.lines, text: f.text, within: f.within, comes: w.step + w.rng.IntN(60)}
+	g := &file{name: f.name + suffix, content: f.content, records: f.records, lines: f.lines, text: f.text, within: f.within, comes: w.step + w.rng.IntN(60)}
 	g.identify()
 	w.identifyLines(g)
 	w.files = append(w.files, g)
