@@ -187,6 +187,9 @@ func readAll(b kafka.Bytes, memory []byte) ([]byte, error) {
 		return nil, nil
 	}
 	defer b.Close()
+	if memory == nil {
+		memory = []byte{} // an empty value is no tombstone
+	}
 	data := slices.Grow(memory, b.Len())[:b.Len()]
 	_, err := io.ReadFull(b, data)
 	return data, err

@@ -307,6 +307,9 @@ func (w *world) trouble() {
 			})
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
+			if a.at == "bounds "+w.topics.Checkpoint { // for long enough that another restores, and writes a checkpoint
+				a.paused += w.faults[Pause].IntN(300)
+			}
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
 			if a.kind == senderKind {
 				w.zombies[a.kind.String()+": "+a.at]++ // its lease ends
