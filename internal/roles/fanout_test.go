@@ -98,12 +98,8 @@ func TestUsageThatFitsNoMessageWaits(t *testing.T) {
 // A topic that somebody made takes less than a message has: that is said, and can be set right.
 func TestAMessageThatTheTopicRefusesFailsTheFile(t *testing.T) {
 	w := newWorld(t, "fanout_refused")
-	client := &kafka.Client{Addr: kafka.TCP(w.config.Kafka.Addresses...)}
-	_, err := client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
-		Topic: "fanout_refused.usage", NumPartitions: 2, ReplicationFactor: 1, ConfigEntries: []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: "20000"}},
-	}}})
-	require.NoError(t, err)
 	w.start(Roles...)
+	w.bound("fanout_refused.usage", "20000") // by somebody, after ratemill looked at it
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", "type;imsi;started;volume\n"+strings.Repeat("D;214070000000001;2026-03-17 00:10:02;1\n", 3000))
 	w.drop("sky/b.csv", content(2))
@@ -111,11 +107,22 @@ func TestAMessageThatTheTopicRefusesFailsTheFile(t *testing.T) {
 	require.Regexp(t, `message is larger.*The topic fanout_refused.usage has to take messages of 8 MiB.*files retry`, f.Why)
 	require.EqualValues(t, perFile, w.settled(1)["b.csv"].Rated, "the next one goes on")
 
-	_, err = client.IncrementalAlterConfigs(t.Context(), &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{{
-		ResourceType: kafka.ResourceTypeTopic, ResourceName: "fanout_refused.usage",
-		Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "max.message.bytes", Value: "8388608", ConfigOperation: kafka.ConfigOperationSet}},
-	}}})
-	require.NoError(t, err)
+	w.bound("fanout_refused.usage", "8388608")
 	require.NoError(t, w.Store.RetryFile(t.Context(), f.Number, time.Now()))
 	require.EqualValues(t, 2999, w.settled(2)["a.csv"].Duplicate)
+}
+
+// bound sets how large the messages of a topic may be.
+func (w *world) bound(topic, bytes string) {
+	client := &kafka.Client{Addr: kafka.TCP(w.config.Kafka.Addresses...)}
+	_, err := client.IncrementalAlterConfigs(w.T.Context(), &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{{
+		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
+		Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "max.message.bytes", Value: bytes, ConfigOperation: kafka.ConfigOperationSet}},
+	}}})
+	require.NoError(w, err)
+	require.Eventually(w, func() bool {
+		res, err := client.DescribeConfigs(w.T.Context(), &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
+			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"max.message.bytes"}}}})
+		return err == nil && len(res.Resources) == 1 && len(res.Resources[0].ConfigEntries) == 1 && res.Resources[0].ConfigEntries[0].ConfigValue == bytes
+	}, 30*time.Second, 20*time.Millisecond)
 }
