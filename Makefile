@@ -62,12 +62,12 @@ N ?= 10000
 simulate:
 	go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation -schedules $(N) -seed $(or $(SEED),0) -progress
 
-# What each stage and the whole cost, as one table: make bench, make bench SMALL=1, make bench COUNT=6 RECORDS=5000000.
+# What each stage and the whole cost, as one table: make bench, make bench SMALL=1, make bench COUNT=6 WHOLE=5000000.
 # docs/performance.md explains it and the measurements below.
-COUNT   ?= 1
-RECORDS ?= 300000
-bench: deps build
-	go run ./internal/bench/table $(if $(SMALL),-small) -count $(COUNT) -n $(RECORDS)
+COUNT ?= 1
+WHOLE ?= 1000000
+bench: deps
+	go run ./internal/bench/table $(if $(SMALL),-small) -count $(COUNT) -n $(WHOLE)
 
 # Two of them side by side: make bench-compare A=bin/bench/ONE.json B=bin/bench/OTHER.json
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da

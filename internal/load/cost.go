@@ -13,18 +13,21 @@ import (
 // Cost is what records cost in an installation that was never without work.
 type Cost struct {
 	Name    string             `json:"name"`
-	Value   float64            `json:"value"` // of what is varied
-	Records int                `json:"records"`
+	Value   float64            `json:"value"`   // of what is varied
+	Records int                `json:"records"` // of the files
+	Usage   float64            `json:"usage"`   // that raters decided: a record may become several
 	Rate    float64            `json:"records_per_second"`
 	CPU     map[string]float64 `json:"cpu_us_per_record"` // by process
 	Peak    map[string]int64   `json:"peak_bytes"`
 	Work    map[string]float64 `json:"records_by_process"`
 }
 
-// Total is the processor time of all processes, in µs a record.
+// Total is the processor time of all processes but the carrier's, in µs a record.
 func (c *Cost) Total() (sum float64) {
-	for _, v := range c.CPU {
-		sum += v
+	for name, v := range c.CPU {
+		if name != Carrier {
+			sum += v
+		}
 	}
 	return sum
 }
@@ -32,6 +35,10 @@ func (c *Cost) Total() (sum float64) {
 // cost lets everything land at once.
 func (in *installation) cost(name string, value float64, o generate.Options) (*Cost, error) {
 	files, err := allFiles(o)
+	if err != nil {
+		return nil, err
+	}
+	_, decided, err := in.worked(roles.Rating)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +58,9 @@ func (in *installation) cost(name string, value float64, o generate.Options) (*C
 		}
 		for i, n := range names {
 			c.Work[n] = work[i]
+			if role == roles.Rating {
+				c.Usage += work[i] - decided[i]
+			}
 		}
 	}
 	return c, nil
@@ -69,6 +79,9 @@ func group[N int64 | float64](of map[string]N) map[string]N {
 // Of is what the processes of a role, or an engine, cost.
 func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
 
+// PeakOf is the most memory that the processes of a role, or an engine, had, in bytes.
+func (c *Cost) PeakOf(kind string) int64 { return group(c.Peak)[kind] }
+
 // Kinds are the roles and engines that costs have, in the order of the pipeline.
 func Kinds(costs []*Cost) (found []string) {
 	for _, k := range kinds {
@@ -80,7 +93,7 @@ func Kinds(costs []*Cost) (found []string) {
 }
 
 // kinds are the processes in the order of the pipeline.
-var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres"}
+var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres", Carrier}
 
 func printCosts(what string, costs []*Cost) {
 	header := append([]string{what, "records/s", "CPU µs/record"}, Kinds(costs)...)

@@ -98,18 +98,26 @@ func (in *installation) usage() (parts []part, err error) {
 		parts = append(parts, part{p.Name, u})
 	}
 	for _, e := range in.Engines {
-		all := part{name: e.Name}
-		for _, pid := range e.PIDs() {
-			u, err := plant.UsageOf(pid)
-			if err != nil {
-				continue // a backend of PostgreSQL that ended meanwhile
-			}
-			all.CPU, all.Resident, all.Peak = all.CPU+u.CPU, all.Resident+u.Resident, all.Peak+u.Peak
-		}
-		parts = append(parts, all)
+		parts = append(parts, together(e.Name, e.PIDs()))
 	}
-	return parts, nil
+	return append(parts, together(Carrier, in.SSHD.PIDs())), nil
 }
+
+// together is what the processes of an engine have used and hold.
+func together(name string, pids []int) part {
+	all := part{name: name}
+	for _, pid := range pids {
+		u, err := plant.UsageOf(pid)
+		if err != nil {
+			continue // a backend of PostgreSQL or a connection of sshd that ended meanwhile
+		}
+		all.CPU, all.Resident, all.Peak = all.CPU+u.CPU, all.Resident+u.Resident, all.Peak+u.Peak
+	}
+	return all
+}
+
+// Carrier is the server that has the files. What it costs is told, and not added to what ratemill costs.
+const Carrier = "sshd"
 
 // since is what every process has used from an earlier moment on.
 func since(before, after []part) []part {

@@ -13,7 +13,7 @@ type Delay struct {
 	Rate    float64 // records a second by schedule
 	Files   int
 	Latency []time.Duration
-	CPU     time.Duration // of all processes
+	CPU     time.Duration // of all processes but the carrier's
 	Records int
 	Behind  bool // the last files took longer than the first by so much that the load was too high
 }
@@ -35,7 +35,9 @@ func (in *installation) delay(name string, o generate.Options, rate float64) (*D
 	}
 	d := &Delay{Name: name, Rate: rate, Files: len(run.files), Records: run.records}
 	for _, p := range run.parts {
-		d.CPU += p.CPU
+		if p.name != Carrier {
+			d.CPU += p.CPU
+		}
 	}
 	for _, f := range run.files {
 		d.Latency = append(d.Latency, f.latency())

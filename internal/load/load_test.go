@@ -100,6 +100,19 @@ func BenchmarkLatency(b *testing.B) {
 	require.NoError(b, save(out(b, "latency.json"), delays))
 }
 
+// BenchmarkWhole is the whole of make bench: RECORDS at once, after others have warmed the installation up.
+func BenchmarkWhole(b *testing.B) {
+	o := carriers(number(b, "RECORDS", 1_000_000), 20_000)
+	in := raise(b, defaults(o), 1)
+	warm := o
+	warm.Records = 200_000
+	_, err := in.cost("", 0, month(warm, 0))
+	require.NoError(b, err)
+	c, err := in.cost("whole", 0, month(o, 1))
+	require.NoError(b, err)
+	require.NoError(b, save(out(b, "whole.json"), c))
+}
+
 // BenchmarkScale has one mediator and one rater, and then two of each, on Apache Kafka and PostgreSQL with eight
 // partitions: RECORDS at once.
 func BenchmarkScale(b *testing.B) {

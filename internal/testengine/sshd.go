@@ -50,6 +50,9 @@ func (s *SSHD) CutConnections() (n int) {
 	return n
 }
 
+// PIDs are the server's process and those of its open connections.
+func (s *SSHD) PIDs() []int { return s.daemon.pids() }
+
 // Restart starts it again on the same port.
 func (s *SSHD) Restart(t testing.TB) {
 	t.Helper()

@@ -8,17 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"ratemill/internal/bench/gobench"
-	"ratemill/internal/showcase"
+	"ratemill/internal/load"
 )
 
 // line is a line of the table. Records a second are of one core that does nothing else: 1 / CPU.
@@ -38,12 +36,12 @@ type line struct {
 
 // report is what the JSON file holds.
 type report struct {
-	Date    time.Time        `json:"date"`
-	Machine string           `json:"machine"`
-	Commit  string           `json:"commit"`
-	SIMs    int              `json:"sims"`
-	Stages  []line           `json:"stages"`
-	Whole   []showcase.Stage `json:"whole"`
+	Date    time.Time  `json:"date"`
+	Machine string     `json:"machine"`
+	Commit  string     `json:"commit"`
+	SIMs    int        `json:"sims"`
+	Stages  []line     `json:"stages"`
+	Whole   *load.Cost `json:"whole,omitempty"`
 }
 
 // wholeTarget is of all processes together, on two cores.
@@ -51,7 +49,7 @@ const wholeTarget = 300_000
 
 func main() {
 	small := flag.Bool("small", false, "1 M SIMs in the registry instead of 10 M, 100,000 imported and restored instead of 1 M")
-	records := flag.Int("n", 300_000, "records of the whole; 0 leaves it out")
+	records := flag.Int("n", 1_000_000, "records of the whole; 0 leaves it out")
 	count := flag.Int("count", 1, "measurements of each benchmark, for benchstat")
 	only := flag.String("only", "", "of the stages, those whose name holds this")
 	asText := flag.String("text", "", "measure nothing: print this JSON file as benchstat reads it")
@@ -105,7 +103,7 @@ func measure(small bool, only string, records, count int, path string) error {
 		return err
 	}
 	if records > 0 {
-		lines, whole, err := theWhole(records)
+		lines, whole, err := theWhole(records, dir)
 		if err != nil {
 			return err
 		}
@@ -131,7 +129,7 @@ func (s *stage) measure(raw *bytes.Buffer, runner *gobench.Runner, sims map[stri
 	for key, n := range sims {
 		env = append(env, fmt.Sprintf("%s=%d", key, n))
 	}
-	before := load()
+	before := busy()
 	out, peak, err := runner.Run(s.pkg, gobench.Exactly(name), env, "-test.benchtime", "1s", "-test.count", strconv.Itoa(count))
 	if err != nil {
 		return line{}, err
@@ -190,51 +188,45 @@ func (l *line) rate(target float64) {
 	}
 }
 
-// theWhole runs the demo on generated files: SFTP to rows, every process counted.
-func theWhole(records int) (lines []line, whole []showcase.Stage, err error) {
-	dir, err := os.MkdirTemp("", "ratemill-bench-")
+// theWhole runs an installation: from files on OpenSSH's server to rows in ClickHouse, every process counted.
+func theWhole(records int, dir string) (lines []line, whole *load.Cost, err error) {
+	before := busy()
+	env := []string{fmt.Sprintf("RECORDS=%d", records), "OUT=" + dir}
+	runner := gobench.Runner{Dir: dir}
+	_, _, err = runner.Run("./internal/load", gobench.Exactly("BenchmarkWhole"), env, "-test.benchtime", "1x", "-test.timeout", "0")
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(dir)
-	before := load()
-	file := filepath.Join(dir, "stages.json")
-	cmd := exec.Command("bin/ratemill", "demo", "--once", "-n", strconv.Itoa(records), "--dir", filepath.Join(dir, "demo"), "--stages", file)
-	cmd.Stderr = os.Stderr
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(stop)
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err = <-ended:
-	case <-stop:
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-ended
-		return nil, nil, fmt.Errorf("interrupted")
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("bin/ratemill demo: %w", err)
-	}
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(filepath.Join(dir, "whole.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &whole)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, s := range whole {
-		// An engine serves every record that mediation read.
-		l := line{Stage: "whole: " + s.Name, CPU: s.CPU * 1e6 / float64(max(s.Records, 1)), Peak: s.Peak, Load: before + " to " + load()}
-		if l.rate(0); i == len(whole)-1 {
-			l.rate(wholeTarget / 2)
-		}
+	// The costs are by record of the files; what is told is by usage record, since that is what is rated and stored.
+	by := float64(whole.Records) / max(whole.Usage, 1)
+	add := func(name string, cpu float64, peak int64) *line {
+		l := line{Stage: "whole: " + name, CPU: cpu * by, Peak: peak, Load: before + " to " + busy()}
+		l.rate(0)
 		lines = append(lines, l)
+		return &lines[len(lines)-1]
 	}
+	var peak int64
+	for _, kind := range load.Kinds([]*load.Cost{whole}) {
+		add(names[kind], whole.Of(kind), whole.PeakOf(kind))
+		if kind != load.Carrier {
+			peak += whole.PeakOf(kind)
+		}
+	}
+	add("all, from files to rows", whole.Total(), peak).rate(wholeTarget / 2)
 	return lines, whole, nil
+}
+
+// names of what load measures.
+var names = map[string]string{
+	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink",
+	"kafka": "engine: kafka, embedded", "clickhouse": "engine: clickhouse, embedded", load.Carrier: "sshd, the carrier's: not in all",
 }
 
 // middle is the median.
@@ -243,8 +235,8 @@ func middle(of []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// load is the machine's: how many wanted its cores in the last minute.
-func load() string {
+// busy is the machine's load: how many wanted its cores in the last minute.
+func busy() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "?"
