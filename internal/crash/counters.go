@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
+	"ratemill/internal/patience"
 	"ratemill/rating"
 	"ratemill/registry"
 )
@@ -60,14 +62,14 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 }
 
 func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
-	next, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
+	next, end, err := r.bounds(ctx, r.Node.Topics.Rated, partition)
 	if err != nil {
 		return err
 	}
 	fold := ledger.NewFold()
 	var b ledger.Batch
 	for next < end {
-		messages, err := r.Node.Kafka.Fetch(ctx, r.Node.Topics.Rated, partition, next, time.Second, nil)
+		messages, err := r.fetch(ctx, r.Node.Topics.Rated, partition, next)
 		if err != nil {
 			return err
 		}
@@ -91,15 +93,36 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 	return nil
 }
 
+// bounds and fetch wait for Kafka when it is away, as the embedded one is for a moment when it cleans its log.
+func (r *run) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
+	err = r.waiting().Until(ctx, "ask for the bounds of "+topic, func() (err error) {
+		first, end, err = r.Node.Kafka.Bounds(ctx, topic, partition)
+		return err
+	})
+	return first, end, err
+}
+
+func (r *run) fetch(ctx context.Context, topic string, partition int, from int64) (messages []broker.Message, err error) {
+	err = r.waiting().Until(ctx, "read "+topic, func() (err error) {
+		messages, err = r.Node.Kafka.Fetch(ctx, topic, partition, from, time.Second, nil)
+		return err
+	})
+	return messages, err
+}
+
+func (r *run) waiting() *patience.Patience {
+	return &patience.Patience{Clock: clock{}, Log: r.Node.Log, Passing: broker.Unavailable}
+}
+
 // countCompacted counts the checkpoint entries that compaction has taken away by now.
 func (r *run) countCompacted(ctx context.Context, partition int) error {
-	first, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Checkpoint, partition)
+	first, end, err := r.bounds(ctx, r.Node.Topics.Checkpoint, partition)
 	if err != nil {
 		return err
 	}
 	left := int64(0)
 	for next := first; next < end; {
-		messages, err := r.Node.Kafka.Fetch(ctx, r.Node.Topics.Checkpoint, partition, next, time.Second, nil)
+		messages, err := r.fetch(ctx, r.Node.Topics.Checkpoint, partition, next)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
+
 	"ratemill/demo"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
@@ -130,6 +132,9 @@ clickhouse: { listen: %q }
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Node.Close)
+	if o.Broker == Apache {
+		p.compactSoon()
+	}
 	p.register()
 	return p
 }
@@ -187,6 +192,25 @@ func (p *Plant) broker() string {
 	p.t.Cleanup(kill)
 	p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: kill, Start: start, PIDs: func() []int { return []int{b.PID()} }})
 	return fmt.Sprintf("listen: %q", b.Addr())
+}
+
+// compactSoon gives the checkpoint topic the segments that the tests' Kafka makes, which are compacted within seconds,
+// instead of those of an hour that ratemill asks for.
+func (p *Plant) compactSoon() {
+	var configs []kafkago.IncrementalAlterConfigsRequestConfig
+	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {
+		configs = append(configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
+	}
+	client := kafkago.Client{Addr: kafkago.TCP(p.Node.Config.Kafka.Addresses...)}
+	res, err := client.IncrementalAlterConfigs(p.t.Context(), &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
+		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Node.Topics.Checkpoint, Configs: configs},
+	}})
+	if err == nil && len(res.Resources) == 1 {
+		err = res.Resources[0].Error
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // store starts PostgreSQL, or names a file for SQLite.
