@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand"
 	"os"
 	"strings"
@@ -100,7 +101,7 @@ func runTo(b *testing.B, s *warehouse.Sink, end int64) {
 }
 
 func benchSink(from *endless) *warehouse.Sink {
-	return &warehouse.Sink{Name: "bench", Topics: broker.TopicsUnder("bench"), Broker: from, Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Clock: realClock{}, Progress: &warehouse.Progress{}}
+	return &warehouse.Sink{Name: "bench", Topics: broker.TopicsUnder("bench"), Broker: from, Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}}
 }
 
 func BenchmarkRows(b *testing.B) {
