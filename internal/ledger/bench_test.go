@@ -10,6 +10,8 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/bench"
+	"ratemill/internal/broker"
+	"ratemill/internal/testengine"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -71,16 +73,26 @@ func BenchmarkRatedLog(b *testing.B) {
 }
 
 // A partition is taken whose checkpoint has two counters for each SIM; LEDGER_SIMS=1000000 takes the full size.
-func BenchmarkRestore(b *testing.B) {
+func BenchmarkRestore(b *testing.B) { benchmarkRestore(b, logs{}) }
+
+// The same from Kafka, the embedded one: reading the topic is in it.
+func BenchmarkRestoreFromKafka(b *testing.B) {
+	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{testengine.SharedEmbeddedKafka(b).Addr()}})
+	b.Cleanup(k.Close)
+	_, err := k.EnsureTopics(b.Context(), 1, broker.TopicsUnder("test").All(1, 0, 0))
+	require.NoError(b, err)
+	benchmarkRestore(b, k)
+}
+
+func benchmarkRestore(b *testing.B, from broker.Broker) {
 	sims := 100_000
 	if text := os.Getenv("LEDGER_SIMS"); text != "" {
 		var err error
 		sims, err = strconv.Atoi(text)
 		require.NoError(b, err)
 	}
-	l := logs{}
 	epoch := int64(0)
-	owner := func() *Owner { epoch++; return ownerOf(l, epoch) }
+	owner := func() *Owner { epoch++; return ownerOf(from, epoch) }
 	o := owner()
 	require.NoError(b, o.take(b.Context()))
 	for i := range sims {

@@ -101,7 +101,7 @@ func (*still) Sleep(context.Context, time.Duration) error { return nil }
 
 const testNow = 1_773_700_000
 
-func ownerOf(l logs, epoch int64) *Owner {
+func ownerOf(l broker.Broker, epoch int64) *Owner {
 	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: &still{testNow}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour,
 		NextEpoch: func(context.Context) (int64, error) { epoch++; return epoch - 1, nil }}
 }

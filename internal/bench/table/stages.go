@@ -33,4 +33,5 @@ var stages = []stage{
 	{name: "ClickHouse sink: the engine", pkg: "./internal/warehouse", benchmark: "BenchmarkInsert/block=200000", records: 1, unit: "engine-ns/row"},
 	{name: "import of a SIM", pkg: "./internal/control", benchmark: "BenchmarkImport", sims: "CONTROL_SIMS"},
 	{name: "restore of a SIM's counters", pkg: "./internal/ledger", benchmark: "BenchmarkRestore/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
+	{name: "the same from Kafka, which is in it", pkg: "./internal/ledger", benchmark: "BenchmarkRestoreFromKafka/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
 }
