@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"testing"
@@ -114,4 +115,26 @@ func benchmarkRestore(b *testing.B, from broker.Broker) {
 		}
 		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s-to-restore")
 	})
+}
+
+// A million records of two days, none of them a duplicate: each key is looked for, and added.
+func BenchmarkSeen(b *testing.B) {
+	const records, hours = 1_000_000, 48
+	random := rand.NewChaCha8([32]byte{1})
+	keys := make([]udr.DuplicateKey, records)
+	for i := range keys {
+		_, _ = random.Read(keys[i][:])
+	}
+	b.ReportAllocs()
+	defer bench.CPU(b, records)()
+	for b.Loop() {
+		var s Seen
+		for i := range keys {
+			h := hour{1, int32(i / 64 % hours)}
+			if s.Has(h, keys[i]) {
+				b.Fatal("it was not added before")
+			}
+			s.Add(h, keys[i], 1, 1)
+		}
+	}
 }

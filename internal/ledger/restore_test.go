@@ -1,9 +1,15 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -104,6 +110,49 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	s.forget(50_000+3600, func(blockID) { dropped++ })
 	require.Zero(t, s.Len(), "nothing came for as long as keys are kept")
 	require.NotZero(t, dropped)
+}
+
+// TestAKeyIsFoundWhereBinarySearchFindsIt in blocks of hashes, and in those where the guess is as wrong as can be.
+func TestAKeyIsFoundWhereBinarySearchFindsIt(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	kinds := map[string]func(k *udr.DuplicateKey){
+		"hashes": func(k *udr.DuplicateKey) {
+			binary.BigEndian.PutUint64(k[:], random.Uint64())
+			k[11] = byte(random.Uint32())
+		},
+		"all low": func(k *udr.DuplicateKey) { binary.BigEndian.PutUint32(k[8:], random.Uint32()) },
+		"all high": func(k *udr.DuplicateKey) {
+			binary.BigEndian.PutUint64(k[:], math.MaxUint64)
+			k[8] = byte(random.Uint32())
+		},
+		"at both ends":  func(k *udr.DuplicateKey) { k[0] = byte(-int(random.Uint32() & 1)); k[11] = byte(random.Uint32()) },
+		"ever narrower": func(k *udr.DuplicateKey) { binary.BigEndian.PutUint64(k[:], random.Uint64()>>random.UintN(64)) },
+	}
+	for kind, fill := range kinds {
+		for range 100 {
+			shared := uint8(random.UintN(25))
+			prefix := uint32(random.Uint64()) &^ (math.MaxUint32 >> shared)
+			key := func() (k udr.DuplicateKey) {
+				fill(&k)
+				first := uint64(prefix)<<32 | binary.BigEndian.Uint64(k[:])>>shared
+				binary.BigEndian.PutUint64(k[:], first)
+				return k
+			}
+			b := block{keys: make([]udr.DuplicateKey, random.IntN(1200))}
+			for i := range b.keys {
+				b.keys[i] = key()
+			}
+			slices.SortFunc(b.keys, func(x, y udr.DuplicateKey) int { return bytes.Compare(x[:], y[:]) })
+			b.keys = slices.Compact(b.keys)
+			asked := key()
+			for _, k := range append([]udr.DuplicateKey{asked}, b.keys...) {
+				want := sort.Search(len(b.keys), func(i int) bool { return bytes.Compare(b.keys[i][:], k[:]) >= 0 })
+				at, found := b.find(k, shared)
+				require.Equal(t, want, at, "%s: %x among %d keys that share %d bits", kind, k, len(b.keys), shared)
+				require.Equal(t, want < len(b.keys) && b.keys[want] == k, found)
+			}
+		}
+	}
 }
 
 // TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn: its low-water mark says so, and a restore replays nothing

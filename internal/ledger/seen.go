@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -59,7 +60,7 @@ func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
 	if b == nil {
 		return false
 	}
-	_, found := b.blocks[b.index(key)].find(key)
+	_, found := b.blocks[b.index(key)].find(key, b.bits)
 	return found
 }
 
@@ -92,7 +93,7 @@ func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hour
 	b.touched, b.within = max(b.touched, arrived), max(b.within, within)
 	i = b.index(key)
 	blk := &b.blocks[i]
-	at, found := blk.find(key)
+	at, found := blk.find(key, b.bits)
 	if found {
 		return b, i, false
 	}
@@ -147,18 +148,29 @@ func (b *hourBlocks) index(key udr.DuplicateKey) int {
 	return int(binary.BigEndian.Uint32(key[:4]) >> (32 - uint(b.bits)) & (1<<b.bits - 1))
 }
 
-func (b *block) find(key udr.DuplicateKey) (int, bool) {
+// find is where a key is, or belongs, in a block whose keys share so many first bits. Keys are hashes, so the bits that
+// follow say about where; from there the search steps further and further until it has passed the place, then halves
+// (BenchmarkSeen: 440 → 340 ns).
+func (b *block) find(key udr.DuplicateKey, shared uint8) (int, bool) {
 	lo, hi := 0, len(b.keys)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if less(&b.keys[mid], &key) {
-			lo = mid + 1
+	guess, _ := bits.Mul64(binary.BigEndian.Uint64(key[:8])<<shared, uint64(hi))
+	for at, step := int(guess), near; lo < hi; step *= 2 {
+		if less(&b.keys[at], &key) {
+			lo = at + 1
+			at += step
 		} else {
-			hi = mid
+			hi = at
+			at -= step
+		}
+		if at < lo || at >= hi {
+			at = int(uint(lo+hi) >> 1)
 		}
 	}
 	return lo, lo < len(b.keys) && b.keys[lo] == key
 }
+
+// near is how far the first step of a search goes: about as far as guesses in a block of hundreds of keys are wrong.
+const near = 4
 
 func less(a, b *udr.DuplicateKey) bool {
 	x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8])
@@ -183,9 +195,9 @@ func (s *Seen) forget(now int64, dropped func(blockID)) {
 		if now-b.touched <= b.within || slices.ContainsFunc(b.blocks, func(b block) bool { return b.dirty }) {
 			continue
 		}
-		for bits := range b.bits + 1 {
-			for i := range uint32(1) << bits {
-				dropped(blockID{h, bits, i})
+		for n := range b.bits + 1 {
+			for i := range uint32(1) << n {
+				dropped(blockID{h, n, i})
 			}
 		}
 		delete(s.hours, h)
