@@ -181,6 +181,43 @@ func TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept: the hour's entries are buried at the end of the sweep that forgets
+// it, so what came meanwhile must be written by the sweep after.
+func TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept(t *testing.T) {
+	l := logs{}
+	o := ownerOf(l, 1)
+	o.BlockKeys = 2
+	require.NoError(t, o.take(t.Context()))
+	h := hourOf("skylink", 1_773_702_602_000_000_000)
+	add := func(n byte, keys ...byte) {
+		for _, k := range keys {
+			o.state.seen.Add(h, udr.DuplicateKey{k, n}, o.Clock.Now().Unix(), 3600)
+		}
+	}
+	end := func() {
+		for o.sweeping != nil {
+			require.NoError(t, o.continueSweep(t.Context()))
+		}
+	}
+	add(1, 0x11, 0x99)
+	require.NoError(t, o.beginSweep(t.Context()))
+	add(1, 0x22)
+	end()
+	o.Clock.(*still).at += 3601
+	require.NoError(t, o.beginSweep(t.Context()))
+	require.Zero(t, o.state.seen.Len())
+	add(2, 0x11, 0x99, 0x22)
+	end()
+	require.NoError(t, o.beginSweep(t.Context()))
+	end()
+	l.compact(o.Topics.Checkpoint)
+	next := ownerOf(l, 2)
+	require.NoError(t, next.take(t.Context()))
+	for _, k := range []byte{0x11, 0x99, 0x22} {
+		require.True(t, next.state.seen.Has(h, udr.DuplicateKey{k, 2}), "key %x", k)
+	}
+}
+
 // sweepNow writes a whole checkpoint if one is due.
 func (o *Owner) sweepNow(t *testing.T) {
 	if !o.dirty() {

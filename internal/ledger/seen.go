@@ -202,6 +202,9 @@ func (s *Seen) forget(now int64, dropped func(blockID)) {
 		}
 		delete(s.hours, h)
 	}
+	// Of blocks that a sweep wrote since they were split ids are left here. Should their hour come again, the sweep that
+	// buries it would write it first.
+	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 
 // now are the blocks that hold the keys of a block as it was: itself, or those that it was split into since.
