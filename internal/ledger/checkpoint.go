@@ -30,6 +30,11 @@ const (
 	entryVersion = 1
 )
 
+// entrySizes are how many bytes the part of each kind has, its value at the least, and each of what may follow.
+var entrySizes = map[byte]struct{ part, value, more int }{
+	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
+}
+
 // lowWater is where replay begins after a restore.
 type lowWater struct {
 	next  int64 // offset of the rated log
@@ -329,8 +334,11 @@ func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
 		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
 	}
 	v := m.Value
-	if len(v) < 9 || v[0] != entryVersion || len(v[1:])%8 != 0 && part[0] != seenEntry {
+	if len(v) > 0 && v[0] != entryVersion {
 		return fmt.Errorf("checkpoint %s/%d offset %d: version %d of an entry is not known to this program; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, v[0])
+	}
+	if size, known := entrySizes[part[0]]; known && (len(part) != size.part || len(v) < size.value || (len(v)-size.value)%size.more != 0) {
+		return fmt.Errorf("checkpoint %s/%d offset %d: an entry of kind %q with a key of %d bytes and a value of %d was not written by ratemill", o.Topics.Checkpoint, o.Partition, m.Offset, part[0], len(m.Key), len(v))
 	}
 	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[1+8*i:])) }
 	if epoch < o.epoch {

@@ -61,6 +61,24 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	require.ErrorAs(t, err, &fenced)
 }
 
+// TestAnEntryThatNobodyWroteStopsTheRestore, and not the process.
+func TestAnEntryThatNobodyWroteStopsTheRestore(t *testing.T) {
+	o := &Owner{epoch: 4, state: newState(0)}
+	low := lowWater{input: -1}
+	for _, e := range version1 {
+		key, err := hex.DecodeString(e.key)
+		require.NoError(t, err)
+		value, err := hex.DecodeString(e.value)
+		require.NoError(t, err)
+		for _, m := range []broker.Message{
+			{Key: key, Value: []byte{}}, {Key: key, Value: value[:9]}, {Key: key, Value: value[:len(value)-1]}, {Key: append([]byte{key[0]}, key[len(key)-8:]...), Value: value[:9]},
+			{Key: slices.Insert(slices.Clone(key), 1, 0), Value: value}, {Key: key[:8], Value: value},
+		} {
+			require.Error(t, o.restoreEntry(&m, &low), "%s: %x %x", e.what, m.Key, m.Value)
+		}
+	}
+}
+
 // TestSeenHoldsWhatAModelHolds splits blocks many times over.
 func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	var s Seen
