@@ -86,13 +86,15 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 		}
 	}
 	if len(d.out) > mostOut {
-		return d.suspend(u, message, udr.SuspendError{Code: FullCode, Reason: "what was rated before this record fills a message of the rated log; nothing is wrong with it: retry it"})
+		d.suspend(&udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Usage: message, Why: full})
+		return nil
 	}
 	charges, events := len(d.result.Charges), len(d.result.Events)
 	err := d.engine.Rate(view, d.revision, d.state.counters, u, d.result)
 	var why *udr.SuspendError
 	if errors.As(err, &why) {
-		return d.suspend(u, message, *why)
+		d.suspend(&udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Usage: message, Why: *why})
+		return nil
 	}
 	if err != nil {
 		return err
@@ -105,18 +107,18 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	return nil
 }
 
-func (d *decision) suspend(u *udr.Usage, message []byte, why udr.SuspendError) error {
-	s := udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Why: why, Usage: message}
+func (d *decision) suspend(s *udr.Suspended) {
 	var at int
 	d.out, at = wire.Open(d.out, 10)
-	d.out = udr.AppendSuspended(d.out, &s)
+	d.out = udr.AppendSuspended(d.out, s)
 	wire.Close(d.out, at)
 	d.suspended++
-	return nil
 }
 
 // FullCode is the code of records that are in suspense since there was no room for what they would become.
 const FullCode = "no_room"
+
+var full = udr.SuspendError{Code: FullCode, Reason: "what was rated before this record fills a message of the rated log; nothing is wrong with it: retry it"}
 
 // mostOut is after how many bytes of a rated message no more of its records are rated. A usage message has 192 KiB as a
 // rule, and 2 MiB at most, but what becomes of a record has no bound: a charge for each tier of its hierarchy, a draw for

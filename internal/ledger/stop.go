@@ -9,7 +9,6 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/wire"
 	"ratemill/udr"
 )
 
@@ -96,11 +95,7 @@ func (d *decision) skip(order *control.Stop) {
 			return
 		}
 		told[s.Seq] = true
-		var at int
-		d.out, at = wire.Open(d.out, 10)
-		d.out = udr.AppendSuspended(d.out, s)
-		wire.Close(d.out, at)
-		d.suspended++
+		d.suspend(s)
 	}
 	var u udr.Usage
 	for _, message := range d.in.Usage {
