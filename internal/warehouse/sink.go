@@ -231,10 +231,12 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 // A process that was stopped in between (SIGSTOP, a machine that sleeps) would otherwise write a block that the warehouse
 // has forgotten to have.
 func (s *Sink) stillOurs(ctx context.Context) error {
-	if s.Clock.Now().Sub(s.learned) < askAgain || !steps.On(steps.CompareAndSet) {
+	asked := s.Clock.Now()
+	// By the wall clock too: that of Go's time stands still while a machine sleeps.
+	since := max(asked.Sub(s.learned), asked.Round(0).Sub(s.learned))
+	if since < askAgain || !steps.On(steps.CompareAndSet) {
 		return nil
 	}
-	asked := s.Clock.Now()
 	now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
 	if err != nil {
 		return err
