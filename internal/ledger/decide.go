@@ -122,6 +122,6 @@ var full = udr.SuspendError{Code: FullCode, Reason: "what was rated before this 
 
 // mostOut is after how many bytes of a rated message no more of its records are rated. A usage message has 192 KiB as a
 // rule, and 2 MiB at most, but what becomes of a record has no bound: a charge for each tier of its hierarchy, a draw for
-// each bucket. With the request that it closes and what it suspends, which is no more than came in, the message stays
-// within what the topic takes in one append.
+// each bucket. With the request that it closes, its deltas, and what it suspends, which is what came in and a reason for
+// each, the message stays within what the topic takes in one append.
 const mostOut = broker.MaxMessageBytes - requestBytes - 3<<20

@@ -9,12 +9,11 @@
 //
 // A usage record has a charge for each tier of the account hierarchy that rates it. rated_usage has one row per record:
 // the whole record, and the charge of the SIM's own account in plain columns, since every record has at most one of
-// those and
-// nearly every question is about them; what the tiers above pay is in tier_charges. So counts and sums of
-// usage need no condition that somebody forgets (a table of a row per charge counts usage once per tier), the balance of a
-// file is a count, and the 25 columns of the record are written once. The view charges has one row per charge, for sums of
-// money over all tiers. What explains a charge is kept as the messages that rating made
-// (column charges); words are made of them when somebody asks (rating.Explain).
+// those and nearly every question is about them; what the tiers above pay is in tier_charges. So counts and sums of usage
+// need no condition that somebody forgets (a table of a row per charge counts usage once per tier), the balance of a file
+// is a count, and the 25 columns of the record are written once. The view charges has one row per charge, for sums of
+// money over all tiers. What explains a charge is kept as the messages that rating made (column charges); words are made
+// of them when somebody asks (rating.Explain).
 //
 // # Exactly once
 //
