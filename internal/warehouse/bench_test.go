@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand"
 	"os"
 	"strings"
@@ -100,8 +101,13 @@ func runTo(b *testing.B, s *warehouse.Sink, end int64) {
 	require.NoError(b, <-done)
 }
 
+// hourEast is the local time of every account, as in a zone without summer time.
+func hourEast(context.Context, uint32, udr.Instant, uint64) (warehouse.Offset, error) {
+	return warehouse.Offset{Seconds: 3600, From: math.MinInt64, To: math.MaxInt64}, nil
+}
+
 func benchSink(from *endless) *warehouse.Sink {
-	return &warehouse.Sink{Name: "bench", Topics: broker.TopicsUnder("bench"), Broker: from, Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}}
+	return &warehouse.Sink{Name: "bench", Topics: broker.TopicsUnder("bench"), Broker: from, Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Offset: hourEast, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}}
 }
 
 func BenchmarkRows(b *testing.B) {
@@ -149,7 +155,7 @@ func BenchmarkInsert(b *testing.B) {
 func BenchmarkSteadyRows(b *testing.B) {
 	const n = 500
 	values, bytes := messages(n)
-	add := warehouse.Adder(b.Context(), values, accountID)
+	add := warehouse.Adder(b.Context(), values, accountID, hourEast)
 	for range 2 {
 		add()
 	}

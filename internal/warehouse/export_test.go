@@ -3,6 +3,8 @@ package warehouse
 import (
 	"context"
 	"fmt"
+
+	"ratemill/udr"
 )
 
 // BlockOf is the block of rated_usage that one message makes.
@@ -15,8 +17,9 @@ func BlockOf(ctx context.Context, message []byte, account func(context.Context, 
 }
 
 // Adder makes rows of messages, again and again, in the same memory.
-func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error)) func() {
+func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error), offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) func() {
 	r := newRows(0, account, false)
+	r.offset = offset
 	return func() {
 		r.reset()
 		for i, m := range messages {
