@@ -114,13 +114,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	m.n.engines.each(func(name string, there bool) {
-		up := 0.0
-		if there {
-			up = 1
-		}
-		put(engineUp, up, name)
-	})
+	m.n.engines.each(func(name string, there bool) { put(engineUp, yes(there), name) })
 	if !m.n.running.Load() {
 		return
 	}
@@ -137,13 +131,10 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		return
 	}
 	away := role.progress.Away.All(time.Now())
-	put(spoolFailing, yes(away, mediation.Spooling))
+	_, failing := away[mediation.Spooling]
+	put(spoolFailing, yes(failing))
 	role.backlog.each(func(stage, partition string, batches int64) { put(mediationBehind, float64(batches), stage, partition) })
-	held := 0.0
-	if role.backlog.held() != "" {
-		held = 1
-	}
-	put(mediationHeld, held)
+	put(mediationHeld, yes(role.backlog.held() != ""))
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, status := range role.status {
 		p := role.progress.Of(name)
@@ -157,7 +148,8 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(mediationBytes, float64(p.Bytes.Load()), name)
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
-		put(sourceAway, yes(away, name), name)
+		_, gone := away[name]
+		put(sourceAway, yes(gone), name)
 		put(sourceGrowing, float64(status.Growing.Load()), name)
 		switch a, ok := role.arrivals.of(name); {
 		case !ok:
@@ -179,9 +171,9 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	}
 }
 
-// yes is 1 for what is there.
-func yes(there map[string]string, what string) float64 {
-	if _, ok := there[what]; ok {
+// yes is 1 for what is so.
+func yes(so bool) float64 {
+	if so {
 		return 1
 	}
 	return 0
@@ -198,11 +190,7 @@ func owned(put func(metric, float64, ...string), role Role, p *partitions) []int
 	}
 	failing := p.failures()
 	for _, partition := range running {
-		works := 1.0
-		if failing[partition] != nil {
-			works = 0
-		}
-		put(partitionOwned, works, string(role), strconv.Itoa(partition))
+		put(partitionOwned, yes(failing[partition] == nil), string(role), strconv.Itoa(partition))
 	}
 	return running
 }
