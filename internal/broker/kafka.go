@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -69,11 +68,8 @@ func (k *Kafka) Append(ctx context.Context, topic string, partition int, message
 	p := &pendingAppend{done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		records := recordPool.Get().(*records)
-		defer recordPool.Put(records)
-		records.reset(messages)
 		res, err := k.client.Produce(context.WithoutCancel(ctx), &kafka.ProduceRequest{
-			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: records,
+			Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: &records{messages: messages},
 		})
 		if err == nil {
 			err = res.Error
@@ -87,15 +83,12 @@ func (k *Kafka) Append(ctx context.Context, topic string, partition int, message
 	return p
 }
 
-// records hands messages to kafka-go.
+// records hands messages to kafka-go, for one request: after a timeout, as when the process was stopped, a connection may
+// still be reading them.
 type records struct {
 	messages []Message
 	next     int
 }
-
-var recordPool = sync.Pool{New: func() any { return &records{} }}
-
-func (r *records) reset(messages []Message) { r.messages, r.next = messages, 0 }
 
 func (r *records) ReadRecord() (*kafka.Record, error) {
 	if r.next == len(r.messages) {
