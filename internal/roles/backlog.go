@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 	"ratemill/mediation"
@@ -16,7 +17,8 @@ import (
 // backlog follows how far rating and the warehouse are behind mediation, so that mediation stops taking files before
 // Kafka fills with what nobody consumes: files wait on their servers as well, and there nothing lets go of them.
 type backlog struct {
-	n *Node
+	n       *Node
+	fetched []broker.Message // scratch of follow
 
 	mu     sync.Mutex
 	behind map[behindKey]int64 // batches
@@ -33,9 +35,9 @@ const lookForBacklog = time.Second
 // follow looks again and again until ctx ends. What cannot be looked up stays as it was: an engine is away then, and
 // mediation waits for it anyway.
 func (b *backlog) follow(ctx context.Context) error {
-	inputs := map[int]int64{} // of the last rated message that was seen, by partition
+	rated := map[int]lastRated{}
 	for ctx.Err() == nil {
-		if behind, err := b.look(ctx, inputs); err == nil {
+		if behind, err := b.look(ctx, rated); err == nil {
 			b.note(behind)
 		}
 		_ = clock{}.Sleep(ctx, lookForBacklog)
@@ -43,7 +45,11 @@ func (b *backlog) follow(ctx context.Context) error {
 	return nil
 }
 
-func (b *backlog) look(ctx context.Context, inputs map[int]int64) (map[behindKey]int64, error) {
+// lastRated is the input position of the last message of the rated log that told one, when that had this end. Who asks for
+// a message is given the whole request that it came with, a megabyte perhaps; so nobody asks while nothing was rated.
+type lastRated struct{ end, input int64 }
+
+func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behindKey]int64, error) {
 	ctx, end := context.WithTimeout(ctx, 10*time.Second)
 	defer end()
 	stopped, err := b.stopped(ctx)
@@ -60,19 +66,23 @@ func (b *backlog) look(ctx context.Context, inputs map[int]int64) (map[behindKey
 		if err != nil {
 			return nil, err
 		}
-		if _, known := inputs[partition]; !known {
-			inputs[partition] = -1
+		last, known := rated[partition]
+		if !known {
+			last.input = -1
 		}
-		if input, err := b.input(ctx, partition, firstRated, endRated); err != nil {
-			return nil, err
-		} else if input > inputs[partition] {
-			inputs[partition] = input
+		if last.end != endRated {
+			input, err := b.input(ctx, partition, max(firstRated, last.end), endRated)
+			if err != nil {
+				return nil, err
+			}
+			last = lastRated{endRated, max(last.input, input)}
+			rated[partition] = last
 		}
 		at, err := b.n.Store.SinkGet(ctx, b.n.sinkName, partition)
 		if err != nil {
 			return nil, err
 		}
-		for stage, n := range map[Role]int64{Rating: endUsage - max(inputs[partition]+1, firstUsage), Sink: endRated - max(at.Next, firstRated)} {
+		for stage, n := range map[Role]int64{Rating: endUsage - max(last.input+1, firstUsage), Sink: endRated - max(at.Next, firstRated)} {
 			if stopped[behindKey{stage, partition}] {
 				n = 0 // a person is called; accounts of other partitions need not wait for them
 			}
@@ -82,26 +92,28 @@ func (b *backlog) look(ctx context.Context, inputs map[int]int64) (map[behindKey
 	return behind, nil
 }
 
-// input is the position in the usage topic of the last messages of the rated log, -1 when they tell none, as marks of an
-// epoch do not.
+// input is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
+// marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
 func (b *backlog) input(ctx context.Context, partition int, first, end int64) (input int64, err error) {
 	input = -1
-	if end == first {
-		return input, nil
-	}
-	for _, back := range []int64{1, 32} {
-		messages, err := b.n.Kafka.Fetch(ctx, b.n.Topics.Rated, partition, max(first, end-back), 100*time.Millisecond, nil)
-		if err != nil {
-			return input, err
-		}
-		for i := range messages {
-			if _, at, mark, err := ledger.ParseHeader(messages[i].Value); err == nil && !mark {
-				input = max(input, at)
+	for back := int64(1); input < 0 && end > first; back *= 4 {
+		from := max(first, end-back)
+		for next := from; next < end; {
+			b.fetched, err = b.n.Kafka.Fetch(ctx, b.n.Topics.Rated, partition, next, 100*time.Millisecond, b.fetched[:0])
+			if err != nil {
+				return -1, err
 			}
+			if len(b.fetched) == 0 {
+				break
+			}
+			for i := range b.fetched {
+				if _, at, mark, err := ledger.ParseHeader(b.fetched[i].Value); err == nil && !mark {
+					input = max(input, at)
+				}
+			}
+			next = b.fetched[len(b.fetched)-1].Offset + 1
 		}
-		if input >= 0 {
-			break
-		}
+		end = from
 	}
 	return input, nil
 }

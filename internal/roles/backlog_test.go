@@ -8,8 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/wire"
 )
 
 // TestAWarehouseThatIsAwayHoldsBackMediation at the bound: files stay where they are, are read once it is there again, and
@@ -61,4 +63,33 @@ func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 	totals, err := w.Warehouse.Totals(t.Context(), time.Nanosecond)
 	require.NoError(t, err)
 	require.Zero(t, totals)
+}
+
+// TestOwnersWithoutWorkDoNotHoldBackMediation, however many there were since something was rated: it would bring no usage,
+// and nothing would ever be rated again.
+func TestOwnersWithoutWorkDoNotHoldBackMediation(t *testing.T) {
+	w := newWorld(t, "backlog_marks")
+	w.config.Mediation.Backlog = 5
+	w.start()
+	fill := func(topic string, messages int, message func(i int) []byte) {
+		var all []broker.Message
+		for i := range messages {
+			all = append(all, broker.Message{Value: message(i)})
+		}
+		_, err := w.Kafka.Append(t.Context(), topic, 0, all).Wait(t.Context())
+		require.NoError(t, err)
+	}
+	mark := func(i int) []byte { return wire.AppendVarint(nil, 1, uint64(i+1)) }
+	fill(w.Topics.Usage, 20, func(int) []byte { return []byte("usage") })
+	fill(w.Topics.Rated, 20, func(i int) []byte { return wire.AppendVarint(mark(i), 2, uint64(i+1)) })
+	fill(w.Topics.Rated, 1000, mark)
+	b, rated := backlog{n: w.Node}, map[int]lastRated{}
+	behind, err := b.look(t.Context(), rated)
+	require.NoError(t, err)
+	require.Zero(t, behind[behindKey{Rating, 0}])
+	fill(w.Topics.Usage, 2, func(int) []byte { return []byte("usage") })
+	fill(w.Topics.Rated, 100, mark)
+	behind, err = b.look(t.Context(), rated)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, behind[behindKey{Rating, 0}])
 }
