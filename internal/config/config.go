@@ -46,7 +46,7 @@ type Kafka struct {
 	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 4 on the embedded broker, 8 on others."`
 	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, all but one must have a message before it is acknowledged, and no replica that is behind becomes the leader."`
 	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator that stalled longer than this is a danger; one that stalls for hours is not. A topic that keeps it for a shorter time is changed at the start, one that keeps it longer is left."`
-	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind; 0s keeps it for ever. Changed at the start as usage_for."`
+	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Changed at the start as usage_for."`
 	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
 	SASL        SASL          `yaml:"sasl" doc:"Login by SCRAM."`
 }
@@ -227,6 +227,9 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	if strings.HasPrefix(c.ClickHouse.DSN, "http://") && c.ClickHouse.TLS.Enabled {
 		errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it")
+	}
+	if c.Kafka.RatedFor != 0 && c.Kafka.RatedFor < c.Kafka.UsageFor {
+		errorf(at("kafka", "rated_for"), "kafka.rated_for is %s; it must be at least kafka.usage_for, %s, or 0s for ever: the rated log says what was decided of the usage that is kept", c.Kafka.RatedFor, c.Kafka.UsageFor)
 	}
 	if c.Warehouse.Keep == 1 {
 		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
