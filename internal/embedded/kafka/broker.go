@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,9 @@ import (
 
 // MaxMessageBytes is the largest batch the broker takes.
 const MaxMessageBytes = 8 << 20
+
+// segmentBytes is how long a file of a partition becomes. Opening a log reads one of each partition at a time.
+const segmentBytes = 16 << 20
 
 // Options say where the broker keeps its data and how it listens.
 type Options struct {
@@ -84,7 +88,11 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 		kfake.NumBrokers(1),
 		kfake.ClusterID("ratemill"),
 		kfake.DefaultNumPartitions(o.Partitions),
-		kfake.BrokerConfigs(map[string]string{"message.max.bytes": fmt.Sprint(MaxMessageBytes), "log.cleaner.backoff.ms": noCleaning}),
+		kfake.BrokerConfigs(map[string]string{
+			"message.max.bytes":      fmt.Sprint(MaxMessageBytes),
+			"log.cleaner.backoff.ms": noCleaning,
+			"log.segment.bytes":      fmt.Sprint(segmentBytes),
+		}),
 	}
 	if o.SyncWrites {
 		options = append(options, kfake.SyncWrites())
@@ -93,6 +101,9 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 		options = append(options, kfake.WithLogger(&logger{log: o.Log}))
 	}
 	if err := clean(o.Dir, options); err != nil {
+		return fmt.Errorf("kafka: %s: %w", o.Dir, err)
+	}
+	if err := completeSnapshots(logOf(o.Dir)); err != nil {
 		return fmt.Errorf("kafka: %s: %w", o.Dir, err)
 	}
 	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
@@ -104,6 +115,7 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 		return fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
 	}
 	b.addr, b.cluster, b.ghosts = cluster.ListenAddrs()[0], cluster, watchGhosts(cluster, o.Log)
+	debug.FreeOSMemory() // of what was read to open the log; the next collection would come at a multiple of it
 	return nil
 }
 

@@ -99,6 +99,9 @@ func clean(dir string, options []kfake.Opt) error {
 	if err := linkTree(logOf(dir), nextOf(dir)); err != nil {
 		return fmt.Errorf("copying the log to clean it: %w", err)
 	}
+	if err := completeSnapshots(nextOf(dir)); err != nil {
+		return fmt.Errorf("copying the log to clean it: %w", err)
+	}
 	cluster, err := kfake.NewCluster(slices.Concat(options, []kfake.Opt{kfake.DataDir(nextOf(dir))})...)
 	if err != nil {
 		return fmt.Errorf("opening the log to clean it: %w", err)

@@ -38,10 +38,16 @@ func StartChild(ctx context.Context, o Options) (*Broker, error) {
 // MB, so that collecting four times less often costs little memory and saves a tenth of its processor time.
 const garbagePercent = 400
 
+// memoryBound is where the child collects garbage sooner than that: opening a log reads a segment of each partition.
+const memoryBound = 256 << 20
+
 // Main is the child process; embedded.RunIfChild calls it.
 func Main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryBound)
 	}
 	var o Options
 	child.Run(&o, func(life *child.Life) error {

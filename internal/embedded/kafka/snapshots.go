@@ -1,0 +1,102 @@
+package kafka
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A broker of kfake that ends in order leaves a snapshot of each partition, and one that finds it reads the partition's
+// segments one after the other. Without one that fits, as after kill -9, it reads all of them into memory at once: as much
+// as the log is long. So a snapshot is written for each partition that lacks it, saying no more than the segments do:
+// kfake brings the ends back to what it finds in them, and a tail that was torn is cut off either way.
+
+// snapshot is kfake's persistPartSnapshot, version 1.
+type snapshot struct {
+	Version          int       `json:"version"`
+	HighWatermark    int64     `json:"high_watermark"`
+	LastStableOffset int64     `json:"last_stable_offset"`
+	LogStartOffset   int64     `json:"log_start_offset"`
+	Epoch            int32     `json:"epoch"`
+	CreatedAt        time.Time `json:"created_at"`
+	Segments         []segment `json:"segments"`
+}
+
+type segment struct {
+	BaseOffset int64 `json:"base_offset"`
+	Size       int64 `json:"size"`
+}
+
+const snapshotFile = "snapshot.json"
+
+// completeSnapshots writes what a broker that was killed could not.
+func completeSnapshots(log string) error {
+	return filepath.WalkDir(log, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the first start
+		}
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		segments, err := segmentsOf(path)
+		if err != nil || len(segments) == 0 {
+			return err
+		}
+		return completeSnapshot(path, segments)
+	})
+}
+
+func completeSnapshot(partition string, segments []segment) error {
+	path := filepath.Join(partition, snapshotFile)
+	var s snapshot
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil && (s.Version != 1 || slices.Equal(s.Segments, segments)) {
+		return nil // it fits, or is not ours to judge
+	}
+	s = snapshot{
+		Version: 1, HighWatermark: math.MaxInt64, LastStableOffset: math.MaxInt64,
+		LogStartOffset: max(s.LogStartOffset, segments[0].BaseOffset), Epoch: s.Epoch, CreatedAt: s.CreatedAt, Segments: segments,
+	}
+	if s.CreatedAt.IsZero() {
+		s.CreatedAt = time.Now()
+	}
+	if text, err = json.Marshal(s); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".tmp", text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+// segmentsOf are the segments in a partition's folder, by their first offset.
+func segmentsOf(partition string) (segments []segment, err error) {
+	entries, err := os.ReadDir(partition)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), ".dat")
+		base, err := strconv.ParseInt(name, 10, 64)
+		if !is || err != nil {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, err
+		}
+		segments = append(segments, segment{base, info.Size()})
+	}
+	slices.SortFunc(segments, func(a, b segment) int { return int(min(max(a.BaseOffset-b.BaseOffset, -1), 1)) })
+	return segments, nil
+}
