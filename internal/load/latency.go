@@ -13,7 +13,7 @@ type Delay struct {
 	Rate    float64 // records a second by schedule
 	Files   int
 	Latency []time.Duration
-	CPU     time.Duration // of all processes but the carrier's
+	CPU     map[string]time.Duration // by process
 	Records int
 	Behind  bool // the last files took longer than the first by so much that the load was too high
 }
@@ -33,11 +33,9 @@ func (in *installation) delay(name string, o generate.Options, rate float64) (*D
 	if err != nil {
 		return nil, err
 	}
-	d := &Delay{Name: name, Rate: rate, Files: len(run.files), Records: run.records}
+	d := &Delay{Name: name, Rate: rate, Files: len(run.files), Records: run.records, CPU: map[string]time.Duration{}}
 	for _, p := range run.parts {
-		if p.name != Carrier {
-			d.CPU += p.CPU
-		}
+		d.CPU[p.name] += p.CPU
 	}
 	for _, f := range run.files {
 		d.Latency = append(d.Latency, f.latency())
@@ -48,20 +46,33 @@ func (in *installation) delay(name string, o generate.Options, rate float64) (*D
 }
 
 func printDelays(delays []*Delay) {
-	t := newTable("load", "records/s", "files", "p50", "p90", "p99", "max", "CPU µs/record")
+	costs := []*Cost{}
 	for _, d := range delays {
+		costs = append(costs, d.cost())
+	}
+	header := append([]string{"load", "records/s", "files", "p50", "p90", "p99", "max", "CPU µs/record"}, Kinds(costs)...)
+	t := newTable(header...)
+	for i, d := range delays {
 		if d.Behind {
 			d.Name += ", falling behind"
 		}
-		t.row(d.Name, comma(d.Rate), comma(float64(d.Files)), seconds(Percentile(d.Latency, 0.5)), seconds(Percentile(d.Latency, 0.9)),
-			seconds(Percentile(d.Latency, 0.99)), seconds(Percentile(d.Latency, 1)), each(d.CPU, d.Records))
+		row := []string{d.Name, comma(d.Rate), comma(float64(d.Files)), seconds(Percentile(d.Latency, 0.5)), seconds(Percentile(d.Latency, 0.9)),
+			seconds(Percentile(d.Latency, 0.99)), seconds(Percentile(d.Latency, 1)), fmt.Sprintf("%.2f", costs[i].Total())}
+		for _, kind := range header[8:] {
+			row = append(row, fmt.Sprintf("%.2f", costs[i].Of(kind)))
+		}
+		t.row(row...)
 	}
 	t.print()
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-
-// each is processor time a record, in microseconds.
-func each(cpu time.Duration, records int) string {
-	return fmt.Sprintf("%.2f", float64(cpu.Nanoseconds())/1e3/float64(max(1, records)))
+// cost is what the processes took for each record.
+func (d *Delay) cost() *Cost {
+	c := &Cost{CPU: map[string]float64{}}
+	for name, cpu := range d.CPU {
+		c.CPU[name] = float64(cpu.Nanoseconds()) / 1e3 / float64(max(1, d.Records))
+	}
+	return c
 }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

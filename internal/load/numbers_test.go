@@ -79,6 +79,7 @@ func TestProcessesOfARoleAreCountedTogether(t *testing.T) {
 	c := &Cost{CPU: map[string]float64{"mediation-1": 3, "mediation-2": 2, "kafka": 1}}
 	require.EqualValues(t, 6, c.Total())
 	require.Equal(t, map[string]float64{"mediation": 5, "kafka": 1}, group(c.CPU))
-	require.Equal(t, "5.00", each(5*time.Microsecond, 1))
+	d := &Delay{Records: 2, CPU: map[string]time.Duration{"mediation-1": 10 * time.Microsecond, Carrier: 4 * time.Microsecond}}
+	require.EqualValues(t, 5, d.cost().Total(), "what the carrier's server costs is not added")
 	require.Equal(t, "2.00 s", seconds(2*time.Second))
 }
