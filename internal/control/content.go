@@ -171,7 +171,7 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 			return t.held(ctx, lease, `state = 'reading', found_as = ?, retry_at = 0, why = ''`, found)
 		}
 		gone := contentMissing
-		if other {
+		if other && place == 0 { // of a copy that is another, the file may be where it was listed
 			gone = contentOther
 		}
 		return t.held(ctx, lease, `state = 'failed', still_open = 0, gone = ?, closed_at = ?, why = ?`, gone, nanos(now), why)

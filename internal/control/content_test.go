@@ -132,6 +132,45 @@ func TestAFileThatCameBackAsItWasGoesOn(t *testing.T) {
 	})
 }
 
+// A copy turns into another content, which says nothing about where the file itself was listed.
+func TestAFileWhoseCopyIsAnotherIsLookedForWhereItWasListed(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		sight(t, s, "skylink", at(0), sighting("/out/a", 0), sighting("/out/b", 1))
+		a, _, err := identified(t, s, 1, "same", at(0))
+		require.NoError(t, err)
+		pinned(t, s, a, at(0))
+		b, _, err := identified(t, s, 2, "same", at(0))
+		require.NoError(t, err)
+		found, err := s.Gone(ctx, a, false, "gone", time.Time{}, at(1))
+		require.NoError(t, err)
+		require.Equal(t, b.File, found)
+		fails := func(minute int) {
+			_, err = s.Gone(ctx, lease(t, s, "m1", at(minute)), true, "another content", time.Time{}, at(minute))
+			require.NoError(t, err)
+			require.Equal(t, control.Failed, file(t, s, a.File).State)
+		}
+		goesOn := func() {
+			f := file(t, s, a.File)
+			require.Equal(t, []any{true, "/out/a"}, []any{f.Open, f.Place.Path})
+		}
+		fails(2)
+		require.NoError(t, s.RetryFile(ctx, a.File, at(3)))
+		goesOn()
+		fails(4)
+		sight(t, s, "skylink", at(5), sighting("/out/a", 0))
+		require.False(t, file(t, s, a.File).Open, "there it was another, and no listing tells")
+
+		sight(t, s, "skylink", at(6), sighting("/out/c", 2))
+		_, original, err := identified(t, s, 3, "same", at(6))
+		require.NoError(t, err)
+		require.Equal(t, a.File, original.Number)
+		fails(7)
+		sight(t, s, "skylink", at(8), sighting("/out/a", 0))
+		goesOn()
+	})
+}
+
 // A file that was identified, of which nothing went out, leaves its content to its copies.
 func TestAContentOutlivesTheFileThatHadItFirst(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, other *control.Store) {
