@@ -3,6 +3,7 @@ package mediation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -142,6 +143,10 @@ const (
 
 // after does it for one file. One for which that fails holds up no other; more is false when the server is away.
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
+	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
+		// Another content may be there that shows the same size and time of change. The copy is a file of its own.
+		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; what has its name was not read, and is left as it is", f.Place.Path), w.Clock.Now())
+	}
 	err := w.Site.After(ctx, collect.Entry(f.Sighting))
 	var replaced *collect.ReplacedError
 	log := w.Log.With("source", w.Source.Name, "file", f.Path)

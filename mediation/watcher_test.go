@@ -15,6 +15,7 @@ import (
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
+	"ratemill/udr"
 )
 
 // hands is a clock that a test turns.
@@ -165,4 +166,39 @@ func TestADirectoryThatIsNotThereLosesNoFile(t *testing.T) {
 	require.NoError(t, os.Rename(w.dir+".away", w.dir))
 	w.looks(time.Second)
 	require.Equal(t, "a.csv", w.read())
+}
+
+// Another content of the same size and time of change has the name of a file that was begun, and was read as its copy.
+func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
+	w := watch(t, "settled: 0s, after: delete")
+	ctx := t.Context()
+	w.write("a.csv", "one")
+	w.looks(0)
+	begun, _, err := w.store.LeaseNext(ctx, []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
+	require.NoError(t, err)
+	identify := func(lease control.Lease, id byte) *control.File {
+		original, err := w.store.SetIdentity(ctx, lease, udr.FileID{id}, []byte("one"), 3, w.clock.now)
+		require.NoError(t, err)
+		return original
+	}
+	identify(begun, 1)
+	_, err = w.store.Pin(ctx, begun, control.Pins{Rules: "r", Partitions: 1}, w.clock.now)
+	require.NoError(t, err)
+
+	at := w.file("a.csv").MTime
+	w.write("a.csv", "two")
+	require.NoError(t, os.Chtimes(filepath.Join(w.dir, "a.csv"), at, at))
+	w.write("b.csv", "one")
+	w.looks(time.Second)
+	_, err = w.store.Gone(ctx, begun, true, "another content", time.Time{}, w.clock.now)
+	require.NoError(t, err)
+	copied, _, err := w.store.LeaseNext(ctx, []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, begun.File, identify(copied, 2).Number)
+	require.Equal(t, "a.csv", w.read())
+	w.looks(time.Second)
+	require.NoFileExists(t, filepath.Join(w.dir, "b.csv"))
+	require.FileExists(t, filepath.Join(w.dir, "a.csv"))
+	require.Regexp(t, "it was read as b.csv", w.file("a.csv").AfterWhy)
+	require.Empty(t, w.file("b.csv").AfterWhy)
 }

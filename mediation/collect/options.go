@@ -67,6 +67,9 @@ type After struct {
 	Move   string // the directory
 }
 
+// Leaves says that nothing happens to it.
+func (a After) Leaves() bool { return !a.Delete && a.Move == "" }
+
 // UnmarshalNode reads leave, delete, or { move: directory }.
 func (a *After) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	if n.Kind == diag.Mapping {

@@ -59,7 +59,7 @@ func (e *ReplacedError) Error() string {
 // *ReplacedError says that it is not. It succeeds when that was done before.
 func (s *Site) After(ctx context.Context, e Entry) error {
 	a := s.options.After
-	if !a.Delete && a.Move == "" {
+	if a.Leaves() {
 		return nil
 	}
 	// A carrier that writes the next file under the same name before we tidy would lose it.
