@@ -54,8 +54,8 @@ func (a *Absences) All(now time.Time) map[string]string {
 	return why
 }
 
-// absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without being blamed, while the
-// mediator takes those of other sources.
+// absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without
+// being blamed, while the mediator takes those of other sources.
 type absence struct {
 	until time.Time
 	patience.Absence

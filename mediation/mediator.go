@@ -51,29 +51,35 @@ type Mediator struct {
 	spare    [][]byte // memory of batches that are in the topic, for the next ones
 }
 
-// Progress counts what mediators have done, for metrics: in all, and for each source.
+// Progress is what mediators have done, for metrics, and what keeps them from it.
 type Progress struct {
 	Away Absences
 
+	sources sync.Map // *Counts by name
+}
+
+// Counts is what was done for a source.
+type Counts struct {
 	Files, Failed, DuplicateFiles                         atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
-
-	sources sync.Map // *Progress by name
 }
 
 // Of is what was done for a source.
-func (p *Progress) Of(source string) *Progress {
+func (p *Progress) Of(source string) *Counts {
 	if found, ok := p.sources.Load(source); ok {
-		return found.(*Progress)
+		return found.(*Counts)
 	}
-	found, _ := p.sources.LoadOrStore(source, &Progress{})
-	return found.(*Progress)
+	found, _ := p.sources.LoadOrStore(source, &Counts{})
+	return found.(*Counts)
 }
 
-// count counts something of the file at hand.
-func (t *taken) count(what func(*Progress)) {
-	what(t.m.Progress)
-	what(t.m.Progress.Of(t.file.Source))
+// Sum adds something up over the sources.
+func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
+	p.sources.Range(func(_, c any) bool {
+		all += what(c.(*Counts))
+		return true
+	})
+	return all
 }
 
 // Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
@@ -158,6 +164,8 @@ type taken struct {
 	pins  control.Pins
 }
 
+func (t *taken) counts() *Counts { return t.m.Progress.Of(t.file.Source) }
+
 const attempts = 10 // of a file that cannot be fetched, within a quarter of an hour, before a person must look
 
 // process takes the file through its life: fetched, identified, pinned, read, closed. An error leaves it where it is, for
@@ -184,7 +192,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 		return err
 	}
 	if original != nil {
-		t.count(func(p *Progress) { p.DuplicateFiles.Add(1) })
+		t.counts().DuplicateFiles.Add(1)
 		m.Log.Warn("a file came again and is not read", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
 		return nil
 	}
@@ -249,7 +257,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	case errors.As(err, &changed) || t.file.Attempts < attempts:
 		retryAt = t.again(now)
 	}
-	t.count(func(p *Progress) { p.Failed.Add(1) })
+	t.counts().Failed.Add(1)
 	t.m.Log.Warn("a file could not be fetched", "source", t.file.Source, "file", t.file.Path, "retry_at", retryAt, "err", err)
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
 }
@@ -275,7 +283,7 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	case found > 0:
 		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
 	case t.file.Pinned:
-		t.count(func(p *Progress) { p.Failed.Add(1) })
+		t.counts().Failed.Add(1)
 		m.Log.Error("a file that was begun cannot go on", "source", t.file.Source, "file", t.file.Path, "err", why)
 	default:
 		m.Log.Warn("a file was gone before it was read", "source", t.file.Source, "file", t.file.Path, "err", why)
@@ -297,7 +305,7 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 func (t *taken) refused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("%v. The topic %s has to take messages of 8 MiB, as ratemill makes it: set its max.message.bytes to 8388608, then `ratemill files retry %d`; what is out stays, and the rest follows",
 		err, t.m.Topics.Usage, t.file.Number)
-	t.count(func(p *Progress) { p.Failed.Add(1) })
+	t.counts().Failed.Add(1)
 	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)
 	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.Clock.Now())
 }
@@ -356,13 +364,13 @@ func (t *taken) pin(ctx context.Context) error {
 // close records the end of a file, after all its batches and ends are acknowledged.
 func (t *taken) close(ctx context.Context, r *reader) error {
 	m := t.m
-	t.count(func(p *Progress) { p.Files.Add(1) })
+	t.counts().Files.Add(1)
 	if r.failure != "" {
 		r.progress.Unread = r.unread
 		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.Clock.Now(), m.Lease); err != nil {
 			return err
 		}
-		t.count(func(p *Progress) { p.Failed.Add(1) })
+		t.counts().Failed.Add(1)
 		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
 		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.Clock.Now())
 	}

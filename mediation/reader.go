@@ -235,15 +235,13 @@ func (r *reader) chunkEnds() {
 		r.units[u.Class] += u.Quantity
 	}
 	r.chunkUnits = r.chunkUnits[:0]
-	now, told := &r.progress, &r.told
-	r.t.count(func(all *Progress) {
-		all.Records.Add(now.Read.Records - told.Read.Records)
-		all.Bytes.Add(now.Read.Bytes - told.Read.Bytes)
-		all.Filtered.Add(now.Filtered.Records - told.Filtered.Records)
-		all.Suspended.Add(now.Suspended.Records - told.Suspended.Records)
-		all.Mapped.Add(now.Usages - told.Usages - r.unrouted)
-		all.Unrouted.Add(r.unrouted)
-	})
+	now, told, all := &r.progress, &r.told, r.t.counts()
+	all.Records.Add(now.Read.Records - told.Read.Records)
+	all.Bytes.Add(now.Read.Bytes - told.Read.Bytes)
+	all.Filtered.Add(now.Filtered.Records - told.Filtered.Records)
+	all.Suspended.Add(now.Suspended.Records - told.Suspended.Records)
+	all.Mapped.Add(now.Usages - told.Usages - r.unrouted)
+	all.Unrouted.Add(r.unrouted)
 	r.told, r.unrouted = r.progress, 0
 }
 

@@ -100,7 +100,8 @@ func (r *rater) Append(_ context.Context, _ string, partition int, messages []br
 	a := &appended{partition: partition, messages: messages, done: make(chan struct{})}
 	r.queue <- a
 	if r.p.Progress != nil {
-		r.p.Progress(r.read.Bytes.Load(), r.read.Records.Load())
+		bytes, records := r.read.Sum(func(c *mediation.Counts) int64 { return c.Bytes.Load() }), r.read.Sum(func(c *mediation.Counts) int64 { return c.Records.Load() })
+		r.p.Progress(bytes, records)
 	}
 	return a
 }

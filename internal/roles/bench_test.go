@@ -21,6 +21,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/generate"
 	"ratemill/internal/project"
+	"ratemill/mediation"
 	"ratemill/registry"
 )
 
@@ -79,7 +80,7 @@ func BenchmarkMediation(b *testing.B) {
 		time.Sleep(20 * time.Millisecond)
 		waiting, err := n.Store.Waiting(b.Context())
 		require.NoError(b, err)
-		if n.mediation != nil && len(waiting) == 0 && n.mediation.progress.Files.Load() > 0 {
+		if n.mediation != nil && len(waiting) == 0 && n.mediation.progress.Sum(func(c *mediation.Counts) int64 { return c.Files.Load() }) > 0 {
 			break
 		}
 	}
@@ -88,9 +89,10 @@ func BenchmarkMediation(b *testing.B) {
 	b.StopTimer()
 	runtime.ReadMemStats(&after)
 	oursNow, theirsNow := used()
-	p := &n.mediation.progress
-	require.Zero(b, p.Failed.Load())
-	records := float64(p.Filtered.Load() + p.Suspended.Load() + p.Unrouted.Load() + p.Mapped.Load())
+	require.Zero(b, n.mediation.progress.Sum(func(c *mediation.Counts) int64 { return c.Failed.Load() }))
+	records := float64(n.mediation.progress.Sum(func(c *mediation.Counts) int64 {
+		return c.Filtered.Load() + c.Suspended.Load() + c.Unrouted.Load() + c.Mapped.Load()
+	}))
 	b.ReportMetric((oursNow-ours)/records, "cpu-ns/record")
 	b.ReportMetric((theirsNow-theirs)/records, "kafka-ns/record")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/records, "allocs/record")

@@ -80,7 +80,7 @@ func (r *mediationRole) missing() (what []string) {
 		s := r.status[name]
 		if n := s.Failures.Load(); n > 0 {
 			what = append(what, fmt.Sprintf("source %s: %d listings failed: %v", name, n, s.LastError.Load()))
-		} else if why, ok := away[name]; ok {
+		} else if why := away[name]; why != "" {
 			what = append(what, fmt.Sprintf("source %s: its files cannot be fetched: %s", name, why))
 		}
 	}
