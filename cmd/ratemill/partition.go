@@ -122,7 +122,7 @@ func partitionList(f *flags) *cobra.Command {
 			if len(stops) == 0 {
 				fmt.Fprintln(os.Stderr, "no partition is stopped")
 			}
-			if f.output != "table" {
+			if f.output != grid.Table {
 				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on").Numbers("partition", "offset")
 				for _, s := range stops {
 					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed))

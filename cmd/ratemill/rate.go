@@ -79,7 +79,7 @@ input belongs a file's time of change, where a source's times name no year: the 
 				if err := totals.print(out, f.output); err != nil {
 					return err
 				}
-				if f.output == "table" {
+				if f.output == grid.Table {
 					fmt.Fprintln(out)
 				}
 				if err := printBalances(out, f.output, balances); err != nil {
@@ -233,7 +233,7 @@ func (t *totals) print(w io.Writer, format string) error {
 	}
 	for _, l := range lines {
 		amount := l.amount.String()
-		if format == "table" {
+		if format == grid.Table {
 			amount = l.amount.Fixed(decimals)
 		}
 		g.Add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),

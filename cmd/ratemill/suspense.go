@@ -68,7 +68,7 @@ func suspenseList(f *flags) *cobra.Command {
 			for _, r := range reasons {
 				total += r.Records
 				example := r.Example.String()
-				if f.output == "table" {
+				if f.output == grid.Table {
 					example = inquiry.Short(example)
 				}
 				g.Add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
@@ -76,13 +76,13 @@ func suspenseList(f *flags) *cobra.Command {
 			if total == 0 {
 				fmt.Fprintln(os.Stderr, "nothing waits")
 			}
-			if total == 0 && f.output == "table" {
+			if total == 0 && f.output == grid.Table {
 				return nil
 			}
 			if err := g.Print(cmd.OutOrStdout(), f.output); err != nil {
 				return err
 			}
-			if total > 0 && f.output == "table" {
+			if total > 0 && f.output == grid.Table {
 				fmt.Fprintf(os.Stderr, "%s; why, and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
 			}
 			return s.onTheirWay(cmd.Context())
@@ -113,7 +113,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	for i := range all {
 		r := &all[i]
 		id, raw := r.ID.String(), string(r.Raw)
-		if f.output == "table" {
+		if f.output == grid.Table {
 			id, raw = inquiry.Short(id), clip(raw, 60)
 		}
 		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
