@@ -15,7 +15,8 @@ import (
 // listed, it is read where a duplicate has it, or waits for one to come. A file that was never pinned gives its content
 // up to a duplicate instead, which is then read as any file.
 
-// What column gone says of a file that was pinned: its content is not where it was listed.
+// What column gone says of a file that was pinned, and of a duplicate where it was to be read: its content is not where
+// it was listed.
 const (
 	contentMissing = 1 // nothing is there, or what is there was listed as another file
 	contentOther   = 2 // another content is there, which no listing tells apart
@@ -159,20 +160,21 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 			}
 			return t.held(ctx, lease, `state = 'vanished', still_open = 0, closed_at = ?, why = ?, file_id = NULL, content = NULL`, nanos(now), why)
 		}
+		gone := contentMissing
+		if other {
+			gone = contentOther
+		}
 		if place > 0 {
-			if _, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, nanos(now), place); err != nil {
+			if _, err := t.exec(ctx, `UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
 				return err
 			}
+			gone = contentMissing // of the file itself: it may be where it was listed
 		}
 		if found, err = t.duplicate(ctx, lease.File, `number DESC`); err != nil {
 			return err
 		}
 		if found > 0 {
 			return t.held(ctx, lease, `state = 'reading', found_as = ?, retry_at = 0, why = ''`, found)
-		}
-		gone := contentMissing
-		if other && place == 0 { // of a copy that is another, the file may be where it was listed
-			gone = contentOther
 		}
 		return t.held(ctx, lease, `state = 'failed', still_open = 0, gone = ?, closed_at = ?, why = ?`, gone, nanos(now), why)
 	})

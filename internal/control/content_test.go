@@ -132,6 +132,33 @@ func TestAFileThatCameBackAsItWasGoesOn(t *testing.T) {
 	})
 }
 
+// A directory that is not mounted for a while has the only copy.
+func TestACopyThatCameBackAsItWasIsReadOn(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		sight(t, s, "skylink", at(0), sighting("/out/a", 0), sighting("/out/b", 1))
+		a, _, err := identified(t, s, 1, "same", at(0))
+		require.NoError(t, err)
+		pinned(t, s, a, at(0))
+		b, _, err := identified(t, s, 2, "same", at(0))
+		require.NoError(t, err)
+		_, err = s.Gone(ctx, a, false, "gone", time.Time{}, at(1))
+		require.NoError(t, err)
+		found, err := s.Gone(ctx, lease(t, s, "m1", at(1)), false, "gone too", time.Time{}, at(2))
+		require.NoError(t, err)
+		require.Zero(t, found)
+
+		require.Zero(t, sight(t, s, "skylink", at(3), sighting("/out/b", 1)))
+		again, original, err := identified(t, s, 2, "same", at(3))
+		require.NoError(t, err)
+		require.Equal(t, []int64{b.File, a.File}, []int64{again.File, original.Number})
+		require.Equal(t, []any{control.Reading, "/out/b"}, []any{original.State, original.Place.Path})
+		require.NoError(t, s.Finish(ctx, lease(t, s, "m1", at(4)), control.Progress{}, at(4)))
+		require.Equal(t, []string{"/out/b", "/out/a"}, after(t, s, at(5)))
+		require.Empty(t, file(t, s, b.File).AfterWhy)
+	})
+}
+
 // A copy turns into another content, which says nothing about where the file itself was listed.
 func TestAFileWhoseCopyIsAnotherIsLookedForWhereItWasListed(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {

@@ -186,7 +186,8 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(again) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = '', closed_at = 0, gone = 0, found_as = 0
+		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = '', closed_at = 0, gone = 0, found_as = 0,
+			duplicate_of = 0, after_at = 0, after_why = ''
 			WHERE (state IN ('seen', 'vanished') OR gone = ?) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now), contentMissing}, again...)...); err != nil {
 			return 0, err
 		}
