@@ -1,0 +1,494 @@
+package mediation_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/mediation"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/source"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+var (
+	courses     = flag.Int("courses", 60, "random courses of files through the ledger")
+	firstCourse = flag.Uint64("course", 0, "the first of them")
+)
+
+// A carrier renames, touches, copies, replaces and removes files in the middle of anything that mediators do, who crash,
+// stand still while others take over, and lose answers. Of each content the records go out under one identity, whole;
+// nothing is deleted that was not read; and in the end nothing that lies there is unread.
+func TestEveryCourseOfFilesReadsEachContentOnce(t *testing.T) {
+	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	spool, err := collect.OpenSpool(t.TempDir(), 1<<20)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, spool.Close()) })
+	for i := range uint64(*courses) {
+		seed := *firstCourse + i
+		c := newCourse(t, seed, store, spool)
+		for range 40 {
+			c.something(0)
+		}
+		c.settle()
+		if len(c.wrong) > 0 {
+			t.Fatalf("course %d: %s\n%s", seed, strings.Join(c.wrong, "\n"), strings.Join(c.said, "\n"))
+		}
+	}
+}
+
+// course is a carrier's server, the mediators of one source, and what came of it.
+type course struct {
+	*testing.T
+	name   string
+	rng    *rand.Rand
+	clock  *hands
+	store  *control.Store
+	spool  *collect.Spool
+	source *source.Source
+	site   *collect.Site
+	files  map[string]lying
+	gone   map[string]lying // what the carrier removed last of a path
+	made   int              // numbers for contents, moments and mediators
+
+	calm  bool
+	busy  int                         // how many stand still while something else happens
+	ids   map[udr.FileID]int          // the content of each identity
+	out   map[int]map[udr.FileID]bool // the identities under which a content's records went out
+	seqs  map[udr.FileID]uint64       // of those records, a bit each
+	read  map[int]bool                // contents that are done
+	taken map[string]int              // the content that was last taken from a path
+	said  []string
+	wrong []string
+}
+
+// lying is a file on the server.
+type lying struct {
+	content int
+	mtime   time.Time
+}
+
+func text(content int) string {
+	var b strings.Builder
+	b.WriteString("sim;at;volume\n")
+	for i := range 5 {
+		fmt.Fprintf(&b, "2140700000000%02d;1773702602;%06d\n", i, content)
+	}
+	return b.String()
+}
+
+func newCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.Spool) *course {
+	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
+		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}, taken: map[string]int{}}
+	after := []string{"leave", "delete", "{ move: done }"}[seed%3]
+	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\ndecode: { csv: { header: true, delimiter: ';' } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	var list any
+	c.source, list = source.Load(c.name+".yaml", []byte(doc), nil)
+	require.NotNil(t, c.source, "%v", list)
+	c.site = collect.NewSite(&c.source.Collect, server{c})
+	return c
+}
+
+func (c *course) say(format string, args ...any) {
+	c.said = append(c.said, strings.Repeat("  ", c.busy)+fmt.Sprintf(format, args...))
+}
+
+func (c *course) fault(format string, args ...any) {
+	c.say("WRONG: "+format, args...)
+	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
+}
+
+// something happens: to the carrier's files, or somebody of us does something.
+func (c *course) something(depth int) {
+	c.clock.now = c.clock.now.Add(time.Duration(c.rng.IntN(20)) * time.Second)
+	switch n := c.rng.IntN(10); {
+	case n < 4:
+		c.carrier()
+	case n < 7:
+		c.watch()
+	case n < 8:
+		c.operator()
+	case depth < 3:
+		c.mediate()
+	}
+}
+
+func (c *course) carrier() {
+	paths := slices.DeleteFunc(slices.Sorted(maps.Keys(c.files)), moved)
+	free := fmt.Sprintf("%c.csv", 'a'+c.rng.IntN(3))
+	c.made++
+	now := c.clock.now.Add(time.Duration(c.made) * time.Millisecond)
+	if len(c.gone) > 0 && c.rng.IntN(4) == 0 {
+		path := slices.Sorted(maps.Keys(c.gone))[c.rng.IntN(len(c.gone))]
+		c.put(path, c.gone[path]) // as it was
+		return
+	}
+	if len(paths) == 0 || c.rng.IntN(4) == 0 {
+		content := c.made
+		if c.rng.IntN(3) == 0 && c.made > 1 { // it comes again
+			content = 1 + c.rng.IntN(c.made)
+		}
+		c.put(free, lying{content, now})
+		return
+	}
+	path := paths[c.rng.IntN(len(paths))]
+	f := c.files[path]
+	switch c.rng.IntN(6) {
+	case 0:
+		c.removes(path)
+	case 1:
+		c.removes(path)
+		c.put(free, f)
+	case 2:
+		c.put(path, lying{f.content, now})
+	case 3:
+		c.put(path, lying{c.made, now})
+	case 4:
+		c.put(free, lying{f.content, now})
+	case 5:
+		c.put(path, lying{c.made, f.mtime}) // as the listing had it
+	}
+}
+
+func (c *course) removes(path string) {
+	c.say("carrier removes %s", path)
+	c.gone[path] = c.files[path]
+	delete(c.files, path)
+}
+
+func moved(path string) bool { return strings.HasPrefix(path, "done/") }
+
+func (c *course) put(path string, f lying) {
+	c.files[path] = f
+	hash := sha256.Sum256([]byte(text(f.content)))
+	for p := range 3 {
+		path := fmt.Sprintf("%c.csv", 'a'+p)
+		c.ids[collect.Identity(c.name, path, hash)] = f.content
+	}
+	c.say("carrier has %s with %d of %s", path, f.content, f.mtime.Format("05.000"))
+}
+
+func (c *course) watch() {
+	w := &mediation.Watcher{Source: c.source, Site: c.site, Files: &actor{Store: c.store, c: c}, Clock: c.clock, Log: slog.New(slog.DiscardHandler), Status: &mediation.WatcherStatus{}}
+	c.say("a watcher looks")
+	c.ends(w.Look(c.Context()))
+}
+
+func (c *course) ends(err error) {
+	var away *control.UnavailableError
+	if err != nil && !errors.Is(err, errStruck) && !errors.As(err, &away) {
+		c.fault("it ended with %v", err)
+	}
+}
+
+func (c *course) mediate() (took bool) {
+	c.made++
+	a := &actor{Store: c.store, c: c}
+	m := &mediation.Mediator{Owner: fmt.Sprintf("m%d", c.made), Files: a, Spool: a, Reference: a, Broker: usage{a}, Topics: broker.TopicsUnder("x"), Partitions: 2, Clock: c.clock,
+		Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{}, Lease: 30 * time.Second, Idle: time.Second, ChunkRecords: 2, RecordEvery: time.Nanosecond}
+	c.say("%s begins", m.Owner)
+	c.busy++
+	took, err := m.Next(c.Context())
+	c.busy--
+	c.say("%s ends: %v", m.Owner, err)
+	c.ends(err)
+	return took
+}
+
+func (c *course) operator() {
+	files, err := c.store.Files(c.Context(), control.FileFilter{Source: c.name, States: []control.FileState{control.Failed, control.Vanished}})
+	require.NoError(c, err)
+	if len(files) == 0 {
+		return
+	}
+	f := files[c.rng.IntN(len(files))]
+	c.say("operator retries %d", f.Number)
+	if err := c.store.RetryFile(c.Context(), f.Number, c.clock.now); err != nil && !errors.Is(err, control.ErrConflict) {
+		c.fault("retry: %v", err)
+	}
+}
+
+// settle lets everybody work until nothing is left to do.
+func (c *course) settle() {
+	c.calm = true
+	c.say("calm")
+	for range 6 {
+		c.clock.now = c.clock.now.Add(2 * time.Hour)
+		c.watch()
+		for c.mediate() {
+		}
+	}
+	all, err := c.store.Files(c.Context(), control.FileFilter{Source: c.name})
+	require.NoError(c, err)
+	for _, f := range all {
+		c.say("%d %s %s %s open %v pinned %v dup of %d place %s: %s", f.Number, f.Path, f.MTime.Format("05.000"), f.State, f.Open, f.Pinned, f.DuplicateOf, f.Place.Path, f.Why)
+		if f.Open {
+			c.fault("file %d is open", f.Number)
+		}
+	}
+	for path, f := range c.files {
+		if c.read[f.content] || moved(path) {
+			continue
+		}
+		hash := sha256.Sum256([]byte(text(f.content)))
+		hidden := false // behind another that shows the same; then only a person can tell
+		for _, k := range all {
+			hidden = hidden || k.Path == path && k.MTime.Equal(f.mtime) && (k.Content != nil && string(k.Content) != string(hash[:]) || strings.Contains(k.Why, "has another content"))
+		}
+		if !hidden {
+			c.fault("%s with %d is there, and was not read", path, f.content)
+		}
+	}
+}
+
+// actor is one of us, until it is struck.
+type actor struct {
+	*control.Store
+	c       *course
+	dead    bool
+	place   string // from where it fetched last, and what
+	content int
+}
+
+var errStruck = errors.New("struck")
+
+// does is an effect, before or after which the actor may die, and before which much may happen.
+func (a *actor) does(what string, do func() error) error {
+	if a.dead {
+		return errStruck
+	}
+	c := a.c
+	if c.calm {
+		return do()
+	}
+	for c.busy < 4 && c.rng.IntN(4) == 0 {
+		c.busy++
+		c.something(c.busy)
+		c.busy--
+	}
+	n := c.rng.IntN(40)
+	err := errStruck
+	if n%2 == 0 || n > 3 {
+		err = do()
+		c.say("%s: %v", what, err)
+	}
+	switch {
+	case n < 2:
+		a.dead = true
+		c.say("struck at %s", what)
+		return errStruck
+	case n < 4:
+		c.say("no answer to %s", what)
+		return &control.UnavailableError{Store: "the store", What: what, Err: io.ErrUnexpectedEOF}
+	}
+	return err
+}
+
+func (a *actor) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (l control.Lease, found bool, err error) {
+	err = a.does("lease", func() error { l, found, err = a.Store.LeaseNext(ctx, queues, owner, a.c.clock.now, ttl); return err })
+	return l, found, err
+}
+
+func (a *actor) Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (l control.Lease, err error) {
+	err = a.does("renew", func() error { l, err = a.Store.Renew(ctx, lease, now, ttl); return err })
+	return l, err
+}
+
+func (a *actor) Release(ctx context.Context, lease control.Lease) error {
+	return a.does("release", func() error { return a.Store.Release(ctx, lease) })
+}
+
+func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (f *control.File, err error) {
+	err = a.does(fmt.Sprintf("identity %d of %d", a.c.ids[id], lease.File), func() error {
+		if f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now); err == nil {
+			a.c.taken[a.place] = a.content
+		}
+		return err
+	})
+	return f, err
+}
+
+func (a *actor) Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (p control.Pins, err error) {
+	err = a.does(fmt.Sprintf("pin %d", lease.File), func() error { p, err = a.Store.Pin(ctx, lease, pins, now); return err })
+	return p, err
+}
+
+func (a *actor) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (l control.Lease, err error) {
+	err = a.does(fmt.Sprintf("progress %d", lease.File), func() error { l, err = a.Store.RecordProgress(ctx, lease, p, now, ttl); return err })
+	return l, err
+}
+
+func (a *actor) Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error {
+	return a.does(fmt.Sprintf("finish %d", lease.File), func() error { return a.Store.Finish(ctx, lease, p, now) })
+}
+
+func (a *actor) Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error {
+	return a.does(fmt.Sprintf("fail %d: %s", lease.File, why), func() error { return a.Store.Fail(ctx, lease, why, retryAt, now) })
+}
+
+func (a *actor) Gone(ctx context.Context, lease control.Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
+	err = a.does(fmt.Sprintf("gone %d %v", lease.File, other), func() error { found, err = a.Store.Gone(ctx, lease, other, why, retryAt, now); return err })
+	return found, err
+}
+
+func (a *actor) Sight(ctx context.Context, source string, entries []control.Sighting, now time.Time) (n int, err error) {
+	err = a.does("sight", func() error { n, err = a.Store.Sight(ctx, source, entries, now); return err })
+	return n, err
+}
+
+func (a *actor) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
+	err = a.does("vanished", func() error { n, err = a.Store.MarkVanished(ctx, source, listedSince, now); return err })
+	return n, err
+}
+
+func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
+	return a.does(fmt.Sprintf("after of %d done %s", number, whyNot), func() error { return a.Store.MarkAfterDone(ctx, number, whyNot, now) })
+}
+
+// Fetch implements mediation.Spool.
+func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, renew func(context.Context) error) (content mediation.Content, err error) {
+	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
+		there := a.c.files[f.Place.Path]
+		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock})
+		if err != nil {
+			return err
+		}
+		a.place, a.content = f.Place.Path, there.content
+		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
+		return nil
+	})
+	return content, err
+}
+
+func (a *actor) Queues() []control.Queue {
+	return []control.Queue{{Source: a.c.name, Parallel: a.c.source.Collect.After.Leaves()}}
+}
+func (a *actor) Source(context.Context, string, string) (*source.Source, error) {
+	return a.c.source, nil
+}
+func (a *actor) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
+	return registry.New(), nil
+}
+func (a *actor) Current(context.Context) (registry.Revision, string, error) { return 0, "c", nil }
+
+// usage is the topic as an actor appends to it.
+type usage struct{ *actor }
+
+// Append implements broker.Broker.
+func (a usage) Append(_ context.Context, _ string, partition int, messages []broker.Message) broker.Pending {
+	return acked{a.does("append", func() error { a.c.appended(partition, messages); return nil })}
+}
+
+type acked struct{ err error }
+
+func (p acked) Wait(context.Context) (int64, error) { return 0, p.err }
+
+func (usage) Fetch(context.Context, string, int, int64, time.Duration, []broker.Message) ([]broker.Message, error) {
+	return nil, nil
+}
+
+func (usage) Bounds(context.Context, string, int) (int64, int64, error) { return 0, 0, nil }
+
+func (c *course) appended(_ int, messages []broker.Message) {
+	for _, m := range messages {
+		var b udr.Batch
+		require.NoError(c, udr.ParseBatch(m.Value, &b))
+		content := c.ids[b.File]
+		for _, raw := range b.Suspended {
+			var s udr.Suspended
+			require.NoError(c, udr.ParseSuspended(raw, &s))
+			if !strings.Contains(string(s.Raw), fmt.Sprintf(";%06d", content)) {
+				c.fault("%q goes out as %d", s.Raw, content)
+			}
+			if c.out[content] == nil {
+				c.out[content] = map[udr.FileID]bool{}
+			}
+			c.out[content][b.File] = true
+			c.seqs[b.File] |= 1 << s.Seq
+		}
+		if len(c.out[content]) > 1 {
+			c.fault("%d goes out twice", content)
+		}
+		if b.End != nil && b.End.Records > 0 {
+			if c.seqs[b.File] != 0b111110 || b.End.Records != 5 {
+				c.fault("%d ends with %b", content, c.seqs[b.File])
+			}
+			c.read[content] = true
+		}
+	}
+}
+
+// server is the carrier's.
+type server struct{ c *course }
+
+func (s server) entry(path string) (collect.Entry, error) {
+	f, ok := s.c.files[path]
+	if !ok {
+		return collect.Entry{}, &collect.GoneError{Path: path}
+	}
+	return collect.Entry{Path: path, Size: int64(len(text(f.content))), MTime: f.mtime}, nil
+}
+
+func (s server) List(context.Context) (l collect.Listing, err error) {
+	for _, path := range slices.Sorted(maps.Keys(s.c.files)) {
+		if e, err := s.entry(path); err == nil && !moved(path) {
+			l.Entries = append(l.Entries, e)
+		}
+	}
+	return l, nil
+}
+
+func (s server) Open(_ context.Context, path string, offset int64) (io.ReadCloser, error) {
+	if _, err := s.entry(path); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(strings.NewReader(text(s.c.files[path].content)[offset:])), nil
+}
+
+func (s server) Stat(_ context.Context, path string) (collect.Entry, error) { return s.entry(path) }
+
+// leaves is a file that we move or delete. One that was replaced after it was taken, and shows the same size and time of
+// change, cannot be told from it.
+func (s server) leaves(path string) {
+	f, ok := s.c.files[path]
+	if before := s.c.taken[path]; ok && !s.c.read[f.content] && (before == f.content || !s.c.read[before]) {
+		s.c.fault("%s with %d is taken away, and was not read", path, f.content)
+	}
+}
+
+func (s server) Move(_ context.Context, path, directory string) error {
+	if f, ok := s.c.files[path]; ok {
+		s.leaves(path)
+		s.c.say("moved %s", path)
+		delete(s.c.files, path)
+		s.c.files[fmt.Sprintf("%s/%s.%d", directory, path, len(s.c.said))] = f
+	}
+	return nil
+}
+
+func (s server) Delete(_ context.Context, path string) error {
+	s.leaves(path)
+	s.c.say("deleted %s", path)
+	delete(s.c.files, path)
+	return nil
+}
+
+func (s server) Close() error { return nil }
