@@ -340,6 +340,15 @@ func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 	}
 }
 
+// Newest is the cycle that began last of those that have counters, 0 when there are none.
+func (c *Counters) Newest() (cycle int32) {
+	c.Range(func(k CounterKey, _ Value, _ int64) bool {
+		cycle = max(cycle, k.Cycle)
+		return true
+	})
+	return cycle
+}
+
 // Forget removes the counters of cycles that began before the given day, but for those that are dirty or have a
 // speculative part, calling f for each, so that their checkpoint entries can be buried.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {

@@ -102,7 +102,8 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	now := o.Clock.Now().Unix()
 	o.state.seen.forget(now, func(id blockID) { s.gone = append(s.gone, id.part()) })
 	if today := int32(now / 86400); today > o.lookedAt { // it looks at every counter
-		o.state.counters.Forget(today-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
+		// This machine's clock may run ahead: what it calls long ago must be so for the newest cycle as well.
+		o.state.counters.Forget(min(today, o.state.counters.Newest())-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
 		o.lookedAt = today
 	}
 	slices.SortFunc(s.gone, bytes.Compare)

@@ -288,9 +288,11 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	h := hourOf("skylink", 1_773_702_602_000_000_000)
 	today := int32(testNow / 86400)
 	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept - 1, Kind: rating.SIMUnits}, rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept + 1, Kind: rating.SIMUnits}
+	current := rating.CounterKey{ID: 1, Owner: 7, Cycle: today, Kind: rating.SIMUnits}
 	change := func(o *Owner, n byte) {
 		o.state.counters.ApplyAt(rating.Delta{Key: old, Value: rating.UnitsValue(5)}, o.known)
 		o.state.counters.ApplyAt(rating.Delta{Key: kept, Value: rating.UnitsValue(5)}, o.known)
+		o.state.counters.ApplyAt(rating.Delta{Key: current, Value: rating.UnitsValue(5)}, o.known)
 		o.state.advance(udr.FileID{n}, 1, 1)
 		o.state.seen.Add(h, udr.DuplicateKey{n}, testNow, 60)
 		o.known++
@@ -322,12 +324,26 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	require.Zero(t, settled(b, old))
 	require.EqualValues(t, 5*3, settled(b, kept))
 	for key := range l.compacted(topics.Checkpoint) {
-		require.Contains(t, []string{string(counterPart(kept)), string([]byte{lowEntry})}, key[:len(key)-8], "what the checkpoints still have")
+		require.Contains(t, []string{string(counterPart(kept)), string(counterPart(current)), string([]byte{lowEntry})}, key[:len(key)-8], "what the checkpoints still have")
 	}
 	c := l.of(topics.Checkpoint)
 	for _, n := range c.ends {
 		require.NotNil(t, c.kept[n-1].Value, "the last message of an append at offset %d", n-1)
 	}
+}
+
+// TestAClockThatRunsAheadEmptiesNoPool: a cycle is long ago when another one is later by so much, too.
+func TestAClockThatRunsAheadEmptiesNoPool(t *testing.T) {
+	o := ownerOf(logs{}, 1)
+	require.NoError(t, o.take(t.Context()))
+	k := rating.CounterKey{ID: 1, Owner: 7, Cycle: int32(testNow / 86400), Kind: rating.AccountUnits}
+	o.state.counters.ApplyAt(rating.Delta{Key: k, Value: rating.UnitsValue(5)}, o.known)
+	o.known++
+	o.sweepNow(t)
+	o.Clock.(*still).at += 2 * 366 * 86400
+	o.known++
+	o.sweepNow(t)
+	require.EqualValues(t, 5, settled(o, k))
 }
 
 func settled(o *Owner, k rating.CounterKey) int64 {

@@ -35,6 +35,7 @@ type partitions struct {
 	running map[int]context.CancelFunc
 	halted  map[int]error
 	failing map[int]error // what made it fail last, until it has run for a while
+	left    map[int]bool  // to newer owners
 	joined  bool
 	anew    chan struct{} // closed when the group has assigned anew
 	wg      sync.WaitGroup
@@ -57,7 +58,7 @@ func (p *partitions) serve(ctx context.Context) error {
 func (p *partitions) begin() {
 	p.mu.Lock() // metrics look at them already
 	defer p.mu.Unlock()
-	p.running, p.halted, p.failing = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}
+	p.running, p.halted, p.failing, p.left = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}, map[int]bool{}
 	p.anew = make(chan struct{})
 }
 
@@ -152,7 +153,7 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
 			p.log.Info("partition was taken over; it is left to its newer owner unless the group assigns it to us again", "group", p.group.ID, "partition", partition, "for", out, "err", err)
-			if p.leave(ctx, out) {
+			if p.leave(ctx, partition, out) {
 				out = p.group.SessionTimeout
 			} else {
 				out = min(2*out, 8*p.group.SessionTimeout)
@@ -190,10 +191,16 @@ func (p *partitions) failures() map[int]error {
 // leave leaves a partition to a newer owner. One of us two works by an assignment of the past, and nobody knows who: that
 // one hears of it within the session time, and loses the partition. Who took it back at once would only fence the other,
 // and they would go on so. It answers true as soon as the group has assigned anew.
-func (p *partitions) leave(ctx context.Context, session time.Duration) (assigned bool) {
+func (p *partitions) leave(ctx context.Context, partition int, session time.Duration) (assigned bool) {
 	p.mu.Lock()
 	anew := p.anew
+	p.left[partition] = true
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.left, partition)
+		p.mu.Unlock()
+	}()
 	wait := time.NewTimer(session + time.Duration(rand.Float64()*float64(session)/2))
 	defer wait.Stop()
 	select {
@@ -222,12 +229,12 @@ func (p *partitions) assigned(partition int) bool {
 	return p.running[partition] != nil
 }
 
-// state is what runs, what stopped and why, and whether the group was joined.
+// state is what runs, what stopped and why, and whether the group was joined. What was left to a newer owner does not run.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for partition := range p.running {
-		if p.halted[partition] == nil {
+		if p.halted[partition] == nil && !p.left[partition] {
 			running = append(running, partition)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"ratemill/udr"
 )
 
-// Offset is how many seconds an account's local time is before UTC, and within which bounds of time that holds.
+// Offset is how many seconds an account's local time is ahead of UTC, and within which bounds of time that holds.
 type Offset struct {
 	Seconds  int32
 	From, To udr.Instant
