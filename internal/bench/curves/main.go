@@ -157,7 +157,7 @@ func drawStages(reports []string, picture string) error {
 		row := chart.Row{Name: r.Commit}
 		var legend []string
 		for _, s := range r.Stages {
-			if name, ok := strings.CutPrefix(s.Stage, "whole: "); ok && !strings.HasPrefix(name, "all") {
+			if name, ok := strings.CutPrefix(s.Stage, "whole: "); ok && !strings.HasPrefix(name, "all") && !strings.HasPrefix(name, load.Carrier) {
 				row.Parts = append(row.Parts, s.CPU)
 				name, _, _ = strings.Cut(strings.TrimPrefix(name, "engine: "), ":")
 				legend = append(legend, name)
