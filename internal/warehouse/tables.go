@@ -22,11 +22,13 @@ const (
 
 // Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly what writing it does, and making a part, at
 // least ten files, about 10 ms. So parts are merged by many, and small ones are kept in a few files (compact), not in two
-// for each column. Tables that get a few rows with each block would otherwise be merged all the time. What expires goes by
-// whole parts where a table has a part for each month, so that nothing is written again for it.
+// for each column. Tables that get a few rows with each block would otherwise be merged all the time. The base is how many
+// times its largest part a merge has to be worth: with ClickHouse's 5, at 20,000 rows a second in parts of 5,000, each row
+// was merged nine times, and with 30 less than three times (a row 22.8 → 12.9 µs of the engine). What expires goes by whole
+// parts where a table has a part for each month, so that nothing is written again for it.
 const (
-	bulky  = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
-	sparse = "min_parts_to_merge_at_once = 10"
+	bulky  = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, merge_selector_base = 30, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
+	sparse = "min_parts_to_merge_at_once = 10, merge_selector_base = 10"
 )
 
 // identity begins every table of records.
