@@ -97,17 +97,13 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	if owned != partitions || lag > 0 {
 		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
 	}
-	installation, err := r.Node.Store.Setting(ctx, "installation")
-	if err != nil {
-		add("control store: %v", err)
-	}
 	for partition := range partitions {
 		_, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
 		if err != nil {
 			add("kafka: %v", err)
 			continue
 		}
-		at, err := r.Node.Store.SinkGet(ctx, "clickhouse/"+string(installation.Value), partition)
+		at, err := r.Node.Store.SinkGet(ctx, r.Node.SinkName, partition)
 		if err != nil {
 			add("control store: %v", err)
 			continue

@@ -26,7 +26,7 @@ const standstill = 3 * time.Minute
 func (in *installation) play(landings []Landing, prepared []string) (*outcome, error) {
 	ctx, cancel := context.WithCancel(in.t.Context())
 	defer cancel()
-	w := newWatcher(in.Node.Warehouse.Conn())
+	w := in.newWatcher()
 	watching := make(chan error, 1)
 	go func() { watching <- w.run(ctx) }()
 	before, err := in.usage()

@@ -51,7 +51,7 @@ func (in *installation) soak(o generate.Options, rate float64, length time.Durat
 		return nil, err
 	}
 	landings := Schedule(all, rate)
-	w := newWatcher(in.Node.Warehouse.Conn())
+	w := in.newWatcher()
 	w.every = time.Second
 	watching, preparing := make(chan error, 1), make(chan error, 1)
 	go func() { watching <- w.run(ctx) }()

@@ -13,8 +13,9 @@ import (
 // watcher asks ClickHouse again and again which of the files that landed it shows whole: as many rows in rated_usage,
 // duplicates and suspense as the file's end says that it has. A file is visible when the answer is there that says so.
 type watcher struct {
-	conn  driver.Conn
-	every time.Duration
+	conn     driver.Conn
+	position func(context.Context) (int64, error) // of the sinks: it grows with each block
+	every    time.Duration
 
 	mu      sync.Mutex
 	waiting map[string]*flight // by path
@@ -35,8 +36,18 @@ type flight struct {
 
 func (f *flight) latency() time.Duration { return f.visible.Sub(f.due) }
 
-func newWatcher(conn driver.Conn) *watcher {
-	return &watcher{conn: conn, every: 200 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
+func (in *installation) newWatcher() *watcher {
+	position := func(ctx context.Context) (sum int64, err error) {
+		for partition := range in.Node.Partitions {
+			at, err := in.Node.Store.SinkGet(ctx, in.Node.SinkName, partition)
+			if err != nil {
+				return 0, err
+			}
+			sum += at.Next
+		}
+		return sum, nil
+	}
+	return &watcher{conn: in.Node.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
 }
 
 // landed begins to wait for a file.
@@ -62,10 +73,16 @@ func (w *watcher) take() []flight {
 	return shown
 }
 
-// run asks until ctx ends.
+// run asks until ctx ends, and only when there is a new block, since asking costs ClickHouse time too.
 func (w *watcher) run(ctx context.Context) error {
+	asked := int64(-1)
 	for ctx.Err() == nil {
-		if err := w.ask(ctx); err != nil && ctx.Err() == nil {
+		now, err := w.position(ctx)
+		if err == nil && now != asked {
+			asked = now
+			err = w.ask(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {

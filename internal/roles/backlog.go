@@ -78,7 +78,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			last = lastRated{endRated, max(last.input, input)}
 			rated[partition] = last
 		}
-		at, err := b.n.Store.SinkGet(ctx, b.n.sinkName, partition)
+		at, err := b.n.Store.SinkGet(ctx, b.n.SinkName, partition)
 		if err != nil {
 			return nil, err
 		}

@@ -60,8 +60,8 @@ type Node struct {
 	KafkaAddress, ClickHouseAddress string // where the engines listen
 	KafkaPID, ClickHousePID         int    // processes of the embedded ones, as first started
 	Partitions                      int
+	SinkName                        string // of the warehouse's sink in the control store: names this installation too, since offsets of another are other records
 
-	sinkName  string // of the warehouse sink: names this installation too, since offsets of another are other records
 	kafkaTLS  *tls.Config
 	kafkaSASL sasl.Mechanism
 	addresses []string
@@ -118,7 +118,7 @@ func Open(ctx context.Context, n *Node) (err error) {
 	if err != nil {
 		return err
 	}
-	n.sinkName = "clickhouse/" + string(installation)
+	n.SinkName = "clickhouse/" + string(installation)
 	return n.waitFor(ctx, engineControl, func() (err error) {
 		n.reference, err = newReference(ctx, n.Store, n.Project, n.Log)
 		return err
