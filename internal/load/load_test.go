@@ -114,14 +114,15 @@ func BenchmarkWhole(b *testing.B) {
 }
 
 // BenchmarkScale has one mediator and one rater, and then two of each, on Apache Kafka and PostgreSQL with eight
-// partitions: RECORDS at once.
+// partitions: RECORDS at once. Files of a source are read at the same time, or the three sources would be two for the one
+// mediator and one for the other.
 func BenchmarkScale(b *testing.B) {
 	var costs []*Cost
 	for _, n := range []int{1, 2} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			o := carriers(number(b, "RECORDS", 1_000_000), 20_000)
+			o := carriers(number(b, "RECORDS", 2_500_000), 20_000)
 			p := defaults(o)
-			p.Broker, p.Store, p.Partitions = plant.Apache, plant.Postgres, 8
+			p.Broker, p.Store, p.Partitions, p.Parallel = plant.Apache, plant.Postgres, 8, true
 			in := raise(b, p, n)
 			warm := o
 			warm.Records = 200_000

@@ -53,6 +53,7 @@ type Options struct {
 	Usage      generate.Options  // whose accounts and SIMs are registered, and whose carriers are sources
 	Roles      string            // lines of the configuration that bound the roles; empty for the defaults
 	Every      time.Duration     // how often sources are listed; files are taken at once
+	Parallel   bool              // several files of a source are read at the same time
 	Within     time.Duration     // how long duplicates are recognised; 0 leaves it to the project
 	Limit      string            // of the data of an account, instead of the demo's 2 GB
 	After      map[string]string // what sources do with files that were read, by carrier; DIR stands for the SFTP server's folder
@@ -287,6 +288,9 @@ func (p *Plant) writeProject() {
 				line = []byte("  settled: 0s\n") // a file gets its name when it is complete
 			case "every":
 				line = fmt.Appendf(nil, "  every: %s\n", p.Options.Every)
+				if p.Options.Parallel {
+					line = append(line, "  parallel: true\n"...)
+				}
 				if after := p.Options.After[name]; after != "" {
 					line = fmt.Appendf(line, "  after: %s\n", strings.ReplaceAll(after, "DIR", p.SSHD.Dir))
 				}
