@@ -43,7 +43,7 @@ type Kafka struct {
 	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
 	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Beginning of the topics' names."`
-	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 4 on the embedded broker, 8 on others."`
+	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 2 on the embedded broker, 8 on others."`
 	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, all but one must have a message before it is acknowledged, and no replica that is behind becomes the leader."`
 	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator that stalled longer than this is a danger; one that stalls for hours is not. A topic that keeps it for a shorter time is changed at the start, one that keeps it longer is left."`
 	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Changed at the start as usage_for."`
@@ -145,8 +145,8 @@ func (c *Config) resolve() {
 	}
 	if c.Kafka.Partitions == 0 {
 		c.Kafka.Partitions = 8
-		if c.EmbeddedKafka() { // blocks of the warehouse are per partition, and small ones cost most
-			c.Kafka.Partitions = 4
+		if c.EmbeddedKafka() { // blocks of the warehouse are per partition, and small ones cost most; one machine needs no more
+			c.Kafka.Partitions = 2
 		}
 	}
 	if c.Control == "" {

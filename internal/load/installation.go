@@ -20,10 +20,10 @@ type installation struct {
 	processes []*plant.Process
 }
 
-// defaults are the options of an installation as a new one has it: embedded engines, four partitions. Sources are listed
+// defaults are the options of an installation as a new one has it: embedded engines, two partitions. Sources are listed
 // more often than by default, so that listing is not what a latency is made of.
 func defaults(usage generate.Options) plant.Options {
-	return plant.Options{Broker: plant.Embedded, Store: plant.SQLite, Partitions: 4, Usage: usage, Every: 300 * time.Millisecond}
+	return plant.Options{Broker: plant.Embedded, Store: plant.SQLite, Partitions: 2, Usage: usage, Every: 300 * time.Millisecond}
 }
 
 // raise builds an installation with so many mediators and raters, and one sink, and waits until they own all partitions.
