@@ -64,9 +64,9 @@ func BenchmarkSoak(b *testing.B) {
 	require.NoError(b, s.print(picture(b, "soak.svg")))
 }
 
-// month is the n-th month of usage: files of their own, of the same SIMs.
+// month is the n-th month of usage, of the same SIMs: files of their own, some of which have the day in their names.
 func month(o generate.Options, n int) generate.Options {
-	o.From = generate.DefaultFrom.AddDate(0, n, 0)
+	o.From = generate.DefaultFrom.AddDate(0, 0, n*generate.DefaultDays)
 	o.FirstFile = 1 + n*100_000
 	return o
 }
