@@ -32,6 +32,10 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 				}
 				sql = string(text)
 			}
+			sql = strings.TrimRight(strings.TrimSpace(sql), "; \n")
+			if clause := formatClause.FindString(sql); clause != "" {
+				return fmt.Errorf("leave out `%s`: -o table, json or csv says how rows are printed", strings.TrimSpace(clause))
+			}
 			config, err := f.load()
 			if err != nil {
 				return err
@@ -41,12 +45,15 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 				return err
 			}
 			defer end()
-			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, strings.TrimRight(strings.TrimSpace(sql), ";"))
+			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, sql)
 		},
 	}
 	outputFlag(f, c)
 	return c
 }
+
+// formatClause ends a query for ClickHouse's own clients. Here the rows come through its driver, which needs its own format.
+var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
 
 // expectations are what ClickHouse would have taken instead: hundreds of words.
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
