@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -332,7 +333,8 @@ func (d *Decoder) oneOf(n *Node, text string, f field) {
 			return
 		}
 	}
-	d.Errorf(n.Pos, "%s is one of %s, not %s%s", orThis(f.name), strings.Join(f.enum, ", "), text, Suggest(text, f.enum))
+	named := slices.DeleteFunc(slices.Clone(f.enum), func(e string) bool { return e == "" }) // an empty one is for leaving it out
+	d.Errorf(n.Pos, "%s is one of %s, not %s%s", orThis(f.name), strings.Join(named, ", "), text, Suggest(text, named))
 }
 
 func (d *Decoder) text(n *Node, f field) string {

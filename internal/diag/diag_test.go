@@ -15,7 +15,7 @@ import (
 type document struct {
 	Name    diag.Text           `yaml:"name,required"`
 	Every   time.Duration       `yaml:"every" default:"60s"`
-	After   string              `yaml:"after" enum:"leave|move|delete" default:"leave"`
+	After   string              `yaml:"after" enum:"|leave|move|delete" default:"leave"`
 	Host    string              `yaml:"host,env"`
 	Pass    diag.Secret         `yaml:"password"`
 	Rate    decimal.D           `yaml:"rate"`
