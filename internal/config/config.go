@@ -96,7 +96,7 @@ type Rating struct {
 // Warehouse bounds the role that writes to ClickHouse.
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Most rows of an insert."`
-	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more."`
+	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more; longer in a process that owns more than 8 partitions, and when ClickHouse is slow."`
 	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"Months for which ClickHouse keeps rated usage, charges, duplicates and events, at least, counted from the day on which they came; what is older goes by whole parts. 0 is for ever. Files and records in suspense stay for ever."`
 }
 

@@ -88,5 +88,5 @@ func TestGoodConfigurations(t *testing.T) {
 	require.Equal(t, []string{filepath.Join(dir, "here"), "/var/lib/ratemill", filepath.Join(dir, "kafka.pem")}, []string{c.Project, c.Data, c.Kafka.TLS.CAFile}, "paths are relative to the file")
 	require.Contains(t, c.Control, "ca.pem")
 	require.Contains(t, c.Control, strings.ReplaceAll(dir, "/", "%2F"))
-	require.Equal(t, 4, c.Kafka.Partitions)
+	require.Equal(t, 2, c.Kafka.Partitions)
 }

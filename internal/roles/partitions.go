@@ -229,6 +229,13 @@ func (p *partitions) assigned(partition int) bool {
 	return p.running[partition] != nil
 }
 
+// owned is how many partitions are ours.
+func (p *partitions) owned() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.running)
+}
+
 // state is what runs, what stopped and why, and whether the group was joined. What was left to a newer owner does not run.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()

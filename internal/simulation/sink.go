@@ -168,7 +168,8 @@ func (w *world) startSink(p int) {
 		}
 		s.Skips = func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) }
 		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
-		s.MaxRows, s.Linger, s.Simulated = 1+w.rng.IntN(8), 100*time.Millisecond, true
+		s.MaxRows, s.Simulated = 1+w.rng.IntN(8), true
+		s.Linger = func() time.Duration { return 100 * time.Millisecond }
 		for {
 			err := s.Run(ctx)
 			if err == nil || ctx.Err() != nil {

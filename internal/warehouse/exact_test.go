@@ -186,7 +186,8 @@ func TestTwoSinksOfOnePartitionShareIt(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 2 {
 		s := w.sink(0)
-		s.MaxRows, s.Linger = 5, time.Millisecond
+		s.MaxRows = 5
+		s.Linger = func() time.Duration { return time.Millisecond }
 		wait.Go(func() { require.NoError(t, w.run(s, int64(len(l.messages)))) })
 	}
 	wait.Wait()

@@ -186,7 +186,7 @@ func (w *world) append(partition int, messages []broker.Message) {
 
 func (w *world) sink(partition int) *warehouse.Sink {
 	return &warehouse.Sink{Partition: partition, Name: "warehouse-" + w.topics.Rated, Topics: w.topics, Broker: w.kafka, Positions: w.store, Warehouse: w.warehouse,
-		Account: accountID, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}, Linger: 20 * time.Millisecond}
+		Account: accountID, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}, Linger: func() time.Duration { return 20 * time.Millisecond }}
 }
 
 // run runs a sink until it has passed an offset or fails.

@@ -55,12 +55,12 @@ type Sink struct {
 	Random   func() float64 // spreads attempts to reach what is away; may be nil
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
-	// more once it has something, unless nothing comes for a fifth of that; 0 is 700 ms. ClickHouse's cost for a row is
+	// more once it has something, unless nothing comes for a fifth of that; nil is 700 ms. ClickHouse's cost for a row is
 	// halved from blocks of 20,000 rows to those of 100,000, since small parts are merged more often. So a block waits
 	// longer when writing the one before took long: four times that, up to ten times Linger.
 	MaxRows  int
 	MaxBytes int
-	Linger   time.Duration
+	Linger   func() time.Duration
 	// Simulated keeps the identities of a block's rows for Block.Records.
 	Simulated bool
 
@@ -316,10 +316,10 @@ func (s *Sink) where(ctx context.Context) error {
 }
 
 func (s *Sink) linger() time.Duration {
-	if s.Linger > 0 {
-		return s.Linger
+	if s.Linger == nil {
+		return defaultLinger
 	}
-	return defaultLinger
+	return s.Linger()
 }
 
 // patience is how long a block waits for more: the slower the warehouse is, the larger the blocks that it gets, so that
