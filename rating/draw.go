@@ -14,7 +14,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if left > 0 && b.covers(class, zone) {
-			left -= e.draw(t, b, CounterKey{ID: t.simID(b.id), Owner: u.SIM, Cycle: t.payer.cycle, Kind: SIMUnits}, left, ch, c, u, res)
+			left -= e.draw(t, b, CounterKey{ID: e.simID(t, b.id), Owner: u.SIM, Cycle: t.payer.cycle, Kind: SIMUnits}, left, ch, c, u, res)
 		}
 	}
 	for _, family := range t.shares {
@@ -33,7 +33,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		for i := range s.buckets {
 			b := &s.buckets[i]
 			if left > 0 && b.covers(class, zone) {
-				left -= e.draw(t, b, CounterKey{ID: b.id, Owner: owner.number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
+				left -= e.draw(t, b, CounterKey{ID: below(b.id, owner.home, e.root()), Owner: owner.number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
 			}
 		}
 	}
@@ -62,13 +62,25 @@ func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, 
 	return drawn
 }
 
-// simID is the id of a SIM's counter. The SIM's own plan counts by its name alone; accounts above may have the same
-// plan, and count for themselves.
-func (t *tier) simID(id uint64) uint64 {
-	if t.number == 0 {
+// below is the id of a counter below a root, of somebody who was below a root, home, when the cycle began. What is used
+// below another root than that has a counter of its own: it is counted in that one's partition, and is none of this
+// customer's.
+func below(id uint64, home, root uint32) uint64 {
+	if home == root {
 		return id
 	}
-	return mixID(id, t.payer.number)
+	return mixID(id, root)
+}
+
+func (e *Engine) root() uint32 { return e.path[len(e.path)-1].number }
+
+// simID is the id of a SIM's counter. The SIM's own plan counts by its name alone; accounts above may have the same
+// plan, and count for themselves.
+func (e *Engine) simID(t *tier, id uint64) uint64 {
+	if t.number == 0 {
+		return below(id, e.home, e.root())
+	}
+	return mixID(below(id, t.payer.home, e.root()), t.payer.number)
 }
 
 func mixID(id uint64, account uint32) uint64 {
@@ -104,9 +116,9 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	if (value == Value{}) {
 		return nil
 	}
-	k := CounterKey{ID: m.id, Owner: p.number, Cycle: p.cycle, Kind: m.kind()}
+	k := CounterKey{ID: below(m.id, p.home, e.root()), Owner: p.number, Cycle: p.cycle, Kind: m.kind()}
 	if m.perSIM {
-		k.ID, k.Owner = mixID(m.id, p.number), u.SIM
+		k.ID, k.Owner = mixID(k.ID, p.number), u.SIM
 	}
 	entry := e.entry(c, k)
 	before := entry.settled.Plus(entry.pending)

@@ -60,6 +60,16 @@ func (w *world) number(id string) uint32 {
 	return uint32(slices.Index(seen, id) + 1)
 }
 
+// roots are the numbers of the billing roots.
+func (w *world) roots() (roots []uint32) {
+	for _, a := range w.Accounts {
+		if a.Parent == "" {
+			roots = append(roots, w.number(a.ID))
+		}
+	}
+	return roots
+}
+
 func (w *world) registry() (*registry.Registry, error) {
 	changes := registry.Changes{Revision: 1}
 	for _, a := range w.Accounts {
@@ -230,7 +240,7 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 		}
 	}
 	give("charges", strings.ReplaceAll(charges.String(), " \n", "\n"))
-	give("counters", counterLines(c, counters, res))
+	give("counters", counterLines(c, counters, res, w.roots()))
 	var events strings.Builder
 	for _, ev := range res.Events {
 		fmt.Fprintf(&events, "%s %s: account %s, SIM %d\n", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
@@ -240,13 +250,15 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	return kept
 }
 
-func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Result) string {
+func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Result, roots []uint32) string {
 	var lines []string
 	for _, d := range res.Deltas {
 		k := d.Key
-		name, ok := c.CounterName(k)
-		if !ok {
-			name = "of a SIM for an account above or a limit"
+		name := "of a SIM for an account above or a limit"
+		for _, root := range roots {
+			if known, ok := c.CounterName(k, root); ok {
+				name = known
+			}
 		}
 		v := counters.Get(k)
 		value := strconv.FormatInt(v.Units(), 10)

@@ -48,8 +48,8 @@ func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
 func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	var sim *simLine
 	for i := range r.world.SIMs {
-		if r.world.SIMs[i].ID == u.SIM {
-			sim = &r.world.SIMs[i]
+		if s := &r.world.SIMs[i]; s.ID == u.SIM && instant(s.From) <= u.At && (sim == nil || instant(s.From) > instant(sim.From)) {
+			sim = s
 		}
 	}
 	known := false
@@ -94,7 +94,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	tier = 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
 		if plan := payPlan(a, sim, tier); plan != "" {
-			c, e, cost, err := r.charge(u, a, plan, tier)
+			c, e, cost, err := r.charge(u, a, plan, tier, r.root(sim.Account))
 			if err != nil {
 				return nil, err
 			}
@@ -328,7 +328,14 @@ func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *
 	return plan, class, zone, nil
 }
 
-func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int) (lines, events []string, cost *big.Rat, err error) {
+func (r *naiveRater) root(account string) string {
+	for a := r.account(account); a != nil; a = r.account(a.Parent) {
+		account = a.ID
+	}
+	return account
+}
+
+func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int, root string) (lines, events []string, cost *big.Rat, err error) {
 	plan, class, zone, err := r.find(u, a, planName)
 	if err != nil {
 		return nil, nil, nil, err
@@ -378,7 +385,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 			events = append(events, fmt.Sprintf("  %s %s %s", kind, name, a.ID))
 		}
 	}
-	whose := ""
+	whose := " below " + root
 	if tier > 0 {
 		whose = " for " + a.ID
 	}

@@ -41,7 +41,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, err
 		}
 		cycle, _, _ := clock.cycle(at, owner.CycleDay)
-		return CounterKey{ID: b.id, Owner: owner.Number, Cycle: cycle, Kind: AccountUnits}, nil
+		return CounterKey{ID: below(b.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: AccountUnits}, nil
 	case "plan":
 		i, known := c.plans.find(family)
 		if !known {
@@ -59,7 +59,8 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, fmt.Errorf("%s: included units are a SIM's; say which sim", name)
 		}
 		cycle, _, _ := clock.cycle(at, owner.CycleDay)
-		return CounterKey{ID: b.id, Owner: sim, Cycle: cycle, Kind: SIMUnits}, nil
+		before, _ := v.Owner(sim, beginning(cycle), rev)
+		return CounterKey{ID: below(b.id, homeOf(v, rev, before.Account, cycle), owner.Root), Owner: sim, Cycle: cycle, Kind: SIMUnits}, nil
 	case "limit":
 		i, known := c.limits.find(rest)
 		if !known {
@@ -70,16 +71,22 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, fmt.Errorf("%s: the limit is not in force at %s", name, at)
 		}
 		cycle, _, _ := clock.cycle(at, owner.CycleDay)
-		k := CounterKey{ID: m.id, Owner: owner.Number, Cycle: cycle, Kind: m.kind()}
+		k := CounterKey{ID: below(m.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: m.kind()}
 		if m.perSIM {
 			if sim == 0 {
 				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM; say which sim", name)
 			}
-			k.ID, k.Owner = mixID(m.id, owner.Number), sim
+			k.ID, k.Owner = mixID(k.ID, owner.Number), sim
 		}
 		return k, nil
 	}
 	return CounterKey{}, fmt.Errorf("%q is no counter; write pool NAME/BUCKET, plan NAME/BUCKET or limit NAME", name)
+}
+
+// homeOf is the root above an account when a cycle began.
+func homeOf(v *registry.View, rev registry.Revision, account uint32, cycle int32) uint32 {
+	root, _, _ := v.Root(account, beginning(cycle), rev)
+	return root
 }
 
 func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {

@@ -431,8 +431,9 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 
 func randomWorld(r *rand.Rand) (w world) {
 	zone := pick(r, "Europe/Madrid", "America/New_York", "UTC", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Havana")
+	day := pick(r, 1, 15, 31, 30, 29, 24, 8)
 	for i := range 1 + r.Intn(5) {
-		a := accountLine{ID: fmt.Sprint("a", i), Currency: "EUR", Zone: zone, CycleDay: pick(r, 1, 15, 31, 30, 29, 24, 8)}
+		a := accountLine{ID: fmt.Sprint("a", i), Currency: "EUR", Zone: zone, CycleDay: pick(r, day, day, 1, 31)}
 		if i > 0 && r.Intn(4) > 0 {
 			a.Parent = fmt.Sprint("a", r.Intn(i))
 		}
@@ -444,7 +445,12 @@ func randomWorld(r *rand.Rand) (w world) {
 		w.Accounts = append(w.Accounts, a)
 	}
 	for i := range 1 + r.Intn(4) {
-		w.SIMs = append(w.SIMs, simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))), Plan: pick(r, "", "fleet", "wholesale", "fleet")})
+		sim := simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))), Plan: pick(r, "", "fleet", "wholesale", "fleet")}
+		w.SIMs = append(w.SIMs, sim)
+		if r.Intn(2) == 0 { // it moves, within its tree or to another
+			sim.From, sim.Account = pick(r, "2026-01-31T22:30:00Z", "2026-02-07T00:00:00Z", "2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"), fmt.Sprint("a", r.Intn(len(w.Accounts)))
+			w.SIMs = append(w.SIMs, sim)
+		}
 	}
 	return w
 }

@@ -118,9 +118,9 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
 	if t.class.count != countRecord {
-		k := CounterKey{ID: p.id, Owner: t.payer.number, Cycle: t.payer.cycle, Kind: AccountUnits}
+		k := CounterKey{ID: below(p.id, t.payer.home, e.root()), Owner: t.payer.number, Cycle: t.payer.cycle, Kind: AccountUnits}
 		if t.class.count == countSIM {
-			k.ID, k.Owner, k.Kind = t.simID(p.id), u.SIM, SIMUnits
+			k.ID, k.Owner, k.Kind = e.simID(t, p.id), u.SIM, SIMUnits
 		}
 		entry := e.entry(c, k)
 		from = entry.settled.Plus(entry.pending).Units()
