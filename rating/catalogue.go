@@ -130,12 +130,12 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) {
 		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
 		return nil, l
 	}
-	return load(files)
+	return load(files, false)
 }
 
-func load(files []file) (*Catalogue, diag.List) {
+func load(files []file, stored bool) (*Catalogue, diag.List) {
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
-	c := &compiler{Catalogue: &Catalogue{
+	c := &compiler{stored: stored, Catalogue: &Catalogue{
 		bundle: bundle(files), classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
 	}}
 	sum := sha256.Sum256(c.bundle)
@@ -190,7 +190,7 @@ func OpenBundle(b []byte) (*Catalogue, error) {
 		}
 		files = append(files, file{string(name), text})
 	}
-	c, l := load(files)
+	c, l := load(files, true)
 	if err := l.Err(); err != nil {
 		return nil, fmt.Errorf("the stored catalogue was accepted once and is not any more: %w", err)
 	}
@@ -235,6 +235,17 @@ type compiler struct {
 	limitDocs []*limitDoc
 
 	unitAt map[string]diag.Pos // where a class got its unit
+	stored bool                // the documents are of a bundle, which was accepted once
+}
+
+// refuse is an error in documents that are loaded, and a warning in those of a bundle: files are pinned to it and are
+// rated by what it says, also when a rule came later that it breaks.
+func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
+	if c.stored {
+		c.list.Warnf(at, format, args...)
+		return
+	}
+	c.list.Errorf(at, format, args...)
 }
 
 func (c *compiler) read(f file) {

@@ -42,6 +42,36 @@ func TestACatalogueIsItsBundle(t *testing.T) {
 	}
 }
 
+// Files are pinned to a catalogue that was accepted by an earlier version: what is refused since then still rates them.
+func TestAStoredCatalogueIsOpenedThoughItWouldBeRefusedNow(t *testing.T) {
+	for name, x := range map[string]struct{ doc, accepted, refused, message string }{
+		"prices of one name": {`plan: grad
+currency: EUR
+zones: world
+classes:
+  data:
+    counted: sim
+    prices: [{ name: us, zones: [rest], price: 0.2 }, { zones: [eu], price: 0.02 }]
+`, "name: us", "name: eu", "give it a name of its own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{"plan.yaml": {Data: []byte(x.doc)},
+				"zones.yaml": {Data: []byte("zone_model: world\nzones: [{ zone: eu, countries: [FR] }, { zone: rest }]\n")}}
+			c, list := rating.LoadCatalogue(files)
+			require.NoError(t, list.Err())
+			stored := bytes.ReplaceAll(c.Bundle(), []byte(x.accepted), []byte(x.refused))
+			require.NotEqual(t, c.Bundle(), stored)
+			again, err := rating.OpenBundle(stored)
+			require.NoError(t, err)
+			require.Equal(t, stored, again.Bundle())
+
+			files["plan.yaml"].Data = bytes.ReplaceAll(files["plan.yaml"].Data, []byte(x.accepted), []byte(x.refused))
+			_, list = rating.LoadCatalogue(files)
+			require.ErrorContains(t, list.Err(), x.message)
+		})
+	}
+}
+
 func TestEveryFieldIsDocumented(t *testing.T) {
 	for _, f := range rating.Fields() {
 		require.NotEmpty(t, f.Doc, "%s: %s", f.Document, f.Path)

@@ -211,7 +211,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		}
 	}
 	pc.table = slices.Repeat([]int32{-1}, len(locals)*int(pc.stride))
-	names := map[string]diag.Pos{}
+	named := map[string]namedPrice{}
 	forAll := slices.Repeat([]int32{-1}, int(pc.stride)) // prices without zones, by slice
 	for i := range cd.Prices {
 		d := &cd.Prices[i]
@@ -252,10 +252,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 				pr.name += "@" + d.Slice.Value
 			}
 		}
-		if first, ok := names[pr.name]; ok && d.Name.Value != "" {
-			c.list.Errorf(at, "a price named %s is on line %d already; prices of a class have names of their own", pr.name, first.Line)
-		}
-		names[pr.name] = at
+		c.nameOnce(named, pr.name, namedPrice{d, zones, at})
 		if pc.count != countRecord {
 			pr.id = c.id(at, "price "+p.name+"/"+name.Value+"/"+pr.name)
 		}
@@ -289,6 +286,28 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		c.warnGaps(p, name, z, row)
 	}
 	return pc
+}
+
+// namedPrice is a price whose name is taken.
+type namedPrice struct {
+	doc   *priceDoc
+	zones []string
+	at    diag.Pos
+}
+
+// nameOnce reports a price whose name another of its class has, whatever named the two: they would count as one.
+func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPrice) {
+	first, taken := named[name]
+	switch {
+	case !taken:
+		named[name] = p
+	case p.doc.Name.Value != "":
+		c.list.Errorf(p.at, "a price named %s is on line %d already; prices of a class have names of their own", name, first.at.Line)
+	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
+		// That a zone and slice has one price is said where the price is entered.
+	default:
+		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it a name of its own", name, first.at.Line)
+	}
 }
 
 func (c *compiler) warnGaps(p *plan, class diag.Text, zone string, row []int32) {
