@@ -314,6 +314,16 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 	}
 }
 
+// joinable refuses a name with a slash. Plans, share plans and classes stand before a slash in the names of counters and
+// events: plan a with bucket b/c and plan a/b with bucket c would be one counter. What stands last, a bucket or a price,
+// may have slashes.
+func (c *compiler) joinable(kind string, name diag.Text) {
+	if strings.Contains(name.Value, "/") {
+		c.refuse(name.Pos, "the name of a %s has no slash, since counters and events are named PLAN/BUCKET and PLAN/CLASS/PRICE; write %s",
+			kind, strings.ReplaceAll(name.Value, "/", "_"))
+	}
+}
+
 // versioned enters a version of a document; two that begin at the same time are an error.
 func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, s since, v *T) {
 	if name.Value == "" {

@@ -53,6 +53,7 @@ classes:
     counted: sim
     prices: [{ name: us, zones: [rest], price: 0.2 }, { zones: [eu], price: 0.02 }]
 `, "name: us", "name: eu", "give it a name of its own"},
+		"a plan with a slash": {"plan: a_b\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 }] } }\n", "a_b", "a/b", "has no slash"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := fstest.MapFS{"plan.yaml": {Data: []byte(x.doc)},
@@ -69,6 +70,24 @@ classes:
 			_, list = rating.LoadCatalogue(files)
 			require.ErrorContains(t, list.Err(), x.message)
 		})
+	}
+}
+
+// What was counted is found by these ids: with another hash or another way of joining, everybody's buckets would be full
+// again in the middle of the cycle.
+func TestIdsOfCountersStay(t *testing.T) {
+	c := shipped(t)
+	for id, name := range map[uint64]string{
+		0x06414c5263aab4c0: "limit data-5g",
+		0x5dcbd7d74ccad661: "limit sim-100-eur",
+		0x07317adf8b3b302a: "plan fleet/own",
+		0x402a3d11c20f7530: "pool fleet-3g/data",
+		0x8fd7c8989fe46417: "pool fleet-3g/messages",
+		0xf370072764f96c17: "price office/sms_mo/all",
+	} {
+		got, ok := c.CounterName(rating.CounterKey{ID: id})
+		require.True(t, ok, name)
+		require.Equal(t, name, got)
 	}
 }
 

@@ -95,7 +95,9 @@ func (c *compiler) compilePlans() {
 		if doc.Name.Value != "" {
 			c.plans.add(doc.Name.Value)
 		}
+		c.joinable("plan", doc.Name)
 		for _, e := range doc.Classes {
+			c.joinable("class", e.Key)
 			if e.Value != nil {
 				c.class(e.Key, c.classUnit(e.Key.Value, e.Value))
 			}

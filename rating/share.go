@@ -115,6 +115,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 
 func (c *compiler) compileShares() {
 	for _, doc := range c.shareDocs {
+		c.joinable("share plan", doc.Name)
 		s := &share{name: doc.Name.Value, parent: doc.Level.Value == "parent"}
 		for _, p := range doc.Plans {
 			i, ok := c.plans.find(p.Value)
