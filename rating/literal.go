@@ -7,6 +7,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/diag"
+	"ratemill/normalize"
 	"ratemill/udr"
 )
 
@@ -153,15 +154,19 @@ func (m *moneyText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		return
 	}
 	amount, currency, ok := strings.Cut(n.Text, " ")
-	if !ok || !isCurrency(currency) {
+	if !ok || currency == "" {
 		d.Errorf(n.Pos, "%q is no amount with a currency; write it as 100 EUR", n.Text)
 		return
 	}
 	m.amount, m.currency = money(amount, n.Pos, &d.List), currency
 }
 
-func isCurrency(s string) bool {
-	return len(s) == 3 && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
+// currency refuses what the registry refuses as an account's currency. Small letters are refused too: what a charge says
+// is what the plan says.
+func (c *compiler) currency(code string, at diag.Pos) {
+	if known, err := normalize.ParseCurrency([]byte(code)); err != nil || known.String() != code {
+		c.refuse(at, "currency %s is unknown: write a code of ISO 4217 such as EUR", code)
+	}
 }
 
 // increments are the steps to which a quantity is rounded up.

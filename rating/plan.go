@@ -105,8 +105,8 @@ func (c *compiler) compilePlans() {
 	}
 	for _, doc := range c.planDocs {
 		p := &plan{name: doc.Name.Value, currency: doc.Currency.Value}
-		if !isCurrency(p.currency) && p.currency != "" {
-			c.list.Errorf(doc.Currency.Pos, "%q is no currency; write its three letters (ISO 4217), as in EUR", p.currency)
+		if p.currency != "" {
+			c.currency(p.currency, doc.Currency.Pos)
 		}
 		for _, s := range doc.Slices {
 			p.slices = append(p.slices, s.Key.Value)

@@ -151,6 +151,9 @@ func (c *compiler) compileLimits() {
 		default:
 			m.cost, m.amount, m.currency = true, doc.Cost.amount, doc.Cost.currency
 			m.threshold = CostValue(m.amount)
+			if m.currency != "" {
+				c.currency(m.currency, doc.Cost.pos)
+			}
 			if m.amount.Sign() <= 0 {
 				c.list.Errorf(doc.Cost.pos, "a threshold is more than 0")
 			}
