@@ -107,9 +107,18 @@ type file struct {
 	text []byte
 }
 
+// Classes are the usage classes that records can have, as the project's rules declare them.
+type Classes struct {
+	Names  []string
+	Others bool // there may be others, so a class that is not among Names is a warning
+}
+
 // LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys. The catalogue is nil when there are errors; the
 // list has them all, and warnings.
-func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) {
+func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) { return LoadCatalogueFor(fsys, nil) }
+
+// LoadCatalogueFor is LoadCatalogue of plans that price the classes given, and no others. nil is for any classes.
+func LoadCatalogueFor(fsys fs.FS, classes *Classes) (*Catalogue, diag.List) {
 	var files []file
 	var l diag.List
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -130,14 +139,14 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) {
 		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
 		return nil, l
 	}
-	return load(files, false)
+	return load(files, &compiler{declared: classes})
 }
 
-func load(files []file, stored bool) (*Catalogue, diag.List) {
+func load(files []file, c *compiler) (*Catalogue, diag.List) {
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
-	c := &compiler{stored: stored, Catalogue: &Catalogue{
+	c.Catalogue = &Catalogue{
 		bundle: bundle(files), classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
-	}}
+	}
 	sum := sha256.Sum256(c.bundle)
 	c.version = hex.EncodeToString(sum[:16])
 	for _, f := range files {
@@ -190,7 +199,7 @@ func OpenBundle(b []byte) (*Catalogue, error) {
 		}
 		files = append(files, file{string(name), text})
 	}
-	c, l := load(files, true)
+	c, l := load(files, &compiler{stored: true})
 	if err := l.Err(); err != nil {
 		return nil, fmt.Errorf("the stored catalogue was accepted once and is not any more: %w", err)
 	}
@@ -235,7 +244,9 @@ type compiler struct {
 	limitDocs []*limitDoc
 
 	unitAt map[string]diag.Pos // where a class got its unit
-	stored bool                // the documents are of a bundle, which was accepted once
+
+	stored   bool     // the documents are of a bundle, which was accepted once
+	declared *Classes // nil for any
 }
 
 // refuse is an error in documents that are loaded, and a warning in those of a bundle: files are pinned to it and are
@@ -353,6 +364,18 @@ func (c *compiler) id(at diag.Pos, name string) uint64 {
 	}
 	c.ids[id] = name
 	return id
+}
+
+// declaredClass reports a class that no record can have: its prices would never be taken, and the records that were meant
+// would go to suspense.
+func (c *compiler) declaredClass(name diag.Text) {
+	switch {
+	case c.declared == nil || slices.Contains(c.declared.Names, name.Value):
+	case c.declared.Others:
+		c.list.Warnf(name.Pos, "unknown usage class %s%s", name.Value, orKnown(name.Value, c.declared.Names))
+	default:
+		c.list.Errorf(name.Pos, "unknown usage class %s%s", name.Value, orKnown(name.Value, c.declared.Names))
+	}
 }
 
 // class is the number of a usage class, and its unit when unit says one.

@@ -98,6 +98,7 @@ func (c *compiler) compilePlans() {
 		c.joinable("plan", doc.Name)
 		for _, e := range doc.Classes {
 			c.joinable("class", e.Key)
+			c.declaredClass(e.Key)
 			if e.Value != nil {
 				c.class(e.Key, c.classUnit(e.Key.Value, e.Value))
 			}

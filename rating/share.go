@@ -61,7 +61,11 @@ func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
 	for _, name := range names {
 		n, ok := c.classes[name.Value]
 		if !ok {
-			c.list.Errorf(name.Pos, "no plan has prices for class %s%s", name.Value, orKnown(name.Value, known))
+			hint := ""
+			if c.declared == nil || !slices.Contains(c.declared.Names, name.Value) { // else the name is right
+				hint = orKnown(name.Value, known)
+			}
+			c.list.Errorf(name.Pos, "no plan has prices for class %s%s", name.Value, hint)
 			continue
 		}
 		if unit != anyUnit && c.units[n] != anyUnit && c.units[n] != unit {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"ratemill/internal/diag"
 	"ratemill/mediation/source"
@@ -35,7 +36,7 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	var list, more diag.List
 	p.Sources, list = source.LoadDir(fsys, env)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err == nil {
-		p.Catalogue, more = rating.LoadCatalogue(only{fsys, CatalogueFolder})
+		p.Catalogue, more = rating.LoadCatalogueFor(only{fsys, CatalogueFolder}, classes(p.Sources, list))
 		list = append(list, more...)
 	}
 	list.Sort()
@@ -43,6 +44,15 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 		return nil, list
 	}
 	return p, list
+}
+
+// classes are those that plans can price: the standard ones and those of classes/. There may be others when the folder has
+// neither sources nor classes, as one of plans alone, or when those in classes/ could not all be read.
+func classes(b *source.Book, found diag.List) *rating.Classes {
+	unread := slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
+		return d.Severity == diag.Error && d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, "classes/")
+	})
+	return &rating.Classes{Names: b.Classes.Names(), Others: b.Files == 0 || unread}
 }
 
 // only is a file system in which one folder is all there is at the top: names in it are those of the whole.

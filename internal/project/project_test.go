@@ -1,0 +1,73 @@
+package project_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/diag"
+	"ratemill/internal/project"
+)
+
+const (
+	meters = `source: meters
+collect: { dir: /in, match: "*.csv" }
+decode:
+  csv: { header: true }
+map:
+  - class: metered
+    set: { sim: 'name(meter)', at: 'time(at, "2006-01-02T15:04:05Z07:00")', quantity: 1 }
+`
+	metered = "classes: { metered: { unit: \"1\" } }\n"
+	plans   = `plan: calls
+currency: EUR
+round: { scale: 6 }
+classes:
+  voice_mx: { prices: [{ price: 1 / 60 s }] }
+  metred: { prices: [{ price: 1 }] }
+included:
+  - { bucket: minutes, units: 60 s, classes: [voice_mo] }
+`
+)
+
+func TestPlansPriceClassesThatRecordsCanHave(t *testing.T) {
+	for name, x := range map[string]struct {
+		files fstest.MapFS
+		want  string
+	}{
+		"classes are declared": {fstest.MapFS{"sources/meters.yaml": file(meters), "classes/own.yaml": file(metered), "catalogue/calls.yaml": file(plans)},
+			`catalogue/calls.yaml:5:3: error: unknown usage class voice_mx; did you mean voice_mo?
+catalogue/calls.yaml:6:3: error: unknown usage class metred; did you mean metered?
+catalogue/calls.yaml:8:47: error: no plan has prices for class voice_mo
+`},
+		"all are known": {fstest.MapFS{"sources/meters.yaml": file(meters), "classes/own.yaml": file(metered),
+			"catalogue/calls.yaml": file(strings.NewReplacer("voice_mx", "voice_mo", "metred", "metered").Replace(plans))}, ""},
+		"a folder of plans alone": {fstest.MapFS{"catalogue/calls.yaml": file(strings.ReplaceAll(plans, "voice_mo", "voice_mx"))},
+			`catalogue/calls.yaml:5:3: warning: unknown usage class voice_mx; did you mean voice_mo?
+catalogue/calls.yaml:6:3: warning: unknown usage class metred; known: data, event, mms_mo, mms_mt, sms_mo, sms_mt, ussd, video_mo, video_mt, voice_mo
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, list := project.Load(x.files, nil)
+			require.Equal(t, x.want, lines(list))
+			require.Equal(t, list.HasErrors(), p == nil)
+		})
+	}
+}
+
+func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+
+// lines is what is said, without the lines of the documents.
+func lines(list diag.List) string {
+	var said, kept bytes.Buffer
+	diag.Print(&said, list, diag.Options{})
+	for line := range strings.Lines(said.String()) {
+		if !strings.HasPrefix(line, " ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
