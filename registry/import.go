@@ -31,13 +31,36 @@ const most = 50
 //
 // r has the facts of the change set loaded afterwards: Publish shows them, and with errors r is to be thrown away. All
 // errors are reported at once, up to a bound.
-func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
+func Import(r *Registry, inputs []Input) (*Changes, diag.List) { return ImportFor(r, inputs, nil) }
+
+// ImportFor is Import with a warning for each name of a plan, share plan or limit that a catalogue does not have. nil is
+// for any names.
+func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	im := &importer{
 		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
+		mentions: newMentions(c),
 	}
+	yaml := im.parse(inputs)
+	// SIMs need accounts, accounts need companies, whatever the order of the files.
+	for _, section := range []section{companies, accountsSection, simsSection} {
+		im.rows(inputs, yaml, section)
+		switch section.file {
+		case accountsFile:
+			im.finishAccounts()
+		case simsFile:
+			im.settle()
+		}
+	}
+	im.mentions.warn(&im.list)
+	im.list.Sort()
+	return im.changes, im.list
+}
+
+// parse reads the YAML files among inputs, and names files of which it is not known what they hold.
+func (im *importer) parse(inputs []Input) []*diag.Node {
 	yaml := make([]*diag.Node, len(inputs))
 	for i, in := range inputs {
 		if kindOf(in.Name) == yamlFile {
@@ -46,26 +69,20 @@ func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
 			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file is named companies*.csv, accounts*.csv, sims*.csv or *.yaml, so that it is known what it holds")
 		}
 	}
-	// SIMs need accounts, accounts need companies, whatever the order of the files.
-	for _, section := range []section{companies, accountsSection, simsSection} {
-		for i, in := range inputs {
-			switch kind := kindOf(in.Name); {
-			case im.full():
-			case yaml[i] != nil:
-				im.yamlRows(yaml[i], section)
-			case kind == section.file:
-				im.csvRows(in, section)
-			}
-		}
-		switch section.file {
-		case accountsFile:
-			im.finishAccounts()
-		case simsFile:
-			im.settle()
+	return yaml
+}
+
+// rows takes in the rows of a section in all files.
+func (im *importer) rows(inputs []Input, yaml []*diag.Node, s section) {
+	for i, in := range inputs {
+		switch kind := kindOf(in.Name); {
+		case im.full():
+		case yaml[i] != nil:
+			im.yamlRows(yaml[i], s)
+		case kind == s.file:
+			im.csvRows(in, s)
 		}
 	}
-	im.list.Sort()
-	return im.changes, im.list
 }
 
 // fileKind is what a file holds, by its name.
@@ -177,6 +194,8 @@ type importer struct {
 	r       *Registry
 	changes *Changes
 	list    diag.List
+
+	mentions *mentions // nil when any name will do
 
 	companies    map[string]Company
 	numbers      map[string]uint32 // of new accounts

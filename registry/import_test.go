@@ -126,6 +126,53 @@ func TestManyRowsAreReadInBoundedPieces(t *testing.T) {
 	require.Contains(t, problems[len(problems)-1].Message+problems[0].Message, "more errors")
 }
 
+// Usage by a name that the catalogue does not have is suspended, so it is told: once for each name, however many rows
+// have it. The rows are imported.
+func TestNamesThatTheCatalogueDoesNotHaveAreWarnings(t *testing.T) {
+	catalogue := &registry.Catalogue{Plans: []string{"tracker", "wholesale"}, SharePlans: []string{"fleet-3g"}, Limits: []string{"data-5g"}}
+	var sims strings.Builder
+	sims.WriteString("imsi,account,plan,since,withdrawn\n234100000000000,rover,tracker,,\n")
+	for i := 1; i < 1000; i++ {
+		fmt.Fprintf(&sims, "234100000%06d,rover,trackr,,\n", i)
+	}
+	sims.WriteString("234100000001000,rover,gone,2026-01-01,true\n")
+	inputs := []registry.Input{input("sims.csv", []byte(sims.String())), input("accounts.csv", []byte(`id,parent,currency,zone,plan,pool,limits
+rover,,GBP,Europe/London,,fleet-3g nosuch,data-5g
+below,rover,,,trackrr,nosuch,nope
+`))}
+	said := []string{
+		"accounts.csv:2:27: the catalogue has no share plan nosuch. Usage would go to suspense (no_plan); 1 more row names it",
+		"accounts.csv:3:15: the catalogue has no plan trackrr; did you mean tracker? Usage would go to suspense (no_plan)",
+		"accounts.csv:3:30: the catalogue has no limit nope. Usage would go to suspense (no_plan)",
+		"sims.csv:3:23: the catalogue has no plan trackr; did you mean tracker? Usage would go to suspense (no_plan); 998 more rows name it",
+	}
+	require.Equal(t, said, lines(registry.CheckNames(inputs, catalogue)))
+
+	inputs[0] = input("sims.csv", []byte(strings.Replace(sims.String(), "234100000001000,rover,gone,2026-01-01,true\n", "", 1)))
+	changes, problems := registry.ImportFor(registry.New(), inputs, catalogue)
+	require.False(t, problems.HasErrors())
+	require.Equal(t, said, lines(problems))
+	require.Len(t, changes.SIMs, 1000)
+	_, problems = registry.Import(registry.New(), inputs)
+	require.Empty(t, problems)
+
+	sims.Reset()
+	sims.WriteString("imsi,account,plan\n")
+	for i := range 1000 {
+		fmt.Fprintf(&sims, "234100000%06d,elsewhere,no%d\n", i, i)
+	}
+	require.Len(t, registry.CheckNames([]registry.Input{input("sims.csv", []byte(sims.String()))}, catalogue), 51)
+	wrong := registry.CheckNames([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, catalogue)
+	require.ErrorContains(t, wrong.Err(), "did you mean account?")
+}
+
+func lines(list diag.List) (lines []string) {
+	for _, d := range list {
+		lines = append(lines, d.Error())
+	}
+	return lines
+}
+
 func TestEveryListedZoneExists(t *testing.T) {
 	zones, err := os.ReadFile("zones.txt")
 	require.NoError(t, err)

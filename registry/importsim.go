@@ -35,6 +35,7 @@ var (
 
 func (im *importer) simRow(r *row) {
 	known := im.changes.Revision
+	im.mention(r)
 	ids, ok := im.identifiers(r)
 	withdrawn, withdrawnOK := im.withdrawn(r)
 	plan, planOK := im.word(r, colPlan, false)

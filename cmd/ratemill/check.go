@@ -24,7 +24,8 @@ func checkCommand(f *flags) *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Find what is wrong in a project, all at once",
 		Long: `Check reads every document of a project and of its configuration and tells everything that is wrong, with the line it is
-in. It warns of branches of the rules that no golden case reaches. Nothing is contacted, and secrets need not be set.`,
+in. It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files of registry/
+name and the catalogue does not have. Nothing is contacted, and secrets need not be set.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,6 +48,8 @@ in. It warns of branches of the rules that no golden case reaches. Nothing is co
 			}
 			if p != nil {
 				list = append(list, unreached(cmd, p)...)
+				named, read := p.CheckRegistry()
+				list, files = append(list, named...), files+read
 				if verbose {
 					for _, s := range p.Sources.Sources {
 						if err := printPlans(out, s); err != nil {

@@ -23,7 +23,8 @@ func importCommand(f *flags) *cobra.Command {
 		Short: "Bring companies, accounts and SIMs into the registry",
 		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv (each with a header row) and *.yaml, and makes the registry say what
 they say. What it says already changes nothing; what the files do not mention stays. Processes that run pick the change
-up within a second; files that are being read finish with what was known when they were begun.`,
+up within a second; files that are being read finish with what was known when they were begun.
+Plans, pools and limits that the project's catalogue does not have are warnings.`,
 		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +44,7 @@ up within a second; files that are being read finish with what was known when th
 			began, bar := time.Now(), newProgress()
 			watched(inputs, bar)
 			changes, list, err := store.Import(cmd.Context(), inputs, control.ImportOptions{
-				Who: whoami(), Now: began, Partitions: partitions,
+				Who: whoami(), Now: began, Partitions: partitions, Catalogue: project.CatalogueNames(config.Project),
 				Progress: func(written, of int) {
 					bar.at(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
 				},

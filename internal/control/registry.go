@@ -24,6 +24,9 @@ type ImportOptions struct {
 	Now        time.Time
 	Partitions int // over which the usage of new billing roots is spread; at least 1
 
+	// Catalogue has the names that files may give without a warning. Nil for any.
+	Catalogue *registry.Catalogue
+
 	// Progress gets how many facts of how many are written, now and then. May be nil.
 	Progress func(written, of int)
 }
@@ -37,14 +40,14 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 }
 
 // Import makes the registry say what files say, and returns the change set that this took; one that is empty made no
-// revision. With errors in the files nothing is changed. Of two imports at once the second is made on top of the first.
+// revision. With errors in the files nothing is changed; warnings do not hinder it. Of two imports at once the second is made on top of the first.
 func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOptions) (*registry.Changes, diag.List, error) {
 	for {
 		reg := registry.New()
 		if _, err := s.LoadRegistry(ctx, reg); err != nil {
 			return nil, nil, err
 		}
-		changes, problems := registry.Import(reg, files)
+		changes, problems := registry.ImportFor(reg, files, o.Catalogue)
 		if problems.HasErrors() {
 			return changes, problems, nil
 		}

@@ -58,6 +58,27 @@ catalogue/calls.yaml:6:3: warning: unknown usage class metred; known: data, even
 	}
 }
 
+func TestNamesInTheRegistryAreThoseOfTheCatalogue(t *testing.T) {
+	files := fstest.MapFS{
+		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n"),
+		"registry/sims.csv":      file("imsi,account,plan\n234100000000001,elsewhere,trackr\n234100000000002,elsewhere,trackr\n"),
+		"registry/registry.yaml": file("accounts: { rover: { currency: GBP, zone: Europe/London, limits: [nope] } }\n"),
+	}
+	p, list := project.Load(files, nil)
+	require.Empty(t, list)
+	list, read := p.CheckRegistry()
+	require.Equal(t, `registry/registry.yaml:1:66: warning: the catalogue has no limit nope. Usage would go to suspense (no_plan)
+registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean tracker? Usage would go to suspense (no_plan); 1 more row names it
+`, lines(list))
+	require.Equal(t, 2, read)
+
+	delete(files, "catalogue/tracker.yaml")
+	p, list = project.Load(files, nil)
+	require.Empty(t, list)
+	list, _ = p.CheckRegistry()
+	require.Empty(t, list, "where there is no catalogue, nothing is known of its names")
+}
+
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
 // lines is what is said, without the lines of the documents.

@@ -3,13 +3,52 @@ package project
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"ratemill/internal/diag"
+	"ratemill/rating"
 	"ratemill/registry"
 )
+
+// CheckRegistry warns of plans, share plans and limits that the project's registry files name and its catalogue does not
+// have. files is how many files were read.
+func (p *Project) CheckRegistry() (list diag.List, files int) {
+	if p.Catalogue == nil {
+		return nil, 0
+	}
+	var inputs []registry.Input
+	for _, pattern := range registryPatterns {
+		found, _ := fs.Glob(p.FS, RegistryFolder+"/"+pattern) // the pattern is right
+		for _, name := range found {
+			inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return p.FS.Open(name) }})
+		}
+	}
+	return registry.CheckNames(inputs, names(p.Catalogue)), len(inputs)
+}
+
+// CatalogueNames are the names in the catalogue of the project in a folder; nil when it has none, or one with errors,
+// which are for check to tell.
+func CatalogueNames(dir string) *registry.Catalogue {
+	fsys := os.DirFS(dir)
+	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
+		return nil
+	}
+	c, _ := rating.LoadCatalogue(only{fsys, CatalogueFolder})
+	if c == nil {
+		return nil
+	}
+	return names(c)
+}
+
+func names(c *rating.Catalogue) *registry.Catalogue {
+	return &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
+}
+
+var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}
 
 // RegistryFiles are the registry files that are named, and those of the folders that are.
 func RegistryFiles(named ...string) ([]registry.Input, error) {
@@ -22,7 +61,7 @@ func RegistryFiles(named ...string) ([]registry.Input, error) {
 		paths := []string{name}
 		if info.IsDir() {
 			paths = nil
-			for _, pattern := range []string{"*.csv", "*.yaml", "*.yml"} {
+			for _, pattern := range registryPatterns {
 				found, _ := filepath.Glob(filepath.Join(name, pattern)) // the pattern is right
 				paths = append(paths, found...)
 			}
