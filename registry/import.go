@@ -201,6 +201,7 @@ type importer struct {
 	numbers      map[string]uint32 // of new accounts
 	accountRows  map[uint32][]accountRow
 	accountOrder []uint32
+	nameless     []accountRow   // without a right id
 	accountState map[uint32]int // 1 being made, 2 made
 
 	lastRow   map[uint32]span // of each SIM that a row was about, the last one's
@@ -222,20 +223,20 @@ func (im *importer) errorf(at diag.Pos, format string, args ...any) {
 
 func (im *importer) company(r *row) {
 	id, ok := im.word(r, colID, true)
-	if !ok {
-		return
-	}
 	c := Company{ID: id, Name: cmp.Or(r.cells[colName].text, id)}
 	if text := r.cells[colKind].text; text != "" {
-		kind, ok := ParseCompanyKind(text)
-		if !ok {
+		kind, kindOK := ParseCompanyKind(text)
+		if !kindOK {
 			im.errorf(r.at(colKind), "kind is one of customer, reseller, operator, not %s%s", text, diag.Suggest(text, companyKinds[:]))
-			return
+			ok = false
 		}
 		c.Kind = kind
 	}
 	if _, twice := im.companies[id]; twice {
 		im.errorf(r.at(colID), "company %s is here for the second time", id)
+		ok = false
+	}
+	if !ok {
 		return
 	}
 	im.companies[id] = c
@@ -274,13 +275,14 @@ func badWord(text string) string {
 
 func (im *importer) words(r *row, c column) ([]string, bool) {
 	list := strings.Fields(r.cells[c].text)
+	good := true
 	for _, w := range list {
 		if reason := badWord(w); reason != "" {
 			im.errorf(r.at(c), "%s %q %s", columnNames[c], shortened(w), reason)
-			return nil, false
+			good = false
 		}
 	}
-	return list, true
+	return list, good
 }
 
 func (im *importer) withdrawn(r *row) (yes, ok bool) {

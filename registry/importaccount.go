@@ -17,6 +17,7 @@ type accountRow struct {
 	row       *row
 	fact      AccountFact
 	withdrawn bool
+	wrong     bool // it becomes no fact, and is looked at for what else is wrong
 }
 
 // account takes in a row. Its fact is made by finishAccounts, since the parent may stand in a later row.
@@ -30,14 +31,19 @@ func (im *importer) account(r *row) {
 	pools, poolsOK := im.words(r, colPool)
 	limits, limitsOK := im.words(r, colLimits)
 	withdrawn, withdrawnOK := im.withdrawn(r)
-	if !ok || !companyOK || !parentOK || !planOK || !poolsOK || !limitsOK || !withdrawnOK {
-		return
-	}
 	if company != "" {
 		_, here := im.companies[company]
 		if known := im.r.companies[company]; !here && len(known) == 0 {
 			im.errorf(r.at(colCompany), "company %s is unknown%s", company, diag.Suggest(company, im.companyIDs()))
 		}
+	}
+	a := accountRow{row: &kept, withdrawn: withdrawn || !withdrawnOK, fact: AccountFact{
+		ID: id, Company: company, Plan: plan, SharePlans: pools, Limits: limits, Partition: NoPartition,
+	}}
+	a.wrong = !ok || !companyOK || !parentOK || !planOK || !poolsOK || !limitsOK || !withdrawnOK
+	if !ok {
+		im.nameless = append(im.nameless, a)
+		return
 	}
 	number, known := im.accountNumber(id)
 	if !known {
@@ -47,9 +53,8 @@ func (im *importer) account(r *row) {
 	if im.accountRows[number] == nil {
 		im.accountOrder = append(im.accountOrder, number)
 	}
-	im.accountRows[number] = append(im.accountRows[number], accountRow{row: &kept, withdrawn: withdrawn, fact: AccountFact{
-		Number: number, ID: id, Company: company, Plan: plan, SharePlans: pools, Limits: limits, Partition: NoPartition,
-	}})
+	a.fact.Number = number
+	im.accountRows[number] = append(im.accountRows[number], a)
 }
 
 func (im *importer) companyIDs() []string {
@@ -68,6 +73,9 @@ func (im *importer) companyIDs() []string {
 func (im *importer) finishAccounts() {
 	for _, number := range im.accountOrder {
 		im.finishAccount(number)
+	}
+	for i := range im.nameless {
+		im.fill(&im.nameless[i])
 	}
 	im.refuseCycles()
 	// The numbers of accounts whose rows were wrong were never given.
@@ -98,15 +106,20 @@ func (im *importer) fill(a *accountRow) bool {
 	r, f := a.row, &a.fact
 	good := true
 	var parent *AccountFact
+	isRoot := true
 	if id := r.cells[colParent].text; id != "" {
-		number, ok := im.accountNumber(id)
-		if !ok {
+		isRoot = false
+		switch number, ok := im.accountNumber(id); {
+		case ok:
+			im.finishAccount(number)
+			f.Parent = number
+			parent = im.newestAccount(number)
+		case badWord(id) != "":
+			good = false // which is said already
+		default:
 			im.errorf(r.at(colParent), "account %s, the parent, is unknown%s", id, im.similarAccount(id))
-			return false
+			good = false
 		}
-		im.finishAccount(number)
-		f.Parent = number
-		parent = im.newestAccount(number)
 	}
 	if text := r.cells[colCurrency].text; text != "" {
 		currency, err := normalize.ParseCurrency([]byte(text))
@@ -142,13 +155,17 @@ func (im *importer) fill(a *accountRow) bool {
 	} else {
 		f.CycleDay = 1
 	}
-	if !a.withdrawn && f.Parent == 0 {
+	if !a.withdrawn && isRoot {
+		who := "the account"
+		if f.ID != "" {
+			who = "account " + f.ID
+		}
 		if f.Currency == "" && r.cells[colCurrency].text == "" {
-			im.errorf(r.at(colCurrency), "account %s has no currency; only an account with a parent may leave it out", f.ID)
+			im.errorf(r.at(colCurrency), "%s has no currency; only an account with a parent may leave it out", who)
 			good = false
 		}
 		if f.Zone == "" {
-			im.errorf(r.at(colZone), "account %s has no zone; only an account with a parent may leave it out", f.ID)
+			im.errorf(r.at(colZone), "%s has no zone; only an account with a parent may leave it out", who)
 			good = false
 		}
 		f.Partition = 0
@@ -181,7 +198,7 @@ func (im *importer) newestAccount(number uint32) *AccountFact {
 // newest is later than all beginnings.
 const newest udr.Instant = 1<<63 - 1
 
-// say adds a row's fact to the change set unless it is known.
+// say adds a row's fact to the change set unless it is known, or the row is wrong.
 func (im *importer) say(a *accountRow) {
 	for _, other := range im.accountRows[a.fact.Number] {
 		if other.row == a.row {
@@ -191,6 +208,9 @@ func (im *importer) say(a *accountRow) {
 			im.errorf(a.row.at(colID), "account %s is here for the second time with the same since; the first is on line %d", a.fact.ID, other.row.at(colID).Line)
 			return
 		}
+	}
+	if a.wrong {
+		return
 	}
 	var said *accountKnown
 	if int(a.fact.Number) < len(im.r.accounts.facts) {

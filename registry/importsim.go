@@ -34,27 +34,21 @@ var (
 )
 
 func (im *importer) simRow(r *row) {
-	known := im.changes.Revision
 	im.mention(r)
-	ids, ok := im.identifiers(r)
+	ids, good := im.identifiers(r)
+	if good && len(ids) == 0 {
+		im.errorf(r.at(colICCID), "the row names no SIM: it needs at least one of iccid, eid, imsi, msisdn, imei, name")
+		good = false
+	}
 	withdrawn, withdrawnOK := im.withdrawn(r)
 	plan, planOK := im.word(r, colPlan, false)
-	accountID, accountOK := im.word(r, colAccount, !withdrawn)
-	if !ok || !withdrawnOK || !planOK || !accountOK {
-		return
-	}
-	if len(ids) == 0 {
-		im.errorf(r.at(colICCID), "the row names no SIM: it needs at least one of iccid, eid, imsi, msisdn, imei, name")
-		return
-	}
+	accountID, accountOK := im.word(r, colAccount, withdrawnOK && !withdrawn)
 	var account uint32
 	zone := time.UTC
 	if accountID != "" {
-		if account, ok = im.accountNumber(accountID); !ok {
+		if account, accountOK = im.accountNumber(accountID); !accountOK {
 			im.errorf(r.at(colAccount), "account %s is unknown%s", accountID, im.similarAccount(accountID))
-			return
-		}
-		if a := im.newestAccount(account); a != nil {
+		} else if a := im.newestAccount(account); a != nil {
 			if z, err := im.r.accounts.zone(a.Zone); err == nil {
 				zone = z
 			}
@@ -62,13 +56,13 @@ func (im *importer) simRow(r *row) {
 	}
 	since, sinceOK := im.instant(r, colSince, zone)
 	until, untilOK := im.instant(r, colUntil, zone)
-	if !sinceOK || !untilOK {
-		return
-	}
 	if r.cells[colUntil].text == "" {
 		until = newest
-	} else if until <= since {
+	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, days have no zone
 		im.errorf(r.at(colUntil), "until %s is not after since %s", r.cells[colUntil].text, r.cells[colSince].text)
+		untilOK = false
+	}
+	if !good || !withdrawnOK || !planOK || !accountOK || !sinceOK || !untilOK {
 		return
 	}
 
@@ -107,7 +101,7 @@ func (im *importer) simRow(r *row) {
 		im.own(OwnershipFact{SIM: sim, From: since, Account: account, Plan: plan})
 	}
 	for _, id := range ids {
-		holder, held := im.r.identifiers.sim(&im.r.moments, id, since, known)
+		holder, held := im.r.identifiers.sim(&im.r.moments, id, since, im.changes.Revision)
 		switch {
 		case held && holder == sim:
 		case held || im.laterHolder(id, since, until, sim) != 0:
