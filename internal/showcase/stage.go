@@ -18,6 +18,7 @@ import (
 	"ratemill/demo"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
+	"ratemill/internal/embedded/child"
 	"ratemill/internal/embedded/sftp"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -27,6 +28,7 @@ import (
 // stage is everything that the demo's roles find when they start.
 type stage struct {
 	dir    string
+	lock   *os.File // says that the folder is in use
 	config *config.Config
 	sftp   *sftp.Server
 	node   *roles.Node // the engines
@@ -44,6 +46,9 @@ func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err err
 			s.close()
 		}
 	}()
+	if err := s.take(); err != nil {
+		return nil, err
+	}
 	for name, port := range wanted {
 		if s.ports[name], err = freePort(port); err != nil {
 			return nil, err
@@ -78,6 +83,25 @@ func (s *stage) close() {
 	if s.sftp != nil {
 		_ = s.sftp.Close()
 	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+}
+
+// take makes the folder this demo's before anything is written: commands of a demo that runs in it read what is there.
+func (s *stage) take() (err error) {
+	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o750); err != nil {
+		return err
+	}
+	if s.lock, err = child.Lock(s.dir); err != nil {
+		return err
+	}
+	// `ratemill run` uses the same files, and tells so by its engine's lock only.
+	engine, err := child.Lock(filepath.Join(s.dir, "data", "kafka"))
+	if err != nil {
+		return err
+	}
+	return engine.Close()
 }
 
 // serveFiles starts the SFTP server with a password made for this folder.
