@@ -136,6 +136,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\(\d+(\.\d+)?m?s\)`), "(TIME)"},
 	{regexp.MustCompile("proto:\u00a0"), "proto: "}, // its errors differ from build to build, so that nobody relies on them
 	{regexp.MustCompile(`in use by process \d+`), "in use by process N"},
+	{regexp.MustCompile(`(was dropped on .* by )\S+:`), "${1}SOMEBODY:"},
 	{regexp.MustCompile(`(dropped  by )\S+:`), "${1}SOMEBODY:"},
 	{regexp.MustCompile(`(?m)^(  )\S+( ordered to go on)`), "${1}SOMEBODY$2"},
 }

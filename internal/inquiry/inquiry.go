@@ -39,6 +39,9 @@ func Open(ctx context.Context, store *control.Store, w *warehouse.Warehouse) (*I
 // a record that was not rated the error, a warehouse.ErrNotFound, says where it is.
 func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
 	r, err := q.warehouse.Record(ctx, id)
+	if errors.Is(err, warehouse.ErrNotFound) {
+		return "", q.elsewhere(ctx, id, err)
+	}
 	if err != nil {
 		return "", err
 	}

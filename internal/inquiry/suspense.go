@@ -188,30 +188,43 @@ func (q *Inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Sus
 		line(b, "dropped", fmt.Sprintf("by %s: %s", closed.Who, closed.Why))
 		return nil
 	}
-	file, err := udr.ParseFileID(closed.Retry)
+	retry, became, _, err := q.became(ctx, s.ID, closed)
 	if err != nil {
 		return err
+	}
+	line(b, "retried", fmt.Sprintf("in retry %d: %s", retry, became))
+	return nil
+}
+
+// became says what a record is since its retry, and which retry that was; again is its id when it came to suspense again.
+func (q *Inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string, again udr.ID, err error) {
+	file, err := udr.ParseFileID(closed.Retry)
+	if err != nil {
+		return 0, "", udr.ID{}, err
 	}
 	f, err := q.store.FileByID(ctx, file)
 	if err != nil {
-		return err
+		return 0, "", udr.ID{}, err
 	}
 	origins, err := q.store.RetryRecords(ctx, f.Retry)
 	if err != nil {
-		return err
+		return 0, "", udr.ID{}, err
 	}
-	became := "filtered, by the rules of then"
+	became = "filtered, by the rules of then"
 	for i, id := range origins {
-		if id != s.ID {
+		if id != record {
 			continue
 		}
 		places, err := q.warehouse.Places(ctx, file, uint64(i+1))
 		if err != nil {
-			return err
+			return 0, "", udr.ID{}, err
+		}
+		if len(places) == 1 && places[0].Table == "suspense" {
+			again = places[0].ID
 		}
 		for j, p := range places {
 			at := Short(p.ID.String())
-			words := map[string]string{"rated_usage": "rated as " + at + "; ratemill explain " + at, "duplicates": "a duplicate, " + at, "suspense": "suspended again as " + at + "; ratemill suspense show " + at}[p.Table]
+			words := map[string]string{"rated_usage": "rated as " + at + "; ratemill explain " + at, "duplicates": "left out as a duplicate, " + at, "suspense": "suspended again as " + at + "; ratemill suspense show " + at}[p.Table]
 			if j == 0 {
 				became = words
 			} else {
@@ -219,8 +232,7 @@ func (q *Inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Sus
 			}
 		}
 	}
-	line(b, "retried", fmt.Sprintf("in retry %d: %s", f.Retry, became))
-	return nil
+	return f.Retry, became, again, nil
 }
 
 // advice is what to do about a record that waits.

@@ -31,8 +31,8 @@ type Record struct {
 	Stored  time.Time
 }
 
-// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. It
-// answers ErrNotFound, with where the record is instead if it is in suspense or a duplicate.
+// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. Of one
+// that was not rated it answers ErrNotFound.
 func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	prefix, seq, err := udr.ParseID(id)
 	if err != nil {
@@ -77,7 +77,7 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, w.elsewhere(ctx, id, prefix, seq)
+		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
 	case 2:
 		return nil, fmt.Errorf("%s begins the ids of several records, %s:%d and %s:%d among them; write more of it", prefix, found[0].File, seq, found[1].File, seq)
 	}
@@ -97,20 +97,15 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	return r, sorted("find a file", files.Err())
 }
 
-// elsewhere says where a record is that was not rated.
-func (w *Warehouse) elsewhere(ctx context.Context, id, prefix string, seq uint64) error {
-	var suspended, duplicate uint64
-	err := w.conn.QueryRow(ctx, `SELECT (SELECT count() FROM suspense WHERE startsWith(file, ?) AND seq = ?), (SELECT count() FROM duplicates WHERE startsWith(file, ?) AND seq = ?)`,
-		prefix, seq, prefix, seq).Scan(&suspended, &duplicate)
-	switch {
-	case err != nil:
-		return sorted("find a record", err)
-	case suspended > 0:
-		return fmt.Errorf("%s is in suspense, not rated; `ratemill suspense show %s` says why: %w", id, id, ErrNotFound)
-	case duplicate > 0:
-		return fmt.Errorf("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates: %w", id, ErrNotFound)
+// IsDuplicate says that a record, whose file may be abbreviated, was left out for one that came before.
+func (w *Warehouse) IsDuplicate(ctx context.Context, id string) (bool, error) {
+	prefix, seq, err := udr.ParseID(id)
+	if err != nil {
+		return false, err
 	}
-	return fmt.Errorf("%s: %w", id, ErrNotFound)
+	var found uint64
+	err = w.conn.QueryRow(ctx, "SELECT count() FROM duplicates WHERE startsWith(file, ?) AND seq = ?", prefix, seq).Scan(&found)
+	return found > 0, sorted("find a record", err)
 }
 
 // parseAttributes reads what appendAttributes wrote, in its order.

@@ -1,0 +1,66 @@
+package inquiry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ratemill/internal/warehouse"
+	"ratemill/udr"
+)
+
+// elsewhere says where a record is that was not rated, or under which id it was. unknown is the error for one of which
+// nothing is known.
+func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
+	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
+	switch {
+	case err != nil:
+		return err
+	case len(suspended) > 1:
+		return fmt.Errorf("%s begins the ids of several records, %s and %s among them; write more of it", id, suspended[0].ID, suspended[1].ID)
+	case len(suspended) == 1:
+		return q.sinceSuspense(ctx, id, suspended[0].ID)
+	}
+	duplicate, err := q.warehouse.IsDuplicate(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case duplicate:
+		return fmt.Errorf("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates: %w", id, warehouse.ErrNotFound)
+	}
+	return unknown
+}
+
+// sinceSuspense says what became of a record that was in suspense, through all of its retries.
+func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
+	for retried := false; ; retried = true {
+		closed, err := q.warehouse.ClosedAs(ctx, record)
+		if err != nil {
+			return err
+		}
+		short := Short(record.String())
+		switch {
+		case closed == nil && !retried:
+			return fmt.Errorf("%s is in suspense, not rated; `ratemill suspense show %s` says why: %w", id, id, warehouse.ErrNotFound)
+		case closed == nil:
+			return fmt.Errorf("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why: %w", id, short, short, warehouse.ErrNotFound)
+		case closed.Retry == "":
+			as, why := "", ""
+			if retried {
+				as = ", as " + short + " after a retry,"
+			}
+			if closed.Why != "" { // the oldest tables had no room for it
+				why = ": " + closed.Why
+			}
+			return fmt.Errorf("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s: %w", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why, warehouse.ErrNotFound)
+		}
+		_, became, again, err := q.became(ctx, record, closed)
+		if err != nil {
+			return err
+		}
+		if again == (udr.ID{}) {
+			return fmt.Errorf("%s was in suspense, was retried and %s: %w", id, became, warehouse.ErrNotFound)
+		}
+		record = again
+	}
+}
