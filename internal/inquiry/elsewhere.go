@@ -26,7 +26,7 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	case err != nil:
 		return err
 	case duplicate:
-		return fmt.Errorf("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates: %w", id, warehouse.ErrNotFound)
+		return warehouse.NotFound("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates", id)
 	}
 	return unknown
 }
@@ -41,9 +41,9 @@ func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 		short := Short(record.String())
 		switch {
 		case closed == nil && !retried:
-			return fmt.Errorf("%s is in suspense, not rated; `ratemill suspense show %s` says why: %w", id, id, warehouse.ErrNotFound)
+			return warehouse.NotFound("%s is in suspense, not rated; `ratemill suspense show %s` says why", id, id)
 		case closed == nil:
-			return fmt.Errorf("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why: %w", id, short, short, warehouse.ErrNotFound)
+			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why", id, short, short)
 		case closed.Retry == "":
 			as, why := "", ""
 			if retried {
@@ -52,14 +52,14 @@ func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 			if closed.Why != "" { // the oldest tables had no room for it
 				why = ": " + closed.Why
 			}
-			return fmt.Errorf("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s: %w", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why, warehouse.ErrNotFound)
+			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why)
 		}
 		_, became, again, err := q.became(ctx, record, closed)
 		if err != nil {
 			return err
 		}
 		if again == (udr.ID{}) {
-			return fmt.Errorf("%s was in suspense, was retried and %s: %w", id, became, warehouse.ErrNotFound)
+			return warehouse.NotFound("%s was in suspense, was retried and %s", id, became)
 		}
 		record = again
 	}

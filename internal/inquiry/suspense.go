@@ -37,7 +37,7 @@ func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(found) == 0:
-		return "", fmt.Errorf("%s was never in suspense, or its file is on its way; if it was rated, `ratemill explain %s` says what it costs: %w", id, id, warehouse.ErrNotFound)
+		return "", warehouse.NotFound("%s was never in suspense, or its file is on its way; if it was rated, `ratemill explain %s` says what it costs", id, id)
 	case len(found) > 1:
 		return "", fmt.Errorf("%s begins the ids of several records, %s and %s among them; write more of it", id, found[0].ID, found[1].ID)
 	}

@@ -18,6 +18,14 @@ import (
 // ErrNotFound says that the warehouse has no such record (yet).
 var ErrNotFound = errors.New("no such record is in the warehouse")
 
+// NotFound is an ErrNotFound in words that say where the record is instead.
+func NotFound(format string, args ...any) error { return notFound(fmt.Sprintf(format, args...)) }
+
+type notFound string
+
+func (e notFound) Error() string        { return string(e) }
+func (e notFound) Is(target error) bool { return target == ErrNotFound }
+
 // Record is a rated record as a whole.
 type Record struct {
 	File    udr.FileID
