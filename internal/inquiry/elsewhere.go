@@ -3,8 +3,11 @@ package inquiry
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
 )
@@ -28,7 +31,38 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	case duplicate:
 		return warehouse.NotFound("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates", id)
 	}
-	return unknown
+	return q.inNoTable(ctx, id, unknown)
+}
+
+// inNoTable says why a record may be nowhere though its file is known.
+func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
+	prefix, _, err := udr.ParseID(id)
+	if err != nil {
+		return err
+	}
+	files, err := q.store.Files(ctx, control.FileFilter{IDStart: prefix, Limit: 100})
+	if err != nil {
+		return err
+	}
+	// A copy that was not read has the id of a file of its own.
+	files = slices.DeleteFunc(files, func(f control.File) bool { return f.State == control.Duplicate })
+	if len(files) != 1 {
+		return unknown
+	}
+	f := &files[0]
+	name := strings.TrimPrefix(f.Path, "/")
+	balance, err := q.warehouse.BalanceOf(ctx, f.FileID)
+	switch {
+	case err != nil:
+		return err
+	case f.State != control.Done:
+		return warehouse.NotFound("%s is not in the warehouse, nor is all of %s, whose state is %s; ratemill files says more", id, name, f.State)
+	case balance == nil || balance.Difference != 0:
+		return warehouse.NotFound("%s is not in the warehouse, nor is all of %s yet; ask again, and if that does not help, ratemill partition list", id, name)
+	case f.Retry != 0:
+		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules left it out or it is no record", id, name)
+	}
+	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules left it out or it is no record; `ratemill try -v` with the file says why", id, name)
 }
 
 // sinceSuspense says what became of a record that was in suspense, through all of its retries.
