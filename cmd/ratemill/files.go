@@ -25,7 +25,7 @@ func filesCommand(f *flags) *cobra.Command {
   ratemill files --source skylink -o json | jq .`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, _, err := reachStore(cmd.Context(), f)
+			store, c, err := reachStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -33,6 +33,11 @@ func filesCommand(f *flags) *cobra.Command {
 			files, err := store.Files(cmd.Context(), filter)
 			if err != nil {
 				return err
+			}
+			if len(files) == 0 {
+				if err := sourceKnown(cmd.Context(), store, c, filter.Source); err != nil {
+					return err
+				}
 			}
 			if len(files) == filter.Limit {
 				fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)

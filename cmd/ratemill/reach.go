@@ -64,6 +64,7 @@ func reachWarehouse(ctx context.Context, f *flags, c *config.Config) (*warehouse
 type stores struct {
 	control   *control.Store
 	warehouse *warehouse.Warehouse
+	config    *config.Config
 	close     func()
 }
 
@@ -77,7 +78,7 @@ func reachStores(ctx context.Context, f *flags) (*stores, error) {
 		store.Close()
 		return nil, err
 	}
-	return &stores{store, w, func() { end(); _ = store.Close() }}, nil
+	return &stores{store, w, c, func() { end(); _ = store.Close() }}, nil
 }
 
 // inquire prepares to answer questions about single records.

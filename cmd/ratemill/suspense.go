@@ -63,6 +63,13 @@ func suspenseList(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(reasons) == 0 {
+				words, err := s.nothingWaits(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(os.Stderr, words)
+			}
 			g := grid.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
 			total := uint64(0)
 			for _, r := range reasons {
@@ -72,9 +79,6 @@ func suspenseList(f *flags) *cobra.Command {
 					example = inquiry.Short(example)
 				}
 				g.Add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
-			}
-			if total == 0 {
-				fmt.Fprintln(os.Stderr, "nothing waits")
 			}
 			if total == 0 && f.output == grid.Table {
 				return nil
@@ -108,6 +112,13 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	all, err := s.warehouse.Suspense(cmd.Context(), filter)
 	if err != nil {
 		return err
+	}
+	if len(all) == 0 {
+		words, err := s.nothingWaits(cmd.Context(), filter)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stderr, words)
 	}
 	g := grid.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
 	for i := range all {
@@ -188,6 +199,11 @@ func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.Susp
 		some, err := s.warehouse.SuspenseKeys(ctx, filter)
 		if err != nil {
 			return nil, err
+		}
+		if len(some) == 0 {
+			if _, err := s.nothingWaits(ctx, filter); err != nil {
+				return nil, err
+			}
 		}
 		if len(some) == 0 && id != "" {
 			left, err := s.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 1})

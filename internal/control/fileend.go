@@ -203,6 +203,17 @@ func orNotFound(err error) error {
 	return err
 }
 
+// Sources is every source that brought a file, by name.
+func (s *Store) Sources(ctx context.Context) (names []string, err error) {
+	err = s.query(ctx, "listing the sources of files", `SELECT DISTINCT source FROM files ORDER BY source`, nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, err
+}
+
 // Waiting is how many files of a source have work to do, and since when the oldest of them is known.
 type Waiting struct {
 	Files  int64

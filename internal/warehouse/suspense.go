@@ -172,6 +172,29 @@ func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all 
 	return all, sorted("list suspense", rows.Err())
 }
 
+// SuspenseWords are a source and a code that records in suspense have or had, and how many still wait with them.
+type SuspenseWords struct {
+	Source, Code string
+	Waiting      uint64
+}
+
+// SuspenseWords are all sources and codes of suspense, in the order of the alphabet.
+func (w *Warehouse) SuspenseWords(ctx context.Context) (all []SuspenseWords, err error) {
+	rows, err := w.conn.Query(ctx, `SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed)) FROM suspense GROUP BY source, code ORDER BY source, code`)
+	if err != nil {
+		return nil, sorted("list suspense", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s SuspenseWords
+		if err := rows.Scan(&s.Source, &s.Code, &s.Waiting); err != nil {
+			return nil, sorted("list suspense", err)
+		}
+		all = append(all, s)
+	}
+	return all, sorted("list suspense", rows.Err())
+}
+
 // Closed says how a record left suspense.
 type Closed struct {
 	How   string // retried or dropped

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/diag"
+	"ratemill/internal/inquiry"
+	"ratemill/internal/project"
+	"ratemill/internal/warehouse"
+)
+
+// A filter with a slip chooses nothing, which looks as if all were well. So what chose nothing is looked at.
+
+// sourceKnown refuses a name that no source of the project or of the ledger has, nor any of more.
+func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, name string, more ...string) error {
+	known, err := store.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	if p, _ := project.LoadDir(c.Project); p != nil {
+		known = append(known, p.Sources.Names()...)
+	}
+	known = append(known, more...)
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if name == "" || slices.Contains(known, name) {
+		return nil
+	}
+	return fmt.Errorf("no source is called %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
+}
+
+// orAll is a suggestion, or a list of what there is when nothing is near and the list is short.
+func orAll(suggestion, before string, all []string) string {
+	if suggestion != "" || len(all) == 0 || len(all) > 20 {
+		return suggestion
+	}
+	return before + strings.Join(all, ", ")
+}
+
+// nothingWaits says that a filter chose nothing, or refuses it when no record could have its words.
+func (s *stores) nothingWaits(ctx context.Context, filter warehouse.SuspenseFilter) (words string, err error) {
+	all, err := s.warehouse.SuspenseWords(ctx)
+	if err != nil {
+		return "", err
+	}
+	var sources, waiting []string
+	codes := slices.Clone(inquiry.Codes)
+	for _, w := range all {
+		sources, codes = append(sources, w.Source), append(codes, w.Code)
+		if w.Waiting > 0 {
+			waiting = append(waiting, w.Code)
+		}
+	}
+	if err := sourceKnown(ctx, s.control, s.config, filter.Source, sources...); err != nil {
+		return "", err
+	}
+	slices.Sort(waiting)
+	waiting = slices.Compact(waiting)
+	switch {
+	case filter.Code == "" || slices.Contains(waiting, filter.Code):
+		return "nothing waits", nil
+	case !slices.Contains(codes, filter.Code):
+		return "", fmt.Errorf("%s is no code of suspense%s", filter.Code, orAll(diag.Suggest(filter.Code, codes), "; codes that wait: ", waiting))
+	}
+	return "nothing waits with code " + filter.Code + orAll("", "; codes that wait: ", waiting), nil
+}
