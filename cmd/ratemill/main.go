@@ -19,6 +19,7 @@ import (
 	"ratemill/internal/config"
 	"ratemill/internal/diag"
 	"ratemill/internal/embedded"
+	"ratemill/internal/patience"
 	"ratemill/internal/project"
 )
 
@@ -37,8 +38,21 @@ func main() {
 		}
 		os.Exit(1)
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "ratemill:", stopped(err))
+		os.Exit(2)
+	}
 	fmt.Fprintln(os.Stderr, "ratemill:", err)
 	os.Exit(2)
+}
+
+// stopped says that a command was told to stop, and for what it waited if that is known.
+func stopped(err error) string {
+	var waited *patience.StoppedError
+	if errors.As(err, &waited) {
+		return waited.Error()
+	}
+	return "stopped"
 }
 
 // problems says that the work was done and found something that people must look at: exit code 1.

@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
+	"ratemill/internal/patience"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
@@ -340,9 +341,15 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	g := grid.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
 	suspended, failed := uint64(0), ""
 	for _, number := range numbers {
+		waiting := func(err error) error {
+			if cmd.Context().Err() == nil {
+				return err
+			}
+			return &patience.StoppedError{What: fmt.Sprintf("see retry %d done; it stays, and ratemill suspense retries says what became of it", number), Err: context.Canceled}
+		}
 		done, err := roles.WaitForRetry(cmd.Context(), s.control, number)
 		if err != nil {
-			return err
+			return waiting(err)
 		}
 		if done.File.State != control.Done {
 			failed = fmt.Sprintf("retry %d failed: %s; then: ratemill files retry %d, or ratemill suspense cancel %d", number, done.File.Why, done.File.Number, number)
@@ -350,7 +357,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 		}
 		b, err := s.balanced(cmd.Context(), done.FileID)
 		if err != nil {
-			return err
+			return waiting(err)
 		}
 		suspended += b.Suspended
 		g.Add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))

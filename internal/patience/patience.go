@@ -82,8 +82,18 @@ type Patience struct {
 	said map[string]time.Time // by what was waited for
 }
 
+// StoppedError says for what somebody waited who was told to stop.
+type StoppedError struct {
+	What string // after "waiting to"
+	Err  error  // that of the context
+}
+
+func (e *StoppedError) Error() string { return "stopped waiting to " + e.What }
+func (e *StoppedError) Unwrap() error { return e.Err }
+
 // Until does something, one of the few things that what names, again until it works, fails with an error that does not
-// pass, or ctx ends. After a pause it asks each of between whether to go on: what must be kept up meanwhile, as a lease.
+// pass, or ctx ends (a *StoppedError). After a pause it asks each of between whether to go on: what must be kept up
+// meanwhile, as a lease.
 func (p *Patience) Until(ctx context.Context, what string, do func() error, between ...func(context.Context) error) error {
 	a := Absence{Backoff: Backoff{First: p.First, Most: p.Most, Random: p.Random}}
 	for {
@@ -96,7 +106,7 @@ func (p *Patience) Until(ctx context.Context, what string, do func() error, betw
 			return err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return &StoppedError{what, ctx.Err()}
 		}
 		a.said = p.said[what]
 		pause := a.Failed(p.Clock.Now(), p.Log, "waiting to "+what, err)
@@ -105,7 +115,7 @@ func (p *Patience) Until(ctx context.Context, what string, do func() error, betw
 		}
 		p.said[what] = a.said
 		if err := p.Clock.Sleep(ctx, pause); err != nil {
-			return err
+			return &StoppedError{what, err}
 		}
 		for _, keep := range between {
 			if err := keep(ctx); err != nil {

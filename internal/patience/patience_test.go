@@ -114,5 +114,7 @@ func TestWhatDoesNotPass(t *testing.T) {
 	require.Len(t, c.slept, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, p.Until(ctx, "read", func() error { return errAway }), context.Canceled)
+	err := p.Until(ctx, "read", func() error { return errAway })
+	require.ErrorIs(t, err, context.Canceled)
+	require.EqualError(t, err, "stopped waiting to read")
 }
