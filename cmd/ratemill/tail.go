@@ -49,6 +49,11 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 			if args[0] == "rated" {
 				topic, message = topics.Rated, "RatedBatch"
 			}
+			for _, p := range partitions {
+				if p < 0 || p >= n {
+					return fmt.Errorf("there is no partition %d; %s has %s", p, topic, upTo(n))
+				}
+			}
 			if len(partitions) == 0 {
 				for p := range n {
 					partitions = append(partitions, p)
@@ -69,6 +74,17 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 	c.Flags().IntVarP(&count, "count", "n", 0, "stop after so many messages (default all)")
 	c.Flags().BoolVar(&follow, "follow", false, "wait for more")
 	return c
+}
+
+// upTo names n partitions.
+func upTo(n int) string {
+	switch n {
+	case 1:
+		return "0 only"
+	case 2:
+		return "0 and 1"
+	}
+	return fmt.Sprintf("0 to %d", n-1)
 }
 
 type tailer struct {
