@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,8 +51,11 @@ func (n *Node) listen() error {
 		return nil
 	}
 	listener, err := net.Listen("tcp", n.Config.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s, the address for metrics and health, is taken by another program; choose another with listen or --listen, or port 0 for any", n.Config.Listen)
+	}
 	if err != nil {
-		return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen: %w", err)
+		return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen or --listen: %w", err)
 	}
 	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)

@@ -112,7 +112,7 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 	select {
 	case r := <-answer:
 		if r.Error != "" {
-			return fmt.Errorf("%s: %s", p.engine, r.Error)
+			return errors.New(r.Error) // the caller says which engine it is
 		}
 		p.Ready = r.Ready
 		return nil

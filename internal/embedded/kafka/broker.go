@@ -49,10 +49,10 @@ type Broker struct {
 // Start runs the broker in this process.
 func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+		return nil, err
 	}
 	if o.Dir == "" {
-		return nil, errors.New("kafka: the embedded broker needs a data folder")
+		return nil, errors.New("the embedded broker needs a data folder")
 	}
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
@@ -62,15 +62,15 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("kafka: listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
+		return nil, fmt.Errorf("listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
 	}
 	// kfake tells its clients 127.0.0.1 whatever it listens on, and it asks nobody for a password.
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("kafka: the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
+		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
 	}
 	lock, err := child.Lock(o.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+		return nil, err
 	}
 	b := &Broker{options: o, lock: lock, ended: make(chan error)}
 	if err := b.open(maintain); err != nil {
@@ -101,18 +101,18 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 		options = append(options, kfake.WithLogger(&logger{log: o.Log}))
 	}
 	if err := clean(o.Dir, options); err != nil {
-		return fmt.Errorf("kafka: %s: %w", o.Dir, err)
+		return fmt.Errorf("%s: %w", o.Dir, err)
 	}
 	if err := completeSnapshots(logOf(o.Dir)); err != nil {
-		return fmt.Errorf("kafka: %s: %w", o.Dir, err)
+		return fmt.Errorf("%s: %w", o.Dir, err)
 	}
 	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }))...)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("kafka: %s is taken by another program; choose another port, or 0 for any: %w", o.Listen, err)
+		return fmt.Errorf("%s is taken by another program; choose another with kafka.listen, or 0 for any", o.Listen)
 	}
 	if err != nil {
-		return fmt.Errorf("kafka: the broker cannot open %s: %w", o.Dir, err)
+		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)
 	}
 	b.addr, b.cluster, b.ghosts = cluster.ListenAddrs()[0], cluster, watchGhosts(cluster, o.Log)
 	debug.FreeOSMemory() // of what was read to open the log; the next collection would come at a multiple of it

@@ -19,7 +19,7 @@ const Engine = "kafka"
 // StartChild runs the broker in a child process; this binary must call embedded.RunIfChild.
 func StartChild(ctx context.Context, o Options) (*Broker, error) {
 	if o.Dir == "" {
-		return nil, errors.New("kafka: the embedded broker needs a data folder")
+		return nil, errors.New("the embedded broker needs a data folder")
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
