@@ -27,7 +27,7 @@ func checkCommand(f *flags) *cobra.Command {
 in. It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files of registry/
 name and the catalogue does not have. Nothing is contacted, and secrets need not be set.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := apart(cmd, "verbose", "known-hosts"); err != nil {
 				return err

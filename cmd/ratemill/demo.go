@@ -25,7 +25,7 @@ func demoCommand(f *flags) *cobra.Command {
 		Long: `Demo starts an SFTP server with the shipped files, embedded Kafka and ClickHouse, and a process for each role; it takes,
 rates and stores all files and shows what came out. Data stays in .ratemill/demo: a second demo finds nothing new.`,
 		Example: "  ratemill demo\n  ratemill demo --once -n 5000000",
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(needs(cmd, "seed", "records"), f.noConfig("the demo writes its own configuration into the folder that --dir names")); err != nil {
 				return err
@@ -53,7 +53,7 @@ func initCommand(f *flags) *cobra.Command {
 		Use:   "init DIR",
 		Short: "Make a project to begin with: the demo's",
 		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project to change into one's own.",
-		Args:  cobra.ExactArgs(1),
+		Args:  needing(1, 1, "one folder for the project: ratemill init myproject"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := f.noConfig("DIR says where the project goes"); err != nil {
 				return err

@@ -18,7 +18,7 @@ pools, price steps, for every account that pays. The last line computes the amou
 
 ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them.`,
 		Example: "  ratemill explain 8f3a0c:1",
-		Args:    cobra.ExactArgs(1),
+		Args:    needing(1, 1, "one record's id: ratemill explain 8f3a0c:1"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, end, err := inquire(cmd.Context(), f)
 			if err != nil {

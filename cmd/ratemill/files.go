@@ -23,7 +23,7 @@ func filesCommand(f *flags) *cobra.Command {
 		Short: "Show the ledger of files: state, counts, and why one failed",
 		Example: `  ratemill files --state failed
   ratemill files --source skylink -o json | jq .`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, c, err := reachStore(cmd.Context(), f)
 			if err != nil {
@@ -53,7 +53,7 @@ func filesCommand(f *flags) *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use:   "retry NUMBER…",
 		Short: "Take failed or vanished files again",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files retry 12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {

@@ -26,7 +26,7 @@ they say. What it says already changes nothing; what the files do not mention st
 up within a second; files that are being read finish with what was known when they were begun.
 Plans, pools and limits that the project's catalogue does not have are warnings.`,
 		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needing(1, 0, "files or folders: ratemill import registry/"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			inputs, err := project.RegistryFiles(args...)
 			if err != nil {

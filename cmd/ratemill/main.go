@@ -102,6 +102,11 @@ func root() *cobra.Command {
 	} {
 		c.AddCommand(command)
 	}
+	c.Version = thisVersion()
+	c.SetVersionTemplate("{{.Version}}\n")
+	c.Flags().Bool("version", false, "say which version this is")
+	c.SetFlagErrorFunc(wrongFlag)
+	c.AddCommand(versionCommand())
 	for _, command := range writingCommands(f) {
 		c.AddCommand(grouped("write", command))
 	}

@@ -78,7 +78,10 @@ func stopWords(c *cobra.Command, args []string) error {
 	if _, err := strconv.Atoi(args[1]); err != nil {
 		return fmt.Errorf("%q is not a partition's number", args[1])
 	}
-	return topicWord(c, args)
+	if err := topicWord(c, args); err != nil {
+		return err
+	}
+	return allFlags(c)
 }
 
 func topicOf(topics broker.Topics, word string) string {
@@ -108,7 +111,7 @@ func partitionList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Say where partitions stopped, why, and what to type",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, topics, err := reachStops(cmd.Context(), f)
 			if err != nil {
@@ -190,7 +193,7 @@ func partitionShow(f *flags) *cobra.Command {
 		Short: "Show what stands where a partition stopped",
 		Example: `  ratemill partition show usage 3 --offset 812
   ratemill partition show usage 3 --offset 812 --raw > message.bin`,
-		Args: cobra.MatchAll(cobra.ExactArgs(2), stopWords),
+		Args: cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition show usage 3 --offset 812"), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, topics, err := reachStops(cmd.Context(), f)
 			if err != nil {
@@ -258,7 +261,7 @@ func partitionRetry(f *flags) *cobra.Command {
 		Use:     "retry usage|rated PARTITION --offset N",
 		Short:   "Let a stopped partition try again, once its reason is gone",
 		Example: "  ratemill partition retry rated 0 --offset 4711",
-		Args:    cobra.MatchAll(cobra.ExactArgs(2), stopWords),
+		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition retry usage 3 --offset 812"), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return orderStop(cmd, f, &ref, args, false, "")
 		},
@@ -277,7 +280,7 @@ func partitionSkip(f *flags) *cobra.Command {
 are missing before one, or rows that the warehouse refuses. The order is for what was looked at, whose hash list and show
 tell, and nothing else; it is never taken back. What is skipped is kept, with who did it and why (list --all, show).`,
 		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
-		Args:    cobra.MatchAll(cobra.ExactArgs(2), stopWords),
+		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why \"…\""), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
 				return errors.New("the reason is empty; somebody will want to know")

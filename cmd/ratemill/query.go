@@ -22,7 +22,7 @@ func queryCommand(f *flags) *cobra.Command {
 The tables and views are described in docs/tables.md; - reads the SQL from standard input.`,
 		Example: `  ratemill query "select * from usage_by_account_day"
   ratemill query -o csv "select account, sum(amount), currency from charges group by all" > costs.csv`,
-		Args: cobra.ExactArgs(1),
+		Args: needing(1, 1, "one question: ratemill query \"select …\", or - to read it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sql := args[0]
 			if sql == "-" {

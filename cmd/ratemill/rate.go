@@ -35,7 +35,7 @@ byte. Accounts and SIMs come from the project's registry/ folder.
 Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given. To the
 input belongs a file's time of change, where a source's times name no year: the year nearest to it is taken (cp -p keeps it).`,
 		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needing(1, 0, "files of usage: ratemill rate SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(apart(cmd, "all", "summary"), needs(cmd, "output", "summary")); err != nil {
 				return err

@@ -23,7 +23,7 @@ func runCommand(f *flags) *cobra.Command {
 SIGTERM (or ctrl-C) finishes the batch at hand, commits, leaves the consumer group and ends within 10 s; a second one
 ends at once, and what was in flight is done again at the next start. Each role scales out by starting it again.`,
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
-		Args:    cobra.NoArgs,
+		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, p, err := f.loadAll()
 			if err != nil {

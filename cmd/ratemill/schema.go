@@ -45,7 +45,7 @@ server check and complete documents by them: put this line at a document's head,
 
   # yaml-language-server: $schema=../.schemas/source.json`,
 		Example: "  ratemill schema source\n  ratemill schema --dir .schemas",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne("kind of document"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" && len(args) == 0 {
 				return fmt.Errorf("say which one (%s), or --dir FOLDER for all", strings.Join(kinds, ", "))

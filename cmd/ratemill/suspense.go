@@ -47,7 +47,7 @@ func suspenseList(f *flags) *cobra.Command {
 		Short: "Say how many records wait, for what, and since when",
 		Example: `  ratemill suspense list
   ratemill suspense list --records --code sim_unknown -o csv > unknown.csv`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needs(cmd, "limit", "records"); err != nil {
 				return err
@@ -164,7 +164,7 @@ func suspenseShow(f *flags) *cobra.Command {
 		Use:     "show ID…",
 		Short:   "Say why a record waits, what is known of it, and what to do",
 		Example: "  ratemill suspense show 8f3a0c:12",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needing(1, 0, "ids of records: ratemill suspense show 8f3a0c:12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, end, err := inquire(cmd.Context(), f)
 			if err != nil {
@@ -399,7 +399,7 @@ func suspenseDrop(f *flags) *cobra.Command {
 never rated; the balance of their file counts them as dropped, and who did it and why is kept. ID is a record's, or the
 beginning of a file's id for all of its records that wait.`,
 		Example: `  ratemill suspense drop 8f3a0c:12 --why "a test of the carrier's, ticket 4711"`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needing(1, 0, "ids of records: ratemill suspense drop 8f3a0c:12 --why \"…\""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
 				return errors.New("say why with --why: somebody will ask")
@@ -447,7 +447,7 @@ func suspenseRetries(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "retries",
 		Short: "Say which retries and drops there were, and what became of them",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
@@ -503,7 +503,7 @@ func suspenseCancel(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel NUMBER",
 		Short: "Give up a retry that nobody has begun to send, so that its records can be retried anew",
-		Args:  cobra.ExactArgs(1),
+		Args:  needing(1, 1, "one number of a retry, as ratemill suspense retries shows it: ratemill suspense cancel 2"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {

@@ -33,7 +33,7 @@ func tailCommand(f *flags) *cobra.Command {
 		Long: `Tail prints the batches of the topic ratemill.usage or ratemill.rated as they are published in proto/, one JSON object
 a line, with the partition and offset of each. File ids and keys are hex, times RFC 3339.`,
 		Example:   "  ratemill tail rated -n 1 | jq .\n  ratemill tail usage --partition 3 --from 1200 --follow",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), topicWord),
+		Args:      cobra.MatchAll(needing(1, 1, "one topic, usage or rated: ratemill tail rated -n 1"), topicWord),
 		ValidArgs: topicWords,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := f.load()

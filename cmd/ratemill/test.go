@@ -28,7 +28,7 @@ A case is a text file. What it shows comes first, then its parts, each after a l
 (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names, without .gz, say which source they are
 of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, balance.`,
 		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(apart(cmd, "missing", "run"), apart(cmd, "missing", "draft")); err != nil {
 				return err

@@ -26,7 +26,7 @@ func tryCommand(f *flags) *cobra.Command {
 rated. With -v it tells each step in words: what each condition saw, and where each value came from. With a registry (the
 project's registry/ folder, or --registry) it also says who owns each SIM.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := w.open(f, args); err != nil {
 				return err

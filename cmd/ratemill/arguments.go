@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ratemill/internal/diag"
+)
+
+// needing refuses fewer arguments than least, and more than most unless that is 0, and says what the command needs.
+func needing(least, most int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < least || most > 0 && len(args) > most {
+			return fmt.Errorf("%s needs %s", called(c), what)
+		}
+		return nil
+	}
+}
+
+// atMostOne is for a command that can do with no argument.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return fmt.Errorf("%s takes one %s, and got %s", called(c), what, strings.Join(args, " "))
+		}
+		return nil
+	}
+}
+
+// none is for a command that takes no argument; what it got may be a slip of one below it.
+func none(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var below []string
+	for _, sub := range c.Commands() {
+		below = append(below, sub.Name())
+	}
+	return fmt.Errorf("%s takes flags only, and got %s%s", called(c), args[0], diag.Suggest(args[0], below))
+}
+
+// called is what people type for a command, without the name of the program.
+func called(c *cobra.Command) string {
+	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+}
+
+// wrongFlag puts into words what is wrong with a flag.
+func wrongFlag(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &unknown):
+		typed, name := "--"+unknown.GetSpecifiedName(), unknown.GetSpecifiedName()
+		if short := unknown.GetSpecifiedShortnames(); short != "" {
+			typed, name = "-"+name, short
+			if len(short) > 2 {
+				typed = "-" + short // -state is --state with a slip, and no group of short flags
+			}
+		}
+		if near := diag.Closest(name, flagNames(c)); near != "" && len(name) > 1 {
+			return fmt.Errorf("unknown flag %s; did you mean --%s?", typed, near)
+		}
+		return fmt.Errorf("unknown flag %s; %s --help lists all", typed, c.CommandPath())
+	case errors.As(err, &bare):
+		return fmt.Errorf("--%s needs a value: %s", bare.GetFlag().Name, bare.GetFlag().Usage)
+	}
+	return err
+}
+
+func flagNames(c *cobra.Command) (names []string) {
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// allFlags refuses a command without the flags that it requires, which cobra does after it, in words of its own.
+func allFlags(c *cobra.Command) (err error) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; required && !f.Changed && err == nil {
+			err = fmt.Errorf("%s needs --%s: %s", called(c), f.Name, f.Usage)
+		}
+	})
+	return err
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Say which version this is",
+		Args:  none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisVersion())
+			return err
+		},
+	}
+}
+
+func thisVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "ratemill of no known version"
+	}
+	return version(info)
+}
+
+// version is what the Go command wrote into the binary: the version, or what was checked out when it was built.
+func version(info *debug.BuildInfo) string {
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	var parts []string
+	// Without a tag the Go command makes up a version of the revision and its time, which are told themselves.
+	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {
+		parts = append(parts, v)
+	}
+	if revision := settings["vcs.revision"]; revision != "" {
+		built := fmt.Sprintf("revision %.12s of %s", revision, settings["vcs.time"])
+		if settings["vcs.modified"] == "true" {
+			built += " with changes"
+		}
+		parts = append(parts, built)
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "of no known version")
+	}
+	return "ratemill " + strings.Join(append(parts, info.GoVersion), ", ")
+}
