@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -336,10 +337,14 @@ func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 	return append(all, keys[from:])
 }
 
+// untakenAfter is how long a retry may wait for a mediation before who waits for it is asked whether one runs.
+const untakenAfter = 10 * time.Second
+
 // await waits until retries are done and their records are in the warehouse, and prints what became of them.
 func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	g := grid.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
 	suspended, failed := uint64(0), ""
+	var once sync.Once
 	for _, number := range numbers {
 		waiting := func(err error) error {
 			if cmd.Context().Err() == nil {
@@ -347,7 +352,11 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 			}
 			return &patience.StoppedError{What: fmt.Sprintf("see retry %d done; it stays, and ratemill suspense retries says what became of it", number), Err: context.Canceled}
 		}
-		done, err := roles.WaitForRetry(cmd.Context(), s.control, number)
+		done, err := roles.WaitForRetry(cmd.Context(), s.control, number, untakenAfter, func() {
+			once.Do(func() {
+				fmt.Fprintf(os.Stderr, "nothing has taken retry %d yet; is ratemill running? ctrl-C stops waiting, and the retry stays\n", number)
+			})
+		})
 		if err != nil {
 			return waiting(err)
 		}

@@ -161,8 +161,10 @@ type RetryOutcome struct {
 	File control.File
 }
 
-// WaitForRetry waits until a retry batch is done, or cannot be.
-func WaitForRetry(ctx context.Context, store *control.Store, number int64) (RetryOutcome, error) {
+// WaitForRetry waits until a retry batch is done, or cannot be. It calls untaken once when no mediation has taken it after
+// a while.
+func WaitForRetry(ctx context.Context, store *control.Store, number int64, after time.Duration, untaken func()) (RetryOutcome, error) {
+	late, told := time.Now().Add(after), false
 	for {
 		files, err := store.Files(ctx, control.FileFilter{Retry: number})
 		if err != nil {
@@ -173,6 +175,9 @@ func WaitForRetry(ctx context.Context, store *control.Store, number int64) (Retr
 		}
 		if f := files[0]; !f.Open {
 			return RetryOutcome{control.Retry{Number: number, Source: f.Source, FileID: f.FileID}, f}, nil
+		} else if !told && f.State == control.Seen && f.Owner == "" && f.Attempts == 0 && time.Now().After(late) {
+			told = true
+			untaken()
 		}
 		if err := (clock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
 			return RetryOutcome{}, err
