@@ -40,7 +40,7 @@ func ensure(t *testing.T, k *broker.Kafka, topics broker.Topics) {
 	require.NoError(t, err)
 	require.Empty(t, notes)
 	require.Eventually(t, func() bool { // a topic is there some time after it was made
-		for _, topic := range []string{topics.Usage, topics.Rated, topics.Checkpoint} {
+		for _, topic := range []string{topics.Usage, topics.Rated, topics.Checkpoint, topics.Installation} {
 			if _, _, err := k.Bounds(t.Context(), topic, 0); err != nil {
 				return false
 			}

@@ -14,14 +14,15 @@ import (
 
 // Topics are the names of ratemill's topics under a prefix.
 type Topics struct {
-	Usage      string // mediation to rating, in batches
-	Rated      string // rating's log: the ledger
-	Checkpoint string // rating's counters, compacted
+	Usage        string // mediation to rating, in batches
+	Rated        string // rating's log: the ledger
+	Checkpoint   string // rating's counters, compacted
+	Installation string // whose these are: one small message, compacted
 }
 
 // TopicsUnder are the topics whose names begin with prefix.
 func TopicsUnder(prefix string) Topics {
-	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint"}
+	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint", Installation: prefix + ".installation"}
 }
 
 // MaxMessageBytes is what ratemill's topics take in one append.
@@ -35,12 +36,14 @@ type Topic struct {
 	Retention  time.Duration // of a topic that is not compacted; 0 keeps messages for ever
 }
 
-// All are ratemill's topics as it makes them: usage and the rated log are kept for a time, the checkpoints are compacted.
+// All are ratemill's topics as it makes them: usage and the rated log are kept for a time, the checkpoints, and the name of
+// the installation, are compacted.
 func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 	return []Topic{
 		{Name: t.Usage, Partitions: partitions, Retention: usage},
 		{Name: t.Rated, Partitions: partitions, Retention: rated},
 		{Name: t.Checkpoint, Partitions: partitions, Compacted: true},
+		{Name: t.Installation, Partitions: 1, Compacted: true},
 	}
 }
 

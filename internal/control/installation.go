@@ -1,0 +1,41 @@
+package control
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"database/sql"
+)
+
+// installation is the setting that names the installation.
+const installation = "installation"
+
+// Installation is the name of the installation that this store belongs to, and that its Kafka and its ClickHouse bear too;
+// empty when no process of it ever ran.
+func (s *Store) Installation(ctx context.Context) (string, error) {
+	name, err := s.Setting(ctx, installation)
+	return string(name.Value), err
+}
+
+// InstallationOrNew is as Installation; whoever asks first names it.
+func (s *Store) InstallationOrNew(ctx context.Context) (string, error) {
+	name, err := s.SettingOrSet(ctx, installation, []byte(cryptorand.Text()))
+	return string(name), err
+}
+
+// GaveEpochs says whether anybody ever took a partition of a topic by this store. Without an epoch nothing is appended.
+func (s *Store) GaveEpochs(ctx context.Context, topic string) (bool, error) {
+	return s.has(ctx, "asking for epochs", `SELECT 1 FROM epochs WHERE topic = ? LIMIT 1`, topic)
+}
+
+// HasSink says whether a sink ever wrote, or was about to. Without a position nothing is written.
+func (s *Store) HasSink(ctx context.Context, sink string) (bool, error) {
+	return s.has(ctx, "asking for positions of sink "+sink, `SELECT 1 FROM sink_positions WHERE sink = ? LIMIT 1`, sink)
+}
+
+func (s *Store) has(ctx context.Context, what, query string, args ...any) (there bool, err error) {
+	err = s.query(ctx, what, query, args, func(rows *sql.Rows) error {
+		there = true
+		return nil
+	})
+	return there, err
+}

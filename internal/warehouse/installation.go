@@ -1,0 +1,48 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// installationView names the installation that the tables belong to. It is a view of one constant, since to make a view
+// that is not there is the one thing that ClickHouse does for exactly one of those who ask.
+const installationView = "ratemill_installation"
+
+const unknownTable = 60 // UNKNOWN_TABLE of ErrorCodes.cpp
+
+// Installation is the name of the installation to which the tables belong; empty when nobody has claimed them.
+func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
+	err = sorted("say whose it is", w.conn.QueryRow(ctx, "SELECT installation FROM "+installationView).Scan(&name))
+	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {
+		return "", nil
+	}
+	return name, err
+}
+
+// Claim gives the warehouse a name, unless it has one, and answers which it has: of several that claim at once the first
+// wins. Migrate it before.
+func (w *Warehouse) Claim(ctx context.Context, name string) (string, error) {
+	if holder, err := w.Installation(ctx); err != nil || holder != "" {
+		return holder, err
+	}
+	err := w.exec(ctx, "keep whose it is", fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s%s AS SELECT %s AS installation",
+		installationView, w.layout.onCluster(), quoteText(name)))
+	if err != nil {
+		return "", err
+	}
+	return w.Installation(ctx)
+}
+
+// Written says whether any table has rows.
+func (w *Warehouse) Written(ctx context.Context) (bool, error) {
+	var names []string
+	for i := range tables {
+		names = append(names, quoteText(tables[i].Name))
+	}
+	var rows uint64
+	err := w.conn.QueryRow(ctx, "SELECT toUInt64(sum(ifNull(total_rows, 0))) FROM system.tables WHERE database = currentDatabase() AND name IN ("+strings.Join(names, ", ")+")").Scan(&rows)
+	return rows > 0, sorted("say whether anything is in it", err)
+}
