@@ -5,5 +5,5 @@
 // mediators share files through the ledger, raters and sinks share partitions through Kafka's consumer groups. A group
 // only spreads the work; exactness rests on epochs (internal/ledger) and compare-and-set (internal/warehouse).
 //
-// Start at Node.
+// Start at Node; installation.go keeps the engines of other installations away.
 package roles

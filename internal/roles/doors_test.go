@@ -98,7 +98,7 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 		says   []string // in this order
 	}{
 		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = stranger.CAFile },
-			[]string{"kafka", "make topic", kafka.MutualAddr, "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
+			[]string{"kafka", "ask", kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
 		{"Kafka by a name that its certificate has not", func(c *config.Config) {
 			_, port, _ := net.SplitHostPort(kafka.MutualAddr)
 			c.Kafka.Addresses = []string{"127.0.0.1:" + port}

@@ -2,7 +2,6 @@ package roles
 
 import (
 	"context"
-	cryptorand "crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -60,6 +59,7 @@ type Node struct {
 	KafkaAddress, ClickHouseAddress string // where the engines listen
 	KafkaPID, ClickHousePID         int    // processes of the embedded ones, as first started
 	Partitions                      int
+	Installation                    string // its name, which the control store, Kafka and ClickHouse bear
 	SinkName                        string // of the warehouse's sink in the control store: names this installation too, since offsets of another are other records
 
 	kafkaTLS  *tls.Config
@@ -94,14 +94,9 @@ func Open(ctx context.Context, n *Node) (err error) {
 	if n.Owner == "" {
 		n.Owner = fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano())
 	}
-	err = n.waitFor(ctx, engineControl, func() (err error) {
-		n.Store, err = control.Open(ctx, n.Config.Control)
-		return err
-	})
-	if err != nil {
+	if err := n.openStore(ctx); err != nil {
 		return err
 	}
-	n.closers = append(n.closers, func() { _ = n.Store.Close() })
 	if err := n.openKafka(ctx); err != nil {
 		return err
 	}
@@ -110,15 +105,6 @@ func Open(ctx context.Context, n *Node) (err error) {
 			return err
 		}
 	}
-	var installation []byte
-	err = n.waitFor(ctx, engineControl, func() (err error) {
-		installation, err = n.Store.SettingOrSet(ctx, "installation", []byte(cryptorand.Text()))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	n.SinkName = "clickhouse/" + string(installation)
 	return n.waitFor(ctx, engineControl, func() (err error) {
 		n.reference, err = newReference(ctx, n.Store, n.Project, n.Log)
 		return err
@@ -168,6 +154,9 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, n.Kafka.Close)
 	n.Topics = broker.TopicsUnder(c.Prefix)
+	if err := n.ownKafka(ctx); err != nil {
+		return err
+	}
 	err = n.waitFor(ctx, engineControl, func() (err error) {
 		n.Partitions, err = Partitions(ctx, n.Store, c.Partitions)
 		return err
@@ -175,13 +164,17 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return n.waitFor(ctx, engineKafka, func() error {
+	err = n.waitFor(ctx, engineKafka, func() error {
 		notes, err := n.Kafka.EnsureTopics(ctx, c.Replication, n.Topics.All(n.Partitions, c.UsageFor, c.RatedFor))
 		for _, note := range notes {
 			n.Log.Warn(note)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return n.claimKafka(ctx)
 }
 
 // dialKafka prepares a client for the brokers' addresses.
@@ -244,7 +237,8 @@ func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
 	return options.Listen, nil
 }
 
-// OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date.
+// OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date. It must belong to the
+// node's control store, if there is one; a node that Open opened claims a new one.
 func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	switch {
 	case n.Config.EmbeddedClickHouse() && n.Attach:
@@ -266,7 +260,16 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
-	return n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, n.layout()) })
+	if n.Store != nil {
+		if err := n.ownWarehouse(ctx); err != nil {
+			return err
+		}
+	}
+	err = n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, n.layout()) })
+	if err != nil || n.Installation == "" {
+		return err
+	}
+	return n.claimWarehouse(ctx)
 }
 
 // layout is how this installation keeps its tables.

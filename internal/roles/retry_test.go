@@ -77,6 +77,7 @@ type world struct {
 	stop   func()
 	log    *slog.Logger
 	settle time.Duration // the nodes' Settled
+	attach bool          // the nodes' Attach
 	*Node
 }
 
@@ -101,16 +102,21 @@ func newWorld(t *testing.T, name string) *world {
 	return w
 }
 
-// start runs roles with the documents as they are now.
-func (w *world) start(roles ...Role) {
-	w.stop()
+// loaded is the project of the documents as they are now.
+func (w *world) loaded() *project.Project {
 	files := fstest.MapFS{}
 	for name, text := range w.docs {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	p, list := project.Load(files, os.LookupEnv)
 	require.NotNil(w, p, "%v", list)
-	w.Node = &Node{Config: w.config, Project: p, Log: w.log, Roles: roles, Settled: w.settle}
+	return p
+}
+
+// start runs roles with the documents as they are now.
+func (w *world) start(roles ...Role) {
+	w.stop()
+	w.Node = &Node{Config: w.config, Project: w.loaded(), Log: w.log, Roles: roles, Settled: w.settle, Attach: w.attach}
 	require.NoError(w, Open(w.Context(), w.Node))
 	if w.Warehouse == nil {
 		require.NoError(w, w.OpenWarehouse(w.Context()))

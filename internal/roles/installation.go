@@ -1,0 +1,182 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+)
+
+// OtherInstallationError says that an engine belongs with another control store than ours. With it, sinks would write again
+// what is there, by accounts of other names, and questions would be answered from both.
+type OtherInstallationError struct {
+	Engine       string // as people call it
+	At           string
+	Theirs, Ours string // names of the installations; theirs is empty when one that bears no name wrote to it, ours when it never ran
+	Do           string
+}
+
+func (e *OtherInstallationError) Error() string {
+	ours := "this one (" + shortName(e.Ours) + ")"
+	if e.Ours == "" {
+		ours = "this one, which never ran"
+	}
+	if e.Theirs == "" {
+		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds what this one's control store knows nothing of; %s", e.At, e.Engine, ours, e.Do)
+	}
+	return fmt.Sprintf("%s is the %s of another installation (%s), not of %s: %s", e.At, e.Engine, shortName(e.Theirs), ours, e.Do)
+}
+
+func shortName(name string) string {
+	if len(name) > 4 {
+		return name[:4] + "…"
+	}
+	return name
+}
+
+// openStore opens the control store, and names the installation if it has no name yet.
+func (n *Node) openStore(ctx context.Context) (err error) {
+	err = n.waitFor(ctx, engineControl, func() (err error) {
+		n.Store, err = control.Open(ctx, n.Config.Control)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() { _ = n.Store.Close() })
+	err = n.waitFor(ctx, engineControl, func() (err error) {
+		n.Installation, err = n.Store.InstallationOrNew(ctx)
+		return err
+	})
+	n.SinkName = sinkName(n.Installation)
+	return err
+}
+
+func sinkName(installation string) string { return "clickhouse/" + installation }
+
+// ownKafka refuses a Kafka that is not this installation's, before anything is made or read there.
+func (n *Node) ownKafka(ctx context.Context) error {
+	return n.waitFor(ctx, engineKafka, func() error {
+		return CheckKafka(ctx, n.Config, n.Store, n.Kafka, n.Topics, n.Config.EmbeddedKafka() && !n.Attach)
+	})
+}
+
+// claimKafka gives a Kafka that has no name ours. Somebody else may have been faster.
+func (n *Node) claimKafka(ctx context.Context) error {
+	return n.waitFor(ctx, engineKafka, func() error {
+		holder, err := n.Kafka.Claim(ctx, n.Topics.Installation, n.Installation)
+		if err == nil && holder != n.Installation {
+			err = othersKafka(n.Config, holder, n.Installation, n.Config.EmbeddedKafka() && !n.Attach)
+		}
+		return err
+	})
+}
+
+// ownWarehouse is as ownKafka.
+func (n *Node) ownWarehouse(ctx context.Context) error {
+	return n.waitFor(ctx, engineClickHouse, func() error {
+		return CheckWarehouse(ctx, n.Config, n.Store, n.Warehouse, n.Config.EmbeddedClickHouse() && !n.Attach)
+	})
+}
+
+// claimWarehouse is as claimKafka.
+func (n *Node) claimWarehouse(ctx context.Context) error {
+	return n.waitFor(ctx, engineClickHouse, func() error {
+		holder, err := n.Warehouse.Claim(ctx, n.Installation)
+		if err == nil && holder != n.Installation {
+			err = othersWarehouse(n.Config, holder, n.Installation, n.Config.EmbeddedClickHouse() && !n.Attach)
+		}
+		return err
+	})
+}
+
+// CheckKafka compares the installations that Kafka and the control store belong to, and claims nothing. started says that
+// the embedded broker runs on this configuration's own data.
+//
+// A Kafka that has no name is of an installation from before there were names, or new. If it has a rated log, who wrote
+// that took its partitions by a control store: by this one, or it is another's.
+func CheckKafka(ctx context.Context, c *config.Config, store *control.Store, k *broker.Kafka, topics broker.Topics, started bool) error {
+	ours, err := store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	theirs, err := k.Installation(ctx, topics.Installation)
+	if err != nil {
+		return err
+	}
+	if theirs == "" {
+		written, err := k.Written(ctx, topics.Rated)
+		if err != nil || !written {
+			return err
+		}
+		if by, err := store.GaveEpochs(ctx, topics.Rated); err != nil || by {
+			return err
+		}
+	} else if theirs == ours {
+		return nil
+	}
+	return othersKafka(c, theirs, ours, started)
+}
+
+// CheckWarehouse is as CheckKafka: rows are written by a sink's position in the control store.
+func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store, w *warehouse.Warehouse, started bool) error {
+	ours, err := store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	theirs, err := w.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if theirs == "" {
+		written, err := w.Written(ctx)
+		if err != nil || !written {
+			return err
+		}
+		if by, err := store.HasSink(ctx, sinkName(ours)); err != nil || by {
+			return err
+		}
+	} else if theirs == ours {
+		return nil
+	}
+	return othersWarehouse(c, theirs, ours, started)
+}
+
+// lostStore is what to do when the engines of a data folder are not those of its control store.
+const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the data folder as a whole, or begin anew with an empty one (docs/operations.md, Backups)"
+
+func othersKafka(c *config.Config, theirs, ours string, started bool) error {
+	e := &OtherInstallationError{Engine: "Kafka", Theirs: theirs, Ours: ours}
+	switch {
+	case started:
+		e.At, e.Do = filepath.Join(c.Data, "kafka"), lostStore
+	case c.EmbeddedKafka():
+		e.At, e.Do = c.Kafka.Listen, "name its configuration with -c, or give this one a kafka.listen of its own"
+	default:
+		e.At = c.Kafka.Addresses[0]
+		e.Do = "name its configuration with -c, or another control store: control: must name the one that this Kafka was first used with; a new installation has a kafka.prefix of its own"
+	}
+	return e
+}
+
+func othersWarehouse(c *config.Config, theirs, ours string, started bool) error {
+	e := &OtherInstallationError{Engine: "ClickHouse", Theirs: theirs, Ours: ours}
+	switch {
+	case started:
+		e.At, e.Do = filepath.Join(c.Data, "clickhouse"), lostStore
+	case c.EmbeddedClickHouse():
+		e.At, e.Do = c.ClickHouse.Listen, "name its configuration with -c, or give this one a clickhouse.listen of its own"
+	default:
+		e.At = "clickhouse.dsn"
+		if u, err := url.Parse(c.ClickHouse.DSN); err == nil {
+			e.At = u.Host + u.Path
+		}
+		e.Do = "name its configuration with -c, or another control store: control: must name the one that this ClickHouse was first used with; a new installation has a database of its own in clickhouse.dsn"
+	}
+	return e
+}
