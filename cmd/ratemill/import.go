@@ -32,7 +32,7 @@ Plans, pools and limits that the project's catalogue does not have are warnings.
 			if err != nil {
 				return err
 			}
-			store, config, err := reachStore(cmd.Context(), f)
+			store, config, err := makeStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}

@@ -50,6 +50,7 @@ func TestAnInstallation(t *testing.T) {
 	checkNothingNew(t, string(first), second.String())
 
 	t.Run("tail tells the rated log, from which costs can be added up", func(t *testing.T) { checkTail(t, dir, bin) })
+	t.Run("another folder is not answered by it", func(t *testing.T) { checkElsewhere(t, dir, bin) })
 	names, err := filepath.Glob("testdata/installation/*.txtar")
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
@@ -71,6 +72,43 @@ func TestAnInstallation(t *testing.T) {
 	require.Contains(t, string(printed), "the embedded Kafka does not answer")
 	printed, err = ratemill(t, dir, bin, "query", "select sum(rated) from file_balance").CombinedOutput()
 	require.NoError(t, err, "the warehouse answers without the demo: %s", printed)
+}
+
+// checkElsewhere asks, and runs, in a folder whose configuration names the addresses at which the demo's engines listen.
+func checkElsewhere(t *testing.T, demo, bin string) {
+	c, list, err := config.Load(filepath.Join(demo, demoConfig))
+	require.NoError(t, err)
+	require.NoError(t, list.Err())
+	dir := t.TempDir()
+	printed, err := ratemill(t, dir, bin, "init", "billing").CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	dir = filepath.Join(dir, "billing")
+	yaml := fmt.Sprintf("listen: ''\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n", c.Kafka.Listen, c.ClickHouse.Listen)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte(yaml), 0o600))
+	refused := func(why string, args ...string) {
+		t.Helper()
+		var out, words bytes.Buffer
+		command := ratemill(t, dir, bin, args...)
+		command.Stdout, command.Stderr = &out, &words
+		var exit *exec.ExitError
+		require.ErrorAs(t, command.Run(), &exit, "%s", args)
+		require.Equal(t, 2, exit.ExitCode(), "%s", args)
+		require.Regexp(t, why, words.String(), "%s", args)
+		require.Empty(t, out.String(), "%s", args)
+	}
+	questions := [][]string{{"query", "select 1"}, {"explain", "0:1"}, {"suspense", "list"}, {"suspense", "retries"}, {"tail", "rated"}}
+	for _, question := range append(questions, []string{"files"}, []string{"files", "retry", "1"}, []string{"partition", "list"}) {
+		refused(`there is no control store at \.ratemill/control\.db; is this the folder of the installation\?`, question...)
+	}
+	require.NoDirExists(t, filepath.Join(dir, ".ratemill"))
+
+	printed, err = ratemill(t, dir, bin, "import", "registry").CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	for _, question := range questions {
+		refused(`^ratemill: 127\.0\.0\.1:\d+ is the (Kafka|ClickHouse) of another installation \(....…\), not of this one, which never ran: name its configuration with -c, or give this one a (kafka|clickhouse)\.listen of its own\n$`, question...)
+	}
+	refused(`is the Kafka of another installation \(....…\), not of this one \(....…\): name its`, "run", "--attach", "--role", "warehouse")
+	refused(`is the ClickHouse of another installation \(....…\), not of this one \(....…\): name its`, "query", "select 1")
 }
 
 // TestTheDemoGeneratesRecords: others than by default, in a folder that is named.

@@ -40,7 +40,14 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 			if err != nil {
 				return err
 			}
-			w, end, err := reachWarehouse(cmd.Context(), f, config)
+			store, err := storeToCompare(cmd.Context(), config, config.EmbeddedClickHouse())
+			if err != nil {
+				return err
+			}
+			if store != nil {
+				defer store.Close()
+			}
+			w, end, err := reachWarehouse(cmd.Context(), f, config, store)
 			if err != nil {
 				return err
 			}

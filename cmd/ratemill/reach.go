@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,8 +14,18 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// reachStore reads the configuration and opens the control store that it names.
+// reachStore reads the configuration and opens the control store that it names, which must be there.
 func reachStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := control.Reach(ctx, c.Control)
+	return store, c, err
+}
+
+// makeStore is as reachStore, and makes the control store of a new installation.
+func makeStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, nil, err
@@ -23,29 +34,64 @@ func reachStore(ctx context.Context, f *flags) (*control.Store, *config.Config, 
 	return store, c, err
 }
 
+// storeToCompare opens the control store for a question that an engine alone can answer, to see that the engine is of the
+// same installation. It is nil where that cannot be told: beside servers, where the configuration names no control store,
+// or while it is away, which is said.
+func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*control.Store, error) {
+	store, err := control.Reach(ctx, c.Control)
+	var missing *control.MissingError
+	var away *control.UnavailableError
+	switch {
+	case errors.As(err, &missing) && !embedded && !c.NamesControl():
+		return nil, nil
+	case errors.As(err, &away):
+		fmt.Fprintf(os.Stderr, "not known to be of this installation: %v\n", err)
+		return nil, nil
+	}
+	return store, err
+}
+
 // reachKafka reaches the broker of a configuration: that of a running ratemill, when it is embedded.
 func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Topics, int, error) {
+	store, err := storeToCompare(ctx, c, c.EmbeddedKafka())
+	if err != nil {
+		return nil, broker.Topics{}, 0, err
+	}
+	if store != nil {
+		defer store.Close()
+	}
 	k, topics, err := roles.ReachKafka(c)
 	if err != nil {
 		return nil, topics, 0, err
 	}
 	n, err := k.Partitions(ctx, topics.Usage)
+	if err != nil && c.EmbeddedKafka() {
+		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
+	}
+	if err == nil && store != nil {
+		err = roles.CheckKafka(ctx, c, store, k, topics, false)
+	}
 	if err != nil {
 		k.Close()
-		if c.EmbeddedKafka() {
-			return nil, topics, 0, fmt.Errorf("the embedded Kafka does not answer at %s; it runs while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
-		}
 		return nil, topics, 0, err
 	}
 	return k, topics, n, nil
 }
 
-// reachWarehouse reaches ClickHouse: that of a running ratemill, or the embedded engine, started for this question.
-func reachWarehouse(ctx context.Context, f *flags, c *config.Config) (*warehouse.Warehouse, func(), error) {
-	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true}
+// reachWarehouse reaches ClickHouse: that of a running ratemill, or the embedded engine, started for this question. It
+// must belong with the control store, when that is known.
+func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
+	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true, Store: store}
 	if c.EmbeddedClickHouse() {
 		w, err := warehouse.Open(ctx, "http://"+c.ClickHouse.Listen+"/default")
 		if err == nil {
+			if store != nil {
+				err = roles.CheckWarehouse(ctx, c, store, w, false)
+			}
+			if err != nil {
+				w.Close()
+				return nil, nil, err
+			}
 			return w, func() { _ = w.Close() }, nil
 		}
 		if _, err := os.Stat(c.Data); err != nil {
@@ -73,7 +119,7 @@ func reachStores(ctx context.Context, f *flags) (*stores, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, end, err := reachWarehouse(ctx, f, c)
+	w, end, err := reachWarehouse(ctx, f, c, store)
 	if err != nil {
 		store.Close()
 		return nil, err

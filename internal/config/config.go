@@ -150,13 +150,18 @@ func (c *Config) resolve() {
 		}
 	}
 	if c.Control == "" {
-		c.Control = "sqlite:" + filepath.Join(c.Data, "control.db")
+		c.Control = c.defaultControl()
 	} else if file, ok := strings.CutPrefix(c.Control, "sqlite:"); ok && !filepath.IsAbs(file) {
 		c.Control = "sqlite:" + filepath.Join(dir, file)
 	} else if !ok {
 		c.Control = withPaths(c.Control, dir)
 	}
 }
+
+func (c *Config) defaultControl() string { return "sqlite:" + filepath.Join(c.Data, "control.db") }
+
+// NamesControl says that the control store is not just where it is when nobody says where.
+func (c *Config) NamesControl() bool { return c.Control != c.defaultControl() }
 
 // Check reports what a field alone cannot tell.
 func (c *Config) Check(n *diag.Node, d *diag.Decoder) {

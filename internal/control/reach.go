@@ -1,0 +1,28 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// MissingError says that there is no control store where one was to be read.
+type MissingError struct{ Path string }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("there is no control store at %s; is this the folder of the installation? -c names its configuration, `ratemill run` or `ratemill demo` begins a new one", e.Path)
+}
+
+// Reach opens a control store as Open does, but makes none: *MissingError when SQLite's file is not there.
+func Reach(ctx context.Context, dsn string) (*Store, error) {
+	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		file = strings.TrimPrefix(file, "//")
+		if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+			return nil, &MissingError{file}
+		}
+	}
+	return Open(ctx, dsn)
+}
