@@ -498,3 +498,25 @@ func TestQuestionsOfTheCommandLine(t *testing.T) {
 		require.Equal(t, want, out.String())
 	}
 }
+
+// TestTheSameRefusalHasTheSameName at every attempt: an order to leave rows out names what somebody looked at.
+func TestTheSameRefusalHasTheSameName(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "refused_again")
+	l, _ := traffic(rand.New(rand.NewSource(15)))
+	w.append(0, l.messages)
+	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE rated_usage ADD CONSTRAINT small CHECK quantity < 20000"))
+	var first *warehouse.StoppedError
+	for range 2 {
+		var stopped *warehouse.StoppedError
+		require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
+		require.Equal(t, control.StopRows, stopped.Kind)
+		require.Contains(t, stopped.Reason, "small")
+		require.Contains(t, stopped.Reason, "refused_again.rated_usage")
+		require.NotContains(t, string(stopped.Detail), "probe_")
+		if first == nil {
+			first = stopped
+		}
+		require.Equal(t, string(first.Detail), string(stopped.Detail))
+		require.Equal(t, first.Hash(), stopped.Hash())
+	}
+}

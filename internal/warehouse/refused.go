@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -198,5 +199,15 @@ func (w *Warehouse) Probe(ctx context.Context, b *Block) error {
 		return err
 	}
 	err := w.Insert(ctx, &probe, "")
+	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+		err = &RefusedError{refused.Code, unprobed(refused.Text, probe.Table, b.Table)}
+	}
 	return errors.Join(err, w.exec(ctx, "drop the table to probe rows", "DROP TABLE "+probe.Table))
+}
+
+// unprobed is ClickHouse's message about a probe as that about the table itself. It is part of what an order to leave rows
+// out is for, so the same refusal must read the same at every attempt; the UUID that ClickHouse puts after a name is the
+// probe's too.
+func unprobed(text, probe, table string) string {
+	return regexp.MustCompile(regexp.QuoteMeta(probe)+"(`?)( \\([0-9a-f-]{36}\\))?").ReplaceAllString(text, table+"$1")
 }
