@@ -513,6 +513,7 @@ func TestTheSameRefusalHasTheSameName(t *testing.T) {
 		require.Contains(t, stopped.Reason, "small")
 		require.Contains(t, stopped.Reason, "refused_again.rated_usage")
 		require.NotContains(t, string(stopped.Detail), "probe_")
+		require.Contains(t, string(stopped.Detail), `"offset":1,"why"`, "the first batch follows the mark")
 		if first == nil {
 			first = stopped
 		}

@@ -29,7 +29,7 @@ type RefusedRow struct {
 	Table  string          `json:"table"`
 	Row    int             `json:"row"`    // in the block that begins where the partition stopped, from 0
 	Record string          `json:"record"` // FILE:SEQ
-	Offset uint64          `json:"offset"` // of the rated log
+	Offset int64           `json:"offset"` // of the rated log
 	Why    string          `json:"why"`
 	Values json.RawMessage `json:"values"` // by column
 }
@@ -124,7 +124,7 @@ func (b *Block) only() (r RefusedRow, err error) {
 		values[b.columns[i].name] = v
 	}
 	r.Record = fmt.Sprintf("%v:%v", values["file"], values["seq"])
-	r.Offset, _ = values["offset"].(uint64)
+	r.Offset, _ = values["offset"].(int64)
 	r.Values, err = json.Marshal(values)
 	return r, err
 }
