@@ -40,12 +40,13 @@ const (
 	FileChanges                   // a file has other content when it is fetched than when it was seen
 	Retry                         // somebody corrects what is wrong, and brings suspended records back
 	Poison                        // a message that nobody can read is in a topic, until somebody orders to go on without it
+	Forgotten                     // the warehouse no longer remembers that it has a block which somebody began long ago
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -78,6 +79,7 @@ var faultMeanings = [...]string{
 	"a file had other content when it was fetched",
 	"suspended records were brought back",
 	"somebody ordered to go on without a message that nobody can read",
+	"the warehouse forgot a block that was begun, before another sink found it",
 }
 
 func (f Fault) String() string { return faultNames[f] }

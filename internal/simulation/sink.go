@@ -18,10 +18,11 @@ import (
 	"ratemill/udr"
 )
 
-// simWarehouse is a warehouse of which only the identities of rows are kept. It drops a block whose token it has seen.
+// simWarehouse is a warehouse of which only the identities of rows are kept. It drops a block whose token it remembers.
 type simWarehouse struct {
 	w      *world
-	tokens map[string]bool
+	tokens [partitions]map[string]bool
+	blocks [partitions]map[string][]storedBlock     // by table
 	rows   [partitions]map[string]map[udr.ID]stored // by table
 	events [partitions]int
 	late   []lateBlock
@@ -32,15 +33,22 @@ type stored struct {
 	amount string
 }
 
+// storedBlock is where rows came from.
+type storedBlock struct {
+	from, to int64
+	rows     int
+}
+
 type lateBlock struct {
-	due   int
-	apply func()
+	due       int
+	partition int
+	apply     func()
 }
 
 func (h *simWarehouse) init(w *world) {
-	h.w, h.tokens = w, map[string]bool{}
+	h.w = w
 	for p := range h.rows {
-		h.rows[p] = map[string]map[udr.ID]stored{}
+		h.tokens[p], h.blocks[p], h.rows[p] = map[string]bool{}, map[string][]storedBlock{}, map[string]map[udr.ID]stored{}
 	}
 }
 
@@ -53,6 +61,20 @@ func (h *simWarehouse) deliver() {
 		}
 		return due
 	})
+}
+
+// forget is what other partitions do to a table while the sink of this one has stopped at a block: they fill its window.
+// Nothing of the block may be under way, for it comes within minutes or not at all, and tables remember for hours.
+func (h *simWarehouse) forget(p int) {
+	w := h.w
+	if w.store.sinks[p].Intent == nil || len(h.tokens[p]) == 0 ||
+		slices.ContainsFunc(h.late, func(l lateBlock) bool { return l.partition == p }) ||
+		slices.ContainsFunc(w.actors, func(a *actor) bool { return a.kind == sinkKind && a.partition == p && !a.ended }) ||
+		!w.happens(Forgotten, 4) {
+		return
+	}
+	clear(h.tokens[p])
+	w.note("warehouse", "FORGETS tokens", int64(p), 0)
 }
 
 // inserter is the warehouse as the sink of a partition sees it.
@@ -70,15 +92,16 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 	for i, a := range amounts {
 		texts[i] = a.String()
 	}
-	table, count := b.Table, b.Rows()
+	table, block := b.Table, storedBlock{rows: b.Rows()}
+	block.from, block.to = b.Offsets()
 	ids = slices.Clone(ids)
-	apply := func() { i.store(table, ids, texts, count, token) }
+	apply := func() { i.store(table, ids, texts, block, token) }
 	down := &warehouse.UnavailableError{What: "insert", Err: errSimulated}
 	switch {
 	case w.isFull(warehouseDisk), w.happens(InsertFails, 30):
 		return down
 	case w.happens(LateInsert, 30):
-		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), apply})
+		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), i.partition, apply})
 		w.point("insert fails", 0, 0)
 		return down
 	}
@@ -90,13 +113,30 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 	return nil
 }
 
-func (i inserter) store(table string, ids []udr.ID, amounts []string, rows int, token string) {
-	if i.tokens[token] {
+// Stored says how many rows of a block are there, or that nobody can say.
+func (i inserter) Stored(_ context.Context, b *warehouse.Block) (rows int, err error) {
+	w := i.w
+	w.point("count "+b.Table, int64(i.partition), int64(b.Rows()))
+	if w.happens(InsertFails, 30) {
+		return 0, &warehouse.UnavailableError{What: "count", Err: errSimulated}
+	}
+	from, to := b.Offsets()
+	for _, s := range i.blocks[i.partition][b.Table] {
+		if s.from >= from && s.to <= to {
+			rows += s.rows
+		}
+	}
+	return rows, nil
+}
+
+func (i inserter) store(table string, ids []udr.ID, amounts []string, block storedBlock, token string) {
+	if i.tokens[i.partition][token] {
 		return
 	}
-	i.tokens[token] = true
+	i.tokens[i.partition][token] = true
+	i.blocks[i.partition][table] = append(i.blocks[i.partition][table], block)
 	if table == "usage_events" {
-		i.events[i.partition] += rows
+		i.events[i.partition] += block.rows
 	}
 	t := i.rows[i.partition][table]
 	if t == nil {

@@ -351,6 +351,9 @@ func (w *world) trouble() {
 	if w.happens(DiskFull, 300) {
 		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
 	}
+	for p := range partitions {
+		w.warehouse.forget(p)
+	}
 	if w.mediated && w.active.Has(Retry) && w.faults[Retry].IntN(25) == 0 {
 		w.retry()
 	}

@@ -71,6 +71,8 @@ func (nowhere) SinkCommit(_ context.Context, _ string, _ int, v, _ int64, _ []by
 }
 func (nowhere) Insert(context.Context, *warehouse.Block, string) error { return nil }
 
+func (nowhere) Stored(context.Context, *warehouse.Block) (int, error) { return 0, nil }
+
 const recordsPerMessage = 200
 
 // messages are n messages of a rated log.

@@ -17,6 +17,8 @@ type Block struct {
 	records []udr.ID
 	amounts []decimal.D
 	keep    bool
+
+	from, to int64 // offsets of the rated log of which it is made
 }
 
 // newBlock makes an empty block for the columns of a table that are inserted.
@@ -61,6 +63,9 @@ func (b *Block) Rows() int { return b.columns[0].rows }
 // Records are the identities of the rows and what their SIM's account pays, for a simulated warehouse. They are there
 // when the sink's Simulated is set.
 func (b *Block) Records() ([]udr.ID, []decimal.D) { return b.records, b.amounts }
+
+// Offsets are the first and the last of the rated log that the block is made of.
+func (b *Block) Offsets() (from, to int64) { return b.from, b.to }
 
 // Statement is the INSERT that the block's columns follow.
 func (b *Block) Statement() string {

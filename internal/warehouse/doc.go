@@ -27,8 +27,11 @@
 // and in a replicated one replicated_deduplication_window with its _seconds, kept in Keeper and thus good on every
 // replica. ratemill sets them on the tables that it makes, hours at full load (Window). A sink that stalls between intent
 // and block asks, before it writes, whether its intent still stands; so it would have to stall for those hours between the
-// answer and the block to write one twice. Several servers that are not replicas of each other are several warehouses, and
-// are refused in one DSN.
+// answer and the block to write one twice.
+// A block that was begun and is found later may be forgotten by then: its partition stopped at a table that refused it,
+// say, and the others went on. So of a block that is found each table is asked how many of its rows it has, by partition,
+// offsets and files (stored.go), and gets it only if it has fewer. Several servers that are not replicas of each other are
+// several warehouses, and are refused in one DSN.
 //
 // # The balance
 //

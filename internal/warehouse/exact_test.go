@@ -68,6 +68,14 @@ func (f *fragile) Insert(ctx context.Context, b *warehouse.Block, token string) 
 	return f.effect(func() error { return f.Inserter.Insert(ctx, b, token) })
 }
 
+func (f *fragile) Stored(ctx context.Context, b *warehouse.Block) (n int, err error) {
+	err = f.effect(func() (err error) {
+		n, err = f.Inserter.Stored(ctx, b)
+		return err
+	})
+	return n, err
+}
+
 // totals are what lies in the tables, and what ought to.
 type totals struct {
 	rated, suspended, duplicate, files, events, tiers int64
@@ -156,7 +164,7 @@ func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 			l, want := traffic(rand.New(rand.NewSource(7)))
 			w.append(0, l.messages)
 			crashes := 0
-			for at := 1; ; at = at%9 + 1 { // a block has up to eight effects
+			for at := 1; ; at = at%9 + 1 { // a block has up to nine effects, and questions about them when it is found
 				s := w.sink(0)
 				s.MaxRows = 7
 				f := &fragile{Positions: w.store, Inserter: w.warehouse, at: at, after: after}
@@ -278,7 +286,7 @@ func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, ve
 // TestASinkThatWasStoppedForHoursWritesNothingTwice though the warehouse has forgotten the block by then.
 func TestASinkThatWasStoppedForHoursWritesNothingTwice(t *testing.T) {
 	w := newWorld(t, testengine.SharedClickHouse(t), "stalled")
-	for _, table := range []string{"rated_usage", "suspense", "duplicates", "usage_events", "tier_charges", "suspense_closed", "files"} {
+	for _, table := range tables {
 		require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE "+table+" MODIFY SETTING non_replicated_deduplication_window = 1"))
 	}
 	l, want := traffic(rand.New(rand.NewSource(13)))
@@ -295,6 +303,92 @@ func TestASinkThatWasStoppedForHoursWritesNothingTwice(t *testing.T) {
 	require.NoError(t, w.run(s, int64(len(l.messages))))
 	require.Equal(t, want, w.totals())
 }
+
+// TestABlockThatStoppedForLongIsNotWrittenTwice: its first tables have it, a later one refuses, and by the time that
+// somebody has put that right they have forgotten its token.
+func TestABlockThatStoppedForLongIsNotWrittenTwice(t *testing.T) {
+	for _, refuses := range []string{"suspense", "suspense_closed", "files"} {
+		t.Run(refuses, func(t *testing.T) {
+			w := newWorld(t, testengine.SharedClickHouse(t), "stopped_before_"+refuses)
+			exec := func(statement string) { require.NoError(t, w.warehouse.Conn().Exec(t.Context(), statement)) }
+			l, want := traffic(rand.New(rand.NewSource(16)))
+			retry := udr.FileID{0xee}
+			l.batch(retry, &udr.FileEnd{Name: "retry 1", Retried: []udr.ID{{File: udr.FileID{1}, Seq: 1}, {File: udr.FileID{1}, Seq: 2}}})
+			want.files++
+			w.append(0, l.messages)
+			exec("RENAME TABLE " + refuses + " TO elsewhere")
+			var stopped *warehouse.StoppedError
+			require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
+			exec("RENAME TABLE elsewhere TO " + refuses)
+			for _, table := range tables { // other partitions fill the window meanwhile
+				exec("ALTER TABLE " + table + " MODIFY SETTING non_replicated_deduplication_window = 1")
+				exec("INSERT INTO " + table + " (file) SETTINGS insert_deduplication_token = 'other' VALUES ('other')")
+				exec("ALTER TABLE " + table + " DELETE WHERE file = 'other' SETTINGS mutations_sync = 1")
+			}
+			require.NoError(t, w.run(w.sink(0), int64(len(l.messages))))
+			require.Equal(t, want, w.totals())
+			require.EqualValues(t, 2, w.number("count() FROM suspense_closed"))
+		})
+	}
+}
+
+// forgetful is a warehouse whose answer to the first insert is lost, and which is away for hours then; meanwhile others make
+// it forget the block.
+type forgetful struct {
+	warehouse.Inserter
+	meanwhile func()
+}
+
+func (f *forgetful) Insert(ctx context.Context, b *warehouse.Block, token string) error {
+	err := f.Inserter.Insert(ctx, b, token)
+	if f.meanwhile != nil && err == nil {
+		f.meanwhile()
+		f.meanwhile, err = nil, &warehouse.UnavailableError{What: "take rows", Err: errors.New("connection reset")}
+	}
+	return err
+}
+
+func TestAnInsertWhoseAnswerWasLostHoursAgoIsNotRepeated(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "lost_for_hours")
+	exec := func(statement string) { require.NoError(t, w.warehouse.Conn().Exec(t.Context(), statement)) }
+	l, want := traffic(rand.New(rand.NewSource(20)))
+	w.append(0, l.messages)
+	c := &jumping{}
+	s := w.sink(0)
+	s.Clock = c
+	s.Warehouse = &forgetful{w.warehouse, func() {
+		exec("ALTER TABLE rated_usage MODIFY SETTING non_replicated_deduplication_window = 1")
+		exec("INSERT INTO rated_usage (file) SETTINGS insert_deduplication_token = 'other' VALUES ('other')")
+		exec("ALTER TABLE rated_usage DELETE WHERE file = 'other' SETTINGS mutations_sync = 1")
+		c.by.Store(int64(7 * time.Hour))
+	}}
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	require.Equal(t, want, w.totals())
+}
+
+// TestRowsThatNobodyMadeStopTheCompletionOfABlock, but those of another Kafka's records with the same offsets are of no
+// concern.
+func TestRowsThatNobodyMadeStopTheCompletionOfABlock(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "too_many")
+	exec := func(statement string) { require.NoError(t, w.warehouse.Conn().Exec(t.Context(), statement)) }
+	l, want := traffic(rand.New(rand.NewSource(18)))
+	w.append(0, l.messages)
+	exec("RENAME TABLE files TO elsewhere")
+	var stopped *warehouse.StoppedError
+	require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
+	exec("RENAME TABLE elsewhere TO files")
+	exec("INSERT INTO rated_usage SELECT * REPLACE ('another' AS file) FROM rated_usage LIMIT 1")
+	exec("INSERT INTO rated_usage SELECT * REPLACE (seq + 1000 AS seq) FROM rated_usage WHERE file != 'another' LIMIT 1")
+	require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
+	require.Contains(t, stopped.Reason, fmt.Sprintf("rated_usage holds %d rows of offsets 0 to ", want.rated+1))
+	exec("ALTER TABLE rated_usage DELETE WHERE seq > 1000 SETTINGS mutations_sync = 1")
+	require.NoError(t, w.run(w.sink(0), int64(len(l.messages))))
+	require.Equal(t, want.rated+1, w.number("count() FROM rated_usage"))
+	require.Equal(t, want.files, w.number("count() FROM files"))
+}
+
+// tables are those that a sink fills, in its order.
+var tables = []string{"rated_usage", "tier_charges", "suspense", "duplicates", "usage_events", "suspense_closed", "files"}
 
 func TestARetryBatchTakesItsRecordsOutOfSuspense(t *testing.T) {
 	w := newWorld(t, testengine.SharedClickHouse(t), "retries")

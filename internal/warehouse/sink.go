@@ -25,9 +25,12 @@ type Positions interface {
 	SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error)
 }
 
-// Inserter writes a block into its table, once for a token however often it is asked: Warehouse does.
+// Inserter writes a block into its table, once for a token however often it is asked, as long as the table remembers the
+// token: Warehouse does.
 type Inserter interface {
 	Insert(ctx context.Context, b *Block, token string) error
+	// Stored is how many rows of b, by what they were made of, are in its table already.
+	Stored(ctx context.Context, b *Block) (int, error)
 }
 
 // Sink brings one partition of the rated log into the warehouse, each message that counts exactly once. Fill the
@@ -143,8 +146,9 @@ func (s *Sink) step(ctx context.Context) error {
 		return s.stop(s.at.Next, control.StopOther, nil, err.Error())
 	}
 	intent := control.Intent{From: s.at.Next}
-	if found := s.at.Intent; found != nil && steps.On(steps.IntentCompleted) {
-		intent = *found
+	found := s.at.Intent != nil && steps.On(steps.IntentCompleted)
+	if found {
+		intent = *s.at.Intent
 		err = s.collect(ctx, &fold, intent.From, intent.To)
 		s.Progress.Repeated.Add(1)
 	} else {
@@ -153,7 +157,7 @@ func (s *Sink) step(ctx context.Context) error {
 	if err != nil || intent.To < intent.From {
 		return err
 	}
-	err = s.write(ctx, intent, appendFold(nil, fold))
+	err = s.write(ctx, intent, appendFold(nil, fold), found)
 	if errors.Is(err, control.ErrConflict) {
 		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
 		s.known = false
@@ -165,7 +169,7 @@ func (s *Sink) step(ctx context.Context) error {
 
 // write takes a block through its three states: intended, in the warehouse, and left behind. When ctx ends it goes on,
 // since the next owner would only do the same again, but it waits for nothing that is away, and not long for what hangs.
-func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte) error {
+func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte, found bool) error {
 	if s.at.Intent == nil && steps.On(steps.IntentFirst) {
 		err := s.swap(ctx, "record the intent", func(ctx context.Context, version int64) (int64, error) {
 			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
@@ -179,15 +183,18 @@ func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte) er
 		if err := s.commit(ctx, intent, fold); err != nil {
 			return err
 		}
-		return s.insert(ctx, intent)
+		return s.insert(ctx, intent, found)
 	}
-	if err := s.insert(ctx, intent); err != nil {
+	if err := s.insert(ctx, intent, found); err != nil {
 		return err
 	}
 	return s.commit(ctx, intent, fold)
 }
 
-func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
+// insert brings the rows of a block into their tables. Of a block that was found, nobody knows how long ago it was begun:
+// each table is asked whether it has the rows, since it may have forgotten their token. So it is when the answer to our own
+// insert was lost a while ago.
+func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) error {
 	began := s.Clock.Now()
 	for _, b := range s.rows.blocks {
 		if b.Rows() == 0 {
@@ -200,13 +207,30 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 		if b.Rows() == 0 {
 			continue
 		}
+		b.from, b.to = intent.From, intent.To
 		token := fmt.Sprintf("%s/%s/%s/%d/%d-%d", s.Name, b.Table, s.Topics.Rated, s.Partition, intent.From, intent.To)
+		absent := s.Clock.Now() // when the table did not have these rows
+		if found {
+			absent = time.Time{}
+		}
 		err = s.until(ctx, "write into the warehouse", func() error {
 			if err := s.stillOurs(ctx); err != nil {
 				return err
 			}
 			finishing, end := outlast(ctx)
 			defer end()
+			if now := s.Clock.Now(); max(now.Sub(absent), now.Round(0).Sub(absent)) >= askAgain && steps.On(steps.FoundIsAsked) {
+				rows, err := s.Warehouse.Stored(finishing, b)
+				switch {
+				case err != nil:
+					return err
+				case rows > b.Rows():
+					return s.tooMany(intent, b, rows)
+				case rows == b.Rows():
+					return nil
+				}
+				absent = now // or there in part: the token is that of the parts, too
+			}
 			return s.Warehouse.Insert(finishing, b, token)
 		})
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
@@ -225,6 +249,12 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent) error {
 	}
 	p.Blocks.Add(1)
 	return nil
+}
+
+// tooMany is the error of a block of which more is in the warehouse than it has.
+func (s *Sink) tooMany(intent control.Intent, b *Block, rows int) error {
+	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("%s holds %d rows of offsets %d to %d, but only %d were made of them: some are there twice, or somebody else writes there; "+
+		"what to do: docs/runbooks/partition-stopped.md", b.Table, rows, intent.From, intent.To, b.Rows()))
 }
 
 // stillOurs makes sure that nobody has completed the block since the control store spoke last, should that be a while ago.

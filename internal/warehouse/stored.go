@@ -1,0 +1,73 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// storedFiles is for how many files one question asks: their ids, 35 bytes each, must be within ClickHouse's
+// max_query_size of 256 KiB.
+const storedFiles = 5000
+
+// Stored implements Inserter. A table has the rows of a block if it has as many of its partition and offsets. Those of
+// another Kafka may have the same, so they must be of the block's files as well; and of its time, which spares reading the
+// months of other rows.
+func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
+	column, condition := "file", ""
+	if b.Table == closedTable {
+		// It tells no offsets. What a retry batch closes comes with the batch's end, which counts once, so all of it is of one
+		// block.
+		column, condition = "retry", fmt.Sprintf("how = '%s' AND ", retried)
+	} else {
+		condition = fmt.Sprintf("partition = %d AND offset BETWEEN %d AND %d AND ", binary.LittleEndian.Uint16(b.column("partition").fixed), b.from, b.to)
+	}
+	if at := b.byName["at"]; at != nil {
+		first, last := at.range64()
+		condition += fmt.Sprintf("at BETWEEN fromUnixTimestamp64Nano(%d, 'UTC') AND fromUnixTimestamp64Nano(%d, 'UTC') AND ", first, last)
+	}
+	total := 0
+	for files := range slices.Chunk(b.column(column).distinct(), storedFiles) {
+		var n uint64
+		row := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s%s IN ('%s')", b.Table, condition, column, strings.Join(files, "','")))
+		if err := row.Scan(&n); err != nil {
+			return 0, sorted("say how many rows of "+b.Table+" it has", err)
+		}
+		total += int(n)
+	}
+	return total, nil
+}
+
+// range64 is the smallest and the largest number of a column of 64 bits.
+func (d *data) range64() (first, last int64) {
+	first, last = math.MaxInt64, math.MinInt64
+	for b := d.fixed; len(b) > 0; b = b[8:] {
+		v := int64(binary.LittleEndian.Uint64(b))
+		first, last = min(first, v), max(last, v)
+	}
+	return first, last
+}
+
+// distinct is the texts of a column of texts, each once.
+func (d *data) distinct() (all []string) {
+	if d.words != nil {
+		used := make([]bool, len(d.words.names))
+		for _, key := range d.words.keys {
+			if !used[key] {
+				used[key] = true
+				all = append(all, d.words.names[key])
+			}
+		}
+		return all
+	}
+	for b := d.texts; len(b) > 0; {
+		n, size := binary.Uvarint(b)
+		all = append(all, string(b[size:size+int(n)]))
+		b = b[size+int(n):]
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
