@@ -56,6 +56,12 @@ func (e *OffsetGoneError) Error() string {
 	return fmt.Sprintf("%s/%d no longer has offset %d, its first is %d: messages were deleted before they were read; raise the topic's retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
+// EndedError says that the partition ends before this offset: it lost its end, or the answer is that of a replica which
+// is behind. So it comes within an UnavailableError.
+type EndedError struct{ Wanted, End int64 }
+
+func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at %d", e.End) }
+
 // ErrTooLarge says that a message is larger than the broker accepts.
 var ErrTooLarge = errors.New("message is larger than the broker's message.max.bytes")
 

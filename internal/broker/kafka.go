@@ -121,7 +121,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			return dst, &OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: first}
 		}
 		if boundsErr == nil && from >= end {
-			return dst, &UnavailableError{what, fmt.Errorf("the partition ends at %d", end)}
+			return dst, &UnavailableError{what, &EndedError{Wanted: from, End: end}}
 		}
 	}
 	if err != nil {

@@ -93,6 +93,8 @@ func TestWhatIsAppendedIsFetched(t *testing.T) {
 		require.Empty(t, none)
 		_, err = k.Fetch(t.Context(), topics.Checkpoint, 0, 9, 10*time.Millisecond, nil)
 		require.True(t, broker.Unavailable(err), "what is beyond the end may come: %v", err)
+		var ended *broker.EndedError
+		require.ErrorAs(t, err, &ended)
 	})
 }
 

@@ -220,6 +220,9 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 		return err
 	}
 	ours := o.epoch
+	if at < o.known {
+		return Shorter(o.Topics.Rated, o.Partition, at, o.known, "decided")
+	}
 	err = o.catchUp(ctx, at, func(m *broker.Message) error {
 		epoch, _, _, err := ParseHeader(m.Value)
 		if err != nil {
@@ -276,7 +279,7 @@ func (o *Owner) sortOlder() {
 // the offset of our epoch's mark.
 func (o *Owner) restore(ctx context.Context, at int64) error {
 	began := o.Clock.Now()
-	o.state, o.fold, o.older = newState(o.BlockKeys), NewFold(), nil
+	o.state, o.fold, o.older, o.stated = newState(o.BlockKeys), NewFold(), nil, statement{at: -1}
 	low := lowWater{next: 0, input: -1}
 	entries := 0
 	err := o.read(ctx, o.Topics.Checkpoint, func(m *broker.Message) error {
@@ -304,6 +307,9 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 			return err
 		}
 		o.known = first
+	}
+	if err := o.keeps(ctx, first, at); err != nil {
+		return err
 	}
 	if err := o.catchUp(ctx, end, o.apply); err != nil {
 		return err
@@ -346,6 +352,9 @@ func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
 		o.older = append(o.older, older{xxhash.Sum64(part), epoch})
 	}
 	at := field(0)
+	if 0 < epoch && epoch <= o.epoch { // as all are, but where a step is left out
+		o.stated.take(at, epoch)
+	}
 	switch part[0] {
 	case counterEntry:
 		k, err := rating.ParseKey(part[1:])

@@ -51,6 +51,7 @@ type Owner struct {
 	next     int64 // offset of the usage topic to be read next
 	state    *state
 	older    []older
+	stated   statement // of restored checkpoints
 	sweeping *sweep
 	swept    time.Time
 	marked   lowWater                  // the newest low-water mark
@@ -143,7 +144,7 @@ func (o *Owner) take(ctx context.Context) error {
 		return err
 	}
 	o.next = o.fold.Input + 1
-	first, _, err := o.bounds(ctx, o.Topics.Usage)
+	first, err := o.reaches(ctx, o.Topics.Usage, o.next)
 	if err != nil {
 		return err
 	}
@@ -259,6 +260,9 @@ func (o *Owner) settle(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if base < o.known {
+		return Shorter(o.Topics.Rated, o.Partition, base, o.known, "decided")
 	}
 	if steps.On(steps.GapLook) {
 		if err := o.catchUp(ctx, base, o.fence); err != nil {
@@ -394,8 +398,11 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 		if broker.Unavailable(err) && o.pending != nil {
 			return nil // what is under way is settled first
 		}
-		return err
+		return ended(err)
 	})
+	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+		_, err = o.reaches(ctx, o.Topics.Usage, o.next)
+	}
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
 		return o.gone(gone)
 	}
@@ -417,10 +424,22 @@ func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err
 
 // refetch fetches messages of a topic's partition into the scratch.
 func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
-	return o.until(ctx, "read "+topic, func() (err error) {
+	err := o.until(ctx, "read "+topic, func() (err error) {
 		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, from, time.Second, o.fetched[:0])
-		return err
+		return ended(err)
 	})
+	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+		_, err = o.reaches(ctx, topic, from)
+	}
+	return err
+}
+
+// ended is an error of which one does not wait that it passes, when it is that the partition ends too early.
+func ended(err error) error {
+	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+		return short
+	}
+	return err
 }
 
 // passing says that an error passes with time: the broker or the control store is away.

@@ -295,6 +295,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 		o.state.counters.ApplyAt(rating.Delta{Key: current, Value: rating.UnitsValue(5)}, o.known)
 		o.state.advance(udr.FileID{n}, 1, 1)
 		o.state.seen.Add(h, udr.DuplicateKey{n}, testNow, 60)
+		l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: appendMark(nil, o.epoch)}})
 		o.known++
 	}
 	a := ownerOf(l, 1)

@@ -340,9 +340,53 @@ func (s *Sink) where(ctx context.Context) error {
 		s.at, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
 		return err
 	})
-	s.known = err == nil
 	s.Progress.Next.Store(s.at.Next)
+	if err == nil {
+		err = s.standing(ctx)
+	}
+	s.known = err == nil
 	return err
+}
+
+// standing makes sure that the rated log is the one that the position is about: it reaches it, and the message before it is
+// of no epoch that the position does not know. A log that lost its end gets marks of new epochs there.
+func (s *Sink) standing(ctx context.Context) error {
+	to := s.at.Next - 1
+	if s.at.Intent != nil {
+		to = s.at.Intent.To
+	}
+	first, err := s.reaches(ctx, to+1)
+	if err != nil || s.at.Next <= first || len(s.at.Fold) == 0 {
+		return err
+	}
+	before, err := s.read(ctx, s.at.Next-1, 0)
+	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) {
+		return nil // it is gone just now; what is the matter after it, whoever reads on is told
+	}
+	if err != nil || len(before) == 0 || before[0].Offset != s.at.Next-1 {
+		return err
+	}
+	fold, err := parseFold(s.at.Fold)
+	if err != nil {
+		return nil // what makes a block stops at it
+	}
+	if epoch, _, _, err := ledger.ParseHeader(before[0].Value); err == nil && epoch > fold.Epoch {
+		return ledger.Replaced(s.Topics.Rated, s.Partition, s.at.Next-1, epoch, fold.Epoch, inWarehouse)
+	}
+	return nil
+}
+
+const inWarehouse = "in the warehouse"
+
+// reaches makes sure that the rated log ends at next or later.
+func (s *Sink) reaches(ctx context.Context, next int64) (first int64, err error) {
+	return ledger.Reaches(ctx, s.Clock, s.Topics.Rated, s.Partition, next, inWarehouse, func() (first, end int64, err error) {
+		err = s.until(ctx, "ask for the bounds of the rated log", func() (err error) {
+			first, end, err = s.Broker.Bounds(ctx, s.Topics.Rated, s.Partition)
+			return err
+		})
+		return first, end, err
+	})
 }
 
 func (s *Sink) linger() time.Duration {
@@ -421,6 +465,11 @@ func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) e
 		if err != nil {
 			return err
 		}
+		if len(messages) == 0 {
+			if _, err := s.reaches(ctx, to+1); err != nil {
+				return err
+			}
+		}
 		for i := range messages {
 			if messages[i].Offset > to {
 				return nil
@@ -441,8 +490,14 @@ func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) e
 func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
 	err := s.until(ctx, "read the rated log", func() (err error) {
 		s.fetch, err = s.Broker.Fetch(ctx, s.Topics.Rated, s.Partition, from, wait, s.fetch[:0])
+		if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+			return short
+		}
 		return err
 	})
+	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+		_, err = s.reaches(ctx, from)
+	}
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
 		return nil, s.stop(from, control.StopOther, nil, err.Error())
 	}
