@@ -86,7 +86,7 @@ func TestIdsOfCountersStay(t *testing.T) {
 		0x8fd7c8989fe46417: "pool fleet-3g/messages",
 		0xf370072764f96c17: "price office/sms_mo/all",
 	} {
-		got, ok := c.CounterName(rating.CounterKey{ID: id})
+		got, ok := c.CounterName(rating.CounterKey{ID: id}, 1)
 		require.True(t, ok, name)
 		require.Equal(t, name, got)
 	}
