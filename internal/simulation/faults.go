@@ -41,12 +41,13 @@ const (
 	Retry                         // somebody corrects what is wrong, and brings suspended records back
 	Poison                        // a message that nobody can read is in a topic, until somebody orders to go on without it
 	Forgotten                     // the warehouse no longer remembers that it has a block which somebody began long ago
+	TokenAlone                    // the warehouse notes a block's token and answers an error, and its rows never come
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -80,6 +81,7 @@ var faultMeanings = [...]string{
 	"suspended records were brought back",
 	"somebody ordered to go on without a message that nobody can read",
 	"the warehouse forgot a block that was begun, before another sink found it",
+	"the warehouse noted a block's token, and never had its rows",
 }
 
 func (f Fault) String() string { return faultNames[f] }

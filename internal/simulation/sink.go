@@ -100,6 +100,9 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 	switch {
 	case w.isFull(warehouseDisk), w.happens(InsertFails, 30):
 		return down
+	case w.happens(TokenAlone, 30):
+		i.tokens[i.partition][token] = true
+		return down
 	case w.happens(LateInsert, 30):
 		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), i.partition, apply})
 		w.point("insert fails", 0, 0)
@@ -152,6 +155,9 @@ func (i inserter) store(table string, ids []udr.ID, amounts []string, block stor
 		t[id] = s
 	}
 }
+
+// Replicated says that tokens are noted alone at times.
+func (i inserter) Replicated() bool { return false }
 
 // positions of sinks, in the control store.
 type positions struct{ s *store }

@@ -73,6 +73,8 @@ func (nowhere) Insert(context.Context, *warehouse.Block, string) error { return 
 
 func (nowhere) Stored(context.Context, *warehouse.Block) (int, error) { return 0, nil }
 
+func (nowhere) Replicated() bool { return false }
+
 const recordsPerMessage = 200
 
 // messages are n messages of a rated log.

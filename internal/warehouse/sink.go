@@ -31,6 +31,8 @@ type Inserter interface {
 	Insert(ctx context.Context, b *Block, token string) error
 	// Stored is how many rows of b, by what they were made of, are in its table already.
 	Stored(ctx context.Context, b *Block) (int, error)
+	// Replicated says that a token is remembered in the same step in which its rows become part of the table.
+	Replicated() bool
 }
 
 // Sink brings one partition of the rated log into the warehouse, each message that counts exactly once. Fill the
@@ -213,6 +215,7 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) er
 		if found {
 			absent = time.Time{}
 		}
+		again := found
 		err = s.until(ctx, "write into the warehouse", func() error {
 			if err := s.stillOurs(ctx); err != nil {
 				return err
@@ -225,13 +228,18 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) er
 				case err != nil:
 					return err
 				case rows > b.Rows():
-					return s.tooMany(intent, b, rows)
+					return s.unequal(intent, b, rows, "some are there twice, or somebody else writes there")
 				case rows == b.Rows():
 					return nil
 				}
 				absent = now // or there in part: the token is that of the parts, too
 			}
-			return s.Warehouse.Insert(finishing, b, token)
+			repeated := again
+			again = true
+			if err := s.Warehouse.Insert(finishing, b, token); err != nil || !repeated {
+				return err
+			}
+			return s.landed(finishing, intent, b, token)
 		})
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 			return s.refused(ctx, intent, b, err)
@@ -251,10 +259,34 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) er
 	return nil
 }
 
-// tooMany is the error of a block of which more is in the warehouse than it has.
-func (s *Sink) tooMany(intent control.Intent, b *Block, rows int) error {
-	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("%s holds %d rows of offsets %d to %d, but only %d were made of them: some are there twice, or somebody else writes there; "+
-		"what to do: docs/runbooks/partition-stopped.md", b.Table, rows, intent.From, intent.To, b.Rows()))
+// landed makes sure that a block is there which the warehouse took, or said to have. A table that is not replicated notes
+// the token before the rows: with its disk full, or killed, in between, it takes for there what never came. The rows then
+// go under another token.
+func (s *Sink) landed(ctx context.Context, intent control.Intent, b *Block, token string) error {
+	if s.Warehouse.Replicated() || !steps.On(steps.RepeatedIsAsked) {
+		return nil
+	}
+	for n := 2; ; n++ {
+		rows, err := s.Warehouse.Stored(ctx, b)
+		switch {
+		case err != nil || rows == b.Rows():
+			return err
+		case rows > 0 || n > mostTokens:
+			return s.unequal(intent, b, rows, "ClickHouse says that it has them all")
+		}
+		s.Log.Warn("ClickHouse took a block for one that it has, and has none of it; it is written anew", "partition", s.Partition, "table", b.Table, "from", intent.From, "to", intent.To)
+		if err := s.Warehouse.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
+			return err
+		}
+	}
+}
+
+const mostTokens = 9 // each but the last one was noted without its rows
+
+// unequal is the error of a block of which the warehouse has other rows than it is made of.
+func (s *Sink) unequal(intent control.Intent, b *Block, rows int, why string) error {
+	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("%s holds %d rows of offsets %d to %d, and %d were made of them: %s; "+
+		"what to do: docs/runbooks/partition-stopped.md", b.Table, rows, intent.From, intent.To, b.Rows(), why))
 }
 
 // stillOurs makes sure that nobody has completed the block since the control store spoke last, should that be a while ago.

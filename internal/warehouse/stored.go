@@ -41,6 +41,9 @@ func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 	return total, nil
 }
 
+// Replicated implements Inserter.
+func (w *Warehouse) Replicated() bool { return w.layout.Cluster != "" }
+
 // range64 is the smallest and the largest number of a column of 64 bits.
 func (d *data) range64() (first, last int64) {
 	first, last = math.MaxInt64, math.MinInt64
