@@ -67,7 +67,7 @@ func filesCommand(f *flags) *cobra.Command {
 				}
 				err = store.RetryFile(cmd.Context(), number, time.Now())
 				if errors.Is(err, control.ErrConflict) {
-					return &problems{fmt.Sprintf("file %d is not there, or neither failed nor vanished; ratemill files says what it is", number)}
+					return &problems{fmt.Sprintf("file %d is not there, neither failed nor vanished, or the batch of a retry that was given up; ratemill files says what it is", number)}
 				}
 				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)

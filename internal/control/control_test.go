@@ -442,6 +442,9 @@ func TestARecordIsRetriedOnce(t *testing.T) {
 
 		require.NoError(t, s.CancelRetry(ctx, number, "ana", at(1)))
 		require.ErrorIs(t, s.CancelRetry(ctx, number, "ana", at(1)), control.ErrConflict)
+		given, err := s.Files(ctx, control.FileFilter{Retry: number})
+		require.NoError(t, err)
+		require.ErrorIs(t, s.RetryFile(ctx, given[0].Number, at(1)), control.ErrConflict, "its records may be in another batch")
 		second, err := other.CreateRetry(ctx, "skylink", "bob", origins[600:601], at(1))
 		require.NoError(t, err)
 		claimed, err := s.Claimed(ctx, origins)

@@ -67,14 +67,15 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 // RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
 // nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
 // is recorded now and then only. One whose content is gone is looked for where it was listed. ErrConflict says that it is
-// in another state.
+// in another state, or the batch of a retry that was given up: its records may be in another by now.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
 			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
 			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0
-			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?`, nanos(now), nanos(now), number, nanos(now))
+			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?
+			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
 		}
