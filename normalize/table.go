@@ -23,12 +23,3 @@ func rows(table string, fields int) iter.Seq[[]string] {
 		}
 	}
 }
-
-// Load parses the embedded tables now, so that the first record does not wait for it: some milliseconds, and some
-// hundred kilobytes.
-func Load() {
-	countries()
-	networks()
-	callingCodes()
-	currencies()
-}

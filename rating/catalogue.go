@@ -221,19 +221,6 @@ func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 // Limits are the names of the limits, sorted.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
 
-// CounterName says what a counter below a billing root counts, in words such as pool fleet-3g/data.
-func (c *Catalogue) CounterName(k CounterKey, root uint32) (string, bool) {
-	if name, ok := c.ids[k.ID]; ok {
-		return name, true
-	}
-	for id, name := range c.ids {
-		if mixID(id, root) == k.ID {
-			return name, true
-		}
-	}
-	return "", false
-}
-
 // compiler turns documents into a Catalogue.
 type compiler struct {
 	*Catalogue

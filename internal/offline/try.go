@@ -3,7 +3,6 @@ package offline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -169,18 +168,4 @@ func (d *UsageDecision) owned(view *registry.View) {
 			break
 		}
 	}
-}
-
-// String is the decision in a line.
-func (d *Decision) String() string {
-	switch d.Kind {
-	case "filtered":
-		return "filtered: " + d.Rule
-	case "suspended", "file":
-		if d.Err != nil {
-			return "suspended: " + d.Err.Error()
-		}
-		return "suspended: " + d.Usages[0].Err.Error()
-	}
-	return fmt.Sprintf("%s: %d usage records", d.Kind, len(d.Usages))
 }
