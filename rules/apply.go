@@ -308,13 +308,6 @@ func (r *Runner) arithmetic(t *term, a []value) value {
 		}
 		a[0].n = -a[0].n
 		return a[0]
-	case t.typ.Kind == Text:
-		if len(a[0].s)+len(a[1].s) > longestText {
-			return r.fail(t, errLong.Error())
-		}
-		from := len(r.buf)
-		r.buf = append(append(r.buf, a[0].s...), a[1].s...)
-		return textValue(r.kept(from))
 	case t.typ.Kind == Decimal:
 		if a[0].kind == Quantity {
 			a[0].d, a[1].d = decimal.FromInt(a[0].n), decimal.FromInt(a[1].n)

@@ -53,7 +53,7 @@ func (g *grower) grow(kind Kind) string {
 		case 0:
 			return "lower(" + g.grow(Text) + ")"
 		case 1:
-			return "(" + g.grow(Text) + " + " + g.grow(Text) + ")"
+			return "concat(" + g.grow(Text) + ", " + g.grow(Text) + ")"
 		case 2:
 			return "(" + g.grow(Text) + ")[" + g.grow(Int) + ":" + g.grow(Int) + "]"
 		case 3:
@@ -127,7 +127,7 @@ func (g *grower) condition() string {
 	case 2:
 		return "not " + "(" + g.grow(Bool) + ")"
 	case 3:
-		return "(" + g.grow(Text) + g.one(" == ", " != ", " < ", " >= ") + g.grow(Text) + ")"
+		return "(" + g.grow(Text) + g.one(" == ", " != ") + g.grow(Text) + ")"
 	case 4:
 		return "(" + g.grow(Int) + g.one(" == ", " != ", " < ", " >= ") + g.grow([]Kind{Int, Decimal}[g.pick(2)]) + ")"
 	case 5:

@@ -1,6 +1,12 @@
 package rules
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/expr-lang/expr/ast"
 
 	"ratemill/decimal"
@@ -125,6 +131,9 @@ func (c *checker) binary(n *ast.BinaryNode, at span) *term {
 		where := span{n.Location().From, n.Location().From + len(n.Operator)}
 		return c.errorf(where, "%s is not used in rules", n.Operator)
 	}
+	if name := c.dashed(at); o == opSubtract && name != "" && slices.Contains(c.columns, c.source(at)) {
+		return c.errorf(at, "%s is a subtraction here; for the column of that name write %s", c.source(at), name)
+	}
 	a, b := c.term(n.Left), c.term(n.Right)
 	if a == nil || b == nil {
 		return nil
@@ -161,6 +170,9 @@ func (c *checker) logic(n *ast.BinaryNode, at span) *term {
 
 func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 	boolean := Type{Kind: Bool}
+	if o != opEqual && o != opUnequal && a.typ.Kind.spelled() && b.typ.Kind.spelled() && !c.ordered(a, b) {
+		return c.betweenTexts(o, sign, a, b, at)
+	}
 	if a.typ.Kind == Field || b.typ.Kind == Field {
 		other := b
 		if a.typ.Kind != Field {
@@ -210,6 +222,96 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 	return c.add(&term{op: o, typ: boolean, at: at, args: both[:]})
 }
 
+// betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" comes after
+// "10". It names what to write.
+func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
+	if name := c.dashed(at); name != "" {
+		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name, a.source(), b.source())
+	}
+	x, y := a.source(), b.source()
+	if o != opAdd && (c.timeForm(a) != nil || c.timeForm(b) != nil) {
+		return c.errorf(at, "%s cannot tell which of %s and %s is earlier; date(…) is compared with \"2026-03-31\" or another date, clock(…) with \"22:00:00\" or another time of day", sign, x, y)
+	}
+	join := fmt.Sprintf("concat(%s, %s)", x, y)
+	if a.typ.Kind.converted() || b.typ.Kind.converted() {
+		if o == opAdd {
+			return c.errorf(at, "+ adds numbers, and %s is %s and %s %s; to join them write %s", x, article(a.typ), y, article(b.typ), join)
+		}
+		return c.errorf(at, "%s is for numbers and times, and %s is %s and %s %s", sign, x, article(a.typ), y, article(b.typ))
+	}
+	m, isNumber := numberIn(a)
+	n, isToo := numberIn(b)
+	asNumbers := m + " " + sign + " " + n
+	switch {
+	case !isNumber || !isToo:
+		if o == opAdd {
+			return c.errorf(at, "+ adds numbers, and %s and %s are texts; to join them write %s", x, y, join)
+		}
+		return c.errorf(at, "%s is for numbers and times, and %s and %s are texts; make numbers of them by int(…), or times by time(…, layout)", sign, x, y)
+	case o == opAdd:
+		return c.errorf(at, "+ adds numbers, and %s and %s are texts; to add them write %s, to join them %s", x, y, asNumbers, join)
+	case o == opLess, o == opLessEqual, o == opGreater, o == opGreaterEqual:
+		return c.errorf(at, "%s is for numbers and times, and %s and %s are texts: as texts \"10\" comes before \"9\"; write %s, or make times of them by time(…, layout)",
+			sign, x, y, asNumbers)
+	}
+	return c.errorf(at, "%s and %s are texts, not numbers; write %s", x, y, asNumbers)
+}
+
+// numberIn is how to write the number that a text holds; false for a constant that holds none.
+func numberIn(t *term) (string, bool) {
+	if !t.constant() {
+		return "int(" + t.source() + ")", true
+	}
+	_, err := decimal.Parse(t.value.s)
+	return t.value.s, err == nil
+}
+
+// dashed is how to write a name with dashes, where a-b stands without blanks and may be meant as a name: core-uuid is
+// record["core-uuid"]. It is empty for all else.
+func (c *checker) dashed(at span) string {
+	text := c.source(at)
+	if !dashedName.MatchString(text) {
+		return ""
+	}
+	dot := strings.LastIndexByte(text[:strings.IndexByte(text, '-')], '.')
+	if dot < 0 {
+		return "record[" + strconv.Quote(text) + "]"
+	}
+	return text[:dot] + "[" + strconv.Quote(text[dot+1:]) + "]"
+}
+
+var dashedName = regexp.MustCompile(`^[A-Za-z_][\w.]*(-[A-Za-z_]\w*)+$`)
+
+// source is a piece of the expression.
+func (c *checker) source(at span) string {
+	r := []rune(c.expr.text.Value)
+	return string(r[at.from:min(at.to, len(r))])
+}
+
+// ordered says that two texts may be ordered: date(…) and clock(…) write all digits, so that the order of the texts is that
+// of the times. Beside one stands another, or a constant of its form.
+func (c *checker) ordered(a, b *term) bool {
+	x, y := c.timeForm(a), c.timeForm(b)
+	return x != nil && y == nil && b.constant() && x.MatchString(b.value.s) ||
+		y != nil && x == nil && a.constant() && y.MatchString(a.value.s) || x != nil && x == y
+}
+
+// timeForm is the form of what date(…) or clock(…) gives, nil for all else.
+func (c *checker) timeForm(t *term) *regexp.Regexp {
+	if t.op == opLet {
+		t = c.lets[t.index].expr.top
+	}
+	if t.op == opCall {
+		return timeForms[t.name]
+	}
+	return nil
+}
+
+var timeForms = map[string]*regexp.Regexp{
+	"date":  regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`),
+	"clock": regexp.MustCompile(`^[0-9]{2}:[0-9]{2}:[0-9]{2}$`),
+}
+
 func suggestConversion(source string, t Type) string {
 	switch t.Kind {
 	case Decimal:
@@ -233,23 +335,24 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 	make := func(typ Type, a, b *term) *term {
 		return c.add(&term{op: o, typ: typ, at: at, args: []*term{a, b}})
 	}
+	x, y := a.typ, b.typ
+	if x.Kind.spelled() && y.Kind.spelled() {
+		return c.betweenTexts(o, sign, a, b, at)
+	}
 	for _, t := range []*term{a, b} {
-		if t.typ.Kind == Field || t.typ.Kind == Text && !(o == opAdd && a.typ.Kind.worded() && b.typ.Kind.worded()) {
+		if t.typ.Kind == Field || t.typ.Kind == Text {
 			other := a
 			if t == a {
 				other = b
 			}
 			want := other.typ
-			if want.Kind == Text || want.Kind == Field {
+			if want.Kind.worded() {
 				want = Type{Kind: Int}
 			}
 			return c.errorf(t.at, "%s is no number yet; write %s", t.source(), suggestConversion(t.source(), want))
 		}
 	}
-	x, y := a.typ, b.typ
 	switch {
-	case o == opAdd && x.Kind.worded() && y.Kind.worded():
-		return make(Type{Kind: Text}, a, b)
 	case x.Kind == Time && y == Type{Quantity, udr.Second} && (o == opAdd || o == opSubtract),
 		y.Kind == Time && x == Type{Quantity, udr.Second} && o == opAdd:
 		return make(Type{Kind: Time}, a, b)

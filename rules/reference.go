@@ -31,6 +31,7 @@ func Reference() string {
 	}
 	b.WriteString("\n## Operators\n\n")
 	b.WriteString("`and` `or` `not`; `==` `!=` `<` `<=` `>` `>=`; `in [\"a\", \"b\"]`, `in table`, `in list`; `contains` `startsWith` `endsWith` `matches \"RE2\"`; `+` `-` `*` `/` `%`; `a ?? b`; `cond ? a : b`; `text[from:to]`; `table[key]`; `list[number]`.\n\n")
+	b.WriteString("Arithmetic and `<` `<=` `>` `>=` are for numbers, quantities and times; texts are joined by `concat(a, b)`.\n\n")
 	b.WriteString("Over lists: `any(list, .x == 1)`, `all`, `none`, `one`, `count`, `filter`, `find`, `sum(list, int(.x))`.\n\n")
 	b.WriteString("Arguments by name are written `name=value`, or `name: value` where the whole value stands in quotes.\n")
 	group := ""

@@ -40,6 +40,12 @@ func (k Kind) String() string { return kindNames[k] }
 // worded says that a value of the kind is kept in value.s.
 func (k Kind) worded() bool { return k == Text || k == Phone || k == Country || k == Network }
 
+// spelled says that a value of the kind is characters, whatever they mean: it is neither added nor ordered.
+func (k Kind) spelled() bool { return k.worded() || k == Field || k == Identifier }
+
+// converted says that a value of the kind came out of a normalizer and is no number.
+func (k Kind) converted() bool { return k.spelled() && k != Text && k != Field }
+
 // Type is the static type of an expression.
 type Type struct {
 	Kind Kind
