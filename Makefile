@@ -44,10 +44,12 @@ check-prereqs-test:
 RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect ./registry
 
 # The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
-# once, with a table of how many schedules it survived; the race detector.
+# once, with a table of how many schedules it survived; the race detector. Random tests take, beside fixed seeds, some from
+# a fresh one: make test SEED=1785339264103 replays a run.
 test: check-prereqs-test deps-test
-	cd internal/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'
-	go test -timeout 20m -race $(RACE)
+	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; set -ex; \
+	(cd internal/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
+	go test -timeout 20m -race $(RACE); \
 	go test -timeout 20m ./...
 
 # Fuzz every target for a while: make fuzz FUZZTIME=5m
@@ -57,10 +59,11 @@ fuzz:
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | sed 's/func //'); do \
 	    echo "== $$p $$f"; go test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; done; done
 
-# Simulated schedules with every fault, on all cores, from the seed SEED on: make simulate N=100000 SEED=20000
+# Simulated schedules with every fault, on all cores, from the seed SEED on, or else from a fresh one that is printed:
+# make simulate N=100000 SEED=20000
 N ?= 10000
 simulate:
-	go test -count=1 -timeout 24h -v -run TestSchedules ./internal/simulation -schedules $(N) -seed $(or $(SEED),0) -progress
+	SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestFreshSchedules ./internal/simulation -fresh $(N) -progress
 
 # What each stage and the whole cost, as one table: make bench, make bench SMALL=1, make bench COUNT=6 WHOLE=5000000.
 # docs/performance.md explains it and the measurements below.

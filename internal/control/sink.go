@@ -52,6 +52,19 @@ func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, vers
 	})
 }
 
+// SinkTakeOver makes the intent that was found at a version the caller's: it changes nothing but the version, so that a
+// commit by the sink that recorded the intent fails. ErrConflict says that another owner was faster, or that there is no
+// intent.
+//
+// A crash after it: the next owner takes the intent over in turn.
+func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error) {
+	return version + 1, s.change(ctx, "taking over the intent of sink "+sink, func(t tx) error {
+		n, err := t.exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 1`,
+			sink, partition, version)
+		return orConflict(n, err)
+	})
+}
+
 // SinkCommit records that a block is in the sink: the next offset, the state of the fold there, and no intent.
 //
 // A crash before it: the intent is completed once more. After it: the next block follows.

@@ -21,10 +21,15 @@ import (
 const budget = 10_000
 
 // focus is the faults for steps that few schedules need: with every fault at once, what they protect from is too rare.
-var focus = map[steps.Step]string{
-	steps.FreshKeys:    "crash,rebalance,old-append,late-append,partial-read,compaction",
-	steps.StandingEnd:  "crash,rebalance,partial-read,compaction,pause,stop",
-	steps.NewerEntries: "crash,rebalance,pause,partial-read,lost-answer,retention",
+// Those of owners get records from senders, without sinks.
+var focus = map[steps.Step]struct {
+	faults  string
+	senders bool
+}{
+	steps.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", true},
+	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,pause,stop", true},
+	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", true},
+	steps.IntentTaken:  {"crash,rebalance,stop,token-alone", false},
 }
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
@@ -35,9 +40,9 @@ func TestMutants(t *testing.T) {
 	for step := steps.None + 1; step < steps.Count; step++ {
 		t.Run(step.String(), func(t *testing.T) {
 			steps.Without(step)
-			set, err := simulation.ParseFaults(cmp.Or(focus[step], *faults))
+			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
 			require.NoError(t, err)
-			s := simulation.RunMany(context.Background(), *seed, budget, simulation.Options{Faults: set, Steps: *length, Senders: focus[step] != ""}, nil)
+			s := simulation.RunMany(context.Background(), *seed, budget, simulation.Options{Faults: set, Steps: *length, Senders: focus[step].senders}, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")
 			fmt.Printf("without %-18s caught after %5d schedules: seed %d: %.150s\n", step, s.Schedules, s.Failed[0].Seed, failure)

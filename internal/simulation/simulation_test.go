@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/seeds"
 	"ratemill/internal/simulation"
 )
 
@@ -24,7 +25,8 @@ var (
 	senders   = flag.Bool("senders", false, "its records come from senders, whatever the seed says")
 	lines     = flag.Int("lines", 0, "lines of its trace to be printed")
 	schedules = flag.Uint64("schedules", 10_000, "how many schedules TestSchedules runs")
-	progress  = flag.Bool("progress", false, "tell how far TestSchedules is")
+	fresh     = flag.Uint64("fresh", 3_000, "how many schedules TestFreshSchedules runs, from the seed SEED in the environment on")
+	progress  = flag.Bool("progress", false, "tell how far many schedules are")
 )
 
 // TestReplay replays one schedule: what a failing TestSchedules tells to type.
@@ -70,6 +72,21 @@ func TestSchedules(t *testing.T) {
 	} {
 		require.NotZero(t, s.Zombies[what], "no schedule had a zombie at %q", what)
 	}
+}
+
+// TestFreshSchedules runs schedules that nobody has run before, and says where they begin.
+func TestFreshSchedules(t *testing.T) {
+	n := *fresh
+	if testing.Short() {
+		n = min(n, 500)
+	}
+	set, err := simulation.ParseFaults(*faults)
+	require.NoError(t, err)
+	s := simulation.RunMany(context.Background(), seeds.Fresh(t), n, simulation.Options{Faults: set, Steps: *length, Files: *files}, teller(n))
+	if len(s.Failed) > 0 {
+		t.Fatal(simulation.Shrink(s.Failed[0], 60))
+	}
+	t.Log(s.String())
 }
 
 // teller says how far many schedules are, every few seconds.

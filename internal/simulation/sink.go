@@ -186,6 +186,17 @@ func (p positions) SinkIntent(ctx context.Context, _ string, partition int, vers
 	})
 }
 
+func (p positions) SinkTakeOver(ctx context.Context, _ string, partition int, version int64) (int64, error) {
+	return version + 1, p.s.transaction(ctx, "taking over a sink's intent", func() error {
+		row := &p.s.sinks[partition]
+		if row.Version != version || row.Intent == nil {
+			return control.ErrConflict
+		}
+		row.Version = version + 1
+		return nil
+	})
+}
+
 func (p positions) SinkCommit(ctx context.Context, _ string, partition int, version, next int64, fold []byte) (int64, error) {
 	return version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
 		row := &p.s.sinks[partition]

@@ -66,6 +66,9 @@ func (nowhere) SinkGet(context.Context, string, int) (control.SinkPosition, erro
 func (nowhere) SinkIntent(_ context.Context, _ string, _ int, v int64, _ control.Intent) (int64, error) {
 	return v + 1, nil
 }
+func (nowhere) SinkTakeOver(_ context.Context, _ string, _ int, v int64) (int64, error) {
+	return v + 1, nil
+}
 func (nowhere) SinkCommit(_ context.Context, _ string, _ int, v, _ int64, _ []byte) (int64, error) {
 	return v + 1, nil
 }

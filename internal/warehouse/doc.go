@@ -19,7 +19,10 @@
 //
 // A sink (sink.go) writes its intent, the first and the last offset of a block, by compare-and-set beside its position
 // in the control store; then the block, each table with a token made of those offsets; then the position. Whoever comes
-// next first completes the intent that it finds, with the same token, and ClickHouse drops what it has. The log does
+// next takes over the intent that it finds, by compare-and-set, so that the commit of the sink that recorded it fails; then
+// it completes the block, with the same token, and ClickHouse drops what it has. (Without the takeover a sink that is
+// merely slow would commit a block for which another had used up the token in vain: ClickHouse can note a token and lose
+// the rows.) The log does
 // not change, so the block is the same whoever makes it; its rows' partitions depend on nothing but the records, which
 // matters because ClickHouse knows a token per partition of a table.
 //

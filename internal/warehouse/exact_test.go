@@ -56,6 +56,14 @@ func (f *fragile) SinkIntent(ctx context.Context, sink string, partition int, ve
 	return v, err
 }
 
+func (f *fragile) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (v int64, err error) {
+	err = f.effect(func() (err error) {
+		v, err = f.Positions.SinkTakeOver(ctx, sink, partition, version)
+		return err
+	})
+	return v, err
+}
+
 func (f *fragile) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (v int64, err error) {
 	err = f.effect(func() (err error) {
 		v, err = f.Positions.SinkCommit(ctx, sink, partition, version, next, fold)

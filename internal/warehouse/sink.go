@@ -3,7 +3,6 @@ package warehouse
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +21,7 @@ import (
 type Positions interface {
 	SinkGet(ctx context.Context, sink string, partition int) (control.SinkPosition, error)
 	SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error)
+	SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error)
 	SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error)
 }
 
@@ -163,8 +163,9 @@ func (s *Sink) step(ctx context.Context) error {
 	if errors.Is(err, control.ErrConflict) {
 		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
 		s.known = false
+		// If another sink is writing the block, taking it over at once would only fail that sink's commit in turn.
 		s.Log.Info("the position was changed by another sink, or an answer was lost; reading it again", "partition", s.Partition)
-		return s.Clock.Sleep(ctx, s.linger())
+		return s.Clock.Sleep(ctx, s.patience())
 	}
 	return err
 }
@@ -177,6 +178,15 @@ func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte, fo
 			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
 		})
 		if err != nil {
+			return err
+		}
+	}
+	if found && steps.On(steps.IntentTaken) {
+		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and may
+		// be told "there" for a token that we brought into the warehouse, and whose rows never came. So its commit must fail.
+		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, version int64) (int64, error) {
+			return s.Positions.SinkTakeOver(ctx, s.Name, s.Partition, version)
+		}); err != nil {
 			return err
 		}
 	}
@@ -566,26 +576,4 @@ func passing(err error) bool {
 	var store *control.UnavailableError
 	var warehouse *UnavailableError
 	return broker.Unavailable(err) || errors.As(err, &store) || errors.As(err, &warehouse)
-}
-
-// The state of a fold beside a position: version 1, epoch, input + 1.
-func appendFold(dst []byte, f ledger.Fold) []byte {
-	dst = append(dst, 1)
-	dst = binary.AppendUvarint(dst, uint64(f.Epoch))
-	return binary.AppendUvarint(dst, uint64(f.Input+1))
-}
-
-func parseFold(b []byte) (ledger.Fold, error) {
-	if len(b) == 0 {
-		return ledger.NewFold(), nil
-	}
-	epoch, n := binary.Uvarint(b[1:])
-	if b[0] != 1 || n <= 0 {
-		return ledger.Fold{}, errors.New("the position in the control store was written by another version of ratemill; start the newest one")
-	}
-	input, m := binary.Uvarint(b[1+n:])
-	if m <= 0 {
-		return ledger.Fold{}, errors.New("the position in the control store is damaged; restore the control store from its backup")
-	}
-	return ledger.Fold{Epoch: int64(epoch), Input: int64(input) - 1}, nil
 }

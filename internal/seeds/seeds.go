@@ -1,0 +1,75 @@
+// Package seeds gives random tests their seeds: fixed ones, which every run takes, and fresh ones, which only this run
+// takes. A test with fixed seeds alone proves nothing about all others.
+//
+// It owns the choice of the fresh seed and how people learn it. It does not own what a test makes of a seed.
+//
+// The environment variable SEED names the fresh seed of another run, and so replays it:
+//
+//	SEED=1785339264103 go test ./rating -run TestEngineAgreesWithTheNaiveRater
+//
+// Without it the seed is the time. `make test` sets it for the whole suite, so that go test takes no result of another
+// seed from its cache.
+package seeds
+
+import (
+	"fmt"
+	"iter"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fresh is one number for the process: whoever replays a test need not know which others ran before it.
+var fresh = sync.OnceValues(func() (uint64, error) {
+	text := os.Getenv("SEED")
+	if text == "" {
+		return uint64(time.Now().UnixMilli()), nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("SEED=%s: the seed of a random test is a whole number from 0 to 18446744073709551615", text)
+	}
+	return n, nil
+})
+
+// Fresh is the first fresh seed of this run. The log of t says it.
+func Fresh(t testing.TB) uint64 {
+	t.Helper()
+	n, err := fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("fresh seeds from %d on; SEED=%d takes the same", n, n)
+	return n
+}
+
+// Each is fixed seeds from 1 on, and then as many fresh ones. If the test fails, its log says with which seed; with
+// SEED=n that seed is the first of the fresh ones.
+func Each(t testing.TB, fixed, fresh int) iter.Seq[uint64] {
+	t.Helper()
+	first := Fresh(t)
+	return func(yield func(uint64) bool) {
+		var now uint64
+		running := false
+		t.Cleanup(func() {
+			if t.Failed() && running {
+				t.Logf("failed with seed %d; to replay it: SEED=%d go test -run '^%s$'", now, now, t.Name())
+			}
+		})
+		take := func(first uint64, n int) bool {
+			for i := range uint64(n) {
+				now, running = first+i, true
+				if !yield(now) {
+					return false
+				}
+			}
+			running = t.Failed() // an assertion that let the test go on: the last seed is a guess, and better than none
+			return true
+		}
+		if take(1, fixed) {
+			take(first, fresh)
+		}
+	}
+}
