@@ -35,6 +35,7 @@ type Mediator struct {
 	Log        *slog.Logger
 	Progress   *Progress
 	Lease      time.Duration // how long a file is ours without a sign of life
+	Ticker     Ticker        // renews leases beside the work; nil: only the work's own steps renew them
 	Idle       time.Duration // pause when there is nothing to take
 	// ChunkRecords is how many records are sent together at most, RecordEvery how often progress is written: what is sent
 	// again after a crash. 0 is 8,192 and 2 s.
@@ -116,7 +117,7 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 		return false, err
 	}
 	t := &taken{m: m, lease: lease}
-	err = t.process(ctx)
+	err = t.keeping(ctx, t.process)
 	var lost *control.LeaseLostError
 	switch {
 	case err == nil:

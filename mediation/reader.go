@@ -80,7 +80,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 			return nil, fmt.Errorf("the recorded progress of %s cannot be read: %w", t.file.Path, err)
 		}
 	}
-	if r.decoder, err = t.decoder(body); err != nil {
+	if r.decoder, err = t.decoder(ctx, body); err != nil {
 		r.decoder = nil
 		if err := r.broken(err); err != nil {
 			body.Close()
@@ -90,12 +90,12 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	return r, nil
 }
 
-func (t *taken) decoder(body io.Reader) (decode.Decoder, error) {
+func (t *taken) decoder(ctx context.Context, body io.Reader) (decode.Decoder, error) {
 	content, _, err := decode.Unpack(body, t.src.Decode.Limits)
 	if err != nil {
 		return nil, err
 	}
-	return t.src.Open(content)
+	return t.src.Open(&interruptible{ctx, content})
 }
 
 func (r *reader) close() { r.body.Close() }

@@ -37,7 +37,7 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 		"kafka: { usage_for: 2h, rated_for: 1h }":                          "1:36: error: kafka.rated_for is 1h0m0s; it must be at least kafka.usage_for, 2h0m0s, or 0s for ever: the rated log says what was decided of the usage that is kept",
 		"kafka: { usage_for: 60d }":                                        "1:8: error: kafka.rated_for is 720h0m0s",
 		"mediation: { workers: 0 }":                                        "1:23: error: mediation.workers is 0; it must lie between 1 and 256",
-		"mediation: { lease: 10ms }":                                       "1:21: error: mediation.lease is 10ms; less than 1s is asking for trouble",
+		"mediation: { lease: 10ms }":                                       "1:21: error: mediation.lease is 10ms; less than 5s is asking for trouble",
 		"mediation: { spool_bytes: 1 }":                                    "1:27: error: mediation.spool_bytes is 1; it must lie between 1048576 and 1125899906842624",
 		"rating: { session: 1s }":                                          "1:20: error: rating.session is 1s; less than 6s is asking for trouble",
 		"rating: { checkpoint: 1ms }":                                      "1:23: error: rating.checkpoint is 1ms; less than 1s is asking for trouble",

@@ -369,11 +369,17 @@ func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) erro
 	return err
 }
 
-// Renew prolongs a lease to now+ttl. It works for a lease whose time is over as long as nobody has taken the file.
+// Renew prolongs a lease to now+ttl. It works for a lease whose time is over as long as nobody has taken the file, and not
+// for one that was given back.
 func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
-		return t.held(ctx, lease, `lease_until = ?`, nanos(lease.Until))
+		n, err := t.exec(ctx, `UPDATE files SET lease_until = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
+			nanos(lease.Until), lease.File, lease.Owner, lease.Generation)
+		if err == nil && n == 0 {
+			return &LeaseLostError{File: lease.File, Owner: lease.Owner}
+		}
+		return err
 	})
 }
 

@@ -1,0 +1,73 @@
+package mediation
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"ratemill/internal/control"
+)
+
+// renewals is how often a lease is renewed before it would end.
+const renewals = 3
+
+// Ticker wakes its receiver every so often, until stop is called.
+type Ticker func(every time.Duration) (ticks <-chan time.Time, stop func())
+
+// RealTime is the Ticker of a process.
+func RealTime(every time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(every)
+	return t.C, t.Stop
+}
+
+// keeping works on a file while its lease is renewed beside the work. So no lease ends because a decoder skips a gigabyte
+// of blank lines, because a resume passes over millions of records, or because an engine answers late. Work that has lost
+// its lease is interrupted.
+func (t *taken) keeping(ctx context.Context, work func(context.Context) error) error {
+	if t.m.Ticker == nil {
+		return work(ctx)
+	}
+	ctx, interrupt := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	lease := t.lease // the work has its own copy; both are the same to the ledger
+	ticks, stop := t.m.Ticker(t.m.Lease / renewals)
+	go func() {
+		defer close(ended)
+		defer stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks:
+			}
+			// A control store that is away does not end the work: its next step tells whether the lease was lost meanwhile.
+			_, err := t.m.Files.Renew(ctx, lease, t.m.Clock.Now(), t.m.Lease)
+			if lost := (*control.LeaseLostError)(nil); errors.As(err, &lost) {
+				interrupt(err)
+				return
+			}
+		}
+	}()
+	err := work(ctx)
+	interrupt(nil)
+	<-ended
+	if lost := (*control.LeaseLostError)(nil); err != nil && errors.As(context.Cause(ctx), &lost) {
+		return lost
+	}
+	return err
+}
+
+// interruptible is content that cannot be read on after ctx has ended: a decoder looks for the next record for as long as
+// it takes.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
