@@ -80,7 +80,12 @@ func (e *Engine) simID(t *tier, id uint64) uint64 {
 	if t.number == 0 {
 		return below(id, e.home, e.root())
 	}
-	return mixID(below(id, t.payer.home, e.root()), t.payer.number)
+	id = mixID(below(id, t.payer.home, e.root()), t.payer.number)
+	if e.home != e.root() && t.payer.number == e.root() && t.plan.family == e.tiers[0].plan.family {
+		// Tier 0 counts this SIM, which came to the root within the cycle, by the same id.
+		id = mixID(id, t.payer.number)
+	}
+	return id
 }
 
 func mixID(id uint64, account uint32) uint64 {
