@@ -403,7 +403,7 @@ func (c *compiler) compileModels() {
 				continue
 			}
 			seen[z.Zone.Value] = true
-			m.addZone(z.Zone.Value, z.Zone.Pos, z.Where, &c.list)
+			m.addZone(zone{name: z.Zone.Value, where: z.Where}, z.Zone.Pos, &c.list)
 		}
 		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)
 	}

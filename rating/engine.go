@@ -274,12 +274,17 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
 	}
 	t.class = t.plan.classes[class]
-	t.model, _, _ = t.class.models.at(t.clock, u.At)
-	if t.model == nil {
+	if t.class.own != nil {
+		t.model = t.ownModel(u.At)
+	} else if t.model, _, _ = t.class.models.at(t.clock, u.At); t.model == nil {
 		return suspend("no_zone", "zone model %s is not in force yet at %s", t.class.models.name, u.At)
 	}
 	var ok bool
 	if t.hit, ok = t.model.lookup(u); !ok {
+		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u) {
+			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
+				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.clock.zone).Format("Mon 15:04"))
+		}
 		return suspend("no_zone", "no zone of plan %s holds network %q, country %q, other party %q; add it to a zone, or a zone of everything, and retry", f.name, u.Network, u.Country, u.Peer)
 	}
 	return nil

@@ -34,7 +34,7 @@ type naivePlan struct {
 	Name     string                `yaml:"plan"`
 	From     string                `yaml:"from,omitempty"`
 	Currency string                `yaml:"currency"`
-	Zones    string                `yaml:"zones"`
+	Zones    string                `yaml:"zones,omitempty"`
 	Slices   map[string][]string   `yaml:"slices,omitempty"`
 	Round    *naiveRound           `yaml:"round,omitempty"`
 	Classes  map[string]naiveClass `yaml:"classes"`
@@ -60,8 +60,14 @@ type naiveClass struct {
 }
 
 type naivePrice struct {
-	Name      string          `yaml:"name,omitempty"`
-	Zones     []string        `yaml:"zones,omitempty"`
+	Name  string   `yaml:"name,omitempty"`
+	Zones []string `yaml:"zones,omitempty"`
+
+	Networks      []string `yaml:"networks,omitempty"`
+	Countries     []string `yaml:"countries,omitempty"`
+	Prefixes      []string `yaml:"prefixes,omitempty"`
+	PeerCountries []string `yaml:"peer_countries,omitempty"`
+
 	Slice     string          `yaml:"slice,omitempty"`
 	Fee       string          `yaml:"fee,omitempty"`
 	Price     string          `yaml:"price,omitempty"`

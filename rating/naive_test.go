@@ -160,43 +160,15 @@ func (r *naiveRater) counter(key string) *big.Rat {
 
 func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
 	best, bestScore := "", -1
-	has := func(list []string, value string) bool {
-		for _, x := range list {
-			if x == value {
-				return true
-			}
-		}
-		return false
-	}
 	for _, z := range m.Zones {
-		place, peer := -1, -1
-		if len(z.Networks)+len(z.Countries) == 0 {
-			place = 0
-		}
-		if has(z.Countries, u.Country) {
-			place = 1
-		}
-		if has(z.Networks, u.Network) {
-			place = 2
-		}
-		if len(z.Prefixes)+len(z.PeerCountries) == 0 {
-			peer = 0
-		}
-		if has(z.PeerCountries, u.PeerCountry) {
-			peer = 1
-		}
-		for _, p := range z.Prefixes {
-			if strings.HasPrefix(u.Peer, p) {
-				peer = max(peer, 1+len(p))
-			}
-		}
-		if place < 0 || peer < 0 {
+		score := specificity(u, z.Networks, z.Countries, z.Prefixes, z.PeerCountries)
+		if score < 0 {
 			continue
 		}
 		if m.First == "wins" {
 			return z.Zone
 		}
-		if score := peer*3 + place; score > bestScore {
+		if score > bestScore {
 			best, bestScore = z.Zone, score
 		}
 	}
@@ -318,6 +290,10 @@ func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *
 	if !ok {
 		return nil, class, "", naiveSuspended("no_price")
 	}
+	if plan.Zones == "" {
+		zone, err = r.networkZone(u, a, plan, &class)
+		return plan, class, zone, err
+	}
 	model := latest(r.catalogue.Models[plan.Zones], func(m naiveModel) string { return m.From }, u, a)
 	if model == nil {
 		return nil, class, "", naiveSuspended("no_zone")
@@ -340,7 +316,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	first := plan.price(&class, zone, localTime(u.At, a))
+	first := r.priceAt(u, a, plan, &class, zone, u.At)
 	if first == nil {
 		return nil, nil, nil, naiveSuspended("no_price")
 	}
@@ -415,10 +391,10 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	for at := covered; at < quantity; {
 		p, n := first, quantity-at
 		if sliced && u.Unit == udr.Second {
-			if p = plan.price(&class, zone, localTime(u.At+udr.Instant(at)*1e9, a)); p == nil {
+			if p = r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(at)*1e9); p == nil {
 				return nil, nil, nil, naiveSuspended("no_price")
 			}
-			for n = 1; at+n < quantity && plan.price(&class, zone, localTime(u.At+udr.Instant(at+n)*1e9, a)) == p; n++ {
+			for n = 1; at+n < quantity && r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(at+n)*1e9) == p; n++ {
 			}
 		}
 		from := priced
@@ -460,7 +436,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		round = *class.Round
 	}
 	total := naiveRounded(sum, round)
-	head := fmt.Sprintf("tier %d %s %s zone %s total %s", tier, a.ID, plan.Name, zone, total.FloatString(12))
+	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
 	return append([]string{head}, lines...), events, total, nil
 }
 

@@ -145,15 +145,18 @@ func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
 		if pc == nil {
 			continue
 		}
-		for _, m := range pc.models.versions {
+		versions := pc.own
+		if pc.models != nil {
+			versions = pc.models.versions
+		}
+		for _, m := range versions {
 			for i := range m.zones {
 				z := &m.zones[i]
-				row := pc.table[z.local*pc.stride : (z.local+1)*pc.stride]
-				for _, at := range row {
-					if at < 0 {
+				for slice := range int16(pc.stride) {
+					price := pc.priceOf(z.local, slice)
+					if price == nil {
 						continue
 					}
-					price := &pc.prices[at]
 					all = append(all, Place{"zone", plan + " " + c.names[class] + " " + z.name})
 					for s := range price.steps {
 						if len(price.steps) > 1 {

@@ -1,7 +1,7 @@
 package rating
 
 import (
-	"fmt"
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -24,9 +24,10 @@ type plan struct {
 
 // planClass is what a plan says of a usage class.
 type planClass struct {
-	models *family[zoneModel] // the plan's zone model, or the class's own for a network price plan
+	models *family[zoneModel] // the plan's zone model; nil for a network price plan
+	own    []*zoneModel       // of a network price plan, by slice: a zone for each price that holds then
 	prices []price
-	table  []int32 // by zone and slice; -1: none
+	table  []int32 // by zone and slice; -1: none. nil for a network price plan
 	stride int32   // slices and one for any time
 	sliced bool    // some price has a slice
 	round  decimal.Rounding
@@ -79,7 +80,11 @@ func (b *bucket) covers(class, zone int32) bool {
 	return b.zones == nil || int(zone>>6) < len(b.zones) && b.zones[zone>>6]&(1<<(zone&63)) != 0
 }
 
+// priceOf is the price of a zone in a time slice. A zone of a network price plan has one price.
 func (p *planClass) priceOf(zone int32, slice int16) *price {
+	if p.own != nil {
+		return &p.prices[zone]
+	}
 	row := zone * p.stride
 	if i := p.table[row+int32(slice)]; i >= 0 {
 		return &p.prices[i]
@@ -186,7 +191,7 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 }
 
 func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *classDoc, models *family[zoneModel]) *planClass {
-	pc := &planClass{round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
+	pc := &planClass{models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
 	rounded := false
 	for _, r := range []*roundDoc{doc.Round, cd.Round} {
 		if r != nil {
@@ -198,24 +203,10 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		pc.cap, pc.capped = money(cd.Cap.Value, cd.Cap.Pos, &c.list), true
 	}
 	pc.count = counted(max(0, slices.Index([]string{"record", "sim", "account"}, cd.Counted.Value)))
-	pc.models = models
-	if models == nil {
-		pc.models = &family[zoneModel]{versions: []*zoneModel{c.ownZones(cd)}, since: []since{{}}, dates: []int32{-1}}
-		c.number(pc.models)
-	}
-	locals := map[string]int32{}
-	var zoneNames []string
-	for _, m := range pc.models.versions {
-		for _, z := range m.zones {
-			if _, ok := locals[z.name]; !ok {
-				zoneNames = append(zoneNames, z.name)
-			}
-			locals[z.name] = z.local
-		}
-	}
-	pc.table = slices.Repeat([]int32{-1}, len(locals)*int(pc.stride))
+	table := newPriceTable(pc, models)
+	var own []ownPrice
+	var ownNames ownZones
 	named := map[string]namedPrice{}
-	forAll := slices.Repeat([]int32{-1}, int(pc.stride)) // prices without zones, by slice
 	for i := range cd.Prices {
 		d := &cd.Prices[i]
 		at := d.pos(name.Pos)
@@ -228,29 +219,22 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 			}
 			pc.sliced = true
 		}
+		if !c.placed(d, at, models) {
+			continue
+		}
 		var zones []string
 		for _, z := range d.Zones {
 			zones = append(zones, z.Value)
-			if _, ok := locals[z.Value]; !ok && models != nil {
-				c.list.Errorf(z.Pos, "zone model %s has no zone %s%s", models.name, z.Value, orKnown(z.Value, zoneNames))
+			if _, ok := table.locals[z.Value]; !ok {
+				c.list.Errorf(z.Pos, "zone model %s has no zone %s%s", models.name, z.Value, orKnown(z.Value, table.names))
 			}
 		}
-		switch {
-		case models == nil && len(d.Zones) > 0:
-			c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
-			continue
-		case models != nil && !d.Where.empty():
-			c.list.Errorf(at, "the plan's zones are those of model %s; name them here, instead of networks, countries or prefixes", models.name)
-			continue
-		case models == nil:
-			zones = []string{ownZone(d)}
+		if models == nil {
+			zones = []string{ownNames.name(d, i+1)}
 		}
 		pr := c.compilePrice(d, cd, pc, p.name, name, at, rounded)
 		if pr.name == "" {
-			pr.name = strings.Join(zones, ",")
-			if pr.name == "" {
-				pr.name = "all"
-			}
+			pr.name = cmp.Or(strings.Join(zones, ","), "all")
 			if d.Slice.Value != "" {
 				pr.name += "@" + d.Slice.Value
 			}
@@ -261,34 +245,88 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		}
 		number := int32(len(pc.prices))
 		pc.prices = append(pc.prices, pr)
-		put := func(cell *int32, what string) {
-			if *cell >= 0 {
-				c.list.Errorf(at, "%s has a price already: %s; a zone and slice has one price", what, pc.prices[*cell].name)
-			}
-			*cell = number
+		if models == nil {
+			own = append(own, ownPrice{d, at, slice, number, d.Where.holds(), zones[0]})
+			continue
 		}
-		if len(zones) == 0 {
-			put(&forAll[slice], "every zone")
-		}
-		for _, z := range zones {
-			if local, ok := locals[z]; ok {
-				put(&pc.table[local*pc.stride+slice], "zone "+z)
-			}
-		}
+		c.enter(table, zones, slice, number, at)
 	}
-	for _, z := range zoneNames {
-		row := pc.table[locals[z]*pc.stride : (locals[z]+1)*pc.stride]
+	if models == nil {
+		c.compileNetworks(pc, p, name, own)
+		return pc
+	}
+	for _, z := range table.names {
+		row := table.row(z)
 		// A zone with a price for any time keeps to its own; otherwise prices for all zones fill its gaps.
 		if row[0] < 0 {
 			for s := range row {
 				if row[s] < 0 {
-					row[s] = forAll[s]
+					row[s] = table.forAll[s]
 				}
 			}
 		}
 		c.warnGaps(p, name, z, row)
 	}
 	return pc
+}
+
+// placed says that a price names its place as its plan does: by zones of the plan's model, or else by itself.
+func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) bool {
+	switch {
+	case models == nil && len(d.Zones) > 0:
+		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
+		return false
+	case models != nil && !d.Where.empty():
+		c.list.Errorf(at, "the plan's zones are those of model %s; name them here, instead of networks, countries or prefixes", models.name)
+		return false
+	}
+	return true
+}
+
+// priceTable is planClass.table while it is filled.
+type priceTable struct {
+	*planClass
+	locals map[string]int32
+	names  []string // of zones
+	forAll []int32  // prices without zones, by slice
+}
+
+func newPriceTable(pc *planClass, models *family[zoneModel]) *priceTable {
+	t := &priceTable{planClass: pc, locals: map[string]int32{}, forAll: slices.Repeat([]int32{-1}, int(pc.stride))}
+	if models == nil {
+		return t
+	}
+	for _, m := range models.versions {
+		for _, z := range m.zones {
+			if _, ok := t.locals[z.name]; !ok {
+				t.names = append(t.names, z.name)
+			}
+			t.locals[z.name] = z.local
+		}
+	}
+	pc.table = slices.Repeat([]int32{-1}, len(t.locals)*int(pc.stride))
+	return t
+}
+
+func (t *priceTable) row(zone string) []int32 {
+	return t.table[t.locals[zone]*t.stride : (t.locals[zone]+1)*t.stride]
+}
+
+func (c *compiler) enter(t *priceTable, zones []string, slice, number int32, at diag.Pos) {
+	put := func(cell *int32, what string) {
+		if *cell >= 0 {
+			c.list.Errorf(at, "%s has a price already: %s; a zone and slice has one price", what, t.prices[*cell].name)
+		}
+		*cell = number
+	}
+	if len(zones) == 0 {
+		put(&t.forAll[slice], "every zone")
+	}
+	for _, z := range zones {
+		if _, ok := t.locals[z]; ok {
+			put(&t.row(z)[slice], "zone "+z)
+		}
+	}
 }
 
 // namedPrice is a price whose name is taken.
@@ -333,37 +371,6 @@ func (c *compiler) warnGaps(p *plan, class diag.Text, zone string, row []int32) 
 	if len(missing) > 0 {
 		c.list.Warnf(class.Pos, "class %s has no price in zone %s for the time %s: its records then go to suspense", class.Value, zone, strings.Join(missing, ", "))
 	}
-}
-
-// ownZones makes a zone model of what the prices of a network price plan say.
-func (c *compiler) ownZones(cd *classDoc) *zoneModel {
-	m := &zoneModel{anyPeer: newPlaces()}
-	seen := map[string]bool{}
-	for i := range cd.Prices {
-		d := &cd.Prices[i]
-		if name := ownZone(d); !seen[name] {
-			seen[name] = true
-			m.addZone(name, d.pos(diag.Pos{}), d.Where, &c.list)
-		}
-	}
-	return m
-}
-
-// ownZone is the name of the zone that a price of a network price plan makes: what it holds.
-func ownZone(d *priceDoc) string {
-	var parts []string
-	for _, list := range [][]diag.Text{d.Where.Networks, d.Where.Countries, d.Where.Prefixes, d.Where.PeerCountries} {
-		for _, t := range list {
-			parts = append(parts, t.Value)
-		}
-	}
-	if len(parts) == 0 {
-		return "all"
-	}
-	if len(parts) > 3 {
-		return fmt.Sprintf("%s…%d", strings.Join(parts[:2], ","), len(parts))
-	}
-	return strings.Join(parts, ",")
 }
 
 func (d *priceDoc) pos(fallback diag.Pos) diag.Pos {

@@ -119,7 +119,11 @@ func compare(s *scenario) string {
 		}
 		for j := charges; j < len(res.Charges); j++ {
 			c := &res.Charges[j]
-			got = append(got, fmt.Sprintf("tier %d %s %s zone %s total %s", c.Tier, id(c.Account), c.Plan, c.Zone, c.Total.Fixed(12)))
+			zone := c.Zone
+			if c.ZoneModel == "" {
+				zone = "of a network price"
+			}
+			got = append(got, fmt.Sprintf("tier %d %s %s zone %s price %s total %s", c.Tier, id(c.Account), c.Plan, zone, c.Price, c.Total.Fixed(12)))
 			for _, d := range c.Draws {
 				name := d.Share
 				if name == "" {
@@ -354,6 +358,9 @@ func randomScenario(r *rand.Rand) *scenario {
 		}
 		s.Shares = append(s.Shares, x)
 	}
+	if len(known) == 0 {
+		return randomScenario(r)
+	}
 	c := pick(r, known...)
 	s.Limits = []naiveLimit{
 		{Name: "much", Per: pick(r, "sim", "account"), Classes: []string{c}, Usage: randomQuantity(r, c, 500), Actions: []string{"event"}},
@@ -373,6 +380,9 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		"night": {pick(r, "Mon-Sun 22:00-06:00", "Mon-Thu 22:00-06:00")},
 		"week":  {pick(r, "Sat-Sun 06:00-22:00", "Sat 10:00-12:30")},
 	}
+	if r.Intn(4) == 0 {
+		p.Zones = "" // each price says itself what it holds
+	}
 	if r.Intn(2) == 0 {
 		p.Round = &naiveRound{r.Intn(13), pick(r, "half_up", "half_even", "half_down", "up", "down")}
 	}
@@ -390,8 +400,8 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		if r.Intn(5) == 0 {
 			c.Cap = randomMoney(r)
 		}
-		add := func(zones []string, slice string) {
-			x := naivePrice{Name: fmt.Sprint("p", len(c.Prices)), Zones: zones, Slice: slice}
+		addPrice := func(x naivePrice) {
+			x.Name = fmt.Sprint("p", len(c.Prices))
 			if r.Intn(3) == 0 {
 				x.Fee = randomMoney(r)
 			}
@@ -410,6 +420,14 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 			}
 			c.Prices = append(c.Prices, x)
 		}
+		if p.Zones == "" {
+			randomNetworkPrices(r, class, addPrice)
+			if len(c.Prices) > 0 {
+				p.Classes[class] = c
+			}
+			continue
+		}
+		add := func(zones []string, slice string) { addPrice(naivePrice{Zones: zones, Slice: slice}) }
 		if r.Intn(4) > 0 {
 			add(nil, "")
 		}

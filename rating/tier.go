@@ -92,7 +92,7 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 		moment += udr.Instant(at) * udr.Instant(time.Second)
 	}
 	slice, until := t.plan.week.at(secondOfWeek(t.clock.local(moment)))
-	p := t.class.priceOf(zone.local, slice)
+	p := t.priceIn(zone, slice, u)
 	if u.Unit != udr.Second || p == nil {
 		return p, end, nil
 	}
@@ -108,10 +108,23 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 		}
 		moment += udr.Instant(seconds) * udr.Instant(time.Second)
 		slice, until = t.plan.week.at(secondOfWeek(t.clock.local(moment)))
-		if t.class.priceOf(zone.local, slice) != p {
+		if t.priceIn(zone, slice, u) != p {
 			return p, stop, nil
 		}
 	}
+}
+
+// priceIn is the price that holds in a time slice. Which network price holds a record depends on the time.
+func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
+	if t.class.own == nil {
+		return t.class.priceOf(zone.local, slice)
+	}
+	m := t.class.own[slice]
+	hit, ok := m.lookup(u)
+	if !ok {
+		return nil
+	}
+	return &t.class.prices[m.zones[hit.zone].local]
 }
 
 // steps prices the units from at to stop, of which priced were priced before in this record.

@@ -24,9 +24,10 @@ type zoneModel struct {
 
 type zone struct {
 	name   string
-	local  int32 // number of the name within all versions of the model
+	local  int32 // number of the name within all versions of the model, or of the price in a network price plan
 	global int32 // number of the name in the catalogue
 	where  whereDoc
+	sliced bool // of a network price plan: its price is for a time slice
 }
 
 // places are zones by where usage happened.
@@ -154,9 +155,9 @@ func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, ke
 }
 
 // addZone enters a zone; a clash with an earlier one is an error unless the first wins.
-func (m *zoneModel) addZone(name string, at diag.Pos, w whereDoc, l *diag.List) {
-	number := int32(len(m.zones))
-	m.zones = append(m.zones, zone{name: name, where: w})
+func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
+	number, w := int32(len(m.zones)), &z.where
+	m.zones = append(m.zones, z)
 	type table struct {
 		*places
 		peer diag.Text
@@ -187,7 +188,7 @@ func (m *zoneModel) addZone(name string, at diag.Pos, w whereDoc, l *diag.List) 
 		tables = append(tables, table{&m.anyPeer, diag.Text{Pos: at}})
 	}
 	clash := func(other int32, what string, at diag.Pos) {
-		if m.firstWins || other == number {
+		if m.firstWins || other == number || m.zones[other].sliced && !z.sliced {
 			return
 		}
 		o := m.zones[other].name
@@ -196,8 +197,12 @@ func (m *zoneModel) addZone(name string, at diag.Pos, w whereDoc, l *diag.List) 
 			hold = "both hold everything"
 			what = "there"
 		}
+		if m.name == "" {
+			l.Errorf(at, "the prices for %s and %s %s at the same time; take %s out of one", o, z.name, hold, what)
+			return
+		}
 		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Say `first: wins` or take %s out of one",
-			o, name, hold, what, o, what)
+			o, z.name, hold, what, o, what)
 	}
 	put := func(m map[string]int32, t diag.Text) {
 		if other, ok := m[t.Value]; ok {

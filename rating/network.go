@@ -1,0 +1,176 @@
+package rating
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// A network price plan has no zone model: its prices say themselves what they hold. At any moment of the week there is a
+// zone for each price that holds then, so two prices may hold the same network at different times, and what a price
+// leaves free at a time falls to the next less specific one.
+
+// ownPrice is a price of a class of a network price plan.
+type ownPrice struct {
+	doc    *priceDoc
+	at     diag.Pos
+	slice  int32
+	number int32  // in planClass.prices
+	holds  string // what it holds, in any order of words
+	zone   string // what charges call it
+}
+
+// compileNetworks makes the class's zones for each time slice from what its prices hold.
+func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
+	for i := range prices {
+		x := &prices[i]
+		for j := range prices[:i] {
+			if y := &prices[j]; y.holds == x.holds && y.slice == x.slice {
+				c.list.Errorf(x.at, "zone %s has a price already: %s; a zone and slice has one price", x.zone, pc.prices[y.number].name)
+				return
+			}
+		}
+	}
+	pc.own = make([]*zoneModel, pc.stride)
+	var found diag.List
+	for slice := range pc.stride {
+		m := &zoneModel{anyPeer: newPlaces()}
+		var zones []*ownPrice
+		for i := range prices {
+			if x := &prices[i]; x.slice == slice || x.slice == 0 {
+				zones = append(zones, x)
+			}
+		}
+		// A price for the slice goes before one for any time, in what both hold.
+		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
+		for _, x := range zones {
+			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found)
+		}
+		pc.own[slice] = m
+	}
+	for _, d := range found { // most are found again for each slice
+		if !slices.Contains(c.list, d) {
+			c.list = append(c.list, d)
+		}
+	}
+	c.warnOwnGaps(pc, p, class, prices)
+}
+
+// warnOwnGaps warns of prices for some time slices only, where no price holds what they hold for the rest of the week.
+func (c *compiler) warnOwnGaps(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
+	for i, x := range prices {
+		if slices.ContainsFunc(prices[:i], func(y ownPrice) bool { return y.holds == x.holds }) {
+			continue
+		}
+		row := slices.Repeat([]int32{-1}, int(pc.stride))
+		for _, y := range prices {
+			if y.holds == x.holds {
+				row[y.slice] = y.number
+			}
+		}
+		for slice, m := range pc.own {
+			if rest := m.anyPeer.anywhere; row[slice] < 0 && rest != noZone {
+				row[slice] = m.zones[rest].local
+			}
+		}
+		c.warnGaps(p, class, x.zone, row)
+	}
+}
+
+// ownZone is what charges call the zone of a price of a network price plan: an abbreviation of what it holds, which two
+// prices may share.
+func ownZone(w *whereDoc) string {
+	parts := w.parts()
+	switch {
+	case len(parts) == 0:
+		return "all"
+	case len(parts) > 3:
+		return fmt.Sprintf("%s…%d", strings.Join(parts[:2], ","), len(parts))
+	}
+	return strings.Join(parts, ",")
+}
+
+// ownZones names the zone of each price of a network price plan. Prices that hold the same have one zone; where the
+// abbreviation of another is taken, the price's own name or its place tells the two apart.
+type ownZones struct {
+	byHolds map[string]string
+	taken   map[string]bool
+}
+
+func (o *ownZones) name(d *priceDoc, place int) string {
+	if o.byHolds == nil {
+		o.byHolds, o.taken = map[string]string{}, map[string]bool{}
+	}
+	holds := d.Where.holds()
+	name, ok := o.byHolds[holds]
+	if ok {
+		return name
+	}
+	name = ownZone(&d.Where)
+	if o.taken[name] && d.Name.Value != "" {
+		name = d.Name.Value
+	}
+	if o.taken[name] {
+		name = fmt.Sprintf("%s (price %d)", name, place)
+	}
+	o.byHolds[holds], o.taken[name] = name, true
+	return name
+}
+
+// parts are all words in the order written.
+func (w *whereDoc) parts() (parts []string) {
+	for _, list := range [][]diag.Text{w.Networks, w.Countries, w.Prefixes, w.PeerCountries} {
+		for _, t := range list {
+			parts = append(parts, t.Value)
+		}
+	}
+	return parts
+}
+
+// holds is what a price holds as one text: equal for equal sets, in whatever order they are written. Networks and
+// countries, prefixes and countries cannot be mistaken for each other, so only where peers begin must be said.
+func (w *whereDoc) holds() string {
+	text := sortedWords(w.Networks, w.Countries)
+	if len(w.PeerCountries) > 0 || text != "" && len(w.Prefixes) > 0 {
+		text = strings.TrimPrefix(text+" to "+sortedWords(w.Prefixes, w.PeerCountries), " ")
+	} else if text == "" {
+		text = sortedWords(w.Prefixes)
+	}
+	return cmp.Or(text, "all")
+}
+
+func sortedWords(lists ...[]diag.Text) string {
+	var all []string
+	for _, list := range lists {
+		var words []string
+		for _, t := range list {
+			words = append(words, t.Value)
+		}
+		slices.Sort(words)
+		all = append(all, slices.Compact(words)...)
+	}
+	return strings.Join(all, ",")
+}
+
+// ownModel is the zones of a network price plan at an instant, by its time slice.
+func (t *tier) ownModel(at udr.Instant) *zoneModel {
+	slice := int16(0)
+	if t.class.sliced {
+		slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(at)))
+	}
+	return t.class.own[slice]
+}
+
+// holdsAtTimes says that some price holds a record at some time of the week.
+func (p *planClass) holdsAtTimes(u *udr.Usage) bool {
+	for _, m := range p.own {
+		if _, ok := m.lookup(u); ok {
+			return true
+		}
+	}
+	return false
+}
