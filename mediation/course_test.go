@@ -20,6 +20,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/seeds"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -27,10 +28,7 @@ import (
 	"ratemill/udr"
 )
 
-var (
-	courses     = flag.Int("courses", 60, "random courses of files through the ledger")
-	firstCourse = flag.Uint64("course", 0, "the first of them")
-)
+var courses = flag.Int("courses", 50, "random courses of files through the ledger, and as many of fresh seeds")
 
 // A carrier renames, touches, copies, replaces and removes files in the middle of anything that mediators do, who crash,
 // stand still while others take over, and lose answers. Of each content the records go out under one identity, whole;
@@ -42,8 +40,7 @@ func TestEveryCourseOfFilesReadsEachContentOnce(t *testing.T) {
 	spool, err := collect.OpenSpool(t.TempDir(), 1<<20)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, spool.Close()) })
-	for i := range uint64(*courses) {
-		seed := *firstCourse + i
+	for seed := range seeds.Each(t, *courses, *courses) {
 		c := newCourse(t, seed, store, spool)
 		for range 40 {
 			c.something(0)

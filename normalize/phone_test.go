@@ -1,13 +1,17 @@
 package normalize
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/nyaruka/phonenumbers"
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/seeds"
 )
 
 // reference is what libphonenumber says of a text, with the rules that ParsePhone adds to it.
@@ -35,12 +39,18 @@ func agrees(t testing.TB, text, from string) {
 // The fast path answers what libphonenumber answers: for each region's example numbers of each kind, written in each
 // way, with digits changed, cut and added, read from home and from elsewhere.
 func TestPhoneAgreesWithLibphonenumber(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	regions := []string{}
-	for region := range phonenumbers.GetSupportedRegions() {
-		regions = append(regions, region)
-	}
+	regions := slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions()))
 	fast, all := 0, 0
+	for seed := range seeds.Each(t, 1, 1) {
+		f, a := phonesAgree(t, regions, rand.New(rand.NewPCG(seed, 2)))
+		fast, all = fast+f, all+a
+	}
+	t.Logf("%d of %d international example numbers took the fast path", fast, all)
+	require.Greater(t, fast, all*8/10)
+}
+
+// phonesAgree counts the example numbers, and those of them that the fast path answers.
+func phonesAgree(t *testing.T, regions []string, random *rand.Rand) (fast, all int) {
 	for _, region := range regions {
 		code := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))
 		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
@@ -77,15 +87,22 @@ func TestPhoneAgreesWithLibphonenumber(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d international example numbers took the fast path", fast, all)
-	require.Greater(t, fast, all*8/10)
+	return fast, all
 }
 
 // A valid number is of the country that libphonenumber says, also where countries share a calling code.
 func TestCountryOfPhoneAgreesWithLibphonenumber(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
 	valid := 0
-	for region := range phonenumbers.GetSupportedRegions() {
+	for seed := range seeds.Each(t, 1, 1) {
+		valid += countriesAgree(t, rand.New(rand.NewPCG(seed, 4)))
+	}
+	t.Logf("%d valid numbers", valid)
+	require.Greater(t, valid, 4000)
+}
+
+// countriesAgree counts the valid numbers that it found.
+func countriesAgree(t *testing.T, random *rand.Rand) (valid int) {
+	for _, region := range slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions())) {
 		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
 			example := phonenumbers.GetExampleNumberForType(region, kind)
 			if example == nil {
@@ -111,8 +128,7 @@ func TestCountryOfPhoneAgreesWithLibphonenumber(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d valid numbers", valid)
-	require.Greater(t, valid, 2000)
+	return valid
 }
 
 func FuzzPhone(f *testing.F) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/seeds"
 	"ratemill/rating"
 )
 
@@ -18,8 +19,8 @@ type counterModel struct {
 }
 
 func TestCountersAreMaps(t *testing.T) {
-	for seed := range int64(20) {
-		r := rand.New(rand.NewSource(seed))
+	for seed := range seeds.Each(t, 15, 15) {
+		r := rand.New(rand.NewSource(int64(seed)))
 		c := rating.NewCounters()
 		m := counterModel{map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]int64{}, map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]bool{}}
 		key := func() rating.CounterKey {
@@ -100,8 +101,8 @@ func TestCountersAreMaps(t *testing.T) {
 }
 
 func TestValuesAre128Bits(t *testing.T) {
-	r := rand.New(rand.NewSource(1))
-	for range 10_000 {
+	for seed := range seeds.Each(t, 2000, 2000) {
+		r := rand.New(rand.NewSource(int64(seed)))
 		up, down := r.Int63()>>uint(r.Intn(64)), r.Int63()>>uint(r.Intn(64))
 		a, b := up-down, r.Int63()>>1
 		x, y := rating.UnitsValue(a), rating.UnitsValue(b)

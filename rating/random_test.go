@@ -14,14 +14,12 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/seeds"
 	"ratemill/rating"
 	"ratemill/udr"
 )
 
-var (
-	rounds = flag.Int("rounds", 100, "random catalogues that the engine and the naive rater compare")
-	seed   = flag.Int64("seed", 1, "of the first")
-)
+var rounds = flag.Int("rounds", 60, "random catalogues of fixed seeds that the engine and the naive rater compare, and as many of fresh ones")
 
 // scenario is a random catalogue, world and usage.
 type scenario struct {
@@ -58,17 +56,17 @@ func (s *scenario) documents() (texts []string) {
 
 func TestEngineAgreesWithTheNaiveRater(t *testing.T) {
 	records := 0
-	for i := range *rounds {
-		s := randomScenario(rand.New(rand.NewSource(*seed + int64(i))))
+	for seed := range seeds.Each(t, *rounds, *rounds) {
+		s := randomScenario(rand.New(rand.NewSource(int64(seed))))
 		records += len(s.Usage)
 		if difference := compare(s); difference != "" {
 			s = shrink(s)
-			t.Fatalf("seed %d: the engine and the naive rater differ. Shrunk to\n%s\n%s\nusage\n%s\n\n%s", *seed+int64(i),
+			t.Fatalf("seed %d: the engine and the naive rater differ. Shrunk to\n%s\n%s\nusage\n%s\n\n%s", seed,
 				strings.Join(s.documents(), "---\n"), fmt.Sprintf("%+v", s.World), strings.Join(s.Usage, "\n"), compare(s))
 		}
 	}
-	t.Logf("%d records of %d catalogues", records, *rounds)
-	require.Greater(t, records, 10**rounds)
+	t.Logf("%d records of %d catalogues", records, 2**rounds)
+	require.Greater(t, records, 2*10**rounds)
 }
 
 // compare is where the engine and the naive rater first differ, or "".

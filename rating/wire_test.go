@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"ratemill/decimal"
+	"ratemill/internal/seeds"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -82,8 +83,8 @@ func TestWireIsThePublishedProto(t *testing.T) {
 		require.NoError(t, err)
 		return m, back
 	}
-	r := rand.New(rand.NewSource(1))
-	for range 2000 {
+	for seed := range seeds.Each(t, 1000, 1000) {
+		r := rand.New(rand.NewSource(int64(seed)))
 		c := randomCharge(r)
 		m, wire := through("Charge", rating.AppendCharge(nil, c))
 		require.Equal(t, wire, rating.AppendCharge(nil, c), "the shortest encoding, in order of fields")

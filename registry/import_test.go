@@ -17,6 +17,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/diag"
+	"ratemill/internal/seeds"
 	"ratemill/registry"
 )
 
@@ -222,7 +223,7 @@ func FuzzImport(f *testing.F) {
 // happen to a SIM happens, and imports them one after the other.
 func TestRandomImportsChangeNothingTheSecondTime(t *testing.T) {
 	accepted := 0
-	for seed := range uint64(500) {
+	for seed := range seeds.Each(t, 300, 300) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		reg := registry.New()
 		var history []*registry.Changes

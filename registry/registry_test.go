@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -148,7 +149,7 @@ func randomChanges(r *rand.Rand, rev registry.Revision) *registry.Changes {
 }
 
 func TestRandomHistoriesAgreeWithTheNaiveRegistry(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Each(t, 200, 200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		reg, model := registry.New(), &naive{}
 		for rev := registry.Revision(1); rev <= 12; rev++ {

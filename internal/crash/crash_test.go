@@ -2,7 +2,6 @@ package crash_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/crash"
+	"ratemill/internal/seeds"
 	"ratemill/internal/testengine"
 )
 
@@ -29,7 +29,7 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 		}
 		c.Kills = number(t, "KILLS", 10)
 		c.Records = number(t, "RECORDS", 100_000)
-		c.Seed = uint64(number(t, "SEED", int(rand.Uint32())))
+		c.Seed = seeds.Fresh(t)
 		c.Outage = 3 * time.Second
 		if c.Kills > 30 {
 			c.Outage, c.Aloud = 15*time.Second, true

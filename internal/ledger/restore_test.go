@@ -16,6 +16,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/seeds"
 	"ratemill/internal/wire"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -132,7 +133,12 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 
 // TestAKeyIsFoundWhereBinarySearchFindsIt in blocks of hashes, and in those where the guess is as wrong as can be.
 func TestAKeyIsFoundWhereBinarySearchFindsIt(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
+	for seed := range seeds.Each(t, 10, 10) {
+		keysAreFound(t, rand.New(rand.NewPCG(seed, 2)))
+	}
+}
+
+func keysAreFound(t *testing.T, random *rand.Rand) {
 	kinds := map[string]func(k *udr.DuplicateKey){
 		"hashes": func(k *udr.DuplicateKey) {
 			binary.BigEndian.PutUint64(k[:], random.Uint64())
@@ -147,7 +153,7 @@ func TestAKeyIsFoundWhereBinarySearchFindsIt(t *testing.T) {
 		"ever narrower": func(k *udr.DuplicateKey) { binary.BigEndian.PutUint64(k[:], random.Uint64()>>random.UintN(64)) },
 	}
 	for kind, fill := range kinds {
-		for range 100 {
+		for range 10 {
 			shared := uint8(random.UintN(25))
 			prefix := uint32(random.Uint64()) &^ (math.MaxUint32 >> shared)
 			key := func() (k udr.DuplicateKey) {

@@ -127,7 +127,7 @@ func TestFormerFailures(t *testing.T) {
 func TestSameSeedSameSchedule(t *testing.T) {
 	o := simulation.Defaults()
 	o.Trace = 1 << 20
-	for seed := range uint64(20) {
+	for seed := range seeds.Each(t, 15, 15) {
 		require.Equal(t, simulation.Run(seed, o), simulation.Run(seed, o))
 	}
 }

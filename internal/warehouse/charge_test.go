@@ -8,14 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
+	"ratemill/internal/seeds"
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
 )
 
 // The columns of a charge are what rating's own reader finds in its message.
 func TestColumnsOfCharge(t *testing.T) {
-	r := rand.New(rand.NewSource(3))
-	for range 2000 {
+	for seed := range seeds.Each(t, 1000, 1000) {
+		r := rand.New(rand.NewSource(int64(seed)))
 		u := random(r, 1)
 		c := chargeOf(&u, r.Intn(3), fmt.Sprintf("%d.%06d", r.Intn(1000), r.Intn(1e6)))
 		c.Cycle, c.Rest = int32(r.Intn(40000)-20000), decimal.MustParse(fmt.Sprintf("-0.%012d", r.Intn(1e9)))

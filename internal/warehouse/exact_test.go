@@ -18,6 +18,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/seeds"
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
@@ -166,10 +167,14 @@ func traffic(r *rand.Rand) (*log, totals) {
 
 func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 	server := testengine.SharedClickHouse(t)
-	for _, after := range []bool{false, true} {
-		t.Run(fmt.Sprint("answer-lost=", after), func(t *testing.T) {
-			w := newWorld(t, server, fmt.Sprint("crash_", after))
-			l, want := traffic(rand.New(rand.NewSource(7)))
+	for i, after := range []bool{false, true, false, true} {
+		t.Run(fmt.Sprint("answer-lost=", after, " fresh=", i > 1), func(t *testing.T) {
+			w := newWorld(t, server, fmt.Sprint("crash_", i))
+			seed := uint64(7)
+			if i > 1 {
+				seed = seeds.Fresh(t)
+			}
+			l, want := traffic(rand.New(rand.NewSource(int64(seed))))
 			w.append(0, l.messages)
 			crashes := 0
 			for at := 1; ; at = at%9 + 1 { // a block has up to nine effects, and questions about them when it is found
@@ -197,7 +202,7 @@ func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 
 func TestTwoSinksOfOnePartitionShareIt(t *testing.T) {
 	w := newWorld(t, testengine.SharedClickHouse(t), "racing")
-	l, want := traffic(rand.New(rand.NewSource(8)))
+	l, want := traffic(rand.New(rand.NewSource(int64(seeds.Fresh(t)))))
 	w.append(0, l.messages)
 	var wait sync.WaitGroup
 	for range 2 {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/seeds"
 )
 
 func spool(t testing.TB, most int64) *Spool {
@@ -90,7 +92,7 @@ func TestFetchOverBrokenConnections(t *testing.T) {
 		}
 		content := noise(6 << 20)
 		write(t, p, "a.csv", string(content))
-		random := rand.New(rand.NewPCG(3, 4))
+		random := rand.New(rand.NewPCG(seeds.Fresh(t), 4))
 		var cuts atomic.Int64
 		host, port, err := net.SplitHostPort(cutter(t, p.addr, func() int64 { cuts.Add(1); return 200_000 + random.Int64N(1_500_000) }))
 		require.NoError(t, err)
