@@ -51,7 +51,25 @@ const (
 	Holds     State = iota // from then on it is as the fact says
 	Ended                  // from then on there is nothing: the SIM has no owner, the identifier names no SIM
 	Withdrawn              // the fact with this beginning was a mistake: as if it had never been said
+	AfterEnd               // Holds, and what held before was said to end at this very time: where this is withdrawn, nothing holds
 )
+
+// begins says that something holds from the fact's time on, ends that what held before was said to end there.
+func (s State) begins() bool { return s == Holds || s == AfterEnd }
+func (s State) ends() bool   { return s == Ended || s == AfterEnd }
+
+// stateOf is the state of a time at which something begins, or something before ends, or both.
+func stateOf(begins, ends bool) State {
+	switch {
+	case begins && ends:
+		return AfterEnd
+	case begins:
+		return Holds
+	case ends:
+		return Ended
+	}
+	return Withdrawn
+}
 
 // AccountFact says what an account is from a time on.
 type AccountFact struct {

@@ -133,7 +133,7 @@ func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev R
 			continue
 		}
 		switch f.state {
-		case Holds:
+		case Holds, AfterEnd:
 			return f.sim, true
 		case Ended:
 			return 0, false
@@ -232,7 +232,21 @@ func (ids *identifiers) list(sims *sims, sim uint32, entry listEntry) {
 	*next = ids.lists.add(entry) + 1
 }
 
+// of appends the identifiers that named a SIM at a time.
 func (ids *identifiers) of(m *moments, sims *sims, sim uint32, at udr.Instant, rev Revision, dst []udr.Identifier) []udr.Identifier {
+	before := len(dst)
+	dst = ids.ever(sims, sim, dst)
+	named := dst[:before]
+	for _, id := range dst[before:] {
+		if holder, ok := ids.sim(m, id, at, rev); ok && holder == sim {
+			named = append(named, id)
+		}
+	}
+	return named
+}
+
+// ever appends the identifiers that named a SIM at any time.
+func (ids *identifiers) ever(sims *sims, sim uint32, dst []udr.Identifier) []udr.Identifier {
 	if sim == 0 || sim > sims.count || sims.blocks[sim/simBlock] == nil {
 		return dst
 	}
@@ -245,9 +259,7 @@ func (ids *identifiers) of(m *moments, sims *sims, sim uint32, at udr.Instant, r
 		} else {
 			id.Value = unpack(e.key)
 		}
-		if holder, ok := ids.sim(m, id, at, rev); ok && holder == sim {
-			dst = append(dst, id)
-		}
+		dst = append(dst, id)
 	}
 	return dst
 }

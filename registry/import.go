@@ -173,6 +173,7 @@ type row struct {
 
 type cell struct {
 	text     string
+	said     bool       // the row has the cell, be it empty
 	from, to int        // in the line, in CSV
 	node     *diag.Node // in YAML
 }
@@ -207,6 +208,7 @@ type importer struct {
 	lastRow   map[uint32]span // of each SIM that a row was about, the last one's
 	ids       []udr.Identifier
 	held      []udr.Identifier
+	marked    []mark
 	contested []contested
 }
 

@@ -85,7 +85,7 @@ func input(name string, data []byte) registry.Input {
 
 func describe(c *registry.Changes) string {
 	var b strings.Builder
-	states := [...]string{"", " ended", " withdrawn"}
+	states := [...]string{"", " ended", " withdrawn", " after an end"}
 	for _, f := range c.Companies {
 		fmt.Fprintf(&b, "company %s %q %s\n", f.ID, f.Name, f.Kind)
 	}

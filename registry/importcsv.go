@@ -115,7 +115,7 @@ func (im *importer) csvCells(r *row, header []column, separator byte) bool {
 			return false
 		}
 		if i < len(header) {
-			r.cells[header[i]] = cell{text: strings.TrimSpace(text), from: from, to: from + n}
+			r.cells[header[i]] = cell{text: strings.TrimSpace(text), said: true, from: from, to: from + n}
 		}
 		if n >= len(rest) {
 			if i+1 != len(header) {

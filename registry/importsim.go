@@ -6,18 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
 	"ratemill/normalize"
 	"ratemill/udr"
 )
-
-// contested is an identifier that named another SIM when its row was read. A later row may free it.
-type contested struct {
-	id           udr.Identifier
-	since, until udr.Instant
-	sim          uint32
-	at           diag.Pos
-}
 
 func isStrong(id udr.Identifier) bool {
 	return id.Kind == udr.ICCID || id.Kind == udr.EID || id.Kind == udr.IMSI
@@ -93,27 +84,10 @@ func (im *importer) simRow(r *row) {
 	}
 	im.lastRow[sim] = span{since, until}
 	if withdrawn {
-		im.withdraw(sim, ids, since)
+		im.withdraw(r, sim, since)
 		return
 	}
-
-	if f, ok := im.r.sims.said(&im.r.moments, sim, since); !ok || f.state != Holds || f.account != account || im.r.plans.texts[f.plan] != plan {
-		im.own(OwnershipFact{SIM: sim, From: since, Account: account, Plan: plan})
-	}
-	for _, id := range ids {
-		holder, held := im.r.identifiers.sim(&im.r.moments, id, since, im.changes.Revision)
-		switch {
-		case held && holder == sim:
-		case held || im.laterHolder(id, since, until, sim) != 0:
-			im.contested = append(im.contested, contested{id, since, until, sim, r.at(columnOf(id.Kind))})
-		default:
-			im.name(IdentifierFact{Identifier: id, From: since, SIM: sim})
-		}
-	}
-	im.release(sim, ids, since)
-	if until != newest {
-		im.end(sim, until)
-	}
+	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said, account: account, plan: plan})
 }
 
 func firstColumn(r *row) column {
@@ -123,16 +97,6 @@ func firstColumn(r *row) column {
 		}
 	}
 	return colICCID
-}
-
-func (im *importer) own(f OwnershipFact) {
-	im.r.sims.add(&im.r.moments, &f, im.r.plans.number(f.Plan), im.changes.Revision)
-	im.changes.SIMs = append(im.changes.SIMs, f)
-}
-
-func (im *importer) name(f IdentifierFact) {
-	im.r.identifiers.add(&im.r.moments, &im.r.sims, &f, im.changes.Revision)
-	im.changes.Identifiers = append(im.changes.Identifiers, f)
 }
 
 // identifiers is those of a row, the strong kinds first, so that the first tells whether it has any.
@@ -233,15 +197,24 @@ func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) 
 	return 0, false
 }
 
-// whose is the SIM of which a row withdraws something: the one that one of its identifiers was said to name from the very
-// since on, also when that is withdrawn already; if there is none, as in who.
+// whose is the SIM of which a row withdraws something: the one about which something is said for the very since; if there
+// is none, as in who; else the one about which that was withdrawn already.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
+	var withdrawn uint32
 	for _, id := range ids {
-		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && isStrong(id) == isStrong(ids[0]) {
+		f, ok := im.r.identifiers.said(&im.r.moments, id, since)
+		if !ok || isStrong(id) != isStrong(ids[0]) {
+			continue
+		}
+		if f.state != Withdrawn {
 			return f.sim, true
 		}
+		withdrawn = f.sim
 	}
-	return im.who(ids, since)
+	if sim, ok := im.who(ids, since); ok {
+		return sim, true
+	}
+	return withdrawn, withdrawn != 0
 }
 
 // laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.
@@ -251,7 +224,7 @@ func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim
 		return 0
 	}
 	if ref.when&history == 0 {
-		if from := im.r.moments.pairs[ref.when].from; from > since && from < until && ref.sim != sim {
+		if from := im.r.moments.pairs[ref.when].from; from > since && from < until && ref.sim != sim && im.owned(ref.sim, from) {
 			return ref.sim
 		}
 		return 0
@@ -260,76 +233,11 @@ func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim
 		if f.from <= since || f.from >= until {
 			continue
 		}
-		if holder, ok := im.r.identifiers.sim(&im.r.moments, id, f.from, im.changes.Revision); ok && holder != sim {
+		if holder, ok := im.holder(id, f.from); ok && holder != sim {
 			return holder
 		}
 	}
 	return 0
-}
-
-// release ends the identifiers that a SIM had of the kinds that a row names, and that the row does not.
-func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant) {
-	im.held = im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, since, im.changes.Revision, im.held[:0])
-	if len(im.held) <= len(ids) && !slices.ContainsFunc(im.held, func(id udr.Identifier) bool { return !slices.Contains(ids, id) }) {
-		return
-	}
-	for _, id := range im.held {
-		if slices.Contains(ids, id) || !slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind }) {
-			continue
-		}
-		im.name(IdentifierFact{Identifier: id, From: since, State: Ended, SIM: sim})
-	}
-}
-
-// end lets a SIM leave, unless something is said of it for that very time.
-func (im *importer) end(sim uint32, until udr.Instant) {
-	if _, ok := im.r.sims.said(&im.r.moments, sim, until); !ok {
-		if _, owned := im.r.sims.owner(&im.r.moments, sim, until, im.changes.Revision); owned {
-			im.own(OwnershipFact{SIM: sim, From: until, State: Ended})
-		}
-	}
-	im.held = im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, until, im.changes.Revision, im.held[:0])
-	for _, id := range im.held {
-		if _, ok := im.r.identifiers.said(&im.r.moments, id, until); !ok {
-			im.name(IdentifierFact{Identifier: id, From: until, State: Ended, SIM: sim})
-		}
-	}
-}
-
-// withdraw takes back what was said of a SIM for a time.
-func (im *importer) withdraw(sim uint32, ids []udr.Identifier, since udr.Instant) {
-	if f, ok := im.r.sims.said(&im.r.moments, sim, since); ok && f.state != Withdrawn {
-		im.own(OwnershipFact{SIM: sim, From: since, State: Withdrawn})
-	}
-	for _, id := range ids {
-		if f, ok := im.r.identifiers.said(&im.r.moments, id, since); ok && f.state == Holds && f.sim == sim {
-			im.name(IdentifierFact{Identifier: id, From: since, State: Withdrawn, SIM: sim})
-		}
-	}
-}
-
-// settle looks again at contested identifiers when all rows were read: who had them may have left.
-func (im *importer) settle() {
-	for _, c := range im.contested {
-		if im.full() {
-			return
-		}
-		holder, held := im.r.identifiers.sim(&im.r.moments, c.id, c.since, im.changes.Revision)
-		when := c.since
-		if !held {
-			holder, when = im.laterHolder(c.id, c.since, c.until, c.sim), c.until
-		}
-		switch {
-		case held && holder == c.sim:
-		case held || holder != 0:
-			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier is one SIM's at a time; say until when it is the other's", c.id.Kind, c.id.Value, im.called(holder, when, []udr.Identifier{c.id}))
-		default:
-			im.name(IdentifierFact{Identifier: c.id, From: c.since, SIM: c.sim})
-			if c.until != newest {
-				im.end(c.sim, c.until)
-			}
-		}
-	}
 }
 
 // called names a SIM by an identifier other than those given: " (iccid 8934…)".

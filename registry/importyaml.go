@@ -83,6 +83,7 @@ func (im *importer) yamlRows(doc *diag.Node, s section) {
 
 func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	r := &row{whole: key.Pos}
+	r.cells[colUntil].said = true // a document says all that there is of a SIM: without an until it goes on
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
 		im.errorf(n.Pos, "what is said of %s is a map, not %s; it may have %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
 		return
@@ -107,7 +108,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s section) {
 		if first := r.cells[at].text; first != "" {
 			text = first + " " + text // the SIM's key is one of several identifiers of its kind
 		}
-		r.cells[at] = cell{text: text, node: m.Value}
+		r.cells[at] = cell{text: text, said: true, node: m.Value}
 	}
 	if good {
 		s.row(im, r)

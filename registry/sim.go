@@ -96,7 +96,7 @@ func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Owne
 			continue
 		}
 		switch f.state {
-		case Holds:
+		case Holds, AfterEnd:
 			return Ownership{Account: f.account, Plan: f.plan, Since: f.from}, true
 		case Ended:
 			return Ownership{}, false

@@ -1,0 +1,386 @@
+package registry
+
+import (
+	"math"
+	"slices"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// statement is what a row says of a SIM: whose it is, from a time until another. Statements of a SIM do not overlap: one
+// without an end goes on until the next. So at each time at most one begins and at most one ends, and a fact's State
+// keeps both: whatever is corrected or taken back, the registry is as if only the final statements had been said.
+type statement struct {
+	since, until udr.Instant
+	untilSaid    bool // a CSV file without the column says nothing of an end; otherwise no until is no end
+	account      uint32
+	plan         string
+}
+
+// contested is an identifier that named another SIM when its row was read. A later row may free it.
+type contested struct {
+	id           udr.Identifier
+	since, until udr.Instant
+	sim          uint32
+	at           diag.Pos
+	claim        bool // to be given to sim when it is free; else sim has it, and goes on longer than was said before
+	end          bool // the statement ends at until
+}
+
+// mark is a time at which a statement of a SIM begins or ends.
+type mark struct {
+	from          udr.Instant
+	begins, ends  bool
+	account, plan uint32
+}
+
+// marks are the times at which a SIM's statements begin and end, in order, as known now.
+func (im *importer) marks(sim uint32) []mark {
+	marks := im.marked[:0]
+	e := im.r.sims.entry(sim)
+	switch {
+	case e.when&history == 0 && e.account != 0:
+		marks = append(marks, mark{im.r.moments.pairs[e.when].from, true, false, e.account, e.plan})
+	case e.when&history != 0:
+		facts := im.r.sims.histories[e.when&^history]
+		for i, f := range facts {
+			if i+1 < len(facts) && facts[i+1].from == f.from || f.state == Withdrawn {
+				continue
+			}
+			marks = append(marks, mark{f.from, f.state.begins(), f.state.ends(), f.account, f.plan})
+		}
+	}
+	im.marked = marks
+	return marks
+}
+
+// around is the mark at a time, the last beginning before it, and the first mark and the first beginning after it.
+type around struct {
+	at, before, after, next mark
+	is, preceded, followed  bool
+	continued               bool // there is a next
+}
+
+func (im *importer) around(sim uint32, at udr.Instant) (a around) {
+	for _, m := range im.marks(sim) {
+		switch {
+		case m.from == at:
+			a.at, a.is = m, true
+		case m.from < at:
+			// A beginning before this time is in force unless it has ended since.
+			if m.begins {
+				a.before, a.preceded = m, true
+			} else {
+				a.preceded = false
+			}
+		default:
+			if !a.followed {
+				a.after, a.followed = m, true
+			}
+			if m.begins && !a.continued {
+				a.next, a.continued = m, true
+			}
+		}
+	}
+	return a
+}
+
+// state makes the registry say what a row says of a SIM.
+func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement) {
+	a := im.around(sim, s.since)
+	begun := a.is && a.at.begins
+	switch {
+	case !begun && a.preceded && a.followed && a.after.ends:
+		im.errorf(r.at(firstColumn(r)), "this SIM%s is said to be account %s's until %s, which is after the since of this row: correct the until of that row first",
+			im.called(sim, s.since, ids), im.accountID(a.before.account), a.after.from)
+		return
+	case s.until != newest && a.continued && s.until > a.next.from:
+		im.errorf(r.at(colUntil), "another row about this SIM%s begins on %s, before this until: let the until be that or earlier, or leave it out",
+			im.called(sim, s.since, ids), a.next.from)
+		return
+	}
+	// What another row says from its own since on stays as it is.
+	afterwards := im.afterwards(sim, &a)
+	ended := newest // as said before
+	if begun && a.followed && a.after.ends {
+		ended = a.after.from
+	}
+	until := ended
+	if s.untilSaid || s.until != newest {
+		until = s.until
+	}
+
+	im.own(sim, s.since, true, a.at.ends, s.account, s.plan)
+	if until != ended && ended != newest {
+		im.unend(sim, ended, afterwards, a)
+	}
+	im.claim(r, sim, ids, s.since, until, a.at.ends)
+	im.release(sim, ids, s.since, a.at.ends)
+	if until != newest {
+		im.end(sim, until, afterwards)
+		im.forgetEnds(sim, until)
+	}
+	if a.continued {
+		im.keep(sim, a.next.from, afterwards)
+		im.forgetEnds(sim, a.next.from)
+	}
+	if until > ended {
+		im.goesOn(r, sim, ended, until)
+	}
+}
+
+// own says what happens to a SIM at a time, unless that is known.
+func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account uint32, plan string) {
+	state := stateOf(begins, ends)
+	if !begins {
+		account, plan = 0, ""
+	}
+	f, ok := im.r.sims.said(&im.r.moments, sim, at)
+	if !ok && state == Withdrawn || ok && f.state == state && (!begins || f.account == account && im.r.plans.texts[f.plan] == plan) {
+		return
+	}
+	fact := OwnershipFact{SIM: sim, From: at, State: state, Account: account, Plan: plan}
+	im.r.sims.add(&im.r.moments, &fact, im.r.plans.number(plan), im.changes.Revision)
+	im.changes.SIMs = append(im.changes.SIMs, fact)
+}
+
+// name says what happens to an identifier at a time, unless that is known.
+func (im *importer) name(id udr.Identifier, at udr.Instant, begins, ends bool, sim uint32) {
+	state := stateOf(begins, ends)
+	f, ok := im.r.identifiers.said(&im.r.moments, id, at)
+	if !ok && state == Withdrawn || ok && f.state == state && (!begins || f.sim == sim) {
+		return
+	}
+	fact := IdentifierFact{Identifier: id, From: at, State: state, SIM: sim}
+	im.r.identifiers.add(&im.r.moments, &im.r.sims, &fact, im.changes.Revision)
+	im.changes.Identifiers = append(im.changes.Identifiers, fact)
+}
+
+// named is what is said of an identifier for the very time at.
+func (im *importer) named(id udr.Identifier, at udr.Instant) (begins, ends bool, sim uint32) {
+	f, ok := im.r.identifiers.said(&im.r.moments, id, at)
+	return ok && f.state.begins(), ok && f.state.ends(), f.sim
+}
+
+// owned says that a SIM has an owner at a time. One that has none holds no identifier.
+func (im *importer) owned(sim uint32, at udr.Instant) bool {
+	_, ok := im.r.sims.owner(&im.r.moments, sim, at, im.changes.Revision)
+	return ok
+}
+
+// holder is the SIM that an identifier names at a time.
+func (im *importer) holder(id udr.Identifier, at udr.Instant) (uint32, bool) {
+	sim, ok := im.r.identifiers.sim(&im.r.moments, id, at, im.changes.Revision)
+	return sim, ok && im.owned(sim, at)
+}
+
+func (im *importer) heldAt(sim uint32, at udr.Instant, dst []udr.Identifier) []udr.Identifier {
+	return im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, dst)
+}
+
+// afterwards is the identifiers that a SIM has where its next statement begins.
+func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
+	if !a.continued {
+		return nil
+	}
+	return im.heldAt(sim, a.next.from, nil)
+}
+
+func sameKind(ids []udr.Identifier, id udr.Identifier) bool {
+	return slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind })
+}
+
+// claim gives a SIM the identifiers of a row; ended says that the statement before ended at its since.
+func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until udr.Instant, ended bool) {
+	for _, id := range ids {
+		holder, held := im.holder(id, since)
+		if held && holder == sim {
+			continue
+		}
+		if held || im.laterHolder(id, since, until, sim) != 0 {
+			im.contested = append(im.contested, contested{id, since, until, sim, r.at(columnOf(id.Kind)), true, until != newest})
+			continue
+		}
+		_, ends, _ := im.named(id, since)
+		if before, had := im.holder(id, since-1); had && before == sim && !ended {
+			ends = false // an earlier form of the row had given it up
+		}
+		im.name(id, since, true, ends, sim)
+	}
+}
+
+// release ends the identifiers that a SIM had of the kinds that a row names, and that the row does not. Where the
+// statement before ended at this time, they ended with it.
+func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant, ended bool) {
+	im.held = im.heldAt(sim, since, im.held[:0])
+	for _, id := range im.held {
+		if slices.Contains(ids, id) || !sameKind(ids, id) {
+			continue
+		}
+		begins, ends, _ := im.named(id, since)
+		if !begins {
+			im.name(id, since, false, true, sim)
+			continue
+		}
+		// An earlier form of the row named it; what the SIM had before goes on to be another's.
+		before, had := im.holder(id, since-1)
+		im.name(id, since, false, ends || had && before == sim, sim)
+	}
+}
+
+// end lets a SIM leave at a time; afterwards is what it has where its next statement begins.
+func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
+	f, ok := im.r.sims.said(&im.r.moments, sim, at)
+	begins := ok && f.state.begins()
+	im.own(sim, at, begins, true, f.account, im.r.plans.texts[f.plan])
+	im.held = im.heldAt(sim, at-1, im.held[:0])
+	for _, id := range im.held {
+		named, _, other := im.named(id, at)
+		if !named && begins && (slices.Contains(afterwards, id) || !sameKind(afterwards, id)) {
+			named, other = true, sim // the statement that begins here has the identifier too
+		}
+		if !named {
+			other = sim
+		}
+		im.name(id, at, named, true, other)
+	}
+}
+
+// forgetEnds takes back the end at a time of identifiers that name nobody before it any more.
+func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
+	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
+		begins, ends, holder := im.named(id, at)
+		if _, had := im.r.identifiers.sim(&im.r.moments, id, at-1, im.changes.Revision); ends && !had {
+			im.name(id, at, begins, false, holder)
+		}
+	}
+}
+
+// unend takes back that a SIM leaves at a time.
+func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifier, a around) {
+	f, _ := im.r.sims.said(&im.r.moments, sim, at)
+	begins := f.state.begins()
+	im.own(sim, at, begins, false, f.account, im.r.plans.texts[f.plan])
+	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
+		named, ends, other := im.named(id, at)
+		if before, had := im.r.identifiers.sim(&im.r.moments, id, at-1, im.changes.Revision); !ends || had && before != sim {
+			continue
+		}
+		// Of the kinds that the statement names which begins here, the others end all the same.
+		released := begins && a.continued && a.next.from == at && !named && sameKind(afterwards, id)
+		im.name(id, at, named, released, other)
+	}
+}
+
+// keep lets a SIM have from a time on, at which another row about it begins, the identifiers that it had then.
+func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
+	im.held = im.heldAt(sim, at, im.held[:0])
+	for _, id := range im.held {
+		if !slices.Contains(afterwards, id) && sameKind(afterwards, id) {
+			im.name(id, at, false, true, sim)
+		}
+	}
+	for _, id := range afterwards {
+		if holder, held := im.r.identifiers.sim(&im.r.moments, id, at, im.changes.Revision); !held || holder != sim {
+			_, ends, _ := im.named(id, at)
+			im.name(id, at, true, ends, sim)
+		}
+	}
+}
+
+// goesOn looks whether a SIM that leaves later than was said still has its identifiers for itself.
+func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
+	for _, id := range im.heldAt(sim, ended, nil) {
+		if im.laterHolder(id, ended-1, until, sim) != 0 {
+			im.contested = append(im.contested, contested{id, ended, until, sim, r.at(colUntil), false, until != newest})
+		}
+	}
+	im.held = im.heldAt(sim, ended-1, im.held[:0])
+	for _, id := range im.held {
+		if holder, held := im.holder(id, ended); held && holder != sim {
+			im.contested = append(im.contested, contested{id, ended, until, sim, r.at(colUntil), false, until != newest})
+		}
+	}
+}
+
+// withdraw takes back what a row said of a SIM for its since: that something begins there, with its end, or, where
+// nothing does, that it ends there.
+func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
+	a := im.around(sim, since)
+	if !a.is {
+		return
+	}
+	afterwards := im.afterwards(sim, &a)
+	if !a.at.begins {
+		im.unend(sim, since, afterwards, a)
+		im.goesOn(r, sim, since, a.end())
+		return
+	}
+	if a.followed && a.after.ends {
+		im.unend(sim, a.after.from, afterwards, a)
+	}
+	im.own(sim, since, false, a.at.ends, 0, "")
+	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
+		begins, ends, holder := im.named(id, since)
+		before, had := im.r.identifiers.sim(&im.r.moments, id, since-1, im.changes.Revision)
+		switch {
+		case begins && holder == sim:
+			im.name(id, since, false, ends, sim)
+		case ends && !begins && had && before == sim && !a.at.ends:
+			im.name(id, since, false, false, sim) // the row had given it up
+		}
+	}
+	if a.continued {
+		im.keep(sim, a.next.from, afterwards)
+		im.forgetEnds(sim, a.next.from)
+	}
+	if a.followed && a.after.ends {
+		im.forgetEnds(sim, a.after.from)
+	}
+	if a.preceded && !a.at.ends {
+		im.goesOn(r, sim, since, a.end())
+	}
+}
+
+// end is when a statement ends that now goes on over the time of a.
+func (a *around) end() udr.Instant {
+	if a.continued {
+		return a.next.from
+	}
+	return newest
+}
+
+// settle looks again at contested identifiers when all rows were read: who had them may have left.
+func (im *importer) settle() {
+	for _, c := range im.contested {
+		if im.full() {
+			return
+		}
+		holder, held := im.holder(c.id, c.since)
+		if held && holder == c.sim && c.claim {
+			continue
+		}
+		when := c.since
+		if !held || holder == c.sim {
+			holder, when = im.laterHolder(c.id, c.since, c.until, c.sim), c.until
+			held = false
+		}
+		switch {
+		case held || holder != 0:
+			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier is one SIM's at a time; say until when it is the other's",
+				c.id.Kind, c.id.Value, im.called(holder, min(when, math.MaxInt64-1), []udr.Identifier{c.id}))
+		case c.claim:
+			a := im.around(c.sim, c.since)
+			afterwards := im.afterwards(c.sim, &a)
+			_, ends, _ := im.named(c.id, c.since)
+			im.name(c.id, c.since, true, ends, c.sim)
+			if c.end {
+				im.end(c.sim, c.until, afterwards)
+			}
+			if a.continued {
+				im.keep(c.sim, a.next.from, afterwards)
+			}
+		}
+	}
+}
