@@ -1,18 +1,21 @@
 package record
 
+import "strings"
+
 // Kind is what a Value is.
 type Kind uint8
 
 // The kinds. Formats without types of their own (CSV, fixed width) have texts only; a field that a record lacks is
 // Absent.
 const (
-	Absent Kind = iota
-	Null        // present without a value, as JSON's null
-	Text        // Text holds the characters, in UTF-8
-	Number      // Text holds the digits as they stood in the file
-	Bool        // Text holds true or false
-	List        // Items holds the values
-	Map         // Keys and Items hold the members, in the file's order
+	Absent   Kind = iota
+	Null          // present without a value, as JSON's null
+	Text          // Text holds the characters, in UTF-8
+	Number        // Text holds the number without exponent and without needless zeros; Items, where the file wrote it otherwise, that
+	Bool          // Text holds true or false
+	List          // Items holds the values
+	Map           // Keys and Items hold the members, in the file's order
+	NoObject      // the path leads through a value that has no members, which is the only one of Items
 )
 
 // Value is one field of a record. Its bytes belong to the decoder and are valid until the next record is decoded.
@@ -46,8 +49,17 @@ type Record struct {
 	Fields []Value // by slot, as many as the Layout has
 }
 
+// Written is the number as it stood in the file.
+func (v *Value) Written() []byte {
+	if v.Kind == Number && len(v.Items) > 0 {
+		return v.Items[0].Text
+	}
+	return v.Text
+}
+
 // Layout is the agreement about slots. Paths are dotted names as rules write them: "imsi", "session.usage.up"; a path
-// that ends in a list is the list, and rules look into its items with Value.Get.
+// that ends in a list is the list, and rules look into its items with Value.Get. A dot or backslash within a name of a
+// path of objects has a backslash before it (Name).
 type Layout struct {
 	paths []string
 	slots map[string]int
@@ -68,3 +80,26 @@ func (l *Layout) Slot(path string) int {
 
 // Paths are the paths by slot.
 func (l *Layout) Paths() []string { return l.paths }
+
+// Name is a member's name as a part of a path.
+func Name(name string) string { return escapes.Replace(name) }
+
+var escapes = strings.NewReplacer(`.`, `\.`, `\`, `\\`)
+
+// Names are the names that a path consists of.
+func Names(path string) []string {
+	var names []string
+	var name []byte
+	for i := 0; i < len(path); i++ {
+		switch {
+		case path[i] == '\\' && i+1 < len(path):
+			i++
+			name = append(name, path[i])
+		case path[i] == '.':
+			names, name = append(names, string(name)), name[:0]
+		default:
+			name = append(name, path[i])
+		}
+	}
+	return append(names, string(name))
+}

@@ -55,6 +55,7 @@ func (r *Runner) appendPlain(v value) {
 		switch v.raw.Kind {
 		case record.Text, record.Number, record.Bool:
 			r.buf = append(r.buf, v.raw.Text...)
+		case record.Absent, record.Null:
 		default:
 			r.buf = append(r.buf, showRaw(v.raw)...)
 		}
@@ -79,7 +80,7 @@ func (r *Runner) mapped(v value, ascii func(byte) byte, other func(rune) rune) v
 // scalarText is a field as text; a list or map has none.
 func scalarText(raw *record.Value) (string, bool) {
 	switch raw.Kind {
-	case record.List, record.Map:
+	case record.List, record.Map, record.NoObject:
 		return "", false
 	case record.Null, record.Absent:
 		return "", true
@@ -108,10 +109,7 @@ func (r *Runner) apply(t *term, a []value) value {
 	case opList:
 		return r.list(t, a[0])
 	case opMember:
-		if a[0].kind != Field {
-			return value{kind: Field, raw: &nothing}
-		}
-		return value{kind: Field, raw: a[0].raw.Get(t.name)}
+		return r.member(t, a[0])
 	case opIndex:
 		return r.item(t, a)
 	case opLookup:
@@ -146,6 +144,9 @@ var nothing record.Value
 func (r *Runner) fieldValue(t *term) value {
 	raw := &r.fields[t.index]
 	if t.typ.Kind == Field {
+		if raw.Kind == record.NoObject {
+			return r.fail(t, astray(t, raw))
+		}
 		return value{kind: Field, raw: raw}
 	}
 	s, ok := scalarText(raw)
@@ -155,9 +156,30 @@ func (r *Runner) fieldValue(t *term) value {
 	return textValue(s)
 }
 
+// astray says that a path leads through a value that is no object: the record has not the form that the rules expect, and
+// to take that for an absent value would hide it.
+func astray(path *term, raw *record.Value) string {
+	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is no object"
+}
+
+// member is a member of an object; a value that is there and is none has no members to ask for.
+func (r *Runner) member(t *term, v value) value {
+	if v.kind != Field {
+		return value{kind: Field, raw: &nothing}
+	}
+	switch v.raw.Kind {
+	case record.Map, record.Absent, record.Null:
+		return value{kind: Field, raw: v.raw.Get(t.name)}
+	}
+	return r.fail(t, t.source()+" leads through "+showRaw(v.raw)+", which is no object")
+}
+
 func (r *Runner) text(t *term, v value) value {
 	if v.kind != Field {
 		return v
+	}
+	if v.raw.Kind == record.NoObject {
+		return r.fail(t, astray(t, v.raw))
 	}
 	s, ok := scalarText(v.raw)
 	if !ok {

@@ -217,6 +217,9 @@ func (c *checker) member(n *ast.MemberNode, at span) *term {
 				if c.columns != nil && !slices.Contains(c.columns, key.Value) {
 					return c.unknownName(key.Value, spanOf(key))
 				}
+				if c.typed {
+					return c.field(record.Name(key.Value), at)
+				}
 				return c.field(key.Value, at)
 			}
 		}
@@ -259,7 +262,7 @@ func (c *checker) shadowed(name string) bool {
 		slices.ContainsFunc(c.lets, func(v *variable) bool { return v.name == name })
 }
 
-// path is a.b.c as one path of the record, where a is no name of another kind.
+// path is a.b.c as one path of the record, where a is no name of another kind. record.a.b is the same path.
 func (c *checker) path(n *ast.MemberNode) (string, bool) {
 	key, ok := n.Property.(*ast.StringNode)
 	if !ok || !c.typed {
@@ -271,13 +274,16 @@ func (c *checker) path(n *ast.MemberNode) (string, bool) {
 	}
 	switch base := base.(type) {
 	case *ast.IdentifierNode:
-		if c.shadowed(base.Value) && !slices.Contains(c.columns, base.Value) || c.tables[base.Value] != nil {
+		switch {
+		case c.shadowed(base.Value) && !slices.Contains(c.columns, base.Value), c.tables[base.Value] != nil, base.Value == "out", base.Value == "file":
 			return "", false
+		case base.Value == "record":
+			return record.Name(key.Value), true
 		}
-		return base.Value + "." + key.Value, true
+		return record.Name(base.Value) + "." + record.Name(key.Value), true
 	case *ast.MemberNode:
 		path, ok := c.path(base)
-		return path + "." + key.Value, ok
+		return path + "." + record.Name(key.Value), ok
 	}
 	return "", false
 }

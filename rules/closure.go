@@ -165,7 +165,13 @@ func applyEval(t *term) eval {
 func fieldEval(t *term) eval {
 	slot := t.index
 	if t.typ.Kind == Field {
-		return func(r *Runner) value { return value{kind: Field, raw: &r.fields[slot]} }
+		return func(r *Runner) value {
+			raw := &r.fields[slot]
+			if raw.Kind == record.NoObject {
+				return r.fieldValue(t)
+			}
+			return value{kind: Field, raw: raw}
+		}
 	}
 	return func(r *Runner) value {
 		raw := &r.fields[slot]
@@ -203,16 +209,16 @@ func memberEval(t *term) eval {
 	name := t.name
 	if t.args[0].op == opElement {
 		index := t.args[0].index
-		return func(r *Runner) value { return value{kind: Field, raw: r.elements[index].Get(name)} }
+		return func(r *Runner) value {
+			element := r.elements[index]
+			if element.Kind != record.Map {
+				return r.member(t, value{kind: Field, raw: element})
+			}
+			return value{kind: Field, raw: element.Get(name)}
+		}
 	}
 	a := compile(t.args[0])
-	return func(r *Runner) value {
-		v := a(r)
-		if v.kind != Field {
-			return value{kind: Field, raw: &nothing}
-		}
-		return value{kind: Field, raw: v.raw.Get(name)}
-	}
+	return func(r *Runner) value { return r.member(t, a(r)) }
 }
 
 func sliceEval(t *term) eval {

@@ -110,7 +110,7 @@ func (g *grower) leaf(kind Kind) string {
 	case Bool:
 		return g.one("true", "false", `a == "x"`, "bool(b)", `absent(c)`)
 	case Text:
-		return g.one("a", "b", "c", `"x"`, `"1"`, `""`, "text(n)", `"12-7"`, "file.name")
+		return g.one("a", "b", "c", `"x"`, `"1"`, `""`, "text(n)", `"12-7"`, "file.name", "text(record.m.x)", "text(record.m.x.y)")
 	case Int:
 		return g.one("1", "0", "-3", "int(n)", "9223372036854775807", "len(a)", "2")
 	case Decimal:
@@ -149,7 +149,7 @@ func (g *grower) body() string {
 	}
 	g.inList = true
 	defer func() { g.inList = false }()
-	return g.one(`.t == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `len(.l) > 0`)
+	return g.one(`.t == "x"`, `.t.u == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `len(.l) > 0`)
 }
 
 // sample is a random record. One of a format without types has no lists and maps.
@@ -157,6 +157,9 @@ func sample(g *grower, layout *record.Layout, typed bool) *record.Record {
 	text := func() record.Value {
 		s := g.one("x", "1", "", "12-7", "X", "n/a", "9223372036854775807", "-2", "yes", "ä1", "0.25")
 		kind := record.Text
+		if g.pick(8) == 0 { // 5e-05 and the like, as the decoder gives them
+			return record.Value{Kind: record.Number, Text: []byte("0.00005"), Items: []record.Value{{Kind: record.Number, Text: []byte("5e-05")}}}
+		}
 		if g.pick(4) == 0 {
 			kind = []record.Kind{record.Absent, record.Null, record.Number, record.Bool}[g.pick(4)]
 		}
@@ -186,6 +189,9 @@ func sample(g *grower, layout *record.Layout, typed bool) *record.Record {
 		default:
 			if rec.Fields[i] = text(); g.pick(20) == 0 && typed {
 				rec.Fields[i] = item()
+			}
+			if typed && strings.Contains(path, ".") && g.pick(3) == 0 {
+				rec.Fields[i] = record.Value{Kind: record.NoObject, Items: []record.Value{text()}}
 			}
 		}
 	}

@@ -17,7 +17,7 @@
 //     continue` says that such records are fine as they are. An entry does class, then set from top to bottom, then
 //     suspend or drop. A later set replaces an earlier one.
 //  4. The usage record must have sim, at, quantity and class, and the quantity the unit of the class. The country
-//     follows from the network and the peer's country from its number, unless some entry of map sets them.
+//     follows from the network and the peer's country from its number, in each record for which no entry has set one.
 //
 // A record is suspended as a whole, also when one element of its fan-out fails: a retry must not make the others twice.
 //
@@ -26,7 +26,7 @@
 // A name is an element of the fan-out, a variable of let, or a field of the record. record.x is a field in any case
 // (record["two words"]), out.x what an entry before has set, file.name the file's name. A field of a format without
 // types (CSV) is a text. A field of JSON is a text where a text is wanted, and anything else by a function: int(x),
-// octets(x); a.b.c is a path.
+// octets(x); a.b.c is a path, as is record.a.b.c. A path through something that is there and is no object suspends the record.
 //
 // An absent value (an empty field, "NULL", null) makes the result of a normalizer absent: octets("") is absent. What
 // is absent can be set (the field stays empty), tested by absent(x) and replaced by x ?? y; any operator on it

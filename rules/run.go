@@ -431,13 +431,13 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 		out.Err = &udr.SuspendError{Code: "unit", Reason: "class " + u.Class + " counts " + u.Unit.String() + ", but the quantity is " + q.String()}
 		return false
 	}
-	if r.p.derive.country && u.Network != "" {
+	if u.Country == "" && u.Network != "" {
 		if n, err := normalize.ParseNetwork(octetsOf(u.Network)); err == nil {
 			v, _ := r.country(n.Country(), nil)
 			u.Country = v.s
 		}
 	}
-	if r.p.derive.peerCountry && len(u.Peer) > 1 && u.Peer[0] == '+' {
+	if u.PeerCountry == "" && len(u.Peer) > 1 && u.Peer[0] == '+' {
 		v := r.outs[peerField]
 		if v.kind == Phone && v.n != 0 {
 			v, _ = r.country(normalize.E164(v.n).Country(), nil)
@@ -463,7 +463,7 @@ func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 		level = max(level, e.level)
 		start := len(r.buf)
 		r.buf = append(r.buf, 0, 0, 0, 0)
-		r.appendPlain(v)
+		r.appendKey(v)
 		binary.LittleEndian.PutUint32(r.buf[start:], uint32(len(r.buf)-start))
 	}
 	if level < len(r.p.fans) {
@@ -475,6 +475,19 @@ func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	sum := sha256.Sum256(r.buf[from:])
 	copy(u.Duplicate[:], sum[:])
 	return true
+}
+
+// appendKey appends a part of a key as keys have always had it, so that a record from before an upgrade is recognised: a
+// number of JSON as the file wrote it (1767225600.0), a word for what is absent or null.
+func (r *Runner) appendKey(v value) {
+	switch {
+	case v.kind == Field && v.raw.Kind == record.Number:
+		r.buf = append(r.buf, v.raw.Written()...)
+	case v.kind == Field && v.raw.Kind != record.Text && v.raw.Kind != record.Bool:
+		r.buf = append(r.buf, showRaw(v.raw)...)
+	default:
+		r.appendPlain(v)
+	}
 }
 
 func (r *Runner) fill(t *template) string {

@@ -159,11 +159,14 @@ func showRaw(raw *record.Value) string {
 	case record.Text:
 		return quote(string(raw.Text[:min(len(raw.Text), longestShown+1)]))
 	case record.Number, record.Bool:
-		return string(raw.Text[:min(len(raw.Text), longestShown)])
+		text := raw.Written()
+		return string(text[:min(len(text), longestShown)])
 	case record.List:
 		return "a list of " + plural(len(raw.Items), "element")
 	case record.Map:
 		return "a map of " + plural(len(raw.Items), "member")
+	case record.NoObject:
+		return "below " + showRaw(&raw.Items[0])
 	case record.Null:
 		return "null"
 	}

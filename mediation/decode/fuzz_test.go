@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -151,6 +152,9 @@ func FuzzJSON(f *testing.F) {
 		if reason == "" {
 			require.NoError(t, err)
 			require.NotNil(t, want)
+			for i := range p.fields {
+				asWritten(t, &p.fields[i])
+			}
 			require.Equal(t, want["a"], shown(&p.fields[0]))
 			require.Equal(t, want["b"], shown(&p.fields[2]))
 			if b, ok := want["b"].(map[string]any); ok {
@@ -162,6 +166,25 @@ func FuzzJSON(f *testing.F) {
 			require.Regexp(t, "twice|deep|longer|more than", reason)
 		}
 	})
+}
+
+// asWritten gives numbers back the form that they had in the file, which is the same number.
+func asWritten(t *testing.T, v *record.Value) {
+	for i := range v.Items {
+		if v.Kind != record.Number {
+			asWritten(t, &v.Items[i])
+		}
+	}
+	if v.Kind != record.Number {
+		return
+	}
+	if _, exponent, _ := strings.Cut(strings.ToLower(string(v.Written())), "e"); len(exponent) < 5 {
+		written, ok := new(big.Rat).SetString(string(v.Written()))
+		plain, alike := new(big.Rat).SetString(string(v.Text))
+		require.True(t, ok && alike && written.Cmp(plain) == 0, "%s is not %s", v.Text, v.Written())
+	}
+	require.NotContains(t, strings.ToLower(string(v.Text)), "e")
+	v.Text = v.Written()
 }
 
 // Texts in other encodings come out as they went in, and their sizes add up.

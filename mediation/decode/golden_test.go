@@ -63,6 +63,9 @@ func shown(v *record.Value) any {
 		}
 		return m
 	}
+	if v.Kind == record.NoObject {
+		return map[string]any{"leads through": shown(&v.Items[0])}
+	}
 	return nil
 }
 

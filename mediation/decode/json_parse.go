@@ -30,17 +30,13 @@ func paths(layout *record.Layout) *member {
 	root := &member{slot: -1}
 	for slot, path := range layout.Paths() {
 		at := root
-		for rest := []byte(path); ; {
-			name, after, more := bytes.Cut(rest, []byte("."))
-			next := at.find(name)
+		for _, name := range record.Names(path) {
+			next := at.find([]byte(name))
 			if next == nil {
-				next = &member{name: string(name), slot: -1}
+				next = &member{name: name, slot: -1}
 				at.members = append(at.members, next)
 			}
-			at, rest = next, after
-			if !more {
-				break
-			}
+			at = next
 		}
 		at.slot = slot
 	}
@@ -217,7 +213,9 @@ func (p *parser) wanted(m *member) bool {
 		if p.pos < len(p.b) && p.b[p.pos] == '{' {
 			return p.walk(m)
 		}
-		return p.skip()
+		v, ok := p.value()
+		p.spread(m, &v)
+		return ok
 	}
 	v, ok := p.value()
 	if !ok {
@@ -230,9 +228,21 @@ func (p *parser) wanted(m *member) bool {
 	return true
 }
 
-// spread fills the slots below a value that has one itself.
+// spread fills the slots below a value: with its members, or with that it can have none.
 func (p *parser) spread(m *member, v *record.Value) {
+	switch v.Kind {
+	case record.Absent, record.Null, record.Map, record.NoObject:
+	default:
+		v = &record.Value{Kind: record.NoObject, Items: p.single(*v)}
+	}
 	for _, c := range m.members {
+		if v.Kind == record.NoObject {
+			if c.slot >= 0 {
+				p.fields[c.slot] = *v
+			}
+			p.spread(c, v)
+			continue
+		}
 		item := v.Get(c.name)
 		if c.slot >= 0 {
 			p.fields[c.slot] = *item
@@ -262,7 +272,11 @@ func (p *parser) value() (v record.Value, ok bool) {
 		return p.list()
 	case c == '-' || c >= '0' && c <= '9':
 		v.Kind = record.Number
-		v.Text, ok = p.number()
+		plain := false
+		v.Text, plain, ok = p.number()
+		if ok && !plain {
+			return p.exact(v.Text)
+		}
 		return v, ok
 	case c == 'n':
 		v.Kind = record.Null
@@ -391,7 +405,7 @@ func (p *parser) skip() bool {
 			}
 		}
 	case c == '-' || c >= '0' && c <= '9':
-		_, ok := p.number()
+		_, _, ok := p.number()
 		return ok
 	case c == 'n':
 		return p.word("null")
@@ -411,9 +425,10 @@ func (p *parser) word(word string) bool {
 	return true
 }
 
-// number is RFC 8259 6, as it stands in the text.
-func (p *parser) number() ([]byte, bool) {
+// number is RFC 8259 6, as it stands in the text. It is plain when it is an integer.
+func (p *parser) number() (text []byte, plain, ok bool) {
 	begin := p.pos
+	plain = true
 	digits := func() bool {
 		n := p.pos
 		for p.pos < len(p.b) && p.b[p.pos]-'0' <= 9 {
@@ -426,29 +441,32 @@ func (p *parser) number() ([]byte, bool) {
 	}
 	if p.pos < len(p.b) && p.b[p.pos] == '0' {
 		p.pos++
+		plain = p.pos-begin == 1 // not -0
 	} else if !digits() {
-		return nil, false
+		return nil, false, false
 	}
 	if p.pos < len(p.b) && p.b[p.pos] == '.' {
+		plain = false
 		p.pos++
 		if !digits() {
-			return nil, false
+			return nil, false, false
 		}
 	}
 	if p.pos < len(p.b) && p.b[p.pos]|0x20 == 'e' {
+		plain = false
 		p.pos++
 		if p.pos < len(p.b) && (p.b[p.pos] == '+' || p.b[p.pos] == '-') {
 			p.pos++
 		}
 		if !digits() {
-			return nil, false
+			return nil, false, false
 		}
 	}
 	if p.pos-begin > maxNumber {
 		p.pos = begin
-		return nil, p.fail("a number longer than %d characters", maxNumber)
+		return nil, false, p.fail("a number longer than %d characters", maxNumber)
 	}
-	return p.b[begin:p.pos:p.pos], true
+	return p.b[begin:p.pos:p.pos], plain, true
 }
 
 // plainText are the bytes that stand for themselves in a string.
