@@ -17,11 +17,6 @@ func (c *compiler) entries(doc *Document) {
 	c.expand(doc.Map)
 	c.endChain()
 	c.required(doc)
-	_, country := c.scope.outputs["country"]
-	_, peer := c.scope.outputs["peer_country"]
-	_, network := c.scope.outputs["network"]
-	_, hasPeer := c.scope.outputs["peer"]
-	c.derive.country, c.derive.peerCountry = !country && network, !peer && hasPeer
 }
 
 func (c *compiler) expand(entries []Entry) {

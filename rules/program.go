@@ -43,7 +43,6 @@ type Program struct {
 	exprs       []*expression
 	kept        []int // indices in udr.Fields of what Runner.outs holds
 	required    []int
-	derive      struct{ country, peerCountry bool }
 	sharedCalls int
 	dispatches  []*dispatch
 	shared      []string // names of the shared rules and of the classes that it uses
