@@ -82,10 +82,6 @@ type undo struct {
 	value Value
 }
 
-// Continues is the attribute by which a source's rules say that a record continues a session; it is the only one that
-// rating reads.
-const Continues = "continues"
-
 // Rate prices one usage record for all tiers. It changes counters and appends charges, deltas and events to res, whose
 // batch Begin began. When it gives a *udr.SuspendError, nothing was changed.
 func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {

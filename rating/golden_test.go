@@ -128,6 +128,8 @@ func usageLine(line string) (u udr.Usage, err error) {
 			u.Peer = v
 		case "peer_country":
 			u.PeerCountry = v
+		case "continues":
+			u.Continues = v == "true"
 		default:
 			u.Attributes = append(u.Attributes, udr.Attribute{Name: k, Value: v})
 		}

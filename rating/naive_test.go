@@ -338,7 +338,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		}
 	}
 	sum := new(big.Rat)
-	continues := len(u.Attributes) > 0
+	continues := u.Continues
 	if quantity > 0 && !continues {
 		sum.Add(sum, naiveMoney(first.Fee))
 	}

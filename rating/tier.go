@@ -36,7 +36,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	ch.Price = first.name
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
 	ch.Rounded = first.increment.round(u.Quantity)
-	ch.Continues = len(u.Attributes) > 0 && continuesSession(u)
+	ch.Continues = u.Continues
 	if ch.Rounded > 0 && !ch.Continues {
 		ch.Fee = first.fee
 	}
@@ -62,15 +62,6 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		at = stop
 	}
 	return t.finish(ch, &sum)
-}
-
-func continuesSession(u *udr.Usage) bool {
-	for i := range u.Attributes {
-		if a := &u.Attributes[i]; a.Name == Continues {
-			return a.Value == "true" || a.Value == "1"
-		}
-	}
-	return false
 }
 
 func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {

@@ -168,6 +168,10 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 		if !plainWord.MatchString(name) {
 			c.list.Errorf(key.Pos, "an attribute is named by small letters, digits and _, as attr.tariff_zone")
 		}
+		if name == "continues" && !c.options.Stored {
+			c.formerContinues(key, text)
+			return a, false
+		}
 		a.attr = name
 		if a.expr = c.check(text, "set "+key.Value, Nothing); a.expr != nil && a.expr.top.typ.Kind == List {
 			c.list.Errorf(a.expr.top.pos(), "an attribute is a single value, not a list")
@@ -200,6 +204,20 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	return a, c.fits(&a, udr.Fields()[i])
 }
 
+// formerContinues refuses the attribute that was the field continues before there was one: it knew two words, and took all
+// others for no.
+func (c *compiler) formerContinues(key, text diag.Text) {
+	e := c.check(text, "set "+key.Value, Nothing)
+	if e == nil {
+		return
+	}
+	write := oneLine(text.Value)
+	if k := e.top.typ.Kind; k == Text || k == Field {
+		write = "bool(" + e.top.source() + ")"
+	}
+	c.list.Errorf(key.Pos, "attr.continues is the field continues now, a condition: write `continues: %s`", write)
+}
+
 // fits checks a value's type against the field's, and converts where that loses nothing.
 func (c *compiler) fits(a *assignment, f udr.Field) bool {
 	e := a.expr
@@ -224,6 +242,14 @@ func (c *compiler) fits(a *assignment, f udr.Field) bool {
 		}
 	case udr.QuantityField:
 		return c.fitsQuantity(a, f, wrong)
+	case udr.BoolField:
+		switch t.typ.Kind {
+		case Bool:
+		case Text, Field:
+			return wrong("; compare it, as in " + t.source() + " == \"1\", or read it by bool(" + t.source() + ")")
+		default:
+			return wrong("; compare it, as in " + t.source() + " > 1")
+		}
 	case udr.NetworkField, udr.CountryField:
 		want := kindOfField(f)
 		if t.typ.Kind == Text && t.constant() {
@@ -324,6 +350,8 @@ func kindOfField(f udr.Field) Kind {
 		return Country
 	case udr.PeerField:
 		return Phone
+	case udr.BoolField:
+		return Bool
 	}
 	return Text
 }

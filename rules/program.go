@@ -23,7 +23,8 @@ type Options struct {
 	Classes Classes
 	Shared  map[string]diag.At[[]Entry] // entries that `use` brings
 
-	MostUsages int // usage records that one record may become, 0 for any number
+	Stored     bool // the document was accepted once, by this version or one before: files that were begun with it are finished
+	MostUsages int  // usage records that one record may become, 0 for any number
 }
 
 // Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.

@@ -38,7 +38,7 @@ func BenchmarkBatch(b *testing.B) {
 				b.Fatal(err)
 			}
 			for _, m := range batch.Usage {
-				if err := udr.ParseRatable(m, &u, "continues"); err != nil {
+				if err := udr.ParseRatable(m, &u); err != nil {
 					b.Fatal(err)
 				}
 			}

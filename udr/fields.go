@@ -14,6 +14,7 @@ const (
 	NetworkField    FieldType = "network"
 	CountryField    FieldType = "country"
 	PeerField       FieldType = "phone or text"
+	BoolField       FieldType = "bool"
 )
 
 // Field is a standard field of Usage that rules set. One of the functions that fill it is there, as Type says.
@@ -107,6 +108,16 @@ var fields = []Field{
 		Example: "charging_id",
 		SetText: func(u *Usage, s string) { u.Session = s },
 		Get:     func(u *Usage) string { return u.Session }},
+	{Name: "continues", Type: BoolField,
+		Doc:     "The record continues a call or session whose beginning is in an earlier record: a partial record that is not the first.",
+		Example: `int(part_number) > 1`,
+		SetInt:  func(u *Usage, n int64) { u.Continues = n != 0 },
+		Get: func(u *Usage) string {
+			if u.Continues {
+				return "true"
+			}
+			return ""
+		}},
 	{Name: "direction", Type: TextField,
 		Doc:     "mo when the SIM began it, mt when the other party did.",
 		Example: `"mo"`,

@@ -85,6 +85,7 @@ type Usage struct {
 	IMEI        string
 	Cell        string
 	Session     string // the carrier's id of the call or session
+	Continues   bool   // the record is a later part of its session
 	Direction   string // mo, mt, or empty
 	Duration    int64  // seconds
 	Up, Down    int64  // octets from and to the device

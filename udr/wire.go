@@ -47,6 +47,9 @@ func AppendUsage(dst []byte, u *Usage) []byte {
 		dst = wire.AppendString(dst, 1, a.Name)
 		dst = wire.AppendString(dst, 2, a.Value)
 	}
+	if u.Continues {
+		dst = wire.AppendVarint(dst, 27, 1)
+	}
 	return dst
 }
 
@@ -140,15 +143,24 @@ func (u *Usage) field(f *wire.Field) error {
 			return nil
 		})
 		u.Attributes = append(u.Attributes, a)
+		if a.Name == formerContinues {
+			u.Continues = u.Continues || a.Value == "true" || a.Value == "1"
+		}
 		return err
+	case 27:
+		u.Continues = f.V != 0
 	}
 	return nil
 }
 
+// formerContinues is the attribute that said what the field continues says now: it stands in messages of the versions
+// before, and in those of files that are read with rules of that time.
+const formerContinues = "continues"
+
 // ParseRatable reads of a message Usage what rating asks for: who, when, what, where and how much, the duplicate key,
-// and the one attribute that it names. The message itself goes on as it is, so that the rest is read once, by whoever
+// and whether it continues a session. The message itself goes on as it is, so that the rest is read once, by whoever
 // stores it (0.23 → 0.12 µs a record).
-func ParseRatable(data []byte, u *Usage, attribute string) error {
+func ParseRatable(data []byte, u *Usage) error {
 	u.Reset()
 	var f wire.Field
 	for len(data) > 0 {
@@ -161,7 +173,7 @@ func ParseRatable(data []byte, u *Usage, attribute string) error {
 			return wire.Damaged("Usage", size)
 		}
 		data = data[size:]
-		if f.Number > 26 || rated&(1<<f.Number) == 0 || f.Number == 26 && !named(f.B, attribute) {
+		if f.Number > 27 || rated&(1<<f.Number) == 0 || f.Number == 26 && !named(f.B, formerContinues) {
 			continue
 		}
 		if err := u.field(&f); err != nil {
@@ -187,7 +199,7 @@ func skippable(data []byte) int {
 }
 
 // rated are the numbers of the fields that ParseRatable reads.
-const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26
+const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27
 
 // named says that a message Attribute may be the one of that name: as ratemill writes it, the name stands first.
 func named(attribute []byte, name string) bool {

@@ -29,7 +29,7 @@ func full() udr.Usage {
 		Seq: 7, Line: 9, Bytes: 120, Class: "data", Unit: udr.Octet, At: 1773702602123456789, Quantity: 89200,
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000003"}, SIM: 3, Account: 2, Root: 1,
 		Network: "208-10", Country: "FR", Peer: "+34600000001", PeerCountry: "ES", APN: "iot.sky", IMEI: "490154203237518",
-		Cell: "208-10-1-2", Session: "8f2e", Direction: "mo", Duration: 12, Up: 1200, Down: 88000,
+		Cell: "208-10-1-2", Session: "8f2e", Continues: true, Direction: "mo", Duration: 12, Up: 1200, Down: 88000,
 		Duplicate: udr.DuplicateKey{1, 2, 3}, Attributes: []udr.Attribute{{Name: "depot", Value: "north"}, {Name: "empty"}},
 	}
 }
@@ -97,11 +97,11 @@ func unknown(m protoreflect.Message) []byte {
 }
 
 // ratableOf is a usage record with nothing but what rating asks for.
-func ratableOf(u *udr.Usage, attribute string) udr.Usage {
+func ratableOf(u *udr.Usage) udr.Usage {
 	r := udr.Usage{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Class: u.Class, Unit: u.Unit, At: u.At, Quantity: u.Quantity, Identifier: u.Identifier, SIM: u.SIM,
-		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Duplicate: u.Duplicate}
+		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Continues: u.Continues, Duplicate: u.Duplicate}
 	for _, a := range u.Attributes {
-		if a.Name == attribute {
+		if a.Name == "continues" {
 			r.Attributes = append(r.Attributes, a)
 		}
 	}
@@ -109,16 +109,32 @@ func ratableOf(u *udr.Usage, attribute string) udr.Usage {
 }
 
 func TestParseRatableReadsWhatRatingAsksFor(t *testing.T) {
-	u := full()
-	message := udr.AppendUsage(nil, &u)
-	for _, attribute := range []string{"depot", "empty", "none", ""} {
+	for _, value := range []string{"", "true", "no"} {
+		u := full()
+		if value != "" {
+			u.Attributes, u.Continues = append(u.Attributes, udr.Attribute{Name: "continues", Value: value}), value == "true"
+		}
+		message := udr.AppendUsage(nil, &u)
 		var got udr.Usage
-		require.NoError(t, udr.ParseRatable(message, &got, attribute))
-		require.Equal(t, ratableOf(&u, attribute), got)
+		require.NoError(t, udr.ParseRatable(message, &got))
+		require.Equal(t, ratableOf(&u), got)
+		for i := range message {
+			var whole, part udr.Usage
+			require.Equal(t, udr.ParseUsage(message[:i], &whole) == nil, udr.ParseRatable(message[:i], &part) == nil, "cut at %d", i)
+		}
 	}
-	for i := range message {
-		var whole, part udr.Usage
-		require.Equal(t, udr.ParseUsage(message[:i], &whole) == nil, udr.ParseRatable(message[:i], &part, "depot") == nil, "cut at %d", i)
+}
+
+// Before continues was a field it was an attribute, of which two words were known. Such messages wait in queues and in
+// suspense, and files that were begun with rules of that time go on to make them.
+func TestAMessageOfBeforeSaysByAnAttributeThatItContinuesASession(t *testing.T) {
+	for value, want := range map[string]bool{"true": true, "1": true, "yes": false, "True": false, "0": false} {
+		u := udr.Usage{Seq: 1, Class: "voice_mo", Attributes: []udr.Attribute{{Name: "depot", Value: "1"}, {Name: "continues", Value: value}}}
+		var whole, ratable udr.Usage
+		require.NoError(t, udr.ParseUsage(udr.AppendUsage(nil, &u), &whole))
+		require.NoError(t, udr.ParseRatable(udr.AppendUsage(nil, &u), &ratable))
+		require.Equal(t, [2]bool{want, want}, [2]bool{whole.Continues, ratable.Continues}, "what %q meant it still means", value)
+		require.Equal(t, u.Attributes, whole.Attributes)
 	}
 }
 
@@ -136,8 +152,8 @@ func FuzzParseBatch(f *testing.F) {
 			var u udr.Usage // one that held another before keeps its empty attributes
 			if udr.ParseUsage(m, &u) == nil {
 				var again, ratable udr.Usage
-				require.NoError(t, udr.ParseRatable(m, &ratable, "depot"))
-				require.Equal(t, ratableOf(&u, "depot"), ratable)
+				require.NoError(t, udr.ParseRatable(m, &ratable))
+				require.Equal(t, ratableOf(&u), ratable)
 				require.NoError(t, udr.ParseUsage(udr.AppendUsage(nil, &u), &again))
 				require.Equal(t, u, again)
 			}

@@ -57,7 +57,7 @@ func (d *decision) decide(view *registry.View) error {
 func (d *decision) run(view *registry.View, from, to int) error {
 	records := d.parsed[:to-from]
 	for i := range records {
-		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i], rating.Continues); err != nil {
+		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i]); err != nil {
 			return fmt.Errorf("its usage record %d of %d cannot be read: %w", from+i+1, len(d.in.Usage), err)
 		}
 	}

@@ -152,6 +152,9 @@ func AppendUsage(dst []byte, u *udr.Usage) []byte {
 	dst = appendText(dst, "imei", u.IMEI)
 	dst = appendText(dst, "cell", u.Cell)
 	dst = appendText(dst, "session", u.Session)
+	if u.Continues {
+		dst = append(dst, `,"continues":true`...)
+	}
 	dst = appendText(dst, "direction", u.Direction)
 	dst = appendNumber(dst, "duration", u.Duration)
 	dst = appendNumber(dst, "up", u.Up)

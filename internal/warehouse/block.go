@@ -120,9 +120,9 @@ func (c *identityColumns) add(o *origin, seq, line uint64, bytes uint32) {
 
 // usageColumns are those of the usage data record.
 type usageColumns struct {
-	class, unit, at, quantity, identifierKind, identifier, sim, account, accountNumber, root, rootNumber *data
-	network, country, peer, peerCountry, apn, imei, cell, session, direction, duration, up, down         *data
-	attributes, duplicateKey                                                                             *data
+	class, unit, at, quantity, identifierKind, identifier, sim, account, accountNumber, root, rootNumber    *data
+	network, country, peer, peerCountry, apn, imei, cell, session, continues, direction, duration, up, down *data
+	attributes, duplicateKey                                                                                *data
 
 	json []byte // scratch
 }
@@ -131,7 +131,7 @@ func newUsageColumns(b *Block) usageColumns {
 	c := b.column
 	return usageColumns{
 		c("class"), c("unit"), c("at"), c("quantity"), c("identifier_kind"), c("identifier"), c("sim"), c("account"), c("account_number"), c("root"), c("root_number"),
-		c("network"), c("country"), c("peer"), c("peer_country"), c("apn"), c("imei"), c("cell"), c("session"), c("direction"), c("duration"), c("up"), c("down"),
+		c("network"), c("country"), c("peer"), c("peer_country"), c("apn"), c("imei"), c("cell"), c("session"), c("continues"), c("direction"), c("duration"), c("up"), c("down"),
 		c("attributes_json"), c("duplicate_key"), nil,
 	}
 }
@@ -156,6 +156,7 @@ func (c *usageColumns) add(u *udr.Usage, account, root string) {
 	c.imei.text(u.IMEI)
 	c.cell.text(u.Cell)
 	c.session.text(u.Session)
+	c.continues.flag(u.Continues)
 	c.direction.word(u.Direction)
 	c.duration.u64(uint64(u.Duration))
 	c.up.u64(uint64(u.Up))

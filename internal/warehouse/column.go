@@ -81,6 +81,15 @@ func (d *data) u32(v uint32) { d.fixed = binary.LittleEndian.AppendUint32(d.fixe
 func (d *data) u64(v uint64) { d.fixed = binary.LittleEndian.AppendUint64(d.fixed, v); d.rows++ }
 func (d *data) raw(v []byte) { d.fixed = append(d.fixed, v...); d.rows++ }
 
+// flag appends a Bool.
+func (d *data) flag(v bool) {
+	n := uint8(0)
+	if v {
+		n = 1
+	}
+	d.u8(n)
+}
+
 // decimal appends a Decimal(38, 12): decimal.D counts 10^-12 too.
 func (d *data) decimal(v decimal.D) {
 	hi, lo := v.Parts()

@@ -64,6 +64,7 @@ var usage = []Column{
 	{Name: "imei", Type: "String", Since: 1, Doc: "The device."},
 	{Name: "cell", Type: "String", Since: 1, Doc: "The cell or location where it happened, as the carrier writes it."},
 	{Name: "session", Type: "String", Since: 1, Doc: "The carrier's id of the call or session."},
+	{Name: "continues", Type: "Bool", Since: 7, Doc: "The record continues a call or session whose beginning is in an earlier record. In rows from before there was this column: false, and attributes['continues'] says it."},
 	{Name: "direction", Type: word, Since: 1, Doc: "mo when the SIM began it, mt when the other party did."},
 	{Name: "duration", Type: "Int64", Since: 1, Unit: "s", Codec: "T64, LZ4", Doc: "How long it lasted, whatever is priced."},
 	{Name: "up", Type: "Int64", Since: 1, Unit: "B", Codec: "T64, LZ4", Doc: "Octets from the device."},

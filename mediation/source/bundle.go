@@ -17,7 +17,7 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, list := LoadDir(fsys, nil)
+	b, list := loadDir(fsys, nil, true)
 	if err := list.Err(); err != nil {
 		return nil, err
 	}

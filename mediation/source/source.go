@@ -106,9 +106,13 @@ const rulesVersion = "rules 1"
 // LoadDir reads sources/*.yaml and classes/*.yaml of a directory. What is wrong is all in the list; the book holds the
 // sources that are right. env gives the values of ${NAME}; nil leaves them as they stand, for checks without secrets.
 func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
+	return loadDir(fsys, env, false)
+}
+
+func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, diag.List) {
 	b := &Book{Classes: rules.StandardClasses()}
 	var l diag.List
-	shared := sharing{rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
+	shared := sharing{stored: stored, rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
 	for _, name := range documents(fsys, "classes", &l) {
 		text, ok := read(fsys, name, &l)
 		if !ok {
@@ -167,7 +171,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		return nil, l // not YAML, or another kind of document; its sections would only add noise
 	}
 	o := rules.Options{Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
-		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, MostUsages: doc.Decode.Limits.MostUsages()}
+		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
@@ -198,8 +202,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 // sharing is what documents of classes/ give to sources: rules by name, and the texts that a source depends on when it
 // uses a name.
 type sharing struct {
-	rules map[string]diag.At[[]rules.Entry]
-	texts map[string][]byte
+	stored bool // they are of a bundle
+	rules  map[string]diag.At[[]rules.Entry]
+	texts  map[string][]byte
 }
 
 // version is a hash of the document, of the shared texts that it uses and of normalize's reference data. Values of the
