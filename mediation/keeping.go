@@ -42,7 +42,7 @@ func (t *taken) keeping(ctx context.Context, work func(context.Context) error) e
 			case <-ticks:
 			}
 			// A control store that is away does not end the work: its next step tells whether the lease was lost meanwhile.
-			_, err := t.m.Files.Renew(ctx, lease, t.m.Clock.Now(), t.m.Lease)
+			_, err := t.m.Files.Renew(ctx, lease, t.m.now(), t.m.Lease)
 			if lost := (*control.LeaseLostError)(nil); errors.As(err, &lost) {
 				interrupt(err)
 				return

@@ -32,6 +32,7 @@ type Mediator struct {
 	Topics     broker.Topics
 	Partitions int
 	Clock      ledger.Clock
+	Ledger     func() time.Time // what time it is for the ledger, which others share; nil: what the Clock says
 	Log        *slog.Logger
 	Progress   *Progress
 	Lease      time.Duration // how long a file is ours without a sign of life
@@ -112,7 +113,7 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 			return false, err
 		}
 	}
-	lease, found, err := m.Files.LeaseNext(ctx, m.present(m.Reference.Queues()), m.Owner, m.Clock.Now(), m.Lease)
+	lease, found, err := m.Files.LeaseNext(ctx, m.present(m.Reference.Queues()), m.Owner, m.now(), m.Lease)
 	if err != nil || !found {
 		return false, err
 	}
@@ -165,6 +166,14 @@ type taken struct {
 	pins  control.Pins
 }
 
+// now is the time of leases and of all else that the ledger compares: its own, not that of this machine.
+func (m *Mediator) now() time.Time {
+	if m.Ledger == nil {
+		return m.Clock.Now()
+	}
+	return m.Ledger()
+}
+
 func (t *taken) counts() *Counts { return t.m.Progress.Of(t.file.Source) }
 
 const attempts = 10 // of a file that cannot be fetched, within a quarter of an hour, before a person must look
@@ -185,7 +194,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	}
 	m.reached(t.file.Source)
 	defer content.Done()
-	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.Clock.Now())
+	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.now())
 	if other := (*control.OtherContentError)(nil); errors.As(err, &other) {
 		return t.otherContent(ctx, other)
 	}
@@ -215,7 +224,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 }
 
 func (t *taken) renew(ctx context.Context) (err error) {
-	t.lease, err = t.m.Files.Renew(ctx, t.lease, t.m.Clock.Now(), t.m.Lease)
+	t.lease, err = t.m.Files.Renew(ctx, t.lease, t.m.now(), t.m.Lease)
 	return err
 }
 
@@ -232,7 +241,7 @@ func (t *taken) keep(ctx context.Context) error {
 // unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people. What
 // is no fault of the file's does not count against it: it is given back and stays the first of its queue.
 func (t *taken) unfetched(ctx context.Context, err error) error {
-	now := t.m.Clock.Now()
+	now := t.m.now()
 	var gone *collect.GoneError
 	var changed *collect.ChangedError
 	var away *AwayError
@@ -247,7 +256,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 		t.m.unreachable(t.file.Source, err)
 		return err
 	case errors.As(err, &full):
-		t.m.Progress.Away.met(now, Spooling, err)
+		t.m.Progress.Away.met(t.m.Clock.Now(), Spooling, err)
 		return err
 	case t.file.Retry == 0 && errors.As(err, &unavailable):
 		return err
@@ -272,7 +281,7 @@ func (t *taken) again(now time.Time) time.Time {
 // may be out; they stay, and a person must know.
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m
-	now := m.Clock.Now()
+	now := m.now()
 	cause := why
 	if t.file.Pinned && t.file.Retry == 0 {
 		why += fmt.Sprintf(". Records of it may be out, %d at least, and stay rated. When its content (%s) comes again, under this name or another, the rest is read by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` tells what was rated",
@@ -308,7 +317,7 @@ func (t *taken) refused(ctx context.Context, err error) error {
 		err, t.m.Topics.Usage, t.file.Number)
 	t.counts().Failed.Add(1)
 	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)
-	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.Clock.Now())
+	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.now())
 }
 
 // AwayError says that the place which has a file's content does not answer. That is no fault of the file's, which is
@@ -349,7 +358,7 @@ func (t *taken) pin(ctx context.Context) error {
 		return err
 	}
 	current := control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: m.Partitions}
-	t.pins, err = m.Files.Pin(ctx, t.lease, current, m.Clock.Now())
+	t.pins, err = m.Files.Pin(ctx, t.lease, current, m.now())
 	if err != nil {
 		return err
 	}
@@ -368,14 +377,14 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 	t.counts().Files.Add(1)
 	if r.failure != "" {
 		r.progress.Unread = r.unread
-		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.Clock.Now(), m.Lease); err != nil {
+		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.now(), m.Lease); err != nil {
 			return err
 		}
 		t.counts().Failed.Add(1)
 		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
-		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.Clock.Now())
+		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.now())
 	}
-	return m.Files.Finish(ctx, t.lease, r.progress, m.Clock.Now())
+	return m.Files.Finish(ctx, t.lease, r.progress, m.now())
 }
 
 func (t *taken) batchPin() udr.Pin {

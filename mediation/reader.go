@@ -165,7 +165,7 @@ func (r *reader) recordProgress(ctx context.Context) (err error) {
 	if r.progress.State, err = json.Marshal(r.units); err != nil {
 		return err
 	}
-	r.t.lease, err = r.t.m.Files.RecordProgress(ctx, r.t.lease, r.progress, r.t.m.Clock.Now(), r.t.m.Lease)
+	r.t.lease, err = r.t.m.Files.RecordProgress(ctx, r.t.lease, r.progress, r.t.m.now(), r.t.m.Lease)
 	return err
 }
 

@@ -31,6 +31,7 @@ type Watcher struct {
 	Site   Site
 	Files  Files
 	Clock  ledger.Clock
+	Ledger func() time.Time // what time it is for the ledger, which others share; nil: what the Clock says
 	Log    *slog.Logger
 	Every  time.Duration
 	Status *WatcherStatus
@@ -72,29 +73,36 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
+func (w *Watcher) now() time.Time {
+	if w.Ledger == nil {
+		return w.Clock.Now()
+	}
+	return w.Ledger()
+}
+
 // Look lists the source once.
 func (w *Watcher) Look(ctx context.Context) error {
-	began := w.Clock.Now()
-	verdict, err := w.Site.Look(ctx, began)
+	looked, began := w.Clock.Now(), w.now()
+	verdict, err := w.Site.Look(ctx, looked)
 	if err != nil {
 		return err
 	}
 	w.refused(verdict.Refused)
-	added, err := w.Files.Sight(ctx, w.Source.Name, sightings(verdict.Ready), w.Clock.Now())
+	added, err := w.Files.Sight(ctx, w.Source.Name, sightings(verdict.Ready), w.now())
 	if err != nil {
 		return err
 	}
 	// Whoever has begun to watch takes every file for one that grows: those that others have seen complete wait on.
-	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.Clock.Now()); err != nil {
+	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.now()); err != nil {
 		return err
 	}
-	if _, err := w.Files.MarkVanished(ctx, w.Source.Name, began, w.Clock.Now()); err != nil {
+	if _, err := w.Files.MarkVanished(ctx, w.Source.Name, began, w.now()); err != nil {
 		return err
 	}
 	if added > 0 {
 		w.Log.Info("new files", "source", w.Source.Name, "files", added)
 	}
-	w.Status.Listed.Store(began.Unix())
+	w.Status.Listed.Store(looked.Unix())
 	w.Status.Files.Store(int64(len(verdict.Ready)))
 	w.Status.Growing.Store(int64(len(verdict.Growing)))
 	return w.tidy(ctx)
@@ -123,7 +131,7 @@ func (w *Watcher) refused(all []collect.Refusal) {
 // tidy does what the source wants done with files that were read.
 func (w *Watcher) tidy(ctx context.Context) error {
 	for {
-		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100, w.Clock.Now())
+		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100, w.now())
 		if err != nil || len(files) == 0 {
 			return err
 		}
@@ -145,19 +153,19 @@ const (
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
 		// Another content may be there that shows the same size and time of change. The copy is a file of its own.
-		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; what has its name was not read, and is left as it is", f.Place.Path), w.Clock.Now())
+		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; what has its name was not read, and is left as it is", f.Place.Path), w.now())
 	}
 	err := w.Site.After(ctx, collect.Entry(f.Sighting))
 	var replaced *collect.ReplacedError
 	log := w.Log.With("source", w.Source.Name, "file", f.Path)
 	switch {
 	case err == nil:
-		return true, w.Files.MarkAfterDone(ctx, f.Number, "", w.Clock.Now())
+		return true, w.Files.MarkAfterDone(ctx, f.Number, "", w.now())
 	case ctx.Err() != nil:
 		return false, ctx.Err()
 	case errors.As(err, &replaced):
 		log.Warn("a file that was read is neither moved nor deleted", "err", err)
-		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.Clock.Now())
+		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
 	case collect.Away(err):
 		log.Info("files that were read are moved or deleted later", "err", err)
 		return false, nil
@@ -166,5 +174,5 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 	if f.AfterAttempts == 0 {
 		log.Warn("a file that was read cannot be moved or deleted; this is tried again, ever less often", "err", err)
 	}
-	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), w.Clock.Now().Add(pause))
+	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), w.now().Add(pause))
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,12 +59,16 @@ func filesCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer store.Close()
+			now, err := store.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
 			for _, arg := range args {
 				number, err := strconv.ParseInt(arg, 10, 64)
 				if err != nil {
 					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
 				}
-				err = store.RetryFile(cmd.Context(), number, time.Now())
+				err = store.RetryFile(cmd.Context(), number, now)
 				if errors.Is(err, control.ErrConflict) {
 					return &problems{fmt.Sprintf("file %d is not there, neither failed nor vanished, or the batch of a retry that was given up; ratemill files says what it is", number)}
 				}

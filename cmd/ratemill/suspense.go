@@ -294,13 +294,17 @@ of its records that wait; without any, the flags choose.`,
 			if len(keys) == 0 {
 				return &problems{"there is nothing to retry"}
 			}
+			now, err := s.control.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
 			var numbers []int64
 			for _, batch := range batches(keys) {
 				ids := make([]udr.ID, len(batch))
 				for i := range batch {
 					ids[i] = batch[i].ID
 				}
-				number, err := s.control.CreateRetry(cmd.Context(), batch[0].Source, whoami(), ids, time.Now())
+				number, err := s.control.CreateRetry(cmd.Context(), batch[0].Source, whoami(), ids, now)
 				var already *control.AlreadyRetriedError
 				if errors.As(err, &already) {
 					return &problems{already.Error()}
@@ -432,7 +436,11 @@ beginning of a file's id for all of its records that wait.`,
 			for i := range keys {
 				ids[i] = keys[i].ID
 			}
-			number, err := s.control.CreateDrop(cmd.Context(), whoami(), why, ids, time.Now())
+			now, err := s.control.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			number, err := s.control.CreateDrop(cmd.Context(), whoami(), why, ids, now)
 			var already *control.AlreadyRetriedError
 			if errors.As(err, &already) {
 				return &problems{already.Error()}
@@ -523,7 +531,11 @@ func suspenseCancel(f *flags) *cobra.Command {
 				return err
 			}
 			defer store.Close()
-			err = store.CancelRetry(cmd.Context(), number, whoami(), time.Now())
+			now, err := store.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = store.CancelRetry(cmd.Context(), number, whoami(), now)
 			if errors.Is(err, control.ErrConflict) {
 				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done, cancelled, or was never made; ratemill suspense retries says which", number)}
 			}

@@ -30,7 +30,7 @@ func (p *Progress) args() []any {
 func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "recording the progress of "+fileName(lease.File), func(t tx) error {
-		return t.held(ctx, lease, progressColumns+`, lease_until = ?`, append(p.args(), nanos(lease.Until))...)
+		return t.held(ctx, lease, progressColumns+`, lease_until = ?, lease_for = ?`, append(p.args(), nanos(lease.Until), int64(ttl))...)
 	})
 }
 
@@ -74,8 +74,8 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
 			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0
-			WHERE number = ? AND state IN ('failed', 'vanished') AND lease_until <= ?
-			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now))
+			WHERE number = ? AND state IN ('failed', 'vanished') AND `+unleased+`
+			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now), nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
 		}

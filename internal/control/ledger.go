@@ -143,7 +143,8 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for _, e := range entries {
 		args = append(args, e.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, lease_until, still_open, file_id, gone FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`, args...)
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, CASE WHEN `+unleased+` THEN 1 ELSE 0 END, still_open, file_id, gone FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`,
+		append([]any{nanos(now), nanos(now)}, args...)...)
 	if err != nil {
 		return 0, err
 	}
@@ -151,13 +152,13 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for rows.Next() {
 		var k sighted
 		var path string
-		var until, open, gone int64
+		var free, open, gone int64
 		var id []byte
-		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &until, &open, &id, &gone); err != nil {
+		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &free, &open, &id, &gone); err != nil {
 			rows.Close()
 			return 0, err
 		}
-		k.waits = open == 1 && until <= nanos(now) && id == nil
+		k.waits = open == 1 && free == 1 && id == nil
 		k.missed = gone == contentMissing
 		known[path] = append(known[path], k)
 	}
@@ -194,7 +195,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	}
 	if len(replaced) > 0 {
 		if _, err := t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'replaced at the source, with another size or mtime, before it was read'
-			WHERE still_open = 1 AND lease_until <= ? AND file_id IS NULL AND number IN (`+marks(len(replaced))+`)`, append([]any{nanos(now), nanos(now)}, replaced...)...); err != nil {
+			WHERE still_open = 1 AND `+unleased+` AND file_id IS NULL AND number IN (`+marks(len(replaced))+`)`, append([]any{nanos(now), nanos(now), nanos(now)}, replaced...)...); err != nil {
 			return 0, err
 		}
 	}
@@ -249,8 +250,8 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
-			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND file_id IS NULL AND last_seen < ? AND lease_until <= ?`,
-			nanos(now), source, nanos(listedSince), nanos(now))
+			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND file_id IS NULL AND last_seen < ? AND `+unleased,
+			nanos(now), source, nanos(listedSince), nanos(now), nanos(now))
 		return err
 	})
 	return n, err
@@ -270,8 +271,8 @@ type Queue struct {
 // A crash after it: the file waits for the lease to end, then goes to another.
 func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
 	waiting := map[string]bool{}
-	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND lease_until <= ? AND retry_at <= ?`,
-		[]any{nanos(now), nanos(now)}, func(rows *sql.Rows) error {
+	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND `+unleased+` AND retry_at <= ?`,
+		[]any{nanos(now), nanos(now), nanos(now)}, func(rows *sql.Rows) error {
 			var source string
 			err := rows.Scan(&source)
 			waiting[source] = true
@@ -297,6 +298,10 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	return Lease{}, false, nil
 }
 
+// unleased says that nobody has a file now, which is a parameter twice. A lease that ends later than twice its time from
+// now was given by a clock that was ahead, and holds nothing up; its owner renews it if it is still at work.
+const unleased = `(lease_until <= ? OR lease_for > 0 AND lease_until - 2 * lease_for > ?)`
+
 // queueLock is the first half of the advisory locks that order queues; the second is the source.
 const queueLock = 0x72617465
 
@@ -310,7 +315,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 			}
 		}
 		var busy int64
-		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND lease_until > ?`, q.Source, nanos(now)).Scan(&busy); err != nil || busy > 0 {
+		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND NOT `+unleased, q.Source, nanos(now), nanos(now)).Scan(&busy); err != nil || busy > 0 {
 			return Lease{}, false, err
 		}
 	}
@@ -326,8 +331,8 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if !t.s.postgres {
 		lock = ``
 	}
-	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND lease_until <= ? AND retry_at <= ? ORDER BY ` + order + limit + lock
-	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now))
+	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND retry_at <= ? ORDER BY ` + order + limit + lock
+	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now), nanos(now))
 	if err != nil {
 		return Lease{}, false, err
 	}
@@ -344,10 +349,10 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 		return Lease{}, false, err
 	}
 	for _, c := range candidates {
-		n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?,
+		n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?, lease_for = ?,
 			state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = ''
 			WHERE number = ? AND generation = ? AND still_open = 1`,
-			owner, nanos(c.Until), c.File, c.Generation)
+			owner, nanos(c.Until), int64(ttl), c.File, c.Generation)
 		if err != nil {
 			return Lease{}, false, err
 		}
@@ -374,8 +379,8 @@ func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) erro
 func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
-		n, err := t.exec(ctx, `UPDATE files SET lease_until = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
-			nanos(lease.Until), lease.File, lease.Owner, lease.Generation)
+		n, err := t.exec(ctx, `UPDATE files SET lease_until = ?, lease_for = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
+			nanos(lease.Until), int64(ttl), lease.File, lease.Owner, lease.Generation)
 		if err == nil && n == 0 {
 			return &LeaseLostError{File: lease.File, Owner: lease.Owner}
 		}

@@ -128,7 +128,7 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "giving up a retry", func(t tx) error {
 		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'the retry was given up'
-			WHERE retry = ? AND retry > 0 AND pinned = 0 AND lease_until <= ? AND state <> 'vanished'`, nanos(now), number, nanos(now))); err != nil {
+			WHERE retry = ? AND retry > 0 AND pinned = 0 AND `+unleased+` AND state <> 'vanished'`, nanos(now), number, nanos(now), nanos(now))); err != nil {
 			return err
 		}
 		if err := orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number)); err != nil {

@@ -76,7 +76,7 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 
 // none notes since when a source is followed of which no file ever came: by anybody, whatever was restarted since.
 func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
-	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(time.Now().UTC().Format(time.RFC3339Nano)))
+	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.ledgerTime.Now().UTC().Format(time.RFC3339Nano)))
 	if err != nil {
 		return err
 	}

@@ -21,5 +21,29 @@ func (clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// The control store is asked for its time once a minute. A difference of a minute between its clock and this machine's
+// is told: files, leases and alerts show the store's time, logs show this machine's.
+const (
+	setClockEvery   = time.Minute
+	clockDifference = time.Minute
+)
+
+// followClock keeps the store's time until ctx ends. While the store is away, its time goes on here.
+func (n *Node) followClock(ctx context.Context) error {
+	told := false
+	for ctx.Err() == nil {
+		if off := n.ledgerTime.Ahead(); (off.Abs() >= clockDifference) != told {
+			if told = !told; told {
+				n.Log.Warn("this machine's clock differs from the control store's; set both by NTP", "ahead", off.Round(time.Second))
+			} else {
+				n.Log.Info("this machine's clock agrees with the control store's again")
+			}
+		}
+		_ = clock{}.Sleep(ctx, setClockEvery)
+		_ = n.ledgerTime.Set(ctx)
+	}
+	return nil
+}
+
 // idle is how long a mediator that found nothing to do waits before it asks again.
 const idle = 250 * time.Millisecond

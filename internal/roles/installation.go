@@ -50,6 +50,9 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	}
 	n.closers = append(n.closers, func() { _ = n.Store.Close() })
 	err = n.waitFor(ctx, engineControl, func() (err error) {
+		if n.ledgerTime, err = n.Store.Clock(ctx); err != nil {
+			return err
+		}
 		n.Installation, err = n.Store.InstallationOrNew(ctx)
 		return err
 	})

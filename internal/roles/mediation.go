@@ -49,7 +49,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	g.Go(func() error { return r.backlog.follow(ctx) })
 	for _, s := range r.n.Project.Sources.Sources {
 		w := &mediation.Watcher{
-			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Log: r.n.Log,
+			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
 		}
 		g.Go(func() error {
@@ -60,7 +60,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	for i := range r.n.Config.Mediation.Workers {
 		m := &mediation.Mediator{
 			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, retries},
-			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Log: r.n.Log,
+			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Ticker: mediation.RealTime, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold,
 		}
 		g.Go(func() error { return m.Run(ctx) })

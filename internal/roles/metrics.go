@@ -37,6 +37,7 @@ func declared(kind prometheus.ValueType, name, help string, labels []string) met
 // Every metric, declared once; docs/metrics.md follows.
 var (
 	engineUp          = gauge("engine_up", "1 for each engine that this process works with and that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded one is away while it is started again.", "engine")
+	clockAhead        = gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the control store's, by which leases and ages of files are judged; negative when it is behind.")
 	registryRevision  = gauge("registry_revision", "Newest revision of the registry known here.")
 	partitionsAll     = gauge("partitions", "Partitions of this installation.")
 	partitionsOwned   = gauge("partitions_owned", "Partitions that this process owns.", "role")
@@ -88,7 +89,7 @@ var sections = []struct {
 	title, about string
 	metrics      []metric
 }{
-	{"Every process", "", []metric{engineUp, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
+	{"Every process", "", []metric{engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
@@ -118,6 +119,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	if !m.n.running.Load() {
 		return
 	}
+	put(clockAhead, m.n.ledgerTime.Ahead().Seconds())
 	put(registryRevision, float64(m.n.reference.reg.Revision()))
 	put(partitionsAll, float64(m.n.Partitions))
 	m.mediation(ctx, put)
@@ -164,7 +166,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		}
 		w, age := waiting[name], 0.0
 		if !w.Oldest.IsZero() {
-			age = time.Since(w.Oldest).Seconds()
+			age = m.n.ledgerTime.Now().Sub(w.Oldest).Seconds()
 		}
 		put(sourceWaiting, float64(w.Files), name)
 		put(sourceOldest, age, name)

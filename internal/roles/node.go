@@ -66,6 +66,8 @@ type Node struct {
 	kafkaSASL sasl.Mechanism
 	addresses []string
 
+	ledgerTime *control.Clock // the control store's: of leases, and of all that processes compare
+
 	reference *reference
 	mediation *mediationRole
 	rating    *ratingRole

@@ -15,7 +15,7 @@ func (n *Node) Run(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 	}
-	parts := []part{{"registry", n.reference.follow}, {"engines", n.watchEngines}}
+	parts := []part{{"registry", n.reference.follow}, {"engines", n.watchEngines}, {"clock", n.followClock}}
 	if n.has(Mediation) {
 		m, err := n.newMediation(ctx)
 		if err != nil {

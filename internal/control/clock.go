@@ -1,0 +1,63 @@
+package control
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Now is the store's time: that of PostgreSQL's server, or of the machine on which SQLite's file is. Whatever one process
+// writes and another compares with "now" is of this time, since the clocks of two machines may be days apart.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	if !s.postgres {
+		return time.Now(), nil
+	}
+	var now time.Time
+	err := s.failed("asking what time it is", orEnded(ctx, s.read.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)))
+	return now, err
+}
+
+// Clock tells the store's time without asking it each time. It goes on by itself while the store is away, and a step of
+// this machine's clock does not move it.
+type Clock struct {
+	store *Store
+
+	mu    sync.Mutex
+	told  time.Time // what the store said,
+	at    time.Time // and when that was here
+	ahead time.Duration
+}
+
+// Clock asks the store for its time.
+func (s *Store) Clock(ctx context.Context) (*Clock, error) {
+	c := &Clock{store: s}
+	return c, c.Set(ctx)
+}
+
+// Set asks the store again.
+func (c *Clock) Set(ctx context.Context) error {
+	asked := time.Now()
+	told, err := c.store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told, c.at = told.Round(0), time.Now()
+	c.ahead = asked.Round(0).Sub(c.told)
+	return nil
+}
+
+// Now is the store's time, as far as it is known here.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told.Add(time.Since(c.at))
+}
+
+// Ahead is how far this machine's clock was ahead of the store's when it was asked last.
+func (c *Clock) Ahead() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
+}

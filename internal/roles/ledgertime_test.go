@@ -1,0 +1,46 @@
+package roles
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/control"
+	"ratemill/mediation"
+)
+
+// The clock of a mediator's machine is a day ahead, or behind; leases, and what is to be tried again, do not follow it.
+func TestAMediatorLivesByTheTimeOfTheLedger(t *testing.T) {
+	w := newWorld(t, "ledger_time")
+	w.start()
+	w.imports(w.docs["registry.yaml"])
+	c := w.carrier()
+	for name, off := range map[string]time.Duration{"ahead.csv": 24 * time.Hour, "behind.csv": -24 * time.Hour} {
+		c.drop("sky/"+name, content(len(name)))
+		watcher := &mediation.Watcher{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: off}, Ledger: c.ledgerTime.Now, Log: c.log, Status: &mediation.WatcherStatus{}}
+		require.NoError(t, watcher.Look(t.Context()))
+		began := c.ledgerTime.Now()
+		c.by = off
+		m := c.mediator(&crash{Store: c.Store, Broker: c.Kafka, left: 3})
+		m.Ledger, m.Reference = c.ledgerTime.Now, parallel{w.reference}
+		_, err := m.Next(t.Context())
+		require.ErrorIs(t, err, errCrashed)
+		f := c.ledger(name)
+		require.Equal(t, []any{true, control.Spooling}, []any{f.Open, f.State})
+		for _, at := range []time.Time{f.FirstSeen, f.LastSeen, f.LeaseUntil.Add(-m.Lease)} {
+			require.WithinRange(t, at, began.Add(-time.Hour), c.ledgerTime.Now().Add(time.Hour))
+		}
+	}
+}
+
+// parallel is a reference by which several files of a source are read at a time.
+type parallel struct{ *reference }
+
+func (p parallel) Queues() (queues []control.Queue) {
+	for _, q := range p.reference.Queues() {
+		q.Parallel = true
+		queues = append(queues, q)
+	}
+	return queues
+}
