@@ -126,9 +126,9 @@ func partitionList(f *flags) *cobra.Command {
 				fmt.Fprintln(os.Stderr, "no partition is stopped")
 			}
 			if f.output != grid.Table {
-				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on").Numbers("partition", "offset")
+				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on", "ordered_for").Numbers("partition", "offset")
 				for _, s := range stops {
-					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed))
+					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed), s.OrderedFor)
 				}
 				return g.Print(cmd.OutOrStdout(), f.output)
 			}
@@ -159,7 +159,11 @@ func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
 	at := fmt.Sprintf("%s %d --offset %d", word, s.Partition, s.Offset)
 	fmt.Fprintf(w, "%s, partition %d: stopped at offset %d of %s since %s\n  %s\n", s.Role, s.Partition, s.Offset, s.Topic, moment(s.First), s.Reason)
 	if s.Skip {
-		fmt.Fprintf(w, "  %s ordered to go on without it at %s: %s\n", s.Who, moment(s.Ordered), s.Why)
+		looked := ""
+		if s.OrderedFor != "" && s.OrderedFor != s.Role {
+			looked = ", when " + s.OrderedFor + " had stopped there"
+		}
+		fmt.Fprintf(w, "  %s ordered to go on without it at %s%s: %s\n", s.Who, moment(s.Ordered), looked, s.Why)
 	}
 	if !s.Closed.IsZero() {
 		fmt.Fprintf(w, "  gone on at %s\n", moment(s.Closed))

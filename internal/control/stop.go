@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ratemill/internal/steps"
 )
 
 // StopKind is what is wrong where a partition stopped, and so what skipping it means.
@@ -21,7 +23,8 @@ const (
 	StopOther   StopKind = "other"   // cannot be skipped
 )
 
-// Stop is a place at which a partition stopped for a person to look, and what was ordered about it.
+// Stop is a place at which a reader of a partition stopped for a person to look, and what was ordered about it. Each reader
+// has a stop of its own there. An order is about what stands there, so all who read the topic obey it.
 type Stop struct {
 	Topic     string
 	Partition int
@@ -29,18 +32,30 @@ type Stop struct {
 	Kind      StopKind
 	Hash      string // of what stands there: an order is for this and nothing else
 
-	Role, Process string
+	Role, Process string // of the reader
 	Reason        string
 	Message       []byte // as it stands in the topic, nil when there is none
 	Detail        []byte // of rows: what they are, as JSON
 	First, Last   time.Time
-	Closed        time.Time // the partition has gone on past it; zero while it has not
+	Closed        time.Time // the reader has gone on past it; zero while it has not
 
-	Version int64 // grows with each order
-	Skip    bool  // to go on without what is wrong here
-	Who     string
-	Why     string
-	Ordered time.Time
+	Version    int64 // grows with each order
+	Skip       bool  // to go on without what is wrong here
+	Who        string
+	Why        string
+	Ordered    time.Time
+	OrderedFor string // the reader at whose stop whoever ordered had looked
+}
+
+// PassedStops are the stops of a reader that it has gone past. What other readers of the partition stopped at says nothing
+// of this one: a rater passes a row that the warehouse refuses.
+func PassedStops(stops []Stop, reader string, next func(topic string) int64) (passed []Stop) {
+	for _, s := range stops {
+		if (s.Role == reader || !steps.On(steps.StopOwner)) && next(s.Topic) > s.Offset {
+			passed = append(passed, s)
+		}
+	}
+	return passed
 }
 
 // HashOf names a message, or whatever else stands where a partition stopped, in few letters.
@@ -56,6 +71,13 @@ func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error 
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0)
 			ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET role = EXCLUDED.role, process = EXCLUDED.process, reason = EXCLUDED.reason, last_at = EXCLUDED.last_at, closed_at = 0`,
 			stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Role, stop.Process, stop.Reason, stop.Message, stop.Detail, nanos(at), nanos(at))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `INSERT INTO partition_stop_readers (topic, partition_number, position, kind, hash, reader, process, reason, first_at, last_at, closed_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+			ON CONFLICT (topic, partition_number, position, kind, hash, reader) DO UPDATE SET process = EXCLUDED.process, reason = EXCLUDED.reason, last_at = EXCLUDED.last_at, closed_at = 0`,
+			stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Role, stop.Process, stop.Reason, nanos(at), nanos(at))
 		return err
 	})
 }
@@ -65,7 +87,7 @@ type StopFilter struct {
 	Topic     string
 	Partition *int
 	Offset    *int64
-	Open      bool // without those that the partition has gone past
+	Open      bool // without those that their readers have gone past
 }
 
 // Stops are those of a filter, the oldest first.
@@ -76,23 +98,27 @@ func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err erro
 		args = append(args, values...)
 	}
 	if f.Topic != "" {
-		and("topic = ?", f.Topic)
+		and("s.topic = ?", f.Topic)
 	}
 	if f.Partition != nil {
-		and("partition_number = ?", *f.Partition)
+		and("s.partition_number = ?", *f.Partition)
 	}
 	if f.Offset != nil {
-		and("position = ?", *f.Offset)
+		and("s.position = ?", *f.Offset)
 	}
 	if f.Open {
-		and("closed_at = 0")
+		and("COALESCE(r.closed_at, s.closed_at) = 0")
 	}
-	err = s.query(ctx, "reading where partitions stopped", `SELECT topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at
-		FROM partition_stops WHERE `+where+` ORDER BY first_at, topic, partition_number, position, kind, hash`, args, func(rows *sql.Rows) error {
+	// A version that knew nothing of readers wrote a stop and no reader.
+	err = s.query(ctx, "reading where partitions stopped", `SELECT s.topic, s.partition_number, s.position, s.kind, s.hash,
+		COALESCE(r.reader, s.role), COALESCE(r.process, s.process), COALESCE(r.reason, s.reason), s.message, s.detail,
+		COALESCE(r.first_at, s.first_at) AS began, COALESCE(r.last_at, s.last_at), COALESCE(r.closed_at, s.closed_at), s.version, s.skip, s.who, s.why, s.ordered_at, s.ordered_for
+		FROM partition_stops s LEFT JOIN partition_stop_readers r ON r.topic = s.topic AND r.partition_number = s.partition_number AND r.position = s.position AND r.kind = s.kind AND r.hash = s.hash
+		WHERE `+where+` ORDER BY began, s.topic, s.partition_number, s.position, s.kind, s.hash, r.reader`, args, func(rows *sql.Rows) error {
 		var p Stop
 		var skip, first, last, closed, ordered int64
 		err := rows.Scan(&p.Topic, &p.Partition, &p.Offset, &p.Kind, &p.Hash, &p.Role, &p.Process, &p.Reason, &p.Message, &p.Detail,
-			&first, &last, &closed, &p.Version, &skip, &p.Who, &p.Why, &ordered)
+			&first, &last, &closed, &p.Version, &skip, &p.Who, &p.Why, &ordered, &p.OrderedFor)
 		p.Skip, p.First, p.Last, p.Closed, p.Ordered = skip == 1, instant(first), instant(last), instant(closed), instant(ordered)
 		stops = append(stops, p)
 		return err
@@ -145,8 +171,8 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 		set, args := `version = version + 1`, []any{}
 		if skip {
 			verb = "partition.skip"
-			set += `, skip = 1, who = ?, why = ?, ordered_at = ?`
-			args = append(args, who, why, nanos(at))
+			set += `, skip = 1, who = ?, why = ?, ordered_at = ?, ordered_for = ?`
+			args = append(args, who, why, nanos(at), stop.Role)
 		}
 		n, err := t.exec(ctx, `UPDATE partition_stops SET `+set+` WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND version = ?`,
 			append(args, stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Version)...)
@@ -154,14 +180,23 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 			return err
 		}
 		return t.audit(ctx, AuditEntry{At: at, Who: who, What: verb, Detail: why,
-			Subject: fmt.Sprintf("%s/%d offset %d %s %s", stop.Topic, stop.Partition, stop.Offset, stop.Kind, stop.Hash)})
+			Subject: fmt.Sprintf("%s/%d offset %d %s %s of %s", stop.Topic, stop.Partition, stop.Offset, stop.Kind, stop.Hash, stop.Role)})
 	})
 }
 
-// CloseStops notes that a partition has gone past all offsets of a topic below next.
-func (s *Store) CloseStops(ctx context.Context, topic string, partition int, next int64, at time.Time) error {
+// CloseStop notes that the reader of a stop has gone past it.
+func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
 	return s.change(ctx, "noting that a partition goes on", func(t tx) error {
-		_, err := t.exec(ctx, `UPDATE partition_stops SET closed_at = ? WHERE topic = ? AND partition_number = ? AND position < ? AND closed_at = 0`, nanos(at), topic, partition, next)
+		key := []any{stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash}
+		const is = `topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ?`
+		_, err := t.exec(ctx, `UPDATE partition_stop_readers SET closed_at = ? WHERE `+is+` AND reader = ? AND closed_at = 0`, append(append([]any{nanos(at)}, key...), stop.Role)...)
+		if err != nil {
+			return err
+		}
+		// For processes of a version that knows nothing of readers, and for stops that they noted.
+		_, err = t.exec(ctx, `UPDATE partition_stops SET closed_at = ? WHERE `+is+` AND closed_at = 0 AND NOT EXISTS (SELECT 1 FROM partition_stop_readers r
+			WHERE r.topic = partition_stops.topic AND r.partition_number = partition_stops.partition_number AND r.position = partition_stops.position
+			AND r.kind = partition_stops.kind AND r.hash = partition_stops.hash AND r.closed_at = 0)`, append([]any{nanos(at)}, key...)...)
 		return err
 	})
 }

@@ -44,16 +44,45 @@ func TestAStopIsOrderedOnceAndForWhatWasLookedAt(t *testing.T) {
 		require.EqualValues(t, 2, orders)
 
 		require.NoError(t, s.RecordStop(ctx, stop, at(5))) // an owner that began before the order
-		require.NoError(t, s.CloseStops(ctx, "usage", partition, stop.Offset, at(6)))
-		open, err = s.Stops(ctx, control.StopFilter{Open: true})
-		require.NoError(t, err)
-		require.Len(t, open, 1)
-		require.NoError(t, s.CloseStops(ctx, "usage", partition, stop.Offset+1, at(7)))
+		require.NoError(t, s.CloseStop(ctx, stop, at(7)))
 		open, err = s.Stops(ctx, control.StopFilter{Open: true})
 		require.NoError(t, err)
 		require.Empty(t, open)
 		skips, err = s.Skips(ctx, "usage", partition) // who restores from before it meets it again
 		require.NoError(t, err)
 		require.Len(t, skips, 1)
+	})
+}
+
+func TestEachReaderHasAStopOfItsOwn(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx := t.Context()
+		sink := &control.Stop{Topic: "rated", Partition: 3, Offset: 8, Kind: control.StopMessage, Hash: control.HashOf([]byte("poison")),
+			Role: "warehouse", Process: "p1", Reason: "damaged", Message: []byte("poison")}
+		rater := *sink
+		rater.Role, rater.Process, rater.Reason = "rating", "p2", "cannot be folded"
+		require.NoError(t, s.RecordStop(ctx, sink, at(0)))
+		require.NoError(t, other.RecordStop(ctx, &rater, at(1)))
+		open, err := s.Stops(ctx, control.StopFilter{Topic: "rated", Open: true})
+		require.NoError(t, err)
+		require.Len(t, open, 2)
+		require.Equal(t, []any{"warehouse", "p1", "damaged", at(0), at(0)}, []any{open[0].Role, open[0].Process, open[0].Reason, open[0].First, open[0].Last})
+		require.Equal(t, []any{"rating", "p2", "cannot be folded", at(1), at(1)}, []any{open[1].Role, open[1].Process, open[1].Reason, open[1].First, open[1].Last})
+
+		beyond := func(string) int64 { return 9 }
+		require.NoError(t, s.OrderStop(ctx, &open[1], true, "ana", "not ours", at(2)))
+		passed := control.PassedStops(open, "rating", beyond)
+		require.Len(t, passed, 1)
+		require.NoError(t, other.CloseStop(ctx, &passed[0], at(3)))
+		open, err = s.Stops(ctx, control.StopFilter{Topic: "rated", Open: true})
+		require.NoError(t, err)
+		require.Len(t, open, 1, "the rater has gone on, the sink has not")
+		require.Equal(t, []any{"warehouse", true, "ana", "rating"}, []any{open[0].Role, open[0].Skip, open[0].Who, open[0].OrderedFor}, "the order is about the message")
+		require.Empty(t, control.PassedStops(open, "rating", beyond))
+		require.Empty(t, control.PassedStops(open, "warehouse", func(string) int64 { return 8 }))
+		require.NoError(t, s.CloseStop(ctx, &control.PassedStops(open, "warehouse", beyond)[0], at(4)))
+		all, err := s.Stops(ctx, control.StopFilter{Topic: "rated"})
+		require.NoError(t, err)
+		require.Equal(t, []any{2, at(4), at(3)}, []any{len(all), all[0].Closed, all[1].Closed})
 	})
 }

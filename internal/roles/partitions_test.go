@@ -19,7 +19,7 @@ type noStops struct{}
 func (noStops) RecordStop(context.Context, *control.Stop, time.Time) error        { return nil }
 func (noStops) Stops(context.Context, control.StopFilter) ([]control.Stop, error) { return nil, nil }
 func (noStops) StopOrders(context.Context, int, ...string) (int64, error)         { return 0, nil }
-func (noStops) CloseStops(context.Context, string, int, int64, time.Time) error   { return nil }
+func (noStops) CloseStop(context.Context, *control.Stop, time.Time) error         { return nil }
 
 // TestWhoWasFencedStaysOutUntilTheGroupAssignsAnew: were it to take the partition back at once, two members with old and
 // new assignments would fence each other without end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"ratemill/internal/control"
@@ -16,7 +17,7 @@ type stops interface {
 	RecordStop(ctx context.Context, stop *control.Stop, at time.Time) error
 	Stops(ctx context.Context, f control.StopFilter) ([]control.Stop, error)
 	StopOrders(ctx context.Context, partition int, topics ...string) (int64, error)
-	CloseStops(ctx context.Context, topic string, partition int, next int64, at time.Time) error
+	CloseStop(ctx context.Context, stop *control.Stop, at time.Time) error
 }
 
 const (
@@ -70,17 +71,16 @@ func (p *partitions) orders(ctx context.Context, partition int) int64 {
 	return n
 }
 
-// passed notes when a partition goes past what it had stopped at, until ctx ends.
+// passed notes when a partition goes past what its reader, here or in another process, had stopped at, until ctx ends.
 func (p *partitions) passed(ctx context.Context, partition int) {
 	for ctx.Err() == nil {
 		open, err := p.stops.Stops(ctx, control.StopFilter{Partition: &partition, Open: true})
+		open = slices.DeleteFunc(open, func(s control.Stop) bool { return s.Role != string(p.role) })
 		if err == nil && len(open) == 0 {
 			return
 		}
-		for _, stop := range open {
-			if next := p.position(stop.Topic, partition); next > stop.Offset {
-				err = errors.Join(err, p.stops.CloseStops(ctx, stop.Topic, partition, stop.Offset+1, time.Now()))
-			}
+		for _, stop := range control.PassedStops(open, string(p.role), func(topic string) int64 { return p.position(topic, partition) }) {
+			err = errors.Join(err, p.stops.CloseStop(ctx, &stop, time.Now()))
 		}
 		if err != nil && !unavailable(err) && ctx.Err() == nil {
 			p.log.Warn("it cannot be noted that a partition goes on", "partition", partition, "err", err)

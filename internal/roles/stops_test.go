@@ -244,3 +244,31 @@ func TestARowThatTheWarehouseRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestAStartingRaterLeavesTheStopOfASinkOpen: it goes past the place, and the sink has not.
+func TestAStartingRaterLeavesTheStopOfASinkOpen(t *testing.T) {
+	w := newWorld(t, "stops_owner")
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "ALTER TABLE rated_usage ADD CONSTRAINT small CHECK quantity < 5000"))
+	w.drop("sky/a.csv", header+record(1, 1, 9000))
+	stop := w.stopped(w.Topics.Rated)
+	require.Equal(t, "warehouse", stop.Role)
+
+	w.start(Rating)
+	for !w.running.Load() {
+		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
+	}
+	for w.rating.of(stop.Partition).Known.Load() <= stop.Offset {
+		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
+	}
+	w.rating.passed(t.Context(), stop.Partition)
+	open, err := w.Store.Stops(t.Context(), control.StopFilter{Open: true})
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	require.Equal(t, stop.Hash, open[0].Hash)
+
+	w.start(Roles...)
+	w.skip(open[0], "a carrier's nonsense")
+	w.noneStopped()
+}

@@ -23,14 +23,15 @@ type actor struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	at         string      // the effect that it stands at
-	wake       time.Time   // it need not go on before
-	ready      func() bool // or before this, nil for nothing
-	paused     int         // it does not go on before this step
-	idle       bool        // it waits for something to read
-	floor      int64       // of an owner: usage below was decided when it began
-	ratedFloor int64       // of an owner or a sink: of the rated log it may need what is from here on
-	file       *file       // of a sender: what it works on
+	at         string                   // the effect that it stands at
+	wake       time.Time                // it need not go on before
+	ready      func() bool              // or before this, nil for nothing
+	paused     int                      // it does not go on before this step
+	idle       bool                     // it waits for something to read
+	floor      int64                    // of an owner: usage below was decided when it began
+	ratedFloor int64                    // of an owner or a sink: of the rated log it may need what is from here on
+	file       *file                    // of a sender: what it works on
+	next       func(topic string) int64 // of an owner or a sink: how far it is
 	ended      bool
 	dead       bool
 }

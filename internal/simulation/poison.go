@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"slices"
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
@@ -24,15 +25,42 @@ func (w *world) poisons(p int) {
 }
 
 // ordered says that a partition stopped at poison, which somebody looks at, now or when it stops there again.
-func (w *world) ordered(err *ledger.StoppedError) bool {
+func (w *world) ordered(reader kind, err *ledger.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {
 		return false
+	}
+	stop := control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: reader.String()}
+	if !slices.ContainsFunc(w.halts, func(s control.Stop) bool {
+		return s.Topic == stop.Topic && s.Partition == stop.Partition && s.Offset == stop.Offset && s.Role == stop.Role
+	}) {
+		w.halts = append(w.halts, stop)
 	}
 	if w.rng.IntN(2) == 0 {
 		w.met[Poison]++
 		w.orders = append(w.orders, control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Who: "operator", Why: "hello"})
 	}
 	return true
+}
+
+// goOn closes the stops that actors have gone past. A sink has when its position has.
+func (w *world) goOn() {
+	if len(w.halts) == 0 {
+		return
+	}
+	for _, a := range w.actors {
+		if a.next == nil || a.ended {
+			continue
+		}
+		here := slices.DeleteFunc(slices.Clone(w.halts), func(s control.Stop) bool { return s.Partition != a.partition })
+		for _, passed := range control.PassedStops(here, a.kind.String(), a.next) {
+			if passed.Role == sinkKind.String() && w.store.sinks[a.partition].Next <= passed.Offset {
+				w.fail("%s closed the stop of the sink of partition %d at offset %d, which is still there", a.name, a.partition, passed.Offset)
+			}
+			w.halts = slices.DeleteFunc(w.halts, func(s control.Stop) bool {
+				return s.Topic == passed.Topic && s.Partition == passed.Partition && s.Offset == passed.Offset && s.Role == passed.Role
+			})
+		}
+	}
 }
 
 // skips are the orders about a partition, as the control store has them.

@@ -227,6 +227,13 @@ func (w *world) startSink(p int) {
 		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
 		s.MaxRows, s.Simulated = 1+w.rng.IntN(8), true
 		s.Linger = func() time.Duration { return 100 * time.Millisecond }
+		progress := s.Progress
+		w.current.next = func(topic string) int64 {
+			if topic == w.topics.Rated {
+				return progress.Next.Load()
+			}
+			return 0
+		}
 		for {
 			err := s.Run(ctx)
 			if err == nil || ctx.Err() != nil {
@@ -234,7 +241,7 @@ func (w *world) startSink(p int) {
 			}
 			w.notef(name, "%v", err)
 			var stopped *warehouse.StoppedError
-			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) && !(errors.As(err, &stopped) && w.ordered(stopped)) {
+			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) && !(errors.As(err, &stopped) && w.ordered(sinkKind, stopped)) {
 				return err
 			}
 			if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {

@@ -100,6 +100,7 @@ type world struct {
 	claimed map[udr.ID]bool  // suspended records that were brought back
 	lines   map[udr.ID]*line // of carriers, by the records that they are
 	orders  []control.Stop   // to go on without a message
+	halts   []control.Stop   // stops that are open
 	full    [engines]int     // an engine takes nothing before this step
 
 	met     Met
@@ -227,6 +228,7 @@ func (w *world) run() {
 		w.deliver()
 		w.warehouse.deliver()
 		w.trouble()
+		w.goOn()
 		w.staff()
 		if a := w.next(); a != nil {
 			a.run()
@@ -452,6 +454,12 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			Skips:     func(ctx context.Context, topic string) ([]control.Stop, error) { return w.skips(ctx, topic, p) },
 		}
 		w.owners[p] = o
+		w.current.next = func(topic string) int64 {
+			if topic == w.topics.Usage {
+				return o.Progress.Next.Load()
+			}
+			return o.Progress.Known.Load()
+		}
 		err := o.Run(ctx)
 		if err == nil || ctx.Err() != nil {
 			return nil
@@ -464,7 +472,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			if w.rng.IntN(3) > 0 {
 				return nil // the group gave the partition to another
 			}
-		case errors.As(err, &stopped) && w.ordered(stopped):
+		case errors.As(err, &stopped) && w.ordered(ownerKind, stopped):
 		case errors.As(err, &stopped):
 			return w.stops(p, stopped)
 		case !broker.Unavailable(err) && !storeUnavailable(err):

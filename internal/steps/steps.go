@@ -40,12 +40,13 @@ const (
 	FoundIsAsked     // of a block that is found begun, the warehouse is asked whether it has it
 	RepeatedIsAsked  // of a block that is inserted again, the warehouse is asked afterwards whether it has it
 	IntentTaken      // whoever finds an intent makes the commit of the sink that recorded it fail, before anything else
+	StopOwner        // only the reader that stopped says that it has gone on
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
-	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken"}
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }
