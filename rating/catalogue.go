@@ -289,6 +289,7 @@ func (c *compiler) compile() {
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
+	c.compareVersions()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
@@ -345,13 +346,15 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 // id is the counter id of a name. Names are told apart by 64 bits of hash; that two have the same is checked here, for
 // counters would be mixed up.
 func (c *compiler) id(at diag.Pos, name string) uint64 {
-	id := max(xxhash.Sum64String(name), 1)
+	id := hashName(name)
 	if other, ok := c.ids[id]; ok && other != name {
 		c.list.Errorf(at, "the names %q and %q have the same hash, so their counters would be mixed up; rename one", name, other)
 	}
 	c.ids[id] = name
 	return id
 }
+
+func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 
 // declaredClass reports a class that no record can have: its prices would never be taken, and the records that were meant
 // would go to suspense.

@@ -68,9 +68,10 @@ type classDoc struct {
 }
 
 type priceDoc struct {
-	Name  diag.Text   `yaml:"name" doc:"Name of the price in explanations and of its count in graduated prices; without it, its zones and slice." example:"eu-overage"`
-	Zones []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
-	Where whereDoc    `yaml:",inline"`
+	Name     diag.Text   `yaml:"name" doc:"Name of the price in explanations and of its count in graduated prices; without it, its zones (or what it holds) and slice, in any order." example:"eu-overage"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Name by which the price was counted before, where its name, its zones or what it holds have changed: the count goes on." example:"eu"`
+	Zones    []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
+	Where    whereDoc    `yaml:",inline"`
 
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
 	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15"`
@@ -86,10 +87,11 @@ type stepDoc struct {
 }
 
 type bucketDoc struct {
-	Bucket  diag.Text   `yaml:"bucket,required" doc:"Name, unique in its document." example:"data"`
-	Units   quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
-	Classes []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
-	Zones   []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; without it, all." example:"[home, eu]"`
+	Bucket   diag.Text   `yaml:"bucket,required" doc:"Name, unique in its document." example:"data"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Name of the bucket before it was renamed: what was drawn stays drawn." example:"internet"`
+	Units    quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
+	Classes  []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
+	Zones    []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; without it, all." example:"[home, eu]"`
 }
 
 type shareDoc struct {
@@ -102,13 +104,14 @@ type shareDoc struct {
 }
 
 type limitDoc struct {
-	Name    diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
-	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Per     diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whose usage or cost is counted, in each cycle of the account."`
-	Classes []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
-	Usage   *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
-	Cost    *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged." example:"100 EUR"`
-	Actions []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
+	Name     diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Name of the limit before it was renamed: its counts go on." example:"data-4g"`
+	From     since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
+	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whose usage or cost is counted, in each cycle of the account."`
+	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
+	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
+	Cost     *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged." example:"100 EUR"`
+	Actions  []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
 }
 
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
@@ -159,13 +160,18 @@ func TestCases(t *testing.T) {
 func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	var w world
 	var usage []udr.Usage
-	catalogue := fstest.MapFS{}
+	catalogue, before := fstest.MapFS{}, fstest.MapFS{}
+	var counted []string
 	explain := false
 	kept := &txtar.Archive{Comment: a.Comment}
 	for _, f := range a.Files {
 		switch {
 		case strings.HasSuffix(f.Name, "registry.yaml"):
 			require.NoError(t, yaml.Unmarshal(f.Data, &w))
+		case strings.HasPrefix(f.Name, "before/"):
+			before[f.Name] = &fstest.MapFile{Data: f.Data}
+		case f.Name == "counted":
+			counted = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
 		case strings.HasSuffix(f.Name, ".yaml"):
 			catalogue[f.Name] = &fstest.MapFile{Data: f.Data}
 		case f.Name == "usage":
@@ -192,6 +198,13 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	var said bytes.Buffer
 	diag.Print(&said, list, diag.Options{})
 	give("diagnostics", said.String())
+	if len(before) > 0 && c != nil {
+		old, list := rating.LoadCatalogue(before)
+		require.NoError(t, list.Err())
+		said.Reset()
+		diag.Print(&said, c.StartsAnew(old), diag.Options{})
+		give("starts anew", said.String())
+	}
 	if c == nil || len(usage) == 0 {
 		return kept
 	}
@@ -201,6 +214,9 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	defer v.Close()
 
 	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
+	for _, line := range counted {
+		counters.Restore(countedLine(t, line))
+	}
 	res.Begin(counters)
 	names := rating.Names{Catalogue: c, Account: func(n uint32) string {
 		for _, a := range w.Accounts {
@@ -250,6 +266,22 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	give("events", events.String())
 	give("explanations", explanations.String())
 	return kept
+}
+
+// countedLine is a counter that an earlier ratemill left: NAME of sim units OWNER from DATE: UNITS.
+func countedLine(t *testing.T, line string) (k rating.CounterKey, v rating.Value, at int64) {
+	name, rest, _ := strings.Cut(line, " of ")
+	var kind, from string
+	var units int64
+	_, err := fmt.Sscanf(rest, "%s units %d from %s %d", &kind, &k.Owner, &from, &units)
+	require.NoError(t, err, line)
+	day, err := time.Parse("2006-01-02:", from)
+	require.NoError(t, err)
+	k.ID, k.Cycle, k.Kind = xxhash.Sum64String(name), int32(day.Unix()/86400), rating.AccountUnits
+	if kind == "sim" {
+		k.Kind = rating.SIMUnits
+	}
+	return k, rating.UnitsValue(units), 1
 }
 
 func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Result, roots []uint32) string {

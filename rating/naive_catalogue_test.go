@@ -60,8 +60,9 @@ type naiveClass struct {
 }
 
 type naivePrice struct {
-	Name  string   `yaml:"name,omitempty"`
-	Zones []string `yaml:"zones,omitempty"`
+	Name     string   `yaml:"name,omitempty"`
+	Formerly string   `yaml:"formerly,omitempty"`
+	Zones    []string `yaml:"zones,omitempty"`
 
 	Networks      []string `yaml:"networks,omitempty"`
 	Countries     []string `yaml:"countries,omitempty"`
@@ -81,10 +82,11 @@ type naiveStep struct {
 }
 
 type naiveBucket struct {
-	Bucket  string   `yaml:"bucket"`
-	Units   string   `yaml:"units"`
-	Classes []string `yaml:"classes"`
-	Zones   []string `yaml:"zones,omitempty"`
+	Bucket   string   `yaml:"bucket"`
+	Formerly string   `yaml:"formerly,omitempty"`
+	Units    string   `yaml:"units"`
+	Classes  []string `yaml:"classes"`
+	Zones    []string `yaml:"zones,omitempty"`
 }
 
 type naiveShare struct {

@@ -1,8 +1,10 @@
 package rating_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
+	"sort"
 	"strings"
 	"time"
 
@@ -198,6 +200,22 @@ func naiveMoney(text string) *big.Rat {
 	return v
 }
 
+// counts is by what a price counts: a name, or all that it says of zones, places, peers and time.
+func (p *naivePrice) counts() string {
+	if name := cmp.Or(p.Formerly, p.Name); name != "" {
+		return "named " + name
+	}
+	var words []string
+	for _, list := range [][]string{p.Zones, p.Networks, p.Countries, p.Prefixes} {
+		words = append(words, list...)
+	}
+	for _, country := range p.PeerCountries {
+		words = append(words, "peer "+country)
+	}
+	sort.Strings(words)
+	return strings.Join(append(words, "in", p.Slice), " ")
+}
+
 // naiveUnitPrice is the price of one unit.
 func naiveUnitPrice(text string) *big.Rat {
 	amount, per, ok := strings.Cut(text, " / ")
@@ -366,7 +384,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		whose = " for " + a.ID
 	}
 	for _, b := range plan.Included {
-		draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, b.Bucket, u.SIM, whose, cycleOf(u, a)), b, "included.exhausted")
+		draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, cmp.Or(b.Formerly, b.Bucket), u.SIM, whose, cycleOf(u, a)), b, "included.exhausted")
 	}
 	for _, name := range a.Share {
 		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
@@ -398,7 +416,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 			}
 		}
 		from := priced
-		name := p.Name
+		name := p.counts()
 		switch class.Counted {
 		case "sim":
 			c := r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", plan.Name, u.Class, name, u.SIM, whose, cycleOf(u, a)))

@@ -46,7 +46,12 @@ const (
 	countAccount
 )
 
+func (c counted) String() string { return countedNames[c] }
+
+var countedNames = []string{"record", "sim", "account"}
+
 type price struct {
+	priceIdentity
 	name      string
 	id        uint64 // of its counter, when counted by SIM or account
 	slice     string
@@ -67,6 +72,7 @@ type bucket struct {
 	share   string // share plan; empty for included units
 	event   string // its name in events
 	id      uint64
+	at      diag.Pos
 	kind    CounterKind
 	size    int64
 	classes []bool   // by class number
@@ -202,11 +208,11 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	if cd.Cap != nil {
 		pc.cap, pc.capped = money(cd.Cap.Value, cd.Cap.Pos, &c.list), true
 	}
-	pc.count = counted(max(0, slices.Index([]string{"record", "sim", "account"}, cd.Counted.Value)))
+	pc.count = counted(max(0, slices.Index(countedNames, cd.Counted.Value)))
 	table := newPriceTable(pc, models)
 	var own []ownPrice
 	var ownNames ownZones
-	named := map[string]namedPrice{}
+	named, counting := map[string]namedPrice{}, map[uint64]namedPrice{}
 	for i := range cd.Prices {
 		d := &cd.Prices[i]
 		at := d.pos(name.Pos)
@@ -241,7 +247,11 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		}
 		c.nameOnce(named, pr.name, namedPrice{d, zones, at})
 		if pc.count != countRecord {
-			pr.id = c.id(at, "price "+p.name+"/"+name.Value+"/"+pr.name)
+			pr.priceIdentity, pr.id = c.identify(d, "price "+p.name+"/"+name.Value+"/", zones, models == nil, at)
+			if other, ok := counting[pr.id]; ok && (d.Formerly.Value != "" || other.doc.Formerly.Value != "") {
+				c.list.Errorf(at, "this price would count as the one on line %d does; each price has a count of its own: take out formerly, or give it another name", other.at.Line)
+			}
+			counting[pr.id] = namedPrice{d, zones, at}
 		}
 		number := int32(len(pc.prices))
 		pc.prices = append(pc.prices, pr)

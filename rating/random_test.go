@@ -121,7 +121,11 @@ func compare(s *scenario) string {
 			if c.ZoneModel == "" {
 				zone = "of a network price"
 			}
-			got = append(got, fmt.Sprintf("tier %d %s %s zone %s price %s total %s", c.Tier, id(c.Account), c.Plan, zone, c.Price, c.Total.Fixed(12)))
+			price := c.Price
+			if !givenName.MatchString(price) {
+				price = ""
+			}
+			got = append(got, fmt.Sprintf("tier %d %s %s zone %s price %s total %s", c.Tier, id(c.Account), c.Plan, zone, price, c.Total.Fixed(12)))
 			for _, d := range c.Draws {
 				name := d.Share
 				if name == "" {
@@ -330,6 +334,10 @@ func randomScenario(r *rand.Rand) *scenario {
 		for n := range 1 + r.Intn(2) {
 			s.Plans = append(s.Plans, randomPlan(r, name, randomFrom(r, n), zoneNames))
 		}
+		if last := &s.Plans[len(s.Plans)-1]; last.From == "" && r.Intn(2) == 0 {
+			randomNameless(r, last)
+			s.Plans = append(s.Plans, *last)
+		}
 	}
 	// Classes that buckets and limits may name are those that some plan has.
 	var known []string
@@ -347,6 +355,11 @@ func randomScenario(r *rand.Rand) *scenario {
 	for i := range s.Plans {
 		for b := range r.Intn(3) {
 			s.Plans[i].Included = append(s.Plans[i].Included, bucket(fmt.Sprint("b", b)))
+		}
+	}
+	for i := 1; i < len(s.Plans); i++ {
+		if p := &s.Plans[i]; p.Name == s.Plans[i-1].Name && p.From == s.Plans[i-1].From {
+			*p = sameInOtherWords(r, s.Plans[i-1])
 		}
 	}
 	for _, name := range []string{"pool", "reserve"} {

@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -32,6 +33,8 @@ type limit struct {
 	amount    decimal.D
 	currency  string
 	event     bool
+	formerly  string
+	at        diag.Pos
 }
 
 func (m *limit) counts(class int32) bool {
@@ -86,7 +89,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 	}
 	slices.Sort(zoneNames)
 	var list []bucket
-	seen := map[string]bool{}
+	seen, counting := map[string]bool{}, map[string]diag.Pos{}
 	for _, d := range docs {
 		if seen[d.Bucket.Value] || d.Bucket.Value == "" {
 			c.list.Errorf(d.Bucket.Pos, "bucket %q is in %s already, or has no name; each bucket has a name of its own", d.Bucket.Value, owner)
@@ -99,7 +102,12 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.value}
 		_, short, _ := strings.Cut(owner, " ")
 		b.event = short + "/" + b.name
-		b.id = c.id(d.Bucket.Pos, owner+"/"+b.name)
+		counted := cmp.Or(d.Formerly.Value, b.name)
+		if at, ok := counting[counted]; ok {
+			c.list.Errorf(d.Bucket.Pos, "bucket %s would be counted as the one on line %d is; each bucket has a count of its own: take out formerly, or give it another name", b.name, at.Line)
+		}
+		counting[counted] = d.Bucket.Pos
+		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+counted), d.Bucket.Pos
 		b.classes = c.classSet(d.Classes, d.Units.unit)
 		for _, z := range d.Zones {
 			n, ok := c.zones[z.Value]
@@ -168,7 +176,8 @@ func (c *compiler) compileLimits() {
 		if len(doc.Classes) > 0 {
 			m.classes = c.classSet(doc.Classes, unit)
 		}
-		m.id = c.id(doc.Name.Pos, "limit "+m.name)
+		m.id = c.id(doc.Name.Pos, "limit "+cmp.Or(doc.Formerly.Value, m.name))
+		m.formerly, m.at = doc.Formerly.Value, doc.Name.Pos
 		versioned(c, &c.limits, "limit", doc.Name, doc.From, m)
 	}
 }

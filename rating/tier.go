@@ -126,8 +126,9 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if t.class.count == countSIM {
 			k.ID, k.Owner, k.Kind = e.simID(t, p.id), u.SIM, SIMUnits
 		}
+		formerly := e.countedBefore(t, p, k, c)
 		entry := e.entry(c, k)
-		from = entry.settled.Plus(entry.pending).Units()
+		from = entry.settled.Plus(entry.pending).Units() + formerly
 		e.add(entry, k, UnitsValue(stop-at), res)
 	}
 	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
@@ -154,6 +155,17 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		at, from = at+n, from+n
 	}
 	return nil
+}
+
+// countedBefore is what a price counted by ids of earlier ratemills, for the few that had others.
+func (e *Engine) countedBefore(t *tier, p *price, k CounterKey, c *Counters) (units int64) {
+	for _, id := range p.before {
+		if k.ID = below(id, t.payer.home, e.root()); t.class.count == countSIM {
+			k.ID = e.simID(t, id)
+		}
+		units += c.Get(k).Units()
+	}
+	return units
 }
 
 func tooMuch(t *tier, u *udr.Usage) error {

@@ -25,7 +25,8 @@ func checkCommand(f *flags) *cobra.Command {
 		Short: "Find what is wrong in a project, all at once",
 		Long: `Check reads every document of a project and of its configuration and tells everything that is wrong, with the line it is
 in. It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files of registry/
-name and the catalogue does not have. Nothing is contacted, and secrets need not be set.`,
+name and the catalogue does not have, and, where the control store is a file, of counters that the catalogue starts anew
+compared with the one in use. Nothing is contacted, and secrets need not be set.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
 		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,6 +49,7 @@ name and the catalogue does not have. Nothing is contacted, and secrets need not
 			}
 			if p != nil {
 				list = append(list, unreached(cmd, p)...)
+				list = append(list, f.startsAnew(cmd.Context(), args, p)...)
 				named, read := p.CheckRegistry()
 				list, files = append(list, named...), files+read
 				if verbose {

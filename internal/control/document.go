@@ -28,6 +28,19 @@ func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte
 	return content, err
 }
 
+// LatestDocument is the content that was put last; ErrNotFound when there is none of the kind.
+func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte, err error) {
+	found := false
+	err = s.query(ctx, "reading the latest "+kind, `SELECT content FROM documents WHERE kind = ? ORDER BY created DESC, hash LIMIT 1`, []any{kind}, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(&content)
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return content, err
+}
+
 // Effective says which version of a document is in force from a time on.
 type Effective struct {
 	Revision int64 // of the name, from 1

@@ -49,6 +49,13 @@ func newReference(ctx context.Context, store *control.Store, project *project.Pr
 	}
 	now := time.Now()
 	if c := project.Catalogue; c != nil {
+		anew, err := CountersAnew(ctx, store, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range anew {
+			log.Warn("the catalogue: "+d.Message, "at", d.Pos.String())
+		}
 		if err := store.PutDocument(ctx, catalogueDocument, c.Version(), c.Bundle(), now); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/diag"
+	"ratemill/internal/project"
+	"ratemill/internal/roles"
+)
+
+// startsAnew warns of counters that the project's catalogue starts anew, compared with the one that the installation beside
+// it uses. A control store on a server is not asked: check contacts nothing, and run tells it at its start.
+func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Project) (list diag.List) {
+	path := f.config
+	if len(args) > 0 {
+		path = args[0]
+	}
+	if info, err := os.Stat(path); path == "" || err == nil && info.IsDir() {
+		path = filepath.Join(path, "ratemill.yaml")
+	}
+	c, _, err := config.Load(path)
+	if err != nil || c == nil || p.Catalogue == nil || !strings.HasPrefix(c.Control, "sqlite:") {
+		return nil
+	}
+	store, err := control.Reach(ctx, c.Control)
+	if err == nil {
+		defer store.Close()
+		list, err = roles.CountersAnew(ctx, store, p.Catalogue)
+	}
+	if missing := (*control.MissingError)(nil); err != nil && !errors.As(err, &missing) {
+		list.Warnf(diag.Pos{}, "whether counters start anew is not known: %v", err)
+	}
+	return list
+}

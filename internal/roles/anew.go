@@ -1,0 +1,35 @@
+package roles
+
+import (
+	"context"
+	"errors"
+
+	"ratemill/internal/control"
+	"ratemill/internal/diag"
+	"ratemill/rating"
+)
+
+// CountersAnew warns of counters that start anew in the running cycle when c takes the place of the catalogue that the
+// installation used last. It has nothing to say of a catalogue that was in use before.
+func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue) (diag.List, error) {
+	switch _, err := store.Document(ctx, catalogueDocument, c.Version()); {
+	case err == nil:
+		return nil, nil
+	case !errors.Is(err, control.ErrNotFound):
+		return nil, err
+	}
+	bundle, err := store.LatestDocument(ctx, catalogueDocument)
+	if errors.Is(err, control.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	used, err := rating.OpenBundle(bundle)
+	if err != nil {
+		var list diag.List
+		list.Warnf(diag.Pos{}, "whether counters start anew is not known, since the catalogue in use cannot be opened: %v", err)
+		return list, nil
+	}
+	return c.StartsAnew(used), nil
+}

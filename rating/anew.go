@@ -1,0 +1,182 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+)
+
+// A counter that a version of the catalogue starts anew makes bundles full and prices low again in the middle of a cycle.
+// Whether a renamed bucket or a price for one network more is the same cannot be known, so it is told.
+
+// succession is a version of a document and the one whose place it takes.
+type succession struct {
+	before, after *Catalogue
+	former        string                                        // what it replaces, in words
+	demand        func(at diag.Pos, format string, args ...any) // says that a price must say which count is its own
+	list          diag.List
+}
+
+// compareVersions tells which counters a version of a plan or share plan starts anew, where the one before has a counter
+// that may be meant.
+func (c *compiler) compareVersions() {
+	s := succession{before: c.Catalogue, after: c.Catalogue, demand: c.refuse}
+	for _, f := range c.plans.list {
+		c.shareBefore(f)
+		for i := 1; i < len(f.versions); i++ {
+			s.former = fmt.Sprintf("version %d", i)
+			s.plans(f.versions[i-1], f.versions[i])
+		}
+	}
+	for _, f := range c.shares.list {
+		for i := 1; i < len(f.versions); i++ {
+			s.former = fmt.Sprintf("version %d", i)
+			s.buckets(f.versions[i-1].buckets, f.versions[i].buckets)
+		}
+	}
+	c.list = append(c.list, s.list...)
+}
+
+// StartsAnew warns of counters that begin at 0 in the running cycle where c takes the place of the catalogue that was in
+// use before, and tells what to write where the same count is meant.
+func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
+	s := succession{before: before, after: c, former: "the catalogue in use"}
+	s.demand = func(at diag.Pos, format string, args ...any) { s.list.Warnf(at, format, args...) }
+	for _, f := range c.plans.list {
+		if i, ok := before.plans.find(f.name); ok {
+			for n, v := range f.versions {
+				if old := like(before.plans.list[i], f.since[n]); old != nil {
+					s.plans(old, v)
+				}
+			}
+		}
+	}
+	for _, f := range c.shares.list {
+		if i, ok := before.shares.find(f.name); ok {
+			for n, v := range f.versions {
+				if old := like(before.shares.list[i], f.since[n]); old != nil {
+					s.buckets(old.buckets, v.buckets)
+				}
+			}
+		}
+	}
+	s.limits()
+	s.list.Sort()
+	return s.list
+}
+
+// like is the version that begins when one of another catalogue does.
+func like[T any](f *family[T], s since) *T {
+	for i, o := range f.since {
+		if o.kind == s.kind && o.order() == s.order() {
+			return f.versions[i]
+		}
+	}
+	return nil
+}
+
+func (s *succession) plans(old, now *plan) {
+	for n, pc := range now.classes {
+		if pc == nil || pc.count == countRecord {
+			continue
+		}
+		name := s.after.names[n]
+		if i, ok := s.before.classes[name]; ok && int(i) < len(old.classes) && old.classes[i] != nil && old.classes[i].count != countRecord {
+			s.prices(old.classes[i], pc, name)
+		}
+	}
+	s.buckets(old.included, now.included)
+}
+
+// prices compares the counters of a class. The count of a price without steps changes nothing.
+func (s *succession) prices(old, now *planClass, class string) {
+	if old.count != now.count {
+		for i := range now.prices {
+			if p := &now.prices[i]; len(p.steps) > 1 {
+				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the running cycle",
+					class, now.count, old.count, s.former)
+				return
+			}
+		}
+		return
+	}
+	has := func(prices []price, p *price) bool {
+		return slices.ContainsFunc(prices, func(x price) bool { return x.id == p.id })
+	}
+	for i := range now.prices {
+		p := &now.prices[i]
+		if len(p.steps) < 2 || has(old.prices, p) {
+			continue
+		}
+		var gone []string
+		for j := range old.prices {
+			if o := &old.prices[j]; o.slice == p.slice && !has(now.prices, o) && (overlap(o.words, p.words) || len(o.words)+len(p.words) == 0) {
+				gone = append(gone, o.key)
+			}
+		}
+		switch {
+		case len(gone) == 0:
+		case p.said:
+			s.list.Warnf(p.at, "this version starts 1 counter anew: the count of price %s of class %s begins at 0 in the running cycle; in %s what it holds counts as %s. If it is the same price, write `formerly: %q`",
+				p.key, class, s.former, strings.Join(gone, " and "), gone[0])
+		default:
+			s.demand(p.at, "whether this price goes on with the count of %s in %s cannot be known, since it holds other places or zones; write `formerly: %q` if it does, or a name of its own, such as `name: %q`, if it counts from 0",
+				strings.Join(gone, " or "), s.former, gone[0], p.key)
+		}
+	}
+}
+
+func (s *succession) buckets(old, now []bucket) {
+	has := func(buckets []bucket, b *bucket) bool {
+		return slices.ContainsFunc(buckets, func(x bucket) bool { return x.id == b.id })
+	}
+	for i := range now {
+		b := &now[i]
+		if has(old, b) {
+			continue
+		}
+		var gone []string
+		for j := range old {
+			if o := &old[j]; !has(now, o) && overlap(s.before.classNames(o.classes), s.after.classNames(b.classes)) {
+				gone = append(gone, o.name)
+			}
+		}
+		if len(gone) > 0 {
+			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the running cycle, in the place of %s in %s. If it is the same bucket, write `formerly: %s`",
+				b.name, strings.Join(gone, " and "), s.former, gone[0])
+		}
+	}
+}
+
+func (s *succession) limits() {
+	for _, f := range s.after.limits.list {
+		m := f.versions[len(f.versions)-1]
+		if _, ok := s.before.limits.find(f.name); ok || m.formerly != "" {
+			continue
+		}
+		for _, g := range s.before.limits.list {
+			o := g.versions[len(g.versions)-1]
+			_, there := s.after.limits.find(g.name)
+			if !there && o.kind() == m.kind() && slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)) {
+				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the running cycle, in the place of %s in %s. If it is the same limit, write `formerly: %s`",
+					f.name, g.name, s.former, g.name)
+			}
+		}
+	}
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+}
+
+func (c *Catalogue) classNames(set []bool) (names []string) {
+	for n, in := range set {
+		if in {
+			names = append(names, c.names[n])
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,109 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"ratemill/internal/diag"
+)
+
+// What a counter is called decides what it counts: the same name is the same count, in every version of a plan and every
+// version of the catalogue. A price has its name, or else what it holds, in no order; a bucket and a limit have their
+// names. `formerly` keeps the count of another name.
+
+// priceIdentity is what a counted price is called in its counter, and by what it can be recognised in another version.
+type priceIdentity struct {
+	key    string   // after PLAN/CLASS/
+	words  []string // of zones, or of what it holds; none for everything
+	said   bool     // the price says itself which count is its own: by name or formerly
+	at     diag.Pos
+	before []uint64 // ids by which earlier ratemills counted it: words in the order written. They are read, never added to
+}
+
+// identify gives a price its counter.
+func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones bool, at diag.Pos) (p priceIdentity, id uint64) {
+	p = priceIdentity{at: at, said: d.Name.Value != "" || d.Formerly.Value != ""}
+	var written string // what it was called by
+	if ownZones {
+		p.words, p.key, written = d.Where.parts(), d.Where.short(), ownZone(&d.Where)
+	} else {
+		p.words = zones
+		p.key = sortedList(zones)
+		if len(zones) == 0 {
+			p.key, written = "all", "all"
+		} else {
+			written = strings.Join(zones, ",")
+		}
+	}
+	if d.Slice.Value != "" {
+		p.key += "@" + d.Slice.Value
+		written += "@" + d.Slice.Value
+	}
+	switch {
+	case d.Formerly.Value != "":
+		p.key = inOrder(d.Formerly.Value)
+		if p.key != d.Formerly.Value {
+			p.before = []uint64{hashName(prefix + d.Formerly.Value)}
+		}
+	case d.Name.Value != "":
+		p.key = d.Name.Value
+	case written != p.key:
+		p.before = []uint64{hashName(prefix + written)}
+	}
+	return p, c.id(at, prefix+p.key)
+}
+
+// inOrder is the name of a price without a name, as explanations show it, in the order in which it counts.
+func inOrder(shown string) string {
+	if strings.Contains(shown, " to ") || strings.Contains(shown, "…") {
+		return shown
+	}
+	words, slice, sliced := strings.Cut(shown, "@")
+	words = sortedList(strings.Split(words, ","))
+	if sliced {
+		words += "@" + slice
+	}
+	return words
+}
+
+func sortedList(words []string) string {
+	words = slices.Clone(words)
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ",")
+}
+
+// short is what holds says. More than three words are told by the first two, their number and a hash of all.
+func (w *whereDoc) short() string {
+	holds := w.holds()
+	if words := strings.FieldsFunc(holds, func(r rune) bool { return r == ',' || r == ' ' }); len(w.parts()) > 3 {
+		return fmt.Sprintf("%s,%s…%d#%016x", words[0], words[1], len(w.parts()), xxhash.Sum64String(holds))
+	}
+	return holds
+}
+
+// shareBefore gives the prices of one counter, in all versions of a plan, all the ids by which it was counted before, but
+// for those that are another price's own.
+func (c *compiler) shareBefore(f *family[plan]) {
+	own, before := map[uint64]bool{}, map[uint64][]uint64{}
+	each := func(do func(*price)) {
+		for _, p := range f.versions {
+			for _, pc := range p.classes {
+				for i := 0; pc != nil && i < len(pc.prices); i++ {
+					do(&pc.prices[i])
+				}
+			}
+		}
+	}
+	each(func(p *price) {
+		own[p.id] = true
+		before[p.id] = append(before[p.id], p.before...)
+	})
+	each(func(p *price) {
+		p.before = slices.DeleteFunc(slices.Clone(before[p.id]), func(id uint64) bool { return own[id] })
+		slices.Sort(p.before)
+		p.before = slices.Compact(p.before)
+	})
+}

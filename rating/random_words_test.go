@@ -1,0 +1,53 @@
+package rating_test
+
+import (
+	"encoding/json"
+	"math/rand"
+	"regexp"
+	"slices"
+)
+
+var givenName = regexp.MustCompile(`^p[0-9]+$`)
+
+// randomNameless takes the names of some prices away.
+func randomNameless(r *rand.Rand, p *naivePlan) {
+	for _, name := range classNames {
+		for i := range p.Classes[name].Prices {
+			if r.Intn(3) > 0 {
+				p.Classes[name].Prices[i].Name = ""
+			}
+		}
+	}
+}
+
+// sameInOtherWords is a later version of a plan that counts as the first does: lists stand in another order, and what has
+// another name says which it had.
+func sameInOtherWords(r *rand.Rand, p naivePlan) (q naivePlan) {
+	b, err := json.Marshal(p)
+	if err == nil {
+		err = json.Unmarshal(b, &q)
+	}
+	if err != nil {
+		panic(err)
+	}
+	q.From = pick(r, "2026-01-31", "2026-02-01", "2026-03-29")
+	for _, name := range classNames {
+		prices := q.Classes[name].Prices
+		for i := range prices {
+			x := &prices[i]
+			for _, list := range [][]string{x.Zones, x.Networks, x.Countries, x.Prefixes, x.PeerCountries} {
+				r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+			}
+			if x.Name != "" && r.Intn(2) == 0 {
+				x.Formerly, x.Name = x.Name, x.Name+"0"
+			}
+		}
+		slices.Reverse(prices)
+	}
+	for i := range q.Included {
+		if b := &q.Included[i]; r.Intn(2) == 0 {
+			b.Formerly, b.Bucket = b.Bucket, b.Bucket+"x"
+		}
+	}
+	return q
+}
