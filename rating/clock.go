@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -58,44 +59,12 @@ func secondOfWeek(local int64) int32 {
 	return int32(floorMod(local+3*daySeconds, weekSeconds)) // 1970-01-01 was a Thursday
 }
 
-// midnight is the first instant of a local date. Where clocks go forward at midnight the date begins later than 00:00;
-// where they go back over midnight the earlier of two is meant.
-func (k *clock) midnight(day int32) udr.Instant {
-	wanted := int64(day) * daySeconds
-	// No zone is more than 15 hours from UTC, so these two offsets are those before and after a change near midnight.
-	best := int64(math.MaxInt64)
-	for _, probe := range [...]int64{wanted - 16*3600, wanted + 16*3600} {
-		_, offset := time.Unix(probe, 0).In(k.zone).Zone()
-		t := time.Unix(wanted-int64(offset), 0).In(k.zone)
-		if _, actual := t.Zone(); actual == offset {
-			best = min(best, t.Unix())
-		}
-	}
-	if best == math.MaxInt64 {
-		// 00:00 does not exist: the date begins where the clocks jumped.
-		start, _ := time.Unix(wanted+16*3600, 0).In(k.zone).ZoneBounds()
-		best = start.Unix()
-	}
-	return udr.Instant(best * int64(time.Second))
-}
+func (k *clock) midnight(day int32) udr.Instant { return registry.Midnight(k.zone, day) }
 
-// cycle is the billing period around an instant: it begins at midnight of the account's cycle day, or of the month's
-// last day in shorter months.
-func (k *clock) cycle(at udr.Instant, cycleDay int) (day int32, start, end udr.Instant) {
-	date := time.Unix(k.local(at), 0).UTC()
-	year, month := date.Year(), date.Month()
-	first := cycleStart(year, month, cycleDay)
-	if int32(floorDiv(date.Unix(), daySeconds)) < first {
-		month--
-		first = cycleStart(year, month, cycleDay)
-	}
-	return first, k.midnight(first), k.midnight(cycleStart(year, month+1, cycleDay))
-}
-
-func cycleStart(year int, month time.Month, cycleDay int) int32 {
-	last := time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC)
-	day := min(max(cycleDay, 1), last.Day())
-	return int32(floorDiv(last.Unix(), daySeconds)) - int32(last.Day()-day)
+// cycle is the billing cycle of an account around an instant.
+func (k *clock) cycle(at udr.Instant, a *registry.Account) (day int32, start, end udr.Instant) {
+	first, next := a.CycleOf(int32(floorDiv(k.local(at), daySeconds)))
+	return first, k.midnight(first), k.midnight(next)
 }
 
 func floorDiv(a, b int64) int64 {

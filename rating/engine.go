@@ -146,7 +146,7 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 			return p.wrong
 		}
 		if u.At < p.start || u.At >= p.end {
-			p.cycle, p.start, p.end = p.clock.cycle(u.At, p.facts.CycleDay)
+			p.cycle, p.start, p.end = p.clock.cycle(u.At, p.facts)
 			p.asked = 0
 		}
 		if p.asked != rev {

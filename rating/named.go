@@ -40,7 +40,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 		if err != nil {
 			return CounterKey{}, err
 		}
-		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		cycle, _, _ := clock.cycle(at, owner)
 		return CounterKey{ID: below(b.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: AccountUnits}, nil
 	case "plan":
 		i, known := c.plans.find(family)
@@ -58,7 +58,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 		if sim == 0 {
 			return CounterKey{}, fmt.Errorf("%s: included units are a SIM's; say which sim", name)
 		}
-		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		cycle, _, _ := clock.cycle(at, owner)
 		before, _ := v.Owner(sim, beginning(cycle), rev)
 		return CounterKey{ID: below(b.id, homeOf(v, rev, before.Account, cycle), owner.Root), Owner: sim, Cycle: cycle, Kind: SIMUnits}, nil
 	case "limit":
@@ -70,7 +70,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 		if m == nil {
 			return CounterKey{}, fmt.Errorf("%s: the limit is not in force at %s", name, at)
 		}
-		cycle, _, _ := clock.cycle(at, owner.CycleDay)
+		cycle, _, _ := clock.cycle(at, owner)
 		k := CounterKey{ID: below(m.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: m.kind()}
 		if m.perSIM {
 			if sim == 0 {

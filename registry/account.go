@@ -200,7 +200,11 @@ func (a *accounts) derive(number uint32, known Revision) error {
 			a.only[number] = timeline[0]
 		}
 	}()
-	for _, from := range a.beginnings(number) {
+	beginnings, err := a.beginnings(number, known)
+	if err != nil {
+		return err
+	}
+	for _, from := range beginnings {
 		now, err := a.resolve(number, from, known)
 		if err != nil {
 			return err
@@ -223,9 +227,21 @@ func (a *accounts) derive(number uint32, known Revision) error {
 	return nil
 }
 
-// beginnings is when anything changed for an account, in itself or above, in order.
-func (a *accounts) beginnings(number uint32) []udr.Instant {
+// beginnings is when anything changed for an account, in itself or above, in order; now and as it was known before.
+func (a *accounts) beginnings(number uint32, known Revision) ([]udr.Instant, error) {
 	var all []udr.Instant
+	for _, v := range a.timelines[number] {
+		all = append(all, v.from)
+	}
+	for _, f := range a.facts[number] {
+		_, next, changes, err := a.cycles(number, f.From, known)
+		if err != nil {
+			return nil, err
+		}
+		if changes {
+			all = append(all, next.from)
+		}
+	}
 	above := []uint32{number}
 	for i := 0; i < len(above); i++ {
 		if int(above[i]) >= len(a.facts) {
@@ -239,7 +255,7 @@ func (a *accounts) beginnings(number uint32) []udr.Instant {
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.Compact(all), nil
 }
 
 // resolve is the account with its root and level; nil when it is not there then.
@@ -248,13 +264,13 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Accoun
 	if f == nil {
 		return nil, nil
 	}
-	zone, err := a.zone(f.Zone)
+	run, _, _, err := a.cycles(number, at, rev)
 	if err != nil {
 		return nil, err
 	}
 	account := &Account{
 		Number: f.Number, ID: f.ID, Company: f.Company, Parent: f.Parent, Root: f.Number,
-		Currency: f.Currency, Zone: zone, CycleDay: f.CycleDay, Plan: f.Plan,
+		Currency: f.Currency, Zone: run.zone, CycleDay: run.day, CyclesFrom: run.date, Plan: f.Plan,
 		SharePlans: f.SharePlans, Limits: f.Limits, Partition: f.Partition, Since: f.From,
 	}
 	for top := f; top.Parent != 0; account.Level++ {
@@ -279,7 +295,7 @@ func sameAccount(a, b *Account) bool {
 	x, y := *a, *b
 	x.SharePlans, x.Limits, y.SharePlans, y.Limits = nil, nil, nil, nil
 	return x.Company == y.Company && x.Parent == y.Parent && x.Root == y.Root && x.Level == y.Level &&
-		x.Currency == y.Currency && x.Zone == y.Zone && x.CycleDay == y.CycleDay && x.Plan == y.Plan &&
+		x.Currency == y.Currency && x.Zone == y.Zone && x.CycleDay == y.CycleDay && x.CyclesFrom == y.CyclesFrom && x.Plan == y.Plan &&
 		x.Partition == y.Partition && x.Since == y.Since &&
 		slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)
 }

@@ -134,6 +134,7 @@ type Account struct {
 	Currency   string // ISO 4217
 	Zone       *time.Location
 	CycleDay   int      // 1 to 31; in shorter months the last day
+	CyclesFrom int32    // the date on which the first cycle with this day and zone begins, 0 for always: see CycleOf
 	Plan       string   // what the account pays its parent for the SIMs below it; empty = not rated at this tier
 	SharePlans []string // pools, in the order in which they are drawn
 	Limits     []string

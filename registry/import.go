@@ -39,7 +39,7 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	im := &importer{
-		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{},
+		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{}, withdrawals: map[udr.Identifier]udr.Instant{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		mentions: newMentions(c),
 	}
@@ -205,11 +205,12 @@ type importer struct {
 	nameless     []accountRow   // without a right id
 	accountState map[uint32]int // 1 being made, 2 made
 
-	lastRow   map[uint32]span // of each SIM that a row was about, the last one's
-	ids       []udr.Identifier
-	held      []udr.Identifier
-	marked    []mark
-	contested []contested
+	lastRow     map[uint32]span                // of each SIM that a row was about, the last one's
+	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that took something back
+	ids         []udr.Identifier
+	held        []udr.Identifier
+	marked      []mark
+	contested   []contested
 }
 
 func (im *importer) full() bool { return len(im.list) > most }

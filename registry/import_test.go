@@ -46,10 +46,13 @@ func TestImport(t *testing.T) {
 				if len(problems) > 0 {
 					var out bytes.Buffer
 					diag.Print(&out, problems, diag.Options{})
-					result = txtar.File{Name: fmt.Sprint(step, "/errors"), Data: out.Bytes()}
+					if result.Name = fmt.Sprint(step, "/errors"); problems.HasErrors() {
+						result.Data = nil
+					}
+					result.Data = append(out.Bytes(), result.Data...)
 				}
 				got.Files = append(got.Files, result)
-				if len(problems) > 0 {
+				if problems.HasErrors() {
 					break
 				}
 				if changes.Empty() {

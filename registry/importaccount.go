@@ -84,6 +84,30 @@ func (im *importer) finishAccounts() {
 	}
 	if err := im.r.accounts.load(im.changes.Accounts, im.changes.Revision); err != nil {
 		im.errorf(diag.Pos{}, "%v", err)
+		return
+	}
+	im.tellCycles()
+}
+
+// tellCycles warns of each cycle day and zone that is asked for within a cycle: the one that runs goes on to its end.
+func (im *importer) tellCycles() {
+	for i := range im.changes.Accounts {
+		f := &im.changes.Accounts[i]
+		now, next, changes, err := im.r.accounts.cycles(f.Number, f.From, im.changes.Revision)
+		if err != nil || !changes {
+			continue
+		}
+		for _, a := range im.accountRows[f.Number] {
+			if a.fact.From != f.From {
+				continue
+			}
+			c := colCycleDay
+			if now.day == f.CycleDay {
+				c = colZone
+			}
+			im.list.Warnf(a.row.at(c), "cycle_day %d and zone %s of account %s take effect on %s: the billing cycle that runs at the row's since ends then",
+				f.CycleDay, f.Zone, f.ID, next.from.Time().In(next.zone).Format(time.DateOnly))
+		}
 	}
 }
 

@@ -73,6 +73,20 @@ func (im *importer) simRow(r *row) {
 		sim = im.r.sims.count + 1
 		im.r.sims.entry(sim)
 	}
+	for _, id := range ids {
+		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
+			im.errorf(r.at(columnOf(id.Kind)), "an earlier row takes back what was said of this SIM for the same or a later since: the rows of a SIM come in the order of their since")
+			return
+		}
+	}
+	if withdrawn {
+		for _, id := range ids {
+			im.withdrawals[id] = since
+		}
+		if sim == 0 || !im.around(sim, since).is {
+			return // taken back already
+		}
+	}
 	last, again := im.lastRow[sim]
 	if again && last.until != newest && last.until > since && last.since < since {
 		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this since, or leave it out", im.called(sim, since, ids))
@@ -197,10 +211,10 @@ func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) 
 	return 0, false
 }
 
-// whose is the SIM of which a row withdraws something: the one about which something is said for the very since; if there
-// is none, as in who; else the one about which that was withdrawn already.
-func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
-	var withdrawn uint32
+// whose is the SIM of which a row withdraws something: the one about which something is said for the very since, or that
+// one of the identifiers names then; 0 when they are known and there is nothing to withdraw.
+func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known bool) {
+	var withdrawn namedKnown
 	for _, id := range ids {
 		f, ok := im.r.identifiers.said(&im.r.moments, id, since)
 		if !ok || isStrong(id) != isStrong(ids[0]) {
@@ -209,12 +223,20 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (uint32, bool
 		if f.state != Withdrawn {
 			return f.sim, true
 		}
-		withdrawn = f.sim
+		withdrawn = f
 	}
-	if sim, ok := im.who(ids, since); ok {
-		return sim, true
+	for _, id := range ids {
+		sim, ok := im.r.identifiers.sim(&im.r.moments, id, since, im.changes.Revision)
+		if !ok || isStrong(id) != isStrong(ids[0]) {
+			continue
+		}
+		// What was withdrawn for this time is not what was said since then, of the SIM that has the identifier now.
+		if f, said := im.r.sims.said(&im.r.moments, sim, since); said && f.known > withdrawn.known {
+			return sim, true
+		}
 	}
-	return withdrawn, withdrawn != 0
+	_, known = im.who(ids, since)
+	return 0, known
 }
 
 // laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.

@@ -237,7 +237,7 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 	im.held = im.heldAt(sim, at-1, im.held[:0])
 	for _, id := range im.held {
 		named, _, other := im.named(id, at)
-		if !named && begins && (slices.Contains(afterwards, id) || !sameKind(afterwards, id)) {
+		if !named && begins && slices.Contains(afterwards, id) {
 			named, other = true, sim // the statement that begins here has the identifier too
 		}
 		if !named {
@@ -308,9 +308,6 @@ func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 // nothing does, that it ends there.
 func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	a := im.around(sim, since)
-	if !a.is {
-		return
-	}
 	afterwards := im.afterwards(sim, &a)
 	if !a.at.begins {
 		im.unend(sim, since, afterwards, a)

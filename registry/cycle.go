@@ -1,0 +1,135 @@
+package registry
+
+import (
+	"math"
+	"time"
+
+	"ratemill/udr"
+)
+
+const daySeconds = 24 * 60 * 60
+
+// CycleOf is the billing cycle that holds a local date, by the local dates on which it and the next one begin, in days
+// since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in shorter months; the first
+// one after a change of cycle day or zone begins with CyclesFrom.
+func (a *Account) CycleOf(date int32) (first, next int32) {
+	first, next = cycleOf(date, a.CycleDay)
+	return max(first, min(a.CyclesFrom, date)), next
+}
+
+func cycleOf(date int32, cycleDay int) (first, next int32) {
+	year, month, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
+	if first = cycleStart(year, month, cycleDay); date < first {
+		return cycleStart(year, month-1, cycleDay), first
+	}
+	return first, cycleStart(year, month+1, cycleDay)
+}
+
+func cycleStart(year int, month time.Month, cycleDay int) int32 {
+	last := time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC)
+	day := min(max(cycleDay, 1), last.Day())
+	return int32(last.Unix()/daySeconds) - int32(last.Day()-day)
+}
+
+// Midnight is the first instant of a local date, in days since 1970-01-01. Where clocks go forward at midnight the date
+// begins later than 00:00; where they go back over midnight the earlier of two is meant.
+func Midnight(zone *time.Location, date int32) udr.Instant {
+	wanted := int64(date) * daySeconds
+	// No zone is more than 15 hours from UTC, so these two offsets are those before and after a change near midnight.
+	best := int64(math.MaxInt64)
+	for _, probe := range [...]int64{wanted - 16*3600, wanted + 16*3600} {
+		_, offset := time.Unix(probe, 0).In(zone).Zone()
+		t := time.Unix(wanted-int64(offset), 0).In(zone)
+		if _, actual := t.Zone(); actual == offset {
+			best = min(best, t.Unix())
+		}
+	}
+	if best == math.MaxInt64 {
+		// 00:00 does not exist: the date begins where the clocks jumped.
+		start, _ := time.Unix(wanted+16*3600, 0).In(zone).ZoneBounds()
+		best = start.Unix()
+	}
+	return udr.Instant(best * int64(time.Second))
+}
+
+// localDate is the date at an instant, in days since 1970-01-01.
+func localDate(zone *time.Location, at udr.Instant) int32 {
+	y, m, d := at.Time().In(zone).Date()
+	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
+}
+
+// cycles is how an account's billing cycles run from a time on.
+type cycles struct {
+	zone *time.Location
+	day  int
+	date int32 // the local date on which the first of them begins, 0: always
+	from udr.Instant
+}
+
+// after is how cycles run that an account asks for from a time on. A cycle that has begun goes on to its end, so that
+// no two overlap: usage of a cycle counts in one cycle. A wish for the very date on which one begins holds from there.
+func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
+	date := localDate(zone, asked)
+	if first, _ := c.of(date); first == date && Midnight(zone, date) == asked {
+		return cycles{zone, day, date, asked}
+	}
+	_, next := c.of(localDate(c.zone, asked))
+	return cycles{zone, day, next, Midnight(zone, next)}
+}
+
+func (c cycles) of(date int32) (first, next int32) {
+	a := Account{CycleDay: c.day, CyclesFrom: c.date}
+	return a.CycleOf(date)
+}
+
+// cycles is how an account's cycles run at a time, as known at a revision, and how they will when the one that runs has
+// ended, if something else is asked for already.
+func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycles, next cycles, changes bool, err error) {
+	for i, f := range a.said(number, rev) {
+		if f.From > at {
+			break
+		}
+		zone, err := a.zone(f.Zone)
+		if err != nil {
+			return now, next, false, err
+		}
+		if changes && next.from <= f.From {
+			now, changes = next, false
+		}
+		switch {
+		case i == 0:
+			now = cycles{zone: zone, day: f.CycleDay}
+		case now.zone == zone && now.day == f.CycleDay:
+			changes = false
+		default:
+			next, changes = now.after(f.From, zone, f.CycleDay), true
+		}
+	}
+	if changes && next.from <= at {
+		now, changes = next, false
+	}
+	return now, next, changes, nil
+}
+
+// said is what holds of an account from each of its beginnings on, as known at a revision.
+func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
+	var said []*accountKnown
+	facts := a.facts[number]
+	for i := range facts {
+		f := &facts[i]
+		if f.known > rev {
+			continue
+		}
+		if n := len(said); n > 0 && said[n-1].From == f.From {
+			said = said[:n-1] // of one beginning, the one known last counts
+		}
+		said = append(said, f)
+	}
+	held := said[:0]
+	for _, f := range said {
+		if f.State != Withdrawn {
+			held = append(held, f)
+		}
+	}
+	return held
+}
