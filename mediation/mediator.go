@@ -2,10 +2,12 @@ package mediation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +66,41 @@ type Progress struct {
 type Counts struct {
 	Files, Failed, DuplicateFiles                         atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
+	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by its word
+}
+
+func (c *Counts) noted(word string) *atomic.Int64 {
+	n, ok := c.notes.Load(word)
+	if !ok {
+		n, _ = c.notes.LoadOrStore(word, new(atomic.Int64))
+	}
+	return n.(*atomic.Int64)
+}
+
+// Notes calls do with each note that records had, and how many.
+func (c *Counts) Notes(do func(word string, records int64)) {
+	c.notes.Range(func(word, n any) bool {
+		do(word.(string), n.(*atomic.Int64).Load())
+		return true
+	})
+}
+
+// noteKey begins the keys of a reader's state that count records with a note; no class has a blank in its name.
+const noteKey = "note "
+
+// NotesOf is how many records of a file have each note of the rules.
+func NotesOf(p *control.Progress) map[string]int64 {
+	var all map[string]int64
+	if len(p.State) == 0 || json.Unmarshal(p.State, &all) != nil {
+		return nil
+	}
+	notes := map[string]int64{}
+	for key, n := range all {
+		if word, ok := strings.CutPrefix(key, noteKey); ok {
+			notes[word] = n
+		}
+	}
+	return notes
 }
 
 // Of is what was done for a source.

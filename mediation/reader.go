@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -36,11 +37,12 @@ type reader struct {
 	out      *outgoing
 
 	progress control.Progress // of what was read, acknowledged or not
-	units    map[string]int64 // quantity sent to rating, by class
+	units    map[string]int64 // quantity sent to rating, by class; under noteKey, records with a note
 	failure  string           // why the file could not be read to its end
 	unread   bool             // nothing of it went out, not even its end
 
 	chunkUnits []udr.UnitTotal  // of the chunk at hand; they go into units with its end
+	chunkNotes [64]int64        // records in the chunk with each note of the rules
 	unrouted   int64            // usage records in the chunk that belong to nobody known
 	copied     int              // bytes of the raw record at hand that went out with parts of it
 	told       control.Progress // what of progress the metrics were told
@@ -106,7 +108,7 @@ func (r *reader) home() int {
 }
 
 // run reads the file to its end: a chunk is decoded and mapped while the one before is on its way.
-func (r *reader) run(ctx context.Context) error {
+func (r *reader) run(ctx context.Context) (err error) {
 	more := r.decoder != nil
 	if more {
 		var err error
@@ -122,7 +124,6 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.t.held(ctx); err != nil {
 			return err
 		}
-		var err error
 		if more, err = r.chunk(); err != nil {
 			return err
 		}
@@ -147,6 +148,9 @@ func (r *reader) run(ctx context.Context) error {
 	}
 	if r.decoder != nil {
 		r.progress.Expected = r.decoder.Expected()
+	}
+	if r.progress.State, err = json.Marshal(r.units); err != nil {
+		return err
 	}
 	if err := r.out.acknowledged(ctx); err != nil {
 		return err
@@ -242,6 +246,14 @@ func (r *reader) chunkEnds() {
 	all.Suspended.Add(now.Suspended.Records - told.Suspended.Records)
 	all.Mapped.Add(now.Usages - told.Usages - r.unrouted)
 	all.Unrouted.Add(r.unrouted)
+	for note, n := range &r.chunkNotes {
+		if n > 0 {
+			word := r.t.src.Program.Notes()[note]
+			r.units[noteKey+word] += n
+			all.noted(word).Add(n)
+		}
+	}
+	r.chunkNotes = [len(r.chunkNotes)]int64{}
 	r.told, r.unrouted = r.progress, 0
 }
 
@@ -300,10 +312,17 @@ func (r *reader) decide(view *registry.View) {
 		}
 		p.Mapped.Records++
 		p.Mapped.Bytes += r.size
+		r.countNotes()
 		r.copied = 0
 		for i := range r.outcome.Usages {
 			r.route(view, &r.outcome.Usages[i], i, len(r.outcome.Usages))
 		}
+	}
+}
+
+func (r *reader) countNotes() {
+	for n := r.outcome.Notes; n != 0; n &= n - 1 {
+		r.chunkNotes[bits.TrailingZeros64(uint64(n))]++
 	}
 }
 
@@ -398,6 +417,9 @@ func (r *reader) totals() *udr.FileEnd {
 		e.Bytes += e.FramingBytes
 	}
 	for _, class := range slices.Sorted(maps.Keys(r.units)) {
+		if strings.HasPrefix(class, noteKey) {
+			continue
+		}
 		e.Units = append(e.Units, udr.UnitTotal{Class: class, Quantity: r.units[class]})
 	}
 	return e

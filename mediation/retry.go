@@ -307,6 +307,7 @@ func (r *reader) decideAgain(view *registry.View) {
 		r.decide(view)
 		return
 	}
+	r.countNotes()
 	r.mapped(view, r.outcome.Usages)
 }
 

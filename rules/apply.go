@@ -20,13 +20,25 @@ import (
 type failure struct {
 	term   *term
 	reason string
+	given  string // the text that a function could not read
 }
 
 // fail notes a failure and answers an absent value. Evaluation goes on with it and has no effect any more; so closures
 // need not test after each step.
 func (r *Runner) fail(t *term, reason string) value {
 	if r.failed.term == nil {
-		r.failed = failure{t, reason}
+		r.failed = failure{term: t, reason: reason}
+	}
+	return value{}
+}
+
+// refused notes that a function could not read what it was given.
+func (r *Runner) refused(t *term, given value, err error) value {
+	if r.failed.term == nil {
+		r.failed = failure{term: t, reason: err.Error()}
+		if given.kind.worded() {
+			r.failed.given = given.s
+		}
 	}
 	return value{}
 }
@@ -232,7 +244,7 @@ func (r *Runner) call(t *term, a []value) value {
 	}
 	v, err := t.bound.call(r, a)
 	if err != nil {
-		return r.fail(t, err.Error())
+		return r.refused(t, a[0], err)
 	}
 	return v
 }

@@ -19,16 +19,17 @@ import (
 
 // scope is what names mean in an expression.
 type scope struct {
-	layout   *record.Layout
-	columns  []string // names of the record's fields where they are known before a file is opened
-	typed    bool     // the format has types of its own: a field is a Field, not a Text
-	lets     []*variable
-	tables   map[string]map[string]string
-	elements []string       // names of the fan-out's elements, outermost first
-	outputs  map[string]int // fields of the usage record that are set by now, and their index
-	fileOnly bool           // only the file's name can be read
-	zone     *zone
-	used     map[string]diag.Pos // the record's fields that are read, and where first
+	layout    *record.Layout
+	columns   []string // names of the record's fields where they are known before a file is opened
+	typed     bool     // the format has types of its own: a field is a Field, not a Text
+	lets      []*variable
+	tables    map[string]map[string]string
+	elements  []string       // names of the fan-out's elements, outermost first
+	outputs   map[string]int // fields of the usage record that are set by now, and their index
+	fileOnly  bool           // only the file's name can be read
+	zone      *zone
+	used      map[string]diag.Pos // the record's fields that are read, and where first
+	fallbacks []string            // notes of expressions that are replaced where they fail
 }
 
 type variable struct {
@@ -464,8 +465,15 @@ func (c *checker) function(name string, word span, nodes []ast.Node, at span) *t
 	if wrong {
 		return nil
 	}
-	if fn.Name == "coalesce" {
+	switch fn.Name {
+	case "coalesce":
 		return c.coalesce(slices.DeleteFunc(b.args, func(t *term) bool { return t == nil }), at)
+	case "try":
+		both, typ := c.unify(b.args)
+		if both == nil {
+			return nil
+		}
+		return c.add(&term{op: opTry, typ: typ, at: at, args: both, index: c.fallback(c.expr.what)})
 	}
 	bound, typ, err := fn.bind(b)
 	if err != nil {

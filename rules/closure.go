@@ -128,6 +128,8 @@ func compileTerm(t *term) eval {
 		}
 	case opCoalesce:
 		return coalesceEval(t)
+	case opTry:
+		return tryEval(t)
 	case opCall:
 		return callEval(t)
 	case opAdd, opSubtract, opMultiply:
@@ -259,6 +261,22 @@ func coalesceEval(t *term) eval {
 	}
 }
 
+// tryEval is a value, or another where the first fails. Of what failed before it takes nothing back.
+func tryEval(t *term) eval {
+	one, two, note := compile(t.args[0]), compile(t.args[1]), t.index
+	return func(r *Runner) value {
+		if r.failed.term != nil {
+			return value{}
+		}
+		v := one(r)
+		if r.failed.term == nil {
+			return v
+		}
+		r.fellBack(t.level, note)
+		return two(r)
+	}
+}
+
 // callEval calls a function directly: one of one argument without a list of arguments.
 func callEval(t *term) eval {
 	if t.bound.one == nil || len(t.args) != 1 {
@@ -272,11 +290,11 @@ func callEval(t *term) eval {
 			if v.kind == Nothing && !takesNothing {
 				return r.failAbsent(t, []value{v})
 			}
-			v, err := one(r, v)
+			result, err := one(r, v)
 			if err != nil {
-				return r.fail(t, err.Error())
+				return r.refused(t, v, err)
 			}
-			return v
+			return result
 		}
 	}
 	return func(r *Runner) value {
@@ -284,11 +302,11 @@ func callEval(t *term) eval {
 		if v.kind == Nothing || v.kind == Text && normalize.Absent(octetsOf(v.s)) {
 			return value{}
 		}
-		v, err := one(r, v)
+		result, err := one(r, v)
 		if err != nil {
-			return r.fail(t, err.Error())
+			return r.refused(t, v, err)
 		}
-		return v
+		return result
 	}
 }
 

@@ -45,12 +45,18 @@ func (g *grower) grow(kind Kind) string {
 		return "(" + g.grow(Bool) + " ? " + g.grow(kind) + " : " + g.grow(kind) + ")"
 	case n == 3:
 		return "(" + g.grow(kind) + " ?? " + g.grow(kind) + ")"
+	case n == 4:
+		return "try(" + g.grow(kind) + ", " + g.grow(kind) + ")"
 	}
 	switch kind {
 	case Bool:
 		return g.condition()
 	case Text:
-		switch g.pick(8) {
+		switch g.pick(10) {
+		case 7: // times that the clocks of Madrid showed twice, never, and once
+			return "date(time(" + g.one(`"2025-10-26 02:30"`, `"2026-03-29 02:30"`, `"2026-03-30 02:30"`, "a") + `, "2006-01-02 15:04", "Europe/Madrid"), "UTC")`
+		case 8:
+			return "text(" + g.one("imei", "imsi") + "(" + g.grow(Text) + "))"
 		case 0:
 			return "lower(" + g.grow(Text) + ")"
 		case 1:
@@ -149,7 +155,7 @@ func (g *grower) body() string {
 	}
 	g.inList = true
 	defer func() { g.inList = false }()
-	return g.one(`.t == "x"`, `.t.u == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `len(.l) > 0`)
+	return g.one(`.t == "x"`, `.t.u == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `try(int(.n), 7) > 6`, `try(.t.u == "x" and bool(b), .n == "1")`, `len(.l) > 0`)
 }
 
 // sample is a random record. One of a format without types has no lists and maps.
@@ -222,6 +228,8 @@ func agree(t require.TestingT, source string, choices []byte, typed bool) bool {
 		}
 		got, want := e.eval(one), reference.run(two)
 		require.Equal(t, failureText(two), failureText(one), source)
+		require.Equal(t, two.notes, one.notes, source)
+		require.Zero(t, one.trying+two.trying, source)
 		if one.failed.term == nil {
 			require.Equal(t, want.String(), got.String(), "%s", source)
 			require.Equal(t, want.kind, got.kind, "%s", source)
@@ -242,7 +250,7 @@ func failureText(r *Runner) string {
 	if r.failed.term == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d-%d %s", r.failed.term.at.from, r.failed.term.at.to, r.failed.reason)
+	return fmt.Sprintf("%d-%d %s (%q)", r.failed.term.at.from, r.failed.term.at.to, r.failed.reason, r.failed.given)
 }
 
 // Closures and expr's virtual machine give the same for random expressions over random records, errors included.

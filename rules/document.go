@@ -15,6 +15,7 @@ type Document struct {
 	Let       diag.Map[diag.Text]           `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
 	Fan       Fans                          `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
 	Map       []Entry                       `yaml:"map" doc:"What the usage record is made of, in order."`
+	KeepText  []diag.Text                   `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
 	Duplicate *Duplicate                    `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
 }
 

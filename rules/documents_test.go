@@ -23,6 +23,9 @@ func (g *grower) document(fan bool) *Document {
 	if fan {
 		d.Fan = Fans{{Over: text("items"), As: text("item")}}
 	}
+	if g.pick(2) == 0 {
+		d.KeepText = []diag.Text{text("apn"), text("attr.is")}
+	}
 	for range g.pick(4) {
 		d.Filter = append(d.Filter, Filter{Drop: text(g.question(fan))})
 	}
@@ -123,8 +126,9 @@ func plainOutcome(o *Outcome) any {
 		Rule   string
 		Usages []udr.Usage
 		Err    *udr.SuspendError
+		Notes  Notes
 	}
-	return plain{o.Kind, o.Rule, append([]udr.Usage{}, o.Usages...), o.Err}
+	return plain{o.Kind, o.Rule, append([]udr.Usage{}, o.Usages...), o.Err, o.Notes}
 }
 
 // Whole documents decide alike whether they are compiled or run by expr's virtual machine, errors included.

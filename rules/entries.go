@@ -164,7 +164,14 @@ func (c *compiler) isField(name string) bool {
 // assignment checks one entry of set.
 func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	a := assignment{name: key.Value, field: -1}
+	if k := c.keeping[key.Value]; k != nil {
+		k.set = true
+		a.note = c.scope.fallback("set " + key.Value)
+	}
 	if name, ok := strings.CutPrefix(key.Value, "attr."); ok {
+		if name == NotesAttribute {
+			c.list.Errorf(key.Pos, "attr.%s says what the rules decided where the data left it open (docs/rules.md, Notes); give yours another name", name)
+		}
 		if !plainWord.MatchString(name) {
 			c.list.Errorf(key.Pos, "an attribute is named by small letters, digits and _, as attr.tariff_zone")
 		}

@@ -66,6 +66,16 @@ func (b *binding) word(i int, otherwise string) string {
 	return otherwise
 }
 
+// level is the deepest fan-out that the arguments depend on.
+func (b *binding) level() (deepest int) {
+	for _, a := range b.args {
+		if a != nil {
+			deepest = max(deepest, a.level)
+		}
+	}
+	return deepest
+}
+
 func (b *binding) has(i int) bool { return i < len(b.args) && b.args[i] != nil }
 
 // takesNothing says that an absent argument is what the function is about, so that the call does not fail.

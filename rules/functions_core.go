@@ -124,6 +124,8 @@ var textFunctions = []*Function{
 		})},
 	{Name: "coalesce", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise", Variadic: true}},
 		Doc: "The first value that is there; a ?? b does the same.", Example: `coalesce("", "x") = "x"`},
+	{Name: "try", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise"}},
+		Doc: "The value, or otherwise where it cannot be worked out: a number that is none, a time of another form. Each record that needed otherwise has the note fallback:FIELD in its attribute notes, and is counted.", Example: `try(int("12x"), 0) = 0`},
 }
 
 const longestText = 1 << 16

@@ -174,7 +174,8 @@ func (r *Runner) phone(n normalize.E164, err error) (value, error) {
 	return value{kind: Phone, aux: uint8(normalize.PhoneAddress), n: int64(n), s: r.kept(from)}, nil
 }
 
-func moment(m normalize.Moment, err error) (value, error) {
+// instant is a time that names its offset, so that no clock can be wrong about it.
+func instant(m normalize.Moment, err error) (value, error) {
 	return value{kind: Time, n: m.Nano}, err
 }
 
@@ -242,10 +243,10 @@ var normalizerCalls = map[string]func(*binding) (bound, error){
 
 	"time text":    timeCall,
 	"iso8601 text": isoCall,
-	"rfc3339 text": simple(func(_ *Runner, v value) (value, error) { return moment(normalize.ParseRFC3339(octetsOf(v.s))) }),
+	"rfc3339 text": simple(func(_ *Runner, v value) (value, error) { return instant(normalize.ParseRFC3339(octetsOf(v.s))) }),
 	"epoch text": func(b *binding) (bound, error) {
 		unit := map[string]normalize.EpochUnit{"s": normalize.Seconds, "ms": normalize.Milliseconds, "us": normalize.Microseconds, "ns": normalize.Nanoseconds}[b.word(1, "s")]
-		return bound{one: func(_ *Runner, v value) (value, error) { return moment(normalize.ParseEpoch(octetsOf(v.s), unit)) }}, nil
+		return bound{one: func(_ *Runner, v value) (value, error) { return instant(normalize.ParseEpoch(octetsOf(v.s), unit)) }}, nil
 	},
 
 	"imsi text":  identifier(udr.IMSI, normalize.ParseIMSI),
@@ -379,18 +380,27 @@ func timeCall(b *binding) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
+	level := b.level()
 	if layout.Yearless() {
 		return bound{one: func(r *Runner, v value) (value, error) {
 			if r.modified == 0 {
 				return value{}, errors.New("the layout " + layout.String() + " names no year, and it is not known when the file was made")
 			}
-			return moment(layout.ParseNear(octetsOf(v.s), r.modified))
+			m, err := layout.ParseNear(octetsOf(v.s), r.modified)
+			return r.moment(level, m, err)
 		}}, nil
 	}
-	return bound{one: func(_ *Runner, v value) (value, error) { return moment(layout.Parse(octetsOf(v.s))) }}, nil
+	return bound{one: func(r *Runner, v value) (value, error) {
+		m, err := layout.Parse(octetsOf(v.s))
+		return r.moment(level, m, err)
+	}}, nil
 }
 
 func isoCall(b *binding) (bound, error) {
 	o, err := b.timeOptions(1)
-	return bound{one: func(_ *Runner, v value) (value, error) { return moment(normalize.ParseISO8601(octetsOf(v.s), o)) }}, err
+	level := b.level()
+	return bound{one: func(r *Runner, v value) (value, error) {
+		m, err := normalize.ParseISO8601(octetsOf(v.s), o)
+		return r.moment(level, m, err)
+	}}, err
 }

@@ -67,17 +67,53 @@ func (c *checker) unify(terms []*term) ([]*term, Type) {
 	for _, t := range terms[1:] {
 		typ = c.common(typ, t.typ)
 	}
-	if typ.Kind == Field && len(terms) > 0 {
+	if typ.Kind == Field || c.mixes(terms, typ) {
 		typ = Type{Kind: Text}
 	}
 	out := make([]*term, len(terms))
 	for i, t := range terms {
+		if typ.Kind == Text && t.typ.Kind == Identifier {
+			t = c.spelling(t)
+		}
+		if t = c.constantAs(t, typ); t == nil {
+			return nil, typ
+		}
 		if out[i] = c.as(t, typ); out[i] == nil {
 			c.errorf(t.at, "%s is %s, but %s beside it", t.source(), article(t.typ), article(typ))
 			return nil, typ
 		}
 	}
 	return out, typ
+}
+
+// mixes says that a network, country or identifier may also be any text, as in network(x) ?? y: then all of it is text, and
+// what takes only networks takes it only after network(…) again. A peer is a number or a text as it is.
+func (c *checker) mixes(terms []*term, typ Type) bool {
+	if typ.Kind != Network && typ.Kind != Country && typ.Kind != Identifier {
+		return false
+	}
+	return slices.ContainsFunc(terms, func(t *term) bool {
+		return t.typ.Kind == Field || t.typ.Kind == Text && (!t.constant() || typ.Kind == Identifier)
+	})
+}
+
+// constantAs is a text of the rules as the network or country that stands beside it.
+func (c *checker) constantAs(t *term, typ Type) *term {
+	if t.typ.Kind != Text || !t.constant() || typ.Kind != Network && typ.Kind != Country || t.value.s == "" {
+		return t
+	}
+	s, err := canonical(typ.Kind, t.value.s)
+	if err != nil {
+		return c.errorf(t.at, "%v", err)
+	}
+	return c.add(&term{op: opConst, typ: typ, at: t.at, value: value{kind: typ.Kind, s: s}})
+}
+
+// spelling is an identifier as text.
+func (c *checker) spelling(t *term) *term {
+	fn := functions["text"][0]
+	bound, typ, _ := fn.bind(&binding{args: []*term{t}})
+	return c.add(&term{op: opCall, typ: typ, at: t.at, args: []*term{t}, name: fn.Name, fn: fn, bound: bound, needed: 1})
 }
 
 func (c *checker) common(a, b Type) Type {

@@ -85,6 +85,7 @@ type assignment struct {
 	adapts bool // a number written out: it takes the unit of the class
 	into   *udr.Field
 	keeps  bool // in Runner.outs
+	note   int  // of a field that keeps the text where its expression fails, else 0
 }
 
 // template is a text with expressions in it.
@@ -122,6 +123,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	c.fan(doc)
 	c.lets(doc)
 	c.filters(doc)
+	c.keepText(doc)
 	c.entries(doc)
 	c.duplicates(doc)
 	c.unused()
@@ -201,6 +203,7 @@ type compiler struct {
 	options Options
 	using   []string // shared rules that are being expanded
 	known   string   // the class that the entry at hand has set, if it is a constant
+	keeping map[string]*keeping
 }
 
 func (c *compiler) check(text diag.Text, what string, want Kind) *expression {
@@ -218,6 +221,28 @@ func (c *compiler) check(text diag.Text, what string, want Kind) *expression {
 	}
 	c.exprs = append(c.exprs, e)
 	return e
+}
+
+// keeping is a field that keeps the text where its expression fails.
+type keeping struct {
+	at  diag.Pos
+	set bool
+}
+
+// keepText notes the fields that keep their text, and refuses those that could not or must not.
+func (c *compiler) keepText(doc *Document) {
+	c.keeping = map[string]*keeping{}
+	for _, t := range doc.KeepText {
+		i, ok := udr.FieldByName(t.Value)
+		switch {
+		case strings.HasPrefix(t.Value, "attr."):
+		case !ok:
+			c.list.Errorf(t.Pos, "the usage record has no field %s", t.Value)
+		case udr.Fields()[i].Type != udr.TextField && udr.Fields()[i].Type != udr.PeerField:
+			c.list.Errorf(t.Pos, "%s cannot keep a text: it is %s, and what is charged may depend on it; write try(…, otherwise) where it is set", t.Value, article(Type{Kind: kindOfField(udr.Fields()[i])}))
+		}
+		c.keeping[t.Value] = &keeping{at: t.Pos}
+	}
 }
 
 func (c *compiler) tables(doc *Document) {
@@ -340,8 +365,13 @@ func (c *compiler) duplicates(doc *Document) {
 	}
 }
 
-// unused warns of variables that nothing reads.
+// unused warns of variables that nothing reads, and of fields to keep that nothing sets.
 func (c *compiler) unused() {
+	for name, k := range c.keeping {
+		if !k.set && !c.list.HasErrors() {
+			c.list.Warnf(k.at, "no entry of map sets %s", name)
+		}
+	}
 	for _, v := range c.Program.lets {
 		if !v.used && v.expr != nil && !c.list.HasErrors() {
 			c.list.Warnf(v.at, "nothing uses %s", v.name)

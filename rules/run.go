@@ -36,6 +36,7 @@ type Outcome struct {
 	Rule   string            // of Filtered: which filter
 	Usages []udr.Usage       // of Mapped: at least one
 	Err    *udr.SuspendError // of Suspended
+	Notes  Notes             // of Mapped: what was decided where the data left it open, in any of Usages
 }
 
 // Runner runs a Program over records, one after the other, in one goroutine.
@@ -48,6 +49,9 @@ type Runner struct {
 	remembered *normalize.Phones
 	machines   []*vm.VM // one for each program that runs within another, by way of a variable
 	running    int
+	trying     int                   // calls of try that the machine is within: what fails there does not stop it
+	held       value                 // of the innermost try, which the machine takes next
+	notes      [deepestFan + 1]Notes // by the level of what they are about
 	failed     failure
 	buf        []byte // texts made for the record at hand
 	stack      []value
@@ -97,7 +101,7 @@ func (r *Runner) File(name string, modified time.Time) {
 func (r *Runner) Run(rec *record.Record, out *Outcome) {
 	p := r.p
 	r.begin(rec)
-	out.Kind, out.Rule, out.Err = Mapped, "", nil
+	out.Kind, out.Rule, out.Err, out.Notes = Mapped, "", nil, 0
 	out.Usages = out.Usages[:0]
 	ok := r.filters(0)
 	if ok {
@@ -137,7 +141,7 @@ func (r *Runner) begin(rec *record.Record) {
 func (r *Runner) newAge(level int) {
 	r.age++
 	for l := level; l < len(r.ages); l++ {
-		r.ages[l] = r.age
+		r.ages[l], r.notes[l] = r.age, 0
 	}
 }
 
@@ -242,6 +246,7 @@ func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
 		out.Usages = out.Usages[:n]
 		return false
 	}
+	r.tell(u, out)
 	if r.trace != nil {
 		r.step(Step{Kind: "usage", Value: Describe(u)})
 	}
@@ -343,7 +348,11 @@ func (r *Runner) act(a *action, u *udr.Usage, out *Outcome) bool {
 func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 	v := s.expr.eval(r)
 	if r.failed.term != nil {
-		return false
+		if s.note == 0 {
+			return false
+		}
+		v = r.unread(s.expr)
+		r.fellBack(s.expr.level, s.note)
 	}
 	if r.trace != nil {
 		r.step(Step{Kind: "set", Name: s.name, Text: s.expr.text.Value, Value: v.String(), Reads: r.reads(s.expr)})

@@ -46,6 +46,7 @@ const (
 	opList      // a Field as list
 	opPromote   // an Int as Decimal
 	opCoalesce  // the first of args that is there
+	opTry       // args[0], or args[1] where that fails; index is its note
 	opPredicate // any, all, … over the list args[0]; args[1] is the body
 	opPointer   // the element of the innermost predicate
 )

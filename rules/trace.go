@@ -12,7 +12,7 @@ import (
 
 // Step is one thing that a program did with a record, for people who ask why.
 type Step struct {
-	Kind  string `json:"kind"` // drop, keep, element, let, when, class, set, usage, filtered, suspended
+	Kind  string `json:"kind"` // drop, keep, element, let, when, class, set, note, usage, filtered, suspended
 	Name  string `json:"name,omitempty"`
 	Text  string `json:"text,omitempty"`  // the expression
 	Value string `json:"value,omitempty"` // what came out
@@ -65,6 +65,8 @@ func (s Step) String() string {
 		return line
 	case "class":
 		return "class        " + s.Value
+	case "note":
+		return fmt.Sprintf("note         %s: %s", s.Name, s.Value)
 	case "usage":
 		return "→ usage      " + s.Value
 	case "filtered":

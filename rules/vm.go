@@ -36,21 +36,18 @@ func newProgram(t *term) *vmProgram {
 				args[i] = unboxed(p)
 			}
 			v := r.apply(t, args)
-			if r.failed.term != nil {
-				return nil, errFailed
-			}
-			return v, nil
+			return v, r.stops()
 		}),
 		expr.Function("truth", func(params ...any) (any, error) {
 			r, t := params[0].(*Runner), root.terms[params[1].(int)]
-			is := r.truth(t, unboxed(params[2]))
-			if r.failed.term != nil {
-				return false, errFailed
-			}
-			return is, nil
+			return r.truth(t, unboxed(params[2])), r.stops()
 		}, new(func(*Runner, int, any) bool)),
 		expr.Function("list", func(params ...any) (any, error) {
-			items := params[0].(value).raw.Items
+			v := unboxed(params[0])
+			if v.kind != List { // what it is failed, within a try
+				return []any{}, nil
+			}
+			items := v.raw.Items
 			list := make([]any, len(items))
 			for i := range items {
 				list[i] = value{kind: Field, raw: &items[i]}
@@ -59,12 +56,24 @@ func newProgram(t *term) *vmProgram {
 		}, new(func(any) []any)),
 		expr.Function("missing", func(params ...any) (any, error) { return unboxed(params[0]).missing(), nil }, new(func(any) bool)),
 		expr.Function("total", func(params ...any) (any, error) {
-			v := total(params[0].(*Runner), root.terms[params[1].(int)], params[2].([]any))
-			if params[0].(*Runner).failed.term != nil {
-				return nil, errFailed
-			}
-			return v, nil
+			r := params[0].(*Runner)
+			return total(r, root.terms[params[1].(int)], params[2].([]any)), r.stops()
 		}),
+		expr.Function("begun", func(params ...any) (any, error) {
+			r := params[0].(*Runner)
+			r.trying++
+			return r.failed.term == nil, nil
+		}),
+		expr.Function("held", func(params ...any) (any, error) {
+			r, t := params[0].(*Runner), root.terms[params[1].(int)]
+			r.trying--
+			if r.held = unboxed(params[3]); r.failed.term != nil && params[2].(bool) {
+				r.fellBack(t.level, t.index)
+				return false, nil
+			}
+			return true, nil
+		}, new(func(*Runner, int, any, any) bool)),
+		expr.Function("taken", func(params ...any) (any, error) { return params[0].(*Runner).held, nil }),
 	)
 	if err != nil {
 		panic(fmt.Sprintf("rules: %s does not compile: %v", b.String(), err))
@@ -74,6 +83,14 @@ func newProgram(t *term) *vmProgram {
 
 // errFailed stops the machine; the reason is in Runner.failed.
 var errFailed = errors.New("failed")
+
+// stops is the error that stops the machine after a failure, unless it is within a try.
+func (r *Runner) stops() error {
+	if r.failed.term != nil && r.trying == 0 {
+		return errFailed
+	}
+	return nil
+}
 
 // missing says that coalesce goes on to the next value: there is none, or a text that says so.
 func (v value) missing() bool {
@@ -99,8 +116,13 @@ func (p *vmProgram) run(r *Runner) value {
 		r.machines = append(r.machines, &vm.VM{})
 	}
 	r.running++
+	trying := r.trying
+	r.trying = 0
 	out, err := r.machines[r.running-1].Run(p.program, vmEnv{r})
-	r.running--
+	r.running, r.trying = r.running-1, trying
+	if r.failed.term != nil {
+		return value{}
+	}
 	if err != nil {
 		reason := "the lists of the record are too long for this rule"
 		if i := strings.IndexByte(err.Error(), '\n'); i > 0 && !errors.Is(err, errFailed) {
@@ -197,6 +219,13 @@ func write(b *strings.Builder, t *term) {
 			write(b, t.args[i])
 			b.WriteByte(')')
 		}
+	case opTry:
+		number := "R, " + strconv.Itoa(t.id)
+		b.WriteString("(held(" + number + ", begun(R), ")
+		write(b, t.args[0])
+		b.WriteString(") ? taken(R) : ")
+		write(b, t.args[1])
+		b.WriteByte(')')
 	case opPointer:
 		b.WriteByte('#')
 	case opPredicate:

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
+	"ratemill/mediation"
 )
 
 func filesCommand(f *flags) *cobra.Command {
@@ -95,6 +98,10 @@ func remarks(f *control.File) string {
 	if n := f.Progress.Expected; n >= 0 && n != f.Progress.Read.Records && f.State == control.Done {
 		all = append(all, fmt.Sprintf("its trailer counts %d records", n))
 	}
+	notes := mediation.NotesOf(&f.Progress)
+	for _, word := range slices.Sorted(maps.Keys(notes)) {
+		all = append(all, fmt.Sprintf("%s in %d", word, notes[word]))
+	}
 	if f.AfterWhy != "" {
 		all = append(all, "not moved or deleted: "+f.AfterWhy)
 	}
@@ -145,6 +152,9 @@ func fileJSON(f *control.File) map[string]any {
 	}
 	if f.Why != "" {
 		m["why"] = f.Why
+	}
+	if notes := mediation.NotesOf(&f.Progress); len(notes) > 0 {
+		m["notes"] = notes
 	}
 	if f.Progress.Expected >= 0 {
 		m["expected"] = f.Progress.Expected

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -115,6 +116,9 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 		case b.Difference() != 0:
 			failed++
 			fmt.Fprintf(os.Stderr, "%s: the balance is off by %d records; this is an error of ratemill\n", name, b.Difference())
+		}
+		for _, note := range slices.Sorted(maps.Keys(b.Notes)) {
+			fmt.Fprintf(os.Stderr, "%s: %s in %s\n", name, note, counted(int(b.Notes[note]), "record"))
 		}
 	}
 	if suspended > 0 && !summary {

@@ -141,7 +141,7 @@ func (f *file) balance(r *rater) *Balance {
 	b := &Balance{
 		ID: f.id, Source: f.given.Source.Name, Path: f.given.Path, Size: f.size,
 		Records: p.Read.Records + p.Usages - p.Mapped.Records, Bytes: p.Read.Bytes, Filtered: p.Filtered.Records,
-		Duplicate: d.duplicate, Suspended: d.suspended, Rated: d.rated, Failure: f.failure,
+		Duplicate: d.duplicate, Suspended: d.suspended, Rated: d.rated, Failure: f.failure, Notes: mediation.NotesOf(p),
 	}
 	if f.original != nil {
 		b.DuplicateOf = f.original.given.Path

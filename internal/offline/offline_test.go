@@ -207,3 +207,28 @@ func FuzzJSONStringsAreJSON(f *testing.F) {
 		require.Equal(t, want, back, "as encoding/json has it")
 	})
 }
+
+// A record that is rated although something of it could not be read is told with the file.
+func TestRecordsThatFellBackAreCountedWithTheirFile(t *testing.T) {
+	p, reg := world(t, 10)
+	s, list := source.Load("skylink.yaml", []byte(`source: skylink
+collect: { dir: /out, match: "SKY_*.csv" }
+decode: { csv: { columns: [imsi, at, to, imei] } }
+zone: Europe/Madrid
+map:
+  - class: sms_mo
+    set: { sim: imsi(imsi), at: 'time(at, "2006-01-02 15:04:05")', network: '"214-07"', quantity: 1, peer: 'try(phone(to), to)', imei: imei(imei) }
+keep_text: [imei]
+`), nil)
+	require.NoError(t, list.Err())
+	f := file(p, "/out/SKY_1.csv", []byte(`214070000000001,2026-03-17 00:00:00,+34600000001,490154203237518
+214070000000001,2026-03-17 00:00:01,*21#,490154203237511
+214070000000001,2025-10-26 02:30:00,*21#,490154203237518
+`))
+	f.Source = s
+	*p.Sources = source.Book{Sources: []*source.Source{s}, Classes: p.Sources.Classes}
+	out, balances := rate(t, p, reg, f)
+	require.Equal(t, map[string]int64{"fallback:peer": 2, "fallback:imei": 1, "time_twice": 1}, balances[0].Notes)
+	require.Contains(t, out, `"notes":"fallback:peer fallback:imei"`)
+	require.EqualValues(t, 3, balances[0].Rated+balances[0].Suspended)
+}

@@ -98,8 +98,9 @@ type Balance struct {
 	Suspended    int64
 	Rated        int64
 	Bytes        int64
-	Failure      string // why the file could not be read to its end, or at all
-	DuplicateOf  string // the path of the file that had the same content; nothing was read
+	Failure      string           // why the file could not be read to its end, or at all
+	Notes        map[string]int64 // records about which the rules decided what the data left open, by note
+	DuplicateOf  string           // the path of the file that had the same content; nothing was read
 }
 
 // Difference is what the balance lacks: 0 when no record was lost or came twice.

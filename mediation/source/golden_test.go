@@ -100,7 +100,11 @@ func play(t *testing.T, b *strings.Builder, s *source.Source, name, content stri
 		})
 		r.Run(&rec, &out)
 		require.Equal(t, []any{traced.Kind, traced.Rule, traced.Err, len(traced.Usages)}, []any{out.Kind, out.Rule, out.Err, len(out.Usages)})
+		require.Equal(t, traced.Notes, out.Notes)
 		for i := range out.Usages {
+			if len(out.Usages[i].Attributes)+len(traced.Usages[i].Attributes) == 0 { // the memory of former ones may be there
+				out.Usages[i].Attributes, traced.Usages[i].Attributes = nil, nil
+			}
 			require.Equal(t, traced.Usages[i], out.Usages[i], "a record is decided the same way when it is told step by step")
 		}
 		switch out.Kind {

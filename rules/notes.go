@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"math/bits"
+	"strings"
+
+	"ratemill/normalize"
+	"ratemill/record"
+	"ratemill/udr"
+)
+
+// Notes are what the rules decided about a record where its data left it open, as a set: bit i is the i-th of
+// Program.Notes. What is guessed is told: each usage record has its notes in the attribute of that name, and the mediator
+// counts them for each file.
+type Notes uint64
+
+// NotesAttribute is the attribute that says what was decided about a usage record.
+const NotesAttribute = "notes"
+
+// The notes that every program has. Further ones are fallback:NAME, where NAME is the field or variable whose expression
+// failed and was replaced.
+const (
+	timeTwice   = iota // the clocks of the zone showed the time twice
+	timeMissing        // the clocks of the zone never showed the time
+	firstFallback
+)
+
+var standardNotes = [firstFallback]string{timeTwice: "time_twice", timeMissing: "time_missing"}
+
+const mostNotes = 64
+
+// Notes are the words of the notes that the program can make.
+func (p *Program) Notes() []string { return append(standardNotes[:], p.scope.fallbacks...) }
+
+// Each calls do with the word of each note of the set.
+func (n Notes) Each(p *Program, do func(word string)) {
+	for ; n != 0; n &= n - 1 {
+		do(p.note(bits.TrailingZeros64(uint64(n))))
+	}
+}
+
+func (p *Program) note(i int) string {
+	if i < firstFallback {
+		return standardNotes[i]
+	}
+	return p.scope.fallbacks[i-firstFallback]
+}
+
+// fallback is the number of the note that the expression called what fell back. The last number stands for all that are
+// too many.
+func (s *scope) fallback(what string) int {
+	word := "fallback:" + strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(what, "set "), "let "), " ", "_")
+	if len(s.fallbacks) == mostNotes-firstFallback-1 {
+		word = "fallback:other"
+	}
+	for i, w := range s.fallbacks {
+		if w == word {
+			return firstFallback + i
+		}
+	}
+	s.fallbacks = append(s.fallbacks, word)
+	return firstFallback + len(s.fallbacks) - 1
+}
+
+// noted remembers a note for as long as the value lasts that it is about: what depends on the record alone is noted for
+// all usage records of a fan-out, as it is worked out once. What is worked out after a failure has no effect.
+func (r *Runner) noted(level, note int) {
+	if r.failed.term == nil {
+		r.notes[level] |= 1 << note
+	}
+}
+
+// moment is a time, with a note when the clocks of its zone did not show it exactly once.
+func (r *Runner) moment(level int, m normalize.Moment, err error) (value, error) {
+	switch m.Note {
+	case normalize.Ambiguous:
+		r.noted(level, timeTwice)
+	case normalize.Missing:
+		r.noted(level, timeMissing)
+	}
+	return value{kind: Time, n: m.Nano}, err
+}
+
+// fellBack takes back the failure at hand, of an expression at a level, and notes it.
+func (r *Runner) fellBack(level, note int) {
+	if r.trace != nil {
+		r.step(Step{Kind: "note", Name: r.p.note(note), Value: r.failed.reason})
+	}
+	r.failed = failure{}
+	r.noted(level, note)
+}
+
+// tell puts the notes about a usage record into its attribute.
+func (r *Runner) tell(u *udr.Usage, out *Outcome) {
+	var notes Notes
+	for _, n := range r.notes {
+		notes |= n
+	}
+	if notes == 0 {
+		return
+	}
+	out.Notes |= notes
+	from := len(r.buf)
+	for n := notes; n != 0; n &= n - 1 {
+		if len(r.buf) > from {
+			r.buf = append(r.buf, ' ')
+		}
+		r.buf = append(r.buf, r.p.note(bits.TrailingZeros64(uint64(n)))...)
+	}
+	u.Attributes = append(u.Attributes, udr.Attribute{Name: NotesAttribute, Value: r.kept(from)})
+	if r.trace != nil {
+		for i, meaning := range [...]string{timeTwice: "the clocks of the zone showed a time of this record twice; the rules say which was meant (ambiguous)",
+			timeMissing: "the clocks of the zone never showed a time of this record; it was read as if they had not been set (missing)"} {
+			if notes&(1<<i) != 0 {
+				r.step(Step{Kind: "note", Name: standardNotes[i], Value: meaning})
+			}
+		}
+	}
+}
+
+// unread is what a field keeps whose expression failed: the text that a function could not read, or else the first field
+// that the expression mentions.
+func (r *Runner) unread(e *expression) value {
+	if r.failed.given != "" {
+		return textValue(r.failed.given)
+	}
+	for _, t := range e.reads {
+		var raw *record.Value
+		switch {
+		case t.op == opField:
+			raw = &r.fields[t.index]
+		case t.op == opMember && t.args[0].op == opElement:
+			raw = r.elements[t.args[0].index].Get(t.name)
+		default:
+			continue
+		}
+		if s, ok := scalarText(raw); ok && s != "" {
+			return textValue(s)
+		}
+	}
+	return textValue("")
+}
