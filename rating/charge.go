@@ -32,6 +32,11 @@ type Charge struct {
 	Rounded       int64 // quantity after rounding up to increments
 	Continues     bool  // the record continues a session whose fee was charged before
 
+	// Part says that the record is a part of a session, for whose parts before it Before was charged: Rounded, Sum and Total
+	// are what it adds to that.
+	Part   bool
+	Before Session
+
 	Draws []Draw // buckets that covered the beginning of the quantity
 	Steps []Step // prices of the rest
 
@@ -85,7 +90,7 @@ func (d *Draw) Exhausted() bool { return d.Before+d.Drawn >= d.Size }
 // Step is a stretch of the quantity at one price.
 type Step struct {
 	Slice    string // time slice; empty when the price has none
-	At       int64  // units of the record before this step, the covered ones included
+	At       int64  // units of the record before this step, the covered ones and those that parts before it paid included
 	From     int64  // units counted before this step for the plan's graduated prices: of the record, SIM or account
 	Quantity int64
 	Price    decimal.D // for Per units
@@ -132,12 +137,14 @@ type Result struct {
 	Deltas  []Delta // one for each counter that changed
 	Events  []Event
 
+	Sessions []SessionState // what each session that has a part in the batch has become
+
 	number uint32
 }
 
 // Begin empties r for the next batch, whose deltas c will get. A Counters fills one Result at a time.
 func (r *Result) Begin(c *Counters) {
-	r.Charges, r.Deltas, r.Events = r.Charges[:0], r.Deltas[:0], r.Events[:0]
+	r.Charges, r.Deltas, r.Events, r.Sessions = r.Charges[:0], r.Deltas[:0], r.Events[:0], r.Sessions[:0]
 	c.result++
 	r.number = c.result
 }

@@ -135,6 +135,8 @@ type Delta struct {
 // An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is cut
 // into shards that grow on their own, so that no record waits for 10 M entries to be moved.
 type Counters struct {
+	Sessions Sessions // that are open
+
 	shards [shardCount]shard
 	len    int
 	dirty  []CounterKey // in the order they became so; the first `taken` are done

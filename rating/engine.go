@@ -24,8 +24,11 @@ type Engine struct {
 
 	tiers []tier
 	path  []*payer
+	parts []part
 	home  uint32 // the root above the SIM when the cycle of its account began, 0 when it had no owner
 	undo  []undo
+
+	asking bool // nothing is kept of what is rated
 
 	expected []uint32 // scratch of Expect
 	touched  uint64   // so that the compiler leaves its reading alone
@@ -75,6 +78,7 @@ type tier struct {
 	model   *zoneModel
 	hit     hit
 	total   decimal.D
+	part    *part // nil when no session of it is kept
 }
 
 type undo struct {
@@ -92,6 +96,11 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err := e.climb(v, rev, u, class); err != nil {
 		return err
 	}
+	if u.SessionWithin != 0 {
+		if err := e.join(v, rev, c, u); err != nil {
+			return err
+		}
+	}
 	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
 	e.undo = e.undo[:0]
 	for i := range e.tiers {
@@ -103,6 +112,11 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err := e.watch(c, u, class, res); err != nil {
 		e.takeBack(c, res, charges, deltas, events)
 		return err
+	}
+	if u.SessionWithin != 0 && !e.asking {
+		for i := range e.parts {
+			c.Sessions.expect(e.parts[i].key, &e.parts[i].after, res)
+		}
 	}
 	return nil
 }

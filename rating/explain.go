@@ -67,6 +67,9 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
 	x.line("zone", x.zoneWords())
 	x.line("plan", x.planWords())
+	if c.Part {
+		x.line("session", x.sessionWords())
+	}
 	x.line("rounded", x.roundedWords())
 	for i := range c.Draws {
 		d := &c.Draws[i]
@@ -77,6 +80,8 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		x.line(kind, x.drawWords(d, name, kind))
 	}
 	switch {
+	case c.Part && c.Continues:
+		x.line("fee", "none: it is charged once for a session")
 	case c.Continues:
 		x.line("fee", "none: the record continues a session")
 	case !c.Fee.IsZero():
@@ -228,11 +233,27 @@ func (x *explanation) planWords() string {
 	return text
 }
 
+// sessionWords says what came of the parts of the session before the record.
+func (x *explanation) sessionWords() string {
+	c, unit := x.c, x.u.Unit
+	if c.Before == (Session{}) {
+		return "the first part that was rated"
+	}
+	text := fmt.Sprintf("parts before it have %s, charged as %s", Units(c.Before.Quantity, unit), Units(c.Before.Rounded, unit))
+	if covered := c.Before.Rounded - c.Before.Priced; covered > 0 {
+		text += fmt.Sprintf(" of which buckets covered %s", Units(covered, unit))
+	}
+	return text + ": " + x.money(c.Before.Charged)
+}
+
 func (x *explanation) roundedWords() string {
 	c, unit := x.c, x.u.Unit
 	steps := "steps of " + Units(c.Then, unit) + ", up"
 	if c.Initial != c.Then {
 		steps = fmt.Sprintf("first %s whole, then steps of %s, up", Units(c.Initial, unit), Units(c.Then, unit))
+	}
+	if before := &c.Before; before.Rounded > 0 {
+		return fmt.Sprintf("%s in all to %s, so %s more (%s)", Units(before.Quantity+c.Quantity, unit), Units(before.Rounded+c.Rounded, unit), Units(c.Rounded, unit), steps)
 	}
 	return fmt.Sprintf("%s to %s (%s)", Units(c.Quantity, unit), Units(c.Rounded, unit), steps)
 }
@@ -274,8 +295,16 @@ func (x *explanation) stepWords(s *Step) string {
 
 func (x *explanation) amountWords() {
 	c := x.c
+	if c.Before != (Session{}) {
+		x.sessionAmount()
+		return
+	}
 	if c.Caps && c.Sum == c.Cap {
-		x.line("cap", "at most "+x.money(c.Cap)+" for a record")
+		what := "record"
+		if c.Part {
+			what = "session"
+		}
+		x.line("cap", "at most "+x.money(c.Cap)+" for a "+what)
 	}
 	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 {
 		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.Sum), x.money(c.Total), c.Scale, c.Mode)
@@ -287,6 +316,24 @@ func (x *explanation) amountWords() {
 		}
 		x.line("amount", text)
 	}
+}
+
+// sessionAmount says what the session costs with the record, and what of that is the record's.
+func (x *explanation) sessionAmount() {
+	c := x.c
+	sum, err := c.Before.Sum.Add(c.Sum)
+	all, err2 := c.Before.Charged.Add(c.Total)
+	if err != nil || err2 != nil {
+		return // verified says that it cannot be
+	}
+	if c.Caps && !sum.Less(c.Cap) {
+		x.line("cap", "at most "+x.money(c.Cap)+" for a session")
+	}
+	rounding := ""
+	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 || sum != all {
+		rounding = fmt.Sprintf(" (%s, %d decimals, %s)", x.money(sum), c.Scale, c.Mode)
+	}
+	x.line("amount", fmt.Sprintf("%s for all parts so far%s, less %s charged before: %s", x.money(all), rounding, x.money(c.Before.Charged), x.money(c.Total)))
 }
 
 // Units is a quantity as people read it: 79,200 B, 60 s, 3.

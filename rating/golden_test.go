@@ -2,6 +2,7 @@ package rating_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
@@ -131,6 +132,15 @@ func usageLine(line string) (u udr.Usage, err error) {
 			u.PeerCountry = v
 		case "continues":
 			u.Continues = v == "true"
+		case "session":
+			sum := sha256.Sum256([]byte(v))
+			u.Session, u.SessionKey, u.SessionWithin = v, udr.SessionKey(sum[:12]), 7*86400
+		case "within":
+			within, err := strconv.ParseUint(v, 10, 32)
+			if err != nil {
+				return u, err
+			}
+			u.SessionWithin = uint32(within)
 		default:
 			u.Attributes = append(u.Attributes, udr.Attribute{Name: k, Value: v})
 		}

@@ -11,6 +11,8 @@ import (
 // halving finds it; it is for asking, not for the path of records.
 func (e *Engine) Grant(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, money decimal.D) (quantity int64, cost decimal.D, err error) {
 	asked, res := *u, &Result{}
+	e.asking = true
+	defer func() { e.asking = false }()
 	price := func(quantity int64) (decimal.D, error) {
 		asked.Quantity = quantity
 		res.Begin(c)

@@ -3,6 +3,7 @@ package rating_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"sort"
 	"strings"
@@ -19,6 +20,7 @@ type naiveRater struct {
 	catalogue naiveCatalogue
 	world     world
 	counters  map[string]*big.Rat
+	sessions  map[string]naiveSession
 }
 
 type naiveSuspended string
@@ -40,8 +42,9 @@ func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
 	for k, v := range r.counters {
 		saved[k] = new(big.Rat).Set(v)
 	}
+	sessions := maps.Clone(r.sessions)
 	if lines, err = r.all(u); err != nil {
-		r.counters = saved
+		r.counters, r.sessions = saved, sessions
 		return []string{"suspended " + err.Error()}, nil
 	}
 	return lines, nil
@@ -90,6 +93,9 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 			return nil, naiveSuspended("no_plan")
 		}
 		tier++
+	}
+	if err := r.known(u, sim); err != nil {
+		return nil, err
 	}
 	var charges, events []string
 	paid := map[string]*big.Rat{}
@@ -344,20 +350,13 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 			initial, then = naiveQuantity(i.Initial), naiveQuantity(i.Then)
 		}
 	}
-	quantity := int64(0)
-	if u.Quantity > 0 {
-		quantity = initial
-		if u.Quantity > initial {
-			whole, part := (u.Quantity-initial)/then, (u.Quantity-initial)%then
-			quantity += whole * then
-			if part > 0 {
-				quantity += then
-			}
-		}
+	session := r.session(u, a, plan.Name, root)
+	if session == nil {
+		session = newNaiveSession() // the record is one of its own
 	}
+	quantity, start, begins := session.use(u.Quantity, initial, then)
 	sum := new(big.Rat)
-	continues := u.Continues
-	if quantity > 0 && !continues {
+	if begins && !(u.Continues && session.key == "") {
 		sum.Add(sum, naiveMoney(first.Fee))
 	}
 
@@ -405,14 +404,14 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	for _, p := range class.Prices {
 		sliced = sliced || p.Slice != ""
 	}
-	priced := int64(0)
+	priced := session.priced
 	for at := covered; at < quantity; {
 		p, n := first, quantity-at
 		if sliced && u.Unit == udr.Second {
-			if p = r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(at)*1e9); p == nil {
+			if p = r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(start+at)*1e9); p == nil {
 				return nil, nil, nil, naiveSuspended("no_price")
 			}
-			for n = 1; at+n < quantity && r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(at+n)*1e9) == p; n++ {
+			for n = 1; at+n < quantity && r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(start+at+n)*1e9) == p; n++ {
 			}
 		}
 		from := priced
@@ -443,6 +442,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 			}
 		}
 	}
+	sum.Add(sum, session.sum)
 	if class.Cap != "" && sum.Cmp(naiveMoney(class.Cap)) > 0 {
 		sum = naiveMoney(class.Cap)
 	}
@@ -453,7 +453,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if class.Round != nil {
 		round = *class.Round
 	}
-	total := naiveRounded(sum, round)
+	total := session.pay(u, sum, round, priced)
 	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
 	return append([]string{head}, lines...), events, total, nil
 }

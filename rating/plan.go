@@ -35,7 +35,8 @@ type planClass struct {
 	capped bool
 	count  counted
 	// den is a common multiple of what prices are per: parts of 10^-12 are added in it.
-	den uint64
+	den     uint64
+	session uint64 // id of what is kept of sessions in parts; 0 when the price of the class is linear in all versions
 }
 
 type counted uint8
@@ -152,6 +153,7 @@ func (c *compiler) compilePlans() {
 		for _, p := range f.versions {
 			p.family = int32(i)
 		}
+		c.keepSessions(f)
 	}
 }
 

@@ -79,7 +79,7 @@ func compare(s *scenario) string {
 	if err := list.Err(); err != nil {
 		return "catalogue: " + err.Error()
 	}
-	naive := naiveRater{world: s.World, counters: nil}
+	naive := naiveRater{world: s.World, sessions: map[string]naiveSession{}}
 	var err error
 	if naive.catalogue, err = readNaive(s.documents()); err != nil {
 		return err.Error()
@@ -165,6 +165,19 @@ func compare(s *scenario) string {
 				settled, _ := counters.Settled(d.Key)
 				if v := folded.Get(d.Key); v != settled || v != counters.Get(d.Key) {
 					return fmt.Sprintf("counter %+v: %v folded, %v settled, %v in all", d.Key, v, settled, counters.Get(d.Key))
+				}
+			}
+			counters.Sessions.Settle(res.Sessions)
+			for j := range res.Sessions {
+				state, err := rating.ParseSessionState(rating.AppendSessionState(nil, &res.Sessions[j]))
+				if err != nil {
+					return err.Error()
+				}
+				folded.Sessions.Apply(&state)
+				settled, _ := counters.Sessions.Settled(state.Key)
+				known, _ := folded.Sessions.Get(state.Key)
+				if all, _ := counters.Sessions.Get(state.Key); known != settled || all != settled || settled != res.Sessions[j].Session {
+					return fmt.Sprintf("session %+v: %v folded, %v settled, %v in all", state.Key, known, settled, all)
 				}
 			}
 			offset++
@@ -503,7 +516,13 @@ func randomUsage(r *rand.Rand) string {
 	if r.Intn(2) == 0 {
 		line += " peer=" + pick(r, "+34806123", "+349555", "+34600", "+4930", "12345", "CALLME") + " peer_country=" + pick(r, "ES", "DE", "US")
 	}
-	if r.Intn(10) == 0 {
+	if r.Intn(2) == 0 { // a part of one of a few sessions, in any order, some of them late or forgotten
+		line += fmt.Sprintf(" session=%c within=%d", 'a'+r.Intn(3), pick(r, 3600, 7*86400, 400*86400, 400*86400))
+		if r.Intn(20) == 0 {
+			line = strings.Replace(line, " session=a", "", 1)
+		}
+	}
+	if r.Intn(8) == 0 {
 		line += " continues=true"
 	}
 	return line

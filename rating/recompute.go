@@ -23,17 +23,24 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	if c.Initial < 1 || c.Then < 1 || c.Quantity < 0 {
 		return wrong("increments %d and %d of quantity %d", c.Initial, c.Then, c.Quantity)
 	}
-	rounded := int64(0)
-	if c.Quantity > 0 {
-		rounded = c.Initial
-		if c.Quantity > c.Initial {
-			rounded += (c.Quantity - c.Initial + c.Then - 1) / c.Then * c.Then
-		}
+	before := &c.Before
+	if before.check() != nil {
+		return wrong("parts before it have %d units of %d, rounded to %d", before.Priced, before.Quantity, before.Rounded)
 	}
-	if rounded != c.Rounded {
+	rounded := before.Rounded
+	if rounded == 0 && c.Quantity > 0 {
+		rounded = c.Initial
+	}
+	if quantity := before.Quantity + c.Quantity; quantity > rounded {
+		rounded += (quantity - rounded + c.Then - 1) / c.Then * c.Then
+	}
+	if rounded -= before.Rounded; rounded != c.Rounded {
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
-	at := int64(0)
+	if before.Rounded > 0 && !c.Fee.IsZero() {
+		return wrong("a part before it paid the fee")
+	}
+	at := before.Rounded - before.Quantity
 	for i := range c.Draws {
 		d := &c.Draws[i]
 		if d.Drawn < 0 || d.Drawn > max(0, d.Size-d.Before) {
@@ -41,7 +48,8 @@ func (c *Charge) Recompute() (decimal.D, error) {
 		}
 		at += d.Drawn
 	}
-	sum := rational(c.Fee)
+	start := new(big.Rat).Add(rational(before.Sum), belowRational(before.Below))
+	sum := new(big.Rat).Add(rational(c.Fee), start)
 	for i := range c.Steps {
 		s := &c.Steps[i]
 		if s.At != at || s.Quantity <= 0 || s.Per < 1 {
@@ -58,16 +66,25 @@ func (c *Charge) Recompute() (decimal.D, error) {
 		}
 		sum.Add(sum, exact)
 	}
-	if at != c.Rounded {
+	if at -= before.Rounded - before.Quantity; at != c.Rounded {
 		return wrong("buckets and steps have %d units of %d", at, c.Rounded)
 	}
 	if c.Caps && sum.Cmp(rational(c.Cap)) > 0 {
-		sum = rational(c.Cap)
+		if sum = rational(c.Cap); sum.Cmp(start) < 0 {
+			sum = start // a version before had a higher cap
+		}
 	}
 	total, err := decimal.Parse(roundRational(sum, int(c.Scale), c.Mode).FloatString(decimal.Scale))
+	if err == nil && total.Less(before.Charged) {
+		total = before.Charged
+	}
+	if err == nil {
+		total, err = total.Sub(before.Charged)
+	}
 	if err != nil {
 		return wrong("%v", err)
 	}
+	sum = new(big.Rat).Sub(sum, start)
 	rest := new(big.Rat).Add(rational(c.Total), rational(c.Rest))
 	if c.Below.Num != 0 {
 		if c.Below.Den == 0 {
@@ -92,6 +109,9 @@ func rational(d decimal.D) *big.Rat {
 }
 
 func belowRational(f decimal.Fraction) *big.Rat {
+	if f.Num == 0 {
+		return new(big.Rat)
+	}
 	den := new(big.Int).Mul(new(big.Int).SetUint64(f.Den), big.NewInt(1e12))
 	return new(big.Rat).SetFrac(big.NewInt(f.Num), den)
 }

@@ -37,18 +37,30 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
+	start := int64(0) // of what the record pays: a part of a session begins within what parts before it paid
+	if t.part != nil {
+		if err := t.beginPart(ch, u, first); err != nil {
+			return err
+		}
+		start = ch.Before.Rounded - ch.Before.Quantity
+	}
 	if ch.Rounded > 0 && !ch.Continues {
 		ch.Fee = first.fee
 	}
 
 	covered := e.cover(t, ch, c, u, class, zone.global, res)
 	sum := amount{whole: ch.Fee, den: t.class.den}
-	at := covered
-	for at < ch.Rounded {
-		p, stop := first, ch.Rounded
+	if t.part != nil {
+		if err := sum.resume(&ch.Before); err != nil {
+			return tooMuch(t, u)
+		}
+	}
+	at, end := start+covered, start+ch.Rounded
+	for at < end {
+		p, stop := first, end
 		if sliced {
 			var err error
-			if p, stop, err = t.priceAt(zone, u, at, ch.Rounded); err != nil {
+			if p, stop, err = t.priceAt(zone, u, at, end); err != nil {
 				return err
 			}
 			if p == nil {
@@ -56,10 +68,13 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 				return e.noPrice(t, zone, slice, u)
 			}
 		}
-		if err := e.steps(t, ch, p, at, stop, at-covered, c, u, &sum, res); err != nil {
+		if err := e.steps(t, ch, p, at, stop, ch.Before.Priced+at-start-covered, c, u, &sum, res); err != nil {
 			return err
 		}
 		at = stop
+	}
+	if t.part != nil {
+		return t.finishPart(ch, u, covered, &sum)
 	}
 	return t.finish(ch, &sum)
 }

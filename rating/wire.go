@@ -124,7 +124,12 @@ func AppendCharge(b []byte, c *Charge) []byte {
 	b = appendDecimal(b, 26, c.Rest)
 	b = wire.AppendVarint(b, 27, uint64(c.Below.Num))
 	b = wire.AppendVarint(b, 28, c.Below.Den)
-	return appendDecimal(b, 29, c.Total)
+	b = appendDecimal(b, 29, c.Total)
+	if c.Part {
+		b, start = open(b, 30)
+		b = closeMessage(appendSession(b, &c.Before), start)
+	}
+	return b
 }
 
 // wireField is one field of a message.
@@ -270,6 +275,9 @@ func (c *Charge) field(f *wireField) error {
 			return f.decimal(&c.Rest)
 		case 29:
 			return f.decimal(&c.Total)
+		case 30:
+			c.Part = true
+			return c.Before.parse(f.B)
 		}
 	}
 	return nil

@@ -52,6 +52,10 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 		c.Cap = randomDecimal(r)
 	}
 	c.Sum, _ = c.Total.Add(c.Rest)
+	if c.Part = r.Intn(2) == 0; c.Part {
+		c.Before = pick(r, rating.Session{}, randomSession(r))
+		c.Before.Last, c.Before.Within = 0, 0
+	}
 	for range r.Intn(3) {
 		c.Draws = append(c.Draws, rating.Draw{Share: randomText(r), Bucket: randomText(r), Kind: rating.CounterKind(1 + r.Intn(4)), Owner: r.Uint32(),
 			Cycle: int32(r.Intn(40000)), Size: randomInt(r), Before: randomInt(r), Drawn: randomInt(r)})
@@ -101,6 +105,16 @@ func TestWireIsThePublishedProto(t *testing.T) {
 		key, err := rating.ParseKey(d.Key.AppendKey(nil))
 		require.NoError(t, err)
 		require.Equal(t, d.Key, key)
+
+		s := rating.SessionState{Key: rating.SessionKey{ID: r.Uint64(), SIM: r.Uint32()}, Session: randomSession(r)}
+		m, wire = through("SessionState", rating.AppendSessionState(nil, &s))
+		requireFields(t, m.Get(m.Descriptor().Fields().ByName("session")).Message(), reflect.ValueOf(s.Session))
+		gotState, err := rating.ParseSessionState(wire)
+		require.NoError(t, err)
+		require.Equal(t, s, gotState)
+		gotSession, err := rating.ParseSession(rating.AppendSession(nil, &s.Session))
+		require.NoError(t, err)
+		require.Equal(t, s.Session, gotSession)
 
 		e := rating.Event{Kind: rating.EventKind(1 + r.Intn(3)), Name: randomText(r), Account: r.Uint32(), SIM: r.Uint32(), At: udr.Instant(randomInt(r)),
 			Counter: randomKey(r), Threshold: randomValue(r), Before: randomValue(r), After: randomValue(r)}

@@ -17,6 +17,8 @@ type Pin struct {
 	Catalogue string // version of the catalogue
 	// DuplicateWithin is how many seconds a record's duplicate key is remembered; 0: its source looks for none.
 	DuplicateWithin uint32
+	// SessionWithin is how many seconds a session is remembered after its last part; 0: its source delivers whole sessions.
+	SessionWithin uint32
 }
 
 // Suspended is a record that could not be processed.
@@ -77,6 +79,7 @@ func AppendBatchHeader(dst []byte, b *Batch) []byte {
 	dst = wire.AppendString(dst, 6, b.Source)
 	dst = wire.AppendString(dst, 7, b.Rules)
 	dst = wire.AppendVarint(dst, 11, uint64(b.DuplicateWithin))
+	dst = wire.AppendVarint(dst, 12, uint64(b.SessionWithin))
 	if b.End != nil {
 		dst = AppendFileEnd(dst, 10, b.End)
 	}
@@ -271,6 +274,8 @@ func ParseBatch(data []byte, b *Batch) error {
 			b.End, err = ParseFileEnd(field)
 		case 11:
 			b.DuplicateWithin = uint32(v)
+		case 12:
+			b.SessionWithin = uint32(v)
 		}
 		return err
 	})

@@ -56,6 +56,10 @@ type Identifier struct {
 // that the source does not look for duplicates.
 type DuplicateKey [12]byte
 
+// SessionKey is a hash of the source and of the fields by which it tells which session a record is a part of; zero means
+// that the record is a session of its own.
+type SessionKey [12]byte
+
 // Attribute is a field that the source's rules added to the standard ones.
 type Attribute struct{ Name, Value string }
 
@@ -91,7 +95,11 @@ type Usage struct {
 	Up, Down    int64  // octets from and to the device
 
 	Duplicate  DuplicateKey
-	Attributes []Attribute
+	SessionKey SessionKey
+	// SessionWithin is for how many seconds after their last part sessions of the source are remembered, 0 when it delivers
+	// them whole. The batch says it for all its records.
+	SessionWithin uint32
+	Attributes    []Attribute
 }
 
 // Unit is what a quantity counts.

@@ -50,6 +50,10 @@ func AppendUsage(dst []byte, u *Usage) []byte {
 	if u.Continues {
 		dst = wire.AppendVarint(dst, 27, 1)
 	}
+	if u.SessionKey != (SessionKey{}) {
+		dst = protowire.AppendTag(dst, 28, protowire.BytesType)
+		dst = protowire.AppendBytes(dst, u.SessionKey[:])
+	}
 	return dst
 }
 
@@ -149,6 +153,11 @@ func (u *Usage) field(f *wire.Field) error {
 		return err
 	case 27:
 		u.Continues = f.V != 0
+	case 28:
+		if len(f.B) != len(u.SessionKey) {
+			return fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(u.SessionKey))
+		}
+		copy(u.SessionKey[:], f.B)
 	}
 	return nil
 }
@@ -158,7 +167,7 @@ func (u *Usage) field(f *wire.Field) error {
 const formerContinues = "continues"
 
 // ParseRatable reads of a message Usage what rating asks for: who, when, what, where and how much, the duplicate key,
-// and whether it continues a session. The message itself goes on as it is, so that the rest is read once, by whoever
+// and the session. The message itself goes on as it is, so that the rest is read once, by whoever
 // stores it (0.23 → 0.12 µs a record).
 func ParseRatable(data []byte, u *Usage) error {
 	u.Reset()
@@ -173,7 +182,7 @@ func ParseRatable(data []byte, u *Usage) error {
 			return wire.Damaged("Usage", size)
 		}
 		data = data[size:]
-		if f.Number > 27 || rated&(1<<f.Number) == 0 || f.Number == 26 && !named(f.B, formerContinues) {
+		if f.Number > 28 || rated&(1<<f.Number) == 0 || f.Number == 26 && !named(f.B, formerContinues) {
 			continue
 		}
 		if err := u.field(&f); err != nil {
@@ -199,7 +208,7 @@ func skippable(data []byte) int {
 }
 
 // rated are the numbers of the fields that ParseRatable reads.
-const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27
+const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28
 
 // named says that a message Attribute may be the one of that name: as ratemill writes it, the name stands first.
 func named(attribute []byte, name string) bool {

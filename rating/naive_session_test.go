@@ -1,0 +1,162 @@
+package rating_test
+
+import (
+	"fmt"
+	"math/big"
+
+	"ratemill/udr"
+)
+
+// naiveSession is what a payer was charged for a session: the units of the increments that it began, and an exact sum.
+type naiveSession struct {
+	r       *naiveRater
+	key     string // empty for a record of its own
+	used    int64
+	begun   int64 // units of the increments that were begun
+	priced  int64
+	sum     *big.Rat
+	charged *big.Rat
+	last    int64 // when its newest part began
+	within  int64
+}
+
+func newNaiveSession() *naiveSession { return &naiveSession{sum: new(big.Rat), charged: new(big.Rat)} }
+
+func naiveSeconds(at udr.Instant) int64 { return at.Time().Unix() }
+
+// session is what the record is a part of for a payer, nil for nothing.
+func (r *naiveRater) session(u *udr.Usage, a *accountLine, plan, root string) *naiveSession {
+	if u.SessionWithin == 0 || u.Session == "" || r.straight(plan, u.Class) {
+		return nil
+	}
+	key := fmt.Sprintf("%s of SIM %d paid by %s below %s, plan %s, %s", u.Session, u.SIM, a.ID, root, plan, u.Class)
+	s, ok := r.sessions[key]
+	if !ok || naiveSeconds(u.At) > s.last+s.within {
+		s = *newNaiveSession()
+	}
+	s.r, s.key = r, key
+	return &s
+}
+
+// known says that a record which continues a session may be rated.
+func (r *naiveRater) known(u *udr.Usage, sim *simLine) error {
+	if u.SessionWithin == 0 || !u.Continues {
+		return nil
+	}
+	tier := 0
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		plan := payPlan(a, sim, tier)
+		tier++
+		if plan == "" || r.straight(plan, u.Class) {
+			continue
+		}
+		if u.Session == "" {
+			return naiveSuspended("session_unknown")
+		}
+		if s := r.session(u, a, plan, r.root(sim.Account)); s.within == 0 && r.paidBefore(u, a, plan, r.root(sim.Account)) {
+			return naiveSuspended("session_unknown")
+		}
+	}
+	return nil
+}
+
+// paidBefore says that a payer paid for the SIM by a plan and below a root already when the session may have begun.
+func (r *naiveRater) paidBefore(u *udr.Usage, payer *accountLine, plan, root string) bool {
+	then := u.At - udr.Instant(u.SessionWithin)*1e9
+	var sim *simLine
+	for i := range r.world.SIMs {
+		if s := &r.world.SIMs[i]; s.ID == u.SIM && instant(s.From) <= then && (sim == nil || instant(s.From) > instant(sim.From)) {
+			sim = s
+		}
+	}
+	if sim == nil || r.root(sim.Account) != root {
+		return false
+	}
+	tier := 0
+	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		if a.ID == payer.ID && payPlan(a, sim, tier) == plan {
+			return true
+		}
+		tier++
+	}
+	return false
+}
+
+// straight says that parts cost what the whole costs by every version of a plan.
+func (r *naiveRater) straight(plan, class string) bool {
+	for _, p := range r.catalogue.Plans[plan] {
+		c, ok := p.Classes[class]
+		if !ok {
+			continue
+		}
+		if c.Cap != "" {
+			return false
+		}
+		scale := 12
+		for _, round := range []*naiveRound{p.Round, c.Round} {
+			if round != nil {
+				scale = round.Scale
+			}
+		}
+		for _, x := range c.Prices {
+			increment := c.Increment
+			if x.Increment != nil {
+				increment = x.Increment
+			}
+			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
+				return false
+			}
+			if naiveMoney(x.Fee).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" && c.Counted != "account" {
+				return false
+			}
+			prices := []string{x.Price}
+			for _, s := range x.Steps {
+				prices = append(prices, s.Price)
+			}
+			for _, text := range prices {
+				unit := new(big.Rat).Mul(naiveUnitPrice(text), new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)))
+				if !unit.IsInt() {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// use begins the increments that a quantity needs beyond those that are begun: how many units they have, after how many of
+// the quantity the first of them begins, and whether it is the session's first.
+func (s *naiveSession) use(quantity, initial, then int64) (units, after int64, first bool) {
+	after = s.begun - s.used
+	s.used += quantity
+	for s.begun < s.used {
+		block := then
+		if s.begun == 0 {
+			block, first = initial, true
+		} else if missing := s.used - s.begun; missing > then {
+			block = missing / then * then // many at once
+		}
+		s.begun += block
+		units += block
+	}
+	return units, after, first
+}
+
+// pay is what the part costs, when the fee and the steps of all parts together come to a sum.
+func (s *naiveSession) pay(u *udr.Usage, sum *big.Rat, round naiveRound, priced int64) *big.Rat {
+	if sum.Cmp(s.sum) < 0 { // a cap of before was higher
+		sum = s.sum
+	}
+	total := naiveRounded(sum, round)
+	if total.Cmp(s.charged) < 0 {
+		total = s.charged
+	}
+	cost := new(big.Rat).Sub(total, s.charged)
+	if s.key != "" {
+		after := *s
+		after.sum, after.charged, after.priced = sum, total, priced
+		after.last, after.within = max(s.last, naiveSeconds(u.At)), max(s.within, int64(u.SessionWithin))
+		s.r.sessions[s.key] = after
+	}
+	return cost
+}
