@@ -11,8 +11,9 @@ import (
 // Absences are what keeps mediators from fetching files, in words: by source, what its server says, and under Spooling
 // what is wrong with the spool. Mediators of a process share them.
 type Absences struct {
-	mu    sync.Mutex
-	noted map[string]noted
+	mu     sync.Mutex
+	noted  map[string]noted
+	absent map[string]*absence // by source
 }
 
 type noted struct {
@@ -55,7 +56,7 @@ func (a *Absences) All(now time.Time) map[string]string {
 }
 
 // absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without
-// being blamed, while the mediator takes those of other sources.
+// being blamed, while mediators take those of other sources.
 type absence struct {
 	until time.Time
 	patience.Absence
@@ -63,16 +64,39 @@ type absence struct {
 
 const longestAbsence = 30 * time.Second // between two attempts to reach a server
 
-// present are the queues whose servers are there, as far as we know.
-func (m *Mediator) present(queues []control.Queue) []control.Queue {
-	if len(m.away) == 0 {
-		return queues
-	}
-	var there []control.Queue
+// Share is which sources a mediator takes files of. An attempt to reach a server that is away may take a minute, and one
+// that stalls takes as long each time; so the attempts are left to one mediator of a process, and no number of such
+// servers holds up the files of others.
+type Share int
+
+// The shares.
+const (
+	AllSources Share = iota
+	Reachable        // those whose servers were there when they were last asked
+	Doubtful         // the others
+)
+
+// present are the queues of this mediator's share whose servers are there, as far as we know.
+func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
+	a := &m.Progress.Away
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	now := m.Clock.Now()
 	for _, q := range queues {
-		if a := m.away[q.Source]; a == nil || !now.Before(a.until) {
-			there = append(there, q)
+		away := a.absent[q.Source]
+		switch m.Share {
+		case Reachable:
+			if away == nil {
+				there = append(there, q)
+			}
+		case Doubtful:
+			if away != nil && !now.Before(away.until) {
+				there = append(there, q)
+			}
+		default:
+			if away == nil || !now.Before(away.until) {
+				there = append(there, q)
+			}
 		}
 	}
 	return there
@@ -80,25 +104,39 @@ func (m *Mediator) present(queues []control.Queue) []control.Queue {
 
 // unreachable notes that a source's server is away.
 func (m *Mediator) unreachable(source string, err error) {
-	a := m.away[source]
+	now, all := m.Clock.Now(), &m.Progress.Away
+	all.met(now, source, err)
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	a := all.absent[source]
 	if a == nil {
 		a = &absence{Absence: patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: longestAbsence, Random: m.Random}}}
-		if m.away == nil {
-			m.away = map[string]*absence{}
+		if all.absent == nil {
+			all.absent = map[string]*absence{}
 		}
-		m.away[source] = a
+		all.absent[source] = a
 	}
-	now := m.Clock.Now()
-	m.Progress.Away.met(now, source, err)
 	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
+}
+
+// waits says that a source's server is not asked now.
+func (m *Mediator) waits(source string) bool {
+	all := &m.Progress.Away
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	a := all.absent[source]
+	return a != nil && m.Clock.Now().Before(a.until)
 }
 
 // reached notes that a source's server is there.
 func (m *Mediator) reached(source string) {
-	m.Progress.Away.ended(source)
-	m.Progress.Away.ended(Spooling)
-	if a := m.away[source]; a != nil {
-		delete(m.away, source)
+	all := &m.Progress.Away
+	all.ended(source)
+	all.ended(Spooling)
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if a := all.absent[source]; a != nil {
+		delete(all.absent, source)
 		a.Worked(m.Clock.Now(), m.Log, "a server is back", "source", source)
 	}
 }

@@ -49,7 +49,8 @@ type Mediator struct {
 	// is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
 
-	away     map[string]*absence // by source
+	Share Share
+
 	patience patience.Patience
 	runners  map[*source.Source]*rules.Runner
 	spare    [][]byte // memory of batches that are in the topic, for the next ones
@@ -150,7 +151,11 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 			return false, err
 		}
 	}
-	lease, found, err := m.Files.LeaseNext(ctx, m.present(m.Reference.Queues()), m.Owner, m.now(), m.Lease)
+	queues := m.present(m.Reference.Queues())
+	if len(queues) == 0 {
+		return false, nil
+	}
+	lease, found, err := m.Files.LeaseNext(ctx, queues, m.Owner, m.now(), m.Lease)
 	if err != nil || !found {
 		return false, err
 	}
@@ -171,7 +176,7 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	if releaseErr := m.Files.Release(grace, t.lease); releaseErr != nil && !errors.As(releaseErr, &lost) {
 		m.Log.Warn("a file could not be given back; it waits until its lease ends", "file", lease.File, "err", releaseErr)
 	}
-	if a := m.away[t.file.Source]; a != nil && m.Clock.Now().Before(a.until) {
+	if m.waits(t.file.Source) {
 		return true, nil // there may be files of other sources
 	}
 	return false, err

@@ -81,7 +81,7 @@ type ClickHouse struct {
 
 // Mediation bounds the role that takes files.
 type Mediation struct {
-	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time."`
+	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time. One more is read of sources whose server was away when it was last asked, so that no such server holds up the files of others."`
 	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file waits for a mediator that died, before another goes on with it. It is renewed three times in that time, and 5s is the least."`
 	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Bound of the spool in bytes."`
 	Backlog    int           `yaml:"backlog" default:"20000" doc:"Batches by which rating or the warehouse may be behind in a partition, before no more files are read until they have caught up; a batch has up to 1,000 records. It bounds what waits in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`

@@ -45,7 +45,9 @@ type connection struct {
 	ssh     *ssh.Client
 	client  *sftp.Client
 	every   time.Duration
-	allowed atomic.Int64 // bytes that may be read, while bounded
+	timeout time.Duration // how long a request may go without a part of its answer
+	answers atomic.Int64  // parts of answers that came: whole ones, and each KiB of long ones
+	allowed atomic.Int64  // bytes that may be read, while bounded
 	bounded atomic.Bool
 	done    chan struct{}
 	once    sync.Once
@@ -103,7 +105,7 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 			refused = check(host, remote, key)
 			return refused
 		}}
-	c := &connection{every: o.keepalive(), done: make(chan struct{})}
+	c := &connection{every: o.keepalive(), timeout: o.timeout(), done: make(chan struct{})}
 	alive := &watched{Conn: conn, patience: o.timeout() + o.keepalive(), connection: c}
 	s, channels, requests, err := ssh.NewClientConn(alive, d.address, config)
 	switch {
@@ -146,7 +148,7 @@ func (c *connection) start() error {
 	if err := session.RequestSubsystem("sftp"); err != nil {
 		return err
 	}
-	c.client, err = sftp.NewClientPipe(&metered{out, c}, in, sftp.UseConcurrentReads(true), sftp.MaxConcurrentRequestsPerFile(64))
+	c.client, err = sftp.NewClientPipe(&metered{r: out, c: c}, in, sftp.UseConcurrentReads(true), sftp.MaxConcurrentRequestsPerFile(64))
 	return err
 }
 
@@ -277,20 +279,82 @@ func (c *connection) budget(n int64) {
 	c.bounded.Store(n > 0)
 }
 
-// metered is what the server sends, within the budget.
+// attend cuts the connection when the requests that are made until stop is called get no part of an answer for too long.
+// A server that answers keepalives and no request would otherwise hold whoever asks for ever.
+func (c *connection) attend() (stop func()) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	seen, over := c.answers.Load(), false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(c.timeout, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		now := c.answers.Load()
+		switch {
+		case over:
+		case now != seen:
+			seen = now
+			timer.Reset(c.timeout)
+		default:
+			err := fmt.Errorf("it is connected, and has not answered a request for %s", c.timeout)
+			c.failure.CompareAndSwap(nil, &err)
+			c.close()
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+	}
+}
+
+// metered is what the server sends, within the budget, with its answers counted. An answer is four bytes that say how
+// long it is, and so many more.
 type metered struct {
-	r io.Reader
-	c *connection
+	r      io.Reader
+	c      *connection
+	length uint32 // as far as it is read
+	head   int    // bytes of the length that are read
+	left   int64  // bytes of the answer that are to come
+	part   int64  // bytes since the last that counted
 }
 
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
+	m.count(p[:n])
 	if m.c.bounded.Load() && m.c.allowed.Add(-int64(n)) < 0 {
 		err := errBudget
 		m.c.failure.CompareAndSwap(nil, &err)
 		return 0, err
 	}
 	return n, err
+}
+
+const answerPart = 1 << 10
+
+func (m *metered) count(b []byte) {
+	if m.part += int64(len(b)); m.part >= answerPart {
+		m.part = 0
+		m.c.answers.Add(1)
+	}
+	for len(b) > 0 {
+		if m.left > 0 {
+			n := min(m.left, int64(len(b)))
+			m.left -= n
+			b = b[n:]
+			if m.left == 0 {
+				m.c.answers.Add(1)
+			}
+			continue
+		}
+		m.length = m.length<<8 | uint32(b[0])
+		b = b[1:]
+		if m.head++; m.head == 4 {
+			m.left, m.head, m.length = int64(m.length), 0, 0
+		}
+	}
 }
 
 // watched is a connection that fails when nothing arrives for too long, or when the other end takes nothing.

@@ -94,6 +94,10 @@ func (l lies) ListAt(to []os.FileInfo, at int64) (n int, err error) {
 
 // serve answers SSH connections until the test ends, and says what of a source's document leads there.
 func (l *liar) serve(t *testing.T) (yaml string) {
+	return l.serves(t, sftp.Handlers{FileGet: l, FileCmd: l, FileList: l})
+}
+
+func (l *liar) serves(t *testing.T, handlers sftp.Handlers) (yaml string) {
 	_, secret, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	key, err := ssh.NewSignerFromKey(secret)
@@ -127,7 +131,7 @@ func (l *liar) serve(t *testing.T) (yaml string) {
 						}
 					})
 					running.Go(func() {
-						sftp.NewRequestServer(channel, sftp.Handlers{FileGet: l, FileCmd: l, FileList: l}).Serve()
+						sftp.NewRequestServer(channel, handlers).Serve()
 						channel.Close()
 					})
 				}

@@ -36,7 +36,7 @@ type SFTP struct {
 	KnownHosts    string        `yaml:"known_hosts,env" doc:"A file in OpenSSH's format with the server's host key."`
 	HostKey       Words         `yaml:"host_key,env" example:"SHA256:uNiVztksCsDhcc0u9e8BrHv8F0Q…" doc:"Instead of known_hosts: the fingerprint of the server's host key; a list while the carrier changes it."`
 	Connections   int           `yaml:"connections" default:"4" doc:"Most connections at a time."`
-	Timeout       time.Duration `yaml:"timeout" default:"30s" doc:"How long to wait for a connection, or for any sign of life on one."`
+	Timeout       time.Duration `yaml:"timeout" default:"30s" doc:"How long to wait for a connection, for any sign of life on one, and for the next part of the answer to a request: a server that answers keepalives and no request is away."`
 	Keepalive     time.Duration `yaml:"keepalive" default:"15s" doc:"How often to ask for a sign of life."`
 }
 

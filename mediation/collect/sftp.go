@@ -129,8 +129,9 @@ func (r *sftpRemote) with(ctx context.Context, what, path string, do func(*sftp.
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, c.close)
+	stop, answered := context.AfterFunc(ctx, c.close), c.attend()
 	err = do(c.client)
+	answered()
 	stop()
 	if err != nil {
 		err = r.explained(ctx, c, what, path, err)
@@ -185,7 +186,9 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	names := 0
 	var walk func(path string) error
 	walk = func(path string) error {
+		answered := c.attend()
 		infos, err := c.client.ReadDirContext(ctx, path)
+		answered()
 		if errors.Is(err, errBudget) || errors.Is(c.cause(), errBudget) {
 			err = &CrowdedError{r.matcher.most}
 		}
@@ -198,7 +201,10 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 		var below []string
 		for _, info := range infos {
 			file := joined(path, info.Name())
-			if r.matcher.add(&l, path, info.Name(), kindOf(info.Mode().Type()), info.Size(), info.ModTime(), func() (Entry, error) { return linked(c.client, file) }) {
+			if r.matcher.add(&l, path, info.Name(), kindOf(info.Mode().Type()), info.Size(), info.ModTime(), func() (Entry, error) {
+				defer c.attend()()
+				return linked(c.client, file)
+			}) {
 				below = append(below, file)
 			}
 		}
@@ -249,8 +255,9 @@ func (r *sftpRemote) Open(ctx context.Context, path string, offset int64) (io.Re
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, c.close)
+	stop, answered := context.AfterFunc(ctx, c.close), c.attend()
 	f, err := c.client.Open(path)
+	answered()
 	if err != nil {
 		stop()
 		err = r.explained(ctx, c, "read", path, err)
@@ -274,7 +281,9 @@ type sftpFile struct {
 }
 
 func (f *sftpFile) Read(p []byte) (int, error) {
+	answered := f.connection.attend()
 	n, err := f.file.ReadAt(p, f.offset)
+	answered()
 	f.offset += int64(n)
 	if n > 0 && err == io.EOF {
 		err = nil
@@ -292,7 +301,9 @@ func (f *sftpFile) Close() error {
 	}
 	var err error
 	if !f.failed {
+		answered := f.connection.attend()
 		err = f.file.Close()
+		answered()
 	}
 	f.stop()
 	f.remote.giveBack(f.connection)

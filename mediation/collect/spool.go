@@ -174,6 +174,7 @@ type Fetching struct {
 	Clock    Clock
 	Random   func() float64
 	Attempts int                                         // in a row without a byte, 6 when 0
+	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
 	Progress func(ctx context.Context, done int64) error // called now and then, whatever is waited for; an error ends it; may be nil
 	Every    time.Duration                               // how often at the least; 0 is 5 s
 }
@@ -265,7 +266,7 @@ type transfer struct {
 // run reads to the end, over as many connections as it takes.
 func (t *transfer) run(ctx context.Context) error {
 	backoff := patience.Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
-	attempts := orDefault(t.Attempts, 6)
+	attempts, since := orDefault(t.Attempts, 6), t.Clock.Now()
 	for failures := 0; ; {
 		before := t.done
 		err := t.read(ctx)
@@ -281,11 +282,11 @@ func (t *transfer) run(ctx context.Context) error {
 			return err
 		}
 		if t.done > before {
-			failures = 0
+			failures, since = 0, t.Clock.Now()
 			backoff.Worked()
 		}
-		if failures++; failures == attempts {
-			return fmt.Errorf("%q: given up after %d attempts, at %d of %d bytes: %w", t.entry.Path, attempts, t.done, t.entry.Size, err)
+		if failures++; failures == attempts || t.Clock.Now().Sub(since) >= orDefault(t.Patience, time.Minute) {
+			return fmt.Errorf("%q: given up after %d attempts, at %d of %d bytes: %w", t.entry.Path, failures, t.done, t.entry.Size, err)
 		}
 		if err := t.Progress(ctx, t.done); err != nil {
 			return err

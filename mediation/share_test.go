@@ -1,0 +1,81 @@
+package mediation_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/control"
+	"ratemill/mediation"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/source"
+)
+
+// bad is a keeper of several sources, of which the servers of some stall.
+type bad struct {
+	*keeper
+	stalls map[string]bool
+	asked  []string
+}
+
+func (b *bad) Queues() (queues []control.Queue) {
+	for _, name := range []string{"north", "south", "sky"} {
+		queues = append(queues, control.Queue{Source: name, Parallel: true})
+	}
+	return queues
+}
+
+func (b *bad) Fetch(ctx context.Context, src *source.Source, f *control.File, renew func(context.Context) error) (mediation.Content, error) {
+	b.asked = append(b.asked, f.Source)
+	if b.stalls[f.Source] {
+		return mediation.Content{}, &collect.UnreachableError{Host: f.Source, Err: errors.New("it has not answered a request for 30s")}
+	}
+	return b.keeper.Fetch(ctx, src, f, renew)
+}
+
+func TestServersThatStallHoldUpNoOtherSource(t *testing.T) {
+	k, m := newKeeper(t)
+	k.body = func() io.Reader { return strings.NewReader(header + rows(1)) }
+	b := &bad{keeper: k, stalls: map[string]bool{"north": true, "south": true}}
+	m.Spool, m.Reference, m.Ticker, m.Share = b, b, nil, mediation.Reachable
+	clock := m.Clock.(*hands)
+	doubtful := *m
+	doubtful.Owner, doubtful.Share = "doubtful", mediation.Doubtful
+	for _, name := range []string{"north", "south", "sky"} {
+		for i := range 20 {
+			_, err := k.Sight(t.Context(), name, []control.Sighting{{Path: string(rune('a'+i)) + ".csv", Size: 1, MTime: time.Unix(1_773_702_602, 0)}}, clock.now)
+			require.NoError(t, err)
+		}
+	}
+	for range 40 {
+		clock.now = clock.now.Add(time.Minute)
+		_, err := m.Next(t.Context())
+		require.NoError(t, err)
+	}
+	count := map[string]int{}
+	for _, name := range b.asked {
+		count[name]++
+	}
+	require.Equal(t, map[string]int{"north": 1, "south": 1, "sky": 20}, count, "one attempt told that each is away")
+	require.Len(t, m.Progress.Away.All(clock.now.Add(-40*time.Minute)), 2)
+
+	// Another mediator of the process goes on asking them, and when one is there again it is everybody's.
+	b.asked, b.stalls["north"] = nil, false
+	for range 10 {
+		clock.now = clock.now.Add(time.Minute)
+		_, err := doubtful.Next(t.Context())
+		require.NoError(t, err)
+	}
+	require.Contains(t, b.asked, "south")
+	require.NotContains(t, b.asked, "sky")
+	b.asked = nil
+	clock.now = clock.now.Add(time.Minute)
+	_, err := m.Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"north"}, b.asked)
+}
