@@ -318,7 +318,7 @@ func TestEpochsGrowAndAreNeverGivenTwice(t *testing.T) {
 			wg.Go(func() {
 				last := int64(0)
 				for range 20 {
-					epoch, err := store.NextEpoch(t.Context(), "rated", 3)
+					epoch, err := store.NextEpoch(t.Context(), "rated", 3, 0)
 					mu.Lock()
 					if err != nil || epoch <= last || given[epoch] {
 						t.Errorf("epoch %d after %d: %v", epoch, last, err)
@@ -330,7 +330,7 @@ func TestEpochsGrowAndAreNeverGivenTwice(t *testing.T) {
 		}
 		wg.Wait()
 		require.Len(t, given, 80)
-		epoch, err := s.NextEpoch(t.Context(), "rated", 4)
+		epoch, err := s.NextEpoch(t.Context(), "rated", 4, 0)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, epoch)
 	})
@@ -469,7 +469,7 @@ func TestAnOperationThatIsCancelledLeavesNothingBehind(t *testing.T) {
 func TestAnUnreachableStoreIsSaidToBe(t *testing.T) {
 	postgres := testengine.StartPostgres(t)
 	s := open(t, postgres.NewDatabase(t))
-	first, err := s.NextEpoch(t.Context(), "rated", 0)
+	first, err := s.NextEpoch(t.Context(), "rated", 0, 0)
 	require.NoError(t, err)
 	postgres.Kill()
 	var unavailable *control.UnavailableError
@@ -480,7 +480,7 @@ func TestAnUnreachableStoreIsSaidToBe(t *testing.T) {
 	var second int64
 	for {
 		// The connections of before are found dead one by one.
-		second, err = s.NextEpoch(t.Context(), "rated", 0)
+		second, err = s.NextEpoch(t.Context(), "rated", 0, 0)
 		if err == nil || !errors.As(err, &unavailable) {
 			break
 		}
@@ -494,7 +494,7 @@ func TestABusySQLiteIsSaidToBeUnavailable(t *testing.T) {
 	s := open(t, "sqlite:"+path)
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	_, err := s.NextEpoch(ctx, "rated", 0)
+	_, err := s.NextEpoch(ctx, "rated", 0, 0)
 	var unavailable *control.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
 	require.NoError(t, os.WriteFile(path+".txt", []byte(strings.Repeat("not a database ", 100)), 0o600))

@@ -67,10 +67,11 @@ func (s *Store) failed(what string, err error) error {
 	var lost *LeaseLostError
 	var other *OtherContentError
 	var unavailable *UnavailableError
+	var setBack *SetBackError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &lost), errors.As(err, &other), errors.As(err, &unavailable):
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &lost), errors.As(err, &other), errors.As(err, &unavailable), errors.As(err, &setBack):
 		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("control store %s: %s: %w", s.name, what, context.Canceled)

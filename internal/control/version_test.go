@@ -71,7 +71,7 @@ func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db, version := migrateFurther(t, dsn)
 			s := open(t, dsn)
-			epoch, err := s.NextEpoch(t.Context(), "rated", 0)
+			epoch, err := s.NextEpoch(t.Context(), "rated", 0, 0)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, epoch)
 

@@ -146,8 +146,8 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	o := &ledger.Owner{
 		Partition: partition, Topics: r.Node.Topics, Broker: r.Node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
 		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
-		NextEpoch: func(ctx context.Context) (int64, error) {
-			return r.Node.Store.NextEpoch(ctx, r.Node.Topics.Rated, partition)
+		NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
+			return r.Node.Store.NextEpoch(ctx, r.Node.Topics.Rated, partition, seen)
 		},
 	}
 	ended := make(chan error, 1)

@@ -103,5 +103,5 @@ const testNow = 1_773_700_000
 
 func ownerOf(l broker.Broker, epoch int64) *Owner {
 	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: &still{testNow}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour,
-		NextEpoch: func(context.Context) (int64, error) { epoch++; return epoch - 1, nil }}
+		NextEpoch: func(context.Context, int64) (int64, error) { epoch++; return epoch - 1, nil }}
 }

@@ -28,17 +28,19 @@ type Reference interface {
 // Owner takes a partition, restores its state, rates its usage and appends the outcome to the rated log, until its
 // context ends or somebody newer takes the partition. Fill the exported fields, then Run.
 type Owner struct {
-	Partition  int
-	Topics     broker.Topics
-	Broker     broker.Broker
-	Reference  Reference
-	Clock      Clock
-	Log        *slog.Logger
-	Progress   *Progress                                // counts for metrics; may be shared with the partition's former owners
-	NextEpoch  func(ctx context.Context) (int64, error) // grows with every call, whoever calls
-	SweepEvery time.Duration                            // between checkpoints; what a restore replays
-	Portion    int                                      // entries of a checkpoint in one append; 0 is 4,000
-	BlockKeys  int                                      // duplicate keys in one entry; 0 is 1,024
+	Partition int
+	Topics    broker.Topics
+	Broker    broker.Broker
+	Reference Reference
+	Clock     Clock
+	Log       *slog.Logger
+	Progress  *Progress // counts for metrics; may be shared with the partition's former owners
+	// NextEpoch grows with every call, whoever calls. seen is the greatest epoch in the rated log before: *control.SetBackError
+	// when it was never given.
+	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
+	SweepEvery time.Duration // between checkpoints; what a restore replays
+	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
+	BlockKeys  int           // duplicate keys in one entry; 0 is 1,024
 	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
 	// when the owner begins.
 	Skips  func(ctx context.Context, topic string) ([]control.Stop, error)
@@ -160,10 +162,17 @@ func (o *Owner) take(ctx context.Context) error {
 
 // mark appends the mark of a new epoch, ours from then on.
 func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
+	seen, end, err := o.newestEpoch(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = o.until(ctx, "take an epoch", func() (err error) {
-		o.epoch, err = o.NextEpoch(ctx)
+		o.epoch, err = o.NextEpoch(ctx, seen)
 		return err
 	})
+	if back := (*control.SetBackError)(nil); errors.As(err, &back) {
+		return 0, o.setBack(end, back)
+	}
 	if err != nil {
 		return 0, err
 	}

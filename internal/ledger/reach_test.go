@@ -2,12 +2,14 @@ package ledger
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/control"
 )
 
 // cut takes the end of a topic, as a power cut does.
@@ -117,4 +119,26 @@ func (o *Owner) untilItFails(t *testing.T) error {
 			return err
 		}
 	}
+}
+
+// The control store was restored from a backup, or a standby took over that is behind: it gives epochs again.
+func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
+	f, o := threeRated(t)
+	f.owner(7)
+	end := f.l.of(o.Topics.Rated).end
+	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
+	require.NoError(t, err)
+	defer store.Close()
+	for range 3 { // nor the next time
+		next := ownerOf(f.l, 0)
+		next.NextEpoch = func(ctx context.Context, seen int64) (int64, error) {
+			return store.NextEpoch(ctx, next.Topics.Rated, 0, seen)
+		}
+		var stopped *StoppedError
+		require.ErrorAs(t, next.take(t.Context()), &stopped)
+		require.Equal(t, o.Topics.Rated, stopped.Topic)
+		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, and 7 is in use in test.rated")
+		require.Contains(t, stopped.Reason, "docs/runbooks/stores-of-different-days.md")
+	}
+	require.Equal(t, end, f.l.of(o.Topics.Rated).end, "nothing was appended")
 }

@@ -40,8 +40,8 @@ func (n *Node) newRating() *ratingRole {
 				Skips: func(ctx context.Context, topic string) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, topic, partition)
 				},
-				NextEpoch: func(ctx context.Context) (int64, error) {
-					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition)
+				NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
+					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition, seen)
 				},
 			}
 			return o.Run(ctx)

@@ -42,12 +42,13 @@ const (
 	Poison                        // a message that nobody can read is in a topic, until somebody orders to go on without it
 	Forgotten                     // the warehouse no longer remembers that it has a block which somebody began long ago
 	TokenAlone                    // the warehouse notes a block's token and answers an error, and its rows never come
+	SetBack                       // the control store loses its last epochs and positions, as a restored backup or a standby does
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -82,6 +83,7 @@ var faultMeanings = [...]string{
 	"somebody ordered to go on without a message that nobody can read",
 	"the warehouse forgot a block that was begun, before another sink found it",
 	"the warehouse noted a block's token, and never had its rows",
+	"the control store lost epochs or positions, and somebody stopped for it",
 }
 
 func (f Fault) String() string { return faultNames[f] }

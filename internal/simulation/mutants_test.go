@@ -30,6 +30,8 @@ var focus = map[steps.Step]struct {
 	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,pause,stop", true},
 	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", true},
 	steps.IntentTaken:  {"crash,rebalance,stop,token-alone", false},
+	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", false},
+	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", false},
 }
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes

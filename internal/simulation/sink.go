@@ -125,7 +125,7 @@ func (i inserter) Stored(_ context.Context, b *warehouse.Block) (rows int, err e
 	}
 	from, to := b.Offsets()
 	for _, s := range i.blocks[i.partition][b.Table] {
-		if s.from >= from && s.to <= to {
+		if s.from <= to && s.to >= from { // blocks with other bounds come after a set-back alone, and any row of them tells
 			rows += s.rows
 		}
 	}
@@ -241,6 +241,9 @@ func (w *world) startSink(p int) {
 			}
 			w.notef(name, "%v", err)
 			var stopped *warehouse.StoppedError
+			if errors.As(err, &stopped) && w.refuses(stopped) {
+				return nil
+			}
 			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) && !(errors.As(err, &stopped) && w.ordered(sinkKind, stopped)) {
 				return err
 			}

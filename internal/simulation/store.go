@@ -48,8 +48,11 @@ const (
 	tookEpoch   = "committed " + takingEpoch
 )
 
-func (s *store) nextEpoch(ctx context.Context, p int) (epoch int64, err error) {
+func (s *store) nextEpoch(ctx context.Context, p int, seen int64) (epoch int64, err error) {
 	err = s.transaction(ctx, takingEpoch, func() error {
+		if s.epochs[p] < seen {
+			return &control.SetBackError{What: "epoch", Has: s.epochs[p], Seen: seen}
+		}
 		s.epochs[p]++
 		epoch = s.epochs[p]
 		return nil

@@ -89,6 +89,7 @@ type world struct {
 	lost      bool                      // and it was lost
 	active    Faults                    // those of this schedule: what is rare needs few others beside it
 	losing    bool                      // this is one of the few schedules in which a message is lost
+	back      back
 
 	revision  uint64
 	catalogue int
@@ -150,6 +151,7 @@ func newWorld(seed uint64, o Options) *world {
 	if o.Faults == AllFaults {
 		w.active &= mix(seed)
 	}
+	w.back.may = w.active.Has(SetBack) && w.faults[SetBack].IntN(12) == 0
 	w.losing = w.active.Has(Loss) && w.faults[Loss].IntN(12) == 0
 	for p := range partitions {
 		w.usage[p], w.rated[p], w.checks[p] = &partitionLog{name: "usage"}, &partitionLog{name: "rated"}, &partitionLog{name: "checkpoint"}
@@ -221,6 +223,10 @@ func (w *world) fail(format string, args ...any) {
 
 func (w *world) run() {
 	for ; w.failure == ""; w.step++ {
+		if w.back.refused {
+			w.judgeRefusal()
+			return
+		}
 		w.now = w.now.Add(time.Duration(w.rng.IntN(15)) * time.Millisecond)
 		if w.phase == troubled && w.step >= w.options.Steps {
 			w.calmDown()
@@ -353,6 +359,7 @@ func (w *world) trouble() {
 	if w.happens(DiskFull, 300) {
 		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
 	}
+	w.setBack()
 	for p := range partitions {
 		w.warehouse.forget(p)
 	}
@@ -450,7 +457,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 		o := &ledger.Owner{
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),
 			Progress: &ledger.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
-			NextEpoch: func(ctx context.Context) (int64, error) { return w.store.nextEpoch(ctx, p) },
+			NextEpoch: func(ctx context.Context, seen int64) (int64, error) { return w.store.nextEpoch(ctx, p, seen) },
 			Skips:     func(ctx context.Context, topic string) ([]control.Stop, error) { return w.skips(ctx, topic, p) },
 		}
 		w.owners[p] = o
@@ -472,6 +479,8 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			if w.rng.IntN(3) > 0 {
 				return nil // the group gave the partition to another
 			}
+		case errors.As(err, &stopped) && w.refuses(stopped):
+			return nil
 		case errors.As(err, &stopped) && w.ordered(ownerKind, stopped):
 		case errors.As(err, &stopped):
 			return w.stops(p, stopped)

@@ -41,12 +41,14 @@ const (
 	RepeatedIsAsked  // of a block that is inserted again, the warehouse is asked afterwards whether it has it
 	IntentTaken      // whoever finds an intent makes the commit of the sink that recorded it fail, before anything else
 	StopOwner        // only the reader that stopped says that it has gone on
+	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave
+	FirstIsAsked     // the warehouse is asked for the first block after a takeover before its intent is recorded
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
-	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner"}
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

@@ -75,6 +75,7 @@ type Sink struct {
 	rows    *rows
 	fetch   []broker.Message
 	took    time.Duration // to write the last block into the warehouse
+	proven  bool          // the warehouse has nothing from at on: it was asked, or we wrote what is before
 
 	patient patience.Patience
 	skips   ledger.Skips
@@ -121,7 +122,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		s.rows = newRows(s.Partition, s.Account, s.Simulated)
 		s.rows.offset = s.Offset
 	}
-	s.known, s.took = false, 0
+	s.known, s.took, s.proven, s.at = false, 0, false, control.SinkPosition{}
 	s.skips = nil
 	s.patient = patience.Patience{Clock: s.Clock, Log: s.Log.With("partition", s.Partition), Random: s.Random, Passing: passing}
 	if err := s.orders(ctx); err != nil {
@@ -173,6 +174,11 @@ func (s *Sink) step(ctx context.Context) error {
 // write takes a block through its three states: intended, in the warehouse, and left behind. When ctx ends it goes on,
 // since the next owner would only do the same again, but it waits for nothing that is away, and not long for what hangs.
 func (s *Sink) write(ctx context.Context, intent control.Intent, fold []byte, found bool) error {
+	if !found && !s.proven {
+		if err := s.unwritten(ctx, intent); err != nil {
+			return err
+		}
+	}
 	if s.at.Intent == nil && steps.On(steps.IntentFirst) {
 		err := s.swap(ctx, "record the intent", func(ctx context.Context, version int64) (int64, error) {
 			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
@@ -377,11 +383,16 @@ func (s *Sink) where(ctx context.Context) error {
 	if s.known {
 		return nil
 	}
+	before := s.at
 	err := s.until(ctx, "read the position", func() (err error) {
 		s.learned = s.Clock.Now()
 		s.at, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
 		return err
 	})
+	if err == nil && s.at.Version < before.Version {
+		return s.wentBack(before)
+	}
+	s.proven = false
 	s.Progress.Next.Store(s.at.Next)
 	if err == nil {
 		err = s.standing(ctx)

@@ -1,0 +1,93 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ledger"
+)
+
+// back is how a control store goes back in a schedule.
+type back struct {
+	may     bool // this is one of the few schedules in which it does
+	kept    bool // there is a copy
+	done    bool
+	epochs  [partitions]int64
+	sinks   [partitions]control.SinkPosition
+	refused bool // somebody noticed, and stopped
+}
+
+// setBack copies epochs and positions at some step, and later gives the store the copy back: either while nobody runs, as
+// for a restored backup, or while owners and sinks run, as a standby does that lacks the last transactions.
+func (w *world) setBack() {
+	b := &w.back
+	switch {
+	case !b.may || b.done:
+	case !b.kept && w.faults[SetBack].IntN(60) == 0:
+		b.kept, b.epochs, b.sinks = true, w.store.epochs, w.store.sinks
+	case b.kept && w.faults[SetBack].IntN(100) == 0:
+		if w.faults[SetBack].IntN(2) == 0 {
+			if !w.between() {
+				b.done, w.store.sinks, w.store.epochs = true, b.sinks, b.epochs
+				w.note("store", "GOES BACK", 0, 0)
+			}
+			return
+		}
+		b.done, w.store.sinks = true, b.sinks
+		w.note("store", "IS RESTORED", 0, 0)
+		w.store.epochs = b.epochs
+		for _, a := range w.actors {
+			if a.kind != senderKind {
+				a.crash()
+			}
+		}
+		w.actors = slices.DeleteFunc(w.actors, func(a *actor) bool { return a.ended })
+		w.requests = slices.DeleteFunc(w.requests, func(r *request) bool { return r.by.kind != senderKind })
+		for _, l := range w.warehouse.late {
+			l.apply()
+		}
+		w.warehouse.late = nil
+	}
+}
+
+// between says that somebody has an epoch of which no mark is in the log, or has a block on its way into the warehouse.
+// What the store loses of these in this very moment cannot be told from what never was: PostgreSQL's synchronous_commit is
+// against it.
+func (w *world) between() bool {
+	for p := range partitions {
+		if w.store.sinks[p].Intent != nil || w.store.epochs[p] != w.judged[p].epoch {
+			return true
+		}
+	}
+	return len(w.warehouse.late) > 0
+}
+
+// refuses says that a partition stopped because the store went back. The schedule then ends: a person has to look.
+func (w *world) refuses(err *ledger.StoppedError) bool {
+	if !w.back.done || !strings.Contains(err.Reason, control.OlderStore) {
+		return false
+	}
+	w.met[SetBack]++
+	w.back.refused = true
+	return true
+}
+
+// judgeRefusal makes sure that nothing was doubled before somebody stopped.
+func (w *world) judgeRefusal() {
+	for _, l := range w.warehouse.late {
+		l.apply()
+	}
+	for p := range partitions {
+		for _, table := range slices.Sorted(maps.Keys(w.warehouse.rows[p])) {
+			rows := w.warehouse.rows[p][table]
+			for _, id := range slices.SortedFunc(maps.Keys(rows), compareIDs) {
+				if rows[id].times > 1 {
+					w.fail("warehouse, partition %d, refused: %s has record %s:%d %d times", p, table, id.File.Short(), id.Seq, rows[id].times)
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ratemill/internal/control"
+	"ratemill/internal/steps"
+)
+
+// A control store that was restored from a backup, or whose standby took over without the last transactions, has positions
+// of the past: from there on, everything would be written a second time, in blocks with other bounds and thus other tokens.
+
+// unwritten makes sure, before the intent for the first block after a takeover is recorded, that the warehouse has no row
+// of it. Rows come only after their intent, so a row without one was written by a position that the store has lost.
+func (s *Sink) unwritten(ctx context.Context, intent control.Intent) error {
+	rows := 0
+	for _, b := range s.rows.blocks {
+		if b.Rows() == 0 || !steps.On(steps.FirstIsAsked) {
+			continue
+		}
+		rows += b.Rows()
+		b.from, b.to = intent.From, intent.To
+		there := 0
+		err := s.until(ctx, "ask the warehouse for rows after the position", func() (err error) {
+			there, err = s.Warehouse.Stored(ctx, b)
+			return err
+		})
+		refused := (*RefusedError)(nil)
+		switch {
+		case errors.As(err, &refused) && refused.Code == unknownTable: // the insert stops at that
+		case refused != nil:
+			return s.stop(intent.From, control.StopOther, nil, err.Error())
+		case err != nil:
+			return err
+		}
+		if there > 0 {
+			return s.writtenBefore(ctx, intent, b, there)
+		}
+	}
+	s.proven = rows > 0
+	return nil
+}
+
+// writtenBefore tells another sink, which was faster since the position was read, from a position of the past.
+func (s *Sink) writtenBefore(ctx context.Context, intent control.Intent, b *Block, there int) error {
+	var now control.SinkPosition
+	err := s.until(ctx, "read the position", func() (err error) {
+		now, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case now.Version > s.at.Version:
+		return control.ErrConflict
+	}
+	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("the control store is older than ClickHouse: by its position, offset %d is the first that is not in the warehouse, "+
+		"but %s has %d rows of offsets %d to %d; %s", s.at.Next, b.Table, there, intent.From, intent.To, control.OlderStore))
+}
+
+// wentBack is the error of a position that is older than the one we recorded.
+func (s *Sink) wentBack(before control.SinkPosition) error {
+	now := s.at
+	s.at = before
+	return s.stop(before.Next, control.StopOther, nil, fmt.Sprintf("the control store went back while this process was running: its position in the warehouse is %d, and was %d already; %s",
+		now.Next, before.Next, control.OlderStore))
+}
