@@ -103,7 +103,9 @@ func TestAlertsAreComplete(t *testing.T) {
 	found, err := filepath.Glob("../../docs/runbooks/*.md")
 	require.NoError(t, err)
 	for _, page := range found {
-		if base := filepath.Base(page); base != "README.md" {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		if base := filepath.Base(page); base != "README.md" && !strings.Contains(string(text), "\nNo alert:") {
 			require.Contains(t, pages, base, "no alert leads to this runbook")
 		}
 	}

@@ -159,6 +159,9 @@ func (n *Node) openKafka(ctx context.Context) (err error) {
 	if err := n.ownKafka(ctx); err != nil {
 		return err
 	}
+	if err := n.sameDay(ctx, n.markedKafka()); err != nil {
+		return err
+	}
 	err = n.waitFor(ctx, engineControl, func() (err error) {
 		n.Partitions, err = Partitions(ctx, n.Store, c.Partitions)
 		return err
@@ -264,6 +267,9 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
 	if n.Store != nil {
 		if err := n.ownWarehouse(ctx); err != nil {
+			return err
+		}
+		if err := n.sameDay(ctx, n.markedWarehouse()); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,9 @@ func (n *Node) Run(ctx context.Context) error {
 		run  func(context.Context) error
 	}
 	parts := []part{{"registry", n.reference.follow}, {"engines", n.watchEngines}, {"clock", n.followClock}}
+	if len(n.Roles) > 0 {
+		parts = append(parts, part{"marks", n.marks})
+	}
 	if n.has(Mediation) {
 		m, err := n.newMediation(ctx)
 		if err != nil {

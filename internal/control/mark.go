@@ -1,0 +1,84 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Mark is a number that the control store gave at some time and that another store then got, so that each can be asked
+// how far it knew the other.
+type Mark struct {
+	Number int64
+	At     time.Time
+	Place  int64 // where the other store then ended; 0 before it has the mark
+}
+
+// Marks are what the control store knows of the marks of another store.
+type Marks struct {
+	Given   Mark // the newest one; the other store may have it or not
+	Has     Mark // a newer one than Settled that the other store has
+	Settled Mark // one that the other store has had for so long that it is on its disk
+
+	version int64
+}
+
+// settledAfter is for how long an engine without replicas may keep to itself what it acknowledged: a power cut takes it.
+const settledAfter = 2 * time.Minute
+
+// Marks are those of another store.
+func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
+	setting, err := s.Setting(ctx, marksOf(other))
+	if err != nil || setting.Version == 0 {
+		return m, err
+	}
+	if err := json.Unmarshal(setting.Value, &m); err != nil {
+		return m, fmt.Errorf("control store %s: the marks of %s: %w", s.name, other, err)
+	}
+	m.version = setting.Version
+	return m, nil
+}
+
+// GiveMark gives the mark after m.Given. ErrConflict says that somebody else was faster.
+func (s *Store) GiveMark(ctx context.Context, other string, m Marks, at time.Time) (Marks, error) {
+	m.Given = Mark{Number: m.Given.Number + 1, At: at.UTC()}
+	return s.setMarks(ctx, other, m)
+}
+
+// HasMark notes that the other store has m.Given, and where it ended then.
+func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64) (Marks, error) {
+	m.Given.Place = place
+	switch since := m.Given.At.Sub(m.Has.At); {
+	case m.Has.Number == 0 || since < 0:
+		m.Has = m.Given
+	case since >= settledAfter:
+		m.Settled, m.Has = m.Has, m.Given
+	}
+	return s.setMarks(ctx, other, m)
+}
+
+// ForgetMarks forgets which marks the other store had: from now on it is taken as it is. number is the newest that it has.
+func (s *Store) ForgetMarks(ctx context.Context, other string, number int64, at time.Time, who, why string) error {
+	m, err := s.Marks(ctx, other)
+	if err != nil {
+		return err
+	}
+	if err := s.Audit(ctx, AuditEntry{At: at, Who: who, What: "stores.accept", Subject: other, Detail: why}); err != nil {
+		return err
+	}
+	_, err = s.setMarks(ctx, other, Marks{Given: Mark{Number: max(number, m.Given.Number), At: at.UTC()}, version: m.version})
+	return err
+}
+
+func (s *Store) setMarks(ctx context.Context, other string, m Marks) (Marks, error) {
+	value, err := json.Marshal(m)
+	if err != nil {
+		return m, err
+	}
+	err = s.SetSetting(ctx, marksOf(other), value, m.version)
+	m.version++
+	return m, err
+}
+
+func marksOf(other string) string { return "marks of " + other }

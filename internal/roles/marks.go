@@ -1,0 +1,194 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"ratemill/internal/control"
+)
+
+// The control store gives marks: numbers that grow, one a minute, which Kafka and ClickHouse keep too. So each of them can
+// tell whether the other is of the same day: a mark in Kafka that the control store never gave, or a mark that Kafka had and
+// has no more. Kafka and ClickHouse are compared through the control store. Of what happened within a minute, epochs and
+// positions tell (ledger.Owner, warehouse.Sink).
+
+// DifferentDaysError says that one of the three stores is older than what another knows of it.
+type DifferentDaysError struct {
+	Older, Newer string // as people call them
+	Has, Knows   control.Mark
+}
+
+func (e *DifferentDaysError) Error() string {
+	return fmt.Sprintf("%s is older than %s: its newest mark is %s, and %s knows %s; one of them was restored from a backup, or lost what it had acknowledged. "+
+		"Going on would lose or double records, so nothing was done; see docs/runbooks/stores-of-different-days.md", e.Older, e.Newer, told(e.Has), e.Newer, told(e.Knows))
+}
+
+func told(m control.Mark) string {
+	if m.Number == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("number %d of %s", m.Number, m.At.UTC().Format("2006-01-02 15:04:05Z"))
+}
+
+const (
+	markEvery  = time.Minute
+	markBehind = 5 * time.Second // a replica may be behind for so long
+	markAgain  = 500 * time.Millisecond
+)
+
+// marked is a store that gets marks. Its place grows with each.
+type marked struct {
+	engine string // as metrics call it
+	name   string // as people do
+	newest func(ctx context.Context) (control.Mark, error)
+	put    func(ctx context.Context, m control.Mark) (place int64, err error)
+}
+
+func (n *Node) markedKafka() marked {
+	return marked{engineKafka, "Kafka", func(ctx context.Context) (m control.Mark, err error) {
+		m.Number, m.At, m.Place, err = n.Kafka.Mark(ctx, n.Topics.Installation)
+		return m, err
+	}, func(ctx context.Context, m control.Mark) (int64, error) {
+		return n.Kafka.SetMark(ctx, n.Topics.Installation, m.Number, m.At)
+	}}
+}
+
+func (n *Node) markedWarehouse() marked {
+	return marked{engineClickHouse, "ClickHouse", func(ctx context.Context) (m control.Mark, err error) {
+		m.Number, m.At, err = n.Warehouse.Mark(ctx)
+		m.Place = m.Number
+		return m, err
+	}, func(ctx context.Context, m control.Mark) (int64, error) {
+		return m.Number, n.Warehouse.SetMark(ctx, m.Number, m.At)
+	}}
+}
+
+// sameDay refuses a store that is older than the control store, or newer, before a role reads or writes anything there.
+func (n *Node) sameDay(ctx context.Context, m marked) error {
+	if len(n.Roles) == 0 {
+		return nil // who looks, or puts it right
+	}
+	return n.waitFor(ctx, m.engine, func() error {
+		_, err := n.compareMarks(ctx, m)
+		return err
+	})
+}
+
+// compareMarks answers the control store's marks, or *DifferentDaysError.
+func (n *Node) compareMarks(ctx context.Context, m marked) (control.Marks, error) {
+	for began := time.Now(); ; {
+		theirs, err := m.newest(ctx) // first: whoever gives a mark tells the control store first
+		if err != nil {
+			return control.Marks{}, err
+		}
+		ours, err := n.Store.Marks(ctx, m.engine)
+		switch {
+		case err != nil:
+			return ours, err
+		case theirs.Number > ours.Given.Number:
+			return ours, &DifferentDaysError{"the control store", m.name, ours.Given, theirs}
+		case theirs.Place >= ours.Settled.Place:
+			return ours, nil
+		case time.Since(began) >= markBehind:
+			return ours, &DifferentDaysError{m.name, "the control store", theirs, ours.Settled}
+		}
+		if err := (clock{}).Sleep(ctx, markAgain); err != nil {
+			return ours, err
+		}
+	}
+}
+
+// marks compares the stores again and again until ctx ends, and gives a mark unless another process has.
+func (n *Node) marks(ctx context.Context) error {
+	stores := []marked{n.markedKafka()}
+	if n.Warehouse != nil {
+		stores = append(stores, n.markedWarehouse())
+	}
+	seen := make([]int64, len(stores))
+	for i := range seen {
+		seen[i] = -1
+	}
+	for ctx.Err() == nil {
+		for i, m := range stores {
+			given, err := n.mark(ctx, m, seen[i])
+			var different *DifferentDaysError
+			switch {
+			case errors.As(err, &different):
+				return err
+			case err == nil:
+				seen[i] = given
+			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):
+				n.Log.Debug("a mark could not be given; it is tried again in a minute", "store", m.name, "err", err)
+			}
+		}
+		_ = clock{}.Sleep(ctx, markEvery+rand.N(markEvery/10))
+	}
+	return nil
+}
+
+// mark gives a store a mark, unless it got one since the number seen. It answers the newest one.
+func (n *Node) mark(ctx context.Context, m marked, seen int64) (int64, error) {
+	ours, err := n.compareMarks(ctx, m)
+	if err != nil || seen >= 0 && ours.Given.Number > seen {
+		return ours.Given.Number, err
+	}
+	if ours, err = n.Store.GiveMark(ctx, m.engine, ours, time.Now()); err != nil {
+		return 0, err
+	}
+	place, err := m.put(ctx, ours.Given)
+	if err == nil {
+		_, err = n.Store.HasMark(ctx, m.engine, ours, place)
+	}
+	return ours.Given.Number, err
+}
+
+// StoreDay is what the control store and another store know of each other.
+type StoreDay struct {
+	Store      string
+	Given, Has control.Mark
+	Different  *DifferentDaysError // nil: they are of one day
+}
+
+// CompareStores compares Kafka and ClickHouse with the control store.
+func (n *Node) CompareStores(ctx context.Context) (days []StoreDay, err error) {
+	for _, m := range []marked{n.markedKafka(), n.markedWarehouse()} {
+		d := StoreDay{Store: m.name}
+		ours, err := n.compareMarks(ctx, m)
+		if err != nil && !errors.As(err, &d.Different) {
+			return nil, err
+		}
+		if d.Given = ours.Given; d.Different != nil {
+			if ours, err = n.Store.Marks(ctx, m.engine); err != nil {
+				return nil, err
+			}
+			d.Given = ours.Given
+		}
+		if d.Has, err = m.newest(ctx); err != nil {
+			return nil, err
+		}
+		days = append(days, d)
+	}
+	return days, nil
+}
+
+// AcceptStores takes stores of different days for stores of one day, by an order of a person, and answers which were not.
+func (n *Node) AcceptStores(ctx context.Context, who, why string) (accepted []*DifferentDaysError, err error) {
+	days, err := n.CompareStores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range []marked{n.markedKafka(), n.markedWarehouse()} {
+		d := days[i]
+		if d.Different == nil {
+			continue
+		}
+		if err := n.Store.ForgetMarks(ctx, m.engine, d.Has.Number, time.Now(), who, why); err != nil {
+			return accepted, err
+		}
+		accepted = append(accepted, d.Different)
+	}
+	return accepted, nil
+}
