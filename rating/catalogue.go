@@ -44,6 +44,7 @@ type family[T any] struct {
 	versions []*T
 	since    []since
 	dates    []int32 // of since, in Catalogue.dates; -1 for none
+	mixed    bool    // some begin on a local date and some at an instant: which comes first depends on the zone
 }
 
 type families[T any] struct {
@@ -80,6 +81,9 @@ func (f *families[T]) add(name string) *family[T] {
 
 // at is the version in force at an instant by a clock, its number from 1, and since when; nil when none is yet.
 func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
+	if f.mixed {
+		return f.newest(k, at)
+	}
 	for i := len(f.versions) - 1; i >= 0; i-- {
 		switch s := &f.since[i]; s.kind {
 		case sinceAlways:
@@ -94,6 +98,25 @@ func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from u
 		}
 	}
 	return nil, 0, 0
+}
+
+// newest is at, whatever the order of the versions: of those that are in force, the one that began last. Of two that begin
+// at the same time in a zone it is the one with the instant.
+func (f *family[T]) newest(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
+	for i, s := range f.since {
+		begins := udr.Instant(0) // as at says of a version that always is in force
+		switch s.kind {
+		case sinceInstant:
+			begins = s.at
+		case sinceDay:
+			begins = k.starts[f.dates[i]]
+		}
+		later := version == nil || begins > from || begins == from && s.kind == sinceInstant
+		if s.kind == sinceAlways || begins <= at && later {
+			version, number, from = f.versions[i], i+1, begins
+		}
+	}
+	return version, number, from
 }
 
 // Bounds of a catalogue.
@@ -290,6 +313,7 @@ func (c *compiler) compile() {
 	c.compileShares()
 	c.compileLimits()
 	c.compareVersions()
+	c.warnUnknown()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
@@ -298,6 +322,8 @@ func (c *compiler) compile() {
 
 func setDates[T any](c *Catalogue, f *families[T]) {
 	for _, x := range f.list {
+		days := slices.ContainsFunc(x.since, func(s since) bool { return s.kind == sinceDay })
+		x.mixed = days && slices.ContainsFunc(x.since, func(s since) bool { return s.kind == sinceInstant })
 		for _, s := range x.since {
 			date := int32(-1)
 			if s.kind == sinceDay {
@@ -398,7 +424,7 @@ func (c *compiler) zone(name string) int32 {
 
 func (c *compiler) compileModels() {
 	for _, doc := range c.modelDocs {
-		m := &zoneModel{name: doc.Name.Value, since: doc.From, firstWins: doc.First == "wins", anyPeer: newPlaces()}
+		m := &zoneModel{name: doc.Name.Value, at: doc.Name.Pos, since: doc.From, firstWins: doc.First == "wins", anyPeer: newPlaces()}
 		seen := map[string]bool{}
 		for _, z := range doc.Zones {
 			if seen[z.Zone.Value] || z.Zone.Value == "" {

@@ -30,17 +30,23 @@ type zoneDoc struct {
 }
 
 // whereDoc says what belongs to a zone. The place (networks, countries) and the other party (prefixes, peer_countries)
-// must both match, where both are given; with neither, everything matches.
+// must both match, where both are given; with neither, everything matches. A record whose place is unknown matches what says
+// so, or what no place could have kept it from.
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
 	Prefixes      []diag.Text `yaml:"prefixes" doc:"Beginnings of the other party's number; the longest decides." example:"+49"`
 	PeerCountries []diag.Text `yaml:"peer_countries" doc:"Countries of the other party's number." example:"DE"`
+	Unknown       *bool       `yaml:"unknown" doc:"true: usage whose place is unknown belongs here too. false: it does not, and goes to suspense, and check need not warn of that." example:"true"`
 }
 
 func (w *whereDoc) empty() bool {
-	return len(w.Networks)+len(w.Countries)+len(w.Prefixes)+len(w.PeerCountries) == 0
+	return len(w.Networks)+len(w.Countries)+len(w.Prefixes)+len(w.PeerCountries) == 0 && w.Unknown == nil
 }
+
+func (w *whereDoc) places() bool { return len(w.Networks)+len(w.Countries) > 0 }
+
+func (w *whereDoc) unknown() bool { return w.Unknown != nil && *w.Unknown }
 
 type planDoc struct {
 	Name     diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`

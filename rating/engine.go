@@ -295,6 +295,10 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
 				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.clock.zone).Format("Mon 15:04"))
 		}
+		if u.Country == "" && t.model.places && !international(u.Network) {
+			return suspend("no_zone", "the place is unknown: the record has no country, and network %q. No zone of plan %s says that it holds such records; "+
+				"correct the source's rules, or write `unknown: true` at the zone or price that is to hold them, and retry", u.Network, f.name)
+		}
 		return suspend("no_zone", "no zone of plan %s holds network %q, country %q, other party %q; add it to a zone, or a zone of everything, and retry", f.name, u.Network, u.Country, u.Peer)
 	}
 	return nil

@@ -24,6 +24,7 @@ type naiveModel struct {
 
 type naiveZone struct {
 	Zone          string   `yaml:"zone"`
+	Unknown       *bool    `yaml:"unknown,omitempty"`
 	Networks      []string `yaml:"networks,omitempty"`
 	Countries     []string `yaml:"countries,omitempty"`
 	Prefixes      []string `yaml:"prefixes,omitempty"`
@@ -61,6 +62,7 @@ type naiveClass struct {
 
 type naivePrice struct {
 	Name     string   `yaml:"name,omitempty"`
+	Unknown  *bool    `yaml:"unknown,omitempty"`
 	Formerly string   `yaml:"formerly,omitempty"`
 	Zones    []string `yaml:"zones,omitempty"`
 

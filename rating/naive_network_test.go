@@ -38,42 +38,119 @@ func specificity(u *udr.Usage, networks, countries, prefixes, peerCountries []st
 	return peer*3 + place
 }
 
-// networkPrice is the price of a network price plan at a local time: of those that hold then, the closest; of two that
+// networkPrice is the price of a network price plan in a time slice: of those that hold then, the closest; of two that
 // name the same, the one for the slice.
-func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, t time.Time) *naivePrice {
-	var best *naivePrice
-	bestScore := -1
-	for i := range c.Prices {
-		x := &c.Prices[i]
-		score := 2 * specificity(u, x.Networks, x.Countries, x.Prefixes, x.PeerCountries)
-		if x.Slice != "" {
-			if !inSlice(p.Slices[x.Slice], t) {
+func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, slice string) *naivePrice {
+	best := func(u *udr.Usage, unknown bool) (best *naivePrice) {
+		bestScore := -1
+		for i := range c.Prices {
+			x := &c.Prices[i]
+			score := 2 * specificity(u, x.Networks, x.Countries, x.Prefixes, x.PeerCountries)
+			if unknown {
+				if x.Unknown == nil || !*x.Unknown {
+					continue
+				}
+				score = 2 * specificity(u, nil, nil, x.Prefixes, x.PeerCountries)
+			}
+			if x.Slice != "" && x.Slice != slice {
 				continue
 			}
-			score++
+			if x.Slice != "" {
+				score++
+			}
+			if score > bestScore {
+				best, bestScore = x, score
+			}
 		}
-		if score > bestScore {
-			best, bestScore = x, score
+		return best
+	}
+	places := map[string]bool{}
+	for _, x := range c.Prices {
+		for _, place := range append(x.Networks, x.Countries...) {
+			places[place] = true
+		}
+	}
+	first, same := anywhere(u, places, func(u *udr.Usage) *naivePrice { return best(u, false) })
+	if same {
+		return first
+	}
+	return best(u, true)
+}
+
+// zone is the zone of a record: if its place is unknown, the one that it would have wherever it was, or else the closest
+// that says that it holds such records.
+func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
+	places := map[string]bool{}
+	for _, z := range m.Zones {
+		for _, place := range append(z.Networks, z.Countries...) {
+			places[place] = true
+		}
+	}
+	first, same := anywhere(u, places, func(u *udr.Usage) string { return r.zoneAt(u, m) })
+	if same {
+		return first
+	}
+	best, bestScore := "", -1
+	for _, z := range m.Zones {
+		if score := specificity(u, nil, nil, z.Prefixes, z.PeerCountries); score > bestScore && z.Unknown != nil && *z.Unknown {
+			if best, bestScore = z.Zone, score; m.First == "wins" {
+				break
+			}
 		}
 	}
 	return best
 }
 
+// anywhere asks what holds for a record at every place that it may have been at, and says whether that is the same.
+func anywhere[T comparable](u *udr.Usage, places map[string]bool, ask func(*udr.Usage) T) (first T, same bool) {
+	if u.Country != "" || strings.HasPrefix(u.Network, "901-") {
+		return ask(u), true
+	}
+	at := *u
+	at.Country = "elsewhere"
+	first = ask(&at)
+	for country := range places {
+		for network := range places {
+			if at.Country = country; u.Network == "" {
+				at.Network = network
+			}
+			if ask(&at) != first {
+				return first, false
+			}
+			at.Country = "elsewhere"
+			if ask(&at) != first {
+				return first, false
+			}
+		}
+	}
+	return first, true
+}
+
+// sliceAt is the time slice of a local time.
+func (p *naivePlan) sliceAt(t time.Time) string {
+	for name, parts := range p.Slices {
+		if inSlice(parts, t) {
+			return name
+		}
+	}
+	return ""
+}
+
 // priceAt is the price of a record at a moment of it.
 func (r *naiveRater) priceAt(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, at udr.Instant) *naivePrice {
 	if plan.Zones == "" {
-		return plan.networkPrice(class, u, localTime(at, a))
+		return plan.networkPrice(class, u, plan.sliceAt(localTime(at, a)))
 	}
 	return plan.price(class, zone, localTime(at, a))
 }
 
 // networkZone says with which code a record is suspended that no price of a network price plan holds when it begins.
 func (r *naiveRater) networkZone(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass) (zone string, err error) {
-	if plan.networkPrice(class, u, localTime(u.At, a)) != nil {
+	if plan.networkPrice(class, u, plan.sliceAt(localTime(u.At, a))) != nil {
 		return "of a network price", nil
 	}
-	for _, x := range class.Prices {
-		if specificity(u, x.Networks, x.Countries, x.Prefixes, x.PeerCountries) >= 0 {
+	for _, slice := range []string{"", "day", "night", "week"} {
+		if plan.networkPrice(class, u, slice) != nil {
 			return "", naiveSuspended("no_price")
 		}
 	}

@@ -122,7 +122,27 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 }
 
 func inForce(from string, u *udr.Usage, a *accountLine) bool {
+	if instantFrom(from) {
+		return instant(from) <= u.At
+	}
 	return from == "" || localTime(u.At, a).Format(time.DateOnly) >= from
+}
+
+func instantFrom(from string) bool { return strings.Contains(from, "T") }
+
+// begins is when a version begins for an account, near enough to tell which of two begins later.
+func begins(from string, a *accountLine) time.Time {
+	switch {
+	case from == "":
+		return time.Time{}
+	case instantFrom(from):
+		return instant(from).Time()
+	}
+	day, err := time.ParseInLocation(time.DateOnly, from, localTime(0, a).Location())
+	if err != nil {
+		panic(err)
+	}
+	return day
 }
 
 func localTime(at udr.Instant, a *accountLine) time.Time {
@@ -141,7 +161,7 @@ var naiveLocations = map[string]*time.Location{}
 
 func latest[T any](versions []T, from func(T) string, u *udr.Usage, a *accountLine) (best *T) {
 	for i := range versions {
-		if f := from(versions[i]); inForce(f, u, a) && (best == nil || f > from(*best)) {
+		if f := from(versions[i]); inForce(f, u, a) && (best == nil || begins(f, a).After(begins(from(*best), a))) {
 			best = &versions[i]
 		}
 	}
@@ -166,7 +186,7 @@ func (r *naiveRater) counter(key string) *big.Rat {
 	return r.counters[key]
 }
 
-func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
+func (r *naiveRater) zoneAt(u *udr.Usage, m *naiveModel) string {
 	best, bestScore := "", -1
 	for _, z := range m.Zones {
 		score := specificity(u, z.Networks, z.Countries, z.Prefixes, z.PeerCountries)

@@ -24,6 +24,7 @@ type plan struct {
 
 // planClass is what a plan says of a usage class.
 type planClass struct {
+	at     diag.Pos
 	models *family[zoneModel] // the plan's zone model; nil for a network price plan
 	own    []*zoneModel       // of a network price plan, by slice: a zone for each price that holds then
 	prices []price
@@ -199,7 +200,7 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 }
 
 func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *classDoc, models *family[zoneModel]) *planClass {
-	pc := &planClass{models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
+	pc := &planClass{at: name.Pos, models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
 	rounded := false
 	for _, r := range []*roundDoc{doc.Round, cd.Round} {
 		if r != nil {
@@ -289,7 +290,7 @@ func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) b
 		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
 		return false
 	case models != nil && !d.Where.empty():
-		c.list.Errorf(at, "the plan's zones are those of model %s; name them here, instead of networks, countries or prefixes", models.name)
+		c.list.Errorf(at, "the plan's zones are those of model %s; name them here, and say there, not here, what they hold", models.name)
 		return false
 	}
 	return true

@@ -17,6 +17,8 @@ func randomNetworkPrices(r *rand.Rand, _ string, add func(naivePrice)) {
 			if len(peer.Prefixes)+len(peer.PeerCountries) > 0 && r.Intn(3) > 0 {
 				continue
 			}
+			unknown := new(bool)
+			*unknown = r.Intn(3) == 0
 			left := []string{"214-07", "208-10", "310-410", "ES", "FR", "US"}
 			r.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
 			for range r.Intn(3) {
@@ -31,11 +33,17 @@ func randomNetworkPrices(r *rand.Rand, _ string, add func(naivePrice)) {
 					}
 				}
 				left = slices.Clone(left[n:])
+				if *unknown {
+					x.Unknown, unknown = unknown, new(bool)
+				}
 				add(x)
 			}
 			if r.Intn(3) == 0 {
 				x := peer
 				x.Slice = slice
+				if *unknown {
+					x.Unknown = unknown
+				}
 				add(x)
 			}
 		}

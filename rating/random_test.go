@@ -310,6 +310,9 @@ func randomFrom(r *rand.Rand, n int) string {
 	if n == 0 {
 		return pick(r, "", "", "", "2026-01-10")
 	}
+	if n == 2 { // about when a date begins, before it or after it as the zone has it
+		return pick(r, "2026-01-31T02:00:00Z", "2026-01-31T21:00:00Z", "2026-03-29T00:30:00Z")
+	}
 	return pick(r, "2026-02-01", "2026-03-29", "2026-01-31")
 }
 
@@ -325,6 +328,10 @@ func randomScenario(r *rand.Rand) *scenario {
 		}
 		if r.Intn(3) > 0 {
 			m.Zones = append(m.Zones, naiveZone{Zone: "rest"})
+		}
+		if r.Intn(2) == 0 {
+			yes := r.Intn(3) > 0
+			m.Zones[r.Intn(len(m.Zones))].Unknown = &yes
 		}
 		if r.Intn(2) == 0 {
 			m.First = "wins"
@@ -344,7 +351,7 @@ func randomScenario(r *rand.Rand) *scenario {
 		zoneNames = append(zoneNames, z.Zone)
 	}
 	for _, name := range []string{"fleet", "wholesale"} {
-		for n := range 1 + r.Intn(2) {
+		for n := range 1 + r.Intn(3) {
 			s.Plans = append(s.Plans, randomPlan(r, name, randomFrom(r, n), zoneNames))
 		}
 		if last := &s.Plans[len(s.Plans)-1]; last.From == "" && r.Intn(2) == 0 {
@@ -511,8 +518,14 @@ func randomUsage(r *rand.Rand) string {
 		"04-23T21", "04-23T22", "03-08T04", "03-08T05", "11-01T03", "11-01T04", "11-01T05"),
 		r.Intn(60), r.Intn(60), pick(r, "", ".25", ".999999999"))
 	line := fmt.Sprintf("%d %s %s %s", 1+r.Intn(4), class, quantity, at)
-	line += " network=" + pick(r, "214-07", "208-10", "310-410", "214-03")
-	line += " country=" + pick(r, "ES", "FR", "US")
+	if r.Intn(10) > 0 {
+		line += " network=" + pick(r, "214-07", "208-10", "310-410", "214-03")
+	}
+	if r.Intn(6) > 0 {
+		line += " country=" + pick(r, "ES", "FR", "US")
+	} else if r.Intn(6) == 0 {
+		line += " network=901-28"
+	}
 	if r.Intn(2) == 0 {
 		line += " peer=" + pick(r, "+34806123", "+349555", "+34600", "+4930", "12345", "CALLME") + " peer_country=" + pick(r, "ES", "DE", "US")
 	}

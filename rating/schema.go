@@ -95,6 +95,8 @@ func typeName(t reflect.Type) (name string, inner reflect.Type) {
 		return "group", t
 	case reflect.Int:
 		return "whole number", nil
+	case reflect.Bool:
+		return "true or false", nil
 	}
 	return t.String(), nil
 }
@@ -167,6 +169,8 @@ func fieldSchema(f reflect.StructField) schema {
 		s = schema{"type": "object", "additionalProperties": values}
 	case "group":
 		s = structSchema(inner)
+	case "true or false":
+		s = schema{"type": "boolean"}
 	case "whole number":
 		s = schema{"type": "integer"}
 	case "quantity, or { initial, then }":

@@ -1,6 +1,8 @@
 package rating
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"ratemill/internal/diag"
@@ -13,9 +15,11 @@ import (
 // other party (a prefix, a country, none). A lookup asks the tables that hold for the record, most specific first.
 type zoneModel struct {
 	name      string // empty when the zones are a price plan's own
+	at        diag.Pos
 	since     since
 	zones     []zone
 	firstWins bool
+	places    bool // some zone names networks or countries
 
 	anyPeer   places
 	byPrefix  trie
@@ -35,12 +39,17 @@ type places struct {
 	networks  map[string]int32
 	countries map[string]int32
 	anywhere  int32 // -1: none
+	unknown   int32 // the zone for what happened nobody knows where; -1: none
+
+	// The first zone that names a network, and the first that names a country; math.MaxInt32 for none.
+	firstNetwork, firstCountry int32
 }
 
 const noZone = -1
 
 func newPlaces() places {
-	return places{networks: map[string]int32{}, countries: map[string]int32{}, anywhere: noZone}
+	return places{networks: map[string]int32{}, countries: map[string]int32{}, anywhere: noZone, unknown: noZone,
+		firstNetwork: math.MaxInt32, firstCountry: math.MaxInt32}
 }
 
 // trie holds prefixes of digits and +.
@@ -94,6 +103,9 @@ type hit struct {
 
 // lookup finds the zone of u; ok is false when no zone holds it.
 func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
+	if u.Country == "" && m.places && !international(u.Network) {
+		return m.lookupUnknown(u)
+	}
 	found.zone = noZone
 	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
 		// Tables on the way down the number, shorter prefixes first; the last hit is the longest.
@@ -130,6 +142,100 @@ func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
 	return found, found.zone != noZone
 }
 
+// international says that a network belongs to no country: those of satellites, ships and aircraft (MCC 901, E.212 annex A).
+func international(network string) bool { return strings.HasPrefix(network, "901-") }
+
+// maxPrefix is the length of the longest prefix.
+const maxPrefix = 20
+
+// lookupUnknown finds the zone of a record whose country is unknown, and often its network. A zone is taken if it says that it
+// holds such records, or if no place that the record may have had would have put it into another.
+func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
+	// The tables that hold for the record's other party, most specific last.
+	var tables [maxPrefix + 2]*places
+	var by [maxPrefix + 2]hit
+	tables[0], by[0] = &m.anyPeer, hit{by: ByAnything}
+	n := 1
+	if t := m.byCountry[u.PeerCountry]; t != nil {
+		tables[n], by[n] = t, hit{by: ByPeerCountry, key: u.PeerCountry}
+		n++
+	}
+	at := int32(0)
+	for i := 0; i < len(u.Peer) && len(m.byPrefix.nodes) > 0; i++ {
+		k := trieIndex(u.Peer[i])
+		if k < 0 {
+			break
+		}
+		if at = m.byPrefix.nodes[at].next[k]; at == 0 {
+			break
+		}
+		if t := m.byPrefix.nodes[at].table; t > 0 {
+			tables[n], by[n] = m.byPrefix.tables[t-1], hit{by: ByPrefix, key: u.Peer[:i+1]}
+			n++
+		}
+	}
+	found.zone = noZone
+	named := int32(math.MaxInt32) // the first zone that would have been taken at some place
+	for _, t := range tables[:n] {
+		named = min(named, t.couldBe(u))
+	}
+	blind := false
+	for i := n - 1; i >= 0; i-- {
+		t := tables[i]
+		network, known := t.networks[u.Network]
+		take := func(zone int32, hit hit) {
+			if zone != noZone && (found.zone == noZone || zone < found.zone) {
+				hit.zone = zone
+				found = hit
+			}
+		}
+		byNetwork := by[i]
+		if byNetwork.by == ByAnything {
+			byNetwork = hit{by: ByNetwork, key: u.Network}
+		}
+		if m.firstWins {
+			if known && network <= named {
+				take(network, byNetwork)
+			}
+			if t.anywhere < named {
+				take(t.anywhere, by[i])
+			}
+			continue
+		}
+		if known && !blind {
+			take(network, byNetwork)
+			return found, true
+		}
+		if blind = blind || t.couldBe(u) < math.MaxInt32; !blind {
+			take(t.anywhere, by[i])
+		}
+		if blind {
+			take(t.unknown, by[i])
+		}
+		if found.zone != noZone {
+			return found, true
+		}
+	}
+	if found.zone != noZone || named == math.MaxInt32 {
+		return found, found.zone != noZone
+	}
+	for i := 0; i < n && m.firstWins; i++ {
+		if z := tables[i].unknown; z != noZone && (found.zone == noZone || z < found.zone) {
+			found = by[i]
+			found.zone = z
+		}
+	}
+	return found, found.zone != noZone
+}
+
+// couldBe is the first zone that names a place at which a record may have been.
+func (p *places) couldBe(u *udr.Usage) int32 {
+	if u.Network != "" {
+		return p.firstCountry
+	}
+	return min(p.firstCountry, p.firstNetwork)
+}
+
 func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, key string) {
 	zone = noZone
 	if len(p.networks) > 0 {
@@ -164,7 +270,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 	}
 	var tables []table
 	for _, p := range w.Prefixes {
-		if p.Value == "" || len(p.Value) > 20 || strings.Trim(p.Value, "0123456789+") != "" || strings.LastIndex(p.Value, "+") > 0 {
+		if p.Value == "" || len(p.Value) > maxPrefix || strings.Trim(p.Value, "0123456789+") != "" || strings.LastIndex(p.Value, "+") > 0 {
 			l.Errorf(p.Pos, "%q is no prefix of a number; write digits, with + before a country code, in quotes", p.Value)
 			continue
 		}
@@ -204,6 +310,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Say `first: wins` or take %s out of one",
 			o, z.name, hold, what, o, what)
 	}
+	m.places = m.places || w.places()
 	put := func(m map[string]int32, t diag.Text) {
 		if other, ok := m[t.Value]; ok {
 			clash(other, t.Value, t.Pos)
@@ -217,6 +324,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 				l.Errorf(n.Pos, "%q is no network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
 				continue
 			}
+			t.firstNetwork = min(t.firstNetwork, number)
 			put(t.networks, n)
 		}
 		for _, c := range w.Countries {
@@ -224,9 +332,17 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 				l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
 				continue
 			}
+			t.firstCountry = min(t.firstCountry, number)
 			put(t.countries, c)
 		}
-		if len(w.Networks)+len(w.Countries) == 0 {
+		if w.unknown() {
+			if t.unknown == noZone {
+				t.unknown = number
+			} else {
+				clash(t.unknown, "unknown places", t.peer.Pos)
+			}
+		}
+		if !w.places() {
 			if t.anywhere == noZone {
 				t.anywhere = number
 			} else {
@@ -245,4 +361,53 @@ func isNetwork(s string) bool {
 		return false
 	}
 	return strings.Trim(s[:3]+s[4:], "0123456789") == ""
+}
+
+// warnUnknown tells which plans say nothing of usage whose place is unknown, though the place decides what it costs.
+func (c *compiler) warnUnknown() {
+	users := map[*family[zoneModel]][]string{}
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			for class, pc := range p.classes {
+				switch {
+				case pc == nil:
+				case pc.models != nil:
+					if !slices.Contains(users[pc.models], p.name) {
+						users[pc.models] = append(users[pc.models], p.name)
+					}
+				case !saysUnknown(pc.own):
+					c.list.Warnf(pc.at, "class %s of plan %s does not say what usage costs whose place is unknown: it goes to suspense. Write `unknown: true` at the price that is to hold it, or `unknown: false` where suspense is meant",
+						c.names[class], p.name)
+				}
+			}
+		}
+	}
+	for _, f := range c.models.list {
+		if plans := users[f]; len(plans) > 0 {
+			slices.Sort(plans)
+			for i, m := range f.versions {
+				if !saysUnknown(f.versions[i : i+1]) {
+					c.list.Warnf(m.at, "no zone of model %s says that it holds usage whose place is unknown: by its plans (%s) it goes to suspense. Write `unknown: true` at the zone that is to hold it, or `unknown: false` where suspense is meant",
+						m.name, strings.Join(plans, ", "))
+				}
+			}
+		}
+	}
+}
+
+// saysUnknown says that models do not look at places, have no zone that could be meant for records without one, or say
+// whether it is.
+func saysUnknown(models []*zoneModel) bool {
+	places, rest := false, false
+	for _, m := range models {
+		places = places || m.places
+		for i := range m.zones {
+			w := &m.zones[i].where
+			if w.Unknown != nil {
+				return true
+			}
+			rest = rest || !w.places()
+		}
+	}
+	return !places || !rest
 }
