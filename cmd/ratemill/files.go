@@ -143,9 +143,12 @@ func printFiles(to io.Writer, format string, files []control.File) error {
 func fileJSON(f *control.File) map[string]any {
 	p := &f.Progress
 	m := map[string]any{
-		"number": f.Number, "source": f.Source, "path": f.Path, "size": f.Size, "mtime": f.MTime, "state": f.State,
+		"number": f.Number, "source": f.Source, "path": f.Path, "size": f.Size, "state": f.State,
 		"records": p.Read.Records, "filtered": p.Filtered.Records, "suspended": p.Suspended.Records, "sent": p.Usages, "bytes": p.Read.Bytes,
 		"first_seen": f.FirstSeen, "attempts": f.Attempts,
+	}
+	if !f.MTime.IsZero() {
+		m["mtime"] = f.MTime
 	}
 	if !f.FileID.IsZero() {
 		m["id"] = f.FileID.String()

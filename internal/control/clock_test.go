@@ -46,3 +46,20 @@ func TestTheStoresTimeGoesOnWhileTheStoreIsAway(t *testing.T) {
 		require.False(t, after.Before(first), "%s %s", first, after)
 	})
 }
+
+func TestATimeOfChangeOf1970AndNoneAreToldApart(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		epoch, far := time.Unix(0, 0).UTC(), time.Unix(0, 1<<63-1).UTC()
+		var entries []control.Sighting
+		for _, mtime := range []time.Time{{}, epoch, far} {
+			entries = append(entries, control.Sighting{Path: "a.csv", Size: 1, MTime: mtime})
+		}
+		require.Equal(t, 3, sight(t, s, "skylink", noon, entries...))
+		require.Zero(t, sight(t, s, "skylink", noon, entries...))
+		files, err := s.Files(t.Context(), control.FileFilter{})
+		require.NoError(t, err)
+		for i, f := range files {
+			require.True(t, f.MTime.Equal(entries[i].MTime), "%s", f.MTime)
+		}
+	})
+}

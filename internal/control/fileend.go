@@ -263,7 +263,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 			}
 		}
 		copy(f.FileID[:], id)
-		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = instant(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
+		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
 		p.Unread, f.Gone, f.Place = unread == 1, gone > 0, f.Sighting

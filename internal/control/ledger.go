@@ -173,7 +173,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for _, e := range entries {
 		isNew := true
 		for _, k := range known[e.Path] {
-			same := k.size == e.Size && k.mtime == nanos(e.MTime)
+			same := k.size == e.Size && k.mtime == mtimeNanos(e.MTime)
 			isNew = isNew && !same
 			switch {
 			case same && (k.state == Seen || k.state == Vanished || k.missed):
@@ -213,7 +213,7 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 	const columns = 7
 	var args []any
 	for i, e := range fresh {
-		args = append(args, number+int64(i), source, e.Path, e.Size, nanos(e.MTime), nanos(now), nanos(now))
+		args = append(args, number+int64(i), source, e.Path, e.Size, mtimeNanos(e.MTime), nanos(now), nanos(now))
 	}
 	row := `(` + marks(columns) + `, 'seen', 1, '', 0, 0, 0, '', 0, 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', -1, 0, 0, 0, 0)`
 	n, err := t.exec(ctx, `INSERT INTO files (number, source, path, size, mtime, first_seen, last_seen,
@@ -231,7 +231,7 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 	for part := range slices.Chunk(entries, 400) {
 		args := []any{nanos(now), source}
 		for _, e := range part {
-			args = append(args, e.Path, e.Size, nanos(e.MTime))
+			args = append(args, e.Path, e.Size, mtimeNanos(e.MTime))
 		}
 		err := s.change(ctx, "recording a listing of "+source, func(t tx) error {
 			_, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE source = ? AND state = 'seen' AND (path, size, mtime) IN (VALUES `+repeated(`(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))`, len(part))+`)`, args...)

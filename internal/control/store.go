@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -311,6 +312,23 @@ func nanos(t time.Time) int64 {
 
 func instant(n int64) time.Time {
 	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+// mtimeAbsent stands for a time of change that the server does not give: 0 is a file of 1970, to the nanosecond.
+const mtimeAbsent = math.MinInt64
+
+func mtimeNanos(t time.Time) int64 {
+	if t.IsZero() {
+		return mtimeAbsent
+	}
+	return t.UnixNano()
+}
+
+func mtimeOf(n int64) time.Time {
+	if n == mtimeAbsent {
 		return time.Time{}
 	}
 	return time.Unix(0, n).UTC()

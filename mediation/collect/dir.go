@@ -103,7 +103,7 @@ func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (
 		if err != nil {
 			return false // gone since it was listed
 		}
-		e.Size, e.MTime = info.Size(), info.ModTime()
+		e.Size, e.MTime = info.Size(), changed(info.ModTime())
 	}
 	return d.matcher.add(l, path, s.Name(), kind, e.Size, e.MTime, func() (Entry, error) {
 		info, err := root.Stat(joined(path, s.Name()))
@@ -113,7 +113,7 @@ func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (
 		case !info.Mode().IsRegular():
 			return Entry{}, errors.New("it is a link to what is no regular file")
 		}
-		return Entry{Size: info.Size(), MTime: info.ModTime()}, nil
+		return Entry{Size: info.Size(), MTime: changed(info.ModTime())}, nil
 	})
 }
 
@@ -177,7 +177,7 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 	if !info.Mode().IsRegular() {
 		return Entry{}, &ChangedError{path, "it is no regular file any more"}
 	}
-	return Entry{path, info.Size(), info.ModTime()}, nil
+	return Entry{path, info.Size(), changed(info.ModTime())}, nil
 }
 
 // Move is described with Remote.

@@ -24,6 +24,9 @@ type liar struct {
 	asked []string // paths, whatever for
 	names []told
 	after string // told for ever
+
+	sizes    int64 // of every file that is looked at; 0 is 1
+	timeless bool  // files have no time of change
 }
 
 type told struct {
@@ -36,8 +39,14 @@ func (f told) Name() string       { return f.name }
 func (f told) Size() int64        { return f.size }
 func (f told) Mode() fs.FileMode  { return f.mode }
 func (f told) ModTime() time.Time { return time.Unix(1_773_702_602, 0) }
-func (f told) IsDir() bool        { return f.mode.IsDir() }
-func (f told) Sys() any           { return nil }
+
+// undated is what a server tells that gives no times.
+type undated struct{ told }
+
+func (undated) ModTime() time.Time { return time.Unix(0, 0) }
+
+func (f told) IsDir() bool { return f.mode.IsDir() }
+func (f told) Sys() any    { return nil }
 
 func (l *liar) note(path string) {
 	l.mu.Lock()
@@ -66,20 +75,24 @@ func (l *liar) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 		if strings.HasPrefix(r.Filepath, "/done") {
 			return nil, os.ErrNotExist
 		}
-		return lies{one: []told{{stdpath.Base(r.Filepath), 1, 0o644}}}, nil
+		return lies{one: []told{{stdpath.Base(r.Filepath), max(l.sizes, 1), 0o644}}, timeless: l.timeless}, nil
 	}
-	return lies{l.names, l.after}, nil
+	return lies{l.names, l.after, l.timeless}, nil
 }
 
 // lies is a listing, which does not end when more is set.
 type lies struct {
-	one  []told
-	more string
+	one      []told
+	more     string
+	timeless bool
 }
 
 func (l lies) ListAt(to []os.FileInfo, at int64) (n int, err error) {
 	for n < len(to) && at+int64(n) < int64(len(l.one)) {
 		to[n] = l.one[at+int64(n)]
+		if l.timeless {
+			to[n] = undated{l.one[at+int64(n)]}
+		}
 		n++
 	}
 	for l.more != "" && n < len(to) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	stdpath "path"
 	"slices"
 	"strings"
@@ -18,7 +20,40 @@ import (
 type Entry struct {
 	Path  string
 	Size  int64
-	MTime time.Time
+	MTime time.Time // zero when the server gives none
+}
+
+// The times of change that the ledger can hold, in nanoseconds since 1970.
+var (
+	earliestMTime = time.Unix(0, math.MinInt64+1).UTC()
+	latestMTime   = time.Unix(0, math.MaxInt64).UTC() // in 2262
+)
+
+// changed is a time of change as the ledger can hold it. File systems go further: a file of the year 2400 is one of 2262.
+func changed(t time.Time) time.Time {
+	switch {
+	case t.Before(earliestMTime):
+		return earliestMTime
+	case t.After(latestMTime):
+		return latestMTime
+	}
+	return t
+}
+
+// changedOn is the time of change on an SFTP server. One that gives none, or does not know it, says 0.
+func changedOn(server os.FileInfo) time.Time {
+	if t := server.ModTime(); t.Unix() != 0 {
+		return t
+	}
+	return time.Time{}
+}
+
+// timed is a time of change for people.
+func timed(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // Same says that nothing shows that the file changed.

@@ -201,7 +201,7 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 		var below []string
 		for _, info := range infos {
 			file := joined(path, info.Name())
-			if r.matcher.add(&l, path, info.Name(), kindOf(info.Mode().Type()), info.Size(), info.ModTime(), func() (Entry, error) {
+			if r.matcher.add(&l, path, info.Name(), kindOf(info.Mode().Type()), info.Size(), changedOn(info), func() (Entry, error) {
 				defer c.attend()()
 				return linked(c.client, file)
 			}) {
@@ -246,7 +246,7 @@ func linked(c *sftp.Client, path string) (Entry, error) {
 	case !info.Mode().IsRegular():
 		return Entry{}, errors.New("it is a link to what is no regular file")
 	}
-	return Entry{Path: path, Size: info.Size(), MTime: info.ModTime()}, nil
+	return Entry{Path: path, Size: info.Size(), MTime: changedOn(info)}, nil
 }
 
 // Open is described with Remote.
@@ -321,7 +321,7 @@ func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error)
 		if !info.Mode().IsRegular() {
 			return &ChangedError{path, "it is no regular file any more"}
 		}
-		e = Entry{path, info.Size(), info.ModTime()}
+		e = Entry{path, info.Size(), changedOn(info)}
 		return nil
 	})
 	return e, err

@@ -52,7 +52,7 @@ type ReplacedError struct {
 
 func (e *ReplacedError) Error() string {
 	return fmt.Sprintf("another file has its name now, with %d bytes of %s instead of %d of %s, and is left as it is",
-		e.Now.Size, e.Now.MTime.UTC().Format(time.RFC3339), e.Read.Size, e.Read.MTime.UTC().Format(time.RFC3339))
+		e.Now.Size, timed(e.Now.MTime), e.Read.Size, timed(e.Read.MTime))
 }
 
 // After does what the source wants done with a file that was read, if that is still the one that was listed: a

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ type Spool struct {
 	used  int64            // bytes that are there or promised
 	held  map[[32]byte]int // how many use a file
 	freed chan struct{}    // closed when there is more room
+	order []*transfer      // those that need room, the first come first
 }
 
 // OpenSpool takes a folder below dir and clears what processes that ended left there. Files take at most so many bytes.
@@ -135,30 +137,64 @@ func (e *SpoolError) Unwrap() error { return e.Err }
 
 func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
 
-// reserve waits for room.
-func (s *Spool) reserve(ctx context.Context, e Entry, f *Fetching) error {
-	if e.Size > s.most {
-		return &LargeError{e.Path, e.Size, s.most}
-	}
+// step is by how much the room of a transfer grows. The size in a listing is a claim: a file is given room as it comes.
+const step = 64 << 20
+
+// grow waits for room for the bytes up to an offset. Of transfers that wait for each other the one that came first is
+// served first: the others give their room back and begin anew, with all the room that they will need. errGaveWay says so.
+func (t *transfer) grow(ctx context.Context, upTo int64) error {
+	s := t.spool
 	for {
 		s.mu.Lock()
-		if s.used+e.Size <= s.most {
-			s.used += e.Size
+		want := min(max(upTo, t.reserved+step), t.entry.Size) - t.reserved
+		if t.gaveWay {
+			want = t.entry.Size - t.reserved
+		}
+		first := len(s.order) > 0 && s.order[0] == t
+		if room := s.most - s.used; upTo <= t.reserved || room >= want || first && room >= upTo-t.reserved {
+			if upTo > t.reserved {
+				got := min(want, room)
+				s.used += got
+				t.reserved += got
+			}
 			s.mu.Unlock()
 			return nil
+		}
+		if !first && t.reserved > 0 {
+			back := t.reserved
+			t.reserved, t.gaveWay = 0, true
+			s.order = append(slices.DeleteFunc(s.order, func(o *transfer) bool { return o == t }), t)
+			s.mu.Unlock()
+			s.giveBack(back)
+			return errGaveWay
 		}
 		freed := s.freed
 		s.mu.Unlock()
 		select {
 		case <-freed:
-		case <-time.After(f.Every):
-			if err := f.Progress(ctx, 0); err != nil {
+		case <-time.After(t.Every):
+			if err := t.Progress(ctx, t.done); err != nil {
 				return err
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+var errGaveWay = errors.New("the spool is full, and another file came first")
+
+// restart forgets what has come, whose room was given back.
+func (t *transfer) restart() error {
+	if err := t.part.Truncate(0); err != nil {
+		return t.spool.failed(err)
+	}
+	if _, err := t.part.Seek(0, io.SeekStart); err != nil {
+		return t.spool.failed(err)
+	}
+	t.done = 0
+	t.hash.Reset()
+	return nil
 }
 
 func (s *Spool) giveBack(n int64) {
@@ -195,18 +231,27 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 		f.Progress = func(context.Context, int64) error { return nil }
 	}
 	f.Every = orDefault(f.Every, 5*time.Second)
-	if err := s.reserve(ctx, e, &f); err != nil {
-		return nil, err
+	if e.Size > s.most {
+		return nil, &LargeError{e.Path, e.Size, s.most}
 	}
-	spooled, err := s.fetch(ctx, from, e, &f)
+	t := &transfer{Fetching: &f, spool: s, from: from, entry: e, hash: sha256.New()}
+	s.mu.Lock()
+	s.order = append(s.order, t)
+	s.mu.Unlock()
+	spooled, err := s.fetch(ctx, t)
+	s.mu.Lock()
+	s.order = slices.DeleteFunc(s.order, func(o *transfer) bool { return o == t })
+	s.mu.Unlock()
+	back := int64(0)
 	if err != nil {
-		s.giveBack(e.Size)
-		return nil, err
+		back = t.reserved
 	}
-	return spooled, nil
+	s.giveBack(back) // and wakes those who wait: another is the first now
+	return spooled, err
 }
 
-func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*Spooled, error) {
+func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
+	e := t.entry
 	part, err := os.CreateTemp(s.dir, "*.part")
 	if err != nil {
 		return nil, s.failed(err)
@@ -217,7 +262,10 @@ func (s *Spool) fetch(ctx context.Context, from Remote, e Entry, f *Fetching) (*
 	defer fetchBuffers.Put(buffer)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	t := &transfer{Fetching: f, stop: stop, spool: s, from: from, entry: e, part: part, hash: sha256.New(), buffer: *buffer}
+	t.stop, t.part, t.buffer = stop, part, *buffer
+	if err := t.grow(ctx, min(e.Size, step)); err != nil {
+		return nil, err
+	}
 	if err := t.unchanged(ctx); err != nil {
 		return nil, err
 	}
@@ -261,6 +309,9 @@ type transfer struct {
 	hash   hash.Hash
 	buffer []byte
 	done   int64
+
+	reserved int64 // room in the spool
+	gaveWay  bool  // to another, and needs all its room at once
 }
 
 // run reads to the end, over as many connections as it takes.
@@ -277,6 +328,15 @@ func (t *transfer) run(ctx context.Context) error {
 			if err = t.unchanged(ctx); err == nil {
 				return nil
 			}
+		}
+		if errors.Is(err, errGaveWay) {
+			if err := t.restart(); err != nil {
+				return err
+			}
+			if err := t.grow(ctx, t.entry.Size); err != nil {
+				return err
+			}
+			continue
 		}
 		if t.final(ctx, err) {
 			return err
@@ -327,6 +387,9 @@ func (t *transfer) read(ctx context.Context) error {
 			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
 		}
 		if n > 0 {
+			if err := t.grow(ctx, t.done+int64(n)); err != nil {
+				return err
+			}
 			if _, err := t.part.Write(t.buffer[:n]); err != nil {
 				return t.spool.failed(err)
 			}
@@ -382,7 +445,7 @@ func (t *transfer) unchanged(ctx context.Context) error {
 	case now.Size != t.entry.Size:
 		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, and the listing said %d", now.Size, t.entry.Size)}
 	case !now.MTime.Equal(t.entry.MTime):
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, and the listing said %s", now.MTime.UTC().Format(time.RFC3339), t.entry.MTime.UTC().Format(time.RFC3339))}
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, and the listing said %s", timed(now.MTime), timed(t.entry.MTime))}
 	}
 	return nil
 }
