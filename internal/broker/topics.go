@@ -65,7 +65,10 @@ func (t Topic) settings(replication int) []setting {
 			return err == nil && (v >= n && n >= 0 || v < 0)
 		}
 	}
-	s := []setting{{name: "max.message.bytes", value: fmt.Sprint(MaxMessageBytes), mended: true, enough: atLeast(MaxMessageBytes)}}
+	s := []setting{
+		// By the clock of a producer that is behind, messages would be past their retention before anybody has read them.
+		{name: "message.timestamp.type", value: "LogAppendTime", mended: true, enough: func(have string) bool { return have == "LogAppendTime" }},
+		{name: "max.message.bytes", value: fmt.Sprint(MaxMessageBytes), mended: true, enough: atLeast(MaxMessageBytes)}}
 	if t.Compacted {
 		s = append(s, setting{name: "cleanup.policy", value: "compact", enough: func(have string) bool { return have == "compact" }},
 			// A restore reads what is not compacted too: of 1 M SIMs, 64 MiB more are a second.
@@ -90,10 +93,11 @@ func (t Topic) settings(replication int) []setting {
 
 // why is what a topic with another value does.
 var why = map[string]string{
-	"cleanup.policy":    "the checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are",
-	"retention.ms":      "usage and the rated log must be kept for as long as whoever reads them may be away",
-	"retention.bytes":   "messages would be deleted before they are read when much comes at once",
-	"max.message.bytes": "a message of ratemill may be as large",
+	"message.timestamp.type": "by the clock of a producer that is behind, usage would be deleted before it is rated",
+	"cleanup.policy":         "the checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are",
+	"retention.ms":           "usage and the rated log must be kept for as long as whoever reads them may be away",
+	"retention.bytes":        "messages would be deleted before they are read when much comes at once",
+	"max.message.bytes":      "a message of ratemill may be as large",
 }
 
 // EnsureTopics makes the topics that are missing, and looks at those that are there. Settings with which nothing can be

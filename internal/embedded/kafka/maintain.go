@@ -37,7 +37,7 @@ func maintain(dir string, options []kfake.Opt) error {
 	if err := recoverLog(dir); err != nil {
 		return err
 	}
-	if age, _ := cleaned(dir); age < cleanEvery || sizeOf(dir) < cleanFrom {
+	if age, _ := cleaned(dir); age < cleanEvery || sizeOf(dir) < cleanFrom || heldOff(dir, time.Now()) {
 		return nil
 	}
 	return cleanNow(dir, options)
@@ -47,6 +47,9 @@ func maintain(dir string, options []kfake.Opt) error {
 func due(dir string) bool {
 	age, left := cleaned(dir)
 	size := sizeOf(dir)
+	if heldOff(dir, time.Now()) {
+		return false
+	}
 	return size >= cleanFrom && age >= cleanEvery && (size >= left+left/2 || age >= cleanDaily)
 }
 

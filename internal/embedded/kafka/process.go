@@ -59,6 +59,7 @@ func Main() {
 		if err := life.Ready(b.Addr()); err != nil {
 			return err
 		}
+		watch := newWatch(o.Dir, o.Log, time.Now())
 		look := time.NewTicker(cleanLook)
 		defer look.Stop()
 		for {
@@ -66,6 +67,7 @@ func Main() {
 			case <-life.Stop:
 				return b.Stop(context.Background())
 			case <-look.C:
+				watch.look(time.Now())
 				if !due(o.Dir) {
 					continue
 				}

@@ -1,0 +1,106 @@
+package kafka
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Retention goes by the clock of the machine. When that jumps ahead (a battery that was empty, a machine that was restored,
+// a wrong year), everything is past its retention at once, also usage that nobody has rated. So the broker keeps the time
+// at which it last ran. When the clock is further ahead of that than jump, no message is deleted until the broker has run
+// for holdOff: by then, what waited is rated and stored. A broker that was stopped for as long is held off too, which
+// costs disk alone.
+const (
+	jump    = 24 * time.Hour
+	holdOff = 24 * time.Hour
+)
+
+func aliveOf(dir string) string { return filepath.Join(dir, "alive") }
+
+// heldOf says for how long the broker has run since a jump.
+func heldOf(dir string) string { return filepath.Join(dir, "held-off") }
+
+// lastAlive is when the broker last ran, by the clock of then; zero when that is not known.
+func lastAlive(dir string) (t time.Time) {
+	text, err := os.ReadFile(aliveOf(dir))
+	if err == nil {
+		_ = t.UnmarshalText(text)
+	}
+	return t
+}
+
+func apart(a, b time.Time) bool { return !a.IsZero() && a.Sub(b).Abs() > jump }
+
+// heldOff says that the log must not be cleaned now.
+func heldOff(dir string, now time.Time) bool {
+	if apart(lastAlive(dir), now) {
+		return true
+	}
+	_, err := os.Stat(heldOf(dir))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// watch looks at the clock while the broker runs.
+type watch struct {
+	dir string
+	log *slog.Logger
+	at  time.Time // of the last look
+	ran time.Duration
+}
+
+// newWatch is that of a broker that starts.
+func newWatch(dir string, log *slog.Logger, now time.Time) *watch {
+	w := &watch{dir: dir, log: log, at: now}
+	if text, err := os.ReadFile(heldOf(dir)); err == nil {
+		w.ran, _ = time.ParseDuration(string(text))
+	}
+	w.note(lastAlive(dir), now)
+	return w
+}
+
+// look notes that the broker runs still.
+func (w *watch) look(now time.Time) {
+	w.ran += max(now.Sub(w.at), 0) // by the monotonic clock
+	w.at = now
+	w.note(lastAlive(w.dir), now)
+}
+
+func (w *watch) note(alive, now time.Time) {
+	held := false
+	if _, err := os.Stat(heldOf(w.dir)); err == nil {
+		held = true
+	}
+	switch {
+	case apart(alive, now.Round(0)):
+		w.ran = 0
+		w.log.Warn("the clock is far from where it was when the embedded Kafka last ran; nothing is deleted from its log until it has run for a day",
+			"last", alive.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
+		held = true
+	case held && w.ran >= holdOff:
+		w.log.Warn("the embedded Kafka has run for a day since the clock jumped; its log is cleaned again")
+		if err := os.Remove(heldOf(w.dir)); err != nil {
+			w.log.Warn("the embedded Kafka cannot note that its log is cleaned again", "err", err)
+		}
+		held = false
+	}
+	if held {
+		w.write(heldOf(w.dir), []byte(w.ran.String()))
+	}
+	text, _ := now.UTC().Truncate(time.Second).MarshalText()
+	w.write(aliveOf(w.dir), text)
+}
+
+// write replaces a file: one that a kill cut off would forget the jump.
+func (w *watch) write(path string, text []byte) {
+	err := os.WriteFile(path+".new", text, 0o600)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		w.log.Debug("the embedded Kafka cannot note that it runs", "err", err)
+	}
+}
