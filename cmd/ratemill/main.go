@@ -63,25 +63,38 @@ func (p *problems) Error() string { return p.words }
 // endWithin bounds what a process does after the first signal: service managers and Kubernetes count on it.
 const endWithin = 10 * time.Second
 
-// signals gives a context that ends with the first SIGINT or SIGTERM; the second one ends the process at once, and so does
-// the time, should something hang.
+// signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause names
+// the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time, should something hang.
 func signals() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ch := make(chan os.Signal, 2)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(ch, syscall.SIGHUP)
+	}
 	go func() {
-		<-ch
-		cancel()
+		var late <-chan time.Time
 		words := "stopped at once"
-		select {
-		case <-ch:
-		case <-time.After(endWithin):
-			words = "it took too long to end, and was stopped"
+		for ended := false; !ended; {
+			select {
+			case s := <-ch:
+				switch {
+				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default it would end the process
+					fmt.Fprintf(os.Stderr, "ratemill: signal %q does nothing\n", s)
+				case late == nil:
+					cancel(fmt.Errorf("signal %q", s))
+					late = time.After(endWithin)
+				default:
+					ended = s != syscall.SIGHUP // a terminal that is closed sends several
+				}
+			case <-late:
+				words, ended = "it took too long to end, and was stopped", true
+			}
 		}
 		fmt.Fprintf(os.Stderr, "ratemill: %s; what was in flight is done again at the next start\n", words)
 		os.Exit(130)
 	}()
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }
 
 func root() *cobra.Command {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,11 +22,12 @@ func runCommand(f *flags) *cobra.Command {
 		Short: "Run all roles, or some, until SIGTERM",
 		Long: `Run takes files, rates usage and writes to the warehouse until it is told to stop.
 
-SIGTERM (or ctrl-C) finishes the batch at hand, commits, leaves the consumer group and ends within 10 s; a second one
+SIGTERM (or ctrl-C, or SIGHUP) finishes the batch at hand, commits, leaves the consumer group and ends within 10 s; a second one
 ends at once, and what was in flight is done again at the next start. Each role scales out by starting it again.`,
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
 			config, p, err := f.loadAll()
 			if err != nil {
 				return err

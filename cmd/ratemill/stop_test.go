@@ -168,3 +168,25 @@ func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
 	require.Contains(t, p.said(), "what was in flight is done again at the next start")
 	p.until("its engines end with it", func() bool { return gone(kafka) && gone(warehouse) })
 }
+
+// TestSIGHUPEndsInOrder: a terminal that is closed sends it to the process and to its engines.
+func TestSIGHUPEndsInOrder(t *testing.T) {
+	p := startProcess(t, t.TempDir(), 200)
+	p.ready()
+	kafka, warehouse := p.engine("kafka"), p.engine("clickhouse")
+	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} { // do nothing
+		p.signal(p.cmd.Process.Pid, s)
+		p.until(s.String(), func() bool { return strings.Contains(p.said(), "signal \""+s.String()+"\" does nothing") })
+	}
+	p.signal(kafka, syscall.SIGHUP)
+	p.signal(warehouse, syscall.SIGHUP)
+	p.signal(p.cmd.Process.Pid, syscall.SIGHUP)
+	p.signal(p.cmd.Process.Pid, syscall.SIGHUP)
+	<-p.ended
+	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
+	require.Contains(t, p.said(), `why="signal \"hangup\""`)
+	require.Contains(t, p.said(), "the roles have ended")
+	require.NotContains(t, p.said(), "embedded engine died")
+	require.True(t, gone(kafka))
+	require.True(t, gone(warehouse))
+}

@@ -40,7 +40,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	context.AfterFunc(ctx, func() {
 		n.running.Store(false)
-		n.Log.Info("ending; what is in flight is finished first")
+		n.Log.Info("ending; what is in flight is finished first", "why", context.Cause(ctx))
 	})
 	for _, p := range parts {
 		g.Go(func() error {

@@ -48,7 +48,8 @@ func Run(config any, engine func(*Life) error) {
 		os.Exit(3)
 	}()
 	signals := make(chan os.Signal, 1)
-	signal.Ignore(os.Interrupt)
+	// A terminal sends these to all its processes: the parent ends the engine in order, after the roles.
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	signal.Notify(signals, syscall.SIGTERM)
 	go func() {
 		<-signals
