@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // SetBackError says that the store has a smaller number than one that it gave before: it was restored from a backup, or a
@@ -40,4 +41,63 @@ func (s *Store) NextEpoch(ctx context.Context, topic string, partition int, seen
 			ON CONFLICT (topic, partition_number) DO UPDATE SET epoch = epochs.epoch + 1 RETURNING epoch`, topic, partition).Scan(&epoch)
 	})
 	return epoch, err
+}
+
+// EpochOrigin says where the epoch of a message comes from.
+type EpochOrigin int
+
+// The origins.
+const (
+	EpochGiven   EpochOrigin = iota // this store gave it to an owner
+	EpochAhead                      // this store did not give it; one that was restored from a backup looks like this
+	EpochForeign                    // nobody gave it: the message is ignored, by all who read it
+)
+
+// FarAhead is by how many epochs a message may be ahead of the control store before no backup explains it: an owner takes
+// a partition once in some seconds at most.
+const FarAhead = 1 << 20
+
+// EpochOrigin says where the epoch of a message of the rated log comes from: it is asked of each message of a later epoch
+// than any before it. The first answer that a message is foreign is kept for all who read it later, when owners may have
+// come to that epoch: stop, with its topic, offset and hash, says which message, and who asks. In partition list --all it
+// is a message that was skipped. A nil stop keeps nothing.
+func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin, err error) {
+	return origin, s.change(ctx, "asking where an epoch comes from", func(t tx) error {
+		if stop != nil {
+			var skipped int64
+			if err := t.row(ctx, `SELECT COUNT(*) FROM partition_stops WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND skip = 1`,
+				stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash).Scan(&skipped); err != nil {
+				return err
+			}
+			if skipped > 0 {
+				origin = EpochForeign
+				return nil
+			}
+		}
+		var given int64
+		if err := t.row(ctx, `SELECT COALESCE(MAX(epoch), 0) FROM epochs WHERE topic = ? AND partition_number = ?`, rated, partition).Scan(&given); err != nil {
+			return err
+		}
+		switch {
+		case epoch <= given:
+			origin = EpochGiven
+			return nil
+		case epoch-given <= FarAhead:
+			origin = EpochAhead
+			return nil
+		}
+		origin = EpochForeign
+		if stop == nil {
+			return nil
+		}
+		why := fmt.Sprintf("epoch %d was never given: the newest that this control store gave is %d", epoch, given)
+		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at, ordered_for)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, 1, 1, 'ratemill', ?, ?, ?) ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET skip = 1, who = EXCLUDED.who, why = EXCLUDED.why, ordered_at = EXCLUDED.ordered_at`,
+			stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash, stop.Role, stop.Process, why, stop.Message, nanos(at), nanos(at), nanos(at), why, nanos(at), stop.Role)
+		if err != nil {
+			return err
+		}
+		return t.audit(ctx, AuditEntry{At: at, Who: "ratemill", What: "partition.skip", Detail: why,
+			Subject: fmt.Sprintf("%s/%d offset %d %s %s of %s", stop.Topic, partition, stop.Offset, StopEpoch, stop.Hash, stop.Role)})
+	})
 }

@@ -20,6 +20,7 @@ const (
 	StopMessage StopKind = "message" // a message that cannot be read or decided
 	StopGap     StopKind = "gap"     // records that ought to be before a message are missing
 	StopRows    StopKind = "rows"    // rows that the warehouse refuses
+	StopEpoch   StopKind = "epoch"   // a message of an epoch that nobody was given
 	StopOther   StopKind = "other"   // cannot be skipped
 )
 

@@ -86,3 +86,35 @@ func TestEachReaderHasAStopOfItsOwn(t *testing.T) {
 		require.Equal(t, []any{2, at(4), at(3)}, []any{len(all), all[0].Closed, all[1].Closed})
 	})
 }
+
+func TestTheOriginOfAnEpochIsKept(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx := t.Context()
+		given, err := s.NextEpoch(ctx, "rated", 3, 0)
+		require.NoError(t, err)
+		stop := &control.Stop{Topic: "rated", Partition: 3, Offset: 8, Kind: control.StopEpoch, Hash: control.HashOf([]byte("mark")), Role: "warehouse", Process: "p1", Message: []byte("mark")}
+		origin := func(s *control.Store, epoch int64, stop *control.Stop) control.EpochOrigin {
+			is, err := s.EpochOrigin(ctx, "rated", 3, epoch, stop, at(1))
+			require.NoError(t, err)
+			return is
+		}
+		require.Equal(t, control.EpochGiven, origin(s, given, stop))
+		require.Equal(t, control.EpochAhead, origin(s, given+1, stop))
+		require.Equal(t, control.EpochAhead, origin(s, given+control.FarAhead, stop))
+		require.Equal(t, control.EpochForeign, origin(s, given+control.FarAhead+1, nil))
+		require.Equal(t, control.EpochAhead, origin(s, given+1, stop), "nothing was kept")
+		require.Equal(t, control.EpochForeign, origin(s, 1<<62, stop))
+		require.Equal(t, control.EpochForeign, origin(s, 1<<62, stop))
+		require.Equal(t, control.EpochForeign, origin(other, given, stop), "the first answer is kept, though owners come to the epoch")
+
+		all, err := s.Stops(ctx, control.StopFilter{Topic: "rated"})
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		require.Equal(t, []any{"warehouse", true, "ratemill", "epoch 4611686018427387904 was never given: the newest that this control store gave is 1"},
+			[]any{all[0].Role, all[0].Skip, all[0].Who, all[0].Why})
+		require.False(t, all[0].Closed.IsZero(), "nobody stands there")
+		skips, err := other.Skips(ctx, "rated", 3)
+		require.NoError(t, err)
+		require.Len(t, skips, 1)
+	})
+}

@@ -223,13 +223,13 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	if at < o.known {
 		return Shorter(o.Topics.Rated, o.Partition, at, o.known, "decided")
 	}
-	err = o.catchUp(ctx, at, func(m *broker.Message) error {
+	err = o.catchUp(ctx, at, func(ctx context.Context, m *broker.Message) error {
 		epoch, _, _, err := ParseHeader(m.Value)
 		if err != nil {
 			return o.unreadable(m, err)
 		}
 		if epoch > before && epoch != ours {
-			return &FencedError{Partition: o.Partition, Epoch: before, Newer: epoch}
+			return o.newer(ctx, m, epoch, before)
 		}
 		return nil
 	})
@@ -284,7 +284,7 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	entries := 0
 	err := o.read(ctx, o.Topics.Checkpoint, func(m *broker.Message) error {
 		entries++
-		return o.restoreEntry(m, &low)
+		return o.restoreEntry(ctx, m, &low)
 	})
 	if err != nil {
 		return err
@@ -329,7 +329,7 @@ func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64)
 	return err
 }
 
-func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
+func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWater) error {
 	if len(m.Key) < 9 {
 		return fmt.Errorf("checkpoint %s/%d offset %d: a key of %d bytes was not written by ratemill", o.Topics.Checkpoint, o.Partition, m.Offset, len(m.Key))
 	}
@@ -338,7 +338,7 @@ func (o *Owner) restoreEntry(m *broker.Message, low *lowWater) error {
 	}
 	part, epoch := m.Key[:len(m.Key)-8], int64(binary.BigEndian.Uint64(m.Key[len(m.Key)-8:]))
 	if epoch > o.epoch && steps.On(steps.NewerEntries) {
-		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+		return o.newerEntry(ctx, m, epoch)
 	}
 	v := m.Value
 	if len(v) > 0 && v[0] != entryVersion {

@@ -95,7 +95,7 @@ func TestOfTwoLowWaterMarksAtOneOffsetTheOneWithMoreInputIsTaken(t *testing.T) {
 		o := &Owner{epoch: 9, state: newState(0)}
 		low := lowWater{input: -1}
 		for i, input := range inputs {
-			require.NoError(t, o.restoreEntry(&broker.Message{Key: keyOf([]byte{lowEntry}, int64(i+1)), Value: value(20, input, 1)}, &low))
+			require.NoError(t, o.restoreEntry(t.Context(), &broker.Message{Key: keyOf([]byte{lowEntry}, int64(i+1)), Value: value(20, input, 1)}, &low))
 		}
 		require.Equal(t, lowWater{next: 21, input: 7, epoch: 1}, low)
 	}

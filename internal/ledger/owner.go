@@ -43,7 +43,9 @@ type Owner struct {
 	BlockKeys  int           // duplicate keys in one entry; 0 is 1,024
 	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
 	// when the owner begins.
-	Skips  func(ctx context.Context, topic string) ([]control.Stop, error)
+	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
+	// Origin asks where the epoch of a message comes from; nil: each was given.
+	Origin AskOrigin
 	Random func() float64 // spreads attempts to reach the broker; may be nil
 
 	epoch    int64
@@ -303,7 +305,7 @@ func (o *Owner) tooLarge(r *request, err error) error {
 }
 
 // catchUp reads the rated log from what is known up to an offset and hands each message to f.
-func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) error) error {
+func (o *Owner) catchUp(ctx context.Context, to int64, f func(context.Context, *broker.Message) error) error {
 	for o.known < to {
 		if err := o.refetch(ctx, o.Topics.Rated, o.known); err != nil {
 			return err
@@ -314,7 +316,7 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 				o.known = to
 				break
 			}
-			if err := f(m); err != nil {
+			if err := f(ctx, m); err != nil {
 				return err
 			}
 			o.known = m.Offset + 1
@@ -328,13 +330,13 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(*broker.Message) e
 
 // fence stops at a message of a newer owner. Those of older ones do not count, and those of ours are repetitions of what
 // we have folded.
-func (o *Owner) fence(m *broker.Message) error {
+func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
 	epoch, _, _, err := ParseHeader(m.Value)
 	if err != nil {
 		return o.unreadable(m, err)
 	}
 	if epoch > o.epoch {
-		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+		return o.newer(ctx, m, epoch, o.epoch)
 	}
 	return nil
 }
@@ -349,13 +351,16 @@ func (o *Owner) unreadable(m *broker.Message, err error) error {
 }
 
 // apply folds a message into the state, in a restore.
-func (o *Owner) apply(m *broker.Message) error {
+func (o *Owner) apply(ctx context.Context, m *broker.Message) error {
 	epoch, input, mark, err := ParseHeader(m.Value)
 	if err != nil {
 		return o.unreadable(m, err)
 	}
 	if epoch > o.epoch {
-		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+		return o.newer(ctx, m, epoch, o.epoch)
+	}
+	if epoch > o.fold.Epoch && o.ignored(m) {
+		return nil // owners have come to its epoch since
 	}
 	if !o.fold.Take(epoch, input, mark) {
 		return nil

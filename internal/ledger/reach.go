@@ -85,6 +85,9 @@ func (o *Owner) keeps(ctx context.Context, first, mark int64) error {
 	if err != nil || o.fetched[0].Offset != s.at || epoch <= s.epoch {
 		return nil
 	}
+	if foreign, err := o.foreign(ctx, &o.fetched[0], epoch); foreign || err != nil {
+		return err
+	}
 	return Replaced(o.Topics.Rated, o.Partition, s.at, epoch, s.epoch, "in a checkpoint")
 }
 

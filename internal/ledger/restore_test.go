@@ -39,7 +39,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 		require.NoError(t, err)
 		value, err := hex.DecodeString(e.value)
 		require.NoError(t, err)
-		require.NoError(t, o.restoreEntry(&broker.Message{Key: key, Value: value}, &low), e.what)
+		require.NoError(t, o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: value}, &low), e.what)
 	}
 	v, at := o.state.counters.Settled(rating.CounterKey{Kind: rating.SIMUnits, Owner: 42, Cycle: 20000, ID: 255})
 	require.EqualValues(t, 1000, v.Units())
@@ -53,11 +53,11 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 
 	key, err := hex.DecodeString("6c0000000000000003")
 	require.NoError(t, err)
-	err = o.restoreEntry(&broker.Message{Key: key, Value: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1}}, &low)
+	err = o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1}}, &low)
 	require.ErrorContains(t, err, "run the newer one", "an entry of a later version stops the restore")
-	err = o.restoreEntry(&broker.Message{Key: []byte("z\x00\x00\x00\x00\x00\x00\x00\x03"), Value: value(1)}, &low)
+	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("z\x00\x00\x00\x00\x00\x00\x00\x03"), Value: value(1)}, &low)
 	require.ErrorContains(t, err, "kind 'z' is not known to this program; run the newer one", "so does one of a kind that only a later version has")
-	err = o.restoreEntry(&broker.Message{Key: []byte("l\x00\x00\x00\x00\x00\x00\x00\x09"), Value: value(1, 1, 1)}, &low)
+	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("l\x00\x00\x00\x00\x00\x00\x00\x09"), Value: value(1, 1, 1)}, &low)
 	var fenced *FencedError
 	require.ErrorAs(t, err, &fenced)
 }
@@ -75,7 +75,7 @@ func TestAnEntryThatNobodyWroteStopsTheRestore(t *testing.T) {
 			{Key: key, Value: []byte{}}, {Key: key, Value: value[:9]}, {Key: key, Value: value[:len(value)-1]}, {Key: append([]byte{key[0]}, key[len(key)-8:]...), Value: value[:9]},
 			{Key: slices.Insert(slices.Clone(key), 1, 0), Value: value}, {Key: key[:8], Value: value},
 		} {
-			require.Error(t, o.restoreEntry(&m, &low), "%s: %x %x", e.what, m.Key, m.Value)
+			require.Error(t, o.restoreEntry(t.Context(), &m, &low), "%s: %x %x", e.what, m.Key, m.Value)
 		}
 	}
 }

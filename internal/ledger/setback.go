@@ -33,10 +33,19 @@ func (o *Owner) newestEpoch(ctx context.Context) (newest, end int64, err error) 
 			return 0, end, err
 		}
 		for i := range o.fetched {
-			if epoch, _, _, err := ParseHeader(o.fetched[i].Value); err == nil {
-				newest = max(newest, epoch)
+			m := &o.fetched[i]
+			next = m.Offset + 1
+			epoch, _, _, err := ParseHeader(m.Value)
+			if err != nil || epoch <= newest {
+				continue
 			}
-			next = o.fetched[i].Offset + 1
+			foreign, err := o.foreign(ctx, m, epoch)
+			if err != nil {
+				return 0, end, err
+			}
+			if !foreign {
+				newest = epoch
+			}
 		}
 		if ctx.Err() != nil {
 			return 0, end, ctx.Err()

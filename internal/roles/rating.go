@@ -43,6 +43,7 @@ func (n *Node) newRating() *ratingRole {
 				NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
 					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition, seen)
 				},
+				Origin: n.origin(Rating, partition),
 			}
 			return o.Run(ctx)
 		},

@@ -88,3 +88,13 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 		_ = clock{}.Sleep(ctx, lookForPassed)
 	}
 }
+
+// origin asks the control store where the epochs of a partition's messages come from, for a reader of them.
+func (n *Node) origin(reader Role, partition int) ledger.AskOrigin {
+	return func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error) {
+		if stop != nil {
+			stop.Role, stop.Process = string(reader), n.Owner
+		}
+		return n.Store.EpochOrigin(ctx, n.Topics.Rated, partition, epoch, stop, time.Now())
+	}
+}

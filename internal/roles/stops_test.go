@@ -272,3 +272,26 @@ func TestAStartingRaterLeavesTheStopOfASinkOpen(t *testing.T) {
 	w.skip(open[0], "a carrier's nonsense")
 	w.noneStopped()
 }
+
+// TestAnEpochThatNobodyWasGivenFencesNobody: somebody who can write into the topic appends a mark.
+func TestAnEpochThatNobodyWasGivenFencesNobody(t *testing.T) {
+	w := newWorld(t, "stops_epoch")
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	p := w.home("acme")
+	mark := func(epoch uint64) []byte { return wire.AppendVarint(nil, 1, epoch) }
+	w.drop("sky/a.csv", header+record(1, 1, 1000))
+	w.settled(1)
+	forged := w.put(w.Topics.Rated, p, mark(1<<62))
+	w.drop("sky/b.csv", header+record(1, 2, 1000))
+	require.EqualValues(t, 1, w.settled(2)["b.csv"].Rated)
+	all, err := w.Store.Stops(t.Context(), control.StopFilter{Topic: w.Topics.Rated})
+	require.NoError(t, err)
+	require.Len(t, all, 1, "it is told")
+	require.Equal(t, []any{forged, control.StopEpoch, true, "ratemill"}, []any{all[0].Offset, all[0].Kind, all[0].Skip, all[0].Who})
+	w.noneStopped()
+
+	w.start(Roles...) // it is replayed, or stands before what is
+	w.drop("sky/c.csv", header+record(1, 3, 1000))
+	require.EqualValues(t, 1, w.settled(3)["c.csv"].Rated)
+}

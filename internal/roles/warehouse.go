@@ -41,6 +41,7 @@ func (n *Node) newSink() *sinkRole {
 				Skips: func(ctx context.Context) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, n.Topics.Rated, partition)
 				},
+				Origin:  n.origin(Sink, partition),
 				MaxRows: n.Config.Warehouse.BlockRows, Linger: func() time.Duration { return linger(n.Config.Warehouse.Flush, r.owned()) },
 			}
 			return s.Run(ctx)

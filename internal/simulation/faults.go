@@ -43,12 +43,13 @@ const (
 	Forgotten                     // the warehouse no longer remembers that it has a block which somebody began long ago
 	TokenAlone                    // the warehouse notes a block's token and answers an error, and its rows never come
 	SetBack                       // the control store loses its last epochs and positions, as a restored backup or a standby does
+	Forged                        // somebody writes a message of a huge epoch into the rated log
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -84,6 +85,7 @@ var faultMeanings = [...]string{
 	"the warehouse forgot a block that was begun, before another sink found it",
 	"the warehouse noted a block's token, and never had its rows",
 	"the control store lost epochs or positions, and somebody stopped for it",
+	"somebody wrote a message of an epoch that nobody was given",
 }
 
 func (f Fault) String() string { return faultNames[f] }

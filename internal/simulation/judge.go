@@ -29,7 +29,7 @@ func (j *judgement) take(m *broker.Message) {
 		j.wrong = err
 		return
 	}
-	if epoch < j.epoch {
+	if epoch < j.epoch || isForged(epoch) {
 		return
 	}
 	j.epoch = epoch

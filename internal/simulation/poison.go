@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
@@ -22,6 +24,38 @@ func (w *world) poisons(p int) {
 	}
 	w.notef("broker", "HAS POISON in %s of partition %d at %d", l.name, p, l.end)
 	l.add([]broker.Message{{Value: []byte(poison)}})
+}
+
+// forgedEpoch is later than any that an owner can get.
+const forgedEpoch = 1 << 40
+
+func isForged(epoch int64) bool { return epoch >= forgedEpoch }
+
+// forges writes a message of a huge epoch into the rated log: a mark, or the outcome of a later input.
+func (w *world) forges(p int) {
+	l, r := w.rated[p], w.faults[Forged]
+	message := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), forgedEpoch+r.Uint64N(1000))
+	if r.IntN(2) == 0 {
+		message = protowire.AppendVarint(protowire.AppendTag(message, 2, protowire.VarintType), 1+r.Uint64N(1000))
+	}
+	w.notef("broker", "HAS A FORGED EPOCH in the rated log of partition %d at %d", p, l.end)
+	l.add([]broker.Message{{Value: message}})
+}
+
+// origin is what the control store knows of epochs.
+func (w *world) origin(p int) ledger.AskOrigin {
+	return func(ctx context.Context, epoch int64, _ *control.Stop) (origin control.EpochOrigin, err error) {
+		err = w.store.transaction(ctx, "asking where an epoch comes from", func() error {
+			switch given := w.store.epochs[p]; {
+			case epoch > given+control.FarAhead:
+				origin = control.EpochForeign
+			case epoch > given:
+				origin = control.EpochAhead
+			}
+			return nil
+		})
+		return origin, err
+	}
 }
 
 // ordered says that a partition stopped at poison, which somebody looks at, now or when it stops there again.

@@ -224,6 +224,7 @@ func (w *world) startSink(p int) {
 			return fmt.Sprintf("account-%d", number), nil
 		}
 		s.Skips = func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) }
+		s.Origin = w.origin(p)
 		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
 		s.MaxRows, s.Simulated = 1+w.rng.IntN(8), true
 		s.Linger = func() time.Duration { return 100 * time.Millisecond }

@@ -356,6 +356,9 @@ func (w *world) trouble() {
 		w.met[Poison]-- // counted when it is met
 		w.poisons(p)
 	}
+	if w.happens(Forged, 500) {
+		w.forges(p)
+	}
 	if w.happens(DiskFull, 300) {
 		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
 	}
@@ -458,6 +461,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler),
 			Progress: &ledger.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
 			NextEpoch: func(ctx context.Context, seen int64) (int64, error) { return w.store.nextEpoch(ctx, p, seen) },
+			Origin:    w.origin(p),
 			Skips:     func(ctx context.Context, topic string) ([]control.Stop, error) { return w.skips(ctx, topic, p) },
 		}
 		w.owners[p] = o

@@ -43,12 +43,14 @@ const (
 	StopOwner        // only the reader that stopped says that it has gone on
 	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave
 	FirstIsAsked     // the warehouse is asked for the first block after a takeover before its intent is recorded
+	ForeignEpochs    // a message of an epoch far beyond those that the control store gave is ignored
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
-	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked"}
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
+	"foreign-epochs"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

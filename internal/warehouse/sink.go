@@ -54,7 +54,9 @@ type Sink struct {
 	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
 	// Skips are the orders to go on without something in this partition of the rated log; nil: there are none. They are
 	// asked for when the sink begins.
-	Skips    func(ctx context.Context) ([]control.Stop, error)
+	Skips func(ctx context.Context) ([]control.Stop, error)
+	// Origin asks where the epoch of a message comes from; nil: each was given.
+	Origin   ledger.AskOrigin
 	Clock    ledger.Clock
 	Log      *slog.Logger
 	Random   func() float64 // spreads attempts to reach what is away; may be nil
@@ -401,47 +403,6 @@ func (s *Sink) where(ctx context.Context) error {
 	return err
 }
 
-// standing makes sure that the rated log is the one that the position is about: it reaches it, and the message before it is
-// of no epoch that the position does not know. A log that lost its end gets marks of new epochs there.
-func (s *Sink) standing(ctx context.Context) error {
-	to := s.at.Next - 1
-	if s.at.Intent != nil {
-		to = s.at.Intent.To
-	}
-	first, err := s.reaches(ctx, to+1)
-	if err != nil || s.at.Next <= first || len(s.at.Fold) == 0 {
-		return err
-	}
-	before, err := s.read(ctx, s.at.Next-1, 0)
-	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) {
-		return nil // it is gone just now; what is the matter after it, whoever reads on is told
-	}
-	if err != nil || len(before) == 0 || before[0].Offset != s.at.Next-1 {
-		return err
-	}
-	fold, err := parseFold(s.at.Fold)
-	if err != nil {
-		return nil // what makes a block stops at it
-	}
-	if epoch, _, _, err := ledger.ParseHeader(before[0].Value); err == nil && epoch > fold.Epoch {
-		return ledger.Replaced(s.Topics.Rated, s.Partition, s.at.Next-1, epoch, fold.Epoch, inWarehouse)
-	}
-	return nil
-}
-
-const inWarehouse = "in the warehouse"
-
-// reaches makes sure that the rated log ends at next or later.
-func (s *Sink) reaches(ctx context.Context, next int64) (first int64, err error) {
-	return ledger.Reaches(ctx, s.Clock, s.Topics.Rated, s.Partition, next, inWarehouse, func() (first, end int64, err error) {
-		err = s.until(ctx, "ask for the bounds of the rated log", func() (err error) {
-			first, end, err = s.Broker.Bounds(ctx, s.Topics.Rated, s.Partition)
-			return err
-		})
-		return first, end, err
-	})
-}
-
 func (s *Sink) linger() time.Duration {
 	if s.Linger == nil {
 		return defaultLinger
@@ -560,6 +521,11 @@ func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]brok
 // take folds a message, and makes rows of it if it counts.
 func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) error {
 	epoch, input, mark, err := ledger.ParseHeader(m.Value)
+	if err == nil && epoch > fold.Epoch {
+		if foreign, err := s.foreign(ctx, m, epoch); err != nil || foreign {
+			return err
+		}
+	}
 	counts := err == nil && fold.Take(epoch, input, mark)
 	if s.skips.Order(m, control.StopMessage) != nil {
 		return nil // no rows are made of it; were there records in it, the balance of their files stays off by them

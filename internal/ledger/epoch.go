@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"context"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/steps"
+)
+
+// The owner of a partition stops at a message of a newer epoch. So somebody else who can write into the topic could keep
+// every owner away for ever by one message of a huge epoch; the control store knows which epochs it gave.
+
+// AskOrigin asks the control store where the epoch of a message comes from. A nil stop: the answer is not kept.
+type AskOrigin func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error)
+
+// stopAt names a message for the control store.
+func stopAt(topic string, partition int, m *broker.Message) *control.Stop {
+	return &control.Stop{Topic: topic, Partition: partition, Offset: m.Offset, Kind: control.StopEpoch, Hash: control.HashOf(m.Value), Message: m.Value}
+}
+
+// Foreign says that a message of the rated log, whose epoch is later than any before it, is of nobody's epoch, and is
+// ignored. ask nil: no message is foreign.
+func Foreign(ctx context.Context, ask AskOrigin, topic string, partition int, m *broker.Message, epoch int64) (bool, error) {
+	if ask == nil || !steps.On(steps.ForeignEpochs) {
+		return false, nil
+	}
+	origin, err := ask(ctx, epoch, stopAt(topic, partition, m))
+	return origin == control.EpochForeign, err
+}
+
+// newer is what a message of a later epoch than ours means: *FencedError, or nil when it is ignored.
+func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64) error {
+	foreign, err := o.foreign(ctx, m, epoch)
+	if err != nil {
+		return err
+	}
+	if !foreign {
+		return &FencedError{Partition: o.Partition, Epoch: ours, Newer: epoch}
+	}
+	return nil
+}
+
+// foreign says that a message of the rated log is ignored.
+func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (foreign bool, err error) {
+	err = o.until(ctx, "ask where an epoch comes from", func() (err error) {
+		foreign, err = Foreign(ctx, o.Origin, o.Topics.Rated, o.Partition, m, epoch)
+		return err
+	})
+	if foreign {
+		o.tellForeign(o.Topics.Rated, m, epoch)
+	}
+	return foreign, err
+}
+
+// newerEntry is the same for an entry of the checkpoints.
+func (o *Owner) newerEntry(ctx context.Context, m *broker.Message, epoch int64) error {
+	origin := control.EpochGiven
+	if o.Origin != nil && steps.On(steps.ForeignEpochs) {
+		err := o.until(ctx, "ask where an epoch comes from", func() (err error) {
+			origin, err = o.Origin(ctx, epoch, nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if origin != control.EpochForeign {
+		return &FencedError{Partition: o.Partition, Epoch: o.epoch, Newer: epoch}
+	}
+	o.tellForeign(o.Topics.Checkpoint, m, epoch)
+	return nil
+}
+
+// ignored says that a message was found to be foreign before.
+func (o *Owner) ignored(m *broker.Message) bool {
+	return o.skipRated.Order(m, control.StopEpoch) != nil
+}
+
+func (o *Owner) tellForeign(topic string, m *broker.Message, epoch int64) {
+	o.Log.Error("a message is ignored: its epoch was never given to an owner; find out who writes into the topic besides ratemill", "topic", topic,
+		"partition", o.Partition, "offset", m.Offset, "epoch", epoch, "ours", o.epoch)
+}
