@@ -19,17 +19,24 @@ func TestWhoWaitsForARetryIsToldThatNothingTakesIt(t *testing.T) {
 	defer store.Close()
 	number, err := store.CreateRetry(t.Context(), "skylink", "somebody", []udr.ID{{File: udr.FileID{1}, Seq: 1}}, time.Now())
 	require.NoError(t, err)
-	wait := func() (told int) {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	wait := func(tells bool) (told int) {
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, err := WaitForRetry(ctx, store, number, time.Millisecond, func() { told++ })
+		looks := time.AfterFunc(time.Hour, cancel)
+		if !tells {
+			looks.Reset(300 * time.Millisecond)
+		}
+		_, err := WaitForRetry(ctx, store, number, time.Millisecond, func() {
+			told++
+			looks.Reset(300 * time.Millisecond) // in which it could tell once more
+		})
 		require.Error(t, err)
 		require.Error(t, ctx.Err(), "%v", err)
 		return told
 	}
-	require.Equal(t, 1, wait())
+	require.Equal(t, 1, wait(true))
 	_, found, err := store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink"}}, "a mediator", time.Now(), time.Hour)
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Zero(t, wait())
+	require.Zero(t, wait(false))
 }

@@ -54,8 +54,24 @@ func (p *Postgres) NewDatabase(t testing.TB) string {
 	return p.dsn(name)
 }
 
-// Kill ends the server as kill -9 does.
-func (p *Postgres) Kill() { p.daemon.kill() }
+// Kill ends the server as kill -9 does, its backends too: left to themselves they notice the server's death some time
+// later, and answer until then.
+func (p *Postgres) Kill() {
+	if p.daemon.done == nil {
+		return
+	}
+	_ = p.daemon.cmd.Process.Signal(syscall.SIGSTOP) // it begins no more of them
+	backends := descendants(p.daemon.cmd.Process.Pid)
+	p.daemon.kill()
+	for _, pid := range backends {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	for _, pid := range backends {
+		for runs(pid) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
 
 // PIDs are the processes that it runs as.
 func (p *Postgres) PIDs() []int { return p.daemon.pids() }
@@ -64,8 +80,8 @@ func (p *Postgres) PIDs() []int { return p.daemon.pids() }
 func (p *Postgres) Restart(t testing.TB) {
 	t.Helper()
 	p.Kill()
-	// The killed server's backends notice its death by themselves; until then they hold its shared memory, and a new
-	// server refuses to start.
+	// Where the backends cannot be found (other systems than Linux), they notice the server's death by themselves; until
+	// then they hold its shared memory, and a new server refuses to start.
 	deadline := time.Now().Add(patience)
 	for {
 		err := p.daemon.tryStart()

@@ -56,9 +56,7 @@ func descendants(pid int) (all []int) {
 		if err != nil {
 			continue // it has ended
 		}
-		// pid (name) state ppid; the name may hold anything (proc(5)).
-		_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
-		fields := strings.Fields(rest)
+		fields := afterName(text)
 		if len(fields) < 2 {
 			continue
 		}
@@ -71,4 +69,20 @@ func descendants(pid int) (all []int) {
 		next = append(next, children[next[0]]...)
 	}
 	return all
+}
+
+// afterName is what /proc/PID/stat says after the name, which may hold anything: state, parent, … (proc(5)).
+func afterName(stat []byte) []string {
+	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+	return strings.Fields(rest)
+}
+
+// runs says that a process has not ended; one that only waits for its parent to hear of its end has.
+func runs(pid int) bool {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return false
+	}
+	fields := afterName(text)
+	return len(fields) > 0 && fields[0] != "Z" && fields[0] != "X"
 }

@@ -14,3 +14,5 @@ func (s *SSHD) passwords(_ testing.TB, binary string, args ...string) func() *ex
 
 // descendants are known on Linux only.
 func descendants(int) []int { return nil }
+
+func runs(int) bool { return false }
