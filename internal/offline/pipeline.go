@@ -118,7 +118,13 @@ func (c clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Er
 // reference gives the one version that there is of everything.
 type reference struct{ p *Pipeline }
 
-func (r *reference) Queues() []control.Queue { return nil } // the order is the caller's
+// Queues are those of all sources; the order of the files is the caller's.
+func (r *reference) Queues() (queues []control.Queue) {
+	for _, s := range r.p.Sources.Sources {
+		queues = append(queues, control.Queue{Source: s.Name})
+	}
+	return queues
+}
 
 func (r *reference) Source(_ context.Context, name, _ string) (*source.Source, error) {
 	if s, ok := r.p.Sources.Source(name); ok {
