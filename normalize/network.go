@@ -68,6 +68,30 @@ func (n Network) Unpadded() Network {
 	return n
 }
 
+// Respelled answers the networks of the list that may be meant by one that is not in it, whose code has a zero too many or
+// too few: 208-10 by 208-010, 310-410 by 310-41.
+func (n Network) Respelled() (meant []Network) {
+	if n.Known() || n.MCC > 999 {
+		return nil
+	}
+	spellings := []Network{{n.MCC, n.MNC, 3}, {n.MCC, n.MNC * 10, 3}}
+	if n.MNCDigits == 3 {
+		spellings = nil
+		if n.MNC < 100 {
+			spellings = append(spellings, Network{n.MCC, n.MNC, 2})
+		}
+		if n.MNC%10 == 0 {
+			spellings = append(spellings, Network{n.MCC, n.MNC / 10, 2})
+		}
+	}
+	for _, s := range spellings {
+		if s.Known() {
+			meant = append(meant, s)
+		}
+	}
+	return meant
+}
+
 type networkRow struct {
 	Network
 	country        Country

@@ -133,6 +133,7 @@ type file struct {
 // Classes are the usage classes that records can have, as the project's rules declare them.
 type Classes struct {
 	Names  []string
+	Units  map[string]udr.Unit
 	Others bool // there may be others, so a class that is not among Names is a warning
 }
 
@@ -243,6 +244,40 @@ func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 
 // Limits are the names of the limits, sorted.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
+
+// Currencies are those of each plan's versions and of each limit on cost, and the plans whose usage draws on each share plan
+// that names some, in any version.
+func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
+	plans, limits, pools = map[string][]string{}, map[string][]string{}, map[string][]string{}
+	add := func(to map[string][]string, name, value string) {
+		if value != "" && !slices.Contains(to[name], value) {
+			to[name] = append(to[name], value)
+		}
+	}
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			add(plans, f.name, p.currency)
+		}
+	}
+	for _, f := range c.limits.list {
+		for _, m := range f.versions {
+			add(limits, f.name, m.currency)
+		}
+	}
+	for _, f := range c.shares.list {
+		if slices.ContainsFunc(f.versions, func(s *share) bool { return s.plans == nil }) {
+			continue
+		}
+		for _, s := range f.versions {
+			for i, takes := range s.plans {
+				if takes {
+					add(pools, f.name, c.plans.list[i].name)
+				}
+			}
+		}
+	}
+	return plans, limits, pools
+}
 
 // compiler turns documents into a Catalogue.
 type compiler struct {
@@ -432,7 +467,7 @@ func (c *compiler) compileModels() {
 				continue
 			}
 			seen[z.Zone.Value] = true
-			m.addZone(zone{name: z.Zone.Value, where: z.Where}, z.Zone.Pos, &c.list)
+			m.addZone(zone{name: z.Zone.Value, where: z.Where}, z.Zone.Pos, &c.list, c.stored)
 		}
 		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)
 	}

@@ -116,7 +116,7 @@ type limitDoc struct {
 	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whose usage or cost is counted, in each cycle of the account."`
 	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
 	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
-	Cost     *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged." example:"100 EUR"`
+	Cost     *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged; where it has no plan, on what the nearest accounts below it are charged." example:"100 EUR"`
 	Actions  []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
 }
 

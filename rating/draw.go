@@ -141,12 +141,20 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	return nil
 }
 
-// costOf is what the record costs an account; an account without a plan of its own pays nothing here.
+// costOf is what the record costs an account: at its own price, or, where it has no plan, what the nearest account below
+// it is charged. What is charged in another currency there cannot be added, which check tells.
 func (e *Engine) costOf(p *payer, m *limit) (decimal.D, error) {
-	for i := range e.tiers {
+	at := 0
+	for e.path[at] != p {
+		at++
+	}
+	for i := len(e.tiers) - 1; i >= 0; i-- {
 		t := &e.tiers[i]
-		if t.payer != p {
+		if int(t.number) > at {
 			continue
+		}
+		if t.payer != p && t.plan.currency != m.currency {
+			return decimal.Zero, nil
 		}
 		if t.plan.currency != m.currency {
 			return decimal.Zero, suspend("currency", "limit %s of account %s is in %s, but plan %s charges %s; correct one and retry", m.name, p.facts.ID, m.currency, t.plan.name, t.plan.currency)

@@ -111,9 +111,13 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 		}
 		tier++
 	}
+	var cost *big.Rat // of the account, or of the nearest below it that has a price
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
+		if paid[a.ID] != nil {
+			cost = paid[a.ID]
+		}
 		for _, name := range a.Limits {
-			if line := r.limit(u, a, name, paid[a.ID]); line != "" {
+			if line := r.limit(u, a, name, cost); line != "" {
 				events = append(events, line)
 			}
 		}

@@ -48,7 +48,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 		// A price for the slice goes before one for any time, in what both hold.
 		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
 		for _, x := range zones {
-			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found)
+			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)
 		}
 		pc.own[slice] = m
 	}

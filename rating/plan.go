@@ -148,6 +148,7 @@ func (c *compiler) compilePlans() {
 			p.classes[n] = pc
 		}
 		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits)
+		c.warnZones(doc.Included, []*plan{p}, "plan "+p.name)
 		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)
 	}
 	for i, f := range c.plans.list {
@@ -171,6 +172,11 @@ func orKnown(name string, known []string) string {
 // classUnit is the unit that a class's increments and prices are in.
 func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 	unit := anyUnit
+	if c.declared != nil {
+		if u, ok := c.declared.Units[name]; ok {
+			unit = u // what records have
+		}
+	}
 	say := func(u udr.Unit, at diag.Pos, what string) {
 		switch {
 		case u == anyUnit:

@@ -49,6 +49,6 @@ func randomNetworkPrices(r *rand.Rand, _ string, add func(naivePrice)) {
 		}
 	}
 	if r.Intn(2) == 0 {
-		add(naivePrice{Networks: []string{fmt.Sprint(r.Intn(900)+100, "-99")}})
+		add(naivePrice{Networks: []string{fmt.Sprint("262-", 10+r.Intn(90))}})
 	}
 }

@@ -140,6 +140,13 @@ func (c *compiler) compileShares() {
 			}
 			s.plans[i] = true
 		}
+		var plans []*plan
+		for i, f := range c.plans.list {
+			if s.takes(int32(i)) {
+				plans = append(plans, f.versions...)
+			}
+		}
+		c.warnZones(doc.Buckets, plans, "the plans that draw on "+s.name)
 		s.buckets = c.buckets(doc.Buckets, "pool "+s.name, s.name, AccountUnits)
 		versioned(c, &c.shares, "share plan", doc.Name, doc.From, s)
 	}

@@ -261,7 +261,11 @@ func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, ke
 }
 
 // addZone enters a zone; a clash with an earlier one is an error unless the first wins.
-func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
+func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
+	refuse := l.Errorf
+	if stored {
+		refuse = l.Warnf
+	}
 	number, w := int32(len(m.zones)), &z.where
 	m.zones = append(m.zones, z)
 	type table struct {
@@ -274,12 +278,18 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 			l.Errorf(p.Pos, "%q is no prefix of a number; write digits, with + before a country code, in quotes", p.Value)
 			continue
 		}
+		if why := neverBegins(p.Value); why != "" {
+			l.Warnf(p.Pos, "prefix %s never matches a phone number: %s", p.Value, why)
+		}
 		tables = append(tables, table{m.byPrefix.table(p.Value), p})
 	}
 	for _, c := range w.PeerCountries {
 		if !isCountry(c.Value) {
 			l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a word such as NO", c.Value)
 			continue
+		}
+		if hint := unknownCountry(c.Value); hint != "" {
+			refuse(c.Pos, "%s is no country of ISO 3166-1, so no record is there%s", c.Value, hint)
 		}
 		if m.byCountry == nil {
 			m.byCountry = map[string]*places{}
@@ -324,6 +334,11 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 				l.Errorf(n.Pos, "%q is no network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
 				continue
 			}
+			if hint, respelled := unknownNetwork(n.Value); respelled {
+				refuse(n.Pos, "%s is no network, so no record is there%s", n.Value, hint)
+			} else if hint != "" {
+				l.Warnf(n.Pos, "the list of networks does not have %s%s", n.Value, hint)
+			}
 			t.firstNetwork = min(t.firstNetwork, number)
 			put(t.networks, n)
 		}
@@ -331,6 +346,9 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List) {
 			if !isCountry(c.Value) {
 				l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
 				continue
+			}
+			if hint := unknownCountry(c.Value); hint != "" {
+				refuse(c.Pos, "%s is no country of ISO 3166-1, so no record is there%s", c.Value, hint)
 			}
 			t.firstCountry = min(t.firstCountry, number)
 			put(t.countries, c)

@@ -55,6 +55,9 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) 
 		}
 	}
 	im.mentions.warn(&im.list)
+	if im.mentions != nil {
+		im.mentions.tariffs.check(im)
+	}
 	im.list.Sort()
 	return im.changes, im.list
 }

@@ -23,7 +23,7 @@ type accountRow struct {
 // account takes in a row. Its fact is made by finishAccounts, since the parent may stand in a later row.
 func (im *importer) account(r *row) {
 	kept := *r
-	im.mention(r)
+	im.mentionAccount(r)
 	id, ok := im.word(r, colID, true)
 	company, companyOK := im.word(r, colCompany, false)
 	_, parentOK := im.word(r, colParent, false)

@@ -11,6 +11,10 @@ import (
 // written after the SIMs are known; but usage by a name that is not there is suspended, so it is told.
 type Catalogue struct {
 	Plans, SharePlans, Limits []string
+
+	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share plan,
+	// none for all.
+	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 }
 
 // nameKind is what a row names of the catalogue.
@@ -33,6 +37,7 @@ type mentions struct {
 	unknown map[mentioned]int // in list
 	list    []mention
 	more    bool // there are more names than most
+	tariffs *tariffs
 }
 
 type mentioned struct {
@@ -50,7 +55,7 @@ func newMentions(c *Catalogue) *mentions {
 	if c == nil {
 		return nil
 	}
-	m := &mentions{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits}, unknown: map[mentioned]int{}}
+	m := &mentions{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits}, unknown: map[mentioned]int{}, tariffs: newTariffs(c)}
 	for kind, names := range m.names {
 		m.known[kind] = make(map[string]struct{}, len(names))
 		for _, name := range names {
@@ -68,6 +73,18 @@ func (im *importer) mention(r *row) {
 	im.mentions.take(r, colPlan, planName)
 	im.mentions.take(r, colPool, sharePlanName)
 	im.mentions.take(r, colLimits, limitName)
+}
+
+func (im *importer) mentionAccount(r *row) {
+	if im.mention(r); im.mentions != nil && r.cells[colWithdrawn].text != "true" {
+		im.mentions.tariffs.account(r)
+	}
+}
+
+func (im *importer) mentionSIM(r *row) {
+	if im.mention(r); im.mentions != nil && r.cells[colWithdrawn].text != "true" {
+		im.mentions.tariffs.sim(r)
+	}
 }
 
 func (m *mentions) take(r *row, c column, kind nameKind) {
@@ -123,16 +140,27 @@ func (m *mentions) warn(l *diag.List) {
 	}
 }
 
-// CheckNames warns of what files name and the catalogue does not have, as ImportFor does. It needs no registry: what
-// rows say of each other is not looked at, so a part of a registry can be checked. Rows whose form is wrong are errors.
+// CheckNames warns of what files name and the catalogue does not have, and refuses plans and limits in another currency than
+// their account's, as ImportFor does. It needs no registry: what is not in the files is not known, so a part of a registry
+// can be checked. Rows whose form is wrong are errors.
 func CheckNames(inputs []Input, c *Catalogue) diag.List {
 	im := &importer{mentions: newMentions(c)}
 	yaml := im.parse(inputs)
 	for _, section := range []section{companies, accountsSection, simsSection} {
-		section.row = (*importer).mention
+		switch section.file {
+		case accountsFile:
+			section.row = (*importer).mentionAccount
+		case simsFile:
+			section.row = (*importer).mentionSIM
+		default:
+			section.row = (*importer).mention
+		}
 		im.rows(inputs, yaml, section)
 	}
 	im.mentions.warn(&im.list)
+	if im.mentions != nil {
+		im.mentions.tariffs.check(im)
+	}
 	im.list.Sort()
 	return im.list
 }

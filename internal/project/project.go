@@ -52,7 +52,7 @@ func classes(b *source.Book, found diag.List) *rating.Classes {
 	unread := slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 		return d.Severity == diag.Error && d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, "classes/")
 	})
-	return &rating.Classes{Names: b.Classes.Names(), Others: b.Files == 0 || unread}
+	return &rating.Classes{Names: b.Classes.Names(), Units: b.Classes, Others: b.Files == 0 || unread}
 }
 
 // only is a file system in which one folder is all there is at the top: names in it are those of the whole.

@@ -58,9 +58,23 @@ catalogue/calls.yaml:6:3: warning: unknown usage class metred; known: data, even
 	}
 }
 
+// Records of a class are in its unit: by a price for another they would all be suspended.
+func TestPricesAreForTheUnitOfTheirClass(t *testing.T) {
+	files := fstest.MapFS{
+		"classes/own.yaml":    file(metered),
+		"sources/meters.yaml": file(meters),
+		"catalogue/a.yaml":    file("plan: a\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: 6 / 60 s }] }\n  sms_mo: { increment: 1 kB, prices: [{ price: free }] }\n  metered: { prices: [{ price: 1 }] }\n"),
+		"catalogue/ok.yaml":   file("plan: b\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: free }] }\n"),
+	}
+	_, list := project.Load(files, nil)
+	require.Equal(t, `catalogue/a.yaml:4:29: error: the price 6 / 60 s is in s, but class data counts B
+catalogue/a.yaml:5:24: error: the increment is in B, but class sms_mo counts single events
+`, lines(list))
+}
+
 func TestNamesInTheRegistryAreThoseOfTheCatalogue(t *testing.T) {
 	files := fstest.MapFS{
-		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n"),
+		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
 		"registry/sims.csv":      file("imsi,account,plan\n234100000000001,elsewhere,trackr\n234100000000002,elsewhere,trackr\n"),
 		"registry/registry.yaml": file("accounts: { rover: { currency: GBP, zone: Europe/London, limits: [nope] } }\n"),
 	}

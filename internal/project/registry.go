@@ -45,7 +45,9 @@ func CatalogueNames(dir string) *registry.Catalogue {
 }
 
 func names(c *rating.Catalogue) *registry.Catalogue {
-	return &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
+	n := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
+	n.PlanCurrencies, n.LimitCurrencies, n.PoolPlans = c.Currencies()
+	return n
 }
 
 var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}

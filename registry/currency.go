@@ -1,0 +1,147 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+)
+
+// What an account pays is in its currency. A plan or a limit in another would send all usage of the account, and of the
+// accounts below it, to suspense, so files that say so are refused. Files say who has what; what they do not say is known
+// from the registry, if there is one.
+
+// tariffs is what files say of accounts, plans and SIMs together. SIMs come by the million, accounts and plans do not.
+type tariffs struct {
+	*Catalogue
+	accounts map[string]*accountTariffs
+	order    []string
+	sims     map[[2]string]diag.Pos // account and plan
+	pairs    [][2]string
+}
+
+type accountTariffs struct {
+	currencies []string // of its rows; those of its parent where rows leave it out
+	parents    []string
+	names      [nameKinds][]string
+	at         [nameKinds][]diag.Pos
+}
+
+func newTariffs(c *Catalogue) *tariffs {
+	return &tariffs{Catalogue: c, accounts: map[string]*accountTariffs{}, sims: map[[2]string]diag.Pos{}}
+}
+
+// account takes in a row of an account.
+func (t *tariffs) account(r *row) {
+	id := r.cells[colID].text
+	a := t.accounts[id]
+	if a == nil {
+		a = &accountTariffs{}
+		id = strings.Clone(id)
+		t.accounts[id] = a
+		t.order = append(t.order, id)
+	}
+	if currency := strings.ToUpper(r.cells[colCurrency].text); currency != "" && !slices.Contains(a.currencies, currency) {
+		a.currencies = append(a.currencies, strings.Clone(currency))
+	} else if currency == "" {
+		a.parents = append(a.parents, strings.Clone(r.cells[colParent].text))
+	}
+	for kind, c := range [nameKinds]column{colPlan, colPool, colLimits} {
+		for name := range strings.FieldsSeq(r.cells[c].text) {
+			if !slices.Contains(a.names[kind], name) {
+				a.names[kind] = append(a.names[kind], strings.Clone(name))
+				a.at[kind] = append(a.at[kind], r.at(c))
+			}
+		}
+	}
+}
+
+// sim takes in a row of a SIM.
+func (t *tariffs) sim(r *row) {
+	key := [2]string{r.cells[colAccount].text, r.cells[colPlan].text}
+	if _, ok := t.sims[key]; ok || key[0] == "" {
+		return
+	}
+	key = [2]string{strings.Clone(key[0]), strings.Clone(key[1])}
+	t.sims[key] = r.at(colPlan)
+	t.pairs = append(t.pairs, key)
+}
+
+// check reports what does not go together.
+func (t *tariffs) check(im *importer) {
+	for _, id := range t.order {
+		a := t.accounts[id]
+		currencies := t.currencies(im, id, 0)
+		for i, name := range a.names[planName] {
+			t.compare(im, a.at[planName][i], id, currencies, "plan", name, t.PlanCurrencies[name])
+		}
+		for i, name := range a.names[limitName] {
+			t.compare(im, a.at[limitName][i], id, currencies, "limit", name, t.LimitCurrencies[name])
+		}
+		for i, name := range a.names[sharePlanName] {
+			t.takesPart(im, a, id, a.at[sharePlanName][i], name)
+		}
+	}
+	for _, key := range t.pairs {
+		t.compare(im, t.sims[key], key[0], t.currencies(im, key[0], 0), "plan", key[1], t.PlanCurrencies[key[1]])
+	}
+}
+
+// compare reports a plan or limit of which no version is in a currency that the account has.
+func (t *tariffs) compare(im *importer, at diag.Pos, id string, currencies []string, what, name string, its []string) {
+	if len(its) == 0 || len(currencies) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(currencies, c) }) {
+		return
+	}
+	im.errorf(at, "account %s pays in %s, but %s %s is in %s: all its usage would go to suspense (currency). Give the account one in its currency",
+		shortened(id), strings.Join(currencies, " and "), what, shortened(name), strings.Join(its, " and "))
+}
+
+// takesPart warns of a pool on which no usage of the account draws.
+func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.Pos, pool string) {
+	plans := t.PoolPlans[pool]
+	if len(plans) == 0 {
+		return // all take part
+	}
+	takes := func(plan string) bool { return slices.Contains(plans, plan) }
+	if slices.ContainsFunc(a.names[planName], takes) {
+		return
+	}
+	var have []string
+	for _, key := range t.pairs {
+		switch {
+		case key[0] != id:
+		case takes(key[1]):
+			return
+		case key[1] != "" && !slices.Contains(have, key[1]):
+			have = append(have, key[1])
+		}
+	}
+	if len(have) > 0 {
+		im.list.Warnf(at, "nothing draws on pool %s of account %s: its SIMs have the plans %s, and only %s take part",
+			shortened(pool), shortened(id), strings.Join(have, ", "), strings.Join(plans, ", "))
+	}
+}
+
+// currencies are those in which an account pays, as far as is known. A tree has no more than 64 levels.
+func (t *tariffs) currencies(im *importer, id string, depth int) (all []string) {
+	a := t.accounts[id]
+	if a == nil || depth > 64 {
+		if im.r != nil {
+			if number, ok := im.accountNumber(id); ok {
+				if f := im.newestAccount(number); f != nil && f.Currency != "" {
+					all = append(all, f.Currency)
+				}
+			}
+		}
+		return all
+	}
+	all = slices.Clone(a.currencies)
+	for _, parent := range a.parents {
+		for _, c := range t.currencies(im, parent, depth+1) {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}

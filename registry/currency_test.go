@@ -1,0 +1,43 @@
+package registry_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/registry"
+)
+
+// A plan or a limit in another currency than its account's would stop the usage of the account and of all below it.
+func TestPlansAndLimitsAreInTheCurrencyOfTheirAccount(t *testing.T) {
+	catalogue := &registry.Catalogue{
+		Plans: []string{"fleet", "wholesale", "dollars"}, SharePlans: []string{"pool"}, Limits: []string{"cost", "data"},
+		PlanCurrencies:  map[string][]string{"fleet": {"EUR"}, "wholesale": {"USD"}, "dollars": {"EUR", "USD"}},
+		LimitCurrencies: map[string][]string{"cost": {"USD"}}, PoolPlans: map[string][]string{"pool": {"dollars"}},
+	}
+	inputs := []registry.Input{
+		input("accounts.csv", []byte(`id,parent,currency,zone,plan,pool,limits
+reseller,,EUR,Europe/London,wholesale,,
+below,reseller,,,,pool,cost data
+york,,USD,America/New_York,wholesale,pool,cost
+`)),
+		input("sims.csv", []byte(`imsi,account,plan
+234100000000001,below,fleet
+234100000000002,below,fleet
+234100000000003,york,fleet
+234100000000004,york,dollars
+234100000000005,elsewhere,fleet
+`)),
+	}
+	said := []string{
+		"accounts.csv:2:29: account reseller pays in EUR, but plan wholesale is in USD: all its usage would go to suspense (currency). Give the account one in its currency",
+		"accounts.csv:3:19: nothing draws on pool pool of account below: its SIMs have the plans fleet, and only dollars take part",
+		"accounts.csv:3:24: account below pays in EUR, but limit cost is in USD: all its usage would go to suspense (currency). Give the account one in its currency",
+		"sims.csv:4:22: account york pays in USD, but plan fleet is in EUR: all its usage would go to suspense (currency). Give the account one in its currency",
+	}
+	require.Equal(t, said, lines(registry.CheckNames(inputs, catalogue)))
+
+	_, problems := registry.ImportFor(registry.New(), inputs, catalogue)
+	require.Subset(t, lines(problems), said)
+	require.True(t, problems.HasErrors())
+}
