@@ -432,7 +432,7 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 func (t *taken) batchPin() udr.Pin {
 	return udr.Pin{
 		Source: t.file.Source, Rules: t.pins.Rules, Registry: uint64(t.pins.Registry), Catalogue: t.pins.Catalogue,
-		DuplicateWithin: uint32(t.src.DuplicateWithin / time.Second),
+		DuplicateWithin: uint32(t.src.DuplicateWithin / time.Second), SessionWithin: uint32(t.src.SessionWithin / time.Second),
 	}
 }
 

@@ -17,6 +17,7 @@ type Document struct {
 	Map       []Entry                       `yaml:"map" doc:"What the usage record is made of, in order."`
 	KeepText  []diag.Text                   `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
 	Duplicate *Duplicate                    `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
+	Session   *Sessions                     `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how they are recognised: increments, fee, cap and steps are then those of the session. whole: each record is a session of its own; that is so without it, too." example:"{ key: [session], within: 7d }"`
 }
 
 // Filter is one rule of filter.

@@ -205,6 +205,12 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	a.field = i
 	a.expr = c.check(text, "set "+key.Value, Nothing)
 	defer func() { c.scope.outputs[key.Value] = i }()
+	if _, before := c.sets[key.Value]; !before {
+		if c.sets == nil {
+			c.sets = map[string]diag.Pos{}
+		}
+		c.sets[key.Value] = key.Pos
+	}
 	if a.expr == nil {
 		return a, false
 	}

@@ -39,6 +39,8 @@ type Program struct {
 	mostUsages  int
 	steps       []mapStep
 	duplicate   []*expression
+	session     []*expression
+	sets        map[string]diag.Pos // fields, and where the first entry that sets each stands
 	classes     Classes
 	branches    []Branch
 	exprs       []*expression
@@ -126,6 +128,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	c.keepText(doc)
 	c.entries(doc)
 	c.duplicates(doc)
+	c.sessions(doc)
 	c.unused()
 	if l.Errors() > before {
 		return nil

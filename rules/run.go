@@ -247,6 +247,10 @@ func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
 		return false
 	}
 	r.tell(u, out)
+	if r.p.session != nil && !r.sessionKey(u) {
+		out.Usages = out.Usages[:n]
+		return false
+	}
 	if r.trace != nil {
 		r.step(Step{Kind: "usage", Value: Describe(u)})
 	}

@@ -49,6 +49,7 @@ compared with the one in use. Nothing is contacted, and secrets need not be set.
 			}
 			if p != nil {
 				list = append(list, unreached(cmd, p)...)
+				list = append(list, p.CheckSessions()...)
 				list = append(list, f.startsAnew(cmd.Context(), args, p)...)
 				named, read := p.CheckRegistry()
 				list, files = append(list, named...), files+read

@@ -38,6 +38,7 @@ func (a *Alone) Rate(ctx context.Context, usage []byte) (rated []byte, err error
 	}
 	for _, res := range r.results {
 		o.state.counters.SettleAll(res.Deltas, a.offset)
+		o.state.counters.Sessions.Settle(res.Sessions)
 	}
 	o.settled(r.results)
 	a.offset++

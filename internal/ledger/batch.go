@@ -23,6 +23,7 @@ type Batch struct {
 	Suspended [][]byte // messages udr.Suspended
 	Duplicate [][]byte // messages udr.Usage
 	Deltas    [][]byte // messages rating.Delta
+	Sessions  [][]byte // messages rating.SessionState
 	End       *udr.FileEnd
 }
 
@@ -82,6 +83,16 @@ func appendDeltas(dst []byte, deltas []rating.Delta) []byte {
 	return dst
 }
 
+func appendSessions(dst []byte, states []rating.SessionState) []byte {
+	for i := range states {
+		var s int
+		dst, s = wire.Open(dst, 15)
+		dst = rating.AppendSessionState(dst, &states[i])
+		wire.Close(dst, s)
+	}
+	return dst
+}
+
 // ParseHeader reads the epoch and input position of a message of the rated log: all that a fold needs to say whether it
 // counts.
 func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
@@ -111,7 +122,7 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 // ParseBatch reads a message of the rated log into b, which then points into data and no longer into the message before.
 func ParseBatch(data []byte, b *Batch) error {
 	b.letGo()
-	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0]}
+	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0], Sessions: b.Sessions[:0]}
 	return wire.Fields("RatedBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
 		switch n {
 		case 1:
@@ -145,6 +156,8 @@ func ParseBatch(data []byte, b *Batch) error {
 			b.End, err = udr.ParseFileEnd(field)
 		case 14:
 			b.DuplicateWithin = uint32(v)
+		case 15:
+			b.Sessions = append(b.Sessions, field)
 		}
 		return err
 	})
@@ -162,6 +175,7 @@ func (b *Batch) letGo() {
 	clear(b.Suspended)
 	clear(b.Duplicate)
 	clear(b.Deltas)
+	clear(b.Sessions)
 }
 
 // addRated makes room for a record and keeps the memory of the one that was there.

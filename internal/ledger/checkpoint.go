@@ -25,6 +25,7 @@ const (
 	counterEntry = 'c' // a counter
 	fileEntry    = 'f' // how far a file has come
 	seenEntry    = 's' // a block of duplicate keys
+	partsEntry   = 'p' // what was charged for the parts of a session
 	lowEntry     = 'l' // the low-water mark: every entry is at least as new as this offset
 
 	entryVersion = 1
@@ -33,6 +34,7 @@ const (
 // entrySizes are how many bytes the part of each kind has, its value at the least, and each of what may follow.
 var entrySizes = map[byte]struct{ part, value, more int }{
 	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
+	partsEntry: {13, 9, 1},
 }
 
 // lowWater is where replay begins after a restore.
@@ -59,6 +61,15 @@ func keyOf(part []byte, epoch int64) []byte {
 
 func counterPart(k rating.CounterKey) []byte { return k.AppendKey([]byte{counterEntry}) }
 
+// partsPart begins with the SIM, as a counter's key does.
+func partsPart(k rating.SessionKey) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32([]byte{partsEntry}, k.SIM), k.ID)
+}
+
+func parsePartsPart(part []byte) rating.SessionKey {
+	return rating.SessionKey{SIM: binary.BigEndian.Uint32(part[1:]), ID: binary.BigEndian.Uint64(part[5:])}
+}
+
 func filePart(id udr.FileID) []byte { return append([]byte{fileEntry}, id[:]...) }
 
 func value(at int64, fields ...int64) []byte {
@@ -76,6 +87,7 @@ func value(at int64, fields ...int64) []byte {
 type sweep struct {
 	low      lowWater
 	counters int // dirty ones left to write
+	sessions int
 	files    []udr.FileID
 	blocks   []blockID
 	gone     [][]byte // parts that were forgotten, to be buried with the mark: before it, their files could come again
@@ -106,12 +118,28 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 		o.state.counters.Forget(min(today, o.state.counters.Newest())-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
 		o.lookedAt = today
 	}
+	o.forgetSessions(now, s)
 	slices.SortFunc(s.gone, bytes.Compare)
-	s.counters = o.state.counters.Dirty()
+	s.counters, s.sessions = o.state.counters.Dirty(), o.state.counters.Sessions.Dirty()
 	s.files, o.state.dirtyFiles = o.state.dirtyFiles, nil
 	s.blocks, o.state.seen.dirty = o.state.seen.dirty, nil
 	o.sweeping = s
 	return nil
+}
+
+// forgetSessions forgets the sessions that are over, once an hour since it looks at each. As for counters, this machine's
+// clock alone does not say so: usage of that time has come as well.
+func (o *Owner) forgetSessions(now int64, s *sweep) {
+	if now/3600 == o.pastAt {
+		return
+	}
+	o.pastAt = now / 3600
+	sessions := &o.state.counters.Sessions
+	at := min(now, sessions.Newest())
+	if !steps.On(steps.SessionsByUsage) {
+		at = now
+	}
+	sessions.Forget(at, func(k rating.SessionKey) { s.gone = append(s.gone, partsPart(k)) })
 }
 
 // lowWater is the mark for now. Its input position counts what was skipped too, of which the rated log says nothing:
@@ -151,6 +179,14 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		}
 		put(counterPart(k), value(at, v.Hi, int64(v.Lo)))
 	})
+	n = min(s.sessions, max(0, portion-len(entries)))
+	s.sessions -= n
+	o.state.counters.Sessions.TakeDirty(n, func(k rating.SessionKey, session *rating.Session) {
+		if !steps.On(steps.AcknowledgedOnly) {
+			*session, _ = o.state.counters.Sessions.Get(k)
+		}
+		put(partsPart(k), rating.AppendSession(value(at), session))
+	})
 	for len(s.files) > 0 && len(entries) < portion {
 		id := s.files[0]
 		s.files = s.files[1:]
@@ -173,7 +209,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		}
 		s.blocks = s.blocks[1:]
 	}
-	if len(entries) == 0 && (s.counters > 0 || len(s.files) > 0 || len(s.blocks) > 0) {
+	if len(entries) == 0 && (s.counters > 0 || s.sessions > 0 || len(s.files) > 0 || len(s.blocks) > 0) {
 		return nil // all of this portion was written since it changed
 	}
 	if len(entries) == 0 {
@@ -315,7 +351,7 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 		return err
 	}
 	o.Log.Info("partition restored", "partition", o.Partition, "epoch", o.epoch, "checkpoint_entries", entries,
-		"counters", o.state.counters.Len(), "replayed", end-low.next, "took", o.Clock.Now().Sub(began).Round(time.Millisecond))
+		"counters", o.state.counters.Len(), "sessions", o.state.counters.Sessions.Len(), "replayed", end-low.next, "took", o.Clock.Now().Sub(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -368,6 +404,12 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 		o.state.restoreFile(udr.FileID(part[1:]), uint64(field(1)), field(2))
 	case seenEntry:
 		o.state.seen.restore(parseBlock(part), field(1), field(2), v[25:])
+	case partsEntry:
+		session, err := rating.ParseSession(v[9:])
+		if err != nil {
+			return fmt.Errorf("checkpoint %s/%d offset %d: %w", o.Topics.Checkpoint, o.Partition, m.Offset, err)
+		}
+		o.state.counters.Sessions.Restore(parsePartsPart(part), session)
 	case lowEntry:
 		if next, input := at+1, field(1); next > low.next || next == low.next && input > low.input {
 			*low = lowWater{next: next, input: input, epoch: field(2)}

@@ -49,7 +49,7 @@ func (d *decision) decide(view *registry.View) error {
 		d.out = wire.AppendBytes(d.out, 10, message)
 		d.suspended++
 	}
-	d.out = appendDeltas(d.out, d.result.Deltas)
+	d.out = appendSessions(appendDeltas(d.out, d.result.Deltas), d.result.Sessions)
 	return nil
 }
 
@@ -60,6 +60,7 @@ func (d *decision) run(view *registry.View, from, to int) error {
 		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i]); err != nil {
 			return fmt.Errorf("its usage record %d of %d cannot be read: %w", from+i+1, len(d.in.Usage), err)
 		}
+		records[i].SessionWithin = d.in.SessionWithin
 	}
 	d.engine.Expect(view, d.revision, d.state.counters, records)
 	for i := range records {

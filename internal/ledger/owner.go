@@ -60,6 +60,7 @@ type Owner struct {
 	swept    time.Time
 	marked   lowWater                  // the newest low-water mark
 	lookedAt int32                     // day on which counters of old cycles were last looked for
+	pastAt   int64                     // hour in which sessions that are over were last looked for
 	horizon  horizon                   // of the usage topic, as the sweep before the last saw it
 	engines  map[string]*rating.Engine // by version of the catalogue
 	fetched  []broker.Message          // scratch of restore and catchUp
@@ -156,7 +157,7 @@ func (o *Owner) take(ctx context.Context) error {
 		return o.gone(&broker.OffsetGoneError{Topic: o.Topics.Usage, Partition: o.Partition, Wanted: o.next, First: first})
 	}
 	o.swept, o.sweeping, o.pending, o.queue = o.Clock.Now(), nil, nil, nil
-	o.ahead, o.horizon, o.lookedAt = &request{}, horizon{}, 0
+	o.ahead, o.horizon, o.lookedAt, o.pastAt = &request{}, horizon{}, 0, 0
 	o.Progress.Next.Store(o.next)
 	o.Progress.Known.Store(o.known)
 	return nil
@@ -247,7 +248,7 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 // dirty says that a sweep has something to say. Epoch marks alone are enough: the rated log keeps nothing for ever, and a
 // restore must begin at something that it keeps.
 func (o *Owner) dirty() bool {
-	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
+	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
 // settle waits for the request under way and folds it: first whatever others appended before it, then ours.
@@ -282,6 +283,7 @@ func (o *Owner) settle(ctx context.Context) error {
 	}
 	for i, res := range r.results {
 		o.state.counters.SettleAll(res.Deltas, base+int64(i))
+		o.state.counters.Sessions.Settle(res.Sessions)
 	}
 	o.settled(r.results)
 	o.known = base + int64(len(r.messages))

@@ -13,8 +13,9 @@ type state struct {
 	dirtyFiles []udr.FileID
 	seen       Seen
 
-	deltas []rating.Delta // scratch of apply
-	keys   []seenKey
+	deltas   []rating.Delta // scratch of apply
+	keys     []seenKey
+	sessions []rating.SessionState
 }
 
 type seenKey struct {
@@ -75,7 +76,7 @@ func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 // apply folds a message of the rated log that counts, at its offset there, or nothing of it when some of it cannot be
 // read. arrived is for the window of duplicate keys, in Unix seconds.
 func (s *state) apply(b *Batch, offset, arrived int64) error {
-	s.deltas, s.keys = s.deltas[:0], s.keys[:0]
+	s.deltas, s.keys, s.sessions = s.deltas[:0], s.keys[:0], s.sessions[:0]
 	for _, d := range b.Deltas {
 		delta, err := rating.ParseDelta(d)
 		if err != nil {
@@ -94,12 +95,24 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 			}
 		}
 	}
+	for _, message := range b.Sessions {
+		session, err := rating.ParseSessionState(message)
+		if err != nil {
+			return err
+		}
+		s.sessions = append(s.sessions, session)
+	}
 	for _, delta := range s.deltas {
 		if steps.On(steps.OlderDeltas) {
 			s.counters.ApplyAt(delta, offset)
 		} else {
 			v, at := s.counters.Settled(delta.Key)
 			s.counters.Restore(delta.Key, v.Plus(delta.Value), max(at, offset))
+		}
+	}
+	for i := range s.sessions {
+		if steps.On(steps.SessionsFromLog) {
+			s.counters.Sessions.Apply(&s.sessions[i])
 		}
 	}
 	for _, k := range s.keys {

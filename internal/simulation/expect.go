@@ -16,6 +16,7 @@ type expectation struct {
 	closed   map[udr.FileID]int64
 	seen     map[udr.DuplicateKey]bool
 	used     map[counted]int64
+	calls    map[call]*called
 	fired    int // events so far
 	outcomes []outcome
 	ends     map[udr.FileID]*udr.FileEnd // with a file's totals
@@ -29,6 +30,14 @@ type counted struct {
 	month int
 }
 
+// call is a call as one account pays for it, called what came of it: seconds, blocks, and cents.
+type call struct {
+	key          udr.SessionKey
+	sim, account uint32
+}
+
+type called struct{ seconds, blocks, paid int64 }
+
 // outcome is what must come of a usage message that has something new.
 type outcome struct {
 	input   int64
@@ -40,7 +49,7 @@ type outcome struct {
 }
 
 func newExpectation(w *world) *expectation {
-	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
+	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, calls: map[call]*called{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
 }
 
 // closedAt is the offset of the message that closed a file, -1 for none.
@@ -141,18 +150,42 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		}
 		return drawn
 	}
-	rest := q - draw("included", 0, u.SIM, q, includedUnits)
-	rest -= draw("pool", account, 0, rest, poolUnits)
-	cost := rest * cents[catalogue].fleet
-	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, q-rest)
+	grown, cost := q, int64(0)
+	var c *called
+	if u.Class == "voice_mo" {
+		k := call{u.SessionKey, u.SIM, account}
+		if c = e.calls[k]; c == nil {
+			c = &called{}
+			e.calls[k] = c
+			cost += callFee
+		}
+		c.seconds += q
+		blocks := (c.seconds + callBlock - 1) / callBlock
+		grown, c.blocks = (blocks-c.blocks)*callBlock, blocks
+	}
+	rest := grown
+	if c != nil {
+		rest -= draw("talk", 0, u.SIM, rest, talkUnits)
+	} else {
+		rest -= draw("included", 0, u.SIM, rest, includedUnits)
+		rest -= draw("pool", account, 0, rest, poolUnits)
+	}
+	cost += rest * cents[catalogue].fleet
+	if c != nil {
+		cost = min(cost, callCap-c.paid)
+		c.paid += cost
+	}
+	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, grown-rest)
 	if root != account {
 		above := q * cents[catalogue].wholesale
 		text += fmt.Sprintf(" %d:%d.%02d(0)", root, above/100, above%100)
 	}
-	count("usage", account, 0, q, usageLimit)
-	count("sim", account, u.SIM, q, simLimit)
+	if c == nil {
+		count("usage", account, 0, q, usageLimit)
+		count("sim", account, u.SIM, q, simLimit)
+	}
 	count("cost", account, 0, cost, 100*costLimit)
-	if root == 1 {
+	if root == 1 && c == nil {
 		count("usage", root, 0, q, usageLimit)
 	}
 	return text + events
@@ -172,7 +205,7 @@ func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) stri
 	for i := range events {
 		e := &events[i]
 		owner := e.Counter.Owner
-		what := map[string]string{"fleet/start": "included", "pool/data": "pool"}[e.Name]
+		what := map[string]string{"fleet/start": "included", "fleet/talk": "talk", "pool/data": "pool"}[e.Name]
 		if what == "" {
 			what = e.Name
 		}

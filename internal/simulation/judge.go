@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
@@ -151,6 +152,12 @@ func (w *world) probe() {
 			f.records = append(f.records, w.newRecord(f, uint64(len(f.records)+1), sim+1, 1+w.rng.Int64N(9), w.rng.IntN(24)))
 		}
 	}
+	for call := range calls {
+		u := w.newRecord(f, uint64(len(f.records)+1), 1, 1+w.rng.Int64N(9), 0)
+		w.partOf(&u, call)
+		u.Quantity, u.Duplicate = 1+w.rng.Int64N(9), udr.DuplicateKey{}
+		f.records = append(f.records, u)
+	}
 	if w.mediated {
 		w.write(f)
 	}
@@ -271,7 +278,56 @@ func (w *world) compareCounters() {
 			}
 			return w.failure == ""
 		})
+		w.compareSessions(p)
 	}
+}
+
+// compareSessions compares the sessions that an owner knows with what the messages that count say they have become.
+func (w *world) compareSessions(p int) {
+	last, err := w.judged[p].sessions()
+	if err != nil {
+		w.fail("partition %d: %v", p, err)
+		return
+	}
+	known := map[rating.SessionKey]rating.Session{}
+	w.owners[p].Counters().Sessions.Range(func(k rating.SessionKey, s *rating.Session) bool {
+		known[k] = *s
+		return true
+	})
+	for k, s := range last {
+		if got, ok := known[k]; got != s && !(!ok && longOver(s)) {
+			w.fail("partition %d: the owner has %+v of a session of SIM %d, the messages that count made it %+v", p, got, k.SIM, s)
+			return
+		}
+		delete(known, k)
+	}
+	for k, s := range known {
+		w.fail("partition %d: the owner has %+v of a session of SIM %d, no message made it", p, s, k.SIM)
+		return
+	}
+}
+
+// longOver says that a session may be forgotten: its last part was before all calls.
+func longOver(s rating.Session) bool {
+	return s.Last < time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+}
+
+func (j *judgement) sessions() (map[rating.SessionKey]rating.Session, error) {
+	last := map[rating.SessionKey]rating.Session{}
+	for i := range j.counts {
+		var b ledger.Batch
+		if err := ledger.ParseBatch(j.counts[i].Value, &b); err != nil {
+			return nil, err
+		}
+		for _, data := range b.Sessions {
+			s, err := rating.ParseSessionState(data)
+			if err != nil {
+				return nil, err
+			}
+			last[s.Key] = s.Session
+		}
+	}
+	return last, nil
 }
 
 // forgotten says that a counter may be forgotten: its cycle began long ago.

@@ -32,12 +32,15 @@ filter:
   - drop: kind == "` + dropped[version] + `"
     name: test traffic
 map:
-  - class: data
-    set:
+  - set:
       sim: imsi(imsi)
       at: time(at, "2006-01-02 15:04:05")
-      quantity: octets(bytes)
       country: country("DE")
+  - when: call != ""
+    class: voice_mo
+    set: { quantity: seconds(bytes), session: call }
+  - otherwise: { class: data, set: { quantity: octets(bytes) } }
+session: { key: [session], within: 3d }
 duplicate: { key: [key], within: 1d }
 `
 }
@@ -67,7 +70,7 @@ type line struct {
 
 // write makes the file as its carrier drops it.
 func (w *world) write(f *file) {
-	text := "imsi,at,bytes,kind,key\n"
+	text := "imsi,at,bytes,kind,key,call\n"
 	f.lines = nil
 	for i := range f.records {
 		u := &f.records[i]
@@ -85,7 +88,7 @@ func (w *world) write(f *file) {
 			imsi, l.late = lateIMSI, true
 			l.u.SIM = late
 		}
-		l.text = fmt.Sprintf("%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key)
+		l.text = fmt.Sprintf("%s,%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key, u.Session)
 		f.lines = append(f.lines, l)
 		text += l.text
 	}

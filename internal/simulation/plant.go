@@ -31,6 +31,13 @@ const (
 	usageLimit    = 200
 	costLimit     = 3 // EUR
 	simLimit      = 60
+
+	calls      = 8  // of which the carriers deliver parts, in several files and any order
+	talkUnits  = 25 // seconds included for each SIM
+	callBlock  = 10 // seconds
+	callFee    = 5  // cents
+	callCap    = 90
+	callWithin = 3 * 24 * 3600
 )
 
 var rootOf = map[uint32]uint32{2: 1, 3: 1, 4: 4}
@@ -57,9 +64,10 @@ var cents = [2]struct{ fleet, wholesale int64 }{{2, 1}, {3, 1}}
 
 func catalogueFiles(i int) fstest.MapFS {
 	text := map[string]string{
-		"zones.yaml":     "zone_model: world\nzones:\n  - zone: all\n",
-		"fleet.yaml":     fmt.Sprintf("plan: fleet\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\nincluded:\n  - bucket: start\n    units: %d B\n    classes: [data]\n", cents[i].fleet, includedUnits),
-		"wholesale.yaml": fmt.Sprintf("plan: wholesale\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n", cents[i].wholesale),
+		"zones.yaml": "zone_model: world\nzones:\n  - zone: all\n",
+		"fleet.yaml": fmt.Sprintf("plan: fleet\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n  voice_mo:\n    increment: %d s\n    cap: 0.%02d\n    prices:\n      - fee: 0.%02d\n        price: 0.%02d / 1 s\nincluded:\n  - bucket: start\n    units: %d B\n    classes: [data]\n  - bucket: talk\n    units: %d s\n    classes: [voice_mo]\n",
+			cents[i].fleet, callBlock, callCap, callFee, cents[i].fleet, includedUnits, talkUnits),
+		"wholesale.yaml": fmt.Sprintf("plan: wholesale\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n  voice_mo:\n    prices:\n      - price: 0.%02d / 1 s\n", cents[i].wholesale, cents[i].wholesale),
 		"pool.yaml":      fmt.Sprintf("share_plan: pool\nplans: [fleet]\nbuckets:\n  - bucket: data\n    units: %d B\n    classes: [data]\n", poolUnits),
 		"usage.yaml":     fmt.Sprintf("limit: usage\nclasses: [data]\nusage: %d B\nactions: [event]\n", usageLimit),
 		"sim.yaml":       fmt.Sprintf("limit: sim\nper: sim\nclasses: [data]\nusage: %d B\nactions: [event]\n", simLimit),
@@ -216,6 +224,10 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	u := udr.Usage{Seq: seq, Line: seq, Bytes: 40, Class: "data", Unit: udr.Octet, Quantity: quantity, SIM: sim, Country: "DE",
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}}
 	u.At = udr.InstantOf(time.Date(2026, 1, 1+w.rng.IntN(40), w.rng.IntN(24), 0, 0, 0, time.UTC))
+	if w.rng.IntN(5) == 0 {
+		w.partOf(&u, w.rng.IntN(calls))
+		return u
+	}
 	if w.rng.IntN(20) == 0 {
 		u.Class = "fax" // no plan has a price for it
 	}
@@ -237,4 +249,17 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		copy(u.Duplicate[:], h[:12])
 	}
 	return u
+}
+
+// partOf makes a record a part of a call. All calls are of the first two days: usage that is late by the clock, as after an
+// outage, so that who forgets by the clock alone forgets what is needed. A few are long over, and nothing of them comes again.
+func (w *world) partOf(u *udr.Usage, call int) {
+	u.Class, u.Unit, u.SIM = "voice_mo", udr.Second, uint32(call%sims)+1
+	u.Identifier.Value = fmt.Sprintf("26201%010d", u.SIM)
+	u.Session, u.At = fmt.Sprint("call-", call), udr.InstantOf(time.Date(2026, 1, 1, w.rng.IntN(48), 0, 0, 0, time.UTC))
+	if w.rng.IntN(10) == 0 {
+		u.Session, u.At = fmt.Sprint("old-", w.rng.Uint64()), udr.InstantOf(time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC))
+	}
+	h := sha256.Sum256([]byte(u.Session))
+	copy(u.SessionKey[:], h[:])
 }

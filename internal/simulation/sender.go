@@ -102,7 +102,7 @@ func (s *sender) send(ctx context.Context, f *file, generation int) error {
 
 func (f *file) batch(follows, last uint64) udr.Batch {
 	return udr.Batch{File: f.id, Follows: follows, Last: last, Pin: udr.Pin{Source: "carrier", Rules: "r1", Registry: f.revision,
-		Catalogue: shared().catalogues[f.catalogue].Version(), DuplicateWithin: f.within}}
+		Catalogue: shared().catalogues[f.catalogue].Version(), DuplicateWithin: f.within, SessionWithin: callWithin}}
 }
 
 // encode is a batch of the records from read to to that belong to a partition, and the last of them, 0 for none.

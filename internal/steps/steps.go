@@ -44,13 +44,15 @@ const (
 	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave
 	FirstIsAsked     // the warehouse is asked for the first block after a takeover before its intent is recorded
 	ForeignEpochs    // a message of an epoch far beyond those that the control store gave is ignored
+	SessionsFromLog  // a restore takes what sessions have become from the rated log
+	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs"}
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

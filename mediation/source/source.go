@@ -47,6 +47,8 @@ type Source struct {
 	Decode          decode.Options
 	Program         *rules.Program
 	DuplicateWithin time.Duration
+	Session         *rules.Sessions
+	SessionWithin   time.Duration // 0: the source delivers whole sessions
 	Sequence        *Sequence
 
 	trailer *rules.Trailer
@@ -190,6 +192,10 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	}
 	if doc.Duplicate != nil {
 		s.DuplicateWithin = doc.Duplicate.Within
+	}
+	s.Session = doc.Session
+	if doc.Session != nil && !doc.Session.Whole {
+		s.SessionWithin = doc.Session.Within
 	}
 	l.Sort()
 	if l.HasErrors() {

@@ -1,0 +1,30 @@
+package project
+
+import (
+	"ratemill/internal/diag"
+)
+
+// CheckSessions warns of sources that say which session a record belongs to and not whether it is all of it, where plans
+// charge something for a session as a whole: the parts of one would each pay it.
+func (p *Project) CheckSessions() (list diag.List) {
+	if p.Catalogue == nil {
+		return nil
+	}
+	for _, s := range p.Sources.Sources {
+		session, continues := s.Program.SetsSession()
+		if s.Session != nil || session.File == nil && continues.File == nil {
+			continue
+		}
+		reasons := p.Catalogue.PerSession(s.Program.ClassNames())
+		if reasons == "" {
+			continue
+		}
+		at, what := session, "sets session"
+		if session.File == nil {
+			at, what = continues, "sets continues"
+		}
+		list.Warnf(at, "source %s %s and does not say whether its records are whole sessions, and %s: parts of a session would each pay it. "+
+			"Write `session: { key: [session], within: 7d }` if the carrier delivers sessions in parts, or `session: whole`", s.Name, what, reasons)
+	}
+	return list
+}

@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"ratemill/internal/diag"
+	"ratemill/udr"
+)
+
+// Sessions says whether a source delivers sessions whole or in parts, and how the parts of one are recognised.
+type Sessions struct {
+	Whole  bool
+	Key    []diag.Text
+	Within time.Duration
+	at     diag.Pos
+}
+
+type sessionsDoc struct {
+	Key    []diag.Text   `yaml:"key" doc:"Expressions that are together the same in all parts of a session of a SIM, and in no other. Without it, the field session. A word that names a field which map sets is that field." example:"[session]"`
+	Within time.Duration `yaml:"within" default:"7d" doc:"How long a session is remembered after its last part."`
+}
+
+// longestWithin bounds how long sessions are remembered.
+const longestWithin = 366 * 24 * time.Hour
+
+// UnmarshalNode reads the word whole, or how parts are recognised.
+func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	s.at = n.Pos
+	if n.Kind == diag.Scalar && n.Text == "whole" {
+		s.Whole = true
+		return
+	}
+	if n.Kind == diag.Scalar {
+		d.Errorf(n.Pos, "session holds how the parts of a session are recognised, as in { key: [session], within: 7d }, or the word whole: each record is a session of its own")
+		return
+	}
+	var doc sessionsDoc
+	d.Decode(n, &doc)
+	s.Key, s.Within = doc.Key, doc.Within.Truncate(time.Second)
+	if s.Within <= 0 || s.Within > longestWithin {
+		d.Errorf(n.Pos, "within %s is out of range: sessions are remembered for 1s to 366d after their last part", doc.Within)
+	}
+}
+
+// JSONSchema is the word, or how parts are recognised.
+func (Sessions) JSONSchema() map[string]any {
+	parts := diag.Schema("", sessionsDoc{})
+	delete(parts, "$schema")
+	delete(parts, "title")
+	return map[string]any{"oneOf": []any{map[string]any{"const": "whole"}, parts}}
+}
+
+// sessions checks the key of sessions.
+func (c *compiler) sessions(doc *Document) {
+	s := doc.Session
+	if s == nil || s.Whole || c.list.HasErrors() {
+		return
+	}
+	key := s.Key
+	if len(key) == 0 {
+		if _, ok := c.scope.outputs["session"]; !ok {
+			c.list.Errorf(s.at, "session: key says which records are parts of one session, and no entry of map sets the field session; write key: [charging_id], say")
+			return
+		}
+		key = []diag.Text{{Value: "session", Pos: s.at}}
+	}
+	for _, k := range key {
+		if _, set := c.scope.outputs[k.Value]; set && !c.isField(k.Value) {
+			k.Value = "out." + k.Value
+		}
+		e := c.check(k, "session key", Nothing)
+		switch {
+		case e == nil:
+		case e.top.typ.Kind == List:
+			c.list.Errorf(e.top.pos(), "a list cannot be a part of the key")
+		default:
+			c.session = append(c.session, e)
+		}
+	}
+}
+
+// SetsSession says where the rules first set the field session, and where continues, if they do.
+func (p *Program) SetsSession() (session, continues diag.Pos) {
+	return p.sets["session"], p.sets["continues"]
+}
+
+// ClassNames are the classes that records of the source can have, nil for any.
+func (p *Program) ClassNames() []string {
+	var names []string
+	for _, s := range p.steps {
+		for _, a := range append(slices.Clone(s.chain), s.always, s.otherwise) {
+			switch {
+			case a == nil || a.class == nil:
+			case !a.class.top.constant():
+				return nil
+			default:
+				names = append(names, a.class.top.value.s)
+			}
+		}
+	}
+	return names
+}
+
+// sessionKey hashes the source and the key's values. A record that has none of them is a session of its own.
+func (r *Runner) sessionKey(u *udr.Usage) bool {
+	from := len(r.buf)
+	r.buf = append(append(r.buf, r.p.name...), 0)
+	present := false
+	for _, e := range r.p.session {
+		v := e.eval(r)
+		if r.failed.term != nil {
+			return false
+		}
+		present = present || !v.absent()
+		start := len(r.buf)
+		r.buf = append(r.buf, 0, 0, 0, 0)
+		r.appendPlain(v)
+		binary.LittleEndian.PutUint32(r.buf[start:], uint32(len(r.buf)-start))
+	}
+	if present {
+		sum := sha256.Sum256(r.buf[from:])
+		copy(u.SessionKey[:], sum[:])
+	}
+	return true
+}
