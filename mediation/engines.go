@@ -26,6 +26,8 @@ type Files interface {
 
 	Sight(ctx context.Context, source string, entries []control.Sighting, now time.Time) (int, error)
 	StillThere(ctx context.Context, source string, entries []control.Sighting, now time.Time) error
+	StillBelow(ctx context.Context, source string, directories []string, now time.Time) error
+	Listed(ctx context.Context, source string, arriving []control.Arriving, refused []control.Refusal, now time.Time) error
 	MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (int64, error)
 	FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]control.File, error)
 	MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error

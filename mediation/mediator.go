@@ -426,7 +426,14 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
 		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.now())
 	}
-	return m.Files.Finish(ctx, t.lease, r.progress, m.now())
+	if err := m.Files.Finish(ctx, t.lease, r.progress, m.now()); err != nil {
+		return err
+	}
+	if p := &r.progress; t.file.Retry == 0 {
+		m.Log.Info("a file was read to its end", "source", t.file.Source, "file", t.file.Path, "number", t.file.Number,
+			"records", p.Read.Records, "filtered", p.Filtered.Records, "suspended", p.Suspended.Records, "sent", p.Usages)
+	}
+	return nil
 }
 
 func (t *taken) batchPin() udr.Pin {

@@ -37,7 +37,8 @@ type Watcher struct {
 	Status *WatcherStatus
 	Random func() float64 // spreads attempts after failures; may be nil
 
-	told map[string]bool // refusals that were logged
+	told  map[string]bool // refusals that were logged
+	quiet bool            // the ledger knows that nothing waits, or is refused
 }
 
 // WatcherStatus is how the last look at a source went, for metrics and readiness.
@@ -45,6 +46,8 @@ type WatcherStatus struct {
 	Listed    atomic.Int64 // Unix seconds of the last listing that succeeded
 	Files     atomic.Int64 // in it, complete
 	Growing   atomic.Int64 // in it, not complete yet
+	Arriving  atomic.Int64 // seconds for which the oldest of those has been as it is
+	Refused   atomic.Int64 // in it: files and directories that cannot be taken
 	Failures  atomic.Int64 // since then
 	LastError atomic.Value // string
 }
@@ -96,6 +99,14 @@ func (w *Watcher) Look(ctx context.Context) error {
 	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.now()); err != nil {
 		return err
 	}
+	if len(verdict.Unread) > 0 {
+		if err := w.Files.StillBelow(ctx, w.Source.Name, verdict.Unread, w.now()); err != nil {
+			return err
+		}
+	}
+	if err := w.listed(ctx, &verdict, looked); err != nil {
+		return err
+	}
 	if _, err := w.Files.MarkVanished(ctx, w.Source.Name, began, w.now()); err != nil {
 		return err
 	}
@@ -114,6 +125,33 @@ func sightings(entries []collect.Entry) []control.Sighting {
 		s[i] = control.Sighting(e)
 	}
 	return s
+}
+
+// listed records what waits at the source, or is refused, and why.
+func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Time) error {
+	nothing := len(v.Growing)+len(v.Refused) == 0
+	if nothing && w.quiet {
+		return nil
+	}
+	now := w.now()
+	arriving := make([]control.Arriving, len(v.Growing))
+	var oldest time.Duration
+	for i, e := range v.Growing {
+		age := looked.Sub(v.Since[i])
+		oldest = max(oldest, age)
+		arriving[i] = control.Arriving{Source: w.Source.Name, Sighting: control.Sighting(e), Since: now.Add(-age), WaitsFor: w.Source.Collect.WaitsFor(e.Path)}
+	}
+	refused := make([]control.Refusal, len(v.Refused))
+	for i, r := range v.Refused {
+		refused[i] = control.Refusal{Path: r.Path, Why: r.Reason}
+	}
+	if err := w.Files.Listed(ctx, w.Source.Name, arriving, refused, now); err != nil {
+		return err
+	}
+	w.quiet = nothing
+	w.Status.Refused.Store(int64(len(v.Refused) + v.More))
+	w.Status.Arriving.Store(int64(oldest / time.Second))
+	return nil
 }
 
 // refused logs each file that can never be taken once, not at every listing.

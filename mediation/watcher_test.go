@@ -202,3 +202,61 @@ func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
 	require.Regexp(t, "it was read as b.csv", w.file("a.csv").AfterWhy)
 	require.Empty(t, w.file("b.csv").AfterWhy)
 }
+
+// What a listing shows and is not read is in the ledger with its reason: names that cannot be taken, files that are not
+// complete, directories that cannot be listed.
+func TestWhatWaitsOrIsRefusedAtASourceIsInTheLedger(t *testing.T) {
+	w := watch(t, "settled: 60s")
+	w.write("back\\slash.csv", header+rows(1))
+	w.write("tab\t.csv", header+rows(1))
+	w.write("other\\.txt", "of no source")
+	w.write("grows.csv", header+rows(1))
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(w.dir, "link.csv")))
+	w.looks(0)
+	refused, err := w.store.Files(t.Context(), control.FileFilter{States: []control.FileState{control.Refused}})
+	require.NoError(t, err)
+	var names []string
+	for _, f := range refused {
+		names = append(names, f.Path)
+		require.Contains(t, f.Why, "collect.exclude", f.Path)
+		require.False(t, f.Open)
+	}
+	require.ElementsMatch(t, []string{`back\\slash.csv`, `tab\t.csv`, "link.csv"}, names)
+	require.EqualValues(t, 3, w.watcher.Status.Refused.Load())
+	arriving, err := w.store.Arriving(t.Context(), "sky")
+	require.NoError(t, err)
+	require.Len(t, arriving, 1)
+	require.Contains(t, arriving[0].WaitsFor, "1m0s")
+	since := arriving[0].Since
+
+	w.starts() // another mediator, which sees it for the first time
+	w.looks(time.Second)
+	arriving, err = w.store.Arriving(t.Context(), "sky")
+	require.NoError(t, err)
+	require.Equal(t, since, arriving[0].Since)
+
+	for _, name := range []string{"back\\slash.csv", "tab\t.csv", "link.csv"} {
+		require.NoError(t, os.Remove(filepath.Join(w.dir, name)))
+	}
+	w.looks(time.Minute)
+	require.Zero(t, w.watcher.Status.Refused.Load())
+	require.Equal(t, control.Vanished, w.file("link.csv").State)
+	require.Equal(t, control.Seen, w.file("grows.csv").State)
+	arriving, err = w.store.Arriving(t.Context(), "sky")
+	require.NoError(t, err)
+	require.Empty(t, arriving)
+}
+
+func TestAFileWithANameInLatin1IsRead(t *testing.T) {
+	w := watch(t, "settled: 0s, after: delete")
+	w.write("caf\xe9.csv", header+rows(1))
+	w.looks(0)
+	f := w.file("caf")
+	require.Equal(t, `caf\xE9.csv`, f.Path)
+	e, err := w.watcher.Site.(*collect.Site).Remote.Stat(t.Context(), f.Path)
+	require.NoError(t, err)
+	require.True(t, e.Same(collect.Entry(f.Sighting)))
+	require.Equal(t, f.Path, w.read())
+	w.looks(0)
+	require.NoFileExists(t, filepath.Join(w.dir, "caf\xe9.csv"))
+}

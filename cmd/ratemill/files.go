@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,13 +11,52 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/config"
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
+	"ratemill/internal/project"
 	"ratemill/mediation"
 )
+
+// surroundings is what decides what a file's state means.
+type surroundings struct {
+	now     time.Time
+	sources map[string]bool // those of the project; nil when it cannot be read
+}
+
+// sourcesOf is the sources of the configuration's project.
+func sourcesOf(c *config.Config) map[string]bool {
+	p, _ := project.Load(os.DirFS(c.Project), os.LookupEnv)
+	if p == nil {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, name := range p.Sources.Names() {
+		names[name] = true
+	}
+	return names
+}
+
+// arriving is the files that are not complete, as rows without a number: they are not in the ledger yet.
+func arriving(ctx context.Context, store *control.Store, filter *control.FileFilter) (rows []control.File, err error) {
+	if len(filter.States) > 0 && !slices.Contains(filter.States, isArriving) {
+		return nil, nil
+	}
+	all, err := store.Arriving(ctx, filter.Source)
+	for _, a := range all {
+		if strings.Contains(a.Path, filter.Path) {
+			rows = append(rows, control.File{Source: a.Source, Sighting: a.Sighting, Place: a.Sighting, State: isArriving, Open: true, FirstSeen: a.Since, Why: a.WaitsFor, Progress: control.Progress{Expected: -1}})
+		}
+	}
+	return rows, err
+}
+
+// isArriving is shown as the state of a file that is not complete.
+const isArriving control.FileState = "arriving"
 
 func filesCommand(f *flags) *cobra.Command {
 	var filter control.FileFilter
@@ -44,7 +84,15 @@ func filesCommand(f *flags) *cobra.Command {
 			if len(files) == filter.Limit {
 				fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
 			}
-			return printFiles(cmd.OutOrStdout(), f.output, files)
+			now, err := store.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			waiting, err := arriving(cmd.Context(), store, &filter)
+			if err != nil {
+				return err
+			}
+			return printFiles(cmd.OutOrStdout(), f.output, append(waiting, files...), &surroundings{now, sourcesOf(c)})
 		},
 	}
 	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
@@ -54,7 +102,7 @@ func filesCommand(f *flags) *cobra.Command {
 	outputFlag(f, c)
 	c.AddCommand(&cobra.Command{
 		Use:   "retry NUMBER…",
-		Short: "Take failed or vanished files again",
+		Short: "Take failed, vanished or dropped files again",
 		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files retry 12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, _, err := reachStore(cmd.Context(), f)
@@ -73,7 +121,7 @@ func filesCommand(f *flags) *cobra.Command {
 				}
 				err = store.RetryFile(cmd.Context(), number, now)
 				if errors.Is(err, control.ErrConflict) {
-					return &problems{fmt.Sprintf("file %d is not there, neither failed nor vanished, or the batch of a retry that was given up; ratemill files says what it is", number)}
+					return &problems{fmt.Sprintf("file %d is not there, neither failed, vanished nor dropped, or the batch of a retry that was given up; ratemill files says what it is", number)}
 				}
 				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)
@@ -83,14 +131,65 @@ func filesCommand(f *flags) *cobra.Command {
 			return nil
 		},
 	})
+	c.AddCommand(dropFileCommand(f))
 	return c
 }
 
-// remarks is what is to be said about a file, its failure first.
-func remarks(f *control.File) string {
+func dropFileCommand(f *flags) *cobra.Command {
+	var why string
+	c := &cobra.Command{
+		Use:   "drop NUMBER…",
+		Short: "Give up files of which nothing was read: of a source that is gone, or that are not wanted",
+		Long:  "Give up files of which nothing was read. They stay in the ledger as dropped, with the reason and your name, and `ratemill files retry` takes them after all.",
+		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files drop 12 --why 'the test system of last year'"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if why == "" {
+				return errors.New("say why with --why; the ledger keeps it")
+			}
+			store, _, err := reachStore(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			now, err := store.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, arg := range args {
+				number, err := strconv.ParseInt(arg, 10, 64)
+				if err != nil {
+					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
+				}
+				err = store.DropFile(cmd.Context(), number, whoami(), why, now)
+				var begun *control.BegunError
+				switch {
+				case errors.As(err, &begun):
+					return &problems{begun.Error()}
+				case errors.Is(err, control.ErrNotFound):
+					return &problems{fmt.Sprintf("there is no file %d; ratemill files shows them", number)}
+				case errors.Is(err, control.ErrConflict):
+					return &problems{fmt.Sprintf("file %d is being fetched, done, a duplicate, dropped, or a retry batch; ratemill files says which", number)}
+				case err != nil:
+					return fmt.Errorf("file %d: %w", number, err)
+				}
+				fmt.Fprintf(os.Stderr, "file %d is dropped\n", number)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&why, "why", "", "the reason, for the ledger")
+	return c
+}
+
+// remarks is what is to be said about a file: why it is as it is and what to do first.
+func remarks(f *control.File, in *surroundings) string {
 	var all []string
-	if f.Why != "" {
-		all = append(all, f.Why)
+	why, next := situation(f, in)
+	if f.State != control.Done {
+		all = append(all, why)
+	}
+	if next != nothingToDo {
+		all = append(all, next)
 	}
 	if f.Place.Path != f.Path {
 		all = append(all, "its content is read from "+f.Place.Path)
@@ -108,15 +207,68 @@ func remarks(f *control.File) string {
 	return strings.Join(all, "; ")
 }
 
-// fileStates are the states in the order of a file's life.
-var fileStates = []control.FileState{control.Seen, control.Spooling, control.Reading, control.Done, control.Duplicate, control.Failed, control.Vanished}
+const nothingToDo = "nothing is to be done"
+
+// situation says why a file is in its state, and what happens next, or what somebody has to do. Every state has both.
+func situation(f *control.File, in *surroundings) (why, next string) {
+	leased := f.LeaseUntil.After(in.now)
+	again := fmt.Sprintf("`ratemill files retry %d` has it taken again", f.Number)
+	begun := f.State == control.Reading
+	if f.Open && f.State != isArriving && in.sources != nil && !in.sources[f.Source] {
+		next = fmt.Sprintf("the project has no source %s, so nobody takes it: put the source's document back, or `ratemill files drop %d` gives it up", f.Source, f.Number)
+		if f.Pinned {
+			next = fmt.Sprintf("the project has no source %s, so nobody reads on: put the source's document back until the file is done; records of it may be rated", f.Source)
+		}
+		return "it waits", next
+	}
+	switch f.State {
+	case isArriving:
+		return f.Why, nothingToDo
+	case control.Seen:
+		if f.RetryAt.After(in.now) {
+			return "it waits", "it is taken again at " + moment(f.RetryAt)
+		}
+		return "it waits", "it is taken when a worker is free and those before it are read; if nothing is read, see whether `ratemill run` is up and what its /readyz says"
+	case control.Spooling, control.Reading:
+		what := "it is being fetched"
+		if begun {
+			what = "it is being read"
+		}
+		if leased {
+			return what + " by " + f.Owner, nothingToDo
+		}
+		return "it waits for a mediator to go on", "see whether `ratemill run` is up and what its /readyz says"
+	case control.Done:
+		return "it was read to its end", nothingToDo
+	case control.Duplicate:
+		return f.Why, nothingToDo
+	case control.Failed:
+		switch {
+		case f.RetryAt.After(in.now) && f.Open:
+			return f.Why, "it is taken again at " + moment(f.RetryAt)
+		case f.Open:
+			return f.Why, "it is taken again when a worker is free"
+		}
+		return f.Why, "when the cause is mended, " + again
+	case control.Vanished:
+		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, and %s", again)
+	case control.Refused:
+		return f.Why, fmt.Sprintf("it is looked at with each listing; `ratemill files drop %d` says that it is not wanted", f.Number)
+	case control.Dropped:
+		return "dropped by " + f.Why, "it is not read; " + again
+	}
+	return f.Why, ""
+}
+
+// fileStates are the states that can be asked for, in the order of a file's life.
+var fileStates = append([]control.FileState{isArriving}, control.FileStates...)
 
 // printFiles prints rows of the ledger; as JSON all that is known of each.
-func printFiles(to io.Writer, format string, files []control.File) error {
+func printFiles(to io.Writer, format string, files []control.File, in *surroundings) error {
 	if format == grid.JSON {
 		e := json.NewEncoder(to)
 		for i := range files {
-			if err := e.Encode(fileJSON(&files[i])); err != nil {
+			if err := e.Encode(fileJSON(&files[i], in)); err != nil {
 				return err
 			}
 		}
@@ -134,13 +286,17 @@ func printFiles(to io.Writer, format string, files []control.File) error {
 		default:
 			id = file.FileID.String()
 		}
-		g.Add(fmt.Sprint(file.Number), file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
-			fmt.Sprint(p.Filtered.Records), fmt.Sprint(p.Suspended.Records), fmt.Sprint(p.Usages), moment(file.FirstSeen), remarks(file))
+		number := fmt.Sprint(file.Number)
+		if file.Number == 0 {
+			number = ""
+		}
+		g.Add(number, file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
+			fmt.Sprint(p.Filtered.Records), fmt.Sprint(p.Suspended.Records), fmt.Sprint(p.Usages), moment(file.FirstSeen), remarks(file, in))
 	}
 	return g.Print(to, format)
 }
 
-func fileJSON(f *control.File) map[string]any {
+func fileJSON(f *control.File, in *surroundings) map[string]any {
 	p := &f.Progress
 	m := map[string]any{
 		"number": f.Number, "source": f.Source, "path": f.Path, "size": f.Size, "state": f.State,
@@ -153,9 +309,7 @@ func fileJSON(f *control.File) map[string]any {
 	if !f.FileID.IsZero() {
 		m["id"] = f.FileID.String()
 	}
-	if f.Why != "" {
-		m["why"] = f.Why
-	}
+	m["why"], m["next"] = situation(f, in)
 	if notes := mediation.NotesOf(&f.Progress); len(notes) > 0 {
 		m["notes"] = notes
 	}

@@ -71,10 +71,10 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
-			state = CASE WHEN state = 'vanished' THEN 'seen' ELSE state END, attempts = 0,
+			state = CASE WHEN state IN ('vanished', 'dropped') THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
 			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0
-			WHERE number = ? AND state IN ('failed', 'vanished') AND `+unleased+`
+			WHERE number = ? AND state IN ('failed', 'vanished', 'dropped') AND `+unleased+`
 			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now), nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
@@ -154,7 +154,7 @@ func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 		add(`retry = ?`, filter.Retry)
 	}
 	if filter.Path != "" {
-		add(`path LIKE ? ESCAPE '!'`, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(filter.Path)+"%")
+		add(`path LIKE ? ESCAPE '!'`, "%"+likeText(filter.Path)+"%")
 	}
 	if !filter.Since.IsZero() {
 		add(`first_seen >= ?`, nanos(filter.Since))

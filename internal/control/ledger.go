@@ -36,7 +36,12 @@ const (
 	Duplicate FileState = "duplicate" // its content came before, under this name or another
 	Failed    FileState = "failed"    // it could not be read; Open says whether it will be tried again
 	Vanished  FileState = "vanished"  // it was gone before it was read
+	Refused   FileState = "refused"   // its name, or what it is, does not let it be taken; or a directory that cannot be listed
+	Dropped   FileState = "dropped"   // given up by a person before any of it was read
 )
+
+// FileStates are all states, in the order of a file's life.
+var FileStates = []FileState{Seen, Spooling, Reading, Done, Duplicate, Failed, Vanished, Refused, Dropped}
 
 // Sighting is an entry in a source's listing.
 type Sighting struct {

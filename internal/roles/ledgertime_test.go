@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -43,4 +44,15 @@ func (p parallel) Queues() (queues []control.Queue) {
 		queues = append(queues, q)
 	}
 	return queues
+}
+
+// The document of a source is removed while a file of it waits.
+func TestFilesOfASourceThatTheProjectDoesNotHaveAreTold(t *testing.T) {
+	w := newWorld(t, "unknown_source")
+	w.config.Listen = freeAddress(t)
+	w.start(Roles...)
+	_, err := w.Store.Sight(t.Context(), "old", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Now()}}, w.ledgerTime.Now())
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(w.Node.mediation.missing(), "\n"), "source old: 1 files wait, and the project has no such source")
+	w.tells(map[string]float64{`source_unknown_files{source="old"}`: 1})
 }

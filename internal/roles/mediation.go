@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -86,6 +88,31 @@ func (r *mediationRole) missing() (what []string) {
 			what = append(what, fmt.Sprintf("source %s: %d listings failed: %v", name, n, s.LastError.Load()))
 		} else if why := away[name]; why != "" {
 			what = append(what, fmt.Sprintf("source %s: its files cannot be fetched: %s", name, why))
+		}
+		if n := s.Refused.Load(); n > 0 {
+			what = append(what, fmt.Sprintf("source %s: %d files or directories cannot be taken (ratemill files --source %s --state refused says why)", name, n, name))
+		}
+		if age := time.Duration(s.Arriving.Load()) * time.Second; age >= longArriving {
+			what = append(what, fmt.Sprintf("source %s: a file has not been complete for %s (ratemill files --source %s --state arriving says what it waits for)", name, age, name))
+		}
+	}
+	return append(what, r.unknown()...)
+}
+
+// longArriving is for how long a file may be incomplete before it is told.
+const longArriving = time.Hour
+
+// unknown says which sources have files that wait, and are not in the project: nobody takes them.
+func (r *mediationRole) unknown() (what []string) {
+	ctx, end := context.WithTimeout(context.Background(), time.Second)
+	defer end()
+	waiting, err := r.n.Store.Waiting(ctx)
+	if err != nil {
+		return nil // and the control store is told as away
+	}
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		if r.status[name] == nil {
+			what = append(what, fmt.Sprintf("source %s: %d files wait, and the project has no such source: put its document back, or give them up (ratemill files --source %s says which, ratemill files drop)", name, waiting[name].Files, name))
 		}
 	}
 	return what

@@ -58,6 +58,9 @@ var (
 	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched, since its server is away or does not let us in.", "source")
 	spoolFailing       = gauge("mediation_spool_failing", "1 while files cannot be fetched, since the spool's disk is full or fails.")
 	sourceGrowing      = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
+	sourceArriving     = gauge("source_arriving_seconds", "For how long the oldest file that is not complete has had its size and time of change; 0 when there is none.", "source")
+	sourceRefused      = gauge("source_refused_files", "Files and directories in the last listing that cannot be taken; `ratemill files --state refused` says why.", "source")
+	sourceUnknown      = gauge("source_unknown_files", "Files that wait or were begun, of a source that this project does not have; absent when there are none.", "source")
 	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
 	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
 	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
@@ -93,7 +96,7 @@ var sections = []struct {
 	{"Every process", "", []metric{engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
-		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
 	{"Balance", "Of the whole installation, told by the process that owns partition 0 of the role warehouse. A file counts when its end came 10 minutes ago: by then its records are there too, or something is wrong.", []metric{
@@ -139,6 +142,11 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	role.backlog.each(func(stage, partition string, batches int64) { put(mediationBehind, float64(batches), stage, partition) })
 	put(mediationHeld, yes(role.backlog.held() != ""))
 	waiting, err := m.n.Store.Waiting(ctx)
+	for name, w := range waiting {
+		if role.status[name] == nil {
+			put(sourceUnknown, float64(w.Files), name)
+		}
+	}
 	for name, status := range role.status {
 		p := role.progress.Of(name)
 		put(mediationFiles, float64(p.Files.Load()), name)
@@ -155,6 +163,8 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		_, gone := away[name]
 		put(sourceAway, yes(gone), name)
 		put(sourceGrowing, float64(status.Growing.Load()), name)
+		put(sourceArriving, float64(status.Arriving.Load()), name)
+		put(sourceRefused, float64(status.Refused.Load()), name)
 		switch a, ok := role.arrivals.of(name); {
 		case !ok:
 		case a.newest.IsZero():

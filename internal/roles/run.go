@@ -35,6 +35,9 @@ func (n *Node) Run(ctx context.Context) error {
 		n.sink = n.newSink()
 		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }})
 	}
+	if n.reference.reg.Revision() == 0 {
+		n.Log.Warn("the registry is empty, so that every record will be suspended as sim_unknown: import accounts and SIMs with `ratemill import`")
+	}
 	n.running.Store(true) // from here on, readiness and metrics look at the roles
 	defer n.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
@@ -42,6 +45,7 @@ func (n *Node) Run(ctx context.Context) error {
 		n.running.Store(false)
 		n.Log.Info("ending; what is in flight is finished first", "why", context.Cause(ctx))
 	})
+	n.Log.Info("up", "roles", n.Roles)
 	for _, p := range parts {
 		g.Go(func() error {
 			err := p.run(ctx)

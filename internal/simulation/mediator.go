@@ -246,6 +246,10 @@ func (fileLedger) Sight(context.Context, string, []control.Sighting, time.Time) 
 func (fileLedger) StillThere(context.Context, string, []control.Sighting, time.Time) error {
 	return nil
 }
+func (fileLedger) StillBelow(context.Context, string, []string, time.Time) error { return nil }
+func (fileLedger) Listed(context.Context, string, []control.Arriving, []control.Refusal, time.Time) error {
+	return nil
+}
 func (fileLedger) MarkVanished(context.Context, string, time.Time, time.Time) (int64, error) {
 	return 0, nil
 }

@@ -77,8 +77,14 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 		}
 		f.Close()
 		for _, b := range below {
-			if err := walk(b); err != nil {
+			err := walk(b)
+			var crowded *CrowdedError
+			switch {
+			case err == nil:
+			case ctx.Err() != nil, errors.As(err, &crowded):
 				return err
+			default:
+				l.unread(b, err)
 			}
 		}
 		return nil
@@ -139,7 +145,7 @@ func (d *directory) Open(ctx context.Context, path string, offset int64) (io.Rea
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.Open(path)
+	f, err := root.Open(raw(path))
 	if err != nil {
 		return nil, goneOr(path, err)
 	}
@@ -170,7 +176,7 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 		return Entry{}, err
 	}
 	defer root.Close()
-	info, err := root.Stat(path)
+	info, err := root.Stat(raw(path))
 	if err != nil {
 		return Entry{}, goneOr(path, err)
 	}
@@ -187,7 +193,7 @@ func (d *directory) Move(_ context.Context, path, directory string) error {
 		return err
 	}
 	defer root.Close()
-	directory = strings.Trim(directory, "/")
+	path, directory = raw(path), strings.Trim(directory, "/")
 	if directory == "" {
 		directory = "."
 	}
@@ -217,7 +223,7 @@ func (d *directory) Delete(_ context.Context, path string) error {
 		return err
 	}
 	defer root.Close()
-	if err := root.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+	if err := root.Remove(raw(path)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	stdpath "path"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ type Options struct {
 	SFTP      *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
 	Dir       string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
 	Match     Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of them. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
+	Exclude   Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories that are left alone, though match has them: a pattern or a list of them. Nothing below such a directory is looked at."`
 	Settled   time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and time of change have stayed the same for so long. 0s takes it at once."`
 	Marker    string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another is there with its name and this suffix."`
 	Temporary Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names that files have until they are complete; the carrier renames them then."`
@@ -105,6 +107,11 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	} else if o.SFTP != nil && o.Dir != "" {
 		d.Errorf(at("dir"), "collect has one place: sftp or dir; make two sources of it")
 	}
+	for _, p := range o.Exclude {
+		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
+			d.Errorf(at("exclude"), "%q is no pattern: a [ is not closed", p)
+		}
+	}
 	for _, p := range o.Match {
 		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
 			d.Errorf(at("match"), "%q is no pattern: a [ is not closed", p)
@@ -181,6 +188,14 @@ func (s *SFTP) connections() int         { return orDefault(s.Connections, 4) }
 func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
 func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
 func (o *Options) files() int            { return orDefault(o.Files, 200_000) }
+
+// WaitsFor says what a file that is not complete waits for.
+func (o *Options) WaitsFor(path string) string {
+	if o.Marker != "" {
+		return fmt.Sprintf("waits for its marker, %s; if that never comes, ask the carrier, or change collect.marker", base(path)+o.Marker)
+	}
+	return fmt.Sprintf("settles: it is read when its size and time of change have stayed the same for %s (collect.settled)", o.Settled)
+}
 
 // Interval is how often to list the files.
 func (o *Options) Interval() time.Duration { return orDefault(o.Every, 30*time.Second) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	stdpath "path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -68,8 +69,12 @@ type Refusal struct{ Path, Reason string }
 type Listing struct {
 	Entries []Entry
 	Marked  map[string]bool // paths of files whose marker is there
-	Refused []Refusal       // at most 100
+	Refused []Refusal       // at most mostRefused
+	More    int             // refused as well
+	Unread  []string        // directories that could not be listed
 }
+
+const mostRefused = 1000
 
 // Remote is a place with files. Paths are as its listing has them. It may be used by several goroutines.
 type Remote interface {
@@ -114,6 +119,7 @@ type pattern []string
 // matcher tells the files of a source from others.
 type matcher struct {
 	patterns  []pattern
+	excluded  []pattern
 	temporary []string
 	marker    string
 	most      int
@@ -125,12 +131,16 @@ const maxDepth = 16
 // newMatcher prepares a source's patterns; rooted removes their leading slash, for places with a root of their own.
 func newMatcher(o *Options, rooted bool) *matcher {
 	m := &matcher{temporary: o.Temporary, marker: o.Marker, most: o.files()}
-	for _, p := range o.Match {
-		if rooted {
-			p = strings.TrimLeft(p, "/")
+	cut := func(texts []string) (patterns []pattern) {
+		for _, p := range texts {
+			if rooted {
+				p = strings.TrimLeft(p, "/")
+			}
+			patterns = append(patterns, strings.Split(strings.TrimRight(p, "/"), "/"))
 		}
-		m.patterns = append(m.patterns, strings.Split(p, "/"))
+		return patterns
 	}
+	m.patterns, m.excluded = cut(o.Match), cut(o.Exclude)
 	return m
 }
 
@@ -200,8 +210,13 @@ func (p pattern) match(at []string, beginning bool) bool {
 // add notes one name of a directory and answers whether to go down into it.
 func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size int64, mtime time.Time, link func() (Entry, error)) (descend bool) {
 	path := joined(directory, name)
+	if at := strings.Split(path, "/"); slices.ContainsFunc(m.excluded, func(p pattern) bool { return p.match(at, false) }) {
+		return false
+	}
 	if why := unfit(name); why != "" {
-		l.refuse(path, why)
+		if kind != isDirectory && m.file(path) || kind == isDirectory && m.leads(path) {
+			l.refuse(path, why+"; ask the carrier for another name, or name it in collect.exclude")
+		}
 		return false
 	}
 	if kind == isDirectory {
@@ -212,7 +227,7 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 			if l.Marked == nil {
 				l.Marked = map[string]bool{}
 			}
-			l.Marked[marked] = true
+			l.Marked[text(marked)] = true
 			return false
 		}
 	}
@@ -223,27 +238,76 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 	case isLink:
 		e, err := link()
 		if err != nil {
-			l.refuse(path, err.Error())
+			l.refuse(path, err.Error()+"; ask the carrier for the file itself, or name it in collect.exclude")
 			return false
 		}
 		size, mtime = e.Size, e.MTime
 	case isOther:
-		l.refuse(path, "it is no regular file")
+		l.refuse(path, "it is no regular file; name it in collect.exclude")
 		return false
 	}
 	if size < 0 {
-		l.refuse(path, "its size is negative")
+		l.refuse(path, "the server says that its size is negative; ask the carrier to mend the server")
 		return false
 	}
-	l.Entries = append(l.Entries, Entry{path, size, mtime})
+	l.Entries = append(l.Entries, Entry{text(path), size, mtime})
 	return false
 }
 
 func (l *Listing) refuse(path, why string) {
-	if len(l.Refused) < 100 {
-		l.Refused = append(l.Refused, Refusal{path[:min(len(path), 1024)], why})
+	if len(l.Refused) == mostRefused {
+		l.More++
+		return
 	}
+	l.Refused = append(l.Refused, Refusal{plain(path[:min(len(path), 1024)]), why})
 }
+
+// unread notes a directory that cannot be listed; what is in it waits.
+func (l *Listing) unread(path string, err error) {
+	l.Unread = append(l.Unread, text(path))
+	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for the right to, or name it in collect.exclude", err))
+}
+
+// text is a path as UTF-8: a byte of another encoding is written \xE9. No name that is taken holds a backslash, so that raw
+// gives back the bytes that the server knows.
+func text(path string) string {
+	if utf8.ValidString(path) {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); {
+		r, n := utf8.DecodeRuneInString(path[i:])
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02X`, path[i])
+		} else {
+			b.WriteString(path[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// raw is the path that text was made of.
+func raw(path string) string {
+	if !strings.Contains(path, `\x`) {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if i+4 <= len(path) && path[i:i+2] == `\x` {
+			if n, err := strconv.ParseUint(path[i+2:i+4], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(path[i])
+	}
+	return b.String()
+}
+
+// plain is a path that is not taken, for people: whatever does not print is escaped.
+func plain(path string) string { return strings.Trim(strconv.Quote(path), `"`) }
 
 type fileKind uint8
 
@@ -263,13 +327,14 @@ func unfit(name string) string {
 		return fmt.Sprintf("its name has %d bytes, more than 255", len(name))
 	case strings.ContainsAny(name, "/\\"):
 		return "its name holds a slash, which would lead to another directory"
-	case !utf8.ValidString(name):
-		return "its name is not UTF-8"
-	case strings.ContainsFunc(name, unicode.IsControl):
+	case strings.ContainsFunc(name, control):
 		return "its name holds a control character"
 	}
 	return ""
 }
+
+// control says that a character is one of control, in UTF-8. A byte of another encoding is none.
+func control(r rune) bool { return unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF }
 
 func joined(directory, name string) string {
 	switch directory {

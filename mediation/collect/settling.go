@@ -22,13 +22,16 @@ type Verdict struct {
 	Growing  []Entry  // not yet
 	Vanished []string // there at the last listing, gone now
 	Refused  []Refusal
+	More     int         // refused as well
+	Unread   []string    // directories that could not be listed
+	Since    []time.Time // since when each that grows is as it is
 }
 
 // Next judges a listing made at now. It depends on nothing else than the listings so far. Times of the server are
 // compared with each other only: its clock may be wrong.
 func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict) {
 	next := Settling{since: make(map[string]observation, len(l.Entries))}
-	v := Verdict{Refused: l.Refused}
+	v := Verdict{Refused: l.Refused, More: l.More, Unread: l.Unread}
 	for _, e := range l.Entries {
 		seen, known := s.since[e.Path]
 		if !known || !seen.Same(e) {
@@ -61,5 +64,8 @@ func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict)
 	}
 	slices.SortFunc(v.Ready, order)
 	slices.SortFunc(v.Growing, order)
+	for _, e := range v.Growing {
+		v.Since = append(v.Since, next.since[e.Path].since)
+	}
 	return next, v
 }

@@ -209,8 +209,15 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 			}
 		}
 		for _, b := range below {
-			if err := walk(b); err != nil {
+			err := walk(b)
+			var crowded *CrowdedError
+			var gone *GoneError
+			switch {
+			case err == nil, errors.As(err, &gone): // since its parent was listed
+			case ctx.Err() != nil, Away(err), errors.As(err, &crowded):
 				return err
+			default:
+				l.unread(b, err)
 			}
 		}
 		return nil
@@ -256,7 +263,7 @@ func (r *sftpRemote) Open(ctx context.Context, path string, offset int64) (io.Re
 		return nil, err
 	}
 	stop, answered := context.AfterFunc(ctx, c.close), c.attend()
-	f, err := c.client.Open(path)
+	f, err := c.client.Open(raw(path))
 	answered()
 	if err != nil {
 		stop()
@@ -314,7 +321,7 @@ func (f *sftpFile) Close() error {
 // Stat is described with Remote.
 func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error) {
 	err = r.with(ctx, "look at", path, func(c *sftp.Client) error {
-		info, err := c.Stat(path)
+		info, err := c.Stat(raw(path))
 		if err != nil {
 			return err
 		}
@@ -330,6 +337,7 @@ func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error)
 // Move is described with Remote.
 func (r *sftpRemote) Move(ctx context.Context, path, directory string) error {
 	return r.with(ctx, "move", path, func(c *sftp.Client) error {
+		path := raw(path)
 		if _, err := c.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		} else if err != nil {
@@ -357,7 +365,7 @@ func (r *sftpRemote) Move(ctx context.Context, path, directory string) error {
 
 // Delete is described with Remote.
 func (r *sftpRemote) Delete(ctx context.Context, path string) error {
-	err := r.with(ctx, "delete", path, func(c *sftp.Client) error { return c.Remove(path) })
+	err := r.with(ctx, "delete", path, func(c *sftp.Client) error { return c.Remove(raw(path)) })
 	if gone := (*GoneError)(nil); errors.As(err, &gone) {
 		return nil
 	}

@@ -1,0 +1,159 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a listing shows besides files that can be read: files that are not complete, files and directories that cannot be
+// taken, and directories that could not be looked into. All of it is for people, and none of it changes what is read.
+
+// Arriving is a file that is not complete.
+type Arriving struct {
+	Source string
+	Sighting
+	Since    time.Time // it has this size and time of change
+	WaitsFor string
+}
+
+// Refusal is a file or directory that cannot be taken, and why.
+type Refusal struct{ Path, Why string }
+
+// Listed records the files of a listing that are not complete, in place of those of the listing before, and those that are
+// refused. What was refused before, and is not any more, has vanished.
+func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, refused []Refusal, now time.Time) error {
+	return s.change(ctx, "recording what waits at "+source, func(t tx) error {
+		for part := range slices.Chunk(arriving, 400) {
+			var args []any
+			for _, a := range part {
+				args = append(args, source, a.Path, a.Size, mtimeNanos(a.MTime), nanos(a.Since), nanos(now), a.WaitsFor)
+			}
+			if _, err := t.exec(ctx, `INSERT INTO arriving_files (source, path, size, mtime, since, last_seen, waits_for) VALUES `+repeated(`(?, ?, ?, ?, ?, ?, ?)`, len(part))+`
+				ON CONFLICT (source, path) DO UPDATE SET last_seen = excluded.last_seen, waits_for = excluded.waits_for, size = excluded.size, mtime = excluded.mtime,
+				since = CASE WHEN arriving_files.size = excluded.size AND arriving_files.mtime = excluded.mtime AND arriving_files.since < excluded.since THEN arriving_files.since ELSE excluded.since END`,
+				args...); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(ctx, `DELETE FROM arriving_files WHERE source = ? AND last_seen < ?`, source, nanos(now)); err != nil {
+			return err
+		}
+		for part := range slices.Chunk(refused, 400) {
+			if err := t.refuse(ctx, source, part, now); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(ctx, `UPDATE files SET state = 'vanished', closed_at = ?, why = 'it was refused (' || why || '), and is gone or can be taken now' WHERE source = ? AND state = 'refused' AND last_seen < ?`,
+			nanos(now), source, nanos(now))
+		return err
+	})
+}
+
+// refuse enters what is refused. No file that can be taken has its name: it has no size and no time of change.
+func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now time.Time) error {
+	args := []any{source, int64(mtimeAbsent)}
+	for _, r := range refused {
+		args = append(args, r.Path)
+	}
+	rows, err := t.rows(ctx, `SELECT path FROM files WHERE source = ? AND size = 0 AND mtime = ? AND path IN (`+marks(len(refused))+`)`, args...)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for rows.Next() {
+		var path string
+		if err := rows.Scan(&path); err != nil {
+			rows.Close()
+			return err
+		}
+		known[path] = true
+	}
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	var fresh []Sighting
+	for _, r := range refused {
+		if !known[r.Path] {
+			fresh = append(fresh, Sighting{Path: r.Path})
+		}
+	}
+	if _, err := t.insertFiles(ctx, source, fresh, now); err != nil {
+		return err
+	}
+	for _, r := range refused {
+		if _, err := t.exec(ctx, `UPDATE files SET state = 'refused', still_open = 0, why = ?, last_seen = ?, closed_at = CASE WHEN state = 'refused' THEN closed_at ELSE ? END
+			WHERE source = ? AND path = ? AND size = 0 AND mtime = ? AND state IN ('seen', 'refused', 'vanished')`,
+			r.Why, nanos(now), nanos(now), source, r.Path, int64(mtimeAbsent)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StillBelow records that a listing could not look into some directories: what waits in them has not vanished.
+func (s *Store) StillBelow(ctx context.Context, source string, directories []string, now time.Time) error {
+	return s.change(ctx, "recording a listing of "+source, func(t tx) error {
+		for _, d := range directories {
+			if _, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE source = ? AND state = 'seen' AND path LIKE ? ESCAPE '!'`, nanos(now), source, likeText(d)+"/%"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// likeText is a text as a pattern of LIKE with ESCAPE '!'.
+func likeText(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
+}
+
+// Arriving is the files that are not complete, by source and path; of all sources when source is empty. A file that others
+// have found complete is not among them.
+func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, err error) {
+	err = s.query(ctx, "looking for files that are not complete", `SELECT source, path, size, mtime, since, waits_for FROM arriving_files a WHERE (source = ? OR ? = '')
+		AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source = a.source AND f.path = a.path AND f.size = a.size AND f.mtime = a.mtime) ORDER BY source, path`,
+		[]any{source, source}, func(rows *sql.Rows) error {
+			var a Arriving
+			var mtime, since int64
+			err := rows.Scan(&a.Source, &a.Path, &a.Size, &mtime, &since, &a.WaitsFor)
+			a.MTime, a.Since = mtimeOf(mtime), instant(since)
+			all = append(all, a)
+			return err
+		})
+	return all, err
+}
+
+// BegunError says that a file cannot be dropped, since records of it may be out.
+type BegunError struct{ Number int64 }
+
+func (e *BegunError) Error() string {
+	return fmt.Sprintf("file %d was begun: records of it may be rated, and its balance would stay off. Let it be read to its end: `ratemill files` says what it waits for", e.Number)
+}
+
+// DropFile gives up a file that waits, failed or vanished before any of it was read; why is kept. *BegunError says that it
+// was begun, ErrConflict that a mediator has it, or that there is nothing to give up.
+func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now time.Time) error {
+	return s.change(ctx, "dropping "+fileName(number), func(t tx) error {
+		var pinned, retry int64
+		var state FileState
+		if err := t.row(ctx, `SELECT pinned, retry, state FROM files WHERE number = ?`, number).Scan(&pinned, &retry, &state); err != nil {
+			return notFound(err)
+		}
+		if pinned == 1 && state != Done && state != Duplicate {
+			return &BegunError{number}
+		}
+		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'dropped', still_open = 0, closed_at = ?, why = ?, lease_until = 0, generation = generation + 1, file_id = NULL, content = NULL
+			WHERE number = ? AND retry = 0 AND pinned = 0 AND state IN ('seen', 'spooling', 'failed', 'vanished', 'refused') AND `+unleased,
+			nanos(now), who+": "+why, number, nanos(now), nanos(now))); err != nil {
+			return err
+		}
+		if err := t.giveUpContent(ctx, number); err != nil {
+			return err
+		}
+		return t.audit(ctx, AuditEntry{At: now, Who: who, What: "files.drop", Subject: fileName(number), Detail: why})
+	})
+}
