@@ -74,7 +74,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	r := &reader{
 		t: t, id: content.ID, registry: reg, revision: t.pins.Registry, body: body,
 		progress: t.file.Progress, told: t.file.Progress, units: map[string]int64{},
-		runner: t.m.runner(t.src, t.file.Path, t.file.MTime),
+		runner: t.m.runner(t.src, t.file.Path, t.file.Time()),
 		out:    newOutgoing(t, content.ID, t.file.Progress.LastSeqs),
 	}
 	if len(r.progress.State) > 0 {

@@ -15,6 +15,7 @@ type Document struct {
 	Let       diag.Map[diag.Text]           `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
 	Fan       Fans                          `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
 	Map       []Entry                       `yaml:"map" doc:"What the usage record is made of, in order."`
+	Times     Times                         `yaml:"times" doc:"How far the time of use may lie from the time of its file (when it was last changed). A record beyond is suspended with the code time."`
 	KeepText  []diag.Text                   `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
 	Duplicate *Duplicate                    `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
 	Session   *Sessions                     `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how they are recognised: increments, fee, cap and steps are then those of the session. whole: each record is a session of its own; that is so without it, too." example:"{ key: [session], within: 7d }"`
@@ -118,6 +119,20 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(n.Pos, "otherwise and use stand in entries of their own, without when, class or set")
 	case !e.When.IsZero() && e.Action.empty():
 		d.Errorf(n.Pos, "nothing is done when this holds; say class, set, suspend or drop")
+	}
+}
+
+// Times bounds the time of use, seen from the time of the file. A clock that was never set (2000), one with a wrong century
+// or a millisecond taken for a second (2061) would put usage into a cycle that nobody looks at.
+type Times struct {
+	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers clocks and zones that disagree."`
+	Back  time.Duration `yaml:"back" default:"400d" doc:"How long before the file's time. For files of old usage, more: 3650d."`
+}
+
+// Check reports bounds that leave nothing.
+func (t *Times) Check(n *diag.Node, d *diag.Decoder) {
+	if t.Ahead < 0 || t.Back < 0 || t.Ahead+t.Back <= 0 {
+		d.Errorf(n.Pos, "times.ahead and times.back are durations such as 1d and 400d, not negative and not both 0")
 	}
 }
 

@@ -36,6 +36,7 @@ type Program struct {
 	lets        []*variable
 	fans        []*expression
 	fanNames    []string
+	times       Times
 	mostUsages  int
 	steps       []mapStep
 	duplicate   []*expression
@@ -106,7 +107,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	if o.Classes == nil {
 		o.Classes = StandardClasses()
 	}
-	p := &Program{name: o.Name, classes: o.Classes, mostUsages: o.MostUsages}
+	p := &Program{name: o.Name, classes: o.Classes, mostUsages: o.MostUsages, times: doc.Times}
 	p.scope = &scope{layout: &p.layout, columns: o.Columns, typed: o.Typed, outputs: map[string]int{}, used: map[string]diag.Pos{}, tables: map[string]map[string]string{}}
 	if o.Zone != "" {
 		z, err := loadZone(o.Zone)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -45,6 +46,8 @@ type Runner struct {
 	fields     []record.Value
 	fileName   string
 	modified   int64 // of the file; 0 when it is not known
+	earliest   int64 // time of use that the file may hold
+	latest     int64
 	elements   [deepestFan]*record.Value
 	remembered *normalize.Phones
 	machines   []*vm.VM // one for each program that runs within another, by way of a variable
@@ -77,6 +80,7 @@ func (p *Program) NewRunner() *Runner {
 	return &Runner{
 		p: p, lets: make([]letState, len(p.lets)), shared: make([]letState, p.sharedCalls), symbols: make([]symbolState, len(p.dispatches)),
 		outs: make([]value, len(udr.Fields())), counts: make([]uint64, len(p.branches)), stack: make([]value, 0, 32),
+		earliest: math.MinInt64, latest: math.MaxInt64,
 	}
 }
 
@@ -92,8 +96,18 @@ func (r *Runner) phones() *normalize.Phones {
 // changed: times without a year are near that.
 func (r *Runner) File(name string, modified time.Time) {
 	r.fileName, r.modified = name, 0
-	if !modified.IsZero() {
-		r.modified = modified.UnixNano()
+	r.earliest, r.latest = math.MinInt64, math.MaxInt64
+	if modified.IsZero() {
+		return
+	}
+	r.modified = modified.UnixNano()
+	if t := r.p.times; t != (Times{}) {
+		if at, ok := integers(opSubtract, r.modified, int64(t.Back)); ok {
+			r.earliest = at
+		}
+		if at, ok := integers(opAdd, r.modified, int64(t.Ahead)); ok {
+			r.latest = at
+		}
 	}
 }
 
@@ -431,6 +445,10 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 		if fields[i].AnyUnit {
 			q = *v
 		}
+	}
+	if at := int64(u.At); at < r.earliest || at > r.latest {
+		out.Err = r.outOfTime(at)
+		return false
 	}
 	if u.Class == "" {
 		out.Err = &udr.SuspendError{Code: "class", Reason: "no rule has set a class for this record; add a when for it, or an otherwise with suspend"}

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"ratemill/udr"
 )
@@ -46,23 +48,50 @@ func contains(list []string, s string) bool {
 
 // missing tells that a required field has no value.
 func (r *Runner) missing(field int) *udr.SuspendError {
-	f := udr.Fields()[field]
-	err := &udr.SuspendError{Code: "required", Reason: f.Name + " has no value; no rule set it for this record"}
+	name := udr.Fields()[field].Name
+	if err := r.aboutField(field, "required", name+" has no value, and a usage record needs one"); err != nil {
+		return err
+	}
+	return &udr.SuspendError{Code: "required", Reason: name + " has no value; no rule set it for this record"}
+}
+
+// outOfTime tells that the time of use lies too far from the file's.
+func (r *Runner) outOfTime(at int64) *udr.SuspendError {
+	distance := udr.Instant(at).Time().Sub(udr.Instant(r.modified).Time()) // no more than 292 years
+	bound, word, setting := r.p.times.Ahead, "after", "ahead"
+	if distance < 0 {
+		distance, bound, word, setting = -distance, r.p.times.Back, "before", "back"
+	}
+	reason := fmt.Sprintf("at is %s, %s %s its file was last changed (%s), and times.%s allows %s; correct the rule that reads it, or, if the carrier sends such usage, times.%s",
+		udr.Instant(at), inDays(distance), word, udr.Instant(r.modified), setting, inDays(bound), setting)
+	field, _ := udr.FieldByName("at")
+	return r.aboutField(field, "time", reason)
+}
+
+func inDays(d time.Duration) string {
+	if days := d / (24 * time.Hour); days > 0 {
+		return plural(int(days), "day")
+	}
+	return d.Round(time.Second).String()
+}
+
+// aboutField tells what is wrong with a field, and which rule sets it; nil when none does.
+func (r *Runner) aboutField(field int, code, reason string) *udr.SuspendError {
 	for _, s := range r.p.steps {
 		for _, a := range append(append([]*action{s.always}, s.chain...), s.otherwise) {
 			if a == nil {
 				continue
 			}
 			for _, set := range a.sets {
-				if set.field == field && err.Rule == "" {
+				if set.field == field {
 					e := set.expr
-					*err = udr.SuspendError{Code: "required", Rule: e.what + ": " + bounded(oneLine(e.text.Value), 160), Position: e.top.pos().String(),
-						Values: r.reads(e), Reason: f.Name + " has no value, and a usage record needs one"}
+					return &udr.SuspendError{Code: code, Rule: e.what + ": " + bounded(oneLine(e.text.Value), 160), Position: e.top.pos().String(),
+						Values: r.reads(e), Reason: reason}
 				}
 			}
 		}
 	}
-	return err
+	return nil
 }
 
 // longestValues bounds the values that an error shows.

@@ -82,6 +82,18 @@ type File struct {
 	foundAs int64
 }
 
+// Time is the time of the file for its rules: when it was last changed, or first seen where its server does not know (0) or
+// its clock is more than a day ahead.
+func (f *File) Time() time.Time {
+	switch {
+	case f.FirstSeen.Unix() <= 0: // of files that no ledger keeps
+		return f.MTime
+	case f.MTime.Unix() <= 0, f.MTime.After(f.FirstSeen.Add(24 * time.Hour)):
+		return f.FirstSeen
+	}
+	return f.MTime
+}
+
 // Pins is what the result of a file depends on.
 type Pins struct {
 	Rules      string

@@ -120,7 +120,7 @@ func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Wareho
 			if f.Retry == 0 {
 				r := &records[of[i]]
 				if r.File = f.Path; f.Number > 0 {
-					r.Modified = f.MTime
+					r.Modified = f.Time()
 				}
 				continue
 			}

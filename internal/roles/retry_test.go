@@ -49,12 +49,14 @@ map:
   - otherwise: { suspend: "type {type} is unknown" }
 duplicate: { key: [imsi, started, volume], within: 30d }
 zone: UTC
+times: { back: 10000d }
 `,
 	"sources/chf.yaml": `
 source: chf
 collect: { dir: DIR, match: chf/*.jsonl, settled: 0s, every: 100ms }
 decode: { jsonl: {} }
 zone: UTC
+times: { back: 10000d }
 fan: [{ over: used, as: one }]
 map:
   - class: data
