@@ -44,7 +44,8 @@ type Mediator struct {
 	// again after a crash. 0 is 8,192 and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
-	Random       func() float64 // spreads attempts to reach a server; may be nil
+	Random       func() float64               // spreads attempts to reach a server; may be nil
+	Waits        func(what string, err error) // see patience.Patience; may be nil
 	// Hold answers *HeldError while no more is to be read, since those who consume it are behind; it is asked before a file
 	// is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
@@ -446,7 +447,7 @@ func (t *taken) batchPin() udr.Pin {
 // until does something again until the broker is available, or nobody holds us back, keeping the lease.
 func (t *taken) until(ctx context.Context, what string, do func() error) error {
 	p := &t.m.patience
-	p.Clock, p.Log, p.Random, p.Passing = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, passing
+	p.Clock, p.Log, p.Random, p.Passing, p.Waits = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, passing, t.m.Waits
 	return p.Until(ctx, what, do, func(ctx context.Context) error {
 		if err := t.keep(ctx); err != nil {
 			return fmt.Errorf("while waiting to %s: %w", what, err)

@@ -21,13 +21,14 @@ type fullDisk struct {
 	folder string
 	engine string // that has the folder, and is killed while its disk is full; "" for none
 	says   string // somebody's words about it
+	unfit  string // what /readyz of somebody says meanwhile
 }
 
 var fullDisks = []fullDisk{
-	{plant.SpoolFolder, "", "no space left on device"},
-	{plant.StoreFolder, "", "disk is full"},
-	{plant.KafkaFolder, "kafka", "a full disk is the usual reason"},
-	{plant.ClickHouseFolder, "clickhouse", "not enough space"},
+	{plant.SpoolFolder, "", "no space left on device", "mediation: "},
+	{plant.StoreFolder, "", "disk is full", "control store: "},
+	{plant.KafkaFolder, "kafka", "a full disk is the usual reason", "kafka: "},
+	{plant.ClickHouseFolder, "clickhouse", "not enough space", "clickhouse: "},
 }
 
 // FullDisks fills the disk of each engine and of the spool, one after the other, while files come: of the embedded
@@ -80,6 +81,19 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 		return err
 	}
 	r.note("it is said after %v", time.Since(began).Round(time.Millisecond))
+	err = r.until(func() string {
+		disk.Fill(r.t)
+		for _, p := range r.cast {
+			if ready, words, err := plant.Ready(r.t.Context(), p.Metrics); err == nil && !ready && strings.Contains("\n"+words, "\n"+full.unfit) {
+				r.note("%s is not ready after %v: %s", p.Name, time.Since(began).Round(time.Millisecond), strings.TrimSpace(words))
+				return ""
+			}
+		}
+		return fmt.Sprintf("every process is ready, or does not say %q", full.unfit)
+	})
+	if err != nil {
+		return err
+	}
 	for end := time.Now().Add(r.o.Outage); time.Now().Before(end); {
 		disk.Fill(r.t)
 		if err := r.pause(200 * time.Millisecond); err != nil {

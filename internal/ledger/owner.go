@@ -46,7 +46,8 @@ type Owner struct {
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
 	// Origin asks where the epoch of a message comes from; nil: each was given.
 	Origin AskOrigin
-	Random func() float64 // spreads attempts to reach the broker; may be nil
+	Random func() float64               // spreads attempts to reach the broker; may be nil
+	Waits  func(what string, err error) // see patience.Patience; may be nil
 
 	epoch    int64
 	epochs   []int64 // that this owner had: one, unless appends to the checkpoints were not answered
@@ -136,7 +137,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
-	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing}
+	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing, Waits: o.Waits}
 	o.epochs = nil
 	at, err := o.mark(ctx)
 	if err != nil {

@@ -78,6 +78,9 @@ type Patience struct {
 	Passing func(err error) bool // this error passes with time
 	// First and Most bound the pauses; 0 is 50 ms and 5 s.
 	First, Most time.Duration
+	// Waits is told when it begins to wait for something, and why, after each attempt; with no error when the waiting is
+	// over, whatever came of it. Nil: nobody wants to know.
+	Waits func(what string, err error)
 
 	said map[string]time.Time // by what was waited for
 }
@@ -114,6 +117,12 @@ func (p *Patience) Until(ctx context.Context, what string, do func() error, betw
 			p.said = map[string]time.Time{}
 		}
 		p.said[what] = a.said
+		if p.Waits != nil {
+			if a.failures == 1 {
+				defer p.Waits(what, nil)
+			}
+			p.Waits(what, err)
+		}
 		if err := p.Clock.Sleep(ctx, pause); err != nil {
 			return &StoppedError{what, err}
 		}

@@ -2,11 +2,15 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
 )
 
 // Names of the engines, as readiness and metrics tell them.
@@ -19,9 +23,68 @@ const (
 // engines are what this process works with, and whether it is there, as far as was seen lately. Whoever asks for
 // readiness or metrics waits for none of them.
 type engines struct {
-	mu   sync.Mutex
-	seen map[string]absent
+	mu    sync.Mutex
+	seen  map[string]absent
+	waits map[waiting]absent
 }
+
+// waiting is who waits for an engine, and to do what. An engine may answer a ping and refuse all that is written, as with a
+// full disk.
+type waiting struct{ engine, who, what string }
+
+// waitsLong is for how long somebody waits before an engine counts as one that does not do its work.
+const waitsLong = 3 * time.Second
+
+// waited notes that somebody waits for an engine, or no more.
+func (e *engines) waited(w waiting, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		for other := range e.waits {
+			if other.who == w.who && other.what == w.what {
+				delete(e.waits, other)
+			}
+		}
+		return
+	}
+	if e.waits == nil {
+		e.waits = map[waiting]absent{}
+	}
+	since := e.waits[w].since
+	if since.IsZero() {
+		since = time.Now()
+	}
+	e.waits[w] = absent{err, since}
+}
+
+// waits tells the engines when a role waits for one in a partition.
+func (n *Node) waits(role Role, partition int) func(what string, err error) {
+	return n.waitsFor(fmt.Sprintf("%s, partition %d", role, partition))
+}
+
+func (n *Node) waitsFor(who string) func(what string, err error) {
+	return func(what string, err error) {
+		if err == nil || unavailable(err) { // a mediator also waits while it is held back
+			n.engines.waited(waiting{engineOf(err), who, what}, err)
+		}
+	}
+}
+
+// engineOf is the engine that an error is about.
+func engineOf(err error) string {
+	var store *control.UnavailableError
+	var wh *warehouse.UnavailableError
+	switch {
+	case errors.As(err, &store):
+		return engineControl
+	case errors.As(err, &wh):
+		return engineClickHouse
+	}
+	return engineKafka
+}
+
+// oneLine is an error for a list of lines.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
 // absent is why an engine is away, and since when; no error when it is there.
 type absent struct {
@@ -52,7 +115,13 @@ func (e *engines) away() (what []string) {
 	defer e.mu.Unlock()
 	for name, a := range e.seen {
 		if a.err != nil {
-			what = append(what, fmt.Sprintf("%s: away since %s: %s", name, a.since.UTC().Format("15:04:05Z"), strings.ReplaceAll(a.err.Error(), "\n", " ")))
+			what = append(what, fmt.Sprintf("%s: away since %s: %s", name, a.since.UTC().Format("15:04:05Z"), oneLine(a.err)))
+		}
+	}
+	for w, a := range e.waits {
+		if time.Since(a.since) >= waitsLong && e.seen[w.engine].err == nil {
+			what = append(what, fmt.Sprintf("%s: answers, and does not do what it is asked; %s has been waiting to %s since %s: %s",
+				w.engine, w.who, w.what, a.since.UTC().Format("15:04:05Z"), oneLine(a.err)))
 		}
 	}
 	slices.Sort(what)
@@ -71,7 +140,11 @@ func (e *engines) each(put func(name string, there bool)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for name, a := range e.seen {
-		put(name, a.err == nil)
+		refuses := false
+		for w, a := range e.waits {
+			refuses = refuses || w.engine == name && time.Since(a.since) >= waitsLong
+		}
+		put(name, a.err == nil && !refuses)
 	}
 }
 

@@ -35,6 +35,7 @@ func told(m control.Mark) string {
 
 const (
 	markEvery  = time.Minute
+	markFails  = 5 * time.Second // after one that could not be written: a full disk shows here when nothing else is written
 	markBehind = 5 * time.Second // a replica may be behind for so long
 	markAgain  = 500 * time.Millisecond
 )
@@ -111,7 +112,9 @@ func (n *Node) marks(ctx context.Context) error {
 	for i := range seen {
 		seen[i] = -1
 	}
+	written := n.waitsFor("this process")
 	for ctx.Err() == nil {
+		pause := markEvery + rand.N(markEvery/10)
 		for i, m := range stores {
 			given, err := n.mark(ctx, m, seen[i])
 			var different *DifferentDaysError
@@ -120,11 +123,15 @@ func (n *Node) marks(ctx context.Context) error {
 				return err
 			case err == nil:
 				seen[i] = given
+				written("write a mark into "+m.name, nil)
+			case unavailable(err):
+				written("write a mark into "+m.name, err)
+				pause = markFails
 			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):
 				n.Log.Debug("a mark could not be given; it is tried again in a minute", "store", m.name, "err", err)
 			}
 		}
-		_ = clock{}.Sleep(ctx, markEvery+rand.N(markEvery/10))
+		_ = clock{}.Sleep(ctx, pause)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (n *Node) newSink() *sinkRole {
 		run: func(ctx context.Context, partition int) error {
 			s := &warehouse.Sink{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
-				Clock: clock{}, Log: n.Log, Random: rand.Float64, Progress: r.of(partition), Account: n.reference.account, Offset: n.reference.offset, Name: n.SinkName,
+				Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition), Progress: r.of(partition), Account: n.reference.account, Offset: n.reference.offset, Name: n.SinkName,
 				Skips: func(ctx context.Context) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, n.Topics.Rated, partition)
 				},

@@ -59,7 +59,8 @@ type Sink struct {
 	Origin   ledger.AskOrigin
 	Clock    ledger.Clock
 	Log      *slog.Logger
-	Random   func() float64 // spreads attempts to reach what is away; may be nil
+	Random   func() float64               // spreads attempts to reach what is away; may be nil
+	Waits    func(what string, err error) // see patience.Patience; may be nil
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
 	// more once it has something, unless nothing comes for a fifth of that; nil is 700 ms. ClickHouse's cost for a row is
@@ -126,7 +127,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 	s.known, s.took, s.proven, s.at = false, 0, false, control.SinkPosition{}
 	s.skips = nil
-	s.patient = patience.Patience{Clock: s.Clock, Log: s.Log.With("partition", s.Partition), Random: s.Random, Passing: passing}
+	s.patient = patience.Patience{Clock: s.Clock, Log: s.Log.With("partition", s.Partition), Random: s.Random, Passing: passing, Waits: s.Waits}
 	if err := s.orders(ctx); err != nil {
 		return err
 	}
