@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
 
@@ -52,6 +53,12 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 				return err
 			}
 			defer end()
+			if config.EmbeddedClickHouse() {
+				if w, err = roles.ReadingWarehouse(cmd.Context(), config, w); err != nil {
+					return err
+				}
+				defer w.Close()
+			}
 			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, sql)
 		},
 	}

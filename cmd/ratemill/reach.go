@@ -65,7 +65,8 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 		return nil, topics, 0, err
 	}
 	n, err := k.Partitions(ctx, topics.Usage)
-	if err != nil && c.EmbeddedKafka() {
+	var other *roles.OtherInstallationError
+	if err = roles.RefusedByKafka(c, err); err != nil && c.EmbeddedKafka() && !errors.As(err, &other) {
 		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
 	}
 	if err == nil && store != nil {
@@ -83,7 +84,11 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
 	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true, Store: store}
 	if c.EmbeddedClickHouse() {
-		w, err := warehouse.Open(ctx, "http://"+c.ClickHouse.Listen+"/default")
+		w, err := roles.ReachEmbeddedWarehouse(ctx, c)
+		var other *roles.OtherInstallationError
+		if errors.As(err, &other) {
+			return nil, nil, err
+		}
 		if err == nil {
 			if store != nil {
 				err = roles.CheckWarehouse(ctx, c, store, w, false)

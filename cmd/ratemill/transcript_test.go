@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
+	"ratemill/internal/embedded"
 	"ratemill/internal/golden"
 )
 
@@ -24,6 +25,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the commands print into th
 const asRatemill = "RATEMILL_TEST_IS_RATEMILL"
 
 func TestMain(m *testing.M) {
+	embedded.RunIfChild() // an engine does not get our variable
 	if os.Getenv(asRatemill) != "" {
 		main()
 		os.Exit(0)

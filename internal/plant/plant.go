@@ -22,6 +22,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/embedded/kafka"
+	"ratemill/internal/embedded/keys"
 	"ratemill/internal/generate"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -168,6 +169,15 @@ func (p *Plant) folder(name string) string {
 	return dir
 }
 
+// keys are the passwords of the embedded engines, where the roles look for them.
+func (p *Plant) keys() keys.Keys {
+	k, err := keys.Make(filepath.Join(p.Dir, "data"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return k
+}
+
 // broker starts Kafka and answers how the configuration names it.
 func (p *Plant) broker() string {
 	if p.Options.Broker == Apache {
@@ -175,7 +185,7 @@ func (p *Plant) broker() string {
 		p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: k.Kill, Start: func() error { k.Restart(p.t); return nil }, PIDs: k.PIDs})
 		return fmt.Sprintf("addresses: [%q]", k.Addr)
 	}
-	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
+	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
 	var b *kafka.Broker
 	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -226,7 +236,7 @@ func (p *Plant) store() string {
 
 // clickHouse starts the embedded ClickHouse and answers its address.
 func (p *Plant) clickHouse() string {
-	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
+	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
 	var s *clickhouse.Server
 	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -26,7 +26,7 @@ func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 		return s
 	}
 	server := start()
-	w.config.ClickHouse.DSN, w.config.Listen, w.config.Mediation.Backlog = "http://"+options.Listen+"/default", freeAddress(t), 10
+	w.config.ClickHouse.DSN, w.config.Listen, w.config.Mediation.Backlog = server.DSN("default"), freeAddress(t), 10
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	seconds := 0

@@ -55,7 +55,7 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 	kafka, postgres, clickhouse := testengine.SharedKafka(t), testengine.SharedPostgres(t), testengine.NewAuthority(t)
 	stranger := testengine.NewAuthority(t)
 	w := newWorld(t, "doors")
-	front := testengine.StartFront(t, testengine.SharedClickHouse(t).Addr(), testengine.FrontOptions{Authority: clickhouse, Mutual: true, Password: "the-warehouse-says-open-sesame"})
+	front := testengine.StartFront(t, testengine.SharedClickHouse(t), testengine.FrontOptions{Authority: clickhouse, Mutual: true, Password: "the-warehouse-says-open-sesame"})
 	client := clickhouse.Issue(t, "ratemill")
 	mine := kafka.Authority.Issue(t, "ratemill")
 	database := strings.TrimPrefix(mustParse(t, postgres.NewDatabase(t)).Path, "/")

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ratemill/internal/loopback"
 )
 
 // handler serves /metrics, /healthz (the process lives), /readyz (it does its work, or says what is missing; a carrier's
@@ -57,7 +59,8 @@ func (n *Node) listen() error {
 	if err != nil {
 		return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen or --listen: %w", err)
 	}
-	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	handler := guarded(n.handler(), listener.Addr())
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	n.closers = append(n.closers, func() {
@@ -68,6 +71,19 @@ func (n *Node) listen() error {
 	})
 	n.Log.Info("listening", "address", listener.Addr().String(), "roles", n.Roles)
 	return nil
+}
+
+// guarded keeps web pages from reading what is served on loopback: through a name that they rebind, or as a request of
+// theirs. Behind an address that others reach, names are what those others call it.
+func guarded(h http.Handler, at net.Addr) http.Handler {
+	tcp, _ := at.(*net.TCPAddr)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if loopback.Foreign(r) || tcp != nil && tcp.IP.IsLoopback() && !loopback.Named(r) {
+			http.Error(w, "Metrics and health are not for web pages; call this address by its number or as localhost.", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // missing says what keeps this process from its work.

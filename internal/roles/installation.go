@@ -9,6 +9,8 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
+	"ratemill/internal/embedded/keys"
+	"ratemill/internal/refusal"
 	"ratemill/internal/warehouse"
 )
 
@@ -18,6 +20,7 @@ type OtherInstallationError struct {
 	Engine       string // as people call it
 	At           string
 	Theirs, Ours string // names of the installations; theirs is empty when one that bears no name wrote to it, ours when it never ran
+	Refuses      string // the file whose password an embedded engine does not take; empty when it let us in
 	Do           string
 }
 
@@ -25,6 +28,9 @@ func (e *OtherInstallationError) Error() string {
 	ours := "this one (" + shortName(e.Ours) + ")"
 	if e.Ours == "" {
 		ours = "this one, which never ran"
+	}
+	if e.Refuses != "" {
+		return fmt.Sprintf("%s is the %s of another installation: it does not take the password of this one, in %s; %s", e.At, e.Engine, e.Refuses, e.Do)
 	}
 	if e.Theirs == "" {
 		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds what this one's control store knows nothing of; %s", e.At, e.Engine, ours, e.Do)
@@ -64,9 +70,30 @@ func sinkName(installation string) string { return "clickhouse/" + installation 
 
 // ownKafka refuses a Kafka that is not this installation's, before anything is made or read there.
 func (n *Node) ownKafka(ctx context.Context) error {
-	return n.waitFor(ctx, engineKafka, func() error {
+	err := n.waitFor(ctx, engineKafka, func() error {
 		return CheckKafka(ctx, n.Config, n.Store, n.Kafka, n.Topics, n.Config.EmbeddedKafka() && !n.Attach)
 	})
+	return RefusedByKafka(n.Config, err)
+}
+
+// RefusedByKafka makes an error of an embedded broker that does not take our password one that says whose it is.
+func RefusedByKafka(c *config.Config, err error) error {
+	if c.EmbeddedKafka() && refusal.Is(err) {
+		e := othersKafka(c, "", "", false).(*OtherInstallationError)
+		e.Refuses = keys.OwnerFile(c.Data)
+		return e
+	}
+	return err
+}
+
+// refusedByWarehouse is as RefusedByKafka.
+func refusedByWarehouse(c *config.Config, err error) error {
+	if c.EmbeddedClickHouse() && refusal.Is(err) {
+		e := othersWarehouse(c, "", "", false).(*OtherInstallationError)
+		e.Refuses = keys.OwnerFile(c.Data)
+		return e
+	}
+	return err
 }
 
 // claimKafka gives a Kafka that has no name ours. Somebody else may have been faster.

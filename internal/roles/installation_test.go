@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/config"
+	"ratemill/internal/embedded/keys"
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 )
@@ -19,8 +20,9 @@ import (
 func attached(t *testing.T, name string) *world {
 	w := newWorld(t, name)
 	c := w.config
-	c.Kafka.Addresses, c.Kafka.Listen = nil, testengine.StartEmbeddedKafka(t).Addr()
-	c.ClickHouse.DSN, c.ClickHouse.Listen = "", testengine.StartClickHouse(t).Addr()
+	kafka, clickhouse := testengine.StartEngines(t, c.Data)
+	c.Kafka.Addresses, c.Kafka.Listen = nil, kafka.Addr()
+	c.ClickHouse.DSN, c.ClickHouse.Listen = "", clickhouse.Addr()
 	w.attach = true
 	return w
 }
@@ -43,8 +45,21 @@ func (w *world) opens(c *config.Config, roles ...Role) error {
 	return err
 }
 
-// elsewhere is the configuration of another folder, whose control store is its own and new.
+// elsewhere is the configuration of another folder, whose control store is its own and new, and who was given the
+// passwords of the engines.
 func (w *world) elsewhere() *config.Config {
+	c := w.strange()
+	require.NoError(w, os.MkdirAll(c.Data, 0o750))
+	for _, path := range []func(string) string{keys.OwnerFile, keys.ReaderFile} {
+		password, err := os.ReadFile(path(w.config.Data))
+		require.NoError(w, err)
+		require.NoError(w, os.WriteFile(path(c.Data), password, 0o600))
+	}
+	return c
+}
+
+// strange is as elsewhere, of somebody who has no passwords.
+func (w *world) strange() *config.Config {
 	c := *w.config
 	c.Data = filepath.Join(w.T.TempDir(), "data")
 	c.Control = "sqlite:" + filepath.Join(c.Data, "control.db")
@@ -80,15 +95,40 @@ func TestEnginesOfAnotherInstallationAreRefused(t *testing.T) {
 	}
 
 	b := w.elsewhere()
-	b.Kafka.Listen = testengine.StartEmbeddedKafka(t).Addr()
+	kafka, _ := testengine.StartEngines(t, b.Data)
+	b.Kafka.Listen = kafka.Addr()
 	require.ErrorContains(t, w.opens(b, Sink), b.ClickHouse.Listen+" is the ClickHouse of another installation ("+w.Installation[:4]+"…)")
 	require.ErrorContains(t, w.opens(b, Sink), "give this one a clickhouse.listen of its own", "nor the next time")
 
 	b = w.elsewhere()
-	b.Kafka.Addresses = []string{b.Kafka.Listen}
+	b.Kafka.Addresses, b.Kafka.SASL = []string{b.Kafka.Listen}, config.SASL{Mechanism: "scram-sha-256", User: keys.Owner, PasswordFile: keys.OwnerFile(b.Data)}
 	require.ErrorContains(t, w.opens(b, Rating), b.Kafka.Listen+" is the Kafka of another installation ("+w.Installation[:4]+"…)")
 	require.ErrorContains(t, w.opens(b, Rating), "control: must name the one that this Kafka was first used with")
 
+	require.Equal(t, before, w.holds(), "nothing was written")
+}
+
+func TestEnginesDoNotTakeThePasswordOfAnotherInstallation(t *testing.T) {
+	w := attached(t, "installation_strange")
+	w.rates()
+	before := w.holds()
+	for _, made := range []bool{false, true} {
+		b := w.strange()
+		if made {
+			_, err := keys.Make(b.Data)
+			require.NoError(t, err)
+		}
+		for _, roles := range [][]Role{{Sink}, Roles} {
+			err := w.opens(b, roles...)
+			var other *OtherInstallationError
+			require.ErrorAs(t, err, &other)
+			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it does not take the password of this one, in "+keys.OwnerFile(b.Data)+
+				"; name its configuration with -c, or give this one a kafka.listen of its own", err.Error())
+		}
+		_, err := ReachEmbeddedWarehouse(t.Context(), b)
+		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it does not take the password of this one, in "+keys.OwnerFile(b.Data)+
+			"; name its configuration with -c, or give this one a clickhouse.listen of its own")
+	}
 	require.Equal(t, before, w.holds(), "nothing was written")
 }
 

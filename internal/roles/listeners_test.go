@@ -69,6 +69,22 @@ func TestNobodyListensBeyondLoopback(t *testing.T) {
 	_, status := w.page("/debug/pprof/heap")
 	require.Equal(t, http.StatusOK, status)
 
+	for name, change := range map[string]func(*http.Request){
+		"a rebound name":     func(r *http.Request) { r.Host = "example.com" },
+		"an image of a page": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a page's script":    func(r *http.Request) { r.Header.Set("Origin", "https://example.com") },
+	} {
+		for _, page := range []string{"/metrics", "/readyz", "/debug/pprof/heap"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.config.Listen+page, nil)
+			require.NoError(t, err)
+			change(r)
+			res, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			res.Body.Close()
+			require.Equal(t, http.StatusForbidden, res.StatusCode, "%s %s", name, page)
+		}
+	}
+
 	for name, set := range map[string]func(*config.Config){
 		"Kafka":      func(c *config.Config) { c.Kafka.Listen = "0.0.0.0:0" },
 		"ClickHouse": func(c *config.Config) { c.ClickHouse.Listen = "0.0.0.0:0" },

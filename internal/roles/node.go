@@ -21,6 +21,7 @@ import (
 	"ratemill/internal/control"
 	embeddedch "ratemill/internal/embedded/clickhouse"
 	embeddedkafka "ratemill/internal/embedded/kafka"
+	"ratemill/internal/embedded/keys"
 	"ratemill/internal/patience"
 	"ratemill/internal/project"
 	"ratemill/internal/refusal"
@@ -62,6 +63,7 @@ type Node struct {
 	Installation                    string // its name, which the control store, Kafka and ClickHouse bear
 	SinkName                        string // of the warehouse's sink in the control store: names this installation too, since offsets of another are other records
 
+	keys      keys.Keys // of the embedded engines
 	kafkaTLS  *tls.Config
 	kafkaSASL sasl.Mechanism
 	addresses []string
@@ -91,6 +93,9 @@ func Open(ctx context.Context, n *Node) (err error) {
 	}
 	if err := os.MkdirAll(n.Config.Data, 0o750); err != nil {
 		return fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	if n.keys, err = n.embeddedKeys(); err != nil {
+		return err
 	}
 	host, _ := os.Hostname()
 	if n.Owner == "" {
@@ -188,7 +193,12 @@ func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
 	if n.kafkaTLS, err = c.TLS.Client(c.TLS.Enabled); err != nil {
 		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
-	if n.kafkaSASL, err = login(c.SASL); err != nil {
+	if n.Config.EmbeddedKafka() {
+		n.kafkaSASL, err = scram.Mechanism(scram.SHA256, keys.Owner, n.keys.Owner)
+	} else {
+		n.kafkaSASL, err = login(c.SASL)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
 	return broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL}), nil
@@ -197,11 +207,57 @@ func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
 // ReachKafka is a client of a configuration's broker: of a running process, when it is embedded.
 func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	n := &Node{Config: c, addresses: c.Kafka.Addresses}
+	topics := broker.TopicsUnder(c.Kafka.Prefix)
 	if c.EmbeddedKafka() {
 		n.addresses = []string{c.Kafka.Listen}
+		var err error
+		if n.keys, err = attachedKeys(c); err != nil {
+			return nil, topics, err
+		}
 	}
 	k, err := n.dialKafka()
-	return k, broker.TopicsUnder(c.Kafka.Prefix), err
+	return k, topics, err
+}
+
+// embeddedKeys are the passwords of the embedded engines: made by the process that starts them, read by others.
+func (n *Node) embeddedKeys() (keys.Keys, error) {
+	c := n.Config
+	switch {
+	case !c.EmbeddedKafka() && !c.EmbeddedClickHouse():
+		return keys.Keys{}, nil
+	case n.Attach:
+		return attachedKeys(c)
+	}
+	return keys.Make(c.Data)
+}
+
+// attachedKeys are the passwords of embedded engines that run already. Where there are none, no engine ran on this data
+// folder: one that answers nevertheless is another's, and refuses these.
+func attachedKeys(c *config.Config) (keys.Keys, error) {
+	k, err := keys.Read(c.Data)
+	if missing := (*keys.MissingError)(nil); errors.As(err, &missing) {
+		return keys.Keys{Owner: "none", Reader: "none"}, nil
+	}
+	return k, err
+}
+
+// ReachEmbeddedWarehouse reaches the embedded ClickHouse of a process that runs.
+func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.Warehouse, error) {
+	k, err := attachedKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	w, err := embeddedAccess(c.ClickHouse.Listen, k).Open(ctx)
+	return w, refusedByWarehouse(c, err)
+}
+
+// ReadingWarehouse is the embedded ClickHouse that w is, as its user that only reads.
+func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Warehouse) (*warehouse.Warehouse, error) {
+	password, err := keys.ReadReader(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	return w.As(ctx, keys.Reader, password)
 }
 
 // waitFor waits for an engine that is away, for as long as ctx lives. One that refuses us is not waited for: who starts a
@@ -225,7 +281,7 @@ func unavailable(err error) bool {
 
 // embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
-	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Log: n.Log}
+	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Keys: n.keys, Log: n.Log}
 	b, err := embeddedkafka.StartChild(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded Kafka does not start: %w", err)
@@ -245,6 +301,11 @@ func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
 // OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date. It must belong to the
 // node's control store, if there is one; a node that Open opened claims a new one.
 func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
+	if n.keys == (keys.Keys{}) {
+		if n.keys, err = n.embeddedKeys(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case n.Config.EmbeddedClickHouse() && n.Attach:
 		n.ClickHouseAddress = n.Config.ClickHouse.Listen
@@ -262,9 +323,15 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 		return err
 	})
 	if err != nil {
-		return err
+		return refusedByWarehouse(n.Config, err)
 	}
 	n.closers = append(n.closers, func() { _ = n.Warehouse.Close() })
+	started := n.Config.EmbeddedClickHouse() && !n.Attach
+	if started {
+		if err := n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Adopt(ctx, earlierDatabase) }); err != nil {
+			return err
+		}
+	}
 	if n.Store != nil {
 		if err := n.ownWarehouse(ctx); err != nil {
 			return err
@@ -273,12 +340,21 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	err = n.waitFor(ctx, engineClickHouse, func() error { return n.Warehouse.Migrate(ctx, n.layout()) })
+	err = n.waitFor(ctx, engineClickHouse, func() error {
+		err := n.Warehouse.Migrate(ctx, n.layout())
+		if err == nil && started {
+			err = n.Warehouse.AdoptViews(ctx, earlierDatabase)
+		}
+		return err
+	})
 	if err != nil || n.Installation == "" {
 		return err
 	}
 	return n.claimWarehouse(ctx)
 }
+
+// earlierDatabase is where the embedded ClickHouse had the tables before they had a database of their own.
+const earlierDatabase = "default"
 
 // layout is how this installation keeps its tables.
 func (n *Node) layout() warehouse.Layout {
@@ -292,9 +368,9 @@ func (n *Node) warehouseAccess() (warehouse.Access, error) {
 	switch {
 	case !n.Config.EmbeddedClickHouse():
 	case n.ClickHouseAddress != "":
-		return warehouse.Access{DSN: embeddedDSN(n.ClickHouseAddress)}, nil
+		return embeddedAccess(n.ClickHouseAddress, n.keys), nil
 	default:
-		return warehouse.Access{DSN: embeddedDSN(c.Listen)}, nil
+		return embeddedAccess(c.Listen, n.keys), nil
 	}
 	password, err := config.Secret(c.PasswordFile, c.PasswordEnv)
 	if err != nil {
@@ -307,12 +383,14 @@ func (n *Node) warehouseAccess() (warehouse.Access, error) {
 	return warehouse.Access{DSN: c.DSN, Password: password, TLS: tls, Cluster: c.Cluster}, nil
 }
 
-func embeddedDSN(address string) string { return "http://" + address + "/default" }
+func embeddedAccess(address string, k keys.Keys) warehouse.Access {
+	return warehouse.Access{DSN: "http://" + keys.Owner + "@" + address + "/" + embeddedch.Database, Password: k.Owner}
+}
 
 // embeddedClickHouse starts the engine in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedClickHouse(ctx context.Context) (string, error) {
 	c := n.Config.ClickHouse
-	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Library: c.Library, MaxMemory: c.Memory, Log: n.Log}
+	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Keys: n.keys, Library: c.Library, MaxMemory: c.Memory, Log: n.Log}
 	s, err := embeddedch.Start(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded ClickHouse does not start: %w", err)

@@ -85,7 +85,7 @@ type world struct {
 
 func newWorld(t *testing.T, name string) *world {
 	clickhouse := testengine.SharedClickHouse(t)
-	plain, err := warehouse.Open(t.Context(), clickhouse.DSN())
+	plain, err := warehouse.Open(t.Context(), clickhouse.DSN("default"))
 	require.NoError(t, err)
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+name))
 	require.NoError(t, plain.Close())
@@ -99,7 +99,7 @@ func newWorld(t *testing.T, name string) *world {
 	}
 	c := w.config
 	c.Listen, c.Kafka.Addresses, c.Kafka.Prefix, c.Kafka.Partitions = "", []string{testengine.SharedEmbeddedKafka(t).Addr()}, name, 2
-	c.ClickHouse.DSN, c.Warehouse.Flush = "http://"+clickhouse.Addr()+"/"+name, 20*time.Millisecond
+	c.ClickHouse.DSN, c.Warehouse.Flush = clickhouse.DSN(name), 20*time.Millisecond
 	t.Cleanup(func() { w.stop() })
 	return w
 }

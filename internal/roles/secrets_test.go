@@ -31,7 +31,7 @@ import (
 func TestNoSecretIsEverShown(t *testing.T) {
 	kafka, postgres, sshd := testengine.SharedKafka(t), testengine.SharedPostgres(t), testengine.SharedSSHD(t)
 	authority := testengine.NewAuthority(t)
-	front := testengine.StartFront(t, testengine.SharedClickHouse(t).Addr(), testengine.FrontOptions{Authority: authority, Password: "the-warehouse-says-open-sesame"})
+	front := testengine.StartFront(t, testengine.SharedClickHouse(t), testengine.FrontOptions{Authority: authority, Password: "the-warehouse-says-open-sesame"})
 	// All that is secret has this in it, right and wrong, and base64 of it in any of its three places.
 	canaries := []string{"sesame"}
 	for shift := range 3 {

@@ -306,7 +306,11 @@ func (w *world) fillTopic(topic string, partition int, text string) {
 func (w *world) sends(statement string, body []byte) []byte {
 	at := mustParse(w.T, w.config.ClickHouse.DSN)
 	address := "http://" + at.Host + "/?database=" + strings.Trim(at.Path, "/") + "&query=" + url.QueryEscape(statement)
-	res, err := http.Post(address, "application/octet-stream", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, address, bytes.NewReader(body))
+	require.NoError(w, err)
+	password, _ := at.User.Password()
+	req.SetBasicAuth(at.User.Username(), password)
+	res, err := http.DefaultClient.Do(req)
 	require.NoError(w, err)
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)

@@ -14,6 +14,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"ratemill/internal/control"
+	"ratemill/internal/embedded/keys"
 	"ratemill/internal/roles"
 	"ratemill/registry"
 )
@@ -91,8 +92,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Once {
 		return nil
 	}
-	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
-		s.node.ClickHouseAddress, s.node.ClickHouseAddress, c.members[0].metrics)
+	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
+		s.node.ClickHouseAddress, keys.Reader, keys.ReaderFile(s.node.Config.Data), s.node.ClickHouseAddress, c.members[0].metrics)
 	<-ctx.Done()
 	return nil
 }

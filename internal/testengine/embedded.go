@@ -6,6 +6,7 @@ import (
 
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/embedded/kafka"
+	"ratemill/internal/embedded/keys"
 )
 
 var (
@@ -43,7 +44,7 @@ func startEmbeddedKafka(s scope, start func(context.Context, kafka.Options) (*ka
 // SharedClickHouse is the process's one embedded ClickHouse; name tables or databases after the test.
 func SharedClickHouse(t testing.TB) *clickhouse.Server {
 	t.Helper()
-	return sharedClickHouse.get(t, startClickHouse)
+	return sharedClickHouse.get(t, func(s scope) *clickhouse.Server { return startClickHouse(s) })
 }
 
 // StartClickHouse starts an embedded ClickHouse for this test. The package's TestMain must call Main.
@@ -52,11 +53,30 @@ func StartClickHouse(t testing.TB) *clickhouse.Server {
 	return startClickHouse(scope{t: t})
 }
 
-func startClickHouse(s scope) *clickhouse.Server {
+// StartEngines starts an embedded Kafka and an embedded ClickHouse for this test with the passwords of a data folder, as
+// the process does that runs on it.
+func StartEngines(t testing.TB, data string) (*kafka.Broker, *clickhouse.Server) {
+	t.Helper()
+	k, err := keys.Make(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := startEmbeddedKafka(scope{t: t}, func(ctx context.Context, o kafka.Options) (*kafka.Broker, error) {
+		o.Keys = k
+		return kafka.StartChild(ctx, o)
+	})
+	return b, startClickHouse(scope{t: t}, k)
+}
+
+func startClickHouse(s scope, k ...keys.Keys) *clickhouse.Server {
 	s.t.Helper()
+	options := clickhouse.Options{Dir: tempDir(s, "clickhouse")}
+	if len(k) > 0 {
+		options.Keys = k[0]
+	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	server, err := clickhouse.Start(ctx, clickhouse.Options{Dir: tempDir(s, "clickhouse")})
+	server, err := clickhouse.Start(ctx, options)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -13,10 +13,13 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+
+	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/embedded/keys"
 )
 
-// Front stands before an HTTP server as a ClickHouse that encrypts and asks for a password would: the embedded one does
-// neither. Its certificate is for the name localhost alone.
+// Front stands before the embedded ClickHouse as a ClickHouse that encrypts would, with a user of its own: it speaks to the
+// engine as the engine's owner. Its certificate is for the name localhost alone.
 type Front struct {
 	Addr     string // localhost:port
 	User     string
@@ -31,8 +34,8 @@ type FrontOptions struct {
 	Password  string     // only the user ratemill with it; empty: anybody
 }
 
-// StartFront starts one before the server at an address.
-func StartFront(t testing.TB, address string, o FrontOptions) *Front {
+// StartFront starts one before a server.
+func StartFront(t testing.TB, engine *clickhouse.Server, o FrontOptions) *Front {
 	t.Helper()
 	f := &Front{User: "ratemill", Password: o.Password}
 	server := o.Authority.Issue(t, "front", "localhost")
@@ -54,9 +57,13 @@ func StartFront(t testing.TB, address string, o FrontOptions) *Front {
 		t.Fatal(err)
 	}
 	f.Addr = fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)
-	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
 	quiet := log.New(io.Discard, "", 0)
-	behind.ErrorLog = quiet
+	behind := &httputil.ReverseProxy{ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: engine.Addr()})
+		r.Out.Header.Del("Authorization")
+		r.Out.Header.Set("X-ClickHouse-User", keys.Owner)
+		r.Out.Header.Set("X-ClickHouse-Key", engine.Keys().Owner)
+	}}
 	s := &http.Server{ErrorLog: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
 		if name, word, ok := r.BasicAuth(); ok {

@@ -244,7 +244,7 @@ func TestRepeatedBlocksAreDroppedAfterARestart(t *testing.T) {
 	server, err = clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir})
 	require.NoError(t, err)
 	t.Cleanup(server.Kill)
-	again, err := warehouse.Open(t.Context(), "http://"+server.Addr()+"/restart")
+	again, err := warehouse.Open(t.Context(), server.DSN("restart"))
 	require.NoError(t, err)
 	defer again.Close()
 	require.NoError(t, again.Migrate(t.Context(), warehouse.Layout{}))

@@ -27,11 +27,11 @@ func TestMain(m *testing.M) { testengine.Main(m) }
 
 // open is a migrated warehouse in a database of the test's own.
 func open(t testing.TB, server *clickhouse.Server, database string) *warehouse.Warehouse {
-	plain, err := warehouse.Open(t.Context(), server.DSN())
+	plain, err := warehouse.Open(t.Context(), server.DSN("default"))
 	require.NoError(t, err)
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+database))
 	require.NoError(t, plain.Close())
-	w, err := warehouse.Open(t.Context(), "http://"+server.Addr()+"/"+database)
+	w, err := warehouse.Open(t.Context(), server.DSN(database))
 	require.NoError(t, err)
 	t.Cleanup(func() { w.Close() })
 	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))

@@ -30,7 +30,7 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	if err != nil {
 		return err
 	}
-	hash := viewsHash(l)
+	hash := viewsHash(l, w.options.Auth.Database)
 	for n := done + 1; n <= version; n++ {
 		for _, statement := range migration(n, l) {
 			if err := w.exec(ctx, fmt.Sprintf("migration %d", n), statement); err != nil {
@@ -136,9 +136,9 @@ func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 	}
 }
 
-func viewsHash(l Layout) string {
+func viewsHash(l Layout, database string) string {
 	h := sha256.New()
-	fmt.Fprintln(h, version) // a view of * has the columns that were there when it was made
+	fmt.Fprintln(h, version, database) // a view names its tables with their database; a view of * has the columns that were there when it was made
 	for i := range views {
 		h.Write([]byte(views[i].create(l)))
 	}

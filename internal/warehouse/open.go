@@ -73,6 +73,10 @@ func (a Access) Open(ctx context.Context) (*Warehouse, error) {
 		}
 		options.Settings["insert_quorum"] = "auto"
 	}
+	return open(ctx, options)
+}
+
+func open(ctx context.Context, options *clickhouse.Options) (*Warehouse, error) {
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("warehouse: %w", err)
@@ -126,6 +130,13 @@ func (a Access) options() (*clickhouse.Options, error) {
 		}
 	}
 	return options, nil
+}
+
+// As is the same ClickHouse and database for another user.
+func (w *Warehouse) As(ctx context.Context, user, password string) (*Warehouse, error) {
+	options := *w.options
+	options.Auth.Username, options.Auth.Password = user, password
+	return open(ctx, &options)
 }
 
 // Close closes the connections.

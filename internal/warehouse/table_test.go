@@ -176,14 +176,14 @@ func TestTablesOfAClusterAreReplicated(t *testing.T) {
 
 func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
 	server := testengine.SharedClickHouse(t)
-	_, err := warehouse.Open(t.Context(), "http://"+server.Addr()+",127.0.0.1:1/default")
+	_, err := warehouse.Open(t.Context(), strings.Replace(server.DSN("default"), "/default", ",127.0.0.1:1/default", 1))
 	require.ErrorContains(t, err, "the DSN names 2 servers, and without clickhouse.cluster each has tables of its own")
 
 	w := open(t, server, "clusters")
 	err = w.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"})
 	require.ErrorContains(t, err, "clickhouse.cluster is billing, and table rated_usage is there and not replicated (MergeTree)")
 	require.NoError(t, w.Conn().Exec(t.Context(), "CREATE DATABASE clusters_empty"))
-	empty, err := warehouse.Open(t.Context(), "http://"+server.Addr()+"/clusters_empty")
+	empty, err := warehouse.Open(t.Context(), server.DSN("clusters_empty"))
 	require.NoError(t, err)
 	defer empty.Close()
 	require.ErrorContains(t, empty.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"}), "the server knows no cluster billing; clickhouse.cluster is a name of remote_servers")

@@ -34,14 +34,12 @@ func (l *Life) send(r report) error {
 	return json.NewEncoder(l.report).Encode(r)
 }
 
-// Run is the main of a child: it reads its configuration, runs the engine until it is asked to stop, and exits.
+// Run is the main of a child: it reads its configuration from stdin, runs the engine until it is asked to stop, and exits.
 // The process ends at once when its parent is gone.
 func Run(config any, engine func(*Life) error) {
 	stop := make(chan struct{})
 	life := &Life{Stop: stop, report: os.NewFile(4, "ready")}
-	raw := os.Getenv(configVariable)
 	os.Unsetenv(engineVariable)
-	os.Unsetenv(configVariable)
 
 	go func() {
 		io.Copy(io.Discard, os.NewFile(3, "lifeline"))
@@ -56,7 +54,10 @@ func Run(config any, engine func(*Life) error) {
 		close(stop)
 	}()
 
-	err := json.Unmarshal([]byte(raw), config)
+	raw, err := io.ReadAll(os.Stdin)
+	if err == nil {
+		err = json.Unmarshal(raw, config)
+	}
 	if err == nil {
 		err = engine(life)
 	}

@@ -2,6 +2,7 @@ package child
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,18 +19,29 @@ import (
 	"ratemill/internal/offspring"
 )
 
-// The variables that tell a child what it is. They are removed from the environment when read, so that the child's
-// own children are ordinary processes.
-const (
-	engineVariable = "RATEMILL_ENGINE"
-	configVariable = "RATEMILL_ENGINE_CONFIG"
-)
+// engineVariable tells a child what it is. It is removed from the environment when read, so that the child's own children
+// are ordinary processes. The configuration holds passwords, and an environment can be read in /proc: it comes on stdin.
+const engineVariable = "RATEMILL_ENGINE"
+
+// inherited are the variables of this process that an engine gets: those that the loader, Go's runtime and the time zone
+// need. Others may hold passwords of databases and servers that are none of the engine's business.
+var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
+
+func environment(engine string) []string {
+	env := []string{engineVariable + "=" + engine}
+	for _, name := range inherited {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
 
 // Spec says which engine to start and how.
 type Spec struct {
 	Engine string       // its name; `ps` shows the child as "<binary> engine-<name> <Label>"
 	Label  string       // what tells two of them apart in `ps`, e.g. the data folder
-	Config any          // handed to the engine as JSON
+	Config any          // handed to the engine as JSON, on its stdin
 	Log    *slog.Logger // gets what the engine writes; nil discards it
 }
 
@@ -76,7 +88,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 
 	p := &Process{engine: spec.Engine, lifeline: lifeWrite, tail: &tail{log: spec.Log}, done: make(chan struct{})}
 	p.cmd = exec.Command(executable, "engine-"+spec.Engine, spec.Label)
-	p.cmd.Env = append(os.Environ(), engineVariable+"="+spec.Engine, configVariable+"="+string(config))
+	p.cmd.Env, p.cmd.Stdin = environment(spec.Engine), bytes.NewReader(config)
 	p.cmd.ExtraFiles = []*os.File{lifeRead, readyWrite} // 3 and 4 in the child
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
 	p.cmd.WaitDelay = 5 * time.Second

@@ -37,6 +37,8 @@ func (e *Exception) status() int {
 		// unknown function, identifier, type, storage, table, aggregate function, format, query type, database,
 		// setting, database engine
 		return http.StatusNotFound
+	case accessDenied, authenticationFailed:
+		return http.StatusForbidden
 	case 159:
 		return http.StatusRequestTimeout
 	case 223:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,6 +11,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"ratemill/internal/embedded/keys"
+	"ratemill/internal/loopback"
 )
 
 // maxStatement bounds a statement with the rows inside it. Rows that come as the body of an INSERT whose statement is
@@ -20,32 +22,25 @@ const maxStatement = 64 << 20
 
 // ServeHTTP is ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http).
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-ClickHouse-Server-Display-Name", "ratemill")
-	w.Header().Set("X-ClickHouse-Timezone", e.timezone)
 	switch {
-	case !local(r):
-		http.Error(w, "The embedded ClickHouse does not answer browsers, since it asks nobody for a password.", http.StatusForbidden)
+	case !loopback.Named(r) || loopback.Browser(r):
+		http.Error(w, "The embedded ClickHouse does not answer browsers, nor requests for another host than the loopback address it listens on.", http.StatusForbidden)
 	case r.URL.Path == "/ping" || r.URL.Path == "/replicas_status" || r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
 		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 		io.WriteString(w, "Ok.\n")
 	case r.URL.Path != "/" && r.URL.Path != "/default":
 		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.\nSend queries with POST, or with GET in the parameter query.", http.StatusNotFound)
 	default:
-		if err := e.answer(w, r); err != nil {
+		user, err := e.user(r)
+		if err == nil {
+			w.Header().Set("X-ClickHouse-Server-Display-Name", "ratemill")
+			w.Header().Set("X-ClickHouse-Timezone", e.timezone)
+			err = e.answer(w, r, user == keys.Reader)
+		}
+		if err != nil {
 			e.fail(w, e.exception(err))
 		}
 	}
-}
-
-// local refuses what a web page could make a browser send here: a page's requests carry Origin, and one that
-// rebinds a name of its own to 127.0.0.1 carries that name as Host.
-func local(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = r.Host
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return r.Header.Get("Origin") == "" && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // request is a statement on its way to the engine.
@@ -56,10 +51,11 @@ type request struct {
 	database  string
 	compress  bool
 	infile    incoming
+	reads     bool // by the user that only reads
 }
 
-func (e *engine) answer(w http.ResponseWriter, r *http.Request) error {
-	q, err := e.read(r)
+func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) error {
+	q, err := e.read(r, reads)
 	defer q.infile.drop()
 	if err != nil {
 		return err
@@ -104,17 +100,8 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 	defer s.close()
 
 	mark := fmt.Sprintf("ratemill-%d", e.queries.next())
-	set := "SET " + e.always + ", log_comment = " + quote(mark)
-	if len(q.settings) > 0 {
-		set += ", " + strings.Join(q.settings, ", ")
-	}
-	if err := s.query(set, "TSV", nil); err != nil {
+	if err := e.prepare(s, q, mark); err != nil {
 		return err
-	}
-	if q.database != "" && q.database != "default" {
-		if err := s.query("USE `"+strings.ReplaceAll(q.database, "`", "``")+"`", "TSV", nil); err != nil {
-			return err
-		}
 	}
 	ended := make(chan struct{})
 	defer close(ended)
@@ -131,6 +118,36 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 		spread(e.data)
 	}
 	return nil
+}
+
+// prepare makes a session what its statement needs, and refuses a statement that its user may not send.
+func (e *engine) prepare(s *session, q request, mark string) error {
+	set := "SET " + e.always + ", log_comment = " + quote(mark)
+	if len(q.settings) > 0 {
+		set += ", " + strings.Join(q.settings, ", ")
+	}
+	var first []string
+	if q.reads {
+		// The statement's check has it in hex, twice as long as ClickHouse's own bound of a statement.
+		set = strings.Replace(set, "SET ", "SET max_query_size = 600000, ", 1)
+		first, set = []string{"SET ROLE reader"}, set+", allow_introspection_functions = 0, readonly = 1"
+	}
+	if q.database != "" && q.database != "default" {
+		first = append(first, "USE `"+strings.ReplaceAll(q.database, "`", "``")+"`")
+	}
+	for _, statement := range append(first, set) {
+		if err := s.query(statement, "TSV", nil); err != nil {
+			return err
+		}
+	}
+	if !q.reads {
+		return nil
+	}
+	canonical, err := s.canonical(q.statement)
+	if err != nil {
+		return err
+	}
+	return readable(canonical)
 }
 
 // streamable are the formats whose blocks can follow one another: no head, no foot.
@@ -165,11 +182,12 @@ func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) 
 // parameters of the interface itself; every other one is a setting.
 var reserved = []string{"query", "database", "default_format", "user", "password", "quota_key", "query_id", "stacktrace",
 	"compress", "decompress", "client_protocol_version", "wait_end_of_query", "buffer_size", "role",
-	"network_compression_method", "network_zstd_compression_level", "enable_http_compression"}
+	"network_compression_method", "network_zstd_compression_level", "enable_http_compression",
+	"session_id", "session_timeout", "session_check", "close_session"}
 
-func (e *engine) read(r *http.Request) (request, error) {
+func (e *engine) read(r *http.Request, reads bool) (request, error) {
 	p := r.URL.Query()
-	q := request{format: p.Get("default_format"), database: p.Get("database"), compress: p.Get("compress") == "1"}
+	q := request{format: p.Get("default_format"), database: p.Get("database"), compress: p.Get("compress") == "1", reads: reads}
 	if f := r.Header.Get("X-ClickHouse-Format"); f != "" && q.format == "" {
 		q.format = f
 	}
@@ -179,15 +197,28 @@ func (e *engine) read(r *http.Request) (request, error) {
 	if q.format == "" {
 		q.format = "TabSeparated"
 	}
-	if p.Has("session_id") {
-		return q, notImplemented("HTTP sessions")
-	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		return q, notImplemented("External tables")
+	}
+	if reads {
+		p.Del("readonly") // it is 1, whatever a client asks for
+		switch q.database {
+		case "", "default":
+			q.database = Database // as a user's own database on a server
+		case Database, "information_schema", "INFORMATION_SCHEMA":
+		default:
+			return q, denied(fmt.Sprintf("the database of the user reader is %s, not %.100s", Database, q.database))
+		}
+		if err := readerSettings(p); err != nil {
+			return q, err
+		}
 	}
 	q.settings = settingsOf(p)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
+		if reads {
+			break
+		}
 		q.settings = append(q.settings, "readonly = 2") // as ClickHouse: a GET changes nothing
 	case http.MethodPost, http.MethodPut:
 	default:
@@ -198,7 +229,7 @@ func (e *engine) read(r *http.Request) (request, error) {
 		return q, err
 	}
 	q.statement = p.Get("query")
-	if at, format, ok := insertAt(q.statement); ok && r.ContentLength != 0 {
+	if at, format, ok := insertAt(q.statement); ok && r.ContentLength != 0 && !reads {
 		length := r.ContentLength
 		if r.Header.Get("Content-Encoding") != "" || p.Get("decompress") == "1" {
 			length = -1
@@ -226,6 +257,9 @@ func (e *engine) read(r *http.Request) (request, error) {
 		q.statement += "\n"
 	}
 	q.statement += string(text)
+	if p.Has("session_id") && ofSession(q.statement) {
+		return q, notImplemented("Statements that change a session (SET, USE, temporary tables)")
+	}
 	return q, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ratemill/internal/embedded/child"
+	"ratemill/internal/embedded/keys"
 )
 
 // Main is the child process; embedded.RunIfChild calls it.
@@ -27,6 +28,10 @@ func serve(o settings, life *child.Life) error {
 		return err
 	}
 	defer lock.Close()
+	// ClickHouse reads config.xml where it runs, whoever put it there.
+	if err := os.Chdir(o.Dir); err != nil {
+		return err
+	}
 	e, err := openEngine(o)
 	if err != nil {
 		return err
@@ -38,7 +43,7 @@ func serve(o settings, life *child.Life) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", o.Listen, err)
 	}
-	// The interface asks nobody for a password.
+	// The passwords travel as they are.
 	if tcp := listener.Addr().(*net.TCPAddr); !tcp.IP.IsLoopback() {
 		return fmt.Errorf("the embedded ClickHouse listens on loopback only, not on %s; use a ClickHouse server to share it between machines", o.Listen)
 	}
@@ -72,6 +77,7 @@ type engine struct {
 	data     string // what is the engine's own
 	incoming string // where bodies of INSERTs wait
 	always   string // settings of every statement
+	keys     keys.Keys
 	slots    chan struct{}
 	queries  queryNumbers
 }
@@ -85,27 +91,35 @@ func openEngine(o settings) (*engine, error) {
 		incoming: filepath.Join(o.Dir, "incoming"),
 		// chdb takes a lone expression for a SELECT; a server calls it a syntax error.
 		always: "implicit_select = 0",
+		keys:   o.Keys,
 		slots:  make(chan struct{}, maxRunning),
 	}
+	if e.keys.Owner == "" || e.keys.Reader == "" {
+		return nil, errors.New("the embedded ClickHouse was started without passwords for its users")
+	}
 	// What an earlier process had not finished was not acknowledged either.
-	if err := os.RemoveAll(e.incoming); err != nil {
+	err := errors.Join(os.RemoveAll(e.incoming), os.MkdirAll(e.incoming, 0o700))
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(e.incoming, 0o700); err != nil {
-		return nil, err
-	}
-	var err error
 	if e.lib, err = openLibrary(o.Library); err != nil {
 		return nil, err
 	}
 	// ClickHouse's caches are sized for a machine of its own (5 GiB each).
-	e.args = []string{"clickhouse", "--path=" + e.data,
+	config, err := writeConfig(filepath.Join(o.Dir, "config"))
+	if err != nil {
+		return nil, err
+	}
+	e.args = []string{"clickhouse", "--path=" + e.data, "--config-file=" + config,
 		"--mark_cache_size=268435456", "--primary_index_cache_size=268435456", "--index_mark_cache_size=67108864"}
 	if o.MaxMemory > 0 {
 		e.args = append(e.args, fmt.Sprintf("--max_server_memory_usage=%d", o.MaxMemory))
 	}
 	if e.keep, err = e.lib.open(e.args...); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Dir, err)
+	}
+	if err := e.keep.query("CREATE DATABASE IF NOT EXISTS "+Database, "TSV", nil); err != nil {
+		return nil, err
 	}
 	spread(e.data)
 	err = e.keep.query("SELECT version(), timezone()", "TSV", func(b []byte) error {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 
 	"ratemill/internal/embedded/child"
+	"ratemill/internal/embedded/keys"
 )
 
 // Engine is the server's name as a child process.
@@ -17,6 +19,7 @@ const Engine = "clickhouse"
 // Options say where the engine keeps its data and how it listens.
 type Options struct {
 	Dir       string       // data folder, one server at a time; required
+	Keys      keys.Keys    // passwords of its users; none: new ones are made in Dir
 	Listen    string       // host:port; "" is a free port on 127.0.0.1
 	Library   string       // path of libchdb; "" looks in the usual places (FindLibrary)
 	MaxMemory int64        // bytes the engine may use in all; 0 is ClickHouse's default, 90% of the machine's
@@ -27,13 +30,15 @@ type Options struct {
 type Server struct {
 	process *child.Process
 	facts   facts
+	keys    keys.Keys
 }
 
 type settings struct {
-	Dir       string `json:"dir"`
-	Listen    string `json:"listen"`
-	Library   string `json:"library"`
-	MaxMemory int64  `json:"max_memory"`
+	Dir       string    `json:"dir"`
+	Listen    string    `json:"listen"`
+	Library   string    `json:"library"`
+	MaxMemory int64     `json:"max_memory"`
+	Keys      keys.Keys `json:"keys"`
 }
 
 type facts struct {
@@ -57,10 +62,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	s := &Server{}
+	if o.Keys == (keys.Keys{}) {
+		if o.Keys, err = keys.Make(dir); err != nil {
+			return nil, fmt.Errorf("clickhouse: %w", err)
+		}
+	}
+	s := &Server{keys: o.Keys}
 	s.process, err = child.Start(ctx, child.Spec{
 		Engine: Engine, Label: dir, Log: o.Log,
-		Config: settings{Dir: dir, Listen: o.Listen, Library: library, MaxMemory: o.MaxMemory},
+		Config: settings{Dir: dir, Listen: o.Listen, Library: library, MaxMemory: o.MaxMemory, Keys: o.Keys},
 	})
 	if err != nil {
 		return nil, err
@@ -71,8 +81,25 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // Addr is host:port of the HTTP interface.
 func (s *Server) Addr() string { return s.facts.Addr }
 
-// DSN is for clickhouse.ParseDSN of clickhouse-go.
-func (s *Server) DSN() string { return "http://" + s.facts.Addr + "/default" }
+// Database is where ratemill keeps its tables, and all that the reading user may read.
+const Database = "ratemill"
+
+// DSN is for clickhouse.ParseDSN of clickhouse-go, as the owner. The driver sends the password in a header.
+func (s *Server) DSN(database string) string {
+	return dsn(keys.Owner, s.keys.Owner, s.facts.Addr, database)
+}
+
+// ReaderDSN is as DSN, as the user that only reads.
+func (s *Server) ReaderDSN(database string) string {
+	return dsn(keys.Reader, s.keys.Reader, s.facts.Addr, database)
+}
+
+func dsn(user, password, addr, database string) string {
+	return (&url.URL{Scheme: "http", User: url.UserPassword(user, password), Host: addr, Path: "/" + database}).String()
+}
+
+// Keys are the passwords of its users.
+func (s *Server) Keys() keys.Keys { return s.keys }
 
 // Version is the engine's, e.g. 26.5.1.1.
 func (s *Server) Version() string { return s.facts.Version }

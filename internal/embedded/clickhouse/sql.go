@@ -82,6 +82,14 @@ func creates(q string) bool {
 	return t.is("CREATE") || t.is("ATTACH")
 }
 
+// ofSession tells whether a statement has its effect on the statements of a session that come after it. There are none:
+// each request has a session of its own, and its session_id only names it.
+func ofSession(q string) bool {
+	s := scanner{q: q}
+	first, second := s.next(), s.next()
+	return first.is("SET") || first.is("USE") || first.is("CREATE") && (second.is("TEMPORARY") || second.is("OR") && s.next().is("REPLACE") && s.next().is("TEMPORARY"))
+}
+
 // selects tells whether a statement asks for rows.
 func selects(q string) bool {
 	s := scanner{q: q}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"ratemill/internal/embedded/child"
+	"ratemill/internal/embedded/keys"
 )
 
 // MaxMessageBytes is the largest batch the broker takes.
@@ -29,6 +32,7 @@ type Options struct {
 	Listen     string       `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
 	Partitions int          `json:"partitions"`  // of a topic created without a number; 0 is 4
 	SyncWrites bool         `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
+	Keys       keys.Keys    `json:"keys"`        // the owner's must be shown by SASL, SCRAM-SHA-256; none: nobody is asked, for tests
 	Log        *slog.Logger `json:"-"`
 }
 
@@ -64,7 +68,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
 	}
-	// kfake tells its clients 127.0.0.1 whatever it listens on, and it asks nobody for a password.
+	// kfake tells its clients 127.0.0.1 whatever it listens on, and what it is sent is not encrypted.
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
 	}
@@ -94,6 +98,9 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 			"log.segment.bytes":      fmt.Sprint(segmentBytes),
 		}),
 	}
+	if o.Keys.Owner != "" {
+		options = append(options, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", keys.Owner, o.Keys.Owner))
+	}
 	if o.SyncWrites {
 		options = append(options, kfake.SyncWrites())
 	}
@@ -106,8 +113,14 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 	if err := completeSnapshots(logOf(o.Dir)); err != nil {
 		return fmt.Errorf("%s: %w", o.Dir, err)
 	}
-	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, o.Listen) }))...)
+	// kfake keeps its users with its log, and prefers those to what it is told: the password is the one in the file.
+	if err := os.Remove(filepath.Join(logOf(o.Dir), "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)), kfake.ListenFn(func(network, _ string) (net.Listener, error) {
+		l, err := net.Listen(network, o.Listen)
+		return bounded{l}, err
+	}))...)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by another program; choose another with kafka.listen, or 0 for any", o.Listen)
 	}

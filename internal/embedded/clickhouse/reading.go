@@ -1,0 +1,163 @@
+package clickhouse
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// A statement of the reading user passes three gates. ClickHouse's own are the reader's role, which may read nothing but
+// ratemill's tables and no file, URL or other source, and readonly = 1, which lets no statement change a setting. The one
+// here is for what these leave open in the library, which was made to be run by the user whose files it reads: INTO
+// OUTFILE, a function that reads files and one that connects, several statements in one text, and system tables.
+//
+// It judges what ClickHouse's parser understood (formatQuerySingleLine), not what was sent: in that there are no
+// comments, words are in capitals, and names are quoted in one way.
+
+// readable says why the reading user may not have a statement run, given as ClickHouse formats it.
+func readable(canonical string) error {
+	words := wordsOf(canonical)
+	if !asks(words) {
+		return denied("the user reader only asks: SELECT, EXPLAIN, DESCRIBE, EXISTS, SHOW TABLES, COLUMNS, CREATE, DATABASES, FUNCTIONS, SETTINGS")
+	}
+	fileNamed, namesFunctions := false, false
+	for i, w := range words {
+		next := at(words, i+1)
+		switch name := w.name(); {
+		case w.is("INTO") && next.is("OUTFILE"):
+			return denied("the user reader writes no files (INTO OUTFILE); take the answer and write it yourself")
+		case w.is("PARALLEL") && next.is("WITH"):
+			return denied("the user reader sends one statement at a time")
+		case w.is("SETTINGS") && !at(words, i-1).is(".") && at(words, i+2).is("="):
+			// ClickHouse does not hold a subquery's to readonly.
+			return denied("the user reader sets nothing in a statement (SETTINGS); some settings can come with the request")
+		case w.is("Identifier") && at(words, i-1).is(":"):
+			return denied("a parameter of the user reader is a value, not a name ({x:Identifier})")
+		case name == "":
+		case name == "system" && next.is("."):
+			if table := at(words, i+2).name(); !slices.Contains(openTables, table) {
+				return denied(fmt.Sprintf("system.%.100s is not open to the user reader; open are %s", table, strings.Join(openTables, ", ")))
+			}
+		case slices.Contains(closedFunctions, name), next.is("(") && slices.Contains(closedSources, name):
+			return denied(fmt.Sprintf("%.100s is not for the user reader", name))
+		case name == "file" && !at(words, i-1).is("."):
+			fileNamed = true
+			namesFunctions = namesFunctions || next.is("(")
+		case name == "apply", next.is("(") && (strings.HasPrefix(name, "array") || strings.HasPrefix(name, "map")):
+			// These take the name of a function, and file is the name of a column too.
+			namesFunctions = true
+		}
+	}
+	if fileNamed && namesFunctions {
+		return denied("the function file is not for the user reader; if the column of that name is meant, write its table before it, as in rated_usage.file")
+	}
+	return nil
+}
+
+// asks tells whether a statement only asks for rows.
+func asks(words []token) bool {
+	first := at(words, 0)
+	if first.is("SHOW") {
+		second := at(words, 1)
+		if second.is("FULL") || second.is("EXTENDED") {
+			second = at(words, 2)
+		}
+		return slices.ContainsFunc([]string{"TABLES", "COLUMNS", "CREATE", "DATABASES", "FUNCTIONS", "SETTINGS", "INDEXES"}, second.is)
+	}
+	if first.is("EXPLAIN") && at(words, 1).is("CURRENT") {
+		return false
+	}
+	return slices.ContainsFunc([]string{"SELECT", "WITH", "(", "EXPLAIN", "DESCRIBE", "EXISTS"}, first.is)
+}
+
+// openTables are the system tables from which drivers and BI tools learn what there is; they show what the reader may
+// see. Others tell of other people's statements, of the machine and its disks.
+var openTables = []string{"tables", "columns", "databases", "functions", "table_functions", "settings", "formats", "data_type_families",
+	"table_engines", "time_zones", "keywords", "collations", "aggregate_function_combinators", "data_skipping_indices", "projections",
+	"dictionaries", "one", "numbers", "zeros", "build_options", "contributors", "licenses", "current_roles"}
+
+// closedFunctions reach beyond the tables: into files, to other hosts, into the process, the server's log and its memory.
+var closedFunctions = []string{"hascolumnintable", "catboostevaluate", "evalmlmethod", "naivebayesclassifier", "getserversetting", "getmacro", "getclienthttpheader",
+	"showcertificate", "addresstoline", "addresstolinewithinlines", "addresstosymbol", "demangle", "logtrace",
+	"filesystemavailable", "filesystemcapacity", "filesystemunreserved", "aiclassify", "aiextract", "aigenerate", "aitranslate",
+	"zookeepersessionuptime", "transactionid", "transactionlatestsnapshot", "transactionoldestsnapshot", "getserverport", "tcpport"}
+
+// closedSources are table functions that readonly = 1 lets through, and with them to system tables.
+var closedSources = []string{"merge", "cluster", "clusterallreplicas", "input", "loop", "remote", "remotesecure", "fuzzquery", "fuzzjson", "fuzzbits",
+	"mergetreeindex", "mergetreeprojection", "mergetreetextindex", "mergetreeanalyzeindexes", "mergetreeanalyzeindexesuuid"}
+
+// readerSettings are what the reading user may set with a request: how answers look, and bounds of its statement. Some
+// of the others name files (format_schema, format_template_row, output_format_schema) or hosts.
+func readerSettings(p url.Values) error {
+	for name := range p {
+		open := strings.HasPrefix(name, "param_") || strings.HasPrefix(name, "max_") || strings.HasPrefix(name, "http_headers_") ||
+			strings.HasPrefix(name, "output_format_") && !strings.Contains(name, "schema") ||
+			slices.Contains(openSettings, name) || slices.Contains(reserved, name)
+		if !open {
+			return denied(fmt.Sprintf("the user reader cannot set %.100s", name))
+		}
+	}
+	return nil
+}
+
+var openSettings = []string{"extremes", "join_use_nulls", "group_by_use_nulls", "aggregate_functions_null_for_empty", "final", "limit", "offset",
+	"date_time_input_format", "date_time_output_format", "format_csv_delimiter", "bool_true_representation", "bool_false_representation",
+	"format_csv_null_representation", "format_tsv_null_representation", "session_timezone", "use_client_time_zone", "send_progress_in_http_headers",
+	"cancel_http_readonly_queries_on_client_close", "result_overflow_mode", "timeout_overflow_mode", "read_overflow_mode", "timeout_before_checking_execution_speed",
+	"prefer_column_name_to_alias", "union_default_mode", "http_response_buffer_size", "http_wait_end_of_query", "decimal_check_overflow"}
+
+// canonical is a statement of one reading session as ClickHouse's parser understands it.
+func (s *session) canonical(statement string) (text string, err error) {
+	// In hex, no statement can end the literal that it stands in.
+	err = s.query("SELECT formatQuerySingleLine(unhex('"+hex.EncodeToString([]byte(statement))+"'))", "TabSeparatedRaw", func(b []byte) error {
+		text = strings.TrimSpace(string(b))
+		return nil
+	})
+	if e, ok := err.(*Exception); ok {
+		told, _, _ := strings.Cut(e.Text, ": In scope SELECT formatQuerySingleLine")
+		if told != e.Text && e.Code == syntaxError {
+			told += ". (SYNTAX_ERROR)"
+		}
+		return "", &Exception{Code: e.Code, Text: told}
+	}
+	return text, err
+}
+
+const syntaxError = 62
+
+func denied(why string) *Exception {
+	return &Exception{Code: accessDenied, Text: "Code: 497. DB::Exception: " + why + ". (ACCESS_DENIED)"}
+}
+
+const accessDenied = 497
+
+// name is a token as a name, in lower case and without its quotes; "" for what cannot be one.
+func (t token) name() string {
+	switch {
+	case t.text == "" || t.text[0] == '\'':
+		return ""
+	case t.text[0] == '`' || t.text[0] == '"':
+		inner := strings.Trim(t.text, t.text[:1])
+		return strings.ToLower(strings.NewReplacer(`\\`, `\`, `\`, ``).Replace(inner))
+	case isWord(t.text[0]):
+		return strings.ToLower(t.text)
+	}
+	return ""
+}
+
+func wordsOf(q string) (words []token) {
+	s := scanner{q: q}
+	for t := s.next(); t.text != ""; t = s.next() {
+		words = append(words, t)
+	}
+	return words
+}
+
+func at(words []token, i int) token {
+	if i < 0 || i >= len(words) {
+		return token{}
+	}
+	return words[i]
+}

@@ -1,0 +1,120 @@
+// Package keys is the passwords of an installation's embedded engines: one for ratemill itself, one for people and BI
+// tools that only read. Each is a file below the data folder, so that access to an engine is access to a file: whoever
+// may read the file may use the engine, and a web page in somebody's browser may not.
+//
+// It owns making and reading the files. What an engine lets its users do is the engine's business.
+package keys
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The users of the embedded engines.
+const (
+	Owner  = "ratemill" // may do everything
+	Reader = "reader"   // may read ratemill's tables in ClickHouse
+)
+
+// Keys are the passwords of the two users.
+type Keys struct {
+	Owner  string `json:"owner"`
+	Reader string `json:"reader"`
+}
+
+// OwnerFile is where the owner's password is, for the user that runs ratemill alone.
+func OwnerFile(data string) string { return filepath.Join(data, "embedded-owner.password") }
+
+// ReaderFile is where the reader's password is, for the group of the data folder too.
+func ReaderFile(data string) string { return filepath.Join(data, "embedded-reader.password") }
+
+// Make gives the passwords of a data folder, and makes those that are not there yet. Several processes may do so at
+// once: all get the same.
+func Make(data string) (k Keys, err error) {
+	if err := os.MkdirAll(data, 0o750); err != nil {
+		return k, fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	for _, f := range []struct {
+		path string
+		mode os.FileMode
+	}{{OwnerFile(data), 0o600}, {ReaderFile(data), 0o640}} {
+		if err := makeFile(f.path, f.mode); err != nil {
+			return k, fmt.Errorf("a password of the embedded engines: %w", err)
+		}
+	}
+	return Read(data)
+}
+
+// Read gives the passwords of a data folder.
+func Read(data string) (k Keys, err error) {
+	if k.Owner, err = read(OwnerFile(data)); err != nil {
+		return k, err
+	}
+	k.Reader, err = ReadReader(data)
+	return k, err
+}
+
+// ReadReader gives the reader's password, which is all that some users may read.
+func ReadReader(data string) (string, error) { return read(ReaderFile(data)) }
+
+// MissingError says that there are no passwords: no embedded engine ever ran on the data folder.
+type MissingError struct{ Path string }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("there is no %s, the password of the embedded engines; `ratemill run` or `ratemill demo` makes it", e.Path)
+}
+
+// makeFile writes a new password to a file that is not there. The file appears with its content and mode or not at all.
+func makeFile(path string, mode os.FileMode) error {
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	f, err := os.CreateTemp(filepath.Dir(path), ".password-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = fmt.Fprintln(f, hex.EncodeToString(secret))
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()) // Chmod, since the umask may have taken the group's right
+	if err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func read(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &MissingError{path}
+	}
+	if err != nil {
+		return "", err
+	}
+	allowed := os.FileMode(0o640)
+	if strings.HasSuffix(path, filepath.Base(OwnerFile(""))) {
+		allowed = 0o600
+	}
+	if open := info.Mode().Perm() &^ allowed; open != 0 {
+		return "", fmt.Errorf("%s has mode %#o, with which others can read it: set it to %#o; if somebody may have read it, delete it, and the next `ratemill run` makes a new one", path, info.Mode().Perm(), allowed)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSpace(string(text))
+	if len(secret) < 16 {
+		return "", fmt.Errorf("%s does not hold a password; delete it, and the next `ratemill run` makes a new one", path)
+	}
+	return secret, nil
+}

@@ -1,0 +1,90 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Adopt moves the tables that an earlier version made in another database of the same server here, with their rows and
+// with what they remember of blocks, and leaves a view under each old name. Done again it goes on where it was ended. Call
+// it before Migrate, and AdoptViews after.
+func (w *Warehouse) Adopt(ctx context.Context, from string) error {
+	there, err := w.made(ctx, from)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(ownNames(), func(name string) bool { return there[name] != "" && there[name] != "View" }) {
+		return nil
+	}
+	for i := range views {
+		// They name their tables with the database in which these were. Migrate makes them anew, here.
+		if err := w.exec(ctx, "move its views", fmt.Sprintf("DROP VIEW IF EXISTS %s.%s", quoteName(from), quoteName(views[i].Name))); err != nil {
+			return err
+		}
+	}
+	for _, name := range append(ownNames(), installationView) {
+		if name == installationView && there[name] == "" || name != installationView && (there[name] == "" || there[name] == "View") {
+			continue
+		}
+		if err := w.exec(ctx, "move its tables", fmt.Sprintf("RENAME TABLE %s.%s TO %s.%s", quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name))); err != nil {
+			return fmt.Errorf("warehouse: table %s of database %s cannot be moved to %s: %w", name, from, w.options.Auth.Database, err)
+		}
+		if err := w.oldName(ctx, from, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AdoptViews keeps the old names of the views and tables, where there are old names.
+func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
+	there, err := w.made(ctx, from)
+	if err != nil || there[ratedTable] == "" {
+		return err
+	}
+	for i := range tables {
+		if err := w.oldName(ctx, from, tables[i].Name); err != nil {
+			return err
+		}
+	}
+	for i := range views {
+		if err := w.oldName(ctx, from, views[i].Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldName makes a view of what is here under its name in another database.
+func (w *Warehouse) oldName(ctx context.Context, from, name string) error {
+	return w.exec(ctx, "keep the old name of "+name, fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s AS (SELECT * FROM %s.%s) COMMENT %s",
+		quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name), quoteText("The earlier name of "+w.options.Auth.Database+"."+name)))
+}
+
+// ownNames are the tables that ratemill makes.
+func ownNames() []string {
+	names := []string{migrationTable}
+	for i := range tables {
+		names = append(names, tables[i].Name)
+	}
+	return names
+}
+
+// made is what there is in a database, with its engine.
+func (w *Warehouse) made(ctx context.Context, database string) (map[string]string, error) {
+	rows, err := w.conn.Query(ctx, "SELECT name, engine FROM system.tables WHERE database = ?", database)
+	if err != nil {
+		return nil, sorted("say which tables there are", err)
+	}
+	defer rows.Close()
+	there := map[string]string{}
+	for rows.Next() {
+		var name, engine string
+		if err := rows.Scan(&name, &engine); err != nil {
+			return nil, sorted("say which tables there are", err)
+		}
+		there[name] = engine
+	}
+	return there, sorted("say which tables there are", rows.Err())
+}
