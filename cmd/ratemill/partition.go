@@ -16,6 +16,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
+	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
 )
 
@@ -240,23 +241,9 @@ func hexLines(b []byte, most int) string {
 	var out strings.Builder
 	for at := 0; at < min(len(b), most); at += 16 {
 		line := b[at:min(at+16, len(b))]
-		text := strings.Map(func(r rune) rune {
-			if r < ' ' || r > '~' {
-				return '.'
-			}
-			return r
-		}, string([]rune(latin(line))))
-		fmt.Fprintf(&out, "  %06x  %-47s  %s\n", at, fmt.Sprintf("% x", line), text)
+		fmt.Fprintf(&out, "  %06x  %-47s  %s\n", at, fmt.Sprintf("% x", line), printable.ASCII(line))
 	}
 	return out.String()
-}
-
-func latin(b []byte) string {
-	runes := make([]rune, len(b))
-	for i, c := range b {
-		runes[i] = rune(c)
-	}
-	return string(runes)
 }
 
 func partitionRetry(f *flags) *cobra.Command {

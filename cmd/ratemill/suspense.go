@@ -17,6 +17,7 @@ import (
 	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/patience"
+	"ratemill/internal/printable"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
@@ -143,12 +144,7 @@ func clip(text string, most int) string {
 	if len(runes) > most {
 		runes = append(runes[:most-1], '…')
 	}
-	for i, r := range runes {
-		if !strconv.IsPrint(r) {
-			runes[i] = ' '
-		}
-	}
-	return string(runes)
+	return printable.Line(string(runes))
 }
 
 // onTheirWay says which retries are open: their records wait still.

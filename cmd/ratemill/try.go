@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/offline"
+	"ratemill/internal/printable"
 	"ratemill/rating"
 	"ratemill/rules"
 	"ratemill/udr"
@@ -198,10 +199,5 @@ func shown(raw string) string {
 	if len(raw) > most {
 		raw, cut = strings.ToValidUTF8(raw[:most], ""), fmt.Sprintf("… (%s)", rating.Units(int64(len(raw)), udr.Octet))
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || r == '\u009b' {
-			return '·'
-		}
-		return r
-	}, raw) + cut
+	return printable.Text(raw) + cut
 }

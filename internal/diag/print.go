@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"ratemill/internal/printable"
 )
 
 // Options say how diagnostics are printed.
@@ -41,17 +43,17 @@ func Print(w io.Writer, l List, o Options) {
 		if at := d.Pos.String(); at != "" {
 			fmt.Fprint(w, paint(bold, at+":"), " ")
 		}
-		fmt.Fprintf(w, "%s %s\n", paint(colour, d.Severity.String()+":"), printable(d.Message))
+		fmt.Fprintf(w, "%s %s\n", paint(colour, d.Severity.String()+":"), printable.Text(d.Message))
 		if source, from, length := excerpt(d.Pos); source != "" {
 			gutter := fmt.Sprintf("%5d |", d.Pos.Line)
 			blank := strings.Repeat(" ", len(gutter)-1) + "|"
 			fmt.Fprintf(w, "%s %s\n", paint(blue, gutter), source)
 			fmt.Fprintf(w, "%s %s%s\n", paint(blue, blank), strings.Repeat(" ", from), paint(colour, strings.Repeat("^", length)))
 			if d.Hint != "" {
-				fmt.Fprintf(w, "%s %s\n", paint(blue, blank[:len(blank)-1]+"="), printable(d.Hint))
+				fmt.Fprintf(w, "%s %s\n", paint(blue, blank[:len(blank)-1]+"="), printable.Text(d.Hint))
 			}
 		} else if d.Hint != "" {
-			fmt.Fprintf(w, "      %s %s\n", paint(blue, "="), printable(d.Hint))
+			fmt.Fprintf(w, "      %s %s\n", paint(blue, "="), printable.Text(d.Hint))
 		}
 	}
 }
@@ -78,17 +80,7 @@ func excerpt(p Pos) (source string, from, length int) {
 	}
 	from -= start - utf8.RuneCountInString(lead)
 	length = max(min(length, len(shown)-(from-utf8.RuneCountInString(lead))), 1)
-	return lead + printable(strings.ReplaceAll(string(shown), "\t", " ")) + tail, from, length
-}
-
-// printable keeps terminal controls of a hostile document from the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || strconv.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, text)
+	return lead + printable.Text(strings.ReplaceAll(string(shown), "\t", " ")) + tail, from, length
 }
 
 // Summary is "3 files, 2 errors, 1 warning".

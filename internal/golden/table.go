@@ -3,6 +3,8 @@ package golden
 import (
 	"strings"
 	"unicode/utf8"
+
+	"ratemill/internal/printable"
 )
 
 // table is text in aligned columns, two blanks apart. A column without any value is left out, unless it is kept.
@@ -59,17 +61,7 @@ func (t *table) String() string {
 	}
 	line(func(i int) string { return t.columns[i].name })
 	for _, r := range t.rows {
-		line(func(i int) string { return printable(r[i]) })
+		line(func(i int) string { return printable.Line(r[i]) })
 	}
 	return b.String()
-}
-
-// printable keeps a cell on its line.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '·'
-		}
-		return r
-	}, text)
 }

@@ -21,16 +21,6 @@ func number(text string) bool {
 	return err == nil && strings.Trim(text, "+-.0123456789") == ""
 }
 
-// Printable keeps control characters, which a carrier's file may hold, from a terminal.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '␦'
-		}
-		return r
-	}, text)
-}
-
 // appendText appends a JSON string in which a person can read what < and & are.
 func appendText(dst []byte, text string) []byte {
 	var b bytes.Buffer

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"ratemill/internal/printable"
 )
 
 // The formats in which rows are printed.
@@ -75,7 +77,7 @@ func (g *Grid) table(to io.Writer) error {
 	for _, r := range g.rows {
 		shown := make([]string, len(r))
 		for i, cell := range r {
-			shown[i] = strings.ReplaceAll(Printable(cell), "\n", "␤")
+			shown[i] = printable.Line(cell)
 		}
 		all = append(all, shown)
 	}

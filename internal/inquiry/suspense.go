@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/control"
+	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -135,12 +135,7 @@ func shown(text string) string {
 	if len(text) > most {
 		text, cut = text[:most], fmt.Sprintf(" … (%d bytes)", len(text))
 	}
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || strconv.IsPrint(r) && r != utf8.RuneError {
-			return r
-		}
-		return '�'
-	}, strings.TrimRight(text, "\r\n")) + cut
+	return printable.Text(strings.TrimRight(text, "\r\n")) + cut
 }
 
 // usage shows a record as far as it was mapped.

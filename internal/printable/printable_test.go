@@ -1,0 +1,85 @@
+package printable_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/printable"
+)
+
+func TestNoCharacterIsAnOrderToATerminal(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		got := printable.Text(string(r))
+		switch {
+		case r == '\n' || r == '\t':
+			require.Equal(t, string(r), got)
+		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r), unicode.Is(unicode.Bidi_Control, r):
+			require.Equal(t, "␦", got, "%U", r)
+		case unicode.Is(unicode.L, r) || unicode.Is(unicode.N, r) || unicode.Is(unicode.P, r) || unicode.Is(unicode.M, r) && r < 0xe0000:
+			require.Equal(t, string(r), got, "%U", r)
+		}
+	}
+	for text, want := range map[string]string{
+		"plain, text\twith tab\n": "plain, text\twith tab\n",
+		"Ñandú 移动 فارسی می\u200cخواهم 👩\u200d🔧": "Ñandú 移动 فارسی می\u200cخواهم 👩\u200d🔧",
+		"\x1b]0;title\a":       "␦]0;title␦",
+		"\u009d0;title\u009c":  "␦0;title␦",
+		"admin\u202etxt.exe":   "admin␦txt.exe",
+		"\u2066isolated\u2069": "␦isolated␦",
+		"a\u2028b":             "a␦b",
+		"a\xffb\xc2":           "a␦b␦",
+	} {
+		require.Equal(t, want, printable.Text(text))
+	}
+	require.Equal(t, "a␤b c␦", printable.Line("a\nb\tc\r"))
+	require.Equal(t, "A..~.", printable.ASCII([]byte("A\x00\xff~\n")))
+	var out bytes.Buffer
+	n, err := fmt.Fprintf(printable.Writer(&out), "%s: %s\n", "file", "\x1b[2J")
+	require.NoError(t, err)
+	require.Equal(t, "file: ␦[2J\n", out.String())
+	require.Equal(t, len("file: \x1b[2J\n"), n)
+}
+
+// judges are places that look at control characters and print nothing: they refuse or recognise them.
+var judges = []string{
+	"registry/import.go", "registry/importsim.go", "normalize/address.go", "mediation/collect/remote.go", "mediation/decode/json_parse.go",
+	"mediation/decode/window.go", "internal/warehouse/block.go", "internal/offline/json.go", "internal/printable/printable.go",
+}
+
+// TestThereIsNoOtherSanitizer in the sources: a second one has other rules.
+func TestThereIsNoOtherSanitizer(t *testing.T) {
+	root := filepath.Join("..", "..")
+	kind := regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root || d.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if at := kind.FindIndex(text); at != nil {
+			name = filepath.ToSlash(name)
+			require.Contains(t, judges, name, "%s:%d looks at characters as a sanitizer does: use internal/printable, or say in this test that it prints nothing",
+				name, 1+bytes.Count(text[:at[0]], []byte("\n")))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
