@@ -37,6 +37,8 @@ type Charge struct {
 	Part   bool
 	Before Session
 
+	Blocks []Block // where increments have another length than Then; for calls that go over into another time slice
+
 	Draws []Draw // buckets that covered the beginning of the quantity
 	Steps []Step // prices of the rest
 
@@ -154,7 +156,7 @@ func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
 		c := &r.Charges[len(r.Charges)-1]
-		*c = Charge{Draws: c.Draws[:0], Steps: c.Steps[:0]}
+		*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Steps: c.Steps[:0]}
 		return c
 	}
 	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Steps: make([]Step, 0, 2)})

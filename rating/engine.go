@@ -22,11 +22,12 @@ type Engine struct {
 	lastClass  string // usage comes in runs of one class
 	lastNumber int32
 
-	tiers []tier
-	path  []*payer
-	parts []part
-	home  uint32 // the root above the SIM when the cycle of its account began, 0 when it had no owner
-	undo  []undo
+	tiers     []tier
+	stretches []stretch // of the charge that is being made
+	path      []*payer
+	parts     []part
+	home      uint32 // the root above the SIM when the cycle of its account began, 0 when it had no owner
+	undo      []undo
 
 	asking bool // nothing is kept of what is rated
 

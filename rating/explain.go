@@ -252,6 +252,9 @@ func (x *explanation) roundedWords() string {
 	if c.Initial != c.Then {
 		steps = fmt.Sprintf("first %s whole, then steps of %s, up", Units(c.Initial, unit), Units(c.Then, unit))
 	}
+	for _, b := range c.Blocks {
+		steps += fmt.Sprintf("; from %s on steps of %s", Units(b.At, unit), Units(b.Then, unit))
+	}
 	if before := &c.Before; before.Rounded > 0 {
 		return fmt.Sprintf("%s in all to %s, so %s more (%s)", Units(before.Quantity+c.Quantity, unit), Units(before.Rounded+c.Rounded, unit), Units(c.Rounded, unit), steps)
 	}

@@ -126,8 +126,7 @@ func (r *naiveRater) straight(plan, class string) bool {
 
 // use begins the increments that a quantity needs beyond those that are begun: how many units they have, after how many of
 // the quantity the first of them begins, and whether it is the session's first.
-func (s *naiveSession) use(quantity, initial, then int64) (units, after int64, first bool) {
-	after = s.begun - s.used
+func (s *naiveSession) use(quantity, initial, then int64, blocks []naiveBlock) (units int64, first bool) {
 	s.used += quantity
 	for s.begun < s.used {
 		block := then
@@ -136,10 +135,13 @@ func (s *naiveSession) use(quantity, initial, then int64) (units, after int64, f
 		} else if missing := s.used - s.begun; missing > then {
 			block = missing / then * then // many at once
 		}
+		if len(blocks) > 0 {
+			block, blocks = blocks[0].units, blocks[1:]
+		}
 		s.begun += block
 		units += block
 	}
-	return units, after, first
+	return units, first
 }
 
 // pay is what the part costs, when the fee and the steps of all parts together come to a sum.

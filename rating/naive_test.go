@@ -368,17 +368,19 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if first == nil {
 		return nil, nil, nil, naiveSuspended("no_price")
 	}
-	initial, then := int64(1), int64(1)
-	for _, i := range []*naiveIncrement{class.Increment, first.Increment} {
-		if i != nil {
-			initial, then = naiveQuantity(i.Initial), naiveQuantity(i.Then)
-		}
-	}
+	initial, then := class.increment(first)
 	session := r.session(u, a, plan.Name, root)
 	if session == nil {
 		session = newNaiveSession() // the record is one of its own
 	}
-	quantity, start, begins := session.use(u.Quantity, initial, then)
+	blocks, lies := []naiveBlock(nil), false // the increments of a call that may go over into another time slice
+	for _, p := range class.Prices {
+		lies = lies || p.Slice != "" && u.Unit == udr.Second
+	}
+	if lies {
+		blocks = r.blocks(u, a, plan, &class, zone, session)
+	}
+	quantity, begins := session.use(u.Quantity, initial, then, blocks)
 	sum := new(big.Rat)
 	if begins && !(u.Continues && session.key == "") {
 		sum.Add(sum, naiveMoney(first.Fee))
@@ -424,18 +426,14 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 
 	// Unit by unit where time matters, in one stretch where it does not.
-	sliced := false
-	for _, p := range class.Prices {
-		sliced = sliced || p.Slice != ""
-	}
 	priced := session.priced
 	for at := covered; at < quantity; {
 		p, n := first, quantity-at
-		if sliced && u.Unit == udr.Second {
-			if p = r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(start+at)*1e9); p == nil {
+		if lies {
+			if p = priceOfUnit(blocks, at); p == nil {
 				return nil, nil, nil, naiveSuspended("no_price")
 			}
-			for n = 1; at+n < quantity && r.priceAt(u, a, plan, &class, zone, u.At+udr.Instant(start+at+n)*1e9) == p; n++ {
+			for n = 1; at+n < quantity && priceOfUnit(blocks, at+n) == p; n++ {
 			}
 		}
 		from := priced

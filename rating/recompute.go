@@ -27,14 +27,7 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	if before.check() != nil {
 		return wrong("parts before it have %d units of %d, rounded to %d", before.Priced, before.Quantity, before.Rounded)
 	}
-	rounded := before.Rounded
-	if rounded == 0 && c.Quantity > 0 {
-		rounded = c.Initial
-	}
-	if quantity := before.Quantity + c.Quantity; quantity > rounded {
-		rounded += (quantity - rounded + c.Then - 1) / c.Then * c.Then
-	}
-	if rounded -= before.Rounded; rounded != c.Rounded {
+	if rounded, ok := c.roundedAgain(); !ok || rounded != c.Rounded {
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
 	if before.Rounded > 0 && !c.Fee.IsZero() {

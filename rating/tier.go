@@ -44,6 +44,13 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 		start = ch.Before.Rounded - ch.Before.Quantity
 	}
+	timed := sliced && u.Unit == udr.Second
+	if timed {
+		var err error
+		if ch.Rounded, err = e.lay(t, ch, zone, u, first, start); err != nil {
+			return err
+		}
+	}
 	if ch.Rounded > 0 && !ch.Continues {
 		ch.Fee = first.fee
 	}
@@ -56,12 +63,11 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 	}
 	at, end := start+covered, start+ch.Rounded
-	for at < end {
+	for i := 0; at < end; i++ {
 		p, stop := first, end
-		if sliced {
-			var err error
-			if p, stop, err = t.priceAt(zone, u, at, end); err != nil {
-				return err
+		if timed {
+			if p, stop = e.stretches[i].price, e.stretches[i].end; stop <= at {
+				continue
 			}
 			if p == nil {
 				slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At + udr.Instant(at)*udr.Instant(time.Second))))
@@ -99,7 +105,7 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 	}
 	slice, until := t.plan.week.at(secondOfWeek(t.clock.local(moment)))
 	p := t.priceIn(zone, slice, u)
-	if u.Unit != udr.Second || p == nil {
+	if u.Unit != udr.Second {
 		return p, end, nil
 	}
 	for stop := at; ; {

@@ -129,6 +129,12 @@ func AppendCharge(b []byte, c *Charge) []byte {
 		b, start = open(b, 30)
 		b = closeMessage(appendSession(b, &c.Before), start)
 	}
+	for _, block := range c.Blocks {
+		b, start = open(b, 31)
+		b = wire.AppendVarint(b, 1, uint64(block.At))
+		b = wire.AppendVarint(b, 2, uint64(block.Then))
+		b = closeMessage(b, start)
+	}
 	return b
 }
 
@@ -179,7 +185,7 @@ func (f *wireField) value(v *Value) (err error) {
 
 // ParseCharge reads a message ratemill.v1.Charge into c, keeping the memory of its slices. Strings point into b.
 func ParseCharge(b []byte, c *Charge) error {
-	*c = Charge{Draws: c.Draws[:0], Steps: c.Steps[:0]}
+	*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Steps: c.Steps[:0]}
 	for len(b) > 0 {
 		f, rest, err := next(b)
 		if err == nil {
@@ -278,6 +284,12 @@ func (c *Charge) field(f *wireField) error {
 		case 30:
 			c.Part = true
 			return c.Before.parse(f.B)
+		case 31:
+			if len(c.Blocks) == maxRepeated {
+				return errWire
+			}
+			c.Blocks = append(c.Blocks, Block{})
+			return c.Blocks[len(c.Blocks)-1].parse(f.B)
 		}
 	}
 	return nil
@@ -315,6 +327,24 @@ func (d *Draw) parse(b []byte) error {
 			d.Before = int64(f.V)
 		case 8:
 			d.Drawn = int64(f.V)
+		}
+	}
+	return nil
+}
+
+func (b *Block) parse(text []byte) error {
+	for len(text) > 0 {
+		f, rest, err := next(text)
+		if err != nil {
+			return err
+		}
+		text = rest
+		switch {
+		case f.Kind != protowire.VarintType:
+		case f.Number == 1:
+			b.At = int64(f.V)
+		case f.Number == 2:
+			b.Then = int64(f.V)
 		}
 	}
 	return nil

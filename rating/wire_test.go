@@ -57,6 +57,9 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 		c.Before.Last, c.Before.Within = 0, 0
 	}
 	for range r.Intn(3) {
+		c.Blocks = append(c.Blocks, rating.Block{At: randomInt(r), Then: randomInt(r)})
+	}
+	for range r.Intn(3) {
 		c.Draws = append(c.Draws, rating.Draw{Share: randomText(r), Bucket: randomText(r), Kind: rating.CounterKind(1 + r.Intn(4)), Owner: r.Uint32(),
 			Cycle: int32(r.Intn(40000)), Size: randomInt(r), Before: randomInt(r), Drawn: randomInt(r)})
 	}

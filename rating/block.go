@@ -1,0 +1,73 @@
+package rating
+
+import "ratemill/udr"
+
+// A call is charged in increments. An increment that was begun costs what holds when it begins, though its end is in another
+// time slice, and is as long as the price of that moment says: 60/60 from 17:59:30 over 90 s is a minute at the price of the
+// day and one at the price of the evening.
+
+// Block says from which unit of a record on its increments have another length.
+type Block struct {
+	At   int64 // units of the record before it
+	Then int64
+}
+
+// stretch is increments that follow each other at one price; price is nil where there is none.
+type stretch struct {
+	price *price
+	end   int64
+}
+
+// lay lays increments over a record whose price changes with time, from where the increments that parts before it began
+// end, and says how many units that are.
+func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price, start int64) (rounded int64, err error) {
+	e.stretches = e.stretches[:0]
+	at, then, size := start, ch.Then, first.increment
+	begins := ch.Before.Rounded == 0
+	for at < u.Quantity {
+		p, stop, err := t.priceAt(zone, u, at, u.Quantity)
+		if err != nil {
+			return 0, err
+		}
+		if p != nil {
+			size = p.increment
+		}
+		if size.then != then {
+			then = size.then
+			ch.Blocks = append(ch.Blocks, Block{At: at, Then: then})
+		}
+		if begins {
+			at += size.initial
+			begins = false
+		}
+		if at < stop {
+			at += (stop - at + then - 1) / then * then
+		}
+		if n := len(e.stretches); n > 0 && e.stretches[n-1].price == p {
+			e.stretches[n-1].end = at
+		} else {
+			e.stretches = append(e.stretches, stretch{p, at})
+		}
+	}
+	return at - start, nil
+}
+
+// roundedAgain is how many units a charge says that its increments are, computed block by block; ok is false when a change
+// of their length is not where an increment begins.
+func (c *Charge) roundedAgain() (rounded int64, ok bool) {
+	start := c.Before.Rounded - c.Before.Quantity
+	at, then := start, c.Then
+	if c.Before.Rounded == 0 && c.Quantity > 0 {
+		at += c.Initial
+	}
+	for _, b := range append(c.Blocks[:len(c.Blocks):len(c.Blocks)], Block{At: c.Quantity, Then: 1}) {
+		if b.At > at {
+			at += (b.At - at + then - 1) / then * then
+		}
+		if b.Then < 1 || b.At != at && b.At < c.Quantity {
+			return 0, false
+		}
+		then = b.Then
+	}
+	return at - start, true
+}

@@ -1,0 +1,49 @@
+package rating_test
+
+import "ratemill/udr"
+
+// naiveBlock is an increment: it has the price and the length that hold when it begins.
+type naiveBlock struct {
+	units int64
+	price *naivePrice
+}
+
+func (c *naiveClass) increment(p *naivePrice) (initial, then int64) {
+	initial, then = 1, 1
+	for _, i := range []*naiveIncrement{c.Increment, p.Increment} {
+		if i != nil {
+			initial, then = naiveQuantity(i.Initial), naiveQuantity(i.Then)
+		}
+	}
+	return initial, then
+}
+
+// blocks lays increments over a record, from where those that parts before it began end.
+func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, s *naiveSession) (blocks []naiveBlock) {
+	at := s.begun - s.used
+	known := r.priceAt(u, a, plan, class, zone, u.At) // where there is no price, the length of the last one
+	for first := s.begun == 0; at < u.Quantity; first = false {
+		p := r.priceAt(u, a, plan, class, zone, u.At+udr.Instant(at)*1e9)
+		if p != nil {
+			known = p
+		}
+		initial, then := class.increment(known)
+		if first {
+			then = initial
+		}
+		blocks = append(blocks, naiveBlock{then, p})
+		at += then
+	}
+	return blocks
+}
+
+// priceOfUnit is the price of a unit that the blocks of a record hold.
+func priceOfUnit(blocks []naiveBlock, unit int64) *naivePrice {
+	for _, b := range blocks {
+		if unit < b.units {
+			return b.price
+		}
+		unit -= b.units
+	}
+	return nil
+}
