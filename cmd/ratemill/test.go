@@ -37,7 +37,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 			if err != nil {
 				return err
 			}
-			p, err := openProject(dir)
+			p, broken, err := openProject(dir, true)
 			if err != nil {
 				return err
 			}
@@ -98,6 +98,10 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 				}
 			} else if pattern == "" {
 				golden.Print(out, cover.Report(p.Sources, p.Catalogue), missing)
+			}
+			if broken.HasErrors() && pattern == "" && len(drafts) == 0 {
+				printDiagnostics(broken)
+				return &problems{}
 			}
 			if failed > 0 {
 				return &problems{}

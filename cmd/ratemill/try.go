@@ -18,7 +18,7 @@ import (
 )
 
 func tryCommand(f *flags) *cobra.Command {
-	var w work
+	w := work{looks: true}
 	var verbose bool
 	c := &cobra.Command{
 		Use:   "try FILE…",

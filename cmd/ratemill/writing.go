@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,21 +86,39 @@ func isProject(dir string) bool {
 	return false
 }
 
-// openProject loads a project for work offline: secrets and hosts in the environment need not be there.
-func openProject(dir string) (*project.Project, error) {
-	p, list := project.Load(os.DirFS(dir), nil)
-	if p == nil {
-		printDiagnostics(list)
-		return nil, fmt.Errorf("the project in %s has %s", dir, counted(list.Errors(), "error"))
+// openProject loads what a project has without errors, for work offline: secrets and hosts in the environment need not be
+// there. What is broken elsewhere is told and does not matter; broken sources are in the second answer.
+func openProject(dir string, catalogue bool) (*project.Project, diag.List, error) {
+	p, list := project.Usable(os.DirFS(dir))
+	var needed diag.List
+	switch {
+	case p == nil:
+		needed = project.Within(list, "classes")
+	case catalogue:
+		needed = project.Within(list, project.CatalogueFolder)
 	}
-	return p, nil
+	if needed.HasErrors() {
+		printDiagnostics(needed)
+		return nil, nil, fmt.Errorf("the project in %s has %s", dir, counted(needed.Errors(), "error"))
+	}
+	broken := project.Within(list, "sources")
+	counts := map[string]int{}
+	for _, d := range broken {
+		if d.Severity == diag.Error {
+			counts[d.Pos.File.Name]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(os.Stderr, "%s has %s and is left out; ratemill check tells them\n", name, counted(counts[name], "error"))
+	}
+	return p, broken, nil
 }
 
 // offlineRegistry reads the registry files named, or those of the project; nil when there are none.
 func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	if len(named) == 0 {
 		named = []string{filepath.Join(dir, project.RegistryFolder)}
-		if _, err := os.Stat(named[0]); err != nil {
+		if found, err := project.RegistryFiles(named...); len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, project.ErrNoRegistryFiles)) {
 			return nil, nil
 		}
 	}
@@ -120,6 +141,7 @@ type work struct {
 	dir      string
 	project  *project.Project
 	registry *registry.Registry // nil when there is none
+	looks    bool               // nothing is rated: neither the catalogue nor the registry must be whole
 	files    []offline.File
 
 	source        string // that the files are of, when it was said
@@ -135,13 +157,21 @@ func (w *work) open(f *flags, names []string) (err error) {
 	if w.dir, err = f.projectFolder(nil); err != nil {
 		return err
 	}
-	if w.project, err = openProject(w.dir); err != nil {
+	var broken diag.List
+	if w.project, broken, err = openProject(w.dir, !w.looks); err != nil {
 		return err
 	}
-	if w.registry, err = offlineRegistry(w.dir, w.registryFiles); err != nil {
+	if w.files, err = offlineFiles(w.project, w.source, names); err != nil {
+		if broken.HasErrors() {
+			printDiagnostics(broken) // one of them may be the source that was meant
+		}
 		return err
 	}
-	w.files, err = offlineFiles(w.project, w.source, names)
+	w.registry, err = offlineRegistry(w.dir, w.registryFiles)
+	if err != nil && w.looks && len(w.registryFiles) == 0 {
+		fmt.Fprintf(os.Stderr, "%v; nobody is asked who owns a SIM\n", err)
+		return nil
+	}
 	return err
 }
 

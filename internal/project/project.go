@@ -32,6 +32,37 @@ const (
 // Load reads a project. It answers nil when there are errors; the list has warnings too. env gives the values of
 // ${NAME} in sources; nil leaves them as they stand.
 func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
+	p, list := load(fsys, env)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return p, list
+}
+
+// Usable reads what is right of a project, for work that needs a part of it: Sources holds the sources without errors, and
+// Catalogue is nil when it has one. It answers nil when the documents of classes/ are wrong, which all others rest on.
+func Usable(fsys fs.FS) (*Project, diag.List) {
+	p, list := load(fsys, nil)
+	if Within(list, "classes").HasErrors() {
+		return nil, list
+	}
+	if Within(list, CatalogueFolder).HasErrors() {
+		p.Catalogue = nil
+	}
+	return p, list
+}
+
+// Within is what was found in the documents of a folder.
+func Within(list diag.List, folder string) (within diag.List) {
+	for _, d := range list {
+		if d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, folder+"/") {
+			within = append(within, d)
+		}
+	}
+	return within
+}
+
+func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p := &Project{FS: fsys}
 	var list, more diag.List
 	p.Sources, list = source.LoadDir(fsys, env)
@@ -40,9 +71,6 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 		list = append(list, more...)
 	}
 	list.Sort()
-	if list.HasErrors() {
-		return nil, list
-	}
 	return p, list
 }
 

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -52,6 +53,9 @@ func names(c *rating.Catalogue) *registry.Catalogue {
 
 var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}
 
+// ErrNoRegistryFiles says that folders hold no registry files.
+var ErrNoRegistryFiles = errors.New("there are no registry files (*.csv, *.yaml)")
+
 // RegistryFiles are the registry files that are named, and those of the folders that are.
 func RegistryFiles(named ...string) ([]registry.Input, error) {
 	var inputs []registry.Input
@@ -74,7 +78,7 @@ func RegistryFiles(named ...string) ([]registry.Input, error) {
 		}
 	}
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("there are no registry files (*.csv, *.yaml) in %s", strings.Join(named, ", "))
+		return nil, fmt.Errorf("%w in %s", ErrNoRegistryFiles, strings.Join(named, ", "))
 	}
 	return inputs, nil
 }
