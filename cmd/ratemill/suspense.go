@@ -186,8 +186,30 @@ func suspenseShow(f *flags) *cobra.Command {
 	}
 }
 
+// unambiguous refuses a short id that fits records of several files, and any short id for what cannot be undone: the file
+// that it fits today need not be the one that was meant.
+func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error {
+	if id == "" || len(fits) == 0 {
+		return nil
+	}
+	first := fits[0].ID
+	for _, k := range fits[1:] {
+		if k.ID.File != first.File {
+			return &problems{fmt.Sprintf("%s fits records of several files, %s and %s among them; write more of the id", id, first, k.ID)}
+		}
+	}
+	file, seq, one := strings.Cut(id, ":")
+	if whole := first.File.String(); destroys && file != whole {
+		if one {
+			whole += ":" + seq
+		}
+		return &problems{fmt.Sprintf("what is dropped is gone for good, so it takes the whole id: %s is %s", id, whole)}
+	}
+	return nil
+}
+
 // chosen are the records that wait and are meant, by ids or filter, without those that are in a batch already.
-func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.SuspenseFilter) ([]warehouse.SuspendedKey, error) {
+func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.SuspenseFilter, destroys bool) ([]warehouse.SuspendedKey, error) {
 	var keys []warehouse.SuspendedKey
 	if len(ids) == 0 {
 		ids = []string{""}
@@ -212,6 +234,9 @@ func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.Susp
 				return nil, &problems{id + " waits no longer; ratemill suspense show " + id + " says what became of it"}
 			}
 			return nil, &problems{id + " does not wait in suspense; ratemill suspense list --records shows what does"}
+		}
+		if err := unambiguous(id, some, destroys); err != nil {
+			return nil, err
 		}
 		keys = append(keys, some...)
 	}
@@ -278,7 +303,7 @@ of its records that wait; without any, the flags choose.`,
 				return err
 			}
 			defer s.close()
-			keys, err := s.chosen(cmd.Context(), args, filter)
+			keys, err := s.chosen(cmd.Context(), args, filter, false)
 			if err != nil {
 				return err
 			}
@@ -405,9 +430,9 @@ func suspenseDrop(f *flags) *cobra.Command {
 		Use:   "drop ID…",
 		Short: "Take records out of suspense for good",
 		Long: `Drop is for records that can never be processed: the carrier's tests, garbage, what came again in another file. They are
-never rated; the balance of their file counts them as dropped, and who did it and why is kept. ID is a record's, or the
-beginning of a file's id for all of its records that wait.`,
-		Example: `  ratemill suspense drop 8f3a0c:12 --why "a test of the carrier's, ticket 4711"`,
+never rated; the balance of their file counts them as dropped, and who did it and why is kept. ID is the whole id of a
+record, or of a file for all of its records that wait; a short one is refused, and its whole id is shown.`,
+		Example: `  ratemill suspense drop 8f3a0c1e55d94b7e8c2d6f90a1b2c3d4:12 --why "a test of the carrier's, ticket 4711"`,
 		Args:    needing(1, 0, "ids of records: ratemill suspense drop 8f3a0c:12 --why \"…\""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
@@ -421,7 +446,7 @@ beginning of a file's id for all of its records that wait.`,
 			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
 				return err
 			}
-			keys, err := s.chosen(cmd.Context(), args, filter)
+			keys, err := s.chosen(cmd.Context(), args, filter, true)
 			if err != nil {
 				return err
 			}

@@ -249,7 +249,7 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	switch s.Why.Code {
 	case "file":
 		line(&b, "do", "nothing of the rest of the file was kept: ask the carrier for a whole one under another name")
-		line(&b, "", fmt.Sprintf("then: ratemill suspense drop %s --why \"came again as …\"", short))
+		line(&b, "", fmt.Sprintf("then: ratemill suspense drop %s --why \"came again as …\"", s.ID))
 		return b.String(), nil
 	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
