@@ -419,7 +419,7 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 	m := t.m
 	t.counts().Files.Add(1)
 	if r.failure != "" {
-		r.progress.Unread = r.unread
+		r.progress.Unread, r.progress.Ended = r.unread, !r.unread
 		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.now(), m.Lease); err != nil {
 			return err
 		}

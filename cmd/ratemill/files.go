@@ -120,6 +120,9 @@ func filesCommand(f *flags) *cobra.Command {
 					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
 				}
 				err = store.RetryFile(cmd.Context(), number, now)
+				if ended := (*control.EndedError)(nil); errors.As(err, &ended) {
+					return &problems{ended.Error()}
+				}
 				if errors.Is(err, control.ErrConflict) {
 					return &problems{fmt.Sprintf("file %d is not there, neither failed, vanished nor dropped, or the batch of a retry that was given up; ratemill files says what it is", number)}
 				}
@@ -248,6 +251,9 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 			return f.Why, "it is taken again at " + moment(f.RetryAt)
 		case f.Open:
 			return f.Why, "it is taken again when a worker is free"
+		}
+		if f.Progress.Ended {
+			return f.Why, "what came before counts, and the rest waits in suspense; ask the carrier for a whole file under another name"
 		}
 		return f.Why, "when the cause is mended, " + again
 	case control.Vanished:

@@ -45,6 +45,14 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("file %d has another content than when it was begun: it was %s, and is %s now", e.File, e.Was.Short(), e.Now.Short())
 }
 
+// EndedError says that a file which broke off is not taken again. Its end is out, with what came before: raters drop the
+// rest of it while they remember that, and a rater that does not any more would stop at it.
+type EndedError struct{ Number int64 }
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("file %d was read as far as it goes, and its end is out: the records before it count, and the rest waits in suspense as one record of the code file. Ask the carrier for a whole file under another name; a duplicate key keeps what is known from being rated again", e.Number)
+}
+
 // UnavailableError says that the store did not answer, or could not take the change now. Nothing is known to have
 // changed; a commit whose answer was lost may have. Every operation may be tried again.
 type UnavailableError struct {

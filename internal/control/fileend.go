@@ -11,16 +11,19 @@ import (
 )
 
 const progressColumns = `records = ?, bytes = ?, filtered = ?, filtered_bytes = ?, suspended = ?, suspended_bytes = ?,
-	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?, unread = ?`
+	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?, unread = ?, ended = ?`
 
 func (p *Progress) args() []any {
 	seqs, _ := json.Marshal(p.LastSeqs) // numbers always encode
-	unread := 0
+	unread, ended := 0, 0
 	if p.Unread {
 		unread = 1
 	}
+	if p.Ended {
+		ended = 1
+	}
 	return []any{p.Read.Records, p.Read.Bytes, p.Filtered.Records, p.Filtered.Bytes, p.Suspended.Records, p.Suspended.Bytes,
-		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread}
+		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended}
 }
 
 // RecordProgress records how far a file was read, and prolongs the lease to now+ttl.
@@ -67,9 +70,17 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 // RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
 // nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
 // is recorded now and then only. One whose content is gone is looked for where it was listed. ErrConflict says that it is
-// in another state, or the batch of a retry that was given up: its records may be in another by now.
+// in another state, or the batch of a retry that was given up: its records may be in another by now. *EndedError says that
+// it was read as far as it goes.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
+		var ended int64
+		if err := t.row(ctx, `SELECT ended FROM files WHERE number = ?`, number).Scan(&ended); err != nil && err != sql.ErrNoRows {
+			return err
+		}
+		if ended == 1 {
+			return &EndedError{number}
+		}
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
 			state = CASE WHEN state IN ('vanished', 'dropped') THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
@@ -240,7 +251,7 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 const fileColumns = `number, source, path, size, mtime, retry, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
-	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, gone, found_as, after_why, after_attempts`
+	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ended, gone, found_as, after_why, after_attempts`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
 	var files []File
@@ -248,13 +259,13 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var f File
 		var id []byte
 		var seqs string
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, gone int64
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
-			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts); err != nil {
+			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts); err != nil {
 			return err
 		}
 		if seqs != "" {
@@ -266,7 +277,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
-		p.Unread, f.Gone, f.Place = unread == 1, gone > 0, f.Sighting
+		p.Unread, p.Ended, f.Gone, f.Place = unread == 1, ended == 1, gone > 0, f.Sighting
 		if !f.Pinned {
 			f.Pins = Pins{} // those of an attempt of which nothing went out
 		}

@@ -115,6 +115,7 @@ type Progress struct {
 	Seq       uint64   // the last sequence given
 	LastSeqs  []uint64 // the last sequence sent, by partition
 	Expected  int64    // records as the file's own trailer says; -1 when it does not
+	Ended     bool     // its end is out, though it failed: raters drop what comes after it
 	Unread    bool     // with what it is pinned to, nothing of the file can go out, not even its end
 	State     []byte   // of whoever reads the file; opaque here
 }
