@@ -211,7 +211,7 @@ type taken struct {
 
 // now is the time of leases and of all else that the ledger compares: its own, not that of this machine.
 func (m *Mediator) now() time.Time {
-	if m.Ledger == nil {
+	if m.Ledger == nil || !steps.On(steps.StoreTime) {
 		return m.Clock.Now()
 	}
 	return m.Ledger()

@@ -31,6 +31,7 @@ type actor struct {
 	floor      int64                    // of an owner: usage below was decided when it began
 	ratedFloor int64                    // of an owner or a sink: of the rated log it may need what is from here on
 	file       *file                    // of a sender: what it works on
+	ahead      time.Duration            // by which its machine is ahead of the time
 	next       func(topic string) int64 // of an owner or a sink: how far it is
 	ended      bool
 	dead       bool
@@ -129,7 +130,28 @@ func (w *world) wait(what string, d time.Duration, ready func() bool) {
 // clock is the simulated time.
 type clock struct{ w *world }
 
-func (c clock) Now() time.Time { return c.w.now }
+// Now is the time of the machine on which somebody acts.
+func (c clock) Now() time.Time {
+	if a := c.w.current; a != nil {
+		return c.w.now.Add(a.ahead)
+	}
+	return c.w.now
+}
+
+// mostAhead is how wrong the clocks of mediators and sinks get; those of owners stay within the time for which duplicate
+// keys are kept, so that no key ends too soon.
+var mostAhead = [...]time.Duration{ownerKind: 11 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour}
+
+// jumps sets the clock of an actor's machine to another time: a moment off, or much.
+func (w *world) jumps(a *actor) {
+	r := w.faults[ClockJumps]
+	most := mostAhead[a.kind]
+	for range r.IntN(12) {
+		most /= 8
+	}
+	a.ahead = time.Duration(r.Int64N(int64(2*most)+1)) - most
+	w.notef(a.name, "HAS A CLOCK that is ahead by %v", a.ahead)
+}
 
 func (c clock) Sleep(ctx context.Context, d time.Duration) error {
 	c.w.wait("sleep", d, func() bool { return false })

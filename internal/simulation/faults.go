@@ -44,12 +44,13 @@ const (
 	TokenAlone                    // the warehouse notes a block's token and answers an error, and its rows never come
 	SetBack                       // the control store loses its last epochs and positions, as a restored backup or a standby does
 	Forged                        // somebody writes a message of a huge epoch into the rated log
+	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -86,6 +87,7 @@ var faultMeanings = [...]string{
 	"the warehouse noted a block's token, and never had its rows",
 	"the control store lost epochs or positions, and somebody stopped for it",
 	"somebody wrote a message of an epoch that nobody was given",
+	"the clock of an actor's machine jumped",
 }
 
 func (f Fault) String() string { return faultNames[f] }

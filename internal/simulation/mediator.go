@@ -338,7 +338,7 @@ func (w *world) startMediator() {
 	name := fmt.Sprintf("mediator-%d", w.started)
 	m := &mediation.Mediator{
 		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}}, Broker: simBroker{w}, Topics: w.topics,
-		Partitions: partitions, Clock: clock{w}, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
+		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
 	}
 	w.start(name, senderKind, 0, m.Run)

@@ -325,6 +325,8 @@ func (w *world) trouble() {
 				w.zombies[a.kind.String()+": "+a.at]++
 				w.replace(a)
 			}
+		case w.happens(ClockJumps, 300):
+			w.jumps(a)
 		case a.ctx.Err() == nil && w.happens(Stop, 700):
 			w.notef(a.name, "is told to STOP at %s", a.at)
 			a.cancel()
