@@ -229,6 +229,12 @@ func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 	if c.Continues {
 		dst = append(dst, `,"continues":true`...)
 	}
+	if c.Part {
+		dst = append(dst, `,"session":{"quantity":`...)
+		dst = strconv.AppendInt(dst, c.Before.Quantity, 10)
+		dst = appendCount(dst, "charged", c.Before.Rounded)
+		dst = append(appendMoney(dst, "amount", c.Before.Charged), '}')
+	}
 	for i := range c.Draws {
 		d := &c.Draws[i]
 		dst = opening(dst, "draws", i)
