@@ -21,17 +21,30 @@ const (
 	AccountCost                         // money charged to an account
 )
 
+// ofRoot marks the kind of a counter whose id holds the billing root. Ratemill before it had ids that depended on which
+// root was known to be above when the cycle began, so that a correction of the registry began counts anew; their kinds
+// lack the mark, and they are read on (see former.go) until their cycles are over.
+const ofRoot CounterKind = 64
+
+// plain is the kind without the mark.
+func (k CounterKind) plain() CounterKind { return k &^ ofRoot }
+
 var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost"}
 
 func (k CounterKind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	if int(k.plain()) < len(kindNames) {
+		return kindNames[k.plain()]
 	}
 	return fmt.Sprintf("counter kind %d", uint8(k))
 }
 
 // IsCost says that the counter's value is money.
-func (k CounterKind) IsCost() bool { return k == SIMCost || k == AccountCost }
+func (k CounterKind) IsCost() bool { return k.plain() == SIMCost || k.plain() == AccountCost }
+
+func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= AccountCost }
+
+// PerSIM says that the counter's owner is a SIM.
+func (k CounterKind) PerSIM() bool { return k.plain() == SIMUnits || k.plain() == SIMCost }
 
 // CounterKey names a counter. ID is a hash of the name of the bucket, limit or price, so it stays the same from one
 // catalogue version to the next.
@@ -68,7 +81,7 @@ func ParseKey(b []byte) (CounterKey, error) {
 var errKey = errors.New("a counter's key has an unknown kind, no id, or a cycle that is no date")
 
 func (k CounterKey) check() error {
-	if k.Kind == 0 || k.Kind > AccountCost || k.ID == 0 || k.Cycle < -1<<23 || k.Cycle >= 1<<23 {
+	if !k.Kind.known() || k.ID == 0 || k.Cycle < -1<<23 || k.Cycle >= 1<<23 {
 		return errKey
 	}
 	return nil
@@ -142,6 +155,7 @@ type Counters struct {
 	dirty  []CounterKey // in the order they became so; the first `taken` are done
 	taken  int
 	result uint32 // the last Result that was begun
+	former int32  // the newest cycle of counters without the mark ofRoot
 }
 
 const (
@@ -183,7 +197,7 @@ func hashKey(id, rest uint64) uint64 {
 }
 
 // NewCounters makes empty counters.
-func NewCounters() *Counters { return &Counters{} }
+func NewCounters() *Counters { return &Counters{former: math.MinInt32} }
 
 func (c *Counters) find(k CounterKey) *entry {
 	rest := k.packed()
@@ -214,6 +228,9 @@ func (c *Counters) entry(k CounterKey) *entry {
 	}
 	e := s.slot(h, k.ID, rest)
 	if e.id == 0 {
+		if k.Kind&ofRoot == 0 {
+			c.former = max(c.former, k.Cycle)
+		}
 		e.id, e.rest, e.at = k.ID, rest, -1<<flagBits
 		s.len++
 		c.len++

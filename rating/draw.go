@@ -1,8 +1,6 @@
 package rating
 
 import (
-	"math/bits"
-
 	"ratemill/decimal"
 	"ratemill/udr"
 )
@@ -14,7 +12,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if left > 0 && b.covers(class, zone) {
-			left -= e.draw(t, b, CounterKey{ID: e.simID(t, b.id), Owner: u.SIM, Cycle: t.payer.cycle, Kind: SIMUnits}, left, ch, c, u, res)
+			left -= e.draw(t, b, t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
 		}
 	}
 	for _, family := range t.shares {
@@ -33,7 +31,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		for i := range s.buckets {
 			b := &s.buckets[i]
 			if left > 0 && b.covers(class, zone) {
-				left -= e.draw(t, b, CounterKey{ID: below(b.id, owner.home, e.root()), Owner: owner.number, Cycle: owner.cycle, Kind: AccountUnits}, left, ch, c, u, res)
+				left -= e.draw(t, b, tally{id: b.id, kind: AccountUnits, payer: owner}, left, ch, c, u, res)
 			}
 		}
 	}
@@ -41,12 +39,11 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 }
 
 // draw takes up to want units from a bucket. A full one is noted too: that is why the record cost something.
-func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
-	entry := e.entry(c, k)
-	before := entry.settled.Plus(entry.pending)
+func (e *Engine) draw(t *tier, b *bucket, w tally, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()
 	drawn := max(0, min(want, b.size-used))
-	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind, Owner: k.Owner, Cycle: k.Cycle, Size: b.size, Before: used, Drawn: drawn})
+	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: b.size, Before: used, Drawn: drawn})
 	if drawn == 0 {
 		return 0
 	}
@@ -60,37 +57,6 @@ func (e *Engine) draw(t *tier, b *bucket, k CounterKey, want int64, ch *Charge, 
 			Counter: k, Threshold: UnitsValue(b.size), Before: before, After: UnitsValue(b.size)})
 	}
 	return drawn
-}
-
-// below is the id of a counter below a root, of somebody who was below a root, home, when the cycle began. What is used
-// below another root than that has a counter of its own: it is counted in that one's partition, and is none of this
-// customer's.
-func below(id uint64, home, root uint32) uint64 {
-	if home == root {
-		return id
-	}
-	return mixID(id, root)
-}
-
-func (e *Engine) root() uint32 { return e.path[len(e.path)-1].number }
-
-// simID is the id of a SIM's counter. The SIM's own plan counts by its name alone; accounts above may have the same
-// plan, and count for themselves.
-func (e *Engine) simID(t *tier, id uint64) uint64 {
-	if t.number == 0 {
-		return below(id, e.home, e.root())
-	}
-	id = mixID(below(id, t.payer.home, e.root()), t.payer.number)
-	if e.home != e.root() && t.payer.number == e.root() && t.plan.family == e.tiers[0].plan.family {
-		// Tier 0 counts this SIM, which came to the root within the cycle, by the same id.
-		id = mixID(id, t.payer.number)
-	}
-	return id
-}
-
-func mixID(id uint64, account uint32) uint64 {
-	hi, lo := bits.Mul64(id^0xa0761d6478bd642f, uint64(account)^0xe7037ed1a0b428db)
-	return max(hi^lo, 1)
 }
 
 // watch counts usage and cost for the limits of every account up to the root.
@@ -121,12 +87,11 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	if (value == Value{}) {
 		return nil
 	}
-	k := CounterKey{ID: below(m.id, p.home, e.root()), Owner: p.number, Cycle: p.cycle, Kind: m.kind()}
+	w := tally{id: m.id, kind: m.kind(), payer: p}
 	if m.perSIM {
-		k.ID, k.Owner = mixID(k.ID, p.number), u.SIM
+		w.sim, w.apart = u.SIM, true
 	}
-	entry := e.entry(c, k)
-	before := entry.settled.Plus(entry.pending)
+	k, entry, before := e.counter(c, &w, res)
 	after := before.Plus(value)
 	if m.cost {
 		if _, err := after.Cost(); err != nil {

@@ -2,7 +2,6 @@ package rating
 
 import (
 	"fmt"
-	"time"
 
 	"ratemill/decimal"
 	"ratemill/registry"
@@ -26,10 +25,12 @@ type Engine struct {
 	stretches []stretch // of the charge that is being made
 	path      []*payer
 	parts     []part
-	home      uint32 // the root above the SIM when the cycle of its account began, 0 when it had no owner
 	undo      []undo
 
-	asking bool // nothing is kept of what is rated
+	asking     bool  // nothing is kept of what is rated
+	cycleOfSIM int32 // in which what is counted of the SIM counts
+	view       *registry.View
+	rev        registry.Revision
 
 	expected []uint32 // scratch of Expect
 	touched  uint64   // so that the compiler leaves its reading alone
@@ -56,8 +57,6 @@ type payer struct {
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
-	home       uint32      // the root above it when that cycle began, 0 when it was not there
-	asked      registry.Revision
 
 	habits   [4]habit // for Expect
 	habitual uint8
@@ -162,20 +161,12 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 		}
 		if u.At < p.start || u.At >= p.end {
 			p.cycle, p.start, p.end = p.clock.cycle(u.At, p.facts)
-			p.asked = 0
-		}
-		if p.asked != rev {
-			p.home, _, _ = v.Root(number, beginning(p.cycle), rev)
-			p.asked = rev
 		}
 		e.path = append(e.path, p)
 		number = p.parent
 	}
-	e.home = e.path[0].home
-	if began := beginning(e.path[0].cycle); owner.Since > began {
-		before, _ := v.Owner(u.SIM, began, rev)
-		e.home, _, _ = v.Root(before.Account, began, rev)
-	}
+	e.view, e.rev = v, rev
+	e.cycleOfSIM = simCycle(v, rev, u.SIM, owner, e.path[0], u.At)
 	// The SIM's own plan is what its account pays; where the SIM has none, its account's plan steps in. An account above
 	// pays by its own plan, if it has one.
 	for i, p := range e.path {
@@ -218,10 +209,6 @@ func (e *Engine) planFamily(v *registry.View, name uint32) int32 {
 }
 
 // payer is what the engine knows of an account; facts never change, so their address tells whether it still holds.
-// beginning is when a cycle counts as begun in all zones, so that all of a SIM's or account's roots agree on which of them
-// was the one.
-func beginning(cycle int32) udr.Instant { return udr.Instant(cycle) * udr.Instant(24*time.Hour) }
-
 func (e *Engine) payer(number uint32, facts *registry.Account) *payer {
 	for int(number) >= len(e.accounts) {
 		e.accounts = append(e.accounts, make([]*payer, 1+len(e.accounts)/2)...)

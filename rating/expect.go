@@ -37,7 +37,7 @@ func (e *Engine) Expect(v *registry.View, rev registry.Revision, c *Counters, re
 		p := e.accounts[number]
 		for _, k := range p.habits[:p.habitual] {
 			owner := number
-			if k.kind == SIMUnits || k.kind == SIMCost {
+			if k.kind.PerSIM() {
 				owner = records[i].SIM
 			}
 			sum += c.touch(CounterKey{ID: k.id, Owner: owner, Cycle: p.cycle, Kind: k.kind})

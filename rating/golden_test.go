@@ -48,6 +48,7 @@ type accountLine struct {
 type simLine struct {
 	ID      uint32 `yaml:"id"`
 	From    string `yaml:"from"`
+	Told    string `yaml:"told"` // what was said for From before it was corrected, in revision 2
 	Account string `yaml:"account"`
 	Plan    string `yaml:"plan"`
 }
@@ -84,11 +85,20 @@ func (w *world) registry() (*registry.Registry, error) {
 			CycleDay: a.CycleDay, Plan: a.Plan, SharePlans: a.Share, Limits: a.Limits, Partition: partition,
 		})
 	}
+	corrected := registry.Changes{Revision: 2}
 	for _, s := range w.SIMs {
-		changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: s.ID, From: instant(s.From), Account: w.number(s.Account), Plan: s.Plan})
+		fact := registry.OwnershipFact{SIM: s.ID, From: instant(s.From), Account: w.number(s.Account), Plan: s.Plan}
+		if s.Told != "" {
+			corrected.SIMs = append(corrected.SIMs, fact)
+			fact.From = instant(s.Told)
+		}
+		changes.SIMs = append(changes.SIMs, fact)
 	}
 	r := registry.New()
-	return r, r.Apply(&changes)
+	if err := r.Apply(&changes); err != nil || len(corrected.SIMs) == 0 {
+		return r, err
+	}
+	return r, r.Apply(&corrected)
 }
 
 func instant(text string) udr.Instant {

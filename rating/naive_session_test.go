@@ -63,12 +63,7 @@ func (r *naiveRater) known(u *udr.Usage, sim *simLine) error {
 // paidBefore says that a payer paid for the SIM by a plan and below a root already when the session may have begun.
 func (r *naiveRater) paidBefore(u *udr.Usage, payer *accountLine, plan, root string) bool {
 	then := u.At - udr.Instant(u.SessionWithin)*1e9
-	var sim *simLine
-	for i := range r.world.SIMs {
-		if s := &r.world.SIMs[i]; s.ID == u.SIM && instant(s.From) <= then && (sim == nil || instant(s.From) > instant(sim.From)) {
-			sim = s
-		}
-	}
+	sim := r.owner(u.SIM, then)
 	if sim == nil || r.root(sim.Account) != root {
 		return false
 	}

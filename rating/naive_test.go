@@ -21,6 +21,25 @@ type naiveRater struct {
 	world     world
 	counters  map[string]*big.Rat
 	sessions  map[string]naiveSession
+	corrected bool // what was told wrong at first is corrected
+}
+
+// since is when what a line says of a SIM begins, as far as is known.
+func (r *naiveRater) since(s *simLine) udr.Instant {
+	if s.Told != "" && !r.corrected {
+		return instant(s.Told)
+	}
+	return instant(s.From)
+}
+
+// owner is the line that holds of a SIM at a time.
+func (r *naiveRater) owner(sim uint32, at udr.Instant) (line *simLine) {
+	for i := range r.world.SIMs {
+		if s := &r.world.SIMs[i]; s.ID == sim && r.since(s) <= at && (line == nil || r.since(s) > r.since(line)) {
+			line = s
+		}
+	}
+	return line
 }
 
 type naiveSuspended string
@@ -51,12 +70,7 @@ func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
 }
 
 func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
-	var sim *simLine
-	for i := range r.world.SIMs {
-		if s := &r.world.SIMs[i]; s.ID == u.SIM && instant(s.From) <= u.At && (sim == nil || instant(s.From) > instant(sim.From)) {
-			sim = s
-		}
-	}
+	sim := r.owner(u.SIM, u.At)
 	known := false
 	for _, versions := range r.catalogue.Plans {
 		for _, p := range versions {
@@ -182,6 +196,54 @@ func cycleOf(u *udr.Usage, a *accountLine) string {
 		}
 	}
 }
+
+// simCycle is the cycle in which a SIM's own usage counts. It walks from the SIM's first account below this root day by
+// day: at the end of each cycle the SIM's next one is that of the account that has it then.
+func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
+	if tier > 0 {
+		return cycleOf(u, a)
+	}
+	var owners []*simLine
+	for line := r.owner(u.SIM, u.At); line != nil && r.root(line.Account) == r.root(a.ID); line = r.owner(u.SIM, r.since(line)-1) {
+		owners = append([]*simLine{line}, owners...)
+	}
+	now, cycle := r.account(owners[0].Account), ""
+	for day := time.Date(2025, 10, 1, 12, 0, 0, 0, time.UTC); ; day = day.AddDate(0, 0, 1) {
+		if naiveMidnight(day, now) > u.At+48*3600*1e9 {
+			return cycle
+		}
+		lastOfMonth := day.AddDate(0, 0, 1).Month() != day.Month()
+		if day.Day() != now.CycleDay && !(lastOfMonth && day.Day() < now.CycleDay) {
+			continue
+		}
+		ran := now
+		for _, line := range owners {
+			if next := r.account(line.Account); r.since(line) < naiveMidnight(day, ran) || r.since(line) == naiveMidnight(day, next) {
+				now = next
+			}
+		}
+		if naiveMidnight(day, ran) > u.At && naiveMidnight(day, now) > u.At {
+			return cycle
+		}
+		cycle = day.Format(time.DateOnly)
+	}
+}
+
+// naiveMidnight goes minute by minute to the first of a date.
+func naiveMidnight(day time.Time, a *accountLine) udr.Instant {
+	wanted := day.Format(time.DateOnly)
+	if known, ok := naiveMidnights[wanted+a.Zone]; ok {
+		return known
+	}
+	at := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).Add(-15 * time.Hour)
+	for localTime(udr.InstantOf(at), a).Format(time.DateOnly) < wanted {
+		at = at.Add(time.Minute)
+	}
+	naiveMidnights[wanted+a.Zone] = udr.InstantOf(at)
+	return udr.InstantOf(at)
+}
+
+var naiveMidnights = map[string]udr.Instant{}
 
 func (r *naiveRater) counter(key string) *big.Rat {
 	if r.counters[key] == nil {
@@ -409,7 +471,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		whose = " for " + a.ID
 	}
 	for _, b := range plan.Included {
-		draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, cmp.Or(b.Formerly, b.Bucket), u.SIM, whose, cycleOf(u, a)), b, "included.exhausted")
+		draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, cmp.Or(b.Formerly, b.Bucket), u.SIM, whose, r.simCycle(u, a, tier)), b, "included.exhausted")
 	}
 	for _, name := range a.Share {
 		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
@@ -440,7 +502,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		name := p.counts()
 		switch class.Counted {
 		case "sim":
-			c := r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", plan.Name, u.Class, name, u.SIM, whose, cycleOf(u, a)))
+			c := r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", plan.Name, u.Class, name, u.SIM, whose, r.simCycle(u, a, tier)))
 			from = c.Num().Int64()
 			c.Add(c, new(big.Rat).SetInt64(n))
 		case "account":

@@ -41,7 +41,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, err
 		}
 		cycle, _, _ := clock.cycle(at, owner)
-		return CounterKey{ID: below(b.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: AccountUnits}, nil
+		return (&tally{id: b.id, kind: AccountUnits, payer: &payer{number: owner.Number, cycle: cycle}}).key(owner.Root, 0), nil
 	case "plan":
 		i, known := c.plans.find(family)
 		if !known {
@@ -59,8 +59,9 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, fmt.Errorf("%s: included units are a SIM's; say which sim", name)
 		}
 		cycle, _, _ := clock.cycle(at, owner)
-		before, _ := v.Owner(sim, beginning(cycle), rev)
-		return CounterKey{ID: below(b.id, homeOf(v, rev, before.Account, cycle), owner.Root), Owner: sim, Cycle: cycle, Kind: SIMUnits}, nil
+		owned, _ := v.Owner(sim, at, rev)
+		of := &payer{number: owner.Number, cycle: cycle}
+		return (&tally{id: b.id, kind: SIMUnits, payer: of, sim: sim}).key(owner.Root, simCycle(v, rev, sim, owned, of, at)), nil
 	case "limit":
 		i, known := c.limits.find(rest)
 		if !known {
@@ -71,22 +72,16 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, fmt.Errorf("%s: the limit is not in force at %s", name, at)
 		}
 		cycle, _, _ := clock.cycle(at, owner)
-		k := CounterKey{ID: below(m.id, homeOf(v, rev, owner.Number, cycle), owner.Root), Owner: owner.Number, Cycle: cycle, Kind: m.kind()}
+		w := tally{id: m.id, kind: m.kind(), payer: &payer{number: owner.Number, cycle: cycle}}
 		if m.perSIM {
 			if sim == 0 {
 				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM; say which sim", name)
 			}
-			k.ID, k.Owner = mixID(k.ID, owner.Number), sim
+			w.sim, w.apart = sim, true
 		}
-		return k, nil
+		return w.key(owner.Root, 0), nil
 	}
 	return CounterKey{}, fmt.Errorf("%q is no counter; write pool NAME/BUCKET, plan NAME/BUCKET or limit NAME", name)
-}
-
-// homeOf is the root above an account when a cycle began.
-func homeOf(v *registry.View, rev registry.Revision, account uint32, cycle int32) uint32 {
-	root, _, _ := v.Root(account, beginning(cycle), rev)
-	return root
 }
 
 func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {

@@ -16,6 +16,7 @@ import (
 
 	"ratemill/internal/seeds"
 	"ratemill/rating"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -101,10 +102,13 @@ func compare(s *scenario) string {
 		if err != nil {
 			return err.Error()
 		}
+		// The second half is rated by what became known since.
+		rev := min(registry.Revision(1+2*i/len(s.Usage)), v.Revision())
+		naive.corrected = rev == 2
 		want, _ := naive.rate(&u)
 		charges, events := len(res.Charges), len(res.Events)
 		var got, gotEvents []string
-		if err := engine.Rate(v, v.Revision(), counters, &u, res); err != nil {
+		if err := engine.Rate(v, rev, counters, &u, res); err != nil {
 			got = []string{"suspended " + err.(*udr.SuspendError).Code}
 		}
 		id := func(n uint32) string {
@@ -495,9 +499,16 @@ func randomWorld(r *rand.Rand) (w world) {
 	}
 	for i := range 1 + r.Intn(4) {
 		sim := simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))), Plan: pick(r, "", "fleet", "wholesale", "fleet")}
+		if r.Intn(3) == 0 { // registered too late at first
+			sim.Told = "2026-02-06T22:00:00Z"
+		}
 		w.SIMs = append(w.SIMs, sim)
+		sim.Told = ""
 		if r.Intn(2) == 0 { // it moves, within its tree or to another
 			sim.From, sim.Account = pick(r, "2026-01-31T22:30:00Z", "2026-02-07T00:00:00Z", "2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"), fmt.Sprint("a", r.Intn(len(w.Accounts)))
+			if last := &w.SIMs[len(w.SIMs)-1]; sim.From < last.Told {
+				last.Told = ""
+			}
 			w.SIMs = append(w.SIMs, sim)
 		}
 	}

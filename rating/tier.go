@@ -143,13 +143,13 @@ func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
 	if t.class.count != countRecord {
-		k := CounterKey{ID: below(p.id, t.payer.home, e.root()), Owner: t.payer.number, Cycle: t.payer.cycle, Kind: AccountUnits}
+		w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
 		if t.class.count == countSIM {
-			k.ID, k.Owner, k.Kind = e.simID(t, p.id), u.SIM, SIMUnits
+			w = t.ofSIM(p.id, u.SIM)
 		}
-		formerly := e.countedBefore(t, p, k, c)
-		entry := e.entry(c, k)
-		from = entry.settled.Plus(entry.pending).Units() + formerly
+		w.before = p.before
+		k, entry, value := e.counter(c, &w, res)
+		from = value.Units()
 		e.add(entry, k, UnitsValue(stop-at), res)
 	}
 	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
@@ -176,17 +176,6 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		at, from = at+n, from+n
 	}
 	return nil
-}
-
-// countedBefore is what a price counted by ids of earlier ratemills, for the few that had others.
-func (e *Engine) countedBefore(t *tier, p *price, k CounterKey, c *Counters) (units int64) {
-	for _, id := range p.before {
-		if k.ID = below(id, t.payer.home, e.root()); t.class.count == countSIM {
-			k.ID = e.simID(t, id)
-		}
-		units += c.Get(k).Units()
-	}
-	return units
 }
 
 func tooMuch(t *tier, u *udr.Usage) error {

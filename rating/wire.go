@@ -408,7 +408,7 @@ func parseKeyMessage(b []byte, k *CounterKey) error {
 		case f.Kind == protowire.Fixed64Type && f.Number == 4:
 			k.ID = f.V
 		case f.Kind != protowire.VarintType:
-		case f.Number == 1 && f.V <= uint64(AccountCost):
+		case f.Number == 1 && f.V < 256:
 			k.Kind = CounterKind(f.V)
 		case f.Number == 2:
 			k.Owner = uint32(f.V)

@@ -270,7 +270,7 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Accoun
 	}
 	account := &Account{
 		Number: f.Number, ID: f.ID, Company: f.Company, Parent: f.Parent, Root: f.Number,
-		Currency: f.Currency, Zone: run.zone, CycleDay: run.day, CyclesFrom: run.date, Plan: f.Plan,
+		Currency: f.Currency, Zone: run.Zone, CycleDay: run.Day, CyclesFrom: run.From, Plan: f.Plan,
 		SharePlans: f.SharePlans, Limits: f.Limits, Partition: f.Partition, Since: f.From,
 	}
 	for top := f; top.Parent != 0; account.Level++ {

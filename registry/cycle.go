@@ -13,8 +13,20 @@ const daySeconds = 24 * 60 * 60
 // since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in shorter months; the first
 // one after a change of cycle day or zone begins with CyclesFrom.
 func (a *Account) CycleOf(date int32) (first, next int32) {
-	first, next = cycleOf(date, a.CycleDay)
-	return max(first, min(a.CyclesFrom, date)), next
+	return Cycles{a.Zone, a.CycleDay, a.CyclesFrom}.Of(date)
+}
+
+// Cycles is how billing cycles run.
+type Cycles struct {
+	Zone *time.Location
+	Day  int   // of the month, 1 to 31
+	From int32 // the local date on which the first of them begins, 0 for always
+}
+
+// Of is the cycle that holds a local date, as CycleOf says.
+func (c Cycles) Of(date int32) (first, next int32) {
+	first, next = cycleOf(date, c.Day)
+	return max(first, min(c.From, date)), next
 }
 
 func cycleOf(date int32, cycleDay int) (first, next int32) {
@@ -52,34 +64,68 @@ func Midnight(zone *time.Location, date int32) udr.Instant {
 	return udr.Instant(best * int64(time.Second))
 }
 
-// localDate is the date at an instant, in days since 1970-01-01.
-func localDate(zone *time.Location, at udr.Instant) int32 {
+// LocalDate is the date at an instant, in days since 1970-01-01.
+func LocalDate(zone *time.Location, at udr.Instant) int32 {
 	y, m, d := at.Time().In(zone).Date()
 	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
 }
 
-// cycles is how an account's billing cycles run from a time on.
+// cycles is how billing cycles run from a time on.
 type cycles struct {
-	zone *time.Location
-	day  int
-	date int32 // the local date on which the first of them begins, 0: always
+	Cycles
 	from udr.Instant
 }
 
-// after is how cycles run that an account asks for from a time on. A cycle that has begun goes on to its end, so that
-// no two overlap: usage of a cycle counts in one cycle. A wish for the very date on which one begins holds from there.
+// after is how cycles run that are asked for from a time on. A cycle that has begun goes on to its end, so that no two
+// overlap: usage of a cycle counts in one cycle. A wish for the very date on which one begins holds from there.
 func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
-	date := localDate(zone, asked)
-	if first, _ := c.of(date); first == date && Midnight(zone, date) == asked {
-		return cycles{zone, day, date, asked}
+	date := LocalDate(zone, asked)
+	if first, _ := c.Of(date); first == date && Midnight(zone, date) == asked {
+		return cycles{Cycles{zone, day, date}, asked}
 	}
-	_, next := c.of(localDate(c.zone, asked))
-	return cycles{zone, day, next, Midnight(zone, next)}
+	_, next := c.Of(LocalDate(c.Zone, asked))
+	return cycles{Cycles{zone, day, next}, Midnight(zone, next)}
 }
 
-func (c cycles) of(date int32) (first, next int32) {
-	a := Account{CycleDay: c.day, CyclesFrom: c.date}
-	return a.CycleOf(date)
+// SIMCycles is how the cycles run in which a SIM's own usage counts at a time, where that is otherwise than for its
+// account: below one billing root a SIM that moves goes on in the cycle that runs. owner is who owns it then.
+func (v *View) SIMCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision) (Cycles, bool) {
+	run, moved := v.simCycles(sim, owner, at, rev, 0)
+	return run.Cycles, moved
+}
+
+// MoveMatters is for how long a move of a SIM can matter for its cycles: the one that runs, and a short one after it.
+const MoveMatters = udr.Instant(66 * 24 * time.Hour)
+
+// mostMoves bounds how many moves of a SIM, one after the other within two months, are looked back.
+const mostMoves = 100
+
+func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision, moves int) (cycles, bool) {
+	a, ok := v.Account(owner.Account, at, rev)
+	if !ok {
+		return cycles{}, false
+	}
+	own := cycles{Cycles{a.Zone, a.CycleDay, a.CyclesFrom}, 0}
+	before, ok := v.Owner(sim, owner.Since-1, rev)
+	if !ok || moves == mostMoves || at-owner.Since > MoveMatters {
+		return own, false
+	}
+	above, _, _ := v.Root(before.Account, owner.Since-1, rev)
+	if root, _, _ := v.Root(owner.Account, owner.Since, rev); root != above {
+		return own, false
+	}
+	ran, moved := v.simCycles(sim, before, owner.Since, rev, moves+1)
+	if ran.Zone == nil || ran.Zone == own.Zone && ran.Day == own.Day {
+		return ran, moved
+	}
+	next := ran.after(owner.Since, own.Zone, own.Day)
+	switch {
+	case at < next.from:
+		return ran, true
+	case own.From > next.From:
+		return own, false // the account has changed its cycles since then
+	}
+	return next, true
 }
 
 // cycles is how an account's cycles run at a time, as known at a revision, and how they will when the one that runs has
@@ -98,8 +144,8 @@ func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycl
 		}
 		switch {
 		case i == 0:
-			now = cycles{zone: zone, day: f.CycleDay}
-		case now.zone == zone && now.day == f.CycleDay:
+			now = cycles{Cycles: Cycles{Zone: zone, Day: f.CycleDay}}
+		case now.Zone == zone && now.Day == f.CycleDay:
 			changes = false
 		default:
 			next, changes = now.after(f.From, zone, f.CycleDay), true

@@ -102,11 +102,11 @@ func (im *importer) tellCycles() {
 				continue
 			}
 			c := colCycleDay
-			if now.day == f.CycleDay {
+			if now.Day == f.CycleDay {
 				c = colZone
 			}
 			im.list.Warnf(a.row.at(c), "cycle_day %d and zone %s of account %s take effect on %s: the billing cycle that runs at the row's since ends then",
-				f.CycleDay, f.Zone, f.ID, next.from.Time().In(next.zone).Format(time.DateOnly))
+				f.CycleDay, f.Zone, f.ID, next.from.Time().In(next.Zone).Format(time.DateOnly))
 		}
 	}
 }

@@ -209,7 +209,7 @@ func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) stri
 		if what == "" {
 			what = e.Name
 		}
-		if e.Counter.Kind == rating.SIMUnits {
+		if e.Counter.Kind.PerSIM() {
 			owner *= 1000
 		}
 		text += fmt.Sprintf(" %s of %d in %d", what, owner, int(e.At.Time().Month()))
