@@ -47,8 +47,9 @@ type Node struct {
 	Project *project.Project
 	Log     *slog.Logger
 	Roles   []Role
-	Owner   string // name of this process in leases and groups
-	Attach  bool   // use the embedded engines of a process that runs, and start none
+	Owner   string   // name of this process in leases and groups
+	Attach  bool     // use the embedded engines of a process that runs, and start none
+	Remake  []string // tables of ClickHouse to be made again, empty, by an order of a person
 	// Settled is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
 	Settled time.Duration
 
@@ -359,7 +360,7 @@ const earlierDatabase = "default"
 // layout is how this installation keeps its tables.
 func (n *Node) layout() warehouse.Layout {
 	c := n.Config
-	return warehouse.Layout{Window: warehouse.Window(n.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep, Cluster: c.ClickHouse.Cluster}
+	return warehouse.Layout{Window: warehouse.Window(n.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep, Cluster: c.ClickHouse.Cluster, Remake: n.Remake}
 }
 
 // warehouseAccess is where ClickHouse is: the embedded one of this process or of another that runs, or a server.

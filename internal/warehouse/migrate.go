@@ -30,6 +30,9 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	if err != nil {
 		return err
 	}
+	if err := w.remakeMissing(ctx, l, done); err != nil {
+		return err
+	}
 	hash := viewsHash(l, w.options.Auth.Database)
 	for n := done + 1; n <= version; n++ {
 		for _, statement := range migration(n, l) {
@@ -38,7 +41,11 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 			}
 		}
 	}
-	if done <= version && made != hash {
+	dropped, err := w.viewsMissing(ctx)
+	if err != nil {
+		return err
+	}
+	if done <= version && (made != hash || dropped) {
 		if err := w.makeViews(ctx, l); err != nil {
 			return err
 		}

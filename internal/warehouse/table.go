@@ -63,6 +63,8 @@ type Layout struct {
 	// Keep is for how many months what was rated is kept, at least, from the day on which it came; 0 is for ever. Files,
 	// and records in suspense, are kept for ever.
 	Keep int
+	// Remake names tables that are made again, empty, should they be missing though they were made before: somebody's order.
+	Remake []string
 	// Cluster makes replicated tables on a cluster of ClickHouse; empty makes plain ones.
 	Cluster string
 }
