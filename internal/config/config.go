@@ -248,6 +248,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
 		errorf(at("clickhouse"), "clickhouse has one password: password_file or password_env")
 	}
+	c.access(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
 }
 
 // servers are the addresses in the DSN.

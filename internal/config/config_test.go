@@ -55,6 +55,17 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }":               "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each has tables of its own",
 		"clickhouse: { cluster: billing }":                                 "1:24: error: clickhouse.cluster is of servers, and without clickhouse.dsn the embedded engine runs",
 		"kafka: { adresses: [a:9092] }":                                    "did you mean addresses?",
+		"clickhouse: { dsn: 'postgres://x' }":                              "1:20: error: clickhouse.dsn begins with postgres://; ClickHouse is reached by https://, http:// or clickhouse://",
+		"clickhouse: { dsn: 'ch.example:8443' }":                           "1:20: error: clickhouse.dsn has no scheme",
+		"clickhouse: { dsn: 'https:///ratemill' }":                         "1:20: error: clickhouse.dsn names no host",
+		"control: 'mysql://x'":                                             "1:10: error: control begins with mysql:; the control store is sqlite:FILE or postgres://USER@HOST/DATABASE",
+		"control: 'postgres:///ratemill'":                                  "1:10: error: control names no host",
+		"control: 'sqlite:'":                                               "1:10: error: control begins with sqlite:",
+		"kafka: { addresses: ['kafka://a:9092'] }":                         "1:21: error: kafka.addresses has the URL kafka://a:9092; write HOST:PORT",
+		"kafka: { addresses: [a] }":                                        "1:21: error: kafka.addresses has \"a\", which is not HOST:PORT",
+		"kafka: { addresses: [':9092'] }":                                  "1:21: error: kafka.addresses has \":9092\", which lacks its host",
+		"kafka: { listen: '0.0.0.0:9092' }":                                "1:18: error: kafka.listen is 0.0.0.0:9092; the embedded engine listens on loopback only",
+		"clickhouse: { listen: here }":                                     "1:23: error: clickhouse.listen is an address with a port",
 		"warehouse: { flush: soon }":                                       "1:21: error: ",
 	} {
 		c, lines := load(t, text)

@@ -28,3 +28,21 @@ func TestAStoreThatIsOnlyReadIsNotMade(t *testing.T) {
 	_, err = control.Reach(t.Context(), "sqlite:"+filepath.Join(dir, "file", "control.db"))
 	require.Error(t, err)
 }
+
+// TestTheFileOfTheControlStoreIsItsOwnersAlone also when an earlier version made it for everybody.
+func TestTheFileOfTheControlStoreIsItsOwnersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.db")
+	for range 2 {
+		s, err := control.Open(t.Context(), "sqlite:"+path)
+		require.NoError(t, err)
+		_, err = s.SettingOrSet(t.Context(), "something", []byte("is written"))
+		require.NoError(t, err)
+		for _, name := range []string{path, path + "-wal", path + "-shm"} {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+		}
+		require.NoError(t, s.Close())
+		require.NoError(t, os.Chmod(path, 0o644))
+	}
+}

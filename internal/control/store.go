@@ -73,6 +73,9 @@ func openSQLite(path string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("control store: %w", err)
 	}
+	if err := ownFile(path); err != nil {
+		return nil, fmt.Errorf("control store: %w", err)
+	}
 	// synchronous=FULL: an epoch given before a power failure must not be given again.
 	options := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
@@ -96,6 +99,22 @@ func openSQLite(path string) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// ownFile makes the file for its owner alone, whatever the umask: accounts, identifiers of SIMs and raw records are in it.
+// SQLite gives its journal and shared memory the mode of the file.
+func ownFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 func openPostgres(dsn string) (*Store, error) {
