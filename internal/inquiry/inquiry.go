@@ -17,6 +17,7 @@ import (
 	"ratemill/normalize"
 	"ratemill/rating"
 	"ratemill/registry"
+	"ratemill/rules"
 	"ratemill/udr"
 )
 
@@ -81,6 +82,11 @@ func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *w
 		}
 	}
 	u := &r.Usage
+	for _, a := range u.Attributes {
+		if a.Name == rules.NotesAttribute {
+			line(b, "notes", a.Value+"; docs/rules.md, Notes, says what each means")
+		}
+	}
 	if u.SIM == 0 {
 		return
 	}
