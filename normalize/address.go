@@ -1,6 +1,9 @@
 package normalize
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // AddressKind says what a peer is.
 type AddressKind uint8
@@ -95,7 +98,8 @@ func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) 
 		return Address{Kind: SIPAddress, Text: in}, nil
 	}
 	bad := err.(*Error)
-	return Address{}, &Error{"address", bad.Input, bad.Reason}
+	reason, _, _ := strings.Cut(bad.Reason, "; address(…)") // which is what reads it
+	return Address{}, &Error{"address", bad.Input, reason}
 }
 
 // SIPUser reads the user of a SIP, SIPS or TEL URI, with or without a name before it and parameters after it:

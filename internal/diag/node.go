@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -91,13 +92,7 @@ func Parse(name string, src []byte) (*Node, List) {
 			at = position(file, e.GetToken())
 		}
 		d := l.Errorf(at, "this is not YAML: %s", firstLine(message))
-		if line := file.Line(at.Line); strings.Contains(line, "${") && strings.Count(line, "{") > strings.Count(line, "${") {
-			d.Hint = "between { } a value with ${NAME} needs quotes: \"${NAME}\""
-		} else if strings.Contains(line, "{") {
-			d.Hint = "between { } YAML splits at each comma: put quotes around a value that holds one, or give each key a line of its own"
-		} else if strings.Count(line, ": ") > 1 {
-			d.Hint = "a value that holds a colon and a blank needs quotes around it; in a call, name=value does without"
-		}
+		d.Hint = notYAML(file.Line(at.Line), message)
 		return nil, l
 	}
 	if len(doc.Docs) > 1 && doc.Docs[1].Body != nil {
@@ -120,6 +115,31 @@ type syntaxPanic struct{}
 func (syntaxPanic) Error() string { return "the parser gave up" }
 
 // The parser has panicked on malformed documents before; a document must not end the process.
+// notYAML is what probably helps with a line that is not YAML.
+func notYAML(line, message string) string {
+	flow := flowMapping.MatchString(line)
+	switch {
+	case flow && strings.Contains(line, "${") && strings.Count(line, "{") > strings.Count(line, "${"):
+		return "between { } a value with ${NAME} needs quotes: \"${NAME}\""
+	case strings.Contains(message, "escape"):
+		return `within double quotes YAML reads \ itself; put single quotes around the value`
+	case flow && repetition.MatchString(line):
+		return "between { } a value with braces of its own, such as {15} of a pattern, needs single quotes around the whole of it"
+	case flow:
+		return "between { } YAML splits at each comma: put quotes around a value that holds one, or give each key a line of its own"
+	case strings.Contains(message, "value is not allowed in this context. map"):
+		return "a value that begins with a quote ends with the next; put single quotes around the whole, and double quotes within"
+	case strings.Count(line, ": ") > 1:
+		return "a value that holds a colon and a blank needs quotes around it; in a call, name=value does without"
+	}
+	return ""
+}
+
+var (
+	flowMapping = regexp.MustCompile(`(^|[-:,\[{]\s)\s*\{`)
+	repetition  = regexp.MustCompile(`\{[0-9]+(,[0-9]*)?\}`)
+)
+
 func parse(src []byte) (f *ast.File, err error) {
 	defer func() {
 		if recover() != nil {

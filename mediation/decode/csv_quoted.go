@@ -95,7 +95,7 @@ func (d *csvDecoder) read(text, next int) reading {
 		if d.quote == 0 || pos == text || content[pos] != d.quote {
 			end, quoted, escaped := d.bare(content, pos, text)
 			if quoted {
-				return fail("a quote inside a field without quotes (csv.quotes: lenient reads it as text)")
+				return fail("a quote inside a field without quotes%s", d.lenientReads("it as text"))
 			}
 			last := end == text
 			after := end + len(d.delimiter)
@@ -145,7 +145,7 @@ func (d *csvDecoder) read(text, next int) reading {
 			f.end = pos
 			pos = d.blank(content, pos+1, text)
 			if pos < text && !bytes.HasPrefix(content[pos:text], d.delimiter) {
-				return fail("text after the closing quote (csv.quotes: lenient reads it)")
+				return fail("text after the closing quote%s", d.lenientReads("it"))
 			}
 			d.found = append(d.found, f)
 			if pos == text {
@@ -301,4 +301,12 @@ func (d *csvDecoder) literal(content []byte, pos, text int) (extent, int) {
 		end = at + i
 	}
 	return extent{begin: pos, end: d.unblank(content, pos, end)}, end
+}
+
+// lenientReads advises lenient quotes where the source does not have them yet.
+func (d *csvDecoder) lenientReads(what string) string {
+	if d.options.Quotes == "lenient" {
+		return ""
+	}
+	return " (csv.quotes: lenient reads " + what + ")"
 }

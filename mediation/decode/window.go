@@ -101,6 +101,12 @@ func notText(head []byte) error {
 		}
 	}
 	switch {
+	case len(head) > 262 && string(head[257:262]) == "ustar": // POSIX 1003.1, ustar interchange format: the magic
+		e.Reason = "is a tar archive, which may hold several files"
+		e.Hint = "unpack it before it is put where the source looks, and send each file by itself (gzip or zstd)"
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		e.Reason = "is a zip archive, which may hold several files"
+		e.Hint = "unpack it before it is put where the source looks, and send each file by itself (gzip or zstd)"
 	case pairs > len(head)/3:
 		e.Reason = "looks like UTF-16 without byte order mark: " + begins
 		e.Hint = "say encoding: utf-16le (or utf-16be, or auto)"
