@@ -64,9 +64,11 @@ func (w *world) between() bool {
 	return len(w.warehouse.late) > 0
 }
 
-// refuses says that a partition stopped because the store went back. The schedule then ends: a person has to look.
+// refuses says that a partition stopped because the store went back: also when the rated log has forgotten what a sink
+// would read by the older position. The schedule then ends: a person has to look.
 func (w *world) refuses(err *ledger.StoppedError) bool {
-	if !w.back.done || !strings.Contains(err.Reason, control.OlderStore) {
+	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first && err.Offset == w.store.sinks[err.Partition].Next
+	if !w.back.done || !forgotten && !strings.Contains(err.Reason, control.OlderStore) {
 		return false
 	}
 	w.met[SetBack]++
