@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
+CLIENTS := .deps/clients/stamp
 
 .DEFAULT_GOAL := build
 .PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
@@ -22,7 +23,17 @@ $(CHDB): deploy/engines/package.json deploy/engines/package-lock.json
 	@touch $@
 
 # Apache Kafka for the tests, pinned by deploy/engines/pom.xml.
-deps-test: deps $(KAFKA)
+deps-test: deps $(KAFKA) $(CLIENTS)
+
+# Clients of ClickHouse that the tests run as BI tools do, pinned in deploy/engines/clients.
+$(CLIENTS): deploy/engines/clients/package.json deploy/engines/clients/package-lock.json deploy/engines/clients/requirements.txt
+	@deploy/engines/prerequisites test
+	@rm -rf .deps/clients && mkdir -p .deps/clients
+	@cp deploy/engines/clients/package.json deploy/engines/clients/package-lock.json .deps/clients/
+	cd .deps/clients && npm ci --no-audit --no-fund --loglevel=error
+	python3 -m venv .deps/clients/venv
+	.deps/clients/venv/bin/pip install --quiet --disable-pip-version-check -r deploy/engines/clients/requirements.txt
+	@touch $@
 
 $(KAFKA): deploy/engines/pom.xml
 	@deploy/engines/prerequisites test

@@ -20,7 +20,7 @@ func complete() machine {
 		"uname":   `case $1 in -s) echo Linux;; -m) echo x86_64;; esac`,
 		"getconf": `echo glibc 2.36`,
 		"java":    `echo 'openjdk version "17.0.1" 2021-10-19' >&2`,
-		"npm":     "", "gcc": "", "mvn": "", "sshd": "", "initdb": "", "pg_ctl": "", "promtool": "",
+		"npm":     "", "gcc": "", "mvn": "", "sshd": "", "initdb": "", "pg_ctl": "", "promtool": "", "python3": "", "curl": "",
 	}
 }
 
