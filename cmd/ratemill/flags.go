@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,15 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/config"
 	"ratemill/internal/diag"
 	"ratemill/internal/grid"
 )
 
 // flags that several commands have.
 type flags struct {
-	config   string
-	logLevel string // empty when it was not said
-	output   string
+	config    string
+	logLevel  string // empty when it was not said
+	logFormat string // likewise
+	output    string
 }
 
 // choice is a flag that takes one of some words, so that a wrong one is refused and not taken for another.
@@ -99,13 +102,20 @@ func (f *flags) noConfig(instead string) error {
 	return nil
 }
 
-// logger logs what is told by -log, or else from a level on.
+// logger logs what is told by --log and --log-format, or else from a level on, as text.
 func (f *flags) logger(otherwise slog.Level) *slog.Logger {
-	level := otherwise
-	if f.logLevel != "" {
-		_ = level.UnmarshalText([]byte(f.logLevel)) // it is one of the levels' names
+	return f.loggerOf(config.Log{Level: strings.ToLower(otherwise.String())})
+}
+
+// loggerOf logs as the flags say, or else as configured.
+func (f *flags) loggerOf(c config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // it is one of the levels' names
+	options := &slog.HandlerOptions{Level: level}
+	if cmp.Or(f.logFormat, c.Format) == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
 // quietLogger logs what goes wrong, for commands whose output is not a log.

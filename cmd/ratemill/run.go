@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os/signal"
 	"syscall"
 
@@ -35,7 +34,7 @@ ends at once, and what was in flight is done again at the next start. Each role 
 			if cmd.Flags().Changed("listen") {
 				config.Listen = listen
 			}
-			n := &roles.Node{Config: config, Project: p, Log: f.logger(slog.LevelInfo), Roles: roles.Roles, Attach: attach}
+			n := &roles.Node{Config: config, Project: p, Log: f.loggerOf(config.Log), Roles: roles.Roles, Attach: attach}
 			if len(some) > 0 {
 				n.Roles = some
 			}

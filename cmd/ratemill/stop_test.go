@@ -190,3 +190,42 @@ func TestSIGHUPEndsInOrder(t *testing.T) {
 	require.True(t, gone(kafka))
 	require.True(t, gone(warehouse))
 }
+
+// TestTheLogIsAsConfiguredUnlessAFlagSaysOtherwise in level and format.
+func TestTheLogIsAsConfiguredUnlessAFlagSaysOtherwise(t *testing.T) {
+	run := func(configured string, flags ...string) (lines []string) {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"ratemill.yaml":    "listen: 127.0.0.1:0\ncontrol: postgres://nobody@127.0.0.1:1/nowhere\n" + configured,
+			"catalogue/p.yaml": "plan: fleet\ncurrency: EUR\nclasses: { data: { prices: [{ price: 0.01 / 1 kB }] } }\n",
+			"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv' }\ndecode: { csv: { header: true } }\nzone: UTC\nmap: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
+		} {
+			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		}
+		program, err := os.Executable()
+		require.NoError(t, err)
+		cmd := exec.Command(program, append([]string{"run", "-c", dir}, flags...)...)
+		cmd.Env = append(os.Environ(), asRatemill+"=1")
+		out, err := cmd.StderrPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		defer cmd.Wait()
+		defer cmd.Process.Kill()
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines = append(lines, s.Text())
+			if strings.Contains(s.Text(), "waiting to reach the control store") {
+				return lines
+			}
+		}
+		return lines
+	}
+	text := strings.Join(run(""), "\n")
+	require.Contains(t, text, "level=INFO msg=listening")
+	require.Contains(t, text, "level=WARN msg=\"waiting to reach the control store\"")
+	json := strings.Join(run("log: { level: info, format: json }\n"), "\n")
+	require.Contains(t, json, `"level":"INFO","msg":"listening"`)
+	require.Contains(t, json, `"level":"WARN","msg":"waiting to reach the control store"`)
+	require.NotContains(t, strings.Join(run("log: { level: warn, format: json }\n"), "\n"), "listening")
+	require.Contains(t, strings.Join(run("log: { level: warn, format: json }\n", "--log", "info", "--log-format", "text"), "\n"), "level=INFO msg=listening")
+}

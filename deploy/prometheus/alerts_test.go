@@ -91,7 +91,8 @@ func TestAlertsAreComplete(t *testing.T) {
 		require.NotEmpty(t, r.Annotations["summary"], r.Alert)
 		require.NotEmpty(t, r.Annotations["description"], r.Alert)
 
-		page := r.Annotations["runbook_url"]
+		page, linked := strings.CutPrefix(r.Annotations["runbook_url"], "{{ $externalLabels.ratemill_docs }}")
+		require.True(t, linked, "%s: the address of the docs cannot be configured", r.Alert)
 		text, err := os.ReadFile(filepath.Join("../..", page))
 		require.NoError(t, err, "%s needs a runbook", r.Alert)
 		require.Contains(t, string(text), "`"+r.Alert+"`", "%s does not name its alert", page)

@@ -29,6 +29,7 @@ type Config struct {
 	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
 	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB?OPTIONS. Options: password_file=FILE (or the variables PGPASSWORD, PGPASSFILE), sslmode=verify-full for an encrypted and verified connection, sslrootcert=FILE with the certificates that sign the server's (default: the system's), sslcert=FILE and sslkey=FILE for mutual TLS. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full&sslrootcert=db-ca.pem&password_file=db.password"`
 
+	Log        Log        `yaml:"log" doc:"What ratemill run writes to standard error."`
 	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
 	Mediation  Mediation  `yaml:"mediation" doc:"The role that takes files."`
@@ -36,6 +37,12 @@ type Config struct {
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
 	Path string `yaml:"-"` // of the file itself
+}
+
+// Log is what a process that runs writes down.
+type Log struct {
+	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged. The flag --log goes before it."`
+	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text is one line of key=value each, json one object a line. The flag --log-format goes before it."`
 }
 
 // Kafka is how to reach the broker.

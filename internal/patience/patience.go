@@ -44,6 +44,9 @@ func (a *Absence) Failed(now time.Time, log *slog.Logger, what string, err error
 		a.since = now
 	}
 	a.silent++
+	if !a.said.IsZero() && now.Sub(a.said) < sayEvery {
+		log.Debug(what, append(args, "err", err, "failures", a.failures+1, "away_for", now.Sub(a.since).Round(time.Millisecond))...)
+	}
 	if a.said.IsZero() || now.Sub(a.said) >= sayEvery {
 		args = append(args, "err", err)
 		if a.silent > 1 {

@@ -2,7 +2,10 @@ package roles
 
 import (
 	"context"
+	"runtime"
+	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,6 +39,7 @@ func declared(kind prometheus.ValueType, name, help string, labels []string) met
 
 // Every metric, declared once; docs/metrics.md follows.
 var (
+	buildInfo         = gauge("build_info", "1, with what this process was built from: version (of the module), revision (of git), modified (true when files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
 	engineUp          = gauge("engine_up", "1 for each engine that this process works with and that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded one is away while it is started again.", "engine")
 	clockAhead        = gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the control store's, by which leases and ages of files are judged; negative when it is behind.")
 	registryRevision  = gauge("registry_revision", "Newest revision of the registry known here.")
@@ -93,7 +97,7 @@ var sections = []struct {
 	title, about string
 	metrics      []metric
 }{
-	{"Every process", "", []metric{engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
+	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
@@ -119,6 +123,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	put(buildInfo, 1, built()...)
 	m.n.engines.each(func(name string, there bool) { put(engineUp, yes(there), name) })
 	if !m.n.running.Load() {
 		return
@@ -184,6 +189,19 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(sourceOldest, age, name)
 	}
 }
+
+// built is what the labels of build_info tell.
+var built = sync.OnceValue(func() []string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return []string{"", "", "", runtime.Version()}
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	return []string{info.Main.Version, settings["vcs.revision"], settings["vcs.modified"], info.GoVersion}
+})
 
 // yes is 1 for what is so.
 func yes(so bool) float64 {
