@@ -354,6 +354,11 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 		u.Bytes = uint32(r.size)
 	}
 	partition, why := Route(view, r.revision, u)
+	if why == nil {
+		if why = Yours(view, r.revision, r.t.src, u); why != nil {
+			u.SIM, u.Account, u.Root = 0, 0, 0
+		}
+	}
 	if why != nil {
 		r.unrouted++
 		r.scratch = udr.AppendUsage(r.scratch[:0], u)

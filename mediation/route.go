@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ratemill/mediation/source"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -50,4 +51,15 @@ func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist yet at %s; import it with an earlier date, then retry", u.At)}
 	}
 	return account.Partition, nil
+}
+
+// Yours says why usage that was routed is not of its source; nil when it is.
+func Yours(view *registry.View, revision registry.Revision, src *source.Source, u *udr.Usage) *udr.SuspendError {
+	if src.Only.Has(view, revision, u) {
+		return nil
+	}
+	account, _ := view.AccountID(u.Account)
+	return &udr.SuspendError{Code: "not_yours", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
+		Reason: fmt.Sprintf("source %s may not bring usage of the SIM with %s %s, which belonged to account %s at %s; if it may, widen `only` in the source's document and retry, otherwise ask the carrier why it sends this",
+			src.Name, u.Identifier.Kind, u.Identifier.Value, account, u.At)}
 }

@@ -253,6 +253,8 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		return b.String(), nil
 	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
+	case "not_yours":
+		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the carrier, and drop it")
 	case "no_plan", "no_price", "no_zone", "currency":
 		line(&b, "do", "correct the catalogue (or the plan of the SIM); ratemill check; start rating with it")
 	case "decode":

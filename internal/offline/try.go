@@ -133,6 +133,10 @@ func (t *Try) usage(f *File, u *udr.Usage) UsageDecision {
 			d.Kind = "suspended"
 			return d
 		}
+		if d.Err = mediation.Yours(view, view.Revision(), f.Source, u); d.Err != nil {
+			d.Kind = "suspended"
+			return d
+		}
 		d.owned(view)
 	}
 	if f.Source.DuplicateWithin > 0 && u.Duplicate != (udr.DuplicateKey{}) {

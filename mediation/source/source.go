@@ -24,6 +24,7 @@ type Document struct {
 	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
 	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times that name none: an IANA name, UTC, or an offset such as +02:00."`
 	rules.Document `yaml:",inline"`
+	Only           *Only     `yaml:"only" doc:"Whose usage the source may bring; all that the registry knows when it is left out. What is outside waits in suspense as not_yours."`
 	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the files' names, so that a missing file is noticed."`
 }
 
@@ -50,6 +51,7 @@ type Source struct {
 	Session         *rules.Sessions
 	SessionWithin   time.Duration // 0: the source delivers whole sessions
 	Sequence        *Sequence
+	Only            *Only // nil: every SIM of the registry
 
 	trailer *rules.Trailer
 	bundle  []byte
@@ -192,6 +194,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	}
 	if doc.Duplicate != nil {
 		s.DuplicateWithin = doc.Duplicate.Within
+	}
+	if s.Only = doc.Only; s.Only != nil {
+		s.Only.check(&l)
 	}
 	s.Session = doc.Session
 	if doc.Session != nil && !doc.Session.Whole {

@@ -1,0 +1,73 @@
+package source
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Only bounds whose usage a source may bring. A record outside of it waits in suspense as not_yours: a carrier, or whoever
+// can write to its server, bills no SIM that is not of this source.
+type Only struct {
+	Accounts []diag.Text `yaml:"accounts" example:"[acme, north]" doc:"SIMs of these accounts and of those below them, by the owner at the time of use."`
+	Networks []diag.Text `yaml:"networks" example:"[214-07]" doc:"SIMs whose home network this is: whose IMSI begins with its MCC and MNC."`
+	SIMs     []diag.Text `yaml:"sims" example:"['2140700', '893407']" doc:"SIMs of which an identifier (IMSI, ICCID, MSISDN) begins with these digits."`
+
+	networks, sims []string
+}
+
+// check reads the values once, and reports those that can match nothing.
+func (o *Only) check(l *diag.List) {
+	for _, n := range o.Networks {
+		mcc, mnc, ok := strings.Cut(n.Value, "-")
+		if !ok || len(mcc) != 3 || len(mnc) < 2 || len(mnc) > 3 || !digits(mcc+mnc) {
+			l.Errorf(n.Pos, "%q is no network; write MCC-MNC, as 214-07", n.Value)
+			continue
+		}
+		o.networks = append(o.networks, mcc+mnc)
+	}
+	for _, s := range o.SIMs {
+		if !digits(s.Value) {
+			l.Errorf(s.Pos, "%q is no beginning of an identifier; write digits, as '21407'", s.Value)
+			continue
+		}
+		o.sims = append(o.sims, s.Value)
+	}
+	if len(o.Accounts)+len(o.Networks)+len(o.SIMs) == 0 {
+		l.Errorf(diag.Pos{}, "only bounds nothing; name accounts, networks or sims, or remove it")
+	}
+}
+
+func digits(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// Has says whether the source may bring usage of a SIM whose owner is known. Each list that is given has to have it.
+func (o *Only) Has(view *registry.View, revision registry.Revision, u *udr.Usage) bool {
+	if o == nil {
+		return true
+	}
+	if len(o.Accounts) > 0 {
+		var path [16]uint32
+		if !slices.ContainsFunc(view.Path(u.Account, u.At, revision, path[:0]), func(number uint32) bool {
+			id, ok := view.AccountID(number)
+			return ok && slices.ContainsFunc(o.Accounts, func(a diag.Text) bool { return a.Value == id })
+		}) {
+			return false
+		}
+	}
+	if len(o.networks) == 0 && len(o.sims) == 0 {
+		return true
+	}
+	var room [8]udr.Identifier
+	home, ranged := len(o.networks) == 0, len(o.sims) == 0
+	for _, id := range view.Identifiers(u.SIM, u.At, revision, room[:0]) {
+		begins := func(digits string) bool { return strings.HasPrefix(strings.TrimPrefix(id.Value, "+"), digits) }
+		home = home || id.Kind == udr.IMSI && slices.ContainsFunc(o.networks, begins)
+		ranged = ranged || slices.ContainsFunc(o.sims, begins)
+	}
+	return home && ranged
+}
