@@ -313,9 +313,9 @@ func (a *actor) Release(ctx context.Context, lease control.Lease) error {
 	return a.does("release", func() error { return a.Store.Release(ctx, lease) })
 }
 
-func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (f *control.File, err error) {
+func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (f *control.File, err error) {
 	err = a.does(fmt.Sprintf("identity %d of %d", a.c.ids[id], lease.File), func() error {
-		if f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now); err == nil {
+		if f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now, others...); err == nil {
 			a.c.taken[a.place] = a.content
 		}
 		return err
@@ -364,12 +364,12 @@ func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, renew func(context.Context) error) (content mediation.Content, err error) {
 	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
 		there := a.c.files[f.Place.Path]
-		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock})
+		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned})
 		if err != nil {
 			return err
 		}
 		a.place, a.content = f.Place.Path, there.content
-		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
+		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
 		return nil
 	})
 	return content, err

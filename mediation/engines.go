@@ -17,7 +17,11 @@ type Files interface {
 	Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error)
 	Release(ctx context.Context, lease control.Lease) error
 	File(ctx context.Context, number int64) (control.File, error)
-	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (*control.File, error)
+	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (*control.File, error)
+	Beginnings(ctx context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64, err error)
+	ReadFrom(ctx context.Context, number, there int64) error
+	ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error
+	Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error
 	Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (control.Pins, error)
 	RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error)
 	Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error
@@ -36,7 +40,7 @@ type Files interface {
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch answers the content, from file.Place, calling renew now and then while it takes long. *collect.GoneError says that
+	// Fetch answers the content, from file.Place; of a file that was pinned as much as was listed, though it may have grown; calling renew now and then while it takes long. *collect.GoneError says that
 	// the file is no longer at its source, *collect.ChangedError that it is not the one that was listed, *AwayError that the
 	// place which has it does not answer. The content of a retry batch is made by RetryContent.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
@@ -45,8 +49,9 @@ type Spool interface {
 // Content is a file in the spool.
 type Content struct {
 	ID   udr.FileID
-	Hash []byte // of the content alone
+	Hash []byte // of the content alone, as it lies there
 	Size int64
+	More bool // there is more of it now than was listed, which is not in here
 	Open func() (io.ReadCloser, error)
 	Done func() // the spool may forget it
 }

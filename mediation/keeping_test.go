@@ -165,7 +165,7 @@ func TestWorkOnAFileThatAnotherHasTakenIsInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, taken)
 	f := k.file(t)
-	require.Equal(t, []any{control.Reading, "other", int64(2)}, []any{f.State, f.Owner, f.Generation}, fmt.Sprint(f))
+	require.Equal(t, []any{control.Spooling, "other", int64(2)}, []any{f.State, f.Owner, f.Generation}, fmt.Sprint(f))
 }
 
 // endless is blank lines without end.

@@ -66,7 +66,7 @@ type Progress struct {
 
 // Counts is what was done for a source.
 type Counts struct {
-	Files, Failed, DuplicateFiles                         atomic.Int64
+	Files, Failed, DuplicateFiles, ChangedFiles           atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
 	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by its word
 }
@@ -237,8 +237,20 @@ func (t *taken) process(ctx context.Context) (err error) {
 	}
 	m.reached(t.file.Source)
 	defer content.Done()
-	original, err := m.Files.SetIdentity(ctx, t.lease, content.ID, content.Hash, content.Size, m.now())
+	l := &looked{id: content.ID, key: content.Hash}
+	if t.file.Retry == 0 {
+		if l, err = t.look(ctx, content); err != nil {
+			return err
+		}
+	}
+	if why := t.unfinished(l); why != "" {
+		return t.postponed(ctx, why, t.pause())
+	}
+	original, err := m.Files.SetIdentity(ctx, t.lease, l.id, l.key, content.Size, m.now(), l.others...)
 	if other := (*control.OtherContentError)(nil); errors.As(err, &other) {
+		if content.More {
+			return t.gone(ctx, false, fmt.Sprintf("%q has %d bytes or more, and does not begin with what it was when this file was begun", t.file.Place.Path, content.Size))
+		}
 		return t.otherContent(ctx, other)
 	}
 	if err != nil {
@@ -249,9 +261,13 @@ func (t *taken) process(ctx context.Context) (err error) {
 		m.Log.Warn("a file came again and is not read", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
 		return nil
 	}
-	if err := t.pin(ctx); err != nil {
+	if why, pause, err := t.pin(ctx, content, l); err != nil || why != "" {
+		if err == nil {
+			err = t.postponed(ctx, why, pause)
+		}
 		return err
 	}
+	content.ID = l.id
 	if t.file.Retry > 0 {
 		return t.retry(ctx, content)
 	}
@@ -262,6 +278,11 @@ func (t *taken) process(ctx context.Context) (err error) {
 	defer r.close()
 	if err := r.run(ctx); err != nil {
 		return err
+	}
+	if r.failure != "" {
+		if err := r.readOnly(ctx, content); err != nil {
+			return err
+		}
 	}
 	return t.close(ctx, r)
 }
@@ -393,17 +414,24 @@ func passing(err error) bool {
 	return broker.Unavailable(err) || errors.As(err, &held)
 }
 
-// pin fixes what the file's records depend on, before the first of them leaves.
-func (t *taken) pin(ctx context.Context) error {
+// pin fixes what the file's records depend on, before the first of them leaves; or it says why that cannot be done now.
+func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string, pause time.Duration, err error) {
 	m := t.m
 	revision, catalogue, err := m.Reference.Current(ctx)
 	if err != nil {
-		return err
+		return "", 0, err
 	}
 	current := control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: m.Partitions}
-	t.pins, err = m.Files.Pin(ctx, t.lease, current, m.now())
-	if err != nil {
-		return err
+	for again := true; again; {
+		if t.file.Retry == 0 && !t.file.Pinned {
+			if current.Part, why, pause, err = t.part(ctx, content, l); err != nil || why != "" {
+				return why, pause, err
+			}
+		}
+		t.pins, err = m.Files.Pin(ctx, t.lease, current, m.now())
+		if again = errors.Is(err, control.ErrConflict); err != nil && !again {
+			return "", 0, err
+		}
 	}
 	if !steps.On(steps.Pinned) {
 		t.pins = current
@@ -411,7 +439,7 @@ func (t *taken) pin(ctx context.Context) error {
 	if t.pins.Rules != t.src.Version {
 		t.src, err = m.Reference.Source(ctx, t.file.Source, t.pins.Rules)
 	}
-	return err
+	return "", 0, err
 }
 
 // close records the end of a file, after all its batches and ends are acknowledged.

@@ -1,6 +1,7 @@
 package mediation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -49,7 +50,12 @@ type reader struct {
 
 	outcome rules.Outcome
 	record  record.Record
-	size    int64        // of the record in bytes of the content
+	size    int64  // of the record in bytes of the content
+	decoded int64  // bytes of all records that the decoder gave, those of the files before this one too
+	before  uint64 // records of those files
+	cut     bool   // the first record, which is at hand, began in the file before
+	ahead   bool   // the first record is at hand, and what the decoder said of it
+	said    error
 	entry   *RetryRecord // of a retry batch, the record that is read again
 	origins []udr.ID     // of a retry batch
 	scratch []byte
@@ -97,6 +103,9 @@ func (t *taken) decoder(ctx context.Context, body io.Reader) (decode.Decoder, er
 	if err != nil {
 		return nil, err
 	}
+	if size := t.pins.Part.Size; size > 0 {
+		content = io.LimitReader(content, size) // what came since is another file's
+	}
 	return t.src.Open(&interruptible{ctx, content})
 }
 
@@ -112,8 +121,13 @@ func (r *reader) run(ctx context.Context) (err error) {
 	more := r.decoder != nil
 	if more {
 		var err error
-		if more, err = r.skip(uint64(r.progress.Read.Records)); err != nil {
+		if more, err = r.begin(); err != nil {
 			return err
+		}
+		if more {
+			if more, err = r.skip(r.before + uint64(r.progress.Read.Records)); err != nil {
+				return err
+			}
 		}
 	}
 	recorded := r.t.m.Clock.Now()
@@ -147,7 +161,9 @@ func (r *reader) run(ctx context.Context) (err error) {
 		}
 	}
 	if r.decoder != nil {
-		r.progress.Expected = r.decoder.Expected()
+		if r.progress.Expected = r.decoder.Expected(); r.progress.Expected >= 0 {
+			r.progress.Expected -= int64(r.before)
+		}
 	}
 	if r.progress.State, err = json.Marshal(r.units); err != nil {
 		return err
@@ -173,10 +189,64 @@ func (r *reader) recordProgress(ctx context.Context) (err error) {
 	return err
 }
 
+// next decodes a record.
+func (r *reader) next() error {
+	if r.ahead {
+		r.ahead = false
+		return r.said
+	}
+	err := r.decoder.Next(&r.record)
+	if bad := (*decode.RecordError)(nil); err == nil || errors.As(err, &bad) {
+		r.decoded += r.decoder.Span()
+	}
+	return err
+}
+
+// begin skips the records of the files that this one continues. One that they had a part of is this file's first: they
+// counted it as far as they had it.
+func (r *reader) begin() (more bool, err error) {
+	from := r.t.pins.Part.From
+	for from > 0 && r.decoder.Framing()+r.decoded < from {
+		err := r.next()
+		if bad := (*decode.RecordError)(nil); err == nil || errors.As(err, &bad) {
+			if r.record.Offset >= from {
+				r.ahead, r.said = true, err
+				break
+			}
+			if rest := r.record.Offset + r.decoder.Span() - from; rest > 0 && len(bytes.Trim(tail(r.record.Raw, rest), "\r\n")) > 0 {
+				r.cut = true
+				break
+			}
+			r.before = r.record.Seq
+			continue
+		}
+		more, err := r.odd(err)
+		if !more || err != nil {
+			return more, err
+		}
+	}
+	return true, nil
+}
+
+// tail is the last bytes of a record; all that is kept of it when it is not kept whole.
+func tail(raw []byte, n int64) []byte { return raw[max(0, len(raw)-int(n)):] }
+
+// rest counts a record of which the file before had the beginning, and suspends it.
+func (r *reader) rest() {
+	r.cut = false
+	from := r.t.pins.Part.From
+	r.read(r.record.Offset + r.decoder.Span() - from)
+	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was not complete when file %d, which this one continues, was read to byte %d: what there was of it then was rated or suspended there. Look at that record (ratemill files shows the file), correct what was rated, then drop or retry this one",
+		r.t.pins.Part.Continues, from)}, nil)
+}
+
 // skip decodes records that went out before.
 func (r *reader) skip(n uint64) (more bool, err error) {
+	if n > r.before {
+		r.cut, r.ahead = false, false
+	}
 	for r.record.Seq < n {
-		err := r.decoder.Next(&r.record)
+		err := r.next()
 		var bad *decode.RecordError
 		var broken *decode.FileError
 		if errors.As(err, &broken) && broken.Fault != decode.Unread && !broken.Alarm {
@@ -195,8 +265,11 @@ func (r *reader) chunk() (more bool, err error) {
 	view := r.registry.View()
 	defer view.Close()
 	defer r.chunkEnds()
+	if r.cut {
+		r.rest()
+	}
 	for n := 0; n < cmp.Or(r.t.m.ChunkRecords, chunkRecords) && r.out.bytes < chunkBytes; n++ {
-		if err := r.decoder.Next(&r.record); err != nil {
+		if err := r.next(); err != nil {
 			if more, err := r.odd(err); !more || err != nil {
 				return more, err
 			}
@@ -418,7 +491,7 @@ func (r *reader) totals() *udr.FileEnd {
 		e.Retried = r.origins
 	}
 	if r.decoder != nil {
-		e.FramingBytes = uint64(r.decoder.Framing())
+		e.FramingBytes = uint64(r.decoder.Framing() + r.decoded - r.t.pins.Part.From - p.Read.Bytes)
 		e.Bytes += e.FramingBytes
 	}
 	for _, class := range slices.Sorted(maps.Keys(r.units)) {

@@ -27,6 +27,7 @@ type scope struct {
 	elements  []string       // names of the fan-out's elements, outermost first
 	outputs   map[string]int // fields of the usage record that are set by now, and their index
 	fileOnly  bool           // only the file's name can be read
+	fileRead  bool           // the file's name decides about records
 	zone      *zone
 	used      map[string]diag.Pos // the record's fields that are read, and where first
 	fallbacks []string            // notes of expressions that are replaced where they fail
@@ -156,6 +157,7 @@ func (c *checker) name(name string, at span) *term {
 	}
 	if c.fileOnly {
 		if name == "name" {
+			c.readsFileName()
 			return c.add(&term{op: opFileName, typ: Type{Kind: Text}, at: at, name: "file.name"})
 		}
 		return c.errorf(at, "unknown name %s; only the file's name is known here, as in name[4:10]", name)
@@ -202,6 +204,13 @@ func (c *checker) field(path string, at span) *term {
 	return c.add(&term{op: opField, typ: t, at: at, name: path, index: c.layout.Slot(path)})
 }
 
+// readsFileName notes that the file's name decides about a record. Where it is only kept with the usage, it does not.
+func (c *checker) readsFileName() {
+	if c.expr.what != "set session" && !strings.HasPrefix(c.expr.what, "set attr.") {
+		c.fileRead = true
+	}
+}
+
 // member reads a.b: a path into the record, a member of an element, out.x, file.name, a table's entry or a list's.
 func (c *checker) member(n *ast.MemberNode, at span) *term {
 	if key, ok := n.Property.(*ast.StringNode); ok {
@@ -211,6 +220,7 @@ func (c *checker) member(n *ast.MemberNode, at span) *term {
 				return c.out(key.Value, at)
 			case "file":
 				if key.Value == "name" {
+					c.readsFileName()
 					return c.add(&term{op: opFileName, typ: Type{Kind: Text}, at: at, name: "file.name"})
 				}
 				return c.errorf(spanOf(key), "a file has only a name: file.name")

@@ -197,6 +197,10 @@ func (p *Program) Layout() *record.Layout { return &p.layout }
 // gives the class.
 func (p *Program) Uses() []string { return p.shared }
 
+// ReadsFileName says that the name of its file decides about a record. A name that is only kept, as session or in an
+// attribute, does not.
+func (p *Program) ReadsFileName() bool { return p.scope.fileRead }
+
 // Fields are the fields that the rules read and where each is first read.
 func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }
 

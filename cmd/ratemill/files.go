@@ -102,7 +102,7 @@ func filesCommand(f *flags) *cobra.Command {
 	outputFlag(f, c)
 	c.AddCommand(&cobra.Command{
 		Use:   "retry NUMBER…",
-		Short: "Take failed, vanished or dropped files again",
+		Short: "Take failed, vanished or dropped files again, and files that wait as they are",
 		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files retry 12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, _, err := reachStore(cmd.Context(), f)
@@ -124,7 +124,7 @@ func filesCommand(f *flags) *cobra.Command {
 					return &problems{ended.Error()}
 				}
 				if errors.Is(err, control.ErrConflict) {
-					return &problems{fmt.Sprintf("file %d is not there, neither failed, vanished nor dropped, or the batch of a retry that was given up; ratemill files says what it is", number)}
+					return &problems{fmt.Sprintf("file %d is not there, neither failed, vanished nor dropped, waits for nothing, or is the batch of a retry that was given up; ratemill files says what it is", number)}
 				}
 				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)
@@ -194,6 +194,12 @@ func remarks(f *control.File, in *surroundings) string {
 	if next != nothingToDo {
 		all = append(all, next)
 	}
+	if p := f.Pins.Part; p.Continues > 0 {
+		all = append(all, fmt.Sprintf("continues file %d from byte %d on", p.Continues, p.From))
+	}
+	if n := f.Pins.Part.Changed; n > 0 {
+		all = append(all, fmt.Sprintf("does not begin with what was read under its name before (file %d), though it begins alike", n))
+	}
 	if f.Place.Path != f.Path {
 		all = append(all, "its content is read from "+f.Place.Path)
 	}
@@ -228,6 +234,9 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 	case isArriving:
 		return f.Why, nothingToDo
 	case control.Seen:
+		if f.Why != "" {
+			return f.Why, "it is looked at again at " + moment(f.RetryAt)
+		}
 		if f.RetryAt.After(in.now) {
 			return "it waits", "it is taken again at " + moment(f.RetryAt)
 		}
@@ -324,6 +333,15 @@ func fileJSON(f *control.File, in *surroundings) map[string]any {
 	}
 	if f.Place.Path != f.Path {
 		m["read_from"] = f.Place.Path
+	}
+	if p := f.Pins.Part; p.Continues > 0 {
+		m["continues"], m["continues_from"] = p.Continues, p.From
+	}
+	if n := f.Pins.Part.Changed; n > 0 {
+		m["changed_since"] = n
+	}
+	if f.Pins.Part.Size > 0 {
+		m["content_size"] = f.Pins.Part.Size
 	}
 	if f.AfterWhy != "" {
 		m["after_why"] = f.AfterWhy

@@ -111,6 +111,8 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 		case b.Failure != "":
 			failed++
 			fmt.Fprintf(os.Stderr, "%s: %s\n", name, b.Failure)
+		case b.Continues != "":
+			fmt.Fprintf(os.Stderr, "%s: it continues %s, and is read from byte %d on\n", name, path.Base(b.Continues), b.From)
 		case b.DuplicateOf != "":
 			fmt.Fprintf(os.Stderr, "%s: not read, it has the same content as %s\n", name, path.Base(b.DuplicateOf))
 		case b.Difference() != 0:

@@ -3,6 +3,8 @@ package control
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"path"
 	"time"
 
 	"ratemill/udr"
@@ -26,10 +28,10 @@ const (
 // the source has the same content, under this name or another, this one is closed as its duplicate, and original is
 // that file; otherwise original is nil. If the original cannot be read where it was listed, it goes on with this one's
 // content. Empty files are the same only when their names are. *OtherContentError says that the file was pinned with
-// another content.
+// another content. others are what else the content may be known under.
 //
 // A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
-func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time) (original *File, err error) {
+func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...OtherKey) (original *File, err error) {
 	var other int64
 	err = s.change(ctx, "recording a file's identity", func(t tx) error {
 		key := content
@@ -53,16 +55,23 @@ func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, con
 				return err
 			}
 		}
+		if other, err = t.knownAs(ctx, lease.File, source, others); err != nil {
+			return err
+		}
+		if other > 0 {
+			return t.duplicateOf(ctx, lease, other, now)
+		}
 		if _, err := t.exec(ctx, `INSERT INTO file_contents (source, content, file) VALUES (?, ?, ?) ON CONFLICT (source, content) DO NOTHING`,
 			source, key, lease.File); err != nil {
 			return err
 		}
-		if other, err = t.contentOf(ctx, source, key, lease.File); err != nil || other == lease.File {
+		if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`+t.forUpdate(), source, key).Scan(&other); err != nil || other == lease.File {
 			return err
 		}
-		return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
-			why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of the ledger' FROM files o WHERE o.number = ?)`,
-			other, nanos(now), other)
+		if other, err = t.contentOf(ctx, source, key, other, lease.File); err != nil || other == lease.File {
+			return err
+		}
+		return t.duplicateOf(ctx, lease, other, now)
 	})
 	if err != nil || other == lease.File {
 		return nil, err
@@ -71,19 +80,55 @@ func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, con
 	return &file, err
 }
 
-// contentOf is the number of the file that has a content which a newcomer came with: the newcomer's own, if the one
-// before gave up without a record.
-func (t tx) contentOf(ctx context.Context, source string, key []byte, newcomer int64) (number int64, err error) {
-	lock := ""
+// duplicateOf closes a leased file as the duplicate of another.
+func (t tx) duplicateOf(ctx context.Context, lease Lease, other int64, now time.Time) error {
+	return t.held(ctx, lease, `state = 'duplicate', still_open = 0, lease_until = 0, duplicate_of = ?, closed_at = ?,
+		why = (SELECT 'the same content as ' || o.path || ', file ' || o.number || ' of the ledger' FROM files o WHERE o.number = ?)`,
+		other, nanos(now), other)
+}
+
+// OtherKey is another key that a content may be known under.
+type OtherKey struct {
+	Key   []byte
+	Named bool // it is the same only under the same name, or where a file that was begun lost its content
+}
+
+// knownAs is the number of another file that has a content under one of the keys, 0 for none.
+func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []OtherKey) (int64, error) {
+	for _, k := range keys {
+		var number, gone int64
+		var here, there string
+		err := t.row(ctx, `SELECT f.number, f.gone, f.path, n.path FROM files f, files n WHERE n.number = ? AND f.number <> n.number
+			AND (f.number = (SELECT c.file FROM file_contents c WHERE c.source = ? AND c.content = ?) OR f.source = ? AND f.begins = ? AND f.gone > 0)
+			ORDER BY f.number LIMIT 1`, newcomer, source, k.Key, source, k.Key).Scan(&number, &gone, &there, &here)
+		switch {
+		case err == sql.ErrNoRows, err == nil && k.Named && gone == 0 && path.Base(here) != path.Base(there):
+			continue
+		case err != nil:
+			return 0, err
+		}
+		if found, err := t.contentOf(ctx, source, k.Key, number, newcomer); err != nil || found != newcomer {
+			return found, err
+		}
+	}
+	return 0, nil
+}
+
+// forUpdate locks the row that a query chooses: whoever says at the same time that the content is gone is waited for, or
+// waits for us.
+func (t tx) forUpdate() string {
 	if t.s.postgres {
-		lock = ` FOR UPDATE` // whoever says at the same time that the content is gone is waited for, or waits for us
+		return ` FOR UPDATE`
 	}
-	if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`+lock, source, key).Scan(&number); err != nil || number == newcomer {
-		return number, err
-	}
+	return ``
+}
+
+// contentOf is the number of the file that has a content which a newcomer came with: number, or the newcomer's own if
+// that one gave up without a record.
+func (t tx) contentOf(ctx context.Context, source string, key []byte, number, newcomer int64) (int64, error) {
 	var state FileState
 	var open, pinned, gone int64
-	if err := t.row(ctx, `SELECT state, still_open, pinned, gone FROM files WHERE number = ?`+lock, number).Scan(&state, &open, &pinned, &gone); err != nil {
+	if err := t.row(ctx, `SELECT state, still_open, pinned, gone FROM files WHERE number = ?`+t.forUpdate(), number).Scan(&state, &open, &pinned, &gone); err != nil {
 		return 0, err
 	}
 	switch {

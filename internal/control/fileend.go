@@ -26,6 +26,15 @@ func (p *Progress) args() []any {
 		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended}
 }
 
+// Postpone gives a file back that was not pinned, and says why it waits, at least until a time.
+//
+// A crash before it: the next owner finds the same.
+func (s *Store) Postpone(ctx context.Context, lease Lease, why string, until time.Time) error {
+	return s.change(ctx, "recording why "+fileName(lease.File)+" waits", func(t tx) error {
+		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, lease_until = 0`, why, nanos(until))
+	})
+}
+
 // RecordProgress records how far a file was read, and prolongs the lease to now+ttl.
 //
 // A crash before it: the next owner goes on from the progress recorded before, and what it sends again is dropped by
@@ -69,7 +78,8 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 
 // RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
 // nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
-// is recorded now and then only. One whose content is gone is looked for where it was listed. ErrConflict says that it is
+// is recorded now and then only. One whose content is gone is looked for where it was listed. One that waits since it looks
+// unfinished, or changed, is read as it is. ErrConflict says that it is
 // in another state, or the batch of a retry that was given up: its records may be in another by now. *EndedError says that
 // it was read as far as it goes.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
@@ -84,8 +94,8 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
 			state = CASE WHEN state IN ('vanished', 'dropped') THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
-			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0
-			WHERE number = ? AND state IN ('failed', 'vanished', 'dropped') AND `+unleased+`
+			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0, as_it_is = CASE WHEN state = 'seen' THEN 1 ELSE as_it_is END
+			WHERE number = ? AND (state IN ('failed', 'vanished', 'dropped') OR state = 'seen' AND why <> '') AND `+unleased+`
 			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now), nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
@@ -229,18 +239,19 @@ func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 // Waiting is how many files of a source have work to do, and since when the oldest of them is known.
 type Waiting struct {
 	Files  int64
+	Held   int64     // of them, those that look unfinished or changed, and wait for that
 	Oldest time.Time // zero when there are none
 }
 
 // Waiting is what each source has to do. Sources with nothing to do are not in it.
 func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	waiting := map[string]Waiting{}
-	err := s.query(ctx, "looking for the oldest waiting files", `SELECT source, COUNT(*), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
+	err := s.query(ctx, "looking for the oldest waiting files", `SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
 		func(rows *sql.Rows) error {
 			var source string
 			var w Waiting
 			var oldest int64
-			err := rows.Scan(&source, &w.Files, &oldest)
+			err := rows.Scan(&source, &w.Files, &w.Held, &oldest)
 			w.Oldest = instant(oldest)
 			waiting[source] = w
 			return err
@@ -251,7 +262,8 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 const fileColumns = `number, source, path, size, mtime, retry, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
-	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ended, gone, found_as, after_why, after_attempts`
+	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ended, gone, found_as, after_why, after_attempts,
+	continues, continues_from, changed, content_size, as_it_is`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
 	var files []File
@@ -259,13 +271,14 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var f File
 		var id []byte
 		var seqs string
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone int64
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
-			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts); err != nil {
+			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts,
+			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs); err != nil {
 			return err
 		}
 		if seqs != "" {
@@ -277,6 +290,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
+		f.AsItIs = asItIs == 1
 		p.Unread, p.Ended, f.Gone, f.Place = unread == 1, ended == 1, gone > 0, f.Sighting
 		if !f.Pinned {
 			f.Pins = Pins{} // those of an attempt of which nothing went out

@@ -71,6 +71,7 @@ type File struct {
 	Pinned   bool
 	Pins     Pins
 	Progress Progress
+	AsItIs   bool     // somebody ordered to read it, however it looks
 	Gone     bool     // its content is no longer where it was listed, though records of it may be out
 	Place    Sighting // where its content is: as it was listed, or under the path of a file that came with the same content
 
@@ -100,6 +101,18 @@ type Pins struct {
 	Registry   registry.Revision
 	Catalogue  string
 	Partitions int
+	Part       Part
+}
+
+// Part is which part of its content a file is read: all of it when it continues no other.
+type Part struct {
+	Continues int64  // number of the file that its content begins with, 0 for none
+	From      int64  // bytes of the content, unpacked, that belong to that one and those before it
+	Changed   int64  // number of the file that was read under the same name, begins alike, and is not the beginning of this one; 0 for none
+	Opening   []byte // hash of the content up to the first record that was not filtered
+	Content   []byte // hash of the content, unpacked
+	Size      int64  // of the content, unpacked
+	Known     int64  // files that had this opening when it was decided
 }
 
 // Amount is a number of records and their bytes.
@@ -205,7 +218,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(again) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = '', closed_at = 0, gone = 0, found_as = 0,
+		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
 			duplicate_of = 0, after_at = 0, after_why = ''
 			WHERE (state IN ('seen', 'vanished') OR gone = ?) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now), contentMissing}, again...)...); err != nil {
 			return 0, err
@@ -368,7 +381,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	}
 	for _, c := range candidates {
 		n, err := t.exec(ctx, `UPDATE files SET owner = ?, generation = generation + 1, lease_until = ?, lease_for = ?,
-			state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = ''
+			state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'spooling' END, why = CASE WHEN state = 'seen' THEN why ELSE '' END
 			WHERE number = ? AND generation = ? AND still_open = 1`,
 			owner, nanos(c.Until), int64(ttl), c.File, c.Generation)
 		if err != nil {
@@ -416,21 +429,27 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // Pin records what the result of a file depends on, unless it was pinned before, and returns what is pinned. From here
 // on the file is being read.
 //
+// A file that continues another is pinned to that too. ErrConflict says that another file which begins alike was pinned
+// since pins.Part.Known were counted: whether this one continues it is to be decided anew.
+//
 // A crash before it: nothing went out, the next owner pins what is current then. After it: the next owner gets the same
 // pins, hence the same records.
 func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
 	err = s.change(ctx, "pinning what a file depends on", func(t tx) error {
+		if err := t.pinPart(ctx, lease, &pins.Part); err != nil {
+			return err
+		}
 		if err := t.held(ctx, lease, `state = 'reading',
 			rules = CASE WHEN pinned = 1 THEN rules ELSE ? END,
 			registry = CASE WHEN pinned = 1 THEN registry ELSE ? END,
 			catalogue = CASE WHEN pinned = 1 THEN catalogue ELSE ? END,
 			partitions = CASE WHEN pinned = 1 THEN partitions ELSE ? END,
 			started_at = CASE WHEN pinned = 1 THEN started_at ELSE ? END,
-			pinned = 1, unread = 0`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
+			pinned = 1, unread = 0, why = ''`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
 			return err
 		}
-		return t.row(ctx, `SELECT rules, registry, catalogue, partitions FROM files WHERE number = ?`, lease.File).
-			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions)
+		return t.row(ctx, `SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size FROM files WHERE number = ?`, lease.File).
+			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From, &pinned.Part.Changed, &pinned.Part.Size)
 	})
 	return pinned, err
 }

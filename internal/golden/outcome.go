@@ -2,6 +2,7 @@ package golden
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -140,6 +141,9 @@ func (w *writer) addCharge(view *registry.View, b *ledger.Batch, u *udr.Usage, c
 func (w *writer) balances(all []*offline.Balance) {
 	for i, b := range all {
 		note := b.Failure
+		if b.Continues != "" && note == "" {
+			note = fmt.Sprintf("continues %s from byte %d on", path.Base(b.Continues), b.From)
+		}
 		if b.DuplicateOf != "" {
 			note = "the same content as " + path.Base(b.DuplicateOf)
 		}

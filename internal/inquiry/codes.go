@@ -5,5 +5,5 @@ var Codes = []string{
 	"decode", "skipped", "rule", "required", "class", "unit", "time", "declared", "unmatched", "fan", "size",
 	"sim_unknown", "sim_unowned", "account_unknown", "no_account", "not_yours",
 	"no_plan", "no_price", "no_zone", "currency", "quantity", "amount",
-	"damaged", "no_room", "parts", "file",
+	"damaged", "no_room", "parts", "file", "cut",
 }

@@ -1,11 +1,14 @@
 package offline
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"time"
 
 	"ratemill/internal/control"
@@ -33,7 +36,10 @@ type file struct {
 	id       udr.FileID
 	size     int64
 	progress control.Progress
+	pins     control.Pins
+	done     bool
 	failure  string
+	waits    string
 	original *file
 }
 
@@ -78,7 +84,7 @@ func (f *file) row(now time.Time) control.File {
 }
 
 // SetIdentity implements mediation.Files: a content that came before is not read again.
-func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (*control.File, error) {
+func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, _ ...control.OtherKey) (*control.File, error) {
 	f := l.at(lease)
 	f.id, f.size = id, size
 	key := f.given.Source.Name + "\x00" + string(content)
@@ -95,8 +101,35 @@ func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileI
 }
 
 // Pin implements mediation.Files.
-func (l *files) Pin(_ context.Context, _ control.Lease, pins control.Pins, _ time.Time) (control.Pins, error) {
+func (l *files) Pin(_ context.Context, lease control.Lease, pins control.Pins, _ time.Time) (control.Pins, error) {
+	l.at(lease).pins = pins
 	return pins, nil
+}
+
+// Beginnings implements mediation.Files.
+func (l *files) Beginnings(_ context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64, err error) {
+	f := l.at(lease)
+	for _, b := range l.files[:lease.File-1] {
+		p := &b.pins.Part
+		if !b.done || b.given.Source != f.given.Source || !bytes.Equal(p.Opening, opening) || named && path.Base(b.given.Path) != path.Base(f.given.Path) {
+			continue
+		}
+		found = append(found, control.Beginning{Number: b.number, Path: b.given.Path, Size: p.Size, Hash: p.Content, Alike: true, Held: b.progress.Mapped.Records+b.progress.Suspended.Records > 0})
+	}
+	return found, 0, nil
+}
+
+// ReadOnly implements mediation.Files.
+func (l *files) ReadOnly(_ context.Context, lease control.Lease, hash []byte, size int64) error {
+	p := &l.at(lease).pins.Part
+	p.Content, p.Size = hash, size
+	return nil
+}
+
+// Postpone implements mediation.Files.
+func (l *files) Postpone(_ context.Context, lease control.Lease, why string, _ time.Time) error {
+	l.at(lease).waits = why
+	return nil
 }
 
 // RecordProgress implements mediation.Files.
@@ -107,13 +140,13 @@ func (l *files) RecordProgress(_ context.Context, lease control.Lease, p control
 
 // Finish implements mediation.Files.
 func (l *files) Finish(_ context.Context, lease control.Lease, p control.Progress, _ time.Time) error {
-	l.at(lease).progress = p
+	l.at(lease).progress, l.at(lease).done = p, true
 	return nil
 }
 
 // Fail implements mediation.Files.
 func (l *files) Fail(_ context.Context, lease control.Lease, why string, _, _ time.Time) error {
-	l.at(lease).failure = why
+	l.at(lease).failure, l.at(lease).done = why, true
 	return nil
 }
 
@@ -136,15 +169,18 @@ func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, 
 }
 
 // balance is what became of the file's records.
-func (f *file) balance(r *rater) *Balance {
+func (l *files) balance(f *file, r *rater) *Balance {
 	p, d := &f.progress, r.decided
 	b := &Balance{
 		ID: f.id, Source: f.given.Source.Name, Path: f.given.Path, Size: f.size,
 		Records: p.Read.Records + p.Usages - p.Mapped.Records, Bytes: p.Read.Bytes, Filtered: p.Filtered.Records,
-		Duplicate: d.duplicate, Suspended: d.suspended, Rated: d.rated, Failure: f.failure, Notes: mediation.NotesOf(p),
+		Duplicate: d.duplicate, Suspended: d.suspended, Rated: d.rated, Failure: cmp.Or(f.failure, f.waits), Notes: mediation.NotesOf(p),
 	}
 	if f.original != nil {
 		b.DuplicateOf = f.original.given.Path
+	}
+	if p := f.pins.Part; p.Continues > 0 {
+		b.Continues, b.From = l.files[p.Continues-1].given.Path, p.From
 	}
 	r.decided = decided{}
 	return b

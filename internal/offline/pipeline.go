@@ -78,7 +78,7 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 			r.stop()
 			return nil, fmt.Errorf("%s: %w", f.given.Path, err)
 		}
-		b := f.balance(r)
+		b := l.balance(f, r)
 		l.balances = append(l.balances, b)
 		if p.Done != nil {
 			p.Done(b)
@@ -100,6 +100,8 @@ type Balance struct {
 	Bytes        int64
 	Failure      string           // why the file could not be read to its end, or at all
 	Notes        map[string]int64 // records about which the rules decided what the data left open, by note
+	Continues    string           // the path of the file whose content it begins with; the rest was read
+	From         int64            // bytes of the content, unpacked, that belong to that one and those before it
 	DuplicateOf  string           // the path of the file that had the same content; nothing was read
 }
 

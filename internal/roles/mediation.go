@@ -135,12 +135,12 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Place), collect.Fetching{
-		Clock: clock{}, Random: rand.Float64,
+		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned,
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {
 		return mediation.Content{}, err
 	}
 	// Its identity has the name under which it came first, wherever its content is now.
-	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
+	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

@@ -51,6 +51,7 @@ var (
 
 	mediationFiles     = counter("mediation_files_total", "Files read to their end.", "source")
 	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; one that is tried again counts again.", "source")
+	mediationChanged   = counter("mediation_changed_files_total", "Files that begin like one that was read under their name before, and do not begin with all of it.", "source")
 	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.", "source")
 	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "source", "outcome")
 	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing.", "source", "note")
@@ -66,6 +67,7 @@ var (
 	sourceRefused      = gauge("source_refused_files", "Files and directories in the last listing that cannot be taken; `ratemill files --state refused` says why.", "source")
 	sourceUnknown      = gauge("source_unknown_files", "Files that wait or were begun, of a source that this project does not have; absent when there are none.", "source")
 	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
+	sourceHeld         = gauge("source_held_files", "Of them, those that wait because they look unfinished, or because what was read of them before has changed.", "source")
 	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
 	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
 	sourceFollowed     = gauge("source_followed_timestamp_seconds", "Since when a source that never brought a file is followed; absent once it has brought one.", "source")
@@ -99,8 +101,8 @@ var sections = []struct {
 }{
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
-		mediationFiles, mediationFailed, mediationDuplicate, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
-		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
+		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
 	{"Balance", "Of the whole installation, told by the process that owns partition 0 of the role warehouse. A file counts when its end came 10 minutes ago: by then its records are there too, or something is wrong.", []metric{
@@ -157,6 +159,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(mediationFiles, float64(p.Files.Load()), name)
 		put(mediationFailed, float64(p.Failed.Load()), name)
 		put(mediationDuplicate, float64(p.DuplicateFiles.Load()), name)
+		put(mediationChanged, float64(p.ChangedFiles.Load()), name)
 		put(mediationRecords, float64(p.Filtered.Load()), name, "filtered")
 		put(mediationRecords, float64(p.Suspended.Load()), name, "suspended")
 		put(mediationRecords, float64(p.Unrouted.Load()), name, "unrouted")
@@ -186,6 +189,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 			age = m.n.ledgerTime.Now().Sub(w.Oldest).Seconds()
 		}
 		put(sourceWaiting, float64(w.Files), name)
+		put(sourceHeld, float64(w.Held), name)
 		put(sourceOldest, age, name)
 	}
 }

@@ -428,8 +428,8 @@ func (c *crash) Release(ctx context.Context, lease control.Lease) error {
 	return c.effect(func() error { return c.Store.Release(ctx, lease) })
 }
 
-func (c *crash) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time) (f *control.File, err error) {
-	err = c.effect(func() error { f, err = c.Store.SetIdentity(ctx, lease, id, content, size, now); return err })
+func (c *crash) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (f *control.File, err error) {
+	err = c.effect(func() error { f, err = c.Store.SetIdentity(ctx, lease, id, content, size, now, others...); return err })
 	return f, err
 }
 

@@ -187,7 +187,7 @@ func (l fileLedger) File(ctx context.Context, number int64) (row control.File, e
 	return row, err
 }
 
-func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time) (original *control.File, err error) {
+func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
 	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
 		f.row.Content, f.row.Spooled = content, now
 		first := l.w.contents[string(content)]
@@ -237,6 +237,20 @@ func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, r
 
 func (l fileLedger) Gone(ctx context.Context, lease control.Lease, _ bool, why string, _, now time.Time) (found int64, err error) {
 	return 0, l.Fail(ctx, lease, why, time.Time{}, now)
+}
+
+func (l fileLedger) Beginnings(ctx context.Context, lease control.Lease, opening []byte, _ bool) (found []control.Beginning, known int64, err error) {
+	return nil, 0, nil
+}
+
+func (l fileLedger) ReadFrom(ctx context.Context, number, there int64) error { return nil }
+
+func (l fileLedger) ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error {
+	return nil
+}
+
+func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error {
+	return nil
 }
 
 // What watchers do is not simulated: files are in the ledger when their carriers drop them.

@@ -11,18 +11,20 @@ import (
 
 // Options are the collect block of a source.
 type Options struct {
-	SFTP      *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
-	Dir       string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
-	Match     Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of them. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
-	Exclude   Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories that are left alone, though match has them: a pattern or a list of them. Nothing below such a directory is looked at."`
-	Settled   time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and time of change have stayed the same for so long. 0s takes it at once."`
-	Marker    string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another is there with its name and this suffix."`
-	Temporary Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names that files have until they are complete; the carrier renames them then."`
-	After     After         `yaml:"after" default:"leave" doc:"What happens to a file that was read: leave, delete, or { move: directory }."`
-	Every     time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
-	Order     string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or the oldest by time of change."`
-	Parallel  bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next is taken when the one before is closed, so that what pools, limits and duplicates decide does not depend on who was faster."`
-	Files     int           `yaml:"files" default:"200000" doc:"Most files of one listing, directories included. A listing with more fails."`
+	SFTP       *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
+	Dir        string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
+	Match      Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of them. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
+	Exclude    Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories that are left alone, though match has them: a pattern or a list of them. Nothing below such a directory is looked at."`
+	Settled    time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and time of change have stayed the same for so long. 0s takes it at once."`
+	Marker     string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another is there with its name and this suffix."`
+	Temporary  Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names that files have until they are complete; the carrier renames them then."`
+	After      After         `yaml:"after" default:"leave" doc:"What happens to a file that was read: leave, delete, or { move: directory }."`
+	Unfinished string        `yaml:"unfinished" enum:"wait|read" default:"wait" doc:"What to do with a file whose last line has no line end though others have, or whose compressed stream or JSON array ends in the middle: wait until it changes, since its upload has probably stalled, or read it as it is. With marker the carrier says that it is complete, and it is read."`
+	Identity   string        `yaml:"identity" enum:"content|name" doc:"What makes two files the same: their content, whatever their names, or their content and name, without the directory. By default the name counts when the rules read file.name for more than session or an attribute."`
+	Every      time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
+	Order      string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or the oldest by time of change."`
+	Parallel   bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next is taken when the one before is closed, so that what pools, limits and duplicates decide does not depend on who was faster."`
+	Files      int           `yaml:"files" default:"200000" doc:"Most files of one listing, directories included. A listing with more fails."`
 }
 
 // SFTP says how to reach a server.
@@ -187,7 +189,11 @@ func (s *SFTP) port() int                { return orDefault(s.Port, 22) }
 func (s *SFTP) connections() int         { return orDefault(s.Connections, 4) }
 func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
 func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
-func (o *Options) files() int            { return orDefault(o.Files, 200_000) }
+
+// WaitsForEnd says that files wait which look unfinished.
+func (o *Options) WaitsForEnd() bool { return o.Marker == "" && o.Unfinished != "read" }
+
+func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 
 // WaitsFor says what a file that is not complete waits for.
 func (o *Options) WaitsFor(path string) string {

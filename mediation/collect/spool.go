@@ -89,6 +89,7 @@ func (s *Spool) Used() int64 {
 type Spooled struct {
 	Hash  [32]byte // SHA-256 of the content alone
 	Size  int64
+	More  bool // the file has more than that by now
 	spool *Spool
 	once  sync.Once
 }
@@ -213,6 +214,7 @@ type Fetching struct {
 	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
 	Progress func(ctx context.Context, done int64) error // called now and then, whatever is waited for; an error ends it; may be nil
 	Every    time.Duration                               // how often at the least; 0 is 5 s
+	Grown    bool                                        // the file may have grown since it was listed: what it had then is fetched
 }
 
 // fetchBuffer is what is read at once: 64 requests of 32 KiB on their way together.
@@ -273,7 +275,7 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 		return nil, err
 	}
 	// No sync: a spool is cleared when its process starts, so nothing is read from it after a crash.
-	r := &Spooled{Size: e.Size, spool: s}
+	r := &Spooled{Size: e.Size, More: t.more, spool: s}
 	t.hash.Sum(r.Hash[:0])
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -309,6 +311,7 @@ type transfer struct {
 	hash   hash.Hash
 	buffer []byte
 	done   int64
+	more   bool // than was listed
 
 	reserved int64 // room in the spool
 	gaveWay  bool  // to another, and needs all its room at once
@@ -383,6 +386,9 @@ func (t *transfer) read(ctx context.Context) error {
 			n, err = r.Read(t.buffer)
 			return err
 		})
+		if t.more && t.done+int64(n) >= t.entry.Size {
+			n, err = int(t.entry.Size-t.done), io.EOF
+		}
 		if t.done+int64(n) > t.entry.Size {
 			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
 		}
@@ -442,6 +448,8 @@ func (t *transfer) unchanged(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case t.Grown && now.Size > t.entry.Size:
+		t.more = true
 	case now.Size != t.entry.Size:
 		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, and the listing said %d", now.Size, t.entry.Size)}
 	case !now.MTime.Equal(t.entry.MTime):

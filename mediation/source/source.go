@@ -57,6 +57,15 @@ type Source struct {
 	bundle  []byte
 }
 
+// Named says that the name of a file is part of what tells it from others: the same content under another name is usage of
+// its own.
+func (s *Source) Named() bool {
+	if s.Collect.Identity != "" {
+		return s.Collect.Identity == "name"
+	}
+	return s.Program.ReadsFileName()
+}
+
 // Open starts decoding a file's content (after decode.Unpack) for the source's rules.
 func (s *Source) Open(r io.Reader) (decode.Decoder, error) {
 	if s.trailer == nil {

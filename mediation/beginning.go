@@ -1,0 +1,302 @@
+package mediation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"slices"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/steps"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/decode"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// looked is a file's content as far as it decides whether, and from where on, the file is read.
+type looked struct {
+	decode.Look
+	id     udr.FileID
+	hash   []byte // of the content, unpacked
+	key    []byte // what tells the content from others of its source
+	others []control.OtherKey
+}
+
+// look looks at a file's content. What is compressed is known by what is in it, so that the same content compressed again
+// is the same file; where records depend on the file's name, the name is part of what is known.
+func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
+	body, err := content.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	l := &looked{id: content.ID, hash: content.Hash, key: content.Hash}
+	if t.file.Pinned {
+		return l, t.lookAgain(ctx, content, l)
+	}
+	if l.Look, err = t.src.Decode.Look(interrupted(ctx, body)); err != nil {
+		return nil, err
+	}
+	if l.Packed != decode.Plain && !l.Broken {
+		l.hash, l.key = l.Hash[:], l.Hash[:]
+		l.others = append(l.others, control.OtherKey{Key: content.Hash, Named: t.src.Named()}) // as programs before this one knew it
+		l.id = collect.Identity(t.src.Name, t.file.Path, l.Hash)
+	}
+	if t.src.Named() {
+		l.others = append(l.others, control.OtherKey{Key: l.hash, Named: true})
+		named := sha256.Sum256(append(append(slices.Clone(l.hash), 0), path.Base(t.file.Path)...))
+		l.key = named[:]
+	}
+	return l, nil
+}
+
+// interrupted is content that cannot be read on after ctx has ended.
+func interrupted(ctx context.Context, body io.Reader) io.Reader {
+	r := &interruptible{ctx, body}
+	if file, ok := body.(io.Seeker); ok {
+		return struct {
+			io.Reader
+			io.Seeker
+		}{r, file}
+	}
+	return r
+}
+
+// lookAgain looks at the content of a file that was pinned: it is the one that it was, perhaps with more after it.
+func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error {
+	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID {
+		sum := sha256.New()
+		err := t.copied(ctx, content, func(unpacked io.Reader) error {
+			_, err := io.CopyN(sum, unpacked, size)
+			return err
+		})
+		if err := unreadable(err); err != nil {
+			return err
+		}
+		l.hash = sum.Sum(nil)
+		l.id = collect.Identity(t.src.Name, t.file.Path, [32]byte(l.hash))
+	}
+	if l.id == t.file.FileID {
+		l.key = t.file.Content
+	}
+	return nil
+}
+
+// postponed says why a file waits, and gives it back.
+func (t *taken) postponed(ctx context.Context, why string, pause time.Duration) error {
+	now := t.m.now()
+	log := t.m.Log.Debug
+	if t.file.Why != why {
+		log = t.m.Log.Warn
+	}
+	log("a file waits", "source", t.file.Source, "file", t.file.Path, "why", why)
+	return t.m.Files.Postpone(ctx, t.lease, why, now.Add(pause))
+}
+
+// Between two looks at a file that waits.
+const (
+	pauseOfPart  = 2 * time.Second // until the file that it continues is read
+	mostOfPauses = time.Hour
+)
+
+// pause is how long a file waits that looks unfinished, or changed: a new listing, or an order, ends that at once.
+func (t *taken) pause() time.Duration {
+	return min(max(t.m.now().Sub(t.file.FirstSeen), time.Minute), mostOfPauses)
+}
+
+// unfinished says why the file is not read yet.
+func (t *taken) unfinished(l *looked) string {
+	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
+		return ""
+	}
+	return fmt.Sprintf("%s: it is probably still being written, and waits until it changes; `ratemill files retry` reads it as it is, and collect.unfinished: read all such files of the source", l.Unfinished)
+}
+
+// part decides from where on a file is read: after what another of its source had, whose content it begins with. A why
+// says that it cannot be read now.
+func (t *taken) part(ctx context.Context, content Content, l *looked) (part control.Part, why string, pause time.Duration, err error) {
+	part = control.Part{Content: l.hash, Size: l.Size}
+	if l.Broken {
+		part.Content, part.Size = nil, 0
+	}
+	if part.Opening, err = t.opening(ctx, content); err != nil || part.Opening == nil {
+		return part, "", 0, err
+	}
+	found, known, err := t.m.Files.Beginnings(ctx, t.lease, part.Opening, t.src.Named())
+	if err != nil {
+		return part, "", 0, err
+	}
+	part.Known = known
+	found = slices.DeleteFunc(found, func(b control.Beginning) bool { return b.Hash == nil || b.Size == 0 || !b.Open && !b.Gone && !b.Held })
+	prefix, err := t.prefixes(ctx, content, found)
+	if err != nil {
+		return part, "", 0, err
+	}
+	var longest, before *control.Beginning
+	for i := range found {
+		b := &found[i]
+		switch {
+		case prefix[b.Number]:
+			if longest == nil || b.Size > longest.Size {
+				longest = b
+			}
+		case b.Alike && b.Held && b.Path == t.file.Path && (before == nil || b.Number > before.Number):
+			before = b
+		}
+	}
+	if !steps.On(steps.BeginningKnown) {
+		longest, before = nil, nil
+	}
+	if before != nil && (longest == nil || before.Number > longest.Number) {
+		part.Changed = before.Number
+		if t.file.Why == "" {
+			t.counts().ChangedFiles.Add(1)
+			t.m.Log.Warn("what was read of a file before has changed", "source", t.file.Source, "file", t.file.Path, "read_as_file", before.Number)
+		}
+		if t.src.DuplicateWithin == 0 && !t.file.AsItIs {
+			return part, fmt.Sprintf("file %d was read under this name with %d bytes, begins alike, and is not what this one begins with: what was read has changed, or is being written again. It waits until it changes; `ratemill files retry` reads all of it that no other file had", before.Number, before.Size), t.pause(), nil
+		}
+	}
+	if longest == nil {
+		return part, "", 0, nil
+	}
+	if longest.Gone {
+		err = t.m.Files.ReadFrom(ctx, longest.Number, t.file.Number)
+	}
+	if (longest.Gone || longest.Open) && steps.On(steps.BeginningFirst) {
+		return part, fmt.Sprintf("it continues file %d, which is read to its end first", longest.Number), pauseOfPart, err
+	}
+	part.Continues, part.From = longest.Number, longest.Size
+	return part, "", 0, err
+}
+
+// opening is the hash of a content up to the first record that is not filtered; nil when it has none.
+func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
+	body, err := content.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	sum := &summed{hash: sha256.New()}
+	unpacked, _, err := decode.Unpack(interrupted(ctx, body), t.src.Decode.Limits)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	decoder, err := t.src.Open(unpacked)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	r := reader{runner: t.m.runner(t.src, t.file.Path, t.file.MTime), decoder: decoder}
+	for n := 0; ; n++ {
+		err := decoder.Next(&r.record)
+		if bad := (*decode.RecordError)(nil); err == nil {
+			r.runner.Run(&r.record, &r.outcome)
+		} else if !errors.As(err, &bad) {
+			return nil, unreadable(err)
+		}
+		if err != nil || r.outcome.Kind != rules.Filtered || n == mostFiltered {
+			break
+		}
+	}
+	end := r.record.Offset + decoder.Span()
+	return t.hashOf(ctx, content, end, sum)
+}
+
+// mostFiltered is how many records that are filtered an opening has at most.
+const mostFiltered = 10_000
+
+// unreadable is nil for an error of the file's own, with which it has no opening: reading it tells.
+func unreadable(err error) error {
+	var broken *decode.FileError
+	if errors.Is(err, io.EOF) || errors.As(err, &broken) && broken.Fault != decode.Unread {
+		return nil
+	}
+	return err
+}
+
+// summed hashes without the line ends at the end.
+type summed struct {
+	hash hash.Hash
+	ends []byte
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	text := bytes.TrimRight(p, "\r\n")
+	if len(text) > 0 {
+		s.hash.Write(s.ends)
+		s.ends = s.ends[:0]
+	}
+	s.hash.Write(text)
+	s.ends = append(s.ends, p[len(text):]...)
+	return len(p), nil
+}
+
+func (t *taken) hashOf(ctx context.Context, content Content, size int64, sum *summed) ([]byte, error) {
+	err := t.copied(ctx, content, func(unpacked io.Reader) error {
+		_, err := io.CopyN(sum, unpacked, size)
+		return err
+	})
+	return sum.hash.Sum(nil), err
+}
+
+// copied reads a content, unpacked.
+func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader) error) error {
+	body, err := content.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	unpacked, _, err := decode.Unpack(interrupted(ctx, body), t.src.Decode.Limits)
+	if err != nil {
+		return err
+	}
+	return read(unpacked)
+}
+
+// prefixes are those of the files whose content a content begins with, and is longer than.
+func (t *taken) prefixes(ctx context.Context, content Content, found []control.Beginning) (map[int64]bool, error) {
+	shorter := slices.Clone(found)
+	slices.SortFunc(shorter, func(a, b control.Beginning) int { return cmp.Compare(a.Size, b.Size) })
+	prefix := map[int64]bool{}
+	if len(shorter) == 0 {
+		return prefix, nil
+	}
+	err := t.copied(ctx, content, func(unpacked io.Reader) error {
+		sum, at := sha256.New(), int64(0)
+		for i := range shorter {
+			b := &shorter[i]
+			n, err := io.CopyN(sum, unpacked, b.Size-at)
+			if at += n; err != nil {
+				return unreadable(err)
+			}
+			prefix[b.Number] = bytes.Equal(sum.Sum(nil), b.Hash)
+		}
+		return nil
+	})
+	return prefix, err
+}
+
+// readOnly notes how much of a file's content was read that could not be read to its end: what continues it goes on there.
+func (r *reader) readOnly(ctx context.Context, content Content) error {
+	if r.decoder == nil {
+		return nil
+	}
+	size := r.decoder.Framing() + r.decoded
+	sum := sha256.New()
+	err := r.t.copied(ctx, content, func(unpacked io.Reader) error {
+		_, err := io.CopyN(sum, unpacked, size)
+		return err
+	})
+	if err != nil {
+		return unreadable(err)
+	}
+	return r.t.m.Files.ReadOnly(ctx, r.t.lease, sum.Sum(nil), size)
+}

@@ -1,0 +1,126 @@
+package decode
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// tailKept is how much of a content's end Look looks at.
+const tailKept = 64 << 10
+
+// Look is what a content shows before its records are read.
+type Look struct {
+	Packed     Compression
+	Size       int64    // of the content, unpacked
+	Hash       [32]byte // SHA-256 of the content, unpacked; of one that is not packed, zero
+	Broken     bool     // it cannot be unpacked to its end: Size and Hash are of what can
+	Unfinished string   // why it looks as if more of it were to come, "" when it does not
+}
+
+// Look reads a content to its end, unless it is not packed: of that the beginning and the end are enough.
+//
+// A compressed stream that ends in the middle is unfinished, and so is an array of JSON without its bracket. Of text that
+// is not compressed a last line without a line end is unfinished, if other lines have one: in a column of numbers nothing
+// else shows that the last one was cut. The end of a compressed stream says by itself that the content ends there, and a
+// JSON object that it is complete.
+func (o *Options) Look(r io.Reader) (look Look, err error) {
+	content, packed, err := Unpack(r, o.Limits)
+	look.Packed = packed
+	if err != nil {
+		return look, look.broken(err)
+	}
+	var head, tail []byte
+	buffer := make([]byte, tailKept)
+	sum := sha256.New()
+	for err == nil {
+		var n int
+		n, err = content.Read(buffer)
+		look.Size += int64(n)
+		if len(head) < sniffed {
+			head = append(head, buffer[:min(n, sniffed-len(head))]...)
+		}
+		tail = append(tail, buffer[:n]...)
+		if len(tail) > 2*tailKept {
+			tail = append(tail[:0], tail[len(tail)-tailKept:]...)
+		}
+		if file, ok := r.(io.ReadSeeker); ok && packed == Plain && len(head) == sniffed && err == nil {
+			if look.Size, tail, err = end(file); err != nil {
+				return look, err
+			}
+			break
+		}
+		if packed != Plain {
+			sum.Write(buffer[:n])
+		}
+	}
+	if packed != Plain {
+		sum.Sum(look.Hash[:0])
+	}
+	if err != nil && err != io.EOF {
+		return look, look.broken(err)
+	}
+	look.Unfinished = o.unfinished(packed, head, tail)
+	return look, nil
+}
+
+// end is a file's size and its last bytes.
+func end(file io.ReadSeeker) (size int64, tail []byte, err error) {
+	if size, err = file.Seek(0, io.SeekEnd); err != nil {
+		return 0, nil, err
+	}
+	if _, err = file.Seek(max(0, size-tailKept), io.SeekStart); err != nil {
+		return 0, nil, err
+	}
+	tail, err = io.ReadAll(file)
+	return size, tail, err
+}
+
+// broken notes that a stream ends in the middle, or is damaged; that reading failed is returned.
+func (l *Look) broken(err error) error {
+	var file *FileError
+	if !errors.As(err, &file) || file.Fault == Unread {
+		return err
+	}
+	l.Broken = true
+	if file.Fault == Truncated {
+		l.Unfinished = fmt.Sprintf("its %s stream ends in the middle", l.Packed)
+	}
+	return nil
+}
+
+func (o *Options) unfinished(packed Compression, head, tail []byte) string {
+	const noEnd = "its last line has no line end, though others have"
+	e, mark := recognised(o.Encoding, head)
+	if e.convert != nil {
+		tail = tail[len(tail)%2:]
+		h, _ := e.convert(nil, head[min(mark, len(head)):], false)
+		t, _ := e.convert(nil, tail, true)
+		head, tail = h, t
+	}
+	end := bytes.TrimRight(tail, " \t\r\n\x1a")
+	if o.JSON == nil {
+		// A lone Ctrl-Z is how DOS ended files.
+		if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") && !bytes.ContainsAny(tail, "\n\r") {
+			return ""
+		}
+		return noEnd
+	}
+	if head = bytes.TrimLeft(head, " \t\r\n"); len(head) > 0 && head[0] == '[' {
+		if packed == Plain && !bytes.HasSuffix(end, []byte("]")) {
+			return "its array has no end"
+		}
+		return ""
+	}
+	if packed != Plain || len(end) == 0 || len(end) < len(tail) && bytes.ContainsAny(tail[len(end):], "\n\r\x1a") {
+		return ""
+	}
+	last := end[bytes.LastIndexAny(end, "\n\r")+1:]
+	if len(last) == len(end) || end[len(end)-1] == '}' && (last[0] != '{' || json.Valid(last)) {
+		return ""
+	}
+	return noEnd
+}
