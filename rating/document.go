@@ -56,6 +56,7 @@ type planDoc struct {
 	Slices   diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
 	Round    *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it 12 decimals are kept and what lies below is recorded with the charge."`
 	Classes  diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
+	Prorate  diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"What a SIM that gets the plan within a cycle has of the included units: all of them (whole), or as many as its days from then to the end of the cycle are of the cycle's (days)." example:"days"`
 	Included []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 }
 

@@ -12,7 +12,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if left > 0 && b.covers(class, zone) {
-			left -= e.draw(t, b, t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
+			left -= e.draw(t, b, t.prorated(b.size), t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
 		}
 	}
 	for _, family := range t.shares {
@@ -31,7 +31,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		for i := range s.buckets {
 			b := &s.buckets[i]
 			if left > 0 && b.covers(class, zone) {
-				left -= e.draw(t, b, tally{id: b.id, kind: AccountUnits, payer: owner}, left, ch, c, u, res)
+				left -= e.draw(t, b, b.size, tally{id: b.id, kind: AccountUnits, payer: owner}, left, ch, c, u, res)
 			}
 		}
 	}
@@ -39,22 +39,22 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 }
 
 // draw takes up to want units from a bucket. A full one is noted too: that is why the record cost something.
-func (e *Engine) draw(t *tier, b *bucket, w tally, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()
-	drawn := max(0, min(want, b.size-used))
-	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: b.size, Before: used, Drawn: drawn})
+	drawn := max(0, min(want, size-used))
+	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size, Before: used, Drawn: drawn})
 	if drawn == 0 {
 		return 0
 	}
 	e.add(entry, k, UnitsValue(drawn), res)
-	if used+drawn == b.size {
+	if used+drawn == size {
 		kind := PoolExhausted
 		if b.share == "" {
 			kind = IncludedExhausted
 		}
 		res.Events = append(res.Events, Event{Kind: kind, Name: b.event, Account: t.payer.number, SIM: u.SIM, At: u.At,
-			Counter: k, Threshold: UnitsValue(b.size), Before: before, After: UnitsValue(b.size)})
+			Counter: k, Threshold: UnitsValue(size), Before: before, After: UnitsValue(size)})
 	}
 	return drawn
 }

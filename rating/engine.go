@@ -78,7 +78,11 @@ type tier struct {
 	model   *zoneModel
 	hit     hit
 	total   decimal.D
-	part    *part // nil when no session of it is kept
+
+	// Of a plan that prorates included units: the days from when the SIM has it to the end of the cycle, of those of the cycle.
+	days, of int64
+
+	part *part // nil when no session of it is kept
 }
 
 type undo struct {
@@ -186,6 +190,9 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 		e.tiers = append(e.tiers, tier{payer: p, number: uint8(min(i, 255))})
 		if err := e.resolve(&e.tiers[len(e.tiers)-1], family, u, class); err != nil {
 			return err
+		}
+		if t := &e.tiers[len(e.tiers)-1]; t.plan.prorate {
+			e.countDays(v, rev, t, u)
 		}
 	}
 	return nil

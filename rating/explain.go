@@ -119,12 +119,14 @@ func (x *explanation) money(d decimal.D) string { return x.c.Currency + " " + d.
 func (x *explanation) zoneWords() string {
 	c, u := x.c, x.u
 	if c.ZoneModel == "" && c.ZoneBy == ByAnything {
-		return "none: the price holds everywhere"
+		return x.anywhereWords()
 	}
 	because := ""
 	switch c.ZoneBy {
 	case ByAnything:
-		because = "because it holds whatever no other zone holds"
+		if because = "because it holds whatever no other zone holds"; x.model() != nil && x.model().places && u.Country == "" && !international(u.Network) {
+			because = "which holds usage whose country is unknown"
+		}
 	case ByNetwork:
 		because = fmt.Sprintf("because it holds network %s", x.names.network(c.ZoneKey))
 	case ByCountry:
@@ -150,16 +152,8 @@ func (x *explanation) zoneWords() string {
 
 // passedOver names the zones before the one that was taken and what the record lacked for them.
 func (x *explanation) passedOver() string {
-	if x.names.Catalogue == nil || x.c.ZoneModel == "" {
-		return ""
-	}
-	i, ok := x.names.Catalogue.models.find(x.c.ZoneModel)
-	if !ok {
-		return ""
-	}
-	f := x.names.Catalogue.models.list[i]
-	m, _, _ := f.at(newClock(x.zone, x.names.Catalogue.dates), x.u.At)
-	if m == nil || int(x.c.ZoneIndex) >= len(m.zones) || m.zones[x.c.ZoneIndex].name != x.c.Zone {
+	m := x.model()
+	if m == nil {
 		return ""
 	}
 	var passed []string
@@ -215,17 +209,10 @@ func (x *explanation) planWords() string {
 	if c.PlanSince != 0 {
 		force = "in force since " + c.PlanSince.Time().In(x.zone).Format(time.DateOnly)
 	}
-	text := fmt.Sprintf("%s version %d (%s), %s", c.Plan, c.PlanVersion, force, x.u.Class)
-	var slices []string
-	for i := range c.Steps {
-		if s := c.Steps[i].Slice; s != "" && (len(slices) == 0 || slices[len(slices)-1] != s) {
-			slices = append(slices, s)
-		}
-	}
-	if len(slices) == 0 {
-		text += ", no time slice"
-	} else {
-		text += ", time slice " + strings.Join(slices, " then ")
+	text := fmt.Sprintf("%s version %d (%s), %s, %s", c.Plan, c.PlanVersion, force, x.u.Class, x.sliceWords())
+	text += ", price " + c.Price
+	if pr := x.price(); pr != nil && pr.at.File != nil {
+		text += fmt.Sprintf(" (%s:%d)", pr.at.File.Name, pr.at.Line)
 	}
 	if c.Tier > 0 {
 		text += fmt.Sprintf("; tier %d: what %s pays for usage below it", c.Tier, x.names.account(c.Account))
@@ -267,7 +254,11 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 	if d.Kind == AccountUnits {
 		whose = "by " + x.names.account(d.Owner)
 	}
-	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), Units(d.Size, unit), whose, date(d.Cycle))
+	size := Units(d.Size, unit)
+	if whole := x.included(d); whole > d.Size {
+		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
+	}
+	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), size, whose, date(d.Cycle))
 	switch {
 	case d.Drawn == 0:
 		return text + "nothing left"
@@ -285,7 +276,7 @@ func (x *explanation) stepWords(s *Step) string {
 	unit := x.u.Unit
 	text := fmt.Sprintf("%s × %s / %s = %s %s", Units(s.Quantity, unit), x.money(s.Price), Units(s.Per, unit), x.c.Currency, s.Amount.Fixed(decimal.Scale))
 	if s.Below != 0 {
-		text += fmt.Sprintf(" and %d/%d of the last digit", s.Below, s.Per)
+		text += " and " + reduced(s.Below, s.Per) + " of the last digit"
 	}
 	if s.Slice != "" {
 		text += " (" + s.Slice + ")"
@@ -314,7 +305,7 @@ func (x *explanation) amountWords() {
 		if !c.Rest.IsZero() || c.Below.Num != 0 {
 			text += ", rest " + c.Rest.String()
 			if c.Below.Num != 0 {
-				text += fmt.Sprintf(" and %d/%d of the 12th decimal", c.Below.Num, c.Below.Den)
+				text += " and " + reduced(c.Below.Num, int64(c.Below.Den)) + " of the 12th decimal"
 			}
 		}
 		x.line("amount", text)

@@ -40,6 +40,7 @@ type naivePlan struct {
 	Round    *naiveRound           `yaml:"round,omitempty"`
 	Classes  map[string]naiveClass `yaml:"classes"`
 	Included []naiveBucket         `yaml:"included,omitempty"`
+	Prorate  string                `yaml:"prorate,omitempty"`
 }
 
 type naiveRound struct {

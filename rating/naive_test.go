@@ -458,11 +458,15 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		}
 		used := r.counter(key)
 		before := used.Num().Int64()
-		drawn := max(0, min(quantity-covered, naiveQuantity(b.Units)-before))
+		size := naiveQuantity(b.Units)
+		if plan.Prorate == "days" && strings.HasPrefix(key, "included") {
+			size = r.prorated(size, u, a, plan.Name, tier, root)
+		}
+		drawn := max(0, min(quantity-covered, size-before))
 		lines = append(lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
 		used.Add(used, new(big.Rat).SetInt64(drawn))
 		covered += drawn
-		if drawn > 0 && before+drawn == naiveQuantity(b.Units) {
+		if drawn > 0 && before+drawn == size {
 			events = append(events, fmt.Sprintf("  %s %s %s", kind, name, a.ID))
 		}
 	}

@@ -20,6 +20,7 @@ type plan struct {
 	week     *week        // nil without slices
 	classes  []*planClass // by class number; nil where the plan has no prices
 	included []bucket
+	prorate  bool // a SIM has included units for the days that it has the plan in the cycle
 }
 
 // planClass is what a plan says of a usage class.
@@ -121,7 +122,9 @@ func (c *compiler) compilePlans() {
 		p := &plan{name: doc.Name.Value, currency: doc.Currency.Value}
 		if p.currency != "" {
 			c.currency(p.currency, doc.Currency.Pos)
+			c.warnMinor(doc)
 		}
+		p.prorate = doc.Prorate.Value == "days"
 		for _, s := range doc.Slices {
 			p.slices = append(p.slices, s.Key.Value)
 		}
@@ -262,6 +265,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 			}
 			counting[pr.id] = namedPrice{d, zones, at}
 		}
+		pr.at = at
 		number := int32(len(pc.prices))
 		pc.prices = append(pc.prices, pr)
 		if models == nil {

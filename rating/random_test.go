@@ -377,6 +377,7 @@ func randomScenario(r *rand.Rand) *scenario {
 		return naiveBucket{Bucket: name, Units: randomQuantity(r, c, 300), Classes: []string{c}, Zones: some(r, zoneNames...)}
 	}
 	for i := range s.Plans {
+		s.Plans[i].Prorate = pick(r, "", "", "whole", "days")
 		for b := range r.Intn(3) {
 			s.Plans[i].Included = append(s.Plans[i].Included, bucket(fmt.Sprint("b", b)))
 		}

@@ -1,0 +1,136 @@
+package rating
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+// model is the zone model by which the record's zone was found, nil when it is not known.
+func (x *explanation) model() *zoneModel {
+	if x.names.Catalogue == nil || x.c.ZoneModel == "" {
+		return nil
+	}
+	i, ok := x.names.Catalogue.models.find(x.c.ZoneModel)
+	if !ok {
+		return nil
+	}
+	f := x.names.Catalogue.models.list[i]
+	m, _, _ := f.at(newClock(x.zone, x.names.Catalogue.dates), x.u.At)
+	if m == nil || int(x.c.ZoneIndex) >= len(m.zones) || m.zones[x.c.ZoneIndex].name != x.c.Zone {
+		return nil
+	}
+	return m
+}
+
+// plan is the version of the plan by which the record was rated, nil when the catalogue is not known.
+func (x *explanation) plan() *plan {
+	cat := x.names.Catalogue
+	if cat == nil {
+		return nil
+	}
+	family, ok := cat.plans.find(x.c.Plan)
+	if !ok {
+		return nil
+	}
+	versions := cat.plans.list[family].versions
+	if n := int(x.c.PlanVersion) - 1; n >= 0 && n < len(versions) {
+		return versions[n]
+	}
+	return nil
+}
+
+// planClass is what that says of the record's class.
+func (x *explanation) planClass() *planClass {
+	p := x.plan()
+	if p == nil {
+		return nil
+	}
+	if class, ok := x.names.Catalogue.classes[x.u.Class]; ok && int(class) < len(p.classes) {
+		return p.classes[class]
+	}
+	return nil
+}
+
+// included is how many units a plan includes in a bucket where it prorates them, 0 for others.
+func (x *explanation) included(d *Draw) int64 {
+	p := x.plan()
+	for i := 0; p != nil && p.prorate && d.Share == "" && i < len(p.included); i++ {
+		if p.included[i].name == d.Bucket {
+			return p.included[i].size
+		}
+	}
+	return 0
+}
+
+// price is the price at which the record begins.
+func (x *explanation) price() *price {
+	if pc := x.planClass(); pc != nil {
+		for i := range pc.prices {
+			if pc.prices[i].name == x.c.Price {
+				return &pc.prices[i]
+			}
+		}
+	}
+	return nil
+}
+
+// sliceWords names the time slices that the record went through, the one in which it begins first: its fee is that one's.
+func (x *explanation) sliceWords() string {
+	var all []string
+	add := func(slice string) {
+		if slice == "" {
+			slice = "any time"
+		}
+		if len(all) == 0 || all[len(all)-1] != slice {
+			all = append(all, slice)
+		}
+	}
+	if pr := x.price(); pr != nil {
+		add(pr.slice)
+	}
+	for i := range x.c.Steps {
+		add(x.c.Steps[i].Slice)
+	}
+	if len(all) == 0 || len(all) == 1 && all[0] == "any time" {
+		return "no time slice"
+	}
+	return "time slice " + strings.Join(all, " then ")
+}
+
+// anywhereWords tells of a price of a network price plan that names no place and no other party: it holds everywhere, or
+// where no other price of the class holds.
+func (x *explanation) anywhereWords() string {
+	pc, u := x.planClass(), x.u
+	others := false
+	for i := 0; pc != nil && i < len(pc.own); i++ {
+		for j := range pc.own[i].zones {
+			others = others || len(pc.own[i].zones[j].where.parts()) > 0
+		}
+	}
+	if !others {
+		return "none: the price holds everywhere"
+	}
+	var lacks []string
+	if u.Network != "" {
+		lacks = append(lacks, "network "+x.names.network(u.Network))
+	}
+	if u.Country != "" {
+		lacks = append(lacks, "country "+x.names.country(u.Country))
+	}
+	if u.Peer != "" {
+		lacks = append(lacks, "other party "+u.Peer)
+	}
+	if len(lacks) == 0 {
+		lacks = append(lacks, "usage whose place is unknown")
+	}
+	return fmt.Sprintf("%s, because no other price of the class holds %s then", x.c.Zone, strings.Join(lacks, ", "))
+}
+
+// reduced is a fraction in its lowest terms.
+func reduced(num, den int64) string {
+	if den == 0 {
+		return fmt.Sprintf("%d/%d", num, den)
+	}
+	return big.NewRat(num, den).String()
+}
