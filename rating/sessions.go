@@ -29,7 +29,11 @@ func (s *Session) over(at int64) bool { return at > s.Last+int64(s.Within) }
 // older says that s is what the session was before it became t. A session only grows, and one that begins anew under the
 // same key is later.
 func (s *Session) older(t *Session) bool {
-	return cmp.Or(cmp.Compare(s.Last, t.Last), cmp.Compare(s.Quantity, t.Quantity), cmp.Compare(s.Within, t.Within)) < 0
+	order := cmp.Or(cmp.Compare(s.Last, t.Last), cmp.Compare(s.Quantity, t.Quantity), cmp.Compare(s.Within, t.Within))
+	if order == 0 { // an earlier part without units, by a version that rounds otherwise
+		return s.Charged.Less(t.Charged) || s.Charged == t.Charged && s.Sum.Less(t.Sum)
+	}
+	return order < 0
 }
 
 // SessionKey names what one account pays for one session by one plan.
