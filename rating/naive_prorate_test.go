@@ -33,12 +33,7 @@ func (r *naiveRater) prorated(units int64, u *udr.Usage, a *accountLine, plan st
 }
 
 func (r *naiveRater) hasPlan(number uint32, at udr.Instant, payer *accountLine, plan string, tier int, root string) bool {
-	var sim *simLine
-	for i := range r.world.SIMs {
-		if s := &r.world.SIMs[i]; s.ID == number && instant(s.From) <= at && (sim == nil || instant(s.From) > instant(sim.From)) {
-			sim = s
-		}
-	}
+	sim := r.owner(number, at)
 	if sim == nil || r.root(sim.Account) != root {
 		return false
 	}

@@ -179,7 +179,6 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 	for _, t := range tables[:n] {
 		named = min(named, t.couldBe(u))
 	}
-	blind := false
 	for i := n - 1; i >= 0; i-- {
 		t := tables[i]
 		network, known := t.networks[u.Network]
@@ -202,28 +201,27 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 			}
 			continue
 		}
-		if known && !blind {
+		if known {
 			take(network, byNetwork)
 			return found, true
 		}
-		if blind = blind || t.couldBe(u) < math.MaxInt32; !blind {
-			take(t.anywhere, by[i])
+		if t.couldBe(u) < math.MaxInt32 {
+			break // whether a zone of this table holds the record is not known
 		}
-		if blind {
-			take(t.unknown, by[i])
-		}
-		if found.zone != noZone {
+		if take(t.anywhere, by[i]); found.zone != noZone {
 			return found, true
 		}
 	}
 	if found.zone != noZone || named == math.MaxInt32 {
 		return found, found.zone != noZone
 	}
-	for i := 0; i < n && m.firstWins; i++ {
-		if z := tables[i].unknown; z != noZone && (found.zone == noZone || z < found.zone) {
-			found = by[i]
-			found.zone = z
+	for i := n - 1; i >= 0; i-- {
+		z := tables[i].unknown
+		if z == noZone || found.zone != noZone && (!m.firstWins || z > found.zone) {
+			continue
 		}
+		found = by[i]
+		found.zone = z
 	}
 	return found, found.zone != noZone
 }
