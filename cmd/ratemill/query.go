@@ -37,6 +37,9 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 			if clause := formatClause.FindString(sql); clause != "" {
 				return fmt.Errorf("leave out `%s`: -o table, json or csv says how rows are printed", strings.TrimSpace(clause))
 			}
+			if totalsClause.MatchString(sql) {
+				return errors.New("WITH TOTALS is refused, since its row would be left out: ClickHouse sends it apart from the others; write GROUP BY … WITH ROLLUP, whose totals are rows")
+			}
 			config, err := f.load()
 			if err != nil {
 				return err
@@ -68,6 +71,9 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 
 // formatClause ends a query for ClickHouse's own clients. Here the rows come through its driver, which needs its own format.
 var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
+
+// totalsClause asks for a row that HTTP's Native format does not have: the driver would leave it out without a word.
+var totalsClause = regexp.MustCompile(`(?i)\bwith\s+totals\b`)
 
 // expectations are what ClickHouse would have taken instead: hundreds of words.
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
