@@ -292,6 +292,7 @@ func (s *Sessions) Len() int { return s.len }
 
 // Range calls f for each session's settled state, in no order, until f says false.
 func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
+	var session Session
 	for i := range s.shards {
 		h := &s.shards[i]
 		for _, entry := range h.index {
@@ -299,7 +300,7 @@ func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 				continue
 			}
 			slot := h.slot(entry & numberMask)
-			if session := s.read(slot); !f(slot.key(), &session) {
+			if session = s.read(slot); !f(slot.key(), &session) {
 				return
 			}
 		}
@@ -311,12 +312,13 @@ func (s *Sessions) Dirty() int { return len(s.dirty) - s.taken }
 
 // TakeDirty hands the first n dirty sessions to f, oldest first, and marks them clean.
 func (s *Sessions) TakeDirty(n int, f func(k SessionKey, session *Session)) {
+	var session Session // f's, so that a sweep makes one
 	for ; n > 0 && s.taken < len(s.dirty); n-- {
 		k := s.dirty[s.taken]
 		s.taken++
 		if slot := s.find(k); slot != nil && slot.data[0]&slotDirty != 0 {
 			slot.data[0] &^= slotDirty
-			session := s.read(slot)
+			session = s.read(slot)
 			f(k, &session)
 		}
 	}

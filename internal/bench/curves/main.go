@@ -35,6 +35,7 @@ var curves = []curve{
 	{"registry: SIM, owner, root", "SIMs", "./registry", "BenchmarkLookup/sims=$N/sim+owner+root", "REGISTRY_SIMS", decades(1_000, 10_000_000)},
 	{"rating, 10,000 accounts", "SIMs", "./rating", "BenchmarkRateSIMs/$N", "", decades(1_000, 10_000_000)},
 	{"rating, 1 M SIMs", "accounts", "./rating", "BenchmarkRateAccounts/$N", "", []int{200, 1_000, 10_000, 100_000}},
+	{"rating a part, a session for each SIM", "SIMs", "./rating", "BenchmarkRateSessions/$N", "", decades(1_000, 10_000_000)},
 	{"pool draw", "members", "./rating", "BenchmarkPoolMembers/$N", "", decades(1, 100_000)},
 }
 
