@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/rules"
@@ -114,7 +113,7 @@ func (t *taken) pause() time.Duration {
 
 // unfinished says why the file is not read yet.
 func (t *taken) unfinished(l *looked) string {
-	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
+	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() {
 		return ""
 	}
 	return fmt.Sprintf("%s: it is probably still being written, and waits until it changes; `ratemill files retry` reads it as it is, and collect.unfinished: read all such files of the source", l.Unfinished)
@@ -152,9 +151,6 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 			before = b
 		}
 	}
-	if !steps.On(steps.BeginningKnown) {
-		longest, before = nil, nil
-	}
 	if before != nil && (longest == nil || before.Number > longest.Number) {
 		part.Changed = before.Number
 		if t.file.Why == "" {
@@ -171,7 +167,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	if longest.Gone {
 		err = t.m.Files.ReadFrom(ctx, longest.Number, t.file.Number)
 	}
-	if (longest.Gone || longest.Open) && steps.On(steps.BeginningFirst) {
+	if longest.Gone || longest.Open {
 		return part, fmt.Sprintf("it continues file %d, which is read to its end first", longest.Number), pauseOfPart, err
 	}
 	part.Continues, part.From = longest.Number, longest.Size

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -299,7 +300,9 @@ func (r *reader) odd(err error) (more bool, _ error) {
 	return r.failure == "", nil
 }
 
+// read counts a record. What a line has beyond 4 GiB, which is as much as the size of a record may be, counts as framing.
 func (r *reader) read(size int64) {
+	size = min(size, math.MaxUint32)
 	r.size = size
 	r.progress.Read.Records++
 	r.progress.Read.Bytes += size

@@ -269,3 +269,32 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 	require.EqualValues(t, n, w.number("SELECT count() FROM rated_usage"))
 	require.EqualValues(t, n, w.number("SELECT uniqExact(quantity) FROM rated_usage"))
 }
+
+// The date of a record stands in the name of its file, so that the same lines on another day are usage of their own.
+func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
+	w := newWorld(t, "continued_named")
+	w.unkeyed()
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `'time(started, "2006-01-02 15:04:05")', quantity: octets`, `'time(file.name[2:10], "20060102")', quantity: octets`, 1)
+	w.start(Rating, Sink)
+	w.imports(w.docs["registry.yaml"])
+	c := w.carrier()
+	c.drop("sky/x_20260317.csv", header+numberedFrom(0, 2))
+	c.drop("sky/x_20260318.csv", header+numberedFrom(0, 2))
+	c.drop("sky/x_20260319.csv", header+numberedFrom(0, 3))
+	c.lists()
+	c.reads()
+	c.drop("sky/x_20260318.csv", header+numberedFrom(0, 2))
+	c.lists()
+	c.reads()
+	w.settled(3)
+	require.Equal(t, []string{"2026-03-17,2", "2026-03-18,2", "2026-03-19,3"}, w.rows("SELECT toDate(at), count() FROM rated_usage GROUP BY 1 ORDER BY 1"))
+
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "settled: 0s", "settled: 0s, identity: content", 1)
+	w.start(Rating, Sink)
+	c = w.carrier()
+	c.drop("sky/x_20260320.csv", header+numberedFrom(0, 4))
+	c.drop("sky/x_20260321.csv", header+numberedFrom(0, 4))
+	c.lists()
+	c.reads()
+	require.Equal(t, control.Duplicate, c.ledger("x_20260321.csv").State)
+}

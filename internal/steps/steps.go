@@ -47,17 +47,13 @@ const (
 	SessionsFromLog  // a restore takes what sessions have become from the rated log
 	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
 	StoreTime        // leases are of the control store's time, not of a mediator's
-	EndAwaited       // a file whose last line has no end waits
-	BeginningKnown   // a file is read from after what another had whose content it begins with
-	BeginningFirst   // what a file continues is read to its end first
 	Count            // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "store-time",
-	"end-awaited", "beginning-known", "beginning-first"}
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "store-time"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

@@ -198,6 +198,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 			s.trailer = s.Program.CompileTrailer(t.When, t.Records, &l)
 		}
 	}
+	if s.Program != nil && s.Collect.Identity == "" && s.Program.ReadsFileName() {
+		l.Warnf(doc.Source.Pos, "the rules read file.name, so a file with the content of an earlier one is read again when its name is another; say collect.identity: name if that is meant, or identity: content if files of this source are renamed")
+	}
 	if doc.Sequence != nil {
 		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)
 	}
