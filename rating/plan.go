@@ -54,13 +54,14 @@ func (c counted) String() string { return countedNames[c] }
 var countedNames = []string{"record", "sim", "account"}
 
 type price struct {
-	priceIdentity
 	name      string
 	id        uint64 // of its counter, when counted by SIM or account
 	slice     string
 	fee       decimal.D
 	increment increments
 	steps     []priceStep
+
+	priceIdentity
 }
 
 type priceStep struct {
