@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/wire"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
+	"ratemill/rating"
 	"ratemill/record"
 	"ratemill/registry"
 	"ratemill/rules"
@@ -223,6 +224,12 @@ func (r *reader) usageAgain(view *registry.View) {
 	if err := udr.ParseUsage(e.Usage, u); err != nil {
 		r.suspend(udr.SuspendError{Code: "damaged", Reason: "the usage that was kept cannot be read: " + err.Error()}, e.Usage)
 		return
+	}
+	if e.Why.Code == rating.SessionUnknown {
+		// Its beginning may be forgotten. Rules that make no such promise any more say that it is a beginning.
+		if _, continues := r.t.src.Program.SetsSession(); continues.File == nil {
+			u.Continues = false
+		}
 	}
 	r.mapped(view, []udr.Usage{*u})
 }

@@ -31,7 +31,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		}
 		if u.SessionKey == (udr.SessionKey{}) {
 			if u.Continues {
-				return suspend("session_unknown", "the record says that it continues a session, and not which: the source's session key is empty; correct the source's rules and retry")
+				return suspend(SessionUnknown, "the record says that it continues a session, and not which: the source's session key is empty; correct the source's rules and retry")
 			}
 			return nil
 		}
@@ -43,7 +43,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		case known && !before.over(seconds(u.At)):
 			p.before = before
 		case u.Continues && !e.began(v, rev, t, u):
-			return suspend("session_unknown", "the record continues a session of which no part is known: sessions of the source are remembered for %s after their last part. "+
+			return suspend(SessionUnknown, "the record continues a session of which no part is known: sessions of the source are remembered for %s after their last part. "+
 				"If an earlier part is still to come or in suspense, retry this one after it; to rate it as a session of its own, retry it with rules that do not set continues", span(u.SessionWithin))
 		}
 	}
@@ -62,6 +62,9 @@ func span(seconds uint32) string {
 	}
 	return fmt.Sprint(seconds, "s")
 }
+
+// SessionUnknown is the code of records that continue a session of which nothing is known.
+const SessionUnknown = "session_unknown"
 
 func seconds(at udr.Instant) int64 { return floorDiv(int64(at), int64(time.Second)) }
 

@@ -41,7 +41,7 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &doc)
 	s.Key, s.Within = doc.Key, doc.Within.Truncate(time.Second)
 	if s.Within <= 0 || s.Within > longestWithin {
-		d.Errorf(n.Pos, "within %s is out of range: sessions are remembered for 1s to 366d after their last part", doc.Within)
+		d.Errorf(n.Pos, "within is out of range: sessions are remembered for 1s to 366d after their last part")
 	}
 }
 
