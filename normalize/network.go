@@ -226,8 +226,25 @@ func separator(c byte) bool {
 	return c == '-' || c == ',' || c == '.' || c == '/' || c == ' ' || c == '_' || c == ':' || c == ';' || c == '|'
 }
 
-// JoinNetwork reads an MCC and an MNC that stand in two fields. An MNC of one digit lost its leading zero in a
-// spreadsheet or a number field: it gets back as many zeros as the network of that MCC in the list has.
+// ReadNetwork reads an MCC and MNC in one text as ParseNetwork does, and gives back the zero that a number field took:
+// 722-70 is 722-070, if only that is in the list.
+func ReadNetwork(text []byte) (Network, error) {
+	n, err := ParseNetwork(text)
+	if err == nil && n.shortened() && !n.Known() {
+		if three := (Network{n.MCC, n.MNC, 3}); three.Known() {
+			return three, nil
+		}
+	}
+	return n, err
+}
+
+// shortened reports whether the code may be one of three digits that lost its zero: a code that begins with 0 was not
+// written as a number.
+func (n Network) shortened() bool { return n.MNCDigits == 2 && n.MNC >= 10 }
+
+// JoinNetwork reads an MCC and an MNC that stand in two fields. An MNC that a spreadsheet or a number field shortened
+// gets back its leading zeros when exactly one network of the list fits; when two do, it is refused. An MNC of one
+// digit that is not in the list gets as many zeros as all listed networks of its MCC have.
 func JoinNetwork(mcc, mnc []byte) (Network, error) {
 	country, code := trim(mcc), trim(mnc)
 	m, ok := decimal(country)
@@ -245,8 +262,15 @@ func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 	if mcc == 0 && mnc == 0 {
 		return Network{}, fail("network", text, "all zeros is no network")
 	}
-	if digits > 1 {
-		return Network{uint16(mcc), uint16(mnc), uint8(digits)}, nil
+	if n := (Network{uint16(mcc), uint16(mnc), uint8(digits)}); digits > 1 {
+		three := Network{n.MCC, n.MNC, 3}
+		switch {
+		case !n.shortened() || !three.Known():
+			return n, nil
+		case !n.Known():
+			return three, nil
+		}
+		return Network{}, fail("network", text, "either "+n.String()+" or "+three.String()+" that lost its zero; if the field keeps zeros, write network(concat(mcc, \"-\", mnc))")
 	}
 	two, three := Network{uint16(mcc), uint16(mnc), 2}, Network{uint16(mcc), uint16(mnc), 3}
 	of := networks().mcc[mcc]

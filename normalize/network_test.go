@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,29 @@ func TestNetworks(t *testing.T) {
 	require.Equal(t, "ES", Network{214, 777, 3}.Country().String(), "not listed, but the MCC is Spain's")
 	require.False(t, Network{214, 777, 3}.Known())
 	require.Equal(t, [3]byte{0x02, 0xF8, 0x01}, Network{208, 10, 2}.PLMN())
+}
+
+// A number field takes the zeros of a code; they are given back when one network fits, and not guessed when two do.
+func TestLostZerosOfNetworksAreGivenBackWhenOneFits(t *testing.T) {
+	for _, c := range [][3]string{{"722", "70", "722-070"}, {"722", "070", "722-070"}, {"214", "7", "214-07"}, {"310", "410", "310-410"},
+		{"208", "10", "208-10"}, {"208", "99", "208-99"}, {"334", "050", "334-050"}} {
+		got, err := JoinNetwork([]byte(c[0]), []byte(c[1]))
+		require.NoError(t, err, c)
+		require.Equal(t, c[2], got.String(), c)
+	}
+	_, err := JoinNetwork([]byte("334"), []byte("50"))
+	require.ErrorContains(t, err, "either 334-50 or 334-050")
+	for text, want := range map[string]string{"722-70": "722-070", "72270": "722-070", "334-50": "334-50", "20810": "208-10"} {
+		got, err := ReadNetwork([]byte(text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got.String(), text)
+	}
+	for _, row := range networks().list { // whatever a number field leaves of a listed network, it is that one or nobody's
+		mcc, mnc := row.String()[:3], strings.TrimLeft(row.String()[4:], "0")
+		if got, err := JoinNetwork([]byte(mcc), []byte(mnc)); err == nil {
+			require.Equal(t, row.Network, got, "%s and %s", mcc, mnc)
+		}
+	}
 }
 
 // Every listed network is found, keeps its text, and survives its PLMN identity.
