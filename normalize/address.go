@@ -81,11 +81,13 @@ func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) 
 		}
 	}
 	switch {
+	case letters && Damaged(in) != "":
+		return Address{}, fail("address", text, Damaged(in))
 	case letters && uri:
 		return Address{Kind: SIPAddress, Text: in}, nil
 	case letters:
 		return Address{Kind: AlphanumericAddress, Text: in}, nil
-	case len(in) == 0 || figures == 0:
+	case len(in) == 0 || figures == 0 || in[0] == '#' && errorValue(in):
 		return Address{}, fail("address", text, "names nobody")
 	}
 	n, err := phone(in, o)

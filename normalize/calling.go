@@ -28,6 +28,9 @@ func (s *twoSet) holds(figures []byte) bool {
 	return s[n>>6]>>(n&63)&1 != 0
 }
 
+// holdsZeros reports whether 00 to 09 are in the set: no number of the plan begins with 0.
+func (s *twoSet) holdsZeros() bool { return s[0]&0x3ff == 0x3ff }
+
 // begins reports whether the figures begin with the calling code.
 func (p *plan) begins(figures []byte) bool {
 	return len(figures) >= len(p.figures) && string(figures[:len(p.figures)]) == p.figures
@@ -41,7 +44,7 @@ func (p *plan) national(figures []byte) []byte {
 		}
 		return figures
 	}
-	if figures[0] != p.trunk || p.lengths>>(len(figures)-1)&1 == 0 {
+	if figures[0] != p.trunk || p.lengths>>(len(figures)-1)&1 == 0 || p.prefix.holds(figures[1:]) {
 		return nil
 	}
 	return figures[1:]

@@ -19,7 +19,11 @@ func (e *Error) Error() string {
 	return e.Function + "(" + strconv.Quote(e.Input) + "): " + e.Reason
 }
 
+// fail tells of a spreadsheet first: it explains what the reader of the text can only notice.
 func fail(function string, input []byte, reason string) error {
+	if spoilt := Damaged(input); spoilt != "" {
+		reason = spoilt
+	}
 	return &Error{Function: function, Input: quoted(input), Reason: reason}
 }
 

@@ -138,12 +138,13 @@ var countryFunctions = []Function{
 
 var networkFunctions = []Function{
 	{Name: "network", Family: "network", Params: []Param{text("MCC and MNC")}, Result: NetworkType,
-		Doc: "A mobile network by MCC and MNC in one text. The digits of the MNC count: 07 and 007 are two networks. One digit behind a separator gets the zeros that the listed network has.",
-		Go:  "ParseNetwork", Examples: []Example{
+		Doc: "A mobile network by MCC and MNC in one text. The digits of the MNC count: 07 and 007 are two networks. Zeros that a number field took are given back when exactly one listed network fits.",
+		Go:  "ReadNetwork", Examples: []Example{
 			ex(`network("20810")`, "208-10"), ex(`network("208,10")`, "208-10"), ex(`network("310410")`, "310-410"), ex(`network("214-7")`, "214-07"),
 			exFails(`network("2087")`, "MNC 2 or 3")}},
 	{Name: "network", Family: "network", Params: []Param{{Name: "mcc", Type: TextType, Doc: "mobile country code"}, {Name: "mnc", Type: TextType, Doc: "mobile network code"}}, Result: NetworkType,
-		Doc: "A mobile network by MCC and MNC in two texts; an MNC of one digit gets back its zeros.", Go: "JoinNetwork", Examples: []Example{
+		Doc: "A mobile network by MCC and MNC in two texts; an MNC that a number field shortened gets back its zeros when exactly one listed network fits, and is refused when two fit.", Go: "JoinNetwork", Examples: []Example{
+			ex(`network("722", "70")`, "722-070"), exFails(`network("334", "50")`, "either 334-50 or 334-050"),
 			ex(`network("214", "07")`, "214-07"), ex(`network("214", "7")`, "214-07")}},
 	{Name: "plmn", Family: "network", Params: []Param{text("six hexadecimal digits")}, Result: NetworkType,
 		Doc: "A mobile network by its PLMN identity in hexadecimal (3GPP TS 24.008 10.5.1.13).", Go: "ParseNetworkHex", Examples: []Example{

@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -80,7 +81,8 @@ type PhoneOptions struct {
 // ParsePhone reads a phone number as libphonenumber does: +34…, 00 34… (or the prefix that From dials), national
 // digits of From; with blanks, dashes, dots, slashes and parentheses; with the filler F of TBCD at its end. The
 // length has to be possible for the country; whether the range is in use is not asked, since ranges change more often
-// than software. Letters are refused: ParseAddress reads what may be a name.
+// than software, except where so few digits may be a short code, or the first ones may be a trunk prefix that somebody
+// left behind the calling code. Letters are refused: ParseAddress reads what may be a name.
 func ParsePhone(text []byte, o PhoneOptions) (E164, error) {
 	var d dialled
 	if reason := d.read(text, o); reason != "" {
@@ -199,7 +201,7 @@ func (d *dialled) fast(o PhoneOptions) E164 {
 		return t.international(figures)
 	}
 	own := t.byCountry[o.From.slot()]
-	if own == 0 || len(figures) < 4 {
+	if own == 0 || len(figures) <= longestShortCode {
 		return 0
 	}
 	p := &t.plans[own]
@@ -222,8 +224,53 @@ func (t *callingTable) international(figures []byte) E164 {
 	return p.join(p.national(figures[length:]), p.lengths)
 }
 
+// longestShortCode is how many digits a short code has at most (the harmonised 116xxx of Europe have six).
+const longestShortCode = 6
+
+const shortCode = "; address(…) reads short codes"
+
+// shortened reports whether the figures are too few for anything but a short code: in a country with a trunk prefix a
+// number that short is never written without it, though libphonenumber calls five digits of Germany, Austria, Finland or
+// South Africa a possible number. In the few countries whose ordinary numbers are that short (Niue, Saint Pierre) they
+// are numbers.
+func (d *dialled) shortened(from Country) bool {
+	if d.plus || d.length > longestShortCode {
+		return false
+	}
+	region := from.String()
+	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
+	if trunk == "" || strings.HasPrefix(string(d.figures[:d.length]), trunk) {
+		return false
+	}
+	ordinary := phonenumbers.GetExampleNumber(region)
+	return ordinary == nil || len(phonenumbers.GetNationalSignificantNumber(ordinary)) > longestShortCode
+}
+
+// keepsTrunk answers the trunk prefix that a number still has, as in +44017654321, or "". libphonenumber keeps the prefix
+// when what is left would be too short. Digits that it calls valid are no prefix, and a 0 is none where numbers begin with
+// it, as in Italy.
+func keepsTrunk(number *phonenumbers.PhoneNumber) string {
+	code := int(number.GetCountryCode())
+	national := phonenumbers.GetNationalSignificantNumber(number)
+	t := callingCodes()
+	trunk := phonenumbers.GetNddPrefixForRegion(phonenumbers.GetRegionCodeForCountryCode(code), true)
+	switch {
+	case national[0] == '0' && t.plans[t.plan[code]].prefix.holdsZeros():
+		trunk = "0"
+	case trunk == "" || !strings.HasPrefix(national, trunk):
+		return ""
+	}
+	if phonenumbers.IsValidNumber(number) {
+		return ""
+	}
+	return trunk
+}
+
 // slow asks libphonenumber.
 func (d *dialled) slow(o PhoneOptions) (E164, string) {
+	if d.shortened(o.From) {
+		return 0, "too short for a number of " + o.From.String() + " without its trunk prefix" + shortCode
+	}
 	text := make([]byte, 0, longestDialled+1)
 	if d.plus {
 		text = append(text, '+')
@@ -246,11 +293,17 @@ func (d *dialled) slow(o PhoneOptions) (E164, string) {
 	switch phonenumbers.IsPossibleNumberWithReason(number) {
 	case phonenumbers.IS_POSSIBLE:
 	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
-		return 0, "too short for " + place(number) + "; address(…) reads short codes"
+		return 0, "too short for " + place(number) + shortCode
 	case phonenumbers.TOO_LONG:
 		return 0, "too long for " + place(number)
 	default:
 		return 0, "no number of " + place(number) + " has that many digits"
+	}
+	if !d.plus && d.length <= longestShortCode && !phonenumbers.IsValidNumber(number) {
+		return 0, "no number of " + place(number) + shortCode
+	}
+	if trunk := keepsTrunk(number); trunk != "" {
+		return 0, "no number of " + place(number) + ", with its trunk prefix " + trunk + " or without"
 	}
 	full, ok := decimal([]byte(phonenumbers.Format(number, phonenumbers.E164)[1:]))
 	if !ok || full > 999_999_999_999_999 {

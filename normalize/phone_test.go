@@ -20,9 +20,43 @@ func reference(text string, from string) (E164, bool) {
 	if err != nil || phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
 		return 0, false
 	}
+	figures := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
+	if text[0] != '+' && len(figures) <= longestShortCode && (hasTrunk(from) && !strings.HasPrefix(figures, trunkOf(from)) || !phonenumbers.IsValidNumber(number)) {
+		return 0, false
+	}
+	if keepsPrefix(number) && !phonenumbers.IsValidNumber(number) {
+		return 0, false
+	}
 	full, err := strconv.ParseUint(phonenumbers.Format(number, phonenumbers.E164)[1:], 10, 64)
 	return E164(full), err == nil && full < 1e15
 }
+
+func trunkOf(region string) string { return phonenumbers.GetNddPrefixForRegion(region, true) }
+
+// hasTrunk reports whether people write a trunk prefix before each number of the region; Kiribati and Saint Pierre have
+// one, and numbers as short as short codes.
+func hasTrunk(region string) bool { return trunkOf(region) != "" && region != "KI" && region != "PM" }
+
+// keepsPrefix reports whether a number of libphonenumber begins with a trunk prefix: that of its country, or the 0 of others
+// where no number begins with 0.
+func keepsPrefix(number *phonenumbers.PhoneNumber) bool {
+	national := phonenumbers.GetNationalSignificantNumber(number)
+	region := phonenumbers.GetRegionCodeForCountryCode(int(number.GetCountryCode()))
+	trunk := trunkOf(region)
+	if trunk != "" && strings.HasPrefix(national, trunk) {
+		return true
+	}
+	return national[0] == '0' && !zeroBegins[region]
+}
+
+// zeroBegins are the regions of which some numbers begin with 0 and none is dialled with a trunk prefix 0.
+var zeroBegins = map[string]bool{"AC": true, "BF": true, "BJ": true, "BW": true, "BZ": true, "CG": true, "CI": true, "FJ": true, "GA": true,
+	"IT": true, "MO": true, "NC": true, "NE": true, "NO": true, "PA": true, "QA": true, "SM": true, "SZ": true, "TJ": true, "TO": true, "001": true}
 
 func agrees(t testing.TB, text, from string) {
 	var o PhoneOptions
@@ -129,6 +163,114 @@ func countriesAgree(t *testing.T, random *rand.Rand) (valid int) {
 		}
 	}
 	return valid
+}
+
+// What libphonenumber calls valid is read as it reads it, by phone and by address, however it is written; and no number
+// that it does not call valid has a trunk prefix. 10^5 numbers of all regions.
+func TestValidNumbersAreReadAndNoNumberKeepsATrunkPrefix(t *testing.T) {
+	valid, read := 0, 0
+	regions := slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions()))
+	for seed := range seeds.Each(t, 1, 1) {
+		random := rand.New(rand.NewPCG(seed, 8))
+		phones := NewPhones(1 << 10)
+		for _, region := range regions {
+			v, r := validityAgrees(t, phones, region, random)
+			valid, read = valid+v, read+r
+		}
+	}
+	t.Logf("%d valid numbers, %d others that are read", valid, read)
+	require.Greater(t, valid, 20_000)
+}
+
+// validityAgrees generates some hundred texts of a region, and counts the valid numbers and the others that are read.
+func validityAgrees(t *testing.T, phones *Phones, region string, random *rand.Rand) (valid, read int) {
+	o := PhoneOptions{From: Country{region[0], region[1]}}
+	code, trunk := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region)), trunkOf(region)
+	for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
+		example := phonenumbers.GetExampleNumberForType(region, kind)
+		if example == nil {
+			continue
+		}
+		national := []byte(phonenumbers.GetNationalSignificantNumber(example))
+		for range 8 {
+			national[random.IntN(len(national))] = byte('0' + random.IntN(10))
+			figures := string(national[:len(national)-random.IntN(3)/2])
+			for _, text := range []string{figures, trunk + figures, "+" + code + figures, "+" + code + trunk + figures, "+" + code + "0" + figures,
+				"00" + code + figures, "+1" + trunk + figures, figures[:min(len(figures), 3+random.IntN(4))]} {
+				number, err := phonenumbers.Parse(text, region)
+				right := err == nil && phonenumbers.IsValidNumber(number) &&
+					phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.IS_POSSIBLE && // not Canada's 310xxxx
+					!(text[0] != '+' && len(text) <= longestShortCode && hasTrunk(region) && !strings.HasPrefix(text, trunk))
+				got, err := phones.Parse([]byte(text), o)
+				address, addressErr := phones.Address([]byte(text), o)
+				switch {
+				case right:
+					valid++
+					require.NoError(t, err, "%s from %s", text, region)
+					require.Equal(t, phonenumbers.Format(number, phonenumbers.E164), got.String(), "%s from %s", text, region)
+				case err == nil:
+					read++
+					require.False(t, keepsPrefix(got.libphonenumber()) && !phonenumbers.IsValidNumber(got.libphonenumber()), "%s from %s is %s", text, region, got)
+					require.False(t, text[0] != '+' && len(text) <= longestShortCode && hasTrunk(region) && !strings.HasPrefix(text, trunk), "%s from %s is %s", text, region, got)
+				}
+				if err == nil {
+					require.NoError(t, addressErr)
+					require.Equal(t, Address{Kind: PhoneAddress, Phone: got, Text: []byte(text)}, address)
+				} else if addressErr == nil {
+					require.Equal(t, ShortCodeAddress, address.Kind, "%s from %s", text, region)
+				}
+			}
+		}
+	}
+	return valid, read
+}
+
+// Five digits are a short code in each country, and where ordinary numbers are as short they are numbers.
+func TestShortCodesAreShortCodesInEachCountry(t *testing.T) {
+	for region := range phonenumbers.GetSupportedRegions() {
+		for _, text := range []string{"84343", "22922"} {
+			a, err := ParseAddress([]byte(text), PhoneOptions{From: Country{region[0], region[1]}})
+			require.NoError(t, err)
+			if a.Kind == PhoneAddress {
+				number, err := phonenumbers.Parse(text, region)
+				require.NoError(t, err)
+				require.True(t, phonenumbers.IsValidNumber(number) && !hasTrunk(region), "%s in %s is %s", text, region, a)
+			}
+		}
+	}
+	for _, region := range []string{"DE", "AT", "NL", "FI", "ZA", "ES", "US", "GB", "SE"} {
+		a, err := ParseAddress([]byte("22922"), PhoneOptions{From: Country{region[0], region[1]}})
+		require.NoError(t, err)
+		require.Equal(t, ShortCodeAddress, a.Kind, region)
+	}
+	niue, err := ParsePhone([]byte("7012"), PhoneOptions{From: Country{'N', 'U'}})
+	require.NoError(t, err)
+	require.Equal(t, E164(6837012), niue)
+	_, err = ParsePhone([]byte("22922"), PhoneOptions{From: Country{'D', 'E'}})
+	require.ErrorContains(t, err, "short codes")
+}
+
+func TestDamageOfSpreadsheetsIsRefused(t *testing.T) {
+	for _, text := range []string{"4,36641E+11", "4.36641E+11", "-2e-05", `="0043664100"`, "=0043", "#NAME?", "#####", "#VALUE!"} {
+		require.NotEmpty(t, Damaged([]byte(text)), text)
+		for function, read := range map[string]func([]byte) error{
+			"address":  func(b []byte) error { _, err := ParseAddress(b, PhoneOptions{From: Country{'E', 'S'}}); return err },
+			"phone":    func(b []byte) error { _, err := ParsePhone(b, PhoneOptions{From: Country{'E', 'S'}}); return err },
+			"imsi":     func(b []byte) error { _, err := ParseIMSI(b); return err },
+			"iccid":    func(b []byte) error { _, err := ParseICCID(b); return err },
+			"imei":     func(b []byte) error { _, err := ParseIMEI(b); return err },
+			"network":  func(b []byte) error { _, err := ReadNetwork(b); return err },
+			"country":  func(b []byte) error { _, err := ParseCountry(b); return err },
+			"octets":   func(b []byte) error { _, err := Octets(b, 1, Exact); return err },
+			"iso8601":  func(b []byte) error { _, err := ParseISO8601(b, TimeOptions{}); return err },
+			"currency": func(b []byte) error { _, err := ParseCurrency(b); return err },
+		} {
+			require.ErrorContains(t, read([]byte(text)), "spreadsheet", "%s(%s)", function, text)
+		}
+	}
+	for _, text := range []string{"3E5", "1E100", "SAVE+10", "*100#", "##", "#BACK2SCHOOL!", "= sale =", "E+11"} {
+		require.Empty(t, Damaged([]byte(text)), text)
+	}
 }
 
 func FuzzPhone(f *testing.F) {

@@ -70,7 +70,12 @@ func normalizers() []*Function {
 	}
 	all = append(all, &Function{Name: "name", Group: "identifier", Params: []Param{text("text")}, Result: anID, absorbs: true,
 		Doc: "An identifier of a SIM that is none of the others: a SIP user, a line, a device.", Example: `name("line-17")`,
-		bind: unary(anID, func(_ *Runner, v value) (value, error) { return identifierValue(udr.Name, v.s), nil })})
+		bind: unary(anID, func(_ *Runner, v value) (value, error) {
+			if spoilt := normalize.Damaged(octetsOf(v.s)); spoilt != "" {
+				return value{}, &normalize.Error{Function: "name", Input: v.s, Reason: spoilt}
+			}
+			return identifierValue(udr.Name, v.s), nil
+		})})
 	return all
 }
 
@@ -222,7 +227,7 @@ var normalizerCalls = map[string]func(*binding) (bound, error){
 		return r.country(normalize.CountryByCallingCode(octetsOf(v.s)))
 	}),
 
-	"network text": simple(func(r *Runner, v value) (value, error) { return r.network(normalize.ParseNetwork(octetsOf(v.s))) }),
+	"network text": simple(func(r *Runner, v value) (value, error) { return r.network(normalize.ReadNetwork(octetsOf(v.s))) }),
 	"network text text": func(*binding) (bound, error) {
 		return bound{many: func(r *Runner, a []value) (value, error) {
 			return r.network(normalize.JoinNetwork(octetsOf(a[0].s), octetsOf(a[1].s)))
@@ -403,4 +408,22 @@ func isoCall(b *binding) (bound, error) {
 		m, err := normalize.ParseISO8601(octetsOf(v.s), o)
 		return r.moment(level, m, err)
 	}}, err
+}
+
+// peer reads a text that is set as the peer as address(…) would: what is a phone number in itself (+34…, 0034…, a SIP or
+// tel URI of one) becomes one, with its country; what a spreadsheet spoilt is refused unless the field keeps its text.
+// Everything else is a short code or a name, as it is: without a country nobody knows whose the digits are.
+func (r *Runner) peer(s *assignment, v value) value {
+	text := octetsOf(v.s)
+	switch c := text[0]; {
+	case c == '+', c == '0', c|0x20 == 's', c|0x20 == 't', c == '<', c == '"', c == ' ':
+		if a, err := r.phones().Address(text, normalize.PhoneOptions{}); err == nil && a.Kind == normalize.PhoneAddress {
+			v, _ = r.phone(a.Phone, nil)
+			return v
+		}
+	}
+	if spoilt := normalize.Damaged(text); spoilt != "" && s.note == 0 {
+		r.fail(s.expr.top, s.name+" is "+v.s+": "+spoilt)
+	}
+	return v
 }

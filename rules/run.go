@@ -383,6 +383,11 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 		v.kind = Quantity
 		v.aux = anyUnit
 	}
+	if s.field == peerField && v.kind != Phone && v.s != "" {
+		if v = r.peer(s, v); r.failed.term != nil {
+			return false
+		}
+	}
 	if s.keeps {
 		r.outs[s.field] = v
 	}

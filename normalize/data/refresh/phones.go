@@ -28,6 +28,11 @@ func regionTable() ([]byte, error) {
 		if m.GetNationalPrefixTransformRule() != "" && !strings.Contains(m.GetNationalPrefixForParsing(), "(") {
 			national = everyPrefix()
 		}
+		if machine, err := compile(m.GetGeneralDesc().GetNationalNumberPattern()); err != nil {
+			return nil, err
+		} else if len(machine.step(machine.start(), '0')) == 0 {
+			national.Or(national, big.NewInt(1<<10-1)) // no number begins with 0, so that it is the prefix of another country
+		}
 		international, err := prefixes(m.GetInternationalPrefix())
 		if err != nil {
 			return nil, err

@@ -1,0 +1,60 @@
+package normalize
+
+import "bytes"
+
+const damage = "written by a spreadsheet, which has lost or changed digits; take the file as the carrier made it"
+
+// Damaged says how a spreadsheet spoilt the text, or "": 4,36641E+11 for a long number, ="0043…" for one whose zeros
+// somebody wanted to keep, #NAME? or ##### for what a cell could not show. No number, name or code is written so.
+func Damaged(text []byte) string {
+	in := trim(text)
+	if len(in) < 2 {
+		return ""
+	}
+	switch {
+	case in[0] == '=' && (in[1] == '"' || in[1] == '+' || in[1] == '-' || digit(in[1])):
+		return "a formula of a spreadsheet; take the file as the carrier made it, or cut the formula away, as in before(after(x, '=\"'), '\"')"
+	case in[0] == '#' && errorValue(in):
+		return "an error value of a spreadsheet; take the file as the carrier made it"
+	case digit(in[len(in)-1]) && scientific(in):
+		return "in scientific notation, " + damage
+	}
+	return ""
+}
+
+// errorValue reports whether the text is what a cell shows in place of a value.
+func errorValue(in []byte) bool {
+	if len(in) > 2 && bytes.Count(in, hash) == len(in) {
+		return true
+	}
+	for _, word := range [...]string{"#NAME?", "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"} {
+		if equalFold(in, word) {
+			return true
+		}
+	}
+	return false
+}
+
+var hash = []byte("#")
+
+// scientific reports whether the text is a number with an exponent as spreadsheets write it: E+11, with its sign and two
+// digits or more. Names such as 3E5 are not.
+func scientific(in []byte) bool {
+	if in[0] == '-' || in[0] == '+' {
+		in = in[1:]
+	}
+	i := 0
+	for i < len(in) && (digit(in[i]) || i > 0 && (in[i] == '.' || in[i] == ',')) {
+		i++
+	}
+	return i > 0 && len(in)-i >= 4 && in[i]|0x20 == 'e' && (in[i+1] == '+' || in[i+1] == '-') && onlyDigits(in[i+2:])
+}
+
+func onlyDigits(in []byte) bool {
+	for _, c := range in {
+		if !digit(c) {
+			return false
+		}
+	}
+	return true
+}
