@@ -118,12 +118,14 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 // per different numbers of units. What no number of parts can say is cut.
 func (a *amount) resume(before *Session) (err error) {
 	if f := &before.Below; f.Num != 0 && a.den != f.Den {
-		den := f.Den
-		if f.Den%a.den != 0 {
-			den = lcm(a.den, f.Den)
-		}
-		if den != 0 {
-			a.den = den
+		switch {
+		case a.den%f.Den == 0:
+		case f.Den%a.den == 0:
+			a.den = f.Den
+		default:
+			if den := lcm(a.den, f.Den); den != 0 {
+				a.den = den
+			}
 		}
 		hi, lo := bits.Mul64(uint64(f.Num), a.den)
 		num, _ := bits.Div64(hi, lo, f.Den)
@@ -162,10 +164,22 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 	t.total = ch.Total
 	t.part.after = Session{
 		Quantity: before.Quantity + u.Quantity, Rounded: before.Rounded + ch.Rounded, Priced: before.Priced + ch.Rounded - covered,
-		Sum: sum.whole, Below: below, Last: min(max(t.part.before.Last, seconds(u.At), 0), lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
+		Sum: sum.whole, Below: lowestTerms(below), Last: min(max(t.part.before.Last, seconds(u.At), 0), lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
 	}
 	t.part.after.Charged, err = before.Charged.Add(ch.Total)
 	return err
+}
+
+// lowestTerms is a fraction that is equal and cannot be reduced, so that the same sum is the same state.
+func lowestTerms(f decimal.Fraction) decimal.Fraction {
+	if f.Num == 0 {
+		return decimal.Fraction{}
+	}
+	a, b := uint64(f.Num), f.Den
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return decimal.Fraction{Num: f.Num / int64(a), Den: f.Den / a}
 }
 
 // lastSecond is the last that a session's memory has room for, in 2106.

@@ -201,3 +201,38 @@ func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, quantity, "what was not acknowledged did not happen")
 }
+
+// An earlier part without units changes nothing of a session, also when its version of the plan has prices per another number
+// of units: what lies below 12 decimals is said in one way, whoever said it.
+func TestAPartWithoutUnitsLeavesTheSessionAsItIs(t *testing.T) {
+	c, list := rating.LoadCatalogue(fstest.MapFS{
+		"1.yaml": {Data: []byte("plan: fleet\ncurrency: EUR\nclasses: { data: { cap: 5, prices: [ { price: 1 / 3 B } ] } }\n")},
+		"2.yaml": {Data: []byte("plan: fleet\nfrom: 2026-03-10\ncurrency: EUR\nclasses: { data: { cap: 5, prices: [ { price: 1 / 7 B } ] } }\n")}})
+	require.NoError(t, list.Err())
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}}}
+	reg, err := w.registry()
+	require.NoError(t, err)
+	v := reg.View()
+	defer v.Close()
+	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
+	u := udr.Usage{Class: "data", Unit: udr.Octet, SIM: 1, SessionKey: udr.SessionKey{1}, SessionWithin: 30 * 86400}
+	var before rating.Session
+	for i, part := range []struct {
+		at       string
+		quantity int64
+	}{{"2026-03-12T00:00:00Z", 1}, {"2026-03-02T00:00:00Z", 0}, {"2026-03-02T00:00:00Z", 1}} {
+		res.Begin(counters)
+		u.At, u.Quantity = instant(part.at), part.quantity
+		require.NoError(t, e.Rate(v, 1, counters, &u, res))
+		_, err := res.Charges[0].Recompute()
+		require.NoError(t, err)
+		counters.Sessions.Settle(res.Sessions)
+		now, _ := counters.Sessions.Settled(res.Sessions[0].Key)
+		require.Equal(t, res.Sessions[0].Session, now)
+		if i == 1 {
+			require.Equal(t, before, now)
+		}
+		before = now
+	}
+	require.Equal(t, "0.476190476190 {10 21}", fmt.Sprint(before.Sum.Fixed(12), " ", before.Below), "1/7 + 1/3 = 10/21")
+}
