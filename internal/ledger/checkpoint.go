@@ -24,7 +24,8 @@ import (
 const (
 	counterEntry = 'c' // a counter
 	fileEntry    = 'f' // how far a file has come
-	seenEntry    = 's' // a block of duplicate keys
+	seenEntry    = 'd' // a block of duplicate keys
+	undatedEntry = 's' // one that a former ratemill wrote: its keys know the hour of use only
 	partsEntry   = 'p' // what was charged for the parts of a session
 	lowEntry     = 'l' // the low-water mark: every entry is at least as new as this offset
 
@@ -33,7 +34,8 @@ const (
 
 // entrySizes are how many bytes the part of each kind has, its value at the least, and each of what may follow.
 var entrySizes = map[byte]struct{ part, value, more int }{
-	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
+	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})},
+	undatedEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
 	partsEntry: {13, 9, 1},
 }
 
@@ -112,7 +114,9 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 		o.horizon = horizon{first, end}
 	}
 	now := o.Clock.Now().Unix()
-	o.state.seen.forget(now, func(id blockID) { s.gone = append(s.gone, id.part()) })
+	newest := max(o.state.seen.last, o.state.undated.last)
+	o.state.seen.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(seenEntry)) })
+	o.state.undated.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(undatedEntry)) })
 	if today := int32(now / 86400); today > o.lookedAt { // it looks at every counter
 		// This machine's clock may run ahead: what it calls long ago must be so for the newest cycle as well.
 		o.state.counters.Forget(min(today, o.state.counters.Newest())-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
@@ -204,7 +208,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 				for i := range keys {
 					v = append(v, keys[i][:]...)
 				}
-				put(id.part(), v)
+				put(id.part(seenEntry), v)
 			}
 		}
 		s.blocks = s.blocks[1:]
@@ -404,6 +408,8 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 		o.state.restoreFile(udr.FileID(part[1:]), uint64(field(1)), field(2))
 	case seenEntry:
 		o.state.seen.restore(parseBlock(part), field(1), field(2), v[25:])
+	case undatedEntry:
+		o.state.undated.restore(parseBlock(part), field(1), field(2), v[25:])
 	case partsEntry:
 		session, err := rating.ParseSession(v[9:])
 		if err != nil {
@@ -430,8 +436,8 @@ func (s *state) restoreFile(id udr.FileID, high uint64, closed int64) {
 }
 
 // part is the block's key in checkpoints, without epoch.
-func (id blockID) part() []byte {
-	b := binary.BigEndian.AppendUint64([]byte{seenEntry}, id.source)
+func (id blockID) part(kind byte) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{kind}, id.source)
 	b = binary.BigEndian.AppendUint32(b, uint32(id.hour.hour))
 	return binary.BigEndian.AppendUint32(append(b, id.bits), id.index)
 }

@@ -80,7 +80,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	looks := key != (udr.DuplicateKey{}) && d.in.DuplicateWithin > 0
 	if looks {
 		h = hourOf(d.in.Source, u.At)
-		if d.state.seen.Has(h, key) {
+		if d.state.came(h, key, u.At, d.now, int64(d.in.DuplicateWithin)) {
 			d.out = wire.AppendBytes(d.out, 11, message)
 			d.duplicate++
 			return nil
@@ -103,7 +103,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	d.out = appendRated(d.out, message, d.result.Charges[charges:], d.result.Events[events:])
 	d.rated++
 	if looks {
-		d.state.seen.Add(h, key, d.now, int64(d.in.DuplicateWithin))
+		d.state.seen.Add(h, dated(key, u.At), d.now, int64(d.in.DuplicateWithin))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	high, closed := o.state.decided(udr.FileID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	require.EqualValues(t, 7, high)
 	require.True(t, closed)
-	require.True(t, o.state.seen.Has(hour{source: 1, hour: 16}, udr.DuplicateKey{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
+	require.True(t, o.state.undated.Has(hour{source: 1, hour: 16}, udr.DuplicateKey{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
 	require.Equal(t, lowWater{next: 100, input: 49, epoch: 2}, low)
 	require.Len(t, o.older, 4, "entries of epoch 3 are to be buried by epoch 4")
 
@@ -98,7 +98,7 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	for i := range 50_000 {
 		k := key(i % 40_000)
 		require.Equal(t, model[k], s.Has(h, k))
-		s.Add(h, k, int64(i), 3600)
+		s.Add(h, k, int64(i), 3600) // a clock that runs behind: it is not before the hour's end
 		model[k] = true
 	}
 	require.Equal(t, len(model), s.Len())
@@ -126,7 +126,11 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 		require.True(t, restored.Has(h, k), "a checkpoint of the dirty blocks holds every key")
 	}
 	dropped := 0
-	s.forget(50_000+3600, func(blockID) { dropped++ })
+	late := s.last + 3600 + 3600/renewed + 1
+	s.forget(late, late-1, func(blockID) { dropped++ })
+	s.forget(late-1, late, func(blockID) { dropped++ })
+	require.Zero(t, dropped, "a clock that runs ahead forgets nothing, nor does usage of later on")
+	s.forget(late, late, func(blockID) { dropped++ })
 	require.Zero(t, s.Len(), "nothing came for as long as keys are kept")
 	require.NotZero(t, dropped)
 }
@@ -227,9 +231,11 @@ func TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept(t *testing.T) {
 	require.NoError(t, o.beginSweep(t.Context()))
 	add(1, 0x22)
 	end()
-	o.Clock.(*still).at += 3601
+	o.Clock.(*still).at += 3 * 3600
+	later := o.Clock.Now().Unix()
+	o.state.seen.Add(hourOf("other", udr.Instant(later*1e9)), udr.DuplicateKey{1}, later, 1e9) // usage of that time has come
 	require.NoError(t, o.beginSweep(t.Context()))
-	require.Zero(t, o.state.seen.Len())
+	require.Equal(t, 1, o.state.seen.Len())
 	add(2, 0x11, 0x99, 0x22)
 	end()
 	require.NoError(t, o.beginSweep(t.Context()))
@@ -323,6 +329,8 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	require.Contains(t, fmt.Sprint(l.compacted(topics.Checkpoint)), string(counterPart(old)))
 
 	b.Clock.(*still).at += 86400
+	newer := blockID{hour: hourOf("other", (testNow+86400)*1e9)}
+	b.state.seen.Add(newer.hour, udr.DuplicateKey{9}, testNow+86400, 60)
 	l.forget(topics.Usage, 0)
 	l.of(topics.Usage).first = 5
 	b.horizon = horizon{first: 5}
@@ -331,7 +339,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	require.Zero(t, settled(b, old))
 	require.EqualValues(t, 5*3, settled(b, kept))
 	for key := range l.compacted(topics.Checkpoint) {
-		require.Contains(t, []string{string(counterPart(kept)), string(counterPart(current)), string([]byte{lowEntry})}, key[:len(key)-8], "what the checkpoints still have")
+		require.Contains(t, []string{string(counterPart(kept)), string(counterPart(current)), string([]byte{lowEntry}), string(newer.part(seenEntry))}, key[:len(key)-8], "what the checkpoints still have")
 	}
 	c := l.of(topics.Checkpoint)
 	for _, n := range c.ends {

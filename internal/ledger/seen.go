@@ -12,7 +12,9 @@ import (
 	"ratemill/udr"
 )
 
-// Seen remembers the duplicate keys of rated records, so that a record which its carrier sends again is recognised.
+// Seen remembers the duplicate keys of rated records, so that a record which its carrier sends again is recognised: one
+// with the same values in the source's key fields and the same time of use. A key is remembered for as long as the
+// source's window from the last time that its record came.
 //
 // Keys lie in blocks: one for each source and hour of use, split by the key's first bits as it grows, so that a block
 // stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes a key and less than a third
@@ -20,7 +22,9 @@ import (
 type Seen struct {
 	hours map[hour]*hourBlocks
 	dirty []blockID
-	size  int // keys in a block before it is split; 0 is blockSize
+	last  int64 // when the latest hour of use ends, in Unix seconds
+	size  int   // keys in a block before it is split; 0 is blockSize
+	old   bool  // keys of a former ratemill, which stay in the checkpoints as it left them
 }
 
 type hour struct {
@@ -49,6 +53,23 @@ type blockID struct {
 
 const blockSize = 1024 // 12 KB in a checkpoint
 
+// dated is the key of a record by its fields and its time of use. Keys are hashes, so that what is mixed in keeps them apart.
+func dated(key udr.DuplicateKey, at udr.Instant) udr.DuplicateKey {
+	first := mix(uint64(at))
+	binary.BigEndian.PutUint64(key[:8], binary.BigEndian.Uint64(key[:8])^first)
+	binary.BigEndian.PutUint32(key[8:], binary.BigEndian.Uint32(key[8:])^uint32(mix(first)))
+	return key
+}
+
+// mix is the last step of xxHash, which takes no two words to one.
+func mix(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 14029467366897019727
+	h ^= h >> 29
+	h *= 1609587929392839161
+	return h ^ h>>32
+}
+
 // Hour finds the blocks for a record of a source, used at an instant.
 func hourOf(source string, at udr.Instant) hour {
 	return hour{xxhash.Sum64String(source), int32(int64(at) / 3_600_000_000_000)}
@@ -63,6 +84,24 @@ func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
 	_, found := b.blocks[b.index(key)].find(key, b.bits)
 	return found
 }
+
+// Again remembers the key of a record that came again: its window begins anew. Not every time is noted, so that a file
+// which is read again and again does not have all its hours written again each time; forget allows for it.
+func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
+	if !s.Has(h, key) {
+		s.Add(h, key, arrived, within)
+		return
+	}
+	b := s.hours[h]
+	if arrived = s.arrival(h, arrived); within <= b.within && arrived-b.touched <= b.within/renewed {
+		return
+	}
+	b.touched, b.within = max(b.touched, arrived), max(b.within, within)
+	s.mark(h, b, b.index(key))
+}
+
+// renewed is the part of a window after which a further arrival is noted.
+const renewed = 8
 
 // Add remembers a key that arrived at a time (Unix seconds) for so many seconds.
 func (s *Seen) Add(h hour, key udr.DuplicateKey, arrived, within int64) {
@@ -90,7 +129,7 @@ func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hour
 		b = &hourBlocks{blocks: make([]block, 1)}
 		s.hours[h] = b
 	}
-	b.touched, b.within = max(b.touched, arrived), max(b.within, within)
+	b.touched, b.within = max(b.touched, s.arrival(h, arrived)), max(b.within, within)
 	i = b.index(key)
 	blk := &b.blocks[i]
 	at, found := blk.find(key, b.bits)
@@ -111,7 +150,7 @@ func (s *Seen) splitIfFull(h hour, b *hourBlocks, i int) {
 }
 
 func (s *Seen) mark(h hour, b *hourBlocks, i int) {
-	if !b.blocks[i].dirty {
+	if !b.blocks[i].dirty && !s.old {
 		b.blocks[i].dirty = true
 		s.dirty = append(s.dirty, blockID{h, b.bits, uint32(i)})
 	}
@@ -188,11 +227,24 @@ func (s *Seen) Len() int {
 	return n
 }
 
+// arrival is when a record arrived: a clock may run behind, and nothing arrives before it is used, nor before what came
+// ahead of it was used.
+func (s *Seen) arrival(h hour, arrived int64) int64 {
+	s.last = max(s.last, (int64(h.hour)+1)*3600)
+	if !steps.On(steps.KeysByUsage) {
+		return arrived
+	}
+	return max(arrived, s.last)
+}
+
 // forget drops the hours into which nothing came for as long as their keys are remembered. Those that are not in a
-// checkpoint yet wait.
-func (s *Seen) forget(now int64, dropped func(blockID)) {
+// checkpoint yet wait. A clock alone does not say how late it is, since it may run ahead: usage of that time has come as well.
+func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
+	if steps.On(steps.KeysByUsage) {
+		now = min(now, newest)
+	}
 	for h, b := range s.hours {
-		if now-b.touched <= b.within || slices.ContainsFunc(b.blocks, func(b block) bool { return b.dirty }) {
+		if now-b.touched <= b.within+b.within/renewed || slices.ContainsFunc(b.blocks, func(b block) bool { return b.dirty }) {
 			continue
 		}
 		for n := range b.bits + 1 {

@@ -12,15 +12,27 @@ type state struct {
 	files      map[udr.FileID]*file
 	dirtyFiles []udr.FileID
 	seen       Seen
+	undated    Seen // keys that former ratemills left in checkpoints: they say nothing of the time within the hour
 
 	deltas   []rating.Delta // scratch of apply
 	keys     []seenKey
+	again    []seenKey
 	sessions []rating.SessionState
 }
 
 type seenKey struct {
 	hour
 	udr.DuplicateKey
+}
+
+// came says that a record with a key and time of use was rated before, and notes that it came again.
+func (s *state) came(h hour, key udr.DuplicateKey, at udr.Instant, arrived, within int64) bool {
+	exact := dated(key, at)
+	if !s.seen.Has(h, exact) && !s.undated.Has(h, key) {
+		return false
+	}
+	s.seen.Again(h, exact, arrived, within)
+	return true
 }
 
 // file is how far a file has come in this partition.
@@ -32,7 +44,7 @@ type file struct {
 
 // newState knows nothing. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
 func newState(blockKeys int) *state {
-	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}}
+	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}, undated: Seen{size: blockKeys, old: true}}
 }
 
 // decided says which of a file's records need no decision any more: all up to high, or every one when it is closed.
@@ -76,7 +88,7 @@ func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 // apply folds a message of the rated log that counts, at its offset there, or nothing of it when some of it cannot be
 // read. arrived is for the window of duplicate keys, in Unix seconds.
 func (s *state) apply(b *Batch, offset, arrived int64) error {
-	s.deltas, s.keys, s.sessions = s.deltas[:0], s.keys[:0], s.sessions[:0]
+	s.deltas, s.keys, s.again, s.sessions = s.deltas[:0], s.keys[:0], s.again[:0], s.sessions[:0]
 	for _, d := range b.Deltas {
 		delta, err := rating.ParseDelta(d)
 		if err != nil {
@@ -91,8 +103,14 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 				return err
 			}
 			if u.Duplicate != (udr.DuplicateKey{}) {
-				s.keys = append(s.keys, seenKey{hourOf(b.Source, u.At), u.Duplicate})
+				s.keys = append(s.keys, seenKey{hourOf(b.Source, u.At), dated(u.Duplicate, u.At)})
 			}
+		}
+		for _, message := range b.Duplicate {
+			if err := udr.ParseUsage(message, &u); err != nil {
+				return err
+			}
+			s.again = append(s.again, seenKey{hourOf(b.Source, u.At), dated(u.Duplicate, u.At)})
 		}
 	}
 	for _, message := range b.Sessions {
@@ -117,6 +135,12 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 	}
 	for _, k := range s.keys {
 		s.seen.Add(k.hour, k.DuplicateKey, arrived, int64(b.DuplicateWithin))
+	}
+	for _, k := range s.again {
+		if !steps.On(steps.KeysRenewed) {
+			break
+		}
+		s.seen.Again(k.hour, k.DuplicateKey, arrived, int64(b.DuplicateWithin))
 	}
 	s.follow(b)
 	return nil

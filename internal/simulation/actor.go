@@ -138,9 +138,8 @@ func (c clock) Now() time.Time {
 	return c.w.now
 }
 
-// mostAhead is how wrong the clocks of mediators and sinks get; those of owners stay within the time for which duplicate
-// keys are kept, so that no key ends too soon.
-var mostAhead = [...]time.Duration{ownerKind: 11 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour}
+// mostAhead is how wrong the clocks of each kind get.
+var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour}
 
 // jumps sets the clock of an actor's machine to another time: a moment off, or much.
 func (w *world) jumps(a *actor) {

@@ -46,6 +46,8 @@ const (
 	ForeignEpochs    // a message of an epoch far beyond those that the control store gave is ignored
 	SessionsFromLog  // a restore takes what sessions have become from the rated log
 	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
+	KeysByUsage      // duplicate keys are forgotten when usage that is later than their window has come, not by a clock alone
+	KeysRenewed      // a restore takes from the rated log that records came again
 	StoreTime        // leases are of the control store's time, not of a mediator's
 	Count            // number of steps, with None
 )
@@ -53,7 +55,7 @@ const (
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "store-time"}
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "keys-renewed", "store-time"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/udr"
+)
+
+const (
+	keyDay  = 86400
+	keyWeek = 7 * keyDay
+)
+
+// A carrier that appends to a file sends each record again and again: its key is remembered for as long as the window from
+// the last time, also by an owner that restores.
+func TestTheWindowOfAKeyRunsFromTheLastTimeThatItsRecordCame(t *testing.T) {
+	l := logs{}
+	o := ownerOf(l, 1)
+	require.NoError(t, o.take(t.Context()))
+	at := udr.Instant(testNow * 1e9)
+	h, key := hourOf("asterisk", at), udr.DuplicateKey{1, 2, 3}
+	o.state.seen.Add(h, dated(key, at), testNow, keyWeek)
+	for day := int64(1); day <= 20; day++ {
+		require.True(t, o.state.came(h, key, at, testNow+day*keyDay, keyWeek), "day %d", day)
+		o.state.seen.forget(testNow+day*keyDay, math.MaxInt64, func(blockID) {})
+	}
+	o.sweepNow(t)
+	next := ownerOf(l, 2)
+	require.NoError(t, next.take(t.Context()))
+	next.state.seen.forget(testNow+(20+7)*keyDay, math.MaxInt64, func(blockID) {})
+	require.True(t, next.state.came(h, key, at, testNow+27*keyDay, keyWeek), "day 27 is within a week of day 20")
+	next.state.seen.dirty, next.state.seen.hours[h].blocks[0].dirty = nil, false
+	next.state.seen.forget(testNow+(27+7+2)*keyDay, math.MaxInt64, func(blockID) {})
+	require.False(t, next.state.came(h, key, at, testNow+36*keyDay, keyWeek))
+}
+
+// An id that a switch gives twice within an hour is two records.
+func TestTheTimeOfUseBelongsToAKey(t *testing.T) {
+	s := newState(0)
+	noon := udr.Instant(testNow * 1e9)
+	h, key := hourOf("sky", noon), udr.DuplicateKey{4}
+	s.seen.Add(h, dated(key, noon), testNow, keyDay)
+	require.True(t, s.came(h, key, noon, testNow, keyDay))
+	require.False(t, s.came(h, key, noon+1e9, testNow, keyDay))
+	require.Equal(t, hourOf("sky", noon+1e9), h)
+
+	// What a former ratemill left knows no more than the hour, and is remembered as it was.
+	s.undated.restore(blockID{hour: h}, testNow, keyDay, append([]byte{5}, make([]byte, 11)...))
+	require.True(t, s.came(h, udr.DuplicateKey{5}, noon+1e9, testNow, keyDay))
+}
+
+// A machine whose clock is a year ahead when it sweeps forgets nothing that may still come again.
+func TestAClockThatRunsAheadForgetsNoKeys(t *testing.T) {
+	o := ownerOf(logs{}, 1)
+	require.NoError(t, o.take(t.Context()))
+	at := udr.Instant(testNow * 1e9)
+	h, key := hourOf("sky", at), udr.DuplicateKey{4}
+	o.state.seen.Add(h, dated(key, at), testNow, keyDay)
+	o.sweepNow(t)
+	o.Clock.(*still).at += 365 * keyDay
+	require.NoError(t, o.beginSweep(t.Context()))
+	require.True(t, o.state.came(h, key, at, testNow, keyDay))
+}
