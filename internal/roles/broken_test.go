@@ -41,7 +41,7 @@ func TestBrokenFilesHarmNoNeighbour(t *testing.T) {
 	w := newWorld(t, "broken")
 	w.docs["sources/sky.yaml"] = strings.NewReplacer(
 		`decode: {`, `decode: { trailer: { first: T, count: 2, optional: true },`,
-		`match: sky/*.csv,`, `match: sky/*.csv, files: 100,`,
+		`match: sky/*.csv,`, `match: sky/*.csv, files: 100, unfinished: read,`,
 	).Replace(w.docs["sources/sky.yaml"])
 	w.start(Rating, Sink)
 	w.imports(w.docs["registry.yaml"])
