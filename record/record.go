@@ -46,6 +46,7 @@ type Record struct {
 	Line   uint64  // where people find it: the line it starts on, 1 for the first, or the record's number in formats without lines
 	Offset int64   // of its first byte in the file's decompressed content
 	Raw    []byte  // its bytes there, terminator included
+	Lines  int     // how many lines it spans, where a format counts them and a line break may be part of a field; else 0
 	Fields []Value // by slot, as many as the Layout has
 }
 

@@ -22,10 +22,11 @@ const NotesAttribute = "notes"
 const (
 	timeTwice   = iota // the clocks of the zone showed the time twice
 	timeMissing        // the clocks of the zone never showed the time
+	spansLines         // the record has a quoted field that holds line breaks
 	firstFallback
 )
 
-var standardNotes = [firstFallback]string{timeTwice: "time_twice", timeMissing: "time_missing"}
+var standardNotes = [firstFallback]string{timeTwice: "time_twice", timeMissing: "time_missing", spansLines: "spans_lines"}
 
 const mostNotes = 64
 
@@ -110,7 +111,8 @@ func (r *Runner) tell(u *udr.Usage, out *Outcome) {
 	u.Attributes = append(u.Attributes, udr.Attribute{Name: NotesAttribute, Value: r.kept(from)})
 	if r.trace != nil {
 		for i, meaning := range [...]string{timeTwice: "the clocks of the zone showed a time of this record twice; the rules say which was meant (ambiguous)",
-			timeMissing: "the clocks of the zone never showed a time of this record; it was read as if they had not been set (missing)"} {
+			timeMissing: "the clocks of the zone never showed a time of this record; it was read as if they had not been set (missing)",
+			spansLines: "a quoted field of the record holds line breaks (csv.multiline); look whether it is one record"} {
 			if notes&(1<<i) != 0 {
 				r.step(Step{Kind: "note", Name: standardNotes[i], Value: meaning})
 			}

@@ -149,6 +149,9 @@ func (r *Runner) begin(rec *record.Record) {
 	r.buf, r.stack = r.buf[:0], r.stack[:0]
 	r.failed, r.dropped = failure{}, ""
 	r.newAge(0)
+	if rec.Lines > 1 {
+		r.noted(0, spansLines)
+	}
 }
 
 // newAge forgets the variables that depend on a level of the fan-out, or on one within it.

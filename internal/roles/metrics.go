@@ -54,7 +54,7 @@ var (
 	mediationChanged   = counter("mediation_changed_files_total", "Files that begin like one that was read under their name before, and do not begin with all of it.", "source")
 	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.", "source")
 	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "source", "outcome")
-	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing.", "source", "note")
+	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationBehind    = gauge("mediation_backlog_batches", "Batches that mediation sent and rating, or of what was rated the warehouse, has not taken yet, as mediation sees it; 0 for a partition that stopped and waits for a person.", "stage", "partition")
 	mediationHeld      = gauge("mediation_held", "1 while no file is read, since a partition is mediation.backlog batches behind.")

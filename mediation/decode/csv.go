@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ type csvDecoder struct {
 	atLeast   bool
 	most      int // columns
 	lines     int // of a record
+	begins    *regexp.Regexp
 	limit     int // bytes of a record
 	comment   []byte
 	first     []byte // of a trailer
@@ -60,6 +62,12 @@ func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecod
 	c := o.CSV
 	d := &csvDecoder{framing: f, options: c, delimiter: []byte(c.delimiter()), quote: c.quote(), comment: []byte(c.Comment),
 		most: o.Limits.columns(), lines: o.Limits.lines(), limit: o.Limits.record(), fields: make([]record.Value, len(layout.Paths()))}
+	if !o.multiline() {
+		d.lines = 1
+	}
+	if c.Begins != "" {
+		d.begins = regexp.MustCompile(c.Begins)
+	}
 	d.w = w
 	d.pattern = uint64(d.delimiter[0]) * 0x0101010101010101
 	if c.Escape == "backslash" {
@@ -310,6 +318,7 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 			return err
 		}
 		d.number(rec, r.next)
+		rec.Lines = r.lines
 		d.w.line += uint64(r.lines)
 		return nil
 	}

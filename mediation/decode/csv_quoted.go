@@ -111,7 +111,10 @@ func (d *csvDecoder) read(text, next int) reading {
 				at := d.special(content[pos:text])
 				if at < 0 {
 					// The quote is open at the end of the line: the next line belongs to the field.
-					if r.lines == d.lines {
+					switch {
+					case d.lines == 1:
+						return fail("a quote does not close in its line (if fields hold line breaks, say csv.multiline: true)")
+					case r.lines == d.lines:
 						return fail("a quote does not close within the lines that limits.lines allows (%d)", d.lines)
 					}
 					from := r.next
@@ -124,6 +127,8 @@ func (d *csvDecoder) read(text, next int) reading {
 						return fail("a quote does not close before the end of the file")
 					case state == tooLong || after > d.limit:
 						return fail("a quote does not close within %d bytes", d.limit)
+					case d.begins != nil && d.begins.Match(content[from:end]):
+						return fail("a quote does not close before the next record, %s", lineAfter(r.lines))
 					}
 					pos, text, r.next = from, end, after
 					r.lines++
@@ -157,6 +162,14 @@ func (d *csvDecoder) read(text, next int) reading {
 			return fail("more than %d columns", d.most)
 		}
 	}
+}
+
+// lineAfter says which line a record is behind another that has so many.
+func lineAfter(lines int) string {
+	if lines == 1 {
+		return "in the next line"
+	}
+	return fmt.Sprintf("%d lines on", lines)
 }
 
 // special is where the next quote or escape is.

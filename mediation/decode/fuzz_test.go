@@ -84,7 +84,7 @@ func FuzzCSV(f *testing.F) {
 		layout.Slot(n)
 	}
 	f.Fuzz(func(t *testing.T, content []byte, lenient bool) {
-		o := &Options{CSV: &CSV{}, Limits: Limits{Record: 4096}}
+		o := &Options{CSV: &CSV{Multiline: true}, Limits: Limits{Record: 4096}}
 		if lenient {
 			o.CSV.Quotes = "lenient"
 			o.CSV.Trim = len(content)%2 == 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -35,6 +36,8 @@ type CSV struct {
 	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the rules' name for a column whose name in the file is no word. Characters other than letters, digits and _ can also be written as _."`
 	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack; there they are absent. Any other column that a rule reads and the header lacks fails the file."`
 	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as header or list say), at_least, or any. Default: exact with header or list, else any."`
+	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may hold line breaks, as RFC 4180 has it; a record spans limits.lines lines at most, and its usage records have the note spans_lines. Without it a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
+	Begins    string            `yaml:"begins" example:"^[0-9]+," doc:"With multiline: a regular expression that the first line of each record matches. A line that matches it ends a quoted field that is still open, and the record with the open quote is suspended."`
 	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin so are comments."`
 }
 
@@ -59,7 +62,7 @@ type Trailer struct {
 type Limits struct {
 	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB: a record that is suspended goes through Kafka as a whole."`
 	Usages   int   `yaml:"usages" default:"1000" doc:"Most usage records that one record may become by fan-out, at most 65536."`
-	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span; 1 where records never do, so that a lost quote cannot join two."`
+	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span, with csv.multiline."`
 	Columns  int   `yaml:"columns" default:"4096" doc:"Most columns of a record."`
 	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file in bytes."`
 	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Most bytes that one compressed byte may become, counted after the first 64 MiB."`
@@ -136,6 +139,16 @@ func (o *Options) problems() []problem {
 		}
 		if c.Quote == "\n" || c.Quote == "\r" || c.Quote == `\` && c.Escape == "backslash" {
 			bad("csv.quote", "cannot be %q", c.Quote)
+		}
+		if c.Begins != "" {
+			if _, err := regexp.Compile(c.Begins); err != nil {
+				bad("csv.begins", "is no regular expression: %v", err)
+			} else if !o.multiline() {
+				bad("csv.begins", "goes with multiline: true")
+			}
+		}
+		if c.Multiline && o.Limits.Lines == 1 {
+			bad("limits.lines", "is 1, and csv.multiline: true lets records span lines; leave one of them out")
 		}
 		if c.Skip < 0 {
 			bad("csv.skip", "is negative")
@@ -286,6 +299,9 @@ const mostRecord = 4 << 20
 
 // MostUsages is how many usage records one record may become.
 func (l *Limits) MostUsages() int { return orDefault(l.Usages, 1000) }
+
+// multiline reports whether quoted fields may hold line breaks.
+func (o *Options) multiline() bool { return o.CSV != nil && o.CSV.Multiline }
 
 func (l *Limits) record() int     { return orDefault(l.Record, 1<<20) }
 func (l *Limits) lines() int      { return orDefault(l.Lines, 64) }
