@@ -78,7 +78,8 @@ func (f *failing) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// notText refuses content that is no text, early and with a guess at what it is.
+// notText refuses content that is no text, early and with a guess at what it is: a tenth of it are zero bytes or control
+// characters, or it begins as a binary format does. A zero byte in a text costs its record wherever it stands.
 func notText(head []byte) error {
 	zero := bytes.IndexByte(head, 0)
 	control := 0
@@ -88,8 +89,8 @@ func notText(head []byte) error {
 		}
 	}
 	first := head[:min(len(head), 512)]
-	ber := len(head) > 3 && head[0] >= 0x60 && head[0] <= 0x7f && (head[1] >= 0x80 && head[1] <= 0x84) // a constructed tag and a length in long form
-	if bytes.IndexByte(first, 0) < 0 && bytes.Count(head, []byte{0})*100 <= len(head) && control*10 <= len(first) && !ber {
+	ber := len(head) > 3 && (head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f) && (head[1] >= 0x80 && head[1] <= 0x84) // a constructed tag and a length in long form
+	if bytes.Count(head, []byte{0})*10 <= len(head) && control*10 <= len(first) && !ber && !archive(head) {
 		return nil
 	}
 	e := &FileError{Fault: Foreign, Line: 0, Hint: "check the match of the source, or its decode block"}
@@ -101,16 +102,16 @@ func notText(head []byte) error {
 		}
 	}
 	switch {
-	case len(head) > 262 && string(head[257:262]) == "ustar": // POSIX 1003.1, ustar interchange format: the magic
+	case tarred(head):
 		e.Reason = "is a tar archive, which may hold several files"
 		e.Hint = "unpack it before it is put where the source looks, and send each file by itself (gzip or zstd)"
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case archive(head):
 		e.Reason = "is a zip archive, which may hold several files"
 		e.Hint = "unpack it before it is put where the source looks, and send each file by itself (gzip or zstd)"
 	case pairs > len(head)/3:
 		e.Reason = "looks like UTF-16 without byte order mark: " + begins
 		e.Hint = "say encoding: utf-16le (or utf-16be, or auto)"
-	case head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f || head[0] >= 0xa0 && head[0] <= 0xbf:
+	case ber || head[0] >= 0xa0 && head[0] <= 0xbf:
 		e.Reason = fmt.Sprintf("looks binary, not text: %s, as BER-encoded records do (tag 0x%02x)", begins, head[0])
 	case zero >= 0:
 		e.Reason = fmt.Sprintf("looks binary, not text: a zero byte at offset %d; %s", zero, begins)
@@ -119,6 +120,12 @@ func notText(head []byte) error {
 	}
 	return e
 }
+
+// archive recognises zip (PKWARE APPNOTE 4.3.7) and tar by their magic numbers.
+func archive(head []byte) bool { return tarred(head) || bytes.HasPrefix(head, []byte("PK\x03\x04")) }
+
+// tarred recognises POSIX 1003.1, ustar interchange format.
+func tarred(head []byte) bool { return len(head) > 262 && string(head[257:262]) == "ustar" }
 
 // want reads until n bytes are there, or no more can be read. It never holds more than the limit and a block.
 func (w *window) want(n int) bool {
