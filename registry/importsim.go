@@ -73,10 +73,13 @@ func (im *importer) simRow(r *row) {
 		sim = im.r.sims.count + 1
 		im.r.sims.entry(sim)
 	}
-	for _, id := range ids {
-		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
-			im.errorf(r.at(columnOf(id.Kind)), "an earlier row takes back what was said of this SIM for the same or a later since: the rows of a SIM come in the order of their since")
-			return
+	if len(im.withdrawals) > 0 {
+		im.held = append(im.r.identifiers.ever(&im.r.sims, sim, im.held[:0]), ids...)
+		for _, id := range im.held {
+			if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
+				im.errorf(r.at(firstColumn(r)), "an earlier row takes back what was said of this SIM%s for the same or a later since: the rows of a SIM come in the order of their since", im.called(sim, since, ids))
+				return
+			}
 		}
 	}
 	if withdrawn {
@@ -88,6 +91,10 @@ func (im *importer) simRow(r *row) {
 		}
 	}
 	last, again := im.lastRow[sim]
+	if withdrawn && again && last.until == since {
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s says the end that this one takes back: leave its until out, or this row", im.called(sim, since, ids))
+		return
+	}
 	if again && last.until != newest && last.until > since && last.since < since {
 		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this since, or leave it out", im.called(sim, since, ids))
 		return
@@ -235,7 +242,9 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 			return sim, true
 		}
 	}
-	_, known = im.who(ids, since)
+	for _, id := range ids {
+		known = known || im.r.identifiers.find(id) != nil && isStrong(id) == isStrong(ids[0])
+	}
 	return 0, known
 }
 
