@@ -28,7 +28,7 @@ func (t Type) String() string {
 // Function declares one function that rules can call. Functions of one name differ in the types of their parameters.
 type Function struct {
 	Name     string
-	Family   string // phone, country, network, carrier, time, identifier, unit, currency, absent
+	Family   string // phone, country, network, carrier, time, identifier, unit, encoding, currency, absent
 	Params   []Param
 	Result   Type
 	Unit     string // of a quantity: B, s, ms, 1
@@ -43,6 +43,7 @@ type Param struct {
 	Type     Type
 	Optional bool
 	Constant bool     // has to be a literal, so that it is understood when rules are loaded
+	Folded   bool     // is understood when rules are loaded if it is a literal
 	Default  string   // of an optional one, as rules would write it
 	Values   []string // the only ones allowed, if any
 	Doc      string

@@ -264,6 +264,13 @@ func invoke(name string, c *call) (any, error) {
 		return DurationMilliseconds(in, unit, round)
 	case "count":
 		return Count(in)
+	case "comma":
+		return DecimalComma(nil, in)
+	case "hex":
+		return Hexadecimal(in)
+	case "url_decode":
+		form, _ := c.named["form"].(bool)
+		return URLDecoded(nil, in, form)
 	case "unsigned32":
 		return Unsigned32(in)
 	case "currency":

@@ -1,8 +1,8 @@
 package normalize
 
 var (
-	zoneParam = Param{Name: "zone", Type: TextType, Optional: true, Constant: true, Default: "the source's zone",
-		Doc: "the IANA zone of times that name none"}
+	zoneParam = Param{Name: "zone", Type: TextType, Optional: true, Folded: true, Default: "the source's zone",
+		Doc: "the IANA zone of times that name none, or an offset (+02:00); may be a column"}
 	ambiguousParam = Param{Name: "ambiguous", Type: TextType, Optional: true, Constant: true, Default: `"earlier"`, Values: []string{"earlier", "later", "refuse"},
 		Doc: "which one is meant of two times that the clock showed alike when it was set back"}
 	missingParam = Param{Name: "missing", Type: TextType, Optional: true, Constant: true, Default: `"shift"`, Values: []string{"shift", "refuse"},
@@ -76,15 +76,25 @@ var unitFunctions = []Function{
 			ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
 			exFails(`octets("0.2199331", unit: "MB")`, "not a whole number"), exFails(`octets("-2")`, "unsigned32")}},
 	{Name: "seconds", Family: "unit", Params: []Param{text("a duration"),
-		{Name: "unit", Type: TextType, Optional: true, Constant: true, Default: `"s"`, Values: []string{"s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss"}, Doc: "of the text"},
+		{Name: "unit", Type: TextType, Optional: true, Constant: true, Default: `"s"`, Values: []string{"s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss", "mm:ss"}, Doc: "of a text that names none"},
 		{Name: "round", Type: TextType, Optional: true, Constant: true, Default: `"up"`, Values: roundings, Doc: "what becomes of parts of a second"}}, Result: QuantityType, Unit: "s",
-		Doc: "A duration in seconds; begun ones count, unless asked otherwise.", Go: "DurationSeconds", Examples: []Example{
+		Doc: "A duration in seconds; begun ones count, unless asked otherwise. A text may name its units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).", Go: "DurationSeconds", Examples: []Example{
 			ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
-			ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), exFails(`seconds("2.5", round: "exact")`, "not a whole number")}},
+			ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),
+			ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"), exFails(`seconds("2.5", round: "exact")`, "not a whole number")}},
 	{Name: "milliseconds", Family: "unit", Params: []Param{text("a duration"),
-		{Name: "unit", Type: TextType, Optional: true, Constant: true, Default: `"ms"`, Values: []string{"s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss"}, Doc: "of the text"},
+		{Name: "unit", Type: TextType, Optional: true, Constant: true, Default: `"ms"`, Values: []string{"s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss", "mm:ss"}, Doc: "of a text that names none"},
 		{Name: "round", Type: TextType, Optional: true, Constant: true, Default: `"up"`, Values: roundings, Doc: "what becomes of parts of a millisecond"}}, Result: QuantityType, Unit: "ms",
 		Doc: "A duration in milliseconds.", Go: "DurationMilliseconds", Examples: []Example{ex(`milliseconds("299", unit: "10ms")`, "2990 ms")}},
+	{Name: "comma", Family: "encoding", Params: []Param{text("a number")}, Result: TextType,
+		Doc: "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or apostrophes between thousands are dropped.", Go: "DecimalComma", Examples: []Example{
+			ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")}},
+	{Name: "hex", Family: "encoding", Params: []Param{text("hexadecimal digits")}, Result: IntType,
+		Doc: "A whole number written in hexadecimal, with 0x or without.", Go: "Hexadecimal", Examples: []Example{ex(`hex("0x1f")`, "31"), exFails(`hex("12G")`, "hexadecimal")}},
+	{Name: "url_decode", Family: "encoding", Params: []Param{text("percent-encoded text"),
+		{Name: "form", Type: BoolType, Optional: true, Constant: true, Default: "false", Doc: "a plus sign is a blank, as in what forms send"}}, Result: TextType,
+		Doc: "A text without its percent-encoding (RFC 3986 2.1).", Go: "URLDecoded", Examples: []Example{
+			ex(`url_decode("sip%3A%2B34600")`, "sip:+34600"), ex(`url_decode("a+b%21", form: true)`, "a b!"), exFails(`url_decode("50%")`, "two hexadecimal digits")}},
 	{Name: "count", Family: "unit", Params: []Param{text("a whole number")}, Result: QuantityType, Unit: "1",
 		Doc: "A number of things: messages, segments.", Go: "Count", Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number")}},
 	{Name: "unsigned32", Family: "unit", Params: []Param{text("a 32-bit number")}, Result: IntType,

@@ -395,3 +395,10 @@ func strftimeSteps(layout string) ([]step, error) {
 	}
 	return steps, nil
 }
+
+// In is the layout for times of another zone.
+func (l *Layout) In(zone *Zone) *Layout {
+	other := *l
+	other.options.Zone = zone
+	return &other
+}

@@ -138,10 +138,11 @@ const (
 	InDecis                     // 100 ms
 	InMinutes
 	InHours
-	InClock // hh:mm:ss, hours may be over 23
+	InClock        // hh:mm:ss, hours may be over 23
+	InMinutesClock // mm:ss, minutes may be over 59
 )
 
-// ParseDurationUnit reads s, ms, 10ms, 100ms, min, h and hh:mm:ss, as rules write them.
+// ParseDurationUnit reads s, ms, 10ms, 100ms, min, h, hh:mm:ss and mm:ss, as rules write them.
 func ParseDurationUnit(name string) (DurationUnit, error) {
 	switch strings.ReplaceAll(name, " ", "") {
 	case "", "s", "sec", "seconds":
@@ -158,8 +159,10 @@ func ParseDurationUnit(name string) (DurationUnit, error) {
 		return InHours, nil
 	case "hh:mm:ss":
 		return InClock, nil
+	case "mm:ss":
+		return InMinutesClock, nil
 	}
-	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h or hh:mm:ss")
+	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h, hh:mm:ss or mm:ss")
 }
 
 // milliseconds is how many of them one is.
@@ -179,8 +182,8 @@ func (u DurationUnit) milliseconds() int64 {
 	return 1000
 }
 
-// DurationSeconds reads a duration in whole seconds, rounded as asked (carriers bill begun seconds: Up). Negative
-// durations are refused.
+// DurationSeconds reads a duration in whole seconds, rounded as asked (carriers bill begun seconds: Up), in the unit
+// given, or with units of its own (10s, 1h2m3s, PT5M). Negative durations are refused.
 func DurationSeconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
 	if unit == InSeconds {
 		if n, ok := shortCount(text, 1); ok {
@@ -199,10 +202,17 @@ func duration(function string, text []byte, unit DurationUnit, base int64, round
 	in := trim(text)
 	var n int64
 	var reason string
-	if unit == InClock {
+	switch {
+	case unit == InClock:
 		n, reason = clock(in, base, round)
-	} else {
+	case unit == InMinutesClock:
+		n, reason = minutes(in, base, round)
+	case !wordedDuration(in):
 		n, reason = scaled(in, unit.milliseconds(), base, round)
+	case in[0] == 'P':
+		n, reason = iso(in, base, round)
+	default:
+		n, reason = words(in, base, round)
 	}
 	if reason != "" {
 		return 0, fail(function, text, reason)
@@ -262,7 +272,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 				return 0, "not a number: digits are missing beside the point"
 			}
 		case c == ',':
-			return 0, "holds a comma; is it a decimal comma or a separator of thousands? Replace it first"
+			return 0, "holds a comma; comma(x) reads it as decimal comma, replace(x, \",\", \"\") takes separators of thousands away"
 		case c|0x20 == 'e' && i > 0 && digit(in[i-1]):
 			return 0, "in scientific notation, which has lost digits; take it from a file that no spreadsheet has touched"
 		}

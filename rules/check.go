@@ -495,7 +495,7 @@ func (c *checker) function(name string, word span, nodes []ast.Node, at span) *t
 	}
 	t := &term{op: opCall, at: at, name: fn.Name, fn: fn, bound: bound, typ: typ}
 	for i, a := range b.args {
-		if a != nil && !fn.param(i).Constant {
+		if a != nil && !fn.param(i).Constant && !(fn.param(i).Folded && a.constant()) {
 			t.args = append(t.args, a)
 			if !fn.param(i).Optional {
 				t.needed++

@@ -31,13 +31,15 @@ type Param struct {
 	Kinds    []Kind
 	Optional bool
 	Constant bool // must be written out, since it is read when the rules are loaded
+	Folded   bool // is read when the rules are loaded where it is written out
 	Variadic bool // the last one, any number of times
 	Default  string
 	Values   []string // the only ones allowed, if any
 	Doc      string
 }
 
-// bound is a prepared call, with one of these. It is given the arguments that are not Constant.
+// bound is a prepared call, with one of these. It is given the arguments that are not Constant, and
+// those that are Folded only where they are not written out.
 type bound struct {
 	one  func(*Runner, value) (value, error)
 	many func(*Runner, []value) (value, error)

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
 	"time"
 	"unsafe"
@@ -52,7 +51,7 @@ func normalizers() []*Function {
 			if d.Family == "unit" && i == 0 {
 				kinds = append(kinds, Int, Decimal)
 			}
-			f.Params = append(f.Params, Param{Name: p.Name, Kinds: kinds, Optional: p.Optional, Constant: p.Constant, Default: p.Default, Values: p.Values, Doc: p.Doc})
+			f.Params = append(f.Params, Param{Name: p.Name, Kinds: kinds, Optional: p.Optional, Constant: p.Constant, Folded: p.Folded, Default: p.Default, Values: p.Values, Doc: p.Doc})
 			if !p.Optional && !p.Constant {
 				key += " " + p.Type.String()
 			}
@@ -292,6 +291,19 @@ var normalizerCalls = map[string]func(*binding) (bound, error){
 	},
 	"seconds text":      durationCall(normalize.DurationSeconds, "s", func(n int64) value { return quantityValue(n, udr.Second) }),
 	"milliseconds text": durationCall(normalize.DurationMilliseconds, "ms", intValue),
+	"comma text": simple(func(r *Runner, v value) (value, error) {
+		return r.rewritten(func(dst []byte) ([]byte, error) { return normalize.DecimalComma(dst, octetsOf(v.s)) })
+	}),
+	"hex text": simple(func(_ *Runner, v value) (value, error) {
+		n, err := normalize.Hexadecimal(octetsOf(v.s))
+		return intValue(n), err
+	}),
+	"url_decode text": func(b *binding) (bound, error) {
+		form := b.has(1) && b.args[1].value.true()
+		return bound{one: func(r *Runner, v value) (value, error) {
+			return r.rewritten(func(dst []byte) ([]byte, error) { return normalize.URLDecoded(dst, octetsOf(v.s), form) })
+		}}, nil
+	},
 	"count text": simple(func(r *Runner, v value) (value, error) {
 		n, err := normalize.Count(r.digitsOf(v))
 		return quantityValue(n, udr.Count), err
@@ -300,6 +312,17 @@ var normalizerCalls = map[string]func(*binding) (bound, error){
 		n, err := normalize.Unsigned32(r.digitsOf(v))
 		return intValue(n), err
 	}),
+}
+
+// rewritten is a text that a normalizer appends to the runner's buffer.
+func (r *Runner) rewritten(appended func([]byte) ([]byte, error)) (value, error) {
+	from := len(r.buf)
+	buf, err := appended(r.buf)
+	r.buf = buf
+	if err != nil {
+		return value{}, err
+	}
+	return textValue(r.kept(from)), nil
 }
 
 // digitsOf is the text that a unit function reads; a number is written out first.
@@ -366,7 +389,10 @@ func (b *binding) timeOptions(first int) (o normalize.TimeOptions, err error) {
 	if b.zone != nil {
 		o.Zone = b.zone.Zone
 	}
-	if b.has(first) {
+	switch {
+	case b.zoneColumn(first):
+		o.Zone = normalize.UTC // until a record says which
+	case b.has(first):
 		if o.Zone, err = normalize.LoadZone(b.word(first, "")); err != nil {
 			return o, err
 		}
@@ -386,10 +412,27 @@ func timeCall(b *binding) (bound, error) {
 		return bound{}, err
 	}
 	level := b.level()
+	if b.zoneColumn(2) {
+		return bound{many: func(r *Runner, a []value) (value, error) {
+			l, err := r.layoutIn(layout, a[1].s)
+			if err != nil {
+				return value{}, err
+			}
+			if !layout.Yearless() {
+				m, err := l.Parse(octetsOf(a[0].s))
+				return r.moment(level, m, err)
+			}
+			if r.modified == 0 {
+				return value{}, r.noYear(layout)
+			}
+			m, err := l.ParseNear(octetsOf(a[0].s), r.modified)
+			return r.moment(level, m, err)
+		}}, nil
+	}
 	if layout.Yearless() {
 		return bound{one: func(r *Runner, v value) (value, error) {
 			if r.modified == 0 {
-				return value{}, errors.New("the layout " + layout.String() + " names no year, and it is not known when the file was made")
+				return value{}, r.noYear(layout)
 			}
 			m, err := layout.ParseNear(octetsOf(v.s), r.modified)
 			return r.moment(level, m, err)
@@ -404,26 +447,20 @@ func timeCall(b *binding) (bound, error) {
 func isoCall(b *binding) (bound, error) {
 	o, err := b.timeOptions(1)
 	level := b.level()
+	if b.zoneColumn(1) {
+		return bound{many: func(r *Runner, a []value) (value, error) {
+			z, err := r.zone(a[1].s)
+			if err != nil {
+				return value{}, err
+			}
+			o := o
+			o.Zone = z
+			m, err := normalize.ParseISO8601(octetsOf(a[0].s), o)
+			return r.moment(level, m, err)
+		}}, err
+	}
 	return bound{one: func(r *Runner, v value) (value, error) {
 		m, err := normalize.ParseISO8601(octetsOf(v.s), o)
 		return r.moment(level, m, err)
 	}}, err
-}
-
-// peer reads a text that is set as the peer as address(…) would: what is a phone number in itself (+34…, 0034…, a SIP or
-// tel URI of one) becomes one, with its country; what a spreadsheet spoilt is refused unless the field keeps its text.
-// Everything else is a short code or a name, as it is: without a country nobody knows whose the digits are.
-func (r *Runner) peer(s *assignment, v value) value {
-	text := octetsOf(v.s)
-	switch c := text[0]; {
-	case c == '+', c == '0', c|0x20 == 's', c|0x20 == 't', c == '<', c == '"', c == ' ':
-		if a, err := r.phones().Address(text, normalize.PhoneOptions{}); err == nil && a.Kind == normalize.PhoneAddress {
-			v, _ = r.phone(a.Phone, nil)
-			return v
-		}
-	}
-	if spoilt := normalize.Damaged(text); spoilt != "" && s.note == 0 {
-		r.fail(s.expr.top, s.name+" is "+v.s+": "+spoilt)
-	}
-	return v
 }

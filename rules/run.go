@@ -50,6 +50,7 @@ type Runner struct {
 	latest     int64
 	elements   [deepestFan]*record.Value
 	remembered *normalize.Phones
+	zones      zones
 	machines   []*vm.VM // one for each program that runs within another, by way of a variable
 	running    int
 	trying     int                   // calls of try that the machine is within: what fails there does not stop it
