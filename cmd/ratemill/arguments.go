@@ -25,7 +25,7 @@ func needing(least, most int, what string) cobra.PositionalArgs {
 func atMostOne(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return fmt.Errorf("%s takes one %s, and got %s", called(c), what, strings.Join(args, " "))
+			return fmt.Errorf("%s takes one %s, but got %s", called(c), what, strings.Join(args, " "))
 		}
 		return nil
 	}
@@ -40,7 +40,7 @@ func none(c *cobra.Command, args []string) error {
 	for _, sub := range c.Commands() {
 		below = append(below, sub.Name())
 	}
-	return fmt.Errorf("%s takes flags only, and got %s%s", called(c), args[0], diag.Suggest(args[0], below))
+	return fmt.Errorf("%s takes only flags, but got %s%s", called(c), args[0], diag.Suggest(args[0], below))
 }
 
 // called is what people type for a command, without the name of the program.

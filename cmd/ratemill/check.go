@@ -22,11 +22,11 @@ func checkCommand(f *flags) *cobra.Command {
 	var verbose, knownHosts bool
 	c := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Find what is wrong in a project, all at once",
-		Long: `Check reads every document of a project and of its configuration and tells everything that is wrong, with the line it is
-in. It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files of registry/
-name and the catalogue does not have, and, where the control store is a file, of counters that the catalogue starts anew
-compared with the one in use. Nothing is contacted, and secrets need not be set.`,
+		Short: "Find all mistakes in a project at once",
+		Long: `Check reads every document of a project and its configuration and reports all mistakes at once, each with its line.
+It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files in registry/
+name but the catalogue lacks. Where the control store is a file, it also warns of counters that this catalogue would
+start anew compared with the one in use. It contacts nothing, and secrets need not be set.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
 		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ compared with the one in use. Nothing is contacted, and secrets need not be set.
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list for each expression how it was compiled")
-	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the SFTP servers of the project for their host keys and print them as known_hosts has them")
+	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the project's SFTP servers for their host keys and print them in known_hosts format")
 	return c
 }
 

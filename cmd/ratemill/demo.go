@@ -40,10 +40,10 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 			return showcase.Run(cmd.Context(), o)
 		},
 	}
-	c.Flags().BoolVar(&o.Once, "once", false, "end when everything is stored, instead of staying up")
-	c.Flags().IntVarP(&o.Records, "records", "n", 0, "generate so many usage records besides the shipped files")
-	c.Flags().Uint64Var(&o.Seed, "seed", 0, "with --records: other records than by default")
-	c.Flags().StringVar(&o.Stages, "stages", "", "file for what each stage did and cost, as JSON")
+	c.Flags().BoolVar(&o.Once, "once", false, "exit when everything is stored, instead of staying up")
+	c.Flags().IntVarP(&o.Records, "records", "n", 0, "generate this many usage records besides the shipped files")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "with --records: seed, to generate other records than by default")
+	c.Flags().StringVar(&o.Stages, "stages", "", "write the work and cost of each stage to this file, as JSON")
 	c.Flags().StringVar(&o.Dir, "dir", demoFolder, "folder for the demo's data")
 	return c
 }
@@ -51,15 +51,15 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 func initCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init DIR",
-		Short: "Make a project to begin with: the demo's",
-		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project to change into one's own.",
+		Short: "Create a project to start from: the demo's",
+		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project for you to adapt.",
 		Args:  needing(1, 1, "one folder for the project: ratemill init myproject"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := f.noConfig("DIR says where the project goes"); err != nil {
 				return err
 			}
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
-				return &problems{args[0] + " is there and not empty; name a folder that is not"}
+				return &problems{args[0] + " exists and is not empty; name a new or empty folder"}
 			}
 			if err := demo.WriteProject(args[0]); err != nil {
 				return err

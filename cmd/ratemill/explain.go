@@ -12,11 +12,11 @@ import (
 func explainCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
-		Short: "Say why a record costs what it costs",
+		Short: "Explain a record's price",
 		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
 pools, price steps, for every account that pays. The last line computes the amount again from the steps above it.
 
-ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them.`,
+ID is the file's id (or its beginning), a colon and the record's sequence number, as query and tail show them.`,
 		Example: "  ratemill explain 8f3a0c:1",
 		Args:    needing(1, 1, "one record's id: ratemill explain 8f3a0c:1"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -82,7 +82,7 @@ func filesCommand(f *flags) *cobra.Command {
 				}
 			}
 			if len(files) == filter.Limit {
-				fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
+				fmt.Fprintf(os.Stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
 			}
 			now, err := store.Now(cmd.Context())
 			if err != nil {
@@ -95,15 +95,15 @@ func filesCommand(f *flags) *cobra.Command {
 			return printFiles(cmd.OutOrStdout(), f.output, append(waiting, files...), &surroundings{now, sourcesOf(c)})
 		},
 	}
-	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
-	c.Flags().Var(choices[control.FileState]{&filter.States, fileStates}, "state", "in this state only, again for more")
-	c.Flags().StringVar(&filter.Path, "name", "", "whose path holds this")
+	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
+	c.Flags().Var(choices[control.FileState]{&filter.States, fileStates}, "state", "only files in this state; repeat for more states")
+	c.Flags().StringVar(&filter.Path, "name", "", "only files whose path contains this")
 	c.Flags().IntVar(&filter.Limit, "limit", 1000, "most files")
 	outputFlag(f, c)
 	c.AddCommand(&cobra.Command{
 		Use:   "retry NUMBER…",
-		Short: "Take failed, vanished or dropped files again, and files that wait as they are",
-		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files retry 12"),
+		Short: "Retry failed, vanished or dropped files, and read waiting files as they are",
+		Args:  needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files retry 12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {
@@ -117,19 +117,19 @@ func filesCommand(f *flags) *cobra.Command {
 			for _, arg := range args {
 				number, err := strconv.ParseInt(arg, 10, 64)
 				if err != nil {
-					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
+					return fmt.Errorf("%q is not a file number; `ratemill files` shows the numbers", arg)
 				}
 				err = store.RetryFile(cmd.Context(), number, now)
 				if ended := (*control.EndedError)(nil); errors.As(err, &ended) {
 					return &problems{ended.Error()}
 				}
 				if errors.Is(err, control.ErrConflict) {
-					return &problems{fmt.Sprintf("file %d is not there, neither failed, vanished nor dropped, waits for nothing, or is the batch of a retry that was given up; ratemill files says what it is", number)}
+					return &problems{fmt.Sprintf("file %d cannot be retried: it does not exist, is not failed, vanished, dropped or waiting, or is the batch of a cancelled retry; `ratemill files` shows its state", number)}
 				}
 				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)
 				}
-				fmt.Fprintf(os.Stderr, "file %d is taken again\n", number)
+				fmt.Fprintf(os.Stderr, "file %d will be taken again\n", number)
 			}
 			return nil
 		},
@@ -142,9 +142,9 @@ func dropFileCommand(f *flags) *cobra.Command {
 	var why string
 	c := &cobra.Command{
 		Use:   "drop NUMBER…",
-		Short: "Give up files of which nothing was read: of a source that is gone, or that are not wanted",
-		Long:  "Give up files of which nothing was read. They stay in the ledger as dropped, with the reason and your name, and `ratemill files retry` takes them after all.",
-		Args:  needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files drop 12 --why 'the test system of last year'"),
+		Short: "Give up unread files, such as those of a removed source",
+		Long:  "Drop gives up files that have not been read at all. They stay in the ledger as dropped, with the reason and your name; `ratemill files retry` takes them after all.",
+		Args:  needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files drop 12 --why 'the test system of last year'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if why == "" {
 				return errors.New("say why with --why; the ledger keeps it")
@@ -161,7 +161,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 			for _, arg := range args {
 				number, err := strconv.ParseInt(arg, 10, 64)
 				if err != nil {
-					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
+					return fmt.Errorf("%q is not a file number; `ratemill files` shows the numbers", arg)
 				}
 				err = store.DropFile(cmd.Context(), number, whoami(), why, now)
 				var begun *control.BegunError
@@ -169,9 +169,9 @@ func dropFileCommand(f *flags) *cobra.Command {
 				case errors.As(err, &begun):
 					return &problems{begun.Error()}
 				case errors.Is(err, control.ErrNotFound):
-					return &problems{fmt.Sprintf("there is no file %d; ratemill files shows them", number)}
+					return &problems{fmt.Sprintf("there is no file %d; `ratemill files` shows the numbers", number)}
 				case errors.Is(err, control.ErrConflict):
-					return &problems{fmt.Sprintf("file %d is being fetched, done, a duplicate, dropped, or a retry batch; ratemill files says which", number)}
+					return &problems{fmt.Sprintf("file %d cannot be dropped: it is being fetched, done, a duplicate, already dropped, or a retry batch; `ratemill files` shows its state", number)}
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
@@ -195,10 +195,10 @@ func remarks(f *control.File, in *surroundings) string {
 		all = append(all, next)
 	}
 	if p := f.Pins.Part; p.Continues > 0 {
-		all = append(all, fmt.Sprintf("continues file %d from byte %d on", p.Continues, p.From))
+		all = append(all, fmt.Sprintf("continues file %d from byte %d", p.Continues, p.From))
 	}
 	if n := f.Pins.Part.Changed; n > 0 {
-		all = append(all, fmt.Sprintf("does not begin with what was read under its name before (file %d), though it begins alike", n))
+		all = append(all, fmt.Sprintf("starts like the content read under its name before (file %d), but does not contain all of it", n))
 	}
 	if f.Place.Path != f.Path {
 		all = append(all, "its content is read from "+f.Place.Path)
@@ -216,17 +216,17 @@ func remarks(f *control.File, in *surroundings) string {
 	return strings.Join(all, "; ")
 }
 
-const nothingToDo = "nothing is to be done"
+const nothingToDo = "there is nothing to do"
 
 // situation says why a file is in its state, and what happens next, or what somebody has to do. Every state has both.
 func situation(f *control.File, in *surroundings) (why, next string) {
 	leased := f.LeaseUntil.After(in.now)
-	again := fmt.Sprintf("`ratemill files retry %d` has it taken again", f.Number)
+	again := fmt.Sprintf("`ratemill files retry %d` takes it again", f.Number)
 	begun := f.State == control.Reading
 	if f.Open && f.State != isArriving && in.sources != nil && !in.sources[f.Source] {
-		next = fmt.Sprintf("the project has no source %s, so nobody takes it: put the source's document back, or `ratemill files drop %d` gives it up", f.Source, f.Number)
+		next = fmt.Sprintf("the project has no source %s, so no mediator takes it: restore the source's document, or give the file up with `ratemill files drop %d`", f.Source, f.Number)
 		if f.Pinned {
-			next = fmt.Sprintf("the project has no source %s, so nobody reads on: put the source's document back until the file is done; records of it may be rated", f.Source)
+			next = fmt.Sprintf("the project has no source %s, so no mediator reads on: restore the source's document until the file is done; some of its records may already be rated", f.Source)
 		}
 		return "it waits", next
 	}
@@ -235,12 +235,12 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 		return f.Why, nothingToDo
 	case control.Seen:
 		if f.Why != "" {
-			return f.Why, "it is looked at again at " + moment(f.RetryAt)
+			return f.Why, "it is checked again at " + moment(f.RetryAt)
 		}
 		if f.RetryAt.After(in.now) {
 			return "it waits", "it is taken again at " + moment(f.RetryAt)
 		}
-		return "it waits", "it is taken when a worker is free and those before it are read; if nothing is read, see whether `ratemill run` is up and what its /readyz says"
+		return "it waits", "it is taken when a worker is free and the files before it are read; if nothing is being read, check that `ratemill run` is up and what its /readyz says"
 	case control.Spooling, control.Reading:
 		what := "it is being fetched"
 		if begun {
@@ -249,7 +249,7 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 		if leased {
 			return what + " by " + f.Owner, nothingToDo
 		}
-		return "it waits for a mediator to go on", "see whether `ratemill run` is up and what its /readyz says"
+		return "it waits for a mediator to continue it", "check that `ratemill run` is up and what its /readyz says"
 	case control.Done:
 		return "it was read to its end", nothingToDo
 	case control.Duplicate:
@@ -262,13 +262,13 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 			return f.Why, "it is taken again when a worker is free"
 		}
 		if f.Progress.Ended {
-			return f.Why, "what came before counts, and the rest waits in suspense; ask the carrier for a whole file under another name"
+			return f.Why, "the records before that point count, and the rest waits in suspense; ask the carrier for the whole file under another name"
 		}
-		return f.Why, "when the cause is mended, " + again
+		return f.Why, "once the cause is fixed, " + again
 	case control.Vanished:
 		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, and %s", again)
 	case control.Refused:
-		return f.Why, fmt.Sprintf("it is looked at with each listing; `ratemill files drop %d` says that it is not wanted", f.Number)
+		return f.Why, fmt.Sprintf("it is checked at each listing; if it is not wanted, `ratemill files drop %d`", f.Number)
 	case control.Dropped:
 		return "dropped by " + f.Why, "it is not read; " + again
 	}

@@ -44,7 +44,7 @@ func oneOf(word string, of []string) error {
 	if slices.Contains(of, word) {
 		return nil
 	}
-	return fmt.Errorf("%s is none of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
+	return fmt.Errorf("%s is not one of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
 }
 
 // choices is a flag that takes several of some words, one after the other or with commas between.
@@ -81,7 +81,7 @@ func outputFlag(f *flags, c *cobra.Command) {
 // needs refuses a flag that would say nothing without another one.
 func needs(c *cobra.Command, flag, other string) error {
 	if c.Flags().Changed(flag) && !c.Flags().Changed(other) {
-		return fmt.Errorf("--%s does nothing without --%s", flag, other)
+		return fmt.Errorf("--%s has no effect without --%s", flag, other)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func needs(c *cobra.Command, flag, other string) error {
 // apart refuses two flags of which one would say nothing.
 func apart(c *cobra.Command, flag, other string) error {
 	if c.Flags().Changed(flag) && c.Flags().Changed(other) {
-		return fmt.Errorf("--%s does nothing together with --%s; say one of them", flag, other)
+		return fmt.Errorf("--%s has no effect together with --%s; give one of them", flag, other)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func apart(c *cobra.Command, flag, other string) error {
 // noConfig refuses -c where nothing is read from it.
 func (f *flags) noConfig(instead string) error {
 	if f.config != "" {
-		return fmt.Errorf("-c does nothing here; %s", instead)
+		return fmt.Errorf("-c has no effect here; %s", instead)
 	}
 	return nil
 }

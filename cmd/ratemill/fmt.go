@@ -15,10 +15,10 @@ func fmtCommand(f *flags) *cobra.Command {
 	var list, diff bool
 	c := &cobra.Command{
 		Use:   "fmt [DIR|FILE…]",
-		Short: "Write documents in the one way that ratemill writes them",
-		Long: `Fmt rewrites the YAML documents of a project, or those named, in place: layout only, comments and values stay. What is
-no YAML is left alone and reported.`,
-		Example: "  ratemill fmt\n  ratemill fmt -l sources/   # which would change; exit code 1 when one would",
+		Short: "Format documents",
+		Long: `Fmt rewrites the YAML documents of a project, or those named, in place. Only the layout changes; comments and values
+stay. Files that are not YAML are left alone and reported.`,
+		Example: "  ratemill fmt\n  ratemill fmt -l sources/   # list those that would change; exit code 1 if there are any",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := apart(cmd, "list", "diff"); err != nil {
 				return err
@@ -82,8 +82,8 @@ no YAML is left alone and reported.`,
 			return nil
 		},
 	}
-	c.Flags().BoolVarP(&list, "list", "l", false, "name the documents that would change; change none")
-	c.Flags().BoolVarP(&diff, "diff", "d", false, "show what would change; change none")
+	c.Flags().BoolVarP(&list, "list", "l", false, "list the documents that would change, without changing them")
+	c.Flags().BoolVarP(&diff, "diff", "d", false, "show the changes, without making them")
 	return c
 }
 

@@ -20,11 +20,11 @@ import (
 func importCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE|DIR…",
-		Short: "Bring companies, accounts and SIMs into the registry",
-		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv (each with a header row) and *.yaml, and makes the registry say what
-they say. What it says already changes nothing; what the files do not mention stays. Processes that run pick the change
-up within a second; files that are being read finish with what was known when they were begun.
-Plans, pools and limits that the project's catalogue does not have are warnings.`,
+		Short: "Import companies, accounts and SIMs into the registry",
+		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv (each with a header row) and *.yaml, and brings the registry up to
+date with them. Facts it already has change nothing, and entries the files do not mention stay. Running processes pick
+the change up within a second; files that are being read finish with the registry as it was when they were begun.
+Import warns of plans, pools and limits that the project's catalogue does not have.`,
 		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
 		Args:    needing(1, 0, "files or folders: ratemill import registry/"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +58,7 @@ Plans, pools and limits that the project's catalogue does not have are warnings.
 				return &problems{"nothing was imported: " + counted(list.Errors(), "error")}
 			}
 			if changes.Empty() {
-				fmt.Fprintf(os.Stderr, "nothing new: the registry says all this already (%s)\n", took(began))
+				fmt.Fprintf(os.Stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
 				return nil
 			}
 			fmt.Fprintf(os.Stderr, "revision %d: %s, %s, %s, %s (%s)\n", changes.Revision, facts(len(changes.Companies), "company", "companies"),

@@ -31,7 +31,7 @@ func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, na
 	if name == "" || slices.Contains(known, name) {
 		return nil
 	}
-	return fmt.Errorf("no source is called %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
+	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
 }
 
 // orAll is a suggestion, or a list of what there is when nothing is near and the list is short.
@@ -65,7 +65,7 @@ func (s *stores) nothingWaits(ctx context.Context, filter warehouse.SuspenseFilt
 	case filter.Code == "" || slices.Contains(waiting, filter.Code):
 		return "nothing waits", nil
 	case !slices.Contains(codes, filter.Code):
-		return "", fmt.Errorf("%s is no code of suspense%s", filter.Code, orAll(diag.Suggest(filter.Code, codes), "; codes that wait: ", waiting))
+		return "", fmt.Errorf("%s is not a suspense code%s", filter.Code, orAll(diag.Suggest(filter.Code, codes), "; codes of waiting records: ", waiting))
 	}
-	return "nothing waits with code " + filter.Code + orAll("", "; codes that wait: ", waiting), nil
+	return "no record waits with code " + filter.Code + orAll("", "; codes of waiting records: ", waiting), nil
 }

@@ -80,7 +80,7 @@ func signals() (context.Context, context.CancelFunc) {
 			case s := <-ch:
 				switch {
 				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default it would end the process
-					fmt.Fprintf(os.Stderr, "ratemill: signal %q does nothing\n", s)
+					fmt.Fprintf(os.Stderr, "ratemill: signal %q is ignored\n", s)
 				case late == nil:
 					cancel(fmt.Errorf("signal %q", s))
 					late = time.After(endWithin)
@@ -88,10 +88,10 @@ func signals() (context.Context, context.CancelFunc) {
 					ended = s != syscall.SIGHUP // a terminal that is closed sends several
 				}
 			case <-late:
-				words, ended = "it took too long to end, and was stopped", true
+				words, ended = "it took too long to shut down and was stopped", true
 			}
 		}
-		fmt.Fprintf(os.Stderr, "ratemill: %s; what was in flight is done again at the next start\n", words)
+		fmt.Fprintf(os.Stderr, "ratemill: %s; unfinished work is done again at the next start\n", words)
 		os.Exit(130)
 	}()
 	return ctx, func() { cancel(nil) }
@@ -106,9 +106,9 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder that has ratemill.yaml (default ./ratemill.yaml, then the demo's)")
-	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "least level that is logged (default log.level of the configuration when running, warn otherwise)")
-	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default log.format of the configuration when running, text otherwise)")
+	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder with ratemill.yaml (default ./ratemill.yaml, then the demo's)")
+	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "lowest level that is logged (default: log.level of the configuration when running, warn otherwise)")
+	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: log.format of the configuration when running, text otherwise)")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
 		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),
@@ -118,7 +118,7 @@ func root() *cobra.Command {
 	}
 	c.Version = thisVersion()
 	c.SetVersionTemplate("{{.Version}}\n")
-	c.Flags().Bool("version", false, "say which version this is")
+	c.Flags().Bool("version", false, "print the version")
 	c.SetFlagErrorFunc(wrongFlag)
 	c.AddCommand(versionCommand())
 	for _, command := range writingCommands(f) {

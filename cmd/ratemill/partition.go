@@ -23,10 +23,10 @@ import (
 func partitionCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "partition",
-		Short: "Partitions that stopped for a person to look: list, show, retry, skip",
-		Long: `A rater or a sink that finds something in its partition that cannot be right stops there, rather than lose or charge
-twice; other partitions go on. Look at what it found, make the reason go away and let it try again; or order it to go on
-without what is wrong there, which the balance of the file then shows.`,
+		Short: "Inspect and resume stopped partitions: list, show, retry, skip",
+		Long: `A rater or a sink that finds something in its partition that cannot be right stops there, rather than lose records or
+charge twice; other partitions go on. Look at what it found, correct the cause and let it try again. Or order it to skip
+the faulty message or rows; the balance of the file then shows the difference.`,
 	}
 	c.AddCommand(partitionList(f), partitionShow(f), partitionRetry(f), partitionSkip(f))
 	return c
@@ -39,7 +39,7 @@ type stopRef struct {
 }
 
 func (r *stopRef) flags(c *cobra.Command) {
-	c.Flags().Int64Var(&r.offset, "offset", -1, "where it stopped, as list shows it")
+	c.Flags().Int64Var(&r.offset, "offset", -1, "offset where the partition stopped, as list shows it")
 	_ = c.MarkFlagRequired("offset")
 }
 
@@ -59,9 +59,9 @@ func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.
 	}
 	switch {
 	case len(all) > 0 && len(found) == 0:
-		return nil, &problems{fmt.Sprintf("what stands at offset %d of %s/%d is %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.offset, topic, partition, all[0].Hash, r.message, args[0], partition, r.offset)}
+		return nil, &problems{fmt.Sprintf("offset %d of %s/%d holds %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.offset, topic, partition, all[0].Hash, r.message, args[0], partition, r.offset)}
 	case len(found) == 0:
-		return nil, &problems{fmt.Sprintf("partition %d of %s did not stop at offset %d, or has gone past it; ratemill partition list shows those that stopped", partition, topic, r.offset)}
+		return nil, &problems{fmt.Sprintf("partition %d of %s did not stop at offset %d, or has gone past it; `ratemill partition list` shows the stopped partitions", partition, topic, r.offset)}
 	}
 	return &found[len(found)-1], nil
 }
@@ -77,7 +77,7 @@ func topicWord(_ *cobra.Command, args []string) error {
 // stopWords checks what names a partition.
 func stopWords(c *cobra.Command, args []string) error {
 	if _, err := strconv.Atoi(args[1]); err != nil {
-		return fmt.Errorf("%q is not a partition's number", args[1])
+		return fmt.Errorf("%q is not a partition number", args[1])
 	}
 	if err := topicWord(c, args); err != nil {
 		return err
@@ -111,7 +111,7 @@ func partitionList(f *flags) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "Say where partitions stopped, why, and what to type",
+		Short: "List stopped partitions, with the reason and the commands to type",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, topics, err := reachStops(cmd.Context(), f)
@@ -142,7 +142,7 @@ func partitionList(f *flags) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "also those that have gone on")
+	c.Flags().BoolVar(&all, "all", false, "include partitions that have gone on")
 	outputFlag(f, c)
 	return c
 }
@@ -164,10 +164,10 @@ func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
 		if s.OrderedFor != "" && s.OrderedFor != s.Role {
 			looked = ", when " + s.OrderedFor + " had stopped there"
 		}
-		fmt.Fprintf(w, "  %s ordered to go on without it at %s%s: %s\n", s.Who, moment(s.Ordered), looked, s.Why)
+		fmt.Fprintf(w, "  %s ordered to skip it at %s%s: %s\n", s.Who, moment(s.Ordered), looked, s.Why)
 	}
 	if !s.Closed.IsZero() {
-		fmt.Fprintf(w, "  gone on at %s\n", moment(s.Closed))
+		fmt.Fprintf(w, "  went on at %s\n", moment(s.Closed))
 		return
 	}
 	fmt.Fprintf(w, "  look:      ratemill partition show %s\n  try again: ratemill partition retry %s\n", at, at)
@@ -181,13 +181,13 @@ func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
 func skipMeans(s *control.Stop, topics broker.Topics) string {
 	switch {
 	case s.Kind == control.StopRows:
-		return "The rows stay out of the warehouse; the balance of their files stays off by them."
+		return "These rows stay out of the warehouse, and the balance of their files stays off by them."
 	case s.Kind == control.StopGap:
-		return "The message is decided; the records that are missing before it stay missing, and the balance of their file stays off by them."
+		return "The message is rated. The records missing before it stay missing, and the balance of their file stays off by them."
 	case s.Topic == topics.Usage:
-		return "Records that say which they are go to suspense with the code skipped, and can be retried from there; by others the balance of their file stays off."
+		return "Records whose identity can be read go to suspense with the code skipped, and can be retried from there; the balance of the file stays off by the others."
 	}
-	return "The message does not count; were there records in it, the balance of their files stays off by them."
+	return "The message does not count. If it held records, the balance of their files stays off by them."
 }
 
 func partitionShow(f *flags) *cobra.Command {
@@ -195,7 +195,7 @@ func partitionShow(f *flags) *cobra.Command {
 	var raw bool
 	c := &cobra.Command{
 		Use:   "show usage|rated PARTITION --offset N",
-		Short: "Show what stands where a partition stopped",
+		Short: "Show the message or rows at which a partition stopped",
 		Example: `  ratemill partition show usage 3 --offset 812
   ratemill partition show usage 3 --offset 812 --raw > message.bin`,
 		Args: cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition show usage 3 --offset 812"), stopWords),
@@ -232,7 +232,7 @@ func partitionShow(f *flags) *cobra.Command {
 		},
 	}
 	ref.flags(c)
-	c.Flags().BoolVar(&raw, "raw", false, "the message as it stands in the topic, or the refused rows as JSON, and nothing else")
+	c.Flags().BoolVar(&raw, "raw", false, "print only the raw message from the topic, or the refused rows as JSON")
 	return c
 }
 
@@ -250,7 +250,7 @@ func partitionRetry(f *flags) *cobra.Command {
 	var ref stopRef
 	c := &cobra.Command{
 		Use:     "retry usage|rated PARTITION --offset N",
-		Short:   "Let a stopped partition try again, once its reason is gone",
+		Short:   "Let a stopped partition try again, once the cause is corrected",
 		Example: "  ratemill partition retry rated 0 --offset 4711",
 		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition retry usage 3 --offset 812"), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -266,21 +266,22 @@ func partitionSkip(f *flags) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use:   "skip usage|rated PARTITION --offset N --message HASH --why WORDS",
-		Short: "Order a stopped partition to go on without what is wrong there",
-		Long: `Order a stopped partition to go on without what is wrong there: a message that cannot be read or decided, records that
-are missing before one, or rows that the warehouse refuses. The order is for what was looked at, whose hash list and show
-tell, and nothing else; it is never taken back. What is skipped is kept, with who did it and why (list --all, show).`,
+		Short: "Order a stopped partition to skip a faulty message or rows",
+		Long: `Skip orders a stopped partition to go on without a message that cannot be read or rated, without records that are
+missing before a message, or without rows that the warehouse refuses. The order holds for exactly the message or rows
+with the hash that list and show print, and cannot be undone. Skipped content is kept, with your name and reason
+(list --all, show).`,
 		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
 		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why \"…\""), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return errors.New("the reason is empty; somebody will want to know")
+				return errors.New("the reason is empty; give one for whoever reads the balance later")
 			}
 			return orderStop(cmd, f, &ref, args, true, reason)
 		},
 	}
 	ref.flags(c)
-	c.Flags().StringVar(&ref.message, "message", "", "hash of what stands there, as list and show tell it")
+	c.Flags().StringVar(&ref.message, "message", "", "hash of the message or rows, as list and show print it")
 	c.Flags().StringVar(&reason, "why", "", "the reason, for whoever reads the balance later")
 	_ = c.MarkFlagRequired("message")
 	_ = c.MarkFlagRequired("why")
@@ -305,13 +306,13 @@ func orderStop(cmd *cobra.Command, f *flags, ref *stopRef, args []string, skip b
 	case errors.Is(err, control.ErrSkipped):
 		return &problems{err.Error()}
 	case errors.Is(err, control.ErrConflict):
-		return &problems{"somebody else ordered something about it just now; look again: ratemill partition list"}
+		return &problems{"somebody else has just given an order for it; look again: ratemill partition list"}
 	case err != nil:
 		return err
 	}
 	if skip {
 		fmt.Fprintln(cmd.OutOrStdout(), skipMeans(s, topics))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s of partition %d goes on within seconds; ratemill partition list says when it has not.\n", s.Role, s.Partition)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s of partition %d continues within seconds; `ratemill partition list` shows whether it stopped again.\n", s.Role, s.Partition)
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 func queryCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "query SQL",
-		Short: "Ask the warehouse by SQL",
+		Short: "Query the warehouse with SQL",
 		Long: `Query runs a SELECT in ClickHouse and prints the rows. Plain SELECTs are exact: no FINAL is needed anywhere.
 The tables and views are described in docs/tables.md; - reads the SQL from standard input.`,
 		Example: `  ratemill query "select * from usage_by_account_day"
@@ -35,7 +35,7 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 			}
 			sql = strings.TrimRight(strings.TrimSpace(sql), "; \n")
 			if clause := formatClause.FindString(sql); clause != "" {
-				return fmt.Errorf("leave out `%s`: -o table, json or csv says how rows are printed", strings.TrimSpace(clause))
+				return fmt.Errorf("remove `%s` from the query; -o table, json or csv chooses the output format", strings.TrimSpace(clause))
 			}
 			if totalsClause.MatchString(sql) {
 				return errors.New("WITH TOTALS is refused, since its row would be left out: ClickHouse sends it apart from the others; write GROUP BY … WITH ROLLUP, whose totals are rows")

@@ -33,8 +33,8 @@ func rateCommand(f *flags) *cobra.Command {
 line, in the order of the files and their records. Nothing is stored, and the same input gives the same output, byte for
 byte. Accounts and SIMs come from the project's registry/ folder.
 
-Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given. To the
-input belongs a file's time of change, where a source's times name no year: the year nearest to it is taken (cp -p keeps it).`,
+Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given. Where
+a source's times have no year, the year nearest to the file's modification time is taken, so keep that time (cp -p).`,
 		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
 		Args:    needing(1, 0, "files of usage: ratemill rate SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +45,7 @@ input belongs a file's time of change, where a source's times name no year: the 
 				return err
 			}
 			if w.project.Catalogue == nil {
-				return fmt.Errorf("%s has no catalogue/, by which records could be rated", w.dir)
+				return fmt.Errorf("%s has no catalogue/, so there are no prices to rate records with", w.dir)
 			}
 			if w.registry == nil {
 				return fmt.Errorf("%s has no registry/, so no SIM has an owner; name registry files with --registry", w.dir)
@@ -112,12 +112,12 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 			failed++
 			fmt.Fprintf(os.Stderr, "%s: %s\n", name, b.Failure)
 		case b.Continues != "":
-			fmt.Fprintf(os.Stderr, "%s: it continues %s, and is read from byte %d on\n", name, path.Base(b.Continues), b.From)
+			fmt.Fprintf(os.Stderr, "%s continues %s and is read from byte %d\n", name, path.Base(b.Continues), b.From)
 		case b.DuplicateOf != "":
-			fmt.Fprintf(os.Stderr, "%s: not read, it has the same content as %s\n", name, path.Base(b.DuplicateOf))
+			fmt.Fprintf(os.Stderr, "%s: not read, because it has the same content as %s\n", name, path.Base(b.DuplicateOf))
 		case b.Difference() != 0:
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: the balance is off by %d records; this is an error of ratemill\n", name, b.Difference())
+			fmt.Fprintf(os.Stderr, "%s: the balance is off by %d records; this is a bug in ratemill\n", name, b.Difference())
 		}
 		for _, note := range slices.Sorted(maps.Keys(b.Notes)) {
 			fmt.Fprintf(os.Stderr, "%s: %s in %s\n", name, note, counted(int(b.Notes[note]), "record"))

@@ -45,7 +45,7 @@ func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*cont
 	case errors.As(err, &missing) && !embedded && !c.NamesControl():
 		return nil, nil
 	case errors.As(err, &away):
-		fmt.Fprintf(os.Stderr, "not known to be of this installation: %v\n", err)
+		fmt.Fprintf(os.Stderr, "cannot tell whether it belongs to this installation: %v\n", err)
 		return nil, nil
 	}
 	return store, err
@@ -67,7 +67,7 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 	n, err := k.Partitions(ctx, topics.Usage)
 	var other *roles.OtherInstallationError
 	if err = roles.RefusedByKafka(c, err); err != nil && c.EmbeddedKafka() && !errors.As(err, &other) {
-		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
+		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs only while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
 	}
 	if err == nil && store != nil {
 		err = roles.CheckKafka(ctx, c, store, k, topics, false)
@@ -100,7 +100,7 @@ func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *cont
 			return w, func() { _ = w.Close() }, nil
 		}
 		if _, err := os.Stat(c.Data); err != nil {
-			return nil, nil, fmt.Errorf("there is no data in %s yet; `ratemill run` or `ratemill demo` makes it", c.Data)
+			return nil, nil, fmt.Errorf("there is no data in %s yet; `ratemill run` or `ratemill demo` creates it", c.Data)
 		}
 		n.Attach = false
 	}

@@ -21,8 +21,8 @@ func runCommand(f *flags) *cobra.Command {
 		Short: "Run all roles, or some, until SIGTERM",
 		Long: `Run takes files, rates usage and writes to the warehouse until it is told to stop.
 
-SIGTERM (or ctrl-C, or SIGHUP) finishes the batch at hand, commits, leaves the consumer group and ends within 10 s; a second one
-ends at once, and what was in flight is done again at the next start. Each role scales out by starting it again.`,
+SIGTERM (or ctrl-C, or SIGHUP) finishes the current batch, commits, leaves the consumer group and exits within 10 s. A second one
+exits at once, and unfinished work is done again at the next start. To scale a role out, start more processes of it.`,
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,8 +48,8 @@ ends at once, and what was in flight is done again at the next start. Each role 
 			return n.Run(cmd.Context())
 		},
 	}
-	c.Flags().Var(choices[roles.Role]{&some, roles.Roles}, "role", "role to run, again for more (default all)")
-	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a ratemill that runs already, instead of starting them")
+	c.Flags().Var(choices[roles.Role]{&some, roles.Roles}, "role", "role to run; repeat for more (default all)")
+	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a running ratemill, instead of starting them")
 	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
 	return c
 }

@@ -41,14 +41,14 @@ func schemaCommand() *cobra.Command {
 		Use:   "schema [" + strings.Join(kinds, "|") + "]",
 		Short: "Print the JSON Schemas of the documents, for editors",
 		Long: `Schema prints the JSON Schema of one kind of document, or writes all of them into a folder. Editors with a YAML language
-server check and complete documents by them: put this line at a document's head,
+server use them to check and complete documents: put this line at the top of a document,
 
   # yaml-language-server: $schema=../.schemas/source.json`,
 		Example: "  ratemill schema source\n  ratemill schema --dir .schemas",
 		Args:    atMostOne("kind of document"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" && len(args) == 0 {
-				return fmt.Errorf("say which one (%s), or --dir FOLDER for all", strings.Join(kinds, ", "))
+				return fmt.Errorf("name one (%s), or give --dir FOLDER for all", strings.Join(kinds, ", "))
 			}
 			found := false
 			for _, s := range schemas {

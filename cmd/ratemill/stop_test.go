@@ -165,7 +165,7 @@ func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
 	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
 	<-p.ended
 	require.Equal(t, 130, p.cmd.ProcessState.ExitCode())
-	require.Contains(t, p.said(), "what was in flight is done again at the next start")
+	require.Contains(t, p.said(), "unfinished work is done again at the next start")
 	p.until("its engines end with it", func() bool { return gone(kafka) && gone(warehouse) })
 }
 

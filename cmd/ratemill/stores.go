@@ -18,9 +18,9 @@ import (
 func storesCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stores",
-		Short: "Compare and mend the control store, Kafka and ClickHouse: list, accept, remake",
-		Long: `The control store, Kafka and ClickHouse go together. When one of them was restored from an older day, ratemill run
-refuses to start, since it would lose or double records. See docs/runbooks/stores-of-different-days.md.`,
+		Short: "Compare and repair the control store, Kafka and ClickHouse: list, accept, remake",
+		Long: `The control store, Kafka and ClickHouse go together. If one of them was restored from an older backup than the others,
+ratemill run refuses to start, since it would lose or double records. See docs/runbooks/stores-of-different-days.md.`,
 	}
 	c.AddCommand(storesList(f), storesAccept(f), storesRemake(f))
 	return c
@@ -35,7 +35,7 @@ func openStores(cmd *cobra.Command, f *flags, remake ...string) (*roles.Node, er
 	config.Listen = ""
 	n := &roles.Node{Config: config, Project: p, Log: quietLogger(f), Remake: remake}
 	if err := roles.Open(cmd.Context(), n); err != nil {
-		return nil, fmt.Errorf("%w (stop ratemill run before)", err)
+		return nil, fmt.Errorf("%w (stop ratemill run first)", err)
 	}
 	return n, nil
 }
@@ -43,7 +43,7 @@ func openStores(cmd *cobra.Command, f *flags, remake ...string) (*roles.Node, er
 func storesList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "Say which marks the control store gave, and which Kafka and ClickHouse have",
+		Short: "Compare the marks that the control store gave with those in Kafka and ClickHouse",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := openStores(cmd, f)
@@ -79,13 +79,13 @@ func storesAccept(f *flags) *cobra.Command {
 	var why string
 	c := &cobra.Command{
 		Use:   "accept",
-		Short: "Take the three stores as they are, though they are of different days",
-		Long: `Accept ends the comparison of the stores with their past: ratemill run starts again. Do it only after the steps of
-docs/runbooks/stores-of-different-days.md. Partitions whose epochs or positions do not fit still stop.`,
+		Short: "Accept the three stores as they are, although they are of different days",
+		Long: `Accept takes the present state of the three stores as consistent, so that ratemill run starts again. Use it only after
+the steps of docs/runbooks/stores-of-different-days.md. Partitions whose epochs or positions do not fit still stop.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if strings.TrimSpace(why) == "" {
-				return errors.New("--why is empty; say for whoever comes later why the stores may be taken as they are")
+				return errors.New("--why is empty; give the reason why the stores may be accepted as they are")
 			}
 			n, err := openStores(cmd, f)
 			if err != nil {
@@ -105,7 +105,7 @@ docs/runbooks/stores-of-different-days.md. Partitions whose epochs or positions 
 			return nil
 		},
 	}
-	c.Flags().StringVar(&why, "why", "", "the reason, for whoever comes later")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the audit log")
 	_ = c.MarkFlagRequired("why")
 	return c
 }
@@ -114,13 +114,13 @@ func storesRemake(f *flags) *cobra.Command {
 	var why string
 	c := &cobra.Command{
 		Use:   "remake TABLE…",
-		Short: "Make a dropped table of ClickHouse again, empty",
-		Long: `Remake makes a table again that ratemill had made and somebody dropped. Its rows are lost: restore it from a backup
-instead, if there is one. See docs/runbooks/table-missing.md.`,
-		Args: needing(1, 0, "names of tables, as the message says them: ratemill stores remake usage_events --why TICKET-17"),
+		Short: "Recreate a dropped ClickHouse table, empty",
+		Long: `Remake recreates, without rows, a table that ratemill had created and somebody dropped. If there is a backup, restore
+the table from it instead. See docs/runbooks/table-missing.md.`,
+		Args: needing(1, 0, "names of tables, as the error message lists them: ratemill stores remake usage_events --why TICKET-17"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
-				return errors.New("--why is empty; say for whoever comes later why the rows are given up")
+				return errors.New("--why is empty; give the reason why the rows are given up")
 			}
 			for _, name := range args {
 				if err := oneOf(name, warehouse.TableNames()); err != nil {
@@ -135,7 +135,7 @@ instead, if there is one. See docs/runbooks/table-missing.md.`,
 			return n.Store.Audit(cmd.Context(), control.AuditEntry{At: time.Now(), Who: whoami(), What: "stores.remake", Subject: strings.Join(args, " "), Detail: why})
 		},
 	}
-	c.Flags().StringVar(&why, "why", "", "the reason, for whoever comes later")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the audit log")
 	_ = c.MarkFlagRequired("why")
 	return c
 }

@@ -26,19 +26,19 @@ import (
 func suspenseCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "suspense",
-		Short: "Records that wait because they could not be processed: list, show, retry, drop",
-		Long: `A record that cannot be processed waits in suspense with the reason. Somebody corrects what is wrong, then retries it: it
-comes back in a file of its own, a retry batch, and goes through the rules, registry and catalogue of now. What can never
-be processed is dropped, with who did it and why. docs/suspense.md tells all of it.`,
+		Short: "Handle records that could not be processed: list, show, retry, drop",
+		Long: `A record that cannot be processed waits in suspense with the reason. Correct the cause, then retry the record: it comes
+back in a file of its own, a retry batch, and goes through the current rules, registry and catalogue. Drop records that
+can never be processed; your name and reason are kept. See docs/suspense.md.`,
 	}
 	c.AddCommand(suspenseList(f), suspenseShow(f), suspenseRetry(f), suspenseDrop(f), suspenseRetries(f), suspenseCancel(f))
 	return c
 }
 
 func filterFlags(c *cobra.Command, filter *warehouse.SuspenseFilter) {
-	c.Flags().StringVar(&filter.Source, "source", "", "of this source only")
-	c.Flags().StringVar(&filter.Code, "code", "", "with this reason's code only, such as sim_unknown")
-	c.Flags().StringVar(&filter.Rule, "rule", "", "suspended by this rule only, as list shows it")
+	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
+	c.Flags().StringVar(&filter.Code, "code", "", "only records with this code, such as sim_unknown")
+	c.Flags().StringVar(&filter.Rule, "rule", "", "only records suspended by this rule, as list shows it")
 }
 
 func suspenseList(f *flags) *cobra.Command {
@@ -46,7 +46,7 @@ func suspenseList(f *flags) *cobra.Command {
 	var records bool
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "Say how many records wait, for what, and since when",
+		Short: "Count the waiting records by reason, with the oldest of each",
 		Example: `  ratemill suspense list
   ratemill suspense list --records --code sim_unknown -o csv > unknown.csv`,
 		Args: none,
@@ -90,14 +90,14 @@ func suspenseList(f *flags) *cobra.Command {
 				return err
 			}
 			if total > 0 && f.output == grid.Table {
-				fmt.Fprintf(os.Stderr, "%s; why, and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
+				fmt.Fprintf(os.Stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
 			}
 			return s.onTheirWay(cmd.Context())
 		},
 	}
 	filterFlags(c, &filter)
 	c.Flags().BoolVar(&records, "records", false, "list each record")
-	c.Flags().IntVar(&filter.Limit, "limit", 1000, "with --records: most records")
+	c.Flags().IntVar(&filter.Limit, "limit", 1000, "with --records: show at most this many")
 	outputFlag(f, c)
 	return c
 }
@@ -133,7 +133,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
 	}
 	if len(all) == filter.Limit {
-		fmt.Fprintf(os.Stderr, "the first %d only; --limit shows more\n", filter.Limit)
+		fmt.Fprintf(os.Stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
 	}
 	return g.Print(cmd.OutOrStdout(), f.output)
 }
@@ -151,7 +151,7 @@ func clip(text string, most int) string {
 func (s *stores) onTheirWay(ctx context.Context) error {
 	open, err := s.control.Retries(ctx, control.RetryOpen)
 	for _, r := range open {
-		fmt.Fprintf(os.Stderr, "%s of %s on the way in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
+		fmt.Fprintf(os.Stderr, "%s of %s in progress in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
 	}
 	return err
 }
@@ -159,7 +159,7 @@ func (s *stores) onTheirWay(ctx context.Context) error {
 func suspenseShow(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID…",
-		Short:   "Say why a record waits, what is known of it, and what to do",
+		Short:   "Show why a record waits, what is known of it, and what to do",
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    needing(1, 0, "ids of records: ratemill suspense show 8f3a0c:12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -195,7 +195,7 @@ func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error 
 	first := fits[0].ID
 	for _, k := range fits[1:] {
 		if k.ID.File != first.File {
-			return &problems{fmt.Sprintf("%s fits records of several files, %s and %s among them; write more of the id", id, first, k.ID)}
+			return &problems{fmt.Sprintf("%s matches records of several files, such as %s and %s; give more of the id", id, first, k.ID)}
 		}
 	}
 	file, seq, one := strings.Cut(id, ":")
@@ -203,7 +203,7 @@ func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error 
 		if one {
 			whole += ":" + seq
 		}
-		return &problems{fmt.Sprintf("what is dropped is gone for good, so it takes the whole id: %s is %s", id, whole)}
+		return &problems{fmt.Sprintf("dropping is final, so give the whole id: %s is %s", id, whole)}
 	}
 	return nil
 }
@@ -231,9 +231,9 @@ func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.Susp
 			case err != nil:
 				return nil, err
 			case len(left) > 0 && strings.Contains(id, ":"):
-				return nil, &problems{id + " waits no longer; ratemill suspense show " + id + " says what became of it"}
+				return nil, &problems{id + " no longer waits; ratemill suspense show " + id + " says what became of it"}
 			}
-			return nil, &problems{id + " does not wait in suspense; ratemill suspense list --records shows what does"}
+			return nil, &problems{id + " is not waiting in suspense; `ratemill suspense list --records` shows the waiting records"}
 		}
 		if err := unambiguous(id, some, destroys); err != nil {
 			return nil, err
@@ -259,7 +259,7 @@ func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.Susp
 		return nil, err
 	}
 	if len(claimed) > 0 {
-		fmt.Fprintf(os.Stderr, "%s in a retry or a drop already, and left alone\n", are(len(claimed)))
+		fmt.Fprintf(os.Stderr, "%s skipped: already in a retry or a drop\n", are(len(claimed)))
 	}
 	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := claimed[k.ID]; return ok }), nil
 }
@@ -282,10 +282,10 @@ func suspenseRetry(f *flags) *cobra.Command {
 	var all, waits bool
 	c := &cobra.Command{
 		Use:   "retry [ID…]",
-		Short: "Process records again, by the rules, registry and catalogue of now",
-		Long: `Retry sends records that wait through the pipeline again, in a batch of at most 10,000 records of a source, as if they were
-a file that the source brings now. A running mediation takes it. ID is a record's, or the beginning of a file's id for all
-of its records that wait; without any, the flags choose.`,
+		Short: "Process records again with the current rules, registry and catalogue",
+		Long: `Retry sends waiting records through the pipeline again, in batches of at most 10,000 records of one source, as if the
+source delivered them in a file now. A running mediator processes the batches. ID is the id of a record, or the beginning
+of a file's id for all its waiting records; without ids, the flags choose.`,
 		Example: `  ratemill suspense retry --code sim_unknown --wait
   ratemill suspense retry 8f3a0c:12 8f3a0c:13`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -293,7 +293,7 @@ of its records that wait; without any, the flags choose.`,
 				return errors.New("say which records: by ID, by --source, --code or --rule, or --all")
 			}
 			if all && (len(args) > 0 || filter != (warehouse.SuspenseFilter{})) {
-				return errors.New("--all means every record that waits; say it alone, or leave it out")
+				return errors.New("--all means every waiting record; use it alone, or leave it out")
 			}
 			if err := needs(cmd, "output", "wait"); err != nil {
 				return err
@@ -310,7 +310,7 @@ of its records that wait; without any, the flags choose.`,
 			before := len(keys)
 			keys = slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { return k.Code == "file" })
 			if n := before - len(keys); n > 0 {
-				fmt.Fprintf(os.Stderr, "%s the rest of a file that broke off, of which nothing was kept, and left alone; suspense show says what to do\n", are(n))
+				fmt.Fprintf(os.Stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; `ratemill suspense show` says what to do\n", are(n))
 			}
 			if len(keys) == 0 {
 				return &problems{"there is nothing to retry"}
@@ -337,15 +337,15 @@ of its records that wait; without any, the flags choose.`,
 				fmt.Fprintf(os.Stderr, "retry %d: %s of %s\n", number, counted(len(batch), "record"), batch[0].Source)
 			}
 			if !waits {
-				fmt.Fprintln(os.Stderr, "a running mediation takes them; ratemill suspense retries says what became of them")
+				fmt.Fprintln(os.Stderr, "a running mediator processes them; `ratemill suspense retries` shows the outcome")
 				return nil
 			}
 			return s.await(cmd, f, numbers)
 		},
 	}
 	filterFlags(c, &filter)
-	c.Flags().BoolVar(&all, "all", false, "all records that wait")
-	c.Flags().BoolVar(&waits, "wait", false, "wait until all are done, and say what became of them")
+	c.Flags().BoolVar(&all, "all", false, "all waiting records")
+	c.Flags().BoolVar(&waits, "wait", false, "wait until all are done, then show the outcome")
 	outputFlag(f, c)
 	return c
 }
@@ -375,11 +375,11 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 			if cmd.Context().Err() == nil {
 				return err
 			}
-			return &patience.StoppedError{What: fmt.Sprintf("see retry %d done; it stays, and ratemill suspense retries says what became of it", number), Err: context.Canceled}
+			return &patience.StoppedError{What: fmt.Sprintf("see retry %d done; it goes on, and `ratemill suspense retries` shows the outcome", number), Err: context.Canceled}
 		}
 		done, err := roles.WaitForRetry(cmd.Context(), s.control, number, untakenAfter, func() {
 			once.Do(func() {
-				fmt.Fprintf(os.Stderr, "nothing has taken retry %d yet; is ratemill running? ctrl-C stops waiting, and the retry stays\n", number)
+				fmt.Fprintf(os.Stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n", number)
 			})
 		})
 		if err != nil {
@@ -403,7 +403,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	case failed != "":
 		return &problems{failed}
 	case suspended > 0:
-		return &problems{wait(suspended) + " again, under new ids; ratemill suspense list says for what"}
+		return &problems{wait(suspended) + " again, under new ids; `ratemill suspense list` shows the reasons"}
 	}
 	return nil
 }
@@ -429,14 +429,14 @@ func suspenseDrop(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop ID…",
 		Short: "Take records out of suspense for good",
-		Long: `Drop is for records that can never be processed: the carrier's tests, garbage, what came again in another file. They are
-never rated; the balance of their file counts them as dropped, and who did it and why is kept. ID is the whole id of a
-record, or of a file for all of its records that wait; a short one is refused, and its whole id is shown.`,
+		Long: `Drop is for records that can never be processed: a carrier's tests, garbage, records that were delivered again in another
+file. They are never rated. The balance of their file counts them as dropped, and your name and reason are kept. ID is the
+whole id of a record, or of a file for all its waiting records; a shortened id is refused, and the whole one is shown.`,
 		Example: `  ratemill suspense drop 8f3a0c1e55d94b7e8c2d6f90a1b2c3d4:12 --why "a test of the carrier's, ticket 4711"`,
 		Args:    needing(1, 0, "ids of records: ratemill suspense drop 8f3a0c:12 --why \"…\""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
-				return errors.New("say why with --why: somebody will ask")
+				return errors.New("give the reason with --why")
 			}
 			s, err := reachStores(cmd.Context(), f)
 			if err != nil {
@@ -470,21 +470,21 @@ record, or of a file for all of its records that wait; a short one is refused, a
 				return err
 			}
 			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
-				return fmt.Errorf("drop %d is recorded, and the warehouse does not know it yet; any `ratemill suspense drop` tells it: %w", number, err)
+				return fmt.Errorf("drop %d is recorded, but the warehouse does not have it yet; the next `ratemill suspense drop` writes it there: %w", number, err)
 			}
 			fmt.Fprintf(os.Stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(len(ids), "record"), number)
 			return nil
 		},
 	}
 	filterFlags(c, &filter)
-	c.Flags().StringVar(&why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&why, "why", "", "the reason, kept with the drop")
 	return c
 }
 
 func suspenseRetries(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "retries",
-		Short: "Say which retries and drops there were, and what became of them",
+		Short: "List retries and drops with their outcome",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := reachStores(cmd.Context(), f)
@@ -540,12 +540,12 @@ func (s *stores) retryRow(ctx context.Context, r *control.Retry) ([]string, erro
 func suspenseCancel(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel NUMBER",
-		Short: "Give up a retry that nobody has begun to send, so that its records can be retried anew",
-		Args:  needing(1, 1, "one number of a retry, as ratemill suspense retries shows it: ratemill suspense cancel 2"),
+		Short: "Cancel a retry that no mediator has begun to send, so that its records can be retried again",
+		Args:  needing(1, 1, "the number of a retry, as `ratemill suspense retries` shows it: ratemill suspense cancel 2"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {
-				return fmt.Errorf("%q is not a retry's number; ratemill suspense retries shows them", args[0])
+				return fmt.Errorf("%q is not the number of a retry; `ratemill suspense retries` shows the numbers", args[0])
 			}
 			store, _, err := reachStore(cmd.Context(), f)
 			if err != nil {
@@ -558,10 +558,10 @@ func suspenseCancel(f *flags) *cobra.Command {
 			}
 			err = store.CancelRetry(cmd.Context(), number, whoami(), now)
 			if errors.Is(err, control.ErrConflict) {
-				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done, cancelled, or was never made; ratemill suspense retries says which", number)}
+				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done or already cancelled, or does not exist; `ratemill suspense retries` shows its state", number)}
 			}
 			if err == nil {
-				fmt.Fprintf(os.Stderr, "retry %d is given up; its records wait on\n", number)
+				fmt.Fprintf(os.Stderr, "retry %d is cancelled; its records keep waiting\n", number)
 			}
 			return err
 		},

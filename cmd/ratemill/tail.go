@@ -69,9 +69,9 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 			return err
 		},
 	}
-	c.Flags().IntSliceVar(&partitions, "partition", nil, "partition to read, again for more (default all)")
-	c.Flags().Int64Var(&from, "from", -1, "offset to begin at (default the first that is kept)")
-	c.Flags().IntVarP(&count, "count", "n", 0, "stop after so many messages (default all)")
+	c.Flags().IntSliceVar(&partitions, "partition", nil, "partition to read; repeat for more (default all)")
+	c.Flags().Int64Var(&from, "from", -1, "offset to begin at (default: the oldest kept)")
+	c.Flags().IntVarP(&count, "count", "n", 0, "stop after this many messages (default all)")
 	c.Flags().BoolVar(&follow, "follow", false, "wait for more")
 	return c
 }

@@ -21,10 +21,11 @@ func testCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "test [DIR]",
 		Short: "Run the golden cases of a project",
-		Long: `Test runs the cases in tests/*.txtar: raw records and a registry in, usage, charges with amounts, suspense and events out.
-It shows what differs, and which rules, branches, zones, price steps and buckets no case reaches.
+		Long: `Test runs the cases in tests/*.txtar: raw records and a registry go in; usage, charges with amounts,
+suspense and events come out. It shows the differences, and which rules, branches, zones, price steps and buckets no case
+reaches.
 
-A case is a text file. What it shows comes first, then its parts, each after a line -- NAME --: registry.yaml, before.yaml
+A case is a text file. A sentence about what it shows comes first, then its parts, each after a line -- NAME --: registry.yaml, before.yaml
 (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names, without .gz, say which source they are
 of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, balance.`,
 		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
@@ -74,7 +75,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 					failed++
 					fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
 					if o.Draft() {
-						fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes what comes out, for you to read\n")
+						fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes the results into it, for you to read\n")
 					}
 					for i := range o.Sections {
 						if s := &o.Sections[i]; s.Differs() {
@@ -109,10 +110,10 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&rewrite, "rewrite", false, "write what came out into the cases, in place of what they expect")
+	c.Flags().BoolVar(&rewrite, "rewrite", false, "replace the expected results in the cases with the actual ones")
 	c.Flags().StringVar(&pattern, "run", "", "run the cases whose names match this regular expression")
 	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
-	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file, of whose records to draft a case for what no case reaches")
+	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file from whose records to draft a case that reaches what no case reaches")
 	return c
 }
 
@@ -129,7 +130,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not; branches of %s left: %d\n", names[i], f.Source.Name, left)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i], f.Source.Name, left)
 			continue
 		}
 		name := ""
@@ -142,7 +143,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, put in account and plan, make persons unknown, then ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
+		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func exists(name string) bool {
 
 func noCases(dir, pattern string, all int) error {
 	if all > 0 {
-		return fmt.Errorf("none of %s in %s has a name that matches %q", counted(all, "case"), filepath.Join(dir, "tests"), pattern)
+		return fmt.Errorf("none of the %s in %s has a name that matches %q", counted(all, "case"), filepath.Join(dir, "tests"), pattern)
 	}
 	return fmt.Errorf("%s has no cases: write one into tests/NAME.txtar; `ratemill help test` says how", dir)
 }

@@ -24,7 +24,7 @@ func tryCommand(f *flags) *cobra.Command {
 		Use:   "try FILE…",
 		Short: "Say what the rules decide about each record, and why",
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
-rated. With -v it tells each step in words: what each condition saw, and where each value came from. With a registry (the
+rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
 project's registry/ folder, or --registry) it also says who owns each SIM.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
@@ -56,7 +56,7 @@ project's registry/ folder, or --registry) it also says who owns each SIM.`,
 			return out.Flush()
 		},
 	}
-	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "tell each step in words")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "describe each step in words")
 	w.flags(c)
 	return c
 }

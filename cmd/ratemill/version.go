@@ -11,7 +11,7 @@ import (
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Say which version this is",
+		Short: "Print the version",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisVersion())
@@ -23,7 +23,7 @@ func versionCommand() *cobra.Command {
 func thisVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "ratemill of no known version"
+		return "ratemill, version unknown"
 	}
 	return version(info)
 }

@@ -57,7 +57,7 @@ func (f *flags) projectFolder(args []string) (string, error) {
 		file = filepath.Join(dir, "ratemill.yaml")
 	}
 	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("%s is no project: it has neither sources/ nor catalogue/ nor a ratemill.yaml that names one; `ratemill init` begins one", dir)
+		return "", fmt.Errorf("%s is not a project: it has neither sources/ nor catalogue/ nor a ratemill.yaml that names one; `ratemill init` creates one", dir)
 	}
 	c, list, err := config.Load(file)
 	if err != nil {
@@ -72,7 +72,7 @@ func (f *flags) projectFolder(args []string) (string, error) {
 
 func (f *flags) namedOnce(args []string) error {
 	if len(args) > 0 && f.config != "" {
-		return fmt.Errorf("%s and -c %s both name the project; say one of them", args[0], f.config)
+		return fmt.Errorf("%s and -c %s both name a project; give one of them", args[0], f.config)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func openProject(dir string, catalogue bool) (*project.Project, diag.List, error
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(os.Stderr, "%s has %s and is left out; ratemill check tells them\n", name, counted(counts[name], "error"))
+		fmt.Fprintf(os.Stderr, "%s has %s and is left out; `ratemill check` lists them\n", name, counted(counts[name], "error"))
 	}
 	return p, broken, nil
 }
@@ -149,7 +149,7 @@ type work struct {
 }
 
 func (w *work) flags(c *cobra.Command) {
-	c.Flags().StringVar(&w.source, "source", "", "source that the files are of (default: by the files' names)")
+	c.Flags().StringVar(&w.source, "source", "", "source of the files (default: by the files' names)")
 	c.Flags().StringSliceVar(&w.registryFiles, "registry", nil, "registry files or folders (default: registry/ of the project)")
 }
 
@@ -169,7 +169,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	}
 	w.registry, err = offlineRegistry(w.dir, w.registryFiles)
 	if err != nil && w.looks && len(w.registryFiles) == 0 {
-		fmt.Fprintf(os.Stderr, "%v; nobody is asked who owns a SIM\n", err)
+		fmt.Fprintf(os.Stderr, "%v; the owners of SIMs are not looked up\n", err)
 		return nil
 	}
 	return err
@@ -191,7 +191,7 @@ func offlineFiles(p *project.Project, sourceName string, names []string) ([]offl
 			return nil, err
 		}
 		if info.IsDir() {
-			return nil, fmt.Errorf("%s is a folder; name its files", name)
+			return nil, fmt.Errorf("%s is a folder; name the files in it", name)
 		}
 		file := offline.File{Source: only, MTime: info.ModTime(), Open: offline.OpenFile(name)}
 		slashed := filepath.ToSlash(name)

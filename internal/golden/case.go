@@ -198,7 +198,7 @@ func (c *Case) files(book *source.Book) ([]offline.File, error) {
 		files = append(files, f)
 	}
 	if len(files) == 0 {
-		return nil, errors.New("the case has no raw file; write one after a line -- NAME --, the name being one that a source's match takes")
+		return nil, errors.New("the case has no raw file; write one after a line -- NAME --, with a name that the match of a source takes")
 	}
 	return files, nil
 }

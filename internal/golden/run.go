@@ -57,7 +57,7 @@ func (o *Outcome) section(name string) *Section {
 // nil.
 func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*Outcome, error) {
 	if p.Catalogue == nil {
-		return nil, fmt.Errorf("the project has no catalogue, by which records could be rated")
+		return nil, fmt.Errorf("the project has no catalogue, so there are no prices to rate records with")
 	}
 	reg, err := c.registry()
 	if err != nil {

@@ -20,7 +20,7 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	case err != nil:
 		return err
 	case len(suspended) > 1:
-		return fmt.Errorf("%s begins the ids of several records, %s and %s among them; write more of it", id, suspended[0].ID, suspended[1].ID)
+		return fmt.Errorf("%s matches several records, such as %s and %s; give more of the id", id, suspended[0].ID, suspended[1].ID)
 	case len(suspended) == 1:
 		return q.sinceSuspense(ctx, id, suspended[0].ID)
 	}
@@ -29,7 +29,7 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	case err != nil:
 		return err
 	case duplicate:
-		return warehouse.NotFound("%s is a duplicate of a record that came before, and was not rated; it is in the table duplicates", id)
+		return warehouse.NotFound("%s was not rated, because it is a duplicate of an earlier record; it is in the table duplicates", id)
 	}
 	return q.inNoTable(ctx, id, unknown)
 }
@@ -56,13 +56,13 @@ func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 	case err != nil:
 		return err
 	case f.State != control.Done:
-		return warehouse.NotFound("%s is not in the warehouse, nor is all of %s, whose state is %s; ratemill files says more", id, name, f.State)
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet (state %s); see `ratemill files`", id, name, f.State)
 	case balance == nil || balance.Difference != 0:
-		return warehouse.NotFound("%s is not in the warehouse, nor is all of %s yet; ask again, and if that does not help, ratemill partition list", id, name)
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; ask again in a moment, and if that does not help, see `ratemill partition list`", id, name)
 	case f.Retry != 0:
-		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules left it out or it is no record", id, name)
+		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules filtered it or it is not a record", id, name)
 	}
-	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules left it out or it is no record; `ratemill try -v` with the file says why", id, name)
+	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it is not a record; `ratemill try -v` with the file says why", id, name)
 }
 
 // sinceSuspense says what became of a record that was in suspense, through all of its retries.

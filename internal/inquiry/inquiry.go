@@ -52,7 +52,7 @@ func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
 	names := q.names(ctx, view, rev, r)
 	var b strings.Builder
 	if len(r.Charges) == 0 {
-		b.WriteString("rated, and nobody pays for it: neither the SIM nor an account above it has a plan\n")
+		b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
 		origin(&b, view, rev, r)
 	}
 	for i := range r.Charges {

@@ -37,9 +37,9 @@ func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(found) == 0:
-		return "", warehouse.NotFound("%s was never in suspense, or its file is on its way; if it was rated, `ratemill explain %s` says what it costs", id, id)
+		return "", warehouse.NotFound("%s is not in suspense (never was, or its file is still being processed); if it was rated, `ratemill explain %s` shows its price", id, id)
 	case len(found) > 1:
-		return "", fmt.Errorf("%s begins the ids of several records, %s and %s among them; write more of it", id, found[0].ID, found[1].ID)
+		return "", fmt.Errorf("%s matches several records, such as %s and %s; give more of the id", id, found[0].ID, found[1].ID)
 	}
 	s := &found[0]
 	closed, err := q.warehouse.ClosedAs(ctx, s.ID)
@@ -48,7 +48,7 @@ func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	}
 	short := Short(s.ID.String())
 	var b strings.Builder
-	state := "waits since " + s.Stored.UTC().Format(time.DateTime) + "Z"
+	state := "waiting since " + s.Stored.UTC().Format(time.DateTime) + "Z"
 	if closed != nil {
 		state = "was " + closed.How + " on " + closed.At.UTC().Format(time.DateTime) + "Z"
 	}
@@ -205,7 +205,7 @@ func (q *Inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.C
 	if err != nil {
 		return 0, "", udr.ID{}, err
 	}
-	became = "filtered, by the rules of then"
+	became = "filtered by the rules used in the retry"
 	for i, id := range origins {
 		if id != record {
 			continue
@@ -238,7 +238,7 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		return "", err
 	}
 	if c, ok := claimed[s.ID]; ok {
-		line(&b, "now", fmt.Sprintf("it is on its way in retry %d; ratemill suspense retries says how far it is", c.Number))
+		line(&b, "now", fmt.Sprintf("it is in progress in retry %d; `ratemill suspense retries` shows how far it is", c.Number))
 		return b.String(), nil
 	}
 	retry := "then: ratemill suspense retry " + short
@@ -248,8 +248,8 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	}
 	switch s.Why.Code {
 	case "file":
-		line(&b, "do", "nothing of the rest of the file was kept: ask the carrier for a whole one under another name")
-		line(&b, "", fmt.Sprintf("then: ratemill suspense drop %s --why \"came again as …\"", s.ID))
+		line(&b, "do", "the rest of the file was not kept: ask the carrier for the whole file under another name")
+		line(&b, "", fmt.Sprintf("then: ratemill suspense drop %s --why \"delivered again as …\"", s.ID))
 		return b.String(), nil
 	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
@@ -276,7 +276,7 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		if s.Why.Rule != "" {
 			flags += " --rule '" + strings.ReplaceAll(s.Why.Rule, "'", `'\''`) + "'"
 		}
-		line(&b, "alike", fmt.Sprintf("%d records wait for the same: ratemill suspense retry %s", records, flags))
+		line(&b, "alike", fmt.Sprintf("%d records wait for the same reason: ratemill suspense retry %s", records, flags))
 	}
 	return b.String(), nil
 }

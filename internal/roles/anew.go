@@ -28,7 +28,7 @@ func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue
 	used, err := rating.OpenBundle(bundle)
 	if err != nil {
 		var list diag.List
-		list.Warnf(diag.Pos{}, "whether counters start anew is not known, since the catalogue in use cannot be opened: %v", err)
+		list.Warnf(diag.Pos{}, "cannot tell whether counters start anew, because the catalogue in use cannot be opened: %v", err)
 		return list, nil
 	}
 	return c.StartsAnew(used), nil

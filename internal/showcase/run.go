@@ -22,7 +22,7 @@ import (
 // Options say how the demo runs.
 type Options struct {
 	Dir      string
-	Once     bool // end when everything is stored, instead of staying up
+	Once     bool // exit when everything is stored, instead of staying up
 	Records  int  // to generate besides the shipped files
 	Seed     uint64
 	Stages   string    // file for what each stage did, as JSON; empty for none
