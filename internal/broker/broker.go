@@ -39,7 +39,7 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("kafka is not available to %s: %v", e.What, e.Err)
+	return fmt.Sprintf("Kafka is not available to %s: %v", e.What, e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
@@ -53,7 +53,7 @@ type OffsetGoneError struct {
 }
 
 func (e *OffsetGoneError) Error() string {
-	return fmt.Sprintf("%s/%d no longer has offset %d, its first is %d: messages were deleted before they were read; raise the topic's retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
+	return fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read. Raise the topic's retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
 // EndedError says that the partition ends before this offset: it lost its end, or the answer is that of a replica which

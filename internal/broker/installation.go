@@ -71,7 +71,7 @@ func (k *Kafka) Written(ctx context.Context, topic string) (bool, error) {
 func (k *Kafka) has(ctx context.Context, topic string) (bool, error) {
 	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err == nil && len(meta.Topics) != 1 {
-		err = fmt.Errorf("the answer speaks of %d topics", len(meta.Topics))
+		err = fmt.Errorf("the answer describes %d topics", len(meta.Topics))
 	}
 	if err == nil {
 		err = meta.Topics[0].Error

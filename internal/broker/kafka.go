@@ -204,7 +204,7 @@ func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first,
 			}
 		}
 		if err == nil {
-			err = fmt.Errorf("the answer does not speak of %s/%d", topic, partition)
+			err = fmt.Errorf("the answer does not describe %s/%d", topic, partition)
 		}
 	}
 	return 0, 0, k.explain(ctx, fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
@@ -238,7 +238,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)
 		case code == kafka.Unknown:
-			return &UnavailableError{what, fmt.Errorf("%w; the broker's own log says why, a full disk is the usual reason", err)}
+			return &UnavailableError{what, fmt.Errorf("%w; see the broker's own log for the cause, usually a full disk", err)}
 		case code == kafka.BrokerNotAvailable:
 			return &UnavailableError{what, k.door.cause(ctx, err)}
 		case code.Temporary() || code.Timeout() || slices.Contains(passing, code):

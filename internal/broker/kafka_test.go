@@ -217,14 +217,14 @@ func TestTopicsThatWouldLoseSomethingAreMendedOrRefused(t *testing.T) {
 		}, 30*time.Second, 50*time.Millisecond, "mended once")
 
 		_, err = k.EnsureTopics(t.Context(), 1, topics.All(2, time.Hour, 2*time.Hour))
-		require.ErrorContains(t, err, "has 1 partitions, and ratemill was set up with 2")
+		require.ErrorContains(t, err, "has 1 partitions, but ratemill was set up with 2")
 
 		alter(t, addr, topics.Checkpoint, map[string]string{"cleanup.policy": "compact,delete"})
 		require.Eventually(t, func() bool {
 			_, err = k.EnsureTopics(t.Context(), 1, wanted)
 			return err != nil
 		}, 30*time.Second, 50*time.Millisecond)
-		require.ErrorContains(t, err, topics.Checkpoint+" has cleanup.policy=compact,delete, and ratemill needs compact: the checkpoints must be compacted and never deleted, or counters are lost")
+		require.ErrorContains(t, err, topics.Checkpoint+" has cleanup.policy=compact,delete, but ratemill needs compact: checkpoints must be compacted and never deleted, or counters are lost")
 		require.False(t, broker.Unavailable(err), "nobody waits for that")
 	})
 }

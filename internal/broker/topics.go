@@ -93,11 +93,11 @@ func (t Topic) settings(replication int) []setting {
 
 // why is what a topic with another value does.
 var why = map[string]string{
-	"message.timestamp.type": "by the clock of a producer that is behind, usage would be deleted before it is rated",
-	"cleanup.policy":         "the checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are",
-	"retention.ms":           "usage and the rated log must be kept for as long as whoever reads them may be away",
-	"retention.bytes":        "messages would be deleted before they are read when much comes at once",
-	"max.message.bytes":      "a message of ratemill may be as large",
+	"message.timestamp.type": "with timestamps from a producer whose clock is behind, usage would be deleted before it is rated",
+	"cleanup.policy":         "checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are lost",
+	"retention.ms":           "usage and the rated log must be kept for as long as their consumers may be away",
+	"retention.bytes":        "messages would be deleted before they are read when many arrive at once",
+	"max.message.bytes":      "ratemill's messages may be this large",
 }
 
 // EnsureTopics makes the topics that are missing, and looks at those that are there. Settings with which nothing can be
@@ -118,7 +118,7 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 			return nil, err
 		}
 		if n != t.Partitions {
-			return nil, fmt.Errorf("topic %s has %d partitions, and ratemill was set up with %d; adding partitions would send accounts to others than those that hold their counters", t.Name, n, t.Partitions)
+			return nil, fmt.Errorf("topic %s has %d partitions, but ratemill was set up with %d; added partitions would separate accounts from the partitions that hold their counters", t.Name, n, t.Partitions)
 		}
 		said, err := k.inspect(ctx, t, replication)
 		if err != nil {
@@ -173,7 +173,7 @@ func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []
 		err = res.Resources[0].Error
 	}
 	if errors.Is(err, kafka.TopicAuthorizationFailed) {
-		return []string{fmt.Sprintf("the settings of topic %s are not known: the user has no right to describe them", t.Name)}, nil
+		return []string{fmt.Sprintf("cannot read the settings of topic %s: the Kafka user may not describe them", t.Name)}, nil
 	}
 	if err != nil {
 		return nil, k.explain(ctx, what, err)
@@ -190,16 +190,16 @@ func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []
 		switch {
 		case !known || v == s.value:
 		case s.enough == nil:
-			notes = append(notes, fmt.Sprintf("topic %s has %s=%s, ratemill makes it with %s", t.Name, s.name, v, s.value))
+			notes = append(notes, fmt.Sprintf("topic %s has %s=%s; ratemill creates it with %s", t.Name, s.name, v, s.value))
 		case s.enough(v) && s.name == "retention.ms":
-			notes = append(notes, fmt.Sprintf("topic %s keeps messages for longer than the configuration says (retention.ms=%s, not %s); that is left so", t.Name, v, s.value))
+			notes = append(notes, fmt.Sprintf("topic %s keeps messages for longer than the configuration says (retention.ms=%s, not %s); ratemill leaves it so", t.Name, v, s.value))
 		case s.enough(v):
 		case !s.mended:
-			return nil, fmt.Errorf("topic %s has %s=%s, and ratemill needs %s: %s; correct it: kafka-configs --alter --topic %s --add-config %s=%s",
+			return nil, fmt.Errorf("topic %s has %s=%s, but ratemill needs %s: %s; correct it: kafka-configs --alter --topic %s --add-config %s=%s",
 				t.Name, s.name, v, s.value, why[s.name], t.Name, s.name, s.value)
 		default:
 			mend = append(mend, s)
-			notes = append(notes, fmt.Sprintf("topic %s had %s=%s; it is %s now: %s", t.Name, s.name, v, s.value, why[s.name]))
+			notes = append(notes, fmt.Sprintf("changed topic %s from %s=%s to %s: %s", t.Name, s.name, v, s.value, why[s.name]))
 		}
 	}
 	return notes, k.mend(ctx, t, mend)
@@ -223,7 +223,7 @@ func (k *Kafka) mend(ctx context.Context, t Topic, settings []setting) error {
 		err = res.Resources[0].Error
 	}
 	if slices.ContainsFunc([]error{kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.PolicyViolation}, func(e error) bool { return errors.Is(err, e) }) {
-		return fmt.Errorf("topic %s needs %s, and the user may not change it (%w): %s; set it: kafka-configs --alter --topic %s --add-config %s",
+		return fmt.Errorf("topic %s needs %s, but the Kafka user may not change it (%w): %s; set it: kafka-configs --alter --topic %s --add-config %s",
 			t.Name, strings.Join(said, ","), err, why[settings[0].name], t.Name, strings.Join(said, ","))
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 type Config struct {
 	Project string `yaml:"project" default:"." doc:"Folder with sources/, classes/ and catalogue/."`
 	Data    string `yaml:"data" default:".ratemill" doc:"Folder for the spool, the embedded engines and the SQLite control store."`
-	Listen  string `yaml:"listen" default:"127.0.0.1:9464" doc:"Address of /metrics, /healthz and /readyz. On loopback unless you say otherwise."`
+	Listen  string `yaml:"listen" default:"127.0.0.1:9464" doc:"Address of /metrics, /healthz and /readyz. Loopback by default."`
 	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
 	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB?OPTIONS. Options: password_file=FILE (or the variables PGPASSWORD, PGPASSFILE), sslmode=verify-full for an encrypted and verified connection, sslrootcert=FILE with the certificates that sign the server's (default: the system's), sslcert=FILE and sslkey=FILE for mutual TLS. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full&sslrootcert=db-ca.pem&password_file=db.password"`
 
@@ -41,19 +41,19 @@ type Config struct {
 
 // Log is what a process that runs writes down.
 type Log struct {
-	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged. The flag --log goes before it."`
-	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text is one line of key=value each, json one object a line. The flag --log-format goes before it."`
+	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Lowest level that is logged. The flag --log overrides it."`
+	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text is one line of key=value each, json one object a line. The flag --log-format overrides it."`
 }
 
 // Kafka is how to reach the broker.
 type Kafka struct {
 	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
-	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Beginning of the topics' names."`
+	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Prefix of the names of topics and consumer groups."`
 	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 2 on the embedded broker, 8 on others."`
 	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, all but one must have a message before it is acknowledged, and no replica that is behind becomes the leader."`
-	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator that stalled longer than this is a danger; one that stalls for hours is not. A topic that keeps it for a shorter time is changed at the start, one that keeps it longer is left."`
-	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Changed at the start as usage_for."`
+	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator must not stall for longer than this; hours do no harm. At the start, a topic with a shorter retention is changed, and one with a longer retention is left as it is."`
+	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Topics are changed at the start as for usage_for."`
 	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
 	SASL        SASL          `yaml:"sasl" doc:"Login by SCRAM."`
 }
@@ -61,7 +61,7 @@ type Kafka struct {
 // TLS says how a connection is encrypted.
 type TLS struct {
 	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate and name. ClickHouse: also by https:// or secure=true in the DSN."`
-	CAFile   string `yaml:"ca_file" doc:"Certificates in PEM that sign the server's; default: the system's."`
+	CAFile   string `yaml:"ca_file" doc:"PEM file with the authority certificates that sign the server's; default: the system's."`
 	CertFile string `yaml:"cert_file" doc:"Our certificate in PEM, for mutual TLS."`
 	KeyFile  string `yaml:"key_file" doc:"Its key in PEM, not encrypted."`
 }
@@ -83,28 +83,28 @@ type ClickHouse struct {
 	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
 	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
 	Cluster      string `yaml:"cluster" example:"ratemill" doc:"Name of a cluster in the server's configuration, of one shard: tables are made replicated, on all its replicas, and a block counts once most of them have it. Needed when the DSN names several servers. None: plain tables, on one server."`
-	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Most bytes of memory that the embedded engine may use; a statement that would need more fails, and is tried again. 0 is nine tenths of the machine's."`
+	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Largest amount of memory in bytes that the embedded engine may use; a statement that needs more fails and is tried again. 0: nine tenths of the machine's memory."`
 }
 
 // Mediation bounds the role that takes files.
 type Mediation struct {
-	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time. One more is read of sources whose server was away when it was last asked, so that no such server holds up the files of others."`
-	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file waits for a mediator that died, before another goes on with it. It is renewed three times in that time, and 5s is the least."`
-	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Bound of the spool in bytes."`
-	Backlog    int           `yaml:"backlog" default:"20000" doc:"Batches by which rating or the warehouse may be behind in a partition, before no more files are read until they have caught up; a batch has up to 1,000 records. It bounds what waits in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`
+	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time. One extra worker reads from sources whose server was unreachable at the last attempt, so that such a server does not hold up the files of other sources."`
+	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file of a mediator that died waits before another mediator takes it over. The lease is renewed three times in that time; the minimum is 5s."`
+	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Largest size of the spool in bytes."`
+	Backlog    int           `yaml:"backlog" default:"20000" doc:"How many batches (of up to 1,000 records) rating or the warehouse may be behind in a partition. Beyond that, mediators read no more files until the backlog is smaller, which bounds the data waiting in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`
 }
 
 // Rating bounds the role that rates.
 type Rating struct {
-	Checkpoint time.Duration `yaml:"checkpoint" default:"30s" doc:"Time between checkpoints of a partition: what a restart replays."`
+	Checkpoint time.Duration `yaml:"checkpoint" default:"30s" doc:"Time between checkpoints of a partition; a restart replays the log since the last one."`
 	Session    time.Duration `yaml:"session" default:"10s" doc:"How long a rater may be silent before others take its partitions."`
 }
 
 // Warehouse bounds the role that writes to ClickHouse.
 type Warehouse struct {
-	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Most rows of an insert."`
+	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Largest number of rows in an insert."`
 	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more; longer in a process that owns more than 8 partitions, and when ClickHouse is slow."`
-	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"Months for which ClickHouse keeps rated usage, charges, duplicates and events, at least, counted from the day on which they came; what is older goes by whole parts. 0 is for ever. Files and records in suspense stay for ever."`
+	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole parts. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
 // Embedded says which engines run in this process tree.
@@ -117,7 +117,7 @@ func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
 func Load(path string) (*Config, diag.List, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, or begin with `ratemill init`", path)
+		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, or create a project with `ratemill init`", path)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -216,7 +216,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
 	} {
 		if bound.value < bound.low {
-			errorf(at(bound.path...), "%s is %s; less than %s is asking for trouble", strings.Join(bound.path, "."), bound.value, bound.low)
+			errorf(at(bound.path...), "%s is %s; the minimum is %s", strings.Join(bound.path, "."), bound.value, bound.low)
 		}
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
@@ -234,26 +234,26 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 			errorf(at(t.name, "tls"), "cert_file and key_file go together")
 		}
 		if !t.encrypted && (t.CAFile != "" || t.CertFile != "") {
-			errorf(at(t.name, "tls"), "%s.tls names certificates, and the connection is not encrypted: add enabled: true", t.name)
+			errorf(at(t.name, "tls"), "%s.tls names certificates, but the connection is not encrypted: add enabled: true", t.name)
 		}
 	}
 	if strings.HasPrefix(c.ClickHouse.DSN, "http://") && c.ClickHouse.TLS.Enabled {
-		errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, and http:// is not encrypted: write https://, with the port for it")
+		errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, but http:// is not encrypted: write https://, with the port for it")
 	}
 	if c.Kafka.RatedFor != 0 && c.Kafka.RatedFor < c.Kafka.UsageFor {
-		errorf(at("kafka", "rated_for"), "kafka.rated_for is %s; it must be at least kafka.usage_for, %s, or 0s for ever: the rated log says what was decided of the usage that is kept", c.Kafka.RatedFor, c.Kafka.UsageFor)
+		errorf(at("kafka", "rated_for"), "kafka.rated_for is %s; it must be at least kafka.usage_for, %s, or 0s for ever: the rated log must cover all the usage that is kept", c.Kafka.RatedFor, c.Kafka.UsageFor)
 	}
 	if c.Warehouse.Keep == 1 {
 		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
 	}
 	if servers := c.ClickHouse.servers(); len(servers) > 1 && c.ClickHouse.Cluster == "" {
-		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has tables of its own, and a block whose answer was lost at one would be written again at the next. Name one, or the cluster whose replicas they are", len(servers))
+		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has tables of its own, and a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(servers))
 	}
 	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
-		errorf(at("clickhouse", "cluster"), "clickhouse.cluster is of servers, and without clickhouse.dsn the embedded engine runs")
+		errorf(at("clickhouse", "cluster"), "clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster")
 	}
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
-		errorf(at("clickhouse"), "clickhouse has one password: password_file or password_env")
+		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")
 	}
 	c.access(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
 }

@@ -16,7 +16,7 @@ type SetBackError struct {
 }
 
 func (e *SetBackError) Error() string {
-	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it gave is %d, and %d is in use", e.What, e.Has, e.Seen)
+	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it gave is %d, but %d is in use", e.What, e.Has, e.Seen)
 }
 
 // OlderStore is what to do about a control store that is older than Kafka or ClickHouse.

@@ -42,7 +42,7 @@ type OtherContentError struct {
 }
 
 func (e *OtherContentError) Error() string {
-	return fmt.Sprintf("file %d has another content than when it was begun: it was %s, and is %s now", e.File, e.Was.Short(), e.Now.Short())
+	return fmt.Sprintf("the content of file %d has changed since reading began: it was %s and is now %s", e.File, e.Was.Short(), e.Now.Short())
 }
 
 // EndedError says that a file which broke off is not taken again. Its end is out, with what came before: raters drop the
@@ -50,7 +50,7 @@ func (e *OtherContentError) Error() string {
 type EndedError struct{ Number int64 }
 
 func (e *EndedError) Error() string {
-	return fmt.Sprintf("file %d was read as far as it goes, and its end is out: the records before it count, and the rest waits in suspense as one record of the code file. Ask the carrier for a whole file under another name; a duplicate key keeps what is known from being rated again", e.Number)
+	return fmt.Sprintf("file %d was read as far as possible and closed: the records before that point count, and the rest waits in suspense as one record with the code file. Ask the carrier for the whole file under another name; with a duplicate key in the rules, the records already rated are not rated again", e.Number)
 }
 
 // UnavailableError says that the store did not answer, or could not take the change now. Nothing is known to have
@@ -65,7 +65,7 @@ func (e *UnavailableError) Error() string {
 	if refusal.Is(e.Err) {
 		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
 	}
-	return fmt.Sprintf("control store %s does not answer while %s: %v; it is tried again, look whether the database is up, reachable and has room", e.Store, e.What, e.Err)
+	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, reachable and has disk space", e.Store, e.What, e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }

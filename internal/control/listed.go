@@ -131,7 +131,7 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
-	return fmt.Sprintf("file %d was begun: records of it may be rated, and its balance would stay off. Let it be read to its end: `ratemill files` says what it waits for", e.Number)
+	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be read to its end; `ratemill files` says what it waits for", e.Number)
 }
 
 // DropFile gives up a file that waits, failed or vanished before any of it was read; why is kept. *BegunError says that it

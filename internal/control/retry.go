@@ -48,9 +48,9 @@ type AlreadyRetriedError struct {
 
 func (e *AlreadyRetriedError) Error() string {
 	if e.State == RetryDropping || e.State == RetryDiscarded {
-		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense retries` says by whom and why", e.Record)
+		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense retries` shows by whom and why", e.Record)
 	}
-	return fmt.Sprintf("record %s is in retry %d already; a record comes back once, and what fails again is suspended under the id that it has there", e.Record, e.Retry)
+	return fmt.Sprintf("record %s is already in retry %d. A record is retried once; if it fails again, it is suspended under its new id, which you can retry", e.Record, e.Retry)
 }
 
 // CreateRetry records which suspended records of a source are to come back, and enters their batch into the ledger of

@@ -156,7 +156,7 @@ func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string)
 }
 
 // ErrSkipped says that what stands where a partition stopped was ordered to be skipped before.
-var ErrSkipped = errors.New("it was ordered to be skipped before")
+var ErrSkipped = errors.New("an order to skip it was already given")
 
 // OrderStop orders what is to be done about a stop that was read: to try again, or to go on without what is wrong there
 // and nothing else. ErrConflict says that somebody else ordered something since; ErrSkipped that skipping it was ordered

@@ -207,7 +207,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return rows.Scan(&oldest)
 	})
 	if err == nil && newest < oldest {
-		err = fmt.Errorf("control store %s: its tables are of version %d, for programs that know version %d at least; this ratemill knows up to %d: a newer ratemill has used it; start that one, or restore the backup made before it", s.name, version, oldest, newest)
+		err = fmt.Errorf("control store %s: its tables have version %d, which needs a program that knows version %d or later; this ratemill knows versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made before the upgrade", s.name, version, oldest, newest)
 	}
 	return err
 }

@@ -137,7 +137,7 @@ func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
 		var stopped *StoppedError
 		require.ErrorAs(t, next.take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
-		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, and 7 is in use in test.rated")
+		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, but 7 is in use in test.rated")
 		require.Contains(t, stopped.Reason, "docs/runbooks/stores-of-different-days.md")
 	}
 	require.Equal(t, end, f.l.of(o.Topics.Rated).end, "nothing was appended")

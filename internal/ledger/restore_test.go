@@ -289,7 +289,7 @@ func TestWhatTheRatedLogForgotStopsARestoreUnlessItWasMarksAlone(t *testing.T) {
 	require.ErrorAs(t, err, &stopped)
 	require.Equal(t, topics.Rated, stopped.Topic)
 	require.EqualValues(t, 2, stopped.Offset)
-	require.ErrorContains(t, err, "no longer has offset 2, its first is 3")
+	require.ErrorContains(t, err, "no longer has offset 2; its first is 3")
 }
 
 // TestWhatIsForgottenIsBuried: files, duplicate keys, and counters of cycles long ago leave the checkpoints, those of an

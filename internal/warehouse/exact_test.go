@@ -517,7 +517,7 @@ func TestASinkWaitsForRoomOnTheDisk(t *testing.T) {
 	require.NoError(t, w.run(s, int64(len(l.messages))))
 	require.Equal(t, want, w.totals())
 	require.Contains(t, said.String(), "NOT_ENOUGH_SPACE")
-	require.Contains(t, said.String(), "look whether ClickHouse is up, reachable and has room")
+	require.Contains(t, said.String(), "check that ClickHouse is up, reachable and has disk space")
 }
 
 // heard is what is logged, for several goroutines.

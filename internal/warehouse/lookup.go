@@ -87,7 +87,7 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	case 0:
 		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
 	case 2:
-		return nil, fmt.Errorf("%s begins the ids of several records, %s:%d and %s:%d among them; write more of it", prefix, found[0].File, seq, found[1].File, seq)
+		return nil, fmt.Errorf("%s matches several records, such as %s:%d and %s:%d; give more of the id", prefix, found[0].File, seq, found[1].File, seq)
 	}
 	r := found[0]
 	files, err := w.conn.Query(ctx, "SELECT name, taken FROM files WHERE file = ?", r.File.String())

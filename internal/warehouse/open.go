@@ -36,7 +36,7 @@ func (e *UnavailableError) Error() string {
 	if refusal.Is(e.Err) {
 		return fmt.Sprintf("the warehouse was asked to %s: %v", e.What, e.Err)
 	}
-	return fmt.Sprintf("the warehouse does not answer to %s: %v; it is tried again, look whether ClickHouse is up, reachable and has room", e.What, e.Err)
+	return fmt.Sprintf("the warehouse does not answer to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", e.What, e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
@@ -111,7 +111,7 @@ func (a Access) options() (*clickhouse.Options, error) {
 		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an option must be one of the driver's")
 	}
 	if len(options.Addr) > 1 && a.Cluster == "" {
-		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has tables of its own: a block whose answer was lost at one would be written again at the next. Name one server, or the cluster whose replicas they are", len(options.Addr))
+		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has tables of its own: a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(options.Addr))
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = "default"

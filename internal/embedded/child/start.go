@@ -117,7 +117,7 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 		var r report
 		if err := json.NewDecoder(from).Decode(&r); err != nil {
 			<-p.done
-			r.Error = fmt.Sprintf("it ended before it was ready (%v)%s", p.exit(), p.tail)
+			r.Error = fmt.Sprintf("it exited before it was ready (%v)%s", p.exit(), p.tail)
 		}
 		answer <- r
 	}()
@@ -213,5 +213,5 @@ func (t *tail) String() string {
 	if words == "" {
 		return ""
 	}
-	return "; its last words:\n" + words
+	return "; its last output:\n" + words
 }

@@ -251,7 +251,7 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 		return q, &Exception{Code: 23, Text: "Code: 23. DB::Exception: Cannot read the request's body: " + err.Error() + ". (CANNOT_READ_FROM_ISTREAM)"}
 	}
 	if len(text) > maxStatement {
-		return q, &Exception{Code: 223, Text: "Code: 223. DB::Exception: The statement is larger than 64 MiB; put the INSERT into the URL's parameter query and only its rows into the body. (QUERY_IS_TOO_LARGE)"}
+		return q, &Exception{Code: 223, Text: "Code: 223. DB::Exception: The statement is larger than 64 MiB; put the INSERT into the URL parameter query and only its rows into the body. (QUERY_IS_TOO_LARGE)"}
 	}
 	if q.statement != "" && len(text) > 0 {
 		q.statement += "\n"
@@ -283,5 +283,5 @@ type queryNumbers struct{ n atomic.Int64 }
 func (q *queryNumbers) next() int64 { return q.n.Add(1) }
 
 func notImplemented(what string) error {
-	return &Exception{Code: 48, Text: "Code: 48. DB::Exception: " + what + " are not a part of the embedded ClickHouse; use a ClickHouse server. (NOT_IMPLEMENTED)"}
+	return &Exception{Code: 48, Text: "Code: 48. DB::Exception: " + what + " are not supported by the embedded ClickHouse; use a ClickHouse server. (NOT_IMPLEMENTED)"}
 }

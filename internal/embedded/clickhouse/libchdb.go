@@ -28,7 +28,7 @@ type libchdb struct {
 func openLibrary(path string) (*libchdb, error) {
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("libchdb at %s does not load: %w; bring it again with `make deps`", path, err)
+		return nil, fmt.Errorf("libchdb at %s cannot be loaded: %w; install it again with `make deps`", path, err)
 	}
 	l := &libchdb{}
 	for name, fn := range map[string]any{
@@ -45,7 +45,7 @@ func openLibrary(path string) (*libchdb, error) {
 	} {
 		sym, err := purego.Dlsym(handle, name)
 		if err != nil {
-			return nil, fmt.Errorf("libchdb at %s has no function %s (another version?): %w; bring it again with `make deps`", path, name, err)
+			return nil, fmt.Errorf("libchdb at %s has no function %s (another version?): %w; install it again with `make deps`", path, name, err)
 		}
 		purego.RegisterFunc(fn, sym)
 	}
@@ -137,7 +137,7 @@ func (s *session) fetch(stream unsafe.Pointer, use func([]byte) error) (more boo
 	return true, nil
 }
 
-var errNoResult = errors.New("libchdb gave no result; the engine process is in trouble")
+var errNoResult = errors.New("libchdb gave no result; the engine process is failing")
 
 func (s *session) bytes(r unsafe.Pointer) []byte {
 	n := s.lib.resultLength(r)

@@ -38,7 +38,7 @@ func serve(o settings, life *child.Life) error {
 	}
 	listener, err := net.Listen("tcp", o.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is taken by another program; choose another with clickhouse.listen, or 0 for any", o.Listen)
+		return fmt.Errorf("%s is in use by another program; choose another address with clickhouse.listen, or port 0 for any", o.Listen)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", o.Listen, err)

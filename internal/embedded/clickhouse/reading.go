@@ -20,28 +20,28 @@ import (
 func readable(canonical string) error {
 	words := wordsOf(canonical)
 	if !asks(words) {
-		return denied("the user reader only asks: SELECT, EXPLAIN, DESCRIBE, EXISTS, SHOW TABLES, COLUMNS, CREATE, DATABASES, FUNCTIONS, SETTINGS")
+		return denied("the user reader may only send SELECT, EXPLAIN, DESCRIBE, EXISTS, SHOW TABLES, COLUMNS, CREATE, DATABASES, FUNCTIONS, SETTINGS")
 	}
 	fileNamed, namesFunctions := false, false
 	for i, w := range words {
 		next := at(words, i+1)
 		switch name := w.name(); {
 		case w.is("INTO") && next.is("OUTFILE"):
-			return denied("the user reader writes no files (INTO OUTFILE); take the answer and write it yourself")
+			return denied("the user reader may not write files (INTO OUTFILE); save the answer yourself")
 		case w.is("PARALLEL") && next.is("WITH"):
-			return denied("the user reader sends one statement at a time")
+			return denied("the user reader may send one statement at a time")
 		case w.is("SETTINGS") && !at(words, i-1).is(".") && at(words, i+2).is("="):
 			// ClickHouse does not hold a subquery's to readonly.
-			return denied("the user reader sets nothing in a statement (SETTINGS); some settings can come with the request")
+			return denied("the user reader may not set anything in a statement (SETTINGS); some settings can be sent as parameters of the request")
 		case w.is("Identifier") && at(words, i-1).is(":"):
-			return denied("a parameter of the user reader is a value, not a name ({x:Identifier})")
+			return denied("the user reader may use parameters for values, not for names ({x:Identifier})")
 		case name == "":
 		case name == "system" && next.is("."):
 			if table := at(words, i+2).name(); !slices.Contains(openTables, table) {
 				return denied(fmt.Sprintf("system.%.100s is not open to the user reader; open are %s", table, strings.Join(openTables, ", ")))
 			}
 		case slices.Contains(closedFunctions, name), next.is("(") && slices.Contains(closedSources, name):
-			return denied(fmt.Sprintf("%.100s is not for the user reader", name))
+			return denied(fmt.Sprintf("the user reader may not use %.100s", name))
 		case name == "file" && !at(words, i-1).is("."):
 			fileNamed = true
 			namesFunctions = namesFunctions || next.is("(")
@@ -51,7 +51,7 @@ func readable(canonical string) error {
 		}
 	}
 	if fileNamed && namesFunctions {
-		return denied("the function file is not for the user reader; if the column of that name is meant, write its table before it, as in rated_usage.file")
+		return denied("the user reader may not use the function file; if you mean the column of that name, write its table before it, as in rated_usage.file")
 	}
 	return nil
 }

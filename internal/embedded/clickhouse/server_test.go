@@ -331,7 +331,7 @@ func TestStopEndsItInOrderAndTheFolderIsFree(t *testing.T) {
 	defer again.Kill()
 	require.Equal(t, s.Addr(), again.Addr())
 	_, err = clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir(), Listen: s.Addr()})
-	require.EqualError(t, err, s.Addr()+" is taken by another program; choose another with clickhouse.listen, or 0 for any")
+	require.EqualError(t, err, s.Addr()+" is in use by another program; choose another address with clickhouse.listen, or port 0 for any")
 }
 
 func TestAMissingLibrarySaysWhatToDo(t *testing.T) {

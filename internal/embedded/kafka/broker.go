@@ -122,7 +122,7 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 		return bounded{l}, err
 	}))...)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is taken by another program; choose another with kafka.listen, or 0 for any", o.Listen)
+		return fmt.Errorf("%s is in use by another program; choose another address with kafka.listen, or port 0 for any", o.Listen)
 	}
 	if err != nil {
 		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)

@@ -201,7 +201,7 @@ func TestAnAddressThatIsTakenSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	defer b.Stop(t.Context())
 	_, err = kafka.StartChild(t.Context(), kafka.Options{Dir: t.TempDir(), Listen: b.Addr()})
-	require.EqualError(t, err, b.Addr()+" is taken by another program; choose another with kafka.listen, or 0 for any")
+	require.EqualError(t, err, b.Addr()+" is in use by another program; choose another address with kafka.listen, or port 0 for any")
 	_, err = kafka.Start(t.Context(), kafka.Options{Dir: t.TempDir(), Listen: "0.0.0.0:0"})
 	require.ErrorContains(t, err, "loopback only")
 }

@@ -77,13 +77,13 @@ func (w *watch) note(alive, now time.Time) {
 	switch {
 	case apart(alive, now.Round(0)):
 		w.ran = 0
-		w.log.Warn("the clock is far from where it was when the embedded Kafka last ran; nothing is deleted from its log until it has run for a day",
+		w.log.Warn("the clock has jumped by more than a day since the embedded Kafka last ran; it deletes nothing from its log until it has run for a day",
 			"last", alive.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 		held = true
 	case held && w.ran >= holdOff:
 		w.log.Warn("the embedded Kafka has run for a day since the clock jumped; its log is cleaned again")
 		if err := os.Remove(heldOf(w.dir)); err != nil {
-			w.log.Warn("the embedded Kafka cannot note that its log is cleaned again", "err", err)
+			w.log.Warn("the embedded Kafka cannot record that its log is cleaned again", "err", err)
 		}
 		held = false
 	}
@@ -101,6 +101,6 @@ func (w *watch) write(path string, text []byte) {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
-		w.log.Debug("the embedded Kafka cannot note that it runs", "err", err)
+		w.log.Debug("the embedded Kafka cannot record that it is running", "err", err)
 	}
 }

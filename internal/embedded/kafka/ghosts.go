@@ -100,7 +100,7 @@ func (g *ghosts) watch(ctx context.Context) {
 					err = res.Error
 				}
 				if g.log != nil && ctx.Err() == nil {
-					g.log.Warn("a member of a group was silent for longer than its session; it was taken out", "group", name, "member", member, "err", err)
+					g.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member, "err", err)
 				}
 			}
 		}

@@ -76,7 +76,7 @@ func Main() {
 					return err // the next process finds a log as it was before, or after
 				}
 				_, left := cleaned(o.Dir)
-				o.Log.Warn("the embedded Kafka cleaned its log; nobody was served meanwhile", "took", time.Since(began).Round(time.Millisecond), "bytes", left)
+				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond), "bytes", left)
 			}
 		}
 	})

@@ -67,7 +67,7 @@ func ReadReader(data string) (string, error) { return read(ReaderFile(data)) }
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("there is no %s, the password of the embedded engines; `ratemill run` or `ratemill demo` makes it", e.Path)
+	return fmt.Sprintf("there is no %s, the password file of the embedded engines; `ratemill run` or `ratemill demo` creates it", e.Path)
 }
 
 // makeFile writes a new password to a file that is not there. The file appears with its content and mode or not at all.
@@ -106,7 +106,7 @@ func read(path string) (string, error) {
 		allowed = 0o600
 	}
 	if open := info.Mode().Perm() &^ allowed; open != 0 {
-		return "", fmt.Errorf("%s has mode %#o, with which others can read it: set it to %#o; if somebody may have read it, delete it, and the next `ratemill run` makes a new one", path, info.Mode().Perm(), allowed)
+		return "", fmt.Errorf("%s has mode %#o, which lets others read it: set it to %#o; if somebody may have read it, delete it, and the next `ratemill run` creates a new one", path, info.Mode().Perm(), allowed)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -114,7 +114,7 @@ func read(path string) (string, error) {
 	}
 	secret := strings.TrimSpace(string(text))
 	if len(secret) < 16 {
-		return "", fmt.Errorf("%s does not hold a password; delete it, and the next `ratemill run` makes a new one", path)
+		return "", fmt.Errorf("%s does not hold a password; delete it, and the next `ratemill run` creates a new one", path)
 	}
 	return secret, nil
 }

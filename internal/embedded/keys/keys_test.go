@@ -47,7 +47,7 @@ func TestAPasswordThatOthersCanReadIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(keys.ReaderFile(data), 0o644))
 	_, err = keys.Read(data)
-	require.ErrorContains(t, err, "others can read it: set it to 0640")
+	require.ErrorContains(t, err, "lets others read it: set it to 0640")
 	require.NoError(t, os.Chmod(keys.ReaderFile(data), 0o600))
 	require.NoError(t, os.Chmod(keys.OwnerFile(data), 0o640))
 	_, err = keys.Make(data)
@@ -58,5 +58,5 @@ func TestAPasswordThatOthersCanReadIsRefused(t *testing.T) {
 
 func TestWithoutPasswordsTheErrorSaysWhatMakesThem(t *testing.T) {
 	_, err := keys.Read(t.TempDir())
-	require.ErrorContains(t, err, "`ratemill run` or `ratemill demo` makes it")
+	require.ErrorContains(t, err, "`ratemill run` or `ratemill demo` creates it")
 }
