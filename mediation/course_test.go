@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,7 +73,6 @@ type course struct {
 	out   map[int]map[udr.FileID]bool // the identities under which a content's records went out
 	seqs  map[udr.FileID]uint64       // of those records, a bit each
 	read  map[int]bool                // contents that are done
-	taken map[string]int              // the content that was last taken from a path
 	said  []string
 	wrong []string
 }
@@ -94,7 +94,7 @@ func text(content int) string {
 
 func newCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.Spool) *course {
 	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
-		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}, taken: map[string]int{}}
+		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}}
 	after := []string{"leave", "delete", "{ move: done }"}[seed%3]
 	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\ndecode: { csv: { header: true, delimiter: ';' } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
@@ -171,7 +171,9 @@ func (c *course) removes(path string) {
 	delete(c.files, path)
 }
 
-func moved(path string) bool { return strings.HasPrefix(path, "done/") }
+func moved(path string) bool {
+	return strings.HasPrefix(path, "done/") || strings.HasPrefix(path, ".ratemill-")
+}
 
 func (c *course) put(path string, f lying) {
 	c.files[path] = f
@@ -242,6 +244,9 @@ func (c *course) settle() {
 		}
 	}
 	for path, f := range c.files {
+		if strings.HasPrefix(path, ".ratemill-") {
+			c.fault("%s with %d was left", path, f.content)
+		}
 		if c.read[f.content] || moved(path) {
 			continue
 		}
@@ -259,10 +264,8 @@ func (c *course) settle() {
 // actor is one of us, until it is struck.
 type actor struct {
 	*control.Store
-	c       *course
-	dead    bool
-	place   string // from where it fetched last, and what
-	content int
+	c    *course
+	dead bool
 }
 
 var errStruck = errors.New("struck")
@@ -315,9 +318,7 @@ func (a *actor) Release(ctx context.Context, lease control.Lease) error {
 
 func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (f *control.File, err error) {
 	err = a.does(fmt.Sprintf("identity %d of %d", a.c.ids[id], lease.File), func() error {
-		if f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now, others...); err == nil {
-			a.c.taken[a.place] = a.content
-		}
+		f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now, others...)
 		return err
 	})
 	return f, err
@@ -363,12 +364,10 @@ func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 // Fetch implements mediation.Spool.
 func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, renew func(context.Context) error) (content mediation.Content, err error) {
 	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
-		there := a.c.files[f.Place.Path]
 		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned})
 		if err != nil {
 			return err
 		}
-		a.place, a.content = f.Place.Path, there.content
 		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
 		return nil
 	})
@@ -454,6 +453,7 @@ func (s server) List(context.Context) (l collect.Listing, err error) {
 }
 
 func (s server) Open(_ context.Context, path string, offset int64) (io.ReadCloser, error) {
+	s.meanwhile()
 	if _, err := s.entry(path); err != nil {
 		return nil, err
 	}
@@ -462,21 +462,48 @@ func (s server) Open(_ context.Context, path string, offset int64) (io.ReadClose
 
 func (s server) Stat(_ context.Context, path string) (collect.Entry, error) { return s.entry(path) }
 
-// leaves is a file that we move or delete. One that was replaced after it was taken, and shows the same size and time of
-// change, cannot be told from it.
+// leaves is a file that we move or delete.
 func (s server) leaves(path string) {
-	f, ok := s.c.files[path]
-	if before := s.c.taken[path]; ok && !s.c.read[f.content] && (before == f.content || !s.c.read[before]) {
+	if f, ok := s.c.files[path]; ok && !s.c.read[f.content] {
 		s.c.fault("%s with %d is taken away, and was not read", path, f.content)
 	}
 }
 
-func (s server) Move(_ context.Context, path, directory string) error {
+func (s server) Rename(_ context.Context, path, to string) error {
+	s.meanwhile()
+	f, ok := s.c.files[path]
+	if !ok {
+		return &collect.GoneError{Path: path}
+	}
+	if _, ok := s.c.files[to]; ok {
+		return os.ErrExist
+	}
+	delete(s.c.files, path)
+	s.c.files[to] = f
+	s.c.say("renamed %s to %s", path, to)
+	s.meanwhile()
+	if !s.c.calm && s.c.rng.IntN(20) == 0 {
+		return errStruck
+	}
+	return nil
+}
+
+// meanwhile the carrier may do something, or another of us.
+func (s server) meanwhile() {
+	if s.c.calm || s.c.busy > 3 || s.c.rng.IntN(4) > 0 {
+		return
+	}
+	s.c.busy++
+	s.c.something(s.c.busy)
+	s.c.busy--
+}
+
+func (s server) Move(_ context.Context, path, directory, name string) error {
 	if f, ok := s.c.files[path]; ok {
 		s.leaves(path)
 		s.c.say("moved %s", path)
 		delete(s.c.files, path)
-		s.c.files[fmt.Sprintf("%s/%s.%d", directory, path, len(s.c.said))] = f
+		s.c.files[fmt.Sprintf("%s/%s.%d", directory, name, len(s.c.said))] = f
 	}
 	return nil
 }

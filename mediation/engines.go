@@ -35,6 +35,7 @@ type Files interface {
 	MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (int64, error)
 	FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]control.File, error)
 	MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error
+	Replaced(ctx context.Context, number int64, why string, now time.Time) error
 	AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error
 }
 

@@ -2,8 +2,11 @@ package mediation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
 	"ratemill/mediation/collect"
+	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
 )
 
@@ -19,9 +23,9 @@ import (
 type Site interface {
 	// Look lists the files and tells which are complete.
 	Look(ctx context.Context, now time.Time) (collect.Verdict, error)
-	// After does what the source wants done with a file that was read. It succeeds when that was done before, and answers
-	// *collect.ReplacedError when another file has its name.
-	After(ctx context.Context, e collect.Entry) error
+	// After does what the source wants done with a file that was read, if it has the same content. It succeeds when that was
+	// done before, and answers *collect.ReplacedError when another file has its name.
+	After(ctx context.Context, e collect.Entry, same collect.Same) error
 }
 
 // Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
@@ -187,13 +191,37 @@ const (
 	longestAfter = time.Hour
 )
 
+// same says whether a content is the one that a file was read with. What is compressed is known by what is in it; of files
+// that older programs read, by the whole.
+func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.ReadCloser, error)) (bool, error) {
+	body, err := open()
+	if err != nil {
+		return false, err
+	}
+	defer body.Close()
+	whole, inside := sha256.New(), sha256.New()
+	all := io.TeeReader(interrupted(ctx, body), whole)
+	unpacked, packed, err := decode.Unpack(all, w.Source.Decode.Limits)
+	if err == nil && packed != decode.Plain {
+		_, err = io.Copy(inside, unpacked)
+	}
+	if unreadable(err) != nil {
+		return false, err
+	}
+	if _, err := io.Copy(io.Discard, all); err != nil {
+		return false, err
+	}
+	is := func(h hash.Hash) bool { return collect.Identity(f.Source, f.Path, [32]byte(h.Sum(nil))) == f.FileID }
+	return is(whole) || packed != decode.Plain && is(inside), nil
+}
+
 // after does it for one file. One for which that fails holds up no other; more is false when the server is away.
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
 		// Another content may be there that shows the same size and time of change. The copy is a file of its own.
 		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; what has its name was not read, and is left as it is", f.Place.Path), w.now())
 	}
-	err := w.Site.After(ctx, collect.Entry(f.Sighting))
+	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })
 	var replaced *collect.ReplacedError
 	log := w.Log.With("source", w.Source.Name, "file", f.Path)
 	switch {
@@ -203,6 +231,9 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 		return false, ctx.Err()
 	case errors.As(err, &replaced):
 		log.Warn("a file that was read is neither moved nor deleted", "err", err)
+		if replaced.Alike {
+			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as a file of its own", w.now())
+		}
 		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
 	case collect.Away(err):
 		log.Info("files that were read are moved or deleted later", "err", err)

@@ -3,6 +3,8 @@ package mediation_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,7 +17,6 @@ import (
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
-	"ratemill/udr"
 )
 
 // hands is a clock that a test turns.
@@ -79,10 +80,26 @@ func (w *watched) read() string {
 	lease, found, err := w.store.LeaseNext(w.Context(), []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
 	require.NoError(w, err)
 	require.True(w, found)
-	require.NoError(w, w.store.Finish(w.Context(), lease, control.Progress{}, w.clock.now))
 	f, err := w.store.File(w.Context(), lease.File)
 	require.NoError(w, err)
+	if f.FileID.IsZero() {
+		w.identifies(lease, f.Path)
+	}
+	require.NoError(w, w.store.Finish(w.Context(), lease, control.Progress{}, w.clock.now))
 	return f.Path
+}
+
+// identifies tells the ledger what a file is.
+func (w *watched) identifies(lease control.Lease, path string) *control.File {
+	body, err := w.watcher.Site.(*collect.Site).Remote.Open(w.Context(), path, 0)
+	require.NoError(w, err)
+	defer body.Close()
+	content, err := io.ReadAll(body)
+	require.NoError(w, err)
+	hash := sha256.Sum256(content)
+	original, err := w.store.SetIdentity(w.Context(), lease, collect.Identity("sky", path, hash), hash[:], int64(len(content)), w.clock.now)
+	require.NoError(w, err)
+	return original
 }
 
 func TestAWatcherThatBeginsForgetsNoFile(t *testing.T) {
@@ -176,12 +193,7 @@ func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
 	w.looks(0)
 	begun, _, err := w.store.LeaseNext(ctx, []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
 	require.NoError(t, err)
-	identify := func(lease control.Lease, id byte) *control.File {
-		original, err := w.store.SetIdentity(ctx, lease, udr.FileID{id}, []byte("one"), 3, w.clock.now)
-		require.NoError(t, err)
-		return original
-	}
-	identify(begun, 1)
+	w.identifies(begun, "a.csv")
 	_, err = w.store.Pin(ctx, begun, control.Pins{Rules: "r", Partitions: 1}, w.clock.now)
 	require.NoError(t, err)
 
@@ -194,13 +206,42 @@ func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
 	require.NoError(t, err)
 	copied, _, err := w.store.LeaseNext(ctx, []control.Queue{{Source: "sky"}}, "m", w.clock.now, time.Minute)
 	require.NoError(t, err)
-	require.Equal(t, begun.File, identify(copied, 2).Number)
+	require.Equal(t, begun.File, w.identifies(copied, "b.csv").Number)
 	require.Equal(t, "a.csv", w.read())
 	w.looks(time.Second)
 	require.NoFileExists(t, filepath.Join(w.dir, "b.csv"))
 	require.FileExists(t, filepath.Join(w.dir, "a.csv"))
 	require.Regexp(t, "it was read as b.csv", w.file("a.csv").AfterWhy)
 	require.Empty(t, w.file("b.csv").AfterWhy)
+}
+
+// A server that gives times in seconds, or a program that copies files with their times, shows two contents as one file.
+func TestAFileThatWasWrittenAgainWithinTheSecondIsReadAndNotDeleted(t *testing.T) {
+	for _, after := range []string{"delete", "{ move: done }"} {
+		w := watch(t, "settled: 0s, after: "+after)
+		at := w.clock.now.Add(-time.Minute)
+		writes := func(text string) {
+			w.write("a.csv", text)
+			require.NoError(t, os.Chtimes(filepath.Join(w.dir, "a.csv"), at, at))
+		}
+		writes("one")
+		w.looks(0)
+		require.Equal(t, "a.csv", w.read())
+		writes("two")
+		w.looks(time.Second)
+		require.FileExists(t, filepath.Join(w.dir, "a.csv"))
+		require.Contains(t, w.log.String(), "another content has its name now")
+		require.Contains(t, w.file("a.csv").AfterWhy, "it is read as a file of its own")
+		w.looks(time.Second)
+		require.Equal(t, "a.csv", w.read())
+		w.looks(time.Second)
+		require.NoFileExists(t, filepath.Join(w.dir, "a.csv"))
+		files, err := w.store.Files(t.Context(), control.FileFilter{Path: "a.csv"})
+		require.NoError(t, err)
+		require.Len(t, files, 2)
+		require.NotEqual(t, files[0].FileID, files[1].FileID)
+		require.Empty(t, files[1].AfterWhy)
+	}
 }
 
 // What a listing shows and is not read is in the ledger with its reason: names that cannot be taken, files that are not

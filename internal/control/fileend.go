@@ -115,6 +115,32 @@ func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 	})
 }
 
+// Replaced records that another content has the name, the size and the time of change of a file that was read. The file's
+// own time becomes one that is a little earlier, so that the next listing shows the other content as a file of its own.
+//
+// A crash before it: what was to be done with the file finds the same again.
+func (s *Store) Replaced(ctx context.Context, number int64, why string, now time.Time) error {
+	return s.change(ctx, "recording that another file has the name of "+fileName(number), func(t tx) error {
+		var source, path string
+		var size, mtime, taken int64
+		if err := t.row(ctx, `SELECT source, path, size, mtime FROM files WHERE number = ?`, number).Scan(&source, &path, &size, &mtime); err != nil {
+			return notFound(err)
+		}
+		step := int64(-1)
+		if mtime == mtimeAbsent {
+			step = 1
+		}
+		for taken = 1; taken > 0; {
+			mtime += step
+			if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND path = ? AND size = ? AND mtime = ?`, source, path, size, mtime).Scan(&taken); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ?, mtime = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), why, mtime, number)
+		return err
+	})
+}
+
 // AfterFailed records why the source's "after" could not be carried out for a file, and when to try again.
 func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error {
 	return s.change(ctx, "recording what could not be done with "+fileName(number), func(t tx) error {

@@ -271,6 +271,7 @@ func (fileLedger) FilesAfter(context.Context, string, int, time.Time) ([]control
 	return nil, nil
 }
 func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error { return nil }
+func (fileLedger) Replaced(context.Context, int64, string, time.Time) error      { return nil }
 func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
 
 // spool brings files from a carrier whose server has its moods.

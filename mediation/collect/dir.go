@@ -186,8 +186,24 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 	return Entry{path, info.Size(), changed(info.ModTime())}, nil
 }
 
+// Rename is described with Remote.
+func (d *directory) Rename(_ context.Context, path, to string) error {
+	root, err := d.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := root.Lstat(raw(to)); err == nil {
+		return fmt.Errorf("%q cannot be renamed: %q is there", path, to)
+	}
+	if err := root.Rename(raw(path), raw(to)); err != nil {
+		return goneOr(path, err)
+	}
+	return nil
+}
+
 // Move is described with Remote.
-func (d *directory) Move(_ context.Context, path, directory string) error {
+func (d *directory) Move(_ context.Context, path, directory, name string) error {
 	root, err := d.open()
 	if err != nil {
 		return err
@@ -203,7 +219,7 @@ func (d *directory) Move(_ context.Context, path, directory string) error {
 	if _, err := root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	target, err := freeName(joined(directory, base(path)), func(p string) (bool, error) {
+	target, err := freeName(joined(directory, raw(name)), func(p string) (bool, error) {
 		_, err := root.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			return true, nil

@@ -180,7 +180,7 @@ func TestAServerThatLiesLeadsNowhere(t *testing.T) {
 				continue
 			}
 			f.Release()
-			require.NoError(t, site.After(t.Context(), e))
+			require.NoError(t, site.After(t.Context(), e, isStill("x")))
 		}
 		require.Contains(t, paths(place{base: "/out/"}, v.Ready), "good.csv")
 	}

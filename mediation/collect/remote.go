@@ -82,9 +82,11 @@ type Remote interface {
 	// Open reads from offset. The reader fails when ctx ends.
 	Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, path string) (Entry, error)
-	// Move brings the file into a directory, which is made, under its own name or, when that is taken, with a number
-	// after it. A file that is gone was moved before.
-	Move(ctx context.Context, path, directory string) error
+	// Rename gives a file another name in its directory, which nothing has. *GoneError says that it is gone.
+	Rename(ctx context.Context, path, to string) error
+	// Move brings the file into a directory, which is made, under a name or, when that is taken, with a number after it. A
+	// file that is gone was moved before.
+	Move(ctx context.Context, path, directory, name string) error
 	// Delete succeeds for a file that is gone.
 	Delete(ctx context.Context, path string) error
 	Close() error
@@ -183,6 +185,9 @@ func (m *matcher) leads(directory string) bool {
 // file says that the path is a file of the source.
 func (m *matcher) file(path string) bool {
 	at := strings.Split(path, "/")
+	if strings.HasPrefix(at[len(at)-1], private) {
+		return false
+	}
 	for _, t := range m.temporary {
 		if globbed(t, at[len(at)-1]) {
 			return false

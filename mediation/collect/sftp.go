@@ -334,8 +334,15 @@ func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error)
 	return e, err
 }
 
+// Rename is described with Remote.
+func (r *sftpRemote) Rename(ctx context.Context, path, to string) error {
+	return r.with(ctx, "rename", path, func(c *sftp.Client) error {
+		return c.Rename(raw(path), raw(to)) // never over another file, unlike posix-rename
+	})
+}
+
 // Move is described with Remote.
-func (r *sftpRemote) Move(ctx context.Context, path, directory string) error {
+func (r *sftpRemote) Move(ctx context.Context, path, directory, name string) error {
 	return r.with(ctx, "move", path, func(c *sftp.Client) error {
 		path := raw(path)
 		if _, err := c.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -349,7 +356,7 @@ func (r *sftpRemote) Move(ctx context.Context, path, directory string) error {
 				return fmt.Errorf("%s cannot be made: %w", directory, err)
 			}
 		}
-		target, err := freeName(joined(directory, base(path)), func(p string) (bool, error) {
+		target, err := freeName(joined(directory, raw(name)), func(p string) (bool, error) {
 			_, err := c.Lstat(p)
 			if errors.Is(err, fs.ErrNotExist) {
 				return true, nil

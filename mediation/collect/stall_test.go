@@ -67,7 +67,7 @@ func TestAServerThatAnswersKeepalivesAndNoRequestIsAway(t *testing.T) {
 			case "List":
 				_, err = site.Look(t.Context(), clock.Now())
 			case "Remove":
-				err = site.After(t.Context(), v.Ready[0])
+				err = site.After(t.Context(), v.Ready[0], isStill("x"))
 			default:
 				f := fetching(clock)
 				f.Attempts = 2

@@ -1,0 +1,226 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Moving and deleting files that were read.
+//
+// A listing tells files apart by size and time of change, and many servers give that time in seconds: another content may
+// show the same. So a file is renamed to a private name first, which no writer has, and its content compared with the one
+// that was read; then it is moved or deleted, or gets its name back.
+
+// ReplacedError says that another file has the name of one that was read. What ought to be done with that one is not done
+// with this one.
+type ReplacedError struct {
+	Read, Now Entry
+	Alike     bool   // it has the same name, size and time of change, so that no listing shows that it is another
+	Kept      string // where it is now, when that is not its name
+}
+
+func (e *ReplacedError) Error() string {
+	why := fmt.Sprintf("another file has its name now, with %d bytes of %s instead of %d of %s, and is left as it is",
+		e.Now.Size, timed(e.Now.MTime), e.Read.Size, timed(e.Read.MTime))
+	if e.Alike {
+		why = "another content has its name now, with the same size and time of change, and is left as it is"
+	}
+	if e.Kept != "" {
+		why += fmt.Sprintf("; its name was taken meanwhile, and it is kept as %q: look whether the source matches that name, and rename it if it does not", e.Kept)
+	}
+	return why
+}
+
+// Same says whether a content is the one that was read. It may open it more than once.
+type Same func(open func() (io.ReadCloser, error)) (bool, error)
+
+// private begins the names that files have while they are compared. No source takes such a file.
+const private = ".ratemill-"
+
+// privateName is the name that a file has while it is compared: always the same for one entry, so that it is found again
+// after a crash.
+func privateName(e Entry) string {
+	sum := sha256.Sum256([]byte(e.Path + "\x00" + strconv.FormatInt(e.Size, 10) + "\x00" + timed(e.MTime)))
+	name := private + hex.EncodeToString(sum[:8]) + "-" + base(e.Path)
+	if len(name) > 250 {
+		name = private + hex.EncodeToString(sum[:8])
+	}
+	return joined(directoryOf(e.Path), name+".tmp")
+}
+
+func directoryOf(path string) string {
+	switch i := strings.LastIndexByte(path, '/'); i {
+	case -1:
+		return "."
+	case 0:
+		return "/"
+	default:
+		return path[:i]
+	}
+}
+
+// After does what the source wants done with a file that was read, if that is still the one that was listed, with the same
+// content: a *ReplacedError says that it is not. It succeeds when that was done before.
+//
+// A crash in the middle leaves the file under its private name, where After finds it. Where the server forbids renaming,
+// the content is compared under its name: a file that is written between that and the removal is not noticed.
+func (s *Site) After(ctx context.Context, e Entry, same Same) error {
+	if s.options.After.Leaves() {
+		return nil
+	}
+	for range 3 { // another mediator may do the same at the same time
+		again, err := s.after(ctx, e, same)
+		if err != nil || !again {
+			return err
+		}
+	}
+	return fmt.Errorf("%q is being moved or deleted by another", e.Path)
+}
+
+func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err error) {
+	hidden := privateName(e)
+	now, err := s.now(ctx, hidden)
+	if err != nil {
+		return false, err
+	}
+	if now == nil {
+		// A carrier that writes the next file under the same name before we tidy would lose it.
+		if now, err = s.now(ctx, e.Path); err != nil {
+			return false, err
+		}
+		if now == nil {
+			return false, s.tidyMarker(ctx, e)
+		}
+		if !now.Same(e) {
+			return false, &ReplacedError{Read: e, Now: *now}
+		}
+		switch err := s.Remote.Rename(ctx, e.Path, hidden); {
+		case isGone(err):
+			return true, nil
+		case Away(err) || ctx.Err() != nil:
+			return false, err
+		case err != nil:
+			return s.finish(ctx, e, e.Path, *now, same)
+		}
+		if now, err = s.now(ctx, hidden); err != nil || now == nil {
+			return now == nil, err
+		}
+	}
+	return s.finish(ctx, e, hidden, *now, same)
+}
+
+// now is a file as it is; nil when it is gone.
+func (s *Site) now(ctx context.Context, path string) (*Entry, error) {
+	now, err := s.Remote.Stat(ctx, path)
+	var changed *ChangedError
+	switch {
+	case isGone(err):
+		return nil, nil
+	case errors.As(err, &changed):
+		return &Entry{Path: path, Size: -1}, nil
+	case err != nil:
+		return nil, err
+	}
+	return &now, nil
+}
+
+// finish compares what was a moment ago at a path, its own or the private one, and moves or deletes it.
+func (s *Site) finish(ctx context.Context, e Entry, path string, now Entry, same Same) (again bool, err error) {
+	now.Path = e.Path
+	alike := now.Same(e)
+	if alike {
+		alike, err = same(func() (io.ReadCloser, error) { return s.Remote.Open(ctx, path, 0) })
+		switch {
+		case isGone(err):
+			return true, nil
+		case err != nil:
+			return false, errors.Join(err, s.named(ctx, path, e))
+		case !alike:
+			return false, s.back(ctx, path, &ReplacedError{Read: e, Now: now, Alike: true})
+		}
+	}
+	if !alike {
+		return false, s.back(ctx, path, &ReplacedError{Read: e, Now: now})
+	}
+	if s.options.After.Delete {
+		err = s.Remote.Delete(ctx, path)
+	} else {
+		err = s.Remote.Move(ctx, path, s.options.After.Move, base(e.Path))
+	}
+	if err != nil {
+		return false, errors.Join(err, s.named(ctx, path, e))
+	}
+	return false, s.tidyMarker(ctx, e)
+}
+
+// named gives a file its name back for which something failed. When that fails too, the next attempt finds it.
+func (s *Site) named(ctx context.Context, path string, e Entry) error {
+	if path == e.Path {
+		return nil
+	}
+	if now, err := s.now(ctx, e.Path); err != nil || now != nil {
+		return nil
+	}
+	if err := s.Remote.Rename(ctx, path, e.Path); err != nil && !isGone(err) {
+		return fmt.Errorf("it is kept as %q until then", path)
+	}
+	return nil
+}
+
+// back gives a file its name back that is another than the one that was read, or a name like it when that is taken.
+func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) error {
+	if path == replaced.Read.Path {
+		return replaced
+	}
+	for i := range 10_000 {
+		name := numbered(replaced.Read.Path, i)
+		if now, err := s.now(ctx, name); err != nil {
+			return err
+		} else if now != nil {
+			continue
+		}
+		if err := s.Remote.Rename(ctx, path, name); err != nil {
+			return err
+		}
+		if i > 0 {
+			replaced.Kept = name
+		}
+		return replaced
+	}
+	return fmt.Errorf("%q, which was not read, is kept as %q", replaced.Read.Path, path)
+}
+
+// numbered is a path with a number before its suffix, so that the source probably matches it.
+func numbered(path string, n int) string {
+	if n == 0 {
+		return path
+	}
+	name, suffix, dot := strings.Cut(base(path), ".")
+	if name += "." + strconv.Itoa(n); dot {
+		name += "." + suffix
+	}
+	return joined(directoryOf(path), name)
+}
+
+// tidyMarker moves or deletes the marker of a file.
+func (s *Site) tidyMarker(ctx context.Context, e Entry) error {
+	if s.options.Marker == "" {
+		return nil
+	}
+	marker := e.Path + s.options.Marker
+	if s.options.After.Delete {
+		return s.Remote.Delete(ctx, marker)
+	}
+	return s.Remote.Move(ctx, marker, s.options.After.Move, base(marker))
+}
+
+func isGone(err error) bool {
+	var gone *GoneError
+	return errors.As(err, &gone)
+}
