@@ -10,15 +10,15 @@ import (
 
 // Document is the part of a source's document that says what its records mean.
 type Document struct {
-	Tables    diag.Map[diag.Map[diag.Text]] `yaml:"tables" doc:"Small tables of constants, from text to text: kinds[type] looks one up, type in kinds asks whether it is there." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
-	Filter    []Filter                      `yaml:"filter" doc:"Records to leave out, in order. What is left out is counted and never rated."`
-	Let       diag.Map[diag.Text]           `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
-	Fan       Fans                          `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
-	Map       []Entry                       `yaml:"map" doc:"What the usage record is made of, in order."`
-	Times     Times                         `yaml:"times" doc:"How far the time of use may lie from the time of its file (when it was last changed). A record beyond is suspended with the code time."`
-	KeepText  []diag.Text                   `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
-	Duplicate *Duplicate                    `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
-	Session   *Sessions                     `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how they are recognised: increments, fee, cap and steps are then those of the session. whole: each record is a session of its own; that is so without it, too." example:"{ key: [session], within: 7d }"`
+	Tables    diag.Map[Constants] `yaml:"tables" doc:"Tables of constants, from text to text: kinds[type] looks one up, type in kinds asks whether it is there. A table stands here, or in a CSV file that sources share: { file: tables/tadig.csv }." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
+	Filter    []Filter            `yaml:"filter" doc:"Records to leave out, in order. What is left out is counted and never rated."`
+	Let       diag.Map[diag.Text] `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
+	Fan       Fans                `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
+	Map       []Entry             `yaml:"map" doc:"What the usage record is made of, in order."`
+	Times     Times               `yaml:"times" doc:"How far the time of use may lie from the time of its file (when it was last changed). A record beyond is suspended with the code time."`
+	KeepText  []diag.Text         `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
+	Duplicate *Duplicate          `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
+	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how they are recognised: increments, fee, cap and steps are then those of the session. whole: each record is a session of its own; that is so without it, too." example:"{ key: [session], within: 7d }"`
 }
 
 // Filter is one rule of filter.

@@ -16,7 +16,7 @@ import (
 func (g *grower) document(fan bool) *Document {
 	text := func(s string) diag.Text { return diag.Text{Value: s} }
 	d := &Document{
-		Tables: diag.Map[diag.Map[diag.Text]]{{Key: text("kinds"), Value: diag.Map[diag.Text]{{Key: text("x"), Value: text("data")}, {Key: text("1"), Value: text("sms_mo")}}}},
+		Tables: diag.Map[Constants]{{Key: text("kinds"), Value: Constants{inline: diag.Map[diag.Text]{{Key: text("x"), Value: text("data")}, {Key: text("1"), Value: text("sms_mo")}}}}},
 		Let: diag.Map[diag.Text]{{Key: text("volume"), Value: text("octets(n)")}, {Key: text("kind"), Value: text("lower(a)")},
 			{Key: text("code"), Value: text("int(n)")}, {Key: text("odd"), Value: text(g.grow(Text))}},
 	}

@@ -23,8 +23,9 @@ type Options struct {
 	Classes Classes
 	Shared  map[string]diag.At[[]Entry] // entries that `use` brings
 
-	Stored     bool // the document was accepted once, by this version or one before: files that were begun with it are finished
-	MostUsages int  // usage records that one record may become, 0 for any number
+	Stored     bool                                        // the document was accepted once, by this version or one before: files that were begun with it are finished
+	TableFile  func(name string, most int) ([]byte, error) // reads a file of the project that holds a table; nil where there is no project
+	MostUsages int                                         // usage records that one record may become, 0 for any number
 }
 
 // Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.
@@ -32,6 +33,7 @@ type Program struct {
 	name        string
 	layout      record.Layout
 	scope       *scope
+	tableFiles  map[string][]byte // by name
 	filters     []*filter
 	lets        []*variable
 	fans        []*expression
@@ -255,12 +257,8 @@ func (c *compiler) keepText(doc *Document) {
 
 func (c *compiler) tables(doc *Document) {
 	for _, t := range doc.Tables {
-		m := make(map[string]string, len(t.Value))
-		for _, e := range t.Value {
-			m[e.Key.Value] = e.Value.Value
-		}
 		c.newName(t.Key, "table")
-		c.scope.tables[t.Key.Value] = m
+		c.scope.tables[t.Key.Value] = t.Value.entries(t.Key, c)
 	}
 }
 

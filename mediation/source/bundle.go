@@ -3,11 +3,13 @@ package source
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"golang.org/x/tools/txtar"
 )
 
-// Bundle is the source's document and the shared ones that it was compiled with, so that another process can have this
+// Bundle is the source's document, its tables and the shared documents that it was compiled with, so that another process can have this
 // very version again: a file that was begun with it is finished with it.
 func (s *Source) Bundle() []byte { return s.bundle }
 
@@ -30,13 +32,16 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 	return b.Sources[0], nil
 }
 
-// pack makes a bundle of a source's document and all shared ones.
-func pack(fsys fs.FS, name string, text []byte) []byte {
+// pack makes a bundle of a source's document, all shared ones and its tables.
+func pack(fsys fs.FS, name string, text []byte, tables map[string][]byte) []byte {
 	a := &txtar.Archive{Files: []txtar.File{{Name: name, Data: text}}}
 	for _, shared := range documents(fsys, "classes", nil) {
 		if data, err := fs.ReadFile(fsys, shared); err == nil {
 			a.Files = append(a.Files, txtar.File{Name: shared, Data: data})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		a.Files = append(a.Files, txtar.File{Name: name, Data: tables[name]})
 	}
 	return txtar.Format(a)
 }

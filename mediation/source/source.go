@@ -1,10 +1,13 @@
 package source
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -125,7 +128,7 @@ func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, diag.List) {
 	b := &Book{Classes: rules.StandardClasses()}
 	var l diag.List
-	shared := sharing{stored: stored, rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
+	shared := sharing{tables: func(name string, most int) ([]byte, error) { return table(fsys, name, most) }, stored: stored, rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
 	for _, name := range documents(fsys, "classes", &l) {
 		text, ok := read(fsys, name, &l)
 		if !ok {
@@ -164,7 +167,7 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 			continue
 		}
 		files[s.Name] = name
-		s.bundle = pack(fsys, name, text)
+		s.bundle = pack(fsys, name, text, s.Program.TableFiles())
 		b.Sources = append(b.Sources, s)
 	}
 	slices.SortFunc(b.Sources, func(a, c *Source) int { return strings.Compare(a.Name, c.Name) })
@@ -183,7 +186,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.CSV == nil && doc.Decode.JSON == nil {
 		return nil, l // not YAML, or another kind of document; its sections would only add noise
 	}
-	o := rules.Options{Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
+	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
 		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
@@ -218,7 +221,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if l.HasErrors() {
 		return nil, l
 	}
-	s.Version = version(text, shared.texts, s.Program.Uses())
+	s.Version = version(text, shared.texts, s.Program.Uses(), s.Program.TableFiles())
 	return s, l
 }
 
@@ -228,11 +231,12 @@ type sharing struct {
 	stored bool // they are of a bundle
 	rules  map[string]diag.At[[]rules.Entry]
 	texts  map[string][]byte
+	tables func(name string, most int) ([]byte, error)
 }
 
-// version is a hash of the document, of the shared texts that it uses and of normalize's reference data. Values of the
+// version is a hash of the document, of the shared texts and tables that it uses and of normalize's reference data. Values of the
 // environment are no part of it: they say where files are, not what they mean.
-func version(text []byte, shared map[string][]byte, uses []string) string {
+func version(text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
 	h := sha256.New()
 	h.Write([]byte(rulesVersion + normalize.DataVersion()))
 	h.Write(text)
@@ -242,6 +246,12 @@ func version(text []byte, shared map[string][]byte, uses []string) string {
 		h.Write([]byte(name))
 		h.Write([]byte{0})
 		h.Write(shared[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		h.Write([]byte{1})
+		h.Write([]byte(name))
+		h.Write([]byte{0})
+		h.Write(bytes.TrimRight(tables[name], "\n")) // a bundle may add one
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
@@ -262,6 +272,32 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 		}
 	}
 	return names
+}
+
+// table reads a file that holds a table. It goes into the bundle, a txtar archive, so no line may look like the head of a
+// file there.
+func table(fsys fs.FS, name string, most int) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("%s is no path below the project's folder, such as tables/tadig.csv", name)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > most:
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, most)
+	}
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); bytes.HasPrefix(line, []byte("-- ")) && bytes.HasSuffix(line, []byte(" --")) {
+			return nil, fmt.Errorf("%s has the line %q, and lines of a table do not begin and end with two dashes", name, line)
+		}
+	}
+	return text, nil
 }
 
 func read(fsys fs.FS, name string, l *diag.List) ([]byte, bool) {
