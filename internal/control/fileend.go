@@ -85,7 +85,7 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		var ended int64
-		if err := t.row(ctx, `SELECT ended FROM files WHERE number = ?`, number).Scan(&ended); err != nil && err != sql.ErrNoRows {
+		if err := t.row(ctx, `SELECT `+hasEnded+` FROM files WHERE number = ?`, number).Scan(&ended); err != nil && err != sql.ErrNoRows {
 			return err
 		}
 		if ended == 1 {
@@ -285,10 +285,15 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	return waiting, err
 }
 
+// hasEnded is 1 for a file whose end is out. Older programs did not record it: of the files that failed under them, those
+// that could not be fetched did so ten times, and a topic that refused a message is named with its setting.
+const hasEnded = `CASE WHEN ended >= 0 THEN ended WHEN state = 'failed' AND still_open = 0 AND pinned = 1 AND unread = 0 AND gone = 0 AND retry = 0
+	AND suspended > 0 AND attempts < 10 AND why NOT LIKE '%max.message.bytes%' THEN 1 ELSE 0 END`
+
 const fileColumns = `number, source, path, size, mtime, retry, state, still_open, why, duplicate_of, file_id, content, attempts, retry_at,
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
-	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ended, gone, found_as, after_why, after_attempts,
+	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ` + hasEnded + `, gone, found_as, after_why, after_attempts,
 	continues, continues_from, changed, content_size, as_it_is`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
