@@ -1,0 +1,128 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+
+	"ratemill/udr"
+)
+
+// Period is what was said of a SIM for a time: who owned it, or one of its identifiers. Periods with Corrected held until
+// a later revision said otherwise for the same beginning.
+type Period struct {
+	Identifier udr.Identifier // none where it is about the owner
+	Account    uint32
+	Plan       uint32 // View.PlanName has its name
+	Since      udr.Instant
+	Until      udr.Instant // where Ends
+	Ends       bool
+	Known      Revision // that said it begins
+	EndKnown   Revision // that said it ends
+	Corrected  Revision // that took it back or said something else; 0 while it holds
+}
+
+// told is a fact about a SIM as far as a history needs it: subject is an account and a plan, or a SIM.
+type told struct {
+	from    udr.Instant
+	known   Revision
+	state   State
+	account uint32 // or the SIM that an identifier named
+	plan    uint32
+}
+
+// EverNamed is the SIMs that an identifier named at any time, as known at any revision, each once, in the order of their
+// numbers.
+func (v *View) EverNamed(id udr.Identifier) (sims []uint32) {
+	for _, f := range v.r.identifiers.told(&v.r.moments, id) {
+		if f.account != 0 {
+			sims = append(sims, f.account)
+		}
+	}
+	slices.Sort(sims)
+	return slices.Compact(sims)
+}
+
+// History is all that was ever said of a SIM: its owners, then each of its identifiers, in the order of their beginnings.
+func (v *View) History(sim uint32) (all []Period) {
+	all = periods(v.r.sims.told(&v.r.moments, sim), func(told) bool { return true })
+	for _, id := range v.r.identifiers.ever(&v.r.sims, sim, nil) {
+		named := periods(v.r.identifiers.told(&v.r.moments, id), func(f told) bool { return f.account == sim })
+		for i := range named {
+			named[i].Identifier, named[i].Account = id, 0
+		}
+		all = append(all, named...)
+	}
+	return all
+}
+
+// SIMsOf appends the SIMs that an account owned at a time, as known at a revision. It looks at every SIM.
+func (v *View) SIMsOf(account uint32, at udr.Instant, rev Revision, dst []uint32) []uint32 {
+	for sim := uint32(1); sim <= v.SIMs(); sim++ {
+		if own, ok := v.Owner(sim, at, rev); ok && own.Account == account {
+			dst = append(dst, sim)
+		}
+	}
+	return dst
+}
+
+// periods makes periods of facts in the order of (from, known): of those with one beginning the last holds.
+func periods(facts []told, of func(told) bool) (all []Period) {
+	for i, f := range facts {
+		if !f.state.begins() || !of(f) {
+			continue
+		}
+		p := Period{Account: f.account, Plan: f.plan, Since: f.from, Known: f.known}
+		if i+1 < len(facts) && facts[i+1].from == f.from {
+			p.Corrected = facts[i+1].known
+			all = append(all, p)
+			continue
+		}
+		for j := i + 1; j < len(facts); j++ {
+			if last := j+1 == len(facts) || facts[j+1].from != facts[j].from; last && facts[j].state != Withdrawn {
+				for j > i+1 && facts[j-1].from == facts[j].from && facts[j-1].state != Withdrawn {
+					j-- // what followed was corrected, that this ended was not
+				}
+				p.Until, p.Ends, p.EndKnown = facts[j].from, true, facts[j].known
+				break
+			}
+		}
+		all = append(all, p)
+	}
+	slices.SortStableFunc(all, func(a, b Period) int { return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.Known, b.Known)) })
+	return all
+}
+
+// told is what was said of a SIM's owners.
+func (s *sims) told(m *moments, sim uint32) (all []told) {
+	if sim == 0 || sim > s.count || s.blocks[sim/simBlock] == nil {
+		return nil
+	}
+	e := &s.blocks[sim/simBlock][sim%simBlock]
+	if e.when&history == 0 {
+		if e.account != 0 {
+			when := m.pairs[e.when]
+			all = append(all, told{when.from, when.known, Holds, e.account, e.plan})
+		}
+		return all
+	}
+	for _, f := range s.histories[e.when&^history] {
+		all = append(all, told{f.from, f.known, f.state, f.account, f.plan})
+	}
+	return all
+}
+
+// told is what was said of an identifier.
+func (ids *identifiers) told(m *moments, id udr.Identifier) (all []told) {
+	ref := ids.find(id)
+	switch {
+	case ref == nil || ref.sim == 0:
+		return nil
+	case ref.when&history == 0:
+		when := m.pairs[ref.when]
+		return append(all, told{when.from, when.known, Holds, ref.sim, 0})
+	}
+	for _, f := range ids.histories[ref.when&^history] {
+		all = append(all, told{f.from, f.known, f.state, f.sim, 0})
+	}
+	return all
+}
