@@ -55,6 +55,8 @@ type Content struct {
 	More bool // there is more of it now than was listed, which is not in here
 	Open func() (io.ReadCloser, error)
 	Done func() // the spool may forget it
+
+	Again *Again // of a retry batch; nil: there is nothing to look at
 }
 
 // Reference gives the sources' documents, the registry and the catalogue: the current versions, and those that a file

@@ -51,10 +51,13 @@ type Mediator struct {
 	Hold func(ctx context.Context) error
 
 	Share Share
+	// Revisions says when the registry's revisions became known. Nil: records are not looked at for corrections of owners.
+	Revisions Revisions
 
-	patience patience.Patience
-	runners  map[*source.Source]*rules.Runner
-	spare    [][]byte // memory of batches that are in the topic, for the next ones
+	revisions revisions
+	patience  patience.Patience
+	runners   map[*source.Source]*rules.Runner
+	spare     [][]byte // memory of batches that are in the topic, for the next ones
 }
 
 // Progress is what mediators have done, for metrics, and what keeps them from it.

@@ -57,8 +57,11 @@ type reader struct {
 	cut     bool   // the first record, which is at hand, began in the file before
 	ahead   bool   // the first record is at hand, and what the decoder said of it
 	said    error
-	entry   *RetryRecord // of a retry batch, the record that is read again
-	origins []udr.ID     // of a retry batch
+	entry   *RetryRecord      // of a retry batch, the record that is read again
+	origins []udr.ID          // of a retry batch
+	ordered bool              // a retry batch's records are rated whatever was rated before
+	copies  map[string]string // of a retry batch: ids of rated records, by their keys
+	keys    *[]udr.RecordKey  // of a retry batch whose records are only asked for their keys; nil: they are decided about
 	scratch []byte
 }
 
@@ -83,6 +86,12 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 		progress: t.file.Progress, told: t.file.Progress, units: map[string]int64{},
 		runner: t.m.runner(t.src, t.file.Path, t.file.Time()),
 		out:    newOutgoing(t, content.ID, t.file.Progress.LastSeqs),
+	}
+	if t.src.DuplicateWithin > 0 {
+		if err := t.m.know(ctx, t.pins.Registry); err != nil {
+			body.Close()
+			return nil, err
+		}
 	}
 	if len(r.progress.State) > 0 {
 		if err := json.Unmarshal(r.progress.State, &r.units); err != nil {
@@ -429,9 +438,14 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	if i == 0 {
 		u.Bytes = uint32(r.size)
 	}
-	partition, why := Route(view, r.revision, u)
+	partition, several, why := route(view, r.revision, u)
 	if why == nil {
-		if why = Yours(view, r.revision, r.t.src, u); why != nil {
+		if why = Yours(view, r.revision, r.t.src, u); why == nil && r.entry != nil {
+			why = r.copyOf(u)
+		} else if why == nil && several && u.Duplicate != (udr.DuplicateKey{}) && len(r.t.m.revisions) > 0 {
+			why = r.corrected(view, u)
+		}
+		if why != nil {
 			u.SIM, u.Account, u.Root = 0, 0, 0
 		}
 	}

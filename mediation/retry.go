@@ -145,7 +145,11 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	if err != nil {
 		return fmt.Errorf("retry %d: its content is damaged: %w", t.file.Retry, err)
 	}
-	r := &reader{t: t, id: content.ID, registry: reg, revision: t.pins.Registry, units: map[string]int64{}, out: newOutgoing(t, content.ID, nil)}
+	copies, err := t.copies(ctx, reg, content.Again, records)
+	if err != nil {
+		return t.unfetched(ctx, err)
+	}
+	r := &reader{t: t, id: content.ID, registry: reg, revision: t.pins.Registry, copies: copies, ordered: content.Again != nil && content.Again.Ordered != "", units: map[string]int64{}, out: newOutgoing(t, content.ID, nil)}
 	r.progress.Expected = -1
 	for i := range records {
 		r.origins = append(r.origins, records[i].Origin)
@@ -181,16 +185,21 @@ func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	defer view.Close()
 	defer r.chunkEnds()
 	for to := min(i+chunkRecords, len(records)); i < to && r.out.bytes < chunkBytes; i++ {
-		e := &records[i]
-		if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
-			r.runner = r.t.m.runner(r.t.src, e.File, e.Modified)
-		}
-		r.entry = e
-		// The line of a batch is the record's number in it, by which its origin is found.
-		r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
+		r.nextOf(records, i)
 		r.again(view)
 	}
 	return i
+}
+
+// nextOf makes a record of the batch the one at hand.
+func (r *reader) nextOf(records []RetryRecord, i int) {
+	e := &records[i]
+	if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
+		r.runner = r.t.m.runner(r.t.src, e.File, e.Modified)
+	}
+	r.entry = e
+	// The line of a batch is the record's number in it, by which its origin is found.
+	r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
 }
 
 // again decides about a record anew. One of which the raw record is there goes through the source's current rules; one
@@ -320,6 +329,14 @@ func (r *reader) decideAgain(view *registry.View) {
 
 // mapped routes usage records that name their origin.
 func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
+	if r.keys != nil {
+		for i := range usages {
+			if usages[i].Duplicate != (udr.DuplicateKey{}) {
+				*r.keys = append(*r.keys, udr.RecordKey{Duplicate: usages[i].Duplicate, At: usages[i].At})
+			}
+		}
+		return
+	}
 	if why := tooLarge(usages); why != nil {
 		r.suspend(*why, r.entry.Usage)
 		return
@@ -330,6 +347,9 @@ func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
 	for i := range usages {
 		u := usages[i]
 		u.SIM, u.Account, u.Root = 0, 0, 0
+		if r.ordered {
+			u.Duplicate = udr.DuplicateKey{} // or its partition's owner would leave it out
+		}
 		u.Attributes = append(slices.DeleteFunc(slices.Clone(u.Attributes), func(a udr.Attribute) bool { return a.Name == RetryAttribute }),
 			udr.Attribute{Name: RetryAttribute, Value: r.entry.Origin.String()})
 		r.route(view, &u, i, len(usages))

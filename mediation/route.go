@@ -21,8 +21,15 @@ const longestIdentifier = 128 // that a reason shows
 // Route completes a usage record with its SIM, who owns it at the time of use, and the billing root, and finds the root's
 // partition; or it says why the record goes nowhere.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
+	partition, _, why = route(view, revision, u)
+	return partition, why
+}
+
+// route also says whether several facts are known of what it asked the registry, so that the root may have been another one
+// as known at an earlier revision.
+func route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, several bool, why *udr.SuspendError) {
 	if u.At < earliest || u.At >= latest {
-		return 0, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
+		return 0, false, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
 			Reason: fmt.Sprintf("usage at %s cannot be: times lie between %s and %s; look at the layout or the unit of the time in the source's rules", u.At, earliest, latest)}
 	}
 	identifier := u.Identifier.Value
@@ -30,13 +37,13 @@ func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 		identifier = strings.ToValidUTF8(identifier[:longestIdentifier], "") + "…"
 	}
 	var ok bool
-	if u.SIM, ok = view.SIM(u.Identifier, u.At, revision); !ok {
-		return 0, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + identifier,
+	if u.SIM, several, ok = view.Find(u.Identifier, u.At, revision); !ok {
+		return 0, false, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + identifier,
 			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with a date of ownership before that, then retry", u.Identifier.Kind, identifier, u.At)}
 	}
 	own, ok := view.Owner(u.SIM, u.At, revision)
 	if !ok {
-		return 0, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + identifier,
+		return 0, false, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + identifier,
 			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import who owned it then, and retry", u.Identifier.Kind, identifier, u.At)}
 	}
 	account, ok := view.Account(own.Account, u.At, revision)
@@ -47,10 +54,10 @@ func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 		}
 	}
 	if !ok {
-		return 0, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
+		return 0, false, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
 			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist yet at %s; import it with an earlier date, then retry", u.At)}
 	}
-	return account.Partition, nil
+	return account.Partition, several || view.Several(u.SIM, u.Account), nil
 }
 
 // Yours says why usage that was routed is not of its source; nil when it is.

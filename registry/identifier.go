@@ -116,15 +116,21 @@ func (ids *identifiers) place(id udr.Identifier) (*reference, listEntry) {
 }
 
 func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev Revision) (uint32, bool) {
+	sim, _, ok := ids.holder(m, id, at, rev)
+	return sim, ok
+}
+
+// holder is the SIM that an identifier names, and whether several facts are known of it.
+func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	ref := ids.find(id)
 	if ref == nil {
-		return 0, false
+		return 0, false, false
 	}
 	if ref.when&history == 0 {
 		if when := &m.pairs[ref.when]; when.from <= at && when.known <= rev {
-			return ref.sim, true
+			return ref.sim, false, true
 		}
-		return 0, false
+		return 0, false, false
 	}
 	facts := ids.histories[ref.when&^history]
 	for i := len(facts) - 1; i >= 0; i-- {
@@ -134,15 +140,31 @@ func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev R
 		}
 		switch f.state {
 		case Holds, AfterEnd:
-			return f.sim, true
+			return f.sim, true, true
 		case Ended:
-			return 0, false
+			return 0, true, false
 		}
 		for i > 0 && facts[i-1].from == f.from {
 			i--
 		}
 	}
-	return 0, false
+	return 0, true, false
+}
+
+// newest is the newest revision up to rev that said anything of an identifier, 0 for none.
+func (ids *identifiers) newest(m *moments, ref *reference, rev Revision) (said Revision) {
+	if ref.when&history == 0 {
+		if known := m.pairs[ref.when].known; known <= rev {
+			return known
+		}
+		return 0
+	}
+	for i := range ids.histories[ref.when&^history] {
+		if known := ids.histories[ref.when&^history][i].known; known <= rev {
+			said = max(said, known)
+		}
+	}
+	return said
 }
 
 func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Revision) {

@@ -88,6 +88,23 @@ func (n *naive) path(number uint32, at udr.Instant, rev registry.Revision) []uin
 	return path
 }
 
+// root is the billing root to which usage of an identifier belongs, 0 for none.
+func (n *naive) root(id udr.Identifier, at udr.Instant, rev registry.Revision) uint32 {
+	sim, ok := n.sim(id, at, rev)
+	if !ok {
+		return 0
+	}
+	owner, ok := n.owner(sim, at, rev)
+	if !ok {
+		return 0
+	}
+	path := n.path(owner.Account, at, rev)
+	if path == nil {
+		return 0
+	}
+	return path[len(path)-1]
+}
+
 const instants = 12
 
 func randomID(r *rand.Rand) udr.Identifier {
@@ -181,6 +198,24 @@ func agree(t *testing.T, r *rand.Rand, reg *registry.Registry, model *naive, see
 		} else {
 			require.Equal(t, want, got, "%s: %v", where, id)
 			require.Contains(t, v.Identifiers(got, at, rev, nil), id, where)
+		}
+
+		since := registry.Revision(r.IntN(int(rev) + 1))
+		wasRoot, until, moved := v.FormerRoot(id, at, since, rev)
+		wantRoot := uint32(0)
+		now := model.root(id, at, rev)
+		for earlier := rev; earlier > since && wantRoot == 0; earlier-- {
+			if was := model.root(id, at, earlier-1); was != now {
+				wantRoot = was
+			}
+		}
+		if moved {
+			require.Equal(t, []uint32{wasRoot, now}, []uint32{model.root(id, at, until-1), model.root(id, at, rev)}, where)
+		}
+		require.Equal(t, []any{wantRoot, wantRoot != 0}, []any{wasRoot, moved}, "%s, since %d: %v", where, since, id)
+		if simThen, several, ok := v.Find(id, at, rev); moved && ok && !several {
+			owner, _ := v.Owner(simThen, at, rev)
+			require.True(t, v.Several(simThen, owner.Account), "%s: %v was of another root, and nothing says so", where, id)
 		}
 
 		sim := 1 + r.Uint32N(5)

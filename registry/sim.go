@@ -108,6 +108,26 @@ func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Owne
 	return Ownership{}, false
 }
 
+// newest is the newest revision up to rev that said anything of who owns a SIM, 0 for none.
+func (s *sims) newest(m *moments, sim uint32, rev Revision) (said Revision) {
+	if sim > s.count || s.blocks[sim/simBlock] == nil {
+		return 0
+	}
+	e := &s.blocks[sim/simBlock][sim%simBlock]
+	if e.when&history == 0 {
+		if known := m.pairs[e.when].known; e.account != 0 && known <= rev {
+			return known
+		}
+		return 0
+	}
+	for i := range s.histories[e.when&^history] {
+		if known := s.histories[e.when&^history][i].known; known <= rev {
+			said = max(said, known)
+		}
+	}
+	return said
+}
+
 func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 	e := s.entry(f.SIM)
 	if e.when&history == 0 && e.account == 0 && f.State == Holds && f.Account != 0 {

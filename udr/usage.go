@@ -1,6 +1,7 @@
 package udr
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -55,6 +56,15 @@ type Identifier struct {
 // DuplicateKey is a hash of the fields by which a source recognises a record that its carrier sent before; zero means
 // that the source does not look for duplicates.
 type DuplicateKey [12]byte
+
+// RecordKey tells a record from the others of its source: its duplicate key and its time of use.
+type RecordKey struct {
+	Duplicate DuplicateKey
+	At        Instant
+}
+
+// String is the key as text, for keys of maps that are written down.
+func (k RecordKey) String() string { return fmt.Sprintf("%x@%d", k.Duplicate[:], k.At) }
 
 // SessionKey is a hash of the source and of the fields by which it tells which session a record is a part of; zero means
 // that the record is a session of its own.

@@ -280,20 +280,28 @@ const (
 func suspenseRetry(f *flags) *cobra.Command {
 	var filter warehouse.SuspenseFilter
 	var all, waits bool
+	var anyway string
 	c := &cobra.Command{
 		Use:   "retry [ID…]",
 		Short: "Process records again with the current rules, registry and catalogue",
 		Long: `Retry sends waiting records through the pipeline again, in batches of at most 10,000 records of one source, as if the
 source delivered them in a file now. A running mediator processes the batches. ID is the id of a record, or the beginning
-of a file's id for all its waiting records; without ids, the flags choose.`,
+of a file's id for all its waiting records; without ids, the flags choose.
+
+A record whose copy was rated while it waited is not rated again: it waits with the code copy_rated. With --anyway and a
+reason, it is rated all the same, and ratemill keeps the reason.`,
 		Example: `  ratemill suspense retry --code sim_unknown --wait
-  ratemill suspense retry 8f3a0c:12 8f3a0c:13`,
+  ratemill suspense retry 8f3a0c:12 8f3a0c:13
+  ratemill suspense retry 8f3a0c:12 --anyway "the first was credited, ticket 4711"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && filter == (warehouse.SuspenseFilter{}) && !all {
 				return errors.New("say which records: by ID, by --source, --code or --rule, or --all")
 			}
 			if all && (len(args) > 0 || filter != (warehouse.SuspenseFilter{})) {
 				return errors.New("--all means every waiting record; use it alone, or leave it out")
+			}
+			if cmd.Flags().Changed("anyway") && strings.TrimSpace(anyway) == "" {
+				return errors.New("--anyway takes the reason why records are rated that may have been rated before")
 			}
 			if err := needs(cmd, "output", "wait"); err != nil {
 				return err
@@ -325,7 +333,7 @@ of a file's id for all its waiting records; without ids, the flags choose.`,
 				for i := range batch {
 					ids[i] = batch[i].ID
 				}
-				number, err := s.control.CreateRetry(cmd.Context(), batch[0].Source, whoami(), ids, now)
+				number, err := s.control.OrderRetry(cmd.Context(), batch[0].Source, whoami(), strings.TrimSpace(anyway), ids, now)
 				var already *control.AlreadyRetriedError
 				if errors.As(err, &already) {
 					return &problems{already.Error()}
@@ -345,6 +353,7 @@ of a file's id for all its waiting records; without ids, the flags choose.`,
 	}
 	filterFlags(c, &filter)
 	c.Flags().BoolVar(&all, "all", false, "all waiting records")
+	c.Flags().StringVar(&anyway, "anyway", "", "rate the records even if copies of them were rated, for this reason")
 	c.Flags().BoolVar(&waits, "wait", false, "wait until all are done, then show the outcome")
 	outputFlag(f, c)
 	return c

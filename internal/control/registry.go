@@ -425,3 +425,17 @@ func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryC
 		})
 	return all, err
 }
+
+// RegistryRevisions is when each revision after one became known, in their order.
+func (s *Store) RegistryRevisions(ctx context.Context, after registry.Revision) (all []RegistryChange, err error) {
+	err = s.query(ctx, "reading when revisions of the registry became known", `SELECT revision, at FROM registry_revisions WHERE revision > ? ORDER BY revision`,
+		[]any{int64(after)}, func(rows *sql.Rows) error {
+			var c RegistryChange
+			var at int64
+			err := rows.Scan(&c.Revision, &at)
+			c.At = instant(at)
+			all = append(all, c)
+			return err
+		})
+	return all, err
+}

@@ -33,7 +33,7 @@ type Retry struct {
 	Created time.Time
 	Closed  time.Time
 	Who     string
-	Why     string // of a drop
+	Why     string // of a drop, or of a retry whose records are rated whatever was rated before
 }
 
 // RetryPath is the path of a retry batch in the ledger of files, and the name of its file in the warehouse.
@@ -59,7 +59,13 @@ func (e *AlreadyRetriedError) Error() string {
 //
 // A crash after it: the batch waits in the ledger, and a mediator takes it.
 func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []udr.ID, now time.Time) (number int64, err error) {
-	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source}, func(t tx, number int64) error {
+	return s.OrderRetry(ctx, source, who, "", origins, now)
+}
+
+// OrderRetry is CreateRetry with a reason for which the records are rated even where the same records were rated before;
+// without one it is CreateRetry.
+func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
+	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source, Detail: why}, func(t tx, number int64) error {
 		added, err := t.insertFiles(ctx, source, []Sighting{{Path: RetryPath(number), MTime: now}}, now)
 		if err != nil {
 			return err
@@ -121,6 +127,12 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 		return 0, taken
 	}
 	return number, err
+}
+
+// RetryOrder is why a retry's records are rated whatever was rated before, empty for one without such an order.
+func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err error) {
+	err = s.query(ctx, "reading a retry", `SELECT why FROM retries WHERE number = ?`, []any{number}, func(rows *sql.Rows) error { return rows.Scan(&why) })
+	return why, err
 }
 
 // CancelRetry gives up an open retry of which nothing was sent, so that its records may be retried anew. ErrConflict says

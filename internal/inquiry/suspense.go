@@ -255,6 +255,12 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
 	case "not_yours":
 		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the carrier, and drop it")
+	case "owner_corrected":
+		line(&b, "do", "nothing: a retry looks into the warehouse, and rates it unless it was rated before")
+	case "copy_rated":
+		line(&b, "do", fmt.Sprintf("drop it: ratemill suspense drop %s --why \"rated already\"", s.ID))
+		line(&b, "", fmt.Sprintf("or, if both are to be paid: ratemill suspense retry %s --anyway \"why\"", short))
+		return b.String(), nil
 	case "no_plan", "no_price", "no_zone", "currency":
 		line(&b, "do", "correct the catalogue (or the plan of the SIM); ratemill check; start rating with it")
 	case "decode":

@@ -94,7 +94,16 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 	if err := carrierFiles(ctx, store, w, file.Source, rows, records); err != nil {
 		return mediation.Content{}, err
 	}
-	return mediation.RetryContent(file.Source, file.Path, file.Retry, records), nil
+	ordered, err := store.RetryOrder(ctx, file.Retry)
+	if err != nil {
+		return mediation.Content{}, err
+	}
+	content := mediation.RetryContent(file.Source, file.Path, file.Retry, records)
+	content.Again = &mediation.Again{Ordered: ordered, Rated: func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
+		found, err := w.Copies(ctx, source, keys)
+		return found, retryable(err)
+	}}
+	return content, nil
 }
 
 // carrierFiles finds the carrier's file in which each record first came, past the retry batches through which it has gone.

@@ -1,0 +1,83 @@
+package mediation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"ratemill/internal/control"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// A record that waited may have come again meanwhile and been rated, and its duplicate key may be forgotten since, or be
+// known to another partition only. So before a retry batch is sent, the warehouse is asked for rated records with the
+// same keys. What it answers is recorded in the ledger first: whoever goes on with the batch after a crash decides by the
+// same answer.
+
+// CopyRated is the code of records that wait since the warehouse has the same record, rated.
+const CopyRated = "copy_rated"
+
+// Again is what a retry batch needs besides its content.
+type Again struct {
+	// Ordered is why somebody has ordered that its records are rated, whatever was rated before; empty when nobody has.
+	Ordered string
+	// Rated finds rated records of a source by their keys. Nil: there is nowhere to look.
+	Rated func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error)
+}
+
+// copies finds what was rated already of the records of a retry batch, or finds in the ledger what was found when the
+// batch was first begun.
+func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
+	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 {
+		return nil, nil
+	}
+	found := map[string]string{}
+	if state := t.file.Progress.State; len(state) > 0 {
+		if err := json.Unmarshal(state, &found); err != nil {
+			return nil, fmt.Errorf("the recorded progress of retry %d cannot be read: %w", t.file.Retry, err)
+		}
+		return found, nil
+	}
+	keys := t.keysOf(reg, records)
+	rated, err := again.Rated(ctx, t.file.Source, keys)
+	if err != nil {
+		return nil, err
+	}
+	for key, id := range rated {
+		found[key.String()] = id.String()
+	}
+	state, err := json.Marshal(found)
+	if err != nil {
+		return nil, err
+	}
+	t.lease, err = t.m.Files.RecordProgress(ctx, t.lease, control.Progress{Expected: -1, State: state}, t.m.now(), t.m.Lease)
+	t.file.Progress.State = state
+	return found, err
+}
+
+// keysOf are the keys that the records of a batch get by the current rules. What the records become is thrown away.
+func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []udr.RecordKey) {
+	view := reg.View()
+	defer view.Close()
+	r := &reader{t: t, registry: reg, revision: t.pins.Registry, units: map[string]int64{}, keys: &keys, out: newOutgoing(t, udr.FileID{}, nil)}
+	for i := range records {
+		r.nextOf(records, i)
+		r.again(view)
+		for p := range r.out.parts {
+			r.out.parts[p] = part{}
+		}
+		r.out.bytes = 0
+	}
+	return keys
+}
+
+// copyOf says that the record which is read again was rated already.
+func (r *reader) copyOf(u *udr.Usage) *udr.SuspendError {
+	id, ok := r.copies[udr.RecordKey{Duplicate: u.Duplicate, At: u.At}.String()]
+	if !ok || u.Duplicate == (udr.DuplicateKey{}) {
+		return nil
+	}
+	return &udr.SuspendError{Code: CopyRated, Values: "rated as " + id,
+		Reason: fmt.Sprintf("the source's record with the same duplicate key and time of use was rated as %s while this one waited; `ratemill explain %s` shows it. Drop this one, or, if both are to be paid, `ratemill suspense retry --anyway \"why\"`", id, id)}
+}
