@@ -105,10 +105,10 @@ func checkElsewhere(t *testing.T, demo, bin string) {
 	printed, err = ratemill(t, dir, bin, "import", "registry").CombinedOutput()
 	require.NoError(t, err, "%s", printed)
 	for _, question := range questions {
-		refused(`^ratemill: 127\.0\.0\.1:\d+ is the (Kafka|ClickHouse) of another installation: it does not take the password of this one, in \.ratemill/embedded-owner\.password; name its configuration with -c, or give this one a (kafka|clickhouse)\.listen of its own\n$`, question...)
+		refused(`^ratemill: 127\.0\.0\.1:\d+ is the (Kafka|ClickHouse) of another installation: it refuses this installation's password, in \.ratemill/embedded-owner\.password; name its configuration with -c, or give this one a (kafka|clickhouse)\.listen of its own\n$`, question...)
 	}
-	refused(`is the Kafka of another installation: it does not take the password of this one`, "run", "--attach", "--role", "warehouse")
-	refused(`is the ClickHouse of another installation: it does not take the password of this one`, "query", "select 1")
+	refused(`is the Kafka of another installation: it refuses this installation's password`, "run", "--attach", "--role", "warehouse")
+	refused(`is the ClickHouse of another installation: it refuses this installation's password`, "query", "select 1")
 
 	// With the passwords of the other, it is still another's.
 	for _, name := range []string{"embedded-owner.password", "embedded-reader.password"} {

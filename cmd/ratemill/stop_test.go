@@ -139,9 +139,9 @@ func TestSIGTERMEndsAllRolesAndTheirEngines(t *testing.T) {
 	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
 	<-p.ended
 	require.True(t, gone(kafka) && gone(warehouse))
-	_, after, there := strings.Cut(p.said(), "ending; what is in flight is finished first")
+	_, after, there := strings.Cut(p.said(), "stopping; work in progress is finished first")
 	require.True(t, there)
-	require.Contains(t, after, "the roles have ended")
+	require.Contains(t, after, "the roles have stopped")
 	require.Zero(t, p.cmd.ProcessState.ExitCode())
 
 	p = startProcess(t, dir, 400)
@@ -185,7 +185,7 @@ func TestSIGHUPEndsInOrder(t *testing.T) {
 	<-p.ended
 	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
 	require.Contains(t, p.said(), `why="signal \"hangup\""`)
-	require.Contains(t, p.said(), "the roles have ended")
+	require.Contains(t, p.said(), "the roles have stopped")
 	require.NotContains(t, p.said(), "embedded engine died")
 	require.True(t, gone(kafka))
 	require.True(t, gone(warehouse))

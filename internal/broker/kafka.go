@@ -207,7 +207,7 @@ func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first,
 			err = fmt.Errorf("the answer does not describe %s/%d", topic, partition)
 		}
 	}
-	return 0, 0, k.explain(ctx, fmt.Sprintf("ask for the bounds of %s/%d", topic, partition), err)
+	return 0, 0, k.explain(ctx, fmt.Sprintf("read the bounds of %s/%d", topic, partition), err)
 }
 
 // Partitions is the number of a topic's partitions.

@@ -165,7 +165,7 @@ func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []
 	for _, s := range settings {
 		names = append(names, s.name)
 	}
-	what := "ask for the settings of topic " + t.Name
+	what := "read the settings of topic " + t.Name
 	res, err := k.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 		{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.Name, ConfigNames: names},
 	}})

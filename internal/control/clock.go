@@ -13,7 +13,7 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 		return time.Now(), nil
 	}
 	var now time.Time
-	err := s.failed("asking what time it is", orEnded(ctx, s.read.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)))
+	err := s.failed("reading its clock", orEnded(ctx, s.read.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)))
 	return now, err
 }
 

@@ -62,7 +62,7 @@ const FarAhead = 1 << 20
 // come to that epoch: stop, with its topic, offset and hash, says which message, and who asks. In partition list --all it
 // is a message that was skipped. A nil stop keeps nothing.
 func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin, err error) {
-	return origin, s.change(ctx, "asking where an epoch comes from", func(t tx) error {
+	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {
 		if stop != nil {
 			var skipped int64
 			if err := t.row(ctx, `SELECT COUNT(*) FROM partition_stops WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND skip = 1`,

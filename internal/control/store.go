@@ -203,7 +203,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return nil
 	}
 	var oldest int64
-	err = s.query(ctx, "asking which programs its tables are for", `SELECT value FROM counters WHERE name = ?`, []any{oldestProgram}, func(rows *sql.Rows) error {
+	err = s.query(ctx, "reading which programs its tables are for", `SELECT value FROM counters WHERE name = ?`, []any{oldestProgram}, func(rows *sql.Rows) error {
 		return rows.Scan(&oldest)
 	})
 	if err == nil && newest < oldest {
@@ -229,7 +229,7 @@ func (s *Store) String() string { return s.name }
 
 // Ping says whether the store answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.failed("asking whether it is there", s.read.PingContext(ctx))
+	return s.failed("checking that it is up", s.read.PingContext(ctx))
 }
 
 // sql is a query in the engine's own way of numbering parameters.

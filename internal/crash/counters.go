@@ -95,7 +95,7 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 
 // bounds and fetch wait for Kafka when it is away, as the embedded one is for a moment when it cleans its log.
 func (r *run) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
-	err = r.waiting().Until(ctx, "ask for the bounds of "+topic, func() (err error) {
+	err = r.waiting().Until(ctx, "read the bounds of "+topic, func() (err error) {
 		first, end, err = r.Node.Kafka.Bounds(ctx, topic, partition)
 		return err
 	})

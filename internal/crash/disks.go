@@ -27,7 +27,7 @@ type fullDisk struct {
 var fullDisks = []fullDisk{
 	{plant.SpoolFolder, "", "no space left on device", "mediation: "},
 	{plant.StoreFolder, "", "disk is full", "control store: "},
-	{plant.KafkaFolder, "kafka", "a full disk is the usual reason", "kafka: "},
+	{plant.KafkaFolder, "kafka", "usually a full disk", "kafka: "},
 	{plant.ClickHouseFolder, "clickhouse", "not enough space", "clickhouse: "},
 }
 

@@ -114,7 +114,7 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 		}
 	}
 	if epoch == 0 {
-		return 0, 0, false, fmt.Errorf("rated log: a message without an epoch was not written by ratemill")
+		return 0, 0, false, fmt.Errorf("rated log: the message has no epoch, so ratemill did not write it")
 	}
 	return epoch, input, mark, nil
 }

@@ -245,7 +245,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 	})
 	if errors.Is(err, broker.ErrTooLarge) {
 		return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: o.next, Kind: control.StopOther,
-			Reason: fmt.Sprintf("a checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic, and message.max.bytes of the brokers, to %d or more, then try again",
+			Reason: fmt.Sprintf("the checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic and message.max.bytes of the brokers to %d or more, then try again",
 				o.Topics.Checkpoint, o.Partition, err, broker.MaxMessageBytes)}
 	}
 	return err
@@ -341,7 +341,7 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	}
 	switch {
 	case first > at:
-		return fmt.Errorf("partition %d stood still for so long that %s forgot its epoch mark; it is taken again", o.Partition, o.Topics.Rated)
+		return fmt.Errorf("partition %d was idle for so long that the retention of %s deleted its epoch mark; the owner takes it again", o.Partition, o.Topics.Rated)
 	case first > low.next:
 		if err := o.onlyMarksAreGone(ctx, low, first); err != nil {
 			return err
@@ -371,7 +371,7 @@ func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64)
 
 func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWater) error {
 	if len(m.Key) < 9 {
-		return fmt.Errorf("checkpoint %s/%d offset %d: a key of %d bytes was not written by ratemill", o.Topics.Checkpoint, o.Partition, m.Offset, len(m.Key))
+		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write a key of %d bytes", o.Topics.Checkpoint, o.Partition, m.Offset, len(m.Key))
 	}
 	if m.Value == nil {
 		return nil
@@ -382,10 +382,10 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 	}
 	v := m.Value
 	if len(v) > 0 && v[0] != entryVersion {
-		return fmt.Errorf("checkpoint %s/%d offset %d: version %d of an entry is not known to this program; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, v[0])
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know version %d of an entry; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, v[0])
 	}
 	if size, known := entrySizes[part[0]]; known && (len(part) != size.part || len(v) < size.value || (len(v)-size.value)%size.more != 0) {
-		return fmt.Errorf("checkpoint %s/%d offset %d: an entry of kind %q with a key of %d bytes and a value of %d was not written by ratemill", o.Topics.Checkpoint, o.Partition, m.Offset, part[0], len(m.Key), len(v))
+		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write an entry of kind %q with a key of %d bytes and a value of %d", o.Topics.Checkpoint, o.Partition, m.Offset, part[0], len(m.Key), len(v))
 	}
 	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[1+8*i:])) }
 	if epoch < o.epoch {
@@ -421,7 +421,7 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 			*low = lowWater{next: next, input: input, epoch: field(2)}
 		}
 	default:
-		return fmt.Errorf("checkpoint %s/%d offset %d: an entry of kind %q is not known to this program; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, part[0])
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, part[0])
 	}
 	return nil
 }

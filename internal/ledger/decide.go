@@ -119,7 +119,7 @@ func (d *decision) suspend(s *udr.Suspended) {
 // FullCode is the code of records that are in suspense since there was no room for what they would become.
 const FullCode = "no_room"
 
-var full = udr.SuspendError{Code: FullCode, Reason: "what was rated before this record fills a message of the rated log; nothing is wrong with it: retry it"}
+var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is wrong with this record: retry it"}
 
 // mostOut is after how many bytes of a rated message no more of its records are rated. A usage message has 192 KiB as a
 // rule, and 2 MiB at most, but what becomes of a record has no bound: a charge for each tier of its hierarchy, a draw for

@@ -43,7 +43,7 @@ func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64)
 
 // foreign says that a message of the rated log is ignored.
 func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (foreign bool, err error) {
-	err = o.until(ctx, "ask where an epoch comes from", func() (err error) {
+	err = o.until(ctx, "look up the origin of an epoch", func() (err error) {
 		foreign, err = Foreign(ctx, o.Origin, o.Topics.Rated, o.Partition, m, epoch)
 		return err
 	})
@@ -57,7 +57,7 @@ func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (fo
 func (o *Owner) newerEntry(ctx context.Context, m *broker.Message, epoch int64) error {
 	origin := control.EpochGiven
 	if o.Origin != nil && steps.On(steps.ForeignEpochs) {
-		err := o.until(ctx, "ask where an epoch comes from", func() (err error) {
+		err := o.until(ctx, "look up the origin of an epoch", func() (err error) {
 			origin, err = o.Origin(ctx, epoch, nil)
 			return err
 		})
@@ -78,6 +78,6 @@ func (o *Owner) ignored(m *broker.Message) bool {
 }
 
 func (o *Owner) tellForeign(topic string, m *broker.Message, epoch int64) {
-	o.Log.Error("a message is ignored: its epoch was never given to an owner; find out who writes into the topic besides ratemill", "topic", topic,
+	o.Log.Error("ignoring a message whose epoch was never given to an owner; find out which other program writes to the topic", "topic", topic,
 		"partition", o.Partition, "offset", m.Offset, "epoch", epoch, "ours", o.epoch)
 }

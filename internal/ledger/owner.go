@@ -108,7 +108,7 @@ type FencedError struct {
 }
 
 func (e *FencedError) Error() string {
-	return fmt.Sprintf("partition %d has a newer owner (epoch %d, ours is %d); ours stops", e.Partition, e.Newer, e.Epoch)
+	return fmt.Sprintf("partition %d has a newer owner (epoch %d; ours is %d); this owner stops", e.Partition, e.Newer, e.Epoch)
 }
 
 // Run owns the partition until ctx ends (it then finishes what is in flight and answers nil), or an error stops it:
@@ -303,7 +303,7 @@ func (o *Owner) settle(ctx context.Context) error {
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ParseHeader(r.messages[0].Value)
 	return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
-		Reason: fmt.Sprintf("what was rated of it and of the %d messages after it has %d bytes, and cannot be appended to %s: %v; set max.message.bytes of %s, and message.max.bytes of the brokers, to %d or more, then try again",
+		Reason: fmt.Sprintf("the results for it and the %d messages after it have %d bytes and cannot be appended to %s: %v; set max.message.bytes of %s and message.max.bytes of the brokers to %d or more, then try again",
 			len(r.messages)-1, r.bytes, o.Topics.Rated, err, o.Topics.Rated, broker.MaxMessageBytes)}
 }
 
@@ -432,7 +432,7 @@ func (o *Owner) gone(err *broker.OffsetGoneError) error {
 
 // bounds are those of a topic's partition.
 func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err error) {
-	err = o.until(ctx, "ask for the bounds of "+topic, func() (err error) {
+	err = o.until(ctx, "read the bounds of "+topic, func() (err error) {
 		first, end, err = o.Broker.Bounds(ctx, topic, o.Partition)
 		return err
 	})

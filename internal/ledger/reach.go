@@ -45,7 +45,7 @@ func Shorter(topic string, partition int, end, next int64, done string) *Stopped
 		lost = fmt.Sprintf("message %d", end)
 	}
 	return &StoppedError{Topic: topic, Partition: partition, Offset: next, Kind: control.StopOther,
-		Reason: fmt.Sprintf("%s/%d ends at %d, but %d was already %s: Kafka has lost %s, and what comes there now would be passed by; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
+		Reason: fmt.Sprintf("%s/%d ends at %d, but %d was already %s: Kafka has lost %s, and new messages at these offsets would be skipped; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
 			topic, partition, end, next-1, done, lost)}
 }
 

@@ -56,7 +56,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1}}, &low)
 	require.ErrorContains(t, err, "run the newer one", "an entry of a later version stops the restore")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("z\x00\x00\x00\x00\x00\x00\x00\x03"), Value: value(1)}, &low)
-	require.ErrorContains(t, err, "kind 'z' is not known to this program; run the newer one", "so does one of a kind that only a later version has")
+	require.ErrorContains(t, err, "this program does not know entries of kind 'z'; run the newer one", "so does one of a kind that only a later version has")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("l\x00\x00\x00\x00\x00\x00\x00\x09"), Value: value(1, 1, 1)}, &low)
 	var fenced *FencedError
 	require.ErrorAs(t, err, &fenced)

@@ -70,7 +70,7 @@ func (o *Owner) orders(ctx context.Context) error {
 	if o.Skips == nil {
 		return nil
 	}
-	return o.until(ctx, "ask for orders about the partition", func() error {
+	return o.until(ctx, "read the orders for the partition", func() error {
 		usage, err := o.Skips(ctx, o.Topics.Usage)
 		if err != nil {
 			return err

@@ -34,7 +34,7 @@ func (a *arrivals) follow(ctx context.Context, n *Node) error {
 	for ctx.Err() == nil {
 		for _, s := range n.Project.Sources.Sources {
 			if err := a.look(ctx, n, s); err != nil && ctx.Err() == nil {
-				n.Log.Debug("files that came cannot be looked up", "source", s.Name, "err", err)
+				n.Log.Debug("cannot look up the numbers of arrived files", "source", s.Name, "err", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, arrivalsEvery)
@@ -68,7 +68,7 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 		}
 	}
 	if len(gone) > 0 {
-		n.Log.Warn("numbers are missing among the files that came", "source", s.Name, "missing", fmt.Sprint(gone[:min(len(gone), 20)]), "count", len(gone))
+		n.Log.Warn("file numbers are missing", "source", s.Name, "missing", fmt.Sprint(gone[:min(len(gone), 20)]), "count", len(gone))
 	}
 	a.note(s.Name, now)
 	return nil

@@ -120,7 +120,7 @@ func (e *engines) away() (what []string) {
 	}
 	for w, a := range e.waits {
 		if time.Since(a.since) >= waitsLong && e.seen[w.engine].err == nil {
-			what = append(what, fmt.Sprintf("%s: answers, and does not do what it is asked; %s has been waiting to %s since %s: %s",
+			what = append(what, fmt.Sprintf("%s: answers, but does not do its work; %s has been waiting to %s since %s: %s",
 				w.engine, w.who, w.what, a.since.UTC().Format("15:04:05Z"), oneLine(a.err)))
 		}
 	}

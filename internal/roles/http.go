@@ -66,7 +66,7 @@ func (n *Node) listen() error {
 	n.closers = append(n.closers, func() {
 		_ = server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			n.Log.Error("metrics and health were not served to the end", "err", err)
+			n.Log.Error("the server of metrics and health failed", "err", err)
 		}
 	})
 	n.Log.Info("listening", "address", listener.Addr().String(), "roles", n.Roles)
@@ -79,7 +79,7 @@ func guarded(h http.Handler, at net.Addr) http.Handler {
 	tcp, _ := at.(*net.TCPAddr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if loopback.Foreign(r) || tcp != nil && tcp.IP.IsLoopback() && !loopback.Named(r) {
-			http.Error(w, "Metrics and health are not for web pages; call this address by its number or as localhost.", http.StatusForbidden)
+			http.Error(w, "Web pages may not read metrics and health; use the IP address or localhost in the URL.", http.StatusForbidden)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -91,7 +91,7 @@ func (n *Node) missing() (what []string) {
 	what = n.engines.away()
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
 	if !n.running.Load() {
-		add("starting or ending: the roles do not run")
+		add("starting or stopping: the roles are not running")
 		return what
 	}
 	if n.mediation != nil {
@@ -111,7 +111,7 @@ func (n *Node) missing() (what []string) {
 			add("%s: %v (ratemill partition list says what to do)", role.role, err)
 		}
 		for partition, err := range role.failures() {
-			add("%s: partition %d fails and is tried again: %v", role.role, partition, err)
+			add("%s: partition %d fails and will be retried: %v", role.role, partition, err)
 		}
 	}
 	return what

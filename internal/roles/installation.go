@@ -27,13 +27,13 @@ type OtherInstallationError struct {
 func (e *OtherInstallationError) Error() string {
 	ours := "this one (" + shortName(e.Ours) + ")"
 	if e.Ours == "" {
-		ours = "this one, which never ran"
+		ours = "this one, which has never run"
 	}
 	if e.Refuses != "" {
-		return fmt.Sprintf("%s is the %s of another installation: it does not take the password of this one, in %s; %s", e.At, e.Engine, e.Refuses, e.Do)
+		return fmt.Sprintf("%s is the %s of another installation: it refuses this installation's password, in %s; %s", e.At, e.Engine, e.Refuses, e.Do)
 	}
 	if e.Theirs == "" {
-		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds what this one's control store knows nothing of; %s", e.At, e.Engine, ours, e.Do)
+		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds data that this control store does not know; %s", e.At, e.Engine, ours, e.Do)
 	}
 	return fmt.Sprintf("%s is the %s of another installation (%s), not of %s: %s", e.At, e.Engine, shortName(e.Theirs), ours, e.Do)
 }
@@ -178,7 +178,7 @@ func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store,
 }
 
 // lostStore is what to do when the engines of a data folder are not those of its control store.
-const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the data folder as a whole, or begin anew with an empty one (docs/operations.md, Backups)"
+const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the whole data folder, or start over with an empty one (docs/operations.md, Backups)"
 
 func othersKafka(c *config.Config, theirs, ours string, started bool) error {
 	e := &OtherInstallationError{Engine: "Kafka", Theirs: theirs, Ours: ours}

@@ -122,11 +122,11 @@ func TestEnginesDoNotTakeThePasswordOfAnotherInstallation(t *testing.T) {
 			err := w.opens(b, roles...)
 			var other *OtherInstallationError
 			require.ErrorAs(t, err, &other)
-			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it does not take the password of this one, in "+keys.OwnerFile(b.Data)+
+			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 				"; name its configuration with -c, or give this one a kafka.listen of its own", err.Error())
 		}
 		_, err := ReachEmbeddedWarehouse(t.Context(), b)
-		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it does not take the password of this one, in "+keys.OwnerFile(b.Data)+
+		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 			"; name its configuration with -c, or give this one a clickhouse.listen of its own")
 	}
 	require.Equal(t, before, w.holds(), "nothing was written")
@@ -182,7 +182,7 @@ func TestEnginesWithoutANameAreTakenByTheirOwnControlStoreOnly(t *testing.T) {
 	require.ErrorContains(t, w.opens(w.elsewhere(), Rating), "is the Kafka of another installation")
 	b := w.elsewhere()
 	b.Kafka.Prefix += "_new"
-	require.ErrorContains(t, w.opens(b, Sink), "it holds what this one's control store knows nothing of; ")
+	require.ErrorContains(t, w.opens(b, Sink), "it holds data that this control store does not know; ")
 	require.ErrorContains(t, w.opens(b, Sink), "is the ClickHouse of another installation", "nor the next time")
 
 	require.NoError(t, w.opens(w.config, Roles...))

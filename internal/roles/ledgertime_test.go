@@ -53,6 +53,6 @@ func TestFilesOfASourceThatTheProjectDoesNotHaveAreTold(t *testing.T) {
 	w.start(Roles...)
 	_, err := w.Store.Sight(t.Context(), "old", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Now()}}, w.ledgerTime.Now())
 	require.NoError(t, err)
-	w.ready(http.StatusOK, "warning: source old: 1 files wait, and the project has no such source")
+	w.ready(http.StatusOK, "warning: source old: 1 files are waiting, but the project has no such source")
 	w.tells(map[string]float64{`source_unknown_files{source="old"}`: 1})
 }

@@ -128,7 +128,7 @@ func (n *Node) marks(ctx context.Context) error {
 				written("write a mark into "+m.name, err)
 				pause = markFails
 			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):
-				n.Log.Debug("a mark could not be given; it is tried again in a minute", "store", m.name, "err", err)
+				n.Log.Debug("the control store could not give a mark; retrying in a minute", "store", m.name, "err", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, pause)

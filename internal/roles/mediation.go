@@ -91,10 +91,10 @@ func (r *mediationRole) missing() (what []string) {
 			what = append(what, fmt.Sprintf("source %s: its files cannot be fetched: %s", name, why))
 		}
 		if n := s.Refused.Load(); n > 0 {
-			what = append(what, fmt.Sprintf("source %s: %d files or directories cannot be taken (ratemill files --source %s --state refused says why)", name, n, name))
+			what = append(what, fmt.Sprintf("source %s: %d files or directories cannot be read (`ratemill files --source %s --state refused` says why)", name, n, name))
 		}
 		if age := time.Duration(s.Arriving.Load()) * time.Second; age >= longArriving {
-			what = append(what, fmt.Sprintf("source %s: a file has not been complete for %s (ratemill files --source %s --state arriving says what it waits for)", name, age, name))
+			what = append(what, fmt.Sprintf("source %s: a file has been incomplete for %s (`ratemill files --source %s --state arriving` says what it waits for)", name, age, name))
 		}
 	}
 	return append(what, r.unknown()...)
@@ -113,7 +113,7 @@ func (r *mediationRole) unknown() (what []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
-			what = append(what, fmt.Sprintf("source %s: %d files wait, and the project has no such source: put its document back, or give them up (ratemill files --source %s says which, ratemill files drop)", name, waiting[name].Files, name))
+			what = append(what, fmt.Sprintf("source %s: %d files are waiting, but the project has no such source: restore its document, or give them up (`ratemill files --source %s` lists them, `ratemill files drop` gives them up)", name, waiting[name].Files, name))
 		}
 	}
 	return what
@@ -133,7 +133,7 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 	}
 	site := s.sites[file.Source]
 	if site == nil {
-		return mediation.Content{}, fmt.Errorf("file %s is of source %s, which this project does not have", file.Path, file.Source)
+		return mediation.Content{}, fmt.Errorf("file %s belongs to source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Place), collect.Fetching{
 		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned,

@@ -39,58 +39,58 @@ func declared(kind prometheus.ValueType, name, help string, labels []string) met
 
 // Every metric, declared once; docs/metrics.md follows.
 var (
-	buildInfo         = gauge("build_info", "1, with what this process was built from: version (of the module), revision (of git), modified (true when files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
-	engineUp          = gauge("engine_up", "1 for each engine that this process works with and that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded one is away while it is started again.", "engine")
-	clockAhead        = gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the control store's, by which leases and ages of files are judged; negative when it is behind.")
-	registryRevision  = gauge("registry_revision", "Newest revision of the registry known here.")
+	buildInfo         = gauge("build_info", "Always 1; the labels say what this process was built from: version (of the module), revision (of git), modified (true when files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
+	engineUp          = gauge("engine_up", "1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded engine is away while it restarts.", "engine")
+	clockAhead        = gauge("clock_ahead_seconds", "Seconds by which this machine's clock is ahead of the control store's, which decides leases and ages of files; negative when it is behind.")
+	registryRevision  = gauge("registry_revision", "Newest revision of the registry that this process has loaded.")
 	partitionsAll     = gauge("partitions", "Partitions of this installation.")
 	partitionsOwned   = gauge("partitions_owned", "Partitions that this process owns.", "role")
-	partitionsStopped = gauge("partitions_stopped", "Partitions that stopped here and wait for a person.", "role")
-	partitionOwned    = gauge("partition_owned", "1 for each partition that this process owns and that works, or stopped and waits for a person; 0 for one that fails again and again.", "role", "partition")
-	partitionStopped  = gauge("partition_stopped", "1 for each partition that stopped here and waits for a person.", "role", "partition")
+	partitionsStopped = gauge("partitions_stopped", "Partitions that stopped in this process and need a person.", "role")
+	partitionOwned    = gauge("partition_owned", "1 for each partition owned by this process that works, or that stopped and needs a person; 0 for one that keeps failing.", "role", "partition")
+	partitionStopped  = gauge("partition_stopped", "1 for each partition that stopped in this process and needs a person.", "role", "partition")
 
 	mediationFiles     = counter("mediation_files_total", "Files read to their end.", "source")
-	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; one that is tried again counts again.", "source")
-	mediationChanged   = counter("mediation_changed_files_total", "Files that begin like one that was read under their name before, and do not begin with all of it.", "source")
-	mediationDuplicate = counter("mediation_duplicate_files_total", "Files that came again and were not read.", "source")
-	mediationRecords   = counter("mediation_records_total", "Raw records by what became of them: filtered, suspended (by the rules), unrouted (suspended since their SIM is unknown), mapped.", "source", "outcome")
+	mediationFailed    = counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; each attempt counts.", "source")
+	mediationChanged   = counter("mediation_changed_files_total", "Files that start like the content read under their name before, but do not contain all of it.", "source")
+	mediationDuplicate = counter("mediation_duplicate_files_total", "Files not read because their content had come before.", "source")
+	mediationRecords   = counter("mediation_records_total", "Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.", "source", "outcome")
 	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
-	mediationBehind    = gauge("mediation_backlog_batches", "Batches that mediation sent and rating, or of what was rated the warehouse, has not taken yet, as mediation sees it; 0 for a partition that stopped and waits for a person.", "stage", "partition")
-	mediationHeld      = gauge("mediation_held", "1 while no file is read, since a partition is mediation.backlog batches behind.")
+	mediationBehind    = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a person.", "stage", "partition")
+	mediationHeld      = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
-	sourceFailures     = gauge("source_listing_failures", "Listings that failed since the last that succeeded.", "source")
-	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched, since its server is away or does not let us in.", "source")
-	spoolFailing       = gauge("mediation_spool_failing", "1 while files cannot be fetched, since the spool's disk is full or fails.")
+	sourceFailures     = gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
+	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched because its server is unreachable or refuses the login.", "source")
+	spoolFailing       = gauge("mediation_spool_failing", "1 while files cannot be fetched because the spool's disk is full or fails.")
 	sourceGrowing      = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
-	sourceArriving     = gauge("source_arriving_seconds", "For how long the oldest file that is not complete has had its size and time of change; 0 when there is none.", "source")
-	sourceRefused      = gauge("source_refused_files", "Files and directories in the last listing that cannot be taken; `ratemill files --state refused` says why.", "source")
-	sourceUnknown      = gauge("source_unknown_files", "Files that wait or were begun, of a source that this project does not have; absent when there are none.", "source")
+	sourceArriving     = gauge("source_arriving_seconds", "How long the oldest incomplete file has kept its size and modification time; 0 when there is none.", "source")
+	sourceRefused      = gauge("source_refused_files", "Files and directories in the last listing that cannot be read; `ratemill files --state refused` says why.", "source")
+	sourceUnknown      = gauge("source_unknown_files", "Waiting or begun files of a source that this project does not have; absent when there are none.", "source")
 	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
-	sourceHeld         = gauge("source_held_files", "Of them, those that wait because they look unfinished, or because what was read of them before has changed.", "source")
-	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that is not read to its end.", "source")
+	sourceHeld         = gauge("source_held_files", "The part of them that wait because they look unfinished, or because content read before has changed.", "source")
+	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that has not been read to its end.", "source")
 	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
-	sourceFollowed     = gauge("source_followed_timestamp_seconds", "Since when a source that never brought a file is followed; absent once it has brought one.", "source")
+	sourceFollowed     = gauge("source_followed_timestamp_seconds", "When ratemill began to follow a source that has never had a file; absent once it has had one.", "source")
 	sourceMissing      = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources with sequence and gap: alarm.", "source")
 
-	ratingRecords    = counter("rating_records_total", "Usage records by what became of them: rated, duplicate, suspended.", "partition", "outcome")
-	ratingMessages   = counter("rating_batches_total", "Batches of usage decided.", "partition")
-	ratingPosition   = gauge("rating_position", "Offset of the usage topic to be decided next.", "partition")
-	ratingLag        = gauge("rating_lag_batches", "Batches of usage that wait to be decided.", "partition")
+	ratingRecords    = counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.", "partition", "outcome")
+	ratingMessages   = counter("rating_batches_total", "Batches of usage processed.", "partition")
+	ratingPosition   = gauge("rating_position", "Offset of the usage topic to be processed next.", "partition")
+	ratingLag        = gauge("rating_lag_batches", "Batches of usage waiting to be processed.", "partition")
 	ratingEpoch      = gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
-	ratingCheckpoint = gauge("rating_checkpoint_timestamp_seconds", "When this owner did the last checkpoint of the partition, 0 before its first; none is due while nothing changes.", "partition")
+	ratingCheckpoint = gauge("rating_checkpoint_timestamp_seconds", "When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
 
 	warehouseRows     = counter("warehouse_rows_total", "Rows written.", "partition")
 	warehouseBlocks   = counter("warehouse_blocks_total", "Blocks written.", "partition")
 	warehousePosition = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
-	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log that wait to be written.", "partition")
+	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
 
-	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last added up: once a minute, or every twenty times as long as it takes.")
+	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or every twenty times the duration of the computation if that is longer.")
 	balanceFiles      = gauge("balance_files", "Files whose balance is off.")
-	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has too many of, added up over files without sign; anything but 0 is an alarm.")
+	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values summed over files; any value but 0 is an alarm.")
 	balanceBytes      = gauge("balance_difference_bytes", "The same in bytes of raw records.")
 	balanceUnits      = gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
-	balanceEnds       = gauge("balance_ends_missing_files", "Files of which records are in the warehouse, and not their end, though nothing of them has come for 10 minutes.")
+	balanceEnds       = gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although none of their records has arrived for 10 minutes.")
 	balanceInSuspense = gauge("suspense_records", "Records that wait in suspense.")
 )
 
@@ -100,12 +100,12 @@ var sections = []struct {
 	metrics      []metric
 }{
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
-	{"Mediation", "Those of `source_…` that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
+	{"Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
-	{"Rating", "Per partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
-	{"Warehouse", "Per partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
-	{"Balance", "Of the whole installation, told by the process that owns partition 0 of the role warehouse. A file counts when its end came 10 minutes ago: by then its records are there too, or something is wrong.", []metric{
+	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
+	{"Warehouse", "One series for each partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
+	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
 		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }
 

@@ -428,7 +428,7 @@ func (n *Node) supervise(name string, e engine, start func(context.Context) (eng
 				if ctx.Err() != nil {
 					return
 				}
-				n.Log.Error("embedded engine died; starting it again", "engine", name, "err", err)
+				n.Log.Error("embedded engine died; restarting it", "engine", name, "err", err)
 			}
 			absence := patience.Absence{Backoff: patience.Backoff{First: 200 * time.Millisecond, Most: 10 * time.Second, Random: rand.Float64}}
 			for ctx.Err() == nil {

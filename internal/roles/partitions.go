@@ -147,12 +147,12 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		case err == nil || ctx.Err() != nil:
 			return
 		case errors.As(err, &stopped):
-			p.log.Error("partition stopped; nothing from this offset on is consumed until somebody has looked (ratemill partition list)", "group", p.group.ID,
+			p.log.Error("partition stopped; nothing from this offset on is consumed until a person decides (see `ratemill partition list`)", "group", p.group.ID,
 				"topic", stopped.Topic, "partition", partition, "offset", stopped.Offset, "message", stopped.Hash(), "why", stopped.Reason)
 			p.fails(partition, nil)
 			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
-			p.log.Info("partition was taken over; it is left to its newer owner unless the group assigns it to us again", "group", p.group.ID, "partition", partition, "for", out, "err", err)
+			p.log.Info("another process took over the partition; this one leaves it unless the consumer group assigns it here again", "group", p.group.ID, "partition", partition, "for", out, "err", err)
 			if p.leave(ctx, partition, out) {
 				out = p.group.SessionTimeout
 			} else {

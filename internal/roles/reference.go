@@ -78,7 +78,7 @@ func (r *reference) follow(ctx context.Context) error {
 		if err := r.refresh(ctx); err == nil {
 			absence.Worked(time.Now(), r.log, "the registry is refreshed again")
 		} else if ctx.Err() == nil {
-			pause = absence.Failed(time.Now(), r.log, "the registry cannot be refreshed; records are judged by what is known", err)
+			pause = absence.Failed(time.Now(), r.log, "the registry cannot be refreshed; records use the last known revision", err)
 		}
 		_ = clock{}.Sleep(ctx, pause)
 	}

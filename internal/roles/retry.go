@@ -81,7 +81,7 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 		return mediation.Content{}, err
 	}
 	if len(rows) != len(origins) {
-		return mediation.Content{}, fmt.Errorf("retry %d brings back %d records of %s, of which the warehouse has %d; were rows of the table suspense deleted, or their time to keep has passed?",
+		return mediation.Content{}, fmt.Errorf("retry %d brings back %d records of %s, but the warehouse has only %d of them; were rows deleted from the table suspense?",
 			file.Retry, len(origins), file.Source, len(rows))
 	}
 	if err := renew(ctx); err != nil {

@@ -36,14 +36,14 @@ func (n *Node) Run(ctx context.Context) error {
 		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }})
 	}
 	if n.reference.reg.Revision() == 0 {
-		n.Log.Warn("the registry is empty, so that every record will be suspended as sim_unknown: import accounts and SIMs with `ratemill import`")
+		n.Log.Warn("the registry is empty, so every record will be suspended as sim_unknown: import accounts and SIMs with `ratemill import`")
 	}
 	n.running.Store(true) // from here on, readiness and metrics look at the roles
 	defer n.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
 	context.AfterFunc(ctx, func() {
 		n.running.Store(false)
-		n.Log.Info("ending; what is in flight is finished first", "why", context.Cause(ctx))
+		n.Log.Info("stopping; work in progress is finished first", "why", context.Cause(ctx))
 	})
 	n.Log.Info("up", "roles", n.Roles)
 	for _, p := range parts {
@@ -59,7 +59,7 @@ func (n *Node) Run(ctx context.Context) error {
 		})
 	}
 	err := g.Wait()
-	n.Log.Info("the roles have ended")
+	n.Log.Info("the roles have stopped")
 	return err
 }
 

@@ -53,9 +53,9 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ledger.Stoppe
 		}
 		switch {
 		case err != nil:
-			pause = absence.Failed(time.Now(), p.log, "it cannot be looked up what is ordered about a stopped partition", err, "partition", partition)
+			pause = absence.Failed(time.Now(), p.log, "cannot look up orders for a stopped partition", err, "partition", partition)
 		case orders != known:
-			p.log.Info("an order about a stopped partition was found; it is tried again", "group", p.group.ID, "partition", partition)
+			p.log.Info("found an order for a stopped partition; trying again", "group", p.group.ID, "partition", partition)
 			return
 		}
 		_ = clock{}.Sleep(ctx, pause)
@@ -83,7 +83,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 			err = errors.Join(err, p.stops.CloseStop(ctx, &stop, time.Now()))
 		}
 		if err != nil && !unavailable(err) && ctx.Err() == nil {
-			p.log.Warn("it cannot be noted that a partition goes on", "partition", partition, "err", err)
+			p.log.Warn("cannot record that a partition goes on", "partition", partition, "err", err)
 		}
 		_ = clock{}.Sleep(ctx, lookForPassed)
 	}

@@ -68,13 +68,13 @@ func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 			balance, err := n.Warehouse.Totals(ctx, settled)
 			switch {
 			case err == nil:
-				absence.Worked(time.Now(), n.Log, "the balance of all files is added up again")
+				absence.Worked(time.Now(), n.Log, "the balance of all files is computed again")
 				r.mu.Lock()
 				r.balance, r.added = balance, time.Now()
 				r.mu.Unlock()
 				pause = max(min(settled, balanceEvery), 20*time.Since(began))
 			case ctx.Err() == nil:
-				pause = absence.Failed(time.Now(), n.Log, "the balance of all files cannot be added up", err)
+				pause = absence.Failed(time.Now(), n.Log, "cannot compute the balance of all files", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, pause)

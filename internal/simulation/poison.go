@@ -45,7 +45,7 @@ func (w *world) forges(p int) {
 // origin is what the control store knows of epochs.
 func (w *world) origin(p int) ledger.AskOrigin {
 	return func(ctx context.Context, epoch int64, _ *control.Stop) (origin control.EpochOrigin, err error) {
-		err = w.store.transaction(ctx, "asking where an epoch comes from", func() error {
+		err = w.store.transaction(ctx, "looking up the origin of an epoch", func() error {
 			switch given := w.store.epochs[p]; {
 			case epoch > given+control.FarAhead:
 				origin = control.EpochForeign

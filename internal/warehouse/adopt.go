@@ -75,16 +75,16 @@ func ownNames() []string {
 func (w *Warehouse) made(ctx context.Context, database string) (map[string]string, error) {
 	rows, err := w.conn.Query(ctx, "SELECT name, engine FROM system.tables WHERE database = ?", database)
 	if err != nil {
-		return nil, sorted("say which tables there are", err)
+		return nil, sorted("list its tables", err)
 	}
 	defer rows.Close()
 	there := map[string]string{}
 	for rows.Next() {
 		var name, engine string
 		if err := rows.Scan(&name, &engine); err != nil {
-			return nil, sorted("say which tables there are", err)
+			return nil, sorted("list its tables", err)
 		}
 		there[name] = engine
 	}
-	return there, sorted("say which tables there are", rows.Err())
+	return there, sorted("list its tables", rows.Err())
 }

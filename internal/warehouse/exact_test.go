@@ -393,7 +393,7 @@ func TestRowsThatNobodyMadeStopTheCompletionOfABlock(t *testing.T) {
 	exec("INSERT INTO rated_usage SELECT * REPLACE ('another' AS file) FROM rated_usage LIMIT 1")
 	exec("INSERT INTO rated_usage SELECT * REPLACE (seq + 1000 AS seq) FROM rated_usage WHERE file != 'another' LIMIT 1")
 	require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
-	require.Contains(t, stopped.Reason, fmt.Sprintf("rated_usage holds %d rows of offsets 0 to ", want.rated+1))
+	require.Contains(t, stopped.Reason, fmt.Sprintf("rated_usage holds %d rows for offsets 0 to ", want.rated+1))
 	exec("ALTER TABLE rated_usage DELETE WHERE seq > 1000 SETTINGS mutations_sync = 1")
 	require.NoError(t, w.run(w.sink(0), int64(len(l.messages))))
 	require.Equal(t, want.rated+1, w.number("count() FROM rated_usage"))

@@ -39,7 +39,7 @@ func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
 	if b.Rows() == 0 {
 		return nil
 	}
-	what := fmt.Sprintf("take %d rows of %s", b.Rows(), b.Table)
+	what := fmt.Sprintf("insert %d rows into %s", b.Rows(), b.Table)
 	var err error
 	first := int(w.address.Load())
 	for i := range w.options.Addr {

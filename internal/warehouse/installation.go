@@ -15,7 +15,7 @@ const unknownTable = 60 // UNKNOWN_TABLE of ErrorCodes.cpp
 
 // Installation is the name of the installation to which the tables belong; empty when nobody has claimed them.
 func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
-	err = sorted("say whose it is", w.conn.QueryRow(ctx, "SELECT installation FROM "+installationView).Scan(&name))
+	err = sorted("read which installation it belongs to", w.conn.QueryRow(ctx, "SELECT installation FROM "+installationView).Scan(&name))
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {
 		return "", nil
 	}
@@ -28,7 +28,7 @@ func (w *Warehouse) Claim(ctx context.Context, name string) (string, error) {
 	if holder, err := w.Installation(ctx); err != nil || holder != "" {
 		return holder, err
 	}
-	err := w.exec(ctx, "keep whose it is", fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s%s AS SELECT %s AS installation",
+	err := w.exec(ctx, "record which installation it belongs to", fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s%s AS SELECT %s AS installation",
 		installationView, w.layout.onCluster(), quoteText(name)))
 	if err != nil {
 		return "", err
@@ -44,5 +44,5 @@ func (w *Warehouse) Written(ctx context.Context) (bool, error) {
 	}
 	var rows uint64
 	err := w.conn.QueryRow(ctx, "SELECT toUInt64(sum(ifNull(total_rows, 0))) FROM system.tables WHERE database = currentDatabase() AND name IN ("+strings.Join(names, ", ")+")").Scan(&rows)
-	return rows > 0, sorted("say whether anything is in it", err)
+	return rows > 0, sorted("check whether it is empty", err)
 }

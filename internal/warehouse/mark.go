@@ -12,7 +12,7 @@ const markTable = "ratemill_mark"
 
 // Mark is the newest mark that the control store gave and this warehouse got, and when it was given; zero when there is none.
 func (w *Warehouse) Mark(ctx context.Context) (number int64, at time.Time, err error) {
-	err = sorted("say which mark it has", w.conn.QueryRow(ctx, "SELECT toInt64(max(mark)), max(given) FROM "+markTable).Scan(&number, &at))
+	err = sorted("read its newest mark", w.conn.QueryRow(ctx, "SELECT toInt64(max(mark)), max(given) FROM "+markTable).Scan(&number, &at))
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {
 		return 0, time.Time{}, nil
 	}
@@ -29,14 +29,14 @@ func (w *Warehouse) SetMark(ctx context.Context, number int64, at time.Time) err
 		engine = "ReplicatedAggregatingMergeTree"
 	}
 	insert := fmt.Sprintf("INSERT INTO %s (mark, given) VALUES (%d, fromUnixTimestamp64Milli(%d, 'UTC'))", markTable, number, at.UnixMilli())
-	err := w.exec(ctx, "keep a mark", insert)
+	err := w.exec(ctx, "write a mark", insert)
 	if refused := (*RefusedError)(nil); !errors.As(err, &refused) || refused.Code != unknownTable {
 		return err
 	}
-	err = w.exec(ctx, "keep marks", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (mark SimpleAggregateFunction(max, UInt64), given SimpleAggregateFunction(max, DateTime64(3, 'UTC'))) "+
+	err = w.exec(ctx, "create the table of marks", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (mark SimpleAggregateFunction(max, UInt64), given SimpleAggregateFunction(max, DateTime64(3, 'UTC'))) "+
 		"ENGINE = %s ORDER BY tuple() COMMENT 'The newest mark of the control store: tells which of the two is older'", markTable, w.layout.onCluster(), engine))
 	if err != nil {
 		return err
 	}
-	return w.exec(ctx, "keep a mark", insert)
+	return w.exec(ctx, "write a mark", insert)
 }

@@ -64,20 +64,20 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	var engine string
 	err := w.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = ?", ratedTable).Scan(&engine)
 	if err != nil {
-		return sorted("say which tables there are", err)
+		return sorted("list its tables", err)
 	}
 	replicated := strings.HasPrefix(engine, "Replicated")
 	switch {
 	case l.Cluster == "" && replicated:
-		return fmt.Errorf("warehouse: table %s is replicated (%s), and clickhouse.cluster is not set: name the cluster on which it was made", ratedTable, engine)
+		return fmt.Errorf("warehouse: table %s is replicated (%s), but clickhouse.cluster is not set: name the cluster on which the table was created", ratedTable, engine)
 	case l.Cluster == "":
 		return nil
 	case engine != "" && !replicated:
-		return fmt.Errorf("warehouse: clickhouse.cluster is %s, and table %s is there and not replicated (%s): begin with an empty database, or convert the tables (ClickHouse: convert_to_replicated) before", l.Cluster, ratedTable, engine)
+		return fmt.Errorf("warehouse: clickhouse.cluster is %s, but table %s exists and is not replicated (%s): start with an empty database, or convert the tables first (ClickHouse: convert_to_replicated)", l.Cluster, ratedTable, engine)
 	}
 	var shards uint64
 	if err := w.conn.QueryRow(ctx, "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = ?", l.Cluster).Scan(&shards); err != nil {
-		return sorted("say what the cluster is made of", err)
+		return sorted("read the definition of the cluster", err)
 	}
 	switch shards {
 	case 0:
@@ -85,7 +85,7 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	case 1:
 		return nil
 	}
-	return fmt.Errorf("warehouse: cluster %s has %d shards, and a repeated block is only known where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
+	return fmt.Errorf("warehouse: cluster %s has %d shards, but ClickHouse recognises a repeated block only on the shard where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
 }
 
 // keepTables makes tables that are there remember and keep what the layout wants.
@@ -97,7 +97,7 @@ func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 		err := w.conn.QueryRow(ctx, "SELECT any(create_table_query), any(toInt64OrZero(extract(create_table_query, ?))) FROM system.tables WHERE database = currentDatabase() AND name = ?",
 			"[ ,]"+l.windowSetting()+" = ([0-9]+)", t.Name).Scan(&made, &window)
 		if err != nil {
-			return sorted("say how tables are kept", err)
+			return sorted("read the settings of its tables", err)
 		}
 		alter := func(what, change string) error {
 			statement := fmt.Sprintf("ALTER TABLE %s%s %s", t.Name, l.onCluster(), change)
@@ -107,14 +107,14 @@ func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 			return nil
 		}
 		if int64(l.window()) > window {
-			err = alter("set how many blocks are remembered", fmt.Sprintf("MODIFY SETTING %s = %d", l.windowSetting(), l.window()))
+			err = alter("set the number of remembered blocks", fmt.Sprintf("MODIFY SETTING %s = %d", l.windowSetting(), l.window()))
 		}
 		// Setting it again would have all of the table looked at.
 		expires := t.expires(l)
 		switch is := strings.Contains(made, " TTL "); {
 		case err != nil:
 		case expires != "" && !strings.Contains(made, " TTL "+expires+" "):
-			err = alter("set how long rows are kept", "MODIFY TTL "+expires)
+			err = alter("set how long it keeps rows", "MODIFY TTL "+expires)
 		case expires == "" && is:
 			err = alter("keep rows for ever", "REMOVE TTL")
 		}
@@ -158,14 +158,14 @@ func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made st
 	if l.Cluster != "" {
 		engine = "ReplicatedMergeTree"
 	}
-	err = w.exec(ctx, "keep its migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
+	err = w.exec(ctx, "create the table of migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
 		migrationTable, l.onCluster(), engine))
 	if err != nil {
 		return 0, "", err
 	}
 	var n uint32
 	err = w.conn.QueryRow(ctx, "SELECT max(version), argMax(views, (version, done)) FROM "+migrationTable).Scan(&n, &made)
-	return int(n), made, sorted("say how far it is migrated", err)
+	return int(n), made, sorted("read its schema version", err)
 }
 
 // migration is the statements of one migration.

@@ -15,8 +15,8 @@ func (e *MissingTablesError) Error() string {
 	if len(e.Tables) > 1 {
 		what, it = "tables "+strings.Join(e.Tables, ", ")+" are", "them"
 	}
-	return fmt.Sprintf("warehouse: the %s missing, and ratemill made %s here: somebody dropped or renamed %s. Restore %s from a backup of ClickHouse, or give back the name; "+
-		"only if the rows are lost for good, have %s made again empty: ratemill stores remake %s --why \"…\"; see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
+	return fmt.Sprintf("warehouse: the %s missing, although ratemill created %s here: somebody dropped or renamed %s. Restore %s from a backup of ClickHouse, or rename back; "+
+		"only if the rows are lost for good, recreate %s empty: ratemill stores remake %s --why \"…\"; see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
 }
 
 // remakeMissing makes tables again, empty, that somebody ordered. It refuses a warehouse from which others are missing that
@@ -65,7 +65,7 @@ func (w *Warehouse) viewsMissing(ctx context.Context) (bool, error) {
 // there is the names of all tables and views.
 func (w *Warehouse) there(ctx context.Context) (names []string, err error) {
 	err = w.conn.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()").Scan(&names)
-	return names, sorted("say which tables there are", err)
+	return names, sorted("list its tables", err)
 }
 
 // TableNames are the names of all tables.

@@ -34,9 +34,9 @@ type UnavailableError struct {
 
 func (e *UnavailableError) Error() string {
 	if refusal.Is(e.Err) {
-		return fmt.Sprintf("the warehouse was asked to %s: %v", e.What, e.Err)
+		return fmt.Sprintf("the warehouse refuses to let ratemill %s: %v", e.What, e.Err)
 	}
-	return fmt.Sprintf("the warehouse does not answer to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", e.What, e.Err)
+	return fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", e.What, e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
@@ -90,7 +90,7 @@ func open(ctx context.Context, options *clickhouse.Options) (*Warehouse, error) 
 	}}
 	if err := conn.Ping(ctx); err != nil {
 		conn.Close()
-		return nil, sorted("say that it is there", err)
+		return nil, sorted("report that it is up", err)
 	}
 	return w, nil
 }
@@ -121,7 +121,7 @@ func (a Access) options() (*clickhouse.Options, error) {
 	}
 	if a.TLS != nil {
 		if scheme == "http" {
-			return nil, errors.New("warehouse: clickhouse.tls is enabled, and the DSN begins with http://, which is not encrypted; write https://, with the port for it")
+			return nil, errors.New("warehouse: clickhouse.tls is enabled, but the DSN begins with http://, which is not encrypted; write https://, with the port for it")
 		}
 		dsns := options.TLS
 		options.TLS = a.TLS.Clone()

@@ -34,7 +34,7 @@ const (
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
 	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2})), query, args...)
 	if exception := (*clickhouse.Exception)(nil); errors.As(err, &exception) && exception.Code == readOnly {
-		return 0, &RefusedError{readOnly, "a query only reads, for rows are written by ratemill alone: " + exception.Error()}
+		return 0, &RefusedError{readOnly, "a query may only read, because ratemill alone writes rows: " + exception.Error()}
 	}
 	if err != nil {
 		return 0, sorted("answer the query", err)

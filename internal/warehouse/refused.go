@@ -60,9 +60,9 @@ func (s *Sink) refused(ctx context.Context, intent control.Intent, b *Block, err
 	case probed != nil && passing(probed):
 		return probed
 	case probed != nil:
-		stop.Reason = fmt.Sprintf("%s; which of them cannot be found out: %v", said, probed)
+		stop.Reason = fmt.Sprintf("%s; cannot determine which of them: %v", said, probed)
 	case len(rows) == 0:
-		stop.Reason = said + "; each of them alone would be taken, so it is not the rows"
+		stop.Reason = said + "; ClickHouse takes each of them alone, so the rows are not the cause"
 	default:
 		if stop.Detail, err = json.Marshal(rows); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *Sink) refused(ctx context.Context, intent control.Intent, b *Block, err
 			stop.Kind = control.StopRows
 		}
 	}
-	stop.Reason += "; nothing is lost, the block is written when the warehouse takes it"
+	stop.Reason += "; nothing is lost: the block is written once the warehouse accepts it"
 	return stop
 }
 
@@ -184,7 +184,7 @@ func (s *Sink) orders(ctx context.Context) error {
 	if s.Skips == nil {
 		return nil
 	}
-	return s.until(ctx, "ask for orders about the partition", func() error {
+	return s.until(ctx, "read the orders for the partition", func() error {
 		orders, err := s.Skips(ctx)
 		s.skips = ledger.NewSkips(orders)
 		return err

@@ -168,7 +168,7 @@ func (s *Sink) step(ctx context.Context) error {
 		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
 		s.known = false
 		// If another sink is writing the block, taking it over at once would only fail that sink's commit in turn.
-		s.Log.Info("the position was changed by another sink, or an answer was lost; reading it again", "partition", s.Partition)
+		s.Log.Info("another sink changed the position, or an answer was lost; reading it again", "partition", s.Partition)
 		return s.Clock.Sleep(ctx, s.patience())
 	}
 	return err
@@ -247,7 +247,7 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) er
 				case err != nil:
 					return err
 				case rows > b.Rows():
-					return s.unequal(intent, b, rows, "some are there twice, or somebody else writes there")
+					return s.unequal(intent, b, rows, "some are there twice, or another program writes there")
 				case rows == b.Rows():
 					return nil
 				}
@@ -293,7 +293,7 @@ func (s *Sink) landed(ctx context.Context, intent control.Intent, b *Block, toke
 		case rows > 0 || n > mostTokens:
 			return s.unequal(intent, b, rows, "ClickHouse says that it has them all")
 		}
-		s.Log.Warn("ClickHouse took a block for one that it has, and has none of it; it is written anew", "partition", s.Partition, "table", b.Table, "from", intent.From, "to", intent.To)
+		s.Log.Warn("ClickHouse took a new block for a repeated one but has none of its rows; writing it again", "partition", s.Partition, "table", b.Table, "from", intent.From, "to", intent.To)
 		if err := s.Warehouse.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
 			return err
 		}
@@ -304,7 +304,7 @@ const mostTokens = 9 // each but the last one was noted without its rows
 
 // unequal is the error of a block of which the warehouse has other rows than it is made of.
 func (s *Sink) unequal(intent control.Intent, b *Block, rows int, why string) error {
-	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("%s holds %d rows of offsets %d to %d, and %d were made of them: %s; "+
+	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets made %d rows: %s; "+
 		"what to do: docs/runbooks/partition-stopped.md", b.Table, rows, intent.From, intent.To, b.Rows(), why))
 }
 

@@ -44,7 +44,7 @@ const inWarehouse = "in the warehouse"
 // reaches makes sure that the rated log ends at next or later.
 func (s *Sink) reaches(ctx context.Context, next int64) (first int64, err error) {
 	return ledger.Reaches(ctx, s.Clock, s.Topics.Rated, s.Partition, next, inWarehouse, func() (first, end int64, err error) {
-		err = s.until(ctx, "ask for the bounds of the rated log", func() (err error) {
+		err = s.until(ctx, "read the bounds of the rated log", func() (err error) {
 			first, end, err = s.Broker.Bounds(ctx, s.Topics.Rated, s.Partition)
 			return err
 		})
@@ -54,7 +54,7 @@ func (s *Sink) reaches(ctx context.Context, next int64) (first int64, err error)
 
 // foreign says that a message is ignored, since nobody was given its epoch.
 func (s *Sink) foreign(ctx context.Context, m *broker.Message, epoch int64) (foreign bool, err error) {
-	err = s.until(ctx, "ask where an epoch comes from", func() (err error) {
+	err = s.until(ctx, "look up the origin of an epoch", func() (err error) {
 		foreign, err = ledger.Foreign(ctx, s.Origin, s.Topics.Rated, s.Partition, m, epoch)
 		return err
 	})

@@ -34,7 +34,7 @@ func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 		var n uint64
 		row := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s%s IN ('%s')", b.Table, condition, column, strings.Join(files, "','")))
 		if err := row.Scan(&n); err != nil {
-			return 0, sorted("say how many rows of "+b.Table+" it has", err)
+			return 0, sorted("count its rows of "+b.Table, err)
 		}
 		total += int(n)
 	}

@@ -181,7 +181,7 @@ func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
 
 	w := open(t, server, "clusters")
 	err = w.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"})
-	require.ErrorContains(t, err, "clickhouse.cluster is billing, and table rated_usage is there and not replicated (MergeTree)")
+	require.ErrorContains(t, err, "clickhouse.cluster is billing, but table rated_usage exists and is not replicated (MergeTree)")
 	require.NoError(t, w.Conn().Exec(t.Context(), "CREATE DATABASE clusters_empty"))
 	empty, err := warehouse.Open(t.Context(), server.DSN("clusters_empty"))
 	require.NoError(t, err)
