@@ -105,10 +105,10 @@ func Build(t testing.TB, o Options) *Plant {
 		t.Fatalf("building ratemill: %v\n%s", err, out)
 	}
 	p.SSHD = testengine.StartSSHD(t)
+	p.folder(SpoolFolder) // first: the engines' passwords are in it, below whatever disk is mounted there
 	kafkaLine, store := p.broker(), p.store()
 	listen := p.clickHouse()
 	p.writeProject()
-	p.folder(SpoolFolder)
 	yaml := fmt.Sprintf(`project: project
 data: data
 listen: ""
@@ -171,7 +171,7 @@ func (p *Plant) folder(name string) string {
 
 // keys are the passwords of the embedded engines, where the roles look for them.
 func (p *Plant) keys() keys.Keys {
-	k, err := keys.Make(filepath.Join(p.Dir, "data"))
+	k, err := keys.Make(filepath.Join(p.Dir, SpoolFolder))
 	if err != nil {
 		p.t.Fatal(err)
 	}
