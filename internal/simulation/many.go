@@ -129,8 +129,15 @@ func Shrink(failed Report, lines int) Report {
 
 // Replay is what to type to see the schedule again.
 func (r Report) Replay() string {
+	records := ""
+	if r.Options.Senders {
+		records = " -senders"
+	}
+	if r.Options.Sinks {
+		records += " -sinks"
+	}
 	return fmt.Sprintf("go test ./internal/simulation -run TestReplay -seed %d -faults %s -steps %d -files %d%s -lines 200",
-		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, map[bool]string{true: " -senders"}[r.Options.Senders])
+		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, records)
 }
 
 // String tells of a failure, for people.

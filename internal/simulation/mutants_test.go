@@ -21,18 +21,27 @@ import (
 const budget = 10_000
 
 // focus is the faults for steps that few schedules need: with every fault at once, what they protect from is too rare.
-// Those of owners get records from senders, without sinks.
+// Those of owners and of sinks get records from senders alone, and schedules with no sinks, or with sinks in all of them.
 var focus = map[steps.Step]struct {
-	faults  string
-	senders bool
+	faults string
+	on     part
 }{
-	steps.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", true},
-	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,pause,stop", true},
-	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", true},
-	steps.IntentTaken:  {"crash,rebalance,stop,token-alone", false},
-	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", false},
-	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", false},
+	steps.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", owners},
+	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,late-append", owners},
+	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", owners},
+	steps.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", sinks},
+	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", everybody},
+	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", everybody},
 }
+
+// part is what a step belongs to.
+type part int
+
+const (
+	everybody part = iota
+	owners
+	sinks
+)
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
 // wrong. It shows that the simulation finds bugs, and that the steps are needed. It prints how many schedules each
@@ -44,7 +53,8 @@ func TestMutants(t *testing.T) {
 			steps.Without(step)
 			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
 			require.NoError(t, err)
-			s := simulation.RunMany(context.Background(), *seed, budget, simulation.Options{Faults: set, Steps: *length, Senders: focus[step].senders}, nil)
+			o := simulation.Options{Faults: set, Steps: *length, Senders: focus[step].on == owners, Sinks: focus[step].on == sinks}
+			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")
 			fmt.Printf("without %-18s caught after %5d schedules: seed %d: %.150s\n", step, s.Schedules, s.Failed[0].Seed, failure)

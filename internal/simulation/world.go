@@ -29,6 +29,8 @@ type Options struct {
 	Trace  int // lines of trace to be kept, 0 for none
 	// Senders: in all schedules records come from senders, and sinks begin when all is calm. What owners do is denser then.
 	Senders bool
+	// Sinks: in all schedules records come from senders, and sinks run all the time. What sinks do is denser then.
+	Sinks bool
 }
 
 // Defaults is what a schedule has unless somebody wants less of it.
@@ -144,7 +146,7 @@ func newWorld(seed uint64, o Options) *world {
 	for f := range w.faults {
 		w.faults[f] = rand.New(rand.NewPCG(seed, uint64(f)+1))
 	}
-	w.mediated, w.sinking, w.contents = seed%2 == 1 && !o.Senders, seed%4 >= 2 && !o.Senders, map[string]*file{}
+	w.mediated, w.sinking, w.contents = seed%2 == 1 && !o.Senders && !o.Sinks, o.Sinks || seed%4 >= 2 && !o.Senders, map[string]*file{}
 	w.claimed, w.lines, w.zombies = map[udr.ID]bool{}, map[udr.ID]*line{}, Zombies{}
 	w.harsh = 1 + w.rng.IntN(3)
 	w.active = o.Faults
