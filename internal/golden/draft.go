@@ -3,11 +3,18 @@ package golden
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"ratemill/internal/offline"
+	"ratemill/mediation/decode"
+	"ratemill/mediation/source"
+	"ratemill/record"
 	"ratemill/rules"
 	"ratemill/udr"
 )
@@ -34,7 +41,7 @@ func (c *Coverage) Draft(ctx context.Context, f *offline.File) (text []byte, lef
 	if err != nil || len(d.shows) == 0 {
 		return nil, len(missing), err
 	}
-	return d.text(f), len(d.missing), nil
+	return d.text(f, d.trailer(f.Source, try.Trailer, try.Expected)), len(d.missing), nil
 }
 
 type draft struct {
@@ -42,6 +49,7 @@ type draft struct {
 	before   []rules.Branch
 	preamble []byte
 	records  []byte
+	kept     int // records
 	shows    []string
 	sims     map[string]bool
 	registry []string
@@ -68,6 +76,7 @@ func (d *draft) look(decision *offline.Decision) {
 	if !taken {
 		return
 	}
+	d.kept++
 	d.records = append(append(d.records, bytes.TrimRight(decision.Record.Raw, "\r\n")...), '\n')
 	for _, u := range decision.Usages {
 		id := u.Identifier
@@ -89,7 +98,73 @@ func simKey(id udr.Identifier) string {
 	return id.Kind.String() + ":" + id.Value
 }
 
-func (d *draft) text(f *offline.File) []byte {
+// trailer is that of the file, with the number of the records that were kept in place of its count; nothing when the file
+// has none, or no such trailer fits. Where the count stands only the source's expressions know, so each run of digits is
+// tried, those that are the count first, and the drafted file decides.
+func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte {
+	trailer = bytes.TrimRight(trailer, "\r\n")
+	if len(trailer) == 0 {
+		return nil
+	}
+	likely, others := [][]byte{trailer}, [][]byte(nil)
+	for from := 0; from < len(trailer); from++ {
+		to := from
+		for to < len(trailer) && trailer[to] >= '0' && trailer[to] <= '9' {
+			to++
+		}
+		if to == from {
+			continue
+		}
+		count := fmt.Sprintf("%0*d", to-from, d.kept) // counts of a fixed width keep it
+		if trailer[from] != '0' {
+			count = strconv.Itoa(d.kept)
+		}
+		candidate := slices.Concat(trailer[:from], []byte(count), trailer[to:])
+		if n, err := strconv.ParseInt(string(trailer[from:to]), 10, 64); err == nil && n == counted {
+			likely = append(likely, candidate)
+		} else {
+			others = append(others, candidate)
+		}
+		from = to
+	}
+	for _, candidate := range append(likely, others...) {
+		if d.fits(s, candidate) {
+			return append(candidate, '\n')
+		}
+	}
+	return nil
+}
+
+// fits reports whether the drafted file has its records and is whole with this trailer.
+func (d *draft) fits(s *source.Source, trailer []byte) bool {
+	decoder, err := s.Open(bytes.NewReader(slices.Concat(d.head(), d.records, trailer, []byte("\n"))))
+	if err != nil {
+		return false
+	}
+	var rec record.Record
+	records := 0
+	for {
+		err := decoder.Next(&rec)
+		var bad *decode.RecordError
+		switch {
+		case err == io.EOF:
+			return records == d.kept
+		case err != nil && !errors.As(err, &bad): // an alarm about the count too
+			return false
+		}
+		records++
+	}
+}
+
+// head is what stands before the records.
+func (d *draft) head() []byte {
+	if len(d.preamble) == 0 {
+		return nil
+	}
+	return append(bytes.TrimRight(d.preamble, "\r\n"), '\n')
+}
+
+func (d *draft) text(f *offline.File, trailer []byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Say here what the case shows; its records reach: %s.\n", strings.Join(d.shows, "; "))
 	b.WriteString("-- registry.yaml --\naccounts:\n  ACCOUNT: { currency: EUR, zone: UTC, cycle_day: 1 }\nsims:\n")
@@ -104,9 +179,8 @@ func (d *draft) text(f *offline.File) []byte {
 		name = strings.TrimSuffix(name, packed)
 	}
 	fmt.Fprintf(&b, "-- %s/%s --\n", f.Source.Name, name)
-	if len(d.preamble) > 0 {
-		b.Write(append(bytes.TrimRight(d.preamble, "\r\n"), '\n'))
-	}
+	b.Write(d.head())
 	b.Write(d.records)
+	b.Write(trailer)
 	return b.Bytes()
 }

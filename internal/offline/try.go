@@ -20,6 +20,9 @@ type Try struct {
 	Registry *registry.Registry // may be nil: then nobody asks who owns a SIM
 	Trace    bool               // tell each step
 
+	Trailer  []byte // of the last file that was read to its end
+	Expected int64  // how many records it counts, -1 for none
+
 	seen   map[udr.DuplicateKey]bool
 	record record.Record
 	out    rules.Outcome
@@ -65,6 +68,7 @@ func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*r
 	if err != nil {
 		return runner, t.broken(err, each)
 	}
+	defer func() { t.Trailer, t.Expected = decoder.Trailer(), decoder.Expected() }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return runner, err

@@ -303,7 +303,7 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 		if readable && (d.frame != nil || len(d.first) > 0) {
 			framed, claimed, reason := d.framed(rec, line, r)
 			if framed {
-				d.trailer(claimed)
+				d.trailer(claimed, r.next)
 				d.pass(r.next, r.lines, false)
 				continue
 			}

@@ -20,6 +20,7 @@ type framing struct {
 	kept     int    // bytes of the window that the last record still uses
 
 	trailers  int
+	ends      []byte // the first trailer
 	trailerAt uint64 // line
 	claimed   int64  // by the trailer, -1 when it claims nothing
 	before    uint64 // records before it
@@ -49,6 +50,9 @@ func (f *framing) Expected() int64 {
 	}
 	return f.claimed
 }
+
+// Trailer is described with Decoder.
+func (f *framing) Trailer() []byte { return f.ends }
 
 // Preamble is described with Decoder.
 func (f *framing) Preamble() []byte { return f.preamble }
@@ -91,11 +95,12 @@ func (f *framing) gone(rec *record.Record, reason string) error {
 	return &RecordError{Line: rec.Line, Offset: rec.Offset, Reason: fmt.Sprintf("%s (it has %d)", reason, f.span)}
 }
 
-// trailer notes that the record at the window's start is the trailer, which claims so many records.
-func (f *framing) trailer(claimed int64) {
+// trailer notes that the record of n bytes at the window's start is the trailer, which claims so many records.
+func (f *framing) trailer(claimed int64, n int) {
 	f.trailers++
 	if f.trailers == 1 {
 		f.trailerAt, f.claimed, f.before = f.w.line, claimed, f.seq
+		f.ends = append(f.ends, f.w.buf[f.w.start:f.w.start+min(n, RawKept)]...)
 	}
 }
 

@@ -105,7 +105,7 @@ func (d *jsonDecoder) Next(rec *record.Record) error {
 			case err != nil:
 				reason = err.Error()
 			case framed:
-				d.trailer(claimed)
+				d.trailer(claimed, next)
 				d.w.take(next)
 				d.w.line += uint64(lines)
 				continue

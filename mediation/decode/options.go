@@ -233,6 +233,8 @@ type Decoder interface {
 	Framing() int64
 	// Expected is how many records the trailer counts, once it was read; -1 when there is none, or it counts nothing.
 	Expected() int64
+	// Trailer is the trailer as it stands in the file, in UTF-8 and up to 64 KiB of it, once it was read.
+	Trailer() []byte
 	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
 	// and Raw of any records make a file that Options.Again reads.
 	Preamble() []byte
