@@ -188,7 +188,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`in use by process \d+`), "in use by process N"},
 	{regexp.MustCompile(`(was dropped on .* by )\S+:`), "${1}SOMEBODY:"},
 	{regexp.MustCompile(`(dropped  by )\S+:`), "${1}SOMEBODY:"},
-	{regexp.MustCompile(`(?m)^(  )\S+( ordered to go on)`), "${1}SOMEBODY$2"},
+	{regexp.MustCompile(`(?m)^(  )\S+( ordered to skip)`), "${1}SOMEBODY$2"},
 }
 
 // steady is what a command prints without what differs from run to run.
