@@ -1,39 +1,154 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/grid"
+	"ratemill/internal/inquiry"
+	"ratemill/internal/offline"
 	"ratemill/internal/warehouse"
 )
 
-func explainCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain ID",
-		Short: "Explain a record's price",
-		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
-pools, price steps, for every account that pays. The last line computes the amount again from the steps above it.
+// explanation is what the command was asked for.
+type explanation struct {
+	sim    string
+	at     timeFlag
+	file   string
+	output string
+}
 
-ID is the file's id (or its beginning), a colon and the record's sequence number, as query and tail show them.`,
-		Example: "  ratemill explain 8f3a0c:1",
-		Args:    needing(1, 1, "one record's id: ratemill explain 8f3a0c:1"),
+func explainCommand(f *flags) *cobra.Command {
+	x := explanation{output: "text"}
+	var full bool
+	c := &cobra.Command{
+		Use:   "explain ID… | --sim IDENTIFIER [--at TIME]",
+		Short: "Say why records cost what they cost",
+		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
+pools, price steps, for every account that pays. The last line computes the amount again from the steps above it. With
+--file, a copy of the carrier's file, it also shows the raw line and what the rules of that time read of it.
+
+ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them. With --sim it
+lists what was rated of a SIM on a day, and says who pays for its usage then and by which plans.`,
+		Example: `  ratemill explain 8f3a0c:1
+  ratemill explain 8f3a0c:1 --full --file SKY_000121.csv.gz
+  ratemill explain --sim +34650000010 --at 2026-03-28`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case x.sim == "" && len(args) == 0:
+				return errors.New("explain needs ids of records, ratemill explain 8f3a0c:1, or a SIM, ratemill explain --sim 8934070000500000119")
+			case x.sim != "" && len(args) > 0:
+				return errors.New("--sim lists the records of a SIM; use it without ids")
+			case x.file != "" && len(args) != 1:
+				return errors.New("--file has the line of one record; give one id with it")
+			}
+			if err := needs(cmd, "at", "sim"); err != nil {
+				return err
+			}
 			q, end, err := inquire(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer end()
-			words, err := q.Explain(cmd.Context(), args[0])
-			if errors.Is(err, warehouse.ErrNotFound) {
-				return &problems{err.Error()}
+			q.Full = full
+			if x.sim != "" {
+				return x.day(cmd, q)
 			}
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), words)
-			return err
+			return x.records(cmd, q, args)
 		},
 	}
+	c.Flags().StringVar(&x.sim, "sim", "", "list what was rated of this SIM, by any of its identifiers")
+	c.Flags().Var(&x.at, "at", "with --sim: on this day, or the day of this time (default today)")
+	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show its raw line and what the rules read of it")
+	c.Flags().BoolVar(&full, "full", false, "show the identifiers of SIMs in full, and all of them")
+	c.Flags().VarP(choice{&x.output, []string{"text", grid.JSON}}, "output", "o", "how to print it")
+	return c
+}
+
+// records explains records one after the other; one that was not rated does not keep the others from being explained.
+func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []string) error {
+	var missing []string
+	said := false
+	for _, id := range ids {
+		e, err := q.Find(cmd.Context(), id)
+		if errors.Is(err, warehouse.ErrNotFound) {
+			missing = append(missing, err.Error())
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var raw strings.Builder
+		if x.file != "" {
+			out := bufio.NewWriter(&raw)
+			if err := q.Read(cmd.Context(), e, copyOf(x.file), func(d *offline.Decision) { tell(out, d) }); err != nil {
+				return err
+			}
+			_ = out.Flush()
+		}
+		if x.output == grid.JSON {
+			err = json.NewEncoder(cmd.OutOrStdout()).Encode(&e.Told)
+		} else {
+			if said {
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), e.Words)
+			if raw.Len() > 0 && err == nil {
+				_, err = fmt.Fprint(cmd.OutOrStdout(), "\n"+strings.TrimRight(raw.String(), "\n")+"\n")
+			}
+		}
+		if err != nil {
+			return err
+		}
+		said = true
+	}
+	if len(missing) > 0 {
+		return &problems{strings.Join(missing, "\n")}
+	}
+	return nil
+}
+
+// copyOf is a file beside the pipeline.
+func copyOf(path string) offline.File {
+	f := offline.File{Path: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	if info, err := os.Stat(path); err == nil {
+		f.MTime = info.ModTime()
+	}
+	return f
+}
+
+// day lists what was rated of a SIM on a day.
+func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
+	day, err := q.SIMDay(cmd.Context(), x.sim, x.at.orNow(), x.at.day)
+	if err != nil {
+		return &problems{"ratemill: " + err.Error()}
+	}
+	out := cmd.OutOrStdout()
+	g := grid.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
+	for i := range day.Records {
+		r := &day.Records[i]
+		id, quantity, unit := r.ID.String(), fmt.Sprint(r.Quantity), r.Unit.String()
+		if x.output == "text" {
+			id = inquiry.Short(id)
+		}
+		g.Add(id, r.At.UTC().Format(time.RFC3339), r.Class, quantity, unit, r.Network, r.Country, r.Account, r.Plan, r.Amount.String(), r.Currency)
+	}
+	if x.output == grid.JSON {
+		return g.Print(out, grid.JSON)
+	}
+	fmt.Fprint(out, day.Words)
+	if g.Len() == 0 {
+		fmt.Fprintln(out, " rated    nothing on this day")
+		return nil
+	}
+	fmt.Fprintf(out, " rated    %s; `ratemill explain ID` explains one\n\n", counted(g.Len(), "record"))
+	return g.Print(out, grid.Table)
 }

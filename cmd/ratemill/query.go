@@ -7,22 +7,29 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/control"
+	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
+	"ratemill/registry"
 )
 
 func queryCommand(f *flags) *cobra.Command {
+	var sim string
 	c := &cobra.Command{
 		Use:   "query SQL",
 		Short: "Query the warehouse with SQL",
 		Long: `Query runs a SELECT in ClickHouse and prints the rows. Plain SELECTs are exact: no FINAL is needed anywhere.
-The tables and views are described in docs/tables.md; - reads the SQL from standard input.`,
+The tables and views are described in docs/tables.md; - reads the SQL from standard input. With --sim, {sim} in the SQL is
+the number of the SIM that has this identifier, or had it.`,
 		Example: `  ratemill query "select * from usage_by_account_day"
-  ratemill query -o csv "select account, sum(amount), currency from charges group by all" > costs.csv`,
+  ratemill query -o csv "select account, sum(amount), currency from charges group by all" > costs.csv
+  ratemill query --sim +34650000010 "select at, class, quantity, amount, currency from rated_usage where sim = {sim}"`,
 		Args: needing(1, 1, "one question: ratemill query \"select …\", or - to read it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sql := args[0]
@@ -51,6 +58,9 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 			if store != nil {
 				defer store.Close()
 			}
+			if sql, err = withSIM(cmd.Context(), store, sql, sim); err != nil {
+				return err
+			}
 			w, end, err := reachWarehouse(cmd.Context(), f, config, store)
 			if err != nil {
 				return err
@@ -65,8 +75,37 @@ The tables and views are described in docs/tables.md; - reads the SQL from stand
 			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, sql)
 		},
 	}
+	c.Flags().StringVar(&sim, "sim", "", "any identifier of a SIM, whose number {sim} in the SQL becomes")
 	outputFlag(f, c)
 	return c
+}
+
+// simPlace is where the number of a SIM goes; ClickHouse's own form of a parameter is taken too.
+var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
+
+// withSIM puts the number of the SIM that an identifier names into a question.
+func withSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
+	switch there := simPlace.MatchString(sql); {
+	case identifier == "" && there:
+		return "", errors.New("the SQL has {sim}, which --sim fills: give any identifier of the SIM with it")
+	case identifier == "":
+		return sql, nil
+	case !there:
+		return "", errors.New("--sim does nothing without {sim} in the SQL: where sim = {sim}")
+	case store == nil:
+		return "", errors.New("--sim asks the registry, and the control store cannot be reached; `control` in the configuration names it")
+	}
+	r := registry.New()
+	if _, err := store.LoadRegistry(ctx, r); err != nil {
+		return "", err
+	}
+	view := r.View()
+	defer view.Close()
+	number, err := inquiry.OneSIM(view, identifier)
+	if err != nil {
+		return "", err
+	}
+	return simPlace.ReplaceAllLiteralString(sql, strconv.FormatUint(uint64(number), 10)), nil
 }
 
 // formatClause ends a query for ClickHouse's own clients. Here the rows come through its driver, which needs its own format.

@@ -20,6 +20,7 @@ import (
 	"ratemill/internal/printable"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -35,14 +36,40 @@ can never be processed; your name and reason are kept. See docs/suspense.md.`,
 	return c
 }
 
-func filterFlags(c *cobra.Command, filter *warehouse.SuspenseFilter) {
+// suspenseFilter is what the flags choose.
+type suspenseFilter struct {
+	warehouse.SuspenseFilter
+	sim string
+}
+
+// find looks up the SIM that the filter names. Suspended records often wait because their SIM is unknown, so an identifier
+// that the registry never had chooses too.
+func (f *suspenseFilter) find(ctx context.Context, s *stores) error {
+	if f.sim == "" {
+		return nil
+	}
+	r := registry.New()
+	if _, err := s.control.LoadRegistry(ctx, r); err != nil {
+		return err
+	}
+	view := r.View()
+	defer view.Close()
+	f.SIM = inquiry.Identifiers(view, f.sim)
+	return nil
+}
+
+// chooses says that the filter leaves records out.
+func (f *suspenseFilter) chooses() bool { return f.Chooses() || f.sim != "" }
+
+func filterFlags(c *cobra.Command, filter *suspenseFilter) {
+	c.Flags().StringVar(&filter.sim, "sim", "", "of this SIM only, by any of its identifiers")
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
 	c.Flags().StringVar(&filter.Code, "code", "", "only records with this code, such as sim_unknown")
 	c.Flags().StringVar(&filter.Rule, "rule", "", "only records suspended by this rule, as list shows it")
 }
 
 func suspenseList(f *flags) *cobra.Command {
-	var filter warehouse.SuspenseFilter
+	var filter suspenseFilter
 	var records bool
 	c := &cobra.Command{
 		Use:   "list",
@@ -59,15 +86,18 @@ func suspenseList(f *flags) *cobra.Command {
 				return err
 			}
 			defer s.close()
-			if records {
-				return s.listRecords(cmd, f, filter)
+			if err := filter.find(cmd.Context(), s); err != nil {
+				return err
 			}
-			reasons, err := s.warehouse.SuspenseReasons(cmd.Context(), filter)
+			if records {
+				return s.listRecords(cmd, f, filter.SuspenseFilter)
+			}
+			reasons, err := s.warehouse.SuspenseReasons(cmd.Context(), filter.SuspenseFilter)
 			if err != nil {
 				return err
 			}
 			if len(reasons) == 0 {
-				words, err := s.nothingWaits(cmd.Context(), filter)
+				words, err := s.nothingWaits(cmd.Context(), filter.SuspenseFilter)
 				if err != nil {
 					return err
 				}
@@ -278,7 +308,7 @@ const (
 )
 
 func suspenseRetry(f *flags) *cobra.Command {
-	var filter warehouse.SuspenseFilter
+	var filter suspenseFilter
 	var all, waits bool
 	var anyway string
 	c := &cobra.Command{
@@ -294,10 +324,10 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
   ratemill suspense retry 8f3a0c:12 8f3a0c:13
   ratemill suspense retry 8f3a0c:12 --anyway "the first was credited, ticket 4711"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && filter == (warehouse.SuspenseFilter{}) && !all {
-				return errors.New("say which records: by ID, by --source, --code or --rule, or --all")
+			if len(args) == 0 && !filter.chooses() && !all {
+				return errors.New("say which records: by ID, by --source, --code, --rule or --sim, or --all")
 			}
-			if all && (len(args) > 0 || filter != (warehouse.SuspenseFilter{})) {
+			if all && (len(args) > 0 || filter.chooses()) {
 				return errors.New("--all means every waiting record; use it alone, or leave it out")
 			}
 			if cmd.Flags().Changed("anyway") && strings.TrimSpace(anyway) == "" {
@@ -311,7 +341,10 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 				return err
 			}
 			defer s.close()
-			keys, err := s.chosen(cmd.Context(), args, filter, false)
+			if err := filter.find(cmd.Context(), s); err != nil {
+				return err
+			}
+			keys, err := s.chosen(cmd.Context(), args, filter.SuspenseFilter, false)
 			if err != nil {
 				return err
 			}
@@ -433,7 +466,7 @@ func (s *stores) balanced(ctx context.Context, file udr.FileID) (*warehouse.File
 }
 
 func suspenseDrop(f *flags) *cobra.Command {
-	var filter warehouse.SuspenseFilter
+	var filter suspenseFilter
 	var why string
 	c := &cobra.Command{
 		Use:   "drop ID…",
@@ -452,10 +485,13 @@ whole id of a record, or of a file for all its waiting records; a shortened id i
 				return err
 			}
 			defer s.close()
+			if err := filter.find(cmd.Context(), s); err != nil {
+				return err
+			}
 			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
 				return err
 			}
-			keys, err := s.chosen(cmd.Context(), args, filter, true)
+			keys, err := s.chosen(cmd.Context(), args, filter.SuspenseFilter, true)
 			if err != nil {
 				return err
 			}

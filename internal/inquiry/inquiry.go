@@ -27,6 +27,8 @@ type Inquiry struct {
 	warehouse  *warehouse.Warehouse
 	registry   *registry.Registry
 	catalogues map[string]*rating.Catalogue
+
+	Full bool // identifiers of SIMs in full, and all of them
 }
 
 // Open loads the registry and prepares to ask.
@@ -39,21 +41,19 @@ func Open(ctx context.Context, store *control.Store, w *warehouse.Warehouse) (*I
 // Explain says in words what a record costs every tier and why. id is file:seq, of which the file may be abbreviated. For
 // a record that was not rated the error, a warehouse.ErrNotFound, says where it is.
 func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
-	r, err := q.warehouse.Record(ctx, id)
-	if errors.Is(err, warehouse.ErrNotFound) {
-		return "", q.elsewhere(ctx, id, err)
-	}
+	e, err := q.Find(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	view := q.registry.View()
-	defer view.Close()
-	rev := registry.Revision(r.Pin.Registry)
+	return e.Words, nil
+}
+
+func (q *Inquiry) words(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) string {
 	names := q.names(ctx, view, rev, r)
 	var b strings.Builder
 	if len(r.Charges) == 0 {
 		b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
-		origin(&b, view, rev, r)
+		q.origin(&b, view, rev, r)
 	}
 	for i := range r.Charges {
 		if i > 0 {
@@ -62,15 +62,15 @@ func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
 		head, steps, _ := strings.Cut(rating.Explain(&r.Usage, &r.Charges[i], names), "\n")
 		fmt.Fprintln(&b, head)
 		if i == 0 {
-			origin(&b, view, rev, r)
+			q.origin(&b, view, rev, r)
 		}
 		b.WriteString(steps)
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // origin says where the record came from and who owned its SIM.
-func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
+func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	name, taken := "file "+r.File.String(), ""
 	if r.Name != "" {
 		name, taken = strings.TrimPrefix(r.Name, "/"), ", taken "+r.Taken.Time().Format(time.DateTime)+"Z"
@@ -104,6 +104,13 @@ func origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *w
 		since = "since " + own.Since.Time().In(zone).Format(time.DateOnly)
 	}
 	line(b, "owner", fmt.Sprintf("%s, by %s %s, %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
+	if q.Full {
+		var all []string
+		for _, id := range view.Identifiers(u.SIM, u.At, rev, nil) {
+			all = append(all, strings.ToUpper(id.Kind.String())+" "+id.Value)
+		}
+		line(b, "SIM", fmt.Sprintf("number %d: %s", u.SIM, strings.Join(all, ", ")))
+	}
 }
 
 func line(b *strings.Builder, what, words string) { fmt.Fprintf(b, " %-8s %s\n", what, words) }
@@ -125,6 +132,9 @@ func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.R
 		},
 		SIM: func(number uint32) string {
 			for _, id := range view.Identifiers(number, r.Usage.At, rev, nil) {
+				if q.Full {
+					return id.Value
+				}
 				return abbreviated(id.Value)
 			}
 			return fmt.Sprint(number)

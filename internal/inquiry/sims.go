@@ -38,6 +38,20 @@ func OneSIM(view *registry.View, text string) (uint32, error) {
 	return sims[0], nil
 }
 
+// Identifiers is what a text may mean as an identifier, and all identifiers of the SIMs that it finds.
+func Identifiers(view *registry.View, text string) []udr.Identifier {
+	all := meant(text)
+	sims, _ := SIMs(view, text)
+	for _, sim := range sims {
+		for _, p := range view.History(sim) {
+			if p.Identifier.Kind != udr.NoID && !slices.Contains(all, p.Identifier) {
+				all = append(all, p.Identifier)
+			}
+		}
+	}
+	return all
+}
+
 // meant is the identifiers that a text may be, in their canonical forms.
 func meant(text string) (all []udr.Identifier) {
 	kinds := []udr.IDKind{udr.ICCID, udr.IMSI, udr.MSISDN, udr.IMEI, udr.EID, udr.Name}

@@ -26,8 +26,14 @@ type SuspenseFilter struct {
 	Source string
 	Code   string
 	Rule   string
-	Limit  int  // 0 is 1000
-	Closed bool // also records that wait no longer
+	SIM    []udr.Identifier // one of these was mapped
+	Limit  int              // 0 is 1000
+	Closed bool             // also records that wait no longer
+}
+
+// Chooses says that the filter leaves records out.
+func (f *SuspenseFilter) Chooses() bool {
+	return f.ID != "" || f.Source != "" || f.Code != "" || f.Rule != "" || len(f.SIM) > 0
 }
 
 // where is the filter as a condition on the table suspense.
@@ -52,6 +58,13 @@ func (f *SuspenseFilter) where() (condition string, args []any) {
 		if value != "" {
 			add(column+" = ?", value)
 		}
+	}
+	if len(f.SIM) > 0 {
+		var any []string
+		for _, id := range f.SIM {
+			any, args = append(any, "(identifier_kind = ? AND identifier = ?)"), append(args, id.Kind.String(), id.Value)
+		}
+		conditions = append(conditions, "("+strings.Join(any, " OR ")+")")
 	}
 	return strings.Join(conditions, " AND "), args
 }
