@@ -26,21 +26,21 @@ var focus = map[steps.Step]struct {
 	faults string
 	on     part
 }{
-	steps.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", owners},
-	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,late-append", owners},
-	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", owners},
-	steps.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", sinks},
-	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", everybody},
-	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", everybody},
+	steps.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", ofOwners},
+	steps.StandingEnd:  {"crash,rebalance,partial-read,compaction,late-append", ofOwners},
+	steps.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", ofOwners},
+	steps.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", ofSinks},
+	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", ofAnyone},
+	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", ofAnyone},
 }
 
 // part is what a step belongs to.
 type part int
 
 const (
-	everybody part = iota
-	owners
-	sinks
+	ofAnyone part = iota
+	ofOwners
+	ofSinks
 )
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
@@ -53,7 +53,7 @@ func TestMutants(t *testing.T) {
 			steps.Without(step)
 			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
 			require.NoError(t, err)
-			o := simulation.Options{Faults: set, Steps: *length, Senders: focus[step].on == owners, Sinks: focus[step].on == sinks}
+			o := simulation.Options{Faults: set, Steps: *length, Senders: focus[step].on == ofOwners, Sinks: focus[step].on == ofSinks}
 			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")
