@@ -128,7 +128,7 @@ func (e *expectation) take(m *broker.Message) {
 // rate is what a record must cost, and what must happen.
 func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string {
 	account := accountOf(u.SIM, u.At, revision)
-	root := rootOf[account]
+	root := rootOf(account, u.At, revision)
 	month := int(u.At.Time().Month())
 	q := u.Quantity
 	text := fmt.Sprintf("rated %d", u.Seq)
@@ -176,7 +176,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		c.paid += cost
 	}
 	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, grown-rest)
-	if root != account {
+	if root == 1 { // root 4 has no plan for what accounts below use
 		above := q * cents[catalogue].wholesale
 		text += fmt.Sprintf(" %d:%d.%02d(0)", root, above/100, above%100)
 	}
@@ -185,8 +185,11 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		count("sim", account, u.SIM, q, simLimit)
 	}
 	count("cost", account, 0, cost, 100*costLimit)
-	if root == 1 && c == nil {
+	if root != account && c == nil {
 		count("usage", root, 0, q, usageLimit)
+		if root == 4 {
+			count("sim", root, u.SIM, q, simLimit)
+		}
 	}
 	return text + events
 }

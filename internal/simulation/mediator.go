@@ -392,6 +392,7 @@ func (w *world) judgeFiles() {
 			version = 1
 		}
 		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)
+		revision := uint64(f.row.Pins.Registry)
 		filtered, suspended, units := uint64(0), uint64(0), int64(0)
 		for i, l := range f.lines {
 			id := udr.ID{File: f.id, Seq: uint64(i + 1)}
@@ -400,11 +401,11 @@ func (w *world) judgeFiles() {
 			case l.kind == dropped[version]:
 				filtered++
 				want = ""
-			case l.bad, l.late && f.row.Pins.Registry < lateRevision:
+			case l.bad, l.late && revision < lateRevision:
 				suspended++
 				want = "suspended"
 			default:
-				at = partitionOf[rootOf[accountOf(l.u.SIM, l.u.At, uint64(f.row.Pins.Registry))]]
+				at = partitionOf[rootOf(accountOf(l.u.SIM, l.u.At, revision), l.u.At, revision)]
 			}
 			if want == "rated" {
 				units += l.u.Quantity // also of those that turn out to be duplicates

@@ -17,7 +17,9 @@ import (
 
 // The accounts: root 1 has children 2 and 3, and pays by a plan of its own for what they use; root 4 stands alone. SIMs
 // 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to
-// account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition).
+// account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition). Then come corrections of the
+// past: by revision 4 it was later that SIM 4 moved; by revision 5 account 3 was below root 4 from a day on, hence in another
+// partition; revision 6 takes that back, and that SIM 5 ever moved.
 const (
 	sims      = 6
 	late      = 7 // it belongs to account 4, and is not known before revision 2: its records are suspended, and can be retried
@@ -40,20 +42,32 @@ const (
 	callWithin = 3 * 24 * 3600
 )
 
-var rootOf = map[uint32]uint32{2: 1, 3: 1, 4: 4}
 var partitionOf = map[uint32]int{1: 0, 4: 1}
 
-// movedAt is since when SIM 4 belongs to account 3.
-var movedAt = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
+// movedAt is since when SIM 4 belongs to account 3, movedLater is since when by the correction; belowAt is since when
+// account 3 was below root 4.
+var (
+	movedAt    = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
+	movedLater = time.Date(2026, 1, 25, 0, 0, 0, 0, time.UTC)
+	belowAt    = time.Date(2026, 1, 18, 0, 0, 0, 0, time.UTC)
+)
+
+// rootOf says in the plainest way which billing root an account was below.
+func rootOf(account uint32, at udr.Instant, revision uint64) uint32 {
+	if account == 4 || account == 3 && revision == 5 && !at.Time().Before(belowAt) {
+		return 4
+	}
+	return 1
+}
 
 // accountOf says in the plainest way who owned a SIM.
 func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	switch {
-	case sim == movedAway && revision >= 3 && !at.Time().Before(movedAt):
+	case sim == movedAway && revision >= 3 && revision < lastRevision && !at.Time().Before(movedAt):
 		return 3
 	case sim > moved:
 		return 4
-	case sim == moved && revision >= 2 && !at.Time().Before(movedAt):
+	case sim == moved && revision >= 2 && !at.Time().Before(movedAt) && (revision < 4 || !at.Time().Before(movedLater)):
 		return 3
 	}
 	return 2
@@ -108,9 +122,16 @@ var shared = sync.OnceValue(func() (s struct {
 		first.SIMs = append(first.SIMs, registry.OwnershipFact{SIM: sim, Account: accountOf(sim, 0, 1), Plan: "fleet"})
 		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
+	below := account(3, 4, "", registry.NoPartition, limits, []string{"pool"})
+	below.From = udr.InstantOf(belowAt)
+	notBelow := below
+	notBelow.State = registry.Withdrawn
 	changes := []registry.Changes{first,
 		{Revision: 2, Identifiers: []registry.IdentifierFact{{Identifier: udr.Identifier{Kind: udr.IMSI, Value: lateIMSI}, SIM: late}}, SIMs: []registry.OwnershipFact{{SIM: late, Account: 4, Plan: "fleet"}, {SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
 		{Revision: 3, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
+		{Revision: 4, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), State: registry.Withdrawn}, {SIM: moved, From: udr.InstantOf(movedLater), Account: 3, Plan: "fleet"}}},
+		{Revision: 5, Accounts: []registry.AccountFact{below}},
+		{Revision: 6, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), State: registry.Withdrawn}}, Accounts: []registry.AccountFact{notBelow}},
 	}
 	for i := range changes {
 		if err := s.registry.Apply(&changes[i]); err != nil {
@@ -121,7 +142,7 @@ var shared = sync.OnceValue(func() (s struct {
 })
 
 const (
-	lastRevision = 3
+	lastRevision = 6
 	lateRevision = 2
 	lateIMSI     = "262018888888888"
 )

@@ -110,7 +110,7 @@ func (f *file) encode(b udr.Batch, p int, read, to uint64) (message []byte, last
 	var records []byte
 	for _, u := range f.records[read:to] {
 		u.Account = accountOf(u.SIM, u.At, f.revision)
-		u.Root = rootOf[u.Account]
+		u.Root = rootOf(u.Account, u.At, f.revision)
 		if partitionOf[u.Root] == p {
 			last = u.Seq
 			if u.Seq%13 == 0 {
