@@ -31,6 +31,11 @@ func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, na
 	if name == "" || slices.Contains(known, name) {
 		return nil
 	}
+	if p, _ := project.LoadDir(c.Project); p != nil {
+		if s, ok := p.Sources.Source(name); ok {
+			return fmt.Errorf("source %s keeps the name %s, which it had before; say --source %s", name, s.Name, s.Name)
+		}
+	}
 	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
 }
 

@@ -14,7 +14,7 @@ import (
 
 const (
 	meters = `source: meters
-collect: { dir: /in, match: "*.csv" }
+collect: { dir: /in, match: "*.csv", after: delete }
 decode:
   csv: { header: true }
 map:

@@ -3,6 +3,7 @@ package roles
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -297,4 +298,96 @@ func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
 	c.lists()
 	c.reads()
 	require.Equal(t, control.Duplicate, c.ledger("x_20260321.csv").State)
+}
+
+// renamed is the source sky under another name.
+func (w *world) renamed(name, more string) {
+	text := w.docs["sources/sky.yaml"]
+	delete(w.docs, "sources/sky.yaml")
+	w.docs["sources/"+name+".yaml"] = strings.Replace(text, "source: sky\n", "source: "+name+"\n"+more, 1)
+}
+
+func TestASourceThatIsRenamedChargesNothingAgain(t *testing.T) {
+	for _, keyed := range []bool{false, true} {
+		w := newWorld(t, fmt.Sprintf("continued_renamed_%v", keyed))
+		if !keyed {
+			w.unkeyed()
+		}
+		w.start(Rating, Sink)
+		w.imports(w.docs["registry.yaml"])
+		c := w.carrier()
+		c.drop("sky/a.csv", header+numberedFrom(0, 3))
+		c.drop("sky/log.csv", header+numberedFrom(3, 5))
+		c.lists()
+		c.reads()
+		w.settled(2)
+
+		w.renamed("fleet", "formerly: sky\n")
+		w.start(Rating, Sink)
+		c = w.carrier()
+		require.Equal(t, "fleet", c.source().Title)
+		c.drop("sky/log.csv", header+numberedFrom(3, 7))
+		c.drop("sky/copy.csv", header+numberedFrom(0, 3))
+		files := 3
+		if keyed {
+			c.drop("sky/again.csv", strings.Replace(header, "\n", " \n", 1)+numberedFrom(0, 3))
+			files++
+		}
+		c.lists()
+		c.reads()
+		w.settled(files)
+		require.EqualValues(t, 7, c.number("SELECT count() FROM rated_usage"))
+		require.EqualValues(t, 7, c.number("SELECT uniqExact(quantity) FROM rated_usage"))
+		require.EqualValues(t, 1, c.number("SELECT uniqExact(source) FROM rated_usage"))
+		require.EqualValues(t, 3*(files-3), c.number("SELECT count() FROM duplicates"))
+		role, err := w.newMediation(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, role.held)
+		require.NoError(t, role.spool.Close())
+		w.stop()
+	}
+}
+
+func TestANewSourceOverFilesThatAnotherHasReadIsHeldBack(t *testing.T) {
+	w := newWorld(t, "continued_held")
+	w.start(Rating, Sink)
+	w.imports(w.docs["registry.yaml"])
+	c := w.carrier()
+	c.drop("sky/a.csv", header+numberedFrom(0, 3))
+	c.lists()
+	c.reads()
+	w.settled(1)
+
+	before := w.docs["sources/sky.yaml"]
+	for _, told := range []struct {
+		more string
+		held bool
+	}{{"", true}, {"rereads: sky\n", false}, {"formerly: sky\n", false}} {
+		delete(w.docs, "sources/fleet.yaml")
+		w.docs["sources/sky.yaml"] = before
+		w.renamed("fleet", told.more)
+		w.start(Rating, Sink)
+		role, err := w.newMediation(t.Context())
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- role.run(ctx) }()
+		name := "fleet"
+		if strings.HasPrefix(told.more, "formerly") {
+			name = "sky"
+		}
+		require.Eventually(t, func() bool {
+			return role.status["chf"].Listed.Load() > 0 && (told.held || role.status[name].Listed.Load() > 0)
+		}, time.Minute, time.Millisecond)
+		stop()
+		require.NoError(t, <-ended)
+		files, err := w.Store.Files(t.Context(), control.FileFilter{Source: "fleet"})
+		require.NoError(t, err)
+		require.Equal(t, told.held, role.held["fleet"] != "")
+		if told.held {
+			require.Empty(t, files)
+			require.Contains(t, strings.Join(role.missing(), "\n"), "source fleet is held back: it is new and matches files that source sky has read (1, sky/a.csv is one)")
+			require.Contains(t, role.held["fleet"], "write `formerly: sky` into sources/fleet.yaml")
+		}
+	}
 }

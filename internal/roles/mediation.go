@@ -27,11 +27,15 @@ type mediationRole struct {
 	progress mediation.Progress
 	arrivals arrivals
 	backlog  backlog
+	held     map[string]string // why sources are not read
 }
 
-func (n *Node) newMediation(context.Context) (*mediationRole, error) {
+func (n *Node) newMediation(ctx context.Context) (*mediationRole, error) {
 	r := &mediationRole{n: n, backlog: backlog{n: n}, sites: map[string]*collect.Site{}, status: map[string]*mediation.WatcherStatus{}}
 	var err error
+	if r.held, err = n.held(ctx); err != nil {
+		return nil, err
+	}
 	if r.spool, err = collect.OpenSpool(filepath.Join(n.Config.Data, "spool"), n.Config.Mediation.SpoolBytes); err != nil {
 		return nil, err
 	}
@@ -50,6 +54,10 @@ func (r *mediationRole) run(ctx context.Context) error {
 	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
 	g.Go(func() error { return r.backlog.follow(ctx) })
 	for _, s := range r.n.Project.Sources.Sources {
+		if why := r.held[s.Name]; why != "" {
+			r.n.Log.Error("a source is held back", "source", s.Name, "why", why)
+			continue
+		}
 		w := &mediation.Watcher{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
@@ -85,6 +93,9 @@ func (r *mediationRole) missing() (what []string) {
 	away := r.progress.Away.All(time.Now())
 	for _, name := range r.n.Project.Sources.Names() {
 		s := r.status[name]
+		if why := r.held[name]; why != "" {
+			what = append(what, fmt.Sprintf("source %s is held back: %s", name, why))
+		}
 		if n := s.Failures.Load(); n > 0 {
 			what = append(what, fmt.Sprintf("source %s: %d listings failed: %v", name, n, s.LastError.Load()))
 		} else if why := away[name]; why != "" {

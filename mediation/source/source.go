@@ -23,6 +23,8 @@ import (
 // Document is a file of sources/.
 type Document struct {
 	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"The source's name, the same as the file's."`
+	Formerly       diag.Text       `yaml:"formerly" example:"car" doc:"The first name that the source had, when it has another now. It keeps that name in the ledger of files, in duplicate keys, sessions, metrics and tables, so that nothing is charged again and queries find all of its usage under one name."`
+	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new one reads once more, though they were read. Without it, a new source over files that another one read is held back."`
 	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which."`
 	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
 	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times that name none: an IANA name, UTC, or an offset such as +02:00."`
@@ -44,7 +46,9 @@ func (s *Sequence) Number(file string) (int64, error) { return s.number.Int(path
 
 // Source is a checked document.
 type Source struct {
-	Name            string
+	Name            string // by which files, duplicate keys and sessions are known: the first that the source had
+	Title           string // what its document calls it now
+	Rereads         []string
 	File            string // of the document
 	Version         string // a hash of everything that the meaning of its records depends on
 	Collect         collect.Options
@@ -96,10 +100,15 @@ type Book struct {
 	Files   int // documents read
 }
 
-// Source is the source called name.
+// Source is the source called name, now or formerly.
 func (b *Book) Source(name string) (*Source, bool) {
 	for _, s := range b.Sources {
 		if s.Name == name {
+			return s, true
+		}
+	}
+	for _, s := range b.Sources {
+		if s.Title == name {
 			return s, true
 		}
 	}
@@ -191,9 +200,14 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
-	s := &Source{Name: doc.Source.Value, File: name, Collect: doc.Collect, Decode: doc.Decode, Sequence: doc.Sequence}
+	s := &Source{Name: doc.Source.Value, Title: doc.Source.Value, Rereads: doc.Rereads, File: name, Collect: doc.Collect, Decode: doc.Decode, Sequence: doc.Sequence}
 	if want := strings.TrimSuffix(path.Base(name), path.Ext(name)); s.Name != "" && s.Name != want {
 		l.Errorf(doc.Source.Pos, "the source is named %s, but its file %s; give both one name", s.Name, path.Base(name))
+	}
+	if !doc.Formerly.IsZero() {
+		if s.Name = doc.Formerly.Value; s.Name == s.Title {
+			l.Errorf(doc.Formerly.Pos, "formerly is the name that the source had before, not the one that it has now")
+		}
 	}
 	s.Program = rules.Compile(&doc.Document, o, &l)
 	if s.Program != nil {
@@ -217,10 +231,14 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if doc.Session != nil && !doc.Session.Whole {
 		s.SessionWithin = doc.Session.Within
 	}
-	l.Sort()
 	if l.HasErrors() {
+		l.Sort()
 		return nil, l
 	}
+	if doc.Collect.Once() && doc.Duplicate == nil {
+		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing tells. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
+	}
+	l.Sort()
 	s.Version = version(text, shared.texts, s.Program.Uses(), s.Program.TableFiles())
 	return s, l
 }
