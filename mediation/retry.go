@@ -307,15 +307,53 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 		return
 	}
 	r.runner.Run(&r.record, &r.outcome)
-	if n := len(r.outcome.Usages); r.outcome.Kind == rules.Mapped && (n != int(e.Parts) || e.Part == 0 || e.Part > e.Parts) {
-		r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
-			Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others went their way; the current rules make %d of it, so which one this is cannot be said. Retry with rules that make %d, or drop it", e.Parts, n, e.Parts)}, e.Usage)
-		return
-	}
 	if r.outcome.Kind == rules.Mapped {
-		r.outcome.Usages = r.outcome.Usages[e.Part-1 : e.Part]
+		i, why := waitingPart(e, r.outcome.Usages)
+		if why != "" {
+			r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
+				Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others were sent on; the current rules make %d of it, and %s. Retry with rules that give this one the class, time and quantity that it had, or drop it",
+					e.Parts, len(r.outcome.Usages), why)}, e.Usage)
+			return
+		}
+		r.outcome.Usages = r.outcome.Usages[i : i+1]
 	}
 	r.decideAgain(view)
+}
+
+// waitingPart is which of the usage records that the current rules make of a raw record is the one that waits: not the one in its
+// place, since the others were sent on and must not come twice, but the one with its class, time and quantity. Rules may have
+// learnt to read its SIM since: one with another SIM is it only in its own place. A why says that it is none, or that several
+// may be it.
+func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
+	var was udr.Usage
+	if err := udr.ParseUsage(e.Usage, &was); err != nil || len(e.Usage) == 0 {
+		return 0, "what this one was is not known"
+	}
+	var same, sameSIM []int
+	for i := range usages {
+		u := &usages[i]
+		if u.Class != was.Class || u.Unit != was.Unit || u.At != was.At || u.Quantity != was.Quantity || u.Session != was.Session {
+			continue
+		}
+		same = append(same, i)
+		if u.Identifier == was.Identifier {
+			sameSIM = append(sameSIM, i)
+		}
+	}
+	place, inPlace := int(e.Part)-1, len(usages) == int(e.Parts)
+	switch {
+	case len(sameSIM) == 1:
+		return sameSIM[0], ""
+	case len(sameSIM) > 1 && inPlace && slices.Contains(sameSIM, place):
+		return place, "" // what is alike in all of this is told apart by its place alone
+	case len(same) == 1 && inPlace && same[0] == place:
+		return place, ""
+	case len(same) == 0:
+		return 0, "none of them has its class, time and quantity"
+	case len(same) == 1:
+		return 0, "the one with its class, time and quantity has another SIM, and may be one of the others"
+	}
+	return 0, fmt.Sprintf("%d of them have its class, time and quantity", len(same))
 }
 
 func (r *reader) decideAgain(view *registry.View) {
