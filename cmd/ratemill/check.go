@@ -181,7 +181,7 @@ func printKnownHosts(cmd *cobra.Command, dir string) error {
 		keys, err := s.Collect.SFTP.HostKeys(cmd.Context(), 15*time.Second)
 		if err != nil {
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: %v\n", s.Name, err)
+			fmt.Fprintf(stderr, "%s: %v\n", s.Name, err)
 		}
 		for _, k := range keys {
 			fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s; compare it with what the carrier told you\n%s\n", s.Name, k.Fingerprint, k.Line)

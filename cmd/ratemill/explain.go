@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/offline"
+	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
 )
 
@@ -100,7 +101,7 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []stri
 			if said {
 				fmt.Fprintln(cmd.OutOrStdout())
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), e.Words)
+			_, err = fmt.Fprint(printable.Writer(cmd.OutOrStdout()), e.Words)
 			if raw.Len() > 0 && err == nil {
 				_, err = fmt.Fprint(cmd.OutOrStdout(), "\n"+strings.TrimRight(raw.String(), "\n")+"\n")
 			}
@@ -144,7 +145,7 @@ func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
 	if x.output == grid.JSON {
 		return g.Print(out, grid.JSON)
 	}
-	fmt.Fprint(out, day.Words)
+	fmt.Fprint(out, printable.Text(day.Words))
 	if g.Len() == 0 {
 		fmt.Fprintln(out, " rated    nothing on this day")
 		return nil

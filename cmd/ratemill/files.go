@@ -82,7 +82,7 @@ func filesCommand(f *flags) *cobra.Command {
 				}
 			}
 			if len(files) == filter.Limit {
-				fmt.Fprintf(os.Stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
+				fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
 			}
 			now, err := store.Now(cmd.Context())
 			if err != nil {
@@ -129,7 +129,7 @@ func filesCommand(f *flags) *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("file %d: %w", number, err)
 				}
-				fmt.Fprintf(os.Stderr, "file %d will be taken again\n", number)
+				fmt.Fprintf(stderr, "file %d will be taken again\n", number)
 			}
 			return nil
 		},
@@ -175,7 +175,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
-				fmt.Fprintf(os.Stderr, "file %d is dropped\n", number)
+				fmt.Fprintf(stderr, "file %d is dropped\n", number)
 			}
 			return nil
 		},

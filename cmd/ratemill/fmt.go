@@ -53,7 +53,7 @@ stay. Files that are not YAML are left alone and reported.`,
 				}
 				after, err := diag.Format(name, before)
 				if err != nil {
-					fmt.Fprintln(os.Stderr, err)
+					fmt.Fprintln(stderr, err)
 					failed++
 					continue
 				}

@@ -58,10 +58,10 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 				return &problems{"nothing was imported: " + counted(list.Errors(), "error")}
 			}
 			if changes.Empty() {
-				fmt.Fprintf(os.Stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
+				fmt.Fprintf(stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
 				return nil
 			}
-			fmt.Fprintf(os.Stderr, "revision %d: %s, %s, %s, %s (%s)\n", changes.Revision, facts(len(changes.Companies), "company", "companies"),
+			fmt.Fprintf(stderr, "revision %d: %s, %s, %s, %s (%s)\n", changes.Revision, facts(len(changes.Companies), "company", "companies"),
 				facts(len(changes.Accounts), "account fact", "account facts"), facts(len(changes.SIMs), "ownership of SIMs", "ownerships of SIMs"),
 				facts(len(changes.Identifiers), "identifier", "identifiers"), took(began))
 			return nil

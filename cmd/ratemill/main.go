@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 	"ratemill/internal/diag"
 	"ratemill/internal/embedded"
 	"ratemill/internal/patience"
+	"ratemill/internal/printable"
 	"ratemill/internal/project"
 )
 
@@ -34,15 +36,15 @@ func main() {
 	var found *problems
 	if errors.As(err, &found) {
 		if found.words != "" {
-			fmt.Fprintln(os.Stderr, found.words)
+			fmt.Fprintln(stderr, found.words)
 		}
 		os.Exit(1)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "ratemill:", stopped(err))
+		fmt.Fprintln(stderr, "ratemill:", stopped(err))
 		os.Exit(2)
 	}
-	fmt.Fprintln(os.Stderr, "ratemill:", err)
+	fmt.Fprintln(stderr, "ratemill:", err)
 	os.Exit(2)
 }
 
@@ -54,6 +56,13 @@ func stopped(err error) string {
 	}
 	return "stopped"
 }
+
+// stderr is the standard error for words that may hold foreign text: names of files, values of records, answers of engines.
+var stderr io.Writer = standardError{}
+
+type standardError struct{}
+
+func (standardError) Write(p []byte) (int, error) { return printable.Writer(os.Stderr).Write(p) }
 
 // problems says that the work was done and found something that people must look at: exit code 1.
 type problems struct{ words string }
@@ -80,7 +89,7 @@ func signals() (context.Context, context.CancelFunc) {
 			case s := <-ch:
 				switch {
 				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default it would end the process
-					fmt.Fprintf(os.Stderr, "ratemill: signal %q is ignored\n", s)
+					fmt.Fprintf(stderr, "ratemill: signal %q is ignored\n", s)
 				case late == nil:
 					cancel(fmt.Errorf("signal %q", s))
 					late = time.After(endWithin)
@@ -91,7 +100,7 @@ func signals() (context.Context, context.CancelFunc) {
 				words, ended = "it took too long to shut down and was stopped", true
 			}
 		}
-		fmt.Fprintf(os.Stderr, "ratemill: %s; unfinished work is done again at the next start\n", words)
+		fmt.Fprintf(stderr, "ratemill: %s; unfinished work is done again at the next start\n", words)
 		os.Exit(130)
 	}()
 	return ctx, func() { cancel(nil) }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -124,7 +123,7 @@ func partitionList(f *flags) *cobra.Command {
 				return err
 			}
 			if len(stops) == 0 {
-				fmt.Fprintln(os.Stderr, "no partition is stopped")
+				fmt.Fprintln(stderr, "no partition is stopped")
 			}
 			if f.output != grid.Table {
 				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on", "ordered_for").Numbers("partition", "offset")
@@ -137,7 +136,7 @@ func partitionList(f *flags) *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
 				}
-				printStop(cmd.OutOrStdout(), topics, &stops[i])
+				printStop(printable.Writer(cmd.OutOrStdout()), topics, &stops[i])
 			}
 			return nil
 		},
@@ -209,7 +208,7 @@ func partitionShow(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
+			out := printable.Writer(cmd.OutOrStdout())
 			if raw {
 				_, err := out.Write(append(s.Message, s.Detail...)) // one of them is there
 				return err

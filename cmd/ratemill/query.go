@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -120,7 +119,7 @@ var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
 	n, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
 	if n == 0 && err == nil {
-		fmt.Fprintln(os.Stderr, "(no rows)")
+		fmt.Fprintln(stderr, "(no rows)")
 	}
 	var refused *warehouse.RefusedError
 	if errors.As(err, &refused) {

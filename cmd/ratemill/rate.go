@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -110,21 +109,21 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 		switch {
 		case b.Failure != "":
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: %s\n", name, b.Failure)
+			fmt.Fprintf(stderr, "%s: %s\n", name, b.Failure)
 		case b.Continues != "":
-			fmt.Fprintf(os.Stderr, "%s continues %s and is read from byte %d\n", name, path.Base(b.Continues), b.From)
+			fmt.Fprintf(stderr, "%s continues %s and is read from byte %d\n", name, path.Base(b.Continues), b.From)
 		case b.DuplicateOf != "":
-			fmt.Fprintf(os.Stderr, "%s: not read, because it has the same content as %s\n", name, path.Base(b.DuplicateOf))
+			fmt.Fprintf(stderr, "%s: not read, because it has the same content as %s\n", name, path.Base(b.DuplicateOf))
 		case b.Difference() != 0:
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: the balance is off by %d records; this is a bug in ratemill\n", name, b.Difference())
+			fmt.Fprintf(stderr, "%s: the balance is off by %d records; this is a bug in ratemill\n", name, b.Difference())
 		}
 		for _, note := range slices.Sorted(maps.Keys(b.Notes)) {
-			fmt.Fprintf(os.Stderr, "%s: %s in %s\n", name, note, counted(int(b.Notes[note]), "record"))
+			fmt.Fprintf(stderr, "%s: %s in %s\n", name, note, counted(int(b.Notes[note]), "record"))
 		}
 	}
 	if suspended > 0 && !summary {
-		fmt.Fprintf(os.Stderr, "%s suspended; --all prints them, `ratemill try -v` says why\n", counted(int(suspended), "record"))
+		fmt.Fprintf(stderr, "%s suspended; --all prints them, `ratemill try -v` says why\n", counted(int(suspended), "record"))
 	}
 	if failed > 0 || strict && suspended > 0 {
 		return &problems{}

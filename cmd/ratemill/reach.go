@@ -45,7 +45,7 @@ func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*cont
 	case errors.As(err, &missing) && !embedded && !c.NamesControl():
 		return nil, nil
 	case errors.As(err, &away):
-		fmt.Fprintf(os.Stderr, "cannot tell whether it belongs to this installation: %v\n", err)
+		fmt.Fprintf(stderr, "cannot tell whether it belongs to this installation: %v\n", err)
 		return nil, nil
 	}
 	return store, err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -108,10 +107,10 @@ that this account owns. --at asks how it was at another time, by what is known n
 				}
 				sims := k.view.SIMsOf(number, k.at, k.rev, nil)
 				if len(sims) == 0 {
-					fmt.Fprintf(os.Stderr, "%s owned no SIM then\n", args[0])
+					fmt.Fprintf(stderr, "%s owned no SIM then\n", args[0])
 				}
 				if len(sims) > limit {
-					fmt.Fprintf(os.Stderr, "the first %d of %d only; --limit shows more\n", limit, len(sims))
+					fmt.Fprintf(stderr, "the first %d of %d only; --limit shows more\n", limit, len(sims))
 					sims = sims[:limit]
 				}
 				return k.sims(sims).Print(cmd.OutOrStdout(), f.output)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -97,10 +96,10 @@ the steps of docs/runbooks/stores-of-different-days.md. Partitions whose epochs 
 				return err
 			}
 			if len(accepted) == 0 {
-				fmt.Fprintln(os.Stderr, "the stores are of one day; nothing was changed")
+				fmt.Fprintln(stderr, "the stores are of one day; nothing was changed")
 			}
 			for _, d := range accepted {
-				fmt.Fprintf(os.Stderr, "accepted: %v\n", d)
+				fmt.Fprintf(stderr, "accepted: %v\n", d)
 			}
 			return nil
 		},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,7 +100,7 @@ func suspenseList(f *flags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(os.Stderr, words)
+				fmt.Fprintln(stderr, words)
 			}
 			g := grid.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
 			total := uint64(0)
@@ -120,7 +119,7 @@ func suspenseList(f *flags) *cobra.Command {
 				return err
 			}
 			if total > 0 && f.output == grid.Table {
-				fmt.Fprintf(os.Stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
+				fmt.Fprintf(stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
 			}
 			return s.onTheirWay(cmd.Context())
 		},
@@ -151,7 +150,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(os.Stderr, words)
+		fmt.Fprintln(stderr, words)
 	}
 	g := grid.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
 	for i := range all {
@@ -163,7 +162,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
 	}
 	if len(all) == filter.Limit {
-		fmt.Fprintf(os.Stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
+		fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
 	}
 	return g.Print(cmd.OutOrStdout(), f.output)
 }
@@ -181,7 +180,7 @@ func clip(text string, most int) string {
 func (s *stores) onTheirWay(ctx context.Context) error {
 	open, err := s.control.Retries(ctx, control.RetryOpen)
 	for _, r := range open {
-		fmt.Fprintf(os.Stderr, "%s of %s in progress in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
+		fmt.Fprintf(stderr, "%s of %s in progress in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
 	}
 	return err
 }
@@ -209,7 +208,7 @@ func suspenseShow(f *flags) *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
 				}
-				fmt.Fprint(cmd.OutOrStdout(), words)
+				fmt.Fprint(printable.Writer(cmd.OutOrStdout()), words)
 			}
 			return nil
 		},
@@ -289,7 +288,7 @@ func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.Susp
 		return nil, err
 	}
 	if len(claimed) > 0 {
-		fmt.Fprintf(os.Stderr, "%s skipped: already in a retry or a drop\n", are(len(claimed)))
+		fmt.Fprintf(stderr, "%s skipped: already in a retry or a drop\n", are(len(claimed)))
 	}
 	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := claimed[k.ID]; return ok }), nil
 }
@@ -351,7 +350,7 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 			before := len(keys)
 			keys = slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { return k.Code == "file" })
 			if n := before - len(keys); n > 0 {
-				fmt.Fprintf(os.Stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; `ratemill suspense show` says what to do\n", are(n))
+				fmt.Fprintf(stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; `ratemill suspense show` says what to do\n", are(n))
 			}
 			if len(keys) == 0 {
 				return &problems{"there is nothing to retry"}
@@ -375,10 +374,10 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 					return err
 				}
 				numbers = append(numbers, number)
-				fmt.Fprintf(os.Stderr, "retry %d: %s of %s\n", number, counted(len(batch), "record"), batch[0].Source)
+				fmt.Fprintf(stderr, "retry %d: %s of %s\n", number, counted(len(batch), "record"), batch[0].Source)
 			}
 			if !waits {
-				fmt.Fprintln(os.Stderr, "a running mediator processes them; `ratemill suspense retries` shows the outcome")
+				fmt.Fprintln(stderr, "a running mediator processes them; `ratemill suspense retries` shows the outcome")
 				return nil
 			}
 			return s.await(cmd, f, numbers)
@@ -421,7 +420,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 		}
 		done, err := roles.WaitForRetry(cmd.Context(), s.control, number, untakenAfter, func() {
 			once.Do(func() {
-				fmt.Fprintf(os.Stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n", number)
+				fmt.Fprintf(stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n", number)
 			})
 		})
 		if err != nil {
@@ -517,7 +516,7 @@ whole id of a record, or of a file for all its waiting records; a shortened id i
 			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
 				return fmt.Errorf("drop %d is recorded, but the warehouse does not have it yet; the next `ratemill suspense drop` writes it there: %w", number, err)
 			}
-			fmt.Fprintf(os.Stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(len(ids), "record"), number)
+			fmt.Fprintf(stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(len(ids), "record"), number)
 			return nil
 		},
 	}
@@ -606,7 +605,7 @@ func suspenseCancel(f *flags) *cobra.Command {
 				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done or already cancelled, or does not exist; `ratemill suspense retries` shows its state", number)}
 			}
 			if err == nil {
-				fmt.Fprintf(os.Stderr, "retry %d is cancelled; its records keep waiting\n", number)
+				fmt.Fprintf(stderr, "retry %d is cancelled; its records keep waiting\n", number)
 			}
 			return err
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"path"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ project's registry/ folder, or --registry) it also says who owns each SIM.`,
 			for i := range w.files {
 				file := &w.files[i]
 				if verbose && len(w.files) > 1 {
-					fmt.Fprintf(out, "%s\n", file.Path)
+					fmt.Fprintf(out, "%s\n", printable.Line(file.Path))
 				}
 				_, err := try.File(cmd.Context(), file, func(d *offline.Decision) error {
 					if verbose {
@@ -105,7 +106,8 @@ func appendDecision(dst []byte, file *offline.File, d *offline.Decision) []byte 
 const margin = "         " // under which a record's steps stand
 
 // tell is a decision in words: the record, then a line for each step, aligned.
-func tell(out *bufio.Writer, d *offline.Decision) {
+func tell(to io.Writer, d *offline.Decision) {
+	out := printable.Writer(to)
 	raw := strings.TrimRight(string(d.Record.Raw), "\r\n")
 	fmt.Fprintf(out, "%-8s %s\n", "line "+strconv.FormatUint(d.Record.Line, 10), shown(raw))
 	name, text := 8, 20
@@ -168,7 +170,7 @@ func simWords(u *offline.UsageDecision, identifier string) string {
 	return words
 }
 
-func tellUsage(out *bufio.Writer, u *offline.UsageDecision, name int) {
+func tellUsage(out io.Writer, u *offline.UsageDecision, name int) {
 	fmt.Fprintf(out, "%s→ %-*s %s\n", margin, name-2, word(u), describe(u))
 	if u.Err != nil {
 		fmt.Fprintf(out, "%s%-*s %s\n", margin, name, "", u.Err.Reason)

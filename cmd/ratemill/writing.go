@@ -17,6 +17,7 @@ import (
 	"ratemill/internal/config"
 	"ratemill/internal/diag"
 	"ratemill/internal/offline"
+	"ratemill/internal/printable"
 	"ratemill/internal/project"
 	"ratemill/mediation/source"
 	"ratemill/registry"
@@ -109,7 +110,7 @@ func openProject(dir string, catalogue bool) (*project.Project, diag.List, error
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(os.Stderr, "%s has %s and is left out; `ratemill check` lists them\n", name, counted(counts[name], "error"))
+		fmt.Fprintf(stderr, "%s has %s and is left out; `ratemill check` lists them\n", name, counted(counts[name], "error"))
 	}
 	return p, broken, nil
 }
@@ -169,7 +170,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	}
 	w.registry, err = offlineRegistry(w.dir, w.registryFiles)
 	if err != nil && w.looks && len(w.registryFiles) == 0 {
-		fmt.Fprintf(os.Stderr, "%v; the owners of SIMs are not looked up\n", err)
+		fmt.Fprintf(stderr, "%v; the owners of SIMs are not looked up\n", err)
 		return nil
 	}
 	return err
@@ -251,7 +252,7 @@ func (p *progress) at(done, of int64, what string) {
 		full = int(min(bar, done*bar/of))
 	}
 	line := fmt.Sprintf("%s%s  %s", strings.Repeat("█", full), strings.Repeat("░", bar-full), what)
-	fmt.Fprintf(os.Stderr, "\r%-*.*s", p.width-1, p.width-1, line)
+	fmt.Fprintf(os.Stderr, "\r%-*.*s", p.width-1, p.width-1, printable.Line(line))
 	p.shown = true
 }
 
