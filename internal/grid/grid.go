@@ -60,7 +60,7 @@ func (g *Grid) Len() int { return len(g.rows) }
 func (g *Grid) Print(to io.Writer, format string) error {
 	switch format {
 	case Table:
-		return g.table(to)
+		return g.table(to, terminalWidth(to))
 	case JSON:
 		return g.json(to)
 	case CSV:
@@ -69,8 +69,9 @@ func (g *Grid) Print(to io.Writer, format string) error {
 	return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats, ", "))
 }
 
-// table aligns texts to the left and numbers to the right, two blanks apart.
-func (g *Grid) table(to io.Writer) error {
+// table aligns texts to the left and numbers to the right, two blanks apart. Where it is wider than most (0: any width is
+// fine), texts are broken at blanks, and when that is not enough each row becomes a block of lines.
+func (g *Grid) table(to io.Writer, most int) error {
 	all := make([][]string, 0, len(g.rows)+1)
 	all = append(all, g.columns)
 	widths := make([]int, len(g.columns))
@@ -86,11 +87,33 @@ func (g *Grid) table(to io.Writer) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var line strings.Builder
+	if most > 0 && !g.narrowed(all, widths, most) && len(g.rows) > 0 {
+		return g.records(to, all, most)
+	}
 	for _, r := range all {
+		if err := g.row(to, r, widths); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row prints a row, on several lines where a cell is wider than its column.
+func (g *Grid) row(to io.Writer, cells []string, widths []int) error {
+	broken, tallest := make([][]string, len(cells)), 1
+	for i, cell := range cells {
+		broken[i] = wrapped(cell, widths[i])
+		tallest = max(tallest, len(broken[i]))
+	}
+	var line strings.Builder
+	for k := range tallest {
 		line.Reset()
-		for i, cell := range r {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		for i, lines := range broken {
+			cell := ""
+			if k < len(lines) {
+				cell = lines[k]
+			}
+			pad := strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell)))
 			if i > 0 {
 				line.WriteString("  ")
 			}

@@ -1,0 +1,111 @@
+package grid
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// gap is how many blanks stand between columns.
+const gap = 2
+
+// terminalWidth is how many columns the terminal has that is written to, 0 for files and pipes.
+func terminalWidth(to io.Writer) int {
+	f, ok := to.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// narrowed makes the widths fit: columns of texts are narrowed, the widest first, down to their longest word, so that ids
+// and paths stay whole. It reports whether that is enough.
+func (g *Grid) narrowed(cells [][]string, widths []int, most int) bool {
+	total := gap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	least := make([]int, len(widths))
+	for _, r := range cells {
+		for i, cell := range r {
+			if g.right[g.columns[i]] {
+				least[i] = widths[i]
+				continue
+			}
+			for word := range strings.FieldsSeq(cell) {
+				least[i] = max(least[i], utf8.RuneCountInString(word))
+			}
+		}
+	}
+	for ; total > most; total-- {
+		widest := -1
+		for i := range widths {
+			if widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return false
+		}
+		widths[widest]--
+	}
+	return true
+}
+
+// wrapped is a cell in lines of at most width characters, broken at blanks.
+func wrapped(cell string, width int) []string {
+	if utf8.RuneCountInString(cell) <= width {
+		return []string{cell}
+	}
+	var lines []string
+	line, length := "", 0
+	for word := range strings.FieldsSeq(cell) {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+1+n > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		if length > 0 {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+n
+	}
+	return append(lines, line)
+}
+
+// records prints each row as lines of a column's name and its cell, for terminals that no table fits. Empty cells are left
+// out.
+func (g *Grid) records(to io.Writer, cells [][]string, most int) error {
+	name := 0
+	for _, c := range g.columns {
+		name = max(name, utf8.RuneCountInString(c))
+	}
+	var b strings.Builder
+	for n, r := range cells[1:] {
+		if n > 0 {
+			b.WriteString("\n")
+		}
+		for i, cell := range r {
+			if cell == "" {
+				continue
+			}
+			for k, line := range wrapped(cell, max(most-name-gap, 20)) {
+				label := ""
+				if k == 0 {
+					label = g.columns[i]
+				}
+				fmt.Fprintf(&b, "%-*s%s\n", name+gap, label, line)
+			}
+		}
+	}
+	_, err := io.WriteString(to, b.String())
+	return err
+}
