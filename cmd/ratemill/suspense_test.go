@@ -28,7 +28,7 @@ func TestAShortIDThatFitsSeveralFilesIsRefused(t *testing.T) {
 	}
 	for _, destroys := range []bool{false, true} {
 		err := unambiguous("8:1", []warehouse.SuspendedKey{key(1), key(2), key(3)}, destroys)
-		require.ErrorContains(t, err, "8:1 fits records of several files, 8f01")
+		require.ErrorContains(t, err, "8:1 matches records of several files, such as 8f01")
 		require.NoError(t, unambiguous("8f010000000000000000000000000000:1", []warehouse.SuspendedKey{key(1)}, destroys))
 		require.NoError(t, unambiguous("8f010000000000000000000000000000", []warehouse.SuspendedKey{key(1), key(1)}, destroys))
 		require.NoError(t, unambiguous("", []warehouse.SuspendedKey{key(1), key(2)}, destroys), "a filter says which")

@@ -47,7 +47,7 @@ func version(info *debug.BuildInfo) string {
 		parts = append(parts, built)
 	}
 	if len(parts) == 0 {
-		parts = append(parts, "of no known version")
+		return "ratemill, version unknown, " + info.GoVersion
 	}
 	return "ratemill " + strings.Join(append(parts, info.GoVersion), ", ")
 }

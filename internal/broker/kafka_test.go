@@ -208,8 +208,8 @@ func TestTopicsThatWouldLoseSomethingAreMendedOrRefused(t *testing.T) {
 			return err != nil || len(notes) == 3
 		}, 30*time.Second, 50*time.Millisecond)
 		require.NoError(t, err)
-		require.Contains(t, notes[0], "had max.message.bytes=1000; it is 8388608 now")
-		require.Contains(t, notes[1], "had retention.ms=60000; it is 3600000 now")
+		require.Contains(t, notes[0], "from max.message.bytes=1000 to 8388608")
+		require.Contains(t, notes[1], "from retention.ms=60000 to 3600000")
 		require.Contains(t, notes[2], "keeps messages for longer than the configuration says")
 		require.Eventually(t, func() bool {
 			notes, err = k.EnsureTopics(t.Context(), 1, wanted)
