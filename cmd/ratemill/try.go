@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -26,7 +27,8 @@ func tryCommand(f *flags) *cobra.Command {
 		Short: "Say what the rules decide about each record, and why",
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
 rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
-project's registry/ folder, or --registry) it also says who owns each SIM.`,
+project's registry/ folder, or --registry) it also says who owns each SIM. Of a file that looks unfinished it says that it
+would wait.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,8 +55,16 @@ project's registry/ folder, or --registry) it also says who owns each SIM.`,
 				if err != nil {
 					return err
 				}
+				if err := out.Flush(); err != nil {
+					return err
+				}
+				if why, err := offline.Waits(file); err != nil {
+					return err
+				} else if why != "" {
+					fmt.Fprintf(os.Stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is read\n", shown(path.Base(file.Path)), why)
+				}
 			}
-			return out.Flush()
+			return nil
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "describe each step in words")

@@ -52,6 +52,20 @@ type UsageDecision struct {
 	ICCID   string            // of the SIM
 }
 
+// Waits says why a file would not be read yet, but wait for its end; empty when it would be read.
+func Waits(f *File) (string, error) {
+	if !f.Source.Collect.WaitsForEnd() {
+		return "", nil
+	}
+	body, err := f.Open()
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	look, err := f.Source.Decode.Look(body)
+	return look.Unfinished, err
+}
+
 // File reads a file and calls each for each record. The runner tells which branches were taken.
 func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*rules.Runner, error) {
 	runner := f.Source.NewRunner(f.Path, f.MTime)
