@@ -1,9 +1,11 @@
 package collect
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -38,4 +40,65 @@ func (o *Options) Taker(dir string) func(whole string) bool {
 		below, ok := strings.CutPrefix(whole, base)
 		return ok && m.file(below)
 	}
+}
+
+// Shares is a pattern of each of two sources that look at the same place, such that a file may match both; false when there
+// are none, or when exclude may keep the sources apart.
+func (o *Options) Shares(other *Options) (mine, theirs string, ok bool) {
+	if o.place() == "" || o.place() != other.place() || len(o.Exclude)+len(other.Exclude) > 0 {
+		return "", "", false
+	}
+	for _, mine := range o.Match {
+		for _, theirs := range other.Match {
+			if meet(strings.Split(strings.Trim(mine, "/"), "/"), strings.Split(strings.Trim(theirs, "/"), "/")) {
+				return mine, theirs, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// place is where the source looks. Users of one server may see different directories under one name.
+func (o *Options) place() string {
+	if s := o.SFTP; s != nil {
+		return fmt.Sprint("sftp ", s.User, "@", strings.ToLower(s.Host), ":", s.Port)
+	}
+	if o.Dir == "" {
+		return ""
+	}
+	return "dir " + path.Clean(o.Dir)
+}
+
+// meet says that some path matches both patterns, which are cut at slashes.
+func meet(a, b []string) bool {
+	switch {
+	case len(a) == 0 && len(b) == 0:
+		return true
+	case len(b) > 0 && b[0] == "**" && (len(a) == 0 || a[0] != "**"):
+		return meet(b, a)
+	case len(a) > 0 && a[0] == "**":
+		return meet(a[1:], b) || len(b) > 0 && meet(a, b[1:])
+	case len(a) == 0 || len(b) == 0:
+		return false
+	}
+	return meetNames(single(a[0]), single(b[0])) && meet(a[1:], b[1:])
+}
+
+// single is a pattern of a name with ? for each class of characters.
+func single(pattern string) string { return classes.ReplaceAllString(pattern, "?") }
+
+var classes = regexp.MustCompile(`\[[^\]]*\]|\\.`)
+
+func meetNames(a, b string) bool {
+	switch {
+	case a == "" && b == "":
+		return true
+	case b != "" && b[0] == '*' && (a == "" || a[0] != '*'):
+		return meetNames(b, a)
+	case a != "" && a[0] == '*':
+		return meetNames(a[1:], b) || b != "" && meetNames(a, b[1:])
+	case a == "" || b == "":
+		return false
+	}
+	return (a[0] == b[0] || a[0] == '?' || b[0] == '?') && meetNames(a[1:], b[1:])
 }

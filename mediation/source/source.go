@@ -180,8 +180,23 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 		b.Sources = append(b.Sources, s)
 	}
 	slices.SortFunc(b.Sources, func(a, c *Source) int { return strings.Compare(a.Name, c.Name) })
+	if !stored {
+		sharedFiles(b.Sources, &l)
+	}
 	l.Sort()
 	return b, l
+}
+
+// sharedFiles warns of sources that may both read a file: each would charge it, since duplicates are known per source.
+func sharedFiles(sources []*Source, l *diag.List) {
+	for i, s := range sources {
+		for _, other := range sources[:i] {
+			if mine, theirs, ok := s.Collect.Shares(&other.Collect); ok {
+				l.Warnf(diag.Pos{File: diag.NewFile(s.File, nil)}, "match %q and match %q of %s may take the same files of one place: each source would read such a file and charge its records; make the patterns differ, or exclude the files of one source from the other",
+					mine, theirs, other.File)
+			}
+		}
+	}
 }
 
 // Load reads one document that uses no shared ones.
