@@ -95,9 +95,10 @@ type sweep struct {
 	gone     [][]byte // parts that were forgotten, to be buried with the mark: before it, their files could come again
 }
 
-// cyclesKept is for how many days after its beginning a billing cycle is counted. Usage that comes later begins the
-// cycle's pools and limits anew (docs/decisions/010).
-const cyclesKept = 400
+// cyclesKept is for how many days after its beginning a billing cycle is counted. It is more than a source takes unless
+// its `times` say otherwise, 400 days before the file's time, with the length of a cycle, and two months for files that
+// wait: what is rated by default never begins a cycle anew. Older usage does (docs/decisions/010).
+const cyclesKept = 500
 
 // beginSweep must be called when nothing is in flight, as everything that follows. What changed since the last sweep is
 // written before a later one forgets it: written and buried by the same one, it would be lost when it is used meanwhile.
