@@ -134,6 +134,11 @@ func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 				if err := w.exec(ctx, "make view "+views[i].Name, views[i].create(l)); err != nil {
 					return fmt.Errorf("warehouse: view %s: %w", views[i].Name, err)
 				}
+				if comments := views[i].comments(l); comments != "" {
+					if err := w.exec(ctx, "explain the columns of view "+views[i].Name, comments); err != nil {
+						return fmt.Errorf("warehouse: view %s: %w", views[i].Name, err)
+					}
+				}
 			}
 			return nil
 		}()
@@ -148,6 +153,7 @@ func viewsHash(l Layout, database string) string {
 	fmt.Fprintln(h, version, database) // a view names its tables with their database; a view of * has the columns that were there when it was made
 	for i := range views {
 		h.Write([]byte(views[i].create(l)))
+		h.Write([]byte(views[i].comments(l)))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -178,6 +178,37 @@ func (v *View) create(l Layout) string {
 	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(strings.ReplaceAll(v.Select, "{balanced}", l.balanced("f"))), quoteText(v.Doc))
 }
 
+// comments is the statement that gives the view's columns their comments; a view takes none when it is made. A view
+// of * has the columns of its table, with their comments.
+func (v *View) comments(l Layout) string {
+	var parts []string
+	add := func(c *Column) {
+		for _, name := range strings.Split(c.Name, ", ") {
+			parts = append(parts, fmt.Sprintf("COMMENT COLUMN %s %s", quoteName(name), quoteText(c.doc())))
+		}
+	}
+	for i := range v.Columns {
+		if c := &v.Columns[i]; c.Name != "*" {
+			add(c)
+			continue
+		}
+		for j := range tables {
+			if !strings.Contains(v.Select, "SELECT * FROM "+tables[j].Name+" ") {
+				continue
+			}
+			for k := range tables[j].Columns {
+				if c := &tables[j].Columns[k]; c.Computed == "" { // * leaves those out
+					add(c)
+				}
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ALTER TABLE %s%s %s", v.Name, l.onCluster(), strings.Join(parts, ", "))
+}
+
 func quoteName(s string) string {
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(s) + "`"
 }
