@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"ratemill/internal/generate"
@@ -64,6 +65,31 @@ func WriteProject(dir string) error {
 		}
 		return nil
 	})
+}
+
+// sftpLine is how the demo's sources say where their files are.
+var sftpLine = regexp.MustCompile(`(?m)^  sftp: .*$`)
+
+// WriteExample writes the project into a folder as one that runs by itself: its sources read the folder inbox, which holds
+// the demo's usage files.
+func WriteExample(dir string) error {
+	if err := WriteProject(dir); err != nil {
+		return err
+	}
+	sources, err := filepath.Glob(filepath.Join(dir, "sources", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, path := range sources {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, sftpLine.ReplaceAll(text, []byte("  dir: inbox # or sftp: { host: …, user: …, password_file: …, known_hosts: … }")), 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("the example's sources cannot be written: %w", err)
+		}
+	}
+	return os.CopyFS(filepath.Join(dir, "inbox"), Files())
 }
 
 // Shipped are the options of the generated files among Files. They have SIMs of their own, which the project's

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -54,17 +55,30 @@ func initCommand(f *flags) *cobra.Command {
 		Short: "Create a project to start from: the demo's",
 		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project for you to adapt.",
 		Args:  needing(1, 1, "one folder for the project: ratemill init myproject"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.noConfig("DIR says where the project goes"); err != nil {
 				return err
 			}
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
 				return &problems{args[0] + " exists and is not empty; name a new or empty folder"}
 			}
-			if err := demo.WriteProject(args[0]); err != nil {
+			if err := demo.WriteExample(args[0]); err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte("# Every field has a default; docs/configuration.md describes all.\nproject: .\n"), 0o644)
+			text := "# Every field has a default; docs/configuration.md describes all.\nproject: .\n"
+			if err := os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte(text), 0o644); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), `%[1]s holds a project: sources/, catalogue/, registry/, golden cases in tests/, and usage files in inbox/. Next:
+
+  cd %[1]s
+  ratemill check             finds mistakes
+  ratemill test              runs the golden cases
+  ratemill import registry/  brings in accounts and SIMs
+  ratemill run               takes, rates and stores the files in inbox/, until ctrl-C
+  ratemill files             shows them, in a second terminal
+`, args[0])
+			return nil
 		},
 	}
 }

@@ -50,6 +50,7 @@ func TestAnInstallation(t *testing.T) {
 	checkNothingNew(t, string(first), second.String())
 
 	t.Run("tail tells the rated log, from which costs can be added up", func(t *testing.T) { checkTail(t, dir, bin) })
+	t.Run("every command of the tour works as typed", func(t *testing.T) { checkTour(t, dir, bin) })
 	t.Run("another folder is not answered by it", func(t *testing.T) { checkElsewhere(t, dir, bin) })
 	names, err := filepath.Glob("testdata/installation/*.txtar")
 	require.NoError(t, err)
