@@ -50,6 +50,11 @@ type Mediator struct {
 	// is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
 
+	// Arrived says whether the end of a file has come out of rating. It is asked of files whose mediator ended longer ago than
+	// EndsKnown while it sent the end: raters remember closed files for a time alone. Nil: they remember them for ever.
+	Arrived   func(ctx context.Context, file udr.FileID) (bool, error)
+	EndsKnown time.Duration
+
 	Share Share
 	// Revisions says when the registry's revisions became known. Nil: records are not looked at for corrections of owners.
 	Revisions Revisions
@@ -234,6 +239,9 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if t.src, err = m.Reference.Source(ctx, t.file.Source, t.file.Pins.Rules); err != nil {
 		return err
 	}
+	if e := t.file.Progress.Ending; e != nil && t.file.Pinned {
+		return t.endAgain(ctx, e)
+	}
 	content, err := m.Spool.Fetch(ctx, t.src, &t.file, t.keep)
 	if err != nil {
 		return t.unfetched(ctx, err)
@@ -286,6 +294,35 @@ func (t *taken) process(ctx context.Context) (err error) {
 		if err := r.readOnly(ctx, content); err != nil {
 			return err
 		}
+	}
+	if err := r.end(ctx); err != nil {
+		return err
+	}
+	return t.close(ctx, r)
+}
+
+// endAgain closes a file whose mediator ended when all but the ends was known to be out.
+func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
+	t.pins = t.file.Pins
+	progress := t.file.Progress
+	progress.Ending = nil
+	r := &reader{t: t, id: t.file.FileID, progress: progress, told: progress, failure: e.Why, out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
+	if t.m.Arrived != nil && t.m.now().Sub(e.Since) > t.m.EndsKnown {
+		// Raters may have forgotten the file, if its ends were out. Then the end has long arrived.
+		arrived, err := t.m.Arrived(ctx, t.file.FileID)
+		if err != nil {
+			return t.unfetched(ctx, err)
+		}
+		if arrived {
+			return t.close(ctx, r)
+		}
+	}
+	totals, err := parseTotals(e.Totals)
+	if err != nil {
+		return fmt.Errorf("file %d: the totals that the ledger has of it are damaged: %w", t.file.Number, err)
+	}
+	if err := r.sendEnds(ctx, totals); err != nil {
+		return err
 	}
 	return t.close(ctx, r)
 }
@@ -449,6 +486,7 @@ func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string
 func (t *taken) close(ctx context.Context, r *reader) error {
 	m := t.m
 	t.counts().Files.Add(1)
+	r.progress.Ending = nil
 	if r.failure != "" {
 		r.progress.Unread, r.progress.Ended = r.unread, !r.unread
 		if _, err := m.Files.RecordProgress(ctx, t.lease, r.progress, m.now(), m.Lease); err != nil {

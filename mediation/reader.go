@@ -16,8 +16,11 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"ratemill/internal/control"
 	"ratemill/internal/steps"
+	"ratemill/internal/wire"
 	"ratemill/mediation/decode"
 	"ratemill/record"
 	"ratemill/registry"
@@ -178,13 +181,44 @@ func (r *reader) run(ctx context.Context) (err error) {
 	if r.progress.State, err = json.Marshal(r.units); err != nil {
 		return err
 	}
-	if err := r.out.acknowledged(ctx); err != nil {
-		return err
-	}
+	return r.out.acknowledged(ctx)
+}
+
+// end sends the ends of a file, all of whose records are acknowledged. The ledger has them first: should this mediator end
+// before it closes the file, another sends them again without the content, however long the server is away. Read again
+// from there after kafka.usage_for, when raters have forgotten the file, its records would be rated again.
+func (r *reader) end(ctx context.Context) error {
 	if r.unread || !steps.On(steps.EndsBeforeDone) {
 		return nil
 	}
-	r.out.ends(r.home(), r.totals())
+	totals := r.totals()
+	if steps.On(steps.EndingFirst) {
+		r.progress.Ending = &control.Ending{Totals: udr.AppendFileEnd(nil, endingTotals, totals), Why: r.failure, Since: r.t.m.now()}
+		if err := r.recordProgress(ctx); err != nil {
+			return err
+		}
+	}
+	return r.sendEnds(ctx, totals)
+}
+
+// endingTotals is the field of control.Ending.Totals that holds the totals.
+const endingTotals = 1
+
+func parseTotals(ending []byte) (e *udr.FileEnd, err error) {
+	err = wire.Fields("Ending", ending, func(n protowire.Number, _ uint64, b []byte) (err error) {
+		if n == endingTotals {
+			e, err = udr.ParseFileEnd(b)
+		}
+		return err
+	})
+	if err == nil && e == nil {
+		err = errors.New("there are none")
+	}
+	return e, err
+}
+
+func (r *reader) sendEnds(ctx context.Context, totals *udr.FileEnd) error {
+	r.out.ends(r.home(), totals)
 	r.out.send(ctx)
 	return r.out.acknowledged(ctx)
 }

@@ -125,7 +125,8 @@ func parseRetry(content []byte) (records []RetryRecord, err error) {
 	return records, err
 }
 
-// retry reads a retry batch to its end. Its progress is not recorded: a batch is small, and read again from its beginning.
+// retry reads a retry batch to its end. Its progress is not recorded before that: a batch is small, and read again from its
+// beginning.
 func (t *taken) retry(ctx context.Context, content Content) error {
 	m := t.m
 	reg, err := m.Reference.Registry(ctx, t.pins.Registry)
@@ -170,9 +171,7 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	if err := r.out.acknowledged(ctx); err != nil {
 		return err
 	}
-	r.out.ends(r.home(), r.totals())
-	r.out.send(ctx)
-	if err := r.out.acknowledged(ctx); err != nil {
+	if err := r.end(ctx); err != nil {
 		return err
 	}
 	m.Log.Info("a retry is done", "source", t.file.Source, "retry", t.file.Retry, "records", len(records), "suspended_again", r.progress.Suspended.Records)

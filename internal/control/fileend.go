@@ -11,7 +11,8 @@ import (
 )
 
 const progressColumns = `records = ?, bytes = ?, filtered = ?, filtered_bytes = ?, suspended = ?, suspended_bytes = ?,
-	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?, unread = ?, ended = ?`
+	mapped = ?, mapped_bytes = ?, usages = ?, seq = ?, last_seqs = ?, expected = ?, progress = ?, unread = ?, ended = ?,
+	ending = ?, ending_why = ?, ending_at = ?`
 
 func (p *Progress) args() []any {
 	seqs, _ := json.Marshal(p.LastSeqs) // numbers always encode
@@ -22,8 +23,12 @@ func (p *Progress) args() []any {
 	if p.Ended {
 		ended = 1
 	}
+	e := p.Ending
+	if e == nil {
+		e = &Ending{}
+	}
 	return []any{p.Read.Records, p.Read.Bytes, p.Filtered.Records, p.Filtered.Bytes, p.Suspended.Records, p.Suspended.Bytes,
-		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended}
+		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended, e.Totals, e.Why, nanos(e.Since)}
 }
 
 // Postpone gives a file back that was not pinned, and says why it waits, at least until a time.
@@ -294,7 +299,7 @@ const fileColumns = `number, source, path, size, mtime, retry, state, still_open
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
 	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ` + hasEnded + `, gone, found_as, after_why, after_attempts,
-	continues, continues_from, changed, content_size, as_it_is`
+	continues, continues_from, changed, content_size, as_it_is, finish_by, ending, ending_why, ending_at`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
 	var files []File
@@ -302,20 +307,24 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var f File
 		var id []byte
 		var seqs string
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs int64
+		var end Ending
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs, ending int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
 			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts,
-			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs); err != nil {
+			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs, &f.FinishBy, &end.Totals, &end.Why, &ending); err != nil {
 			return err
 		}
 		if seqs != "" {
 			if err := json.Unmarshal([]byte(seqs), &p.LastSeqs); err != nil {
 				return err
 			}
+		}
+		if end.Since = instant(ending); ending > 0 {
+			p.Ending = &end
 		}
 		copy(f.FileID[:], id)
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)

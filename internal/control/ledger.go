@@ -72,6 +72,7 @@ type File struct {
 	Pins     Pins
 	Progress Progress
 	AsItIs   bool     // somebody ordered to read it, however it looks
+	FinishBy string   // who ordered to read it to its end though its source was removed; empty for nobody
 	Gone     bool     // its content is no longer where it was listed, though records of it may be out
 	Place    Sighting // where its content is: as it was listed, or under the path of a file that came with the same content
 
@@ -131,6 +132,14 @@ type Progress struct {
 	Ended     bool     // its end is out, though it failed: raters drop what comes after it
 	Unread    bool     // with what it is pinned to, nothing of the file can go out, not even its end
 	State     []byte   // of whoever reads the file; opaque here
+	Ending    *Ending  // all records are acknowledged, and the end may be out; nil before
+}
+
+// Ending is what is needed to send the end of a file without its content.
+type Ending struct {
+	Totals []byte // a message FileEnd; opaque here
+	Why    string // why the file could not be read further; empty when it was read to its end
+	Since  time.Time
 }
 
 // Lease is the right to work on a file.
@@ -293,6 +302,7 @@ type Queue struct {
 	Source   string
 	Parallel bool // several files at a time; otherwise the next when the one before is closed
 	ByTime   bool // the oldest first, otherwise by name
+	Ordered  bool // of files alone that somebody ordered to finish: the source was removed
 }
 
 // LeaseNext gives the next file that waits in one of the queues to owner, until now+ttl. The second result is false when
@@ -362,7 +372,11 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if !t.s.postgres {
 		lock = ``
 	}
-	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND retry_at <= ? ORDER BY ` + order + limit + lock
+	ordered := ``
+	if q.Ordered {
+		ordered = ` AND finish_by <> '' AND pinned = 1`
+	}
+	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND retry_at <= ?` + ordered + ` ORDER BY ` + order + limit + lock
 	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now), nanos(now))
 	if err != nil {
 		return Lease{}, false, err

@@ -131,11 +131,38 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
-	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be read to its end; `ratemill files` says what it waits for", e.Number)
+	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be read to its end; `ratemill files` says what it waits for. If its source was removed, `ratemill files finish %d` reads it to its end", e.Number, e.Number)
 }
 
-// DropFile gives up a file that waits, failed or vanished before any of it was read; why is kept. *BegunError says that it
-// was begun, ErrConflict that a mediator has it, or that there is nothing to give up.
+// FinishFile orders that a file which was begun is read to its end by the document that it is pinned to, though the
+// project no longer has its source. ErrConflict says that it was not begun, or has ended.
+func (s *Store) FinishFile(ctx context.Context, number int64, who string, now time.Time) error {
+	return s.change(ctx, "ordering to finish "+fileName(number), func(t tx) error {
+		var there int64
+		if err := t.row(ctx, `SELECT 1 FROM files WHERE number = ?`, number).Scan(&there); err != nil {
+			return notFound(err)
+		}
+		if err := orConflict(t.exec(ctx, `UPDATE files SET finish_by = ?, retry_at = 0 WHERE number = ? AND pinned = 1 AND still_open = 1`, who, number)); err != nil {
+			return err
+		}
+		return t.audit(ctx, AuditEntry{At: now, Who: who, What: "files.finish", Subject: fileName(number)})
+	})
+}
+
+// ToFinish is the sources of the files that FinishFile ordered to be finished and that are still open.
+func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
+	err = s.query(ctx, "looking for files to finish", `SELECT DISTINCT source FROM files WHERE finish_by <> '' AND still_open = 1 ORDER BY source`, nil, func(rows *sql.Rows) error {
+		var source string
+		err := rows.Scan(&source)
+		sources = append(sources, source)
+		return err
+	})
+	return sources, err
+}
+
+// DropFile gives up a file that waits, failed or vanished before any of it was read; why is kept. Of a retry batch the
+// records may be retried anew. *BegunError says that it was begun, ErrConflict that a mediator has it, or that there is
+// nothing to give up.
 func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now time.Time) error {
 	return s.change(ctx, "dropping "+fileName(number), func(t tx) error {
 		var pinned, retry int64
@@ -145,6 +172,12 @@ func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now
 		}
 		if pinned == 1 && state != Done && state != Duplicate {
 			return &BegunError{number}
+		}
+		if retry > 0 {
+			if err := t.cancelRetry(ctx, retry, "given up by "+who+": "+why, now); err != nil {
+				return err
+			}
+			return t.audit(ctx, AuditEntry{At: now, Who: who, What: "suspense.cancel", Subject: fmt.Sprintf("retry %d", retry), Detail: why})
 		}
 		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'dropped', still_open = 0, closed_at = ?, why = ?, lease_until = 0, generation = generation + 1, file_id = NULL, content = NULL
 			WHERE number = ? AND retry = 0 AND pinned = 0 AND state IN ('seen', 'spooling', 'failed', 'vanished', 'refused') AND `+unleased,

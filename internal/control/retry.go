@@ -139,15 +139,19 @@ func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err e
 // that it is being sent, or is not open.
 func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "giving up a retry", func(t tx) error {
-		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'the retry was given up'
-			WHERE retry = ? AND retry > 0 AND pinned = 0 AND `+unleased+` AND state <> 'vanished'`, nanos(now), number, nanos(now), nanos(now))); err != nil {
-			return err
-		}
-		if err := orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number)); err != nil {
+		if err := t.cancelRetry(ctx, number, "the retry was given up", now); err != nil {
 			return err
 		}
 		return t.audit(ctx, AuditEntry{At: now, Who: who, What: "suspense.cancel", Subject: fmt.Sprintf("retry %d", number)})
 	})
+}
+
+func (t tx) cancelRetry(ctx context.Context, number int64, why string, now time.Time) error {
+	if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = ?
+		WHERE retry = ? AND retry > 0 AND pinned = 0 AND `+unleased+` AND state <> 'vanished'`, nanos(now), why, number, nanos(now), nanos(now))); err != nil {
+		return err
+	}
+	return orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number))
 }
 
 // Claimed is the live batch, or the drop, that each of the records is in. Records in none are not in it.

@@ -53,6 +53,9 @@ func (r *mediationRole) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
 	g.Go(func() error { return r.backlog.follow(ctx) })
+	former := &removed{reference: r.n.reference, n: r.n}
+	defer former.close()
+	g.Go(func() error { return former.follow(ctx) })
 	for _, s := range r.n.Project.Sources.Sources {
 		if why := r.held[s.Name]; why != "" {
 			r.n.Log.Error("a source is held back", "source", s.Name, "why", why)
@@ -73,10 +76,11 @@ func (r *mediationRole) run(ctx context.Context) error {
 			share = mediation.Doubtful
 		}
 		m := &mediation.Mediator{
-			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, retries},
-			Reference: r.n.reference, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
+			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
+			Reference: former, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Ticker: mediation.RealTime, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold, Waits: r.n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
 			Revisions: r.n.Store.RegistryRevisions,
+			Arrived:   retries.arrived, EndsKnown: r.n.Config.Kafka.UsageFor / 2,
 		}
 		g.Go(func() error { return m.Run(ctx) })
 	}
@@ -124,7 +128,7 @@ func (r *mediationRole) unknown() (what []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
-			what = append(what, fmt.Sprintf("source %s: %d files are waiting, but the project has no such source: restore its document, or give them up (`ratemill files --source %s` lists them, `ratemill files drop` gives them up)", name, waiting[name].Files, name))
+			what = append(what, fmt.Sprintf("source %s: %d files are waiting, but the project has no such source: restore its document, or finish what was begun and give up the rest (`ratemill files --source %s` lists them; `ratemill files finish`, `ratemill files drop`)", name, waiting[name].Files, name))
 		}
 	}
 	return what
@@ -134,6 +138,7 @@ func (r *mediationRole) unknown() (what []string) {
 type siteSpool struct {
 	spool   *collect.Spool
 	sites   map[string]*collect.Site
+	removed *removed // nil: there are none
 	retries *retryContents
 }
 
@@ -143,6 +148,9 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return s.retries.fetch(ctx, file, renew)
 	}
 	site := s.sites[file.Source]
+	if site == nil && s.removed != nil {
+		site = s.removed.site(src)
+	}
 	if site == nil {
 		return mediation.Content{}, fmt.Errorf("file %s belongs to source %s, which this project does not have", file.Path, file.Source)
 	}

@@ -252,6 +252,28 @@ func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.W
 	return w, refusedByWarehouse(c, err)
 }
 
+// AskWarehouse reaches a ClickHouse for a question that can do without it: it waits for nothing, makes and migrates nothing,
+// and starts no embedded engine. It must be of the store's installation.
+func AskWarehouse(ctx context.Context, c *config.Config, store *control.Store) (w *warehouse.Warehouse, err error) {
+	n := &Node{Config: c}
+	if c.EmbeddedClickHouse() {
+		w, err = ReachEmbeddedWarehouse(ctx, c)
+	} else if access, wrong := n.warehouseAccess(); wrong != nil {
+		return nil, wrong
+	} else {
+		w, err = access.Open(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckWarehouse(ctx, c, store, w, false); err != nil {
+		w.Close()
+		return nil, err
+	}
+	w.Assume(n.layout())
+	return w, nil
+}
+
 // ReadingWarehouse is the embedded ClickHouse that w is, as its user that only reads.
 func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Warehouse) (*warehouse.Warehouse, error) {
 	password, err := keys.ReadReader(c.Data)

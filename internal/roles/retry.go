@@ -60,6 +60,16 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 	return content, retryable(err)
 }
 
+// arrived says whether the end of a file is in the warehouse.
+func (r *retryContents) arrived(ctx context.Context, file udr.FileID) (bool, error) {
+	w, err := r.reach(ctx)
+	if err != nil {
+		return false, retryable(err)
+	}
+	outcomes, err := w.Outcomes(ctx, []udr.FileID{file})
+	return outcomes[file].Arrived, retryable(err)
+}
+
 // retryable says of an engine that is away that this is no fault of the batch.
 func retryable(err error) error {
 	var noWarehouse *warehouse.UnavailableError

@@ -45,12 +45,13 @@ const (
 	SetBack                       // the control store loses its last epochs and positions, as a restored backup or a standby does
 	Forged                        // somebody writes a message of a huge epoch into the rated log
 	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
+	ServerAway                    // the server of a file that was begun is away for longer than the broker keeps usage
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps", "server-away"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -88,6 +89,7 @@ var faultMeanings = [...]string{
 	"the control store lost epochs or positions, and somebody stopped for it",
 	"somebody wrote a message of an epoch that nobody was given",
 	"the clock of an actor's machine jumped",
+	"the server of a file that was begun was away for longer than usage is kept",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -289,6 +289,12 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, r
 	if f.origins != nil {
 		return w.retryContent(f, row.Number), nil
 	}
+	if f.row.Pinned && !f.away && w.happens(ServerAway, 3) {
+		f.away = true
+	}
+	if f.away = f.away && w.phase == troubled && w.faults[ServerAway].IntN(6) > 0; f.away {
+		return mediation.Content{}, &mediation.AwayError{Err: errSimulated}
+	}
 	switch {
 	case f.vanished:
 		return mediation.Content{}, &collect.GoneError{Path: f.name}

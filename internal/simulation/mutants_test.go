@@ -32,6 +32,7 @@ var focus = map[steps.Step]struct {
 	steps.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", ofSinks},
 	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", ofAnyone},
 	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", ofAnyone},
+	steps.EndingFirst:  {"crash,retention,server-away", ofAnyone},
 }
 
 // part is what a step belongs to.

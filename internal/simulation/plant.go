@@ -200,6 +200,7 @@ type file struct {
 	content  udr.FileID // tells its records from those of other files
 	row      control.File
 	vanished bool     // from its carrier's server
+	away     bool     // its carrier's server is away, for longer than the broker keeps usage
 	origins  []udr.ID // of a retry batch: what it brings back
 
 	// Of one that a sender sends:

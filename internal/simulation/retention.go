@@ -21,7 +21,9 @@ func (w *world) forgetUsage(p int) {
 	for _, f := range w.files {
 		closed := w.expect[p].closedAt(f.id)
 		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
-		if !f.done || w.held(f) || sent {
+		// While its server is away nobody sends records of a file, for longer than usage is kept. Its ends need no server.
+		silent := f.away && f.row.Progress.Ending == nil
+		if !f.done && !silent || w.held(f) || sent {
 			if closed >= 0 {
 				upTo = min(upTo, closed)
 			}
