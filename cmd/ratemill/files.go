@@ -19,13 +19,23 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
 	"ratemill/internal/project"
+	"ratemill/internal/warehouse"
 	"ratemill/mediation"
+	"ratemill/udr"
 )
 
 // surroundings is what decides what a file's state means.
 type surroundings struct {
-	now     time.Time
-	sources map[string]bool // those of the project; nil when it cannot be read
+	now      time.Time
+	sources  map[string]bool                  // those of the project; nil when it cannot be read
+	outcomes map[udr.FileID]warehouse.Outcome // what rating made of the files; nil while the warehouse is away
+}
+
+// outcome is what rating made of a file, as far as the warehouse has it. known is false while the warehouse is away, and of a
+// file whose records it never had or has no longer.
+func (in *surroundings) outcome(f *control.File) (o warehouse.Outcome, known bool) {
+	o, known = in.outcomes[f.FileID]
+	return o, known && (o.Ended || f.State != control.Done) && f.State != control.Duplicate
 }
 
 // sourcesOf is the sources of the configuration's project.
@@ -92,7 +102,8 @@ func filesCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printFiles(cmd.OutOrStdout(), f.output, append(waiting, files...), &surroundings{now, sourcesOf(c)})
+			in := &surroundings{now: now, sources: sourcesOf(c), outcomes: outcomes(cmd.Context(), c, store, files)}
+			return printFiles(cmd.OutOrStdout(), f.output, append(waiting, files...), in)
 		},
 	}
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
@@ -134,8 +145,54 @@ func filesCommand(f *flags) *cobra.Command {
 			return nil
 		},
 	})
-	c.AddCommand(dropFileCommand(f))
+	c.AddCommand(finishFileCommand(f), dropFileCommand(f))
 	return c
+}
+
+func finishFileCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "finish NUMBER…",
+		Short: "Read begun files of a removed source to their end, by the document that they were begun with",
+		Long: `Finish has a running mediator read files to their end though the project no longer has their source: they are fetched and
+read by the version of its document that they were begun with, which the control store keeps, so that their balance closes.
+Passwords and key files that the document names must still be there. The files are left where they are (no collect.after).`,
+		Args: needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files finish 12"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, c, err := reachStore(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			now, err := store.Now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			sources := sourcesOf(c)
+			for _, arg := range args {
+				number, err := strconv.ParseInt(arg, 10, 64)
+				if err != nil {
+					return fmt.Errorf("%q is not a file's number; ratemill files shows them", arg)
+				}
+				file, err := store.File(cmd.Context(), number)
+				if err == nil && sources[file.Source] {
+					return &problems{fmt.Sprintf("the project has source %s, so file %d is read by itself; ratemill files says what it waits for", file.Source, number)}
+				}
+				if err == nil {
+					err = store.FinishFile(cmd.Context(), number, whoami(), now)
+				}
+				switch {
+				case errors.Is(err, control.ErrNotFound):
+					return &problems{fmt.Sprintf("there is no file %d; ratemill files shows them", number)}
+				case errors.Is(err, control.ErrConflict):
+					return &problems{fmt.Sprintf("file %d was not begun, or is closed; ratemill files says which. Of what was not begun nothing is out: ratemill files drop %d", number, number)}
+				case err != nil:
+					return fmt.Errorf("file %d: %w", number, err)
+				}
+				fmt.Fprintf(os.Stderr, "file %d is read to its end when a mediator is free\n", number)
+			}
+			return nil
+		},
+	}
 }
 
 func dropFileCommand(f *flags) *cobra.Command {
@@ -171,7 +228,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 				case errors.Is(err, control.ErrNotFound):
 					return &problems{fmt.Sprintf("there is no file %d; `ratemill files` shows the numbers", number)}
 				case errors.Is(err, control.ErrConflict):
-					return &problems{fmt.Sprintf("file %d cannot be dropped: it is being fetched, done, a duplicate, already dropped, or a retry batch; `ratemill files` shows its state", number)}
+					return &problems{fmt.Sprintf("file %d cannot be dropped: it is being fetched, done, a duplicate, or already dropped; `ratemill files` shows its state", number)}
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
@@ -210,6 +267,9 @@ func remarks(f *control.File, in *surroundings) string {
 	for _, word := range slices.Sorted(maps.Keys(notes)) {
 		all = append(all, fmt.Sprintf("%s in %d", word, notes[word]))
 	}
+	if o, known := in.outcome(f); known && o.Retried+o.Dropped > 0 {
+		all = append(all, fmt.Sprintf("of the suspended, %d retried and %d dropped since", o.Retried, o.Dropped))
+	}
 	if f.AfterWhy != "" {
 		all = append(all, "not moved or deleted: "+f.AfterWhy)
 	}
@@ -226,7 +286,10 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 	if f.Open && f.State != isArriving && in.sources != nil && !in.sources[f.Source] {
 		next = fmt.Sprintf("the project has no source %s, so no mediator takes it: restore the source's document, or give the file up with `ratemill files drop %d`", f.Source, f.Number)
 		if f.Pinned {
-			next = fmt.Sprintf("the project has no source %s, so no mediator reads on: restore the source's document until the file is done; some of its records may already be rated", f.Source)
+			next = fmt.Sprintf("the project has no source %s, so no mediator reads on, and some of its records may already be rated: `ratemill files finish %d` reads the rest by the document that it was begun with, or restore the source's document until the file is done", f.Source, f.Number)
+		}
+		if f.FinishBy != "" {
+			next = fmt.Sprintf("the project has no source %s; a mediator reads it to its end by the document that it was begun with, as %s ordered", f.Source, f.FinishBy)
 		}
 		return "it waits", next
 	}
@@ -266,6 +329,9 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 		}
 		return f.Why, "once the cause is fixed, " + again
 	case control.Vanished:
+		if f.Retry > 0 {
+			return f.Why, "its records wait in suspense, and can be retried anew"
+		}
 		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, and %s", again)
 	case control.Refused:
 		return f.Why, fmt.Sprintf("it is checked at each listing; if it is not wanted, `ratemill files drop %d`", f.Number)
@@ -289,8 +355,8 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		}
 		return nil
 	}
-	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "seen", "why").
-		Numbers("number", "records", "filtered", "suspended", "sent")
+	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "duplicate", "rated", "seen", "why").
+		Numbers("number", "records", "filtered", "suspended", "sent", "duplicate", "rated")
 	for i := range files {
 		file := &files[i]
 		p, id := &file.Progress, ""
@@ -305,8 +371,12 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		if file.Number == 0 {
 			number = ""
 		}
+		suspended, duplicate, rated := p.Suspended.Records, "", ""
+		if o, known := in.outcome(file); known {
+			suspended, duplicate, rated = suspended+int64(o.Suspended), fmt.Sprint(o.Duplicate), fmt.Sprint(o.Rated)
+		}
 		g.Add(number, file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
-			fmt.Sprint(p.Filtered.Records), fmt.Sprint(p.Suspended.Records), fmt.Sprint(p.Usages), moment(file.FirstSeen), remarks(file, in))
+			fmt.Sprint(p.Filtered.Records), fmt.Sprint(suspended), fmt.Sprint(p.Usages), duplicate, rated, moment(file.FirstSeen), remarks(file, in))
 	}
 	return g.Print(to, format)
 }
@@ -323,6 +393,10 @@ func fileJSON(f *control.File, in *surroundings) map[string]any {
 	}
 	if !f.FileID.IsZero() {
 		m["id"] = f.FileID.String()
+	}
+	if o, known := in.outcome(f); known {
+		m["suspended"], m["suspended_by_rating"] = p.Suspended.Records+int64(o.Suspended), o.Suspended
+		m["duplicate"], m["rated"], m["retried"], m["dropped"] = o.Duplicate, o.Rated, o.Retried, o.Dropped
 	}
 	m["why"], m["next"] = situation(f, in)
 	if notes := mediation.NotesOf(&f.Progress); len(notes) > 0 {

@@ -16,6 +16,8 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
+	"ratemill/internal/warehouse"
+	"ratemill/udr"
 )
 
 // declaredStates are the constants of type FileState in the ledger's code.
@@ -97,7 +99,7 @@ func TestEveryStateOfAFileIsToldWithItsReasonAndTheNextStep(t *testing.T) {
 	files = append(files, waiting...)
 	found := map[control.FileState]bool{}
 	for _, known := range []map[string]bool{{"sky": true}, {"other": true}, nil} {
-		in := &surroundings{now, known}
+		in := &surroundings{now: now, sources: known}
 		for i := range files {
 			f := &files[i]
 			found[f.State] = true
@@ -148,4 +150,25 @@ func TestADroppedFileIsNotReadUntilItIsTakenAgain(t *testing.T) {
 	f, err = store.File(t.Context(), f.Number)
 	require.NoError(t, err)
 	require.Equal(t, []any{control.Seen, true}, []any{f.State, f.Open})
+}
+
+func TestFilesCountsBothEnds(t *testing.T) {
+	id := udr.FileID{7}
+	file := control.File{Number: 1, Source: "sky", State: control.Done, FileID: id, Progress: control.Progress{
+		Read: control.Amount{Records: 9}, Suspended: control.Amount{Records: 1}, Usages: 8, Expected: -1}}
+	printed := func(format string, in *surroundings) string {
+		var to bytes.Buffer
+		require.NoError(t, printFiles(&to, format, []control.File{file}, in))
+		return to.String()
+	}
+	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 5, Retried: 3, Dropped: 1}}}
+	require.Contains(t, printed(grid.CSV, in), "state,records,filtered,suspended,sent,duplicate,rated,seen,why\n")
+	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended, 3 retried and 1 dropped since"\n$`, printed(grid.CSV, in))
+	require.Contains(t, printed(grid.JSON, in), `"suspended":6,"suspended_by_rating":5,`)
+	require.Regexp(t, `"dropped":1,"duplicate":1,.*"rated":2,.*"retried":3,`, printed(grid.JSON, in))
+
+	require.Regexp(t, `,done,9,0,1,8,,,`, printed(grid.CSV, &surroundings{}), "the warehouse is away")
+	require.NotContains(t, printed(grid.JSON, &surroundings{}), `"rated"`)
+	in.outcomes[id] = warehouse.Outcome{Rated: 2}
+	require.Regexp(t, `,done,9,0,1,8,,,`, printed(grid.CSV, in), "its end has not come")
 }

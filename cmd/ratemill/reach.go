@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
@@ -12,6 +13,7 @@ import (
 	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
+	"ratemill/udr"
 )
 
 // reachStore reads the configuration and opens the control store that it names, which must be there.
@@ -144,4 +146,36 @@ func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, func(), error) {
 		return nil, nil, err
 	}
 	return q, s.close, nil
+}
+
+// outcomesWithin is how long a list of files waits for the warehouse.
+const outcomesWithin = 10 * time.Second
+
+// outcomes is what rating made of files, nil when the warehouse does not say; then it is told. An embedded ClickHouse is not
+// started for it.
+func outcomes(ctx context.Context, c *config.Config, store *control.Store, files []control.File) map[udr.FileID]warehouse.Outcome {
+	var ids []udr.FileID
+	for i := range files {
+		if p := &files[i].Progress; !files[i].FileID.IsZero() && p.Usages+p.Suspended.Records > 0 {
+			ids = append(ids, files[i].FileID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, outcomesWithin)
+	defer cancel()
+	found, err := func() (map[udr.FileID]warehouse.Outcome, error) {
+		w, err := roles.AskWarehouse(ctx, c, store)
+		if err != nil {
+			return nil, err
+		}
+		defer w.Close()
+		return w.Outcomes(ctx, ids)
+	}()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "suspended counts mediation alone, and duplicate and rated are left out, since the warehouse does not answer: %v\n", err)
+		return nil
+	}
+	return found
 }
