@@ -136,7 +136,7 @@ func linkTree(from, to string) error {
 		target := filepath.Join(to, rest)
 		switch {
 		case e.IsDir():
-			return os.MkdirAll(target, 0o755)
+			return os.MkdirAll(target, 0o700)
 		case isSegment(path):
 			return os.Link(path, target)
 		}

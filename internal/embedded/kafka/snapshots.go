@@ -73,7 +73,7 @@ func completeSnapshot(partition string, segments []segment) error {
 	if text, err = json.Marshal(s); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".tmp", text, 0o644); err != nil {
+	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(path+".tmp", path)
