@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fields writes a row for each field below a JSON Schema's node. A list's elements are path[], a map's values path.NAME.
+func fields(b *strings.Builder, node map[string]any, path string) {
+	properties, _ := node["properties"].(map[string]any)
+	required, _ := node["required"].([]any)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		child, ok := properties[name].(map[string]any)
+		if !ok {
+			continue
+		}
+		words := []string{fmt.Sprint(child["description"])}
+		if child["description"] == nil {
+			words = nil
+		}
+		if slices.Contains(required, any(name)) {
+			words = append(words, "Required.")
+		}
+		if enum, ok := child["enum"].([]any); ok {
+			words = append(words, fmt.Sprintf("One of: `%s`.", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(enum)), "`, `"), "[]")))
+		}
+		if examples, ok := child["examples"].([]any); ok && len(examples) > 0 {
+			words = append(words, fmt.Sprintf("Example: `%v`.", examples[0]))
+		}
+		value := ""
+		if child["default"] != nil {
+			value = fmt.Sprintf("`%v`", child["default"])
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+name, value, strings.ReplaceAll(strings.Join(words, " "), "|", `\|`))
+		below(b, child, path+name)
+	}
+}
+
+func below(b *strings.Builder, node map[string]any, path string) {
+	fields(b, node, path+".")
+	for _, word := range []string{"anyOf", "oneOf"} {
+		options, _ := node[word].([]any)
+		for _, option := range options {
+			if o, ok := option.(map[string]any); ok {
+				below(b, o, path)
+			}
+		}
+	}
+	if items, ok := node["items"].(map[string]any); ok {
+		below(b, items, path+"[]")
+	}
+	if values, ok := node["additionalProperties"].(map[string]any); ok {
+		below(b, values, path+".NAME")
+	}
+}
+
+// fieldsPage is a page of all fields of one kind of document.
+func fieldsPage(t *testing.T, kind, title, where string) string {
+	var schema map[string]any
+	for _, s := range schemas {
+		if s.kind == kind {
+			text, err := s.text()
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(text, &schema))
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nGenerated from the declarations that also make the JSON Schema (`ratemill schema %s`). %s A field after `[]` is one of each element of a list; `NAME` is a name of your own.\n", title, kind, where)
+	kinds := []any{schema}
+	if options, ok := schema["anyOf"].([]any); ok {
+		kinds = options
+	}
+	for _, k := range kinds {
+		node := k.(map[string]any)
+		if node["description"] != nil {
+			fmt.Fprintf(&b, "\n## %v\n", strings.TrimSuffix(fmt.Sprint(node["required"].([]any)[0]), ":"))
+			fmt.Fprintf(&b, "\n%v\n", node["description"])
+		}
+		b.WriteString("\n| field | default | meaning |\n| --- | --- | --- |\n")
+		fields(&b, node, "")
+	}
+	return b.String()
+}
+
+func TestPagesOfFieldsAreThoseOfTheDeclarations(t *testing.T) {
+	checkGolden(t, "../../docs/source-fields.md", fieldsPage(t, "source", "Fields of a source", "[rules.md](rules.md) shows how sources are written."))
+	checkGolden(t, "../../docs/catalogue-fields.md", fieldsPage(t, "catalogue", "Fields of the catalogue", "[catalogue.md](catalogue.md) shows how plans are written, and how a record is priced."))
+}
+
+// TestThePageOnAnotherPlanShowsWhatCommandsPrint types the page's commands in an empty folder.
+func TestThePageOnAnotherPlanShowsWhatCommandsPrint(t *testing.T) {
+	const path = "../../docs/another-plan.md"
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	dir, bin := t.TempDir(), program(t)
+	parts := strings.Split(string(page), "```\n")
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = transcript(t, dir, bin, parts[i])
+	}
+	require.NoFileExists(t, filepath.Join(dir, ".ratemill"), "nothing is stored")
+	checkGolden(t, path, strings.Join(parts, "```\n"))
+}
