@@ -373,7 +373,7 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		}
 		suspended, duplicate, rated := p.Suspended.Records, "", ""
 		if o, known := in.outcome(file); known {
-			suspended, duplicate, rated = suspended+int64(o.Suspended), fmt.Sprint(o.Duplicate), fmt.Sprint(o.Rated)
+			suspended, duplicate, rated = max(suspended, int64(o.Suspended)), fmt.Sprint(o.Duplicate), fmt.Sprint(o.Rated)
 		}
 		g.Add(number, file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
 			fmt.Sprint(p.Filtered.Records), fmt.Sprint(suspended), fmt.Sprint(p.Usages), duplicate, rated, moment(file.FirstSeen), remarks(file, in))
@@ -395,7 +395,7 @@ func fileJSON(f *control.File, in *surroundings) map[string]any {
 		m["id"] = f.FileID.String()
 	}
 	if o, known := in.outcome(f); known {
-		m["suspended"], m["suspended_by_rating"] = p.Suspended.Records+int64(o.Suspended), o.Suspended
+		m["suspended"] = max(p.Suspended.Records, int64(o.Suspended))
 		m["duplicate"], m["rated"], m["retried"], m["dropped"] = o.Duplicate, o.Rated, o.Retried, o.Dropped
 	}
 	m["why"], m["next"] = situation(f, in)

@@ -14,7 +14,7 @@ type Outcome struct {
 	Ended     bool   // the same, and not for so long that what was rated may be gone (warehouse.keep): the file's end is here, so the numbers are final but for records that wait in suspense
 	Rated     uint64 // in rated_usage
 	Duplicate uint64 // in duplicates
-	Suspended uint64 // suspended by rating, whether they still wait or not
+	Suspended uint64 // suspended by mediation or rating, whether they still wait or not
 	Retried   uint64 // of all that was suspended, by mediation or rating: sent again in a retry batch
 	Dropped   uint64 // of all that was suspended: dropped by somebody
 }
@@ -44,7 +44,7 @@ SELECT toString(id), max(a), max(e), sum(r), sum(d), sum(s), sum(again), sum(gon
   SELECT file AS id, toUInt8(1) AS a, toUInt8(%s) AS e, toUInt64(0) AS r, toUInt64(0) AS d, toUInt64(0) AS s, toUInt64(0) AS again, toUInt64(0) AS gone FROM files AS f WHERE f.file IN (?)
   UNION ALL SELECT toString(file), 0, 0, count(), 0, 0, 0, 0 FROM rated_usage WHERE file IN (?) GROUP BY file
   UNION ALL SELECT toString(file), 0, 0, 0, count(), 0, 0, 0 FROM duplicates WHERE file IN (?) GROUP BY file
-  UNION ALL SELECT toString(file), 0, 0, 0, 0, countIf(stage = 'rating'), 0, 0 FROM suspense WHERE file IN (?) GROUP BY file
+  UNION ALL SELECT toString(file), 0, 0, 0, 0, count(), 0, 0 FROM suspense WHERE file IN (?) GROUP BY file
   UNION ALL SELECT toString(file), 0, 0, 0, 0, 0, countIf(how = 'retried'), countIf(how = 'dropped') FROM suspense_closed WHERE file IN (?) GROUP BY file
 ) GROUP BY id`, w.layout.balanced("f")), ids, ids, ids, ids, ids)
 	if err != nil {

@@ -25,7 +25,7 @@ func TestOutcomesCountWhatRatingMadeOfEachFile(t *testing.T) {
 	found, err := w.Outcomes(t.Context(), []udr.FileID{whole, begun, {4}})
 	require.NoError(t, err)
 	require.Equal(t, map[udr.FileID]warehouse.Outcome{
-		whole: {Arrived: true, Ended: true, Rated: 4, Duplicate: 1, Suspended: 4, Retried: 2, Dropped: 1},
+		whole: {Arrived: true, Ended: true, Rated: 4, Duplicate: 1, Suspended: 5, Retried: 2, Dropped: 1},
 		begun: {Rated: 1},
 	}, found)
 }
