@@ -98,29 +98,29 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 		says   []string // in this order
 	}{
 		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = stranger.CAFile },
-			[]string{"kafka", "ask", kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
+			[]string{"Kafka is not available to ask", kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
 		{"Kafka by a name that its certificate has not", func(c *config.Config) {
 			_, port, _ := net.SplitHostPort(kafka.MutualAddr)
 			c.Kafka.Addresses = []string{"127.0.0.1:" + port}
-		}, []string{"kafka", "its certificate is not for the name by which it was called", "127.0.0.1", "call it by localhost"}},
+		}, []string{"Kafka is not available", "its certificate is not for the name by which it was called", "127.0.0.1", "call it by localhost"}},
 		{"Kafka does not know our certificate", func(c *config.Config) {
 			other := stranger.Issue(t, "other")
 			c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = other.CertFile, other.KeyFile
-		}, []string{"kafka", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+		}, []string{"Kafka is not available", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
 		{"Kafka wants a certificate and gets none", func(c *config.Config) { c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = "", "" },
-			[]string{"kafka", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+			[]string{"Kafka is not available", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
 		{"Kafka with a wrong password", func(c *config.Config) {
 			c.Kafka = scram
 			c.Kafka.SASL.PasswordFile = secretIn(t, "guessed-wrong")
-		}, []string{"kafka", "it does not let the user in", "check user and password in kafka.sasl"}},
+		}, []string{"Kafka is not available", "it does not let the user in", "check user and password in kafka.sasl"}},
 		{"Kafka with an unknown user", func(c *config.Config) {
 			c.Kafka = scram
 			c.Kafka.SASL.User = "nobody"
-		}, []string{"kafka", "it does not let the user in"}},
+		}, []string{"Kafka is not available", "it does not let the user in"}},
 		{"Kafka with another mechanism", func(c *config.Config) {
 			c.Kafka = scram
 			c.Kafka.SASL.Mechanism = "scram-sha-256"
-		}, []string{"kafka", "it does not let the user in"}},
+		}, []string{"Kafka is not available", "it does not let the user in"}},
 		{"Kafka's authority is no file", func(c *config.Config) { c.Kafka.TLS.CAFile = "/nowhere/ca.pem" }, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
 		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = mine.KeyFile }, []string{"kafka.tls", "holds no certificate in PEM"}},
 		{"Kafka's password is not in the environment", func(c *config.Config) {

@@ -1,6 +1,8 @@
 package roles
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,13 +47,16 @@ func (w *world) opens(c *config.Config, roles ...Role) error {
 	return err
 }
 
-// elsewhere is the configuration of another folder, whose control store is its own and new, and who was given the
-// passwords of the engines.
+// elsewhere is the configuration of another folder, whose control store is its own and new, with the passwords of the
+// engines, if this world's engines have any.
 func (w *world) elsewhere() *config.Config {
 	c := w.strange()
 	require.NoError(w, os.MkdirAll(c.Data, 0o750))
 	for _, path := range []func(string) string{keys.OwnerFile, keys.ReaderFile} {
 		password, err := os.ReadFile(path(w.config.Data))
+		if !w.attach && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		require.NoError(w, err)
 		require.NoError(w, os.WriteFile(path(c.Data), password, 0o600))
 	}

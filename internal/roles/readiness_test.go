@@ -15,6 +15,7 @@ import (
 
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/embedded/kafka"
+	"ratemill/internal/embedded/keys"
 	"ratemill/internal/project"
 )
 
@@ -42,6 +43,8 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 	w := newWorld(t, "readiness")
 	kafkaAt, clickhouseAt := freeAddress(t), freeAddress(t)
 	folders := [2]string{t.TempDir(), t.TempDir()}
+	k, err := keys.Make(w.config.Data)
+	require.NoError(t, err)
 	startKafka := func() *kafka.Broker {
 		b, err := kafka.StartChild(t.Context(), kafka.Options{Dir: folders[0], Listen: kafkaAt})
 		require.NoError(t, err)
@@ -49,12 +52,12 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 		return b
 	}
 	startClickHouse := func() *clickhouse.Server {
-		s, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: folders[1], Listen: clickhouseAt})
+		s, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: folders[1], Listen: clickhouseAt, Keys: k})
 		require.NoError(t, err)
 		t.Cleanup(s.Kill)
 		return s
 	}
-	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = freeAddress(t), []string{kafkaAt}, "http://"+clickhouseAt+"/default"
+	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = freeAddress(t), []string{kafkaAt}, "http://"+keys.Owner+":"+k.Owner+"@"+clickhouseAt+"/default"
 	files := fstest.MapFS{}
 	for name, text := range w.docs {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
@@ -107,7 +110,7 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 
 	stop()
 	require.NoError(t, <-done)
-	w.ready(http.StatusServiceUnavailable, "starting or ending")
+	w.ready(http.StatusServiceUnavailable, "starting or stopping")
 	w.Close()
 }
 
