@@ -116,7 +116,7 @@ func (t *taken) unfinished(l *looked) string {
 	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() {
 		return ""
 	}
-	return fmt.Sprintf("%s: it is probably still being written, and waits until it changes; `ratemill files retry` reads it as it is, and collect.unfinished: read all such files of the source", l.Unfinished)
+	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
 }
 
 // part decides from where on a file is read: after what another of its source had, whose content it begins with. A why
@@ -155,10 +155,10 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 		part.Changed = before.Number
 		if t.file.Why == "" {
 			t.counts().ChangedFiles.Add(1)
-			t.m.Log.Warn("what was read of a file before has changed", "source", t.file.Source, "file", t.file.Path, "read_as_file", before.Number)
+			t.m.Log.Warn("content of a file that was read before has changed", "source", t.file.Source, "file", t.file.Path, "read_as_file", before.Number)
 		}
 		if t.src.DuplicateWithin == 0 && !t.file.AsItIs {
-			return part, fmt.Sprintf("file %d was read under this name with %d bytes, begins alike, and is not what this one begins with: what was read has changed, or is being written again. It waits until it changes; `ratemill files retry` reads all of it that no other file had", before.Number, before.Size), t.pause(), nil
+			return part, fmt.Sprintf("file %d was read under this name with %d bytes; this file starts like it but does not contain all of it: content that was read has changed, or the file is being written again. It waits until it changes; `ratemill files retry` reads everything in it that no other file had", before.Number, before.Size), t.pause(), nil
 		}
 	}
 	if longest == nil {
@@ -168,7 +168,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 		err = t.m.Files.ReadFrom(ctx, longest.Number, t.file.Number)
 	}
 	if longest.Gone || longest.Open {
-		return part, fmt.Sprintf("it continues file %d, which is read to its end first", longest.Number), pauseOfPart, err
+		return part, fmt.Sprintf("it continues file %d, which must be read to its end first", longest.Number), pauseOfPart, err
 	}
 	part.Continues, part.From = longest.Number, longest.Size
 	return part, "", 0, err

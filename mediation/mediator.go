@@ -183,7 +183,7 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if releaseErr := m.Files.Release(grace, t.lease); releaseErr != nil && !errors.As(releaseErr, &lost) {
-		m.Log.Warn("a file could not be given back; it waits until its lease ends", "file", lease.File, "err", releaseErr)
+		m.Log.Warn("could not release a file; it waits until its lease ends", "file", lease.File, "err", releaseErr)
 	}
 	if m.waits(t.file.Source) {
 		return true, nil // there may be files of other sources
@@ -260,7 +260,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	original, err := m.Files.SetIdentity(ctx, t.lease, l.id, l.key, content.Size, m.now(), l.others...)
 	if other := (*control.OtherContentError)(nil); errors.As(err, &other) {
 		if content.More {
-			return t.gone(ctx, false, fmt.Sprintf("%q has %d bytes or more, and does not begin with what it was when this file was begun", t.file.Place.Path, content.Size))
+			return t.gone(ctx, false, fmt.Sprintf("%q has %d bytes or more, but does not start with the content that it had when reading began", t.file.Place.Path, content.Size))
 		}
 		return t.otherContent(ctx, other)
 	}
@@ -269,7 +269,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	}
 	if original != nil {
 		t.counts().DuplicateFiles.Add(1)
-		m.Log.Warn("a file came again and is not read", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
+		m.Log.Warn("not reading a file whose content came before", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
 		return nil
 	}
 	if why, pause, err := t.pin(ctx, content, l); err != nil || why != "" {
@@ -388,19 +388,19 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	now := m.now()
 	cause := why
 	if t.file.Pinned && t.file.Retry == 0 {
-		why += fmt.Sprintf(". Records of it may be out, %d at least, and stay rated. When its content (%s) comes again, under this name or another, the rest is read by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` tells what was rated",
+		why += fmt.Sprintf(". At least %d of its records may be rated, and stay so. When the same content (%s) comes again, under this name or another, ratemill reads the rest by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` counts what was rated",
 			t.file.Progress.Usages, t.file.FileID.Short(), t.file.FileID)
 	}
 	found, err := m.Files.Gone(ctx, t.lease, other, why, t.again(now), now)
 	switch {
 	case err != nil:
 	case found > 0:
-		m.Log.Warn("a file is read from where its content is now", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
+		m.Log.Warn("reading a file from the new place of its content", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
 	case t.file.Pinned:
 		t.counts().Failed.Add(1)
-		m.Log.Error("a file that was begun cannot go on", "source", t.file.Source, "file", t.file.Path, "err", why)
+		m.Log.Error("cannot continue a file that was begun", "source", t.file.Source, "file", t.file.Path, "err", why)
 	default:
-		m.Log.Warn("a file was gone before it was read", "source", t.file.Source, "file", t.file.Path, "err", why)
+		m.Log.Warn("a file vanished before it was read", "source", t.file.Source, "file", t.file.Path, "err", why)
 	}
 	return err
 }
@@ -411,13 +411,13 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
 			t.file.Retry, e.Was.Short(), e.Now.Short()))
 	}
-	return t.gone(ctx, true, fmt.Sprintf("%q has another content than when it was begun (%s, now %s), of the same size and time of change. What is there now is not read: give it another name that the source matches, and it is a file of its own",
+	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and modification time. The new content is not read: give it another name that the source matches, and it becomes a file of its own",
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
 // refused closes a file of which the topic does not take a message: trying again would not change that.
 func (t *taken) refused(ctx context.Context, err error) error {
-	why := fmt.Sprintf("%v. The topic %s has to take messages of 8 MiB, as ratemill makes it: set its max.message.bytes to 8388608, then `ratemill files retry %d`; what is out stays, and the rest follows",
+	why := fmt.Sprintf("%v. The topic %s must accept messages of 8 MiB: set its max.message.bytes to 8388608, then `ratemill files retry %d`; records already sent stay, and the rest follows",
 		err, t.m.Topics.Usage, t.file.Number)
 	t.counts().Failed.Add(1)
 	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)

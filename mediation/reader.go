@@ -280,7 +280,7 @@ func (r *reader) rest() {
 	r.cut = false
 	from := r.t.pins.Part.From
 	r.read(r.record.Offset + r.decoder.Span() - from)
-	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was not complete when file %d, which this one continues, was read to byte %d: what there was of it then was rated or suspended there. Look at that record (ratemill files shows the file), correct what was rated, then drop or retry this one",
+	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was incomplete when file %d, which this one continues, was read to byte %d: its beginning was rated or suspended there. Look at that record (`ratemill files` shows the file), correct what was rated, then drop or retry this one",
 		r.t.pins.Part.Continues, from)}, nil)
 }
 
@@ -298,7 +298,7 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 			return false, nil
 		}
 		if err != nil && !errors.As(err, &bad) && !(broken != nil && broken.Alarm) {
-			return false, fmt.Errorf("%s had %d records when it was read first, and now ends after %d: %w", r.t.file.Path, n, r.record.Seq, err)
+			return false, fmt.Errorf("%s had %d records when it was first read, but now ends after %d: %w", r.t.file.Path, n, r.record.Seq, err)
 		}
 	}
 	return true, nil
@@ -459,7 +459,7 @@ func tooLarge(usages []udr.Usage) *udr.SuspendError {
 		return nil
 	}
 	return &udr.SuspendError{Code: "size", Values: fmt.Sprintf("%d usage records", len(usages)),
-		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, and %d is the most; do its rules copy a long text into session, peer or an attribute?", size, recordBytes)}
+		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, but the limit is %d; do its rules copy a long text into session, peer or an attribute?", size, recordBytes)}
 }
 
 // route completes a usage record, one of those that the raw record became, with who owns its SIM, and sends it to that

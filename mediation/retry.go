@@ -208,7 +208,7 @@ func (r *reader) again(view *registry.View) {
 	switch {
 	case len(e.Raw) > 0 && e.Why.Code == "decode" && len(e.Raw) >= decode.RawKept:
 		r.read(int64(e.Bytes))
-		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, which cannot be read again: %s; ask the carrier for it in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
+		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, and they cannot be read again: %s; ask the carrier for the record in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
 	case len(e.Raw) > 0 && len(e.Usage) > 0 && e.Parts == 0:
 		// Suspended by a ratemill that did not say yet which part it is. The raw record could bring back its other parts.
 		r.record.Raw = nil
@@ -230,7 +230,7 @@ func (r *reader) usageAgain(view *registry.View) {
 	r.read(int64(e.Bytes))
 	u := &udr.Usage{}
 	if err := udr.ParseUsage(e.Usage, u); err != nil {
-		r.suspend(udr.SuspendError{Code: "damaged", Reason: "the usage that was kept cannot be read: " + err.Error()}, e.Usage)
+		r.suspend(udr.SuspendError{Code: "damaged", Reason: "the stored usage cannot be read: " + err.Error()}, e.Usage)
 		return
 	}
 	if e.Why.Code == rating.SessionUnknown {
@@ -285,7 +285,7 @@ func (r *reader) rawAgain(view *registry.View) {
 		return
 	}
 	r.record = record.Record{Line: line, Raw: e.Raw}
-	reason := "with the current decode options this is no record, but framing: a header, a comment or a blank line. Were they changed so that they no longer fit the file in which it came?"
+	reason := "with the current decode options this is not a record but a header, a comment or a blank line. Were the options changed so that they no longer fit the record's file?"
 	if !errors.Is(err, io.EOF) {
 		reason = err.Error()
 	}

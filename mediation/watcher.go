@@ -71,7 +71,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		default:
 			w.Status.LastError.Store(err.Error())
 			w.Status.Failures.Add(1)
-			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; trying again, ever less often", err, "source", w.Source.Name)
+			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; retrying with increasing pauses", err, "source", w.Source.Name)
 		}
 		if w.Clock.Sleep(ctx, pause) != nil {
 			break
@@ -219,7 +219,7 @@ func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.Rea
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
 		// Another content may be there that shows the same size and time of change. The copy is a file of its own.
-		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; what has its name was not read, and is left as it is", f.Place.Path), w.now())
+		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read and is left as it is", f.Place.Path), w.now())
 	}
 	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })
 	var replaced *collect.ReplacedError
@@ -230,18 +230,18 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 	case ctx.Err() != nil:
 		return false, ctx.Err()
 	case errors.As(err, &replaced):
-		log.Warn("a file that was read is neither moved nor deleted", "err", err)
+		log.Warn("leaving a file that was read where it is", "err", err)
 		if replaced.Alike {
 			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as a file of its own", w.now())
 		}
 		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
 	case collect.Away(err):
-		log.Info("files that were read are moved or deleted later", "err", err)
+		log.Info("moving or deleting read files later", "err", err)
 		return false, nil
 	}
 	pause := min(firstAfter<<min(f.AfterAttempts, 10), longestAfter)
 	if f.AfterAttempts == 0 {
-		log.Warn("a file that was read cannot be moved or deleted; this is tried again, ever less often", "err", err)
+		log.Warn("a file that was read cannot be moved or deleted; retrying with increasing pauses", "err", err)
 	}
 	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), w.now().Add(pause))
 }

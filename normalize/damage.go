@@ -2,7 +2,7 @@ package normalize
 
 import "bytes"
 
-const damage = "written by a spreadsheet, which has lost or changed digits; take the file as the carrier made it"
+const damage = "written by a spreadsheet, which has lost or changed digits; use the original file from the carrier"
 
 // Damaged says how a spreadsheet spoilt the text, or "": 4,36641E+11 for a long number, ="0043…" for one whose zeros
 // somebody wanted to keep, #NAME? or ##### for what a cell could not show. No number, name or code is written so.
@@ -13,9 +13,9 @@ func Damaged(text []byte) string {
 	}
 	switch {
 	case in[0] == '=' && (in[1] == '"' || in[1] == '+' || in[1] == '-' || digit(in[1])):
-		return "a formula of a spreadsheet; take the file as the carrier made it, or cut the formula away, as in before(after(x, '=\"'), '\"')"
+		return "a formula of a spreadsheet; use the original file from the carrier, or cut the formula away, as in before(after(x, '=\"'), '\"')"
 	case in[0] == '#' && errorValue(in):
-		return "an error value of a spreadsheet; take the file as the carrier made it"
+		return "an error value of a spreadsheet; use the original file from the carrier"
 	case digit(in[len(in)-1]) && scientific(in):
 		return "in scientific notation, " + damage
 	}

@@ -52,7 +52,7 @@ func words(in []byte, base int64, round Rounding) (int64, string) {
 			return 0, reason
 		}
 		if total += n; total < 0 {
-			return 0, "too great for a quantity"
+			return 0, "too large for a quantity"
 		}
 	}
 	return total, ""
@@ -113,7 +113,7 @@ func iso(in []byte, base int64, round Rounding) (int64, string) {
 			return 0, reason
 		}
 		if total += n; total < 0 {
-			return 0, "too great for a quantity"
+			return 0, "too large for a quantity"
 		}
 	}
 	if !read {

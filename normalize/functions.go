@@ -83,7 +83,7 @@ func exFails(expr, reason string) Example { return Example{Expr: expr, Error: re
 
 var phoneFunctions = []Function{
 	{Name: "phone", Family: "phone", Params: []Param{text("the number as the carrier writes it"), fromParam, internationalParam, stripParam}, Result: PhoneType,
-		Doc: "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, slashes, parentheses and the filler F of TBCD are ignored. Its length has to be possible in its country; whether the range is in use is not asked. Letters are refused (see address).",
+		Doc: "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, slashes, parentheses and the filler F of TBCD are ignored. Its length must be possible in its country; whether the range is in use is not checked. Letters are an error (see address).",
 		Go:  "ParsePhone", Examples: []Example{
 			ex(`phone("+34 600 123 456")`, "+34600123456"),
 			ex(`phone("0034600123456")`, "+34600123456"),
@@ -95,8 +95,8 @@ var phoneFunctions = []Function{
 		}},
 	{Name: "msisdn", Family: "phone", Params: []Param{text("digits that begin with the calling code, with or without +")}, Result: PhoneType,
 		Doc: "The number of a subscription: phone(text, international: true).", Go: "ParseMSISDN", Examples: []Example{ex(`msisdn("34600123456")`, "+34600123456")}},
-	{Name: "address", Family: "phone", Params: []Param{text("who called or was called"), fromParam, internationalParam, stripParam}, Result: AddressType,
-		Doc: "Who called or was called, which may be a phone number, a short code, a name, or a SIP or tel URI.",
+	{Name: "address", Family: "phone", Params: []Param{text("the caller or the called party"), fromParam, internationalParam, stripParam}, Result: AddressType,
+		Doc: "The caller or the called party: a phone number, a short code, a name, or a SIP or tel URI.",
 		Go:  "ParseAddress", Examples: []Example{
 			ex(`address("600123456", from: country("ES"))`, "+34600123456"),
 			ex(`address("VODAFONE")`, "VODAFONE"),
@@ -104,8 +104,8 @@ var phoneFunctions = []Function{
 			ex(`address("sip:+34600123456@ims.example;user=phone")`, "+34600123456"),
 			ex(`address("\"Alarm\" <sip:alarm-17@pbx.example>")`, "alarm-17"),
 		}},
-	{Name: "address_kind", Family: "phone", Params: []Param{{Name: "address", Type: AddressType, Doc: "who called or was called"}}, Result: TextType,
-		Doc: "What an address is: phone, short code, alphanumeric or sip.", Go: "Address.Kind", Examples: []Example{
+	{Name: "address_kind", Family: "phone", Params: []Param{{Name: "address", Type: AddressType, Doc: "the caller or the called party"}}, Result: TextType,
+		Doc: "The kind of an address: phone, short code, alphanumeric or sip.", Go: "Address.Kind", Examples: []Example{
 			ex(`address_kind(address("VODAFONE"))`, "alphanumeric"), ex(`address_kind(address("22122", from: country("ES")))`, "short code")}},
 	{Name: "sip_user", Family: "phone", Params: []Param{text("a SIP, SIPS or tel URI")}, Result: TextType,
 		Doc: "The user part of a URI, as it is written there.", Go: "SIPUser", Examples: []Example{
@@ -120,20 +120,20 @@ var countryFunctions = []Function{
 			ex(`country("ES")`, "ES"), ex(`country("esp")`, "ES"), ex(`country("724")`, "ES"), ex(`country("Spain")`, "ES"),
 			ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "no ISO 3166-1 code")}},
 	{Name: "country", Family: "country", Params: []Param{{Name: "network", Type: NetworkType, Doc: "a network"}}, Result: CountryType,
-		Doc: "Where a network is; no country for international ones (MCC 901).", Go: "Network.Country", Examples: []Example{
+		Doc: "The country of a network; none for international networks (MCC 901).", Go: "Network.Country", Examples: []Example{
 			ex(`country(network("20810"))`, "FR"), ex(`country(network("901-28"))`, "")}},
 	{Name: "country", Family: "country", Params: []Param{{Name: "number", Type: PhoneType, Doc: "a phone number"}}, Result: CountryType,
-		Doc: "The country of a phone number, also where countries share a calling code; no country for global ones (+870).", Go: "E164.Country", Examples: []Example{
+		Doc: "The country of a phone number, also where countries share a calling code; none for global numbers (+870).", Go: "E164.Country", Examples: []Example{
 			ex(`country(phone("+12425551234"))`, "BS"), ex(`country(phone("+77011234567"))`, "KZ")}},
 	{Name: "country_name", Family: "country", Params: []Param{{Name: "country", Type: CountryType, Doc: "a country"}}, Result: TextType,
 		Doc: "The English name of a country.", Go: "Country.Name", Examples: []Example{ex(`country_name(country("ESP"))`, "Spain")}},
 	{Name: "country_alpha3", Family: "country", Params: []Param{{Name: "country", Type: CountryType, Doc: "a country"}}, Result: TextType,
 		Doc: "The three-letter code of a country.", Go: "Country.Alpha3", Examples: []Example{ex(`country_alpha3(country("ES"))`, "ESP")}},
 	{Name: "mcc_country", Family: "country", Params: []Param{text("a mobile country code")}, Result: CountryType,
-		Doc: "The country of a mobile country code; of a shared one, where most of its networks are.", Go: "CountryByMCC", Examples: []Example{
+		Doc: "The country of a mobile country code; for a shared code, the country with most of its networks.", Go: "CountryByMCC", Examples: []Example{
 			ex(`mcc_country("214")`, "ES"), exFails(`mcc_country("901")`, "no country")}},
 	{Name: "calling_country", Family: "country", Params: []Param{text("a calling code")}, Result: CountryType,
-		Doc: "The country of a calling code; of a shared one, the main country.", Go: "CountryByCallingCode", Examples: []Example{
+		Doc: "The country of a calling code; for a shared code, the main country.", Go: "CountryByCallingCode", Examples: []Example{
 			ex(`calling_country("+34")`, "ES"), ex(`calling_country("1")`, "US")}},
 }
 
@@ -151,14 +151,14 @@ var networkFunctions = []Function{
 		Doc: "A mobile network by its PLMN identity in hexadecimal (3GPP TS 24.008 10.5.1.13).", Go: "ParseNetworkHex", Examples: []Example{
 			ex(`plmn("02F801")`, "208-10"), ex(`plmn("0x130014")`, "310-410")}},
 	{Name: "unpadded", Family: "network", Params: []Param{{Name: "network", Type: NetworkType, Doc: "a network"}}, Result: NetworkType,
-		Doc: "The network meant where a system wrote two-digit codes with a leading zero: 208-010 is 208-10, if only that is listed.", Go: "Network.Unpadded", Examples: []Example{
+		Doc: "The intended network where a system wrote two-digit codes with a leading zero: 208-010 becomes 208-10 if only that is listed.", Go: "Network.Unpadded", Examples: []Example{
 			ex(`unpadded(network("208010"))`, "208-10"), ex(`unpadded(network("310410"))`, "310-410")}},
 	{Name: "tadig", Family: "network", Params: []Param{text("a TADIG code")}, Result: IdentifierType,
-		Doc: "A TADIG code in capitals. Which network it means is in the list that the operator gives.", Go: "ParseTADIG", Examples: []Example{ex(`tadig("espt2")`, "ESPT2")}},
+		Doc: "A TADIG code in capitals. The operator's list says which network it means.", Go: "ParseTADIG", Examples: []Example{ex(`tadig("espt2")`, "ESPT2")}},
 	{Name: "carrier", Family: "carrier", Params: []Param{{Name: "network", Type: NetworkType, Doc: "a network"}}, Result: TextType,
-		Doc: "The brand that people know a network by; empty when it is not listed.", Go: "Network.Name", Examples: []Example{ex(`carrier(network("20810"))`, "SFR")}},
+		Doc: "The brand name of a network; empty when it is not listed.", Go: "Network.Name", Examples: []Example{ex(`carrier(network("20810"))`, "SFR")}},
 	{Name: "carrier", Family: "carrier", Params: []Param{{Name: "number", Type: PhoneType, Doc: "a phone number"}}, Result: TextType,
-		Doc: "The operator that a number's range was given to; empty when it is not known. Ported numbers keep the old operator's name.", Go: "E164.Carrier", Examples: []Example{ex(`carrier(phone("+34600123456"))`, "Vodafone")}},
+		Doc: "The operator to which the number's range was assigned; empty when unknown. Ported numbers keep the old operator's name.", Go: "E164.Carrier", Examples: []Example{ex(`carrier(phone("+34600123456"))`, "Vodafone")}},
 	{Name: "operator", Family: "carrier", Params: []Param{{Name: "network", Type: NetworkType, Doc: "a network"}}, Result: TextType,
 		Doc: "The company that runs a network; empty when it is not listed.", Go: "Network.Operator", Examples: []Example{ex(`operator(network("20810"))`, "Altice")}},
 }

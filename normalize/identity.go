@@ -76,7 +76,7 @@ func ParseIMEI(text []byte) (IMEI, error) {
 	case length < 14:
 		reason = "an IMEI has 14, 15 or 16 digits"
 	case number < 100 && length-14 >= len(strconv.FormatUint(number, 10)):
-		reason = "all zeros names nothing"
+		reason = "all zeros identify nothing"
 	case length == 15 && number%10 != 0 && !luhn(number):
 		reason = "the check digit is wrong"
 	}
@@ -209,14 +209,14 @@ func identityDigits(text []byte, most int) (number uint64, length int, reason st
 		case digit(c):
 			return 0, 0, "too many digits"
 		case c != ' ' && c != '-' || length == 0:
-			return 0, 0, "holds something else than digits"
+			return 0, 0, "contains something other than digits"
 		}
 	}
 	if length == 0 {
 		return 0, 0, "empty; test absent(…) first if the field may be empty"
 	}
 	if number == 0 {
-		return 0, 0, "all zeros names nothing"
+		return 0, 0, "all zeros identify nothing"
 	}
 	return number, length, ""
 }

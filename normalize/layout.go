@@ -156,11 +156,11 @@ func (l *Layout) check() error {
 	}
 	switch {
 	case times[1] == 0 || times[2] == 0:
-		return badLayout(l.text, "names no day and month; Go layouts are written with 2006-01-02 15:04:05")
+		return badLayout(l.text, "has no day and month; Go layouts are written with 2006-01-02 15:04:05")
 	case (has(hour12) || has(hour12two)) != has(halfDay):
 		return badLayout(l.text, "twelve-hour clocks need both the hour (03, hh) and AM or PM (PM, a)")
 	case !has(offsetTime) && l.options.Zone == nil:
-		return badLayout(l.text, "names no offset, so the source has to state its zone, such as Europe/Madrid")
+		return badLayout(l.text, "has no offset, so the source must state its zone, such as Europe/Madrid")
 	}
 	l.yearless = times[0] == 0
 	for _, s := range l.steps {

@@ -274,7 +274,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 		case c == ',':
 			return 0, "holds a comma; comma(x) reads it as decimal comma, replace(x, \",\", \"\") takes separators of thousands away"
 		case c|0x20 == 'e' && i > 0 && digit(in[i-1]):
-			return 0, "in scientific notation, which has lost digits; take it from a file that no spreadsheet has touched"
+			return 0, "in scientific notation, which has lost digits; use a file that no spreadsheet has changed"
 		}
 	}
 	for len(whole) > 1 && whole[0] == '0' {
@@ -305,7 +305,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 		scale *= 10
 	}
 	if high, _ := bits.Mul64(n, uint64(times)); high != 0 {
-		return 0, "too great for a quantity"
+		return 0, "too large for a quantity"
 	}
 	upper := n * uint64(times)
 	quotient, remainder := upper/uint64(by), upper%uint64(by)
@@ -320,7 +320,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	if left != 0 {
 		switch round {
 		case Exact:
-			return 0, "not a whole number of the base unit; say round: up, down or half_up if that is right"
+			return 0, "not a whole number of the base unit; set round: up, down or half_up if that is right"
 		case Up:
 			total++
 		case HalfUp:
@@ -330,7 +330,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 		}
 	}
 	if carry != 0 || total > math.MaxInt64 {
-		return 0, "too great for a quantity"
+		return 0, "too large for a quantity"
 	}
 	return int64(total), ""
 }
@@ -341,7 +341,7 @@ func tooGreat(whole []byte) string {
 			return "not a number"
 		}
 	}
-	return "too great for a quantity"
+	return "too large for a quantity"
 }
 
 // Unsigned32 reads a 32-bit counter that a system wrote as a signed number: -2 is 4294967294. Numbers from 0 to

@@ -23,7 +23,7 @@ const longestTime = 64
 // Parse reads a time in the form of the layout.
 func (l *Layout) Parse(text []byte) (Moment, error) {
 	if l.yearless {
-		return Moment{}, fail("time", text, "layout "+l.text+" names no year; read it near a known time")
+		return Moment{}, fail("time", text, "layout "+l.text+" has no year; read it near a known time")
 	}
 	if l.special != nil {
 		return l.special(l, trim(text))
@@ -246,7 +246,7 @@ func (l *Layout) moment(text []byte, c *civil) (Moment, error) {
 		case !ok:
 			return Moment{}, fail("time", text, l.options.Zone.name+" is not called "+quoted(c.abbreviation)+" at this time")
 		case m.Note == Ambiguous && l.options.Ambiguous == Refuse:
-			return Moment{}, fail("time", text, "clocks in "+l.options.Zone.name+" showed this time twice; say ambiguous: earlier or later")
+			return Moment{}, fail("time", text, "clocks in "+l.options.Zone.name+" showed this time twice; set ambiguous: earlier or later")
 		case m.Note == Missing && l.options.Missing == Refuse:
 			return Moment{}, fail("time", text, "clocks in "+l.options.Zone.name+" never showed this time; is the source's zone another one?")
 		}

@@ -123,7 +123,7 @@ func TestLayoutsOfOtherWritings(t *testing.T) {
 		require.ErrorContains(t, err, reason, layout)
 	}
 	_, err = CompileLayout("2006-01-02", TimeOptions{})
-	require.ErrorContains(t, err, "has to state its zone")
+	require.ErrorContains(t, err, "must state its zone")
 	for name, reason := range map[string]string{"Europe/Madird": "did you mean Europe/Madrid", "Madrid": "Europe/Madrid", "Local": "zone of the machine", "": "IANA"} {
 		_, err := LoadZone(name)
 		require.ErrorContains(t, err, reason, name)
@@ -148,7 +148,7 @@ func TestTimesThatSayMoreOrLess(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, l.Yearless())
 	_, err = l.Parse([]byte("31/12 23:50"))
-	require.ErrorContains(t, err, "names no year")
+	require.ErrorContains(t, err, "has no year")
 	near := time.Date(2027, 1, 1, 0, 20, 0, 0, time.UTC).UnixNano()
 	for text, want := range map[string]string{"31/12 23:50": "2026-12-31T22:50:00Z", "01/01 00:10": "2026-12-31T23:10:00Z", "29/02 12:00": "2028-02-29T11:00:00Z"} {
 		m, err := l.ParseNear([]byte(text), near)

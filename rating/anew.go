@@ -95,7 +95,7 @@ func (s *succession) prices(old, now *planClass, class string) {
 	if old.count != now.count {
 		for i := range now.prices {
 			if p := &now.prices[i]; len(p.steps) > 1 {
-				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the running cycle",
+				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current cycle",
 					class, now.count, old.count, s.former)
 				return
 			}
@@ -119,10 +119,10 @@ func (s *succession) prices(old, now *planClass, class string) {
 		switch {
 		case len(gone) == 0:
 		case p.said:
-			s.list.Warnf(p.at, "this version starts 1 counter anew: the count of price %s of class %s begins at 0 in the running cycle; in %s what it holds counts as %s. If it is the same price, write `formerly: %q`",
+			s.list.Warnf(p.at, "this version starts 1 counter anew: the count of price %s of class %s begins at 0 in the current cycle; in %s the same places count as %s. If it is the same price, write `formerly: %q`",
 				p.key, class, s.former, strings.Join(gone, " and "), gone[0])
 		default:
-			s.demand(p.at, "whether this price goes on with the count of %s in %s cannot be known, since it holds other places or zones; write `formerly: %q` if it does, or a name of its own, such as `name: %q`, if it counts from 0",
+			s.demand(p.at, "this price covers other places or zones than before, so ratemill cannot know whether it continues the count of %s in %s; write `formerly: %q` if it does, or give it a name, such as `name: %q`, if it counts from 0",
 				strings.Join(gone, " or "), s.former, gone[0], p.key)
 		}
 	}
@@ -144,7 +144,7 @@ func (s *succession) buckets(old, now []bucket) {
 			}
 		}
 		if len(gone) > 0 {
-			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the running cycle, in the place of %s in %s. If it is the same bucket, write `formerly: %s`",
+			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in %s. If it is the same bucket, write `formerly: %s`",
 				b.name, strings.Join(gone, " and "), s.former, gone[0])
 		}
 	}
@@ -160,7 +160,7 @@ func (s *succession) limits() {
 			o := g.versions[len(g.versions)-1]
 			_, there := s.after.limits.find(g.name)
 			if !there && o.kind() == m.kind() && slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)) {
-				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the running cycle, in the place of %s in %s. If it is the same limit, write `formerly: %s`",
+				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s in %s. If it is the same limit, write `formerly: %s`",
 					f.name, g.name, s.former, g.name)
 			}
 		}

@@ -197,7 +197,7 @@ func bundle(files []file) []byte {
 	return b
 }
 
-var errBundle = errors.New("this is no catalogue bundle, or it is damaged; load the catalogue's documents again")
+var errBundle = errors.New("this is not a catalogue bundle, or it is damaged; load the catalogue's documents again")
 
 // OpenBundle reads what Bundle gave.
 func OpenBundle(b []byte) (*Catalogue, error) {
@@ -225,7 +225,7 @@ func OpenBundle(b []byte) (*Catalogue, error) {
 	}
 	c, l := load(files, &compiler{stored: true})
 	if err := l.Err(); err != nil {
-		return nil, fmt.Errorf("the stored catalogue was accepted once and is not any more: %w", err)
+		return nil, fmt.Errorf("the stored catalogue was once accepted but is no longer valid: %w", err)
 	}
 	return c, nil
 }
@@ -338,7 +338,7 @@ func (c *compiler) read(f file) {
 			break
 		}
 	}
-	c.list.Errorf(n.Pos, "this document has none of the keys %s, so it is nothing of a catalogue%s", strings.Join(keys, ", "), hint)
+	c.list.Errorf(n.Pos, "this document has none of the keys %s, so it is not a catalogue document%s", strings.Join(keys, ", "), hint)
 }
 
 func (c *compiler) compile() {
@@ -379,7 +379,7 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 // may have slashes.
 func (c *compiler) joinable(kind string, name diag.Text) {
 	if strings.Contains(name.Value, "/") {
-		c.refuse(name.Pos, "the name of a %s has no slash, since counters and events are named PLAN/BUCKET and PLAN/CLASS/PRICE; write %s",
+		c.refuse(name.Pos, "the name of a %s must not contain a slash, since counters and events are named PLAN/BUCKET and PLAN/CLASS/PRICE; write %s",
 			kind, strings.ReplaceAll(name.Value, "/", "_"))
 	}
 }
@@ -463,7 +463,7 @@ func (c *compiler) compileModels() {
 		seen := map[string]bool{}
 		for _, z := range doc.Zones {
 			if seen[z.Zone.Value] || z.Zone.Value == "" {
-				c.list.Errorf(z.Zone.Pos, "zone %q is in model %s already, or has no name; each zone has a name of its own", z.Zone.Value, m.name)
+				c.list.Errorf(z.Zone.Pos, "zone %q is already in model %s, or has no name; each zone needs its own name", z.Zone.Value, m.name)
 				continue
 			}
 			seen[z.Zone.Value] = true

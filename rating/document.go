@@ -54,22 +54,22 @@ type planDoc struct {
 	Currency diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
 	Zones    diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
 	Slices   diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
-	Round    *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it 12 decimals are kept and what lies below is recorded with the charge."`
+	Round    *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
 	Classes  diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
-	Prorate  diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"What a SIM that gets the plan within a cycle has of the included units: all of them (whole), or as many as its days from then to the end of the cycle are of the cycle's (days)." example:"days"`
+	Prorate  diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM that gets the plan within a cycle: all of them (whole), or the share of its remaining days in the days of the cycle (days)." example:"days"`
 	Included []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 }
 
 type roundDoc struct {
 	Scale int       `yaml:"scale" doc:"Decimals kept, 0 to 12." example:"4"`
-	Mode  diag.Text `yaml:"mode" default:"half_up" enum:"half_up|half_even|half_down|up|down" doc:"What happens to the rest; up and down are away from zero and towards it."`
+	Mode  diag.Text `yaml:"mode" default:"half_up" enum:"half_up|half_even|half_down|up|down" doc:"How to round; up is away from zero, down towards it."`
 	pos   diag.Pos
 }
 
 type classDoc struct {
 	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
 	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
-	Cap       *diag.Text `yaml:"cap" doc:"Most that one record costs, fee included." example:"10"`
+	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10"`
 	Counted   diag.Text  `yaml:"counted" default:"record" enum:"record|sim|account" doc:"What the from of steps counts: charged units of the record, or of the SIM or the account in the cycle so far."`
 	Prices    []priceDoc `yaml:"prices,required" doc:"The prices. One that names a zone goes before one for all, one that names a slice before one for any time."`
 }
@@ -104,7 +104,7 @@ type bucketDoc struct {
 type shareDoc struct {
 	Name    diag.Text   `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
 	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Level   diag.Text   `yaml:"level" default:"account" enum:"account|parent" doc:"Who shares: the SIMs of the account that has the plan, or those of all children of its parent that have it."`
+	Level   diag.Text   `yaml:"level" default:"account" enum:"account|parent" doc:"Which SIMs share: those of the account that has the plan, or those of all children of its parent that have it."`
 	Growth  diag.Text   `yaml:"growth" default:"fixed" enum:"fixed" doc:"fixed: the buckets have the same size however many SIMs draw on them."`
 	Plans   []diag.Text `yaml:"plans" doc:"Price plans whose usage participates; without it, all." example:"[fleet]"`
 	Buckets []bucketDoc `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
@@ -114,7 +114,7 @@ type limitDoc struct {
 	Name     diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
 	Formerly diag.Text   `yaml:"formerly" doc:"Name of the limit before it was renamed: its counts go on." example:"data-4g"`
 	From     since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whose usage or cost is counted, in each cycle of the account."`
+	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whether usage or cost is counted per SIM or per account, in each cycle of the account."`
 	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
 	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
 	Cost     *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged; where it has no plan, on what the nearest accounts below it are charged." example:"100 EUR"`

@@ -124,7 +124,7 @@ func (x *explanation) anywhereWords() string {
 	if len(lacks) == 0 {
 		lacks = append(lacks, "usage whose place is unknown")
 	}
-	return fmt.Sprintf("%s, because no other price of the class holds %s then", x.c.Zone, strings.Join(lacks, ", "))
+	return fmt.Sprintf("%s, because no other price of the class covers %s at that time", x.c.Zone, strings.Join(lacks, ", "))
 }
 
 // reduced is a fraction in its lowest terms.

@@ -75,19 +75,19 @@ func parseQuantity(text string, at diag.Pos, l *diag.List) (int64, udr.Unit) {
 			if hint == "" {
 				hint = "; units are " + strings.Join(names, ", ")
 			}
-			l.Errorf(at, "%q is no quantity: %q is no unit%s", text, name, hint)
+			l.Errorf(at, "%q is not a quantity: %q is not a unit%s", text, name, hint)
 			return 0, anyUnit
 		}
 	}
 	d, err := decimal.Parse(strings.ReplaceAll(number, "_", ""))
 	if err != nil {
-		l.Errorf(at, "%q is no quantity: write a number and a unit, as in 100 kB, 60 s or 1", text)
+		l.Errorf(at, "%q is not a quantity: write a number and a unit, as in 100 kB, 60 s or 1", text)
 		return 0, anyUnit
 	}
 	product, err := d.Mul(decimal.FromInt(factor))
 	value, whole := product.Int64()
 	if err != nil || !whole || value > maxQuantity {
-		l.Errorf(at, "%q is no whole number of base units up to %d", text, int64(maxQuantity))
+		l.Errorf(at, "%q is not a whole number of base units up to %d", text, int64(maxQuantity))
 		return 0, anyUnit
 	}
 	if value == 0 && name == "" {
@@ -156,7 +156,7 @@ func (m *moneyText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 	amount, currency, ok := strings.Cut(n.Text, " ")
 	if !ok || currency == "" {
-		d.Errorf(n.Pos, "%q is no amount with a currency; write it as 100 EUR", n.Text)
+		d.Errorf(n.Pos, "%q is not an amount with a currency; write it as 100 EUR", n.Text)
 		return
 	}
 	m.amount, m.currency = money(amount, n.Pos, &d.List), currency
@@ -191,10 +191,10 @@ func (c *compiler) warnMinor(doc *planDoc) {
 	for _, r := range rounds {
 		switch {
 		case r == nil:
-			c.list.Warnf(doc.Currency.Pos, "%s has %s, and plan %s does not say how amounts are rounded, so a record's amount has up to 12; write `round: { scale: %d }`, or a larger scale where amounts are rounded on the invoice",
+			c.list.Warnf(doc.Currency.Pos, "%s has %s, but plan %s does not say how amounts are rounded, so a record's amount has up to 12; write `round: { scale: %d }`, or a larger scale where amounts are rounded on the invoice",
 				code, decimals, doc.Name.Value, minor)
 		case r.Scale == 2:
-			c.list.Warnf(r.pos, "%s has %s, and amounts are rounded to 2; write `scale: %d`, or a larger scale than 2 where amounts are rounded on the invoice", code, decimals, minor)
+			c.list.Warnf(r.pos, "%s has %s, but amounts are rounded to 2; write `scale: %d`, or a larger scale than 2 where amounts are rounded on the invoice", code, decimals, minor)
 		}
 	}
 }
@@ -269,7 +269,7 @@ func (s *since) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	} else if at, err := time.Parse(time.RFC3339, n.Text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
 		s.kind, s.at = sinceInstant, udr.InstantOf(at)
 	} else {
-		d.Errorf(n.Pos, "%q is no date from 1970 to 2199; write 2026-02-01 for midnight in the account's zone, or 2026-02-01T00:00:00Z", n.Text)
+		d.Errorf(n.Pos, "%q is not a date from 1970 to 2199; write 2026-02-01 for midnight in the account's zone, or 2026-02-01T00:00:00Z", n.Text)
 	}
 }
 

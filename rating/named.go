@@ -56,7 +56,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			return CounterKey{}, err
 		}
 		if sim == 0 {
-			return CounterKey{}, fmt.Errorf("%s: included units are a SIM's; say which sim", name)
+			return CounterKey{}, fmt.Errorf("%s: included units belong to a SIM; give sim", name)
 		}
 		cycle, _, _ := clock.cycle(at, owner)
 		owned, _ := v.Owner(sim, at, rev)
@@ -75,13 +75,13 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 		w := tally{id: m.id, kind: m.kind(), payer: &payer{number: owner.Number, cycle: cycle}}
 		if m.perSIM {
 			if sim == 0 {
-				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM; say which sim", name)
+				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM separately; give sim", name)
 			}
 			w.sim, w.apart = sim, true
 		}
 		return w.key(owner.Root, 0), nil
 	}
-	return CounterKey{}, fmt.Errorf("%q is no counter; write pool NAME/BUCKET, plan NAME/BUCKET or limit NAME", name)
+	return CounterKey{}, fmt.Errorf("%q is not a counter; write pool NAME/BUCKET, plan NAME/BUCKET or limit NAME", name)
 }
 
 func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {

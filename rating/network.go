@@ -30,7 +30,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 		x := &prices[i]
 		for j := range prices[:i] {
 			if y := &prices[j]; y.holds == x.holds && y.slice == x.slice {
-				c.list.Errorf(x.at, "zone %s has a price already: %s; a zone and slice has one price", x.zone, pc.prices[y.number].name)
+				c.list.Errorf(x.at, "zone %s already has a price: %s; a zone and slice has one price", x.zone, pc.prices[y.number].name)
 				return
 			}
 		}

@@ -39,7 +39,7 @@ func unknownNetwork(code string) (hint string, respelled bool) {
 		meant = append(meant, m.String())
 	}
 	if len(meant) == 0 {
-		return "; see that it is right", false
+		return "; check that it is right", false
 	}
 	return "; write " + strings.Join(meant, " or ") + ", with the MNC's own number of digits", true
 }

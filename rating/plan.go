@@ -141,7 +141,7 @@ func (c *compiler) compilePlans() {
 		}
 		for _, e := range doc.Classes {
 			if e.Value == nil {
-				c.list.Errorf(e.Key.Pos, "class %s says nothing; give it prices", e.Key.Value)
+				c.list.Errorf(e.Key.Pos, "class %s is empty; give it prices", e.Key.Value)
 				continue
 			}
 			n := c.classes[e.Key.Value]
@@ -262,7 +262,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		if pc.count != countRecord {
 			pr.priceIdentity, pr.id = c.identify(d, "price "+p.name+"/"+name.Value+"/", zones, models == nil, at)
 			if other, ok := counting[pr.id]; ok && (d.Formerly.Value != "" || other.doc.Formerly.Value != "") {
-				c.list.Errorf(at, "this price would count as the one on line %d does; each price has a count of its own: take out formerly, or give it another name", other.at.Line)
+				c.list.Errorf(at, "this price would share its count with the one on line %d, but each price has its own count: remove formerly, or give it another name", other.at.Line)
 			}
 			counting[pr.id] = namedPrice{d, zones, at}
 		}
@@ -301,7 +301,7 @@ func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) b
 		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
 		return false
 	case models != nil && !d.Where.empty():
-		c.list.Errorf(at, "the plan's zones are those of model %s; name them here, and say there, not here, what they hold", models.name)
+		c.list.Errorf(at, "the plan uses the zones of model %s; name zones here, and list their networks, countries and prefixes in the model", models.name)
 		return false
 	}
 	return true
@@ -339,7 +339,7 @@ func (t *priceTable) row(zone string) []int32 {
 func (c *compiler) enter(t *priceTable, zones []string, slice, number int32, at diag.Pos) {
 	put := func(cell *int32, what string) {
 		if *cell >= 0 {
-			c.list.Errorf(at, "%s has a price already: %s; a zone and slice has one price", what, t.prices[*cell].name)
+			c.list.Errorf(at, "%s already has a price: %s; a zone and slice has one price", what, t.prices[*cell].name)
 		}
 		*cell = number
 	}
@@ -367,7 +367,7 @@ func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPri
 	case !taken:
 		named[name] = p
 	case p.doc.Name.Value != "":
-		c.list.Errorf(p.at, "a price named %s is on line %d already; prices of a class have names of their own", name, first.at.Line)
+		c.list.Errorf(p.at, "a price named %s is already on line %d; each price of a class needs its own name", name, first.at.Line)
 	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
 		// That a zone and slice has one price is said where the price is entered.
 	default:
@@ -421,9 +421,9 @@ func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planNa
 	}
 	switch {
 	case d.Price == nil && len(d.Steps) == 0:
-		c.list.Errorf(at, "a price of class %s says neither price nor steps; write price: free if it costs nothing", class.Value)
+		c.list.Errorf(at, "a price of class %s has neither price nor steps; write price: free if it costs nothing", class.Value)
 	case d.Price != nil && len(d.Steps) > 0:
-		c.list.Errorf(at, "price and steps exclude each other; make the price the first of the steps")
+		c.list.Errorf(at, "price and steps exclude each other; make the price the first step")
 	case d.Price != nil:
 		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
 	}
@@ -444,7 +444,7 @@ func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planNa
 		}
 		pc.den = den
 		if !rounded && !(exactFor(s, pr.increment.initial) && exactFor(s, pr.increment.then)) {
-			c.list.Warnf(at, "%s for %d is not exact: an increment of %d costs more than 12 decimals can say. What lies below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
+			c.list.Warnf(at, "%s for %d is not exact: the price of an increment of %d needs more than 12 decimals. The remainder below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
 				s.price, s.per, pr.increment.then)
 		}
 	}

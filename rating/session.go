@@ -31,7 +31,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		}
 		if u.SessionKey == (udr.SessionKey{}) {
 			if u.Continues {
-				return suspend(SessionUnknown, "the record says that it continues a session, and not which: the source's session key is empty; correct the source's rules and retry")
+				return suspend(SessionUnknown, "the record says that it continues a session, but not which one: the source's session key is empty; correct the source's rules and retry")
 			}
 			return nil
 		}
@@ -43,7 +43,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		case known && !before.over(seconds(u.At)):
 			p.before = before
 		case u.Continues && !e.began(v, rev, t, u):
-			return suspend(SessionUnknown, "the record continues a session of which no part is known: sessions of the source are remembered for %s after their last part. "+
+			return suspend(SessionUnknown, "the record continues an unknown session: sessions of the source are remembered for %s after their last part. "+
 				"If an earlier part is still to come or in suspense, retry this one after it; to rate it as a session of its own, retry it with rules that do not set continues", span(u.SessionWithin))
 		}
 	}
@@ -100,7 +100,7 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	before.Last, before.Within = 0, 0
 	quantity := before.Quantity + u.Quantity
 	if quantity > maxQuantity {
-		return suspend("quantity", "the parts of the session have %d %s together, more than can be right; correct the source's session key", quantity, u.Unit)
+		return suspend("quantity", "the parts of the session have %d %s together, which is too much; correct the source's session key", quantity, u.Unit)
 	}
 	ch.Continues = before.Rounded > 0
 	switch beyond := quantity - before.Rounded; {
@@ -159,7 +159,7 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 		err = ch.add(before, total, sum)
 	}
 	if err != nil {
-		return suspend("amount", "the amount is more than an amount can hold; correct plan %s", t.plan.name)
+		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)
 	}
 	t.total = ch.Total
 	t.part.after = Session{

@@ -92,7 +92,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 	seen, counting := map[string]bool{}, map[string]diag.Pos{}
 	for _, d := range docs {
 		if seen[d.Bucket.Value] || d.Bucket.Value == "" {
-			c.list.Errorf(d.Bucket.Pos, "bucket %q is in %s already, or has no name; each bucket has a name of its own", d.Bucket.Value, owner)
+			c.list.Errorf(d.Bucket.Pos, "bucket %q is already in %s, or has no name; each bucket needs its own name", d.Bucket.Value, owner)
 			continue
 		}
 		seen[d.Bucket.Value] = true
@@ -104,7 +104,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		b.event = short + "/" + b.name
 		counted := cmp.Or(d.Formerly.Value, b.name)
 		if at, ok := counting[counted]; ok {
-			c.list.Errorf(d.Bucket.Pos, "bucket %s would be counted as the one on line %d is; each bucket has a count of its own: take out formerly, or give it another name", b.name, at.Line)
+			c.list.Errorf(d.Bucket.Pos, "bucket %s would share its count with the one on line %d, but each bucket has its own count: remove formerly, or give it another name", b.name, at.Line)
 		}
 		counting[counted] = d.Bucket.Pos
 		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+counted), d.Bucket.Pos

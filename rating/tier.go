@@ -179,7 +179,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 }
 
 func tooMuch(t *tier, u *udr.Usage) error {
-	return suspend("amount", "%d %s at the prices of plan %s cost more than an amount can hold; correct the quantity or the plan", u.Quantity, u.Unit, t.plan.name)
+	return suspend("amount", "%d %s at the prices of plan %s exceed the largest possible amount; correct the quantity or the plan", u.Quantity, u.Unit, t.plan.name)
 }
 
 var truncate = decimal.Rounding{Scale: decimal.Scale, Mode: decimal.Down}
@@ -225,7 +225,7 @@ func (t *tier) finish(ch *Charge, sum *amount) (err error) {
 	ch.Total, ch.Rest, ch.Below, err = sum.whole.RoundFraction(below, pc.round)
 	t.total = ch.Total
 	if err != nil {
-		return suspend("amount", "the amount is more than an amount can hold; correct plan %s", t.plan.name)
+		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 // Mon,Wed 22:00-06:00, which ends on the next day.
 func parseWeek(text string) ([]weekSpan, error) {
 	bad := func(what string) error {
-		return fmt.Errorf("%q is no time slice: %s; write Mon-Fri 08:00-18:00 or Sat-Sun", text, what)
+		return fmt.Errorf("%q is not a time slice: %s; write Mon-Fri 08:00-18:00 or Sat-Sun", text, what)
 	}
 	days, hours, hasHours := strings.Cut(strings.TrimSpace(text), " ")
 	from, to := int32(0), int32(daySeconds)
@@ -133,7 +133,7 @@ func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	end, by := int32(0), 0
 	for _, p := range pieces {
 		if p.from < end {
-			l.Errorf(slices_[p.slice].Value.pos, "slice %s overlaps slice %s on %s at %02d:%02d; a moment has one price, so take it out of one",
+			l.Errorf(slices_[p.slice].Value.pos, "slice %s overlaps slice %s on %s at %02d:%02d; each moment must have one price, so remove it from one of them",
 				slices_[p.slice].Key, slices_[by].Key, dayNames[p.from/daySeconds], p.from%daySeconds/3600, p.from%3600/60)
 			return nil
 		}

@@ -273,7 +273,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	var tables []table
 	for _, p := range w.Prefixes {
 		if p.Value == "" || len(p.Value) > maxPrefix || strings.Trim(p.Value, "0123456789+") != "" || strings.LastIndex(p.Value, "+") > 0 {
-			l.Errorf(p.Pos, "%q is no prefix of a number; write digits, with + before a country code, in quotes", p.Value)
+			l.Errorf(p.Pos, "%q is not a number prefix; write digits, with + before a country code, in quotes", p.Value)
 			continue
 		}
 		if why := neverBegins(p.Value); why != "" {
@@ -283,11 +283,11 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	}
 	for _, c := range w.PeerCountries {
 		if !isCountry(c.Value) {
-			l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a word such as NO", c.Value)
+			l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a word such as NO", c.Value)
 			continue
 		}
 		if hint := unknownCountry(c.Value); hint != "" {
-			refuse(c.Pos, "%s is no country of ISO 3166-1, so no record is there%s", c.Value, hint)
+			refuse(c.Pos, "%s is not a country of ISO 3166-1, so it never matches%s", c.Value, hint)
 		}
 		if m.byCountry == nil {
 			m.byCountry = map[string]*places{}
@@ -312,10 +312,10 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 			what = "there"
 		}
 		if m.name == "" {
-			l.Errorf(at, "the prices for %s and %s %s at the same time; take %s out of one", o, z.name, hold, what)
+			l.Errorf(at, "the prices for %s and %s %s at the same time; remove %s from one", o, z.name, hold, what)
 			return
 		}
-		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Say `first: wins` or take %s out of one",
+		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Write `first: wins`, or remove %s from one",
 			o, z.name, hold, what, o, what)
 	}
 	m.places = m.places || w.places()
@@ -329,24 +329,24 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	for _, t := range tables {
 		for _, n := range w.Networks {
 			if !isNetwork(n.Value) {
-				l.Errorf(n.Pos, "%q is no network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
+				l.Errorf(n.Pos, "%q is not a network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
 				continue
 			}
 			if hint, respelled := unknownNetwork(n.Value); respelled {
-				refuse(n.Pos, "%s is no network, so no record is there%s", n.Value, hint)
+				refuse(n.Pos, "%s is not a network, so it never matches%s", n.Value, hint)
 			} else if hint != "" {
-				l.Warnf(n.Pos, "the list of networks does not have %s%s", n.Value, hint)
+				l.Warnf(n.Pos, "the list of networks does not contain %s%s", n.Value, hint)
 			}
 			t.firstNetwork = min(t.firstNetwork, number)
 			put(t.networks, n)
 		}
 		for _, c := range w.Countries {
 			if !isCountry(c.Value) {
-				l.Errorf(c.Pos, "%q is no country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
+				l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
 				continue
 			}
 			if hint := unknownCountry(c.Value); hint != "" {
-				refuse(c.Pos, "%s is no country of ISO 3166-1, so no record is there%s", c.Value, hint)
+				refuse(c.Pos, "%s is not a country of ISO 3166-1, so it never matches%s", c.Value, hint)
 			}
 			t.firstCountry = min(t.firstCountry, number)
 			put(t.countries, c)
@@ -392,7 +392,7 @@ func (c *compiler) warnUnknown() {
 						users[pc.models] = append(users[pc.models], p.name)
 					}
 				case !saysUnknown(pc.own):
-					c.list.Warnf(pc.at, "class %s of plan %s does not say what usage costs whose place is unknown: it goes to suspense. Write `unknown: true` at the price that is to hold it, or `unknown: false` where suspense is meant",
+					c.list.Warnf(pc.at, "class %s of plan %s has no price for usage at an unknown place: such usage goes to suspense. Write `unknown: true` at the price that should cover it, or `unknown: false` if suspense is intended",
 						c.names[class], p.name)
 				}
 			}
@@ -403,7 +403,7 @@ func (c *compiler) warnUnknown() {
 			slices.Sort(plans)
 			for i, m := range f.versions {
 				if !saysUnknown(f.versions[i : i+1]) {
-					c.list.Warnf(m.at, "no zone of model %s says that it holds usage whose place is unknown: by its plans (%s) it goes to suspense. Write `unknown: true` at the zone that is to hold it, or `unknown: false` where suspense is meant",
+					c.list.Warnf(m.at, "no zone of model %s covers usage at an unknown place: with its plans (%s), such usage goes to suspense. Write `unknown: true` at the zone that should cover it, or `unknown: false` if suspense is intended",
 						m.name, strings.Join(plans, ", "))
 				}
 			}

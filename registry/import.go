@@ -69,7 +69,7 @@ func (im *importer) parse(inputs []Input) []*diag.Node {
 		if kindOf(in.Name) == yamlFile {
 			yaml[i] = im.parseYAML(in)
 		} else if kindOf(in.Name) == 0 {
-			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file is named companies*.csv, accounts*.csv, sims*.csv or *.yaml, so that it is known what it holds")
+			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, accounts*.csv, sims*.csv or *.yaml, since the name says what it contains")
 		}
 	}
 	return yaml
@@ -239,7 +239,7 @@ func (im *importer) company(r *row) {
 		c.Kind = kind
 	}
 	if _, twice := im.companies[id]; twice {
-		im.errorf(r.at(colID), "company %s is here for the second time", id)
+		im.errorf(r.at(colID), "company %s appears twice", id)
 		ok = false
 	}
 	if !ok {
@@ -274,7 +274,7 @@ func badWord(text string) string {
 		return "is longer than 128 bytes"
 	}
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '\uFFFD' || c == '\u00A0' }) {
-		return "is a name, which has neither blanks nor control characters"
+		return "is a name and must not contain blanks or control characters"
 	}
 	return ""
 }

@@ -229,7 +229,7 @@ func (im *importer) say(a *accountRow) {
 			break
 		}
 		if other.fact.From == a.fact.From {
-			im.errorf(a.row.at(colID), "account %s is here for the second time with the same since; the first is on line %d", a.fact.ID, other.row.at(colID).Line)
+			im.errorf(a.row.at(colID), "account %s appears twice with the same since; first on line %d", a.fact.ID, other.row.at(colID).Line)
 			return
 		}
 	}
@@ -328,7 +328,7 @@ func (im *importer) instant(r *row, c column, zone *time.Location) (udr.Instant,
 		return 0, false
 	}
 	if at.Year() < 1971 || at.Year() > 2199 {
-		im.errorf(r.at(c), "%s lies outside of the years 1971 to 2199; leave it empty for what has always been so", columnNames[c])
+		im.errorf(r.at(c), "%s lies outside of the years 1971 to 2199; leave it empty if it has always held", columnNames[c])
 		return 0, false
 	}
 	return udr.InstantOf(at), true

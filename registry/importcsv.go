@@ -87,7 +87,7 @@ func (im *importer) csvHeader(r *row, s section, separator byte) []column {
 			im.errorf(r.at(colID), "%s has no column %q%s; it has %s", s.name, shortened(name), diag.Suggest(name, s.names()), strings.Join(s.names(), ", "))
 			good = false
 		case slices.Contains(header, column(at)):
-			im.errorf(r.at(colID), "column %s is here for the second time", name)
+			im.errorf(r.at(colID), "column %s appears twice", name)
 			good = false
 		}
 		header = append(header, column(at))

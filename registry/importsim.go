@@ -67,7 +67,7 @@ func (im *importer) simRow(r *row) {
 			return
 		}
 		if im.r.sims.count == maxSIM {
-			im.errorf(r.at(colICCID), "there are %d SIMs, which is as many as there can be", uint32(maxSIM))
+			im.errorf(r.at(colICCID), "there are already %d SIMs, the maximum", uint32(maxSIM))
 			return
 		}
 		sim = im.r.sims.count + 1
@@ -100,7 +100,7 @@ func (im *importer) simRow(r *row) {
 		return
 	}
 	if again && last.since >= since {
-		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: the rows of a SIM come in the order of their since, and an identifier is one SIM's at a time", im.called(sim, since, ids))
+		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, since, ids))
 		return
 	}
 	im.lastRow[sim] = span{since, until}

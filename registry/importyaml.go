@@ -25,7 +25,7 @@ func (im *importer) parseYAML(in Input) *diag.Node {
 	doc, list := diag.Parse(in.Name, src)
 	for i := range list {
 		if len(src) > diag.MaxSize && list[i].Hint == "" {
-			list[i].Hint = "many SIMs belong into CSV: sims.csv"
+			list[i].Hint = "write many SIMs as CSV: sims.csv"
 		}
 	}
 	im.list = append(im.list, list...)
@@ -62,7 +62,7 @@ func (im *importer) yamlRows(doc *diag.Node, s section) {
 		return
 	}
 	if n.Kind != diag.Mapping {
-		im.errorf(n.Pos, "%s is a map from ids to what is said of them, not %s", s.name, n.Kind)
+		im.errorf(n.Pos, "%s must be a map with ids as keys, not %s", s.name, n.Kind)
 		return
 	}
 	(*yamlErrors)(im).repeated(n)
@@ -85,7 +85,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	r := &row{whole: key.Pos}
 	r.cells[colUntil].said = true // a document says all that there is of a SIM: without an until it goes on
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
-		im.errorf(n.Pos, "what is said of %s is a map, not %s; it may have %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
+		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
 		return
 	}
 	good := true

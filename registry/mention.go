@@ -136,7 +136,7 @@ func (m *mentions) warn(l *diag.List) {
 		l.Warnf(x.first, "the catalogue has no %s%s Usage would go to suspense (no_plan)%s", what, hint, also)
 	}
 	if m.more {
-		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue does not have", most)
+		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue lacks", most)
 	}
 }
 

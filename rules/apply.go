@@ -254,7 +254,7 @@ func (r *Runner) failAbsent(t *term, a []value) value {
 	for i, v := range a {
 		if v.kind == Nothing {
 			source := t.args[i].source()
-			return r.fail(t.args[i], source+" has no value; say what then: "+source+" ?? …")
+			return r.fail(t.args[i], source+" has no value; give a default: "+source+" ?? …")
 		}
 	}
 	return value{}

@@ -116,13 +116,13 @@ func (c *checker) term(n ast.Node) *term {
 		return c.predicate(n, at)
 	case *ast.PointerNode:
 		if n.Name != "" {
-			return c.errorf(at, "#%s is not known; # is the element", n.Name)
+			return c.errorf(at, "#%s is unknown; # is the element", n.Name)
 		}
 		return c.add(&term{op: opPointer, typ: Type{Kind: Field}, at: at})
 	case *ast.ArrayNode:
-		return c.errorf(at, "a list stands only behind in, as in x in [\"a\", \"b\"]")
+		return c.errorf(at, "a list may only follow in, as in x in [\"a\", \"b\"]")
 	case *ast.VariableDeclaratorNode:
-		return c.errorf(at, "name a value under let: in the document, not within an expression")
+		return c.errorf(at, "define variables under let: in the document, not within an expression")
 	case *ast.SequenceNode:
 		return c.errorf(at, "one expression only; ; is not used")
 	}
@@ -176,13 +176,13 @@ func (c *checker) name(name string, at span) *term {
 
 func (c *checker) unknownName(name string, at span) *term {
 	if _, ok := c.outputs[name]; ok {
-		return c.errorf(at, "unknown field %s; what an entry before has set is out.%s", name, name)
+		return c.errorf(at, "unknown field %s; to read the field set by an earlier entry, write out.%s", name, name)
 	}
 	if _, ok := c.tables[name]; ok {
-		return c.errorf(at, "%s is a table; look into it by %s[field]", name, name)
+		return c.errorf(at, "%s is a table; look a value up with %s[field]", name, name)
 	}
 	if functions[name] != nil && diag.Closest(name, c.columns) == "" {
-		return c.errorf(at, "unknown field %s; the function is called by %s(…)", name, name)
+		return c.errorf(at, "unknown field %s; to call the function, write %s(…)", name, name)
 	}
 	var names []string
 	names = append(names, c.columns...)
@@ -306,9 +306,9 @@ func (c *checker) out(name string, at span) *term {
 		if _, known := udr.FieldByName(name); known {
 			hint := ""
 			if name == "country" {
-				hint = "; country(out.network) is what will follow from the network"
+				hint = "; the country that follows from the network is country(out.network)"
 			}
-			return c.errorf(at, "out.%s is not set by an entry before this one%s", name, hint)
+			return c.errorf(at, "no earlier entry sets out.%s%s", name, hint)
 		}
 		return c.errorf(at, "unknown field %s of the usage record%s", name, diag.Suggest(name, slices.Collect(maps.Keys(c.outputs))))
 	}
@@ -377,7 +377,7 @@ func (c *checker) predicate(n *ast.BuiltinNode, at span) *term {
 		return c.errorf(word, "unknown function %s%s", n.Name, diag.Suggest(n.Name, functionNames()))
 	}
 	if c.depth++; c.depth > 2 {
-		return c.errorf(word, "at most two lists are walked within each other")
+		return c.errorf(word, "at most two lists may be nested")
 	}
 	defer func() { c.depth-- }()
 	list := c.term(n.Arguments[0])
@@ -438,7 +438,7 @@ func (c *checker) function(name string, word span, nodes []ast.Node, at span) *t
 		if b, ok := n.(*ast.BinaryNode); ok && c.expr.named[b.Location().From] {
 			argName, n = b.Left.(*ast.IdentifierNode).Value, b.Right
 		} else if len(names) > 0 && names[len(names)-1] != "" {
-			c.errorf(spanOf(n), "arguments by place come before those by name")
+			c.errorf(spanOf(n), "positional arguments come before named ones")
 			wrong = true
 		}
 		t := c.term(n)
@@ -541,7 +541,7 @@ func (f *Function) accepts(places []int, args []*term) bool {
 func (c *checker) argument(fn *Function, i int, t *term) *term {
 	p := fn.param(i)
 	if p.Constant && !t.constant() {
-		return c.errorf(t.at, "%s of %s must be written out, since it is read when the rules are loaded", p.Name, fn.Name)
+		return c.errorf(t.at, "%s of %s must be a constant, since it is read when the rules are loaded", p.Name, fn.Name)
 	}
 	if p.Values != nil && t.typ.Kind == Text && !slices.Contains(p.Values, t.value.s) {
 		return c.errorf(t.at, "%s of %s is one of %s%s", p.Name, fn.Name, strings.Join(p.Values, ", "), diag.Suggest(t.value.s, p.Values))

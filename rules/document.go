@@ -11,21 +11,21 @@ import (
 // Document is the part of a source's document that says what its records mean.
 type Document struct {
 	Tables    diag.Map[Constants] `yaml:"tables" doc:"Tables of constants, from text to text: kinds[type] looks one up, type in kinds asks whether it is there. A table stands here, or in a CSV file that sources share: { file: tables/tadig.csv }." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
-	Filter    []Filter            `yaml:"filter" doc:"Records to leave out, in order. What is left out is counted and never rated."`
-	Let       diag.Map[diag.Text] `yaml:"let" doc:"Names for expressions. Each may use those before it, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
-	Fan       Fans                `yaml:"fan" doc:"A list in the record, each element of which makes a usage record of its own."`
-	Map       []Entry             `yaml:"map" doc:"What the usage record is made of, in order."`
-	Times     Times               `yaml:"times" doc:"How far the time of use may lie from the time of its file (when it was last changed). A record beyond is suspended with the code time."`
+	Filter    []Filter            `yaml:"filter" doc:"Records to leave out, in order. They are counted and never rated."`
+	Let       diag.Map[diag.Text] `yaml:"let" doc:"Names for expressions. Each may use the earlier ones, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
+	Fan       Fans                `yaml:"fan" doc:"A list in the record; each of its elements becomes a usage record of its own."`
+	Map       []Entry             `yaml:"map" doc:"How the usage record is made, in order."`
+	Times     Times               `yaml:"times" doc:"How far the time of use may lie from the modification time of its file. A record beyond that is suspended with the code time."`
 	KeepText  []diag.Text         `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
-	Duplicate *Duplicate          `yaml:"duplicate" doc:"How records that the carrier sent before are recognised. They are counted and kept, and never rated."`
-	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how they are recognised: increments, fee, cap and steps are then those of the session. whole: each record is a session of its own; that is so without it, too." example:"{ key: [session], within: 7d }"`
+	Duplicate *Duplicate          `yaml:"duplicate" doc:"How to recognise records that the carrier sent before. They are counted and kept, but never rated."`
+	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how to recognise them: increments, fee, cap and steps then apply to the session. whole (also the default): each record is a session of its own." example:"{ key: [session], within: 7d }"`
 }
 
 // Filter is one rule of filter.
 type Filter struct {
 	Drop diag.Text `yaml:"drop" doc:"Leave the record out when this holds." example:"type == \"H\""`
 	Keep diag.Text `yaml:"keep" doc:"Leave the record out unless this holds."`
-	Name string    `yaml:"name" doc:"What reports call it; otherwise the expression's text."`
+	Name string    `yaml:"name" doc:"Its name in reports; by default the expression's text."`
 }
 
 // Check reports a filter that is not one.
@@ -64,11 +64,11 @@ const deepestFan = 2
 // Entry is one entry of map. Entries with when that follow each other are a chain: the first whose condition holds is
 // used, otherwise is used when none does, and a record that a chain without otherwise does not know is suspended.
 type Entry struct {
-	When      diag.Text `yaml:"when" doc:"The condition under which the entry is used. In a chain of them the first that holds is." example:"type == \"D\""`
-	Name      string    `yaml:"name" doc:"What reports call it; otherwise the condition's text."`
+	When      diag.Text `yaml:"when" doc:"The condition under which the entry applies. In a chain, the first entry whose condition holds applies." example:"type == \"D\""`
+	Name      string    `yaml:"name" doc:"Its name in reports; by default the condition's text."`
 	Action    `yaml:",inline"`
-	Otherwise *Otherwise `yaml:"otherwise" doc:"What is done when no condition of the chain before holds: an action, or continue."`
-	Use       diag.Text  `yaml:"use" doc:"Entries that a document of classes/ shares under this name stand here." example:"gsm"`
+	Otherwise *Otherwise `yaml:"otherwise" doc:"What to do when no condition of the preceding chain holds: an action, or continue."`
+	Use       diag.Text  `yaml:"use" doc:"Inserts the entries that a document of classes/ shares under this name." example:"gsm"`
 	at        diag.Pos
 }
 
@@ -76,7 +76,7 @@ type Entry struct {
 type Action struct {
 	Class   diag.Text           `yaml:"class" doc:"The usage class, or an expression that gives its name." example:"data"`
 	Set     diag.Map[diag.Text] `yaml:"set" doc:"Fields of the usage record; attr.NAME adds one of your own." example:"{ sim: imsi(imsi), quantity: volume }"`
-	Suspend diag.Text           `yaml:"suspend" doc:"Let the record wait in suspense, for this reason; {expression} is replaced." example:"record type {type} is unknown"`
+	Suspend diag.Text           `yaml:"suspend" doc:"Suspend the record with this reason; {expression} is replaced by its value." example:"record type {type} is unknown"`
 	Drop    diag.Text           `yaml:"drop" doc:"Leave the record out, for this reason."`
 }
 
@@ -116,16 +116,16 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	case kinds == 0:
 		d.Errorf(n.Pos, "the entry does nothing; it has set, class, suspend, drop, otherwise or use")
 	case kinds > 1:
-		d.Errorf(n.Pos, "otherwise and use stand in entries of their own, without when, class or set")
+		d.Errorf(n.Pos, "otherwise and use need entries of their own, without when, class or set")
 	case !e.When.IsZero() && e.Action.empty():
-		d.Errorf(n.Pos, "nothing is done when this holds; say class, set, suspend or drop")
+		d.Errorf(n.Pos, "the entry does nothing when this holds; add class, set, suspend or drop")
 	}
 }
 
 // Times bounds the time of use, seen from the time of the file. A clock that was never set (2000), one with a wrong century
 // or a millisecond taken for a second (2061) would put usage into a cycle that nobody looks at.
 type Times struct {
-	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers clocks and zones that disagree."`
+	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers differing clocks and zones."`
 	Back  time.Duration `yaml:"back" default:"400d" doc:"How long before the file's time. For files of old usage, more: 3650d."`
 }
 
@@ -138,7 +138,7 @@ func (t *Times) Check(n *diag.Node, d *diag.Decoder) {
 
 // Duplicate says what makes two records the same.
 type Duplicate struct {
-	Key    []diag.Text   `yaml:"key,required" doc:"Expressions that are together the same only in a record that was sent twice. An id alone is a poor key; add the time and the quantity."`
+	Key    []diag.Text   `yaml:"key,required" doc:"Expressions that together are equal only in a record that was sent twice. An id alone is a poor key; add the time and the quantity."`
 	Within time.Duration `yaml:"within" default:"7d" doc:"How long records are remembered."`
 }
 
@@ -185,7 +185,7 @@ func (c Classes) Add(doc *Shared, l *diag.List) {
 			continue // reported by its enum
 		}
 		if u, known := standard[e.Key.Value]; known && u != unit {
-			l.Errorf(e.Value.Unit.Pos, "%s is a standard class and counts %s; give yours another name", e.Key.Value, u)
+			l.Errorf(e.Value.Unit.Pos, "%s is a standard class and counts %s; choose another name", e.Key.Value, u)
 			continue
 		}
 		if u, known := c[e.Key.Value]; known && u != unit {

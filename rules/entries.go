@@ -12,7 +12,7 @@ import (
 // entries makes steps of map: chains of conditions, and what is always done.
 func (c *compiler) entries(doc *Document) {
 	if len(doc.Map) == 0 {
-		c.list.Errorf(c.options.At, "map is missing: nothing says what the records mean")
+		c.list.Errorf(c.options.At, "map is missing; it says what the records mean")
 	}
 	c.expand(doc.Map)
 	c.endChain()
@@ -45,7 +45,7 @@ func (c *compiler) expand(entries []Entry) {
 			a.branch = c.branch("when", a.name, e.When.Pos)
 			step := &c.steps[len(c.steps)-1]
 			if cond != nil && cond.top.constant() {
-				c.list.Warnf(e.When.Pos, "this always has the same answer: %s", cond.top.value.plain())
+				c.list.Warnf(e.When.Pos, "this always has the same result: %s", cond.top.value.plain())
 			}
 			for _, before := range step.chain {
 				if cond != nil && before.cond != nil && oneLine(before.cond.text.Value) == oneLine(e.When.Value) {
@@ -91,7 +91,7 @@ func (c *compiler) use(e *Entry) {
 		c.list.Errorf(e.Use.Pos, "the rules %s use themselves", name)
 		return
 	case len(c.using) >= 8:
-		c.list.Errorf(e.Use.Pos, "shared rules use each other more than 8 deep")
+		c.list.Errorf(e.Use.Pos, "shared rules are nested more than 8 deep")
 		return
 	}
 	c.shared = append(c.shared, name)
@@ -170,7 +170,7 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	}
 	if name, ok := strings.CutPrefix(key.Value, "attr."); ok {
 		if name == NotesAttribute {
-			c.list.Errorf(key.Pos, "attr.%s says what the rules decided where the data left it open (docs/rules.md, Notes); give yours another name", name)
+			c.list.Errorf(key.Pos, "attr.%s is reserved for the notes of the rules (docs/rules.md, Notes); choose another name", name)
 		}
 		if !plainWord.MatchString(name) {
 			c.list.Errorf(key.Pos, "an attribute is named by small letters, digits and _, as attr.tariff_zone")
@@ -194,7 +194,7 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 		suggestion := diag.Suggest(key.Value, names)
 		switch {
 		case key.Value == "class":
-			suggestion = "; the class is set beside set, not within it"
+			suggestion = "; write class beside set, not within it"
 		case suggestion == "":
 			suggestion = "; known are " + strings.Join(names, ", ") + ", and attr." + key.Value + " would add one of your own"
 		}
@@ -228,7 +228,7 @@ func (c *compiler) formerContinues(key, text diag.Text) {
 	if k := e.top.typ.Kind; k == Text || k == Field {
 		write = "bool(" + e.top.source() + ")"
 	}
-	c.list.Errorf(key.Pos, "attr.continues is the field continues now, a condition: write `continues: %s`", write)
+	c.list.Errorf(key.Pos, "attr.continues has become the field continues, a condition: write `continues: %s`", write)
 }
 
 // fits checks a value's type against the field's, and converts where that loses nothing.

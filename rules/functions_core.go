@@ -26,7 +26,7 @@ var textFunctions = []*Function{
 		Doc: "The text without blanks at its ends.", Example: `trim(" a ") = "a"`,
 		bind: unary(aText, func(_ *Runner, v value) (value, error) { return textValue(strings.TrimSpace(v.s)), nil })},
 	{Name: "digits", Group: "text", Params: []Param{text("text")}, Result: aText,
-		Doc: "The digits of the text, without all else.", Example: `digits("+34 (91)") = "3491"`,
+		Doc: "The digits of the text.", Example: `digits("+34 (91)") = "3491"`,
 		bind: unary(aText, func(r *Runner, v value) (value, error) {
 			from := len(r.buf)
 			for i := range len(v.s) {
@@ -48,7 +48,7 @@ var textFunctions = []*Function{
 			return textValue(strings.ReplaceAll(a[0].s, a[1].s, a[2].s)), nil
 		})},
 	{Name: "substring", Group: "text", Params: []Param{text("text"), whole("from"), {Name: "length", Kinds: []Kind{Int}, Optional: true}}, Result: aText,
-		Doc: "Length characters of the text, beginning behind the first from ones; text[from:to] does the same.", Example: `substring("20810", 0, 3) = "208"`,
+		Doc: "A part of the text with the given length, after skipping the first from characters; text[from:to] is similar.", Example: `substring("20810", 0, 3) = "208"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) {
 			to := int64(1 << 31)
 			if len(a) > 2 {
@@ -57,22 +57,22 @@ var textFunctions = []*Function{
 			return textValue(cut(a[0].s, a[1].n, to)), nil
 		})},
 	{Name: "part", Group: "text", Params: []Param{text("text"), text("separator"), whole("number")}, Result: aText,
-		Doc: "What stands before, between or behind separators: number 1 is the first part, -1 the last. Empty when there is no such part.", Example: `part("a/b/c", "/", 2) = "b"`,
+		Doc: "A part of a text split at separators: number 1 is the first part, -1 the last. Empty when there is no such part.", Example: `part("a/b/c", "/", 2) = "b"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) { return part(a[0].s, a[1].s, a[2].n) })},
 	{Name: "before", Group: "text", Params: []Param{text("text"), text("separator")}, Result: aText,
-		Doc: "The text before the first separator, or all of it.", Example: `before("user@host", "@") = "user"`,
+		Doc: "The text before the first separator, or all of it if there is none.", Example: `before("user@host", "@") = "user"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) {
 			s, _, _ := strings.Cut(a[0].s, a[1].s)
 			return textValue(s), nil
 		})},
 	{Name: "after", Group: "text", Params: []Param{text("text"), text("separator")}, Result: aText,
-		Doc: "The text behind the first separator, or nothing.", Example: `after("user@host", "@") = "host"`,
+		Doc: "The text after the first separator, or nothing if there is none.", Example: `after("user@host", "@") = "host"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) {
 			_, s, _ := strings.Cut(a[0].s, a[1].s)
 			return textValue(s), nil
 		})},
 	{Name: "pad", Group: "text", Params: []Param{text("text"), whole("length"), text("with")}, Result: aText,
-		Doc: "The text with as many of the character before it as make it length long.", Example: `pad("7", 2, "0") = "07"`,
+		Doc: "The text, filled up on the left with the character to the given length.", Example: `pad("7", 2, "0") = "07"`,
 		bind: several(aText, func(r *Runner, a []value) (value, error) {
 			missing := a[1].n - int64(utf8.RuneCountInString(a[0].s))
 			if a[1].n > longestText || utf8.RuneCountInString(a[2].s) != 1 {
@@ -86,7 +86,7 @@ var textFunctions = []*Function{
 			return textValue(r.kept(from)), nil
 		})},
 	{Name: "concat", Group: "text", Params: []Param{{Name: "texts", Kinds: []Kind{Text, Phone, Country, Network, Int, Decimal, Identifier, Time}, Variadic: true}}, Result: aText,
-		Doc: "The texts one after the other.", Example: `concat("a", 1) = "a1"`,
+		Doc: "The texts joined together.", Example: `concat("a", 1) = "a1"`,
 		bind: several(aText, func(r *Runner, a []value) (value, error) {
 			from := len(r.buf)
 			for _, v := range a {
@@ -97,7 +97,7 @@ var textFunctions = []*Function{
 			return textValue(r.kept(from)), nil
 		})},
 	{Name: "text", Group: "text", Params: []Param{{Name: "value"}}, Result: aText,
-		Doc: "Any value as text; the number alone of a quantity.", Example: `text(5) = "5"`,
+		Doc: "Any value as text; for a quantity, its number without the unit.", Example: `text(5) = "5"`,
 		bind: unary(aText, func(r *Runner, v value) (value, error) {
 			from := len(r.buf)
 			r.appendPlain(v)
@@ -123,9 +123,9 @@ var textFunctions = []*Function{
 			return boolValue(v.absent()), nil
 		})},
 	{Name: "coalesce", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise", Variadic: true}},
-		Doc: "The first value that is there; a ?? b does the same.", Example: `coalesce("", "x") = "x"`},
+		Doc: "The first argument that has a value; a ?? b does the same.", Example: `coalesce("", "x") = "x"`},
 	{Name: "try", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise"}},
-		Doc: "The value, or otherwise where it cannot be worked out: a number that is none, a time of another form. Each record that needed otherwise has the note fallback:FIELD in its attribute notes, and is counted.", Example: `try(int("12x"), 0) = 0`},
+		Doc: "The value, or otherwise if it cannot be computed, such as a number that is not one or a time in another form. Each record that needed otherwise has the note fallback:FIELD in its attribute notes, and is counted.", Example: `try(int("12x"), 0) = 0`},
 }
 
 const longestText = 1 << 16
@@ -136,7 +136,7 @@ var numbers = []Kind{Text, Int, Decimal, Quantity}
 
 var numberFunctions = []*Function{
 	{Name: "int", Group: "number", Params: []Param{{Name: "value", Kinds: numbers}}, Result: anInt, absorbs: true,
-		Doc: "A whole number. A text with anything but a sign and digits suspends the record, a decimal with a fraction too.", Example: `int("42") = 42`,
+		Doc: "A whole number. A text with anything but a sign and digits, or a decimal with a fraction, suspends the record.", Example: `int("42") = 42`,
 		bind: unary(anInt, toInt)},
 	{Name: "decimal", Group: "number", Params: []Param{{Name: "value", Kinds: numbers}}, Result: aDecimal, absorbs: true,
 		Doc: "An exact decimal number with up to 12 decimals.", Example: `decimal("0.5") = 0.5`,
@@ -231,7 +231,7 @@ func toInt(_ *Runner, v value) (value, error) {
 	case Decimal:
 		n, exact := v.d.Int64()
 		if !exact {
-			return value{}, fmt.Errorf("%s is no int; say how to round it: int(round(x, 0, \"half_up\"))", v.d)
+			return value{}, fmt.Errorf("%s is not an int; say how to round it: int(round(x, 0, \"half_up\"))", v.d)
 		}
 		return intValue(n), nil
 	}
@@ -243,7 +243,7 @@ func toInt(_ *Runner, v value) (value, error) {
 	case errors.Is(err, strconv.ErrRange):
 		return value{}, fmt.Errorf("%s has more than 64 bits", quote(v.s))
 	}
-	return value{}, fmt.Errorf("%s is no whole number", quote(v.s))
+	return value{}, fmt.Errorf("%s is not a whole number", quote(v.s))
 }
 
 func toDecimal(_ *Runner, v value) (value, error) {

@@ -51,7 +51,7 @@ func (c *checker) choose(n *ast.ConditionalNode, at span) *term {
 		return nil
 	}
 	if cond.typ.Kind != Bool {
-		return c.errorf(cond.at, "a condition stands before ?, not %s", article(cond.typ))
+		return c.errorf(cond.at, "? needs a condition before it, not %s", article(cond.typ))
 	}
 	both, typ := c.unify([]*term{one, two})
 	if both == nil {
@@ -266,7 +266,7 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	}
 	x, y := a.source(), b.source()
 	if o != opAdd && (c.timeForm(a) != nil || c.timeForm(b) != nil) {
-		return c.errorf(at, "%s cannot tell which of %s and %s is earlier; date(…) is compared with \"2026-03-31\" or another date, clock(…) with \"22:00:00\" or another time of day", sign, x, y)
+		return c.errorf(at, "%s cannot order %s and %s; date(…) is compared with \"2026-03-31\" or another date, clock(…) with \"22:00:00\" or another time of day", sign, x, y)
 	}
 	join := fmt.Sprintf("concat(%s, %s)", x, y)
 	if a.typ.Kind.converted() || b.typ.Kind.converted() {
@@ -281,13 +281,13 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	switch {
 	case !isNumber || !isToo:
 		if o == opAdd {
-			return c.errorf(at, "+ adds numbers, and %s and %s are texts; to join them write %s", x, y, join)
+			return c.errorf(at, "+ adds numbers, but %s and %s are texts; to join them write %s", x, y, join)
 		}
-		return c.errorf(at, "%s is for numbers and times, and %s and %s are texts; make numbers of them by int(…), or times by time(…, layout)", sign, x, y)
+		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts; convert them with int(…), or with time(…, layout)", sign, x, y)
 	case o == opAdd:
-		return c.errorf(at, "+ adds numbers, and %s and %s are texts; to add them write %s, to join them %s", x, y, asNumbers, join)
+		return c.errorf(at, "+ adds numbers, but %s and %s are texts; to add them write %s, to join them %s", x, y, asNumbers, join)
 	case o == opLess, o == opLessEqual, o == opGreater, o == opGreaterEqual:
-		return c.errorf(at, "%s is for numbers and times, and %s and %s are texts: as texts \"10\" comes before \"9\"; write %s, or make times of them by time(…, layout)",
+		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts, and as texts \"10\" comes before \"9\"; write %s, or convert them with time(…, layout)",
 			sign, x, y, asNumbers)
 	}
 	return c.errorf(at, "%s and %s are texts, not numbers; write %s", x, y, asNumbers)
@@ -401,7 +401,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 		case x != y:
 			return c.errorf(at, "%s %s %s mixes units; both must be %s or both %s", x, sign, y, x.Unit, y.Unit)
 		case o == opMultiply:
-			return c.errorf(at, "a quantity times a quantity has no unit here; multiply by a number")
+			return c.errorf(at, "the product of two quantities has no unit; multiply by a number")
 		case o == opDivide:
 			return make(Type{Kind: Decimal}, a, b)
 		}
@@ -414,7 +414,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 		return make(x, a, b)
 	case (x.Kind == Decimal || x.Kind == Int) && (y.Kind == Decimal || y.Kind == Int):
 		if o == opRemainder {
-			return c.errorf(at, "%% is about ints")
+			return c.errorf(at, "%% needs ints")
 		}
 		return make(Type{Kind: Decimal}, c.as(a, Type{Kind: Decimal}), c.as(b, Type{Kind: Decimal}))
 	}
@@ -457,7 +457,7 @@ func (c *checker) in(n *ast.BinaryNode, at span) *term {
 	if !ok {
 		if name, isName := n.Right.(*ast.IdentifierNode); isName && c.tables[name.Value] != nil && !c.shadowed(name.Value) {
 			if a = c.asText(a); !a.typ.Kind.worded() {
-				return c.errorf(a.at, "a table is looked into by text, not by %s", article(a.typ))
+				return c.errorf(a.at, "the key of a table is a text, not %s", article(a.typ))
 			}
 			set := map[string]bool{}
 			for k := range c.tables[name.Value] {
@@ -473,7 +473,7 @@ func (c *checker) in(n *ast.BinaryNode, at span) *term {
 			return nil
 		}
 		if a = c.asText(a); !a.typ.Kind.worded() {
-			return c.errorf(a.at, "a text is looked for in a list, not %s", article(a.typ))
+			return c.errorf(a.at, "in looks for a text in a list, not for %s", article(a.typ))
 		}
 		return c.add(&term{op: opIn, typ: boolean, at: at, args: []*term{a, b}})
 	}
@@ -490,7 +490,7 @@ func (c *checker) in(n *ast.BinaryNode, at span) *term {
 		case i == nil:
 			return nil
 		case !i.constant():
-			return c.errorf(i.at, "the list behind in holds constants; compare by == with the rest")
+			return c.errorf(i.at, "the list after in must hold constants; compare other values with ==")
 		case a.typ.Kind.worded() && i.typ.Kind == Text:
 			if t.set == nil {
 				t.set = map[string]bool{}
@@ -512,7 +512,7 @@ func (c *checker) matches(n *ast.BinaryNode, at span) *term {
 	a := c.text(n.Left)
 	pattern, ok := n.Right.(*ast.StringNode)
 	if !ok {
-		return c.errorf(spanOf(n.Right), "the pattern behind matches must be written out, since it is read when the rules are loaded")
+		return c.errorf(spanOf(n.Right), "the pattern after matches must be a constant, since it is read when the rules are loaded")
 	}
 	re, err := compileRegexp(pattern.Value)
 	if err != nil {

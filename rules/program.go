@@ -249,7 +249,7 @@ func (c *compiler) keepText(doc *Document) {
 		case !ok:
 			c.list.Errorf(t.Pos, "the usage record has no field %s", t.Value)
 		case udr.Fields()[i].Type != udr.TextField && udr.Fields()[i].Type != udr.PeerField:
-			c.list.Errorf(t.Pos, "%s cannot keep a text: it is %s, and what is charged may depend on it; write try(…, otherwise) where it is set", t.Value, article(Type{Kind: kindOfField(udr.Fields()[i])}))
+			c.list.Errorf(t.Pos, "%s cannot keep a text: it is %s, and the charge may depend on it; write try(…, otherwise) where it is set", t.Value, article(Type{Kind: kindOfField(udr.Fields()[i])}))
 		}
 		c.keeping[t.Value] = &keeping{at: t.Pos}
 	}
@@ -268,7 +268,7 @@ func (c *compiler) newName(t diag.Text, what string) {
 	case !regexpName.MatchString(t.Value):
 		c.list.Errorf(t.Pos, "a %s is named by letters, digits and _", what)
 	case reservedWords[t.Value]:
-		c.list.Errorf(t.Pos, "%s means something else in rules; choose another name", t.Value)
+		c.list.Errorf(t.Pos, "%s has another meaning in rules; choose another name", t.Value)
 	}
 }
 
@@ -308,7 +308,7 @@ func (c *compiler) lets(doc *Document) {
 		if c.options.Columns != nil {
 			for _, col := range c.options.Columns {
 				if col == e.Key.Value {
-					c.list.Errorf(e.Key.Pos, "%s is a column already; give the variable another name", col)
+					c.list.Errorf(e.Key.Pos, "%s is already a column; give the variable another name", col)
 				}
 			}
 		}

@@ -19,7 +19,7 @@ type Sessions struct {
 }
 
 type sessionsDoc struct {
-	Key    []diag.Text   `yaml:"key" doc:"Expressions that are together the same in all parts of a session of a SIM, and in no other. Without it, the field session. A word that names a field which map sets is that field." example:"[session]"`
+	Key    []diag.Text   `yaml:"key" doc:"Expressions that together are equal in all parts of one session of a SIM, and in no other record. Default: the field session. A word that names a field set by map means that field." example:"[session]"`
 	Within time.Duration `yaml:"within" default:"7d" doc:"How long a session is remembered after its last part."`
 }
 

@@ -106,7 +106,7 @@ func (v value) missing() bool {
 // truth is a condition's value; one that has none fails.
 func (r *Runner) truth(t *term, v value) bool {
 	if v.kind == Nothing {
-		r.fail(t, t.source()+" has no value; say what then: "+t.source()+" ?? false")
+		r.fail(t, t.source()+" has no value; give a default: "+t.source()+" ?? false")
 	}
 	return v.n != 0
 }
@@ -144,7 +144,7 @@ func total(r *Runner, t *term, list []any) value {
 		v := unboxed(p)
 		if v.kind == Nothing {
 			source := t.args[1].source()
-			return r.fail(t.args[1], source+" has no value; say what then: "+source+" ?? …")
+			return r.fail(t.args[1], source+" has no value; give a default: "+source+" ?? …")
 		}
 		if v.kind == Decimal {
 			d, err := sum.d.Add(v.d)

@@ -184,7 +184,7 @@ func printKnownHosts(cmd *cobra.Command, dir string) error {
 			fmt.Fprintf(stderr, "%s: %v\n", s.Name, err)
 		}
 		for _, k := range keys {
-			fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s; compare it with what the carrier told you\n%s\n", s.Name, k.Fingerprint, k.Line)
+			fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s; compare it with the one the carrier gave you\n%s\n", s.Name, k.Fingerprint, k.Line)
 		}
 	}
 	if failed > 0 {

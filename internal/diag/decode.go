@@ -208,7 +208,7 @@ func (d *Decoder) Repeated(n *Node) {
 	first := make(map[string]Pos, len(n.Members))
 	for _, p := range n.Members {
 		if at, ok := first[p.Key.Text]; ok {
-			d.Errorf(p.Key.Pos, "%s is here for the second time; the first is on line %d", p.Key.Text, at.Line)
+			d.Errorf(p.Key.Pos, "%s appears twice; first on line %d", p.Key.Text, at.Line)
 			continue
 		}
 		first[p.Key.Text] = p.Key.Pos

@@ -77,7 +77,7 @@ a.yaml:1:1: error: name is missing here
 a.yaml:2:8: error: after is one of leave, move, delete, not mvoe; did you mean move?
     2 | after: mvoe
       |        ^^^^
-a.yaml:3:1: error: after is here for the second time; the first is on line 2
+a.yaml:3:1: error: after appears twice; first on line 2
     3 | after: move
       | ^^^^^
 a.yaml:4:9: error: the environment has no NOPE; set it before starting ratemill

@@ -67,7 +67,7 @@ func TestACaseSaysWhatItLacks(t *testing.T) {
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 parsec }\n-- SKY_1.csv --\n" + dataRecord, "parsec"},
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 B, account: nobody }\n-- SKY_1.csv --\n" + dataRecord, "no account nobody"},
 		{registryPart + "-- before.yaml --\nplan fleet/x: { used: 1 B, sim: imsi 214070000000003 }\n-- SKY_1.csv --\n" + dataRecord, "which bucket"},
-		{registryPart + "-- before.yaml --\nbalance: { used: 1 B, account: acme }\n-- SKY_1.csv --\n" + dataRecord, "is no counter"},
+		{registryPart + "-- before.yaml --\nbalance: { used: 1 B, account: acme }\n-- SKY_1.csv --\n" + dataRecord, "is not a counter"},
 		{"-- registry.yaml --\naccounts: { acme: { curency: EUR } }\n-- SKY_1.csv --\n" + dataRecord, "did you mean currency?"},
 	} {
 		_, err := golden.Parse("tests/x.txtar", []byte(x.text)).Run(context.Background(), skylink(t), nil)

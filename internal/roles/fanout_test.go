@@ -104,7 +104,7 @@ func TestAMessageThatTheTopicRefusesFailsTheFile(t *testing.T) {
 	w.drop("sky/a.csv", "type;imsi;started;volume\n"+strings.Repeat("D;214070000000001;2026-03-17 00:10:02;1\n", 3000))
 	w.drop("sky/b.csv", content(2))
 	f := w.failed(1)[0]
-	require.Regexp(t, `message is larger.*The topic fanout_refused.usage has to take messages of 8 MiB.*files retry`, f.Why)
+	require.Regexp(t, `message is larger.*The topic fanout_refused.usage must accept messages of 8 MiB.*files retry`, f.Why)
 	require.EqualValues(t, perFile, w.settled(1)["b.csv"].Rated, "the next one goes on")
 
 	w.bound("fanout_refused.usage", "8388608")

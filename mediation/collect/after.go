@@ -26,7 +26,7 @@ type ReplacedError struct {
 }
 
 func (e *ReplacedError) Error() string {
-	why := fmt.Sprintf("another file has its name now, with %d bytes of %s instead of %d of %s, and is left as it is",
+	why := fmt.Sprintf("another file has its name now (%d bytes of %s instead of %d of %s) and is left as it is",
 		e.Now.Size, timed(e.Now.MTime), e.Read.Size, timed(e.Read.MTime))
 	if e.Alike {
 		why = "another content has its name now, with the same size and time of change, and is left as it is"

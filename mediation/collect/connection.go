@@ -54,7 +54,7 @@ type connection struct {
 	failure atomic.Pointer[error]
 }
 
-var errBudget = errors.New("the server sent more than a listing may have")
+var errBudget = errors.New("the server sent more than a listing may contain")
 
 // RefusedError says that there is no way in: the server is not the one that it should be, does not let us in, or what is
 // needed for that cannot be read here. A person has to change something.
@@ -115,7 +115,7 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 		return nil, refused
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		conn.Close()
-		return nil, fmt.Errorf("%s does not let %s in with %s; check the user and the credentials with the carrier", d.address, o.User, d.credentials())
+		return nil, fmt.Errorf("%s refuses the login of %s with %s; check the user and the credentials with the carrier", d.address, o.User, d.credentials())
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
 		conn.Close()
 		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address, strings.Join(algorithms, ", "), err)
@@ -182,7 +182,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 		case missing != nil && o.KeyPassphrase.IsZero():
 			return nil, done, fmt.Errorf("key_file %s: it is encrypted; name its passphrase in key_passphrase", o.KeyFile)
 		case err != nil:
-			return nil, done, fmt.Errorf("key_file %s: %w; `ssh-keygen -p -f FILE` writes a key anew as OpenSSH keeps it", o.KeyFile, err)
+			return nil, done, fmt.Errorf("key_file %s: %w; `ssh-keygen -p -f FILE` rewrites a key in OpenSSH's format", o.KeyFile, err)
 		}
 		own = append(own, key)
 	}
@@ -297,7 +297,7 @@ func (c *connection) attend() (stop func()) {
 			seen = now
 			timer.Reset(c.timeout)
 		default:
-			err := fmt.Errorf("it is connected, and has not answered a request for %s", c.timeout)
+			err := fmt.Errorf("it is connected, but has not answered a request for %s", c.timeout)
 			c.failure.CompareAndSwap(nil, &err)
 			c.close()
 		}
@@ -368,7 +368,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	w.SetReadDeadline(time.Now().Add(w.patience))
 	n, err := w.Conn.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fmt.Errorf("no sign of life for %s", w.patience)
+		err = fmt.Errorf("no response for %s", w.patience)
 		w.connection.failure.CompareAndSwap(nil, &err)
 	}
 	return n, err

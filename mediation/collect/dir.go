@@ -115,9 +115,9 @@ func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (
 		info, err := root.Stat(joined(path, s.Name()))
 		switch {
 		case err != nil:
-			return Entry{}, fmt.Errorf("it is a link that leads nowhere or out of the directory: %w", err)
+			return Entry{}, fmt.Errorf("it is a link to a missing file or out of the directory: %w", err)
 		case !info.Mode().IsRegular():
-			return Entry{}, errors.New("it is a link to what is no regular file")
+			return Entry{}, errors.New("it is a link to something other than a regular file")
 		}
 		return Entry{Size: info.Size(), MTime: changed(info.ModTime())}, nil
 	})
@@ -181,7 +181,7 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 		return Entry{}, goneOr(path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Entry{}, &ChangedError{path, "it is no regular file any more"}
+		return Entry{}, &ChangedError{path, "it is no longer a regular file"}
 	}
 	return Entry{path, info.Size(), changed(info.ModTime())}, nil
 }

@@ -52,7 +52,7 @@ func (s *SFTP) HostKeys(ctx context.Context, timeout time.Duration) (keys []Host
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s shows no host key of a kind that ratemill knows", address)
+		return nil, fmt.Errorf("%s offers no host key of a type that ratemill supports", address)
 	}
 	return keys, nil
 }

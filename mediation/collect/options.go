@@ -13,35 +13,35 @@ import (
 type Options struct {
 	SFTP       *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
 	Dir        string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
-	Match      Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of them. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
-	Exclude    Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories that are left alone, though match has them: a pattern or a list of them. Nothing below such a directory is looked at."`
-	Settled    time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and time of change have stayed the same for so long. 0s takes it at once."`
-	Marker     string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another is there with its name and this suffix."`
-	Temporary  Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names that files have until they are complete; the carrier renames them then."`
-	After      After         `yaml:"after" default:"leave" doc:"What happens to a file that was read: leave, delete, or { move: directory }."`
+	Match      Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of patterns. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
+	Exclude    Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories to leave alone although match covers them: a pattern or a list of patterns. Nothing below such a directory is read."`
+	Settled    time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and modification time have not changed for this long. 0s takes it at once."`
+	Marker     string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another file exists with its name plus this suffix."`
+	Temporary  Words         `yaml:"temporary" default:"*.tmp *.part *.partial *.filepart .*" doc:"Names of files that are still incomplete; the carrier renames them when they are complete."`
+	After      After         `yaml:"after" default:"leave" doc:"What to do with a file after it was read: leave, delete, or { move: directory }."`
 	Unfinished string        `yaml:"unfinished" enum:"wait|read" default:"wait" doc:"What to do with a file whose last line has no line end though others have, or whose compressed stream or JSON array ends in the middle: wait until it changes, since its upload has probably stalled, or read it as it is. With marker the carrier says that it is complete, and it is read."`
 	Identity   string        `yaml:"identity" enum:"content|name" doc:"What makes two files the same: their content, whatever their names, or their content and name, without the directory. By default the name counts when the rules read file.name for more than session or an attribute."`
 	Every      time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
-	Order      string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or the oldest by time of change."`
-	Parallel   bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next is taken when the one before is closed, so that what pools, limits and duplicates decide does not depend on who was faster."`
-	Files      int           `yaml:"files" default:"200000" doc:"Most files of one listing, directories included. A listing with more fails."`
+	Order      string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or by modification time, oldest first."`
+	Parallel   bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next file is taken when the previous one is closed, so that pools, limits and duplicate checks do not depend on timing."`
+	Files      int           `yaml:"files" default:"200000" doc:"Largest number of files in one listing, directories included. A longer listing fails."`
 }
 
 // SFTP says how to reach a server.
 type SFTP struct {
 	Host          string        `yaml:"host,required,env" doc:"Name or address."`
 	Port          int           `yaml:"port" default:"22" doc:"TCP port."`
-	User          string        `yaml:"user,required,env" doc:"Who logs in."`
+	User          string        `yaml:"user,required,env" doc:"User name for the login."`
 	Password      diag.Secret   `yaml:"password" example:"${SKYLINK_PASSWORD}" doc:"The password, best from the environment."`
 	PasswordFile  string        `yaml:"password_file,env" doc:"A file that holds the password."`
 	KeyFile       string        `yaml:"key_file,env" doc:"A file that holds the private key."`
-	KeyPassphrase diag.Secret   `yaml:"key_passphrase" doc:"What the private key is encrypted with."`
+	KeyPassphrase diag.Secret   `yaml:"key_passphrase" doc:"The passphrase of the private key."`
 	Agent         bool          `yaml:"agent" default:"false" doc:"Use the keys of the SSH agent at SSH_AUTH_SOCK."`
 	KnownHosts    string        `yaml:"known_hosts,env" doc:"A file in OpenSSH's format with the server's host key."`
 	HostKey       Words         `yaml:"host_key,env" example:"SHA256:uNiVztksCsDhcc0u9e8BrHv8F0Q…" doc:"Instead of known_hosts: the fingerprint of the server's host key; a list while the carrier changes it."`
-	Connections   int           `yaml:"connections" default:"4" doc:"Most connections at a time."`
-	Timeout       time.Duration `yaml:"timeout" default:"30s" doc:"How long to wait for a connection, for any sign of life on one, and for the next part of the answer to a request: a server that answers keepalives and no request is away."`
-	Keepalive     time.Duration `yaml:"keepalive" default:"15s" doc:"How often to ask for a sign of life."`
+	Connections   int           `yaml:"connections" default:"4" doc:"Largest number of connections at a time."`
+	Timeout       time.Duration `yaml:"timeout" default:"30s" doc:"How long to wait for a connection, for any response on it, and for the next part of the answer to a request. A server that answers keepalives but no requests counts as away."`
+	Keepalive     time.Duration `yaml:"keepalive" default:"15s" doc:"How often to send a keepalive."`
 }
 
 // Words is one text or a list of them.
@@ -111,12 +111,12 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	for _, p := range o.Exclude {
 		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
-			d.Errorf(at("exclude"), "%q is no pattern: a [ is not closed", p)
+			d.Errorf(at("exclude"), "%q is not a pattern: a [ is not closed", p)
 		}
 	}
 	for _, p := range o.Match {
 		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
-			d.Errorf(at("match"), "%q is no pattern: a [ is not closed", p)
+			d.Errorf(at("match"), "%q is not a pattern: a [ is not closed", p)
 		} else if strings.Contains("/"+p+"/", "/../") {
 			d.Errorf(at("match"), "%q leaves its directory with ..", p)
 		}
@@ -137,18 +137,18 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(at("after"), "%q leaves its directory with ..", o.After.Move)
 	}
 	if p := o.takesItsOwn(); p != "" {
-		d.Errorf(at("after"), "files moved to %s would match %q and be taken again; narrow the match, or move them elsewhere", o.After.Move, p)
+		d.Errorf(at("after"), "files moved to %s would match %q and be read again; narrow the match, or move them elsewhere", o.After.Move, p)
 	}
 	s := o.SFTP
 	if s == nil {
 		return
 	}
 	if s.KnownHosts == "" && len(s.HostKey) == 0 {
-		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it anybody could pose as %s. `ssh-keyscan -p %d %s` shows the key; compare it with what the carrier told you", s.Host, s.port(), s.Host)
+		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it, anybody could impersonate %s. `ssh-keyscan -p %d %s` shows the key; compare it with the one the carrier gave you", s.Host, s.port(), s.Host)
 	}
 	for _, k := range s.HostKey {
 		if !strings.HasPrefix(k, "SHA256:") {
-			d.Errorf(at("sftp", "host_key"), "%q is no fingerprint; it begins with SHA256:, as ssh-keygen -l prints it", k)
+			d.Errorf(at("sftp", "host_key"), "%q is not a fingerprint; it begins with SHA256:, as ssh-keygen -l prints it", k)
 		}
 	}
 	if s.Password.IsZero() && s.PasswordFile == "" && s.KeyFile == "" && !s.Agent {
@@ -156,7 +156,7 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	for key, secret := range map[string]diag.Secret{"password": s.Password, "key_passphrase": s.KeyPassphrase} {
 		if secret.Literal() {
-			d.Warnf(at("sftp", key), "the document holds the %s itself, and the control store will keep a copy; write ${NAME} for a variable of the environment, or name a file", key)
+			d.Warnf(at("sftp", key), "the document contains the %s itself, and the control store will keep a copy; write ${NAME} for an environment variable, or name a file", key)
 		}
 	}
 	if s.Port < 0 || s.Port > 65535 {
@@ -198,9 +198,9 @@ func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 // WaitsFor says what a file that is not complete waits for.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
-		return fmt.Sprintf("waits for its marker, %s; if that never comes, ask the carrier, or change collect.marker", base(path)+o.Marker)
+		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker", base(path)+o.Marker)
 	}
-	return fmt.Sprintf("settles: it is read when its size and time of change have stayed the same for %s (collect.settled)", o.Settled)
+	return fmt.Sprintf("it is read once its size and modification time have not changed for %s (collect.settled)", o.Settled)
 }
 
 // Interval is how often to list the files.

@@ -105,7 +105,7 @@ func (e *GoneError) Error() string { return fmt.Sprintf("%q is no longer at its 
 type ChangedError struct{ Path, How string }
 
 func (e *ChangedError) Error() string {
-	return fmt.Sprintf("%q changed while it was taken: %s; it is taken again when it has settled", e.Path, e.How)
+	return fmt.Sprintf("%q changed while it was fetched: %s; it is fetched again when it no longer changes", e.Path, e.How)
 }
 
 // CrowdedError says that a listing has more files than the options allow.
@@ -252,7 +252,7 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 		return false
 	}
 	if size < 0 {
-		l.refuse(path, "the server says that its size is negative; ask the carrier to mend the server")
+		l.refuse(path, "the server reports a negative size; ask the carrier to repair the server")
 		return false
 	}
 	l.Entries = append(l.Entries, Entry{text(path), size, mtime})
@@ -327,7 +327,7 @@ const (
 func unfit(name string) string {
 	switch {
 	case name == "" || name == "." || name == "..":
-		return "its name is no name"
+		return "its name is empty, . or .."
 	case len(name) > 255:
 		return fmt.Sprintf("its name has %d bytes, more than 255", len(name))
 	case strings.ContainsAny(name, "/\\"):

@@ -249,9 +249,9 @@ func linked(c *sftp.Client, path string) (Entry, error) {
 	info, err := c.Stat(path)
 	switch {
 	case err != nil:
-		return Entry{}, fmt.Errorf("it is a link that leads nowhere or in circles: %w", err)
+		return Entry{}, fmt.Errorf("it is a link to a missing file or a loop of links: %w", err)
 	case !info.Mode().IsRegular():
-		return Entry{}, errors.New("it is a link to what is no regular file")
+		return Entry{}, errors.New("it is a link to something other than a regular file")
 	}
 	return Entry{Path: path, Size: info.Size(), MTime: changedOn(info)}, nil
 }
@@ -326,7 +326,7 @@ func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error)
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return &ChangedError{path, "it is no regular file any more"}
+			return &ChangedError{path, "it is no longer a regular file"}
 		}
 		e = Entry{path, info.Size(), changedOn(info)}
 		return nil

@@ -101,7 +101,7 @@ func TestLogin(t *testing.T) {
 	}
 	require.NoError(t, look("password_file: "+file))
 	err := look("password: battery staple")
-	require.ErrorContains(t, err, "does not let ratemill in with its password")
+	require.ErrorContains(t, err, "refuses the login of ratemill with its password")
 	require.NotContains(t, err.Error(), "staple")
 	require.ErrorContains(t, look("key_file: /nowhere"), "key_file")
 	require.ErrorContains(t, look("agent: true, key_file: "+file), "")

@@ -53,7 +53,7 @@ func OpenSpool(dir string, most int64) (*Spool, error) {
 		s.dir, s.lock = mine, lock
 		return s, s.clear()
 	}
-	return nil, fmt.Errorf("spool: 256 processes use %s", dir)
+	return nil, fmt.Errorf("spool: 256 processes already use %s", dir)
 }
 
 func (s *Spool) clear() error {
@@ -122,7 +122,7 @@ type LargeError struct {
 }
 
 func (e *LargeError) Error() string {
-	return fmt.Sprintf("%q has %d bytes, and the spool may have %d; raise its size", e.Path, e.Size, e.Most)
+	return fmt.Sprintf("%q has %d bytes, but the spool may hold %d; raise mediation.spool_bytes", e.Path, e.Size, e.Most)
 }
 
 // SpoolError says that the spool cannot hold a file though it has room for it by its bound: the disk is full, or fails.
@@ -132,7 +132,7 @@ type SpoolError struct {
 }
 
 func (e *SpoolError) Error() string {
-	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files that are read at a time have, at most mediation.spool_bytes. Make room, and it goes on by itself", e.Dir, e.Err)
+	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files being read at a time, at most mediation.spool_bytes. Free disk space, and mediation goes on by itself", e.Dir, e.Err)
 }
 func (e *SpoolError) Unwrap() error { return e.Err }
 
@@ -326,7 +326,7 @@ func (t *transfer) run(ctx context.Context) error {
 		err := t.read(ctx)
 		if err == nil {
 			if t.done < t.entry.Size {
-				return &ChangedError{t.entry.Path, fmt.Sprintf("it ended after %d bytes, and the listing said %d", t.done, t.entry.Size)}
+				return &ChangedError{t.entry.Path, fmt.Sprintf("it ended after %d bytes, but the listing said %d", t.done, t.entry.Size)}
 			}
 			if err = t.unchanged(ctx); err == nil {
 				return nil
@@ -451,9 +451,9 @@ func (t *transfer) unchanged(ctx context.Context) error {
 	case t.Grown && now.Size > t.entry.Size:
 		t.more = true
 	case now.Size != t.entry.Size:
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, and the listing said %d", now.Size, t.entry.Size)}
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, but the listing said %d", now.Size, t.entry.Size)}
 	case !now.MTime.Equal(t.entry.MTime):
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, and the listing said %s", timed(now.MTime), timed(t.entry.MTime))}
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, but the listing said %s", timed(now.MTime), timed(t.entry.MTime))}
 	}
 	return nil
 }

@@ -18,33 +18,33 @@ type Options struct {
 	CSV      *CSV     `yaml:"csv" doc:"Delimited text: CSV and its relatives."`
 	JSON     *JSON    `yaml:"jsonl" doc:"JSON: one object a line, one array of objects, or objects one after the other."`
 	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark wins over utf-8 and auto; auto also recognises UTF-16 without mark, and takes what is not UTF-8 for windows-1252."`
-	Trailer  *Trailer `yaml:"trailer" doc:"The record at the end that counts the others. It is framing, not usage."`
-	Limits   Limits   `yaml:"limits" doc:"Bounds that a broken or hostile file cannot pass."`
+	Trailer  *Trailer `yaml:"trailer" doc:"The record at the end that gives the number of the others. It is not usage."`
+	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
 }
 
 // CSV describes delimited text.
 type CSV struct {
-	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"What separates columns: any text without quote or line break; tab is a word for the tab character."`
+	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"The text that separates columns, without quote or line break; tab stands for the tab character."`
 	Quote     string            `yaml:"quote" default:"\"" doc:"The character around fields that hold delimiters or line breaks, or none."`
 	Quotes    string            `yaml:"quotes" enum:"strict|lenient" default:"strict" doc:"strict: RFC 4180, anything else suspends the record. lenient: a record that breaks RFC 4180 is read again within its line, first with quotes that end a field only before a delimiter, then with all quotes of the field as plain text; the first reading with the right number of columns counts."`
 	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote stands in a quoted field: double (\"\") or backslash (\\\")."`
 	Trim      bool              `yaml:"trim" default:"false" doc:"Remove spaces and tabs around fields, as in \"a, b, c\"."`
-	Skip      int               `yaml:"skip" default:"0" doc:"Lines before the header or the first record that are no records (metadata, a row of types)."`
+	Skip      int               `yaml:"skip" default:"0" doc:"Number of lines before the header or the first record that are not records (metadata, a row of types)."`
 	Header    bool              `yaml:"header" default:"false" doc:"The first row names the columns."`
-	SkipAfter int               `yaml:"skip_after" default:"0" doc:"Lines after the header that are no records, as the row of types in Cisco CUCM files."`
-	Columns   Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: names by order, as a list (_ for a column without interest), or by position, as a map from name to number (1 is the first). Without any, columns are c1, c2, …"`
-	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the rules' name for a column whose name in the file is no word. Characters other than letters, digits and _ can also be written as _."`
-	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack; there they are absent. Any other column that a rule reads and the header lacks fails the file."`
+	SkipAfter int               `yaml:"skip_after" default:"0" doc:"Number of lines after the header that are not records, such as the row of types in Cisco CUCM files."`
+	Columns   Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: names by order, as a list (_ for an unused column), or by position, as a map from name to number (1 is the first). Without any, columns are c1, c2, …"`
+	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the name in the rules for a column whose name in the file is not a word. Characters other than letters, digits and _ can also be written as _."`
+	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack, and that are then absent. Any other column that a rule reads and the header lacks fails the file."`
 	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as header or list say), at_least, or any. Default: exact with header or list, else any."`
 	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may hold line breaks, as RFC 4180 has it; a record spans limits.lines lines at most, and its usage records have the note spans_lines. Without it a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
 	Begins    string            `yaml:"begins" example:"^[0-9]+," doc:"With multiline: a regular expression that the first line of each record matches. A line that matches it ends a quoted field that is still open, and the record with the open quote is suspended."`
-	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin so are comments."`
+	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin with this text are comments."`
 }
 
 // JSON describes JSON content.
 type JSON struct {
 	Framing string `yaml:"framing" enum:"auto|lines|array|objects" default:"auto" doc:"lines (one object a line), array (one array of objects), objects (one after the other, over any number of lines), or auto, which looks at the first line."`
-	Depth   int    `yaml:"depth" default:"64" doc:"How deep values may be nested."`
+	Depth   int    `yaml:"depth" default:"64" doc:"Deepest allowed nesting of values."`
 }
 
 // Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame; First
@@ -54,18 +54,18 @@ type Trailer struct {
 	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: how many records stand before it."`
 	First    string    `yaml:"first" example:"T" doc:"CSV, instead of when: the trailer's first column is this text."`
 	Count    int       `yaml:"count" example:"2" doc:"CSV, instead of records: the trailer's column (1 is the first) with the number of records."`
-	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"When the count disagrees, the trailer is missing or records follow it: fail the file, or alarm and go on."`
-	Optional bool      `yaml:"optional" default:"false" doc:"Files without trailer are complete too."`
+	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"What to do when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`
+	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
 
 // Limits bound what a file can make ratemill do. Zero is the default.
 type Limits struct {
-	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB: a record that is suspended goes through Kafka as a whole."`
-	Usages   int   `yaml:"usages" default:"1000" doc:"Most usage records that one record may become by fan-out, at most 65536."`
+	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB, because a suspended record goes through Kafka as a whole."`
+	Usages   int   `yaml:"usages" default:"1000" doc:"Largest number of usage records that one record may become by fan-out, at most 65536."`
 	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span, with csv.multiline."`
 	Columns  int   `yaml:"columns" default:"4096" doc:"Most columns of a record."`
 	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file in bytes."`
-	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Most bytes that one compressed byte may become, counted after the first 64 MiB."`
+	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Largest number of bytes that one compressed byte may become, counted after the first 64 MiB."`
 }
 
 // Columns names columns by order (Names) or by position (Positions, 1 is the first).

@@ -27,7 +27,7 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 		return nil, fmt.Errorf("a bundle holds one source, this one %d", len(b.Sources))
 	}
 	if s := b.Sources[0]; s.Version != version {
-		return nil, fmt.Errorf("source %s was stored as version %s and compiles to %s: it was written by a ratemill whose rules meant something else; finish its open files with that one", s.Name, version, s.Version)
+		return nil, fmt.Errorf("source %s was stored as version %s but compiles to %s: a ratemill with other rule semantics wrote it; finish its open files with that version", s.Name, version, s.Version)
 	}
 	return b.Sources[0], nil
 }

@@ -13,8 +13,8 @@ import (
 // can write to its server, bills no SIM that is not of this source.
 type Only struct {
 	Accounts []diag.Text `yaml:"accounts" example:"[acme, north]" doc:"SIMs of these accounts and of those below them, by the owner at the time of use."`
-	Networks []diag.Text `yaml:"networks" example:"[214-07]" doc:"SIMs whose home network this is: whose IMSI begins with its MCC and MNC."`
-	SIMs     []diag.Text `yaml:"sims" example:"['2140700', '893407']" doc:"SIMs of which an identifier (IMSI, ICCID, MSISDN) begins with these digits."`
+	Networks []diag.Text `yaml:"networks" example:"[214-07]" doc:"SIMs of these home networks: their IMSI begins with the MCC and MNC."`
+	SIMs     []diag.Text `yaml:"sims" example:"['2140700', '893407']" doc:"SIMs with an identifier (IMSI, ICCID, MSISDN) that begins with these digits."`
 
 	networks, sims []string
 }
@@ -24,20 +24,20 @@ func (o *Only) check(l *diag.List) {
 	for _, n := range o.Networks {
 		mcc, mnc, ok := strings.Cut(n.Value, "-")
 		if !ok || len(mcc) != 3 || len(mnc) < 2 || len(mnc) > 3 || !digits(mcc+mnc) {
-			l.Errorf(n.Pos, "%q is no network; write MCC-MNC, as 214-07", n.Value)
+			l.Errorf(n.Pos, "%q is not a network; write MCC-MNC, as in 214-07", n.Value)
 			continue
 		}
 		o.networks = append(o.networks, mcc+mnc)
 	}
 	for _, s := range o.SIMs {
 		if !digits(s.Value) {
-			l.Errorf(s.Pos, "%q is no beginning of an identifier; write digits, as '21407'", s.Value)
+			l.Errorf(s.Pos, "%q cannot begin an identifier; write digits, as in '21407'", s.Value)
 			continue
 		}
 		o.sims = append(o.sims, s.Value)
 	}
 	if len(o.Accounts)+len(o.Networks)+len(o.SIMs) == 0 {
-		l.Errorf(diag.Pos{}, "only bounds nothing; name accounts, networks or sims, or remove it")
+		l.Errorf(diag.Pos{}, "only limits nothing; name accounts, networks or sims, or remove it")
 	}
 }
 

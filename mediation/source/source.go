@@ -25,12 +25,12 @@ type Document struct {
 	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"The source's name, the same as the file's."`
 	Formerly       diag.Text       `yaml:"formerly" example:"car" doc:"The first name that the source had, when it has another now. It keeps that name in the ledger of files, in duplicate keys, sessions, metrics and tables, so that nothing is charged again and queries find all of its usage under one name."`
 	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new one reads once more, though they were read. Without it, a new source over files that another one read is held back."`
-	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which."`
+	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which ones to read."`
 	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
-	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times that name none: an IANA name, UTC, or an offset such as +02:00."`
+	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times without one: an IANA name, UTC, or an offset such as +02:00."`
 	rules.Document `yaml:",inline"`
-	Only           *Only     `yaml:"only" doc:"Whose usage the source may bring; all that the registry knows when it is left out. What is outside waits in suspense as not_yours."`
-	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the files' names, so that a missing file is noticed."`
+	Only           *Only     `yaml:"only" doc:"Limits the SIMs for which the source may bring usage; without it, all SIMs of the registry. Other usage waits in suspense with the code not_yours."`
+	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the file names, to detect missing files."`
 }
 
 // Sequence says where a file's number stands.
@@ -149,7 +149,7 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 		b.Classes.Add(&doc, &l)
 		for _, e := range doc.Rules {
 			if first, twice := shared.rules[e.Key.Value]; twice {
-				l.Errorf(e.Key.Pos, "rules %s are there for the second time; the first are at %s", e.Key.Value, first.Pos)
+				l.Errorf(e.Key.Pos, "rules %s are defined twice; first at %s", e.Key.Value, first.Pos)
 				continue
 			}
 			shared.rules[e.Key.Value] = diag.At[[]rules.Entry]{Value: e.Value, Pos: e.Key.Pos}
@@ -231,7 +231,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		}
 	}
 	if s.Program != nil && s.Collect.Identity == "" && s.Program.ReadsFileName() {
-		l.Warnf(doc.Source.Pos, "the rules read file.name, so a file with the content of an earlier one is read again when its name is another; say collect.identity: name if that is meant, or identity: content if files of this source are renamed")
+		l.Warnf(doc.Source.Pos, "the rules read file.name, so a file with known content is read again when its name differs; set collect.identity: name if that is intended, or identity: content if files of this source get renamed")
 	}
 	if doc.Sequence != nil {
 		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)

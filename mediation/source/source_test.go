@@ -58,5 +58,5 @@ func TestSequenceNumber(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(123), n)
 	_, err = book.Sources[0].Sequence.Number("/out/other.csv")
-	require.ErrorContains(t, err, "no whole number")
+	require.ErrorContains(t, err, "not a whole number")
 }
