@@ -151,7 +151,7 @@ var tables = []Table{
 			{Name: "rule", Type: "String", Since: 1, Doc: "The rule at work, when one was."},
 			{Name: "position", Type: "String", Since: 1, Doc: "Of the rule: file:line:column."},
 			{Name: "values", Type: "String", Since: 1, Doc: "The values that the rule saw."},
-			{Name: "reason", Type: "String", Since: 1, Doc: "What is wrong and what to do, in a sentence."},
+			{Name: "reason", Type: "String", Since: 1, Doc: "The error and what to do, in a sentence."},
 			{Name: "raw", Type: "String", Since: 1, Codec: "ZSTD(1)", Doc: "The raw record, at most 64 KiB of it; empty when rating suspended it, whose usage is whole."},
 			{Name: "usage", Type: "String", Since: 1, Codec: "ZSTD(1)", Doc: "The message ratemill.v1.Usage, as far as the record was mapped."},
 			{Name: "class", Type: word, Since: 1, Doc: "Usage class, as far as it was mapped."},
