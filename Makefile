@@ -60,6 +60,7 @@ RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedde
 test: check-prereqs-test deps-test
 	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; set -ex; \
 	(cd internal/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
+	(cd mediation && go test -timeout 20m -tags mutants -run Mutants); \
 	go test -timeout 20m -race $(RACE); \
 	go test -timeout 20m ./...
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/steps"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/rules"
@@ -113,7 +114,7 @@ func (t *taken) pause() time.Duration {
 
 // unfinished says why the file is not read yet.
 func (t *taken) unfinished(l *looked) string {
-	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() {
+	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
 		return ""
 	}
 	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
@@ -139,9 +140,12 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	if err != nil {
 		return part, "", 0, err
 	}
-	var longest, before *control.Beginning
+	var longest, before, longer *control.Beginning
 	for i := range found {
 		b := &found[i]
+		if b.Alike && b.Size > l.Size && !l.Broken {
+			longer = b
+		}
 		switch {
 		case prefix[b.Number]:
 			if longest == nil || b.Size > longest.Size {
@@ -161,13 +165,16 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 			return part, fmt.Sprintf("file %d was read under this name with %d bytes; this file starts like it but does not contain all of it: content that was read has changed, or the file is being written again. It waits until it changes; `ratemill files retry` reads everything in it that no other file had", before.Number, before.Size), t.pause(), nil
 		}
 	}
+	if longer != nil && t.src.DuplicateWithin == 0 && !t.file.AsItIs && steps.On(steps.OlderWaits) {
+		return part, fmt.Sprintf("file %d starts like this one and is longer, with %d bytes: this file, with %d, is probably an older copy of it, and its records would be charged again. It waits until it changes; `ratemill files retry` reads everything in it that no file before it had", longer.Number, longer.Size, l.Size), t.pause(), nil
+	}
 	if longest == nil {
 		return part, "", 0, nil
 	}
-	if longest.Gone {
+	if longest.Gone && steps.On(steps.BeginningFirst) {
 		err = t.m.Files.ReadFrom(ctx, longest.Number, t.file.Number)
 	}
-	if longest.Gone || longest.Open {
+	if (longest.Gone || longest.Open) && steps.On(steps.BeginningFirst) {
 		return part, fmt.Sprintf("it continues file %d, which must be read to its end first", longest.Number), pauseOfPart, err
 	}
 	part.Continues, part.From = longest.Number, longest.Size

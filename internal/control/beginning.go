@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"path"
+
+	"ratemill/internal/steps"
 )
 
 // Which file continues which.
@@ -98,7 +100,7 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	if err := t.row(ctx, countOpening, source, part.Opening, lease.File).Scan(&known); err != nil {
 		return err
 	}
-	if known != part.Known {
+	if known != part.Known && steps.On(steps.BeginningKnown) {
 		return ErrConflict
 	}
 	return t.held(ctx, lease, `opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?`,

@@ -49,7 +49,7 @@ const (
 // mutant survived.
 func TestMutants(t *testing.T) {
 	defer steps.Without(steps.None)
-	for step := steps.None + 1; step < steps.Count; step++ {
+	for step := steps.None + 1; step < steps.EndAwaited; step++ {
 		t.Run(step.String(), func(t *testing.T) {
 			steps.Without(step)
 			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))

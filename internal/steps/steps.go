@@ -50,13 +50,21 @@ const (
 	KeysRenewed      // a restore takes from the rated log that records came again
 	StoreTime        // leases are of the control store's time, not of a mediator's
 	EndingFirst      // before the ends of a file go out, the ledger has all that is needed to send them again
-	Count            // number of steps, with None
+
+	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
+	EndAwaited     // a file whose last line has no end waits for it
+	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
+	BeginningFirst // a file is read when the one that it continues is read to its end
+	OlderWaits     // a file that begins like a longer one waits: it is probably an older copy of it
+
+	Count // number of steps, with None
 )
 
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "keys-renewed", "store-time", "ending-first"}
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "keys-renewed", "store-time", "ending-first",
+	"end-awaited", "beginning-known", "beginning-first", "older-waits"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }
