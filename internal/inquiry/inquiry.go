@@ -131,13 +131,14 @@ func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.R
 			return nil
 		},
 		SIM: func(number uint32) string {
-			for _, id := range view.Identifiers(number, r.Usage.At, rev, nil) {
-				if q.Full {
-					return id.Value
-				}
-				return abbreviated(id.Value)
+			ids := view.Identifiers(number, r.Usage.At, rev, nil)
+			switch {
+			case len(ids) == 0:
+				return fmt.Sprint(number)
+			case q.Full:
+				return ids[0].Value
 			}
-			return fmt.Sprint(number)
+			return abbreviated(ids[0].Value)
 		},
 		Country: func(code string) string {
 			c, err := normalize.ParseCountry([]byte(code))
