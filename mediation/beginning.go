@@ -30,7 +30,7 @@ type looked struct {
 	others []control.OtherKey
 }
 
-// look looks at a file's content. What is compressed is known by what is in it, so that the same content compressed again
+// look looks at a file's content. A compressed file is identified by its content, so that the same content compressed again
 // is the same file; where records depend on the file's name, the name is part of what is known.
 func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	body, err := content.Open()

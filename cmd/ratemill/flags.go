@@ -86,7 +86,7 @@ func needs(c *cobra.Command, flag, other string) error {
 	return nil
 }
 
-// apart refuses two flags of which one would say nothing.
+// apart refuses two flags that exclude each other: the second would have no effect.
 func apart(c *cobra.Command, flag, other string) error {
 	if c.Flags().Changed(flag) && c.Flags().Changed(other) {
 		return fmt.Errorf("--%s has no effect together with --%s; give one of them", flag, other)

@@ -403,7 +403,7 @@ func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 	return append(all, keys[from:])
 }
 
-// untakenAfter is how long a retry may wait for a mediation before who waits for it is asked whether one runs.
+// untakenAfter: if no mediator has taken a retry by then, ask the user whether one is running.
 const untakenAfter = 10 * time.Second
 
 // await waits until retries are done and their records are in the warehouse, and prints what became of them.

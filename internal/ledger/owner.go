@@ -451,7 +451,7 @@ func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
 	return err
 }
 
-// ended is an error of which one does not wait that it passes, when it is that the partition ends too early.
+// ended turns "the partition ends too early" into a permanent error, so that nobody waits for it to pass.
 func ended(err error) error {
 	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
 		return short

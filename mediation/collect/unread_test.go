@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// locked is an SFTP server of which one directory cannot be listed.
+// locked is an SFTP server with a directory that cannot be listed.
 type locked struct{ *liar }
 
 func (l locked) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
