@@ -3,6 +3,8 @@ package roles
 import (
 	"context"
 	"time"
+
+	"ratemill/internal/control"
 )
 
 // clock is the real time.
@@ -20,6 +22,15 @@ func (clock) Sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// storeClock is the control store's time. What is remembered and forgotten by time goes by it, since the clock of one
+// machine among several may be wrong.
+type storeClock struct {
+	clock
+	store *control.Clock
+}
+
+func (c storeClock) Now() time.Time { return c.store.Now() }
 
 // The control store is asked for its time once a minute. A difference of a minute between its clock and this machine's
 // is told: files, leases and alerts show the store's time, logs show this machine's.

@@ -26,10 +26,14 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 	if len(b.Sources) != 1 {
 		return nil, fmt.Errorf("a bundle holds one source, this one %d", len(b.Sources))
 	}
-	if s := b.Sources[0]; s.Version != version {
+	s := b.Sources[0]
+	if slices.Contains(s.former, version) {
+		s.Version = version
+	}
+	if s.Version != version {
 		return nil, fmt.Errorf("source %s was stored as version %s but compiles to %s: a ratemill with other rule semantics wrote it; finish its open files with that version", s.Name, version, s.Version)
 	}
-	return b.Sources[0], nil
+	return s, nil
 }
 
 // pack makes a bundle of a source's document, all shared ones and its tables.

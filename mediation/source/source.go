@@ -62,6 +62,7 @@ type Source struct {
 
 	trailer *rules.Trailer
 	bundle  []byte
+	former  []string // the versions that it would have with former reference data
 }
 
 // Named says that the name of a file is part of what tells it from others: the same content under another name is usage of
@@ -254,7 +255,13 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing tells. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
 	}
 	l.Sort()
-	s.Version = version(text, shared.texts, s.Program.Uses(), s.Program.TableFiles())
+	hash := func(data string) string {
+		return version(data, text, shared.texts, s.Program.Uses(), s.Program.TableFiles())
+	}
+	s.Version = hash(normalize.DataVersion())
+	for _, data := range normalize.FormerDataVersions {
+		s.former = append(s.former, hash(data))
+	}
 	return s, l
 }
 
@@ -267,11 +274,11 @@ type sharing struct {
 	tables func(name string, most int) ([]byte, error)
 }
 
-// version is a hash of the document, of the shared texts and tables that it uses and of normalize's reference data. Values of the
+// version is a hash of the document, of the shared texts and tables that it uses and of a version of normalize's data. Values of the
 // environment are no part of it: they say where files are, not what they mean.
-func version(text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
+func version(data string, text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
 	h := sha256.New()
-	h.Write([]byte(rulesVersion + normalize.DataVersion()))
+	h.Write([]byte(rulesVersion + data))
 	h.Write(text)
 	slices.Sort(uses)
 	for _, name := range slices.Compact(uses) {
