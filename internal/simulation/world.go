@@ -18,8 +18,8 @@ import (
 // partitions is the number of partitions of each topic: two meet everything that many do.
 const partitions = 2
 
-// epoch is when simulated time begins.
-var epoch = time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)
+// epoch is when simulated time begins: after all usage, since rules suspend usage of later than its file.
+var epoch = time.Date(2026, 2, 10, 12, 0, 0, 0, time.UTC)
 
 // Options bound a schedule.
 type Options struct {
