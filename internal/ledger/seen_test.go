@@ -64,3 +64,23 @@ func TestAClockThatRunsAheadForgetsNoKeys(t *testing.T) {
 	require.NoError(t, o.beginSweep(t.Context()))
 	require.True(t, o.state.came(h, key, at, testNow, keyDay))
 }
+
+// An owner that restores reads in the rated log that a record came again, and remembers its key for as long from then on.
+func TestARestoreReadsThatARecordCameAgain(t *testing.T) {
+	at := udr.Instant(testNow * 1e9)
+	u := udr.Usage{Seq: 1, Class: "data", Quantity: 1, At: at, Duplicate: udr.DuplicateKey{7}}
+	message := udr.AppendUsage(nil, &u)
+	s := newState(0)
+	h, key := hourOf("sky", at), dated(u.Duplicate, at)
+	rated := Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Rated: []RatedRecord{{Usage: message}}}
+	require.NoError(t, s.apply(&rated, 1, testNow))
+	again := Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Duplicate: [][]byte{message}}
+	require.NoError(t, s.apply(&again, 2, testNow+6*keyDay))
+	for _, b := range s.seen.hours {
+		b.blocks[0].dirty = false
+	}
+	s.seen.forget(testNow+12*keyDay, math.MaxInt64, func(blockID) {})
+	require.True(t, s.seen.Has(h, key), "day 12 is within a week of day 6")
+	s.seen.forget(testNow+14*keyDay, math.MaxInt64, func(blockID) {})
+	require.False(t, s.seen.Has(h, key))
+}

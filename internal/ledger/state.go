@@ -137,9 +137,6 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 		s.seen.Add(k.hour, k.DuplicateKey, arrived, int64(b.DuplicateWithin))
 	}
 	for _, k := range s.again {
-		if !steps.On(steps.KeysRenewed) {
-			break
-		}
 		s.seen.Again(k.hour, k.DuplicateKey, arrived, int64(b.DuplicateWithin))
 	}
 	s.follow(b)

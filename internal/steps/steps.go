@@ -47,7 +47,6 @@ const (
 	SessionsFromLog  // a restore takes what sessions have become from the rated log
 	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
 	KeysByUsage      // duplicate keys are forgotten when usage that is later than their window has come, not by a clock alone
-	KeysRenewed      // a restore takes from the rated log that records came again
 	StoreTime        // leases are of the control store's time, not of a mediator's
 	EndingFirst      // before the ends of a file go out, the ledger has all that is needed to send them again
 
@@ -63,7 +62,7 @@ const (
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "keys-renewed", "store-time", "ending-first",
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "ending-first",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits"}
 
 // String is the step's name.
