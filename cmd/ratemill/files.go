@@ -188,7 +188,7 @@ Passwords and key files that the document names must still be there. The files a
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
-				fmt.Fprintf(os.Stderr, "file %d is read to its end when a mediator is free\n", number)
+				fmt.Fprintf(stderr, "file %d is read to its end when a mediator is free\n", number)
 			}
 			return nil
 		},

@@ -161,7 +161,7 @@ func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
 	p.signal(kafka, syscall.SIGSTOP)
 	p.signal(warehouse, syscall.SIGSTOP)
 	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
-	p.until("it ends", func() bool { return strings.Contains(p.said(), "ending;") })
+	p.until("it ends", func() bool { return strings.Contains(p.said(), "stopping; work in progress") })
 	p.signal(p.cmd.Process.Pid, syscall.SIGTERM)
 	<-p.ended
 	require.Equal(t, 130, p.cmd.ProcessState.ExitCode())

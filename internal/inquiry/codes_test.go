@@ -16,7 +16,7 @@ import (
 func TestCodesAreThoseOfTheDocs(t *testing.T) {
 	text, err := os.ReadFile("../../docs/suspense.md")
 	require.NoError(t, err)
-	_, table, ok := strings.Cut(string(text), "| code | what it says | what to correct |\n| --- | --- | --- |\n")
+	_, table, ok := strings.Cut(string(text), "| code | meaning | what to correct |\n| --- | --- | --- |\n")
 	require.True(t, ok)
 	table, _, _ = strings.Cut(table, "\n\n")
 	var codes []string

@@ -60,7 +60,7 @@ func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 		says         string
 	}{
 		{name: "another host key", site: site("ratemill", "host_key: 'SHA256:AAAA', "+login), says: "not the pinned SHA256:AAAA"},
-		{name: "a refused login", site: site("ratemill", key+", password: battery staple"), says: "does not let ratemill in"},
+		{name: "a refused login", site: site("ratemill", key+", password: battery staple"), says: "refuses the login of ratemill"},
 		{name: "a key that is not there", site: site("ratemill", key+", key_file: nothing"), says: "key_file"},
 		{name: "known_hosts that is a directory", site: site("ratemill", "known_hosts: ., "+login), says: "known_hosts cannot be read"},
 		{name: "a directory that is not there", site: (&collect.Options{Dir: filepath.Join(w.dir, "nowhere"), Match: collect.Words{"*"}}).Open(collect.Environment{Clock: later{}}), says: "cannot be reached"},

@@ -149,7 +149,7 @@ func TestListing(t *testing.T) {
 		require.NotEmpty(t, refused["SKY_up.csv"])
 		require.NotEmpty(t, refused["SKY_loop.csv"])
 		require.NotEmpty(t, refused["SKY_nowhere.csv"])
-		require.Contains(t, refused["SKY_dir.csv"], "no regular file")
+		require.Contains(t, refused["SKY_dir.csv"], "other than a regular file")
 		require.Len(t, refused, 7)
 
 		deep, clock := opened(t, "{ "+p.yaml+", match: ['"+p.base+"out/**/SKY_[1-4].csv', '"+p.base+"in/*'], settled: 0s }")
@@ -328,7 +328,7 @@ func TestPipesAreRefused(t *testing.T) {
 	require.Empty(t, v.Ready)
 	require.Equal(t, []Refusal{{"a.csv", "it is no regular file; name it in collect.exclude"}}, v.Refused)
 	_, err = s.Remote.Open(t.Context(), "a.csv", 0)
-	require.ErrorContains(t, err, "no regular file")
+	require.ErrorContains(t, err, "no longer a regular file")
 	_, err = s.Remote.Open(t.Context(), "../../etc/passwd", 0)
 	require.Error(t, err, "nothing outside is read")
 }
