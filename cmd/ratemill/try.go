@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -61,7 +60,7 @@ would wait.`,
 				if why, err := offline.Waits(file); err != nil {
 					return err
 				} else if why != "" {
-					fmt.Fprintf(os.Stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is read\n", shown(path.Base(file.Path)), why)
+					fmt.Fprintf(stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is read\n", shown(path.Base(file.Path)), why)
 				}
 			}
 			return nil

@@ -43,7 +43,7 @@ func (f *flags) projectFolder(args []string) (string, error) {
 		if _, err := os.Stat("ratemill.yaml"); err != nil {
 			if _, err := os.Stat(demoConfig); err == nil {
 				dir = demoConfig
-				fmt.Fprintln(os.Stderr, "the project is the demo's, of "+demoFolder+": there is none in this folder")
+				fmt.Fprintln(stderr, "the project is the demo's, of "+demoFolder+": there is none in this folder")
 			}
 		}
 	}
