@@ -127,10 +127,11 @@ func (w *world) start(roles ...Role) {
 	done := make(chan error, 1)
 	go func(n *Node) { done <- n.Run(ctx) }(w.Node)
 	w.stop = func() {
+		w.stop = func() {} // also where it fails: nothing comes again
 		cancel()
-		require.NoError(w, <-done)
+		err := <-done
 		w.Node.Close()
-		w.stop = func() {}
+		require.NoError(w, err)
 	}
 }
 
