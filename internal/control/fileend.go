@@ -83,8 +83,8 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 
 // RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
 // nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
-// is recorded now and then only. One whose content is gone is looked for where it was listed. One that waits since it looks
-// unfinished, or changed, is read as it is. ErrConflict says that it is
+// is recorded now and then only. A file whose content is gone is looked for where it was listed. A file that waits because
+// it looks unfinished, or has changed, is read as it is. ErrConflict says that it is
 // in another state, or the batch of a retry that was given up: its records may be in another by now. *EndedError says that
 // it was read as far as it goes.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {

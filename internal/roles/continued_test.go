@@ -172,7 +172,7 @@ func TestAFileThatIsRotatedIsReadOnce(t *testing.T) {
 	c.drop("sky/Master.csv", header+numberedFrom(0, 3))
 	c.lists()
 	c.reads()
-	c.drop("sky/Master.csv", header+numberedFrom(0, 5)) // of which nobody hears before it is renamed
+	c.drop("sky/Master.csv", header+numberedFrom(0, 5)) // it is renamed before it is listed
 	require.NoError(t, os.Rename(at("Master.csv"), at("Master.csv.1")))
 	c.drop("sky/Master.csv", header+numberedFrom(5, 6))
 	c.lists()
