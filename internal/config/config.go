@@ -104,7 +104,7 @@ type Rating struct {
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Largest number of rows in an insert."`
 	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more; longer in a process that owns more than 8 partitions, and when ClickHouse is slow."`
-	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole parts. 0: for ever. Files and suspended records are always kept for ever."`
+	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole months, and only while all clocks agree and newer usage has come. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
 // Embedded says which engines run in this process tree.

@@ -85,6 +85,8 @@ var (
 	warehousePosition = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
 
+	expiryHeld = gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns partition 0.")
+
 	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or every twenty times the duration of the computation if that is longer.")
 	balanceFiles      = gauge("balance_files", "Files whose balance is off.")
 	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values summed over files; any value but 0 is an alarm.")
@@ -104,7 +106,7 @@ var sections = []struct {
 		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
-	{"Warehouse", "One series for each partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag}},
+	{"Warehouse", "One series for each partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, expiryHeld}},
 	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
 		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }
@@ -266,6 +268,9 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 		if end, ok := m.end(ctx, m.n.Topics.Rated, partition); ok {
 			put(warehouseLag, float64(max(end-p.Next.Load(), 0)), label)
 		}
+	}
+	if held, told := role.holds(); told {
+		put(expiryHeld, yes(held))
 	}
 	if balance, at, told := role.totals(); told {
 		put(balanceChecked, float64(at.UnixNano())/1e9)

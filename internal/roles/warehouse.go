@@ -19,6 +19,7 @@ type sinkRole struct {
 	progress map[int]*warehouse.Progress
 	balance  warehouse.Totals
 	added    time.Time // when balance was; zero before the first time
+	held     *string   // why expired rows stay, as last seen; nil before the first look
 }
 
 func (n *Node) newSink() *sinkRole {

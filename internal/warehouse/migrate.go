@@ -109,14 +109,9 @@ func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 		if int64(l.window()) > window {
 			err = alter("set the number of remembered blocks", fmt.Sprintf("MODIFY SETTING %s = %d", l.windowSetting(), l.window()))
 		}
-		// Setting it again would have all of the table looked at.
-		expires := t.expires(l)
-		switch is := strings.Contains(made, " TTL "); {
-		case err != nil:
-		case expires != "" && !strings.Contains(made, " TTL "+expires+" "):
-			err = alter("set how long it keeps rows", "MODIFY TTL "+expires)
-		case expires == "" && is:
-			err = alter("keep rows for ever", "REMOVE TTL")
+		// Former versions let ClickHouse delete by its clock. Expire does it now.
+		if err == nil && strings.Contains(made, " TTL ") {
+			err = alter("keep rows until they are deleted on purpose", "REMOVE TTL")
 		}
 		if err != nil {
 			return err

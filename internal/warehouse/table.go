@@ -31,7 +31,7 @@ type Table struct {
 	Columns   []Column
 	Partition string // expression; it must not depend on when a row is inserted, or a repeated block would not be recognised
 	Order     string
-	Expires   bool   // its rows are kept for a time only, when there is one
+	Expires   bool   // its rows are kept for a time only, when there is one (Expire)
 	Settings  string // besides the deduplication window
 	Sums      []Sums
 }
@@ -125,9 +125,6 @@ func (t *Table) create(l Layout, version int) string {
 		b.WriteString(" PARTITION BY " + t.Partition)
 	}
 	b.WriteString(" ORDER BY " + t.Order)
-	if expires := t.expires(l); expires != "" {
-		b.WriteString(" TTL " + expires)
-	}
 	if t.Settings != "" {
 		settings += ", " + t.Settings
 	}
@@ -155,14 +152,6 @@ func (c *Column) doc() string {
 		return c.Doc
 	}
 	return c.Doc + " Unit: " + c.Unit + "."
-}
-
-// expires is when a row may go; empty for never.
-func (t *Table) expires(l Layout) string {
-	if l.Keep == 0 || !t.Expires {
-		return ""
-	}
-	return fmt.Sprintf("toDateTime(stored) + toIntervalMonth(%d)", l.Keep)
 }
 
 func (l Layout) window() int { return cmp.Or(l.Window, defaultWindow) }

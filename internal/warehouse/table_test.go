@@ -94,49 +94,6 @@ func TestTablesOfAnOlderVersionAreKeptAsNewOnes(t *testing.T) {
 	require.Equal(t, fresh, settings())
 }
 
-// TestWhatWasRatedIsKeptForATime, and nothing else goes; the balance is that of files whose records are all kept.
-func TestWhatWasRatedIsKeptForATime(t *testing.T) {
-	w := open(t, testengine.SharedClickHouse(t), "keep")
-	do := func(statement string) { require.NoError(t, w.Conn().Exec(t.Context(), statement), statement) }
-	expiring := func() (names []string) {
-		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT arraySort(groupArray(concat(name, ' ', extract(create_table_query, 'TTL (.*?) SETTINGS')))) FROM system.tables WHERE database = currentDatabase() AND position(create_table_query, ' TTL ') > 0").Scan(&names))
-		return names
-	}
-	require.Empty(t, expiring())
-	for _, months := range []int{24, 2} {
-		require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{Keep: months}))
-		for i, name := range []string{"duplicates", "rated_usage", "tier_charges", "usage_events"} {
-			require.Equal(t, fmt.Sprintf("%s toDateTime(stored) + toIntervalMonth(%d)", name, months), expiring()[i])
-		}
-		require.Len(t, expiring(), 4)
-	}
-	// A file of three months ago, whose usage was older still: its row and what waits of it stay, its records go.
-	do("INSERT INTO files (file, source, records, mapped, suspended, bytes, stored) SELECT 'a', 's', 3, 2, 1, 30, now64(3) - toIntervalMonth(3)")
-	do("INSERT INTO suspense (file, seq, source, bytes, stored) SELECT 'a', 1, 's', 10, now64(3) - toIntervalMonth(3)")
-	do("INSERT INTO rated_usage (file, seq, source, bytes, at, stored) SELECT 'a', number + 2, 's', 10, now64(9) - toIntervalMonth(9), now64(3) - toIntervalMonth(3) FROM numbers(2)")
-	do("INSERT INTO rated_usage (file, seq, source, bytes, at) SELECT 'b', 1, 's', 10, now64(9) - toIntervalMonth(9)") // late usage is kept as long as other
-	do("INSERT INTO files (file, source, records, mapped, bytes) VALUES ('b', 's', 1, 1, 10)")
-	do("OPTIMIZE TABLE rated_usage FINAL")
-	count := func(from string) (n uint64) {
-		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT count() FROM "+from).Scan(&n))
-		return n
-	}
-	do("ALTER TABLE rated_usage MATERIALIZE TTL SETTINGS mutations_sync = 2")
-	do("OPTIMIZE TABLE rated_usage FINAL")
-	require.EqualValues(t, 1, count("rated_usage WHERE file = 'b'"))
-	require.EqualValues(t, 1, count("suspense_open"))
-	require.EqualValues(t, 2, count("files"))
-	require.EqualValues(t, 1, count("file_balance"))
-	require.EqualValues(t, 0, count("file_ends_missing"))
-	totals, err := w.Totals(t.Context(), 0)
-	require.NoError(t, err)
-	require.Equal(t, warehouse.Totals{Suspense: 1}, totals)
-
-	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))
-	require.Empty(t, expiring())
-	require.EqualValues(t, 2, count("file_balance"))
-}
-
 func TestATableRemembersMoreBlocksWhenThereAreMorePartitions(t *testing.T) {
 	require.Equal(t, 200_000, warehouse.Window(4, 700*time.Millisecond))
 	require.Equal(t, 1_481_142, warehouse.Window(32, 700*time.Millisecond))
