@@ -7,10 +7,22 @@ import (
 	"syscall"
 )
 
+// closeOthersOut takes every right from others on a data folder that was made with more, and so on all that is in it.
+func closeOthersOut(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
+}
+
 // Lock takes the data folder for this process until it ends, however it ends. The file that is returned must be kept.
 func Lock(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	if err := closeOthersOut(dir); err != nil {
+		fmt.Fprintf(os.Stderr, "data folder %s can be read by other users of this machine, and its mode cannot be changed (%v): run chmod 700 %s as its owner\n", dir, err, dir)
 	}
 	path := filepath.Join(dir, "LOCK")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

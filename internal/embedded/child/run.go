@@ -40,6 +40,8 @@ func Run(config any, engine func(*Life) error) {
 	stop := make(chan struct{})
 	life := &Life{Stop: stop, report: os.NewFile(4, "ready")}
 	os.Unsetenv(engineVariable)
+	// ClickHouse and kfake make files and folders that everybody may read.
+	syscall.Umask(0o077)
 
 	go func() {
 		io.Copy(io.Discard, os.NewFile(3, "lifeline"))
