@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"ratemill/internal/config"
@@ -17,12 +15,12 @@ import (
 // startsAnew warns of counters that the project's catalogue starts anew, compared with the one that the installation beside
 // it uses. A control store on a server is not asked: check contacts nothing, and run tells it at its start.
 func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Project) (list diag.List) {
-	path := f.config
-	if len(args) > 0 {
-		path = args[0]
-	}
-	if info, err := os.Stat(path); path == "" || err == nil && info.IsDir() {
-		path = filepath.Join(path, "ratemill.yaml")
+	path := "ratemill.yaml"
+	switch {
+	case len(args) > 0:
+		path = configurationIn(args[0])
+	case f.config != "" || !isProject("."):
+		path = f.configuration()
 	}
 	c, _, err := config.Load(path)
 	if err != nil || c == nil || p.Catalogue == nil || !strings.HasPrefix(c.Control, "sqlite:") {

@@ -21,6 +21,7 @@ type flags struct {
 	logLevel  string // empty when it was not said
 	logFormat string // likewise
 	output    string
+	toldDemo  bool
 }
 
 // choice is a flag that takes one of some words, so that a wrong one is refused and not taken for another.

@@ -26,12 +26,12 @@ import (
 // ask: the transcripts of testdata/installation, in their order, for some change what the next ones find.
 func TestAnInstallation(t *testing.T) {
 	dir, bin := t.TempDir(), program(t)
-	first, err := ratemill(t, dir, bin, "demo", "--once").CombinedOutput()
+	first, err := ratemill(t, dir, bin, made(t, "demo", "ONCE=1")...).CombinedOutput()
 	require.NoError(t, err, "%s", first)
 	checkGolden(t, "testdata/demo.txt", told(string(first)))
 	checkStages(t, string(first), "763", "745", "698")
 
-	again := ratemill(t, dir, bin, "demo")
+	again := ratemill(t, dir, bin, made(t, "demo")...)
 	out, err := again.StdoutPipe()
 	require.NoError(t, err)
 	var errors bytes.Buffer
@@ -127,7 +127,8 @@ func checkElsewhere(t *testing.T, demo, bin string) {
 // TestTheDemoGeneratesRecords: others than by default, in a folder that is named.
 func TestTheDemoGeneratesRecords(t *testing.T) {
 	dir, bin := t.TempDir(), program(t)
-	printed, err := ratemill(t, dir, bin, "demo", "--once", "--records", "3000", "--seed", "7", "--dir", "many", "--stages", "stages.json").CombinedOutput()
+	command := made(t, "demo", "N=3000", "SEED=7", "ONCE=1")
+	printed, err := ratemill(t, dir, bin, append(command, "--dir", "many", "--stages", "stages.json")...).CombinedOutput()
 	require.NoError(t, err, "%s", printed)
 	require.Regexp(t, `  generated   3,\d\d\d records in `, string(printed))
 	require.Regexp(t, `(?m)^all \d\d files, of which 30 are shown .* 0 ✓$`, string(printed))
@@ -147,6 +148,25 @@ func TestTheDemoGeneratesRecords(t *testing.T) {
 	printed, err = ratemill(t, dir, bin, "demo", "--once", "--records", "3000", "--dir", "many").CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(printed), "this demo's folder holds records 3000, seed 7, not records 3000, seed 1; name another folder with --dir")
+}
+
+// made is what make would give to the program: the demo's commands are typed so in README's tour.
+func made(t *testing.T, args ...string) []string {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "make "+args[0])
+	for _, variable := range args[1:] {
+		name, _, _ := strings.Cut(variable, "=")
+		require.Regexp(t, "`(make demo )?"+name+"=\\d+`", string(readme))
+	}
+	c := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-n", "-C", "../.."}, args...)...)
+	c.Env = []string{"PATH=" + os.Getenv("PATH")} // without the variables of a make that runs the tests
+	printed, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	lines := strings.Split(strings.TrimSpace(string(printed)), "\n")
+	command, ok := strings.CutPrefix(lines[len(lines)-1], "bin/ratemill ")
+	require.True(t, ok, "%s", printed)
+	return strings.Fields(command)
 }
 
 // program is a folder with the test's own binary as ratemill.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones must not depend on what the machine has installed
@@ -115,7 +116,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder with ratemill.yaml (default ./ratemill.yaml, then the demo's)")
+	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder with ratemill.yaml (default ./ratemill.yaml, or else the demo's, which is said)")
 	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "lowest level that is logged (default: log.level of the configuration when running, warn otherwise)")
 	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: log.format of the configuration when running, text otherwise)")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
@@ -141,19 +142,34 @@ func grouped(id string, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// load reads the configuration: the one named, ./ratemill.yaml, or that of the demo in this folder.
-func (f *flags) load() (*config.Config, error) {
-	path := f.config
-	if path == "" {
-		path = "ratemill.yaml"
-		if _, err := os.Stat(path); err != nil {
-			if _, err := os.Stat(demoConfig); err == nil {
-				path = demoConfig
-			}
-		}
-	} else if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path += "/ratemill.yaml"
+// configuration is the file that is meant: the one named, ./ratemill.yaml, or the demo's, which is said, since nobody named
+// it: a command that changes something would change it there.
+func (f *flags) configuration() string {
+	if f.config != "" {
+		return configurationIn(f.config)
 	}
+	const here = "ratemill.yaml"
+	if exists(here) || !exists(demoConfig) {
+		return here
+	}
+	if !f.toldDemo {
+		f.toldDemo = true
+		fmt.Fprintln(stderr, "using the demo's project in "+demoFolder+", since this folder has no ratemill.yaml")
+	}
+	return demoConfig
+}
+
+// configurationIn is a configuration, named as the file or as its folder.
+func configurationIn(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return filepath.Join(path, "ratemill.yaml")
+	}
+	return path
+}
+
+// load reads the configuration that is meant.
+func (f *flags) load() (*config.Config, error) {
+	path := f.configuration()
 	c, list, err := config.Load(path)
 	if err != nil {
 		return nil, err

@@ -40,11 +40,8 @@ func (f *flags) projectFolder(args []string) (string, error) {
 	case f.config != "":
 		dir = f.config
 	case !isProject(dir):
-		if _, err := os.Stat("ratemill.yaml"); err != nil {
-			if _, err := os.Stat(demoConfig); err == nil {
-				dir = demoConfig
-				fmt.Fprintln(stderr, "the project is the demo's, of "+demoFolder+": there is none in this folder")
-			}
+		if file := f.configuration(); exists(file) {
+			dir = file
 		}
 	}
 	info, err := os.Stat(dir)
