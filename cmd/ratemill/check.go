@@ -37,7 +37,6 @@ start anew compared with the one in use. It contacts nothing, and secrets need n
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
 			if knownHosts {
 				return printKnownHosts(cmd, dir)
 			}
@@ -55,15 +54,15 @@ start anew compared with the one in use. It contacts nothing, and secrets need n
 				list, files = append(list, named...), files+read
 				if verbose {
 					for _, s := range p.Sources.Sources {
-						if err := printPlans(out, s); err != nil {
+						if err := printPlans(data(cmd), s); err != nil {
 							return err
 						}
 					}
 				}
 			}
 			list.Sort()
-			diag.Print(out, list, diag.Options{Color: colours(os.Stdout)})
-			fmt.Fprintln(out, diag.Summary(files+len(documents), list))
+			diag.Print(data(cmd), list, diag.Options{Color: colours(os.Stdout)})
+			fmt.Fprintln(words(cmd), diag.Summary(files+len(documents), list))
 			if list.HasErrors() {
 				return &problems{}
 			}
@@ -184,7 +183,7 @@ func printKnownHosts(cmd *cobra.Command, dir string) error {
 			fmt.Fprintf(stderr, "%s: %v\n", s.Name, err)
 		}
 		for _, k := range keys {
-			fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s; compare it with the one the carrier gave you\n%s\n", s.Name, k.Fingerprint, k.Line)
+			fmt.Fprintf(words(cmd), "# %s: %s; compare it with the one the carrier gave you\n%s\n", s.Name, k.Fingerprint, k.Line)
 		}
 	}
 	if failed > 0 {

@@ -31,7 +31,7 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 			if err := errors.Join(needs(cmd, "seed", "records"), f.noConfig("the demo writes its own configuration into the folder that --dir names")); err != nil {
 				return err
 			}
-			o.Words = cmd.OutOrStdout()
+			o.Words = data(cmd)
 			o.Program, o.Ask = os.Args[0], os.Args[0]
 			if _, err := os.Stat("ratemill.yaml"); err == nil || filepath.Clean(o.Dir) != demoFolder {
 				o.Ask += " -c " + o.Dir
@@ -69,7 +69,7 @@ func initCommand(f *flags) *cobra.Command {
 			if err := os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte(text), 0o644); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), `%[1]s holds a project: sources/, catalogue/, registry/, golden cases in tests/, and usage files in inbox/. Next:
+			fmt.Fprintf(words(cmd), `%[1]s holds a project: sources/, catalogue/, registry/, golden cases in tests/, and usage files in inbox/. Next:
 
   cd %[1]s
   ratemill check             finds mistakes

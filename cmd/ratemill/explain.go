@@ -15,7 +15,6 @@ import (
 	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/offline"
-	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
 )
 
@@ -96,14 +95,14 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []stri
 			_ = out.Flush()
 		}
 		if x.output == grid.JSON {
-			err = json.NewEncoder(cmd.OutOrStdout()).Encode(&e.Told)
+			err = json.NewEncoder(objects(cmd)).Encode(&e.Told)
 		} else {
 			if said {
-				fmt.Fprintln(cmd.OutOrStdout())
+				fmt.Fprintln(words(cmd))
 			}
-			_, err = fmt.Fprint(printable.Writer(cmd.OutOrStdout()), e.Words)
+			err = labelled(cmd, e.Words)
 			if raw.Len() > 0 && err == nil {
-				_, err = fmt.Fprint(cmd.OutOrStdout(), "\n"+strings.TrimRight(raw.String(), "\n")+"\n")
+				_, err = fmt.Fprint(words(cmd), "\n"+strings.TrimRight(raw.String(), "\n")+"\n")
 			}
 		}
 		if err != nil {
@@ -132,7 +131,6 @@ func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
 	if err != nil {
 		return &problems{"ratemill: " + err.Error()}
 	}
-	out := cmd.OutOrStdout()
 	g := grid.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
 	for i := range day.Records {
 		r := &day.Records[i]
@@ -143,13 +141,14 @@ func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
 		g.Add(id, r.At.UTC().Format(time.RFC3339), r.Class, quantity, unit, r.Network, r.Country, r.Account, r.Plan, r.Amount.String(), r.Currency)
 	}
 	if x.output == grid.JSON {
-		return g.Print(out, grid.JSON)
+		return g.Print(data(cmd), grid.JSON)
 	}
-	fmt.Fprint(out, printable.Text(day.Words))
 	if g.Len() == 0 {
-		fmt.Fprintln(out, " rated    nothing on this day")
-		return nil
+		return labelled(cmd, day.Words+" rated    nothing on this day\n")
 	}
-	fmt.Fprintf(out, " rated    %s; `ratemill explain ID` explains one\n\n", counted(g.Len(), "record"))
-	return g.Print(out, grid.Table)
+	text := fmt.Sprintf("%s rated    %s; `ratemill explain ID` explains one\n\n", day.Words, counted(g.Len(), "record"))
+	if err := labelled(cmd, text); err != nil {
+		return err
+	}
+	return g.Print(data(cmd), grid.Table)
 }

@@ -18,6 +18,7 @@ import (
 	"ratemill/internal/config"
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
+	"ratemill/internal/printable"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
@@ -103,7 +104,7 @@ func filesCommand(f *flags) *cobra.Command {
 				return err
 			}
 			in := &surroundings{now: now, sources: sourcesOf(c), outcomes: outcomes(cmd.Context(), c, store, files)}
-			return printFiles(cmd.OutOrStdout(), f.output, append(waiting, files...), in)
+			return printFiles(data(cmd), f.output, append(waiting, files...), in)
 		},
 	}
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
@@ -347,7 +348,7 @@ var fileStates = append([]control.FileState{isArriving}, control.FileStates...)
 // printFiles prints rows of the ledger; as JSON all that is known of each.
 func printFiles(to io.Writer, format string, files []control.File, in *surroundings) error {
 	if format == grid.JSON {
-		e := json.NewEncoder(to)
+		e := json.NewEncoder(printable.JSONWriter(to))
 		for i := range files {
 			if err := e.Encode(fileJSON(&files[i], in)); err != nil {
 				return err

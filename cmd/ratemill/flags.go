@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 
@@ -114,9 +113,9 @@ func (f *flags) loggerOf(c config.Log) *slog.Logger {
 	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // it is one of the levels' names
 	options := &slog.HandlerOptions{Level: level}
 	if cmp.Or(f.logFormat, c.Format) == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(slog.NewJSONHandler(jsonLog, options))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(stderr, options))
 }
 
 // quietLogger logs what goes wrong, for commands whose output is not a log.

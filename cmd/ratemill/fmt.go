@@ -63,14 +63,14 @@ stay. Files that are not YAML are left alone and reported.`,
 				changed++
 				switch {
 				case diff:
-					golden.Diff(cmd.OutOrStdout(), string(before), string(after), [2]string{name, name + ", formatted"}, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
+					golden.Diff(data(cmd), string(before), string(after), [2]string{name, name + ", formatted"}, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
 				case list:
-					fmt.Fprintln(cmd.OutOrStdout(), name)
+					fmt.Fprintln(words(cmd), name)
 				default:
 					if err := replaceFile(name, after); err != nil {
 						return err
 					}
-					fmt.Fprintln(cmd.OutOrStdout(), name)
+					fmt.Fprintln(words(cmd), name)
 				}
 			}
 			switch {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 	"ratemill/internal/diag"
 	"ratemill/internal/embedded"
 	"ratemill/internal/patience"
-	"ratemill/internal/printable"
 	"ratemill/internal/project"
 )
 
@@ -57,13 +55,6 @@ func stopped(err error) string {
 	}
 	return "stopped"
 }
-
-// stderr is the standard error for words that may hold foreign text: names of files, values of records, answers of engines.
-var stderr io.Writer = standardError{}
-
-type standardError struct{}
-
-func (standardError) Write(p []byte) (int, error) { return printable.Writer(os.Stderr).Write(p) }
 
 // problems says that the work was done and found something that people must look at: exit code 1.
 type problems struct{ words string }
@@ -193,7 +184,7 @@ func loadProject(c *config.Config) (*project.Project, error) {
 
 func printDiagnostics(list diag.List) {
 	if len(list) > 0 {
-		diag.Print(os.Stderr, list, diag.Options{})
+		diag.Print(stderr, list, diag.Options{})
 	}
 }
 

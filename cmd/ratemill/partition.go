@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -130,15 +131,16 @@ func partitionList(f *flags) *cobra.Command {
 				for _, s := range stops {
 					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed), s.OrderedFor)
 				}
-				return g.Print(cmd.OutOrStdout(), f.output)
+				return g.Print(data(cmd), f.output)
 			}
+			var b strings.Builder
 			for i := range stops {
 				if i > 0 {
-					fmt.Fprintln(cmd.OutOrStdout())
+					b.WriteString("\n")
 				}
-				printStop(printable.Writer(cmd.OutOrStdout()), topics, &stops[i])
+				tellStop(&b, topics, &stops[i], grid.Width(data(cmd)))
 			}
-			return nil
+			return grid.Words(data(cmd), b.String(), 4)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "include partitions that have gone on")
@@ -153,8 +155,8 @@ func momentOrNever(t time.Time) string {
 	return moment(t)
 }
 
-// printStop says where a partition stopped, and what to type.
-func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
+// tellStop says where a partition stopped, and what to type, on lines of at most width characters if they can be broken.
+func tellStop(w io.Writer, topics broker.Topics, s *control.Stop, width int) {
 	word := wordOf(topics, s.Topic)
 	at := fmt.Sprintf("%s %d --offset %d", word, s.Partition, s.Offset)
 	fmt.Fprintf(w, "%s, partition %d: stopped at offset %d of %s since %s\n  %s\n", s.Role, s.Partition, s.Offset, s.Topic, moment(s.First), s.Reason)
@@ -169,11 +171,29 @@ func printStop(w io.Writer, topics broker.Topics, s *control.Stop) {
 		fmt.Fprintf(w, "  went on at %s\n", moment(s.Closed))
 		return
 	}
-	fmt.Fprintf(w, "  look:      ratemill partition show %s\n  try again: ratemill partition retry %s\n", at, at)
+	fmt.Fprint(w, typed("look:", "show "+at, width), typed("try again:", "retry "+at, width))
 	if s.Skip || s.Kind == control.StopOther {
 		return
 	}
-	fmt.Fprintf(w, "  %-10s ratemill partition skip %s --message %s --why \"…\"\n", "skip it:", at, s.Hash)
+	fmt.Fprint(w, typed("skip it:", "skip "+at+" --message "+s.Hash+" --why \"…\"", width))
+}
+
+// typed is a command below ratemill partition, for a terminal of a width (0: any). One that is too wide is continued on
+// further lines in such a way that a shell takes all of them together.
+func typed(label, command string, width int) string {
+	line := fmt.Sprintf("  %-10s ratemill partition", label)
+	var b strings.Builder
+	for i, part := range strings.Split(command, " --") {
+		if i > 0 {
+			part = "--" + part
+		}
+		if width > 0 && utf8.RuneCountInString(line+" "+part)+len(` \`) > width {
+			b.WriteString(line + " \\\n")
+			line = strings.Repeat(" ", 14)
+		}
+		line += " " + part
+	}
+	return b.String() + line + "\n"
 }
 
 // skipMeans says what becomes of what is skipped.
@@ -208,12 +228,15 @@ func partitionShow(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := printable.Writer(cmd.OutOrStdout())
 			if raw {
-				_, err := out.Write(append(s.Message, s.Detail...)) // one of them is there
+				if grid.Width(data(cmd)) > 0 && len(s.Message) > 0 {
+					return errors.New("a message is no text for a terminal; send it to a file: ratemill partition show … --raw > message.bin")
+				}
+				_, err := data(cmd).Write(append(s.Message, s.Detail...)) // one of them is there
 				return err
 			}
-			printStop(out, topics, s)
+			out := &strings.Builder{}
+			tellStop(out, topics, s, grid.Width(data(cmd)))
 			fmt.Fprintf(out, "  kind:      %s\n  message:   %s\n", s.Kind, s.Hash)
 			if s.Kind != control.StopOther {
 				fmt.Fprintf(out, "  skipped:   %s\n", skipMeans(s, topics))
@@ -227,7 +250,7 @@ func partitionShow(f *flags) *cobra.Command {
 			if len(s.Message) > 0 {
 				fmt.Fprintf(out, "\n%d bytes, the first of them:\n%s", len(s.Message), hexLines(s.Message, 256))
 			}
-			return nil
+			return grid.Words(data(cmd), out.String(), 4)
 		},
 	}
 	ref.flags(c)
@@ -310,8 +333,8 @@ func orderStop(cmd *cobra.Command, f *flags, ref *stopRef, args []string, skip b
 		return err
 	}
 	if skip {
-		fmt.Fprintln(cmd.OutOrStdout(), skipMeans(s, topics))
+		fmt.Fprintln(words(cmd), skipMeans(s, topics))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s of partition %d continues within seconds; `ratemill partition list` shows whether it stopped again.\n", s.Role, s.Partition)
+	fmt.Fprintf(words(cmd), "%s of partition %d continues within seconds; `ratemill partition list` shows whether it stopped again.\n", s.Role, s.Partition)
 	return nil
 }

@@ -71,7 +71,7 @@ the number of the SIM that has this identifier, or had it.`,
 				}
 				defer w.Close()
 			}
-			return print(cmd.Context(), cmd.OutOrStdout(), w, f.output, sql)
+			return print(cmd.Context(), data(cmd), w, f.output, sql)
 		},
 	}
 	c.Flags().StringVar(&sim, "sim", "", "any identifier of a SIM, whose number {sim} in the SQL becomes")

@@ -49,7 +49,7 @@ a source's times have no year, the year nearest to the file's modification time 
 			if w.registry == nil {
 				return fmt.Errorf("%s has no registry/, so no SIM has an owner; name registry files with --registry", w.dir)
 			}
-			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<20)
+			out := bufio.NewWriterSize(data(cmd), 1<<20)
 			j := &offline.JSON{Registry: w.registry}
 			totals := newTotals(w.registry)
 			bar := newProgress()
@@ -76,13 +76,13 @@ a source's times have no year, the year nearest to the file's modification time 
 				return err
 			}
 			if summary {
-				if err := totals.print(out, f.output); err != nil {
+				if err := totals.print(data(cmd), f.output); err != nil {
 					return err
 				}
 				if f.output == grid.Table {
-					fmt.Fprintln(out)
+					fmt.Fprintln(words(cmd))
 				}
-				if err := printBalances(out, f.output, balances); err != nil {
+				if err := printBalances(data(cmd), f.output, balances); err != nil {
 					return err
 				}
 			}

@@ -99,7 +99,7 @@ that this account owns. --at asks how it was at another time, by what is known n
 			}
 			return f.askRegistry(cmd.Context(), at.orNow(), func(k known) error {
 				if len(args) == 0 {
-					return k.tree(f).Print(cmd.OutOrStdout(), f.output)
+					return k.tree(f).Print(data(cmd), f.output)
 				}
 				number, err := k.account(args[0])
 				if err != nil {
@@ -113,7 +113,7 @@ that this account owns. --at asks how it was at another time, by what is known n
 					fmt.Fprintf(stderr, "the first %d of %d only; --limit shows more\n", limit, len(sims))
 					sims = sims[:limit]
 				}
-				return k.sims(sims).Print(cmd.OutOrStdout(), f.output)
+				return k.sims(sims).Print(data(cmd), f.output)
 			})
 		},
 	}
@@ -242,7 +242,7 @@ Write the kind before an identifier where it could be several: imsi:214070050000
 						}
 					}
 				}
-				return g.Print(cmd.OutOrStdout(), f.output)
+				return g.Print(data(cmd), f.output)
 			})
 		},
 	}

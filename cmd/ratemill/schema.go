@@ -61,7 +61,7 @@ server use them to check and complete documents: put this line at the top of a d
 					return err
 				}
 				if dir == "" {
-					_, err = cmd.OutOrStdout().Write(text)
+					_, err = objects(cmd).Write(text)
 					return err
 				}
 				if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -71,7 +71,7 @@ server use them to check and complete documents: put this line at the top of a d
 				if err := os.WriteFile(name, text, 0o644); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\n", name, s.where)
+				fmt.Fprintf(words(cmd), "%s\t%s\n", name, s.where)
 			}
 			if !found {
 				return fmt.Errorf("there is no schema %s; there are %s%s", args[0], strings.Join(kinds, ", "), diag.Suggest(args[0], kinds))

@@ -64,7 +64,7 @@ func storesList(f *flags) *cobra.Command {
 				}
 				g.Add(d.Store, fmt.Sprint(d.Given.Number), momentOrNever(d.Given.At), fmt.Sprint(d.Has.Number), momentOrNever(d.Has.At), verdict)
 			}
-			if err := g.Print(cmd.OutOrStdout(), f.output); err != nil || different == 0 {
+			if err := g.Print(data(cmd), f.output); err != nil || different == 0 {
 				return err
 			}
 			return &problems{"the stores are of different days; see docs/runbooks/stores-of-different-days.md"}

@@ -115,7 +115,7 @@ func suspenseList(f *flags) *cobra.Command {
 			if total == 0 && f.output == grid.Table {
 				return nil
 			}
-			if err := g.Print(cmd.OutOrStdout(), f.output); err != nil {
+			if err := g.Print(data(cmd), f.output); err != nil {
 				return err
 			}
 			if total > 0 && f.output == grid.Table {
@@ -164,7 +164,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	if len(all) == filter.Limit {
 		fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
 	}
-	return g.Print(cmd.OutOrStdout(), f.output)
+	return g.Print(data(cmd), f.output)
 }
 
 // clip is the beginning of a carrier's text, as one line of a table may have it.
@@ -198,7 +198,7 @@ func suspenseShow(f *flags) *cobra.Command {
 			}
 			defer end()
 			for i, id := range args {
-				words, err := q.Suspended(cmd.Context(), id)
+				text, err := q.Suspended(cmd.Context(), id)
 				if errors.Is(err, warehouse.ErrNotFound) {
 					return &problems{err.Error()}
 				}
@@ -206,9 +206,11 @@ func suspenseShow(f *flags) *cobra.Command {
 					return err
 				}
 				if i > 0 {
-					fmt.Fprintln(cmd.OutOrStdout())
+					fmt.Fprintln(words(cmd))
 				}
-				fmt.Fprint(printable.Writer(cmd.OutOrStdout()), words)
+				if err := labelled(cmd, text); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -437,7 +439,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 		suspended += b.Suspended
 		g.Add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))
 	}
-	if err := g.Print(cmd.OutOrStdout(), f.output); err != nil {
+	if err := g.Print(data(cmd), f.output); err != nil {
 		return err
 	}
 	switch {
@@ -548,7 +550,7 @@ func suspenseRetries(f *flags) *cobra.Command {
 				}
 				g.Add(row...)
 			}
-			return g.Print(cmd.OutOrStdout(), f.output)
+			return g.Print(data(cmd), f.output)
 		},
 	}
 	outputFlag(f, c)

@@ -59,7 +59,7 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 					partitions = append(partitions, p)
 				}
 			}
-			t := &tailer{kafka: kafka, topic: topic, out: cmd.OutOrStdout(), left: count}
+			t := &tailer{kafka: kafka, topic: topic, out: objects(cmd), left: count}
 			if t.message, err = publishedMessage(cmd.Context(), message); err != nil {
 				return err
 			}

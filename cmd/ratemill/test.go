@@ -50,7 +50,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 			if err != nil {
 				return err
 			}
-			out, cover := cmd.OutOrStdout(), &golden.Coverage{}
+			out, cover := words(cmd), &golden.Coverage{}
 			width, _ := terminal(os.Stdout)
 			show := golden.DiffOptions{Width: width, Color: colours(os.Stdout)}
 			passed, failed, rewritten := 0, 0, 0
@@ -79,7 +79,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 					}
 					for i := range o.Sections {
 						if s := &o.Sections[i]; s.Differs() {
-							s.Diff(out, c.File, show)
+							s.Diff(data(cmd), c.File, show)
 						}
 					}
 					fmt.Fprintln(out)
@@ -98,7 +98,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 					return err
 				}
 			} else if pattern == "" {
-				golden.Print(out, cover.Report(p.Sources, p.Catalogue), missing)
+				golden.Print(data(cmd), cover.Report(p.Sources, p.Catalogue), missing)
 			}
 			if broken.HasErrors() && pattern == "" && len(drafts) == 0 {
 				printDiagnostics(broken)
@@ -130,7 +130,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i], f.Source.Name, left)
+			fmt.Fprintf(words(cmd), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i], f.Source.Name, left)
 			continue
 		}
 		name := ""
@@ -143,7 +143,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
+		fmt.Fprintf(words(cmd), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
 	}
 	return nil
 }

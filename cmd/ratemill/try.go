@@ -34,7 +34,7 @@ would wait.`,
 			if err := w.open(f, args); err != nil {
 				return err
 			}
-			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+			out := bufio.NewWriterSize(data(cmd), 64<<10)
 			try := offline.Try{Registry: w.registry, Trace: verbose}
 			var buf []byte
 			for i := range w.files {

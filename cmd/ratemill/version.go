@@ -14,7 +14,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisVersion())
+			_, err := fmt.Fprintln(words(cmd), thisVersion())
 			return err
 		},
 	}

@@ -41,7 +41,7 @@ func Print(w io.Writer, l List, o Options) {
 			colour = yellow
 		}
 		if at := d.Pos.String(); at != "" {
-			fmt.Fprint(w, paint(bold, at+":"), " ")
+			fmt.Fprint(w, paint(bold, printable.Line(at)+":"), " ")
 		}
 		fmt.Fprintf(w, "%s %s\n", paint(colour, d.Severity.String()+":"), printable.Text(d.Message))
 		if source, from, length := excerpt(d.Pos); source != "" {

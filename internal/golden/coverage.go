@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"ratemill/internal/grid"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 	"ratemill/rules"
@@ -91,7 +92,7 @@ func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reac
 
 // Print writes a line for each kind; details adds what is missing.
 func Print(w io.Writer, report []Reached, details bool) {
-	t := table{columns: []column{{name: "reached by cases", keep: true}, {name: "", keep: true, right: true}, {name: "", keep: true}}}
+	t := grid.New("reached by cases", " ", "").Amounts(" ")
 	for _, r := range report {
 		note := ""
 		if n := len(r.Missing); n > 0 && !details {
@@ -100,15 +101,17 @@ func Print(w io.Writer, report []Reached, details bool) {
 				note += fmt.Sprintf("; and %d more", n-2)
 			}
 		}
-		t.row(r.Kind, fmt.Sprintf("%d of %d", r.All-len(r.Missing), r.All), note)
+		t.Add(r.Kind, fmt.Sprintf("%d of %d", r.All-len(r.Missing), r.All), note)
 	}
-	io.WriteString(w, t.String())
+	if t.Len() > 0 {
+		_ = t.Print(w, grid.Table)
+	}
 	if !details {
 		return
 	}
 	for _, r := range report {
 		for _, m := range r.Missing {
-			fmt.Fprintf(w, "not reached: %s: %s\n", strings.TrimSuffix(r.Kind, "s"), m)
+			_ = grid.Words(w, fmt.Sprintf("not reached: %s: %s\n", strings.TrimSuffix(r.Kind, "s"), m), 4)
 		}
 	}
 }

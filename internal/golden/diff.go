@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff/lcs"
+
+	"ratemill/internal/printable"
 )
 
 // DiffOptions say how differences are shown.
@@ -33,7 +35,8 @@ func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
 
 // Diff shows where two texts differ; labels are what they are.
 func Diff(w io.Writer, want, got string, labels [2]string, o DiffOptions) {
-	a, b := lines(want), lines(got)
+	labels[0], labels[1] = printable.Line(labels[0]), printable.Line(labels[1])
+	a, b := lines(printable.Text(want)), lines(printable.Text(got))
 	changes := differences(a, b)
 	widest := utf8.RuneCountInString(labels[0])
 	for _, l := range append(append([]string(nil), a...), b...) {

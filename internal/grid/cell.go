@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"ratemill/internal/printable"
 )
 
 // Spreadsheet is a text as a cell of a CSV file. One that begins as a formula does is one that a carrier's file may have
@@ -27,5 +29,5 @@ func appendText(dst []byte, text string) []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(text) // a string always encodes
-	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
+	return append(dst, printable.JSON(bytes.TrimRight(b.Bytes(), "\n"))...)
 }

@@ -4,17 +4,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"ratemill/internal/printable"
 )
 
 // gap is how many blanks stand between columns.
 const gap = 2
 
-// terminalWidth is how many columns the terminal has that is written to, 0 for files and pipes.
-func terminalWidth(to io.Writer) int {
+// Width is how many columns the terminal has that is written to, 0 for files and pipes.
+func Width(to io.Writer) int {
 	f, ok := to.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0
@@ -24,6 +27,52 @@ func terminalWidth(to io.Writer) int {
 		return 0
 	}
 	return width
+}
+
+// Words prints text for people. A line that is wider than the terminal is broken at blanks, and what follows is indented by
+// hang characters, so that it stands beside a label of that width.
+func Words(to io.Writer, text string, hang int) error {
+	text = printable.Text(text)
+	if width := Width(to); width > hang {
+		var b strings.Builder
+		for line := range strings.Lines(text) {
+			b.WriteString(hung(strings.TrimSuffix(line, "\n"), width, hang))
+			if strings.HasSuffix(line, "\n") {
+				b.WriteString("\n")
+			}
+		}
+		text = b.String()
+	}
+	_, err := io.WriteString(to, text)
+	return err
+}
+
+// hung is a line broken at its last blanks before the width. A word that is wider stays whole.
+func hung(line string, width, hang int) string {
+	var b strings.Builder
+	rest := []rune(line)
+	for len(rest) > width {
+		at := lastBlank(rest, hang, width)
+		if at < 0 {
+			break
+		}
+		b.WriteString(strings.TrimRight(string(rest[:at]), " ") + "\n")
+		rest = append([]rune(strings.Repeat(" ", hang)), []rune(strings.TrimLeft(string(rest[at:]), " "))...)
+	}
+	return b.String() + string(rest)
+}
+
+// lastBlank is the last blank after from and up to most, or else the first one beyond, or else -1.
+func lastBlank(line []rune, from, most int) int {
+	for at := most; at > from; at-- {
+		if line[at] == ' ' && line[at-1] != ' ' {
+			return at
+		}
+	}
+	if at := slices.Index(line[most:], ' '); at > 0 {
+		return most + at
+	}
+	return -1
 }
 
 // narrowed makes the widths fit: columns of texts are narrowed, the widest first, down to their longest word, so that ids

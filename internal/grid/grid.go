@@ -60,7 +60,7 @@ func (g *Grid) Len() int { return len(g.rows) }
 func (g *Grid) Print(to io.Writer, format string) error {
 	switch format {
 	case Table:
-		return g.table(to, terminalWidth(to))
+		return g.table(to, Width(to))
 	case JSON:
 		return g.json(to)
 	case CSV:
@@ -152,14 +152,16 @@ func (g *Grid) json(to io.Writer) error {
 }
 
 func (g *Grid) csv(to io.Writer) error {
-	c := csv.NewWriter(to)
+	c, seen := csv.NewWriter(to), Width(to) > 0
 	if err := c.Write(g.columns); err != nil {
 		return err
 	}
 	for _, r := range g.rows {
 		cells := make([]string, len(r))
 		for i, cell := range r {
-			cells[i] = Spreadsheet(cell)
+			if cells[i] = Spreadsheet(cell); seen {
+				cells[i] = printable.Text(cells[i])
+			}
 		}
 		if err := c.Write(cells); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/ledger"
+	"ratemill/internal/printable"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -356,28 +357,30 @@ func appendBytes(dst, text []byte) []byte { return AppendString(dst, string(text
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends a JSON string (RFC 8259, 7). What is not UTF-8 becomes U+FFFD.
+// AppendString appends a JSON string (RFC 8259, 7). What is not UTF-8 becomes U+FFFD, and a
+// character that is an order to a terminal is an escape.
 func AppendString(dst []byte, text string) []byte {
 	dst = append(dst, '"')
 	plain := 0
 	for i := 0; i < len(text); {
 		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
 			i++
 			continue
 		}
-		size := 1
+		r, size := rune(c), 1
 		if c >= utf8.RuneSelf {
-			var r rune
-			if r, size = utf8.DecodeRuneInString(text[i:]); r != utf8.RuneError || size > 1 {
+			if r, size = utf8.DecodeRuneInString(text[i:]); printable.Shown(r) {
 				i += size
 				continue
 			}
 		}
 		dst = append(dst, text[plain:i]...)
 		switch {
-		case c >= utf8.RuneSelf:
+		case r == utf8.RuneError:
 			dst = append(dst, "\ufffd"...)
+		case c >= utf8.RuneSelf:
+			dst = printable.AppendEscape(dst, r)
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', c)
 		case c == '\n':

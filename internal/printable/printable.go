@@ -2,12 +2,16 @@
 // documents and file names hold. A terminal obeys control characters, and an editor or a browser shows text in another
 // order than it stands in when it holds controls of direction.
 //
-// Everything that prints foreign text for people uses it; what programs read (JSON, CSV) keeps its bytes.
+// Everything that prints foreign text for people uses it; what programs read keeps its meaning: JSON has escapes
+// for such characters, and other formats keep their bytes.
 package printable
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -43,6 +47,35 @@ func ASCII(b []byte) string {
 	return string(shown)
 }
 
+// JSON is JSON text in which such characters stand as escapes (RFC 8259, 7): programs read what was meant, whether or not
+// somebody looks. Its encoder has escaped the ASCII ones but DEL.
+func JSON(text []byte) []byte {
+	if bytes.IndexFunc(text, escaped) < 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+16)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if out, text = append(out, text[:size]...), text[size:]; escaped(r) {
+			out = AppendEscape(out[:len(out)-size], r)
+		}
+	}
+	return out
+}
+
+func escaped(r rune) bool { return r >= 0x7f && hostile(r) }
+
+// AppendEscape appends the escape of a character in a JSON string.
+func AppendEscape(dst []byte, r rune) []byte {
+	if high, low := utf16.EncodeRune(r); r > 0xffff {
+		return fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+	}
+	return fmt.Appendf(dst, `\u%04x`, r)
+}
+
+// Shown tells of a character that people may see as it is.
+func Shown(r rune) bool { return !hostile(r) }
+
 // plain tells of a text that is harmless at a glance.
 func plain(s string) bool {
 	for i := range len(s) {
@@ -70,6 +103,18 @@ func hostile(r rune) bool {
 
 // Writer passes text on to w as Text does. What one Write is given must be whole characters, as fmt gives them.
 func Writer(w io.Writer) io.Writer { return writer{w} }
+
+// JSONWriter passes JSON text on to w as the function JSON does. What one Write is given must be whole characters.
+func JSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
+
+type jsonWriter struct{ to io.Writer }
+
+func (w jsonWriter) Write(p []byte) (int, error) {
+	if _, err := w.to.Write(JSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 type writer struct{ to io.Writer }
 

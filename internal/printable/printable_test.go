@@ -2,6 +2,7 @@ package printable_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -47,6 +48,29 @@ func TestNoCharacterIsAnOrderToATerminal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "file: ␦[2J\n", out.String())
 	require.Equal(t, len("file: \x1b[2J\n"), n)
+}
+
+func TestJSONMeansTheSameToPrograms(t *testing.T) {
+	require.Equal(t, `{"a":"é 移"}`, string(printable.JSON([]byte(`{"a":"é 移"}`))))
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if 0xd800 <= r && r < 0xe000 {
+			continue
+		}
+		text := "a" + string(r) + "b"
+		plain, err := json.Marshal(text)
+		require.NoError(t, err)
+		var out bytes.Buffer
+		_, err = printable.JSONWriter(&out).Write(plain)
+		require.NoError(t, err)
+		if unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r) {
+			require.Equal(t, -1, bytes.IndexRune(out.Bytes(), r), "%U", r)
+		}
+		if !bytes.Equal(plain, out.Bytes()) {
+			var read string
+			require.NoError(t, json.Unmarshal(out.Bytes(), &read))
+			require.Equal(t, text, read)
+		}
+	}
 }
 
 // judges are places that look at control characters and print nothing: they refuse or recognise them.

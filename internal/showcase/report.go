@@ -106,7 +106,10 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 func (s *stage) unread(ctx context.Context, to io.Writer) error {
 	files, err := s.node.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
 	for _, f := range files {
-		fmt.Fprintf(to, "%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
+		line := fmt.Sprintf("%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
+		if err := grid.Words(to, line, 4); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(to)
 	return err
@@ -190,7 +193,10 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(o.Words, "$ %s explain %s\n%s\n", o.Ask, id, words)
+		fmt.Fprintf(o.Words, "$ %s explain %s\n", o.Ask, id)
+		if err := grid.Words(o.Words, words+"\n", 10); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"ratemill/internal/grid"
+	"ratemill/internal/printable"
 )
 
 // Format is how rows are printed.
@@ -103,10 +104,11 @@ type printer struct {
 	to      io.Writer
 	table   *grid.Grid
 	csv     *csv.Writer
+	seen    bool // on a terminal
 }
 
 func newPrinter(to io.Writer, format Format, columns []string, types []driver.ColumnType) (*printer, error) {
-	p := &printer{columns: columns, to: to}
+	p := &printer{columns: columns, to: to, seen: grid.Width(to) > 0}
 	switch format {
 	case AsJSON:
 	case AsCSV:
@@ -141,7 +143,9 @@ func (p *printer) row(values []any) error {
 	case p.csv != nil:
 		cells := make([]string, len(values))
 		for i, v := range values {
-			cells[i] = cell(v)
+			if cells[i] = cell(v); p.seen {
+				cells[i] = printable.Text(cells[i])
+			}
 		}
 		return p.csv.Write(cells)
 	}
@@ -158,7 +162,7 @@ func (p *printer) row(values []any) error {
 		if err != nil {
 			return err
 		}
-		line = append(append(append(line, name...), ':'), text...)
+		line = append(append(append(line, printable.JSON(name)...), ':'), printable.JSON(text)...)
 	}
 	_, err := p.to.Write(append(line, '}', '\n'))
 	return err
