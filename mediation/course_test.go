@@ -189,12 +189,15 @@ func moved(path string) bool {
 
 func (c *course) put(path string, f lying) {
 	c.files[path] = f
-	hash := sha256.Sum256([]byte(c.text(f.content)))
 	for p := range 3 {
-		path := fmt.Sprintf("%c.csv", 'a'+p)
-		c.ids[collect.Identity(c.name, path, hash)] = f.content
+		c.knows(fmt.Sprintf("%c.csv", 'a'+p), f)
 	}
 	c.say("carrier has %s with %d of %s", path, f.content, f.mtime.Format("05.000"))
+}
+
+// knows notes the identity that a file has under a name.
+func (c *course) knows(path string, f lying) {
+	c.ids[collect.Identity(c.name, path, sha256.Sum256([]byte(c.text(f.content))))] = f.content
 }
 
 func (c *course) watch() {
@@ -468,7 +471,11 @@ func (s server) entry(path string) (collect.Entry, error) {
 
 func (s server) List(context.Context) (l collect.Listing, err error) {
 	for _, path := range slices.Sorted(maps.Keys(s.c.files)) {
-		if e, err := s.entry(path); err == nil && !moved(path) {
+		switch e, err := s.entry(path); {
+		case err != nil || strings.HasPrefix(path, "done/"):
+		case moved(path):
+			l.Aside = append(l.Aside, e)
+		default:
 			l.Entries = append(l.Entries, e)
 		}
 	}
@@ -503,6 +510,7 @@ func (s server) Rename(_ context.Context, path, to string) error {
 	}
 	delete(s.c.files, path)
 	s.c.files[to] = f
+	s.c.knows(to, f) // a.1.csv, if the carrier has a new a.csv when this one is put back
 	s.c.say("renamed %s to %s", path, to)
 	s.meanwhile()
 	if !s.c.calm && s.c.rng.IntN(20) == 0 {

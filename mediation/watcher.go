@@ -26,6 +26,8 @@ type Site interface {
 	// After does what the source wants done with a file that was read, if it has the same content. It succeeds when that was
 	// done before, and answers *collect.ReplacedError when another file has its name.
 	After(ctx context.Context, e collect.Entry, same collect.Same) error
+	// PutBack gives a file that was left under a private name its own name again, or one like it.
+	PutBack(ctx context.Context, aside collect.Entry) (name string, err error)
 }
 
 // Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
@@ -94,6 +96,7 @@ func (w *Watcher) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.putBack(ctx, &verdict)
 	w.refused(verdict.Refused)
 	added, err := w.Files.Sight(ctx, w.Source.Name, sightings(verdict.Ready), w.now())
 	if err != nil {
@@ -156,6 +159,19 @@ func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Ti
 	w.Status.Refused.Store(int64(len(v.Refused) + v.More))
 	w.Status.Arriving.Store(int64(oldest / time.Second))
 	return nil
+}
+
+// putBack gives files their names again that a mediator set aside to compare them, and left there when it crashed although
+// another had finished the same work: the carrier may have put an unread file under that name meanwhile.
+func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
+	for _, e := range v.Aside {
+		name, err := w.Site.PutBack(ctx, e)
+		if err != nil {
+			v.Refused = append(v.Refused, collect.Refusal{Path: e.Path, Reason: fmt.Sprintf("it was set aside to be moved or deleted and never was, and cannot be put back: %v; give it its name back by hand", err)})
+			continue
+		}
+		w.Log.Warn("a file that was set aside to be moved or deleted, and never was, has its name back; it is read if it was not", "source", w.Source.Name, "file", name, "was", e.Path)
+	}
 }
 
 // refused logs each file that can never be taken once, not at every listing.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,6 +55,16 @@ func privateName(e Entry) string {
 	return joined(directoryOf(e.Path), name+".tmp")
 }
 
+// publicName is the name of which a private one was made; empty when that is not known.
+func publicName(path string) string {
+	name, aside := strings.CutPrefix(base(path), private)
+	_, name, named := strings.Cut(name, "-")
+	if !aside || !named {
+		return ""
+	}
+	return joined(directoryOf(path), strings.TrimSuffix(name, ".tmp"))
+}
+
 func directoryOf(path string) string {
 	switch i := strings.LastIndexByte(path, '/'); i {
 	case -1:
@@ -105,11 +116,19 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 			return true, nil
 		case Away(err) || ctx.Err() != nil:
 			return false, err
-		case err != nil:
-			return s.finish(ctx, e, e.Path, *now, same)
-		}
-		if now, err = s.now(ctx, hidden); err != nil || now == nil {
-			return now == nil, err
+		case err != nil: // forbidden, or done although the answer is an error
+			renamed, lost := s.now(ctx, hidden)
+			if lost != nil {
+				return false, lost
+			}
+			if renamed == nil {
+				return s.finish(ctx, e, e.Path, *now, same)
+			}
+			now = renamed
+		default:
+			if now, err = s.now(ctx, hidden); err != nil || now == nil {
+				return now == nil, err
+			}
 		}
 	}
 	return s.finish(ctx, e, hidden, *now, same)
@@ -186,7 +205,9 @@ func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) e
 			continue
 		}
 		if err := s.Remote.Rename(ctx, path, name); err != nil {
-			return err
+			if left, lost := s.now(ctx, path); isGone(err) || lost != nil || left != nil {
+				return err
+			}
 		}
 		if i > 0 {
 			replaced.Kept = name
@@ -194,6 +215,15 @@ func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) e
 		return replaced
 	}
 	return fmt.Errorf("%q, which was not read, is kept as %q", replaced.Read.Path, path)
+}
+
+// PutBack gives a file that was left under a private name its own name again, or one like it when that is taken.
+func (s *Site) PutBack(ctx context.Context, aside Entry) (name string, err error) {
+	replaced := &ReplacedError{Read: Entry{Path: publicName(aside.Path)}}
+	if err = s.back(ctx, aside.Path, replaced); !errors.Is(err, replaced) {
+		return "", err
+	}
+	return cmp.Or(replaced.Kept, replaced.Read.Path), nil
 }
 
 // numbered is a path with a number before its suffix, so that the source probably matches it.

@@ -257,6 +257,11 @@ func TestAContentThatNobodyReadIsNeitherMovedNorDeletedThoughItLooksTheSame(t *t
 			for name, rename := range map[string]func(do func() error) error{
 				"as it is":  func(do func() error) error { return do() },
 				"forbidden": func(func() error) error { return os.ErrPermission },
+				"done, and answered with an error": func(do func() error) error {
+					require.NoError(t, do())
+					defer write("ten")
+					return os.ErrPermission
+				},
 				"written again meanwhile": func(do func() error) error {
 					defer write("ten")
 					return do()
@@ -282,6 +287,9 @@ func TestAContentThatNobodyReadIsNeitherMovedNorDeletedThoughItLooksTheSame(t *t
 				}
 				require.True(t, contents["two"], name)
 				require.Equal(t, replaced.Kept != "", contents["ten"], name)
+				left, err := filepath.Glob(filepath.Join(p.dir, private+"*"))
+				require.NoError(t, err)
+				require.Empty(t, left, name)
 
 				write("one")
 				v, err = s.Look(t.Context(), clock.Now())
@@ -293,11 +301,40 @@ func TestAContentThatNobodyReadIsNeitherMovedNorDeletedThoughItLooksTheSame(t *t
 				require.NoError(t, err)
 				require.Empty(t, other.Ready, "nobody takes it meanwhile")
 				require.NoError(t, s.After(t.Context(), v.Ready[0], isStill("one")))
-				left, err := filepath.Glob(filepath.Join(p.dir, ".ratemill-*"))
+				left, err = filepath.Glob(filepath.Join(p.dir, private+"*"))
 				require.NoError(t, err)
 				require.Empty(t, left)
 			}
 		}
+	})
+}
+
+// A mediator crashes while it compares a file, and another has finished the same work: nobody looks for the file again.
+func TestAFileThatWasLeftUnderAPrivateNameGetsItsNameBackAfterTwoHours(t *testing.T) {
+	places(t, func(t *testing.T, p place) {
+		s, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', settled: 0s, after: delete }")
+		write(t, p, "a.csv", "two")
+		v, err := s.Look(t.Context(), clock.Now())
+		require.NoError(t, err)
+		e := v.Ready[0]
+		require.NoError(t, s.Remote.Rename(t.Context(), e.Path, privateName(e)))
+		write(t, p, "a.csv", "ten")
+		write(t, p, ".ratemill-0123456789abcdef-a.txt.tmp", "not of this source")
+
+		for _, after := range []time.Duration{0, longestAside - time.Second, longestAside} {
+			v, err = s.Look(t.Context(), clock.Now().Add(after))
+			require.NoError(t, err)
+			require.Len(t, v.Ready, 1)
+			require.Equal(t, after == longestAside, len(v.Aside) == 1)
+		}
+		name, err := s.PutBack(t.Context(), v.Aside[0])
+		require.NoError(t, err)
+		require.Equal(t, p.base+"a.1.csv", name, "its own was taken")
+		v, err = s.Look(t.Context(), clock.Now().Add(longestAside))
+		require.NoError(t, err)
+		require.Len(t, v.Ready, 2)
+		_, err = s.PutBack(t.Context(), Entry{Path: privateName(e)})
+		require.Error(t, err, "it is gone")
 	})
 }
 

@@ -72,6 +72,7 @@ type Listing struct {
 	Refused []Refusal       // at most mostRefused
 	More    int             // refused as well
 	Unread  []string        // directories that could not be listed
+	Aside   []Entry         // files of the source under a private name
 }
 
 const mostRefused = 1000
@@ -237,6 +238,9 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 		}
 	}
 	if !m.file(path) {
+		if kind == isFile && m.file(publicName(path)) {
+			l.Aside = append(l.Aside, Entry{text(path), size, mtime})
+		}
 		return false
 	}
 	switch kind {

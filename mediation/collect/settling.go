@@ -9,7 +9,11 @@ import (
 // Settling remembers how long each file has been as it is. The zero value has seen nothing.
 type Settling struct {
 	since map[string]observation
+	aside map[string]observation
 }
+
+// After this long under a private name a file is not being compared by anyone: After tries at least once an hour.
+const longestAside = 2 * time.Hour
 
 type observation struct {
 	Entry
@@ -25,6 +29,7 @@ type Verdict struct {
 	More     int         // refused as well
 	Unread   []string    // directories that could not be listed
 	Since    []time.Time // since when each that grows is as it is
+	Aside    []Entry     // left under a private name by whoever was to move or delete a file of that name, and did not end
 }
 
 // Next judges a listing made at now. It depends on nothing else than the listings so far. Times of the server are
@@ -46,6 +51,17 @@ func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict)
 			v.Ready = append(v.Ready, e)
 		} else {
 			v.Growing = append(v.Growing, e)
+		}
+	}
+	next.aside = make(map[string]observation, len(l.Aside))
+	for _, e := range l.Aside {
+		seen, known := s.aside[e.Path]
+		if !known || !seen.Same(e) {
+			seen = observation{e, now}
+		}
+		next.aside[e.Path] = seen
+		if now.Sub(seen.since) >= longestAside {
+			v.Aside = append(v.Aside, e)
 		}
 	}
 	for path := range s.since {
