@@ -147,6 +147,13 @@ func (o *Owner) forgetSessions(now int64, s *sweep) {
 	sessions.Forget(at, func(k rating.SessionKey) { s.gone = append(s.gone, partsPart(k)) })
 }
 
+// lowered notes the newest low-water mark: a restore needs nothing before it.
+func (o *Owner) lowered(low lowWater) {
+	o.marked = low
+	o.Progress.StoredRated.Store(low.next)
+	o.Progress.StoredUsage.Store(low.input + 1)
+}
+
 // lowWater is the mark for now. Its input position counts what was skipped too, of which the rated log says nothing:
 // the usage topic may forget it before anything follows.
 func (o *Owner) lowWater() lowWater {
@@ -227,7 +234,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch))
 		if len(s.gone) == 0 {
 			o.sweeping = nil
-			o.swept, o.marked = o.Clock.Now(), s.low
+			o.swept = o.Clock.Now()
+			o.lowered(s.low)
 		}
 	}
 	// Every append ends with an entry: were the topic's last message a tombstone, compaction could leave an end that no
@@ -335,7 +343,8 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	if !steps.On(steps.LowMarkPosition) {
 		o.fold.Input = -1
 	}
-	o.known, o.marked = low.next, low
+	o.known = low.next
+	o.lowered(low)
 	first, end, err := o.bounds(ctx, o.Topics.Rated)
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ type Progress struct {
 	Known                                 atomic.Int64 // offset of the rated log below which everything is folded
 	Swept                                 atomic.Int64 // Unix seconds of the last checkpoint
 	Epoch                                 atomic.Int64
+	StoredUsage, StoredRated              atomic.Int64 // offsets of both topics before which everything is in a checkpoint
 }
 
 // request is what goes into one append: the outcomes of some usage messages.

@@ -20,8 +20,11 @@ type backlog struct {
 	n       *Node
 	fetched []broker.Message // scratch of follow
 
+	lookedForOld time.Time // when old was looked up
+
 	mu     sync.Mutex
 	behind map[behindKey]int64 // batches
+	old    map[behindKey]int64 // batches that wait though half of their retention is over
 	why    string              // mediation is held back; empty when it is not
 }
 
@@ -30,7 +33,10 @@ type behindKey struct {
 	partition int
 }
 
-const lookForBacklog = time.Second
+const (
+	lookForBacklog = time.Second
+	lookForOld     = 10 * time.Second
+)
 
 // follow looks again and again until ctx ends. What cannot be looked up stays as it was: an engine is away then, and
 // mediation waits for it anyway.
@@ -56,7 +62,8 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 	if err != nil {
 		return nil, err
 	}
-	behind := map[behindKey]int64{}
+	behind, old := map[behindKey]int64{}, map[behindKey]int64{}
+	lookForOld := time.Since(b.lookedForOld) >= lookForOld
 	for partition := range b.n.Partitions {
 		firstUsage, endUsage, err := b.n.Kafka.Bounds(ctx, b.n.Topics.Usage, partition)
 		if err != nil {
@@ -82,14 +89,46 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 		if err != nil {
 			return nil, err
 		}
-		for stage, n := range map[Role]int64{Rating: endUsage - max(last.input+1, firstUsage), Sink: endRated - max(at.Next, firstRated)} {
-			if stopped[behindKey{stage, partition}] {
-				n = 0 // a person is called; accounts of other partitions need not wait for them
+		for _, w := range []unconsumed{
+			{behindKey{Rating, partition}, b.n.Topics.Usage, b.n.Config.Kafka.UsageFor, max(last.input+1, firstUsage), endUsage},
+			{behindKey{Sink, partition}, b.n.Topics.Rated, b.n.Config.Kafka.RatedFor, max(at.Next, firstRated), endRated},
+		} {
+			if lookForOld {
+				if old[w.key], err = b.older(ctx, w); err != nil {
+					return nil, err
+				}
 			}
-			behind[behindKey{stage, partition}] = max(n, 0)
+			behind[w.key] = max(w.end-w.next, 0)
+			if stopped[w.key] {
+				behind[w.key] = 0 // a person is called; accounts of other partitions need not wait for them
+			}
 		}
 	}
+	if lookForOld {
+		b.lookedForOld = time.Now()
+		b.mu.Lock()
+		b.old = old
+		b.mu.Unlock()
+	}
 	return behind, nil
+}
+
+// unconsumed is what waits in a partition of a topic for a stage.
+type unconsumed struct {
+	key       behindKey
+	topic     string
+	retention time.Duration
+	next, end int64
+}
+
+// older is how many messages wait though half of their retention is over. Those of a partition that waits for a person count
+// as well: it is they that wait for long.
+func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
+	if w.retention == 0 || w.next >= w.end {
+		return 0, nil
+	}
+	since, err := b.n.Kafka.Since(ctx, w.topic, w.key.partition, b.n.ledgerTime.Now().Add(-w.retention/2), w.end)
+	return max(since-w.next, 0), err
 }
 
 // input is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
@@ -170,6 +209,14 @@ func (b *backlog) each(put func(stage, partition string, batches int64)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key, n := range b.behind {
+		put(string(key.stage), strconv.Itoa(key.partition), n)
+	}
+}
+
+func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, n := range b.old {
 		put(string(key.stage), strconv.Itoa(key.partition), n)
 	}
 }

@@ -57,6 +57,7 @@ var (
 	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationBehind    = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a person.", "stage", "partition")
+	mediationOld       = gauge("mediation_expiring_batches", "Batches that wait for rating or for the warehouse though half of the time for which Kafka keeps them is over, as seen by mediation; those of a partition that stopped count too.", "stage", "partition")
 	mediationHeld      = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures     = gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
@@ -103,7 +104,7 @@ var sections = []struct {
 }{
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
-		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationHeld,
+		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationOld, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "One series for each partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, expiryHeld}},
@@ -149,6 +150,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	_, failing := away[mediation.Spooling]
 	put(spoolFailing, yes(failing))
 	role.backlog.each(func(stage, partition string, batches int64) { put(mediationBehind, float64(batches), stage, partition) })
+	role.backlog.eachOld(func(stage, partition string, batches int64) { put(mediationOld, float64(batches), stage, partition) })
 	put(mediationHeld, yes(role.backlog.held() != ""))
 	waiting, err := m.n.Store.Waiting(ctx)
 	for name, w := range waiting {

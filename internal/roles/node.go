@@ -304,7 +304,8 @@ func unavailable(err error) bool {
 
 // embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
 func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
-	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Keys: n.keys, Log: n.Log}
+	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Keys: n.keys, Log: n.Log,
+		Stored: broker.StoredUnder(n.Config.Kafka.Prefix).By(broker.TopicsUnder(n.Config.Kafka.Prefix))}
 	b, err := embeddedkafka.StartChild(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded Kafka does not start: %w", err)

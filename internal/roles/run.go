@@ -36,6 +36,9 @@ func (n *Node) Run(ctx context.Context) error {
 		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
 			part{"expiry", func(ctx context.Context) error { return n.sink.expire(ctx, n) }})
 	}
+	if n.Config.EmbeddedKafka() && (n.rating != nil || n.sink != nil) {
+		parts = append(parts, part{"stored", n.commitStored})
+	}
 	if n.reference.reg.Revision() == 0 {
 		n.Log.Warn("the registry is empty, so every record will be suspended as sim_unknown: import accounts and SIMs with `ratemill import`")
 	}

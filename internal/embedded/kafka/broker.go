@@ -28,12 +28,15 @@ const segmentBytes = 16 << 20
 
 // Options say where the broker keeps its data and how it listens.
 type Options struct {
-	Dir        string       `json:"dir"`         // data folder, one broker at a time; required
-	Listen     string       `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
-	Partitions int          `json:"partitions"`  // of a topic created without a number; 0 is 4
-	SyncWrites bool         `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
-	Keys       keys.Keys    `json:"keys"`        // the owner's must be shown by SASL, SCRAM-SHA-256; none: nobody is asked, for tests
-	Log        *slog.Logger `json:"-"`
+	Dir        string    `json:"dir"`         // data folder, one broker at a time; required
+	Listen     string    `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
+	Partitions int       `json:"partitions"`  // of a topic created without a number; 0 is 4
+	SyncWrites bool      `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
+	Keys       keys.Keys `json:"keys"`        // the owner's must be shown by SASL, SCRAM-SHA-256; none: nobody is asked, for tests
+	// Stored names, for a topic, the groups whose committed offsets say up to where its messages are stored elsewhere: nothing
+	// from the least of them on is deleted, however old it is.
+	Stored map[string][]string `json:"stored"`
+	Log    *slog.Logger        `json:"-"`
 }
 
 // Broker is a running broker, in this process or in a child.
@@ -86,7 +89,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 }
 
 // open cleans the log as told, and serves it.
-func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
+func (b *Broker) open(clean func(dir string, stored map[string][]string, options []kfake.Opt) error) error {
 	o := b.options
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
@@ -96,6 +99,8 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 			"message.max.bytes":      fmt.Sprint(MaxMessageBytes),
 			"log.cleaner.backoff.ms": noCleaning,
 			"log.segment.bytes":      fmt.Sprint(segmentBytes),
+
+			"offsets.retention.minutes": fmt.Sprint(offsetsKept),
 		}),
 	}
 	if o.Keys.Owner != "" {
@@ -107,7 +112,7 @@ func (b *Broker) open(clean func(dir string, options []kfake.Opt) error) error {
 	if o.Log != nil {
 		options = append(options, kfake.WithLogger(&logger{log: o.Log}))
 	}
-	if err := clean(o.Dir, options); err != nil {
+	if err := clean(o.Dir, o.Stored, options); err != nil {
 		return fmt.Errorf("%s: %w", o.Dir, err)
 	}
 	if err := completeSnapshots(logOf(o.Dir)); err != nil {

@@ -33,14 +33,14 @@ const (
 )
 
 // maintain cleans the log in dir, when the broker starts, if it is time.
-func maintain(dir string, options []kfake.Opt) error {
+func maintain(dir string, stored map[string][]string, options []kfake.Opt) error {
 	if err := recoverLog(dir); err != nil {
 		return err
 	}
 	if age, _ := cleaned(dir); age < cleanEvery || sizeOf(dir) < cleanFrom || heldOff(dir, time.Now()) {
 		return nil
 	}
-	return cleanNow(dir, options)
+	return cleanNow(dir, stored, options)
 }
 
 // due says that a running broker should be cleaned.
@@ -64,8 +64,8 @@ func cleaned(dir string) (age time.Duration, left int64) {
 	return time.Since(info.ModTime()), left
 }
 
-func cleanNow(dir string, options []kfake.Opt) error {
-	if err := clean(dir, options); err != nil {
+func cleanNow(dir string, stored map[string][]string, options []kfake.Opt) error {
+	if err := clean(dir, stored, options); err != nil {
 		return err
 	}
 	return os.WriteFile(stampOf(dir), fmt.Append(nil, sizeOf(dir)), 0o600)
@@ -98,7 +98,7 @@ func recoverLog(dir string) error {
 	return errors.Join(os.RemoveAll(nextOf(dir)), os.RemoveAll(lastOf(dir)))
 }
 
-func clean(dir string, options []kfake.Opt) error {
+func clean(dir string, stored map[string][]string, options []kfake.Opt) error {
 	if err := linkTree(logOf(dir), nextOf(dir)); err != nil {
 		return fmt.Errorf("copying the log to clean it: %w", err)
 	}
@@ -110,7 +110,11 @@ func clean(dir string, options []kfake.Opt) error {
 		return fmt.Errorf("opening the log to clean it: %w", err)
 	}
 	cluster.Compact() // and retention
+	floors := floors(cluster, stored)
 	cluster.Close()
+	if err := putAllBack(logOf(dir), nextOf(dir), floors); err != nil {
+		return fmt.Errorf("cleaning the log: %w", err)
+	}
 	if err := keepLastSegments(logOf(dir), nextOf(dir)); err != nil {
 		return fmt.Errorf("cleaning the log: %w", err)
 	}

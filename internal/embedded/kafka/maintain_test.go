@@ -71,7 +71,7 @@ func logs(t *testing.T) string {
 
 func TestCleaningKeepsTheNewestOfEachKeyAndEveryNextOffset(t *testing.T) {
 	dir := logs(t)
-	require.NoError(t, clean(dir, cleanOptions))
+	require.NoError(t, clean(dir, nil, cleanOptions))
 	for range 2 { // the last batch is not a part of the cleaning, as in Apache Kafka the active segment is not
 		with(t, dir, func(addr string) {
 			require.Equal(t, []string{"3 b=1", "4 a=2", "5 b=2", "next 6"}, read(t, addr, "counters"))
@@ -105,7 +105,7 @@ func TestACleaningThatIsCutOffAnywhereLosesNothing(t *testing.T) {
 		}, whole},
 		"before the old one is removed": {func(t *testing.T, dir string) {
 			require.NoError(t, linkTree(logOf(dir), filepath.Join(dir, "kept")))
-			require.NoError(t, clean(dir, cleanOptions))
+			require.NoError(t, clean(dir, nil, cleanOptions))
 			rename(t, filepath.Join(dir, "kept"), lastOf(dir))
 		}, cleaned},
 	} {

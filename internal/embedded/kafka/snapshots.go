@@ -54,9 +54,8 @@ func completeSnapshots(log string) error {
 }
 
 func completeSnapshot(partition string, segments []segment) error {
-	path := filepath.Join(partition, snapshotFile)
 	var s snapshot
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(filepath.Join(partition, snapshotFile))
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}
@@ -70,13 +69,7 @@ func completeSnapshot(partition string, segments []segment) error {
 	if s.CreatedAt.IsZero() {
 		s.CreatedAt = time.Now()
 	}
-	if text, err = json.Marshal(s); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
+	return writeSnapshot(partition, s)
 }
 
 // segmentsOf are the segments in a partition's folder, by their first offset.

@@ -1,0 +1,63 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Stored are the groups under a prefix by which raters and sinks say what they have stored. They have no members.
+type Stored struct{ Rating, Warehouse string }
+
+// StoredUnder are the groups whose names begin with prefix.
+func StoredUnder(prefix string) Stored {
+	return Stored{Rating: prefix + ".stored.rating", Warehouse: prefix + ".stored.warehouse"}
+}
+
+// By says, for each topic whose messages are deleted by time, which groups must have stored them before.
+func (s Stored) By(t Topics) map[string][]string {
+	return map[string][]string{t.Usage: {s.Rating}, t.Rated: {s.Rating, s.Warehouse}}
+}
+
+// Commit records for a group without members that what is before these offsets of a topic's partitions is stored elsewhere.
+func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int]int64) error {
+	var commits []kafka.OffsetCommit
+	for partition, offset := range offsets {
+		commits = append(commits, kafka.OffsetCommit{Partition: partition, Offset: offset})
+	}
+	res, err := k.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: commits}})
+	if err == nil {
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				err = p.Error
+			}
+		}
+	}
+	if err != nil {
+		return k.explain(ctx, fmt.Sprintf("commit what of %s is stored", topic), err)
+	}
+	return nil
+}
+
+// Since is the offset of the first message of a partition that came at a time or later; end, that of the next message, when
+// none has.
+func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.Time, end int64) (int64, error) {
+	res, err := k.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.TimeOffsetOf(partition, at)}}})
+	if err == nil && len(res.Topics[topic]) != 1 {
+		err = fmt.Errorf("the answer describes %d partitions", len(res.Topics[topic]))
+	}
+	if err == nil {
+		err = res.Topics[topic][0].Error
+	}
+	if err != nil {
+		return 0, k.explain(ctx, fmt.Sprintf("look for the first message since %s in %s/%d", at.UTC().Format(time.RFC3339), topic, partition), err)
+	}
+	for offset := range res.Topics[topic][0].Offsets {
+		if offset >= 0 {
+			return offset, nil
+		}
+	}
+	return end, nil
+}
