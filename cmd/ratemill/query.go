@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
+	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
@@ -24,6 +25,7 @@ func queryCommand(f *flags) *cobra.Command {
 		Use:   "query SQL",
 		Short: "Query the warehouse with SQL",
 		Long: `Query runs a SELECT in ClickHouse and prints the rows. Plain SELECTs are exact: no FINAL is needed anywhere.
+Rows of WITH TOTALS are set apart: under the table, or with -o json as the last line, {"totals":{…}}.
 The tables and views are described in docs/tables.md; - reads the SQL from standard input. With --sim, {sim} in the SQL is
 the number of the SIM that has this identifier, or had it.`,
 		Example: `  ratemill query "select * from usage_by_account_day"
@@ -42,9 +44,6 @@ the number of the SIM that has this identifier, or had it.`,
 			sql = strings.TrimRight(strings.TrimSpace(sql), "; \n")
 			if clause := formatClause.FindString(sql); clause != "" {
 				return fmt.Errorf("remove `%s` from the query; -o table, json or csv chooses the output format", strings.TrimSpace(clause))
-			}
-			if totalsClause.MatchString(sql) {
-				return errors.New("WITH TOTALS is refused, since its row would be left out: ClickHouse sends it apart from the others; write GROUP BY … WITH ROLLUP, whose totals are rows")
 			}
 			config, err := f.load()
 			if err != nil {
@@ -110,13 +109,13 @@ func withSIM(ctx context.Context, store *control.Store, sql, identifier string) 
 // formatClause ends a query for ClickHouse's own clients. Here the rows come through its driver, which needs its own format.
 var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
 
-// totalsClause asks for a row that HTTP's Native format does not have: the driver would leave it out without a word.
-var totalsClause = regexp.MustCompile(`(?i)\bwith\s+totals\b`)
-
 // expectations are what ClickHouse would have taken instead: hundreds of words.
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
+	if format == grid.CSV && warehouse.AsksApart(sql) {
+		fmt.Fprintln(stderr, "CSV has no place for totals and extremes, which would look like rows, so they are left out; -o table and -o json show them")
+	}
 	n, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
 	if n == 0 && err == nil {
 		fmt.Fprintln(stderr, "(no rows)")

@@ -142,6 +142,9 @@ func (g *Grid) records(to io.Writer, cells [][]string, most int) error {
 		if n > 0 {
 			b.WriteString("\n")
 		}
+		if name := g.nameOf(n); name != "" {
+			b.WriteString(name + ":\n")
+		}
 		for i, cell := range r {
 			if cell == "" {
 				continue

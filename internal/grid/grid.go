@@ -27,6 +27,7 @@ type Grid struct {
 	right    map[string]bool
 	integers map[string]bool
 	rows     [][]string
+	apart    []string // names of the last rows, which tables set apart
 }
 
 // New has columns by name.
@@ -53,8 +54,13 @@ func (g *Grid) Amounts(columns ...string) *Grid {
 // Add appends a row, a cell for each column.
 func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
 
+// Apart appends a row that is no row like the others, such as totals, after all of those. Only tables have it.
+func (g *Grid) Apart(name string, cells ...string) {
+	g.rows, g.apart = append(g.rows, cells), append(g.apart, name)
+}
+
 // Len is how many rows there are.
-func (g *Grid) Len() int { return len(g.rows) }
+func (g *Grid) Len() int { return len(g.rows) - len(g.apart) }
 
 // Print prints all rows.
 func (g *Grid) Print(to io.Writer, format string) error {
@@ -90,12 +96,25 @@ func (g *Grid) table(to io.Writer, most int) error {
 	if most > 0 && !g.narrowed(all, widths, most) && len(g.rows) > 0 {
 		return g.records(to, all, most)
 	}
-	for _, r := range all {
+	for i, r := range all {
+		if name := g.nameOf(i - 1); name != "" {
+			if _, err := fmt.Fprintf(to, "\n%s:\n", name); err != nil {
+				return err
+			}
+		}
 		if err := g.row(to, r, widths); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// nameOf is the name of a row that is set apart, "" of others.
+func (g *Grid) nameOf(row int) string {
+	if n := row - g.Len(); n >= 0 {
+		return g.apart[n]
+	}
+	return ""
 }
 
 // row prints a row, on several lines where a cell is wider than its column.
@@ -131,7 +150,7 @@ func (g *Grid) row(to io.Writer, cells []string, widths []int) error {
 }
 
 func (g *Grid) json(to io.Writer) error {
-	for _, r := range g.rows {
+	for _, r := range g.rows[:g.Len()] {
 		line := []byte{'{'}
 		for i, cell := range r {
 			if i > 0 {
@@ -156,7 +175,7 @@ func (g *Grid) csv(to io.Writer) error {
 	if err := c.Write(g.columns); err != nil {
 		return err
 	}
-	for _, r := range g.rows {
+	for _, r := range g.rows[:g.Len()] {
 		cells := make([]string, len(r))
 		for i, cell := range r {
 			if cells[i] = Spreadsheet(cell); seen {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,22 +57,15 @@ func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
 
 func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Block, token string) error {
 	o := w.options
-	query := url.Values{"query": {b.Statement()}, "database": {o.Auth.Database}, "insert_deduplication_token": {token}}
-	for name, value := range o.Settings {
-		query.Set(name, fmt.Sprint(value))
-	}
+	query := url.Values{"query": {b.Statement()}, "insert_deduplication_token": {token}}
 	for _, s := range insertSettings {
 		query.Set(s[0], s[1])
 	}
-	u := url.URL{Scheme: "http", Host: address, Path: "/" + strings.TrimPrefix(o.HttpUrlPath, "/"), RawQuery: query.Encode()}
-	if o.TLS != nil {
-		u.Scheme = "https"
-	}
-	body, size := b.native()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+	req, err := w.request(ctx, address, query)
 	if err != nil {
 		return err
 	}
+	body, size := b.native()
 	req.ContentLength = size
 	req.GetBody = func() (io.ReadCloser, error) {
 		pieces := append(net.Buffers(nil), body...)
@@ -90,13 +81,6 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 		req.Header.Set("Content-Encoding", "zstd")
 	}
 	req.Body, _ = req.GetBody()
-	if o.Auth.Username != "" {
-		req.Header.Set("X-ClickHouse-User", o.Auth.Username)
-		req.Header.Set("X-ClickHouse-Key", o.Auth.Password)
-	}
-	for name, value := range o.HttpHeaders {
-		req.Header.Set(name, value)
-	}
 	res, err := w.client.Do(req)
 	if err != nil {
 		return &UnavailableError{what, refusal.Encrypted(err, fields)}
@@ -106,16 +90,7 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	if err != nil {
 		return &UnavailableError{what, err}
 	}
-	code, _ := strconv.Atoi(res.Header.Get("X-ClickHouse-Exception-Code"))
-	if res.StatusCode == http.StatusOK && code == 0 {
-		return nil
-	}
-	message := strings.TrimSpace(string(text))
-	if code == 0 {
-		// Not ClickHouse itself, but a proxy before it.
-		return &UnavailableError{what, fmt.Errorf("%s: %.300s", res.Status, message)}
-	}
-	return explain(what, code, message)
+	return judged(res, what, text)
 }
 
 // squeezed is what from holds, in zstd.

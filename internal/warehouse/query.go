@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/shopspring/decimal"
 
 	"ratemill/internal/grid"
@@ -31,18 +30,26 @@ const (
 )
 
 // Print runs a SELECT and prints its rows. It answers how many there were. A statement that would change something is
-// refused.
+// refused. Rows apart from the others (WITH TOTALS, extremes) are set apart: under a table, as an object of their own in
+// JSON, and not in CSV, whose readers would take them for rows like the others.
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
+	if len(args) == 0 && AsksApart(query) {
+		return w.printApart(ctx, to, format, query)
+	}
 	rows, err := w.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2})), query, args...)
 	if exception := (*clickhouse.Exception)(nil); errors.As(err, &exception) && exception.Code == readOnly {
-		return 0, &RefusedError{readOnly, "a query may only read, because ratemill alone writes rows: " + exception.Error()}
+		return 0, refusedToWrite(exception)
 	}
 	if err != nil {
 		return 0, sorted("answer the query", err)
 	}
 	defer rows.Close()
 	types := rows.ColumnTypes()
-	p, err := newPrinter(to, format, rows.Columns(), types)
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.DatabaseTypeName()
+	}
+	p, err := newPrinter(to, format, rows.Columns(), names)
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +78,11 @@ func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, quer
 
 const readOnly = 164 // READONLY of ClickHouse's ErrorCodes.cpp
 
-// plain is a value as all formats print it: decimals and instants as text, bytes as hex.
+func refusedToWrite(err error) error {
+	return &RefusedError{readOnly, "a query may only read, because ratemill alone writes rows: " + err.Error()}
+}
+
+// plain is a value as all formats print it: decimals and instants as text, a FixedString in hex.
 func plain(v any, typ string) any {
 	switch v := v.(type) {
 	case decimal.Decimal:
@@ -81,8 +92,12 @@ func plain(v any, typ string) any {
 			return v.Format(time.DateOnly)
 		}
 		return v.Format(time.RFC3339Nano)
-	case []byte:
-		return fmt.Sprintf("%x", v)
+	case []byte: // Array(UInt8)
+		numbers := make([]int, len(v))
+		for i, b := range v {
+			numbers[i] = int(b)
+		}
+		return numbers
 	case string:
 		if strings.HasPrefix(typ, "FixedString") {
 			return fmt.Sprintf("%x", v)
@@ -107,7 +122,7 @@ type printer struct {
 	seen    bool // on a terminal
 }
 
-func newPrinter(to io.Writer, format Format, columns []string, types []driver.ColumnType) (*printer, error) {
+func newPrinter(to io.Writer, format Format, columns, types []string) (*printer, error) {
 	p := &printer{columns: columns, to: to, seen: grid.Width(to) > 0}
 	switch format {
 	case AsJSON:
@@ -117,7 +132,7 @@ func newPrinter(to io.Writer, format Format, columns []string, types []driver.Co
 	case AsTable:
 		p.table = grid.New(columns...)
 		for i, t := range types {
-			if name := strings.TrimPrefix(strings.TrimPrefix(t.DatabaseTypeName(), "LowCardinality("), "Nullable("); numeric.MatchString(name) {
+			if numeric.MatchString(inner(t)) {
 				p.table.Amounts(columns[i])
 			}
 		}
@@ -132,13 +147,7 @@ var numeric = regexp.MustCompile(`^(U?Int|Float)`) // decimals have points, whic
 func (p *printer) row(values []any) error {
 	switch {
 	case p.table != nil:
-		cells := make([]string, len(values))
-		for i, v := range values {
-			if cells[i] = fmt.Sprint(v); v == nil {
-				cells[i] = ""
-			}
-		}
-		p.table.Add(cells...)
+		p.table.Add(cells(values)...)
 		return nil
 	case p.csv != nil:
 		cells := make([]string, len(values))
@@ -149,6 +158,43 @@ func (p *printer) row(values []any) error {
 		}
 		return p.csv.Write(cells)
 	}
+	line, err := p.object(values)
+	if err != nil {
+		return err
+	}
+	_, err = p.to.Write(append(line, '\n'))
+	return err
+}
+
+// apart prints a row that is no row like the others.
+func (p *printer) apart(r apartRow) error {
+	switch {
+	case p.table != nil:
+		p.table.Apart(r.name, cells(r.values)...)
+		return nil
+	case p.csv != nil:
+		return nil
+	}
+	line, err := p.object(r.values)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.to, "{%q:%s}\n", r.name, line)
+	return err
+}
+
+// cells are values as a table has them.
+func cells(values []any) []string {
+	cells := make([]string, len(values))
+	for i, v := range values {
+		if cells[i] = fmt.Sprint(v); v == nil {
+			cells[i] = ""
+		}
+	}
+	return cells
+}
+
+func (p *printer) object(values []any) ([]byte, error) {
 	line := []byte{'{'}
 	for i, v := range values {
 		if i > 0 {
@@ -156,16 +202,15 @@ func (p *printer) row(values []any) error {
 		}
 		name, err := json.Marshal(p.columns[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		line = append(append(append(line, printable.JSON(name)...), ':'), printable.JSON(text)...)
 	}
-	_, err := p.to.Write(append(line, '}', '\n'))
-	return err
+	return append(line, '}'), nil
 }
 
 func (p *printer) end() error {
