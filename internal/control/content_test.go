@@ -75,6 +75,41 @@ func TestAFileThatWasBegunNeverGoesOnWithAnotherContent(t *testing.T) {
 	})
 }
 
+// A listing without the other content says that whatever is there afterwards may be the file's own again.
+func TestAFileWhosePlaceAnotherContentTookIsLookedForAgainWhenThatIsGone(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		sight(t, s, "skylink", at(0), sighting("/out/a", 0))
+		l, _, err := identified(t, s, 1, "one", at(0))
+		require.NoError(t, err)
+		pinned(t, s, l, at(0))
+		minute := 1
+		for _, gone := range []func(){
+			func() { sight(t, s, "skylink", at(minute), sighting("/out/a", 5)) },
+			func() {
+				_, err := s.MarkVanished(ctx, "skylink", at(minute), at(minute))
+				require.NoError(t, err)
+			},
+		} {
+			_, err = s.Gone(ctx, l, true, "other content", time.Time{}, at(minute))
+			require.NoError(t, err)
+			minute++
+			sight(t, s, "skylink", at(minute), sighting("/out/a", 0))
+			_, err = s.MarkVanished(ctx, "skylink", at(minute), at(minute))
+			require.NoError(t, err)
+			sight(t, s, "skylink", at(minute), sighting("/out/a", 0))
+			require.Equal(t, control.Failed, file(t, s, l.File).State, "it was there all the time")
+
+			minute++
+			gone()
+			sight(t, s, "skylink", at(minute), sighting("/out/a", 0))
+			require.Equal(t, control.Reading, file(t, s, l.File).State)
+			l = lease(t, s, "m1", at(minute))
+			require.EqualValues(t, 1, l.File)
+		}
+	})
+}
+
 func TestAFileThatWasBegunIsReadWhereItsContentIs(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, other *control.Store) {
 		ctx := t.Context()

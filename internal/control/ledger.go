@@ -176,6 +176,7 @@ type sighted struct {
 	state       FileState
 	waits       bool // it is open, leased to nobody, and its content was never seen
 	missed      bool // its content was not there any more
+	other       bool // another content was there, which no listing told apart
 }
 
 func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
@@ -199,7 +200,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 			return 0, err
 		}
 		k.waits = open == 1 && free == 1 && id == nil
-		k.missed = gone == contentMissing
+		k.missed, k.other = gone == contentMissing, gone == contentOther
 		known[path] = append(known[path], k)
 	}
 	if err := rows.Close(); err != nil {
@@ -209,7 +210,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		return 0, err
 	}
 	var fresh []Sighting
-	var again, replaced []any
+	var again, replaced, alike, apart []any
 	for _, e := range entries {
 		isNew := true
 		for _, k := range known[e.Path] {
@@ -220,6 +221,10 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 				again = append(again, k.number)
 			case !same && k.waits:
 				replaced = append(replaced, k.number)
+			case same && k.other:
+				alike = append(alike, k.number)
+			case k.other:
+				apart = append(apart, k.number)
 			}
 		}
 		if isNew {
@@ -230,6 +235,16 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
 			duplicate_of = 0, after_at = 0, after_why = ''
 			WHERE (state IN ('seen', 'vanished') OR gone = ?) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now), contentMissing}, again...)...); err != nil {
+			return 0, err
+		}
+	}
+	if len(alike) > 0 { // MarkVanished learns by it when it is gone
+		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE number IN (`+marks(len(alike))+`)`, append([]any{nanos(now)}, alike...)...); err != nil {
+			return 0, err
+		}
+	}
+	if len(apart) > 0 {
+		if _, err := t.exec(ctx, `UPDATE files SET gone = ? WHERE gone = ? AND number IN (`+marks(len(apart))+`)`, append([]any{contentMissing, contentOther}, apart...)...); err != nil {
 			return 0, err
 		}
 	}
@@ -286,12 +301,17 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 
 // MarkVanished closes the files of a source that wait, are leased to nobody, and were last listed before a time: the
 // listing that began then no longer had them. It returns how many. A file whose content is known waits on: another may
-// have been closed as its duplicate, and taking it tells.
+// have been closed as its duplicate, and taking it tells. A content that took a file's place without a sign is gone too
+// then: whatever a later listing shows there may be the file's own again.
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
 			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND file_id IS NULL AND last_seen < ? AND `+unleased,
 			nanos(now), source, nanos(listedSince), nanos(now), nanos(now))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE files SET gone = 1 WHERE source = ? AND gone = 2 AND last_seen < ?`, source, nanos(listedSince))
 		return err
 	})
 	return n, err
