@@ -19,9 +19,9 @@ import (
 	"ratemill/decimal"
 	"ratemill/demo"
 	"ratemill/internal/generate"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -67,7 +67,7 @@ type account struct {
 func run(t testing.TB, p *project.Project, r *registry.Registry, files []offline.File) ([]*offline.Balance, *outcome) {
 	out := &outcome{accounts: map[string]*account{}, suspense: map[string][]string{}}
 	pipeline := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: r, Partitions: 4, Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
-	pipeline.Batch = func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error {
+	pipeline.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 		view := r.View()
 		defer view.Close()
 		name := func(number uint32) string {

@@ -15,8 +15,8 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/grid"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -56,7 +56,7 @@ a source's times have no year, the year nearest to the file's modification time 
 			var buf []byte
 			pipe := offline.Pipeline{
 				Sources: w.project.Sources, Catalogue: w.project.Catalogue, Registry: w.registry,
-				Batch: func(file *offline.File, _ int, b *ledger.Batch, _ []byte) (err error) {
+				Batch: func(file *offline.File, _ int, b *ratedlog.Batch, _ []byte) (err error) {
 					if summary {
 						return totals.add(b)
 					}
@@ -172,7 +172,7 @@ func newTotals(reg *registry.Registry) *totals {
 	return &totals{reg: reg, sums: map[totalKey]*total{}}
 }
 
-func (t *totals) add(b *ledger.Batch) error {
+func (t *totals) add(b *ratedlog.Batch) error {
 	for i := range b.Rated {
 		r := &b.Rated[i]
 		if err := udr.ParseUsage(r.Usage, &t.usage); err != nil {

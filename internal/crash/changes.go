@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/internal/plant"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
@@ -54,7 +54,7 @@ func (r *run) newChanges(ctx context.Context) (*changes, error) {
 		files = append(files, f)
 	}
 	pipe := r.pipeline(c.first)
-	pipe.Batch = func(f *offline.File, _ int, b *ledger.Batch, _ []byte) error {
+	pipe.Batch = func(f *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 		for _, m := range b.Suspended {
 			who, err := stranger(m)
 			if err != nil {
@@ -296,7 +296,7 @@ func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err 
 	c = &comparison{ctx: ctx, w: c.w, report: c.report, view: view}
 	var ought []string
 	pipe := r.pipeline(last)
-	pipe.Batch = func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error {
+	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 		for i := range b.Rated {
 			if err := udr.ParseUsage(b.Rated[i].Usage, &c.usage); err != nil {
 				return err

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -44,7 +44,7 @@ func (r *run) compare(ctx context.Context) error {
 	}
 	defer c.view.Close()
 	pipe := r.pipeline(r.changes.first)
-	pipe.Batch = func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return c.add(b) }
+	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error { return c.add(b) }
 	pipe.Done = c.file
 	balances, err := pipe.Run(ctx, r.feed.offline(r.Plant))
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *run) compare(ctx context.Context) error {
 }
 
 // add takes what ought to be in the warehouse.
-func (c *comparison) add(b *ledger.Batch) error {
+func (c *comparison) add(b *ratedlog.Batch) error {
 	for i := range b.Rated {
 		if err := c.rated(b, &b.Rated[i]); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (c *comparison) expect(table int, line string) {
 	c.expected[table] = append(c.expected[table], line)
 }
 
-func (c *comparison) rated(b *ledger.Batch, r *ledger.RatedRecord) error {
+func (c *comparison) rated(b *ratedlog.Batch, r *ratedlog.RatedRecord) error {
 	line, err := c.record(b, r.Usage)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 }
 
 // record is the line of a usage record. What its file is pinned to is what the ledger says.
-func (c *comparison) record(b *ledger.Batch, message []byte) (string, error) {
+func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	u := &c.usage
 	if err := udr.ParseUsage(message, u); err != nil {
 		return "", err

@@ -10,6 +10,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 )
@@ -18,7 +19,7 @@ import (
 type sums map[rating.CounterKey]rating.Value
 
 // add adds the deltas of a batch.
-func (s sums) add(b *ledger.Batch) error {
+func (s sums) add(b *ratedlog.Batch) error {
 	for _, m := range b.Deltas {
 		d, err := rating.ParseDelta(m)
 		if err != nil {
@@ -66,8 +67,8 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 	if err != nil {
 		return err
 	}
-	fold := ledger.NewFold()
-	var b ledger.Batch
+	fold := ratedlog.NewFold()
+	var b ratedlog.Batch
 	for next < end {
 		messages, err := r.fetch(ctx, r.Node.Topics.Rated, partition, next)
 		if err != nil {
@@ -75,14 +76,14 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 		}
 		for _, m := range messages {
 			next = m.Offset + 1
-			epoch, input, mark, err := ledger.ParseHeader(m.Value)
+			epoch, input, mark, err := ratedlog.ParseHeader(m.Value)
 			if err != nil {
 				return err
 			}
 			if !fold.Take(epoch, input, mark) {
 				continue
 			}
-			if err := ledger.ParseBatch(m.Value, &b); err != nil {
+			if err := ratedlog.ParseBatch(m.Value, &b); err != nil {
 				return err
 			}
 			if err := into.add(&b); err != nil {

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -36,7 +36,7 @@ func newWriter(reg *registry.Registry, files []offline.File) *writer {
 	return &writer{reg: reg, files: map[udr.FileID]string{}, many: len(files) > 1}
 }
 
-func (w *writer) batch(b *ledger.Batch, cover *Coverage) error {
+func (w *writer) batch(b *ratedlog.Batch, cover *Coverage) error {
 	view := w.reg.View()
 	defer view.Close()
 	var u udr.Usage
@@ -89,7 +89,7 @@ func (w *writer) batch(b *ledger.Batch, cover *Coverage) error {
 	return nil
 }
 
-func (w *writer) addUsage(b *ledger.Batch, u *udr.Usage, outcome string) {
+func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string) {
 	var attributes []string
 	for _, a := range u.Attributes {
 		attributes = append(attributes, a.Name+"="+a.Value)
@@ -111,7 +111,7 @@ var usageFields = func() (fields []udr.Field) {
 	return fields
 }()
 
-func (w *writer) addCharge(view *registry.View, b *ledger.Batch, u *udr.Usage, c *rating.Charge) {
+func (w *writer) addCharge(view *registry.View, b *ratedlog.Batch, u *udr.Usage, c *rating.Charge) {
 	units := func(n int64) string {
 		if u.Unit == udr.Count {
 			return strconv.FormatInt(n, 10)

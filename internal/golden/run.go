@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"ratemill/internal/diag"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -84,7 +84,7 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 			}
 			return nil
 		},
-		Batch: func(_ *offline.File, _ int, b *ledger.Batch, _ []byte) error { return w.batch(b, cover) },
+		Batch: func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error { return w.batch(b, cover) },
 	}
 	balances, err := pipe.Run(ctx, files)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/internal/bench"
 	"ratemill/internal/broker"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/testengine"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -37,11 +38,11 @@ func BenchmarkRatedLog(b *testing.B) {
 	in := udr.Batch{File: udr.FileID{1}, Last: records}
 	var message []byte
 	encode := func() {
-		message = appendHeader(message[:0], 1, 5, &in, records)
+		message = ratedlog.AppendHeader(message[:0], 1, 5, &in, records)
 		for range records {
-			message = appendRated(message, usage, charges, nil)
+			message = ratedlog.AppendRated(message, usage, charges, nil)
 		}
-		message = appendDeltas(message, deltas)
+		message = ratedlog.AppendDeltas(message, deltas)
 	}
 	encode()
 	b.Run("encode", func(b *testing.B) {
@@ -54,11 +55,11 @@ func BenchmarkRatedLog(b *testing.B) {
 	})
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
-		var batch Batch
+		var batch ratedlog.Batch
 		var c rating.Charge
 		defer bench.CPU(b, records)()
 		for b.Loop() {
-			require.NoError(b, ParseBatch(message, &batch))
+			require.NoError(b, ratedlog.ParseBatch(message, &batch))
 			for i := range batch.Rated {
 				if err := rating.ParseCharge(batch.Rated[i].Charges[0], &c); err != nil {
 					b.Fatal(err)

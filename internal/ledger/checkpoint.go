@@ -14,6 +14,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -253,7 +254,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		return err
 	})
 	if errors.Is(err, broker.ErrTooLarge) {
-		return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: o.next, Kind: control.StopOther,
+		return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: o.next, Kind: control.StopOther,
 			Reason: fmt.Sprintf("the checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic and message.max.bytes of the brokers to %d or more, then try again",
 				o.Topics.Checkpoint, o.Partition, err, broker.MaxMessageBytes)}
 	}
@@ -270,10 +271,10 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	}
 	ours := o.epoch
 	if at < o.known {
-		return Shorter(o.Topics.Rated, o.Partition, at, o.known, "decided")
+		return ratedlog.Shorter(o.Topics.Rated, o.Partition, at, o.known, "decided")
 	}
 	err = o.catchUp(ctx, at, func(ctx context.Context, m *broker.Message) error {
-		epoch, _, _, err := ParseHeader(m.Value)
+		epoch, _, _, err := ratedlog.ParseHeader(m.Value)
 		if err != nil {
 			return o.unreadable(m, err)
 		}
@@ -328,7 +329,7 @@ func (o *Owner) sortOlder() {
 // the offset of our epoch's mark.
 func (o *Owner) restore(ctx context.Context, at int64) error {
 	began := o.Clock.Now()
-	o.state, o.fold, o.older, o.stated = newState(o.BlockKeys), NewFold(), nil, statement{at: -1}
+	o.state, o.fold, o.older, o.stated = newState(o.BlockKeys), ratedlog.NewFold(), nil, statement{at: -1}
 	low := lowWater{next: 0, input: -1}
 	entries := 0
 	err := o.read(ctx, o.Topics.Checkpoint, func(m *broker.Message) error {
@@ -339,7 +340,7 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 		return err
 	}
 	o.sortOlder()
-	o.fold = Fold{Epoch: low.epoch, Input: low.input}
+	o.fold = ratedlog.Fold{Epoch: low.epoch, Input: low.input}
 	if !steps.On(steps.LowMarkPosition) {
 		o.fold.Input = -1
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 	"ratemill/internal/wire"
 	"ratemill/rating"
@@ -49,7 +50,7 @@ func (d *decision) decide(view *registry.View) error {
 		d.out = wire.AppendBytes(d.out, 10, message)
 		d.suspended++
 	}
-	d.out = appendSessions(appendDeltas(d.out, d.result.Deltas), d.result.Sessions)
+	d.out = ratedlog.AppendSessions(ratedlog.AppendDeltas(d.out, d.result.Deltas), d.result.Sessions)
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	if err != nil {
 		return err
 	}
-	d.out = appendRated(d.out, message, d.result.Charges[charges:], d.result.Events[events:])
+	d.out = ratedlog.AppendRated(d.out, message, d.result.Charges[charges:], d.result.Events[events:])
 	d.rated++
 	if looks {
 		d.state.seen.Add(h, dated(key, u.At), d.now, int64(d.in.DuplicateWithin))

@@ -1,10 +1,10 @@
 // Package ledger keeps rating exact: the rated log is the ledger of everything that was rated, and the state of a
 // partition's owner is a fold of it.
 //
-// It owns the messages of the rated log (batch.go, proto/ratemill/v1/log.proto), the fold that says which of them
-// count (fold.go), the state that is folded (state.go, seen.go), its checkpoints (checkpoint.go), and the Owner, who
-// takes a partition, restores its state, rates its usage and appends the outcome (owner.go). It does not own prices
-// (rating), where usage comes from (mediation), or what is done with rated records (internal/warehouse and others).
+// It owns the state that is folded (state.go, seen.go), its checkpoints (checkpoint.go), and the Owner, who takes a
+// partition, restores its state, rates its usage and appends the outcome (owner.go). It does not own the messages of the
+// rated log and which of them count (internal/ratedlog), prices (rating), where usage comes from (mediation), or what is
+// done with rated records (internal/consumer).
 //
 // Why it is exact, in short. A rated message carries its input position and its owner's epoch together with the deltas it
 // made to every counter, so output and state change are one atomic append. A message counts once: those of an older

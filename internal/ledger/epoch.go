@@ -5,29 +5,12 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 )
 
 // The owner of a partition stops at a message of a newer epoch. So somebody else who can write into the topic could keep
 // every owner away for ever by one message of a huge epoch; the control store knows which epochs it gave.
-
-// AskOrigin asks the control store where the epoch of a message comes from. A nil stop: the answer is not kept.
-type AskOrigin func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error)
-
-// stopAt names a message for the control store.
-func stopAt(topic string, partition int, m *broker.Message) *control.Stop {
-	return &control.Stop{Topic: topic, Partition: partition, Offset: m.Offset, Kind: control.StopEpoch, Hash: control.HashOf(m.Value), Message: m.Value}
-}
-
-// Foreign says that a message of the rated log, whose epoch is later than any before it, is of nobody's epoch, and is
-// ignored. ask nil: no message is foreign.
-func Foreign(ctx context.Context, ask AskOrigin, topic string, partition int, m *broker.Message, epoch int64) (bool, error) {
-	if ask == nil || !steps.On(steps.ForeignEpochs) {
-		return false, nil
-	}
-	origin, err := ask(ctx, epoch, stopAt(topic, partition, m))
-	return origin == control.EpochForeign, err
-}
 
 // newer is what a message of a later epoch than ours means: *FencedError, or nil when it is ignored.
 func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64) error {
@@ -44,7 +27,7 @@ func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64)
 // foreign says that a message of the rated log is ignored.
 func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (foreign bool, err error) {
 	err = o.until(ctx, "look up the origin of an epoch", func() (err error) {
-		foreign, err = Foreign(ctx, o.Origin, o.Topics.Rated, o.Partition, m, epoch)
+		foreign, err = ratedlog.Foreign(ctx, o.Origin, o.Topics.Rated, o.Partition, m, epoch)
 		return err
 	})
 	if foreign {

@@ -7,6 +7,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/udr"
 )
 
@@ -52,12 +53,12 @@ func TestWhatStandsBeforeAMessageThatStopsIsRated(t *testing.T) {
 	f.send(5, 6, false) // a gap, in the same request
 	o := ownerOf(f.l, 1)
 	o.Reference = f.w
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, o.Run(t.Context()), &stopped)
 	require.EqualValues(t, 1, stopped.Offset)
 	rated := f.l[o.Topics.Rated].kept
 	require.Len(t, rated, 2, "the epoch mark, and the first message's outcome")
-	_, input, mark, err := ParseHeader(rated[1].Value)
+	_, input, mark, err := ratedlog.ParseHeader(rated[1].Value)
 	require.NoError(t, err)
 	require.False(t, mark)
 	require.Zero(t, input)
@@ -106,9 +107,9 @@ func TestAnOwnerThatTakesANewEpochStopsAtWhatNobodyCanRead(t *testing.T) {
 	o := ownerOf(l, 1)
 	require.NoError(t, o.take(t.Context()))
 	l.Append(t.Context(), o.Topics.Rated, 0, []broker.Message{{Value: []byte("hello")}})
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, o.renew(t.Context(), nil), &stopped)
 	require.EqualValues(t, 1, stopped.Offset)
-	o.skipRated = NewSkips([]control.Stop{{Offset: 1, Kind: control.StopMessage, Hash: stopped.Hash()}})
+	o.skipRated = ratedlog.NewSkips([]control.Stop{{Offset: 1, Kind: control.StopMessage, Hash: stopped.Hash()}})
 	require.NoError(t, o.renew(t.Context(), nil))
 }

@@ -13,6 +13,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -45,13 +46,13 @@ type Owner struct {
 	// when the owner begins.
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
 	// Origin asks where the epoch of a message comes from; nil: each was given.
-	Origin AskOrigin
+	Origin ratedlog.AskOrigin
 	Random func() float64               // spreads attempts to reach the broker; may be nil
 	Waits  func(what string, err error) // see patience.Patience; may be nil
 
 	epoch    int64
 	epochs   []int64 // that this owner had: one, unless appends to the checkpoints were not answered
-	fold     Fold
+	fold     ratedlog.Fold
 	known    int64 // offset of the rated log below which everything is folded
 	next     int64 // offset of the usage topic to be read next
 	state    *state
@@ -74,7 +75,7 @@ type Owner struct {
 	parsed   []udr.Usage // scratch of decisions
 	patience patience.Patience
 
-	skipUsage, skipRated Skips
+	skipUsage, skipRated ratedlog.Skips
 }
 
 // Progress counts what an owner has done, for metrics.
@@ -183,7 +184,7 @@ func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
 	}
 	o.epochs = append(o.epochs, o.epoch)
 	o.Progress.Epoch.Store(o.epoch)
-	mark := []broker.Message{{Value: appendMark(nil, o.epoch)}}
+	mark := []broker.Message{{Value: ratedlog.AppendMark(nil, o.epoch)}}
 	err = o.until(ctx, "take the partition", func() (err error) {
 		offset, err = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, mark).Wait(ctx)
 		return err
@@ -205,7 +206,7 @@ func (o *Owner) step(ctx context.Context) error {
 		}
 	}
 	stops := o.rateAhead(ctx)
-	if stopped := (*StoppedError)(nil); stops != nil && !errors.As(stops, &stopped) {
+	if stopped := (*ratedlog.StoppedError)(nil); stops != nil && !errors.As(stops, &stopped) {
 		return stops
 	}
 	if err := o.settle(ctx); err != nil {
@@ -276,7 +277,7 @@ func (o *Owner) settle(ctx context.Context) error {
 		return err
 	}
 	if base < o.known {
-		return Shorter(o.Topics.Rated, o.Partition, base, o.known, "decided")
+		return ratedlog.Shorter(o.Topics.Rated, o.Partition, base, o.known, "decided")
 	}
 	if steps.On(steps.GapLook) {
 		if err := o.catchUp(ctx, base, o.fence); err != nil {
@@ -291,7 +292,7 @@ func (o *Owner) settle(ctx context.Context) error {
 	o.known = base + int64(len(r.messages))
 	o.Progress.Known.Store(o.known)
 	o.fold.Epoch = o.epoch
-	_, input, _, err := ParseHeader(r.messages[len(r.messages)-1].Value)
+	_, input, _, err := ratedlog.ParseHeader(r.messages[len(r.messages)-1].Value)
 	o.fold.Input = input
 	o.reuse(r)
 	o.pending = nil
@@ -302,8 +303,8 @@ func (o *Owner) settle(ctx context.Context) error {
 // tooLarge is the error of a request that the broker does not take: whatever its messages are, together they are within
 // what ratemill's topics are made for, so the topic or the broker was given a lower bound.
 func (o *Owner) tooLarge(r *request, err error) error {
-	_, input, _, _ := ParseHeader(r.messages[0].Value)
-	return &StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
+	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
+	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
 		Reason: fmt.Sprintf("the results for it and the %d messages after it have %d bytes and cannot be appended to %s: %v; set max.message.bytes of %s and message.max.bytes of the brokers to %d or more, then try again",
 			len(r.messages)-1, r.bytes, o.Topics.Rated, err, o.Topics.Rated, broker.MaxMessageBytes)}
 }
@@ -335,7 +336,7 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(context.Context, *
 // fence stops at a message of a newer owner. Those of older ones do not count, and those of ours are repetitions of what
 // we have folded.
 func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
-	epoch, _, _, err := ParseHeader(m.Value)
+	epoch, _, _, err := ratedlog.ParseHeader(m.Value)
 	if err != nil {
 		return o.unreadable(m, err)
 	}
@@ -356,7 +357,7 @@ func (o *Owner) unreadable(m *broker.Message, err error) error {
 
 // apply folds a message into the state, in a restore.
 func (o *Owner) apply(ctx context.Context, m *broker.Message) error {
-	epoch, input, mark, err := ParseHeader(m.Value)
+	epoch, input, mark, err := ratedlog.ParseHeader(m.Value)
 	if err != nil {
 		return o.unreadable(m, err)
 	}
@@ -369,8 +370,8 @@ func (o *Owner) apply(ctx context.Context, m *broker.Message) error {
 	if !o.fold.Take(epoch, input, mark) {
 		return nil
 	}
-	var b Batch
-	if err = ParseBatch(m.Value, &b); err == nil {
+	var b ratedlog.Batch
+	if err = ratedlog.ParseBatch(m.Value, &b); err == nil {
 		err = o.state.apply(&b, m.Offset, o.Clock.Now().Unix())
 	}
 	if err == nil {
@@ -428,7 +429,7 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 }
 
 func (o *Owner) gone(err *broker.OffsetGoneError) error {
-	return &StoppedError{Topic: err.Topic, Partition: o.Partition, Offset: err.Wanted, Kind: control.StopOther, Reason: err.Error()}
+	return &ratedlog.StoppedError{Topic: err.Topic, Partition: o.Partition, Offset: err.Wanted, Kind: control.StopOther, Reason: err.Error()}
 }
 
 // bounds are those of a topic's partition.
@@ -504,7 +505,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	}
 	d := decision{
 		revision: registry.Revision(in.Registry), parsed: o.scratch(), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
-		out: appendHeader(o.memory(3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
+		out: ratedlog.AppendHeader(o.memory(3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
 	}
 	if order != nil {
 		d.result = o.result()

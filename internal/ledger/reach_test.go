@@ -10,6 +10,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 )
 
 // cut takes the end of a topic, as a power cut does.
@@ -36,7 +37,7 @@ func TestUsageThatEndsBeforeWhatWasDecidedStopsThePartition(t *testing.T) {
 	f.owner(2) // the end is where it goes on
 	f.l.cut(o.Topics.Usage, 1)
 	next := ownerOf(f.l, 3)
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, next.take(t.Context()), &stopped)
 	require.Equal(t, o.Topics.Usage, stopped.Topic)
 	require.EqualValues(t, 3, stopped.Offset)
@@ -79,7 +80,7 @@ func TestAReplicaThatIsBehindForAMomentStopsNothing(t *testing.T) {
 		require.NoError(t, next.step(t.Context()))
 	}
 	b.times = 1000
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, next.step(t.Context()), &stopped)
 	require.Contains(t, stopped.Reason, "test.usage/0 ends at 2, but 2 was already decided: Kafka has lost message 2")
 }
@@ -89,7 +90,7 @@ func TestARatedLogThatIsNotThatOfTheCheckpointsStopsThePartition(t *testing.T) {
 	o.sweepNow(t)
 	f.l.cut(o.Topics.Rated, 2)
 	for epoch := range int64(4) { // each leaves a mark, until the log is as long as it was
-		var stopped *StoppedError
+		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, ownerOf(f.l, epoch+2).take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
 		require.EqualValues(t, 4, stopped.Offset)
@@ -106,7 +107,7 @@ func TestAnOwnerNoticesThatTheRatedLogLostItsEnd(t *testing.T) {
 	f, o := threeRated(t)
 	f.l.cut(o.Topics.Rated, 2)
 	f.send(3, 4, false)
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, o.untilItFails(t), &stopped)
 	require.EqualValues(t, 4, stopped.Offset)
 	require.Contains(t, stopped.Reason, "test.rated/0 ends at 2, but 3 was already decided")
@@ -134,7 +135,7 @@ func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
 		next.NextEpoch = func(ctx context.Context, seen int64) (int64, error) {
 			return store.NextEpoch(ctx, next.Topics.Rated, 0, seen)
 		}
-		var stopped *StoppedError
+		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, next.take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
 		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, but 7 is in use in test.rated")

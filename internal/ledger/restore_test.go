@@ -16,6 +16,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/seeds"
 	"ratemill/internal/wire"
 	"ratemill/rating"
@@ -282,10 +283,10 @@ func TestWhatTheRatedLogForgotStopsARestoreUnlessItWasMarksAlone(t *testing.T) {
 	o.sweepNow(t)
 	l.forget(topics.Rated, 2)
 	l.Append(t.Context(), topics.Usage, 0, []broker.Message{{Value: []byte("usage")}})
-	l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: appendHeader(nil, 2, 0, &udr.Batch{}, 1)}})
+	l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: ratedlog.AppendHeader(nil, 2, 0, &udr.Batch{}, 1)}})
 	l.forget(topics.Rated, 3) // with what was rated of it
 	err := ownerOf(l, 3).take(t.Context())
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)
 	require.Equal(t, topics.Rated, stopped.Topic)
 	require.EqualValues(t, 2, stopped.Offset)
@@ -307,7 +308,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 		o.state.counters.ApplyAt(rating.Delta{Key: current, Value: rating.UnitsValue(5)}, o.known)
 		o.state.advance(udr.FileID{n}, 1, 1)
 		o.state.seen.Add(h, udr.DuplicateKey{n}, testNow, 60)
-		l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: appendMark(nil, o.epoch)}})
+		l.Append(t.Context(), topics.Rated, 0, []broker.Message{{Value: ratedlog.AppendMark(nil, o.epoch)}})
 		o.known++
 	}
 	a := ownerOf(l, 1)
@@ -372,7 +373,7 @@ func TestAnOrderIsForWhatCannotBeRead(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	k := rating.CounterKey{ID: 1, Owner: 7, Cycle: 20500, Kind: rating.SIMUnits}
 	batch := func(input int64, file byte, last uint64) []byte {
-		return appendDeltas(appendHeader(nil, 1, input, &udr.Batch{File: udr.FileID{file}, Last: last}, last), []rating.Delta{{Key: k, Value: rating.UnitsValue(5)}})
+		return ratedlog.AppendDeltas(ratedlog.AppendHeader(nil, 1, input, &udr.Batch{File: udr.FileID{file}, Last: last}, last), []rating.Delta{{Key: k, Value: rating.UnitsValue(5)}})
 	}
 	whole, broken := batch(0, 1, 4), batch(1, 2, 6)
 	broken = append(broken, wire.AppendBytes(nil, 12, []byte("no delta"))...)
@@ -393,7 +394,7 @@ func TestAnOrderIsForWhatCannotBeRead(t *testing.T) {
 			o := ownerOf(l, 2)
 			err := o.take(t.Context())
 			if c.units == 5 {
-				var stopped *StoppedError
+				var stopped *ratedlog.StoppedError
 				require.ErrorAs(t, err, &stopped)
 				require.EqualValues(t, 1, stopped.Offset)
 			} else {
@@ -422,11 +423,11 @@ func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	o := ownerOf(l, 1)
 	require.NoError(t, o.take(t.Context()))
-	big := broker.Message{Value: append(appendHeader(nil, 1, 3, &udr.Batch{}, 1), make([]byte, 100)...)}
+	big := broker.Message{Value: append(ratedlog.AppendHeader(nil, 1, 3, &udr.Batch{}, 1), make([]byte, 100)...)}
 	l.of(topics.Rated).most = 50
 	o.pending = &request{messages: []broker.Message{big}, results: make([]*rating.Result, 1), bytes: len(big.Value), append: l.Append(t.Context(), topics.Rated, 0, []broker.Message{big})}
 	err := o.settle(t.Context())
-	var stopped *StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)
 	require.Equal(t, topics.Usage, stopped.Topic)
 	require.EqualValues(t, 3, stopped.Offset)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -57,8 +58,8 @@ func TestWhatComesOfAUsageMessageFitsIntoAMessage(t *testing.T) {
 	rated, err := NewAlone(w, noon{}).Rate(t.Context(), message)
 	require.NoError(t, err)
 	require.Less(t, len(rated), broker.MaxMessageBytes)
-	var out Batch
-	require.NoError(t, ParseBatch(rated, &out))
+	var out ratedlog.Batch
+	require.NoError(t, ratedlog.ParseBatch(rated, &out))
 	require.Len(t, out.Suspended, records-len(out.Rated))
 	require.Greater(t, len(out.Rated), 55)
 	require.NotEmpty(t, out.Suspended)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/ratedlog"
 	"ratemill/udr"
 )
 
@@ -72,9 +73,9 @@ func TestARestoreReadsThatARecordCameAgain(t *testing.T) {
 	message := udr.AppendUsage(nil, &u)
 	s := newState(0)
 	h, key := hourOf("sky", at), dated(u.Duplicate, at)
-	rated := Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Rated: []RatedRecord{{Usage: message}}}
+	rated := ratedlog.Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Rated: []ratedlog.RatedRecord{{Usage: message}}}
 	require.NoError(t, s.apply(&rated, 1, testNow))
-	again := Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Duplicate: [][]byte{message}}
+	again := ratedlog.Batch{Pin: udr.Pin{Source: "sky", DuplicateWithin: keyWeek}, Duplicate: [][]byte{message}}
 	require.NoError(t, s.apply(&again, 2, testNow+6*keyDay))
 	for _, b := range s.seen.hours {
 		b.blocks[0].dirty = false

@@ -6,6 +6,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 )
 
@@ -35,7 +36,7 @@ func (o *Owner) newestEpoch(ctx context.Context) (newest, end int64, err error) 
 		for i := range o.fetched {
 			m := &o.fetched[i]
 			next = m.Offset + 1
-			epoch, _, _, err := ParseHeader(m.Value)
+			epoch, _, _, err := ratedlog.ParseHeader(m.Value)
 			if err != nil || epoch <= newest {
 				continue
 			}
@@ -56,6 +57,6 @@ func (o *Owner) newestEpoch(ctx context.Context) (newest, end int64, err error) 
 
 // setBack is the error of a partition whose rated log is newer than the control store.
 func (o *Owner) setBack(end int64, err *control.SetBackError) error {
-	return &StoppedError{Topic: o.Topics.Rated, Partition: o.Partition, Offset: end, Kind: control.StopOther,
+	return &ratedlog.StoppedError{Topic: o.Topics.Rated, Partition: o.Partition, Offset: end, Kind: control.StopOther,
 		Reason: err.Error() + " in " + o.Topics.Rated + "; " + control.OlderStore}
 }

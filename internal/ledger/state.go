@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -87,7 +88,7 @@ func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 
 // apply folds a message of the rated log that counts, at its offset there, or nothing of it when some of it cannot be
 // read. arrived is for the window of duplicate keys, in Unix seconds.
-func (s *state) apply(b *Batch, offset, arrived int64) error {
+func (s *state) apply(b *ratedlog.Batch, offset, arrived int64) error {
 	s.deltas, s.keys, s.again, s.sessions = s.deltas[:0], s.keys[:0], s.again[:0], s.sessions[:0]
 	for _, d := range b.Deltas {
 		delta, err := rating.ParseDelta(d)
@@ -144,7 +145,7 @@ func (s *state) apply(b *Batch, offset, arrived int64) error {
 }
 
 // follow moves the file of a message on.
-func (s *state) follow(b *Batch) {
+func (s *state) follow(b *ratedlog.Batch) {
 	closed := int64(0)
 	if b.End != nil {
 		closed = b.Input + 1

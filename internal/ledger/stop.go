@@ -9,59 +9,13 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/udr"
 )
 
-// StoppedError says that a partition cannot go on without somebody looking at it. Nothing from Offset on is consumed.
-type StoppedError struct {
-	Topic     string
-	Partition int
-	Offset    int64
-	Kind      control.StopKind
-	Reason    string
-	Message   []byte // that stands at Offset, nil when there is none
-	Detail    []byte // of StopRows: what they are, as JSON
-}
-
-func (e *StoppedError) Error() string {
-	return fmt.Sprintf("partition %d stops at offset %d of %s: %s", e.Partition, e.Offset, e.Topic, e.Reason)
-}
-
-// Hash names what stands there, so that an order is for nothing else.
-func (e *StoppedError) Hash() string {
-	if e.Kind == control.StopRows {
-		return control.HashOf(e.Detail)
-	}
-	return control.HashOf(e.Message)
-}
-
 // stop is the error of a message that cannot be read or decided.
 func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
-	return &StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: bytes.Clone(m.Value)}
-}
-
-// Skips are the orders to go on without something in a partition of a topic, by offset. None is ever taken back, so that
-// whoever comes later sees those that others obeyed.
-type Skips map[int64][]control.Stop
-
-// NewSkips are the orders by offset.
-func NewSkips(orders []control.Stop) Skips {
-	s := Skips{}
-	for _, o := range orders {
-		s[o.Offset] = append(s[o.Offset], o)
-	}
-	return s
-}
-
-// Order is the order about a message, or nil: it names the offset, what is wrong, and the very message that was looked
-// at.
-func (s Skips) Order(m *broker.Message, kind control.StopKind) *control.Stop {
-	for i, o := range s[m.Offset] {
-		if o.Kind == kind && o.Hash == control.HashOf(m.Value) {
-			return &s[m.Offset][i]
-		}
-	}
-	return nil
+	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: bytes.Clone(m.Value)}
 }
 
 // orders learns what was ordered about this partition.
@@ -76,7 +30,7 @@ func (o *Owner) orders(ctx context.Context) error {
 			return err
 		}
 		rated, err := o.Skips(ctx, o.Topics.Rated)
-		o.skipUsage, o.skipRated = NewSkips(usage), NewSkips(rated)
+		o.skipUsage, o.skipRated = ratedlog.NewSkips(usage), ratedlog.NewSkips(rated)
 		return err
 	})
 }

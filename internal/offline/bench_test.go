@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/internal/ratedlog"
 	"ratemill/registry"
 )
 
@@ -74,7 +74,7 @@ func BenchmarkPipeline(b *testing.B) {
 				var buf []byte
 				pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg}
 				if name == "json" {
-					pipe.Batch = func(f *offline.File, _ int, batch *ledger.Batch, _ []byte) (err error) {
+					pipe.Batch = func(f *offline.File, _ int, batch *ratedlog.Batch, _ []byte) (err error) {
 						buf, err = j.Append(buf[:0], f, batch, false)
 						return err
 					}

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 
 	"ratemill/decimal"
-	"ratemill/internal/ledger"
 	"ratemill/internal/printable"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -34,7 +34,7 @@ type JSON struct {
 
 // Append appends the records of a batch of a file to dst, in their order in the file: the rated ones, and with all of
 // them the duplicates and the suspended.
-func (j *JSON) Append(dst []byte, f *File, b *ledger.Batch, all bool) (_ []byte, err error) {
+func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byte, err error) {
 	j.name = path.Base(f.Path)
 	j.id = append(hex.AppendEncode(j.id[:0], b.File[:]), ':')
 	j.view = j.Registry.View()
@@ -103,7 +103,7 @@ func (j *JSON) suspendedFields(dst []byte) ([]byte, error) {
 	return j.fields(dst, &u), nil
 }
 
-func (j *JSON) identity(dst []byte, b *ledger.Batch, outcome string, seq, line uint64) []byte {
+func (j *JSON) identity(dst []byte, b *ratedlog.Batch, outcome string, seq, line uint64) []byte {
 	dst = append(dst, `{"outcome":"`...)
 	dst = append(dst, outcome...)
 	dst = append(dst, `","id":"`...)
@@ -174,7 +174,7 @@ func AppendUsage(dst []byte, u *udr.Usage) []byte {
 	return dst
 }
 
-func (j *JSON) charges(dst []byte, r *ledger.RatedRecord) ([]byte, error) {
+func (j *JSON) charges(dst []byte, r *ratedlog.RatedRecord) ([]byte, error) {
 	dst = append(dst, `,"charges":[`...)
 	for i, message := range r.Charges {
 		if err := rating.ParseCharge(message, &j.charge); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation/source"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -27,7 +27,7 @@ func rate(tb testing.TB, p *project.Project, reg *registry.Registry, files ...of
 	j := offline.JSON{Registry: reg}
 	pipe := offline.Pipeline{
 		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
-		Batch: func(f *offline.File, _ int, b *ledger.Batch, _ []byte) (err error) {
+		Batch: func(f *offline.File, _ int, b *ratedlog.Batch, _ []byte) (err error) {
 			out, err = j.Append(out, f, b, true)
 			return err
 		},
@@ -106,7 +106,7 @@ func TestAnErrorOfWhoeverTakesTheRecordsEndsTheRun(t *testing.T) {
 	p, reg := world(t, 10)
 	full := errors.New("disk full")
 	pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
-		Batch: func(*offline.File, int, *ledger.Batch, []byte) error { return full }}
+		Batch: func(*offline.File, int, *ratedlog.Batch, []byte) error { return full }}
 	_, err := pipe.Run(context.Background(), []offline.File{file(p, "/out/SKY_1.csv", content(50_000, 1)), file(p, "/out/SKY_2.csv", content(10, 1))})
 	require.ErrorIs(t, err, full)
 }
@@ -115,7 +115,7 @@ func TestARunEndsWithItsContext(t *testing.T) {
 	p, reg := world(t, 10)
 	ctx, cancel := context.WithCancel(context.Background())
 	pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
-		Batch: func(*offline.File, int, *ledger.Batch, []byte) error { cancel(); return nil }}
+		Batch: func(*offline.File, int, *ratedlog.Batch, []byte) error { cancel(); return nil }}
 	_, err := pipe.Run(ctx, []offline.File{file(p, "/out/SKY_1.csv", content(50_000, 1))})
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -138,7 +138,7 @@ func TestPartitionsChangeNothing(t *testing.T) {
 		records := map[string]bool{}
 		j := offline.JSON{Registry: reg}
 		pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg, Partitions: partitions,
-			Batch: func(f *offline.File, _ int, b *ledger.Batch, _ []byte) error {
+			Batch: func(f *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 				out, err := j.Append(nil, f, b, true)
 				for _, line := range bytes.Split(bytes.TrimSpace(out), []byte("\n")) {
 					records[string(line)] = true

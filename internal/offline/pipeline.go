@@ -12,7 +12,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 	"ratemill/mediation/source"
 	"ratemill/rating"
@@ -40,7 +40,7 @@ type Pipeline struct {
 	Before func(partition int, counters *rating.Counters) error
 	// Batch gets every batch of the rated log in order, and the file that its records are of; it points into value, which
 	// stays as it is. It is called by one goroutine, while the next records are being read.
-	Batch func(f *File, partition int, b *ledger.Batch, value []byte) error
+	Batch func(f *File, partition int, b *ratedlog.Batch, value []byte) error
 	// Progress gets the bytes read so far, now and then. May be nil.
 	Progress func(bytes, records int64)
 	// Done gets the balance of each file at its end. May be nil. It is called by Run's goroutine.

@@ -6,6 +6,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 )
 
@@ -19,7 +20,7 @@ type rater struct {
 	ended   chan struct{}
 	err     error // of the goroutine, to be read when it waits or has ended
 	decided decided
-	batch   ledger.Batch
+	batch   ratedlog.Batch
 	file    *File // the file at hand; it changes only when nothing is under way
 }
 
@@ -68,7 +69,7 @@ func (r *rater) decide(ctx context.Context, partition int, usage []byte) error {
 	if err != nil || value == nil {
 		return err
 	}
-	if err := ledger.ParseBatch(value, &r.batch); err != nil {
+	if err := ratedlog.ParseBatch(value, &r.batch); err != nil {
 		return err
 	}
 	r.decided.rated += int64(len(r.batch.Rated))

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/ledger"
 	"ratemill/internal/offline"
+	"ratemill/internal/ratedlog"
 )
 
 var rewriteWire = flag.Bool("rewrite-wire", false, "write the messages of this version as a new golden version; never rewrite one that was released")
@@ -29,7 +29,7 @@ func TestRatedMessagesOfEveryVersionAreRead(t *testing.T) {
 	j := offline.JSON{Registry: reg}
 	pipe := offline.Pipeline{
 		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
-		Batch: func(f *offline.File, _ int, b *ledger.Batch, value []byte) (err error) {
+		Batch: func(f *offline.File, _ int, b *ratedlog.Batch, value []byte) (err error) {
 			written = append(written, hex.EncodeToString(value))
 			said, err = j.Append(said, f, b, true)
 			return err
@@ -57,9 +57,9 @@ func TestRatedMessagesOfEveryVersionAreRead(t *testing.T) {
 			for line := range bytes.Lines(stored) {
 				message, err := hex.DecodeString(strings.TrimSpace(string(line)))
 				require.NoError(t, err)
-				var b ledger.Batch
-				require.NoError(t, ledger.ParseBatch(message, &b))
-				epoch, input, mark, err := ledger.ParseHeader(message)
+				var b ratedlog.Batch
+				require.NoError(t, ratedlog.ParseBatch(message, &b))
+				epoch, input, mark, err := ratedlog.ParseHeader(message)
 				require.NoError(t, err)
 				require.Equal(t, []any{b.Epoch, b.Input, b.Mark}, []any{epoch, input, mark})
 				got, err = j.Append(got, &f, &b, true)

@@ -10,7 +10,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 )
 
@@ -146,7 +146,7 @@ func (b *backlog) input(ctx context.Context, partition int, first, end int64) (i
 				break
 			}
 			for i := range b.fetched {
-				if _, at, mark, err := ledger.ParseHeader(b.fetched[i].Value); err == nil && !mark {
+				if _, at, mark, err := ratedlog.ParseHeader(b.fetched[i].Value); err == nil && !mark {
 					input = max(input, at)
 				}
 			}

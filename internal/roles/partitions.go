@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
 )
 
 // partitions runs something for each partition of a topic that a consumer group assigns to this process. What was
@@ -142,7 +143,7 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		}
 		pause := 200*time.Millisecond + rand.N(200*time.Millisecond)
 		var fenced *ledger.FencedError
-		var stopped *ledger.StoppedError
+		var stopped *ratedlog.StoppedError
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return

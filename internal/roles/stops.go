@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
 )
 
 // stops are the places at which partitions stopped for a person, in the control store.
@@ -28,7 +28,7 @@ const (
 
 // halt keeps a partition stopped until somebody has ordered something about it, or it goes elsewhere. known is the number
 // of orders that whoever stopped knew.
-func (p *partitions) halt(ctx context.Context, partition int, err *ledger.StoppedError, known int64) {
+func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.StoppedError, known int64) {
 	p.mu.Lock()
 	p.halted[partition] = err
 	p.mu.Unlock()
@@ -90,7 +90,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 }
 
 // origin asks the control store where the epochs of a partition's messages come from, for a reader of them.
-func (n *Node) origin(reader Role, partition int) ledger.AskOrigin {
+func (n *Node) origin(reader Role, partition int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error) {
 		if stop != nil {
 			stop.Role, stop.Process = string(reader), n.Owner

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ratemill/internal/broker"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -25,7 +25,7 @@ func (j *judgement) take(m *broker.Message) {
 	if isPoison(m) {
 		return
 	}
-	epoch, input, mark, err := ledger.ParseHeader(m.Value)
+	epoch, input, mark, err := ratedlog.ParseHeader(m.Value)
 	if err != nil {
 		j.wrong = err
 		return
@@ -175,8 +175,8 @@ func (w *world) judge() {
 		fired := map[string]int64{}
 		for i := range j.counts {
 			m := &j.counts[i]
-			var b ledger.Batch
-			if err := ledger.ParseBatch(m.Value, &b); err != nil {
+			var b ratedlog.Batch
+			if err := ratedlog.ParseBatch(m.Value, &b); err != nil {
 				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
 				return
 			}
@@ -214,7 +214,7 @@ func (w *world) judge() {
 	}
 }
 
-func describeAll(b *ledger.Batch) (records []string, err error) {
+func describeAll(b *ratedlog.Batch) (records []string, err error) {
 	var u udr.Usage
 	for i := range b.Rated {
 		r := &b.Rated[i]
@@ -315,8 +315,8 @@ func longOver(s rating.Session) bool {
 func (j *judgement) sessions() (map[rating.SessionKey]rating.Session, error) {
 	last := map[rating.SessionKey]rating.Session{}
 	for i := range j.counts {
-		var b ledger.Batch
-		if err := ledger.ParseBatch(j.counts[i].Value, &b); err != nil {
+		var b ratedlog.Batch
+		if err := ratedlog.ParseBatch(j.counts[i].Value, &b); err != nil {
 			return nil, err
 		}
 		for _, data := range b.Sessions {
@@ -338,8 +338,8 @@ func (w *world) forgotten(k rating.CounterKey) bool {
 func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
 	sums := map[rating.CounterKey]rating.Value{}
 	for i := range j.counts {
-		var b ledger.Batch
-		if err := ledger.ParseBatch(j.counts[i].Value, &b); err != nil {
+		var b ratedlog.Batch
+		if err := ratedlog.ParseBatch(j.counts[i].Value, &b); err != nil {
 			return nil, err
 		}
 		for _, data := range b.Deltas {
@@ -395,9 +395,9 @@ func (w *world) compareOffline() {
 // hasOldUsage says that a rated message is about a cycle whose counters may have been forgotten before it or not: what was
 // used before is in its explanations.
 func hasOldUsage(message []byte) bool {
-	var b ledger.Batch
+	var b ratedlog.Batch
 	var u udr.Usage
-	return ledger.ParseBatch(message, &b) == nil && slices.ContainsFunc(b.Rated, func(r ledger.RatedRecord) bool {
+	return ratedlog.ParseBatch(message, &b) == nil && slices.ContainsFunc(b.Rated, func(r ratedlog.RatedRecord) bool {
 		return udr.ParseUsage(r.Usage, &u) == nil && u.At < udr.InstantOf(epoch.AddDate(-1, 0, 0))
 	})
 }

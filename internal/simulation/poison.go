@@ -8,7 +8,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 )
 
 // poison is what somebody writes into a topic who is not ratemill.
@@ -43,7 +43,7 @@ func (w *world) forges(p int) {
 }
 
 // origin is what the control store knows of epochs.
-func (w *world) origin(p int) ledger.AskOrigin {
+func (w *world) origin(p int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, _ *control.Stop) (origin control.EpochOrigin, err error) {
 		err = w.store.transaction(ctx, "looking up the origin of an epoch", func() error {
 			switch given := w.store.epochs[p]; {
@@ -59,7 +59,7 @@ func (w *world) origin(p int) ledger.AskOrigin {
 }
 
 // ordered says that a partition stopped at poison, which somebody looks at, now or when it stops there again.
-func (w *world) ordered(reader kind, err *ledger.StoppedError) bool {
+func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {
 		return false
 	}

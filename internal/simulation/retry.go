@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"slices"
 
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 	"ratemill/udr"
 )
@@ -59,8 +59,8 @@ func (w *world) retryContent(f *file, number int64) mediation.Content {
 func (w *world) suspended(id udr.ID) udr.Suspended {
 	for p := range partitions {
 		for i := range w.judged[p].counts {
-			var b ledger.Batch
-			if ledger.ParseBatch(w.judged[p].counts[i].Value, &b) != nil || b.File != id.File {
+			var b ratedlog.Batch
+			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil || b.File != id.File {
 				continue
 			}
 			for _, m := range b.Suspended {

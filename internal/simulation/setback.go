@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 )
 
 // back is how a control store goes back in a schedule.
@@ -66,7 +66,7 @@ func (w *world) between() bool {
 
 // refuses says that a partition stopped because the store went back: also when the rated log has forgotten what a sink
 // would read by the older position. The schedule then ends: a person has to look.
-func (w *world) refuses(err *ledger.StoppedError) bool {
+func (w *world) refuses(err *ratedlog.StoppedError) bool {
 	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first && err.Offset == w.store.sinks[err.Partition].Next
 	if !w.back.done || !forgotten && !strings.Contains(err.Reason, control.OlderStore) {
 		return false

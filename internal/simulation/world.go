@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/udr"
 )
 
@@ -86,7 +87,7 @@ type world struct {
 	expect    [partitions]*expectation
 	judged    [partitions]*judgement
 	low       [partitions]lowMark // the newest in the checkpoint topic
-	stopped   [partitions]*ledger.StoppedError
+	stopped   [partitions]*ratedlog.StoppedError
 	owners    [partitions]*ledger.Owner // that was started last
 	lost      bool                      // and it was lost
 	active    Faults                    // those of this schedule: what is rare needs few others beside it
@@ -481,7 +482,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 		}
 		w.notef(name, "%v", err)
 		var fenced *ledger.FencedError
-		var stopped *ledger.StoppedError
+		var stopped *ratedlog.StoppedError
 		switch {
 		case errors.As(err, &fenced):
 			if w.rng.IntN(3) > 0 {
@@ -502,7 +503,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 }
 
 // stops takes note that a partition waits for a person: right only where a message was lost.
-func (w *world) stops(p int, err *ledger.StoppedError) error {
+func (w *world) stops(p int, err *ratedlog.StoppedError) error {
 	if e := w.expect[p]; !w.lost || e.gap < 0 || err.Offset != e.gap {
 		return err
 	}

@@ -2,7 +2,7 @@
 //
 // It owns the tables and views (tables.go and views.go declare each column once: DDL, the layout of inserts and
 // docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
-// command line asks of them. It does not own how usage is rated (rating), the log (internal/ledger), how far a sink is
+// command line asks of them. It does not own how usage is rated (rating), the log (internal/ratedlog), how far a sink is
 // (internal/control), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
 //
 // # One row per record

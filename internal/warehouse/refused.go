@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 )
 
 // A block that the warehouse refuses stops its partition. The rows to blame are found by asking for ever smaller parts
@@ -186,7 +186,7 @@ func (s *Sink) orders(ctx context.Context) error {
 	}
 	return s.until(ctx, "read the orders for the partition", func() error {
 		orders, err := s.Skips(ctx)
-		s.skips = ledger.NewSkips(orders)
+		s.skips = ratedlog.NewSkips(orders)
 		return err
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"math/bits"
 
-	"ratemill/internal/ledger"
+	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -29,7 +29,7 @@ type rows struct {
 	blocks    []*Block // in the order in which they are written
 
 	// Scratch.
-	batch  ledger.Batch
+	batch  ratedlog.Batch
 	usage  udr.Usage
 	charge chargeColumns
 	file   udr.FileID
@@ -160,7 +160,7 @@ func (r *rows) count() int {
 // add appends the rows of a message that counts.
 func (r *rows) add(ctx context.Context, offset int64, message []byte) error {
 	m := &r.batch
-	if err := ledger.ParseBatch(message, m); err != nil {
+	if err := ratedlog.ParseBatch(message, m); err != nil {
 		return err
 	}
 	if m.File != r.file || r.hex == "" {
@@ -218,7 +218,7 @@ func (r *rows) addRecord(ctx context.Context, o *origin, to *recordRows, message
 	return root, nil
 }
 
-func (r *rows) addRated(ctx context.Context, o *origin, rec *ledger.RatedRecord) error {
+func (r *rows) addRated(ctx context.Context, o *origin, rec *ratedlog.RatedRecord) error {
 	root, err := r.addRecord(ctx, o, &r.rated.recordRows, rec.Usage)
 	if err != nil {
 		return err

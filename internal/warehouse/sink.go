@@ -13,6 +13,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/steps"
 	"ratemill/udr"
 )
@@ -56,7 +57,7 @@ type Sink struct {
 	// asked for when the sink begins.
 	Skips func(ctx context.Context) ([]control.Stop, error)
 	// Origin asks where the epoch of a message comes from; nil: each was given.
-	Origin   ledger.AskOrigin
+	Origin   ratedlog.AskOrigin
 	Clock    ledger.Clock
 	Log      *slog.Logger
 	Random   func() float64               // spreads attempts to reach what is away; may be nil
@@ -81,7 +82,7 @@ type Sink struct {
 	proven  bool          // the warehouse has nothing from at on: it was asked, or we wrote what is before
 
 	patient patience.Patience
-	skips   ledger.Skips
+	skips   ratedlog.Skips
 }
 
 // Progress counts what a sink has done, for metrics; it may be shared with the partition's former sinks.
@@ -116,7 +117,7 @@ const (
 
 // StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is in the
 // warehouse or will be, nothing from Offset on.
-type StoppedError = ledger.StoppedError
+type StoppedError = ratedlog.StoppedError
 
 // Run brings messages into the warehouse until ctx ends (it then finishes the block in flight and answers nil) or an
 // error stops it: *StoppedError when a person must look; anything else may pass with time, and Run again is right.
@@ -147,7 +148,7 @@ func (s *Sink) step(ctx context.Context) error {
 	if err := s.where(ctx); err != nil {
 		return err
 	}
-	fold, err := parseFold(s.at.Fold)
+	fold, err := ratedlog.ParseFold(s.at.Fold)
 	if err != nil {
 		return s.stop(s.at.Next, control.StopOther, nil, err.Error())
 	}
@@ -163,7 +164,7 @@ func (s *Sink) step(ctx context.Context) error {
 	if err != nil || intent.To < intent.From {
 		return err
 	}
-	err = s.write(ctx, intent, appendFold(nil, fold), found)
+	err = s.write(ctx, intent, fold.Append(nil), found)
 	if errors.Is(err, control.ErrConflict) {
 		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
 		s.known = false
@@ -420,7 +421,7 @@ func (s *Sink) patience() time.Duration {
 // gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
 // last offset of it, or one before from when nothing came. What cannot be taken ends the block: what stood before it is
 // written, and the next block stops at it.
-func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
+func (s *Sink) gather(ctx context.Context, fold *ratedlog.Fold, from int64) (to int64, err error) {
 	begun := *fold
 	to, err = s.fill(ctx, fold, from)
 	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) && stopped.Offset > from {
@@ -430,7 +431,7 @@ func (s *Sink) gather(ctx context.Context, fold *ledger.Fold, from int64) (to in
 	return to, err
 }
 
-func (s *Sink) fill(ctx context.Context, fold *ledger.Fold, from int64) (to int64, err error) {
+func (s *Sink) fill(ctx context.Context, fold *ratedlog.Fold, from int64) (to int64, err error) {
 	maxRows, maxBytes := s.MaxRows, s.MaxBytes
 	if maxRows == 0 {
 		maxRows = defaultRows
@@ -473,7 +474,7 @@ func (s *Sink) fill(ctx context.Context, fold *ledger.Fold, from int64) (to int6
 }
 
 // collect makes the block that an intent names: the same, whoever makes it.
-func (s *Sink) collect(ctx context.Context, fold *ledger.Fold, from, to int64) error {
+func (s *Sink) collect(ctx context.Context, fold *ratedlog.Fold, from, to int64) error {
 	s.rows.reset()
 	for next := from; next <= to; {
 		messages, err := s.read(ctx, next, time.Second)
@@ -520,8 +521,8 @@ func (s *Sink) read(ctx context.Context, from int64, wait time.Duration) ([]brok
 }
 
 // take folds a message, and makes rows of it if it counts.
-func (s *Sink) take(ctx context.Context, fold *ledger.Fold, m *broker.Message) error {
-	epoch, input, mark, err := ledger.ParseHeader(m.Value)
+func (s *Sink) take(ctx context.Context, fold *ratedlog.Fold, m *broker.Message) error {
+	epoch, input, mark, err := ratedlog.ParseHeader(m.Value)
 	if err == nil && epoch > fold.Epoch {
 		if foreign, err := s.foreign(ctx, m, epoch); err != nil || foreign {
 			return err

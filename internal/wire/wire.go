@@ -1,7 +1,7 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
 // The messages themselves are written down in proto/, their Go forms and field numbers where they belong (udr, rating,
-// internal/ledger); tests there hold both equal.
+// internal/ratedlog); tests there hold both equal.
 package wire
 
 import (

@@ -1,4 +1,4 @@
-package ledger
+package ratedlog
 
 import (
 	"fmt"
@@ -34,11 +34,11 @@ type RatedRecord struct {
 	Events  [][]byte
 }
 
-// appendMark appends an epoch mark.
-func appendMark(dst []byte, epoch int64) []byte { return wire.AppendVarint(dst, 1, uint64(epoch)) }
+// AppendMark appends an epoch mark.
+func AppendMark(dst []byte, epoch int64) []byte { return wire.AppendVarint(dst, 1, uint64(epoch)) }
 
-// appendHeader appends what a batch says of itself.
-func appendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []byte {
+// AppendHeader appends what a batch says of itself.
+func AppendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []byte {
 	dst = wire.AppendVarint(dst, 1, uint64(epoch))
 	dst = wire.AppendVarint(dst, 2, uint64(input)+1)
 	dst = wire.AppendBytes(dst, 3, b.File[:])
@@ -53,8 +53,8 @@ func appendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []b
 	return wire.AppendVarint(dst, 14, uint64(b.DuplicateWithin))
 }
 
-// appendRated appends a rated record: the message Usage as it came in, and what rating made of it.
-func appendRated(dst, usage []byte, charges []rating.Charge, events []rating.Event) []byte {
+// AppendRated appends a rated record: the message Usage as it came in, and what rating made of it.
+func AppendRated(dst, usage []byte, charges []rating.Charge, events []rating.Event) []byte {
 	dst, at := wire.Open(dst, 9)
 	dst = wire.AppendBytes(dst, 1, usage)
 	for i := range charges {
@@ -73,7 +73,8 @@ func appendRated(dst, usage []byte, charges []rating.Charge, events []rating.Eve
 	return dst
 }
 
-func appendDeltas(dst []byte, deltas []rating.Delta) []byte {
+// AppendDeltas appends the changes that a batch makes to counters.
+func AppendDeltas(dst []byte, deltas []rating.Delta) []byte {
 	for i := range deltas {
 		var d int
 		dst, d = wire.Open(dst, 12)
@@ -83,7 +84,8 @@ func appendDeltas(dst []byte, deltas []rating.Delta) []byte {
 	return dst
 }
 
-func appendSessions(dst []byte, states []rating.SessionState) []byte {
+// AppendSessions appends what a batch makes of sessions.
+func AppendSessions(dst []byte, states []rating.SessionState) []byte {
 	for i := range states {
 		var s int
 		dst, s = wire.Open(dst, 15)

@@ -1,4 +1,4 @@
-package ledger
+package ratedlog
 
 import "ratemill/internal/steps"
 

@@ -1,4 +1,4 @@
-package ledger
+package ratedlog
 
 import (
 	"testing"
@@ -13,11 +13,11 @@ import (
 func TestAParsedBatchDoesNotKeepTheOnesBefore(t *testing.T) {
 	message := func(records, charges int) []byte {
 		usage := udr.AppendUsage(nil, &udr.Usage{Seq: 1, Class: "data", SIM: 9})
-		data := appendHeader(nil, 1, 5, &udr.Batch{File: udr.FileID{1}, Last: 9}, uint64(records))
+		data := AppendHeader(nil, 1, 5, &udr.Batch{File: udr.FileID{1}, Last: 9}, uint64(records))
 		for range records {
-			data = appendRated(data, usage, make([]rating.Charge, charges), make([]rating.Event, charges))
+			data = AppendRated(data, usage, make([]rating.Charge, charges), make([]rating.Event, charges))
 		}
-		return appendDeltas(data, make([]rating.Delta, records))
+		return AppendDeltas(data, make([]rating.Delta, records))
 	}
 	var b Batch
 	for _, size := range [][2]int{{5, 3}, {2, 1}, {1, 0}, {4, 2}, {0, 0}} {
