@@ -60,10 +60,12 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 				return err
 			}
 			some, err := f.ReadDir(1024)
+			progressed(ctx)
 			if names += len(some); names > d.matcher.most {
 				return &CrowdedError{d.matcher.most}
 			}
 			for _, s := range some {
+				progressed(ctx)
 				if d.add(&l, root, path, s) {
 					below = append(below, joined(path, s.Name()))
 				}

@@ -24,6 +24,7 @@ type Options struct {
 	Every      time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
 	Order      string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or by modification time, oldest first."`
 	Parallel   bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next file is taken when the previous one is closed, so that pools, limits and duplicate checks do not depend on timing."`
+	Timeout    time.Duration `yaml:"timeout" default:"30s" doc:"With dir: how long to wait for the next part of a listing or of a file, and for any other operation, before the directory counts as away, such as a network mount whose server does not answer. An SFTP server has sftp.timeout."`
 	Files      int           `yaml:"files" default:"200000" doc:"Largest number of files in one listing, directories included. A longer listing fails."`
 }
 
@@ -127,6 +128,11 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	if o.Every < 0 {
 		d.Errorf(at("every"), "every is negative")
 	}
+	if o.Timeout < 0 {
+		d.Errorf(at("timeout"), "timeout is negative")
+	} else if o.SFTP != nil && n.Member("timeout") != nil {
+		d.Errorf(at("timeout"), "timeout is that of dir; write sftp: { timeout: … }")
+	}
 	if o.Files < 0 {
 		d.Errorf(at("files"), "files is negative")
 	}
@@ -185,8 +191,10 @@ func (o *Options) takesItsOwn() string {
 	return ""
 }
 
-func (s *SFTP) port() int                { return orDefault(s.Port, 22) }
-func (s *SFTP) connections() int         { return orDefault(s.Connections, 4) }
+func (s *SFTP) port() int                 { return orDefault(s.Port, 22) }
+func (s *SFTP) connections() int          { return orDefault(s.Connections, 4) }
+func (o *Options) timeout() time.Duration { return orDefault(o.Timeout, 30*time.Second) }
+
 func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
 func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
 

@@ -24,7 +24,8 @@ type Environment struct {
 // Open prepares to collect. No connection is made, and no directory opened, before it is needed.
 func (o *Options) Open(e Environment) *Site {
 	if o.SFTP == nil {
-		return NewSite(o, newDirectory(o, e))
+		d := newDirectory(o, e)
+		return NewSite(o, &patient{Remote: d, place: "collect.dir " + d.path, timeout: o.timeout()})
 	}
 	return NewSite(o, newSFTP(o, e))
 }

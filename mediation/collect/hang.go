@@ -1,0 +1,204 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync/atomic"
+	"time"
+)
+
+// A local directory may be a network mount, and the kernel has no deadline for one whose server is away: whoever lists it,
+// or opens or reads a file of it, waits until the server comes back. So each step is done by a goroutine of its own, and
+// one that makes no progress for the timeout is left behind; the place is away then, as an SFTP server that does not answer.
+type patient struct {
+	Remote
+	place   string
+	timeout time.Duration
+	hung    atomic.Int64 // steps that were left behind and have not come back
+}
+
+// mostHung bounds the goroutines, and the threads of the kernel's calls, that wait for one place. Further steps fail at once.
+const mostHung = 4
+
+// progressKey is that of a counter in a context: whoever takes several steps counts each.
+type progressKey struct{}
+
+// progressed says that a step of several was done.
+func progressed(ctx context.Context) {
+	if n, ok := ctx.Value(progressKey{}).(*atomic.Int64); ok {
+		n.Add(1)
+	}
+}
+
+func (p *patient) away(what string) error {
+	return &UnreachableError{p.place, fmt.Errorf("%s has made no progress for %s; if the directory is a network mount, its server may be away", what, p.timeout)}
+}
+
+// within does something, and leaves it behind when it makes no progress. late gets what comes after all; it may be nil.
+func within[T any](ctx context.Context, p *patient, what string, do func(context.Context) (T, error), late func(T)) (v T, err error) {
+	if n := p.hung.Load(); n >= mostHung {
+		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its server may be away", n)}
+	}
+	var steps atomic.Int64
+	doing, cancel := context.WithCancel(context.WithValue(ctx, progressKey{}, &steps))
+	defer cancel()
+	type answer struct {
+		v   T
+		err error
+	}
+	var over atomic.Bool // one of both has had the last word
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := do(doing)
+		if over.CompareAndSwap(false, true) {
+			answers <- answer{v, err}
+			return
+		}
+		p.hung.Add(-1)
+		if err == nil && late != nil {
+			late(v)
+		}
+	}()
+	leave := func(why error) (T, error) {
+		p.hung.Add(1)
+		if over.CompareAndSwap(false, true) {
+			return v, why
+		}
+		p.hung.Add(-1)
+		a := <-answers
+		return a.v, a.err
+	}
+	wait := time.NewTimer(p.timeout)
+	defer wait.Stop()
+	for last := int64(0); ; {
+		select {
+		case a := <-answers:
+			return a.v, a.err
+		case <-ctx.Done():
+			return leave(ctx.Err())
+		case <-wait.C:
+			if n := steps.Load(); n != last {
+				last = n
+				wait.Reset(p.timeout)
+				continue
+			}
+			return leave(p.away(what))
+		}
+	}
+}
+
+type nothing struct{}
+
+func (p *patient) do(ctx context.Context, what string, do func(context.Context) error) error {
+	_, err := within(ctx, p, what, func(ctx context.Context) (nothing, error) { return nothing{}, do(ctx) }, nil)
+	return err
+}
+
+// List is described with Remote.
+func (p *patient) List(ctx context.Context) (Listing, error) {
+	return within(ctx, p, "listing it", p.Remote.List, nil)
+}
+
+// Stat is described with Remote.
+func (p *patient) Stat(ctx context.Context, path string) (Entry, error) {
+	return within(ctx, p, fmt.Sprintf("looking at %q", path), func(ctx context.Context) (Entry, error) { return p.Remote.Stat(ctx, path) }, nil)
+}
+
+// Rename is described with Remote.
+func (p *patient) Rename(ctx context.Context, path, to string) error {
+	return p.do(ctx, fmt.Sprintf("renaming %q", path), func(ctx context.Context) error { return p.Remote.Rename(ctx, path, to) })
+}
+
+// Move is described with Remote.
+func (p *patient) Move(ctx context.Context, path, directory, name string) error {
+	return p.do(ctx, fmt.Sprintf("moving %q", path), func(ctx context.Context) error { return p.Remote.Move(ctx, path, directory, name) })
+}
+
+// Delete is described with Remote.
+func (p *patient) Delete(ctx context.Context, path string) error {
+	return p.do(ctx, fmt.Sprintf("deleting %q", path), func(ctx context.Context) error { return p.Remote.Delete(ctx, path) })
+}
+
+// Open is described with Remote.
+func (p *patient) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	opened := func(context.Context) (io.ReadCloser, error) { return p.Remote.Open(ctx, path, offset) } // the file lives as long as ctx
+	f, err := within(ctx, p, fmt.Sprintf("opening %q", path), opened, func(f io.ReadCloser) { f.Close() })
+	if err != nil {
+		return nil, err
+	}
+	r := &patientFile{ctx: ctx, place: p, path: path, asks: make(chan int, 1), parts: make(chan part, 1), wait: time.NewTimer(p.timeout)}
+	r.wait.Stop()
+	go r.serve(f)
+	return r, nil
+}
+
+// patientFile reads a file by a goroutine, which has memory of its own: it may still write there when nobody waits any more.
+type patientFile struct {
+	ctx   context.Context // of whoever opened it
+	place *patient
+	path  string
+	asks  chan int
+	parts chan part
+	wait  *time.Timer
+	left  atomic.Bool // the goroutine was left behind in a read
+	ended error
+}
+
+type part struct {
+	bytes []byte
+	err   error
+}
+
+const partBytes = 256 << 10
+
+func (r *patientFile) serve(f io.ReadCloser) {
+	var memory []byte
+	for n := range r.asks {
+		if n = min(n, partBytes); len(memory) < n {
+			memory = make([]byte, n)
+		}
+		n, err := f.Read(memory[:n])
+		r.parts <- part{memory[:n], err}
+	}
+	f.Close()
+	if r.left.Load() {
+		r.place.hung.Add(-1)
+	}
+}
+
+// Read implements io.Reader.
+func (r *patientFile) Read(b []byte) (int, error) {
+	if r.ended != nil || len(b) == 0 {
+		return 0, r.ended
+	}
+	r.asks <- len(b)
+	r.wait.Reset(r.place.timeout)
+	defer r.wait.Stop()
+	select {
+	case got := <-r.parts:
+		return copy(b, got.bytes), got.err
+	case <-r.ctx.Done():
+		r.leave(r.ctx.Err())
+	case <-r.wait.C:
+		r.leave(r.place.away(fmt.Sprintf("reading %q", r.path)))
+	}
+	return 0, r.ended
+}
+
+func (r *patientFile) leave(why error) {
+	r.ended = why
+	r.place.hung.Add(1)
+	r.left.Store(true)
+	close(r.asks)
+}
+
+// Close implements io.Closer. The file is closed by its goroutine, once a read under way is over.
+func (r *patientFile) Close() error {
+	if r.ended == nil {
+		r.ended = fs.ErrClosed
+		close(r.asks)
+	}
+	return nil
+}
