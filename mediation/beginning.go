@@ -42,7 +42,12 @@ func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	if t.file.Pinned {
 		return l, t.lookAgain(ctx, content, l)
 	}
-	if l.Look, err = t.src.Decode.Look(interrupted(ctx, body)); err != nil {
+	if t.known != nil {
+		l.Look, err = t.known.look(t.src, interrupted(ctx, body), content.Size)
+	} else {
+		l.Look, err = t.src.Decode.Look(interrupted(ctx, body))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if l.Packed != decode.Plain && !l.Broken {
@@ -72,7 +77,7 @@ func interrupted(ctx context.Context, body io.Reader) io.Reader {
 
 // lookAgain looks at the content of a file that was pinned: it is the one that it was, perhaps with more after it.
 func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error {
-	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID {
+	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID && t.known == nil {
 		sum := sha256.New()
 		err := t.copied(ctx, content, func(unpacked io.Reader) error {
 			_, err := io.CopyN(sum, unpacked, size)
@@ -127,7 +132,9 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	if l.Broken {
 		part.Content, part.Size = nil, 0
 	}
-	if part.Opening, err = t.opening(ctx, content); err != nil || part.Opening == nil {
+	if t.known != nil {
+		part.Opening, part.Fetched = t.known.Opening, t.known.Size
+	} else if part.Opening, err = t.opening(ctx, content); err != nil || part.Opening == nil {
 		return part, "", 0, err
 	}
 	found, known, err := t.m.Files.Beginnings(ctx, t.lease, part.Opening, t.src.Named())
@@ -154,6 +161,9 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 		case b.Alike && b.Held && b.Path == t.file.Path && (before == nil || b.Number > before.Number):
 			before = b
 		}
+	}
+	if t.known != nil && (longest == nil || longest.Number != t.known.Number) {
+		return part, "", 0, errWhole // it continues a file that was read under another name
 	}
 	if before != nil && (longest == nil || before.Number > longest.Number) {
 		part.Changed = before.Number
@@ -250,13 +260,16 @@ func (t *taken) hashOf(ctx context.Context, content Content, size int64, sum *su
 	return sum.hash.Sum(nil), err
 }
 
-// copied reads a content, unpacked.
+// copied reads a content, unpacked, without what is known of it.
 func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader) error) error {
-	body, err := content.Open()
+	body, err := t.opened(content)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	if t.known != nil {
+		return read(interrupted(ctx, body))
+	}
 	unpacked, _, err := decode.Unpack(interrupted(ctx, body), t.src.Decode.Limits)
 	if err != nil {
 		return err
@@ -273,9 +286,15 @@ func (t *taken) prefixes(ctx context.Context, content Content, found []control.B
 		return prefix, nil
 	}
 	err := t.copied(ctx, content, func(unpacked io.Reader) error {
-		sum, at := sha256.New(), int64(0)
+		sum, at, err := t.sum()
+		if err != nil {
+			return err
+		}
 		for i := range shorter {
 			b := &shorter[i]
+			if b.Size < at {
+				continue // the one that is known is longer
+			}
 			n, err := io.CopyN(sum, unpacked, b.Size-at)
 			if at += n; err != nil {
 				return unreadable(err)
@@ -293,9 +312,12 @@ func (r *reader) readOnly(ctx context.Context, content Content) error {
 		return nil
 	}
 	size := r.decoder.Framing() + r.decoded
-	sum := sha256.New()
-	err := r.t.copied(ctx, content, func(unpacked io.Reader) error {
-		_, err := io.CopyN(sum, unpacked, size)
+	sum, from, err := r.t.sum()
+	if err != nil {
+		return err
+	}
+	err = r.t.copied(ctx, content, func(unpacked io.Reader) error {
+		_, err := io.CopyN(sum, unpacked, size-from)
 		return err
 	})
 	if err != nil {

@@ -62,20 +62,22 @@ type course struct {
 	store  *control.Store
 	spool  *collect.Spool
 	source *source.Source
+	former *source.Source // another version of its document, of a course in which files grow
 	site   *collect.Site
 	files  map[string]lying
 	gone   map[string]lying // what the carrier removed last of a path
 	made   int              // numbers for contents, moments and mediators
 
-	calm  bool
-	busy  int                         // how many stand still while something else happens
-	ids   map[udr.FileID]int          // the content of each identity
-	out   map[int]map[udr.FileID]bool // the identities under which a content's records went out
-	seqs  map[udr.FileID]uint64       // of those records, a bit each
-	read  map[int]bool                // contents that are done
-	said  []string
-	wrong []string
-	log   *log // of a course in which files grow
+	calm    bool
+	busy    int                         // how many stand still while something else happens
+	ids     map[udr.FileID]int          // the content of each identity
+	out     map[int]map[udr.FileID]bool // the identities under which a content's records went out
+	seqs    map[udr.FileID]uint64       // of those records, a bit each
+	read    map[int]bool                // contents that are done
+	said    []string
+	wrong   []string
+	log     *log // of a course in which files grow
+	resumed int  // fetches of new bytes only
 }
 
 // lying is a file on the server.
@@ -104,10 +106,12 @@ func newCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.S
 	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
 		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}}
 	after := []string{"leave", "delete", "{ move: done }"}[seed%3]
-	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\ndecode: { csv: { header: true, delimiter: ';' } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	const decoded, other = "decode: { csv: { header: true, delimiter: ';' } }", "decode: { csv: { skip: 1, columns: [sim, at, volume], delimiter: ';' } }"
+	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\n" + decoded + "\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
 	c.source, list = source.Load(c.name+".yaml", []byte(doc), nil)
 	require.NotNil(t, c.source, "%v", list)
+	c.former, _ = source.Load(c.name+".yaml", []byte(strings.Replace(doc, decoded, other, 1)), nil)
 	c.site = collect.NewSite(&c.source.Collect, server{c})
 	return c
 }
@@ -218,6 +222,9 @@ func (c *course) mediate() (took bool) {
 	a := &actor{Store: c.store, c: c}
 	m := &mediation.Mediator{Owner: fmt.Sprintf("m%d", c.made), Files: a, Spool: a, Reference: a, Broker: usage{a}, Topics: broker.TopicsUnder("x"), Partitions: 2, Clock: c.clock,
 		Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{}, Lease: 30 * time.Second, Idle: time.Second, ChunkRecords: 2, RecordEvery: time.Nanosecond}
+	if c.log != nil {
+		m.Window = logWindow
+	}
 	c.say("%s begins", m.Owner)
 	c.busy++
 	took, err := m.Next(c.Context())
@@ -263,6 +270,9 @@ func (c *course) settle() {
 	}
 	if c.log != nil {
 		c.log.judge(all)
+		if c.log.rewritten {
+			c.log.rewrites()
+		}
 		return
 	}
 	for path, f := range c.files {
@@ -351,6 +361,10 @@ func (a *actor) Pin(ctx context.Context, lease control.Lease, pins control.Pins,
 	return p, err
 }
 
+func (a *actor) ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error {
+	return a.does(fmt.Sprintf("how to read on after %d", lease.File), func() error { return a.Store.ReadOn(ctx, lease, state, compared) })
+}
+
 func (a *actor) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (l control.Lease, err error) {
 	err = a.does(fmt.Sprintf("progress %d", lease.File), func() error { l, err = a.Store.RecordProgress(ctx, lease, p, now, ttl); return err })
 	return l, err
@@ -384,13 +398,16 @@ func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 }
 
 // Fetch implements mediation.Spool.
-func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, renew func(context.Context) error) (content mediation.Content, err error) {
+func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known, renew func(context.Context) error) (content mediation.Content, err error) {
 	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
-		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned})
+		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned, Known: known})
 		if err != nil {
 			return err
 		}
-		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
+		if c := a.c; s.From > 0 {
+			c.resumed++
+		}
+		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, From: s.From, Sum: s.State, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
 		return nil
 	})
 	return content, err
@@ -399,7 +416,10 @@ func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, 
 func (a *actor) Queues() []control.Queue {
 	return []control.Queue{{Source: a.c.name, Parallel: a.c.source.Collect.After.Leaves()}}
 }
-func (a *actor) Source(context.Context, string, string) (*source.Source, error) {
+func (a *actor) Source(_ context.Context, _, version string) (*source.Source, error) {
+	if version == a.c.former.Version {
+		return a.c.former, nil
+	}
 	return a.c.source, nil
 }
 func (a *actor) Registry(context.Context, registry.Revision) (*registry.Registry, error) {

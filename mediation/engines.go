@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -20,6 +21,8 @@ type Files interface {
 	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (*control.File, error)
 	Beginnings(ctx context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64, err error)
 	ReadFrom(ctx context.Context, number, there int64) error
+	Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error)
+	ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error
 	ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error
 	Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error
 	Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (control.Pins, error)
@@ -41,10 +44,13 @@ type Files interface {
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch answers the content, from file.Place; of a file that was pinned as much as was listed, though it may have grown; calling renew now and then while it takes long. *collect.GoneError says that
-	// the file is no longer at its source, *collect.ChangedError that it is not the one that was listed, *AwayError that the
+	// Fetch answers the content, from file.Place, calling renew now and then while it takes long; of a file that was pinned as
+	// much as was listed, though it may have grown. With known, what was read of it before may be left out; the answer says
+	// whether it was. *collect.GoneError says that
+	// the file is no longer at its source, *collect.ChangedError that it is not the one that was listed,
+	// *collect.BeginsOtherwiseError that it does not begin with what is known, *AwayError that the
 	// place which has it does not answer. The content of a retry batch is made by RetryContent.
-	Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (Content, error)
+	Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known, renew func(context.Context) error) (Content, error)
 }
 
 // Content is a file in the spool.
@@ -52,7 +58,9 @@ type Content struct {
 	ID   udr.FileID
 	Hash []byte // of the content alone, as it lies there
 	Size int64
-	More bool // there is more of it now than was listed, which is not in here
+	From int64  // what comes before it is not in here
+	Sum  []byte // state of SHA-256 at its end; nil when it is not known
+	More bool   // there is more of it now than was listed, which is not in here
 	Open func() (io.ReadCloser, error)
 	Done func() // the spool may forget it
 

@@ -20,11 +20,15 @@ import (
 // mediators do. Each line goes out once, and whole; what was read of the parts is the whole.
 func TestEveryCourseOfAFileThatGrowsReadsEachLineOnce(t *testing.T) {
 	store, spool := courseStores(t)
+	resumed := 0
 	for seed := range seeds.Each(t, *courses, *courses) {
-		if c := growingCourse(t, seed, store, spool); len(c.wrong) > 0 {
+		c := growingCourse(t, seed, store, spool)
+		if len(c.wrong) > 0 {
 			t.Fatalf("course %d: %s\n%s", seed, strings.Join(c.wrong, "\n"), strings.Join(c.said, "\n"))
 		}
+		resumed += c.resumed
 	}
+	require.Greater(t, resumed, *courses, "files are fetched by their new bytes")
 }
 
 func courseStores(t *testing.T) (*control.Store, *collect.Spool) {
@@ -39,7 +43,7 @@ func courseStores(t *testing.T) (*control.Store, *collect.Spool) {
 
 func growingCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.Spool) *course {
 	c := newCourse(t, seed*3, store, spool) // files are left in place
-	c.log = &log{c: c, texts: map[int]string{}, lines: map[string]bool{}, out: map[string]lineOut{}}
+	c.log = &log{c: c, rewritten: seed%3 == 0, texts: map[int]string{}, lines: map[string]bool{}, out: map[string]lineOut{}}
 	for range 40 {
 		c.something(0)
 	}
@@ -55,6 +59,8 @@ type log struct {
 	lines map[string]bool
 	out   map[string]lineOut
 	turns int
+
+	rewritten bool // what was read of it changes at the end of the course
 }
 
 // lineOut is under which id a line went out.
@@ -63,7 +69,10 @@ type lineOut struct {
 	seq  uint64
 }
 
-const current = "a.csv"
+const (
+	current   = "a.csv"
+	logWindow = 40 // bytes that are compared: a line has not as many
+)
 
 func (l *log) changes() {
 	c := l.c
@@ -72,23 +81,34 @@ func (l *log) changes() {
 	f, there := c.files[current]
 	switch n := c.rng.IntN(8); {
 	case n < 5 || !there:
-		l.appends(now, true)
+		l.appends(now, 1+c.rng.IntN(3), true)
 	case n == 5 && l.rest == "":
 		l.turns++
 		to := fmt.Sprintf("r%d.csv", l.turns)
 		c.say("the log is now %s", to)
 		c.files[to] = f
 		delete(c.files, current)
+		switch c.rng.IntN(3) {
+		case 0: // by a copy, and it has as many bytes again before anybody looks
+			c.made++
+			l.appends(now, strings.Count(l.texts[f.content], "\n")-1, false)
+		case 1: // or more
+			c.made++
+			l.appends(now, strings.Count(l.texts[f.content], "\n")+c.rng.IntN(3), true)
+		}
 	case n == 6 && l.rest == "":
 		c.say("the log is copied")
 		c.files[fmt.Sprintf("copy%d.csv", c.rng.IntN(2))] = lying{f.content, now}
+	case n == 7 && c.rng.IntN(2) == 0:
+		c.source, c.former = c.former, c.source
+		c.say("the source has other rules")
 	case n == 7:
 		c.files[current] = lying{f.content, now}
 	}
 }
 
 // appends adds lines to the log, the last of which may be cut.
-func (l *log) appends(now time.Time, cut bool) {
+func (l *log) appends(now time.Time, lines int, cut bool) {
 	c := l.c
 	text := header
 	if f, ok := c.files[current]; ok {
@@ -96,7 +116,7 @@ func (l *log) appends(now time.Time, cut bool) {
 	}
 	text += l.rest
 	l.rest = ""
-	for range 1 + c.rng.IntN(3) {
+	for range lines {
 		line := fmt.Sprintf("214070000000000;1773702602;%d", 100_000_000+len(l.lines))
 		l.lines[line] = true
 		text += line + "\n"
@@ -114,7 +134,7 @@ func (l *log) appends(now time.Time, cut bool) {
 func (l *log) ends() {
 	if l.rest != "" {
 		l.c.made++
-		l.appends(l.c.clock.now.Add(time.Minute), false)
+		l.appends(l.c.clock.now.Add(time.Minute), 1, false)
 	}
 }
 
@@ -169,5 +189,53 @@ func (l *log) judge(all []control.File) {
 		if read != part.Size {
 			l.c.fault("file %d has %d bytes, and its parts %d", f.Number, part.Size, read)
 		}
+	}
+}
+
+// rewrites changes a line that was read, beyond the bytes that are compared with each part: what was begun is read to its
+// end, and within a day the change is told.
+func (l *log) rewrites() {
+	c := l.c
+	grows := func(lines int) {
+		c.made++
+		l.appends(c.clock.now.Add(time.Duration(c.made)*time.Millisecond), lines, false)
+		c.watch()
+	}
+	works := func() {
+		for c.mediate() {
+		}
+		c.clock.now = c.clock.now.Add(time.Hour)
+		for c.mediate() {
+		}
+	}
+	grows(8)
+	works()
+	lines := strings.SplitAfter(l.texts[c.files[current].content], "\n")
+	lines[2] = strings.Replace(lines[2], ";1773702602;", ";1773702603;", 1)
+	l.texts[c.files[current].content] = strings.Join(lines, "")
+	c.say("what was read of the log has changed")
+	for range 3 {
+		grows(2)
+		c.calm = false
+		c.busy = 4 // nobody else does anything
+		for range 3 {
+			c.mediate()
+		}
+		c.calm, c.busy = true, 0
+		c.clock.now = c.clock.now.Add(25 * time.Hour)
+		works()
+	}
+	files, err := c.store.Files(c.Context(), control.FileFilter{Source: c.name})
+	require.NoError(c, err)
+	told := false
+	for _, f := range files {
+		c.say("%d %s %d %s open %v fetched %d: %s", f.Number, f.Path, f.Size, f.State, f.Open, f.Pins.Part.Fetched, f.Why)
+		told = told || f.Pins.Part.Changed > 0 || strings.Contains(f.Why, "content that was read has changed")
+		if strings.Contains(f.Why, "since reading began") {
+			c.fault("file %d was begun, and is not read to its end", f.Number)
+		}
+	}
+	if !told {
+		c.fault("nobody tells that what was read has changed")
 	}
 }

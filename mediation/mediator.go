@@ -44,8 +44,11 @@ type Mediator struct {
 	// again after a crash. 0 is 8,192 and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
-	Random       func() float64               // spreads attempts to reach a server; may be nil
-	Waits        func(what string, err error) // see patience.Patience; may be nil
+	// Window is how many bytes before the new ones of a file are fetched and compared; 0 is 64 KiB. A file is read by its new
+	// bytes when what was read of it before is four times as long.
+	Window int64
+	Random func() float64               // spreads attempts to reach a server; may be nil
+	Waits  func(what string, err error) // see patience.Patience; may be nil
 	// Hold answers *HeldError while no more is to be read, since those who consume it are behind; it is asked before a file
 	// is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
@@ -215,6 +218,7 @@ type taken struct {
 	file  control.File
 	src   *source.Source
 	pins  control.Pins
+	known *known // what was read of the file before, and was not fetched again; nil: all of it was
 }
 
 // now is the time of leases and of all else that the ledger compares: its own, not that of this machine.
@@ -242,7 +246,25 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if e := t.file.Progress.Ending; e != nil && t.file.Pinned {
 		return t.endAgain(ctx, e)
 	}
-	content, err := m.Spool.Fetch(ctx, t.src, &t.file, t.keep)
+	if t.known, err = t.resumes(ctx); err != nil {
+		return err
+	}
+	if t.known != nil {
+		if err = t.read(ctx); !errors.Is(err, errWhole) {
+			return err
+		}
+		t.known = nil
+	}
+	return t.read(ctx)
+}
+
+// read fetches the file and reads it to its end. errWhole says that all of it is to be fetched.
+func (t *taken) read(ctx context.Context) (err error) {
+	m := t.m
+	content, err := t.fetch(ctx)
+	if errors.Is(err, errWhole) {
+		return err
+	}
 	if err != nil {
 		return t.unfetched(ctx, err)
 	}
@@ -291,9 +313,12 @@ func (t *taken) process(ctx context.Context) (err error) {
 		return err
 	}
 	if r.failure != "" {
-		if err := r.readOnly(ctx, content); err != nil {
-			return err
-		}
+		err = r.readOnly(ctx, content)
+	} else {
+		err = r.readOn(ctx, content)
+	}
+	if err != nil {
+		return err
 	}
 	if err := r.end(ctx); err != nil {
 		return err

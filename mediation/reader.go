@@ -57,6 +57,7 @@ type reader struct {
 	size    int64  // of the record in bytes of the content
 	decoded int64  // bytes of all records that the decoder gave, those of the files before this one too
 	before  uint64 // records of those files
+	plain   bool   // the content is not packed
 	cut     bool   // the first record, which is at hand, began in the file before
 	ahead   bool   // the first record is at hand, and what the decoder said of it
 	said    error
@@ -80,7 +81,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := content.Open()
+	body, err := t.opened(content)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 			return nil, fmt.Errorf("the recorded progress of %s cannot be read: %w", t.file.Path, err)
 		}
 	}
-	if r.decoder, err = t.decoder(ctx, body); err != nil {
+	if r.decoder, err = r.decode(ctx, body); err != nil {
 		r.decoder = nil
 		if err := r.broken(err); err != nil {
 			body.Close()
@@ -111,11 +112,17 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	return r, nil
 }
 
-func (t *taken) decoder(ctx context.Context, body io.Reader) (decode.Decoder, error) {
-	content, _, err := decode.Unpack(body, t.src.Decode.Limits)
+func (r *reader) decode(ctx context.Context, body io.Reader) (decode.Decoder, error) {
+	t := r.t
+	if k := t.known; k != nil {
+		r.before, r.record.Seq, r.decoded = k.Decoder.Records, k.Decoder.Records, k.Decoder.Spans
+		return t.src.Resume(&k.Decoder, &interruptible{ctx, io.LimitReader(body, t.pins.Part.Size-k.Size)})
+	}
+	content, packed, err := decode.Unpack(body, t.src.Decode.Limits)
 	if err != nil {
 		return nil, err
 	}
+	r.plain = packed == decode.Plain
 	if size := t.pins.Part.Size; size > 0 {
 		content = io.LimitReader(content, size) // what came since is another file's
 	}
@@ -249,7 +256,7 @@ func (r *reader) next() error {
 // begin skips the records of the files that this one continues. One that they had a part of is this file's first: they
 // counted it as far as they had it.
 func (r *reader) begin() (more bool, err error) {
-	from := r.t.pins.Part.From
+	from := r.t.pins.Part.From // where a decoder that was resumed stands
 	for from > 0 && r.decoder.Framing()+r.decoded < from {
 		err := r.next()
 		if bad := (*decode.RecordError)(nil); err == nil || errors.As(err, &bad) {

@@ -253,7 +253,11 @@ func remarks(f *control.File, in *surroundings) string {
 		all = append(all, next)
 	}
 	if p := f.Pins.Part; p.Continues > 0 {
-		all = append(all, fmt.Sprintf("continues file %d from byte %d", p.Continues, p.From))
+		fetched := ""
+		if p.Fetched > 0 {
+			fetched = ", and only the new bytes were fetched"
+		}
+		all = append(all, fmt.Sprintf("continues file %d from byte %d%s", p.Continues, p.From, fetched))
 	}
 	if n := f.Pins.Part.Changed; n > 0 {
 		all = append(all, fmt.Sprintf("starts like the content read under its name before (file %d), but does not contain all of it", n))
@@ -411,12 +415,18 @@ func fileJSON(f *control.File, in *surroundings) map[string]any {
 	}
 	if p := f.Pins.Part; p.Continues > 0 {
 		m["continues"], m["continues_from"] = p.Continues, p.From
+		if p.Fetched > 0 {
+			m["fetched_from"] = p.Fetched
+		}
 	}
 	if n := f.Pins.Part.Changed; n > 0 {
 		m["changed_since"] = n
 	}
 	if f.Pins.Part.Size > 0 {
 		m["content_size"] = f.Pins.Part.Size
+	}
+	if !f.Compared.IsZero() {
+		m["compared"] = f.Compared
 	}
 	if f.AfterWhy != "" {
 		m["after_why"] = f.AfterWhy

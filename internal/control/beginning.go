@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"path"
+	"time"
 
 	"ratemill/internal/steps"
+	"ratemill/udr"
 )
 
 // Which file continues which.
@@ -103,8 +105,8 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	if known != part.Known && steps.On(steps.BeginningKnown) {
 		return ErrConflict
 	}
-	return t.held(ctx, lease, `opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?`,
-		part.Opening, part.Content, part.Size, part.Size, part.Continues, part.From, part.Changed)
+	return t.held(ctx, lease, `opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?, fetched = ?`,
+		part.Opening, part.Content, part.Size, part.Size, part.Continues, part.From, part.Changed, part.Fetched)
 }
 
 // ReadFrom has a file that was begun, and whose content is gone, read where another file has it: at its beginning.
@@ -114,4 +116,47 @@ func (s *Store) ReadFrom(ctx context.Context, number, there int64) error {
 			WHERE number = ? AND gone > 0 AND pinned = 1`, there, number)
 		return err
 	})
+}
+
+// Resumption is how to read a file that continues another without the bytes of that one.
+type Resumption struct {
+	Number   int64 // of the file that was read
+	FileID   udr.FileID
+	Rules    string // its source's version
+	Size     int64  // bytes of its content
+	Opening  []byte
+	Compared time.Time // when all of them were last fetched and compared
+	State    []byte    // at their end; opaque here
+}
+
+// ReadOn records how to read on after the content of a leased file, all of whose records are acknowledged.
+//
+// A crash before it: a file that continues this one is read from its beginning. After it: the state holds for the content
+// and the rules that the file is pinned to, whoever reads it to its end.
+func (s *Store) ReadOn(ctx context.Context, lease Lease, state []byte, compared time.Time) error {
+	return s.change(ctx, "recording how to read on after "+fileName(lease.File), func(t tx) error {
+		return t.held(ctx, lease, `resumes = ?, compared_at = ?`, state, nanos(compared))
+	})
+}
+
+// Resumes is how to read a file by its new bytes. A file that was pinned goes on after the one that it continues; another
+// may go on after the last one of its source that was read under its path, held a record that was not filtered, and is
+// shorter. found is false when that one is not read to its end, or how to read on was not recorded.
+func (s *Store) Resumes(ctx context.Context, file *File) (r Resumption, found bool, err error) {
+	where, args := `source = ? AND path = ? AND number <> ? AND pinned = 1 AND retry = 0 AND mapped + suspended > 0 AND state IN ('reading', 'done', 'failed')
+		ORDER BY number DESC LIMIT 1`, []any{file.Source, file.Path, file.Number}
+	if file.Pinned {
+		where, args = `number = ?`, []any{file.Pins.Part.Continues}
+	}
+	err = s.query(ctx, "looking for how to read on in "+file.Path, `SELECT number, file_id, state, rules, begins_size, opening, compared_at, resumes FROM files WHERE `+where, args, func(rows *sql.Rows) error {
+		var state FileState
+		var id []byte
+		var compared int64
+		err := rows.Scan(&r.Number, &id, &state, &r.Rules, &r.Size, &r.Opening, &compared, &r.State)
+		copy(r.FileID[:], id)
+		r.Compared = instant(compared)
+		found = state == Done && r.State != nil && r.Opening != nil && r.Size < file.Size
+		return err
+	})
+	return r, found, err
 }

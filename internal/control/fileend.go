@@ -299,7 +299,7 @@ const fileColumns = `number, source, path, size, mtime, retry, state, still_open
 	owner, generation, lease_until, pinned, rules, registry, catalogue, partitions,
 	records, bytes, filtered, filtered_bytes, suspended, suspended_bytes, mapped, mapped_bytes, usages, seq, last_seqs, expected, progress,
 	first_seen, last_seen, spooled_at, started_at, closed_at, after_at, unread, ` + hasEnded + `, gone, found_as, after_why, after_attempts,
-	continues, continues_from, changed, content_size, as_it_is, finish_by, ending, ending_why, ending_at`
+	continues, continues_from, changed, content_size, as_it_is, finish_by, ending, ending_why, ending_at, fetched, compared_at`
 
 func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, error) {
 	var files []File
@@ -308,14 +308,14 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var id []byte
 		var seqs string
 		var end Ending
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs, ending int64
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs, ending, compared int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
 			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts,
-			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs, &f.FinishBy, &end.Totals, &end.Why, &ending); err != nil {
+			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs, &f.FinishBy, &end.Totals, &end.Why, &ending, &f.Pins.Part.Fetched, &compared); err != nil {
 			return err
 		}
 		if seqs != "" {
@@ -330,7 +330,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
-		f.AsItIs = asItIs == 1
+		f.AsItIs, f.Compared = asItIs == 1, instant(compared)
 		p.Unread, p.Ended, f.Gone, f.Place = unread == 1, ended == 1, gone > 0, f.Sighting
 		if !f.Pinned {
 			f.Pins = Pins{} // those of an attempt of which nothing went out

@@ -71,10 +71,11 @@ type File struct {
 	Pinned   bool
 	Pins     Pins
 	Progress Progress
-	AsItIs   bool     // somebody ordered to read it, however it looks
-	FinishBy string   // who ordered to read it to its end though its source was removed; empty for nobody
-	Gone     bool     // its content is no longer where it was listed, though records of it may be out
-	Place    Sighting // where its content is: as it was listed, or under the path of a file that came with the same content
+	AsItIs   bool      // somebody ordered to read it, however it looks
+	FinishBy string    // who ordered to read it to its end though its source was removed; empty for nobody
+	Compared time.Time // when all of its content was last fetched and compared; zero when that is not recorded
+	Gone     bool      // its content is no longer where it was listed, though records of it may be out
+	Place    Sighting  // where its content is: as it was listed, or under the path of a file that came with the same content
 
 	FirstSeen, LastSeen, Spooled, Started, Closed, After time.Time
 
@@ -109,6 +110,7 @@ type Pins struct {
 type Part struct {
 	Continues int64  // number of the file that its content begins with, 0 for none
 	From      int64  // bytes of the content, unpacked, that belong to that one and those before it
+	Fetched   int64  // the first byte that was fetched to be read: those before it were known from the file that it continues; 0 when all were fetched
 	Changed   int64  // number of the file that was read under the same name, begins alike, and is not the beginning of this one; 0 for none
 	Opening   []byte // hash of the content up to the first record that was not filtered
 	Content   []byte // hash of the content, unpacked
@@ -482,8 +484,8 @@ func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) 
 			pinned = 1, unread = 0, why = ''`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
 			return err
 		}
-		return t.row(ctx, `SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size FROM files WHERE number = ?`, lease.File).
-			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From, &pinned.Part.Changed, &pinned.Part.Size)
+		return t.row(ctx, `SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size, fetched FROM files WHERE number = ?`, lease.File).
+			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From, &pinned.Part.Changed, &pinned.Part.Size, &pinned.Part.Fetched)
 	})
 	return pinned, err
 }

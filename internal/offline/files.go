@@ -126,6 +126,11 @@ func (l *files) ReadOnly(_ context.Context, lease control.Lease, hash []byte, si
 	return nil
 }
 
+// Resumes implements mediation.Files: files are here, and read from their beginning.
+func (l *files) Resumes(context.Context, *control.File) (r control.Resumption, found bool, err error) {
+	return r, false, nil
+}
+
 // Postpone implements mediation.Files.
 func (l *files) Postpone(_ context.Context, lease control.Lease, why string, _ time.Time) error {
 	l.at(lease).waits = why
@@ -151,7 +156,7 @@ func (l *files) Fail(_ context.Context, lease control.Lease, why string, _, _ ti
 }
 
 // Fetch implements mediation.Spool: the file is here, and is hashed before it is read.
-func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, _ func(context.Context) error) (mediation.Content, error) {
+func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, _ *collect.Known, _ func(context.Context) error) (mediation.Content, error) {
 	f := l.files[row.Number-1]
 	body, err := f.given.Open()
 	if err != nil {

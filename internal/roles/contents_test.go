@@ -23,6 +23,7 @@ type carrier struct {
 	spool   *siteSpool
 	spooled string        // the spool's directory
 	by      time.Duration // how far the clock is ahead
+	window  int64         // of its mediators
 	n       int
 }
 
@@ -51,7 +52,7 @@ func (c *carrier) lists() {
 func (c *carrier) mediator(with *crash) *mediation.Mediator {
 	c.n++
 	m := c.world.mediator(with, fmt.Sprint("mediator ", c.n), c.by)
-	m.Spool, m.ChunkRecords = c.spool, 10
+	m.Spool, m.ChunkRecords, m.Window = c.spool, 10, c.window
 	return m
 }
 

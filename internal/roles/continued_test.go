@@ -161,6 +161,31 @@ func TestAFileThatIsAppendedToFiftyTimesIsReadOnce(t *testing.T) {
 	require.EqualValues(t, len(text), w.number("SELECT sum(bytes) FROM files"), "the parts are the whole")
 }
 
+func TestOfALargeFileThatIsAppendedToOnlyTheNewBytesAreRead(t *testing.T) {
+	w := newWorld(t, "continued_large")
+	w.unkeyed()
+	w.start(Rating, Sink)
+	w.imports(w.docs["registry.yaml"])
+	c := w.carrier()
+	const first, parts = 6000, 4
+	last := 0
+	for n := range parts + 1 {
+		c.drop("sky/Master.csv", header+numberedFrom(0, first+50*n))
+		c.lists()
+		c.reads()
+		last = first + 50*n
+	}
+	w.settled(parts + 1)
+	c.ratedOnce(last)
+	files, err := c.Store.Files(t.Context(), control.FileFilter{})
+	require.NoError(t, err)
+	for i, f := range files {
+		require.Equal(t, control.Done, f.State)
+		require.Equal(t, i > 0, f.Pins.Part.Fetched > 0)
+		require.Equal(t, f.Pins.Part.From, f.Pins.Part.Fetched)
+	}
+}
+
 func TestAFileThatIsRotatedIsReadOnce(t *testing.T) {
 	w := newWorld(t, "continued_rotated")
 	w.unkeyed()
@@ -229,6 +254,7 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 	w.start(Rating, Sink)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
+	c.window = 100 // bytes, so that these files are read by their new ones
 	n, begun, rotations := 0, 0, 0
 	grow := func() {
 		n += 15
@@ -254,7 +280,7 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 	}
 	files, err := c.Store.Files(t.Context(), control.FileFilter{})
 	require.NoError(t, err)
-	done, parts := 0, 0
+	done, parts, fetched := 0, 0, 0
 	for _, f := range files {
 		require.False(t, f.Open, "%+v", f)
 		if f.State == control.Done {
@@ -263,9 +289,13 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 		if f.Pins.Part.Continues > 0 {
 			parts++
 		}
+		if f.Pins.Part.Fetched > 0 {
+			fetched++
+		}
 	}
 	require.Greater(t, rotations, 2)
 	require.Greater(t, parts, 2*rotations)
+	require.Greater(t, fetched, parts/2)
 	w.settled(done)
 	require.EqualValues(t, n, w.number("SELECT count() FROM rated_usage"))
 	require.EqualValues(t, n, w.number("SELECT uniqExact(quantity) FROM rated_usage"))

@@ -143,7 +143,7 @@ type siteSpool struct {
 }
 
 // Fetch implements mediation.Spool.
-func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
 	if file.Retry > 0 {
 		return s.retries.fetch(ctx, file, renew)
 	}
@@ -155,12 +155,12 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return mediation.Content{}, fmt.Errorf("file %s belongs to source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Place), collect.Fetching{
-		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned,
+		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned, Known: known,
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {
 		return mediation.Content{}, err
 	}
 	// Its identity has the name under which it came first, wherever its content is now.
-	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
+	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State, More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

@@ -25,6 +25,7 @@ import (
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
+	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -439,6 +440,10 @@ func (c *crash) Pin(ctx context.Context, lease control.Lease, pins control.Pins,
 	return pinned, err
 }
 
+func (c *crash) ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error {
+	return c.effect(func() error { return c.Store.ReadOn(ctx, lease, state, compared) })
+}
+
 func (c *crash) Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error {
 	return c.effect(func() error { return c.Store.Finish(ctx, lease, p, now) })
 }
@@ -474,7 +479,7 @@ func (l later) Now() time.Time { return time.Now().Add(l.by) }
 // onlyRetries fetches what the mediators of this test may fetch.
 type onlyRetries struct{ w *world }
 
-func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.File, _ *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
 	return RetryContent(ctx, s.w.Store, s.w.Warehouse, file, renew)
 }
 

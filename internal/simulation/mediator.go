@@ -249,6 +249,14 @@ func (l fileLedger) ReadOnly(ctx context.Context, lease control.Lease, hash []by
 	return nil
 }
 
+func (l fileLedger) Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error) {
+	return r, false, nil
+}
+
+func (l fileLedger) ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error {
+	return nil
+}
+
 func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error {
 	return nil
 }
@@ -277,7 +285,7 @@ func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error  
 // spool brings files from a carrier whose server has its moods.
 type spool struct{ w *world }
 
-func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, renew func(context.Context) error) (mediation.Content, error) {
+func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
 	w := s.w
 	f := w.files[row.Number-1]
 	for range 1 + w.rng.IntN(3) {

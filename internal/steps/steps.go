@@ -55,6 +55,10 @@ const (
 	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
 	BeginningFirst // a file is read when the one that it continues is read to its end
 	OlderWaits     // a file that begins like a longer one waits: it is probably an older copy of it
+	EndCompared    // before only the new bytes of a file are read, the last of those before them are compared
+	WholeCompared  // all bytes of a file that grows are fetched and compared once a day
+	RulesCompared  // a decoder goes on only from the state that the same rules left
+	FetchPinned    // a file that was begun by its new bytes is read again so
 
 	Count // number of steps, with None
 )
@@ -63,7 +67,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "ending-first",
-	"end-awaited", "beginning-known", "beginning-first", "older-waits"}
+	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"crypto/sha256"
+	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,15 +29,15 @@ type Spool struct {
 	most int64
 
 	mu    sync.Mutex
-	used  int64            // bytes that are there or promised
-	held  map[[32]byte]int // how many use a file
-	freed chan struct{}    // closed when there is more room
-	order []*transfer      // those that need room, the first come first
+	used  int64          // bytes that are there or promised
+	held  map[string]int // how many use a file, by its path
+	freed chan struct{}  // closed when there is more room
+	order []*transfer    // those that need room, the first come first
 }
 
 // OpenSpool takes a folder below dir and clears what processes that ended left there. Files take at most so many bytes.
 func OpenSpool(dir string, most int64) (*Spool, error) {
-	s := &Spool{most: most, held: map[[32]byte]int{}, freed: make(chan struct{})}
+	s := &Spool{most: most, held: map[string]int{}, freed: make(chan struct{})}
 	for i := range 256 {
 		mine := filepath.Join(dir, strconv.Itoa(i))
 		if err := os.MkdirAll(mine, 0o700); err != nil {
@@ -88,31 +89,38 @@ func (s *Spool) Used() int64 {
 // Spooled is a file on this machine.
 type Spooled struct {
 	Hash  [32]byte // SHA-256 of the content alone
-	Size  int64
-	More  bool // the file has more than that by now
+	Size  int64    // of the content
+	From  int64    // what comes before it of the content is not here
+	State []byte   // of SHA-256 at the content's end
+	More  bool     // the file has more than that by now
 	spool *Spool
 	once  sync.Once
 }
 
-// Open reads the file.
-func (f *Spooled) Open() (io.ReadCloser, error) { return os.Open(f.spool.path(f.Hash)) }
+// Open reads the file, from From on.
+func (f *Spooled) Open() (io.ReadCloser, error) { return os.Open(f.path()) }
+
+func (f *Spooled) path() string {
+	name := hex.EncodeToString(f.Hash[:])
+	if f.From > 0 {
+		name += fmt.Sprintf("-%d", f.From)
+	}
+	return filepath.Join(f.spool.dir, name+".file")
+}
 
 // Release lets the spool remove the file when nobody else uses it.
 func (f *Spooled) Release() {
 	f.once.Do(func() {
 		s := f.spool
 		s.mu.Lock()
-		if s.held[f.Hash]--; s.held[f.Hash] == 0 {
-			delete(s.held, f.Hash)
-			os.Remove(s.path(f.Hash))
+		path := f.path()
+		if s.held[path]--; s.held[path] == 0 {
+			delete(s.held, path)
+			os.Remove(path)
 		}
 		s.mu.Unlock()
-		s.giveBack(f.Size)
+		s.giveBack(f.Size - f.From)
 	})
-}
-
-func (s *Spool) path(hash [32]byte) string {
-	return filepath.Join(s.dir, hex.EncodeToString(hash[:])+".file")
 }
 
 // LargeError says that a file does not fit the spool, however empty.
@@ -141,15 +149,15 @@ func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
 // step is by how much the room of a transfer grows. The size in a listing is a claim: a file is given room as it comes.
 const step = 64 << 20
 
-// grow waits for room for the bytes up to an offset. Of transfers that wait for each other the one that came first is
+// grow waits for room for so many bytes. Of transfers that wait for each other the one that came first is
 // served first: the others give their room back and begin anew, with all the room that they will need. errGaveWay says so.
 func (t *transfer) grow(ctx context.Context, upTo int64) error {
 	s := t.spool
 	for {
 		s.mu.Lock()
-		want := min(max(upTo, t.reserved+step), t.entry.Size) - t.reserved
+		want := min(max(upTo, t.reserved+step), t.size()) - t.reserved
 		if t.gaveWay {
-			want = t.entry.Size - t.reserved
+			want = t.size() - t.reserved
 		}
 		first := len(s.order) > 0 && s.order[0] == t
 		if room := s.most - s.used; upTo <= t.reserved || room >= want || first && room >= upTo-t.reserved {
@@ -193,9 +201,7 @@ func (t *transfer) restart() error {
 	if _, err := t.part.Seek(0, io.SeekStart); err != nil {
 		return t.spool.failed(err)
 	}
-	t.done = 0
-	t.hash.Reset()
-	return nil
+	return t.begin()
 }
 
 func (s *Spool) giveBack(n int64) {
@@ -214,6 +220,7 @@ type Fetching struct {
 	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
 	Progress func(ctx context.Context, done int64) error // called now and then, whatever is waited for; an error ends it; may be nil
 	Every    time.Duration                               // how often at the least; 0 is 5 s
+	Known    *Known                                      // what was read of the file before; nil: all of it is fetched
 	Grown    bool                                        // the file may have grown since it was listed: what it had then is fetched
 }
 
@@ -233,10 +240,13 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 		f.Progress = func(context.Context, int64) error { return nil }
 	}
 	f.Every = orDefault(f.Every, 5*time.Second)
-	if e.Size > s.most {
-		return nil, &LargeError{e.Path, e.Size, s.most}
+	t := &transfer{Fetching: &f, spool: s, from: from, entry: e}
+	if err := t.begin(); err != nil {
+		return nil, err
 	}
-	t := &transfer{Fetching: &f, spool: s, from: from, entry: e, hash: sha256.New()}
+	if t.size() > s.most {
+		return nil, &LargeError{e.Path, t.size(), s.most}
+	}
 	s.mu.Lock()
 	s.order = append(s.order, t)
 	s.mu.Unlock()
@@ -265,7 +275,7 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	t.stop, t.part, t.buffer = stop, part, *buffer
-	if err := t.grow(ctx, min(e.Size, step)); err != nil {
+	if err := t.grow(ctx, min(t.size(), step)); err != nil {
 		return nil, err
 	}
 	if err := t.unchanged(ctx); err != nil {
@@ -275,16 +285,20 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 		return nil, err
 	}
 	// No sync: a spool is cleared when its process starts, so nothing is read from it after a crash.
-	r := &Spooled{Size: e.Size, More: t.more, spool: s}
+	r := &Spooled{Size: e.Size, From: t.first, More: t.more, spool: s}
 	t.hash.Sum(r.Hash[:0])
+	if r.State, err = t.hash.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
+		return nil, err
+	}
+	path := r.path()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[r.Hash] == 0 {
-		if err := os.Rename(part.Name(), s.path(r.Hash)); err != nil {
+	if s.held[path] == 0 {
+		if err := os.Rename(part.Name(), path); err != nil {
 			return nil, s.failed(err)
 		}
 	}
-	s.held[r.Hash]++
+	s.held[path]++
 	return r, nil
 }
 
@@ -308,10 +322,12 @@ type transfer struct {
 	from   Remote
 	entry  Entry
 	part   *os.File
-	hash   hash.Hash
+	hash   hash.Hash // of the content
+	window hash.Hash // of the bytes that are fetched to be compared
 	buffer []byte
-	done   int64
-	more   bool // than was listed
+	first  int64 // the first byte that is fetched
+	done   int64 // bytes of the content up to here have come, or were known
+	more   bool  // than was listed
 
 	reserved int64 // room in the spool
 	gaveWay  bool  // to another, and needs all its room at once
@@ -336,7 +352,7 @@ func (t *transfer) run(ctx context.Context) error {
 			if err := t.restart(); err != nil {
 				return err
 			}
-			if err := t.grow(ctx, t.entry.Size); err != nil {
+			if err := t.grow(ctx, t.size()); err != nil {
 				return err
 			}
 			continue
@@ -393,14 +409,15 @@ func (t *transfer) read(ctx context.Context) error {
 			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
 		}
 		if n > 0 {
-			if err := t.grow(ctx, t.done+int64(n)); err != nil {
+			if err := t.grow(ctx, t.done+int64(n)-t.first); err != nil {
 				return err
 			}
 			if _, err := t.part.Write(t.buffer[:n]); err != nil {
 				return t.spool.failed(err)
 			}
-			t.hash.Write(t.buffer[:n])
-			t.done += int64(n)
+			if err := t.came(t.buffer[:n]); err != nil {
+				return err
+			}
 			if err := t.Progress(ctx, t.done); err != nil {
 				return err
 			}

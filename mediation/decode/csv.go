@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,14 @@ func (c *CSV) quote() byte {
 }
 
 func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecoder, error) {
+	d := newCSV(o, w, layout, f)
+	if err := d.begin(); err != nil {
+		return nil, err
+	}
+	return d, d.place(layout)
+}
+
+func newCSV(o *Options, w *window, layout *record.Layout, f framing) *csvDecoder {
 	c := o.CSV
 	d := &csvDecoder{framing: f, options: c, delimiter: []byte(c.delimiter()), quote: c.quote(), comment: []byte(c.Comment),
 		most: o.Limits.columns(), lines: o.Limits.lines(), limit: o.Limits.record(), fields: make([]record.Value, len(layout.Paths()))}
@@ -76,21 +85,8 @@ func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecod
 	if o.Trailer != nil {
 		d.first = []byte(o.Trailer.First)
 	}
-	if err := d.skip(c.Skip); err != nil {
-		return nil, err
-	}
-	optional := map[string]bool{}
 	switch {
-	case c.Header:
-		if err := d.header(); err != nil {
-			return nil, err
-		}
-		if err := d.skip(c.SkipAfter); err != nil {
-			return nil, err
-		}
-		for _, n := range c.Optional {
-			optional[n] = true
-		}
+	case c.Header: // begin reads it
 	case len(c.Columns.Names) > 0:
 		d.names = c.Columns.Names
 	default:
@@ -101,11 +97,23 @@ func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecod
 			d.names[p-1] = n
 		}
 	}
-	return d, d.place(layout, optional)
+	return d
+}
+
+// begin reads what comes before the records.
+func (d *csvDecoder) begin() error {
+	c := d.options
+	if err := d.skip(c.Skip); err != nil || !c.Header {
+		return err
+	}
+	if err := d.header(); err != nil {
+		return err
+	}
+	return d.skip(c.SkipAfter)
 }
 
 // place gives each path of the layout its column.
-func (d *csvDecoder) place(layout *record.Layout, optional map[string]bool) error {
+func (d *csvDecoder) place(layout *record.Layout) error {
 	c := d.options
 	exact := len(d.names) > 0 && len(c.Columns.Positions) == 0
 	switch {
@@ -153,7 +161,7 @@ func (d *csvDecoder) place(layout *record.Layout, optional map[string]bool) erro
 			i, ok = n-1, err == nil && n >= 1 && n <= d.most
 		}
 		switch {
-		case !ok && (optional[path] || d.w.offset == 0 && d.w.end == d.w.start):
+		case !ok && (c.Header && slices.Contains(c.Optional, path) || d.w.offset == 0 && d.w.end == d.w.start):
 			continue
 		case !ok && c.Header:
 			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has no column %q, which the rules read%s", path, diag.Suggest(path, d.names)),

@@ -124,6 +124,7 @@ func (d *csvDecoder) read(text, next int) reading {
 					case state == broken:
 						return reading{broken: true, reason: "broken"}
 					case state == nothing:
+						d.open = true
 						return fail("a quote does not close before the end of the file")
 					case state == tooLong || after > d.limit:
 						return fail("a quote does not close within %d bytes", d.limit)

@@ -11,7 +11,8 @@
 // It owns formats, text encodings and compression. It does not own where files come from (mediation/collect), what
 // fields mean (rules, normalize), or the expressions of a trailer (mediation/source compiles them into a Frame).
 //
-// A decoder always starts at the first byte of the content: to go on after record n, decode again and skip n records.
+// A decoder starts at the first byte of the content: to go on after record n, decode again and skip n records. Only in a
+// content that has grown may it go on where another stood at the end of the former one (state.go).
 // The same content and options yield the same records with the same sequence numbers, however the bytes arrive.
 //
 // Start at Options and Decoder; csv.go and json.go are the formats.

@@ -9,16 +9,17 @@ import (
 
 // encoding says how text becomes UTF-8, and how many bytes of the file a piece of that UTF-8 was.
 type encoding struct {
+	name    string                                                   // in the options
 	convert func(dst, src []byte, atEnd bool) (out []byte, used int) // nil: it is UTF-8 already
 	width   func(text []byte) int64
 }
 
 var (
-	asUTF8    = encoding{width: func(b []byte) int64 { return int64(len(b)) }}
-	asLatin1  = encoding{convert: fromLatin1, width: runes}
-	asWindows = encoding{convert: fromWindows1252, width: runes}
-	asUTF16LE = encoding{convert: fromUTF16(0), width: units}
-	asUTF16BE = encoding{convert: fromUTF16(1), width: units}
+	asUTF8    = encoding{name: "utf-8", width: func(b []byte) int64 { return int64(len(b)) }}
+	asLatin1  = encoding{name: "latin-1", convert: fromLatin1, width: runes}
+	asWindows = encoding{name: "windows-1252", convert: fromWindows1252, width: runes}
+	asUTF16LE = encoding{name: "utf-16le", convert: fromUTF16(0), width: units}
+	asUTF16BE = encoding{name: "utf-16be", convert: fromUTF16(1), width: units}
 )
 
 // recognised is the encoding of a file by its name in the options and its first bytes, and the length of its byte order

@@ -18,6 +18,7 @@ type framing struct {
 	preamble []byte
 	raw      []byte // of a bad record that the window cannot hold
 	kept     int    // bytes of the window that the last record still uses
+	open     bool   // a record was ended by the end of the content alone
 
 	trailers  int
 	ends      []byte // the first trailer

@@ -22,14 +22,19 @@ type jsonDecoder struct {
 }
 
 func openJSON(o *Options, w *window, layout *record.Layout, f framing) (*jsonDecoder, error) {
-	d := &jsonDecoder{framing: f, root: paths(layout), mode: o.JSON.Framing, limit: o.Limits.record()}
-	d.w = w
-	d.parser.fields = make([]record.Value, len(layout.Paths()))
-	d.parser.maxDepth = orDefault(o.JSON.Depth, 64)
+	d := newJSON(o, w, layout, f)
 	if d.mode == "" || d.mode == "auto" {
 		d.mode = d.guess()
 	}
 	return d, nil
+}
+
+func newJSON(o *Options, w *window, layout *record.Layout, f framing) *jsonDecoder {
+	d := &jsonDecoder{framing: f, root: paths(layout), mode: o.JSON.Framing, limit: o.Limits.record()}
+	d.w = w
+	d.parser.fields = make([]record.Value, len(layout.Paths()))
+	d.parser.maxDepth = orDefault(o.JSON.Depth, 64)
+	return d
 }
 
 // guess looks at the first line: an array begins with its bracket; a line that is right as far as it goes, yet ends in

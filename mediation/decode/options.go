@@ -235,6 +235,9 @@ type Decoder interface {
 	Expected() int64
 	// Trailer is the trailer as it stands in the file, in UTF-8 and up to 64 KiB of it, once it was read.
 	Trailer() []byte
+	// State is where the decoder stands at the end of the content, once Next has answered io.EOF. Resume goes on from there
+	// in a content that begins with this one; nil when that one may have to be read from its beginning.
+	State() *State
 	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
 	// and Raw of any records make a file that Options.Again reads.
 	Preamble() []byte

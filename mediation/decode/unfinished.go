@@ -63,7 +63,8 @@ func (o *Options) Look(r io.Reader) (look Look, err error) {
 	if err != nil && err != io.EOF {
 		return look, look.broken(err)
 	}
-	look.Unfinished = o.unfinished(packed, head, tail)
+	e, mark := recognised(o.Encoding, head)
+	look.Unfinished = o.unfinished(packed, e, head[min(mark, len(head)):], tail)
 	return look, nil
 }
 
@@ -92,12 +93,11 @@ func (l *Look) broken(err error) error {
 	return nil
 }
 
-func (o *Options) unfinished(packed Compression, head, tail []byte) string {
+func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) string {
 	const noEnd = "its last line has no line end, though others have"
-	e, mark := recognised(o.Encoding, head)
 	if e.convert != nil {
 		tail = tail[len(tail)%2:]
-		h, _ := e.convert(nil, head[min(mark, len(head)):], false)
+		h, _ := e.convert(nil, head, false)
 		t, _ := e.convert(nil, tail, true)
 		head, tail = h, t
 	}

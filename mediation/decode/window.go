@@ -21,6 +21,7 @@ type window struct {
 	plain      bool // UTF-8 already
 	newline    byte // '\n', or '\r' in files that use it alone
 
+	last   byte   // the last byte consumed, once the buffer has moved on
 	offset int64  // in the content, of the first byte not consumed
 	line   uint64 // its line
 }
@@ -132,6 +133,7 @@ func (w *window) want(n int) bool {
 	for w.end-w.start < n && w.err == nil {
 		if w.end == len(w.buf) {
 			if w.start > 0 {
+				w.last = w.buf[w.start-1]
 				copy(w.buf, w.buf[w.start:w.end])
 				w.start, w.end = 0, w.end-w.start
 			} else {

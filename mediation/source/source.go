@@ -82,6 +82,11 @@ func (s *Source) Open(r io.Reader) (decode.Decoder, error) {
 	return s.Decode.OpenFramed(r, s.Program.Layout(), s.trailer.Runner().Run)
 }
 
+// Resume goes on decoding a file's content where a decoder of the source stood.
+func (s *Source) Resume(state *decode.State, r io.Reader) (decode.Decoder, error) {
+	return s.Decode.Resume(state, r, s.Program.Layout())
+}
+
 // OpenAgain starts decoding what is kept of a record of the source that was suspended.
 func (s *Source) OpenAgain(preamble, raw []byte) (decode.Decoder, error) {
 	return s.Decode.OpenAgain(preamble, raw, s.Program.Layout())

@@ -1,0 +1,131 @@
+package decode
+
+import (
+	"fmt"
+	"io"
+
+	"ratemill/record"
+)
+
+// State is where a decoder stands at the end of a content: all that it needs to go on in a content which begins with that
+// one, without those bytes. Going on yields the records that decoding the whole does, as long as the content is longer than
+// what decides about encoding and line ends (SettledFrom).
+type State struct {
+	Version  int      `json:"version"`
+	Offset   int64    `json:"offset"` // bytes of the content
+	Line     uint64   `json:"line"`   // of the next record
+	Records  uint64   `json:"records"`
+	Spans    int64    `json:"spans"` // bytes of those records
+	Encoding string   `json:"encoding"`
+	Newline  byte     `json:"newline"`
+	Preamble []byte   `json:"preamble,omitempty"`
+	Names    []string `json:"names,omitempty"` // of the columns, when a header has them
+}
+
+// stateVersion grows when a state comes to mean something else.
+const stateVersion = 1
+
+// SettledFrom is a size from which more content does not change what its beginning says about encoding, line ends and
+// framing: twice what UTF-16 needs of it.
+const SettledFrom = 4 * sniffed
+
+// mostPreamble is how much text before the records a state has at most: the ledger keeps one with each part of a file.
+const mostPreamble = 8 << 10
+
+// State is described with Decoder.
+//
+// There is none where the end of the content has decided about a record: in a line without a line end, and in a quoted field
+// that does not close. Nor is there one for sources with a trailer, which counts the records of the whole.
+func (f *framing) State() *State {
+	w := f.w
+	last := w.last
+	if w.start > 0 {
+		last = w.buf[w.start-1]
+	}
+	switch {
+	case f.options != nil || f.frame != nil || f.seq == 0 || f.open || len(f.preamble) > mostPreamble:
+		return nil
+	case w.err != io.EOF || w.end > w.start || f.kept > 0 || w.converter != nil && w.converter.rest > 0 || last != w.newline:
+		return nil
+	}
+	return &State{Version: stateVersion, Offset: w.offset, Line: w.line, Records: f.seq, Spans: f.spans,
+		Encoding: w.encoding.name, Newline: w.newline, Preamble: f.preamble}
+}
+
+// State is described with Decoder.
+func (d *csvDecoder) State() *State {
+	s := d.framing.State()
+	if s == nil || !d.options.Header {
+		return s
+	}
+	size := 0
+	for _, n := range d.names {
+		size += len(n)
+	}
+	if s.Names = d.names; size > mostPreamble {
+		return nil
+	}
+	return s
+}
+
+// State is described with Decoder. Only lines end where they do whatever follows them.
+func (d *jsonDecoder) State() *State {
+	if d.mode != "lines" {
+		return nil
+	}
+	return d.framing.State()
+}
+
+// Resume goes on decoding where a decoder with the same options stood. r begins at s.Offset.
+func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
+	e, ok := encodingOf(s.Encoding)
+	if !ok || s.Version != stateVersion || o.Trailer != nil {
+		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q", s.Version, s.Encoding)
+	}
+	w := newWindow(r, o.Limits.record())
+	w.encoding, w.plain, w.newline, w.offset, w.line = e, e.convert == nil, s.Newline, s.Offset, s.Line
+	w.last = s.Newline
+	if !w.plain {
+		w.converter = &converter{r: r, convert: e.convert}
+		w.r = w.converter
+	}
+	f := framing{w: w, seq: s.Records, spans: s.Spans, preamble: s.Preamble}
+	if o.JSON != nil {
+		d := newJSON(o, w, layout, f)
+		d.mode = "lines"
+		return d, nil
+	}
+	d := newCSV(o, w, layout, f)
+	if o.CSV.Header {
+		d.names = s.Names
+	}
+	return d, d.place(layout)
+}
+
+// Resumable says that this program can go on from a state.
+func (s *State) Resumable() bool {
+	_, ok := encodingOf(s.Encoding)
+	return ok && s.Version == stateVersion
+}
+
+func encodingOf(name string) (encoding, bool) {
+	for _, e := range []encoding{asUTF8, asLatin1, asWindows, asUTF16LE, asUTF16BE} {
+		if e.name == name {
+			return e, true
+		}
+	}
+	return encoding{}, false
+}
+
+// LookOn is Look at the end of a content that goes on where s was: r may leave out what comes before the last of it.
+func (o *Options) LookOn(s *State, r io.ReadSeeker, size int64) (Look, error) {
+	e, _ := encodingOf(s.Encoding)
+	_, tail, err := end(r)
+	others := []byte("\n") // what came before s has line ends: s is behind one
+	if e.name == asUTF16LE.name {
+		others = []byte("\n\x00")
+	} else if e.name == asUTF16BE.name {
+		others = []byte("\x00\n")
+	}
+	return Look{Packed: Plain, Size: size, Unfinished: o.unfinished(Plain, e, others, tail)}, err
+}

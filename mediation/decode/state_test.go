@@ -1,0 +1,108 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/seeds"
+	"ratemill/record"
+)
+
+// told is all that a decoder tells of records, and of the end.
+func told(d Decoder, layout *record.Layout) (lines []string) {
+	var rec record.Record
+	for {
+		err := d.Next(&rec)
+		bad := (*RecordError)(nil)
+		if err != nil && !errors.As(err, &bad) {
+			return append(lines, fmt.Sprintf("%v framing %d expected %d preamble %q", err, d.Framing(), d.Expected(), d.Preamble()))
+		}
+		line := fmt.Sprintf("%d line %d at %d: %d of %q, %v, preamble %q", rec.Seq, rec.Line, rec.Offset, d.Span(), rec.Raw, err, d.Preamble())
+		if err == nil {
+			for i := range layout.Paths() {
+				line += fmt.Sprintf(" %v %q", rec.Fields[i].Kind, rec.Fields[i].Text)
+			}
+		}
+		lines = append(lines, line)
+	}
+}
+
+// A content is cut anywhere. Where the decoder of the first piece has a state, going on from there tells of the rest what
+// decoding the whole tells.
+func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
+	layout := &record.Layout{}
+	for _, name := range []string{"a", "b"} {
+		layout.Slot(name)
+	}
+	options := map[string]*Options{
+		"header":    {CSV: &CSV{Header: true, Skip: 1, SkipAfter: 1, Comment: "#", Optional: []string{"b"}}},
+		"columns":   {CSV: &CSV{Columns: Columns{Names: []string{"a", "_", "b"}}, Width: "any"}, Limits: Limits{Record: 40}},
+		"position":  {CSV: &CSV{Columns: Columns{Positions: map[string]int{"a": 1, "b": 3}}, Quotes: "lenient", Trim: true}},
+		"multiline": {CSV: &CSV{Header: true, Multiline: true}, Limits: Limits{Lines: 3}},
+		"begins":    {CSV: &CSV{Header: true, Multiline: true, Begins: "^x", Escape: "backslash"}},
+		"utf-16":    {CSV: &CSV{Header: true}, Encoding: "utf-16be"},
+		"windows":   {CSV: &CSV{Header: true}, Encoding: "windows-1252"},
+		"trailer":   {CSV: &CSV{Header: true}, Trailer: &Trailer{First: "T", Mismatch: "alarm"}},
+		"json":      {JSON: &JSON{Framing: "lines"}, Limits: Limits{Record: 60}},
+		"objects":   {JSON: &JSON{Framing: "objects"}},
+	}
+	pieces := []string{"x", "é", "🙂", ",", ",", `"`, `"`, "\n", "\n", "\r\n", "\n", " ", "#", "\\", "\x1a", "T,1", "xy,1,2\n", "\"x\",1,\"2\"\n", `{"a":"1","b":2}` + "\n", "{", "}", strings.Repeat("long", 12), "\n\n"}
+	resumed := map[string]int{}
+	for seed := range seeds.Each(t, 400, 200) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		for name, o := range options {
+			var text strings.Builder
+			text.WriteString("a,b,c\na,b,c\na,b,c\nxy,1,2\n") // settles the line ends
+			for range rng.IntN(60) {
+				text.WriteString(pieces[rng.IntN(len(pieces))])
+			}
+			whole := text.String()
+			if strings.HasPrefix(o.Encoding, "utf-16") {
+				var wide []byte
+				for _, r := range whole {
+					if r > 0xffff {
+						r = 'z'
+					}
+					wide = append(wide, byte(r>>8), byte(r))
+				}
+				whole = string(wide)
+			}
+			at := rng.IntN(len(whole) + 1)
+			if i := strings.IndexByte(whole[at:], '\n'); i >= 0 && rng.IntN(3) > 0 {
+				at += i + 1
+			}
+			first, err := o.Open(strings.NewReader(whole[:at]), layout)
+			if err != nil {
+				continue
+			}
+			begun := told(first, layout)
+			state := first.State()
+			if state == nil {
+				continue
+			}
+			require.EqualValues(t, at, state.Offset)
+			all, err := o.Open(strings.NewReader(whole), layout)
+			require.NoError(t, err)
+			want := told(all, layout)
+			rest, err := o.Resume(state, iotest.OneByteReader(strings.NewReader(whole[at:])), layout)
+			require.NoError(t, err)
+			got := told(rest, layout)
+			require.Equal(t, want, append(begun[:len(begun)-1], got...), "%s, seed %d, cut at %d of %q", name, seed, at, whole)
+			require.Equal(t, all.State(), rest.State(), "%s, seed %d, cut at %d of %q", name, seed, at, whole)
+			resumed[name]++
+		}
+	}
+	require.Zero(t, resumed["trailer"]+resumed["objects"])
+	for _, name := range []string{"header", "columns", "position", "multiline", "begins", "utf-16", "windows", "json"} {
+		require.Greater(t, resumed[name], 10, name)
+	}
+	_, err := options["json"].Resume(&State{Version: stateVersion + 1, Encoding: "utf-8"}, io.LimitReader(nil, 0), layout)
+	require.Error(t, err)
+}

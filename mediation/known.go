@@ -1,0 +1,187 @@
+package mediation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/steps"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/decode"
+	"ratemill/mediation/source"
+)
+
+// Reading a file by its new bytes.
+//
+// With a part of a file that was read to its end the ledger keeps where its hash and its decoder stood. Of a file that is
+// listed under the same path and is longer, only what comes after that part is fetched, and the last bytes before it, which
+// are compared. Hash and decoder go on, and give what they would give of the whole. All of it is fetched where that cannot
+// be, where the bytes differ, and once a day: whoever changes only what comes before the compared bytes is found out then.
+//
+// How a file is read is pinned. So one that was begun by its new bytes is read again by those: its id is made of what was
+// known when it was begun.
+
+// known is what was read of a file before it grew.
+type known struct {
+	control.Resumption
+	resumption
+}
+
+// resumption is what the ledger keeps with a part that was read.
+type resumption struct {
+	Sum     []byte       `json:"sum"` // state of SHA-256
+	Window  int64        `json:"window"`
+	Ends    []byte       `json:"ends"` // SHA-256 of the last Window bytes
+	Decoder decode.State `json:"decoder"`
+}
+
+// errWhole says that all of a file is to be fetched.
+var errWhole = errors.New("all of the file is to be fetched")
+
+const (
+	window        = 64 << 10
+	wholeFor      = 24 * time.Hour // all of a file that grows is compared that often
+	windowsBefore = 4
+)
+
+// least is how long a content is at the least that is not fetched again.
+func (m *Mediator) least() int64 { return windowsBefore * m.window() }
+
+func (m *Mediator) window() int64 { return cmp.Or(m.Window, window) }
+
+// resumes is what is known of the file at hand; nil when all of it is to be fetched.
+func (t *taken) resumes(ctx context.Context) (*known, error) {
+	f := &t.file
+	begun := f.Pinned && steps.On(steps.FetchPinned)
+	switch {
+	case f.Retry > 0 || f.Place != f.Sighting || f.Size <= t.m.least():
+		return nil, nil
+	case begun && (f.Pins.Part.Fetched == 0 || f.Pins.Part.Size != f.Size):
+		return nil, nil
+	case !begun && t.src.Collect.Verify == "always":
+		return nil, nil
+	}
+	rules := t.src.Version
+	if f.Pinned {
+		rules = f.Pins.Rules
+	}
+	r, found, err := t.m.Files.Resumes(ctx, f)
+	if err != nil || !found || r.Rules != rules && steps.On(steps.RulesCompared) {
+		return nil, err
+	}
+	now := t.m.now()
+	if age := now.Sub(r.Compared); !begun && (age < 0 || age >= wholeFor) && steps.On(steps.WholeCompared) {
+		return nil, nil
+	}
+	k := &known{Resumption: r}
+	if err := json.Unmarshal(r.State, &k.resumption); err != nil || !k.Decoder.Resumable() || k.Decoder.Offset != k.Size {
+		return nil, nil // of another program
+	}
+	if f.Pinned && f.Pins.Part.From != k.Size {
+		return nil, nil
+	}
+	return k, nil
+}
+
+// fetch fetches the file, without what is known of it.
+func (t *taken) fetch(ctx context.Context) (content Content, err error) {
+	var before *collect.Known
+	if k := t.known; k != nil {
+		before = &collect.Known{Size: k.Size, Hash: k.Sum, Window: k.Window, Ends: k.Ends}
+	}
+	content, err = t.m.Spool.Fetch(ctx, t.src, &t.file, before, t.keep)
+	if other := (*collect.BeginsOtherwiseError)(nil); errors.As(err, &other) {
+		return content, errWhole
+	}
+	if content.From == 0 {
+		t.known = nil // it was fetched as a whole
+	}
+	return content, err
+}
+
+// opened is a content without what is known of it.
+func (t *taken) opened(content Content) (io.ReadCloser, error) {
+	body, err := content.Open()
+	if err != nil || t.known == nil {
+		return body, err
+	}
+	if err := skip(body, t.known.Size-content.From); err != nil {
+		body.Close()
+		return nil, err
+	}
+	return body, nil
+}
+
+func skip(body io.Reader, n int64) (err error) {
+	if file, ok := body.(io.Seeker); ok {
+		_, err = file.Seek(n, io.SeekCurrent)
+		return err
+	}
+	_, err = io.CopyN(io.Discard, body, n)
+	return err
+}
+
+// sum is the hash of what comes before the bytes that opened gives, and how many those are.
+func (t *taken) sum() (sum hash.Hash, size int64, err error) {
+	sum = sha256.New()
+	if t.known == nil {
+		return sum, 0, nil
+	}
+	return sum, t.known.Size, sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(t.known.Sum)
+}
+
+// look looks at a content that goes on after what is known of it.
+func (k *known) look(src *source.Source, body io.Reader, size int64) (decode.Look, error) {
+	file, ok := body.(io.ReadSeeker)
+	if !ok {
+		all, err := io.ReadAll(body)
+		if err != nil {
+			return decode.Look{}, err
+		}
+		file = bytes.NewReader(all)
+	}
+	return src.Decode.LookOn(&k.Decoder, file, size)
+}
+
+// readOn records how a file that continues this one is read by its new bytes.
+func (r *reader) readOn(ctx context.Context, content Content) error {
+	t, size := r.t, r.t.pins.Part.Size
+	if content.Sum == nil || !r.plain && t.known == nil || content.Size != size || size < t.m.least() || r.decoder == nil {
+		return nil
+	}
+	state := r.decoder.State()
+	if state == nil || state.Offset != size {
+		return nil
+	}
+	next := resumption{Sum: content.Sum, Window: t.m.window(), Decoder: *state}
+	body, err := content.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := skip(body, size-next.Window-content.From); err != nil {
+		return err
+	}
+	ends := sha256.New()
+	if _, err := io.CopyN(ends, interrupted(ctx, body), next.Window); err != nil {
+		return err
+	}
+	next.Ends = ends.Sum(nil)
+	encoded, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	compared := t.m.now()
+	if t.known != nil {
+		compared = t.known.Compared
+	}
+	return t.m.Files.ReadOn(ctx, t.lease, encoded, compared)
+}
