@@ -29,6 +29,13 @@ func (k AddressKind) String() string {
 	return "none"
 }
 
+var _ = declare(Function{
+	Name: "address_kind", Family: "phone", Params: []Param{{Name: "address", Doc: "the caller or the called party"}},
+	Doc: "The kind of an address: phone, short code, alphanumeric or sip.",
+	Examples: []Example{
+		ex(`address_kind(address("VODAFONE"))`, "alphanumeric"), ex(`address_kind(address("22122", from: country("ES")))`, "short code")},
+}, AddressKind.String)
+
 // Address is who was called or who called. Text is the part of the text read that names it, without blanks at its
 // ends; it refers to that text.
 type Address struct {
@@ -54,6 +61,30 @@ const longestAddress = 128
 func ParseAddress(text []byte, o PhoneOptions) (Address, error) {
 	return parseAddress(text, o, ParsePhone)
 }
+
+var _ = declareWith(Function{
+	Name: "address", Family: "phone",
+	Params:   []Param{text("the caller or the called party"), fromParam.Param, internationalParam.Param, stripParam.Param},
+	Doc:      "The caller or the called party: a phone number, a short code, a name, or a SIP or tel URI.",
+	Suspends: "a spreadsheet spoilt the text (3.46E+10, #REF!)",
+	Examples: []Example{
+		ex(`address("600123456", from: country("ES"))`, "+34600123456"),
+		ex(`address("VODAFONE")`, "VODAFONE"),
+		ex(`address("22122", from: country("ES"))`, "22122"),
+		ex(`address("sip:+34600123456@ims.example;user=phone")`, "+34600123456"),
+		ex(`address("\"Alarm\" <sip:alarm-17@pbx.example>")`, "alarm-17"),
+	},
+}, func(o *Options) func(*State, []byte, Country) (Address, error) {
+	options, column := phoneOptions(o)
+	if !column {
+		return func(s *State, text []byte, _ Country) (Address, error) { return s.Phones().Address(text, options) }
+	}
+	return func(s *State, text []byte, from Country) (Address, error) {
+		o := options
+		o.From = from
+		return s.Phones().Address(text, o)
+	}
+})
 
 func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) (E164, error)) (Address, error) {
 	in := trim(text)
@@ -120,6 +151,13 @@ func SIPUser(text []byte) ([]byte, error) {
 	}
 	return user, nil
 }
+
+var _ = declare(Function{
+	Name: "sip_user", Family: "phone", Params: []Param{text("a SIP, SIPS or tel URI")},
+	Doc:      "The user part of a URI, as it is written there.",
+	Suspends: "the text is no SIP, SIPS or tel URI",
+	Examples: []Example{ex(`sip_user("sip:1001@pbx.example:5060")`, "1001"), exFails(`sip_user("1001")`, "not a SIP")},
+}, SIPUser)
 
 func uriUser(in []byte) ([]byte, bool) {
 	if end := len(in) - 1; end > 0 && (in[0] == '"' || in[0] == '<' || in[end] == '>') {

@@ -33,11 +33,21 @@ func (c Country) Known() bool { return countries().index(c) != 0 }
 // Alpha3 is the three-letter code, or "" when the country is not known.
 func (c Country) Alpha3() string { return countries().list[countries().index(c)].alpha3 }
 
+var _ = declare(Function{
+	Name: "country_alpha3", Family: "country", Params: []Param{{Name: "country", Doc: "a country"}},
+	Doc: "The three-letter code of a country.", Examples: []Example{ex(`country_alpha3(country("ES"))`, "ESP")},
+}, Country.Alpha3)
+
 // Numeric is the ISO 3166-1 number, or 0 when there is none.
 func (c Country) Numeric() int { return countries().list[countries().index(c)].numeric }
 
 // Name is the English short name, or "" when the country is not known.
 func (c Country) Name() string { return countries().list[countries().index(c)].name }
+
+var _ = declare(Function{
+	Name: "country_name", Family: "country", Params: []Param{{Name: "country", Doc: "a country"}},
+	Doc: "The English name of a country.", Examples: []Example{ex(`country_name(country("ESP"))`, "Spain")},
+}, Country.Name)
 
 // OfficialName is the English name of the state.
 func (c Country) OfficialName() string { return countries().list[countries().index(c)].official }
@@ -182,6 +192,15 @@ func ParseCountry(text []byte) (Country, error) {
 	return t.list[n].alpha2, nil
 }
 
+var _ = declare(Function{
+	Name: "country", Family: "country", Params: []Param{text("a code or a name")},
+	Doc:      "A country by its ISO 3166-1 code (two letters, three letters, number) or English name.",
+	Suspends: "no country has this code or name",
+	Examples: []Example{
+		ex(`country("ES")`, "ES"), ex(`country("esp")`, "ES"), ex(`country("724")`, "ES"), ex(`country("Spain")`, "ES"),
+		ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "no ISO 3166-1 code")},
+}, ParseCountry)
+
 // CountryByMCC reads a mobile country code: 214 is Spain. For a code that countries share it answers the one that
 // most networks of the code are in; ParseNetwork and Network.Country are exact.
 func CountryByMCC(text []byte) (Country, error) {
@@ -196,6 +215,13 @@ func CountryByMCC(text []byte) (Country, error) {
 	}
 	return c, nil
 }
+
+var _ = declare(Function{
+	Name: "mcc_country", Family: "country", Params: []Param{text("a mobile country code")},
+	Doc:      "The country of a mobile country code; for a shared code, the country with most of its networks.",
+	Suspends: "the code is not listed, or belongs to no country (901)",
+	Examples: []Example{ex(`mcc_country("214")`, "ES"), exFails(`mcc_country("901")`, "no country")},
+}, CountryByMCC)
 
 // CountryByCallingCode reads a calling code: 34 or +34 is Spain. For a shared code it answers the main country.
 func CountryByCallingCode(text []byte) (Country, error) {
@@ -213,3 +239,10 @@ func CountryByCallingCode(text []byte) (Country, error) {
 	}
 	return p.plans[p.plan[code]].region, nil
 }
+
+var _ = declare(Function{
+	Name: "calling_country", Family: "country", Params: []Param{text("a calling code")},
+	Doc:      "The country of a calling code; for a shared code, the main country.",
+	Suspends: "the code is that of no country",
+	Examples: []Example{ex(`calling_country("+34")`, "ES"), ex(`calling_country("1")`, "US"), exFails(`calling_country("999")`, "no country")},
+}, CountryByCallingCode)

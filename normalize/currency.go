@@ -8,11 +8,14 @@ import (
 // Currency is an ISO 4217 code in capitals; the zero value is no currency.
 type Currency [3]byte
 
-func (c Currency) String() string {
+func (c Currency) String() string { return string(c.Append(nil)) }
+
+// Append appends the code; the zero value has none.
+func (c Currency) Append(dst []byte) []byte {
 	if c == (Currency{}) {
-		return ""
+		return dst
 	}
-	return string(c[:])
+	return append(dst, c[:]...)
 }
 
 // MinorUnits is how many decimals amounts of the currency are paid in: 2 for EUR, 0 for JPY. It is -1 for codes that
@@ -59,3 +62,23 @@ func ParseCurrency(text []byte) (Currency, error) {
 	}
 	return c, nil
 }
+
+var _ = declare(Function{
+	Name: "currency", Family: "currency", Params: []Param{text("three letters")},
+	Doc:      "A currency in use (ISO 4217), in capitals.",
+	Suspends: "the text is the code of no currency in use",
+	Examples: []Example{ex(`currency("eur")`, "EUR"), exFails(`currency("DEM")`, "no currency in use")},
+}, ParseCurrency)
+
+var _ = declare(Function{
+	Name: "minor_units", Family: "currency", Params: []Param{text("three letters")},
+	Doc:      "The number of decimals in which amounts of a currency are paid.",
+	Suspends: "the text is the code of no currency in use",
+	Examples: []Example{ex(`minor_units("EUR")`, "2"), ex(`minor_units("JPY")`, "0"), exFails(`minor_units("DEM")`, "no currency in use")},
+}, func(text []byte) (int64, error) {
+	c, err := ParseCurrency(text)
+	if err != nil {
+		return 0, err
+	}
+	return int64(c.MinorUnits()), nil
+})

@@ -9,7 +9,7 @@
 // immutable tables; Phones is a bounded cache that its one owner keeps. A result never refers to the text it was read
 // from, except where its comment says so.
 //
-// Start at functions.go for what there is; phone.go, network.go, country.go, layout.go, quantity.go and identity.go
+// Start at function.go for how a function is declared; phone.go, network.go, country.go, layout.go, quantity.go and identity.go
 // have the readers.
 package normalize
 

@@ -194,6 +194,13 @@ func DecimalComma(dst, text []byte) ([]byte, error) {
 	return dst, nil
 }
 
+var _ = declare(Function{
+	Name: "comma", Family: "encoding", Params: []Param{text("a number")},
+	Doc:      "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or apostrophes between thousands are dropped.",
+	Suspends: "the text is no number with a decimal comma",
+	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
+}, Appender(DecimalComma))
+
 // Hexadecimal reads up to 15 hexadecimal digits, with 0x before them or without, or 16 of which the first is under 8.
 func Hexadecimal(text []byte) (int64, error) {
 	in := trim(text)
@@ -216,6 +223,13 @@ func Hexadecimal(text []byte) (int64, error) {
 	}
 	return int64(n), nil
 }
+
+var _ = declare(Function{
+	Name: "hex", Family: "encoding", Params: []Param{text("hexadecimal digits")},
+	Doc:      "A whole number written in hexadecimal, with 0x or without.",
+	Suspends: "the text has other characters, or the number more than 63 bits",
+	Examples: []Example{ex(`hex("0x1f")`, "31"), exFails(`hex("12G")`, "hexadecimal")},
+}, Hexadecimal)
 
 // URLDecoded appends the text without its percent-encoding (RFC 3986 2.1): sip%3A%2B34600 is sip:+34600. In a form
 // (application/x-www-form-urlencoded, WHATWG URL 5) a plus sign is a blank. What is not UTF-8 afterwards, or holds a zero
@@ -244,3 +258,16 @@ func URLDecoded(dst, text []byte, form bool) ([]byte, error) {
 	}
 	return dst, nil
 }
+
+var formParam = yes("form", "a plus sign is a blank, as in what forms send")
+
+var _ = declareWith(Function{
+	Name: "url_decode", Family: "encoding", Params: []Param{text("percent-encoded text"), formParam.Param},
+	Doc:      "A text without its percent-encoding (RFC 3986 2.1).",
+	Suspends: "two hexadecimal digits do not follow a percent sign",
+	Examples: []Example{
+		ex(`url_decode("sip%3A%2B34600")`, "sip:+34600"), ex(`url_decode("a+b%21", form: true)`, "a b!"), exFails(`url_decode("50%")`, "two hexadecimal digits")},
+}, func(o *Options) Appender {
+	form := formParam.in(o)
+	return func(dst, text []byte) ([]byte, error) { return URLDecoded(dst, text, form) }
+})

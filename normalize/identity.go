@@ -28,6 +28,27 @@ func ParseIMSI(text []byte) (IMSI, error) {
 	return IMSI(packed(number, length)), nil
 }
 
+var _ = declare(Function{
+	Name: "imsi", Family: "identifier", Params: []Param{text("14 or 15 digits")},
+	Doc:      "An IMSI; leading zeros are kept.",
+	Suspends: "the text is not 14 or 15 digits",
+	Examples: []Example{ex(`imsi("001010000000001")`, "001010000000001"), exFails(`imsi("2140700")`, "14 or 15")},
+}, ParseIMSI)
+
+var _ = declare(Function{
+	Name: "imsi_network", Family: "identifier", Params: []Param{text("an IMSI")},
+	Doc:      "The home network of an IMSI.",
+	Suspends: "the text is no IMSI",
+	Examples: []Example{
+		ex(`imsi_network("214070000000001")`, "214-07"), ex(`imsi_network("310410123456789")`, "310-410"), exFails(`imsi_network("2140700")`, "14 or 15")},
+}, func(text []byte) (Network, error) {
+	i, err := ParseIMSI(text)
+	if err != nil {
+		return Network{}, err
+	}
+	return i.Network(), nil
+})
+
 // Append appends the digits.
 func (i IMSI) Append(dst []byte) []byte { return appendPacked(dst, uint64(i)) }
 
@@ -86,6 +107,13 @@ func ParseIMEI(text []byte) (IMEI, error) {
 	return IMEI(packed(number, length)), nil
 }
 
+var _ = declare(Function{
+	Name: "imei", Family: "identifier", Params: []Param{text("14, 15 or 16 digits")},
+	Doc:      "The number of a device; a check digit must be right or 0.",
+	Suspends: "the text is not 14 to 16 digits, or the check digit is wrong",
+	Examples: []Example{ex(`imei("490154203237518")`, "490154203237518"), exFails(`imei("490154203237519")`, "check digit")},
+}, ParseIMEI)
+
 // Append appends the digits.
 func (i IMEI) Append(dst []byte) []byte { return appendPacked(dst, uint64(i)) }
 
@@ -100,6 +128,19 @@ func (i IMEI) Device() IMEI {
 	}
 	return IMEI(packed(number*10+checkDigit(number), 15))
 }
+
+var _ = declare(Function{
+	Name: "imei_device", Family: "identifier", Params: []Param{text("an IMEI or IMEISV")},
+	Doc:      "The device alone, with its check digit, so that all notations of one device are equal.",
+	Suspends: "the text is no IMEI",
+	Examples: []Example{ex(`imei_device("4901542032375101")`, "490154203237518"), exFails(`imei_device("490154203237519")`, "check digit")},
+}, func(text []byte) (IMEI, error) {
+	i, err := ParseIMEI(text)
+	if err != nil {
+		return 0, err
+	}
+	return i.Device(), nil
+})
 
 // TAC is the type allocation code, the first eight digits: the model.
 func (i IMEI) TAC() uint32 {
@@ -130,6 +171,14 @@ func ParseICCID(text []byte) (ICCID, error) {
 	}
 	return ICCID(packed(number, length)), nil
 }
+
+var _ = declare(Function{
+	Name: "iccid", Family: "identifier", Params: []Param{text("18 to 20 digits that begin with 89")},
+	Doc:      "The number of a SIM card. The filler F is dropped; the check digit is not verified.",
+	Suspends: "the text is not 18 to 20 digits that begin with 89",
+	Examples: []Example{
+		ex(`iccid("8934071100000000017F")`, "8934071100000000017"), exFails(`iccid("123456789012345678")`, "begins with 89")},
+}, ParseICCID)
 
 // Append appends the digits.
 func (i ICCID) Append(dst []byte) []byte {
@@ -184,6 +233,14 @@ func ParseEID(text []byte) (EID, error) {
 	}
 	return EID{high, low}, nil
 }
+
+var _ = declare(Function{
+	Name: "eid", Family: "identifier", Params: []Param{text("32 digits")},
+	Doc:      "The number of an embedded SIM; its check digits must be right.",
+	Suspends: "the text is not 32 digits, or the check digits are wrong",
+	Examples: []Example{
+		ex(`eid("89001012012341234012345678901224")`, "89001012012341234012345678901224"), exFails(`eid("89001012012341234012345678901225")`, "check digits")},
+}, ParseEID)
 
 // Append appends the 32 digits.
 func (e EID) Append(dst []byte) []byte {
@@ -288,6 +345,13 @@ func ParseMAC(text []byte) (MAC, error) {
 	return m, nil
 }
 
+var _ = declare(Function{
+	Name: "mac", Family: "identifier", Params: []Param{text("a hardware address")},
+	Doc:      "A MAC address of 48 bits.",
+	Suspends: "the text is no such address",
+	Examples: []Example{ex(`mac("001B.4411.3AB7")`, "00:1b:44:11:3a:b7"), exFails(`mac("001B")`, "mac")},
+}, ParseMAC)
+
 // Append appends the address as 00:1b:44:11:3a:b7.
 func (m MAC) Append(dst []byte) []byte {
 	for i, octet := range m {
@@ -338,6 +402,14 @@ func ParseUUID(text []byte) (UUID, error) {
 	return u, nil
 }
 
+var _ = declare(Function{
+	Name: "uuid", Family: "identifier", Params: []Param{text("a UUID")},
+	Doc:      "A UUID in lower case with dashes.",
+	Suspends: "the text is no UUID",
+	Examples: []Example{
+		ex(`uuid("{0B4D3CF2-3F6C-4C1E-9A52-8F5B1A2C3D4E}")`, "0b4d3cf2-3f6c-4c1e-9a52-8f5b1a2c3d4e"), exFails(`uuid("0B4D3CF2")`, "uuid")},
+}, ParseUUID)
+
 // Append appends the UUID in lower case with dashes.
 func (u UUID) Append(dst []byte) []byte {
 	for i, octet := range u {
@@ -350,3 +422,26 @@ func (u UUID) Append(dst []byte) []byte {
 }
 
 func (u UUID) String() string { return string(u.Append(nil)) }
+
+// Name is an identifier of a SIM that is none of the others, as it is written. It refers to the text it was read from.
+type Name []byte
+
+func (n Name) String() string { return string(n) }
+
+// Append appends the name.
+func (n Name) Append(dst []byte) []byte { return append(dst, n...) }
+
+// ParseName refuses only what a spreadsheet spoilt.
+func ParseName(text []byte) (Name, error) {
+	if spoilt := Damaged(text); spoilt != "" {
+		return nil, &Error{Function: "name", Input: quoted(text), Reason: spoilt}
+	}
+	return Name(text), nil
+}
+
+var _ = declare(Function{
+	Name: "name", Family: "identifier", Params: []Param{text("a text that tells SIMs apart")},
+	Doc:      "An identifier of a SIM that is none of the others: a SIP user, a line, a device.",
+	Suspends: "a spreadsheet spoilt the text (8.934E+18, #REF!)",
+	Examples: []Example{ex(`name("line-17")`, "line-17"), exFails(`name("#REF!")`, "spreadsheet")},
+}, ParseName)

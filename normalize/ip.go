@@ -23,6 +23,13 @@ func ParseIP(text []byte) (netip.Addr, error) {
 	return netip.Addr{}, fail("ip", text, "not an IPv4 or IPv6 address")
 }
 
+var _ = declare(Function{
+	Name: "ip", Family: "identifier", Params: []Param{text("an IPv4 or IPv6 address")},
+	Doc:      "An address of the Internet Protocol, in its canonical form.",
+	Suspends: "the text is no such address",
+	Examples: []Example{ex(`ip("10.0.0.1")`, "10.0.0.1"), ex(`ip("2001:DB8:0::1")`, "2001:db8::1"), exFails(`ip("10.0.0")`, "ip")},
+}, ParseIP)
+
 // ipv4 reads the common form, without making a string of it.
 func ipv4(in []byte) (netip.Addr, bool) {
 	if len(in) < 7 || len(in) > 15 {
@@ -67,3 +74,10 @@ func ParseCiscoIP(text []byte) (netip.Addr, error) {
 	}
 	return netip.AddrFrom4([4]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}), nil
 }
+
+var _ = declare(Function{
+	Name: "cisco_ip", Family: "identifier", Params: []Param{text("a signed number")},
+	Doc:      "An IPv4 address as Cisco Unified CM writes it: a signed little-endian number.",
+	Suspends: "the text is no number of 32 bits",
+	Examples: []Example{ex(`cisco_ip("-1139627840")`, "192.168.18.188"), exFails(`cisco_ip("10.0.0.1")`, "cisco_ip")},
+}, ParseCiscoIP)

@@ -36,6 +36,11 @@ func (n Network) Name() string {
 	return ""
 }
 
+var _ = declare(Function{
+	Name: "carrier", Family: "carrier", Params: []Param{{Name: "network", Doc: "a network"}},
+	Doc: "The brand name of a network; empty when it is not listed.", Examples: []Example{ex(`carrier(network("20810"))`, "SFR")},
+}, Network.Name)
+
 // Operator is the company that runs the network, or "" when it is not in the list.
 func (n Network) Operator() string {
 	if row := networks().find(n); row != nil {
@@ -43,6 +48,11 @@ func (n Network) Operator() string {
 	}
 	return ""
 }
+
+var _ = declare(Function{
+	Name: "operator", Family: "carrier", Params: []Param{{Name: "network", Doc: "a network"}},
+	Doc: "The company that runs a network; empty when it is not listed.", Examples: []Example{ex(`operator(network("20810"))`, "Altice")},
+}, Network.Operator)
 
 // Country is where the network is: as the list says, else the main country of the MCC. It is no country for
 // international networks (MCC 901) and test networks.
@@ -57,6 +67,12 @@ func (n Network) Country() Country {
 	return t.mcc[n.MCC].country
 }
 
+var _ = declare(Function{
+	Name: "country", Family: "country", Params: []Param{{Name: "network", Doc: "a network"}},
+	Doc:      "The country of a network; none for international networks (MCC 901).",
+	Examples: []Example{ex(`country(network("20810"))`, "FR"), ex(`country(network("901-28"))`, "")},
+}, Network.Country)
+
 // Unpadded answers the network that is meant when a system wrote two-digit codes with a leading zero: 208-010 is
 // 208-10, if only that is in the list. Other networks are answered as they are.
 func (n Network) Unpadded() Network {
@@ -67,6 +83,12 @@ func (n Network) Unpadded() Network {
 	}
 	return n
 }
+
+var _ = declare(Function{
+	Name: "unpadded", Family: "network", Params: []Param{{Name: "network", Doc: "a network"}},
+	Doc:      "The intended network where a system wrote two-digit codes with a leading zero: 208-010 becomes 208-10 if only that is listed.",
+	Examples: []Example{ex(`unpadded(network("208010"))`, "208-10"), ex(`unpadded(network("310410"))`, "310-410")},
+}, Network.Unpadded)
 
 // Respelled answers the networks of the list that may be meant by one that is not in it, whose code has a zero too many or
 // too few: 208-10 by 208-010, 310-410 by 310-41.
@@ -238,6 +260,15 @@ func ReadNetwork(text []byte) (Network, error) {
 	return n, err
 }
 
+var _ = declare(Function{
+	Name: "network", Family: "network", Params: []Param{text("MCC and MNC")},
+	Doc:      "A mobile network by MCC and MNC in one text. The digits of the MNC count: 07 and 007 are two networks. Zeros that a number field took are given back when exactly one listed network fits.",
+	Suspends: "the text is no MCC with an MNC of two or three digits, or two listed networks fit it",
+	Examples: []Example{
+		ex(`network("20810")`, "208-10"), ex(`network("208,10")`, "208-10"), ex(`network("310410")`, "310-410"), ex(`network("214-7")`, "214-07"),
+		exFails(`network("2087")`, "MNC 2 or 3")},
+}, ReadNetwork)
+
 // shortened reports whether the code may be one of three digits that lost its zero: a code that begins with 0 was not
 // written as a number.
 func (n Network) shortened() bool { return n.MNCDigits == 2 && n.MNC >= 10 }
@@ -257,6 +288,16 @@ func JoinNetwork(mcc, mnc []byte) (Network, error) {
 	}
 	return joinNetwork(mnc, m, n, len(code))
 }
+
+var _ = declare(Function{
+	Name: "network", Family: "network",
+	Params:   []Param{{Name: "mcc", Doc: "mobile country code"}, {Name: "mnc", Doc: "mobile network code"}},
+	Doc:      "A mobile network by MCC and MNC in two texts; an MNC that a number field shortened gets back its zeros when exactly one listed network fits, and is refused when two fit.",
+	Suspends: "a text is no such code, or two listed networks fit them",
+	Examples: []Example{
+		ex(`network("722", "70")`, "722-070"), exFails(`network("334", "50")`, "either 334-50 or 334-050"),
+		ex(`network("214", "07")`, "214-07"), ex(`network("214", "7")`, "214-07")},
+}, JoinNetwork)
 
 func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 	if mcc == 0 && mnc == 0 {
@@ -324,6 +365,13 @@ func ParseNetworkHex(text []byte) (Network, error) {
 	}
 	return n, nil
 }
+
+var _ = declare(Function{
+	Name: "plmn", Family: "network", Params: []Param{text("six hexadecimal digits")},
+	Doc:      "A mobile network by its PLMN identity in hexadecimal (3GPP TS 24.008 10.5.1.13).",
+	Suspends: "the text is no PLMN identity",
+	Examples: []Example{ex(`plmn("02F801")`, "208-10"), ex(`plmn("0x130014")`, "310-410"), exFails(`plmn("02F8")`, "plmn")},
+}, ParseNetworkHex)
 
 // PLMN answers the three octets of the network's identity.
 func (n Network) PLMN() [3]byte {

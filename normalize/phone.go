@@ -28,12 +28,23 @@ func (n E164) Country() Country {
 	return callingCodes().country(strconv.AppendUint(buffer[:0], uint64(n), 10))
 }
 
+var _ = declare(Function{
+	Name: "country", Family: "country", Params: []Param{{Name: "number", Doc: "a phone number"}},
+	Doc:      "The country of a phone number, also where countries share a calling code; none for global numbers (+870).",
+	Examples: []Example{ex(`country(phone("+12425551234"))`, "BS"), ex(`country(phone("+77011234567"))`, "KZ")},
+}, E164.Country)
+
 // CallingCode is the calling code of the number, or 0 when no calling code begins so.
 func (n E164) CallingCode() int {
 	var buffer [20]byte
 	code, _ := callingCodes().code(strconv.AppendUint(buffer[:0], uint64(n), 10))
 	return code
 }
+
+var _ = declare(Function{
+	Name: "calling_code", Family: "phone", Params: []Param{{Name: "number", Doc: "a phone number"}},
+	Doc: "The calling code of a number.", Examples: []Example{ex(`calling_code(phone("+34600123456"))`, "34")},
+}, E164.CallingCode)
 
 // Carrier is the operator that the number's range was given to, as far as libphonenumber knows, or "". A number that
 // moved to another operator keeps the old one's name. The first call reads the list of ranges, some megabytes.
@@ -48,6 +59,12 @@ func (n E164) Carrier() string {
 	}
 	return name
 }
+
+var _ = declare(Function{
+	Name: "carrier", Family: "carrier", Params: []Param{{Name: "number", Doc: "a phone number"}},
+	Doc:      "The operator to which the number's range was assigned; empty when unknown. Ported numbers keep the old operator's name.",
+	Examples: []Example{ex(`carrier(phone("+34600123456"))`, "Vodafone")},
+}, E164.Carrier)
 
 // libphonenumber answers the number as that library holds it, or nil when it has no known calling code.
 func (n E164) libphonenumber() *phonenumbers.PhoneNumber {
@@ -97,6 +114,48 @@ func ParsePhone(text []byte, o PhoneOptions) (E164, error) {
 	}
 	return n, nil
 }
+
+var (
+	fromParam = &option[Country]{Param{Name: "from", Optional: true, Folded: true, Default: "none",
+		Doc: "the country whose national numbers are read; without it only international ones are"},
+		func(code string) (Country, error) { return ParseCountry([]byte(code)) }, NoCountry}
+	internationalParam = yes("international", "the digits begin with the calling code, though neither + nor 00 says so")
+	stripParam         = &option[string]{Param{Name: "strip", Type: TextType, Optional: true, Constant: true, Default: `""`,
+		Doc: "prefixes to take away first; ? is any character, | separates several"},
+		func(prefixes string) (string, error) { return prefixes, nil }, ""}
+)
+
+// phoneOptions reads how the numbers of a call are to be understood. What reads one is told the country that the record
+// gives, when it is the record that gives it.
+func phoneOptions(o *Options) (options PhoneOptions, column bool) {
+	return PhoneOptions{From: fromParam.in(o), International: internationalParam.in(o), Strip: stripParam.in(o)}, o.Columns[fromParam.Name]
+}
+
+var _ = declareWith(Function{
+	Name: "phone", Family: "phone",
+	Params:   []Param{text("the number as the carrier writes it"), fromParam.Param, internationalParam.Param, stripParam.Param},
+	Doc:      "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, slashes, parentheses and the filler F of TBCD are ignored. Its length must be possible in its country; whether the range is in use is not checked. Letters are an error (see address).",
+	Suspends: "the text has letters, is a national number though from names no country, or has a length that no number of its country has",
+	Examples: []Example{
+		ex(`phone("+34 600 123 456")`, "+34600123456"),
+		ex(`phone("0034600123456")`, "+34600123456"),
+		ex(`phone("600123456", from: country("ES"))`, "+34600123456"),
+		ex(`phone("34600123456F", international: true)`, "+34600123456"),
+		ex(`phone("D07734600123456", international: true, strip: "D077")`, "+34600123456"),
+		exFails(`phone("600123456")`, "say from"),
+		exFails(`phone("VODAFONE", from: country("ES"))`, "letters are no phone number"),
+	},
+}, func(o *Options) func(*State, []byte, Country) (E164, error) {
+	options, column := phoneOptions(o)
+	if !column {
+		return func(s *State, text []byte, _ Country) (E164, error) { return s.Phones().Parse(text, options) }
+	}
+	return func(s *State, text []byte, from Country) (E164, error) {
+		o := options
+		o.From = from
+		return s.Phones().Parse(text, o)
+	}
+})
 
 // longestDialled is how many digits a text may have; libphonenumber refuses more than 17 after the calling code.
 const longestDialled = 24
@@ -325,3 +384,10 @@ func place(number *phonenumbers.PhoneNumber) string {
 func ParseMSISDN(text []byte) (E164, error) {
 	return ParsePhone(text, PhoneOptions{International: true})
 }
+
+var _ = declare(Function{
+	Name: "msisdn", Family: "phone", Params: []Param{text("digits that begin with the calling code, with or without +")},
+	Doc:      "The number of a subscription: phone(text, international: true).",
+	Suspends: "the digits begin with no calling code, or their length is that of no number of the country",
+	Examples: []Example{ex(`msisdn("34600123456")`, "+34600123456"), exFails(`msisdn("VODAFONE")`, "letters")},
+}, ParseMSISDN)

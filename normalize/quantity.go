@@ -101,6 +101,30 @@ func Octets(text []byte, unit DataUnit, round Rounding) (int64, error) {
 	return n, nil
 }
 
+var (
+	dataUnit = choice("unit", "B", "the unit of a text without one; kB are 1000, KiB 1024", ParseDataUnit,
+		"B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
+	octetRounding = rounding("exact", "an octet")
+)
+
+func rounding(otherwise, of string) *option[Rounding] {
+	return choice("round", otherwise, "how to round a fraction of "+of, ParseRounding, "exact", "up", "down", "half_up")
+}
+
+var _ = declareWith(Function{
+	Name: "octets", Family: "unit", Unit: "B",
+	Params:   []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param},
+	Doc:      "A volume in octets. A negative volume or an empty text is an error (see absent).",
+	Suspends: "the text is no number, is negative or too great, or is no whole number of octets though round says exact",
+	Examples: []Example{
+		ex(`octets("1200")`, "1200 B"), ex(`octets("0.219933", unit: "MB")`, "219933 B"), ex(`octets("1.5 KiB")`, "1536 B"),
+		ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
+		exFails(`octets("0.2199331", unit: "MB")`, "not a whole number"), exFails(`octets("-2")`, "unsigned32")},
+}, func(o *Options) func([]byte) (int64, error) {
+	unit, round := dataUnit.in(o), octetRounding.in(o)
+	return func(text []byte) (int64, error) { return Octets(text, unit, round) }
+})
+
 // Count reads a whole number of things: messages, segments, records. "3.0" is 3; "3.5" is an error.
 func Count(text []byte) (int64, error) {
 	if n, ok := shortCount(text, 1); ok {
@@ -112,6 +136,13 @@ func Count(text []byte) (int64, error) {
 	}
 	return n, nil
 }
+
+var _ = declare(Function{
+	Name: "count", Family: "unit", Unit: "1", Params: []Param{amount("a whole number")},
+	Doc:      "A number of things: messages, segments.",
+	Suspends: "the text is no whole number, or is negative",
+	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number")},
+}, Count)
 
 // shortCount reads up to nine digits and nothing else, which most fields are.
 func shortCount(text []byte, factor int64) (int64, bool) {
@@ -193,10 +224,44 @@ func DurationSeconds(text []byte, unit DurationUnit, round Rounding) (int64, err
 	return duration("seconds", text, unit, 1000, round)
 }
 
+var (
+	secondsUnit         = durationUnit("s")
+	secondsRounding     = rounding("up", "a second")
+	millisecondUnit     = durationUnit("ms")
+	millisecondRounding = rounding("up", "a millisecond")
+)
+
+func durationUnit(otherwise string) *option[DurationUnit] {
+	return choice("unit", otherwise, "the unit of a text without one", ParseDurationUnit, "s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss", "mm:ss")
+}
+
+var _ = declareWith(Function{
+	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param},
+	Doc:      "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
+	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of seconds though round says exact",
+	Examples: []Example{
+		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
+		ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),
+		ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"), exFails(`seconds("2.5", round: "exact")`, "not a whole number")},
+}, func(o *Options) func([]byte) (int64, error) {
+	unit, round := secondsUnit.in(o), secondsRounding.in(o)
+	return func(text []byte) (int64, error) { return DurationSeconds(text, unit, round) }
+})
+
 // DurationMilliseconds reads a duration in whole milliseconds, for who prices parts of a second.
 func DurationMilliseconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
 	return duration("milliseconds", text, unit, 1, round)
 }
+
+var _ = declareWith(Function{
+	Name: "milliseconds", Family: "unit", Unit: "ms", Params: []Param{amount("a duration"), millisecondUnit.Param, millisecondRounding.Param},
+	Doc:      "A duration in milliseconds.",
+	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of milliseconds though round says exact",
+	Examples: []Example{ex(`milliseconds("299", unit: "10ms")`, "2990 ms"), exFails(`milliseconds("-1")`, "milliseconds")},
+}, func(o *Options) func([]byte) (int64, error) {
+	unit, round := millisecondUnit.in(o), millisecondRounding.in(o)
+	return func(text []byte) (int64, error) { return DurationMilliseconds(text, unit, round) }
+})
 
 func duration(function string, text []byte, unit DurationUnit, base int64, round Rounding) (int64, error) {
 	in := trim(text)
@@ -363,3 +428,10 @@ func Unsigned32(text []byte) (int64, error) {
 	}
 	return int64(n), nil
 }
+
+var _ = declare(Function{
+	Name: "unsigned32", Family: "unit", Params: []Param{amount("a 32-bit number")},
+	Doc:      "A 32-bit counter that a system wrote as a signed number.",
+	Suspends: "the text is no number of 32 bits",
+	Examples: []Example{ex(`unsigned32("-2")`, "4294967294"), ex(`unsigned32("7")`, "7"), exFails(`unsigned32("4294967296")`, "32")},
+}, Unsigned32)

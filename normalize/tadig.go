@@ -6,11 +6,14 @@ import "strings"
 // usually the country's.
 type TADIG [5]byte
 
-func (t TADIG) String() string {
+func (t TADIG) String() string { return string(t.Append(nil)) }
+
+// Append appends the code; the zero value has none.
+func (t TADIG) Append(dst []byte) []byte {
 	if t == (TADIG{}) {
-		return ""
+		return dst
 	}
-	return string(t[:])
+	return append(dst, t[:]...)
 }
 
 // ParseTADIG reads a TADIG code in any case.
@@ -28,6 +31,13 @@ func ParseTADIG(text []byte) (TADIG, error) {
 	}
 	return t, nil
 }
+
+var _ = declare(Function{
+	Name: "tadig", Family: "network", Params: []Param{text("a TADIG code")},
+	Doc:      "A TADIG code in capitals. The operator's list says which network it means.",
+	Suspends: "the text is no TADIG code: three letters of a country and two letters or digits",
+	Examples: []Example{ex(`tadig("espt2")`, "ESPT2"), exFails(`tadig("214")`, "tadig")},
+}, ParseTADIG)
 
 // Country is the country of the first three letters, or no country: some codes begin with others.
 func (t TADIG) Country() Country {

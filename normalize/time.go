@@ -77,6 +77,64 @@ func (l *Layout) ParseNear(text []byte, near int64) (Moment, error) {
 	return best, nil
 }
 
+var (
+	layoutParam = &option[string]{Param{Name: "layout", Type: TextType, Constant: true,
+		Doc: "Go's reference time (02.01.2006 15:04:05), letters (YYYY-MM-DD hh:mm:ss), strftime (%Y%m%d%H%M%S), or rfc3339, iso8601, epoch, epoch_ms, epoch_us, epoch_ns"},
+		func(layout string) (string, error) { return layout, nil }, ""}
+	zoneParam = &option[*Zone]{Param{Name: "zone", Optional: true, Folded: true, Default: "the source's zone",
+		Doc: "the IANA zone of times without one, or an offset (+02:00); may be a column"}, LoadZone, nil}
+	ambiguousParam = choice("ambiguous", "earlier", "which of two times is meant when the clock was set back and showed both alike",
+		among(map[string]Choice{"earlier": Earlier, "later": Later, "refuse": Refuse}), "earlier", "later", "refuse")
+	missingParam = choice("missing", "shift", "what to do with a time that the clock never showed: read it as if the clock had not been set forward, or refuse it",
+		among(map[string]Choice{"shift": Shift, "refuse": Refuse}), "shift", "refuse")
+)
+
+// timeOptions reads how the local times of a call are to be understood. What reads one is told the zone that the record
+// names, when it is the record that names it.
+func timeOptions(o *Options) (options TimeOptions, column bool) {
+	options = TimeOptions{Zone: o.Zone, Ambiguous: ambiguousParam.in(o), Missing: missingParam.in(o)}
+	if zone := zoneParam.in(o); zone != nil {
+		options.Zone = zone
+	}
+	if column = o.Columns[zoneParam.Name]; column {
+		options.Zone = UTC // until a record says which
+	}
+	return options, column
+}
+
+var _ = declareWith(Function{
+	Name: "time", Family: "time",
+	Params:   []Param{text("the time as the carrier writes it"), layoutParam.Param, zoneParam.Param, ambiguousParam.Param, missingParam.Param},
+	Doc:      "An instant. Local times are read in the zone; times that the clock showed twice or never are flagged and resolved by ambiguous and missing.",
+	Suspends: "the text does not have the layout, or is no time of the calendar; with refuse, the clock showed the time twice or never",
+	Examples: []Example{
+		ex(`time("17.03.2026 00:10:02", "02.01.2006 15:04:05", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),
+		ex(`time("2026-03-17 00:10:02", "YYYY-MM-DD hh:mm:ss", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),
+		ex(`time("20260317001002+0100", "%Y%m%d%H%M%S%z")`, "2026-03-16T23:10:02Z"),
+		ex(`time("2020/2/10 22:41", "2006/1/2 15:04", zone: "UTC")`, "2020-02-10T22:41:00Z"),
+		ex(`time("15.02.22", "YY.MM.DD", zone: "UTC")`, "2015-02-22T00:00:00Z"),
+		ex(`time("2026-10-25 02:30:00", "2006-01-02 15:04:05", zone: "Europe/Madrid")`, "2026-10-25T00:30:00Z"),
+		ex(`time("2026-10-25 02:30:00", "2006-01-02 15:04:05", zone: "Europe/Madrid", ambiguous: "later")`, "2026-10-25T01:30:00Z"),
+		ex(`time("2026-03-29 02:30:00", "2006-01-02 15:04:05", zone: "Europe/Madrid")`, "2026-03-29T01:30:00Z"),
+		exFails(`time("2026-03-29 02:30:00", "2006-01-02 15:04:05", zone: "Europe/Madrid", missing: "refuse")`, "never showed"),
+		exFails(`time("2026-03-17 00:10:02", "2006-01-02 15:04:05", zone: "Europe/Madird")`, "did you mean Europe/Madrid"),
+	},
+}, func(o *Options) func(*State, []byte, []byte) (Moment, error) {
+	options, column := timeOptions(o)
+	layout, err := CompileLayout(layoutParam.in(o), options)
+	o.reject(layoutParam.Name, err)
+	if column {
+		return func(s *State, text, zone []byte) (Moment, error) {
+			l, err := s.layoutIn(layout, zone)
+			if err != nil {
+				return Moment{}, err
+			}
+			return s.moment(l, text)
+		}
+	}
+	return func(s *State, text, _ []byte) (Moment, error) { return s.moment(layout, text) }
+})
+
 // read fills c from a text, or answers why it does not have the form of the layout.
 func (l *Layout) read(text []byte, c *civil) string {
 	if l.width > 0 && len(text) == l.width {
@@ -304,6 +362,21 @@ func ParseEpoch(text []byte, unit EpochUnit) (Moment, error) {
 	}
 	return Moment{Nano: nano}, nil
 }
+
+var epochUnit = choice("unit", "s", "what is counted",
+	among(map[string]EpochUnit{"s": Seconds, "ms": Milliseconds, "us": Microseconds, "ns": Nanoseconds}), "s", "ms", "us", "ns")
+
+var _ = declareWith(Function{
+	Name: "epoch", Family: "time", Params: []Param{text("a count since 1970, with decimals or without"), epochUnit.Param},
+	Doc:      "An instant as a count since 1970. 0 is an error, since systems write it for a time that never came.",
+	Suspends: "the text is no count, is 0, or is plainly counted in another unit",
+	Examples: []Example{
+		ex(`epoch("1767225600")`, "2026-01-01T00:00:00Z"), ex(`epoch("1767225600250", unit: "ms")`, "2026-01-01T00:00:00.25Z"),
+		exFails(`epoch("1767225600", unit: "ms")`, "coarser unit"), exFails(`epoch("0")`, "never came")},
+}, func(o *Options) func([]byte) (Moment, error) {
+	unit := epochUnit.in(o)
+	return func(text []byte) (Moment, error) { return ParseEpoch(text, unit) }
+})
 
 func epochDigits(text []byte) (uint64, bool) {
 	if len(text) <= 18 {

@@ -220,12 +220,41 @@ func ParseRFC3339(text []byte) (Moment, error) {
 	return parseISO(trim(text), nil, &Layout{}, "rfc3339")
 }
 
+var _ = declare(Function{
+	Name: "rfc3339", Family: "time", Params: []Param{text("a time with its offset")},
+	Doc:      "An instant in the form of RFC 3339.",
+	Suspends: "the text has another form, or is no time of the calendar",
+	Examples: []Example{
+		ex(`rfc3339("2026-03-17T00:10:02.5+01:00")`, "2026-03-16T23:10:02.5Z"), exFails(`rfc3339("2026-03-17")`, "rfc3339")},
+}, ParseRFC3339)
+
 // ParseISO8601 reads the extended and the basic form, a blank in place of the T, and times without seconds or without
 // a clock: 2026-03-16T23:10:02.5+01:00, 20260316T231002Z, 2026-03-16 23:10, 2026-03-16. Times without an offset are
 // of the zone.
 func ParseISO8601(text []byte, o TimeOptions) (Moment, error) {
 	return parseISO(trim(text), o.Zone, &Layout{options: o}, "iso8601")
 }
+
+var _ = declareWith(Function{
+	Name: "iso8601", Family: "time", Params: []Param{text("a time or a day"), zoneParam.Param, ambiguousParam.Param, missingParam.Param},
+	Doc:      "An instant in the extended or basic form of ISO 8601, with a T or a blank, with or without seconds, clock and offset.",
+	Suspends: "the text has another form, or is no time of the calendar; with refuse, the clock showed the time twice or never",
+	Examples: []Example{
+		ex(`iso8601("20260317T001002Z")`, "2026-03-17T00:10:02Z"), ex(`iso8601("2026-03-17 00:10", zone: "Europe/Madrid")`, "2026-03-16T23:10:00Z"),
+		exFails(`iso8601("17.03.2026")`, "iso8601")},
+}, func(o *Options) func(*State, []byte, []byte) (Moment, error) {
+	options, column := timeOptions(o)
+	return func(s *State, text, zone []byte) (Moment, error) {
+		o := options
+		if column {
+			var err error
+			if o.Zone, err = s.zone(zone); err != nil {
+				return Moment{}, err
+			}
+		}
+		return ParseISO8601(text, o)
+	}
+})
 
 func parseISO(text []byte, zone *Zone, l *Layout, function string) (Moment, error) {
 	strict := function == "rfc3339"

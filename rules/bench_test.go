@@ -101,3 +101,38 @@ func BenchmarkChain(b *testing.B) {
 		}
 	}
 }
+
+// Normalizers as rules call them: what the binding costs beside the function itself.
+func BenchmarkNormalizer(b *testing.B) {
+	for _, call := range []struct{ expr, up string }{
+		{`octets(up)`, "1200"},
+		{`seconds(up, unit: "10ms")`, "299"},
+		{`count(up)`, "3"},
+		{`msisdn(up)`, "34600123456"},
+		{`phone(up, from: "ES")`, "600123456"},
+		{`address(up)`, "VODAFONE"},
+		{`country(up)`, "ES"},
+		{`network(up)`, "20810"},
+		{`carrier(network(up))`, "20810"},
+		{`imsi(up)`, "214070000000001"},
+		{`ip(up)`, "10.0.0.1"},
+		{`comma(up)`, "0,219933"},
+		{`time(up, "02.01.2006 15:04:05", zone: "Europe/Madrid")`, "17.03.2026 00:10:02"},
+		{`iso8601(up, zone: "Europe/Madrid")`, "2026-03-17 00:10"},
+		{`epoch(up)`, "1767225600"},
+	} {
+		b.Run(call.expr, func(b *testing.B) {
+			r, e := compiled(b, call.expr)
+			for i := range r.fields {
+				r.fields[i].Text = []byte(call.up)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.buf = r.buf[:0]
+				if v := e.eval(r); v.kind == Nothing {
+					b.Fatal(r.failed.reason)
+				}
+			}
+		})
+	}
+}

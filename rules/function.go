@@ -8,15 +8,17 @@ import (
 	"ratemill/udr"
 )
 
-// Function is a function of the rule language. Each is declared once, in functions_*.go; check, the documentation and
-// the JSON Schema come from the declaration.
+// Function is a function of the rule language. Each is declared once: normalizers in package normalize beside what runs
+// them, the others in functions_core.go. check and the documentation come from the declaration.
 type Function struct {
-	Name    string
-	Group   string // the heading it stands under in the documentation
-	Params  []Param
-	Result  Type
-	Doc     string
-	Example string
+	Name   string
+	Group  string // the heading it stands under in the documentation
+	Params []Param
+	Result Type
+	Doc    string
+	// Suspends says for which arguments a record is suspended, where Doc does not.
+	Suspends string
+	Example  string
 
 	// absorbs says that an absent required argument makes the result absent, without a call.
 	absorbs bool

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -34,48 +35,59 @@ func loadZone(name string) (*zone, error) {
 // octetsOf is the text's bytes, without a copy: normalizers read them and keep none.
 func octetsOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// normalizers are the functions that package normalize declares, with what runs each.
+// normalizers are the functions that package normalize declares.
 func normalizers() []*Function {
 	var all []*Function
 	for _, d := range normalize.Functions() {
-		if d.Name == "absent" {
-			continue // it is about any value here
+		f := &Function{Name: d.Name, Group: d.Family, Doc: d.Doc, Suspends: d.Suspends, absorbs: true, Result: resultOf(d)}
+		for _, e := range d.Examples {
+			if e.Error == "" {
+				f.Example = e.Expr + " = " + e.Result
+				break
+			}
 		}
-		f := &Function{Name: d.Name, Group: d.Family, Doc: d.Doc, absorbs: true, Result: resultOf(d)}
-		if len(d.Examples) > 0 {
-			f.Example = d.Examples[0].Expr + " = " + d.Examples[0].Result
-		}
-		key := d.Name
-		for i, p := range d.Params {
+		for _, p := range d.Params {
 			kinds := kindsOf(p.Type)
-			if d.Family == "unit" && i == 0 {
+			if p.Number {
 				kinds = append(kinds, Int, Decimal)
 			}
 			f.Params = append(f.Params, Param{Name: p.Name, Kinds: kinds, Optional: p.Optional, Constant: p.Constant, Folded: p.Folded, Default: p.Default, Values: p.Values, Doc: p.Doc})
-			if !p.Optional && !p.Constant {
-				key += " " + p.Type.String()
-			}
 		}
-		bind, ok := normalizerCalls[key]
-		if !ok {
-			panic("rules: nothing runs normalize's " + key)
-		}
-		result := f.Result
 		f.bind = func(b *binding) (bound, Type, error) {
-			c, err := bind(b)
-			return c, result, err
+			o := b.options(f)
+			run := d.Prepare(o)
+			if param, err := o.Err(); err != nil {
+				for i, p := range f.Params {
+					if p.Name == param {
+						b.wrong = i + 1
+					}
+				}
+				return bound{}, f.Result, err
+			}
+			c, err := boundTo(run, &d, f.Result, b.level(), len(o.Columns) > 0)
+			return c, f.Result, err
 		}
 		all = append(all, f)
 	}
-	all = append(all, &Function{Name: "name", Group: "identifier", Params: []Param{text("text")}, Result: anID, absorbs: true,
-		Doc: "An identifier of a SIM that is none of the others: a SIP user, a line, a device.", Example: `name("line-17")`,
-		bind: unary(anID, func(_ *Runner, v value) (value, error) {
-			if spoilt := normalize.Damaged(octetsOf(v.s)); spoilt != "" {
-				return value{}, &normalize.Error{Function: "name", Input: v.s, Reason: spoilt}
-			}
-			return identifierValue(udr.Name, v.s), nil
-		})})
 	return all
+}
+
+// options are the arguments that are known when the rules are loaded, and the names of the optional ones that are not.
+func (b *binding) options(f *Function) *normalize.Options {
+	o := &normalize.Options{Given: map[string]string{}, Columns: map[string]bool{}}
+	if b.zone != nil {
+		o.Zone = b.zone.Zone
+	}
+	for i, p := range f.Params {
+		switch {
+		case !b.has(i):
+		case p.Constant || p.Folded && b.args[i].constant():
+			o.Given[p.Name] = b.args[i].value.plain()
+		case p.Optional:
+			o.Columns[p.Name] = true
+		}
+	}
+	return o
 }
 
 func resultOf(d normalize.Function) Type {
@@ -121,12 +133,157 @@ func kindsOf(t normalize.Type) []Kind {
 	return []Kind{Text}
 }
 
-// appender is what normalize's identifiers are.
-type appender interface{ Append([]byte) []byte }
+// boundTo makes a call of a Go function that normalize declares, by the function's type. A function of a type that is
+// not here is an error, which the tests of the examples meet. columns says that the record gives an option too.
+func boundTo(run any, d *normalize.Function, typ Type, level int, columns bool) (bound, error) {
+	if c := boundToText(run, d, typ, level); c.one != nil {
+		return c, nil
+	}
+	if c := boundToValue(run); c.one != nil {
+		return c, nil
+	}
+	var c bound
+	switch f := run.(type) {
+	case func(mcc, mnc []byte) (normalize.Network, error):
+		return bound{many: func(r *Runner, a []value) (value, error) { return r.network(f(octetsOf(a[0].s), octetsOf(a[1].s))) }}, nil
+	case func(*normalize.State, []byte, normalize.Country) (normalize.E164, error):
+		c.one = func(r *Runner, v value) (value, error) {
+			return r.phone(f(&r.state, octetsOf(v.s), normalize.NoCountry))
+		}
+		c.many = func(r *Runner, a []value) (value, error) {
+			return r.phone(f(&r.state, octetsOf(a[0].s), countryOf(a[1])))
+		}
+	case func(*normalize.State, []byte, normalize.Country) (normalize.Address, error):
+		c.one = func(r *Runner, v value) (value, error) {
+			return r.address(f(&r.state, octetsOf(v.s), normalize.NoCountry))
+		}
+		c.many = func(r *Runner, a []value) (value, error) {
+			return r.address(f(&r.state, octetsOf(a[0].s), countryOf(a[1])))
+		}
+	case func(*normalize.State, []byte, []byte) (normalize.Moment, error):
+		c.one = func(r *Runner, v value) (value, error) {
+			m, err := f(&r.state, octetsOf(v.s), nil)
+			return r.moment(level, m, err)
+		}
+		c.many = func(r *Runner, a []value) (value, error) {
+			m, err := f(&r.state, octetsOf(a[0].s), octetsOf(a[1].s))
+			return r.moment(level, m, err)
+		}
+	default:
+		return bound{}, fmt.Errorf("rules cannot call %s: boundTo lacks its type %T", d.Name, run)
+	}
+	if columns {
+		c.one = nil
+	} else {
+		c.many = nil
+	}
+	return c, nil
+}
 
-// identifier runs a reader of identifiers; its result is written into the runner's buffer.
-func identifier[T appender](kind udr.IDKind, parse func([]byte) (T, error)) func(*binding) (bound, error) {
-	return simple(func(r *Runner, v value) (value, error) {
+// boundToText is boundTo for functions of one text.
+func boundToText(run any, d *normalize.Function, typ Type, level int) bound {
+	switch f := run.(type) {
+	case func([]byte) ([]byte, error):
+		return written(Text, 0, func(dst, text []byte) ([]byte, error) {
+			answer, err := f(text)
+			return append(dst, answer...), err
+		})
+	case normalize.Appender:
+		return written(Text, 0, f)
+	case func([]byte) (int64, error):
+		return number(f, typ, d.Params[0].Number)
+	case func([]byte) (normalize.Moment, error):
+		return bound{one: func(r *Runner, v value) (value, error) {
+			m, err := f(octetsOf(v.s))
+			return r.moment(level, m, err)
+		}}
+	case func([]byte) (normalize.E164, error):
+		return bound{one: func(r *Runner, v value) (value, error) { return r.phone(f(octetsOf(v.s))) }}
+	case func([]byte) (normalize.Country, error):
+		return bound{one: func(r *Runner, v value) (value, error) { return r.country(f(octetsOf(v.s))) }}
+	case func([]byte) (normalize.Network, error):
+		return bound{one: func(r *Runner, v value) (value, error) { return r.network(f(octetsOf(v.s))) }}
+	case func([]byte) (normalize.IMSI, error):
+		return identifier(udr.IMSI, f)
+	case func([]byte) (normalize.ICCID, error):
+		return identifier(udr.ICCID, f)
+	case func([]byte) (normalize.IMEI, error):
+		return identifier(udr.IMEI, f)
+	case func([]byte) (normalize.EID, error):
+		return identifier(udr.EID, f)
+	case func([]byte) (normalize.MAC, error):
+		return identifier(udr.Name, f)
+	case func([]byte) (normalize.UUID, error):
+		return identifier(udr.Name, f)
+	case func([]byte) (normalize.Name, error):
+		return identifier(udr.Name, f)
+	case func([]byte) (normalize.TADIG, error):
+		return identifier(udr.Name, f)
+	case func([]byte) (normalize.Currency, error):
+		return identifier(udr.Name, f)
+	case func([]byte) (netip.Addr, error):
+		return written(Identifier, udr.Name, func(dst, text []byte) ([]byte, error) {
+			address, err := f(text)
+			return address.AppendTo(dst), err
+		})
+	}
+	return bound{}
+}
+
+// boundToValue is boundTo for functions of something that a normalizer made before; they have no errors.
+func boundToValue(run any) bound {
+	switch f := run.(type) {
+	case func(normalize.E164) int:
+		return bound{one: func(_ *Runner, v value) (value, error) { return intValue(int64(f(normalize.E164(v.n)))), nil }}
+	case func(normalize.E164) string:
+		return bound{one: func(_ *Runner, v value) (value, error) { return textValue(f(normalize.E164(v.n))), nil }}
+	case func(normalize.E164) normalize.Country:
+		return bound{one: func(r *Runner, v value) (value, error) { return r.country(f(normalize.E164(v.n)), nil) }}
+	case func(normalize.AddressKind) string:
+		return bound{one: func(_ *Runner, v value) (value, error) { return textValue(f(normalize.AddressKind(v.aux))), nil }}
+	case func(normalize.Country) string:
+		return bound{one: func(_ *Runner, v value) (value, error) { return textValue(f(countryOf(v))), nil }}
+	case func(normalize.Network) string:
+		return bound{one: func(_ *Runner, v value) (value, error) { return textValue(f(networkOf(v))), nil }}
+	case func(normalize.Network) normalize.Country:
+		return bound{one: func(r *Runner, v value) (value, error) { return r.country(f(networkOf(v)), nil) }}
+	case func(normalize.Network) normalize.Network:
+		return bound{one: func(r *Runner, v value) (value, error) { return r.network(f(networkOf(v)), nil) }}
+	}
+	return bound{}
+}
+
+// number is a call whose result is an int or a quantity; numbers says that a number is read too, as it is written out.
+func number(f func([]byte) (int64, error), typ Type, numbers bool) bound {
+	kind, unit := typ.Kind, uint8(typ.Unit)
+	if !numbers {
+		return bound{one: func(_ *Runner, v value) (value, error) {
+			n, err := f(octetsOf(v.s))
+			return value{kind: kind, aux: unit, n: n}, err
+		}}
+	}
+	return bound{one: func(r *Runner, v value) (value, error) {
+		n, err := f(r.digitsOf(v))
+		return value{kind: kind, aux: unit, n: n}, err
+	}}
+}
+
+// written is a call whose result is written into the runner's buffer.
+func written(kind Kind, id udr.IDKind, appended normalize.Appender) bound {
+	return bound{one: func(r *Runner, v value) (value, error) {
+		from := len(r.buf)
+		buf, err := appended(r.buf, octetsOf(v.s))
+		r.buf = buf
+		if err != nil {
+			return value{}, err
+		}
+		return value{kind: kind, aux: uint8(id), s: r.kept(from)}, nil
+	}}
+}
+
+// identifier is a call that reads an identifier, which is written into the runner's buffer.
+func identifier[T interface{ Append([]byte) []byte }](kind udr.IDKind, parse func([]byte) (T, error)) bound {
+	return bound{one: func(r *Runner, v value) (value, error) {
 		id, err := parse(octetsOf(v.s))
 		if err != nil {
 			return value{}, err
@@ -134,21 +291,7 @@ func identifier[T appender](kind udr.IDKind, parse func([]byte) (T, error)) func
 		from := len(r.buf)
 		r.buf = id.Append(r.buf)
 		return identifierValue(kind, r.kept(from)), nil
-	})
-}
-
-func stringer[T fmt.Stringer](kind udr.IDKind, parse func([]byte) (T, error)) func(*binding) (bound, error) {
-	return simple(func(_ *Runner, v value) (value, error) {
-		id, err := parse(octetsOf(v.s))
-		if err != nil {
-			return value{}, err
-		}
-		return identifierValue(kind, id.String()), nil
-	})
-}
-
-func simple(call func(*Runner, value) (value, error)) func(*binding) (bound, error) {
-	return func(*binding) (bound, error) { return bound{one: call}, nil }
+	}}
 }
 
 func (r *Runner) network(n normalize.Network, err error) (value, error) {
@@ -178,9 +321,16 @@ func (r *Runner) phone(n normalize.E164, err error) (value, error) {
 	return value{kind: Phone, aux: uint8(normalize.PhoneAddress), n: int64(n), s: r.kept(from)}, nil
 }
 
-// instant is a time that names its offset, so that no clock can be wrong about it.
-func instant(m normalize.Moment, err error) (value, error) {
-	return value{kind: Time, n: m.Nano}, err
+func (r *Runner) address(a normalize.Address, err error) (value, error) {
+	if err != nil {
+		return value{}, err
+	}
+	if a.Kind == normalize.PhoneAddress {
+		return r.phone(a.Phone, nil)
+	}
+	from := len(r.buf)
+	r.buf = append(r.buf, a.Text...)
+	return value{kind: Phone, aux: uint8(a.Kind), s: r.kept(from)}, nil
 }
 
 // countryOf is the code of a value that normalize made before, so it is two letters or nothing.
@@ -197,134 +347,6 @@ func networkOf(v value) normalize.Network {
 	return n
 }
 
-func describe(of func(value) string) func(*binding) (bound, error) {
-	return simple(func(_ *Runner, v value) (value, error) { return textValue(of(v)), nil })
-}
-
-var normalizerCalls = map[string]func(*binding) (bound, error){
-	"phone text": phoneCall(func(r *Runner, s []byte, o normalize.PhoneOptions) (value, error) {
-		return r.phone(r.phones().Parse(s, o))
-	}),
-	"address text": phoneCall(addressCall),
-	"msisdn text":  simple(func(r *Runner, v value) (value, error) { return r.phone(normalize.ParseMSISDN(octetsOf(v.s))) }),
-	"sip_user text": simple(func(_ *Runner, v value) (value, error) {
-		s, err := normalize.SIPUser(octetsOf(v.s))
-		return textValue(string(s)), err
-	}),
-	"address_kind address": describe(func(v value) string { return normalize.AddressKind(v.aux).String() }),
-	"calling_code phone": simple(func(_ *Runner, v value) (value, error) {
-		return intValue(int64(normalize.E164(v.n).CallingCode())), nil
-	}),
-
-	"country text":           simple(func(r *Runner, v value) (value, error) { return r.country(normalize.ParseCountry(octetsOf(v.s))) }),
-	"country network":        simple(func(r *Runner, v value) (value, error) { return r.country(networkOf(v).Country(), nil) }),
-	"country phone":          simple(func(r *Runner, v value) (value, error) { return r.country(normalize.E164(v.n).Country(), nil) }),
-	"country_name country":   describe(func(v value) string { return countryOf(v).Name() }),
-	"country_alpha3 country": describe(func(v value) string { return countryOf(v).Alpha3() }),
-	"mcc_country text":       simple(func(r *Runner, v value) (value, error) { return r.country(normalize.CountryByMCC(octetsOf(v.s))) }),
-	"calling_country text": simple(func(r *Runner, v value) (value, error) {
-		return r.country(normalize.CountryByCallingCode(octetsOf(v.s)))
-	}),
-
-	"network text": simple(func(r *Runner, v value) (value, error) { return r.network(normalize.ReadNetwork(octetsOf(v.s))) }),
-	"network text text": func(*binding) (bound, error) {
-		return bound{many: func(r *Runner, a []value) (value, error) {
-			return r.network(normalize.JoinNetwork(octetsOf(a[0].s), octetsOf(a[1].s)))
-		}}, nil
-	},
-	"plmn text":        simple(func(r *Runner, v value) (value, error) { return r.network(normalize.ParseNetworkHex(octetsOf(v.s))) }),
-	"unpadded network": simple(func(r *Runner, v value) (value, error) { return r.network(networkOf(v).Unpadded(), nil) }),
-	"imsi_network text": simple(func(r *Runner, v value) (value, error) {
-		imsi, err := normalize.ParseIMSI(octetsOf(v.s))
-		if err != nil {
-			return value{}, err
-		}
-		return r.network(imsi.Network(), nil)
-	}),
-	"carrier network":  describe(func(v value) string { return networkOf(v).Name() }),
-	"carrier phone":    describe(func(v value) string { return normalize.E164(v.n).Carrier() }),
-	"operator network": describe(func(v value) string { return networkOf(v).Operator() }),
-
-	"time text":    timeCall,
-	"iso8601 text": isoCall,
-	"rfc3339 text": simple(func(_ *Runner, v value) (value, error) { return instant(normalize.ParseRFC3339(octetsOf(v.s))) }),
-	"epoch text": func(b *binding) (bound, error) {
-		unit := map[string]normalize.EpochUnit{"s": normalize.Seconds, "ms": normalize.Milliseconds, "us": normalize.Microseconds, "ns": normalize.Nanoseconds}[b.word(1, "s")]
-		return bound{one: func(_ *Runner, v value) (value, error) { return instant(normalize.ParseEpoch(octetsOf(v.s), unit)) }}, nil
-	},
-
-	"imsi text":  identifier(udr.IMSI, normalize.ParseIMSI),
-	"iccid text": identifier(udr.ICCID, normalize.ParseICCID),
-	"imei text":  identifier(udr.IMEI, normalize.ParseIMEI),
-	"imei_device text": identifier(udr.IMEI, func(s []byte) (normalize.IMEI, error) {
-		i, err := normalize.ParseIMEI(s)
-		if err != nil {
-			return 0, err
-		}
-		return i.Device(), nil
-	}),
-	"eid text":      identifier(udr.EID, normalize.ParseEID),
-	"mac text":      identifier(udr.Name, normalize.ParseMAC),
-	"uuid text":     identifier(udr.Name, normalize.ParseUUID),
-	"ip text":       stringer(udr.Name, normalize.ParseIP),
-	"cisco_ip text": stringer(udr.Name, normalize.ParseCiscoIP),
-	"tadig text":    stringer(udr.Name, normalize.ParseTADIG),
-	"currency text": stringer(udr.Name, normalize.ParseCurrency),
-	"minor_units text": simple(func(_ *Runner, v value) (value, error) {
-		c, err := normalize.ParseCurrency(octetsOf(v.s))
-		if err != nil {
-			return value{}, err
-		}
-		return intValue(int64(c.MinorUnits())), nil
-	}),
-
-	"octets text": func(b *binding) (bound, error) {
-		unit, err := normalize.ParseDataUnit(b.word(1, "B"))
-		if err != nil {
-			return bound{}, err
-		}
-		how, err := normalize.ParseRounding(b.word(2, "exact"))
-		return bound{one: func(r *Runner, v value) (value, error) {
-			n, err := normalize.Octets(r.digitsOf(v), unit, how)
-			return quantityValue(n, udr.Octet), err
-		}}, err
-	},
-	"seconds text":      durationCall(normalize.DurationSeconds, "s", func(n int64) value { return quantityValue(n, udr.Second) }),
-	"milliseconds text": durationCall(normalize.DurationMilliseconds, "ms", intValue),
-	"comma text": simple(func(r *Runner, v value) (value, error) {
-		return r.rewritten(func(dst []byte) ([]byte, error) { return normalize.DecimalComma(dst, octetsOf(v.s)) })
-	}),
-	"hex text": simple(func(_ *Runner, v value) (value, error) {
-		n, err := normalize.Hexadecimal(octetsOf(v.s))
-		return intValue(n), err
-	}),
-	"url_decode text": func(b *binding) (bound, error) {
-		form := b.has(1) && b.args[1].value.true()
-		return bound{one: func(r *Runner, v value) (value, error) {
-			return r.rewritten(func(dst []byte) ([]byte, error) { return normalize.URLDecoded(dst, octetsOf(v.s), form) })
-		}}, nil
-	},
-	"count text": simple(func(r *Runner, v value) (value, error) {
-		n, err := normalize.Count(r.digitsOf(v))
-		return quantityValue(n, udr.Count), err
-	}),
-	"unsigned32 text": simple(func(r *Runner, v value) (value, error) {
-		n, err := normalize.Unsigned32(r.digitsOf(v))
-		return intValue(n), err
-	}),
-}
-
-// rewritten is a text that a normalizer appends to the runner's buffer.
-func (r *Runner) rewritten(appended func([]byte) ([]byte, error)) (value, error) {
-	from := len(r.buf)
-	buf, err := appended(r.buf)
-	r.buf = buf
-	if err != nil {
-		return value{}, err
-	}
-	return textValue(r.kept(from)), nil
-}
-
 // digitsOf is the text that a unit function reads; a number is written out first.
 func (r *Runner) digitsOf(v value) []byte {
 	if v.kind == Int || v.kind == Decimal {
@@ -333,134 +355,4 @@ func (r *Runner) digitsOf(v value) []byte {
 		return r.buf[from:]
 	}
 	return octetsOf(v.s)
-}
-
-func durationCall(read func([]byte, normalize.DurationUnit, normalize.Rounding) (int64, error), usual string, result func(int64) value) func(*binding) (bound, error) {
-	return func(b *binding) (bound, error) {
-		unit, err := normalize.ParseDurationUnit(b.word(1, usual))
-		if err != nil {
-			return bound{}, err
-		}
-		how, err := normalize.ParseRounding(b.word(2, "up"))
-		return bound{one: func(r *Runner, v value) (value, error) {
-			n, err := read(r.digitsOf(v), unit, how)
-			return result(n), err
-		}}, err
-	}
-}
-
-func phoneCall(read func(*Runner, []byte, normalize.PhoneOptions) (value, error)) func(*binding) (bound, error) {
-	return func(b *binding) (bound, error) {
-		o := normalize.PhoneOptions{Strip: b.word(3, "")}
-		if b.has(2) {
-			o.International = b.args[2].value.true()
-		}
-		switch {
-		case !b.has(1):
-			return bound{one: func(r *Runner, v value) (value, error) { return read(r, octetsOf(v.s), o) }}, nil
-		case b.args[1].constant():
-			o.From = countryOf(b.args[1].value)
-		}
-		return bound{many: func(r *Runner, a []value) (value, error) {
-			o := o
-			if len(a) > 1 {
-				o.From = countryOf(a[1])
-			}
-			return read(r, octetsOf(a[0].s), o)
-		}}, nil
-	}
-}
-
-func addressCall(r *Runner, s []byte, o normalize.PhoneOptions) (value, error) {
-	a, err := r.phones().Address(s, o)
-	if err != nil {
-		return value{}, err
-	}
-	if a.Kind == normalize.PhoneAddress {
-		return r.phone(a.Phone, nil)
-	}
-	from := len(r.buf)
-	r.buf = append(r.buf, a.Text...)
-	return value{kind: Phone, aux: uint8(a.Kind), s: r.kept(from)}, nil
-}
-
-// timeOptions reads zone, ambiguous and missing, the parameters from first on.
-func (b *binding) timeOptions(first int) (o normalize.TimeOptions, err error) {
-	if b.zone != nil {
-		o.Zone = b.zone.Zone
-	}
-	switch {
-	case b.zoneColumn(first):
-		o.Zone = normalize.UTC // until a record says which
-	case b.has(first):
-		if o.Zone, err = normalize.LoadZone(b.word(first, "")); err != nil {
-			return o, err
-		}
-	}
-	o.Ambiguous = map[string]normalize.Choice{"earlier": normalize.Earlier, "later": normalize.Later, "refuse": normalize.Refuse}[b.word(first+1, "earlier")]
-	o.Missing = map[string]normalize.Choice{"shift": normalize.Shift, "refuse": normalize.Refuse}[b.word(first+2, "shift")]
-	return o, nil
-}
-
-func timeCall(b *binding) (bound, error) {
-	o, err := b.timeOptions(2)
-	if err != nil {
-		return bound{}, err
-	}
-	layout, err := normalize.CompileLayout(b.word(1, ""), o)
-	if err != nil {
-		return bound{}, err
-	}
-	level := b.level()
-	if b.zoneColumn(2) {
-		return bound{many: func(r *Runner, a []value) (value, error) {
-			l, err := r.layoutIn(layout, a[1].s)
-			if err != nil {
-				return value{}, err
-			}
-			if !layout.Yearless() {
-				m, err := l.Parse(octetsOf(a[0].s))
-				return r.moment(level, m, err)
-			}
-			if r.modified == 0 {
-				return value{}, r.noYear(layout)
-			}
-			m, err := l.ParseNear(octetsOf(a[0].s), r.modified)
-			return r.moment(level, m, err)
-		}}, nil
-	}
-	if layout.Yearless() {
-		return bound{one: func(r *Runner, v value) (value, error) {
-			if r.modified == 0 {
-				return value{}, r.noYear(layout)
-			}
-			m, err := layout.ParseNear(octetsOf(v.s), r.modified)
-			return r.moment(level, m, err)
-		}}, nil
-	}
-	return bound{one: func(r *Runner, v value) (value, error) {
-		m, err := layout.Parse(octetsOf(v.s))
-		return r.moment(level, m, err)
-	}}, nil
-}
-
-func isoCall(b *binding) (bound, error) {
-	o, err := b.timeOptions(1)
-	level := b.level()
-	if b.zoneColumn(1) {
-		return bound{many: func(r *Runner, a []value) (value, error) {
-			z, err := r.zone(a[1].s)
-			if err != nil {
-				return value{}, err
-			}
-			o := o
-			o.Zone = z
-			m, err := normalize.ParseISO8601(octetsOf(a[0].s), o)
-			return r.moment(level, m, err)
-		}}, err
-	}
-	return bound{one: func(r *Runner, v value) (value, error) {
-		m, err := normalize.ParseISO8601(octetsOf(v.s), o)
-		return r.moment(level, m, err)
-	}}, err
 }

@@ -9,7 +9,7 @@ func (r *Runner) peer(s *assignment, v value) value {
 	text := octetsOf(v.s)
 	switch c := text[0]; {
 	case c == '+', c == '0', c|0x20 == 's', c|0x20 == 't', c == '<', c == '"', c == ' ':
-		if a, err := r.phones().Address(text, normalize.PhoneOptions{}); err == nil && a.Kind == normalize.PhoneAddress {
+		if a, err := r.state.Phones().Address(text, normalize.PhoneOptions{}); err == nil && a.Kind == normalize.PhoneAddress {
 			v, _ = r.phone(a.Phone, nil)
 			return v
 		}

@@ -57,6 +57,9 @@ func Reference() string {
 			}
 			b.WriteString("\n")
 		}
+		if f.Suspends != "" {
+			fmt.Fprintf(&b, "\nThe record is suspended if %s.\n", f.Suspends)
+		}
 		if f.Example != "" {
 			fmt.Fprintf(&b, "\n    %s\n", f.Example)
 		}

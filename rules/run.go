@@ -42,32 +42,30 @@ type Outcome struct {
 
 // Runner runs a Program over records, one after the other, in one goroutine.
 type Runner struct {
-	p          *Program
-	fields     []record.Value
-	fileName   string
-	modified   int64 // of the file; 0 when it is not known
-	earliest   int64 // time of use that the file may hold
-	latest     int64
-	elements   [deepestFan]*record.Value
-	remembered *normalize.Phones
-	zones      zones
-	machines   []*vm.VM // one for each program that runs within another, by way of a variable
-	running    int
-	trying     int                   // calls of try that the machine is within: what fails there does not stop it
-	held       value                 // of the innermost try, which the machine takes next
-	notes      [deepestFan + 1]Notes // by the level of what they are about
-	failed     failure
-	buf        []byte // texts made for the record at hand
-	stack      []value
-	lets       []letState
-	shared     []letState // results of calls that stand more than once
-	symbols    []symbolState
-	ages       [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
-	age        uint64
-	outs       []value
-	counts     []uint64
-	trace      func(Step)
-	dropped    string
+	p        *Program
+	fields   []record.Value
+	fileName string
+	state    normalize.State // what normalizers know of the file, and remember
+	earliest int64           // time of use that the file may hold
+	latest   int64
+	elements [deepestFan]*record.Value
+	machines []*vm.VM // one for each program that runs within another, by way of a variable
+	running  int
+	trying   int                   // calls of try that the machine is within: what fails there does not stop it
+	held     value                 // of the innermost try, which the machine takes next
+	notes    [deepestFan + 1]Notes // by the level of what they are about
+	failed   failure
+	buf      []byte // texts made for the record at hand
+	stack    []value
+	lets     []letState
+	shared   []letState // results of calls that stand more than once
+	symbols  []symbolState
+	ages     [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
+	age      uint64
+	outs     []value
+	counts   []uint64
+	trace    func(Step)
+	dropped  string
 }
 
 // letState is a variable's value, good while its level has the same age.
@@ -85,28 +83,20 @@ func (p *Program) NewRunner() *Runner {
 	}
 }
 
-// phones remembers the numbers that are slow to read. Most programs have none, so it is made when the first comes.
-func (r *Runner) phones() *normalize.Phones {
-	if r.remembered == nil {
-		r.remembered = normalize.NewPhones(1 << 12)
-	}
-	return r.remembered
-}
-
 // File names the file that the next records come from, which rules read as file.name, and says when it was last
 // changed: times without a year are near that.
 func (r *Runner) File(name string, modified time.Time) {
-	r.fileName, r.modified = name, 0
+	r.fileName, r.state.Modified = name, 0
 	r.earliest, r.latest = math.MinInt64, math.MaxInt64
 	if modified.IsZero() {
 		return
 	}
-	r.modified = modified.UnixNano()
+	r.state.Modified = modified.UnixNano()
 	if t := r.p.times; t != (Times{}) {
-		if at, ok := integers(opSubtract, r.modified, int64(t.Back)); ok {
+		if at, ok := integers(opSubtract, r.state.Modified, int64(t.Back)); ok {
 			r.earliest = at
 		}
-		if at, ok := integers(opAdd, r.modified, int64(t.Ahead)); ok {
+		if at, ok := integers(opAdd, r.state.Modified, int64(t.Ahead)); ok {
 			r.latest = at
 		}
 	}

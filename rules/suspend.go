@@ -57,13 +57,13 @@ func (r *Runner) missing(field int) *udr.SuspendError {
 
 // outOfTime tells that the time of use lies too far from the file's.
 func (r *Runner) outOfTime(at int64) *udr.SuspendError {
-	distance := udr.Instant(at).Time().Sub(udr.Instant(r.modified).Time()) // no more than 292 years
+	distance := udr.Instant(at).Time().Sub(udr.Instant(r.state.Modified).Time()) // no more than 292 years
 	bound, word, setting := r.p.times.Ahead, "after", "ahead"
 	if distance < 0 {
 		distance, bound, word, setting = -distance, r.p.times.Back, "before", "back"
 	}
 	reason := fmt.Sprintf("at is %s, %s %s its file was last changed (%s), and times.%s allows %s; correct the rule that reads it or, if the carrier sends such usage, raise times.%s",
-		udr.Instant(at), inDays(distance), word, udr.Instant(r.modified), setting, inDays(bound), setting)
+		udr.Instant(at), inDays(distance), word, udr.Instant(r.state.Modified), setting, inDays(bound), setting)
 	field, _ := udr.FieldByName("at")
 	return r.aboutField(field, "time", reason)
 }

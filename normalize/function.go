@@ -1,0 +1,227 @@
+package normalize
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Function is a normalizer as rules call it. It is declared once, beside the Go function that runs it:
+//
+//	var _ = declare(Function{Name: "msisdn", …}, ParseMSISDN)
+//
+// The types of its parameters and its result follow from the type of the Go function.
+type Function struct {
+	Name     string
+	Family   string  // phone, country, network, carrier, time, identifier, unit, encoding, currency
+	Params   []Param // first those of the Go function, in its order, then options
+	Unit     string  // of a quantity: B, s, ms, 1
+	Doc      string  // what it answers
+	Suspends string  // why it suspends a record; "" where it never does
+	Examples []Example
+
+	Result Type // of the Go function
+	// Prepare makes the Go function that runs a call whose options are given.
+	Prepare func(*Options) any
+	fails   bool // the Go function answers an error too
+}
+
+// Type is what a function takes or answers, as rules see it. Where functions of one name differ in what they take, the
+// order here is the order in which they are considered.
+type Type uint8
+
+// The types, and what they are in Go.
+const (
+	TextType       Type = iota + 1 // []byte, string
+	IntType                        // int64, int
+	BoolType                       // bool
+	TimeType                       // Moment
+	NetworkType                    // Network
+	CountryType                    // Country
+	PhoneType                      // E164
+	AddressType                    // Address, AddressKind
+	IdentifierType                 // IMSI, ICCID, IMEI, EID, MAC, UUID, netip.Addr, TADIG, Currency, Name
+	QuantityType                   // int64 in the function's unit
+)
+
+var typeNames = [...]string{"", "text", "int", "bool", "time", "network", "country", "phone", "address", "identifier", "quantity"}
+
+func (t Type) String() string { return typeNames[t] }
+
+// Param is one parameter. Optional ones are given by name: phone(peer, from: home).
+type Param struct {
+	Name     string
+	Type     Type
+	Number   bool // of a text: a number does as well
+	Optional bool
+	Constant bool     // has to be a literal, so that it is understood when rules are loaded
+	Folded   bool     // is understood when rules are loaded if it is a literal, and else passed to the Go function
+	Default  string   // of an optional one, as rules would write it
+	Values   []string // the only ones allowed, if any
+	Doc      string
+}
+
+// Example is a call and what it answers; with Error, a part of the message that it fails with instead.
+type Example struct {
+	Expr   string
+	Result string
+	Error  string
+}
+
+// Functions answers all declarations by name; of one name, those of texts come first.
+func Functions() []Function {
+	all := slices.Clone(declared)
+	slices.SortStableFunc(all, func(a, b Function) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return slices.CompareFunc(a.Params, b.Params, func(p, q Param) int { return int(p.Type) - int(q.Type) })
+	})
+	return all
+}
+
+// declared grows while the variables of the package are set, and never after.
+var declared []Function
+
+// declare adds a function without options.
+func declare(d Function, run any) bool {
+	return add(d, reflect.TypeOf(run), func(*Options) any { return run })
+}
+
+// declareWith adds a function with options, which prepare reads when rules are loaded. What it makes runs for each
+// record.
+func declareWith[F any](d Function, prepare func(*Options) F) bool {
+	return add(d, reflect.TypeFor[F](), func(o *Options) any { return prepare(o) })
+}
+
+// add completes a declaration by the type of its Go function: func(*State, arguments, options that are Folded) result, or
+// (result, error). A *State comes where it needs one. An Appender has the text alone as argument.
+func add(d Function, run reflect.Type, prepare func(*Options) any) bool {
+	d.Prepare = prepare
+	d.Params = slices.Clone(d.Params)
+	takes := make([]reflect.Type, 0, run.NumIn())
+	for i := range run.NumIn() {
+		takes = append(takes, run.In(i))
+	}
+	if takes[0] == reflect.TypeFor[*State]() || run == reflect.TypeFor[Appender]() {
+		takes = takes[1:]
+	}
+	for i := range d.Params {
+		p := &d.Params[i]
+		if p.Constant {
+			continue
+		}
+		if len(takes) == 0 {
+			panic("normalize: " + d.Name + ": its Go function takes no " + p.Name)
+		}
+		p.Type, takes = typeOf(takes[0], d.Name), takes[1:]
+	}
+	if len(takes) > 0 {
+		panic(fmt.Sprintf("normalize: %s: no parameter is declared for its Go function's %s", d.Name, takes[0]))
+	}
+	if d.Result, d.fails = typeOf(run.Out(0), d.Name), run.NumOut() == 2; d.Unit != "" {
+		d.Result = QuantityType
+	}
+	declared = append(declared, d)
+	return true
+}
+
+// Appender is a function whose text is appended to dst.
+type Appender func(dst, text []byte) ([]byte, error)
+
+func typeOf(t reflect.Type, function string) Type {
+	switch reflect.Zero(t).Interface().(type) {
+	case []byte, string:
+		return TextType
+	case int64, int:
+		return IntType
+	case bool:
+		return BoolType
+	case Moment:
+		return TimeType
+	case Network:
+		return NetworkType
+	case Country:
+		return CountryType
+	case E164:
+		return PhoneType
+	case Address, AddressKind:
+		return AddressType
+	}
+	if t.Implements(reflect.TypeFor[fmt.Stringer]()) {
+		return IdentifierType
+	}
+	panic(fmt.Sprintf("normalize: %s: rules have no values of the Go type %s", function, t))
+}
+
+// Options are those arguments of a call that are known when rules are loaded.
+type Options struct {
+	Given   map[string]string // by parameter, as text
+	Columns map[string]bool   // parameters whose values come with each record
+	Zone    *Zone             // of the source, or nil
+
+	asked map[string]bool
+	wrong string
+	err   error
+}
+
+// Err is the first thing that is wrong with the options, and the parameter that it is about.
+func (o *Options) Err() (param string, err error) { return o.wrong, o.err }
+
+func (o *Options) reject(param string, err error) {
+	if o.err == nil && err != nil {
+		o.wrong, o.err = param, err
+	}
+}
+
+// option is a parameter whose value is read when rules are loaded.
+type option[T any] struct {
+	Param
+	read      func(string) (T, error)
+	otherwise T
+}
+
+// in is the option's value in a call.
+func (p *option[T]) in(o *Options) T {
+	if o.asked != nil {
+		o.asked[p.Name] = true
+	}
+	text, given := o.Given[p.Name]
+	if !given {
+		return p.otherwise
+	}
+	v, err := p.read(text)
+	o.reject(p.Name, err)
+	return v
+}
+
+// choice is an option that has one of some values; the default is one of them.
+func choice[T any](name, otherwise, doc string, read func(string) (T, error), values ...string) *option[T] {
+	usual, err := read(otherwise)
+	if err != nil {
+		panic("normalize: the default of " + name + ": " + err.Error())
+	}
+	return &option[T]{Param{Name: name, Type: TextType, Optional: true, Constant: true, Default: `"` + otherwise + `"`, Values: values, Doc: doc}, read, usual}
+}
+
+// yes is an option that is false unless rules say otherwise.
+func yes(name, doc string) *option[bool] {
+	return &option[bool]{Param{Name: name, Type: BoolType, Optional: true, Constant: true, Default: "false", Doc: doc},
+		func(text string) (bool, error) { return text == "true", nil }, false}
+}
+
+// among reads a word by a table; the checker of rules has refused all others (Param.Values).
+func among[T any](values map[string]T) func(string) (T, error) {
+	return func(word string) (T, error) { return values[word], nil }
+}
+
+// Shorthands for declarations.
+
+func text(doc string) Param { return Param{Name: "text", Doc: doc} }
+
+func amount(doc string) Param { return Param{Name: "text", Doc: doc, Number: true} }
+
+func ex(expr, result string) Example { return Example{Expr: expr, Result: result} }
+
+func exFails(expr, reason string) Example { return Example{Expr: expr, Error: reason} }
