@@ -14,6 +14,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/histogram"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
 	"ratemill/internal/steps"
@@ -79,8 +80,13 @@ type Progress struct {
 type Counts struct {
 	Files, Failed, DuplicateFiles, ChangedFiles           atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
+	Fetches                                               histogram.Histogram
 	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by its word
 }
+
+// FetchBounds are those of Counts.Fetches: how long a file took to come from its server.
+var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
+	15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
 func (c *Counts) noted(word string) *atomic.Int64 {
 	n, ok := c.notes.Load(word)
@@ -261,12 +267,16 @@ func (t *taken) process(ctx context.Context) (err error) {
 // read fetches the file and reads it to its end. errWhole says that all of it is to be fetched.
 func (t *taken) read(ctx context.Context) (err error) {
 	m := t.m
+	began := m.Clock.Now()
 	content, err := t.fetch(ctx)
 	if errors.Is(err, errWhole) {
 		return err
 	}
 	if err != nil {
 		return t.unfetched(ctx, err)
+	}
+	if t.file.Retry == 0 { // a retry's records come from the warehouse
+		t.counts().Fetches.Observe(&FetchBounds, m.Clock.Now().Sub(began))
 	}
 	m.reached(t.file.Source)
 	defer content.Done()

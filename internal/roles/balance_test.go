@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -62,6 +63,15 @@ func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	w.settled(1)
 	w.tells(map[string]float64{`mediation_files_total{source="sky"}`: 1, `mediation_records_total{outcome="mapped",source="sky"}`: 2, `mediation_records_total{outcome="suspended",source="sky"}`: 1,
 		`mediation_files_total{source="chf"}`: 0, `mediation_bytes_total{source="sky"}`: float64(len(record(1, 1, 1000)) + len(record(1, 2, 2000)) + len("X;;;\n")), `mediation_failed_files_total{source="sky"}`: 0, `mediation_duplicate_files_total{source="sky"}`: 0})
+	// A file that is there counts in every bucket of an hour and more, once: how long it took is not asserted.
+	w.tells(map[string]float64{`mediation_fetch_seconds_count{source="sky"}`: 1, `mediation_fetch_seconds_bucket{source="sky",le="3600"}`: 1, `mediation_fetch_seconds_bucket{source="chf",le="+Inf"}`: 0,
+		`warehouse_file_seconds_count{source="sky"}`: 1, `warehouse_file_seconds_bucket{source="sky",le="3600"}`: 1, `warehouse_file_seconds_bucket{source="sky",le="+Inf"}`: 1})
+	written := 0.0
+	for partition := range w.Partitions {
+		blocks, _ := w.metric(fmt.Sprintf(`warehouse_write_seconds_count{partition="%d"}`, partition))
+		written += blocks
+	}
+	require.Positive(t, written)
 	w.drop("sky/again.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
 	w.tells(map[string]float64{`mediation_duplicate_files_total{source="sky"}`: 1})
 	w.tells(map[string]float64{"suspense_records": 1, "balance_files": 0, "balance_difference_records": 0, "balance_difference_bytes": 0, "balance_difference_units": 0, "balance_ends_missing_files": 0})

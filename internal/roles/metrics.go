@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ratemill/internal/histogram"
+	"ratemill/internal/warehouse"
 	"ratemill/mediation"
 )
 
@@ -22,6 +24,7 @@ type metric struct {
 
 	name, help string
 	labels     []string
+	bounds     *histogram.Bounds // of a histogram; nil for others
 }
 
 func counter(name, help string, labels ...string) metric {
@@ -32,9 +35,15 @@ func gauge(name, help string, labels ...string) metric {
 	return declared(prometheus.GaugeValue, name, help, labels)
 }
 
+func durations(bounds *histogram.Bounds, name, help string, labels ...string) metric {
+	m := declared(prometheus.UntypedValue, name, help, labels)
+	m.bounds = bounds
+	return m
+}
+
 func declared(kind prometheus.ValueType, name, help string, labels []string) metric {
 	name = "ratemill_" + name
-	return metric{prometheus.NewDesc(name, help, labels, nil), kind, name, help, labels}
+	return metric{prometheus.NewDesc(name, help, labels, nil), kind, name, help, labels, nil}
 }
 
 // Every metric, declared once; docs/metrics.md follows.
@@ -56,6 +65,7 @@ var (
 	mediationRecords   = counter("mediation_records_total", "Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.", "source", "outcome")
 	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
+	mediationFetch     = durations(&mediation.FetchBounds, "mediation_fetch_seconds", "How long files took to come from their server to this machine; those that failed are not in it.", "source")
 	mediationBehind    = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a person.", "stage", "partition")
 	mediationOld       = gauge("mediation_expiring_batches", "Batches that wait for rating or for the warehouse though half of the time for which Kafka keeps them is over, as seen by mediation; those of a partition that stopped count too.", "stage", "partition")
 	mediationHeld      = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
@@ -83,6 +93,8 @@ var (
 
 	warehouseRows     = counter("warehouse_rows_total", "Rows written.", "partition")
 	warehouseBlocks   = counter("warehouse_blocks_total", "Blocks written.", "partition")
+	warehouseWrite    = durations(&warehouse.WriteBounds, "warehouse_write_seconds", "How long blocks took to get into their tables, with all attempts.", "partition")
+	warehouseArrival  = durations(&warehouse.ArrivalBounds, "warehouse_file_seconds", "How long after files were taken from their source their last row was in the warehouse; retries of suspended records are not in it.", "source")
 	warehousePosition = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
 
@@ -104,10 +116,10 @@ var sections = []struct {
 }{
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
-		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationBehind, mediationOld, mediationHeld,
+		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationFetch, mediationBehind, mediationOld, mediationHeld,
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
-	{"Warehouse", "One series for each partition that this process owns.", []metric{warehouseRows, warehouseBlocks, warehousePosition, warehouseLag, expiryHeld}},
+	{"Warehouse", "One series for each partition that this process owns, or for each source.", []metric{warehouseRows, warehouseBlocks, warehouseWrite, warehouseArrival, warehousePosition, warehouseLag, expiryHeld}},
 	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
 		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }
@@ -126,6 +138,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	put := func(x metric, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(x.desc, x.kind, v, labels...)
 	}
+	spread := func(x metric, h *histogram.Histogram, label string) {
+		count, sum, atMost := h.Read(x.bounds)
+		ch <- prometheus.MustNewConstHistogram(x.desc, count, sum, atMost, label)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	put(buildInfo, 1, built()...)
@@ -136,12 +152,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	put(clockAhead, m.n.ledgerTime.Ahead().Seconds())
 	put(registryRevision, float64(m.n.reference.reg.Revision()))
 	put(partitionsAll, float64(m.n.Partitions))
-	m.mediation(ctx, put)
+	m.mediation(ctx, put, spread)
 	m.rating(ctx, put)
-	m.warehouse(ctx, put)
+	m.warehouse(ctx, put, spread)
 }
 
-func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...string)) {
+func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...string), spread func(metric, *histogram.Histogram, string)) {
 	role := m.n.mediation
 	if role == nil {
 		return
@@ -170,6 +186,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		put(mediationRecords, float64(p.Mapped.Load()), name, "mapped")
 		p.Notes(func(word string, records int64) { put(mediationNoted, float64(records), name, word) })
 		put(mediationBytes, float64(p.Bytes.Load()), name)
+		spread(mediationFetch, &p.Fetches, name)
 		put(sourceListed, float64(status.Listed.Load()), name)
 		put(sourceFailures, float64(status.Failures.Load()), name)
 		_, gone := away[name]
@@ -256,7 +273,7 @@ func (m *metrics) rating(ctx context.Context, put func(metric, float64, ...strin
 	}
 }
 
-func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...string)) {
+func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...string), spread func(metric, *histogram.Histogram, string)) {
 	role := m.n.sink
 	if role == nil {
 		return
@@ -266,6 +283,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 		p, label := role.of(partition), strconv.Itoa(partition)
 		put(warehouseRows, float64(p.Rated.Load()), label)
 		put(warehouseBlocks, float64(p.Blocks.Load()), label)
+		spread(warehouseWrite, &p.Writes, label)
 		put(warehousePosition, float64(p.Next.Load()), label)
 		if end, ok := m.end(ctx, m.n.Topics.Rated, partition); ok {
 			put(warehouseLag, float64(max(end-p.Next.Load(), 0)), label)
@@ -274,6 +292,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 	if held, told := role.holds(); told {
 		put(expiryHeld, yes(held))
 	}
+	role.arrivals.Each(func(source string, h *histogram.Histogram) { spread(warehouseArrival, h, source) })
 	if balance, at, told := role.totals(); told {
 		put(balanceChecked, float64(at.UnixNano())/1e9)
 		put(balanceFiles, float64(balance.Files))

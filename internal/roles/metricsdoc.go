@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ratemill/internal/histogram"
 )
 
 // MetricsDocs is docs/metrics.md: every metric, from its declaration.
@@ -19,14 +21,29 @@ func MetricsDocs() string {
 		}
 		b.WriteString("| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n")
 		for _, m := range s.metrics {
-			kind := "gauge"
-			if m.kind == prometheus.CounterValue {
+			kind, help := "gauge", m.help
+			switch {
+			case m.bounds != nil:
+				kind, help = "histogram", help+" Buckets: "+steps(m.bounds)+"."
+			case m.kind == prometheus.CounterValue:
 				kind = "counter"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.name, kind, strings.Join(m.labels, ", "), m.help)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.name, kind, strings.Join(m.labels, ", "), help)
 		}
 	}
 	return b.String()
+}
+
+// steps are the bounds of a histogram in words.
+func steps(of *histogram.Bounds) string {
+	words := make([]string, len(of))
+	for i, d := range of {
+		words[i] = strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+		if words[i] == "" || !strings.HasSuffix(words[i], "m") && !strings.HasSuffix(words[i], "h") {
+			words[i] = d.String()
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // MetricLabels are the labels of every metric, by its name.
@@ -35,6 +52,10 @@ func MetricLabels() map[string][]string {
 	for _, s := range sections {
 		for _, m := range s.metrics {
 			all[m.name] = m.labels
+			if m.bounds != nil {
+				all[m.name+"_bucket"] = append([]string{"le"}, m.labels...)
+				all[m.name+"_count"], all[m.name+"_sum"] = m.labels, m.labels
+			}
 		}
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/histogram"
 	"ratemill/internal/patience"
 	"ratemill/internal/warehouse"
 )
@@ -17,6 +18,7 @@ type sinkRole struct {
 	partitions
 	mu       sync.Mutex
 	progress map[int]*warehouse.Progress
+	arrivals histogram.Set
 	balance  warehouse.Totals
 	added    time.Time // when balance was; zero before the first time
 	held     *string   // why expired rows stay, as last seen; nil before the first look
@@ -104,7 +106,7 @@ func (r *sinkRole) of(partition int) *warehouse.Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.progress[partition] == nil {
-		r.progress[partition] = &warehouse.Progress{}
+		r.progress[partition] = &warehouse.Progress{Arrivals: &r.arrivals}
 	}
 	return r.progress[partition]
 }

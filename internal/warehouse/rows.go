@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"strings"
 
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
@@ -27,6 +28,7 @@ type rows struct {
 	events    eventRows
 	closed    closedRows
 	blocks    []*Block // in the order in which they are written
+	ended     []arrival
 
 	// Scratch.
 	batch  ratedlog.Batch
@@ -147,6 +149,7 @@ func table(name string) *Table {
 }
 
 func (r *rows) reset() {
+	r.ended = r.ended[:0]
 	for _, b := range r.blocks {
 		b.reset()
 	}
@@ -433,6 +436,15 @@ func (r *rows) addFile(o *origin, e *udr.FileEnd) {
 	}
 	t.partition.u16(o.partition)
 	t.position.u64(uint64(o.offset))
+	if len(e.Retried) == 0 {
+		r.ended = append(r.ended, arrival{strings.Clone(o.pin.Source), e.Taken}) // it may point into the message
+	}
+}
+
+// arrival is a file whose end is among the rows.
+type arrival struct {
+	source string
+	taken  udr.Instant
 }
 
 // ParseCharges reads the column charges of rated_usage. Strings of the charges point into b.

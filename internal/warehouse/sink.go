@@ -11,6 +11,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/histogram"
 	"ratemill/internal/ledger"
 	"ratemill/internal/patience"
 	"ratemill/internal/ratedlog"
@@ -91,6 +92,26 @@ type Progress struct {
 	Blocks                                     atomic.Int64
 	Repeated                                   atomic.Int64 // blocks that were completed for somebody
 	Next                                       atomic.Int64 // offset of the rated log that is read next
+	Writes                                     histogram.Histogram
+	Arrivals                                   *histogram.Set // by source; may be nil
+}
+
+// WriteBounds are those of Progress.Writes: how long a block took to get into its tables, with all attempts.
+var WriteBounds = histogram.Bounds{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second,
+	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute}
+
+// ArrivalBounds are those of Progress.Arrivals: how long after a file was taken from its source its end is in the warehouse.
+var ArrivalBounds = histogram.Bounds{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
+	5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour}
+
+// arrived counts how long the files whose ends are in a block took.
+func (p *Progress) arrived(files []arrival, now time.Time) {
+	if p.Arrivals == nil {
+		return
+	}
+	for _, f := range files {
+		p.Arrivals.Of(f.source).Observe(&ArrivalBounds, now.Sub(f.taken.Time()))
+	}
 }
 
 func (p *Progress) of(table string) *atomic.Int64 {
@@ -268,8 +289,11 @@ func (s *Sink) insert(ctx context.Context, intent control.Intent, found bool) er
 			return err
 		}
 	}
-	s.took = s.Clock.Now().Sub(began)
+	now := s.Clock.Now()
+	s.took = now.Sub(began)
 	p := s.Progress
+	p.Writes.Observe(&WriteBounds, s.took)
+	p.arrived(s.rows.ended, now)
 	for _, b := range s.rows.blocks {
 		if n := p.of(b.Table); n != nil {
 			n.Add(int64(b.Rows()))
