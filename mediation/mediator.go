@@ -60,6 +60,8 @@ type Mediator struct {
 	EndsKnown time.Duration
 
 	Share Share
+	// LateUntil is how many billing cycles after that of its use usage is still rated; 0: always.
+	LateUntil uint32
 	// Revisions says when the registry's revisions became known. Nil: records are not looked at for corrections of owners.
 	Revisions Revisions
 
@@ -542,9 +544,14 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 }
 
 func (t *taken) batchPin() udr.Pin {
+	taken := udr.Instant(0)
+	if t.file.FirstSeen.Unix() > 0 { // offline nobody takes a file
+		taken = udr.InstantOf(t.file.FirstSeen)
+	}
 	return udr.Pin{
 		Source: t.file.Source, Rules: t.pins.Rules, Registry: uint64(t.pins.Registry), Catalogue: t.pins.Catalogue,
 		DuplicateWithin: uint32(t.src.DuplicateWithin / time.Second), SessionWithin: uint32(t.src.SessionWithin / time.Second),
+		Taken: taken, LateUntil: t.m.LateUntil,
 	}
 }
 

@@ -141,6 +141,8 @@ type Result struct {
 
 	Sessions []SessionState // what each session that has a part in the batch has become
 
+	Late int // of the record that was rated last: how many cycles of its billing root after that of its use its file was taken
+
 	number uint32
 }
 

@@ -156,6 +156,8 @@ type Counters struct {
 	taken  int
 	result uint32 // the last Result that was begun
 	former int32  // the newest cycle of counters without the mark ofRoot
+
+	forgotten int32 // cycles that began before this date are not counted any more
 }
 
 const (
@@ -197,7 +199,7 @@ func hashKey(id, rest uint64) uint64 {
 }
 
 // NewCounters makes empty counters.
-func NewCounters() *Counters { return &Counters{former: math.MinInt32} }
+func NewCounters() *Counters { return &Counters{former: math.MinInt32, forgotten: math.MinInt32} }
 
 func (c *Counters) find(k CounterKey) *entry {
 	rest := k.packed()
@@ -368,9 +370,16 @@ func (c *Counters) Newest() (cycle int32) {
 	return cycle
 }
 
+// Forgotten is the date before which cycles that began are not counted any more.
+func (c *Counters) Forgotten() int32 { return c.forgotten }
+
+// Forgot says that the counters of cycles that began before the given day were forgotten, if not now then earlier.
+func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before) }
+
 // Forget removes the counters of cycles that began before the given day, but for those that are dirty or have a
 // speculative part, calling f for each, so that their checkpoint entries can be buried.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
+	c.Forgot(before)
 	past := func(e *entry) bool {
 		return unpack(e.id, e.rest).Cycle < before && e.at&dirty == 0 && e.pending == Value{}
 	}

@@ -100,6 +100,9 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err := e.climb(v, rev, u, class); err != nil {
 		return err
 	}
+	if res.Late, err = e.late(c, u); err != nil {
+		return err
+	}
 	if u.SessionWithin != 0 {
 		if err := e.join(v, rev, c, u); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,6 +152,14 @@ func usageLine(line string) (u udr.Usage, err error) {
 				return u, err
 			}
 			u.SessionWithin = uint32(within)
+		case "taken":
+			u.Taken = instant(v)
+		case "late_until":
+			cycles, err := strconv.ParseUint(v, 10, 32)
+			if err != nil {
+				return u, err
+			}
+			u.LateUntil = uint32(cycles)
 		default:
 			u.Attributes = append(u.Attributes, udr.Attribute{Name: k, Value: v})
 		}
@@ -182,6 +191,7 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	var usage []udr.Usage
 	catalogue, before := fstest.MapFS{}, fstest.MapFS{}
 	var counted []string
+	forgotten := int32(math.MinInt32)
 	explain := false
 	kept := &txtar.Archive{Comment: a.Comment}
 	for _, f := range a.Files {
@@ -190,6 +200,8 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 			require.NoError(t, yaml.Unmarshal(f.Data, &w))
 		case strings.HasPrefix(f.Name, "before/"):
 			before[f.Name] = &fstest.MapFile{Data: f.Data}
+		case f.Name == "forgotten": // the counters of cycles that began before this date
+			forgotten = registry.LocalDate(time.UTC, instant(strings.TrimSpace(string(f.Data))+"T00:00:00Z"))
 		case f.Name == "counted":
 			counted = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
 		case strings.HasSuffix(f.Name, ".yaml"):
@@ -237,6 +249,7 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	for _, line := range counted {
 		counters.Restore(countedLine(t, line))
 	}
+	counters.Forgot(forgotten)
 	res.Begin(counters)
 	names := rating.Names{Catalogue: c, Account: func(n uint32) string {
 		for _, a := range w.Accounts {
@@ -258,6 +271,9 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 			require.Len(t, res.Charges, n)
 			fmt.Fprintf(&charges, "%d suspended %s: %s\n", i+1, s.Code, s.Reason)
 			continue
+		}
+		if res.Late > 0 {
+			fmt.Fprintf(&charges, "%d late: %s\n", i+1, rating.LateWords(res.Late))
 		}
 		for j := n; j < len(res.Charges); j++ {
 			ch := &res.Charges[j]

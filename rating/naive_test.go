@@ -108,10 +108,14 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 		}
 		tier++
 	}
+	late, err := r.late(u, sim)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.known(u, sim); err != nil {
 		return nil, err
 	}
-	var charges, events []string
+	charges, events := late, []string(nil)
 	paid := map[string]*big.Rat{}
 	tier = 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {

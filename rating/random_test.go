@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
@@ -110,6 +111,8 @@ func compare(s *scenario) string {
 		var got, gotEvents []string
 		if err := engine.Rate(v, rev, counters, &u, res); err != nil {
 			got = []string{"suspended " + err.(*udr.SuspendError).Code}
+		} else if res.Late > 0 {
+			got = []string{fmt.Sprintf("late %d", res.Late)}
 		}
 		id := func(n uint32) string {
 			for _, a := range s.World.Accounts {
@@ -549,6 +552,10 @@ func randomUsage(r *rand.Rand) string {
 	}
 	if r.Intn(8) == 0 {
 		line += " continues=true"
+	}
+	if r.Intn(3) == 0 {
+		taken := time.Date(2026, time.Month(1+r.Intn(40)), pick(r, 1, 1, 15, 28, 31), pick(r, 0, 4, 5, 12, 22, 23), r.Intn(60), 0, 0, time.UTC)
+		line += fmt.Sprintf(" taken=%s late_until=%d", taken.Format(time.RFC3339), pick(r, 0, 1, 12, 100))
 	}
 	return line
 }

@@ -29,6 +29,21 @@ func (c Cycles) Of(date int32) (first, next int32) {
 	return max(first, min(c.From, date)), next
 }
 
+// Between is how many cycles begin after one local date and up to another, 0 when that one is before.
+func (c Cycles) Between(from, to int32) int {
+	return max(0, monthOf(to, c.Day)-monthOf(from, c.Day))
+}
+
+// monthOf numbers the month in which the cycle that holds a local date begins: one begins in each.
+func monthOf(date int32, cycleDay int) int {
+	year, month, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
+	n := 12*year + int(month)
+	if date < cycleStart(year, month, cycleDay) {
+		n--
+	}
+	return n
+}
+
 func cycleOf(date int32, cycleDay int) (first, next int32) {
 	year, month, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
 	if first = cycleStart(year, month, cycleDay); date < first {

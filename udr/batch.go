@@ -19,6 +19,10 @@ type Pin struct {
 	DuplicateWithin uint32
 	// SessionWithin is how many seconds a session is remembered after its last part; 0: its source delivers whole sessions.
 	SessionWithin uint32
+	// Taken is when the file was taken, by the control store's clock; 0: not known, and no usage of it is late.
+	Taken Instant
+	// LateUntil is how many billing cycles after that of its use usage is still rated; 0: always.
+	LateUntil uint32
 }
 
 // Suspended is a record that could not be processed.
@@ -80,6 +84,8 @@ func AppendBatchHeader(dst []byte, b *Batch) []byte {
 	dst = wire.AppendString(dst, 7, b.Rules)
 	dst = wire.AppendVarint(dst, 11, uint64(b.DuplicateWithin))
 	dst = wire.AppendVarint(dst, 12, uint64(b.SessionWithin))
+	dst = wire.AppendFixed(dst, 13, int64(b.Taken))
+	dst = wire.AppendVarint(dst, 14, uint64(b.LateUntil))
 	if b.End != nil {
 		dst = AppendFileEnd(dst, 10, b.End)
 	}
@@ -276,6 +282,10 @@ func ParseBatch(data []byte, b *Batch) error {
 			b.DuplicateWithin = uint32(v)
 		case 12:
 			b.SessionWithin = uint32(v)
+		case 13:
+			b.Taken = Instant(v)
+		case 14:
+			b.LateUntil = uint32(v)
 		}
 		return err
 	})

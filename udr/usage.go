@@ -109,7 +109,10 @@ type Usage struct {
 	// SessionWithin is for how many seconds after their last part sessions of the source are remembered, 0 when it delivers
 	// them whole. The batch says it for all its records.
 	SessionWithin uint32
-	Attributes    []Attribute
+	// Taken and LateUntil are those of the batch, as Pin has them.
+	Taken      Instant
+	LateUntil  uint32
+	Attributes []Attribute
 }
 
 // Unit is what a quantity counts.

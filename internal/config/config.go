@@ -29,6 +29,8 @@ type Config struct {
 	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
 	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB?OPTIONS. Options: password_file=FILE (or the variables PGPASSWORD, PGPASSFILE), sslmode=verify-full for an encrypted and verified connection, sslrootcert=FILE with the certificates that sign the server's (default: the system's), sslcert=FILE and sslkey=FILE for mutual TLS. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full&sslrootcert=db-ca.pem&password_file=db.password"`
 
+	LateUntil Cycles `yaml:"late_until" default:"12 cycles" doc:"Usage is rated up to this many billing cycles of its billing root after the cycle of its use; later usage is suspended with the code late. The time that counts is when the control store first knew the file, for a retry when it was ordered. 1 to 120 cycles, or never: usage is rated however late it comes. Set the same for every process: mediation sends it with the usage, and rating keeps counters accordingly." example:"never"`
+
 	Log        Log        `yaml:"log" doc:"What ratemill run writes to standard error."`
 	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`

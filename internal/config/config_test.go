@@ -44,6 +44,9 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 		"warehouse: { block_rows: 1 }":                                     "1:26: error: warehouse.block_rows is 1; it must lie between 100 and 5000000",
 		"warehouse: { flush: 1ms }":                                        "1:21: error: warehouse.flush is 1ms; the minimum is 10ms",
 		"warehouse: { keep: -1 }":                                          "1:20: error: warehouse.keep is -1; it must lie between 0 and 1200",
+		"late_until: 90d":                                                  "1:13: error: late_until is a number of billing cycles, as 12 cycles, or never; not \"90d\"",
+		"late_until: 0 cycles":                                             "1:13: error: late_until is 0 cycles; it must lie between 1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
+		"late_until: 121 cycles":                                           "1:13: error: late_until is 121 cycles; it must lie",
 		"warehouse: { keep: 1 }":                                           "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
 		"listen: here":                                                     "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
 		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }":          "1:16: error: sasl needs user, and either password_file or password_env",
@@ -100,4 +103,14 @@ func TestGoodConfigurations(t *testing.T) {
 	require.Contains(t, c.Control, "ca.pem")
 	require.Contains(t, c.Control, strings.ReplaceAll(dir, "/", "%2F"))
 	require.Equal(t, 2, c.Kafka.Partitions)
+}
+
+func TestLateUntilIsANumberOfCyclesOrNever(t *testing.T) {
+	for text, want := range map[string]config.Cycles{"{}": 12, "late_until: 1 cycle": 1, "late_until: 24 cycles": 24, "late_until: never": 0} {
+		c, wrong := load(t, text)
+		require.Empty(t, wrong)
+		require.Equal(t, want, c.LateUntil, text)
+	}
+	require.Zero(t, config.Cycles(0).DaysKept(), "counters are kept for ever")
+	require.EqualValues(t, 500, config.Cycles(12).DaysKept())
 }

@@ -26,6 +26,7 @@ import (
 //	What the case shows, in a sentence or more.
 //	-- registry.yaml --           accounts and SIMs, as `ratemill import` reads them; without it, tests/registry.yaml
 //	-- before.yaml --             counters before the first record (optional)
+//	-- taken.yaml --              when the files were taken (optional; without it no usage is late)
 //	-- SKY_000123.csv --          a raw file; its name says which source it is of, or the folder: skylink/any.csv
 //	-- usage --                   what must come out: usage, charges, suspense, events, balance
 //
@@ -46,6 +47,7 @@ type part struct {
 	from, to   int // of the content
 	registry   bool
 	before     bool
+	taken      bool
 	expected   bool
 	sourceFile bool
 }
@@ -116,6 +118,8 @@ func newPart(name string, from, to int) part {
 		p.expected = true
 	case name == "before.yaml":
 		p.before = true
+	case name == "taken.yaml":
+		p.taken = true
 	case name == "registry.yaml" || strings.HasPrefix(name, "registry/"):
 		p.registry = true
 	default:

@@ -44,7 +44,7 @@ func (w *writer) batch(b *ratedlog.Batch, cover *Coverage) error {
 		if err := udr.ParseUsage(r.Usage, &u); err != nil {
 			return err
 		}
-		w.addUsage(b, &u, "")
+		w.addUsage(b, &u, "", r.Late)
 		for _, m := range r.Charges {
 			var c rating.Charge
 			if err := rating.ParseCharge(m, &c); err != nil {
@@ -71,7 +71,7 @@ func (w *writer) batch(b *ratedlog.Batch, cover *Coverage) error {
 		if err := udr.ParseUsage(m, &u); err != nil {
 			return err
 		}
-		w.addUsage(b, &u, "duplicate")
+		w.addUsage(b, &u, "duplicate", 0)
 	}
 	var s udr.Suspended
 	for _, m := range b.Suspended {
@@ -83,13 +83,13 @@ func (w *writer) batch(b *ratedlog.Batch, cover *Coverage) error {
 			if err := udr.ParseUsage(s.Usage, &u); err != nil {
 				return err
 			}
-			w.addUsage(b, &u, "suspended")
+			w.addUsage(b, &u, "suspended", 0)
 		}
 	}
 	return nil
 }
 
-func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string) {
+func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string, late int) {
 	var attributes []string
 	for _, a := range u.Attributes {
 		attributes = append(attributes, a.Name+"="+a.Value)
@@ -98,7 +98,11 @@ func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string) {
 	for _, f := range usageFields {
 		cells = append(cells, f.Get(u))
 	}
-	w.usage = append(w.usage, row{b.File, u.Seq, append(cells, strings.Join(attributes, " "))})
+	cycles := ""
+	if late > 0 {
+		cycles = strconv.Itoa(late)
+	}
+	w.usage = append(w.usage, row{b.File, u.Seq, append(cells, strings.Join(attributes, " "), cycles)})
 }
 
 // usageFields are the fields of a usage record that have columns of their own when a record has them.
@@ -160,7 +164,7 @@ func (w *writer) tables() map[string]string {
 	for _, f := range usageFields {
 		usage = append(usage, column{name: f.Name})
 	}
-	usage = append(usage, column{name: "attributes"})
+	usage = append(usage, column{name: "attributes"}, column{name: "late"})
 	if sameSIM(w.usage) {
 		for _, r := range w.usage {
 			r.cells[5] = ""

@@ -75,9 +75,13 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 	if err != nil {
 		return nil, err
 	}
+	taken, err := c.taken()
+	if err != nil {
+		return nil, err
+	}
 	w := newWriter(reg, files)
 	pipe := offline.Pipeline{
-		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
+		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg, Now: taken.Taken.Time, LateUntil: int(taken.LateUntil),
 		Before: func(_ int, counters *rating.Counters) error {
 			for _, d := range before {
 				counters.Restore(d.Key, d.Value, -1)

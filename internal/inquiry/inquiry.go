@@ -76,6 +76,9 @@ func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.R
 		name, taken = strings.TrimPrefix(r.Name, "/"), ", taken "+r.Taken.Time().Format(time.DateTime)+"Z"
 	}
 	line(b, "file", fmt.Sprintf("%s from %s, line %d%s; rules %s@%.4s", name, r.Pin.Source, r.Usage.Line, taken, r.Pin.Source, r.Pin.Rules))
+	if r.Late > 0 {
+		line(b, "late", rating.LateWords(int(r.Late)))
+	}
 	for _, a := range r.Usage.Attributes {
 		if a.Name == mediation.RetryAttribute {
 			line(b, "before", "in suspense as "+Short(a.Value)+", and retried; ratemill suspense show "+Short(a.Value))

@@ -261,6 +261,9 @@ func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		line(&b, "do", fmt.Sprintf("drop it: ratemill suspense drop %s --why \"rated already\"", s.ID))
 		line(&b, "", fmt.Sprintf("or, if both are to be paid: ratemill suspense retry %s --anyway \"why\"", short))
 		return b.String(), nil
+	case rating.Late:
+		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
+		line(&b, "", "or, if the reason names late_until: raise it in ratemill.yaml of every process, and restart them")
 	case "no_plan", "no_price", "no_zone", "currency":
 		line(&b, "do", "correct the catalogue (or the plan of the SIM); ratemill check; start rating with it")
 	case "decode":

@@ -40,7 +40,7 @@ func BenchmarkRatedLog(b *testing.B) {
 	encode := func() {
 		message = ratedlog.AppendHeader(message[:0], 1, 5, &in, records)
 		for range records {
-			message = ratedlog.AppendRated(message, usage, charges, nil)
+			message = ratedlog.AppendRated(message, usage, 0, charges, nil)
 		}
 		message = ratedlog.AppendDeltas(message, deltas)
 	}

@@ -96,11 +96,6 @@ type sweep struct {
 	gone     [][]byte // parts that were forgotten, to be buried with the mark: before it, their files could come again
 }
 
-// cyclesKept is for how many days after its beginning a billing cycle is counted. It is more than a source takes unless
-// its `times` say otherwise, 400 days before the file's time, with the length of a cycle, and two months for files that
-// wait: what is rated by default never begins a cycle anew. Older usage does (docs/decisions/010).
-const cyclesKept = 500
-
 // beginSweep must be called when nothing is in flight, as everything that follows. What changed since the last sweep is
 // written before a later one forgets it: written and buried by the same one, it would be lost when it is used meanwhile.
 func (o *Owner) beginSweep(ctx context.Context) error {
@@ -119,9 +114,10 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	newest := max(o.state.seen.last, o.state.undated.last)
 	o.state.seen.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(seenEntry)) })
 	o.state.undated.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(undatedEntry)) })
-	if today := int32(now / 86400); today > o.lookedAt { // it looks at every counter
-		// This machine's clock may run ahead: what it calls long ago must be so for the newest cycle as well.
-		o.state.counters.Forget(min(today, o.state.counters.Newest())-cyclesKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
+	if today := int32(now / 86400); today > o.lookedAt && o.DaysKept > 0 { // it looks at every counter
+		// This machine's clock may run ahead: what it calls long ago must be so for the newest cycle as well. The low-water mark
+		// has what was forgotten, so that no later owner begins such a cycle anew (docs/decisions/010).
+		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
 		o.lookedAt = today
 	}
 	o.forgetSessions(now, s)
@@ -232,7 +228,7 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		if !steps.On(steps.LowMarkAtStart) {
 			s.low = o.lowWater()
 		}
-		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch))
+		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch, int64(o.state.counters.Forgotten())))
 		if len(s.gone) == 0 {
 			o.sweeping = nil
 			o.swept = o.Clock.Now()
@@ -430,6 +426,9 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 	case lowEntry:
 		if next, input := at+1, field(1); next > low.next || next == low.next && input > low.input {
 			*low = lowWater{next: next, input: input, epoch: field(2)}
+		}
+		if len(v) >= 33 && steps.On(steps.ForgottenMarked) { // former ratemills did not say it
+			o.state.counters.Forgot(int32(field(3)))
 		}
 	default:
 		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, part[0])

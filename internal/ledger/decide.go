@@ -61,7 +61,7 @@ func (d *decision) run(view *registry.View, from, to int) error {
 		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i]); err != nil {
 			return fmt.Errorf("its usage record %d of %d cannot be read: %w", from+i+1, len(d.in.Usage), err)
 		}
-		records[i].SessionWithin = d.in.SessionWithin
+		records[i].SessionWithin, records[i].Taken, records[i].LateUntil = d.in.SessionWithin, d.in.Taken, d.in.LateUntil
 	}
 	d.engine.Expect(view, d.revision, d.state.counters, records)
 	for i := range records {
@@ -101,7 +101,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	if err != nil {
 		return err
 	}
-	d.out = ratedlog.AppendRated(d.out, message, d.result.Charges[charges:], d.result.Events[events:])
+	d.out = ratedlog.AppendRated(d.out, message, d.result.Late, d.result.Charges[charges:], d.result.Events[events:])
 	d.rated++
 	if looks {
 		d.state.seen.Add(h, dated(key, u.At), d.now, int64(d.in.DuplicateWithin))

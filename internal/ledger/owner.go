@@ -41,7 +41,9 @@ type Owner struct {
 	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
 	SweepEvery time.Duration // between checkpoints; what a restore replays
 	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
-	BlockKeys  int           // duplicate keys in one entry; 0 is 1,024
+	// DaysKept is for how many days after its beginning a billing cycle is counted (rating.DaysKept); 0: for ever.
+	DaysKept  int32
+	BlockKeys int // duplicate keys in one entry; 0 is 1,024
 	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
 	// when the owner begins.
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)

@@ -300,7 +300,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	h := hourOf("skylink", 1_773_702_602_000_000_000)
 	today := int32(testNow / 86400)
-	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept - 1, Kind: rating.SIMUnits}, rating.CounterKey{ID: 1, Owner: 7, Cycle: today - cyclesKept + 1, Kind: rating.SIMUnits}
+	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept - 1, Kind: rating.SIMUnits}, rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept + 1, Kind: rating.SIMUnits}
 	current := rating.CounterKey{ID: 1, Owner: 7, Cycle: today, Kind: rating.SIMUnits}
 	change := func(o *Owner, n byte) {
 		o.state.counters.ApplyAt(rating.Delta{Key: old, Value: rating.UnitsValue(5)}, o.known)

@@ -70,6 +70,7 @@ func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byt
 		case next == r-1:
 			dst = j.identity(dst, b, "rated", r, j.rated.Line)
 			dst = j.fields(dst, &j.rated)
+			dst = appendNumber(dst, "late", int64(rated[0].Late))
 			if dst, err = j.charges(dst, &rated[0]); err != nil {
 				return dst, err
 			}

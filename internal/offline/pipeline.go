@@ -34,7 +34,8 @@ type Pipeline struct {
 	Catalogue  *rating.Catalogue
 	Registry   *registry.Registry
 	Partitions int       // over which billing roots are spread; 0 and 1 are the same
-	Now        time.Time // what the clock shows; the zero Time is 1970
+	Now        time.Time // what the clock shows; the zero Time is 1970, and no usage is late then
+	LateUntil  int       // see mediation.Mediator
 
 	// Before sets counters of a partition before the first record. May be nil.
 	Before func(partition int, counters *rating.Counters) error
@@ -65,7 +66,7 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	m := mediation.Mediator{
 		Owner: "offline", Files: l, Spool: l, Reference: ref, Broker: r, Topics: broker.TopicsUnder("offline"),
 		Partitions: max(p.Partitions, 1), Clock: still, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
-		Lease: time.Hour, Idle: time.Hour,
+		Lease: time.Hour, Idle: time.Hour, LateUntil: uint32(p.LateUntil),
 	}
 	r.read = m.Progress
 	for _, f := range l.files {

@@ -116,6 +116,7 @@ pprof: true
 control: %q
 kafka: { %s, partitions: %d }
 clickhouse: { listen: %q }
+late_until: never
 %s`, store, kafkaLine, o.Partitions, listen, o.Roles)
 	p.write(p.Config, yaml)
 	c, list, err := config.Load(p.Config)

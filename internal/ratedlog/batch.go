@@ -32,6 +32,7 @@ type RatedRecord struct {
 	Usage   []byte
 	Charges [][]byte
 	Events  [][]byte
+	Late    int // cycles of the billing root after that of its use in which its file was taken; 0: in time
 }
 
 // AppendMark appends an epoch mark.
@@ -54,7 +55,7 @@ func AppendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []b
 }
 
 // AppendRated appends a rated record: the message Usage as it came in, and what rating made of it.
-func AppendRated(dst, usage []byte, charges []rating.Charge, events []rating.Event) []byte {
+func AppendRated(dst, usage []byte, late int, charges []rating.Charge, events []rating.Event) []byte {
 	dst, at := wire.Open(dst, 9)
 	dst = wire.AppendBytes(dst, 1, usage)
 	for i := range charges {
@@ -69,6 +70,7 @@ func AppendRated(dst, usage []byte, charges []rating.Charge, events []rating.Eve
 		dst = rating.AppendEvent(dst, &events[i])
 		wire.Close(dst, e)
 	}
+	dst = wire.AppendVarint(dst, 4, uint64(late))
 	wire.Close(dst, at)
 	return dst
 }
@@ -191,7 +193,7 @@ func (b *Batch) addRated() *RatedRecord {
 }
 
 func (r *RatedRecord) parse(data []byte) error {
-	return wire.Fields("Rated", data, func(n protowire.Number, _ uint64, field []byte) error {
+	return wire.Fields("Rated", data, func(n protowire.Number, v uint64, field []byte) error {
 		switch n {
 		case 1:
 			r.Usage = field
@@ -199,6 +201,8 @@ func (r *RatedRecord) parse(data []byte) error {
 			r.Charges = append(r.Charges, field)
 		case 3:
 			r.Events = append(r.Events, field)
+		case 4:
+			r.Late = int(v)
 		}
 		return nil
 	})

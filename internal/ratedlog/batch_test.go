@@ -15,7 +15,7 @@ func TestAParsedBatchDoesNotKeepTheOnesBefore(t *testing.T) {
 		usage := udr.AppendUsage(nil, &udr.Usage{Seq: 1, Class: "data", SIM: 9})
 		data := AppendHeader(nil, 1, 5, &udr.Batch{File: udr.FileID{1}, Last: 9}, uint64(records))
 		for range records {
-			data = AppendRated(data, usage, make([]rating.Charge, charges), make([]rating.Event, charges))
+			data = AppendRated(data, usage, 0, make([]rating.Charge, charges), make([]rating.Event, charges))
 		}
 		return AppendDeltas(data, make([]rating.Delta, records))
 	}

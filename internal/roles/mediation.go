@@ -79,8 +79,8 @@ func (r *mediationRole) run(ctx context.Context) error {
 			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
 			Reference: former, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Ticker: mediation.RealTime, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold, Waits: r.n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
-			Revisions: r.n.Store.RegistryRevisions,
-			Arrived:   retries.arrived, EndsKnown: r.n.Config.Kafka.UsageFor / 2,
+			Revisions: r.n.Store.RegistryRevisions, LateUntil: uint32(r.n.Config.LateUntil),
+			Arrived: retries.arrived, EndsKnown: r.n.Config.Kafka.UsageFor / 2,
 		}
 		g.Go(func() error { return m.Run(ctx) })
 	}

@@ -100,6 +100,7 @@ func newWorld(t *testing.T, name string) *world {
 	}
 	c := w.config
 	c.Listen, c.Kafka.Addresses, c.Kafka.Prefix, c.Kafka.Partitions = "", []string{testengine.SharedEmbeddedKafka(t).Addr()}, name, 2
+	c.LateUntil = 0 // the tests' usage is of one month, whenever they run
 	c.ClickHouse.DSN, c.Warehouse.Flush = clickhouse.DSN(name), 20*time.Millisecond
 	t.Cleanup(func() { w.stop() })
 	return w

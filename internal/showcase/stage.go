@@ -153,6 +153,7 @@ pprof: true
 kafka: { listen: "127.0.0.1:%s" }
 clickhouse: { listen: "127.0.0.1:%s" }
 rating: { session: 6s }
+late_until: never # the demo's usage is of one month, whenever it runs
 `, s.ports["kafka"], s.ports["clickhouse"])
 	path := filepath.Join(s.dir, "ratemill.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {

@@ -44,7 +44,8 @@ type outcome struct {
 	file    udr.FileID
 	last    uint64
 	end     bool
-	records []string // one for each, in words
+	records []string        // one for each, in words
+	old     map[uint64]bool // sequences of usage of a cycle whose counters may be forgotten
 	events  int
 }
 
@@ -82,7 +83,7 @@ func (e *expectation) take(m *broker.Message) {
 		return
 	}
 	fired := e.fired
-	o := outcome{input: m.Offset, file: b.File, last: max(high, b.Last), end: b.End != nil}
+	o := outcome{input: m.Offset, file: b.File, last: max(high, b.Last), end: b.End != nil, old: map[uint64]bool{}}
 	catalogue := 0
 	if b.Catalogue == shared().catalogues[1].Version() {
 		catalogue = 1
@@ -92,6 +93,9 @@ func (e *expectation) take(m *broker.Message) {
 		var u udr.Usage
 		if err := udr.ParseUsage(data, &u); err != nil {
 			e.w.fail("usage offset %d: %v", m.Offset, err)
+		}
+		if ofForgotten(&u) {
+			o.old[u.Seq] = true
 		}
 		switch key := u.Duplicate; {
 		case u.Seq <= high:

@@ -254,7 +254,7 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		u.Class = "fax" // no plan has a price for it
 	}
 	if w.rng.IntN(25) == 0 {
-		// Of a cycle that is counted no longer: so little that nobody can tell whether its counters were forgotten between.
+		// Of a cycle that is counted no longer: so little that what is left of its buckets does not matter.
 		u.At, u.Quantity = udr.InstantOf(time.Date(2024, 6, 1+w.rng.IntN(30), 0, 0, 0, 0, time.UTC)), 1
 		return u
 	}

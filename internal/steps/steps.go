@@ -48,6 +48,7 @@ const (
 	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
 	KeysByUsage      // duplicate keys are forgotten when usage that is later than their window has come, not by a clock alone
 	StoreTime        // leases are of the control store's time, not of a mediator's
+	ForgottenMarked  // the low-water mark says which cycles are counted no longer, so that nobody counts them anew
 	EndingFirst      // before the ends of a file go out, the ledger has all that is needed to send them again
 
 	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
@@ -66,7 +67,7 @@ const (
 var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
-	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "ending-first",
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned"}
 
 // String is the step's name.

@@ -36,6 +36,7 @@ type Record struct {
 	Account string
 	Root    string
 	Charges []rating.Charge // from tier 0 up
+	Late    uint16          // billing cycles after that of its use in which its file was taken
 	Stored  time.Time
 }
 
@@ -48,7 +49,7 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	}
 	rows, err := w.conn.Query(ctx, `SELECT r.file, r.seq, r.line, r.bytes, r.source, r.rules, r.catalogue, r.registry, r.class, r.unit, r.at, r.quantity,
 		r.identifier_kind, r.identifier, r.sim, r.account, r.account_number, r.root, r.root_number, r.network, r.country, r.peer, r.peer_country, r.apn, r.imei, r.cell, r.session,
-		r.continues, r.direction, r.duration, r.up, r.down, r.attributes_json, r.duplicate_key, r.charges, r.stored
+		r.continues, r.direction, r.duration, r.up, r.down, r.attributes_json, r.duplicate_key, r.charges, r.late, r.stored
 		FROM rated_usage AS r WHERE startsWith(r.file, ?) AND r.seq = ? LIMIT 2`, prefix, seq)
 	if err != nil {
 		return nil, sorted("find a record", err)
@@ -62,7 +63,7 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 		var at time.Time
 		if err := rows.Scan(&file, &u.Seq, &u.Line, &u.Bytes, &r.Pin.Source, &r.Pin.Rules, &r.Pin.Catalogue, &r.Pin.Registry, &u.Class, &unit, &at, &u.Quantity,
 			&kind, &u.Identifier.Value, &u.SIM, &r.Account, &u.Account, &r.Root, &u.Root, &u.Network, &u.Country, &u.Peer, &u.PeerCountry, &u.APN, &u.IMEI, &u.Cell, &u.Session,
-			&u.Continues, &u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Stored); err != nil {
+			&u.Continues, &u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Late, &r.Stored); err != nil {
 			return nil, sorted("find a record", err)
 		}
 		if r.File, err = udr.ParseFileID(file); err != nil {

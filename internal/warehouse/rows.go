@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/bits"
 	"strings"
 
@@ -46,7 +47,7 @@ type recordRows struct {
 
 type ratedRows struct {
 	recordRows
-	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges, day *data
+	amount, currency, plan, planVersion, price, zone, cycle, charged, covered, rest, charges, day, late *data
 }
 
 type tierRows struct {
@@ -112,7 +113,7 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	c := b.column
 	r.rated = ratedRows{recordRows: recordRows{newIdentityColumns(b), newUsageColumns(b)},
 		amount: c("amount"), currency: c("currency"), plan: c("plan"), planVersion: c("plan_version"), price: c("price"), zone: c("zone"),
-		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges"), day: c("day")}
+		cycle: c("cycle"), charged: c("charged"), covered: c("covered"), rest: c("rest"), charges: c("charges"), day: c("day"), late: c("late")}
 
 	c = block(tierTable).column
 	r.tiers = tierRows{c("file"), c("seq"), c("source"), c("class"), c("unit"), c("at"), c("quantity"), c("sim"), c("network"), c("country"), c("root"),
@@ -253,6 +254,7 @@ func (r *rows) addRated(ctx context.Context, o *origin, rec *ratedlog.RatedRecor
 		return err
 	}
 	t.day.u32(uint32(day))
+	t.late.u16(uint16(min(rec.Late, math.MaxUint16)))
 	for _, message := range rec.Events {
 		if err := r.addEvent(ctx, o, message, root); err != nil {
 			return err

@@ -94,6 +94,11 @@ var local = []Column{
 	{Name: "day", Type: "Date32", Since: 5, Absent: "toDate32(at)", Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was this column: in UTC."},
 }
 
+// lateness marks usage of a cycle that was over.
+var lateness = []Column{
+	{Name: "late", Type: "UInt16", Since: 8, Doc: "How many billing cycles of the billing root after that of its use the file was taken, or the retry ordered; 0: in time. Rows from before there was this column have 0."},
+}
+
 // position ends every table that the sink fills.
 var position = []Column{
 	{Name: "partition", Type: "UInt16", Since: 1, Doc: "Partition of the topics usage and rated."},
@@ -105,7 +110,7 @@ var tables = []Table{
 	{
 		Name: ratedTable, Since: 1,
 		Doc:       "Usage that was rated: one row per usage record, with the whole record and what its SIM's account pays in plain columns. Sums of usage and of tier 0 need nothing else; what every tier pays is in the view charges.",
-		Columns:   concat(identity, usage, charge, local, position),
+		Columns:   concat(identity, usage, charge, local, lateness, position),
 		Partition: "toYYYYMM(at)",
 		Order:     "(root, account, at)",
 		Expires:   true,

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ratemill/rating"
+)
+
+// Cycles is a number of billing cycles; 0 is never.
+type Cycles int
+
+const mostCycles = 120
+
+// UnmarshalText reads 12 cycles, or never.
+func (c *Cycles) UnmarshalText(text []byte) error {
+	if string(text) == "never" {
+		*c = 0
+		return nil
+	}
+	number, unit, _ := strings.Cut(string(text), " ")
+	n, err := strconv.Atoi(number)
+	if unit = strings.TrimSpace(unit); err != nil || unit != "cycle" && unit != "cycles" {
+		return fmt.Errorf("late_until is a number of billing cycles, as 12 cycles, or never; not %q", text)
+	}
+	if n < 1 || n > mostCycles {
+		return fmt.Errorf("late_until is %s; it must lie between 1 and %d cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever", text, mostCycles)
+	}
+	*c = Cycles(n)
+	return nil
+}
+
+// String is what UnmarshalText reads.
+func (c Cycles) String() string {
+	switch c {
+	case 0:
+		return "never"
+	case 1:
+		return "1 cycle"
+	}
+	return strconv.Itoa(int(c)) + " cycles"
+}
+
+// DaysKept is for how many days after its beginning a rater counts a cycle; 0: for ever.
+func (c Cycles) DaysKept() int32 {
+	if c == 0 {
+		return 0
+	}
+	return rating.DaysKept(int(c))
+}

@@ -1,0 +1,31 @@
+package golden
+
+import (
+	"time"
+
+	"ratemill/internal/config"
+	"ratemill/internal/diag"
+)
+
+// taken is what taken.yaml says: when the files of the case were taken, so that their usage can be late.
+//
+//	taken: 2026-09-01T00:00:00Z
+//	late_until: 12 cycles
+type taken struct {
+	Taken     moment        `yaml:"taken,required" doc:"When the case's files were taken." example:"2026-09-01T00:00:00Z"`
+	LateUntil config.Cycles `yaml:"late_until" default:"12 cycles" doc:"As late_until in ratemill.yaml, which a case does not read."`
+}
+
+// moment is a time in a document.
+type moment struct{ time.Time }
+
+func (c *Case) taken() (taken, error) {
+	var t taken
+	for i := range c.parts {
+		if c.parts[i].taken {
+			list := diag.Decode(c.Name+": taken.yaml", c.content(&c.parts[i]), &t, nil)
+			return t, list.Err()
+		}
+	}
+	return t, nil
+}

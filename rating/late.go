@@ -1,0 +1,50 @@
+package rating
+
+import (
+	"fmt"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Late is the code of records whose billing cycle is too long ago.
+const Late = "late"
+
+// DaysKept is for how many days after its beginning a cycle is counted so that usage of up to so many cycles before finds its
+// counters: these cycles and that of the use, and three months for files and retries that wait. It is at least 500, as of
+// ratemills that did not know lateness.
+func DaysKept(lateUntil int) int32 { return max(500, 31*int32(lateUntil+1)+93) }
+
+// late is how many cycles of its billing root after that of its use a record's file was taken. A record of more than its source
+// takes is suspended, and so is one whose counters are forgotten, whatever its file says: it would take its bundle again.
+func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
+	first := e.cycleOfSIM
+	for _, p := range e.path {
+		first = min(first, p.cycle)
+	}
+	if first < c.forgotten {
+		return 0, suspend(Late, "the counters of its billing cycle, which began on %s, are forgotten: cycles are counted that began on %s or later. "+
+			"Rated now, it would be given its included units, pools and first price steps once more; charge it by hand if it is to be paid, and drop it",
+			date(first), date(c.forgotten))
+	}
+	root := e.path[len(e.path)-1]
+	if u.Taken < root.end {
+		return 0, nil
+	}
+	k := registry.Cycles{Zone: root.facts.Zone, Day: root.facts.CycleDay}
+	cycles = k.Between(root.cycle, registry.LocalDate(k.Zone, u.Taken))
+	if u.LateUntil > 0 && cycles > int(u.LateUntil) {
+		return 0, suspend(Late, "it came %d billing cycles after the one of its use: account %s began that one on %s, the file or retry was taken at %s, and late_until is %d cycles. "+
+			"If it is to be paid, raise late_until in ratemill.yaml where files are taken, restart, and retry; a retry counts from when it is ordered. Otherwise drop it",
+			cycles, root.facts.ID, date(root.cycle), u.Taken, u.LateUntil)
+	}
+	return cycles, nil
+}
+
+// LateWords say of a rated record that it was late.
+func LateWords(cycles int) string {
+	if cycles == 1 {
+		return "taken in the billing cycle after the one of its use"
+	}
+	return fmt.Sprintf("taken %d billing cycles after the one of its use", cycles)
+}

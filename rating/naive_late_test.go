@@ -1,0 +1,35 @@
+package rating_test
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/udr"
+)
+
+// late looks at every day from the use to the taking, and counts those on which a cycle of the billing root begins.
+func (r *naiveRater) late(u *udr.Usage, sim *simLine) (lines []string, err error) {
+	root := r.account(sim.Account)
+	for root.Parent != "" {
+		root = r.account(root.Parent)
+	}
+	date := func(at udr.Instant) time.Time {
+		y, m, d := localTime(at, root).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	cycles := 0
+	for day := date(u.At).AddDate(0, 0, 1); !day.After(date(u.Taken)); day = day.AddDate(0, 0, 1) {
+		y, m, d := day.Date()
+		noon := udr.Usage{At: udr.InstantOf(time.Date(y, m, d, 12, 0, 0, 0, localTime(u.At, root).Location()))}
+		if cycleOf(&noon, root) == day.Format(time.DateOnly) {
+			cycles++
+		}
+	}
+	if u.LateUntil > 0 && cycles > int(u.LateUntil) {
+		return nil, naiveSuspended("late")
+	}
+	if cycles > 0 {
+		lines = append(lines, fmt.Sprintf("late %d", cycles))
+	}
+	return lines, nil
+}
