@@ -58,6 +58,19 @@ func (d *Decoder) Want(n *Node, kind Kind, what string) bool {
 	return false
 }
 
+// Keyed is an inline field that is given by one of several keys of the mapping around it, each with a type of its own.
+type Keyed interface {
+	Keys() []Key
+	// Put stores what stood under a key.
+	Put(name string, value any)
+}
+
+// Key is one of the keys of a Keyed field.
+type Key struct {
+	Name, Doc string
+	New       func() any // a pointer to what stands under it
+}
+
 type field struct {
 	name, fallback string
 	enum           []string
@@ -218,10 +231,12 @@ func (d *Decoder) Repeated(n *Node) {
 // fields fills a struct from a mapping.
 func (d *Decoder) fields(n *Node, v reflect.Value) {
 	d.Repeated(n)
-	known := map[string]struct {
+	type place struct {
 		field
-		v reflect.Value
-	}{}
+		v   reflect.Value
+		put func(name string, value any)
+	}
+	known := map[string]place{}
 	var names []string
 	var collect func(v reflect.Value)
 	collect = func(v reflect.Value) {
@@ -230,13 +245,18 @@ func (d *Decoder) fields(n *Node, v reflect.Value) {
 			switch {
 			case !ok:
 			case f.inline:
-				collect(v.Field(i))
+				keyed, ok := v.Field(i).Addr().Interface().(Keyed)
+				if !ok {
+					collect(v.Field(i))
+					continue
+				}
+				for _, k := range keyed.Keys() {
+					names = append(names, k.Name)
+					known[k.Name] = place{field{name: k.Name}, reflect.ValueOf(k.New()), keyed.Put}
+				}
 			default:
 				names = append(names, f.name)
-				known[f.name] = struct {
-					field
-					v reflect.Value
-				}{f, v.Field(i)}
+				known[f.name] = place{f, v.Field(i), nil}
 			}
 		}
 	}
@@ -255,11 +275,14 @@ func (d *Decoder) fields(n *Node, v reflect.Value) {
 		if !seen[p.Key.Text] {
 			seen[p.Key.Text] = true
 			d.value(p.Value, k.v, k.field)
+			if k.put != nil && p.Value.Kind != Null {
+				k.put(k.name, k.v.Interface())
+			}
 		}
 	}
 	for _, name := range names {
 		switch k := known[name]; {
-		case seen[name]:
+		case seen[name] || k.put != nil:
 		case k.required:
 			d.Errorf(n.Pos, "%s is missing here", name)
 		default:

@@ -24,6 +24,7 @@ func Schema(title string, v any) map[string]any {
 var (
 	textType        = reflect.TypeFor[Text]()
 	secretType      = reflect.TypeFor[Secret]()
+	keyedType       = reflect.TypeFor[Keyed]()
 	schemedType     = reflect.TypeFor[Schemed]()
 	unmarshalerType = reflect.TypeFor[Unmarshaler]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -76,6 +77,12 @@ func plainSchema(s map[string]any, t reflect.Type) {
 				f, ok := fieldOf(sf)
 				switch {
 				case !ok:
+				case f.inline && reflect.PointerTo(sf.Type).Implements(keyedType):
+					for _, k := range reflect.New(sf.Type).Interface().(Keyed).Keys() {
+						below := schemaOf(reflect.TypeOf(k.New()), "")
+						below["description"] = k.Doc
+						properties[k.Name] = below
+					}
 				case f.inline:
 					collect(sf.Type)
 				default:

@@ -35,7 +35,7 @@ func TestAnArchiveIsToldAsOne(t *testing.T) {
 	for want, content := range map[string][]byte{"is a tar archive": packed.Bytes(), "is a zip archive": zipped.Bytes()} {
 		plain, _, err := Unpack(bytes.NewReader(content), Limits{})
 		if err == nil {
-			_, err = (&Options{CSV: &CSV{}}).Open(plain, &record.Layout{})
+			_, err = (&Options{Chosen: Of(&CSV{})}).Open(plain, &record.Layout{})
 		}
 		var file *FileError
 		require.ErrorAs(t, err, &file)

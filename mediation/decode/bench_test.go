@@ -75,7 +75,7 @@ var benchColumns, benchPaths = func() (names, paths []string) {
 const benchLine = "D;17.03.2026 00:10:02;214070000000001;8934070000000000012;34600123456;20810;iot.sky.example;1200;88000;0;8f2e0a77;1;EUR;;10.1.2.3;351756051523999;6;3GPP;ok;0\n"
 
 func BenchmarkCSV(b *testing.B) {
-	plain := &Options{CSV: &CSV{Delimiter: ";", Columns: Columns{Names: benchColumns}}}
+	plain := &Options{Chosen: Of(&CSV{Delimiter: ";", Named: Columns{Names: benchColumns}})}
 	quoted := "\"" + strings.ReplaceAll(strings.TrimSpace(benchLine), ";", "\";\"") + "\"\n"
 	b.Run("20columns", func(b *testing.B) { benchmarkDecode(b, plain, benchPaths, benchLine, nil) })
 	b.Run("20columns/quoted", func(b *testing.B) { benchmarkDecode(b, plain, benchPaths, quoted, nil) })
@@ -88,7 +88,7 @@ func BenchmarkCSV(b *testing.B) {
 
 func BenchmarkJSON(b *testing.B) {
 	const line = `{"type":"data","imsi":"214070000000001","iccid":"8934070000000000012","session":{"id":"8f2e0a77","start":"2026-03-17T00:10:02Z","usage":{"up":1200,"down":88000}},"network":{"plmn":"20810","apn":"iot.sky.example"},"legs":[{"n":1,"bytes":500},{"n":2,"bytes":700}],"device":{"imei":"351756051523999","ip":"10.1.2.3"}}` + "\n"
-	o := &Options{JSON: &JSON{}}
+	o := &Options{Chosen: Of(&JSON{})}
 	b.Run("nested", func(b *testing.B) {
 		benchmarkDecode(b, o, []string{"type", "imsi", "session.id", "session.start", "session.usage.up", "session.usage.down", "network.plmn", "legs"}, line, nil)
 	})
@@ -100,7 +100,7 @@ func BenchmarkSplit(b *testing.B) {
 	for _, p := range benchPaths {
 		layout.Slot(p)
 	}
-	opened, err := (&Options{CSV: &CSV{Delimiter: ";", Columns: Columns{Names: benchColumns}}}).Open(strings.NewReader(benchLine), layout)
+	opened, err := (&Options{Chosen: Of(&CSV{Delimiter: ";", Named: Columns{Names: benchColumns}})}).Open(strings.NewReader(benchLine), layout)
 	require.NoError(b, err)
 	d := opened.(*csvDecoder)
 	line := []byte(strings.TrimSpace(benchLine))

@@ -7,12 +7,154 @@ import (
 	"math/bits"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"ratemill/internal/diag"
 	"ratemill/record"
 )
+
+var _ = Declare(Format{Name: "csv", Doc: "Delimited text: CSV and its relatives.", Options: func() Reader { return &CSV{} }})
+
+// CSV describes delimited text.
+type CSV struct {
+	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"The text that separates columns, without quote or line break; tab stands for the tab character."`
+	Quote     string            `yaml:"quote" default:"\"" doc:"The character around fields that hold delimiters or line breaks, or none."`
+	Quotes    string            `yaml:"quotes" enum:"strict|lenient" default:"strict" doc:"strict: RFC 4180, anything else suspends the record. lenient: a record that breaks RFC 4180 is read again within its line, first with quotes that end a field only before a delimiter, then with all quotes of the field as plain text; the first reading with the right number of columns counts."`
+	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote stands in a quoted field: double (\"\") or backslash (\\\")."`
+	Trim      bool              `yaml:"trim" default:"false" doc:"Remove spaces and tabs around fields, as in \"a, b, c\"."`
+	Skip      int               `yaml:"skip" default:"0" doc:"Number of lines before the header or the first record that are not records (metadata, a row of types)."`
+	Header    bool              `yaml:"header" default:"false" doc:"The first row names the columns."`
+	SkipAfter int               `yaml:"skip_after" default:"0" doc:"Number of lines after the header that are not records, such as the row of types in Cisco CUCM files."`
+	Named     Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: names by order, as a list (_ for an unused column), or by position, as a map from name to number (1 is the first). Without any, columns are c1, c2, …"`
+	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the name in the rules for a column whose name in the file is not a word. Characters other than letters, digits and _ can also be written as _."`
+	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack, and that are then absent. Any other column that a rule reads and the header lacks fails the file."`
+	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as header or list say), at_least, or any. Default: exact with header or list, else any."`
+	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may hold line breaks, as RFC 4180 has it; a record spans limits.lines lines at most, and its usage records have the note spans_lines. Without it a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
+	Begins    string            `yaml:"begins" example:"^[0-9]+," doc:"With multiline: a regular expression that the first line of each record matches. A line that matches it ends a quoted field that is still open, and the record with the open quote is suspended."`
+	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin with this text are comments."`
+}
+
+// Columns names columns by order (Names) or by position (Positions, 1 is the first).
+type Columns struct {
+	Names     []string
+	Positions map[string]int
+}
+
+// UnmarshalNode reads a list or a map.
+func (c *Columns) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	switch n.Kind {
+	case diag.Sequence:
+		d.Decode(n, &c.Names)
+	case diag.Mapping:
+		d.Decode(n, &c.Positions)
+	default:
+		d.Errorf(n.Pos, "columns is a list of names, or a map from name to position, not %s", n.Kind)
+	}
+}
+
+// Check is described with Reader.
+func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
+	d, q := c.delimiter(), c.quote()
+	switch {
+	case strings.ContainsAny(d, "\r\n"):
+		bad("csv.delimiter", "holds a line break")
+	case len(c.Quote) > 1 && c.Quote != "none":
+		bad("csv.quote", "is one ASCII character or none, not %q", c.Quote)
+	case q != 0 && strings.IndexByte(d, q) >= 0:
+		bad("csv.delimiter", "holds the quote")
+	case c.Escape == "backslash" && strings.Contains(d, `\`):
+		bad("csv.delimiter", "holds the escape")
+	case !utf8.ValidString(d):
+		bad("csv.delimiter", "is not valid UTF-8")
+	}
+	if c.Quote == "\n" || c.Quote == "\r" || c.Quote == `\` && c.Escape == "backslash" {
+		bad("csv.quote", "cannot be %q", c.Quote)
+	}
+	if c.Begins != "" {
+		if _, err := regexp.Compile(c.Begins); err != nil {
+			bad("csv.begins", "is no regular expression: %v", err)
+		} else if !c.Multiline {
+			bad("csv.begins", "goes with multiline: true")
+		}
+	}
+	if c.Multiline && o.Limits.Lines == 1 {
+		bad("limits.lines", "is 1, and csv.multiline: true lets records span lines; leave one of them out")
+	}
+	if c.Skip < 0 {
+		bad("csv.skip", "is negative")
+	}
+	if c.SkipAfter < 0 {
+		bad("csv.skip_after", "is negative")
+	}
+	if c.SkipAfter > 0 && !c.Header {
+		bad("csv.skip_after", "goes with header: true; without header, use skip")
+	}
+	if c.Header && (len(c.Named.Names) > 0 || len(c.Named.Positions) > 0) {
+		bad("csv.columns", "goes without header; use rename to give columns of the header other names, or skip: %d to ignore the header", c.Skip+1)
+	}
+	if !c.Header && len(c.Rename) > 0 {
+		bad("csv.rename", "goes with header: true")
+	}
+	if !c.Header && len(c.Optional) > 0 {
+		bad("csv.optional", "goes with header: true")
+	}
+	seen := map[string]bool{}
+	for _, n := range c.Named.Names {
+		if n != "_" && seen[n] {
+			bad("csv.columns", "name %q stands twice", n)
+		}
+		seen[n] = true
+	}
+	for n, p := range c.Named.Positions {
+		if p < 1 || p > o.Limits.columns() {
+			bad("csv.columns", "position of %q is %d, not between 1 and %d", n, p, o.Limits.columns())
+		}
+	}
+}
+
+// Columns is described with Reader.
+func (c *CSV) Columns() (names []string, ok bool) {
+	if c.Header {
+		return nil, false
+	}
+	for _, n := range c.Named.Names {
+		if n != "_" {
+			names = append(names, n)
+		}
+	}
+	for n := range c.Named.Positions {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names, len(names) > 0
+}
+
+// Again is described with Reader.
+func (c *CSV) Again() Reader { return c }
+
+// Open is described with Reader.
+func (c *CSV) Open(in *Input, layout *record.Layout) (Decoder, error) {
+	w, f, err := in.text()
+	if err != nil {
+		return nil, err
+	}
+	d := newCSV(c, in.options, w, layout, f)
+	if err := d.begin(); err != nil {
+		return nil, err
+	}
+	return d, d.place(layout)
+}
+
+func (c *CSV) resume(in *Input, s *State, w *window, layout *record.Layout, f framing) (Decoder, error) {
+	d := newCSV(c, in.options, w, layout, f)
+	if c.Header {
+		d.names = s.Names
+	}
+	return d, d.place(layout)
+}
 
 // csvDecoder reads delimited text. Lines without quotes, the usual case, are split where they lie; csv_quoted.go has the
 // rest.
@@ -59,19 +201,10 @@ func (c *CSV) quote() byte {
 	return c.Quote[0]
 }
 
-func openCSV(o *Options, w *window, layout *record.Layout, f framing) (*csvDecoder, error) {
-	d := newCSV(o, w, layout, f)
-	if err := d.begin(); err != nil {
-		return nil, err
-	}
-	return d, d.place(layout)
-}
-
-func newCSV(o *Options, w *window, layout *record.Layout, f framing) *csvDecoder {
-	c := o.CSV
+func newCSV(c *CSV, o *Options, w *window, layout *record.Layout, f framing) *csvDecoder {
 	d := &csvDecoder{framing: f, options: c, delimiter: []byte(c.delimiter()), quote: c.quote(), comment: []byte(c.Comment),
 		most: o.Limits.columns(), lines: o.Limits.lines(), limit: o.Limits.record(), fields: make([]record.Value, len(layout.Paths()))}
-	if !o.multiline() {
+	if !c.Multiline {
 		d.lines = 1
 	}
 	if c.Begins != "" {
@@ -87,10 +220,10 @@ func newCSV(o *Options, w *window, layout *record.Layout, f framing) *csvDecoder
 	}
 	switch {
 	case c.Header: // begin reads it
-	case len(c.Columns.Names) > 0:
-		d.names = c.Columns.Names
+	case len(c.Named.Names) > 0:
+		d.names = c.Named.Names
 	default:
-		for n, p := range c.Columns.Positions {
+		for n, p := range c.Named.Positions {
 			for len(d.names) < p {
 				d.names = append(d.names, "_")
 			}
@@ -115,7 +248,7 @@ func (d *csvDecoder) begin() error {
 // place gives each path of the layout its column.
 func (d *csvDecoder) place(layout *record.Layout) error {
 	c := d.options
-	exact := len(d.names) > 0 && len(c.Columns.Positions) == 0
+	exact := len(d.names) > 0 && len(c.Named.Positions) == 0
 	switch {
 	case c.Width == "any" || !exact && c.Width == "":
 	default:
@@ -142,7 +275,7 @@ func (d *csvDecoder) place(layout *record.Layout) error {
 			}
 		}
 	}
-	for n, p := range c.Columns.Positions {
+	for n, p := range c.Named.Positions {
 		column[n] = p - 1
 	}
 	for n, original := range c.Rename {
@@ -191,34 +324,6 @@ func wordOf(name string) string {
 		}
 		return '_'
 	}, strings.TrimSpace(name))
-}
-
-// skip consumes lines that are no records.
-func (d *csvDecoder) skip(lines int) error {
-	for range lines {
-		_, next, state := d.w.lineFrom(0)
-		switch state {
-		case nothing:
-			return nil
-		case broken:
-			return d.w.ending()
-		case tooLong:
-			d.raw = d.raw[:0]
-			d.w.discard(&d.raw)
-			continue
-		}
-		d.pass(next, 1, true)
-	}
-	return nil
-}
-
-// pass consumes framing.
-func (d *csvDecoder) pass(n, lines int, keep bool) {
-	if keep {
-		d.keepPreamble(d.w.buf[d.w.start : d.w.start+n])
-	}
-	d.w.take(n)
-	d.w.line += uint64(lines)
 }
 
 // header reads the names of the columns.

@@ -141,3 +141,31 @@ func (f *framing) keepPreamble(b []byte) {
 		f.preamble = append(f.preamble, b...)
 	}
 }
+
+// skip consumes lines that are no records.
+func (f *framing) skip(lines int) error {
+	for range lines {
+		_, next, state := f.w.lineFrom(0)
+		switch state {
+		case nothing:
+			return nil
+		case broken:
+			return f.w.ending()
+		case tooLong:
+			f.raw = f.raw[:0]
+			f.w.discard(&f.raw)
+			continue
+		}
+		f.pass(next, 1, true)
+	}
+	return nil
+}
+
+// pass consumes framing.
+func (f *framing) pass(n, lines int, keep bool) {
+	if keep {
+		f.keepPreamble(f.w.buf[f.w.start : f.w.start+n])
+	}
+	f.w.take(n)
+	f.w.line += uint64(lines)
+}

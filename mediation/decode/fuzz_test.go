@@ -84,12 +84,13 @@ func FuzzCSV(f *testing.F) {
 		layout.Slot(n)
 	}
 	f.Fuzz(func(t *testing.T, content []byte, lenient bool) {
-		o := &Options{CSV: &CSV{Multiline: true}, Limits: Limits{Record: 4096}}
+		format := &CSV{Multiline: true}
+		o := &Options{Chosen: Of(format), Limits: Limits{Record: 4096}}
 		if lenient {
-			o.CSV.Quotes = "lenient"
-			o.CSV.Trim = len(content)%2 == 0
+			format.Quotes = "lenient"
+			format.Trim = len(content)%2 == 0
 			if len(content)%3 == 0 {
-				o.CSV.Escape = "backslash"
+				format.Escape = "backslash"
 			}
 			tiled(t, o, layout, content)
 			return
@@ -130,9 +131,10 @@ func FuzzJSON(f *testing.F) {
 	layout.Slot("b.c")
 	layout.Slot("b")
 	f.Fuzz(func(t *testing.T, content []byte) {
-		o := &Options{JSON: &JSON{}, Limits: Limits{Record: 4096}}
+		format := &JSON{}
+		o := &Options{Chosen: Of(format), Limits: Limits{Record: 4096}}
 		for _, framing := range []string{"auto", "lines", "array", "objects"} {
-			o.JSON.Framing = framing
+			format.Framing = framing
 			tiled(t, o, layout, content)
 		}
 		if !utf8.Valid(content) {
@@ -211,6 +213,6 @@ func FuzzEncodings(f *testing.F) {
 		}
 		layout := &record.Layout{}
 		layout.Slot("c1")
-		tiled(t, &Options{CSV: &CSV{}, Encoding: name}, layout, raw)
+		tiled(t, &Options{Chosen: Of(&CSV{}), Encoding: name}, layout, raw)
 	})
 }

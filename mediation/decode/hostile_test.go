@@ -33,11 +33,11 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 // Whatever is in a file, what is allocated for it is bounded, and the record after it is read.
 func TestHostileContentTakesBoundedMemory(t *testing.T) {
 	const size = 100 << 20
-	csv := &Options{CSV: &CSV{Columns: Columns{Names: []string{"a", "b"}}}}
-	lenient := &Options{CSV: &CSV{Columns: Columns{Names: []string{"a", "b"}}, Quotes: "lenient"}}
-	lines := &Options{JSON: &JSON{Framing: "lines"}}
-	array := &Options{JSON: &JSON{Framing: "array"}}
-	latin := &Options{CSV: csv.CSV, Encoding: "utf-16le"}
+	csv := &Options{Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "b"}}})}
+	lenient := &Options{Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "b"}}, Quotes: "lenient"})}
+	lines := &Options{Chosen: Of(&JSON{Framing: "lines"})}
+	array := &Options{Chosen: Of(&JSON{Framing: "array"})}
+	latin := &Options{Chosen: csv.Chosen, Encoding: "utf-16le"}
 	wide := func(s string) string {
 		var b strings.Builder
 		for _, c := range []byte(s) {
@@ -90,9 +90,9 @@ func TestHostileContentTakesBoundedMemory(t *testing.T) {
 
 // One record each, which is refused, and the next one is read.
 func TestHostileRecords(t *testing.T) {
-	csv := &Options{CSV: &CSV{Columns: Columns{Names: []string{"a", "b"}}}}
-	any := &Options{CSV: &CSV{}}
-	json := &Options{JSON: &JSON{Framing: "lines"}}
+	csv := &Options{Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "b"}}})}
+	any := &Options{Chosen: Of(&CSV{})}
+	json := &Options{Chosen: Of(&JSON{Framing: "lines"})}
 	deep := strings.Repeat(`{"a":`, 10_000)
 	members := &strings.Builder{}
 	for i := range 20_000 {
@@ -137,7 +137,7 @@ func TestLostQuotesEverywhere(t *testing.T) {
 	content := strings.Repeat("1,\"x\n", 20_000)
 	layout := &record.Layout{}
 	layout.Slot("a")
-	d, err := (&Options{CSV: &CSV{Columns: Columns{Names: []string{"a", "b"}}}}).Open(bytes.NewReader([]byte(content)), layout)
+	d, err := (&Options{Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "b"}}})}).Open(bytes.NewReader([]byte(content)), layout)
 	require.NoError(t, err)
 	var rec record.Record
 	bad := 0

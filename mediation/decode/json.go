@@ -2,11 +2,71 @@ package decode
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 
 	"ratemill/record"
 )
+
+var _ = Declare(Format{Name: "jsonl", Doc: "JSON: one object a line, one array of objects, or objects one after the other.", Typed: true, Options: func() Reader { return &JSON{} }})
+
+// JSON describes JSON content.
+type JSON struct {
+	Framing string `yaml:"framing" enum:"auto|lines|array|objects" default:"auto" doc:"lines (one object a line), array (one array of objects), objects (one after the other, over any number of lines), or auto, which looks at the first line."`
+	Depth   int    `yaml:"depth" default:"64" doc:"Deepest allowed nesting of values."`
+}
+
+// Check is described with Reader.
+func (j *JSON) Check(_ *Options, bad func(path, format string, args ...any)) {
+	if j.Depth < 0 || j.Depth > 10000 {
+		bad("jsonl.depth", "is not between 1 and 10000")
+	}
+}
+
+// Columns is described with Reader.
+func (j *JSON) Columns() (names []string, ok bool) { return nil, false }
+
+// Again is described with Reader.
+func (j *JSON) Again() Reader { return &JSON{Framing: "objects", Depth: j.Depth} }
+
+// Open is described with Reader.
+func (j *JSON) Open(in *Input, layout *record.Layout) (Decoder, error) {
+	w, f, err := in.text()
+	if err != nil {
+		return nil, err
+	}
+	d := newJSON(j, in.options, w, layout, f)
+	if d.mode == "" || d.mode == "auto" {
+		d.mode = d.guess()
+	}
+	return d, nil
+}
+
+func (j *JSON) resume(in *Input, _ *State, w *window, layout *record.Layout, f framing) (Decoder, error) {
+	d := newJSON(j, in.options, w, layout, f)
+	d.mode = "lines"
+	return d, nil
+}
+
+// unfinished finds an array without its bracket, and an object without its own.
+func (j *JSON) unfinished(packed Compression, head, tail []byte) string {
+	end := bytes.TrimRight(tail, " \t\r\n\x1a")
+	if head = bytes.TrimLeft(head, " \t\r\n"); len(head) > 0 && head[0] == '[' {
+		if packed == Plain && !bytes.HasSuffix(end, []byte("]")) {
+			return "its array has no end"
+		}
+		return ""
+	}
+	if packed != Plain || len(end) == 0 || len(end) < len(tail) && bytes.ContainsAny(tail[len(end):], "\n\r\x1a") {
+		return ""
+	}
+	last := end[bytes.LastIndexAny(end, "\n\r")+1:]
+	if len(last) == len(end) || end[len(end)-1] == '}' && (last[0] != '{' || json.Valid(last)) {
+		return ""
+	}
+	return noLineEnd
+}
 
 // jsonDecoder reads JSON objects: one a line, in one array, or one after the other.
 type jsonDecoder struct {
@@ -21,19 +81,11 @@ type jsonDecoder struct {
 	indent   int  // how far right the record begins, counted from its line or the record before it
 }
 
-func openJSON(o *Options, w *window, layout *record.Layout, f framing) (*jsonDecoder, error) {
-	d := newJSON(o, w, layout, f)
-	if d.mode == "" || d.mode == "auto" {
-		d.mode = d.guess()
-	}
-	return d, nil
-}
-
-func newJSON(o *Options, w *window, layout *record.Layout, f framing) *jsonDecoder {
-	d := &jsonDecoder{framing: f, root: paths(layout), mode: o.JSON.Framing, limit: o.Limits.record()}
+func newJSON(j *JSON, o *Options, w *window, layout *record.Layout, f framing) *jsonDecoder {
+	d := &jsonDecoder{framing: f, root: paths(layout), mode: j.Framing, limit: o.Limits.record()}
 	d.w = w
 	d.parser.fields = make([]record.Value, len(layout.Paths()))
-	d.parser.maxDepth = orDefault(o.JSON.Depth, 64)
+	d.parser.maxDepth = orDefault(j.Depth, 64)
 	return d
 }
 

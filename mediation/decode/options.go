@@ -4,47 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
-	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"ratemill/internal/diag"
 	"ratemill/record"
 )
 
-// Options say how the files of a source are read: one format, and what holds for all formats.
+// Options say how the files of a source are read: one format (Chosen), and what holds for all formats.
 type Options struct {
-	CSV      *CSV     `yaml:"csv" doc:"Delimited text: CSV and its relatives."`
-	JSON     *JSON    `yaml:"jsonl" doc:"JSON: one object a line, one array of objects, or objects one after the other."`
+	Chosen   `yaml:",inline"`
 	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark wins over utf-8 and auto; auto also recognises UTF-16 without mark, and takes what is not UTF-8 for windows-1252."`
 	Trailer  *Trailer `yaml:"trailer" doc:"The record at the end that gives the number of the others. It is not usage."`
 	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
-}
-
-// CSV describes delimited text.
-type CSV struct {
-	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"The text that separates columns, without quote or line break; tab stands for the tab character."`
-	Quote     string            `yaml:"quote" default:"\"" doc:"The character around fields that hold delimiters or line breaks, or none."`
-	Quotes    string            `yaml:"quotes" enum:"strict|lenient" default:"strict" doc:"strict: RFC 4180, anything else suspends the record. lenient: a record that breaks RFC 4180 is read again within its line, first with quotes that end a field only before a delimiter, then with all quotes of the field as plain text; the first reading with the right number of columns counts."`
-	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote stands in a quoted field: double (\"\") or backslash (\\\")."`
-	Trim      bool              `yaml:"trim" default:"false" doc:"Remove spaces and tabs around fields, as in \"a, b, c\"."`
-	Skip      int               `yaml:"skip" default:"0" doc:"Number of lines before the header or the first record that are not records (metadata, a row of types)."`
-	Header    bool              `yaml:"header" default:"false" doc:"The first row names the columns."`
-	SkipAfter int               `yaml:"skip_after" default:"0" doc:"Number of lines after the header that are not records, such as the row of types in Cisco CUCM files."`
-	Columns   Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: names by order, as a list (_ for an unused column), or by position, as a map from name to number (1 is the first). Without any, columns are c1, c2, …"`
-	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the name in the rules for a column whose name in the file is not a word. Characters other than letters, digits and _ can also be written as _."`
-	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack, and that are then absent. Any other column that a rule reads and the header lacks fails the file."`
-	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as header or list say), at_least, or any. Default: exact with header or list, else any."`
-	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may hold line breaks, as RFC 4180 has it; a record spans limits.lines lines at most, and its usage records have the note spans_lines. Without it a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
-	Begins    string            `yaml:"begins" example:"^[0-9]+," doc:"With multiline: a regular expression that the first line of each record matches. A line that matches it ends a quoted field that is still open, and the record with the open quote is suspended."`
-	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin with this text are comments."`
-}
-
-// JSON describes JSON content.
-type JSON struct {
-	Framing string `yaml:"framing" enum:"auto|lines|array|objects" default:"auto" doc:"lines (one object a line), array (one array of objects), objects (one after the other, over any number of lines), or auto, which looks at the first line."`
-	Depth   int    `yaml:"depth" default:"64" doc:"Deepest allowed nesting of values."`
 }
 
 // Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame; First
@@ -68,24 +39,6 @@ type Limits struct {
 	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Largest number of bytes that one compressed byte may become, counted after the first 64 MiB."`
 }
 
-// Columns names columns by order (Names) or by position (Positions, 1 is the first).
-type Columns struct {
-	Names     []string
-	Positions map[string]int
-}
-
-// UnmarshalNode reads a list or a map.
-func (c *Columns) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
-	switch n.Kind {
-	case diag.Sequence:
-		d.Decode(n, &c.Names)
-	case diag.Mapping:
-		d.Decode(n, &c.Positions)
-	default:
-		d.Errorf(n.Pos, "columns is a list of names, or a map from name to position, not %s", n.Kind)
-	}
-}
-
 // Check reports all that is wrong with the options of a document.
 func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	for _, p := range o.problems() {
@@ -106,8 +59,8 @@ func (o *Options) problems() []problem {
 	bad := func(path, format string, args ...any) {
 		ps = append(ps, problem{path, fmt.Sprintf(format, args...)})
 	}
-	if (o.CSV == nil) == (o.JSON == nil) {
-		bad("decode", "needs one format: csv or jsonl")
+	if o.Reader == nil || o.several {
+		bad("decode", "needs one format: %s", strings.Join(formatNames(), " or "))
 	}
 	for _, l := range []struct {
 		path  string
@@ -123,72 +76,14 @@ func (o *Options) problems() []problem {
 	if o.Limits.Usages > maxValues {
 		bad("limits.usages", "is over %d, which is how many values a record may have", maxValues)
 	}
-	if c := o.CSV; c != nil {
-		d, q := c.delimiter(), c.quote()
-		switch {
-		case strings.ContainsAny(d, "\r\n"):
-			bad("csv.delimiter", "holds a line break")
-		case len(c.Quote) > 1 && c.Quote != "none":
-			bad("csv.quote", "is one ASCII character or none, not %q", c.Quote)
-		case q != 0 && strings.IndexByte(d, q) >= 0:
-			bad("csv.delimiter", "holds the quote")
-		case c.Escape == "backslash" && strings.Contains(d, `\`):
-			bad("csv.delimiter", "holds the escape")
-		case !utf8.ValidString(d):
-			bad("csv.delimiter", "is not valid UTF-8")
-		}
-		if c.Quote == "\n" || c.Quote == "\r" || c.Quote == `\` && c.Escape == "backslash" {
-			bad("csv.quote", "cannot be %q", c.Quote)
-		}
-		if c.Begins != "" {
-			if _, err := regexp.Compile(c.Begins); err != nil {
-				bad("csv.begins", "is no regular expression: %v", err)
-			} else if !o.multiline() {
-				bad("csv.begins", "goes with multiline: true")
-			}
-		}
-		if c.Multiline && o.Limits.Lines == 1 {
-			bad("limits.lines", "is 1, and csv.multiline: true lets records span lines; leave one of them out")
-		}
-		if c.Skip < 0 {
-			bad("csv.skip", "is negative")
-		}
-		if c.SkipAfter < 0 {
-			bad("csv.skip_after", "is negative")
-		}
-		if c.SkipAfter > 0 && !c.Header {
-			bad("csv.skip_after", "goes with header: true; without header, use skip")
-		}
-		if c.Header && (len(c.Columns.Names) > 0 || len(c.Columns.Positions) > 0) {
-			bad("csv.columns", "goes without header; use rename to give columns of the header other names, or skip: %d to ignore the header", c.Skip+1)
-		}
-		if !c.Header && len(c.Rename) > 0 {
-			bad("csv.rename", "goes with header: true")
-		}
-		if !c.Header && len(c.Optional) > 0 {
-			bad("csv.optional", "goes with header: true")
-		}
-		seen := map[string]bool{}
-		for _, n := range c.Columns.Names {
-			if n != "_" && seen[n] {
-				bad("csv.columns", "name %q stands twice", n)
-			}
-			seen[n] = true
-		}
-		for n, p := range c.Columns.Positions {
-			if p < 1 || p > o.Limits.columns() {
-				bad("csv.columns", "position of %q is %d, not between 1 and %d", n, p, o.Limits.columns())
-			}
-		}
-	}
-	if j := o.JSON; j != nil && (j.Depth < 0 || j.Depth > 10000) {
-		bad("jsonl.depth", "is not between 1 and 10000")
+	if o.Reader != nil {
+		o.Reader.Check(o, bad)
 	}
 	if t := o.Trailer; t != nil {
 		if t.When.IsZero() == (t.First == "") {
 			bad("trailer", "needs either when (an expression) or first (the text of the first column)")
 		}
-		if t.First != "" && o.CSV == nil {
+		if t.First != "" && !o.firstTells() {
 			bad("trailer.first", "is for csv; use when")
 		}
 		if t.Count < 0 || t.Count > 0 && t.First == "" {
@@ -199,25 +94,6 @@ func (o *Options) problems() []problem {
 		}
 	}
 	return ps
-}
-
-// Columns are the names that rules may use, when the options alone tell (CSV without header); ok is false when only the
-// file does.
-func (o *Options) Columns() (names []string, ok bool) {
-	if o.CSV == nil || o.CSV.Header {
-		return nil, false
-	}
-	c := o.CSV.Columns
-	for _, n := range c.Names {
-		if n != "_" {
-			names = append(names, n)
-		}
-	}
-	for n := range c.Positions {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names, len(names) > 0
 }
 
 // Decoder yields the records of one file. It belongs to one goroutine.
@@ -257,24 +133,14 @@ func (o *Options) OpenFramed(r io.Reader, layout *record.Layout, frame Frame) (D
 	if ps := o.problems(); len(ps) > 0 {
 		return nil, fmt.Errorf("decode: %s %s", ps[0].path, ps[0].message)
 	}
-	w := newWindow(r, o.Limits.record())
-	if err := w.begin(o.Encoding); err != nil {
-		return nil, err
-	}
-	f := framing{frame: frame, options: o.Trailer}
-	if o.JSON != nil {
-		return openJSON(o, w, layout, f)
-	}
-	return openCSV(o, w, layout, f)
+	return o.Reader.Open(&Input{options: o, r: r, frame: frame}, layout)
 }
 
 // Again are the options for a file made of a Preamble and Raws: UTF-8, and no trailer.
 func (o *Options) Again() *Options {
 	again := *o
 	again.Encoding, again.Trailer = "utf-8", nil
-	if o.JSON != nil {
-		again.JSON = &JSON{Framing: "objects", Depth: o.JSON.Depth}
-	}
+	again.Reader = o.Reader.Again()
 	return &again
 }
 
@@ -286,27 +152,25 @@ func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decode
 	return again.Open(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(raw)), layout)
 }
 
-// Names reads the header of a file: the names that rules may use for its columns. Without header, they are as the
-// options say.
-func (o *Options) Names(r io.Reader) ([]string, error) {
-	if o.CSV == nil || !o.CSV.Header {
-		names, _ := o.Columns()
-		return names, nil
+// Columns are the names that rules may use, when the options alone tell (CSV without header); ok is false when only the
+// file does.
+func (o *Options) Columns() (names []string, ok bool) {
+	if o.Reader == nil {
+		return nil, false
 	}
-	d, err := o.Open(r, &record.Layout{})
-	if err != nil {
-		return nil, err
-	}
-	return d.(*csvDecoder).names, nil
+	return o.Reader.Columns()
+}
+
+// firstTells reports whether the format knows a trailer by its first column, or by the type of its record.
+func (o *Options) firstTells() bool {
+	_, ok := o.Reader.(*CSV)
+	return ok
 }
 
 const mostRecord = 4 << 20
 
 // MostUsages is how many usage records one record may become.
 func (l *Limits) MostUsages() int { return orDefault(l.Usages, 1000) }
-
-// multiline reports whether quoted fields may hold line breaks.
-func (o *Options) multiline() bool { return o.CSV != nil && o.CSV.Multiline }
 
 func (l *Limits) record() int     { return orDefault(l.Record, 1<<20) }
 func (l *Limits) lines() int      { return orDefault(l.Lines, 64) }

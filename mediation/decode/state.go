@@ -79,7 +79,8 @@ func (d *jsonDecoder) State() *State {
 // Resume goes on decoding where a decoder with the same options stood. r begins at s.Offset.
 func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
 	e, ok := encodingOf(s.Encoding)
-	if !ok || s.Version != stateVersion || o.Trailer != nil {
+	reader, resumes := o.Reader.(resumer)
+	if !ok || !resumes || s.Version != stateVersion || o.Trailer != nil {
 		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q", s.Version, s.Encoding)
 	}
 	w := newWindow(r, o.Limits.record())
@@ -90,16 +91,12 @@ func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder,
 		w.r = w.converter
 	}
 	f := framing{w: w, seq: s.Records, spans: s.Spans, preamble: s.Preamble}
-	if o.JSON != nil {
-		d := newJSON(o, w, layout, f)
-		d.mode = "lines"
-		return d, nil
-	}
-	d := newCSV(o, w, layout, f)
-	if o.CSV.Header {
-		d.names = s.Names
-	}
-	return d, d.place(layout)
+	return reader.resume(&Input{options: o}, s, w, layout, f)
+}
+
+// resumer is a Reader whose decoders have States.
+type resumer interface {
+	resume(in *Input, s *State, w *window, layout *record.Layout, f framing) (Decoder, error)
 }
 
 // Resumable says that this program can go on from a state.

@@ -42,16 +42,16 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 		layout.Slot(name)
 	}
 	options := map[string]*Options{
-		"header":    {CSV: &CSV{Header: true, Skip: 1, SkipAfter: 1, Comment: "#", Optional: []string{"b"}}},
-		"columns":   {CSV: &CSV{Columns: Columns{Names: []string{"a", "_", "b"}}, Width: "any"}, Limits: Limits{Record: 40}},
-		"position":  {CSV: &CSV{Columns: Columns{Positions: map[string]int{"a": 1, "b": 3}}, Quotes: "lenient", Trim: true}},
-		"multiline": {CSV: &CSV{Header: true, Multiline: true}, Limits: Limits{Lines: 3}},
-		"begins":    {CSV: &CSV{Header: true, Multiline: true, Begins: "^x", Escape: "backslash"}},
-		"utf-16":    {CSV: &CSV{Header: true}, Encoding: "utf-16be"},
-		"windows":   {CSV: &CSV{Header: true}, Encoding: "windows-1252"},
-		"trailer":   {CSV: &CSV{Header: true}, Trailer: &Trailer{First: "T", Mismatch: "alarm"}},
-		"json":      {JSON: &JSON{Framing: "lines"}, Limits: Limits{Record: 60}},
-		"objects":   {JSON: &JSON{Framing: "objects"}},
+		"header":    {Chosen: Of(&CSV{Header: true, Skip: 1, SkipAfter: 1, Comment: "#", Optional: []string{"b"}})},
+		"columns":   {Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "_", "b"}}, Width: "any"}), Limits: Limits{Record: 40}},
+		"position":  {Chosen: Of(&CSV{Named: Columns{Positions: map[string]int{"a": 1, "b": 3}}, Quotes: "lenient", Trim: true})},
+		"multiline": {Chosen: Of(&CSV{Header: true, Multiline: true}), Limits: Limits{Lines: 3}},
+		"begins":    {Chosen: Of(&CSV{Header: true, Multiline: true, Begins: "^x", Escape: "backslash"})},
+		"utf-16":    {Chosen: Of(&CSV{Header: true}), Encoding: "utf-16be"},
+		"windows":   {Chosen: Of(&CSV{Header: true}), Encoding: "windows-1252"},
+		"trailer":   {Chosen: Of(&CSV{Header: true}), Trailer: &Trailer{First: "T", Mismatch: "alarm"}},
+		"json":      {Chosen: Of(&JSON{Framing: "lines"}), Limits: Limits{Record: 60}},
+		"objects":   {Chosen: Of(&JSON{Framing: "objects"})},
 	}
 	pieces := []string{"x", "é", "🙂", ",", ",", `"`, `"`, "\n", "\n", "\r\n", "\n", " ", "#", "\\", "\x1a", "T,1", "xy,1,2\n", "\"x\",1,\"2\"\n", `{"a":"1","b":2}` + "\n", "{", "}", strings.Repeat("long", 12), "\n\n"}
 	resumed := map[string]int{}

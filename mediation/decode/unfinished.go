@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -93,34 +92,26 @@ func (l *Look) broken(err error) error {
 	return nil
 }
 
+const noLineEnd = "its last line has no line end, though others have"
+
 func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) string {
-	const noEnd = "its last line has no line end, though others have"
+	if o.Octets() {
+		return "" // nothing at its end tells; a record that is cut ends the file as truncated
+	}
 	if e.convert != nil {
 		tail = tail[len(tail)%2:]
 		h, _ := e.convert(nil, head, false)
 		t, _ := e.convert(nil, tail, true)
 		head, tail = h, t
 	}
-	end := bytes.TrimRight(tail, " \t\r\n\x1a")
-	if o.JSON == nil {
-		// A lone Ctrl-Z is how DOS ended files.
-		if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") && !bytes.ContainsAny(tail, "\n\r") {
-			return ""
-		}
-		return noEnd
+	if special, ok := o.Reader.(interface {
+		unfinished(packed Compression, head, tail []byte) string
+	}); ok {
+		return special.unfinished(packed, head, tail)
 	}
-	if head = bytes.TrimLeft(head, " \t\r\n"); len(head) > 0 && head[0] == '[' {
-		if packed == Plain && !bytes.HasSuffix(end, []byte("]")) {
-			return "its array has no end"
-		}
+	// A lone Ctrl-Z is how DOS ended files.
+	if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") && !bytes.ContainsAny(tail, "\n\r") {
 		return ""
 	}
-	if packed != Plain || len(end) == 0 || len(end) < len(tail) && bytes.ContainsAny(tail[len(end):], "\n\r\x1a") {
-		return ""
-	}
-	last := end[bytes.LastIndexAny(end, "\n\r")+1:]
-	if len(last) == len(end) || end[len(end)-1] == '}' && (last[0] != '{' || json.Valid(last)) {
-		return ""
-	}
-	return noEnd
+	return noLineEnd
 }

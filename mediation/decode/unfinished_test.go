@@ -21,7 +21,7 @@ func packed(t *testing.T, text string) string {
 }
 
 func TestAContentThatLooksUnfinishedSaysWhy(t *testing.T) {
-	csv, json := decode.Options{CSV: &decode.CSV{}}, decode.Options{JSON: &decode.JSON{}}
+	csv, json := decode.Options{Chosen: decode.Of(&decode.CSV{})}, decode.Options{Chosen: decode.Of(&decode.JSON{})}
 	wide := csv
 	wide.Encoding = "utf-16le"
 	const noEnd = "its last line has no line end, though others have"

@@ -183,7 +183,7 @@ func TestTruncatedFileYieldsItsRecords(t *testing.T) {
 	require.NoError(t, err)
 	l := &record.Layout{}
 	l.Slot("a")
-	d, err := (&Options{CSV: &CSV{Columns: Columns{Names: []string{"a", "b"}}}}).Open(r, l)
+	d, err := (&Options{Chosen: Of(&CSV{Named: Columns{Names: []string{"a", "b"}}})}).Open(r, l)
 	require.NoError(t, err)
 	var rec record.Record
 	for err = d.Next(&rec); err == nil; err = d.Next(&rec) {

@@ -213,10 +213,10 @@ func Load(name string, text []byte, env func(string) (string, bool)) (*Source, d
 func load(name string, text []byte, env func(string) (string, bool), classes rules.Classes, shared sharing) (*Source, diag.List) {
 	var doc Document
 	l := diag.Decode(name, text, &doc, env)
-	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.CSV == nil && doc.Decode.JSON == nil {
+	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.Reader == nil {
 		return nil, l // not YAML, or another kind of document; its sections would only add noise
 	}
-	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.JSON != nil, Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
+	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.Typed(), Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
 		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns

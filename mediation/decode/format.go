@@ -1,0 +1,111 @@
+package decode
+
+import (
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"ratemill/internal/diag"
+	"ratemill/record"
+)
+
+// Format declares a way in which files hold records. Each stands in a file of its own, which declares it:
+//
+//	var _ = Declare(Format{Name: "csv", …})
+type Format struct {
+	Name    string // the key of its options in the decode block
+	Doc     string
+	Typed   bool          // its fields may be numbers, lists and maps; otherwise they are texts
+	Octets  bool          // its content is no text: it has neither an encoding nor lines, and people are shown its records in hexadecimal
+	Options func() Reader // new options, a pointer to a struct that the decode block is read into
+}
+
+// Reader is the options of a format: how files are read by them.
+type Reader interface {
+	// Check reports all that is wrong with the options, by their paths in the decode block (csv.skip).
+	Check(all *Options, bad func(path, format string, args ...any))
+	// Columns are the names that rules may use; ok is false when only a file tells.
+	Columns() (names []string, ok bool)
+	// Open begins to decode. Formats of text call in.text, others in.Octets.
+	Open(in *Input, layout *record.Layout) (Decoder, error)
+	// Again are the options for a file made of a Preamble and Raws, in UTF-8 if they are text.
+	Again() Reader
+}
+
+// Input is the content of a file, and what all formats are told about it.
+type Input struct {
+	options *Options
+	r       io.Reader
+	frame   Frame
+}
+
+// text is the content as UTF-8, and the framing of its records. What is no text is refused.
+func (in *Input) text() (*window, framing, error) {
+	w := newWindow(in.r, in.options.Limits.record())
+	return w, framing{w: w, frame: in.frame, options: in.options.Trailer}, w.begin(in.options.Encoding)
+}
+
+// Formats are all formats by name.
+func Formats() []Format {
+	all := slices.Clone(formats)
+	slices.SortFunc(all, func(a, b Format) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// formats grows while the variables of packages are set, and never after.
+var formats []Format
+
+// Declare adds a format.
+func Declare(f Format) bool {
+	formats = append(formats, f)
+	return true
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Chosen is the format of a source, given in the decode block by the key that is its name.
+type Chosen struct {
+	Reader
+	several bool
+}
+
+// Of is the format with these options.
+func Of(r Reader) Chosen { return Chosen{Reader: r} }
+
+// Keys are the names of all formats.
+func (*Chosen) Keys() []diag.Key {
+	var keys []diag.Key
+	for _, f := range Formats() {
+		keys = append(keys, diag.Key{Name: f.Name, Doc: f.Doc, New: func() any { return f.Options() }})
+	}
+	return keys
+}
+
+// Put chooses a format.
+func (c *Chosen) Put(_ string, options any) {
+	c.several = c.Reader != nil
+	c.Reader = options.(Reader)
+}
+
+// format is what was declared about the format that is chosen.
+func (c *Chosen) format() Format {
+	for _, f := range formats {
+		if c.Reader != nil && reflect.TypeOf(f.Options()) == reflect.TypeOf(c.Reader) {
+			return f
+		}
+	}
+	return Format{}
+}
+
+// Typed reports whether fields may be numbers, lists and maps.
+func (c *Chosen) Typed() bool { return c.format().Typed }
+
+// Octets reports whether the content is no text.
+func (c *Chosen) Octets() bool { return c.format().Octets }
