@@ -112,7 +112,7 @@ func (f *file) identify() {
 
 // again is the same content under another name.
 func (w *world) again(f *file, suffix string) *file {
-	g := &file{name: f.name + suffix, content: f.content, records: f.records, lines: f.lines, text: f.text, within: f.within, comes: w.step + w.rng.IntN(60)}
+	g := &file{holding: f.holding, name: f.name + suffix, content: f.content, within: f.within, comes: w.step + w.rng.IntN(60)}
 	g.identify()
 	w.identifyLines(g)
 	w.files = append(w.files, g)
@@ -190,6 +190,9 @@ func (l fileLedger) File(ctx context.Context, number int64) (row control.File, e
 func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
 	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
 		f.row.Content, f.row.Spooled = content, now
+		if read, ok := f.fetched[string(content)]; ok { // by one of two, of whom the other saw a change since
+			f.holding = read
+		}
 		first := l.w.contents[string(content)]
 		if first == nil {
 			l.w.contents[string(content)] = f
@@ -322,8 +325,13 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	if len(w.files) < 12 && w.happens(FileAgain, 15) {
 		w.again(f, "-again")
 	}
-	return mediation.Content{ID: f.id, Hash: f.hash[:], Size: int64(len(f.text)), Done: func() {},
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(f.text)}), nil }}, nil
+	now := f.holding
+	if f.fetched == nil {
+		f.fetched = map[string]holding{}
+	}
+	f.fetched[string(now.hash[:])] = now
+	return mediation.Content{ID: now.id, Hash: now.hash[:], Size: int64(len(now.text)), Done: func() {},
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(now.text)}), nil }}, nil
 }
 
 // pieces gives a file in pieces of any size.

@@ -187,17 +187,14 @@ func (w *world) change() {
 
 // file is a file that a carrier dropped, and its row in the ledger of files.
 type file struct {
-	id      udr.FileID
-	name    string
-	records []udr.Usage // as read, before anything is looked up
-	within  uint32      // for duplicates
-	comes   int         // at this step its carrier drops it
+	holding
+	name   string
+	within uint32 // for duplicates
+	comes  int    // at this step its carrier drops it
 
 	// Of a file that mediators read:
-	text     string
-	lines    []line
-	hash     [32]byte
-	content  udr.FileID // tells its records from those of other files
+	fetched  map[string]holding // what it held when it was fetched, by hash
+	content  udr.FileID         // tells its records from those of other files
 	row      control.File
 	vanished bool     // from its carrier's server
 	away     bool     // its carrier's server is away, for longer than the broker keeps usage
@@ -211,6 +208,15 @@ type file struct {
 	read       uint64 // all records up to here are in the log
 	lasts      [partitions]uint64
 	done       bool
+}
+
+// holding is a content of a file, which its carrier may change before it is read.
+type holding struct {
+	id      udr.FileID
+	records []udr.Usage // as read, before anything is looked up
+	text    string
+	lines   []line
+	hash    [32]byte
 }
 
 // plant makes the files.
@@ -231,7 +237,7 @@ func (w *world) plant() {
 
 func (w *world) newFile(name string, records int) *file {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(name), w.seed))
-	f := &file{id: udr.FileID(sum[:16]), content: udr.FileID(sum[:16]), name: name, within: 86400}
+	f := &file{holding: holding{id: udr.FileID(sum[:16])}, content: udr.FileID(sum[:16]), name: name, within: 86400}
 	if !w.mediated && w.rng.IntN(4) == 0 {
 		f.within = 1 // forgotten soon: its keys are unlike any other
 	}
