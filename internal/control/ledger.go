@@ -179,14 +179,19 @@ type sighted struct {
 	waits       bool // it is open, leased to nobody, and its content was never seen
 	missed      bool // its content was not there any more
 	other       bool // another content was there, which no listing told apart
+	look        bool // and that is a while ago
 }
+
+// lookAgain is how often a file is fetched again whose place another content has taken that no listing tells apart: its own
+// content may be back, which no listing tells either.
+const lookAgain = 4 * time.Hour
 
 func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
 	args := []any{source}
 	for _, e := range entries {
 		args = append(args, e.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, CASE WHEN `+unleased+` THEN 1 ELSE 0 END, still_open, file_id, gone FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`,
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, CASE WHEN `+unleased+` THEN 1 ELSE 0 END, still_open, file_id, gone, closed_at FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`,
 		append([]any{nanos(now), nanos(now)}, args...)...)
 	if err != nil {
 		return 0, err
@@ -195,14 +200,15 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for rows.Next() {
 		var k sighted
 		var path string
-		var free, open, gone int64
+		var free, open, gone, closed int64
 		var id []byte
-		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &free, &open, &id, &gone); err != nil {
+		if err := rows.Scan(&k.number, &path, &k.size, &k.mtime, &k.state, &free, &open, &id, &gone, &closed); err != nil {
 			rows.Close()
 			return 0, err
 		}
 		k.waits = open == 1 && free == 1 && id == nil
 		k.missed, k.other = gone == contentMissing, gone == contentOther
+		k.look = k.other && nanos(now)-closed >= int64(lookAgain)
 		known[path] = append(known[path], k)
 	}
 	if err := rows.Close(); err != nil {
@@ -219,11 +225,11 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 			same := k.size == e.Size && k.mtime == mtimeNanos(e.MTime)
 			isNew = isNew && !same
 			switch {
-			case same && (k.state == Seen || k.state == Vanished || k.missed):
+			case same && (k.state == Seen || k.state == Vanished || k.missed || k.look):
 				again = append(again, k.number)
 			case !same && k.waits:
 				replaced = append(replaced, k.number)
-			case same && k.other:
+			case same && k.other: // and not to be looked at yet
 				alike = append(alike, k.number)
 			case k.other:
 				apart = append(apart, k.number)
@@ -236,7 +242,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	if len(again) > 0 {
 		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
 			duplicate_of = 0, after_at = 0, after_why = ''
-			WHERE (state IN ('seen', 'vanished') OR gone = ?) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now), contentMissing}, again...)...); err != nil {
+			WHERE (state IN ('seen', 'vanished') OR gone > 0) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now)}, again...)...); err != nil {
 			return 0, err
 		}
 	}
