@@ -199,6 +199,13 @@ func (r *reader) end(ctx context.Context) error {
 		return nil
 	}
 	totals := r.totals()
+	if n := r.t.pins.Part.Continues; n > 0 {
+		before, err := r.t.m.Files.File(ctx, n)
+		if err != nil {
+			return err
+		}
+		totals.Continues = before.FileID
+	}
 	if steps.On(steps.EndingFirst) {
 		r.progress.Ending = &control.Ending{Totals: udr.AppendFileEnd(nil, endingTotals, totals), Why: r.failure, Since: r.t.m.now()}
 		if err := r.recordProgress(ctx); err != nil {

@@ -58,7 +58,8 @@ type FileEnd struct {
 	FilteredBytes uint64
 	Taken         Instant
 	Units         []UnitTotal
-	Retried       []ID // of a retry batch: the suspended records that it brings back
+	Retried       []ID   // of a retry batch: the suspended records that it brings back
+	Continues     FileID // the file after whose content this one was read; zero for a file that is a whole
 }
 
 // Batch is a message of the usage topic: records of one file for one partition, in the file's order.
@@ -186,6 +187,9 @@ func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
 		dst = wire.AppendVarint(wire.AppendBytes(dst, 1, id.File[:]), 2, id.Seq)
 		wire.Close(dst, at)
 	}
+	if !e.Continues.IsZero() {
+		dst = wire.AppendBytes(dst, 14, e.Continues[:])
+	}
 	wire.Close(dst, end)
 	return dst
 }
@@ -228,6 +232,8 @@ func ParseFileEnd(data []byte) (*FileEnd, error) {
 			})
 			e.Units = append(e.Units, u)
 			return err
+		case 14:
+			copy(e.Continues[:], b)
 		case 13:
 			var id ID
 			err := wire.Fields("Origin", b, func(n protowire.Number, v uint64, b []byte) error {

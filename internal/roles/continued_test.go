@@ -183,6 +183,11 @@ func TestOfALargeFileThatIsAppendedToOnlyTheNewBytesAreRead(t *testing.T) {
 		require.Equal(t, control.Done, f.State)
 		require.Equal(t, i > 0, f.Pins.Part.Fetched > 0)
 		require.Equal(t, f.Pins.Part.From, f.Pins.Part.Fetched)
+		continues := "a whole"
+		if i > 0 {
+			continues = files[i-1].FileID.String()
+		}
+		require.Equal(t, []string{continues}, w.rows("SELECT if(continues = '', 'a whole', continues) FROM files WHERE file = '"+f.FileID.String()+"'"))
 	}
 }
 

@@ -63,7 +63,7 @@ type suspendedRows struct {
 
 type fileRows struct {
 	file, name, source, rules, catalogue, registry, taken, retried, records, added, filtered, mapped, suspended *data
-	bytes, framing, filteredBytes, units, partition, position                                                   *data
+	bytes, framing, filteredBytes, units, continues, partition, position                                        *data
 }
 
 type closedRows struct {
@@ -136,7 +136,7 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	// Files come last: who sees a file's totals sees the records that stood before its end in this partition.
 	c = block(fileTable).column
 	r.files = fileRows{c("file"), c("name"), c("source"), c("rules"), c("catalogue"), c("registry"), c("taken"), c("retried"), c("records"), c("added"),
-		c("filtered"), c("mapped"), c("suspended"), c("bytes"), c("framing_bytes"), c("filtered_bytes"), c("units"), c("partition"), c("offset")}
+		c("filtered"), c("mapped"), c("suspended"), c("bytes"), c("framing_bytes"), c("filtered_bytes"), c("units"), c("continues"), c("partition"), c("offset")}
 	return r
 }
 
@@ -433,6 +433,11 @@ func (r *rows) addFile(o *origin, e *udr.FileEnd) {
 		t.units.members[1].u64(uint64(u.Quantity))
 	}
 	t.units.elements(len(e.Units))
+	continues := ""
+	if !e.Continues.IsZero() {
+		continues = e.Continues.String()
+	}
+	t.continues.text(continues)
 	for _, id := range e.Retried {
 		r.closed.add(id, retried, o.file, "", "", e.Taken)
 	}

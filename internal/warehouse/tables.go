@@ -211,6 +211,7 @@ var tables = []Table{
 			{Name: "framing_bytes", Type: "UInt64", Since: 1, Unit: "B", Doc: "Of which headers, trailers, comments and blank lines."},
 			{Name: "filtered_bytes", Type: "UInt64", Since: 1, Unit: "B", Doc: "Of which records that a filter dropped."},
 			{Name: "units", Type: "Map(LowCardinality(String), Int64)", Since: 1, Doc: "Quantity sent to rating, by usage class, in the class's unit."},
+			{Name: "continues", Type: "String", Since: 9, Doc: "Id of the file that it continues: its content begins with all of that one's, and only the rest was read. Empty for a whole file, and in rows from before there was this column."},
 		}, position),
 		Order: "(source, file)", Settings: sparse,
 	},
