@@ -210,6 +210,11 @@ const (
 // same says whether a content is the one that a file was read with. What is compressed is known by what is in it; of files
 // that older programs read, by the whole.
 func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.ReadCloser, error)) (bool, error) {
+	return SameContent(ctx, f, w.Source.Decode.Limits, open)
+}
+
+// SameContent says whether a content is the one that a file of the ledger was read with, packed or unpacked.
+func SameContent(ctx context.Context, f *control.File, limits decode.Limits, open func() (io.ReadCloser, error)) (bool, error) {
 	body, err := open()
 	if err != nil {
 		return false, err
@@ -217,7 +222,7 @@ func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.Rea
 	defer body.Close()
 	whole, inside := sha256.New(), sha256.New()
 	all := io.TeeReader(interrupted(ctx, body), whole)
-	unpacked, packed, err := decode.Unpack(all, w.Source.Decode.Limits)
+	unpacked, packed, err := decode.Unpack(all, limits)
 	if err == nil && packed != decode.Plain {
 		_, err = io.Copy(inside, unpacked)
 	}

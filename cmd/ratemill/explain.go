@@ -12,10 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/config"
 	"ratemill/internal/grid"
 	"ratemill/internal/inquiry"
 	"ratemill/internal/offline"
+	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
+	"ratemill/mediation/source"
 )
 
 // explanation is what the command was asked for.
@@ -23,6 +26,7 @@ type explanation struct {
 	sim    string
 	at     timeFlag
 	file   string
+	raw    bool
 	output string
 }
 
@@ -34,11 +38,14 @@ func explainCommand(f *flags) *cobra.Command {
 		Short: "Say why records cost what they cost",
 		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
 pools, price steps, for every account that pays. The last line computes the amount again from the steps above it. With
---file, a copy of the carrier's file, it also shows the raw line and what the rules of that time read of it.
+--raw it also shows the raw line and what the rules of that time read of it: it fetches the file from its source, or from
+where collect.after moved it, and compares the content with the one that was rated. Give a copy of the file with --file if
+the source has it no more. Identifiers of the SIM are shortened unless you say --full.
 
 ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them. With --sim it
 lists what was rated of a SIM on a day, and says who pays for its usage then and by which plans.`,
 		Example: `  ratemill explain 8f3a0c:1
+  ratemill explain 8f3a0c:1 --raw
   ratemill explain 8f3a0c:1 --full --file SKY_000121.csv.gz
   ratemill explain --sim +34650000010 --at 2026-03-28`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,13 +54,15 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 				return errors.New("explain needs ids of records, ratemill explain 8f3a0c:1, or a SIM, ratemill explain --sim 8934070000500000119")
 			case x.sim != "" && len(args) > 0:
 				return errors.New("--sim lists the records of a SIM; use it without ids")
+			case x.sim != "" && (x.raw || x.file != ""):
+				return errors.New("--raw and --file show the line of a record; give ids of records with them, not --sim")
 			case x.file != "" && len(args) != 1:
 				return errors.New("--file has the line of one record; give one id with it")
 			}
-			if err := needs(cmd, "at", "sim"); err != nil {
+			if err := errors.Join(needs(cmd, "at", "sim"), apart(cmd, "raw", "file")); err != nil {
 				return err
 			}
-			q, end, err := inquire(cmd.Context(), f)
+			q, c, end, err := inquire(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -62,11 +71,12 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 			if x.sim != "" {
 				return x.day(cmd, q)
 			}
-			return x.records(cmd, q, args)
+			return x.records(cmd, q, c, args)
 		},
 	}
 	c.Flags().StringVar(&x.sim, "sim", "", "list what was rated of this SIM, by any of its identifiers")
 	c.Flags().Var(&x.at, "at", "with --sim: on this day, or the day of this time (default today)")
+	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show its raw line and what the rules read of it")
 	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show its raw line and what the rules read of it")
 	c.Flags().BoolVar(&full, "full", false, "show the identifiers of SIMs in full, and all of them")
 	c.Flags().VarP(choice{&x.output, []string{"text", grid.JSON}}, "output", "o", "how to print it")
@@ -74,7 +84,7 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 }
 
 // records explains records one after the other; one that was not rated does not keep the others from being explained.
-func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []string) error {
+func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, ids []string) error {
 	var missing []string
 	said := false
 	for _, id := range ids {
@@ -86,13 +96,11 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []stri
 		if err != nil {
 			return err
 		}
-		var raw strings.Builder
-		if x.file != "" {
-			out := bufio.NewWriter(&raw)
-			if err := q.Read(cmd.Context(), e, copyOf(x.file), func(d *offline.Decision) { tell(out, d) }); err != nil {
-				return err
-			}
-			_ = out.Flush()
+		raw, err := x.line(cmd, q, c, e)
+		if unreachable := (*inquiry.MissingError)(nil); errors.As(err, &unreachable) {
+			missing = append(missing, err.Error())
+		} else if err != nil {
+			return err
 		}
 		if x.output == grid.JSON {
 			err = json.NewEncoder(objects(cmd)).Encode(&e.Told)
@@ -101,8 +109,8 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []stri
 				fmt.Fprintln(words(cmd))
 			}
 			err = labelled(cmd, e.Words)
-			if raw.Len() > 0 && err == nil {
-				_, err = fmt.Fprint(words(cmd), "\n"+strings.TrimRight(raw.String(), "\n")+"\n")
+			if raw != "" && err == nil {
+				_, err = fmt.Fprint(words(cmd), "\n"+strings.TrimRight(raw, "\n")+"\n")
 			}
 		}
 		if err != nil {
@@ -110,10 +118,60 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, ids []stri
 		}
 		said = true
 	}
+	if said && !x.raw && x.file == "" && grid.Width(data(cmd)) > 0 { // somebody looks
+		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and what the rules read of it")
+	}
 	if len(missing) > 0 {
 		return &problems{strings.Join(missing, "\n")}
 	}
 	return nil
+}
+
+// line is the record's line and what the rules read of it, when that was asked for.
+func (x *explanation) line(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, e *inquiry.Explained) (string, error) {
+	var file offline.File
+	switch {
+	case x.file != "":
+		file = copyOf(x.file)
+	case x.raw:
+		src, err := sourceNow(c, e.Source)
+		if err != nil {
+			return "", err
+		}
+		fetched, done, err := q.Fetch(cmd.Context(), e, src, c.Project)
+		if err != nil {
+			return "", err
+		}
+		defer done()
+		file = fetched
+	default:
+		return "", nil
+	}
+	var raw strings.Builder
+	out := bufio.NewWriter(&raw)
+	if err := q.Read(cmd.Context(), e, file, func(d *offline.Decision) { tell(out, d) }); err != nil {
+		return "", err
+	}
+	_ = out.Flush()
+	if q.Full {
+		return raw.String(), nil
+	}
+	return e.Masked(raw.String()), nil
+}
+
+// sourceNow is a source as the project has it now, since that says how to reach its server; nil when it has none.
+func sourceNow(c *config.Config, name string) (*source.Source, error) {
+	p, list := project.LoadDir(c.Project)
+	if p == nil {
+		printDiagnostics(list)
+		return nil, fmt.Errorf("the project in %s, which says where files are, has %s", c.Project, counted(list.Errors(), "error"))
+	}
+	for _, s := range p.Sources.Sources {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return nil, nil
 }
 
 // copyOf is a file beside the pipeline.

@@ -135,17 +135,17 @@ func reachStores(ctx context.Context, f *flags) (*stores, error) {
 }
 
 // inquire prepares to answer questions about single records.
-func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, func(), error) {
+func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, *config.Config, func(), error) {
 	s, err := reachStores(ctx, f)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	q, err := inquiry.Open(ctx, s.control, s.warehouse)
 	if err != nil {
 		s.close()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return q, s.close, nil
+	return q, s.config, s.close, nil
 }
 
 // outcomesWithin is how long a list of files waits for the warehouse.

@@ -192,7 +192,7 @@ func suspenseShow(f *flags) *cobra.Command {
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    needing(1, 0, "ids of records: ratemill suspense show 8f3a0c:12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q, end, err := inquire(cmd.Context(), f)
+			q, _, end, err := inquire(cmd.Context(), f)
 			if err != nil {
 				return err
 			}

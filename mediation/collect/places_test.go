@@ -177,6 +177,12 @@ func TestAfter(t *testing.T) {
 			require.FileExists(t, filepath.Join(p.dir, "done/2026", name))
 		}
 		require.NoFileExists(t, filepath.Join(p.dir, "a.csv"))
+		found, err := mover.Find(t.Context(), Entry{Path: p.base + "a.csv", Size: 1})
+		require.NoError(t, err)
+		require.Equal(t, []string{"done/2026/a.csv", "done/2026/a.csv.1"}, paths(p, found))
+		found, err = mover.Find(t.Context(), Entry{Path: p.base + "a.csv", Size: 2})
+		require.NoError(t, err)
+		require.Empty(t, found, "no file has as much")
 
 		remover, clock := opened(t, "{ "+p.yaml+", match: '"+p.base+"*.csv', settled: 0s, after: delete }")
 		v, err := remover.Look(t.Context(), clock.Now())

@@ -1,0 +1,34 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Find is where the content of a file that was listed as e may be now: at its place, under the private name that it has
+// while it is moved or deleted, and in the directory that collect.after names, with a number if its name was taken there.
+// Nothing is changed. What is found may be another content, and may have grown.
+func (s *Site) Find(ctx context.Context, e Entry) (found []Entry, err error) {
+	paths := []string{e.Path, privateName(e)}
+	if directory := s.options.After.Move; directory != "" {
+		if s.options.SFTP == nil { // a path below the directory of the source
+			directory = strings.Trim(directory, "/")
+		}
+		moved := joined(directory, base(e.Path))
+		paths = append(paths, moved)
+		for i := 1; i < 10; i++ {
+			paths = append(paths, fmt.Sprintf("%s.%d", moved, i))
+		}
+	}
+	for _, path := range paths {
+		now, err := s.now(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if now != nil && now.Size >= e.Size {
+			found = append(found, *now)
+		}
+	}
+	return found, nil
+}
