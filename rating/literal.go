@@ -1,7 +1,6 @@
 package rating
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -167,35 +166,6 @@ func (m *moneyText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 func (c *compiler) currency(code string, at diag.Pos) {
 	if known, err := normalize.ParseCurrency([]byte(code)); err != nil || known.String() != code {
 		c.refuse(at, "currency %s is unknown: write a code of ISO 4217 such as EUR", code)
-	}
-}
-
-// warnMinor warns of a plan in a currency that has not two decimals, as most have, where nothing is said of rounding or what
-// is said is two decimals, as if for another currency.
-func (c *compiler) warnMinor(doc *planDoc) {
-	code, err := normalize.ParseCurrency([]byte(doc.Currency.Value))
-	minor := code.MinorUnits()
-	if err != nil || minor < 0 || minor == 2 {
-		return
-	}
-	decimals := "no decimals"
-	if minor > 0 {
-		decimals = fmt.Sprintf("%d decimals", minor)
-	}
-	rounds := []*roundDoc{doc.Round}
-	for _, e := range doc.Classes {
-		if e.Value != nil && e.Value.Round != nil {
-			rounds = append(rounds, e.Value.Round)
-		}
-	}
-	for _, r := range rounds {
-		switch {
-		case r == nil:
-			c.list.Warnf(doc.Currency.Pos, "%s has %s, but plan %s does not say how amounts are rounded, so a record's amount has up to 12; write `round: { scale: %d }`, or a larger scale where amounts are rounded on the invoice",
-				code, decimals, doc.Name.Value, minor)
-		case r.Scale == 2:
-			c.list.Warnf(r.pos, "%s has %s, but amounts are rounded to 2; write `scale: %d`, or a larger scale than 2 where amounts are rounded on the invoice", code, decimals, minor)
-		}
 	}
 }
 
