@@ -54,9 +54,10 @@ type Mediator struct {
 	// is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
 
-	// Arrived says whether the end of a file has come out of rating. It is asked of files whose mediator ended longer ago than
-	// EndsKnown while it sent the end: raters remember closed files for a time alone. Nil: they remember them for ever.
-	Arrived   func(ctx context.Context, file udr.FileID) (bool, error)
+	// Arrived says whether the end of a file, which its home partition gets, has come out of rating. It is asked of files whose
+	// mediator ended longer ago than EndsKnown while it sent the end: raters remember closed files for a time alone. While
+	// that cannot be said, since not all that was sent has come out, it is an *AwayError. Nil: they remember them for ever.
+	Arrived   func(ctx context.Context, file udr.FileID, home int) (bool, error)
 	EndsKnown time.Duration
 
 	Share Share
@@ -344,21 +345,31 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	progress := t.file.Progress
 	progress.Ending = nil
 	r := &reader{t: t, id: t.file.FileID, progress: progress, told: progress, failure: e.Why, out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
+	alone := false
 	if t.m.Arrived != nil && t.m.now().Sub(e.Since) > t.m.EndsKnown {
 		// Raters may have forgotten the file, if its ends were out. Then the end has long arrived.
-		arrived, err := t.m.Arrived(ctx, t.file.FileID)
+		arrived, err := t.m.Arrived(ctx, t.file.FileID, r.home())
 		if err != nil {
 			return t.unfetched(ctx, err)
 		}
 		if arrived {
 			return t.close(ctx, r)
 		}
+		alone = true
 	}
 	totals, err := parseTotals(e.Totals)
 	if err != nil {
 		return fmt.Errorf("file %d: the totals that the ledger has of it are damaged: %w", t.file.Number, err)
 	}
-	if err := r.sendEnds(ctx, totals); err != nil {
+	if alone {
+		// Another partition may have had its end, and have forgotten the file: it would take this end for one that follows
+		// records it never saw, and stop for everybody. One that had none remembers the file for ever, which costs 40 bytes.
+		r.out.seal(&r.out.parts[r.home()], totals)
+		err = r.flush(ctx)
+	} else {
+		err = r.sendEnds(ctx, totals)
+	}
+	if err != nil {
 		return err
 	}
 	return t.close(ctx, r)

@@ -233,6 +233,11 @@ func parseTotals(ending []byte) (e *udr.FileEnd, err error) {
 
 func (r *reader) sendEnds(ctx context.Context, totals *udr.FileEnd) error {
 	r.out.ends(r.home(), totals)
+	return r.flush(ctx)
+}
+
+// flush sends what was collected, and waits until it is in the topic.
+func (r *reader) flush(ctx context.Context) error {
 	r.out.send(ctx)
 	return r.out.acknowledged(ctx)
 }

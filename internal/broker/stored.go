@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,6 +40,24 @@ func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int
 		return k.explain(ctx, fmt.Sprintf("commit what of %s is stored", topic), err)
 	}
 	return nil
+}
+
+// Committed is what a group without members has committed of a topic's partition; -1 when that is nothing.
+func (k *Kafka) Committed(ctx context.Context, group, topic string, partition int) (int64, error) {
+	res, err := k.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
+	if err == nil {
+		err = res.Error
+	}
+	if err == nil && len(res.Topics[topic]) == 1 {
+		p := res.Topics[topic][0]
+		if err = p.Error; err == nil {
+			return p.CommittedOffset, nil
+		}
+	}
+	if err != nil && !errors.Is(err, kafka.GroupIdNotFound) {
+		return -1, k.explain(ctx, fmt.Sprintf("ask what of %s is stored", topic), err)
+	}
+	return -1, nil
 }
 
 // Since is the offset of the first message of a partition that came at a time or later; end, that of the next message, when

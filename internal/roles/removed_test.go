@@ -2,13 +2,17 @@ package roles
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/mediation"
 	"ratemill/udr"
@@ -97,6 +101,7 @@ func (unfinished) Finish(context.Context, control.Lease, control.Progress, time.
 // TestAFileWhoseEndIsOutIsClosedWithoutItsServer: its mediator ended between the end and the ledger.
 func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 	w := newWorld(t, "ending")
+	w.config.Rating.Checkpoint = time.Second
 	w.start()
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/ended.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
@@ -136,8 +141,101 @@ func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 	f, err := w.Store.File(t.Context(), 1)
 	require.NoError(t, err)
 	for file, want := range map[udr.FileID]bool{f.FileID: true, {1}: false} {
-		arrived, err := retries.arrived(t.Context(), file)
+		home := int(binary.BigEndian.Uint64(file[:8]) % uint64(w.Partitions))
+		arrived, err := retries.arrived(t.Context(), file, home)
+		for away := (*mediation.AwayError)(nil); errors.As(err, &away); arrived, err = retries.arrived(t.Context(), file, home) {
+			require.ErrorContains(t, away, "has not come to the end of partition") // the next checkpoint says that it has
+		}
 		require.NoError(t, err)
 		require.Equal(t, want, arrived)
 	}
+}
+
+// endless is a broker to which the last message for a partition does not come: the end of a file, which has no records.
+type endless struct {
+	broker.Broker
+	topic string
+	lost  func(udr.Batch) bool
+}
+
+type never struct{}
+
+func (never) Wait(context.Context) (int64, error) { return 0, errEnough }
+
+func (e endless) Append(ctx context.Context, topic string, partition int, messages []broker.Message) broker.Pending {
+	for _, m := range messages {
+		var b udr.Batch
+		if err := udr.ParseBatch(m.Value, &b); topic == e.topic && err == nil && e.lost(b) {
+			return never{}
+		}
+	}
+	return e.Broker.Append(ctx, topic, partition, messages)
+}
+
+// TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone: other partitions had theirs, and may have forgotten the file. It is not
+// sent before it is certain that it is missing.
+func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
+	w := newWorld(t, "ending_home")
+	w.config.Rating.Checkpoint = time.Second
+	w.docs["registry.yaml"] += `  "214070000000002": { account: north, plan: fleet, since: 2026-01-14 }` + "\n"
+	w.docs["registry.yaml"] = strings.Replace(w.docs["registry.yaml"], `sims: { "214070000000001": { account: acme, plan: fleet, since: 2026-01-14 } }`,
+		"sims:\n  "+`"214070000000001": { account: acme, plan: fleet, since: 2026-01-14 }`, 1)
+	w.start()
+	w.imports(w.docs["registry.yaml"])
+	require.NotEqual(t, w.home("acme"), w.home("north"))
+	w.drop("sky/ended.csv", header+record(1, 1, 1000)+record(2, 2, 2000))
+	role, err := w.newMediation(w.Context())
+	require.NoError(t, err)
+	defer role.spool.Close()
+	entries, err := role.sites["sky"].Remote.List(w.Context())
+	require.NoError(t, err)
+	_, err = w.Store.Sight(t.Context(), "sky", []control.Sighting{control.Sighting(entries.Entries[0])}, time.Now())
+	require.NoError(t, err)
+	retries := &retryContents{n: w.Node}
+	defer func() { retries.close() }()
+	mediator := func(b broker.Broker) *mediation.Mediator {
+		return &mediation.Mediator{
+			Owner: "by hand", Files: w.Store, Spool: &siteSpool{role.spool, role.sites, nil, retries}, Reference: w.reference,
+			Broker: b, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress, Lease: time.Second, Idle: idle,
+			Arrived: retries.arrived, EndsKnown: 0,
+		}
+	}
+	_, err = mediator(endless{w.Kafka, w.Topics.Usage, func(b udr.Batch) bool { return b.End != nil && b.End.Name != "" }}).Next(t.Context())
+	require.ErrorIs(t, err, errEnough)
+	file := func() control.File {
+		f, err := w.Store.File(t.Context(), 1)
+		require.NoError(t, err)
+		return f
+	}
+	require.NotNil(t, file().Progress.Ending)
+	ends := func() (all [2]int64) {
+		for p := range all {
+			_, all[p], err = w.Kafka.Bounds(t.Context(), w.Topics.Usage, p)
+			require.NoError(t, err)
+		}
+		return all
+	}
+	before := ends()
+	require.NoError(t, clock.Sleep(clock{}, t.Context(), time.Second)) // its lease is over
+	_, err = mediator(w.Kafka).Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, ends(), "nobody rates: it may be out")
+	require.Contains(t, file().Why, "rating has not come to the end of partition")
+
+	id := file().FileID
+	home := int(binary.BigEndian.Uint64(id[:8]) % 2)
+	w.start(Rating, Sink)
+	retries = &retryContents{n: w.Node}
+	for file().State != control.Done {
+		worked, err := mediator(w.Kafka).Next(t.Context())
+		require.NoError(t, err)
+		if !worked {
+			require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
+		}
+	}
+	balance := w.settled(1)["ended.csv"]
+	require.EqualValues(t, []uint64{2, 2}, []uint64{balance.Records, balance.Rated})
+	before[home]++
+	require.Equal(t, before, ends())
+	w.noneStopped()
 }

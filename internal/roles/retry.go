@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
@@ -60,10 +61,13 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 	return content, retryable(err)
 }
 
-// arrived says whether the end of a file is in the warehouse.
-func (r *retryContents) arrived(ctx context.Context, file udr.FileID) (bool, error) {
+// arrived says whether the end of a file is in the warehouse, once everything is there that was in the usage topic.
+func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) (bool, error) {
 	w, err := r.reach(ctx)
 	if err != nil {
+		return false, retryable(err)
+	}
+	if err := r.n.comesOut(ctx, home); err != nil {
 		return false, retryable(err)
 	}
 	outcomes, err := w.Outcomes(ctx, []udr.FileID{file})
@@ -74,7 +78,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID) (bool, err
 func retryable(err error) error {
 	var noWarehouse *warehouse.UnavailableError
 	var noStore *control.UnavailableError
-	if errors.As(err, &noWarehouse) || errors.As(err, &noStore) {
+	if errors.As(err, &noWarehouse) || errors.As(err, &noStore) || broker.Unavailable(err) {
 		return &mediation.AwayError{Err: err}
 	}
 	return err

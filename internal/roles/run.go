@@ -36,7 +36,7 @@ func (n *Node) Run(ctx context.Context) error {
 		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
 			part{"expiry", func(ctx context.Context) error { return n.sink.expire(ctx, n) }})
 	}
-	if n.Config.EmbeddedKafka() && (n.rating != nil || n.sink != nil) {
+	if n.rating != nil || n.sink != nil {
 		parts = append(parts, part{"stored", n.commitStored})
 	}
 	if n.reference.reg.Revision() == 0 {

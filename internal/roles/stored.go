@@ -9,16 +9,17 @@ import (
 
 const commitEvery = 5 * time.Second
 
-// commitStored tells the embedded Kafka again and again what the partitions of this process have stored: usage that is rated
-// and in a checkpoint, and messages of the rated log that are in a checkpoint and in the warehouse. It deletes nothing else,
-// whatever its clock says. The position of a sink is what the control store says, so that one that was restored from a
-// backup gets the messages kept that it needs from then on. Apache Kafka does not ask.
+// commitStored tells Kafka again and again what the partitions of this process have stored: usage that is rated
+// and in a checkpoint, and messages of the rated log that are in a checkpoint and in the warehouse. The embedded Kafka deletes
+// nothing else, whatever its clock says. The position of a sink is what the control store says, so that one that was restored from a
+// backup gets the messages kept that it needs from then on. For Apache Kafka these
+// offsets are what tools show as lag, and say that rating has passed messages of which nothing comes (comesOut).
 func (n *Node) commitStored(ctx context.Context) error {
 	groups := broker.StoredUnder(n.Config.Kafka.Prefix)
 	for ctx.Err() == nil {
 		for _, c := range n.stored(ctx, groups) {
 			if err := n.Kafka.Commit(ctx, c.group, c.topic, c.offsets); err != nil && ctx.Err() == nil {
-				n.Log.Debug("the embedded Kafka was not told what is stored; it keeps more than it must", "group", c.group, "err", err)
+				n.Log.Debug("Kafka was not told what is stored", "group", c.group, "err", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, commitEvery)

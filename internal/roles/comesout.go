@@ -1,0 +1,62 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/mediation"
+)
+
+// comesOutFor is how long it is waited for what is in the usage topic: rating and the warehouse take a second or two when they
+// are not behind, and the lease of a file lasts for five at least.
+const comesOutFor = 3 * time.Second
+
+// comesOut waits until what is in a partition of usage now is rated and in the warehouse. It is a *mediation.AwayError when
+// that takes long: rating or the warehouse is behind, stopped or away.
+func (n *Node) comesOut(ctx context.Context, partition int) error {
+	b, groups := &backlog{n: n}, broker.StoredUnder(n.Config.Kafka.Prefix)
+	_, usage, err := n.Kafka.Bounds(ctx, n.Topics.Usage, partition)
+	if err != nil {
+		return err
+	}
+	var rated int64
+	for began, isRated := time.Now(), false; ; {
+		if !isRated {
+			firstUsage, _, err := n.Kafka.Bounds(ctx, n.Topics.Usage, partition)
+			if err != nil {
+				return err
+			}
+			first, end, err := n.Kafka.Bounds(ctx, n.Topics.Rated, partition)
+			if err != nil {
+				return err
+			}
+			input, err := b.input(ctx, partition, first, end)
+			if err != nil {
+				return err
+			}
+			// Nothing comes of the last messages when they were sent again; a checkpoint says that they are passed.
+			// A Kafka user that may not ask for that waits until others come.
+			stored, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
+			rated, isRated = end, max(input+1, firstUsage, stored) >= usage
+		}
+		at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
+		if err != nil {
+			return err
+		}
+		if isRated && at.Next >= rated {
+			return nil
+		}
+		if time.Since(began) >= comesOutFor {
+			what := "the warehouse"
+			if !isRated {
+				what = "rating"
+			}
+			return &mediation.AwayError{Err: fmt.Errorf("%s has not come to the end of partition %d yet, and only then is it known whether the file's end is out", what, partition)}
+		}
+		if err := (clock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
