@@ -276,7 +276,7 @@ func (r *reader) begin() (more bool, err error) {
 				r.ahead, r.said = true, err
 				break
 			}
-			if rest := r.record.Offset + r.decoder.Span() - from; rest > 0 && len(bytes.Trim(tail(r.record.Raw, rest), "\r\n")) > 0 {
+			if rest := r.record.Offset + r.decoder.Span() - from; rest > 0 && (r.t.src.Decode.Octets() || len(bytes.Trim(tail(r.record.Raw, rest), "\r\n")) > 0) {
 				r.cut = true
 				break
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
-	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
 )
 
@@ -248,7 +248,7 @@ func partitionShow(f *flags) *cobra.Command {
 				}
 			}
 			if len(s.Message) > 0 {
-				fmt.Fprintf(out, "\n%d bytes, the first of them:\n%s", len(s.Message), hexLines(s.Message, 256))
+				fmt.Fprintf(out, "\n%d bytes, the first of them:\n%s", len(s.Message), hex.Dump(s.Message[:min(len(s.Message), 256)]))
 			}
 			return grid.Words(data(cmd), out.String(), 4)
 		},
@@ -256,16 +256,6 @@ func partitionShow(f *flags) *cobra.Command {
 	ref.flags(c)
 	c.Flags().BoolVar(&raw, "raw", false, "print only the raw message from the topic, or the refused rows as JSON")
 	return c
-}
-
-// hexLines is the beginning of a message in hex and text.
-func hexLines(b []byte, most int) string {
-	var out strings.Builder
-	for at := 0; at < min(len(b), most); at += 16 {
-		line := b[at:min(at+16, len(b))]
-		fmt.Fprintf(&out, "  %06x  %-47s  %s\n", at, fmt.Sprintf("% x", line), printable.ASCII(line))
-	}
-	return out.String()
 }
 
 func partitionRetry(f *flags) *cobra.Command {

@@ -155,7 +155,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	g := grid.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
 	for i := range all {
 		r := &all[i]
-		id, raw := r.ID.String(), string(r.Raw)
+		id, raw := r.ID.String(), printable.Raw(r.Raw)
 		if f.output == grid.Table {
 			id, raw = inquiry.Short(id), clip(raw, 60)
 		}

@@ -27,6 +27,9 @@ const asRatemill = "RATEMILL_TEST_IS_RATEMILL"
 func TestMain(m *testing.M) {
 	embedded.RunIfChild() // an engine does not get our variable
 	if os.Getenv(asRatemill) != "" {
+		if os.Getenv("FORMAT") == "octets" {
+			declareOctets()
+		}
 		main()
 		os.Exit(0)
 	}

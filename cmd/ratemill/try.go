@@ -87,7 +87,7 @@ func appendDecision(dst []byte, file *offline.File, d *offline.Decision) []byte 
 	}
 	if d.Kind == "suspended" || d.Kind == "file" {
 		dst = append(dst, `,"raw":`...)
-		dst = offline.AppendString(dst, strings.TrimRight(string(d.Record.Raw), "\r\n"))
+		dst = offline.AppendString(dst, d.Raw())
 	}
 	if len(d.Usages) == 0 {
 		return append(dst, "}\n"...)
@@ -117,8 +117,11 @@ const margin = "         " // under which a record's steps stand
 // tell is a decision in words: the record, then a line for each step, aligned.
 func tell(to io.Writer, d *offline.Decision) {
 	out := printable.Writer(to)
-	raw := strings.TrimRight(string(d.Record.Raw), "\r\n")
-	fmt.Fprintf(out, "%-8s %s\n", "line "+strconv.FormatUint(d.Record.Line, 10), shown(raw))
+	place := "line "
+	if d.Octets {
+		place = "record "
+	}
+	fmt.Fprintf(out, "%-8s %s\n", place+strconv.FormatUint(d.Record.Line, 10), shown(d.Raw()))
 	name, text := 8, 20
 	for _, s := range d.Steps {
 		if s.Kind == "set" || s.Kind == "let" {

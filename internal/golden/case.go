@@ -2,6 +2,7 @@ package golden
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
 	"ratemill/registry"
 )
@@ -27,7 +29,8 @@ import (
 //	-- registry.yaml --           accounts and SIMs, as `ratemill import` reads them; without it, tests/registry.yaml
 //	-- before.yaml --             counters before the first record (optional)
 //	-- taken.yaml --              when the files were taken (optional; without it no usage is late)
-//	-- SKY_000123.csv --          a raw file; its name says which source it is of, or the folder: skylink/any.csv
+//	-- SKY_000123.csv --          a raw file; its name says which source it is of, or the folder: skylink/any.csv;
+//	                              in hexadecimal when its format is no text
 //	-- usage --                   what must come out: usage, charges, suspense, events, balance
 //
 // A section that is not there is not looked at, but for suspense: a case that says nothing of it has none.
@@ -194,7 +197,7 @@ func (c *Case) files(book *source.Book) ([]offline.File, error) {
 				return nil, fmt.Errorf("%w: put its name as a folder before the file's, as in %s/%s", err, example(book), path.Base(p.name))
 			}
 		}
-		text, err := encoded(c.content(p), f.Source.Decode.Encoding)
+		text, err := octets(c.content(p), &f.Source.Decode)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -215,6 +218,24 @@ func example(book *source.Book) string {
 }
 
 // encoded is text, which a case has in UTF-8, in the encoding of its source.
+// octets is a raw file as a carrier sends it. In a case it stands in UTF-8, or in hexadecimal when its format is no text:
+// blanks do not count there, nor what follows a #.
+func octets(text []byte, o *decode.Options) ([]byte, error) {
+	if !o.Octets() {
+		return encoded(text, o.Encoding)
+	}
+	var digits []byte
+	for line := range bytes.Lines(text) {
+		line, _, _ = bytes.Cut(line, []byte("#"))
+		digits = append(digits, bytes.Join(bytes.Fields(line), nil)...)
+	}
+	out := make([]byte, hex.DecodedLen(len(digits)))
+	if _, err := hex.Decode(out, digits); err != nil {
+		return nil, fmt.Errorf("a raw file of its format stands in hexadecimal, two digits for an octet: %w", err)
+	}
+	return out, nil
+}
+
 func encoded(text []byte, name string) ([]byte, error) {
 	var e encoding.Encoding
 	switch name {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"ratemill/internal/offline"
+	"ratemill/internal/printable"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
 	"ratemill/record"
@@ -77,7 +78,7 @@ func (d *draft) look(decision *offline.Decision) {
 		return
 	}
 	d.kept++
-	d.records = append(append(d.records, bytes.TrimRight(decision.Record.Raw, "\r\n")...), '\n')
+	d.records = append(append(d.records, decision.Raw()...), '\n')
 	for _, u := range decision.Usages {
 		id := u.Identifier
 		if name := simKey(id); !d.sims[name] {
@@ -102,8 +103,13 @@ func simKey(id udr.Identifier) string {
 // has none, or no such trailer fits. Where the count stands only the source's expressions know, so each run of digits is
 // tried, those that are the count first, and the drafted file decides.
 func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte {
-	trailer = bytes.TrimRight(trailer, "\r\n")
-	if len(trailer) == 0 {
+	if s.Decode.Octets() {
+		if trailer = []byte(printable.Hex(trailer)); d.fits(s, trailer) {
+			return append(trailer, '\n')
+		}
+		return nil
+	}
+	if trailer = bytes.TrimRight(trailer, "\r\n"); len(trailer) == 0 {
 		return nil
 	}
 	likely, others := [][]byte{trailer}, [][]byte(nil)
@@ -137,7 +143,11 @@ func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte 
 
 // fits reports whether the drafted file has its records and is whole with this trailer.
 func (d *draft) fits(s *source.Source, trailer []byte) bool {
-	decoder, err := s.Open(bytes.NewReader(slices.Concat(d.head(), d.records, trailer, []byte("\n"))))
+	content := slices.Concat(d.head(s), d.records, trailer, []byte("\n"))
+	if s.Decode.Octets() {
+		content, _ = octets(content, &s.Decode)
+	}
+	decoder, err := s.Open(bytes.NewReader(content))
 	if err != nil {
 		return false
 	}
@@ -157,9 +167,12 @@ func (d *draft) fits(s *source.Source, trailer []byte) bool {
 }
 
 // head is what stands before the records.
-func (d *draft) head() []byte {
-	if len(d.preamble) == 0 {
+func (d *draft) head(s *source.Source) []byte {
+	switch {
+	case len(d.preamble) == 0:
 		return nil
+	case s.Decode.Octets():
+		return append([]byte(printable.Hex(d.preamble)), '\n')
 	}
 	return append(bytes.TrimRight(d.preamble, "\r\n"), '\n')
 }
@@ -179,7 +192,7 @@ func (d *draft) text(f *offline.File, trailer []byte) []byte {
 		name = strings.TrimSuffix(name, packed)
 	}
 	fmt.Fprintf(&b, "-- %s/%s --\n", f.Source.Name, name)
-	b.Write(d.head())
+	b.Write(d.head(f.Source))
 	b.Write(d.records)
 	b.Write(trailer)
 	return b.Bytes()

@@ -122,7 +122,7 @@ func (q *Inquiry) Read(ctx context.Context, e *Explained, f offline.File, each f
 			same = same || u.Class == was.Class && u.At == was.At && u.Quantity == was.Quantity && u.Identifier == was.Identifier
 		}
 		if same {
-			e.Raw, e.Steps = strings.TrimRight(string(d.Record.Raw), "\r\n"), d.Steps
+			e.Raw, e.Steps = d.Raw(), d.Steps
 			each(d)
 		}
 		return found

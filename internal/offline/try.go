@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
+	"ratemill/internal/printable"
 	"ratemill/mediation"
 	"ratemill/mediation/decode"
 	"ratemill/record"
@@ -31,6 +33,7 @@ type Try struct {
 // Decision is what becomes of one record. It is good until the next one.
 type Decision struct {
 	Record *record.Record
+	Octets bool              // the record is no text
 	Kind   string            // mapped, filtered, duplicate, suspended; file when the file cannot be read on
 	Rule   string            // of filtered
 	Err    *udr.SuspendError // of suspended and file
@@ -39,6 +42,14 @@ type Decision struct {
 
 	Runner   *rules.Runner // which branches were taken so far
 	Preamble []byte        // what stands before the records of the file: a header
+}
+
+// Raw is the record as people are shown it: its text without the line end, or its octets in hexadecimal.
+func (d *Decision) Raw() string {
+	if d.Octets {
+		return printable.Hex(d.Record.Raw)
+	}
+	return strings.TrimRight(string(d.Record.Raw), "\r\n")
 }
 
 // UsageDecision is what becomes of one usage record.
@@ -83,11 +94,12 @@ func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*r
 		return runner, t.broken(err, each)
 	}
 	defer func() { t.Trailer, t.Expected = decoder.Trailer(), decoder.Expected() }()
+	octets := f.Source.Decode.Octets()
 	for {
 		if err := ctx.Err(); err != nil {
 			return runner, err
 		}
-		d := Decision{Record: &t.record, Runner: runner}
+		d := Decision{Record: &t.record, Octets: octets, Runner: runner}
 		err := decoder.Next(&t.record)
 		d.Preamble = decoder.Preamble()
 		var bad *decode.RecordError

@@ -36,15 +36,24 @@ func Line(s string) string {
 	return strings.NewReplacer("\n", "␤", "\t", " ").Replace(Text(s))
 }
 
-// ASCII is bytes that need not be text, a character for each, as beside a dump in hex.
-func ASCII(b []byte) string {
-	shown := make([]byte, len(b))
-	for i, c := range b {
-		if shown[i] = c; c < ' ' || c > '~' {
-			shown[i] = '.'
+// Hex is octets in hexadecimal, with a blank between them.
+func Hex(b []byte) string { return fmt.Sprintf("% x", b) }
+
+// Raw is what a carrier sent, which may be text or octets: octets are shown in hexadecimal. They are octets when more than
+// a tenth of their beginning are control characters, or no characters at all.
+func Raw(b []byte) string {
+	strange, head := 0, b[:min(len(b), 512)]
+	for i := 0; i < len(head); {
+		r, size := utf8.DecodeRune(head[i:])
+		if r == utf8.RuneError && size == 1 || r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= 0x7f && r < 0xa0 {
+			strange++
 		}
+		i += size
 	}
-	return string(shown)
+	if strange*10 > len(head) {
+		return Hex(b)
+	}
+	return string(b)
 }
 
 // JSON is JSON text in which such characters stand as escapes (RFC 8259, 7): programs read what was meant, whether or not

@@ -42,7 +42,8 @@ func TestNoCharacterIsAnOrderToATerminal(t *testing.T) {
 		require.Equal(t, want, printable.Text(text))
 	}
 	require.Equal(t, "a␤b c␦", printable.Line("a\nb\tc\r"))
-	require.Equal(t, "A..~.", printable.ASCII([]byte("A\x00\xff~\n")))
+	require.Equal(t, "30 82 ff", printable.Raw([]byte{0x30, 0x82, 0xff}), "octets are shown in hexadecimal")
+	require.Equal(t, "a;b\x00;caf\xe9 in Latin-1;\r\n", printable.Raw([]byte("a;b\x00;caf\xe9 in Latin-1;\r\n")), "a text with few strange bytes is a text")
 	var out bytes.Buffer
 	n, err := fmt.Fprintf(printable.Writer(&out), "%s: %s\n", "file", "\x1b[2J")
 	require.NoError(t, err)

@@ -7,13 +7,17 @@ import (
 
 // RecordError says why one record cannot be used. Decoding goes on after it.
 type RecordError struct {
-	Line   uint64 // of the file, where the record starts
+	Line   uint64 // of the file, where the record starts; in formats without lines the number of the record
+	Octets bool   // the format has no lines
 	Column int    // of the record, 1 for the first; 0: the whole record
 	Offset int64  // of the record in the content
 	Reason string // "12 columns instead of 20"
 }
 
 func (e *RecordError) Error() string {
+	if e.Octets {
+		return fmt.Sprintf("record %d: %s", e.Line, e.Reason)
+	}
 	if e.Column > 0 {
 		return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Reason)
 	}

@@ -79,6 +79,9 @@ func (o *Options) problems() []problem {
 	if o.Reader != nil {
 		o.Reader.Check(o, bad)
 	}
+	if o.Octets() && o.Encoding != "" && o.Encoding != "utf-8" {
+		bad("encoding", "is for text, and the format has none")
+	}
 	if t := o.Trailer; t != nil {
 		if t.When.IsZero() == (t.First == "") {
 			bad("trailer", "needs either when (an expression) or first (the text of the first column)")
