@@ -358,7 +358,7 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	if err := o.keeps(ctx, first, at); err != nil {
 		return err
 	}
-	if err := o.catchUp(ctx, end, o.apply); err != nil {
+	if err := o.replay(ctx, end); err != nil {
 		return err
 	}
 	o.Log.Info("partition restored", "partition", o.Partition, "epoch", o.epoch, "checkpoint_entries", entries,

@@ -57,7 +57,7 @@ func (o *Owner) newerEntry(ctx context.Context, m *broker.Message, epoch int64) 
 
 // ignored says that a message was found to be foreign before.
 func (o *Owner) ignored(m *broker.Message) bool {
-	return o.skipRated.Order(m, control.StopEpoch) != nil
+	return o.log.Order(m, control.StopEpoch) != nil
 }
 
 func (o *Owner) tellForeign(topic string, m *broker.Message, epoch int64) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,6 +111,12 @@ func TestAnOwnerThatTakesANewEpochStopsAtWhatNobodyCanRead(t *testing.T) {
 	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, o.renew(t.Context(), nil), &stopped)
 	require.EqualValues(t, 1, stopped.Offset)
-	o.skipRated = ratedlog.NewSkips([]control.Stop{{Offset: 1, Kind: control.StopMessage, Hash: stopped.Hash()}})
+	o.Skips = func(context.Context, string) ([]control.Stop, error) {
+		return []control.Stop{{Offset: 1, Kind: control.StopMessage, Hash: stopped.Hash()}}, nil
+	}
+	var err error
+	o.log, err = o.reader()
+	require.NoError(t, err)
+	require.NoError(t, o.orders(t.Context()))
 	require.NoError(t, o.renew(t.Context(), nil))
 }

@@ -77,7 +77,8 @@ type Owner struct {
 	parsed   []udr.Usage // scratch of decisions
 	patience patience.Patience
 
-	skipUsage, skipRated ratedlog.Skips
+	log       *ratedlog.Reader // of the rated log
+	skipUsage ratedlog.Skips
 }
 
 // Progress counts what an owner has done, for metrics.
@@ -143,6 +144,10 @@ func ignoreEnd(ctx context.Context, err error) error {
 func (o *Owner) take(ctx context.Context) error {
 	o.patience = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing, Waits: o.Waits}
 	o.epochs = nil
+	var err error
+	if o.log, err = o.reader(); err != nil {
+		return err
+	}
 	at, err := o.mark(ctx)
 	if err != nil {
 		return err
@@ -348,39 +353,65 @@ func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
 	return nil
 }
 
-// unreadable stops at a message of the rated log, unless there is an order to go on without it. An order is obeyed only
-// where a message cannot be read: whoever made one that can be read counted it, and so does everyone after.
+// unreadable stops at a message of the rated log, unless there is an order to go on without it.
 func (o *Owner) unreadable(m *broker.Message, err error) error {
-	if o.skipRated.Order(m, control.StopMessage) != nil {
+	if o.log.Order(m, control.StopMessage) != nil {
 		return nil
 	}
-	return o.stop(o.Topics.Rated, m, control.StopMessage, err)
+	return o.log.Unreadable(m, err)
 }
 
-// apply folds a message into the state, in a restore.
-func (o *Owner) apply(ctx context.Context, m *broker.Message) error {
-	epoch, input, mark, err := ratedlog.ParseHeader(m.Value)
-	if err != nil {
-		return o.unreadable(m, err)
+// reader reads the rated log as its owner does: what is of a later epoch than ours fences us.
+func (o *Owner) reader() (*ratedlog.Reader, error) {
+	source := ratedlog.Source{
+		Broker: o.Broker, Topic: o.Topics.Rated, Partition: o.Partition, Done: "decided", Clock: o.Clock, Patience: &o.patience,
+		Ignored: func(ctx context.Context, m *broker.Message, epoch int64) (bool, error) {
+			if epoch > o.epoch {
+				return true, o.newer(ctx, m, epoch, o.epoch)
+			}
+			return o.ignored(m), nil // owners have come to its epoch since
+		},
 	}
-	if epoch > o.epoch {
-		return o.newer(ctx, m, epoch, o.epoch)
+	if o.Skips != nil {
+		source.Skips = func(ctx context.Context) ([]control.Stop, error) { return o.Skips(ctx, o.Topics.Rated) }
 	}
-	if epoch > o.fold.Epoch && o.ignored(m) {
-		return nil // owners have come to its epoch since
+	return ratedlog.NewReader(source)
+}
+
+// replay folds the rated log into the state, from what is known up to an offset.
+func (o *Owner) replay(ctx context.Context, to int64) error {
+	o.log.Seek(o.known, o.fold)
+	for o.known < to {
+		m, err := o.log.Read(ctx, to, time.Second)
+		if err != nil {
+			return err
+		}
+		if m != nil && m.Counts {
+			if err := o.apply(m); err != nil {
+				return err
+			}
+		}
+		o.known, o.fold = o.log.Position()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
-	if !o.fold.Take(epoch, input, mark) {
-		return nil
-	}
+	return nil
+}
+
+// apply folds a message that counts into the state. An order to go on without it is obeyed only where it cannot be read:
+// whoever made one that can be read counted it, and so does everyone after.
+func (o *Owner) apply(m *ratedlog.Message) error {
 	var b ratedlog.Batch
-	if err = ratedlog.ParseBatch(m.Value, &b); err == nil {
+	err := ratedlog.ParseBatch(m.Value, &b)
+	if err == nil {
 		err = o.state.apply(&b, m.Offset, o.Clock.Now().Unix())
 	}
 	if err == nil {
 		return nil
 	}
-	if err := o.unreadable(m, err); err != nil {
-		return err
+	if m.Order == nil {
+		return o.log.Unreadable(m.Message, err)
 	}
 	if !b.File.IsZero() { // it stands before what cannot be read
 		o.state.follow(&b)
@@ -444,8 +475,12 @@ func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err
 }
 
 // refetch fetches messages of a topic's partition into the scratch.
-func (o *Owner) refetch(ctx context.Context, topic string, from int64) error {
-	err := o.until(ctx, "read "+topic, func() (err error) {
+func (o *Owner) refetch(ctx context.Context, topic string, from int64) (err error) {
+	if topic == o.Topics.Rated {
+		o.fetched, err = o.log.Fetch(ctx, from, time.Second)
+		return err
+	}
+	err = o.until(ctx, "read "+topic, func() (err error) {
 		o.fetched, err = o.Broker.Fetch(ctx, topic, o.Partition, from, time.Second, o.fetched[:0])
 		return ended(err)
 	})

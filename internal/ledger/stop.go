@@ -20,19 +20,19 @@ func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err
 
 // orders learns what was ordered about this partition.
 func (o *Owner) orders(ctx context.Context) error {
-	o.skipUsage, o.skipRated = nil, nil
+	o.skipUsage = nil
 	if o.Skips == nil {
 		return nil
 	}
-	return o.until(ctx, "read the orders for the partition", func() error {
+	err := o.until(ctx, "read the orders for the partition", func() error {
 		usage, err := o.Skips(ctx, o.Topics.Usage)
-		if err != nil {
-			return err
-		}
-		rated, err := o.Skips(ctx, o.Topics.Rated)
-		o.skipUsage, o.skipRated = ratedlog.NewSkips(usage), ratedlog.NewSkips(rated)
+		o.skipUsage = ratedlog.NewSkips(usage)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return o.log.Learn(ctx)
 }
 
 // SkippedCode is the code of records that are in suspense since somebody ordered to go on without their message.

@@ -1,0 +1,241 @@
+package ratedlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/patience"
+)
+
+// Source is a partition of the rated log, and what its reader goes by.
+type Source struct {
+	Broker    broker.Broker
+	Topic     string
+	Partition int
+	// Done says what became of messages before the reader's position, in an error about a log that lost its end: "in the
+	// warehouse".
+	Done string
+	// Skips are the orders to go on without something in this partition; nil: there are none.
+	Skips func(ctx context.Context) ([]control.Stop, error)
+	// Origin asks where the epoch of a message comes from; nil: each was given.
+	Origin AskOrigin
+	// Ignored says that a message, of a later epoch than any before it, is ignored; nil: when it is foreign by Origin.
+	Ignored  func(ctx context.Context, m *broker.Message, epoch int64) (bool, error)
+	Clock    patience.Clock
+	Patience *patience.Patience // for a broker or a control store that is away
+}
+
+// Reader reads a partition of the rated log from a position and a fold on, and says of each message whether it counts. It
+// waits for a broker or a control store that is away. It belongs to one goroutine.
+//
+// Learn the orders, Begin at a position, then Read.
+type Reader struct {
+	source  Source
+	skips   Skips
+	next    int64
+	fold    Fold
+	current Message
+	// Messages that were fetched, and those of them that were not read yet.
+	fetched, queue []broker.Message
+}
+
+// Message is a message of the rated log, valid until the next Read.
+type Message struct {
+	*broker.Message
+	Counts bool
+	Order  *control.Stop // to go on without it, nil for none
+}
+
+// NoEnd is for Read: as far as there is something.
+const NoEnd = math.MaxInt64
+
+// NewReader reads nothing yet.
+func NewReader(s Source) (*Reader, error) {
+	var missing []error
+	need := func(there bool, what string) {
+		if !there {
+			missing = append(missing, errors.New("ratedlog: a reader needs "+what))
+		}
+	}
+	need(s.Broker != nil, "a broker")
+	need(s.Topic != "", "a topic")
+	need(s.Partition >= 0, "a partition, from 0 on")
+	need(s.Done != "", "what was done with messages that it read")
+	need(s.Clock != nil, "a clock")
+	need(s.Patience != nil, "patience")
+	if err := errors.Join(missing...); err != nil {
+		return nil, err
+	}
+	return &Reader{source: s, fold: NewFold()}, nil
+}
+
+// Learn asks for the orders about the partition.
+func (r *Reader) Learn(ctx context.Context) error {
+	r.skips = nil
+	if r.source.Skips == nil {
+		return nil
+	}
+	return r.until(ctx, "read the orders for the partition", func() error {
+		orders, err := r.source.Skips(ctx)
+		r.skips = NewSkips(orders)
+		return err
+	})
+}
+
+// Order is the order about a message, nil for none.
+func (r *Reader) Order(m *broker.Message, kind control.StopKind) *control.Stop {
+	return r.skips.Order(m, kind)
+}
+
+// Orders are those about what stands at an offset.
+func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
+
+// Position is the offset that is read next, and the fold of all before it.
+func (r *Reader) Position() (next int64, fold Fold) { return r.next, r.fold }
+
+// Seek goes to a position.
+func (r *Reader) Seek(next int64, fold Fold) { r.next, r.fold, r.queue = next, fold, nil }
+
+// Begin goes to a position, from which messages up to one may have been read already, and makes sure that the log is the
+// one that the position is about: it reaches it, and the message before it is of no epoch that the fold does not know. A log
+// that lost its end gets marks of new epochs there.
+func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) error {
+	r.Seek(next, fold)
+	first, err := r.Reaches(ctx, max(next, to+1))
+	if err != nil || next <= first {
+		return err
+	}
+	before, err := r.Fetch(ctx, next-1, 0)
+	r.queue = nil
+	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
+		return nil // just now; what is the matter after it, Read tells
+	}
+	if err != nil || len(before) == 0 || before[0].Offset != next-1 {
+		return err
+	}
+	m := &before[0]
+	epoch, _, _, err := ParseHeader(m.Value)
+	if err != nil || epoch <= fold.Epoch {
+		return nil
+	}
+	if ignored, err := r.ignored(ctx, m, epoch); ignored || err != nil {
+		return err
+	}
+	return Replaced(r.source.Topic, r.source.Partition, m.Offset, epoch, fold.Epoch, r.source.Done)
+}
+
+// Read gives the next message before to, or nil when there is none, or none came within wait. One whose header cannot be
+// read stops the reader, unless there is an order to go on without it: then it does not count. What the log keeps no more
+// is a *broker.OffsetGoneError.
+func (r *Reader) Read(ctx context.Context, to int64, wait time.Duration) (*Message, error) {
+	if r.next >= to {
+		return nil, nil
+	}
+	if len(r.queue) == 0 {
+		var err error
+		r.queue, err = r.Fetch(ctx, r.next, wait)
+		if err != nil {
+			r.queue = nil
+			return nil, err
+		}
+		if len(r.queue) == 0 {
+			if to != NoEnd {
+				_, err = r.Reaches(ctx, to)
+			}
+			return nil, err
+		}
+	}
+	m := &r.queue[0]
+	if m.Offset >= to {
+		r.next = to // what was before it is not kept: compaction, or an aborted transaction of another program
+		return nil, nil
+	}
+	order := r.skips.Order(m, control.StopMessage)
+	counts, err := r.take(ctx, m)
+	if err != nil && order == nil {
+		return nil, err
+	}
+	if stopped := (*StoppedError)(nil); err != nil && !errors.As(err, &stopped) {
+		return nil, err
+	}
+	r.queue = r.queue[1:]
+	r.next = m.Offset + 1
+	r.current = Message{m, counts, order}
+	return &r.current, nil
+}
+
+// take folds a message.
+func (r *Reader) take(ctx context.Context, m *broker.Message) (counts bool, err error) {
+	epoch, input, mark, err := ParseHeader(m.Value)
+	if err != nil {
+		return false, r.Unreadable(m, err)
+	}
+	if epoch > r.fold.Epoch {
+		if ignored, err := r.ignored(ctx, m, epoch); err != nil || ignored {
+			return false, err
+		}
+	}
+	return r.fold.Take(epoch, input, mark), nil
+}
+
+func (r *Reader) ignored(ctx context.Context, m *broker.Message, epoch int64) (ignored bool, err error) {
+	if r.source.Ignored != nil {
+		return r.source.Ignored(ctx, m, epoch)
+	}
+	err = r.until(ctx, "look up the origin of an epoch", func() (err error) {
+		ignored, err = Foreign(ctx, r.source.Origin, r.source.Topic, r.source.Partition, m, epoch)
+		return err
+	})
+	return ignored, err
+}
+
+// Fetch gives messages from an offset on, none when none came within wait. It answers *broker.OffsetGoneError for what the
+// log keeps no more, and *StoppedError when the log has become shorter.
+func (r *Reader) Fetch(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
+	s := &r.source
+	err := r.until(ctx, "read the rated log", func() (err error) {
+		r.fetched, err = s.Broker.Fetch(ctx, s.Topic, s.Partition, from, wait, r.fetched[:0])
+		if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+			return short // not one that passes: Reaches says whether it does
+		}
+		return err
+	})
+	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
+		r.fetched = r.fetched[:0]
+		_, err = r.Reaches(ctx, from)
+	}
+	return r.fetched, err
+}
+
+// Reaches makes sure that the log ends at next or later, and answers the first offset that it keeps.
+func (r *Reader) Reaches(ctx context.Context, next int64) (first int64, err error) {
+	return Reaches(ctx, r.source.Clock, r.source.Topic, r.source.Partition, next, r.source.Done, func() (first, end int64, err error) { return r.Bounds(ctx) })
+}
+
+// Bounds are the first offset that the log keeps, and its end.
+func (r *Reader) Bounds(ctx context.Context) (first, end int64, err error) {
+	err = r.until(ctx, "read the bounds of the rated log", func() (err error) {
+		first, end, err = r.source.Broker.Bounds(ctx, r.source.Topic, r.source.Partition)
+		return err
+	})
+	return first, end, err
+}
+
+// Unreadable is the error of a message that cannot be read.
+func (r *Reader) Unreadable(m *broker.Message, err error) *StoppedError {
+	return r.Stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start that one")
+}
+
+// Stop is the error of a partition that cannot go on at an offset.
+func (r *Reader) Stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
+	return &StoppedError{Topic: r.source.Topic, Partition: r.source.Partition, Offset: offset, Kind: kind, Reason: reason, Message: bytes.Clone(message)}
+}
+
+func (r *Reader) until(ctx context.Context, what string, do func() error) error {
+	return r.source.Patience.Until(ctx, what, do)
+}
