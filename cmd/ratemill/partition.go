@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/grid"
-	"ratemill/internal/warehouse"
 )
 
 func partitionCommand(f *flags) *cobra.Command {
@@ -241,7 +241,7 @@ func partitionShow(f *flags) *cobra.Command {
 			if s.Kind != control.StopOther {
 				fmt.Fprintf(out, "  skipped:   %s\n", skipMeans(s, topics))
 			}
-			var rows []warehouse.RefusedRow
+			var rows []consumer.RefusedRow
 			if s.Kind == control.StopRows && json.Unmarshal(s.Detail, &rows) == nil {
 				for _, r := range rows {
 					fmt.Fprintf(out, "\n%s of %s, from offset %d: %s\n  %s\n", r.Record, r.Table, r.Offset, r.Why, r.Values)

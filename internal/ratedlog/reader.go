@@ -98,8 +98,16 @@ func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
 // Position is the offset that is read next, and the fold of all before it.
 func (r *Reader) Position() (next int64, fold Fold) { return r.next, r.fold }
 
-// Seek goes to a position.
-func (r *Reader) Seek(next int64, fold Fold) { r.next, r.fold, r.queue = next, fold, nil }
+// Seek goes to a position. Where the reader is already, it keeps what it has fetched.
+func (r *Reader) Seek(next int64, fold Fold) {
+	if next != r.next {
+		r.queue = nil
+	}
+	r.next, r.fold = next, fold
+}
+
+// Buffered says that the next message is here, so that Read does not wait for it.
+func (r *Reader) Buffered() bool { return len(r.queue) > 0 }
 
 // Begin goes to a position, from which messages up to one may have been read already, and makes sure that the log is the
 // one that the position is about: it reaches it, and the message before it is of no epoch that the fold does not know. A log

@@ -13,7 +13,7 @@ import (
 // The control store gives marks: numbers that grow, one a minute, which Kafka and ClickHouse keep too. So each of them can
 // tell whether the other is of the same day: a mark in Kafka that the control store never gave, or a mark that Kafka had and
 // has no more. Kafka and ClickHouse are compared through the control store. Of what happened within a minute, epochs and
-// positions tell (ledger.Owner, warehouse.Sink).
+// positions tell (ledger.Owner, consumer.ByToken).
 
 // DifferentDaysError says that one of the three stores is older than what another knows of it.
 type DifferentDaysError struct {

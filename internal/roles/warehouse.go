@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/histogram"
 	"ratemill/internal/patience"
@@ -17,7 +18,7 @@ import (
 type sinkRole struct {
 	partitions
 	mu       sync.Mutex
-	progress map[int]*warehouse.Progress
+	progress map[int]*sinkProgress
 	arrivals histogram.Set
 	balance  warehouse.Totals
 	added    time.Time // when balance was; zero before the first time
@@ -25,7 +26,7 @@ type sinkRole struct {
 }
 
 func (n *Node) newSink() *sinkRole {
-	r := &sinkRole{progress: map[int]*warehouse.Progress{}}
+	r := &sinkRole{progress: map[int]*sinkProgress{}}
 	r.partitions = partitions{
 		topic: n.Topics.Rated,
 		group: n.group("warehouse", n.Topics.Rated),
@@ -38,14 +39,20 @@ func (n *Node) newSink() *sinkRole {
 			return 0
 		},
 		run: func(ctx context.Context, partition int) error {
-			s := &warehouse.Sink{
-				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Positions: n.Store, Warehouse: n.Warehouse,
-				Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition), Progress: r.of(partition), Account: n.reference.account, Offset: n.reference.offset, Name: n.SinkName,
-				Skips: func(ctx context.Context) ([]control.Stop, error) {
-					return n.Store.Skips(ctx, n.Topics.Rated, partition)
+			progress := r.of(partition)
+			s, err := warehouse.NewSink(warehouse.SinkOptions{
+				Options: consumer.Options{
+					Name: n.SinkName, Partition: partition, Topic: n.Topics.Rated, Broker: n.Kafka,
+					Skips: func(ctx context.Context) ([]control.Stop, error) {
+						return n.Store.Skips(ctx, n.Topics.Rated, partition)
+					},
+					Origin: n.origin(Sink, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition), Progress: &progress.Progress,
+					MaxRows: n.Config.Warehouse.BlockRows, Linger: func() time.Duration { return linger(n.Config.Warehouse.Flush, r.owned()) },
 				},
-				Origin:  n.origin(Sink, partition),
-				MaxRows: n.Config.Warehouse.BlockRows, Linger: func() time.Duration { return linger(n.Config.Warehouse.Flush, r.owned()) },
+				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset, Written: &progress.Written,
+			})
+			if err != nil {
+				return err
 			}
 			return s.Run(ctx)
 		},
@@ -102,11 +109,17 @@ func (r *sinkRole) totals() (balance warehouse.Totals, added time.Time, told boo
 	return r.balance, r.added, !r.added.IsZero()
 }
 
-func (r *sinkRole) of(partition int) *warehouse.Progress {
+// sinkProgress is what is told of a partition's sinks.
+type sinkProgress struct {
+	consumer.Progress
+	warehouse.Written
+}
+
+func (r *sinkRole) of(partition int) *sinkProgress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.progress[partition] == nil {
-		r.progress[partition] = &warehouse.Progress{Arrivals: &r.arrivals}
+		r.progress[partition] = &sinkProgress{Written: warehouse.Written{Arrivals: &r.arrivals}}
 	}
 	return r.progress[partition]
 }

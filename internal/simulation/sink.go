@@ -9,12 +9,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/warehouse"
+	"ratemill/rating"
 	"ratemill/udr"
 )
 
@@ -77,6 +79,114 @@ func (h *simWarehouse) forget(p int) {
 	w.note("warehouse", "FORGETS tokens", int64(p), 0)
 }
 
+// rows are those of one table, of which only the identities are kept.
+type rows struct {
+	table   string
+	n       int
+	ids     []udr.ID
+	amounts []string
+	from    int64
+	to      int64
+}
+
+// Name implements consumer.Rows.
+func (r *rows) Name() string { return r.table }
+
+// Rows implements consumer.Rows.
+func (r *rows) Rows() int { return r.n }
+
+// Of implements consumer.Rows.
+func (r *rows) Of(from, to int64) { r.from, r.to = from, to }
+
+// Balanced implements consumer.Rows.
+func (r *rows) Balanced() bool { return false }
+
+// Pick implements consumer.Rows. No row is ever refused here.
+func (r *rows) Pick(func(int) bool) *rows { panic("no row is refused") }
+
+// Only implements consumer.Rows.
+func (r *rows) Only() (consumer.RefusedRow, error) { panic("no row is refused") }
+
+func (r *rows) add(id udr.ID) {
+	r.n++
+	r.ids = append(r.ids, id)
+}
+
+// block is what a sink writes: a table each for what became of records, as the real one has them.
+type block struct {
+	tables                                              []*rows
+	rated, suspended, duplicates, events, closed, ended *rows
+
+	batch  ratedlog.Batch
+	usage  udr.Usage
+	charge rating.Charge
+}
+
+func newBlock() *block {
+	b := &block{}
+	table := func(name string) *rows {
+		r := &rows{table: name}
+		b.tables = append(b.tables, r)
+		return r
+	}
+	b.rated, b.suspended, b.duplicates = table("rated_usage"), table("suspense"), table("duplicates")
+	b.events, b.closed, b.ended = table("usage_events"), table("suspense_closed"), table("files")
+	return b
+}
+
+// Tables implements consumer.TableBlock.
+func (b *block) Tables() []*rows { return b.tables }
+
+// Reset implements consumer.Block.
+func (b *block) Reset() {
+	for _, r := range b.tables {
+		r.n, r.ids, r.amounts = 0, nil, nil // an insert that comes late has them still
+	}
+}
+
+// Size implements consumer.Block.
+func (b *block) Size() int { return b.rated.n + b.suspended.n + b.duplicates.n }
+
+// Add implements consumer.Block.
+func (b *block) Add(_ context.Context, _ int64, message []byte) error {
+	m := &b.batch
+	if err := ratedlog.ParseBatch(message, m); err != nil {
+		return err
+	}
+	for i := range m.Rated {
+		r := &m.Rated[i]
+		if err := udr.ParseUsage(r.Usage, &b.usage); err != nil {
+			return err
+		}
+		if err := rating.ParseCharge(r.Charges[0], &b.charge); err != nil {
+			return err
+		}
+		b.rated.add(udr.ID{File: m.File, Seq: b.usage.Seq})
+		b.rated.amounts = append(b.rated.amounts, b.charge.Total.String())
+		b.events.n += len(r.Events)
+	}
+	for _, message := range m.Duplicate {
+		if err := udr.ParseUsage(message, &b.usage); err != nil {
+			return err
+		}
+		b.duplicates.add(udr.ID{File: m.File, Seq: b.usage.Seq})
+	}
+	var s udr.Suspended
+	for _, message := range m.Suspended {
+		if err := udr.ParseSuspended(message, &s); err != nil {
+			return err
+		}
+		b.suspended.add(udr.ID{File: m.File, Seq: s.Seq})
+	}
+	if m.End != nil && m.End.Name != "" {
+		b.ended.n++
+		for _, id := range m.End.Retried {
+			b.closed.add(id)
+		}
+	}
+	return nil
+}
+
 // inserter is the warehouse as the sink of a partition sees it.
 type inserter struct {
 	*simWarehouse
@@ -84,18 +194,11 @@ type inserter struct {
 }
 
 // Insert stores a block, or says so, or both.
-func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) error {
+func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	w := i.w
-	w.point("insert "+b.Table, int64(i.partition), int64(b.Rows()))
-	ids, amounts := b.Records()
-	texts := make([]string, len(amounts))
-	for i, a := range amounts {
-		texts[i] = a.String()
-	}
-	table, block := b.Table, storedBlock{rows: b.Rows()}
-	block.from, block.to = b.Offsets()
-	ids = slices.Clone(ids)
-	apply := func() { i.store(table, ids, texts, block, token) }
+	w.point("insert "+b.table, int64(i.partition), int64(b.n))
+	stays := *b
+	apply := func() { i.store(&stays, token) }
 	down := &warehouse.UnavailableError{What: "insert", Err: errSimulated}
 	switch {
 	case w.isFull(warehouseDisk), w.happens(InsertFails, 30):
@@ -109,7 +212,7 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 		return down
 	}
 	apply()
-	w.point("inserted "+b.Table, int64(i.partition), int64(b.Rows()))
+	w.point("inserted "+b.table, int64(i.partition), int64(b.n))
 	if w.happens(LostInsert, 15) {
 		return down
 	}
@@ -117,40 +220,39 @@ func (i inserter) Insert(_ context.Context, b *warehouse.Block, token string) er
 }
 
 // Stored says how many rows of a block are there, or that nobody can say.
-func (i inserter) Stored(_ context.Context, b *warehouse.Block) (rows int, err error) {
+func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 	w := i.w
-	w.point("count "+b.Table, int64(i.partition), int64(b.Rows()))
+	w.point("count "+b.table, int64(i.partition), int64(b.n))
 	if w.happens(InsertFails, 30) {
 		return 0, &warehouse.UnavailableError{What: "count", Err: errSimulated}
 	}
-	from, to := b.Offsets()
-	for _, s := range i.blocks[i.partition][b.Table] {
-		if s.from <= to && s.to >= from { // blocks with other bounds come after a set-back alone, and any row of them tells
+	for _, s := range i.blocks[i.partition][b.table] {
+		if s.from <= b.to && s.to >= b.from { // blocks with other bounds come after a set-back alone, and any row of them tells
 			rows += s.rows
 		}
 	}
 	return rows, nil
 }
 
-func (i inserter) store(table string, ids []udr.ID, amounts []string, block storedBlock, token string) {
+func (i inserter) store(b *rows, token string) {
 	if i.tokens[i.partition][token] {
 		return
 	}
 	i.tokens[i.partition][token] = true
-	i.blocks[i.partition][table] = append(i.blocks[i.partition][table], block)
-	if table == "usage_events" {
-		i.events[i.partition] += block.rows
+	i.blocks[i.partition][b.table] = append(i.blocks[i.partition][b.table], storedBlock{b.from, b.to, b.n})
+	if b.table == "usage_events" {
+		i.events[i.partition] += b.n
 	}
-	t := i.rows[i.partition][table]
+	t := i.rows[i.partition][b.table]
 	if t == nil {
 		t = map[udr.ID]stored{}
-		i.rows[i.partition][table] = t
+		i.rows[i.partition][b.table] = t
 	}
-	for n, id := range ids {
+	for n, id := range b.ids {
 		s := t[id]
 		s.times++
-		if n < len(amounts) {
-			s.amount = amounts[n]
+		if n < len(b.amounts) {
+			s.amount = b.amounts[n]
 		}
 		t[id] = s
 	}
@@ -208,27 +310,26 @@ func (p positions) SinkCommit(ctx context.Context, _ string, partition int, vers
 	})
 }
 
-// sinks are used again, for the memory of their blocks: making it is half of what a schedule costs. All that they know
-// of a partition they ask again in Run.
-var sinks = sync.Pool{New: func() any { return new(warehouse.Sink) }}
-
 // startSink starts what brings a partition of the rated log into the warehouse.
 func (w *world) startSink(p int) {
 	w.started++
 	name := fmt.Sprintf("sink-%d/%d", w.started, p)
 	a := w.start(name, sinkKind, p, func(ctx context.Context) error {
-		s := sinks.Get().(*warehouse.Sink)
-		defer sinks.Put(s)
-		s.Partition, s.Name, s.Topics, s.Broker, s.Positions, s.Warehouse = p, "sim", w.topics, simBroker{w}, positions{&w.store}, inserter{&w.warehouse, p}
-		s.Account = func(_ context.Context, number uint32, _ uint64) (string, error) {
-			return fmt.Sprintf("account-%d", number), nil
+		progress := &consumer.Progress{}
+		s, err := consumer.NewByToken(consumer.TokenOptions[*rows]{
+			Options: consumer.Options{
+				Name: "sim", Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
+				Skips:  func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) },
+				Origin: w.origin(p), Clock: clock{w}, Log: slog.New(slog.DiscardHandler), Progress: progress,
+				MaxRows: 1 + w.rng.IntN(8), Linger: func() time.Duration { return 100 * time.Millisecond },
+			},
+			Positions: positions{&w.store}, Block: newBlock(), Inserter: inserter{&w.warehouse, p}, Engine: "ClickHouse",
+			Passing: func(err error) bool { return errors.As(err, new(*warehouse.UnavailableError)) },
+			Refused: func(error) (refused, noTable bool) { return false, false },
+		})
+		if err != nil {
+			return err
 		}
-		s.Skips = func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) }
-		s.Origin = w.origin(p)
-		s.Clock, s.Log, s.Progress = clock{w}, slog.New(slog.DiscardHandler), &warehouse.Progress{}
-		s.MaxRows, s.Simulated = 1+w.rng.IntN(8), true
-		s.Linger = func() time.Duration { return 100 * time.Millisecond }
-		progress := s.Progress
 		w.current.next = func(topic string) int64 {
 			if topic == w.topics.Rated {
 				return progress.Next.Load()
@@ -241,7 +342,7 @@ func (w *world) startSink(p int) {
 				return nil
 			}
 			w.notef(name, "%v", err)
-			var stopped *warehouse.StoppedError
+			var stopped *ratedlog.StoppedError
 			if errors.As(err, &stopped) && w.refuses(stopped) {
 				return nil
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/testengine"
@@ -96,12 +97,14 @@ func messages(n int) (values [][]byte, bytes int) {
 }
 
 // runTo brings n messages into a warehouse; every message counts, since the position of each is new.
-func runTo(b *testing.B, s *warehouse.Sink, end int64) {
+func runTo(b *testing.B, o *warehouse.SinkOptions, end int64) {
+	s, err := warehouse.NewSink(*o)
+	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	for s.Progress.Next.Load() < end {
+	for o.Progress.Next.Load() < end {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -113,8 +116,11 @@ func hourEast(context.Context, uint32, udr.Instant, uint64) (warehouse.Offset, e
 	return warehouse.Offset{Seconds: 3600, From: math.MinInt64, To: math.MaxInt64}, nil
 }
 
-func benchSink(from *endless) *warehouse.Sink {
-	return &warehouse.Sink{Name: "bench", Topics: broker.TopicsUnder("bench"), Broker: from, Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Offset: hourEast, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}}
+func benchSink(from *endless) *warehouse.SinkOptions {
+	return &warehouse.SinkOptions{
+		Options:   consumer.Options{Name: "bench", Topic: broker.TopicsUnder("bench").Rated, Broker: from, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{}},
+		Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Offset: hourEast,
+	}
 }
 
 func BenchmarkRows(b *testing.B) {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"strings"
 
-	"ratemill/decimal"
 	"ratemill/udr"
 )
 
@@ -14,9 +13,6 @@ type Block struct {
 	Table   string
 	columns []*data
 	byName  map[string]*data
-	records []udr.ID
-	amounts []decimal.D
-	keep    bool
 
 	from, to int64 // offsets of the rated log of which it is made
 }
@@ -47,7 +43,6 @@ func (b *Block) reset() {
 	for _, c := range b.columns {
 		c.reset()
 	}
-	b.records, b.amounts = b.records[:0], b.amounts[:0]
 }
 
 // reserve makes room for rows of a message.
@@ -60,12 +55,11 @@ func (b *Block) reserve(rows, message int) {
 // Rows is how many rows the block has.
 func (b *Block) Rows() int { return b.columns[0].rows }
 
-// Records are the identities of the rows and what their SIM's account pays, for a simulated warehouse. They are there
-// when the sink's Simulated is set.
-func (b *Block) Records() ([]udr.ID, []decimal.D) { return b.records, b.amounts }
+// Name implements consumer.Rows.
+func (b *Block) Name() string { return b.Table }
 
-// Offsets are the first and the last of the rated log that the block is made of.
-func (b *Block) Offsets() (from, to int64) { return b.from, b.to }
+// Of implements consumer.Rows.
+func (b *Block) Of(from, to int64) { b.from, b.to = from, to }
 
 // Statement is the INSERT that the block's columns follow.
 func (b *Block) Statement() string {
@@ -113,9 +107,6 @@ func (c *identityColumns) add(o *origin, seq, line uint64, bytes uint32) {
 	c.registry.u64(o.pin.Registry)
 	c.partition.u16(o.partition)
 	c.position.u64(uint64(o.offset))
-	if c.b.keep {
-		c.b.records = append(c.b.records, udr.ID{File: o.id, Seq: seq})
-	}
 }
 
 // usageColumns are those of the usage data record.

@@ -2,8 +2,8 @@
 //
 // It owns the tables and views (tables.go and views.go declare each column once: DDL, the layout of inserts and
 // docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
-// command line asks of them. It does not own how usage is rated (rating), the log (internal/ratedlog), how far a sink is
-// (internal/control), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
+// command line asks of them. It does not own how usage is rated (rating), the log (internal/ratedlog), how a sink reads it
+// and keeps its position (internal/consumer), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
 //
 // # One row per record
 //
@@ -17,7 +17,7 @@
 //
 // # Exactly once
 //
-// A sink (sink.go) writes its intent, the first and the last offset of a block, by compare-and-set beside its position
+// A sink, which is a consumer by token (internal/consumer), writes its intent, the first and the last offset of a block, by compare-and-set beside its position
 // in the control store; then the block, each table with a token made of those offsets; then the position. Whoever comes
 // next takes over the intent that it finds, by compare-and-set, so that the commit of the sink that recorded it fails; then
 // it completes the block, with the same token, and ClickHouse drops what it has. (Without the takeover a sink that is

@@ -16,8 +16,10 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/broker"
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/seeds"
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
@@ -29,7 +31,7 @@ var errCrash = errors.New("crash")
 
 // fragile is the sink's world that crashes at its nth effect: before it, or after it with the answer lost.
 type fragile struct {
-	warehouse.Positions
+	consumer.Positions
 	warehouse.Inserter
 	at    int
 	after bool
@@ -263,7 +265,7 @@ func TestPoisonStopsThePartitionLoudly(t *testing.T) {
 	l.messages = append(l.messages, broker.Message{Value: append(message(1, 5, udr.FileID{1}, nil), 0x4a, 0x7f)})
 	w.append(0, l.messages)
 	err := w.run(w.sink(0), 99)
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)
 	require.EqualValues(t, 2, stopped.Offset)
 	require.Contains(t, err.Error(), "stops at offset 2")
@@ -283,7 +285,7 @@ func (c *jumping) Now() time.Time { return time.Now().Add(time.Duration(c.by.Loa
 
 // stalled is a control store whose caller is stopped for hours after its first intent, while others go on.
 type stalled struct {
-	warehouse.Positions
+	consumer.Positions
 	meanwhile func()
 }
 
@@ -330,7 +332,7 @@ func TestABlockThatStoppedForLongIsNotWrittenTwice(t *testing.T) {
 			want.files++
 			w.append(0, l.messages)
 			exec("RENAME TABLE " + refuses + " TO elsewhere")
-			var stopped *warehouse.StoppedError
+			var stopped *ratedlog.StoppedError
 			require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
 			exec("RENAME TABLE elsewhere TO " + refuses)
 			for _, table := range tables { // other partitions fill the window meanwhile
@@ -387,7 +389,7 @@ func TestRowsThatNobodyMadeStopTheCompletionOfABlock(t *testing.T) {
 	l, want := traffic(rand.New(rand.NewSource(18)))
 	w.append(0, l.messages)
 	exec("RENAME TABLE files TO elsewhere")
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
 	exec("RENAME TABLE elsewhere TO files")
 	exec("INSERT INTO rated_usage SELECT * REPLACE ('another' AS file) FROM rated_usage LIMIT 1")
@@ -553,7 +555,7 @@ func TestABlockThatIsRefusedStopsThePartition(t *testing.T) {
 	w.append(0, l.messages)
 	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "RENAME TABLE files TO elsewhere"))
 	err := w.run(w.sink(0), int64(len(l.messages)))
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)
 	require.Contains(t, err.Error(), "the warehouse refuses")
 	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "RENAME TABLE elsewhere TO files"))
@@ -612,9 +614,9 @@ func TestTheSameRefusalHasTheSameName(t *testing.T) {
 	l, _ := traffic(rand.New(rand.NewSource(15)))
 	w.append(0, l.messages)
 	require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE rated_usage ADD CONSTRAINT small CHECK quantity < 20000"))
-	var first *warehouse.StoppedError
+	var first *ratedlog.StoppedError
 	for range 2 {
-		var stopped *warehouse.StoppedError
+		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, w.run(w.sink(0), int64(len(l.messages))), &stopped)
 		require.Equal(t, control.StopRows, stopped.Kind)
 		require.Contains(t, stopped.Reason, "small")

@@ -9,8 +9,8 @@ import (
 
 // BlockOf is the block of rated_usage that one message makes.
 func BlockOf(ctx context.Context, message []byte, account func(context.Context, uint32, uint64) (string, error)) *Block {
-	r := newRows(0, account, true)
-	if err := r.add(ctx, 0, message); err != nil {
+	r := newRows(0, account)
+	if err := r.Add(ctx, 0, message); err != nil {
 		panic(err)
 	}
 	return r.rated.b
@@ -18,12 +18,12 @@ func BlockOf(ctx context.Context, message []byte, account func(context.Context, 
 
 // Adder makes rows of messages, again and again, in the same memory.
 func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error), offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) func() {
-	r := newRows(0, account, false)
+	r := newRows(0, account)
 	r.offset = offset
 	return func() {
-		r.reset()
+		r.Reset()
 		for i, m := range messages {
-			if err := r.add(ctx, int64(i), m); err != nil {
+			if err := r.Add(ctx, int64(i), m); err != nil {
 				panic(err)
 			}
 		}

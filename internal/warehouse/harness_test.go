@@ -14,6 +14,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/broker"
+	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/testengine"
@@ -184,13 +185,20 @@ func (w *world) append(partition int, messages []broker.Message) {
 	require.NoError(w, err)
 }
 
-func (w *world) sink(partition int) *warehouse.Sink {
-	return &warehouse.Sink{Partition: partition, Name: "warehouse-" + w.topics.Rated, Topics: w.topics, Broker: w.kafka, Positions: w.store, Warehouse: w.warehouse,
-		Account: accountID, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &warehouse.Progress{}, Linger: func() time.Duration { return 20 * time.Millisecond }}
+func (w *world) sink(partition int) *warehouse.SinkOptions {
+	return &warehouse.SinkOptions{
+		Options: consumer.Options{
+			Name: "warehouse-" + w.topics.Rated, Partition: partition, Topic: w.topics.Rated, Broker: w.kafka, Clock: realClock{},
+			Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{}, Linger: func() time.Duration { return 20 * time.Millisecond },
+		},
+		Positions: w.store, Warehouse: w.warehouse, Account: accountID,
+	}
 }
 
 // run runs a sink until it has passed an offset or fails.
-func (w *world) run(s *warehouse.Sink, past int64) error {
+func (w *world) run(o *warehouse.SinkOptions, past int64) error {
+	s, err := warehouse.NewSink(*o)
+	require.NoError(w, err)
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
 	done := make(chan error, 1)
@@ -200,7 +208,7 @@ func (w *world) run(s *warehouse.Sink, past int64) error {
 		case err := <-done:
 			return err
 		case <-time.After(5 * time.Millisecond):
-			if s.Progress.Next.Load() >= past {
+			if o.Progress.Next.Load() >= past {
 				cancel()
 				return <-done
 			}

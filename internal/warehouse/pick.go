@@ -2,8 +2,8 @@ package warehouse
 
 import "encoding/binary"
 
-// pick is a block of those rows of b for which keep says so.
-func (b *Block) pick(keep func(row int) bool) *Block {
+// Pick implements consumer.Rows: a block of those rows of b for which keep says so.
+func (b *Block) Pick(keep func(row int) bool) *Block {
 	p := &Block{Table: b.Table, byName: map[string]*data{}}
 	for _, c := range b.columns {
 		d := c.pick(keep)

@@ -10,6 +10,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 )
@@ -44,14 +45,16 @@ func TestARatedLogThatEndsBeforeThePositionStopsTheSink(t *testing.T) {
 
 	s := w.sink(0)
 	s.Broker = &shortened{w.kafka, w.topics.Rated, 3, 3}
-	run := func(s *warehouse.Sink, d time.Duration) error {
+	run := func(o *warehouse.SinkOptions, d time.Duration) error {
+		s, err := warehouse.NewSink(*o)
+		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		return s.Run(ctx)
 	}
 	require.NoError(t, run(s, 4*time.Second), "a replica that is behind for a moment, and then an end at which nothing comes")
 	s.Broker = &shortened{w.kafka, w.topics.Rated, 3, 1000}
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, run(s, time.Minute), &stopped)
 	require.Equal(t, control.StopOther, stopped.Kind)
 	require.EqualValues(t, end, stopped.Offset)
@@ -68,13 +71,14 @@ func TestARatedLogThatIsAnotherStopsTheSink(t *testing.T) {
 	w.append(0, l.messages)
 	require.NoError(t, w.run(w.sink(0), 2))
 	another := w.sink(0)
-	another.Topics = broker.TopicsUnder("another2")
-	_, err := w.kafka.EnsureTopics(t.Context(), 1, another.Topics.All(2, 0, 0))
+	topics := broker.TopicsUnder("another2")
+	another.Topic = topics.Rated
+	_, err := w.kafka.EnsureTopics(t.Context(), 1, topics.All(2, 0, 0))
 	require.NoError(t, err)
 	l.mark()
-	_, err = w.kafka.Append(t.Context(), another.Topics.Rated, 0, []broker.Message{l.messages[0], l.messages[2]}).Wait(t.Context())
+	_, err = w.kafka.Append(t.Context(), topics.Rated, 0, []broker.Message{l.messages[0], l.messages[2]}).Wait(t.Context())
 	require.NoError(t, err)
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, w.run(another, 99), &stopped)
 	require.Contains(t, stopped.Reason, "message 1 of another2.rated/0 was already in the warehouse when epoch 1 was the latest, and is of epoch 2 now: Kafka has lost messages")
 }

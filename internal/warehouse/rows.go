@@ -83,9 +83,6 @@ func newClosedRows(b *Block) closedRows {
 }
 
 func (t *closedRows) add(id udr.ID, how, retry, who, why string, at udr.Instant) {
-	if t.b.keep {
-		t.b.records = append(t.b.records, id)
-	}
 	t.file.word(id.File.String())
 	t.seq.u64(id.Seq)
 	t.how.word(how)
@@ -100,12 +97,11 @@ type eventRows struct {
 	partition, position                                                                                                *data
 }
 
-func newRows(partition int, account func(context.Context, uint32, uint64) (string, error), simulated bool) *rows {
+func newRows(partition int, account func(context.Context, uint32, uint64) (string, error)) *rows {
 	r := &rows{partition: uint16(partition), account: account}
 	block := func(name string) *Block {
 		t := table(name)
 		b := newBlock(t)
-		b.keep = simulated
 		r.blocks = append(r.blocks, b)
 		return b
 	}
@@ -149,20 +145,24 @@ func table(name string) *Table {
 	panic("warehouse: no table is called " + name) // names are constants of this package
 }
 
-func (r *rows) reset() {
+// Reset implements consumer.Block.
+func (r *rows) Reset() {
 	r.ended = r.ended[:0]
 	for _, b := range r.blocks {
 		b.reset()
 	}
 }
 
-// count is how many records there are.
-func (r *rows) count() int {
+// Size implements consumer.Block: how many records there are.
+func (r *rows) Size() int {
 	return r.rated.b.Rows() + r.suspended.b.Rows() + r.duplicate.b.Rows()
 }
 
-// add appends the rows of a message that counts.
-func (r *rows) add(ctx context.Context, offset int64, message []byte) error {
+// Tables implements consumer.TableBlock.
+func (r *rows) Tables() []*Block { return r.blocks }
+
+// Add implements consumer.Block: it appends the rows of a message that counts.
+func (r *rows) Add(ctx context.Context, offset int64, message []byte) error {
 	m := &r.batch
 	if err := ratedlog.ParseBatch(message, m); err != nil {
 		return err
@@ -277,9 +277,6 @@ func (t *ratedRows) addCharge(c *chargeColumns) {
 	t.charged.u64(uint64(c.rounded))
 	t.covered.u64(uint64(c.covered))
 	t.rest.decimal(c.rest)
-	if t.b.keep {
-		t.b.amounts = append(t.b.amounts, c.total)
-	}
 }
 
 func (r *rows) addTier(ctx context.Context, o *origin, c *chargeColumns, root string) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
 	"ratemill/internal/testengine"
-	"ratemill/internal/warehouse"
 )
 
 // position is a row of sink_positions, as a backup or a standby that is behind has it.
@@ -68,7 +68,7 @@ func TestASinkWhosePositionIsOlderThanTheWarehouseWritesNothing(t *testing.T) {
 
 	for range 2 { // nor the next time
 		positions.restore(monday)
-		var stopped *warehouse.StoppedError
+		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, w.run(w.sink(0), end), &stopped)
 		require.Equal(t, control.StopOther, stopped.Kind)
 		require.Contains(t, stopped.Reason, "the control store is older than ClickHouse: by its position, offset ")
@@ -105,7 +105,7 @@ func TestASinkNoticesThatItsPositionWentBackWhileItRuns(t *testing.T) {
 	totals := w.totals()
 	positions.restore(before)
 	w.append(0, l.messages[2*third:])
-	var stopped *warehouse.StoppedError
+	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, <-done, &stopped)
 	require.Contains(t, stopped.Reason, "the control store went back while this process was running: its position in the warehouse is ")
 	require.Equal(t, totals, w.totals())

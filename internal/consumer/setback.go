@@ -1,8 +1,7 @@
-package warehouse
+package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"ratemill/internal/control"
@@ -14,24 +13,24 @@ import (
 
 // unwritten makes sure, before the intent for the first block after a takeover is recorded, that the warehouse has no row
 // of it. Rows come only after their intent, so a row without one was written by a position that the store has lost.
-func (s *Sink) unwritten(ctx context.Context, intent control.Intent) error {
+func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error {
 	rows := 0
-	for _, b := range s.rows.blocks {
+	for _, b := range s.Block.Tables() {
 		if b.Rows() == 0 || !steps.On(steps.FirstIsAsked) {
 			continue
 		}
 		rows += b.Rows()
-		b.from, b.to = intent.From, intent.To
+		b.Of(intent.From, intent.To)
 		there := 0
 		err := s.until(ctx, "ask the warehouse for rows after the position", func() (err error) {
-			there, err = s.Warehouse.Stored(ctx, b)
+			there, err = s.Inserter.Stored(ctx, b)
 			return err
 		})
-		refused := (*RefusedError)(nil)
+		refused, noTable := s.Refused(err)
 		switch {
-		case errors.As(err, &refused) && refused.Code == unknownTable: // the insert stops at that
-		case refused != nil:
-			return s.stop(intent.From, control.StopOther, nil, err.Error())
+		case noTable: // the insert stops at that
+		case refused:
+			return s.stop(intent.From, control.StopOther, err.Error())
 		case err != nil:
 			return err
 		}
@@ -44,7 +43,7 @@ func (s *Sink) unwritten(ctx context.Context, intent control.Intent) error {
 }
 
 // writtenBefore tells another sink, which was faster since the position was read, from a position of the past.
-func (s *Sink) writtenBefore(ctx context.Context, intent control.Intent, b *Block, there int) error {
+func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b R, there int) error {
 	var now control.SinkPosition
 	err := s.until(ctx, "read the position", func() (err error) {
 		now, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
@@ -56,14 +55,14 @@ func (s *Sink) writtenBefore(ctx context.Context, intent control.Intent, b *Bloc
 	case now.Version > s.at.Version:
 		return control.ErrConflict
 	}
-	return s.stop(intent.From, control.StopOther, nil, fmt.Sprintf("the control store is older than ClickHouse: by its position, offset %d is the first that is not in the warehouse, "+
-		"but %s has %d rows of offsets %d to %d; %s", s.at.Next, b.Table, there, intent.From, intent.To, control.OlderStore))
+	return s.stop(intent.From, control.StopOther, fmt.Sprintf("the control store is older than %s: by its position, offset %d is the first that is not in the warehouse, "+
+		"but %s has %d rows of offsets %d to %d; %s", s.Engine, s.at.Next, b.Name(), there, intent.From, intent.To, control.OlderStore))
 }
 
 // wentBack is the error of a position that is older than the one we recorded.
-func (s *Sink) wentBack(before control.SinkPosition) error {
+func (s *ByToken[R]) wentBack(before control.SinkPosition) error {
 	now := s.at
 	s.at = before
-	return s.stop(before.Next, control.StopOther, nil, fmt.Sprintf("the control store went back while this process was running: its position in the warehouse is %d, and was %d already; %s",
+	return s.stop(before.Next, control.StopOther, fmt.Sprintf("the control store went back while this process was running: its position in the warehouse is %d, and was %d already; %s",
 		now.Next, before.Next, control.OlderStore))
 }

@@ -1,0 +1,169 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
+)
+
+// Block is what an effect makes of messages that count.
+type Block interface {
+	// Reset begins an empty block.
+	Reset()
+	// Add adds a message of the rated log. It may keep nothing that points into it. An error that does not pass stops the
+	// partition at the message.
+	Add(ctx context.Context, offset int64, message []byte) error
+	// Size is how many rows or records there are so far, for the bounds of a block.
+	Size() int
+}
+
+// blocks makes blocks of what a partition of the rated log holds.
+type blocks struct {
+	o       *Options
+	block   Block
+	passing func(error) bool
+	gone    string // what to do when the log keeps no more what is read next; empty: what the broker's error says
+	reader  *ratedlog.Reader
+	patient patience.Patience
+	took    time.Duration // to apply the last block
+}
+
+// begin forgets what was read. done says what became of messages before the position.
+func (b *blocks) begin(ctx context.Context, done string) (err error) {
+	o := b.o
+	b.took = 0
+	b.patient = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes, Waits: o.Waits}
+	b.reader, err = ratedlog.NewReader(ratedlog.Source{Broker: o.Broker, Topic: o.Topic, Partition: o.Partition, Done: done,
+		Skips: o.Skips, Origin: o.Origin, Clock: o.Clock, Patience: &b.patient})
+	if err != nil {
+		return err
+	}
+	return b.reader.Learn(ctx)
+}
+
+// passes says that an error passes with time.
+func (b *blocks) passes(err error) bool {
+	var store *control.UnavailableError
+	return broker.Unavailable(err) || errors.As(err, &store) || b.passing != nil && b.passing(err)
+}
+
+// until does something again while what it needs is away.
+func (b *blocks) until(ctx context.Context, what string, do func() error) error {
+	return b.patient.Until(ctx, what, do)
+}
+
+// linger is how long a block waits for more: the slower the effect is, the larger the blocks that it gets, so that it
+// spends most of its time on rows and not on blocks.
+func (b *blocks) linger() time.Duration {
+	return max(b.o.linger(), min(4*b.took, 10*b.o.linger()))
+}
+
+// gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
+// last offset of it, or one before from when nothing came. What cannot be taken ends the block: what stood before it is
+// applied, and the next block stops at it.
+func (b *blocks) gather(ctx context.Context, from int64, fold ratedlog.Fold) (to int64, err error) {
+	b.reader.Seek(from, fold)
+	to, err = b.fill(ctx, from)
+	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) && stopped.Offset > from {
+		// The rows of the message that could be read in part are in the block.
+		return stopped.Offset - 1, b.collect(ctx, from, stopped.Offset-1, fold)
+	}
+	return to, err
+}
+
+func (b *blocks) fill(ctx context.Context, from int64) (to int64, err error) {
+	b.block.Reset()
+	maxRows, maxBytes := b.o.bounds()
+	linger := b.linger()
+	next, bytes, wait := from, 0, time.Second
+	var flush time.Time
+	for b.block.Size() < maxRows && bytes < maxBytes {
+		if next > from && !b.reader.Buffered() {
+			if wait = min(linger/5, flush.Sub(b.o.Clock.Now())); wait <= 0 {
+				break
+			}
+		}
+		m, err := b.read(ctx, ratedlog.NoEnd, wait)
+		if err != nil {
+			return from - 1, err
+		}
+		if m == nil {
+			break
+		}
+		if next == from {
+			flush = b.o.Clock.Now().Add(linger)
+		}
+		if err := b.add(ctx, m); err != nil {
+			return from - 1, err
+		}
+		bytes += len(m.Value)
+		next = m.Offset + 1
+	}
+	return next - 1, nil
+}
+
+// collect makes the block of offsets up to one: the same, whoever makes it.
+func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold) error {
+	b.reader.Seek(from, fold)
+	b.block.Reset()
+	for next := from; next <= to; next, _ = b.reader.Position() {
+		m, err := b.read(ctx, to+1, time.Second)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			if err := b.add(ctx, m); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// read gives the next message. What the log keeps no more stops the partition.
+func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*ratedlog.Message, error) {
+	m, err := b.reader.Read(ctx, to, wait)
+	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
+		reason := gone.Error()
+		if b.gone != "" {
+			reason = fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read; %s", gone.Topic, gone.Partition, gone.Wanted, gone.First, b.gone)
+		}
+		return nil, b.reader.Stop(gone.Wanted, control.StopOther, nil, reason)
+	}
+	return m, err
+}
+
+// add puts a message into the block if it counts, unless there is an order to go on without it: were there records in it,
+// the balance of their files stays off by them.
+func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
+	if !m.Counts || m.Order != nil {
+		return nil
+	}
+	err := b.block.Add(ctx, m.Offset, m.Value)
+	if err == nil || b.passes(err) || ctx.Err() != nil {
+		return err
+	}
+	return b.reader.Unreadable(m.Message, err)
+}
+
+// outlast is a context that ends a while after ctx: who is asked to end finishes what is under way, but does not wait for
+// an engine that hangs.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	finishing, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(finishWithin, end)
+		context.AfterFunc(finishing, func() { timer.Stop() })
+	})
+	return finishing, func() { stop(); end() }
+}
+
+const finishWithin = 4 * time.Second

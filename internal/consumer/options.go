@@ -1,0 +1,91 @@
+package consumer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/patience"
+	"ratemill/internal/ratedlog"
+)
+
+// Options are what a consumer of either kind needs.
+type Options struct {
+	// Name is the consumer's in the control store. It ought to name the Kafka cluster too: the same offsets of another
+	// cluster are other records.
+	Name      string
+	Partition int
+	Topic     string // of the rated log
+	Broker    broker.Broker
+	// Skips are the orders to go on without something in this partition of the rated log; nil: there are none. They are
+	// asked for when the consumer begins.
+	Skips func(ctx context.Context) ([]control.Stop, error)
+	// Origin asks where the epoch of a message comes from; nil: each was given.
+	Origin   ratedlog.AskOrigin
+	Clock    patience.Clock
+	Log      *slog.Logger
+	Random   func() float64               // spreads attempts to reach what is away; may be nil
+	Waits    func(what string, err error) // see patience.Patience; may be nil
+	Progress *Progress
+	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for more
+	// once it has something, unless nothing comes for a fifth of that; nil is 700 ms. A block waits longer when applying the
+	// one before took long: four times that, up to ten times Linger.
+	MaxRows  int
+	MaxBytes int
+	Linger   func() time.Duration
+}
+
+// Progress counts what a consumer has done, for metrics; it may be shared with the partition's former consumers.
+type Progress struct {
+	Rows     atomic.Int64 // in blocks that were applied
+	Blocks   atomic.Int64
+	Repeated atomic.Int64 // blocks that were completed for somebody
+	Next     atomic.Int64 // offset of the rated log that is read next
+}
+
+const (
+	defaultRows   = 200_000
+	defaultBytes  = 64 << 20
+	defaultLinger = 700 * time.Millisecond
+)
+
+// StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is applied or
+// will be, nothing from Offset on.
+type StoppedError = ratedlog.StoppedError
+
+// missing tells each thing that is not there, or wrong.
+type missing []error
+
+func (m *missing) need(there bool, what string) {
+	if !there {
+		*m = append(*m, errors.New("consumer: "+what))
+	}
+}
+
+func (o *Options) check(m *missing) {
+	m.need(o.Name != "", "it needs a name, under which its position is kept")
+	m.need(o.Partition >= 0, "a partition is 0 or more")
+	m.need(o.Topic != "", "it needs the topic of the rated log")
+	m.need(o.Broker != nil, "it needs a broker")
+	m.need(o.Clock != nil, "it needs a clock")
+	m.need(o.Log != nil, "it needs a log")
+	m.need(o.Progress != nil, "it needs a place for its progress")
+	m.need(o.MaxRows >= 0 && o.MaxBytes >= 0, "a block has at most so many rows and bytes: 0 for the default, or more")
+}
+
+func (o *Options) linger() time.Duration {
+	if o.Linger == nil {
+		return defaultLinger
+	}
+	return o.Linger()
+}
+
+// bounds are those of a block.
+func (o *Options) bounds() (rows, bytes int) {
+	return cmp.Or(o.MaxRows, defaultRows), cmp.Or(o.MaxBytes, defaultBytes)
+}
