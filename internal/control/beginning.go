@@ -94,7 +94,7 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	if err := t.row(ctx, `SELECT source, pinned FROM files WHERE number = ?`, lease.File).Scan(&source, &pinned); err != nil || pinned == 1 {
 		return notFound(err)
 	}
-	if t.s.postgres {
+	if t.s.Postgres() {
 		if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(?, hashtext(?))`, openingLock, source); err != nil {
 			return err
 		}

@@ -4,16 +4,18 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"ratemill/internal/store"
 )
 
 // Now is the store's time: that of PostgreSQL's server, or of the machine on which SQLite's file is. Whatever one process
 // writes and another compares with "now" is of this time, since the clocks of two machines may be days apart.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	if !s.postgres {
+	if !s.Postgres() {
 		return time.Now(), nil
 	}
 	var now time.Time
-	err := s.failed("reading its clock", orEnded(ctx, s.read.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)))
+	err := s.Failed("reading its clock", store.Ended(ctx, s.Read().QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now)))
 	return now, err
 }
 

@@ -117,7 +117,7 @@ func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []O
 // forUpdate locks the row that a query chooses: whoever says at the same time that the content is gone is waited for, or
 // waits for us.
 func (t tx) forUpdate() string {
-	if t.s.postgres {
+	if t.s.Postgres() {
 		return ` FOR UPDATE`
 	}
 	return ``

@@ -378,7 +378,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if !q.Parallel {
 		// Two who ask at once would both find nobody busy; the one who then waits for the other's row gets the next file
 		// instead (READ COMMITTED). SQLite has one writer anyway.
-		if t.s.postgres {
+		if t.s.Postgres() {
 			if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(?, hashtext(?))`, queueLock, q.Source); err != nil {
 				return Lease{}, false, err
 			}
@@ -397,7 +397,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if !q.Parallel {
 		limit, lock = ` LIMIT 1`, ` FOR UPDATE`
 	}
-	if !t.s.postgres {
+	if !t.s.Postgres() {
 		lock = ``
 	}
 	ordered := ``

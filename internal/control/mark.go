@@ -34,7 +34,7 @@ func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 		return m, err
 	}
 	if err := json.Unmarshal(setting.Value, &m); err != nil {
-		return m, fmt.Errorf("control store %s: the marks of %s: %w", s.name, other, err)
+		return m, fmt.Errorf("control store %s: the marks of %s: %w", s, other, err)
 	}
 	m.version = setting.Version
 	return m, nil

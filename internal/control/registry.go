@@ -68,7 +68,7 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 		return nil
 	}
 	return s.change(ctx, "importing into the registry", func(t tx) error {
-		if s.postgres {
+		if s.Postgres() {
 			// A million SIMs may take longer than a statement should; the others of this transaction are short.
 			if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 				return err
@@ -227,7 +227,7 @@ func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i 
 			i++
 		}
 		query := func() string {
-			return t.s.sql(`INSERT INTO ` + into + ` VALUES ` + repeated(`(`+marks(columns)+`)`, rows))
+			return t.s.SQL(`INSERT INTO ` + into + ` VALUES ` + repeated(`(`+marks(columns)+`)`, rows))
 		}
 		var err error
 		if rows < rowsPerStatement {

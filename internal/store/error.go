@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"ratemill/internal/refusal"
+)
+
+// ErrConflict says that somebody else changed what was to be changed since it was read: read it again.
+var ErrConflict = errors.New("control store: somebody else changed this since it was read")
+
+// ErrNotFound says that what was named is not there.
+var ErrNotFound = errors.New("control store: there is no such entry")
+
+// UnavailableError says that the store did not answer, or could not take the change now. Nothing is known to have
+// changed; a commit whose answer was lost may have. Every operation may be tried again.
+type UnavailableError struct {
+	Store string
+	What  string
+	Err   error
+}
+
+func (e *UnavailableError) Error() string {
+	if refusal.Is(e.Err) {
+		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
+	}
+	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, reachable and has disk space", e.Store, e.What, e.Err)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Failed puts an error into one of the kinds that callers act on.
+func (d *DB) Failed(what string, err error) error {
+	var unavailable *UnavailableError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &unavailable):
+		return err
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("control store %s: %s: %w", d.name, what, context.Canceled)
+	case temporary(err):
+		return &UnavailableError{Store: d.name, What: what, Err: refusal.Encrypted(err, fields)}
+	case refused(err):
+		return &UnavailableError{Store: d.name, What: what, Err: refusal.Login(err, fields)}
+	}
+	return fmt.Errorf("control store %s: %s: %w", d.name, what, err)
+}
+
+// fields are those of the configuration that say how to be let in; all are in the DSN.
+var fields = refusal.Fields{
+	CA: "sslrootcert=FILE in control", Cert: "sslcert=FILE and sslkey=FILE in control", Encrypt: "sslmode in control",
+	Login: "control, and its password_file, PGPASSWORD or PGPASSFILE",
+}
+
+// refused says that PostgreSQL does not let us in: class 28, invalid authorization. pg_hba.conf speaks through it too.
+func refused(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")
+}
+
+func temporary(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code[:2] {
+		case "08", // connection exception
+			"53", // insufficient resources
+			"57", // operator intervention: shut down, cancelled by statement_timeout
+			"58": // system error
+			return true
+		}
+		// Serialization failure, deadlock, lock_timeout, idle_in_transaction_session_timeout, read-only standby.
+		return strings.Contains("40001 40P01 55P03 25P03 25006", answer.Code)
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+			sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || // a killed server says nothing
+		errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+}

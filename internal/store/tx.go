@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// SQL is a query in the engine's own way of numbering parameters.
+func (d *DB) SQL(query string) string {
+	if !d.postgres {
+		return query
+	}
+	if done, ok := d.queries.Load(query); ok {
+		return done.(string)
+	}
+	var b strings.Builder
+	n := 0
+	for _, c := range query {
+		if c != '?' {
+			b.WriteRune(c)
+			continue
+		}
+		n++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+	}
+	d.queries.Store(query, b.String())
+	return b.String()
+}
+
+// Tx is a write transaction that speaks the store's SQL.
+type Tx struct {
+	*sql.Tx
+	db *DB
+}
+
+// Exec answers how many rows changed. Parameters are written as ?.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	result, err := t.ExecContext(ctx, t.db.SQL(query), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// Row asks for one row.
+func (t *Tx) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.QueryRowContext(ctx, t.db.SQL(query), args...)
+}
+
+// Rows asks for rows.
+func (t *Tx) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.QueryContext(ctx, t.db.SQL(query), args...)
+}
+
+// Change runs do in one transaction, for what the words say. ErrConflict of do is handed on as it is.
+func (d *DB) Change(ctx context.Context, what string, do func(*Tx) error) error {
+	begun, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return d.Failed(what, Ended(ctx, err))
+	}
+	defer begun.Rollback()
+	if err := do(&Tx{begun, d}); err != nil {
+		return d.Failed(what, Ended(ctx, err))
+	}
+	return d.Failed(what, Ended(ctx, begun.Commit()))
+}
+
+// Ended is the context's error for one that the end of the context caused: a transaction that is over, an interrupted
+// statement.
+func Ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Query calls each for every row.
+func (d *DB) Query(ctx context.Context, what, query string, args []any, each func(*sql.Rows) error) error {
+	rows, err := d.read.QueryContext(ctx, d.SQL(query), args...)
+	if err != nil {
+		return d.Failed(what, Ended(ctx, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return d.Failed(what, err)
+		}
+	}
+	return d.Failed(what, Ended(ctx, rows.Err()))
+}
