@@ -68,7 +68,7 @@ func (b *blocks) linger() time.Duration {
 // last offset of it, or one before from when nothing came. What cannot be taken ends the block: what stood before it is
 // applied, and the next block stops at it.
 func (b *blocks) gather(ctx context.Context, from int64, fold ratedlog.Fold) (to int64, err error) {
-	b.reader.Seek(from, fold)
+	b.reader.Resume(from, fold)
 	to, err = b.fill(ctx, from)
 	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) && stopped.Offset > from {
 		// The rows of the message that could be read in part are in the block.
@@ -110,7 +110,7 @@ func (b *blocks) fill(ctx context.Context, from int64) (to int64, err error) {
 
 // collect makes the block of offsets up to one: the same, whoever makes it.
 func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold) error {
-	b.reader.Seek(from, fold)
+	b.reader.Resume(from, fold)
 	b.block.Reset()
 	for next := from; next <= to; next, _ = b.reader.Position() {
 		m, err := b.read(ctx, to+1, time.Second)

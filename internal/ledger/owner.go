@@ -380,7 +380,7 @@ func (o *Owner) reader() (*ratedlog.Reader, error) {
 
 // replay folds the rated log into the state, from what is known up to an offset.
 func (o *Owner) replay(ctx context.Context, to int64) error {
-	o.log.Seek(o.known, o.fold)
+	o.log.Resume(o.known, o.fold)
 	for o.known < to {
 		m, err := o.log.Read(ctx, to, time.Second)
 		if err != nil {

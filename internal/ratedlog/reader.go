@@ -98,8 +98,8 @@ func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
 // Position is the offset that is read next, and the fold of all before it.
 func (r *Reader) Position() (next int64, fold Fold) { return r.next, r.fold }
 
-// Seek goes to a position. Where the reader is already, it keeps what it has fetched.
-func (r *Reader) Seek(next int64, fold Fold) {
+// Resume goes to a position. Where the reader is already, it keeps what it has fetched.
+func (r *Reader) Resume(next int64, fold Fold) {
 	if next != r.next {
 		r.queue = nil
 	}
@@ -113,7 +113,7 @@ func (r *Reader) Buffered() bool { return len(r.queue) > 0 }
 // one that the position is about: it reaches it, and the message before it is of no epoch that the fold does not know. A log
 // that lost its end gets marks of new epochs there.
 func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) error {
-	r.Seek(next, fold)
+	r.Resume(next, fold)
 	first, err := r.Reaches(ctx, max(next, to+1))
 	if err != nil || next <= first {
 		return err
