@@ -8,8 +8,8 @@ import (
 	"ratemill/internal/patience"
 )
 
-// Absences are what keeps mediators from fetching files, in words: by source, what its server says, and under Spooling
-// what is wrong with the spool. Mediators of a process share them.
+// Absences holds the reasons for which mediators fetch no files: by source, the error of its server, and under Spooling
+// the error of the spool. Mediators of a process share them.
 type Absences struct {
 	mu     sync.Mutex
 	noted  map[string]noted
@@ -21,10 +21,11 @@ type noted struct {
 	why string
 }
 
-// forgotten is after how long without another attempt an absence is no news any more: nothing may wait for it.
+// forgotten is the time after which an absence without another attempt is no longer reported: nothing may be waiting
+// for it.
 const forgotten = 5 * time.Minute
 
-// Spooling is the key of what is wrong with the spool; no source has that name.
+// Spooling is the key for errors of the spool; no source has that name.
 const Spooling = ""
 
 func (a *Absences) met(now time.Time, what string, err error) {
@@ -42,7 +43,7 @@ func (a *Absences) ended(what string) {
 	delete(a.noted, what)
 }
 
-// All are those of now.
+// All are the current absences.
 func (a *Absences) All(now time.Time) map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -55,8 +56,8 @@ func (a *Absences) All(now time.Time) map[string]string {
 	return why
 }
 
-// absence is a source whose server could not be reached, or did not let us in. Its files wait in their order, without
-// being blamed, while mediators take those of other sources.
+// absence is a source whose server could not be reached, or did not let us in. Its files wait in order and do not count
+// as failed; mediators take files of other sources meanwhile.
 type absence struct {
 	until time.Time
 	patience.Absence
@@ -64,19 +65,19 @@ type absence struct {
 
 const longestAbsence = 30 * time.Second // between two attempts to reach a server
 
-// Share is which sources a mediator takes files of. An attempt to reach a server that is away may take a minute, and one
-// that stalls takes as long each time; so the attempts are left to one mediator of a process, and no number of such
-// servers holds up the files of others.
+// Share is the set of sources whose files a mediator takes. An attempt to reach a server that is away may take a
+// minute, and each stall takes that long again. So one mediator of a process makes these attempts, and such servers do
+// not delay the files of others.
 type Share int
 
 // The shares.
 const (
 	AllSources Share = iota
-	Reachable        // those whose servers were there when they were last asked
+	Reachable        // those whose servers answered last time
 	Doubtful         // the others
 )
 
-// present are the queues of this mediator's share whose servers are there, as far as we know.
+// present are the queues of this mediator's share whose servers answer, as far as we know.
 func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
 	a := &m.Progress.Away
 	a.mu.Lock()
@@ -102,7 +103,7 @@ func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
 	return there
 }
 
-// unreachable notes that a source's server is away.
+// unreachable records that a source's server is away.
 func (m *Mediator) unreachable(source string, err error) {
 	now, all := m.Clock.Now(), &m.Progress.Away
 	all.met(now, source, err)
@@ -119,7 +120,7 @@ func (m *Mediator) unreachable(source string, err error) {
 	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
 }
 
-// waits says that a source's server is not asked now.
+// waits says that a source's server is not to be asked now.
 func (m *Mediator) waits(source string) bool {
 	all := &m.Progress.Away
 	all.mu.Lock()
@@ -128,7 +129,7 @@ func (m *Mediator) waits(source string) bool {
 	return a != nil && m.Clock.Now().Before(a.until)
 }
 
-// reached notes that a source's server is there.
+// reached records that a source's server answers.
 func (m *Mediator) reached(source string) {
 	all := &m.Progress.Away
 	all.ended(source)

@@ -21,17 +21,17 @@ import (
 	"ratemill/udr"
 )
 
-// looked is a file's content as far as it decides whether, and from where on, the file is read.
+// looked is the part of a file's content that decides whether, and from which byte, the file is read.
 type looked struct {
 	decode.Look
 	id     udr.FileID
 	hash   []byte // of the content, unpacked
-	key    []byte // what tells the content from others of its source
+	key    []byte // identifies the content among those of its source
 	others []control.OtherKey
 }
 
-// look looks at a file's content. A compressed file is identified by its content, so that the same content compressed again
-// is the same file; where records depend on the file's name, the name is part of what is known.
+// look looks at a file's content. A compressed file is identified by its uncompressed content, so the same content
+// compressed again is the same file. If records depend on the file's name, the name is part of the identity.
 func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	body, err := content.Open()
 	if err != nil {
@@ -52,7 +52,7 @@ func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	}
 	if l.Packed != decode.Plain && !l.Broken {
 		l.hash, l.key = l.Hash[:], l.Hash[:]
-		l.others = append(l.others, control.OtherKey{Key: content.Hash, Named: t.src.Named()}) // as programs before this one knew it
+		l.others = append(l.others, control.OtherKey{Key: content.Hash, Named: t.src.Named()}) // as former versions computed it
 		l.id = collect.Identity(t.src.Name, t.file.Path, l.Hash)
 	}
 	if t.src.Named() {
@@ -75,7 +75,7 @@ func interrupted(ctx context.Context, body io.Reader) io.Reader {
 	return r
 }
 
-// lookAgain looks at the content of a file that was pinned: it is the one that it was, perhaps with more after it.
+// lookAgain checks the content of a pinned file: it must be the pinned content, perhaps with more after it.
 func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error {
 	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID && t.known == nil {
 		sum := sha256.New()
@@ -95,7 +95,7 @@ func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error
 	return nil
 }
 
-// postponed says why a file waits, and gives it back.
+// postponed records why a file waits, and gives it back.
 func (t *taken) postponed(ctx context.Context, why string, pause time.Duration) error {
 	now := t.m.now()
 	log := t.m.Log.Debug
@@ -106,18 +106,18 @@ func (t *taken) postponed(ctx context.Context, why string, pause time.Duration) 
 	return t.m.Files.Postpone(ctx, t.lease, why, now.Add(pause))
 }
 
-// Between two looks at a file that waits.
+// The pause between two looks at a waiting file.
 const (
-	pauseOfPart  = 2 * time.Second // until the file that it continues is read
+	pauseOfPart  = 2 * time.Second // until the file before it is read
 	mostOfPauses = time.Hour
 )
 
-// pause is how long a file waits that looks unfinished, or changed: a new listing, or an order, ends that at once.
+// pause is how long a file waits that looks unfinished or changed; a new listing or an order ends it at once.
 func (t *taken) pause() time.Duration {
 	return min(max(t.m.now().Sub(t.file.FirstSeen), time.Minute), mostOfPauses)
 }
 
-// unfinished says why the file is not read yet.
+// unfinished says why the file is not to be read yet.
 func (t *taken) unfinished(l *looked) string {
 	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
 		return ""
@@ -125,8 +125,8 @@ func (t *taken) unfinished(l *looked) string {
 	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
 }
 
-// part decides from where on a file is read: after what another of its source had, whose content it begins with. A why
-// says that it cannot be read now.
+// part finds the byte from which a file is read: after the content of an earlier file of its source with which it
+// begins. A non-empty why says that it cannot be read now.
 func (t *taken) part(ctx context.Context, content Content, l *looked) (part control.Part, why string, pause time.Duration, err error) {
 	part = control.Part{Content: l.hash, Size: l.Size}
 	if l.Broken {
@@ -191,7 +191,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	return part, "", 0, err
 }
 
-// opening is the hash of a content up to the first record that is not filtered; nil when it has none.
+// opening is the hash of a content up to the first record that is not filtered; nil if it has none.
 func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
 	body, err := content.Open()
 	if err != nil {
@@ -223,10 +223,10 @@ func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
 	return t.hashOf(ctx, content, end, sum)
 }
 
-// mostFiltered is how many records that are filtered an opening has at most.
+// mostFiltered is the largest number of filtered records in an opening.
 const mostFiltered = 10_000
 
-// unreadable is nil for an error of the file's own, with which it has no opening: reading it tells.
+// unreadable is nil for an error within the file, which then has no opening; reading it reports the error.
 func unreadable(err error) error {
 	var broken *decode.FileError
 	if errors.Is(err, io.EOF) || errors.As(err, &broken) && broken.Fault != decode.Unread {
@@ -235,7 +235,7 @@ func unreadable(err error) error {
 	return err
 }
 
-// summed hashes without the line ends at the end.
+// summed computes the hash without the line ends at the end.
 type summed struct {
 	hash hash.Hash
 	ends []byte
@@ -260,7 +260,7 @@ func (t *taken) hashOf(ctx context.Context, content Content, size int64, sum *su
 	return sum.hash.Sum(nil), err
 }
 
-// copied reads a content, unpacked, without what is known of it.
+// copied reads a content, unpacked, without the known part.
 func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader) error) error {
 	body, err := t.opened(content)
 	if err != nil {
@@ -277,7 +277,7 @@ func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader
 	return read(unpacked)
 }
 
-// prefixes are those of the files whose content a content begins with, and is longer than.
+// prefixes are the files whose whole content is a proper prefix of this content.
 func (t *taken) prefixes(ctx context.Context, content Content, found []control.Beginning) (map[int64]bool, error) {
 	shorter := slices.Clone(found)
 	slices.SortFunc(shorter, func(a, b control.Beginning) int { return cmp.Compare(a.Size, b.Size) })
@@ -293,7 +293,7 @@ func (t *taken) prefixes(ctx context.Context, content Content, found []control.B
 		for i := range shorter {
 			b := &shorter[i]
 			if b.Size < at {
-				continue // the one that is known is longer
+				continue // the known file is longer
 			}
 			n, err := io.CopyN(sum, unpacked, b.Size-at)
 			if at += n; err != nil {
@@ -306,7 +306,8 @@ func (t *taken) prefixes(ctx context.Context, content Content, found []control.B
 	return prefix, err
 }
 
-// readOnly notes how much of a file's content was read that could not be read to its end: what continues it goes on there.
+// readOnly records how much of a file was read that could not be read to its end; a file that continues it starts
+// there.
 func (r *reader) readOnly(ctx context.Context, content Content) error {
 	if r.decoder == nil {
 		return nil

@@ -10,24 +10,24 @@ import (
 	"ratemill/udr"
 )
 
-// A record that waited may have come again meanwhile and been rated, and its duplicate key may be forgotten since, or be
-// known to another partition only. So before a retry batch is sent, the warehouse is asked for rated records with the
-// same keys. What it answers is recorded in the ledger first: whoever goes on with the batch after a crash decides by the
-// same answer.
+// While a record waited, the carrier may have sent it again and the copy may have been rated; its duplicate key may be
+// forgotten since, or be known to another partition only. So before sending a retry batch, mediation asks the warehouse
+// for rated records with the same keys. It first records the answer in the ledger, so that a mediator that continues
+// the batch after a crash decides by the same answer.
 
-// CopyRated is the code of records that wait since the warehouse has the same record, rated.
+// CopyRated is the code of records that wait because the warehouse has a rated copy.
 const CopyRated = "copy_rated"
 
-// Again is what a retry batch needs besides its content.
+// Again is the input of a retry batch besides its content.
 type Again struct {
-	// Ordered is why somebody has ordered that its records are rated, whatever was rated before; empty when nobody has.
+	// Ordered is the user's reason for rating its records in spite of rated copies; empty if there is no such order.
 	Ordered string
-	// Rated finds rated records of a source by their keys. Nil: there is nowhere to look.
+	// Rated finds rated records of a source by their keys. Nil: there is no warehouse to search.
 	Rated func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error)
 }
 
-// copies finds what was rated already of the records of a retry batch, or finds in the ledger what was found when the
-// batch was first begun.
+// copies finds the rated copies of a retry batch's records, or reads from the ledger those found when the batch was
+// begun.
 func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
 	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 {
 		return nil, nil
@@ -56,7 +56,7 @@ func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again
 	return found, err
 }
 
-// keysOf are the keys that the records of a batch get by the current rules. What the records become is thrown away.
+// keysOf are the keys that the records of a batch get by the current rules. The resulting records are discarded.
 func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []udr.RecordKey) {
 	view := reg.View()
 	defer view.Close()
@@ -72,7 +72,7 @@ func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []ud
 	return keys
 }
 
-// copyOf says that the record which is read again was rated already.
+// copyOf returns the rated copy of the current record.
 func (r *reader) copyOf(u *udr.Usage) *udr.SuspendError {
 	id, ok := r.copies[udr.RecordKey{Duplicate: u.Duplicate, At: u.At}.String()]
 	if !ok || u.Duplicate == (udr.DuplicateKey{}) {

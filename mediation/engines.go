@@ -44,37 +44,35 @@ type Files interface {
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch answers the content, from file.Place, calling renew now and then while it takes long; of a file that was pinned as
-	// much as was listed, though it may have grown. With known, what was read of it before may be left out; the answer says
-	// whether it was. *collect.GoneError says that
-	// the file is no longer at its source, *collect.ChangedError that it is not the one that was listed,
-	// *collect.BeginsOtherwiseError that it does not begin with what is known, *AwayError that the
-	// place which has it does not answer. The content of a retry batch is made by RetryContent.
+	// Fetch returns the content from file.Place, and calls renew from time to time. Of a pinned file it returns as many
+	// bytes as were listed, even if the file has grown. With known, it may omit the part that was read before; the
+	// result says whether it did. *collect.GoneError says that the file is no longer at its source,
+	// *collect.ChangedError that it is not the listed one, *collect.BeginsOtherwiseError that it does not begin with
+	// the known content, *AwayError that its place does not answer. RetryContent makes the content of a retry batch.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known, renew func(context.Context) error) (Content, error)
 }
 
 // Content is a file in the spool.
 type Content struct {
 	ID   udr.FileID
-	Hash []byte // of the content alone, as it lies there
+	Hash []byte // of the content alone, as stored there
 	Size int64
-	From int64  // what comes before it is not in here
-	Sum  []byte // state of SHA-256 at its end; nil when it is not known
-	More bool   // there is more of it now than was listed, which is not in here
+	From int64  // the content before it is not in here
+	Sum  []byte // state of SHA-256 at its end; nil if unknown
+	More bool   // the file has grown since it was listed; the rest is not in here
 	Open func() (io.ReadCloser, error)
-	Done func() // the spool may forget it
+	Done func() // releases it from the spool
 
-	Again *Again // of a retry batch; nil: there is nothing to look at
+	Again *Again // of a retry batch; nil: there is nothing to examine
 }
 
-// Reference gives the sources' documents, the registry and the catalogue: the current versions, and those that a file
-// was pinned to.
+// Reference gives the sources' documents, the registry and the catalogue: the current versions, and the pinned ones.
 type Reference interface {
-	// Queues are the sources that this mediator takes files of.
+	// Queues are the sources whose files this mediator takes.
 	Queues() []control.Queue
 	// Source is a version of a source, the current one for "".
 	Source(ctx context.Context, name, version string) (*source.Source, error)
-	// Registry waits until the registry knows a revision.
+	// Registry waits until the registry has a revision.
 	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
 	// Current is the registry's newest revision and the current catalogue's version.
 	Current(ctx context.Context) (revision registry.Revision, catalogue string, err error)

@@ -11,26 +11,27 @@ import (
 	"ratemill/udr"
 )
 
-// Duplicate keys are known to the owner of a partition, and the billing root decides on the partition. A record that came
-// while its SIM was known to belong to one root, and comes again after that was corrected, meets an owner who never saw
-// its key. So a record is suspended that another root may have paid, and only a retry, which looks into the warehouse,
-// brings it back.
+// The owner of a partition knows the duplicate keys, and the billing root decides the partition. Suppose a record came
+// while its SIM belonged to one root, and comes again after a correction of the owner. It then meets the owner of
+// another partition, who never saw its key. So a record is suspended if another root may have paid it, and only a
+// retry, which searches the warehouse, brings it back.
 
-// OwnerCorrected is the code of records whose SIM belonged to another billing root, as known when they may have come before.
+// OwnerCorrected is the code of records whose SIM belonged to another billing root, as known at an earlier time when
+// they may have come.
 const OwnerCorrected = "owner_corrected"
 
-// Revisions answers when each revision of the registry after one became known, in their order.
+// Revisions returns the times at which the revisions of the registry after a given one became known, in order.
 type Revisions func(ctx context.Context, after registry.Revision) ([]control.RegistryChange, error)
 
-// revisions is when the registry's revisions became known.
-type revisions []time.Time // by revision, from 1; none is before the one before it, whatever the importers' clocks said
+// revisions are the times at which the registry's revisions became known.
+type revisions []time.Time // by revision, from 1; never decreasing, whatever the importers' clocks said
 
-// since is the revision that held at a time.
+// since is the revision that was current at a time.
 func (r revisions) since(at time.Time) registry.Revision {
 	return registry.Revision(sort.Search(len(r), func(i int) bool { return r[i].After(at) }))
 }
 
-// know learns when revisions up to one became known.
+// know learns the times of revisions up to a given one.
 func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 	if m.Revisions == nil || registry.Revision(len(m.revisions)) >= revision {
 		return nil
@@ -49,9 +50,9 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 	return nil
 }
 
-// corrected says why a record may have been paid by another billing root than the one that it was routed to: at a revision
-// that held after its time of use, when it may have come, its SIM was known to belong to that one. The window of duplicates
-// does not bound this: it runs from the last time that a record came, which the owner of another partition knows.
+// corrected says why another billing root than the present one may have paid a record: at a revision that was current
+// after the time of use, when the record may have come, its SIM belonged to that other root. The window of duplicates
+// does not bound this: it runs from the last arrival of a record, which only the owner of the other partition knows.
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)

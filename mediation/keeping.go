@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/control"
 )
 
-// renewals is how often a lease is renewed before it would end.
+// renewals is how often a lease is renewed within its duration.
 const renewals = 3
 
 // Ticker wakes its receiver every so often, until stop is called.
@@ -21,16 +21,15 @@ func RealTime(every time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// keeping works on a file while its lease is renewed beside the work. So no lease ends because a decoder skips a gigabyte
-// of blank lines, because a resume passes over millions of records, or because an engine answers late. Work that has lost
-// its lease is interrupted.
+// keeping runs work on a file and renews its lease meanwhile. So no lease ends because a decoder skips a gigabyte of
+// blank lines, a resume skips millions of records, or an engine answers late. Work whose lease is lost is interrupted.
 func (t *taken) keeping(ctx context.Context, work func(context.Context) error) error {
 	if t.m.Ticker == nil {
 		return work(ctx)
 	}
 	ctx, interrupt := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
-	lease := t.lease // the work has its own copy; both are the same to the ledger
+	lease := t.lease // the work has its own copy, which is the same to the ledger
 	ticks, stop := t.m.Ticker(t.m.Lease / renewals)
 	go func() {
 		defer close(ended)
@@ -41,7 +40,8 @@ func (t *taken) keeping(ctx context.Context, work func(context.Context) error) e
 				return
 			case <-ticks:
 			}
-			// A control store that is away does not end the work: its next step tells whether the lease was lost meanwhile.
+			// If the control store is away, the work continues: its next step shows whether the lease was lost
+			// meanwhile.
 			_, err := t.m.Files.Renew(ctx, lease, t.m.now(), t.m.Lease)
 			if lost := (*control.LeaseLostError)(nil); errors.As(err, &lost) {
 				interrupt(err)
@@ -58,8 +58,8 @@ func (t *taken) keeping(ctx context.Context, work func(context.Context) error) e
 	return err
 }
 
-// interruptible is content that cannot be read on after ctx has ended: a decoder looks for the next record for as long as
-// it takes.
+// interruptible is content whose reads fail after ctx has ended, because a decoder may search for the next record for a
+// long time.
 type interruptible struct {
 	ctx context.Context
 	io.Reader

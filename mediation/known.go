@@ -21,21 +21,22 @@ import (
 
 // Reading a file by its new bytes.
 //
-// With a part of a file that was read to its end the ledger keeps where its hash and its decoder stood. Of a file that is
-// listed under the same path and is longer, only what comes after that part is fetched, and the last bytes before it, which
-// are compared. Hash and decoder go on, and give what they would give of the whole. All of it is fetched where that cannot
-// be, where the bytes differ, and once a day: whoever changes only what comes before the compared bytes is found out then.
+// For each part of a file that was read to its end, the ledger keeps the state of the hash and the decoder at its end.
+// If a file is listed under the same path and is longer, only the content after that part is fetched, and the last
+// bytes before it, to be compared. Hash and decoder continue, and give the same results as for the whole file. The
+// whole file is fetched if this is impossible, if the bytes differ, and once a day, which detects changes before the
+// compared bytes.
 //
-// How a file is read is pinned. So one that was begun by its new bytes is read again by those: its id is made of what was
-// known when it was begun.
+// How a file is read is pinned. So a file that was begun by its new bytes is read the same way again, because its id
+// depends on what was known when it was begun.
 
-// known is what was read of a file before it grew.
+// known is the part of a growing file that was read before.
 type known struct {
 	control.Resumption
 	resumption
 }
 
-// resumption is what the ledger keeps with a part that was read.
+// resumption is what the ledger keeps with such a part.
 type resumption struct {
 	Sum     []byte       `json:"sum"` // state of SHA-256
 	Window  int64        `json:"window"`
@@ -43,21 +44,21 @@ type resumption struct {
 	Decoder decode.State `json:"decoder"`
 }
 
-// errWhole says that all of a file is to be fetched.
+// errWhole says that the whole file must be fetched.
 var errWhole = errors.New("all of the file is to be fetched")
 
 const (
 	window        = 64 << 10
-	wholeFor      = 24 * time.Hour // all of a file that grows is compared that often
+	wholeFor      = 24 * time.Hour // interval at which the whole of a growing file is compared
 	windowsBefore = 4
 )
 
-// least is how long a content is at the least that is not fetched again.
+// least is the smallest content that is worth not fetching again.
 func (m *Mediator) least() int64 { return windowsBefore * m.window() }
 
 func (m *Mediator) window() int64 { return cmp.Or(m.Window, window) }
 
-// resumes is what is known of the file at hand; nil when all of it is to be fetched.
+// resumes is the known part of the current file; nil if the whole file must be fetched.
 func (t *taken) resumes(ctx context.Context) (*known, error) {
 	f := &t.file
 	begun := f.Pinned && steps.On(steps.FetchPinned)
@@ -91,7 +92,7 @@ func (t *taken) resumes(ctx context.Context) (*known, error) {
 	return k, nil
 }
 
-// fetch fetches the file, without what is known of it.
+// fetch fetches the file, without the known part.
 func (t *taken) fetch(ctx context.Context) (content Content, err error) {
 	var before *collect.Known
 	if k := t.known; k != nil {
@@ -102,12 +103,12 @@ func (t *taken) fetch(ctx context.Context) (content Content, err error) {
 		return content, errWhole
 	}
 	if content.From == 0 {
-		t.known = nil // it was fetched as a whole
+		t.known = nil // fetched as a whole
 	}
 	return content, err
 }
 
-// opened is a content without what is known of it.
+// opened is a content without the known part.
 func (t *taken) opened(content Content) (io.ReadCloser, error) {
 	body, err := content.Open()
 	if err != nil || t.known == nil {
@@ -129,7 +130,7 @@ func skip(body io.Reader, n int64) (err error) {
 	return err
 }
 
-// sum is the hash of what comes before the bytes that opened gives, and how many those are.
+// sum is the hash of the content before the bytes that opened returns, and their number.
 func (t *taken) sum() (sum hash.Hash, size int64, err error) {
 	sum = sha256.New()
 	if t.known == nil {
@@ -138,7 +139,7 @@ func (t *taken) sum() (sum hash.Hash, size int64, err error) {
 	return sum, t.known.Size, sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(t.known.Sum)
 }
 
-// look looks at a content that goes on after what is known of it.
+// look examines a content that continues after a known part.
 func (k *known) look(src *source.Source, body io.Reader, size int64) (decode.Look, error) {
 	file, ok := body.(io.ReadSeeker)
 	if !ok {
@@ -151,7 +152,7 @@ func (k *known) look(src *source.Source, body io.Reader, size int64) (decode.Loo
 	return src.Decode.LookOn(&k.Decoder, file, size)
 }
 
-// readOn records how a file that continues this one is read by its new bytes.
+// readOn records how to read a file that continues this one by its new bytes.
 func (r *reader) readOn(ctx context.Context, content Content) error {
 	t, size := r.t, r.t.pins.Part.Size
 	if content.Sum == nil || !r.plain && t.known == nil || content.Size != size || size < t.m.least() || r.decoder == nil {

@@ -24,10 +24,10 @@ import (
 	"ratemill/udr"
 )
 
-// Mediator takes files one after the other, for as long as its context lives. Several, here and elsewhere, share the
-// files of their sources through the ledger. Fill the exported fields, then Run.
+// Mediator takes files one after the other until its context ends. Several mediators, in this and other processes,
+// share the files of their sources through the ledger. Fill the exported fields, then Run.
 type Mediator struct {
-	Owner      string // who we are in leases: unique among all mediators that ever live at the same time
+	Owner      string // name in leases: unique among all mediators that live at the same time
 	Files      Files
 	Spool      Spool
 	Reference  Reference
@@ -35,59 +35,61 @@ type Mediator struct {
 	Topics     broker.Topics
 	Partitions int
 	Clock      ledger.Clock
-	Ledger     func() time.Time // what time it is for the ledger, which others share; nil: what the Clock says
+	Ledger     func() time.Time // the time for the ledger, which others share; nil: Clock
 	Log        *slog.Logger
 	Progress   *Progress
-	Lease      time.Duration // how long a file is ours without a sign of life
+	Lease      time.Duration // duration of a lease
 	Ticker     Ticker        // renews leases beside the work; nil: only the work's own steps renew them
-	Idle       time.Duration // pause when there is nothing to take
-	// ChunkRecords is how many records are sent together at most, RecordEvery how often progress is written: what is sent
-	// again after a crash. 0 is 8,192 and 2 s.
+	Idle       time.Duration // pause when there is no file to take
+	// ChunkRecords is the largest number of records that are sent together, RecordEvery the interval at which progress
+	// is recorded; a crash repeats the work since then. 0 is 8,192 and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
-	// Window is how many bytes before the new ones of a file are fetched and compared; 0 is 64 KiB. A file is read by its new
-	// bytes when what was read of it before is four times as long.
+	// Window is how many bytes before the new ones of a file are fetched and compared; 0 is 64 KiB. A file is read by
+	// its new bytes only if the part read before is at least four times as long.
 	Window int64
 	Random func() float64               // spreads attempts to reach a server; may be nil
 	Waits  func(what string, err error) // see patience.Patience; may be nil
-	// Hold answers *HeldError while no more is to be read, since those who consume it are behind; it is asked before a file
-	// is taken, and before each chunk. Nil: never.
+	// Hold returns *HeldError while mediation must not read more because its consumers are behind; it is called before
+	// a file is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
 
-	// Arrived says whether the end of a file, which its home partition gets, has come out of rating. It is asked of files whose
-	// mediator ended longer ago than EndsKnown while it sent the end: raters remember closed files for a time alone. While
-	// that cannot be said, since not all that was sent has come out, it is an *AwayError. Nil: they remember them for ever.
+	// Arrived reports whether rating has processed the end of a file in its home partition. It is called for a file whose
+	// mediator died more than EndsKnown ago while it sent the end, because raters remember closed files only for some
+	// time. It returns an *AwayError while rating has not processed everything that was sent. Nil: raters remember closed
+	// files for ever.
 	Arrived   func(ctx context.Context, file udr.FileID, home int) (bool, error)
 	EndsKnown time.Duration
 
 	Share Share
-	// LateUntil is how many billing cycles after that of its use usage is still rated; 0: always.
+	// LateUntil is how many billing cycles late usage may be and still be rated; 0: always.
 	LateUntil uint32
-	// Revisions says when the registry's revisions became known. Nil: records are not looked at for corrections of owners.
+	// Revisions returns the times at which the registry's revisions became known. Nil: records are not checked for
+	// corrected owners.
 	Revisions Revisions
 
 	revisions revisions
 	patience  patience.Patience
 	runners   map[*source.Source]*rules.Runner
-	spare     [][]byte // memory of batches that are in the topic, for the next ones
+	spare     [][]byte // buffers of batches that are in the topic, for reuse
 }
 
-// Progress is what mediators have done, for metrics, and what keeps them from it.
+// Progress is the work of mediators so far, for metrics, and the reasons that stop them.
 type Progress struct {
 	Away Absences
 
 	sources sync.Map // *Counts by name
 }
 
-// Counts is what was done for a source.
+// Counts is the work done for a source.
 type Counts struct {
 	Files, Failed, DuplicateFiles, ChangedFiles           atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
 	Fetches                                               histogram.Histogram
-	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by its word
+	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by the note's word
 }
 
-// FetchBounds are those of Counts.Fetches: how long a file took to come from its server.
+// FetchBounds are the bounds of Counts.Fetches: how long a file took from its server.
 var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
 	15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
@@ -99,7 +101,7 @@ func (c *Counts) noted(word string) *atomic.Int64 {
 	return n.(*atomic.Int64)
 }
 
-// Notes calls do with each note that records had, and how many.
+// Notes calls do with each note and the number of its records.
 func (c *Counts) Notes(do func(word string, records int64)) {
 	c.notes.Range(func(word, n any) bool {
 		do(word.(string), n.(*atomic.Int64).Load())
@@ -107,7 +109,7 @@ func (c *Counts) Notes(do func(word string, records int64)) {
 	})
 }
 
-// noteKey begins the keys of a reader's state that count records with a note; no class has a blank in its name.
+// noteKey is the prefix of keys in a reader's state that count records with a note; no class name contains a blank.
 const noteKey = "note "
 
 // NotesOf is how many records of a file have each note of the rules.
@@ -125,7 +127,7 @@ func NotesOf(p *control.Progress) map[string]int64 {
 	return notes
 }
 
-// Of is what was done for a source.
+// Of is the work done for a source.
 func (p *Progress) Of(source string) *Counts {
 	if found, ok := p.sources.Load(source); ok {
 		return found.(*Counts)
@@ -134,7 +136,7 @@ func (p *Progress) Of(source string) *Counts {
 	return found.(*Counts)
 }
 
-// Sum adds something up over the sources.
+// Sum adds up a number over the sources.
 func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
 	p.sources.Range(func(_, c any) bool {
 		all += what(c.(*Counts))
@@ -143,8 +145,8 @@ func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
 	return all
 }
 
-// Run takes files until ctx ends; it then gives back the file at hand, which goes on where its progress was recorded.
-// While something fails it asks ever less often, and says so once a minute.
+// Run takes files until ctx ends. It then gives back the current file, which another mediator continues from its
+// recorded progress. While an operation fails it retries with backoff, and logs this once a minute.
 func (m *Mediator) Run(ctx context.Context) error {
 	absence := patience.Absence{Backoff: patience.Backoff{First: m.Idle, Most: longestPause, Random: m.Random}}
 	for ctx.Err() == nil {
@@ -163,9 +165,10 @@ func (m *Mediator) Run(ctx context.Context) error {
 	return nil
 }
 
-const longestPause = 5 * time.Second // between two attempts while something fails
+const longestPause = 5 * time.Second // between two attempts after a failure
 
-// Next takes a file and reads it to its end. took says that there was one, so that asking again at once is right.
+// Next takes a file and reads it to its end. took reports whether there was one, so that the next call can follow at
+// once.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	if m.Hold != nil {
 		if err := m.Hold(ctx); err != nil {
@@ -198,17 +201,17 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 		m.Log.Warn("could not release a file; it waits until its lease ends", "file", lease.File, "err", releaseErr)
 	}
 	if m.waits(t.file.Source) {
-		return true, nil // there may be files of other sources
+		return true, nil // other sources may have files
 	}
 	return false, err
 }
 
-// runner is the mediator's own runner of a source's rules, made ready for a file. It is kept from file to file, since it
-// remembers the phone numbers that are slow to read.
+// runner is the mediator's own runner of a source's rules, prepared for a file. It is kept for further files, because
+// it remembers phone numbers that are slow to parse.
 func (m *Mediator) runner(src *source.Source, file string, modified time.Time) *rules.Runner {
 	r := m.runners[src]
 	if r == nil {
-		if m.runners == nil || len(m.runners) >= mostRunners { // versions of documents come and go
+		if m.runners == nil || len(m.runners) >= mostRunners { // documents get new versions
 			m.runners = map[*source.Source]*rules.Runner{}
 		}
 		r = src.Program.NewRunner()
@@ -227,10 +230,10 @@ type taken struct {
 	file  control.File
 	src   *source.Source
 	pins  control.Pins
-	known *known // what was read of the file before, and was not fetched again; nil: all of it was
+	known *known // the part read before and not fetched again; nil: none
 }
 
-// now is the time of leases and of all else that the ledger compares: its own, not that of this machine.
+// now is the time for leases and everything else that the ledger compares: the ledger's, not this machine's.
 func (m *Mediator) now() time.Time {
 	if m.Ledger == nil || !steps.On(steps.StoreTime) {
 		return m.Clock.Now()
@@ -240,10 +243,10 @@ func (m *Mediator) now() time.Time {
 
 func (t *taken) counts() *Counts { return t.m.Progress.Of(t.file.Source) }
 
-const attempts = 10 // of a file that cannot be fetched, within a quarter of an hour, before a person must look
+const attempts = 10 // for a file that cannot be fetched, over a quarter of an hour, before a person must look
 
-// process takes the file through its life: fetched, identified, pinned, read, closed. An error leaves it where it is, for
-// us or another to go on.
+// process takes the file through its life: fetched, identified, pinned, read, closed. After an error, this or another
+// mediator continues from the reached step.
 func (t *taken) process(ctx context.Context) (err error) {
 	m := t.m
 	if t.file, err = m.Files.File(ctx, t.lease.File); err != nil {
@@ -267,7 +270,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	return t.read(ctx)
 }
 
-// read fetches the file and reads it to its end. errWhole says that all of it is to be fetched.
+// read fetches the file and reads it to its end. errWhole says that the whole file must be fetched.
 func (t *taken) read(ctx context.Context) (err error) {
 	m := t.m
 	began := m.Clock.Now()
@@ -339,7 +342,7 @@ func (t *taken) read(ctx context.Context) (err error) {
 	return t.close(ctx, r)
 }
 
-// endAgain closes a file whose mediator ended when all but the ends was known to be out.
+// endAgain closes a file whose mediator ended after it had sent everything except perhaps the ends.
 func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	t.pins = t.file.Pins
 	progress := t.file.Progress
@@ -347,7 +350,7 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	r := &reader{t: t, id: t.file.FileID, progress: progress, told: progress, failure: e.Why, out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
 	alone := false
 	if t.m.Arrived != nil && t.m.now().Sub(e.Since) > t.m.EndsKnown {
-		// Raters may have forgotten the file, if its ends were out. Then the end has long arrived.
+		// If the ends were sent, raters may have forgotten the file. Then the end has arrived long ago.
 		arrived, err := t.m.Arrived(ctx, t.file.FileID, r.home())
 		if err != nil {
 			return t.unfetched(ctx, err)
@@ -380,8 +383,8 @@ func (t *taken) renew(ctx context.Context) (err error) {
 	return err
 }
 
-// keep is renew while a file is fetched. A control store that is away does not end that: whether the lease was lost
-// meanwhile, the next step tells.
+// keep is renew during a fetch. It ignores a control store that is away: the next step shows whether the lease was lost
+// meanwhile.
 func (t *taken) keep(ctx context.Context) error {
 	err := t.renew(ctx)
 	if away := (*control.UnavailableError)(nil); errors.As(err, &away) {
@@ -390,8 +393,9 @@ func (t *taken) keep(ctx context.Context) error {
 	return err
 }
 
-// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or a case for people. What
-// is no fault of the file's does not count against it: it is given back and stays the first of its queue.
+// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or to be looked at by a
+// person. An error that is not the file's fault does not count against it: the file is given back and stays the first
+// of its queue.
 func (t *taken) unfetched(ctx context.Context, err error) error {
 	now := t.m.now()
 	var gone *collect.GoneError
@@ -424,13 +428,13 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
 }
 
-// again is when to try a file again that could not be fetched: ever later.
+// again is the time of the next attempt for a file that could not be fetched, with increasing pauses.
 func (t *taken) again(now time.Time) time.Time {
 	return now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
 }
 
-// gone gives up on a content that is no longer where it was, unless another file has it. Of a file that was begun records
-// may be out; they stay, and a person must know.
+// gone gives up on a content that is no longer at its place, unless another file has it. If the file was begun, records
+// may have been sent; they stay, and a person must know.
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m
 	now := m.now()
@@ -453,7 +457,7 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	return err
 }
 
-// otherContent closes a file whose content is not the one that it was begun with.
+// otherContent closes a file whose content differs from the one it was begun with.
 func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
 	if t.file.Retry > 0 {
 		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
@@ -463,7 +467,7 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
-// refused closes a file of which the topic does not take a message: trying again would not change that.
+// refused closes a file with a message that the topic does not accept: trying again would not help.
 func (t *taken) refused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("%v. The topic %s must accept messages of 8 MiB: set its max.message.bytes to 8388608, then `ratemill files retry %d`; records already sent stay, and the rest follows",
 		err, t.m.Topics.Usage, t.file.Number)
@@ -472,8 +476,8 @@ func (t *taken) refused(ctx context.Context, err error) error {
 	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.now())
 }
 
-// AwayError says that the place which has a file's content does not answer. That is no fault of the file's, which is
-// tried again for as long as it takes.
+// AwayError says that the place of a file's content does not answer. This is not the file's fault; mediation retries as
+// long as necessary.
 type AwayError struct{ Err error }
 
 func (e *AwayError) Error() string { return e.Err.Error() }
@@ -481,7 +485,7 @@ func (e *AwayError) Error() string { return e.Err.Error() }
 // Unwrap is the cause.
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// HeldError says that those who consume what mediation sends are too far behind. It passes.
+// HeldError says that the consumers of usage are too far behind. It passes.
 type HeldError struct{ Err error }
 
 func (e *HeldError) Error() string { return e.Err.Error() }
@@ -489,7 +493,7 @@ func (e *HeldError) Error() string { return e.Err.Error() }
 // Unwrap is the cause.
 func (e *HeldError) Unwrap() error { return e.Err }
 
-// held waits for as long as mediation is held back, and keeps the file.
+// held waits while mediation is held back, and keeps the lease of the file.
 func (t *taken) held(ctx context.Context) error {
 	if t.m.Hold == nil {
 		return nil
@@ -502,7 +506,8 @@ func passing(err error) bool {
 	return broker.Unavailable(err) || errors.As(err, &held)
 }
 
-// pin fixes what the file's records depend on, before the first of them leaves; or it says why that cannot be done now.
+// pin fixes everything that the file's records depend on, before the first of them is sent; or it says why that is
+// impossible now.
 func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string, pause time.Duration, err error) {
 	m := t.m
 	revision, catalogue, err := m.Reference.Current(ctx)
@@ -556,7 +561,7 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 
 func (t *taken) batchPin() udr.Pin {
 	taken := udr.Instant(0)
-	if t.file.FirstSeen.Unix() > 0 { // offline nobody takes a file
+	if t.file.FirstSeen.Unix() > 0 { // nobody takes files offline
 		taken = udr.InstantOf(t.file.FirstSeen)
 	}
 	return udr.Pin{
@@ -566,7 +571,7 @@ func (t *taken) batchPin() udr.Pin {
 	}
 }
 
-// until does something again until the broker is available, or nobody holds us back, keeping the lease.
+// until repeats an operation until the broker is available and mediation is not held back, and keeps the lease.
 func (t *taken) until(ctx context.Context, what string, do func() error) error {
 	p := &t.m.patience
 	p.Clock, p.Log, p.Random, p.Passing, p.Waits = t.m.Clock, t.m.Log.With("file", t.file.Path), t.m.Random, passing, t.m.Waits

@@ -18,35 +18,36 @@ type outgoing struct {
 	inFlight []flight
 }
 
-// part is what goes to one partition.
+// part is the outgoing data for one partition.
 type part struct {
 	messages []broker.Message
-	batch    []byte // records of the batch that is being filled
+	batch    []byte // records of the current batch
 	records  int
 	follows  uint64 // last sequence before this batch
 	last     uint64 // last sequence in it
 }
 
-// flight is what goes to one partition in one send: one append after the other, so that their order holds.
+// flight is one send to one partition: appends one after the other, so that their order is kept.
 type flight struct {
 	partition int
-	messages  []broker.Message // of the append that is under way
-	rest      []broker.Message // of those to come
+	messages  []broker.Message // of the append in progress
+	rest      []broker.Message // of the appends to come
 	pending   broker.Pending
-	again     bool // sent more than once: what was sent first may still be on its way
+	again     bool // sent more than once: the first attempt may still arrive
 }
 
-// batchBytes and batchRecords bound a batch so that the rated one, several times its size, surely fits a message.
+// batchBytes and batchRecords bound a batch so that the rated batch, several times its size, surely fits into a
+// message.
 const (
 	batchBytes   = 192 << 10
 	batchRecords = 1000
 	maxSpare     = 64
 
-	// An append is one batch of Kafka's, and a topic takes 8 MiB of those.
+	// An append is one Kafka batch, and a topic accepts 8 MiB.
 	appendBytes = 2 << 20
-	// What one raw record may become has to fit a few messages: see decode.Limits too.
+	// The usage of one raw record must fit into a few messages: see decode.Limits too.
 	recordBytes = 2 << 20   // of its usage records together
-	rawBytes    = 256 << 10 // of the copies of the raw record, of which each part that waits has one, after the first
+	rawBytes    = 256 << 10 // of the copies of the raw record after the first; each suspended part has one
 )
 
 func newOutgoing(t *taken, id udr.FileID, last []uint64) *outgoing {
@@ -84,7 +85,7 @@ func (o *outgoing) room(partition int) *part {
 	return p
 }
 
-// memory is for a batch: that of a batch which is in the topic, if there is one.
+// memory is a buffer for a batch: one of a sent batch, if there is one.
 func (m *Mediator) memory() []byte {
 	n := len(m.spare) - 1
 	if n < 0 {
@@ -95,7 +96,7 @@ func (m *Mediator) memory() []byte {
 	return memory
 }
 
-// reuse keeps the memory of messages that are in the topic, for two chunks of batches of the usual size.
+// reuse keeps the buffers of sent messages, for two chunks of batches of the usual size.
 func (m *Mediator) reuse(messages []broker.Message) {
 	for _, message := range messages {
 		if cap(message.Value) <= 2*batchBytes && len(m.spare) < maxSpare {
@@ -110,7 +111,7 @@ func (o *outgoing) added(p *part, seq uint64, before int) {
 	o.bytes += len(p.batch) - before
 }
 
-// seal makes a message of what a partition's batch holds.
+// seal makes a message of a partition's current batch.
 func (o *outgoing) seal(p *part, end *udr.FileEnd) {
 	if p.records == 0 && end == nil {
 		return
@@ -120,7 +121,7 @@ func (o *outgoing) seal(p *part, end *udr.FileEnd) {
 	p.batch, p.records, p.follows = nil, 0, p.last
 }
 
-// ends closes the file in every partition; its home gets the totals.
+// ends closes the file in every partition; its home partition gets the totals.
 func (o *outgoing) ends(home int, totals *udr.FileEnd) {
 	for i := range o.parts {
 		end := &udr.FileEnd{}
@@ -131,7 +132,7 @@ func (o *outgoing) ends(home int, totals *udr.FileEnd) {
 	}
 }
 
-// send starts to append all that was collected. The appends before must have been acknowledged.
+// send starts to append everything that was collected. The previous appends must have been acknowledged.
 func (o *outgoing) send(ctx context.Context) {
 	for i := range o.parts {
 		p := &o.parts[i]
@@ -147,7 +148,7 @@ func (o *outgoing) send(ctx context.Context) {
 	o.bytes = 0
 }
 
-// next starts the next append: of as many messages as it may have, one at the least.
+// next starts the next append, with as many messages as it may have, at least one.
 func (f *flight) next(ctx context.Context, m *Mediator) {
 	n, size := 1, len(f.rest[0].Value)
 	for n < len(f.rest) && size+len(f.rest[n].Value) <= appendBytes {
@@ -158,7 +159,7 @@ func (f *flight) next(ctx context.Context, m *Mediator) {
 	f.pending = m.Broker.Append(ctx, m.Topics.Usage, f.partition, f.messages)
 }
 
-// acknowledged waits until all that was sent is in the topic.
+// acknowledged waits until everything that was sent is in the topic.
 func (o *outgoing) acknowledged(ctx context.Context) error {
 	for i := range o.inFlight {
 		f := &o.inFlight[i]
@@ -166,7 +167,7 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 			err := o.t.until(ctx, "send usage", func() error {
 				_, err := f.pending.Wait(ctx)
 				if broker.Unavailable(err) {
-					// Whether it is there or not: what comes again, the owner of the partition drops.
+					// It may send messages again that are there already; the owner of the partition drops them.
 					f.again = true
 					f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
 				}

@@ -28,9 +28,9 @@ import (
 	"ratemill/udr"
 )
 
-// reader reads a file record by record and counts what becomes of each.
+// reader reads a file record by record and counts the outcome of each.
 //
-// Sequences: a filtered or suspended record takes one, a mapped one as many as it has usage records.
+// Sequences: a filtered or suspended record takes one, a mapped record one per usage record.
 type reader struct {
 	t        *taken
 	id       udr.FileID
@@ -41,31 +41,31 @@ type reader struct {
 	runner   *rules.Runner
 	out      *outgoing
 
-	progress control.Progress // of what was read, acknowledged or not
-	units    map[string]int64 // quantity sent to rating, by class; under noteKey, records with a note
+	progress control.Progress // of records read, acknowledged or not
+	units    map[string]int64 // quantity sent to rating, by class; under noteKey, the number of records with a note
 	failure  string           // why the file could not be read to its end
-	unread   bool             // nothing of it went out, not even its end
+	unread   bool             // nothing of it was sent, not even its end
 
-	chunkUnits []udr.UnitTotal  // of the chunk at hand; they go into units with its end
-	chunkNotes [64]int64        // records in the chunk with each note of the rules
-	unrouted   int64            // usage records in the chunk that belong to nobody known
-	copied     int              // bytes of the raw record at hand that went out with parts of it
-	told       control.Progress // what of progress the metrics were told
+	chunkUnits []udr.UnitTotal  // of the current chunk; added to units at its end
+	chunkNotes [64]int64        // records of the chunk with each note
+	unrouted   int64            // usage records of the chunk without a known owner
+	copied     int              // bytes of the current raw record that were sent with its parts
+	told       control.Progress // the progress reported to the metrics
 
 	outcome rules.Outcome
 	record  record.Record
 	size    int64  // of the record in bytes of the content
-	decoded int64  // bytes of all records that the decoder gave, those of the files before this one too
+	decoded int64  // bytes of all decoded records, including those of the files before this one
 	before  uint64 // records of those files
 	plain   bool   // the content is not packed
-	cut     bool   // the first record, which is at hand, began in the file before
-	ahead   bool   // the first record is at hand, and what the decoder said of it
+	cut     bool   // the current record is the first, and began in the previous file
+	ahead   bool   // the first record is decoded, with its error
 	said    error
-	entry   *RetryRecord      // of a retry batch, the record that is read again
+	entry   *RetryRecord      // of a retry batch, the current record
 	origins []udr.ID          // of a retry batch
-	ordered bool              // a retry batch's records are rated whatever was rated before
+	ordered bool              // the records of a retry batch are rated even if copies were rated
 	copies  map[string]string // of a retry batch: ids of rated records, by their keys
-	keys    *[]udr.RecordKey  // of a retry batch whose records are only asked for their keys; nil: they are decided about
+	keys    *[]udr.RecordKey  // of a retry batch, if only the keys of its records are wanted; nil: they are decided
 	scratch []byte
 }
 
@@ -75,7 +75,7 @@ const (
 	recordEvery  = 2 * time.Second
 )
 
-// open prepares to read the file, from where its progress was recorded.
+// open prepares to read the file from its recorded progress.
 func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	reg, err := t.m.Reference.Registry(ctx, t.pins.Registry)
 	if err != nil {
@@ -124,19 +124,19 @@ func (r *reader) decode(ctx context.Context, body io.Reader) (decode.Decoder, er
 	}
 	r.plain = packed == decode.Plain
 	if size := t.pins.Part.Size; size > 0 {
-		content = io.LimitReader(content, size) // what came since is another file's
+		content = io.LimitReader(content, size) // the rest belongs to another file
 	}
 	return t.src.Open(&interruptible{ctx, content})
 }
 
 func (r *reader) close() { r.body.Close() }
 
-// home is the partition of a file's totals, and of records that no account's partition can be found for.
+// home is the partition of a file's totals, and of records whose account has no known partition.
 func (r *reader) home() int {
 	return int(binary.BigEndian.Uint64(r.id[:8]) % uint64(len(r.out.parts)))
 }
 
-// run reads the file to its end: a chunk is decoded and mapped while the one before is on its way.
+// run reads the file to its end: it decodes and maps a chunk while the previous one is being sent.
 func (r *reader) run(ctx context.Context) (err error) {
 	more := r.decoder != nil
 	if more {
@@ -191,9 +191,9 @@ func (r *reader) run(ctx context.Context) (err error) {
 	return r.out.acknowledged(ctx)
 }
 
-// end sends the ends of a file, all of whose records are acknowledged. The ledger has them first: should this mediator end
-// before it closes the file, another sends them again without the content, however long the server is away. Read again
-// from there after kafka.usage_for, when raters have forgotten the file, its records would be rated again.
+// end sends the ends of a file after all its records are acknowledged. The ledger gets them first: if this mediator
+// dies before it closes the file, another sends them again without the content, however long the server is away. If the
+// file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated again.
 func (r *reader) end(ctx context.Context) error {
 	if r.unread || !steps.On(steps.EndsBeforeDone) {
 		return nil
@@ -242,7 +242,7 @@ func (r *reader) flush(ctx context.Context) error {
 	return r.out.acknowledged(ctx)
 }
 
-// recordProgress writes how far the file has come; everything up to there is acknowledged.
+// recordProgress records the progress of the file; everything up to there is acknowledged.
 func (r *reader) recordProgress(ctx context.Context) (err error) {
 	r.progress.LastSeqs = r.out.lasts()
 	if r.progress.State, err = json.Marshal(r.units); err != nil {
@@ -265,10 +265,10 @@ func (r *reader) next() error {
 	return err
 }
 
-// begin skips the records of the files that this one continues. One that they had a part of is this file's first: they
-// counted it as far as they had it.
+// begin skips the records of the files that this one continues. If they had a part of a record, that record is this
+// file's first: they counted the part that they had.
 func (r *reader) begin() (more bool, err error) {
-	from := r.t.pins.Part.From // where a decoder that was resumed stands
+	from := r.t.pins.Part.From // the position of a resumed decoder
 	for from > 0 && r.decoder.Framing()+r.decoded < from {
 		err := r.next()
 		if bad := (*decode.RecordError)(nil); err == nil || errors.As(err, &bad) {
@@ -291,10 +291,10 @@ func (r *reader) begin() (more bool, err error) {
 	return true, nil
 }
 
-// tail is the last bytes of a record; all that is kept of it when it is not kept whole.
+// tail is the last bytes of a record; nothing else is kept if the record is not kept whole.
 func tail(raw []byte, n int64) []byte { return raw[max(0, len(raw)-int(n)):] }
 
-// rest counts a record of which the file before had the beginning, and suspends it.
+// rest counts a record whose beginning was in the previous file, and suspends it.
 func (r *reader) rest() {
 	r.cut = false
 	from := r.t.pins.Part.From
@@ -303,7 +303,7 @@ func (r *reader) rest() {
 		r.t.pins.Part.Continues, from)}, nil)
 }
 
-// skip decodes records that went out before.
+// skip decodes records that were sent before.
 func (r *reader) skip(n uint64) (more bool, err error) {
 	if n > r.before {
 		r.cut, r.ahead = false, false
@@ -323,7 +323,7 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 	return true, nil
 }
 
-// chunk decodes and maps records until there are enough for a send; more is false at the end of the file.
+// chunk decodes and maps records until there are enough to send; more is false at the end of the file.
 func (r *reader) chunk() (more bool, err error) {
 	view := r.registry.View()
 	defer view.Close()
@@ -345,7 +345,7 @@ func (r *reader) chunk() (more bool, err error) {
 	return true, nil
 }
 
-// odd decides about what the decoder could not give: a bad record, or the end.
+// odd handles an error of the decoder: a bad record, or the end.
 func (r *reader) odd(err error) (more bool, _ error) {
 	var bad *decode.RecordError
 	switch {
@@ -362,7 +362,7 @@ func (r *reader) odd(err error) (more bool, _ error) {
 	return r.failure == "", nil
 }
 
-// read counts a record. What a line has beyond 4 GiB, which is as much as the size of a record may be, counts as framing.
+// read counts a record. The size of a record is at most 4 GiB; the rest of a longer line counts as framing.
 func (r *reader) read(size int64) {
 	size = min(size, math.MaxUint32)
 	r.size = size
@@ -370,8 +370,8 @@ func (r *reader) read(size int64) {
 	r.progress.Read.Bytes += size
 }
 
-// chunkEnds adds up what is counted once a chunk: sums by class, and the metrics, for which two readers would fight over
-// a cache line with every record.
+// chunkEnds adds up once per chunk: sums by class, and the metrics, because counting per record would make two readers
+// compete for a cache line.
 func (r *reader) chunkEnds() {
 	for _, u := range r.chunkUnits {
 		r.units[u.Class] += u.Quantity
@@ -395,7 +395,7 @@ func (r *reader) chunkEnds() {
 	r.told, r.unrouted = r.progress, 0
 }
 
-// sent adds to what is sent to rating.
+// sent adds to the quantity sent to rating.
 func (r *reader) sent(class string, quantity int64) {
 	for i := range r.chunkUnits {
 		if u := &r.chunkUnits[i]; u.Class == class {
@@ -406,9 +406,9 @@ func (r *reader) sent(class string, quantity int64) {
 	r.chunkUnits = append(r.chunkUnits, udr.UnitTotal{Class: strings.Clone(class), Quantity: quantity})
 }
 
-// broken decides about a file that cannot be read on. What came before it counts; the rest waits in suspense as one
-// record with the reason, so that the balance shows it. A file without a single record is left as it is, to be read again
-// when its source's document is right. Errors of this machine are returned: the file is read again.
+// broken handles a file that cannot be read on. The records before count; the rest waits in suspense as one record with
+// the reason, so that the balance shows it. A file without a single record is left as it is, to be read again after its
+// source's document is corrected. Errors of this machine are returned, and the file is read again.
 func (r *reader) broken(err error) error {
 	var bad *decode.FileError
 	if !errors.As(err, &bad) || bad.Fault == decode.Unread {
@@ -433,7 +433,7 @@ func (r *reader) broken(err error) error {
 	return nil
 }
 
-// decide sends each usage record of a mapped record where its account is, and counts the others.
+// decide sends each usage record of a mapped record to its account's partition, and counts the others.
 func (r *reader) decide(view *registry.View) {
 	p := &r.progress
 	switch r.outcome.Kind {
@@ -464,7 +464,7 @@ func (r *reader) countNotes() {
 	}
 }
 
-// tooLarge says that what a raw record became does not fit what Kafka takes: its rules copied long texts into it.
+// tooLarge says that the usage of a raw record exceeds a Kafka message: its rules copied long texts into it.
 func tooLarge(usages []udr.Usage) *udr.SuspendError {
 	size := 0
 	for i := range usages {
@@ -481,8 +481,8 @@ func tooLarge(usages []udr.Usage) *udr.SuspendError {
 		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, but the limit is %d; do its rules copy a long text into session, peer or an attribute?", size, recordBytes)}
 }
 
-// route completes a usage record, one of those that the raw record became, with who owns its SIM, and sends it to that
-// account's partition.
+// route adds the SIM's owner to a usage record, one of several of the raw record, and sends it to the account's
+// partition.
 func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	p := &r.progress
 	p.Seq++
@@ -509,8 +509,8 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 		if s.Parts == 0 {
 			s.Part, s.Parts = uint32(i+1), uint32(of)
 		}
-		// A long record whose parts all wait would go out as often as it has parts. Those without it come back as they were
-		// mapped.
+		// A long record whose parts all wait would be sent once per part. Parts without the raw record come back as
+		// they were mapped.
 		size := len(s.Raw) + len(s.Preamble)
 		if r.copied > 0 && r.copied+size > rawBytes {
 			s.Raw, s.Preamble = nil, nil
@@ -547,7 +547,7 @@ func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *ud
 	return s
 }
 
-// totals are what the file's home partition is told at its end.
+// totals are the counts that the file's home partition gets at its end.
 func (r *reader) totals() *udr.FileEnd {
 	p := &r.progress
 	e := &udr.FileEnd{

@@ -24,32 +24,33 @@ import (
 
 // Suspended records come back as a file of their own, a retry batch. It goes through the ledger of files like a
 // carrier's file: leased, identified by its content, pinned to the rules and the registry that are current then, sent,
-// closed. Its content is made from rows of the warehouse that never change, so whoever takes it after a crash makes the
-// same records of it, with the same sequences for the same partitions, and the owners of the partitions drop what they
-// have. Its end names the records that it brings back, and in the same message of the log they leave suspense.
+// closed. Its content is made from rows of the warehouse that never change, so a mediator that takes it after a crash
+// makes the same records, with the same sequences for the same partitions, and the owners of the partitions drop the
+// ones they have. Its end names the records that it brings back, and they leave suspense in the same message of the
+// log.
 
-// RetryRecord is a suspended record on its way back.
+// RetryRecord is a suspended record that is retried.
 type RetryRecord struct {
 	udr.Suspended
-	Origin   udr.ID    // where it is suspended
-	File     string    // path of the carrier's file in which it came, since rules may read its name
+	Origin   udr.ID    // its id in suspense
+	File     string    // path of its carrier's file, because rules may read the name
 	Modified time.Time // of that file
 }
 
-// RetryAttribute is the attribute of a usage record that names the suspended record it was.
+// RetryAttribute is the attribute of a usage record that names the suspended record it came from.
 const RetryAttribute = "retry_of"
 
-// retryFormat begins every retry batch, so that it is no carrier's content.
+// retryFormat begins every retry batch, so that no carrier's content looks like one.
 const retryFormat = "ratemill retry batch 1"
 
-// RetryContent is the content of a retry batch: what its records are, canonically.
+// RetryContent is the content of a retry batch: its records in a canonical form.
 func RetryContent(source, path string, number int64, records []RetryRecord) Content {
 	content := wire.AppendString(nil, 1, retryFormat)
 	content = wire.AppendVarint(content, 2, uint64(number))
 	var before RetryRecord
 	for i := range records {
 		r := &records[i]
-		// Most records of a batch share their file and its preamble.
+		// Most records of a batch share a file and its preamble.
 		if i == 0 || r.File != before.File || !r.Modified.Equal(before.Modified) || !bytes.Equal(r.Preamble, before.Preamble) {
 			before = *r
 			var at int
@@ -178,7 +179,7 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	return t.close(ctx, r)
 }
 
-// retryChunk decides about records from a number on, as many as go out together, and answers the number of the next.
+// retryChunk decides the records from a number on that are sent together, and returns the number of the next.
 func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	view := r.registry.View()
 	defer view.Close()
@@ -190,19 +191,19 @@ func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	return i
 }
 
-// nextOf makes a record of the batch the one at hand.
+// nextOf makes a record of the batch the current one.
 func (r *reader) nextOf(records []RetryRecord, i int) {
 	e := &records[i]
 	if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
 		r.runner = r.t.m.runner(r.t.src, e.File, e.Modified)
 	}
 	r.entry = e
-	// The line of a batch is the record's number in it, by which its origin is found.
+	// The line number is the record's number in the batch, which identifies its origin.
 	r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
 }
 
-// again decides about a record anew. One of which the raw record is there goes through the source's current rules; one
-// that rating suspended is the usage that it was.
+// again decides a record again. A record with its raw record goes through the source's current rules; a record that
+// rating suspended keeps its usage.
 func (r *reader) again(view *registry.View) {
 	e := r.entry
 	switch {
@@ -210,7 +211,8 @@ func (r *reader) again(view *registry.View) {
 		r.read(int64(e.Bytes))
 		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, and they cannot be read again: %s; ask the carrier for the record in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
 	case len(e.Raw) > 0 && len(e.Usage) > 0 && e.Parts == 0:
-		// Suspended by a ratemill that did not say yet which part it is. The raw record could bring back its other parts.
+		// A former version suspended the record and did not say which part it is. Reading the raw record could bring
+		// back its other parts.
 		r.record.Raw = nil
 		r.usageAgain(view)
 	case len(e.Raw) > 0:
@@ -218,13 +220,13 @@ func (r *reader) again(view *registry.View) {
 	case len(e.Usage) > 0:
 		r.usageAgain(view)
 	default:
-		// The rest of a file that broke off: nothing of it was kept.
+		// This is the rest of a file that broke off: none of it was kept.
 		r.read(int64(e.Bytes))
 		r.suspend(e.Why, nil)
 	}
 }
 
-// usageAgain sends a usage record as it was mapped, with its SIM resolved anew.
+// usageAgain sends a usage record as it was mapped, with its SIM looked up again.
 func (r *reader) usageAgain(view *registry.View) {
 	e := r.entry
 	r.read(int64(e.Bytes))
@@ -234,7 +236,7 @@ func (r *reader) usageAgain(view *registry.View) {
 		return
 	}
 	if e.Why.Code == rating.SessionUnknown {
-		// Its beginning may be forgotten. Rules that make no such promise any more say that it is a beginning.
+		// The beginning of its session may be forgotten. Rules that no longer set continues say that it is a beginning.
 		if _, continues := r.t.src.Program.SetsSession(); continues.File == nil {
 			u.Continues = false
 		}
@@ -242,7 +244,7 @@ func (r *reader) usageAgain(view *registry.View) {
 	r.mapped(view, []udr.Usage{*u})
 }
 
-// rawAgain decodes what was kept and applies the rules.
+// rawAgain decodes the kept raw record and applies the rules.
 func (r *reader) rawAgain(view *registry.View) {
 	e := r.entry
 	line := r.record.Line
@@ -263,7 +265,7 @@ func (r *reader) rawAgain(view *registry.View) {
 			break
 		}
 		n++
-		rec.Line = line // the record's number in the batch, not in what was kept of it
+		rec.Line = line // the record's number in the batch, not in the kept content
 		r.record = rec
 		switch {
 		case e.Parts > 1:
@@ -298,7 +300,7 @@ func (r *reader) rawAgain(view *registry.View) {
 	r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("after %d records: %s", n, reason)}, nil)
 }
 
-// partAgain applies the rules to a raw record of which one usage record waits; the others went their way.
+// partAgain applies the rules to a raw record with one waiting usage record; the others have been sent.
 func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	e := r.entry
 	if bad != nil {
@@ -319,10 +321,10 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	r.decideAgain(view)
 }
 
-// waitingPart is which of the usage records that the current rules make of a raw record is the one that waits: not the one in its
-// place, since the others were sent on and must not come twice, but the one with its class, time and quantity. Rules may have
-// learnt to read its SIM since: one with another SIM is it only in its own place. A why says that it is none, or that several
-// may be it.
+// waitingPart finds the waiting record among the usage records that the current rules make of a raw record. The place
+// does not identify it, because the others were sent and must not come twice; its class, time and quantity do. The
+// rules may read its SIM differently now: a record with another SIM matches only in the same place. A non-empty why
+// says that none, or several, match.
 func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	var was udr.Usage
 	if err := udr.ParseUsage(e.Usage, &was); err != nil || len(e.Usage) == 0 {
@@ -344,7 +346,7 @@ func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	case len(sameSIM) == 1:
 		return sameSIM[0], ""
 	case len(sameSIM) > 1 && inPlace && slices.Contains(sameSIM, place):
-		return place, "" // what is alike in all of this is told apart by its place alone
+		return place, "" // equal records differ only in their place
 	case len(same) == 1 && inPlace && same[0] == place:
 		return place, ""
 	case len(same) == 0:
@@ -385,7 +387,7 @@ func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
 		u := usages[i]
 		u.SIM, u.Account, u.Root = 0, 0, 0
 		if r.ordered {
-			u.Duplicate = udr.DuplicateKey{} // or its partition's owner would leave it out
+			u.Duplicate = udr.DuplicateKey{} // otherwise its partition's owner would drop it
 		}
 		u.Attributes = append(slices.DeleteFunc(slices.Clone(u.Attributes), func(a udr.Attribute) bool { return a.Name == RetryAttribute }),
 			udr.Attribute{Name: RetryAttribute, Value: r.entry.Origin.String()})

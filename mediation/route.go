@@ -9,24 +9,24 @@ import (
 	"ratemill/udr"
 )
 
-// Usage outside of these was read wrongly: seconds taken for milliseconds, a zero, a filler. It would scatter over a
+// Usage outside of these bounds was read wrongly: seconds taken for milliseconds, a zero, a filler. It would create a
 // partition of the warehouse for each month.
 const (
 	earliest udr.Instant = 631_152_000_000_000_000   // 1990-01-01
 	latest   udr.Instant = 4_102_444_800_000_000_000 // 2100-01-01
 )
 
-const longestIdentifier = 128 // that a reason shows
+const longestIdentifier = 128 // shown in a reason
 
-// Route completes a usage record with its SIM, who owns it at the time of use, and the billing root, and finds the root's
-// partition; or it says why the record goes nowhere.
+// Route adds to a usage record its SIM, the owner at the time of use and the billing root, and finds the root's
+// partition; or it says why the record has no destination.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
 	partition, _, why = route(view, revision, u)
 	return partition, why
 }
 
-// route also says whether several facts are known of what it asked the registry, so that the root may have been another one
-// as known at an earlier revision.
+// route also reports whether the registry knows several facts for this lookup, so that the root may have been another
+// one at an earlier revision.
 func route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, several bool, why *udr.SuspendError) {
 	if u.At < earliest || u.At >= latest {
 		return 0, false, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
@@ -60,7 +60,7 @@ func route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 	return account.Partition, several || view.Several(u.SIM, u.Account), nil
 }
 
-// Yours says why usage that was routed is not of its source; nil when it is.
+// Yours says why a source may not bring a routed usage record; nil if it may.
 func Yours(view *registry.View, revision registry.Revision, src *source.Source, u *udr.Usage) *udr.SuspendError {
 	if src.Only.Has(view, revision, u) {
 		return nil

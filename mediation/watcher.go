@@ -19,46 +19,46 @@ import (
 	"ratemill/mediation/source"
 )
 
-// Site is where a source's files are; *collect.Site is one.
+// Site is the place of a source's files; *collect.Site is one.
 type Site interface {
-	// Look lists the files and tells which are complete.
+	// Look lists the files and reports which are complete.
 	Look(ctx context.Context, now time.Time) (collect.Verdict, error)
-	// After does what the source wants done with a file that was read, if it has the same content. It succeeds when that was
-	// done before, and answers *collect.ReplacedError when another file has its name.
+	// After does the source's after action for a file that was read, if it has the same content. It succeeds if the
+	// action was done before, and returns *collect.ReplacedError if another file has the name.
 	After(ctx context.Context, e collect.Entry, same collect.Same) error
-	// PutBack gives a file that was left under a private name its own name again, or one like it.
+	// PutBack gives a file that was left under a private name its own name back, or a similar one.
 	PutBack(ctx context.Context, aside collect.Entry) (name string, err error)
 }
 
 // Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
-// Several watchers of one source, here and elsewhere, do no harm.
+// Several watchers of one source do no harm.
 type Watcher struct {
 	Source *source.Source
 	Site   Site
 	Files  Files
 	Clock  ledger.Clock
-	Ledger func() time.Time // what time it is for the ledger, which others share; nil: what the Clock says
+	Ledger func() time.Time // the time for the ledger, which others share; nil: Clock
 	Log    *slog.Logger
 	Every  time.Duration
 	Status *WatcherStatus
 	Random func() float64 // spreads attempts after failures; may be nil
 
-	told  map[string]bool // refusals that were logged
-	quiet bool            // the ledger knows that nothing waits, or is refused
+	told  map[string]bool // refusals already logged
+	quiet bool            // the ledger knows that none wait or are refused
 }
 
-// WatcherStatus is how the last look at a source went, for metrics and readiness.
+// WatcherStatus is the result of the last listing of a source, for metrics and readiness.
 type WatcherStatus struct {
 	Listed    atomic.Int64 // Unix seconds of the last listing that succeeded
 	Files     atomic.Int64 // in it, complete
-	Growing   atomic.Int64 // in it, not complete yet
-	Arriving  atomic.Int64 // seconds for which the oldest of those has been as it is
+	Growing   atomic.Int64 // in it, incomplete
+	Arriving  atomic.Int64 // seconds for which the oldest of those has been unchanged
 	Refused   atomic.Int64 // in it: files and directories that cannot be taken
 	Failures  atomic.Int64 // since then
 	LastError atomic.Value // string
 }
 
-// Run looks at the source again and again until ctx ends.
+// Run lists the source repeatedly until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
 	absence := patience.Absence{Backoff: patience.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
 	for ctx.Err() == nil {
@@ -102,7 +102,7 @@ func (w *Watcher) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Whoever has begun to watch takes every file for one that grows: those that others have seen complete wait on.
+	// A new watcher treats every file as growing; files that others have seen complete keep waiting.
 	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.now()); err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func sightings(entries []collect.Entry) []control.Sighting {
 	return s
 }
 
-// listed records what waits at the source, or is refused, and why.
+// listed records the files at the source that wait or are refused, with the reasons.
 func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Time) error {
 	nothing := len(v.Growing)+len(v.Refused) == 0
 	if nothing && w.quiet {
@@ -161,8 +161,8 @@ func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Ti
 	return nil
 }
 
-// putBack gives files their names again that a mediator set aside to compare them, and left there when it crashed although
-// another had finished the same work: the carrier may have put an unread file under that name meanwhile.
+// putBack restores the names of files that a mediator renamed for comparison before it crashed, if another has finished
+// the same work: the carrier may have put an unread file under that name meanwhile.
 func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
 	for _, e := range v.Aside {
 		name, err := w.Site.PutBack(ctx, e)
@@ -174,7 +174,7 @@ func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
 	}
 }
 
-// refused logs each file that can never be taken once, not at every listing.
+// refused logs each refused file once, not at every listing.
 func (w *Watcher) refused(all []collect.Refusal) {
 	told := map[string]bool{}
 	for _, r := range all {
@@ -186,7 +186,7 @@ func (w *Watcher) refused(all []collect.Refusal) {
 	w.told = told
 }
 
-// tidy does what the source wants done with files that were read.
+// tidy does the source's after action for files that were read.
 func (w *Watcher) tidy(ctx context.Context) error {
 	for {
 		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100, w.now())
@@ -201,19 +201,19 @@ func (w *Watcher) tidy(ctx context.Context) error {
 	}
 }
 
-// Between two attempts to move or delete a file.
+// The pause between two attempts to move or delete a file.
 const (
 	firstAfter   = time.Minute
 	longestAfter = time.Hour
 )
 
-// same says whether a content is the one that a file was read with. What is compressed is known by what is in it; of files
-// that older programs read, by the whole.
+// same reports whether a content is the one that was read for a file. A compressed content is compared unpacked; for
+// files read by older programs, the whole packed content is compared.
 func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.ReadCloser, error)) (bool, error) {
 	return SameContent(ctx, f, w.Source.Decode.Limits, open)
 }
 
-// SameContent says whether a content is the one that a file of the ledger was read with, packed or unpacked.
+// SameContent reports whether a content is that of a file of the ledger, packed or unpacked.
 func SameContent(ctx context.Context, f *control.File, limits decode.Limits, open func() (io.ReadCloser, error)) (bool, error) {
 	body, err := open()
 	if err != nil {
@@ -236,10 +236,10 @@ func SameContent(ctx context.Context, f *control.File, limits decode.Limits, ope
 	return is(whole) || packed != decode.Plain && is(inside), nil
 }
 
-// after does it for one file. One for which that fails holds up no other; more is false when the server is away.
+// after does the action for one file. A file for which it fails holds up no other; more is false if the server is away.
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
-		// Another content may be there that shows the same size and time of change. The copy is a file of its own.
+		// There may be another content with the same size and time. The copy counts as another file.
 		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read and is left as it is", f.Place.Path), w.now())
 	}
 	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })

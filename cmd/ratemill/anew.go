@@ -12,8 +12,8 @@ import (
 	"ratemill/internal/roles"
 )
 
-// startsAnew warns of counters that the project's catalogue starts anew, compared with the one that the installation beside
-// it uses. A control store on a server is not asked: check contacts nothing, and run tells it at its start.
+// startsAnew warns of counters that the project's catalogue starts at zero, compared with the catalogue that the
+// installation uses. check contacts no server, so it skips a control store on a server; run warns at its start instead.
 func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Project) (list diag.List) {
 	path := "ratemill.yaml"
 	switch {

@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/diag"
 )
 
-// needing refuses fewer arguments than least, and more than most unless that is 0, and says what the command needs.
+// needing refuses fewer than least arguments, and more than most (0: no bound), and says which the command needs.
 func needing(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || most > 0 && len(args) > most {
@@ -21,7 +21,7 @@ func needing(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// atMostOne is for a command that can do with no argument.
+// atMostOne is for a command with an optional argument.
 func atMostOne(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -31,7 +31,7 @@ func atMostOne(what string) cobra.PositionalArgs {
 	}
 }
 
-// none is for a command that takes no argument; what it got may be a slip of one below it.
+// none is for a command without arguments; an unexpected one may be a mistyped subcommand.
 func none(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -43,12 +43,12 @@ func none(c *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes only flags, but got %s%s", called(c), args[0], diag.Suggest(args[0], below))
 }
 
-// called is what people type for a command, without the name of the program.
+// called is the command as people type it, without the name of the program.
 func called(c *cobra.Command) string {
 	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 }
 
-// wrongFlag puts into words what is wrong with a flag.
+// wrongFlag explains an error about a flag.
 func wrongFlag(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
@@ -58,7 +58,7 @@ func wrongFlag(c *cobra.Command, err error) error {
 		if short := unknown.GetSpecifiedShortnames(); short != "" {
 			typed, name = "-"+name, short
 			if len(short) > 2 {
-				typed = "-" + short // -state is --state with a slip, and no group of short flags
+				typed = "-" + short // -state is a mistyped --state, not a group of short flags
 			}
 		}
 		if near := diag.Closest(name, flagNames(c)); near != "" && len(name) > 1 {
@@ -76,7 +76,7 @@ func flagNames(c *cobra.Command) (names []string) {
 	return names
 }
 
-// allFlags refuses a command without the flags that it requires, which cobra does after it, in words of its own.
+// allFlags reports missing required flags in our own words; cobra would check them later.
 func allFlags(c *cobra.Command) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; required && !f.Changed && err == nil {

@@ -74,7 +74,7 @@ start anew compared with the one in use. It contacts nothing, and secrets need n
 	return c
 }
 
-// checkConfig is the project's folder, and what is wrong in the configuration that names it.
+// checkConfig is the project's folder, and the mistakes in the configuration that names it.
 func (f *flags) checkConfig(args []string) (dir string, list diag.List, files int, err error) {
 	named := "."
 	if err := f.namedOnce(args); err != nil {
@@ -114,7 +114,7 @@ func (f *flags) checkConfig(args []string) (dir string, list diag.List, files in
 	return dir, list, files, nil
 }
 
-// unreached warns of branches that no golden case takes. Cases that cannot be run are test's business.
+// unreached warns of branches that no golden case takes. Cases that cannot be run are reported by test.
 func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	cases, err := golden.Cases(p.FS)
 	if err != nil {
@@ -165,7 +165,7 @@ func printPlans(w io.Writer, s *source.Source) error {
 	return err
 }
 
-// printKnownHosts prints the host keys that the SFTP servers of the project show now. Nothing is sent to them.
+// printKnownHosts prints the host keys that the SFTP servers of the project show now. It sends nothing to them.
 func printKnownHosts(cmd *cobra.Command, dir string) error {
 	p, list := project.LoadDir(dir) // hosts may come from the environment
 	if p == nil {

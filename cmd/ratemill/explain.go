@@ -21,7 +21,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// explanation is what the command was asked for.
+// explanation is what the user asked the command for.
 type explanation struct {
 	sim    string
 	at     timeFlag
@@ -83,7 +83,7 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 	return c
 }
 
-// records explains records one after the other; one that was not rated does not keep the others from being explained.
+// records explains records one after the other; an unrated one does not stop the rest.
 func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, ids []string) error {
 	var missing []string
 	said := false
@@ -127,7 +127,7 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.
 	return nil
 }
 
-// line is the record's line and what the rules read of it, when that was asked for.
+// line is the record's line and what the rules read of it, if the user asked for it.
 func (x *explanation) line(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, e *inquiry.Explained) (string, error) {
 	var file offline.File
 	switch {
@@ -159,7 +159,8 @@ func (x *explanation) line(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Con
 	return e.Masked(raw.String()), nil
 }
 
-// sourceNow is a source as the project has it now, since that says how to reach its server; nil when it has none.
+// sourceNow is the source in the current project, which says how to reach its server; nil if the project no longer has
+// it.
 func sourceNow(c *config.Config, name string) (*source.Source, error) {
 	p, list := project.LoadDir(c.Project)
 	if p == nil {
@@ -174,7 +175,7 @@ func sourceNow(c *config.Config, name string) (*source.Source, error) {
 	return nil, nil
 }
 
-// copyOf is a file beside the pipeline.
+// copyOf is a copy of a carrier's file on this machine.
 func copyOf(path string) offline.File {
 	f := offline.File{Path: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 	if info, err := os.Stat(path); err == nil {
@@ -183,7 +184,7 @@ func copyOf(path string) offline.File {
 	return f
 }
 
-// day lists what was rated of a SIM on a day.
+// day lists a SIM's rated records of a day.
 func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
 	day, err := q.SIMDay(cmd.Context(), x.sim, x.at.orNow(), x.at.day)
 	if err != nil {

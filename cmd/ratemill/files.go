@@ -25,15 +25,15 @@ import (
 	"ratemill/udr"
 )
 
-// surroundings is what decides what a file's state means.
+// surroundings is the context that gives a file's state its meaning.
 type surroundings struct {
 	now      time.Time
-	sources  map[string]bool                  // those of the project; nil when it cannot be read
-	outcomes map[udr.FileID]warehouse.Outcome // what rating made of the files; nil while the warehouse is away
+	sources  map[string]bool                  // of the project; nil if it cannot be read
+	outcomes map[udr.FileID]warehouse.Outcome // rating's outcome for the files; nil while the warehouse is away
 }
 
-// outcome is what rating made of a file, as far as the warehouse has it. known is false while the warehouse is away, and of a
-// file whose records it never had or has no longer.
+// outcome is rating's outcome for a file, as far as the warehouse has it. known is false while the warehouse is away,
+// and if the warehouse never had the file's records or no longer has them.
 func (in *surroundings) outcome(f *control.File) (o warehouse.Outcome, known bool) {
 	o, known = in.outcomes[f.FileID]
 	return o, known && (o.Ended || f.State != control.Done) && f.State != control.Duplicate
@@ -52,7 +52,7 @@ func sourcesOf(c *config.Config) map[string]bool {
 	return names
 }
 
-// arriving is the files that are not complete, as rows without a number: they are not in the ledger yet.
+// arriving returns the incomplete files as rows without a number, because they are not in the ledger yet.
 func arriving(ctx context.Context, store *control.Store, filter *control.FileFilter) (rows []control.File, err error) {
 	if len(filter.States) > 0 && !slices.Contains(filter.States, isArriving) {
 		return nil, nil
@@ -66,7 +66,7 @@ func arriving(ctx context.Context, store *control.Store, filter *control.FileFil
 	return rows, err
 }
 
-// isArriving is shown as the state of a file that is not complete.
+// isArriving is the state shown for an incomplete file.
 const isArriving control.FileState = "arriving"
 
 func filesCommand(f *flags) *cobra.Command {
@@ -242,7 +242,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 	return c
 }
 
-// remarks is what is to be said about a file: why it is as it is and what to do first.
+// remarks explains a file's state and its next step.
 func remarks(f *control.File, in *surroundings) string {
 	var all []string
 	why, next := situation(f, in)
@@ -283,7 +283,7 @@ func remarks(f *control.File, in *surroundings) string {
 
 const nothingToDo = "there is nothing to do"
 
-// situation says why a file is in its state, and what happens next, or what somebody has to do. Every state has both.
+// situation says why a file is in its state, and what happens next or what the user must do. Every state has both.
 func situation(f *control.File, in *surroundings) (why, next string) {
 	leased := f.LeaseUntil.After(in.now)
 	again := fmt.Sprintf("`ratemill files retry %d` takes it again", f.Number)
@@ -346,10 +346,10 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 	return f.Why, ""
 }
 
-// fileStates are the states that can be asked for, in the order of a file's life.
+// fileStates are the states that a user can filter by, in the order of a file's life.
 var fileStates = append([]control.FileState{isArriving}, control.FileStates...)
 
-// printFiles prints rows of the ledger; as JSON all that is known of each.
+// printFiles prints rows of the ledger; as JSON, all columns of each.
 func printFiles(to io.Writer, format string, files []control.File, in *surroundings) error {
 	if format == grid.JSON {
 		e := json.NewEncoder(printable.JSONWriter(to))

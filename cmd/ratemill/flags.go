@@ -17,13 +17,13 @@ import (
 // flags that several commands have.
 type flags struct {
 	config    string
-	logLevel  string // empty when it was not said
+	logLevel  string // empty if not given
 	logFormat string // likewise
 	output    string
 	toldDemo  bool
 }
 
-// choice is a flag that takes one of some words, so that a wrong one is refused and not taken for another.
+// choice is a flag that takes one of several words and refuses any other.
 type choice struct {
 	to *string
 	of []string
@@ -47,7 +47,7 @@ func oneOf(word string, of []string) error {
 	return fmt.Errorf("%s is not one of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
 }
 
-// choices is a flag that takes several of some words, one after the other or with commas between.
+// choices is a flag that takes several of several words, repeated or separated by commas.
 type choices[T ~string] struct {
 	to *[]T
 	of []T
@@ -78,7 +78,7 @@ func outputFlag(f *flags, c *cobra.Command) {
 	c.Flags().VarP(choice{&f.output, grid.Formats}, "output", "o", "how to print it")
 }
 
-// needs refuses a flag that would say nothing without another one.
+// needs refuses a flag that has no effect without another one.
 func needs(c *cobra.Command, flag, other string) error {
 	if c.Flags().Changed(flag) && !c.Flags().Changed(other) {
 		return fmt.Errorf("--%s has no effect without --%s", flag, other)
@@ -86,7 +86,7 @@ func needs(c *cobra.Command, flag, other string) error {
 	return nil
 }
 
-// apart refuses two flags that exclude each other: the second would have no effect.
+// apart refuses two flags that exclude each other, because the second would have no effect.
 func apart(c *cobra.Command, flag, other string) error {
 	if c.Flags().Changed(flag) && c.Flags().Changed(other) {
 		return fmt.Errorf("--%s has no effect together with --%s; give one of them", flag, other)
@@ -94,7 +94,7 @@ func apart(c *cobra.Command, flag, other string) error {
 	return nil
 }
 
-// noConfig refuses -c where nothing is read from it.
+// noConfig refuses -c where the command reads nothing from it.
 func (f *flags) noConfig(instead string) error {
 	if f.config != "" {
 		return fmt.Errorf("-c has no effect here; %s", instead)
@@ -102,7 +102,7 @@ func (f *flags) noConfig(instead string) error {
 	return nil
 }
 
-// logger logs what is told by --log and --log-format, or else from a level on, as text.
+// logger logs as --log and --log-format say; by default as text, from the given level on.
 func (f *flags) logger(otherwise slog.Level) *slog.Logger {
 	return f.loggerOf(config.Log{Level: strings.ToLower(otherwise.String())})
 }
@@ -110,7 +110,7 @@ func (f *flags) logger(otherwise slog.Level) *slog.Logger {
 // loggerOf logs as the flags say, or else as configured.
 func (f *flags) loggerOf(c config.Log) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // it is one of the levels' names
+	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // one of the levels' names
 	options := &slog.HandlerOptions{Level: level}
 	if cmp.Or(f.logFormat, c.Format) == "json" {
 		return slog.New(slog.NewJSONHandler(jsonLog, options))
@@ -118,5 +118,5 @@ func (f *flags) loggerOf(c config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(stderr, options))
 }
 
-// quietLogger logs what goes wrong, for commands whose output is not a log.
+// quietLogger logs errors only, for commands whose output is not a log.
 func quietLogger(f *flags) *slog.Logger { return f.logger(slog.LevelWarn) }

@@ -95,7 +95,7 @@ func yamlBelow(dir string) ([]string, error) {
 	return yamlFiles(dir)
 }
 
-// replaceFile writes a file so that it is the former or the new one, never half of one.
+// replaceFile replaces a file atomically.
 func replaceFile(name string, text []byte) error {
 	info, err := os.Stat(name)
 	if err != nil {

@@ -70,7 +70,7 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 	return c
 }
 
-// watched makes a bar follow how much of the files is read.
+// watched shows a progress bar for reading the files.
 func watched(inputs []registry.Input, bar *progress) {
 	var read, size int64
 	for i := range inputs {
@@ -108,7 +108,7 @@ func facts(n int, one, many string) string {
 
 func took(began time.Time) string { return time.Since(began).Round(10 * time.Millisecond).String() }
 
-// whoami is who is named in the audit log.
+// whoami is the user that the audit log names.
 func whoami() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

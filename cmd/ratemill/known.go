@@ -14,9 +14,10 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// A filter with a slip chooses nothing, which looks as if all were well. So what chose nothing is looked at.
+// A mistyped filter matches nothing, which looks as if nothing were wrong. So the filter's words are checked when it
+// matches nothing.
 
-// sourceKnown refuses a name that no source of the project or of the ledger has, nor any of more.
+// sourceKnown refuses names that no source of the project or of the ledger has.
 func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, name string, more ...string) error {
 	known, err := store.Sources(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, na
 	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
 }
 
-// orAll is a suggestion, or a list of what there is when nothing is near and the list is short.
+// orAll is a suggestion, or all names if none is similar and there are few.
 func orAll(suggestion, before string, all []string) string {
 	if suggestion != "" || len(all) == 0 || len(all) > 20 {
 		return suggestion
@@ -47,7 +48,7 @@ func orAll(suggestion, before string, all []string) string {
 	return before + strings.Join(all, ", ")
 }
 
-// nothingWaits says that a filter chose nothing, or refuses it when no record could have its words.
+// nothingWaits says that a filter matched nothing, or refuses it if no record could ever match its words.
 func (s *stores) nothingWaits(ctx context.Context, filter warehouse.SuspenseFilter) (words string, err error) {
 	all, err := s.warehouse.SuspenseWords(ctx)
 	if err != nil {

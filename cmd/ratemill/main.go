@@ -1,7 +1,7 @@
 // Command ratemill is the one binary: mediation, rating, the warehouse, and the tools of those who write rules and ask
-// questions. Each file here is a subcommand and does nothing that a package should do.
+// questions. Each file here is one subcommand and contains no logic that belongs into a package.
 //
-// Exit codes: 0 fine, 1 the work found problems, 2 bad usage or configuration.
+// Exit codes: 0 success, 1 the command found problems, 2 wrong usage or configuration.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-	_ "time/tzdata" // zones must not depend on what the machine has installed
+	_ "time/tzdata" // time zones must not depend on the machine
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +47,7 @@ func main() {
 	os.Exit(2)
 }
 
-// stopped says that a command was told to stop, and for what it waited if that is known.
+// stopped says that a command was interrupted, and what it was waiting for if known.
 func stopped(err error) string {
 	var waited *patience.StoppedError
 	if errors.As(err, &waited) {
@@ -56,21 +56,21 @@ func stopped(err error) string {
 	return "stopped"
 }
 
-// problems says that the work was done and found something that people must look at: exit code 1.
+// problems says that the command worked and found something that people must look at: exit code 1.
 type problems struct{ words string }
 
 func (p *problems) Error() string { return p.words }
 
-// endWithin bounds what a process does after the first signal: service managers and Kubernetes count on it.
+// endWithin bounds how long a process may run after the first signal: service managers and Kubernetes rely on it.
 const endWithin = 10 * time.Second
 
-// signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause names
-// the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time, should something hang.
+// signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause
+// names the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time limit if something hangs.
 func signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 4)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signal.Notify(ch, syscall.SIGHUP)
 	}
 	go func() {
@@ -133,8 +133,8 @@ func grouped(id string, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// configuration is the file that is meant: the one named, ./ratemill.yaml, or the demo's, which is said, since nobody named
-// it: a command that changes something would change it there.
+// configuration is the configuration file to use: the one named, ./ratemill.yaml, or the demo's. Commands say when they
+// use the demo's, because nobody named it and a changing command would change it.
 func (f *flags) configuration() string {
 	if f.config != "" {
 		return configurationIn(f.config)
@@ -150,7 +150,7 @@ func (f *flags) configuration() string {
 	return demoConfig
 }
 
-// configurationIn is a configuration, named as the file or as its folder.
+// configurationIn is a configuration, given as a file or its folder.
 func configurationIn(path string) string {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return filepath.Join(path, "ratemill.yaml")
@@ -158,7 +158,7 @@ func configurationIn(path string) string {
 	return path
 }
 
-// load reads the configuration that is meant.
+// load reads the configuration file to use.
 func (f *flags) load() (*config.Config, error) {
 	path := f.configuration()
 	c, list, err := config.Load(path)

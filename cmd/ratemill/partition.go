@@ -32,7 +32,7 @@ the faulty message or rows; the balance of the file then shows the difference.`,
 	return c
 }
 
-// stopRef names where a partition stopped, as people type it.
+// stopRef names the position of a stop, as people type it.
 type stopRef struct {
 	offset  int64
 	message string
@@ -43,9 +43,9 @@ func (r *stopRef) flags(c *cobra.Command) {
 	_ = c.MarkFlagRequired("offset")
 }
 
-// find is the stop that is named.
+// find returns the stop that it names.
 func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.Topics, args []string, open bool) (*control.Stop, error) {
-	partition, _ := strconv.Atoi(args[1]) // stopWords has looked at it
+	partition, _ := strconv.Atoi(args[1]) // stopWords has checked it
 	topic := topicOf(topics, args[0])
 	all, err := store.Stops(ctx, control.StopFilter{Topic: topic, Partition: &partition, Offset: &r.offset, Open: open})
 	if err != nil {
@@ -69,12 +69,12 @@ func (r *stopRef) find(ctx context.Context, store *control.Store, topics broker.
 // topicWords are the topics as people type them.
 var topicWords = []string{"usage", "rated"}
 
-// topicWord checks that a command's first argument is one of them.
+// topicWord checks that the first argument is a topic.
 func topicWord(_ *cobra.Command, args []string) error {
 	return oneOf(args[0], topicWords)
 }
 
-// stopWords checks what names a partition.
+// stopWords checks the arguments that name a partition.
 func stopWords(c *cobra.Command, args []string) error {
 	if _, err := strconv.Atoi(args[1]); err != nil {
 		return fmt.Errorf("%q is not a partition number", args[1])
@@ -155,7 +155,8 @@ func momentOrNever(t time.Time) string {
 	return moment(t)
 }
 
-// tellStop says where a partition stopped, and what to type, on lines of at most width characters if they can be broken.
+// tellStop prints where a partition stopped and the commands to type, in lines of at most width characters where
+// possible.
 func tellStop(w io.Writer, topics broker.Topics, s *control.Stop, width int) {
 	word := wordOf(topics, s.Topic)
 	at := fmt.Sprintf("%s %d --offset %d", word, s.Partition, s.Offset)
@@ -178,8 +179,8 @@ func tellStop(w io.Writer, topics broker.Topics, s *control.Stop, width int) {
 	fmt.Fprint(w, typed("skip it:", "skip "+at+" --message "+s.Hash+" --why \"…\"", width))
 }
 
-// typed is a command below ratemill partition, for a terminal of a width (0: any). One that is too wide is continued on
-// further lines in such a way that a shell takes all of them together.
+// typed is a subcommand of ratemill partition, for a terminal of a width (0: any). A command that is too wide continues
+// on further lines in a form that a shell accepts.
 func typed(label, command string, width int) string {
 	line := fmt.Sprintf("  %-10s ratemill partition", label)
 	var b strings.Builder
@@ -196,7 +197,7 @@ func typed(label, command string, width int) string {
 	return b.String() + line + "\n"
 }
 
-// skipMeans says what becomes of what is skipped.
+// skipMeans explains the effect of skipping.
 func skipMeans(s *control.Stop, topics broker.Topics) string {
 	switch {
 	case s.Kind == control.StopRows:

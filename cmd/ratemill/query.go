@@ -78,10 +78,10 @@ the number of the SIM that has this identifier, or had it.`,
 	return c
 }
 
-// simPlace is where the number of a SIM goes; ClickHouse's own form of a parameter is taken too.
+// simPlace is the placeholder for a SIM's number; ClickHouse's own parameter syntax works too.
 var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
 
-// withSIM puts the number of the SIM that an identifier names into a question.
+// withSIM replaces the placeholder in a query by the number of the SIM with an identifier.
 func withSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
 	switch there := simPlace.MatchString(sql); {
 	case identifier == "" && there:
@@ -106,10 +106,11 @@ func withSIM(ctx context.Context, store *control.Store, sql, identifier string) 
 	return simPlace.ReplaceAllLiteralString(sql, strconv.FormatUint(uint64(number), 10)), nil
 }
 
-// formatClause ends a query for ClickHouse's own clients. Here the rows come through its driver, which needs its own format.
+// formatClause is the clause that chooses a format in ClickHouse's own clients. Here the rows come through the driver,
+// which needs its own format.
 var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
 
-// expectations are what ClickHouse would have taken instead: hundreds of words.
+// expectations is the part of a syntax error in which ClickHouse lists the tokens it expected: hundreds of words.
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {

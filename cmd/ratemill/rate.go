@@ -100,7 +100,7 @@ a source's times have no year, the year nearest to the file's modification time 
 	return c
 }
 
-// rateProblems tells what people must look at.
+// rateProblems reports what people must look at.
 func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 	suspended, failed := int64(0), 0
 	for _, b := range balances {
@@ -232,7 +232,7 @@ func (t *totals) print(w io.Writer, format string) error {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
 	})
 	g := grid.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier", "records", "quantity", "charged").Amounts("amount")
-	decimals := 2 // so that the points stand below each other
+	decimals := 2 // so that decimal points align
 	for _, l := range lines {
 		decimals = max(decimals, l.amount.Decimals())
 	}

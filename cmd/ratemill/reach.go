@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// reachStore reads the configuration and opens the control store that it names, which must be there.
+// reachStore reads the configuration and opens the control store that it names, which must exist.
 func reachStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
@@ -26,7 +26,7 @@ func reachStore(ctx context.Context, f *flags) (*control.Store, *config.Config, 
 	return store, c, err
 }
 
-// makeStore is as reachStore, and makes the control store of a new installation.
+// makeStore is reachStore, but creates the control store of a new installation.
 func makeStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
@@ -36,9 +36,9 @@ func makeStore(ctx context.Context, f *flags) (*control.Store, *config.Config, e
 	return store, c, err
 }
 
-// storeToCompare opens the control store for a question that an engine alone can answer, to see that the engine is of the
-// same installation. It is nil where that cannot be told: beside servers, where the configuration names no control store,
-// or while it is away, which is said.
+// storeToCompare opens the control store for a command that only needs an engine, to check that the engine belongs to
+// the same installation. It returns nil if this cannot be checked: with servers if the configuration names no control
+// store, or, with a note, while the control store is away.
 func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*control.Store, error) {
 	store, err := control.Reach(ctx, c.Control)
 	var missing *control.MissingError
@@ -53,7 +53,7 @@ func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*cont
 	return store, err
 }
 
-// reachKafka reaches the broker of a configuration: that of a running ratemill, when it is embedded.
+// reachKafka connects to the configured broker; an embedded broker is that of a running ratemill.
 func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Topics, int, error) {
 	store, err := storeToCompare(ctx, c, c.EmbeddedKafka())
 	if err != nil {
@@ -81,8 +81,8 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 	return k, topics, n, nil
 }
 
-// reachWarehouse reaches ClickHouse: that of a running ratemill, or the embedded engine, started for this question. It
-// must belong with the control store, when that is known.
+// reachWarehouse connects to ClickHouse: that of a running ratemill, or the embedded engine, started for this query. It
+// must belong to the same installation as the control store, if that is known.
 func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
 	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true, Store: store}
 	if c.EmbeddedClickHouse() {
@@ -113,7 +113,7 @@ func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *cont
 	return n.Warehouse, n.Close, nil
 }
 
-// stores are where the answers are.
+// stores are the stores that answer questions.
 type stores struct {
 	control   *control.Store
 	warehouse *warehouse.Warehouse
@@ -151,8 +151,8 @@ func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, *config.Config, f
 // outcomesWithin is how long a list of files waits for the warehouse.
 const outcomesWithin = 10 * time.Second
 
-// outcomes is what rating made of files, nil when the warehouse does not say; then it is told. An embedded ClickHouse is not
-// started for it.
+// outcomes returns rating's outcome for files, or nil with a note if the warehouse does not answer. It does not start
+// an embedded ClickHouse.
 func outcomes(ctx context.Context, c *config.Config, store *control.Store, files []control.File) map[udr.FileID]warehouse.Outcome {
 	var ids []udr.FileID
 	for i := range files {

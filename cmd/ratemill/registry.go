@@ -29,14 +29,14 @@ SIM, which any of its identifiers finds, also one that it has no more.`,
 	return c
 }
 
-// known is the registry opened for a question.
+// known is the registry, opened for a query.
 type known struct {
 	view *registry.View
 	rev  registry.Revision
 	at   udr.Instant
 }
 
-// ask loads the registry and asks it as it is at a time, by what is known now.
+// ask loads the registry and views it at a time, as known now.
 func (f *flags) askRegistry(ctx context.Context, at time.Time, ask func(known) error) error {
 	store, _, err := reachStore(ctx, f)
 	if err != nil {
@@ -55,10 +55,10 @@ func (f *flags) askRegistry(ctx context.Context, at time.Time, ask func(known) e
 	return ask(known{view, view.Revision(), udr.InstantOf(at)})
 }
 
-// timeFlag is a time, or a day, that a person names; the default is now.
+// timeFlag is a time or a day given by the user; the default is now.
 type timeFlag struct {
 	time.Time
-	day bool // a day was named: its beginning in UTC
+	day bool // a day was given: its beginning in UTC
 }
 
 func (t *timeFlag) Set(text string) (err error) {
@@ -75,7 +75,7 @@ func (t *timeFlag) Set(text string) (err error) {
 func (t *timeFlag) String() string { return "" }
 func (t *timeFlag) Type() string   { return "TIME" }
 
-// orNow is the time that was named, or the present one.
+// orNow is the given time, or now.
 func (t *timeFlag) orNow() time.Time {
 	if t.IsZero() {
 		return time.Now()
@@ -137,7 +137,7 @@ func (k known) account(id string) (uint32, error) {
 	return 0, fmt.Errorf("no account is called %s%s", id, orAll(diag.Suggest(id, ids), "; there are ", ids))
 }
 
-// tree is all accounts, each below the one that it pays.
+// tree is all accounts, each below its parent.
 func (k known) tree(f *flags) *grid.Grid {
 	owned := make([]int, k.view.Accounts()+1)
 	for sim := uint32(1); sim <= k.view.SIMs(); sim++ {
@@ -175,7 +175,7 @@ func (k known) tree(f *flags) *grid.Grid {
 	return g
 }
 
-// day is since when something is so, as the registry's files write it: a day in the account's zone, or a time.
+// day is the beginning of a validity, as the registry's files write it: a day in the account's zone, or a time.
 func (k known) day(at udr.Instant, zone *time.Location) string {
 	if at == registry.Always {
 		return "always"
@@ -250,7 +250,7 @@ Write the kind before an identifier where it could be several: imsi:214070050000
 	return c
 }
 
-// history adds a row for each thing that was said of a SIM.
+// history adds a row for each fact about a SIM.
 func (k known) history(g *grid.Grid, sim uint32) {
 	periods := k.view.History(sim)
 	zoneAt := func(at udr.Instant) *time.Location {

@@ -26,7 +26,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
+			signal.Ignore(syscall.SIGPIPE) // losing the reader of the log is no reason to end
 			config, p, err := f.loadAll()
 			if err != nil {
 				return err
@@ -40,7 +40,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 			}
 			if err := roles.Open(cmd.Context(), n); err != nil {
 				if cmd.Context().Err() != nil {
-					return nil // asked to end before it had begun
+					return nil // interrupted before it began
 				}
 				return err
 			}
@@ -54,7 +54,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 	return c
 }
 
-// loadAll reads the configuration and its project, and tells what is wrong in both at once.
+// loadAll reads the configuration and its project, and reports the mistakes of both at once.
 func (f *flags) loadAll() (*config.Config, *project.Project, error) {
 	c, err := f.load()
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 	"ratemill/rating"
 )
 
-// schemas are the JSON Schemas by the kind of document, and where such documents are.
+// schemas are the JSON Schemas by kind of document, with the folders of such documents.
 var schemas = []struct {
 	kind, where string
 	text        func() ([]byte, error)

@@ -25,7 +25,8 @@ ratemill run refuses to start, since it would lose or double records. See docs/r
 	return c
 }
 
-// openStores opens the three stores without running a role. Embedded engines are started, so ratemill run must have ended.
+// openStores opens the three stores without running a role. It starts embedded engines, so ratemill run must have
+// ended.
 func openStores(cmd *cobra.Command, f *flags, remake ...string) (*roles.Node, error) {
 	config, p, err := f.loadAll()
 	if err != nil {

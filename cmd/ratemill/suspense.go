@@ -35,14 +35,14 @@ can never be processed; your name and reason are kept. See docs/suspense.md.`,
 	return c
 }
 
-// suspenseFilter is what the flags choose.
+// suspenseFilter is the filter given by the flags.
 type suspenseFilter struct {
 	warehouse.SuspenseFilter
 	sim string
 }
 
-// find looks up the SIM that the filter names. Suspended records often wait because their SIM is unknown, so an identifier
-// that the registry never had chooses too.
+// find looks up the SIM in the filter. Records often wait because their SIM is unknown, so an identifier that the
+// registry never had works too.
 func (f *suspenseFilter) find(ctx context.Context, s *stores) error {
 	if f.sim == "" {
 		return nil
@@ -57,7 +57,7 @@ func (f *suspenseFilter) find(ctx context.Context, s *stores) error {
 	return nil
 }
 
-// chooses says that the filter leaves records out.
+// chooses says whether the filter leaves any records out.
 func (f *suspenseFilter) chooses() bool { return f.Chooses() || f.sim != "" }
 
 func filterFlags(c *cobra.Command, filter *suspenseFilter) {
@@ -167,7 +167,7 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 	return g.Print(data(cmd), f.output)
 }
 
-// clip is the beginning of a carrier's text, as one line of a table may have it.
+// clip shortens a carrier's text to one line of a table.
 func clip(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) > most {
@@ -176,7 +176,7 @@ func clip(text string, most int) string {
 	return printable.Line(string(runes))
 }
 
-// onTheirWay says which retries are open: their records wait still.
+// onTheirWay lists the open retries, whose records still wait.
 func (s *stores) onTheirWay(ctx context.Context) error {
 	open, err := s.control.Retries(ctx, control.RetryOpen)
 	for _, r := range open {
@@ -217,8 +217,8 @@ func suspenseShow(f *flags) *cobra.Command {
 	}
 }
 
-// unambiguous refuses a short id that fits records of several files, and any short id for what cannot be undone: the file
-// that it fits today need not be the one that was meant.
+// unambiguous refuses a short id that matches records of several files, and any short id for an irreversible action: a
+// short id that is unique today need not name the record that the user meant.
 func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error {
 	if id == "" || len(fits) == 0 {
 		return nil
@@ -239,7 +239,7 @@ func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error 
 	return nil
 }
 
-// chosen are the records that wait and are meant, by ids or filter, without those that are in a batch already.
+// chosen returns the selected waiting records, by ids or filter, without those that are already in a batch.
 func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.SuspenseFilter, destroys bool) ([]warehouse.SuspendedKey, error) {
 	var keys []warehouse.SuspendedKey
 	if len(ids) == 0 {
@@ -302,7 +302,7 @@ func are(n int) string {
 	return fmt.Sprintf("%d records are", n)
 }
 
-// A retry batch is bounded, since it is held in memory and sent again in full after a crash.
+// A retry batch is bounded because it is held in memory, and sent again as a whole after a crash.
 const (
 	batchRecords = 10_000
 	batchBytes   = 64 << 20
@@ -393,7 +393,7 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 	return c
 }
 
-// batches divides records, which are sorted by source.
+// batches splits records, sorted by source, into batches.
 func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 	from, bytes := 0, uint64(0)
 	for i, k := range keys {
@@ -408,7 +408,7 @@ func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 // untakenAfter: if no mediator has taken a retry by then, ask the user whether one is running.
 const untakenAfter = 10 * time.Second
 
-// await waits until retries are done and their records are in the warehouse, and prints what became of them.
+// await waits until retries are done and their records are in the warehouse, and prints the results.
 func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	g := grid.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
 	suspended, failed := uint64(0), ""
@@ -451,7 +451,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	return nil
 }
 
-// balanced waits until a file is in the warehouse as a whole.
+// balanced waits until all of a file is in the warehouse.
 func (s *stores) balanced(ctx context.Context, file udr.FileID) (*warehouse.FileBalance, error) {
 	for {
 		b, err := s.warehouse.BalanceOf(ctx, file)

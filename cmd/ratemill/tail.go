@@ -64,7 +64,7 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 				return err
 			}
 			if err = t.run(cmd.Context(), partitions, from, follow); cmd.Context().Err() != nil {
-				return nil // it was asked to end
+				return nil // interrupted
 			}
 			return err
 		},
@@ -76,7 +76,7 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 	return c
 }
 
-// upTo names n partitions.
+// upTo lists n partitions.
 func upTo(n int) string {
 	switch n {
 	case 1:
@@ -147,8 +147,8 @@ func (t *tailer) print(partition int, m broker.Message) error {
 	line := append([]byte(`{"partition":`), strconv.Itoa(partition)...)
 	line = append(line, `,"offset":`...)
 	line = strconv.AppendInt(line, m.Offset, 10)
-	if damaged != nil { // ratemill partition says what to do about it
-		why, _ := json.Marshal(fmt.Sprintf("no %s: %v", t.message.Name(), damaged)) // a string always encodes
+	if damaged != nil { // ratemill partition shows how to deal with it
+		why, _ := json.Marshal(fmt.Sprintf("no %s: %v", t.message.Name(), damaged)) // encoding a string cannot fail
 		line = fmt.Appendf(line, `,"damaged":%s,"hex":"%x"`, why, m.Value)
 	} else {
 		line = append(line, `,"message":`...)
@@ -158,7 +158,7 @@ func (t *tailer) print(partition int, m broker.Message) error {
 	return err
 }
 
-// appendMessageJSON is Protobuf's JSON but for what people read: bytes are text or hex, instants RFC 3339.
+// appendMessageJSON is Protobuf's JSON adapted for people: bytes are text or hex, instants RFC 3339.
 func appendMessageJSON(dst []byte, m protoreflect.Message) []byte {
 	dst = append(dst, '{')
 	first := true
@@ -192,7 +192,7 @@ func appendMessageJSON(dst []byte, m protoreflect.Message) []byte {
 
 func appendValueJSON(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
 	quote := func(s string) []byte {
-		text, _ := json.Marshal(s) // a string always encodes
+		text, _ := json.Marshal(s) // encoding a string cannot fail
 		return append(dst, text...)
 	}
 	switch f.Kind() {
@@ -216,7 +216,7 @@ func appendValueJSON(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.
 	return append(dst, v.String()...)
 }
 
-// publishedMessage compiles the .proto files that this binary carries.
+// publishedMessage compiles the .proto files embedded in the binary.
 func publishedMessage(ctx context.Context, name string) (protoreflect.MessageDescriptor, error) {
 	c := protocompile.Compiler{Resolver: &protocompile.SourceResolver{Accessor: func(path string) (io.ReadCloser, error) {
 		return proto.Files.Open(path)

@@ -117,7 +117,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	return c
 }
 
-// writeDrafts makes a case of the records of each file that reach what no case reaches.
+// writeDrafts drafts a case from those records of each file that reach what no case reaches yet.
 func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *golden.Coverage, names []string) error {
 	files, err := offlineFiles(p, "", names)
 	if err != nil {

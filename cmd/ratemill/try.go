@@ -112,9 +112,9 @@ func appendDecision(dst []byte, file *offline.File, d *offline.Decision) []byte 
 	return append(dst, "]}\n"...)
 }
 
-const margin = "         " // under which a record's steps stand
+const margin = "         " // indentation of a record's steps
 
-// tell is a decision in words: the record, then a line for each step, aligned.
+// tell prints a decision: the record, then a line for each step, aligned.
 func tell(to io.Writer, d *offline.Decision) {
 	out := printable.Writer(to)
 	place := "line "
@@ -163,7 +163,7 @@ func tell(to io.Writer, d *offline.Decision) {
 	fmt.Fprintln(out)
 }
 
-// simWords tells which SIM an identifier named, and whose it was.
+// simWords says which SIM an identifier names, and which account owned it.
 func simWords(u *offline.UsageDecision, identifier string) string {
 	if u.Account == "" {
 		return identifier
@@ -206,7 +206,7 @@ func word(u *offline.UsageDecision) string {
 	return u.Kind
 }
 
-// shown is a raw record as a terminal may have it.
+// shown is a raw record, escaped for a terminal.
 func shown(raw string) string {
 	const most = 400
 	cut := ""

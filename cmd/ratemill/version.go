@@ -28,14 +28,14 @@ func thisVersion() string {
 	return version(info)
 }
 
-// version is what the Go command wrote into the binary: the version, or what was checked out when it was built.
+// version is the version that the Go command wrote into the binary, or the revision that was built.
 func version(info *debug.BuildInfo) string {
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
 	var parts []string
-	// Without a tag the Go command makes up a version of the revision and its time, which are told themselves.
+	// Without a tag the Go command derives a version from the revision and its time; we print those instead.
 	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {
 		parts = append(parts, v)
 	}

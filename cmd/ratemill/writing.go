@@ -23,12 +23,12 @@ import (
 	"ratemill/registry"
 )
 
-// writingCommands are the tools of those who write rules and plans. They need a project folder and nothing that runs.
+// writingCommands are the commands for authors of rules and plans. They need a project folder, but no running engine.
 func writingCommands(f *flags) []*cobra.Command {
 	return []*cobra.Command{checkCommand(f), testCommand(f), tryCommand(f), rateCommand(f), fmtCommand(f), schemaCommand()}
 }
 
-// projectFolder is the folder of the project that is meant: the one named, the one that -c names, this one.
+// projectFolder is the project's folder: the one named, the one that -c names, or the current one.
 func (f *flags) projectFolder(args []string) (string, error) {
 	if err := f.namedOnce(args); err != nil {
 		return "", err
@@ -85,8 +85,8 @@ func isProject(dir string) bool {
 	return false
 }
 
-// openProject loads what a project has without errors, for work offline: secrets and hosts in the environment need not be
-// there. What is broken elsewhere is told and does not matter; broken sources are in the second answer.
+// openProject loads the valid parts of a project for offline work; environment variables for secrets and hosts need not
+// be set. It reports mistakes in other parts as notes, and returns broken sources as the second result.
 func openProject(dir string, catalogue bool) (*project.Project, diag.List, error) {
 	p, list := project.Usable(os.DirFS(dir))
 	var needed diag.List
@@ -113,7 +113,7 @@ func openProject(dir string, catalogue bool) (*project.Project, diag.List, error
 	return p, broken, nil
 }
 
-// offlineRegistry reads the registry files named, or those of the project; nil when there are none.
+// offlineRegistry reads the given registry files, or those of the project; nil if there are none.
 func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	if len(named) == 0 {
 		named = []string{filepath.Join(dir, project.RegistryFolder)}
@@ -135,15 +135,15 @@ func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	return r, nil
 }
 
-// work is what is done offline: files, by a project, for the owners of a registry.
+// work is an offline run: files, a project, and a registry.
 type work struct {
 	dir      string
 	project  *project.Project
-	registry *registry.Registry // nil when there is none
-	looks    bool               // nothing is rated: neither the catalogue nor the registry must be whole
+	registry *registry.Registry // nil if there is none
+	looks    bool               // rates nothing: catalogue and registry may have errors
 	files    []offline.File
 
-	source        string // that the files are of, when it was said
+	source        string // the source of the files, if given
 	registryFiles []string
 }
 
@@ -162,7 +162,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	}
 	if w.files, err = offlineFiles(w.project, w.source, names); err != nil {
 		if broken.HasErrors() {
-			printDiagnostics(broken) // one of them may be the source that was meant
+			printDiagnostics(broken) // one of them may be the intended source
 		}
 		return err
 	}
@@ -174,7 +174,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	return err
 }
 
-// offlineFiles are the files named, each with its source and the path by which that would list it.
+// offlineFiles are the given files, each with its source and the path that the source would list.
 func offlineFiles(p *project.Project, sourceName string, names []string) ([]offline.File, error) {
 	var only *source.Source
 	if sourceName != "" {
@@ -204,7 +204,7 @@ func offlineFiles(p *project.Project, sourceName string, names []string) ([]offl
 	return files, nil
 }
 
-// terminal says that a person looks at it; width is how many characters fit.
+// terminal says whether the output is a terminal; width is its width in characters.
 func terminal(f *os.File) (width int, yes bool) {
 	if os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
@@ -216,13 +216,13 @@ func terminal(f *os.File) (width int, yes bool) {
 	return width, true
 }
 
-// colours says that colours are wanted: a terminal, and no NO_COLOR (no-color.org).
+// colours says whether to use colours: on a terminal, without NO_COLOR (no-color.org).
 func colours(f *os.File) bool {
 	_, yes := terminal(f)
 	return yes && os.Getenv("NO_COLOR") == ""
 }
 
-// progress shows on a terminal how far long work has come, and nothing on a pipe.
+// progress shows the progress of long work on a terminal, and nothing on a pipe.
 type progress struct {
 	width int
 	shown bool
@@ -237,7 +237,7 @@ func newProgress() *progress {
 	return &progress{width: width, next: time.Now().Add(time.Second)}
 }
 
-// at shows how much is done of how much, 0 when nobody knows, and what it is.
+// at shows the amount done, the total (0: unknown), and what is counted.
 func (p *progress) at(done, of int64, what string) {
 	now := time.Now()
 	if p.width == 0 || now.Before(p.next) {
@@ -272,7 +272,7 @@ func documentsOf(dir string) (names []string, err error) {
 	return names, nil
 }
 
-// yamlFiles are the YAML files below a folder, none when it is not there.
+// yamlFiles are the YAML files below a folder, none if the folder does not exist.
 func yamlFiles(dir string) (names []string, err error) {
 	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		switch {

@@ -14,16 +14,15 @@ import (
 
 // Moving and deleting files that were read.
 //
-// A listing tells files apart by size and time of change, and many servers give that time in seconds: another content may
-// show the same. So a file is renamed to a private name first, which no writer has, and its content compared with the one
-// that was read; then it is moved or deleted, or gets its name back.
+// A listing identifies a file by size and modification time, and many servers give times in seconds, so another content
+// may look the same. So a file is first renamed to a private name, which no writer uses, and its content is compared
+// with the one that was read; then it is moved or deleted, or gets its name back.
 
-// ReplacedError says that another file has the name of one that was read. What ought to be done with that one is not done
-// with this one.
+// ReplacedError says that another file now has the name of one that was read. That other file is not moved or deleted.
 type ReplacedError struct {
 	Read, Now Entry
-	Alike     bool   // it has the same name, size and time of change, so that no listing shows that it is another
-	Kept      string // where it is now, when that is not its name
+	Alike     bool   // same name, size and time: no listing shows that it is another file
+	Kept      string // its current path, if it was renamed
 }
 
 func (e *ReplacedError) Error() string {
@@ -38,13 +37,13 @@ func (e *ReplacedError) Error() string {
 	return why
 }
 
-// Same says whether a content is the one that was read. It may open it more than once.
+// Same reports whether a content is the one that was read. It may open it more than once.
 type Same func(open func() (io.ReadCloser, error)) (bool, error)
 
-// private begins the names that files have while they are compared. No source takes such a file.
+// private is the prefix of names that files have during the comparison. No source takes such a file.
 const private = ".ratemill-"
 
-// privateName is the name that a file has while it is compared: always the same for one entry, so that it is found again
+// privateName is the name that a file has during the comparison: always the same for one entry, so that After finds it
 // after a crash.
 func privateName(e Entry) string {
 	sum := sha256.Sum256([]byte(e.Path + "\x00" + strconv.FormatInt(e.Size, 10) + "\x00" + timed(e.MTime)))
@@ -55,7 +54,7 @@ func privateName(e Entry) string {
 	return joined(directoryOf(e.Path), name+".tmp")
 }
 
-// publicName is the name of which a private one was made; empty when that is not known.
+// publicName is the original of a private name; empty if unknown.
 func publicName(path string) string {
 	name, aside := strings.CutPrefix(base(path), private)
 	_, name, named := strings.Cut(name, "-")
@@ -76,11 +75,12 @@ func directoryOf(path string) string {
 	}
 }
 
-// After does what the source wants done with a file that was read, if that is still the one that was listed, with the same
-// content: a *ReplacedError says that it is not. It succeeds when that was done before.
+// After does the source's after action for a file that was read, if the file still is the listed one, with the same
+// content; otherwise it returns a *ReplacedError. It succeeds if the action was done before.
 //
-// A crash in the middle leaves the file under its private name, where After finds it. Where the server forbids renaming,
-// the content is compared under its name: a file that is written between that and the removal is not noticed.
+// A crash in the middle leaves the file under its private name, where the next After finds it. If the server forbids
+// renaming, After compares the content under the original name; it does not notice a file written between the
+// comparison and the removal.
 func (s *Site) After(ctx context.Context, e Entry, same Same) error {
 	if s.options.After.Leaves() {
 		return nil
@@ -101,7 +101,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 		return false, err
 	}
 	if now == nil {
-		// A carrier that writes the next file under the same name before we tidy would lose it.
+		// If we renamed later, a carrier that writes the next file under the same name would lose it.
 		if now, err = s.now(ctx, e.Path); err != nil {
 			return false, err
 		}
@@ -116,7 +116,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 			return true, nil
 		case Away(err) || ctx.Err() != nil:
 			return false, err
-		case err != nil: // forbidden, or done although the answer is an error
+		case err != nil: // forbidden, or done in spite of the error
 			renamed, lost := s.now(ctx, hidden)
 			if lost != nil {
 				return false, lost
@@ -134,7 +134,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 	return s.finish(ctx, e, hidden, *now, same)
 }
 
-// now is a file as it is; nil when it is gone.
+// now is the current entry of a file; nil if it is gone.
 func (s *Site) now(ctx context.Context, path string) (*Entry, error) {
 	now, err := s.Remote.Stat(ctx, path)
 	var changed *ChangedError
@@ -149,7 +149,7 @@ func (s *Site) now(ctx context.Context, path string) (*Entry, error) {
 	return &now, nil
 }
 
-// finish compares what was a moment ago at a path, its own or the private one, and moves or deletes it.
+// finish compares the file at a path, its own or the private one, and moves or deletes it.
 func (s *Site) finish(ctx context.Context, e Entry, path string, now Entry, same Same) (again bool, err error) {
 	now.Path = e.Path
 	alike := now.Same(e)
@@ -178,7 +178,7 @@ func (s *Site) finish(ctx context.Context, e Entry, path string, now Entry, same
 	return false, s.tidyMarker(ctx, e)
 }
 
-// named gives a file its name back for which something failed. When that fails too, the next attempt finds it.
+// named gives a file its name back after an error. If that fails too, the next attempt finds the file.
 func (s *Site) named(ctx context.Context, path string, e Entry) error {
 	if path == e.Path {
 		return nil
@@ -192,7 +192,7 @@ func (s *Site) named(ctx context.Context, path string, e Entry) error {
 	return nil
 }
 
-// back gives a file its name back that is another than the one that was read, or a name like it when that is taken.
+// back gives another content its name back, or a similar name if that is taken.
 func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) error {
 	if path == replaced.Read.Path {
 		return replaced
@@ -217,7 +217,7 @@ func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) e
 	return fmt.Errorf("%q, which was not read, is kept as %q", replaced.Read.Path, path)
 }
 
-// PutBack gives a file that was left under a private name its own name again, or one like it when that is taken.
+// PutBack gives a file that was left under a private name its own name back, or a similar one if that is taken.
 func (s *Site) PutBack(ctx context.Context, aside Entry) (name string, err error) {
 	replaced := &ReplacedError{Read: Entry{Path: publicName(aside.Path)}}
 	if err = s.back(ctx, aside.Path, replaced); !errors.Is(err, replaced) {

@@ -45,9 +45,9 @@ type connection struct {
 	ssh     *ssh.Client
 	client  *sftp.Client
 	every   time.Duration
-	timeout time.Duration // how long a request may go without a part of its answer
-	answers atomic.Int64  // parts of answers that came: whole ones, and each KiB of long ones
-	allowed atomic.Int64  // bytes that may be read, while bounded
+	timeout time.Duration // the longest time without a part of an answer
+	answers atomic.Int64  // received parts of answers: whole ones, and each KiB of long ones
+	allowed atomic.Int64  // bytes that may still be read, while bounded
 	bounded atomic.Bool
 	done    chan struct{}
 	once    sync.Once
@@ -56,21 +56,22 @@ type connection struct {
 
 var errBudget = errors.New("the server sent more than a listing may contain")
 
-// RefusedError says that there is no way in: the server is not the one that it should be, does not let us in, or what is
-// needed for that cannot be read here. A person has to change something.
+// RefusedError says that no login is possible: the server has another host key or refuses us, or a credential cannot be
+// read. A person has to correct it.
 type RefusedError struct{ Err error }
 
 func (e *RefusedError) Error() string { return e.Err.Error() }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Away says that an error is about the place, not about a file: it is not reached, or does not let us in.
+// Away reports whether an error concerns the place, not a file: it cannot be reached, or refuses us.
 func Away(err error) bool {
 	var unreachable *UnreachableError
 	var refused *RefusedError
 	return errors.As(err, &unreachable) || errors.As(err, &refused)
 }
 
-// dial connects, verifies the host and logs in. Credentials are read anew each time, so that they can be changed.
+// dial connects, verifies the host and logs in. Credentials are read again each time, so they can be changed while the
+// process runs.
 func (d *dialer) dial(ctx context.Context) (*connection, error) {
 	c, err := d.enter(ctx)
 	if err != nil && ctx.Err() == nil && !Away(err) {
@@ -187,7 +188,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 		own = append(own, key)
 	}
 	if o.Agent || o.KeyFile != "" {
-		// One method for all keys: the library tries each kind of method once.
+		// All keys are one method, because the library tries each kind of method once.
 		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
 			keys, err := held()
 			return append(keys, own...), err
@@ -213,7 +214,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 	return methods, done, nil
 }
 
-// credentials names what was offered.
+// credentials lists the offered credentials.
 func (d *dialer) credentials() string {
 	var what []string
 	if d.options.Agent {
@@ -228,8 +229,8 @@ func (d *dialer) credentials() string {
 	return strings.Join(what, " or ")
 }
 
-// keepAlive asks for a sign of life until the connection is closed. The answer need not be read here: a connection on
-// which nothing arrives for too long is cut by watched.
+// keepAlive sends keepalives until the connection is closed. It need not read the answers: watched cuts a connection on
+// which nothing arrives for too long.
 func (c *connection) keepAlive() {
 	t := time.NewTicker(c.every)
 	defer t.Stop()
@@ -248,7 +249,7 @@ func (c *connection) keepAlive() {
 	}
 }
 
-// lost says that the connection is of no use any more.
+// lost reports whether the connection is unusable.
 func (c *connection) lost() bool {
 	select {
 	case <-c.done:
@@ -265,7 +266,7 @@ func (c *connection) close() {
 	})
 }
 
-// cause is why reading failed first, if that is known better than the library tells.
+// cause is the first reason for a failed read, if it says more than the library's error.
 func (c *connection) cause() error {
 	if e := c.failure.Load(); e != nil {
 		return *e
@@ -273,14 +274,14 @@ func (c *connection) cause() error {
 	return nil
 }
 
-// budget bounds what may be read from now on; 0 ends that.
+// budget bounds how much may be read from now on; 0 removes the bound.
 func (c *connection) budget(n int64) {
 	c.allowed.Store(n)
 	c.bounded.Store(n > 0)
 }
 
-// attend cuts the connection when the requests that are made until stop is called get no part of an answer for too long.
-// A server that answers keepalives and no request would otherwise hold whoever asks for ever.
+// attend cuts the connection if the requests made until stop is called get no part of an answer for too long. Otherwise
+// a server that answers keepalives but no requests would block the caller for ever.
 func (c *connection) attend() (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -310,15 +311,15 @@ func (c *connection) attend() (stop func()) {
 	}
 }
 
-// metered is what the server sends, within the budget, with its answers counted. An answer is four bytes that say how
-// long it is, and so many more.
+// metered reads from the server, within the budget, and counts answers. An answer is a four-byte length and that many
+// bytes.
 type metered struct {
 	r      io.Reader
 	c      *connection
-	length uint32 // as far as it is read
-	head   int    // bytes of the length that are read
-	left   int64  // bytes of the answer that are to come
-	part   int64  // bytes since the last that counted
+	length uint32 // as far as it was read
+	head   int    // bytes of the length that were read
+	left   int64  // bytes of the answer still to come
+	part   int64  // bytes since the last count
 }
 
 func (m *metered) Read(p []byte) (int, error) {

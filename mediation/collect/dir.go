@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// directory is a local directory. os.Root keeps every path inside, links included. It is opened anew for each thing to do,
-// so that a directory which is mounted late, or made again, is found.
+// directory is a local directory. os.Root keeps every path inside, links included. It is opened again for each
+// operation, so a directory that is mounted late or recreated is found.
 type directory struct {
 	path    string
 	matcher *matcher
@@ -26,7 +26,7 @@ func newDirectory(o *Options, e Environment) *directory {
 	return &directory{path: path, matcher: newMatcher(o, true)}
 }
 
-// open opens the directory; that it cannot be is no fault of any file.
+// open opens the directory; an error of that is no fault of any file.
 func (d *directory) open() (*os.Root, error) {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
@@ -92,7 +92,7 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 		return nil
 	}
 	for _, b := range d.matcher.bases() {
-		// As of an SFTP server, and so that files do not vanish with a directory that is not mounted.
+		// As with an SFTP server, and so that files do not vanish from the ledger if the directory is not mounted.
 		if _, err := root.Stat(b); errors.Is(err, fs.ErrNotExist) {
 			return Listing{}, fmt.Errorf("%s has no directory %q; check collect.match", d.path, b)
 		}
@@ -139,7 +139,7 @@ func kindOf(mode fs.FileMode) fileKind {
 
 // Open is described with Remote.
 func (d *directory) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
-	if _, err := d.Stat(ctx, path); err != nil { // also keeps from opening a pipe, which would wait for its other end
+	if _, err := d.Stat(ctx, path); err != nil { // also prevents opening a pipe, which would block
 		return nil, err
 	}
 	root, err := d.open()
@@ -158,7 +158,7 @@ func (d *directory) Open(ctx context.Context, path string, offset int64) (io.Rea
 	return &cancelled{ctx, f}, nil
 }
 
-// cancelled is a file that cannot be read when ctx has ended.
+// cancelled is a file whose reads fail once ctx has ended.
 type cancelled struct {
 	ctx context.Context
 	*os.File
@@ -250,7 +250,7 @@ func (d *directory) Delete(_ context.Context, path string) error {
 // Close is described with Remote.
 func (d *directory) Close() error { return nil }
 
-// freeName is the path, or with the first number after it that nothing has.
+// freeName is the path, or the path with the first free number after it.
 func freeName(path string, free func(string) (bool, error)) (string, error) {
 	for i := range 10_000 {
 		p := path

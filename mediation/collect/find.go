@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Find is where the content of a file that was listed as e may be now: at its place, under the private name that it has
-// while it is moved or deleted, and in the directory that collect.after names, with a number if its name was taken there.
-// Nothing is changed. What is found may be another content, and may have grown.
+// Find lists the paths at which the content of listed file e may be now: at its own path, under its private name while
+// it is moved or deleted, and in the directory of collect.after, with a number if its name was taken there. Nothing is
+// changed. A found file may have another content, or may have grown.
 func (s *Site) Find(ctx context.Context, e Entry) (found []Entry, err error) {
 	paths := []string{e.Path, privateName(e)}
 	if directory := s.options.After.Move; directory != "" {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// A local directory may be a network mount, and the kernel has no deadline for one whose server is away: whoever lists it,
-// or opens or reads a file of it, waits until the server comes back. So each step is done by a goroutine of its own, and
-// one that makes no progress for the timeout is left behind; the place is away then, as an SFTP server that does not answer.
+// A local directory may be a network mount, and the kernel has no deadline for a mount whose server is away: listing,
+// opening or reading blocks until the server comes back. So each step runs in its own goroutine. A step that makes no
+// progress for the timeout is abandoned, and the place counts as away, like an SFTP server that does not answer.
 type patient struct {
 	Remote
 	place   string
 	timeout time.Duration
-	hung    atomic.Int64 // steps that were left behind and have not come back
+	hung    atomic.Int64 // abandoned steps that have not returned
 }
 
-// mostHung bounds the goroutines, and the threads of the kernel's calls, that wait for one place. Further steps fail at once.
+// mostHung bounds the goroutines, and the kernel threads, that wait for one place. Further steps fail at once.
 const mostHung = 4
 
-// progressKey is that of a counter in a context: whoever takes several steps counts each.
+// progressKey is the context key of a counter that multi-step operations increase with each step.
 type progressKey struct{}
 
-// progressed says that a step of several was done.
+// progressed records one completed step.
 func progressed(ctx context.Context) {
 	if n, ok := ctx.Value(progressKey{}).(*atomic.Int64); ok {
 		n.Add(1)
@@ -36,7 +36,8 @@ func (p *patient) away(what string) error {
 	return &UnreachableError{p.place, fmt.Errorf("%s has made no progress for %s; if the directory is a network mount, its server may be away", what, p.timeout)}
 }
 
-// within does something, and leaves it behind when it makes no progress. late gets what comes after all; it may be nil.
+// within runs an operation, and abandons it if it makes no progress. late gets a result that comes afterwards; it may
+// be nil.
 func within[T any](ctx context.Context, p *patient, what string, do func(context.Context) (T, error), late func(T)) (v T, err error) {
 	if n := p.hung.Load(); n >= mostHung {
 		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its server may be away", n)}
@@ -48,7 +49,7 @@ func within[T any](ctx context.Context, p *patient, what string, do func(context
 		v   T
 		err error
 	}
-	var over atomic.Bool // one of both has had the last word
+	var over atomic.Bool // one of the two has decided
 	answers := make(chan answer, 1)
 	go func() {
 		v, err := do(doing)
@@ -134,15 +135,15 @@ func (p *patient) Open(ctx context.Context, path string, offset int64) (io.ReadC
 	return r, nil
 }
 
-// patientFile reads a file by a goroutine, which has memory of its own: it may still write there when nobody waits any more.
+// patientFile reads a file in a goroutine with its own buffer, because an abandoned goroutine may still write there.
 type patientFile struct {
-	ctx   context.Context // of whoever opened it
+	ctx   context.Context // the caller's
 	place *patient
 	path  string
 	asks  chan int
 	parts chan part
 	wait  *time.Timer
-	left  atomic.Bool // the goroutine was left behind in a read
+	left  atomic.Bool // a read was abandoned
 	ended error
 }
 
@@ -194,7 +195,7 @@ func (r *patientFile) leave(why error) {
 	close(r.asks)
 }
 
-// Close implements io.Closer. The file is closed by its goroutine, once a read under way is over.
+// Close implements io.Closer. The goroutine closes the file after a read in progress has returned.
 func (r *patientFile) Close() error {
 	if r.ended == nil {
 		r.ended = fs.ErrClosed

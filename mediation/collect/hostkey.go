@@ -12,13 +12,13 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// HostKeyError says that a server is not known to be the one that it should be. Nothing was sent to it.
+// HostKeyError says that a server's host key is not the expected one. Nothing else was sent to the server.
 type HostKeyError struct {
 	Host    string   // as dialled, with its port
 	Seen    string   // the fingerprint
-	Line    string   // what would stand in known_hosts for it
-	Pinned  []string // fingerprints that would have been right; none when the host is unknown
-	Where   string   // what pins them: a file or host_key
+	Line    string   // the line for known_hosts
+	Pinned  []string // the expected fingerprints; none if the host is unknown
+	Where   string   // the source of the pins: a file or host_key
 	Revoked bool
 }
 
@@ -37,13 +37,13 @@ func (e *HostKeyError) Error() string {
 	return fmt.Sprintf("host key of %s is %s, not the pinned %s; if the carrier announced a new key, %sotherwise stop and ask", e.Host, e.Seen, strings.Join(e.Pinned, " or "), how)
 }
 
-// hostKeys is how a server's host key is verified, and which kinds of keys to ask it for: those that are pinned, since
-// a server that has several would else show one that is not.
+// hostKeys returns how to verify a server's host key, and which kinds of keys to ask for: the pinned ones, because a
+// server with several keys might show an unpinned one.
 func (s *SFTP) hostKeys(known string, address string) (check ssh.HostKeyCallback, algorithms []string, err error) {
 	var file ssh.HostKeyCallback
 	if known != "" {
 		if file, err = knownhosts.New(known); errors.Is(err, os.ErrNotExist) {
-			// Without the file no host is known, and connecting tells which line is missing.
+			// If the file does not exist, no host is known, and connecting reports the missing line.
 			file, err = knownhosts.New()
 		}
 		if err != nil {
@@ -98,7 +98,7 @@ func algorithmsOf(kind string) []string {
 	return []string{kind}
 }
 
-// noKey is a key that no host has: asking known_hosts about it tells which ones the host has.
+// noKey is a key that no host has: checking it against known_hosts lists the keys of the host.
 type noKey struct{}
 
 func (noKey) Type() string                        { return "none" }

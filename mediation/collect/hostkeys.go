@@ -15,15 +15,15 @@ import (
 
 // HostKey is a key that a server shows.
 type HostKey struct {
-	Fingerprint string // as host_key pins it
-	Line        string // as known_hosts has it
+	Fingerprint string // in the form of host_key
+	Line        string // in the form of known_hosts
 }
 
-// errShown ends a handshake when the key is known: nothing else was said.
+// errShown ends a handshake once the key is known.
 var errShown = errors.New("the host key was shown")
 
-// HostKeys asks the server for its host keys, one of each kind, for a person to compare with what the carrier told. It
-// does not log in.
+// HostKeys asks the server for its host keys, one of each kind, so that a person can compare them with the carrier's.
+// It does not log in.
 func (s *SFTP) HostKeys(ctx context.Context, timeout time.Duration) (keys []HostKey, err error) {
 	address := net.JoinHostPort(s.Host, strconv.Itoa(s.port()))
 	for _, kind := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSA} {

@@ -9,15 +9,17 @@ import (
 	"ratemill/internal/steps"
 )
 
-// Known is the beginning of a file, which was read before: it is not fetched again. Its last bytes are, and are compared.
+// Known is the beginning of a file that was read before and is not fetched again. Only its last bytes are fetched, to
+// be compared.
 type Known struct {
 	Size   int64  // of the beginning
 	Hash   []byte // the state of SHA-256 at its end, by encoding.BinaryMarshaler
-	Window int64  // so many bytes at its end are fetched again
+	Window int64  // this many bytes at its end are fetched again
 	Ends   []byte // their SHA-256
 }
 
-// BeginsOtherwiseError says that a file does not begin with what was read of it before: it was rotated, or written anew.
+// BeginsOtherwiseError says that a file no longer begins with the content that was read before: it was rotated or
+// rewritten.
 type BeginsOtherwiseError struct{ Path string }
 
 func (e *BeginsOtherwiseError) Error() string {
@@ -27,7 +29,7 @@ func (e *BeginsOtherwiseError) Error() string {
 // size is how many bytes are fetched.
 func (t *transfer) size() int64 { return t.entry.Size - t.first }
 
-// begin starts with the first byte that is fetched.
+// begin starts at the first byte that is fetched.
 func (t *transfer) begin() error {
 	t.hash, t.window, t.first = sha256.New(), sha256.New(), 0
 	if k := t.Known; k != nil {
@@ -40,7 +42,7 @@ func (t *transfer) begin() error {
 	return nil
 }
 
-// came takes in the next bytes. Those that were known are compared as soon as all of them are there.
+// came processes the next bytes. It compares the known bytes as soon as all of them have arrived.
 func (t *transfer) came(b []byte) error {
 	if k := t.Known; k != nil && t.done < k.Size {
 		again := b[:min(int64(len(b)), k.Size-t.done)]

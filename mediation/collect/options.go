@@ -67,13 +67,13 @@ func (w *Words) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	*w = strings.Fields(text)
 }
 
-// After is what happens to a file that was read: nothing, or one of these.
+// After is the action for a file that was read: none, or one of these.
 type After struct {
 	Delete bool
 	Move   string // the directory
 }
 
-// Leaves says that nothing happens to it.
+// Leaves reports whether the file is left in place.
 func (a After) Leaves() bool { return !a.Delete && a.Move == "" }
 
 // UnmarshalNode reads leave, delete, or { move: directory }.
@@ -174,7 +174,7 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// takesItsOwn is a pattern that matches where read files are moved to.
+// takesItsOwn is a pattern that matches the directory to which read files are moved.
 func (o *Options) takesItsOwn() string {
 	if o.After.Move == "" {
 		return ""
@@ -199,12 +199,12 @@ func (o *Options) timeout() time.Duration { return orDefault(o.Timeout, 30*time.
 func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
 func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
 
-// WaitsForEnd says that files wait which look unfinished.
+// WaitsForEnd reports whether files that look unfinished wait.
 func (o *Options) WaitsForEnd() bool { return o.Marker == "" && o.Unfinished != "read" }
 
 func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 
-// WaitsFor says what a file that is not complete waits for.
+// WaitsFor says what an incomplete file is waiting for.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
 		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker", base(path)+o.Marker)

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// Once says that the ledger of files alone keeps a file from being read twice: it stays where it was after it was read.
+// Once reports whether only the ledger of files prevents reading a file twice, because files stay in place after
+// reading.
 func (o *Options) Once() bool { return (o.SFTP != nil || o.Dir != "") && o.After.Leaves() }
 
-// Whole is a path of the source in a form that sources over the same place share. dir is what relative paths are relative
-// to.
+// Whole is a path of the source in a form that is equal for sources over the same place. dir is the base of relative
+// paths.
 func (o *Options) Whole(dir, p string) string {
 	if s := o.SFTP; s != nil {
 		return "sftp " + strings.ToLower(os.ExpandEnv(s.Host)) + " " + path.Join("/", p)
@@ -29,7 +30,7 @@ func (o *Options) root(dir string) string {
 	return root
 }
 
-// Taker says of paths, as Whole gives them, whether the source takes such files.
+// Taker returns a function that reports whether the source takes a file with a path in the form of Whole.
 func (o *Options) Taker(dir string) func(whole string) bool {
 	m := newMatcher(o, true)
 	base := "dir " + o.root(dir) + "/"
@@ -42,8 +43,8 @@ func (o *Options) Taker(dir string) func(whole string) bool {
 	}
 }
 
-// Shares is a pattern of each of two sources that look at the same place, such that a file may match both; false when there
-// are none, or when exclude may keep the sources apart.
+// Shares returns a pattern of each of two sources over the same place such that one file may match both; false if there
+// are none, or if exclude may keep the sources apart.
 func (o *Options) Shares(other *Options) (mine, theirs string, ok bool) {
 	if o.place() == "" || o.place() != other.place() || len(o.Exclude)+len(other.Exclude) > 0 {
 		return "", "", false
@@ -58,7 +59,8 @@ func (o *Options) Shares(other *Options) (mine, theirs string, ok bool) {
 	return "", "", false
 }
 
-// place is where the source looks. Users of one server may see different directories under one name.
+// place identifies the directory or server of the source. Users of one server may see different directories under one
+// name.
 func (o *Options) place() string {
 	if s := o.SFTP; s != nil {
 		return fmt.Sprint("sftp ", s.User, "@", strings.ToLower(s.Host), ":", s.Port)
@@ -69,7 +71,7 @@ func (o *Options) place() string {
 	return "dir " + path.Clean(o.Dir)
 }
 
-// meet says that some path matches both patterns, which are cut at slashes.
+// meet reports whether some path matches both patterns, which are cut at slashes.
 func meet(a, b []string) bool {
 	switch {
 	case len(a) == 0 && len(b) == 0:

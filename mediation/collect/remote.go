@@ -17,20 +17,21 @@ import (
 	"ratemill/internal/patience"
 )
 
-// Entry is a file as a listing has it.
+// Entry is a file in a listing.
 type Entry struct {
 	Path  string
 	Size  int64
-	MTime time.Time // zero when the server gives none
+	MTime time.Time // zero if the server gives none
 }
 
-// The times of change that the ledger can hold, in nanoseconds since 1970.
+// The range of modification times that the ledger can hold, in nanoseconds since 1970.
 var (
 	earliestMTime = time.Unix(0, math.MinInt64+1).UTC()
 	latestMTime   = time.Unix(0, math.MaxInt64).UTC() // in 2262
 )
 
-// changed is a time of change as the ledger can hold it. File systems go further: a file of the year 2400 is one of 2262.
+// changed limits a modification time to the range of the ledger. File systems have a wider range: a file of the year
+// 2400 counts as one of 2262.
 func changed(t time.Time) time.Time {
 	switch {
 	case t.Before(earliestMTime):
@@ -41,7 +42,7 @@ func changed(t time.Time) time.Time {
 	return t
 }
 
-// changedOn is the time of change on an SFTP server. One that gives none, or does not know it, says 0.
+// changedOn is the modification time on an SFTP server. 0 means that the server does not know it.
 func changedOn(server os.FileInfo) time.Time {
 	if t := server.ModTime(); t.Unix() != 0 {
 		return t
@@ -49,7 +50,7 @@ func changedOn(server os.FileInfo) time.Time {
 	return time.Time{}
 }
 
-// timed is a time of change for people.
+// timed formats a modification time for people.
 func timed(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown time"
@@ -57,43 +58,43 @@ func timed(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// Same says that nothing shows that the file changed.
+// Same reports whether nothing indicates that the file changed.
 func (e Entry) Same(o Entry) bool {
 	return e.Path == o.Path && e.Size == o.Size && e.MTime.Equal(o.MTime)
 }
 
-// Refusal is a file that is never taken, and why.
+// Refusal is a file that is never taken, with the reason.
 type Refusal struct{ Path, Reason string }
 
-// Listing is what a Remote shows at one time.
+// Listing is the content of a Remote at one time.
 type Listing struct {
 	Entries []Entry
-	Marked  map[string]bool // paths of files whose marker is there
+	Marked  map[string]bool // paths of files with a marker
 	Refused []Refusal       // at most mostRefused
 	More    int             // refused as well
 	Unread  []string        // directories that could not be listed
-	Aside   []Entry         // files of the source under a private name
+	Aside   []Entry         // files of the source with a private name
 }
 
 const mostRefused = 1000
 
-// Remote is a place with files. Paths are as its listing has them. It may be used by several goroutines.
+// Remote is a place with files. Paths are those of its listing. It may be used by several goroutines.
 type Remote interface {
 	List(ctx context.Context) (Listing, error)
 	// Open reads from offset. The reader fails when ctx ends.
 	Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, path string) (Entry, error)
-	// Rename gives a file another name in its directory, which nothing has. *GoneError says that it is gone.
+	// Rename gives a file another name in its directory, which must be free. *GoneError says that the file is gone.
 	Rename(ctx context.Context, path, to string) error
-	// Move brings the file into a directory, which is made, under a name or, when that is taken, with a number after it. A
-	// file that is gone was moved before.
+	// Move moves the file into a directory, creating it if necessary, under a name, or with a number after it if the
+	// name is taken. It succeeds if the file is gone, since that means it was moved before.
 	Move(ctx context.Context, path, directory, name string) error
 	// Delete succeeds for a file that is gone.
 	Delete(ctx context.Context, path string) error
 	Close() error
 }
 
-// Clock is how waiting is done.
+// Clock provides waiting.
 type Clock = patience.Clock
 
 // GoneError says that a file is no longer at its source.
@@ -101,8 +102,8 @@ type GoneError struct{ Path string }
 
 func (e *GoneError) Error() string { return fmt.Sprintf("%q is no longer at its source", e.Path) }
 
-// ChangedError says that a file is not the one that was listed, or changed while it was fetched. It is taken when it
-// has settled again.
+// ChangedError says that a file is not the listed one, or changed during the transfer. It is taken again once it has
+// settled.
 type ChangedError struct{ Path, How string }
 
 func (e *ChangedError) Error() string {
@@ -116,7 +117,7 @@ func (e *CrowdedError) Error() string {
 	return fmt.Sprintf("the listing has more than %d files; move read files away (after: { move: … }), narrow match, or raise collect.files", e.Most)
 }
 
-// pattern is a match, cut at its slashes.
+// pattern is a match, split at slashes.
 type pattern []string
 
 // matcher tells the files of a source from others.
@@ -128,10 +129,10 @@ type matcher struct {
 	most      int
 }
 
-// maxDepth is how many directories ** goes down.
+// maxDepth is how many levels of directories ** matches.
 const maxDepth = 16
 
-// newMatcher prepares a source's patterns; rooted removes their leading slash, for places with a root of their own.
+// newMatcher prepares a source's patterns; rooted removes their leading slash, for a Remote with its own root.
 func newMatcher(o *Options, rooted bool) *matcher {
 	m := &matcher{temporary: o.Temporary, marker: o.Marker, most: o.files()}
 	cut := func(texts []string) (patterns []pattern) {
@@ -166,7 +167,7 @@ func (m *matcher) bases() []string {
 	}
 	slices.Sort(bases)
 	bases = slices.Compact(bases)
-	// A directory below another base is reached from there, if the patterns lead through.
+	// A directory below another base is reached from there if the patterns allow it.
 	return slices.DeleteFunc(bases, func(b string) bool {
 		return slices.ContainsFunc(bases, func(o string) bool {
 			return o != b && (o == "." && b[0] != '/' || o == "/" && b[0] == '/' || strings.HasPrefix(b, o+"/"))
@@ -174,7 +175,7 @@ func (m *matcher) bases() []string {
 	})
 }
 
-// leads says that files below the directory may match.
+// leads reports whether files below the directory may match.
 func (m *matcher) leads(directory string) bool {
 	at := strings.Split(directory, "/")
 	if len(at) > maxDepth+8 {
@@ -183,7 +184,7 @@ func (m *matcher) leads(directory string) bool {
 	return slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.match(at, true) })
 }
 
-// file says that the path is a file of the source.
+// file reports whether the path is a file of the source.
 func (m *matcher) file(path string) bool {
 	at := strings.Split(path, "/")
 	if strings.HasPrefix(at[len(at)-1], private) {
@@ -197,7 +198,7 @@ func (m *matcher) file(path string) bool {
 	return slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.match(at, false) })
 }
 
-// match compares piece by piece; a beginning matches when the pattern goes on.
+// match compares piece by piece; a path also matches if the pattern continues after it.
 func (p pattern) match(at []string, beginning bool) bool {
 	switch {
 	case len(at) == 0:
@@ -213,7 +214,7 @@ func (p pattern) match(at []string, beginning bool) bool {
 	return globbed(p[0], at[0]) && p[1:].match(at[1:], beginning)
 }
 
-// add notes one name of a directory and answers whether to go down into it.
+// add records a name of a directory and reports whether to descend into it.
 func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size int64, mtime time.Time, link func() (Entry, error)) (descend bool) {
 	path := joined(directory, name)
 	if at := strings.Split(path, "/"); slices.ContainsFunc(m.excluded, func(p pattern) bool { return p.match(at, false) }) {
@@ -271,14 +272,14 @@ func (l *Listing) refuse(path, why string) {
 	l.Refused = append(l.Refused, Refusal{plain(path[:min(len(path), 1024)]), why})
 }
 
-// unread notes a directory that cannot be listed; what is in it waits.
+// unread records a directory that cannot be listed; its files wait.
 func (l *Listing) unread(path string, err error) {
 	l.Unread = append(l.Unread, text(path))
 	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for the right to, or name it in collect.exclude", err))
 }
 
-// text is a path as UTF-8: a byte of another encoding is written \xE9. No name that is taken holds a backslash, so that raw
-// gives back the bytes that the server knows.
+// text is a path as UTF-8; a byte of another encoding becomes \xE9. No accepted name contains a backslash, so raw
+// restores the bytes that the server knows.
 func text(path string) string {
 	if utf8.ValidString(path) {
 		return path
@@ -296,7 +297,7 @@ func text(path string) string {
 	return b.String()
 }
 
-// raw is the path that text was made of.
+// raw is the inverse of text.
 func raw(path string) string {
 	if !strings.Contains(path, `\x`) {
 		return path
@@ -315,7 +316,7 @@ func raw(path string) string {
 	return b.String()
 }
 
-// plain is a path that is not taken, for people: whatever does not print is escaped.
+// plain is a refused path for people: unprintable characters are escaped.
 func plain(path string) string { return strings.Trim(strconv.Quote(path), `"`) }
 
 type fileKind uint8
@@ -327,7 +328,7 @@ const (
 	isOther
 )
 
-// unfit says why a name cannot be a file's.
+// unfit says why a file cannot have a name.
 func unfit(name string) string {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -342,7 +343,7 @@ func unfit(name string) string {
 	return ""
 }
 
-// control says that a character is one of control, in UTF-8. A byte of another encoding is none.
+// control reports whether a character is a UTF-8 control character. A byte of another encoding is not.
 func control(r rune) bool { return unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF }
 
 func joined(directory, name string) string {

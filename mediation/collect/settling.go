@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Settling remembers how long each file has been as it is. The zero value has seen nothing.
+// Settling remembers how long each file has been unchanged. The zero value has seen no listing.
 type Settling struct {
 	since map[string]observation
 	aside map[string]observation
 }
 
-// After this long under a private name a file is not being compared by anyone: After tries at least once an hour.
+// After this long under a private name, no process is still comparing a file: After tries at least once an hour.
 const longestAside = 2 * time.Hour
 
 type observation struct {
@@ -20,20 +20,20 @@ type observation struct {
 	since time.Time
 }
 
-// Verdict is what a listing means after those before it.
+// Verdict is the interpretation of a listing after the ones before it.
 type Verdict struct {
 	Ready    []Entry  // complete
 	Growing  []Entry  // not yet
-	Vanished []string // there at the last listing, gone now
+	Vanished []string // in the last listing, but not in this one
 	Refused  []Refusal
 	More     int         // refused as well
 	Unread   []string    // directories that could not be listed
-	Since    []time.Time // since when each that grows is as it is
-	Aside    []Entry     // left under a private name by whoever was to move or delete a file of that name, and did not end
+	Since    []time.Time // since when each growing file is unchanged
+	Aside    []Entry     // left under a private name by a process that did not finish moving or deleting it
 }
 
-// Next judges a listing made at now. It depends on nothing else than the listings so far. Times of the server are
-// compared with each other only: its clock may be wrong.
+// Next judges a listing made at now. It depends only on the listings so far. It compares times of the server only with
+// each other, because its clock may be wrong.
 func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict) {
 	next := Settling{since: make(map[string]observation, len(l.Entries))}
 	v := Verdict{Refused: l.Refused, More: l.More, Unread: l.Unread}

@@ -16,21 +16,21 @@ import (
 	"ratemill/internal/patience"
 )
 
-// sftpRemote is an SFTP server. It keeps up to so many connections as the options say; each carries one listing, file
+// sftpRemote is an SFTP server. It keeps at most the configured number of connections; each carries one listing, file
 // or command at a time.
 type sftpRemote struct {
 	options *SFTP
 	matcher *matcher
 	dialer  *dialer
 	clock   Clock
-	free    chan struct{} // a token for each connection that may be open
+	free    chan struct{} // one token per connection that may be open
 
 	mu        sync.Mutex
 	idle      []*connection
 	closed    bool
 	backoff   patience.Backoff
-	notBefore time.Time // no attempt to connect before it
-	failure   error     // of the last one
+	notBefore time.Time // no connection attempt before this time
+	failure   error     // of the last attempt
 	alive     sync.WaitGroup
 }
 
@@ -44,7 +44,7 @@ func newSFTP(o *Options, e Environment) *sftpRemote {
 	return r
 }
 
-// UnreachableError says that no connection could be made, or that a directory is not there.
+// UnreachableError says that no connection could be made, or that a directory does not exist.
 type UnreachableError struct {
 	Host string
 	Err  error
@@ -57,8 +57,8 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 var errClosed = errors.New("the remote is closed")
 
-// borrow waits for a connection. After a failure to connect it answers the same for a while, ever longer, instead of
-// trying again: who asks has others to serve, and a server that is up again is not stormed.
+// borrow waits for a connection. After a failure to connect it returns the same error for an increasing time instead of
+// trying again: callers can serve other sources, and a recovering server is not flooded.
 func (r *sftpRemote) borrow(ctx context.Context) (*connection, error) {
 	select {
 	case <-r.free:
@@ -111,7 +111,7 @@ func (r *sftpRemote) connection(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// giveBack returns a connection; one that is lost is closed.
+// giveBack returns a connection; a lost one is closed.
 func (r *sftpRemote) giveBack(c *connection) {
 	r.mu.Lock()
 	if r.closed || c.lost() {
@@ -123,7 +123,7 @@ func (r *sftpRemote) giveBack(c *connection) {
 	r.free <- struct{}{}
 }
 
-// with does one thing on a connection, which is cut when ctx ends.
+// with runs one operation on a connection, which is cut when ctx ends.
 func (r *sftpRemote) with(ctx context.Context, what, path string, do func(*sftp.Client) error) error {
 	c, err := r.borrow(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func (r *sftpRemote) with(ctx context.Context, what, path string, do func(*sftp.
 	return err
 }
 
-// explained is an error with what was tried, and decides whether the connection lives on.
+// explained adds the operation to an error, and decides whether to keep the connection.
 func (r *sftpRemote) explained(ctx context.Context, c *connection, what, path string, err error) error {
 	var status *sftp.StatusError
 	var gone *GoneError
@@ -179,8 +179,8 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	defer r.giveBack(c)
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()
-	// The library collects a whole directory, so what it may read is bounded instead: a name with its attributes, twice,
-	// is under 1 KiB.
+	// The library collects a whole directory, so we bound the bytes that it may read: a name with its attributes,
+	// twice, takes less than 1 KiB.
 	c.budget(int64(r.matcher.most+64) << 10)
 	defer c.budget(0)
 	names := 0
@@ -234,8 +234,8 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	return l, nil
 }
 
-// linked is the file behind a link, when that is one in the same directory or below it. Links to directories are never
-// followed, so they cannot go round in circles.
+// linked is the target of a link, if the target is a file in the same directory or below it. Links to directories are
+// never followed, so there are no cycles.
 func linked(c *sftp.Client, path string) (Entry, error) {
 	target, err := c.ReadLink(path)
 	switch {
@@ -274,8 +274,8 @@ func (r *sftpRemote) Open(ctx context.Context, path string, offset int64) (io.Re
 	return &sftpFile{ctx: ctx, remote: r, connection: c, stop: stop, file: f, path: path, offset: offset}, nil
 }
 
-// sftpFile reads at an offset. The library asks for all of a large buffer at once, 32 KiB a request, so the distance to
-// the server costs once a buffer, not once a request.
+// sftpFile reads at an offset. The library requests all of a large buffer at once, 32 KiB per request, so the round
+// trip counts once per buffer, not once per request.
 type sftpFile struct {
 	ctx        context.Context
 	remote     *sftpRemote

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Site is where a source's files are, with what is known of them. Look belongs to one goroutine.
+// Site is the place of a source's files, with the state of its observation. Look belongs to one goroutine.
 type Site struct {
 	Remote  Remote
 	options *Options
 	settled Settling
 }
 
-// Environment is what a Site needs from outside.
+// Environment is what the caller provides to a Site.
 type Environment struct {
-	Dir    string // what relative paths of key_file, known_hosts and dir are relative to
+	Dir    string // base of relative paths of key_file, known_hosts and dir
 	Clock  Clock
 	Random func() float64 // in [0, 1), for jitter
 }
 
-// Open prepares to collect. No connection is made, and no directory opened, before it is needed.
+// Open prepares to collect. It makes no connection and opens no directory before one is needed.
 func (o *Options) Open(e Environment) *Site {
 	if o.SFTP == nil {
 		d := newDirectory(o, e)
@@ -33,7 +33,7 @@ func (o *Options) Open(e Environment) *Site {
 // NewSite is a Site over any Remote.
 func NewSite(o *Options, r Remote) *Site { return &Site{Remote: r, options: o} }
 
-// Look lists the files and tells which are complete at now.
+// Look lists the files and reports which are complete at now.
 func (s *Site) Look(ctx context.Context, now time.Time) (Verdict, error) {
 	l, err := s.Remote.List(ctx)
 	if err != nil {

@@ -21,21 +21,22 @@ import (
 	"ratemill/udr"
 )
 
-// Spool holds files on this machine while they are read. It is a cache: whatever it loses can be fetched again. Several
-// processes may be given the same directory; each takes a folder of its own in it.
+// Spool stores files on this machine while they are read. It is a cache: everything in it can be fetched again. Several
+// processes may share one directory; each uses its own folder in it.
 type Spool struct {
 	dir  string
 	lock *os.File
 	most int64
 
 	mu    sync.Mutex
-	used  int64          // bytes that are there or promised
-	held  map[string]int // how many use a file, by its path
-	freed chan struct{}  // closed when there is more room
-	order []*transfer    // those that need room, the first come first
+	used  int64          // bytes in use or reserved
+	held  map[string]int // number of users of a file, by its path
+	freed chan struct{}  // closed when room becomes free
+	order []*transfer    // transfers that need room, in order of arrival
 }
 
-// OpenSpool takes a folder below dir and clears what processes that ended left there. Files take at most so many bytes.
+// OpenSpool takes a folder below dir and deletes the folders of processes that have ended. Files take at most this many
+// bytes.
 func OpenSpool(dir string, most int64) (*Spool, error) {
 	s := &Spool{most: most, held: map[string]int{}, freed: make(chan struct{})}
 	for i := range 256 {
@@ -74,12 +75,12 @@ func (s *Spool) clear() error {
 	return nil
 }
 
-// Close gives the folder up, with what is in it.
+// Close deletes the folder.
 func (s *Spool) Close() error {
 	return errors.Join(s.clear(), s.lock.Close())
 }
 
-// Used is how many bytes are taken or promised.
+// Used is the number of bytes in use or reserved.
 func (s *Spool) Used() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,9 +91,9 @@ func (s *Spool) Used() int64 {
 type Spooled struct {
 	Hash  [32]byte // SHA-256 of the content alone
 	Size  int64    // of the content
-	From  int64    // what comes before it of the content is not here
+	From  int64    // the content before it is not in this file
 	State []byte   // of SHA-256 at the content's end
-	More  bool     // the file has more than that by now
+	More  bool     // the file has grown beyond this since
 	spool *Spool
 	once  sync.Once
 }
@@ -123,7 +124,7 @@ func (f *Spooled) Release() {
 	})
 }
 
-// LargeError says that a file does not fit the spool, however empty.
+// LargeError says that a file does not fit into an empty spool.
 type LargeError struct {
 	Path       string
 	Size, Most int64
@@ -133,7 +134,7 @@ func (e *LargeError) Error() string {
 	return fmt.Sprintf("%q has %d bytes, but the spool may hold %d; raise mediation.spool_bytes", e.Path, e.Size, e.Most)
 }
 
-// SpoolError says that the spool cannot hold a file though it has room for it by its bound: the disk is full, or fails.
+// SpoolError says that the spool cannot hold a file although its bound allows it: the disk is full or fails.
 type SpoolError struct {
 	Dir string
 	Err error
@@ -146,11 +147,12 @@ func (e *SpoolError) Unwrap() error { return e.Err }
 
 func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
 
-// step is by how much the room of a transfer grows. The size in a listing is a claim: a file is given room as it comes.
+// step is by how much the reservation of a transfer grows. The listed size is only a claim, so the reservation grows as
+// bytes arrive.
 const step = 64 << 20
 
-// grow waits for room for so many bytes. Of transfers that wait for each other the one that came first is
-// served first: the others give their room back and begin anew, with all the room that they will need. errGaveWay says so.
+// grow waits for room for this many bytes. If transfers wait for each other, the oldest goes first: the others release
+// their room and start again, with a reservation for all they need. errGaveWay signals this.
 func (t *transfer) grow(ctx context.Context, upTo int64) error {
 	s := t.spool
 	for {
@@ -193,7 +195,7 @@ func (t *transfer) grow(ctx context.Context, upTo int64) error {
 
 var errGaveWay = errors.New("the spool is full, and another file came first")
 
-// restart forgets what has come, whose room was given back.
+// restart discards the received bytes after their room was released.
 func (t *transfer) restart() error {
 	if err := t.part.Truncate(0); err != nil {
 		return t.spool.failed(err)
@@ -212,19 +214,19 @@ func (s *Spool) giveBack(n int64) {
 	s.mu.Unlock()
 }
 
-// Fetching is what Fetch needs besides the file.
+// Fetching is the input of Fetch besides the file.
 type Fetching struct {
 	Clock    Clock
 	Random   func() float64
 	Attempts int                                         // in a row without a byte, 6 when 0
 	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
-	Progress func(ctx context.Context, done int64) error // called now and then, whatever is waited for; an error ends it; may be nil
-	Every    time.Duration                               // how often at the least; 0 is 5 s
-	Known    *Known                                      // what was read of the file before; nil: all of it is fetched
-	Grown    bool                                        // the file may have grown since it was listed: what it had then is fetched
+	Progress func(ctx context.Context, done int64) error // called from time to time while waiting; an error ends the transfer; may be nil
+	Every    time.Duration                               // at least this often; 0 is 5 s
+	Known    *Known                                      // the part that was read before; nil: the whole file is fetched
+	Grown    bool                                        // the file may have grown since it was listed: only the listed size is fetched
 }
 
-// fetchBuffer is what is read at once: 64 requests of 32 KiB on their way together.
+// fetchBuffer is the size of one read: 64 requests of 32 KiB in flight together.
 const fetchBuffer = 2 << 20
 
 var fetchBuffers = sync.Pool{New: func() any {
@@ -232,9 +234,9 @@ var fetchBuffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// Fetch brings the file that a listing showed as e here. A connection that is lost is made again and the file read on
-// where it was, if it is still the same. Errors that say what to do: *GoneError, *ChangedError, *LargeError,
-// *HostKeyError; others may pass.
+// Fetch fetches the listed file e. If a connection is lost, it connects again and continues at the same position, if
+// the file is unchanged. Errors with their own meaning: *GoneError, *ChangedError, *LargeError, *HostKeyError; others
+// may be temporary.
 func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*Spooled, error) {
 	if f.Progress == nil {
 		f.Progress = func(context.Context, int64) error { return nil }
@@ -258,7 +260,7 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 	if err != nil {
 		back = t.reserved
 	}
-	s.giveBack(back) // and wakes those who wait: another is the first now
+	s.giveBack(back) // and wakes the waiting ones: another is first now
 	return spooled, err
 }
 
@@ -284,7 +286,7 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	// No sync: a spool is cleared when its process starts, so nothing is read from it after a crash.
+	// No sync: a spool is cleared when its process starts, so nothing in it is read after a crash.
 	r := &Spooled{Size: e.Size, From: t.first, More: t.more, spool: s}
 	t.hash.Sum(r.Hash[:0])
 	if r.State, err = t.hash.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
@@ -314,7 +316,7 @@ func Identity(source, path string, content [32]byte) (id udr.FileID) {
 	return id
 }
 
-// transfer is one file on its way.
+// transfer is one file being fetched.
 type transfer struct {
 	*Fetching
 	stop   func()
@@ -323,14 +325,14 @@ type transfer struct {
 	entry  Entry
 	part   *os.File
 	hash   hash.Hash // of the content
-	window hash.Hash // of the bytes that are fetched to be compared
+	window hash.Hash // of the bytes that are fetched for comparison
 	buffer []byte
 	first  int64 // the first byte that is fetched
-	done   int64 // bytes of the content up to here have come, or were known
+	done   int64 // bytes of the content up to here have arrived, or were known
 	more   bool  // than was listed
 
-	reserved int64 // room in the spool
-	gaveWay  bool  // to another, and needs all its room at once
+	reserved int64 // reserved in the spool
+	gaveWay  bool  // gave way to another transfer, and must reserve all its room at once
 }
 
 // run reads to the end, over as many connections as it takes.
@@ -379,13 +381,13 @@ func (t *transfer) run(ctx context.Context) error {
 	}
 }
 
-// final says that trying again is of no use.
+// final reports whether trying again is useless.
 func (t *transfer) final(ctx context.Context, err error) bool {
 	var unreachable *UnreachableError
 	return ctx.Err() != nil || !errors.As(err, &unreachable) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// read goes on from where it is.
+// read continues at the current position.
 func (t *transfer) read(ctx context.Context) error {
 	var r io.ReadCloser
 	err := t.waiting(ctx, func(ctx context.Context) (err error) {
@@ -431,8 +433,7 @@ func (t *transfer) read(ctx context.Context) error {
 	}
 }
 
-// waiting does what may take long, for a connection that others use or a server that is slow, and meanwhile says that we
-// are alive.
+// waiting runs something slow (waiting for a connection or a slow server), and calls the keepalive meanwhile.
 func (t *transfer) waiting(ctx context.Context, do func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- do(ctx) }()
@@ -455,7 +456,7 @@ func (t *transfer) waiting(ctx context.Context, do func(context.Context) error) 
 	}
 }
 
-// unchanged asks whether the file is still as listed.
+// unchanged checks whether the file is still as listed.
 func (t *transfer) unchanged(ctx context.Context) error {
 	var now Entry
 	err := t.waiting(ctx, func(ctx context.Context) (err error) {

@@ -156,20 +156,20 @@ func (c *CSV) resume(in *Input, s *State, w *window, layout *record.Layout, f fr
 	return d, d.place(layout)
 }
 
-// csvDecoder reads delimited text. Lines without quotes, the usual case, are split where they lie; csv_quoted.go has the
+// csvDecoder reads delimited text. Lines without quotes, the usual case, are split in place; csv_quoted.go has the
 // rest.
 type csvDecoder struct {
 	framing
 	options   *CSV
 	names     []string
 	fields    []record.Value
-	slots     []int32    // by column: the slot that it fills, or -1
-	again     [][2]int32 // slots that repeat another: columns with two names
+	slots     []int32    // by column: its slot, or -1
+	again     [][2]int32 // slots that duplicate another: columns with two names
 	delimiter []byte
 	pattern   uint64 // the delimiter eight times, when it is one byte
 	quote     byte   // 0: none
 	escape    byte   // 0: a doubled quote
-	width     int    // columns that a record has, 0: any number
+	width     int    // columns of a record, 0: any number
 	atLeast   bool
 	most      int // columns
 	lines     int // of a record
@@ -233,7 +233,7 @@ func newCSV(c *CSV, o *Options, w *window, layout *record.Layout, f framing) *cs
 	return d
 }
 
-// begin reads what comes before the records.
+// begin reads everything before the records.
 func (d *csvDecoder) begin() error {
 	c := d.options
 	if err := d.skip(c.Skip); err != nil || !c.Header {
@@ -316,7 +316,7 @@ func (d *csvDecoder) place(layout *record.Layout) error {
 	return nil
 }
 
-// wordOf is a column's name as an expression can write it.
+// wordOf is a column's name in the form that an expression can use.
 func wordOf(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -362,7 +362,7 @@ func (d *csvDecoder) header() error {
 	}
 }
 
-// ignored says that a line is empty or a comment. A lone Ctrl-Z is how DOS ended files.
+// ignored reports whether a line is empty or a comment. DOS programs ended files with a lone Ctrl-Z.
 func (d *csvDecoder) ignored(line []byte) bool {
 	if len(line) == 0 || len(line) == 1 && line[0] == 0x1a {
 		return true
@@ -406,7 +406,7 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 		if r.reason == "" {
 			r.reason = badText(line)
 		}
-		readable := r.reason == "" // otherwise the fields are those of the record before
+		readable := r.reason == "" // else the fields are those of the previous record
 		if readable && (r.columns != d.width || d.width == 0) {
 			r.reason = d.misfit(&r)
 		}
@@ -473,7 +473,7 @@ func (d *csvDecoder) split(line []byte) int {
 	return column
 }
 
-// misfit says why a record with so many columns is none, and makes the slots of missing columns absent.
+// misfit says why a record with a wrong number of columns is refused, and makes missing columns absent.
 func (d *csvDecoder) misfit(r *reading) string {
 	for i := r.columns; i < len(d.slots); i++ {
 		if s := d.slots[i]; s >= 0 {
@@ -501,7 +501,7 @@ func columns(n int) string {
 // forget makes all fields absent.
 func (d *csvDecoder) forget() { clear(d.fields) }
 
-// framed asks whether the record in the fields is the trailer.
+// framed reports whether the current record is the trailer.
 func (d *csvDecoder) framed(rec *record.Record, line []byte, r reading) (framed bool, claimed int64, reason string) {
 	if d.frame != nil {
 		rec.Seq, rec.Line, rec.Offset, rec.Raw = d.seq+1, d.w.line, d.w.offset, line
@@ -526,8 +526,8 @@ func (d *csvDecoder) framed(rec *record.Record, line []byte, r reading) (framed 
 	return true, d.trailerCount(content), ""
 }
 
-// trailerCount reads the count of a trailer that the options describe by columns. A count that is no number matches no
-// number of records.
+// trailerCount reads the count of a trailer that the options describe by columns. A count that is no number never
+// matches.
 func (d *csvDecoder) trailerCount(content []byte) int64 {
 	n := d.framing.options.Count
 	switch {

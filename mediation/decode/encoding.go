@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// encoding says how text becomes UTF-8, and how many bytes of the file a piece of that UTF-8 was.
+// encoding converts text to UTF-8, and gives the size in the file of a piece of that UTF-8.
 type encoding struct {
 	name    string                                                   // in the options
-	convert func(dst, src []byte, atEnd bool) (out []byte, used int) // nil: it is UTF-8 already
+	convert func(dst, src []byte, atEnd bool) (out []byte, used int) // nil: already UTF-8
 	width   func(text []byte) int64
 }
 
@@ -22,7 +22,7 @@ var (
 	asUTF16BE = encoding{name: "utf-16be", convert: fromUTF16(1), width: units}
 )
 
-// recognised is the encoding of a file by its name in the options and its first bytes, and the length of its byte order
+// recognised is the encoding of a file by the name in the options and the first bytes, and the length of the byte order
 // mark.
 func recognised(name string, head []byte) (encoding, int) {
 	marked := bytes.HasPrefix(head, []byte("\xef\xbb\xbf"))
@@ -51,7 +51,7 @@ func recognised(name string, head []byte) (encoding, int) {
 	case name != "auto" || len(head) == 0:
 		return asUTF8, 0
 	}
-	// Text of carriers is mostly ASCII: in UTF-16 nearly every second byte is then zero, and no byte at the other places.
+	// Carriers' text is mostly ASCII, so in UTF-16 nearly every second byte is zero, and no other byte is.
 	var zeros [2]int
 	for i, b := range head {
 		if b == 0 {
@@ -70,7 +70,7 @@ func recognised(name string, head []byte) (encoding, int) {
 	return asUTF8, 0
 }
 
-// whole is b without a character that its end cuts.
+// whole is b without an incomplete character at its end.
 func whole(b []byte) []byte {
 	for i := 1; i <= 3 && i <= len(b); i++ {
 		if c := b[len(b)-i]; utf8.RuneStart(c) {
@@ -83,7 +83,7 @@ func whole(b []byte) []byte {
 	return b
 }
 
-// runes counts characters, of which each was one byte.
+// runes counts characters, each of which was one byte.
 func runes(text []byte) (n int64) {
 	for _, b := range text {
 		if b&0xc0 != 0x80 {
@@ -137,8 +137,8 @@ func fromWindows1252(dst, src []byte, _ bool) ([]byte, int) {
 	return dst, len(src)
 }
 
-// fromUTF16 converts with the high byte at 1-high of each pair. Half of a surrogate pair becomes three bytes that are no
-// UTF-8, so that its record is refused as any with broken text.
+// fromUTF16 converts with the high byte at 1-high of each pair. Half a surrogate pair becomes three bytes that are not
+// UTF-8, so its record is refused like any with broken text.
 func fromUTF16(high int) func(dst, src []byte, atEnd bool) ([]byte, int) {
 	unit := func(b []byte) rune { return rune(b[1-high])<<8 | rune(b[high]) }
 	return func(dst, src []byte, atEnd bool) ([]byte, int) {
@@ -169,16 +169,16 @@ func fromUTF16(high int) func(dst, src []byte, atEnd bool) ([]byte, int) {
 	}
 }
 
-// converter is a reader of UTF-8 made of text in another encoding.
+// converter reads text in another encoding as UTF-8.
 type converter struct {
 	r       io.Reader
 	convert func(dst, src []byte, atEnd bool) ([]byte, int)
-	src     []byte // read and not converted
-	out     []byte // converted and not given away
+	src     []byte // read but not converted
+	out     []byte // converted but not returned
 	buf     []byte
 	text    []byte
 	err     error
-	rest    int // bytes at the end that are half a character
+	rest    int // bytes of an incomplete character at the end
 }
 
 func (c *converter) Read(p []byte) (int, error) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// RecordError says why one record cannot be used. Decoding goes on after it.
+// RecordError says why one record cannot be used. Decoding continues after it.
 type RecordError struct {
 	Line   uint64 // of the file, where the record starts; in formats without lines the number of the record
 	Octets bool   // the format has no lines
@@ -42,10 +42,10 @@ const (
 type FileError struct {
 	Fault  Fault
 	Line   uint64 // 0 where lines do not matter
-	Offset int64  // bytes of content that were readable before it
+	Offset int64  // readable bytes of content before it
 	Reason string
 	Hint   string // what to do
-	Alarm  bool   // the source asks for an alarm only: the file counts, and Next says io.EOF afterwards
+	Alarm  bool   // the source asks only for an alarm: the file counts, and Next returns io.EOF afterwards
 	Err    error
 }
 
@@ -64,5 +64,5 @@ func (e *FileError) Error() string {
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// RawKept is how much of a bad record's bytes is kept.
+// RawKept is how many bytes of a bad record are kept.
 const RawKept = 64 << 10

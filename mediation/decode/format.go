@@ -10,37 +10,37 @@ import (
 	"ratemill/record"
 )
 
-// Format declares a way in which files hold records. Each stands in a file of its own, which declares it:
+// Format declares a file format. Each format is one file, which declares it:
 //
 //	var _ = Declare(Format{Name: "csv", …})
 type Format struct {
 	Name    string // the key of its options in the decode block
 	Doc     string
 	Typed   bool          // its fields may be numbers, lists and maps; otherwise they are texts
-	Octets  bool          // its content is no text: it has neither an encoding nor lines, and people are shown its records in hexadecimal
-	Options func() Reader // new options, a pointer to a struct that the decode block is read into
+	Octets  bool          // its content is binary: it has neither an encoding nor lines, and people see its records in hexadecimal
+	Options func() Reader // new options: a pointer to the struct for its part of the decode block
 }
 
-// Reader is the options of a format: how files are read by them.
+// Reader is the options of a format, which read files.
 type Reader interface {
-	// Check reports all that is wrong with the options, by their paths in the decode block (csv.skip).
+	// Check reports all mistakes in the options, by their paths in the decode block (csv.skip).
 	Check(all *Options, bad func(path, format string, args ...any))
-	// Columns are the names that rules may use; ok is false when only a file tells.
+	// Columns are the names that rules may use; ok is false if only a file has them.
 	Columns() (names []string, ok bool)
-	// Open begins to decode. Formats of text call in.text, others in.Octets.
+	// Open starts decoding. Text formats call in.text, others in.Octets.
 	Open(in *Input, layout *record.Layout) (Decoder, error)
-	// Again are the options for a file made of a Preamble and Raws, in UTF-8 if they are text.
+	// Again returns the options for a file made of a Preamble and Raws, in UTF-8 if it is text.
 	Again() Reader
 }
 
-// Input is the content of a file, and what all formats are told about it.
+// Input is the content of a file, with the options common to all formats.
 type Input struct {
 	options *Options
 	r       io.Reader
 	frame   Frame
 }
 
-// text is the content as UTF-8, and the framing of its records. What is no text is refused.
+// text is the content as UTF-8, and the framing of its records. It refuses binary content.
 func (in *Input) text() (*window, framing, error) {
 	w := newWindow(in.r, in.options.Limits.record())
 	return w, framing{w: w, frame: in.frame, options: in.options.Trailer}, w.begin(in.options.Encoding)
@@ -53,7 +53,7 @@ func Formats() []Format {
 	return all
 }
 
-// formats grows while the variables of packages are set, and never after.
+// formats grows only during package initialization.
 var formats []Format
 
 // Declare adds a format.
@@ -70,7 +70,7 @@ func formatNames() []string {
 	return names
 }
 
-// Chosen is the format of a source, given in the decode block by the key that is its name.
+// Chosen is the format of a source, given in the decode block by the key with its name.
 type Chosen struct {
 	Reader
 	several bool
@@ -94,7 +94,7 @@ func (c *Chosen) Put(_ string, options any) {
 	c.Reader = options.(Reader)
 }
 
-// format is what was declared about the format that is chosen.
+// format is the declaration of the chosen format.
 func (c *Chosen) format() Format {
 	for _, f := range formats {
 		if c.Reader != nil && reflect.TypeOf(f.Options()) == reflect.TypeOf(c.Reader) {

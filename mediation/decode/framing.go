@@ -7,7 +7,7 @@ import (
 	"ratemill/record"
 )
 
-// framing is what all formats share about the records of a file: their numbers, the bytes that are none, the trailer.
+// framing is common to all formats: the numbers of records, the bytes outside of records, the trailer.
 type framing struct {
 	w        *window
 	options  *Trailer
@@ -16,14 +16,14 @@ type framing struct {
 	span     int64 // of the last record
 	spans    int64 // of all
 	preamble []byte
-	raw      []byte // of a bad record that the window cannot hold
+	raw      []byte // of a bad record that exceeds the window
 	kept     int    // bytes of the window that the last record still uses
-	open     bool   // a record was ended by the end of the content alone
+	open     bool   // only the end of the content ended a record
 
 	trailers  int
 	ends      []byte // the first trailer
 	trailerAt uint64 // line
-	claimed   int64  // by the trailer, -1 when it claims nothing
+	claimed   int64  // by the trailer, -1 if it has no count
 	before    uint64 // records before it
 	alarmed   bool
 }
@@ -66,7 +66,7 @@ func (f *framing) release() {
 	}
 }
 
-// number makes the n bytes at the window's start the next record. They stay in the window until the next one.
+// number makes the n bytes at the window's start the next record. They stay in the window until the next record.
 func (f *framing) number(rec *record.Record, n int) {
 	f.seq++
 	rec.Seq, rec.Line, rec.Offset = f.seq, f.w.line, f.w.offset
@@ -85,7 +85,7 @@ func (f *framing) bad(rec *record.Record, n, column int, reason string) error {
 	return &RecordError{Line: rec.Line, Column: column, Offset: rec.Offset, Reason: reason}
 }
 
-// gone is bad for a record of which all bytes up to the next line are consumed at once.
+// gone is bad for a record whose bytes up to the next line are consumed at once.
 func (f *framing) gone(rec *record.Record, reason string) error {
 	f.seq++
 	rec.Seq, rec.Line, rec.Offset = f.seq, f.w.line, f.w.offset
@@ -96,7 +96,7 @@ func (f *framing) gone(rec *record.Record, reason string) error {
 	return &RecordError{Line: rec.Line, Offset: rec.Offset, Reason: fmt.Sprintf("%s (it has %d)", reason, f.span)}
 }
 
-// trailer notes that the record of n bytes at the window's start is the trailer, which claims so many records.
+// trailer records that the n bytes at the window's start are the trailer, with this count.
 func (f *framing) trailer(claimed int64, n int) {
 	f.trailers++
 	if f.trailers == 1 {
@@ -105,7 +105,7 @@ func (f *framing) trailer(claimed int64, n int) {
 	}
 }
 
-// finish is what Next says when nothing is left.
+// finish is the result of Next at the end.
 func (f *framing) finish() error {
 	err := f.w.ending()
 	if err != io.EOF || f.options == nil || f.alarmed {
@@ -135,14 +135,14 @@ func (f *framing) finish() error {
 	return e
 }
 
-// keepPreamble remembers framing that gives records their meaning.
+// keepPreamble remembers framing that gives records their meaning (the header).
 func (f *framing) keepPreamble(b []byte) {
 	if f.seq == 0 && len(f.preamble)+len(b) <= 4*RawKept {
 		f.preamble = append(f.preamble, b...)
 	}
 }
 
-// skip consumes lines that are no records.
+// skip consumes lines that are not records.
 func (f *framing) skip(lines int) error {
 	for range lines {
 		_, next, state := f.w.lineFrom(0)

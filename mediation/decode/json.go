@@ -49,7 +49,7 @@ func (j *JSON) resume(in *Input, _ *State, w *window, layout *record.Layout, f f
 	return d, nil
 }
 
-// unfinished finds an array without its bracket, and an object without its own.
+// unfinished detects an array or object without its closing bracket.
 func (j *JSON) unfinished(packed Compression, head, tail []byte) string {
 	end := bytes.TrimRight(tail, " \t\r\n\x1a")
 	if head = bytes.TrimLeft(head, " \t\r\n"); len(head) > 0 && head[0] == '[' {
@@ -68,7 +68,7 @@ func (j *JSON) unfinished(packed Compression, head, tail []byte) string {
 	return noLineEnd
 }
 
-// jsonDecoder reads JSON objects: one a line, in one array, or one after the other.
+// jsonDecoder reads JSON objects: one per line, in one array, or in sequence.
 type jsonDecoder struct {
 	framing
 	parser   parser
@@ -77,8 +77,8 @@ type jsonDecoder struct {
 	limit    int
 	started  bool // the array's bracket was read
 	closed   bool
-	separate bool // a comma or the array's end is due
-	indent   int  // how far right the record begins, counted from its line or the record before it
+	separate bool // a comma or the end of the array must come next
+	indent   int  // the column at which the record begins, counted from its line or the previous record
 }
 
 func newJSON(j *JSON, o *Options, w *window, layout *record.Layout, f framing) *jsonDecoder {
@@ -89,8 +89,8 @@ func newJSON(j *JSON, o *Options, w *window, layout *record.Layout, f framing) *
 	return d
 }
 
-// guess looks at the first line: an array begins with its bracket; a line that is right as far as it goes, yet ends in
-// the middle of an object or has a second one, is no line of its own.
+// guess decides by the first line: an array begins with a bracket; a valid line that ends in the middle of an object,
+// or contains a second one, means objects mode.
 func (d *jsonDecoder) guess() string {
 	head := d.w.buf[d.w.start:min(d.w.end, d.w.start+sniffed)]
 	head = bytes.TrimLeft(head, " \t\r\n")
@@ -179,7 +179,7 @@ func (d *jsonDecoder) Next(rec *record.Record) error {
 	}
 }
 
-// between consumes what stands between records, in array and objects mode.
+// between consumes what is between records, in array and objects mode.
 func (d *jsonDecoder) between() error {
 	for {
 		if !d.w.want(1) {
@@ -216,8 +216,8 @@ func (d *jsonDecoder) between() error {
 	}
 }
 
-// extent is the length of the value at the window's start. It checks no more than it must: brackets, quotes, and that a
-// { follows what can be before one, so that a lost bracket costs few records.
+// extent is the length of the value at the window's start. It checks only what it must: brackets, quotes, and that a {
+// follows something that may precede one, so that a lost bracket costs few records.
 func (d *jsonDecoder) extent() (n int, reason string) {
 	depth, inText, escape, last := 0, false, false, byte(0)
 	for i := 0; ; {
@@ -285,8 +285,8 @@ func (d *jsonDecoder) extent() (n int, reason string) {
 	}
 }
 
-// lost is bad for a record whose end cannot be found: it goes on to the next line that begins with {, no further to the
-// right than this record, or in an array with its end.
+// lost is bad for a record whose end cannot be found: it extends to the next line that begins with {, no further to the
+// right than this record, or in an array to its end.
 func (d *jsonDecoder) lost(rec *record.Record, reason string) error {
 	d.seq++
 	rec.Seq, rec.Line, rec.Offset = d.seq, d.w.line, d.w.offset

@@ -22,7 +22,7 @@ type member struct {
 	name    string
 	slot    int // of the value itself, or -1
 	members []*member
-	seen    uint64 // the record that had it last
+	seen    uint64 // the last record that had it
 }
 
 // paths is the layout as a tree.
@@ -52,8 +52,8 @@ func (m *member) find(name []byte) *member {
 	return nil
 }
 
-// parser parses one JSON object into the slots of the paths; what no path asks for is checked and skipped. Values lie in
-// the text itself, in scratch where escapes stood, and in arenas that are used again for the next record.
+// parser parses one JSON object into the slots of the paths; everything else is checked and skipped. Values point into
+// the text, into scratch if they had escapes, or into arenas that are reused for the next record.
 type parser struct {
 	b        []byte
 	pos      int
@@ -71,7 +71,7 @@ type parser struct {
 	count  int
 }
 
-// parse fills the fields from b, which is one object. It says what is wrong, or nothing.
+// parse fills the fields from b, which is one object. It returns an error text, or nothing.
 func (p *parser) parse(b []byte, root *member) string {
 	p.b, p.pos, p.depth, p.reason, p.count = b, 0, 0, "", 0
 	p.stack, p.names, p.values, p.keys, p.text = p.stack[:0], p.names[:0], p.values[:0], p.keys[:0], p.text[:0]
@@ -133,7 +133,7 @@ func (p *parser) enter() bool {
 	return true
 }
 
-// more is at the comma or the closing bracket after an item.
+// more reads the comma or the closing bracket after an item.
 func (p *parser) more(closing byte) (again, ok bool) {
 	p.space()
 	if p.pos < len(p.b) {
@@ -151,7 +151,7 @@ func (p *parser) more(closing byte) (again, ok bool) {
 	return false, p.unexpected(`"," or "` + string(closing) + `"`)
 }
 
-// first is at the first item, or behind the bracket that closes an empty list or map.
+// first moves to the first item, or past the bracket that closes an empty list or map.
 func (p *parser) first(closing byte) bool {
 	p.space()
 	if p.pos < len(p.b) && p.b[p.pos] == closing {
@@ -172,7 +172,7 @@ func (p *parser) colon() bool {
 	return true
 }
 
-// walk goes through the object at pos, of which some members are wanted.
+// walk reads the object at pos and picks the wanted members.
 func (p *parser) walk(m *member) bool {
 	if !p.enter() {
 		return false
@@ -228,7 +228,7 @@ func (p *parser) wanted(m *member) bool {
 	return true
 }
 
-// spread fills the slots below a value: with its members, or with that it can have none.
+// spread fills the slots below a value with its members, or records that it has none.
 func (p *parser) spread(m *member, v *record.Value) {
 	switch v.Kind {
 	case record.Absent, record.Null, record.Map, record.NoObject:
@@ -251,8 +251,8 @@ func (p *parser) spread(m *member, v *record.Value) {
 	}
 }
 
-// value captures the value at pos. It is returned, not filled in: a pointer through the recursion would cost an
-// allocation for each value.
+// value captures the value at pos. It returns the value instead of filling it in: a pointer through the recursion would
+// cost an allocation for each value.
 func (p *parser) value() (v record.Value, ok bool) {
 	if p.pos == len(p.b) {
 		return v, p.unexpected("a value")
@@ -356,8 +356,8 @@ func (p *parser) object() (v record.Value, ok bool) {
 	}
 }
 
-// close moves the items above base from the stack to where they stay until the next record. Where that grows, earlier
-// values keep the old place.
+// close moves the items above base from the stack to their place until the next record. If that grows, earlier values
+// keep the old one.
 func (p *parser) close(base int) []record.Value {
 	n := len(p.values)
 	p.values = append(p.values, p.stack[base:]...)
@@ -365,7 +365,7 @@ func (p *parser) close(base int) []record.Value {
 	return p.values[n:len(p.values):len(p.values)]
 }
 
-// skip checks the value at pos and goes behind it.
+// skip checks the value at pos and moves past it.
 func (p *parser) skip() bool {
 	if p.pos == len(p.b) {
 		return p.unexpected("a value")
@@ -425,7 +425,7 @@ func (p *parser) word(word string) bool {
 	return true
 }
 
-// number is RFC 8259 6, as it stands in the text. It is plain when it is an integer.
+// number is RFC 8259 6, as it stands in the text. It is plain if it is an integer.
 func (p *parser) number() (text []byte, plain, ok bool) {
 	begin := p.pos
 	plain = true
@@ -477,7 +477,7 @@ var plainText = func() (t [256]bool) {
 	return t
 }()
 
-// string is the text at pos without its quotes, unescaped when it is kept.
+// string is the text at pos without its quotes, unescaped if it is kept.
 func (p *parser) string(keep bool) ([]byte, bool) {
 	if p.pos == len(p.b) || p.b[p.pos] != '"' {
 		return nil, p.unexpected("a string")

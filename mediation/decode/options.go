@@ -10,7 +10,7 @@ import (
 	"ratemill/record"
 )
 
-// Options say how the files of a source are read: one format (Chosen), and what holds for all formats.
+// Options say how the files of a source are read: one format (Chosen), and options for all formats.
 type Options struct {
 	Chosen   `yaml:",inline"`
 	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark wins over utf-8 and auto; auto also recognises UTF-16 without mark, and takes what is not UTF-8 for windows-1252."`
@@ -29,7 +29,7 @@ type Trailer struct {
 	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
 
-// Limits bound what a file can make ratemill do. Zero is the default.
+// Limits bound the resources that a file can use. Zero is the default.
 type Limits struct {
 	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB, because a suspended record goes through Kafka as a whole."`
 	Usages   int   `yaml:"usages" default:"1000" doc:"Largest number of usage records that one record may become by fan-out, at most 65536."`
@@ -39,7 +39,7 @@ type Limits struct {
 	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Largest number of bytes that one compressed byte may become, counted after the first 64 MiB."`
 }
 
-// Check reports all that is wrong with the options of a document.
+// Check reports all mistakes in the options of a document.
 func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	for _, p := range o.problems() {
 		at := n
@@ -101,21 +101,22 @@ func (o *Options) problems() []problem {
 
 // Decoder yields the records of one file. It belongs to one goroutine.
 type Decoder interface {
-	// Next decodes the next record into rec. io.EOF ends the file; after a *RecordError rec has Seq, Line, Offset and up
-	// to 64 KiB of Raw, no fields, and the next call goes on; after a *FileError there is nothing more, unless it is an
-	// Alarm.
+	// Next decodes the next record into rec. io.EOF ends the file. After a *RecordError, rec has Seq, Line, Offset and
+	// up to 64 KiB of Raw, but no fields, and the next call continues. After a *FileError there are no more records,
+	// unless it is an Alarm.
 	Next(rec *record.Record) error
 	// Span is the size of the last record in bytes of the content. It is len(Raw), unless Raw was cut or the text
 	// converted from another encoding.
 	Span() int64
-	// Framing is the size of all so far that belongs to no record.
+	// Framing is the number of bytes so far that belong to no record.
 	Framing() int64
-	// Expected is how many records the trailer counts, once it was read; -1 when there is none, or it counts nothing.
+	// Expected is the number of records that the trailer counts, once the trailer was read; -1 if there is no trailer,
+	// or it has no count.
 	Expected() int64
-	// Trailer is the trailer as it stands in the file, in UTF-8 and up to 64 KiB of it, once it was read.
+	// Trailer is the trailer as it is in the file, in UTF-8 and up to 64 KiB, once it was read.
 	Trailer() []byte
-	// State is where the decoder stands at the end of the content, once Next has answered io.EOF. Resume goes on from there
-	// in a content that begins with this one; nil when that one may have to be read from its beginning.
+	// State is the decoder's state at the end of the content, after Next has returned io.EOF. Resume continues from it
+	// in a content that begins with this one; nil if that content must be read from its beginning.
 	State() *State
 	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
 	// and Raw of any records make a file that Options.Again reads.
@@ -126,7 +127,7 @@ type Decoder interface {
 // error makes rec a bad record. One Frame serves one decoder.
 type Frame func(rec *record.Record) (framing bool, records int64, err error)
 
-// Open starts decoding content (after Unpack). The layout must not grow any more.
+// Open starts decoding content (after Unpack). The layout must be complete.
 func (o *Options) Open(r io.Reader, layout *record.Layout) (Decoder, error) {
 	return o.OpenFramed(r, layout, nil)
 }
@@ -147,16 +148,16 @@ func (o *Options) Again() *Options {
 	return &again
 }
 
-// OpenAgain starts decoding what is kept of a record: the Preamble of its file and its Raw.
+// OpenAgain starts decoding what suspense kept of a record: the Preamble of its file and its Raw.
 func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decoder, error) {
 	again := o.Again()
-	// A window as large as for a file would cost more than all else, 256 KiB a record.
+	// A window of the usual size would cost more than everything else, 256 KiB per record.
 	again.Limits.Record = min(o.Limits.record(), len(preamble)+len(raw)+1)
 	return again.Open(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(raw)), layout)
 }
 
-// Columns are the names that rules may use, when the options alone tell (CSV without header); ok is false when only the
-// file does.
+// Columns are the names that rules may use, if the options alone give them (CSV without header); ok is false if only
+// the file has them.
 func (o *Options) Columns() (names []string, ok bool) {
 	if o.Reader == nil {
 		return nil, false
@@ -164,7 +165,7 @@ func (o *Options) Columns() (names []string, ok bool) {
 	return o.Reader.Columns()
 }
 
-// firstTells reports whether the format knows a trailer by its first column, or by the type of its record.
+// firstTells reports whether the format recognises a trailer by its first column, or by the type of its record.
 func (o *Options) firstTells() bool {
 	_, ok := o.Reader.(*CSV)
 	return ok

@@ -7,9 +7,9 @@ import (
 	"ratemill/record"
 )
 
-// State is where a decoder stands at the end of a content: all that it needs to go on in a content which begins with that
-// one, without those bytes. Going on yields the records that decoding the whole does, as long as the content is longer than
-// what decides about encoding and line ends (SettledFrom).
+// State is the state of a decoder at the end of a content. With it, a decoder can continue in a longer content that
+// begins with the same bytes, without reading those bytes. Continuing yields the same records as decoding the whole, as
+// long as the content is longer than the part that decides about encoding and line ends (SettledFrom).
 type State struct {
 	Version  int      `json:"version"`
 	Offset   int64    `json:"offset"` // bytes of the content
@@ -19,23 +19,24 @@ type State struct {
 	Encoding string   `json:"encoding"`
 	Newline  byte     `json:"newline"`
 	Preamble []byte   `json:"preamble,omitempty"`
-	Names    []string `json:"names,omitempty"` // of the columns, when a header has them
+	Names    []string `json:"names,omitempty"` // of the columns, if a header has them
 }
 
-// stateVersion grows when a state comes to mean something else.
+// stateVersion increases when the meaning of a state changes.
 const stateVersion = 1
 
-// SettledFrom is a size from which more content does not change what its beginning says about encoding, line ends and
-// framing: twice what UTF-16 needs of it.
+// SettledFrom is a size from which more content cannot change the decision about encoding, line ends and framing: twice
+// the size that UTF-16 needs for it.
 const SettledFrom = 4 * sniffed
 
-// mostPreamble is how much text before the records a state has at most: the ledger keeps one with each part of a file.
+// mostPreamble is the largest text before the records that a state may have: the ledger keeps one with each part of a
+// file.
 const mostPreamble = 8 << 10
 
 // State is described with Decoder.
 //
-// There is none where the end of the content has decided about a record: in a line without a line end, and in a quoted field
-// that does not close. Nor is there one for sources with a trailer, which counts the records of the whole.
+// There is none if the end of the content decided about a record: in a line without a line end, or in an open quoted
+// field. There is none for sources with a trailer either, because it counts the records of the whole file.
 func (f *framing) State() *State {
 	w := f.w
 	last := w.last
@@ -68,7 +69,7 @@ func (d *csvDecoder) State() *State {
 	return s
 }
 
-// State is described with Decoder. Only lines end where they do whatever follows them.
+// State is described with Decoder. Only the end of a line does not depend on what follows.
 func (d *jsonDecoder) State() *State {
 	if d.mode != "lines" {
 		return nil
@@ -76,7 +77,7 @@ func (d *jsonDecoder) State() *State {
 	return d.framing.State()
 }
 
-// Resume goes on decoding where a decoder with the same options stood. r begins at s.Offset.
+// Resume continues where a decoder with the same options stopped. r begins at s.Offset.
 func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
 	e, ok := encodingOf(s.Encoding)
 	reader, resumes := o.Reader.(resumer)
@@ -114,11 +115,11 @@ func encodingOf(name string) (encoding, bool) {
 	return encoding{}, false
 }
 
-// LookOn is Look at the end of a content that goes on where s was: r may leave out what comes before the last of it.
+// LookOn is Look for the end of a content that continues after s: r may omit all but the last bytes before s.
 func (o *Options) LookOn(s *State, r io.ReadSeeker, size int64) (Look, error) {
 	e, _ := encodingOf(s.Encoding)
 	_, tail, err := end(r)
-	others := []byte("\n") // what came before s has line ends: s is behind one
+	others := []byte("\n") // the content before s has line ends: s is behind one
 	if e.name == asUTF16LE.name {
 		others = []byte("\n\x00")
 	} else if e.name == asUTF16BE.name {

@@ -8,24 +8,23 @@ import (
 	"io"
 )
 
-// tailKept is how much of a content's end Look looks at.
+// tailKept is how many bytes at the end of a content Look examines.
 const tailKept = 64 << 10
 
-// Look is what a content shows before its records are read.
+// Look is what can be seen of a content before its records are read.
 type Look struct {
 	Packed     Compression
 	Size       int64    // of the content, unpacked
-	Hash       [32]byte // SHA-256 of the content, unpacked; of one that is not packed, zero
-	Broken     bool     // it cannot be unpacked to its end: Size and Hash are of what can
-	Unfinished string   // why it looks as if more of it were to come, "" when it does not
+	Hash       [32]byte // SHA-256 of the unpacked content; zero if it is not packed
+	Broken     bool     // it cannot be unpacked to its end: Size and Hash describe the readable part
+	Unfinished string   // why it looks incomplete, "" if it does not
 }
 
-// Look reads a content to its end, unless it is not packed: of that the beginning and the end are enough.
+// Look reads a packed content to its end; of a plain one, the beginning and the end are enough.
 //
-// A compressed stream that ends in the middle is unfinished, and so is an array of JSON without its bracket. Of text that
-// is not compressed a last line without a line end is unfinished, if other lines have one: in a column of numbers nothing
-// else shows that the last one was cut. The end of a compressed stream says by itself that the content ends there, and a
-// JSON object that it is complete.
+// A compressed stream that ends in the middle is unfinished, and so is a JSON array without its closing bracket. Plain
+// text is unfinished if the last line has no line end but other lines have one: in a column of numbers nothing else
+// shows that the last one was cut. A compressed stream marks its own end, and a JSON object shows that it is complete.
 func (o *Options) Look(r io.Reader) (look Look, err error) {
 	content, packed, err := Unpack(r, o.Limits)
 	look.Packed = packed
@@ -79,7 +78,7 @@ func end(file io.ReadSeeker) (size int64, tail []byte, err error) {
 	return size, tail, err
 }
 
-// broken notes that a stream ends in the middle, or is damaged; that reading failed is returned.
+// broken records that a stream ends in the middle or is damaged; it returns errors of reading.
 func (l *Look) broken(err error) error {
 	var file *FileError
 	if !errors.As(err, &file) || file.Fault == Unread {
@@ -96,7 +95,7 @@ const noLineEnd = "its last line has no line end, though others have"
 
 func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) string {
 	if o.Octets() {
-		return "" // nothing at its end tells; a record that is cut ends the file as truncated
+		return "" // nothing at its end shows it; a cut record makes the file truncated
 	}
 	if e.convert != nil {
 		tail = tail[len(tail)%2:]
@@ -109,7 +108,7 @@ func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) 
 	}); ok {
 		return special.unfinished(packed, head, tail)
 	}
-	// A lone Ctrl-Z is how DOS ended files.
+	// DOS programs ended files with a lone Ctrl-Z.
 	if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") && !bytes.ContainsAny(tail, "\n\r") {
 		return ""
 	}

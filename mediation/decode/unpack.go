@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Compression is how a file was packed.
+// Compression is the compression of a file.
 type Compression string
 
 // The compressions that Unpack removes.
@@ -21,10 +21,10 @@ const (
 	Zstd  Compression = "zstd"
 )
 
-// ratioFrom is the size from which Limits.Ratio holds: a small file of zeros is no bomb.
+// ratioFrom is the size from which Limits.Ratio applies: a small file of zeros is no bomb.
 const ratioFrom = 64 << 20
 
-// foreign are containers that Unpack knows and does not read.
+// foreign are containers that Unpack recognises but does not read.
 var foreign = []struct{ magic, name string }{
 	{"PK\x03\x04", "a zip archive"},
 	{"PK\x05\x06", "an empty zip archive"},
@@ -36,8 +36,8 @@ var foreign = []struct{ magic, name string }{
 	{"\x04\x22\x4d\x18", "lz4 compressed"},
 }
 
-// Unpack is the content of a file, which may be compressed with gzip (any number of members) or zstd. The first bytes
-// tell, not the name. Errors while reading it are *FileError.
+// Unpack is the content of a file, which may be compressed with gzip (any number of members) or zstd. It looks at the
+// first bytes, not at the name. Errors while reading it are *FileError.
 func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	packed := &counter{r: r}
 	b := bufio.NewReaderSize(packed, 128<<10)
@@ -75,8 +75,8 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	return &reader{r: b}, Plain, nil
 }
 
-// members reads gzip members one after the other. Zero bytes after the last are padding of tapes and block stores, as
-// for gzip(1).
+// members reads gzip members one after the other. Zero bytes after the last member are padding of tapes and block
+// stores, which gzip(1) also accepts.
 type members struct {
 	gzip *gzip.Reader
 	from *bufio.Reader
@@ -113,7 +113,7 @@ func (m *members) padding() error {
 	}
 }
 
-// counter counts what was read.
+// counter counts bytes read.
 type counter struct {
 	r   io.Reader
 	n   int64

@@ -8,32 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// window is the part of the content in memory: whole lines, without copying them. Positions are counted from the first
-// byte that is not consumed, so they hold when more is read.
+// window is the part of the content in memory: whole lines, without copying them. Positions count from the first
+// unconsumed byte, so they stay valid when more is read.
 type window struct {
 	r          io.Reader
 	buf        []byte
 	start, end int   // not consumed: buf[start:end]
 	limit      int   // longest record
-	err        error // why nothing more can be read; io.EOF at the end
+	err        error // why no more can be read; io.EOF at the end
 	encoding   encoding
 	converter  *converter
 	plain      bool // UTF-8 already
-	newline    byte // '\n', or '\r' in files that use it alone
+	newline    byte // '\n', or '\r' in files that use only that
 
 	last   byte   // the last byte consumed, once the buffer has moved on
 	offset int64  // in the content, of the first byte not consumed
 	line   uint64 // its line
 }
 
-// sniffed is how much of the content decides about encoding and line ends.
+// sniffed is how many bytes of the content decide about encoding and line ends.
 const sniffed = 64 << 10
 
 func newWindow(r io.Reader, limit int) *window {
 	return &window{r: r, limit: limit, line: 1, newline: '\n', buf: make([]byte, min(256<<10, max(2*limit, 4096)))}
 }
 
-// begin reads the first bytes, recognises the encoding and refuses what is no text.
+// begin reads the first bytes, recognises the encoding and refuses binary content.
 func (w *window) begin(encodingName string) error {
 	w.encoding, w.plain = asUTF8, true
 	w.want(sniffed)
@@ -62,7 +62,7 @@ func (w *window) begin(encodingName string) error {
 	return nil
 }
 
-// failing reads what was read ahead, then the rest, then what reading ahead met.
+// failing first returns the bytes read ahead, then the rest, then the error met while reading ahead.
 type failing struct {
 	ahead *bytes.Reader
 	rest  io.Reader
@@ -79,8 +79,8 @@ func (f *failing) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// notText refuses content that is no text, early and with a guess at what it is: a tenth of it are zero bytes or control
-// characters, or it begins as a binary format does. A zero byte in a text costs its record wherever it stands.
+// notText refuses binary content early and guesses its format: a tenth of it are zero bytes or control characters, or
+// it begins like a known binary format. In a text, a zero byte costs only its record.
 func notText(head []byte) error {
 	zero := bytes.IndexByte(head, 0)
 	control := 0
@@ -158,14 +158,14 @@ func (w *window) want(n int) bool {
 	return w.end-w.start >= n
 }
 
-// lineEnd is what came of looking for the end of a line.
+// lineEnd is the result of searching the end of a line.
 type lineEnd uint8
 
 const (
-	ended   lineEnd = iota // the line has its terminator, or is the last of the content
-	nothing                // no byte is left
+	ended   lineEnd = iota // the line has a terminator, or is the last one
+	nothing                // at the end of the content
 	tooLong                // no end within the limit
-	broken                 // reading failed before the end: w.err says why
+	broken                 // reading failed before the end: see w.err
 )
 
 // lineFrom finds the line that begins at from: its text ends before text, the next begins at next.
@@ -203,7 +203,7 @@ func (w *window) lineFrom(from int) (text, next int, state lineEnd) {
 	}
 }
 
-// take consumes n bytes and says how many of the content they were. Lines are counted by the caller.
+// take consumes n bytes and returns their size in the content. The caller counts lines.
 func (w *window) take(n int) int64 {
 	size := int64(n)
 	if !w.plain {
@@ -214,7 +214,7 @@ func (w *window) take(n int) int64 {
 	return size
 }
 
-// discard consumes until after the next line end, in bounded memory, and adds the first bytes to kept.
+// discard consumes everything up to the next line end, in bounded memory, and adds the first bytes to kept.
 func (w *window) discard(kept *[]byte) (size int64) {
 	for {
 		content := w.buf[w.start:w.end]
@@ -233,7 +233,7 @@ func (w *window) discard(kept *[]byte) (size int64) {
 	}
 }
 
-// ending is the error of Next when nothing is left.
+// ending is the error of Next at the end.
 func (w *window) ending() error {
 	if w.converter != nil && w.converter.rest > 0 && w.err == io.EOF {
 		return &FileError{Fault: Truncated, Line: w.line, Offset: w.offset, Reason: "the text ends in the middle of a UTF-16 character", Hint: "the file is probably cut off"}
@@ -246,7 +246,7 @@ func (w *window) ending() error {
 	return w.err
 }
 
-// badText says why a line is no text, or nothing.
+// badText says why a line is not valid text, or nothing.
 func badText(line []byte) string {
 	if !utf8.Valid(line) {
 		for i := 0; i < len(line); {

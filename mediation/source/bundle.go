@@ -9,11 +9,11 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// Bundle is the source's document, its tables and the shared documents that it was compiled with, so that another process can have this
-// very version again: a file that was begun with it is finished with it.
+// Bundle is the source's document with its tables and shared documents, so that another process can compile exactly
+// this version: a begun file is finished with the version it was begun with.
 func (s *Source) Bundle() []byte { return s.bundle }
 
-// OpenBundle compiles what Bundle gave, and says so when its version is not the one expected.
+// OpenBundle compiles the content of Bundle, and fails if the version is not the expected one.
 func OpenBundle(bundle []byte, version string) (*Source, error) {
 	fsys, err := txtar.FS(txtar.Parse(bundle))
 	if err != nil {

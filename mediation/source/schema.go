@@ -6,8 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// Schema is the JSON Schema of a document of sources/, for editors. The names that set knows come from the fields of
-// the usage record.
+// Schema is the JSON Schema of a document of sources/, for editors. The names in set come from the fields of the usage
+// record.
 func Schema() map[string]any {
 	s := diag.Schema("ratemill source", Document{})
 	fields := map[string]any{}

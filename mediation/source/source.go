@@ -33,7 +33,7 @@ type Document struct {
 	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the file names, to detect missing files."`
 }
 
-// Sequence says where a file's number stands.
+// Sequence says where the number is in a file's name.
 type Sequence struct {
 	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"An expression over the file's name that gives the number's digits."`
 	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"What to do when a number is missing."`
@@ -46,11 +46,11 @@ func (s *Sequence) Number(file string) (int64, error) { return s.number.Int(path
 
 // Source is a checked document.
 type Source struct {
-	Name            string // by which files, duplicate keys and sessions are known: the first that the source had
-	Title           string // what its document calls it now
+	Name            string // name for files, duplicate keys and sessions: the source's first
+	Title           string // name in its document
 	Rereads         []string
 	File            string // of the document
-	Version         string // a hash of everything that the meaning of its records depends on
+	Version         string // hash of everything that decides about the meaning of its records
 	Collect         collect.Options
 	Decode          decode.Options
 	Program         *rules.Program
@@ -62,11 +62,10 @@ type Source struct {
 
 	trailer *rules.Trailer
 	bundle  []byte
-	former  []string // the versions that it would have with former reference data
+	former  []string // its versions with former reference data
 }
 
-// Named says that the name of a file is part of what tells it from others: the same content under another name is usage of
-// its own.
+// Named reports whether a file's name is part of its identity: the same content under another name is then other usage.
 func (s *Source) Named() bool {
 	if s.Collect.Identity != "" {
 		return s.Collect.Identity == "name"
@@ -82,12 +81,12 @@ func (s *Source) Open(r io.Reader) (decode.Decoder, error) {
 	return s.Decode.OpenFramed(r, s.Program.Layout(), s.trailer.Runner().Run)
 }
 
-// Resume goes on decoding a file's content where a decoder of the source stood.
+// Resume continues decoding a file's content from the state of an earlier decoder of the source.
 func (s *Source) Resume(state *decode.State, r io.Reader) (decode.Decoder, error) {
 	return s.Decode.Resume(state, r, s.Program.Layout())
 }
 
-// OpenAgain starts decoding what is kept of a record of the source that was suspended.
+// OpenAgain starts decoding what suspense kept of a record of the source.
 func (s *Source) OpenAgain(preamble, raw []byte) (decode.Decoder, error) {
 	return s.Decode.OpenAgain(preamble, raw, s.Program.Layout())
 }
@@ -106,7 +105,7 @@ type Book struct {
 	Files   int // documents read
 }
 
-// Source is the source called name, now or formerly.
+// Source is the source with a present or former name.
 func (b *Book) Source(name string) (*Source, bool) {
 	for _, s := range b.Sources {
 		if s.Name == name {
@@ -130,12 +129,11 @@ func (b *Book) Names() []string {
 	return names
 }
 
-// rulesVersion is part of every source's version; it grows when the same document and data come to mean something
-// else.
+// rulesVersion is part of every source's version; it increases when the same document and data change their meaning.
 const rulesVersion = "rules 1"
 
-// LoadDir reads sources/*.yaml and classes/*.yaml of a directory. What is wrong is all in the list; the book holds the
-// sources that are right. env gives the values of ${NAME}; nil leaves them as they stand, for checks without secrets.
+// LoadDir reads sources/*.yaml and classes/*.yaml of a directory. All mistakes are in the list; the book holds the
+// sources without errors. env gives the values of ${NAME}; nil leaves them unreplaced, for checks without secrets.
 func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 	return loadDir(fsys, env, false)
 }
@@ -193,7 +191,8 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 	return b, l
 }
 
-// sharedFiles warns of sources that may both read a file: each would charge it, since duplicates are known per source.
+// sharedFiles warns of sources that may both read a file: each would charge it, because duplicates are known per
+// source.
 func sharedFiles(sources []*Source, l *diag.List) {
 	for i, s := range sources {
 		for _, other := range sources[:i] {
@@ -214,7 +213,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	var doc Document
 	l := diag.Decode(name, text, &doc, env)
 	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.Reader == nil {
-		return nil, l // not YAML, or another kind of document; its sections would only add noise
+		return nil, l // not YAML, or another kind of document; errors of its sections would only add noise
 	}
 	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.Typed(), Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
 		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
@@ -270,17 +269,17 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	return s, l
 }
 
-// sharing is what documents of classes/ give to sources: rules by name, and the texts that a source depends on when it
+// sharing is what documents of classes/ provide to sources: rules by name, and the texts that a source depends on if it
 // uses a name.
 type sharing struct {
-	stored bool // they are of a bundle
+	stored bool // they come from a bundle
 	rules  map[string]diag.At[[]rules.Entry]
 	texts  map[string][]byte
 	tables func(name string, most int) ([]byte, error)
 }
 
-// version is a hash of the document, of the shared texts and tables that it uses and of a version of normalize's data. Values of the
-// environment are no part of it: they say where files are, not what they mean.
+// version is a hash of the document, of the shared texts and tables that it uses and of a version of normalize's data.
+// Values of the environment are not part of it: they say where files are, not what they mean.
 func version(data string, text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
 	h := sha256.New()
 	h.Write([]byte(rulesVersion + data))
@@ -319,8 +318,8 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 	return names
 }
 
-// table reads a file that holds a table. It goes into the bundle, a txtar archive, so no line may look like the head of a
-// file there.
+// table reads a file that holds a table. It goes into the bundle, a txtar archive, so no line may look like the header
+// of a file there.
 func table(fsys fs.FS, name string, most int) ([]byte, error) {
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("%s is no path below the project's folder, such as tables/tadig.csv", name)
