@@ -31,6 +31,7 @@ type actor struct {
 	floor      int64                    // of an owner: usage below was decided when it began
 	ratedFloor int64                    // of an owner or a sink: of the rated log it may need what is from here on
 	file       *file                    // of a sender: what it works on
+	removed    bool                     // of a mediator: its project has no source
 	ahead      time.Duration            // by which its machine is ahead of the time
 	next       func(topic string) int64 // of an owner or a sink: how far it is
 	ended      bool

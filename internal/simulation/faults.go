@@ -46,12 +46,15 @@ const (
 	Forged                        // somebody writes a message of a huge epoch into the rated log
 	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
 	ServerAway                    // the server of a file that was begun is away for longer than the broker keeps usage
+	ServerStalls                  // a carrier's server answers nothing for a while, and closes no connection
+	SourceRemoved                 // the project has the source no longer, and has it again later
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
-	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps", "server-away"}
+	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps",
+	"server-away", "server-stalls", "source-removed"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -90,6 +93,8 @@ var faultMeanings = [...]string{
 	"somebody wrote a message of an epoch that nobody was given",
 	"the clock of an actor's machine jumped",
 	"the server of a file that was begun was away for longer than usage is kept",
+	"a carrier's server stood still, and closed no connection",
+	"the source was taken out of the project, and came back",
 }
 
 func (f Fault) String() string { return faultNames[f] }

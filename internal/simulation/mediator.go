@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -124,13 +125,16 @@ type fileLedger struct{ w *world }
 
 func (l fileLedger) file(number int64) *file { return l.w.files[number-1] }
 
-func (l fileLedger) LeaseNext(ctx context.Context, _ []control.Queue, owner string, now time.Time, ttl time.Duration) (lease control.Lease, found bool, err error) {
+func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (lease control.Lease, found bool, err error) {
 	w := l.w
 	err = w.store.transaction(ctx, "leasing a file", func() error {
 		w.current.file = nil
 		for _, i := range w.rng.Perm(len(w.files)) {
 			f := w.files[i]
 			if f.done || w.phase == troubled && w.step < f.comes || f.row.RetryAt.After(now) {
+				continue
+			}
+			if queues[0].Ordered && !(f.ordered && f.row.Pinned) {
 				continue
 			}
 			if f.row.LeaseUntil.After(now) && !w.happens(Takeover, 40) {
@@ -293,6 +297,9 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	f := w.files[row.Number-1]
 	for range 1 + w.rng.IntN(3) {
 		w.point("fetch file", row.Number, 0)
+		if err := w.stalls(ctx); err != nil && f.origins == nil {
+			return mediation.Content{}, err
+		}
 		if err := renew(ctx); err != nil && !storeUnavailable(err) {
 			return mediation.Content{}, err
 		}
@@ -334,6 +341,41 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(now.text)}), nil }}, nil
 }
 
+// stalls is a server that answers nothing for a while, often for longer than a lease, and closes no connection. Then it
+// goes on, or the deadline for progress has passed.
+func (w *world) stalls(ctx context.Context) error {
+	if !w.happens(ServerStalls, 25) {
+		return nil
+	}
+	until := w.step + 1 + w.spread(ServerStalls)
+	w.wait("await server", time.Minute, func() bool { return w.step >= until || w.phase != troubled })
+	if ctx.Err() == nil && w.faults[ServerStalls].IntN(2) == 0 {
+		return &collect.UnreachableError{Err: errSimulated}
+	}
+	return ctx.Err()
+}
+
+// removesSource takes the source out of the project for a while. Some mediators start anew with the project as it is then;
+// others go on with the one that they have. Of the files that were begun somebody orders a few to be finished.
+func (w *world) removesSource() {
+	r := w.faults[SourceRemoved]
+	w.removed = w.step + 20 + w.spread(SourceRemoved)
+	w.notef("operator", "REMOVES the source until step %d", w.removed)
+	for _, a := range w.actors {
+		if a.kind == senderKind && r.IntN(3) > 0 {
+			a.cancel()
+		}
+	}
+	for _, f := range w.files {
+		if f.row.Pinned && !f.done && r.IntN(2) == 0 {
+			f.ordered = true
+		}
+	}
+}
+
+// hasSource says that the project has the source.
+func (w *world) hasSource() bool { return w.phase != troubled || w.step >= w.removed }
+
 // pieces gives a file in pieces of any size.
 type pieces struct {
 	w *world
@@ -348,14 +390,20 @@ func (p *pieces) Read(b []byte) (int, error) {
 }
 
 // mediatorReference gives mediators the versions of everything.
-type mediatorReference struct{ reference }
+type mediatorReference struct {
+	reference
+	removed bool // the project with which the mediator began has no such source
+}
 
-func (mediatorReference) Queues() []control.Queue {
-	return []control.Queue{{Source: "carrier", Parallel: true}}
+func (r mediatorReference) Queues() []control.Queue {
+	return []control.Queue{{Source: "carrier", Parallel: !r.removed, Ordered: r.removed}}
 }
 
 func (r mediatorReference) Source(_ context.Context, _, version string) (*source.Source, error) {
 	r.w.point("source", 0, 0)
+	if version == "" && r.removed {
+		return nil, errors.New("the project has no source carrier")
+	}
 	for i, s := range sources() {
 		if s.Version == version || version == "" && i == r.w.rules {
 			return s, nil
@@ -372,13 +420,13 @@ func (r mediatorReference) Current(context.Context) (registry.Revision, string, 
 // startMediator starts what takes files, as they come.
 func (w *world) startMediator() {
 	w.started++
-	name := fmt.Sprintf("mediator-%d", w.started)
+	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
 	m := &mediation.Mediator{
-		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}}, Broker: simBroker{w}, Topics: w.topics,
+		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w}, Topics: w.topics,
 		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
 	}
-	w.start(name, senderKind, 0, m.Run)
+	w.start(name, senderKind, 0, m.Run).removed = removed
 }
 
 // judgeFiles compares what became of each carrier's file with the plainest reading of it: each record in one place, the

@@ -198,6 +198,7 @@ type file struct {
 	row      control.File
 	vanished bool     // from its carrier's server
 	away     bool     // its carrier's server is away, for longer than the broker keeps usage
+	ordered  bool     // somebody ordered to finish it, though its source was removed
 	origins  []udr.ID // of a retry batch: what it brings back
 
 	// Of one that a sender sends:

@@ -106,6 +106,7 @@ type world struct {
 	orders  []control.Stop   // to go on without a message
 	halts   []control.Stop   // stops that are open
 	full    [engines]int     // an engine takes nothing before this step
+	removed int              // the project has no source before this step
 
 	met     Met
 	zombies Zombies
@@ -367,6 +368,9 @@ func (w *world) trouble() {
 	if w.happens(DiskFull, 300) {
 		w.full[w.faults[DiskFull].IntN(int(engines))] = w.step + 5 + w.spread(DiskFull)
 	}
+	if w.mediated && w.happens(SourceRemoved, 300) {
+		w.removesSource()
+	}
 	w.setBack()
 	for p := range partitions {
 		w.warehouse.forget(p)
@@ -423,6 +427,9 @@ func (w *world) staff() {
 			sinks[a.partition] = true
 		case a.kind == senderKind:
 			senders++
+			if a.removed && w.hasSource() {
+				a.cancel() // it starts anew, with the source
+			}
 		}
 	}
 	for p, there := range owners {
