@@ -20,7 +20,7 @@ func (d D) Add(e D) (D, error) {
 // Sub is d - e, or ErrRange.
 func (d D) Sub(e D) (D, error) { return d.Add(e.Neg()) }
 
-// Mul is d × e: ErrInexact when the product needs more than 12 decimals, ErrRange when it is too large.
+// Mul is d × e. It returns ErrInexact if the product needs more than 12 decimals, and ErrRange if it is too large.
 func (d D) Mul(e D) (D, error) {
 	p, r, err := d.mul(e)
 	if err == nil && r != 0 {
@@ -74,7 +74,7 @@ func (d D) mul(e D) (magnitude, uint64, error) {
 	return m, r, nil
 }
 
-// Div is d / e, exactly: ErrInexact when the quotient needs more than 12 decimals.
+// Div is d / e, exactly. It returns ErrInexact if the quotient needs more than 12 decimals.
 func (d D) Div(e D) (D, error) {
 	q, rest, err := d.quotient(e)
 	if err == nil && rest {
@@ -91,7 +91,7 @@ func (d D) DivRound(e D, scale int, mode Mode) (D, error) {
 	if e.IsZero() {
 		return D{}, ErrDivideByZero
 	}
-	// A tie must be told from a little more than a tie, so the quotient is taken as a whole before it is rounded.
+	// A tie must be distinguished from slightly more than a tie, so the whole quotient is computed before rounding.
 	negative := (d.hi < 0) != (e.hi < 0)
 	num, den := d.magnitude().big(), e.magnitude().big()
 	num.Mul(num, pow10Big(min(max(scale, 0), Scale)))
@@ -114,16 +114,16 @@ func (d D) quotient(e D) (magnitude, bool, error) {
 	return q.magnitude(), rem.Sign() != 0, err
 }
 
-// Fraction is what a rounding took away or added, as a part of 10^-12: Num/Den of it, with the sign of what is missing
-// from the rounded amount. The zero value is nothing.
+// Fraction is the part below 10^-12 that rounding removed or added: Num/Den of 10^-12, with the sign of the difference
+// to the rounded amount. The zero value means no difference.
 type Fraction struct {
 	Num int64
 	Den uint64
 }
 
-// Price is quantity × d / per, rounded by r: what quantity units cost at price d for per units. What the rounding
-// removed (true value minus result) is rest, in D, and below that in Fraction, so that result + rest is exactly the
-// true value. per must be positive.
+// Price is quantity × d / per, rounded by r: the price of quantity units at d for per units. The part that rounding
+// removed (true value minus result) is returned as rest, in D, and below that as Fraction, so that result + rest is
+// exactly the true value. per must be positive.
 //
 //	decimal.MustParse("0.02").Price(79_200, 1_000_000, r) = 0.001584
 func (d D) Price(quantity int64, per uint64, r Rounding) (result, rest D, below Fraction, err error) {
@@ -171,8 +171,8 @@ func (d D) Price(quantity int64, per uint64, r Rounding) (result, rest D, below 
 	return result, rest, below, err
 }
 
-// RoundFraction is d + f rounded by r: how a sum of Price results is rounded as one. f is less than one part of 10^-12
-// and has the sign of d, unless one of them is zero. As with Price, result + rest + below is d + f.
+// RoundFraction is d + f rounded by r; it rounds a sum of Price results once. f is less than one part of 10^-12 and has
+// the sign of d, unless one of them is zero. As with Price, result + rest + below is d + f.
 func (d D) RoundFraction(f Fraction, r Rounding) (result, rest D, below Fraction, err error) {
 	if f.Num == 0 {
 		result, rest, err = d.Round(r)

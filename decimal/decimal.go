@@ -14,14 +14,14 @@ const one = 1_000_000_000_000 // 10^Scale
 var (
 	// ErrRange says that a result has more than 26 digits before the point.
 	ErrRange = errors.New("number out of range: at most 26 digits before the decimal point")
-	// ErrInexact says that a result cannot be written with 12 decimals and no rounding was asked for.
+	// ErrInexact says that a result needs more than 12 decimals and the call did not ask for rounding.
 	ErrInexact = errors.New("result is not exact with 12 decimals; say how to round it")
 	// ErrDivideByZero says that a divisor was zero.
 	ErrDivideByZero = errors.New("division by zero")
 )
 
-// D is an exact decimal: a signed 128-bit count of 10^-12. The zero value is 0. Two D are equal (==) exactly when
-// the numbers are.
+// D is an exact decimal: a signed 128-bit count of 10^-12. The zero value is 0. Two D are equal (==) exactly if the
+// numbers are equal.
 type D struct {
 	hi int64
 	lo uint64
@@ -33,7 +33,7 @@ var (
 	One  = D{lo: one}
 )
 
-// limit is 10^38: what Decimal(38,12) holds lies strictly between -limit and limit.
+// limit is 10^38: the values of Decimal(38,12) lie strictly between -limit and limit.
 var limit = magnitude{hi: 0x4b3b4ca85a86c47a, lo: 0x098a224000000000}
 
 // FromInt is n as a decimal; every int64 fits.
@@ -43,8 +43,8 @@ func FromInt(n int64) D {
 	return magnitude{hi, lo}.signed(n < 0)
 }
 
-// FromParts makes a D from the two halves of its 128-bit two's complement count of 10^-12, as Parts gives them and as
-// ClickHouse stores Decimal(38,12). It answers ErrRange for a count that Decimal(38,12) cannot hold.
+// FromParts makes a D from the two halves of its 128-bit two's complement count of 10^-12, as returned by Parts and as
+// stored in ClickHouse's Decimal(38,12). It returns ErrRange for a count that Decimal(38,12) cannot hold.
 func FromParts(hi int64, lo uint64) (D, error) {
 	d := D{hi, lo}
 	if !d.magnitude().fits() {
@@ -67,7 +67,7 @@ func (d D) Sign() int {
 	return 1
 }
 
-// IsZero says that d is 0.
+// IsZero reports whether d is 0.
 func (d D) IsZero() bool { return d == D{} }
 
 // Cmp is -1, 0 or 1 as d is less than, equal to or greater than e.
@@ -81,7 +81,7 @@ func (d D) Cmp(e D) int {
 	return 1
 }
 
-// Less says that d < e.
+// Less reports whether d < e.
 func (d D) Less(e D) bool { return d.Cmp(e) < 0 }
 
 // Neg is -d.
@@ -90,7 +90,7 @@ func (d D) Neg() D { return d.magnitude().signed(d.hi >= 0) }
 // Abs is d without its sign.
 func (d D) Abs() D { return d.magnitude().signed(false) }
 
-// Int64 is d as an integer, and whether d is one that fits.
+// Int64 is d as an integer, and whether d is an integer in range.
 func (d D) Int64() (n int64, exact bool) {
 	q, r := d.magnitude().div64(one)
 	if r != 0 || q.hi != 0 {

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// ParseError says what is wrong with a text that should be a decimal.
+// ParseError describes a text that is not a valid decimal.
 type ParseError struct {
 	Text   string // at most 40 characters of it
 	Reason string
@@ -21,7 +21,7 @@ func parseError[T string | []byte](text T, reason string) error {
 }
 
 // Parse reads digits with an optional sign and an optional point, such as -12.50. Exponents, separators and blanks are
-// errors, and so are more than 12 decimals unless those beyond are zeros. A result out of range is an error too.
+// errors, and so are more than 12 decimals unless the further ones are zeros. A result out of range is an error too.
 func Parse[T string | []byte](text T) (D, error) {
 	i, negative := 0, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
@@ -69,7 +69,7 @@ func Parse[T string | []byte](text T) (D, error) {
 	return m.signed(negative), nil
 }
 
-// MustParse is Parse for texts that a programmer wrote; it panics on an error.
+// MustParse is Parse for constants in the code; it panics on an error.
 func MustParse(text string) D {
 	d, err := Parse(text)
 	if err != nil {
@@ -84,13 +84,13 @@ func (m magnitude) times10(digit byte) magnitude {
 	return r.add(uint64(digit))
 }
 
-// String is d with as few decimals as are exact: 0.001584, -3, 0.
+// String is d with the fewest decimals that are exact: 0.001584, -3, 0.
 func (d D) String() string { return string(d.Append(nil)) }
 
-// Append appends what String gives.
+// Append appends the text that String returns.
 func (d D) Append(dst []byte) []byte { return d.AppendFixed(dst, d.Decimals()) }
 
-// AppendFixed appends d with at least scale decimals, more where d needs them: it never rounds.
+// AppendFixed appends d with at least scale decimals, or more if d needs them: it never rounds.
 func (d D) AppendFixed(dst []byte, scale int) []byte {
 	scale = min(max(scale, d.Decimals()), Scale)
 	if d.hi < 0 {
@@ -113,10 +113,10 @@ func (d D) AppendFixed(dst []byte, scale int) []byte {
 	return append(dst, buf[i:]...)
 }
 
-// Fixed is AppendFixed as a string: amounts of money in a currency's minor units.
+// Fixed is AppendFixed as a string, for amounts of money in a currency's minor units.
 func (d D) Fixed(scale int) string { return string(d.AppendFixed(nil, scale)) }
 
-// MarshalText is String, so that JSON and YAML carry decimals as text and no reader makes a float of them.
+// MarshalText is String, so that JSON and YAML carry decimals as text and no reader converts them to floats.
 func (d D) MarshalText() ([]byte, error) { return d.Append(nil), nil }
 
 // UnmarshalText is Parse.

@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// Mode is how a number is rounded. The zero value is HalfUp.
+// Mode is a rounding mode. The zero value is HalfUp.
 type Mode uint8
 
-// The modes; up and down are away from zero and towards it, as in billing, not ceiling and floor.
+// up and down mean away from zero and towards zero, as in billing, not ceiling and floor.
 const (
 	HalfUp   Mode = iota // to the nearest, a tie away from zero
 	HalfEven             // to the nearest, a tie to the even digit
@@ -19,7 +19,7 @@ const (
 
 var modeNames = [...]string{"half_up", "half_even", "half_down", "up", "down"}
 
-// String is the name that catalogue and rules use: half_up, half_even, half_down, up, down.
+// String is the mode's name in catalogue and rules: half_up, half_even, half_down, up, down.
 func (m Mode) String() string { return modeNames[m] }
 
 // ParseMode reads a mode's name.
@@ -38,10 +38,10 @@ type Rounding struct {
 	Mode  Mode
 }
 
-// Exact keeps all 12 decimals; what lies below them is rounded half up and handed back.
+// Exact keeps all 12 decimals; digits below them are rounded half up, and the difference is returned.
 var Exact = Rounding{Scale: Scale}
 
-// Round is d with at most scale decimals, and what was removed: d = result + rest.
+// Round is d with at most scale decimals, and the difference: d = result + rest.
 func (d D) Round(r Rounding) (result, rest D, err error) {
 	m, changed := d.magnitude().round(r.Scale, r.Mode, false)
 	if !changed {
@@ -57,13 +57,13 @@ func (d D) Round(r Rounding) (result, rest D, err error) {
 
 var pow10 = [Scale + 1]uint64{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, one}
 
-// round rounds to scale decimals; more says that the true number is a little larger than m.
+// round rounds to scale decimals; more says that the true number is slightly larger than m.
 func (m magnitude) round(scale int, mode Mode, more bool) (magnitude, bool) {
 	if scale < 0 {
 		scale = 0
 	}
 	if scale >= Scale {
-		return m, false // what lies below the twelfth decimal is the caller's, who knows its size
+		return m, false // the caller handles the part below the twelfth decimal and knows its size
 	}
 	step := pow10[Scale-scale]
 	q, rem := m.div64(step)
@@ -86,7 +86,7 @@ func (m magnitude) sub(n uint64) magnitude {
 	return magnitude{m.hi - borrow, lo}
 }
 
-// away says whether to round away from zero; tie compares what is removed with half a step.
+// away reports whether to round away from zero; tie compares the removed part with half a step.
 func (m Mode) away(odd bool, tie int) bool {
 	switch m {
 	case Up:

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// AddressKind says what a peer is.
+// AddressKind is the kind of a peer.
 type AddressKind uint8
 
 const (
 	PhoneAddress        AddressKind = iota + 1 // a phone number
-	ShortCodeAddress                           // up to eight digits, * or # that mean something in one network only
-	AlphanumericAddress                        // a name, as senders of messages have
-	SIPAddress                                 // the user part of a SIP URI that is no phone number
+	ShortCodeAddress                           // up to eight digits, * or # with a meaning in one network only
+	AlphanumericAddress                        // a name, such as an alphanumeric sender of messages
+	SIPAddress                                 // the user part of a SIP URI that is not a phone number
 )
 
 func (k AddressKind) String() string {
@@ -36,8 +36,8 @@ var _ = declare(Function{
 		ex(`address_kind(address("VODAFONE"))`, "alphanumeric"), ex(`address_kind(address("22122", from: country("ES")))`, "short code")},
 }, AddressKind.String)
 
-// Address is who was called or who called. Text is the part of the text read that names it, without blanks at its
-// ends; it refers to that text.
+// Address is the other party of a call or message. Text is the part of the input that names the party, without
+// surrounding blanks; it points into the input.
 type Address struct {
 	Kind  AddressKind
 	Phone E164 // of a PhoneAddress
@@ -57,7 +57,7 @@ func (a Address) String() string { return string(a.Append(nil)) }
 // longestAddress bounds names and SIP users.
 const longestAddress = 128
 
-// ParseAddress reads what may be a phone number, a short code, a name, or a SIP or tel URI.
+// ParseAddress reads a text that may be a phone number, a short code, a name, or a SIP or tel URI.
 func ParseAddress(text []byte, o PhoneOptions) (Address, error) {
 	return parseAddress(text, o, ParsePhone)
 }
@@ -131,13 +131,13 @@ func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) 
 		return Address{Kind: SIPAddress, Text: in}, nil
 	}
 	bad := err.(*Error)
-	reason, _, _ := strings.Cut(bad.Reason, "; address(…)") // which is what reads it
+	reason, _, _ := strings.Cut(bad.Reason, "; address(…)") // the country whose numbering plan applies
 	return Address{}, &Error{"address", bad.Input, reason}
 }
 
-// SIPUser reads the user of a SIP, SIPS or TEL URI, with or without a name before it and parameters after it:
-// "Alarm" <sip:+34600123456@ims.example;user=phone> is +34600123456. The result refers to the text; escapes (%2B) are
-// left as they are.
+// SIPUser reads the user of a SIP, SIPS or TEL URI, with or without a name before it and parameters after it: "Alarm"
+// <sip:+34600123456@ims.example;user=phone> is +34600123456. The result points into the text; escapes (%2B) are left as
+// they are.
 func SIPUser(text []byte) ([]byte, error) {
 	user, ok := uriUser(trim(text))
 	if !ok {
@@ -186,7 +186,7 @@ func uriUser(in []byte) ([]byte, bool) {
 	case !tel:
 		return nil, true
 	}
-	// RFC 3261 19.1.1: user:password; RFC 3966: parameters of the number are behind semicolons.
+	// RFC 3261 19.1.1: user:password; RFC 3966: parameters of the number follow semicolons.
 	if end := bytes.IndexAny(in, ";:"); end >= 0 {
 		in = in[:end]
 	}

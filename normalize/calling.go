@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// plan is what the fast path knows about the numbers of one region.
+// plan is the knowledge of the fast path about a region's numbers.
 type plan struct {
 	region        Country // none for global codes
 	code          int
@@ -15,9 +15,9 @@ type plan struct {
 	lengths       uint32 // bit n: national numbers may have n digits
 	prefix        twoSet // first two digits that might begin a national prefix
 	international twoSet // first two digits that might begin an international prefix
-	trunk         byte   // the national prefix, when it is one digit that no number starts with
-	abroad        bool   // 00 is the international prefix, and nothing else is
-	shared        uint16 // node of the first tree level, when regions share the code
+	trunk         byte   // the national prefix, if it is one digit with which no number starts
+	abroad        bool   // 00 is the only international prefix
+	shared        uint16 // node of the first tree level, if regions share the code
 }
 
 // twoSet is a set of two digits.
@@ -36,7 +36,7 @@ func (p *plan) begins(figures []byte) bool {
 	return len(figures) >= len(p.figures) && string(figures[:len(p.figures)]) == p.figures
 }
 
-// national answers the significant part of a national number, or nil when libphonenumber has to say.
+// national returns the significant part of a national number, or nil if only libphonenumber can decide.
 func (p *plan) national(figures []byte) []byte {
 	if !p.prefix.holds(figures) {
 		if p.lengths>>len(figures)&1 == 0 {
@@ -74,7 +74,7 @@ type callingTable struct {
 	tree      []branch // [0] is none
 }
 
-// slot is the place of a country in tables indexed by two letters; the last one is for everything else.
+// slot is a country's index in tables indexed by two letters; the last slot is for everything else.
 func (c Country) slot() int {
 	hi, lo := c[0]-'A', c[1]-'A'
 	if hi >= 26 || lo >= 26 {
@@ -151,7 +151,8 @@ func atoi(text string) int {
 	return n
 }
 
-// code finds the calling code that the figures begin with, and how many digits it has. No code begins another.
+// code finds the calling code at the beginning of the figures, and its number of digits. No code is a prefix of
+// another.
 func (t *callingTable) code(figures []byte) (code, length int) {
 	for length < 3 && length < len(figures) {
 		code = code*10 + int(figures[length]-'0')

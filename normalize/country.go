@@ -30,7 +30,7 @@ func (c Country) Append(dst []byte) []byte {
 // Known reports whether the code is assigned.
 func (c Country) Known() bool { return countries().index(c) != 0 }
 
-// Alpha3 is the three-letter code, or "" when the country is not known.
+// Alpha3 is the three-letter code, or "" if the country is unknown.
 func (c Country) Alpha3() string { return countries().list[countries().index(c)].alpha3 }
 
 var _ = declare(Function{
@@ -38,10 +38,10 @@ var _ = declare(Function{
 	Doc: "The three-letter code of a country.", Examples: []Example{ex(`country_alpha3(country("ES"))`, "ESP")},
 }, Country.Alpha3)
 
-// Numeric is the ISO 3166-1 number, or 0 when there is none.
+// Numeric is the ISO 3166-1 number, or 0 if there is none.
 func (c Country) Numeric() int { return countries().list[countries().index(c)].numeric }
 
-// Name is the English short name, or "" when the country is not known.
+// Name is the English short name, or "" if the country is unknown.
 func (c Country) Name() string { return countries().list[countries().index(c)].name }
 
 var _ = declare(Function{
@@ -95,7 +95,7 @@ var countries = sync.OnceValue(func() *countryTable {
 	return t
 })
 
-// otherNames are folded names that carriers write and the published list lacks.
+// otherNames are folded names that carriers use and the published list lacks.
 var otherNames = map[string]string{
 	"usa": "US", "uk": "GB", "uae": "AE", "great britain": "GB", "england": "GB", "russia": "RU", "south korea": "KR",
 	"korea south": "KR", "korea republic of": "KR", "north korea": "KP", "vietnam": "VN", "czech republic": "CZ", "turkey": "TR",
@@ -116,9 +116,8 @@ func (t *countryTable) index(c Country) uint16 {
 // longestName bounds the country names that are looked up.
 const longestName = 80
 
-// foldName writes a name so that spelling differences vanish: lower case, Latin letters without their accents, "&"
-// as "and", a leading "the" and a trailing "(the)" dropped, all else as single spaces. It answers false when the name
-// is too long to be one.
+// foldName normalizes the spelling of a name: lower case, Latin letters without their accents, "&" as "and", a leading
+// "the" and a trailing "(the)" dropped, everything else as single spaces. It returns false if the name is too long.
 func foldName(into *[longestName]byte, name []byte) ([]byte, bool) {
 	if len(name) > longestName/2 {
 		if len(name) > 2*longestName {
@@ -201,8 +200,8 @@ var _ = declare(Function{
 		ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "no ISO 3166-1 code")},
 }, ParseCountry)
 
-// CountryByMCC reads a mobile country code: 214 is Spain. For a code that countries share it answers the one that
-// most networks of the code are in; ParseNetwork and Network.Country are exact.
+// CountryByMCC reads a mobile country code: 214 is Spain. For a code that several countries share, it returns the one
+// with most networks of the code; ParseNetwork and Network.Country are exact.
 func CountryByMCC(text []byte) (Country, error) {
 	in := trim(text)
 	mcc, ok := decimal(in)
@@ -223,7 +222,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`mcc_country("214")`, "ES"), exFails(`mcc_country("901")`, "no country")},
 }, CountryByMCC)
 
-// CountryByCallingCode reads a calling code: 34 or +34 is Spain. For a shared code it answers the main country.
+// CountryByCallingCode reads a calling code: 34 or +34 is Spain. For a shared code it returns the main country.
 func CountryByCallingCode(text []byte) (Country, error) {
 	in := trim(text)
 	if len(in) > 0 && in[0] == '+' {

@@ -18,8 +18,8 @@ func (c Currency) Append(dst []byte) []byte {
 	return append(dst, c[:]...)
 }
 
-// MinorUnits is how many decimals amounts of the currency are paid in: 2 for EUR, 0 for JPY. It is -1 for codes that
-// have none, such as gold (XAU), and for unknown ones.
+// MinorUnits is the number of decimals of amounts in the currency: 2 for EUR, 0 for JPY. It is -1 for codes that have
+// none, such as gold (XAU), and for unknown ones.
 func (c Currency) MinorUnits() int {
 	if row, ok := currencies()[c]; ok {
 		return row.minor

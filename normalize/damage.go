@@ -4,8 +4,8 @@ import "bytes"
 
 const damage = "written by a spreadsheet, which has lost or changed digits; use the original file from the carrier"
 
-// Damaged says how a spreadsheet spoilt the text, or "": 4,36641E+11 for a long number, ="0043…" for one whose zeros
-// somebody wanted to keep, #NAME? or ##### for what a cell could not show. No number, name or code is written so.
+// Damaged says how a spreadsheet damaged the text, or "": 4,36641E+11 for a long number, ="0043…" for a number with
+// protected zeros, #NAME? or ##### for a value that a cell could not show. No number, name or code looks like this.
 func Damaged(text []byte) string {
 	in := trim(text)
 	if len(in) < 2 {
@@ -22,7 +22,7 @@ func Damaged(text []byte) string {
 	return ""
 }
 
-// errorValue reports whether the text is what a cell shows in place of a value.
+// errorValue reports whether the text is a cell's replacement for a value.
 func errorValue(in []byte) bool {
 	if len(in) > 2 && bytes.Count(in, hash) == len(in) {
 		return true
@@ -37,8 +37,8 @@ func errorValue(in []byte) bool {
 
 var hash = []byte("#")
 
-// scientific reports whether the text is a number with an exponent as spreadsheets write it: E+11, with its sign and two
-// digits or more. Names such as 3E5 are not.
+// scientific reports whether the text is a number with an exponent in a spreadsheet's notation: E+11, with a sign and
+// two or more digits. Names such as 3E5 do not match.
 func scientific(in []byte) bool {
 	if in[0] == '-' || in[0] == '+' {
 		in = in[1:]

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// wordedDuration reports whether a duration names its units itself: 1h2m3s, PT5M.
+// wordedDuration reports whether a duration contains its units: 1h2m3s, PT5M.
 func wordedDuration(in []byte) bool {
 	return len(in) > 1 && (letter(in[len(in)-1]) || in[0] == 'P')
 }
@@ -22,7 +22,7 @@ var wordedUnits = [...]struct {
 	{[4]string{"ms", "msec", "milliseconds"}, 1},
 }
 
-// words reads numbers with their units, greatest first, each unit once, blanks allowed between: 10s, 5 min, 1h2m3.5s.
+// words reads numbers with their units, greatest first, each unit once, with optional blanks: 10s, 5 min, 1h2m3.5s.
 // Only the last number may have decimals, and only its fraction is rounded.
 func words(in []byte, base int64, round Rounding) (int64, string) {
 	const form = "not a duration such as 10s, 5m or 1h2m3s"

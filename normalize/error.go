@@ -12,14 +12,14 @@ const longestQuoted = 48
 type Error struct {
 	Function string // as rules call it: phone, octets, time
 	Input    string // at most 48 bytes of the text, then …
-	Reason   string // what is wrong and, where known, what to do
+	Reason   string // what is wrong and, if known, what to do
 }
 
 func (e *Error) Error() string {
 	return e.Function + "(" + strconv.Quote(e.Input) + "): " + e.Reason
 }
 
-// fail tells of a spreadsheet first: it explains what the reader of the text can only notice.
+// fail mentions damage by a spreadsheet first: it explains the error that the parser noticed.
 func fail(function string, input []byte, reason string) error {
 	if spoilt := Damaged(input); spoilt != "" {
 		reason = spoilt
@@ -34,8 +34,8 @@ func quoted(input []byte) string {
 	return strings.ToValidUTF8(string(input[:longestQuoted]), "�") + "…"
 }
 
-// Absent reports whether the text is one of the ways in which carriers say that there is no value: empty or blank,
-// NULL, nil, none, n/a, na, unknown, undefined, -, --, \N, in any case.
+// Absent reports whether the text is one of the carriers' notations for no value: empty or blank, NULL, nil, none, n/a,
+// na, unknown, undefined, -, --, \N, in any case.
 func Absent(text []byte) bool {
 	text = trim(text)
 	switch len(text) {
@@ -59,7 +59,7 @@ func Absent(text []byte) bool {
 	return false
 }
 
-// trim takes away the ASCII blanks at both ends.
+// trim removes ASCII blanks at both ends.
 func trim(text []byte) []byte {
 	for len(text) > 0 && blank(text[0]) {
 		text = text[1:]

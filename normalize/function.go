@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Function is a normalizer as rules call it. It is declared once, beside the Go function that runs it:
+// Function is a normalizer as a function of the rule language. It is declared once, beside the Go function that runs
+// it:
 //
 //	var _ = declare(Function{Name: "msisdn", …}, ParseMSISDN)
 //
@@ -18,20 +19,20 @@ type Function struct {
 	Params   []Param // first those of the Go function, in its order, then options
 	Unit     string  // of a quantity: B, s, ms, 1
 	Doc      string  // what it answers
-	Suspends string  // why it suspends a record; "" where it never does
+	Suspends string  // why it suspends a record; "" if it never does
 	Examples []Example
 
 	Result Type // of the Go function
-	// Prepare makes the Go function that runs a call whose options are given.
+	// Prepare makes the Go function that runs a call with given options.
 	Prepare func(*Options) any
-	fails   bool // the Go function answers an error too
+	fails   bool // the Go function also returns an error
 }
 
-// Type is what a function takes or answers, as rules see it. Where functions of one name differ in what they take, the
-// order here is the order in which they are considered.
+// Type is the type of an argument or result in the rule language. If functions of one name differ in their parameters,
+// they are tried in this order of types.
 type Type uint8
 
-// The types, and what they are in Go.
+// The types, with their Go types.
 const (
 	TextType       Type = iota + 1 // []byte, string
 	IntType                        // int64, int
@@ -49,27 +50,27 @@ var typeNames = [...]string{"", "text", "int", "bool", "time", "network", "count
 
 func (t Type) String() string { return typeNames[t] }
 
-// Param is one parameter. Optional ones are given by name: phone(peer, from: home).
+// Param is one parameter. Optional ones are passed by name: phone(peer, from: home).
 type Param struct {
 	Name     string
 	Type     Type
-	Number   bool // of a text: a number does as well
+	Number   bool // for a text: a number is accepted as well
 	Optional bool
-	Constant bool     // has to be a literal, so that it is understood when rules are loaded
-	Folded   bool     // is understood when rules are loaded if it is a literal, and else passed to the Go function
+	Constant bool     // must be a literal, because it is interpreted when rules are loaded
+	Folded   bool     // a literal is interpreted when rules are loaded; any other value is passed to the Go function
 	Default  string   // of an optional one, as rules would write it
-	Values   []string // the only ones allowed, if any
+	Values   []string // the allowed values, if restricted
 	Doc      string
 }
 
-// Example is a call and what it answers; with Error, a part of the message that it fails with instead.
+// Example is a call and its result; with Error, a part of the error message that it gives instead.
 type Example struct {
 	Expr   string
 	Result string
 	Error  string
 }
 
-// Functions answers all declarations by name; of one name, those of texts come first.
+// Functions returns all declarations by name; of one name, those of texts come first.
 func Functions() []Function {
 	all := slices.Clone(declared)
 	slices.SortStableFunc(all, func(a, b Function) int {
@@ -81,7 +82,7 @@ func Functions() []Function {
 	return all
 }
 
-// declared grows while the variables of the package are set, and never after.
+// declared grows only during package initialization.
 var declared []Function
 
 // declare adds a function without options.
@@ -89,14 +90,15 @@ func declare(d Function, run any) bool {
 	return add(d, reflect.TypeOf(run), func(*Options) any { return run })
 }
 
-// declareWith adds a function with options, which prepare reads when rules are loaded. What it makes runs for each
-// record.
+// declareWith adds a function with options, which prepare interprets when rules are loaded. The function that it
+// returns runs for each record.
 func declareWith[F any](d Function, prepare func(*Options) F) bool {
 	return add(d, reflect.TypeFor[F](), func(o *Options) any { return prepare(o) })
 }
 
-// add completes a declaration by the type of its Go function: func(*State, arguments, options that are Folded) result, or
-// (result, error). A *State comes where it needs one. An Appender has the text alone as argument.
+// add derives the rest of a declaration from the type of its Go function: func(*State, arguments, options that are
+// Folded) result, or (result, error). A *State is the first parameter of functions that need one. An Appender has only
+// the text as an argument.
 func add(d Function, run reflect.Type, prepare func(*Options) any) bool {
 	d.Prepare = prepare
 	d.Params = slices.Clone(d.Params)
@@ -127,7 +129,7 @@ func add(d Function, run reflect.Type, prepare func(*Options) any) bool {
 	return true
 }
 
-// Appender is a function whose text is appended to dst.
+// Appender is a function that appends the resulting text to dst.
 type Appender func(dst, text []byte) ([]byte, error)
 
 func typeOf(t reflect.Type, function string) Type {
@@ -155,7 +157,7 @@ func typeOf(t reflect.Type, function string) Type {
 	panic(fmt.Sprintf("normalize: %s: rules have no values of the Go type %s", function, t))
 }
 
-// Options are those arguments of a call that are known when rules are loaded.
+// Options are the arguments of a call that are known when rules are loaded.
 type Options struct {
 	Given   map[string]string // by parameter, as text
 	Columns map[string]bool   // parameters whose values come with each record
@@ -166,7 +168,7 @@ type Options struct {
 	err   error
 }
 
-// Err is the first thing that is wrong with the options, and the parameter that it is about.
+// Err is the first error in the options, with its parameter.
 func (o *Options) Err() (param string, err error) { return o.wrong, o.err }
 
 func (o *Options) reject(param string, err error) {
@@ -175,7 +177,7 @@ func (o *Options) reject(param string, err error) {
 	}
 }
 
-// option is a parameter whose value is read when rules are loaded.
+// option is a parameter whose value is interpreted when rules are loaded.
 type option[T any] struct {
 	Param
 	read      func(string) (T, error)
@@ -196,7 +198,7 @@ func (p *option[T]) in(o *Options) T {
 	return v
 }
 
-// choice is an option that has one of some values; the default is one of them.
+// choice is an option with a fixed set of values; the default is one of them.
 func choice[T any](name, otherwise, doc string, read func(string) (T, error), values ...string) *option[T] {
 	usual, err := read(otherwise)
 	if err != nil {
@@ -211,7 +213,7 @@ func yes(name, doc string) *option[bool] {
 		func(text string) (bool, error) { return text == "true", nil }, false}
 }
 
-// among reads a word by a table; the checker of rules has refused all others (Param.Values).
+// among looks a word up in a table; the checker of rules has refused all other words (Param.Values).
 func among[T any](values map[string]T) func(string) (T, error) {
 	return func(word string) (T, error) { return values[word], nil }
 }

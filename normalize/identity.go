@@ -2,8 +2,8 @@ package normalize
 
 import "strconv"
 
-// numberBits is where a packed identifier, which is up to 18 digits and how many they are, ends its number and begins
-// its length. Equal texts are equal values, and no text is zero.
+// numberBits is the boundary within a packed identifier between its number (up to 18 digits) and the count of its
+// digits. Equal texts are equal values, and the empty text is zero.
 const numberBits = 60
 
 func packed(number uint64, length int) uint64 { return number | uint64(length-13)<<numberBits }
@@ -63,8 +63,8 @@ func (i IMSI) MCC() uint16 {
 	return uint16(number)
 }
 
-// Network is the home network. The digits do not say how long the MNC is: the listed network is taken, the one with
-// two digits first unless most networks of the country have three.
+// Network is the home network. The digits do not say how long the MNC is: a listed network is chosen, the one with two
+// digits first unless most networks of the country have three.
 func (i IMSI) Network() Network {
 	number, length := unpacked(uint64(i))
 	for ; length > 6; length-- {
@@ -88,8 +88,8 @@ func (i IMSI) Network() Network {
 // IMEI names a device: 14 digits (without check digit), 15, or 16 with the software version (IMEISV).
 type IMEI uint64
 
-// ParseIMEI reads an IMEI or IMEISV. The check digit of 15 digits has to be right, or 0, which is what networks send
-// in its place (3GPP TS 23.003 6.2.1).
+// ParseIMEI reads an IMEI or IMEISV. The check digit of 15 digits must be correct, or 0, which networks send in its
+// place (3GPP TS 23.003 6.2.1).
 func ParseIMEI(text []byte) (IMEI, error) {
 	number, length, reason := identityDigits(text, 16)
 	switch {
@@ -119,8 +119,8 @@ func (i IMEI) Append(dst []byte) []byte { return appendPacked(dst, uint64(i)) }
 
 func (i IMEI) String() string { return string(i.Append(nil)) }
 
-// Device answers the 14 digits that name the device, without check digit or software version, with its right check
-// digit: the same for all the ways in which one device is written.
+// Device returns the 14 digits that identify the device, without check digit or software version, followed by the
+// correct check digit: equal for all notations of one device.
 func (i IMEI) Device() IMEI {
 	number, length := unpacked(uint64(i))
 	for ; length > 14; length-- {
@@ -151,12 +151,12 @@ func (i IMEI) TAC() uint32 {
 	return uint32(number)
 }
 
-// ICCID names a SIM card: 18 to 20 digits that begin with 89 (ITU-T E.118). It keeps the digits behind the 89 and how
-// many they are, so the text can be had back.
+// ICCID names a SIM card: 18 to 20 digits that begin with 89 (ITU-T E.118). It keeps the digits after the 89 and their
+// number, so the text can be restored.
 type ICCID uint64
 
-// ParseICCID reads an ICCID, with blanks and dashes between digits, or the filler F behind them. The check digit is
-// not looked at, since many systems leave it out; see ICCID.Checked.
+// ParseICCID reads an ICCID, with blanks and dashes between digits, or the filler F behind them. The check digit is not
+// verified, because many systems omit it; see ICCID.Checked.
 func ParseICCID(text []byte) (ICCID, error) {
 	in := trim(text)
 	if len(in) < 2 || in[0] != '8' || in[1] != '9' {
@@ -367,7 +367,7 @@ func (m MAC) String() string { return string(m.Append(nil)) }
 
 const lowerHex = "0123456789abcdef"
 
-// UUID is 128 bits that name something.
+// UUID is a 128-bit identifier.
 type UUID [16]byte
 
 // ParseUUID reads the form of RFC 9562, in any case, with braces, with urn:uuid: before it, or without dashes.
@@ -423,7 +423,7 @@ func (u UUID) Append(dst []byte) []byte {
 
 func (u UUID) String() string { return string(u.Append(nil)) }
 
-// Name is an identifier of a SIM that is none of the others, as it is written. It refers to the text it was read from.
+// Name is any other identifier of a SIM, in its original spelling. It points into its input.
 type Name []byte
 
 func (n Name) String() string { return string(n) }
@@ -431,7 +431,7 @@ func (n Name) String() string { return string(n) }
 // Append appends the name.
 func (n Name) Append(dst []byte) []byte { return append(dst, n...) }
 
-// ParseName refuses only what a spreadsheet spoilt.
+// ParseName only refuses texts damaged by a spreadsheet.
 func ParseName(text []byte) (Name, error) {
 	if spoilt := Damaged(text); spoilt != "" {
 		return nil, &Error{Function: "name", Input: quoted(text), Reason: spoilt}

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 )
 
-// ParseIP reads an IPv4 or IPv6 address. An IPv4 address inside an IPv6 one (::ffff:10.0.0.1) is answered as IPv4; a
+// ParseIP reads an IPv4 or IPv6 address. An IPv4 address inside an IPv6 one (::ffff:10.0.0.1) is returned as IPv4; a
 // port, a prefix length or a zone is refused.
 func ParseIP(text []byte) (netip.Addr, error) {
 	in := trim(text)
@@ -30,7 +30,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`ip("10.0.0.1")`, "10.0.0.1"), ex(`ip("2001:DB8:0::1")`, "2001:db8::1"), exFails(`ip("10.0.0")`, "ip")},
 }, ParseIP)
 
-// ipv4 reads the common form, without making a string of it.
+// ipv4 reads the common form without allocating a string.
 func ipv4(in []byte) (netip.Addr, bool) {
 	if len(in) < 7 || len(in) > 15 {
 		return netip.Addr{}, false
@@ -41,7 +41,7 @@ func ipv4(in []byte) (netip.Addr, bool) {
 		switch {
 		case digit(c):
 			if length > 0 && n == 0 {
-				return netip.Addr{}, false // a leading zero: octal to some
+				return netip.Addr{}, false // a leading zero: octal for some programs
 			}
 			n = n*10 + int(c-'0')
 			if length++; n > 255 {
@@ -63,7 +63,7 @@ func ipv4(in []byte) (netip.Addr, bool) {
 }
 
 // ParseCiscoIP reads an IPv4 address as Cisco Unified CM writes it into its records: the four octets, the first one
-// lowest, as a signed 32-bit number. -1139627840 is 192.168.18.188. Zero is no address.
+// lowest, as a signed 32-bit number. -1139627840 is 192.168.18.188. Zero is not an address.
 func ParseCiscoIP(text []byte) (netip.Addr, error) {
 	n, err := Unsigned32(text)
 	if err != nil {

@@ -28,14 +28,14 @@ const (
 	minute1    // 4 or 04
 	second2    // 05
 	second1    // 5 or 05
-	fraction   // .000: exactly width digits behind a dot or comma; width 0: any number, or no fraction at all
+	fraction   // .000: exactly width digits after a dot or comma; width 0: any number of digits, or no fraction at all
 	subsecond  // 000: width digits, no dot
-	offsetTime // +0100, +01:00, +01, as form says; Z too when zulu
+	offsetTime // +0100, +01:00 or +01, according to form; also Z if zulu
 	zoneName   // CET: must be an abbreviation of the zone, or UTC, GMT, Z
 	dayName    // Mon or Monday
 )
 
-// step is one thing that a layout expects.
+// step is one element of a layout.
 type step struct {
 	field field
 	width int
@@ -44,49 +44,49 @@ type step struct {
 	text  string // of a literal
 }
 
-// Choice says what to do with a local time that the clock showed twice, or never.
+// Choice says how to read a local time that the clock showed twice, or never.
 type Choice uint8
 
 const (
-	Earlier Choice = iota // of an ambiguous time the first one, as most switches mean it
+	Earlier Choice = iota // of an ambiguous time the first one, which most switches mean
 	Later                 // of an ambiguous time the second one
-	Shift                 // of a missing time: as if the clock had not been set yet
+	Shift                 // of a missing time: as if the clock had not been set forward yet
 	Refuse                // an error
 )
 
-// TimeOptions say how the times of a layout are to be understood. The zero value has no zone, so only times with an
-// offset can be read.
+// TimeOptions say how to interpret the times of a layout. The zero value has no zone, so only times with an offset can
+// be read.
 type TimeOptions struct {
 	Zone      *Zone
 	Ambiguous Choice // Earlier, Later or Refuse
 	Missing   Choice // Shift or Refuse; Earlier means Shift
 }
 
-// Moment is an instant, with the offset it was written in and what was odd about it.
+// Moment is an instant, with its original offset and any oddity.
 type Moment struct {
 	Nano   int64 // since 1970 UTC
 	Offset int32 // seconds east of UTC
 	Note   Note
 }
 
-// Layout reads times of one form. It is made once, when rules are loaded, and never changes.
+// Layout reads times of one format. It is created when rules are loaded, and never changes.
 type Layout struct {
 	text     string
 	steps    []step
 	options  TimeOptions
 	special  func(*Layout, []byte) (Moment, error)
 	yearless bool
-	width    int // of every text, when all steps have one width; else 0
+	width    int // of every text, if all steps have a fixed width; else 0
 }
 
 func (l *Layout) String() string { return l.text }
 
-// Yearless reports whether the layout names no year, so that ParseNear is needed.
+// Yearless reports whether the layout has no year, so that ParseNear is needed.
 func (l *Layout) Yearless() bool { return l.yearless }
 
-// CompileLayout understands layouts in four ways of writing: Go's reference time (02.01.2006 15:04:05), letters
-// (YYYY-MM-DD hh:mm:ss), strftime (%Y%m%d%H%M%S), and the names rfc3339, iso8601, epoch, epoch_ms, epoch_us and
-// epoch_ns. A layout that names no offset needs a zone.
+// CompileLayout understands four notations: Go's reference time (02.01.2006 15:04:05), letters (YYYY-MM-DD hh:mm:ss),
+// strftime (%Y%m%d%H%M%S), and the names rfc3339, iso8601, epoch, epoch_ms, epoch_us and epoch_ns. A layout without an
+// offset needs a zone.
 func CompileLayout(layout string, o TimeOptions) (*Layout, error) {
 	l := &Layout{text: layout, options: o}
 	if o.Ambiguous == Shift || o.Missing == Later {
@@ -126,7 +126,7 @@ func badLayout(layout, reason string) error {
 	return fail("time", []byte(layout), "layout: "+reason)
 }
 
-// check refuses layouts that cannot say a moment, or say it twice.
+// check refuses layouts that do not determine an instant, or determine it twice.
 func (l *Layout) check() error {
 	groups := [][]field{{year4, year2}, {month2, month1, monthName, monthFull, yearDay}, {day2, day1, yearDay},
 		{hour24, hour24two, hour12, hour12two}, {minute2, minute1}, {second2, second1}, {fraction, subsecond}, {offsetTime, zoneName}, {halfDay}}
@@ -181,7 +181,7 @@ func (l *Layout) check() error {
 	return nil
 }
 
-// goTokens are the parts of Go's reference time, longer ones first where one begins another.
+// goTokens are the parts of Go's reference time; where one is a prefix of another, the longer comes first.
 var goTokens = []struct {
 	text string
 	step step
@@ -316,7 +316,7 @@ func letterSteps(layout string) ([]step, error) {
 	return steps, nil
 }
 
-// appendSubsecond makes one step of a dot or comma and the digits behind it.
+// appendSubsecond makes one step of a dot or comma and the digits after it.
 func appendSubsecond(steps []step, width int) []step {
 	if n := len(steps); n > 0 && steps[n-1].field == literal {
 		last := steps[n-1].text

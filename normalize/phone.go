@@ -21,8 +21,8 @@ func (n E164) Append(dst []byte) []byte {
 
 func (n E164) String() string { return string(n.Append(make([]byte, 0, 16))) }
 
-// Country is the country that the number belongs to, down to the parts of shared calling codes: +1242… is Bahamas,
-// +7 7… Kazakhstan. It is no country for satellite and other global codes such as +870.
+// Country is the country of the number, also within shared calling codes: +1242… is Bahamas, +7 7… Kazakhstan. It is no
+// country for satellite and other global codes such as +870.
 func (n E164) Country() Country {
 	var buffer [20]byte
 	return callingCodes().country(strconv.AppendUint(buffer[:0], uint64(n), 10))
@@ -34,7 +34,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`country(phone("+12425551234"))`, "BS"), ex(`country(phone("+77011234567"))`, "KZ")},
 }, E164.Country)
 
-// CallingCode is the calling code of the number, or 0 when no calling code begins so.
+// CallingCode is the calling code of the number, or 0 if the number begins with none.
 func (n E164) CallingCode() int {
 	var buffer [20]byte
 	code, _ := callingCodes().code(strconv.AppendUint(buffer[:0], uint64(n), 10))
@@ -46,8 +46,8 @@ var _ = declare(Function{
 	Doc: "The calling code of a number.", Examples: []Example{ex(`calling_code(phone("+34600123456"))`, "34")},
 }, E164.CallingCode)
 
-// Carrier is the operator that the number's range was given to, as far as libphonenumber knows, or "". A number that
-// moved to another operator keeps the old one's name. The first call reads the list of ranges, some megabytes.
+// Carrier is the operator to which the number's range was assigned, if libphonenumber knows it, or "". A ported number
+// keeps the old operator's name. The first call loads the list of ranges, some megabytes.
 func (n E164) Carrier() string {
 	number := n.libphonenumber()
 	if number == nil {
@@ -66,7 +66,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`carrier(phone("+34600123456"))`, "Vodafone")},
 }, E164.Carrier)
 
-// libphonenumber answers the number as that library holds it, or nil when it has no known calling code.
+// libphonenumber returns the number in that library's form, or nil if it has no known calling code.
 func (n E164) libphonenumber() *phonenumbers.PhoneNumber {
 	var buffer [20]byte
 	figures := strconv.AppendUint(buffer[:0], uint64(n), 10)
@@ -88,18 +88,18 @@ func (n E164) libphonenumber() *phonenumbers.PhoneNumber {
 	return number
 }
 
-// PhoneOptions say how a text is to be understood.
+// PhoneOptions say how to interpret a text.
 type PhoneOptions struct {
-	From          Country // whose numbers are written without their calling code; none: only international ones are read
-	International bool    // the digits begin with the calling code, though no + or 00 says so
-	Strip         string  // prefixes to take away first, as D077 or D???: ? is any character, | separates several
+	From          Country // country for numbers without a calling code; none: only international numbers are read
+	International bool    // the digits begin with the calling code, even without + or 00
+	Strip         string  // prefixes to remove first, such as D077 or D???: ? is any character, | separates several
 }
 
-// ParsePhone reads a phone number as libphonenumber does: +34…, 00 34… (or the prefix that From dials), national
-// digits of From; with blanks, dashes, dots, slashes and parentheses; with the filler F of TBCD at its end. The
-// length has to be possible for the country; whether the range is in use is not asked, since ranges change more often
-// than software, except where so few digits may be a short code, or the first ones may be a trunk prefix that somebody
-// left behind the calling code. Letters are refused: ParseAddress reads what may be a name.
+// ParsePhone reads a phone number like libphonenumber: +34…, 00 34… (or the international prefix of From), national
+// digits of From; with blanks, dashes, dots, slashes and parentheses; with the TBCD filler F at its end. The length
+// must be possible for the country. Whether the range is in use is not checked, because ranges change more often than
+// software. The exceptions are numbers so short that they may be short codes, and numbers that may have kept a trunk
+// prefix after the calling code. Letters are refused; for texts that may be names use ParseAddress.
 func ParsePhone(text []byte, o PhoneOptions) (E164, error) {
 	var d dialled
 	if reason := d.read(text, o); reason != "" {
@@ -125,8 +125,8 @@ var (
 		func(prefixes string) (string, error) { return prefixes, nil }, ""}
 )
 
-// phoneOptions reads how the numbers of a call are to be understood. What reads one is told the country that the record
-// gives, when it is the record that gives it.
+// phoneOptions interprets the options of a call. If the record gives the country, the resulting function takes it as an
+// argument.
 func phoneOptions(o *Options) (options PhoneOptions, column bool) {
 	return PhoneOptions{From: fromParam.in(o), International: internationalParam.in(o), Strip: stripParam.in(o)}, o.Columns[fromParam.Name]
 }
@@ -157,7 +157,7 @@ var _ = declareWith(Function{
 	}
 })
 
-// longestDialled is how many digits a text may have; libphonenumber refuses more than 17 after the calling code.
+// longestDialled is the largest number of digits in a text; libphonenumber refuses more than 17 after the calling code.
 const longestDialled = 24
 
 // dialled is a text reduced to its digits.
@@ -167,7 +167,7 @@ type dialled struct {
 	plus    bool // the figures begin with the calling code
 }
 
-// read fills d, or answers why the text is no number.
+// read fills d, or returns why the text is not a number.
 func (d *dialled) read(text []byte, o PhoneOptions) string {
 	text = trim(text)
 	if len(text) == 0 {
@@ -228,7 +228,7 @@ func lettersOnly(text []byte) bool {
 	return true
 }
 
-// stripped is how many bytes the first matching prefix of the list takes.
+// stripped is the number of bytes that the first matching prefix of the list removes.
 func stripped(text []byte, prefixes string) int {
 	for prefixes != "" {
 		end := 0
@@ -252,7 +252,8 @@ func prefixed(text []byte, prefix string) bool {
 	return true
 }
 
-// fast answers the number if it is certain that libphonenumber would, 0 otherwise. 23 to 48 ns, where Parse takes 11 µs.
+// fast returns the number if libphonenumber would certainly return it, and 0 otherwise. 23 to 48 ns, where Parse takes
+// 11 µs.
 func (d *dialled) fast(o PhoneOptions) E164 {
 	t := callingCodes()
 	figures := d.figures[:d.length]
@@ -273,7 +274,7 @@ func (d *dialled) fast(o PhoneOptions) E164 {
 	return p.join(p.national(figures), t.plans[t.plan[p.code]].lengths)
 }
 
-// international is the number whose figures begin with its calling code, or 0 when libphonenumber has to say.
+// international is the number whose figures begin with its calling code, or 0 if only libphonenumber can decide.
 func (t *callingTable) international(figures []byte) E164 {
 	code, length := t.code(figures)
 	if code == 0 || len(figures) < length+3 {
@@ -283,15 +284,15 @@ func (t *callingTable) international(figures []byte) E164 {
 	return p.join(p.national(figures[length:]), p.lengths)
 }
 
-// longestShortCode is how many digits a short code has at most (the harmonised 116xxx of Europe have six).
+// longestShortCode is the largest number of digits in a short code (the harmonised 116xxx of Europe have six).
 const longestShortCode = 6
 
 const shortCode = "; address(…) reads short codes"
 
-// shortened reports whether the figures are too few for anything but a short code: in a country with a trunk prefix a
-// number that short is never written without it, though libphonenumber calls five digits of Germany, Austria, Finland or
-// South Africa a possible number. In the few countries whose ordinary numbers are that short (Niue, Saint Pierre) they
-// are numbers.
+// shortened reports whether the figures are so few that they can only be a short code. In a country with a trunk
+// prefix, such a short number is never written without it, although libphonenumber accepts five digits in Germany,
+// Austria, Finland or South Africa as a possible number. In the few countries with ordinary numbers of that length
+// (Niue, Saint Pierre), they are numbers.
 func (d *dialled) shortened(from Country) bool {
 	if d.plus || d.length > longestShortCode {
 		return false
@@ -305,9 +306,9 @@ func (d *dialled) shortened(from Country) bool {
 	return ordinary == nil || len(phonenumbers.GetNationalSignificantNumber(ordinary)) > longestShortCode
 }
 
-// keepsTrunk answers the trunk prefix that a number still has, as in +44017654321, or "". libphonenumber keeps the prefix
-// when what is left would be too short. Digits that it calls valid are no prefix, and a 0 is none where numbers begin with
-// it, as in Italy.
+// keepsTrunk returns the trunk prefix that a number has kept, as in +44017654321, or "". libphonenumber keeps the
+// prefix if the rest would be too short. Digits that libphonenumber considers valid contain no prefix, and a 0 is no
+// prefix in countries whose numbers begin with it, such as Italy.
 func keepsTrunk(number *phonenumbers.PhoneNumber) string {
 	code := int(number.GetCountryCode())
 	national := phonenumbers.GetNationalSignificantNumber(number)

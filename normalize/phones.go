@@ -1,8 +1,8 @@
 package normalize
 
-// Phones reads phone numbers like ParsePhone and remembers the last ones that the fast path left to libphonenumber,
-// good or bad. It has a fixed number of places; a number takes the place that its digits say, and whoever was there
-// is forgotten. It belongs to one goroutine.
+// Phones parses phone numbers like ParsePhone, and caches the results for those that the fast path left to
+// libphonenumber, valid or not. It has a fixed number of slots; the digits of a number determine its slot, and a new
+// number replaces the former one. It belongs to one goroutine.
 type Phones struct {
 	places []remembered
 }
@@ -14,7 +14,7 @@ type remembered struct {
 	reason  string
 }
 
-// NewPhones makes a cache of 2^n places, at least the number asked for (at most 1<<20), 80 bytes each.
+// NewPhones makes a cache of 2^n slots, at least the given number (at most 1<<20), 80 bytes each.
 func NewPhones(places int) *Phones {
 	size := 1
 	for size < places && size < 1<<20 {

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Rounding says what becomes of the part that is smaller than the base unit.
+// Rounding says how to treat a remainder smaller than the base unit.
 type Rounding uint8
 
 const (
 	Exact  Rounding = iota // an error
-	Up                     // to the next greater
+	Up                     // up
 	Down                   // dropped
-	HalfUp                 // to the nearest, halves to the greater
+	HalfUp                 // to the nearest, halves up
 )
 
-// ParseRounding reads exact, up, down and half_up, as rules write them.
+// ParseRounding reads exact, up, down and half_up, the names in rules.
 func ParseRounding(name string) (Rounding, error) {
 	switch name {
 	case "exact":
@@ -32,7 +32,7 @@ func ParseRounding(name string) (Rounding, error) {
 	return 0, fail("round", []byte(name), "rounding is exact, up, down or half_up")
 }
 
-// DataUnit is how many octets one is.
+// DataUnit is a unit of data in octets.
 type DataUnit int64
 
 const (
@@ -48,7 +48,7 @@ const (
 )
 
 // ParseDataUnit reads B, kB or KB (1000 octets), KiB (1024), MB, MiB, GB, GiB, TB and TiB, octets and bytes. Case
-// matters only where it means something: kb and Mb would be bits, and are refused.
+// matters only where it changes the meaning: kb and Mb would be bits, and are refused.
 func ParseDataUnit(name string) (DataUnit, error) {
 	switch name {
 	case "", "B", "octet", "octets", "byte", "bytes", "Bytes", "Byte", "BYTES":
@@ -77,8 +77,8 @@ func ParseDataUnit(name string) (DataUnit, error) {
 	return 0, fail("octets", []byte(name), reason)
 }
 
-// Octets reads a volume: digits with decimals or without, in the unit given, or with a unit of its own behind it
-// ("1.5 MB"). The result is exact, or rounded as asked; negative volumes are refused (see Unsigned32).
+// Octets reads a volume: a number with or without decimals, in the given unit, or with its own unit ("1.5 MB"). The
+// result is exact, or rounded on request; negative volumes are refused (see Unsigned32).
 func Octets(text []byte, unit DataUnit, round Rounding) (int64, error) {
 	if n, ok := shortCount(text, int64(unit)); ok {
 		return n, nil
@@ -125,7 +125,7 @@ var _ = declareWith(Function{
 	return func(text []byte) (int64, error) { return Octets(text, unit, round) }
 })
 
-// Count reads a whole number of things: messages, segments, records. "3.0" is 3; "3.5" is an error.
+// Count reads an integer count of messages, segments or records. "3.0" is 3; "3.5" is an error.
 func Count(text []byte) (int64, error) {
 	if n, ok := shortCount(text, 1); ok {
 		return n, nil
@@ -144,7 +144,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number")},
 }, Count)
 
-// shortCount reads up to nine digits and nothing else, which most fields are.
+// shortCount reads up to nine digits and nothing else; most fields have this form.
 func shortCount(text []byte, factor int64) (int64, bool) {
 	if len(text) == 0 || len(text) > 9 || factor > int64(Gigabyte) {
 		return 0, false
@@ -159,7 +159,7 @@ func shortCount(text []byte, factor int64) (int64, bool) {
 	return n * factor, true
 }
 
-// DurationUnit is how a duration is written.
+// DurationUnit is the notation of a duration.
 type DurationUnit uint8
 
 const (
@@ -173,7 +173,7 @@ const (
 	InMinutesClock // mm:ss, minutes may be over 59
 )
 
-// ParseDurationUnit reads s, ms, 10ms, 100ms, min, h, hh:mm:ss and mm:ss, as rules write them.
+// ParseDurationUnit reads s, ms, 10ms, 100ms, min, h, hh:mm:ss and mm:ss, the names in rules.
 func ParseDurationUnit(name string) (DurationUnit, error) {
 	switch strings.ReplaceAll(name, " ", "") {
 	case "", "s", "sec", "seconds":
@@ -196,7 +196,7 @@ func ParseDurationUnit(name string) (DurationUnit, error) {
 	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h, hh:mm:ss or mm:ss")
 }
 
-// milliseconds is how many of them one is.
+// milliseconds is the unit's length in milliseconds.
 func (u DurationUnit) milliseconds() int64 {
 	switch u {
 	case InMilliseconds:
@@ -213,8 +213,8 @@ func (u DurationUnit) milliseconds() int64 {
 	return 1000
 }
 
-// DurationSeconds reads a duration in whole seconds, rounded as asked (carriers bill begun seconds: Up), in the unit
-// given, or with units of its own (10s, 1h2m3s, PT5M). Negative durations are refused.
+// DurationSeconds reads a duration in whole seconds, rounded on request (carriers bill begun seconds: Up), in the given
+// unit, or with its own units (10s, 1h2m3s, PT5M). Negative durations are refused.
 func DurationSeconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
 	if unit == InSeconds {
 		if n, ok := shortCount(text, 1); ok {
@@ -248,7 +248,7 @@ var _ = declareWith(Function{
 	return func(text []byte) (int64, error) { return DurationSeconds(text, unit, round) }
 })
 
-// DurationMilliseconds reads a duration in whole milliseconds, for who prices parts of a second.
+// DurationMilliseconds reads a duration in whole milliseconds, for prices per part of a second.
 func DurationMilliseconds(text []byte, unit DurationUnit, round Rounding) (int64, error) {
 	return duration("milliseconds", text, unit, 1, round)
 }
@@ -285,7 +285,7 @@ func duration(function string, text []byte, unit DurationUnit, base int64, round
 	return n, nil
 }
 
-// clock reads hh:mm:ss with decimals or without.
+// clock reads hh:mm:ss with or without decimals.
 func clock(in []byte, base int64, round Rounding) (int64, string) {
 	const form = "not of the form hh:mm:ss"
 	var parts [2]uint64
@@ -313,11 +313,11 @@ func clock(in []byte, base int64, round Rounding) (int64, string) {
 	return int64(parts[0]*3600+parts[1]*60)*(1000/base) + rest, ""
 }
 
-// longestDecimals bounds the digits behind the point, so that a thousand times their scale fits 64 bits.
+// longestDecimals bounds the digits after the point, so that a thousand times their scale fits into 64 bits.
 const longestDecimals = 16
 
 // scaled reads a decimal number, multiplies it by times and divides it by by (a divisor of a power of ten), rounding
-// once at the end. It answers why not, when the text is no number, negative, or too great for an int64.
+// once at the end. It returns the reason if the text is not a number, is negative, or exceeds an int64.
 func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	if len(in) == 0 {
 		return 0, "empty; test absent(…) first if the field may be empty"
@@ -410,7 +410,7 @@ func tooGreat(whole []byte) string {
 }
 
 // Unsigned32 reads a 32-bit counter that a system wrote as a signed number: -2 is 4294967294. Numbers from 0 to
-// 4294967295 are themselves.
+// 4294967295 are unchanged.
 func Unsigned32(text []byte) (int64, error) {
 	in := trim(text)
 	negative := len(in) > 0 && in[0] == '-'

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// State is what calls know besides their arguments: when the file was changed, and what they remember of records before.
-// The zero value remembers nothing yet. It belongs to one goroutine.
+// State is the context of calls besides their arguments: the file's modification time, and caches. The zero value has
+// empty caches. It belongs to one goroutine.
 type State struct {
-	Modified int64 // when the file of the records was last changed, in nanoseconds since 1970; 0 when it is not known
+	Modified int64 // modification time of the records' file, in nanoseconds since 1970; 0 if unknown
 
 	phones  *Phones
-	zones   map[string]zoneRead // by the names that records gave
+	zones   map[string]zoneRead // by the names in records
 	layouts map[layoutIn]*Layout
 }
 
@@ -25,10 +25,10 @@ type layoutIn struct {
 	zone   *Zone
 }
 
-// mostZones is how many names are remembered; there are some 600 zones. A column that holds more is no column of zones.
+// mostZones bounds the cached names; there are some 600 zones. A column with more values does not contain zones.
 const mostZones = 1024
 
-// Phones remembers the numbers that are slow to read. Most programs have none, so it is made when the first comes.
+// Phones caches the numbers that are slow to parse. Most programs have none, so it is created on first use.
 func (s *State) Phones() *Phones {
 	if s.phones == nil {
 		s.phones = NewPhones(1 << 12)
@@ -36,7 +36,7 @@ func (s *State) Phones() *Phones {
 	return s.phones
 }
 
-// zone finds a zone by its name. A zone takes a millisecond to lay out, so names are remembered, wrong ones too.
+// zone finds a zone by its name. Loading a zone takes a millisecond, so names are cached, including wrong ones.
 func (s *State) zone(name []byte) (*Zone, error) {
 	name = bytes.TrimSpace(name)
 	if known, ok := s.zones[string(name)]; ok {
@@ -50,7 +50,7 @@ func (s *State) zone(name []byte) (*Zone, error) {
 	return z, err
 }
 
-// layoutIn is a layout for the times of a zone that a record names.
+// layoutIn is a layout for times in a zone that a record names.
 func (s *State) layoutIn(layout *Layout, name []byte) (*Layout, error) {
 	z, err := s.zone(name)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *State) layoutIn(layout *Layout, name []byte) (*Layout, error) {
 	return l, nil
 }
 
-// moment reads a time; one without a year is near the time at which its file was changed.
+// moment reads a time; a time without a year gets the year nearest to the file's modification time.
 func (s *State) moment(l *Layout, text []byte) (Moment, error) {
 	if !l.yearless {
 		return l.Parse(text)

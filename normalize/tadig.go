@@ -2,8 +2,8 @@ package normalize
 
 import "strings"
 
-// TADIG is the code that roaming partners know a network by (GSMA TD.13): five letters and digits, the first three
-// usually the country's.
+// TADIG is a network's code among roaming partners (GSMA TD.13): five letters and digits, the first three usually the
+// country's.
 type TADIG [5]byte
 
 func (t TADIG) String() string { return string(t.Append(nil)) }
@@ -39,18 +39,18 @@ var _ = declare(Function{
 	Examples: []Example{ex(`tadig("espt2")`, "ESPT2"), exFails(`tadig("214")`, "tadig")},
 }, ParseTADIG)
 
-// Country is the country of the first three letters, or no country: some codes begin with others.
+// Country is the country of the first three letters, or none: some codes begin differently.
 func (t TADIG) Country() Country {
 	n := countries().alpha3[[3]byte(t[:3])]
 	return countries().list[n].alpha2
 }
 
-// TADIGs says which networks the TADIG codes mean. The codes belong to the GSMA and its members, so ratemill ships
-// none: operators have the list of their partners from their agreements (IR.21).
+// TADIGs maps TADIG codes to networks. The codes belong to the GSMA and its members, so ratemill ships none: operators
+// get the list of their partners from their agreements (IR.21).
 type TADIGs struct{ networks map[TADIG]Network }
 
-// ParseTADIGs reads lines of a TADIG code and a network, apart by a comma, semicolon, tab or blank: ESPT2,214-05.
-// Empty lines and those that begin with # are skipped; a code said twice has to mean the same.
+// ParseTADIGs reads lines with a TADIG code and a network, separated by a comma, semicolon, tab or blank: ESPT2,214-05.
+// Empty lines and lines that begin with # are skipped; repeated codes must have the same network.
 func ParseTADIGs(table string) (*TADIGs, error) {
 	t := &TADIGs{networks: map[TADIG]Network{}}
 	for line := range strings.Lines(table) {
@@ -78,7 +78,7 @@ func ParseTADIGs(table string) (*TADIGs, error) {
 	return t, nil
 }
 
-// Network answers what a code means; false when the list does not say.
+// Network returns the network of a code; false if the list lacks it.
 func (t *TADIGs) Network(code TADIG) (Network, bool) {
 	n, ok := t.networks[code]
 	return n, ok

@@ -17,10 +17,10 @@ type civil struct {
 	abbreviation              []byte
 }
 
-// longestTime bounds texts that are read as times.
+// longestTime bounds texts that are parsed as times.
 const longestTime = 64
 
-// Parse reads a time in the form of the layout.
+// Parse reads a time in the layout's format.
 func (l *Layout) Parse(text []byte) (Moment, error) {
 	if l.yearless {
 		return Moment{}, fail("time", text, "layout "+l.text+" has no year; read it near a known time")
@@ -35,8 +35,8 @@ func (l *Layout) Parse(text []byte) (Moment, error) {
 	return l.moment(text, &c)
 }
 
-// ParseNear reads a time that names no year, and gives it the year that brings it nearest to a time known from
-// elsewhere: when the file was made, or the record before. A layout that names a year is read as it is.
+// ParseNear reads a time without a year, and chooses the year that brings it nearest to a known time: that of the file,
+// or of the previous record. A layout with a year is read normally.
 func (l *Layout) ParseNear(text []byte, near int64) (Moment, error) {
 	if !l.yearless {
 		return l.Parse(text)
@@ -89,15 +89,15 @@ var (
 		among(map[string]Choice{"shift": Shift, "refuse": Refuse}), "shift", "refuse")
 )
 
-// timeOptions reads how the local times of a call are to be understood. What reads one is told the zone that the record
-// names, when it is the record that names it.
+// timeOptions interprets the options of a call about local times. If the record gives the zone, the resulting function
+// takes it as an argument.
 func timeOptions(o *Options) (options TimeOptions, column bool) {
 	options = TimeOptions{Zone: o.Zone, Ambiguous: ambiguousParam.in(o), Missing: missingParam.in(o)}
 	if zone := zoneParam.in(o); zone != nil {
 		options.Zone = zone
 	}
 	if column = o.Columns[zoneParam.Name]; column {
-		options.Zone = UTC // until a record says which
+		options.Zone = UTC // until a record names one
 	}
 	return options, column
 }
@@ -135,7 +135,7 @@ var _ = declareWith(Function{
 	return func(s *State, text, _ []byte) (Moment, error) { return s.moment(layout, text) }
 })
 
-// read fills c from a text, or answers why it does not have the form of the layout.
+// read fills c from a text, or returns why it does not match the layout.
 func (l *Layout) read(text []byte, c *civil) string {
 	if l.width > 0 && len(text) == l.width {
 		if l.readFixed(text, c) {
@@ -151,7 +151,7 @@ func (l *Layout) read(text []byte, c *civil) string {
 		if text, ok = s.read(text, c); !ok {
 			return "does not have the form " + l.text + ": the " + s.field.name() + " is wrong or missing"
 		}
-		// As Go does it: a fraction behind the seconds is read though the layout names none.
+		// Like Go, it accepts a fraction after the seconds even if the layout has none.
 		if (s.field == second2 || s.field == second1) && len(text) > 1 && (text[0] == '.' || text[0] == ',') && digit(text[1]) &&
 			(i+1 == len(l.steps) || l.steps[i+1].field != fraction) {
 			if i+1 < len(l.steps) && l.steps[i+1].field == literal && l.steps[i+1].text[0] == text[0] {
@@ -166,7 +166,7 @@ func (l *Layout) read(text []byte, c *civil) string {
 	return c.wrong()
 }
 
-// readFixed reads a text of known width at known places; false leaves it to the careful way.
+// readFixed reads a text of fixed width at fixed positions; false means that the general parser must decide.
 func (l *Layout) readFixed(text []byte, c *civil) bool {
 	at := 0
 	for i := range l.steps {
@@ -218,7 +218,7 @@ func (l *Layout) readFixed(text []byte, c *civil) bool {
 	return true
 }
 
-// century reads two digits as Go and POSIX do: 69 to 99 are of the 20th century.
+// century expands two digits like Go and POSIX: 69 to 99 are in the 20th century.
 func century(n int) int {
 	if n >= 69 {
 		return 1900 + n
@@ -274,7 +274,7 @@ func days(year, month, day int) int64 {
 	return era*146097 + ofEra*365 + ofEra/4 - ofEra/100 + ofYear - 719468
 }
 
-// moment turns a time as written into an instant.
+// moment converts a parsed time to an instant.
 func (l *Layout) moment(text []byte, c *civil) (Moment, error) {
 	if c.year < 1700 || c.year > 2261 {
 		return Moment{}, fail("time", text, "year "+strconv.Itoa(c.year)+" is outside 1700 to 2261")
@@ -315,7 +315,7 @@ func (l *Layout) moment(text []byte, c *civil) (Moment, error) {
 
 var power10 = [...]int64{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000}
 
-// EpochUnit is what a count since 1970 counts.
+// EpochUnit is the unit of a count since 1970.
 type EpochUnit uint8
 
 const (
@@ -325,8 +325,8 @@ const (
 	Nanoseconds
 )
 
-// ParseEpoch reads a count since 1970-01-01 UTC, with decimals or without. Zero is refused, since systems write it
-// for a time that never came (an unanswered call); so is a count that is plainly of another unit.
+// ParseEpoch reads a count since 1970-01-01 UTC, with or without decimals. Zero is refused, because systems write it
+// for a time that does not exist (an unanswered call); so is a count that is obviously in another unit.
 func ParseEpoch(text []byte, unit EpochUnit) (Moment, error) {
 	in := trim(text)
 	whole, part := in, []byte(nil)

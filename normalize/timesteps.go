@@ -1,6 +1,6 @@
 package normalize
 
-// offsetForm is how an offset is written.
+// offsetForm is the notation of an offset.
 type offsetForm uint8
 
 const (
@@ -40,7 +40,7 @@ func (f field) name() string {
 	return "day of the week"
 }
 
-// read takes what the step expects from the start of the text.
+// read consumes the step's text at the start of the input.
 func (s *step) read(text []byte, c *civil) ([]byte, bool) {
 	var ok bool
 	switch s.field {
@@ -135,7 +135,7 @@ func (s *step) read(text []byte, c *civil) ([]byte, bool) {
 	return text, ok
 }
 
-// readLiteral takes the words between numbers. As Go does it, blanks stand for any number of blanks.
+// readLiteral consumes the literal text between numbers. Like Go, blanks match any number of blanks.
 func readLiteral(text []byte, words string) ([]byte, bool) {
 	for i := 0; i < len(words); i++ {
 		if words[i] == ' ' {
@@ -158,7 +158,7 @@ func readLiteral(text []byte, words string) ([]byte, bool) {
 	return text, true
 }
 
-// figures reads least to most digits.
+// figures reads at least least and at most most digits.
 func figures(text []byte, least, most int) (n int, rest []byte, ok bool) {
 	count := 0
 	for count < most && count < len(text) && digit(text[count]) {
@@ -168,8 +168,8 @@ func figures(text []byte, least, most int) (n int, rest []byte, ok bool) {
 	return n, text[count:], count >= least
 }
 
-// readFraction reads a dot or comma and digits: exactly width of them, or any number when width is 0, even none at
-// all. Digits beyond the ninth are dropped.
+// readFraction reads a dot or comma and digits: exactly width of them, or any number if width is 0, even none. Digits
+// after the ninth are dropped.
 func readFraction(text []byte, width int, c *civil) ([]byte, bool) {
 	if len(text) < 2 || text[0] != '.' && text[0] != ',' || !digit(text[1]) {
 		return text, width == 0
@@ -228,9 +228,9 @@ var _ = declare(Function{
 		ex(`rfc3339("2026-03-17T00:10:02.5+01:00")`, "2026-03-16T23:10:02.5Z"), exFails(`rfc3339("2026-03-17")`, "rfc3339")},
 }, ParseRFC3339)
 
-// ParseISO8601 reads the extended and the basic form, a blank in place of the T, and times without seconds or without
-// a clock: 2026-03-16T23:10:02.5+01:00, 20260316T231002Z, 2026-03-16 23:10, 2026-03-16. Times without an offset are
-// of the zone.
+// ParseISO8601 reads the extended and the basic format, a blank instead of the T, and times without seconds or without
+// a time of day: 2026-03-16T23:10:02.5+01:00, 20260316T231002Z, 2026-03-16 23:10, 2026-03-16. Times without an offset
+// are in the zone.
 func ParseISO8601(text []byte, o TimeOptions) (Moment, error) {
 	return parseISO(trim(text), o.Zone, &Layout{options: o}, "iso8601")
 }

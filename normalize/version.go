@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// FormerDataVersions are earlier values of DataVersion. The data has changed since then in what makes a phone number
-// valid, so a file that was begun with one of them is finished with the new data.
+// FormerDataVersions are earlier values of DataVersion. The rules for valid phone numbers have changed since then, so
+// files begun with one of these versions are finished with the new data.
 var FormerDataVersions = []string{"4c86a700a57b1d3f"}
 
-// DataVersion is a hash of the reference data. Whoever pins what a result depends on pins it too.
+// DataVersion is a hash of the reference data. A pin of everything that a result depends on includes it.
 var DataVersion = sync.OnceValue(func() string {
 	h := sha256.New()
 	for _, text := range []string{countriesText, networksText, callingText, regionsText, currenciesText, zonesText} {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Zone is an IANA time zone laid out for reading: every stretch of constant offset between the years 1678 and 2262.
+// Zone is an IANA time zone prepared for parsing: every period of constant offset between the years 1678 and 2262.
 type Zone struct {
 	name  string
 	spans []span
-	near  []uint16 // the last span that starts before or in a bucket of local time
+	near  []uint16 // the last span that starts before or within a bucket of local time
 }
 
-// span is a stretch of one offset. Local times in [from, to) belong to it; where two spans overlap, local times are
-// ambiguous, and where none is, they are missing.
+// span is a period of constant offset. Local times in [from, to) belong to it; where two spans overlap, local times are
+// ambiguous, and where there is none, they are missing.
 type span struct {
 	from, to     int64 // local seconds since 1970
 	offset       int32 // seconds east of UTC
@@ -26,14 +26,14 @@ type span struct {
 const (
 	firstSecond = math.MinInt64/1_000_000_000 + 1
 	lastSecond  = math.MaxInt64/1_000_000_000 - 1
-	bucketBits  = 22 // 48 days; two switches are never so close but in history's odd years
+	bucketBits  = 22 // 48 days; two switches are closer only in history's odd years
 )
 
 // UTC is the zone of instants.
 var UTC = newZone("UTC", time.UTC)
 
-// LoadZone finds a zone by its IANA name (Europe/Madrid), UTC, or an offset (+02:00). The zone of the machine is
-// refused, since the result would depend on where ratemill runs. It needs the time zone database of the system or the
+// LoadZone loads a zone by its IANA name (Europe/Madrid), UTC, or an offset (+02:00). The machine's local zone is
+// refused, because the result would depend on where ratemill runs. It needs the time zone database of the system or the
 // package time/tzdata.
 func LoadZone(name string) (*Zone, error) {
 	switch {
@@ -97,12 +97,12 @@ func newZone(name string, location *time.Location) *Zone {
 
 func (z *Zone) String() string { return z.name }
 
-// Note says what was odd about a local time.
+// Note describes an oddity of a local time.
 type Note uint8
 
 const (
-	Ambiguous Note = 1 << iota // the clock showed this time twice, when it was set back
-	Missing                    // the clock never showed this time, since it was set forward over it
+	Ambiguous Note = 1 << iota // the clock showed this time twice, because it was set back
+	Missing                    // the clock never showed this time, because it was set forward over it
 )
 
 func (n Note) String() string {
@@ -115,7 +115,7 @@ func (n Note) String() string {
 	return ""
 }
 
-// spanAt finds the last span that has begun at the local time. The bucket says where to look.
+// spanAt finds the last span that begins before or at the local time. The bucket gives the starting point.
 func (z *Zone) spanAt(local int64) int {
 	if len(z.spans) == 1 {
 		return 0
@@ -127,8 +127,8 @@ func (z *Zone) spanAt(local int64) int {
 	return n
 }
 
-// resolve answers the offset at a local time. A missing time is read with the offset before the switch, so the result
-// shows later on the clock by what was skipped.
+// resolve returns the offset at a local time. A missing time is read with the offset before the switch, so the result
+// is later on the clock by the skipped amount.
 func (z *Zone) resolve(local int64, abbreviation []byte, later bool) (offset int32, note Note, ok bool) {
 	n := z.spanAt(local)
 	if local >= z.spans[n].to {
@@ -153,7 +153,7 @@ func (z *Zone) resolve(local int64, abbreviation []byte, later bool) (offset int
 //go:embed data/zones.txt
 var zonesText string
 
-// suggestZones answers up to three names that are nearly the one given, or whose city it is.
+// suggestZones returns up to three names that are similar to the given one, or that contain it as a city.
 func suggestZones(name string) []string {
 	if len(name) > 64 {
 		return nil

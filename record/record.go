@@ -2,20 +2,19 @@ package record
 
 import "strings"
 
-// Kind is what a Value is.
+// Kind is the type of a Value.
 type Kind uint8
 
-// The kinds. Formats without types of their own (CSV, fixed width) have texts only; a field that a record lacks is
-// Absent.
+// The kinds. Formats without types (CSV, fixed width) only have texts; a missing field is Absent.
 const (
 	Absent   Kind = iota
-	Null          // present without a value, as JSON's null
+	Null          // present without a value, like JSON's null
 	Text          // Text holds the characters, in UTF-8
-	Number        // Text holds the number without exponent and without needless zeros; Items, where the file wrote it otherwise, that
+	Number        // Text holds the number without exponent and redundant zeros; Items holds the file's notation if it differs
 	Bool          // Text holds true or false
-	List          // Items holds the values
+	List          // Items holds the elements
 	Map           // Keys and Items hold the members, in the file's order
-	NoObject      // the path leads through a value that has no members, which is the only one of Items
+	NoObject      // the path leads through a value without members, which is the only element of Items
 )
 
 // Value is one field of a record. Its bytes belong to the decoder and are valid until the next record is decoded.
@@ -40,17 +39,17 @@ func (v *Value) Get(name string) *Value {
 
 var absent Value
 
-// Record is one record of a file, as decoded. The decoder reuses it and everything in it for the next record.
+// Record is one decoded record of a file. The decoder reuses it and everything in it for the next record.
 type Record struct {
-	Seq    uint64  // 1 for the first record of the file, without gaps; framing (headers, trailers, comments) has none
-	Line   uint64  // where people find it: the line it starts on, 1 for the first, or the record's number in formats without lines
+	Seq    uint64  // 1 for the first record of the file, without gaps; framing (headers, trailers, comments) has no number
+	Line   uint64  // position for people: the line where it starts, 1 for the first, or the record's number in formats without lines
 	Offset int64   // of its first byte in the file's decompressed content
 	Raw    []byte  // its bytes there, terminator included
-	Lines  int     // how many lines it spans, where a format counts them and a line break may be part of a field; else 0
-	Fields []Value // by slot, as many as the Layout has
+	Lines  int     // number of lines, if the format counts them and a field may contain a line break; else 0
+	Fields []Value // by slot, as many as in the Layout
 }
 
-// Written is the number as it stood in the file.
+// Written is the number in the file's notation.
 func (v *Value) Written() []byte {
 	if v.Kind == Number && len(v.Items) > 0 {
 		return v.Items[0].Text
@@ -58,15 +57,15 @@ func (v *Value) Written() []byte {
 	return v.Text
 }
 
-// Layout is the agreement about slots. Paths are dotted names as rules write them: "imsi", "session.usage.up"; a path
-// that ends in a list is the list, and rules look into its items with Value.Get. A dot or backslash within a name of a
-// path of objects has a backslash before it (Name).
+// Layout assigns slots to paths. Paths are dotted names as in rules: "imsi", "session.usage.up"; a path that ends in a
+// list is the list, and rules read its items with Value.Get. Within a name, a dot or backslash is escaped by a
+// backslash (Name).
 type Layout struct {
 	paths []string
 	slots map[string]int
 }
 
-// Slot is the slot of a path, a new one when nobody asked for the path before.
+// Slot is the slot of a path; a new path gets a new slot.
 func (l *Layout) Slot(path string) int {
 	if s, ok := l.slots[path]; ok {
 		return s
@@ -87,7 +86,7 @@ func Name(name string) string { return escapes.Replace(name) }
 
 var escapes = strings.NewReplacer(`.`, `\.`, `\`, `\\`)
 
-// Names are the names that a path consists of.
+// Names are the member names of a path.
 func Names(path string) []string {
 	var names []string
 	var name []byte

@@ -16,15 +16,15 @@ import (
 	"ratemill/udr"
 )
 
-// failure is why an expression has no value: at which term and for what reason. The first one counts.
+// failure says why an expression has no value: the term and the reason. The first one counts.
 type failure struct {
 	term   *term
 	reason string
 	given  string // the text that a function could not read
 }
 
-// fail notes a failure and answers an absent value. Evaluation goes on with it and has no effect any more; so closures
-// need not test after each step.
+// fail records a failure and returns an absent value. Evaluation continues with it, without further effects, so
+// closures need not check after each step.
 func (r *Runner) fail(t *term, reason string) value {
 	if r.failed.term == nil {
 		r.failed = failure{term: t, reason: reason}
@@ -32,7 +32,7 @@ func (r *Runner) fail(t *term, reason string) value {
 	return value{}
 }
 
-// refused notes that a function could not read what it was given.
+// refused records that a function could not read its argument.
 func (r *Runner) refused(t *term, given value, err error) value {
 	if r.failed.term == nil {
 		r.failed = failure{term: t, reason: err.Error()}
@@ -43,8 +43,8 @@ func (r *Runner) refused(t *term, given value, err error) value {
 	return value{}
 }
 
-// kept is what was appended to the runner's buffer since from, as a text that is good until the next record. The
-// buffer is only ever appended to meanwhile; when it grows, texts keep the old memory.
+// kept is the text appended to the runner's buffer since from; it is valid until the next record. Until then the buffer
+// is only appended to; if it grows, earlier texts keep the old memory.
 func (r *Runner) kept(from int) string {
 	if from == len(r.buf) {
 		return ""
@@ -89,7 +89,7 @@ func (r *Runner) mapped(v value, ascii func(byte) byte, other func(rune) rune) v
 	return textValue(r.kept(from))
 }
 
-// scalarText is a field as text; a list or map has none.
+// scalarText is a field as text; lists and maps have none.
 func scalarText(raw *record.Value) (string, bool) {
 	switch raw.Kind {
 	case record.List, record.Map, record.NoObject:
@@ -100,8 +100,8 @@ func scalarText(raw *record.Value) (string, bool) {
 	return unsafe.String(unsafe.SliceData(raw.Text), len(raw.Text)), true
 }
 
-// apply is the meaning of every term that has no control flow of its own, given the values of its arguments. It is
-// the reference: the virtual machine calls it for each term, and closures have to answer the same.
+// apply is the meaning of every term without control flow, given the values of its arguments. It is the reference: the
+// virtual machine calls it for each term, and closures must return the same.
 func (r *Runner) apply(t *term, a []value) value {
 	switch t.op {
 	case opConst:
@@ -168,13 +168,13 @@ func (r *Runner) fieldValue(t *term) value {
 	return textValue(s)
 }
 
-// astray says that a path leads through a value that is no object: the record has not the form that the rules expect, and
-// to take that for an absent value would hide it.
+// astray reports a path through a value that is not an object: the record does not have the form that the rules expect,
+// and treating the value as absent would hide this.
 func astray(path *term, raw *record.Value) string {
 	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is no object"
 }
 
-// member is a member of an object; a value that is there and is none has no members to ask for.
+// member is a member of an object; any other present value is an error.
 func (r *Runner) member(t *term, v value) value {
 	if v.kind != Field {
 		return value{kind: Field, raw: &nothing}
@@ -249,7 +249,7 @@ func (r *Runner) call(t *term, a []value) value {
 	return v
 }
 
-// failAbsent says which argument has no value.
+// failAbsent reports which argument has no value.
 func (r *Runner) failAbsent(t *term, a []value) value {
 	for i, v := range a {
 		if v.kind == Nothing {

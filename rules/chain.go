@@ -1,27 +1,27 @@
 package rules
 
-// table finds the action of a chain by a subject's symbol: conditions that begin with a question about the subject stand
-// in the rows of its constants only, in their order.
+// table finds a chain's action by the symbol of a subject: a condition that begins with a question about the subject is
+// only in the rows of its constants, in the original order.
 type table struct {
 	dispatch *dispatch
-	rows     [][]candidate // by symbol; the first is for values that no condition names
+	rows     [][]candidate // by symbol; the first row is for values that no condition names
 }
 
-// candidate is an action that is possible for a row; rest is what is still to be asked, nil for nothing.
+// candidate is a possible action of a row; rest is the remaining condition, nil for none.
 type candidate struct {
 	action *action
 	rest   test
 }
 
-// newTable makes a table of a chain, or nil when no subject decides about two conditions of it. untyped says that the
-// format has texts only.
+// newTable makes a table for a chain, or nil if no subject decides about two of its conditions. untyped says that the
+// format has only texts.
 func newTable(chain []*action, untyped bool) *table {
 	counts := map[*dispatch]int{}
 	var best *dispatch
 	for i, a := range chain {
 		for d := range leading(a.cond.top, untyped) {
-			// A variable or call is worked out, and may fail, when the first condition asks for it: it must be the
-			// very first thing that is asked.
+			// A variable or call may fail when it is evaluated, and the first condition that uses it evaluates it; so
+			// it must be the first thing in the chain.
 			if d.slot < 0 && (counts[d] < i || flatten(a.cond.top)[0].dispatch != d) {
 				continue
 			}
@@ -67,7 +67,7 @@ func both(a, b test) test {
 	return func(r *Runner) bool { return a(r) && b(r) }
 }
 
-// holdsFor says whether a question holds for a symbol.
+// holdsFor reports whether a question is true for a symbol.
 func (t *term) holdsFor(symbol int32) bool {
 	for _, s := range t.symbols {
 		if s == symbol {
@@ -77,7 +77,7 @@ func (t *term) holdsFor(symbol int32) bool {
 	return t.except
 }
 
-// flatten is the conditions that and joins, in their order.
+// flatten lists the conditions joined by and, in order.
 func flatten(t *term) []*term {
 	if t.op == opAnd && t.dispatch == nil {
 		return append(flatten(t.args[0]), flatten(t.args[1])...)
@@ -85,7 +85,7 @@ func flatten(t *term) []*term {
 	return []*term{t}
 }
 
-// leading is the questions among the conditions that and joins which may be asked first: nothing before them can fail.
+// leading lists the questions joined by and that may be asked first, because nothing before them can fail.
 func leading(t *term, untyped bool) map[*dispatch]int {
 	found := map[*dispatch]int{}
 	for i, c := range flatten(t) {
@@ -101,7 +101,7 @@ func leading(t *term, untyped bool) map[*dispatch]int {
 	return found
 }
 
-// safe says that a condition on texts cannot fail.
+// safe reports whether a condition on texts cannot fail.
 func (t *term) safe() bool {
 	switch t.op {
 	case opConst, opField:
@@ -122,8 +122,8 @@ func (t *term) safe() bool {
 	return true
 }
 
-// choose is the first action whose condition holds, nil for none. ok is false when the conditions have to be asked one by
-// one.
+// choose returns the first action whose condition holds, nil for none. ok is false if the conditions must be evaluated
+// one by one.
 func (t *table) choose(r *Runner) (a *action, ok bool) {
 	s := t.dispatch.symbol(r)
 	if s == unclear {

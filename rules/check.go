@@ -17,20 +17,20 @@ import (
 	"ratemill/udr"
 )
 
-// scope is what names mean in an expression.
+// scope gives the meaning of names in an expression.
 type scope struct {
 	layout    *record.Layout
-	columns   []string // names of the record's fields where they are known before a file is opened
-	typed     bool     // the format has types of its own: a field is a Field, not a Text
+	columns   []string // names of the record's fields, if known before a file is opened
+	typed     bool     // the format has types: a field is a Field, not a Text
 	lets      []*variable
 	tables    map[string]map[string]string
 	elements  []string       // names of the fan-out's elements, outermost first
-	outputs   map[string]int // fields of the usage record that are set by now, and their index
+	outputs   map[string]int // fields of the usage record that are set so far, with their index
 	fileOnly  bool           // only the file's name can be read
-	fileRead  bool           // the file's name decides about records
+	fileRead  bool           // the file's name affects records
 	zone      *zone
-	used      map[string]diag.Pos // the record's fields that are read, and where first
-	fallbacks []string            // notes of expressions that are replaced where they fail
+	used      map[string]diag.Pos // the record's fields that are read, with the first position
+	fallbacks []string            // notes of expressions with a fallback
 }
 
 type variable struct {
@@ -41,7 +41,7 @@ type variable struct {
 	at    diag.Pos
 }
 
-// checker turns one expression's syntax into terms.
+// checker converts the syntax of one expression to terms.
 type checker struct {
 	*scope
 	list  *diag.List
@@ -49,7 +49,7 @@ type checker struct {
 	depth int // of predicates
 }
 
-// check reads an expression; nil when it is wrong, with the reasons in l.
+// check reads an expression; if it is wrong, it returns nil and adds the reasons to l.
 func (s *scope) check(text diag.Text, what string, l *diag.List) *expression {
 	node, named := parse(text, l)
 	if node == nil {
@@ -82,7 +82,7 @@ func (c *checker) errorf(at span, format string, args ...any) *term {
 
 func (c *checker) add(t *term) *term { return c.expr.add(t) }
 
-// term checks a node; nil when it is wrong.
+// term checks a node; it returns nil if it is wrong.
 func (c *checker) term(n ast.Node) *term {
 	at := spanOf(n)
 	switch n := n.(type) {
@@ -129,7 +129,7 @@ func (c *checker) term(n ast.Node) *term {
 	return c.errorf(at, "this is not used in rules")
 }
 
-// number reads a decimal from its digits, since a float would not be exact.
+// number parses a decimal from its digits, because a float would be inexact.
 func (c *checker) number(at span) *term {
 	text := string([]rune(c.expr.text.Value)[at.from:min(at.to, utf8.RuneCountInString(c.expr.text.Value))])
 	d, err := decimal.Parse(strings.ReplaceAll(text, "_", ""))
@@ -139,7 +139,7 @@ func (c *checker) number(at span) *term {
 	return c.add(&term{op: opConst, typ: Type{Kind: Decimal}, at: at, value: decimalValue(d), literal: true})
 }
 
-// name resolves a word: an element of the fan-out, a variable, then a field of the record.
+// name resolves a word: an element of the fan-out, then a variable, then a field of the record.
 func (c *checker) name(name string, at span) *term {
 	for i := len(c.elements) - 1; i >= 0; i-- {
 		if c.elements[i] == name {
@@ -204,7 +204,7 @@ func (c *checker) field(path string, at span) *term {
 	return c.add(&term{op: opField, typ: t, at: at, name: path, index: c.layout.Slot(path)})
 }
 
-// readsFileName notes that the file's name decides about a record. Where it is only kept with the usage, it does not.
+// readsFileName records that the file's name affects a record. It does not if it is only stored with the usage.
 func (c *checker) readsFileName() {
 	if c.expr.what != "set session" && !strings.HasPrefix(c.expr.what, "set attr.") {
 		c.fileRead = true
@@ -273,7 +273,7 @@ func (c *checker) shadowed(name string) bool {
 		slices.ContainsFunc(c.lets, func(v *variable) bool { return v.name == name })
 }
 
-// path is a.b.c as one path of the record, where a is no name of another kind. record.a.b is the same path.
+// path is a.b.c as one path of the record, if a has no other meaning. record.a.b is the same path.
 func (c *checker) path(n *ast.MemberNode) (string, bool) {
 	key, ok := n.Property.(*ast.StringNode)
 	if !ok || !c.typed {
@@ -428,7 +428,8 @@ func (c *checker) call(n *ast.CallNode, at span) *term {
 	return c.function(callee.Value, spanOf(callee), n.Arguments, at)
 }
 
-// function checks a call: arguments by place, then by name (from: x), then which of the functions of that name it is.
+// function checks a call: first positional arguments, then named ones (from: x), then it selects the function among
+// those with the name.
 func (c *checker) function(name string, word span, nodes []ast.Node, at span) *term {
 	var args []*term
 	var names []string
@@ -505,7 +506,7 @@ func (c *checker) function(name string, word span, nodes []ast.Node, at span) *t
 	return c.add(t)
 }
 
-// places says which parameter each argument is for, or nil when they do not fit.
+// places assigns a parameter to each argument, or returns nil if they do not match.
 func (f *Function) places(names []string) []int {
 	places := make([]int, len(names))
 	taken := map[int]bool{}
@@ -537,7 +538,7 @@ func (f *Function) accepts(places []int, args []*term) bool {
 	return true
 }
 
-// argument converts an argument to what the parameter takes, or reports it.
+// argument converts an argument to the parameter's type, or reports an error.
 func (c *checker) argument(fn *Function, i int, t *term) *term {
 	p := fn.param(i)
 	if p.Constant && !t.constant() {

@@ -8,13 +8,14 @@ import (
 	"ratemill/record"
 )
 
-// eval and test are compiled terms: closures over slots, without interpretation. A failure is left in Runner.failed.
+// eval and test are compiled terms: closures over slots, without interpretation. A failure is stored in Runner.failed.
 type (
 	eval func(*Runner) value
 	test func(*Runner) bool
 )
 
-// compile turns a checked expression into closures; terms that only expr's virtual machine runs become one call of it.
+// compile converts a checked expression to closures; a term that only expr's virtual machine can run becomes one call
+// of it.
 func (e *expression) compile() {
 	e.eval = compile(e.top)
 	if e.top.typ.Kind == Bool {
@@ -22,8 +23,8 @@ func (e *expression) compile() {
 	}
 }
 
-// share finds calls of normalizers that stand more than once in the expressions of a program, and answers how many:
-// each is run once a record, when it is first needed.
+// share finds calls of normalizers that occur more than once in a program's expressions, and returns their number: each
+// runs once per record, on first use.
 func share(exprs []*expression) int {
 	byText := map[string][]*term{}
 	for _, e := range exprs {
@@ -34,7 +35,7 @@ func share(exprs []*expression) int {
 		}
 	}
 	n := 0
-	for _, e := range exprs { // in the order of the document, so that a program is always the same
+	for _, e := range exprs { // in document order, so that compilation is deterministic
 		for _, t := range e.terms {
 			if t.op != opCall {
 				continue
@@ -50,8 +51,8 @@ func share(exprs []*expression) int {
 	return n
 }
 
-// steady says that the term's value depends on the record alone: not on what is set meanwhile, nor on the element of a
-// walk over a list.
+// steady reports whether the term's value depends on the record alone, not on fields set meanwhile, nor on the element
+// of a loop over a list.
 func (t *term) steady() bool {
 	if t.op == opOut || t.op == opPointer || t.op == opPredicate {
 		return false
@@ -72,7 +73,7 @@ func compile(t *term) eval {
 			if s.age != r.ages[level] {
 				v := once(r)
 				if r.failed.term != nil {
-					return v // not remembered: who asks again fails again
+					return v // not cached: the next use fails again
 				}
 				s.age, s.value = r.ages[level], v
 			}
@@ -146,7 +147,7 @@ func compileTerm(t *term) eval {
 	return applyEval(t)
 }
 
-// applyEval evaluates the arguments and applies the term's meaning: an index into a list, a field as list.
+// applyEval evaluates the arguments and applies the term, such as an index into a list or a field as list.
 func applyEval(t *term) eval {
 	args := make([]eval, len(t.args))
 	for i, a := range t.args {
@@ -184,7 +185,7 @@ func fieldEval(t *term) eval {
 	}
 }
 
-// textEval is a value of a typed format as text, in one step where it is a field.
+// textEval is a value of a typed format as text, in one step for a field.
 func textEval(t *term) eval {
 	if t.args[0].op == opField {
 		slot := t.args[0].index
@@ -206,7 +207,7 @@ func textEval(t *term) eval {
 	}
 }
 
-// memberEval is a member of a map. Those of the fan-out's element are most of what nested records are asked for.
+// memberEval is a member of a map. In nested records, most of these are members of the fan-out's element.
 func memberEval(t *term) eval {
 	name := t.name
 	if t.args[0].op == opElement {
@@ -236,7 +237,7 @@ func sliceEval(t *term) eval {
 	}
 }
 
-// arithmeticEval is arithmetic of two values that are not both whole numbers of one kind.
+// arithmeticEval is arithmetic on two values that are not both integers of one kind.
 func arithmeticEval(t *term) eval {
 	a, b := compile(t.args[0]), compile(t.args[1])
 	return func(r *Runner) value {
@@ -261,7 +262,7 @@ func coalesceEval(t *term) eval {
 	}
 }
 
-// tryEval is a value, or another where the first fails. Of what failed before it takes nothing back.
+// tryEval is a value, or another one if the first fails. It does not undo failures from before.
 func tryEval(t *term) eval {
 	one, two, note := compile(t.args[0]), compile(t.args[1]), t.index
 	return func(r *Runner) value {
@@ -277,7 +278,7 @@ func tryEval(t *term) eval {
 	}
 }
 
-// callEval calls a function directly: one of one argument without a list of arguments.
+// callEval calls a function directly; a call with one argument needs no argument list.
 func callEval(t *term) eval {
 	if t.bound.one == nil || len(t.args) != 1 {
 		return listCallEval(t)
@@ -310,7 +311,7 @@ func callEval(t *term) eval {
 	}
 }
 
-// listCallEval calls a function with a list of its arguments, which lies on the runner's stack.
+// listCallEval calls a function with a list of arguments on the runner's stack.
 func listCallEval(t *term) eval {
 	args := make([]eval, len(t.args))
 	for i, a := range t.args {
@@ -328,7 +329,7 @@ func listCallEval(t *term) eval {
 	}
 }
 
-// integerEval is arithmetic of two ints or two quantities of one unit.
+// integerEval is arithmetic on two ints or two quantities of one unit.
 func integerEval(t *term) eval {
 	a, b, o, typ := compile(t.args[0]), compile(t.args[1]), t.op, t.typ
 	return func(r *Runner) value {
@@ -396,8 +397,7 @@ func compileCondition(t *term) test {
 	return func(r *Runner) bool { return r.truth(t, value(r)) }
 }
 
-// fieldTest is field == "constant": the bytes are compared where the decoder left them (15 ns, 58 by
-// way of values).
+// fieldTest is field == "constant": it compares the bytes in the decoder's buffer (15 ns, 58 with values).
 func fieldTest(t *term) test {
 	field, constant := t.args[0], t.args[1]
 	if field.constant() {

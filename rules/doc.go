@@ -1,44 +1,46 @@
-// Package rules is the language in which billing engineers say what a carrier's records mean: which are left out,
-// which fields become which part of the usage record, and what is suspended.
+// Package rules is the language in which billing engineers define the meaning of a carrier's records: which records are
+// left out, how fields map to the usage record, and which records are suspended.
 //
 // A document (Document, the part filter, let, fan, map and duplicate of a source) is checked and compiled into a
-// Program; a Runner runs it over records. The expressions have expr's grammar and ratemill's types: every name and
-// type is checked when the document is loaded, numbers are exact, and every mistake is told with its place.
+// Program; a Runner runs it over records. The expressions have expr's grammar and ratemill's types: every name and type
+// is checked when the document is loaded, numbers are exact, and every mistake is reported with its position.
 //
 // # What a document does with a record
 //
-//  1. filter, in order: drop leaves the record out when its condition holds, keep unless it does. The first that does
-//     is named in the outcome.
-//  2. fan, if there is one: each element of the list makes a usage record. Filters that mention the element decide
-//     about it alone. A record whose list is empty, or whose elements are all dropped, is filtered.
-//  3. map, entry by entry. An entry without when is always done. Entries with when that follow each other are a chain:
-//     the first whose condition holds is done; otherwise closes the chain and is done when none holds. A chain without
-//     otherwise suspends a record that it does not know, so nothing is lost by an unforeseen type; `otherwise:
-//     continue` says that such records are fine as they are. An entry does class, then set from top to bottom, then
-//     suspend or drop. A later set replaces an earlier one.
-//  4. The usage record must have sim, at, quantity and class, and the quantity the unit of the class. The country
-//     follows from the network and the peer's country from its number, in each record for which no entry has set one.
+//  1. filter runs in order: drop leaves the record out if its condition holds, keep if it does not. The outcome names
+//     the filter that left the record out.
+//  2. fan, if present: each element of the list makes a usage record. Filters that mention the element apply to it
+//     alone. A record whose list is empty, or whose elements are all dropped, is filtered.
+//  3. map runs entry by entry. An entry without when always runs. Consecutive entries with when form a chain: only the
+//     first whose condition holds runs; otherwise ends the chain and runs if no condition holds. A chain without
+//     otherwise suspends a record that matches no condition, so no unforeseen type is lost; `otherwise: continue`
+//     accepts such records. An entry sets class, runs set from top to bottom, then suspend or drop. A later set
+//     replaces an earlier one.
+//  4. The usage record must have sim, at, quantity and class, and the quantity must have the unit of the class. If no
+//     entry has set it, the country is derived from the network, and the peer's country from the peer's number.
 //
-// A record is suspended as a whole, also when one element of its fan-out fails: a retry must not make the others twice.
+// A record is suspended as a whole, even if only one element of its fan-out fails: otherwise a retry would make the
+// others twice.
 //
 // # Names and values
 //
-// A name is an element of the fan-out, a variable of let, or a field of the record. record.x is a field in any case
-// (record["two words"]), out.x what an entry before has set, file.name the file's name. A field of a format without
-// types (CSV) is a text. A field of JSON is a text where a text is wanted, and anything else by a function: int(x),
-// octets(x); a.b.c is a path, as is record.a.b.c. A path through something that is there and is no object suspends the record.
+// A name is an element of the fan-out, a variable of let, or a field of the record. record.x is always a field
+// (record["two words"]), out.x is a field set by an earlier entry, file.name is the file's name. A field of a format
+// without types (CSV) is a text. A field of JSON is used as a text where a text is expected; functions convert it to
+// anything else: int(x), octets(x); a.b.c is a path, as is record.a.b.c. A path through a present value that is not an
+// object suspends the record.
 //
-// An absent value (an empty field, "NULL", null) makes the result of a normalizer absent: octets("") is absent. What
-// is absent can be set (the field stays empty), tested by absent(x) and replaced by x ?? y; any operator on it
+// An absent value (an empty field, "NULL", null) makes the result of a normalizer absent: octets("") is absent. An
+// absent value can be set (the field stays empty), tested by absent(x) and replaced by x ?? y; any other operator on it
 // suspends the record, so a missing number is never taken for zero.
 //
-// Numbers are ints of 64 bits, exact decimals, or quantities with a unit (B, s, 1). Overflow suspends; / is exact or
-// suspends, and div and round say how to round. A number written in the rules takes the unit that it needs.
+// Numbers are 64-bit ints, exact decimals, or quantities with a unit (B, s, 1). Overflow suspends the record; / must be
+// exact or suspends it, and div and round take a rounding mode. A number literal takes the unit that it needs.
 //
-// It does not own the normalizers themselves (normalize), where records come from (mediation), or whose SIM it is
-// (registry). It has no clock, no network and no goroutine.
+// The package does not own the normalizers themselves (normalize), the origin of records (mediation), or the owners of
+// SIMs (registry). It has no clock, no network and no goroutine.
 //
-// Start at Compile and Runner.Run; check.go and operators.go have the types, closure.go how it runs fast, dispatch.go and
-// chain.go how conditions about one field become one lookup, vm.go the reference that holds all of it to the meaning in
-// apply.go.
+// Start at Compile and Runner.Run. check.go and operators.go have the types, closure.go the compilation, dispatch.go
+// and chain.go turn conditions about one field into one lookup, and vm.go is the reference that verifies all of it
+// against the meaning in apply.go.
 package rules

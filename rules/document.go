@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// Document is the part of a source's document that says what its records mean.
+// Document is the part of a source's document that defines the meaning of its records.
 type Document struct {
 	Tables    diag.Map[Constants] `yaml:"tables" doc:"Tables of constants, from text to text: kinds[type] looks one up, type in kinds asks whether it is there. A table stands here, or in a CSV file that sources share: { file: tables/tadig.csv }." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
 	Filter    []Filter            `yaml:"filter" doc:"Records to leave out, in order. They are counted and never rated."`
@@ -28,7 +28,7 @@ type Filter struct {
 	Name string    `yaml:"name" doc:"Its name in reports; by default the expression's text."`
 }
 
-// Check reports a filter that is not one.
+// Check reports an invalid filter.
 func (f *Filter) Check(n *diag.Node, d *diag.Decoder) {
 	if f.Drop.IsZero() == f.Keep.IsZero() {
 		d.Errorf(n.Pos, "a filter has one of drop and keep")
@@ -44,7 +44,7 @@ type Fan struct {
 // Fans are the levels of a fan-out, outermost first.
 type Fans []Fan
 
-// UnmarshalNode reads a list of levels, or the only one.
+// UnmarshalNode reads a list of levels, or a single one.
 func (f *Fans) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	if n.Kind == diag.Mapping {
 		*f = make(Fans, 1)
@@ -61,8 +61,8 @@ func (f *Fans) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 
 const deepestFan = 2
 
-// Entry is one entry of map. Entries with when that follow each other are a chain: the first whose condition holds is
-// used, otherwise is used when none does, and a record that a chain without otherwise does not know is suspended.
+// Entry is one entry of map. Consecutive entries with when form a chain: the first whose condition holds is used,
+// otherwise is used if none does, and a chain without otherwise suspends a record that matches none.
 type Entry struct {
 	When      diag.Text `yaml:"when" doc:"The condition under which the entry applies. In a chain, the first entry whose condition holds applies." example:"type == \"D\""`
 	Name      string    `yaml:"name" doc:"Its name in reports; by default the condition's text."`
@@ -103,7 +103,7 @@ func (o *Otherwise) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &o.Action)
 }
 
-// Check reports an entry that says nothing or two things at once.
+// Check reports an entry that is empty or contradictory.
 func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	e.at = n.Pos
 	kinds := 0
@@ -122,21 +122,21 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// Times bounds the time of use, seen from the time of the file. A clock that was never set (2000), one with a wrong century
-// or a millisecond taken for a second (2061) would put usage into a cycle that nobody looks at.
+// Times bounds the time of use relative to the time of the file. A clock that was never set (2000), a wrong century, or
+// milliseconds read as seconds (2061) would put usage into a cycle that nobody looks at.
 type Times struct {
 	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers differing clocks and zones."`
 	Back  time.Duration `yaml:"back" default:"400d" doc:"How long before the file's time. For files of old usage, more: 3650d."`
 }
 
-// Check reports bounds that leave nothing.
+// Check reports bounds that allow no time at all.
 func (t *Times) Check(n *diag.Node, d *diag.Decoder) {
 	if t.Ahead < 0 || t.Back < 0 || t.Ahead+t.Back <= 0 {
 		d.Errorf(n.Pos, "times.ahead and times.back are durations such as 1d and 400d, not negative and not both 0")
 	}
 }
 
-// Duplicate says what makes two records the same.
+// Duplicate defines when two records are the same.
 type Duplicate struct {
 	Key    []diag.Text   `yaml:"key,required" doc:"Expressions that together are equal only in a record that was sent twice. An id alone is a poor key; add the time and the quantity."`
 	Within time.Duration `yaml:"within" default:"7d" doc:"How long records are remembered."`
@@ -157,7 +157,7 @@ type Class struct {
 // Classes are the usage classes that documents may name, and their units.
 type Classes map[string]udr.Unit
 
-// StandardClasses are there without being declared.
+// StandardClasses exist without a declaration.
 func StandardClasses() Classes {
 	return Classes{
 		"data": udr.Octet, "voice_mo": udr.Second, "voice_mt": udr.Second, "sms_mo": udr.Count, "sms_mt": udr.Count,

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// entries makes steps of map: chains of conditions, and what is always done.
+// entries converts the entries of map to steps: chains of conditions, and unconditional actions.
 func (c *compiler) entries(doc *Document) {
 	if len(doc.Map) == 0 {
 		c.list.Errorf(c.options.At, "map is missing; it says what the records mean")
@@ -118,7 +118,7 @@ func (c *compiler) action(doc *Action, name string) *action {
 	return a
 }
 
-// class checks a class: the name of one, or an expression that gives a name.
+// class checks a class: a name, or an expression that gives one.
 func (c *compiler) class(text diag.Text) *expression {
 	name := strings.TrimSpace(text.Value)
 	if _, ok := c.classes[name]; ok {
@@ -217,8 +217,8 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	return a, c.fits(&a, udr.Fields()[i])
 }
 
-// formerContinues refuses the attribute that was the field continues before there was one: it knew two words, and took all
-// others for no.
+// formerContinues refuses the attribute that preceded the field continues: it accepted two words as true, and took all
+// others for false.
 func (c *compiler) formerContinues(key, text diag.Text) {
 	e := c.check(text, "set "+key.Value, Nothing)
 	if e == nil {
@@ -231,7 +231,7 @@ func (c *compiler) formerContinues(key, text diag.Text) {
 	c.list.Errorf(key.Pos, "attr.continues has become the field continues, a condition: write `continues: %s`", write)
 }
 
-// fits checks a value's type against the field's, and converts where that loses nothing.
+// fits checks a value's type against the field's, and converts it if this loses nothing.
 func (c *compiler) fits(a *assignment, f udr.Field) bool {
 	e := a.expr
 	t := e.top
@@ -331,7 +331,7 @@ func (c *compiler) fitsQuantity(a *assignment, f udr.Field, wrong func(string) b
 // required reports fields that no entry sets.
 func (c *compiler) required(doc *Document) {
 	if c.list.HasErrors() || len(doc.Map) == 0 {
-		return // one of them may be what is missing
+		return // one of them may be the missing one
 	}
 	for _, f := range udr.Fields() {
 		if _, ok := c.scope.outputs[f.Name]; f.Required && !ok {
@@ -369,7 +369,7 @@ func kindOfField(f udr.Field) Kind {
 	return Text
 }
 
-// typeOfField is the type of out.x; false when it depends on the class.
+// typeOfField is the type of out.x; false if it depends on the class.
 func typeOfField(f udr.Field) (Type, bool) {
 	return Type{kindOfField(f), f.Unit}, !f.AnyUnit
 }

@@ -16,7 +16,7 @@ type Plan struct {
 	Way  string // constant, slot, direct call, dispatch, closure, or expr's virtual machine and why
 }
 
-// Explain says for each expression how it runs.
+// Explain says how each expression runs.
 func (p *Program) Explain() []Plan {
 	tables := map[*expression]*dispatch{}
 	for _, s := range p.steps {
@@ -36,7 +36,8 @@ func (p *Program) Explain() []Plan {
 	return plans
 }
 
-// way is how an expression runs. In a chain with a dispatch table, the table has answered the question about its subject.
+// way is how an expression runs. In a chain with a dispatch table, the table has already answered the question about
+// its subject.
 func (e *expression) way(table *dispatch) string {
 	var w ways
 	if table != nil {
@@ -100,7 +101,7 @@ func (w *ways) term(t *term) {
 	}
 }
 
-// join is all ways in words. after stands between the table's and the others.
+// join lists all ways in words, with after between the table's and the others.
 func (w *ways) join(after string) string {
 	rest := w.list
 	var first string

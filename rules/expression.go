@@ -16,14 +16,15 @@ import (
 	"ratemill/internal/diag"
 )
 
-// Bounds of an expression. What is below them cannot run long: there are no loops but those over a record's lists.
+// Bounds of an expression. Expressions within these bounds cannot run long: the only loops are those over a record's
+// lists.
 const (
 	longestExpression = 4096
 	mostNodes         = 1000
 	deepestNesting    = 100
 )
 
-// grammar is expr's, with every built-in function disabled but the predicates over lists.
+// grammar is expr's, with all built-in functions disabled except the predicates over lists.
 func grammar() *conf.Config {
 	c := conf.CreateNew()
 	c.MaxNodes = mostNodes
@@ -36,8 +37,8 @@ func grammar() *conf.Config {
 
 var predicates = map[string]bool{"any": true, "all": true, "none": true, "one": true, "count": true, "filter": true, "sum": true, "find": true}
 
-// parse reads an expression; nil when it cannot, with the reason in l. named says where arguments by name have their
-// colon.
+// parse reads an expression; it returns nil if it cannot, with the reason in l. named lists the positions of colons of
+// named arguments.
 func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 	if strings.TrimSpace(text.Value) == "" {
 		l.Errorf(text.Pos, "an expression is missing here")
@@ -69,8 +70,8 @@ func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 	return nil, nil
 }
 
-// namedArguments makes f(x, from: y) something that expr's grammar knows, character by character: f(x, from< y). It
-// answers where it did so.
+// namedArguments rewrites f(x, from: y) to a text that expr's grammar accepts, keeping all positions: f(x, from< y). It
+// returns the positions where it did so.
 func namedArguments(text string) (string, map[int]bool) {
 	if !strings.ContainsAny(text, ":=") {
 		return text, nil
@@ -147,10 +148,10 @@ func syntaxMessage(m string) string {
 	return m
 }
 
-// tooDeep is where brackets or prefix operators nest deeper than a recursive parser should follow, or -1.
+// tooDeep is the position where brackets or prefix operators nest too deeply for a recursive parser, or -1.
 func tooDeep(text string) int {
 	depth, prefixes := 0, 0
-	word := 0 // letters of not that were seen
+	word := 0 // letters of not seen so far
 	for i, r := range []rune(text) {
 		switch r {
 		case '(', '[', '{', '?':
@@ -177,7 +178,7 @@ func tooDeep(text string) int {
 	return -1
 }
 
-// span is a stretch of an expression, in characters.
+// span is a range of an expression, in characters.
 type span struct{ from, to int }
 
 func spanOf(n ast.Node) span {

@@ -14,8 +14,8 @@ type Trailer struct {
 	when, records *expression
 }
 
-// CompileTrailer checks the expressions of a trailer, which read the same fields as the rules. It has to be called
-// before the first decoder is opened, since it may add to the Layout.
+// CompileTrailer checks the expressions of a trailer, which read the same fields as the rules. It must be called before
+// the first decoder is opened, because it may add to the Layout.
 func (p *Program) CompileTrailer(when, records diag.Text, l *diag.List) *Trailer {
 	c := &compiler{Program: p, list: l}
 	s := *p.scope
@@ -52,7 +52,7 @@ type TrailerRunner struct {
 // Runner makes one.
 func (t *Trailer) Runner() *TrailerRunner { return &TrailerRunner{t, t.p.NewRunner()} }
 
-// Run says whether a record is the trailer, and how many records it claims (-1: it does not say).
+// Run reports whether a record is the trailer, and the number of records in it (-1: none).
 func (t *TrailerRunner) Run(rec *record.Record) (trailer bool, records int64, err error) {
 	t.r.begin(rec)
 	is := t.t.when.test(t.r)
@@ -90,7 +90,7 @@ func CompileFileExpression(text diag.Text, l *diag.List) *FileExpression {
 	return &FileExpression{p, e}
 }
 
-// Int is the number that a file's name gives.
+// Int is the number in a file's name.
 func (f *FileExpression) Int(name string) (int64, error) {
 	r := f.p.NewRunner()
 	r.File(name, time.Time{})

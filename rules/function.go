@@ -8,22 +8,22 @@ import (
 	"ratemill/udr"
 )
 
-// Function is a function of the rule language. Each is declared once: normalizers in package normalize beside what runs
-// them, the others in functions_core.go. check and the documentation come from the declaration.
+// Function is a function of the rule language. Each is declared once: normalizers in package normalize, beside their
+// implementation, the others in functions_core.go. check and the documentation use the declarations.
 type Function struct {
 	Name   string
-	Group  string // the heading it stands under in the documentation
+	Group  string // its heading in the documentation
 	Params []Param
 	Result Type
 	Doc    string
-	// Suspends says for which arguments a record is suspended, where Doc does not.
+	// Suspends says for which arguments a record is suspended, if Doc does not.
 	Suspends string
 	Example  string
 
-	// absorbs says that an absent required argument makes the result absent, without a call.
+	// absorbs says that an absent required argument makes the result absent without a call.
 	absorbs bool
-	// bind prepares a call when the rules are loaded; constants are known then. nil for those that the checker
-	// turns into terms itself.
+	// bind prepares a call when the rules are loaded, with the constants known then. It is nil for functions that the
+	// checker converts to terms.
 	bind func(*binding) (bound, Type, error)
 }
 
@@ -32,16 +32,16 @@ type Param struct {
 	Name     string
 	Kinds    []Kind
 	Optional bool
-	Constant bool // must be written out, since it is read when the rules are loaded
-	Folded   bool // is read when the rules are loaded where it is written out
+	Constant bool // must be a literal, because it is interpreted when the rules are loaded
+	Folded   bool // a literal is interpreted when the rules are loaded
 	Variadic bool // the last one, any number of times
 	Default  string
-	Values   []string // the only ones allowed, if any
+	Values   []string // the allowed values, if restricted
 	Doc      string
 }
 
-// bound is a prepared call, with one of these. It is given the arguments that are not Constant, and
-// those that are Folded only where they are not written out.
+// bound is a prepared call, with one of these. It gets the arguments that are not Constant; it gets Folded ones only if
+// they are not literals.
 type bound struct {
 	one  func(*Runner, value) (value, error)
 	many func(*Runner, []value) (value, error)
@@ -54,14 +54,14 @@ func (b bound) call(r *Runner, args []value) (value, error) {
 	return b.many(r, args)
 }
 
-// binding is a call as it stands in a rule: args by parameter, nil for those left out.
+// binding is a call in a rule: args by parameter, nil for omitted ones.
 type binding struct {
 	args  []*term
 	zone  *zone
-	wrong int // which argument an error is about, from 1
+	wrong int // the number of the argument with the error, from 1
 }
 
-// word is the constant text of an argument, or otherwise when it was left out.
+// word is the constant text of an argument, or otherwise if it was omitted.
 func (b *binding) word(i int, otherwise string) string {
 	if b.has(i) {
 		b.wrong = i + 1
@@ -70,7 +70,7 @@ func (b *binding) word(i int, otherwise string) string {
 	return otherwise
 }
 
-// level is the deepest fan-out that the arguments depend on.
+// level is the deepest fan-out on which the arguments depend.
 func (b *binding) level() (deepest int) {
 	for _, a := range b.args {
 		if a != nil {
@@ -82,7 +82,7 @@ func (b *binding) level() (deepest int) {
 
 func (b *binding) has(i int) bool { return i < len(b.args) && b.args[i] != nil }
 
-// takesNothing says that an absent argument is what the function is about, so that the call does not fail.
+// takesNothing says that the function accepts absent arguments, so the call does not fail.
 func (f *Function) takesNothing() bool { return f.Group == "absent" || f.Name == "text" }
 
 func (p Param) takes(k Kind) bool { return slices.Contains(p.Kinds, k) || len(p.Kinds) == 0 }
@@ -125,7 +125,7 @@ func (f *Function) arity() string {
 	return plural(n, "argument")[:1] + " to " + plural(most, "argument")
 }
 
-// Signature is the function as documentation shows it: octets(text, [unit], [rounding]) → quantity (B).
+// Signature is the function's form in the documentation: octets(text, [unit], [rounding]) → quantity (B).
 func (f *Function) Signature() string {
 	var b strings.Builder
 	b.WriteString(f.Name + "(")
@@ -163,7 +163,7 @@ func Functions() []*Function {
 
 var declared = slices.Concat(textFunctions, numberFunctions, timeFunctions, normalizers())
 
-// functions are the declarations of each name; those of one name differ in their parameters.
+// functions are the declarations by name; those of one name differ in their parameters.
 var functions = func() map[string][]*Function {
 	m := make(map[string][]*Function, len(declared))
 	for _, f := range declared {

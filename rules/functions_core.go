@@ -295,7 +295,7 @@ func formatted(layout string) func(*binding) (bound, Type, error) {
 	}
 }
 
-// cut is the characters of s from and to; places beyond its ends are its ends.
+// cut returns the characters of s between two positions; positions outside of s are moved to its ends.
 func cut(s string, from, to int64) string {
 	ascii := true
 	for i := range len(s) {

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// zone is the zone of times that name none.
+// zone is the zone for times without one.
 type zone struct {
 	*normalize.Zone
 	location *time.Location
@@ -32,7 +32,7 @@ func loadZone(name string) (*zone, error) {
 	return &zone{z, location}, nil
 }
 
-// octetsOf is the text's bytes, without a copy: normalizers read them and keep none.
+// octetsOf is the text's bytes, without a copy: normalizers do not keep them.
 func octetsOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // normalizers are the functions that package normalize declares.
@@ -133,8 +133,8 @@ func kindsOf(t normalize.Type) []Kind {
 	return []Kind{Text}
 }
 
-// boundTo makes a call of a Go function that normalize declares, by the function's type. A function of a type that is
-// not here is an error, which the tests of the examples meet. columns says that the record gives an option too.
+// boundTo makes a call of a Go function declared by normalize, according to the function's type. A missing type is an
+// error, which the tests of the examples detect. columns says that the record gives an option too.
 func boundTo(run any, d *normalize.Function, typ Type, level int, columns bool) (bound, error) {
 	if c := boundToText(run, d, typ, level); c.one != nil {
 		return c, nil
@@ -230,7 +230,7 @@ func boundToText(run any, d *normalize.Function, typ Type, level int) bound {
 	return bound{}
 }
 
-// boundToValue is boundTo for functions of something that a normalizer made before; they have no errors.
+// boundToValue is boundTo for functions of a normalized value, which cannot fail.
 func boundToValue(run any) bound {
 	switch f := run.(type) {
 	case func(normalize.E164) int:
@@ -253,7 +253,7 @@ func boundToValue(run any) bound {
 	return bound{}
 }
 
-// number is a call whose result is an int or a quantity; numbers says that a number is read too, as it is written out.
+// number is a call whose result is an int or a quantity; numbers says that it also accepts a number, as text.
 func number(f func([]byte) (int64, error), typ Type, numbers bool) bound {
 	kind, unit := typ.Kind, uint8(typ.Unit)
 	if !numbers {
@@ -333,7 +333,7 @@ func (r *Runner) address(a normalize.Address, err error) (value, error) {
 	return value{kind: Phone, aux: uint8(a.Kind), s: r.kept(from)}, nil
 }
 
-// countryOf is the code of a value that normalize made before, so it is two letters or nothing.
+// countryOf is the code of a normalized value, so it has two letters or none.
 func countryOf(v value) normalize.Country {
 	if len(v.s) != 2 {
 		return normalize.NoCountry
@@ -341,13 +341,13 @@ func countryOf(v value) normalize.Country {
 	return normalize.Country{v.s[0], v.s[1]}
 }
 
-// networkOf reads back what Network.Append wrote.
+// networkOf parses the text that Network.Append wrote.
 func networkOf(v value) normalize.Network {
 	n, _ := normalize.ParseNetwork(octetsOf(v.s))
 	return n
 }
 
-// digitsOf is the text that a unit function reads; a number is written out first.
+// digitsOf is the text for a unit function; a number is converted to text first.
 func (r *Runner) digitsOf(v value) []byte {
 	if v.kind == Int || v.kind == Decimal {
 		from := len(r.buf)

@@ -9,20 +9,20 @@ import (
 	"ratemill/udr"
 )
 
-// Notes are what the rules decided about a record where its data left it open, as a set: bit i is the i-th of
-// Program.Notes. What is guessed is told: each usage record has its notes in the attribute of that name, and the mediator
-// counts them for each file.
+// Notes are the guesses of the rules about a record with incomplete data, as a set: bit i is the i-th of Program.Notes.
+// Every guess is reported: each usage record has its notes in the attribute of that name, and the mediator counts them
+// for each file.
 type Notes uint64
 
-// NotesAttribute is the attribute that says what was decided about a usage record.
+// NotesAttribute is the attribute with the notes of a usage record.
 const NotesAttribute = "notes"
 
 // The notes that every program has. Further ones are fallback:NAME, where NAME is the field or variable whose expression
 // failed and was replaced.
 const (
-	timeTwice   = iota // the clocks of the zone showed the time twice
-	timeMissing        // the clocks of the zone never showed the time
-	spansLines         // the record has a quoted field that holds line breaks
+	timeTwice   = iota // the zone's clocks showed the time twice
+	timeMissing        // the zone's clocks never showed the time
+	spansLines         // the record has a quoted field with line breaks
 	firstFallback
 )
 
@@ -30,10 +30,10 @@ var standardNotes = [firstFallback]string{timeTwice: "time_twice", timeMissing: 
 
 const mostNotes = 64
 
-// Notes are the words of the notes that the program can make.
+// Notes are the words of all notes that the program can make.
 func (p *Program) Notes() []string { return append(standardNotes[:], p.scope.fallbacks...) }
 
-// Each calls do with the word of each note of the set.
+// Each calls do with the word of each note in the set.
 func (n Notes) Each(p *Program, do func(word string)) {
 	for ; n != 0; n &= n - 1 {
 		do(p.note(bits.TrailingZeros64(uint64(n))))
@@ -47,8 +47,8 @@ func (p *Program) note(i int) string {
 	return p.scope.fallbacks[i-firstFallback]
 }
 
-// fallback is the number of the note that the expression called what fell back. The last number stands for all that are
-// too many.
+// fallback is the number of the note for a fallback of the named expression. The last number is shared by all notes
+// beyond the limit.
 func (s *scope) fallback(what string) int {
 	word := "fallback:" + strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(what, "set "), "let "), " ", "_")
 	if len(s.fallbacks) == mostNotes-firstFallback-1 {
@@ -63,15 +63,15 @@ func (s *scope) fallback(what string) int {
 	return firstFallback + len(s.fallbacks) - 1
 }
 
-// noted remembers a note for as long as the value lasts that it is about: what depends on the record alone is noted for
-// all usage records of a fan-out, as it is worked out once. What is worked out after a failure has no effect.
+// noted keeps a note for as long as its value: a note on a value that depends on the record alone applies to all usage
+// records of a fan-out, because the value is computed once. Evaluations after a failure record no notes.
 func (r *Runner) noted(level, note int) {
 	if r.failed.term == nil {
 		r.notes[level] |= 1 << note
 	}
 }
 
-// moment is a time, with a note when the clocks of its zone did not show it exactly once.
+// moment is a time, with a note if its zone's clocks did not show it exactly once.
 func (r *Runner) moment(level int, m normalize.Moment, err error) (value, error) {
 	switch m.Note {
 	case normalize.Ambiguous:
@@ -82,7 +82,7 @@ func (r *Runner) moment(level int, m normalize.Moment, err error) (value, error)
 	return value{kind: Time, n: m.Nano}, err
 }
 
-// fellBack takes back the failure at hand, of an expression at a level, and notes it.
+// fellBack removes the current failure, of an expression at a level, and records a note.
 func (r *Runner) fellBack(level, note int) {
 	if r.trace != nil {
 		r.step(Step{Kind: "note", Name: r.p.note(note), Value: r.failed.reason})
@@ -91,7 +91,7 @@ func (r *Runner) fellBack(level, note int) {
 	r.noted(level, note)
 }
 
-// tell puts the notes about a usage record into its attribute.
+// tell stores the notes about a usage record in its attribute.
 func (r *Runner) tell(u *udr.Usage, out *Outcome) {
 	var notes Notes
 	for _, n := range r.notes {
@@ -120,8 +120,8 @@ func (r *Runner) tell(u *udr.Usage, out *Outcome) {
 	}
 }
 
-// unread is what a field keeps whose expression failed: the text that a function could not read, or else the first field
-// that the expression mentions.
+// unread is the value of a field whose expression failed: the text that a function could not read, otherwise the first
+// field in the expression.
 func (r *Runner) unread(e *expression) value {
 	if r.failed.given != "" {
 		return textValue(r.failed.given)

@@ -60,8 +60,8 @@ func (c *checker) choose(n *ast.ConditionalNode, at span) *term {
 	return c.add(&term{op: opChoose, typ: typ, at: at, args: []*term{cond, both[0], both[1]}})
 }
 
-// unify gives terms one type: ints become decimals beside decimals, literals take the unit beside them, fields become
-// texts.
+// unify gives terms a common type: ints become decimals beside decimals, literals take the unit of their neighbour,
+// fields become texts.
 func (c *checker) unify(terms []*term) ([]*term, Type) {
 	typ := terms[0].typ
 	for _, t := range terms[1:] {
@@ -86,8 +86,8 @@ func (c *checker) unify(terms []*term) ([]*term, Type) {
 	return out, typ
 }
 
-// mixes says that a network, country or identifier may also be any text, as in network(x) ?? y: then all of it is text, and
-// what takes only networks takes it only after network(…) again. A peer is a number or a text as it is.
+// mixes reports whether a network, country or identifier may also be any text, as in network(x) ?? y: then the result
+// is a text, and arguments of type network need network(…) around it. A peer may be a number or any text.
 func (c *checker) mixes(terms []*term, typ Type) bool {
 	if typ.Kind != Network && typ.Kind != Country && typ.Kind != Identifier {
 		return false
@@ -97,7 +97,7 @@ func (c *checker) mixes(terms []*term, typ Type) bool {
 	})
 }
 
-// constantAs is a text of the rules as the network or country that stands beside it.
+// constantAs is a text literal converted to the network or country beside it.
 func (c *checker) constantAs(t *term, typ Type) *term {
 	if t.typ.Kind != Text || !t.constant() || typ.Kind != Network && typ.Kind != Country || t.value.s == "" {
 		return t
@@ -126,7 +126,7 @@ func (c *checker) common(a, b Type) Type {
 	return a
 }
 
-// as makes t a term of the type, or answers nil.
+// as converts t to a term of the type, or returns nil.
 func (c *checker) as(t *term, typ Type) *term {
 	switch {
 	case t.typ == typ:
@@ -138,7 +138,7 @@ func (c *checker) as(t *term, typ Type) *term {
 	case t.typ.Kind == Int && typ.Kind == Quantity && t.constant() && t.literal:
 		return c.add(&term{op: opConst, typ: typ, at: t.at, value: quantityValue(t.value.n, typ.Unit), literal: true})
 	case t.typ.Kind == Int && typ == Type{Quantity, udr.Count}:
-		return t // a count of things has no unit to be wrong about
+		return t // a count has no unit that could be wrong
 	case t.typ.Kind == Text && typ.Kind.worded():
 		return t
 	case t.typ.Kind.worded() && typ.Kind == Text:
@@ -258,8 +258,8 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 	return c.add(&term{op: o, typ: boolean, at: at, args: both[:]})
 }
 
-// betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" comes after
-// "10". It names what to write.
+// betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" comes
+// after "10". The error says what to write instead.
 func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	if name := c.dashed(at); name != "" {
 		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name, a.source(), b.source())
@@ -293,7 +293,7 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	return c.errorf(at, "%s and %s are texts, not numbers; write %s", x, y, asNumbers)
 }
 
-// numberIn is how to write the number that a text holds; false for a constant that holds none.
+// numberIn is the expression for the number in a text; false for a constant that is not a number.
 func numberIn(t *term) (string, bool) {
 	if !t.constant() {
 		return "int(" + t.source() + ")", true
@@ -302,8 +302,8 @@ func numberIn(t *term) (string, bool) {
 	return t.value.s, err == nil
 }
 
-// dashed is how to write a name with dashes, where a-b stands without blanks and may be meant as a name: core-uuid is
-// record["core-uuid"]. It is empty for all else.
+// dashed is the correct notation of a name with dashes, if a-b without blanks may be meant as a name: core-uuid is
+// record["core-uuid"]. It is empty for everything else.
 func (c *checker) dashed(at span) string {
 	text := c.source(at)
 	if !dashedName.MatchString(text) {
@@ -318,21 +318,21 @@ func (c *checker) dashed(at span) string {
 
 var dashedName = regexp.MustCompile(`^[A-Za-z_][\w.]*(-[A-Za-z_]\w*)+$`)
 
-// source is a piece of the expression.
+// source is the text of a part of the expression.
 func (c *checker) source(at span) string {
 	r := []rune(c.expr.text.Value)
 	return string(r[at.from:min(at.to, len(r))])
 }
 
-// ordered says that two texts may be ordered: date(…) and clock(…) write all digits, so that the order of the texts is that
-// of the times. Beside one stands another, or a constant of its form.
+// ordered reports whether two texts may be ordered: date(…) and clock(…) have a fixed width, so the order of the texts
+// is that of the times. The other side must be of the same form: another call or a constant.
 func (c *checker) ordered(a, b *term) bool {
 	x, y := c.timeForm(a), c.timeForm(b)
 	return x != nil && y == nil && b.constant() && x.MatchString(b.value.s) ||
 		y != nil && x == nil && a.constant() && y.MatchString(a.value.s) || x != nil && x == y
 }
 
-// timeForm is the form of what date(…) or clock(…) gives, nil for all else.
+// timeForm is the form of the result of date(…) or clock(…), nil for everything else.
 func (c *checker) timeForm(t *term) *regexp.Regexp {
 	if t.op == opLet {
 		t = c.lets[t.index].expr.top
@@ -421,7 +421,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 	return c.errorf(at, "%s %s %s makes no sense: %s is %s and %s is %s", a.source(), sign, b.source(), a.source(), article(x), b.source(), article(y))
 }
 
-// scale is arithmetic of a quantity and a number.
+// scale multiplies or divides a quantity and a number.
 func (c *checker) scale(o op, a, b *term, at span) *term {
 	q, number := a, b
 	if b.typ.Kind == Quantity {

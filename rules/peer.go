@@ -2,9 +2,9 @@ package rules
 
 import "ratemill/normalize"
 
-// peer reads a text that is set as the peer as address(…) would: what is a phone number in itself (+34…, 0034…, a SIP or
-// tel URI of one) becomes one, with its country; what a spreadsheet spoilt is refused unless the field keeps its text.
-// Everything else is a short code or a name, as it is: without a country nobody knows whose the digits are.
+// peer reads a text that is set as the peer like address(…): a complete phone number (+34…, 0034…, or a SIP or tel URI
+// with one) is stored as a number with its country; a text damaged by a spreadsheet is refused unless the field keeps
+// its text. Everything else stays a short code or a name: without a country the digits belong to no numbering plan.
 func (r *Runner) peer(s *assignment, v value) value {
 	text := octetsOf(v.s)
 	switch c := text[0]; {

@@ -12,23 +12,23 @@ import (
 	"ratemill/udr"
 )
 
-// Options are what a Document's meaning depends on besides its text.
+// Options are the inputs of compilation besides the Document's text.
 type Options struct {
 	Name    string
-	Columns []string // names of the fields, where the document alone tells; nil when only a file does
-	Typed   bool     // the format has types of its own (JSON): fields may be numbers, lists, maps
-	Zone    string   // IANA zone of times that name none
+	Columns []string // names of the fields, if the document alone gives them; nil if only a file does
+	Typed   bool     // the format has types (JSON): fields may be numbers, lists, maps
+	Zone    string   // IANA zone of times without one
 	ZonePos diag.Pos
 	At      diag.Pos // where the document begins
 	Classes Classes
-	Shared  map[string]diag.At[[]Entry] // entries that `use` brings
+	Shared  map[string]diag.At[[]Entry] // entries included by `use`
 
-	Stored     bool                                        // the document was accepted once, by this version or one before: files that were begun with it are finished
-	TableFile  func(name string, most int) ([]byte, error) // reads a file of the project that holds a table; nil where there is no project
-	MostUsages int                                         // usage records that one record may become, 0 for any number
+	Stored     bool                                        // accepted earlier, by this or a former version: its begun files are being finished
+	TableFile  func(name string, most int) ([]byte, error) // reads a file of the project with a table; nil without a project
+	MostUsages int                                         // largest number of usage records per record, 0 for any
 }
 
-// Program is a Document, checked and compiled. It never changes; each goroutine runs it by a Runner of its own.
+// Program is a compiled Document. It never changes; each goroutine runs it with its own Runner.
 type Program struct {
 	name        string
 	layout      record.Layout
@@ -43,11 +43,11 @@ type Program struct {
 	steps       []mapStep
 	duplicate   []*expression
 	session     []*expression
-	sets        map[string]diag.Pos // fields, and where the first entry that sets each stands
+	sets        map[string]diag.Pos // fields, with the position of the first entry that sets each
 	classes     Classes
 	branches    []Branch
 	exprs       []*expression
-	kept        []int // indices in udr.Fields of what Runner.outs holds
+	kept        []int // indices in udr.Fields of the values in Runner.outs
 	required    []int
 	sharedCalls int
 	dispatches  []*dispatch
@@ -56,19 +56,19 @@ type Program struct {
 
 type filter struct {
 	cond   *expression
-	drop   bool // when the condition holds; else unless it does
+	drop   bool // drops if the condition holds; else drops unless it holds
 	name   string
 	branch int
 }
 
-// mapStep is an action that is always done, or a chain.
+// mapStep is an unconditional action, or a chain.
 type mapStep struct {
 	always    *action
 	chain     []*action
 	otherwise *action
 	table     *table
 	at        diag.Pos
-	branch    int // counted when nothing of a chain fits
+	branch    int // counted if no condition of a chain holds
 }
 
 type action struct {
@@ -87,10 +87,10 @@ type assignment struct {
 	field  int // index in udr.Fields, or -1
 	attr   string
 	name   string
-	adapts bool // a number written out: it takes the unit of the class
+	adapts bool // a number literal: it takes the unit of the class
 	into   *udr.Field
 	keeps  bool // in Runner.outs
-	note   int  // of a field that keeps the text where its expression fails, else 0
+	note   int  // for a field that keeps the text if its expression fails, else 0
 }
 
 // template is a text with expressions in it.
@@ -102,8 +102,7 @@ type template struct {
 
 var plainWord = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Compile checks a document and makes a program of it; all that is wrong is added to l. The program is nil when there
-// are errors.
+// Compile checks a document and makes a program of it; it adds all errors to l. The program is nil if there are errors.
 func Compile(doc *Document, o Options, l *diag.List) *Program {
 	before := l.Errors()
 	if o.Classes == nil {
@@ -140,7 +139,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	return p
 }
 
-// compile makes closures of expressions that are checked, and tables of chains.
+// compile makes closures of checked expressions, and tables of chains.
 func (p *Program) compile(exprs []*expression) {
 	p.sharedCalls = share(exprs)
 	p.dispatches = dispatches(exprs)
@@ -158,8 +157,8 @@ func (p *Program) compile(exprs []*expression) {
 	}
 }
 
-// keep tells which fields of the usage record have to be kept as values: those that expressions read by out, and those
-// that the record is checked for (clearing and copying all of them took 60 ns a record).
+// keep returns the fields of the usage record that must be kept as values: those that expressions read by out, and
+// those that are checked in the end (clearing and copying all of them took 60 ns per record).
 func (p *Program) keep(exprs []*expression) {
 	kept := make([]bool, len(udr.Fields()))
 	for i, f := range udr.Fields() {
@@ -195,15 +194,15 @@ func (p *Program) keep(exprs []*expression) {
 // Layout has the slots of the fields that the program reads.
 func (p *Program) Layout() *record.Layout { return &p.layout }
 
-// Uses are the names of the shared rules that the program uses, and of the classes; all of them when an expression
-// gives the class.
+// Uses are the names of the shared rules and classes that the program uses; all of them if an expression gives the
+// class.
 func (p *Program) Uses() []string { return p.shared }
 
-// ReadsFileName says that the name of its file decides about a record. A name that is only kept, as session or in an
+// ReadsFileName reports whether the file's name affects a record. A name that is only stored, as session or in an
 // attribute, does not.
 func (p *Program) ReadsFileName() bool { return p.scope.fileRead }
 
-// Fields are the fields that the rules read and where each is first read.
+// Fields are the fields that the rules read, with the position of the first use.
 func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }
 
 // compiler makes a Program of a Document.
@@ -212,7 +211,7 @@ type compiler struct {
 	list    *diag.List
 	options Options
 	using   []string // shared rules that are being expanded
-	known   string   // the class that the entry at hand has set, if it is a constant
+	known   string   // the class set by the current entry, if it is a constant
 	keeping map[string]*keeping
 }
 
@@ -233,13 +232,13 @@ func (c *compiler) check(text diag.Text, what string, want Kind) *expression {
 	return e
 }
 
-// keeping is a field that keeps the text where its expression fails.
+// keeping is a field that keeps the text if its expression fails.
 type keeping struct {
 	at  diag.Pos
 	set bool
 }
 
-// keepText notes the fields that keep their text, and refuses those that could not or must not.
+// keepText records the fields that keep their text, and refuses those that cannot or must not.
 func (c *compiler) keepText(doc *Document) {
 	c.keeping = map[string]*keeping{}
 	for _, t := range doc.KeepText {
@@ -371,7 +370,7 @@ func (c *compiler) duplicates(doc *Document) {
 	}
 }
 
-// unused warns of variables that nothing reads, and of fields to keep that nothing sets.
+// unused warns of variables that nothing reads, and of fields in keep_text that nothing sets.
 func (c *compiler) unused() {
 	for name, k := range c.keeping {
 		if !k.set && !c.list.HasErrors() {

@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// Decision is what became of a record.
+// Decision is the outcome for a record.
 type Decision uint8
 
 // The decisions.
@@ -30,14 +30,14 @@ var decisionNames = [...]string{"mapped", "filtered", "suspended"}
 
 func (d Decision) String() string { return decisionNames[d] }
 
-// Outcome is what the rules make of a record. It is the caller's and is used again for the next record: texts in
-// Usages are good until then, since they lie in the record or in the runner's memory.
+// Outcome is the result of the rules for a record. The caller owns it and reuses it for the next record; texts in
+// Usages point into the record or the runner's memory, and are valid until then.
 type Outcome struct {
 	Kind   Decision
-	Rule   string            // of Filtered: which filter
+	Rule   string            // of Filtered: the filter
 	Usages []udr.Usage       // of Mapped: at least one
 	Err    *udr.SuspendError // of Suspended
-	Notes  Notes             // of Mapped: what was decided where the data left it open, in any of Usages
+	Notes  Notes             // of Mapped: the guesses in any of Usages
 }
 
 // Runner runs a Program over records, one after the other, in one goroutine.
@@ -45,22 +45,22 @@ type Runner struct {
 	p        *Program
 	fields   []record.Value
 	fileName string
-	state    normalize.State // what normalizers know of the file, and remember
-	earliest int64           // time of use that the file may hold
+	state    normalize.State // context and caches of normalizers
+	earliest int64           // allowed time of use in the file
 	latest   int64
 	elements [deepestFan]*record.Value
-	machines []*vm.VM // one for each program that runs within another, by way of a variable
+	machines []*vm.VM // one per program that runs within another, through a variable
 	running  int
-	trying   int                   // calls of try that the machine is within: what fails there does not stop it
-	held     value                 // of the innermost try, which the machine takes next
-	notes    [deepestFan + 1]Notes // by the level of what they are about
+	trying   int                   // calls of try around the current term: a failure within does not stop the machine
+	held     value                 // of the innermost try, to be taken next
+	notes    [deepestFan + 1]Notes // by the level of the value
 	failed   failure
-	buf      []byte // texts made for the record at hand
+	buf      []byte // texts made for the current record
 	stack    []value
 	lets     []letState
-	shared   []letState // results of calls that stand more than once
+	shared   []letState // results of calls that occur more than once
 	symbols  []symbolState
-	ages     [deepestFan + 1]uint64 // of each level of the fan-out: grows with each record or element
+	ages     [deepestFan + 1]uint64 // of each level of the fan-out: increases with each record or element
 	age      uint64
 	outs     []value
 	counts   []uint64
@@ -68,7 +68,7 @@ type Runner struct {
 	dropped  string
 }
 
-// letState is a variable's value, good while its level has the same age.
+// letState is a variable's value, valid while its level has the same age.
 type letState struct {
 	age   uint64
 	value value
@@ -83,8 +83,8 @@ func (p *Program) NewRunner() *Runner {
 	}
 }
 
-// File names the file that the next records come from, which rules read as file.name, and says when it was last
-// changed: times without a year are near that.
+// File sets the file of the next records: its name, which rules read as file.name, and its modification time, which
+// gives a year to times without one.
 func (r *Runner) File(name string, modified time.Time) {
 	r.fileName, r.state.Modified = name, 0
 	r.earliest, r.latest = math.MinInt64, math.MaxInt64
@@ -145,7 +145,7 @@ func (r *Runner) begin(rec *record.Record) {
 	}
 }
 
-// newAge forgets the variables that depend on a level of the fan-out, or on one within it.
+// newAge invalidates the variables that depend on a level of the fan-out, or on one within it.
 func (r *Runner) newAge(level int) {
 	r.age++
 	for l := level; l < len(r.ages); l++ {
@@ -153,7 +153,7 @@ func (r *Runner) newAge(level int) {
 	}
 }
 
-// filters runs the filters that depend on a level of the fan-out, and says that the record stays.
+// filters runs the filters of a level of the fan-out, and reports whether the record stays.
 func (r *Runner) filters(level int) bool {
 	for _, f := range r.p.filters {
 		if f.cond.level != level {
@@ -175,7 +175,7 @@ func (r *Runner) filters(level int) bool {
 	return true
 }
 
-// fan walks the lists, level by level. It answers false when the record as a whole is over: suspended.
+// fan iterates over the lists, level by level. It returns false if the record as a whole is suspended.
 func (r *Runner) fan(level int, rec *record.Record, out *Outcome) bool {
 	list := r.p.fans[level].eval(r)
 	if r.failed.term != nil {
@@ -215,11 +215,11 @@ func (r *Runner) let(index int) value {
 	v := r.p.lets[index]
 	if age := r.ages[v.expr.level]; s.age != age {
 		if r.failed.term != nil {
-			return value{} // what is worked out after a failure is not among the values that its error shows
+			return value{} // values computed after a failure are not shown with its error
 		}
 		value := v.expr.eval(r)
 		if r.failed.term != nil {
-			return value // not remembered: who asks again fails again
+			return value // not cached: the next use fails again
 		}
 		s.age, s.value = age, value
 		if r.trace != nil {
@@ -229,7 +229,7 @@ func (r *Runner) let(index int) value {
 	return s.value
 }
 
-// usage makes one usage record. It answers false when there is none: dropped, failed, or suspended by a rule.
+// usage makes one usage record. It returns false if there is none: dropped, failed, or suspended by a rule.
 func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
 	n := len(out.Usages)
 	if n < cap(out.Usages) {
@@ -292,7 +292,7 @@ func (r *Runner) mapping(u *udr.Usage, out *Outcome) bool {
 	return true
 }
 
-// choose is the first action of a chain whose condition holds, or otherwise, or nil.
+// choose returns the first action of a chain whose condition holds, or otherwise, or nil.
 func (r *Runner) choose(s *mapStep) *action {
 	if s.table != nil && r.trace == nil {
 		if a, ok := s.table.choose(r); ok {
@@ -356,7 +356,7 @@ func (r *Runner) act(a *action, u *udr.Usage, out *Outcome) bool {
 	return true
 }
 
-// set evaluates an assignment and puts the value where it belongs.
+// set evaluates an assignment and stores the value.
 func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 	v := s.expr.eval(r)
 	if r.failed.term != nil {
@@ -413,7 +413,7 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 	return true
 }
 
-// anyUnit is the aux of a number written in the rules as a quantity: it takes the unit of the class.
+// anyUnit is the aux of a number literal used as a quantity: it takes the unit of the class.
 const anyUnit = 255
 
 func (r *Runner) attribute(name string, v value, u *udr.Usage) {
@@ -431,7 +431,7 @@ func (r *Runner) attribute(name string, v value, u *udr.Usage) {
 	}
 }
 
-// finish checks that the usage record is whole, and derives what follows from the rest.
+// finish checks that the usage record is complete, and derives the missing fields.
 func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 	fields := udr.Fields()
 	q := value{}
@@ -479,8 +479,8 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 
 var peerField, _ = udr.FieldByName("peer")
 
-// duplicateKey hashes the key's values. Usage records of one fanned-out record differ by their place in it, unless
-// the key itself looks into the elements.
+// duplicateKey hashes the key's values. Usage records of one fanned-out record also differ by their position in it,
+// unless the key itself reads the elements.
 func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	from := len(r.buf)
 	present, level := false, 0
@@ -507,8 +507,8 @@ func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	return true
 }
 
-// appendKey appends a part of a key as keys have always had it, so that a record from before an upgrade is recognised: a
-// number of JSON as the file wrote it (1767225600.0), a word for what is absent or null.
+// appendKey appends a part of a key in the original format, so that records from before an upgrade are recognised: a
+// JSON number in the file's notation (1767225600.0), and a word for absent or null.
 func (r *Runner) appendKey(v value) {
 	switch {
 	case v.kind == Field && v.raw.Kind == record.Number:

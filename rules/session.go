@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// Sessions says whether a source delivers sessions whole or in parts, and how the parts of one are recognised.
+// Sessions says whether a source delivers sessions whole or in parts, and how to recognise the parts of one.
 type Sessions struct {
 	Whole  bool
 	Key    []diag.Text
@@ -26,7 +26,7 @@ type sessionsDoc struct {
 // longestWithin bounds how long sessions are remembered.
 const longestWithin = 366 * 24 * time.Hour
 
-// UnmarshalNode reads the word whole, or how parts are recognised.
+// UnmarshalNode reads the word whole, or the key of parts.
 func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	s.at = n.Pos
 	if n.Kind == diag.Scalar && n.Text == "whole" {
@@ -45,7 +45,7 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is the word, or how parts are recognised.
+// JSONSchema is the word, or the key of parts.
 func (Sessions) JSONSchema() map[string]any {
 	parts := diag.Schema("", sessionsDoc{})
 	delete(parts, "$schema")
@@ -82,7 +82,7 @@ func (c *compiler) sessions(doc *Document) {
 	}
 }
 
-// SetsSession says where the rules first set the field session, and where continues, if they do.
+// SetsSession returns where the rules first set the field session, and where continues, if they do.
 func (p *Program) SetsSession() (session, continues diag.Pos) {
 	return p.sets["session"], p.sets["continues"]
 }
@@ -104,7 +104,7 @@ func (p *Program) ClassNames() []string {
 	return names
 }
 
-// sessionKey hashes the source and the key's values. A record that has none of them is a session of its own.
+// sessionKey hashes the source and the key's values. A record without any of these values is a session of its own.
 func (r *Runner) sessionKey(u *udr.Usage) bool {
 	from := len(r.buf)
 	r.buf = append(append(r.buf, r.p.name...), 0)

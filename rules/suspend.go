@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// suspendError tells the failure of the record at hand.
+// suspendError describes the failure of the current record.
 func (r *Runner) suspendError() *udr.SuspendError {
 	t := r.failed.term
 	return r.suspended("rule", t.root, t, r.failed.reason)
@@ -21,7 +21,7 @@ func (r *Runner) suspended(code string, e *expression, t *term, reason string) *
 	}
 }
 
-// unmatched tells that no condition of a chain holds.
+// unmatched reports that no condition of a chain holds.
 func (r *Runner) unmatched(s *mapStep) *udr.SuspendError {
 	var reads []string
 	for _, a := range s.chain {
@@ -46,7 +46,7 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// missing tells that a required field has no value.
+// missing reports that a required field has no value.
 func (r *Runner) missing(field int) *udr.SuspendError {
 	name := udr.Fields()[field].Name
 	if err := r.aboutField(field, "required", name+" has no value, and a usage record needs one"); err != nil {
@@ -55,7 +55,7 @@ func (r *Runner) missing(field int) *udr.SuspendError {
 	return &udr.SuspendError{Code: "required", Reason: name + " has no value; no rule set it for this record"}
 }
 
-// outOfTime tells that the time of use lies too far from the file's.
+// outOfTime reports that the time of use is too far from the file's.
 func (r *Runner) outOfTime(at int64) *udr.SuspendError {
 	distance := udr.Instant(at).Time().Sub(udr.Instant(r.state.Modified).Time()) // no more than 292 years
 	bound, word, setting := r.p.times.Ahead, "after", "ahead"
@@ -75,7 +75,7 @@ func inDays(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// aboutField tells what is wrong with a field, and which rule sets it; nil when none does.
+// aboutField reports an error of a field, with the rule that sets it; nil if none does.
 func (r *Runner) aboutField(field int, code, reason string) *udr.SuspendError {
 	for _, s := range r.p.steps {
 		for _, a := range append(append([]*action{s.always}, s.chain...), s.otherwise) {
@@ -94,7 +94,7 @@ func (r *Runner) aboutField(field int, code, reason string) *udr.SuspendError {
 	return nil
 }
 
-// longestValues bounds the values that an error shows.
+// longestValues bounds the values shown in an error.
 const longestValues = 256
 
 // reads shows the values that an expression reads: up "1200", down "".
@@ -141,7 +141,7 @@ func (r *Runner) reads(e *expression) string {
 	return bounded(b.String(), longestValues)
 }
 
-// mentions says that an element is read only by its members, which are shown themselves.
+// mentions reports whether an element is read only through its members, which are shown themselves.
 func (e *expression) mentions(element *term) bool {
 	for _, t := range e.reads {
 		if t.op == opMember && t.args[0].op == opElement && t.args[0].index == element.index {

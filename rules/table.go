@@ -12,13 +12,13 @@ import (
 	"ratemill/internal/diag"
 )
 
-// Constants is a table of constants: written in the document, or in a CSV file that sources share.
+// Constants is a table of constants: in the document, or in a CSV file that sources share.
 type Constants struct {
 	inline diag.Map[diag.Text]
 	file   *tableFile
 }
 
-// tableFile says where a table stands.
+// tableFile names the file of a table.
 type tableFile struct {
 	File      diag.Text `yaml:"file,required" doc:"A CSV file of the project, with a header, in UTF-8: 1 MiB and 50,000 rows at most. Lines that begin with # are comments." example:"tables/tadig.csv"`
 	Key       diag.Text `yaml:"key" doc:"The column that is looked up; otherwise the first." example:"tadig"`
@@ -31,7 +31,7 @@ const (
 	mostTableRows = 50_000
 )
 
-// UnmarshalNode reads a table, or where it stands.
+// UnmarshalNode reads a table, or the file of one.
 func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	if f := n.Member("file"); f != nil && strings.HasSuffix(f.Text, ".csv") {
 		t.file = &tableFile{}
@@ -41,7 +41,7 @@ func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &t.inline)
 }
 
-// JSONSchema is a table, or where it stands.
+// JSONSchema is a table, or the file of one.
 func (Constants) JSONSchema() map[string]any {
 	inFile := diag.Schema("", tableFile{})
 	delete(inFile, "$schema")
@@ -49,7 +49,7 @@ func (Constants) JSONSchema() map[string]any {
 	return map[string]any{"anyOf": []any{inFile, map[string]any{"type": "object", "additionalProperties": text}}}
 }
 
-// entries are the keys and values; what is wrong is in the list.
+// entries are the keys and values; errors are added to the list.
 func (t *Constants) entries(name diag.Text, c *compiler) map[string]string {
 	if t.file == nil {
 		m := make(map[string]string, len(t.inline))
@@ -152,5 +152,5 @@ func columnOf(header []string, name string) int {
 	return -1
 }
 
-// TableFiles are the files that hold tables of the program, and what stood in them.
+// TableFiles are the files with the program's tables, and their content.
 func (p *Program) TableFiles() map[string][]byte { return p.tableFiles }

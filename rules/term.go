@@ -6,7 +6,7 @@ import (
 	"ratemill/internal/diag"
 )
 
-// op is what a term does.
+// op is the operation of a term.
 type op uint8
 
 const (
@@ -14,7 +14,7 @@ const (
 	opField      // a field of the record
 	opElement    // the element of a fan-out
 	opLet
-	opOut // a field of the usage record that an entry before has set
+	opOut // a field of the usage record set by an earlier entry
 	opFileName
 	opMember // of a map: args[0]
 	opIndex  // of a list by number: args[0], args[1]
@@ -45,14 +45,14 @@ const (
 	opText      // a Field as text
 	opList      // a Field as list
 	opPromote   // an Int as Decimal
-	opCoalesce  // the first of args that is there
-	opTry       // args[0], or args[1] where that fails; index is its note
+	opCoalesce  // the first present one of args
+	opTry       // args[0], or args[1] if that fails; index is its note
 	opPredicate // any, all, … over the list args[0]; args[1] is the body
 	opPointer   // the element of the innermost predicate
 )
 
-// term is a node of a checked expression: its names are resolved, its types are known, and every conversion is a node.
-// From it come the closures (closure.go), the reference program for expr's VM (vm.go) and explanations.
+// term is a node of a checked expression: names are resolved, types are known, and every conversion is a node. Closures
+// (closure.go), the reference program for expr's VM (vm.go) and explanations are made from it.
 type term struct {
 	op      op
 	typ     Type
@@ -60,7 +60,7 @@ type term struct {
 	args    []*term
 	root    *expression
 	id      int    // index in root.terms
-	name    string // of what it names
+	name    string // of the name
 	index   int    // slot, let, level, output
 	set     map[string]bool
 	ints    map[int64]bool
@@ -68,31 +68,31 @@ type term struct {
 	table   map[string]string
 	fn      *Function
 	bound   bound
-	needed  int   // of the arguments of a call, those that are not optional; they come first
+	needed  int   // of a call's arguments, the required ones; they come first
 	value   value // of opConst
-	shared  int   // where the result is kept for the same call elsewhere, from 1; 0: nowhere
-	literal bool  // a number written in the rules: it takes the unit that its neighbour has
-	level   int   // the deepest fan-out that it depends on
+	shared  int   // where the result is cached for the same call elsewhere, from 1; 0: nowhere
+	literal bool  // a number literal: it takes the unit of its neighbour
+	level   int   // the deepest fan-out on which it depends
 
-	dispatch *dispatch // of a condition that only asks for a subject's symbol: whose,
+	dispatch *dispatch // for a condition that only tests a subject's symbol: the subject
 	symbols  []int32   // which,
-	except   bool      // or all but which
+	except   bool      // or all except these
 }
 
 func (t *term) constant() bool { return t.op == opConst }
 
-// expression is a piece of rule text, checked and compiled.
+// expression is a part of a rule, checked and compiled.
 type expression struct {
 	text  diag.Text
-	what  string // where it stands, for messages: drop, when, set at, let volume
+	what  string // its position, for messages: drop, when, set at, let volume
 	top   *term
 	terms []*term
-	reads []*term // the fields and variables that it mentions, each once
+	reads []*term // the fields and variables in it, each once
 	level int
-	named map[int]bool // where an argument by name has its colon
+	named map[int]bool // positions of the colons of named arguments
 
 	eval eval
-	test test // when top is a Bool
+	test test // if top is a Bool
 }
 
 func (e *expression) add(t *term) *term {
@@ -105,7 +105,7 @@ func (e *expression) add(t *term) *term {
 	return t
 }
 
-// pos is where the term stands in the document.
+// pos is the term's position in the document.
 func (t *term) pos() diag.Pos { return t.root.text.Sub(t.at.from, t.at.to-t.at.from) }
 
 // source is the term's text.

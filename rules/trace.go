@@ -10,16 +10,16 @@ import (
 	"ratemill/udr"
 )
 
-// Step is one thing that a program did with a record, for people who ask why.
+// Step is one step of a program on a record, for people who ask why.
 type Step struct {
 	Kind  string `json:"kind"` // drop, keep, element, let, when, class, set, note, usage, filtered, suspended
 	Name  string `json:"name,omitempty"`
 	Text  string `json:"text,omitempty"`  // the expression
 	Value string `json:"value,omitempty"` // what came out
-	Reads string `json:"reads,omitempty"` // the values it read
+	Reads string `json:"reads,omitempty"` // the values that it read
 }
 
-// Trace is Run, told step by step.
+// Trace is Run with a list of its steps.
 func (r *Runner) Trace(rec *record.Record, out *Outcome, tell func(Step)) {
 	r.trace = tell
 	defer func() { r.trace = nil }()
@@ -100,7 +100,7 @@ func Describe(u *udr.Usage) string {
 	return b.String()
 }
 
-// Branch is a way through the rules that a record can take, for coverage.
+// Branch is a branch of the rules that a record can take, for coverage.
 type Branch struct {
 	Kind  string   `json:"kind"` // drop, keep, when, otherwise, no match
 	Name  string   `json:"name"`
@@ -108,7 +108,7 @@ type Branch struct {
 	Count uint64   `json:"count"`
 }
 
-// Coverage says how often each branch was taken since the runner was made.
+// Coverage counts how often each branch was taken since the runner was made.
 func (r *Runner) Coverage() []Branch {
 	all := make([]Branch, len(r.p.branches))
 	for i, b := range r.p.branches {

@@ -10,11 +10,11 @@ import (
 	"ratemill/udr"
 )
 
-// Kind is what an expression's value is.
+// Kind is the type of an expression's value.
 type Kind uint8
 
-// The kinds. Field is a value as a format with types of its own (JSON) gave it: text, number, list or map, known only
-// when the record is there; it becomes text by itself and anything else by a function (int, decimal, octets, …).
+// The kinds. Field is a value of a format with types (JSON): text, number, list or map, known only at run time; it is
+// converted to text implicitly and to anything else by a function (int, decimal, octets, …).
 const (
 	Nothing Kind = iota
 	Text
@@ -37,13 +37,13 @@ var kindNames = [...]string{"nothing", "text", "int", "decimal", "bool", "time",
 
 func (k Kind) String() string { return kindNames[k] }
 
-// worded says that a value of the kind is kept in value.s.
+// worded reports whether a value of the kind is stored in value.s.
 func (k Kind) worded() bool { return k == Text || k == Phone || k == Country || k == Network }
 
-// spelled says that a value of the kind is characters, whatever they mean: it is neither added nor ordered.
+// spelled reports whether a value of the kind is a sequence of characters: it can be neither added nor ordered.
 func (k Kind) spelled() bool { return k.worded() || k == Field || k == Identifier }
 
-// converted says that a value of the kind came out of a normalizer and is no number.
+// converted reports whether a value of the kind came from a normalizer and is not a number.
 func (k Kind) converted() bool { return k.spelled() && k != Text && k != Field }
 
 // Type is the static type of an expression.
@@ -59,8 +59,8 @@ func (t Type) String() string {
 	return t.Kind.String()
 }
 
-// value is a value at run time. It has eight words, so that closures return it in registers (Go's ABI has nine). The
-// kind Nothing is an absent value; an absent text is the empty text.
+// value is a value at run time. It has eight words, so closures return it in registers (Go's ABI has nine). The kind
+// Nothing is an absent value; an absent text is the empty text.
 type value struct {
 	kind Kind
 	aux  uint8         // of an Identifier its udr.IDKind, of a Quantity its unit
@@ -94,7 +94,7 @@ func boolValue(b bool) value {
 
 func (v value) true() bool { return v.n != 0 }
 
-// absent says that there is nothing: no value, an empty text, a null field.
+// absent reports whether there is no value: none, an empty text, or a null field.
 func (v value) absent() bool {
 	switch v.kind {
 	case Nothing:
@@ -110,7 +110,7 @@ func (v value) absent() bool {
 // longestShown bounds a value in messages and traces.
 const longestShown = 48
 
-// String is the value as people see it: texts in quotes, quantities with their unit.
+// String is the value in the form for people: texts in quotes, quantities with their unit.
 func (v value) String() string {
 	switch v.kind {
 	case Text:
@@ -131,7 +131,7 @@ func (v value) String() string {
 	return v.plain()
 }
 
-// plain is the value as it is written into a text.
+// plain is the value as part of a text.
 func (v value) plain() string {
 	switch v.kind {
 	case Int, Quantity:

@@ -13,8 +13,9 @@ import (
 	"ratemill/record"
 )
 
-// vmProgram is a term as a program of expr's virtual machine. Control flow (and, or, not, ?:, walks over lists) is the
-// machine's; all else are calls of Runner.apply. It runs what closures do not, and is the reference for what they do.
+// vmProgram is a term as a program of expr's virtual machine. The machine runs control flow (and, or, not, ?:, loops
+// over lists); everything else is a call of Runner.apply. It runs terms that closures cannot, and is the reference for
+// those that they can.
 type vmProgram struct {
 	term    *term
 	program *vm.Program
@@ -44,7 +45,7 @@ func newProgram(t *term) *vmProgram {
 		}, new(func(*Runner, int, any) bool)),
 		expr.Function("list", func(params ...any) (any, error) {
 			v := unboxed(params[0])
-			if v.kind != List { // what it is failed, within a try
+			if v.kind != List { // its argument failed, within a try
 				return []any{}, nil
 			}
 			items := v.raw.Items
@@ -92,7 +93,7 @@ func (r *Runner) stops() error {
 	return nil
 }
 
-// missing says that coalesce goes on to the next value: there is none, or a text that says so.
+// missing tells coalesce to continue with the next value: there is none, or a text that means none.
 func (v value) missing() bool {
 	switch {
 	case v.kind == Text:
@@ -103,7 +104,7 @@ func (v value) missing() bool {
 	return v.absent()
 }
 
-// truth is a condition's value; one that has none fails.
+// truth is a condition's value; a missing value fails.
 func (r *Runner) truth(t *term, v value) bool {
 	if v.kind == Nothing {
 		r.fail(t, t.source()+" has no value; give a default: "+t.source()+" ?? false")
@@ -181,7 +182,7 @@ func unboxed(p any) value {
 	return value{}
 }
 
-// write writes a term in expr's language.
+// write translates a term to expr's language.
 func write(b *strings.Builder, t *term) {
 	infix := func(sign string) {
 		b.WriteByte('(')
@@ -240,7 +241,7 @@ func write(b *strings.Builder, t *term) {
 	}
 }
 
-// writeTruth writes a condition, so that the machine sees a bool.
+// writeTruth translates a condition, so that the machine sees a bool.
 func writeTruth(b *strings.Builder, t *term) {
 	switch t.op {
 	case opAnd, opOr, opNot, opPredicate:

@@ -8,20 +8,22 @@ import (
 	"ratemill/internal/wire"
 )
 
-// Pin is what the outcome of a file depends on besides its content. It is fixed when the file is first read, so that
-// reading it again after a crash gives the same records for the same partitions.
+// Pin is everything on which the outcome of a file depends, besides its content. It is fixed when the file is first
+// read, so that reading the file again after a crash gives the same records for the same partitions.
 type Pin struct {
 	Source    string
 	Rules     string // version of the source's rules
 	Registry  uint64 // revision of the registry
 	Catalogue string // version of the catalogue
-	// DuplicateWithin is how many seconds a record's duplicate key is remembered; 0: its source looks for none.
+	// DuplicateWithin is for how many seconds a record's duplicate key is remembered; 0: the source has no duplicate
+	// key.
 	DuplicateWithin uint32
-	// SessionWithin is how many seconds a session is remembered after its last part; 0: its source delivers whole sessions.
+	// SessionWithin is for how many seconds a session is remembered after its last part; 0: the source delivers whole
+	// sessions.
 	SessionWithin uint32
-	// Taken is when the file was taken, by the control store's clock; 0: not known, and no usage of it is late.
+	// Taken is when the file was taken, by the control store's clock; 0: unknown, and no usage of it is late.
 	Taken Instant
-	// LateUntil is how many billing cycles after that of its use usage is still rated; 0: always.
+	// LateUntil is how many billing cycles after its own cycle usage is still rated; 0: always.
 	LateUntil uint32
 }
 
@@ -30,11 +32,11 @@ type Suspended struct {
 	Seq, Line uint64
 	Bytes     uint32
 	Raw       []byte
-	Preamble  []byte // what stands before the records of its file and gives raw its meaning: a header
+	Preamble  []byte // the text before the records of its file that gives raw its meaning: a header
 	Why       SuspendError
 	Usage     []byte // the message Usage, as far as the record was mapped
-	// Part is which of the Parts usage records of the raw record this is, from 1; both are 0 where the raw record as a whole
-	// is suspended, and where rating suspends, which knows nothing of raw records.
+	// Part is the number of this usage record among the Parts of the raw record, from 1. Both are 0 if the raw record
+	// as a whole is suspended, and if rating suspends, because rating knows no raw records.
 	Part, Parts uint32
 }
 
@@ -44,8 +46,7 @@ type UnitTotal struct {
 	Quantity int64
 }
 
-// FileEnd closes a file in a partition; the totals are there in the file's home partition only, where Name is not
-// empty.
+// FileEnd closes a file in a partition; only the file's home partition gets the totals, and there Name is not empty.
 type FileEnd struct {
 	Name          string
 	Records       uint64 // raw records read
@@ -59,22 +60,22 @@ type FileEnd struct {
 	Taken         Instant
 	Units         []UnitTotal
 	Retried       []ID   // of a retry batch: the suspended records that it brings back
-	Continues     FileID // the file after whose content this one was read; zero for a file that is a whole
+	Continues     FileID // the file that this one continues; zero for a file read from its beginning
 }
 
 // Batch is a message of the usage topic: records of one file for one partition, in the file's order.
 type Batch struct {
 	Pin
 	File      FileID
-	Follows   uint64   // last sequence of the file that went to this partition before
+	Follows   uint64   // the file's last sequence in this partition before this batch
 	Last      uint64   // last sequence in this batch
 	Usage     [][]byte // messages Usage
 	Suspended [][]byte // messages Suspended
 	End       *FileEnd
 }
 
-// AppendBatchHeader appends what a batch says of itself. Fields may stand in any order in Protobuf, so a batch is its
-// header followed by its records, each appended when it is known.
+// AppendBatchHeader appends the header of a batch. Fields may come in any order in Protobuf, so a batch is its header
+// followed by its records, each appended as soon as it is known.
 func AppendBatchHeader(dst []byte, b *Batch) []byte {
 	dst = wire.AppendBytes(dst, 1, b.File[:])
 	dst = wire.AppendVarint(dst, 2, b.Follows)
@@ -126,7 +127,7 @@ func AppendSuspended(dst []byte, s *Suspended) []byte {
 	return wire.AppendVarint(dst, 13, uint64(s.Parts))
 }
 
-// ParseSuspended reads what AppendSuspended wrote; s then points into data.
+// ParseSuspended parses the output of AppendSuspended; s then points into data.
 func ParseSuspended(data []byte, s *Suspended) error {
 	*s = Suspended{}
 	return wire.Fields("Suspended", data, func(n protowire.Number, v uint64, b []byte) error {
@@ -194,7 +195,7 @@ func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
 	return dst
 }
 
-// ParseFileEnd reads what AppendFileEnd wrote.
+// ParseFileEnd parses the output of AppendFileEnd.
 func ParseFileEnd(data []byte) (*FileEnd, error) {
 	e := &FileEnd{}
 	err := wire.Fields("FileEnd", data, func(n protowire.Number, v uint64, b []byte) error {
@@ -253,10 +254,10 @@ func ParseFileEnd(data []byte) (*FileEnd, error) {
 	return e, err
 }
 
-// ParseBatch reads a message of the usage topic into b, which then points into data. Records are left as messages, for
-// whoever needs them.
+// ParseBatch reads a message of the usage topic into b, which then points into data. Records stay encoded, for those
+// readers that need them.
 func ParseBatch(data []byte, b *Batch) error {
-	clear(b.Usage) // or what lies behind a shorter batch keeps the message of a longer one in memory
+	clear(b.Usage) // otherwise the rest of the slice would keep the message of a longer batch in memory
 	clear(b.Suspended)
 	*b = Batch{Usage: b.Usage[:0], Suspended: b.Suspended[:0]}
 	return wire.Fields("UsageBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {

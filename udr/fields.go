@@ -2,7 +2,7 @@ package udr
 
 import "strconv"
 
-// FieldType is the type of a standard field, in the words of the rule language.
+// FieldType is the type of a standard field, in the terms of the rule language.
 type FieldType string
 
 // The types of standard fields.
@@ -17,11 +17,12 @@ const (
 	BoolField       FieldType = "bool"
 )
 
-// Field is a standard field of Usage that rules set. One of the functions that fill it is there, as Type says.
+// Field is a standard field of Usage that rules set. Exactly one of the functions that fill it is set, according to
+// Type.
 type Field struct {
 	Name     string
 	Type     FieldType
-	Unit     Unit // of a QuantityField with a unit of its own
+	Unit     Unit // of a QuantityField with its own unit
 	AnyUnit  bool // the unit is the class's
 	Required bool // a usage record without it cannot be rated
 	Doc      string
@@ -31,7 +32,7 @@ type Field struct {
 	SetInt        func(*Usage, int64)
 	SetIdentifier func(*Usage, Identifier)
 
-	Get func(*Usage) string // the field as text, empty when it is not set
+	Get func(*Usage) string // the field as text, empty if it is not set
 }
 
 // Fields are the standard fields that rules set, in the order of documentation. The class is set by `class:`.

@@ -13,13 +13,13 @@ type FileID [16]byte
 // String is the id in hex.
 func (f FileID) String() string { return hex.EncodeToString(f[:]) }
 
-// Short is the beginning of the id, as people see it.
+// Short is the beginning of the id, as shown to people.
 func (f FileID) Short() string { return hex.EncodeToString(f[:4]) }
 
-// IsZero says that f names no file.
+// IsZero reports whether f is empty.
 func (f FileID) IsZero() bool { return f == FileID{} }
 
-// ParseFileID reads what String writes.
+// ParseFileID parses the output of String.
 func ParseFileID(text string) (f FileID, err error) {
 	if len(text) != 2*len(f) {
 		return f, fmt.Errorf("%q is not a file id: it has %d characters, not 32", text, len(text))
@@ -31,7 +31,7 @@ func ParseFileID(text string) (f FileID, err error) {
 }
 
 // ID is a usage record's identity: the file and the record's sequence in it, 1 for the first. A record that fans out
-// into several usage records takes as many sequences.
+// into several usage records takes that many sequences.
 type ID struct {
 	File FileID
 	Seq  uint64
@@ -40,8 +40,8 @@ type ID struct {
 // String is file:sequence, as in 8f3a0c…:1.
 func (id ID) String() string { return id.File.String() + ":" + strconv.FormatUint(id.Seq, 10) }
 
-// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits, which is returned as it is
-// for whoever knows the files.
+// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits; the caller, who knows the
+// files, gets it unchanged.
 func ParseID(text string) (filePrefix string, seq uint64, err error) {
 	prefix, after, ok := strings.Cut(text, ":")
 	if ok && prefix != "" && len(prefix) <= 32 && strings.Trim(prefix, "0123456789abcdef") == "" {

@@ -2,14 +2,14 @@ package udr
 
 import "fmt"
 
-// SuspendError says why a record cannot be processed. The record waits in suspense with it, until somebody has fixed
-// the reason and retries.
+// SuspendError says why a record cannot be processed. The record waits in suspense with it, until somebody corrects the
+// cause and retries it.
 type SuspendError struct {
-	Code     string // a stable word for machines: decode, rule, class, time, sim_unknown, no_plan, no_zone, amount, …
-	Rule     string // the rule's name or text, when a rule was at work
+	Code     string // a stable code for programs: decode, rule, class, time, sim_unknown, no_plan, no_zone, amount, …
+	Rule     string // the rule's name or text, if a rule suspended it
 	Position string // file:line:column of that rule
 	Values   string // the values the rule saw, bounded: imsi "2140…", up "-1"
-	Reason   string // what is wrong and what to do, in a sentence
+	Reason   string // the error and its remedy, in one sentence
 }
 
 func (e *SuspendError) Error() string {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Instant is a point in time: nanoseconds since 1970-01-01T00:00:00Z. 0 means that no time is known.
+// Instant is a point in time: nanoseconds since 1970-01-01T00:00:00Z. 0 means unknown.
 type Instant int64
 
 // Time is the instant in UTC.
@@ -20,7 +20,7 @@ func (i Instant) String() string { return i.Time().Format(time.RFC3339Nano) }
 // IDKind is the kind of an Identifier.
 type IDKind uint8
 
-// The kinds of identifiers by which carriers name a SIM.
+// The kinds of identifiers that carriers use for a SIM.
 const (
 	NoID IDKind = iota
 	ICCID
@@ -33,7 +33,7 @@ const (
 
 var kindNames = [...]string{"", "iccid", "imsi", "msisdn", "imei", "eid", "name"}
 
-// String is the kind's name as rules and registry files use it.
+// String is the kind's name in rules and registry files.
 func (k IDKind) String() string { return kindNames[k] }
 
 // ParseIDKind reads a kind's name.
@@ -46,28 +46,28 @@ func ParseIDKind(name string) (IDKind, bool) {
 	return NoID, false
 }
 
-// Identifier names a SIM as its carrier does. Value is canonical: digits alone for the numeric kinds (an MSISDN in
-// international form without +), so that equal identifiers are equal texts.
+// Identifier names a SIM as its carrier does. Value is canonical: only digits for the numeric kinds (an MSISDN in
+// international form without +), so equal identifiers are equal texts.
 type Identifier struct {
 	Kind  IDKind
 	Value string
 }
 
 // DuplicateKey is a hash of the fields by which a source recognises a record that its carrier sent before; zero means
-// that the source does not look for duplicates.
+// that the source has no duplicate key.
 type DuplicateKey [12]byte
 
-// RecordKey tells a record from the others of its source: its duplicate key and its time of use.
+// RecordKey identifies a record within its source: its duplicate key and its time of use.
 type RecordKey struct {
 	Duplicate DuplicateKey
 	At        Instant
 }
 
-// String is the key as text, for keys of maps that are written down.
+// String is the key as text, for maps that are stored as JSON.
 func (k RecordKey) String() string { return fmt.Sprintf("%x@%d", k.Duplicate[:], k.At) }
 
-// SessionKey is a hash of the source and of the fields by which it tells which session a record is a part of; zero means
-// that the record is a session of its own.
+// SessionKey is a hash of the source and of the fields that identify the record's session; zero means that the record
+// is a session of its own.
 type SessionKey [12]byte
 
 // Attribute is a field that the source's rules added to the standard ones.
@@ -77,9 +77,9 @@ type Attribute struct{ Name, Value string }
 //
 // Strings of a decoded Usage point into the message it was decoded from.
 type Usage struct {
-	Seq   uint64 // in the file; with the file's id the record's identity
-	Line  uint64 // where the raw record stands, for people
-	Bytes uint32 // length of the raw record; of a record that fans out, the first usage record has them all
+	Seq   uint64 // in the file; identifies the record together with the file's id
+	Line  uint64 // position of the raw record, for people
+	Bytes uint32 // length of the raw record; if the record fans out, only the first usage record has it
 
 	Class    string // usage class: data, sms_mo, voice_mo, …
 	Unit     Unit
@@ -91,8 +91,8 @@ type Usage struct {
 	Account    uint32     // the registry's number of the account that owned the SIM at At
 	Root       uint32     // the billing root of that account
 
-	Network     string // where it happened: PLMN as MCC-MNC, "208-10"
-	Country     string // where it happened: ISO 3166-1 alpha-2
+	Network     string // network of the usage: PLMN as MCC-MNC, "208-10"
+	Country     string // country of the usage: ISO 3166-1 alpha-2
 	Peer        string // the other party: E.164 with +, a short code, or an alphanumeric sender
 	PeerCountry string // the other party's: ISO 3166-1 alpha-2
 	APN         string
@@ -106,16 +106,16 @@ type Usage struct {
 
 	Duplicate  DuplicateKey
 	SessionKey SessionKey
-	// SessionWithin is for how many seconds after their last part sessions of the source are remembered, 0 when it delivers
-	// them whole. The batch says it for all its records.
+	// SessionWithin is for how many seconds after its last part a session of the source is remembered, 0 if the source
+	// delivers whole sessions. The batch has one value for all its records.
 	SessionWithin uint32
-	// Taken and LateUntil are those of the batch, as Pin has them.
+	// Taken and LateUntil are those of the batch; see Pin.
 	Taken      Instant
 	LateUntil  uint32
 	Attributes []Attribute
 }
 
-// Unit is what a quantity counts.
+// Unit is the unit of a quantity.
 type Unit uint8
 
 // The base units.
@@ -127,7 +127,7 @@ const (
 
 var unitNames = [...]string{"1", "B", "s"}
 
-// String is the unit as people write it: 1, B, s.
+// String is the unit's usual notation: 1, B, s.
 func (u Unit) String() string { return unitNames[u] }
 
 // ParseUnit reads a unit's name.

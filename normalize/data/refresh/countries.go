@@ -55,7 +55,7 @@ func countryTable(path string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// currencyTable lists code, numeric code, minor units (- when it has none) and name of the currencies in use.
+// currencyTable lists code, numeric code, minor units (- if there are none) and name of the currencies in use.
 func currencyTable(path string) ([]byte, error) {
 	rows, err := readCSV(path)
 	if err != nil {

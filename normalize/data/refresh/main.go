@@ -1,12 +1,12 @@
-// Command refresh rebuilds the tables that package normalize embeds from the files of their publishers.
+// Command refresh rebuilds the embedded tables of package normalize from their publishers' files.
 //
 //	go run ./normalize/data/refresh -from DIR -to normalize/data
 //
-// DIR holds country-codes.csv, iso4217-codes-all.csv, mcc-mnc-table.csv and mcc-mnc-list.json; ../NOTICE names where
-// they come from. The tables about phone numbers come from the libphonenumber metadata of the module in go.mod, so run
-// this after each upgrade of that module (a test of package normalize fails until it is done).
+// DIR holds country-codes.csv, iso4217-codes-all.csv, mcc-mnc-table.csv and mcc-mnc-list.json; ../NOTICE names their
+// sources. The tables about phone numbers come from the libphonenumber metadata of the module in go.mod, so run this
+// after each upgrade of that module (until then a test of package normalize fails).
 //
-// It prints how many rows were read, merged and left out. The output depends on the input alone.
+// It prints how many rows it read, merged and left out. The output depends on the input alone.
 package main
 
 import (
@@ -50,7 +50,7 @@ func main() {
 	}
 }
 
-// readCSV answers the rows of a file as maps from column to trimmed value.
+// readCSV returns the rows of a file as maps from column to trimmed value.
 func readCSV(path string) ([]map[string]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func readCSV(path string) ([]map[string]string, error) {
 	return out, nil
 }
 
-// clean makes a value fit a tab-separated line.
+// clean prepares a value for a tab-separated line.
 func clean(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// regionTable says, for each plan of numbers, what the fast path of normalize needs to know in order to be sure that
-// libphonenumber would take the digits as they are: the possible lengths, the first two digits that could begin a
-// national prefix or an international one, and the national prefix when it is one digit that no number starts with.
+// regionTable lists, for each numbering plan, the conditions under which the fast path of normalize can be sure that
+// libphonenumber would accept the digits unchanged: the possible lengths, the first two digits that could begin a
+// national prefix or an international one, and the national prefix if it is one digit with which no number starts.
 func regionTable() ([]byte, error) {
 	collection, err := phonenumbers.MetadataCollection()
 	if err != nil {
@@ -31,7 +31,7 @@ func regionTable() ([]byte, error) {
 		if machine, err := compile(m.GetGeneralDesc().GetNationalNumberPattern()); err != nil {
 			return nil, err
 		} else if len(machine.step(machine.start(), '0')) == 0 {
-			national.Or(national, big.NewInt(1<<10-1)) // no number begins with 0, so that it is the prefix of another country
+			national.Or(national, big.NewInt(1<<10-1)) // no number begins with 0, so a 0 is the prefix of another country
 		}
 		international, err := prefixes(m.GetInternationalPrefix())
 		if err != nil {
@@ -60,7 +60,7 @@ func regionTable() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// trunk answers the national prefix when it is a single digit that is always taken away.
+// trunk returns the national prefix if it is a single digit that is always removed.
 func trunk(m *phonenumbers.PhoneMetadata) string {
 	prefix := m.GetNationalPrefixForParsing()
 	if len(prefix) != 1 || prefix[0] < '0' || prefix[0] > '9' || m.GetNationalPrefixTransformRule() != "" {
@@ -78,7 +78,7 @@ func everyPrefix() *big.Int {
 	return all.Lsh(all, 100).Sub(all, big.NewInt(1))
 }
 
-// prefixes answers the set of first two digits with which the pattern can match at least one digit.
+// prefixes returns the set of first two digits with which the pattern can match at least one digit.
 func prefixes(pattern string) (*big.Int, error) {
 	set := new(big.Int)
 	if pattern == "" {
@@ -99,8 +99,8 @@ func prefixes(pattern string) (*big.Int, error) {
 	return set, nil
 }
 
-// callingTable lists the calling codes with their regions, the main one first, and for shared codes which numbers
-// belong to which region: the shortest prefixes that decide.
+// callingTable lists the calling codes with their regions, the main one first; for shared codes it also lists the
+// shortest prefixes that decide the region.
 func callingTable() ([]byte, error) {
 	collection, err := phonenumbers.MetadataCollection()
 	if err != nil {
@@ -167,7 +167,7 @@ type region struct {
 	machines []*machine
 }
 
-// tree says which region owns the numbers under a prefix: one, or one per next digit. An empty owner is nobody.
+// tree says which region owns the numbers under a prefix: one, or one per next digit. An empty owner means none.
 type tree struct {
 	owner    string
 	children *[10]*tree
@@ -190,7 +190,7 @@ type walker struct {
 	memo    map[string]*tree
 }
 
-// deepest is how many national digits may be needed to tell regions apart; beyond it the main one owns the rest.
+// deepest is the largest number of national digits used to distinguish regions; beyond it the main one owns the rest.
 const deepest = 8
 
 func (w *walker) visit(states [][]state, decided []bool, depth int) *tree {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// zoneTable lists the names of the time zones that Go knows, for suggestions.
+// zoneTable lists the names of Go's time zones, for suggestions.
 func zoneTable() ([]byte, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
