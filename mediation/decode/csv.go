@@ -132,6 +132,8 @@ func (c *CSV) Columns() (names []string, ok bool) {
 	return names, len(names) > 0
 }
 
+func (c *CSV) trailerFirst() {}
+
 // Again is described with Reader.
 func (c *CSV) Again() Reader { return c }
 
@@ -536,9 +538,5 @@ func (d *csvDecoder) trailerCount(content []byte) int64 {
 	case n > len(d.found):
 		return 1<<63 - 1
 	}
-	count, err := strconv.ParseInt(string(bytes.TrimSpace(d.text(content, d.found[n-1]))), 10, 63)
-	if err != nil || count < 0 {
-		return 1<<63 - 1
-	}
-	return count
+	return counted(d.text(content, d.found[n-1]))
 }

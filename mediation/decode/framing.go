@@ -1,8 +1,11 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 
 	"ratemill/record"
 )
@@ -103,6 +106,15 @@ func (f *framing) trailer(claimed int64, n int) {
 		f.trailerAt, f.claimed, f.before = f.w.line, claimed, f.seq
 		f.ends = append(f.ends, f.w.buf[f.w.start:f.w.start+min(n, RawKept)]...)
 	}
+}
+
+// counted is the number of records that a text of a trailer gives. One that is no number matches no number of records.
+func counted(text []byte) int64 {
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(text)), 10, 63)
+	if err != nil || n < 0 {
+		return math.MaxInt64
+	}
+	return n
 }
 
 // finish is the result of Next at the end.

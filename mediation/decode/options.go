@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"ratemill/internal/diag"
@@ -19,12 +20,12 @@ type Options struct {
 }
 
 // Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame; First
-// and Count say the same without expressions for CSV.
+// and Count say the same without expressions.
 type Trailer struct {
 	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression: this record is the trailer."`
 	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: how many records stand before it."`
-	First    string    `yaml:"first" example:"T" doc:"CSV, instead of when: the trailer's first column is this text."`
-	Count    int       `yaml:"count" example:"2" doc:"CSV, instead of records: the trailer's column (1 is the first) with the number of records."`
+	First    string    `yaml:"first" example:"T" doc:"csv and fixed, instead of when: the trailer's first column, or the type of its record, is this text."`
+	Count    int       `yaml:"count" example:"2" doc:"csv and fixed, instead of records: the trailer's column (1 is the first) with the number of records."`
 	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"What to do when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`
 	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
@@ -43,12 +44,20 @@ type Limits struct {
 func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	for _, p := range o.problems() {
 		at := n
+		var names []string
 		for _, key := range strings.Split(p.path, ".") {
+			if i, err := strconv.Atoi(key); err == nil {
+				if i < len(at.Items) {
+					at = at.Items[i]
+				}
+				continue
+			}
+			names = append(names, key)
 			if m := at.Member(key); m != nil {
 				at = m
 			}
 		}
-		d.Errorf(at.Pos, "%s %s", p.path, p.message)
+		d.Errorf(at.Pos, "%s %s", strings.Join(names, "."), p.message)
 	}
 }
 
@@ -87,7 +96,7 @@ func (o *Options) problems() []problem {
 			bad("trailer", "needs either when (an expression) or first (the text of the first column)")
 		}
 		if t.First != "" && !o.firstTells() {
-			bad("trailer.first", "is for csv; use when")
+			bad("trailer.first", "is not for this format; use when")
 		}
 		if t.Count < 0 || t.Count > 0 && t.First == "" {
 			bad("trailer.count", "is a column of a trailer known by first; use records with when")
@@ -167,7 +176,7 @@ func (o *Options) Columns() (names []string, ok bool) {
 
 // firstTells reports whether the format recognises a trailer by its first column, or by the type of its record.
 func (o *Options) firstTells() bool {
-	_, ok := o.Reader.(*CSV)
+	_, ok := o.Reader.(interface{ trailerFirst() })
 	return ok
 }
 
