@@ -94,6 +94,21 @@ func BenchmarkJSON(b *testing.B) {
 	})
 }
 
+func BenchmarkFixed(b *testing.B) {
+	x := &Fixed{Type: &Place{Name: "f0", From: 1, Width: 1}}
+	var places []Place
+	line, at := "D", 2
+	for i, text := range strings.Split(strings.TrimSpace(benchLine), ";")[1:] {
+		places = append(places, Place{Name: fmt.Sprintf("f%d", i+1), From: at, Width: 21})
+		line += fmt.Sprintf("%-21s", text)
+		at += 21
+	}
+	x.Records = []FixedRecord{{Types: []string{"D"}, Places: places}}
+	b.Run("20columns", func(b *testing.B) {
+		benchmarkDecode(b, &Options{Chosen: Of(x)}, benchPaths, line+"\n", nil)
+	})
+}
+
 // BenchmarkSplit sets the splitting of lines against the obvious way.
 func BenchmarkSplit(b *testing.B) {
 	layout := &record.Layout{}

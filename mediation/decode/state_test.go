@@ -50,6 +50,7 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 		"utf-16":    {Chosen: Of(&CSV{Header: true}), Encoding: "utf-16be"},
 		"windows":   {Chosen: Of(&CSV{Header: true}), Encoding: "windows-1252"},
 		"trailer":   {Chosen: Of(&CSV{Header: true}), Trailer: &Trailer{First: "T", Mismatch: "alarm"}},
+		"fixed":     {Chosen: Of(&Fixed{Places: []Place{{Name: "a", From: 1, Width: 2}, {Name: "b", From: 3, To: 3}}, Short: "allow", Long: "allow", Skip: 1})},
 		"json":      {Chosen: Of(&JSON{Framing: "lines"}), Limits: Limits{Record: 60}},
 		"objects":   {Chosen: Of(&JSON{Framing: "objects"})},
 	}
