@@ -8,19 +8,20 @@ import (
 	"ratemill/internal/diag"
 )
 
-// A counter that a version of the catalogue starts anew makes bundles full and prices low again in the middle of a cycle.
-// Whether a renamed bucket or a price for one network more is the same cannot be known, so it is told.
+// If a version of the catalogue starts a counter at zero, bundles are full and prices low again in the middle of a
+// cycle. Nobody but the author knows whether a renamed bucket, or a price with another network, is meant to be the
+// same, so check warns.
 
-// succession is a version of a document and the one whose place it takes.
+// succession is a version of a document and the version that it replaces.
 type succession struct {
 	before, after *Catalogue
-	former        string                                        // what it replaces, in words
-	demand        func(at diag.Pos, format string, args ...any) // says that a price must say which count is its own
+	former        string                                        // the replaced version, in words
+	demand        func(at diag.Pos, format string, args ...any) // whether the price must name its counter
 	list          diag.List
 }
 
-// compareVersions tells which counters a version of a plan or share plan starts anew, where the one before has a counter
-// that may be meant.
+// compareVersions lists the counters that a version of a plan or share plan starts at zero although the previous
+// version has a counter that may be meant.
 func (c *compiler) compareVersions() {
 	s := succession{before: c.Catalogue, after: c.Catalogue, demand: c.refuse}
 	for _, f := range c.plans.list {
@@ -39,8 +40,8 @@ func (c *compiler) compareVersions() {
 	c.list = append(c.list, s.list...)
 }
 
-// StartsAnew warns of counters that begin at 0 in the running cycle where c takes the place of the catalogue that was in
-// use before, and tells what to write where the same count is meant.
+// StartsAnew warns of counters that start at zero in the running cycle if c replaces the catalogue in use, and says
+// what to write to continue the same counter.
 func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 	s := succession{before: before, after: c, former: "the catalogue in use"}
 	s.demand = func(at diag.Pos, format string, args ...any) { s.list.Warnf(at, format, args...) }
@@ -67,7 +68,7 @@ func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 	return s.list
 }
 
-// like is the version that begins when one of another catalogue does.
+// like is the version that begins at the same time as one of another catalogue.
 func like[T any](f *family[T], s since) *T {
 	for i, o := range f.since {
 		if o.kind == s.kind && o.order() == s.order() {
@@ -90,7 +91,7 @@ func (s *succession) plans(old, now *plan) {
 	s.buckets(old.included, now.included)
 }
 
-// prices compares the counters of a class. The count of a price without steps changes nothing.
+// prices compares the counters of a class. The counter of a price without steps has no effect.
 func (s *succession) prices(old, now *planClass, class string) {
 	if old.count != now.count {
 		for i := range now.prices {

@@ -2,24 +2,24 @@ package rating
 
 import "ratemill/udr"
 
-// A call is charged in increments. An increment that was begun costs what holds when it begins, though its end is in another
-// time slice, and is as long as the price of that moment says: 60/60 from 17:59:30 over 90 s is a minute at the price of the
-// day and one at the price of the evening.
+// A call is charged in increments. A begun increment costs the price in force when it begins, even if its end is in
+// another time slice, and has the length that this price sets: 60/60 from 17:59:30 over 90 s is one minute at the day
+// price and one at the evening price.
 
-// Block says from which unit of a record on its increments have another length.
+// Block is a range of a record, from a unit on, whose increments have one length.
 type Block struct {
 	At   int64 // units of the record before it
 	Then int64
 }
 
-// stretch is increments that follow each other at one price; price is nil where there is none.
+// stretch is a sequence of increments at one price; price is nil if there is none.
 type stretch struct {
 	price *price
 	end   int64
 }
 
-// lay lays increments over a record whose price changes with time, from where the increments that parts before it began
-// end, and says how many units that are.
+// lay divides a record whose price changes with time into increments, beginning after the increments that earlier parts
+// began, and returns their total number of units.
 func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price, start int64) (rounded int64, err error) {
 	e.stretches = e.stretches[:0]
 	at, then, size := start, ch.Then, first.increment
@@ -52,8 +52,8 @@ func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price
 	return at - start, nil
 }
 
-// roundedAgain is how many units a charge says that its increments are, computed block by block; ok is false when a change
-// of their length is not where an increment begins.
+// roundedAgain recomputes the units of a charge's increments, block by block; ok is false if their length changes
+// anywhere but at the beginning of an increment.
 func (c *Charge) roundedAgain() (rounded int64, ok bool) {
 	start := c.Before.Rounded - c.Before.Quantity
 	at, then := start, c.Then

@@ -38,13 +38,13 @@ type Catalogue struct {
 	ids     map[uint64]string
 }
 
-// family is the versions of what has one name, oldest first.
+// family is the versions of one name, oldest first.
 type family[T any] struct {
 	name     string
 	versions []*T
 	since    []since
 	dates    []int32 // of since, in Catalogue.dates; -1 for none
-	mixed    bool    // some begin on a local date and some at an instant: which comes first depends on the zone
+	mixed    bool    // some begin on a local date and others at an instant: their order depends on the zone
 }
 
 type families[T any] struct {
@@ -79,7 +79,8 @@ func (f *families[T]) add(name string) *family[T] {
 	return x
 }
 
-// at is the version in force at an instant by a clock, its number from 1, and since when; nil when none is yet.
+// at is the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in force
+// yet.
 func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.mixed {
 		return f.newest(k, at)
@@ -100,11 +101,11 @@ func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from u
 	return nil, 0, 0
 }
 
-// newest is at, whatever the order of the versions: of those that are in force, the one that began last. Of two that begin
-// at the same time in a zone it is the one with the instant.
+// newest is at without assuming an order of the versions: of those in force, the one that began last. If two begin at
+// the same time in a zone, the one with the instant counts.
 func (f *family[T]) newest(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
-		begins := udr.Instant(0) // as at says of a version that always is in force
+		begins := udr.Instant(0) // result of at for a version that is always in force
 		switch s.kind {
 		case sinceInstant:
 			begins = s.at
@@ -134,14 +135,14 @@ type file struct {
 type Classes struct {
 	Names  []string
 	Units  map[string]udr.Unit
-	Others bool // there may be others, so a class that is not among Names is a warning
+	Others bool // there may be others, so a class missing in Names is only a warning
 }
 
-// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys. The catalogue is nil when there are errors; the
-// list has them all, and warnings.
+// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys. The catalogue is nil if there are errors; the list
+// has all errors and warnings.
 func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) { return LoadCatalogueFor(fsys, nil) }
 
-// LoadCatalogueFor is LoadCatalogue of plans that price the classes given, and no others. nil is for any classes.
+// LoadCatalogueFor is LoadCatalogue for plans that price only the given classes; nil allows any class.
 func LoadCatalogueFor(fsys fs.FS, classes *Classes) (*Catalogue, diag.List) {
 	var files []file
 	var l diag.List
@@ -199,7 +200,7 @@ func bundle(files []file) []byte {
 
 var errBundle = errors.New("this is not a catalogue bundle, or it is damaged; load the catalogue's documents again")
 
-// OpenBundle reads what Bundle gave.
+// OpenBundle reads the output of Bundle.
 func OpenBundle(b []byte) (*Catalogue, error) {
 	rest, ok := bytes.CutPrefix(b, []byte(bundleMagic))
 	if !ok || len(b) > maxBundle {
@@ -245,8 +246,8 @@ func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 // Limits are the names of the limits, sorted.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
 
-// Currencies are those of each plan's versions and of each limit on cost, and the plans whose usage draws on each share plan
-// that names some, in any version.
+// Currencies are those of each plan's versions and of each limit on cost; and, for share plans with a list of plans,
+// the plans whose usage draws on them, in any version.
 func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 	plans, limits, pools = map[string][]string{}, map[string][]string{}, map[string][]string{}
 	add := func(to map[string][]string, name, value string) {
@@ -290,12 +291,12 @@ type compiler struct {
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
-	stored   bool     // the documents are of a bundle, which was accepted once
+	stored   bool     // the documents come from a bundle, which was accepted before
 	declared *Classes // nil for any
 }
 
-// refuse is an error in documents that are loaded, and a warning in those of a bundle: files are pinned to it and are
-// rated by what it says, also when a rule came later that it breaks.
+// refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
+// by it, even if it breaks a rule that came later.
 func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
 	if c.stored {
 		c.list.Warnf(at, format, args...)
@@ -374,9 +375,9 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 	}
 }
 
-// joinable refuses a name with a slash. Plans, share plans and classes stand before a slash in the names of counters and
-// events: plan a with bucket b/c and plan a/b with bucket c would be one counter. What stands last, a bucket or a price,
-// may have slashes.
+// joinable refuses a name with a slash. Plans, share plans and classes are followed by a slash in the names of counters
+// and events: plan a with bucket b/c and plan a/b with bucket c would be one counter. The last part, a bucket or a
+// price, may contain slashes.
 func (c *compiler) joinable(kind string, name diag.Text) {
 	if strings.Contains(name.Value, "/") {
 		c.refuse(name.Pos, "the name of a %s must not contain a slash, since counters and events are named PLAN/BUCKET and PLAN/CLASS/PRICE; write %s",
@@ -384,7 +385,7 @@ func (c *compiler) joinable(kind string, name diag.Text) {
 	}
 }
 
-// versioned enters a version of a document; two that begin at the same time are an error.
+// versioned records a version of a document; two that begin at the same time are an error.
 func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, s since, v *T) {
 	if name.Value == "" {
 		c.list.Errorf(name.Pos, "a %s needs a name", kind)
@@ -404,8 +405,8 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 	x.since = slices.Insert(x.since, at, s)
 }
 
-// id is the counter id of a name. Names are told apart by 64 bits of hash; that two have the same is checked here, for
-// counters would be mixed up.
+// id is the counter id of a name. Names are distinguished by 64 bits of hash; a collision is reported here, because it
+// would mix up counters.
 func (c *compiler) id(at diag.Pos, name string) uint64 {
 	id := hashName(name)
 	if other, ok := c.ids[id]; ok && other != name {
@@ -417,8 +418,8 @@ func (c *compiler) id(at diag.Pos, name string) uint64 {
 
 func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 
-// declaredClass reports a class that no record can have: its prices would never be taken, and the records that were meant
-// would go to suspense.
+// declaredClass reports a class that no record can have: its prices would never apply, and the intended records would
+// be suspended.
 func (c *compiler) declaredClass(name diag.Text) {
 	switch {
 	case c.declared == nil || slices.Contains(c.declared.Names, name.Value):
@@ -429,7 +430,7 @@ func (c *compiler) declaredClass(name diag.Text) {
 	}
 }
 
-// class is the number of a usage class, and its unit when unit says one.
+// class is the number of a usage class, and its unit if unit gives one.
 func (c *compiler) class(name diag.Text, unit udr.Unit) int32 {
 	n, ok := c.classes[name.Value]
 	if !ok {
@@ -471,7 +472,7 @@ func (c *compiler) compileModels() {
 		}
 		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)
 	}
-	// Names of zones are numbered over all versions, so that a plan's prices need not know which is in force.
+	// Names of zones are numbered over all versions, so a plan's prices need not know which version is in force.
 	for _, f := range c.models.list {
 		c.number(f)
 	}

@@ -5,8 +5,8 @@ import (
 	"ratemill/udr"
 )
 
-// Charge is what one usage record costs one account, and everything needed to compute it again. It holds codes and
-// numbers; Explain makes words of them.
+// Charge is the price of one usage record for one account, and everything needed to recompute it. It holds codes and
+// numbers; Explain puts them into words.
 //
 // Strings of a charge point into the catalogue, the usage record, or the message it was parsed from.
 type Charge struct {
@@ -16,51 +16,51 @@ type Charge struct {
 
 	Plan        string
 	PlanVersion uint32      // 1 for the first version of the plan by date
-	PlanSince   udr.Instant // from when this version is in force for the account; 0 when it always was
+	PlanSince   udr.Instant // beginning of this version for the account; 0 if it always was in force
 	Price       string      // name of the price in the plan's class
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
 
-	ZoneModel string // empty when the plan's prices say themselves where they apply
+	ZoneModel string // empty if the plan's prices name places themselves
 	Zone      string
-	ZoneIndex uint16 // its place in the zone model, 0 for the first: the zones before it were passed over
+	ZoneIndex uint16 // its position in the zone model, 0 for the first: the zones before it do not match
 	ZoneBy    ZoneBy
-	ZoneKey   string // the network, country or prefix by which the zone was chosen; empty for a zone of everything
+	ZoneKey   string // the network, country or prefix that selected the zone; empty for a zone of everything
 
 	Quantity      int64 // as used
-	Initial, Then int64 // increments: the first Initial units are charged whole, beyond them every Then
+	Initial, Then int64 // increments: the first Initial units are charged as a whole, beyond them every Then
 	Rounded       int64 // quantity after rounding up to increments
 	Continues     bool  // the record continues a session whose fee was charged before
 
-	// Part says that the record is a part of a session, for whose parts before it Before was charged: Rounded, Sum and Total
-	// are what it adds to that.
+	// Part says that the record is a part of a session whose earlier parts were charged Before: Rounded, Sum and Total
+	// are the increase.
 	Part   bool
 	Before Session
 
-	Blocks []Block // where increments have another length than Then; for calls that go over into another time slice
+	Blocks []Block // where increments have another length than Then; for calls that cross time slices
 
 	Draws []Draw // buckets that covered the beginning of the quantity
 	Steps []Step // prices of the rest
 
 	Fee   decimal.D // connect fee
-	Cap   decimal.D // most that a record costs
+	Cap   decimal.D // upper bound for the price of a record
 	Caps  bool      // there is a cap
-	Sum   decimal.D // fee and steps, capped, before rounding; what lies below 12 decimals is in Rest and Below
+	Sum   decimal.D // fee and steps, capped, before rounding; the part below 12 decimals is in Rest and Below
 	Scale uint8     // Total is Sum rounded to Scale decimals
 	Mode  decimal.Mode
 	Rest  decimal.D        // Sum = Total + Rest + Below
-	Below decimal.Fraction // what lies below 12 decimals, in parts of 10^-12
+	Below decimal.Fraction // the part below 12 decimals, in parts of 10^-12
 	Total decimal.D
 }
 
-// ZoneBy says what decided for a zone.
+// ZoneBy says which property of the record selected a zone.
 type ZoneBy uint8
 
-// What decides for a zone.
+// The properties that select a zone.
 const (
-	ByAnything    ZoneBy = iota // the zone holds whatever no other zone holds
-	ByNetwork                   // the network where it happened
-	ByCountry                   // the country where it happened
+	ByAnything    ZoneBy = iota // the zone has no conditions
+	ByNetwork                   // the network of the usage
+	ByCountry                   // the country of the usage
 	ByPrefix                    // the longest prefix of the other party's number
 	ByPeerCountry               // the other party's country
 )
@@ -74,9 +74,9 @@ func (z ZoneBy) String() string {
 	return "unknown"
 }
 
-// Draw is what a bucket covered of a record.
+// Draw is the part of a record that a bucket covered.
 type Draw struct {
-	Share  string // the share plan whose bucket it is; empty for units included in the plan
+	Share  string // the bucket's share plan; empty for units included in the plan
 	Bucket string
 	Kind   CounterKind // SIMUnits or AccountUnits: who owns the bucket
 	Owner  uint32
@@ -89,19 +89,19 @@ type Draw struct {
 // Exhausted says that the bucket is full now.
 func (d *Draw) Exhausted() bool { return d.Before+d.Drawn >= d.Size }
 
-// Step is a stretch of the quantity at one price.
+// Step is a part of the quantity at one price.
 type Step struct {
-	Slice    string // time slice; empty when the price has none
-	At       int64  // units of the record before this step, the covered ones and those that parts before it paid included
+	Slice    string // time slice; empty if the price has none
+	At       int64  // units of the record before this step, including covered units and those that earlier parts paid
 	From     int64  // units counted before this step for the plan's graduated prices: of the record, SIM or account
 	Quantity int64
 	Price    decimal.D // for Per units
 	Per      int64
-	Amount   decimal.D // Quantity × Price / Per without what lies below 12 decimals
-	Below    int64     // which is Below / Per parts of 10^-12
+	Amount   decimal.D // Quantity × Price / Per, without the part below 12 decimals
+	Below    int64     // that part is Below / Per parts of 10^-12
 }
 
-// EventKind is what happened.
+// EventKind is the kind of an event.
 type EventKind uint8
 
 // The events of rating.
@@ -124,8 +124,8 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind      EventKind
 	Name      string // limit, or share plan/bucket, or plan/bucket
-	Account   uint32 // whose limit or plan
-	SIM       uint32 // whose usage it was
+	Account   uint32 // owner of the limit or plan
+	SIM       uint32 // owner of the usage
 	At        udr.Instant
 	Counter   CounterKey
 	Threshold Value
@@ -133,15 +133,15 @@ type Event struct {
 	After     Value
 }
 
-// Result is what rating a batch gives. Reuse it: Begin empties it and keeps its memory.
+// Result is the result of rating a batch. Reuse it: Begin empties it and keeps its memory.
 type Result struct {
 	Charges []Charge
 	Deltas  []Delta // one for each counter that changed
 	Events  []Event
 
-	Sessions []SessionState // what each session that has a part in the batch has become
+	Sessions []SessionState // the new state of each session with a part in the batch
 
-	Late int // of the record that was rated last: how many cycles of its billing root after that of its use its file was taken
+	Late int // of the record rated last: how many billing cycles of its root its file was late
 
 	number uint32
 }
@@ -153,7 +153,7 @@ func (r *Result) Begin(c *Counters) {
 	r.number = c.result
 }
 
-// addCharge makes room for a charge and keeps the memory of the one that was there.
+// addCharge appends a charge and reuses the memory of the previous one there.
 func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
@@ -165,7 +165,7 @@ func (r *Result) addCharge() *Charge {
 	return &r.Charges[len(r.Charges)-1]
 }
 
-// addDelta records that v was added to a counter, merged with what the batch added before.
+// addDelta records that v was added to a counter, merged with earlier additions of the batch.
 func (r *Result) addDelta(e *entry, k CounterKey, v Value) {
 	if e.result == r.number && int(e.index) < len(r.Deltas) && r.Deltas[e.index].Key == k {
 		r.Deltas[e.index].Value = r.Deltas[e.index].Value.Plus(v)

@@ -8,11 +8,11 @@ import (
 	"ratemill/udr"
 )
 
-// clock reads local time in one IANA zone. It remembers the offset that holds around the last instant: a zone changes
-// its offset twice a year, records come by the million. (time.Time.In and Date are 60 ns and more, this is 2.)
+// clock converts to local time in one IANA zone. It remembers the offset around the last instant: a zone changes its
+// offset twice a year, but records come by the million. (time.Time.In and Date are 60 ns and more, this is 2.)
 type clock struct {
 	zone   *time.Location
-	starts []udr.Instant // when each of the catalogue's dates begins here
+	starts []udr.Instant // beginning of each of the catalogue's dates in this zone
 
 	offset   int64 // seconds east of UTC
 	from, to udr.Instant
@@ -43,7 +43,7 @@ func (k *clock) local(at udr.Instant) int64 {
 	return floorDiv(int64(at), int64(time.Second)) + k.offset
 }
 
-// instantWithin is t, or the nearest instant that can be said in nanoseconds.
+// instantWithin is t, or the nearest instant that nanoseconds can represent.
 func instantWithin(t time.Time) udr.Instant {
 	switch seconds := t.Unix(); {
 	case seconds <= math.MinInt64/int64(time.Second):
@@ -61,7 +61,7 @@ func secondOfWeek(local int64) int32 {
 
 func (k *clock) midnight(day int32) udr.Instant { return registry.Midnight(k.zone, day) }
 
-// cycle is the billing cycle of an account around an instant.
+// cycle is the billing cycle of an account that contains an instant.
 func (k *clock) cycle(at udr.Instant, a *registry.Account) (day int32, start, end udr.Instant) {
 	first, next := a.CycleOf(int32(floorDiv(k.local(at), daySeconds)))
 	return first, k.midnight(first), k.midnight(next)

@@ -21,9 +21,9 @@ const (
 	AccountCost                         // money charged to an account
 )
 
-// ofRoot marks the kind of a counter whose id holds the billing root. Ratemill before it had ids that depended on which
-// root was known to be above when the cycle began, so that a correction of the registry began counts anew; their kinds
-// lack the mark, and they are read on (see former.go) until their cycles are over.
+// ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
+// depended on the root known at the beginning of the cycle, so a correction of the registry started counters at zero.
+// Their kinds lack the mark, and they are still read (see former.go) until their cycles are over.
 const ofRoot CounterKind = 64
 
 // plain is the kind without the mark.
@@ -38,16 +38,16 @@ func (k CounterKind) String() string {
 	return fmt.Sprintf("counter kind %d", uint8(k))
 }
 
-// IsCost says that the counter's value is money.
+// IsCost reports whether the counter's value is money.
 func (k CounterKind) IsCost() bool { return k.plain() == SIMCost || k.plain() == AccountCost }
 
 func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= AccountCost }
 
-// PerSIM says that the counter's owner is a SIM.
+// PerSIM reports whether the counter's owner is a SIM.
 func (k CounterKind) PerSIM() bool { return k.plain() == SIMUnits || k.plain() == SIMCost }
 
-// CounterKey names a counter. ID is a hash of the name of the bucket, limit or price, so it stays the same from one
-// catalogue version to the next.
+// CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
+// catalogue version.
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
@@ -58,7 +58,7 @@ type CounterKey struct {
 // keySize is the length of a key's canonical bytes.
 const keySize = 17
 
-// AppendKey appends the key's canonical bytes: kind, owner, cycle, id, big-endian, so that they sort by owner.
+// AppendKey appends the key's canonical bytes: kind, owner, cycle, id, big-endian, so they sort by owner.
 func (k CounterKey) AppendKey(dst []byte) []byte {
 	dst = append(dst, byte(k.Kind))
 	dst = binary.BigEndian.AppendUint32(dst, k.Owner)
@@ -66,7 +66,7 @@ func (k CounterKey) AppendKey(dst []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, k.ID)
 }
 
-// ParseKey reads what AppendKey wrote.
+// ParseKey parses the output of AppendKey.
 func ParseKey(b []byte) (CounterKey, error) {
 	if len(b) != keySize {
 		return CounterKey{}, fmt.Errorf("a counter's key has %d bytes, not %d", len(b), keySize)
@@ -87,8 +87,8 @@ func (k CounterKey) check() error {
 	return nil
 }
 
-// Value is what a counter holds: a count of units, or money as decimal.D's count of 10^-12, in 128 bits of two's
-// complement. Additions never overflow in practice: units are bounded per record, money by decimal.D.
+// Value is the value of a counter: a count of units, or money as decimal.D's count of 10^-12, in 128 bits of two's
+// complement. Additions do not overflow in practice: units are bounded per record, money by decimal.D.
 type Value struct {
 	Hi int64
 	Lo uint64
@@ -103,7 +103,7 @@ func CostValue(d decimal.D) Value {
 	return Value{hi, lo}
 }
 
-// Units is the value as a count; one beyond int64 is the largest int64.
+// Units is the value as a count; a value beyond int64 is the largest int64.
 func (v Value) Units() int64 {
 	switch {
 	case v.Hi == 0 && v.Lo <= math.MaxInt64, v.Hi == -1 && v.Lo > math.MaxInt64:
@@ -114,7 +114,7 @@ func (v Value) Units() int64 {
 	return math.MaxInt64
 }
 
-// Cost is the value as money; decimal.ErrRange when it has more than 26 digits before the point.
+// Cost is the value as money; decimal.ErrRange if it has more than 26 digits before the point.
 func (v Value) Cost() (decimal.D, error) { return decimal.FromParts(v.Hi, v.Lo) }
 
 // Plus is v + w.
@@ -123,7 +123,7 @@ func (v Value) Plus(w Value) Value {
 	return Value{v.Hi + w.Hi + int64(carry), lo}
 }
 
-// Less says that v < w.
+// Less reports whether v < w.
 func (v Value) Less(w Value) bool { return v.Hi < w.Hi || v.Hi == w.Hi && v.Lo < w.Lo }
 
 // Neg is -v.
@@ -132,32 +132,32 @@ func (v Value) Neg() Value {
 	return Value{-v.Hi - int64(borrow), lo}
 }
 
-// Delta is what one rated batch adds to one counter.
+// Delta is the amount that one rated batch adds to one counter.
 type Delta struct {
 	Key   CounterKey
 	Value Value
 }
 
-// Counters are what the SIMs and accounts of one partition have used. The rater that owns the partition owns them;
-// they are not safe for concurrent use.
+// Counters are the usage counters of the SIMs and accounts of one partition. The rater that owns the partition owns
+// them; they are not safe for concurrent use.
 //
 // Each counter has two parts. The settled part is a fold of the rated log, and only it goes into checkpoints: Range,
-// TakeDirty, ApplyAt, Restore. The speculative part is what was rated but not yet acknowledged by the log: Rate adds
-// to it, Settle moves it over when the append is acknowledged, Discard drops all of it. Get is their sum.
+// TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not acknowledged yet: Rate adds to
+// it, Settle moves it to the settled part when the append is acknowledged, Discard drops all of it. Get is their sum.
 //
-// An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is cut
-// into shards that grow on their own, so that no record waits for 10 M entries to be moved.
+// An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is split
+// into shards that grow separately, so no record waits until 10 M entries are moved.
 type Counters struct {
 	Sessions Sessions // that are open
 
 	shards [shardCount]shard
 	len    int
-	dirty  []CounterKey // in the order they became so; the first `taken` are done
+	dirty  []CounterKey // in the order of change; the first `taken` are done
 	taken  int
-	result uint32 // the last Result that was begun
+	result uint32 // the last Result passed to Begin
 	former int32  // the newest cycle of counters without the mark ofRoot
 
-	forgotten int32 // cycles that began before this date are not counted any more
+	forgotten int32 // cycles that began before this date are no longer counted
 }
 
 const (
@@ -180,7 +180,7 @@ type entry struct {
 	pending Value
 	at      int64  // offset of the last settled delta, shifted by flagBits; dirty below
 	result  uint32 // the Result that index belongs to
-	index   uint32 // of this counter's delta in it
+	index   uint32 // index of this counter's delta in it
 }
 
 func (k CounterKey) packed() uint64 {
@@ -220,7 +220,7 @@ func (c *Counters) find(k CounterKey) *entry {
 	}
 }
 
-// entry finds or makes the entry of k. It is valid until the next call.
+// entry finds or creates the entry of k. It is valid until the next call.
 func (c *Counters) entry(k CounterKey) *entry {
 	rest := k.packed()
 	h := hashKey(k.ID, rest)
@@ -260,7 +260,7 @@ func (s *shard) resize(n int) {
 	}
 }
 
-// Get is the counter's value, with what is not settled yet.
+// Get is the counter's value, including unsettled additions.
 func (c *Counters) Get(k CounterKey) Value {
 	if e := c.find(k); e != nil {
 		return e.settled.Plus(e.pending)
@@ -268,7 +268,7 @@ func (c *Counters) Get(k CounterKey) Value {
 	return Value{}
 }
 
-// Settled is the counter's value as the rated log has it, and the offset of its last delta, -1 for none.
+// Settled is the counter's value according to the rated log, and the offset of its last delta, -1 for none.
 func (c *Counters) Settled(k CounterKey) (v Value, at int64) {
 	if e := c.find(k); e != nil {
 		return e.settled, e.at >> flagBits
@@ -281,8 +281,9 @@ func (c *Counters) Add(k CounterKey, v Value) { c.entry(k).add(v) }
 
 func (e *entry) add(v Value) { e.pending = e.pending.Plus(v) }
 
-// ApplyAt folds a delta of the message at offset into the settled part, unless the counter has it already: only if
-// offset is beyond the counter's last. The deltas of a message must name each counter once, as Result.Deltas do.
+// ApplyAt folds a delta of the message at offset into the settled part, but only if offset is beyond the counter's last
+// one: otherwise the counter has it already. The deltas of a message must contain each counter at most once, like
+// Result.Deltas.
 func (c *Counters) ApplyAt(d Delta, offset int64) bool { return c.apply(c.entry(d.Key), &d, offset) }
 
 func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
@@ -297,7 +298,7 @@ func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	return true
 }
 
-// Settle is ApplyAt for a delta that Rate made here: it moves over from the speculative part.
+// Settle is ApplyAt for a delta of our own Rate: it moves the delta from the speculative part.
 func (c *Counters) Settle(d Delta, offset int64) bool {
 	e := c.entry(d.Key)
 	e.pending = e.pending.Plus(d.Value.Neg())
@@ -311,8 +312,8 @@ func (c *Counters) SettleAll(deltas []Delta, offset int64) {
 	}
 }
 
-// Discard drops every speculative part: what was rated since the last acknowledged append did not happen. It looks
-// through all counters; a list of those concerned would be kept for each record and read never in a good life.
+// Discard drops every speculative part: the usage rated since the last acknowledged append counts as not rated. It
+// scans all counters; a list of the affected ones would be kept for each record and almost never read.
 func (c *Counters) Discard() {
 	for i := range c.shards {
 		for j := range c.shards[i].entries {
@@ -341,11 +342,11 @@ func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
 	}
 }
 
-// Dirty is the number of counters that changed since they were last taken. A sweep begins by asking for it and takes
-// that many: what changes meanwhile queues behind.
+// Dirty is the number of counters that changed since they were last taken. A sweep calls it first and takes that many;
+// later changes are queued behind.
 func (c *Counters) Dirty() int { return len(c.dirty) - c.taken }
 
-// TakeDirty hands the first n dirty counters to f, oldest first, and marks them clean. f must not change counters.
+// TakeDirty passes the first n dirty counters to f, oldest first, and marks them clean. f must not change counters.
 func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 	for ; n > 0 && c.taken < len(c.dirty); n-- {
 		k := c.dirty[c.taken]
@@ -361,7 +362,7 @@ func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 	}
 }
 
-// Newest is the cycle that began last of those that have counters, 0 when there are none.
+// Newest is the latest cycle with counters, 0 if there are none.
 func (c *Counters) Newest() (cycle int32) {
 	c.Range(func(k CounterKey, _ Value, _ int64) bool {
 		cycle = max(cycle, k.Cycle)
@@ -370,14 +371,14 @@ func (c *Counters) Newest() (cycle int32) {
 	return cycle
 }
 
-// Forgotten is the date before which cycles that began are not counted any more.
+// Forgotten is the date before which begun cycles are no longer counted.
 func (c *Counters) Forgotten() int32 { return c.forgotten }
 
-// Forgot says that the counters of cycles that began before the given day were forgotten, if not now then earlier.
+// Forgot records that the counters of cycles that began before the given day were forgotten, now or earlier.
 func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before) }
 
-// Forget removes the counters of cycles that began before the given day, but for those that are dirty or have a
-// speculative part, calling f for each, so that their checkpoint entries can be buried.
+// Forget removes the counters of cycles that began before the given day, except dirty ones and those with a speculative
+// part. It calls f for each, so that their checkpoint entries can be deleted.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
 	c.Forgot(before)
 	past := func(e *entry) bool {

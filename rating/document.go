@@ -2,10 +2,10 @@ package rating
 
 import "ratemill/internal/diag"
 
-// The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once: reading,
-// docs/catalogue.md and the JSON Schema follow them.
+// The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once, for
+// reading, docs/catalogue-fields.md and the JSON Schema.
 
-// documents are the kinds of documents, told apart by the key that names them.
+// documents are the kinds of documents by the key that identifies them.
 var documents = []struct {
 	Key string
 	Doc string
@@ -29,9 +29,9 @@ type zoneDoc struct {
 	Where whereDoc  `yaml:",inline"`
 }
 
-// whereDoc says what belongs to a zone. The place (networks, countries) and the other party (prefixes, peer_countries)
-// must both match, where both are given; with neither, everything matches. A record whose place is unknown matches what says
-// so, or what no place could have kept it from.
+// whereDoc documents the conditions of a zone. If both are given, the place (networks, countries) and the other party
+// (prefixes, peer_countries) must match; with neither, everything matches. A record with an unknown place matches a
+// zone that says so, or a zone over which no zone with a place could take precedence.
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`

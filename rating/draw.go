@@ -5,8 +5,8 @@ import (
 	"ratemill/udr"
 )
 
-// cover draws on the buckets that cover the record, the plan's included units first, then the pools of the account in
-// its order, and says how many units are covered. Buckets cover the beginning of a record.
+// cover draws on the buckets that cover the record, first the plan's included units, then the pools of the account in
+// its order, and returns the number of covered units. Buckets cover the beginning of a record.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) int64 {
 	left := ch.Rounded
 	for i := range t.plan.included {
@@ -38,7 +38,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	return ch.Rounded - left
 }
 
-// draw takes up to want units from a bucket. A full one is noted too: that is why the record cost something.
+// draw takes up to want units from a bucket. A full bucket is recorded too, because it explains why the record cost
+// something.
 func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()
@@ -106,8 +107,8 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	return nil
 }
 
-// costOf is what the record costs an account: at its own price, or, where it has no plan, what the nearest account below
-// it is charged. What is charged in another currency there cannot be added, which check tells.
+// costOf is the price of the record for an account: at its own plan, or without a plan, the charge of the nearest
+// account below it. Charges in another currency cannot be added there; check reports this.
 func (e *Engine) costOf(p *payer, m *limit) (decimal.D, error) {
 	at := 0
 	for e.path[at] != p {

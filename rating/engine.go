@@ -8,9 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// Engine prices usage by one catalogue. It is not safe for concurrent use; engines of one catalogue share it.
+// Engine prices usage by one catalogue. It is not safe for concurrent use; engines can share a catalogue.
 //
-// It remembers what follows from the catalogue for accounts, plans and zones seen before, never anything that changes
+// It caches what follows from the catalogue for accounts, plans and zones seen before, and never anything that changes
 // a price.
 type Engine struct {
 	catalogue *Catalogue
@@ -18,34 +18,34 @@ type Engine struct {
 	accounts  []*payer // by account number
 	planOf    []int32  // plan family by the registry's number of the name; 0: not looked up yet
 
-	lastClass  string // usage comes in runs of one class
+	lastClass  string // consecutive usage is mostly of one class
 	lastNumber int32
 
 	tiers     []tier
-	stretches []stretch // of the charge that is being made
+	stretches []stretch // of the current charge
 	path      []*payer
 	parts     []part
 	undo      []undo
 
-	asking     bool  // nothing is kept of what is rated
-	cycleOfSIM int32 // in which what is counted of the SIM counts
+	asking     bool  // no rated state is kept
+	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
 	rev        registry.Revision
 
 	expected []uint32 // scratch of Expect
-	touched  uint64   // so that the compiler leaves its reading alone
+	touched  uint64   // so that the compiler keeps the read
 }
 
 // NewEngine makes an engine.
 func NewEngine(c *Catalogue) *Engine { return &Engine{catalogue: c, lastNumber: -1} }
 
-// Catalogue is what the engine prices by.
+// Catalogue is the engine's catalogue.
 func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 
-// payer is an account with what the engine worked out for it.
+// payer is an account with the engine's derived values for it.
 type payer struct {
 	facts    *registry.Account
-	number   uint32 // what is asked of every record is kept beside: facts are a cache miss away
+	number   uint32 // fields needed by every record are copied here: facts are a cache miss away
 	parent   uint32
 	currency string
 
@@ -53,7 +53,7 @@ type payer struct {
 	plan   int32 // family, noPlan, or unknownPlan
 	shares []int32
 	limits []int32
-	wrong  *udr.SuspendError // the catalogue lacks what the account names
+	wrong  *udr.SuspendError // the catalogue lacks a name used by the account
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
@@ -79,10 +79,11 @@ type tier struct {
 	hit     hit
 	total   decimal.D
 
-	// Of a plan that prorates included units: the days from when the SIM has it to the end of the cycle, of those of the cycle.
+	// For a plan that prorates included units: the days from when the SIM got it to the end of the cycle, and the days
+	// of the cycle.
 	days, of int64
 
-	part *part // nil when no session of it is kept
+	part *part // nil if no session is kept for it
 }
 
 type undo struct {
@@ -91,7 +92,7 @@ type undo struct {
 }
 
 // Rate prices one usage record for all tiers. It changes counters and appends charges, deltas and events to res, whose
-// batch Begin began. When it gives a *udr.SuspendError, nothing was changed.
+// batch Begin has started. If it returns a *udr.SuspendError, it has changed nothing.
 func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {
 	class, err := e.class(u)
 	if err != nil {
@@ -174,7 +175,7 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 	}
 	e.view, e.rev = v, rev
 	e.cycleOfSIM = simCycle(v, rev, u.SIM, owner, e.path[0], u.At)
-	// The SIM's own plan is what its account pays; where the SIM has none, its account's plan steps in. An account above
+	// The SIM's own plan prices its account's charge; if the SIM has none, the account's plan does. An account above
 	// pays by its own plan, if it has one.
 	for i, p := range e.path {
 		family := p.plan
@@ -218,7 +219,8 @@ func (e *Engine) planFamily(v *registry.View, name uint32) int32 {
 	return e.planOf[name] - 1
 }
 
-// payer is what the engine knows of an account; facts never change, so their address tells whether it still holds.
+// payer is the engine's data about an account; facts never change, so comparing their address shows whether it is
+// current.
 func (e *Engine) payer(number uint32, facts *registry.Account) *payer {
 	for int(number) >= len(e.accounts) {
 		e.accounts = append(e.accounts, make([]*payer, 1+len(e.accounts)/2)...)
@@ -309,7 +311,7 @@ func (e *Engine) add(entry *entry, k CounterKey, v Value, res *Result) {
 	e.undo = append(e.undo, undo{k, v})
 }
 
-// takeBack undoes what a record did before it was found that it cannot be rated.
+// takeBack undoes the effects of a record that turned out to be unratable.
 func (e *Engine) takeBack(c *Counters, res *Result, charges, deltas, events int) {
 	for i := len(e.undo) - 1; i >= 0; i-- {
 		k, v := e.undo[i].key, e.undo[i].value.Neg()

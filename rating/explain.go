@@ -11,9 +11,9 @@ import (
 	"ratemill/udr"
 )
 
-// Names gives people's names for what charges and records hold as numbers and codes. Any of it may be missing.
+// Names gives people's names for the numbers and codes in charges and records. Any of it may be missing.
 type Names struct {
-	Catalogue *Catalogue // by which the charge was made: tells which zones were passed over
+	Catalogue *Catalogue // the catalogue of the charge: shows which zones did not match
 	Account   func(number uint32) string
 	Zone      func(account uint32, at udr.Instant) *time.Location
 	SIM       func(number uint32) string
@@ -58,8 +58,8 @@ func (n *Names) location(account uint32, at udr.Instant) *time.Location {
 	return time.UTC
 }
 
-// Explain puts a charge into words: a headline, and a line for each step from usage to amount, of which the last
-// computes it again. It knows nothing of files and invoices, whose lines others add.
+// Explain puts a charge into words: a headline, and a line for each step from usage to amount; the last line recomputes
+// it. It knows nothing of files and invoices; others add those lines.
 func Explain(u *udr.Usage, c *Charge, names Names) string {
 	zone := names.location(c.Account, u.At)
 	x := explanation{u: u, c: c, names: &names, zone: zone}
@@ -150,7 +150,7 @@ func (x *explanation) zoneWords() string {
 	return text
 }
 
-// passedOver names the zones before the one that was taken and what the record lacked for them.
+// passedOver names the zones before the selected one and why they do not match.
 func (x *explanation) passedOver() string {
 	m := x.model()
 	if m == nil {
@@ -220,7 +220,7 @@ func (x *explanation) planWords() string {
 	return text
 }
 
-// sessionWords says what came of the parts of the session before the record.
+// sessionWords describes the charges of the earlier parts of the session.
 func (x *explanation) sessionWords() string {
 	c, unit := x.c, x.u.Unit
 	if c.Before == (Session{}) {
@@ -312,7 +312,7 @@ func (x *explanation) amountWords() {
 	}
 }
 
-// sessionAmount says what the session costs with the record, and what of that is the record's.
+// sessionAmount says how much the session costs with the record, and which part of that the record pays.
 func (x *explanation) sessionAmount() {
 	c := x.c
 	sum, err := c.Before.Sum.Add(c.Sum)

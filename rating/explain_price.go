@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// model is the zone model by which the record's zone was found, nil when it is not known.
+// model is the zone model that gave the record's zone, nil if unknown.
 func (x *explanation) model() *zoneModel {
 	if x.names.Catalogue == nil || x.c.ZoneModel == "" {
 		return nil
@@ -23,7 +23,7 @@ func (x *explanation) model() *zoneModel {
 	return m
 }
 
-// plan is the version of the plan by which the record was rated, nil when the catalogue is not known.
+// plan is the plan version that rated the record, nil if the catalogue is unknown.
 func (x *explanation) plan() *plan {
 	cat := x.names.Catalogue
 	if cat == nil {
@@ -40,7 +40,7 @@ func (x *explanation) plan() *plan {
 	return nil
 }
 
-// planClass is what that says of the record's class.
+// planClass is that version's class of the record.
 func (x *explanation) planClass() *planClass {
 	p := x.plan()
 	if p == nil {
@@ -52,7 +52,7 @@ func (x *explanation) planClass() *planClass {
 	return nil
 }
 
-// included is how many units a plan includes in a bucket where it prorates them, 0 for others.
+// included is the number of units that a plan includes in a bucket if it prorates them, 0 otherwise.
 func (x *explanation) included(d *Draw) int64 {
 	p := x.plan()
 	for i := 0; p != nil && p.prorate && d.Share == "" && i < len(p.included); i++ {
@@ -63,7 +63,7 @@ func (x *explanation) included(d *Draw) int64 {
 	return 0
 }
 
-// price is the price at which the record begins.
+// price is the price at the beginning of the record.
 func (x *explanation) price() *price {
 	if pc := x.planClass(); pc != nil {
 		for i := range pc.prices {
@@ -75,7 +75,7 @@ func (x *explanation) price() *price {
 	return nil
 }
 
-// sliceWords names the time slices that the record went through, the one in which it begins first: its fee is that one's.
+// sliceWords names the time slices of the record, first the one in which it begins, whose fee applies.
 func (x *explanation) sliceWords() string {
 	var all []string
 	add := func(slice string) {
@@ -98,8 +98,8 @@ func (x *explanation) sliceWords() string {
 	return "time slice " + strings.Join(all, " then ")
 }
 
-// anywhereWords tells of a price of a network price plan that names no place and no other party: it holds everywhere, or
-// where no other price of the class holds.
+// anywhereWords describes a price of a network price plan without place and other party: it holds everywhere, or where
+// no other price of the class does.
 func (x *explanation) anywhereWords() string {
 	pc, u := x.planClass(), x.u
 	others := false
@@ -127,7 +127,7 @@ func (x *explanation) anywhereWords() string {
 	return fmt.Sprintf("%s, because no other price of the class covers %s at that time", x.c.Zone, strings.Join(lacks, ", "))
 }
 
-// reduced is a fraction in its lowest terms.
+// reduced is a fraction in lowest terms.
 func reduced(num, den int64) string {
 	if den == 0 {
 		return fmt.Sprintf("%d/%d", num, den)

@@ -10,23 +10,23 @@ import (
 	"ratemill/internal/diag"
 )
 
-// What a counter is called decides what it counts: the same name is the same count, in every version of a plan and every
-// version of the catalogue. A price has its name, or else what it holds, in no order; a bucket and a limit have their
-// names. `formerly` keeps the count of another name.
+// The name of a counter decides what it counts: the same name is the same counter, in every version of a plan and of
+// the catalogue. A price has its name, or else its places in any order; a bucket and a limit have their names.
+// `formerly` keeps the counter of another name.
 
-// priceIdentity is what a counted price is called in its counter, and by what it can be recognised in another version.
+// priceIdentity is the name of a counted price in its counter, and the features that identify it in another version.
 type priceIdentity struct {
 	key    string   // after PLAN/CLASS/
-	words  []string // of zones, or of what it holds; none for everything
-	said   bool     // the price says itself which count is its own: by name or formerly
+	words  []string // of zones, or of its places; none for everything
+	said   bool     // the price itself identifies its counter: by name or formerly
 	at     diag.Pos
-	before []uint64 // ids by which earlier ratemills counted it: words in the order written. They are read, never added to
+	before []uint64 // ids by which former versions counted it: words in the order written. They are read, never added to
 }
 
-// identify gives a price its counter.
+// identify assigns a counter to a price.
 func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones bool, at diag.Pos) (p priceIdentity, id uint64) {
 	p = priceIdentity{at: at, said: d.Name.Value != "" || d.Formerly.Value != ""}
-	var written string // what it was called by
+	var written string // its former name
 	if ownZones {
 		p.words, p.key, written = d.Where.parts(), d.Where.short(), ownZone(&d.Where)
 	} else {
@@ -56,7 +56,7 @@ func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones
 	return p, c.id(at, prefix+p.key)
 }
 
-// inOrder is the name of a price without a name, as explanations show it, in the order in which it counts.
+// inOrder is the name of a price without a name, as explanations show it, in the order that identifies its counter.
 func inOrder(shown string) string {
 	if strings.Contains(shown, " to ") || strings.Contains(shown, "…") {
 		return shown
@@ -75,7 +75,7 @@ func sortedList(words []string) string {
 	return strings.Join(slices.Compact(words), ",")
 }
 
-// short is what holds says. More than three words are told by the first two, their number and a hash of all.
+// short abbreviates the result of holds. More than three words become the first two, their number and a hash of all.
 func (w *whereDoc) short() string {
 	holds := w.holds()
 	if words := strings.FieldsFunc(holds, func(r rune) bool { return r == ',' || r == ' ' }); len(w.parts()) > 3 {
@@ -84,8 +84,8 @@ func (w *whereDoc) short() string {
 	return holds
 }
 
-// shareBefore gives the prices of one counter, in all versions of a plan, all the ids by which it was counted before, but
-// for those that are another price's own.
+// shareBefore gives the prices of one counter, in all versions of a plan, all former ids of this counter, except those
+// that belong to another price.
 func (c *compiler) shareBefore(f *family[plan]) {
 	own, before := map[uint64]bool{}, map[uint64][]uint64{}
 	each := func(do func(*price)) {

@@ -10,13 +10,14 @@ import (
 // Late is the code of records whose billing cycle is too long ago.
 const Late = "late"
 
-// DaysKept is for how many days after its beginning a cycle is counted so that usage of up to so many cycles before finds its
-// counters: these cycles and that of the use, and three months for files and retries that wait. It is at least 500, as of
-// ratemills that did not know lateness.
+// DaysKept is for how many days after its beginning the counters of a cycle are kept, so that usage up to this many
+// cycles late finds them: these cycles, the cycle of the use, and three months for files and retries that wait. It is
+// at least 500, the value of versions without late usage.
 func DaysKept(lateUntil int) int32 { return max(500, 31*int32(lateUntil+1)+93) }
 
-// late is how many cycles of its billing root after that of its use a record's file was taken. A record of more than its source
-// takes is suspended, and so is one whose counters are forgotten, whatever its file says: it would take its bundle again.
+// late is how many cycles of its billing root lie between the cycle of a record's use and that in which its file was
+// taken. A record later than its source allows is suspended. So is one whose counters are forgotten, whatever its file
+// says, because it would get its bundle again.
 func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	first := e.cycleOfSIM
 	for _, p := range e.path {

@@ -9,8 +9,9 @@ import (
 	"ratemill/internal/diag"
 )
 
-// keepSessions says which classes of a plan need to know what was charged for the parts of a session before. Where parts
-// cost together what one record costs nothing is kept; a version of the plan that is not so needs what came before it.
+// keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If parts
+// together cost as much as one record, no session is kept; as soon as one version of the plan differs, the earlier
+// parts are needed.
 func (c *compiler) keepSessions(f *family[plan]) {
 	for n, name := range c.names {
 		kept := slices.ContainsFunc(f.versions, func(p *plan) bool {
@@ -28,13 +29,13 @@ func (c *compiler) keepSessions(f *family[plan]) {
 	}
 }
 
-// What makes parts cost something else than one record.
+// The reasons why parts may cost something else than one record.
 const (
-	perSession = 1 << iota // what the plan says of a record or session
+	perSession = 1 << iota // conditions of the plan per record or session
 	perAmount              // that amounts are rounded
 )
 
-// unlike says what of a class makes the parts of a session cost something else than one record does, "" for nothing.
+// unlike is the reason why the parts of a session in a class cost something else than one record, "" for none.
 func (p *planClass) unlike(what int) string {
 	switch {
 	case what&perSession == 0:
@@ -62,8 +63,8 @@ func (p *planClass) unlike(what int) string {
 	return ""
 }
 
-// PerSession says which plans have something that is charged for a session as a whole, for the classes of usage that
-// a source's records can have; nil is for any. It is "" when there are none.
+// PerSession lists the plans that charge something per session, for the classes of usage that a source's records can
+// have; nil allows any class. It is "" if there are none.
 func (c *Catalogue) PerSession(classes []string) string {
 	var found []string
 	more := 0

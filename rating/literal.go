@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// anyUnit is the unit of what fits every class: a zero, or the price free.
+// anyUnit is the unit of literals that fit every class: a zero, or the price free.
 const anyUnit udr.Unit = 255
 
 func unitName(u udr.Unit) string {
@@ -35,7 +35,7 @@ var unitNames = []struct {
 	{"message", udr.Count, 1}, {"messages", udr.Count, 1},
 }
 
-// maxQuantity bounds a record's quantity and what the catalogue says of quantities: an exabyte is above any usage, and
+// maxQuantity bounds a record's quantity and the quantities in the catalogue: an exabyte is more than any usage, and
 // sums of millions of them fit a counter.
 const maxQuantity = 1 << 60
 
@@ -161,15 +161,15 @@ func (m *moneyText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	m.amount, m.currency = money(amount, n.Pos, &d.List), currency
 }
 
-// currency refuses what the registry refuses as an account's currency. Small letters are refused too: what a charge says
-// is what the plan says.
+// currency refuses currencies that the registry refuses for an account. Lower-case letters are refused too, because a
+// charge shows the plan's spelling.
 func (c *compiler) currency(code string, at diag.Pos) {
 	if known, err := normalize.ParseCurrency([]byte(code)); err != nil || known.String() != code {
 		c.refuse(at, "currency %s is unknown: write a code of ISO 4217 such as EUR", code)
 	}
 }
 
-// increments are the steps to which a quantity is rounded up.
+// increments are the units to which a quantity is rounded up.
 type increments struct {
 	initial, then int64
 	unit          udr.Unit
@@ -215,7 +215,7 @@ func (i *increments) round(q int64) int64 {
 	return i.initial + (beyond+i.then-1)/i.then*i.then
 }
 
-// since is when a version comes into force: a local date, an instant, or always.
+// since is the beginning of a version: a local date, an instant, or always.
 type since struct {
 	kind sinceKind
 	day  int32 // local date, in days since 1970-01-01
@@ -243,7 +243,7 @@ func (s *since) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// order sorts versions: a date is about an instant of it in UTC, near enough to order versions.
+// order sorts versions: a date counts as an instant in UTC, which is close enough for this order.
 func (s *since) order() int64 {
 	switch s.kind {
 	case sinceDay:

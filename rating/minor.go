@@ -6,8 +6,8 @@ import (
 	"ratemill/normalize"
 )
 
-// InvoiceScale is how many decimals the amount of an invoice line has unless a document says otherwise: those of the currency's
-// minor unit (ISO 4217), 0 for JPY and 3 for KWD. Currencies that are not paid in, such as XAU, have none: ok is false.
+// InvoiceScale is the number of decimals of an invoice line unless a document says otherwise: those of the currency's
+// minor unit (ISO 4217), 0 for JPY and 3 for KWD. Currencies without payments, such as XAU, have none: ok is false.
 func InvoiceScale(currency string) (scale int, ok bool) {
 	code, err := normalize.ParseCurrency([]byte(currency))
 	if err != nil {
@@ -17,8 +17,8 @@ func InvoiceScale(currency string) (scale int, ok bool) {
 	return scale, scale >= 0
 }
 
-// warnMinor warns of a plan whose amounts lose decimals that its currency has, of one in a currency that has not two decimals, as
-// most have, where nothing is said of rounding, and of two decimals there, as if for another currency.
+// warnMinor warns of a plan whose amounts lose decimals of its currency. If the currency does not have two decimals, it
+// also warns of a plan without rounding, and of one that rounds to two decimals as if for another currency.
 func (c *compiler) warnMinor(doc *planDoc) {
 	code := doc.Currency.Value
 	minor, ok := InvoiceScale(code)

@@ -10,8 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// Named finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of a SIM
-// of it where SIMs are counted, in the cycle of a time. The bucket may be left out where there is one.
+// Named finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of one
+// of its SIMs if SIMs are counted, in the cycle of a time. The bucket may be omitted if there is only one.
 func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, account, sim uint32, at udr.Instant) (CounterKey, error) {
 	owner, ok := v.Account(account, at, rev)
 	if !ok {
@@ -105,14 +105,14 @@ func ParseQuantity(text string) (int64, error) {
 	return n, nil
 }
 
-// Place is something in the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket, a
-// limit. Coverage of golden cases is told in places.
+// Place is an element of the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket,
+// a limit. The coverage of golden cases is measured in places.
 type Place struct {
 	Kind string // zone, step, bucket, limit
 	Name string // plan@version class zone
 }
 
-// Places are all there are, in the order of the catalogue. Versions count each for themselves.
+// Places are all places, in the order of the catalogue. Each version counts by itself.
 func (c *Catalogue) Places() []Place {
 	var all []Place
 	for _, f := range c.plans.list {
@@ -172,7 +172,7 @@ func stepName(plan, class, price, amount string, per int64) string {
 	return fmt.Sprintf("%s %s %s: %s / %d", plan, class, price, amount, per)
 }
 
-// Reached calls reach for each place that a charge went through.
+// Reached calls reach for each place of a charge.
 func (ch *Charge) Reached(class string, reach func(Place)) {
 	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
 	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
@@ -192,7 +192,7 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 	}
 }
 
-// Reached is the place of an event's limit, and ok false for events of buckets.
+// Reached is the place of an event's limit; ok is false for events of buckets.
 func (e *Event) Reached() (p Place, ok bool) {
 	return Place{"limit", "limit " + e.Name}, e.Kind == LimitPassed
 }

@@ -10,9 +10,9 @@ import (
 	"ratemill/udr"
 )
 
-// A network price plan has no zone model: its prices say themselves what they hold. At any moment of the week there is a
-// zone for each price that holds then, so two prices may hold the same network at different times, and what a price
-// leaves free at a time falls to the next less specific one.
+// A network price plan has no zone model: its prices name places themselves. At any time of the week there is a zone
+// for each price that is valid then. So two prices may name the same network at different times, and outside of a
+// price's times the next less specific one applies.
 
 // ownPrice is a price of a class of a network price plan.
 type ownPrice struct {
@@ -20,11 +20,11 @@ type ownPrice struct {
 	at     diag.Pos
 	slice  int32
 	number int32  // in planClass.prices
-	holds  string // what it holds, in any order of words
-	zone   string // what charges call it
+	holds  string // its places, in any order of words
+	zone   string // its name in charges
 }
 
-// compileNetworks makes the class's zones for each time slice from what its prices hold.
+// compileNetworks makes the class's zones for each time slice from the places of its prices.
 func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
 	for i := range prices {
 		x := &prices[i]
@@ -45,7 +45,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 				zones = append(zones, x)
 			}
 		}
-		// A price for the slice goes before one for any time, in what both hold.
+		// Where both match, a price for the slice goes before one for any time.
 		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
 		for _, x := range zones {
 			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)
@@ -60,7 +60,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 	c.warnOwnGaps(pc, p, class, prices)
 }
 
-// warnOwnGaps warns of prices for some time slices only, where no price holds what they hold for the rest of the week.
+// warnOwnGaps warns of prices for certain time slices if no price matches their places for the rest of the week.
 func (c *compiler) warnOwnGaps(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
 	for i, x := range prices {
 		if slices.ContainsFunc(prices[:i], func(y ownPrice) bool { return y.holds == x.holds }) {
@@ -81,7 +81,7 @@ func (c *compiler) warnOwnGaps(pc *planClass, p *plan, class diag.Text, prices [
 	}
 }
 
-// ownZone is what charges call the zone of a price of a network price plan: an abbreviation of what it holds, which two
+// ownZone is the zone's name in charges for a price of a network price plan: an abbreviation of its places, which two
 // prices may share.
 func ownZone(w *whereDoc) string {
 	parts := w.parts()
@@ -94,8 +94,8 @@ func ownZone(w *whereDoc) string {
 	return strings.Join(parts, ",")
 }
 
-// ownZones names the zone of each price of a network price plan. Prices that hold the same have one zone; where the
-// abbreviation of another is taken, the price's own name or its place tells the two apart.
+// ownZones names the zone of each price of a network price plan. Prices with the same places have one zone; if another
+// price has the same abbreviation, the price's own name or its position distinguishes the two.
 type ownZones struct {
 	byHolds map[string]string
 	taken   map[string]bool
@@ -131,8 +131,8 @@ func (w *whereDoc) parts() (parts []string) {
 	return parts
 }
 
-// holds is what a price holds as one text: equal for equal sets, in whatever order they are written. Networks and
-// countries, prefixes and countries cannot be mistaken for each other, so only where peers begin must be said.
+// holds is the places of a price as one text: equal for equal sets, in any written order. Networks and countries, or
+// prefixes and countries, cannot be confused, so only the beginning of peers must be marked.
 func (w *whereDoc) holds() string {
 	text := sortedWords(w.Networks, w.Countries)
 	if len(w.PeerCountries) > 0 || text != "" && len(w.Prefixes) > 0 {
@@ -165,7 +165,7 @@ func (t *tier) ownModel(at udr.Instant) *zoneModel {
 	return t.class.own[slice]
 }
 
-// holdsAtTimes says that some price holds a record at some time of the week.
+// holdsAtTimes reports whether some price matches a record at some time of the week.
 func (p *planClass) holdsAtTimes(u *udr.Usage) bool {
 	for _, m := range p.own {
 		if _, ok := m.lookup(u); ok {

@@ -8,10 +8,11 @@ import (
 	"ratemill/normalize"
 )
 
-// What a zone names is compared with what records have: countries of ISO 3166-1, networks with their own number of digits,
-// and numbers as +34600000000 or short codes. Anything else would never match, and its usage would cost what is left.
+// A zone's conditions are compared with the values of records: countries of ISO 3166-1, networks with their own number
+// of digits, and numbers such as +34600000000 or short codes. Any other value would never match, and its usage would
+// get the price of the rest.
 
-// unknownCountry says what is wrong with a country, "" when it is one.
+// unknownCountry says why a text is not a country, "" if it is one.
 func unknownCountry(code string) string {
 	if (normalize.Country{code[0], code[1]}).Known() {
 		return ""
@@ -25,8 +26,8 @@ func unknownCountry(code string) string {
 	return "; `ratemill try` shows the countries of records"
 }
 
-// unknownNetwork says what is wrong with a network of the right form that the list does not have, "" when it is there.
-// respelled says that another one is meant: records never have this one, since network() and its kin give zeros back.
+// unknownNetwork describes the error of a well-formed network that is not in the list, "" if it is there. respelled
+// says that another one is meant: records never have this one, because network() and similar functions restore zeros.
 func unknownNetwork(code string) (hint string, respelled bool) {
 	mcc, _ := strconv.Atoi(code[:3])
 	mnc, _ := strconv.Atoi(code[4:])
@@ -44,7 +45,7 @@ func unknownNetwork(code string) (hint string, respelled bool) {
 	return "; write " + strings.Join(meant, " or ") + ", with the MNC's own number of digits", true
 }
 
-// neverBegins says why no phone number begins with a prefix, "" when one may.
+// neverBegins says why no phone number begins with a prefix, "" if one may.
 func neverBegins(prefix string) string {
 	if strings.HasPrefix(prefix, "00") {
 		return "numbers are kept as +33123456789, not with 00 before the country code; write +" + strings.TrimLeft(prefix, "0")
@@ -75,7 +76,7 @@ func (p *plan) zonesOf() map[string]bool {
 	return names
 }
 
-// warnZones warns of zones in which a bucket can never be drawn, since no plan whose usage draws on it finds them.
+// warnZones warns of zones in which a bucket can never be drawn, because no plan whose usage draws on it finds them.
 func (c *compiler) warnZones(docs []bucketDoc, plans []*plan, whose string) {
 	names := map[string]bool{}
 	for _, p := range plans {

@@ -18,27 +18,27 @@ type plan struct {
 	currency string
 	slices   []string
 	week     *week        // nil without slices
-	classes  []*planClass // by class number; nil where the plan has no prices
+	classes  []*planClass // by class number; nil if the plan has no prices
 	included []bucket
-	prorate  bool // a SIM has included units for the days that it has the plan in the cycle
+	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle
 }
 
-// planClass is what a plan says of a usage class.
+// planClass is a plan's prices for a usage class.
 type planClass struct {
 	at     diag.Pos
 	models *family[zoneModel] // the plan's zone model; nil for a network price plan
-	own    []*zoneModel       // of a network price plan, by slice: a zone for each price that holds then
+	own    []*zoneModel       // of a network price plan, by slice: a zone for each price valid in it
 	prices []price
 	table  []int32 // by zone and slice; -1: none. nil for a network price plan
-	stride int32   // slices and one for any time
+	stride int32   // slices, plus one for any time
 	sliced bool    // some price has a slice
 	round  decimal.Rounding
 	cap    decimal.D
 	capped bool
 	count  counted
-	// den is a common multiple of what prices are per: parts of 10^-12 are added in it.
+	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
-	session uint64 // id of what is kept of sessions in parts; 0 when the price of the class is linear in all versions
+	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
 }
 
 type counted uint8
@@ -173,7 +173,7 @@ func orKnown(name string, known []string) string {
 	return "; known: " + strings.Join(known[:min(len(known), 10)], ", ")
 }
 
-// classUnit is the unit that a class's increments and prices are in.
+// classUnit is the unit of a class's increments and prices.
 func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 	unit := anyUnit
 	if c.declared != nil {
@@ -281,7 +281,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	}
 	for _, z := range table.names {
 		row := table.row(z)
-		// A zone with a price for any time keeps to its own; otherwise prices for all zones fill its gaps.
+		// A zone with a price for any time uses only its own prices; otherwise prices for all zones fill its gaps.
 		if row[0] < 0 {
 			for s := range row {
 				if row[s] < 0 {
@@ -294,7 +294,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	return pc
 }
 
-// placed says that a price names its place as its plan does: by zones of the plan's model, or else by itself.
+// placed reports whether a price names its place as its plan does: by zones of the plan's model, or else by itself.
 func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) bool {
 	switch {
 	case models == nil && len(d.Zones) > 0:
@@ -307,7 +307,7 @@ func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) b
 	return true
 }
 
-// priceTable is planClass.table while it is filled.
+// priceTable is planClass.table under construction.
 type priceTable struct {
 	*planClass
 	locals map[string]int32
@@ -353,14 +353,15 @@ func (c *compiler) enter(t *priceTable, zones []string, slice, number int32, at 
 	}
 }
 
-// namedPrice is a price whose name is taken.
+// namedPrice is a price with a unique name.
 type namedPrice struct {
 	doc   *priceDoc
 	zones []string
 	at    diag.Pos
 }
 
-// nameOnce reports a price whose name another of its class has, whatever named the two: they would count as one.
+// nameOnce reports a price with the same name as another of its class, even if zones gave the names: they would share a
+// counter.
 func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPrice) {
 	first, taken := named[name]
 	switch {
@@ -369,7 +370,7 @@ func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPri
 	case p.doc.Name.Value != "":
 		c.list.Errorf(p.at, "a price named %s is already on line %d; each price of a class needs its own name", name, first.at.Line)
 	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
-		// That a zone and slice has one price is said where the price is entered.
+		// Adding the price reports two prices for one zone and slice.
 	default:
 		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it a name of its own", name, first.at.Line)
 	}
@@ -451,7 +452,7 @@ func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planNa
 	return pr
 }
 
-// exactFor says that quantity units at a price need no more than 12 decimals.
+// exactFor reports whether the price of a quantity needs no more than 12 decimals.
 func exactFor(s priceStep, quantity int64) bool {
 	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
 	return err == nil && below == decimal.Fraction{}

@@ -7,11 +7,11 @@ import (
 	"ratemill/udr"
 )
 
-// A plan that says `prorate: days` gives a SIM that gets it within a cycle as many of the included units as its days from
-// then on are of the cycle's, the first day whole. When it leaves the plan later in the cycle, nothing is taken back.
+// With `prorate: days`, a SIM that gets a plan within a cycle has a share of the included units for its days from then
+// on, including the first day. If it leaves the plan later in the cycle, nothing is withdrawn.
 
-// countDays says for how many days of the cycle the SIM has the plan of a tier: from the day on before whose beginning it had
-// not, or from the first of the cycle.
+// countDays returns for how many days of the cycle the SIM has the plan of a tier: from the first day at whose
+// beginning it did not have it, or from the first of the cycle.
 func (e *Engine) countDays(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) {
 	k, first := t.clock, int64(t.payer.cycle)
 	t.of = floorDiv(k.local(t.payer.end-1), daySeconds) + 1 - first
@@ -22,8 +22,8 @@ func (e *Engine) countDays(v *registry.View, rev registry.Revision, t *tier, u *
 	t.days = t.of - (day - first)
 }
 
-// has says that a tier is paid for a SIM by the same plan at another time: below the same root, and, above the SIM's own
-// plan, by the same account.
+// has reports whether a tier is paid for a SIM by the same plan at another time: below the same root, and, above the
+// SIM's own plan, by the same account.
 func (e *Engine) has(v *registry.View, rev registry.Revision, t *tier, sim uint32, at udr.Instant) bool {
 	owner, ok := v.Owner(sim, at, rev)
 	if !ok {
@@ -47,7 +47,7 @@ func (e *Engine) has(v *registry.View, rev registry.Revision, t *tier, sim uint3
 	return same && root == e.root()
 }
 
-// prorated is what a SIM has of a bucket's units: whole ones, no more than its days are worth.
+// prorated is a SIM's share of a bucket's units: whole units, rounded down.
 func (t *tier) prorated(size int64) int64 {
 	if !t.plan.prorate || t.days == t.of {
 		return size

@@ -14,8 +14,8 @@ func (e *RecomputeError) Error() string {
 	return "the charge does not follow from its explanation: " + e.What
 }
 
-// Recompute is the charge's total, computed from what it says alone and in rational numbers, which is not how the
-// engine does it. It gives a *RecomputeError when a step does not follow from the one before.
+// Recompute computes the charge's total from the charge alone and in rational numbers, unlike the engine. It returns a
+// *RecomputeError if a step does not follow from the previous one.
 func (c *Charge) Recompute() (decimal.D, error) {
 	wrong := func(format string, args ...any) (decimal.D, error) {
 		return decimal.Zero, &RecomputeError{fmt.Sprintf(format, args...)}
@@ -64,7 +64,7 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	}
 	if c.Caps && sum.Cmp(rational(c.Cap)) > 0 {
 		if sum = rational(c.Cap); sum.Cmp(start) < 0 {
-			sum = start // a version before had a higher cap
+			sum = start // a former version had a higher cap
 		}
 	}
 	total, err := decimal.Parse(roundRational(sum, int(c.Scale), c.Mode).FloatString(decimal.Scale))

@@ -8,14 +8,14 @@ import (
 	"ratemill/internal/diag"
 )
 
-// Field is a field of a catalogue document, as docs and the JSON Schema show it.
+// Field is a field of a catalogue document, in docs and the JSON Schema.
 type Field struct {
 	Document string // zone_model, plan, share_plan, limit
 	Path     string // classes.*.prices[].fee
 	Type     string // text, list, map, yes or no, quantity, …
 	Required bool
 	Default  string
-	Values   []string // that it may have, when they are listed
+	Values   []string // the allowed values, if they are listed
 	Doc      string
 	Example  string
 }
@@ -117,7 +117,7 @@ func JSONSchema() []byte {
 		"anyOf":   kinds,
 	}, "", "  ")
 	if err != nil {
-		panic(err) // maps of texts always marshal
+		panic(err) // maps of texts can always be marshalled
 	}
 	return append(b, '\n')
 }

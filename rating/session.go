@@ -17,9 +17,8 @@ type part struct {
 	after  Session
 }
 
-// join finds the sessions that a record is a part of, one for each tier whose plan needs to know: where the price of a
-// class is linear, parts cost what the whole costs, whatever came before. A source says by SessionWithin that it delivers
-// sessions in parts.
+// join finds the sessions of a record, one for each tier whose plan needs them: with a linear price, parts cost as much
+// as the whole, so earlier parts do not matter. SessionWithin is set if the source delivers sessions in parts.
 func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
 	if e.parts = e.parts[:0]; cap(e.parts) < len(e.tiers) {
 		e.parts = make([]part, 0, 2*len(e.tiers)) // tiers point into it
@@ -50,7 +49,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 	return nil
 }
 
-// span is a number of seconds as people write it in a source's document.
+// span is a number of seconds in the notation of a source's document.
 func span(seconds uint32) string {
 	for _, unit := range []struct {
 		name    string
@@ -63,13 +62,13 @@ func span(seconds uint32) string {
 	return fmt.Sprint(seconds, "s")
 }
 
-// SessionUnknown is the code of records that continue a session of which nothing is known.
+// SessionUnknown is the code of records that continue an unknown session.
 const SessionUnknown = "session_unknown"
 
 func seconds(at udr.Instant) int64 { return floorDiv(int64(at), int64(time.Second)) }
 
-// began says that a part of which no session is known begins one although it continues one of its carrier's: for as long
-// as sessions are remembered before it, there was another payer, plan or root, so that the session ended there.
+// began reports whether a part of an unknown session begins a session although it continues one of its carrier's:
+// within the time for which sessions are remembered, payer, plan or root changed, so that the session ended there.
 func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) bool {
 	then := u.At - udr.Instant(u.SessionWithin)*udr.Instant(time.Second)
 	owner, ok := v.Owner(u.SIM, then, rev)
@@ -92,8 +91,8 @@ func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.
 	return !same || root != e.root()
 }
 
-// beginPart says how many units a part adds to its session. What does not fit into the increments that were begun before
-// begins others, by the increment of the price at which the part begins.
+// beginPart computes how many units a part adds to its session. Units that do not fit into the increments begun before
+// begin new increments, of the length that the price at the beginning of the part sets.
 func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	ch.Part, ch.Before = true, t.part.before
 	before := &ch.Before
@@ -114,8 +113,8 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	return nil
 }
 
-// resume goes on from what the parts before came to, in parts of 10^-12 that can say both: versions of a plan may have prices
-// per different numbers of units. What no number of parts can say is cut.
+// resume continues from the amounts of the earlier parts, in a common denominator of 10^-12, because versions of a plan
+// may have prices per different numbers of units. An amount that no such denominator can represent is truncated.
 func (a *amount) resume(before *Session) (err error) {
 	if f := &before.Below; f.Num != 0 && a.den != f.Den {
 		switch {
@@ -136,8 +135,8 @@ func (a *amount) resume(before *Session) (err error) {
 	return err
 }
 
-// finishPart caps and rounds the session as a whole: the part costs what that is more than was charged, and never less than
-// nothing.
+// finishPart caps and rounds the session as a whole: the part costs the difference to the amount already charged, but
+// at least zero.
 func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) (err error) {
 	pc, before := t.class, &ch.Before
 	if ch.Caps = pc.capped; pc.capped {
@@ -145,7 +144,7 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 		if !sum.whole.Less(pc.cap) {
 			sum.whole, sum.num = pc.cap, 0
 		}
-		if sum.less(before) { // a version before had a higher cap
+		if sum.less(before) { // a former version had a higher cap
 			sum.whole, sum.num = before.Sum, uint64(before.Below.Num)
 		}
 	}
@@ -170,7 +169,7 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 	return err
 }
 
-// lowestTerms is a fraction that is equal and cannot be reduced, so that the same sum is the same state.
+// lowestTerms is an equal fraction in lowest terms, so that equal sums are equal states.
 func lowestTerms(f decimal.Fraction) decimal.Fraction {
 	if f.Num == 0 {
 		return decimal.Fraction{}
@@ -182,7 +181,7 @@ func lowestTerms(f decimal.Fraction) decimal.Fraction {
 	return decimal.Fraction{Num: f.Num / int64(a), Den: f.Den / a}
 }
 
-// lastSecond is the last that a session's memory has room for, in 2106.
+// lastSecond is the last one that a session's memory can represent, in 2106.
 const lastSecond = 1<<32 - 1
 
 // less says that the sum is less than that of a session.
@@ -190,7 +189,8 @@ func (a *amount) less(s *Session) bool {
 	return a.whole.Less(s.Sum) || a.whole == s.Sum && a.num < uint64(s.Below.Num)
 }
 
-// add says what a part adds to what was charged before: total is that of all parts together, and sum its exact amount.
+// add computes the increase over the amount charged before: total is that of all parts together, and sum its exact
+// amount.
 func (c *Charge) add(before *Session, total decimal.D, sum *amount) (err error) {
 	if !total.Less(before.Charged) {
 		if c.Total, err = total.Sub(before.Charged); err != nil {

@@ -59,7 +59,7 @@ func (s *Session) parse(b []byte) (err error) {
 	return err
 }
 
-// check refuses what no session can be.
+// check refuses impossible sessions.
 func (s *Session) check() error {
 	switch {
 	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0, s.Last < 0, s.Last > lastSecond,

@@ -9,66 +9,66 @@ import (
 	"ratemill/udr"
 )
 
-// Session is what one account was charged for the parts of a session so far.
+// Session is the charge of one account for the parts of a session so far.
 type Session struct {
 	Quantity int64 // as used
-	Rounded  int64 // whole increments that were begun
-	Priced   int64 // of these, the units that no bucket covered
+	Rounded  int64 // whole increments begun
+	Priced   int64 // units of these that no bucket covered
 
 	Sum     decimal.D        // fee and steps of all parts, at most the cap
-	Below   decimal.Fraction // what lies below 12 decimals of it
+	Below   decimal.Fraction // its part below 12 decimals
 	Charged decimal.D        // the sum of the totals
 
-	Last   int64  // when its last part began, in Unix seconds
+	Last   int64  // beginning of its last part, in Unix seconds
 	Within uint32 // for how many seconds after that it is remembered
 }
 
-// over says that the session ended before a part that begins at a time.
+// over reports whether the session ended before a part that begins at a time.
 func (s *Session) over(at int64) bool { return at > s.Last+int64(s.Within) }
 
-// older says that s is what the session was before it became t. A session only grows, and one that begins anew under the
-// same key is later.
+// older reports whether s is an earlier state of the session t. A session only grows, and one that begins again under
+// the same key is later.
 func (s *Session) older(t *Session) bool {
 	order := cmp.Or(cmp.Compare(s.Last, t.Last), cmp.Compare(s.Quantity, t.Quantity), cmp.Compare(s.Within, t.Within))
-	if order == 0 { // an earlier part without units, by a version that rounds otherwise
+	if order == 0 { // an earlier part without units, from a version with other rounding
 		return s.Charged.Less(t.Charged) || s.Charged == t.Charged && s.Sum.Less(t.Sum)
 	}
 	return order < 0
 }
 
-// SessionKey names what one account pays for one session by one plan.
+// SessionKey identifies one account's charges for one session by one plan.
 type SessionKey struct {
 	ID  uint64 // hash of the source's key, and of billing root, account, plan and class
 	SIM uint32
 }
 
-// SessionState says what a session has become with a batch.
+// SessionState is the new state of a session after a batch.
 type SessionState struct {
 	Key     SessionKey
 	Session Session
 }
 
-// Sessions are the open sessions of one partition, in two parts as its Counters: the settled one is a fold of the rated
-// log, the speculative one, which is small, is what was rated but is not acknowledged yet. Both hold what a session is,
-// not what was added to it: applying a state again, or one that is older, changes nothing.
+// Sessions are the open sessions of one partition. Like Counters, they have two parts: the settled one is a fold of the
+// rated log, and the small speculative one is rated but not acknowledged yet. Both hold the state of a session, not the
+// additions to it: applying a state twice, or an older one, changes nothing.
 //
-// A session takes 52 bytes, and 5 to 9 in an index that finds them. What has no room in 52 bytes, because amounts or
-// fractions of them are very large, lies aside.
+// A session takes 52 bytes, and 5 to 9 in an index. A session that exceeds 52 bytes, because its amounts or their
+// fractions are very large, is stored separately.
 type Sessions struct {
 	shards  [sessionShards]sessionShard
 	len     int
-	dirty   []SessionKey // in the order they became so; the first `taken` are done
+	dirty   []SessionKey // in the order of change; the first `taken` are done
 	taken   int
-	newest  int64 // when the newest part of any session began
+	newest  int64 // beginning of the newest part of any session
 	pending map[SessionKey]pendingSession
 	aside   map[SessionKey][]byte
 }
 
 type pendingSession struct {
 	Session
-	uses   int32  // batches that have it and are not settled
+	uses   int32  // unsettled batches with it
 	result uint32 // the Result that index belongs to
-	index  uint32 // of this session in it
+	index  uint32 // index of this session in it
 }
 
 const (
@@ -76,15 +76,15 @@ const (
 	sessionShards    = 1 << sessionShardBits
 	sessionChunk     = 128
 
-	numberBits = 24 // of an index entry: which slot, from 1; the rest is a part of the hash
+	numberBits = 24 // of an index entry: the slot, from 1; the rest is a part of the hash
 	numberMask = 1<<numberBits - 1
 )
 
 type sessionShard struct {
 	index  []uint32 // a power of two, or none; 0 is free
 	chunks [][]sessionSlot
-	slots  uint32   // that were ever taken
-	free   []uint32 // of these, those that were given back
+	slots  uint32   // slots ever used
+	free   []uint32 // of these, the freed ones
 	len    int
 }
 
@@ -92,12 +92,12 @@ type sessionSlot struct {
 	id   [2]uint32
 	sim  uint32
 	last uint32
-	data [36]byte // a flag byte, and what packSession writes
+	data [36]byte // a flag byte, and the output of packSession
 }
 
 const (
 	slotDirty = 1 << iota // changed since it was last taken, and in Sessions.dirty
-	slotAside             // the state lies in Sessions.aside
+	slotAside             // the state is in Sessions.aside
 )
 
 func (s *sessionSlot) key() SessionKey {
@@ -112,7 +112,7 @@ func (h *sessionShard) slot(number uint32) *sessionSlot {
 
 func (s *Sessions) shard(hash uint64) *sessionShard { return &s.shards[hash>>(64-sessionShardBits)] }
 
-// tag is the part of a hash that an index entry keeps, so that nearly every slot that is looked at is the right one.
+// tag is the part of a hash in an index entry, so that nearly every slot that is read is the right one.
 func tag(hash uint64) uint32 { return uint32(hash>>(32-sessionShardBits)) &^ numberMask }
 
 func (s *Sessions) find(k SessionKey) *sessionSlot {
@@ -133,7 +133,7 @@ func (s *Sessions) find(k SessionKey) *sessionSlot {
 	return nil
 }
 
-// enter finds or makes the slot of k.
+// enter finds or creates the slot of k.
 func (s *Sessions) enter(k SessionKey) *sessionSlot {
 	if slot := s.find(k); slot != nil {
 		return slot
@@ -170,7 +170,7 @@ func (h *sessionShard) put(hash uint64, number uint32) {
 	h.index[i] = tag(hash) | number
 }
 
-// reindex makes the index anew, of n entries.
+// reindex rebuilds the index for n entries.
 func (h *sessionShard) reindex(n int) {
 	h.index = make([]uint32, n)
 	free := make([]bool, h.slots+1)
@@ -184,7 +184,7 @@ func (h *sessionShard) reindex(n int) {
 	}
 }
 
-// Get is what a session is, with what is not settled yet.
+// Get is the state of a session, including unsettled changes.
 func (s *Sessions) Get(k SessionKey) (session Session, known bool) {
 	if len(s.pending) > 0 {
 		if p, ok := s.pending[k]; ok {
@@ -194,7 +194,7 @@ func (s *Sessions) Get(k SessionKey) (session Session, known bool) {
 	return s.Settled(k)
 }
 
-// Settled is what a session is as the rated log has it.
+// Settled is the state of a session according to the rated log.
 func (s *Sessions) Settled(k SessionKey) (session Session, known bool) {
 	slot := s.find(k)
 	if slot == nil {
@@ -213,7 +213,7 @@ func (s *Sessions) read(slot *sessionSlot) (session Session) {
 	return session
 }
 
-// Apply folds what a session has become into the settled part, unless that has it, or something newer, already.
+// Apply folds the new state of a session into the settled part, unless that has the same or a newer state.
 func (s *Sessions) Apply(state *SessionState) {
 	if s.set(state) {
 		if slot := s.find(state.Key); slot.data[0]&slotDirty == 0 {
@@ -223,7 +223,7 @@ func (s *Sessions) Apply(state *SessionState) {
 	}
 }
 
-// Restore sets a session from a checkpoint, unless something newer is known. It does not become dirty.
+// Restore sets a session from a checkpoint, unless a newer state is known. It does not become dirty.
 func (s *Sessions) Restore(k SessionKey, session Session) { s.set(&SessionState{k, session}) }
 
 func (s *Sessions) set(state *SessionState) bool {
@@ -254,7 +254,7 @@ func (s *Sessions) set(state *SessionState) bool {
 	return true
 }
 
-// expect keeps what a session has become by a record that was rated, and adds it to the batch's result.
+// expect keeps the new state of a session after a rated record, and adds it to the batch's result.
 func (s *Sessions) expect(k SessionKey, session *Session, res *Result) {
 	if s.pending == nil {
 		s.pending = map[SessionKey]pendingSession{}
@@ -310,9 +310,9 @@ func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 // Dirty is the number of sessions that changed since they were last taken.
 func (s *Sessions) Dirty() int { return len(s.dirty) - s.taken }
 
-// TakeDirty hands the first n dirty sessions to f, oldest first, and marks them clean.
+// TakeDirty passes the first n dirty sessions to f, oldest first, and marks them clean.
 func (s *Sessions) TakeDirty(n int, f func(k SessionKey, session *Session)) {
-	var session Session // f's, so that a sweep makes one
+	var session Session // f's, allocated once per sweep
 	for ; n > 0 && s.taken < len(s.dirty); n-- {
 		k := s.dirty[s.taken]
 		s.taken++
@@ -328,10 +328,10 @@ func (s *Sessions) TakeDirty(n int, f func(k SessionKey, session *Session)) {
 	}
 }
 
-// Newest is when the newest part of any session began, in Unix seconds.
+// Newest is the beginning of the newest part of any session, in Unix seconds.
 func (s *Sessions) Newest() int64 { return s.newest }
 
-// Forget removes the sessions that are over at a time, but for those that are dirty or have a speculative part, calling f
+// Forget removes the sessions that are over at a time, except dirty ones and those with a speculative part, and calls f
 // for each.
 func (s *Sessions) Forget(at int64, f func(SessionKey)) {
 	for i := range s.shards {
@@ -361,7 +361,7 @@ func (s *Sessions) Forget(at int64, f func(SessionKey)) {
 	}
 }
 
-// longestPacked is the most that pack writes.
+// longestPacked is the largest output of pack.
 const longestPacked = 1 + 5 + 10*10
 
 const (
@@ -369,11 +369,11 @@ const (
 	packedBelow
 )
 
-// pack appends the state but for Last.
+// pack appends the state without Last.
 func (s *Session) pack(dst []byte) []byte {
 	flags := byte(0)
 	rest, err := s.Sum.Sub(s.Charged)
-	if err != nil { // both are amounts of one sign, so this cannot be
+	if err != nil { // both amounts have the same sign, so this cannot happen
 		rest = decimal.Zero
 	}
 	if rest.Sign() < 0 {

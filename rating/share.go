@@ -13,8 +13,8 @@ import (
 // share is a version of a share plan.
 type share struct {
 	name    string
-	parent  bool   // the buckets are the parent's
-	plans   []bool // that participate, by family; nil for all
+	parent  bool   // the buckets belong to the parent
+	plans   []bool // participating plans, by family; nil for all
 	buckets []bucket
 }
 
@@ -53,7 +53,7 @@ func (m *limit) kind() CounterKind {
 	return AccountUnits
 }
 
-// classSet marks the classes named, whose unit must be unit.
+// classSet marks the named classes, whose unit must be unit.
 func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
 	var known []string
 	for name := range c.classes {

@@ -8,21 +8,21 @@ import (
 	"ratemill/udr"
 )
 
-// tally is what a counter counts: usage or cost under a name, of an account or of a SIM of it. It is the same counter
-// when the same name is meant below the same billing root in the same cycle: what becomes known later of a SIM or an
-// account, or the way that it took, begins no count anew. What is used below another root has a counter of its own,
-// since it is counted in that one's partition, and is none of this customer's.
+// tally describes what a counter counts: usage or cost under a name, of an account or of one of its SIMs. The counter
+// is the same for the same name below the same billing root in the same cycle: later corrections about a SIM or an
+// account, or moves between accounts, do not start it at zero. Usage below another root has another counter, because it
+// is counted in that root's partition and belongs to another customer.
 type tally struct {
 	id     uint64   // of the name
-	before []uint64 // ids that earlier ratemills gave the name
+	before []uint64 // ids of the name in former versions
 	kind   CounterKind
 	payer  *payer
-	sim    uint32 // 0 where the account is counted
-	apart  bool   // a SIM is counted for this account alone, not for all that ever pay for it by this plan
+	sim    uint32 // 0 if the account is counted
+	apart  bool   // a SIM is counted only for this account, not for all that ever pay for it by this plan
 }
 
 // ofSIM is what a tier counts for a SIM. The SIM's own plan counts by its name alone; accounts above may have the same
-// plan, and count for themselves.
+// plan, and count separately.
 func (t *tier) ofSIM(id uint64, sim uint32) tally {
 	return tally{id: id, kind: SIMUnits, payer: t.payer, sim: sim, apart: t.number > 0}
 }
@@ -47,8 +47,8 @@ func mixID(id uint64, account uint32) uint64 {
 	return max(hi^lo, 1)
 }
 
-// counter finds or makes the entry of a counter, and says what it holds. What a former ratemill counted in a cycle that
-// still runs is carried over when it is asked for first.
+// counter finds or creates the entry of a counter, and returns its value. The count of a former version in a cycle that
+// still runs is carried over on first use.
 func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry, Value) {
 	k := w.key(e.root(), e.cycleOfSIM)
 	entry := e.entry(c, k)
@@ -66,8 +66,8 @@ func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry
 	return k, entry, value
 }
 
-// former is the key by which former ratemills counted: the plain id for who was below the root when the cycle began, as
-// far as was known, else the id with the root.
+// former is the key of former versions: the plain id if the owner was below the root when the cycle began, as far as
+// was known, else the id with the root.
 func (e *Engine) former(w *tally, id uint64, k CounterKey) CounterKey {
 	began, whose := beginning(w.payer.cycle), w.payer.number
 	if w.sim != 0 && !w.apart {
@@ -83,11 +83,11 @@ func (e *Engine) former(w *tally, id uint64, k CounterKey) CounterKey {
 	return CounterKey{ID: id, Owner: k.Owner, Cycle: w.payer.cycle, Kind: w.kind}
 }
 
-// beginning is when a cycle counted as begun in all zones, for former ratemills.
+// beginning is the time at which a cycle had begun in all zones, for former versions.
 func beginning(cycle int32) udr.Instant { return udr.Instant(cycle) * udr.Instant(24*time.Hour) }
 
-// simCycle is the cycle in which a SIM's own usage counts: that of its account, but a SIM that moves below its root to an
-// account whose cycles run otherwise goes on in the cycle that runs.
+// simCycle is the cycle for a SIM's own usage: that of its account; but a SIM that moves below its root to an account
+// with other cycles stays in the running cycle.
 func simCycle(v *registry.View, rev registry.Revision, sim uint32, owner registry.Ownership, p *payer, at udr.Instant) int32 {
 	if at-owner.Since > registry.MoveMatters {
 		return p.cycle

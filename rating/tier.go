@@ -8,11 +8,11 @@ import (
 	"ratemill/udr"
 )
 
-// maxTimed bounds a timed record (a call, a session in seconds) whose price depends on the time of day: beyond a year
-// the record is wrong, not long.
+// maxTimed bounds a timed record (a call, a session in seconds) whose price depends on the time of day: a record of
+// more than a year is wrong, not long.
 const maxTimed = 366 * daySeconds
 
-// charge prices one tier: round the quantity, cover what buckets cover, price the rest, round the amount.
+// charge prices one tier: it rounds the quantity, covers a part from buckets, prices the rest, and rounds the amount.
 func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	ch := res.addCharge()
 	zone := &t.model.zones[t.hit.zone]
@@ -37,7 +37,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
-	start := int64(0) // of what the record pays: a part of a session begins within what parts before it paid
+	start := int64(0) // within the quantity that the record pays: a part of a session begins within the quantity that earlier parts paid
 	if t.part != nil {
 		if err := t.beginPart(ch, u, first); err != nil {
 			return err
@@ -93,8 +93,8 @@ func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {
 	return suspend("no_price", "plan %s version %d has no price for %s in zone %s%s; add one and retry", t.plan.name, t.version, u.Class, zone.name, when)
 }
 
-// priceAt is the price that holds from unit at of the record on, and where it stops. Only time makes it change: a
-// quantity in seconds runs through the week, any other counts where it began.
+// priceAt is the price in force from unit at of the record on, and where it ends. Only time changes it: a quantity in
+// seconds runs through the week, any other counts at its beginning.
 func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, error) {
 	moment := u.At
 	if u.Unit == udr.Second {
@@ -109,8 +109,8 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 		return p, end, nil
 	}
 	for stop := at; ; {
-		// Where this stretch ends: at the slice's boundary, or where the zone changes its offset and it must be asked
-		// again. A second belongs to the slice in which it begins.
+		// The end of this range: at the slice's boundary, or where the zone changes its offset and the price must be
+		// looked up again. A second belongs to the slice in which it begins.
 		local := t.clock.local(moment)
 		boundary := udr.Instant(local-t.clock.offset+int64(until-secondOfWeek(local))) * udr.Instant(time.Second)
 		boundary = min(boundary, t.clock.to)
@@ -126,7 +126,7 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 	}
 }
 
-// priceIn is the price that holds in a time slice. Which network price holds a record depends on the time.
+// priceIn is the price in a time slice. The matching price of a network price plan depends on the time.
 func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
 	if t.class.own == nil {
 		return t.class.priceOf(zone.local, slice)
@@ -139,7 +139,7 @@ func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
 	return &t.class.prices[m.zones[hit.zone].local]
 }
 
-// steps prices the units from at to stop, of which priced were priced before in this record.
+// steps prices the units from at to stop, of which the first priced were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
 	if t.class.count != countRecord {

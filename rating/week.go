@@ -14,13 +14,13 @@ const (
 	weekSeconds = 7 * daySeconds
 )
 
-// weekDoc is a time slice as people write it: Mon-Fri 08:00-18:00, or a list of such.
+// weekDoc is a time slice in documents: Mon-Fri 08:00-18:00, or a list of such.
 type weekDoc struct {
 	spans []weekSpan
 	pos   diag.Pos
 }
 
-// weekSpan is a stretch of the week in seconds since Monday 00:00; to may be beyond the week's end.
+// weekSpan is a period of the week in seconds since Monday 00:00; to may be beyond the week's end.
 type weekSpan struct{ from, to int32 }
 
 var dayNames = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
@@ -43,8 +43,8 @@ func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// parseWeek reads days and, where the slice is not the whole of them, hours: Mon-Fri 08:00-18:00; Sat-Sun;
-// Mon,Wed 22:00-06:00, which ends on the next day.
+// parseWeek reads days and, for a part of the day, hours: Mon-Fri 08:00-18:00; Sat-Sun; Mon,Wed 22:00-06:00, which ends
+// on the next day.
 func parseWeek(text string) ([]weekSpan, error) {
 	bad := func(what string) error {
 		return fmt.Errorf("%q is not a time slice: %s; write Mon-Fri 08:00-18:00 or Sat-Sun", text, what)
@@ -97,13 +97,13 @@ func clockTime(text string) (int32, bool) {
 	return int32(hour*3600 + minute*60), true
 }
 
-// week is the week cut at the boundaries of a plan's slices.
+// week is the week, divided at the boundaries of a plan's slices.
 type week struct {
 	starts []int32 // the first is 0
-	slice  []int16 // of the stretch from starts[i]; 0 is no slice, i the plan's i-th
+	slice  []int16 // of the period from starts[i]; 0 is no slice, i the plan's i-th
 }
 
-// compileWeek lays the slices over the week; overlaps are reported.
+// compileWeek maps the slices onto the week, and reports overlaps.
 func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	if len(slices_) == 0 {
 		return nil
@@ -149,7 +149,7 @@ func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	return w
 }
 
-// at is the slice at a second of the week, and the second at which that stretch ends.
+// at is the slice at a second of the week, and the second at which that period ends.
 func (w *week) at(second int32) (slice int16, end int32) {
 	i := len(w.starts) - 1
 	for w.starts[i] > second {

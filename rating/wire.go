@@ -11,10 +11,10 @@ import (
 	"ratemill/udr"
 )
 
-// The messages of proto/ratemill/v1/rated.proto, written and read by hand: reflection costs a record more than pricing
-// it. A test holds both equal to the .proto.
+// The messages of proto/ratemill/v1/rated.proto, encoded by hand: reflection costs a record more than pricing it. A
+// test compares both with the .proto.
 
-// maxRepeated bounds draws and steps of a charge that is read.
+// maxRepeated bounds draws and steps of a charge that is parsed.
 const maxRepeated = 10_000
 
 var errWire = errors.New("rated message is damaged")
@@ -23,8 +23,8 @@ func appendSigned(b []byte, field protowire.Number, v int64) []byte {
 	return wire.AppendVarint(b, field, protowire.EncodeZigZag(v))
 }
 
-// open begins a nested message, closeMessage ends it: one byte is kept for its length, which nearly always is enough, and
-// more are made room for when not. A charge has up to ten of them, so padding would cost 30 bytes a record.
+// open begins a nested message, closeMessage ends it. One byte is reserved for the length, which is nearly always
+// enough; otherwise the message is moved. A charge has up to ten of them, so padding would cost 30 bytes a record.
 func open(b []byte, field protowire.Number) ([]byte, int) {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
 	return append(b, 0), len(b) + 1
@@ -141,7 +141,7 @@ func AppendCharge(b []byte, c *Charge) []byte {
 // wireField is one field of a message.
 type wireField struct{ wire.Field }
 
-// next reads a field and what follows it.
+// next reads a field's tag and value.
 func next(b []byte) (f wireField, rest []byte, err error) {
 	n := f.Read(b)
 	if n < 0 {

@@ -11,10 +11,10 @@ import (
 
 // zoneModel finds the zone of a usage record.
 //
-// Zones are kept by what they hold: tables of places (networks, countries, anywhere), one for each condition on the
-// other party (a prefix, a country, none). A lookup asks the tables that hold for the record, most specific first.
+// Zones are stored by their conditions: tables of places (networks, countries, anywhere), one for each condition on the
+// other party (a prefix, a country, none). A lookup goes through the tables that match the record, most specific first.
 type zoneModel struct {
-	name      string // empty when the zones are a price plan's own
+	name      string // empty if the zones are a price plan's own
 	at        diag.Pos
 	since     since
 	zones     []zone
@@ -34,14 +34,14 @@ type zone struct {
 	sliced bool // of a network price plan: its price is for a time slice
 }
 
-// places are zones by where usage happened.
+// places are zones by the place of usage.
 type places struct {
 	networks  map[string]int32
 	countries map[string]int32
 	anywhere  int32 // -1: none
-	unknown   int32 // the zone for what happened nobody knows where; -1: none
+	unknown   int32 // the zone for usage at an unknown place; -1: none
 
-	// The first zone that names a network, and the first that names a country; math.MaxInt32 for none.
+	// The first zone with a network, and the first with a country; math.MaxInt32 for none.
 	firstNetwork, firstCountry int32
 }
 
@@ -94,21 +94,21 @@ func (t *trie) table(prefix string) *places {
 	return t.tables[t.nodes[at].table-1]
 }
 
-// hit is a zone and why it is the one.
+// hit is a zone and the reason for it.
 type hit struct {
 	zone int32
 	by   ZoneBy
 	key  string
 }
 
-// lookup finds the zone of u; ok is false when no zone holds it.
+// lookup finds the zone of u; ok is false if no zone matches.
 func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
 	if u.Country == "" && m.places && !international(u.Network) {
 		return m.lookupUnknown(u)
 	}
 	found.zone = noZone
 	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
-		// Tables on the way down the number, shorter prefixes first; the last hit is the longest.
+		// Tables along the number, shorter prefixes first; the last hit is the longest.
 		at := int32(0)
 		for i := 0; i < len(u.Peer); i++ {
 			k := trieIndex(u.Peer[i])
@@ -142,16 +142,17 @@ func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
 	return found, found.zone != noZone
 }
 
-// international says that a network belongs to no country: those of satellites, ships and aircraft (MCC 901, E.212 annex A).
+// international reports whether a network belongs to no country: those of satellites, ships and aircraft (MCC 901,
+// E.212 annex A).
 func international(network string) bool { return strings.HasPrefix(network, "901-") }
 
 // maxPrefix is the length of the longest prefix.
 const maxPrefix = 20
 
-// lookupUnknown finds the zone of a record whose country is unknown, and often its network. A zone is taken if it says that it
-// holds such records, or if no place that the record may have had would have put it into another.
+// lookupUnknown finds the zone of a record whose country, and often network, is unknown. A zone matches if it accepts
+// such records explicitly, or if no possible place of the record would have led to another zone.
 func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
-	// The tables that hold for the record's other party, most specific last.
+	// The tables that match the record's other party, most specific last.
 	var tables [maxPrefix + 2]*places
 	var by [maxPrefix + 2]hit
 	tables[0], by[0] = &m.anyPeer, hit{by: ByAnything}
@@ -175,7 +176,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 		}
 	}
 	found.zone = noZone
-	named := int32(math.MaxInt32) // the first zone that would have been taken at some place
+	named := int32(math.MaxInt32) // the first zone that some place would have selected
 	for _, t := range tables[:n] {
 		named = min(named, t.couldBe(u))
 	}
@@ -206,7 +207,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 			return found, true
 		}
 		if t.couldBe(u) < math.MaxInt32 {
-			break // whether a zone of this table holds the record is not known
+			break // it is unknown whether a zone of this table matches the record
 		}
 		if take(t.anywhere, by[i]); found.zone != noZone {
 			return found, true
@@ -226,7 +227,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 	return found, found.zone != noZone
 }
 
-// couldBe is the first zone that names a place at which a record may have been.
+// couldBe is the first zone that names a possible place of the record.
 func (p *places) couldBe(u *udr.Usage) int32 {
 	if u.Network != "" {
 		return p.firstCountry
@@ -258,7 +259,7 @@ func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, ke
 	return zone, by, key
 }
 
-// addZone enters a zone; a clash with an earlier one is an error unless the first wins.
+// addZone adds a zone; a clash with an earlier one is an error unless the first wins.
 func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	refuse := l.Errorf
 	if stored {
@@ -379,7 +380,7 @@ func isNetwork(s string) bool {
 	return strings.Trim(s[:3]+s[4:], "0123456789") == ""
 }
 
-// warnUnknown tells which plans say nothing of usage whose place is unknown, though the place decides what it costs.
+// warnUnknown reports the plans that do not mention usage at an unknown place although the place decides the price.
 func (c *compiler) warnUnknown() {
 	users := map[*family[zoneModel]][]string{}
 	for _, f := range c.plans.list {
@@ -411,8 +412,8 @@ func (c *compiler) warnUnknown() {
 	}
 }
 
-// saysUnknown says that models do not look at places, have no zone that could be meant for records without one, or say
-// whether it is.
+// saysUnknown reports whether models do not depend on places, have no zone that could be meant for records without one,
+// or say explicitly whether one is.
 func saysUnknown(models []*zoneModel) bool {
 	places, rest := false, false
 	for _, m := range models {

@@ -11,14 +11,14 @@ import (
 // maxLevels bounds the depth of the tree of accounts.
 const maxLevels = 32
 
-// accounts holds what was said (facts) and what follows from it (timelines): an account's root and level change when an
-// account above it moves, so its timeline has an entry for each beginning and revision at which anything up to the
-// root changed. Lookups then need no walk.
+// accounts holds the stated facts and the timelines derived from them. An account's root and level change when an
+// account above it moves, so its timeline has an entry for each beginning and revision at which anything up to the root
+// changed. Lookups then need no walk.
 type accounts struct {
 	numbers   map[string]uint32
-	facts     [][]accountKnown   // by number: as said, in the order of (From, known)
-	timelines [][]accountVersion // by number: as it follows, in the same order
-	only      []accountVersion   // by number: the timeline's entry when there is one, which saves a lookup the way to it
+	facts     [][]accountKnown   // by number: stated facts, in the order of (From, known)
+	timelines [][]accountVersion // by number: derived timelines, in the same order
+	only      []accountVersion   // by number: the timeline's only entry if it has one, which saves a lookup
 	children  map[uint32][]uint32
 	zones     map[string]*time.Location
 }
@@ -32,7 +32,7 @@ type accountVersion struct {
 	from      udr.Instant
 	known     Revision
 	account   *Account // nil: not there
-	root      uint32   // of account, so that asking for it touches one line of memory less
+	root      uint32   // fields of account, so that a lookup touches one cache line less
 	partition int32
 }
 
@@ -153,7 +153,7 @@ func (a *accounts) zone(name string) (*time.Location, error) {
 	return zone, err
 }
 
-// fact is what was said of an account, without what follows from the accounts above.
+// fact is a stated fact of an account, without what follows from the accounts above.
 func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKnown {
 	if int(number) >= len(a.facts) {
 		return nil
@@ -174,7 +174,7 @@ func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKno
 	return nil
 }
 
-// withDescendants is the changed accounts and all that were ever below them, in the order of their numbers.
+// withDescendants is the changed accounts and all accounts that were ever below them, in the order of their numbers.
 func (a *accounts) withDescendants(changed map[uint32]bool) []uint32 {
 	var all []uint32
 	for number := range changed {
@@ -192,7 +192,7 @@ func (a *accounts) withDescendants(changed map[uint32]bool) []uint32 {
 	return all
 }
 
-// derive extends the timeline of an account with what a revision made of it.
+// derive extends the timeline of an account with the effects of a revision.
 func (a *accounts) derive(number uint32, known Revision) error {
 	a.only[number] = accountVersion{}
 	defer func() {
@@ -227,7 +227,8 @@ func (a *accounts) derive(number uint32, known Revision) error {
 	return nil
 }
 
-// beginnings is when anything changed for an account, in itself or above, in order; now and as it was known before.
+// beginnings are the times at which anything changed for an account, itself or above, in order; now and as known
+// before.
 func (a *accounts) beginnings(number uint32, known Revision) ([]udr.Instant, error) {
 	var all []udr.Instant
 	for _, v := range a.timelines[number] {
@@ -258,7 +259,7 @@ func (a *accounts) beginnings(number uint32, known Revision) ([]udr.Instant, err
 	return slices.Compact(all), nil
 }
 
-// resolve is the account with its root and level; nil when it is not there then.
+// resolve is the account with its root and level; nil if it does not exist then.
 func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Account, error) {
 	f := a.fact(number, at, rev)
 	if f == nil {
@@ -279,7 +280,7 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Accoun
 		}
 		parent := a.fact(top.Parent, at, rev)
 		if parent == nil {
-			// A parent that is not there yet: the account is on its own until then, and has no partition.
+			// If the parent does not exist yet, the account stands alone until then, and has no partition.
 			return nil, nil
 		}
 		top = parent

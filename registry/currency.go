@@ -7,11 +7,12 @@ import (
 	"ratemill/internal/diag"
 )
 
-// What an account pays is in its currency. A plan or a limit in another would send all usage of the account, and of the
-// accounts below it, to suspense, so files that say so are refused. Files say who has what; what they do not say is known
-// from the registry, if there is one.
+// An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and of
+// the accounts below it, so files with such a plan are refused. Facts that the files do not contain come from the
+// registry, if there is one.
 
-// tariffs is what files say of accounts, plans and SIMs together. SIMs come by the million, accounts and plans do not.
+// tariffs are the accounts, plans and SIMs in the files together. There may be millions of SIMs, but few accounts and
+// plans.
 type tariffs struct {
 	*Catalogue
 	accounts map[string]*accountTariffs
@@ -21,7 +22,7 @@ type tariffs struct {
 }
 
 type accountTariffs struct {
-	currencies []string // of its rows; those of its parent where rows leave it out
+	currencies []string // of its rows; those of its parent if rows omit it
 	parents    []string
 	names      [nameKinds][]string
 	at         [nameKinds][]diag.Pos
@@ -31,7 +32,7 @@ func newTariffs(c *Catalogue) *tariffs {
 	return &tariffs{Catalogue: c, accounts: map[string]*accountTariffs{}, sims: map[[2]string]diag.Pos{}}
 }
 
-// account takes in a row of an account.
+// account adds a row of an account.
 func (t *tariffs) account(r *row) {
 	id := r.cells[colID].text
 	a := t.accounts[id]
@@ -56,7 +57,7 @@ func (t *tariffs) account(r *row) {
 	}
 }
 
-// sim takes in a row of a SIM.
+// sim adds a row of a SIM.
 func (t *tariffs) sim(r *row) {
 	key := [2]string{r.cells[colAccount].text, r.cells[colPlan].text}
 	if _, ok := t.sims[key]; ok || key[0] == "" {
@@ -67,7 +68,7 @@ func (t *tariffs) sim(r *row) {
 	t.pairs = append(t.pairs, key)
 }
 
-// check reports what does not go together.
+// check reports currencies that do not match.
 func (t *tariffs) check(im *importer) {
 	for _, id := range t.order {
 		a := t.accounts[id]
@@ -87,7 +88,7 @@ func (t *tariffs) check(im *importer) {
 	}
 }
 
-// compare reports a plan or limit of which no version is in a currency that the account has.
+// compare reports a plan or limit without a version in a currency of the account.
 func (t *tariffs) compare(im *importer, at diag.Pos, id string, currencies []string, what, name string, its []string) {
 	if len(its) == 0 || len(currencies) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(currencies, c) }) {
 		return
@@ -122,7 +123,7 @@ func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.
 	}
 }
 
-// currencies are those in which an account pays, as far as is known. A tree has no more than 64 levels.
+// currencies are the currencies of an account, as far as known. A tree has no more than 64 levels.
 func (t *tariffs) currencies(im *importer, id string, depth int) (all []string) {
 	a := t.accounts[id]
 	if a == nil || depth > 64 {

@@ -9,32 +9,32 @@ import (
 
 const daySeconds = 24 * 60 * 60
 
-// CycleOf is the billing cycle that holds a local date, by the local dates on which it and the next one begin, in days
+// CycleOf is the billing cycle that contains a local date: the local dates on which it and the next one begin, in days
 // since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in shorter months; the first
 // one after a change of cycle day or zone begins with CyclesFrom.
 func (a *Account) CycleOf(date int32) (first, next int32) {
 	return Cycles{a.Zone, a.CycleDay, a.CyclesFrom}.Of(date)
 }
 
-// Cycles is how billing cycles run.
+// Cycles are the rules of an account's billing cycles.
 type Cycles struct {
 	Zone *time.Location
 	Day  int   // of the month, 1 to 31
-	From int32 // the local date on which the first of them begins, 0 for always
+	From int32 // local date on which the first of them begins, 0 for always
 }
 
-// Of is the cycle that holds a local date, as CycleOf says.
+// Of is the cycle that contains a local date; see CycleOf.
 func (c Cycles) Of(date int32) (first, next int32) {
 	first, next = cycleOf(date, c.Day)
 	return max(first, min(c.From, date)), next
 }
 
-// Between is how many cycles begin after one local date and up to another, 0 when that one is before.
+// Between is how many cycles begin after one local date and up to another, 0 if the second is earlier.
 func (c Cycles) Between(from, to int32) int {
 	return max(0, monthOf(to, c.Day)-monthOf(from, c.Day))
 }
 
-// monthOf numbers the month in which the cycle that holds a local date begins: one begins in each.
+// monthOf numbers the month in which the cycle of a local date begins; one begins in each month.
 func monthOf(date int32, cycleDay int) int {
 	year, month, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
 	n := 12*year + int(month)
@@ -58,8 +58,8 @@ func cycleStart(year int, month time.Month, cycleDay int) int32 {
 	return int32(last.Unix()/daySeconds) - int32(last.Day()-day)
 }
 
-// Midnight is the first instant of a local date, in days since 1970-01-01. Where clocks go forward at midnight the date
-// begins later than 00:00; where they go back over midnight the earlier of two is meant.
+// Midnight is the first instant of a local date, in days since 1970-01-01. If clocks go forward at midnight, the date
+// begins later than 00:00; if they go back over midnight, the earlier of the two counts.
 func Midnight(zone *time.Location, date int32) udr.Instant {
 	wanted := int64(date) * daySeconds
 	// No zone is more than 15 hours from UTC, so these two offsets are those before and after a change near midnight.
@@ -72,7 +72,7 @@ func Midnight(zone *time.Location, date int32) udr.Instant {
 		}
 	}
 	if best == math.MaxInt64 {
-		// 00:00 does not exist: the date begins where the clocks jumped.
+		// 00:00 does not exist: the date begins where the clocks jumped to.
 		start, _ := time.Unix(wanted+16*3600, 0).In(zone).ZoneBounds()
 		best = start.Unix()
 	}
@@ -85,14 +85,14 @@ func LocalDate(zone *time.Location, at udr.Instant) int32 {
 	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
 }
 
-// cycles is how billing cycles run from a time on.
+// cycles are the rules of billing cycles from a time on.
 type cycles struct {
 	Cycles
 	from udr.Instant
 }
 
-// after is how cycles run that are asked for from a time on. A cycle that has begun goes on to its end, so that no two
-// overlap: usage of a cycle counts in one cycle. A wish for the very date on which one begins holds from there.
+// after are the rules after a change requested from a time on. A begun cycle runs to its end, so that no two overlap:
+// usage counts in exactly one cycle. A change on the first date of a cycle takes effect there.
 func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	date := LocalDate(zone, asked)
 	if first, _ := c.Of(date); first == date && Midnight(zone, date) == asked {
@@ -102,17 +102,17 @@ func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	return cycles{Cycles{zone, day, next}, Midnight(zone, next)}
 }
 
-// SIMCycles is how the cycles run in which a SIM's own usage counts at a time, where that is otherwise than for its
-// account: below one billing root a SIM that moves goes on in the cycle that runs. owner is who owns it then.
+// SIMCycles are the rules for the cycles of a SIM's own usage at a time, if they differ from those of its account: a
+// SIM that moves below one billing root stays in the running cycle. owner is its owner at that time.
 func (v *View) SIMCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision) (Cycles, bool) {
 	run, moved := v.simCycles(sim, owner, at, rev, 0)
 	return run.Cycles, moved
 }
 
-// MoveMatters is for how long a move of a SIM can matter for its cycles: the one that runs, and a short one after it.
+// MoveMatters is for how long a SIM's move can affect its cycles: the running cycle, and a short one after it.
 const MoveMatters = udr.Instant(66 * 24 * time.Hour)
 
-// mostMoves bounds how many moves of a SIM, one after the other within two months, are looked back.
+// mostMoves bounds how many moves of a SIM, each within two months of the next, are traced back.
 const mostMoves = 100
 
 func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision, moves int) (cycles, bool) {
@@ -138,13 +138,13 @@ func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revisi
 	case at < next.from:
 		return ran, true
 	case own.From > next.From:
-		return own, false // the account has changed its cycles since then
+		return own, false // the account has changed its cycles since
 	}
 	return next, true
 }
 
-// cycles is how an account's cycles run at a time, as known at a revision, and how they will when the one that runs has
-// ended, if something else is asked for already.
+// cycles are the rules of an account's cycles at a time, as known at a revision, and those that follow the running
+// cycle if a change was requested.
 func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycles, next cycles, changes bool, err error) {
 	for i, f := range a.said(number, rev) {
 		if f.From > at {
@@ -172,7 +172,7 @@ func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycl
 	return now, next, changes, nil
 }
 
-// said is what holds of an account from each of its beginnings on, as known at a revision.
+// said lists the facts about an account from each of its beginnings on, as known at a revision.
 func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 	var said []*accountKnown
 	facts := a.facts[number]
@@ -182,7 +182,7 @@ func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 			continue
 		}
 		if n := len(said); n > 0 && said[n-1].From == f.From {
-			said = said[:n-1] // of one beginning, the one known last counts
+			said = said[:n-1] // of one beginning, the last known counts
 		}
 		said = append(said, f)
 	}

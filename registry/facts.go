@@ -6,13 +6,13 @@ import (
 	"ratemill/udr"
 )
 
-// Revision counts the change sets of the registry: "as of revision r" sees what change sets 1 to r said.
+// Revision counts the change sets of the registry: "as of revision r" sees the change sets 1 to r.
 type Revision uint64
 
-// Always is the beginning of what has no stated beginning.
+// Always is the beginning of a fact without one.
 const Always udr.Instant = 0
 
-// Company is somebody who owns accounts.
+// Company is an owner of accounts.
 type Company struct {
 	ID   string
 	Name string
@@ -31,10 +31,10 @@ const (
 
 var companyKinds = [...]string{"customer", "reseller", "operator"}
 
-// String is the kind as import files write it.
+// String is the kind in import files.
 func (k CompanyKind) String() string { return companyKinds[k] }
 
-// ParseCompanyKind reads what String writes.
+// ParseCompanyKind parses the output of String.
 func ParseCompanyKind(text string) (CompanyKind, bool) {
 	for i, name := range companyKinds {
 		if name == text {
@@ -44,21 +44,22 @@ func ParseCompanyKind(text string) (CompanyKind, bool) {
 	return 0, false
 }
 
-// State says what a fact does to what it is about.
+// State is the effect of a fact on its subject.
 type State uint8
 
 const (
-	Holds     State = iota // from then on it is as the fact says
+	Holds     State = iota // from then on the fact is valid
 	Ended                  // from then on there is nothing: the SIM has no owner, the identifier names no SIM
-	Withdrawn              // the fact with this beginning was a mistake: as if it had never been said
-	AfterEnd               // Holds, and what held before was said to end at this very time: where this is withdrawn, nothing holds
+	Withdrawn              // the fact with this beginning was a mistake: as if it had never been stated
+	AfterEnd               // Holds; in addition the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
 )
 
-// begins says that something holds from the fact's time on, ends that what held before was said to end there.
+// begins reports whether something is valid from the fact's time on, ends whether the previous fact was stated to end
+// there.
 func (s State) begins() bool { return s == Holds || s == AfterEnd }
 func (s State) ends() bool   { return s == Ended || s == AfterEnd }
 
-// stateOf is the state of a time at which something begins, or something before ends, or both.
+// stateOf is the state for a time at which a fact begins, an earlier one ends, or both.
 func stateOf(begins, ends bool) State {
 	switch {
 	case begins && ends:
@@ -71,7 +72,7 @@ func stateOf(begins, ends bool) State {
 	return Withdrawn
 }
 
-// AccountFact says what an account is from a time on.
+// AccountFact is the state of an account from a time on.
 type AccountFact struct {
 	Number     uint32 // dense from 1, never reused
 	ID         string // never changes
@@ -91,7 +92,7 @@ type AccountFact struct {
 // NoPartition is the partition of an account that is not a billing root.
 const NoPartition = -1
 
-// OwnershipFact says who owns a SIM and on which plan it is from a time on.
+// OwnershipFact is the owner and the plan of a SIM from a time on.
 type OwnershipFact struct {
 	SIM     uint32 // dense from 1, never reused
 	From    udr.Instant
@@ -100,8 +101,8 @@ type OwnershipFact struct {
 	Plan    string
 }
 
-// IdentifierFact says which SIM an identifier names from a time on. At any time an identifier names one SIM at most; a
-// SIM may have several of a kind.
+// IdentifierFact is the SIM of an identifier from a time on. At any time an identifier names at most one SIM; a SIM may
+// have several of a kind.
 type IdentifierFact struct {
 	Identifier udr.Identifier
 	From       udr.Instant
@@ -118,12 +119,12 @@ type Changes struct {
 	Identifiers []IdentifierFact
 }
 
-// Empty says that the change set changes nothing.
+// Empty reports whether the change set changes nothing.
 func (c *Changes) Empty() bool {
 	return len(c.Companies)+len(c.Accounts)+len(c.SIMs)+len(c.Identifiers) == 0
 }
 
-// Account is what an account is at a time. It never changes; who holds one may keep it.
+// Account is the state of an account at a time. It never changes; callers may keep it.
 type Account struct {
 	Number     uint32
 	ID         string
@@ -134,15 +135,15 @@ type Account struct {
 	Currency   string // ISO 4217
 	Zone       *time.Location
 	CycleDay   int      // 1 to 31; in shorter months the last day
-	CyclesFrom int32    // the date on which the first cycle with this day and zone begins, 0 for always: see CycleOf
-	Plan       string   // what the account pays its parent for the SIMs below it; empty = not rated at this tier
+	CyclesFrom int32    // first date of the first cycle with this day and zone, 0 for always: see CycleOf
+	Plan       string   // the account's price for the SIMs below it, paid to its parent; empty = not rated at this tier
 	SharePlans []string // pools, in the order in which they are drawn
 	Limits     []string
-	Partition  int // where the root's usage goes, whether this account is the root or not
+	Partition  int // partition of the root's usage, also for accounts below the root
 	Since      udr.Instant
 }
 
-// Ownership is who owns a SIM at a time, and on which plan it is.
+// Ownership is the owner and the plan of a SIM at a time.
 type Ownership struct {
 	Account uint32
 	Plan    uint32 // View.PlanName has its name; 0 is no plan

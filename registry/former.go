@@ -2,21 +2,21 @@ package registry
 
 import "ratemill/udr"
 
-// Find is SIM, and says whether more than one fact is known of the identifier, so that it may have named another SIM as
-// known at an earlier revision.
+// Find is SIM, and also reports whether several facts are known of the identifier, so that it may have named another
+// SIM at an earlier revision.
 func (v *View) Find(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	return v.r.identifiers.holder(&v.r.moments, id, at, rev)
 }
 
-// Several says whether more than one fact is known of who owned a SIM, or of what its account was. Where there is one,
-// nothing else was ever known.
+// Several reports whether several facts are known of a SIM's owner, or of that account. With one fact, no other state
+// was ever known.
 func (v *View) Several(sim, account uint32) bool {
 	return sim <= v.r.sims.count && v.r.sims.blocks[sim/simBlock][sim%simBlock].when&history != 0 ||
 		int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account == nil
 }
 
-// FormerRoot is another billing root than that of revision rev to which usage of an identifier belonged as known at an
-// earlier revision, from since on; the newest such root. It was so before the revision until.
+// FormerRoot is another billing root than that of revision rev, to which usage of an identifier belonged as known at an
+// earlier revision, from since on; the newest such root. It was valid before the revision until.
 func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision) (root uint32, until Revision, ok bool) {
 	now, said := v.root(id, at, rev)
 	for said > since {
@@ -28,8 +28,8 @@ func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision
 	return 0, 0, false
 }
 
-// root is the billing root to which usage of an identifier belongs, 0 for none. said is the newest revision up to rev that
-// said anything of what this depends on: from said to rev the root is the same.
+// root is the billing root of an identifier's usage, 0 for none. said is the newest revision up to rev with a fact on
+// which this depends: from said to rev the root is the same.
 func (v *View) root(id udr.Identifier, at udr.Instant, rev Revision) (root uint32, said Revision) {
 	if ref := v.r.identifiers.find(id); ref != nil {
 		said = v.r.identifiers.newest(&v.r.moments, ref, rev)

@@ -7,21 +7,21 @@ import (
 	"ratemill/udr"
 )
 
-// Period is what was said of a SIM for a time: who owned it, or one of its identifiers. Periods with Corrected held until
-// a later revision said otherwise for the same beginning.
+// Period is a fact about a SIM for a time: its owner, or one of its identifiers. Periods with Corrected were valid
+// until a later revision gave another fact for the same beginning.
 type Period struct {
-	Identifier udr.Identifier // none where it is about the owner
+	Identifier udr.Identifier // none for an owner
 	Account    uint32
 	Plan       uint32 // View.PlanName has its name
 	Since      udr.Instant
 	Until      udr.Instant // where Ends
 	Ends       bool
-	Known      Revision // that said it begins
-	EndKnown   Revision // that said it ends
-	Corrected  Revision // that took it back or said something else; 0 while it holds
+	Known      Revision // that gave its beginning
+	EndKnown   Revision // that gave its end
+	Corrected  Revision // that withdrew or replaced it; 0 while it is valid
 }
 
-// told is a fact about a SIM as far as a history needs it: subject is an account and a plan, or a SIM.
+// told is a fact about a SIM, as far as a history needs it: subject is an account and a plan, or a SIM.
 type told struct {
 	from    udr.Instant
 	known   Revision
@@ -30,8 +30,8 @@ type told struct {
 	plan    uint32
 }
 
-// EverNamed is the SIMs that an identifier named at any time, as known at any revision, each once, in the order of their
-// numbers.
+// EverNamed are the SIMs that an identifier named at any time, as known at any revision, each once, in the order of
+// their numbers.
 func (v *View) EverNamed(id udr.Identifier) (sims []uint32) {
 	for _, f := range v.r.identifiers.told(&v.r.moments, id) {
 		if f.account != 0 {
@@ -42,7 +42,8 @@ func (v *View) EverNamed(id udr.Identifier) (sims []uint32) {
 	return slices.Compact(sims)
 }
 
-// History is all that was ever said of a SIM: its owners, then each of its identifiers, in the order of their beginnings.
+// History lists all facts ever stated about a SIM: its owners, then each of its identifiers, in the order of their
+// beginnings.
 func (v *View) History(sim uint32) (all []Period) {
 	all = periods(v.r.sims.told(&v.r.moments, sim), func(told) bool { return true })
 	for _, id := range v.r.identifiers.ever(&v.r.sims, sim, nil) {
@@ -55,7 +56,7 @@ func (v *View) History(sim uint32) (all []Period) {
 	return all
 }
 
-// SIMsOf appends the SIMs that an account owned at a time, as known at a revision. It looks at every SIM.
+// SIMsOf appends the SIMs that an account owned at a time, as known at a revision. It scans every SIM.
 func (v *View) SIMsOf(account uint32, at udr.Instant, rev Revision, dst []uint32) []uint32 {
 	for sim := uint32(1); sim <= v.SIMs(); sim++ {
 		if own, ok := v.Owner(sim, at, rev); ok && own.Account == account {
@@ -65,7 +66,7 @@ func (v *View) SIMsOf(account uint32, at udr.Instant, rev Revision, dst []uint32
 	return dst
 }
 
-// periods makes periods of facts in the order of (from, known): of those with one beginning the last holds.
+// periods makes periods of facts in the order of (from, known): of those with one beginning the last is valid.
 func periods(facts []told, of func(told) bool) (all []Period) {
 	for i, f := range facts {
 		if !f.state.begins() || !of(f) {
@@ -80,7 +81,7 @@ func periods(facts []told, of func(told) bool) (all []Period) {
 		for j := i + 1; j < len(facts); j++ {
 			if last := j+1 == len(facts) || facts[j+1].from != facts[j].from; last && facts[j].state != Withdrawn {
 				for j > i+1 && facts[j-1].from == facts[j].from && facts[j-1].state != Withdrawn {
-					j-- // what followed was corrected, that this ended was not
+					j-- // the following fact was corrected, but not the end of this one
 				}
 				p.Until, p.Ends, p.EndKnown = facts[j].from, true, facts[j].known
 				break
@@ -92,7 +93,7 @@ func periods(facts []told, of func(told) bool) (all []Period) {
 	return all
 }
 
-// told is what was said of a SIM's owners.
+// told lists the facts about a SIM's owners.
 func (s *sims) told(m *moments, sim uint32) (all []told) {
 	if sim == 0 || sim > s.count || s.blocks[sim/simBlock] == nil {
 		return nil
@@ -111,7 +112,7 @@ func (s *sims) told(m *moments, sim uint32) (all []told) {
 	return all
 }
 
-// told is what was said of an identifier.
+// told lists the facts about an identifier.
 func (ids *identifiers) told(m *moments, id udr.Identifier) (all []told) {
 	ref := ids.find(id)
 	switch {

@@ -10,10 +10,10 @@ import (
 	"ratemill/udr"
 )
 
-// identifiers finds the SIM that an identifier names, and the identifiers of a SIM.
+// identifiers maps identifiers to SIMs and back.
 //
-// Nearly all identifiers are digits and fit a word: they are their own keys. Others (EIDs of 32 digits, names) are found
-// by hash and compared.
+// Nearly all identifiers are digits that fit into a word, which is their key. Others (EIDs of 32 digits, names) are
+// found by hash and compared.
 type identifiers struct {
 	digits    [udr.Name + 1]table
 	texts     [udr.Name + 1]table // hash to index+1 in named
@@ -22,7 +22,7 @@ type identifiers struct {
 	histories [][]namedKnown
 }
 
-// reference is the SIM that an identifier names: a single fact, or a history.
+// reference is the SIM of an identifier: a single fact, or a history.
 type reference struct {
 	sim  uint32 // 0: free slot
 	when uint32 // a moment's number, or history|index
@@ -48,8 +48,8 @@ type listEntry struct {
 	text bool
 }
 
-// pack is the digits of value as a word. Different values have different words: the length is kept by a leading one,
-// and ICCIDs of 20 digits, which all begin with 89 (ITU-T E.118), go without these two behind a high bit.
+// pack is the digits of value as a word. Different values have different words: a leading one marks the length, and
+// ICCIDs of 20 digits, which all begin with 89 (ITU-T E.118), omit these two behind a high bit.
 func pack(value string) (key uint64, ok bool) {
 	var mark uint64
 	if len(value) > 18 {
@@ -79,7 +79,7 @@ func unpack(key uint64) string {
 	return "89" + strconv.FormatUint(key&^(1<<63), 10)[1:]
 }
 
-// find is where the SIM of an identifier stands, or nil.
+// find is the slot with the SIM of an identifier, or nil.
 func (ids *identifiers) find(id udr.Identifier) *reference {
 	if id.Kind > udr.Name {
 		return nil
@@ -87,7 +87,7 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].find(key)
 	}
-	// Two texts of one hash, which is not to be expected, stand under neighbouring hashes.
+	// In the unlikely case that two texts have one hash, they are stored under neighbouring hashes.
 	for key := xxhash.Sum64String(id.Value); ; key++ {
 		index := ids.texts[id.Kind].find(key)
 		if index == nil {
@@ -99,7 +99,7 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	}
 }
 
-// place is where the SIM of an identifier stands, made when it is new, and how a list names it.
+// place is the slot for the SIM of an identifier, created if new, and the identifier's form in lists.
 func (ids *identifiers) place(id udr.Identifier) (*reference, listEntry) {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].place(key), listEntry{key: key, kind: id.Kind}
@@ -120,7 +120,7 @@ func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev R
 	return sim, ok
 }
 
-// holder is the SIM that an identifier names, and whether several facts are known of it.
+// holder is the SIM of an identifier, and whether several facts are known of it.
 func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -151,7 +151,7 @@ func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, re
 	return 0, true, false
 }
 
-// newest is the newest revision up to rev that said anything of an identifier, 0 for none.
+// newest is the newest revision up to rev with a fact about an identifier, 0 for none.
 func (ids *identifiers) newest(m *moments, ref *reference, rev Revision) (said Revision) {
 	if ref.when&history == 0 {
 		if known := m.pairs[ref.when].known; known <= rev {
@@ -201,7 +201,7 @@ func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Rev
 	ids.histories[ref.when&^history] = slices.Insert(facts, at, fact)
 }
 
-// said is what was last said of an identifier for the very time at.
+// said is the latest fact about an identifier for exactly the time at.
 func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (namedKnown, bool) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -220,7 +220,7 @@ func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (nam
 	return namedKnown{}, false
 }
 
-// before is the SIM that the last fact not after a time is about, also when that ended or withdrew it, and since when.
+// before is the SIM of the last fact not after a time, even if that fact ended or was withdrawn, and its beginning.
 func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (sim uint32, when udr.Instant) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -241,7 +241,7 @@ func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (s
 	return 0, 0
 }
 
-// list puts an identifier on a SIM's list, once.
+// list adds an identifier to a SIM's list, once.
 func (ids *identifiers) list(sims *sims, sim uint32, entry listEntry) {
 	next := &sims.entry(sim).names
 	for *next != 0 {
@@ -286,8 +286,8 @@ func (ids *identifiers) ever(sims *sims, sim uint32, dst []udr.Identifier) []udr
 	return dst
 }
 
-// table is an open-addressing hash table of words. It is cut into parts that grow one at a time and by half, so that
-// growing never stops readers for long nor needs twice the memory.
+// table is an open-addressing hash table of words. It is split into parts that grow one at a time and by half, so
+// growing never delays readers for long nor needs twice the memory.
 type table struct{ parts [256]part }
 
 type part struct {
@@ -300,7 +300,7 @@ type slot struct {
 	reference
 }
 
-// spread is 2^64 divided by the golden ratio: the numbers of a carrier's range land evenly.
+// spread is 2^64 divided by the golden ratio: it distributes consecutive numbers evenly.
 const spread = 0x9E3779B97F4A7C15
 
 func (t *table) find(key uint64) *reference {
@@ -315,7 +315,7 @@ func (t *table) find(key uint64) *reference {
 	return nil
 }
 
-// place is the slot of a key. Who gets one whose sim is 0 sets it.
+// place is the slot of a key. If its sim is 0, the caller sets it.
 func (t *table) place(key uint64) *reference {
 	hash := key * spread
 	p := &t.parts[hash>>56]
@@ -339,7 +339,7 @@ func (t *table) place(key uint64) *reference {
 	return &s.reference
 }
 
-// probe is the slot that holds a key, or the free one where it belongs.
+// probe is the slot with a key, or the free slot for it.
 func probe(slots []slot, key, hash uint64) *slot {
 	high, _ := bits.Mul64(hash<<8, uint64(len(slots)))
 	for i := int(high); ; {

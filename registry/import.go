@@ -12,29 +12,29 @@ import (
 	"ratemill/udr"
 )
 
-// Input is a file that says what is to be in the registry: companies*.csv, accounts*.csv, sims*.csv with a header row,
+// Input is a file with the desired state of the registry: companies*.csv, accounts*.csv, sims*.csv with a header row,
 // or YAML (.yaml, .yml) with the sections companies, accounts and sims.
 type Input struct {
 	Name string
 	Open func() (io.ReadCloser, error)
 }
 
-// most is how many errors are listed; a file with more has one reason for many of them.
+// most is how many errors are listed; a file with more usually has one cause for many of them.
 const most = 50
 
-// Import makes the change set after which the registry says what the files say. What it says already changes nothing,
-// so importing a file again gives an empty change set. What the files do not mention stays as it is.
+// Import computes the change set that brings the registry to the state in the files. Known facts change nothing, so
+// importing a file again gives an empty change set. Anything that the files do not mention stays as it is.
 //
-// A row says how something is from its since on. One with a since that is known corrects what was said for that time;
-// one with another since is a change at that time. A row with withdrawn: true takes back what was said for its since. A
-// SIM with an until leaves then, and its identifiers are free.
+// A row states something from its since on. A row with a known since corrects the facts of that time; a row with
+// another since is a change at that time. A row with withdrawn: true withdraws the facts with its since. A SIM with an
+// until leaves then, and its identifiers become free.
 //
-// r has the facts of the change set loaded afterwards: Publish shows them, and with errors r is to be thrown away. All
-// errors are reported at once, up to a bound.
+// Afterwards r has loaded the facts of the change set: Publish makes them visible, and with errors r must be discarded.
+// All errors are reported at once, up to a bound.
 func Import(r *Registry, inputs []Input) (*Changes, diag.List) { return ImportFor(r, inputs, nil) }
 
-// ImportFor is Import with a warning for each name of a plan, share plan or limit that a catalogue does not have. nil is
-// for any names.
+// ImportFor is Import with a warning for each name of a plan, share plan or limit that a catalogue lacks; nil allows
+// any name.
 func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +44,7 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) 
 		mentions: newMentions(c),
 	}
 	yaml := im.parse(inputs)
-	// SIMs need accounts, accounts need companies, whatever the order of the files.
+	// SIMs need accounts, and accounts need companies, so sections are processed in this order.
 	for _, section := range []section{companies, accountsSection, simsSection} {
 		im.rows(inputs, yaml, section)
 		switch section.file {
@@ -62,7 +62,7 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) 
 	return im.changes, im.list
 }
 
-// parse reads the YAML files among inputs, and names files of which it is not known what they hold.
+// parse reads the YAML files among inputs, and reports files with unknown content.
 func (im *importer) parse(inputs []Input) []*diag.Node {
 	yaml := make([]*diag.Node, len(inputs))
 	for i, in := range inputs {
@@ -75,7 +75,7 @@ func (im *importer) parse(inputs []Input) []*diag.Node {
 	return yaml
 }
 
-// rows takes in the rows of a section in all files.
+// rows processes the rows of a section in all files.
 func (im *importer) rows(inputs []Input, yaml []*diag.Node, s section) {
 	for i, in := range inputs {
 		switch kind := kindOf(in.Name); {
@@ -88,7 +88,7 @@ func (im *importer) rows(inputs []Input, yaml []*diag.Node, s section) {
 	}
 }
 
-// fileKind is what a file holds, by its name.
+// fileKind is the content of a file, by its name.
 type fileKind int
 
 const (
@@ -113,7 +113,7 @@ func kindOf(name string) fileKind {
 	return 0
 }
 
-// column is what a cell of a row says.
+// column is the meaning of a cell.
 type column uint8
 
 const (
@@ -143,7 +143,7 @@ const (
 var columnNames = [columns]string{"id", "name", "kind", "company", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits",
 	"since", "until", "withdrawn", "account", "iccid", "eid", "imsi", "msisdn", "imei"}
 
-// section is a part of the registry and the columns that its rows have.
+// section is a part of the registry with the columns of its rows.
 type section struct {
 	file    fileKind
 	name    string
@@ -176,12 +176,12 @@ type row struct {
 
 type cell struct {
 	text     string
-	said     bool       // the row has the cell, be it empty
+	said     bool       // the row has the cell, even if it is empty
 	from, to int        // in the line, in CSV
 	node     *diag.Node // in YAML
 }
 
-// at is where a cell stands, or the row when it has none.
+// at is the position of a cell, or of the row if it has none.
 func (r *row) at(c column) diag.Pos {
 	cell := &r.cells[c]
 	if r.whole.File != nil {
@@ -199,17 +199,17 @@ type importer struct {
 	changes *Changes
 	list    diag.List
 
-	mentions *mentions // nil when any name will do
+	mentions *mentions // nil if any name is allowed
 
 	companies    map[string]Company
 	numbers      map[string]uint32 // of new accounts
 	accountRows  map[uint32][]accountRow
 	accountOrder []uint32
-	nameless     []accountRow   // without a right id
-	accountState map[uint32]int // 1 being made, 2 made
+	nameless     []accountRow   // without a valid id
+	accountState map[uint32]int // 1 in progress, 2 done
 
-	lastRow     map[uint32]span                // of each SIM that a row was about, the last one's
-	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that took something back
+	lastRow     map[uint32]span                // of each SIM in the rows, the last row's
+	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that withdrew something
 	ids         []udr.Identifier
 	held        []udr.Identifier
 	marked      []mark
@@ -253,7 +253,7 @@ func (im *importer) company(r *row) {
 	im.changes.Companies = append(im.changes.Companies, c)
 }
 
-// word is the text of a cell that is a name: no blanks, no control characters, not too long.
+// word is the text of a cell with a name: no blanks, no control characters, not too long.
 func (im *importer) word(r *row, c column, required bool) (string, bool) {
 	text := r.cells[c].text
 	if text == "" {

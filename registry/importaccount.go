@@ -12,15 +12,15 @@ import (
 	"ratemill/udr"
 )
 
-// accountRow is a row that is to become a fact once the accounts above are known.
+// accountRow is a row that becomes a fact once the accounts above are known.
 type accountRow struct {
 	row       *row
 	fact      AccountFact
 	withdrawn bool
-	wrong     bool // it becomes no fact, and is looked at for what else is wrong
+	wrong     bool // it becomes no fact, but is checked for further errors
 }
 
-// account takes in a row. Its fact is made by finishAccounts, since the parent may stand in a later row.
+// account processes a row. finishAccounts makes its fact, because the parent may be in a later row.
 func (im *importer) account(r *row) {
 	kept := *r
 	im.mentionAccount(r)
@@ -68,8 +68,8 @@ func (im *importer) companyIDs() []string {
 	return ids
 }
 
-// finishAccounts makes the facts, of each account after those of its parent, whose currency, zone and cycle day are
-// taken where a row names none.
+// finishAccounts makes the facts of each account after those of its parent, which provides currency, zone and cycle day
+// if a row omits them.
 func (im *importer) finishAccounts() {
 	for _, number := range im.accountOrder {
 		im.finishAccount(number)
@@ -78,7 +78,7 @@ func (im *importer) finishAccounts() {
 		im.fill(&im.nameless[i])
 	}
 	im.refuseCycles()
-	// The numbers of accounts whose rows were wrong were never given.
+	// Accounts with wrong rows never got a number.
 	if im.list.HasErrors() {
 		return
 	}
@@ -89,7 +89,7 @@ func (im *importer) finishAccounts() {
 	im.tellCycles()
 }
 
-// tellCycles warns of each cycle day and zone that is asked for within a cycle: the one that runs goes on to its end.
+// tellCycles warns of each cycle day and zone that is requested within a cycle: the running cycle continues to its end.
 func (im *importer) tellCycles() {
 	for i := range im.changes.Accounts {
 		f := &im.changes.Accounts[i]
@@ -113,7 +113,7 @@ func (im *importer) tellCycles() {
 
 func (im *importer) finishAccount(number uint32) {
 	if im.accountState[number] != 0 {
-		return // made, or being made: a cycle, which refuseCycles finds
+		return // done, or in progress: a cycle, which refuseCycles reports
 	}
 	im.accountState[number] = 1
 	defer func() { im.accountState[number] = 2 }()
@@ -139,7 +139,7 @@ func (im *importer) fill(a *accountRow) bool {
 			f.Parent = number
 			parent = im.newestAccount(number)
 		case badWord(id) != "":
-			good = false // which is said already
+			good = false // already reported
 		default:
 			im.errorf(r.at(colParent), "account %s, the parent, is unknown%s", id, im.similarAccount(id))
 			good = false
@@ -208,7 +208,7 @@ func (im *importer) fill(a *accountRow) bool {
 	return good && ok
 }
 
-// newestAccount is what was last said of an account, by the files or before them.
+// newestAccount is the latest fact about an account, from the files or earlier.
 func (im *importer) newestAccount(number uint32) *AccountFact {
 	if rows := im.accountRows[number]; len(rows) > 0 {
 		return &rows[len(rows)-1].fact
@@ -241,7 +241,7 @@ func (im *importer) say(a *accountRow) {
 		facts := im.r.accounts.facts[a.fact.Number]
 		for i := range facts {
 			if facts[i].From == a.fact.From {
-				said = &facts[i] // of one beginning, the one known last stands last
+				said = &facts[i] // of one beginning, the last known is last
 			}
 		}
 	}
@@ -253,13 +253,13 @@ func (im *importer) say(a *accountRow) {
 	}
 }
 
-// sameFact compares what people say; the partition is not theirs.
+// sameFact compares what people state, without the partition.
 func sameFact(a, b *AccountFact) bool {
 	return a.State == b.State && a.Company == b.Company && a.Parent == b.Parent && a.Currency == b.Currency && a.Zone == b.Zone &&
 		a.CycleDay == b.CycleDay && a.Plan == b.Plan && slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)
 }
 
-// refuseCycles reports accounts that would be above themselves at any time.
+// refuseCycles reports accounts that would be their own ancestors at any time.
 func (im *importer) refuseCycles() {
 	said := map[uint32][]AccountFact{}
 	for _, f := range im.changes.Accounts {
@@ -283,7 +283,7 @@ func (im *importer) refuseCycles() {
 			if a.fact.Parent == 0 || a.withdrawn {
 				continue
 			}
-			// A cycle exists from the latest beginning of its links, which is that of a row on it.
+			// A cycle exists from the latest beginning of its links, which is that of one of its rows.
 			at, path := a.fact.From, a.fact.ID
 			above := a.fact.Parent
 			for range maxLevels {

@@ -15,8 +15,8 @@ import (
 // longestLine bounds a line of a CSV file, and with it the memory that a file can take.
 const longestLine = 64 << 10
 
-// csvRows reads a CSV file line by line: commas or semicolons, quotes as RFC 4180 has them but within a line, and a
-// header row that names the columns. Empty lines and lines that begin with # are passed over.
+// csvRows reads a CSV file line by line: commas or semicolons, quotes as in RFC 4180 but within a line, and a header
+// row that names the columns. It skips empty lines and lines that begin with #.
 func (im *importer) csvRows(in Input, s section) {
 	file, err := in.Open()
 	if err != nil {
@@ -71,7 +71,7 @@ func (im *importer) csvRows(in Input, s section) {
 	}
 }
 
-// csvHeader is the columns of a file, or nil when the header is wrong.
+// csvHeader reads the columns of a file, or nil if the header is wrong.
 func (im *importer) csvHeader(r *row, s section, separator byte) []column {
 	var header []column
 	good := true
@@ -129,7 +129,7 @@ func (im *importer) csvCells(r *row, header []column, separator byte) bool {
 	}
 }
 
-// cut is the first field of a line and how many bytes it takes, its quotes included.
+// cut is the first field of a line and its length in bytes, including its quotes.
 func cut(line string, separator byte) (text string, n int, ok bool) {
 	if len(line) == 0 || line[0] != '"' {
 		if n = strings.IndexByte(line, separator); n < 0 {

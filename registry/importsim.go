@@ -14,11 +14,11 @@ func isStrong(id udr.Identifier) bool {
 	return id.Kind == udr.ICCID || id.Kind == udr.EID || id.Kind == udr.IMSI
 }
 
-// span is the time that a row is about.
+// span is the time range of a row.
 type span struct{ since, until udr.Instant }
 
-// A row is about the SIM that one of its strong identifiers names, or a weak one if it has no strong one: a card keeps
-// its ICCID, EID and IMSI, while an MSISDN may be somebody else's next year.
+// A row concerns the SIM of one of its strong identifiers, or of a weak one if it has no strong one: a card keeps its
+// ICCID, EID and IMSI, while an MSISDN may belong to another SIM next year.
 var (
 	strong = []column{colICCID, colEID, colIMSI}
 	weak   = []column{colMSISDN, colName, colIMEI}
@@ -120,7 +120,7 @@ func firstColumn(r *row) column {
 	return colICCID
 }
 
-// identifiers is those of a row, the strong kinds first, so that the first tells whether it has any.
+// identifiers are those of a row, the strong kinds first, so the first shows whether there are any.
 func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	im.ids = im.ids[:0]
 	good := true
@@ -149,7 +149,7 @@ func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	return im.ids, good
 }
 
-// canonicalIdentifier is the one way in which an identifier is written, as normalize writes what carriers send.
+// canonicalIdentifier is the canonical form of an identifier, the same as normalize's.
 func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string) {
 	var scratch [40]byte
 	var err error
@@ -192,8 +192,8 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 	return string(digits), ""
 }
 
-// who is the SIM that a row is about: the one that its identifiers name at its since; if none does, the one that they
-// named next after it, or, for the strong kinds, last before it, since a card that comes back is the same card.
+// who is the SIM that a row concerns: the one that its identifiers name at its since; if none does, the one that they
+// named next after it, or, for the strong kinds, last before it, because a card that comes back is the same card.
 func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
 	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
@@ -218,8 +218,8 @@ func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) 
 	return 0, false
 }
 
-// whose is the SIM of which a row withdraws something: the one about which something is said for the very since, or that
-// one of the identifiers names then; 0 when they are known and there is nothing to withdraw.
+// whose is the SIM from which a row withdraws something: the one with a fact for exactly this since, or the one that an
+// identifier names then; 0 if they are known and there is nothing to withdraw.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {
@@ -237,7 +237,7 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 		if !ok || isStrong(id) != isStrong(ids[0]) {
 			continue
 		}
-		// What was withdrawn for this time is not what was said since then, of the SIM that has the identifier now.
+		// A fact withdrawn for this time says nothing about the SIM that has the identifier now.
 		if f, said := im.r.sims.said(&im.r.moments, sim, since); said && f.known > withdrawn.known {
 			return sim, true
 		}
@@ -271,7 +271,7 @@ func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim
 	return 0
 }
 
-// called names a SIM by an identifier other than those given: " (iccid 8934…)".
+// called names a SIM by an identifier other than the given ones: " (iccid 8934…)".
 func (im *importer) called(sim uint32, at udr.Instant, not []udr.Identifier) string {
 	for _, id := range im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, nil) {
 		if !slices.Contains(not, id) {

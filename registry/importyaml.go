@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// parseYAML reads a YAML file, or is nil.
+// parseYAML reads a YAML file, or returns nil.
 func (im *importer) parseYAML(in Input) *diag.Node {
 	file, err := in.Open()
 	if err != nil {
@@ -46,7 +46,7 @@ func (im *importer) parseYAML(in Input) *diag.Node {
 	return doc
 }
 
-// yamlErrors reports what is wrong with the form of a document.
+// yamlErrors reports the syntax errors of a document.
 type yamlErrors importer
 
 func (e *yamlErrors) repeated(n *diag.Node) {
@@ -55,7 +55,7 @@ func (e *yamlErrors) repeated(n *diag.Node) {
 	e.list = append(e.list, d.List...)
 }
 
-// yamlRows makes rows of a section: a map from ids to how they are, or to a list of how they were one after the other.
+// yamlRows makes rows of a section: a map from ids to states, or to a list of successive states.
 func (im *importer) yamlRows(doc *diag.Node, s section) {
 	n := doc.Member(s.name)
 	if n == nil || n.Kind == diag.Null {
@@ -83,7 +83,7 @@ func (im *importer) yamlRows(doc *diag.Node, s section) {
 
 func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	r := &row{whole: key.Pos}
-	r.cells[colUntil].said = true // a document says all that there is of a SIM: without an until it goes on
+	r.cells[colUntil].said = true // a document states everything about a SIM: without an until it has no end
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
 		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
 		return
@@ -115,7 +115,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	}
 }
 
-// yamlText is a value, or the values of a list with blanks between them.
+// yamlText is a value, or the values of a list separated by blanks.
 func (im *importer) yamlText(m diag.Pair, c column) (string, bool) {
 	switch m.Value.Kind {
 	case diag.Scalar:
@@ -137,12 +137,12 @@ func (im *importer) yamlText(m diag.Pair, c column) (string, bool) {
 	return "", false
 }
 
-// isList says that a cell may hold several values.
+// isList reports whether a cell may hold several values.
 func isList(c column) bool {
 	return c == colPool || c == colLimits || c == colICCID || c == colEID || c == colIMSI || c == colMSISDN || c == colIMEI
 }
 
-// identifierKind is what kind of identifier a SIM's key in YAML is: by its digits, or as written before a colon.
+// identifierKind is the kind of a SIM's key in YAML: by its digits, or by the word before a colon.
 func identifierKind(key string) (udr.IDKind, string) {
 	if before, after, ok := strings.Cut(key, ":"); ok {
 		if kind, ok := udr.ParseIDKind(before); ok {

@@ -7,17 +7,17 @@ import (
 	"ratemill/internal/diag"
 )
 
-// Catalogue is the names that rows may give for plans, pools and limits. The registry keeps any name, since plans may be
-// written after the SIMs are known; but usage by a name that is not there is suspended, so it is told.
+// Catalogue has the names that rows may use for plans, pools and limits. The registry accepts any name, because plans
+// may be written after the SIMs are known; but usage with an unknown name is suspended, so import warns.
 type Catalogue struct {
 	Plans, SharePlans, Limits []string
 
-	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share plan,
-	// none for all.
+	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share
+	// plan, none for all.
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 }
 
-// nameKind is what a row names of the catalogue.
+// nameKind is the kind of a catalogue name in a row.
 type nameKind uint8
 
 const (
@@ -29,8 +29,8 @@ const (
 
 var nameKindWords = [nameKinds]string{"plan", "share plan", "limit"}
 
-// mentions is what rows name of a catalogue that has no such thing. A file may have millions of rows with one slip, so
-// each name is kept once.
+// mentions are the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so each
+// name is stored once.
 type mentions struct {
 	known   [nameKinds]map[string]struct{}
 	names   [nameKinds][]string
@@ -65,7 +65,7 @@ func newMentions(c *Catalogue) *mentions {
 	return m
 }
 
-// mention takes in what a row names. A row that takes something back names nothing that will be asked for.
+// mention adds the names in a row. A row that withdraws something uses no name.
 func (im *importer) mention(r *row) {
 	if im.mentions == nil || r.cells[colWithdrawn].text == "true" {
 		return
@@ -93,7 +93,7 @@ func (m *mentions) take(r *row, c column, kind nameKind) {
 		return
 	}
 	if _, ok := m.known[kind][text]; ok {
-		return // as almost always, and without cutting the text
+		return // the usual case, without splitting the text
 	}
 	for name := range strings.FieldsSeq(text) {
 		if _, ok := m.known[kind][name]; ok || badWord(name) != "" {
@@ -140,9 +140,9 @@ func (m *mentions) warn(l *diag.List) {
 	}
 }
 
-// CheckNames warns of what files name and the catalogue does not have, and refuses plans and limits in another currency than
-// their account's, as ImportFor does. It needs no registry: what is not in the files is not known, so a part of a registry
-// can be checked. Rows whose form is wrong are errors.
+// CheckNames warns of names in files that the catalogue lacks, and refuses plans and limits in another currency than
+// their account's, like ImportFor. It needs no registry: anything outside the files is unknown, so a part of a registry
+// can be checked. Malformed rows are errors.
 func CheckNames(inputs []Input, c *Catalogue) diag.List {
 	im := &importer{mentions: newMentions(c)}
 	yaml := im.parse(inputs)

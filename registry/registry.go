@@ -11,7 +11,7 @@ import (
 // things up through views.
 type Registry struct {
 	mu       sync.RWMutex
-	revision Revision // the newest that is there in full
+	revision Revision // the newest complete one
 
 	moments     moments
 	plans       names
@@ -34,58 +34,58 @@ func New() *Registry {
 	return r
 }
 
-// Revision is the newest revision that is there in full.
+// Revision is the newest complete revision.
 func (r *Registry) Revision() Revision {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.revision
 }
 
-// View opens the registry for reading: once per batch, since a view that stays open keeps change sets waiting. Close
-// it before opening another in the same goroutine.
+// View opens the registry for reading: once per batch, because an open view delays change sets. Close it before opening
+// another in the same goroutine.
 func (r *Registry) View() *View {
 	r.mu.RLock()
 	return &View{r: r}
 }
 
-// View is the registry opened for reading. Its lookups take no locks and allocate nothing; the As-Of revision of each
-// may be any up to Revision.
+// View is the registry opened for reading. Its lookups take no locks and do not allocate; each may ask for any revision
+// up to Revision.
 type View struct{ r *Registry }
 
 // Close ends the view.
 func (v *View) Close() { v.r.mu.RUnlock() }
 
-// Revision is the newest revision that is there in full.
+// Revision is the newest complete revision.
 func (v *View) Revision() Revision { return v.r.revision }
 
-// SIM is the number of the SIM that id named at a time, as known at a revision.
+// SIM is the number of the SIM of id at a time, as known at a revision.
 func (v *View) SIM(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, ok bool) {
 	return v.r.identifiers.sim(&v.r.moments, id, at, rev)
 }
 
-// Owner is who owned a SIM at a time, as known at a revision.
+// Owner is the owner of a SIM at a time, as known at a revision.
 func (v *View) Owner(sim uint32, at udr.Instant, rev Revision) (Ownership, bool) {
 	return v.r.sims.owner(&v.r.moments, sim, at, rev)
 }
 
-// Account is what the account was at a time, as known at a revision.
+// Account is the state of an account at a time, as known at a revision.
 func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
 	return v.r.accounts.account(number, at, rev)
 }
 
-// AccountUntil is when something of an account may become different from what it was at a time, as known at a revision;
-// false when nothing does.
+// AccountUntil is when an account's state may change from that at a time, as known at a revision; false if it never
+// does.
 func (v *View) AccountUntil(number uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
 	return v.r.accounts.until(number, at, rev)
 }
 
-// Touch reads where an account's facts lie, so that Account finds them in the processor's cache soon after. It says
-// whether there is such an account.
+// Touch reads an account's facts, so that Account finds them in the processor's cache soon after. It reports whether
+// the account exists.
 func (v *View) Touch(account uint32) bool {
 	return int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account != nil
 }
 
-// Root is the billing root of an account and the partition where its usage goes.
+// Root is the billing root of an account and the partition of its usage.
 func (v *View) Root(account uint32, at udr.Instant, rev Revision) (root uint32, partition int, ok bool) {
 	version := v.r.accounts.version(account, at, rev)
 	return version.root, int(version.partition), version.account != nil
@@ -97,7 +97,7 @@ func (v *View) AccountNumber(id string) (uint32, bool) {
 	return n, ok
 }
 
-// AccountID is the id of the account with a number, which stays the same for ever.
+// AccountID is the id of the account with a number; it never changes.
 func (v *View) AccountID(number uint32) (string, bool) {
 	if int(number) >= len(v.r.accounts.facts) || len(v.r.accounts.facts[number]) == 0 {
 		return "", false
@@ -145,11 +145,11 @@ func (v *View) Identifiers(sim uint32, at udr.Instant, rev Revision, dst []udr.I
 	return v.r.identifiers.of(&v.r.moments, &v.r.sims, sim, at, rev, dst)
 }
 
-// portion is how many facts are taken in before readers get a turn: some milliseconds.
+// portion is how many facts are applied before readers get a turn: some milliseconds.
 const portion = 8192
 
-// Apply takes a change set in. Its revision is the next one, or the one begun by Load. Readers go on between portions
-// and see nothing of it before all of it is there.
+// Apply applies a change set. Its revision is the next one, or the one begun by Load. Readers continue between portions
+// and see the change set only when it is complete.
 func (r *Registry) Apply(changes *Changes) error {
 	if next := r.Revision() + 1; changes.Revision != next {
 		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
@@ -161,8 +161,8 @@ func (r *Registry) Apply(changes *Changes) error {
 	return nil
 }
 
-// Load takes in facts of changes.Revision that stay unseen until Publish, so that a large change set, or the whole
-// registry, arrives in parts. Facts of one subject come in the order of their revisions; a part that comes twice changes
+// Load applies facts of changes.Revision that stay invisible until Publish, so that a large change set, or the whole
+// registry, can arrive in parts. Facts of one subject come in the order of their revisions; a repeated part changes
 // nothing.
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
@@ -185,7 +185,7 @@ func (r *Registry) Load(changes *Changes) error {
 	return nil
 }
 
-// Publish lets readers see what was loaded up to a revision.
+// Publish makes loaded facts visible up to a revision.
 func (r *Registry) Publish(revision Revision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -227,7 +227,7 @@ func (r *Registry) loadIdentifiers(facts []IdentifierFact, known Revision) error
 	return nil
 }
 
-// names numbers texts that come again and again, from 0.
+// names numbers repeated texts, from 0.
 type names struct {
 	numbers map[string]uint32
 	texts   []string

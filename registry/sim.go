@@ -6,8 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// moments numbers the pairs (valid from, known from): millions of SIMs arrive in few change sets with few dates, so four
-// bytes name a pair that would take sixteen.
+// moments numbers the pairs (valid from, known from): millions of SIMs arrive in few change sets with few dates, so
+// four bytes identify a pair of sixteen.
 type moments struct {
 	numbers map[moment]uint32
 	pairs   []moment
@@ -32,13 +32,14 @@ func (m *moments) number(from udr.Instant, known Revision) uint32 {
 	return n
 }
 
-// history marks a reference to a history in place of a moment's number: that of the single fact that most have.
+// history marks a reference to a history instead of a moment's number, which is that of the single fact of most
+// entries.
 const history = 1 << 31
 
 // maxSIM leaves room for ten years of a carrier that connects everything.
 const maxSIM = 1 << 30
 
-// sims holds who owns each SIM, by its number, in blocks that never move.
+// sims holds the owner of each SIM, by its number, in blocks that never move.
 type sims struct {
 	blocks    [][]simEntry
 	count     uint32
@@ -108,7 +109,7 @@ func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Owne
 	return Ownership{}, false
 }
 
-// newest is the newest revision up to rev that said anything of who owns a SIM, 0 for none.
+// newest is the newest revision up to rev with a fact about a SIM's owner, 0 for none.
 func (s *sims) newest(m *moments, sim uint32, rev Revision) (said Revision) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {
 		return 0
@@ -160,7 +161,7 @@ func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 	s.histories[e.when&^history] = slices.Insert(facts, at, fact)
 }
 
-// said is what was last said of a SIM for the very time at.
+// said is the latest fact about a SIM for exactly the time at.
 func (s *sims) said(m *moments, sim uint32, at udr.Instant) (ownershipKnown, bool) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {
 		return ownershipKnown{}, false

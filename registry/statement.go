@@ -8,12 +8,13 @@ import (
 	"ratemill/udr"
 )
 
-// statement is what a row says of a SIM: whose it is, from a time until another. Statements of a SIM do not overlap: one
-// without an end goes on until the next. So at each time at most one begins and at most one ends, and a fact's State
-// keeps both: whatever is corrected or taken back, the registry is as if only the final statements had been said.
+// statement is the content of a row about a SIM: its owner, from a time until another. Statements of a SIM do not
+// overlap: one without an end lasts until the next. So at each time at most one begins and at most one ends, and a
+// fact's State keeps both: after any correction or withdrawal, the registry is as if only the final statements had been
+// made.
 type statement struct {
 	since, until udr.Instant
-	untilSaid    bool // a CSV file without the column says nothing of an end; otherwise no until is no end
+	untilSaid    bool // in a CSV file without the column, ends stay as they are; otherwise no until means no end
 	account      uint32
 	plan         string
 }
@@ -24,7 +25,7 @@ type contested struct {
 	since, until udr.Instant
 	sim          uint32
 	at           diag.Pos
-	claim        bool // to be given to sim when it is free; else sim has it, and goes on longer than was said before
+	claim        bool // to be given to sim once it is free; else sim has it, and keeps it for longer than stated before
 	end          bool // the statement ends at until
 }
 
@@ -86,7 +87,7 @@ func (im *importer) around(sim uint32, at udr.Instant) (a around) {
 	return a
 }
 
-// state makes the registry say what a row says of a SIM.
+// state applies a row's statement about a SIM to the registry.
 func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement) {
 	a := im.around(sim, s.since)
 	begun := a.is && a.at.begins
@@ -100,7 +101,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 			im.called(sim, s.since, ids), a.next.from)
 		return
 	}
-	// What another row says from its own since on stays as it is.
+	// Statements of other rows from their own since on stay as they are.
 	afterwards := im.afterwards(sim, &a)
 	ended := newest // as said before
 	if begun && a.followed && a.after.ends {
@@ -130,7 +131,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 	}
 }
 
-// own says what happens to a SIM at a time, unless that is known.
+// own adds the fact about a SIM at a time, unless it is known.
 func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account uint32, plan string) {
 	state := stateOf(begins, ends)
 	if !begins {
@@ -145,7 +146,7 @@ func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account u
 	im.changes.SIMs = append(im.changes.SIMs, fact)
 }
 
-// name says what happens to an identifier at a time, unless that is known.
+// name adds the fact about an identifier at a time, unless it is known.
 func (im *importer) name(id udr.Identifier, at udr.Instant, begins, ends bool, sim uint32) {
 	state := stateOf(begins, ends)
 	f, ok := im.r.identifiers.said(&im.r.moments, id, at)
@@ -157,19 +158,19 @@ func (im *importer) name(id udr.Identifier, at udr.Instant, begins, ends bool, s
 	im.changes.Identifiers = append(im.changes.Identifiers, fact)
 }
 
-// named is what is said of an identifier for the very time at.
+// named is the fact about an identifier for exactly the time at.
 func (im *importer) named(id udr.Identifier, at udr.Instant) (begins, ends bool, sim uint32) {
 	f, ok := im.r.identifiers.said(&im.r.moments, id, at)
 	return ok && f.state.begins(), ok && f.state.ends(), f.sim
 }
 
-// owned says that a SIM has an owner at a time. One that has none holds no identifier.
+// owned reports whether a SIM has an owner at a time. A SIM without one holds no identifier.
 func (im *importer) owned(sim uint32, at udr.Instant) bool {
 	_, ok := im.r.sims.owner(&im.r.moments, sim, at, im.changes.Revision)
 	return ok
 }
 
-// holder is the SIM that an identifier names at a time.
+// holder is the SIM of an identifier at a time.
 func (im *importer) holder(id udr.Identifier, at udr.Instant) (uint32, bool) {
 	sim, ok := im.r.identifiers.sim(&im.r.moments, id, at, im.changes.Revision)
 	return sim, ok && im.owned(sim, at)
@@ -179,7 +180,7 @@ func (im *importer) heldAt(sim uint32, at udr.Instant, dst []udr.Identifier) []u
 	return im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, dst)
 }
 
-// afterwards is the identifiers that a SIM has where its next statement begins.
+// afterwards are the identifiers of a SIM at the beginning of its next statement.
 func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
 	if !a.continued {
 		return nil
@@ -191,7 +192,7 @@ func sameKind(ids []udr.Identifier, id udr.Identifier) bool {
 	return slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind })
 }
 
-// claim gives a SIM the identifiers of a row; ended says that the statement before ended at its since.
+// claim gives a SIM the identifiers of a row; ended says that the previous statement ended at its since.
 func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until udr.Instant, ended bool) {
 	for _, id := range ids {
 		holder, held := im.holder(id, since)
@@ -210,8 +211,8 @@ func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until
 	}
 }
 
-// release ends the identifiers that a SIM had of the kinds that a row names, and that the row does not. Where the
-// statement before ended at this time, they ended with it.
+// release ends those identifiers of a SIM whose kinds the row has, but which the row omits. If the previous statement
+// ended at this time, they ended with it.
 func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant, ended bool) {
 	im.held = im.heldAt(sim, since, im.held[:0])
 	for _, id := range im.held {
@@ -223,13 +224,13 @@ func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant,
 			im.name(id, since, false, true, sim)
 			continue
 		}
-		// An earlier form of the row named it; what the SIM had before goes on to be another's.
+		// An earlier form of the row had it; the SIM's former identifier continues with another SIM.
 		before, had := im.holder(id, since-1)
 		im.name(id, since, false, ends || had && before == sim, sim)
 	}
 }
 
-// end lets a SIM leave at a time; afterwards is what it has where its next statement begins.
+// end lets a SIM leave at a time; afterwards are its identifiers at the beginning of its next statement.
 func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
 	begins := ok && f.state.begins()
@@ -247,7 +248,7 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 	}
 }
 
-// forgetEnds takes back the end at a time of identifiers that name nobody before it any more.
+// forgetEnds removes the ends at a time of identifiers that name no SIM before it any more.
 func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
 		begins, ends, holder := im.named(id, at)
@@ -257,7 +258,7 @@ func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 	}
 }
 
-// unend takes back that a SIM leaves at a time.
+// unend removes the end of a SIM at a time.
 func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifier, a around) {
 	f, _ := im.r.sims.said(&im.r.moments, sim, at)
 	begins := f.state.begins()
@@ -267,13 +268,13 @@ func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifie
 		if before, had := im.r.identifiers.sim(&im.r.moments, id, at-1, im.changes.Revision); !ends || had && before != sim {
 			continue
 		}
-		// Of the kinds that the statement names which begins here, the others end all the same.
+		// Of the kinds in the statement that begins here, the other identifiers still end.
 		released := begins && a.continued && a.next.from == at && !named && sameKind(afterwards, id)
 		im.name(id, at, named, released, other)
 	}
 }
 
-// keep lets a SIM have from a time on, at which another row about it begins, the identifiers that it had then.
+// keep gives a SIM, from the time of another row about it on, the identifiers that it had then.
 func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	im.held = im.heldAt(sim, at, im.held[:0])
 	for _, id := range im.held {
@@ -289,7 +290,7 @@ func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier
 	}
 }
 
-// goesOn looks whether a SIM that leaves later than was said still has its identifiers for itself.
+// goesOn checks whether a SIM that leaves later than stated before still has its identifiers for itself.
 func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	for _, id := range im.heldAt(sim, ended, nil) {
 		if im.laterHolder(id, ended-1, until, sim) != 0 {
@@ -304,8 +305,8 @@ func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	}
 }
 
-// withdraw takes back what a row said of a SIM for its since: that something begins there, with its end, or, where
-// nothing does, that it ends there.
+// withdraw withdraws a row's statement about a SIM for its since: a beginning with its end, or, if nothing begins
+// there, an end.
 func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	a := im.around(sim, since)
 	afterwards := im.afterwards(sim, &a)
@@ -340,7 +341,7 @@ func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	}
 }
 
-// end is when a statement ends that now goes on over the time of a.
+// end is the end of a statement that now continues past the time of a.
 func (a *around) end() udr.Instant {
 	if a.continued {
 		return a.next.from
@@ -348,7 +349,7 @@ func (a *around) end() udr.Instant {
 	return newest
 }
 
-// settle looks again at contested identifiers when all rows were read: who had them may have left.
+// settle checks contested identifiers again after all rows were read: their holders may have left.
 func (im *importer) settle() {
 	for _, c := range im.contested {
 		if im.full() {

@@ -10,32 +10,32 @@ import (
 	"ratemill/udr"
 )
 
-// Which file continues which.
+// Continuation of files.
 //
-// A file continues another of its source if that one held a record that was not filtered, and its content is what this
-// one's begins with. Files that may be so related begin alike: with the same header and the same first such record, the
-// opening.
+// A file continues another one of its source if that one had a record that was not filtered, and if its whole content
+// is the beginning of this file's content. Such files begin alike, with the same header and the same first unfiltered
+// record, which is called the opening.
 
-// Beginning is a file that was read, or is being read, and that another may continue.
+// Beginning is a file that was read, or is being read, and that another file may continue.
 type Beginning struct {
 	Number  int64
 	Path    string
-	Size    int64  // bytes of the content, unpacked, of which Hash is
-	Hash    []byte // nil when it is not known: nothing continues such a file
-	Open    bool   // it is not read to its end yet
+	Size    int64  // bytes of the content, unpacked, covered by Hash
+	Hash    []byte // nil if unknown: no file continues such a file
+	Open    bool   // it is not yet read to its end
 	Gone    bool   // nor will it be, unless its content comes again
-	Held    bool   // it held a record that was not filtered
-	Alike   bool   // it has the opening that was asked for
+	Held    bool   // it had a record that was not filtered
+	Alike   bool   // it has the given opening
 	Records int64
 }
 
 const (
-	mostAlike = 500 // of the files with an opening, the longest: those of a file that grew
-	mostNamed = 20  // of the files that had a name, the newest: of older programs, which knew no openings, and of other decode options
+	mostAlike = 500 // of the files with one opening, the longest: parts of a file that grew
+	mostNamed = 20  // of the files with one name, the newest: from older programs, which knew no openings, and from other decode options
 )
 
-// Beginnings are the files of a leased file's source that it may continue: those that begin with its opening, and the last
-// ones of its path. known is how many have the opening, for Pin. Named leaves out files of another name.
+// Beginnings are the files that a leased file may continue: those of its source with its opening, and the last ones
+// with its path. known is the number with the opening, for Pin. Named excludes files with another name.
 func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, named bool) (found []Beginning, known int64, err error) {
 	file, err := s.File(ctx, lease.File)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, nam
 				return err
 			}
 			if b.Hash = begins; begins == nil {
-				b.Size, b.Hash = listed, content // of an older program
+				b.Size, b.Hash = listed, content // from an older program
 			}
 			b.Open, b.Gone, b.Held, b.Alike = open == 1, gone > 0, held > 0, alike.Bool
 			if !seen[b.Number] && (!named || path.Base(b.Path) == path.Base(file.Path)) {
@@ -76,18 +76,19 @@ func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, nam
 
 const countOpening = `SELECT COUNT(*) FROM files WHERE source = ? AND opening = ? AND number <> ?`
 
-// ReadOnly records that of a leased file no more than the first bytes of its content could be read, and their hash: a file
-// that continues it goes on from there.
+// ReadOnly records that only the first bytes of a leased file's content could be read, and their hash: a file that
+// continues it starts there.
 func (s *Store) ReadOnly(ctx context.Context, lease Lease, hash []byte, size int64) error {
 	return s.change(ctx, "recording how much of "+fileName(lease.File)+" was read", func(t tx) error {
 		return t.held(ctx, lease, `begins = ?, begins_size = ?`, hash, size)
 	})
 }
 
-// openingLock is the first half of the advisory locks that order pins of files that begin alike; the second is the source.
+// openingLock is the first half of the advisory locks that serialize pins of files with one opening; the second is the
+// source.
 const openingLock = 0x72617466
 
-// pinPart pins which part of its content a file is read, unless it was pinned before.
+// pinPart pins which part of its content a file is, unless it was pinned before.
 func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	var source string
 	var pinned, known int64
@@ -109,7 +110,7 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 		part.Opening, part.Content, part.Size, part.Size, part.Continues, part.From, part.Changed, part.Fetched)
 }
 
-// ReadFrom has a file that was begun, and whose content is gone, read where another file has it: at its beginning.
+// ReadFrom redirects a begun file whose content is gone to another file that begins with this content.
 func (s *Store) ReadFrom(ctx context.Context, number, there int64) error {
 	return s.change(ctx, "recording where "+fileName(number)+" is read", func(t tx) error {
 		_, err := t.exec(ctx, `UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = ''
@@ -118,30 +119,30 @@ func (s *Store) ReadFrom(ctx context.Context, number, there int64) error {
 	})
 }
 
-// Resumption is how to read a file that continues another without the bytes of that one.
+// Resumption says how to read a file that continues another without the bytes of that one.
 type Resumption struct {
-	Number   int64 // of the file that was read
+	Number   int64 // the file that was read
 	FileID   udr.FileID
 	Rules    string // its source's version
 	Size     int64  // bytes of its content
 	Opening  []byte
 	Compared time.Time // when all of them were last fetched and compared
-	State    []byte    // at their end; opaque here
+	State    []byte    // state at their end; opaque here
 }
 
-// ReadOn records how to read on after the content of a leased file, all of whose records are acknowledged.
+// ReadOn records how to continue after the content of a leased file, all of whose records are acknowledged.
 //
-// A crash before it: a file that continues this one is read from its beginning. After it: the state holds for the content
-// and the rules that the file is pinned to, whoever reads it to its end.
+// A crash before it: a file that continues this one is read from its beginning. After it: the state applies to the
+// content and the rules to which the file is pinned, whichever mediator reads it to its end.
 func (s *Store) ReadOn(ctx context.Context, lease Lease, state []byte, compared time.Time) error {
 	return s.change(ctx, "recording how to read on after "+fileName(lease.File), func(t tx) error {
 		return t.held(ctx, lease, `resumes = ?, compared_at = ?`, state, nanos(compared))
 	})
 }
 
-// Resumes is how to read a file by its new bytes. A file that was pinned goes on after the one that it continues; another
-// may go on after the last one of its source that was read under its path, held a record that was not filtered, and is
-// shorter. found is false when that one is not read to its end, or how to read on was not recorded.
+// Resumes says how to read a file by its new bytes. A pinned file continues after the file that it continues. Another
+// may continue after the last file of its source that was read under its path, had a record that was not filtered, and
+// is shorter. found is false if that one is not read to its end, or if its resumption was not recorded.
 func (s *Store) Resumes(ctx context.Context, file *File) (r Resumption, found bool, err error) {
 	where, args := `source = ? AND path = ? AND number <> ? AND pinned = 1 AND retry = 0 AND mapped + suspended > 0 AND state IN ('reading', 'done', 'failed')
 		ORDER BY number DESC LIMIT 1`, []any{file.Source, file.Path, file.Number}

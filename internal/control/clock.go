@@ -8,8 +8,8 @@ import (
 	"ratemill/internal/store"
 )
 
-// Now is the store's time: that of PostgreSQL's server, or of the machine on which SQLite's file is. Whatever one process
-// writes and another compares with "now" is of this time, since the clocks of two machines may be days apart.
+// Now is the store's time: that of PostgreSQL's server, or of the machine with SQLite's file. Every time that one
+// process writes and another compares with "now" is the store's, because the clocks of two machines may differ by days.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if !s.Postgres() {
 		return time.Now(), nil
@@ -19,24 +19,24 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// Clock tells the store's time without asking it each time. It goes on by itself while the store is away, and a step of
-// this machine's clock does not move it.
+// Clock gives the store's time without a query each time. It continues while the store is away, and a step of this
+// machine's clock does not affect it.
 type Clock struct {
 	store *Store
 
 	mu    sync.Mutex
-	told  time.Time // what the store said,
-	at    time.Time // and when that was here
+	told  time.Time // the store's time,
+	at    time.Time // and the local time of that query
 	ahead time.Duration
 }
 
-// Clock asks the store for its time.
+// Clock queries the store's time.
 func (s *Store) Clock(ctx context.Context) (*Clock, error) {
 	c := &Clock{store: s}
 	return c, c.Set(ctx)
 }
 
-// Set asks the store again.
+// Set queries the store again.
 func (c *Clock) Set(ctx context.Context) error {
 	asked := time.Now()
 	told, err := c.store.Now(ctx)
@@ -50,14 +50,14 @@ func (c *Clock) Set(ctx context.Context) error {
 	return nil
 }
 
-// Now is the store's time, as far as it is known here.
+// Now is the store's time, as far as this process knows it.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.told.Add(time.Since(c.at))
 }
 
-// Ahead is how far this machine's clock was ahead of the store's when it was asked last.
+// Ahead is how far this machine's clock was ahead of the store's at the last query.
 func (c *Clock) Ahead() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,25 +10,25 @@ import (
 	"ratemill/udr"
 )
 
-// Which file has a content, and where that is.
+// Which file has a content, and where the content is.
 //
-// Of the files of a source with one content, the first that was identified has it, and the others are its duplicates.
-// It keeps it when it was pinned: its records may be out under its id. If its content is then no longer where it was
-// listed, it is read where a duplicate has it, or waits for one to come. A file that was never pinned gives its content
-// up to a duplicate instead, which is then read as any file.
+// Of a source's files with one content, the first identified one owns it, and the others are its duplicates. It keeps
+// the content once it is pinned, because its records may have been sent under its id. If the content is then no longer
+// where it was listed, it is read at the place of a duplicate, or the file waits for a duplicate. A file that was never
+// pinned passes its content on to a duplicate, which is then read like any file.
 
-// What column gone says of a file that was pinned, and of a duplicate where it was to be read: its content is not where
-// it was listed.
+// Values of the column gone, of a pinned file and of a duplicate that was to be read in its place: its content is not
+// where it was listed.
 const (
-	contentMissing = 1 // nothing is there, or what is there was listed as another file
-	contentOther   = 2 // another content is there, which no listing tells apart
+	contentMissing = 1 // there is nothing, or a file that was listed as another
+	contentOther   = 2 // there is another content, which no listing distinguishes
 )
 
-// SetIdentity records what a spooled file is: its id, the hash of its content, and its true size. When another file of
-// the source has the same content, under this name or another, this one is closed as its duplicate, and original is
-// that file; otherwise original is nil. If the original cannot be read where it was listed, it goes on with this one's
-// content. Empty files are the same only when their names are. *OtherContentError says that the file was pinned with
-// another content. others are what else the content may be known under.
+// SetIdentity records the identity of a spooled file: its id, the hash of its content, and its true size. If another
+// file of the source has the same content, under this name or another, this one is closed as its duplicate, and
+// original is that file; otherwise original is nil. If the original cannot be read where it was listed, it continues
+// with this file's content. Empty files are the same only if their names are. *OtherContentError says that the file was
+// pinned with another content. others are further keys of the content.
 //
 // A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
 func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...OtherKey) (original *File, err error) {
@@ -87,13 +87,13 @@ func (t tx) duplicateOf(ctx context.Context, lease Lease, other int64, now time.
 		other, nanos(now), other)
 }
 
-// OtherKey is another key that a content may be known under.
+// OtherKey is a further key of a content.
 type OtherKey struct {
 	Key   []byte
-	Named bool // it is the same only under the same name, or where a file that was begun lost its content
+	Named bool // it is the same only under the same name, or if a begun file lost its content
 }
 
-// knownAs is the number of another file that has a content under one of the keys, 0 for none.
+// knownAs is the number of another file with a content under one of the keys, 0 for none.
 func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []OtherKey) (int64, error) {
 	for _, k := range keys {
 		var number, gone int64
@@ -114,8 +114,8 @@ func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []O
 	return 0, nil
 }
 
-// forUpdate locks the row that a query chooses: whoever says at the same time that the content is gone is waited for, or
-// waits for us.
+// forUpdate locks the selected row, so that a transaction that declares the content gone at the same time is serialized
+// with this one.
 func (t tx) forUpdate() string {
 	if t.s.Postgres() {
 		return ` FOR UPDATE`
@@ -123,8 +123,8 @@ func (t tx) forUpdate() string {
 	return ``
 }
 
-// contentOf is the number of the file that has a content which a newcomer came with: number, or the newcomer's own if
-// that one gave up without a record.
+// contentOf is the number of the file that owns the content of a new file: number, or the new file's own if that one
+// gave up without sending a record.
 func (t tx) contentOf(ctx context.Context, source string, key []byte, number, newcomer int64) (int64, error) {
 	var state FileState
 	var open, pinned, gone int64
@@ -148,8 +148,8 @@ func (t tx) contentOf(ctx context.Context, source string, key []byte, number, ne
 	return number, nil
 }
 
-// giveUpContent takes the content from a file of which nothing went out. The first of its duplicates has it from here on,
-// and waits to be taken.
+// giveUpContent takes the content from a file of which nothing was sent. The first of its duplicates owns it from then
+// on, and waits for a mediator.
 func (t tx) giveUpContent(ctx context.Context, file int64) error {
 	heir, err := t.duplicate(ctx, file, `number`)
 	if err != nil {
@@ -169,7 +169,8 @@ func (t tx) giveUpContent(ctx context.Context, file int64) error {
 	return err
 }
 
-// duplicate is the first duplicate of a file, in an order, that is where it was listed as far as we know; 0 for none.
+// duplicate is a file's first duplicate, in the given order, that is still where it was listed as far as we know; 0 for
+// none.
 func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64, err error) {
 	rows, err := t.rows(ctx, `SELECT number FROM files WHERE duplicate_of = ? AND state = 'duplicate' AND after_at = 0 ORDER BY `+order+` LIMIT 1`, of)
 	if err != nil {
@@ -184,12 +185,12 @@ func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64
 	return number, rows.Err()
 }
 
-// Gone records that the content of a leased file can no longer be had where it was; other says that another content is
-// there, with the same size and time of change. A file that was not pinned vanishes. One that was is read under the path
-// of a duplicate, whose number is found; if there is none it fails, and goes on when its content comes again. A file that
-// comes back is not taken before retryAt.
+// Gone records that the content of a leased file is no longer at its place; other says that another content is there,
+// with the same size and modification time. A file that was not pinned vanishes. A pinned file is read under the path
+// of a duplicate, whose number is found; if there is none, it fails, and continues when its content comes again. If the
+// file comes back, it is not taken before retryAt.
 //
-// A crash before it: the next owner finds the same. After it: the next owner reads the content where it was found.
+// A crash before it: the next owner finds the same. After it: the next owner reads the content at the new place.
 func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
 	err = s.change(ctx, "recording that the content of "+fileName(lease.File)+" is gone", func(t tx) error {
 		if err := t.held(ctx, lease, `attempts = attempts + 1, retry_at = ?, lease_until = 0`, nanos(retryAt)); err != nil {
@@ -213,7 +214,7 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 			if _, err := t.exec(ctx, `UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
 				return err
 			}
-			gone = contentMissing // of the file itself: it may be where it was listed
+			gone = contentMissing // the file's own: it may be where it was listed
 		}
 		if found, err = t.duplicate(ctx, lease.File, `number DESC`); err != nil {
 			return err

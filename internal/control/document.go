@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// PutDocument keeps a version of a document under the hash of its content. One that is there already stays as it is.
+// PutDocument stores a version of a document under the hash of its content. An existing one stays as it is.
 func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []byte, now time.Time) error {
 	return s.change(ctx, "keeping a version of "+kind, func(t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO documents (kind, hash, content, created) VALUES (?, ?, ?, ?) ON CONFLICT (kind, hash) DO NOTHING`,
@@ -15,7 +15,7 @@ func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []by
 	})
 }
 
-// Document is the content that was put under a hash.
+// Document is the content stored under a hash.
 func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte, err error) {
 	found := false
 	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND hash = ?`, []any{kind, hash}, func(rows *sql.Rows) error {
@@ -28,7 +28,7 @@ func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte
 	return content, err
 }
 
-// LatestDocument is the content that was put last; ErrNotFound when there is none of the kind.
+// LatestDocument is the content that was stored last; ErrNotFound if there is none of the kind.
 func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte, err error) {
 	found := false
 	err = s.query(ctx, "reading the latest "+kind, `SELECT content FROM documents WHERE kind = ? ORDER BY created DESC, hash LIMIT 1`, []any{kind}, func(rows *sql.Rows) error {
@@ -41,7 +41,7 @@ func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte
 	return content, err
 }
 
-// Effective says which version of a document is in force from a time on.
+// Effective says which version of a document is in force from a given time on.
 type Effective struct {
 	Revision int64 // of the name, from 1
 	From     time.Time
@@ -50,8 +50,8 @@ type Effective struct {
 	Who      string
 }
 
-// SetEffective puts a version of a document into force from a time on, as the revision after the one that was read;
-// 0 is before the first. ErrConflict says that somebody else put one into force since.
+// SetEffective puts a version of a document into force from a time on, as the revision after the one that the caller
+// read; 0 is before the first. ErrConflict says that another version was put into force since.
 func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64, e Effective) error {
 	return s.change(ctx, "putting "+kind+" "+name+" into force", func(t tx) error {
 		n, err := t.exec(ctx, `INSERT INTO effective_documents (kind, name, revision, effective_from, hash, set_at, who)
@@ -63,7 +63,7 @@ func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64
 	})
 }
 
-// EffectiveDocuments is what was put into force under a name, in the order in which it was.
+// EffectiveDocuments are the versions put into force under a name, in that order.
 func (s *Store) EffectiveDocuments(ctx context.Context, kind, name string) (all []Effective, err error) {
 	err = s.query(ctx, "reading what is in force", `SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
 		[]any{kind, name}, func(rows *sql.Rows) error {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// SetBackError says that the store has a smaller number than one that it gave before: it was restored from a backup, or a
-// standby took over that had not received the last transactions.
+// SetBackError says that the store has a smaller number than one that it gave out before: it was restored from a
+// backup, or a standby took over without the last transactions.
 type SetBackError struct {
 	What      string
 	Has, Seen int64
@@ -19,14 +19,14 @@ func (e *SetBackError) Error() string {
 	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it gave is %d, but %d is in use", e.What, e.Has, e.Seen)
 }
 
-// OlderStore is what to do about a control store that is older than Kafka or ClickHouse.
+// OlderStore says what to do about a control store that is older than Kafka or ClickHouse.
 const OlderStore = "it was restored from a backup, or a standby took over that lacked the last transactions; stop all processes, " +
 	"and see docs/runbooks/stores-of-different-days.md"
 
-// NextEpoch is a number for the owner who takes a partition, greater than all given for it before. seen is the greatest
-// epoch in the rated log, as read before: *SetBackError when this store never gave it.
+// NextEpoch is a number for a new owner of a partition, greater than all given out for it before. seen is the greatest
+// epoch that was read from the rated log; *SetBackError if this store never gave it out.
 //
-// A crash after it: the number is lost, which harms nobody.
+// A crash after it: the number is lost, without harm.
 func (s *Store) NextEpoch(ctx context.Context, topic string, partition int, seen int64) (epoch int64, err error) {
 	err = s.change(ctx, "taking an epoch", func(t tx) error {
 		var last int64
@@ -49,18 +49,18 @@ type EpochOrigin int
 // The origins.
 const (
 	EpochGiven   EpochOrigin = iota // this store gave it to an owner
-	EpochAhead                      // this store did not give it; one that was restored from a backup looks like this
-	EpochForeign                    // nobody gave it: the message is ignored, by all who read it
+	EpochAhead                      // this store did not give it out; a store restored from a backup looks the same
+	EpochForeign                    // no store gave it out: all readers ignore the message
 )
 
-// FarAhead is by how many epochs a message may be ahead of the control store before no backup explains it: an owner takes
-// a partition once in some seconds at most.
+// FarAhead is by how many epochs a message may exceed the control store's before no backup can explain it: an owner
+// takes a partition at most once every few seconds.
 const FarAhead = 1 << 20
 
-// EpochOrigin says where the epoch of a message of the rated log comes from: it is asked of each message of a later epoch
-// than any before it. The first answer that a message is foreign is kept for all who read it later, when owners may have
-// come to that epoch: stop, with its topic, offset and hash, says which message, and who asks. In partition list --all it
-// is a message that was skipped. A nil stop keeps nothing.
+// EpochOrigin says where the epoch of a message of the rated log comes from; readers call it for each message with a
+// later epoch than any before. The first answer that a message is foreign is stored for all later readers, at a time
+// when owners may have reached that epoch: stop identifies the message by topic, offset and hash, and names the reader.
+// partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
 func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin, err error) {
 	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {
 		if stop != nil {

@@ -8,16 +8,16 @@ import (
 	"ratemill/udr"
 )
 
-// ErrConflict says that somebody else changed what was to be changed since it was read: read it again.
+// ErrConflict says that the row has changed since the caller read it: read it again.
 var ErrConflict = store.ErrConflict
 
-// ErrNotFound says that what was named is not there.
+// ErrNotFound says that the named object does not exist.
 var ErrNotFound = store.ErrNotFound
 
-// UnavailableError says that the store did not answer, or could not take the change now.
+// UnavailableError says that the store did not answer, or could not accept the change now.
 type UnavailableError = store.UnavailableError
 
-// LeaseLostError says that a file has another owner by now: whoever gets it stops working on the file at once.
+// LeaseLostError says that a file has another owner now; its receiver stops working on the file at once.
 type LeaseLostError struct {
 	File  int64
 	Owner string
@@ -27,8 +27,8 @@ func (e *LeaseLostError) Error() string {
 	return fmt.Sprintf("file %d is no longer leased to %s: another mediator took it over, or an operator changed it", e.File, e.Owner)
 }
 
-// OtherContentError says that a file has another content than when it was pinned. Records of the first may be out, so it
-// is not gone on with: the other content is another file.
+// OtherContentError says that a file has another content than when it was pinned. Records of the pinned content may
+// have been sent, so the file does not continue: the other content is another file.
 type OtherContentError struct {
 	File     int64
 	Was, Now udr.FileID
@@ -38,15 +38,15 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("the content of file %d has changed since reading began: it was %s and is now %s", e.File, e.Was.Short(), e.Now.Short())
 }
 
-// EndedError says that a file which broke off is not taken again. Its end is out, with what came before: raters drop the
-// rest of it while they remember that, and a rater that does not any more would stop at it.
+// EndedError says that a file which broke off is not taken again. Its end was sent, with everything before it: raters
+// that remember the file drop the rest, and a rater that has forgotten it would stop.
 type EndedError struct{ Number int64 }
 
 func (e *EndedError) Error() string {
 	return fmt.Sprintf("file %d was read as far as possible and closed: the records before that point count, and the rest waits in suspense as one record with the code file. Ask the carrier for the whole file under another name; with a duplicate key in the rules, the records already rated are not rated again", e.Number)
 }
 
-// ours says that an error is one of this package's kinds, for which the caller acts.
+// ours reports whether an error is one of this package's kinds, which callers handle.
 func ours(err error) bool {
 	var lost *LeaseLostError
 	var other *OtherContentError

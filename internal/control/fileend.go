@@ -31,7 +31,7 @@ func (p *Progress) args() []any {
 		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended, e.Totals, e.Why, nanos(e.Since)}
 }
 
-// Postpone gives a file back that was not pinned, and says why it waits, at least until a time.
+// Postpone gives back a file that was not pinned, with the reason why it waits, at least until a time.
 //
 // A crash before it: the next owner finds the same.
 func (s *Store) Postpone(ctx context.Context, lease Lease, why string, until time.Time) error {
@@ -40,10 +40,10 @@ func (s *Store) Postpone(ctx context.Context, lease Lease, why string, until tim
 	})
 }
 
-// RecordProgress records how far a file was read, and prolongs the lease to now+ttl.
+// RecordProgress records how far a file was read, and extends the lease to now+ttl.
 //
-// A crash before it: the next owner goes on from the progress recorded before, and what it sends again is dropped by
-// the high-water marks. After it: from here.
+// A crash before it: the next owner continues from the progress recorded before, and high-water marks drop the records
+// that it sends again. After it: from here.
 func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "recording the progress of "+fileName(lease.File), func(t tx) error {
@@ -81,12 +81,12 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 	})
 }
 
-// RetryFile has a failed or vanished file taken again, by the rules that are current then if reading it showed that
-// nothing of it could go out; otherwise by those that it is pinned to, however little of it is known to be out: progress
-// is recorded now and then only. A file whose content is gone is looked for where it was listed. A file that waits because
-// it looks unfinished, or has changed, is read as it is. ErrConflict says that it is
-// in another state, or the batch of a retry that was given up: its records may be in another by now. *EndedError says that
-// it was read as far as it goes.
+// RetryFile makes a failed or vanished file available again. If reading it showed that nothing of it can have been
+// sent, it gets the rules current at that time; otherwise it keeps the pinned ones, even if the recorded progress is 0,
+// because progress is recorded only from time to time. A file whose content is gone is searched where it was listed. A
+// file that waits because it looks unfinished, or has changed, is read as it is. ErrConflict says that it is in another
+// state, or is the batch of a cancelled retry, whose records may be in another batch now. *EndedError says that it was
+// read as far as possible.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		var ended int64
@@ -109,10 +109,10 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 	})
 }
 
-// MarkAfterDone records that the source's "after" was carried out for a file, or that there is none; or why it never
-// will be.
+// MarkAfterDone records that the source's "after" action was done for a file, that there is none, or why it never will
+// be done.
 //
-// A crash between the deed and this: it is done again, and finds nothing to do.
+// A crash between the action and this: the action is done again, and finds nothing to do.
 func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
 	return s.change(ctx, "recording what was done with "+fileName(number), func(t tx) error {
 		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), whyNot, number)
@@ -120,10 +120,10 @@ func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 	})
 }
 
-// Replaced records that another content has the name, the size and the time of change of a file that was read. The file's
-// own time becomes one that is a little earlier, so that the next listing shows the other content as a file of its own.
+// Replaced records that another content has the name, size and modification time of a file that was read. The file's
+// own time is set slightly earlier, so that the next listing shows the other content as a new file.
 //
-// A crash before it: what was to be done with the file finds the same again.
+// A crash before it: the next attempt of the action finds the same again.
 func (s *Store) Replaced(ctx context.Context, number int64, why string, now time.Time) error {
 	return s.change(ctx, "recording that another file has the name of "+fileName(number), func(t tx) error {
 		var source, path string
@@ -146,7 +146,7 @@ func (s *Store) Replaced(ctx context.Context, number int64, why string, now time
 	})
 }
 
-// AfterFailed records why the source's "after" could not be carried out for a file, and when to try again.
+// AfterFailed records why the source's "after" action failed for a file, and when to try again.
 func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error {
 	return s.change(ctx, "recording what could not be done with "+fileName(number), func(t tx) error {
 		_, err := t.exec(ctx, `UPDATE files SET after_why = ?, after_attempts = after_attempts + 1, after_retry_at = ? WHERE number = ? AND still_open = 0 AND after_at = 0`,
@@ -155,15 +155,15 @@ func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retry
 	})
 }
 
-// FilesAfter is the files of a source whose "after" is to be done now, the oldest first: those that are done, and
-// duplicates of such. A duplicate of a file that is not done stays where it is: it may be the only copy that is left.
+// FilesAfter lists the files of a source whose "after" action is due, the oldest first: done files, and their
+// duplicates. A duplicate of a file that is not done stays where it is, because it may be the only copy left.
 func (s *Store) FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]File, error) {
 	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0 AND after_retry_at <= ?
 		AND (state = 'done' OR state = 'duplicate' AND EXISTS (SELECT 1 FROM files o WHERE o.number = files.duplicate_of AND o.state = 'done'))
 		ORDER BY closed_at, number LIMIT ?`, source, nanos(now), limit)
 }
 
-// FileFilter chooses files; zero fields choose all.
+// FileFilter selects files; zero fields select all.
 type FileFilter struct {
 	Source  string
 	States  []FileState
@@ -176,7 +176,7 @@ type FileFilter struct {
 	After   int64
 }
 
-// Files is the files that a filter chooses with a number above filter.After, in the order in which they were seen.
+// Files lists the selected files with a number above filter.After, in the order in which they were seen.
 func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 	where, args := []string{`number > ?`}, []any{filter.After}
 	add := func(condition string, values ...any) {
@@ -218,7 +218,7 @@ func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 	return s.files(ctx, `WHERE `+strings.Join(where, ` AND `)+` ORDER BY number LIMIT ?`, args...)
 }
 
-// hexRange is the first and the last file id that begin with hex digits.
+// hexRange is the range of file ids that begin with the given hex digits.
 func hexRange(start string) (from, to []byte, ok bool) {
 	if len(start) > 32 {
 		return nil, nil, false
@@ -240,7 +240,7 @@ func (s *Store) File(ctx context.Context, number int64) (File, error) {
 	return files[0], nil
 }
 
-// FileByID is the file that has an identity: the first that had its content.
+// FileByID is the file with an identity: the first file with its content.
 func (s *Store) FileByID(ctx context.Context, id udr.FileID) (File, error) {
 	files, err := s.files(ctx, `WHERE file_id = ? AND state <> 'duplicate' ORDER BY number LIMIT 1`, id[:])
 	if err != nil || len(files) == 0 {
@@ -256,7 +256,7 @@ func orNotFound(err error) error {
 	return err
 }
 
-// Sources is every source that brought a file, by name.
+// Sources are all sources that have brought a file, by name.
 func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 	err = s.query(ctx, "listing the sources of files", `SELECT DISTINCT source FROM files ORDER BY source`, nil, func(rows *sql.Rows) error {
 		var name string
@@ -267,14 +267,14 @@ func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Waiting is how many files of a source have work to do, and since when the oldest of them is known.
+// Waiting is how many files of a source have work to do, and when the oldest of them was first seen.
 type Waiting struct {
 	Files  int64
-	Held   int64     // of them, those that look unfinished or changed, and wait for that
-	Oldest time.Time // zero when there are none
+	Held   int64     // of these, the files that look unfinished or changed, and wait for that reason
+	Oldest time.Time // zero if there are none
 }
 
-// Waiting is what each source has to do. Sources with nothing to do are not in it.
+// Waiting is the waiting work of each source. Sources without waiting work are omitted.
 func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	waiting := map[string]Waiting{}
 	err := s.query(ctx, "looking for the oldest waiting files", `SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
@@ -290,8 +290,9 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	return waiting, err
 }
 
-// hasEnded is 1 for a file whose end is out. Older programs did not record it: of the files that failed under them, those
-// that could not be fetched did so ten times, and a topic that refused a message is named with its setting.
+// hasEnded is 1 for a file whose end was sent. Older programs did not record it: among the files that failed under
+// them, a file that could not be fetched failed ten times, and a topic that refused a message is named with its
+// setting.
 const hasEnded = `CASE WHEN ended >= 0 THEN ended WHEN state = 'failed' AND still_open = 0 AND pinned = 1 AND unread = 0 AND gone = 0 AND retry = 0
 	AND suspended > 0 AND attempts < 10 AND why NOT LIKE '%max.message.bytes%' THEN 1 ELSE 0 END`
 
@@ -333,7 +334,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.AsItIs, f.Compared = asItIs == 1, instant(compared)
 		p.Unread, p.Ended, f.Gone, f.Place = unread == 1, ended == 1, gone > 0, f.Sighting
 		if !f.Pinned {
-			f.Pins = Pins{} // those of an attempt of which nothing went out
+			f.Pins = Pins{} // by an attempt that sent nothing
 		}
 		files = append(files, f)
 		return nil

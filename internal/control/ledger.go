@@ -17,26 +17,25 @@ import (
 //	 │                    │            └─ the content is known ──► duplicate
 //	 └─ Vanished ► vanished            Fail ► failed (taken again at a time, or for good)
 //
-// A lease ends by Release, by the end of the file, or when its time is over and somebody else takes it. A file whose
-// owner died is taken by another in the state in which it was: what was pinned stays pinned, the progress that was
-// recorded stays recorded.
+// A lease ends by Release, by the end of the file, or when its time is over and another owner takes the file. If an
+// owner dies, another takes the file in the same state: pins and recorded progress stay.
 //
-// From Pin on a file has one content for ever, since records of it may be out; content.go has what happens when that is
-// no longer where it was listed.
+// From Pin on, a file has one content for ever, because records of it may have been sent. content.go handles a content
+// that is no longer where it was listed.
 
-// FileState is where a file is in its life.
+// FileState is the state of a file.
 type FileState string
 
 // The states of a file.
 const (
-	Seen      FileState = "seen"      // waits to be taken
-	Spooling  FileState = "spooling"  // somebody fetches and hashes it
-	Reading   FileState = "reading"   // its identity is known, what it depends on is pinned, its records go out
-	Done      FileState = "done"      // all its records are out
-	Duplicate FileState = "duplicate" // its content came before, under this name or another
+	Seen      FileState = "seen"      // waits for a mediator
+	Spooling  FileState = "spooling"  // a mediator fetches and hashes it
+	Reading   FileState = "reading"   // identified and pinned; its records are being sent
+	Done      FileState = "done"      // all its records were sent
+	Duplicate FileState = "duplicate" // the same content came before, under this name or another
 	Failed    FileState = "failed"    // it could not be read; Open says whether it will be tried again
 	Vanished  FileState = "vanished"  // it was gone before it was read
-	Refused   FileState = "refused"   // its name, or what it is, does not let it be taken; or a directory that cannot be listed
+	Refused   FileState = "refused"   // its name or type does not allow reading it; or a directory that cannot be listed
 	Dropped   FileState = "dropped"   // given up by a person before any of it was read
 )
 
@@ -55,7 +54,7 @@ type File struct {
 	Number int64
 	Source string
 	Sighting
-	Retry       int64 // number of the retry batch that the file is, 0 for a carrier's file
+	Retry       int64 // number of the retry batch, 0 for a carrier's file
 	State       FileState
 	Open        bool   // there is work to do
 	Why         string // of failed, duplicate, vanished
@@ -71,25 +70,25 @@ type File struct {
 	Pinned   bool
 	Pins     Pins
 	Progress Progress
-	AsItIs   bool      // somebody ordered to read it, however it looks
-	FinishBy string    // who ordered to read it to its end though its source was removed; empty for nobody
-	Compared time.Time // when all of its content was last fetched and compared; zero when that is not recorded
-	Gone     bool      // its content is no longer where it was listed, though records of it may be out
-	Place    Sighting  // where its content is: as it was listed, or under the path of a file that came with the same content
+	AsItIs   bool      // a person ordered to read it, even if it looks unfinished
+	FinishBy string    // who ordered to read it to its end although its source was removed; empty for nobody
+	Compared time.Time // when all of its content was last fetched and compared; zero if unknown
+	Gone     bool      // its content is no longer where it was listed, though records of it may have been sent
+	Place    Sighting  // where its content is: as listed, or under the path of a file that came with the same content
 
 	FirstSeen, LastSeen, Spooled, Started, Closed, After time.Time
 
-	AfterWhy      string // why the source's "after" was not carried out
-	AfterAttempts int    // failures of that so far
+	AfterWhy      string // why the source's "after" action failed
+	AfterAttempts int    // number of these failures
 
 	foundAs int64
 }
 
-// Time is the time of the file for its rules: when it was last changed, or first seen where its server does not know (0) or
-// its clock is more than a day ahead.
+// Time is the time of the file for its rules: its modification time, or when it was first seen if the server gives none
+// (0) or its clock is more than a day ahead.
 func (f *File) Time() time.Time {
 	switch {
-	case f.FirstSeen.Unix() <= 0: // of files that no ledger keeps
+	case f.FirstSeen.Unix() <= 0: // of files outside of any ledger
 		return f.MTime
 	case f.MTime.Unix() <= 0, f.MTime.After(f.FirstSeen.Add(24 * time.Hour)):
 		return f.FirstSeen
@@ -97,7 +96,7 @@ func (f *File) Time() time.Time {
 	return f.MTime
 }
 
-// Pins is what the result of a file depends on.
+// Pins are everything on which the result of a file depends.
 type Pins struct {
 	Rules      string
 	Registry   registry.Revision
@@ -106,41 +105,41 @@ type Pins struct {
 	Part       Part
 }
 
-// Part is which part of its content a file is read: all of it when it continues no other.
+// Part says which part of its content a file is: all of it if it continues no other.
 type Part struct {
-	Continues int64  // number of the file that its content begins with, 0 for none
-	From      int64  // bytes of the content, unpacked, that belong to that one and those before it
-	Fetched   int64  // the first byte that was fetched to be read: those before it were known from the file that it continues; 0 when all were fetched
-	Changed   int64  // number of the file that was read under the same name, begins alike, and is not the beginning of this one; 0 for none
+	Continues int64  // number of the file that it continues, 0 for none
+	From      int64  // bytes of the content, unpacked, that belong to that file and those before it
+	Fetched   int64  // the first byte that was fetched: the bytes before it were known from the file that it continues; 0 if all were fetched
+	Changed   int64  // number of the file that was read under the same name and begins alike, but is not the beginning of this one; 0 for none
 	Opening   []byte // hash of the content up to the first record that was not filtered
 	Content   []byte // hash of the content, unpacked
 	Size      int64  // of the content, unpacked
-	Known     int64  // files that had this opening when it was decided
+	Known     int64  // number of files with this opening at the time of the decision
 }
 
 // Amount is a number of records and their bytes.
 type Amount struct{ Records, Bytes int64 }
 
-// Progress is how far a file was read and what became of its records.
+// Progress is how far a file was read, and the outcome of its records.
 type Progress struct {
 	Read      Amount
 	Filtered  Amount
 	Suspended Amount
 	Mapped    Amount
 	Usages    int64    // usage records sent
-	Seq       uint64   // the last sequence given
+	Seq       uint64   // the last sequence assigned
 	LastSeqs  []uint64 // the last sequence sent, by partition
-	Expected  int64    // records as the file's own trailer says; -1 when it does not
-	Ended     bool     // its end is out, though it failed: raters drop what comes after it
-	Unread    bool     // with what it is pinned to, nothing of the file can go out, not even its end
-	State     []byte   // of whoever reads the file; opaque here
-	Ending    *Ending  // all records are acknowledged, and the end may be out; nil before
+	Expected  int64    // number of records in the file's own trailer; -1 if unknown
+	Ended     bool     // its end was sent although it failed: raters drop everything after it
+	Unread    bool     // with its pins, nothing of the file can be sent, not even its end
+	State     []byte   // of the reader of the file; opaque here
+	Ending    *Ending  // all records are acknowledged, and the end may have been sent; nil before
 }
 
-// Ending is what is needed to send the end of a file without its content.
+// Ending is the information for sending the end of a file without its content.
 type Ending struct {
 	Totals []byte // a message FileEnd; opaque here
-	Why    string // why the file could not be read further; empty when it was read to its end
+	Why    string // why the file could not be read further; empty if it was read to its end
 	Since  time.Time
 }
 
@@ -148,15 +147,15 @@ type Ending struct {
 type Lease struct {
 	File       int64
 	Owner      string
-	Generation int64 // the fence: it grows with each lease of the file
+	Generation int64 // fencing token: it increases with each lease of the file
 	Until      time.Time
 }
 
-// Sight records what a listing of a source has shown and returns how many files are new. A file that was left in place,
-// being the same path, size and mtime, is the same sighting and never taken again. A file that waits and is now listed
-// with another size or mtime was replaced: its older sighting vanishes, unless its content is known: then taking it tells.
+// Sight records a listing of a source and returns how many files are new. A file left in place (same path, size and
+// mtime) is the same sighting and is never taken again. If a waiting file is listed with another size or mtime, it was
+// replaced: its older sighting vanishes, unless its content is known; then the next fetch decides.
 //
-// A crash before it: the next listing shows the same files. After it: they wait to be taken.
+// A crash before it: the next listing shows the same files. After it: they wait for a mediator.
 func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
 	for part := range slices.Chunk(entries, 400) {
 		var n int
@@ -176,14 +175,14 @@ type sighted struct {
 	number      int64
 	size, mtime int64
 	state       FileState
-	waits       bool // it is open, leased to nobody, and its content was never seen
-	missed      bool // its content was not there any more
-	other       bool // another content was there, which no listing told apart
-	look        bool // and that is a while ago
+	waits       bool // it is open, has no lease, and its content was never seen
+	missed      bool // its content was no longer there
+	other       bool // another content was there, which no listing distinguished
+	look        bool // and that was some time ago
 }
 
-// lookAgain is how often a file is fetched again whose place another content has taken that no listing tells apart: its own
-// content may be back, which no listing tells either.
+// lookAgain is how often a file is fetched again after another content has taken its place without changing the
+// listing: its own content may return in the same way.
 const lookAgain = 4 * time.Hour
 
 func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
@@ -229,7 +228,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 				again = append(again, k.number)
 			case !same && k.waits:
 				replaced = append(replaced, k.number)
-			case same && k.other: // and not to be looked at yet
+			case same && k.other: // and its retry is not due yet
 				alike = append(alike, k.number)
 			case k.other:
 				apart = append(apart, k.number)
@@ -246,7 +245,7 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 			return 0, err
 		}
 	}
-	if len(alike) > 0 { // MarkVanished learns by it when it is gone
+	if len(alike) > 0 { // MarkVanished uses it to detect a file that is gone
 		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE number IN (`+marks(len(alike))+`)`, append([]any{nanos(now)}, alike...)...); err != nil {
 			return 0, err
 		}
@@ -288,8 +287,8 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 	return int(n), err
 }
 
-// StillThere records that a listing had files which are not complete, or not known to be: those that wait in the ledger
-// have not vanished.
+// StillThere records that a listing had files that are incomplete, or not known to be complete: those of them that wait
+// in the ledger have not vanished.
 func (s *Store) StillThere(ctx context.Context, source string, entries []Sighting, now time.Time) error {
 	for part := range slices.Chunk(entries, 400) {
 		args := []any{nanos(now), source}
@@ -307,10 +306,10 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 	return nil
 }
 
-// MarkVanished closes the files of a source that wait, are leased to nobody, and were last listed before a time: the
-// listing that began then no longer had them. It returns how many. A file whose content is known waits on: another may
-// have been closed as its duplicate, and taking it tells. A content that took a file's place without a sign is gone too
-// then: whatever a later listing shows there may be the file's own again.
+// MarkVanished closes the files of a source that wait, have no lease, and were last listed before a time: the listing
+// that began then did not have them. It returns how many. A file with known content keeps waiting: another may have
+// been closed as its duplicate, and the next fetch decides. If another content had taken a file's place without a sign,
+// that content is gone as well: a later listing may show the file's own again.
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
@@ -325,19 +324,19 @@ func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, no
 	return n, err
 }
 
-// Queue is a source whose files are to be taken, and in which order.
+// Queue is a source whose files are to be taken, and their order.
 type Queue struct {
 	Source   string
-	Parallel bool // several files at a time; otherwise the next when the one before is closed
+	Parallel bool // several files at a time; otherwise the next after the previous one is closed
 	ByTime   bool // the oldest first, otherwise by name
-	Ordered  bool // of files alone that somebody ordered to finish: the source was removed
+	Ordered  bool // only files that a person ordered to finish: the source was removed
 }
 
-// LeaseNext gives the next file that waits in one of the queues to owner, until now+ttl. The second result is false when
-// there is none. Of several who ask at once each gets another file. A file that failed and waits to be tried again does
-// not hold up those behind it.
+// LeaseNext leases the next waiting file of one of the queues to owner, until now+ttl. The second result is false if
+// there is none. Concurrent callers get different files. A failed file that waits for its next attempt does not hold up
+// those behind it.
 //
-// A crash after it: the file waits for the lease to end, then goes to another.
+// A crash after it: the file waits for the lease to end, then another owner gets it.
 func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
 	waiting := map[string]bool{}
 	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND `+unleased+` AND retry_at <= ?`,
@@ -350,7 +349,7 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	if err != nil {
 		return Lease{}, false, err
 	}
-	// Each time another queue comes first, so that none starves.
+	// Each call starts with another queue, so none starves.
 	for i := range queues {
 		q := queues[(i+int(uint64(now.UnixMicro())%uint64(len(queues))))%len(queues)]
 		if !waiting[q.Source] {
@@ -367,8 +366,9 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	return Lease{}, false, nil
 }
 
-// unleased says that nobody has a file now, which is a parameter twice. A lease that ends later than twice its time from
-// now was given by a clock that was ahead, and holds nothing up; its owner renews it if it is still at work.
+// unleased is the condition that a file has no lease at the time now, a parameter that occurs twice. A lease that ends
+// later than twice its duration from now comes from a clock that was ahead, and does not count; an owner still at work
+// renews it.
 const unleased = `(lease_until <= ? OR lease_for > 0 AND lease_until - 2 * lease_for > ?)`
 
 // queueLock is the first half of the advisory locks that order queues; the second is the source.
@@ -376,8 +376,8 @@ const queueLock = 0x72617465
 
 func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl time.Duration) (Lease, bool, error) {
 	if !q.Parallel {
-		// Two who ask at once would both find nobody busy; the one who then waits for the other's row gets the next file
-		// instead (READ COMMITTED). SQLite has one writer anyway.
+		// Two concurrent callers would both find the source idle; the one that waits for the other's row gets the next
+		// file instead (READ COMMITTED). SQLite has one writer anyway.
 		if t.s.Postgres() {
 			if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(?, hashtext(?))`, queueLock, q.Source); err != nil {
 				return Lease{}, false, err
@@ -392,7 +392,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if q.ByTime {
 		order = `mtime, path, number`
 	}
-	// Of eight candidates one is free, however many others ask at the same time; if not, the caller asks again.
+	// One of eight candidates is free, with few concurrent callers; if not, the caller tries again.
 	limit, lock := ` LIMIT 8`, ` FOR UPDATE SKIP LOCKED`
 	if !q.Parallel {
 		limit, lock = ` LIMIT 1`, ` FOR UPDATE`
@@ -437,7 +437,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	return Lease{}, false, rows.Err()
 }
 
-// held changes a file under its lease. set ends before WHERE.
+// held changes a file under its lease. set comes before WHERE.
 func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) error {
 	n, err := t.exec(ctx, `UPDATE files SET `+set+` WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1`,
 		append(args, lease.File, lease.Owner, lease.Generation)...)
@@ -447,8 +447,8 @@ func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) erro
 	return err
 }
 
-// Renew prolongs a lease to now+ttl. It works for a lease whose time is over as long as nobody has taken the file, and not
-// for one that was given back.
+// Renew extends a lease to now+ttl. It also works for an expired lease if no other owner has taken the file, but not
+// for a lease that was given back.
 func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
@@ -461,21 +461,21 @@ func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.
 	})
 }
 
-// Release gives a file back, to be taken by anybody at once: on a graceful stop.
+// Release gives a file back for immediate use, on a graceful stop.
 func (s *Store) Release(ctx context.Context, lease Lease) error {
 	return s.change(ctx, "releasing a lease", func(t tx) error {
 		return t.held(ctx, lease, `lease_until = 0, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END`)
 	})
 }
 
-// Pin records what the result of a file depends on, unless it was pinned before, and returns what is pinned. From here
-// on the file is being read.
+// Pin records everything on which the result of a file depends, unless it was pinned before, and returns the pins. From
+// then on the file is being read.
 //
-// A file that continues another is pinned to that too. ErrConflict says that another file which begins alike was pinned
-// since pins.Part.Known were counted: whether this one continues it is to be decided anew.
+// A file that continues another is also pinned to that one. ErrConflict says that another file with the same opening
+// was pinned since pins.Part.Known was counted: decide again whether this one continues it.
 //
-// A crash before it: nothing went out, the next owner pins what is current then. After it: the next owner gets the same
-// pins, hence the same records.
+// A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
+// the same pins, hence the same records.
 func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
 	err = s.change(ctx, "pinning what a file depends on", func(t tx) error {
 		if err := t.pinPart(ctx, lease, &pins.Part); err != nil {

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// What a listing shows besides files that can be read: files that are not complete, files and directories that cannot be
-// taken, and directories that could not be looked into. All of it is for people, and none of it changes what is read.
+// Listed entries other than readable files: incomplete files, files and directories that cannot be taken, and
+// directories that cannot be listed. All of this is for people, and does not change what is read.
 
-// Arriving is a file that is not complete.
+// Arriving is an incomplete file.
 type Arriving struct {
 	Source string
 	Sighting
-	Since    time.Time // it has this size and time of change
+	Since    time.Time // since when it has this size and modification time
 	WaitsFor string
 }
 
-// Refusal is a file or directory that cannot be taken, and why.
+// Refusal is a file or directory that cannot be taken, with the reason.
 type Refusal struct{ Path, Why string }
 
-// Listed records the files of a listing that are not complete, in place of those of the listing before, and those that are
-// refused. What was refused before, and is not any more, has vanished.
+// Listed replaces the incomplete files of the previous listing by those of this one, and records refused ones. Entries
+// that are no longer refused have vanished.
 func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, refused []Refusal, now time.Time) error {
 	return s.change(ctx, "recording what waits at "+source, func(t tx) error {
 		for part := range slices.Chunk(arriving, 400) {
@@ -53,7 +53,7 @@ func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, 
 	})
 }
 
-// refuse enters what is refused. No file that can be taken has its name: it has no size and no time of change.
+// refuse records refused entries. No file that can be taken has its name: it has no size and no modification time.
 func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now time.Time) error {
 	args := []any{source, int64(mtimeAbsent)}
 	for _, r := range refused {
@@ -94,7 +94,7 @@ func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now ti
 	return nil
 }
 
-// StillBelow records that a listing could not look into some directories: what waits in them has not vanished.
+// StillBelow records that a listing could not read some directories: files waiting in them have not vanished.
 func (s *Store) StillBelow(ctx context.Context, source string, directories []string, now time.Time) error {
 	return s.change(ctx, "recording a listing of "+source, func(t tx) error {
 		for _, d := range directories {
@@ -111,8 +111,8 @@ func likeText(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
 }
 
-// Arriving is the files that are not complete, by source and path; of all sources when source is empty. A file that others
-// have found complete is not among them.
+// Arriving lists the incomplete files, by source and path; of all sources if source is empty. It omits a file that
+// others have found complete.
 func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, err error) {
 	err = s.query(ctx, "looking for files that are not complete", `SELECT source, path, size, mtime, since, waits_for FROM arriving_files a WHERE (source = ? OR ? = '')
 		AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source = a.source AND f.path = a.path AND f.size = a.size AND f.mtime = a.mtime) ORDER BY source, path`,
@@ -127,15 +127,15 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 	return all, err
 }
 
-// BegunError says that a file cannot be dropped, since records of it may be out.
+// BegunError says that a file cannot be dropped, because records of it may have been sent.
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
 	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be read to its end; `ratemill files` says what it waits for. If its source was removed, `ratemill files finish %d` reads it to its end", e.Number, e.Number)
 }
 
-// FinishFile orders that a file which was begun is read to its end by the document that it is pinned to, though the
-// project no longer has its source. ErrConflict says that it was not begun, or has ended.
+// FinishFile orders that a begun file be read to its end by its pinned document, although the project no longer has its
+// source. ErrConflict says that it was not begun, or has ended.
 func (s *Store) FinishFile(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "ordering to finish "+fileName(number), func(t tx) error {
 		var there int64
@@ -149,7 +149,7 @@ func (s *Store) FinishFile(ctx context.Context, number int64, who string, now ti
 	})
 }
 
-// ToFinish is the sources of the files that FinishFile ordered to be finished and that are still open.
+// ToFinish are the sources of open files that FinishFile ordered to be finished.
 func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
 	err = s.query(ctx, "looking for files to finish", `SELECT DISTINCT source FROM files WHERE finish_by <> '' AND still_open = 1 ORDER BY source`, nil, func(rows *sql.Rows) error {
 		var source string
@@ -160,9 +160,9 @@ func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
 	return sources, err
 }
 
-// DropFile gives up a file that waits, failed or vanished before any of it was read; why is kept. Of a retry batch the
-// records may be retried anew. *BegunError says that it was begun, ErrConflict that a mediator has it, or that there is
-// nothing to give up.
+// DropFile gives up a file that waits, failed or vanished before any of it was read, and stores why. The records of a
+// retry batch may be retried again. *BegunError says that it was begun, ErrConflict that a mediator has it, or that
+// there is nothing to give up.
 func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now time.Time) error {
 	return s.change(ctx, "dropping "+fileName(number), func(t tx) error {
 		var pinned, retry int64

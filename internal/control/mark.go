@@ -7,24 +7,25 @@ import (
 	"time"
 )
 
-// Mark is a number that the control store gave at some time and that another store then got, so that each can be asked
-// how far it knew the other.
+// Mark is a number that the control store gave at some time and another store then received, so that each shows how
+// much it knew of the other.
 type Mark struct {
 	Number int64
 	At     time.Time
-	Place  int64 // where the other store then ended; 0 before it has the mark
+	Place  int64 // end of the other store at that time; 0 before it has the mark
 }
 
-// Marks are what the control store knows of the marks of another store.
+// Marks are the control store's records of another store's marks.
 type Marks struct {
-	Given   Mark // the newest one; the other store may have it or not
-	Has     Mark // a newer one than Settled that the other store has
-	Settled Mark // one that the other store has had for so long that it is on its disk
+	Given   Mark // the newest one; the other store may or may not have it
+	Has     Mark // newer than Settled; the other store has it
+	Settled Mark // the other store has had it for so long that it is on disk
 
 	version int64
 }
 
-// settledAfter is for how long an engine without replicas may keep to itself what it acknowledged: a power cut takes it.
+// settledAfter is how long an engine without replicas may keep acknowledged data in memory only, where a power cut
+// loses it.
 const settledAfter = 2 * time.Minute
 
 // Marks are those of another store.
@@ -40,13 +41,13 @@ func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 	return m, nil
 }
 
-// GiveMark gives the mark after m.Given. ErrConflict says that somebody else was faster.
+// GiveMark gives the mark after m.Given. ErrConflict says that another process was faster.
 func (s *Store) GiveMark(ctx context.Context, other string, m Marks, at time.Time) (Marks, error) {
 	m.Given = Mark{Number: m.Given.Number + 1, At: at.UTC()}
 	return s.setMarks(ctx, other, m)
 }
 
-// HasMark notes that the other store has m.Given, and where it ended then.
+// HasMark records that the other store has m.Given, and its end at that time.
 func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64) (Marks, error) {
 	m.Given.Place = place
 	switch since := m.Given.At.Sub(m.Has.At); {
@@ -58,7 +59,8 @@ func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64)
 	return s.setMarks(ctx, other, m)
 }
 
-// ForgetMarks forgets which marks the other store had: from now on it is taken as it is. number is the newest that it has.
+// ForgetMarks deletes the marks of the other store: from now on its present state is accepted. number is its newest
+// mark.
 func (s *Store) ForgetMarks(ctx context.Context, other string, number int64, at time.Time, who, why string) error {
 	m, err := s.Marks(ctx, other)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Arrival is a file's path and when it was first seen.
+// Arrival is a file's path and the time when it was first seen.
 type Arrival struct {
 	Path string
 	At   time.Time
 }
 
-// NewestFiles are the files of a source that were seen last, the newest first; retry batches are not among them.
+// NewestFiles are the files of a source that were seen last, the newest first, without retry batches.
 func (s *Store) NewestFiles(ctx context.Context, source string, most int) ([]Arrival, error) {
 	var files []Arrival
 	err := s.query(ctx, "looking for the newest files of "+source, `SELECT path, first_seen FROM files WHERE source = ? AND retry = 0 ORDER BY number DESC LIMIT ?`,

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// MissingError says that there is no control store where one was to be read.
+// MissingError says that the control store to be read does not exist.
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("there is no control store at %s; is this the folder of the installation? -c names its configuration, `ratemill run` or `ratemill demo` begins a new one", e.Path)
 }
 
-// Reach opens a control store as Open does, but makes none: *MissingError when SQLite's file is not there.
+// Reach opens a control store like Open, but creates none: *MissingError if SQLite's file does not exist.
 func Reach(ctx context.Context, dsn string) (*Store, error) {
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		file = strings.TrimPrefix(file, "//")

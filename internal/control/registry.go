@@ -18,16 +18,16 @@ import (
 	"ratemill/udr"
 )
 
-// ImportOptions is what an import needs besides the facts.
+// ImportOptions are the inputs of an import besides the facts.
 type ImportOptions struct {
 	Who        string
 	Now        time.Time
-	Partitions int // over which the usage of new billing roots is spread; at least 1
+	Partitions int // over which the usage of new billing roots is distributed; at least 1
 
-	// Catalogue has the names that files may give without a warning. Nil for any.
+	// Catalogue has the names that files may use without a warning. Nil for any.
 	Catalogue *registry.Catalogue
 
-	// Progress gets how many facts of how many are written, now and then. May be nil.
+	// Progress gets the number of facts written so far and the total, from time to time. May be nil.
 	Progress func(written, of int)
 }
 
@@ -39,8 +39,9 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 	return revision, err
 }
 
-// Import makes the registry say what files say, and returns the change set that this took; one that is empty made no
-// revision. With errors in the files nothing is changed; warnings do not hinder it. Of two imports at once the second is made on top of the first.
+// Import changes the registry to the state in the files, and returns the change set; an empty one makes no revision. If
+// the files have errors, nothing changes; warnings do not prevent the import. Of two concurrent imports, the second
+// builds on the first.
 func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOptions) (*registry.Changes, diag.List, error) {
 	for {
 		reg := registry.New()
@@ -57,19 +58,19 @@ func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOpti
 	}
 }
 
-// ImportRegistry makes a change set known as changes.Revision. Each new billing root gets the partition that has the
-// least to do, for ever; it is filled in in changes, which can then be applied to a registry in memory. ErrConflict
-// says that the revision is not the next one: load the registry's changes and make the change set anew. An empty change
-// set changes nothing.
+// ImportRegistry publishes a change set as changes.Revision. Each new billing root gets the partition with the least
+// load, for ever; the partition is filled in in changes, which can then be applied to a registry in memory. ErrConflict
+// says that the revision is not the next one: load the registry's changes and make the change set again. An empty
+// change set changes nothing.
 //
-// A crash before it: nothing of the change set is there. After it: all processes find it when they next ask.
+// A crash before it: nothing of the change set is there. After it: all processes find it at their next query.
 func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o ImportOptions) error {
 	if changes.Empty() {
 		return nil
 	}
 	return s.change(ctx, "importing into the registry", func(t tx) error {
 		if s.Postgres() {
-			// A million SIMs may take longer than a statement should; the others of this transaction are short.
+			// A million SIMs may take longer than a statement may; the other statements of this transaction are short.
 			if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 				return err
 			}
@@ -94,8 +95,8 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 	})
 }
 
-// place gives billing roots their partitions: a new one the partition with the least to do, the one with most SIMs
-// first. What SIMs came before is not asked, so each root that is there counts as one.
+// place assigns partitions to billing roots, beginning with the root with most SIMs: each new one gets the partition
+// with the least load. The number of earlier SIMs is not queried, so each existing root counts as one.
 func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int) error {
 	roots := false
 	for i := range changes.Accounts {
@@ -155,7 +156,7 @@ func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int
 	return nil
 }
 
-// simsBelow is how many SIMs of a change set belong to each billing root of it, those of the accounts below included.
+// simsBelow is the number of SIMs in a change set for each billing root, including those of the accounts below.
 func simsBelow(changes *registry.Changes) map[uint32]int {
 	parents, sims := map[uint32]uint32{}, map[uint32]int{}
 	for i := range changes.Accounts {
@@ -214,7 +215,7 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	})
 }
 
-// insert puts n rows into a table, in statements of many rows: a statement costs as much as some rows.
+// insert inserts n rows into a table, in statements of many rows, because a statement costs as much as several rows.
 func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i int, args []any) []any) error {
 	const rowsPerStatement = 128
 	var args []any
@@ -248,8 +249,8 @@ func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i 
 	return nil
 }
 
-// LoadRegistry brings a registry in memory up to the newest revision, from whichever it is at, and returns that
-// revision. Readers see all of it at the end, or nothing when it fails; then it is called again.
+// LoadRegistry brings a registry in memory to the newest revision, from any revision, and returns it. Readers see all
+// of it at the end, or nothing if it fails; then call it again.
 func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (registry.Revision, error) {
 	from := into.Revision()
 	to, err := s.RegistryRevision(ctx)
@@ -272,14 +273,14 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	return to, nil
 }
 
-// page is how many facts are read in one query: short enough for any timeout of statements.
+// page is the number of facts read in one query: few enough for any statement timeout.
 const page = 50000
 
-// place is where a fact stands in its table.
+// place is a fact's position in its table.
 type place struct{ known, n int64 }
 
 // facts reads the facts of a table that became known after from and up to to, page by page. each scans a row, which
-// begins with its place, and returns it; flush ends a page.
+// begins with its position, and returns it; flush ends a page.
 func (s *Store) facts(ctx context.Context, table, columns string, from, to registry.Revision, each func(rows *sql.Rows) (place, error), flush func() error) error {
 	at := place{known: int64(from), n: math.MaxInt64}
 	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ? ORDER BY known, n LIMIT ` + strconv.Itoa(page)
@@ -311,7 +312,7 @@ func (s *Store) loadCompanies(ctx context.Context, into *registry.Registry, from
 	}, func() error { return nil })
 }
 
-// loadAccounts loads the accounts of a revision together, since what follows from a fact depends on the others.
+// loadAccounts loads the accounts of a revision together, because deriving one fact needs the others.
 func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
 	run := registry.Changes{}
 	flush := func() error {
@@ -404,7 +405,7 @@ func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, fr
 	}, flush)
 }
 
-// RegistryChange is what a revision of the registry brought.
+// RegistryChange describes a revision of the registry.
 type RegistryChange struct {
 	Revision                               registry.Revision
 	At                                     time.Time
@@ -412,7 +413,7 @@ type RegistryChange struct {
 	Companies, Accounts, SIMs, Identifiers int64
 }
 
-// RegistryHistory is the newest revisions, the newest first.
+// RegistryHistory lists the newest revisions, the newest first.
 func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading the registry's history", `SELECT revision, at, who, companies, accounts, sims, identifiers FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
 		[]any{limit}, func(rows *sql.Rows) error {
@@ -426,7 +427,7 @@ func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryC
 	return all, err
 }
 
-// RegistryRevisions is when each revision after one became known, in their order.
+// RegistryRevisions are the times at which the revisions after a given one became known, in order.
 func (s *Store) RegistryRevisions(ctx context.Context, after registry.Revision) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading when revisions of the registry became known", `SELECT revision, at FROM registry_revisions WHERE revision > ? ORDER BY revision`,
 		[]any{int64(after)}, func(rows *sql.Rows) error {

@@ -11,19 +11,20 @@ import (
 	"ratemill/udr"
 )
 
-// RetryState is where a retry batch is in its life.
+// RetryState is the state of a retry batch.
 type RetryState string
 
 // The states of a retry batch, and of a drop, which claims its records in the same way.
 const (
 	RetryOpen      RetryState = "open"      // to be sent
 	RetryDone      RetryState = "done"      // its file is closed
-	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be retried by another
-	RetryDropping  RetryState = "dropping"  // its records leave suspense for good; the warehouse is being told
+	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be in another retry
+	RetryDropping  RetryState = "dropping"  // its records leave suspense for good; the warehouse does not know yet
 	RetryDiscarded RetryState = "discarded" // they have left
 )
 
-// Retry is suspended records on their way back, as a file of their own; or, in the states dropping and discarded, out.
+// Retry is a batch of suspended records that come back as a file of their own, or, in the states dropping and
+// discarded, leave suspense for good.
 type Retry struct {
 	Number  int64
 	Source  string // empty for a drop
@@ -33,7 +34,7 @@ type Retry struct {
 	Created time.Time
 	Closed  time.Time
 	Who     string
-	Why     string // of a drop, or of a retry whose records are rated whatever was rated before
+	Why     string // of a drop, or of a retry whose records are rated even if copies were rated
 }
 
 // RetryPath is the path of a retry batch in the ledger of files, and the name of its file in the warehouse.
@@ -53,17 +54,17 @@ func (e *AlreadyRetriedError) Error() string {
 	return fmt.Sprintf("record %s is already in retry %d. A record is retried once; if it fails again, it is suspended under its new id, which you can retry", e.Record, e.Retry)
 }
 
-// CreateRetry records which suspended records of a source are to come back, and enters their batch into the ledger of
-// files, to be taken like a file of the source. A record that is in a batch which was not dropped is refused with
-// *AlreadyRetriedError, and nothing is recorded.
+// CreateRetry records which suspended records of a source come back, and enters their batch into the ledger of files,
+// where it waits like a file of the source. If a record is in a batch that was not dropped, it fails with
+// *AlreadyRetriedError, and records nothing.
 //
 // A crash after it: the batch waits in the ledger, and a mediator takes it.
 func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []udr.ID, now time.Time) (number int64, err error) {
 	return s.OrderRetry(ctx, source, who, "", origins, now)
 }
 
-// OrderRetry is CreateRetry with a reason for which the records are rated even where the same records were rated before;
-// without one it is CreateRetry.
+// OrderRetry is CreateRetry with a reason to rate the records even if copies were rated before; without a reason it is
+// CreateRetry.
 func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
 	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source, Detail: why}, func(t tx, number int64) error {
 		added, err := t.insertFiles(ctx, source, []Sighting{{Path: RetryPath(number), MTime: now}}, now)
@@ -78,19 +79,19 @@ func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins
 	})
 }
 
-// CreateDrop records that suspended records are to leave suspense for good, and why. A record that is in a live batch, or
-// was dropped, is refused with *AlreadyRetriedError, and nothing is recorded.
+// CreateDrop records that suspended records leave suspense for good, and why. If a record is in a live batch, or was
+// dropped, it fails with *AlreadyRetriedError, and records nothing.
 //
-// A crash after it: the drop is in the state dropping, and whoever drops next tells the warehouse first.
+// A crash after it: the drop is in the state dropping, and the next drop writes it to the warehouse first.
 func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
 	return s.claim(ctx, "recording a drop", "", RetryDropping, origins, AuditEntry{At: now, Who: who, What: "suspense.drop", Detail: why}, func(tx, int64) error { return nil })
 }
 
-// claim makes a batch of records that no other live batch has.
+// claim makes a batch of records that are in no other live batch.
 func (s *Store) claim(ctx context.Context, what, source string, state RetryState, origins []udr.ID, audit AuditEntry, with func(tx, int64) error) (number int64, err error) {
 	var taken *AlreadyRetriedError
 	err = s.change(ctx, what, func(t tx) error {
-		// The counter's row makes those who create retries wait for each other, so that none misses the other's records.
+		// Locking the counter's row serializes the creation of retries, so that none misses another's records.
 		if number, err = t.count(ctx, "retries", 1); err != nil {
 			return err
 		}
@@ -129,14 +130,14 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 	return number, err
 }
 
-// RetryOrder is why a retry's records are rated whatever was rated before, empty for one without such an order.
+// RetryOrder is the reason to rate a retry's records even if copies were rated, empty without such an order.
 func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err error) {
 	err = s.query(ctx, "reading a retry", `SELECT why FROM retries WHERE number = ?`, []any{number}, func(rows *sql.Rows) error { return rows.Scan(&why) })
 	return why, err
 }
 
-// CancelRetry gives up an open retry of which nothing was sent, so that its records may be retried anew. ErrConflict says
-// that it is being sent, or is not open.
+// CancelRetry gives up an open retry of which nothing was sent, so that its records may be retried again. ErrConflict
+// says that it is being sent, or is not open.
 func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "giving up a retry", func(t tx) error {
 		if err := t.cancelRetry(ctx, number, "the retry was given up", now); err != nil {
@@ -154,7 +155,7 @@ func (t tx) cancelRetry(ctx context.Context, number int64, why string, now time.
 	return orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number))
 }
 
-// Claimed is the live batch, or the drop, that each of the records is in. Records in none are not in it.
+// Claimed is the live batch, or the drop, of each of the records. It omits records in none.
 func (s *Store) Claimed(ctx context.Context, records []udr.ID) (map[udr.ID]Retry, error) {
 	asked := map[udr.ID]bool{}
 	var files []any
@@ -202,14 +203,14 @@ func (t tx) alreadyRetried(ctx context.Context, number int64) (*AlreadyRetriedEr
 	return taken, err
 }
 
-// FinishDrop records that the warehouse knows a drop. ErrConflict says that this was recorded before.
+// FinishDrop records that the warehouse knows of a drop. ErrConflict says that this was recorded before.
 func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "closing a drop", func(t tx) error {
 		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now), number))
 	})
 }
 
-// Retries is the retry batches in a state, or all when it is empty, in the order in which they were made.
+// Retries are the retry batches in a state, or all if it is empty, in order of creation.
 func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err error) {
 	err = s.query(ctx, "reading the retries", `SELECT number, source, state, file_id, records, created, closed, who, why FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
 		[]any{string(state), string(state)}, func(rows *sql.Rows) error {
@@ -225,7 +226,7 @@ func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err
 	return all, err
 }
 
-// RetryRecords is the origins of a batch's records, in the order of file and sequence.
+// RetryRecords are the origins of a batch's records, in the order of file and sequence.
 func (s *Store) RetryRecords(ctx context.Context, number int64) (origins []udr.ID, err error) {
 	err = s.query(ctx, "reading the records of a retry", `SELECT file_id, seq FROM retry_records WHERE retry = ? ORDER BY file_id, seq`, []any{number},
 		func(rows *sql.Rows) error {

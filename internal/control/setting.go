@@ -5,10 +5,10 @@ import (
 	"database/sql"
 )
 
-// Setting is a small fact of the installation.
+// Setting is a single value of the installation.
 type Setting struct {
 	Value   []byte
-	Version int64 // 0 when it was never set
+	Version int64 // 0 if it was never set
 }
 
 // Setting is the value of a name.
@@ -20,8 +20,8 @@ func (s *Store) Setting(ctx context.Context, name string) (Setting, error) {
 	return setting, err
 }
 
-// SetSetting changes a setting that was read at a version, 0 when it was never set. ErrConflict says that it has
-// another version by now.
+// SetSetting changes a setting that was read at a version, 0 if it was never set. ErrConflict says that it has another
+// version now.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte, version int64) error {
 	return s.change(ctx, "changing setting "+name, func(t tx) error {
 		var n int64
@@ -35,7 +35,7 @@ func (s *Store) SetSetting(ctx context.Context, name string, value []byte, versi
 	})
 }
 
-// SettingOrSet is the value of a setting, which is set to first by whoever asks first.
+// SettingOrSet is the value of a setting; the first caller sets it to first.
 func (s *Store) SettingOrSet(ctx context.Context, name string, first []byte) ([]byte, error) {
 	setting, err := s.Setting(ctx, name)
 	if err != nil || setting.Version > 0 {

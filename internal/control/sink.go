@@ -5,15 +5,15 @@ import (
 	"database/sql"
 )
 
-// SinkPosition is how far a sink is in a partition.
+// SinkPosition is the position of a sink in a partition.
 type SinkPosition struct {
-	Version int64   // grows with each change; 0 before the first
-	Next    int64   // the first offset that is not in the sink
+	Version int64   // increases with each change; 0 before the first
+	Next    int64   // the first offset that the sink does not have
 	Fold    []byte  // state of the fold at Next
-	Intent  *Intent // the block that was being written, nil for none
+	Intent  *Intent // the block being written, nil for none
 }
 
-// Intent is a block of offsets on its way into a sink, both ends included.
+// Intent is a block of offsets about to be written to a sink, both ends included.
 type Intent struct{ From, To int64 }
 
 // SinkGet is the position of a sink in a partition; the zero position before its first.
@@ -32,11 +32,11 @@ func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPo
 	return p, err
 }
 
-// SinkIntent records, before a block is written, what it will hold. version is that of the position it follows; the
-// new version is returned. ErrConflict says that another owner was faster, or that an intent is there already, which is
-// to be completed first.
+// SinkIntent records the range of a block before the block is written. version is that of the preceding position; the
+// new version is returned. ErrConflict says that another owner was faster, or that there is already an intent, which
+// must be completed first.
 //
-// A crash after it: the next owner finds the intent and writes the same block, which the sink drops if it has it.
+// A crash after it: the next owner finds the intent and writes the same block; a sink that has the block drops it.
 func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent Intent) (int64, error) {
 	return version + 1, s.change(ctx, "recording the intent of sink "+sink, func(t tx) error {
 		var n int64
@@ -52,9 +52,8 @@ func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, vers
 	})
 }
 
-// SinkTakeOver makes the intent that was found at a version the caller's: it changes nothing but the version, so that a
-// commit by the sink that recorded the intent fails. ErrConflict says that another owner was faster, or that there is no
-// intent.
+// SinkTakeOver makes the intent found at a version the caller's: it only changes the version, so that a commit by the
+// sink that recorded the intent fails. ErrConflict says that another owner was faster, or that there is no intent.
 //
 // A crash after it: the next owner takes the intent over in turn.
 func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error) {
@@ -65,9 +64,9 @@ func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, ve
 	})
 }
 
-// SinkCommit records that a block is in the sink: the next offset, the state of the fold there, and no intent.
+// SinkCommit records that the sink has a block: the next offset, the state of the fold there, and no intent.
 //
-// A crash before it: the intent is completed once more. After it: the next block follows.
+// A crash before it: the next owner completes the intent again. After it: the next block follows.
 func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error) {
 	return version + 1, s.change(ctx, "recording the position of sink "+sink, func(t tx) error {
 		var n int64

@@ -12,44 +12,44 @@ import (
 	"ratemill/internal/steps"
 )
 
-// StopKind is what is wrong where a partition stopped, and so what skipping it means.
+// StopKind is the reason of a stop, which decides what skipping means.
 type StopKind string
 
 // The kinds.
 const (
 	StopMessage StopKind = "message" // a message that cannot be read or decided
-	StopGap     StopKind = "gap"     // records that ought to be before a message are missing
+	StopGap     StopKind = "gap"     // records before a message are missing
 	StopRows    StopKind = "rows"    // rows that the warehouse refuses
-	StopEpoch   StopKind = "epoch"   // a message of an epoch that nobody was given
+	StopEpoch   StopKind = "epoch"   // a message with an epoch that no store gave out
 	StopOther   StopKind = "other"   // cannot be skipped
 )
 
-// Stop is a place at which a reader of a partition stopped for a person to look, and what was ordered about it. Each reader
-// has a stop of its own there. An order is about what stands there, so all who read the topic obey it.
+// Stop is a position at which a reader of a partition stopped for a person to look, with the order given about it. Each
+// reader has its own stop there. An order concerns the content at that position, so all readers of the topic obey it.
 type Stop struct {
 	Topic     string
 	Partition int
 	Offset    int64
 	Kind      StopKind
-	Hash      string // of what stands there: an order is for this and nothing else
+	Hash      string // of the content there: an order applies to this content only
 
 	Role, Process string // of the reader
 	Reason        string
-	Message       []byte // as it stands in the topic, nil when there is none
-	Detail        []byte // of rows: what they are, as JSON
+	Message       []byte // the message in the topic, nil if there is none
+	Detail        []byte // of rows: their content, as JSON
 	First, Last   time.Time
-	Closed        time.Time // the reader has gone on past it; zero while it has not
+	Closed        time.Time // when the reader went past it; zero before
 
-	Version    int64 // grows with each order
-	Skip       bool  // to go on without what is wrong here
+	Version    int64 // increases with each order
+	Skip       bool  // order to continue without the bad content
 	Who        string
 	Why        string
 	Ordered    time.Time
-	OrderedFor string // the reader at whose stop whoever ordered had looked
+	OrderedFor string // the reader whose stop the person had looked at
 }
 
-// PassedStops are the stops of a reader that it has gone past. What other readers of the partition stopped at says nothing
-// of this one: a rater passes a row that the warehouse refuses.
+// PassedStops are the stops of a reader that it has gone past. A stop of another reader says nothing about this one: a
+// rater passes a row that the warehouse refuses.
 func PassedStops(stops []Stop, reader string, next func(topic string) int64) (passed []Stop) {
 	for _, s := range stops {
 		if (s.Role == reader || !steps.On(steps.StopOwner)) && next(s.Topic) > s.Offset {
@@ -59,13 +59,13 @@ func PassedStops(stops []Stop, reader string, next func(topic string) int64) (pa
 	return passed
 }
 
-// HashOf names a message, or whatever else stands where a partition stopped, in few letters.
+// HashOf identifies a message, or the other content of a stop, by a few letters.
 func HashOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8])
 }
 
-// RecordStop notes that a partition stopped, for people to look at. One that stopped at the same before keeps its order.
+// RecordStop records that a partition stopped, for people. A repeated stop at the same content keeps its order.
 func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error {
 	return s.change(ctx, "noting that a partition stopped", func(t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at)
@@ -83,7 +83,7 @@ func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error 
 	})
 }
 
-// StopFilter chooses stops; zero fields choose all.
+// StopFilter selects stops; zero fields select all.
 type StopFilter struct {
 	Topic     string
 	Partition *int
@@ -91,7 +91,7 @@ type StopFilter struct {
 	Open      bool // without those that their readers have gone past
 }
 
-// Stops are those of a filter, the oldest first.
+// Stops are the selected stops, the oldest first.
 func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err error) {
 	where, args := "1 = 1", []any{}
 	and := func(condition string, values ...any) {
@@ -110,7 +110,7 @@ func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err erro
 	if f.Open {
 		and("COALESCE(r.closed_at, s.closed_at) = 0")
 	}
-	// A version that knew nothing of readers wrote a stop and no reader.
+	// A version without readers wrote a stop without a reader.
 	err = s.query(ctx, "reading where partitions stopped", `SELECT s.topic, s.partition_number, s.position, s.kind, s.hash,
 		COALESCE(r.reader, s.role), COALESCE(r.process, s.process), COALESCE(r.reason, s.reason), s.message, s.detail,
 		COALESCE(r.first_at, s.first_at) AS began, COALESCE(r.last_at, s.last_at), COALESCE(r.closed_at, s.closed_at), s.version, s.skip, s.who, s.why, s.ordered_at, s.ordered_for
@@ -127,7 +127,7 @@ func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err erro
 	return stops, err
 }
 
-// Skips are the orders to go on without something in a partition of a topic.
+// Skips are the orders to skip something in a partition of a topic.
 func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips []Stop, err error) {
 	all, err := s.Stops(ctx, StopFilter{Topic: topic, Partition: &partition})
 	for _, stop := range all {
@@ -138,7 +138,8 @@ func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips [
 	return skips, err
 }
 
-// StopOrders is a number that grows with every order about a partition's topics: who stopped goes on when it has.
+// StopOrders is a number that increases with every order about a partition's topics: a stopped reader tries again when
+// it increases.
 func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string) (orders int64, err error) {
 	for _, topic := range topics {
 		err := s.query(ctx, "looking for orders about a stopped partition", `SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM partition_stops WHERE topic = ? AND partition_number = ?`,
@@ -155,14 +156,14 @@ func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string)
 	return orders, nil
 }
 
-// ErrSkipped says that what stands where a partition stopped was ordered to be skipped before.
+// ErrSkipped says that there already is an order to skip the content of a stop.
 var ErrSkipped = errors.New("an order to skip it was already given")
 
-// OrderStop orders what is to be done about a stop that was read: to try again, or to go on without what is wrong there
-// and nothing else. ErrConflict says that somebody else ordered something since; ErrSkipped that skipping it was ordered
-// before, which is never taken back.
+// OrderStop gives an order about a stop that was read: to try again, or to continue without exactly the bad content
+// there. ErrConflict says that another order was given since; ErrSkipped that there is an order to skip it, which can
+// never be withdrawn.
 //
-// A crash after it: the order stands.
+// A crash after it: the order is valid.
 func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why string, at time.Time) error {
 	if stop.Skip && skip {
 		return fmt.Errorf("%w, by %s at %s: %s", ErrSkipped, stop.Who, stop.Ordered.UTC().Format(time.DateTime), stop.Why)
@@ -185,7 +186,7 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 	})
 }
 
-// CloseStop notes that the reader of a stop has gone past it.
+// CloseStop records that the reader of a stop has gone past it.
 func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
 	return s.change(ctx, "noting that a partition goes on", func(t tx) error {
 		key := []any{stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash}
@@ -194,7 +195,7 @@ func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		// For processes of a version that knows nothing of readers, and for stops that they noted.
+		// This is for processes of a version without readers, and for their stops.
 		_, err = t.exec(ctx, `UPDATE partition_stops SET closed_at = ? WHERE `+is+` AND closed_at = 0 AND NOT EXISTS (SELECT 1 FROM partition_stop_readers r
 			WHERE r.topic = partition_stops.topic AND r.partition_number = partition_stops.partition_number AND r.position = partition_stops.position
 			AND r.kind = partition_stops.kind AND r.hash = partition_stops.hash AND r.closed_at = 0)`, append([]any{nanos(at)}, key...)...)

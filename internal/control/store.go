@@ -12,13 +12,13 @@ import (
 	"ratemill/internal/store"
 )
 
-// Store is the control store. It is safe for concurrent use. Others who keep tables in it change them by DB.
+// Store is the control store. It is safe for concurrent use. Owners of other tables in it use DB to change them.
 type Store struct{ *store.DB }
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Open opens the control store, as store.Open does, and brings its tables up to date.
+// Open opens the control store, like store.Open, and migrates its tables.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	db, err := store.Open(dsn)
 	if err != nil {
@@ -54,16 +54,16 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// Migrations only add tables, indexes and columns with a default, so that a program which does not know the newest goes
-// on beside one that does, and can be started again: it names the columns that it reads and writes. A migration that
-// older programs cannot live with says in its own file, and thus in its transaction, what they must know at least:
+// Migrations only add tables, indexes and columns with a default, so an older program can run beside a newer one, and
+// can be started again: it names the columns that it reads and writes. A migration that is incompatible with older
+// programs says in its own file, and so in its transaction, which migration they must know at least:
 //
 //	INSERT INTO counters (name, value) VALUES ('oldest_program', 7) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 //
-// Such programs must then be stopped before the migration, since those that run are not asked again.
+// Such programs must be stopped before the migration, because running ones do not check again.
 const oldestProgram = "oldest_program"
 
-// tx is a write transaction that speaks the store's SQL.
+// tx is a write transaction in the store's SQL dialect.
 type tx struct {
 	*store.Tx
 	s *Store
@@ -81,7 +81,7 @@ func (t tx) rows(ctx context.Context, query string, args ...any) (*sql.Rows, err
 	return t.Rows(ctx, query, args...)
 }
 
-// change runs do in one transaction. What do returns as a conflict or a lost lease is handed on as it is.
+// change runs do in one transaction. If do returns a conflict or a lost lease, change returns it unchanged.
 func (s *Store) change(ctx context.Context, what string, do func(tx) error) error {
 	var own error
 	err := s.Change(ctx, what, func(t *store.Tx) error {
@@ -123,7 +123,7 @@ func instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// mtimeAbsent stands for a time of change that the server does not give: 0 is a file of 1970, to the nanosecond.
+// mtimeAbsent stands for an unknown modification time: 0 is a file of 1970, to the nanosecond.
 const mtimeAbsent = math.MinInt64
 
 func mtimeNanos(t time.Time) int64 {

@@ -14,10 +14,11 @@ type Token struct {
 	Role    string
 	Created time.Time
 	Expires time.Time // zero is never
-	Revoked time.Time // zero while it works
+	Revoked time.Time // zero while it is valid
 }
 
-// AddToken records a token that was made for somebody. Of the secret only a hash is kept, so it is to be long and random.
+// AddToken records a token that was made for somebody. Only a hash of the secret is stored, so the secret must be long
+// and random.
 func (s *Store) AddToken(ctx context.Context, t Token, secret string, now time.Time) (number int64, err error) {
 	hash := sha256.Sum256([]byte(secret))
 	err = s.change(ctx, "adding a token", func(x tx) error {
@@ -31,7 +32,7 @@ func (s *Store) AddToken(ctx context.Context, t Token, secret string, now time.T
 	return number, err
 }
 
-// TokenOf is the token that a secret proves, or ErrNotFound when there is none that works at this time.
+// TokenOf is the token of a secret, or ErrNotFound if there is none that is valid at this time.
 func (s *Store) TokenOf(ctx context.Context, secret string, now time.Time) (Token, error) {
 	hash := sha256.Sum256([]byte(secret))
 	tokens, err := s.tokens(ctx, `WHERE hash = ? AND revoked = 0 AND (expires = 0 OR expires > ?)`, hash[:], nanos(now))
@@ -52,7 +53,7 @@ func (s *Store) RevokeToken(ctx context.Context, number int64, now time.Time) er
 	})
 }
 
-// Tokens is all tokens, also those that work no more.
+// Tokens are all tokens, including invalid ones.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return s.tokens(ctx, `ORDER BY number`)
 }
@@ -79,7 +80,7 @@ type AuditEntry struct {
 	Detail  string
 }
 
-// Audit records that somebody did something.
+// Audit records an action of a person.
 func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
 	return s.change(ctx, "writing the audit log", func(t tx) error {
 		return t.audit(ctx, e)
@@ -96,7 +97,7 @@ func (t tx) audit(ctx context.Context, e AuditEntry) error {
 	return err
 }
 
-// AuditLog is the newest entries of the audit log, the newest first.
+// AuditLog are the newest entries of the audit log, the newest first.
 func (s *Store) AuditLog(ctx context.Context, limit int) (all []AuditEntry, err error) {
 	err = s.query(ctx, "reading the audit log", `SELECT number, at, who, what, subject, detail FROM audit_log ORDER BY number DESC LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
 		var e AuditEntry
