@@ -39,7 +39,7 @@ func sameInOtherWords(r *rand.Rand, p naivePlan) (q naivePlan) {
 				r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 			}
 			if x.Name != "" && r.Intn(2) == 0 {
-				x.Formerly, x.Name = x.Name, x.Name+"0"
+				x.Formerly, x.Name = x.Name, x.Name+"x"
 			}
 		}
 		slices.Reverse(prices)
