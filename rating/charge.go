@@ -158,7 +158,9 @@ func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
 		c := &r.Charges[len(r.Charges)-1]
-		*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Steps: c.Steps[:0]}
+		blocks, draws, steps := c.Blocks[:0], c.Draws[:0], c.Steps[:0]
+		*c = Charge{} // 809 → 766 ns a record: a literal that reads c is made elsewhere, and copied
+		c.Blocks, c.Draws, c.Steps = blocks, draws, steps
 		return c
 	}
 	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Steps: make([]Step, 0, 2)})
