@@ -90,6 +90,9 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 	if err := errors.Join(m...); err != nil {
 		return nil, err
 	}
+	if !steps.On(steps.OwnPosition) {
+		o.Name = ""
+	}
 	c := &ByToken[R]{TokenOptions: o}
 	c.blocks = blocks{o: &c.Options, block: o.Block, passing: o.Passing}
 	return c, nil

@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"database/sql"
+
+	"ratemill/internal/store"
 )
 
 // SinkPosition is the position of a sink in a partition.
@@ -80,6 +82,29 @@ func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, vers
 		}
 		return orConflict(n, err)
 	})
+}
+
+// InTransaction is for consumers whose effect is in this store: what do changes counts as a whole.
+func (s *Store) InTransaction(ctx context.Context, what string, do func(*store.Tx) error) error {
+	return s.Change(ctx, what, do)
+}
+
+// SinkMove moves the position of a consumer in a transaction that holds its effect too. ErrConflict says that it is not where
+// the consumer knows it: by its version, and by its offset, since a store that was restored from a backup gives versions a
+// second time.
+//
+// A crash before the commit: neither counts. After it: both do.
+func (s *Store) SinkMove(ctx context.Context, t *store.Tx, consumer string, partition int, from SinkPosition, next int64, fold []byte) error {
+	var n int64
+	var err error
+	if from.Version == 0 {
+		n, err = t.Exec(ctx, `INSERT INTO sink_positions (sink, partition_number, version, next, fold, intending, intent_from, intent_to)
+			VALUES (?, ?, 1, ?, ?, 0, 0, 0) ON CONFLICT (sink, partition_number) DO NOTHING`, consumer, partition, next, fold)
+	} else {
+		n, err = t.Exec(ctx, `UPDATE sink_positions SET version = version + 1, next = ?, fold = ?
+			WHERE sink = ? AND partition_number = ? AND version = ? AND next = ?`, next, fold, consumer, partition, from.Version, from.Next)
+	}
+	return orConflict(n, err)
 }
 
 func orConflict(changed int64, err error) error {

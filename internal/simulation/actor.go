@@ -29,11 +29,11 @@ type actor struct {
 	paused     int                      // it does not go on before this step
 	idle       bool                     // it waits for something to read
 	floor      int64                    // of an owner: usage below was decided when it began
-	ratedFloor int64                    // of an owner or a sink: of the rated log it may need what is from here on
+	ratedFloor int64                    // of an owner or a consumer: of the rated log it may need what is from here on
 	file       *file                    // of a sender: what it works on
 	removed    bool                     // of a mediator: its project has no source
 	ahead      time.Duration            // by which its machine is ahead of the time
-	next       func(topic string) int64 // of an owner or a sink: how far it is
+	next       func(topic string) int64 // of an owner or a consumer: how far it is
 	ended      bool
 	dead       bool
 }
@@ -44,9 +44,10 @@ const (
 	ownerKind kind = iota
 	senderKind
 	sinkKind
+	accountKind
 )
 
-func (k kind) String() string { return [...]string{"owner", "mediator", "sink"}[k] }
+func (k kind) String() string { return [...]string{"owner", "mediator", "sink", "account"}[k] }
 
 // killed unwinds the coroutine of an actor that crashed.
 type killed struct{}
@@ -140,7 +141,7 @@ func (c clock) Now() time.Time {
 }
 
 // mostAhead is how wrong the clocks of each kind get.
-var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour}
+var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour, accountKind: 500 * 24 * time.Hour}
 
 // jumps sets the clock of an actor's machine to another time: a moment off, or much.
 func (w *world) jumps(a *actor) {

@@ -73,6 +73,9 @@ func (w *world) missing() string {
 		if at := w.store.sinks[p]; at.Next < w.rated[p].end || at.Intent != nil {
 			text += fmt.Sprintf("the sink of partition %d is at offset %d of %d; ", p, at.Next, w.rated[p].end)
 		}
+		if at := w.store.accounts[p].at; at.Next < w.rated[p].end {
+			text += fmt.Sprintf("the balances of partition %d are at offset %d of %d; ", p, at.Next, w.rated[p].end)
+		}
 	}
 	for _, f := range w.files {
 		if !f.done {
@@ -100,6 +103,7 @@ func (w *world) missing() string {
 func (w *world) advance() bool {
 	w.judge()
 	w.judgeWarehouse()
+	w.judgeBalances()
 	w.judgeFiles()
 	if w.failure != "" {
 		return true

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -87,8 +88,15 @@ func (w *world) goOn() {
 		}
 		here := slices.DeleteFunc(slices.Clone(w.halts), func(s control.Stop) bool { return s.Partition != a.partition })
 		for _, passed := range control.PassedStops(here, a.kind.String(), a.next) {
-			if passed.Role == sinkKind.String() && w.store.sinks[a.partition].Next <= passed.Offset && !w.back.done {
-				w.fail("%s closed the stop of the sink of partition %d at offset %d, which is still there", a.name, a.partition, passed.Offset)
+			next := int64(math.MaxInt64)
+			switch passed.Role {
+			case sinkKind.String():
+				next = w.store.sinks[a.partition].Next
+			case accountKind.String():
+				next = w.store.accounts[a.partition].at.Next
+			}
+			if next <= passed.Offset && !w.back.done {
+				w.fail("%s closed the stop of the %s of partition %d at offset %d, which is still there", a.name, passed.Role, a.partition, passed.Offset)
 			}
 			w.halts = slices.DeleteFunc(w.halts, func(s control.Stop) bool {
 				return s.Topic == passed.Topic && s.Partition == passed.Partition && s.Offset == passed.Offset && s.Role == passed.Role

@@ -49,12 +49,12 @@ func (l *lowMark) take(m *broker.Message) {
 	}
 }
 
-// forgetRated is the retention of the rated log: its beginning goes, as far as the checkpoints and the sink have it.
+// forgetRated is the retention of the rated log: its beginning goes, as far as the checkpoints, the sink and the balances have it.
 func (w *world) forgetRated(p int) {
 	upTo, l := w.low[p].next, w.rated[p]
-	upTo = min(upTo, w.store.sinks[p].Next)
+	upTo = min(upTo, w.store.sinks[p].Next, w.store.accounts[p].at.Next)
 	for _, a := range w.actors {
-		if (a.kind == ownerKind || a.kind == sinkKind) && a.partition == p && !a.ended {
+		if a.kind != senderKind && a.partition == p && !a.ended {
 			upTo = min(upTo, a.ratedFloor)
 		}
 	}

@@ -11,12 +11,13 @@ import (
 
 // back is how a control store goes back in a schedule.
 type back struct {
-	may     bool // this is one of the few schedules in which it does
-	kept    bool // there is a copy
-	done    bool
-	epochs  [partitions]int64
-	sinks   [partitions]control.SinkPosition
-	refused bool // somebody noticed, and stopped
+	may      bool // this is one of the few schedules in which it does
+	kept     bool // there is a copy
+	done     bool
+	epochs   [partitions]int64
+	sinks    [partitions]control.SinkPosition
+	accounts [partitions]balances
+	refused  bool // somebody noticed, and stopped
 }
 
 // setBack copies epochs and positions at some step, and later gives the store the copy back: either while nobody runs, as
@@ -27,15 +28,18 @@ func (w *world) setBack() {
 	case !b.may || b.done:
 	case !b.kept && w.faults[SetBack].IntN(60) == 0:
 		b.kept, b.epochs, b.sinks = true, w.store.epochs, w.store.sinks
+		for p := range partitions {
+			b.accounts[p] = w.store.accounts[p].clone()
+		}
 	case b.kept && w.faults[SetBack].IntN(100) == 0:
 		if w.faults[SetBack].IntN(2) == 0 {
 			if !w.between() {
-				b.done, w.store.sinks, w.store.epochs = true, b.sinks, b.epochs
+				b.done, w.store.sinks, w.store.epochs, w.store.accounts = true, b.sinks, b.epochs, b.accounts
 				w.note("store", "GOES BACK", 0, 0)
 			}
 			return
 		}
-		b.done, w.store.sinks = true, b.sinks
+		b.done, w.store.sinks, w.store.accounts = true, b.sinks, b.accounts
 		w.note("store", "IS RESTORED", 0, 0)
 		w.store.epochs = b.epochs
 		for _, a := range w.actors {
@@ -67,7 +71,8 @@ func (w *world) between() bool {
 // refuses says that a partition stopped because the store went back: also when the rated log has forgotten what a sink
 // would read by the older position. The schedule then ends: a person has to look.
 func (w *world) refuses(err *ratedlog.StoppedError) bool {
-	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first && err.Offset == w.store.sinks[err.Partition].Next
+	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first &&
+		(err.Offset == w.store.sinks[err.Partition].Next || err.Offset == w.store.accounts[err.Partition].at.Next)
 	if !w.back.done || !forgotten && !strings.Contains(err.Reason, control.OlderStore) {
 		return false
 	}
@@ -78,6 +83,7 @@ func (w *world) refuses(err *ratedlog.StoppedError) bool {
 
 // judgeRefusal makes sure that nothing was doubled before somebody stopped.
 func (w *world) judgeRefusal() {
+	w.judgeBalances()
 	for _, l := range w.warehouse.late {
 		l.apply()
 	}

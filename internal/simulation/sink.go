@@ -264,9 +264,9 @@ func (i inserter) Replicated() bool { return false }
 // positions of sinks, in the control store.
 type positions struct{ s *store }
 
-func (p positions) SinkGet(ctx context.Context, _ string, partition int) (at control.SinkPosition, err error) {
+func (p positions) SinkGet(ctx context.Context, name string, partition int) (at control.SinkPosition, err error) {
 	err = p.s.transaction(ctx, "reading a sink's position", func() error {
-		at = p.s.sinks[partition]
+		at = *p.s.position(name, partition)
 		if at.Intent != nil {
 			intent := *at.Intent
 			at.Intent = &intent
@@ -277,9 +277,9 @@ func (p positions) SinkGet(ctx context.Context, _ string, partition int) (at con
 	return at, err
 }
 
-func (p positions) SinkIntent(ctx context.Context, _ string, partition int, version int64, intent control.Intent) (int64, error) {
+func (p positions) SinkIntent(ctx context.Context, name string, partition int, version int64, intent control.Intent) (int64, error) {
 	return version + 1, p.s.transaction(ctx, "recording a sink's intent", func() error {
-		row := &p.s.sinks[partition]
+		row := p.s.position(name, partition)
 		if row.Version != version || row.Intent != nil {
 			return control.ErrConflict
 		}
@@ -288,9 +288,9 @@ func (p positions) SinkIntent(ctx context.Context, _ string, partition int, vers
 	})
 }
 
-func (p positions) SinkTakeOver(ctx context.Context, _ string, partition int, version int64) (int64, error) {
+func (p positions) SinkTakeOver(ctx context.Context, name string, partition int, version int64) (int64, error) {
 	return version + 1, p.s.transaction(ctx, "taking over a sink's intent", func() error {
-		row := &p.s.sinks[partition]
+		row := p.s.position(name, partition)
 		if row.Version != version || row.Intent == nil {
 			return control.ErrConflict
 		}
@@ -299,9 +299,9 @@ func (p positions) SinkTakeOver(ctx context.Context, _ string, partition int, ve
 	})
 }
 
-func (p positions) SinkCommit(ctx context.Context, _ string, partition int, version, next int64, fold []byte) (int64, error) {
+func (p positions) SinkCommit(ctx context.Context, name string, partition int, version, next int64, fold []byte) (int64, error) {
 	return version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
-		row := &p.s.sinks[partition]
+		row := p.s.position(name, partition)
 		if row.Version != version {
 			return control.ErrConflict
 		}
@@ -318,7 +318,7 @@ func (w *world) startSink(p int) {
 		progress := &consumer.Progress{}
 		s, err := consumer.NewByToken(consumer.TokenOptions[*rows]{
 			Options: consumer.Options{
-				Name: "sim", Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
+				Name: sinkName, Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
 				Skips:  func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) },
 				Origin: w.origin(p), Clock: clock{w}, Log: slog.New(slog.DiscardHandler), Progress: progress,
 				MaxRows: 1 + w.rng.IntN(8), Linger: func() time.Duration { return 100 * time.Millisecond },
@@ -357,11 +357,11 @@ func (w *world) startSink(p int) {
 	a.ratedFloor = w.store.sinks[p].Next
 }
 
-// sunk says that the warehouse has the whole of the rated logs.
+// sunk says that the warehouse and the balances have the whole of the rated logs.
 func (w *world) sunk() bool {
 	for p := range partitions {
 		at := &w.store.sinks[p]
-		if at.Intent != nil || at.Next < w.rated[p].end {
+		if at.Intent != nil || at.Next < w.rated[p].end || w.store.accounts[p].at.Next < w.rated[p].end {
 			return false
 		}
 	}

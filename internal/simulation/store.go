@@ -9,9 +9,24 @@ import (
 
 // store is the control store: each operation is one transaction, whose answer may be lost.
 type store struct {
-	w      *world
-	epochs [partitions]int64
-	sinks  [partitions]control.SinkPosition
+	w        *world
+	epochs   [partitions]int64
+	sinks    [partitions]control.SinkPosition
+	accounts [partitions]balances
+}
+
+// The names of consumers.
+const (
+	sinkName    = "sim"
+	accountName = "sim-account"
+)
+
+// position is that of a consumer, by its name.
+func (s *store) position(name string, partition int) *control.SinkPosition {
+	if name == accountName {
+		return &s.accounts[partition].at
+	}
+	return &s.sinks[partition]
 }
 
 // transaction runs f as a transaction of whoever acts.

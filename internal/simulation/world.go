@@ -98,7 +98,7 @@ type world struct {
 	catalogue int
 	rules     int
 	mediated  bool             // files are read by mediators, otherwise records come from senders
-	sinking   bool             // sinks run all the time, otherwise they begin when all is calm: what owners do is then denser
+	sinking   bool             // sinks and what makes balances run all the time, otherwise they begin when all is calm: what owners do is then denser
 	contents  map[string]*file // that came, by hash
 
 	claimed map[udr.ID]bool  // suspended records that were brought back
@@ -257,7 +257,7 @@ func (w *world) run() {
 func (w *world) calmDown() {
 	w.phase = calm
 	w.notef("judge", "CALM from here on")
-	var have [sinkKind + 1][partitions]int
+	var have [accountKind + 1][partitions]int
 	for _, a := range slices.Backward(w.actors) {
 		a.paused = 0
 		if have[a.kind][a.partition]++; have[a.kind][a.partition] > 2 && a.kind != senderKind {
@@ -344,6 +344,9 @@ func (w *world) trouble() {
 	if w.sinking && w.happens(Rebalance, 250) {
 		w.startSink(p)
 	}
+	if w.sinking && w.happens(Rebalance, 250) {
+		w.startAccount(p)
+	}
 	if w.happens(Compaction, w.compactions(p)) && w.checks[p].end > 0 {
 		r := w.faults[Compaction]
 		w.checks[p].compact(r.Int64N(w.checks[p].end)+1, func() bool { return r.IntN(2) == 0 })
@@ -387,6 +390,8 @@ func (w *world) replace(a *actor) {
 		w.startOwner(a.partition)
 	case sinkKind:
 		w.startSink(a.partition)
+	case accountKind:
+		w.startAccount(a.partition)
 	}
 }
 
@@ -416,7 +421,7 @@ func (w *world) nerve(a *actor) int {
 
 // staff sees to it that there is somebody for all work.
 func (w *world) staff() {
-	var owners, sinks [partitions]bool
+	var owners, sinks, accounts [partitions]bool
 	senders := 0
 	for _, a := range w.actors {
 		switch {
@@ -425,6 +430,8 @@ func (w *world) staff() {
 			owners[a.partition] = true
 		case a.kind == sinkKind:
 			sinks[a.partition] = true
+		case a.kind == accountKind:
+			accounts[a.partition] = true
 		case a.kind == senderKind:
 			senders++
 			if a.removed && w.hasSource() {
@@ -440,6 +447,9 @@ func (w *world) staff() {
 	for p, there := range sinks {
 		if !there && (w.sinking || w.phase != troubled) && w.rng.IntN(12) == 0 {
 			w.startSink(p)
+		}
+		if !accounts[p] && (w.sinking || w.phase != troubled) && w.rng.IntN(12) == 0 {
+			w.startAccount(p)
 		}
 	}
 	if senders < 2 && !w.allSent() && w.rng.IntN(6) == 0 {

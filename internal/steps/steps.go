@@ -51,6 +51,11 @@ const (
 	ForgottenMarked  // the low-water mark says which cycles are counted no longer, so that nobody counts them anew
 	EndingFirst      // before the ends of a file go out, the ledger has all that is needed to send them again
 
+	OneTransaction // the position of a consumer in a transaction moves in that of its effect
+	OwnPosition    // the position bears the consumer's name
+	FoldKept       // the position holds the fold, and the next block goes on from it
+	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
+
 	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
 	EndAwaited     // a file whose last line has no end waits for it
 	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
@@ -68,6 +73,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
+	"one-transaction", "own-position", "fold-kept", "moved-from",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned"}
 
 // String is the step's name.

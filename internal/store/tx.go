@@ -78,6 +78,16 @@ func Ended(ctx context.Context, err error) error {
 	return err
 }
 
+// Ask hands the rows of an answer to all, which calls Next itself.
+func (d *DB) Ask(ctx context.Context, what, query string, args []any, all func(*sql.Rows) error) error {
+	rows, err := d.read.QueryContext(ctx, d.SQL(query), args...)
+	if err != nil {
+		return d.Failed(what, Ended(ctx, err))
+	}
+	defer rows.Close()
+	return d.Failed(what, Ended(ctx, all(rows)))
+}
+
 // Query calls each for every row.
 func (d *DB) Query(ctx context.Context, what, query string, args []any, each func(*sql.Rows) error) error {
 	rows, err := d.read.QueryContext(ctx, d.SQL(query), args...)

@@ -1,0 +1,49 @@
+package account
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// Key says of what a balance is. Cycle is the account's billing cycle as rating had it: the charge says it.
+type Key struct {
+	Account  uint32 // who pays
+	Cycle    int32  // its first day, local to the account, in days since 1970-01-01
+	Tier     uint8  // 0: what its own SIMs used, by their plans; 1, 2, …: what accounts below used, by its own plan
+	Currency string
+	Class    string
+	Unit     udr.Unit
+}
+
+// Compare orders keys by account, cycle, tier, currency, class and unit.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(cmp.Compare(k.Account, other.Account), cmp.Compare(k.Cycle, other.Cycle), cmp.Compare(k.Tier, other.Tier),
+		cmp.Compare(k.Currency, other.Currency), cmp.Compare(k.Class, other.Class), cmp.Compare(k.Unit, other.Unit))
+}
+
+// CycleStart is the first day of the cycle.
+func (k Key) CycleStart() time.Time { return time.Unix(int64(k.Cycle)*24*60*60, 0).UTC() }
+
+// Balance is the sum of charges.
+type Balance struct {
+	Records  int64 // that were charged
+	Quantity int64 // as used
+	Amount   decimal.D
+}
+
+// Plus is the sum of two balances. An error says that it is beyond what a balance can hold.
+func (b Balance) Plus(c Balance) (Balance, error) {
+	amount, err := b.Amount.Add(c.Amount)
+	if err != nil {
+		return b, fmt.Errorf("amounts %s and %s: %w", b.Amount, c.Amount, err)
+	}
+	if c.Quantity > 0 && b.Quantity > math.MaxInt64-c.Quantity || c.Quantity < 0 && b.Quantity < math.MinInt64-c.Quantity {
+		return b, fmt.Errorf("quantities %d and %d are together more than a balance holds", b.Quantity, c.Quantity)
+	}
+	return Balance{b.Records + c.Records, b.Quantity + c.Quantity, amount}, nil
+}

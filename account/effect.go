@@ -1,0 +1,149 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/ratedlog"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// Consumer is the name of the role, and begins that of its consumers.
+const Consumer = "account"
+
+// Row is a balance as it is stored. Each partition has rows of its own: an account that moves to another root has some in
+// each.
+type Row struct {
+	Key
+	Balance
+	Version int64 // how often it was changed; 0: it is not stored yet
+}
+
+// Rows keeps balances of a partition, in a transaction T.
+type Rows[T any] interface {
+	// Load fills in the rows that are stored already, by their keys. They are in the order of their keys.
+	Load(ctx context.Context, tx T, partition int, rows []Row) error
+	// Save stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
+	Save(ctx context.Context, tx T, partition int, rows []Row) error
+	// Begin notes from which offset of the rated log on the balances of a partition are.
+	Begin(ctx context.Context, tx T, partition int, offset int64) error
+}
+
+// Effect adds the charges of a block to their balances. It implements consumer.Effect.
+type Effect[T any] struct {
+	rows    Rows[T]
+	added   map[Key]*Balance
+	charges int
+	texts   map[string]string // those of keys, once each: what is parsed points into messages
+
+	batch  ratedlog.Batch
+	usage  udr.Usage
+	amount rating.Amount
+	sorted []Key
+	stored []Row
+}
+
+// NewEffect has added nothing yet.
+func NewEffect[T any](rows Rows[T]) *Effect[T] {
+	return &Effect[T]{rows: rows, added: map[Key]*Balance{}, texts: map[string]string{}}
+}
+
+// Reset implements consumer.Block.
+func (e *Effect[T]) Reset() {
+	e.charges = 0
+	clear(e.added)
+}
+
+// Size implements consumer.Block: how many charges there are.
+func (e *Effect[T]) Size() int { return e.charges }
+
+// Add implements consumer.Block.
+func (e *Effect[T]) Add(_ context.Context, _ int64, message []byte) error {
+	if err := ratedlog.ParseBatch(message, &e.batch); err != nil {
+		return err
+	}
+	for i := range e.batch.Rated {
+		r := &e.batch.Rated[i]
+		if len(r.Charges) == 0 {
+			continue
+		}
+		if err := udr.ParseRatable(r.Usage, &e.usage); err != nil {
+			return err
+		}
+		for _, charge := range r.Charges {
+			if err := rating.ParseAmount(charge, &e.amount); err != nil {
+				return err
+			}
+			if err := e.charge(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// charge adds the charge at hand.
+func (e *Effect[T]) charge() error {
+	a, u := &e.amount, &e.usage
+	key := Key{a.Account, a.Cycle, a.Tier, a.Currency, u.Class, u.Unit}
+	b := e.added[key]
+	if b == nil {
+		key.Currency, key.Class = e.text(key.Currency), e.text(key.Class)
+		b = &Balance{}
+		e.added[key] = b
+	}
+	sum, err := b.Plus(Balance{1, u.Quantity, a.Total})
+	if err != nil {
+		return fmt.Errorf("record %d: %w", u.Seq, err)
+	}
+	*b = sum
+	e.charges++
+	return nil
+}
+
+// mostTexts bounds the memory of texts: classes and currencies are few.
+const mostTexts = 10_000
+
+func (e *Effect[T]) text(s string) string {
+	if known, ok := e.texts[s]; ok {
+		return known
+	}
+	if len(e.texts) >= mostTexts {
+		clear(e.texts)
+	}
+	s = strings.Clone(s)
+	e.texts[s] = s
+	return s
+}
+
+// Apply implements consumer.Effect.
+func (e *Effect[T]) Apply(ctx context.Context, tx T, span consumer.Span) error {
+	if span.First {
+		if err := e.rows.Begin(ctx, tx, span.Partition, span.From); err != nil {
+			return err
+		}
+	}
+	e.sorted = slices.SortedFunc(maps.Keys(e.added), Key.Compare)
+	e.stored = e.stored[:0]
+	for _, key := range e.sorted {
+		e.stored = append(e.stored, Row{Key: key})
+	}
+	if err := e.rows.Load(ctx, tx, span.Partition, e.stored); err != nil {
+		return err
+	}
+	for i := range e.stored {
+		r := &e.stored[i]
+		sum, err := r.Balance.Plus(*e.added[r.Key])
+		if err != nil {
+			return fmt.Errorf("the balance of account %d, cycle %d, class %s: %w", r.Account, r.Cycle, r.Class, err)
+		}
+		r.Balance = sum
+		r.Version++
+	}
+	return e.rows.Save(ctx, tx, span.Partition, e.stored)
+}

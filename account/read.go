@@ -1,0 +1,87 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"ratemill/internal/store"
+)
+
+// Filter chooses balances; nil fields choose all.
+type Filter struct {
+	Account *uint32
+	Cycle   *int32
+}
+
+// Stored is a balance of an account, those of all partitions together.
+type Stored struct {
+	Key
+	Balance
+}
+
+// Balances are those of a filter, in the order of their keys.
+func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
+	where, args := "1 = 1", []any(nil)
+	if f.Account != nil {
+		where, args = where+" AND account_number = ?", append(args, *f.Account)
+	}
+	if f.Cycle != nil {
+		where, args = where+" AND cycle = ?", append(args, *f.Cycle)
+	}
+	sums := map[Key]Balance{}
+	var wrong error
+	err := db.Ask(ctx, "reading balances", `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version FROM account_balances WHERE `+where,
+		args, func(rows *sql.Rows) error {
+			return scan(rows, func(r *Row) {
+				sum, err := sums[r.Key].Plus(r.Balance)
+				if err != nil {
+					wrong = err
+				}
+				sums[r.Key] = sum
+			})
+		})
+	if err == nil {
+		err = wrong
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Stored, 0, len(sums))
+	for _, key := range slices.SortedFunc(maps.Keys(sums), Key.Compare) {
+		all = append(all, Stored{key, sums[key]})
+	}
+	return all, nil
+}
+
+// Beginnings are the offsets of the rated log from which on the balances are, by partition: 0 where they are of the whole log.
+func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
+	all := map[int]int64{}
+	err := db.Query(ctx, "reading from where on the balances are", `SELECT partition_number, rated_offset FROM account_beginnings`, nil, func(rows *sql.Rows) error {
+		var partition int
+		var offset int64
+		err := rows.Scan(&partition, &offset)
+		all[partition] = offset
+		return err
+	})
+	return all, err
+}
+
+// Discard throws all balances away, and the positions of the consumer that made them. They are then made again from the
+// rated log, as far as Kafka keeps it.
+//
+// A crash before it commits: nothing is changed. A consumer that runs meanwhile finds its position gone, and begins anew.
+func Discard(ctx context.Context, db *store.DB, consumer string) error {
+	return db.Change(ctx, "discarding balances", func(t *store.Tx) error {
+		// The positions first: PostgreSQL holds them, so that no block is applied meanwhile.
+		if _, err := t.Exec(ctx, `DELETE FROM sink_positions WHERE sink = ?`, consumer); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `DELETE FROM account_balances`); err != nil {
+			return err
+		}
+		_, err := t.Exec(ctx, `DELETE FROM account_beginnings`)
+		return err
+	})
+}

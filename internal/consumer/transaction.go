@@ -1,0 +1,222 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
+	"ratemill/internal/steps"
+)
+
+// ErrConflict says that somebody else changed what was to be changed since it was read.
+var ErrConflict = control.ErrConflict
+
+// Transactions keep the position of a consumer and its effect, together. T is a transaction.
+type Transactions[T any] interface {
+	SinkGet(ctx context.Context, consumer string, partition int) (control.SinkPosition, error)
+	// InTransaction runs do in one transaction: all of it counts, or nothing.
+	InTransaction(ctx context.Context, what string, do func(tx T) error) error
+	// SinkMove moves a position on, in a transaction: ErrConflict when it is not what is known of it, by its version and its
+	// offset.
+	SinkMove(ctx context.Context, tx T, consumer string, partition int, from control.SinkPosition, next int64, fold []byte) error
+}
+
+// Span is what a block was made of: offsets of the rated log, both ends included.
+type Span struct {
+	Partition int
+	From, To  int64
+	First     bool // the consumer has applied nothing before
+}
+
+// Effect applies blocks in a transaction. It may be asked several times for one block, of which one attempt counts.
+type Effect[T any] interface {
+	Block
+	Apply(ctx context.Context, tx T, span Span) error
+}
+
+// TransactionOptions are what a consumer in a transaction needs.
+type TransactionOptions[T any] struct {
+	Options
+	Store  Transactions[T]
+	Effect Effect[T]
+	Done   string // what became of messages before the position, in errors: "in the balances"
+	Gone   string // what to do when the log keeps no more what is read next: the runbook
+	// Start is where a consumer begins that has no position, when the log has lost its beginning: at a position of another
+	// consumer, since nobody knows what the fold was at the first message that is left. Nil, or offset 0: at that message.
+	Start func(ctx context.Context) (next int64, fold ratedlog.Fold, err error)
+}
+
+// InTransaction brings one partition of the rated log to an effect that commits together with the position, each message
+// that counts exactly once. Of two consumers of a partition, one fails to move the position, and with it goes its effect.
+type InTransaction[T any] struct {
+	blocks
+	TransactionOptions[T]
+
+	at    control.SinkPosition
+	known bool // at is what the store said last
+}
+
+// NewInTransaction tells all that is wrong with the options.
+func NewInTransaction[T any](o TransactionOptions[T]) (*InTransaction[T], error) {
+	var m missing
+	o.check(&m)
+	m.need(o.Store != nil, "it needs a store of positions")
+	m.need(o.Effect != nil, "it needs an effect")
+	m.need(o.Done != "", "it needs to say what became of messages that it applied")
+	m.need(o.Gone != "", "it needs to say what to do about messages that are gone")
+	if err := errors.Join(m...); err != nil {
+		return nil, err
+	}
+	if !steps.On(steps.OwnPosition) {
+		o.Name = ""
+	}
+	c := &InTransaction[T]{TransactionOptions: o}
+	c.blocks = blocks{o: &c.Options, block: o.Effect, gone: o.Gone}
+	return c, nil
+}
+
+// Run applies messages until ctx ends (it then finishes the block in flight and answers nil) or an error stops it:
+// *StoppedError when a person must look; anything else may pass with time, and Run again is right.
+func (s *InTransaction[T]) Run(ctx context.Context) error {
+	s.known, s.at = false, control.SinkPosition{}
+	if err := s.begin(ctx, s.Done); err != nil {
+		return ended(ctx, err)
+	}
+	for ctx.Err() == nil {
+		if err := s.step(ctx); err != nil {
+			return ended(ctx, err)
+		}
+	}
+	return nil
+}
+
+// step applies one block.
+func (s *InTransaction[T]) step(ctx context.Context) error {
+	if err := s.where(ctx); err != nil {
+		return err
+	}
+	fold, err := ratedlog.ParseFold(s.at.Fold)
+	if err != nil {
+		return s.reader.Stop(s.at.Next, control.StopOther, nil, err.Error())
+	}
+	if !steps.On(steps.FoldKept) {
+		fold = ratedlog.NewFold()
+	}
+	span := Span{Partition: s.Partition, From: s.at.Next, First: s.at.Version == 0}
+	span.To, err = s.gather(ctx, s.at.Next, fold)
+	if err != nil || span.To < span.From {
+		return err
+	}
+	_, fold = s.reader.Position()
+	err = s.apply(ctx, span, fold.Append(nil))
+	if errors.Is(err, ErrConflict) {
+		// Another consumer has the partition too, or the answer to a commit of ours was lost. What the store says now decides.
+		s.known = false
+		s.Log.Info("another consumer changed the position, or an answer was lost; reading it again", "consumer", s.Name, "partition", s.Partition)
+		return s.Clock.Sleep(ctx, s.linger())
+	}
+	return err
+}
+
+// apply commits a block and the position after it. When ctx ends it goes on, since the next consumer would only do the same
+// again, but it waits for nothing that is away, and not long for what hangs.
+func (s *InTransaction[T]) apply(ctx context.Context, span Span, fold []byte) error {
+	began := s.Clock.Now()
+	err := s.until(ctx, "apply a block of the rated log", func() error {
+		finishing, end := outlast(ctx)
+		defer end()
+		what := "applying a block for " + s.Name
+		// The position comes first: PostgreSQL holds its row, so that another consumer waits, and then finds it moved.
+		move := func(tx T) error {
+			err := s.Store.SinkMove(finishing, tx, s.Name, s.Partition, s.at, span.To+1, fold)
+			if errors.Is(err, ErrConflict) && !steps.On(steps.MovedFrom) {
+				return nil
+			}
+			return err
+		}
+		apply := func(tx T) error { return s.Effect.Apply(finishing, tx, span) }
+		if !steps.On(steps.OneTransaction) {
+			if err := s.Store.InTransaction(finishing, what, apply); err != nil {
+				return err
+			}
+			return s.Store.InTransaction(finishing, what, move)
+		}
+		return s.Store.InTransaction(finishing, what, func(tx T) error {
+			if err := move(tx); err != nil {
+				return err
+			}
+			return apply(tx)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	s.took = s.Clock.Now().Sub(began)
+	s.at = control.SinkPosition{Version: s.at.Version + 1, Next: span.To + 1, Fold: fold}
+	s.Progress.Rows.Add(int64(s.Effect.Size()))
+	s.Progress.Blocks.Add(1)
+	s.Progress.Next.Store(s.at.Next)
+	return nil
+}
+
+// where learns the position, unless it is known.
+func (s *InTransaction[T]) where(ctx context.Context) error {
+	if s.known {
+		return nil
+	}
+	before := s.at
+	err := s.until(ctx, "read the position", func() (err error) {
+		s.at, err = s.Store.SinkGet(ctx, s.Name, s.Partition)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if s.at.Version < before.Version || s.at.Next < before.Next {
+		// A backup, or a standby that lacked the last transactions. The effect went back with the position.
+		s.Log.Warn("the control store went back while this process was running, and what was applied after the position went with it; it is applied again",
+			"consumer", s.Name, "partition", s.Partition, "position", s.at.Next, "was", before.Next)
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	fold, err := ratedlog.ParseFold(s.at.Fold)
+	if err == nil { // otherwise what makes a block stops at it
+		err = s.reader.Begin(ctx, s.at.Next, fold, -1)
+		if err != nil {
+			return err
+		}
+	}
+	s.Progress.Next.Store(s.at.Next)
+	s.known = true
+	return nil
+}
+
+// start finds where a consumer begins that has no position.
+func (s *InTransaction[T]) start(ctx context.Context) error {
+	if s.at.Version > 0 {
+		return nil
+	}
+	first, _, err := s.reader.Bounds(ctx)
+	if err != nil || first == 0 {
+		return err
+	}
+	next, fold := int64(0), ratedlog.NewFold()
+	if s.Start != nil {
+		err = s.until(ctx, "find where to begin", func() (err error) {
+			next, fold, err = s.Start(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if next < first {
+		next, fold = first, ratedlog.NewFold()
+	}
+	s.at.Next, s.at.Fold = next, fold.Append(nil)
+	s.Log.Warn(fmt.Sprintf("the rated log has lost its beginning; what was rated before offset %d is not %s", next, s.Done), "consumer", s.Name, "partition", s.Partition, "first", first)
+	return nil
+}
