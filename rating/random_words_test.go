@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-var givenName = regexp.MustCompile(`^p[0-9]+$`)
+var givenName = regexp.MustCompile(`^p[0-9]+x?$`)
 
 // randomNameless takes the names of some prices away.
 func randomNameless(r *rand.Rand, p *naivePlan) {
