@@ -193,7 +193,8 @@ func moved(path string) bool {
 
 func (c *course) put(path string, f lying) {
 	c.files[path] = f
-	for p := range 3 {
+	c.knows(path, f)
+	for p := range 3 { // it may be renamed to
 		c.knows(fmt.Sprintf("%c.csv", 'a'+p), f)
 	}
 	c.say("carrier has %s with %d of %s", path, f.content, f.mtime.Format("05.000"))
