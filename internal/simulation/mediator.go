@@ -67,6 +67,8 @@ type line struct {
 	late bool   // nobody has its SIM before lateRevision
 	file string // in which it came
 	u    udr.Usage
+
+	mapped bool // it was suspended as usage, and comes back so, whatever the rules say now
 }
 
 // write makes the file as its carrier drops it.
@@ -468,7 +470,7 @@ func (w *world) judgeFiles() {
 			id := udr.ID{File: f.id, Seq: uint64(i + 1)}
 			want, at := "rated", home
 			switch {
-			case l.kind == dropped[version]:
+			case l.kind == dropped[version] && !l.mapped:
 				filtered++
 				want = ""
 			case l.bad, l.late && revision < lateRevision:

@@ -31,7 +31,9 @@ func (w *world) retry() {
 	slices.SortFunc(f.origins, compareIDs)
 	for _, id := range f.origins {
 		w.claimed[id] = true
-		f.lines = append(f.lines, *w.lines[id])
+		l := *w.lines[id]
+		l.mapped = len(w.suspended(id).Raw) == 0
+		f.lines = append(f.lines, l)
 	}
 	w.met[Retry]++
 	w.files = append(w.files, f)
