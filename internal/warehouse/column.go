@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
-
-	"ratemill/decimal"
 )
 
 // data is a column of a block, in the very bytes of ClickHouse's Native format, so that sending it is one write.
@@ -17,12 +15,12 @@ type data struct {
 	kind string // ClickHouse's type
 	rows int
 
-	fixed   []byte      // numbers, little-endian, and fixed strings
-	texts   []byte      // strings, each after its length
-	words   *dictionary // LowCardinality(String)
-	ends    []byte      // arrays and maps: where each row's elements end, as UInt64
-	total   uint64      // elements so far
-	members []*data     // one for an array, two for a map
+	fixed      []byte      // numbers, little-endian, and fixed strings
+	texts      []byte      // strings, each after its length
+	dictionary *dictionary // LowCardinality(String)
+	ends       []byte      // arrays and maps: where each row's elements end, as UInt64
+	total      uint64      // elements so far
+	members    []*data     // one for an array, two for a map
 
 	scratch chproto.Buffer
 }
@@ -32,7 +30,7 @@ func newData(name, kind string) *data {
 	d := &data{name: name, kind: kind}
 	switch {
 	case kind == word:
-		d.words = newDictionary()
+		d.dictionary = newDictionary()
 	case strings.HasPrefix(kind, "Array("):
 		d.members = []*data{newData("", kind[len("Array("):len(kind)-1])}
 	case strings.HasPrefix(kind, "Map("):
@@ -45,8 +43,8 @@ func newData(name, kind string) *data {
 func (d *data) reset() {
 	d.rows, d.total = 0, 0
 	d.fixed, d.texts, d.ends = d.fixed[:0], d.texts[:0], d.ends[:0]
-	if d.words != nil {
-		d.words.reset()
+	if d.dictionary != nil {
+		d.dictionary.reset()
 	}
 	for _, m := range d.members {
 		m.reset()
@@ -59,8 +57,8 @@ func (d *data) reserve(rows, bytes int) {
 	switch {
 	case d.members != nil:
 		d.ends = room(d.ends, 8*rows)
-	case d.words != nil:
-		d.words.keys = room(d.words.keys, rows)
+	case d.dictionary != nil:
+		d.dictionary.keys = room(d.dictionary.keys, rows)
 	case d.kind == "String":
 		d.texts = room(d.texts, bytes)
 	default:
@@ -75,47 +73,6 @@ func room[T any](s []T, n int) []T {
 	return s
 }
 
-func (d *data) u8(v uint8)   { d.fixed = append(d.fixed, v); d.rows++ }
-func (d *data) u16(v uint16) { d.fixed = binary.LittleEndian.AppendUint16(d.fixed, v); d.rows++ }
-func (d *data) u32(v uint32) { d.fixed = binary.LittleEndian.AppendUint32(d.fixed, v); d.rows++ }
-func (d *data) u64(v uint64) { d.fixed = binary.LittleEndian.AppendUint64(d.fixed, v); d.rows++ }
-func (d *data) raw(v []byte) { d.fixed = append(d.fixed, v...); d.rows++ }
-
-// flag appends a Bool.
-func (d *data) flag(v bool) {
-	n := uint8(0)
-	if v {
-		n = 1
-	}
-	d.u8(n)
-}
-
-// decimal appends a Decimal(38, 12): decimal.D counts 10^-12 too.
-func (d *data) decimal(v decimal.D) {
-	hi, lo := v.Parts()
-	d.parts(hi, lo)
-}
-
-func (d *data) parts(hi int64, lo uint64) {
-	d.fixed = binary.LittleEndian.AppendUint64(d.fixed, lo)
-	d.u64(uint64(hi))
-}
-
-func (d *data) text(v string) {
-	d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
-	d.rows++
-}
-
-func (d *data) bytes(v []byte) {
-	d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
-	d.rows++
-}
-
-func (d *data) word(v string) {
-	d.words.add(v)
-	d.rows++
-}
-
 // elements ends a row of an array or map that has n elements.
 func (d *data) elements(n int) {
 	d.total += uint64(n)
@@ -123,10 +80,31 @@ func (d *data) elements(n int) {
 	d.rows++
 }
 
+// repeat appends the last row's value n times more: its bytes among the fixed ones or the texts, or its word.
+func (d *data) repeat(fixed, text []byte, n int) {
+	d.rows += n
+	switch {
+	case d.dictionary != nil:
+		for range n {
+			d.dictionary.keys = append(d.dictionary.keys, d.dictionary.key)
+		}
+	case len(text) > 0:
+		d.texts = slices.Grow(d.texts, n*len(text))
+		for range n {
+			d.texts = append(d.texts, text...)
+		}
+	default:
+		d.fixed = slices.Grow(d.fixed, n*len(fixed))
+		for range n {
+			d.fixed = append(d.fixed, fixed...)
+		}
+	}
+}
+
 // state writes what stands before a column that holds dictionaries: the version of their keys,
 // SharedDictionariesWithAdditionalKeys (SerializationLowCardinality.cpp).
 func (d *data) state(b *chproto.Buffer) {
-	if d.words != nil {
+	if d.dictionary != nil {
 		b.PutUInt64(1)
 	}
 	for _, m := range d.members {
@@ -146,15 +124,15 @@ func (d *data) pieces(put func([]byte)) {
 		}
 		return
 	}
-	if d.words == nil {
+	if d.dictionary == nil {
 		put(d.fixed)
 		put(d.texts)
 		return
 	}
 	d.scratch.Reset()
-	head := d.words.encode(&d.scratch)
+	head := d.dictionary.encode(&d.scratch)
 	put(d.scratch.Buf[:head])
-	put(d.words.texts)
+	put(d.dictionary.texts)
 	put(d.scratch.Buf[head:])
 }
 

@@ -20,10 +20,9 @@ type accountOffset struct {
 
 const daySeconds = 24 * 60 * 60
 
-// day is the local day of the usage at hand, as days since 1970-01-01. An account's offset holds for months, and a file's
+// day is the local day of a usage record, as days since 1970-01-01. An account's offset holds for months, and a file's
 // revision for its records, so that a row costs a look into a slice.
-func (r *rows) day(ctx context.Context, o *origin) (int32, error) {
-	u := &r.usage
+func (r *rows) day(ctx context.Context, u *udr.Usage) (int32, error) {
 	seconds := int64(u.At) / 1e9
 	if int64(u.At)%1e9 < 0 {
 		seconds--
@@ -33,12 +32,12 @@ func (r *rows) day(ctx context.Context, o *origin) (int32, error) {
 			r.offsets = append(r.offsets, make([]accountOffset, int(u.Account)+1-len(r.offsets))...)
 		}
 		known := &r.offsets[u.Account]
-		if known.revision != o.pin.Registry || u.At < known.From || u.At >= known.To {
-			found, err := r.offset(ctx, u.Account, u.At, o.pin.Registry)
+		if known.revision != r.origin.pin.Registry || u.At < known.From || u.At >= known.To {
+			found, err := r.offset(ctx, u.Account, u.At, r.origin.pin.Registry)
 			if err != nil {
 				return 0, err
 			}
-			*known = accountOffset{found, o.pin.Registry}
+			*known = accountOffset{found, r.origin.pin.Registry}
 		}
 		seconds += int64(known.Seconds)
 	}

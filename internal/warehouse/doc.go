@@ -1,7 +1,7 @@
 // Package warehouse keeps rated usage in ClickHouse, for finance, support and everybody who can write SQL.
 //
-// It owns the tables and views (tables.go and views.go declare each column once: DDL, the layout of inserts and
-// docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
+// It owns the tables and views (tables.go and views.go declare each column once, with its type, its meaning
+// and its fill: DDL, inserts and docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
 // command line asks of them. It does not own how usage is rated (rating), the log (internal/ratedlog), how a sink reads it
 // and keeps its position (internal/consumer), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
 //

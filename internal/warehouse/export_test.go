@@ -3,6 +3,8 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"ratemill/udr"
 )
@@ -13,7 +15,7 @@ func BlockOf(ctx context.Context, message []byte, account func(context.Context, 
 	if err := r.Add(ctx, 0, message); err != nil {
 		panic(err)
 	}
-	return r.rated.b
+	return r.rated
 }
 
 // Adder makes rows of messages, again and again, in the same memory.
@@ -27,7 +29,7 @@ func Adder(ctx context.Context, messages [][]byte, account func(context.Context,
 				panic(err)
 			}
 		}
-		r.rated.b.native()
+		r.rated.native()
 	}
 }
 
@@ -54,4 +56,68 @@ func Creates(l Layout) map[string]string {
 		all[tables[i].Name] = tables[i].create(l, version)
 	}
 	return all
+}
+
+// Filled is the rows that messages make, a line for each value: table, column, value.
+func Filled(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error), offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) (string, error) {
+	r := newRows(9, account)
+	r.offset = offset
+	for i, m := range messages {
+		if err := r.Add(ctx, 1000+int64(i), m); err != nil {
+			return "", err
+		}
+	}
+	r.closed.fill([]row{{closed: &closing{id: udr.ID{File: udr.FileID{0xdd}, Seq: 172}, how: dropped, who: "who", why: "why", at: 173}}})
+	var s strings.Builder
+	for _, b := range r.blocks {
+		decoded, err := b.decoded()
+		if err != nil {
+			return "", err
+		}
+		for row := range b.Rows() {
+			for i, c := range decoded.Columns {
+				v := c.Row(row, false)
+				if at, ok := v.(time.Time); ok {
+					v = at.UTC().Format(time.RFC3339Nano)
+				}
+				fmt.Fprintf(&s, "%s.%s = %q\n", b.Table, b.columns[i].name, fmt.Sprint(v))
+			}
+		}
+	}
+	return s.String(), nil
+}
+
+// Inserted are a table's columns that are inserted: what their values look like in a block, by name.
+func Inserted(table *Table) map[string]string {
+	layouts := map[string]string{}
+	for i := range table.Columns {
+		c := &table.Columns[i]
+		if c.fill == nil {
+			continue
+		}
+		switch kind, _, _ := strings.Cut(c.Type, "("); kind {
+		case "LowCardinality", "String":
+			layouts[c.Name] = "text"
+		case "UInt64", "Int64", "DateTime64":
+			layouts[c.Name] = "8 bytes"
+		case "UInt32", "Int32", "Date32":
+			layouts[c.Name] = "4 bytes"
+		case "UInt8", "Bool":
+			layouts[c.Name] = "a byte"
+		default:
+			layouts[c.Name] = c.Type
+		}
+	}
+	return layouts
+}
+
+// Swap lets two columns of a table be filled as the other one, and the same again undoes it.
+func Swap(table *Table, a, b string) {
+	var of []*Column
+	for i := range table.Columns {
+		if c := &table.Columns[i]; c.Name == a || c.Name == b {
+			of = append(of, c)
+		}
+	}
+	of[0].fill, of[1].fill = of[1].fill, of[0].fill
 }

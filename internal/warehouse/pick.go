@@ -16,8 +16,8 @@ func (b *Block) Pick(keep func(row int) bool) *Block {
 // pick is a column of some rows of d. A dictionary keeps the words that none of them has.
 func (d *data) pick(keep func(row int) bool) *data {
 	p := &data{name: d.name, kind: d.kind}
-	if d.words != nil {
-		p.words = &dictionary{names: d.words.names, texts: d.words.texts}
+	if d.dictionary != nil {
+		p.dictionary = &dictionary{names: d.dictionary.names, texts: d.dictionary.texts}
 	}
 	var elements []bool
 	width, text, end := 0, 0, uint64(0)
@@ -38,8 +38,8 @@ func (d *data) pick(keep func(row int) bool) *data {
 			}
 			text = next
 		}
-		if d.words != nil && kept {
-			p.words.keys = append(p.words.keys, d.words.keys[row])
+		if d.dictionary != nil && kept {
+			p.dictionary.keys = append(p.dictionary.keys, d.dictionary.keys[row])
 		}
 		if d.members != nil {
 			to := binary.LittleEndian.Uint64(d.ends[8*row:])

@@ -77,9 +77,9 @@ var ArrivalBounds = histogram.Bounds{time.Second, 2 * time.Second, 5 * time.Seco
 
 // add counts a block.
 func (w *Written) add(r *rows, took time.Duration, now time.Time) {
-	w.Rated.Add(int64(r.rated.b.Rows()))
-	w.Suspended.Add(int64(r.suspended.identityColumns.b.Rows()))
-	w.Duplicate.Add(int64(r.duplicate.b.Rows()))
+	w.Rated.Add(int64(r.rated.Rows()))
+	w.Suspended.Add(int64(r.suspended.Rows()))
+	w.Duplicate.Add(int64(r.duplicate.Rows()))
 	for _, b := range r.blocks {
 		switch b.Table {
 		case fileTable:

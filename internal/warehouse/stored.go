@@ -56,12 +56,12 @@ func (d *data) range64() (first, last int64) {
 
 // distinct is the texts of a column of texts, each once.
 func (d *data) distinct() (all []string) {
-	if d.words != nil {
-		used := make([]bool, len(d.words.names))
-		for _, key := range d.words.keys {
+	if d.dictionary != nil {
+		used := make([]bool, len(d.dictionary.names))
+		for _, key := range d.dictionary.keys {
 			if !used[key] {
 				used[key] = true
-				all = append(all, d.words.names[key])
+				all = append(all, d.dictionary.names[key])
 			}
 		}
 		return all

@@ -263,9 +263,8 @@ func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (a
 // nothing.
 func (w *Warehouse) DropSuspended(ctx context.Context, ids []udr.ID, who, why string, at time.Time, token string) error {
 	b := newBlock(table(closedTable))
-	rows := newClosedRows(b)
 	for _, id := range ids {
-		rows.add(id, dropped, "", who, why, udr.InstantOf(at))
+		b.fill([]row{{closed: &closing{id: id, how: dropped, who: who, why: why, at: udr.InstantOf(at)}}})
 	}
 	return w.Insert(ctx, b, token)
 }

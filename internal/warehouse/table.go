@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Column is a column of a table: what it holds, declared once. DDL, the layout of inserts and docs/tables.md follow.
+// Column is a column of a table: what it holds and how it is filled, declared once. DDL, inserts and docs/tables.md follow.
 type Column struct {
 	Name  string
 	Type  string // ClickHouse's
@@ -21,6 +21,8 @@ type Column struct {
 	Filled string
 	// Computed is the expression that the column stands for; it is not stored.
 	Computed string
+	// fill appends the column's values; nil for a column that is not inserted.
+	fill fill
 }
 
 // Table is a table, declared once.

@@ -17,7 +17,7 @@ import (
 	"ratemill/udr"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write docs/tables.md anew")
+var rewrite = flag.Bool("rewrite", false, "write docs/tables.md and testdata anew")
 
 func TestDocsAreThoseOfTheTables(t *testing.T) {
 	const path = "../../docs/tables.md"

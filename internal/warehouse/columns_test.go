@@ -1,0 +1,106 @@
+package warehouse_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/decimal"
+	"ratemill/internal/warehouse"
+	"ratemill/internal/wire"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// distinct are messages no two of whose values are the same where two columns could be taken for each other; a text names
+// the field that it is in.
+func distinct() [][]byte {
+	u := udr.Usage{Seq: 101, Line: 102, Bytes: 103, Class: "class", Unit: udr.Octet, At: 1774700000_104000000, Quantity: 105,
+		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "identifier"}, SIM: 106, Account: 107, Root: 108, Network: "network", Country: "country",
+		Peer: "peer", PeerCountry: "peer country", APN: "apn", IMEI: "imei", Cell: "cell", Session: "session", Continues: true, Direction: "direction",
+		Duration: 109, Up: 110, Down: 111, Duplicate: udr.DuplicateKey([]byte("duplicatekey")), Attributes: []udr.Attribute{{Name: "attribute", Value: "value"}}}
+	usage := udr.AppendUsage(nil, &u)
+	charge := func(tier uint8, n int64) []byte {
+		at := func(name string) string { return fmt.Sprintf("%s of tier %d", name, tier) }
+		return rating.AppendCharge(nil, &rating.Charge{Tier: tier, Account: uint32(120 + n), Plan: at("plan"), PlanVersion: uint32(121 + n), Price: at("price"), Currency: at("currency"),
+			Cycle: int32(20000 + n), Zone: at("zone"), Rounded: 122 + n, Draws: []rating.Draw{{Drawn: 123 + n}}, Rest: decimal.FromInt(124 + n), Total: decimal.FromInt(125 + n)})
+	}
+	event := rating.AppendEvent(nil, &rating.Event{Kind: rating.PoolExhausted, Name: "name of the event", Account: 141, SIM: 142, At: 1774700000_143000000,
+		Counter: rating.CounterKey{ID: 144, Owner: 145, Cycle: 20146, Kind: rating.AccountUnits}, Threshold: rating.UnitsValue(147), Before: rating.UnitsValue(148), After: rating.UnitsValue(149)})
+	rated := wire.AppendBytes(nil, 1, usage)
+	rated = wire.AppendBytes(rated, 2, charge(0, 0))
+	rated = wire.AppendBytes(rated, 2, charge(1, 10))
+	rated = wire.AppendBytes(rated, 3, event)
+	rated = wire.AppendVarint(rated, 4, 7)
+	s := udr.Suspended{Seq: 151, Line: 152, Bytes: 153, Raw: []byte("raw"), Preamble: []byte("preamble"), Usage: usage, Part: 154, Parts: 155,
+		Why: udr.SuspendError{Code: "code", Rule: "rule", Position: "position", Values: "values", Reason: "reason"}}
+	end := udr.FileEnd{Name: "name of the file", Records: 161, Added: 162, Filtered: 163, Mapped: 164, Suspended: 165, Bytes: 166, FramingBytes: 167, FilteredBytes: 168,
+		Taken: 1774700000_169000000, Units: []udr.UnitTotal{{Class: "class", Quantity: 170}}, Retried: []udr.ID{{File: udr.FileID{0xde}, Seq: 171}}, Continues: udr.FileID{0xc0}}
+	m := wire.AppendVarint(wire.AppendVarint(nil, 1, 1), 2, 1)
+	m = wire.AppendBytes(m, 3, []byte{0xf1, 15: 0})
+	m = wire.AppendVarint(m, 5, 181)
+	m = wire.AppendString(m, 6, "catalogue")
+	m = wire.AppendString(m, 7, "source")
+	m = wire.AppendString(m, 8, "rules")
+	m = udr.AppendFileEnd(m, 13, &end)
+	m = wire.AppendBytes(m, 9, rated)
+	m = wire.AppendBytes(m, 10, udr.AppendSuspended(nil, &s))
+	return [][]byte{wire.AppendBytes(m, 11, usage)}
+}
+
+// fill is the rows that those messages make, or why they are no rows.
+func fill(t *testing.T) (s string) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s = fmt.Sprint("a block that cannot be read: ", fault)
+		}
+	}()
+	account := func(_ context.Context, number uint32, _ uint64) (string, error) {
+		return fmt.Sprint("id of ", number), nil
+	}
+	s, err := warehouse.Filled(t.Context(), distinct(), account, hourEast)
+	require.NoError(t, err)
+	return s
+}
+
+// TestColumnsHoldWhatTheirNamesSay shows the value of each column: the texts name the field that they come from.
+func TestColumnsHoldWhatTheirNamesSay(t *testing.T) {
+	const path = "testdata/columns.txt"
+	filled := fill(t)
+	if *rewrite {
+		require.NoError(t, os.WriteFile(path, []byte(filled), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), filled, "see the difference; if it is right: go test ./internal/warehouse -run Columns -rewrite")
+	for _, table := range warehouse.Tables() {
+		for c := range warehouse.Inserted(&table) {
+			require.Contains(t, filled, fmt.Sprintf("%s.%s = ", table.Name, c))
+		}
+	}
+}
+
+// TestSwappingAnyTwoColumnsIsNoticed by TestColumnsHoldWhatTheirNamesSay. Two whose values have different lengths make a
+// block that no engine reads.
+func TestSwappingAnyTwoColumnsIsNoticed(t *testing.T) {
+	want := fill(t)
+	tables := warehouse.Tables()
+	for i := range tables {
+		layouts := warehouse.Inserted(&tables[i])
+		for a, of := range layouts {
+			for b, other := range layouts {
+				if a >= b || of != other {
+					continue
+				}
+				warehouse.Swap(&tables[i], a, b)
+				swapped := fill(t)
+				warehouse.Swap(&tables[i], a, b)
+				require.NotEqual(t, want, swapped, "%s: %s and %s are swapped", tables[i].Name, a, b)
+			}
+		}
+	}
+	require.Equal(t, want, fill(t))
+}

@@ -1,0 +1,214 @@
+package warehouse
+
+import (
+	"encoding/binary"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/decimal"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// fill appends a column's values of rows, all of one message. It goes over the rows itself: called for each, with the slices
+// of data in memory instead of registers, a record cost 0.9 µs instead of 0.8.
+type fill func(d *data, rows []row)
+
+func u8s(of func(*row) uint8) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			to = append(to, of(&rows[i]))
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+func u16s(of func(*row) uint16) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			to = binary.LittleEndian.AppendUint16(to, of(&rows[i]))
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+func u32s(of func(*row) uint32) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			to = binary.LittleEndian.AppendUint32(to, of(&rows[i]))
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+func u64s(of func(*row) uint64) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			to = binary.LittleEndian.AppendUint64(to, of(&rows[i]))
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+// flags fills a Bool.
+func flags(of func(*row) bool) fill {
+	return u8s(func(r *row) uint8 {
+		if of(r) {
+			return 1
+		}
+		return 0
+	})
+}
+
+// fixed fills a FixedString.
+func fixed(of func(*row) []byte) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			to = append(to, of(&rows[i])...)
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+// decimals fills a Decimal(38, 12): decimal.D counts 10^-12 too.
+func decimals(of func(*row) decimal.D) fill {
+	return func(d *data, rows []row) {
+		to := d.fixed
+		for i := range rows {
+			hi, lo := of(&rows[i]).Parts()
+			to = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(to, lo), uint64(hi))
+		}
+		d.fixed, d.rows = to, d.rows+len(rows)
+	}
+}
+
+// counters fills a Decimal(38, 12) with values of an event's counter.
+func counters(of func(*row) rating.Value) fill {
+	return func(d *data, rows []row) {
+		for i := range rows {
+			hi, lo := asDecimal(of(&rows[i]), rows[i].event.Counter.Kind.IsCost())
+			d.fixed = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(d.fixed, lo), uint64(hi))
+		}
+		d.rows += len(rows)
+	}
+}
+
+// texts fills a String, or a LowCardinality(String).
+func texts(of func(*row) string) fill {
+	return func(d *data, rows []row) {
+		d.rows += len(rows)
+		if d.dictionary != nil {
+			for i := range rows {
+				d.dictionary.add(of(&rows[i]))
+			}
+			return
+		}
+		to := d.texts
+		for i := range rows {
+			v := of(&rows[i])
+			to = append(binary.AppendUvarint(to, uint64(len(v))), v...)
+		}
+		d.texts = to
+	}
+}
+
+// octets fills a String with what need not be UTF-8.
+func octets(of func(*row) []byte) fill {
+	return func(d *data, rows []row) {
+		for i := range rows {
+			v := of(&rows[i])
+			d.texts = append(binary.AppendUvarint(d.texts, uint64(len(v))), v...)
+		}
+		d.rows += len(rows)
+	}
+}
+
+// messages fills a String with messages, each after its length.
+func messages(of func(*row) [][]byte) fill {
+	return func(d *data, rows []row) {
+		to := d.texts
+		for i := range rows {
+			all, size := of(&rows[i]), 0
+			for _, m := range all {
+				size += protowire.SizeBytes(len(m))
+			}
+			to = binary.AppendUvarint(to, uint64(size))
+			for _, m := range all {
+				to = append(binary.AppendUvarint(to, uint64(len(m))), m...)
+			}
+		}
+		d.texts, d.rows = to, d.rows+len(rows)
+	}
+}
+
+// attributes fills a String with attributes as a JSON object, an empty text for none.
+func attributes(of func(*row) []udr.Attribute) fill {
+	return func(d *data, rows []row) {
+		for i := range rows {
+			d.scratch.Buf = appendAttributes(d.scratch.Buf[:0], of(&rows[i]))
+			d.texts = append(binary.AppendUvarint(d.texts, uint64(len(d.scratch.Buf))), d.scratch.Buf...)
+		}
+		d.rows += len(rows)
+	}
+}
+
+// units fills a map of quantities by usage class.
+func units(of func(*row) []udr.UnitTotal) fill {
+	return func(d *data, rows []row) {
+		for i := range rows {
+			all := of(&rows[i])
+			for _, u := range all {
+				class, quantity := d.members[0], d.members[1]
+				class.dictionary.add(u.Class)
+				quantity.fixed = binary.LittleEndian.AppendUint64(quantity.fixed, uint64(u.Quantity))
+				class.rows++
+				quantity.rows++
+			}
+			d.elements(len(all))
+		}
+	}
+}
+
+// perMessage fills a column that has one value for all rows of a message.
+func perMessage(fill fill) fill {
+	return func(d *data, rows []row) {
+		fixed, texts := len(d.fixed), len(d.texts)
+		fill(d, rows[:1])
+		d.repeat(d.fixed[fixed:], d.texts[texts:], len(rows)-1)
+	}
+}
+
+// appendAttributes appends attributes as a JSON object, nothing for none.
+func appendAttributes(dst []byte, attributes []udr.Attribute) []byte {
+	if len(attributes) == 0 {
+		return dst
+	}
+	for i := range attributes {
+		dst = append(dst, "{,"[min(i, 1)])
+		dst = appendJSON(dst, attributes[i].Name)
+		dst = append(dst, ':')
+		dst = appendJSON(dst, attributes[i].Value)
+	}
+	return append(dst, '}')
+}
+
+// appendJSON appends a text as JSON. Bytes that are no UTF-8 stay as they are, as ClickHouse does it.
+func appendJSON(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
