@@ -13,9 +13,9 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/offline"
-	"ratemill/internal/plant"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
 	"ratemill/registry"
@@ -218,8 +218,8 @@ func (r *run) importStrangers(ctx context.Context) error {
 			if p.Role != roles.Mediation || !p.Up || p.Stopped {
 				continue // it knows when it starts; raters and sinks wait until they know
 			}
-			m, err := plant.Scrape(ctx, p.Metrics)
-			if err != nil || m["ratemill_registry_revision"] < float64(changed.Revision) {
+			m, err := scrape.Read(ctx, p.Metrics)
+			if err != nil || m.Sum("ratemill_registry_revision") < float64(changed.Revision) {
 				return fmt.Sprintf("%s does not know revision %d of the registry (%v)", p.Name, changed.Revision, err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"ratemill/internal/plant"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 )
 
 // needs are who cannot work without an engine, and the word by which their readiness names it.
@@ -57,7 +58,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 	for _, p := range r.cast {
 		if slices.Contains(needs[name].roles, p.Role) {
 			err := r.until(func() string {
-				ready, words, err := plant.Ready(r.t.Context(), p.Metrics)
+				ready, words, err := scrape.Ready(r.t.Context(), p.Metrics)
 				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is no engine
 					return fmt.Sprintf("%s does not say that %s is away: it answers %q (%v)", p.Name, name, words, err)
 				}
@@ -87,7 +88,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 func (r *run) ready() error {
 	for _, p := range r.cast {
 		err := r.until(func() string {
-			if ready, words, err := plant.Ready(r.t.Context(), p.Metrics); err != nil || !ready {
+			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err != nil || !ready {
 				return fmt.Sprintf("%s is not ready though everything is there: it answers %q (%v)", p.Name, words, err)
 			}
 			return ""

@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/plant"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 )
 
 // standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest wait that is built
@@ -80,17 +81,17 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	}
 	owned, lag := 0.0, 0.0
 	for _, p := range r.cast {
-		m, err := plant.Scrape(ctx, p.Metrics)
+		m, err := scrape.Read(ctx, p.Metrics)
 		if err != nil {
 			add("%s does not answer: %v", p.Name, err)
 			continue
 		}
 		if p.Role == roles.Rating {
-			owned += m["ratemill_partitions_owned"]
-			lag += m["ratemill_rating_lag_batches"]
-			progress += fmt.Sprintf(" %s %v/%v", p.Name, m["ratemill_rating_position"], m["ratemill_rating_epoch"])
+			owned += m.Sum("ratemill_partitions_owned")
+			lag += m.Sum("ratemill_rating_lag_batches")
+			progress += fmt.Sprintf(" %s %v/%v", p.Name, m.Sum("ratemill_rating_position"), m.Sum("ratemill_rating_epoch"))
 		}
-		if n := m["ratemill_partitions_stopped"]; n > 0 {
+		if n := m.Sum("ratemill_partitions_stopped"); n > 0 {
 			add("%s has stopped %v partitions", p.Name, n)
 		}
 	}

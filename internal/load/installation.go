@@ -11,6 +11,7 @@ import (
 	"ratemill/internal/generate"
 	"ratemill/internal/plant"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 )
 
 // installation is a plant with processes of the roles.
@@ -63,11 +64,11 @@ func raise(t testing.TB, o plant.Options, each int) *installation {
 func (in *installation) ready(ctx context.Context) bool {
 	owned := map[roles.Role]int{}
 	for _, p := range in.processes {
-		m, err := plant.Scrape(ctx, p.Metrics)
+		m, err := scrape.Read(ctx, p.Metrics)
 		if err != nil {
 			return false
 		}
-		owned[p.Role] += int(m["ratemill_partitions_owned"])
+		owned[p.Role] += int(m.Sum("ratemill_partitions_owned"))
 	}
 	return owned[roles.Rating] == in.Options.Partitions && owned[roles.Sink] == in.Options.Partitions
 }
@@ -136,11 +137,11 @@ func (in *installation) worked(role roles.Role) (names []string, records []float
 		if p.Role != role {
 			continue
 		}
-		m, err := plant.Scrape(in.t.Context(), p.Metrics)
+		m, err := scrape.Read(in.t.Context(), p.Metrics)
 		if err != nil {
 			return nil, nil, err
 		}
-		names, records = append(names, p.Name), append(records, m[metric])
+		names, records = append(names, p.Name), append(records, m.Sum(metric))
 	}
 	return names, records, nil
 }

@@ -1,15 +1,11 @@
 package showcase
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +15,7 @@ import (
 
 	"ratemill/internal/offspring"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 )
 
 // cast are the processes of the roles, one each.
@@ -102,17 +99,14 @@ func (c *cast) left() error {
 	return nil
 }
 
-// readings are a process's metrics: each with its labels, summed over all, and summed by outcome (name/outcome).
-type readings map[string]float64
-
 // read asks every member for its metrics at once.
-func (c *cast) read(ctx context.Context) map[roles.Role]readings {
-	all := map[roles.Role]readings{}
+func (c *cast) read(ctx context.Context) map[roles.Role]scrape.Metrics {
+	all := map[roles.Role]scrape.Metrics{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, m := range c.members {
 		wg.Go(func() {
-			r, err := scrape(ctx, m.metrics)
+			r, err := scrape.Read(ctx, m.metrics)
 			if err != nil {
 				r = nil // not listening yet
 			}
@@ -123,54 +117,6 @@ func (c *cast) read(ctx context.Context) map[roles.Role]readings {
 	}
 	wg.Wait()
 	return all
-}
-
-func scrape(ctx context.Context, address string) (readings, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	return parseMetrics(res.Body)
-}
-
-func parseMetrics(from io.Reader) (readings, error) {
-	r := readings{}
-	lines := bufio.NewScanner(from)
-	for lines.Scan() {
-		name, number, ok := cutLast(lines.Text(), ' ')
-		if !ok || !strings.HasPrefix(name, "ratemill_") {
-			continue
-		}
-		v, err := strconv.ParseFloat(number, 64)
-		if err != nil {
-			return nil, err
-		}
-		plain, labels, labelled := strings.Cut(name, "{")
-		r[plain] += v
-		if labelled {
-			r[name] = v
-		}
-		if _, outcome, ok := strings.Cut(labels, `outcome="`); ok {
-			outcome, _, _ = strings.Cut(outcome, `"`)
-			r[plain+"/"+outcome] += v
-		}
-	}
-	return r, lines.Err()
-}
-
-func cutLast(s string, c byte) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, c)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
 }
 
 // used is what a process has used, and the most memory that it had.

@@ -16,6 +16,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/keys"
 	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
 	"ratemill/registry"
 )
 
@@ -135,18 +136,18 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 }
 
 // note records when each role was last seen to have done something.
-func (c *cast) note(all map[roles.Role]readings) {
+func (c *cast) note(all map[roles.Role]scrape.Metrics) {
 	now := time.Now()
 	for _, m := range c.members {
 		r := all[m.role]
 		var n float64
 		switch m.role {
 		case roles.Mediation:
-			n = r["ratemill_mediation_records_total"]
+			n = r.Sum("ratemill_mediation_records_total")
 		case roles.Rating:
-			n = r["ratemill_rating_records_total"]
+			n = r.Sum("ratemill_rating_records_total")
 		case roles.Sink:
-			n = r["ratemill_warehouse_rows_total"]
+			n = r.Sum("ratemill_warehouse_rows_total")
 		}
 		if n > m.busy.records {
 			if m.busy.records == 0 {
@@ -158,21 +159,20 @@ func (c *cast) note(all map[roles.Role]readings) {
 }
 
 // idle says that every file that is there was read, rated and stored.
-func (c *cast) idle(ctx context.Context, all map[roles.Role]readings) (bool, error) {
+func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (bool, error) {
 	for _, m := range c.members {
 		if all[m.role] == nil {
 			return false, nil
 		}
 	}
 	for _, source := range c.stage.node.Project.Sources.Names() {
-		label := fmt.Sprintf("{source=%q}", source)
-		if m := all[roles.Mediation]; m["ratemill_source_listed_timestamp_seconds"+label] == 0 || m["ratemill_source_growing_files"+label] > 0 {
+		if m := all[roles.Mediation]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 || m.Sum("ratemill_source_growing_files", "source", source) > 0 {
 			return false, nil
 		}
 	}
 	partitions := float64(c.stage.node.Partitions)
 	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches", roles.Sink: "ratemill_warehouse_lag_batches"} {
-		if r := all[role]; r["ratemill_partitions_owned"] < partitions || r[lag] > 0 {
+		if r := all[role]; r.Sum("ratemill_partitions_owned") < partitions || r.Sum(lag) > 0 {
 			return false, nil
 		}
 	}
@@ -228,19 +228,19 @@ func of(s decor.Statistics, what string) string {
 	return humanize.Comma(s.Current) + " of " + humanize.Comma(s.Total) + " " + what
 }
 
-func (p *progress) show(closed int, all map[roles.Role]readings) {
+func (p *progress) show(closed int, all map[roles.Role]scrape.Metrics) {
 	if p.bars == nil {
 		return
 	}
 	m := all[roles.Mediation]
-	p.read.Store(int64(m["ratemill_mediation_records_total"]))
-	toRate := int64(m["ratemill_mediation_records_total/mapped"])
-	rated := int64(all[roles.Rating]["ratemill_rating_records_total"])
+	p.read.Store(int64(m.Sum("ratemill_mediation_records_total")))
+	toRate := int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped"))
+	rated := int64(all[roles.Rating].Sum("ratemill_rating_records_total"))
 	p.collect.SetCurrent(int64(closed))
 	for _, b := range []struct {
 		bar         *mpb.Bar
 		done, total int64
-	}{{p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink]["ratemill_warehouse_rows_total"]), rated}} {
+	}{{p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink].Sum("ratemill_warehouse_rows_total")), rated}} {
 		b.bar.SetTotal(b.total, false)
 		b.bar.SetCurrent(b.done)
 	}

@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/perf/benchfmt"
 )
 
 // Runner builds the benchmarks of packages once.
@@ -55,23 +56,27 @@ func Exactly(name string) string {
 
 // Parse reads the lines of benchmarks among what a run printed.
 func Parse(output string) (lines []Line, err error) {
-	for text := range strings.Lines(output) {
-		f := strings.Fields(text)
-		if len(f) < 4 || !strings.HasPrefix(f[0], "Benchmark") {
-			continue
-		}
-		l := Line{Name: f[0], Metrics: map[string]float64{}}
-		if i := strings.LastIndexByte(l.Name, '-'); i > 0 {
-			if _, err := strconv.Atoi(l.Name[i+1:]); err == nil {
-				l.Name = l.Name[:i]
+	r := benchfmt.NewReader(strings.NewReader(output), "benchmarks")
+	for r.Scan() {
+		switch rec := r.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return nil, fmt.Errorf("what the benchmarks printed cannot be read, line %d: %s", rec.Line, rec.Msg)
+		case *benchfmt.Result:
+			base, parts := rec.Name.Parts()
+			l := Line{Name: "Benchmark" + string(base), Metrics: map[string]float64{}}
+			for _, p := range parts {
+				if p[0] != '-' { // the number of processors
+					l.Name += string(p)
+				}
 			}
-		}
-		for i := 2; i+1 < len(f); i += 2 {
-			if l.Metrics[f[i+1]], err = strconv.ParseFloat(f[i], 64); err != nil {
-				return nil, fmt.Errorf("a benchmark says %q: %w", strings.TrimSpace(text), err)
+			for _, v := range rec.Values {
+				if v.OrigUnit != "" { // as it was printed: ns/op, not sec/op
+					v.Unit, v.Value = v.OrigUnit, v.OrigValue
+				}
+				l.Metrics[v.Unit] = v.Value
 			}
+			lines = append(lines, l)
 		}
-		lines = append(lines, l)
 	}
-	return lines, nil
+	return lines, r.Err()
 }
