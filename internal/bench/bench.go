@@ -1,8 +1,8 @@
-// Package bench is how ratemill's speed is measured: processor time instead of the clock's, since the machine is seldom
-// ours alone.
+// Package bench measures ratemill's speed in processor time instead of wall-clock time, because the machine usually
+// runs other work as well.
 //
-// It owns what benchmarks share. The benchmarks stand beside the code that they measure; internal/bench/table runs all
-// of them and makes the table of docs/performance.md.
+// It owns the shared parts of benchmarks. The benchmarks are beside the code that they measure; internal/bench/table
+// runs all of them and makes the table of docs/performance.md.
 package bench
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// CPU begins to measure and gives the function that reports what the benchmark used from here on, of all threads, the
-// garbage collector's too: cpu-ns/record, when an operation is so many records.
+// CPU starts a measurement and returns the function that reports the processor time since then, over all threads
+// including the garbage collector's, as cpu-ns/record for the given number of records per operation.
 func CPU(b *testing.B, records int) (report func()) {
 	began := Used()
 	return func() {
@@ -20,11 +20,11 @@ func CPU(b *testing.B, records int) (report func()) {
 	}
 }
 
-// Used is the processor time that this process took so far.
+// Used is the processor time of this process so far.
 func Used() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // for oneself it cannot fail
+		panic(err) // for one's own process it cannot fail
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

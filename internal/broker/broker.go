@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Message is one message of a partition. Key is used by compacted topics only; a nil Value there buries the key.
+// Message is one message of a partition. Only compacted topics use Key; there a nil Value is a tombstone for the key.
 type Message struct {
 	Key, Value []byte
 	Offset     int64
@@ -15,24 +15,24 @@ type Message struct {
 
 // Broker appends to partitions and reads them.
 type Broker interface {
-	// Append starts to append messages to a partition, all or none of them, in this order, with the durability of all
-	// in-sync replicas. The messages must stay as they are until Wait answers.
+	// Append starts to append messages to a partition, all or none of them, in this order, acknowledged by all in-sync
+	// replicas. The messages must not change until Wait returns.
 	Append(ctx context.Context, topic string, partition int, messages []Message) Pending
-	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They are valid until dst is
-	// fetched into again: the memory of the values that lie beyond its length may be used for the next ones.
+	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They are valid until
+	// the next fetch into dst: the memory of values beyond its length may be reused.
 	Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []Message) ([]Message, error)
 	// Bounds are the offset of the first message kept and that of the next one to be appended.
 	Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error)
 }
 
-// Pending is an append under way.
+// Pending is an append in progress.
 type Pending interface {
-	// Wait answers the offset of the first message. After an error it is unknown whether the messages are there, or will
-	// be later; the caller appends them again, and readers tell repetitions by what the messages say.
+	// Wait returns the offset of the first message. After an error it is unknown whether the messages are or will be
+	// there. The caller appends them again, and readers recognise repetitions by the messages' content.
 	Wait(ctx context.Context) (base int64, err error)
 }
 
-// UnavailableError says that the broker did not answer; trying again later is right.
+// UnavailableError says that the broker did not answer; retry later.
 type UnavailableError struct {
 	What string
 	Err  error
@@ -44,7 +44,7 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// OffsetGoneError says that the partition does not keep the messages from this offset on any more.
+// OffsetGoneError says that the partition no longer has the messages from this offset on.
 type OffsetGoneError struct {
 	Topic     string
 	Partition int
@@ -56,8 +56,8 @@ func (e *OffsetGoneError) Error() string {
 	return fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read. Raise the topic's retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
-// EndedError says that the partition ends before this offset: it lost its end, or the answer is that of a replica which
-// is behind. So it comes within an UnavailableError.
+// EndedError says that the partition ends before this offset: it lost its end, or a replica that is behind answered. So
+// it is wrapped in an UnavailableError.
 type EndedError struct{ Wanted, End int64 }
 
 func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at %d", e.End) }
@@ -65,7 +65,7 @@ func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at 
 // ErrTooLarge says that a message is larger than the broker accepts.
 var ErrTooLarge = errors.New("message is larger than the broker's message.max.bytes")
 
-// Unavailable says that err passes with time, so that the caller waits and tries again.
+// Unavailable reports whether err is temporary, so that the caller waits and tries again.
 func Unavailable(err error) bool {
 	var u *UnavailableError
 	return errors.As(err, &u)

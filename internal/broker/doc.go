@@ -1,8 +1,8 @@
-// Package broker says what ratemill needs of Kafka, in terms small enough that a simulated broker can answer them: append
-// to a partition and learn the offset, fetch from an offset, know the bounds.
+// Package broker describes the part of Kafka that ratemill needs, so small that a simulated broker can implement it:
+// append to a partition and learn the offset, fetch from an offset, know the bounds.
 //
-// It owns the topics' names and settings, and the implementation over kafka-go. It does not own who reads which
-// partition when (the roles), nor what messages mean (udr, internal/ratedlog).
+// It owns the topics' names and settings, and the implementation over kafka-go. It does not own the assignment of
+// partitions to readers (the roles), nor the meaning of messages (udr, internal/ratedlog).
 //
-// Start at Broker; kafka.go speaks to the real thing, topics.go makes the topics.
+// Start at Broker; kafka.go implements it for Kafka, topics.go creates the topics.
 package broker

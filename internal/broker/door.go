@@ -14,10 +14,10 @@ import (
 	"ratemill/internal/refusal"
 )
 
-// fields are those of the configuration that say how to be let in.
+// fields are the configuration fields for access to Kafka.
 var fields = refusal.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled", Login: "kafka.sasl"}
 
-// Refused makes a *refusal.Error of an error of kafka-go by which a broker or we refused the other.
+// Refused converts an error of kafka-go to a *refusal.Error if the broker or we refused the other side.
 func Refused(err error) error {
 	var k kafka.Error
 	if errors.As(err, &k) {
@@ -32,13 +32,13 @@ func Refused(err error) error {
 	return refusal.Encrypted(err, fields)
 }
 
-// hungUp says that the other end closed the connection without a word.
+// hungUp reports whether the other end closed the connection without an answer.
 func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// door finds out why no broker lets us in. The client tells everything that keeps it from all brokers as
-// BrokerNotAvailable: that nobody listens, that a certificate is not trusted, that a password is wrong.
+// door finds out why no broker accepts us. The client reports every reason that keeps it from all brokers as
+// BrokerNotAvailable: no listener, an untrusted certificate, a wrong password.
 type door struct {
 	options KafkaOptions
 
@@ -47,10 +47,10 @@ type door struct {
 	found error
 }
 
-// knocking is how long a cause holds: many partitions ask for it at once.
+// knocking is how long a cause is cached, because many partitions ask for it at once.
 const knocking = 2 * time.Second
 
-// cause is why no broker can be used, or err when one can by now.
+// cause is the reason why no broker can be used, or err if one can by now.
 func (d *door) cause(ctx context.Context, err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -64,7 +64,7 @@ func (d *door) cause(ctx context.Context, err error) error {
 	return d.found
 }
 
-// knock tries each address until one answers, and says what the first one that was reached has against us.
+// knock tries each address until one answers, and returns the objection of the first one that was reached.
 func (d *door) knock(ctx context.Context) (why error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -77,7 +77,7 @@ func (d *door) knock(ctx context.Context) (why error) {
 			}
 			defer conn.Close()
 			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-			_, err = conn.ApiVersions() // a broker that wants a certificate says so when it is asked something
+			_, err = conn.ApiVersions() // a broker that requires a certificate only objects to a request
 			return err
 		}()
 		switch {
@@ -87,7 +87,7 @@ func (d *door) knock(ctx context.Context) (why error) {
 			return fmt.Errorf("%s: %w", address, Refused(err))
 		case why != nil:
 		case hungUp(err):
-			// A broker that is starting or ending does so too: this passes, or it does not.
+			// A broker that is starting or stopping does the same; in that case the next attempts succeed.
 			does, but := "does not encrypt", "is enabled"
 			if d.options.TLS == nil {
 				does, but = "encrypts", "is not enabled"

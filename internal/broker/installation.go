@@ -11,8 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Installation is the name of the installation to which the topics belong: the first message of a topic of its own. It is
-// empty when nobody has claimed them, or there is no such topic.
+// Installation is the name of the topics' installation: the first message of a separate topic. It is empty if no
+// installation has claimed them, or if there is no such topic.
 func (k *Kafka) Installation(ctx context.Context, topic string) (string, error) {
 	there, err := k.has(ctx, topic)
 	if err != nil || !there {
@@ -21,14 +21,14 @@ func (k *Kafka) Installation(ctx context.Context, topic string) (string, error) 
 	return k.firstOf(ctx, topic)
 }
 
-// Claim gives the topics a name, unless they have one, and answers which they have: of several that claim at once the
-// first wins, which all of them then read.
+// Claim gives the topics a name, unless they have one, and returns their name: of several concurrent claims the first
+// wins, and all readers see that one.
 func (k *Kafka) Claim(ctx context.Context, topic, name string) (string, error) {
 	holder, err := k.firstOf(ctx, topic)
 	if err != nil || holder != "" {
 		return holder, err
 	}
-	// A key that nobody else takes: compaction keeps each claim, and thus the first.
+	// Each claim has a unique key, so compaction keeps all of them, including the first.
 	claim := Message{Key: []byte(cryptorand.Text()), Value: []byte(name)}
 	if _, err := k.Append(ctx, topic, 0, []Message{claim}).Wait(ctx); err != nil {
 		return "", err
@@ -51,7 +51,7 @@ func (k *Kafka) firstOf(ctx context.Context, topic string) (string, error) {
 	return string(messages[0].Value), nil
 }
 
-// Written says whether a topic is there and has ever had a message.
+// Written reports whether a topic exists and has ever had a message.
 func (k *Kafka) Written(ctx context.Context, topic string) (bool, error) {
 	there, err := k.has(ctx, topic)
 	if err != nil || !there {
@@ -67,7 +67,7 @@ func (k *Kafka) Written(ctx context.Context, topic string) (bool, error) {
 	return false, err
 }
 
-// has says whether there is a topic.
+// has reports whether a topic exists.
 func (k *Kafka) has(ctx context.Context, topic string) (bool, error) {
 	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err == nil && len(meta.Topics) != 1 {

@@ -16,7 +16,7 @@ import (
 	"ratemill/internal/refusal"
 )
 
-// Kafka is a Broker over Apache Kafka's protocol.
+// Kafka is a Broker that speaks Apache Kafka's protocol.
 type Kafka struct {
 	client *kafka.Client
 	door   door
@@ -32,7 +32,7 @@ type KafkaOptions struct {
 
 const fetchBytes = 4 << 20
 
-// NewKafka makes a Kafka; it connects when it is used.
+// NewKafka makes a Kafka; it connects on first use.
 func NewKafka(o KafkaOptions) *Kafka {
 	return &Kafka{door: door{options: o}, client: &kafka.Client{
 		Addr:    kafka.TCP(o.Addresses...),
@@ -63,7 +63,7 @@ func (p *pendingAppend) Wait(ctx context.Context) (int64, error) {
 	}
 }
 
-// Append implements Broker. An append goes on when ctx ends: a message that a broker may have must be known to be one.
+// Append implements Broker. An append continues when ctx ends: we must know whether a broker has received a message.
 func (k *Kafka) Append(ctx context.Context, topic string, partition int, messages []Message) Pending {
 	p := &pendingAppend{done: make(chan struct{})}
 	go func() {
@@ -83,8 +83,8 @@ func (k *Kafka) Append(ctx context.Context, topic string, partition int, message
 	return p
 }
 
-// records hands messages to kafka-go, for one request: after a timeout, as when the process was stopped, a connection may
-// still be reading them.
+// records copies messages for one request of kafka-go: after a timeout, or when the process is stopped, a connection
+// may still be reading them.
 type records struct {
 	messages []Message
 	next     int
@@ -135,7 +135,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 		}
 		if err != nil {
 			if len(dst) > 0 && errors.Is(err, io.ErrUnexpectedEOF) {
-				return dst, nil // the last batch was cut at the size asked for
+				return dst, nil // the last batch was cut at the requested size
 			}
 			return dst, k.explain(ctx, what, err)
 		}
@@ -146,13 +146,13 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 		if err != nil {
 			return dst, k.explain(ctx, what, err)
 		}
-		if m.Offset >= from { // the fetch begins with the batch that holds the offset
+		if m.Offset >= from { // the fetch begins with the batch that contains the offset
 			dst = append(dst, m)
 		}
 	}
 }
 
-// spare is the memory of the value that lies just beyond dst's length.
+// spare is the memory of the value just beyond dst's length.
 func spare(dst []Message) []byte {
 	if len(dst) == cap(dst) {
 		return nil
@@ -160,8 +160,8 @@ func spare(dst []Message) []byte {
 	return dst[:len(dst)+1][len(dst)].Value[:0]
 }
 
-// boundSpare forgets the memory beyond dst's length when it is more than some fetches bring: large messages that come now
-// in this place and now in that must not be kept in all of them.
+// boundSpare releases the memory beyond dst's length if it exceeds a few fetches: otherwise large messages, in a
+// different slot each time, would be kept in all slots.
 func boundSpare(dst []Message) {
 	size := 0
 	beyond := dst[len(dst):cap(dst)]
@@ -173,15 +173,15 @@ func boundSpare(dst []Message) {
 	}
 }
 
-// readAll copies what kafka-go holds in pages of a pool into memory that may be used, and gives the pages back: without
-// that each fetch allocates new ones, of 64 KiB.
+// readAll copies the data out of kafka-go's pooled pages and releases the pages: otherwise each fetch allocates new
+// ones, of 64 KiB.
 func readAll(b kafka.Bytes, memory []byte) ([]byte, error) {
 	if b == nil {
 		return nil, nil
 	}
 	defer b.Close()
 	if memory == nil {
-		memory = []byte{} // an empty value is no tombstone
+		memory = []byte{} // an empty value is not a tombstone
 	}
 	data := slices.Grow(memory, b.Len())[:b.Len()]
 	_, err := io.ReadFull(b, data)
@@ -222,18 +222,18 @@ func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 	return len(meta.Topics[0].Partitions), nil
 }
 
-// passing are errors that pass with time though kafka-go does not say so of them. The client itself answers with
-// BrokerNotAvailable when it has lost all brokers.
+// passing are temporary errors that kafka-go does not mark as such. The client itself returns BrokerNotAvailable when
+// it has lost all brokers.
 var passing = []kafka.Error{
 	kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
 }
 
-// explain sorts errors: what passes with time is Unavailable, all else is not.
+// explain wraps temporary errors in an UnavailableError, and returns all others unchanged.
 func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		switch {
-		case refusal.Is(Refused(err)): // passes, once somebody has changed something
+		case refusal.Is(Refused(err)): // temporary, once somebody has changed the configuration
 			return &UnavailableError{what, Refused(err)}
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)

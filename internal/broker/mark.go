@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// A mark is a message of the installation's topic, after the name: a number that the control store gave, and when. Compaction
-// keeps the newest one.
+// A mark is a message of the installation's topic, after the name: a number from the control store, and its time.
+// Compaction keeps the newest one.
 
 const (
 	markKey    = "mark"
-	marksBack  = 16 // messages at the end that are looked at: a stalled process may have appended an older mark last
+	marksBack  = 16 // messages at the end that are examined: a stalled process may have appended an older mark last
 	markFormat = "%d %s"
 )
 
-// Mark is the newest mark in the installation's topic, zero when there is none, and where the topic ends.
+// Mark is the newest mark in the installation's topic, zero if there is none, and the end of the topic.
 func (k *Kafka) Mark(ctx context.Context, topic string) (number int64, at time.Time, end int64, err error) {
 	there, err := k.has(ctx, topic)
 	if err != nil || !there {
@@ -45,7 +45,7 @@ func (k *Kafka) Mark(ctx context.Context, topic string) (number int64, at time.T
 	return number, at, end, err
 }
 
-// SetMark appends a mark, and answers where the topic then ends.
+// SetMark appends a mark, and returns the end of the topic after it.
 func (k *Kafka) SetMark(ctx context.Context, topic string, number int64, at time.Time) (end int64, err error) {
 	value := fmt.Sprintf(markFormat, number, at.UTC().Format(time.RFC3339))
 	base, err := k.Append(ctx, topic, 0, []Message{{Key: []byte(markKey), Value: []byte(value)}}).Wait(ctx)

@@ -9,7 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Stored are the groups under a prefix by which raters and sinks say what they have stored. They have no members.
+// Stored are the groups under a prefix in which raters and sinks commit the positions that they have stored. They have
+// no members.
 type Stored struct{ Rating, Warehouse string }
 
 // StoredUnder are the groups whose names begin with prefix.
@@ -17,12 +18,13 @@ func StoredUnder(prefix string) Stored {
 	return Stored{Rating: prefix + ".stored.rating", Warehouse: prefix + ".stored.warehouse"}
 }
 
-// By says, for each topic whose messages are deleted by time, which groups must have stored them before.
+// By lists, for each topic whose messages expire, the groups that must have stored them before.
 func (s Stored) By(t Topics) map[string][]string {
 	return map[string][]string{t.Usage: {s.Rating}, t.Rated: {s.Rating, s.Warehouse}}
 }
 
-// Commit records for a group without members that what is before these offsets of a topic's partitions is stored elsewhere.
+// Commit records for a group without members that everything before these offsets of a topic's partitions is stored
+// elsewhere.
 func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int]int64) error {
 	var commits []kafka.OffsetCommit
 	for partition, offset := range offsets {
@@ -42,7 +44,7 @@ func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int
 	return nil
 }
 
-// Committed is what a group without members has committed of a topic's partition; -1 when that is nothing.
+// Committed is the offset that a group without members has committed for a partition; -1 for none.
 func (k *Kafka) Committed(ctx context.Context, group, topic string, partition int) (int64, error) {
 	res, err := k.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
 	if err == nil {
@@ -60,8 +62,8 @@ func (k *Kafka) Committed(ctx context.Context, group, topic string, partition in
 	return -1, nil
 }
 
-// Since is the offset of the first message of a partition that came at a time or later; end, that of the next message, when
-// none has.
+// Since is the offset of the first message of a partition with a given time or later; end, the next offset, if there is
+// none.
 func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.Time, end int64) (int64, error) {
 	res, err := k.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.TimeOffsetOf(partition, at)}}})
 	if err == nil && len(res.Topics[topic]) != 1 {

@@ -17,7 +17,7 @@ type Topics struct {
 	Usage        string // mediation to rating, in batches
 	Rated        string // rating's log: the ledger
 	Checkpoint   string // rating's counters, compacted
-	Installation string // whose these are: one small message, compacted
+	Installation string // the installation's name: one small message, compacted
 }
 
 // TopicsUnder are the topics whose names begin with prefix.
@@ -25,7 +25,7 @@ func TopicsUnder(prefix string) Topics {
 	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint", Installation: prefix + ".installation"}
 }
 
-// MaxMessageBytes is what ratemill's topics take in one append.
+// MaxMessageBytes is the largest append that ratemill's topics accept.
 const MaxMessageBytes = 8 << 20
 
 // Topic describes a topic that ratemill needs.
@@ -36,8 +36,8 @@ type Topic struct {
 	Retention  time.Duration // of a topic that is not compacted; 0 keeps messages for ever
 }
 
-// All are ratemill's topics as it makes them: usage and the rated log are kept for a time, the checkpoints, and the name of
-// the installation, are compacted.
+// All are ratemill's topics with their settings: usage and the rated log expire after a time; the checkpoints and the
+// name of the installation are compacted.
 func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 	return []Topic{
 		{Name: t.Usage, Partitions: partitions, Retention: usage},
@@ -47,14 +47,14 @@ func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 	}
 }
 
-// setting is one of a topic's, as ratemill makes it.
+// setting is a topic setting that ratemill chooses.
 type setting struct {
 	name, value string
-	// enough says that what a topic has instead loses nothing either; nil: ratemill can live with anything.
+	// enough reports whether another value loses nothing either; nil: any value is acceptable.
 	enough func(have string) bool
-	// mended: what is not enough is set to value. Otherwise somebody must decide.
+	// mended: a value that is not enough is replaced by value. Otherwise a person must decide.
 	mended bool
-	// optional: a broker that does not know or allow it makes the topic without.
+	// optional: if a broker does not know or allow the setting, the topic is created without it.
 	optional bool
 }
 
@@ -66,12 +66,12 @@ func (t Topic) settings(replication int) []setting {
 		}
 	}
 	s := []setting{
-		// By the clock of a producer that is behind, messages would be past their retention before anybody has read them.
+		// With the clock of a producer that is behind, messages would expire before anybody has read them.
 		{name: "message.timestamp.type", value: "LogAppendTime", mended: true, enough: func(have string) bool { return have == "LogAppendTime" }},
 		{name: "max.message.bytes", value: fmt.Sprint(MaxMessageBytes), mended: true, enough: atLeast(MaxMessageBytes)}}
 	if t.Compacted {
 		s = append(s, setting{name: "cleanup.policy", value: "compact", enough: func(have string) bool { return have == "compact" }},
-			// A restore reads what is not compacted too: of 1 M SIMs, 64 MiB more are a second.
+			// A restore also reads what is not yet compacted: with 1 M SIMs, 64 MiB more take a second.
 			setting{name: "segment.bytes", value: fmt.Sprint(64 << 20), optional: true},
 			setting{name: "segment.ms", value: fmt.Sprint(time.Hour.Milliseconds()), optional: true},
 			setting{name: "min.cleanable.dirty.ratio", value: "0.1", optional: true})
@@ -91,7 +91,7 @@ func (t Topic) settings(replication int) []setting {
 	return s
 }
 
-// why is what a topic with another value does.
+// why describes the effect of another value.
 var why = map[string]string{
 	"message.timestamp.type": "with timestamps from a producer whose clock is behind, usage would be deleted before it is rated",
 	"cleanup.policy":         "checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are lost",
@@ -100,10 +100,9 @@ var why = map[string]string{
 	"max.message.bytes":      "ratemill's messages may be this large",
 }
 
-// EnsureTopics makes the topics that are missing, and looks at those that are there. Settings with which nothing can be
-// lost stay as they are; retention that is too short, and too small a bound for messages, are set as ratemill needs them.
-// notes say what was changed, and what somebody may want to change. It is an error when a topic has another number of
-// partitions, or loses what it must keep.
+// EnsureTopics creates missing topics, and checks existing ones. Harmless settings stay as they are; it raises too
+// short a retention and too small a bound for messages. notes list the changes, and settings that a person may want to
+// change. It is an error if a topic has another number of partitions, or settings that lose messages.
 func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topic) (notes []string, err error) {
 	for _, t := range topics {
 		there, err := k.create(ctx, t, replication)
@@ -129,7 +128,7 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 	return notes, nil
 }
 
-// create makes a topic, or says that it is there.
+// create creates a topic, or reports that it exists.
 func (k *Kafka) create(ctx context.Context, t Topic, replication int) (there bool, err error) {
 	what := "make topic " + t.Name
 	for _, optional := range []bool{true, false} {
@@ -158,7 +157,7 @@ func (k *Kafka) create(ctx context.Context, t Topic, replication int) (there boo
 	panic("unreachable")
 }
 
-// inspect looks at the settings of a topic that is there.
+// inspect checks the settings of an existing topic.
 func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []string, err error) {
 	settings := t.settings(replication)
 	var names []string

@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/loopback"
 )
 
-// access reports addresses that name no engine of their kind, and connections on which a password or usage can be read.
+// access reports addresses of another kind of engine, and connections that expose a password or usage.
 func (c *Config) access(at func(path ...string) diag.Pos, errorf, warnf func(pos diag.Pos, format string, args ...any)) {
 	c.controlAccess(at("control"), errorf, warnf)
 	c.clickHouseAccess(at("clickhouse", "dsn"), errorf, warnf)
@@ -77,7 +77,7 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 		}
 		local = local && loopback.Host(host)
 	}
-	// The address of several servers is no URL to Go; the first stands for all.
+	// Go cannot parse an address with several servers as a URL; the first represents all.
 	text := c.ClickHouse.DSN
 	if at := strings.Index(text, ","); at >= 0 {
 		end := strings.IndexAny(text[at:], "/?")
@@ -88,7 +88,7 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return // the warehouse says why, without repeating a password
+		return // the warehouse reports the error, without repeating a password
 	}
 	passwordInDSN(pos, "clickhouse.dsn", u, "clickhouse.password_file", warnf)
 	_, inDSN := u.User.Password()

@@ -1,4 +1,4 @@
-// Package config is ratemill.yaml: where the engines are, which project (sources, catalogue) is run, and the bounds of
+// Package config is ratemill.yaml: the addresses of the engines, the project (sources, catalogue), and the bounds of
 // each role. Every field is declared once, here; docs/configuration.md and the JSON Schema follow it.
 //
 // It owns reading and checking the file. It does not own sources (mediation/source) or the catalogue (rating).
@@ -41,13 +41,13 @@ type Config struct {
 	Path string `yaml:"-"` // of the file itself
 }
 
-// Log is what a process that runs writes down.
+// Log configures the log of a running process.
 type Log struct {
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Lowest level that is logged. The flag --log overrides it."`
 	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text is one line of key=value each, json one object a line. The flag --log-format overrides it."`
 }
 
-// Kafka is how to reach the broker.
+// Kafka configures access to the broker.
 type Kafka struct {
 	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
@@ -60,7 +60,7 @@ type Kafka struct {
 	SASL        SASL          `yaml:"sasl" doc:"Login by SCRAM."`
 }
 
-// TLS says how a connection is encrypted.
+// TLS configures the encryption of a connection.
 type TLS struct {
 	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate and name. ClickHouse: also by https:// or secure=true in the DSN."`
 	CAFile   string `yaml:"ca_file" doc:"PEM file with the authority certificates that sign the server's; default: the system's."`
@@ -76,7 +76,7 @@ type SASL struct {
 	PasswordEnv  string `yaml:"password_env" doc:"Name of the environment variable with the password."`
 }
 
-// ClickHouse is how to reach the warehouse.
+// ClickHouse configures access to the warehouse.
 type ClickHouse struct {
 	DSN          string `yaml:"dsn,env" example:"https://ratemill@ch.example:8443/ratemill" doc:"http(s):// or clickhouse:// (native). None: the embedded engine, for one machine."`
 	PasswordFile string `yaml:"password_file,env" doc:"File with the password."`
@@ -112,10 +112,10 @@ type Warehouse struct {
 // Embedded says which engines run in this process tree.
 func (c *Config) EmbeddedKafka() bool { return len(c.Kafka.Addresses) == 0 }
 
-// EmbeddedClickHouse says that the warehouse is the embedded engine.
+// EmbeddedClickHouse reports whether the warehouse is the embedded engine.
 func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
 
-// Load reads a file and reports all that is wrong with it at once, printed with file, line, column and the line.
+// Load reads a file and reports all its errors at once, each with file, line, column and the text of the line.
 func Load(path string) (*Config, diag.List, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -133,7 +133,7 @@ func Load(path string) (*Config, diag.List, error) {
 	return c, list, nil
 }
 
-// Default is the configuration of a file that says nothing, with data in a folder.
+// Default is the configuration of an empty file, with data in a folder.
 func Default(project, data string) *Config {
 	c := &Config{Path: filepath.Join(project, "ratemill.yaml")}
 	diag.Decode("ratemill.yaml", []byte("{}"), c, nil)
@@ -169,10 +169,10 @@ func (c *Config) resolve() {
 
 func (c *Config) defaultControl() string { return "sqlite:" + filepath.Join(c.Data, "control.db") }
 
-// NamesControl says that the control store is not just where it is when nobody says where.
+// NamesControl reports whether the file names a control store.
 func (c *Config) NamesControl() bool { return c.Control != c.defaultControl() }
 
-// Check reports what a field alone cannot tell.
+// Check reports errors that concern several fields.
 func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	at := func(path ...string) diag.Pos {
 		m := n
@@ -183,7 +183,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		}
 		return m.Pos
 	}
-	// A value that could not be read is told already.
+	// A value that could not be read has been reported already.
 	errorf := func(pos diag.Pos, format string, args ...any) {
 		if !slices.ContainsFunc(d.List, func(told diag.Diagnostic) bool { return told.Pos == pos }) {
 			d.Errorf(pos, format, args...)
@@ -268,13 +268,13 @@ func (c *ClickHouse) servers() []string {
 	return strings.Split(host[strings.LastIndex(host, "@")+1:], ",")
 }
 
-// Encrypted says that the connection to ClickHouse is.
+// Encrypted reports whether the connection to ClickHouse is encrypted.
 func (c *ClickHouse) Encrypted() bool {
 	u, _, _ := strings.Cut(c.DSN, "://")
 	return c.TLS.Enabled || u == "https" || strings.Contains(c.DSN, "secure=true")
 }
 
-// Client is how to encrypt a connection that is; nil for one that is not.
+// Client is the TLS configuration of an encrypted connection; nil for an unencrypted one.
 func (t TLS) Client(encrypted bool) (*tls.Config, error) {
 	if !encrypted {
 		return nil, nil
@@ -300,7 +300,7 @@ func (t TLS) Client(encrypted bool) (*tls.Config, error) {
 	return c, nil
 }
 
-// withPaths makes the files that the options of a PostgreSQL DSN name relative to a folder.
+// withPaths makes the file names in the options of a PostgreSQL DSN relative to a folder.
 func withPaths(dsn, dir string) string {
 	address, options, _ := strings.Cut(dsn, "?")
 	words := strings.Split(options, "&")
@@ -318,7 +318,7 @@ func withPaths(dsn, dir string) string {
 	return address + "?" + strings.Join(words, "&")
 }
 
-// Secret reads a password from a file or an environment variable; the empty string when neither is named.
+// Secret reads a password from a file or an environment variable; empty if neither is named.
 func Secret(file, env string) (string, error) {
 	switch {
 	case file != "":

@@ -31,7 +31,7 @@ func (c *Cycles) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is what UnmarshalText reads.
+// String is the form that UnmarshalText reads.
 func (c Cycles) String() string {
 	switch c {
 	case 0:
@@ -42,7 +42,7 @@ func (c Cycles) String() string {
 	return strconv.Itoa(int(c)) + " cycles"
 }
 
-// DaysKept is for how many days after its beginning a rater counts a cycle; 0: for ever.
+// DaysKept is for how many days after its beginning a rater keeps the counters of a cycle; 0: for ever.
 func (c Cycles) DaysKept() int32 {
 	if c == 0 {
 		return 0

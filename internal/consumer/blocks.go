@@ -12,29 +12,29 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// Block is what an effect makes of messages that count.
+// Block is what an effect makes of counting messages.
 type Block interface {
 	// Reset begins an empty block.
 	Reset()
-	// Add adds a message of the rated log. It may keep nothing that points into it. An error that does not pass stops the
-	// partition at the message.
+	// Add adds a message of the rated log. It must not keep anything that points into the message. A permanent error
+	// stops the partition at the message.
 	Add(ctx context.Context, offset int64, message []byte) error
-	// Size is how many rows or records there are so far, for the bounds of a block.
+	// Size is the number of rows or records so far, for the bounds of a block.
 	Size() int
 }
 
-// blocks makes blocks of what a partition of the rated log holds.
+// blocks makes blocks of the messages of a partition of the rated log.
 type blocks struct {
 	o       *Options
 	block   Block
 	passing func(error) bool
-	gone    string // what to do when the log keeps no more what is read next; empty: what the broker's error says
+	gone    string // what to do if the log no longer has the next message; empty: the broker's error says it
 	reader  *ratedlog.Reader
 	patient patience.Patience
-	took    time.Duration // to apply the last block
+	took    time.Duration // time to apply the last block
 }
 
-// begin forgets what was read. done says what became of messages before the position.
+// begin discards everything read. done says what happened to messages before the position.
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
@@ -47,31 +47,31 @@ func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	return b.reader.Learn(ctx)
 }
 
-// passes says that an error passes with time.
+// passes reports whether an error is temporary.
 func (b *blocks) passes(err error) bool {
 	var store *control.UnavailableError
 	return broker.Unavailable(err) || errors.As(err, &store) || b.passing != nil && b.passing(err)
 }
 
-// until does something again while what it needs is away.
+// until repeats an operation while an engine that it needs is away.
 func (b *blocks) until(ctx context.Context, what string, do func() error) error {
 	return b.patient.Until(ctx, what, do)
 }
 
-// linger is how long a block waits for more: the slower the effect is, the larger the blocks that it gets, so that it
-// spends most of its time on rows and not on blocks.
+// linger is how long a block waits for more messages: the slower the effect, the larger its blocks, so that it spends
+// most of its time on rows and not on blocks.
 func (b *blocks) linger() time.Duration {
 	return max(b.o.linger(), min(4*b.took, 10*b.o.linger()))
 }
 
-// gather makes the next block of what has come: until it is full, or has waited long enough for more. It answers the
-// last offset of it, or one before from when nothing came. What cannot be taken ends the block: what stood before it is
-// applied, and the next block stops at it.
+// gather makes the next block of the available messages: until it is full, or has waited long enough for more. It
+// returns the block's last offset, or one before from if nothing came. A message that cannot be taken ends the block:
+// the block before it is applied, and the next block stops at the message.
 func (b *blocks) gather(ctx context.Context, from int64, fold ratedlog.Fold) (to int64, err error) {
 	b.reader.Resume(from, fold)
 	to, err = b.fill(ctx, from)
 	if stopped := (*StoppedError)(nil); errors.As(err, &stopped) && stopped.Offset > from {
-		// The rows of the message that could be read in part are in the block.
+		// The block contains the rows of a message that could be read in part.
 		return stopped.Offset - 1, b.collect(ctx, from, stopped.Offset-1, fold)
 	}
 	return to, err
@@ -108,7 +108,7 @@ func (b *blocks) fill(ctx context.Context, from int64) (to int64, err error) {
 	return next - 1, nil
 }
 
-// collect makes the block of offsets up to one: the same, whoever makes it.
+// collect makes the block of offsets up to a given one: the same for every caller.
 func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold) error {
 	b.reader.Resume(from, fold)
 	b.block.Reset()
@@ -129,7 +129,7 @@ func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold
 	return nil
 }
 
-// read gives the next message. What the log keeps no more stops the partition.
+// read gives the next message. A message that the log no longer has stops the partition.
 func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*ratedlog.Message, error) {
 	m, err := b.reader.Read(ctx, to, wait)
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
@@ -142,8 +142,8 @@ func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*rated
 	return m, err
 }
 
-// add puts a message into the block if it counts, unless there is an order to go on without it: were there records in it,
-// the balance of their files stays off by them.
+// add puts a message into the block if it counts, unless there is an order to skip it. If a skipped message holds
+// records, the balance of their files stays off by them.
 func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 	if !m.Counts || m.Order != nil {
 		return nil
@@ -155,8 +155,8 @@ func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 	return b.reader.Unreadable(m.Message, err)
 }
 
-// outlast is a context that ends a while after ctx: who is asked to end finishes what is under way, but does not wait for
-// an engine that hangs.
+// outlast is a context that ends some time after ctx: a process that is asked to end finishes its current work, but
+// does not wait for an engine that hangs.
 func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	finishing, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

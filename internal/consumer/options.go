@@ -14,38 +14,38 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// Options are what a consumer of either kind needs.
+// Options are the inputs of both kinds of consumers.
 type Options struct {
-	// Name is the consumer's in the control store. It ought to name the Kafka cluster too: the same offsets of another
-	// cluster are other records.
+	// Name is the consumer's name in the control store. It should also identify the Kafka cluster: in another cluster
+	// the same offsets are other records.
 	Name      string
 	Partition int
 	Topic     string // of the rated log
 	Broker    broker.Broker
-	// Skips are the orders to go on without something in this partition of the rated log; nil: there are none. They are
-	// asked for when the consumer begins.
+	// Skips are the orders to skip something in this partition of the rated log; nil: there are none. The consumer
+	// calls it at its start.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: each was given.
+	// Origin asks where the epoch of a message comes from; nil: every epoch is genuine.
 	Origin   ratedlog.AskOrigin
 	Clock    patience.Clock
 	Log      *slog.Logger
 	Random   func() float64               // spreads attempts to reach what is away; may be nil
 	Waits    func(what string, err error) // see patience.Patience; may be nil
 	Progress *Progress
-	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for more
-	// once it has something, unless nothing comes for a fifth of that; nil is 700 ms. A block waits longer when applying the
-	// one before took long: four times that, up to ten times Linger.
+	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
+	// more messages after its first, unless none comes for a fifth of that; nil is 700 ms. If applying the previous
+	// block took long, a block waits longer: four times that duration, up to ten times Linger.
 	MaxRows  int
 	MaxBytes int
 	Linger   func() time.Duration
 }
 
-// Progress counts what a consumer has done, for metrics; it may be shared with the partition's former consumers.
+// Progress counts a consumer's work, for metrics; it may be shared with the partition's former consumers.
 type Progress struct {
-	Rows     atomic.Int64 // in blocks that were applied
+	Rows     atomic.Int64 // in applied blocks
 	Blocks   atomic.Int64
-	Repeated atomic.Int64 // blocks that were completed for somebody
-	Next     atomic.Int64 // offset of the rated log that is read next
+	Repeated atomic.Int64 // blocks completed for another owner
+	Next     atomic.Int64 // offset of the rated log to be read next
 }
 
 const (
@@ -54,11 +54,11 @@ const (
 	defaultLinger = 700 * time.Millisecond
 )
 
-// StoppedError says that a partition cannot go on without somebody looking at it. What was before Offset is applied or
-// will be, nothing from Offset on.
+// StoppedError says that a partition cannot continue until a person looks at it. Everything before Offset is or will be
+// applied, nothing from Offset on.
 type StoppedError = ratedlog.StoppedError
 
-// missing tells each thing that is not there, or wrong.
+// missing reports each missing or wrong option.
 type missing []error
 
 func (m *missing) need(there bool, what string) {
@@ -85,7 +85,7 @@ func (o *Options) linger() time.Duration {
 	return o.Linger()
 }
 
-// bounds are those of a block.
+// bounds are the bounds of a block.
 func (o *Options) bounds() (rows, bytes int) {
 	return cmp.Or(o.MaxRows, defaultRows), cmp.Or(o.MaxBytes, defaultBytes)
 }

@@ -10,29 +10,29 @@ import (
 	"ratemill/internal/control"
 )
 
-// A block that the warehouse refuses stops its partition. The rows to blame are found by asking for ever smaller parts
-// of it, and named. Somebody then makes the table take them and lets the sink try again, or orders to go on without
-// them: they stay out, and the balance of their files stays off by them.
+// A block that the warehouse refuses stops its partition. It searches the bad rows by trying smaller and smaller parts
+// of the block, and names them. A person then makes the table accept them and lets the sink try again, or orders to
+// skip them: they stay out, and the balance of their files stays off by them.
 
-// Prober says whether a table would take rows, without keeping them. An Inserter may be one.
+// Prober reports whether a table would accept rows, without keeping them. An Inserter may be one.
 type Prober[R any] interface {
 	Probe(ctx context.Context, rows R) error
 }
 
-// RefusedRow is a row that the warehouse does not take.
+// RefusedRow is a row that the warehouse refuses.
 type RefusedRow struct {
 	Table  string          `json:"table"`
-	Row    int             `json:"row"`    // in the block that begins where the partition stopped, from 0
+	Row    int             `json:"row"`    // in the block that begins at the stop, from 0
 	Record string          `json:"record"` // FILE:SEQ
 	Offset int64           `json:"offset"` // of the rated log
 	Why    string          `json:"why"`
 	Values json.RawMessage `json:"values"` // by column
 }
 
-// mostRefused bounds how many rows are looked for: more is a matter of the table, not of the rows.
+// mostRefused bounds how many rows are searched: more refused rows indicate a problem of the table, not of the rows.
 const mostRefused = 100
 
-// refused names the rows for which a block is refused.
+// refused names the rows because of which a block is refused.
 func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, err error) error {
 	stop := s.stop(intent.From, control.StopOther, "")
 	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From, intent.To, err)
@@ -72,7 +72,7 @@ func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, er
 	return stop
 }
 
-// refusedRows finds the rows of a block that are refused, not more than some.
+// refusedRows finds the refused rows of a block, up to a bound.
 func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []RefusedRow, err error) {
 	var look func(from, to int) error
 	look = func(from, to int) error {
@@ -100,7 +100,7 @@ func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []
 	return rows, look(0, b.Rows())
 }
 
-// without is a block without the rows that somebody ordered to leave out.
+// without is a block without the rows that a person ordered to skip.
 func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	var none R
 	out := map[int]bool{}
@@ -130,7 +130,7 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	return b.Pick(func(row int) bool { return !out[row] }), nil
 }
 
-// same says that a row is still the one that was named.
+// same reports whether a row is still the named one.
 func (s *ByToken[R]) same(b R, r RefusedRow) (bool, error) {
 	if r.Row >= b.Rows() {
 		return false, nil

@@ -8,11 +8,11 @@ import (
 	"ratemill/internal/steps"
 )
 
-// A control store that was restored from a backup, or whose standby took over without the last transactions, has positions
-// of the past: from there on, everything would be written a second time, in blocks with other bounds and thus other tokens.
+// A control store that was restored from a backup, or whose standby took over without the last transactions, has old
+// positions: from there on, everything would be written a second time, in blocks with other bounds and so other tokens.
 
-// unwritten makes sure, before the intent for the first block after a takeover is recorded, that the warehouse has no row
-// of it. Rows come only after their intent, so a row without one was written by a position that the store has lost.
+// unwritten checks, before the intent for the first block after a takeover is recorded, that the warehouse has no row
+// of it. Rows come only after their intent, so a row without one was written from a position that the store has lost.
 func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error {
 	rows := 0
 	for _, b := range s.Block.Tables() {
@@ -28,7 +28,7 @@ func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error
 		})
 		refused, noTable := s.Refused(err)
 		switch {
-		case noTable: // the insert stops at that
+		case noTable: // the insert reports it
 		case refused:
 			return s.stop(intent.From, control.StopOther, err.Error())
 		case err != nil:
@@ -42,7 +42,7 @@ func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error
 	return nil
 }
 
-// writtenBefore tells another sink, which was faster since the position was read, from a position of the past.
+// writtenBefore distinguishes another sink, which was faster since the position was read, from an old position.
 func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b R, there int) error {
 	var now control.SinkPosition
 	err := s.until(ctx, "read the position", func() (err error) {
@@ -59,7 +59,7 @@ func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b
 		"but %s has %d rows of offsets %d to %d; %s", s.Engine, s.at.Next, b.Name(), there, intent.From, intent.To, control.OlderStore))
 }
 
-// wentBack is the error of a position that is older than the one we recorded.
+// wentBack is the error of a position older than the one that we recorded.
 func (s *ByToken[R]) wentBack(before control.SinkPosition) error {
 	now := s.at
 	s.at = before

@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/steps"
 )
 
-// Positions keep how far a consumer by token is, by compare-and-set. control.Store does.
+// Positions store the position of a consumer by token, by compare-and-set. control.Store implements it.
 type Positions interface {
 	SinkGet(ctx context.Context, sink string, partition int) (control.SinkPosition, error)
 	SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error)
@@ -19,34 +19,33 @@ type Positions interface {
 	SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error)
 }
 
-// Rows are rows of one table, R being the type itself.
+// Rows are rows of one table; R is the type itself.
 type Rows[R any] interface {
 	Name() string // of the table
 	Rows() int
-	// Of says of which offsets the rows are made, both ends included.
+	// Of is the range of offsets from which the rows are made, both ends included.
 	Of(from, to int64)
-	// Pick is those rows for which keep says so.
+	// Pick returns the rows for which keep returns true.
 	Pick(keep func(row int) bool) R
-	// Only is the row of rows that are one, as people read it: table, record, offset and values.
+	// Only describes the single row for people: table, record, offset and values.
 	Only() (RefusedRow, error)
-	// Balanced says that a file's balance counts them, so that somebody notices when one is left out.
+	// Balanced reports whether a file's balance counts the rows, so that a missing row is noticed.
 	Balanced() bool
 }
 
 // TableBlock is a block of rows for several tables.
 type TableBlock[R any] interface {
 	Block
-	// Tables are the rows of each table, in the order in which they are written.
+	// Tables are the rows of each table, in writing order.
 	Tables() []R
 }
 
-// Inserter writes rows into their table, once for a token however often it is asked, as long as the table remembers the
-// token.
+// Inserter writes rows into their table, once per token, as long as the table remembers the token.
 type Inserter[R any] interface {
 	Insert(ctx context.Context, rows R, token string) error
-	// Stored is how many of the rows, by what they were made of, are in their table already.
+	// Stored is how many of the rows, by their offsets, are already in their table.
 	Stored(ctx context.Context, rows R) (int, error)
-	// Replicated says that a token is remembered in the same step in which its rows become part of the table.
+	// Replicated reports whether the table stores the token in the same step as the rows.
 	Replicated() bool
 }
 
@@ -56,28 +55,29 @@ type TokenOptions[R Rows[R]] struct {
 	Positions Positions
 	Block     TableBlock[R]
 	Inserter  Inserter[R]
-	Engine    string // what keeps the tables, in errors: ClickHouse
-	// Passing says of an error of the inserter, or of the block, that it passes with time.
+	Engine    string // the name of the engine, in errors: ClickHouse
+	// Passing reports whether an error of the inserter, or of the block, is temporary.
 	Passing func(error) bool
-	// Refused says of an error of the inserter that it does not take the rows, nor will later; noTable: there is no table.
+	// Refused reports whether an error of the inserter means that it will never accept the rows; noTable: the table
+	// does not exist.
 	Refused func(error) (refused, noTable bool)
-	// Written is told that the block is in its tables, and how long that took, with all attempts; nil: nobody wants to know.
+	// Written is called when the block is in its tables, with the duration of all attempts; nil: not called.
 	Written func(took time.Duration)
 }
 
-// ByToken brings one partition of the rated log into the tables of an engine that drops a block whose token it
+// ByToken applies one partition of the rated log to the tables of an engine that drops a block whose token it
 // remembers, each message that counts exactly once.
 type ByToken[R Rows[R]] struct {
 	blocks
 	TokenOptions[R]
 
 	at      control.SinkPosition
-	known   bool      // at is what the control store said last
-	learned time.Time // when it was asked, or given the change that it took
-	proven  bool      // the engine has nothing from at on: it was asked, or we wrote what is before
+	known   bool      // the control store's last answer
+	learned time.Time // time of that answer, or of our last change
+	proven  bool      // the engine has nothing from at on: we asked it, or wrote everything before ourselves
 }
 
-// NewByToken tells all that is wrong with the options.
+// NewByToken reports all errors of the options.
 func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 	var m missing
 	o.check(&m)
@@ -98,8 +98,8 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 	return c, nil
 }
 
-// Run brings messages into the warehouse until ctx ends (it then finishes the block in flight and answers nil) or an
-// error stops it: *StoppedError when a person must look; anything else may pass with time, and Run again is right.
+// Run writes messages to the warehouse until ctx ends (it then finishes the current block and returns nil) or an error
+// stops it: *StoppedError if a person must look; any other error may be temporary, so call Run again.
 func (s *ByToken[R]) Run(ctx context.Context) error {
 	s.known, s.proven, s.at = false, false, control.SinkPosition{}
 	if err := s.begin(ctx, inWarehouse); err != nil {
@@ -113,7 +113,7 @@ func (s *ByToken[R]) Run(ctx context.Context) error {
 	return nil
 }
 
-// ended is nil for the error of a context that ended.
+// ended is nil for an error caused by an ended context.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
@@ -121,7 +121,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// step writes one block: the one that somebody intended, or the next.
+// step writes one block: one with an intent, or the next.
 func (s *ByToken[R]) step(ctx context.Context) error {
 	if err := s.where(ctx); err != nil {
 		return err
@@ -145,17 +145,19 @@ func (s *ByToken[R]) step(ctx context.Context) error {
 	_, fold = s.reader.Position()
 	err = s.write(ctx, intent, fold.Append(nil), found)
 	if errors.Is(err, control.ErrConflict) {
-		// Another sink has the partition too, or the answer to one of ours was lost. What the store says now decides.
+		// Another sink has the partition too, or the answer to one of our changes was lost. The store's present state
+		// decides.
 		s.known = false
-		// If another sink is writing the block, taking it over at once would only fail that sink's commit in turn.
+		// If another sink is writing the block, an immediate takeover would only make that sink's commit fail.
 		s.Log.Info("another sink changed the position, or an answer was lost; reading it again", "partition", s.Partition)
 		return s.Clock.Sleep(ctx, s.linger())
 	}
 	return err
 }
 
-// write takes a block through its three states: intended, in the warehouse, and left behind. When ctx ends it goes on,
-// since the next owner would only do the same again, but it waits for nothing that is away, and not long for what hangs.
+// write takes a block through its three states: intended, in the warehouse, and done. When ctx ends it continues,
+// because the next owner would only repeat the work; but it waits for no engine that is away, and not long for one that
+// hangs.
 func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []byte, found bool) error {
 	if !found && !s.proven {
 		if err := s.unwritten(ctx, intent); err != nil {
@@ -171,8 +173,8 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 		}
 	}
 	if found && steps.On(steps.IntentTaken) {
-		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and may
-		// be told "there" for a token that we brought into the warehouse, and whose rows never came. So its commit must fail.
+		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and
+		// the engine may answer "known" for a token that we used and whose rows never came. So its commit must fail.
 		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, version int64) (int64, error) {
 			return s.Positions.SinkTakeOver(ctx, s.Name, s.Partition, version)
 		}); err != nil {
@@ -192,9 +194,9 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 	return s.commit(ctx, intent, fold)
 }
 
-// insert brings the rows of a block into their tables. Of a block that was found, nobody knows how long ago it was begun:
-// each table is asked whether it has the rows, since it may have forgotten their token. So it is when the answer to our own
-// insert was lost a while ago.
+// insert writes the rows of a block to their tables. Nobody knows how old a found block is, so we ask each table
+// whether it has the rows, because it may have forgotten their token. The same holds if the answer to our own insert
+// was lost some time ago.
 func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bool) error {
 	began := s.Clock.Now()
 	for _, b := range s.Block.Tables() {
@@ -231,7 +233,7 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 				case rows == b.Rows():
 					return nil
 				}
-				absent = now // or there in part: the token is that of the parts, too
+				absent = now // or only in part: the token belongs to the parts, too
 			}
 			repeated := again
 			again = true
@@ -258,9 +260,9 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 	return nil
 }
 
-// landed makes sure that a block is there which the warehouse took, or said to have. A table that is not replicated notes
-// the token before the rows: with its disk full, or killed, in between, it takes for there what never came. The rows then
-// go under another token.
+// landed verifies that a block which the warehouse accepted, or claimed to have, is there. A table that is not
+// replicated stores the token before the rows: if its disk is full, or it is killed, in between, it takes a block for
+// present that never came. The rows are then inserted under another token.
 func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, token string) error {
 	if s.Inserter.Replicated() || !steps.On(steps.RepeatedIsAsked) {
 		return nil
@@ -280,20 +282,20 @@ func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, tok
 	}
 }
 
-const mostTokens = 9 // each but the last one was noted without its rows
+const mostTokens = 9 // each one but the last was recorded without its rows
 
-// unequal is the error of a block of which the warehouse has other rows than it is made of.
+// unequal is the error for a block of which the warehouse has other rows than expected.
 func (s *ByToken[R]) unequal(intent control.Intent, b R, rows int, why string) error {
 	return s.stop(intent.From, control.StopOther, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets made %d rows: %s; "+
 		"what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))
 }
 
-// stillOurs makes sure that nobody has completed the block since the control store spoke last, should that be a while ago.
-// A process that was stopped in between (SIGSTOP, a machine that sleeps) would otherwise write a block that the warehouse
-// has forgotten to have.
+// stillOurs checks that nobody has completed the block since the control store's last answer, if that is some time ago.
+// Otherwise a process that was stopped in between (SIGSTOP, a sleeping machine) would write a block whose token the
+// warehouse has forgotten.
 func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	asked := s.Clock.Now()
-	// By the wall clock too: that of Go's time stands still while a machine sleeps.
+	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.
 	since := max(asked.Sub(s.learned), asked.Round(0).Sub(s.learned))
 	if since < askAgain || !steps.On(steps.CompareAndSet) {
 		return nil
@@ -309,7 +311,7 @@ func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	return nil
 }
 
-// askAgain is much less than the time for which a table remembers blocks.
+// askAgain is much less than the time for which a table remembers tokens.
 const askAgain = time.Minute
 
 func (s *ByToken[R]) commit(ctx context.Context, intent control.Intent, fold []byte) error {
@@ -323,7 +325,7 @@ func (s *ByToken[R]) commit(ctx context.Context, intent control.Intent, fold []b
 	return err
 }
 
-// swap changes the position if it still is what we know.
+// swap changes the position if it is still the known one.
 func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx context.Context, version int64) (int64, error)) error {
 	return s.until(ctx, what, func() error {
 		finishing, end := outlast(ctx)
@@ -348,7 +350,7 @@ func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx cont
 	})
 }
 
-// where learns the position, unless it is known.
+// where reads the position, unless it is known.
 func (s *ByToken[R]) where(ctx context.Context) error {
 	if s.known {
 		return nil
@@ -371,7 +373,7 @@ func (s *ByToken[R]) where(ctx context.Context) error {
 	return err
 }
 
-// standing makes sure that the rated log is the one that the position is about.
+// standing checks that the rated log is the one to which the position belongs.
 func (s *ByToken[R]) standing(ctx context.Context) error {
 	to := s.at.Next - 1
 	if s.at.Intent != nil {
@@ -379,7 +381,7 @@ func (s *ByToken[R]) standing(ctx context.Context) error {
 	}
 	fold, err := ratedlog.ParseFold(s.at.Fold)
 	if err != nil {
-		return nil // what makes a block stops at it
+		return nil // reading for a block stops at it
 	}
 	return s.reader.Begin(ctx, s.at.Next, fold, to)
 }

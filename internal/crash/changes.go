@@ -22,25 +22,25 @@ import (
 	"ratemill/udr"
 )
 
-// What records are judged by changes while they flow: SIMs are imported that were unknown, and what was suspended for them
-// comes back; the catalogue gets versions. When a file is first read decides which of it the file sees, and that is the
-// machine's doing. So only such changes are made of which the outcome does not depend on that: a SIM is imported when
-// every file that speaks of it is pinned, into an account of its own whose prices depend on nothing but the record; and
-// a new version of the catalogue changes prices of next year.
+// This file changes the inputs of rating while records flow: it imports unknown SIMs and retries the records suspended
+// for them, and it adds versions of the catalogue. The time at which a file is first read decides which state it sees,
+// and that depends on the machine. So it makes only changes that cannot affect the outcome: it imports a SIM when every
+// file that mentions it is pinned, into an account of its own whose prices depend on nothing but the record; and a new
+// version of the catalogue changes prices of next year.
 type changes struct {
 	first      *registry.Registry           // before any change
-	strangers  map[udr.Identifier][]arrival // SIMs that nobody knows, and the files that speak of them
+	strangers  map[udr.Identifier][]arrival // unknown SIMs, and the files that mention them
 	known      map[udr.Identifier]bool      // imported since
 	retried    map[udr.ID]bool
 	catalogues int
 }
 
-// latecomers is the account into which a carrier's SIMs come that were unknown, and its plan.
+// latecomers is the account for a carrier's unknown SIMs, and its plan.
 var latecomers = map[string]string{"skylink": "fleet", "northwave": "nordic", "meshnet": "roam"}
 
 func latecomer(source string) string { return "late-" + source }
 
-// newChanges asks the offline pipeline who is unknown.
+// newChanges asks the offline pipeline which SIMs are unknown.
 func (r *run) newChanges(ctx context.Context) (*changes, error) {
 	c := &changes{first: registry.New(), strangers: map[udr.Identifier][]arrival{}, known: map[udr.Identifier]bool{}, retried: map[udr.ID]bool{}}
 	if _, err := r.Node.Store.LoadRegistry(ctx, c.first); err != nil {
@@ -70,7 +70,7 @@ func (r *run) newChanges(ctx context.Context) (*changes, error) {
 	return c, err
 }
 
-// stranger is the SIM for which a record was suspended, or nobody.
+// stranger is the SIM for which a record was suspended, or none.
 func stranger(message []byte) (udr.Identifier, error) {
 	var s udr.Suspended
 	if err := udr.ParseSuspended(message, &s); err != nil || s.Why.Code != unknownSIM {
@@ -88,8 +88,8 @@ func (r *run) pipeline(reg *registry.Registry) offline.Pipeline {
 	return offline.Pipeline{Sources: r.Node.Project.Sources, Catalogue: r.Node.Project.Catalogue, Registry: reg, Partitions: r.Node.Partitions}
 }
 
-// takeIn imports the strangers of whom no file will speak that is not pinned, and brings back what was suspended for
-// those who are known. What cannot be done now, since an engine is away, is done the next time.
+// takeIn imports the unknown SIMs whose files are all pinned, and retries the records suspended for known ones. If an
+// engine is away, it tries again the next time.
 func (r *run) takeIn() error {
 	err := r.tryTakeIn(r.t.Context())
 	if err == nil || !unavailable(err) {
@@ -154,7 +154,7 @@ func (r *run) tryTakeIn(ctx context.Context) error {
 	return nil
 }
 
-// importStrangers imports those of whom every file is pinned, and waits until the mediators know.
+// importStrangers imports the SIMs whose files are all pinned, and waits until the mediators know them.
 func (r *run) importStrangers(ctx context.Context) error {
 	pinned := map[string]bool{}
 	for after := int64(0); ; {
@@ -216,7 +216,7 @@ func (r *run) importStrangers(ctx context.Context) error {
 	return r.until(func() string {
 		for _, p := range r.cast {
 			if p.Role != roles.Mediation || !p.Up || p.Stopped {
-				continue // it knows when it starts; raters and sinks wait until they know
+				continue // a mediator knows it when it starts; raters and sinks wait until they know
 			}
 			m, err := scrape.Read(ctx, p.Metrics)
 			if err != nil || m.Sum("ratemill_registry_revision") < float64(changed.Revision) {
@@ -227,7 +227,7 @@ func (r *run) importStrangers(ctx context.Context) error {
 	})
 }
 
-// takeInAll takes in whoever is left, when all files are there.
+// takeInAll imports the remaining SIMs when all files are there.
 func (r *run) takeInAll() error {
 	if err := r.settle(); err != nil {
 		return err
@@ -241,8 +241,8 @@ func (r *run) takeInAll() error {
 	return nil
 }
 
-// changeCatalogue puts a new version of the catalogue in place when some file is pinned to the one before, and starts all
-// mediators that run anew: others have it when they start.
+// changeCatalogue installs a new version of the catalogue when some file is pinned to the previous one, and restarts
+// all running mediators; others have it when they start.
 func (r *run) changeCatalogue() error {
 	err := r.until(func() string {
 		files, err := r.Node.Store.Files(r.t.Context(), control.FileFilter{Limit: 5000})
@@ -281,7 +281,7 @@ func (r *run) changeCatalogue() error {
 
 const retriedFields = usageFields + ", " + chargeFields
 
-// compareRetried compares what came back with what the offline pipeline says of the files when everybody is known.
+// compareRetried compares the retried records with the offline pipeline's result when all SIMs are known.
 func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err error) {
 	last := registry.New()
 	if _, err := r.Node.Store.LoadRegistry(ctx, last); err != nil {

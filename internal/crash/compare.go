@@ -16,13 +16,13 @@ import (
 	"ratemill/udr"
 )
 
-// comparison holds what the offline pipeline says of the file at hand against what is in the warehouse.
+// comparison compares the offline pipeline's result for the current file with the warehouse.
 type comparison struct {
 	ctx      context.Context
 	w        *warehouse.Warehouse
 	report   *Report
 	view     *registry.View
-	expected [tableCount][]string // lines of the file at hand
+	expected [tableCount][]string // lines of the current file
 	rows     [tableCount]int      // of all files
 	balances map[string]*offline.Balance
 	pins     map[udr.FileID]control.Pins
@@ -73,7 +73,7 @@ func (r *run) compare(ctx context.Context) error {
 	return r.compareCounters(ctx, c.counters)
 }
 
-// add takes what ought to be in the warehouse.
+// add records an expected row of the warehouse.
 func (c *comparison) add(b *ratedlog.Batch) error {
 	for i := range b.Rated {
 		if err := c.rated(b, &b.Rated[i]); err != nil {
@@ -130,7 +130,7 @@ func (c *comparison) rated(b *ratedlog.Batch, r *ratedlog.RatedRecord) error {
 	return nil
 }
 
-// charged are the fields of a record's charges. Those of tiers above are expected in their own table.
+// charged are the fields of a record's charges. The charges of upper tiers are expected in their own table.
 func (c *comparison) charged(charges [][]byte) (string, error) {
 	var own rating.Charge
 	var joined []byte
@@ -151,7 +151,7 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 	return join(own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)), nil
 }
 
-// record is the line of a usage record. What its file is pinned to is what the ledger says.
+// record is the line of a usage record. The ledger says to what its file is pinned.
 func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	u := &c.usage
 	if err := udr.ParseUsage(message, u); err != nil {
@@ -161,7 +161,7 @@ func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	return join(u.Seq, u.Line, u.Bytes, b.Source, b.Rules, pins.Catalogue, pins.Registry, c.used()), nil
 }
 
-// used are the fields of a usage record that say what was used by whom.
+// used are the fields of a usage record that describe the usage and its owner.
 func (c *comparison) used() string {
 	u := &c.usage
 	account, _ := c.view.AccountID(u.Account)
@@ -179,7 +179,7 @@ func join(fields ...any) string {
 	return strings.Join(text, "|")
 }
 
-// The tables that are compared, and how the warehouse writes the same lines.
+// The compared tables, with expressions that give the same lines from the warehouse.
 const (
 	ratedTable = iota
 	tierTable
@@ -203,7 +203,7 @@ var comparedTables = [tableCount]struct{ name, words, fields string }{
 	suspenseTable:  {"suspense", "suspended", "seq, line, bytes, code, rule, reason, lower(hex(raw)), lower(hex(usage))"},
 }
 
-// file compares a file when the offline pipeline has ended it.
+// file compares a file when the offline pipeline has finished it.
 func (c *comparison) file(b *offline.Balance) {
 	if b.DuplicateOf == "" {
 		c.balances[b.ID.String()] = b
@@ -227,7 +227,7 @@ func (c *comparison) table(i int, b *offline.Balance) error {
 	return nil
 }
 
-// match holds lines against each other.
+// match compares lines.
 func (c *comparison) match(where, words, fields string, expected, found []string) {
 	slices.Sort(expected)
 	slices.Sort(found)
@@ -249,7 +249,7 @@ func (c *comparison) match(where, words, fields string, expected, found []string
 	}
 }
 
-// sameRecord says that two lines begin with the same sequence.
+// sameRecord reports whether two lines begin with the same sequence.
 func sameRecord(a, b string) bool {
 	first, _, _ := strings.Cut(a, "|")
 	return strings.HasPrefix(b, first+"|")
@@ -268,7 +268,7 @@ func contrast(fields, expected, found string) string {
 	return words
 }
 
-// written is an expression that writes fields as join does.
+// written is an expression that writes fields like join.
 func written(fields string) string {
 	var parts []string
 	for f := range strings.SplitSeq(fields, ", ") {
@@ -293,7 +293,7 @@ func (c *comparison) lines(query string) (lines []string, err error) {
 	return lines, rows.Err()
 }
 
-// totals compares the sizes of the tables, so that nothing is in them that no file has.
+// totals compares the sizes of the tables, so that they contain nothing that no file has.
 func (c *comparison) totals() error {
 	for i, t := range comparedTables {
 		var n uint64
@@ -307,7 +307,7 @@ func (c *comparison) totals() error {
 	return nil
 }
 
-// balance looks that every balance is zero, in records, bytes and units, and has the numbers that it ought to.
+// balance checks that every balance is zero, in records, bytes and units, and has the expected numbers.
 func (c *comparison) balance() error {
 	found, err := c.w.Balance(c.ctx)
 	if err != nil {
@@ -348,7 +348,7 @@ func (c *comparison) balance() error {
 	return nil
 }
 
-// compareLedger compares what became of every file.
+// compareLedger compares the outcome of every file.
 func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) error {
 	ought := map[string]control.FileState{}
 	for _, b := range balances {
@@ -385,7 +385,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 	return nil
 }
 
-// pins are what every file was pinned to, as the ledger says; they are counted by how many there are.
+// pins are the pins of every file in the ledger, counted by version.
 func (r *run) pins(ctx context.Context) (map[udr.FileID]control.Pins, error) {
 	pins, catalogues, revisions := map[udr.FileID]control.Pins{}, map[string]bool{}, map[registry.Revision]bool{}
 	for after := int64(0); ; {

@@ -15,7 +15,7 @@ import (
 	"ratemill/registry"
 )
 
-// sums are what every counter comes to.
+// sums are the expected values of every counter.
 type sums map[rating.CounterKey]rating.Value
 
 // add adds the deltas of a batch.
@@ -30,8 +30,8 @@ func (s sums) add(b *ratedlog.Batch) error {
 	return nil
 }
 
-// compareCounters compares the offline pipeline's counters with two others: the sums of what counts in the rated log,
-// and what an owner knows who takes the partition now, from its checkpoint and the rest of the log.
+// compareCounters compares the offline pipeline's counters with two others: the sums of the counting messages of the
+// rated log, and the state of a new owner that restores from its checkpoint and the rest of the log.
 func (r *run) compareCounters(ctx context.Context, ought sums) error {
 	logged, restored := sums{}, sums{}
 	for partition := range partitions {
@@ -94,7 +94,7 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 	return nil
 }
 
-// bounds and fetch wait for Kafka when it is away, as the embedded one is for a moment when it cleans its log.
+// bounds and fetch wait for Kafka while it is away, for example while the embedded one cleans its log.
 func (r *run) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	err = r.waiting().Until(ctx, "read the bounds of "+topic, func() (err error) {
 		first, end, err = r.Node.Kafka.Bounds(ctx, topic, partition)
@@ -115,7 +115,7 @@ func (r *run) waiting() *patience.Patience {
 	return &patience.Patience{Clock: clock{}, Log: r.Node.Log, Passing: broker.Unavailable}
 }
 
-// countCompacted counts the checkpoint entries that compaction has taken away by now.
+// countCompacted counts the checkpoint entries that compaction has removed by now.
 func (r *run) countCompacted(ctx context.Context, partition int) error {
 	first, end, err := r.bounds(ctx, r.Node.Topics.Checkpoint, partition)
 	if err != nil {
@@ -138,7 +138,7 @@ func (r *run) countCompacted(ctx context.Context, partition int) error {
 	return nil
 }
 
-// restore takes a partition as a rater does that starts now.
+// restore takes over a partition like a rater that starts now.
 func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -171,7 +171,7 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	return nil
 }
 
-// nothing is a reference for an owner that has nothing to rate.
+// nothing is a reference for an owner that rates no usage.
 type nothing struct{}
 
 var errNothing = errors.New("everything was rated before, and yet something is left to rate")

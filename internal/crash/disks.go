@@ -12,17 +12,17 @@ import (
 	"ratemill/internal/testengine"
 )
 
-// sizes are of the disks, by the folders of a plant: what the engine needs, and little more.
+// sizes are the sizes of the disks, by the folders of a plant: what the engine needs, and little more.
 var sizes = map[string]string{
 	plant.SpoolFolder: "4m", plant.StoreFolder: "16m", plant.KafkaFolder: "64m", plant.ClickHouseFolder: "192m",
 }
 
-// fullDisk is a folder whose disk is full, and what is to be seen of it.
+// fullDisk is a folder whose disk is full, with the expected symptoms.
 type fullDisk struct {
 	folder string
-	engine string // that has the folder, and is killed while its disk is full; "" for none
-	says   string // somebody's words about it
-	unfit  string // what /readyz of somebody says meanwhile
+	engine string // that uses the folder, and is killed while its disk is full; "" for none
+	says   string // expected words in somebody's log
+	unfit  string // expected words in somebody's /readyz meanwhile
 }
 
 var fullDisks = []fullDisk{
@@ -32,9 +32,9 @@ var fullDisks = []fullDisk{
 	{plant.ClickHouseFolder, "clickhouse", "not enough space", "clickhouse: "},
 }
 
-// FullDisks fills the disk of each engine and of the spool, one after the other, while files come: of the embedded
-// engines and SQLite. Somebody must say so, nobody may end, and all goes on when there is room again. It runs under
-// testengine.WithDisks.
+// FullDisks fills the disk of each engine and of the spool, one after the other, while files come, for the embedded
+// engines and SQLite. At least one process must report it, no process may end, and everything must continue when there
+// is room again. It runs under testengine.WithDisks.
 func FullDisks(t testing.TB, o Options) *Report {
 	t.Helper()
 	disks := map[string]*testengine.Disk{}
@@ -59,8 +59,8 @@ func FullDisks(t testing.TB, o Options) *Report {
 	})
 }
 
-// fill fills a disk, does something meanwhile, waits until somebody says so and for a while longer, kills the engine, and
-// makes room again.
+// fill fills a disk, runs a function meanwhile, waits until the symptoms show and for a while longer, kills the engine,
+// and frees the disk again.
 func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error) error {
 	spoken := r.spoken()
 	r.note("filling the disk of %s", full.folder)

@@ -16,7 +16,7 @@ type fault struct {
 	strike func(*run) error
 }
 
-// faultsFor is the deck of faults and changes, shuffled: each role is killed equally often, and all else comes in
+// faultsFor is the shuffled deck of faults and changes: each role is killed equally often, and everything else in
 // proportion.
 func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 	if o.Kills == 0 {
@@ -47,7 +47,7 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 	return deck
 }
 
-// victim is a process of a role that runs, by lot. It waits for one.
+// victim is a random running process of a role. It waits for one.
 func (r *run) victim(role roles.Role) (*plant.Process, error) {
 	for {
 		var running []*plant.Process
@@ -77,8 +77,8 @@ func (r *run) killRole(role roles.Role) error {
 	return nil
 }
 
-// stopRater stops a rater for longer than its session: others take its partitions, and then it comes back and does not
-// know.
+// stopRater stops a rater for longer than its session: others take its partitions, and then it continues without
+// knowing.
 func (r *run) stopRater() error {
 	p, err := r.victim(roles.Rating)
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *run) endInOrder() error {
 	return nil
 }
 
-// takeAway ends an engine, by lot in order or with kill -9, and starts it again after a while.
+// takeAway ends an engine, with SIGTERM or kill -9 at random, and starts it again after a while.
 func (r *run) takeAway(name string) error {
 	for _, e := range r.Engines {
 		if e.Name != name {
@@ -139,7 +139,7 @@ func (r *run) takeAway(name string) error {
 	return nil
 }
 
-// endInOrder asks an engine's process to end, and waits for it as long as a service manager would.
+// endInOrder asks an engine's process to end, and waits as long as a service manager would.
 func endInOrder(pid int) {
 	if syscall.Kill(pid, syscall.SIGTERM) != nil {
 		return

@@ -41,7 +41,8 @@ func newFeed(o Options, dir string) (*feed, error) {
 	return f, nil
 }
 
-// deliver brings files until a share of each carrier's, from 0 to 1, is there. Each gets its name when it is complete.
+// deliver brings files until the given share of each carrier's files, from 0 to 1, is there. Each gets its name when it
+// is complete.
 func (f *feed) deliver(done, of int) error {
 	for _, source := range generate.Carriers() {
 		all := f.bySource[source]
@@ -86,7 +87,7 @@ func (f *feed) arrival(file *generate.File) arrival {
 	return arrival{file.Source, filepath.Join(f.dir, file.Source, file.Name), file}
 }
 
-// all is what was or will be delivered, carrier by carrier.
+// all is everything that was or will be delivered, carrier by carrier.
 func (f *feed) all() (all []arrival) {
 	for _, name := range generate.Carriers() {
 		for i := range f.bySource[name] {
@@ -96,7 +97,8 @@ func (f *feed) all() (all []arrival) {
 	return all
 }
 
-// offline is what was delivered, for the offline pipeline: carrier by carrier, since carriers share no billing root.
+// offline is everything delivered, for the offline pipeline: carrier by carrier, because carriers share no billing
+// root.
 func (f *feed) offline(p *plant.Plant) (files []offline.File) {
 	for _, name := range generate.Carriers() {
 		for _, a := range f.delivered {
@@ -108,13 +110,13 @@ func (f *feed) offline(p *plant.Plant) (files []offline.File) {
 	return files
 }
 
-// offline is the file for the offline pipeline, generated once more: the server's may be gone.
+// offline is the file for the offline pipeline, generated again, because the server's may be gone.
 func (a arrival) offline(p *plant.Plant) offline.File {
 	source, _ := p.Node.Project.Sources.Source(a.source)
 	return offline.File{Source: source, Path: offline.Listed(source, a.path), Open: a.file.Open}
 }
 
-// moved compares the files that were moved with what was delivered.
+// moved compares the moved files with the delivered ones.
 func (r *run) moved() error {
 	for _, a := range r.feed.delivered {
 		if a.source != moves {

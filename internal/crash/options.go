@@ -8,16 +8,16 @@ import (
 	"ratemill/internal/plant"
 )
 
-// Options say what flows, through which engines, and how often it is disturbed.
+// Options say which data flows, through which engines, and how often it is disturbed.
 type Options struct {
 	Broker  string // embedded or kafka
 	Store   string // sqlite or postgres
 	Records int    // of usage
 	Kills   int    // of roles, with kill -9; all other faults come in proportion, and with 0 there are none
 	Seed    uint64
-	Outage  time.Duration // most that an engine is away before it is started again
+	Outage  time.Duration // the longest time that an engine is away before it is restarted
 	Aloud   bool          // log every fault as it happens
-	Spoil   []string      // statements for the warehouse before it is compared, to see that the comparison sees them
+	Spoil   []string      // statements for the warehouse before the comparison, to verify that the comparison notices them
 }
 
 // The engines that Options name.
@@ -46,25 +46,25 @@ const session = 6 * time.Second
 
 const partitions = 4
 
-// What becomes of files that were read: one carrier's are deleted, one's are moved, the third's stay.
+// The action for files that were read: one carrier's are deleted, one's are moved, the third's stay.
 const (
 	deletes = "skylink"
 	moves   = "northwave"
 	done    = "done"
 )
 
-// plant is the installation that is disturbed: what bounds waiting is short, so that much happens in little time.
+// plant is the disturbed installation: waiting times are short, so that much happens in little time.
 func (o *Options) plant() plant.Options {
 	return plant.Options{
 		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
-		Limit: "300 MB", // which surely is passed
+		Limit: "300 MB", // certainly over
 		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
 		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
 	}
 }
 
-// usage is what the carriers send: few SIMs for the records, so that pools run dry and limits are passed, and many
-// small files, of which every eighth comes again under another name.
+// usage is the carriers' data: few SIMs, so that pools run dry and limits are passed, and many small files, every
+// eighth of which comes again under another name.
 func (o *Options) usage() generate.Options {
 	return generate.Options{
 		Seed: o.Seed, Records: o.Records, SIMs: max(60, o.Records/100), Accounts: 90, Resend: 8,

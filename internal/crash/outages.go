@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// needs are who cannot work without an engine, and the word by which their readiness names it.
+// needs are the roles that cannot work without an engine, and the word with which their readiness names it.
 var needs = map[string]struct {
 	word  string
 	roles []roles.Role
@@ -23,9 +23,9 @@ var needs = map[string]struct {
 	"sshd":       {"source ", []roles.Role{roles.Mediation}},
 }
 
-// Outages takes engines away one after the other, each alone and for as long as o.Outage, while files come. Whoever
-// needs the engine must say so, with few lines in its log and in bounded memory, and catch up when it is back. Every
-// process is the only one of its role, so nobody can stand in for another.
+// Outages takes engines away one after the other, each alone and for as long as o.Outage, while files come. Every role
+// that needs the engine must report it, with few lines in its log and in bounded memory, and catch up when it is back.
+// Every process is the only one of its role, so none can stand in for another.
 func Outages(t testing.TB, o Options, engines ...string) *Report {
 	t.Helper()
 	return play(t, o, o.plant(), 1, func(r *run) error {
@@ -45,7 +45,7 @@ func Outages(t testing.TB, o Options, engines ...string) *Report {
 	})
 }
 
-// outage takes an engine away, does something meanwhile, and waits until all is well again.
+// outage takes an engine away, runs a function meanwhile, and waits until everything is well again.
 func (r *run) outage(name string, meanwhile func() error) error {
 	e := r.engine(name)
 	spoken := r.spoken()
@@ -84,7 +84,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 	return r.settle()
 }
 
-// ready waits until everybody says to be.
+// ready waits until all processes report to be ready.
 func (r *run) ready() error {
 	for _, p := range r.cast {
 		err := r.until(func() string {
@@ -100,7 +100,7 @@ func (r *run) ready() error {
 	return nil
 }
 
-// spoken is how many bytes everybody has logged.
+// spoken is the size of all processes' logs in bytes.
 func (r *run) spoken() map[*plant.Process]int {
 	bytes := map[*plant.Process]int{}
 	for _, p := range r.cast {
@@ -109,7 +109,7 @@ func (r *run) spoken() map[*plant.Process]int {
 	return bytes
 }
 
-// quiet looks that nobody has said too much since a time at which so much was said.
+// quiet checks that no process has logged too much since the sizes at a given time.
 func (r *run) quiet(before map[*plant.Process]int, since time.Time, while string) {
 	for _, p := range r.cast {
 		said, took := strings.Count(p.Log()[before[p]:], "\n"), time.Since(since).Round(time.Second)
@@ -120,14 +120,14 @@ func (r *run) quiet(before map[*plant.Process]int, since time.Time, while string
 	}
 }
 
-// What a process may say of an outage: it has a loop for each partition, worker and source, each of which may say once
-// that it waits and what for, then once a minute, and once that it goes on.
+// The bound for logging during an outage: a process has a loop for each partition, worker and source, and each may log
+// once that it waits and for what, then once a minute, and once that it continues.
 const (
 	linesAtOnce  = 40
 	linesAMinute = 30
 )
 
-// engine is an engine of the plant by its name, or the SFTP server; nil when there is none.
+// engine is an engine of the plant by its name, or the SFTP server; nil if there is none.
 func (r *run) engine(name string) *plant.Engine {
 	for _, e := range r.Engines {
 		if e.Name == name {
@@ -144,7 +144,7 @@ func (r *run) engine(name string) *plant.Engine {
 	}
 }
 
-// until waits for something, which says in words what is not so yet.
+// until waits for a condition, which describes in words what is missing.
 func (r *run) until(yet func() string) error {
 	for began := time.Now(); ; {
 		words := yet()

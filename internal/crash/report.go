@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/plant"
 )
 
-// Report is what was done and what was found.
+// Report describes what was done and what was found.
 type Report struct {
 	Options Options
 
@@ -27,20 +27,20 @@ type Report struct {
 	Restarts       map[string]int // by engine, that begin with SIGTERM
 	Cuts           int            // of SFTP connections
 	Full           map[string]int // disks that were full
-	Retries        int            // batches of suspended records that were brought back
+	Retries        int            // batches of suspended records that came back
 	Catalogues     int            // versions to which files were pinned
 	Revisions      int            // of the registry, to which files were pinned
-	Checkpoints    int            // entries of checkpoints that are left
-	Compacted      int            // entries that compaction has taken away before the last restore
+	Checkpoints    int            // entries of checkpoints that remain
+	Compacted      int            // entries that compaction removed before the last restore
 	Took           time.Duration
 
 	// Found.
-	Flowed      map[string]int // what ought to be in it: draws from pools, and events by their kind
-	Compared    map[string]int // rows, by what they are
+	Flowed      map[string]int // expected content: draws from pools, and events by their kind
+	Compared    map[string]int // rows, by kind
 	Differences []string
 	Differing   int
 	Stall       time.Duration
-	Memory      map[string]int64 // the most that a process of a role had
+	Memory      map[string]int64 // the peak of a process of a role
 	LogLines    map[string]int
 }
 
@@ -66,21 +66,21 @@ func (r *Report) stopped(took time.Duration, err error) {
 	r.LongestEnd = max(r.LongestEnd, took)
 }
 
-// process notes what a process needed.
+// process records the resources of a process.
 func (r *Report) process(p *plant.Process) {
 	r.Memory[string(p.Role)] = max(r.Memory[string(p.Role)], p.Peak)
 	r.LogLines[string(p.Role)] += p.LogLines()
 }
 
-// What a process may need, and what a role may log: when all begins, and for each disturbance, whose consequences may be
-// another outage for those who share it. Both are several times what was ever seen.
+// The bounds for a process's memory, and for a role's log: at the beginning, and for each disturbance, which may look
+// like another outage to processes that share the engine. Both are several times the largest values ever seen.
 const (
 	mostMemory     = 400 << 20
 	linesOfARole   = 300
 	linesAfterEach = 60
 )
 
-// bounded looks that memory and logs were.
+// bounded checks memory and logs.
 func (r *Report) bounded() {
 	for role, peak := range r.Memory {
 		if peak > mostMemory {
@@ -100,7 +100,7 @@ func (r *Report) bounded() {
 	}
 }
 
-// String is the table of what was done and what was found.
+// String is a table of what was done and what was found.
 func (r *Report) String() string {
 	var b strings.Builder
 	t := table.NewWriter()

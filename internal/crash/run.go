@@ -28,20 +28,21 @@ type run struct {
 	notes   *os.File
 }
 
-// due is something to be undone later: a process to be started again, an engine, a stopped one to go on.
+// due is something to be undone later: a process or an engine to be started again, a stopped process to be continued.
 type due struct {
 	at time.Time
 	do func() error
 }
 
-// Run runs a pipeline through its faults and compares what came out. It fails the test when the pipeline stands still;
-// the report says what is lost, doubled or different, and which role ended by itself.
+// Run runs a pipeline through its faults and compares the result. It fails the test if the pipeline stands still; the
+// report lists what is lost, doubled or different, and which role ended by itself.
 func Run(t testing.TB, o Options) *Report {
 	t.Helper()
 	return play(t, o, o.plant(), 2, (*run).disturb)
 }
 
-// play runs a pipeline with so many processes of each role, does something to it, lets it come to an end, and compares.
+// play runs a pipeline with the given numbers of processes of each role, runs a function on it, lets it finish, and
+// compares.
 func play(t testing.TB, o Options, installation plant.Options, each int, disturb func(*run) error) *Report {
 	t.Helper()
 	if err := o.Check(); err != nil {
@@ -110,7 +111,7 @@ func (r *run) lower() {
 	}
 }
 
-// disturb lets files arrive and strikes between them, until every fault was had and undone.
+// disturb lets files arrive and strikes between them, until every fault has happened and was undone.
 func (r *run) disturb() error {
 	deck := faultsFor(r.o, r.random)
 	for i, f := range deck {
@@ -151,12 +152,12 @@ func (r *run) note(format string, args ...any) {
 	}
 }
 
-// later does something after a while, in the driver's own goroutine.
+// later runs a function after a while, in the driver's own goroutine.
 func (r *run) later(after time.Duration, do func() error) {
 	r.due = append(r.due, due{time.Now().Add(after), do})
 }
 
-// pause lets time pass, undoes what is due, and looks whether a role has ended by itself.
+// pause lets time pass, undoes what is due, and checks whether a role has ended by itself.
 func (r *run) pause(d time.Duration) error {
 	for end := time.Now().Add(d); ; {
 		for i := 0; i < len(r.due); i++ {

@@ -15,11 +15,11 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest wait that is built
-// in, of a source that could not be listed again and again, is far below it.
+// standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest built-in wait, for
+// a source that repeatedly could not be listed, is far below it.
 const standstill = 4 * time.Minute
 
-// settle waits until nothing is left to do.
+// settle waits until no work is left.
 func (r *run) settle() error {
 	r.note("waiting for the end")
 	quiet, last, since := 0, "", time.Now()
@@ -45,7 +45,7 @@ func (r *run) settle() error {
 	}
 }
 
-// missing says what is left to do, and describes how far everything is.
+// missing describes the remaining work and all progress.
 func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
 	known, closed := 0, 0
@@ -120,8 +120,8 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 // notableStall is longer than a group needs to miss a member.
 const notableStall = session + 2*time.Second
 
-// watchStalls looks how many rows there are, again and again, and answers at the end what was the longest time in which
-// none came. Files come all the time, so that there is always something to do.
+// watchStalls counts rows repeatedly, and returns at the end the longest time without a new one. Files come all the
+// time, so there is always work.
 func watchStalls(p *plant.Plant, t testing.TB, note func(string, ...any)) (longest func() time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan time.Duration, 1)
@@ -153,7 +153,7 @@ func watchStalls(p *plant.Plant, t testing.TB, note func(string, ...any)) (longe
 	return func() time.Duration { cancel(); return <-result }
 }
 
-// dump is what people need who look for the reason: the latest faults, what is left to do, and the end of every log.
+// dump is the information for a search: the latest faults, the remaining work, and the end of every log.
 func (r *run) dump() string {
 	var b strings.Builder
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// File is a document: its name as people see it and its lines.
+// File is a document: its name for people and its lines.
 type File struct {
 	Name  string
 	lines []string
@@ -20,7 +20,7 @@ func NewFile(name string, text []byte) *File {
 	return &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
 }
 
-// Excerpt makes a File of which one line is known, for documents too long to be held.
+// Excerpt makes a File with one known line, for documents too long to be kept.
 func Excerpt(name string, line int, text string) *File {
 	return &File{Name: name, lines: []string{text}, above: line - 1}
 }
@@ -33,7 +33,7 @@ func (f *File) Line(n int) string {
 	return f.lines[n-f.above-1]
 }
 
-// Pos is a stretch of a File. Line and Column count from 1, Column and Length in characters. The zero Pos is nowhere.
+// Pos is a range in a File. Line and Column count from 1, Column and Length in characters. The zero Pos is nowhere.
 type Pos struct {
 	File                 *File
 	Line, Column, Length int
@@ -50,10 +50,10 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File.Name, p.Line, p.Column)
 }
 
-// Severity is how bad a Diagnostic is.
+// Severity is the severity of a Diagnostic.
 type Severity uint8
 
-// An Error stops the document from being used, a Warning does not.
+// An Error prevents the use of the document, a Warning does not.
 const (
 	Error Severity = iota
 	Warning
@@ -66,12 +66,12 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Diagnostic is one thing that is wrong.
+// Diagnostic is one error or warning.
 type Diagnostic struct {
 	Pos      Pos
 	Severity Severity
-	Message  string // what is wrong and, in the same sentence, what to do
-	Hint     string // a second line, where one helps
+	Message  string // the error and, in the same sentence, its remedy
+	Hint     string // a second line, if useful
 }
 
 func (d Diagnostic) Error() string {
@@ -81,7 +81,7 @@ func (d Diagnostic) Error() string {
 	return d.Message
 }
 
-// List is what was found in one or several documents. The zero List is ready; add by Errorf and Warnf.
+// List is the diagnostics of one or several documents. The zero List is ready to use; add with Errorf and Warnf.
 type List []Diagnostic
 
 // Errorf adds an error and returns it, so that a hint can be added.
@@ -114,10 +114,10 @@ func (l List) Warnings() int {
 	return n
 }
 
-// HasErrors says that there is at least one error.
+// HasErrors reports whether there is at least one error.
 func (l List) HasErrors() bool { return l.Errors() > 0 }
 
-// Sort orders by file, line and column, and drops what was said twice.
+// Sort orders by file, line and column, and removes repetitions.
 func (l *List) Sort() {
 	slices.SortStableFunc(*l, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Pos.name(), b.Pos.name()), cmp.Compare(a.Pos.Line, b.Pos.Line),
@@ -135,7 +135,7 @@ func (p Pos) name() string {
 	return p.File.Name
 }
 
-// Err is the errors of the list as one error, in the printed form, or nil.
+// Err is the errors of the list as one printed error, or nil.
 func (l List) Err() error {
 	if !l.HasErrors() {
 		return nil

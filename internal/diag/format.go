@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// Format writes a YAML document in the one way that ratemill writes it: two blanks for each level, lists indented
-// below their key, one blank behind : and -, { a: b } and [a, b], no blanks at the end of lines, at most one empty line
-// together. Comments and the way values are written stay. The result means the same as src and does not change when
-// it is formatted again.
+// Format writes a YAML document in ratemill's canonical format: two blanks for each level, lists indented below their
+// key, one blank after : and -, { a: b } and [a, b], no blanks at the end of lines, at most one empty line in a row.
+// Comments and the notation of values stay. The result has the same meaning as src, and formatting it again does not
+// change it.
 func Format(name string, src []byte) ([]byte, error) {
 	n, l := Parse(name, src)
 	if n == nil {
@@ -25,10 +25,10 @@ func Format(name string, src []byte) ([]byte, error) {
 			break
 		}
 	}
-	return src, nil // nothing stable was found: better as it was
+	return src, nil // no stable format found: keep the original
 }
 
-// formatted is the document formatted as far as its meaning n stays.
+// formatted is the document, formatted as far as its meaning n allows.
 func formatted(name string, n *Node, text string) string {
 	lines := strings.Split(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n")
 	f := &formatter{lines: lines, want: map[int]int{}, frozen: map[int]bool{}}
@@ -41,15 +41,15 @@ func formatted(name string, n *Node, text string) string {
 	return text
 }
 
-// formatter knows how far each line that begins a key or an item is to be indented.
+// formatter knows the indentation of each line that begins a key or an item.
 type formatter struct {
 	lines  []string
 	want   map[int]int // line → indentation
 	edits  []edit
-	frozen map[int]bool // lines of block texts, in which blanks mean something
+	frozen map[int]bool // lines of block texts, in which blanks are significant
 }
 
-// edit replaces a stretch of a line by a text.
+// edit replaces a range of a line by a text.
 type edit struct {
 	line, from, to int
 	text           string
@@ -90,7 +90,7 @@ func (f *formatter) line(n int) []rune {
 	return []rune(f.lines[n-1])
 }
 
-// before is what stands before a place in its line.
+// before is the text before a position in its line.
 func (f *formatter) before(p Pos) string {
 	r := f.line(p.Line)
 	if r == nil {
@@ -124,7 +124,7 @@ func (f *formatter) freeze(n *Node) {
 	}
 }
 
-// flow puts blanks within the brackets of a collection of one line.
+// flow puts blanks inside the brackets of a collection on one line.
 func (f *formatter) flow(n *Node) {
 	text, end, ok := f.flowText(n)
 	if ok {
@@ -132,8 +132,7 @@ func (f *formatter) flow(n *Node) {
 	}
 }
 
-// flowText is the collection as it should stand, and the column behind it; false when it takes several lines or holds
-// a comment.
+// flowText is the formatted collection, and the column after it; false if it takes several lines or contains a comment.
 func (f *formatter) flowText(n *Node) (text string, end int, ok bool) {
 	line := n.Pos.Line
 	r := f.line(line)
@@ -186,7 +185,7 @@ func (f *formatter) flowText(n *Node) (text string, end int, ok bool) {
 	return open + inner + string(closing), end + 1, true
 }
 
-// rewritten is the document with the plan carried out.
+// rewritten is the document after the planned edits.
 func (f *formatter) rewritten(edits bool) string {
 	lines := append([]string(nil), f.lines...)
 	if edits {
@@ -220,8 +219,8 @@ func (f *formatter) rewritten(edits bool) string {
 	return tidy(lines, func(i int) bool { return f.frozen[i+1] })
 }
 
-// laterEditsAreRight says that the edits of the line that were made already stand to the right of edit i, so that its
-// columns still hold.
+// laterEditsAreRight reports whether all edits already made in the line are to the right of edit i, so that its columns
+// are still valid.
 func laterEditsAreRight(edits []edit, i int) bool {
 	for _, e := range edits[i+1:] {
 		if e.line == edits[i].line && e.from < edits[i].to {
@@ -231,7 +230,7 @@ func laterEditsAreRight(edits []edit, i int) bool {
 	return true
 }
 
-// comments indents comment lines like what follows them, or at the end like what stands before.
+// comments indents comment lines like the line after them, or at the end like the one before.
 func (f *formatter) comments(lines []string) {
 	below := 0
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -248,10 +247,10 @@ func (f *formatter) comments(lines []string) {
 	}
 }
 
-// tidy takes away blanks at line ends and empty lines beyond one together.
+// tidy removes blanks at line ends and repeated empty lines.
 func tidy(lines []string, frozen func(int) bool) string {
 	var b strings.Builder
-	empty := true // at the beginning none
+	empty := true // none at the beginning
 	pending := false
 	for i, line := range lines {
 		if !frozen(i) {

@@ -17,7 +17,7 @@ const (
 	maxNodes = 200_000 // after aliases are followed
 )
 
-// Kind is what a Node is.
+// Kind is the kind of a Node.
 type Kind uint8
 
 // The kinds of nodes.
@@ -32,17 +32,17 @@ var kindNames = [...]string{"nothing", "a single value", "a list", "a map"}
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Node is a piece of a YAML document.
+// Node is a part of a YAML document.
 type Node struct {
 	Kind    Kind
 	Pos     Pos
 	Text    string // of a Scalar
-	Quoted  bool   // the Scalar stood in quotes or in a block, so it is text whatever it looks like
+	Quoted  bool   // the Scalar was in quotes or in a block, so it is always text
 	Flow    bool   // a Sequence or Mapping in [ ] or { }
 	Items   []*Node
 	Members []Pair // of a Mapping, in order; keys may repeat until Decode complains
 
-	inner Pos // where a Scalar's characters begin in the file
+	inner Pos // positions of a Scalar's characters in the file
 	style byte
 }
 
@@ -114,8 +114,8 @@ type syntaxPanic struct{}
 
 func (syntaxPanic) Error() string { return "the parser gave up" }
 
-// The parser has panicked on malformed documents before; a document must not end the process.
-// notYAML is what probably helps with a line that is not YAML.
+// The parser has panicked on malformed documents before, and a document must not end the process. notYAML is a hint for
+// a line that is not YAML.
 func notYAML(line, message string) string {
 	flow := flowMapping.MatchString(line)
 	switch {
@@ -149,7 +149,7 @@ func parse(src []byte) (f *ast.File, err error) {
 	return parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
 }
 
-// tooDeep is the first line whose brackets or indentation nest too deep for a recursive parser, or 0.
+// tooDeep is the first line whose brackets or indentation nest too deeply for a recursive parser, or 0.
 func tooDeep(f *File) int {
 	depth := 0
 	for i, line := range f.lines {
@@ -191,8 +191,7 @@ func position(f *File, t *token.Token) Pos {
 	return Pos{File: f, Line: t.Position.Line, Column: seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)), Length: max(length, 1)}
 }
 
-// seen is the column where the text really stands in the line: the parser counts blanks behind a plain value as if
-// they stood before it.
+// seen is the real column of the text: the parser counts blanks after a plain value as if they were before it.
 func seen(line, text string, column int) int {
 	r := []rune(line)
 	if text == "" || column <= len(r) && strings.HasPrefix(string(r[column-1:]), text) {
@@ -208,12 +207,12 @@ func seen(line, text string, column int) int {
 	return column
 }
 
-// converter turns the parser's tree into Nodes and follows aliases, counting what they make.
+// converter converts the parser's tree to Nodes and follows aliases, counting the nodes.
 type converter struct {
 	file    *File
 	list    *List
 	anchors map[string]ast.Node
-	open    []string // anchors that are being followed
+	open    []string // anchors being followed
 	nodes   int
 }
 
@@ -297,7 +296,7 @@ func (c *converter) node(a ast.Node, depth int) *Node {
 			n.Quoted, n.style, n.inner.Column = true, '"', at.Column+1
 		}
 		return n
-	default: // numbers, booleans, infinities: their text decides, when somebody knows what is wanted
+	default: // numbers, booleans, infinities: their text is interpreted when the expected type is known
 		return &Node{Kind: Scalar, Pos: at, Text: strings.TrimSpace(a.GetToken().Value), inner: at}
 	}
 }
@@ -327,8 +326,8 @@ func (c *converter) pair(n *Node, v *ast.MappingValueNode, depth int) {
 	n.Members = append(n.Members, Pair{key, value})
 }
 
-// Sub is the position of length characters of a Scalar's text, offset characters into it, wherever quotes, escapes
-// and folded lines put them in the file.
+// Sub is the position of length characters of a Scalar's text, offset characters into it, considering quotes, escapes
+// and folded lines.
 func (n *Node) Sub(offset, length int) Pos {
 	if n == nil || n.Kind != Scalar {
 		return Pos{}
@@ -402,7 +401,8 @@ func escaped(source []rune) int {
 	return 2
 }
 
-// Same says that two documents mean the same: the same keys in the same order and the same values, wherever they stand.
+// Same reports whether two documents have the same meaning: the same keys in the same order and the same values, at any
+// position.
 func Same(a, b *Node) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -58,7 +58,7 @@ func Print(w io.Writer, l List, o Options) {
 	}
 }
 
-// excerpt is the source line of p as it can be printed, and where in it the carets go.
+// excerpt is the source line of p in printable form, and the position of the carets.
 func excerpt(p Pos) (source string, from, length int) {
 	text := []rune(masked(p.File.Line(p.Line)))
 	if len(text) == 0 {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Schemed is a type that says its own JSON Schema, since its form is no struct's.
+// Schemed is a type with its own JSON Schema, because its form is not a struct.
 type Schemed interface {
 	JSONSchema() map[string]any
 }
 
-// Schema is the JSON Schema of a document that Decode reads into v: keys, types, defaults and words allowed come from
-// the tags that Decode follows, descriptions from doc:"…" and examples from example:"…".
+// Schema is the JSON Schema of a document that Decode reads into v: keys, types, defaults and allowed words come from
+// the tags of Decode, descriptions from doc:"…" and examples from example:"…".
 func Schema(title string, v any) map[string]any {
 	s := schemaOf(reflect.TypeOf(v), reflect.StructTag(""))
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -30,7 +30,7 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// scalars are what a text may look like in YAML.
+// scalars are the YAML forms of a text.
 var scalars = []any{"string", "number", "boolean"}
 
 func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
@@ -54,7 +54,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
 		s["type"] = "object"
 		s["additionalProperties"] = schemaOf(value.Type, "")
 	case pointer.Implements(unmarshalerType):
-		// A form of its own that says nothing about itself: anything goes, Decode has the last word.
+		// A type with its own form but without a schema: anything is allowed, and Decode decides.
 	case pointer.Implements(textUnmarshaler):
 		s["type"] = scalars
 	default:
@@ -113,7 +113,7 @@ func plainSchema(s map[string]any, t reflect.Type) {
 	}
 }
 
-// describe adds what the field's tag says.
+// describe adds the content of the field's tag.
 func describe(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 	if doc := tag.Get("doc"); doc != "" {
 		s["description"] = doc

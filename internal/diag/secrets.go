@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Where a password can stand in a line: as the value of a key that is called so, however it is misspelt, and in a URL.
+// Places of passwords in a line: as the value of a key with such a name, however misspelt, and in a URL.
 var (
 	secretValue = regexp.MustCompile(`(?i)["']?([\w-]*(?:pas+w|pass?phr|passwd|pwd|secret)[\w-]*)["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^,}&#\s][^,}&#]*)`)
 	secretInURL = regexp.MustCompile(`://[^/@\s:]*:([^\s"'#]+)@|[?&]password=([^&\s"']+)`)
 )
 
-// masked is a line of a document without the passwords in it, as long as before: what is printed of a document ends up in
-// the logs of a build.
+// masked is a line of a document without the passwords in it, with the same length: printed documents end up in the
+// logs of a build.
 func masked(line string) string {
 	matches := secretValue.FindAllStringSubmatchIndex(line, -1)
 	for i := len(matches) - 1; i >= 0; i-- {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Suggest is "; did you mean octets?" when a candidate is close to name, else "".
+// Suggest is "; did you mean octets?" if a candidate is similar to name, else "".
 func Suggest(name string, candidates []string) string {
 	if c := Closest(name, candidates); c != "" {
 		return "; did you mean " + c + "?"
@@ -13,7 +13,7 @@ func Suggest(name string, candidates []string) string {
 	return ""
 }
 
-// Closest is the candidate that name is most likely a slip of, or "".
+// Closest is the candidate of which name is most likely a misspelling, or "".
 func Closest(name string, candidates []string) string {
 	if len(name) == 0 || len(name) > 64 {
 		return ""

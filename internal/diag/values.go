@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a string of a document that knows where it stood.
+// Text is a string of a document with its position.
 type Text struct {
 	Value string
 	Pos   Pos
@@ -15,7 +15,7 @@ type Text struct {
 	offset int // of a Part, in the node's text
 }
 
-// UnmarshalNode reads any single value as text, as it was written.
+// UnmarshalNode reads any single value as text, in its original notation.
 func (t *Text) UnmarshalNode(n *Node, d *Decoder) {
 	t.Pos = n.Pos
 	if d.scalar(n, field{}) {
@@ -31,15 +31,15 @@ func (t Text) Sub(offset, length int) Pos {
 	return t.node.Sub(t.offset+offset, length)
 }
 
-// IsZero says that the document has no such text.
+// IsZero reports whether the document lacks the text.
 func (t Text) IsZero() bool { return t.Pos.File == nil && t.Value == "" }
 
 func (t Text) String() string { return t.Value }
 
-// MarshalJSON writes the text alone.
+// MarshalJSON writes only the text.
 func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.Value) }
 
-// At is a value of a document that knows where it stood.
+// At is a value of a document with its position.
 type At[T any] struct {
 	Value T
 	Pos   Pos
@@ -51,7 +51,7 @@ func (a *At[T]) UnmarshalNode(n *Node, d *Decoder) {
 	d.Decode(n, &a.Value)
 }
 
-// Map is a mapping whose order and keys' positions count.
+// Map is a mapping that keeps order and positions of its keys.
 type Map[T any] []Entry[T]
 
 // Entry is one entry of a Map.
@@ -60,7 +60,7 @@ type Entry[T any] struct {
 	Value T
 }
 
-// UnmarshalNode reads a mapping; a key that is there twice is an error.
+// UnmarshalNode reads a mapping; a repeated key is an error.
 func (m *Map[T]) UnmarshalNode(n *Node, d *Decoder) {
 	if n.Kind == Null || !d.Want(n, Mapping, "what is expected") {
 		return
@@ -83,20 +83,20 @@ func (m Map[T]) Get(key string) (value T, ok bool) {
 	return value, false
 }
 
-// Secret is a text that appears in no dump: passwords, tokens. ${NAME} is replaced wherever a Secret is read.
+// Secret is a text that no dump shows: passwords, tokens. ${NAME} is replaced whenever a Secret is read.
 type Secret struct {
 	value   string
 	literal bool
 	Pos     Pos
 }
 
-// NewSecret makes a Secret that no document holds.
+// NewSecret makes a Secret that is not in a document.
 func NewSecret(value string) Secret { return Secret{value: value} }
 
 // Reveal is the secret itself.
 func (s Secret) Reveal() string { return s.value }
 
-// IsZero says that there is no secret.
+// IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.value == "" }
 
 // UnmarshalNode reads the text and replaces ${NAME}.
@@ -107,20 +107,20 @@ func (s *Secret) UnmarshalNode(n *Node, d *Decoder) {
 	}
 }
 
-// Literal says that the document itself holds the secret, rather than the environment.
+// Literal reports whether the document itself contains the secret, rather than the environment.
 func (s Secret) Literal() bool { return s.literal && s.value != "" }
 
 const dots = "•••"
 
 func (s Secret) String() string { return dots }
 
-// GoString keeps %#v from the secret.
+// GoString hides the secret from %#v.
 func (s Secret) GoString() string { return dots }
 
-// MarshalText keeps JSON, YAML and slog from the secret.
+// MarshalText hides the secret from JSON, YAML and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(dots), nil }
 
-// Part is a piece of the text as a Text of its own: text, which begins offset characters into t.
+// Part is a part of the text as a Text of its own: text, offset characters into t.
 func (t Text) Part(offset int, text string) Text {
 	at := t.Sub(offset, utf8.RuneCountInString(text))
 	return Text{Value: text, Pos: at, node: t.node, offset: t.offset + offset}

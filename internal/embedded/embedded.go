@@ -1,9 +1,9 @@
-// Package embedded holds the engines that ratemill brings along, so that it runs with nothing installed: Kafka
+// Package embedded holds the engines included in ratemill, so that it runs without other installations: Kafka
 // (internal/embedded/kafka) and ClickHouse (internal/embedded/clickhouse). They speak the real protocols on loopback;
 // no other package knows whether an engine is embedded or a cluster elsewhere.
 //
-// Engines may run in child processes of the same binary (internal/embedded/child). For that, main and every TestMain
-// of a package that starts one calls RunIfChild first.
+// Engines may run in child processes of the same binary (internal/embedded/child). For that, main and every TestMain of
+// a package that starts one call RunIfChild first.
 package embedded
 
 import (
@@ -15,8 +15,8 @@ import (
 	"ratemill/internal/embedded/kafka"
 )
 
-// RunIfChild becomes the engine, and does not return, if this process was started to be one; otherwise it does
-// nothing. Call it before anything else.
+// RunIfChild runs the engine, and does not return, if this process was started for one; otherwise it does nothing. Call
+// it before anything else.
 func RunIfChild() {
 	switch engine := child.Engine(); engine {
 	case "":

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// clock spreads records over days, so that each hour has its share: little at night, most in the afternoon, less on
+// clock distributes records over days, so that each hour has its share: little at night, most in the afternoon, less on
 // weekends.
 type clock struct {
 	from    int64    // Unix
@@ -14,7 +14,7 @@ type clock struct {
 	records uint64
 }
 
-// byHour is how much is used in each hour of a day in Europe, of 1000.
+// byHour is the usage in each hour of a day in Europe, of 1000.
 var byHour = [24]uint64{14, 11, 9, 8, 9, 15, 28, 45, 58, 60, 57, 55, 56, 58, 60, 62, 64, 66, 62, 54, 45, 38, 30, 20}
 
 func newClock(from time.Time, days, records int) clock {
@@ -36,7 +36,8 @@ func newClock(from time.Time, days, records int) clock {
 	return c
 }
 
-// at is when the record at a place happened, in Unix seconds; it never goes back. hint is the hour of a place near by.
+// at is the time of the record at a position, in Unix seconds; it never decreases. hint is the hour of a nearby
+// position.
 func (c *clock) at(place int, hint *int) int64 {
 	total := c.weights[len(c.weights)-1]
 	hi, lo := bits.Mul64(uint64(place), total)
@@ -50,7 +51,7 @@ func (c *clock) at(place int, hint *int) int64 {
 	return c.from + int64(h)*3600 + int64((target-c.weights[h])*3600/share)
 }
 
-// days are the places at which days begin.
+// days are the positions at which days begin.
 func (c *clock) days() []int {
 	var starts []int
 	for h := 0; h+1 < len(c.weights); h += 24 {
@@ -62,7 +63,7 @@ func (c *clock) days() []int {
 	return starts
 }
 
-// appendDigits appends n with zeros before it to make it width long.
+// appendDigits appends n, padded with zeros to width.
 func appendDigits(dst []byte, n int64, width int) []byte {
 	var text [20]byte
 	i := len(text)
@@ -75,7 +76,7 @@ func appendDigits(dst []byte, n int64, width int) []byte {
 	return append(dst, text[i:]...)
 }
 
-// civil is a moment as a calendar shows it.
+// civil is a calendar date and time.
 type civil struct{ year, month, day, hour, minute, second int64 }
 
 // civilOf is the calendar of a Unix time (days to civil, Howard Hinnant); time.Time's takes 40 ns, this 6.
@@ -109,10 +110,10 @@ func appendClock(dst []byte, c civil) []byte {
 	return appendDigits(dst, c.second, 2)
 }
 
-// zone tells the offset of a zone, which changes twice a year at most.
+// zone gives the offset of a zone, which changes at most twice a year.
 type zone struct {
 	location *time.Location
-	from, to int64 // within which offset holds
+	from, to int64 // range in which offset is valid
 	offset   int64
 }
 

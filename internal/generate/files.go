@@ -41,7 +41,7 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	return c.n, err
 }
 
-// Open is the content, for those who want to read it.
+// Open is a reader of the content.
 func (f *File) Open() (io.ReadCloser, error) {
 	var b bytes.Buffer
 	if err := f.write(&b); err != nil {
@@ -61,8 +61,8 @@ func (c *counting) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Files are all files of usage. Those of a carrier come in the order of their names, which is the order of usage, apart
-// from what is sent again. A file may be written any number of times, and files at the same time.
+// Files are all files of usage. Those of a carrier are in the order of their names, which is the order of usage, apart
+// from files sent again. A file may be written any number of times, and concurrently with others.
 func Files(o Options) (iter.Seq[File], error) {
 	streams, err := open(o)
 	if err != nil {
@@ -85,13 +85,13 @@ func Files(o Options) (iter.Seq[File], error) {
 	}, nil
 }
 
-// resendAfter is how many files later a file comes again.
+// resendAfter is after how many files a file comes again.
 const resendAfter = 2
 
 func (s *stream) file(f *fileSpan, again, plain bool) File {
 	name := f.name
 	if again {
-		// After the file that went before it, whose name this one continues.
+		// It comes after the file before it, whose name it continues.
 		name = s.files[f.number-s.firstFile+resendAfter].name
 		name = name[:len(name)-len(extension(name))] + "_resent" + extension(name)
 	}
@@ -123,7 +123,7 @@ func extension(name string) string {
 	return ""
 }
 
-// chunk is how much is written at once.
+// chunk is the size of one write.
 const chunk = 128 << 10
 
 func (s *stream) write(w io.Writer, f *fileSpan) error {
@@ -137,7 +137,7 @@ func (s *stream) write(w io.Writer, f *fileSpan) error {
 		what := own.fate(place, f.from)
 		own.usage(what.original, &u)
 		if what.defect != sound && u.empty() {
-			u.up, u.seconds = 1, 1 // or it would be left out before anybody sees what is wrong with it
+			u.up, u.seconds = 1, 1 // otherwise it would be left out before anybody notices the error
 		}
 		buf = l.record(buf, &u, what.defect, uint64(place-f.from+1))
 		if len(buf) >= chunk {
@@ -151,7 +151,7 @@ func (s *stream) write(w io.Writer, f *fileSpan) error {
 	return err
 }
 
-// open divides the options over the carriers.
+// open distributes the options over the carriers.
 func open(o Options) ([]*stream, error) {
 	o, err := o.with()
 	if err != nil {
@@ -189,7 +189,7 @@ func open(o Options) ([]*stream, error) {
 // share is the part of n that the i-th of so many gets.
 func share(n, parts, i int) int { return n*(i+1)/parts - n*i/parts }
 
-// cut divides the records over files.
+// cut distributes the records over files.
 func (s *stream) cut() {
 	bounds := []int{0}
 	if s.daily && s.records > 0 {

@@ -21,7 +21,7 @@ func (c *carrier) appendMSISDN(dst []byte, sim int) []byte {
 	return appendDigits(dst, int64(sim)%mostSIMs, 8)
 }
 
-// appendIMEI appends the device: a type of a few, the number, the check digit.
+// appendIMEI appends the device: one of a few types, the number, the check digit.
 func appendIMEI(dst []byte, sim int) []byte {
 	at := len(dst)
 	dst = appendDigits(append(dst, "35"...), 100_000+int64(sim%7)*13_577, 6)
@@ -44,7 +44,7 @@ func luhn(digits []byte) byte {
 	return byte('0' + (10-sum%10)%10)
 }
 
-// appendNumber appends somebody's mobile number without its calling code.
+// appendNumber appends a mobile number without its calling code.
 func (n *network) appendNumber(dst []byte, word uint64) []byte {
 	limit := int64(1)
 	for range n.rest {
@@ -53,8 +53,8 @@ func (n *network) appendNumber(dst []byte, word uint64) []byte {
 	return appendDigits(append(dst, n.mobile...), int64(within(word, int(limit))), n.rest)
 }
 
-// appendPeer appends the other party as switches write it: international with + or 00, national, now and then a short
-// code; for messages to a SIM also a name. A device talks to a few numbers, and mostly to one of them.
+// appendPeer appends the other party in the notation of switches: international with + or 00, national, sometimes a
+// short code; for messages to a SIM also a name. A device talks to a few numbers, mostly to one of them.
 func appendPeer(dst []byte, u *usage, r *random) []byte {
 	w := r.next()
 	at := u.network

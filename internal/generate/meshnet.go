@@ -2,8 +2,8 @@ package generate
 
 import "strconv"
 
-// meshnet sends JSON lines in the shape of 5G charging records: a session with its usage by rating group, each with
-// containers, so that a line holds up to six amounts. Groups 10 and 20 are data, 30 to 33 messages and calls.
+// meshnet sends JSON lines in the format of 5G charging records: a session with its usage by rating group, each with
+// containers, so a line has up to six amounts. Groups 10 and 20 are data, 30 to 33 messages and calls.
 type meshnet struct{ *stream }
 
 func (s meshnet) header(dst []byte, _ *fileSpan) []byte { return dst }
@@ -47,7 +47,7 @@ func (s meshnet) record(dst []byte, u *usage, d defect, _ uint64) []byte {
 	return dst
 }
 
-// volumes splits the octets over groups and containers.
+// volumes distributes the octets over groups and containers.
 func (s meshnet) volumes(dst []byte, u *usage, d defect, r *random) []byte {
 	w := r.next()
 	groups := 1 + int(w&1)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Options say what is generated. Zero values stand for the defaults that With gives.
+// Options say what to generate. Zero values mean the defaults that With sets.
 type Options struct {
 	Seed     uint64
 	Records  int      // records of usage in all files, those sent twice included; headers and trailers excluded
@@ -13,18 +13,18 @@ type Options struct {
 	Accounts int      // of all carriers
 	Sources  []string // names of carriers; default: all three
 
-	// DuplicateShare of the records were in an earlier file. SuspenseShare can not be rated: broken lines, unknown
-	// record types, SIMs that nobody knows. Less than 0 is none.
+	// DuplicateShare is the share of records that were in an earlier file. SuspenseShare is the share of records that
+	// cannot be rated: malformed lines, unknown record types, unknown SIMs. Less than 0 is none.
 	DuplicateShare float64
 	SuspenseShare  float64
-	// Resend sends every so many-th file again under another name; less than 0 is never.
+	// Resend sends every n-th file again under another name; less than 0 is never.
 	Resend int
 
 	From           time.Time // the first day, in UTC
 	Days           int
 	RecordsPerFile int
 	Plain          bool // leave out compression
-	FirstSIM       int  // number of each carrier's first SIM, so that two sets of options can have SIMs of their own
+	FirstSIM       int  // number of each carrier's first SIM, so that two sets of options can have different SIMs
 	FirstFile      int  // number of each carrier's first file; default 1
 }
 
@@ -37,7 +37,7 @@ const (
 	DefaultResend         = 50
 )
 
-// DefaultFrom begins a month in which Europe sets its clocks.
+// DefaultFrom is in a month in which Europe changes its clocks.
 var DefaultFrom = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // Carriers are the names of the carriers.

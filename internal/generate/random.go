@@ -2,8 +2,8 @@ package generate
 
 import "math/bits"
 
-// random is SplitMix64 (Steele, Lea, Flood 2014): one word of state, so that each record can have a generator of its own
-// for the price of an addition.
+// random is SplitMix64 (Steele, Lea, Flood 2014): one word of state, so each record can have its own generator for the
+// price of an addition.
 type random uint64
 
 func (r *random) next() uint64 {
@@ -27,8 +27,8 @@ func within(word uint64, n int) int {
 	return int(hi)
 }
 
-// skewed is a number from 0 to n-1, the small ones far more often: the density falls with the power 1-1/power, so of
-// 1000 numbers the first has 3 % at power 2 and 10 % at power 3. Integers throughout, since floats may differ between
+// skewed is a number from 0 to n-1, small ones far more often: the density falls with the power 1-1/power, so of 1000
+// numbers the first has 3 % at power 2 and 10 % at power 3. It uses only integers, because floats may differ between
 // processors.
 func skewed(word uint64, n, power int) int {
 	u := word

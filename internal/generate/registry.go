@@ -17,8 +17,8 @@ const (
 // Plans are the price plans that SIMs use.
 func Plans() []string { return []string{"fleet", "meter", "nordic", "roam"} }
 
-// Registry are the files for ratemill import that make all SIMs known: companies.csv, accounts.csv and sims.csv.
-// Accounts of different carriers have different billing roots.
+// Registry are the files for ratemill import with all SIMs: companies.csv, accounts.csv and sims.csv. Accounts of
+// different carriers have different billing roots.
 func Registry(o Options) ([]File, error) {
 	streams, err := open(o)
 	if err != nil {
@@ -105,11 +105,11 @@ func Registry(o Options) ([]File, error) {
 	}, nil
 }
 
-// Totals are what a pipeline finds in the files of a carrier, apart from those that are whole files sent again.
+// Totals are the expected counts of a carrier's files, without files sent again as a whole.
 type Totals struct {
 	Files, Again int
-	Records      int // as the decoder counts them, with header rows that are records
-	Filtered     int // headers that are records, sessions and calls in which nothing was used
+	Records      int // as the decoder counts them, including header rows that are records
+	Filtered     int // headers that are records, and sessions and calls without usage
 	Duplicate    int
 	Suspended    int
 	Rated        int

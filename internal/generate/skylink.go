@@ -2,7 +2,7 @@ package generate
 
 import "strconv"
 
-// skylink sends ";"-delimited text of 22 columns, the record type first. What a column means depends on the type:
+// skylink sends ";"-delimited text of 22 columns, the record type first. The meaning of a column depends on the type:
 //
 //	      D data            S, M message        V call              H                T
 //	2     began, local      sent, local         began, local        made, local      records before
@@ -29,7 +29,7 @@ func (s skylink) trailer(dst []byte, f *fileSpan) []byte {
 	return s.end(dst, 4)
 }
 
-// end fills a line that has so many columns.
+// end fills a line up to the given number of columns.
 func (s skylink) end(dst []byte, columns int) []byte {
 	for range skylinkColumns - columns {
 		dst = append(dst, ';')

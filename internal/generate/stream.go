@@ -1,10 +1,10 @@
 package generate
 
-// usage is a record before a carrier writes it down. Details that only some layouts have come from random words.
+// usage is a record before a carrier formats it. Details that only some layouts have come from random words.
 type usage struct {
-	place    int // of the original, when it is sent again
+	place    int // of the original, if it is sent again
 	class    class
-	at       int64 // Unix, when it began
+	at       int64 // Unix time of its beginning
 	sim      int
 	session  uint64
 	part     int
@@ -14,7 +14,7 @@ type usage struct {
 	details  random
 }
 
-// stream is a carrier's records in the order in which it sends them.
+// stream is a carrier's records in sending order.
 type stream struct {
 	*carrier
 	seed                uint64
@@ -24,7 +24,7 @@ type stream struct {
 	clock               clock
 	zone                *zone
 	hour                int // of the last record, a hint
-	stride              int // records in an hour: how far the parts of a session are apart
+	stride              int // records in an hour: the distance between parts of a session
 	window              int // records within which one is sent again
 
 	duplicates, suspense uint64 // of 1<<32
@@ -33,17 +33,17 @@ type stream struct {
 	files                []fileSpan
 }
 
-// fileSpan is a file: the records from a place to another.
+// fileSpan is a file: a range of records.
 type fileSpan struct {
 	number   int // from 1
 	name     string
 	from, to int
-	at       int64 // when it was made
+	at       int64 // time of its creation
 }
 
 const mostParts = 9
 
-// empty says that nothing was used: no octets, no second of a call.
+// empty reports whether there was no usage: no octets, no second of a call.
 func (u *usage) empty() bool {
 	switch u.class {
 	case data:
@@ -54,13 +54,13 @@ func (u *usage) empty() bool {
 	return false
 }
 
-// fate is what becomes of the record at a place.
+// fate is the outcome for the record at a position.
 type fate struct {
 	defect   defect
-	original int // that is sent again, or the place itself
+	original int // position of the record that is sent again, or its own
 }
 
-// fate says whether the record at a place, in a file that begins at start, is sound, broken or an earlier one.
+// fate says whether the record at a position, in a file that begins at start, is valid, broken or an earlier one.
 func (s *stream) fate(place, start int) fate {
 	word := mix(s.seed ^ uint64(place)*0xd6e8feb86659fd93)
 	share := word >> 32
@@ -79,13 +79,13 @@ func (s *stream) fate(place, start int) fate {
 	return fate{sound, place}
 }
 
-// sound says that a place surely holds a record of its own, whatever its file.
+// sound reports whether a position certainly has a valid record of its own, in any file.
 func (s *stream) sound(place int) bool {
 	return mix(s.seed^uint64(place)*0xd6e8feb86659fd93)>>32 >= s.duplicates+s.suspense
 }
 
-// usage is the record that belongs to a place. Sessions are reported in parts, an hour apart: a part follows from the
-// place an hour before it.
+// usage is the record of a position. Sessions are reported in parts, an hour apart: a part depends on the position an
+// hour before it.
 func (s *stream) usage(place int, u *usage) {
 	word := mix(s.seed + uint64(place))
 	c := byClass[word>>56]
@@ -120,8 +120,8 @@ func (s *stream) usage(place int, u *usage) {
 	u.at = max(u.at, s.clock.from)
 }
 
-// volume gives a data record its octets: from a few hundred to some hundred million, most of them small; 3 of 100
-// sessions had none.
+// volume gives a data record its octets: from a few hundred to some hundred million, mostly few; 3 of 100 sessions have
+// none.
 func (s *stream) volume(u *usage) {
 	u.seconds = 3600
 	if u.details.next()&3 > 0 {
@@ -131,7 +131,7 @@ func (s *stream) volume(u *usage) {
 	if within(w, 100) < 3 {
 		return
 	}
-	// The sum of three dice is near to a bell, so the volume is near to log-normal.
+	// The sum of three dice is nearly normal, so the volume is nearly log-normal.
 	magnitude := 6 + w&7 + w>>8&7 + w>>16&3
 	if w>>24&127 == 0 {
 		magnitude += 4
@@ -141,7 +141,7 @@ func (s *stream) volume(u *usage) {
 	u.down = total - u.up
 }
 
-// population is who the carrier's SIMs are.
+// population is the carrier's set of SIMs.
 type population struct {
 	seed     uint64
 	count    int
@@ -149,10 +149,10 @@ type population struct {
 	roots    int
 }
 
-// busy picks a SIM: few of them do most.
+// busy picks a SIM: few of them have most of the usage.
 func (p *population) busy(word uint64) int { return skewed(word, p.count, 2) }
 
-// network is where a SIM is: mostly at one place of its own, now and then on the road.
+// network is the network of a SIM: mostly its home place, sometimes another.
 func (p *population) network(sim int, session uint64) *network {
 	if session&15 == 0 {
 		return anyNetwork(mix(session))
@@ -171,8 +171,8 @@ func (p *population) account(sim int) int {
 	return account
 }
 
-// Accounts are numbered from 0: first the billing roots, then the first account below each, then the second. Every third
-// root is a platform whose first account is a reseller, and whose others belong to that.
+// Accounts are numbered from 0: first the billing roots, then the first account below each, then the second. Every
+// third root is a platform whose first account is a reseller, and whose other accounts belong to the reseller.
 
 // parent is the account above, or -1.
 func (p *population) parent(account int) int {
@@ -186,7 +186,7 @@ func (p *population) parent(account int) int {
 	return root
 }
 
-// reseller says that the account pays its own price for what is used below it.
+// reseller reports whether the account pays its own price for usage below it.
 func (p *population) reseller(account int) bool {
 	return account >= p.roots && account < 2*p.roots && account%p.roots%3 == 2
 }

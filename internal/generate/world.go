@@ -1,18 +1,18 @@
 package generate
 
-// network is a mobile network that the SIMs visit, with how numbers of its country look.
+// network is a mobile network that the SIMs visit, with the format of its country's numbers.
 type network struct {
 	mcc, mnc string
 	country  string
 	calling  string // code of the country
 	mobile   string // beginning of its mobile numbers, after the code
 	rest     int    // digits that follow
-	abroad   string // what is dialled before the code of another country
+	abroad   string // international dialling prefix
 	offset   int    // hours from UTC in winter
 	weight   int
 }
 
-// networks are listed networks of many countries; the weights are those of an IoT operator in Europe.
+// networks are existing networks of many countries; the weights are those of an IoT operator in Europe.
 var networks = []network{
 	{"214", "07", "ES", "34", "6", 8, "00", 1, 300}, {"214", "01", "ES", "34", "6", 8, "00", 1, 90}, {"208", "10", "FR", "33", "6", 8, "00", 1, 110},
 	{"208", "01", "FR", "33", "6", 8, "00", 1, 60}, {"262", "02", "DE", "49", "1520", 7, "00", 1, 120}, {"262", "01", "DE", "49", "1511", 7, "00", 1, 80},
@@ -26,7 +26,7 @@ var networks = []network{
 	{"440", "10", "JP", "81", "90", 8, "010", 9, 5}, {"505", "01", "AU", "61", "40", 7, "0011", 10, 5},
 }
 
-// byWeight picks networks; fast, since each record may ask.
+// byWeight picks networks; it is fast, because it may run for each record.
 var byWeight = func() [1024]uint8 {
 	var table [1024]uint8
 	sum, filled := 0, 0
@@ -45,7 +45,7 @@ var byWeight = func() [1024]uint8 {
 
 func anyNetwork(word uint64) *network { return &networks[byWeight[word>>54]] }
 
-// carrier is who sends files.
+// carrier is a sender of files.
 type carrier struct {
 	name     string
 	short    string // how ids begin
@@ -54,7 +54,7 @@ type carrier struct {
 	mobile   string
 	zone     string // of its accounts, and of its local times
 	plans    []string
-	daily    bool // a file a day, else by records
+	daily    bool // a file a day, else by number of records
 	fileName func(file int, day string, part int) string
 	open     func(*stream) layout
 	gzip     bool
@@ -67,10 +67,10 @@ type layout interface {
 	trailer(dst []byte, f *fileSpan) []byte
 }
 
-// unknownSIM is added to the number of a SIM to make one that nobody knows.
+// unknownSIM is added to the number of a SIM to make an unknown one.
 const unknownSIM = 900_000_000
 
-// mostSIMs is how many SIMs of a carrier have a phone number of their own.
+// mostSIMs is the largest number of SIMs of a carrier with distinct phone numbers.
 const mostSIMs = 100_000_000
 
 var apns = []string{"iot.sky", "telemetry.iot", "fleet.m2m", "meter.lpwa", "internet", "alarm.secure"}
@@ -102,15 +102,15 @@ var byClass = func() [256]class {
 	return table
 }()
 
-// defect is what is wrong with a record.
+// defect is the error of a record.
 type defect uint8
 
 const (
 	sound     defect = iota
 	stranger         // a SIM that nobody knows
 	cut              // the line ends in the middle
-	oddType          // a record type that nobody announced
+	oddType          // an unannounced record type
 	badTime          // a day that no month has
-	badNumber        // a volume that is no number
+	badNumber        // a volume that is not a number
 	defects
 )

@@ -13,7 +13,7 @@ import (
 	"ratemill/udr"
 )
 
-// counterBefore is what before.yaml says of a counter.
+// counterBefore is an entry of before.yaml.
 type counterBefore struct {
 	Used    diag.Text `yaml:"used,required" doc:"Units, or money for a limit on cost." example:"2_999_990_000 B"`
 	Account string    `yaml:"account" doc:"Whose; without it, the one account that has the pool or limit."`
@@ -55,7 +55,7 @@ func (b *counterBefore) delta(name string, catalogue *rating.Catalogue, reg *reg
 	return rating.Delta{Key: key, Value: rating.UnitsValue(units)}, nil
 }
 
-// owner finds the SIM and account that are meant.
+// owner finds the SIM and account of the entry.
 func (b *counterBefore) owner(name string, view *registry.View, at udr.Instant) (sim, account uint32, err error) {
 	rev := view.Revision()
 	if b.SIM != "" {

@@ -33,7 +33,7 @@ import (
 //	                              in hexadecimal when its format is no text
 //	-- usage --                   what must come out: usage, charges, suspense, events, balance
 //
-// A section that is not there is not looked at, but for suspense: a case that says nothing of it has none.
+// A missing section is not compared, except suspense: a case without it expects none.
 type Case struct {
 	Name  string // of the file, without .txtar
 	File  string // in the project
@@ -44,7 +44,7 @@ type Case struct {
 	fallback []byte // tests/registry.yaml
 }
 
-// part is a stretch of the file: a marker line and what follows it.
+// part is a part of the file: a marker line and the text after it.
 type part struct {
 	name       string
 	from, to   int // of the content
@@ -55,7 +55,7 @@ type part struct {
 	sourceFile bool
 }
 
-// sections are the expectations, in the order in which a draft has them.
+// sections are the expectations, in the order of a draft.
 var sections = []string{"usage", "charges", "suspense", "events", "balance"}
 
 // Cases are the cases in a project's tests folder, by name.
@@ -81,7 +81,7 @@ func Cases(fsys fs.FS) ([]*Case, error) {
 	return cases, nil
 }
 
-// Parse reads a case. What it lacks, Run tells.
+// Parse reads a case. Run reports missing parts.
 func Parse(name string, text []byte) *Case {
 	c := &Case{Name: strings.TrimSuffix(path.Base(name), ".txtar"), File: name, text: text}
 	comment := len(text)
@@ -104,7 +104,7 @@ func Parse(name string, text []byte) *Case {
 	return c
 }
 
-// marker reads -- name --, as txtar does.
+// marker reads -- name --, like txtar.
 func marker(line []byte) (name string, ok bool) {
 	text := strings.TrimRight(string(line), "\r\n")
 	if !strings.HasPrefix(text, "-- ") || !strings.HasSuffix(text, " --") || len(text) < len("-- x --") {
@@ -133,7 +133,7 @@ func newPart(name string, from, to int) part {
 
 func (c *Case) content(p *part) []byte { return c.text[p.from:p.to] }
 
-// Parts gives the name and content of each part, in order.
+// Parts returns the name and content of each part, in order.
 func (c *Case) Parts() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for i := range c.parts {
@@ -144,7 +144,7 @@ func (c *Case) Parts() iter.Seq2[string, string] {
 	}
 }
 
-// expectation is what the case says of a section.
+// expectation is the expected text of a section.
 func (c *Case) expectation(name string) (text string, said bool) {
 	for i := range c.parts {
 		if c.parts[i].name == name {
@@ -217,9 +217,8 @@ func example(book *source.Book) string {
 	return "SOURCE"
 }
 
-// encoded is text, which a case has in UTF-8, in the encoding of its source.
-// octets is a raw file as a carrier sends it. In a case it stands in UTF-8, or in hexadecimal when its format is no text:
-// blanks do not count there, nor what follows a #.
+// encoded converts the UTF-8 text of a case to the encoding of its source. octets is a raw file in the carrier's form.
+// In a case it is UTF-8 text, or hexadecimal for a binary format: blanks and everything after a # are ignored there.
 func octets(text []byte, o *decode.Options) ([]byte, error) {
 	if !o.Octets() {
 		return encoded(text, o.Encoding)
@@ -257,8 +256,8 @@ func encoded(text []byte, name string) ([]byte, error) {
 	return out, nil
 }
 
-// Rewritten is the case's file with what came out in place of what was expected; everything else stays as it is. A case
-// that expects nothing yet gets all that came out, and suspense is added where it was not expected.
+// Rewritten is the case's file with the actual results in place of the expected ones; everything else stays as it is. A
+// case without expectations gets all results, and suspense is added if it was not expected.
 func (c *Case) Rewritten(o *Outcome) []byte {
 	var out []byte
 	done, any := 0, false

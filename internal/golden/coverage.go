@@ -13,7 +13,7 @@ import (
 	"ratemill/rules"
 )
 
-// Coverage is what of a project its cases reach. The zero Coverage is ready.
+// Coverage is the part of a project that its cases reach. The zero Coverage is ready to use.
 type Coverage struct {
 	sources map[string][]rules.Branch
 	places  map[rating.Place]int
@@ -40,7 +40,7 @@ func (c *Coverage) reach(p rating.Place) {
 	c.places[p]++
 }
 
-// Reached is how much of one kind of thing the cases reach.
+// Reached is how much of one kind of element the cases reach.
 type Reached struct {
 	Kind    string // branches of SOURCE, zones, steps, buckets, limits
 	All     int
@@ -90,7 +90,7 @@ func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reac
 	return report
 }
 
-// Print writes a line for each kind; details adds what is missing.
+// Print writes a line for each kind; details adds the missing elements.
 func Print(w io.Writer, report []Reached, details bool) {
 	t := grid.New("reached by cases", " ", "").Amounts(" ")
 	for _, r := range report {

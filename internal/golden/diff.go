@@ -11,10 +11,10 @@ import (
 	"ratemill/internal/printable"
 )
 
-// DiffOptions say how differences are shown.
+// DiffOptions say how to show differences.
 type DiffOptions struct {
 	Width   int  // of the terminal; 0: unified, for a pipe
-	Color   bool // red what is missing, green what came instead
+	Color   bool // missing lines in red, unexpected ones in green
 	Context int  // lines shown around a difference in a unified one; 0: all
 }
 
@@ -22,18 +22,18 @@ const (
 	red, green, dim, plain = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 )
 
-// change is a line of both, or of one side only.
+// change is a line of both sides, or of one only.
 type change struct {
 	kind rune // ' ', '-', '+'
 	line string
 }
 
-// Diff shows where a section is not as expected.
+// Diff shows where a section differs from the expected text.
 func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
 	Diff(w, s.Want, s.Got, [2]string{s.Name + ", expected in " + file, s.Name + ", came out"}, o)
 }
 
-// Diff shows where two texts differ; labels are what they are.
+// Diff shows where two texts differ; labels name them.
 func Diff(w io.Writer, want, got string, labels [2]string, o DiffOptions) {
 	labels[0], labels[1] = printable.Line(labels[0]), printable.Line(labels[1])
 	a, b := lines(printable.Text(want)), lines(printable.Text(got))
@@ -60,7 +60,7 @@ func Diff(w io.Writer, want, got string, labels [2]string, o DiffOptions) {
 	}
 }
 
-// near says that a line is at most so many lines from a difference.
+// near reports whether a line is at most the given number of lines from a difference.
 func near(changes []change, i, lines int) bool {
 	for k := max(0, i-lines); k <= min(len(changes)-1, i+lines); k++ {
 		if changes[k].kind != ' ' {
@@ -120,8 +120,9 @@ func lines(text string) []string {
 	return strings.Split(text, "\n")
 }
 
-// differences is a way from a to b that keeps what they share in order. Myers' algorithm takes memory for the differences,
-// not for the product of the lines: 4,000 lines with one difference take 1 MB, where a table took 674 MB.
+// differences is a sequence of changes from a to b that keeps their common lines in order. Myers' algorithm needs
+// memory for the differences, not for the product of the lines: 4,000 lines with one difference take 1 MB, where a
+// table took 674 MB.
 func differences(a, b []string) []change {
 	var out []change
 	at := 0

@@ -20,9 +20,9 @@ import (
 	"ratemill/udr"
 )
 
-// Draft writes a case of the records of a real file that reach branches which no case reaches, one for each, and says
-// how many branches there are left. It is nil when the file reaches none of them. What it expects is not in it: Rewritten
-// adds that, for a person to read.
+// Draft writes a case from those records of a real file that reach branches no case reaches yet, one for each, and
+// returns the number of branches still missing. It is nil if the file reaches none of them. It contains no
+// expectations: Rewritten adds them, for a person to check.
 func (c *Coverage) Draft(ctx context.Context, f *offline.File) (text []byte, left int, err error) {
 	missing := map[string]bool{}
 	for _, b := range c.Missing(f.Source) {
@@ -58,7 +58,7 @@ type draft struct {
 
 func key(b rules.Branch) string { return b.Pos.String() + " " + b.Kind }
 
-// look takes the record when it went through a branch that is missing.
+// look takes the record if it went through a missing branch.
 func (d *draft) look(decision *offline.Decision) {
 	d.preamble = decision.Preamble
 	if decision.Runner == nil {
@@ -99,9 +99,9 @@ func simKey(id udr.Identifier) string {
 	return id.Kind.String() + ":" + id.Value
 }
 
-// trailer is that of the file, with the number of the records that were kept in place of its count; nothing when the file
-// has none, or no such trailer fits. Where the count stands only the source's expressions know, so each run of digits is
-// tried, those that are the count first, and the drafted file decides.
+// trailer is the file's trailer, with the number of kept records in place of its count; empty if the file has none, or
+// no such trailer fits. Only the source's expressions know the position of the count, so each run of digits is tried,
+// those equal to the count first, and the drafted file decides.
 func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte {
 	if s.Decode.Octets() {
 		if trailer = []byte(printable.Hex(trailer)); d.fits(s, trailer) {
@@ -141,7 +141,7 @@ func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte 
 	return nil
 }
 
-// fits reports whether the drafted file has its records and is whole with this trailer.
+// fits reports whether the drafted file has its records and is complete with this trailer.
 func (d *draft) fits(s *source.Source, trailer []byte) bool {
 	content := slices.Concat(d.head(s), d.records, trailer, []byte("\n"))
 	if s.Decode.Octets() {
@@ -159,14 +159,14 @@ func (d *draft) fits(s *source.Source, trailer []byte) bool {
 		switch {
 		case err == io.EOF:
 			return records == d.kept
-		case err != nil && !errors.As(err, &bad): // an alarm about the count too
+		case err != nil && !errors.As(err, &bad): // reports an alarm about the count, too
 			return false
 		}
 		records++
 	}
 }
 
-// head is what stands before the records.
+// head is the text before the records.
 func (d *draft) head(s *source.Source) []byte {
 	switch {
 	case len(d.preamble) == 0:

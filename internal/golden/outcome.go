@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// writer makes tables of what came out.
+// writer makes tables of results.
 type writer struct {
 	reg   *registry.Registry
 	files map[udr.FileID]string
@@ -25,7 +25,7 @@ type writer struct {
 	many    bool // several files: tables name them
 }
 
-// row is a line of a table and where it goes: in the order of files, then of records.
+// row is a line of a table with its position: in the order of files, then of records.
 type row struct {
 	file  udr.FileID
 	seq   uint64
@@ -105,7 +105,7 @@ func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string, late 
 	w.usage = append(w.usage, row{b.File, u.Seq, append(cells, strings.Join(attributes, " "), cycles)})
 }
 
-// usageFields are the fields of a usage record that have columns of their own when a record has them.
+// usageFields are the fields of a usage record with columns of their own if a record has them.
 var usageFields = func() (fields []udr.Field) {
 	for _, f := range udr.Fields() {
 		if f.Name != "sim" && f.Name != "at" && f.Name != "quantity" {
@@ -190,7 +190,7 @@ func (w *writer) tables() map[string]string {
 	}
 }
 
-// sameSIM says that all usage is of one SIM, which then needs no column.
+// sameSIM reports whether all usage is of one SIM, which then needs no column.
 func sameSIM(rows []row) bool {
 	for _, r := range rows {
 		if r.cells[5] != rows[0].cells[5] {
@@ -236,7 +236,7 @@ func account(view *registry.View, number uint32, at udr.Instant) string {
 	return "?"
 }
 
-// value is what a counter holds.
+// value is the value of a counter.
 func value(e *rating.Event, v rating.Value) string {
 	if !e.Counter.Kind.IsCost() {
 		return strconv.FormatInt(v.Units(), 10)
@@ -248,7 +248,7 @@ func value(e *rating.Event, v rating.Value) string {
 	return d.String()
 }
 
-// normal is a section without what does not count: blanks at the ends of lines, empty lines at the end.
+// normal is a section without insignificant parts: blanks at the ends of lines, empty lines at the end.
 func normal(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

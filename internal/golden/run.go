@@ -14,19 +14,19 @@ import (
 	"ratemill/udr"
 )
 
-// Outcome is what came out of a case.
+// Outcome is the result of a case.
 type Outcome struct {
 	Sections []Section // in the order of a draft
 }
 
-// Section is what one section says and ought to say.
+// Section is the actual and the expected text of one section.
 type Section struct {
 	Name      string
 	Want, Got string
 	Said      bool // the case has the section
 }
 
-// Differs says that the case fails in this section.
+// Differs reports whether the case fails in this section.
 func (s *Section) Differs() bool {
 	if !s.Said {
 		return s.Name == "suspense" && s.Got != ""
@@ -34,12 +34,12 @@ func (s *Section) Differs() bool {
 	return normal(s.Want) != normal(s.Got)
 }
 
-// Passed says that everything is as the case expects. A case that expects nothing shows nothing.
+// Passed reports whether everything is as the case expects. A case without expectations shows nothing.
 func (o *Outcome) Passed() bool {
 	return !o.Draft() && !slices.ContainsFunc(o.Sections, func(s Section) bool { return s.Differs() })
 }
 
-// Draft says that the case expects nothing yet.
+// Draft reports whether the case has no expectations yet.
 func (o *Outcome) Draft() bool {
 	return !slices.ContainsFunc(o.Sections, func(s Section) bool { return s.Said })
 }
@@ -53,8 +53,7 @@ func (o *Outcome) section(name string) *Section {
 	return &Section{Name: name}
 }
 
-// Run runs the case with a project's documents. An error says that the case cannot be run as it stands. cover may be
-// nil.
+// Run runs the case with a project's documents. An error says that the case cannot be run. cover may be nil.
 func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*Outcome, error) {
 	if p.Catalogue == nil {
 		return nil, fmt.Errorf("the project has no catalogue, so there are no prices to rate records with")
@@ -98,7 +97,7 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 	return c.outcome(w)
 }
 
-// walk looks at the raw records for coverage, and for the time of the first usage.
+// walk reads the raw records for coverage, and for the time of the first usage.
 func (c *Case) walk(ctx context.Context, files []offline.File, cover *Coverage) (first udr.Instant, err error) {
 	try := offline.Try{}
 	for i := range files {

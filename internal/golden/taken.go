@@ -7,7 +7,7 @@ import (
 	"ratemill/internal/diag"
 )
 
-// taken is what taken.yaml says: when the files of the case were taken, so that their usage can be late.
+// taken is the content of taken.yaml: when the files of the case were taken, so that their usage can be late.
 //
 //	taken: 2026-09-01T00:00:00Z
 //	late_until: 12 cycles

@@ -1,5 +1,5 @@
-// Package grid prints rows as people and programs read them: a table, JSON objects, or CSV.
+// Package grid prints rows for people and programs: a table, JSON objects, or CSV.
 //
-// It owns how cells are aligned, which of them are numbers in JSON, and what keeps a carrier's text from doing harm in a
-// terminal or a spreadsheet. It does not own what is printed.
+// It owns the alignment of cells, the choice of numbers in JSON, and the escaping of carriers' text for terminals and
+// spreadsheets. It does not own the content.
 package grid

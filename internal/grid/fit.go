@@ -13,10 +13,10 @@ import (
 	"ratemill/internal/printable"
 )
 
-// gap is how many blanks stand between columns.
+// gap is the number of blanks between columns.
 const gap = 2
 
-// Width is how many columns the terminal has that is written to, 0 for files and pipes.
+// Width is the number of columns of the output terminal, 0 for files and pipes.
 func Width(to io.Writer) int {
 	f, ok := to.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -29,8 +29,8 @@ func Width(to io.Writer) int {
 	return width
 }
 
-// Words prints text for people. A line that is wider than the terminal is broken at blanks, and what follows is indented by
-// hang characters, so that it stands beside a label of that width.
+// Words prints text for people. A line wider than the terminal is broken at blanks, and the rest is indented by hang
+// characters, so that it lines up beside a label of that width.
 func Words(to io.Writer, text string, hang int) error {
 	text = printable.Text(text)
 	if width := Width(to); width > hang {
@@ -62,7 +62,7 @@ func hung(line string, width, hang int) string {
 	return b.String() + string(rest)
 }
 
-// lastBlank is the last blank after from and up to most, or else the first one beyond, or else -1.
+// lastBlank is the last blank after from and up to most, else the first one beyond, else -1.
 func lastBlank(line []rune, from, most int) int {
 	for at := most; at > from; at-- {
 		if line[at] == ' ' && line[at-1] != ' ' {
@@ -75,7 +75,7 @@ func lastBlank(line []rune, from, most int) int {
 	return -1
 }
 
-// narrowed makes the widths fit: columns of texts are narrowed, the widest first, down to their longest word, so that ids
+// narrowed makes the widths fit: it narrows columns of texts, the widest first, down to their longest word, so that ids
 // and paths stay whole. It reports whether that is enough.
 func (g *Grid) narrowed(cells [][]string, widths []int, most int) bool {
 	total := gap * (len(widths) - 1)
@@ -130,8 +130,8 @@ func wrapped(cell string, width int) []string {
 	return append(lines, line)
 }
 
-// records prints each row as lines of a column's name and its cell, for terminals that no table fits. Empty cells are left
-// out.
+// records prints each row as lines of a column's name and its cell, for terminals too narrow for the table. Empty cells
+// are left out.
 func (g *Grid) records(to io.Writer, cells [][]string, most int) error {
 	name := 0
 	for _, c := range g.columns {

@@ -11,17 +11,17 @@ import (
 	"ratemill/internal/printable"
 )
 
-// The formats in which rows are printed.
+// The formats of output.
 const (
 	Table = "table"
-	JSON  = "json" // an object a line
+	JSON  = "json" // one object per line
 	CSV   = "csv"  // RFC 4180
 )
 
-// Formats are all of them.
+// Formats are all formats.
 var Formats = []string{Table, JSON, CSV}
 
-// Grid is what is printed.
+// Grid is the content to be printed.
 type Grid struct {
 	columns  []string
 	right    map[string]bool
@@ -30,12 +30,12 @@ type Grid struct {
 	apart    []string // names of the last rows, which tables set apart
 }
 
-// New has columns by name.
+// New makes a Grid with named columns.
 func New(columns ...string) *Grid {
 	return &Grid{columns: columns, right: map[string]bool{}, integers: map[string]bool{}}
 }
 
-// Numbers names columns that hold integers: aligned to the right, and numbers in JSON.
+// Numbers names columns with integers: aligned to the right, and numbers in JSON.
 func (g *Grid) Numbers(columns ...string) *Grid {
 	for _, c := range columns {
 		g.right[c], g.integers[c] = true, true
@@ -43,7 +43,8 @@ func (g *Grid) Numbers(columns ...string) *Grid {
 	return g
 }
 
-// Amounts names columns that hold decimals: aligned to the right, and texts in JSON, whose readers make floats of numbers.
+// Amounts names columns with decimals: aligned to the right, and texts in JSON, because its readers convert numbers to
+// floats.
 func (g *Grid) Amounts(columns ...string) *Grid {
 	for _, c := range columns {
 		g.right[c] = true
@@ -54,12 +55,12 @@ func (g *Grid) Amounts(columns ...string) *Grid {
 // Add appends a row, a cell for each column.
 func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// Apart appends a row that is no row like the others, such as totals, after all of those. Only tables have it.
+// Apart appends a special row, such as totals, after all others. Only tables have it.
 func (g *Grid) Apart(name string, cells ...string) {
 	g.rows, g.apart = append(g.rows, cells), append(g.apart, name)
 }
 
-// Len is how many rows there are.
+// Len is the number of rows.
 func (g *Grid) Len() int { return len(g.rows) - len(g.apart) }
 
 // Print prints all rows.
@@ -75,8 +76,8 @@ func (g *Grid) Print(to io.Writer, format string) error {
 	return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats, ", "))
 }
 
-// table aligns texts to the left and numbers to the right, two blanks apart. Where it is wider than most (0: any width is
-// fine), texts are broken at blanks, and when that is not enough each row becomes a block of lines.
+// table aligns texts to the left and numbers to the right, two blanks apart. If it is wider than most (0: any width),
+// texts are broken at blanks, and if that is not enough, each row becomes a block of lines.
 func (g *Grid) table(to io.Writer, most int) error {
 	all := make([][]string, 0, len(g.rows)+1)
 	all = append(all, g.columns)
@@ -109,7 +110,7 @@ func (g *Grid) table(to io.Writer, most int) error {
 	return nil
 }
 
-// nameOf is the name of a row that is set apart, "" of others.
+// nameOf is the name of a row that is set apart, "" for others.
 func (g *Grid) nameOf(row int) string {
 	if n := row - g.Len(); n >= 0 {
 		return g.apart[n]
@@ -117,7 +118,7 @@ func (g *Grid) nameOf(row int) string {
 	return ""
 }
 
-// row prints a row, on several lines where a cell is wider than its column.
+// row prints a row, on several lines if a cell is wider than its column.
 func (g *Grid) row(to io.Writer, cells []string, widths []int) error {
 	broken, tallest := make([][]string, len(cells)), 1
 	for i, cell := range cells {

@@ -1,5 +1,5 @@
-// Package histogram counts durations by how long they took, for metrics: without locks, and without a library of metrics in
-// the packages that measure.
+// Package histogram counts durations in buckets, for metrics: without locks, and without a metrics library in the
+// packages that measure.
 package histogram
 
 import (
@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Bounds are the upper bounds of a histogram's buckets, ascending; one more bucket has what took longer.
+// Bounds are the upper bounds of a histogram's buckets, ascending; one more bucket has the longer ones.
 type Bounds [12]time.Duration
 
-// Histogram counts durations. The zero Histogram is ready; it is always used with the same bounds.
+// Histogram counts durations. The zero Histogram is ready to use, always with the same bounds.
 type Histogram struct {
 	buckets [len(Bounds{}) + 1]atomic.Uint64
 	sum     atomic.Int64
 }
 
-// Observe counts a duration; a negative one, as of two clocks that differ, counts as 0.
+// Observe counts a duration; a negative one, from two clocks that differ, counts as 0.
 func (h *Histogram) Observe(of *Bounds, d time.Duration) {
 	d = max(d, 0)
 	i := 0
@@ -28,7 +28,8 @@ func (h *Histogram) Observe(of *Bounds, d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// Read is how many durations there were, their sum in seconds, and how many took at most as long as each bound, in seconds.
+// Read returns the number of durations, their sum in seconds, and for each bound, in seconds, how many were at most
+// that long.
 func (h *Histogram) Read(of *Bounds) (count uint64, sum float64, atMost map[float64]uint64) {
 	atMost = make(map[float64]uint64, len(of))
 	for i := range h.buckets {
@@ -40,7 +41,7 @@ func (h *Histogram) Read(of *Bounds) (count uint64, sum float64, atMost map[floa
 	return count, time.Duration(h.sum.Load()).Seconds(), atMost
 }
 
-// Set is histograms by a name. The zero Set is ready.
+// Set is a set of named histograms. The zero Set is ready to use.
 type Set struct{ all sync.Map }
 
 // Of is the histogram of a name.

@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// elsewhere says where a record is that was not rated, or under which id it was. unknown is the error for one of which
-// nothing is known.
+// elsewhere says where an unrated record is, or which other id it was rated under. unknown is the error for an unknown
+// record.
 func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
 	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
 	switch {
@@ -34,7 +34,7 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	return q.inNoTable(ctx, id, unknown)
 }
 
-// inNoTable says why a record may be nowhere though its file is known.
+// inNoTable says why a record may be missing in all tables although its file is known.
 func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
 	prefix, _, err := udr.ParseID(id)
 	if err != nil {
@@ -44,7 +44,7 @@ func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 	if err != nil {
 		return err
 	}
-	// A copy that was not read has the id of a file of its own.
+	// An unread copy has its own file id.
 	files = slices.DeleteFunc(files, func(f control.File) bool { return f.State == control.Duplicate })
 	if len(files) != 1 {
 		return unknown
@@ -65,7 +65,7 @@ func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it is not a record; `ratemill try -v` with the file says why", id, name)
 }
 
-// sinceSuspense says what became of a record that was in suspense, through all of its retries.
+// sinceSuspense says what happened to a suspended record, through all of its retries.
 func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
 	for retried := false; ; retried = true {
 		closed, err := q.warehouse.ClosedAs(ctx, record)
@@ -83,7 +83,7 @@ func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 			if retried {
 				as = ", as " + short + " after a retry,"
 			}
-			if closed.Why != "" { // the oldest tables had no room for it
+			if closed.Why != "" { // the oldest tables lacked the column
 				why = ": " + closed.Why
 			}
 			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why)

@@ -1,7 +1,8 @@
-// Package inquiry answers why: it brings together what the warehouse, the control store, the registry and the catalogue
-// know of one record, and puts it into words for support.
+// Package inquiry explains single records: it combines the data of the warehouse, the control store, the registry and
+// the catalogue, and puts the explanation into words for support.
 //
-// It owns the order of the answer. It does not own the words of a charge (rating.Explain) or the tables (warehouse).
+// It owns the structure of the answer. It does not own the words of a charge (rating.Explain) or the tables
+// (warehouse).
 package inquiry
 
 import (
@@ -21,25 +22,25 @@ import (
 	"ratemill/udr"
 )
 
-// Inquiry asks the stores.
+// Inquiry queries the stores.
 type Inquiry struct {
 	store      *control.Store
 	warehouse  *warehouse.Warehouse
 	registry   *registry.Registry
 	catalogues map[string]*rating.Catalogue
 
-	Full bool // identifiers of SIMs in full, and all of them
+	Full bool // show identifiers of SIMs in full, and all of them
 }
 
-// Open loads the registry and prepares to ask.
+// Open loads the registry and prepares queries.
 func Open(ctx context.Context, store *control.Store, w *warehouse.Warehouse) (*Inquiry, error) {
 	q := &Inquiry{store: store, warehouse: w, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}
 	_, err := store.LoadRegistry(ctx, q.registry)
 	return q, err
 }
 
-// Explain says in words what a record costs every tier and why. id is file:seq, of which the file may be abbreviated. For
-// a record that was not rated the error, a warehouse.ErrNotFound, says where it is.
+// Explain says in words what a record costs every tier and why. id is file:seq, where the file may be abbreviated. For
+// an unrated record, the error, a warehouse.ErrNotFound, says where it is.
 func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
 	e, err := q.Find(ctx, id)
 	if err != nil {
@@ -69,7 +70,7 @@ func (q *Inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 	return b.String()
 }
 
-// origin says where the record came from and who owned its SIM.
+// origin describes the record's origin and the owner of its SIM.
 func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	name, taken := "file "+r.File.String(), ""
 	if r.Name != "" {
@@ -168,7 +169,7 @@ func abbreviated(value string) string {
 	return value[:4] + "…" + value[len(value)-2:]
 }
 
-// catalogue is a stored version, or nil: an explanation without it lacks the zones that were passed over, no more.
+// catalogue is a stored version, or nil: an explanation without it only lacks the zones that did not match.
 func (q *Inquiry) catalogue(ctx context.Context, version string) *rating.Catalogue {
 	if c, ok := q.catalogues[version]; ok {
 		return c

@@ -19,7 +19,7 @@ import (
 	"ratemill/udr"
 )
 
-// What is fetched to show one line is bounded: a file of gigabytes is better looked at where it is.
+// The data fetched to show one line is bounded: read a file of gigabytes where it is.
 const (
 	mostFetched  = 256 << 20
 	fetchedUntil = time.Minute
@@ -35,8 +35,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("%s cannot be fetched: %s; give a copy of it with --file", e.File, e.Why)
 }
 
-// Fetch brings the content of a record's file from its source, read-only: from where it was listed, or from where
-// collect.after moved it. src is the source as the project has it now, nil for none, and dir the project's folder. done
+// Fetch gets the content of a record's file from its source, read-only: from where it was listed, or from where
+// collect.after moved it. src is the source in the present project, nil for none, and dir the project's folder. done
 // removes the copy.
 func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, dir string) (f offline.File, done func(), err error) {
 	ctx, end := context.WithTimeout(ctx, fetchedUntil)
@@ -87,7 +87,7 @@ func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, d
 	return f, nil, missing("it is no longer at its source%s", after(src))
 }
 
-// after is what becomes of files of a source that were read.
+// after describes the after action for files of a source.
 func after(src *source.Source) string {
 	switch a := src.Collect.After; {
 	case a.Delete:
@@ -98,7 +98,7 @@ func after(src *source.Source) string {
 	return ""
 }
 
-// copied copies as much of a file as it had when it was read, and says whether that is the content that was read.
+// copied copies as many bytes of a file as were read from it, and reports whether the content is the same.
 func (q *Inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string, same bool, err error) {
 	to, err := os.CreateTemp("", "ratemill-explain-*")
 	if err != nil {

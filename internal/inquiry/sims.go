@@ -10,9 +10,9 @@ import (
 	"ratemill/udr"
 )
 
-// SIMs finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, as people write
-// it, with its kind and a colon before it where it would be several ("imsi:214070050000011"). Whoever asks after a number
-// that a SIM had last year is answered.
+// SIMs finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in people's
+// notation, with its kind and a colon before it if ambiguous ("imsi:214070050000011"). So a number that a SIM had last
+// year still finds it.
 func SIMs(view *registry.View, text string) ([]uint32, error) {
 	var sims []uint32
 	for _, id := range meant(text) {
@@ -26,7 +26,7 @@ func SIMs(view *registry.View, text string) ([]uint32, error) {
 	return sims, nil
 }
 
-// OneSIM is SIMs where only one may be meant.
+// OneSIM is SIMs if only one is allowed.
 func OneSIM(view *registry.View, text string) (uint32, error) {
 	sims, err := SIMs(view, text)
 	if err != nil {
@@ -38,7 +38,7 @@ func OneSIM(view *registry.View, text string) (uint32, error) {
 	return sims[0], nil
 }
 
-// Identifiers is what a text may mean as an identifier, and all identifiers of the SIMs that it finds.
+// Identifiers are the possible meanings of a text as an identifier, and all identifiers of the SIMs that it finds.
 func Identifiers(view *registry.View, text string) []udr.Identifier {
 	all := meant(text)
 	sims, _ := SIMs(view, text)
@@ -52,7 +52,7 @@ func Identifiers(view *registry.View, text string) []udr.Identifier {
 	return all
 }
 
-// meant is the identifiers that a text may be, in their canonical forms.
+// meant are the possible identifiers for a text, in their canonical forms.
 func meant(text string) (all []udr.Identifier) {
 	kinds := []udr.IDKind{udr.ICCID, udr.IMSI, udr.MSISDN, udr.IMEI, udr.EID, udr.Name}
 	if word, rest, ok := strings.Cut(text, ":"); ok {

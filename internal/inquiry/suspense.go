@@ -17,7 +17,7 @@ import (
 	"ratemill/udr"
 )
 
-// Short is a record's id as people see it: eight digits of the file are enough for every command.
+// Short is a record's id for people: every command accepts eight digits of the file.
 func Short(id string) string {
 	file, seq, ok := strings.Cut(id, ":")
 	if !ok || len(file) < 8 {
@@ -26,7 +26,7 @@ func Short(id string) string {
 	return file[:8] + ":" + seq
 }
 
-// Suspended says in words why a record is in suspense, what is known of it, and what to do. id is file:seq, of which the
+// Suspended says in words why a record is in suspense, what is known of it, and what to do. id is file:seq, where the
 // file may be abbreviated.
 func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	if _, _, err := udr.ParseID(id); err != nil {
@@ -85,7 +85,7 @@ func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	return b.String() + advice, err
 }
 
-// rule shows the rule at work, with the line of the very version that ran.
+// rule shows the rule, with its line in the version that ran.
 func (q *Inquiry) rule(ctx context.Context, b *strings.Builder, s *warehouse.Suspended) {
 	if s.Why.Rule != "" {
 		line(b, "rule", s.Why.Rule)
@@ -128,7 +128,7 @@ func (q *Inquiry) excerpt(ctx context.Context, s *warehouse.Suspended) []string 
 	return nil
 }
 
-// shown is a line of a carrier's file as a terminal may have it.
+// shown is a line of a carrier's file, escaped for a terminal.
 func shown(text string) string {
 	const most = 400
 	cut := ""
@@ -160,7 +160,7 @@ func usage(b *strings.Builder, message []byte) {
 	}
 }
 
-// before says where a record of a retry batch came from.
+// before names the origin of a record of a retry batch.
 func (q *Inquiry) before(ctx context.Context, s *warehouse.Suspended) (string, error) {
 	f, err := q.store.FileByID(ctx, s.ID.File)
 	if errors.Is(err, control.ErrNotFound) || err == nil && f.Retry == 0 {
@@ -177,7 +177,7 @@ func (q *Inquiry) before(ctx context.Context, s *warehouse.Suspended) (string, e
 	return fmt.Sprintf("in suspense as %s; it failed again in retry %d. ratemill suspense show %s", origin, f.Retry, origin), nil
 }
 
-// left says what became of a record that waits no longer.
+// left describes the outcome of a record that no longer waits.
 func (q *Inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Suspended, closed *warehouse.Closed) error {
 	if closed.Retry == "" {
 		line(b, "dropped", fmt.Sprintf("by %s: %s", closed.Who, closed.Why))
@@ -191,7 +191,7 @@ func (q *Inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Sus
 	return nil
 }
 
-// became says what a record is since its retry, and which retry that was; again is its id when it came to suspense again.
+// became describes the outcome of a retry, and names it; again is the record's id if it was suspended again.
 func (q *Inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string, again udr.ID, err error) {
 	file, err := udr.ParseFileID(closed.Retry)
 	if err != nil {
@@ -230,7 +230,7 @@ func (q *Inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.C
 	return f.Retry, became, again, nil
 }
 
-// advice is what to do about a record that waits.
+// advice says what to do about a waiting record.
 func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short string) (string, error) {
 	var b strings.Builder
 	claimed, err := q.store.Claimed(ctx, []udr.ID{s.ID})

@@ -40,7 +40,7 @@ type Told struct {
 	Steps          []rules.Step `json:"steps,omitempty"`
 }
 
-// ToldCharge is what an account pays; money is text, since JSON's numbers are floats in most readers.
+// ToldCharge is the charge of one account; money is text, because most readers convert JSON's numbers to floats.
 type ToldCharge struct {
 	Tier        uint8  `json:"tier"`
 	Account     string `json:"account"`
@@ -62,7 +62,7 @@ type Explained struct {
 	record *warehouse.Record
 }
 
-// Find explains a record: Words is what Explain answers.
+// Find explains a record: Words is the output of Explain.
 func (q *Inquiry) Find(ctx context.Context, id string) (*Explained, error) {
 	r, err := q.warehouse.Record(ctx, id)
 	if errors.Is(err, warehouse.ErrNotFound) {
@@ -100,8 +100,8 @@ func (q *Inquiry) Find(ctx context.Context, id string) (*Explained, error) {
 	return e, nil
 }
 
-// Read finds the record's line in a copy of its file, and what the very version of the rules that ran reads of it. each
-// gets the decision while it is valid.
+// Read finds the record's line in a copy of its file, and shows what the version of the rules that ran reads of it. The
+// decision passed to each is valid only during the call.
 func (q *Inquiry) Read(ctx context.Context, e *Explained, f offline.File, each func(*offline.Decision)) error {
 	bundle, err := q.store.Document(ctx, "source", e.Rules)
 	if err != nil {
@@ -136,16 +136,16 @@ func (q *Inquiry) Read(ctx context.Context, e *Explained, f offline.File, each f
 	return fmt.Errorf("line %d of %s is not the record %s: give a copy of %s as it was when it was read", e.Line, f.Path, Short(e.ID), e.File)
 }
 
-// Day is what is known of a SIM on a day: who owns it, by which plans its usage is rated at each tier, and the records of
-// that day.
+// Day is the state of a SIM on a day: its owner, the plans that rate its usage at each tier, and the records of that
+// day.
 type Day struct {
 	SIM     uint32
 	Words   string
 	Records []warehouse.SIMRecord
 }
 
-// SIMDay tells what was rated of a SIM on the day of a time, in the zone of its account, and by which plans further usage of
-// that time would be rated as the registry is known now. onDay says that the day was named, not a time.
+// SIMDay lists the rated records of a SIM on the day of a time, in the zone of its account, and the plans that would
+// rate further usage of that time by the current registry. onDay says that the user named a day, not a time.
 func (q *Inquiry) SIMDay(ctx context.Context, identifier string, at time.Time, onDay bool) (*Day, error) {
 	view := q.registry.View()
 	defer view.Close()
@@ -214,7 +214,7 @@ func (q *Inquiry) holder(view *registry.View, text string, at time.Time) (uint32
 	return OneSIM(view, text)
 }
 
-// tiers says who pays for a SIM's usage at a time, and by which plan.
+// tiers lists the payers of a SIM's usage at a time, with their plans.
 func (q *Inquiry) tiers(b *strings.Builder, view *registry.View, rev registry.Revision, sim uint32, own registry.Ownership, at udr.Instant) {
 	since := "always"
 	if own.Since > 0 {

@@ -10,19 +10,19 @@ import (
 	"ratemill/internal/roles"
 )
 
-// Cost is what records cost in an installation that was never without work.
+// Cost is what records cost in an installation that always had work.
 type Cost struct {
 	Name    string             `json:"name"`
-	Value   float64            `json:"value"`   // of what is varied
+	Value   float64            `json:"value"`   // of the varied parameter
 	Records int                `json:"records"` // of the files
-	Usage   float64            `json:"usage"`   // that raters decided: a record may become several
+	Usage   float64            `json:"usage"`   // decided by raters: a record may become several
 	Rate    float64            `json:"records_per_second"`
 	CPU     map[string]float64 `json:"cpu_us_per_record"` // by process
 	Peak    map[string]int64   `json:"peak_bytes"`
 	Work    map[string]float64 `json:"records_by_process"`
 }
 
-// Total is the processor time of all processes but the carrier's, in µs a record.
+// Total is the processor time of all processes except the carrier's, in µs per record.
 func (c *Cost) Total() (sum float64) {
 	for name, v := range c.CPU {
 		if name != Carrier {
@@ -66,7 +66,7 @@ func (in *installation) cost(name string, value float64, o generate.Options) (*C
 	return c, nil
 }
 
-// group adds up what processes of a role, or an engine, have: mediation-1 and mediation-2 are mediation.
+// group adds up the processes of a role or an engine: mediation-1 and mediation-2 are mediation.
 func group[N int64 | float64](of map[string]N) map[string]N {
 	sums := map[string]N{}
 	for name, v := range of {
@@ -76,13 +76,13 @@ func group[N int64 | float64](of map[string]N) map[string]N {
 	return sums
 }
 
-// Of is what the processes of a role, or an engine, cost.
+// Of is the cost of the processes of a role or an engine.
 func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
 
-// PeakOf is the most memory that the processes of a role, or an engine, had, in bytes.
+// PeakOf is the peak memory of the processes of a role or an engine, in bytes.
 func (c *Cost) PeakOf(kind string) int64 { return group(c.Peak)[kind] }
 
-// Kinds are the roles and engines that costs have, in the order of the pipeline.
+// Kinds are the roles and engines with costs, in the order of the pipeline.
 func Kinds(costs []*Cost) (found []string) {
 	for _, k := range kinds {
 		if len(costs) > 0 && costs[0].Of(k) > 0 {
@@ -108,7 +108,7 @@ func printCosts(what string, costs []*Cost) {
 	t.print()
 }
 
-// printWork tells how the work was shared.
+// printWork shows how the work was shared.
 func printWork(costs []*Cost) {
 	t := newTable("", "process", "share of the work", "CPU µs/record of all", "peak MB")
 	for _, c := range costs {

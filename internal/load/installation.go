@@ -21,13 +21,14 @@ type installation struct {
 	processes []*plant.Process
 }
 
-// defaults are the options of an installation as a new one has it: embedded engines, two partitions. Sources are listed
-// more often than by default, so that listing is not what a latency is made of.
+// defaults are the options of a new installation: embedded engines, two partitions. Sources are listed more often than
+// by default, so that listing does not dominate the latency.
 func defaults(usage generate.Options) plant.Options {
 	return plant.Options{Broker: plant.Embedded, Store: plant.SQLite, Partitions: 2, Usage: usage, Every: 300 * time.Millisecond}
 }
 
-// raise builds an installation with so many mediators and raters, and one sink, and waits until they own all partitions.
+// raise builds an installation with the given numbers of mediators and raters, and one sink, and waits until they own
+// all partitions.
 func raise(t testing.TB, o plant.Options, each int) *installation {
 	t.Helper()
 	in := &installation{Plant: plant.Build(t, o), t: t}
@@ -60,7 +61,7 @@ func raise(t testing.TB, o plant.Options, each int) *installation {
 	return in
 }
 
-// ready says that all partitions have a rater and a sink, and that mediators answer.
+// ready reports whether all partitions have a rater and a sink, and mediators answer.
 func (in *installation) ready(ctx context.Context) bool {
 	owned := map[roles.Role]int{}
 	for _, p := range in.processes {
@@ -73,7 +74,7 @@ func (in *installation) ready(ctx context.Context) bool {
 	return owned[roles.Rating] == in.Options.Partitions && owned[roles.Sink] == in.Options.Partitions
 }
 
-// well says which role ended though nobody asked it to.
+// well says which role ended unexpectedly.
 func (in *installation) well() error {
 	for _, p := range in.processes {
 		if state, ended := p.Ended(); ended {
@@ -89,7 +90,7 @@ type part struct {
 	plant.Usage
 }
 
-// usage asks every process what it has used and holds.
+// usage reads the resources of every process.
 func (in *installation) usage() (parts []part, err error) {
 	for _, p := range in.processes {
 		u, err := plant.UsageOf(p.PID())
@@ -104,7 +105,7 @@ func (in *installation) usage() (parts []part, err error) {
 	return append(parts, together(Carrier, in.SSHD.PIDs())), nil
 }
 
-// together is what the processes of an engine have used and hold.
+// together is the resources of the processes of an engine.
 func together(name string, pids []int) part {
 	all := part{name: name}
 	for _, pid := range pids {
@@ -117,10 +118,10 @@ func together(name string, pids []int) part {
 	return all
 }
 
-// Carrier is the server that has the files. What it costs is told, and not added to what ratemill costs.
+// Carrier is the server with the files. Its cost is listed, but not added to ratemill's.
 const Carrier = "sshd"
 
-// since is what every process has used from an earlier moment on.
+// since is every process's usage since an earlier moment.
 func since(before, after []part) []part {
 	parts := make([]part, len(after))
 	for i := range after {
@@ -130,7 +131,7 @@ func since(before, after []part) []part {
 	return parts
 }
 
-// worked is how many records each process of a role has done.
+// worked is how many records each process of a role has processed.
 func (in *installation) worked(role roles.Role) (names []string, records []float64, err error) {
 	metric := map[roles.Role]string{roles.Mediation: "ratemill_mediation_records_total", roles.Rating: "ratemill_rating_records_total"}[role]
 	for _, p := range in.processes {
@@ -164,7 +165,7 @@ func (in *installation) prepare(f *generate.File) (path string, err error) {
 	return path, to.Close()
 }
 
-// path is where a file lands.
+// path is the final path of a file.
 func (in *installation) path(f *generate.File) string {
 	return filepath.Join(in.Incoming(f.Source), f.Name)
 }

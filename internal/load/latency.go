@@ -7,7 +7,7 @@ import (
 	"ratemill/internal/generate"
 )
 
-// Delay is how long files took from landing to being visible, at a load.
+// Delay is the time of files from landing to being visible, at a load.
 type Delay struct {
 	Name    string
 	Rate    float64 // records a second by schedule
@@ -15,10 +15,10 @@ type Delay struct {
 	Latency []time.Duration
 	CPU     map[string]time.Duration // by process
 	Records int
-	Behind  bool // the last files took longer than the first by so much that the load was too high
+	Behind  bool // the last files took so much longer than the first that the load was too high
 }
 
-// delay lets files land at a rate for so long.
+// delay lets files land at a rate for the given time.
 func (in *installation) delay(name string, o generate.Options, rate float64) (*Delay, error) {
 	files, err := allFiles(o)
 	if err != nil {
@@ -66,7 +66,7 @@ func printDelays(delays []*Delay) {
 	t.print()
 }
 
-// cost is what the processes took for each record.
+// cost is the processes' cost per record.
 func (d *Delay) cost() *Cost {
 	c := &Cost{CPU: map[string]float64{}}
 	for name, cpu := range d.CPU {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// outcome is what came of a load.
+// outcome is the result of a load.
 type outcome struct {
 	records int
 	files   []flight
 	took    time.Duration // from the first landing to the last file shown
-	parts   []part        // what each process used meanwhile
-	late    time.Duration // by how much the schedule was missed at most
+	parts   []part        // resources used by each process meanwhile
+	late    time.Duration // the largest delay of the schedule
 }
 
 // rate is records a second.
@@ -85,7 +85,7 @@ func (in *installation) prepareAll(landings []Landing) (paths []string, err erro
 	return paths, nil
 }
 
-// playAtOnce lets everything land at once: what the installation does when it is never without work.
+// playAtOnce lets everything land at once: the throughput of an installation that always has work.
 func (in *installation) playAtOnce(landings []Landing) (*outcome, error) {
 	prepared, err := in.prepareAll(landings)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"ratemill/internal/generate"
 )
 
-// Landing is a file and when it lands, counted from the beginning of the load.
+// Landing is a file and its landing time, relative to the beginning of the load.
 type Landing struct {
 	File generate.File
 	At   time.Duration
 }
 
-// Schedule lets files land at a rate of records a second over all carriers, each file when the last of its records is
-// due. Files of a carrier keep their order, and carriers take turns by how much of each is left. A rate of 0 lets all
-// land at once.
+// Schedule lets files land at a rate of records a second over all carriers, each file when its last record is due.
+// Files of a carrier keep their order, and carriers take turns by their remaining shares. A rate of 0 lets all land at
+// once.
 func Schedule(files []generate.File, rate float64) []Landing {
 	total, sent := map[string]int{}, map[string]int{}
 	for _, f := range files {
@@ -26,7 +26,7 @@ func Schedule(files []generate.File, rate float64) []Landing {
 	}
 	type turn struct {
 		file generate.File
-		part float64 // of its carrier's records that are sent with it
+		part float64 // its carrier's records in it
 	}
 	turns := make([]turn, len(files))
 	for i, f := range files {
@@ -45,7 +45,7 @@ func Schedule(files []generate.File, rate float64) []Landing {
 	return landings
 }
 
-// allFiles are the files of all carriers, those of each in the order in which it sends them.
+// allFiles are the files of all carriers, each carrier's in sending order.
 func allFiles(o generate.Options) ([]generate.File, error) {
 	each, err := generate.Files(o)
 	if err != nil {

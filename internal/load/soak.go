@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/generate"
 )
 
-// Sample is what the processes held at a moment.
+// Sample is the memory of the processes at a moment.
 type Sample struct {
 	Minutes  float64
 	Landed   int     // records
@@ -41,8 +41,8 @@ func (s *Soak) between(process int, from, to float64) (minutes, bytes []float64)
 
 const sampleEvery = 10 * time.Second
 
-// soak lets files land at a rate for so long, and looks at the memory of every process every ten seconds. Samples are
-// written to a file as they are taken.
+// soak lets files land at a rate for the given time, and samples the memory of every process every ten seconds. Samples
+// are written to a file as they are taken.
 func (in *installation) soak(o generate.Options, rate float64, length time.Duration, file string) (*Soak, error) {
 	ctx, cancel := context.WithCancel(in.t.Context())
 	defer cancel()
@@ -55,7 +55,7 @@ func (in *installation) soak(o generate.Options, rate float64, length time.Durat
 	w.every = time.Second
 	watching, preparing := make(chan error, 1), make(chan error, 1)
 	go func() { watching <- w.run(ctx) }()
-	ready := make(chan string, 16) // the files' contents, written a little before they land
+	ready := make(chan string, 16) // the files' contents, written shortly before they land
 	go func() {
 		defer close(ready)
 		for i := range landings {
@@ -87,7 +87,7 @@ func (in *installation) soak(o generate.Options, rate float64, length time.Durat
 		}
 		for _, f := range w.take() {
 			visible += f.records
-			if err := os.Remove(f.path); err != nil { // the carrier takes away what was fetched
+			if err := os.Remove(f.path); err != nil { // the carrier removes fetched files
 				return err
 			}
 		}
@@ -99,7 +99,7 @@ func (in *installation) soak(o generate.Options, rate float64, length time.Durat
 			line = append(line, strconv.FormatInt(p.Resident, 10))
 		}
 		if len(s.Samples) == 0 {
-			_ = log.Write(append([]string{"minutes", "landed", "visible"}, s.Processes...)) // Flush tells its error
+			_ = log.Write(append([]string{"minutes", "landed", "visible"}, s.Processes...)) // Flush reports its error
 		}
 		s.Samples = append(s.Samples, x)
 		_ = log.Write(line)

@@ -8,7 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// results is a table of text that people read and documentation takes: numbers to the right.
+// results is a text table for people and documentation: numbers aligned to the right.
 type results struct{ w table.Writer }
 
 func newTable(header ...string) *results {

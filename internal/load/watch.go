@@ -10,28 +10,28 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// watcher asks ClickHouse again and again which of the files that landed it shows whole: as many rows in rated_usage,
-// duplicates and suspense as the file's end says that it has. A file is visible when the answer is there that says so.
+// watcher asks ClickHouse repeatedly which of the landed files it shows completely: as many rows in rated_usage,
+// duplicates and suspense as the file's end states. A file is visible when the answer that shows this has arrived.
 type watcher struct {
 	conn     driver.Conn
-	position func(context.Context) (int64, error) // of the sinks: it grows with each block
+	position func(context.Context) (int64, error) // of the sinks: it increases with each block
 	every    time.Duration
 
 	mu      sync.Mutex
 	waiting map[string]*flight // by path
 	shown   []flight
-	changed chan struct{} // closed and made anew when files were shown
+	changed chan struct{} // closed and replaced when files were shown
 }
 
-// flight is a file on its way.
+// flight is a file that is not visible yet.
 type flight struct {
 	path    string
 	records int
-	due     time.Time // when the schedule let it land
+	due     time.Time // landing time
 	visible time.Time
 
-	id   string // as ClickHouse calls it
-	rows uint64 // that it has to have
+	id   string // ClickHouse's name for it
+	rows uint64 // expected rows
 }
 
 func (f *flight) latency() time.Duration { return f.visible.Sub(f.due) }
@@ -50,21 +50,21 @@ func (in *installation) newWatcher() *watcher {
 	return &watcher{conn: in.Node.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
 }
 
-// landed begins to wait for a file.
+// landed starts waiting for a file.
 func (w *watcher) landed(path string, records int, due time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waiting[path] = &flight{path: path, records: records, due: due}
 }
 
-// open is how many files wait.
+// open is the number of waiting files.
 func (w *watcher) open() (files int, changed <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.waiting), w.changed
 }
 
-// take gives the files that were shown since it was asked last.
+// take returns the files shown since the last call.
 func (w *watcher) take() []flight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,7 +73,7 @@ func (w *watcher) take() []flight {
 	return shown
 }
 
-// run asks until ctx ends, and only when there is a new block, since asking costs ClickHouse time too.
+// run asks until ctx ends, but only when there is a new block, because asking costs ClickHouse time too.
 func (w *watcher) run(ctx context.Context) error {
 	asked := int64(-1)
 	for ctx.Err() == nil {

@@ -1,11 +1,11 @@
 // Package offline runs the whole pipeline in memory: files in, rated batches and balances out, one file after the other
 // in the given order. The same input gives the same output, byte for byte.
 //
-// It owns the engines that stand in for the real ones where nothing needs to outlive the process: a ledger of the files
-// given (files.go), a broker whose every append is decided at once (rater.go), a clock that stands still. What is done
-// with records is not here: mediation.Mediator reads them and internal/ledger decides about them, online as offline.
+// It owns the in-memory replacements of the engines: a ledger of the given files (files.go), a broker that processes
+// every append at once (rater.go), a clock that stands still. It does not own the processing of records:
+// mediation.Mediator reads them and internal/ledger decides about them, as in production.
 //
-// `ratemill rate`, `ratemill test` and the comparison of a crash test with what ought to have come out use it.
+// `ratemill rate`, `ratemill test` and the crash test's comparison use it.
 //
-// Start at Pipeline. Try is the other way to look at a file: each record by itself, and why.
+// Start at Pipeline. Try is another way to look at a file: each record by itself, with the reasons.
 package offline

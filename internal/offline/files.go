@@ -18,18 +18,18 @@ import (
 	"ratemill/udr"
 )
 
-// files is the ledger and the spool of the files given: they are on this machine, taken in their order, by one mediator.
-// What only a listing of a source asks for is not there.
+// files is the ledger and the spool of the given files: they are on this machine, and one mediator takes them in order.
+// It omits everything that only a listing of a source needs.
 type files struct {
 	mediation.Files
 	files    []*file
-	next     *file // to be leased; nil when it was
+	next     *file // waiting for a lease; nil after it was leased
 	contents map[string]*file
 	balances []*Balance
 	now      time.Time
 }
 
-// file is a file given and what is known of it.
+// file is a given file with its state.
 type file struct {
 	given    File
 	number   int64
@@ -83,7 +83,7 @@ func (f *file) row(now time.Time) control.File {
 	}
 }
 
-// SetIdentity implements mediation.Files: a content that came before is not read again.
+// SetIdentity implements mediation.Files: a repeated content is not read again.
 func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, _ ...control.OtherKey) (*control.File, error) {
 	f := l.at(lease)
 	f.id, f.size = id, size
@@ -126,7 +126,7 @@ func (l *files) ReadOnly(_ context.Context, lease control.Lease, hash []byte, si
 	return nil
 }
 
-// Resumes implements mediation.Files: files are here, and read from their beginning.
+// Resumes implements mediation.Files: files are local, and read from their beginning.
 func (l *files) Resumes(context.Context, *control.File) (r control.Resumption, found bool, err error) {
 	return r, false, nil
 }
@@ -155,7 +155,7 @@ func (l *files) Fail(_ context.Context, lease control.Lease, why string, _, _ ti
 	return nil
 }
 
-// Fetch implements mediation.Spool: the file is here, and is hashed before it is read.
+// Fetch implements mediation.Spool: the file is local, and is hashed before it is read.
 func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, _ *collect.Known, _ func(context.Context) error) (mediation.Content, error) {
 	f := l.files[row.Number-1]
 	body, err := f.given.Open()
@@ -173,7 +173,7 @@ func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, 
 	}, nil
 }
 
-// balance is what became of the file's records.
+// balance is the outcome of the file's records.
 func (l *files) balance(f *file, r *rater) *Balance {
 	p, d := &f.progress, r.decided
 	b := &Balance{

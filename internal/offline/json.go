@@ -15,9 +15,8 @@ import (
 	"ratemill/udr"
 )
 
-// JSON writes decided records as JSON, one object a line, the names being those of the warehouse's columns. Money is
-// text, since JSON's numbers are floats in most readers. Keys have one order, and what a record does not have is left
-// out.
+// JSON writes decided records as JSON, one object per line, with the warehouse's column names. Money is text, because
+// most readers convert JSON's numbers to floats. Keys have a fixed order, and missing values are omitted.
 type JSON struct {
 	Registry *registry.Registry
 
@@ -32,8 +31,8 @@ type JSON struct {
 	rev       registry.Revision
 }
 
-// Append appends the records of a batch of a file to dst, in their order in the file: the rated ones, and with all of
-// them the duplicates and the suspended.
+// Append appends the records of a batch of a file to dst, in file order: the rated ones, and with all of them the
+// duplicates and the suspended.
 func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byte, err error) {
 	j.name = path.Base(f.Path)
 	j.id = append(hex.AppendEncode(j.id[:0], b.File[:]), ':')
@@ -44,7 +43,7 @@ func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byt
 	if !all {
 		duplicate, suspended = nil, nil
 	}
-	var r, d, s uint64 // sequences of the first of each that is left, from 1; 0 when none is
+	var r, d, s uint64 // sequences of the first remaining one of each, from 1; 0 if there is none
 	for {
 		if r == 0 && len(rated) > 0 {
 			if err := udr.ParseUsage(rated[0].Usage, &j.rated); err != nil {
@@ -64,7 +63,7 @@ func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byt
 			}
 			s = j.suspended.Seq
 		}
-		switch next := min(r-1, d-1, s-1); { // 0 is after all others
+		switch next := min(r-1, d-1, s-1); { // 0 sorts after all others
 		case r == 0 && d == 0 && s == 0:
 			return dst, nil
 		case next == r-1:
@@ -300,7 +299,7 @@ func (j *JSON) account(number uint32, at udr.Instant) string {
 	return ""
 }
 
-// counted is the value of a counter as people read it: units or money.
+// counted is the value of a counter for people: units or money.
 func counted(kind rating.CounterKind, v rating.Value) string {
 	if !kind.IsCost() {
 		return strconv.FormatInt(v.Units(), 10)
@@ -312,7 +311,7 @@ func counted(kind rating.CounterKind, v rating.Value) string {
 	return d.String()
 }
 
-// date is a day as text; there are few of them.
+// date is a day as text; there are few different ones.
 func (j *JSON) date(day int32) string {
 	text, ok := j.days[day]
 	if !ok {
@@ -358,8 +357,8 @@ func appendBytes(dst, text []byte) []byte { return AppendString(dst, string(text
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends a JSON string (RFC 8259, 7). What is not UTF-8 becomes U+FFFD, and a
-// character that is an order to a terminal is an escape.
+// AppendString appends a JSON string (RFC 8259, 7). Bytes that are not UTF-8 become U+FFFD, and characters that control
+// a terminal become escapes.
 func AppendString(dst []byte, text string) []byte {
 	dst = append(dst, '"')
 	plain := 0

@@ -28,19 +28,19 @@ type File struct {
 	Open   func() (io.ReadCloser, error)
 }
 
-// Pipeline is what records are judged by and where the outcome goes. Fill the fields, then Run.
+// Pipeline is the inputs of rating and the receivers of its results. Fill the fields, then Run.
 type Pipeline struct {
 	Sources    *source.Book
 	Catalogue  *rating.Catalogue
 	Registry   *registry.Registry
-	Partitions int       // over which billing roots are spread; 0 and 1 are the same
-	Now        time.Time // what the clock shows; the zero Time is 1970, and no usage is late then
+	Partitions int       // over which billing roots are distributed; 0 and 1 are the same
+	Now        time.Time // the clock's time; the zero Time is 1970, and no usage is late then
 	LateUntil  int       // see mediation.Mediator
 
 	// Before sets counters of a partition before the first record. May be nil.
 	Before func(partition int, counters *rating.Counters) error
-	// Batch gets every batch of the rated log in order, and the file that its records are of; it points into value, which
-	// stays as it is. It is called by one goroutine, while the next records are being read.
+	// Batch gets every batch of the rated log in order, with the file of its records; it points into value, which does
+	// not change. One goroutine calls it, while the next records are being read.
 	Batch func(f *File, partition int, b *ratedlog.Batch, value []byte) error
 	// Progress gets the bytes read so far, now and then. May be nil.
 	Progress func(bytes, records int64)
@@ -48,8 +48,8 @@ type Pipeline struct {
 	Done func(*Balance)
 }
 
-// Run rates files one after the other and answers their balances. A file that cannot be read to its end is no error:
-// its balance says so.
+// Run rates files one after the other and returns their balances. A file that cannot be read to its end is no error:
+// its balance shows that.
 func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,7 +88,8 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	return l.balances, r.stop()
 }
 
-// Balance is what became of a file's records, seen from both ends: what mediation read and what rating decided.
+// Balance is the outcome of a file's records, counted at both ends: records that mediation read and records that rating
+// decided.
 type Balance struct {
 	ID           udr.FileID
 	Source, Path string
@@ -100,28 +101,28 @@ type Balance struct {
 	Rated        int64
 	Bytes        int64
 	Failure      string           // why the file could not be read to its end, or at all
-	Notes        map[string]int64 // records about which the rules decided what the data left open, by note
-	Continues    string           // the path of the file whose content it begins with; the rest was read
-	From         int64            // bytes of the content, unpacked, that belong to that one and those before it
-	DuplicateOf  string           // the path of the file that had the same content; nothing was read
+	Notes        map[string]int64 // records with each note of the rules
+	Continues    string           // the path of the file that it continues; the rest was read
+	From         int64            // bytes of the content, unpacked, that belong to that file and those before it
+	DuplicateOf  string           // the path of the file with the same content; nothing was read
 }
 
-// Difference is what the balance lacks: 0 when no record was lost or came twice.
+// Difference is the records that the balance lacks: 0 if none was lost or doubled.
 func (b *Balance) Difference() int64 {
 	return b.Records - b.Filtered - b.Duplicate - b.Suspended - b.Rated
 }
 
-// clock stands still. Whoever waits waits for nothing: there is only one thing going on.
+// clock stands still. Waiting is pointless here: only one thing happens at a time.
 type clock struct{ now time.Time }
 
 func (c clock) Now() time.Time { return c.now }
 
 func (c clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// reference gives the one version that there is of everything.
+// reference gives the single version of everything.
 type reference struct{ p *Pipeline }
 
-// Queues are those of all sources; the order of the files is the caller's.
+// Queues are those of all sources; the caller determines the order of the files.
 func (r *reference) Queues() (queues []control.Queue) {
 	for _, s := range r.p.Sources.Sources {
 		queues = append(queues, control.Queue{Source: s.Name})
@@ -148,9 +149,9 @@ func (r *reference) Current(context.Context) (registry.Revision, string, error) 
 	return r.p.Registry.Revision(), r.p.Catalogue.Version(), nil
 }
 
-// Find is the source whose pattern a file's name matches, and the path that the source would list it by, so that the
-// file has the same identity here as there: the pattern's folder and the file's own name. plain takes the name of what
-// was packed for the name of the packed file.
+// Find returns the source whose pattern matches a file's name, and the path that the source would list, so that the
+// file has the same identity here as there: the pattern's folder and the file's own name. plain takes the name of a
+// packed file for the name of the unpacked one.
 func Find(sources []*source.Source, name string, plain bool) (s *source.Source, listed string, err error) {
 	base := path.Base(name)
 	var found []string
@@ -171,7 +172,7 @@ func Find(sources []*source.Source, name string, plain bool) (s *source.Source, 
 	return nil, "", fmt.Errorf("%s may be a file of %s; name the source", base, strings.Join(found, " or of "))
 }
 
-// Listed is the path by which a source would list a file, or the file's name when no pattern of the source matches it.
+// Listed is the path by which a source would list a file, or the file's name if no pattern of the source matches it.
 func Listed(s *source.Source, name string) string {
 	base := path.Base(name)
 	for _, plain := range []bool{false, true} {

@@ -10,24 +10,24 @@ import (
 	"ratemill/mediation"
 )
 
-// rater is the broker that mediation sends to, and what comes after it: a message that is appended to the usage topic
-// is decided at once, in a goroutine of its own, so that the next records are read meanwhile.
+// rater is the broker for mediation's messages, and the stages after it: it processes each message appended to the
+// usage topic in a goroutine of its own, so that the next records are read meanwhile.
 type rater struct {
 	p       *Pipeline
 	read    *mediation.Progress
 	alone   []*ledger.Alone
 	queue   chan *appended
 	ended   chan struct{}
-	err     error // of the goroutine, to be read when it waits or has ended
+	err     error // of the goroutine, valid when it waits or has ended
 	decided decided
 	batch   ratedlog.Batch
-	file    *File // the file at hand; it changes only when nothing is under way
+	file    *File // the current file; it changes only when nothing is in progress
 }
 
-// decided counts the records of the file at hand.
+// decided counts the records of the current file.
 type decided struct{ rated, duplicate, suspended int64 }
 
-// appended is an append under way.
+// appended is an append in progress.
 type appended struct {
 	partition int
 	messages  []broker.Message
@@ -81,7 +81,7 @@ func (r *rater) decide(ctx context.Context, partition int, usage []byte) error {
 	return nil
 }
 
-// settle waits until all that was appended is decided.
+// settle waits until all appended messages are processed.
 func (r *rater) settle() error {
 	a := &appended{done: make(chan struct{})}
 	r.queue <- a
@@ -113,7 +113,7 @@ func (a *appended) Wait(context.Context) (int64, error) {
 	return 0, a.err
 }
 
-// Fetch implements broker.Broker; nobody reads.
+// Fetch implements broker.Broker; it is never called.
 func (r *rater) Fetch(_ context.Context, _ string, _ int, _ int64, _ time.Duration, dst []broker.Message) ([]broker.Message, error) {
 	return dst, nil
 }

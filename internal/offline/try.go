@@ -16,35 +16,35 @@ import (
 	"ratemill/udr"
 )
 
-// Try looks at the records of files one by one and says what the rules decide, and why. Nothing is rated. It remembers
-// records for as long as it lives, so that those sent again are seen.
+// Try decides the records of files one by one by the rules, and gives the reasons. Nothing is rated. It remembers
+// records as long as it lives, to recognise duplicates.
 type Try struct {
-	Registry *registry.Registry // may be nil: then nobody asks who owns a SIM
+	Registry *registry.Registry // may be nil: then SIMs are not looked up
 	Trace    bool               // tell each step
 
 	Trailer  []byte // of the last file that was read to its end
-	Expected int64  // how many records it counts, -1 for none
+	Expected int64  // its number of records, -1 for none
 
 	seen   map[udr.DuplicateKey]bool
 	record record.Record
 	out    rules.Outcome
 }
 
-// Decision is what becomes of one record. It is good until the next one.
+// Decision is the outcome of one record. It is valid until the next one.
 type Decision struct {
 	Record *record.Record
 	Octets bool              // the record is no text
-	Kind   string            // mapped, filtered, duplicate, suspended; file when the file cannot be read on
+	Kind   string            // mapped, filtered, duplicate, suspended; file if the file cannot be read on
 	Rule   string            // of filtered
 	Err    *udr.SuspendError // of suspended and file
 	Usages []UsageDecision   // of a record that was mapped
 	Steps  []rules.Step      // with Trace
 
-	Runner   *rules.Runner // which branches were taken so far
-	Preamble []byte        // what stands before the records of the file: a header
+	Runner   *rules.Runner // branches taken so far
+	Preamble []byte        // the text before the records of the file: a header
 }
 
-// Raw is the record as people are shown it: its text without the line end, or its octets in hexadecimal.
+// Raw is the record for people: its text without the line end, or its octets in hexadecimal.
 func (d *Decision) Raw() string {
 	if d.Octets {
 		return printable.Hex(d.Record.Raw)
@@ -52,18 +52,18 @@ func (d *Decision) Raw() string {
 	return strings.TrimRight(string(d.Record.Raw), "\r\n")
 }
 
-// UsageDecision is what becomes of one usage record.
+// UsageDecision is the outcome of one usage record.
 type UsageDecision struct {
 	*udr.Usage
 	Kind    string            // mapped, duplicate, suspended
 	Err     *udr.SuspendError // of suspended
-	Account string            // who pays, with a registry
+	Account string            // the payer, if there is a registry
 	Plan    string            // the SIM's
-	Since   string            // local date since when the SIM is theirs; empty for always
+	Since   string            // local date since which the account owns the SIM; empty for always
 	ICCID   string            // of the SIM
 }
 
-// Waits says why a file would not be read yet, but wait for its end; empty when it would be read.
+// Waits says why mediation would not read a file yet, but wait for its end; empty if it would read it.
 func Waits(f *File) (string, error) {
 	if !f.Source.Collect.WaitsForEnd() {
 		return "", nil
@@ -77,7 +77,7 @@ func Waits(f *File) (string, error) {
 	return look.Unfinished, err
 }
 
-// File reads a file and calls each for each record. The runner tells which branches were taken.
+// File reads a file and calls each for each record. The runner counts the branches taken.
 func (t *Try) File(ctx context.Context, f *File, each func(*Decision) error) (*rules.Runner, error) {
 	runner := f.Source.NewRunner(f.Path, f.MTime)
 	body, err := f.Open()
@@ -182,7 +182,7 @@ func (t *Try) usage(f *File, u *udr.Usage) UsageDecision {
 	return d
 }
 
-// owned adds who owns the SIM.
+// owned adds the owner of the SIM.
 func (d *UsageDecision) owned(view *registry.View) {
 	rev := view.Revision()
 	own, ok := view.Owner(d.SIM, d.At, rev)

@@ -4,5 +4,5 @@ package offspring
 
 import "syscall"
 
-// dieWithParent does nothing here: whoever starts a process must end it.
+// dieWithParent does nothing here: the caller must end the process.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}

@@ -1,5 +1,4 @@
-// Package offspring starts processes that do not outlive this one, however it ends.
+// Package offspring starts processes that do not outlive this one, in whatever way it ends.
 //
-// It owns how the kernel is told so. What a process is, what it says and how it is asked to end is the business of
-// whoever starts it.
+// It owns the request to the kernel. The caller owns the process's purpose, output and graceful end.
 package offspring

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// Start starts a process that gets a signal when this process ends, where the kernel can do that (Linux), and that ctrl-C
-// at the terminal does not reach. The channel receives once, what Wait answers, when the process has ended.
+// Start starts a process that gets a signal when this process ends, if the kernel supports that (Linux), and that does
+// not get ctrl-C from the terminal. The channel receives once, the result of Wait, when the process has ended.
 func Start(cmd *exec.Cmd, death syscall.Signal) (<-chan error, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

@@ -2,11 +2,11 @@ package patience
 
 import "time"
 
-// Backoff says how long to wait before trying again: twice as long each time, up to Most, less a random part of up to
-// half of it.
+// Backoff computes pauses between attempts: twice as long each time, up to Most, minus a random part of up to half of
+// it.
 type Backoff struct {
 	First, Most time.Duration
-	Random      func() float64 // from 0 up to 1; nil: no part is random
+	Random      func() float64 // from 0 up to 1; nil: no random part
 	failures    int
 }
 
@@ -23,5 +23,5 @@ func (b *Backoff) Failed() time.Duration {
 	return d
 }
 
-// Worked forgets the failures.
+// Worked resets the failures.
 func (b *Backoff) Worked() { b.failures = 0 }

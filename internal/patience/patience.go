@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// Clock is time for those who wait: the real one, or a simulated one.
+// Clock is real or simulated time.
 type Clock interface {
 	Now() time.Time
-	// Sleep waits; it answers early with ctx's error when ctx ends.
+	// Sleep waits; it returns early with ctx's error when ctx ends.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Pauses between two attempts, unless the caller wants others.
+// Default bounds of the pauses between two attempts.
 const (
 	first = 50 * time.Millisecond
 	most  = 5 * time.Second
 )
 
-// sayEvery is the time between two words about the same absence.
+// sayEvery is the time between two reports of the same absence.
 const sayEvery = time.Minute
 
-// Absence follows something that is away, or was: how long to wait before the next attempt, and when to say so. What
-// comes and goes quickly is not spoken of more often than what stays away. The zero Absence waits from 50 ms up to 5 s.
+// Absence tracks something that is away, or was: the pause before the next attempt, and whether to report it. A
+// repeated short absence is reported no more often than a long one. The zero Absence waits from 50 ms up to 5 s.
 type Absence struct {
 	Backoff
 	since    time.Time // of this absence
@@ -32,7 +32,7 @@ type Absence struct {
 	speaking bool
 }
 
-// Failed notes a failure, says so if it is time to, and answers the pause before the next attempt.
+// Failed records a failure, reports it if that is due, and returns the pause before the next attempt.
 func (a *Absence) Failed(now time.Time, log *slog.Logger, what string, err error, args ...any) time.Duration {
 	if a.First == 0 {
 		a.First = first
@@ -58,7 +58,7 @@ func (a *Absence) Failed(now time.Time, log *slog.Logger, what string, err error
 	return a.Backoff.Failed()
 }
 
-// Worked notes that what was away is there, and says so if its absence was spoken of.
+// Worked records success, and reports it if the absence was reported.
 func (a *Absence) Worked(now time.Time, log *slog.Logger, what string, args ...any) {
 	if a.failures == 0 {
 		return
@@ -70,25 +70,25 @@ func (a *Absence) Worked(now time.Time, log *slog.Logger, what string, args ...a
 	a.Backoff.Worked()
 }
 
-// Away says that the last attempt failed.
+// Away reports whether the last attempt failed.
 func (a *Absence) Away() bool { return a.failures > 0 }
 
-// Patience waits until things can be done. It belongs to one goroutine.
+// Patience repeats operations until they succeed. It belongs to one goroutine.
 type Patience struct {
 	Clock   Clock
 	Log     *slog.Logger
 	Random  func() float64       // see Backoff
-	Passing func(err error) bool // this error passes with time
+	Passing func(err error) bool // reports whether this error is temporary
 	// First and Most bound the pauses; 0 is 50 ms and 5 s.
 	First, Most time.Duration
-	// Waits is told when it begins to wait for something, and why, after each attempt; with no error when the waiting is
-	// over, whatever came of it. Nil: nobody wants to know.
+	// Waits is called after each failed attempt with the operation's name and the error; and with a nil error when the
+	// waiting is over, whatever the result. Nil: not called.
 	Waits func(what string, err error)
 
-	said map[string]time.Time // by what was waited for
+	said map[string]time.Time // by the name of the operation
 }
 
-// StoppedError says for what somebody waited who was told to stop.
+// StoppedError says what an operation was waiting for when it was told to stop.
 type StoppedError struct {
 	What string // after "waiting to"
 	Err  error  // that of the context
@@ -97,9 +97,9 @@ type StoppedError struct {
 func (e *StoppedError) Error() string { return "stopped waiting to " + e.What }
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// Until does something, one of the few things that what names, again until it works, fails with an error that does not
-// pass, or ctx ends (a *StoppedError). After a pause it asks each of between whether to go on: what must be kept up
-// meanwhile, as a lease.
+// Until repeats an operation, whose name is one of a few, until it succeeds, fails with a permanent error, or ctx ends
+// (a *StoppedError). After a pause it calls each of between, which keep things alive meanwhile, such as a lease, and
+// may end the waiting.
 func (p *Patience) Until(ctx context.Context, what string, do func() error, between ...func(context.Context) error) error {
 	a := Absence{Backoff: Backoff{First: p.First, Most: p.Most, Random: p.Random}}
 	for {

@@ -46,7 +46,7 @@ const (
 	SpoolFolder      = "data"
 )
 
-// Options say what an installation is made of.
+// Options describe an installation.
 type Options struct {
 	Broker     string // Embedded or Apache
 	Store      string // SQLite or Postgres
@@ -55,21 +55,21 @@ type Options struct {
 	Roles      string            // lines of the configuration that bound the roles; empty for the defaults
 	Every      time.Duration     // how often sources are listed; files are taken at once
 	Parallel   bool              // several files of a source are read at the same time
-	Within     time.Duration     // how long duplicates are recognised; 0 leaves it to the project
-	Limit      string            // of the data of an account, instead of the demo's 2 GB
-	After      map[string]string // what sources do with files that were read, by carrier; DIR stands for the SFTP server's folder
-	Disk       func(dir string)  // is told each folder that an engine or a role writes to, before anything is in it; may be nil
+	Within     time.Duration     // how long duplicates are recognised; 0 uses the project's value
+	Limit      string            // data pool of an account, instead of the demo's 2 GB
+	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
+	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
 }
 
 // Plant is an installation: everything that roles find when they start.
 type Plant struct {
 	Options Options
-	Dir     string // kept when the test fails
+	Dir     string // kept if the test fails
 	Binary  string
 	Config  string // path of the configuration
 	SSHD    *testengine.SSHD
 	Engines []*Engine
-	Node    *roles.Node // the driver's own way to the engines
+	Node    *roles.Node // the driver's own access to the engines
 
 	t testing.TB
 }
@@ -83,7 +83,7 @@ type Engine struct {
 	Away  bool
 }
 
-// patience bounds the start of an engine on a machine that is busy.
+// patience bounds the start of an engine on a busy machine.
 const patience = 2 * time.Minute
 
 // Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
@@ -105,7 +105,7 @@ func Build(t testing.TB, o Options) *Plant {
 		t.Fatalf("building ratemill: %v\n%s", err, out)
 	}
 	p.SSHD = testengine.StartSSHD(t)
-	p.folder(SpoolFolder) // first: the engines' passwords are in it, below whatever disk is mounted there
+	p.folder(SpoolFolder) // first: it contains the engines' passwords, below any disk that is mounted there
 	kafkaLine, store := p.broker(), p.store()
 	listen := p.clickHouse()
 	p.writeProject()
@@ -158,7 +158,7 @@ func (p *Plant) write(path, text string) {
 	}
 }
 
-// folder makes a folder that is written to.
+// folder makes a folder that processes write to.
 func (p *Plant) folder(name string) string {
 	dir := filepath.Join(p.Dir, name)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -170,7 +170,7 @@ func (p *Plant) folder(name string) string {
 	return dir
 }
 
-// keys are the passwords of the embedded engines, where the roles look for them.
+// keys are the passwords of the embedded engines, in the place where the roles look.
 func (p *Plant) keys() keys.Keys {
 	k, err := keys.Make(filepath.Join(p.Dir, SpoolFolder))
 	if err != nil {
@@ -179,7 +179,7 @@ func (p *Plant) keys() keys.Keys {
 	return k
 }
 
-// broker starts Kafka and answers how the configuration names it.
+// broker starts Kafka and returns its configuration.
 func (p *Plant) broker() string {
 	if p.Options.Broker == Apache {
 		k := testengine.StartKafka(p.t)
@@ -206,8 +206,8 @@ func (p *Plant) broker() string {
 	return fmt.Sprintf("listen: %q", b.Addr())
 }
 
-// compactSoon gives the checkpoint topic the segments that the tests' Kafka makes, which are compacted within seconds,
-// instead of those of an hour that ratemill asks for.
+// compactSoon gives the checkpoint topic the segments of the tests' Kafka, which are compacted within seconds, instead
+// of the hourly ones that ratemill asks for.
 func (p *Plant) compactSoon() {
 	var configs []kafkago.IncrementalAlterConfigsRequestConfig
 	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {
@@ -235,7 +235,7 @@ func (p *Plant) store() string {
 	return pg.NewDatabase(p.t)
 }
 
-// clickHouse starts the embedded ClickHouse and answers its address.
+// clickHouse starts the embedded ClickHouse and returns its address.
 func (p *Plant) clickHouse() string {
 	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
 	var s *clickhouse.Server
@@ -257,10 +257,10 @@ func (p *Plant) clickHouse() string {
 	return s.Addr()
 }
 
-// Incoming is the folder into which a carrier's files come.
+// Incoming is the folder for a carrier's new files.
 func (p *Plant) Incoming(carrier string) string { return filepath.Join(p.SSHD.Dir, carrier) }
 
-// writeProject writes the demo's project, of it the sources that are generated, as our SFTP server serves them.
+// writeProject writes the demo's project with only the generated sources, served by our SFTP server.
 func (p *Plant) writeProject() {
 	dir := filepath.Join(p.Dir, "project")
 	if err := demo.WriteProject(dir); err != nil {

@@ -16,14 +16,14 @@ import (
 	"ratemill/internal/testengine"
 )
 
-// Process runs one role, again and again.
+// Process runs one role, repeatedly.
 type Process struct {
 	Name    string // of the role, with a number
 	Role    roles.Role
 	Metrics string // address
-	Up      bool   // it was started, and nobody has killed it since
+	Up      bool   // it was started and not killed since
 	Stopped bool   // by SIGSTOP
-	Peak    int64  // the most memory that it was seen to have had
+	Peak    int64  // the largest memory seen
 
 	log     string // file
 	command func() *exec.Cmd
@@ -76,7 +76,7 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop asks it to end in order, and answers how long that took.
+// Stop asks it to end gracefully, and returns how long that took.
 func (p *Process) Stop() (time.Duration, error) {
 	p.Measure()
 	p.Up = false
@@ -97,7 +97,7 @@ func (p *Process) Stop() (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// Ended says that it ended though nobody asked it to, and how.
+// Ended reports whether it ended unexpectedly, and how.
 func (p *Process) Ended() (*os.ProcessState, bool) {
 	if !p.Up {
 		return nil, false
@@ -110,16 +110,16 @@ func (p *Process) Ended() (*os.ProcessState, bool) {
 	}
 }
 
-// Signal sends a signal; one that ended does not get it, which Ended tells.
+// Signal sends a signal; Ended reports a process that has already ended.
 func (p *Process) Signal(s os.Signal) {
 	_ = p.cmd.Process.Signal(s)
 	p.Stopped = s == syscall.SIGSTOP
 }
 
-// PID is its number since it was started last.
+// PID is its process id since the last start.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Measure notes the most memory that it has had.
+// Measure records its peak memory.
 func (p *Process) Measure() {
 	if u, err := UsageOf(p.PID()); err == nil {
 		p.Peak = max(p.Peak, u.Peak)
@@ -139,7 +139,7 @@ func Tail(path string, lines int) string {
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }
 
-// Log is all that it has said.
+// Log is its whole log.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -148,5 +148,5 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// LogLines is how many lines it has said.
+// LogLines is the number of lines in its log.
 func (p *Process) LogLines() int { return strings.Count(p.Log(), "\n") }

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Usage is what a process has used and holds.
+// Usage is the resources of a process.
 type Usage struct {
 	CPU      time.Duration // user and system, of all threads
 	Resident int64         // bytes of memory

@@ -1,9 +1,9 @@
-// Package printable makes foreign text harmless where people read it: what carriers send, what engines answer, what
-// documents and file names hold. A terminal obeys control characters, and an editor or a browser shows text in another
-// order than it stands in when it holds controls of direction.
+// Package printable makes foreign text harmless for display: carriers' data, engines' answers, the content of documents
+// and file names. A terminal obeys control characters, and an editor or a browser shows text in another order if it
+// contains direction controls.
 //
-// Everything that prints foreign text for people uses it; what programs read keeps its meaning: JSON has escapes
-// for such characters, and other formats keep their bytes.
+// Everything that prints foreign text for people uses it. Output for programs keeps its meaning: JSON escapes such
+// characters, and other formats keep their bytes.
 package printable
 
 import (
@@ -15,10 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// Substitute stands for a character that is not shown.
+// Substitute replaces a character that is not shown.
 const Substitute = '␦'
 
-// Text is a text of several lines as people may see it: line feeds and tabs stay.
+// Text is a text of several lines for display: line feeds and tabs stay.
 func Text(s string) string {
 	if plain(s) {
 		return s
@@ -31,7 +31,7 @@ func Text(s string) string {
 	}, s)
 }
 
-// Line is a text as people may see it on one line: a line feed is shown as ␤, a tab as a space.
+// Line is a text for display on one line: a line feed is shown as ␤, a tab as a space.
 func Line(s string) string {
 	return strings.NewReplacer("\n", "␤", "\t", " ").Replace(Text(s))
 }
@@ -39,8 +39,8 @@ func Line(s string) string {
 // Hex is octets in hexadecimal, with a blank between them.
 func Hex(b []byte) string { return fmt.Sprintf("% x", b) }
 
-// Raw is what a carrier sent, which may be text or octets: octets are shown in hexadecimal. They are octets when more than
-// a tenth of their beginning are control characters, or no characters at all.
+// Raw is a carrier's data, text or binary: binary data is shown in hexadecimal. It is binary if more than a tenth of
+// its beginning are control characters or invalid characters.
 func Raw(b []byte) string {
 	strange, head := 0, b[:min(len(b), 512)]
 	for i := 0; i < len(head); {
@@ -56,8 +56,8 @@ func Raw(b []byte) string {
 	return string(b)
 }
 
-// JSON is JSON text in which such characters stand as escapes (RFC 8259, 7): programs read what was meant, whether or not
-// somebody looks. Its encoder has escaped the ASCII ones but DEL.
+// JSON is JSON text in which such characters are escaped (RFC 8259, 7): programs read the same values. The encoder has
+// already escaped the ASCII ones except DEL.
 func JSON(text []byte) []byte {
 	if bytes.IndexFunc(text, escaped) < 0 {
 		return text
@@ -82,10 +82,10 @@ func AppendEscape(dst []byte, r rune) []byte {
 	return fmt.Appendf(dst, `\u%04x`, r)
 }
 
-// Shown tells of a character that people may see as it is.
+// Shown reports whether a character may be displayed.
 func Shown(r rune) bool { return !hostile(r) }
 
-// plain tells of a text that is harmless at a glance.
+// plain reports whether a text is obviously harmless.
 func plain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
@@ -95,7 +95,7 @@ func plain(s string) bool {
 	return true
 }
 
-// hostile tells of a character that is an order to what shows it, or that is there and not seen.
+// hostile reports whether a character controls the display, or is invisible.
 func hostile(r rune) bool {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0: // C0, DEL, C1: ISO/IEC 6429; U+009B is the CSI of escape sequences, U+009D its OSC
@@ -110,10 +110,10 @@ func hostile(r rune) bool {
 	return r == utf8.RuneError
 }
 
-// Writer passes text on to w as Text does. What one Write is given must be whole characters, as fmt gives them.
+// Writer writes text to w like Text. Each Write must contain whole characters, as fmt writes them.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
-// JSONWriter passes JSON text on to w as the function JSON does. What one Write is given must be whole characters.
+// JSONWriter writes JSON text to w like the function JSON. Each Write must contain whole characters.
 func JSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
 
 type jsonWriter struct{ to io.Writer }

@@ -1,5 +1,6 @@
-// Package project is a folder of texts that billing engineers write: sources/ and classes/ (what mediation does),
-// catalogue/ (what rating does), tests/ (golden cases), and registry/ (whom SIMs belong to). It loads and checks the whole, all errors at once.
+// Package project is a folder of documents that billing engineers write: sources/ and classes/ (for mediation),
+// catalogue/ (for rating), tests/ (golden cases), and registry/ (owners of SIMs). It loads and checks the whole folder,
+// and reports all errors at once.
 //
 // It owns the folder's layout. It does not own any document's meaning (mediation/source, rating, registry).
 package project
@@ -29,8 +30,8 @@ const (
 	RegistryFolder  = "registry"
 )
 
-// Load reads a project. It answers nil when there are errors; the list has warnings too. env gives the values of
-// ${NAME} in sources; nil leaves them as they stand.
+// Load reads a project. It returns nil if there are errors; the list has warnings too. env gives the values of ${NAME}
+// in sources; nil leaves them unreplaced.
 func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p, list := load(fsys, env)
 	if list.HasErrors() {
@@ -39,8 +40,9 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	return p, list
 }
 
-// Usable reads what is right of a project, for work that needs a part of it: Sources holds the sources without errors, and
-// Catalogue is nil when it has one. It answers nil when the documents of classes/ are wrong, which all others rest on.
+// Usable reads the valid parts of a project, for work that needs only a part of it: Sources holds the sources without
+// errors, and Catalogue is nil if it has an error. It returns nil if the documents of classes/ have errors, because all
+// others depend on them.
 func Usable(fsys fs.FS) (*Project, diag.List) {
 	p, list := load(fsys, nil)
 	if Within(list, "classes").HasErrors() {
@@ -52,7 +54,7 @@ func Usable(fsys fs.FS) (*Project, diag.List) {
 	return p, list
 }
 
-// Within is what was found in the documents of a folder.
+// Within are the diagnostics in the documents of a folder.
 func Within(list diag.List, folder string) (within diag.List) {
 	for _, d := range list {
 		if d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, folder+"/") {
@@ -74,8 +76,8 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	return p, list
 }
 
-// classes are those that plans can price: the standard ones and those of classes/. There may be others when the folder has
-// neither sources nor classes, as one of plans alone, or when those in classes/ could not all be read.
+// classes are those that plans can price: the standard classes and those of classes/. There may be others if the folder
+// has neither sources nor classes, such as a folder with plans only, or if not all documents in classes/ could be read.
 func classes(b *source.Book, found diag.List) *rating.Classes {
 	unread := slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 		return d.Severity == diag.Error && d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, "classes/")
@@ -83,7 +85,7 @@ func classes(b *source.Book, found diag.List) *rating.Classes {
 	return &rating.Classes{Names: b.Classes.Names(), Units: b.Classes, Others: b.Files == 0 || unread}
 }
 
-// only is a file system in which one folder is all there is at the top: names in it are those of the whole.
+// only is a file system with a single folder at the top: its names are those of the whole.
 type only struct {
 	fs.FS
 	folder string

@@ -15,8 +15,8 @@ import (
 	"ratemill/registry"
 )
 
-// CheckRegistry warns of plans, share plans and limits that the project's registry files name and its catalogue does not
-// have. files is how many files were read.
+// CheckRegistry warns of plans, share plans and limits in the project's registry files that its catalogue lacks. files
+// is the number of files read.
 func (p *Project) CheckRegistry() (list diag.List, files int) {
 	if p.Catalogue == nil {
 		return nil, 0
@@ -31,8 +31,8 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 	return registry.CheckNames(inputs, names(p.Catalogue)), len(inputs)
 }
 
-// CatalogueNames are the names in the catalogue of the project in a folder; nil when it has none, or one with errors,
-// which are for check to tell.
+// CatalogueNames are the names in the catalogue of the project in a folder; nil if it has none, or one with errors,
+// which check reports.
 func CatalogueNames(dir string) *registry.Catalogue {
 	fsys := os.DirFS(dir)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
@@ -56,7 +56,7 @@ var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}
 // ErrNoRegistryFiles says that folders hold no registry files.
 var ErrNoRegistryFiles = errors.New("there are no registry files (*.csv, *.yaml)")
 
-// RegistryFiles are the registry files that are named, and those of the folders that are.
+// RegistryFiles are the named registry files, and those in the named folders.
 func RegistryFiles(named ...string) ([]registry.Input, error) {
 	var inputs []registry.Input
 	for _, name := range named {

@@ -4,8 +4,8 @@ import (
 	"ratemill/internal/diag"
 )
 
-// CheckSessions warns of sources that say which session a record belongs to and not whether it is all of it, where plans
-// charge something for a session as a whole: the parts of one would each pay it.
+// CheckSessions warns of sources that set a session but do not say whether records are whole sessions, if plans charge
+// something per session: each part would pay it.
 func (p *Project) CheckSessions() (list diag.List) {
 	if p.Catalogue == nil {
 		return nil

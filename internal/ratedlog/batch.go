@@ -10,13 +10,13 @@ import (
 	"ratemill/udr"
 )
 
-// Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records are left as messages for
-// whoever needs them.
+// Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records stay encoded, for those
+// readers that need them.
 type Batch struct {
 	udr.Pin
 	Epoch     int64
 	Input     int64 // offset in the usage topic; meaningless in an epoch mark
-	Mark      bool  // an epoch mark: it says who the owner is, and nothing else
+	Mark      bool  // an epoch mark: it names the owner, and nothing else
 	File      udr.FileID
 	Last      uint64
 	Rated     []RatedRecord
@@ -27,18 +27,18 @@ type Batch struct {
 	End       *udr.FileEnd
 }
 
-// RatedRecord is one rated record of a Batch, still in messages.
+// RatedRecord is one rated record of a Batch, still encoded.
 type RatedRecord struct {
 	Usage   []byte
 	Charges [][]byte
 	Events  [][]byte
-	Late    int // cycles of the billing root after that of its use in which its file was taken; 0: in time
+	Late    int // billing cycles of the root between the cycle of its use and that in which its file was taken; 0: in time
 }
 
 // AppendMark appends an epoch mark.
 func AppendMark(dst []byte, epoch int64) []byte { return wire.AppendVarint(dst, 1, uint64(epoch)) }
 
-// AppendHeader appends what a batch says of itself.
+// AppendHeader appends the header of a batch.
 func AppendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []byte {
 	dst = wire.AppendVarint(dst, 1, uint64(epoch))
 	dst = wire.AppendVarint(dst, 2, uint64(input)+1)
@@ -54,7 +54,7 @@ func AppendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []b
 	return wire.AppendVarint(dst, 14, uint64(b.DuplicateWithin))
 }
 
-// AppendRated appends a rated record: the message Usage as it came in, and what rating made of it.
+// AppendRated appends a rated record: the original message Usage, and the results of rating.
 func AppendRated(dst, usage []byte, late int, charges []rating.Charge, events []rating.Event) []byte {
 	dst, at := wire.Open(dst, 9)
 	dst = wire.AppendBytes(dst, 1, usage)
@@ -75,7 +75,7 @@ func AppendRated(dst, usage []byte, late int, charges []rating.Charge, events []
 	return dst
 }
 
-// AppendDeltas appends the changes that a batch makes to counters.
+// AppendDeltas appends a batch's changes of counters.
 func AppendDeltas(dst []byte, deltas []rating.Delta) []byte {
 	for i := range deltas {
 		var d int
@@ -86,7 +86,7 @@ func AppendDeltas(dst []byte, deltas []rating.Delta) []byte {
 	return dst
 }
 
-// AppendSessions appends what a batch makes of sessions.
+// AppendSessions appends a batch's new states of sessions.
 func AppendSessions(dst []byte, states []rating.SessionState) []byte {
 	for i := range states {
 		var s int
@@ -97,8 +97,8 @@ func AppendSessions(dst []byte, states []rating.SessionState) []byte {
 	return dst
 }
 
-// ParseHeader reads the epoch and input position of a message of the rated log: all that a fold needs to say whether it
-// counts.
+// ParseHeader reads the epoch and input position of a message of the rated log: all that a fold needs to decide whether
+// it counts.
 func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 	mark = true
 	for len(data) > 0 {
@@ -123,7 +123,8 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 	return epoch, input, mark, nil
 }
 
-// ParseBatch reads a message of the rated log into b, which then points into data and no longer into the message before.
+// ParseBatch parses a message of the rated log into b, which then points into data and no longer into the previous
+// message.
 func ParseBatch(data []byte, b *Batch) error {
 	b.letGo()
 	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0], Sessions: b.Sessions[:0]}
@@ -167,8 +168,8 @@ func ParseBatch(data []byte, b *Batch) error {
 	})
 }
 
-// letGo forgets the message that b points into. What is only cut off goes on pointing: record 900 into the last message
-// that had so many, its third charge into another, and each of these messages stays in memory as a whole.
+// letGo clears b's references into the message. Truncated slices would keep their references: record 900 into the last
+// message that had so many, its third charge into another, and each of these messages would stay in memory as a whole.
 func (b *Batch) letGo() {
 	for i := range b.Rated {
 		r := &b.Rated[i]
@@ -182,7 +183,7 @@ func (b *Batch) letGo() {
 	clear(b.Sessions)
 }
 
-// addRated makes room for a record and keeps the memory of the one that was there.
+// addRated appends a record and reuses the memory of the previous one there.
 func (b *Batch) addRated() *RatedRecord {
 	if len(b.Rated) < cap(b.Rated) {
 		b.Rated = b.Rated[:len(b.Rated)+1]

@@ -8,16 +8,16 @@ import (
 	"ratemill/internal/steps"
 )
 
-// AskOrigin asks the control store where the epoch of a message comes from. A nil stop: the answer is not kept.
+// AskOrigin asks the control store where the epoch of a message comes from. If stop is nil, the answer is not stored.
 type AskOrigin func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error)
 
-// stopAt names a message for the control store.
+// stopAt identifies a message for the control store.
 func stopAt(topic string, partition int, m *broker.Message) *control.Stop {
 	return &control.Stop{Topic: topic, Partition: partition, Offset: m.Offset, Kind: control.StopEpoch, Hash: control.HashOf(m.Value), Message: m.Value}
 }
 
-// Foreign says that a message of the rated log, whose epoch is later than any before it, is of nobody's epoch, and is
-// ignored. ask nil: no message is foreign.
+// Foreign reports whether a message of the rated log, with a later epoch than any before it, has an epoch that nobody
+// gave out, and is ignored. ask nil: no message is foreign.
 func Foreign(ctx context.Context, ask AskOrigin, topic string, partition int, m *broker.Message, epoch int64) (bool, error) {
 	if ask == nil || !steps.On(steps.ForeignEpochs) {
 		return false, nil

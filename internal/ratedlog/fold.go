@@ -2,8 +2,8 @@ package ratedlog
 
 import "ratemill/internal/steps"
 
-// Fold decides which messages of the rated log count. Readers that fold a log from its beginning, or from where
-// another fold of it stopped, all decide the same.
+// Fold decides which messages of the rated log count. Readers that fold a log from its beginning, or from where another
+// fold stopped, all decide the same.
 type Fold struct {
 	Epoch int64 // the newest epoch seen
 	Input int64 // the newest input offset that counted, -1 before the first
@@ -12,7 +12,7 @@ type Fold struct {
 // NewFold is the fold of an empty log.
 func NewFold() Fold { return Fold{Input: -1} }
 
-// Take says whether a message counts, and remembers it. An epoch mark never counts as a message.
+// Take reports whether a message counts, and remembers it. An epoch mark never counts as a message.
 func (f *Fold) Take(epoch, input int64, mark bool) bool {
 	if epoch < f.Epoch && steps.On(steps.Epochs) {
 		return false // its owner was replaced before this was appended

@@ -9,18 +9,18 @@ import (
 	"ratemill/internal/patience"
 )
 
-// A log that became shorter is one of which Kafka lost the end: a power cut took what the operating system had not written
-// yet, or somebody made the topic anew. What is appended then gets offsets that were had before, and whoever remembers how
-// far it came would pass it by. So everybody who comes back with an offset makes sure that the log still reaches it.
+// A log that became shorter has lost its end in Kafka: a power cut took what the operating system had not written yet,
+// or somebody recreated the topic. New messages then get offsets that were used before, and a reader that remembers its
+// position would skip them. So every reader that returns with an offset checks that the log still reaches it.
 
-// A replica that has just become the leader, or is asked in its place, may say less for a moment.
+// A replica that has just become the leader, or answers in its place, may report a smaller end for a moment.
 const (
-	shortFor   = 5 * time.Second // so long it must stay so
+	shortFor   = 5 * time.Second // the end must stay smaller for this long
 	shortAgain = 500 * time.Millisecond
 )
 
-// Reaches makes sure that a topic's partition ends at next or later, by its bounds; done says what happened to the messages
-// before next. It answers *StoppedError when the partition is, and stays, shorter.
+// Reaches checks that a topic's partition ends at next or later, by its bounds; done says what happened to the messages
+// before next. It returns *StoppedError if the partition is, and stays, shorter.
 func Reaches(ctx context.Context, clock patience.Clock, topic string, partition int, next int64, done string, bounds func() (first, end int64, err error)) (first int64, err error) {
 	began := clock.Now()
 	for {
@@ -37,7 +37,7 @@ func Reaches(ctx context.Context, clock patience.Clock, topic string, partition 
 	}
 }
 
-// Shorter is the error of a topic's partition whose messages from end on were others when what is before next was done.
+// Shorter is the error of a topic's partition that ends before next, where all messages before next had been processed.
 func Shorter(topic string, partition int, end, next int64, done string) *StoppedError {
 	lost := fmt.Sprintf("messages %d to %d", end, next-1)
 	if end == next-1 {
@@ -48,7 +48,7 @@ func Shorter(topic string, partition int, end, next int64, done string) *Stopped
 			topic, partition, end, next-1, done, lost)}
 }
 
-// Replaced is the error of a message of the rated log that is of a later epoch than it can be.
+// Replaced is the error of a message of the rated log with a later epoch than possible.
 func Replaced(topic string, partition int, offset, epoch, was int64, done string) *StoppedError {
 	return &StoppedError{Topic: topic, Partition: partition, Offset: offset + 1, Kind: control.StopOther,
 		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, and is of epoch %d now: Kafka has lost messages, and others came in their place; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",

@@ -12,35 +12,36 @@ import (
 	"ratemill/internal/patience"
 )
 
-// Source is a partition of the rated log, and what its reader goes by.
+// Source is a partition of the rated log, with its reader's options.
 type Source struct {
 	Broker    broker.Broker
 	Topic     string
 	Partition int
-	// Done says what became of messages before the reader's position, in an error about a log that lost its end: "in the
-	// warehouse".
+	// Done says what happened to messages before the reader's position, in an error about a log that lost its end: "in
+	// the warehouse".
 	Done string
-	// Skips are the orders to go on without something in this partition; nil: there are none.
+	// Skips are the orders to skip something in this partition; nil: there are none.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: each was given.
+	// Origin asks where the epoch of a message comes from; nil: every epoch is genuine.
 	Origin AskOrigin
-	// Ignored says that a message, of a later epoch than any before it, is ignored; nil: when it is foreign by Origin.
+	// Ignored reports whether to ignore a message with a later epoch than any before it; nil: if it is foreign by
+	// Origin.
 	Ignored  func(ctx context.Context, m *broker.Message, epoch int64) (bool, error)
 	Clock    patience.Clock
 	Patience *patience.Patience // for a broker or a control store that is away
 }
 
-// Reader reads a partition of the rated log from a position and a fold on, and says of each message whether it counts. It
-// waits for a broker or a control store that is away. It belongs to one goroutine.
+// Reader reads a partition of the rated log from a position and a fold on, and reports for each message whether it
+// counts. It waits for a broker or a control store that is away. It belongs to one goroutine.
 //
-// Learn the orders, Begin at a position, then Read.
+// Call Learn for the orders, Begin at a position, then Read.
 type Reader struct {
 	source  Source
 	skips   Skips
 	next    int64
 	fold    Fold
 	current Message
-	// Messages that were fetched, and those of them that were not read yet.
+	// Fetched messages, and those of them not yet read.
 	fetched, queue []broker.Message
 }
 
@@ -48,10 +49,10 @@ type Reader struct {
 type Message struct {
 	*broker.Message
 	Counts bool
-	Order  *control.Stop // to go on without it, nil for none
+	Order  *control.Stop // order to skip it, nil for none
 }
 
-// NoEnd is for Read: as far as there is something.
+// NoEnd is for Read: as far as there are messages.
 const NoEnd = math.MaxInt64
 
 // NewReader reads nothing yet.
@@ -74,7 +75,7 @@ func NewReader(s Source) (*Reader, error) {
 	return &Reader{source: s, fold: NewFold()}, nil
 }
 
-// Learn asks for the orders about the partition.
+// Learn reads the orders about the partition.
 func (r *Reader) Learn(ctx context.Context) error {
 	r.skips = nil
 	if r.source.Skips == nil {
@@ -92,13 +93,13 @@ func (r *Reader) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 	return r.skips.Order(m, kind)
 }
 
-// Orders are those about what stands at an offset.
+// Order are those about the content at an offset.
 func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
 
-// Position is the offset that is read next, and the fold of all before it.
+// Position is the next offset to read, and the fold of all messages before it.
 func (r *Reader) Position() (next int64, fold Fold) { return r.next, r.fold }
 
-// Resume goes to a position. Where the reader is already, it keeps what it has fetched.
+// Resume goes to a position. If the reader is already there, it keeps its fetched messages.
 func (r *Reader) Resume(next int64, fold Fold) {
 	if next != r.next {
 		r.queue = nil
@@ -106,12 +107,12 @@ func (r *Reader) Resume(next int64, fold Fold) {
 	r.next, r.fold = next, fold
 }
 
-// Buffered says that the next message is here, so that Read does not wait for it.
+// Buffered reports whether the next message is already fetched, so that Read does not wait.
 func (r *Reader) Buffered() bool { return len(r.queue) > 0 }
 
-// Begin goes to a position, from which messages up to one may have been read already, and makes sure that the log is the
-// one that the position is about: it reaches it, and the message before it is of no epoch that the fold does not know. A log
-// that lost its end gets marks of new epochs there.
+// Begin goes to a position, up to which messages may have been read already, and checks that the log is the one to
+// which the position belongs: it reaches the position, and the message before it has no epoch that the fold does not
+// know. A log that lost its end has marks of new epochs there.
 func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) error {
 	r.Resume(next, fold)
 	first, err := r.Reaches(ctx, max(next, to+1))
@@ -121,7 +122,7 @@ func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) err
 	before, err := r.Fetch(ctx, next-1, 0)
 	r.queue = nil
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
-		return nil // just now; what is the matter after it, Read tells
+		return nil // just now; Read reports later problems
 	}
 	if err != nil || len(before) == 0 || before[0].Offset != next-1 {
 		return err
@@ -137,9 +138,9 @@ func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) err
 	return Replaced(r.source.Topic, r.source.Partition, m.Offset, epoch, fold.Epoch, r.source.Done)
 }
 
-// Read gives the next message before to, or nil when there is none, or none came within wait. One whose header cannot be
-// read stops the reader, unless there is an order to go on without it: then it does not count. What the log keeps no more
-// is a *broker.OffsetGoneError.
+// Read returns the next message before to, or nil if there is none, or none came within wait. A message with an
+// unreadable header stops the reader, unless there is an order to skip it: then it does not count. A message that the
+// log no longer has is a *broker.OffsetGoneError.
 func (r *Reader) Read(ctx context.Context, to int64, wait time.Duration) (*Message, error) {
 	if r.next >= to {
 		return nil, nil
@@ -160,7 +161,7 @@ func (r *Reader) Read(ctx context.Context, to int64, wait time.Duration) (*Messa
 	}
 	m := &r.queue[0]
 	if m.Offset >= to {
-		r.next = to // what was before it is not kept: compaction, or an aborted transaction of another program
+		r.next = to // the messages before it are missing: compaction, or an aborted transaction of another program
 		return nil, nil
 	}
 	order := r.skips.Order(m, control.StopMessage)
@@ -202,14 +203,14 @@ func (r *Reader) ignored(ctx context.Context, m *broker.Message, epoch int64) (i
 	return ignored, err
 }
 
-// Fetch gives messages from an offset on, none when none came within wait. It answers *broker.OffsetGoneError for what the
-// log keeps no more, and *StoppedError when the log has become shorter.
+// Fetch returns messages from an offset on, none if none came within wait. It returns *broker.OffsetGoneError if the
+// log no longer has them, and *StoppedError if the log has become shorter.
 func (r *Reader) Fetch(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
 	s := &r.source
 	err := r.until(ctx, "read the rated log", func() (err error) {
 		r.fetched, err = s.Broker.Fetch(ctx, s.Topic, s.Partition, from, wait, r.fetched[:0])
 		if short := (*broker.EndedError)(nil); errors.As(err, &short) {
-			return short // not one that passes: Reaches says whether it does
+			return short // not a temporary one: Reaches decides whether it is
 		}
 		return err
 	})
@@ -220,7 +221,7 @@ func (r *Reader) Fetch(ctx context.Context, from int64, wait time.Duration) ([]b
 	return r.fetched, err
 }
 
-// Reaches makes sure that the log ends at next or later, and answers the first offset that it keeps.
+// Reaches checks that the log ends at next or later, and returns its first offset.
 func (r *Reader) Reaches(ctx context.Context, next int64) (first int64, err error) {
 	return Reaches(ctx, r.source.Clock, r.source.Topic, r.source.Partition, next, r.source.Done, func() (first, end int64, err error) { return r.Bounds(ctx) })
 }
@@ -239,7 +240,7 @@ func (r *Reader) Unreadable(m *broker.Message, err error) *StoppedError {
 	return r.Stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start that one")
 }
 
-// Stop is the error of a partition that cannot go on at an offset.
+// Stop is the error of a partition that cannot continue at an offset.
 func (r *Reader) Stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
 	return &StoppedError{Topic: r.source.Topic, Partition: r.source.Partition, Offset: offset, Kind: kind, Reason: reason, Message: bytes.Clone(message)}
 }

@@ -7,22 +7,22 @@ import (
 	"ratemill/internal/control"
 )
 
-// StoppedError says that a partition cannot go on without somebody looking at it. Nothing from Offset on is consumed.
+// StoppedError says that a partition cannot continue until a person looks at it. Nothing from Offset on is consumed.
 type StoppedError struct {
 	Topic     string
 	Partition int
 	Offset    int64
 	Kind      control.StopKind
 	Reason    string
-	Message   []byte // that stands at Offset, nil when there is none
-	Detail    []byte // of StopRows: what they are, as JSON
+	Message   []byte // the message at Offset, nil if there is none
+	Detail    []byte // of StopRows: their content, as JSON
 }
 
 func (e *StoppedError) Error() string {
 	return fmt.Sprintf("partition %d stops at offset %d of %s: %s", e.Partition, e.Offset, e.Topic, e.Reason)
 }
 
-// Hash names what stands there, so that an order is for nothing else.
+// Hash identifies the content, so that an order applies to nothing else.
 func (e *StoppedError) Hash() string {
 	if e.Kind == control.StopRows {
 		return control.HashOf(e.Detail)
@@ -30,8 +30,8 @@ func (e *StoppedError) Hash() string {
 	return control.HashOf(e.Message)
 }
 
-// Skips are the orders to go on without something in a partition of a topic, by offset. None is ever taken back, so that
-// whoever comes later sees those that others obeyed.
+// Skips are the orders to skip something in a partition of a topic, by offset. No order is ever withdrawn, so later
+// readers see the orders that earlier ones obeyed.
 type Skips map[int64][]control.Stop
 
 // NewSkips are the orders by offset.
@@ -43,8 +43,7 @@ func NewSkips(orders []control.Stop) Skips {
 	return s
 }
 
-// Order is the order about a message, or nil: it names the offset, what is wrong, and the very message that was looked
-// at.
+// Order is the order about a message, or nil: an order names the offset, the kind of stop, and the exact message.
 func (s Skips) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 	for i, o := range s[m.Offset] {
 		if o.Kind == kind && o.Hash == control.HashOf(m.Value) {

@@ -5,14 +5,14 @@ import (
 	"errors"
 )
 
-// Append appends the state of a fold, as it stands beside a position: version 1, epoch, input + 1.
+// Append appends the state of a fold for storing beside a position: version 1, epoch, input + 1.
 func (f Fold) Append(dst []byte) []byte {
 	dst = append(dst, 1)
 	dst = binary.AppendUvarint(dst, uint64(f.Epoch))
 	return binary.AppendUvarint(dst, uint64(f.Input+1))
 }
 
-// ParseFold reads the state of a fold that stands beside a position.
+// ParseFold parses the state of a fold stored beside a position.
 func ParseFold(b []byte) (Fold, error) {
 	if len(b) == 0 {
 		return NewFold(), nil

@@ -1,7 +1,7 @@
-// Package refusal tells an engine that is away from one that was reached and then refused, or was refused: a certificate
-// that we do not trust, a password that it does not take, a right that the user lacks. To wait helps against the first;
-// against the second somebody has to change something, and the error says what.
+// Package refusal distinguishes an engine that is away from one that refused us, or that we refused: an untrusted
+// certificate, a wrong password, a missing right. Waiting helps against an engine that is away; a refusal requires a
+// change by a person, and the error says which.
 //
-// It owns the words. It does not own connections (internal/broker, internal/control, internal/warehouse), nor what they
-// are configured with (internal/config).
+// It owns the wording. It does not own connections (internal/broker, internal/control, internal/warehouse), nor their
+// configuration (internal/config).
 package refusal

@@ -11,7 +11,7 @@ import (
 
 // Error says who was refused and what to do about it.
 type Error struct {
-	Why string // in words, as the end of a sentence about the connection
+	Why string // the reason, as the end of a sentence about the connection
 	Do  string
 	Err error // as it came
 }
@@ -26,15 +26,15 @@ func Is(err error) bool {
 	return errors.As(err, &e)
 }
 
-// Fields are the fields of the configuration that an error tells to change.
+// Fields are the configuration fields that an error names.
 type Fields struct {
 	CA      string // certificates that sign the server's
 	Cert    string // our own certificate
-	Encrypt string // what makes the connection encrypted, or not
+	Encrypt string // the field that switches encryption on or off
 	Login   string // user and password
 }
 
-// Encrypted makes an *Error of one that the encryption of a connection gave, and answers every other as it is.
+// Encrypted converts an error of a connection's encryption to an *Error, and returns every other error unchanged.
 func Encrypted(err error, f Fields) error {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
@@ -60,7 +60,7 @@ func Encrypted(err error, f Fields) error {
 	return err
 }
 
-// names are those that a certificate is for.
+// names are the names in a certificate.
 func names(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
@@ -72,12 +72,12 @@ func names(c *x509.Certificate) string {
 	return strings.Join(all[:min(len(all), 5)], " or ")
 }
 
-// Login is the error of a user who is not let in.
+// Login is the error of a user whose login was refused.
 func Login(err error, f Fields) error {
 	return &Error{"it does not let the user in", "check user and password in " + f.Login, err}
 }
 
-// Right is the error of a user who was let in and may not do what he wanted.
+// Right is the error of a user who was let in but lacks a right.
 func Right(err error, f Fields) error {
 	return &Error{"the user may not do this", "grant it to the user that is named in " + f.Login, err}
 }

@@ -9,8 +9,8 @@ import (
 	"ratemill/rating"
 )
 
-// CountersAnew warns of counters that start anew in the running cycle when c takes the place of the catalogue that the
-// installation used last. It has nothing to say of a catalogue that was in use before.
+// CountersAnew warns of counters that start at zero in the running cycle if c replaces the catalogue that the
+// installation used last. It reports nothing for a catalogue that was in use before.
 func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue) (diag.List, error) {
 	switch _, err := store.Document(ctx, catalogueDocument, c.Version()); {
 	case err == nil:

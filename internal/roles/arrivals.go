@@ -10,26 +10,25 @@ import (
 	"ratemill/mediation/source"
 )
 
-// arrivals follows what the ledger says of the files that came: when the newest one did, and which numbers are missing
-// between them.
+// arrivals tracks the files in the ledger: when the newest one came, and which numbers are missing.
 type arrivals struct {
 	mu       sync.Mutex
 	bySource map[string]arrived
 }
 
 type arrived struct {
-	newest   time.Time // zero when none ever came
-	followed time.Time // since when a source is followed of which none came
+	newest   time.Time // zero if none ever came
+	followed time.Time // since when a source without any file is followed
 	missing  []int64
 }
 
 const (
 	arrivalsEvery = 30 * time.Second
-	arrivalsFiles = 1000   // of a source, looked at for gaps
-	restarted     = 10_000 // more numbers than these are not missing: the carrier counts anew
+	arrivalsFiles = 1000   // of a source, checked for gaps
+	restarted     = 10_000 // larger gaps are not missing files: the carrier restarted its numbers
 )
 
-// follow looks at the ledger again and again until ctx ends.
+// follow reads the ledger repeatedly until ctx ends.
 func (a *arrivals) follow(ctx context.Context, n *Node) error {
 	for ctx.Err() == nil {
 		for _, s := range n.Project.Sources.Sources {
@@ -74,7 +73,7 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 	return nil
 }
 
-// none notes since when a source is followed of which no file ever came: by anybody, whatever was restarted since.
+// none records since when a source without any file is followed, by any process and across restarts.
 func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
 	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.ledgerTime.Now().UTC().Format(time.RFC3339Nano)))
 	if err != nil {

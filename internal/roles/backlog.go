@@ -14,18 +14,18 @@ import (
 	"ratemill/mediation"
 )
 
-// backlog follows how far rating and the warehouse are behind mediation, so that mediation stops taking files before
-// Kafka fills with what nobody consumes: files wait on their servers as well, and there nothing lets go of them.
+// backlog tracks how far rating and the warehouse are behind mediation, so that mediation stops taking files before
+// Kafka fills with unconsumed messages: files can wait on their servers, where they do not expire.
 type backlog struct {
 	n       *Node
 	fetched []broker.Message // scratch of follow
 
-	lookedForOld time.Time // when old was looked up
+	lookedForOld time.Time // time of the last lookup of old
 
 	mu     sync.Mutex
 	behind map[behindKey]int64 // batches
-	old    map[behindKey]int64 // batches that wait though half of their retention is over
-	why    string              // mediation is held back; empty when it is not
+	old    map[behindKey]int64 // batches that wait although half of their retention is over
+	why    string              // why mediation is held back; empty if it is not
 }
 
 type behindKey struct {
@@ -38,8 +38,8 @@ const (
 	lookForOld     = 10 * time.Second
 )
 
-// follow looks again and again until ctx ends. What cannot be looked up stays as it was: an engine is away then, and
-// mediation waits for it anyway.
+// follow checks repeatedly until ctx ends. A value that cannot be read keeps its former value: an engine is away then,
+// and mediation waits for it anyway.
 func (b *backlog) follow(ctx context.Context) error {
 	rated := map[int]lastRated{}
 	for ctx.Err() == nil {
@@ -51,8 +51,8 @@ func (b *backlog) follow(ctx context.Context) error {
 	return nil
 }
 
-// lastRated is the input position of the last message of the rated log that told one, when that had this end. Who asks for
-// a message is given the whole request that it came with, a megabyte perhaps; so nobody asks while nothing was rated.
+// lastRated is the input position of the last message of the rated log with one, at the time when the log had this end.
+// Fetching one message transfers a whole request, perhaps a megabyte, so it is not fetched while nothing was rated.
 type lastRated struct{ end, input int64 }
 
 func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behindKey]int64, error) {
@@ -100,7 +100,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			}
 			behind[w.key] = max(w.end-w.next, 0)
 			if stopped[w.key] {
-				behind[w.key] = 0 // a person is called; accounts of other partitions need not wait for them
+				behind[w.key] = 0 // an alert calls a person; accounts of other partitions need not wait
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 	return behind, nil
 }
 
-// unconsumed is what waits in a partition of a topic for a stage.
+// unconsumed is the number of messages of a topic's partition that wait for a stage.
 type unconsumed struct {
 	key       behindKey
 	topic     string
@@ -121,8 +121,8 @@ type unconsumed struct {
 	next, end int64
 }
 
-// older is how many messages wait though half of their retention is over. Those of a partition that waits for a person count
-// as well: it is they that wait for long.
+// older is how many messages wait although half of their retention is over. Partitions that wait for a person count as
+// well, because theirs wait longest.
 func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	if w.retention == 0 || w.next >= w.end {
 		return 0, nil
@@ -131,8 +131,8 @@ func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	return max(since-w.next, 0), err
 }
 
-// input is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
-// marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
+// input is the position in the usage topic of the last of these messages of the rated log with one, -1 if none has one.
+// Marks of owners that had nothing to rate have none, and there may be many, so it searches further and further back.
 func (b *backlog) input(ctx context.Context, partition int, first, end int64) (input int64, err error) {
 	input = -1
 	for back := int64(1); input < 0 && end > first; back *= 4 {
@@ -198,7 +198,7 @@ func (b *backlog) hold(context.Context) error {
 	return nil
 }
 
-// held is why mediation is held back; empty when it is not.
+// held is why mediation is held back; empty if it is not.
 func (b *backlog) held() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -23,8 +23,8 @@ func (clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// storeClock is the control store's time. What is remembered and forgotten by time goes by it, since the clock of one
-// machine among several may be wrong.
+// storeClock is the control store's time. Decisions that depend on time use it, because the clock of one of several
+// machines may be wrong.
 type storeClock struct {
 	clock
 	store *control.Clock
@@ -32,14 +32,14 @@ type storeClock struct {
 
 func (c storeClock) Now() time.Time { return c.store.Now() }
 
-// The control store is asked for its time once a minute. A difference of a minute between its clock and this machine's
-// is told: files, leases and alerts show the store's time, logs show this machine's.
+// It asks the control store for its time once a minute. It reports a difference of a minute between that clock and this
+// machine's: files, leases and alerts show the store's time, logs show this machine's.
 const (
 	setClockEvery   = time.Minute
 	clockDifference = time.Minute
 )
 
-// followClock keeps the store's time until ctx ends. While the store is away, its time goes on here.
+// followClock updates the store's time until ctx ends. While the store is away, its time continues here.
 func (n *Node) followClock(ctx context.Context) error {
 	told := false
 	for ctx.Err() == nil {
@@ -56,5 +56,5 @@ func (n *Node) followClock(ctx context.Context) error {
 	return nil
 }
 
-// idle is how long a mediator that found nothing to do waits before it asks again.
+// idle is how long a mediator without work waits before it asks again.
 const idle = 250 * time.Millisecond

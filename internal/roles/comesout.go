@@ -9,12 +9,12 @@ import (
 	"ratemill/mediation"
 )
 
-// comesOutFor is how long it is waited for what is in the usage topic: rating and the warehouse take a second or two when they
-// are not behind, and the lease of a file lasts for five at least.
+// comesOutFor is how long to wait until the messages of the usage topic are processed: rating and the warehouse take a
+// second or two if they are not behind, and the lease of a file lasts for at least five.
 const comesOutFor = 3 * time.Second
 
-// comesOut waits until what is in a partition of usage now is rated and in the warehouse. It is a *mediation.AwayError when
-// that takes long: rating or the warehouse is behind, stopped or away.
+// comesOut waits until the present messages of a partition of usage are rated and in the warehouse. It returns a
+// *mediation.AwayError if that takes long: rating or the warehouse is behind, stopped or away.
 func (n *Node) comesOut(ctx context.Context, partition int) error {
 	b, groups := &backlog{n: n}, broker.StoredUnder(n.Config.Kafka.Prefix)
 	_, usage, err := n.Kafka.Bounds(ctx, n.Topics.Usage, partition)
@@ -36,8 +36,8 @@ func (n *Node) comesOut(ctx context.Context, partition int) error {
 			if err != nil {
 				return err
 			}
-			// Nothing comes of the last messages when they were sent again; a checkpoint says that they are passed.
-			// A Kafka user that may not ask for that waits until others come.
+			// If the last messages were sent again, they leave no trace in the rated log; then a checkpoint shows that
+			// they were passed. A Kafka user without the right to read that waits until other messages come.
 			stored, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
 			rated, isRated = end, max(input+1, firstUsage, stored) >= usage
 		}

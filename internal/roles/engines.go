@@ -13,29 +13,29 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// Names of the engines, as readiness and metrics tell them.
+// Names of the engines in readiness and metrics.
 const (
 	engineControl    = "control store"
 	engineKafka      = "kafka"
 	engineClickHouse = "clickhouse"
 )
 
-// engines are what this process works with, and whether it is there, as far as was seen lately. Whoever asks for
-// readiness or metrics waits for none of them.
+// engines are the engines of this process with their last known state. Requests for readiness or metrics do not wait
+// for them.
 type engines struct {
 	mu    sync.Mutex
 	seen  map[string]absent
 	waits map[waiting]absent
 }
 
-// waiting is who waits for an engine, and to do what. An engine may answer a ping and refuse all that is written, as with a
-// full disk.
+// waiting is a role that waits for an engine, and the reason. An engine may answer a ping and refuse all writes, for
+// example with a full disk.
 type waiting struct{ engine, who, what string }
 
-// waitsLong is for how long somebody waits before an engine counts as one that does not do its work.
+// waitsLong is how long a role must wait before the engine counts as not working.
 const waitsLong = 3 * time.Second
 
-// waited notes that somebody waits for an engine, or no more.
+// waited records that a role waits for an engine, or no longer does.
 func (e *engines) waited(w waiting, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -57,7 +57,7 @@ func (e *engines) waited(w waiting, err error) {
 	e.waits[w] = absent{err, since}
 }
 
-// waits tells the engines when a role waits for one in a partition.
+// waits reports to engines when a role waits for one in a partition.
 func (n *Node) waits(role Role, partition int) func(what string, err error) {
 	return n.waitsFor(fmt.Sprintf("%s, partition %d", role, partition))
 }
@@ -86,13 +86,13 @@ func engineOf(err error) string {
 // oneLine is an error for a list of lines.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
-// absent is why an engine is away, and since when; no error when it is there.
+// absent is why an engine is away, and since when; no error if it is there.
 type absent struct {
 	err   error
 	since time.Time
 }
 
-// saw notes what an attempt to use an engine came to.
+// saw records the result of an attempt to use an engine.
 func (e *engines) saw(name string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -109,7 +109,7 @@ func (e *engines) saw(name string, err error) {
 	e.seen[name] = absent{err, since}
 }
 
-// away says which engines are away and why, in the order of their names.
+// away lists the engines that are away with the reasons, in the order of their names.
 func (e *engines) away() (what []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,14 +128,14 @@ func (e *engines) away() (what []string) {
 	return what
 }
 
-// there says that an engine is there, as far as known.
+// there reports whether an engine is there, as far as known.
 func (e *engines) there(name string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.seen[name].err == nil
 }
 
-// each hands out the engines that were asked so far.
+// each iterates over the engines asked so far.
 func (e *engines) each(put func(name string, there bool)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -149,11 +149,11 @@ func (e *engines) each(put func(name string, there bool)) {
 }
 
 const (
-	askEngines = 2 * time.Second // between two looks at an engine
-	mayTake    = 3 * time.Second // until an engine that does not answer is away
+	askEngines = 2 * time.Second // between two checks of an engine
+	mayTake    = 3 * time.Second // after which an engine that does not answer counts as away
 )
 
-// watchEngines asks the engines that the roles of this process use whether they are there, again and again until ctx ends.
+// watchEngines checks the engines of this process's roles repeatedly until ctx ends.
 func (n *Node) watchEngines(ctx context.Context) error {
 	ask := map[string]func(context.Context) error{engineControl: n.Store.Ping}
 	if n.has(Rating) || n.has(Mediation) || n.has(Sink) {
@@ -162,7 +162,7 @@ func (n *Node) watchEngines(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.Warehouse != nil { // the sink's, or one that this process keeps for others
+	if n.Warehouse != nil { // the sink's, or one that this process runs for others
 		ask[engineClickHouse] = n.Warehouse.Ping
 	}
 	var all sync.WaitGroup

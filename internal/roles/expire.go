@@ -14,7 +14,7 @@ const (
 	expireToldEach = 24 * time.Hour // why rows are held back
 )
 
-// expire deletes what warehouse.keep lets go, again and again, in the one process of the installation that has the first
+// expire deletes rows older than warehouse.keep, repeatedly, in the one process of the installation that has the first
 // partition of the rated log.
 func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 	layout := n.layout()
@@ -56,7 +56,7 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 	return nil
 }
 
-// holds says whether rows are held back that the clocks let go; told is false in a process that has not to tell it.
+// holds reports whether expired rows are held back; told is false in a process that does not report it.
 func (r *sinkRole) holds() (held, told bool) {
 	if !r.assigned(0) {
 		return false, false

@@ -9,8 +9,8 @@ import (
 	"ratemill/mediation/source"
 )
 
-// A source is its name: files that were read, duplicate keys and sessions are known under it. A new source over the files
-// of another would read and charge again all that still lies there. So it is held back until its document says what it is.
+// A source is identified by its name, which files, duplicate keys and sessions carry. A new source over the files of
+// another would read and charge all remaining files again. So it is held back until its document says what it is.
 
 // held says why sources of the project are not read, by name.
 func (n *Node) held(ctx context.Context) (map[string]string, error) {
@@ -46,7 +46,7 @@ func heldBack(s *source.Source, other string, files int, last string) string {
 		s.Title, other, files, strings.TrimPrefix(last, "/"))
 }
 
-// readBy is how many files a source has read that another takes too, and the last of them.
+// readBy is how many files a source has read that another source matches too, and the last of them.
 func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool) (files int, last string, err error) {
 	version, err := n.Store.LastRules(ctx, name)
 	if err != nil || version == "" {

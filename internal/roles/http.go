@@ -17,8 +17,8 @@ import (
 	"ratemill/internal/loopback"
 )
 
-// handler serves /metrics, /healthz (the process lives), /readyz (it does its work, or says what is missing; a carrier's
-// server that is away keeps nobody from the work for the others, and is a warning), and profiles when they were asked for.
+// handler serves /metrics, /healthz (the process lives), /readyz (it works, or lists what is missing; a carrier's
+// server that is away does not stop the work for others, and is only a warning), and, if configured, profiles.
 func (n *Node) handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &metrics{n})
@@ -47,7 +47,7 @@ func (n *Node) handler() http.Handler {
 	return mux
 }
 
-// listen serves metrics and health from now on, so that a process that waits for its engines says so.
+// listen serves metrics and health from now on, so that a process that waits for its engines reports it.
 func (n *Node) listen() error {
 	if n.Config.Listen == "" {
 		return nil
@@ -73,8 +73,8 @@ func (n *Node) listen() error {
 	return nil
 }
 
-// guarded keeps web pages from reading what is served on loopback: through a name that they rebind, or as a request of
-// theirs. Behind an address that others reach, names are what those others call it.
+// guarded protects loopback from web pages that rebind a name or send requests across sites. For an address that others
+// can reach, names are the names that they use.
 func guarded(h http.Handler, at net.Addr) http.Handler {
 	tcp, _ := at.(*net.TCPAddr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +86,7 @@ func guarded(h http.Handler, at net.Addr) http.Handler {
 	})
 }
 
-// missing says what keeps this process from its work.
+// missing lists what keeps this process from its work.
 func (n *Node) missing() (what []string) {
 	what = n.engines.away()
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
@@ -117,7 +117,7 @@ func (n *Node) missing() (what []string) {
 	return what
 }
 
-// concerns are what somebody should look at, though this process does its work.
+// concerns lists problems that a person should look at although this process works.
 func (n *Node) concerns() (what []string) {
 	if n.running.Load() && n.mediation != nil {
 		what = n.mediation.missing()

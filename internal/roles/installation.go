@@ -14,13 +14,13 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// OtherInstallationError says that an engine belongs with another control store than ours. With it, sinks would write again
-// what is there, by accounts of other names, and questions would be answered from both.
+// OtherInstallationError says that an engine belongs to another control store than ours. With it, sinks would write
+// existing rows again, with accounts of other names, and queries would mix both installations.
 type OtherInstallationError struct {
-	Engine       string // as people call it
+	Engine       string // its name for people
 	At           string
-	Theirs, Ours string // names of the installations; theirs is empty when one that bears no name wrote to it, ours when it never ran
-	Refuses      string // the file whose password an embedded engine does not take; empty when it let us in
+	Theirs, Ours string // names of the installations; theirs is empty if a nameless one wrote to it, ours if it never ran
+	Refuses      string // the file with the password that an embedded engine refused; empty if it accepted us
 	Do           string
 }
 
@@ -45,7 +45,7 @@ func shortName(name string) string {
 	return name
 }
 
-// openStore opens the control store, and names the installation if it has no name yet.
+// openStore opens the control store, and gives the installation a name if it has none.
 func (n *Node) openStore(ctx context.Context) (err error) {
 	err = n.waitFor(ctx, engineControl, func() (err error) {
 		n.Store, err = control.Open(ctx, n.Config.Control)
@@ -68,7 +68,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 
 func sinkName(installation string) string { return "clickhouse/" + installation }
 
-// ownKafka refuses a Kafka that is not this installation's, before anything is made or read there.
+// ownKafka refuses a Kafka of another installation before it creates or reads anything there.
 func (n *Node) ownKafka(ctx context.Context) error {
 	err := n.waitFor(ctx, engineKafka, func() error {
 		return CheckKafka(ctx, n.Config, n.Store, n.Kafka, n.Topics, n.Config.EmbeddedKafka() && !n.Attach)
@@ -76,7 +76,7 @@ func (n *Node) ownKafka(ctx context.Context) error {
 	return RefusedByKafka(n.Config, err)
 }
 
-// RefusedByKafka makes an error of an embedded broker that does not take our password one that says whose it is.
+// RefusedByKafka converts the error of an embedded broker that refused our password to one that names its installation.
 func RefusedByKafka(c *config.Config, err error) error {
 	if c.EmbeddedKafka() && refusal.Is(err) {
 		e := othersKafka(c, "", "", false).(*OtherInstallationError)
@@ -86,7 +86,7 @@ func RefusedByKafka(c *config.Config, err error) error {
 	return err
 }
 
-// refusedByWarehouse is as RefusedByKafka.
+// refusedByWarehouse is RefusedByKafka for the warehouse.
 func refusedByWarehouse(c *config.Config, err error) error {
 	if c.EmbeddedClickHouse() && refusal.Is(err) {
 		e := othersWarehouse(c, "", "", false).(*OtherInstallationError)
@@ -96,7 +96,7 @@ func refusedByWarehouse(c *config.Config, err error) error {
 	return err
 }
 
-// claimKafka gives a Kafka that has no name ours. Somebody else may have been faster.
+// claimKafka gives a Kafka without a name our name. Another process may have been faster.
 func (n *Node) claimKafka(ctx context.Context) error {
 	return n.waitFor(ctx, engineKafka, func() error {
 		holder, err := n.Kafka.Claim(ctx, n.Topics.Installation, n.Installation)
@@ -107,14 +107,14 @@ func (n *Node) claimKafka(ctx context.Context) error {
 	})
 }
 
-// ownWarehouse is as ownKafka.
+// ownWarehouse is ownKafka for the warehouse.
 func (n *Node) ownWarehouse(ctx context.Context) error {
 	return n.waitFor(ctx, engineClickHouse, func() error {
 		return CheckWarehouse(ctx, n.Config, n.Store, n.Warehouse, n.Config.EmbeddedClickHouse() && !n.Attach)
 	})
 }
 
-// claimWarehouse is as claimKafka.
+// claimWarehouse is claimKafka for the warehouse.
 func (n *Node) claimWarehouse(ctx context.Context) error {
 	return n.waitFor(ctx, engineClickHouse, func() error {
 		holder, err := n.Warehouse.Claim(ctx, n.Installation)
@@ -125,11 +125,11 @@ func (n *Node) claimWarehouse(ctx context.Context) error {
 	})
 }
 
-// CheckKafka compares the installations that Kafka and the control store belong to, and claims nothing. started says that
-// the embedded broker runs on this configuration's own data.
+// CheckKafka compares the installations of Kafka and the control store, and claims nothing. started says that the
+// embedded broker runs on this configuration's own data.
 //
-// A Kafka that has no name is of an installation from before there were names, or new. If it has a rated log, who wrote
-// that took its partitions by a control store: by this one, or it is another's.
+// A Kafka without a name is new, or belongs to an installation from before there were names. If it has a rated log, its
+// writer took partitions through a control store: through this one, or the Kafka belongs to another.
 func CheckKafka(ctx context.Context, c *config.Config, store *control.Store, k *broker.Kafka, topics broker.Topics, started bool) error {
 	ours, err := store.Installation(ctx)
 	if err != nil {
@@ -153,7 +153,7 @@ func CheckKafka(ctx context.Context, c *config.Config, store *control.Store, k *
 	return othersKafka(c, theirs, ours, started)
 }
 
-// CheckWarehouse is as CheckKafka: rows are written by a sink's position in the control store.
+// CheckWarehouse is CheckKafka for the warehouse, where rows are written from a sink's position in the control store.
 func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store, w *warehouse.Warehouse, started bool) error {
 	ours, err := store.Installation(ctx)
 	if err != nil {
@@ -177,7 +177,7 @@ func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store,
 	return othersWarehouse(c, theirs, ours, started)
 }
 
-// lostStore is what to do when the engines of a data folder are not those of its control store.
+// lostStore says what to do if the engines of a data folder do not belong to its control store.
 const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the whole data folder, or start over with an empty one (docs/operations.md, Backups)"
 
 func othersKafka(c *config.Config, theirs, ours string, started bool) error {

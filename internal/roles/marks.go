@@ -10,14 +10,14 @@ import (
 	"ratemill/internal/control"
 )
 
-// The control store gives marks: numbers that grow, one a minute, which Kafka and ClickHouse keep too. So each of them can
-// tell whether the other is of the same day: a mark in Kafka that the control store never gave, or a mark that Kafka had and
-// has no more. Kafka and ClickHouse are compared through the control store. Of what happened within a minute, epochs and
-// positions tell (ledger.Owner, consumer.ByToken).
+// The control store gives marks, increasing numbers, one a minute, which Kafka and ClickHouse store too. So each can
+// detect whether the other was set back: a mark in Kafka that the control store never gave, or a mark that Kafka had
+// and has lost. Kafka and ClickHouse are compared through the control store. Epochs and positions show losses of less
+// than a minute (ledger.Owner, consumer.ByToken).
 
-// DifferentDaysError says that one of the three stores is older than what another knows of it.
+// DifferentDaysError says that one of the three stores is older than another expects.
 type DifferentDaysError struct {
-	Older, Newer string // as people call them
+	Older, Newer string // its name for people
 	Has, Knows   control.Mark
 }
 
@@ -35,14 +35,14 @@ func told(m control.Mark) string {
 
 const (
 	markEvery  = time.Minute
-	markFails  = 5 * time.Second // after one that could not be written: a full disk shows here when nothing else is written
-	markBehind = 5 * time.Second // a replica may be behind for so long
+	markFails  = 5 * time.Second // after a failed write: a full disk shows here if nothing else is written
+	markBehind = 5 * time.Second // how long a replica may be behind
 	markAgain  = 500 * time.Millisecond
 )
 
-// marked is a store that gets marks. Its place grows with each.
+// marked is a store that gets marks. Its end increases with each.
 type marked struct {
-	engine string // as metrics call it
+	engine string // its name in metrics
 	name   string // as people do
 	newest func(ctx context.Context) (control.Mark, error)
 	put    func(ctx context.Context, m control.Mark) (place int64, err error)
@@ -67,10 +67,10 @@ func (n *Node) markedWarehouse() marked {
 	}}
 }
 
-// sameDay refuses a store that is older than the control store, or newer, before a role reads or writes anything there.
+// sameDay refuses a store that is older or newer than the control store, before a role reads or writes anything there.
 func (n *Node) sameDay(ctx context.Context, m marked) error {
 	if len(n.Roles) == 0 {
-		return nil // who looks, or puts it right
+		return nil // of the person who looks or repairs
 	}
 	return n.waitFor(ctx, m.engine, func() error {
 		_, err := n.compareMarks(ctx, m)
@@ -78,10 +78,10 @@ func (n *Node) sameDay(ctx context.Context, m marked) error {
 	})
 }
 
-// compareMarks answers the control store's marks, or *DifferentDaysError.
+// compareMarks returns the control store's marks, or *DifferentDaysError.
 func (n *Node) compareMarks(ctx context.Context, m marked) (control.Marks, error) {
 	for began := time.Now(); ; {
-		theirs, err := m.newest(ctx) // first: whoever gives a mark tells the control store first
+		theirs, err := m.newest(ctx) // first: a new mark is recorded in the control store first
 		if err != nil {
 			return control.Marks{}, err
 		}
@@ -102,7 +102,7 @@ func (n *Node) compareMarks(ctx context.Context, m marked) (control.Marks, error
 	}
 }
 
-// marks compares the stores again and again until ctx ends, and gives a mark unless another process has.
+// marks compares the stores repeatedly until ctx ends, and gives a mark unless another process has.
 func (n *Node) marks(ctx context.Context) error {
 	stores := []marked{n.markedKafka()}
 	if n.Warehouse != nil {
@@ -136,7 +136,7 @@ func (n *Node) marks(ctx context.Context) error {
 	return nil
 }
 
-// mark gives a store a mark, unless it got one since the number seen. It answers the newest one.
+// mark gives a store a mark, unless it got one since the number seen. It returns the newest one.
 func (n *Node) mark(ctx context.Context, m marked, seen int64) (int64, error) {
 	ours, err := n.compareMarks(ctx, m)
 	if err != nil || seen >= 0 && ours.Given.Number > seen {
@@ -156,7 +156,7 @@ func (n *Node) mark(ctx context.Context, m marked, seen int64) (int64, error) {
 type StoreDay struct {
 	Store      string
 	Given, Has control.Mark
-	Different  *DifferentDaysError // nil: they are of one day
+	Different  *DifferentDaysError // nil: they match
 }
 
 // CompareStores compares Kafka and ClickHouse with the control store.
@@ -181,7 +181,8 @@ func (n *Node) CompareStores(ctx context.Context) (days []StoreDay, err error) {
 	return days, nil
 }
 
-// AcceptStores takes stores of different days for stores of one day, by an order of a person, and answers which were not.
+// AcceptStores accepts stores of different days in their present state, by an order of a person, and returns those that
+// differed.
 func (n *Node) AcceptStores(ctx context.Context, who, why string) (accepted []*DifferentDaysError, err error) {
 	days, err := n.CompareStores(ctx)
 	if err != nil {

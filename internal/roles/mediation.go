@@ -87,12 +87,12 @@ func (r *mediationRole) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// spoolless says why no file at all can be fetched; empty when some can.
+// spoolless says why no file at all can be fetched; empty if some can.
 func (r *mediationRole) spoolless() string {
 	return r.progress.Away.All(time.Now())[mediation.Spooling]
 }
 
-// missing says which sources cannot be listed, or read from.
+// missing lists the sources that cannot be listed or read.
 func (r *mediationRole) missing() (what []string) {
 	away := r.progress.Away.All(time.Now())
 	for _, name := range r.n.Project.Sources.Names() {
@@ -115,16 +115,16 @@ func (r *mediationRole) missing() (what []string) {
 	return append(what, r.unknown()...)
 }
 
-// longArriving is for how long a file may be incomplete before it is told.
+// longArriving is how long a file may be incomplete before it is reported.
 const longArriving = time.Hour
 
-// unknown says which sources have files that wait, and are not in the project: nobody takes them.
+// unknown lists sources outside of the project with waiting files, which nobody takes.
 func (r *mediationRole) unknown() (what []string) {
 	ctx, end := context.WithTimeout(context.Background(), time.Second)
 	defer end()
 	waiting, err := r.n.Store.Waiting(ctx)
 	if err != nil {
-		return nil // and the control store is told as away
+		return nil // and the control store is reported as away
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
@@ -161,6 +161,6 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 	if err != nil {
 		return mediation.Content{}, err
 	}
-	// Its identity has the name under which it came first, wherever its content is now.
+	// Its identity contains the first name, wherever its content is now.
 	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State, More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

@@ -15,7 +15,7 @@ import (
 	"ratemill/mediation"
 )
 
-// metrics collects what the roles count when Prometheus asks, so that no record pays for it.
+// metrics collects the roles' counts when Prometheus scrapes, so that records cost nothing extra.
 type metrics struct{ n *Node }
 
 type metric struct {
@@ -109,7 +109,7 @@ var (
 	balanceInSuspense = gauge("suspense_records", "Records that wait in suspense.")
 )
 
-// sections are all metrics, by the role that has them.
+// sections are all metrics, by role.
 var sections = []struct {
 	title, about string
 	metrics      []metric
@@ -215,7 +215,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 	}
 }
 
-// built is what the labels of build_info tell.
+// built are the labels of build_info.
 var built = sync.OnceValue(func() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -228,7 +228,7 @@ var built = sync.OnceValue(func() []string {
 	return []string{info.Main.Version, settings["vcs.revision"], settings["vcs.modified"], info.GoVersion}
 })
 
-// yes is 1 for what is so.
+// yes is 1 for true.
 func yes(so bool) float64 {
 	if so {
 		return 1
@@ -236,7 +236,7 @@ func yes(so bool) float64 {
 	return 0
 }
 
-// owned tells which partitions a role has here, and gives those that run.
+// owned sets which partitions a role has here, and returns the running ones.
 func owned(put func(metric, float64, ...string), role Role, p *partitions) []int {
 	running, halted, _ := p.state()
 	put(partitionsOwned, float64(len(running)), string(role))
@@ -304,7 +304,7 @@ func (m *metrics) warehouse(ctx context.Context, put func(metric, float64, ...st
 	}
 }
 
-// end is where a partition of a topic ends; a broker that is away is not asked.
+// end is the end of a topic's partition; a broker that is away is not asked.
 func (m *metrics) end(ctx context.Context, topic string, partition int) (int64, bool) {
 	if !m.n.engines.there(engineKafka) {
 		return 0, false

@@ -48,8 +48,8 @@ type Node struct {
 	Log     *slog.Logger
 	Roles   []Role
 	Owner   string   // name of this process in leases and groups
-	Attach  bool     // use the embedded engines of a process that runs, and start none
-	Remake  []string // tables of ClickHouse to be made again, empty, by an order of a person
+	Attach  bool     // use the embedded engines of a running process, and start none
+	Remake  []string // tables of ClickHouse to be recreated, empty, by an order of a person
 	// Settled is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
 	Settled time.Duration
 
@@ -58,31 +58,31 @@ type Node struct {
 	Warehouse *warehouse.Warehouse
 	Topics    broker.Topics
 
-	KafkaAddress, ClickHouseAddress string // where the engines listen
+	KafkaAddress, ClickHouseAddress string // addresses of the engines
 	KafkaPID, ClickHousePID         int    // processes of the embedded ones, as first started
 	Partitions                      int
-	Installation                    string // its name, which the control store, Kafka and ClickHouse bear
-	SinkName                        string // of the warehouse's sink in the control store: names this installation too, since offsets of another are other records
+	Installation                    string // its name, which the control store, Kafka and ClickHouse carry
+	SinkName                        string // of the sink in the control store; includes the installation, because offsets of another are other records
 
 	keys      keys.Keys // of the embedded engines
 	kafkaTLS  *tls.Config
 	kafkaSASL sasl.Mechanism
 	addresses []string
 
-	ledgerTime *control.Clock // the control store's: of leases, and of all that processes compare
+	ledgerTime *control.Clock // the control store's: for leases, and for all times that processes compare
 
 	reference *reference
 	mediation *mediationRole
 	rating    *ratingRole
 	sink      *sinkRole
-	running   atomic.Bool // the roles do; what they are does not change meanwhile
+	running   atomic.Bool // the roles; they do not change while they run
 	engines   engines
 
 	closers []func()
 	enders  []func(context.Context) error // of the engines that this process started
 }
 
-// Open starts or reaches the engines. Close it.
+// Open starts or connects to the engines. Close it.
 func Open(ctx context.Context, n *Node) (err error) {
 	defer func() {
 		if err != nil {
@@ -119,8 +119,8 @@ func Open(ctx context.Context, n *Node) (err error) {
 	})
 }
 
-// Close stops the engines that this process started, all at once, and leaves the others. It waits for them, but not long:
-// what they acknowledged is on disk.
+// Close stops the engines that this process started, all at once, and leaves the others. It waits for them, but not
+// long: acknowledged data is on disk.
 func (n *Node) Close() {
 	for i := len(n.closers) - 1; i >= 0; i-- {
 		n.closers[i]()
@@ -139,7 +139,7 @@ func (n *Node) Close() {
 	n.closers, n.enders = nil, nil
 }
 
-// engineGrace is what is left of the 10 s in which a process ends once its roles have: they take 5 s at most, and one to
+// engineGrace is the rest of the 10 s in which a process ends, after its roles: they take at most 5 s, and one more to
 // leave their groups.
 const engineGrace = 3 * time.Second
 
@@ -205,7 +205,7 @@ func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
 	return broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL}), nil
 }
 
-// ReachKafka is a client of a configuration's broker: of a running process, when it is embedded.
+// ReachKafka is a client of a configuration's broker; an embedded one must be running.
 func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	n := &Node{Config: c, addresses: c.Kafka.Addresses}
 	topics := broker.TopicsUnder(c.Kafka.Prefix)
@@ -220,7 +220,7 @@ func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	return k, topics, err
 }
 
-// embeddedKeys are the passwords of the embedded engines: made by the process that starts them, read by others.
+// embeddedKeys are the passwords of the embedded engines: the process that starts them creates them, others read them.
 func (n *Node) embeddedKeys() (keys.Keys, error) {
 	c := n.Config
 	switch {
@@ -232,8 +232,8 @@ func (n *Node) embeddedKeys() (keys.Keys, error) {
 	return keys.Make(c.Data)
 }
 
-// attachedKeys are the passwords of embedded engines that run already. Where there are none, no engine ran on this data
-// folder: one that answers nevertheless is another's, and refuses these.
+// attachedKeys are the passwords of embedded engines that are already running. If there are none, no engine ran on this
+// data folder: an engine that answers anyway is another's, and refuses these.
 func attachedKeys(c *config.Config) (keys.Keys, error) {
 	k, err := keys.Read(c.Data)
 	if missing := (*keys.MissingError)(nil); errors.As(err, &missing) {
@@ -242,7 +242,7 @@ func attachedKeys(c *config.Config) (keys.Keys, error) {
 	return k, err
 }
 
-// ReachEmbeddedWarehouse reaches the embedded ClickHouse of a process that runs.
+// ReachEmbeddedWarehouse connects to the embedded ClickHouse of a running process.
 func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.Warehouse, error) {
 	k, err := attachedKeys(c)
 	if err != nil {
@@ -252,8 +252,8 @@ func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.W
 	return w, refusedByWarehouse(c, err)
 }
 
-// AskWarehouse reaches a ClickHouse for a question that can do without it: it waits for nothing, makes and migrates nothing,
-// and starts no embedded engine. It must be of the store's installation.
+// AskWarehouse connects to a ClickHouse for an optional query: it waits for nothing, creates and migrates nothing, and
+// starts no embedded engine. The ClickHouse must belong to the store's installation.
 func AskWarehouse(ctx context.Context, c *config.Config, store *control.Store) (w *warehouse.Warehouse, err error) {
 	n := &Node{Config: c}
 	if c.EmbeddedClickHouse() {
@@ -274,7 +274,7 @@ func AskWarehouse(ctx context.Context, c *config.Config, store *control.Store) (
 	return w, nil
 }
 
-// ReadingWarehouse is the embedded ClickHouse that w is, as its user that only reads.
+// ReadingWarehouse is a connection to the embedded ClickHouse of w as its read-only user.
 func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Warehouse) (*warehouse.Warehouse, error) {
 	password, err := keys.ReadReader(c.Data)
 	if err != nil {
@@ -283,8 +283,8 @@ func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Wareho
 	return w.As(ctx, keys.Reader, password)
 }
 
-// waitFor waits for an engine that is away, for as long as ctx lives. One that refuses us is not waited for: who starts a
-// process wants to know at once that its password is wrong.
+// waitFor waits for an engine that is away, until ctx ends. It does not wait for an engine that refuses us, because a
+// wrong password should be reported at once.
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
 	passing := func(err error) bool { return unavailable(err) && !refusal.Is(err) }
 	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
@@ -295,14 +295,14 @@ func (n *Node) waitFor(ctx context.Context, what string, do func() error) error 
 	})
 }
 
-// unavailable says that an engine is away, and that trying again is right.
+// unavailable reports whether an engine is away, so that retrying makes sense.
 func unavailable(err error) bool {
 	var store *control.UnavailableError
 	var wh *warehouse.UnavailableError
 	return broker.Unavailable(err) || errors.As(err, &store) || errors.As(err, &wh)
 }
 
-// embeddedKafka starts a broker in a child process and starts it again should it die, at the same address.
+// embeddedKafka starts a broker in a child process and restarts it at the same address if it dies.
 func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
 	options := embeddedkafka.Options{Dir: filepath.Join(n.Config.Data, "kafka"), Listen: n.Config.Kafka.Listen, Keys: n.keys, Log: n.Log,
 		Stored: broker.StoredUnder(n.Config.Kafka.Prefix).By(broker.TopicsUnder(n.Config.Kafka.Prefix))}
@@ -322,8 +322,8 @@ func (n *Node) embeddedKafka(ctx context.Context) (string, error) {
 	return options.Listen, nil
 }
 
-// OpenWarehouse reaches ClickHouse, or starts the embedded engine, and brings its tables up to date. It must belong to the
-// node's control store, if there is one; a node that Open opened claims a new one.
+// OpenWarehouse connects to ClickHouse, or starts the embedded engine, and migrates its tables. It must belong to the
+// node's control store, if there is one; a node from Open claims a new one.
 func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	if n.keys == (keys.Keys{}) {
 		if n.keys, err = n.embeddedKeys(); err != nil {
@@ -377,7 +377,7 @@ func (n *Node) OpenWarehouse(ctx context.Context) (err error) {
 	return n.claimWarehouse(ctx)
 }
 
-// earlierDatabase is where the embedded ClickHouse had the tables before they had a database of their own.
+// earlierDatabase is the database in which the embedded ClickHouse had the tables before.
 const earlierDatabase = "default"
 
 // layout is how this installation keeps its tables.
@@ -386,7 +386,8 @@ func (n *Node) layout() warehouse.Layout {
 	return warehouse.Layout{Window: warehouse.Window(n.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep, Cluster: c.ClickHouse.Cluster, Remake: n.Remake}
 }
 
-// warehouseAccess is where ClickHouse is: the embedded one of this process or of another that runs, or a server.
+// warehouseAccess is the address of ClickHouse: the embedded one of this process or of another running one, or a
+// server.
 func (n *Node) warehouseAccess() (warehouse.Access, error) {
 	c := n.Config.ClickHouse
 	switch {
@@ -411,7 +412,7 @@ func embeddedAccess(address string, k keys.Keys) warehouse.Access {
 	return warehouse.Access{DSN: "http://" + keys.Owner + "@" + address + "/" + embeddedch.Database, Password: k.Owner}
 }
 
-// embeddedClickHouse starts the engine in a child process and starts it again should it die, at the same address.
+// embeddedClickHouse starts the engine in a child process and restarts it at the same address if it dies.
 func (n *Node) embeddedClickHouse(ctx context.Context) (string, error) {
 	c := n.Config.ClickHouse
 	options := embeddedch.Options{Dir: filepath.Join(n.Config.Data, "clickhouse"), Listen: c.Listen, Keys: n.keys, Library: c.Library, MaxMemory: c.Memory, Log: n.Log}
@@ -437,7 +438,7 @@ type engine struct {
 	stop func(context.Context) error
 }
 
-// supervise restarts an engine of ours that dies, until Close.
+// supervise restarts our engine when it dies, until Close.
 func (n *Node) supervise(name string, e engine, start func(context.Context) (engine, error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -472,7 +473,8 @@ func (n *Node) supervise(name string, e engine, start func(context.Context) (eng
 	})
 }
 
-// Partitions is the number of partitions of an installation. It is fixed at the first start, since a root's partition is stored with it.
+// Partitions is the number of partitions of an installation. It is fixed at the first start, because a root's partition
+// is stored with the root.
 func Partitions(ctx context.Context, store *control.Store, configured int) (int, error) {
 	stored, err := store.SettingOrSet(ctx, "partitions", []byte(fmt.Sprint(configured)))
 	if err != nil {
@@ -500,5 +502,5 @@ func login(c config.SASL) (sasl.Mechanism, error) {
 	return scram.Mechanism(algorithm, c.User, password)
 }
 
-// errRole says that a role ended though nobody asked it to.
+// errRole says that a role ended unexpectedly.
 var errRole = errors.New("a role ended")

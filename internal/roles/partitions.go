@@ -18,15 +18,15 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// partitions runs something for each partition of a topic that a consumer group assigns to this process. What was
-// assigned before and still is goes on undisturbed through a rebalance.
+// partitions runs a function for each partition of a topic that a consumer group assigns to this process. A partition
+// that stays assigned through a rebalance runs on undisturbed.
 type partitions struct {
 	topic    string
 	group    kafka.ConsumerGroupConfig
 	run      func(ctx context.Context, partition int) error // nil: its context ended
 	role     Role
-	process  string   // in what is noted of stops
-	topics   []string // about which orders are obeyed
+	process  string   // the name in recorded stops
+	topics   []string // whose orders are obeyed
 	stops    stops
 	position func(topic string, partition int) int64 // offset that is next
 	log      *slog.Logger
@@ -35,14 +35,14 @@ type partitions struct {
 	absence patience.Absence // of the group
 	running map[int]context.CancelFunc
 	halted  map[int]error
-	failing map[int]error // what made it fail last, until it has run for a while
+	failing map[int]error // last error, until it has run for a while
 	left    map[int]bool  // to newer owners
 	joined  bool
 	anew    chan struct{} // closed when the group has assigned anew
 	wg      sync.WaitGroup
 }
 
-// serve takes part in the group until ctx ends; then it ends what runs, and leaves.
+// serve is a member of the group until ctx ends; then it ends the running functions, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
 	p.begin()
 	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
@@ -73,7 +73,7 @@ func (p *partitions) member(ctx context.Context) error {
 	for {
 		generation, err := group.Next(ctx)
 		if errors.Is(err, kafka.ErrGroupClosed) || ctx.Err() != nil {
-			p.assign(ctx, nil) // what is in flight ends before the others are told that we leave
+			p.assign(ctx, nil) // running functions end before the others learn that we leave
 			p.wg.Wait()
 			return nil
 		}
@@ -90,8 +90,8 @@ func (p *partitions) member(ctx context.Context) error {
 	}
 }
 
-// leave tells the group that we leave it. While the broker makes it wait, as it does who joins, it is not waited for long:
-// the others notice when our session ends.
+// leave leaves the group. While the broker delays the answer, as during a join, it does not wait long: the others
+// notice when our session ends.
 func leave(group *kafka.ConsumerGroup) {
 	left := make(chan struct{})
 	go func() {
@@ -104,7 +104,7 @@ func leave(group *kafka.ConsumerGroup) {
 	}
 }
 
-// assign starts what is newly assigned and ends what is no more.
+// assign starts newly assigned partitions and ends those no longer assigned.
 func (p *partitions) assign(ctx context.Context, assigned []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +128,7 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 	p.log.Info("partitions assigned", "group", p.group.ID, "partitions", slices.Sorted(maps.Keys(p.running)))
 }
 
-// keep runs a partition again after errors that pass with time, for as long as it is assigned.
+// keep restarts a partition after temporary errors, as long as it is assigned.
 func (p *partitions) keep(ctx context.Context, partition int) {
 	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
 	out := p.group.SessionTimeout
@@ -167,11 +167,11 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 	}
 }
 
-// runsWell is how long a partition runs without an error before it counts as one that works. Longer ones of attempts that
-// fail are those of a restore; the alert looks over them.
+// runsWell is how long a partition must run without an error to count as working. A failing attempt with a restore may
+// take longer; the alert allows for that.
 const runsWell = 10 * time.Second
 
-// fails notes that a partition fails, or that it works.
+// fails records that a partition fails, or that it works.
 func (p *partitions) fails(partition int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,16 +182,16 @@ func (p *partitions) fails(partition int, err error) {
 	}
 }
 
-// failures are the partitions that are tried again and again, and why.
+// failures are the partitions that fail repeatedly, with their errors.
 func (p *partitions) failures() map[int]error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.failing)
 }
 
-// leave leaves a partition to a newer owner. One of us two works by an assignment of the past, and nobody knows who: that
-// one hears of it within the session time, and loses the partition. Who took it back at once would only fence the other,
-// and they would go on so. It answers true as soon as the group has assigned anew.
+// leave leaves a partition to a newer owner. One of the two has an outdated assignment, and nobody knows which: that
+// one learns of it within the session time, and loses the partition. Taking the partition back at once would only fence
+// the other owner, and this would repeat. It returns true as soon as the group has assigned anew.
 func (p *partitions) leave(ctx context.Context, partition int, session time.Duration) (assigned bool) {
 	p.mu.Lock()
 	anew := p.anew
@@ -213,7 +213,7 @@ func (p *partitions) leave(ctx context.Context, partition int, session time.Dura
 	return false
 }
 
-// watched runs a partition, and notes when it goes past what it had stopped at.
+// watched runs a partition, and records when it passes the position of its stop.
 func (p *partitions) watched(ctx context.Context, partition int) error {
 	watching, end := context.WithCancel(ctx)
 	var watch sync.WaitGroup
@@ -223,21 +223,22 @@ func (p *partitions) watched(ctx context.Context, partition int) error {
 	return p.run(ctx, partition)
 }
 
-// assigned says that a partition is ours, also when it stopped here.
+// assigned reports whether a partition is ours, even if it stopped.
 func (p *partitions) assigned(partition int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.running[partition] != nil
 }
 
-// owned is how many partitions are ours.
+// owned is the number of our partitions.
 func (p *partitions) owned() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.running)
 }
 
-// state is what runs, what stopped and why, and whether the group was joined. What was left to a newer owner does not run.
+// state is the running partitions, the stopped ones with their reasons, and whether we are a member of the group. A
+// partition that was left to a newer owner does not count as running.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -60,7 +60,7 @@ func (r *ratingRole) of(partition int) *ledger.Progress {
 	return r.progress[partition]
 }
 
-// group is a consumer group that spreads a topic's partitions over the processes of a role.
+// group is a consumer group that distributes a topic's partitions over the processes of a role.
 func (n *Node) group(role, topic string) kafka.ConsumerGroupConfig {
 	session := n.Config.Rating.Session
 	return kafka.ConsumerGroupConfig{

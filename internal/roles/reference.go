@@ -19,8 +19,8 @@ import (
 	"ratemill/udr"
 )
 
-// reference is what records are judged by: the registry, kept current from the control store, and the documents, current
-// ones from the project and former ones from the control store.
+// reference is the inputs of deciding records: the registry, kept current from the control store, and the documents,
+// current ones from the project and former ones from the control store.
 type reference struct {
 	store *control.Store
 	log   *slog.Logger
@@ -38,7 +38,7 @@ const (
 	sourceDocument    = "source"
 )
 
-// newReference loads the registry, and records the project's documents so that every process can have them by version.
+// newReference loads the registry, and stores the project's documents so that every process can get them by version.
 func newReference(ctx context.Context, store *control.Store, project *project.Project, log *slog.Logger) (*reference, error) {
 	r := &reference{
 		store: store, log: log, reg: registry.New(), project: project,
@@ -178,8 +178,8 @@ func (r *reference) account(ctx context.Context, number uint32, revision uint64)
 	return id, nil
 }
 
-// offset is an account's local time, for the warehouse. An account that was not there then is in UTC: no record is kept
-// from the warehouse for a day.
+// offset is an account's local time, for the warehouse. An account that did not exist then is in UTC: no record is kept
+// out of the warehouse for the sake of its day.
 func (r *reference) offset(ctx context.Context, number uint32, at udr.Instant, revision uint64) (o warehouse.Offset, err error) {
 	reg, err := r.Registry(ctx, registry.Revision(revision))
 	if err != nil {
@@ -207,8 +207,8 @@ func (r *reference) offset(ctx context.Context, number uint32, at udr.Instant, r
 	return o, nil
 }
 
-// Current implements mediation.Reference. It asks the control store, so that who imports a SIM and then retries the
-// records that waited for it need not wait until follow has seen it.
+// Current implements mediation.Reference. It asks the control store, so that a retry right after an import need not
+// wait until follow has seen the import.
 func (r *reference) Current(ctx context.Context) (registry.Revision, string, error) {
 	if r.project.Catalogue == nil {
 		return 0, "", fmt.Errorf("the project has no catalogue")

@@ -11,8 +11,8 @@ import (
 	"ratemill/mediation/source"
 )
 
-// removed is the sources that the project no longer has, and of which somebody ordered files to be finished
-// (`ratemill files finish`). Each file is collected and read by the document that it is pinned to.
+// removed is the sources that the project no longer has, with files that a person ordered to be finished (`ratemill
+// files finish`). Each file is collected and read by its pinned document.
 type removed struct {
 	*reference
 	n *Node
@@ -24,7 +24,7 @@ type removed struct {
 
 const lookForRemoved = 2 * time.Second
 
-// follow keeps the orders current until ctx ends. While the control store is away no file is taken anyway.
+// follow keeps the orders current until ctx ends. While the control store is away, no file is taken anyway.
 func (r *removed) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if sources, err := r.n.Store.ToFinish(ctx); err == nil {
@@ -50,7 +50,7 @@ func (r *removed) Queues() []control.Queue {
 	return queues
 }
 
-// site is where the files of a removed source are, by a version of its document.
+// site is the place of a removed source's files, by a version of its document.
 func (r *removed) site(src *source.Source) *collect.Site {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// retryContents makes the contents of retry batches of what lies in the warehouse, which is reached when the first batch
-// comes: mediation needs it for nothing else.
+// retryContents makes the contents of retry batches from the warehouse, to which it connects for the first batch:
+// mediation needs it for nothing else.
 type retryContents struct {
 	n         *Node
 	mu        sync.Mutex
@@ -61,7 +61,7 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 	return content, retryable(err)
 }
 
-// arrived says whether the end of a file is in the warehouse, once everything is there that was in the usage topic.
+// arrived reports whether the end of a file is in the warehouse, once all earlier messages of the usage topic are.
 func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) (bool, error) {
 	w, err := r.reach(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) 
 	return outcomes[file].Arrived, retryable(err)
 }
 
-// retryable says of an engine that is away that this is no fault of the batch.
+// retryable reports whether an error is an engine's absence, which is not the batch's fault.
 func retryable(err error) error {
 	var noWarehouse *warehouse.UnavailableError
 	var noStore *control.UnavailableError
@@ -84,7 +84,7 @@ func retryable(err error) error {
 	return err
 }
 
-// RetryContent makes the content of a retry batch of the rows of its records in the warehouse.
+// RetryContent makes the content of a retry batch from the rows of its records in the warehouse.
 func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Warehouse, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
 	origins, err := store.RetryRecords(ctx, file.Retry)
 	if err != nil {
@@ -120,11 +120,11 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 	return content, nil
 }
 
-// carrierFiles finds the carrier's file in which each record first came, past the retry batches through which it has gone.
+// carrierFiles finds the carrier's file in which each record first came, through all retry batches.
 func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Warehouse, source string, rows []warehouse.Suspended, records []mediation.RetryRecord) error {
 	files, batches := map[udr.FileID]control.File{}, map[int64][]udr.ID{}
 	at := rows
-	var of []int // which record each of at stands for
+	var of []int // the record for each element of at
 	for i := range rows {
 		of = append(of, i)
 	}
@@ -178,14 +178,14 @@ func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Wareho
 	return nil
 }
 
-// RetryOutcome is what became of a retry batch.
+// RetryOutcome is the result of a retry batch.
 type RetryOutcome struct {
 	control.Retry
 	File control.File
 }
 
-// WaitForRetry waits until a retry batch is done, or cannot be. It calls untaken once when no mediation has taken it after
-// a while.
+// WaitForRetry waits until a retry batch is done, or cannot be. It calls untaken once if no mediator has taken the
+// batch after a while.
 func WaitForRetry(ctx context.Context, store *control.Store, number int64, after time.Duration, untaken func()) (RetryOutcome, error) {
 	late, told := time.Now().Add(after), false
 	for {
@@ -208,7 +208,7 @@ func WaitForRetry(ctx context.Context, store *control.Store, number int64, after
 	}
 }
 
-// FinishDrops tells the warehouse of drops that it may not know yet: those of now, and one that a crash has left behind.
+// FinishDrops writes drops to the warehouse that it may not know yet: new ones, and those that a crash left behind.
 func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
 	drops, err := store.Retries(ctx, control.RetryDropping)
 	if err != nil {

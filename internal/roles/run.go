@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run runs the node's roles until ctx ends; they then finish what is in flight. When it returns, none of them runs.
+// Run runs the node's roles until ctx ends; they then finish their current work. When it returns, all have ended.
 func (n *Node) Run(ctx context.Context) error {
 	type part struct {
 		name string
@@ -42,7 +42,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.reference.reg.Revision() == 0 {
 		n.Log.Warn("the registry is empty, so every record will be suspended as sim_unknown: import accounts and SIMs with `ratemill import`")
 	}
-	n.running.Store(true) // from here on, readiness and metrics look at the roles
+	n.running.Store(true) // from now on, readiness and metrics read the roles
 	defer n.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
 	context.AfterFunc(ctx, func() {

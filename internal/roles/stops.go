@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// stops are the places at which partitions stopped for a person, in the control store.
+// stops are the positions in the control store at which partitions stopped for a person.
 type stops interface {
 	RecordStop(ctx context.Context, stop *control.Stop, at time.Time) error
 	Stops(ctx context.Context, f control.StopFilter) ([]control.Stop, error)
@@ -22,12 +22,12 @@ type stops interface {
 
 const (
 	lookForOrders = 2 * time.Second
-	noteAgain     = time.Minute // that a partition is stopped still
+	noteAgain     = time.Minute // repeated while a partition is stopped
 	lookForPassed = time.Second
 )
 
-// halt keeps a partition stopped until somebody has ordered something about it, or it goes elsewhere. known is the number
-// of orders that whoever stopped knew.
+// halt keeps a partition stopped until there is a new order about it, or it is assigned elsewhere. known is the number
+// of orders that the caller knew.
 func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.StoppedError, known int64) {
 	p.mu.Lock()
 	p.halted[partition] = err
@@ -62,7 +62,7 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.Stop
 	}
 }
 
-// orders is the number of orders about a partition, -1 when it cannot be told.
+// orders is the number of orders about a partition, -1 if unknown.
 func (p *partitions) orders(ctx context.Context, partition int) int64 {
 	n, err := p.stops.StopOrders(ctx, partition, p.topics...)
 	if err != nil {
@@ -71,7 +71,8 @@ func (p *partitions) orders(ctx context.Context, partition int) int64 {
 	return n
 }
 
-// passed notes when a partition goes past what its reader, here or in another process, had stopped at, until ctx ends.
+// passed records when a partition passes the position at which its reader, here or in another process, had stopped,
+// until ctx ends.
 func (p *partitions) passed(ctx context.Context, partition int) {
 	for ctx.Err() == nil {
 		open, err := p.stops.Stops(ctx, control.StopFilter{Partition: &partition, Open: true})
@@ -89,7 +90,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 	}
 }
 
-// origin asks the control store where the epochs of a partition's messages come from, for a reader of them.
+// origin asks the control store where the epochs of a partition's messages come from.
 func (n *Node) origin(reader Role, partition int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error) {
 		if stop != nil {

@@ -9,11 +9,11 @@ import (
 
 const commitEvery = 5 * time.Second
 
-// commitStored tells Kafka again and again what the partitions of this process have stored: usage that is rated
-// and in a checkpoint, and messages of the rated log that are in a checkpoint and in the warehouse. The embedded Kafka deletes
-// nothing else, whatever its clock says. The position of a sink is what the control store says, so that one that was restored from a
-// backup gets the messages kept that it needs from then on. For Apache Kafka these
-// offsets are what tools show as lag, and say that rating has passed messages of which nothing comes (comesOut).
+// commitStored commits to Kafka, repeatedly, what the partitions of this process have stored: usage that is rated and
+// in a checkpoint, and messages of the rated log that are in a checkpoint and in the warehouse. The embedded Kafka
+// deletes nothing else, whatever its clock says. A sink's position comes from the control store, so that after a
+// restore from a backup the messages from that position on are kept. With Apache Kafka, tools show lag from these
+// offsets, and they show that rating has passed messages without a result (comesOut).
 func (n *Node) commitStored(ctx context.Context) error {
 	groups := broker.StoredUnder(n.Config.Kafka.Prefix)
 	for ctx.Err() == nil {
@@ -27,7 +27,7 @@ func (n *Node) commitStored(ctx context.Context) error {
 	return nil
 }
 
-// commitment is what a group has stored of a topic.
+// commitment is the stored position of a group in a topic.
 type commitment struct {
 	group, topic string
 	offsets      map[int]int64

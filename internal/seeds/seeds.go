@@ -1,14 +1,14 @@
-// Package seeds gives random tests their seeds: fixed ones, which every run takes, and fresh ones, which only this run
-// takes. A test with fixed seeds alone proves nothing about all others.
+// Package seeds gives random tests their seeds: fixed ones for every run, and fresh ones for this run only. A test with
+// only fixed seeds proves nothing about all others.
 //
-// It owns the choice of the fresh seed and how people learn it. It does not own what a test makes of a seed.
+// It owns the choice of the fresh seed and how people learn it. It does not own the use of a seed.
 //
 // The environment variable SEED names the fresh seed of another run, and so replays it:
 //
 //	SEED=1785339264103 go test ./rating -run TestEngineAgreesWithTheNaiveRater
 //
-// Without it the seed is the time. `make test` sets it for the whole suite, so that go test takes no result of another
-// seed from its cache.
+// Without it the seed is the time. `make test` sets it for the whole suite, so that go test does not use cached results
+// of another seed.
 package seeds
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// fresh is one number for the process: whoever replays a test need not know which others ran before it.
+// fresh is one number for the process: to replay a test, nobody needs to know which tests ran before it.
 var fresh = sync.OnceValues(func() (uint64, error) {
 	text := os.Getenv("SEED")
 	if text == "" {
@@ -34,7 +34,7 @@ var fresh = sync.OnceValues(func() (uint64, error) {
 	return n, nil
 })
 
-// Fresh is the first fresh seed of this run. The log of t says it.
+// Fresh is the first fresh seed of this run. The test's log contains it.
 func Fresh(t testing.TB) uint64 {
 	t.Helper()
 	n, err := fresh()
@@ -45,8 +45,8 @@ func Fresh(t testing.TB) uint64 {
 	return n
 }
 
-// Each is fixed seeds from 1 on, and then as many fresh ones. If the test fails, its log says with which seed; with
-// SEED=n that seed is the first of the fresh ones.
+// Each is fixed seeds from 1 on, and then as many fresh ones. If the test fails, its log names the seed; with SEED=n
+// that seed is the first of the fresh ones.
 func Each(t testing.TB, fixed, fresh int) iter.Seq[uint64] {
 	t.Helper()
 	first := Fresh(t)
@@ -65,7 +65,7 @@ func Each(t testing.TB, fixed, fresh int) iter.Seq[uint64] {
 					return false
 				}
 			}
-			running = t.Failed() // an assertion that let the test go on: the last seed is a guess, and better than none
+			running = t.Failed() // a failed assertion that let the test continue: the last seed is a guess, but better than none
 			return true
 		}
 		if take(1, fixed) {

@@ -34,7 +34,7 @@ type member struct {
 	busy    span
 }
 
-// span is when a process was seen doing something, and what it cost.
+// span is when a process was seen working, and its cost.
 type span struct {
 	began, ended time.Time
 	records      float64
@@ -69,7 +69,7 @@ func enter(s *stage) (*cast, error) {
 	return c, nil
 }
 
-// exit asks all to finish what they do, and waits for it.
+// exit asks all to finish their work, and waits for it.
 func (c *cast) exit() {
 	for _, m := range c.members {
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
@@ -84,7 +84,7 @@ func (c *cast) exit() {
 	}
 }
 
-// left says which member ended though nobody asked it to, with the end of what it said.
+// left names the member that ended unexpectedly, with the end of its output.
 func (c *cast) left() error {
 	for _, m := range c.members {
 		select {

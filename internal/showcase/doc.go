@@ -1,6 +1,6 @@
 // Package showcase runs the demo: an SFTP server with the shipped files, the embedded engines, and one process for each
-// role, so that what each stage costs can be seen; then it shows what came out.
+// role, so that the cost of each stage is visible; then it shows the results.
 //
-// It owns the demo's course and its words. The project and the files that are shown are in demo/; everything that
-// processes a record is the code that production runs.
+// It owns the course of the demo and its texts. The project and its files are in demo/; all code that processes records
+// is that of production.
 package showcase

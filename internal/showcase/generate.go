@@ -20,7 +20,7 @@ import (
 	"ratemill/registry"
 )
 
-// generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the very same.
+// generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the same.
 func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, error) {
 	options := demo.Generated(o.Records)
 	if o.Seed != 0 {
@@ -83,8 +83,8 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 	return inputs, nil
 }
 
-// same refuses options that differ from those of an earlier demo in this folder: its files are there, and were read with
-// the SIMs that belong to them.
+// same refuses options that differ from those of an earlier demo in this folder, because its files are there and were
+// read with their SIMs.
 func (s *stage) same(options generate.Options) error {
 	path := filepath.Join(s.dir, "generated.options")
 	mine := fmt.Sprintf("records %d, seed %d\n", options.Records, options.Seed)
@@ -98,7 +98,7 @@ func (s *stage) same(options generate.Options) error {
 	return err
 }
 
-// writeFile writes a file under another name first, so that nobody takes half of it.
+// writeFile writes a file under another name first, so that nobody reads half of it.
 func writeFile(path string, f *generate.File) error {
 	to, err := os.Create(path + ".tmp")
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// report shows what came out: balances, usage and cost, three records explained, what each stage did, what to ask next.
+// report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
 func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took time.Duration) error {
 	closed, err := closedFiles(ctx, s.node.Store)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 	return nil
 }
 
-const mostFiles = 30 // lines of balances that are shown one by one
+const mostFiles = 30 // balances that are shown one by one
 
 func (s *stage) balances(ctx context.Context, to io.Writer) error {
 	all, err := s.node.Warehouse.Balance(ctx)
@@ -102,7 +102,7 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 	return s.unread(ctx, to)
 }
 
-// unread names the files that were not read, or not to their end, and why.
+// unread names the files that were not read to their end, with the reasons.
 func (s *stage) unread(ctx context.Context, to io.Writer) error {
 	files, err := s.node.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
 	for _, f := range files {
@@ -149,7 +149,7 @@ func (s *stage) costs(ctx context.Context, to io.Writer) error {
 	return err
 }
 
-// quantity is a number of units as people read it: 1.2 GB, 3h12m, 41.
+// quantity is a number of units for people: 1.2 GB, 3h12m, 41.
 func quantity(n int64, unit string) string {
 	switch unit {
 	case "B":
@@ -201,9 +201,9 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 	return nil
 }
 
-const few = 50_000 // records, of which each costs little beside starting up
+const few = 50_000 // below this many records, start-up costs dominate
 
-// stages shows what each stage did and what it cost, the engines' part included.
+// stages shows the work and cost of each stage, including the engines' part.
 func (c *cast) stages(o Options, took time.Duration) error {
 	to := o.Words
 	g := grid.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU", "CPU per record", "memory")
@@ -251,7 +251,7 @@ func (c *cast) stages(o Options, took time.Duration) error {
 	return os.WriteFile(o.Stages, append(text, '\n'), 0o644)
 }
 
-// Stage is what a process did and what it cost; the last of a demo is the whole.
+// Stage is the work and cost of a process; the last of a demo is the whole.
 type Stage struct {
 	Name    string  `json:"name"`
 	Records int64   `json:"records"`

@@ -24,13 +24,13 @@ import (
 type Options struct {
 	Dir      string
 	Once     bool // exit when everything is stored, instead of staying up
-	Records  int  // to generate besides the shipped files
+	Records  int  // to generate in addition to the shipped files
 	Seed     uint64
-	Stages   string    // file for what each stage did, as JSON; empty for none
-	Program  string    // as it is called, for people to copy
-	Ask      string    // Program, and what makes its other commands ask this demo's engines
+	Stages   string    // file for the work of each stage, as JSON; empty for none
+	Program  string    // name of the program, for commands that people copy
+	Ask      string    // Program, with the options that make its other commands use this demo's engines
 	Words    io.Writer // where people read
-	Terminal bool      // Words is one: show progress bars
+	Terminal bool      // Words is a terminal: show progress bars
 	Log      *slog.Logger
 }
 
@@ -99,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// watch follows the roles until nothing is left to do.
+// watch follows the roles until no work is left.
 func (c *cast) watch(ctx context.Context, o Options, files int) error {
 	p := newProgress(o, files)
 	defer p.wait()
@@ -119,7 +119,7 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 		if err != nil {
 			return err
 		}
-		// Twice in a row: the last file's rows may have been on their way between two questions.
+		// Twice in a row: the last file's rows may have been in transit between two queries.
 		if quiet++; !idle {
 			quiet = 0
 		}
@@ -180,7 +180,7 @@ func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (boo
 	return len(waiting) == 0, err
 }
 
-// closedFiles is how many files there is nothing left to do for.
+// closedFiles is the number of files without remaining work.
 func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 	after := int64(0)
 	for {
@@ -201,7 +201,7 @@ func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 type progress struct {
 	bars                  *mpb.Progress
 	collect, rate, stored *mpb.Bar
-	read                  atomic.Int64 // records; how many there are in the files nobody knows before
+	read                  atomic.Int64 // records; the number in the files is unknown in advance
 }
 
 func newProgress(o Options, files int) *progress {

@@ -28,17 +28,17 @@ import (
 // stage is everything that the demo's roles find when they start.
 type stage struct {
 	dir    string
-	lock   *os.File // says that the folder is in use
+	lock   *os.File // marks the folder as in use
 	config *config.Config
 	sftp   *sftp.Server
 	node   *roles.Node // the engines
 	ports  map[string]string
 }
 
-// wanted are the ports that the demo takes when they are free, so that the addresses it prints stay the same.
+// wanted are the ports that the demo uses if they are free, so that its addresses stay the same.
 var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203}
 
-// build makes the demo's folder, or finds it as an earlier demo left it, and starts the engines.
+// build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
 func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err error) {
 	s := &stage{dir: dir, ports: map[string]string{}}
 	defer func() {
@@ -88,7 +88,8 @@ func (s *stage) close() {
 	}
 }
 
-// take makes the folder this demo's before anything is written: commands of a demo that runs in it read what is there.
+// take marks the folder as this demo's before anything is written, because commands of a demo running in it read its
+// files.
 func (s *stage) take() (err error) {
 	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o750); err != nil {
 		return err
@@ -96,7 +97,7 @@ func (s *stage) take() (err error) {
 	if s.lock, err = child.Lock(s.dir); err != nil {
 		return err
 	}
-	// `ratemill run` uses the same files, and tells so by its engine's lock only.
+	// `ratemill run` uses the same files, and only its engine's lock shows that.
 	engine, err := child.Lock(filepath.Join(s.dir, "data", "kafka"))
 	if err != nil {
 		return err
@@ -180,7 +181,7 @@ func (s *stage) register(ctx context.Context, more []registry.Input) error {
 	return err
 }
 
-// freePort is the wanted port, or another one when somebody has it.
+// freePort is the wanted port, or another one if it is taken.
 func freePort(port int) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 	if err != nil {
@@ -193,7 +194,7 @@ func freePort(port int) (string, error) {
 	return text, err
 }
 
-// copyOnce copies files that are not there yet: one that is there was seen by an earlier demo, and must stay as it is.
+// copyOnce copies files that do not exist yet: an earlier demo has seen the existing ones, and they must not change.
 func copyOnce(from fs.FS, to string) error {
 	return fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || strings.HasPrefix(filepath.Base(path), "NOTICE") {

@@ -4,8 +4,8 @@ package steps
 
 var off Step
 
-// On says that a step is taken.
+// On reports whether a step is taken.
 func On(s Step) bool { return s != off }
 
-// Without switches a step off (None: no step) for everything in this process.
+// Without switches a step off (None: no step) for this process.
 func Without(s Step) { off = s }

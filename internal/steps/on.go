@@ -2,5 +2,5 @@
 
 package steps
 
-// On says that a step is taken: always, but in simulations of what would happen without it.
+// On reports whether a step is taken: always, except in simulations of its absence.
 func On(Step) bool { return true }

@@ -1,8 +1,8 @@
-// Package steps names the protective steps of ratemill's protocol: each a thing that is done only so that nothing is
-// lost or charged twice when something fails in a bad moment.
+// Package steps names the protective steps of ratemill's protocol: steps that exist only so that nothing is lost or
+// charged twice when something fails at a bad moment.
 //
-// Naming them serves one purpose: built with the tag mutants, a step can be switched off, and the simulation must then
-// find a schedule that goes wrong. In every other build On is the constant true and costs nothing.
+// The names serve one purpose: in a build with the tag mutants, a step can be switched off, and the simulation must
+// then find a schedule that goes wrong. In every other build On is the constant true and costs nothing.
 package steps
 
 // Step is a protective step.
@@ -27,29 +27,29 @@ const (
 	Pinned           // routes and versions are pinned when a file is first read
 	ProgressAfter    // a file's progress is written after its batches are acknowledged
 	EndsBeforeDone   // a file is done only after its ends are acknowledged
-	LeaseFence       // progress and completion of a file are refused to who lost its lease
+	LeaseFence       // a mediator that lost its lease cannot record progress or completion of a file
 	IntentFirst      // the warehouse sink writes its intent before the block
-	IntentCompleted  // whoever comes next completes the intent that it finds, with the same token
+	IntentCompleted  // the next owner completes the intent that it finds, with the same token
 	PositionAfter    // the sink's position is written after the block
 	CompareAndSet    // intents and positions are written by compare-and-set
-	RetryNamesOrigin // a retried record leaves suspense in the same step in which its retry batch is made
+	RetryNamesOrigin // a retried record leaves suspense in the same step in which its retry batch is created
 	SeenFromLog      // a restore takes duplicate keys from the rated log
 	FreshKeys        // checkpoint entries whose append was not answered are written again under a new epoch
-	StandingEnd      // checkpoints are read up to an end at which nothing has come since
-	SplitBlocks      // a sweep writes what blocks of duplicate keys were split into while they waited for it
-	FoundIsAsked     // of a block that is found begun, the warehouse is asked whether it has it
-	RepeatedIsAsked  // of a block that is inserted again, the warehouse is asked afterwards whether it has it
-	IntentTaken      // whoever finds an intent makes the commit of the sink that recorded it fail, before anything else
-	StopOwner        // only the reader that stopped says that it has gone on
-	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave
-	FirstIsAsked     // the warehouse is asked for the first block after a takeover before its intent is recorded
-	ForeignEpochs    // a message of an epoch far beyond those that the control store gave is ignored
-	SessionsFromLog  // a restore takes what sessions have become from the rated log
-	SessionsByUsage  // a session is forgotten when it is over by the usage that has come as well, not by a clock alone
-	KeysByUsage      // duplicate keys are forgotten when usage that is later than their window has come, not by a clock alone
-	StoreTime        // leases are of the control store's time, not of a mediator's
-	ForgottenMarked  // the low-water mark says which cycles are counted no longer, so that nobody counts them anew
-	EndingFirst      // before the ends of a file go out, the ledger has all that is needed to send them again
+	StandingEnd      // checkpoints are read up to an end that no longer moves
+	SplitBlocks      // a sweep also writes blocks into which waiting blocks of duplicate keys were split
+	FoundIsAsked     // before a found block is inserted, the warehouse is asked whether it has it
+	RepeatedIsAsked  // after a block is inserted again, the warehouse is asked whether it has it
+	IntentTaken      // a new owner first invalidates the commit of the sink that recorded the intent it finds
+	StopOwner        // only the reader that stopped records that it has gone on
+	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave out
+	FirstIsAsked     // after a takeover, the warehouse is asked for the first block before its intent is recorded
+	ForeignEpochs    // a message with an epoch far beyond those that the control store gave out is ignored
+	SessionsFromLog  // a restore takes the states of sessions from the rated log
+	SessionsByUsage  // a session is forgotten only when it is over by the received usage as well, not by a clock alone
+	KeysByUsage      // duplicate keys are forgotten only when usage after their window has come, not by a clock alone
+	StoreTime        // leases use the control store's time, not a mediator's
+	ForgottenMarked  // the low-water mark says which cycles are no longer counted, so that no owner starts them at zero
+	EndingFirst      // before the ends of a file are sent, the ledger has everything needed to send them again
 
 	OneTransaction // the position of a consumer in a transaction moves in that of its effect
 	OwnPosition    // the position bears the consumer's name

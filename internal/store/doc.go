@@ -1,7 +1,7 @@
-// Package store is SQL that SQLite and PostgreSQL both speak: one way to open, to change in a transaction, to ask, and to
-// bring tables up to date, with errors that say whether trying again is right.
+// Package store is SQL for both SQLite and PostgreSQL: opening, transactions, queries and migrations, with errors that
+// say whether to try again.
 //
-// It knows no tables. Those that processes agree on belong to internal/control, and each package that keeps its own in the
+// It knows no tables. Tables shared by processes belong to internal/control; each package with its own tables in the
 // same store brings its migrations (Migrations) and works in a Tx.
 //
 // Start at DB.

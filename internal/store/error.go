@@ -17,14 +17,14 @@ import (
 	"ratemill/internal/refusal"
 )
 
-// ErrConflict says that somebody else changed what was to be changed since it was read: read it again.
+// ErrConflict says that the row has changed since the caller read it: read it again.
 var ErrConflict = errors.New("control store: somebody else changed this since it was read")
 
-// ErrNotFound says that what was named is not there.
+// ErrNotFound says that the named object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
-// UnavailableError says that the store did not answer, or could not take the change now. Nothing is known to have
-// changed; a commit whose answer was lost may have. Every operation may be tried again.
+// UnavailableError says that the store did not answer, or could not accept the change now. No change is known to have
+// happened, but a commit whose answer was lost may have. Every operation may be repeated.
 type UnavailableError struct {
 	Store string
 	What  string
@@ -40,7 +40,7 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// Failed puts an error into one of the kinds that callers act on.
+// Failed converts an error to one of the kinds that callers handle.
 func (d *DB) Failed(what string, err error) error {
 	var unavailable *UnavailableError
 	switch {
@@ -58,13 +58,13 @@ func (d *DB) Failed(what string, err error) error {
 	return fmt.Errorf("control store %s: %s: %w", d.name, what, err)
 }
 
-// fields are those of the configuration that say how to be let in; all are in the DSN.
+// fields are the configuration fields for access; all are in the DSN.
 var fields = refusal.Fields{
 	CA: "sslrootcert=FILE in control", Cert: "sslcert=FILE and sslkey=FILE in control", Encrypt: "sslmode in control",
 	Login: "control, and its password_file, PGPASSWORD or PGPASSFILE",
 }
 
-// refused says that PostgreSQL does not let us in: class 28, invalid authorization. pg_hba.conf speaks through it too.
+// refused reports whether PostgreSQL refused us: class 28, invalid authorization, which includes pg_hba.conf.
 func refused(err error) bool {
 	var answer *pgconn.PgError
 	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")
@@ -95,6 +95,6 @@ func temporary(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || // a killed server says nothing
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || // a killed server sends no error
 		errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
 }

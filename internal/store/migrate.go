@@ -9,15 +9,15 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrations are those of the package that owns the tables: they go forward only and are applied by one process at a time.
-// A crash between two leaves a store that the next Migrate continues with.
+// Migrations are those of the package that owns the tables: they only go forward, and one process at a time applies
+// them. After a crash between two, the next Migrate continues.
 type Migrations struct {
 	Files fs.FS
-	Table string // in which the version of these tables stands; empty for that of the control store's own
+	Table string // table with the version of these tables; empty for that of the control store's own
 }
 
-// Migrate brings tables up to date. It answers the version that they have, and the newest that these migrations know: a
-// newer program may have been here.
+// Migrate migrates tables. It returns the version of the tables, and the newest version that these migrations know: a
+// newer program may have migrated them.
 func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, err error) {
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption(nil)
 	if d.postgres {
@@ -35,8 +35,8 @@ func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, 
 	if err != nil {
 		return 0, 0, fmt.Errorf("control store %s: %w", d.name, err)
 	}
-	// SQLite has no lock that spans transactions: of two processes that migrate at once one fails, and finds the
-	// tables there when it tries again.
+	// SQLite has no lock that spans transactions: of two concurrent migrations one fails, and finds the tables when it
+	// tries again.
 	for attempt := 0; ; attempt++ {
 		_, err = provider.Up(ctx)
 		if err == nil {

@@ -21,23 +21,23 @@ import (
 
 // DB is a SQL store. It is safe for concurrent use.
 type DB struct {
-	name     string // for people, without credentials
+	name     string // without credentials, for people
 	postgres bool
 	read     *sql.DB
-	write    *sql.DB // SQLite: one connection, since it has one writer; PostgreSQL: the same as read
+	write    *sql.DB // SQLite: one connection, because it has one writer; PostgreSQL: the same as read
 	queries  sync.Map
 }
 
 const (
-	// statementTimeout bounds every statement but those of an import.
+	// statementTimeout bounds every statement except those of an import.
 	statementTimeout = 30 * time.Second
 	connectTimeout   = 10 * time.Second
 	maxConnections   = 8
 )
 
-// Open opens a store, and makes SQLite's file. The DSN is sqlite:PATH or postgres://USER@HOST/DB. The password of PostgreSQL
-// comes from the file that password_file=PATH in the DSN names, from PGPASSWORD, or from ~/.pgpass; one inside the DSN
-// works and is never shown. It asks nothing: Migrate is the first question.
+// Open opens a store, and creates SQLite's file. The DSN is sqlite:PATH or postgres://USER@HOST/DB. The password of
+// PostgreSQL comes from the file that password_file=PATH in the DSN names, from PGPASSWORD, or from ~/.pgpass; one
+// inside the DSN works and is never shown. It sends no query: the first is in Migrate.
 func Open(dsn string) (*DB, error) {
 	switch scheme, rest, _ := strings.Cut(dsn, ":"); {
 	case scheme == "sqlite" && rest != "":
@@ -55,7 +55,7 @@ func openSQLite(path string) (*DB, error) {
 	if err := ownFile(path); err != nil {
 		return nil, fmt.Errorf("control store: %w", err)
 	}
-	// synchronous=FULL: an epoch given before a power failure must not be given again.
+	// synchronous=FULL: an epoch given out before a power failure must not be given out again.
 	options := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
 	}}
@@ -70,7 +70,8 @@ func openSQLite(path string) (*DB, error) {
 	}
 	s := &DB{name: "sqlite:" + path}
 	var err error
-	// An immediate transaction takes the writer's lock when it begins: it never fails half-way for another's lock.
+	// An immediate transaction takes the writer's lock at its beginning, so it never fails half-way because of
+	// another's lock.
 	if s.write, err = open("&_txlock=immediate", 1); err != nil {
 		return nil, err
 	}
@@ -80,8 +81,8 @@ func openSQLite(path string) (*DB, error) {
 	return s, nil
 }
 
-// ownFile makes the file for its owner alone, whatever the umask: accounts, identifiers of SIMs and raw records are in it.
-// SQLite gives its journal and shared memory the mode of the file.
+// ownFile creates the file for its owner alone, whatever the umask: it contains accounts, identifiers of SIMs and raw
+// records. SQLite gives its journal and shared memory the mode of the file.
 func ownFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -99,7 +100,7 @@ func ownFile(path string) error {
 func openPostgres(dsn string) (*DB, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
-		// The parser's words would repeat the DSN, and with it the password.
+		// The parser's error would repeat the DSN, and with it the password.
 		return nil, errors.New("control store: the postgres:// DSN is not a URL; a special character in the password must be percent-encoded, or keep the password in a file and write password_file=PATH")
 	}
 	query := u.Query()
@@ -143,19 +144,19 @@ func openPostgres(dsn string) (*DB, error) {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// Close lets go of the store's connections.
+// Close closes the store's connections.
 func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
 
 // String names the store without its credentials.
 func (d *DB) String() string { return d.name }
 
-// Ping says whether the store answers.
+// Ping checks whether the store answers.
 func (d *DB) Ping(ctx context.Context) error {
 	return d.Failed("checking that it is up", d.read.PingContext(ctx))
 }
 
-// Postgres says that it is PostgreSQL, and not SQLite.
+// Postgres reports whether it is PostgreSQL.
 func (d *DB) Postgres() bool { return d.postgres }
 
-// Read is for questions.
+// Read is for queries.
 func (d *DB) Read() *sql.DB { return d.read }

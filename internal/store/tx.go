@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// SQL is a query in the engine's own way of numbering parameters.
+// SQL converts the parameters of a query to the engine's own notation.
 func (d *DB) SQL(query string) string {
 	if !d.postgres {
 		return query
@@ -31,13 +31,13 @@ func (d *DB) SQL(query string) string {
 	return b.String()
 }
 
-// Tx is a write transaction that speaks the store's SQL.
+// Tx is a write transaction in the store's SQL dialect.
 type Tx struct {
 	*sql.Tx
 	db *DB
 }
 
-// Exec answers how many rows changed. Parameters are written as ?.
+// Exec returns the number of changed rows. Parameters are written as ?.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	result, err := t.ExecContext(ctx, t.db.SQL(query), args...)
 	if err != nil {
@@ -46,17 +46,17 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 	return result.RowsAffected()
 }
 
-// Row asks for one row.
+// Row queries one row.
 func (t *Tx) Row(ctx context.Context, query string, args ...any) *sql.Row {
 	return t.QueryRowContext(ctx, t.db.SQL(query), args...)
 }
 
-// Rows asks for rows.
+// Rows queries rows.
 func (t *Tx) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return t.QueryContext(ctx, t.db.SQL(query), args...)
 }
 
-// Change runs do in one transaction, for what the words say. ErrConflict of do is handed on as it is.
+// Change runs do in one transaction; the words describe it. It returns do's ErrConflict unchanged.
 func (d *DB) Change(ctx context.Context, what string, do func(*Tx) error) error {
 	begun, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *DB) Change(ctx context.Context, what string, do func(*Tx) error) error 
 	return d.Failed(what, Ended(ctx, begun.Commit()))
 }
 
-// Ended is the context's error for one that the end of the context caused: a transaction that is over, an interrupted
+// Ended is the context's error if the end of the context caused the error: a finished transaction, an interrupted
 // statement.
 func Ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {

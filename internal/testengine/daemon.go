@@ -16,12 +16,12 @@ import (
 	"ratemill/internal/offspring"
 )
 
-// daemon is a server process that can be killed and started again. It dies with the test process.
+// daemon is a server process that can be killed and restarted. It dies with the test process.
 type daemon struct {
 	name    string
-	log     string // file that gets what it writes
+	log     string // file for its output
 	command func() *exec.Cmd
-	ready   func() error // nil once it serves; asked again and again until then
+	ready   func() error // nil once it serves; called repeatedly until then
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -77,7 +77,7 @@ func (d *daemon) kill() {
 	}
 }
 
-// pids are the process and those below it.
+// pids are the process and its descendants.
 func (d *daemon) pids() []int {
 	return append([]int{d.cmd.Process.Pid}, descendants(d.cmd.Process.Pid)...)
 }
@@ -102,15 +102,15 @@ func tempDir(s scope, name string) string {
 	return dir
 }
 
-// FreeAddress is an address on loopback that nobody listens on.
+// FreeAddress is an unused address on loopback.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
 }
 
-// freePort finds a port on loopback that nobody listens on. It is below those that the kernel gives to connections
-// (ip_local_port_range): whoever calls an engine that is away would now and then be given the very port, and the engine
-// could not come back to it.
+// freePort finds an unused port on loopback. It is below the range of ports for outgoing connections
+// (ip_local_port_range): otherwise a client of an engine that is away could get that very port, and the engine could
+// not come back to it.
 func freePort(t testing.TB) int {
 	t.Helper()
 	const lowest, highest = 12_000, 32_000
@@ -127,7 +127,8 @@ func freePort(t testing.TB) int {
 	return 0
 }
 
-// program finds an executable by name, in PATH or one of the folders, later ones of a pattern first (they are newer).
+// program finds an executable by name, in PATH or one of the folders; later matches of a pattern come first (they are
+// newer).
 func program(name string, folders ...string) (string, error) {
 	for _, pattern := range folders {
 		found, _ := filepath.Glob(filepath.Join(pattern, name))
@@ -138,7 +139,7 @@ func program(name string, folders ...string) (string, error) {
 	return exec.LookPath(name)
 }
 
-// moduleRoot is the folder of go.mod above the package that is being tested.
+// moduleRoot is the folder of go.mod above the tested package.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

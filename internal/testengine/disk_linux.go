@@ -18,9 +18,9 @@ const mounting = "RATEMILL_TEST_MAY_MOUNT"
 
 const capSysAdmin = 21 // linux/capability.h
 
-// WithDisks runs a test that mounts disks of its own (NewDisk): in a process that runs this test alone, in a mount
-// namespace, so that nobody else sees them and nothing is left of them. Who is not root has a user namespace besides, in
-// which he may mount.
+// WithDisks runs a test that mounts its own disks (NewDisk), in a process that runs only this test, in a mount
+// namespace, so that nobody else sees them and nothing is left of them. Users other than root also get a user
+// namespace, in which they may mount.
 func WithDisks(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	if os.Getenv(mounting) != "" {
@@ -60,13 +60,13 @@ func WithDisks(t *testing.T, test func(*testing.T)) {
 	}
 }
 
-// Disk is a small file system, that a test can fill.
+// Disk is a small file system that a test can fill.
 type Disk struct {
 	Dir    string
 	filler string
 }
 
-// NewDisk mounts one of so many bytes at a folder, for a test under WithDisks.
+// NewDisk mounts one of the given size at a folder, for a test under WithDisks.
 func NewDisk(t testing.TB, dir string, size string) *Disk {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -79,7 +79,7 @@ func NewDisk(t testing.TB, dir string, size string) *Disk {
 	return &Disk{Dir: dir, filler: filepath.Join(dir, "filler")}
 }
 
-// Fill leaves no room. What others free meanwhile is taken when it is called again.
+// Fill uses all room. Call it again to use room that was freed meanwhile.
 func (d *Disk) Fill(t testing.TB) {
 	t.Helper()
 	f, err := os.OpenFile(d.filler, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -109,7 +109,7 @@ func (d *Disk) Fill(t testing.TB) {
 	}
 }
 
-// Free gives the room back.
+// Free releases the room.
 func (d *Disk) Free(t testing.TB) {
 	t.Helper()
 	if err := os.Remove(d.filler); err != nil {

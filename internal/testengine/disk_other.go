@@ -4,7 +4,7 @@ package testengine
 
 import "testing"
 
-// WithDisks is known on Linux only.
+// WithDisks is only supported on Linux.
 func WithDisks(t *testing.T, _ func(*testing.T)) {
 	t.Fatal("small disks are mounted in a namespace of Linux")
 }
@@ -12,14 +12,14 @@ func WithDisks(t *testing.T, _ func(*testing.T)) {
 // Disk is a small file system.
 type Disk struct{ Dir string }
 
-// NewDisk is known on Linux only.
+// NewDisk is only supported on Linux.
 func NewDisk(t testing.TB, _ string, _ string) *Disk {
 	t.Fatal("small disks are mounted in a namespace of Linux")
 	return nil
 }
 
-// Fill leaves no room.
+// Fill uses all room.
 func (d *Disk) Fill(testing.TB) {}
 
-// Free gives the room back.
+// Free releases the room.
 func (d *Disk) Free(testing.TB) {}

@@ -53,8 +53,8 @@ func StartClickHouse(t testing.TB) *clickhouse.Server {
 	return startClickHouse(scope{t: t})
 }
 
-// StartEngines starts an embedded Kafka and an embedded ClickHouse for this test with the passwords of a data folder, as
-// the process does that runs on it.
+// StartEngines starts an embedded Kafka and an embedded ClickHouse for this test with the passwords of a data folder,
+// like the process that runs on it.
 func StartEngines(t testing.TB, data string) (*kafka.Broker, *clickhouse.Server) {
 	t.Helper()
 	k, err := keys.Make(data)

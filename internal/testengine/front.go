@@ -18,20 +18,20 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// Front stands before the embedded ClickHouse as a ClickHouse that encrypts would, with a user of its own: it speaks to the
-// engine as the engine's owner. Its certificate is for the name localhost alone.
+// Front is a proxy before the embedded ClickHouse that behaves like an encrypted ClickHouse with its own user: it
+// connects to the engine as the engine's owner. Its certificate is for the name localhost alone.
 type Front struct {
 	Addr     string // localhost:port
 	User     string
 	Password string
-	Calls    atomic.Int64 // that were let in
+	Calls    atomic.Int64 // accepted requests
 }
 
-// FrontOptions say who is let in.
+// FrontOptions say whom to accept.
 type FrontOptions struct {
 	Authority *Authority // signs the front's certificate
-	Mutual    bool       // only who shows a certificate that the authority signed
-	Password  string     // only the user ratemill with it; empty: anybody
+	Mutual    bool       // accept only clients with a certificate of the authority
+	Password  string     // accept only the user ratemill with it; empty: any user
 }
 
 // StartFront starts one before a server.

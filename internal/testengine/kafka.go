@@ -13,8 +13,9 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// Kafka is one Apache Kafka broker on loopback. It begins a segment every two seconds and compacts those before it at
-// once, so that compacted topics are compacted while a test runs. Authority signs its certificate, which is for the name localhost alone.
+// Kafka is one Apache Kafka broker on loopback. It begins a segment every two seconds and compacts the previous ones at
+// once, so that compacted topics are compacted while a test runs. Authority signs its certificate, which is for the
+// name localhost alone.
 type Kafka struct {
 	Addr       string // in plain text, without a login
 	SCRAMAddr  string // encrypted; User logs in with Password by SCRAM-SHA-512
@@ -26,10 +27,10 @@ type Kafka struct {
 	daemon daemon
 }
 
-// Kill ends the broker as kill -9 does.
+// Kill kills the broker with kill -9.
 func (k *Kafka) Kill() { k.daemon.kill() }
 
-// PIDs are the processes that it runs as.
+// PIDs are its processes.
 func (k *Kafka) PIDs() []int { return k.daemon.pids() }
 
 // Restart starts it again on the same data and port.

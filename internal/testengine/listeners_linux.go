@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Listeners are the addresses on which this process and those below it wait for TCP connections.
+// Listeners are the addresses on which this process and its descendants listen for TCP.
 func Listeners(t testing.TB) (all []netip.AddrPort) {
 	t.Helper()
 	for _, pid := range append(descendants(os.Getpid()), os.Getpid()) {
@@ -41,7 +41,7 @@ func Listeners(t testing.TB) (all []netip.AddrPort) {
 	return all
 }
 
-// socketAddress reads an address as the kernel prints it: words of the machine's byte order.
+// socketAddress reads an address in the kernel's format: words in the machine's byte order.
 func socketAddress(t testing.TB, text string) netip.AddrPort {
 	t.Helper()
 	address, port, _ := strings.Cut(text, ":")

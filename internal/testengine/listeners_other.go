@@ -7,5 +7,5 @@ import (
 	"testing"
 )
 
-// Listeners are known on Linux only.
+// Listeners are only supported on Linux.
 func Listeners(testing.TB) []netip.AddrPort { return nil }

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres is a PostgreSQL server on loopback. It takes connections in plain text and encrypted ones; Authority signs its
+// Postgres is a PostgreSQL server on loopback. It accepts plain and encrypted connections; Authority signs its
 // certificate, which is for the name localhost alone.
 type Postgres struct {
 	Port      int
@@ -37,7 +37,7 @@ func (p *Postgres) dsn(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", p.User, p.Password, p.Port, database)
 }
 
-// NewDatabase makes an empty database and gives its DSN.
+// NewDatabase makes an empty database and returns its DSN.
 func (p *Postgres) NewDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", p.databases.Add(1))
@@ -54,13 +54,13 @@ func (p *Postgres) NewDatabase(t testing.TB) string {
 	return p.dsn(name)
 }
 
-// Kill ends the server as kill -9 does, its backends too: left to themselves they notice the server's death some time
-// later, and answer until then.
+// Kill kills the server with kill -9, including its backends, which otherwise would answer until they notice the
+// server's death some time later.
 func (p *Postgres) Kill() {
 	if p.daemon.done == nil {
 		return
 	}
-	_ = p.daemon.cmd.Process.Signal(syscall.SIGSTOP) // it begins no more of them
+	_ = p.daemon.cmd.Process.Signal(syscall.SIGSTOP) // it starts no more of them
 	backends := descendants(p.daemon.cmd.Process.Pid)
 	p.daemon.kill()
 	for _, pid := range backends {
@@ -73,14 +73,14 @@ func (p *Postgres) Kill() {
 	}
 }
 
-// PIDs are the processes that it runs as.
+// PIDs are its processes.
 func (p *Postgres) PIDs() []int { return p.daemon.pids() }
 
 // Restart starts it again on the same data and port.
 func (p *Postgres) Restart(t testing.TB) {
 	t.Helper()
 	p.Kill()
-	// Where the backends cannot be found (other systems than Linux), they notice the server's death by themselves; until
+	// If the backends cannot be found (other systems than Linux), they notice the server's death by themselves; until
 	// then they hold its shared memory, and a new server refuses to start.
 	deadline := time.Now().Add(patience)
 	for {
@@ -97,7 +97,7 @@ func (p *Postgres) Restart(t testing.TB) {
 
 var sharedPostgres once[Postgres]
 
-// SharedPostgres is the process's one server; take a database of your own with NewDatabase.
+// SharedPostgres is the process's one server; get your own database with NewDatabase.
 func SharedPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	return sharedPostgres.get(t, startPostgres)
@@ -167,7 +167,7 @@ func startPostgres(s scope) *Postgres {
 	return p
 }
 
-// ordinaryUser: PostgreSQL refuses to run as root, so root gives the folder to another user and runs it as that.
+// ordinaryUser: PostgreSQL refuses to run as root, so root gives the folder to another user and runs it as that user.
 func ordinaryUser(t testing.TB, dir string) *syscall.Credential {
 	t.Helper()
 	if os.Getuid() != 0 {

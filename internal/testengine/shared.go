@@ -9,8 +9,8 @@ import (
 	"ratemill/internal/embedded"
 )
 
-// Main runs the tests of a package and ends the engines they shared. In a child process of the test binary it becomes
-// the embedded engine instead.
+// Main runs the tests of a package and ends the engines that they shared. In a child process of the test binary it
+// becomes the embedded engine instead.
 func Main(m *testing.M) {
 	embedded.RunIfChild()
 	process.begun = true
@@ -28,7 +28,7 @@ var process struct {
 	ends  []func()
 }
 
-// scope is where an engine belongs: to a test, or to the process when several share it.
+// scope is the owner of an engine: a test, or the process if several tests share it.
 type scope struct {
 	t      testing.TB
 	shared bool
@@ -44,7 +44,7 @@ func (s scope) onEnd(end func()) {
 	process.ends = append(process.ends, end)
 }
 
-// once starts an engine when it is asked for first.
+// once starts an engine on first use.
 type once[E any] struct {
 	mu     sync.Mutex
 	engine *E

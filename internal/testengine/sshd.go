@@ -21,23 +21,23 @@ import (
 // SSHD is OpenSSH's server on loopback, with SFTP only. Paths are those of this machine; a relative one is below Dir.
 type SSHD struct {
 	Addr       string        // 127.0.0.1:port
-	User       string        // who may log in: the one who runs the tests
+	User       string        // the user that may log in: the one who runs the tests
 	PrivateKey []byte        // that user's key, PEM
-	KeyFile    string        // the same in a file
-	Password   string        // also lets in, with a PrivateKey or without; "" where it cannot be offered (see passwords)
+	KeyFile    string        // the same, as a file
+	Password   string        // also accepted, with or without a PrivateKey; "" if passwords are not possible (see passwords)
 	HostKey    ssh.PublicKey // the server's
-	KnownHosts string        // a file that says so
+	KnownHosts string        // a known_hosts file with it
 	Dir        string        // an empty folder for the test's files
 
 	dir    string
 	daemon daemon
 }
 
-// Kill ends the server as kill -9 does. Connections that are open go on: each has a process of its own.
+// Kill kills the server with kill -9. Open connections continue: each has its own process.
 func (s *SSHD) Kill() { s.daemon.kill() }
 
-// CutConnections ends the processes of all open connections as kill -9 does, and answers how many there were. The
-// server itself goes on.
+// CutConnections kills the processes of all open connections with kill -9, and returns their number. The server itself
+// goes on.
 func (s *SSHD) CutConnections() (n int) {
 	if s.daemon.cmd == nil {
 		return 0
@@ -67,7 +67,7 @@ func (s *SSHD) ReplaceHostKey(t testing.TB) {
 	s.Restart(t)
 }
 
-// Authorize lets in whoever has the key as well.
+// Authorize also accepts the given key.
 func (s *SSHD) Authorize(t testing.TB, key ssh.PublicKey) {
 	t.Helper()
 	f, err := os.OpenFile(s.path("authorized_keys"), os.O_APPEND|os.O_WRONLY, 0)
@@ -84,7 +84,7 @@ func (s *SSHD) path(name string) string { return filepath.Join(s.dir, name) }
 
 var sharedSSHD once[SSHD]
 
-// SharedSSHD is the process's one server; make folders of your own below Dir.
+// SharedSSHD is the process's one server; create your own folders below Dir.
 func SharedSSHD(t testing.TB) *SSHD {
 	t.Helper()
 	return sharedSSHD.get(t, startSSHD)
@@ -108,7 +108,7 @@ func startSSHD(sc scope) *SSHD {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		// sshd wants its empty folder, which the init system makes elsewhere.
+		// sshd needs its empty folder, which the init system creates elsewhere.
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func writeKey(t testing.TB, path string) ([]byte, ssh.PublicKey) {
 	return encoded, key
 }
 
-// sshdPassword and how crypt(3) writes it.
+// sshdPassword is the password, with its crypt(3) hash.
 const (
 	sshdPassword     = "the-carrier-says-open-sesame"
 	sshdPasswordHash = "$6$ratemilltests$.LVlK7sO.RyiN7q7QrBRWznPsAB11qClWi5aU9ETEPCpFxG8WH3lJhcRNdPq4eULyfdq1t.WhCqLwmjmv0wF00"

@@ -11,10 +11,9 @@ import (
 	"testing"
 )
 
-// passwords gives the command that starts sshd, such that it accepts Password where that can be done: sshd without
-// PAM compares with /etc/shadow, so root starts it in a mount namespace of its own, in which that file is another.
-// The machine's passwords are neither changed nor asked for. Who is not root, or may not mount (some containers),
-// has keys only.
+// passwords returns a command that starts sshd so that it accepts Password, if possible: sshd without PAM compares with
+// /etc/shadow, so root starts it in its own mount namespace with another such file. The machine's passwords are neither
+// changed nor used. Users who are not root, or may not mount (some containers), only have keys.
 func (s *SSHD) passwords(t testing.TB, binary string, args ...string) func() *exec.Cmd {
 	t.Helper()
 	plain := func() *exec.Cmd { return exec.Command(binary, args...) }
@@ -71,13 +70,13 @@ func descendants(pid int) (all []int) {
 	return all
 }
 
-// afterName is what /proc/PID/stat says after the name, which may hold anything: state, parent, … (proc(5)).
+// afterName is the part of /proc/PID/stat after the name, which may contain anything: state, parent, … (proc(5)).
 func afterName(stat []byte) []string {
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	return strings.Fields(rest)
 }
 
-// runs says that a process has not ended; one that only waits for its parent to hear of its end has.
+// runs reports whether a process has not ended; a zombie has.
 func runs(pid int) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

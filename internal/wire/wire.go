@@ -1,7 +1,7 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
-// The messages themselves are written down in proto/, their Go forms and field numbers where they belong (udr, rating,
-// internal/ratedlog); tests there hold both equal.
+// proto/ defines the messages; their Go types and field numbers are in the packages that own them (udr, rating,
+// internal/ratedlog), whose tests compare both.
 package wire
 
 import (
@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Tags of one or two bytes, which are all that our messages have, and what has a length of one byte are appended here,
-// everything else by protowire: a usage record takes 0.14 µs so, not 0.29.
+// This package appends tags of one or two bytes, the only ones in our messages, and values with a length of one byte
+// itself, everything else with protowire: a usage record takes 0.14 µs this way, not 0.29.
 
-// AppendVarint appends an integer field; zero is left out, as proto3 does.
+// AppendVarint appends an integer field; zero is omitted, as in proto3.
 func AppendVarint(dst []byte, n protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return dst
@@ -28,7 +28,7 @@ func AppendVarint(dst []byte, n protowire.Number, v uint64) []byte {
 	return append(dst, byte(v))
 }
 
-// AppendFixed appends a fixed64 field; zero is left out.
+// AppendFixed appends a fixed64 field; zero is omitted.
 func AppendFixed(dst []byte, n protowire.Number, v int64) []byte {
 	if v == 0 {
 		return dst
@@ -36,7 +36,7 @@ func AppendFixed(dst []byte, n protowire.Number, v int64) []byte {
 	return binary.LittleEndian.AppendUint64(appendTag(dst, n, protowire.Fixed64Type), uint64(v))
 }
 
-// AppendString appends a string field; an empty one is left out.
+// AppendString appends a string field; an empty one is omitted.
 func AppendString(dst []byte, n protowire.Number, s string) []byte {
 	switch {
 	case s == "":
@@ -51,7 +51,7 @@ func AppendString(dst []byte, n protowire.Number, s string) []byte {
 	return append(dst, s...)
 }
 
-// AppendBytes appends a bytes field; an empty one is left out.
+// AppendBytes appends a bytes field; an empty one is omitted.
 func AppendBytes(dst []byte, n protowire.Number, b []byte) []byte {
 	return AppendString(dst, n, Text(b))
 }
@@ -66,7 +66,7 @@ func appendTag(dst []byte, n protowire.Number, kind protowire.Type) []byte {
 	return protowire.AppendTag(dst, n, kind)
 }
 
-// SizeString is the size of what AppendString appends.
+// SizeString is the size of AppendString's output.
 func SizeString(n protowire.Number, s string) int {
 	if s == "" {
 		return 0
@@ -74,13 +74,13 @@ func SizeString(n protowire.Number, s string) int {
 	return protowire.SizeTag(n) + protowire.SizeBytes(len(s))
 }
 
-// Open begins an embedded message as field n; what is appended until Close is its body.
+// Open begins an embedded message as field n; everything appended until Close is its body.
 //
 //	dst, at := wire.Open(dst, 3)
 //	dst = wire.AppendVarint(dst, 1, v)
 //	wire.Close(dst, at)
 //
-// The length takes a fixed four bytes (a varint may be padded), so that the body need not be measured first.
+// The length takes four bytes (a varint may be padded), so the body need not be measured first.
 func Open(dst []byte, n protowire.Number) (opened []byte, at int) {
 	dst = protowire.AppendTag(dst, n, protowire.BytesType)
 	return append(dst, 0, 0, 0, 0), len(dst)
@@ -100,9 +100,9 @@ type Field struct {
 	B      []byte
 }
 
-// Read reads the first field of data and answers how many bytes it takes; below 0 it is damaged, as protowire.ParseError
-// says. What is usual, tags of one or two bytes and values and lengths of one, is read here, everything else by
-// protowire: a usage record takes 0.23 µs so, not 0.38.
+// Read reads the first field of data and returns its size; below 0 it is damaged, as in protowire.ParseError. It reads
+// the usual cases itself, tags of one or two bytes and values and lengths of one, and everything else with protowire: a
+// usage record takes 0.23 µs this way, not 0.38.
 func (f *Field) Read(data []byte) (size int) {
 	var tag uint64
 	switch {
@@ -161,7 +161,7 @@ func Fields(message string, data []byte, field func(n protowire.Number, v uint64
 	return nil
 }
 
-// Damaged is the error of a message in which Field.Read answered a size below 0.
+// Damaged is the error of a message for which Field.Read returned a size below 0.
 func Damaged(message string, size int) error {
 	return fmt.Errorf("%s: damaged message: %w", message, protowire.ParseError(size))
 }

@@ -1,6 +1,6 @@
-// Package chart draws what was measured as SVG: lines over an axis, and bars made of parts.
+// Package chart draws measurements as SVG: lines over an axis, and stacked bars.
 //
-// It owns how a picture looks. What is in it, and where the numbers come from, belongs to those who measure.
+// It owns the look of a picture. The content and the source of the numbers belong to its callers.
 package chart
 
 import (
@@ -45,7 +45,7 @@ type Row struct {
 const (
 	width  = 860
 	left   = 90.0
-	right  = 190.0 // where the legend stands
+	right  = 190.0 // position of the legend
 	top    = 46.0
 	bottom = 52.0
 	high   = 400
@@ -54,7 +54,7 @@ const (
 
 var colours = []string{"#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4b5563"}
 
-// axis maps values to places.
+// axis maps values to positions.
 type axis struct {
 	low, high float64
 	log       bool
@@ -128,7 +128,7 @@ func number(v float64) string {
 	return humanize.FtoaWithDigits(v, 3)
 }
 
-// drawing is what the template writes.
+// drawing is the input of the template.
 type drawing struct {
 	Width, Height int
 	Title         string

@@ -1,5 +1,5 @@
-// Command curves measures what a record costs as the world around it grows, prints it, and draws it: make bench-curves.
-// docs/performance.md shows the pictures.
+// Command curves measures what a record costs as accounts, SIMs, partitions and files grow, prints it, and draws it:
+// make bench-curves. docs/performance.md shows the pictures.
 package main
 
 import (
@@ -21,13 +21,13 @@ import (
 	"ratemill/internal/load"
 )
 
-// curve is a benchmark that is run for each of the numbers.
+// curve is a benchmark that runs for each of the numbers.
 type curve struct {
 	name      string
 	of        string // what is counted
 	pkg       string
 	benchmark string // $N is the number
-	env       string // gets the number too
+	env       string // gets the number as an argument
 	numbers   []int
 }
 
@@ -94,7 +94,7 @@ func measure(most int, picture string) error {
 			if err != nil {
 				return err
 			}
-			least := 0.0 // neighbours only ever add
+			least := 0.0 // the minimum counts: other work only ever adds time
 			for _, l := range lines {
 				if v := l.Metrics["cpu-ns/record"] / 1e3; v > 0 && (least == 0 || v < least) {
 					least = v
@@ -113,7 +113,7 @@ func measure(most int, picture string) error {
 	return draw(&c, picture)
 }
 
-// drawWhole draws what the whole costs with more partitions and more files.
+// drawWhole draws the cost of the whole with more partitions and more files.
 func drawWhole(dir, pictures string) error {
 	for name, c := range map[string]*chart.Lines{
 		"partitions": {Title: "The whole, by partitions", X: "partitions", Y: "CPU µs/record", LogX: true},
@@ -141,7 +141,7 @@ func drawWhole(dir, pictures string) error {
 	return nil
 }
 
-// drawStages draws what each process costs, of one report beside another.
+// drawStages draws the cost of each process, one report beside another.
 func drawStages(reports []string, picture string) error {
 	c := chart.Bars{Title: "What a record costs, from file to row", Unit: "CPU µs/record"}
 	for _, path := range reports {

@@ -1,5 +1,5 @@
-// Package gobench runs Go benchmarks as processes of their own, so that their memory is theirs alone, and reads what they
-// report. What is made of the numbers belongs to those who ask for them.
+// Package gobench runs Go benchmarks in processes of their own, so that memory can be measured per benchmark, and
+// parses their output. Its callers own the use of the numbers.
 package gobench
 
 import (
@@ -24,8 +24,8 @@ type Line struct {
 	Metrics map[string]float64
 }
 
-// Run runs the benchmarks of a package that a pattern names, level by level, with more environment. peak is the most
-// memory that they, or an engine that they started, had.
+// Run runs the benchmarks of a package that match a pattern, level by level, with additional environment variables.
+// peak is the largest memory of the benchmarks, or of an engine that they started.
 func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output string, peak int64, err error) {
 	binary := filepath.Join(r.Dir, strings.ReplaceAll(pkg, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {
@@ -54,7 +54,7 @@ func Exactly(name string) string {
 	return strings.Join(parts, "/")
 }
 
-// Parse reads the lines of benchmarks among what a run printed.
+// Parse reads the benchmark lines in the output of a run.
 func Parse(output string) (lines []Line, err error) {
 	r := benchfmt.NewReader(strings.NewReader(output), "benchmarks")
 	for r.Scan() {

@@ -19,22 +19,22 @@ import (
 	"ratemill/internal/load"
 )
 
-// line is a line of the table. Records a second are of one core that does nothing else: 1 / CPU.
+// line is a line of the table. Records per second are for one core that does nothing else: 1 / CPU.
 type line struct {
 	Stage  string   `json:"stage"`
 	Rate   float64  `json:"records_per_second_and_core"`
 	CPU    float64  `json:"cpu_us_per_record"`
 	Allocs *float64 `json:"allocations_per_record,omitempty"`
 	Peak   int64    `json:"peak_bytes,omitempty"` // most memory that the process had
-	Held   int64    `json:"held_bytes,omitempty"` // by what is measured, after collecting garbage
+	Held   int64    `json:"held_bytes,omitempty"` // of the measured object, after garbage collection
 	Target float64  `json:"target,omitempty"`
 	Ratio  float64  `json:"ratio,omitempty"`
 	Load   string   `json:"load"`
-	// CPUs are all measurements of CPU, which is their median.
+	// CPUs are all measurements of CPU; CPU is their median.
 	CPUs []float64 `json:"cpu_us_samples,omitempty"`
 }
 
-// report is what the JSON file holds.
+// report is the content of the JSON file.
 type report struct {
 	Date    time.Time  `json:"date"`
 	Machine string     `json:"machine"`
@@ -44,7 +44,7 @@ type report struct {
 	Whole   *load.Cost `json:"whole,omitempty"`
 }
 
-// wholeTarget is of all processes together, on two cores.
+// wholeTarget is the target for all processes together, on two cores.
 const wholeTarget = 300_000
 
 func main() {
@@ -121,7 +121,7 @@ func measure(small bool, only string, records, count int, path string) error {
 	return nil
 }
 
-// measure runs the stage's benchmark and reads what it reports.
+// measure runs the stage's benchmark and reads its results.
 func (s *stage) measure(raw *bytes.Buffer, runner *gobench.Runner, sims map[string]int, count int) (line, error) {
 	of := sims[s.sims]
 	name := strings.ReplaceAll(s.benchmark, "$SIMS", strconv.Itoa(of))
@@ -140,7 +140,7 @@ func (s *stage) measure(raw *bytes.Buffer, runner *gobench.Runner, sims map[stri
 	return l, err
 }
 
-// read takes the stage's line from what its benchmark printed.
+// read takes the stage's line from the output of its benchmark.
 func (s *stage) read(out, name string, of int) (line, error) {
 	records := float64(s.records)
 	if records == 0 {
@@ -204,7 +204,8 @@ func theWhole(records int, dir string) (lines []line, whole *load.Cost, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	// The costs are by record of the files; what is told is by usage record, since that is what is rated and stored.
+	// Costs are measured per record of the files, but reported per usage record, because usage records are what is
+	// rated and stored.
 	by := float64(whole.Records) / max(whole.Usage, 1)
 	add := func(name string, cpu float64, peak int64) *line {
 		l := line{Stage: "whole: " + name, CPU: cpu * by, Peak: peak, Load: before + " to " + busy()}
@@ -223,7 +224,7 @@ func theWhole(records int, dir string) (lines []line, whole *load.Cost, err erro
 	return lines, whole, nil
 }
 
-// names of what load measures.
+// names for the measurements of package load.
 var names = map[string]string{
 	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink",
 	"kafka": "engine: kafka, embedded", "clickhouse": "engine: clickhouse, embedded", load.Carrier: "sshd, the carrier's: not in all",
@@ -235,7 +236,7 @@ func middle(of []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// busy is the machine's load: how many wanted its cores in the last minute.
+// busy is the machine's load average over the last minute.
 func busy() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -46,7 +46,7 @@ func (r *report) print() {
 	t.Render()
 }
 
-// printText writes a report as Go writes benchmarks, which is what benchstat reads.
+// printText writes a report in the format of Go benchmarks, which benchstat reads.
 func printText(to io.Writer, path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func printText(to io.Writer, path string) error {
 	return nil
 }
 
-// benchmarkName is a stage's name without what would end it.
+// benchmarkName is a stage's name without characters that would end it.
 func benchmarkName(stage string) string {
 	return strings.NewReplacer(":", "", " ", "_", ",", "").Replace(stage)
 }

@@ -1,14 +1,14 @@
 package main
 
-// stage is a line of the table, measured by a Go benchmark that stands beside the code.
+// stage is a line of the table, measured by a Go benchmark beside the code.
 type stage struct {
 	name      string
 	pkg       string
-	benchmark string // as Go names it, without -GOMAXPROCS
-	records   int    // in an operation; 0: as many as SIMs
+	benchmark string // Go's name for it, without -GOMAXPROCS
+	records   int    // per operation; 0: the number of SIMs
 	target    float64
-	sims      string // environment variable that takes the number of SIMs
-	unit      string // of what is processor time; by default what our benchmarks call it
+	sims      string // environment variable for the number of SIMs
+	unit      string // metric with the processor time; the default is that of our benchmarks
 }
 
 var stages = []stage{

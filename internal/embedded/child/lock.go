@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// closeOthersOut takes every right from others on a data folder that was made with more, and so on all that is in it.
+// closeOthersOut removes all access of others to a data folder that was created with a wider mode.
 func closeOthersOut(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
@@ -16,7 +16,7 @@ func closeOthersOut(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// Lock takes the data folder for this process until it ends, however it ends. The file that is returned must be kept.
+// Lock takes the data folder for this process until the process ends. Keep the returned file open.
 func Lock(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)

@@ -19,12 +19,13 @@ import (
 	"ratemill/internal/offspring"
 )
 
-// engineVariable tells a child what it is. It is removed from the environment when read, so that the child's own children
-// are ordinary processes. The configuration holds passwords, and an environment can be read in /proc: it comes on stdin.
+// engineVariable tells a child which engine to run. It is removed from the environment when read, so that the child's
+// own children are ordinary processes. The configuration contains passwords, and /proc shows environments, so it comes
+// on stdin.
 const engineVariable = "RATEMILL_ENGINE"
 
-// inherited are the variables of this process that an engine gets: those that the loader, Go's runtime and the time zone
-// need. Others may hold passwords of databases and servers that are none of the engine's business.
+// inherited are the environment variables that an engine gets: those for the loader, Go's runtime and the time zone.
+// Others may contain passwords of databases and servers that the engine does not need.
 var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
 
 func environment(engine string) []string {
@@ -40,18 +41,18 @@ func environment(engine string) []string {
 // Spec says which engine to start and how.
 type Spec struct {
 	Engine string       // its name; `ps` shows the child as "<binary> engine-<name> <Label>"
-	Label  string       // what tells two of them apart in `ps`, e.g. the data folder
-	Config any          // handed to the engine as JSON, on its stdin
-	Log    *slog.Logger // gets what the engine writes; nil discards it
+	Label  string       // distinguishes two of them in `ps`, e.g. the data folder
+	Config any          // passed to the engine as JSON, on its stdin
+	Log    *slog.Logger // gets the engine's output; nil discards it
 }
 
 // Process is a running child.
 type Process struct {
-	Ready json.RawMessage // what the engine said when it became ready
+	Ready json.RawMessage // the engine's message when it became ready
 
 	engine   string
 	cmd      *exec.Cmd
-	lifeline *os.File // its closing, also by our death, ends the child
+	lifeline *os.File // closing it, also by our death, ends the child
 	tail     *tail
 	done     chan struct{}
 	err      error // valid once done is closed
@@ -63,8 +64,8 @@ type report struct {
 	Error string          `json:"error,omitempty"`
 }
 
-// Start runs the engine and returns when it is ready to serve. When ctx ends before that, the child is killed; later
-// ctx has no effect.
+// Start runs the engine and returns when it is ready to serve. If ctx ends before that, the child is killed; later ctx
+// has no effect.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	config, err := json.Marshal(spec.Config)
 	if err != nil {
@@ -124,7 +125,7 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 	select {
 	case r := <-answer:
 		if r.Error != "" {
-			return errors.New(r.Error) // the caller says which engine it is
+			return errors.New(r.Error) // the caller names the engine
 		}
 		p.Ready = r.Ready
 		return nil
@@ -136,14 +137,14 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 // PID is the child's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Kill ends the child as kill -9 does and returns when it is gone.
+// Kill kills the child with kill -9 and returns when it is gone.
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
 	<-p.done
 }
 
-// Stop asks the child to stop and returns when it has. When ctx ends first the child is killed, which loses nothing
-// that was acknowledged.
+// Stop asks the child to stop and returns when it has. If ctx ends first, the child is killed, which loses no
+// acknowledged data.
 func (p *Process) Stop(ctx context.Context) error {
 	p.stopOnce.Do(func() { p.cmd.Process.Signal(syscall.SIGTERM) })
 	select {
@@ -159,7 +160,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 }
 
-// Wait gives a channel that receives once, when the child has ended for whatever reason.
+// Wait returns a channel that receives once, when the child has ended for any reason.
 func (p *Process) Wait() <-chan error {
 	c := make(chan error, 1)
 	go func() {
@@ -176,7 +177,7 @@ func (p *Process) exit() error {
 	return fmt.Errorf("%s: the engine ended: %w%s", p.engine, p.err, p.tail)
 }
 
-// tail passes the child's words on, line by line, and keeps the last of them for the error that explains its death.
+// tail forwards the child's output, line by line, and keeps the last lines for the error that explains its death.
 type tail struct {
 	log   *slog.Logger
 	mu    sync.Mutex

@@ -16,15 +16,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
-// answer is a result on its way to the client. What is small is sent whole, with its length and, should an error come
-// late, without having said 200; what is large is sent as it comes.
+// answer is a result being sent to the client. A small result is sent as a whole, with its length, so that a late error
+// need not follow a 200; a large result is streamed.
 type answer struct {
 	to       http.ResponseWriter
 	compress bool
 
 	held  bytes.Buffer
 	lz4   *compress.Writer
-	begun bool // the head is sent
+	begun bool // the header was sent
 }
 
 const holdBack = 1 << 20
@@ -71,8 +71,8 @@ func (a *answer) end() error {
 
 const exceptionTag = "ratemillembedded"
 
-// breakOff tells of an error after a part of the result is sent, as ClickHouse does: in the body, framed, and with
-// the connection closed before its end.
+// breakOff reports an error after a part of the result was sent, like ClickHouse: in the body, framed, and with the
+// connection closed before its end.
 func (a *answer) breakOff(e *Exception) error {
 	text := strings.TrimRight(e.Text, "\n")
 	frame := fmt.Sprintf("\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", exceptionTag, text, len(text)+1, exceptionTag)
@@ -81,7 +81,7 @@ func (a *answer) breakOff(e *Exception) error {
 	panic(http.ErrAbortHandler)
 }
 
-// exception makes any error one of ClickHouse's.
+// exception converts any error to one of ClickHouse's.
 func (e *engine) exception(err error) *Exception {
 	var exception *Exception
 	if !errors.As(err, &exception) {
@@ -121,13 +121,13 @@ func isHello(statement string) bool {
 	return strings.TrimSpace(statement) == "SELECT displayName(), version(), revision(), timezone()"
 }
 
-// hello answers the question that clickhouse-go asks first. It reads the answer at its own protocol version and
-// everything after at the revision that the answer states: 0, since that is how libchdb writes Native.
+// hello answers clickhouse-go's first query. The driver reads this answer at its own protocol version and everything
+// after at the revision in the answer: 0, because libchdb writes that version of Native.
 func (e *engine) hello() []byte {
 	b := proto.NewBlock()
 	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"}, {"timezone()", "String"}} {
 		if err := b.AddColumn(c.name, column.Type(c.kind)); err != nil {
-			panic(err) // the types above are known to the driver
+			panic(err) // the driver knows the types above
 		}
 	}
 	if err := b.Append("ratemill", e.version, uint32(0), e.timezone); err != nil {

@@ -14,8 +14,7 @@ import (
 	chproto "github.com/ClickHouse/ch-go/proto"
 )
 
-// plainBody undoes what the client did to the request's body: HTTP's Content-Encoding, and ClickHouse's compressed
-// blocks under decompress=1.
+// plainBody decodes the request's body: HTTP's Content-Encoding, and ClickHouse's compressed blocks with decompress=1.
 func plainBody(r *http.Request, p url.Values) (io.Reader, error) {
 	var body io.Reader = r.Body
 	var err error
@@ -43,7 +42,7 @@ func plainBody(r *http.Request, p url.Values) (io.Reader, error) {
 	return body, nil
 }
 
-// wholeBlocks ends with io.EOF after the last compressed block; a block cut short stays an error.
+// wholeBlocks returns io.EOF after the last compressed block; a truncated block is an error.
 type wholeBlocks struct{ from io.Reader }
 
 func (b wholeBlocks) Read(p []byte) (int, error) {

@@ -2,8 +2,8 @@
 // serves ClickHouse's HTTP interface on loopback. clickhouse-go/v2 (protocol HTTP), curl and other HTTP clients work
 // on it as on a ClickHouse server.
 //
-// Why a child: libchdb takes over SIGSEGV, so that a nil dereference in its process hangs instead of panicking, and
-// an engine that runs out of memory must not take the rating with it.
+// Why a child: libchdb handles SIGSEGV, so a nil dereference in its process hangs instead of panicking, and an engine
+// that runs out of memory must not end rating.
 //
 // Start and Server are the parent's side; Main is the child's. In the child, http.go takes requests,
 // answer.go answers them, sql.go finds where an INSERT's rows go, libchdb.go calls the engine. Each request has a session of its own (0.15 ms),

@@ -9,8 +9,9 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// user says who sends a request, by the password in its headers: X-ClickHouse-User and X-ClickHouse-Key, or HTTP's basic
-// authorization. A password in a URL is refused even if it is right: URLs are kept in histories, logs and links.
+// user identifies the sender of a request by the password in its headers: X-ClickHouse-User and X-ClickHouse-Key, or
+// HTTP's basic authorization. A password in a URL is refused even if it is right, because URLs are kept in histories,
+// logs and links.
 func (e *engine) user(r *http.Request) (string, error) {
 	for name := range r.URL.Query() {
 		if name == "user" || name == "password" {
@@ -35,7 +36,7 @@ func (e *engine) user(r *http.Request) (string, error) {
 	return user, nil
 }
 
-// refused is ClickHouse's error for a request of nobody it knows.
+// refused is ClickHouse's error for a request of an unknown user.
 func refused(why string) *Exception {
 	return &Exception{Code: authenticationFailed, Text: "Code: 516. DB::Exception: " + why + ". (AUTHENTICATION_FAILED)"}
 }

@@ -14,8 +14,8 @@ type Exception struct {
 
 func (e *Exception) Error() string { return e.Text }
 
-// parseException reads the code out of "Code: 47. DB::Exception: …"; 1001 (STD_EXCEPTION) is ClickHouse's code for
-// an error that has none.
+// parseException reads the code out of "Code: 47. DB::Exception: …"; 1001 (STD_EXCEPTION) is ClickHouse's code for an
+// error that has none.
 func parseException(text string) *Exception {
 	e := &Exception{Code: 1001, Text: strings.TrimRight(text, "\n")}
 	if _, rest, found := strings.Cut(text, "Code: "); found {
@@ -31,7 +31,7 @@ func parseException(text string) *Exception {
 func (e *Exception) status() int {
 	switch e.Code {
 	case 6, 8, 15, 25, 26, 27, 36, 38, 41, 42, 43, 44, 49, 53, 62, 69, 72, 117, 130, 131, 184, 321, 427, 540, 675:
-		// what cannot be parsed, wrong arguments and types
+		// syntax errors, wrong arguments and types
 		return http.StatusBadRequest
 	case 46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 336:
 		// unknown function, identifier, type, storage, table, aggregate function, format, query type, database,

@@ -16,8 +16,8 @@ import (
 	"ratemill/internal/loopback"
 )
 
-// maxStatement bounds a statement with the rows inside it. Rows that come as the body of an INSERT whose statement is
-// in the URL have no bound.
+// maxStatement bounds a statement including inline rows. Rows in the body of an INSERT whose statement is in the URL
+// have no bound.
 const maxStatement = 64 << 20
 
 // ServeHTTP is ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http).
@@ -43,7 +43,7 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// request is a statement on its way to the engine.
+// request is a statement for the engine.
 type request struct {
 	statement string
 	format    string
@@ -51,7 +51,7 @@ type request struct {
 	database  string
 	compress  bool
 	infile    incoming
-	reads     bool // by the user that only reads
+	reads     bool // by the read-only user
 }
 
 func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) error {
@@ -85,7 +85,7 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) erro
 	return a.end()
 }
 
-// run gives the statement a session of its own, and ends it when the client has gone.
+// run runs the statement in a session of its own, and cancels it when the client has gone.
 func (e *engine) run(ctx context.Context, q request, use func([]byte) error) error {
 	select {
 	case e.slots <- struct{}{}:
@@ -120,7 +120,7 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 	return nil
 }
 
-// prepare makes a session what its statement needs, and refuses a statement that its user may not send.
+// prepare sets up a session for its statement, and refuses a statement that the user may not send.
 func (e *engine) prepare(s *session, q request, mark string) error {
 	set := "SET " + e.always + ", log_comment = " + quote(mark)
 	if len(q.settings) > 0 {
@@ -128,7 +128,7 @@ func (e *engine) prepare(s *session, q request, mark string) error {
 	}
 	var first []string
 	if q.reads {
-		// The statement's check has it in hex, twice as long as ClickHouse's own bound of a statement.
+		// The check of the statement gets it in hex, twice as long as ClickHouse's own bound of a statement.
 		set = strings.Replace(set, "SET ", "SET max_query_size = 600000, ", 1)
 		first, set = []string{"SET ROLE reader"}, set+", allow_introspection_functions = 0, readonly = 1"
 	}
@@ -150,11 +150,11 @@ func (e *engine) prepare(s *session, q request, mark string) error {
 	return readable(canonical)
 }
 
-// streamable are the formats whose blocks can follow one another: no head, no foot.
+// streamable are the formats whose blocks can be concatenated: they have neither header nor footer.
 var streamable = map[string]bool{"Native": true, "TabSeparated": true, "TSV": true, "TabSeparatedRaw": true, "TSVRaw": true,
 	"CSV": true, "JSONEachRow": true, "JSONLines": true, "NDJSON": true, "JSONCompactEachRow": true, "RowBinary": true}
 
-// watch kills the statement when ctx ends, again and again, since it may not have begun yet.
+// watch kills the statement when ctx ends, repeatedly, because it may not have begun yet.
 func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) {
 	select {
 	case <-ended:
@@ -169,7 +169,7 @@ func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) 
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		// The KILL names its victim by a concatenation, lest it find itself.
+		// The KILL names its victim by a concatenation, so that it does not match itself.
 		s.query("KILL QUERY WHERE Settings['log_comment'] = "+quote(mark)+" ASYNC", "TSV", nil)
 		select {
 		case <-ended:
@@ -179,7 +179,7 @@ func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) 
 	}
 }
 
-// parameters of the interface itself; every other one is a setting.
+// parameters of the interface itself; every other parameter is a setting.
 var reserved = []string{"query", "database", "default_format", "user", "password", "quota_key", "query_id", "stacktrace",
 	"compress", "decompress", "client_protocol_version", "wait_end_of_query", "buffer_size", "role",
 	"network_compression_method", "network_zstd_compression_level", "enable_http_compression",
@@ -201,10 +201,10 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 		return q, notImplemented("External tables")
 	}
 	if reads {
-		p.Del("readonly") // it is 1, whatever a client asks for
+		p.Del("readonly") // it is 1, whatever a client sends
 		switch q.database {
 		case "", "default":
-			q.database = Database // as a user's own database on a server
+			q.database = Database // like a user's own database on a server
 		case Database, "information_schema", "INFORMATION_SCHEMA":
 		default:
 			return q, denied(fmt.Sprintf("the database of the user reader is %s, not %.100s", Database, q.database))
@@ -219,7 +219,7 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 		if reads {
 			break
 		}
-		q.settings = append(q.settings, "readonly = 2") // as ClickHouse: a GET changes nothing
+		q.settings = append(q.settings, "readonly = 2") // like ClickHouse: a GET changes nothing
 	case http.MethodPost, http.MethodPut:
 	default:
 		return q, notImplemented("Method " + r.Method)
@@ -263,7 +263,7 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 	return q, nil
 }
 
-// settingsOf gives the settings among the parameters, in their names' order.
+// settingsOf returns the settings among the parameters, in the order of their names.
 func settingsOf(p url.Values) []string {
 	var names []string
 	for name := range p {

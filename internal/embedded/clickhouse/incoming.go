@@ -6,17 +6,16 @@ import (
 	"os"
 )
 
-// maxInMemory bounds the body of an INSERT that waits in memory; larger ones, and those that do not say how large they
-// become, wait in a file.
+// maxInMemory bounds the body of an INSERT kept in memory; larger ones, and those of unknown size, are kept in a file.
 const maxInMemory = 256 << 20
 
-// incoming is the rows of an INSERT, where the engine can read them as a file.
+// incoming is the rows of an INSERT, in a place from which the engine can read them as a file.
 type incoming struct {
 	path   string
-	memory *os.File // nil when path is on disk
+	memory *os.File // nil if path is on disk
 }
 
-// drop frees what the rows took.
+// drop releases the storage of the rows.
 func (i incoming) drop() {
 	switch {
 	case i.memory != nil:
@@ -26,8 +25,8 @@ func (i incoming) drop() {
 	}
 }
 
-// spool takes an INSERT's rows off the wire; length is -1 when it is not known. A file in memory spares making, journal
-// and deleting of one on disk.
+// spool reads an INSERT's rows from the network; length is -1 if unknown. A file in memory avoids creating, journaling
+// and deleting one on disk.
 func (e *engine) spool(body io.Reader, length int64) (i incoming, err error) {
 	if 0 < length && length <= maxInMemory {
 		if i.memory, i.path, err = memoryFile(); err == nil {

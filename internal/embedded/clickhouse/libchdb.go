@@ -10,8 +10,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// libchdb is the ClickHouse engine as a shared library. The functions are those of chdb.h; each connection is
-// a session of its own over the one engine of the process.
+// libchdb is the ClickHouse engine as a shared library. The functions are those of chdb.h; each connection is a session
+// of its own on the one engine of the process.
 type libchdb struct {
 	connect       func(argc int, argv unsafe.Pointer) unsafe.Pointer
 	closeConn     func(conn unsafe.Pointer)
@@ -52,7 +52,7 @@ func openLibrary(path string) (*libchdb, error) {
 	return l, nil
 }
 
-// session is one connection. A session runs one query at a time; sessions run beside each other.
+// session is one connection. A session runs one query at a time; sessions run concurrently.
 type session struct {
 	lib    *libchdb
 	handle unsafe.Pointer // *chdb_connection, to close
@@ -76,7 +76,7 @@ func (s *session) close() {
 	s.lib.closeConn(s.handle)
 }
 
-// query runs one statement and gives its result to use, whose bytes live only for that call.
+// query runs one statement and passes its result to use; its bytes are valid only during that call.
 func (s *session) query(statement, format string, use func([]byte) error) error {
 	if statement == "" {
 		return &Exception{Code: 62, Text: "Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)"}
@@ -96,8 +96,8 @@ func (s *session) query(statement, format string, use func([]byte) error) error 
 	return use(s.bytes(r))
 }
 
-// stream runs one SELECT and gives its result to use block by block, so that no more than a block of it is in memory.
-// Each block is written in the format from its beginning. ok is false for a statement that has to go through query.
+// stream runs one SELECT and passes its result to use block by block, so that at most one block is in memory. Each
+// block starts the format anew. ok is false for a statement that needs query.
 func (s *session) stream(statement, format string, use func([]byte) error) (ok bool, err error) {
 	stream := s.lib.streamN(s.conn, unsafe.Pointer(unsafe.StringData(statement)), uintptr(len(statement)),
 		unsafe.Pointer(unsafe.StringData(format)), uintptr(len(format)))

@@ -13,9 +13,9 @@ const (
 	depsFolder      = ".deps/chdb/node_modules/@chdb/lib-linux-x64-gnu"
 )
 
-// FindLibrary gives the path of libchdb: the environment's choice, then the configured one, then where `make deps`
-// puts it (seen from the current folder and those above it, then from the binary), then where a user or a package
-// would install it. A place that is named but holds nothing is an error, not a reason to look elsewhere.
+// FindLibrary returns the path of libchdb: from the environment, from the configuration, from where `make deps` puts it
+// (relative to the current folder and its parents, then to the binary), or from where a user or a package would install
+// it. If a named place is empty, it is an error, not a reason to look elsewhere.
 func FindLibrary(configured string) (string, error) {
 	for _, named := range []struct{ path, by string }{
 		{os.Getenv(libraryVariable), "the environment variable " + libraryVariable},
@@ -56,7 +56,7 @@ func libraryPlaces() []string {
 		}
 		places = append(places, p)
 	}
-	// Tests run in their package's folder, so the folders above count, as far as the one that holds go.mod.
+	// Tests run in their package's folder, so parent folders count, up to the one with go.mod.
 	if dir, err := os.Getwd(); err == nil {
 		add(dir, depsFolder, libraryFile)
 		for up := dir; ; up = filepath.Dir(up) {

@@ -28,7 +28,7 @@ func serve(o settings, life *child.Life) error {
 		return err
 	}
 	defer lock.Close()
-	// ClickHouse reads config.xml where it runs, whoever put it there.
+	// ClickHouse reads config.xml in its working directory, whoever put it there.
 	if err := os.Chdir(o.Dir); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func serve(o settings, life *child.Life) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", o.Listen, err)
 	}
-	// The passwords travel as they are.
+	// Passwords are passed unchanged.
 	if tcp := listener.Addr().(*net.TCPAddr); !tcp.IP.IsLoopback() {
 		return fmt.Errorf("the embedded ClickHouse listens on loopback only, not on %s; use a ClickHouse server to share it between machines", o.Listen)
 	}
@@ -61,35 +61,35 @@ func serve(o settings, life *child.Life) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
-		return server.Close() // a statement that would not end; what is acknowledged is on disk
+		return server.Close() // a statement that does not end; acknowledged data is on disk
 	}
 	e.keep.close()
 	return nil
 }
 
-// engine is the open library and how requests reach it.
+// engine is the open library with its limits.
 type engine struct {
 	lib      *libchdb
 	args     []string
-	keep     *session // the engine lives as long as one session does
+	keep     *session // the engine lives as long as one session
 	version  string
 	timezone string
-	data     string // what is the engine's own
-	incoming string // where bodies of INSERTs wait
+	data     string // the engine's own settings
+	incoming string // folder for bodies of INSERTs
 	always   string // settings of every statement
 	keys     keys.Keys
 	slots    chan struct{}
 	queries  queryNumbers
 }
 
-// maxRunning bounds the statements that run at once; more wait for their turn.
+// maxRunning bounds concurrent statements; more wait for their turn.
 const maxRunning = 16
 
 func openEngine(o settings) (*engine, error) {
 	e := &engine{
 		data:     filepath.Join(o.Dir, "data"),
 		incoming: filepath.Join(o.Dir, "incoming"),
-		// chdb takes a lone expression for a SELECT; a server calls it a syntax error.
+		// chdb takes a lone expression for a SELECT; a server reports a syntax error.
 		always: "implicit_select = 0",
 		keys:   o.Keys,
 		slots:  make(chan struct{}, maxRunning),
@@ -97,7 +97,7 @@ func openEngine(o settings) (*engine, error) {
 	if e.keys.Owner == "" || e.keys.Reader == "" {
 		return nil, errors.New("the embedded ClickHouse was started without passwords for its users")
 	}
-	// What an earlier process had not finished was not acknowledged either.
+	// Anything unfinished by an earlier process was not acknowledged.
 	err := errors.Join(os.RemoveAll(e.incoming), os.MkdirAll(e.incoming, 0o700))
 	if err != nil {
 		return nil, err

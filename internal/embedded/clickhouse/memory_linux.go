@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryFile is a file that is nowhere but in memory, and the path by which this process opens it.
+// memoryFile is a file in memory only, with a path by which this process opens it.
 func memoryFile() (f *os.File, path string, err error) {
 	fd, err := unix.MemfdCreate("rows of an INSERT", unix.MFD_CLOEXEC)
 	if err != nil {

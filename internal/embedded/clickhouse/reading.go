@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// A statement of the reading user passes three gates. ClickHouse's own are the reader's role, which may read nothing but
-// ratemill's tables and no file, URL or other source, and readonly = 1, which lets no statement change a setting. The one
-// here is for what these leave open in the library, which was made to be run by the user whose files it reads: INTO
-// OUTFILE, a function that reads files and one that connects, several statements in one text, and system tables.
+// A statement of the read-only user passes three checks. Two are ClickHouse's own: the reader's role, which may read
+// only ratemill's tables and no file, URL or other source, and readonly = 1, which lets no statement change a setting.
+// This one covers what they leave open in the library, which was made for the user whose files it reads: INTO OUTFILE,
+// a function that reads files and one that connects, several statements in one text, and system tables.
 //
-// It judges what ClickHouse's parser understood (formatQuerySingleLine), not what was sent: in that there are no
-// comments, words are in capitals, and names are quoted in one way.
+// It judges the statement as ClickHouse's parser understood it (formatQuerySingleLine): there are no comments, keywords
+// are in capitals, and names are quoted in one way.
 
-// readable says why the reading user may not have a statement run, given as ClickHouse formats it.
+// readable says why the read-only user may not run a statement, given in ClickHouse's format.
 func readable(canonical string) error {
 	words := wordsOf(canonical)
 	if !asks(words) {
@@ -31,7 +31,7 @@ func readable(canonical string) error {
 		case w.is("PARALLEL") && next.is("WITH"):
 			return denied("the user reader may send one statement at a time")
 		case w.is("SETTINGS") && !at(words, i-1).is(".") && at(words, i+2).is("="):
-			// ClickHouse does not hold a subquery's to readonly.
+			// ClickHouse does not apply readonly to a subquery's settings.
 			return denied("the user reader may not set anything in a statement (SETTINGS); some settings can be sent as parameters of the request")
 		case w.is("Identifier") && at(words, i-1).is(":"):
 			return denied("the user reader may use parameters for values, not for names ({x:Identifier})")
@@ -46,7 +46,7 @@ func readable(canonical string) error {
 			fileNamed = true
 			namesFunctions = namesFunctions || next.is("(")
 		case name == "apply", next.is("(") && (strings.HasPrefix(name, "array") || strings.HasPrefix(name, "map")):
-			// These take the name of a function, and file is the name of a column too.
+			// These take the name of a function, and file is also the name of a column.
 			namesFunctions = true
 		}
 	}
@@ -56,7 +56,7 @@ func readable(canonical string) error {
 	return nil
 }
 
-// asks tells whether a statement only asks for rows.
+// asks reports whether a statement only reads rows.
 func asks(words []token) bool {
 	first := at(words, 0)
 	if first.is("SHOW") {
@@ -72,24 +72,25 @@ func asks(words []token) bool {
 	return slices.ContainsFunc([]string{"SELECT", "WITH", "(", "EXPLAIN", "DESCRIBE", "EXISTS"}, first.is)
 }
 
-// openTables are the system tables from which drivers and BI tools learn what there is; they show what the reader may
-// see. Others tell of other people's statements, of the machine and its disks.
+// openTables are the system tables from which drivers and BI tools learn the schema; they show only what the reader may
+// see. Others show other people's statements, the machine and its disks.
 var openTables = []string{"tables", "columns", "databases", "functions", "table_functions", "settings", "formats", "data_type_families",
 	"table_engines", "time_zones", "keywords", "collations", "aggregate_function_combinators", "data_skipping_indices", "projections",
 	"dictionaries", "one", "numbers", "zeros", "build_options", "contributors", "licenses", "current_roles"}
 
-// closedFunctions reach beyond the tables: into files, to other hosts, into the process, the server's log and its memory.
+// closedFunctions reach beyond the tables: into files, to other hosts, into the process, the server's log and its
+// memory.
 var closedFunctions = []string{"hascolumnintable", "catboostevaluate", "evalmlmethod", "naivebayesclassifier", "getserversetting", "getmacro", "getclienthttpheader",
 	"showcertificate", "addresstoline", "addresstolinewithinlines", "addresstosymbol", "demangle", "logtrace",
 	"filesystemavailable", "filesystemcapacity", "filesystemunreserved", "aiclassify", "aiextract", "aigenerate", "aitranslate",
 	"zookeepersessionuptime", "transactionid", "transactionlatestsnapshot", "transactionoldestsnapshot", "getserverport", "tcpport"}
 
-// closedSources are table functions that readonly = 1 lets through, and with them to system tables.
+// closedSources are table functions that readonly = 1 allows, and that give access to system tables.
 var closedSources = []string{"merge", "cluster", "clusterallreplicas", "input", "loop", "remote", "remotesecure", "fuzzquery", "fuzzjson", "fuzzbits",
 	"mergetreeindex", "mergetreeprojection", "mergetreetextindex", "mergetreeanalyzeindexes", "mergetreeanalyzeindexesuuid"}
 
-// readerSettings are what the reading user may set with a request: how answers look, and bounds of its statement. Some
-// of the others name files (format_schema, format_template_row, output_format_schema) or hosts.
+// readerSettings are the settings that the read-only user may send with a request: output formats, and bounds of the
+// statement. Some of the others name files (format_schema, format_template_row, output_format_schema) or hosts.
 func readerSettings(p url.Values) error {
 	for name := range p {
 		open := strings.HasPrefix(name, "param_") || strings.HasPrefix(name, "max_") || strings.HasPrefix(name, "http_headers_") ||
@@ -108,9 +109,9 @@ var openSettings = []string{"extremes", "join_use_nulls", "group_by_use_nulls", 
 	"cancel_http_readonly_queries_on_client_close", "result_overflow_mode", "timeout_overflow_mode", "read_overflow_mode", "timeout_before_checking_execution_speed",
 	"prefer_column_name_to_alias", "union_default_mode", "http_response_buffer_size", "http_wait_end_of_query", "decimal_check_overflow"}
 
-// canonical is a statement of one reading session as ClickHouse's parser understands it.
+// canonical is a statement of one reading session in the form of ClickHouse's parser.
 func (s *session) canonical(statement string) (text string, err error) {
-	// In hex, no statement can end the literal that it stands in.
+	// In hex, no statement can end its own literal.
 	err = s.query("SELECT formatQuerySingleLine(unhex('"+hex.EncodeToString([]byte(statement))+"'))", "TabSeparatedRaw", func(b []byte) error {
 		text = strings.TrimSpace(string(b))
 		return nil
@@ -133,7 +134,7 @@ func denied(why string) *Exception {
 
 const accessDenied = 497
 
-// name is a token as a name, in lower case and without its quotes; "" for what cannot be one.
+// name is a token as a name, in lower case and without its quotes; "" if it cannot be one.
 func (t token) name() string {
 	switch {
 	case t.text == "" || t.text[0] == '\'':

@@ -19,11 +19,11 @@ const Engine = "clickhouse"
 // Options say where the engine keeps its data and how it listens.
 type Options struct {
 	Dir       string       // data folder, one server at a time; required
-	Keys      keys.Keys    // passwords of its users; none: new ones are made in Dir
+	Keys      keys.Keys    // passwords of its users; none: new ones are created in Dir
 	Listen    string       // host:port; "" is a free port on 127.0.0.1
-	Library   string       // path of libchdb; "" looks in the usual places (FindLibrary)
-	MaxMemory int64        // bytes the engine may use in all; 0 is ClickHouse's default, 90% of the machine's
-	Log       *slog.Logger // gets what the engine writes; nil discards it
+	Library   string       // path of libchdb; "" searches the usual places (FindLibrary)
+	MaxMemory int64        // bytes that the engine may use in all; 0 is ClickHouse's default, 90% of the machine's
+	Log       *slog.Logger // gets the engine's output; nil discards it
 }
 
 // Server is a ClickHouse engine in a child process.
@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // Addr is host:port of the HTTP interface.
 func (s *Server) Addr() string { return s.facts.Addr }
 
-// Database is where ratemill keeps its tables, and all that the reading user may read.
+// Database is the database with ratemill's tables, the only one that the read-only user may read.
 const Database = "ratemill"
 
 // DSN is for clickhouse.ParseDSN of clickhouse-go, as the owner. The driver sends the password in a header.
@@ -89,7 +89,7 @@ func (s *Server) DSN(database string) string {
 	return dsn(keys.Owner, s.keys.Owner, s.facts.Addr, database)
 }
 
-// ReaderDSN is as DSN, as the user that only reads.
+// ReaderDSN is DSN for the read-only user.
 func (s *Server) ReaderDSN(database string) string {
 	return dsn(keys.Reader, s.keys.Reader, s.facts.Addr, database)
 }
@@ -107,12 +107,12 @@ func (s *Server) Version() string { return s.facts.Version }
 // PID is the child's process id.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Kill ends the engine as kill -9 does and returns when it is gone. What it had acknowledged is there when it is
-// started again on the same folder.
+// Kill kills the engine with kill -9 and returns when it is gone. Everything acknowledged is there when it is started
+// again on the same folder.
 func (s *Server) Kill() { s.process.Kill() }
 
-// Stop lets running statements end and closes the engine; when ctx ends first it is killed.
+// Stop lets running statements finish and closes the engine; if ctx ends first, it is killed.
 func (s *Server) Stop(ctx context.Context) error { return s.process.Stop(ctx) }
 
-// Wait gives a channel that receives once, when the engine has ended for whatever reason.
+// Wait returns a channel that receives once, when the engine has ended for any reason.
 func (s *Server) Wait() <-chan error { return s.process.Wait() }

@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// topDirectory is ext4's flag of a folder whose folders do not belong together (chattr +T).
+// topDirectory is ext4's flag for a folder whose subfolders are unrelated (chattr +T).
 const topDirectory = 0x00020000
 
-// spread lets ext4 put the folders of a table's parts apart. It makes a file in its folder's group of inodes, and looks
-// there at each inode that was freed in the last five minutes before it takes another one. Parts come and go, a dozen
-// files each, in what would be one group for the whole table: half a millisecond a file. A file system that does not
-// know the flag keeps its ways.
+// spread lets ext4 distribute the folders of a table's parts. ext4 creates a file in its folder's group of inodes, and
+// there checks each inode freed in the last five minutes before it takes another one. Parts come and go, a dozen files
+// each, otherwise in one group for the whole table: half a millisecond per file. A file system without the flag is
+// unaffected.
 func spread(dir string) {
-	tables, _ := filepath.Glob(filepath.Join(dir, "store", "*", "*")) // its one error is a bad pattern
+	tables, _ := filepath.Glob(filepath.Join(dir, "store", "*", "*")) // its only error is a bad pattern
 	for _, t := range tables {
 		f, err := os.Open(t)
 		if err != nil {

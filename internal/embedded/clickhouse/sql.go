@@ -2,9 +2,9 @@ package clickhouse
 
 import "strings"
 
-// insertAt gives the place in an INSERT that takes its data from outside where FROM INFILE belongs: after the table
-// and its columns, before SETTINGS and FORMAT (ParserInsertQuery). ok is false for any other statement, such as one
-// whose rows come from VALUES or SELECT.
+// insertAt returns the position for FROM INFILE in an INSERT with external data: after the table and its columns,
+// before SETTINGS and FORMAT (ParserInsertQuery). ok is false for any other statement, such as an INSERT with VALUES or
+// SELECT.
 func insertAt(q string) (at int, format string, ok bool) {
 	s := scanner{q: q}
 	if !s.next().is("INSERT") {
@@ -34,7 +34,7 @@ func insertAt(q string) (at int, format string, ok bool) {
 			depth--
 		case depth > 0:
 		case t.is("VALUES"), t.is("SELECT"), t.is("WITH"), t.is("INFILE"), t.is("WATCH"):
-			// FORMAT Values and a bare VALUES whose rows are in the body are the same to ClickHouse.
+			// FORMAT Values and a bare VALUES with rows in the body are the same to ClickHouse.
 			rest := s.next()
 			if t.is("VALUES") && (rest.text == "" || rest.is(";")) {
 				if at < 0 {
@@ -56,7 +56,7 @@ func insertAt(q string) (at int, format string, ok bool) {
 	}
 }
 
-// outputFormat is the format that a statement's own FORMAT clause names, or "".
+// outputFormat is the format in a statement's own FORMAT clause, or "".
 func outputFormat(q string) (format string) {
 	s := scanner{q: q}
 	depth := 0
@@ -75,22 +75,22 @@ func outputFormat(q string) (format string) {
 	return format
 }
 
-// creates tells whether a statement may make a table.
+// creates reports whether a statement may create a table.
 func creates(q string) bool {
 	s := scanner{q: q}
 	t := s.next()
 	return t.is("CREATE") || t.is("ATTACH")
 }
 
-// ofSession tells whether a statement has its effect on the statements of a session that come after it. There are none:
-// each request has a session of its own, and its session_id only names it.
+// ofSession reports whether a statement only affects later statements of its session. There are none: each request has
+// a session of its own, and its session_id is only a name.
 func ofSession(q string) bool {
 	s := scanner{q: q}
 	first, second := s.next(), s.next()
 	return first.is("SET") || first.is("USE") || first.is("CREATE") && (second.is("TEMPORARY") || second.is("OR") && s.next().is("REPLACE") && s.next().is("TEMPORARY"))
 }
 
-// selects tells whether a statement asks for rows.
+// selects reports whether a statement returns rows.
 func selects(q string) bool {
 	s := scanner{q: q}
 	t := s.next()
@@ -107,7 +107,7 @@ type token struct {
 
 func (t token) is(word string) bool { return strings.EqualFold(t.text, word) }
 
-// scanner splits SQL into words, quoted things and single characters, leaving out space and comments.
+// scanner splits SQL into words, quoted texts and single characters, skipping space and comments.
 type scanner struct {
 	q   string
 	pos int

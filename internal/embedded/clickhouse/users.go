@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// The library has one user, whom it asks for no password; who may be that user is for the door to say (door.go). What a
-// session may do is for ClickHouse's own roles: the owner's has every right, the reader's has SELECT in ratemill's
-// database. A session of the reader takes that role and readonly = 1 before its statement, and cannot take another,
-// since its statement is a single one that asks for rows (reading.go).
+// The library has one user without a password; the door decides who may be that user (door.go). ClickHouse's own roles
+// decide what a session may do: the owner's has every right, the reader's has SELECT in ratemill's database. A session
+// of the reader takes that role and readonly = 1 before its statement, and cannot take another, because its statement
+// is a single one that only reads rows (reading.go).
 const (
 	configXML = `<clickhouse><users_config>%s</users_config></clickhouse>
 `
@@ -36,7 +36,7 @@ const (
 `
 )
 
-// writeConfig writes ClickHouse's configuration and answers where.
+// writeConfig writes ClickHouse's configuration and returns its path.
 func writeConfig(dir string) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err

@@ -6,12 +6,12 @@ import (
 	"net"
 )
 
-// maxRequest is the largest request that is read, Kafka's default of socket.request.max.bytes.
+// maxRequest is the largest accepted request, Kafka's default of socket.request.max.bytes.
 const maxRequest = 100 << 20
 
-// bounded ends a connection whose request says that it is larger than any request is. kfake makes room for it before it
-// reads it, and before it asks who sends it: the first four bytes of an HTTP request, which every web page can have sent
-// here, are 1.2 GB.
+// bounded closes a connection whose request claims to be larger than any request. kfake allocates the memory before it
+// reads the request and before it authenticates the sender: the first four bytes of an HTTP request, which any web page
+// can cause, mean 1.2 GB.
 type bounded struct{ net.Listener }
 
 func (b bounded) Accept() (net.Conn, error) {
@@ -22,12 +22,12 @@ func (b bounded) Accept() (net.Conn, error) {
 	return &boundedConn{Conn: c}, nil
 }
 
-// boundedConn follows the requests that go through it. kfake reads from one goroutine at a time.
+// boundedConn follows the requests on it. kfake reads from one goroutine at a time.
 type boundedConn struct {
 	net.Conn
 	head [4]byte // the length of the next request,
-	have int     // of which so many bytes are here
-	body int64   // what is to come of this one
+	have int     // of which this many bytes have arrived
+	body int64   // remaining bytes of this one
 }
 
 func (c *boundedConn) Read(p []byte) (int, error) {

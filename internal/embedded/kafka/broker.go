@@ -20,10 +20,10 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// MaxMessageBytes is the largest batch the broker takes.
+// MaxMessageBytes is the largest batch that the broker accepts.
 const MaxMessageBytes = 8 << 20
 
-// segmentBytes is how long a file of a partition becomes. Opening a log reads one of each partition at a time.
+// segmentBytes is the size of a partition's segment files. Opening a log reads one segment of each partition at a time.
 const segmentBytes = 16 << 20
 
 // Options say where the broker keeps its data and how it listens.
@@ -32,9 +32,9 @@ type Options struct {
 	Listen     string    `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
 	Partitions int       `json:"partitions"`  // of a topic created without a number; 0 is 4
 	SyncWrites bool      `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
-	Keys       keys.Keys `json:"keys"`        // the owner's must be shown by SASL, SCRAM-SHA-256; none: nobody is asked, for tests
-	// Stored names, for a topic, the groups whose committed offsets say up to where its messages are stored elsewhere: nothing
-	// from the least of them on is deleted, however old it is.
+	Keys       keys.Keys `json:"keys"`        // clients log in as the owner by SCRAM-SHA-256; none: no login, for tests
+	// Stored names, for a topic, the groups whose committed offsets say up to where its messages are stored elsewhere:
+	// nothing from the smallest of them on is deleted, at any age.
 	Stored map[string][]string `json:"stored"`
 	Log    *slog.Logger        `json:"-"`
 }
@@ -71,7 +71,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
 	}
-	// kfake tells its clients 127.0.0.1 whatever it listens on, and what it is sent is not encrypted.
+	// kfake tells its clients 127.0.0.1 as its address wherever it listens, and the traffic is not encrypted.
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
 	}
@@ -88,7 +88,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	return b, nil
 }
 
-// open cleans the log as told, and serves it.
+// open cleans the log if asked to, and serves it.
 func (b *Broker) open(clean func(dir string, stored map[string][]string, options []kfake.Opt) error) error {
 	o := b.options
 	options := []kfake.Opt{
@@ -118,7 +118,8 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 	if err := completeSnapshots(logOf(o.Dir)); err != nil {
 		return fmt.Errorf("%s: %w", o.Dir, err)
 	}
-	// kfake keeps its users with its log, and prefers those to what it is told: the password is the one in the file.
+	// kfake stores its users with its log, and prefers those to the configured ones; the password must be the one in
+	// the file.
 	if err := os.Remove(filepath.Join(logOf(o.Dir), "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -133,12 +134,12 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)
 	}
 	b.addr, b.cluster, b.ghosts = cluster.ListenAddrs()[0], cluster, watchGhosts(cluster, o.Log)
-	debug.FreeOSMemory() // of what was read to open the log; the next collection would come at a multiple of it
+	debug.FreeOSMemory() // garbage from opening the log; otherwise the next collection would come at a multiple of it
 	return nil
 }
 
-// clean closes the log, cleans it, and serves it again at the same address. Clients find nobody meanwhile, as when a
-// broker is restarted. After an error the broker does not serve any more.
+// clean closes the log, cleans it, and serves it again at the same address. Meanwhile clients cannot connect, as during
+// a restart. After an error the broker serves no more.
 func (b *Broker) clean() error {
 	b.ghosts.close()
 	b.cluster.Close()
@@ -148,7 +149,7 @@ func (b *Broker) clean() error {
 // Addr is the bootstrap address.
 func (b *Broker) Addr() string { return b.addr }
 
-// Stop writes everything down and ends the broker.
+// Stop writes all state and ends the broker.
 func (b *Broker) Stop(ctx context.Context) error {
 	if b.process != nil {
 		return b.process.Stop(ctx)
@@ -162,7 +163,8 @@ func (b *Broker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// logger passes kfake's words on: of the same kind, once a minute. While a disk is full, it would say so for each append.
+// logger forwards kfake's log: each kind of line once a minute. Otherwise a full disk would cause a line for each
+// append.
 type logger struct {
 	log  *slog.Logger
 	mu   sync.Mutex

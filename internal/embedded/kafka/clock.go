@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Retention goes by the clock of the machine. When that jumps ahead (a battery that was empty, a machine that was restored,
-// a wrong year), everything is past its retention at once, also usage that nobody has rated. So the broker keeps the time
-// at which it last ran. When the clock is further ahead of that than jump, no message is deleted until the broker has run
-// for holdOff: by then, what waited is rated and stored. A broker that was stopped for as long is held off too, which
-// costs disk alone.
+// Retention depends on the machine's clock. If that jumps ahead (an empty battery, a restored machine, a wrong year),
+// everything expires at once, including usage that nobody has rated. So the broker stores the time at which it last
+// ran. If the clock is ahead of that by more than jump, no message is deleted until the broker has run for holdOff: by
+// then, waiting messages are rated and stored. The same happens after the broker was stopped for that long, which only
+// costs disk space.
 const (
 	jump    = 24 * time.Hour
 	holdOff = 24 * time.Hour
@@ -21,10 +21,10 @@ const (
 
 func aliveOf(dir string) string { return filepath.Join(dir, "alive") }
 
-// heldOf says for how long the broker has run since a jump.
+// heldOf is for how long the broker has run since a jump.
 func heldOf(dir string) string { return filepath.Join(dir, "held-off") }
 
-// lastAlive is when the broker last ran, by the clock of then; zero when that is not known.
+// lastAlive is when the broker last ran, by the clock at that time; zero if unknown.
 func lastAlive(dir string) (t time.Time) {
 	text, err := os.ReadFile(aliveOf(dir))
 	if err == nil {
@@ -35,7 +35,7 @@ func lastAlive(dir string) (t time.Time) {
 
 func apart(a, b time.Time) bool { return !a.IsZero() && a.Sub(b).Abs() > jump }
 
-// heldOff says that the log must not be cleaned now.
+// heldOff reports whether the log must not be cleaned now.
 func heldOff(dir string, now time.Time) bool {
 	if apart(lastAlive(dir), now) {
 		return true
@@ -44,15 +44,15 @@ func heldOff(dir string, now time.Time) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// watch looks at the clock while the broker runs.
+// watch checks the clock while the broker runs.
 type watch struct {
 	dir string
 	log *slog.Logger
-	at  time.Time // of the last look
+	at  time.Time // of the last check
 	ran time.Duration
 }
 
-// newWatch is that of a broker that starts.
+// newWatch is the watch of a starting broker.
 func newWatch(dir string, log *slog.Logger, now time.Time) *watch {
 	w := &watch{dir: dir, log: log, at: now}
 	if text, err := os.ReadFile(heldOf(dir)); err == nil {
@@ -62,7 +62,7 @@ func newWatch(dir string, log *slog.Logger, now time.Time) *watch {
 	return w
 }
 
-// look notes that the broker runs still.
+// look records that the broker still runs.
 func (w *watch) look(now time.Time) {
 	w.ran += max(now.Sub(w.at), 0) // by the monotonic clock
 	w.at = now
@@ -94,7 +94,7 @@ func (w *watch) note(alive, now time.Time) {
 	w.write(aliveOf(w.dir), text)
 }
 
-// write replaces a file: one that a kill cut off would forget the jump.
+// write replaces a file atomically; a truncated one would lose the jump.
 func (w *watch) write(path string, text []byte) {
 	err := os.WriteFile(path+".new", text, 0o600)
 	if err == nil {

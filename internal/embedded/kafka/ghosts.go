@@ -11,10 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ghosts ends memberships that kfake keeps for ever. A member that is killed while it waits to be let into its group
-// cannot be answered, and kfake then neither starts its session nor, once the leader has shared out the partitions,
-// waits for it any more: it stays, and nobody works on what it was given. So we watch who is heard of, and leave the group
-// in the name of a member that is silent for longer than its session.
+// ghosts ends memberships that kfake would keep for ever. If a member is killed while it waits to join its group, kfake
+// cannot answer it, and then neither starts its session nor, once the leader has assigned the partitions, waits for it
+// any more: the member stays, and nobody works on its partitions. So we watch the members, and leave the group in the
+// name of a member that is silent for longer than its session.
 type ghosts struct {
 	cluster *kfake.Cluster
 	client  *kafka.Client
@@ -26,9 +26,9 @@ type ghosts struct {
 	groups map[string]*watched
 }
 
-// watched is a group, and when each of its members was heard of last.
+// watched is a group, with the time of each member's last request.
 type watched struct {
-	session time.Duration // the longest of its members
+	session time.Duration // the longest session of its members
 	heard   map[string]time.Time
 }
 
@@ -52,7 +52,7 @@ func (g *ghosts) close() {
 	<-g.done
 }
 
-// listen notes who speaks; kfake then answers.
+// listen records the sender of a request, before kfake answers.
 func (g *ghosts) listen(r kmsg.Request) (kmsg.Response, error, bool) {
 	switch r := r.(type) {
 	case *kmsg.JoinGroupRequest:
@@ -107,8 +107,8 @@ func (g *ghosts) watch(ctx context.Context) {
 	}
 }
 
-// silent are the members of a group that nobody has heard of for longer than a session. While partitions are shared out,
-// members wait without a word, and kfake sees to those who do not come.
+// silent are the members of a group that have been silent for longer than a session. During a rebalance members wait
+// silently, and kfake itself removes those that do not come.
 func (g *ghosts) silent(name string, info *kfake.GroupInfo, now time.Time) (members []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -15,24 +15,24 @@ import (
 )
 
 // kfake compacts and trims a log by deleting its files and writing them again, so a kill in between loses the
-// partition; and a partition whose last segment is trimmed starts at offset 0 again when it is next opened. So its own
-// cleaning is switched off (noCleaning), and the log is cleaned here, while nobody is connected: in a copy made of
-// hard links, which then takes the log's place by renames. That is done when the broker starts, and from time to time
-// while it runs, for which it is closed for as long as it takes to read the compacted topics.
+// partition; and if the last segment of a partition is trimmed, the partition starts at offset 0 again when it is next
+// opened. So its own cleaning is switched off (noCleaning), and we clean the log while no client is connected: in a
+// copy made of hard links, which then replaces the log by renames. This happens when the broker starts, and from time
+// to time while it runs; for that it is closed for as long as reading the compacted topics takes.
 
-// noCleaning is a year between two cleanings, in milliseconds.
+// noCleaning is a cleaning interval of a year, in milliseconds.
 const noCleaning = "31536000000"
 
-// Cleaning reads every compacted partition, so it is done for a log worth it, and not at every start. While the broker
-// runs it is done when the log has grown by half since the last time, and once a day.
+// Cleaning reads every compacted partition, so it is not done at every start, but only if the log has grown enough.
+// While the broker runs, it is cleaned when the log has grown by half since the last time, and once a day.
 const (
 	cleanFrom  = 64 << 20
 	cleanEvery = time.Hour
 	cleanDaily = 24 * time.Hour
-	cleanLook  = time.Minute // how often a running broker looks whether it is time
+	cleanLook  = time.Minute // how often a running broker checks whether cleaning is due
 )
 
-// maintain cleans the log in dir, when the broker starts, if it is time.
+// maintain cleans the log in dir when the broker starts, if that is due.
 func maintain(dir string, stored map[string][]string, options []kfake.Opt) error {
 	if err := recoverLog(dir); err != nil {
 		return err
@@ -43,7 +43,7 @@ func maintain(dir string, stored map[string][]string, options []kfake.Opt) error
 	return cleanNow(dir, stored, options)
 }
 
-// due says that a running broker should be cleaned.
+// due reports whether a running broker should be cleaned.
 func due(dir string) bool {
 	age, left := cleaned(dir)
 	size := sizeOf(dir)
@@ -53,7 +53,7 @@ func due(dir string) bool {
 	return size >= cleanFrom && age >= cleanEvery && (size >= left+left/2 || age >= cleanDaily)
 }
 
-// cleaned is how long ago the log was cleaned, and how many bytes that left.
+// cleaned is how long ago the log was cleaned, and its size afterwards.
 func cleaned(dir string) (age time.Duration, left int64) {
 	info, err := os.Stat(stampOf(dir))
 	if err != nil {
@@ -88,7 +88,7 @@ func logOf(dir string) string   { return filepath.Join(dir, "log") }
 func nextOf(dir string) string  { return filepath.Join(dir, "log.next") }
 func lastOf(dir string) string  { return filepath.Join(dir, "log.last") }
 
-// recoverLog undoes a cleaning that did not come to its end: without a log, the one that was moved away is it.
+// recoverLog undoes an interrupted cleaning: if there is no log, the one that was moved away takes its place.
 func recoverLog(dir string) error {
 	if _, err := os.Stat(logOf(dir)); errors.Is(err, fs.ErrNotExist) {
 		if err := os.Rename(lastOf(dir), logOf(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +127,7 @@ func clean(dir string, stored map[string][]string, options []kfake.Opt) error {
 	return os.RemoveAll(lastOf(dir))
 }
 
-// linkTree copies a log. Segments are never written in place once a cleaning begins, so links do for them.
+// linkTree copies a log. Segments are never modified in place once a cleaning begins, so links suffice.
 func linkTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -162,7 +162,8 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// keepLastSegments puts back the last segment of each partition that lost all: the next offset is known by it alone.
+// keepLastSegments restores the last segment of each partition that lost all of them, because only that shows the next
+// offset.
 func keepLastSegments(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {

@@ -34,11 +34,11 @@ func StartChild(ctx context.Context, o Options) (*Broker, error) {
 	return b, json.Unmarshal(p.Ready, &b.addr)
 }
 
-// garbagePercent is GOGC of the child: nearly all that it allocates is requests, and what it keeps is an index of a few
-// MB, so that collecting four times less often costs little memory and saves a tenth of its processor time.
+// garbagePercent is GOGC of the child: nearly all its allocations are requests, and its live data is an index of a few
+// MB, so collecting four times less often costs little memory and saves a tenth of its processor time.
 const garbagePercent = 400
 
-// memoryBound is where the child collects garbage sooner than that: opening a log reads a segment of each partition.
+// memoryBound is where the child collects garbage earlier: opening a log reads a segment of each partition.
 const memoryBound = 256 << 20
 
 // Main is the child process; embedded.RunIfChild calls it.
@@ -73,7 +73,7 @@ func Main() {
 				}
 				began := time.Now()
 				if err := b.clean(); err != nil {
-					return err // the next process finds a log as it was before, or after
+					return err // the next process finds the log as it was before, or after
 				}
 				_, left := cleaned(o.Dir)
 				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond), "bytes", left)
@@ -82,7 +82,7 @@ func Main() {
 	})
 }
 
-// PID is the process that the broker runs in.
+// PID is the process that runs the broker.
 func (b *Broker) PID() int {
 	if b.process == nil {
 		return os.Getpid()
@@ -90,7 +90,7 @@ func (b *Broker) PID() int {
 	return b.process.PID()
 }
 
-// Kill ends a broker in a child process as kill -9 does. A broker in this process is stopped in order.
+// Kill kills a broker in a child process with kill -9. A broker in this process is stopped gracefully.
 func (b *Broker) Kill() {
 	if b.process == nil {
 		b.Stop(context.Background())
@@ -99,7 +99,7 @@ func (b *Broker) Kill() {
 	b.process.Kill()
 }
 
-// Wait gives a channel that receives or closes when the broker has ended.
+// Wait returns a channel that receives or closes when the broker has ended.
 func (b *Broker) Wait() <-chan error {
 	if b.process == nil {
 		return b.ended

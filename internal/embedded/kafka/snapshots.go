@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// A broker of kfake that ends in order leaves a snapshot of each partition, and one that finds it reads the partition's
-// segments one after the other. Without one that fits, as after kill -9, it reads all of them into memory at once: as much
-// as the log is long. So a snapshot is written for each partition that lacks it, saying no more than the segments do:
-// kfake brings the ends back to what it finds in them, and a tail that was torn is cut off either way.
+// A kfake broker that ends gracefully leaves a snapshot of each partition, and a broker that finds one reads the
+// partition's segments one after the other. Without a valid snapshot, as after kill -9, it reads all of them into
+// memory at once, as much as the log is long. So we write a snapshot for each partition without one, containing no more
+// than the segments do: kfake corrects the ends to what it finds in them, and cuts off a torn tail either way.
 
 // snapshot is kfake's persistPartSnapshot, version 1.
 type snapshot struct {
@@ -36,7 +36,7 @@ type segment struct {
 
 const snapshotFile = "snapshot.json"
 
-// completeSnapshots writes what a broker that was killed could not.
+// completeSnapshots writes the snapshots that a killed broker could not.
 func completeSnapshots(log string) error {
 	return filepath.WalkDir(log, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -60,7 +60,7 @@ func completeSnapshot(partition string, segments []segment) error {
 		err = json.Unmarshal(text, &s)
 	}
 	if err == nil && (s.Version != 1 || slices.Equal(s.Segments, segments)) {
-		return nil // it fits, or is not ours to judge
+		return nil // it is valid, or we cannot judge it
 	}
 	s = snapshot{
 		Version: 1, HighWatermark: math.MaxInt64, LastStableOffset: math.MaxInt64,

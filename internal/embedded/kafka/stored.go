@@ -15,11 +15,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Retention says when messages may go; Options.Stored says which. What a group of a topic has not committed is kept however
-// old it is by the clock, and so is everything while a group has committed nothing: it may come back. A cleaning puts back
-// the segments that retention took too early, from the log that it is a copy of.
+// Retention decides when messages may be deleted; Options.Stored decides which. Messages that a group of the topic has
+// not committed are kept at any age, and all messages are kept while a group has committed nothing, because it may come
+// back. A cleaning restores the segments that retention removed too early, from the log of which it is a copy.
 
-// offsetsKept is for how many minutes committed offsets are kept: a hundred years, as long as what they speak of.
+// offsetsKept is for how many minutes committed offsets are kept: a hundred years, so that they outlive the messages.
 const offsetsKept = 100 * 365 * 24 * 60
 
 // floors are the offsets from which on each partition's messages must stay.
@@ -41,7 +41,7 @@ func floors(cluster *kfake.Cluster, stored map[string][]string) map[string]int64
 	return all
 }
 
-// putBack makes a cleaned partition begin at floor or before, as far as the log had it.
+// putBack makes a cleaned partition begin at floor or earlier, as far as the log had those messages.
 func putBack(from, to string, floor int64) error {
 	before, err := segmentsOf(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,14 +54,14 @@ func putBack(from, to string, floor int64) error {
 	if err != nil {
 		return fmt.Errorf("its snapshot: %w", err)
 	}
-	was, _ := readSnapshot(from) // none after kill -9: it begins with its segments
+	was, _ := readSnapshot(from) // none after kill -9: the log begins with its segments
 	start := max(floor, was.LogStartOffset, before[0].BaseOffset)
 	if s.LogStartOffset <= start {
 		return nil
 	}
 	for i, seg := range before {
 		if i+1 < len(before) && before[i+1].BaseOffset <= start {
-			continue // all of it may go
+			continue // all of it may be deleted
 		}
 		for _, ending := range []string{".dat", ".idx"} {
 			name := fmt.Sprint(seg.BaseOffset) + ending

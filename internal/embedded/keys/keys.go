@@ -1,8 +1,8 @@
 // Package keys is the passwords of an installation's embedded engines: one for ratemill itself, one for people and BI
-// tools that only read. Each is a file below the data folder, so that access to an engine is access to a file: whoever
-// may read the file may use the engine, and a web page in somebody's browser may not.
+// tools with read-only access. Each is a file below the data folder, so a user who may read the file may use the
+// engine, and a web page in a browser may not.
 //
-// It owns making and reading the files. What an engine lets its users do is the engine's business.
+// It owns creating and reading the files. The engines decide what their users may do.
 package keys
 
 import (
@@ -28,14 +28,14 @@ type Keys struct {
 	Reader string `json:"reader"`
 }
 
-// OwnerFile is where the owner's password is, for the user that runs ratemill alone.
+// OwnerFile is the owner's password, readable only for the user that runs ratemill.
 func OwnerFile(data string) string { return filepath.Join(data, "embedded-owner.password") }
 
-// ReaderFile is where the reader's password is, for the group of the data folder too.
+// ReaderFile is the reader's password, readable also for the group of the data folder.
 func ReaderFile(data string) string { return filepath.Join(data, "embedded-reader.password") }
 
-// Make gives the passwords of a data folder, and makes those that are not there yet. Several processes may do so at
-// once: all get the same.
+// Make returns the passwords of a data folder, and creates missing ones. If several processes do so at once, all get
+// the same.
 func Make(data string) (k Keys, err error) {
 	if err := os.MkdirAll(data, 0o750); err != nil {
 		return k, fmt.Errorf("the data folder cannot be made: %w", err)
@@ -60,17 +60,18 @@ func Read(data string) (k Keys, err error) {
 	return k, err
 }
 
-// ReadReader gives the reader's password, which is all that some users may read.
+// ReadReader returns the reader's password, the only one that some users may read.
 func ReadReader(data string) (string, error) { return read(ReaderFile(data)) }
 
-// MissingError says that there are no passwords: no embedded engine ever ran on the data folder.
+// MissingError says that there are no passwords, because no embedded engine ever ran on the data folder.
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("there is no %s, the password file of the embedded engines; `ratemill run` or `ratemill demo` creates it", e.Path)
 }
 
-// makeFile writes a new password to a file that is not there. The file appears with its content and mode or not at all.
+// makeFile writes a new password to a file that does not exist. The file appears with its content and mode, or not at
+// all.
 func makeFile(path string, mode os.FileMode) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil
@@ -83,7 +84,7 @@ func makeFile(path string, mode os.FileMode) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = fmt.Fprintln(f, hex.EncodeToString(secret))
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()) // Chmod, since the umask may have taken the group's right
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()) // Chmod, because the umask may have removed the group's right
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/pkg/sftp"
 )
 
-// files answers requests within one directory. Paths arrive cleaned and absolute; os.Root refuses what leaves it, links
-// included.
+// files answers requests within one directory. Paths arrive cleaned and absolute; os.Root refuses paths that leave it,
+// links included.
 type files struct {
 	root     *os.Root
 	readOnly bool
@@ -74,7 +74,7 @@ func (f *files) Filecmd(r *sftp.Request) error {
 	return sftp.ErrSSHFxOpUnsupported
 }
 
-// Filelist answers what is there.
+// Filelist lists files.
 func (f *files) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	name := inside(r.Filepath)
 	switch r.Method {
@@ -93,13 +93,13 @@ func (f *files) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	return nil, sftp.ErrSSHFxOpUnsupported
 }
 
-// Lstat answers about a link itself.
+// Lstat describes a link itself.
 func (f *files) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
 	info, err := f.root.Lstat(inside(r.Filepath))
 	return list{info}, err
 }
 
-// Readlink answers where a link leads.
+// Readlink returns the target of a link.
 func (f *files) Readlink(p string) (string, error) { return f.root.Readlink(inside(p)) }
 
 type list []os.FileInfo

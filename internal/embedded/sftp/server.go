@@ -21,9 +21,9 @@ import (
 // Options say what to serve and to whom.
 type Options struct {
 	Dir      string        // what is served
-	State    string        // a folder for the host key; "" makes a new key each time
+	State    string        // a folder for the host key; "" creates a new key each time
 	Address  string        // 127.0.0.1:0 when empty
-	User     string        // who may log in
+	User     string        // the user that may log in
 	Password string        // with this password, unless empty
 	Key      ssh.PublicKey // or this key, unless nil
 	ReadOnly bool
@@ -97,7 +97,7 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// hostKey is the key in the state folder, made when it is not there.
+// hostKey is the key in the state folder, created if missing.
 func hostKey(state string) (ssh.Signer, error) {
 	path := filepath.Join(state, "ssh_host_ed25519_key")
 	if state != "" {
@@ -182,7 +182,7 @@ func (s *Server) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 			r.Reply(ok, nil)
 		}
 		if ok {
-			go ssh.DiscardRequests(requests) // it ends with the channel
+			go ssh.DiscardRequests(requests) // the reader ends with the channel
 			h := &files{root: s.root, readOnly: s.options.ReadOnly}
 			server := sftp.NewRequestServer(channel, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h})
 			server.Serve()
@@ -192,7 +192,7 @@ func (s *Server) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 	}
 }
 
-// Drop cuts all connections, as a network does.
+// Drop cuts all connections, like a network failure.
 func (s *Server) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

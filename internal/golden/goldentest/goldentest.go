@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/project"
 )
 
-// Run runs the cases of the project in dir. With REWRITE=1 in the environment it writes what came out into them.
+// Run runs the cases of the project in dir. With REWRITE=1 in the environment it writes the actual results into them.
 func Run(t *testing.T, dir string) {
 	p, list := project.LoadDir(dir)
 	require.NoError(t, list.Err())
