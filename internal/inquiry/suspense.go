@@ -68,13 +68,13 @@ func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
 	if s.Parts > 1 {
 		line(&b, "part", fmt.Sprintf("%d of the %d usage records that the raw record became; only this one waits", s.Part, s.Parts))
 	}
-	for i, text := range strings.Split(strings.TrimRight(string(s.Preamble), "\r\n"), "\n") {
+	for i, text := range strings.Split(strings.TrimRight(printable.Raw(s.Preamble), "\r\n"), "\n") {
 		if text != "" {
 			line(&b, [...]string{"header", ""}[min(i, 1)], shown(text))
 		}
 	}
 	if len(s.Raw) > 0 {
-		line(&b, "raw", shown(string(s.Raw)))
+		line(&b, "raw", shown(printable.Raw(s.Raw)))
 	}
 	usage(&b, s.Usage)
 	if closed != nil {
