@@ -40,12 +40,9 @@ type Charge struct {
 	Blocks []Block // where increments have another length than Then; for calls that cross time slices
 
 	Draws []Draw // buckets that covered the beginning of the quantity
-	Steps []Step // prices of the rest
+	Lines []Line // prices of the rest, and then what else the price says: a fee, a cap
 
-	Fee   decimal.D // connect fee
-	Cap   decimal.D // upper bound for the price of a record
-	Caps  bool      // there is a cap
-	Sum   decimal.D // fee and steps, capped, before rounding; the part below 12 decimals is in Rest and Below
+	Sum   decimal.D // what the lines come to, before rounding; what lies below 12 decimals is in Rest and Below
 	Scale uint8     // Total is Sum rounded to Scale decimals
 	Mode  decimal.Mode
 	Rest  decimal.D        // Sum = Total + Rest + Below
@@ -89,16 +86,40 @@ type Draw struct {
 // Exhausted says that the bucket is full now.
 func (d *Draw) Exhausted() bool { return d.Before+d.Drawn >= d.Size }
 
-// Step is a part of the quantity at one price.
-type Step struct {
-	Slice    string // time slice; empty if the price has none
-	At       int64  // units of the record before this step, including covered units and those that earlier parts paid
-	From     int64  // units counted before this step for the plan's graduated prices: of the record, SIM or account
+// LineKind says what a line of a charge is for.
+type LineKind uint8
+
+// The kinds of lines, in their order.
+const (
+	LineUsage LineKind = iota // a stretch of the quantity at one price
+	LineFee                   // the connect fee
+	LineCap                   // the most that a record or session costs: the sum of the lines before is at most Price
+
+	lineKinds // their number
+)
+
+var lineKindNames = [...]string{"usage", "fee", "cap"}
+
+func (k LineKind) String() string {
+	if int(k) < len(lineKindNames) {
+		return lineKindNames[k]
+	}
+	return "unknown"
+}
+
+// Line is one of the prices that make an amount.
+type Line struct {
+	Kind     LineKind
 	Quantity int64
-	Price    decimal.D // for Per units
+	Price    decimal.D // for Per units; of a cap, what it is
 	Per      int64
-	Amount   decimal.D // Quantity × Price / Per, without the part below 12 decimals
-	Below    int64     // that part is Below / Per parts of 10^-12
+	Amount   decimal.D // what it adds to the sum: Quantity × Price / Per without what lies below 12 decimals; a cap adds nothing
+
+	// Of a stretch of the quantity:
+	Slice string // time slice; empty when the price has none
+	At    int64  // units of the record before it, the covered ones and those that parts before it paid included
+	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
+	Below int64  // what lies below 12 decimals of Amount is Below / Per parts of 10^-12
 }
 
 // EventKind is the kind of an event.
@@ -158,12 +179,12 @@ func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
 		c := &r.Charges[len(r.Charges)-1]
-		blocks, draws, steps := c.Blocks[:0], c.Draws[:0], c.Steps[:0]
+		blocks, draws, lines := c.Blocks[:0], c.Draws[:0], c.Lines[:0]
 		*c = Charge{} // 809 → 766 ns a record: a literal that reads c is made elsewhere, and copied
-		c.Blocks, c.Draws, c.Steps = blocks, draws, steps
+		c.Blocks, c.Draws, c.Lines = blocks, draws, lines
 		return c
 	}
-	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Steps: make([]Step, 0, 2)})
+	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Lines: make([]Line, 0, 2)})
 	return &r.Charges[len(r.Charges)-1]
 }
 

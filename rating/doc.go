@@ -6,5 +6,6 @@
 // invoicing). It has no clock, no goroutine and no network: equal input gives equal output, byte for byte.
 //
 // Start at Engine; catalogue.go loads the documents declared in document.go, tier.go prices one charge, draw.go draws
-// buckets, counters.go holds usage counters, charge.go has the results and explain.go puts them into words.
+// buckets, adjustment.go lists the other parts of a price (one file each, such as fee.go), counters.go holds usage
+// counters, charge.go has the results and explain.go puts them into words.
 package rating

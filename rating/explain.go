@@ -79,22 +79,11 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		}
 		x.line(kind, x.drawWords(d, name, kind))
 	}
-	switch {
-	case c.Part && c.Continues:
-		x.line("fee", "none: it is charged once for a session")
-	case c.Continues:
-		x.line("fee", "none: the record continues a session")
-	case !c.Fee.IsZero():
-		x.line("fee", x.money(c.Fee)+" to connect")
+	for i := range adjustments {
+		if tell := adjustments[i].explain; tell != nil {
+			tell(&x)
+		}
 	}
-	word := "price"
-	if len(c.Draws) > 0 {
-		word = "overage"
-	}
-	for i := range c.Steps {
-		x.line(word, x.stepWords(&c.Steps[i]))
-	}
-	x.amountWords()
 	total, err := c.Recompute()
 	if err != nil {
 		x.line("WRONG", err.Error())
@@ -110,6 +99,17 @@ type explanation struct {
 	c     *Charge
 	names *Names
 	zone  *time.Location
+}
+
+// later says that parts of the record's session came before it.
+func (x *explanation) later() bool { return x.c.Before != (Session{}) }
+
+// whole is what the plan's fee, cap and rounding are for.
+func (x *explanation) whole() string {
+	if x.c.Part {
+		return "session"
+	}
+	return "record"
 }
 
 func (x *explanation) line(word, text string) { fmt.Fprintf(&x.b, " %-8s %s\n", word, text) }
@@ -272,7 +272,7 @@ func date(day int32) string {
 	return time.Unix(int64(day)*daySeconds, 0).UTC().Format(time.DateOnly)
 }
 
-func (x *explanation) stepWords(s *Step) string {
+func (x *explanation) stepWords(s *Line) string {
 	unit := x.u.Unit
 	text := fmt.Sprintf("%s × %s / %s = %s %s", Units(s.Quantity, unit), x.money(s.Price), Units(s.Per, unit), x.c.Currency, s.Amount.Fixed(decimal.Scale))
 	if s.Below != 0 {
@@ -285,49 +285,6 @@ func (x *explanation) stepWords(s *Step) string {
 		text += fmt.Sprintf(", after %s counted before", Units(s.From, unit))
 	}
 	return text
-}
-
-func (x *explanation) amountWords() {
-	c := x.c
-	if c.Before != (Session{}) {
-		x.sessionAmount()
-		return
-	}
-	if c.Caps && c.Sum == c.Cap {
-		what := "record"
-		if c.Part {
-			what = "session"
-		}
-		x.line("cap", "at most "+x.money(c.Cap)+" for a "+what)
-	}
-	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 {
-		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.Sum), x.money(c.Total), c.Scale, c.Mode)
-		if !c.Rest.IsZero() || c.Below.Num != 0 {
-			text += ", rest " + c.Rest.String()
-			if c.Below.Num != 0 {
-				text += " and " + reduced(c.Below.Num, int64(c.Below.Den)) + " of the 12th decimal"
-			}
-		}
-		x.line("amount", text)
-	}
-}
-
-// sessionAmount says how much the session costs with the record, and which part of that the record pays.
-func (x *explanation) sessionAmount() {
-	c := x.c
-	sum, err := c.Before.Sum.Add(c.Sum)
-	all, err2 := c.Before.Charged.Add(c.Total)
-	if err != nil || err2 != nil {
-		return // verified says that it cannot be
-	}
-	if c.Caps && !sum.Less(c.Cap) {
-		x.line("cap", "at most "+x.money(c.Cap)+" for a session")
-	}
-	rounding := ""
-	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 || sum != all {
-		rounding = fmt.Sprintf(" (%s, %d decimals, %s)", x.money(sum), c.Scale, c.Mode)
-	}
-	x.line("amount", fmt.Sprintf("%s for all parts so far%s, less %s charged before: %s", x.money(all), rounding, x.money(c.Before.Charged), x.money(c.Total)))
 }
 
 // Units is a quantity as people read it: 79,200 B, 60 s, 3.

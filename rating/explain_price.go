@@ -89,8 +89,10 @@ func (x *explanation) sliceWords() string {
 	if pr := x.price(); pr != nil {
 		add(pr.slice)
 	}
-	for i := range x.c.Steps {
-		add(x.c.Steps[i].Slice)
+	for i := range x.c.Lines {
+		if l := &x.c.Lines[i]; l.Kind == LineUsage {
+			add(l.Slice)
+		}
 	}
 	if len(all) == 0 || len(all) == 1 && all[0] == "any time" {
 		return "no time slice"

@@ -282,7 +282,10 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 			for _, d := range ch.Draws {
 				fmt.Fprintf(&charges, "    bucket %s/%s: %d of %d before, %d drawn\n", d.Share, d.Bucket, d.Before, d.Size, d.Drawn)
 			}
-			for _, s := range ch.Steps {
+			for _, s := range ch.Lines {
+				if s.Kind != rating.LineUsage {
+					continue
+				}
 				fmt.Fprintf(&charges, "    %d from %d at %s / %d = %s %s\n", s.Quantity, s.From, s.Price, s.Per, s.Amount, s.Slice)
 			}
 			total, err := ch.Recompute()

@@ -37,21 +37,19 @@ const (
 
 // unlike is the reason why the parts of a session in a class cost something else than one record, "" for none.
 func (p *planClass) unlike(what int) string {
-	switch {
-	case what&perSession == 0:
-	case p.capped:
-		return "a cap"
-	}
 	for i := range p.prices {
 		x := &p.prices[i]
-		switch {
-		case what&perSession == 0:
-		case !x.fee.IsZero():
-			return "a fee"
-		case x.increment.initial != 1 || x.increment.then != 1:
-			return "an increment"
-		case len(x.steps) > 1 && p.count == countRecord:
-			return "steps for a record"
+		if what&perSession != 0 {
+			for j := range adjustments {
+				if names := adjustments[j].perSession; names != nil {
+					if name := names(p, x); name != "" {
+						return name
+					}
+				}
+			}
+			if x.increment.initial != 1 || x.increment.then != 1 {
+				return "an increment"
+			}
 		}
 		for _, s := range x.steps {
 			_, rest, below, err := s.price.Price(1, uint64(s.per), decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})

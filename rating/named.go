@@ -176,9 +176,10 @@ func stepName(plan, class, price, amount string, per int64) string {
 func (ch *Charge) Reached(class string, reach func(Place)) {
 	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
 	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
-	for i := range ch.Steps {
-		s := &ch.Steps[i]
-		reach(Place{"step", stepName(plan, class, ch.Price, s.Price.String(), s.Per)})
+	for i := range ch.Lines {
+		if l := &ch.Lines[i]; l.Kind == LineUsage {
+			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})
+		}
 	}
 	for i := range ch.Draws {
 		d := &ch.Draws[i]

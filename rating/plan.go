@@ -2,7 +2,6 @@ package rating
 
 import (
 	"cmp"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -60,14 +59,9 @@ type price struct {
 	fee       decimal.D
 	increment increments
 	steps     []priceStep
+	adjust    []apply // what it does to the sum of a record that begins at it
 
 	priceIdentity
-}
-
-type priceStep struct {
-	from  int64
-	price decimal.D
-	per   int64
 }
 
 // bucket is an amount of units that usage draws down.
@@ -211,15 +205,11 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 
 func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *classDoc, models *family[zoneModel]) *planClass {
 	pc := &planClass{at: name.Pos, models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
-	rounded := false
-	for _, r := range []*roundDoc{doc.Round, cd.Round} {
-		if r != nil {
-			mode, _ := decimal.ParseMode(r.Mode.Value)
-			pc.round, rounded = decimal.Rounding{Scale: r.Scale, Mode: mode}, true
+	said := saying{compiler: c, doc: doc, class: name, classDoc: cd, pc: pc}
+	for i := range adjustments {
+		if read := adjustments[i].class; read != nil {
+			read(&said)
 		}
-	}
-	if cd.Cap != nil {
-		pc.cap, pc.capped = money(cd.Cap.Value, cd.Cap.Pos, &c.list), true
 	}
 	pc.count = counted(max(0, slices.Index(countedNames, cd.Counted.Value)))
 	table := newPriceTable(pc, models)
@@ -251,7 +241,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		if models == nil {
 			zones = []string{ownNames.name(d, i+1)}
 		}
-		pr := c.compilePrice(d, cd, pc, p.name, name, at, rounded)
+		pr := said.compilePrice(d, at)
 		if pr.name == "" {
 			pr.name = cmp.Or(strings.Join(zones, ","), "all")
 			if d.Slice.Value != "" {
@@ -410,61 +400,18 @@ func (d *priceDoc) pos(fallback diag.Pos) diag.Pos {
 	return fallback
 }
 
-func (c *compiler) compilePrice(d *priceDoc, cd *classDoc, pc *planClass, planName string, class diag.Text, at diag.Pos, rounded bool) price {
+func (s *saying) compilePrice(d *priceDoc, at diag.Pos) price {
 	pr := price{name: d.Name.Value, slice: d.Slice.Value, increment: increments{initial: 1, then: 1}}
-	for _, i := range []increments{cd.Increment, d.Increment} {
+	for _, i := range []increments{s.classDoc.Increment, d.Increment} {
 		if i.given {
 			pr.increment = i
 		}
 	}
-	if d.Fee != nil {
-		pr.fee = money(d.Fee.Value, d.Fee.Pos, &c.list)
-	}
-	switch {
-	case d.Price == nil && len(d.Steps) == 0:
-		c.list.Errorf(at, "a price of class %s has neither price nor steps; write price: free if it costs nothing", class.Value)
-	case d.Price != nil && len(d.Steps) > 0:
-		c.list.Errorf(at, "price and steps exclude each other; make the price the first step")
-	case d.Price != nil:
-		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
-	}
-	for i, s := range d.Steps {
-		if i == 0 && s.From.value != 0 {
-			c.list.Errorf(s.pos, "the first step begins at 0")
-		}
-		if i > 0 && s.From.value <= d.Steps[i-1].From.value {
-			c.list.Errorf(s.pos, "steps begin in rising order; this one begins at %d, the one before at %d", s.From.value, d.Steps[i-1].From.value)
-		}
-		pr.steps = append(pr.steps, priceStep{s.From.value, s.Price.price, s.Price.per})
-	}
-	for _, s := range pr.steps {
-		den := lcm(pc.den, uint64(s.per))
-		if den == 0 {
-			c.list.Errorf(at, "the prices of class %s are per too many different numbers of units; use one number, such as 1 MB, for all", class.Value)
-			continue
-		}
-		pc.den = den
-		if !rounded && !(exactFor(s, pr.increment.initial) && exactFor(s, pr.increment.then)) {
-			c.list.Warnf(at, "%s for %d is not exact: the price of an increment of %d needs more than 12 decimals. The remainder below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
-				s.price, s.per, pr.increment.then)
+	s.priceDoc, s.at, s.price = d, at, &pr
+	for i := range adjustments {
+		if read := adjustments[i].price; read != nil {
+			read(s)
 		}
 	}
 	return pr
-}
-
-// exactFor reports whether the price of a quantity needs no more than 12 decimals.
-func exactFor(s priceStep, quantity int64) bool {
-	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
-	return err == nil && below == decimal.Fraction{}
-}
-
-// lcm is the least common multiple of a and b, or 0 beyond 2^61.
-func lcm(a, b uint64) uint64 {
-	x, y := new(big.Int).SetUint64(a), new(big.Int).SetUint64(b)
-	g := new(big.Int).GCD(nil, nil, x, y)
-	x.Div(x, g).Mul(x, y)
-	if x.BitLen() > 61 {
-		return 0
-	}
-	return x.Uint64()
 }

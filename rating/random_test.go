@@ -140,7 +140,10 @@ func compare(s *scenario) string {
 				}
 				got = append(got, fmt.Sprintf("  draw %s/%s before %d drawn %d", name, d.Bucket, d.Before, d.Drawn))
 			}
-			for _, x := range c.Steps {
+			for _, x := range c.Lines {
+				if x.Kind != rating.LineUsage {
+					continue
+				}
 				got = append(got, fmt.Sprintf("  step %d from %d", x.Quantity, x.From))
 			}
 			if total, err := c.Recompute(); err != nil || total != c.Total {

@@ -2,7 +2,6 @@ package rating
 
 import (
 	"fmt"
-	"math/bits"
 	"time"
 
 	"ratemill/decimal"
@@ -113,45 +112,10 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	return nil
 }
 
-// resume continues from the amounts of the earlier parts, in a common denominator of 10^-12, because versions of a plan
-// may have prices per different numbers of units. An amount that no such denominator can represent is truncated.
-func (a *amount) resume(before *Session) (err error) {
-	if f := &before.Below; f.Num != 0 && a.den != f.Den {
-		switch {
-		case a.den%f.Den == 0:
-		case f.Den%a.den == 0:
-			a.den = f.Den
-		default:
-			if den := lcm(a.den, f.Den); den != 0 {
-				a.den = den
-			}
-		}
-		hi, lo := bits.Mul64(uint64(f.Num), a.den)
-		num, _ := bits.Div64(hi, lo, f.Den)
-		*f = decimal.Fraction{Num: int64(num), Den: a.den}
-	}
-	a.num = uint64(before.Below.Num)
-	a.whole, err = a.whole.Add(before.Sum)
-	return err
-}
-
-// finishPart caps and rounds the session as a whole: the part costs the difference to the amount already charged, but
-// at least zero.
+// finishPart rounds the session as a whole: the part costs the difference to the amount already charged, but at least
+// zero.
 func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) (err error) {
-	pc, before := t.class, &ch.Before
-	if ch.Caps = pc.capped; pc.capped {
-		ch.Cap = pc.cap
-		if !sum.whole.Less(pc.cap) {
-			sum.whole, sum.num = pc.cap, 0
-		}
-		if sum.less(before) { // a former version had a higher cap
-			sum.whole, sum.num = before.Sum, uint64(before.Below.Num)
-		}
-	}
-	var below decimal.Fraction
-	if sum.num != 0 {
-		below = decimal.Fraction{Num: int64(sum.num), Den: sum.den}
-	}
+	pc, before, below := t.class, &ch.Before, sum.below()
 	ch.Scale, ch.Mode = uint8(pc.round.Scale), pc.round.Mode
 	total, _, _, err := sum.whole.RoundFraction(below, pc.round)
 	if err == nil {
@@ -169,25 +133,8 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 	return err
 }
 
-// lowestTerms is an equal fraction in lowest terms, so that equal sums are equal states.
-func lowestTerms(f decimal.Fraction) decimal.Fraction {
-	if f.Num == 0 {
-		return decimal.Fraction{}
-	}
-	a, b := uint64(f.Num), f.Den
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return decimal.Fraction{Num: f.Num / int64(a), Den: f.Den / a}
-}
-
 // lastSecond is the last one that a session's memory can represent, in 2106.
 const lastSecond = 1<<32 - 1
-
-// less says that the sum is less than that of a session.
-func (a *amount) less(s *Session) bool {
-	return a.whole.Less(s.Sum) || a.whole == s.Sum && a.num < uint64(s.Below.Num)
-}
 
 // add computes the increase over the amount charged before: total is that of all parts together, and sum its exact
 // amount.

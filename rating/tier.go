@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"ratemill/decimal"
 	"ratemill/udr"
 )
 
@@ -12,7 +11,8 @@ import (
 // more than a year is wrong, not long.
 const maxTimed = 366 * daySeconds
 
-// charge prices one tier: it rounds the quantity, covers a part from buckets, prices the rest, and rounds the amount.
+// charge prices one tier: it rounds the quantity, covers a part from buckets, prices the rest, and adjusts and rounds the
+// amount.
 func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	ch := res.addCharge()
 	zone := &t.model.zones[t.hit.zone]
@@ -51,12 +51,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 			return err
 		}
 	}
-	if ch.Rounded > 0 && !ch.Continues {
-		ch.Fee = first.fee
-	}
 
 	covered := e.cover(t, ch, c, u, class, zone.global, res)
-	sum := amount{whole: ch.Fee, den: t.class.den}
+	sum := amount{den: t.class.den}
 	if t.part != nil {
 		if err := sum.resume(&ch.Before); err != nil {
 			return tooMuch(t, u)
@@ -78,6 +75,11 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 			return err
 		}
 		at = stop
+	}
+	for _, adjust := range first.adjust {
+		if err := adjust(t, first, ch, &sum); err != nil {
+			return tooMuch(t, u)
+		}
 	}
 	if t.part != nil {
 		return t.finishPart(ch, u, covered, &sum)
@@ -137,95 +139,4 @@ func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
 		return nil
 	}
 	return &t.class.prices[m.zones[hit.zone].local]
-}
-
-// steps prices the units from at to stop, of which the first priced were priced before in this record.
-func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
-	from := priced
-	if t.class.count != countRecord {
-		w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
-		if t.class.count == countSIM {
-			w = t.ofSIM(p.id, u.SIM)
-		}
-		w.before = p.before
-		k, entry, value := e.counter(c, &w, res)
-		from = value.Units()
-		e.add(entry, k, UnitsValue(stop-at), res)
-	}
-	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
-		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one cycle", p.name, t.plan.name, from)
-	}
-	i := 0
-	for i+1 < len(p.steps) && p.steps[i+1].from <= from {
-		i++
-	}
-	for ; at < stop; i++ {
-		s := &p.steps[i]
-		n := stop - at
-		if i+1 < len(p.steps) {
-			n = min(n, p.steps[i+1].from-from)
-		}
-		whole, _, below, err := s.price.Price(n, uint64(s.per), truncate)
-		if err == nil {
-			err = sum.add(whole, below)
-		}
-		if err != nil {
-			return tooMuch(t, u)
-		}
-		ch.Steps = append(ch.Steps, Step{Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole, Below: below.Num})
-		at, from = at+n, from+n
-	}
-	return nil
-}
-
-func tooMuch(t *tier, u *udr.Usage) error {
-	return suspend("amount", "%d %s at the prices of plan %s exceed the largest possible amount; correct the quantity or the plan", u.Quantity, u.Unit, t.plan.name)
-}
-
-var truncate = decimal.Rounding{Scale: decimal.Scale, Mode: decimal.Down}
-
-// amount is an exact sum: whole, and num/den parts of 10^-12.
-type amount struct {
-	whole decimal.D
-	num   uint64
-	den   uint64
-}
-
-func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
-	if f.Num != 0 {
-		// den is a multiple of every price's per, below 2^61.
-		a.num += uint64(f.Num) * (a.den / f.Den)
-		if a.num >= a.den {
-			a.num -= a.den
-			if a.whole, err = a.whole.Add(smallest); err != nil {
-				return err
-			}
-		}
-	}
-	a.whole, err = a.whole.Add(d)
-	return err
-}
-
-var smallest = decimal.MustParse("0.000000000001")
-
-// finish caps and rounds.
-func (t *tier) finish(ch *Charge, sum *amount) (err error) {
-	pc := t.class
-	if ch.Caps = pc.capped; pc.capped {
-		ch.Cap = pc.cap
-		if !sum.whole.Less(pc.cap) {
-			sum.whole, sum.num = pc.cap, 0
-		}
-	}
-	var below decimal.Fraction
-	if sum.num != 0 {
-		below = decimal.Fraction{Num: int64(sum.num), Den: sum.den}
-	}
-	ch.Sum, ch.Scale, ch.Mode = sum.whole, uint8(pc.round.Scale), pc.round.Mode
-	ch.Total, ch.Rest, ch.Below, err = sum.whole.RoundFraction(below, pc.round)
-	t.total = ch.Total
-	if err != nil {
-		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)
-	}
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 // The messages of proto/ratemill/v1/rated.proto, encoded by hand: reflection costs a record more than pricing it. A
 // test compares both with the .proto.
 
-// maxRepeated bounds draws and steps of a charge that is parsed.
+// maxRepeated bounds draws and lines of a charge that is parsed.
 const maxRepeated = 10_000
 
 var errWire = errors.New("rated message is damaged")
@@ -101,23 +101,8 @@ func AppendCharge(b []byte, c *Charge) []byte {
 		b = wire.AppendVarint(b, 8, uint64(d.Drawn))
 		b = closeMessage(b, start)
 	}
-	for i := range c.Steps {
-		s := &c.Steps[i]
-		b, start = open(b, 21)
-		b = wire.AppendString(b, 1, s.Slice)
-		b = wire.AppendVarint(b, 2, uint64(s.At))
-		b = wire.AppendVarint(b, 3, uint64(s.From))
-		b = wire.AppendVarint(b, 4, uint64(s.Quantity))
-		b = appendDecimal(b, 5, s.Price)
-		b = wire.AppendVarint(b, 6, uint64(s.Per))
-		b = appendDecimal(b, 7, s.Amount)
-		b = wire.AppendVarint(b, 8, uint64(s.Below))
-		b = closeMessage(b, start)
-	}
-	b = appendDecimal(b, 22, c.Fee)
-	if c.Caps {
-		hi, lo := c.Cap.Parts()
-		b = appendPair(b, 23, hi, lo)
+	for i := range c.Lines {
+		b = appendLine(b, &c.Lines[i])
 	}
 	b = wire.AppendVarint(b, 24, uint64(c.Scale))
 	b = wire.AppendVarint(b, 25, uint64(c.Mode))
@@ -135,7 +120,47 @@ func AppendCharge(b []byte, c *Charge) []byte {
 		b = wire.AppendVarint(b, 2, uint64(block.Then))
 		b = closeMessage(b, start)
 	}
+	for i := range c.Lines {
+		b = appendNewerLine(b, &c.Lines[i])
+	}
 	return b
+}
+
+// appendLine appends a line of the kinds that have a field of their own.
+func appendLine(b []byte, l *Line) []byte {
+	switch l.Kind {
+	case LineUsage:
+		b, start := open(b, 21)
+		b = wire.AppendString(b, 1, l.Slice)
+		b = wire.AppendVarint(b, 2, uint64(l.At))
+		b = wire.AppendVarint(b, 3, uint64(l.From))
+		b = wire.AppendVarint(b, 4, uint64(l.Quantity))
+		b = appendDecimal(b, 5, l.Price)
+		b = wire.AppendVarint(b, 6, uint64(l.Per))
+		b = appendDecimal(b, 7, l.Amount)
+		b = wire.AppendVarint(b, 8, uint64(l.Below))
+		return closeMessage(b, start)
+	case LineFee:
+		return appendDecimal(b, 22, l.Amount)
+	case LineCap:
+		hi, lo := l.Price.Parts()
+		return appendPair(b, 23, hi, lo)
+	}
+	return b
+}
+
+// appendNewerLine appends a line of any other kind.
+func appendNewerLine(b []byte, l *Line) []byte {
+	if l.Kind <= LineCap {
+		return b
+	}
+	b, start := open(b, 32)
+	b = wire.AppendVarint(b, 1, uint64(l.Kind))
+	b = wire.AppendVarint(b, 2, uint64(l.Quantity))
+	b = appendDecimal(b, 3, l.Price)
+	b = wire.AppendVarint(b, 4, uint64(l.Per))
+	b = appendDecimal(b, 5, l.Amount)
+	return closeMessage(b, start)
 }
 
 // wireField is one field of a message.
@@ -185,7 +210,7 @@ func (f *wireField) value(v *Value) (err error) {
 
 // ParseCharge reads a message ratemill.v1.Charge into c, keeping the memory of its slices. Strings point into b.
 func ParseCharge(b []byte, c *Charge) error {
-	*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Steps: c.Steps[:0]}
+	*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Lines: c.Lines[:0]}
 	for len(b) > 0 {
 		f, rest, err := next(b)
 		if err == nil {
@@ -267,16 +292,25 @@ func (c *Charge) field(f *wireField) error {
 			c.Draws = append(c.Draws, Draw{})
 			return c.Draws[len(c.Draws)-1].parse(f.B)
 		case 21:
-			if len(c.Steps) == maxRepeated {
-				return errWire
+			l, err := c.addLine(LineUsage)
+			if err != nil {
+				return err
 			}
-			c.Steps = append(c.Steps, Step{})
-			return c.Steps[len(c.Steps)-1].parse(f.B)
+			return l.parse(f.B)
 		case 22:
-			return f.decimal(&c.Fee)
+			l, err := c.onlyLine(LineFee)
+			if err != nil {
+				return err
+			}
+			err = f.decimal(&l.Amount)
+			*l = feeLine(l.Amount)
+			return err
 		case 23:
-			c.Caps = true
-			return f.decimal(&c.Cap)
+			l, err := c.onlyLine(LineCap)
+			if err != nil {
+				return err
+			}
+			return f.decimal(&l.Price)
 		case 26:
 			return f.decimal(&c.Rest)
 		case 29:
@@ -290,9 +324,31 @@ func (c *Charge) field(f *wireField) error {
 			}
 			c.Blocks = append(c.Blocks, Block{})
 			return c.Blocks[len(c.Blocks)-1].parse(f.B)
+		case 32:
+			l, err := c.addLine(LineUsage)
+			if err != nil {
+				return err
+			}
+			return l.parseNewer(f.B)
 		}
 	}
 	return nil
+}
+
+func (c *Charge) addLine(kind LineKind) (*Line, error) {
+	if len(c.Lines) == maxRepeated {
+		return nil, errWire
+	}
+	c.Lines = append(c.Lines, Line{Kind: kind})
+	return &c.Lines[len(c.Lines)-1], nil
+}
+
+// onlyLine is the line of a kind of which there is at most one.
+func (c *Charge) onlyLine(kind LineKind) (*Line, error) {
+	if l := c.line(kind); l != nil {
+		return l, nil
+	}
+	return c.addLine(kind)
 }
 
 func (d *Draw) parse(b []byte) error {
@@ -350,7 +406,7 @@ func (b *Block) parse(text []byte) error {
 	return nil
 }
 
-func (s *Step) parse(b []byte) error {
+func (s *Line) parse(b []byte) error {
 	for len(b) > 0 {
 		f, rest, err := next(b)
 		if err != nil {
@@ -384,6 +440,36 @@ func (s *Step) parse(b []byte) error {
 				s.Below = int64(f.V)
 			}
 		}
+	}
+	return nil
+}
+
+// parseNewer reads a line that says its kind. Of a kind that this version does not know, all that it says is kept.
+func (l *Line) parseNewer(b []byte) error {
+	for len(b) > 0 {
+		f, rest, err := next(b)
+		if err != nil {
+			return err
+		}
+		b = rest
+		switch {
+		case f.Kind == protowire.VarintType && f.Number == 1:
+			l.Kind = LineKind(min(f.V, 255))
+		case f.Kind == protowire.VarintType && f.Number == 2:
+			l.Quantity = int64(f.V)
+		case f.Kind == protowire.BytesType && f.Number == 3:
+			err = f.decimal(&l.Price)
+		case f.Kind == protowire.VarintType && f.Number == 4:
+			l.Per = int64(f.V)
+		case f.Kind == protowire.BytesType && f.Number == 5:
+			err = f.decimal(&l.Amount)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if l.Kind <= LineCap {
+		return errWire // these have fields of their own
 	}
 	return nil
 }

@@ -44,12 +44,9 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 		PlanSince: udr.Instant(randomInt(r)), Price: randomText(r), Currency: "EUR", Cycle: int32(r.Intn(40000) - 100),
 		ZoneModel: randomText(r), Zone: randomText(r), ZoneIndex: uint16(r.Intn(300)), ZoneBy: rating.ZoneBy(r.Intn(5)), ZoneKey: randomText(r),
 		Quantity: randomInt(r), Initial: randomInt(r), Then: randomInt(r), Rounded: randomInt(r), Continues: r.Intn(2) == 0,
-		Fee: randomDecimal(r), Caps: r.Intn(2) == 0, Scale: uint8(r.Intn(13)), Mode: decimal.Mode(r.Intn(5)),
+		Scale: uint8(r.Intn(13)), Mode: decimal.Mode(r.Intn(5)),
 		Total: decimal.FromInt(r.Int63n(1e6)), Rest: pick(r, decimal.Zero, decimal.MustParse("-0.004")),
 		Below: pick(r, decimal.Fraction{}, decimal.Fraction{Num: 20, Den: 60}),
-	}
-	if c.Caps {
-		c.Cap = randomDecimal(r)
 	}
 	c.Sum, _ = c.Total.Add(c.Rest)
 	if c.Part = r.Intn(2) == 0; c.Part {
@@ -64,8 +61,17 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 			Cycle: int32(r.Intn(40000)), Size: randomInt(r), Before: randomInt(r), Drawn: randomInt(r)})
 	}
 	for range r.Intn(3) {
-		c.Steps = append(c.Steps, rating.Step{Slice: randomText(r), At: randomInt(r), From: randomInt(r), Quantity: randomInt(r),
+		c.Lines = append(c.Lines, rating.Line{Slice: randomText(r), At: randomInt(r), From: randomInt(r), Quantity: randomInt(r),
 			Price: randomDecimal(r), Per: randomInt(r), Amount: randomDecimal(r), Below: randomInt(r)})
+	}
+	if fee := randomDecimal(r); !fee.IsZero() {
+		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineFee, Quantity: 1, Price: fee, Per: 1, Amount: fee})
+	}
+	if r.Intn(2) == 0 {
+		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineCap, Price: randomDecimal(r)})
+	}
+	for range r.Intn(2) { // of a newer version
+		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineKind(200 + r.Intn(55)), Quantity: randomInt(r), Price: randomDecimal(r), Per: randomInt(r), Amount: randomDecimal(r)})
 	}
 	return c
 }
@@ -207,4 +213,16 @@ func FuzzParseDeltaAndEvent(f *testing.F) {
 			require.Equal(t, e, again)
 		}
 	})
+}
+
+// A line of a kind that a newer version wrote is kept, and Recompute says which version is needed.
+func TestALineOfANewerVersionIsKept(t *testing.T) {
+	c := rating.Charge{Currency: "EUR", Initial: 1, Then: 1, Scale: 12, Lines: []rating.Line{{Kind: 200, Price: decimal.One}}}
+	var back rating.Charge
+	require.NoError(t, rating.ParseCharge(rating.AppendCharge(nil, &c), &back))
+	require.Equal(t, c.Lines, back.Lines)
+	_, err := back.Recompute()
+	require.EqualError(t, err, "the charge does not follow from its explanation: it has a line of kind 200, which this version of ratemill does not know; use the newest one")
+	u := udr.Usage{Class: "data", Unit: udr.Octet}
+	require.Contains(t, rating.Explain(&u, &back, rating.Names{}), "WRONG")
 }

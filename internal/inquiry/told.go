@@ -94,7 +94,7 @@ func (q *Inquiry) Find(ctx context.Context, id string) (*Explained, error) {
 		e.Charges = append(e.Charges, ToldCharge{
 			Tier: c.Tier, Account: account, Plan: c.Plan, PlanVersion: c.PlanVersion, Price: c.Price, Zone: c.Zone,
 			Cycle: time.Unix(int64(c.Cycle)*86400, 0).UTC().Format(time.DateOnly), Rounded: c.Rounded, Covered: covered,
-			Fee: c.Fee.String(), Amount: c.Total.String(), Currency: c.Currency,
+			Fee: c.Fee().String(), Amount: c.Total.String(), Currency: c.Currency,
 		})
 	}
 	return e, nil

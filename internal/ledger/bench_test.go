@@ -30,7 +30,7 @@ func BenchmarkRatedLog(b *testing.B) {
 	charges := []rating.Charge{{Account: 12, SIM: 99, Plan: "fleet", PlanVersion: 1, Price: "eu", Currency: "EUR", Cycle: 20513, ZoneModel: "europe", Zone: "eu",
 		ZoneKey: "FR", Quantity: 4096, Initial: 1, Then: 100, Rounded: 4100, Scale: 6, Total: price,
 		Draws: []rating.Draw{{Share: "pool", Bucket: "data", Owner: 12, Cycle: 20513, Size: 1 << 30, Before: 1 << 20, Drawn: 4000}},
-		Steps: []rating.Step{{Quantity: 100, Price: price, Per: 1_000_000, Amount: price}}}}
+		Lines: []rating.Line{{Quantity: 100, Price: price, Per: 1_000_000, Amount: price}}}}
 	deltas := make([]rating.Delta, records)
 	for i := range deltas {
 		deltas[i] = rating.Delta{Key: rating.CounterKey{ID: 7, Owner: uint32(i), Cycle: 20513, Kind: rating.SIMUnits}, Value: rating.UnitsValue(4100)}

@@ -250,9 +250,14 @@ func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 		dst = append(appendCount(dst, "drawn", d.Drawn), '}')
 	}
 	dst = closing(dst, len(c.Draws))
-	for i := range c.Steps {
-		s := &c.Steps[i]
-		dst = opening(dst, "steps", i)
+	steps := 0
+	for i := range c.Lines {
+		s := &c.Lines[i]
+		if s.Kind != rating.LineUsage {
+			continue
+		}
+		dst = opening(dst, "steps", steps)
+		steps++
 		dst = append(dst, `"quantity":`...)
 		dst = strconv.AppendInt(dst, s.Quantity, 10)
 		dst = appendMoney(dst, "price", s.Price)
@@ -261,12 +266,11 @@ func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
 		dst = appendNumber(dst, "from", s.From)
 		dst = append(appendMoney(dst, "amount", s.Amount), '}')
 	}
-	dst = closing(dst, len(c.Steps))
-	if !c.Fee.IsZero() {
-		dst = appendMoney(dst, "fee", c.Fee)
-	}
-	if c.Caps {
-		dst = appendMoney(dst, "cap", c.Cap)
+	dst = closing(dst, steps)
+	for i := range c.Lines {
+		if l := &c.Lines[i]; l.Kind != rating.LineUsage {
+			dst = appendMoney(dst, l.Kind.String(), l.Price)
+		}
 	}
 	if !c.Rest.IsZero() || c.Below.Num != 0 {
 		dst = appendMoney(dst, "rest", c.Rest)

@@ -116,7 +116,7 @@ func chargeOf(u *udr.Usage, tier int, amount string) rating.Charge {
 	return rating.Charge{Tier: uint8(tier), Account: u.Account - uint32(tier), SIM: u.SIM, Plan: fmt.Sprint("fleet", tier), PlanVersion: 3, Price: "eu", Currency: "EUR", Cycle: 20513,
 		ZoneModel: "europe", Zone: "eu", ZoneBy: rating.ByCountry, ZoneKey: u.Country, Quantity: u.Quantity, Initial: 100, Then: 100, Rounded: u.Quantity,
 		Draws: []rating.Draw{{Share: "fleet-3g", Bucket: "data", Kind: rating.AccountUnits, Owner: 2, Cycle: 20513, Size: 3_000_000_000, Before: 2_999_990_000, Drawn: 10_000}},
-		Steps: []rating.Step{{At: 10_000, Quantity: u.Quantity - 10_000, Price: decimal.MustParse("0.02"), Per: 1_000_000, Amount: total}},
+		Lines: []rating.Line{{At: 10_000, Quantity: u.Quantity - 10_000, Price: decimal.MustParse("0.02"), Per: 1_000_000, Amount: total}},
 		Scale: 12, Sum: total, Total: total}
 }
 

@@ -1,0 +1,61 @@
+package rating
+
+import (
+	"math/big"
+
+	"ratemill/decimal"
+	"ratemill/internal/diag"
+)
+
+// adjustment is something that a price says beside where and when it holds: a fee, steps, a cap, rounding. Each is a file:
+// what documents say, what it does to an amount, how that is computed again from the charge alone, and how it is told.
+// Any of the functions may be nil.
+type adjustment struct {
+	class func(s *saying) // reads what a plan says of a usage class
+	price func(s *saying) // reads what it says of a price, and appends to price.adjust what that does
+
+	// perSession names what of a price is charged for a session as a whole, so that what parts before paid must be known.
+	perSession func(p *planClass, x *price) string
+
+	recompute func(r *recomputation) error
+	explain   func(x *explanation)
+}
+
+// adjustments are all there are, in the order in which they apply to an amount.
+var adjustments = [...]adjustment{fee, usage, limitedByCap, rounding}
+
+// saying is what a plan's document says of a class or price, and what comes of it.
+type saying struct {
+	*compiler
+	doc      *planDoc
+	class    diag.Text
+	classDoc *classDoc
+	pc       *planClass
+	rounded  bool // the plan says how amounts are rounded
+
+	priceDoc *priceDoc
+	at       diag.Pos
+	price    *price
+}
+
+// apply changes the sum of what a record costs, which begins at price p, and adds the line that says so. It fails where the
+// sum exceeds the largest possible amount.
+type apply func(t *tier, p *price, ch *Charge, sum *amount) error
+
+// recomputation is a charge whose amount is computed again, in rational numbers.
+type recomputation struct {
+	*Charge
+	start *big.Rat // what parts before the record came to
+	sum   *big.Rat // that, and what the lines came to so far
+	total decimal.D
+}
+
+// line is the charge's line of a kind of which there is at most one, nil where there is none.
+func (c *Charge) line(kind LineKind) *Line {
+	for i := range c.Lines {
+		if c.Lines[i].Kind == kind {
+			return &c.Lines[i]
+		}
+	}
+	return nil
+}

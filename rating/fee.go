@@ -1,0 +1,62 @@
+package rating
+
+import "ratemill/decimal"
+
+// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins.
+var fee = adjustment{
+	price: func(s *saying) {
+		if s.priceDoc.Fee == nil {
+			return
+		}
+		if s.price.fee = money(s.priceDoc.Fee.Value, s.priceDoc.Fee.Pos, &s.list); !s.price.fee.IsZero() {
+			s.price.adjust = append(s.price.adjust, applyFee)
+		}
+	},
+	perSession: func(_ *planClass, x *price) string {
+		if x.fee.IsZero() {
+			return ""
+		}
+		return "a fee"
+	},
+	recompute: func(r *recomputation) error {
+		l := r.line(LineFee)
+		if l == nil {
+			return nil
+		}
+		if r.Before.Rounded > 0 && !l.Amount.IsZero() {
+			return wrong("a part before it paid the fee")
+		}
+		r.sum.Add(r.sum, rational(l.Amount))
+		return nil
+	},
+	explain: func(x *explanation) {
+		switch c := x.c; {
+		case c.Part && c.Continues:
+			x.line("fee", "none: it is charged once for a session")
+		case c.Continues:
+			x.line("fee", "none: the record continues a session")
+		case !c.Fee().IsZero():
+			x.line("fee", x.money(c.Fee())+" to connect")
+		}
+	},
+}
+
+func applyFee(_ *tier, p *price, ch *Charge, sum *amount) (err error) {
+	if ch.Rounded > 0 && !ch.Continues {
+		ch.Lines = append(ch.Lines, feeLine(p.fee))
+		sum.whole, err = sum.whole.Add(p.fee)
+	}
+	return err
+}
+
+func feeLine(amount decimal.D) Line {
+	return Line{Kind: LineFee, Quantity: 1, Price: amount, Per: 1, Amount: amount}
+}
+
+// Fee is the connect fee, 0 where none is due.
+func (c *Charge) Fee() decimal.D {
+	if l := c.line(LineFee); l != nil {
+		return l.Amount
+	}
+	return decimal.Zero
+}

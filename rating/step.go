@@ -1,0 +1,154 @@
+package rating
+
+import (
+	"math"
+	"math/big"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// What buckets do not cover costs the price for units, or the prices of steps: graduated prices, which go by what was counted
+// before.
+var usage = adjustment{
+	price:      compileSteps,
+	perSession: perSessionSteps,
+	recompute:  recomputeSteps,
+	explain: func(x *explanation) {
+		word := "price"
+		if len(x.c.Draws) > 0 {
+			word = "overage"
+		}
+		for i := range x.c.Lines {
+			if l := &x.c.Lines[i]; l.Kind == LineUsage {
+				x.line(word, x.stepWords(l))
+			}
+		}
+	},
+}
+
+type priceStep struct {
+	from  int64
+	price decimal.D
+	per   int64
+}
+
+func compileSteps(s *saying) {
+	d, pr := s.priceDoc, s.price
+	switch {
+	case d.Price == nil && len(d.Steps) == 0:
+		s.list.Errorf(s.at, "a price of class %s has neither price nor steps; write price: free if it costs nothing", s.class.Value)
+	case d.Price != nil && len(d.Steps) > 0:
+		s.list.Errorf(s.at, "price and steps exclude each other; make the price the first step")
+	case d.Price != nil:
+		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
+	}
+	for i, x := range d.Steps {
+		if i == 0 && x.From.value != 0 {
+			s.list.Errorf(x.pos, "the first step begins at 0")
+		}
+		if i > 0 && x.From.value <= d.Steps[i-1].From.value {
+			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.value, d.Steps[i-1].From.value)
+		}
+		pr.steps = append(pr.steps, priceStep{x.From.value, x.Price.price, x.Price.per})
+	}
+	for _, x := range pr.steps {
+		den := lcm(s.pc.den, uint64(x.per))
+		if den == 0 {
+			s.list.Errorf(s.at, "the prices of class %s are per too many different numbers of units; use one number, such as 1 MB, for all", s.class.Value)
+			continue
+		}
+		s.pc.den = den
+		if !s.rounded && !(exactFor(x, pr.increment.initial) && exactFor(x, pr.increment.then)) {
+			s.list.Warnf(s.at, "%s for %d is not exact: the price of an increment of %d needs more than 12 decimals. The remainder below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
+				x.price, x.per, pr.increment.then)
+		}
+	}
+}
+
+// exactFor says that quantity units at a price need no more than 12 decimals.
+func exactFor(s priceStep, quantity int64) bool {
+	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
+	return err == nil && below == decimal.Fraction{}
+}
+
+func perSessionSteps(p *planClass, x *price) string {
+	if len(x.steps) > 1 && p.count == countRecord {
+		return "steps for a record"
+	}
+	return ""
+}
+
+// steps prices the units from at to stop, of which priced were priced before in this record.
+func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
+	from := priced
+	if t.class.count != countRecord {
+		w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
+		if t.class.count == countSIM {
+			w = t.ofSIM(p.id, u.SIM)
+		}
+		w.before = p.before
+		k, entry, value := e.counter(c, &w, res)
+		from = value.Units()
+		e.add(entry, k, UnitsValue(stop-at), res)
+	}
+	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
+		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one cycle", p.name, t.plan.name, from)
+	}
+	i := 0
+	for i+1 < len(p.steps) && p.steps[i+1].from <= from {
+		i++
+	}
+	for ; at < stop; i++ {
+		s := &p.steps[i]
+		n := stop - at
+		if i+1 < len(p.steps) {
+			n = min(n, p.steps[i+1].from-from)
+		}
+		whole, _, below, err := s.price.Price(n, uint64(s.per), truncate)
+		if err == nil {
+			err = sum.add(whole, below)
+		}
+		if err != nil {
+			return tooMuch(t, u)
+		}
+		ch.Lines = append(ch.Lines, Line{Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole, Below: below.Num})
+		at, from = at+n, from+n
+	}
+	return nil
+}
+
+func tooMuch(t *tier, u *udr.Usage) error {
+	return suspend("amount", "%d %s at the prices of plan %s exceed the largest possible amount; correct the quantity or the plan", u.Quantity, u.Unit, t.plan.name)
+}
+
+func recomputeSteps(r *recomputation) error {
+	before := &r.Before
+	at, n := before.Rounded-before.Quantity, 0
+	for i := range r.Draws {
+		at += r.Draws[i].Drawn
+	}
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		if l.Kind != LineUsage {
+			continue
+		}
+		if n++; l.At != at || l.Quantity <= 0 || l.Per < 1 {
+			return wrong("step %d begins at %d, not at %d", n, l.At, at)
+		}
+		at += l.Quantity
+		exact := new(big.Rat).Mul(rational(l.Price), big.NewRat(l.Quantity, l.Per))
+		stated := rational(l.Amount)
+		if l.Below != 0 {
+			stated.Add(stated, belowRational(decimal.Fraction{Num: l.Below, Den: uint64(l.Per)}))
+		}
+		if exact.Cmp(stated) != 0 {
+			return wrong("%d at %s / %d is %s, not %s", l.Quantity, l.Price, l.Per, exact.FloatString(14), l.Amount)
+		}
+		r.sum.Add(r.sum, exact)
+	}
+	if at -= before.Rounded - before.Quantity; at != r.Rounded {
+		return wrong("buckets and steps have %d units of %d", at, r.Rounded)
+	}
+	return nil
+}
