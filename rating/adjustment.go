@@ -22,7 +22,7 @@ type adjustment struct {
 }
 
 // adjustments are all there are, in the order in which they apply to an amount.
-var adjustments = [...]adjustment{fee, usage, limitedByCap, rounding}
+var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding}
 
 // saying is what a plan's document says of a class or price, and what comes of it.
 type saying struct {

@@ -31,7 +31,7 @@ var limitedByCap = adjustment{
 		if l == nil {
 			return
 		}
-		if sum, err := x.c.Before.Sum.Add(x.c.Sum); err == nil && !sum.Less(l.Price) && (x.later() || sum == l.Price) {
+		if sum, err := x.c.Before.cost().Add(x.c.Sum); err == nil && !sum.Less(l.Price) && (x.later() || sum == l.Price) {
 			x.line("cap", "at most "+x.money(l.Price)+" for a "+x.whole())
 		}
 	},

@@ -91,14 +91,15 @@ type LineKind uint8
 
 // The kinds of lines, in their order.
 const (
-	LineUsage LineKind = iota // a stretch of the quantity at one price
-	LineFee                   // the connect fee
-	LineCap                   // the most that a record or session costs: the sum of the lines before is at most Price
+	LineUsage   LineKind = iota // a stretch of the quantity at one price
+	LineFee                     // the connect fee
+	LineCap                     // the most that a record or session costs: the sum of the lines before is at most Price
+	LineMinimum                 // the least that it costs: Price, where the sum is less
 
 	lineKinds // their number
 )
 
-var lineKindNames = [...]string{"usage", "fee", "cap"}
+var lineKindNames = [...]string{"usage", "fee", "cap", "minimum"}
 
 func (k LineKind) String() string {
 	if int(k) < len(lineKindNames) {

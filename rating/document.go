@@ -83,6 +83,7 @@ type priceDoc struct {
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
 	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15"`
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
+	Minimum   minimumDoc `yaml:",inline"`
 	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted."`
 	Increment increments `yaml:"increment" doc:"Overrides the class's increment."`
 }

@@ -74,6 +74,7 @@ type naivePrice struct {
 
 	Slice     string          `yaml:"slice,omitempty"`
 	Fee       string          `yaml:"fee,omitempty"`
+	Minimum   string          `yaml:"minimum,omitempty"`
 	Price     string          `yaml:"price,omitempty"`
 	Steps     []naiveStep     `yaml:"steps,omitempty"`
 	Increment *naiveIncrement `yaml:"increment,omitempty"`

@@ -15,12 +15,15 @@ type naiveSession struct {
 	begun   int64 // units of the increments that were begun
 	priced  int64
 	sum     *big.Rat
+	least   *big.Rat // the highest minimum
 	charged *big.Rat
 	last    int64 // when its newest part began
 	within  int64
 }
 
-func newNaiveSession() *naiveSession { return &naiveSession{sum: new(big.Rat), charged: new(big.Rat)} }
+func newNaiveSession() *naiveSession {
+	return &naiveSession{sum: new(big.Rat), least: new(big.Rat), charged: new(big.Rat)}
+}
 
 func naiveSeconds(at udr.Instant) int64 { return at.Time().Unix() }
 
@@ -101,7 +104,7 @@ func (r *naiveRater) straight(plan, class string) bool {
 			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
 				return false
 			}
-			if naiveMoney(x.Fee).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" && c.Counted != "account" {
+			if naiveMoney(x.Fee).Sign() != 0 || naiveMoney(x.Minimum).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" && c.Counted != "account" {
 				return false
 			}
 			prices := []string{x.Price}
@@ -140,18 +143,25 @@ func (s *naiveSession) use(quantity, initial, then int64, blocks []naiveBlock) (
 }
 
 // pay is what the part costs, when the fee and the steps of all parts together come to a sum.
-func (s *naiveSession) pay(u *udr.Usage, sum *big.Rat, round naiveRound, priced int64) *big.Rat {
+func (s *naiveSession) pay(u *udr.Usage, sum, least *big.Rat, round naiveRound, priced int64) *big.Rat {
 	if sum.Cmp(s.sum) < 0 { // a cap of before was higher
 		sum = s.sum
 	}
-	total := naiveRounded(sum, round)
+	if least.Cmp(s.least) < 0 { // a part before had a higher one
+		least = s.least
+	}
+	cost := sum
+	if cost.Cmp(least) < 0 {
+		cost = least
+	}
+	total := naiveRounded(cost, round)
 	if total.Cmp(s.charged) < 0 {
 		total = s.charged
 	}
-	cost := new(big.Rat).Sub(total, s.charged)
+	cost = new(big.Rat).Sub(total, s.charged)
 	if s.key != "" {
 		after := *s
-		after.sum, after.charged, after.priced = sum, total, priced
+		after.sum, after.least, after.charged, after.priced = sum, least, total, priced
 		after.last, after.within = max(s.last, naiveSeconds(u.At)), max(s.within, int64(u.SessionWithin))
 		s.r.sessions[s.key] = after
 	}

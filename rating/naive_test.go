@@ -545,7 +545,11 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if class.Round != nil {
 		round = *class.Round
 	}
-	total := session.pay(u, sum, round, priced)
+	least := ""
+	if covered < quantity && !(u.Continues && session.key == "") {
+		least = first.Minimum
+	}
+	total := session.pay(u, sum, naiveMoney(least), round, priced)
 	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
 	return append([]string{head}, lines...), events, total, nil
 }

@@ -57,6 +57,7 @@ type price struct {
 	id        uint64 // of its counter, when counted by SIM or account
 	slice     string
 	fee       decimal.D
+	minimum   decimal.D
 	increment increments
 	steps     []priceStep
 	adjust    []apply // what it does to the sum of a record that begins at it

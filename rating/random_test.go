@@ -447,6 +447,9 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 			if r.Intn(3) == 0 {
 				x.Fee = randomMoney(r)
 			}
+			if r.Intn(4) == 0 {
+				x.Minimum = randomMinimum(r, &p, &c)
+			}
 			if r.Intn(8) == 0 {
 				x.Increment = &naiveIncrement{randomQuantity(r, class, 60), randomQuantity(r, class, 60)}
 			}
@@ -487,6 +490,24 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		p.Classes[class] = c
 	}
 	return p
+}
+
+// randomMinimum is a minimum that a price of a class may have, or none.
+func randomMinimum(r *rand.Rand, p *naivePlan, c *naiveClass) string {
+	scale := 12
+	for _, round := range []*naiveRound{p.Round, c.Round} {
+		if round != nil {
+			scale = round.Scale
+		}
+	}
+	least := pick(r, fmt.Sprintf("0.%0*d", min(scale, 3), 1+r.Intn(9)), fmt.Sprint(r.Intn(3)))
+	if scale == 0 {
+		least = fmt.Sprint(r.Intn(5))
+	}
+	if c.Cap != "" && naiveMoney(least).Cmp(naiveMoney(c.Cap)) > 0 {
+		return ""
+	}
+	return least
 }
 
 func randomWorld(r *rand.Rand) (w world) {

@@ -24,9 +24,9 @@ var rounding = adjustment{
 
 // finish rounds what a record costs that is no part of a session; finishPart does it for one that is.
 func (t *tier) finish(ch *Charge, sum *amount) (err error) {
-	pc := t.class
-	ch.Sum, ch.Scale, ch.Mode = sum.whole, uint8(pc.round.Scale), pc.round.Mode
-	ch.Total, ch.Rest, ch.Below, err = sum.whole.RoundFraction(sum.below(), pc.round)
+	pc, raised := t.class, sum.raised()
+	ch.Sum, ch.Scale, ch.Mode = raised.whole, uint8(pc.round.Scale), pc.round.Mode
+	ch.Total, ch.Rest, ch.Below, err = raised.whole.RoundFraction(raised.below(), pc.round)
 	t.total = ch.Total
 	if err != nil {
 		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)
@@ -110,7 +110,7 @@ func (x *explanation) amountWords() {
 // sessionAmount says what the session costs with the record, and what of that is the record's.
 func (x *explanation) sessionAmount() {
 	c := x.c
-	sum, err := c.Before.Sum.Add(c.Sum)
+	sum, err := c.Before.cost().Add(c.Sum)
 	all, err2 := c.Before.Charged.Add(c.Total)
 	if err != nil || err2 != nil {
 		return // verified says that it cannot be

@@ -115,11 +115,11 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 // finishPart rounds the session as a whole: the part costs the difference to the amount already charged, but at least
 // zero.
 func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) (err error) {
-	pc, before, below := t.class, &ch.Before, sum.below()
+	pc, before, raised := t.class, &ch.Before, sum.raised()
 	ch.Scale, ch.Mode = uint8(pc.round.Scale), pc.round.Mode
-	total, _, _, err := sum.whole.RoundFraction(below, pc.round)
+	total, _, _, err := raised.whole.RoundFraction(raised.below(), pc.round)
 	if err == nil {
-		err = ch.add(before, total, sum)
+		err = ch.add(before, total, &raised)
 	}
 	if err != nil {
 		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)
@@ -127,7 +127,7 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 	t.total = ch.Total
 	t.part.after = Session{
 		Quantity: before.Quantity + u.Quantity, Rounded: before.Rounded + ch.Rounded, Priced: before.Priced + ch.Rounded - covered,
-		Sum: sum.whole, Below: lowestTerms(below), Last: min(max(t.part.before.Last, seconds(u.At), 0), lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
+		Sum: sum.whole, Below: lowestTerms(sum.below()), Minimum: sum.least, Last: min(max(t.part.before.Last, seconds(u.At), 0), lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
 	}
 	t.part.after.Charged, err = before.Charged.Add(ch.Total)
 	return err
@@ -144,10 +144,12 @@ func (c *Charge) add(before *Session, total decimal.D, sum *amount) (err error) 
 			return err
 		}
 	}
-	if c.Sum, err = sum.whole.Sub(before.Sum); err != nil {
+	start := amount{whole: before.Sum, num: uint64(before.Below.Num), den: sum.den, least: before.Minimum}
+	start = start.raised()
+	if c.Sum, err = sum.whole.Sub(start.whole); err != nil {
 		return err
 	}
-	num := int64(sum.num) - before.Below.Num
+	num := int64(sum.num) - int64(start.num)
 	if num < 0 {
 		num += int64(sum.den)
 		if c.Sum, err = c.Sum.Sub(smallest); err != nil {

@@ -30,6 +30,9 @@ func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 			price.Price, price.Steps = "", []naiveStep{{"0 B", randomPrice(r, "data")}, {randomQuantity(r, "data", 20), randomPrice(r, "data")}}
 		}
 		class.Prices = []naivePrice{price}
+		if least := fmt.Sprint(r.Intn(3)); class.Cap == "" || naiveMoney(least).Cmp(naiveMoney(class.Cap)) <= 0 {
+			class.Prices[0].Minimum = least
+		}
 		plan := naivePlan{Name: "fleet", Currency: "EUR", Classes: map[string]naiveClass{"data": class}}
 		if r.Intn(2) == 0 {
 			plan.Round = &naiveRound{r.Intn(7), pick(r, "half_up", "half_even", "half_down", "up", "down")}
@@ -87,6 +90,7 @@ func randomSession(r *rand.Rand) rating.Session {
 	s.Rounded = s.Quantity + randomInt(r)>>4
 	s.Priced = s.Rounded - r.Int63n(s.Rounded+1)
 	s.Sum, s.Charged = randomDecimal(r).Abs(), randomDecimal(r).Abs()
+	s.Minimum = pick(r, decimal.Zero, randomDecimal(r).Abs())
 	s.Below = pick(r, decimal.Fraction{}, decimal.Fraction{Num: 2, Den: 3}, decimal.Fraction{Num: 1<<61 - 2, Den: 1<<61 - 1})
 	return s
 }

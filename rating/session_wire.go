@@ -19,7 +19,8 @@ func appendSession(b []byte, s *Session) []byte {
 	}
 	b = appendDecimal(b, 7, s.Charged)
 	b = wire.AppendVarint(b, 8, uint64(s.Last))
-	return wire.AppendVarint(b, 9, uint64(s.Within))
+	b = wire.AppendVarint(b, 9, uint64(s.Within))
+	return appendDecimal(b, 10, s.Minimum)
 }
 
 func (s *Session) parse(b []byte) (err error) {
@@ -53,6 +54,8 @@ func (s *Session) parse(b []byte) (err error) {
 				err = f.decimal(&s.Sum)
 			case 7:
 				err = f.decimal(&s.Charged)
+			case 10:
+				err = f.decimal(&s.Minimum)
 			}
 		}
 	}
@@ -62,7 +65,7 @@ func (s *Session) parse(b []byte) (err error) {
 // check refuses impossible sessions.
 func (s *Session) check() error {
 	switch {
-	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0, s.Last < 0, s.Last > lastSecond,
+	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0, s.Minimum.Sign() < 0, s.Last < 0, s.Last > lastSecond,
 		s.Below.Num < 0, s.Below.Num != 0 && uint64(s.Below.Num) >= s.Below.Den:
 		return errWire
 	}

@@ -17,6 +17,7 @@ type Session struct {
 
 	Sum     decimal.D        // fee and steps of all parts, at most the cap
 	Below   decimal.Fraction // its part below 12 decimals
+	Minimum decimal.D        // the highest minimum of the parts; Sum is without it
 	Charged decimal.D        // the sum of the totals
 
 	Last   int64  // beginning of its last part, in Unix seconds
@@ -362,11 +363,12 @@ func (s *Sessions) Forget(at int64, f func(SessionKey)) {
 }
 
 // longestPacked is the largest output of pack.
-const longestPacked = 1 + 5 + 10*10
+const longestPacked = 1 + 5 + 12*10
 
 const (
 	packedNegative = 1 << iota // more was charged than the sum is
 	packedBelow
+	packedMinimum
 )
 
 // pack appends the state without Last.
@@ -382,6 +384,9 @@ func (s *Session) pack(dst []byte) []byte {
 	if s.Below.Num != 0 {
 		flags |= packedBelow
 	}
+	if !s.Minimum.IsZero() {
+		flags |= packedMinimum
+	}
 	dst = append(dst, flags)
 	hi, lo := s.Sum.Parts()
 	restHi, restLo := rest.Parts()
@@ -390,6 +395,10 @@ func (s *Session) pack(dst []byte) []byte {
 	}
 	if flags&packedBelow != 0 {
 		dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(s.Below.Num)), s.Below.Den)
+	}
+	if flags&packedMinimum != 0 {
+		hi, lo = s.Minimum.Parts()
+		dst = binary.AppendUvarint(binary.AppendUvarint(dst, uint64(hi)), lo)
 	}
 	return dst
 }
@@ -417,6 +426,10 @@ func (s *Session) unpack(b []byte) {
 	if flags&packedBelow != 0 {
 		s.Below.Num = int64(next())
 		s.Below.Den = next()
+	}
+	if flags&packedMinimum != 0 {
+		hi, lo = next(), next()
+		s.Minimum, _ = decimal.FromParts(int64(hi), lo)
 	}
 }
 

@@ -12,6 +12,7 @@ type amount struct {
 	whole decimal.D
 	num   uint64
 	den   uint64
+	least decimal.D // of what it comes to in the end
 }
 
 func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
@@ -55,6 +56,7 @@ func (a *amount) resume(before *Session) (err error) {
 		*f = decimal.Fraction{Num: int64(num), Den: a.den}
 	}
 	a.num = uint64(before.Below.Num)
+	a.least = before.Minimum
 	a.whole, err = a.whole.Add(before.Sum)
 	return err
 }

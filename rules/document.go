@@ -18,7 +18,7 @@ type Document struct {
 	Times     Times               `yaml:"times" doc:"How far the time of use may lie from the modification time of its file. A record beyond that is suspended with the code time."`
 	KeepText  []diag.Text         `yaml:"keep_text" doc:"Fields that the price does not need: where the expression of one fails, the field keeps the text that could not be read, and the record goes on with the note fallback:FIELD. Fields of texts, the peer, and attr.NAME." example:"[imei, attr.device]"`
 	Duplicate *Duplicate          `yaml:"duplicate" doc:"How to recognise records that the carrier sent before. They are counted and kept, but never rated."`
-	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how to recognise them: increments, fee, cap and steps then apply to the session. whole (also the default): each record is a session of its own." example:"{ key: [session], within: 7d }"`
+	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how to recognise them: increments, fee, minimum, cap and steps then apply to the session. whole (also the default): each record is a session of its own." example:"{ key: [session], within: 7d }"`
 }
 
 // Filter is one rule of filter.

@@ -1,0 +1,91 @@
+package rating
+
+import (
+	"ratemill/decimal"
+	"ratemill/internal/diag"
+)
+
+// A minimum is the least that a record costs which pays for units, its fee included: it goes by the price at which the record
+// begins. What buckets cover whole, and what has 0 units, has none. A session costs at least the highest minimum of its
+// parts; a record that continues one of which nothing is known has none, as it pays no fee.
+var minimum = adjustment{
+	price: func(s *saying) {
+		d := s.priceDoc.Minimum.Minimum
+		if d == nil {
+			return
+		}
+		least := money(d.Value, d.Pos, &s.list)
+		if s.pc.capped && s.pc.cap.Less(least) {
+			s.list.Errorf(d.Pos, "the minimum %s is more than the cap %s of class %s; lower the minimum, or raise the cap", least, s.pc.cap, s.class.Value)
+		}
+		if cost, _, _, err := least.RoundFraction(decimal.Fraction{}, s.pc.round); err != nil || cost != least {
+			s.list.Errorf(d.Pos, "the minimum %s has more decimals than amounts, which are rounded to %d: a record would cost %s; write a minimum of %d decimals, or a larger scale",
+				least, s.pc.round.Scale, cost, s.pc.round.Scale)
+		}
+		if s.price.minimum = least; !least.IsZero() {
+			s.price.adjust = append(s.price.adjust, applyMinimum)
+		}
+	},
+	perSession: func(_ *planClass, x *price) string {
+		if x.minimum.IsZero() {
+			return ""
+		}
+		return "a minimum"
+	},
+	recompute: func(r *recomputation) error {
+		least := r.Before.Minimum
+		if l := r.line(LineMinimum); l != nil {
+			if r.Continues && !r.Part || r.line(LineUsage) == nil {
+				return wrong("a minimum is stated, but the record continues another or pays for no units")
+			}
+			least = larger(least, l.Price)
+		}
+		if low := rational(least); r.sum.Cmp(low) < 0 {
+			r.sum = low
+		}
+		if low := rational(r.Before.Minimum); r.start.Cmp(low) < 0 {
+			r.start = low
+		}
+		return nil
+	},
+	explain: func(x *explanation) {
+		least := x.c.Before.Minimum
+		if l := x.c.line(LineMinimum); l != nil {
+			least = larger(least, l.Price)
+		}
+		if sum, err := x.c.Before.cost().Add(x.c.Sum); err == nil && !least.IsZero() && !least.Less(sum) {
+			x.line("minimum", "at least "+x.money(least)+" for a "+x.whole())
+		}
+	},
+}
+
+type minimumDoc struct {
+	Minimum *diag.Text `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session." example:"0.01"`
+}
+
+func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {
+	if len(ch.Lines) == 0 || ch.Lines[0].Kind != LineUsage || ch.Continues && !ch.Part {
+		return nil
+	}
+	ch.Lines = append(ch.Lines, Line{Kind: LineMinimum, Price: p.minimum})
+	sum.least = larger(sum.least, p.minimum)
+	return nil
+}
+
+// raised is the sum, or what it must at least be.
+func (a *amount) raised() amount {
+	if a.whole.Less(a.least) {
+		return amount{whole: a.least, den: a.den}
+	}
+	return *a
+}
+
+// cost is what the parts so far cost before rounding, without what lies below 12 decimals.
+func (s *Session) cost() decimal.D { return larger(s.Sum, s.Minimum) }
+
+func larger(a, b decimal.D) decimal.D {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
