@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,12 +34,26 @@ const (
 
 // UnmarshalNode reads a table, or the file of one.
 func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
-	if f := n.Member("file"); f != nil && strings.HasSuffix(f.Text, ".csv") {
+	if namesFile(n) {
 		t.file = &tableFile{}
 		d.Decode(n, t.file)
 		return
 	}
 	d.Decode(n, &t.inline)
+}
+
+// namesFile says that a mapping names the file of a table: by a path, or since it has no other keys than such a mapping. It
+// would answer nothing if it were taken for constants. What else is wrong with it, decoding tells.
+func namesFile(n *diag.Node) bool {
+	file, others := "", false
+	for _, m := range n.Members {
+		key := strings.ToLower(m.Key.Text)
+		if key == "file" {
+			file = m.Value.Text
+		}
+		others = others || !slices.Contains([]string{"file", "key", "value", "delimiter"}, key)
+	}
+	return file != "" && (!others || strings.ContainsAny(file, "./"))
 }
 
 // JSONSchema is a table, or the file of one.
@@ -59,6 +74,9 @@ func (t *Constants) entries(name diag.Text, c *compiler) map[string]string {
 		return m
 	}
 	at := t.file.File
+	if at.IsZero() { // as decoding has told
+		return map[string]string{}
+	}
 	if c.options.TableFile == nil {
 		c.list.Errorf(at.Pos, "table %s stands in a file, and this document is read without its project", name.Value)
 		return map[string]string{}

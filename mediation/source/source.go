@@ -242,7 +242,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)
 	}
 	if doc.Duplicate != nil {
-		s.DuplicateWithin = doc.Duplicate.Within
+		if s.DuplicateWithin = doc.Duplicate.Within; s.DuplicateWithin < time.Second && len(doc.Duplicate.Key) > 0 {
+			l.Errorf(doc.Duplicate.Key[0].Pos, "within is %v: no record would be remembered, and each that comes twice charged twice; records are remembered for 1s or longer, and 0 does not mean for ever", s.DuplicateWithin)
+		}
 	}
 	if s.Only = doc.Only; s.Only != nil {
 		s.Only.check(&l)
