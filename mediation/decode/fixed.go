@@ -13,7 +13,10 @@ import (
 	"ratemill/record"
 )
 
-var _ = Declare(Format{Name: "fixed", Doc: "Text whose columns have fixed places in the line, as mainframes and older switches write it.", Options: func() Reader { return &Fixed{} }})
+var _ = Declare(Format{
+	Name: "fixed", Doc: "Text whose columns have fixed places in the line, as mainframes and older switches write it.",
+	Options: func() Reader { return &Fixed{} },
+})
 
 // Fixed describes text whose columns have fixed places in a line.
 type Fixed struct {
@@ -228,7 +231,8 @@ type fixedColumn struct {
 }
 
 func newFixed(x *Fixed, o *Options, w *window, layout *record.Layout, f framing) *fixedDecoder {
-	d := &fixedDecoder{framing: f, options: x, limit: o.Limits.record(), fields: make([]record.Value, len(layout.Paths())), bytes: x.Count == "bytes"}
+	d := &fixedDecoder{framing: f, options: x, limit: o.Limits.record(), bytes: x.Count == "bytes"}
+	d.fields = make([]record.Value, len(layout.Paths()))
 	d.w = w
 	if len(x.Records) == 0 {
 		d.one = d.lines(x.Places, x.Length, layout)
@@ -338,7 +342,8 @@ func (d *fixedDecoder) layout(line []byte) (*fixedLines, string) {
 	if l, ok := d.types[string(text)]; ok { // a type with spaces
 		return l, ""
 	}
-	return nil, fmt.Sprintf("record type %s at %d-%d has no layout; fixed.records has %s", strconv.Quote(string(typ)), p.From, p.end(), strings.Join(d.options.types(), ", "))
+	return nil, fmt.Sprintf("record type %s at %d-%d has no layout; fixed.records has %s",
+		strconv.Quote(string(typ)), p.From, p.end(), strings.Join(d.options.types(), ", "))
 }
 
 // measure notes where the characters of a line begin, when places count characters and some have several bytes.
@@ -394,11 +399,13 @@ func (d *fixedDecoder) cut(line []byte, from, to int) (text []byte, whole bool) 
 func (d *fixedDecoder) fill(line []byte, l *fixedLines) string {
 	size := d.size(line)
 	if size < l.length && d.options.Short != "allow" {
-		return fmt.Sprintf("the line ends after %d of the %d %s of its layout (fixed.short: allow accepts such lines)", size, l.length, d.counted())
+		return fmt.Sprintf("the line ends after %d of the %d %s of its layout (fixed.short: allow accepts such lines)",
+			size, l.length, d.counted())
 	}
 	if size > l.length && d.options.Long != "allow" {
 		if rest, whole := d.cut(line, l.length, size); !whole || len(bytes.TrimRight(rest, " ")) > 0 {
-			return fmt.Sprintf("the line has %d %s, its layout %d (fixed.long: allow reads such lines without the rest)", size, d.counted(), l.length)
+			return fmt.Sprintf("the line has %d %s, its layout %d (fixed.long: allow reads such lines without the rest)",
+				size, d.counted(), l.length)
 		}
 	}
 	for i := range l.columns {
@@ -408,7 +415,8 @@ func (d *fixedDecoder) fill(line []byte, l *fixedLines) string {
 		}
 		text, whole := d.cut(line, c.from, c.to)
 		if !whole {
-			return fmt.Sprintf("%s (%d-%d) begins or ends within a character; does the carrier count characters (fixed.count)?", c.name, c.from+1, c.to)
+			return fmt.Sprintf("%s (%d-%d) begins or ends within a character; does the carrier count characters (fixed.count)?",
+				c.name, c.from+1, c.to)
 		}
 		switch d.options.Trim {
 		case "none":

@@ -9,7 +9,10 @@ import (
 	"ratemill/record"
 )
 
-var _ = Declare(Format{Name: "jsonl", Doc: "JSON: one object a line, one array of objects, or objects one after the other.", Typed: true, Options: func() Reader { return &JSON{} }})
+var _ = Declare(Format{
+	Name: "jsonl", Doc: "JSON: one object a line, one array of objects, or objects one after the other.", Typed: true,
+	Options: func() Reader { return &JSON{} },
+})
 
 // JSON describes JSON content.
 type JSON struct {

@@ -47,7 +47,8 @@ func (in *Input) Octets(layout *record.Layout) (*Octets, error) {
 	if w.end == w.start && w.err != nil && w.err != io.EOF {
 		return nil, w.err
 	}
-	return &Octets{framing: framing{w: w, frame: in.frame, options: in.options.Trailer}, limit: limit, Fields: make([]record.Value, len(layout.Paths()))}, nil
+	f := framing{w: w, frame: in.frame, options: in.options.Trailer}
+	return &Octets{framing: f, limit: limit, Fields: make([]record.Value, len(layout.Paths()))}, nil
 }
 
 // Begin is called before each record; the one before is not valid any more.
@@ -82,8 +83,8 @@ func (o *Octets) Take(n int) ([]byte, error) {
 	}
 	raw, err := o.Peek(n)
 	if err == nil && len(raw) < n {
-		err = &FileError{Fault: Truncated, Offset: o.w.offset, Reason: fmt.Sprintf("the file ends within record %d, after %d of %d octets", o.seq+1, len(raw), n),
-			Hint: "it is probably cut off"}
+		err = &FileError{Fault: Truncated, Offset: o.w.offset, Hint: "it is probably cut off",
+			Reason: fmt.Sprintf("the file ends within record %d, after %d of %d octets", o.seq+1, len(raw), n)}
 	}
 	o.n = n
 	return raw, err
@@ -149,7 +150,8 @@ func (o *Octets) Record(rec *record.Record, reason string) (framing bool, err er
 
 // Broken says that the file cannot be read on.
 func (o *Octets) Broken(reason, hint string) error {
-	return &FileError{Fault: Foreign, Offset: o.w.offset, Reason: fmt.Sprintf("record %d, at octet %d: %s", o.seq+1, o.w.offset, reason), Hint: hint}
+	reason = fmt.Sprintf("record %d, at octet %d: %s", o.seq+1, o.w.offset, reason)
+	return &FileError{Fault: Foreign, Offset: o.w.offset, Reason: reason, Hint: hint}
 }
 
 // State is described with Decoder. What a growing file of octets has is read from its beginning.
