@@ -17,6 +17,7 @@ type succession struct {
 	before, after *Catalogue
 	former        string                                        // the replaced version, in words
 	demand        func(at diag.Pos, format string, args ...any) // whether the price must name its counter
+	inUse         bool                                          // the replaced version is one of the catalogue in use
 	list          diag.List
 }
 
@@ -34,7 +35,18 @@ func (c *compiler) compareVersions() {
 	for _, f := range c.shares.list {
 		for i := 1; i < len(f.versions); i++ {
 			s.former = fmt.Sprintf("version %d", i)
-			s.buckets(f.versions[i-1].buckets, f.versions[i].buckets)
+			s.shares(f.versions[i-1], f.versions[i])
+		}
+	}
+	for _, f := range c.limits.list {
+		for _, m := range f.versions {
+			if o := m.follows; o != nil {
+				s.former = fmt.Sprintf("version %d", slices.Index(f.versions, o)+1)
+				if o.name != m.name {
+					s.former = "limit " + o.name
+				}
+				s.limit(o, m)
+			}
 		}
 	}
 	c.list = append(c.list, s.list...)
@@ -43,7 +55,7 @@ func (c *compiler) compareVersions() {
 // StartsAnew warns of counters that start at zero in the running cycle if c replaces the catalogue in use, and says
 // what to write to continue the same counter.
 func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
-	s := succession{before: before, after: c, former: "the catalogue in use"}
+	s := succession{before: before, after: c, former: "the catalogue in use", inUse: true}
 	s.demand = func(at diag.Pos, format string, args ...any) { s.list.Warnf(at, format, args...) }
 	for _, f := range c.plans.list {
 		if i, ok := before.plans.find(f.name); ok {
@@ -58,7 +70,7 @@ func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 		if i, ok := before.shares.find(f.name); ok {
 			for n, v := range f.versions {
 				if old := like(before.shares.list[i], f.since[n]); old != nil {
-					s.buckets(old.buckets, v.buckets)
+					s.shares(old, v)
 				}
 			}
 		}
@@ -125,45 +137,6 @@ func (s *succession) prices(old, now *planClass, class string) {
 		default:
 			s.demand(p.at, "this price covers other places or zones than before, so ratemill cannot know whether it continues the count of %s in %s; write `formerly: %q` if it does, or give it a name, such as `name: %q`, if it counts from 0",
 				strings.Join(gone, " or "), s.former, gone[0], p.key)
-		}
-	}
-}
-
-func (s *succession) buckets(old, now []bucket) {
-	has := func(buckets []bucket, b *bucket) bool {
-		return slices.ContainsFunc(buckets, func(x bucket) bool { return x.id == b.id })
-	}
-	for i := range now {
-		b := &now[i]
-		if has(old, b) {
-			continue
-		}
-		var gone []string
-		for j := range old {
-			if o := &old[j]; !has(now, o) && overlap(s.before.classNames(o.classes), s.after.classNames(b.classes)) {
-				gone = append(gone, o.name)
-			}
-		}
-		if len(gone) > 0 {
-			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in %s. If it is the same bucket, write `formerly: %s`",
-				b.name, strings.Join(gone, " and "), s.former, gone[0])
-		}
-	}
-}
-
-func (s *succession) limits() {
-	for _, f := range s.after.limits.list {
-		m := f.versions[len(f.versions)-1]
-		if _, ok := s.before.limits.find(f.name); ok || m.formerly != "" {
-			continue
-		}
-		for _, g := range s.before.limits.list {
-			o := g.versions[len(g.versions)-1]
-			_, there := s.after.limits.find(g.name)
-			if !there && o.kind() == m.kind() && slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)) {
-				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s in %s. If it is the same limit, write `formerly: %s`",
-					f.name, g.name, s.former, g.name)
-			}
 		}
 	}
 }

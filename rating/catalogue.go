@@ -348,6 +348,7 @@ func (c *compiler) compile() {
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
+	c.followNames()
 	c.compareVersions()
 	c.warnUnknown()
 	setDates(c.Catalogue, &c.models)

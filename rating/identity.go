@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ import (
 // priceIdentity is the name of a counted price in its counter, and the features that identify it in another version.
 type priceIdentity struct {
 	key    string   // after PLAN/CLASS/
+	own    string   // what key would be without formerly
+	former string   // formerly, in the order of key
 	words  []string // of zones, or of its places; none for everything
 	said   bool     // the price itself identifies its counter: by name or formerly
 	at     diag.Pos
@@ -42,9 +45,11 @@ func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones
 		p.key += "@" + d.Slice.Value
 		written += "@" + d.Slice.Value
 	}
+	p.own = cmp.Or(d.Name.Value, p.key)
 	switch {
 	case d.Formerly.Value != "":
 		p.key = inOrder(d.Formerly.Value)
+		p.former = p.key
 		if p.key != d.Formerly.Value {
 			p.before = []uint64{hashName(prefix + d.Formerly.Value)}
 		}

@@ -67,15 +67,17 @@ type price struct {
 
 // bucket is an amount of units that usage draws down.
 type bucket struct {
-	name    string
-	share   string // share plan; empty for included units
-	event   string // its name in events
-	id      uint64
-	at      diag.Pos
-	kind    CounterKind
-	size    int64
-	classes []bool   // by class number
-	zones   []uint64 // bits by global zone number; nil for all
+	name     string
+	formerly string
+	counted  string // its name in its counter
+	share    string // share plan; empty for included units
+	event    string // its name in events
+	id       uint64
+	at       diag.Pos
+	kind     CounterKind
+	size     int64
+	classes  []bool   // by class number
+	zones    []uint64 // bits by global zone number; nil for all
 }
 
 func (b *bucket) covers(class, zone int32) bool {

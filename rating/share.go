@@ -13,8 +13,9 @@ import (
 // share is a version of a share plan.
 type share struct {
 	name    string
-	parent  bool   // the buckets belong to the parent
-	plans   []bool // participating plans, by family; nil for all
+	at      diag.Pos // of its level, or else of its name
+	parent  bool     // the buckets belong to the parent
+	plans   []bool   // participating plans, by family; nil for all
 	buckets []bucket
 }
 
@@ -34,7 +35,10 @@ type limit struct {
 	currency  string
 	event     bool
 	formerly  string
+	counted   string // its name in its counter
+	follows   *limit // the version whose count it continues; nil for none
 	at        diag.Pos
+	amountAt  diag.Pos // of the threshold
 }
 
 func (m *limit) counts(class int32) bool {
@@ -102,12 +106,12 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.value}
 		_, short, _ := strings.Cut(owner, " ")
 		b.event = short + "/" + b.name
-		counted := cmp.Or(d.Formerly.Value, b.name)
-		if at, ok := counting[counted]; ok {
+		b.formerly, b.counted = d.Formerly.Value, cmp.Or(d.Formerly.Value, b.name)
+		if at, ok := counting[b.counted]; ok {
 			c.list.Errorf(d.Bucket.Pos, "bucket %s would share its count with the one on line %d, but each bucket has its own count: remove formerly, or give it another name", b.name, at.Line)
 		}
-		counting[counted] = d.Bucket.Pos
-		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+counted), d.Bucket.Pos
+		counting[b.counted] = d.Bucket.Pos
+		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+b.counted), d.Bucket.Pos
 		b.classes = c.classSet(d.Classes, d.Units.unit)
 		for _, z := range d.Zones {
 			n, ok := c.zones[z.Value]
@@ -128,7 +132,10 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 func (c *compiler) compileShares() {
 	for _, doc := range c.shareDocs {
 		c.joinable("share plan", doc.Name)
-		s := &share{name: doc.Name.Value, parent: doc.Level.Value == "parent"}
+		s := &share{name: doc.Name.Value, parent: doc.Level.Value == "parent", at: doc.Name.Pos}
+		if doc.Level.Value != "" {
+			s.at = doc.Level.Pos
+		}
 		for _, p := range doc.Plans {
 			i, ok := c.plans.find(p.Value)
 			if !ok {
@@ -160,7 +167,7 @@ func (c *compiler) compileLimits() {
 		case doc.Usage != nil && doc.Cost != nil || doc.Usage == nil && doc.Cost == nil:
 			c.list.Errorf(doc.Name.Pos, "limit %s needs a threshold, on usage or on cost: usage: 5 GB, or cost: 100 EUR", m.name)
 		case doc.Usage != nil:
-			unit, m.threshold = doc.Usage.unit, UnitsValue(doc.Usage.value)
+			unit, m.threshold, m.amountAt = doc.Usage.unit, UnitsValue(doc.Usage.value), doc.Usage.pos
 			if doc.Usage.value <= 0 {
 				c.list.Errorf(doc.Usage.pos, "a threshold is more than 0")
 			}
@@ -169,7 +176,7 @@ func (c *compiler) compileLimits() {
 			}
 		default:
 			m.cost, m.amount, m.currency = true, doc.Cost.amount, doc.Cost.currency
-			m.threshold = CostValue(m.amount)
+			m.threshold, m.amountAt = CostValue(m.amount), doc.Cost.pos
 			if m.currency != "" {
 				c.currency(m.currency, doc.Cost.pos)
 			}
@@ -183,8 +190,8 @@ func (c *compiler) compileLimits() {
 		if len(doc.Classes) > 0 {
 			m.classes = c.classSet(doc.Classes, unit)
 		}
-		m.id = c.id(doc.Name.Pos, "limit "+cmp.Or(doc.Formerly.Value, m.name))
-		m.formerly, m.at = doc.Formerly.Value, doc.Name.Pos
+		m.formerly, m.counted, m.at = doc.Formerly.Value, cmp.Or(doc.Formerly.Value, m.name), doc.Name.Pos
+		m.id = c.id(doc.Name.Pos, "limit "+m.counted)
 		versioned(c, &c.limits, "limit", doc.Name, doc.From, m)
 	}
 }

@@ -1,0 +1,180 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/udr"
+)
+
+// shares compares two versions of a share plan.
+func (s *succession) shares(old, now *share) {
+	if old.parent == now.parent {
+		s.buckets(old.buckets, now.buckets)
+		return
+	}
+	same := 0
+	for i := range now.buckets {
+		if slices.ContainsFunc(old.buckets, func(o bucket) bool { return o.id == now.buckets[i].id }) {
+			same++
+		}
+	}
+	level := func(parent bool) string {
+		if parent {
+			return "parent"
+		}
+		return "account"
+	}
+	if same > 0 {
+		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to another account, so they are full again in the current cycle. Let the version begin with a cycle",
+			counters(same), now.name, level(now.parent), level(old.parent), s.former)
+	}
+}
+
+func counters(n int) string {
+	if n == 1 {
+		return "1 counter"
+	}
+	return fmt.Sprintf("%d counters", n)
+}
+
+func (s *succession) buckets(old, now []bucket) {
+	has := func(buckets []bucket, b *bucket) int {
+		return slices.IndexFunc(buckets, func(x bucket) bool { return x.id == b.id })
+	}
+	for i := range now {
+		b := &now[i]
+		if j := has(old, b); j >= 0 {
+			s.bucket(&old[j], b)
+			continue
+		}
+		var gone []string
+		var first *bucket
+		for j := range old {
+			o := &old[j]
+			if has(now, o) < 0 && overlap(s.before.classNames(o.classes), s.after.classNames(b.classes)) {
+				if gone = append(gone, o.name); first == nil {
+					first = o
+				}
+			}
+		}
+		switch {
+		case first != nil:
+			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in %s. If it is the same bucket, %s",
+				b.name, strings.Join(gone, " and "), s.former, s.continuing(first, b))
+		case s.inUse && b.formerly != "" && b.counted == b.formerly:
+			s.list.Warnf(b.at, "bucket %s has `formerly: %s`, but %s has no bucket of this name: its count begins at 0", b.name, b.formerly, s.former)
+		}
+	}
+}
+
+// continuing says what to write at a bucket to continue the count of another one. The names of a catalogue's versions
+// are followed, but not those of the catalogue in use: there the name in the counter is right.
+func (s *succession) continuing(o, b *bucket) string {
+	switch {
+	case !s.inUse:
+		return fmt.Sprintf("write `formerly: %s`", o.name)
+	case o.counted == b.name:
+		return "remove `formerly`"
+	}
+	return fmt.Sprintf("write `formerly: %s`", o.counted)
+}
+
+// bucket compares a bucket with the version whose count it continues.
+func (s *succession) bucket(o, b *bucket) {
+	was, is := s.before.unitOf(o.classes), s.after.unitOf(b.classes)
+	switch {
+	case was != is && was != anyUnit && is != anyUnit:
+		s.list.Warnf(b.at, "bucket %s counts %s, and continues a count of %s in %s; give it another name, and no formerly, so that it counts from 0",
+			b.name, unitName(is), unitName(was), s.former)
+	case b.size < o.size:
+		s.list.Warnf(b.at, "bucket %s holds less than in %s: in the current cycle there is no event for an owner that has used as much already", b.name, s.former)
+	}
+}
+
+func (c *Catalogue) unitOf(classes []bool) udr.Unit {
+	for n, in := range classes {
+		if in && c.units[n] != anyUnit {
+			return c.units[n]
+		}
+	}
+	return anyUnit
+}
+
+// limits compares the limits with those of the catalogue in use.
+func (s *succession) limits() {
+	for _, f := range s.after.limits.list {
+		if i, ok := s.before.limits.find(f.name); ok {
+			for n, m := range f.versions {
+				if old := like(s.before.limits.list[i], f.since[n]); old != nil {
+					s.limit(old, m)
+				}
+			}
+			continue
+		}
+		m := f.versions[len(f.versions)-1]
+		known, replaced := m.formerly == "", ""
+		for _, g := range s.before.limits.list {
+			o := g.versions[len(g.versions)-1]
+			_, there := s.after.limits.find(g.name)
+			switch {
+			case m.id == o.id:
+				known = true
+				s.limit(o, m)
+			case m.formerly != "" && m.formerly == g.name:
+				known, replaced = true, o.counted
+			case m.formerly == "" && !there && o.kind() == m.kind() && slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)):
+				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s in %s. If it is the same limit, write `formerly: %s`",
+					f.name, g.name, s.former, o.counted)
+			}
+		}
+		switch {
+		case !known && m.follows == nil:
+			s.list.Warnf(m.at, "limit %s has `formerly: %s`, but %s has no limit of this name: its count begins at 0", f.name, m.formerly, s.former)
+		case replaced != "" && replaced != m.counted:
+			s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle; limit %s in %s counts as %s. If it is the same limit, write `formerly: %s`",
+				f.name, m.formerly, s.former, replaced, replaced)
+		}
+	}
+}
+
+// limit compares a limit with the version that it replaces.
+func (s *succession) limit(o, m *limit) {
+	was, is := s.before.unitOf(o.classes), s.after.unitOf(m.classes)
+	switch {
+	case o.kind() != m.kind():
+		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, and %s in %s. The new count begins at 0 in the current cycle. Let the version begin with a cycle",
+			m.name, m.kind().counted(), o.kind().counted(), s.former)
+	case o.id != m.id:
+		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, and as %s in %s. If it is the same limit, continue that count with formerly",
+			m.name, m.counted, o.counted, s.former)
+	case m.cost && o.currency != m.currency:
+		s.list.Warnf(m.amountAt, "limit %s is in %s, and continues a count in %s of %s: amounts of both are added in the current cycle. Give the limit in %s another name",
+			m.name, m.currency, o.currency, s.former, m.currency)
+	case !m.cost && was != is && was != anyUnit && is != anyUnit:
+		s.list.Warnf(m.amountAt, "limit %s counts %s, and continues a count of %s in %s; give it another name, so that it counts from 0",
+			m.name, unitName(is), unitName(was), s.former)
+	case m.event && m.threshold.Less(o.threshold):
+		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose count has reached it already, only from the next cycle on",
+			m.name, s.former, m.kind().owner())
+	}
+}
+
+func (k CounterKind) counted() string {
+	what := "usage"
+	if k.IsCost() {
+		what = "cost"
+	}
+	if k.PerSIM() {
+		return what + " per SIM"
+	}
+	return what + " per account"
+}
+
+func (k CounterKind) owner() string {
+	if k.PerSIM() {
+		return "a SIM"
+	}
+	return "an account"
+}

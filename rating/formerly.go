@@ -1,0 +1,146 @@
+package rating
+
+import (
+	"cmp"
+	"slices"
+
+	"ratemill/internal/diag"
+)
+
+// A document says `formerly` with the name that the version before had. That version may itself have been renamed, and
+// its count has the name from before. So the names are followed from version to version, oldest first, to the one that
+// has the count.
+
+// naming is the name of a counted thing in one version.
+type naming struct {
+	name, formerly string
+	counted        *string // the name in the counter
+	at             diag.Pos
+	recount        func() // after counted changed
+}
+
+// followNames finds the counters of renamed buckets, prices and limits.
+func (c *compiler) followNames() {
+	for _, f := range c.plans.list {
+		c.followBuckets("plan "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].included })
+		for class := range c.names {
+			prefix := "price " + f.name + "/" + c.names[class] + "/"
+			c.follow("price", "plan "+f.name+", class "+c.names[class], len(f.versions), func(i int) (all []naming) {
+				if class >= len(f.versions[i].classes) || f.versions[i].classes[class] == nil {
+					return nil
+				}
+				pc := f.versions[i].classes[class]
+				for j := range pc.prices {
+					if p := &pc.prices[j]; pc.count != countRecord {
+						all = append(all, naming{p.own, p.former, &p.key, p.at, func() { p.id = c.id(p.at, prefix+p.key) }})
+					}
+				}
+				return all
+			})
+		}
+	}
+	for _, f := range c.shares.list {
+		c.followBuckets("pool "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].buckets })
+	}
+	c.followLimits()
+}
+
+func (c *compiler) followBuckets(owner string, versions int, buckets func(version int) []bucket) {
+	c.follow("bucket", owner, versions, func(i int) (all []naming) {
+		list := buckets(i)
+		for j := range list {
+			b := &list[j]
+			all = append(all, naming{b.name, b.formerly, &b.counted, b.at, func() { b.id = c.id(b.at, owner+"/"+b.counted) }})
+		}
+		return all
+	})
+}
+
+// follow sets the counters of one family's things, oldest version first. A version that repeats name and formerly of the
+// one before is a copy of it and continues the same count; otherwise formerly is the name in the newest version before
+// that has it. If there is none, the former name stood in a catalogue before this one, and counts by itself.
+func (c *compiler) follow(what, owner string, versions int, named func(version int) []naming) {
+	var before [][]naming
+	for i := range versions {
+		now := named(i)
+		counting := map[string]diag.Pos{}
+		for j := range now {
+			n := &now[j]
+			written := *n.counted
+			if n.formerly != "" && i > 0 {
+				if counted, ok := followed(n, before); !ok {
+					c.list.Warnf(n.at, "no version before this one has a %s %s in %s, so `formerly: %s` continues a count only if an earlier catalogue of the installation had it; otherwise remove it",
+						what, n.formerly, owner, n.formerly)
+				} else if counted != *n.counted {
+					*n.counted = counted
+					n.recount()
+				}
+			}
+			if at, ok := counting[*n.counted]; ok && *n.counted != written {
+				c.refuse(n.at, "this %s would share its count with the one on line %d, since both go back to %s, but each has its own count: remove formerly, or give it another name",
+					what, at.Line, *n.counted)
+				*n.counted = written
+				n.recount()
+			}
+			counting[*n.counted] = n.at
+		}
+		before = append(before, now)
+	}
+}
+
+func followed(n *naming, before [][]naming) (counted string, ok bool) {
+	newest := before[len(before)-1]
+	if i := slices.IndexFunc(newest, func(o naming) bool { return o.name == n.name && o.formerly == n.formerly }); i >= 0 {
+		return *newest[i].counted, true
+	}
+	for _, version := range slices.Backward(before) {
+		for _, o := range version {
+			if o.name == n.formerly {
+				return *o.counted, true
+			}
+		}
+	}
+	for _, version := range before {
+		for _, o := range version {
+			if *o.counted == n.formerly {
+				return n.formerly, true
+			}
+		}
+	}
+	return "", false
+}
+
+// followLimits does it for limits, whose former name is another document's.
+func (c *compiler) followLimits() {
+	type version struct {
+		*limit
+		order int64
+	}
+	var all []version
+	for _, f := range c.limits.list {
+		for i, m := range f.versions {
+			all = append(all, version{m, f.since[i].order()})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b version) int { return cmp.Compare(a.order, b.order) })
+	newest := func(name string, before int64) (found *limit) {
+		for _, o := range all {
+			if o.name == name && o.order < before {
+				found = o.limit
+			}
+		}
+		return found
+	}
+	for _, m := range all {
+		own := newest(m.name, m.order)
+		if m.formerly == "" || own != nil && own.formerly == m.formerly {
+			if m.follows = own; own != nil && m.formerly != "" {
+				m.counted, m.id = own.counted, own.id
+			}
+			continue
+		}
+		if m.follows = newest(m.formerly, m.order); m.follows != nil {
+			m.counted, m.id = m.follows.counted, m.follows.id
+		}
+	}
+}
