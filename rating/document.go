@@ -37,7 +37,7 @@ type whereDoc struct {
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
 	Prefixes      []diag.Text `yaml:"prefixes" doc:"Beginnings of the other party's number; the longest decides." example:"+49"`
 	PeerCountries []diag.Text `yaml:"peer_countries" doc:"Countries of the other party's number." example:"DE"`
-	Unknown       *bool       `yaml:"unknown" doc:"true: usage whose place is unknown belongs here too. false: it does not, and goes to suspense, and check need not warn of that." example:"true"`
+	Unknown       *bool       `yaml:"unknown" doc:"true: usage at an unknown place belongs here too. false: it goes to suspense, and check does not warn of it." example:"true"`
 }
 
 func (w *whereDoc) empty() bool {
@@ -75,8 +75,8 @@ type classDoc struct {
 }
 
 type priceDoc struct {
-	Name     diag.Text   `yaml:"name" doc:"Name of the price in explanations and of its count in graduated prices; without it, its zones (or what it holds) and slice, in any order." example:"eu-overage"`
-	Formerly diag.Text   `yaml:"formerly" doc:"Name by which the price was counted before, where its name, its zones or what it holds have changed: the count goes on." example:"eu"`
+	Name     diag.Text   `yaml:"name" doc:"Name of the price in explanations and of its counter in graduated prices; without it, its zones (or its places) and slice, in any order." example:"eu-overage"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Former name of the price's counter, if its name, its zones or its places have changed: the count continues." example:"eu"`
 	Zones    []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
 	Where    whereDoc    `yaml:",inline"`
 
@@ -89,17 +89,17 @@ type priceDoc struct {
 }
 
 type stepDoc struct {
-	From  quantity  `yaml:"from" doc:"From how many counted units on the price holds; the first is 0." example:"900 s"`
+	From  quantity  `yaml:"from" doc:"Number of counted units from which on the price applies; the first is 0." example:"900 s"`
 	Price priceText `yaml:"price,required" doc:"Price for a number of units." example:"1 / 60 s"`
 	pos   diag.Pos
 }
 
 type bucketDoc struct {
 	Bucket   diag.Text   `yaml:"bucket,required" doc:"Name, unique in its document." example:"data"`
-	Formerly diag.Text   `yaml:"formerly" doc:"Name of the bucket before it was renamed: what was drawn stays drawn." example:"internet"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Name of the bucket before it was renamed: drawn units stay drawn." example:"internet"`
 	Units    quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
 	Classes  []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
-	Zones    []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; without it, all." example:"[home, eu]"`
+	Zones    []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; all by default." example:"[home, eu]"`
 }
 
 type shareDoc struct {
@@ -107,18 +107,18 @@ type shareDoc struct {
 	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
 	Level   diag.Text   `yaml:"level" default:"account" enum:"account|parent" doc:"Which SIMs share: those of the account that has the plan, or those of all children of its parent that have it."`
 	Growth  diag.Text   `yaml:"growth" default:"fixed" enum:"fixed" doc:"fixed: the buckets have the same size however many SIMs draw on them."`
-	Plans   []diag.Text `yaml:"plans" doc:"Price plans whose usage participates; without it, all." example:"[fleet]"`
+	Plans   []diag.Text `yaml:"plans" doc:"Price plans whose usage participates; all by default." example:"[fleet]"`
 	Buckets []bucketDoc `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
 }
 
 type limitDoc struct {
 	Name     diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
-	Formerly diag.Text   `yaml:"formerly" doc:"Name of the limit before it was renamed: its counts go on." example:"data-4g"`
+	Formerly diag.Text   `yaml:"formerly" doc:"Name of the limit before it was renamed: its count continues." example:"data-4g"`
 	From     since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
 	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whether usage or cost is counted per SIM or per account, in each cycle of the account."`
 	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
 	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
-	Cost     *moneyText  `yaml:"cost" doc:"Threshold on what the account is charged; where it has no plan, on what the nearest accounts below it are charged." example:"100 EUR"`
+	Cost     *moneyText  `yaml:"cost" doc:"Threshold on the charges of the account; if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
 	Actions  []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
 }
 

@@ -32,7 +32,7 @@ func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Projec
 		list, err = roles.CountersAnew(ctx, store, p.Catalogue)
 	}
 	if missing := (*control.MissingError)(nil); err != nil && !errors.As(err, &missing) {
-		list.Warnf(diag.Pos{}, "cannot tell whether counters start anew: %v", err)
+		list.Warnf(diag.Pos{}, "cannot check whether counters start at zero: %v", err)
 	}
 	return list
 }

@@ -130,7 +130,7 @@ func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	cover := &golden.Coverage{}
 	for _, c := range cases {
 		if _, err := c.Run(cmd.Context(), p, cover); err != nil {
-			list.Warnf(diag.Pos{File: diag.NewFile(c.File, nil)}, "the case cannot be run; `ratemill test` says why")
+			list.Warnf(diag.Pos{File: diag.NewFile(c.File, nil)}, "the case cannot be run; `ratemill test` shows the reason")
 		}
 	}
 	for _, s := range p.Sources.Sources {

@@ -56,7 +56,7 @@ func initCommand(f *flags) *cobra.Command {
 		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project for you to adapt.",
 		Args:  needing(1, 1, "one folder for the project: ratemill init myproject"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.noConfig("DIR says where the project goes"); err != nil {
+			if err := f.noConfig("DIR is the new project's folder"); err != nil {
 				return err
 			}
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {

@@ -35,7 +35,7 @@ func explainCommand(f *flags) *cobra.Command {
 	var full bool
 	c := &cobra.Command{
 		Use:   "explain ID… | --sim IDENTIFIER [--at TIME]",
-		Short: "Say why records cost what they cost",
+		Short: "Explain what records cost",
 		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
 pools, price steps, for every account that pays. The last line computes the amount again from the steps above it. With
 --raw it also shows the raw line and what the rules of that time read of it: it fetches the file from its source, or from
@@ -74,10 +74,10 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 			return x.records(cmd, q, c, args)
 		},
 	}
-	c.Flags().StringVar(&x.sim, "sim", "", "list what was rated of this SIM, by any of its identifiers")
+	c.Flags().StringVar(&x.sim, "sim", "", "list the rated records of this SIM, by any of its identifiers")
 	c.Flags().Var(&x.at, "at", "with --sim: on this day, or the day of this time (default today)")
-	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show its raw line and what the rules read of it")
-	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show its raw line and what the rules read of it")
+	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show the raw line and its reading by the rules")
+	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show the raw line and its reading by the rules")
 	c.Flags().BoolVar(&full, "full", false, "show the identifiers of SIMs in full, and all of them")
 	c.Flags().VarP(choice{&x.output, []string{"text", grid.JSON}}, "output", "o", "how to print it")
 	return c
@@ -119,7 +119,7 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.
 		said = true
 	}
 	if said && !x.raw && x.file == "" && grid.Width(data(cmd)) > 0 { // somebody looks
-		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and what the rules read of it")
+		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and its reading by the rules")
 	}
 	if len(missing) > 0 {
 		return &problems{strings.Join(missing, "\n")}

@@ -176,7 +176,7 @@ Passwords and key files that the document names must still be there. The files a
 				}
 				file, err := store.File(cmd.Context(), number)
 				if err == nil && sources[file.Source] {
-					return &problems{fmt.Sprintf("the project has source %s, so file %d is read by itself; ratemill files says what it waits for", file.Source, number)}
+					return &problems{fmt.Sprintf("the project has source %s, so mediation reads file %d by itself; `ratemill files` shows what it waits for", file.Source, number)}
 				}
 				if err == nil {
 					err = store.FinishFile(cmd.Context(), number, whoami(), now)
@@ -185,7 +185,7 @@ Passwords and key files that the document names must still be there. The files a
 				case errors.Is(err, control.ErrNotFound):
 					return &problems{fmt.Sprintf("there is no file %d; ratemill files shows them", number)}
 				case errors.Is(err, control.ErrConflict):
-					return &problems{fmt.Sprintf("file %d was not begun, or is closed; ratemill files says which. Of what was not begun nothing is out: ratemill files drop %d", number, number)}
+					return &problems{fmt.Sprintf("file %d was not begun, or is closed; `ratemill files` shows its state. If it was not begun, no record was sent: ratemill files drop %d", number, number)}
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
@@ -200,7 +200,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 	var why string
 	c := &cobra.Command{
 		Use:   "drop NUMBER…",
-		Short: "Give up unread files, such as those of a removed source",
+		Short: "Give up unread files, for example those of a removed source",
 		Long:  "Drop gives up files that have not been read at all. They stay in the ledger as dropped, with the reason and your name; `ratemill files retry` takes them after all.",
 		Args:  needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files drop 12 --why 'the test system of last year'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -335,7 +335,7 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 		return f.Why, "once the cause is fixed, " + again
 	case control.Vanished:
 		if f.Retry > 0 {
-			return f.Why, "its records wait in suspense, and can be retried anew"
+			return f.Why, "its records wait in suspense, and can be retried again"
 		}
 		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, and %s", again)
 	case control.Refused:

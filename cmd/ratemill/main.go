@@ -107,8 +107,8 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder with ratemill.yaml (default ./ratemill.yaml, or else the demo's, which is said)")
-	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "lowest level that is logged (default: log.level of the configuration when running, warn otherwise)")
+	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration file, or the folder with ratemill.yaml (default ./ratemill.yaml, otherwise the demo's, with a note)")
+	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log", "lowest level to log (default: log.level of the configuration when running, warn otherwise)")
 	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: log.format of the configuration when running, text otherwise)")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{

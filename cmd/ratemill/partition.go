@@ -143,7 +143,7 @@ func partitionList(f *flags) *cobra.Command {
 			return grid.Words(data(cmd), b.String(), 4)
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "include partitions that have gone on")
+	c.Flags().BoolVar(&all, "all", false, "include partitions that have continued since")
 	outputFlag(f, c)
 	return c
 }
@@ -288,14 +288,14 @@ with the hash that list and show print, and cannot be undone. Skipped content is
 		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why \"…\""), stopWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return errors.New("the reason is empty; give one for whoever reads the balance later")
+				return errors.New("the reason is empty; give one for those who read the balance later")
 			}
 			return orderStop(cmd, f, &ref, args, true, reason)
 		},
 	}
 	ref.flags(c)
 	c.Flags().StringVar(&ref.message, "message", "", "hash of the message or rows, as list and show print it")
-	c.Flags().StringVar(&reason, "why", "", "the reason, for whoever reads the balance later")
+	c.Flags().StringVar(&reason, "why", "", "the reason, for those who read the balance later")
 	_ = c.MarkFlagRequired("message")
 	_ = c.MarkFlagRequired("why")
 	return c

@@ -73,7 +73,7 @@ the number of the SIM that has this identifier, or had it.`,
 			return print(cmd.Context(), data(cmd), w, f.output, sql)
 		},
 	}
-	c.Flags().StringVar(&sim, "sim", "", "any identifier of a SIM, whose number {sim} in the SQL becomes")
+	c.Flags().StringVar(&sim, "sim", "", "any identifier of a SIM; its number replaces {sim} in the SQL")
 	outputFlag(f, c)
 	return c
 }

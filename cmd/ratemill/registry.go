@@ -21,7 +21,7 @@ import (
 func registryCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "registry",
-		Short: "Accounts and SIMs: who owns what, since when, and since which revision that is known",
+		Short: "Accounts and SIMs: owners, with validity and the revision from which each is known",
 		Long: `Registry shows what ratemill import brought: the tree of accounts, the SIMs of an account, and all that was ever said of a
 SIM, which any of its identifiers finds, also one that it has no more.`,
 	}
@@ -219,7 +219,7 @@ func (k known) zone(account uint32, at udr.Instant) *time.Location {
 func registryShow(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show IDENTIFIER…",
-		Short: "Show all that was ever said of a SIM",
+		Short: "Show the whole history of a SIM",
 		Long: `Show finds a SIM by any of its identifiers (ICCID, IMSI, MSISDN, IMEI, EID or name), also by one that it has no more, and
 prints its owners, plans and identifiers: since when and until when each holds, and with which revision of the registry
 each became known. "corrected" is the revision that took a row back or replaced it: usage that was rated before keeps it.

@@ -329,7 +329,7 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 				return errors.New("say which records: by ID, by --source, --code, --rule or --sim, or --all")
 			}
 			if all && (len(args) > 0 || filter.chooses()) {
-				return errors.New("--all means every waiting record; use it alone, or leave it out")
+				return errors.New("--all means every waiting record; use it alone, or omit it")
 			}
 			if cmd.Flags().Changed("anyway") && strings.TrimSpace(anyway) == "" {
 				return errors.New("--anyway takes the reason why records are rated that may have been rated before")

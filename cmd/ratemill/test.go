@@ -113,7 +113,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	c.Flags().BoolVar(&rewrite, "rewrite", false, "replace the expected results in the cases with the actual ones")
 	c.Flags().StringVar(&pattern, "run", "", "run the cases whose names match this regular expression")
 	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
-	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file from whose records to draft a case that reaches what no case reaches")
+	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file; its records that reach what no case reaches become a draft")
 	return c
 }
 

@@ -23,7 +23,7 @@ func tryCommand(f *flags) *cobra.Command {
 	var verbose bool
 	c := &cobra.Command{
 		Use:   "try FILE…",
-		Short: "Say what the rules decide about each record, and why",
+		Short: "Show how the rules decide each record, and why",
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
 rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
 project's registry/ folder, or --registry) it also says who owns each SIM. Of a file that looks unfinished it says that it

@@ -39,7 +39,7 @@ func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int
 		}
 	}
 	if err != nil {
-		return k.explain(ctx, fmt.Sprintf("commit what of %s is stored", topic), err)
+		return k.explain(ctx, fmt.Sprintf("commit the stored position of %s", topic), err)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (k *Kafka) Committed(ctx context.Context, group, topic string, partition in
 		}
 	}
 	if err != nil && !errors.Is(err, kafka.GroupIdNotFound) {
-		return -1, k.explain(ctx, fmt.Sprintf("ask what of %s is stored", topic), err)
+		return -1, k.explain(ctx, fmt.Sprintf("ask for the stored position of %s", topic), err)
 	}
 	return -1, nil
 }
@@ -73,7 +73,7 @@ func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.
 		err = res.Topics[topic][0].Error
 	}
 	if err != nil {
-		return 0, k.explain(ctx, fmt.Sprintf("look for the first message since %s in %s/%d", at.UTC().Format(time.RFC3339), topic, partition), err)
+		return 0, k.explain(ctx, fmt.Sprintf("look up the first message since %s in %s/%d", at.UTC().Format(time.RFC3339), topic, partition), err)
 	}
 	for offset := range res.Topics[topic][0].Offsets {
 		if offset >= 0 {

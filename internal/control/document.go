@@ -65,7 +65,7 @@ func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64
 
 // EffectiveDocuments are the versions put into force under a name, in that order.
 func (s *Store) EffectiveDocuments(ctx context.Context, kind, name string) (all []Effective, err error) {
-	err = s.query(ctx, "reading what is in force", `SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
+	err = s.query(ctx, "reading the version in force", `SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
 		[]any{kind, name}, func(rows *sql.Rows) error {
 			var e Effective
 			var from, set int64

@@ -311,7 +311,7 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 // been closed as its duplicate, and the next fetch decides. If another content had taken a file's place without a sign,
 // that content is gone as well: a later listing may show the file's own again.
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
-	err = s.change(ctx, "closing files that are gone from "+source, func(t tx) error {
+	err = s.change(ctx, "closing missing files of "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
 			WHERE source = ? AND retry = 0 AND still_open = 1 AND state = 'seen' AND file_id IS NULL AND last_seen < ? AND `+unleased,
 			nanos(now), source, nanos(listedSince), nanos(now), nanos(now))
@@ -477,7 +477,7 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
 // the same pins, hence the same records.
 func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
-	err = s.change(ctx, "pinning what a file depends on", func(t tx) error {
+	err = s.change(ctx, "pinning a file", func(t tx) error {
 		if err := t.pinPart(ctx, lease, &pins.Part); err != nil {
 			return err
 		}

@@ -169,7 +169,7 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 		return fmt.Errorf("%w, by %s at %s: %s", ErrSkipped, stop.Who, stop.Ordered.UTC().Format(time.DateTime), stop.Why)
 	}
 	verb := "partition.retry"
-	return s.change(ctx, "ordering what is done about a stopped partition", func(t tx) error {
+	return s.change(ctx, "giving an order about a stopped partition", func(t tx) error {
 		set, args := `version = version + 1`, []any{}
 		if skip {
 			verb = "partition.skip"
@@ -188,7 +188,7 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 
 // CloseStop records that the reader of a stop has gone past it.
 func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
-	return s.change(ctx, "noting that a partition goes on", func(t tx) error {
+	return s.change(ctx, "recording that a partition continues", func(t tx) error {
 		key := []any{stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash}
 		const is = `topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ?`
 		_, err := t.exec(ctx, `UPDATE partition_stop_readers SET closed_at = ? WHERE `+is+` AND reader = ? AND closed_at = 0`, append(append([]any{nanos(at)}, key...), stop.Role)...)

@@ -95,7 +95,7 @@ func (r *run) takeIn() error {
 	if err == nil || !unavailable(err) {
 		return err
 	}
-	r.note("nobody is taken in now: %v", err)
+	r.note("no imports for now: %v", err)
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (r *run) importStrangers(ctx context.Context) error {
 			}
 			m, err := scrape.Read(ctx, p.Metrics)
 			if err != nil || m.Sum("ratemill_registry_revision") < float64(changed.Revision) {
-				return fmt.Sprintf("%s does not know revision %d of the registry (%v)", p.Name, changed.Revision, err)
+				return fmt.Sprintf("%s does not have revision %d of the registry (%v)", p.Name, changed.Revision, err)
 			}
 		}
 		return ""
@@ -236,7 +236,7 @@ func (r *run) takeInAll() error {
 		return err
 	}
 	if n := len(r.changes.strangers) - len(r.changes.known); n > 0 {
-		return fmt.Errorf("%d SIMs are unknown still, though all files were read", n)
+		return fmt.Errorf("%d SIMs are still unknown, although all files were read", n)
 	}
 	return nil
 }

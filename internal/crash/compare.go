@@ -48,7 +48,7 @@ func (r *run) compare(ctx context.Context) error {
 	pipe.Done = c.file
 	balances, err := pipe.Run(ctx, r.feed.offline(r.Plant))
 	if err != nil {
-		return fmt.Errorf("the offline pipeline, which says what is right, fails: %w", err)
+		return fmt.Errorf("the reference, the offline pipeline, fails: %w", err)
 	}
 	if c.err != nil {
 		return c.err
@@ -240,7 +240,7 @@ func (c *comparison) match(where, words, fields string, expected, found []string
 			c.report.differs("%s: lacks %.300s", where, expected[0])
 			expected = expected[1:]
 		case len(expected) == 0 || found[0] < expected[0]:
-			c.report.differs("%s: has what it ought not to, or has it twice: %.300s", where, found[0])
+			c.report.differs("%s: has unexpected or repeated rows: %.300s", where, found[0])
 			found = found[1:]
 		default:
 			c.report.Compared[words]++
@@ -368,7 +368,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 				ought[f.Path] = control.Done
 			}
 			if f.State != ought[f.Path] {
-				r.report.differs("the ledger says that %s is %s (%s); it ought to be %q", f.Path, f.State, f.Why, ought[f.Path])
+				r.report.differs("the ledger has %s as %s (%s); expected %q", f.Path, f.State, f.Why, ought[f.Path])
 			}
 			if f.State == control.Duplicate {
 				r.report.Compared["duplicate files"]++

@@ -81,7 +81,7 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 	if err != nil {
 		return err
 	}
-	r.note("it is said after %v", time.Since(began).Round(time.Millisecond))
+	r.note("reported after %v", time.Since(began).Round(time.Millisecond))
 	err = r.until(func() string {
 		disk.Fill(r.t)
 		for _, p := range r.cast {
@@ -90,7 +90,7 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 				return ""
 			}
 		}
-		return fmt.Sprintf("every process is ready, or does not say %q", full.unfit)
+		return fmt.Sprintf("every process is ready, or does not report %q", full.unfit)
 	})
 	if err != nil {
 		return err

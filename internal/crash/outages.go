@@ -60,7 +60,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 			err := r.until(func() string {
 				ready, words, err := scrape.Ready(r.t.Context(), p.Metrics)
 				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is no engine
-					return fmt.Sprintf("%s does not say that %s is away: it answers %q (%v)", p.Name, name, words, err)
+					return fmt.Sprintf("%s does not report that %s is away: it answers %q (%v)", p.Name, name, words, err)
 				}
 				return ""
 			})
@@ -89,7 +89,7 @@ func (r *run) ready() error {
 	for _, p := range r.cast {
 		err := r.until(func() string {
 			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err != nil || !ready {
-				return fmt.Sprintf("%s is not ready though everything is there: it answers %q (%v)", p.Name, words, err)
+				return fmt.Sprintf("%s is not ready although everything is there: it answers %q (%v)", p.Name, words, err)
 			}
 			return ""
 		})

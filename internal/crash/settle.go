@@ -40,7 +40,7 @@ func (r *run) settle() error {
 			return fmt.Errorf("nothing has happened for %v, and there is work to do:\n  %s", standstill, strings.Join(missing, "\n  "))
 		}
 		if err := r.pause(300 * time.Millisecond); err != nil {
-			return fmt.Errorf("%w; what was left to do:\n  %s", err, strings.Join(missing, "\n  "))
+			return fmt.Errorf("%w; remaining work:\n  %s", err, strings.Join(missing, "\n  "))
 		}
 	}
 }

@@ -270,11 +270,11 @@ func (c *converter) node(a ast.Node, depth int) *Node {
 		name := a.Value.GetToken().Value
 		target, ok := c.anchors[name]
 		if !ok {
-			return c.fail(at, "*%s stands for nothing: no &%s comes before it", name, name)
+			return c.fail(at, "*%s refers to nothing: no &%s comes before it", name, name)
 		}
 		for _, o := range c.open {
 			if o == name {
-				return c.fail(at, "*%s stands within itself", name)
+				return c.fail(at, "*%s refers to itself", name)
 			}
 		}
 		c.open = append(c.open, name)

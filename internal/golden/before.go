@@ -16,9 +16,9 @@ import (
 // counterBefore is an entry of before.yaml.
 type counterBefore struct {
 	Used    diag.Text `yaml:"used,required" doc:"Units, or money for a limit on cost." example:"2_999_990_000 B"`
-	Account string    `yaml:"account" doc:"Whose; without it, the one account that has the pool or limit."`
+	Account string    `yaml:"account" doc:"Owner; by default the only account that has the pool or limit."`
 	SIM     string    `yaml:"sim" doc:"Which SIM's, by an identifier and its kind: imsi 214070000000003."`
-	At      string    `yaml:"at" doc:"A time in the cycle that is meant; without it, that of the first record."`
+	At      string    `yaml:"at" doc:"A time in the intended cycle; by default the time of the first record."`
 }
 
 func (b *counterBefore) delta(name string, catalogue *rating.Catalogue, reg *registry.Registry, first udr.Instant) (rating.Delta, error) {

@@ -230,7 +230,7 @@ func octets(text []byte, o *decode.Options) ([]byte, error) {
 	}
 	out := make([]byte, hex.DecodedLen(len(digits)))
 	if _, err := hex.Decode(out, digits); err != nil {
-		return nil, fmt.Errorf("a raw file of its format stands in hexadecimal, two digits for an octet: %w", err)
+		return nil, fmt.Errorf("a raw file of a binary format is written in hexadecimal, two digits per octet: %w", err)
 	}
 	return out, nil
 }

@@ -67,7 +67,7 @@ var (
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationFetch     = durations(&mediation.FetchBounds, "mediation_fetch_seconds", "How long files took to come from their server to this machine; those that failed are not in it.", "source")
 	mediationBehind    = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a person.", "stage", "partition")
-	mediationOld       = gauge("mediation_expiring_batches", "Batches that wait for rating or for the warehouse though half of the time for which Kafka keeps them is over, as seen by mediation; those of a partition that stopped count too.", "stage", "partition")
+	mediationOld       = gauge("mediation_expiring_batches", "Batches that still wait for rating or for the warehouse after half of the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
 	mediationHeld      = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
 	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures     = gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
@@ -105,7 +105,7 @@ var (
 	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values summed over files; any value but 0 is an alarm.")
 	balanceBytes      = gauge("balance_difference_bytes", "The same in bytes of raw records.")
 	balanceUnits      = gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
-	balanceEnds       = gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although none of their records has arrived for 10 minutes.")
+	balanceEnds       = gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although no record has arrived for 10 minutes.")
 	balanceInSuspense = gauge("suspense_records", "Records that wait in suspense.")
 )
 

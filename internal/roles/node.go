@@ -482,7 +482,7 @@ func Partitions(ctx context.Context, store *control.Store, configured int) (int,
 	}
 	var n int
 	if _, err := fmt.Sscan(string(stored), &n); err != nil || n < 1 {
-		return 0, fmt.Errorf("the control store says that there are %q partitions", stored)
+		return 0, fmt.Errorf("the control store has %q as the number of partitions", stored)
 	}
 	return n, nil
 }

@@ -84,7 +84,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 			err = errors.Join(err, p.stops.CloseStop(ctx, &stop, time.Now()))
 		}
 		if err != nil && !unavailable(err) && ctx.Err() == nil {
-			p.log.Warn("cannot record that a partition goes on", "partition", partition, "err", err)
+			p.log.Warn("cannot record that a partition continues", "partition", partition, "err", err)
 		}
 		_ = clock{}.Sleep(ctx, lookForPassed)
 	}

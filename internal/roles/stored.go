@@ -19,7 +19,7 @@ func (n *Node) commitStored(ctx context.Context) error {
 	for ctx.Err() == nil {
 		for _, c := range n.stored(ctx, groups) {
 			if err := n.Kafka.Commit(ctx, c.group, c.topic, c.offsets); err != nil && ctx.Err() == nil {
-				n.Log.Debug("Kafka was not told what is stored", "group", c.group, "err", err)
+				n.Log.Debug("cannot commit stored positions to Kafka", "group", c.group, "err", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, commitEvery)

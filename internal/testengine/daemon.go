@@ -61,7 +61,7 @@ func (d *daemon) tryStart() error {
 		}
 		select {
 		case <-d.done:
-			return fmt.Errorf("%s ended before it served (%v); its last words:\n%s", d.name, d.cmd.ProcessState, d.lastWords())
+			return fmt.Errorf("%s ended before it served (%v); its last output:\n%s", d.name, d.cmd.ProcessState, d.lastWords())
 		case <-deadline:
 			d.kill()
 			return fmt.Errorf("%s does not serve after %v: %w; its last words:\n%s", d.name, patience, err, d.lastWords())

@@ -55,7 +55,7 @@ func socketAddress(t testing.TB, text string) netip.AddrPort {
 	n, err := strconv.ParseUint(port, 16, 16)
 	ip, ok := netip.AddrFromSlice(raw)
 	if err != nil || !ok {
-		t.Fatalf("the kernel says %q", text)
+		t.Fatalf("unexpected answer of the kernel: %q", text)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(n))
 }

@@ -53,7 +53,7 @@ type once[E any] struct {
 func (o *once[E]) get(t testing.TB, start func(scope) *E) *E {
 	t.Helper()
 	if !process.begun {
-		t.Fatal("a shared engine needs somebody to end it: add func TestMain(m *testing.M) { testengine.Main(m) } to this package")
+		t.Fatal("a shared engine needs Main to end it: add func TestMain(m *testing.M) { testengine.Main(m) } to this package")
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

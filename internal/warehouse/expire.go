@@ -163,7 +163,7 @@ func (w *Warehouse) heldBack(ctx context.Context, before, due time.Time) (string
 		}
 		var n uint64
 		if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT (%s)", t.Name, old(due), old(before))).Scan(&n); err != nil {
-			return "", sorted("count what is held back", err)
+			return "", sorted("count held-back rows", err)
 		}
 		if n > 0 {
 			names = append(names, t.Name)

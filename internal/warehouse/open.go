@@ -90,7 +90,7 @@ func open(ctx context.Context, options *clickhouse.Options) (*Warehouse, error) 
 	}}
 	if err := conn.Ping(ctx); err != nil {
 		conn.Close()
-		return nil, sorted("report that it is up", err)
+		return nil, sorted("check that it is up", err)
 	}
 	return w, nil
 }

@@ -7,7 +7,7 @@ import (
 
 // Ping asks ClickHouse whether it is there.
 func (w *Warehouse) Ping(ctx context.Context) error {
-	return sorted("report that it is up", w.conn.Ping(ctx))
+	return sorted("check that it is up", w.conn.Ping(ctx))
 }
 
 // Totals are the balance of all files together, for alarms. Differences are added up without sign, so that what is

@@ -213,11 +213,11 @@ func Docs() string {
 	var b strings.Builder
 	b.WriteString("# Tables of the warehouse\n\nThe tables and views in ClickHouse, for users who write SQL. This page is generated from the declarations in `internal/warehouse`.\n\n" +
 		"Every row is there once: plain SELECTs are exact, `FINAL` is never needed. Amounts are `Decimal(38,12)` and every amount has a currency beside it; do not add amounts of different currencies. Times are UTC; cycles, and the column day, are in the account's own zone.\n\n" +
-		"| table | what it holds |\n| --- | --- |\n")
+		"| table | content |\n| --- | --- |\n")
 	for _, t := range Tables() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, t.Name, firstSentence(t.Doc))
 	}
-	b.WriteString("\n| view | what it answers |\n| --- | --- |\n")
+	b.WriteString("\n| view | content |\n| --- | --- |\n")
 	for _, v := range Views() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", v.Name, v.Name, firstSentence(v.Doc))
 	}

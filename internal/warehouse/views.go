@@ -12,17 +12,17 @@ var (
 	classColumn    = Column{Name: "class", Doc: "Usage class."}
 	unitColumn     = Column{Name: "unit", Doc: "What quantity counts: B, s, 1."}
 	recordsColumn  = Column{Name: "records", Doc: "Usage records."}
-	quantityColumn = Column{Name: "quantity", Doc: "Sum of what was used, in unit."}
+	quantityColumn = Column{Name: "quantity", Doc: "Sum of the quantity, in unit."}
 	simsColumn     = Column{Name: "sims", Doc: "Different SIMs."}
 	currencyColumn = Column{Name: "currency", Doc: "Of amount, ISO 4217."}
-	amountColumn   = Column{Name: "amount", Doc: "Sum of what is charged, in currency."}
+	amountColumn   = Column{Name: "amount", Doc: "Sum of the amount, in currency."}
 	cycleColumn    = Column{Name: "cycle", Doc: "First day of the account's billing period."}
 )
 
 var views = []View{
 	{
 		Name: "charges", Since: 1,
-		Doc: "What every account pays for every record: one row per record and tier, from the SIM's own account (tier 0) up to the billing root. Add up amount here, not usage: a record stands here once per tier.",
+		Doc: "The price of every record for every account: one row per record and tier, from the SIM's own account (tier 0) up to the billing root. Add up amount here, not usage, because a record has one row per tier.",
 		Columns: []Column{
 			{Name: "file, seq", Doc: "Identity of the record."},
 			{Name: "at", Doc: "When the usage began."},
@@ -66,7 +66,7 @@ FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY
 	},
 	{
 		Name: "usage_by_class_country", Since: 1,
-		Doc:     "Where usage happened in each month, and what the SIMs' accounts pay for it.",
+		Doc:     "Countries of the usage in each month, and the price that the SIMs' accounts pay for it.",
 		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn, {Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
 		Select: `
 SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, currency, sum(amount) AS amount
@@ -82,13 +82,13 @@ FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER
 	},
 	{
 		Name: "suspense_open", Since: 1,
-		Doc:     "Records that wait in suspense: neither sent again nor dropped. The columns are those of suspense.",
+		Doc:     "Records that wait in suspense: neither retried nor dropped. The columns are those of suspense.",
 		Columns: []Column{{Name: "*", Doc: "As in suspense."}},
 		Select:  `SELECT * FROM suspense WHERE (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) ORDER BY source, file, seq`,
 	},
 	{
 		Name: "suspense_by_reason", Since: 1,
-		Doc: "How many records wait, for what, and since when.",
+		Doc: "How many records wait, with the reason and the time of the first.",
 		Columns: []Column{{Name: "source", Doc: "Where they came from."}, {Name: "code", Doc: "Stable word for the reason."}, {Name: "rule", Doc: "The rule at work, when one was."}, {Name: "position", Doc: "Of the rule."},
 			{Name: "reason", Doc: "One of the reasons, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."}, {Name: "since", Doc: "When the first came into the warehouse."}, {Name: "example", Doc: "Id of one of them."}},
 		Select: `
@@ -97,12 +97,12 @@ FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, 
 	},
 	{
 		Name: "file_balance", Since: 1,
-		Doc: "The balance of every file: what mediation read at one end against what lies in the warehouse at the other. difference and difference_bytes are 0 for a file that is done; while it is on its way, they are what is still in flight. A file whose end has not come yet is not in it, but in file_ends_missing; nor is one that came so long ago that its records may be gone (warehouse.keep, less a month).",
+		Doc: "The balance of every file: the records that mediation read, compared with the rows in the warehouse. difference and difference_bytes are 0 for a file that is done; before, they show the records still in flight. A file whose end has not come yet is not here, but in file_ends_missing; a file that came so long ago that its records may be deleted (warehouse.keep, minus one month) is omitted too.",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."}, {Name: "brought_back", Doc: "Of a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
 			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."}, {Name: "suspended", Doc: "In suspense, still waiting."},
-			{Name: "retried", Doc: "Were in suspense, and went out again in a retry batch, where they are counted anew."}, {Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
+			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."}, {Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
 			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference", Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
 			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."}, {Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
 		},
@@ -127,7 +127,7 @@ ORDER BY f.source, f.name, f.file`,
 	},
 	{
 		Name: "file_balance_units", Since: 1,
-		Doc: "The same balance in units: what mediation sent of each usage class against what lies in the warehouse. difference is 0 for a file that is done.",
+		Doc: "The same balance in units: the usage that mediation sent in each class, compared with the rows in the warehouse. difference is 0 for a file that is done.",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, classColumn,
 			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's unit."}, {Name: "duplicate", Doc: "Of which in duplicates."},
@@ -150,7 +150,7 @@ GROUP BY file, class ORDER BY source, name, file, class`,
 	},
 	{
 		Name: "file_ends_missing", Since: 1,
-		Doc:     "Files of which records are here, but not yet the end: they are being read, or their mediator stopped in the middle of them.",
+		Doc:     "Files with records here, but without their end yet: they are being read, or their mediator stopped in the middle.",
 		Columns: []Column{{Name: "file, source", Doc: "The file."}, recordsColumn, {Name: "last", Doc: "When the latest of its records came."}},
 		Select: `
 SELECT file, source, sum(records) AS records, max(last) AS last FROM (

@@ -23,7 +23,7 @@ type Known struct {
 type BeginsOtherwiseError struct{ Path string }
 
 func (e *BeginsOtherwiseError) Error() string {
-	return fmt.Sprintf("%q does not begin with what was read of it before", e.Path)
+	return fmt.Sprintf("%q no longer begins with the content that was read before", e.Path)
 }
 
 // size is how many bytes are fetched.

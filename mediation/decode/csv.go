@@ -23,7 +23,7 @@ type CSV struct {
 	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"The text that separates columns, without quote or line break; tab stands for the tab character."`
 	Quote     string            `yaml:"quote" default:"\"" doc:"The character around fields that hold delimiters or line breaks, or none."`
 	Quotes    string            `yaml:"quotes" enum:"strict|lenient" default:"strict" doc:"strict: RFC 4180, anything else suspends the record. lenient: a record that breaks RFC 4180 is read again within its line, first with quotes that end a field only before a delimiter, then with all quotes of the field as plain text; the first reading with the right number of columns counts."`
-	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote stands in a quoted field: double (\"\") or backslash (\\\")."`
+	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote is written in a quoted field: double (\"\") or backslash (\\\")."`
 	Trim      bool              `yaml:"trim" default:"false" doc:"Remove spaces and tabs around fields, as in \"a, b, c\"."`
 	Skip      int               `yaml:"skip" default:"0" doc:"Number of lines before the header or the first record that are not records (metadata, a row of types)."`
 	Header    bool              `yaml:"header" default:"false" doc:"The first row names the columns."`

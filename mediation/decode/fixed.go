@@ -22,14 +22,14 @@ var _ = Declare(Format{
 type Fixed struct {
 	Places  []Place       `yaml:"columns" doc:"The columns of all lines, where the file has one layout. Columns may leave gaps, and must not overlap: rules take a part of a column by name[0:4]."`
 	Length  int           `yaml:"length" example:"120" doc:"Number of characters of a line, where it goes on after its last column."`
-	Type    *Place        `yaml:"type" example:"{ name: type, from: 1, width: 2 }" doc:"Where a line says its record type, in files with several layouts. With a name, rules read it as a column."`
-	Records []FixedRecord `yaml:"records" doc:"The layouts of the record types. A line of a type that stands neither here nor under header is a suspended record."`
+	Type    *Place        `yaml:"type" example:"{ name: type, from: 1, width: 2 }" doc:"Position of the record type in a line, for files with several layouts. With a name, rules read it as a column."`
+	Records []FixedRecord `yaml:"records" doc:"The layouts of the record types. A line whose type is neither here nor under header is a suspended record."`
 	Header  []string      `yaml:"header" example:"[\"00\"]" doc:"Record types of lines that are no records, such as a header."`
 	Skip    int           `yaml:"skip" default:"0" doc:"Number of lines before the first record that are not records."`
-	Short   string        `yaml:"short" enum:"suspend|allow" default:"suspend" doc:"A line that ends before its layout does is a suspended record, or (allow) has what it has: columns beyond its end are absent. allow is for carriers that leave out the spaces at the end."`
-	Long    string        `yaml:"long" enum:"suspend|allow" default:"suspend" doc:"A line with other characters than spaces behind its layout is a suspended record, or (allow) is read without them."`
+	Short   string        `yaml:"short" enum:"suspend|allow" default:"suspend" doc:"A line that ends before its layout is a suspended record, or (allow) lacks its last columns, which are absent. Use allow for carriers that omit spaces at the end."`
+	Long    string        `yaml:"long" enum:"suspend|allow" default:"suspend" doc:"A line with other characters than spaces after its layout is a suspended record, or (allow) is read without them."`
 	Trim    string        `yaml:"trim" enum:"both|right|none" default:"both" doc:"Remove the spaces at both ends of a column, or only those on the right, or none."`
-	Count   string        `yaml:"count" enum:"characters|bytes" default:"characters" doc:"What places count. In most encodings a character is one byte (in UTF-16 one or two pairs of bytes), and places count characters. In UTF-8 some systems count characters, others (those that write with C's printf) bytes: a record in which bytes cut a character is suspended."`
+	Count   string        `yaml:"count" enum:"characters|bytes" default:"characters" doc:"What positions count. In most encodings a character is one byte (in UTF-16 one or two pairs of bytes), and positions count characters. In UTF-8 some systems count characters, others (those that write with C's printf) bytes: a record in which bytes split a character is suspended."`
 }
 
 // FixedRecord is the layout of some record types.

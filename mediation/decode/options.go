@@ -14,7 +14,7 @@ import (
 // Options say how the files of a source are read: one format (Chosen), and options for all formats.
 type Options struct {
 	Chosen   `yaml:",inline"`
-	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark wins over utf-8 and auto; auto also recognises UTF-16 without mark, and takes what is not UTF-8 for windows-1252."`
+	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark takes precedence over utf-8 and auto; auto also recognises UTF-16 without a mark, and treats text that is not UTF-8 as windows-1252."`
 	Trailer  *Trailer `yaml:"trailer" doc:"The record at the end that gives the number of the others. It is not usage."`
 	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
 }
@@ -23,7 +23,7 @@ type Options struct {
 // and Count say the same without expressions.
 type Trailer struct {
 	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression: this record is the trailer."`
-	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: how many records stand before it."`
+	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: the number of records before it."`
 	First    string    `yaml:"first" example:"T" doc:"csv and fixed, instead of when: the trailer's first column, or the type of its record, is this text."`
 	Count    int       `yaml:"count" example:"2" doc:"csv and fixed, instead of records: the trailer's column (1 is the first) with the number of records."`
 	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"What to do when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`

@@ -24,7 +24,7 @@ import (
 type Document struct {
 	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"The source's name, the same as the file's."`
 	Formerly       diag.Text       `yaml:"formerly" example:"car" doc:"The first name that the source had, when it has another now. It keeps that name in the ledger of files, in duplicate keys, sessions, metrics and tables, so that nothing is charged again and queries find all of its usage under one name."`
-	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new one reads once more, though they were read. Without it, a new source over files that another one read is held back."`
+	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new source is to read again. Without it, a new source over files that another source has read is held back."`
 	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which ones to read."`
 	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
 	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times without one: an IANA name, UTC, or an offset such as +02:00."`

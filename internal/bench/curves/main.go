@@ -47,9 +47,9 @@ func decades(from, to int) (all []int) {
 }
 
 func main() {
-	most := flag.Int("most", 10_000_000, "largest number that is measured")
+	most := flag.Int("most", 10_000_000, "largest number to measure")
 	pictures := flag.String("pictures", "docs/performance", "folder for pictures")
-	whole := flag.String("whole", "bin/bench", "folder with partitions.json and files.json of what was measured of the whole")
+	whole := flag.String("whole", "bin/bench", "folder with partitions.json and files.json from measurements of the whole")
 	stages := flag.String("stages", "", "draw only what processes cost by reports of make bench: before.json,after.json")
 	flag.Parse()
 	err := func() error {

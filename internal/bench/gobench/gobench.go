@@ -60,7 +60,7 @@ func Parse(output string) (lines []Line, err error) {
 	for r.Scan() {
 		switch rec := r.Result().(type) {
 		case *benchfmt.SyntaxError:
-			return nil, fmt.Errorf("what the benchmarks printed cannot be read, line %d: %s", rec.Line, rec.Msg)
+			return nil, fmt.Errorf("cannot read the benchmarks' output, line %d: %s", rec.Line, rec.Msg)
 		case *benchfmt.Result:
 			base, parts := rec.Name.Parts()
 			l := Line{Name: "Benchmark" + string(base), Metrics: map[string]float64{}}

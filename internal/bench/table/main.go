@@ -51,7 +51,7 @@ func main() {
 	small := flag.Bool("small", false, "1 M SIMs in the registry instead of 10 M, 100,000 imported and restored instead of 1 M")
 	records := flag.Int("n", 1_000_000, "records of the whole; 0 leaves it out")
 	count := flag.Int("count", 1, "measurements of each benchmark, for benchstat")
-	only := flag.String("only", "", "of the stages, those whose name holds this")
+	only := flag.String("only", "", "only stages whose name contains this")
 	asText := flag.String("text", "", "measure nothing: print this JSON file as benchstat reads it")
 	out := flag.String("out", "bin/bench", "folder for NAME.json and NAME.txt")
 	name := flag.String("name", time.Now().UTC().Format("20060102-150405"), "of the files")
