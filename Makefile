@@ -61,6 +61,7 @@ test: check-prereqs-test deps-test
 	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; set -ex; \
 	(cd internal/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
 	(cd mediation && go test -timeout 20m -tags mutants -run Mutants); \
+	(cd internal/ledger && go test -timeout 20m -tags mutants -run Mutants); \
 	go test -timeout 20m -race $(RACE); \
 	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(RACE))")
 

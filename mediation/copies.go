@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ratemill/internal/control"
+	"ratemill/internal/steps"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -29,17 +30,20 @@ type Again struct {
 // copies finds the rated copies of a retry batch's records, or reads from the ledger those found when the batch was
 // begun.
 func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
-	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 {
+	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 || !steps.On(steps.CopiesAsked) {
 		return nil, nil
 	}
 	found := map[string]string{}
-	if state := t.file.Progress.State; len(state) > 0 {
+	if state := t.file.Progress.State; len(state) > 0 && steps.On(steps.CopiesKept) {
 		if err := json.Unmarshal(state, &found); err != nil {
 			return nil, fmt.Errorf("the recorded progress of retry %d cannot be read: %w", t.file.Retry, err)
 		}
 		return found, nil
 	}
 	keys := t.keysOf(reg, records)
+	if len(keys) == 0 {
+		return nil, nil
+	}
 	rated, err := again.Rated(ctx, t.file.Source, keys)
 	if err != nil {
 		return nil, err

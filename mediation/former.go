@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/steps"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -56,7 +57,7 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)
-	if !ok {
+	if !ok || !steps.On(steps.FormerOwners) {
 		return nil
 	}
 	former, _ := view.AccountID(was)

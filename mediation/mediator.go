@@ -358,7 +358,7 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 		if arrived {
 			return t.close(ctx, r)
 		}
-		alone = true
+		alone = steps.On(steps.HomeAlone)
 	}
 	totals, err := parseTotals(e.Totals)
 	if err != nil {

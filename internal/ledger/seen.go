@@ -92,6 +92,9 @@ func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
 		s.Add(h, key, arrived, within)
 		return
 	}
+	if !steps.On(steps.KeysRenewed) {
+		return
+	}
 	b := s.hours[h]
 	if arrived = s.arrival(h, arrived); within <= b.within && arrived-b.touched <= b.within/renewed {
 		return

@@ -1,12 +1,15 @@
 package ledger
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/ratedlog"
+	"ratemill/internal/seeds"
 	"ratemill/udr"
 )
 
@@ -84,4 +87,46 @@ func TestARestoreReadsThatARecordCameAgain(t *testing.T) {
 	require.True(t, s.seen.Has(h, key), "day 12 is within a week of day 6")
 	s.seen.forget(testNow+14*keyDay, math.MaxInt64, func(blockID) {})
 	require.False(t, s.seen.Has(h, key))
+}
+
+// Records of one hour and source come again and again at any time. Each is known for as long as the window from the last time
+// that it came, by an owner that forgets now and then, and none is known for much longer after all of its hour are over.
+func TestAKeyIsKnownForItsWindowHoweverItsRecordComes(t *testing.T) {
+	for seed := range seeds.Each(t, 100, 100) {
+		require.Empty(t, keysCome(seed), "seed %d", seed)
+	}
+}
+
+func keysCome(seed uint64) (wrong string) {
+	rng := rand.New(rand.NewPCG(seed, 5))
+	s := newState(0)
+	at := udr.Instant(testNow * 1e9)
+	h, last, now := hourOf("sky", at), map[udr.DuplicateKey]int64{}, int64(testNow)
+	for range 60 {
+		now += rng.Int64N(keyWeek / 2)
+		s.seen.dirty = nil
+		for _, b := range s.seen.hours {
+			for i := range b.blocks {
+				b.blocks[i].dirty = false // a sweep has written it
+			}
+		}
+		s.seen.forget(now, math.MaxInt64, func(blockID) {})
+		key := udr.DuplicateKey{byte(rng.IntN(3))}
+		before, came := last[key]
+		known := s.came(h, key, at, now, keyWeek)
+		if came && now-before <= keyWeek && !known {
+			return fmt.Sprintf("a record that came %d h ago is not known", (now-before)/3600)
+		}
+		newest := int64(0)
+		for _, at := range last {
+			newest = max(newest, at)
+		}
+		if known && now-newest > keyWeek+keyWeek/4 {
+			return fmt.Sprintf("a record is known though none has come for %d h", (now-newest)/3600)
+		}
+		if last[key] = now; !known {
+			s.seen.Add(h, dated(key, at), now, keyWeek)
+		}
+	}
+	return ""
 }

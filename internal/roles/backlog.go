@@ -78,7 +78,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			last.input = -1
 		}
 		if last.end != endRated {
-			input, err := b.input(ctx, partition, max(firstRated, last.end), endRated)
+			input, err := ratedlog.LastInput(ctx, b.n.Kafka, b.n.Topics.Rated, partition, max(firstRated, last.end), endRated, &b.fetched)
 			if err != nil {
 				return nil, err
 			}
@@ -129,32 +129,6 @@ func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	}
 	since, err := b.n.Kafka.Since(ctx, w.topic, w.key.partition, b.n.ledgerTime.Now().Add(-w.retention/2), w.end)
 	return max(since-w.next, 0), err
-}
-
-// input is the position in the usage topic of the last of these messages of the rated log with one, -1 if none has one.
-// Marks of owners that had nothing to rate have none, and there may be many, so it searches further and further back.
-func (b *backlog) input(ctx context.Context, partition int, first, end int64) (input int64, err error) {
-	input = -1
-	for back := int64(1); input < 0 && end > first; back *= 4 {
-		from := max(first, end-back)
-		for next := from; next < end; {
-			b.fetched, err = b.n.Kafka.Fetch(ctx, b.n.Topics.Rated, partition, next, 100*time.Millisecond, b.fetched[:0])
-			if err != nil {
-				return -1, err
-			}
-			if len(b.fetched) == 0 {
-				break
-			}
-			for i := range b.fetched {
-				if _, at, mark, err := ratedlog.ParseHeader(b.fetched[i].Value); err == nil && !mark {
-					input = max(input, at)
-				}
-			}
-			next = b.fetched[len(b.fetched)-1].Offset + 1
-		}
-		end = from
-	}
-	return input, nil
 }
 
 // stopped are the partitions that wait for a person.

@@ -2,10 +2,12 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 )
 
@@ -14,49 +16,23 @@ import (
 const comesOutFor = 3 * time.Second
 
 // comesOut waits until the present messages of a partition of usage are rated and in the warehouse. It returns a
-// *mediation.AwayError if that takes long: rating or the warehouse is behind, stopped or away.
-func (n *Node) comesOut(ctx context.Context, partition int) error {
-	b, groups := &backlog{n: n}, broker.StoredUnder(n.Config.Kafka.Prefix)
-	_, usage, err := n.Kafka.Bounds(ctx, n.Topics.Usage, partition)
-	if err != nil {
-		return err
+// *mediation.AwayError if that takes long; then is the question that only the complete warehouse answers.
+func (n *Node) comesOut(ctx context.Context, partition int, then string) error {
+	groups := broker.StoredUnder(n.Config.Kafka.Prefix)
+	d := ratedlog.Drain{Broker: n.Kafka, Topics: n.Topics, Clock: clock{}, Within: comesOutFor,
+		Passed: func(ctx context.Context, partition int) int64 {
+			// A Kafka user without the right to read that waits until other messages come.
+			passed, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
+			return passed
+		},
+		Stored: func(ctx context.Context, partition int) (int64, error) {
+			at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
+			return at.Next, err
+		},
 	}
-	var rated int64
-	for began, isRated := time.Now(), false; ; {
-		if !isRated {
-			firstUsage, _, err := n.Kafka.Bounds(ctx, n.Topics.Usage, partition)
-			if err != nil {
-				return err
-			}
-			first, end, err := n.Kafka.Bounds(ctx, n.Topics.Rated, partition)
-			if err != nil {
-				return err
-			}
-			input, err := b.input(ctx, partition, first, end)
-			if err != nil {
-				return err
-			}
-			// If the last messages were sent again, they leave no trace in the rated log; then a checkpoint shows that
-			// they were passed. A Kafka user without the right to read that waits until other messages come.
-			stored, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
-			rated, isRated = end, max(input+1, firstUsage, stored) >= usage
-		}
-		at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
-		if err != nil {
-			return err
-		}
-		if isRated && at.Next >= rated {
-			return nil
-		}
-		if time.Since(began) >= comesOutFor {
-			what := "the warehouse"
-			if !isRated {
-				what = "rating"
-			}
-			return &mediation.AwayError{Err: fmt.Errorf("%s has not come to the end of partition %d yet, and only then is it known whether the file's end is out", what, partition)}
-		}
-		if err := (clock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
-			return err
-		}
+	err := d.Wait(ctx, partition)
+	if behind := (*ratedlog.BehindError)(nil); errors.As(err, &behind) {
+		return &mediation.AwayError{Err: fmt.Errorf("%w, and only then is it known whether %s", err, then)}
 	}
+	return err
 }

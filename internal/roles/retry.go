@@ -58,7 +58,19 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 		return mediation.Content{}, retryable(err)
 	}
 	content, err := RetryContent(ctx, r.n.Store, w, file, renew)
-	return content, retryable(err)
+	if err != nil {
+		return content, retryable(err)
+	}
+	rated := content.Again.Rated
+	content.Again.Rated = func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
+		for partition := range r.n.Partitions { // a copy may be in any, and be on its way into the warehouse
+			if err := r.n.comesOut(ctx, partition, "a copy of one of its records was rated"); err != nil {
+				return nil, retryable(err)
+			}
+		}
+		return rated(ctx, source, keys)
+	}
+	return content, nil
 }
 
 // arrived reports whether the end of a file is in the warehouse, once all earlier messages of the usage topic are.
@@ -67,7 +79,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) 
 	if err != nil {
 		return false, retryable(err)
 	}
-	if err := r.n.comesOut(ctx, home); err != nil {
+	if err := r.n.comesOut(ctx, home, "the file's end is out"); err != nil {
 		return false, retryable(err)
 	}
 	outcomes, err := w.Outcomes(ctx, []udr.FileID{file})

@@ -34,6 +34,7 @@ type actor struct {
 	removed    bool                     // of a mediator: its project has no source
 	ahead      time.Duration            // by which its machine is ahead of the time
 	next       func(topic string) int64 // of an owner or a consumer: how far it is
+	passed     func() int64             // of an owner: up to here it has usage in a checkpoint
 	ended      bool
 	dead       bool
 }

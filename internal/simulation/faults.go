@@ -48,13 +48,14 @@ const (
 	ServerAway                    // the server of a file that was begun is away for longer than the broker keeps usage
 	ServerStalls                  // a carrier's server answers nothing for a while, and closes no connection
 	SourceRemoved                 // the project has the source no longer, and has it again later
+	EndsLate                      // a mediator ends while it sends a file's ends, and nobody takes the file for longer than the broker keeps usage
 	FaultCount
 )
 
 var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
 	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged", "clock-jumps",
-	"server-away", "server-stalls", "source-removed"}
+	"server-away", "server-stalls", "source-removed", "ends-late"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -95,6 +96,7 @@ var faultMeanings = [...]string{
 	"the server of a file that was begun was away for longer than usage is kept",
 	"a carrier's server stood still, and closed no connection",
 	"the source was taken out of the project, and came back",
+	"a file whose ends were going out was taken up long after",
 }
 
 func (f Fault) String() string { return faultNames[f] }

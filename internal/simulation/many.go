@@ -136,6 +136,9 @@ func (r Report) Replay() string {
 	if r.Options.Sinks {
 		records += " -sinks"
 	}
+	if r.Options.Mediators {
+		records += " -mediators"
+	}
 	return fmt.Sprintf("go test ./internal/simulation -run TestReplay -seed %d -faults %s -steps %d -files %d%s -lines 200",
 		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, records)
 }

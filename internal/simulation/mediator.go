@@ -142,6 +142,10 @@ func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner
 			if f.row.LeaseUntil.After(now) && !w.happens(Takeover, 40) {
 				continue
 			}
+			if e := f.row.Progress.Ending; e != nil && now.Sub(e.Since) < endsKnown && w.happens(EndsLate, 3) {
+				f.row.RetryAt = now.Add(3 * endsKnown)
+				continue
+			}
 			r := &f.row
 			r.Owner, r.LeaseUntil = owner, now.Add(ttl)
 			r.Generation++
@@ -419,6 +423,15 @@ func (r mediatorReference) Current(context.Context) (registry.Revision, string, 
 	return registry.Revision(r.w.revision), shared().catalogues[r.w.catalogue].Version(), nil
 }
 
+// revisions answers when the registry's revisions became known.
+func (w *world) revisions(ctx context.Context, after registry.Revision) (later []control.RegistryChange, err error) {
+	err = w.store.transaction(ctx, "asking for revisions", func() error {
+		later = slices.Clone(w.changed[after:])
+		return nil
+	})
+	return later, err
+}
+
 // startMediator starts what takes files, as they come.
 func (w *world) startMediator() {
 	w.started++
@@ -427,6 +440,7 @@ func (w *world) startMediator() {
 		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w}, Topics: w.topics,
 		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
+		Revisions: w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,
 	}
 	w.start(name, senderKind, 0, m.Run).removed = removed
 }
@@ -437,7 +451,7 @@ func (w *world) judgeFiles() {
 	if !w.mediated {
 		return
 	}
-	got := map[udr.ID]string{}
+	got, codes, rated := map[udr.ID]string{}, map[udr.ID]string{}, w.ratedKeys()
 	where := map[udr.ID]int{}
 	for p := range partitions {
 		for _, o := range w.expect[p].outcomes {
@@ -451,6 +465,9 @@ func (w *world) judgeFiles() {
 					return
 				}
 				got[id], where[id] = words[0], p
+				if words[0] == "suspended" {
+					codes[id] = words[2]
+				}
 			}
 		}
 	}
@@ -476,6 +493,11 @@ func (w *world) judgeFiles() {
 			case l.bad, l.late && revision < lateRevision:
 				suspended++
 				want = "suspended"
+			case f.origins == nil && hadAnotherRoot(&l, revision):
+				suspended++
+				want = "suspended"
+			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || codes[id] == mediation.CopyRated && len(rated[l.key()]) > 0):
+				want = "suspended" // its copy was rated, which must be noticed when it was so before the batch was made
 			default:
 				at = partitionOf[rootOf(accountOf(l.u.SIM, l.u.At, revision), l.u.At, revision)]
 			}
@@ -495,7 +517,7 @@ func (w *world) judgeFiles() {
 			}
 		}
 		for p := range partitions {
-			if w.expect[p].gap < 0 && w.expect[p].closedAt(f.id) < 0 {
+			if w.expect[p].gap < 0 && w.expect[p].closedAt(f.id) < 0 && !(f.alone && p != home) {
 				w.fail("file %s is done, but not closed in partition %d", f.name, p)
 				return
 			}
@@ -522,4 +544,19 @@ func (w *world) judgeFiles() {
 	if known != len(got) {
 		w.fail("%d records come from files that are not done, or whose content came before", len(got)-known)
 	}
+}
+
+// hadAnotherRoot says that a record's SIM belonged to another billing root at the time of use by an earlier revision.
+func hadAnotherRoot(l *line, revision uint64) bool {
+	root := func(r uint64) uint32 { return rootOf(accountOf(l.u.SIM, l.u.At, r), l.u.At, r) }
+	first := uint64(1)
+	if l.u.SIM == late {
+		first = lateRevision
+	}
+	for r := first; r < revision; r++ {
+		if root(r) != root(revision) {
+			return true
+		}
+	}
+	return false
 }

@@ -21,7 +21,8 @@ import (
 const budget = 10_000
 
 // focus is the faults for steps that few schedules need: with every fault at once, what they protect from is too rare.
-// Those of owners and of sinks get records from senders alone, and schedules with no sinks, or with sinks in all of them.
+// Those of owners and of sinks get records from senders alone, and schedules with no sinks, or with sinks in all of them;
+// those of mediators get records from mediators, and sinks in all schedules.
 var focus = map[steps.Step]struct {
 	faults string
 	on     part
@@ -32,7 +33,11 @@ var focus = map[steps.Step]struct {
 	steps.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", ofSinks},
 	steps.EpochsGiven:  {"crash,rebalance,stop,set-back", ofAnyone},
 	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", ofAnyone},
-	steps.EndingFirst:  {"crash,retention,server-away", ofAnyone},
+	steps.EndingFirst:  {"crash,retention,server-away", ofMediators},
+	steps.HomeAlone:    {"crash,retention,ends-late", ofMediators},
+	steps.DrainFirst:   {"change,retry,insert-fails,crash,stop", ofMediators},
+	steps.CopiesAsked:  {"change,retry", ofMediators},
+	steps.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
 }
 
 // part is what a step belongs to.
@@ -42,6 +47,7 @@ const (
 	ofAnyone part = iota
 	ofOwners
 	ofSinks
+	ofMediators
 )
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
@@ -54,7 +60,8 @@ func TestMutants(t *testing.T) {
 			steps.Without(step)
 			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
 			require.NoError(t, err)
-			o := simulation.Options{Faults: set, Steps: *length, Senders: focus[step].on == ofOwners, Sinks: focus[step].on == ofSinks}
+			on := focus[step].on
+			o := simulation.Options{Faults: set, Steps: *length, Senders: on == ofOwners, Sinks: on == ofSinks, Mediators: on == ofMediators}
 			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")

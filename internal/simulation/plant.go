@@ -181,6 +181,7 @@ func (r reference) known(ctx context.Context, what string) error {
 func (w *world) change() {
 	if w.revision < lastRevision {
 		w.revision++
+		w.changed = append(w.changed, control.RegistryChange{Revision: registry.Revision(w.revision), At: w.now})
 	}
 	w.catalogue, w.rules = w.faults[Change].IntN(2), w.faults[Change].IntN(2)
 }
@@ -199,7 +200,9 @@ type file struct {
 	vanished bool     // from its carrier's server
 	away     bool     // its carrier's server is away, for longer than the broker keeps usage
 	ordered  bool     // somebody ordered to finish it, though its source was removed
+	alone    bool     // its ends went out long ago, when only its home partition may get one that is missing
 	origins  []udr.ID // of a retry batch: what it brings back
+	copied   []bool   // which of it had a copy that was rated when the batch was made
 
 	// Of one that a sender sends:
 	pinned     bool

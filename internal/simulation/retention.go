@@ -21,8 +21,12 @@ func (w *world) forgetUsage(p int) {
 	for _, f := range w.files {
 		closed := w.expect[p].closedAt(f.id)
 		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
-		// While its server is away nobody sends records of a file, for longer than usage is kept. Its ends need no server.
-		silent := f.away && f.row.Progress.Ending == nil
+		// While its server is away nobody sends records of a file, for longer than usage is kept. Its ends need no server, and
+		// are sent again to all partitions for a while.
+		silent := f.away
+		if e := f.row.Progress.Ending; e != nil {
+			silent = w.now.Sub(e.Since) > 2*endsKnown
+		}
 		if !f.done && !silent || w.held(f) || sent {
 			if closed >= 0 {
 				upTo = min(upTo, closed)

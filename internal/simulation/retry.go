@@ -3,8 +3,12 @@ package simulation
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"slices"
+	"time"
 
+	"ratemill/internal/broker"
 	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 	"ratemill/udr"
@@ -27,6 +31,12 @@ func (w *world) retry() {
 	slices.SortFunc(waiting, compareIDs)
 	r := w.faults[Retry]
 	r.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] })
+	rated := w.ratedKeys()
+	if r.IntN(2) == 0 { // of such that were rated under another id, if there are
+		slices.SortStableFunc(waiting, func(a, b udr.ID) int {
+			return cmp.Compare(min(1, len(rated[w.lines[b].key()])), min(1, len(rated[w.lines[a].key()])))
+		})
+	}
 	f := &file{name: "retry", origins: waiting[:1+r.IntN(min(len(waiting), 6))]}
 	slices.SortFunc(f.origins, compareIDs)
 	for _, id := range f.origins {
@@ -34,6 +44,7 @@ func (w *world) retry() {
 		l := *w.lines[id]
 		l.mapped = len(w.suspended(id).Raw) == 0
 		f.lines = append(f.lines, l)
+		f.copied = append(f.copied, len(rated[l.key()]) > 0)
 	}
 	w.met[Retry]++
 	w.files = append(w.files, f)
@@ -52,9 +63,118 @@ func (w *world) retryContent(f *file, number int64) mediation.Content {
 		records[i] = mediation.RetryRecord{Origin: id, Suspended: w.suspended(id), File: f.lines[i].file}
 	}
 	content := mediation.RetryContent("carrier", f.name, number, records)
+	content.Again = &mediation.Again{Rated: w.copies}
 	f.id, f.text = content.ID, string(content.Hash)
 	w.identifyLines(f)
 	return content
+}
+
+// recordKey is what makes two records of the carrier's the same.
+type recordKey struct {
+	key udr.DuplicateKey
+	at  udr.Instant
+}
+
+// key is the zero value for a line without one that another may have too.
+func (l *line) key() recordKey {
+	if l.u.Duplicate == (udr.DuplicateKey{}) {
+		return recordKey{}
+	}
+	return recordKey{l.u.Duplicate, l.u.At}
+}
+
+// ratedKeys are the records that were rated, by their keys.
+func (w *world) ratedKeys() map[recordKey][]udr.ID {
+	rated := map[recordKey][]udr.ID{}
+	for p := range partitions {
+		for i := range w.judged[p].counts {
+			var b ratedlog.Batch
+			var u udr.Usage
+			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil {
+				continue
+			}
+			for i := range b.Rated {
+				if udr.ParseUsage(b.Rated[i].Usage, &u) != nil {
+					continue
+				}
+				id := udr.ID{File: b.File, Seq: u.Seq}
+				if l := w.lines[id]; l != nil && l.key() != (recordKey{}) {
+					rated[l.key()] = append(rated[l.key()], id)
+				}
+			}
+		}
+	}
+	return rated
+}
+
+// copies are the rated records with the given keys that are in the warehouse, once all usage has come out.
+func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
+	for p := range partitions {
+		if err := w.drain(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	w.point("find copies", int64(len(keys)), 0)
+	found := map[udr.RecordKey]udr.ID{}
+	for p := range partitions {
+		for i := range w.judged[p].counts {
+			var b ratedlog.Batch
+			var u udr.Usage
+			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil {
+				continue
+			}
+			for i := range b.Rated {
+				if udr.ParseUsage(b.Rated[i].Usage, &u) != nil {
+					continue
+				}
+				id, key := udr.ID{File: b.File, Seq: u.Seq}, udr.RecordKey{Duplicate: u.Duplicate, At: u.At}
+				if slices.Contains(keys, key) && w.warehouse.rows[p]["rated_usage"][id].times > 0 {
+					found[key] = id
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// endsKnown is how long after a file's ends went out owners surely know them.
+const endsKnown = 400 * time.Millisecond
+
+// drain waits until the usage in a partition has come out.
+func (w *world) drain(ctx context.Context, p int) error {
+	if w.stopped[p] != nil { // a person goes on with it some day
+		return nil
+	}
+	d := ratedlog.Drain{Broker: simBroker{w}, Topics: w.topics, Clock: clock{w}, Within: 300 * time.Millisecond,
+		Passed: func(_ context.Context, p int) (passed int64) {
+			for _, a := range w.actors {
+				if a.kind == ownerKind && a.partition == p && a.passed != nil {
+					passed = max(passed, a.passed())
+				}
+			}
+			return passed
+		},
+		Stored: func(ctx context.Context, p int) (int64, error) {
+			at, err := positions{&w.store}.SinkGet(ctx, "sim", p)
+			return at.Next, err
+		},
+	}
+	err := d.Wait(ctx, p)
+	if errors.As(err, new(*ratedlog.BehindError)) || broker.Unavailable(err) || storeUnavailable(err) {
+		return &mediation.AwayError{Err: err}
+	}
+	return err
+}
+
+// arrived says whether the end of a file is in the warehouse, once all usage of its home partition has come out.
+func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, error) {
+	f := w.current.file
+	if err := w.drain(ctx, home); err != nil {
+		return false, err
+	}
+	w.point("find end", int64(home), 0)
+	f.alone = true
+	return w.warehouse.ends[home][id], nil
 }
 
 // suspended is a suspended record as the log has it.

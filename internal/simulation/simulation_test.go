@@ -24,6 +24,7 @@ var (
 	files     = flag.Int("files", 0, "its files, 0 as the seed says")
 	senders   = flag.Bool("senders", false, "its records come from senders, whatever the seed says")
 	sinks     = flag.Bool("sinks", false, "its records come from senders and its sinks run all the time, whatever the seed says")
+	mediators = flag.Bool("mediators", false, "its records come from mediators and its sinks run all the time, whatever the seed says")
 	lines     = flag.Int("lines", 0, "lines of its trace to be printed")
 	schedules = flag.Uint64("schedules", 10_000, "how many schedules TestSchedules runs")
 	fresh     = flag.Uint64("fresh", 3_000, "how many schedules TestFreshSchedules runs, from the seed SEED in the environment on")
@@ -34,7 +35,7 @@ var (
 func TestReplay(t *testing.T) {
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Sinks: *sinks, Trace: *lines})
+	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Sinks: *sinks, Mediators: *mediators, Trace: *lines})
 	for _, line := range r.Trace {
 		t.Log(line)
 	}

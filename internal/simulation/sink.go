@@ -27,6 +27,7 @@ type simWarehouse struct {
 	blocks [partitions]map[string][]storedBlock     // by table
 	rows   [partitions]map[string]map[udr.ID]stored // by table
 	events [partitions]int
+	ends   [partitions]map[udr.FileID]bool // files that are closed
 	late   []lateBlock
 }
 
@@ -50,7 +51,7 @@ type lateBlock struct {
 func (h *simWarehouse) init(w *world) {
 	h.w = w
 	for p := range h.rows {
-		h.tokens[p], h.blocks[p], h.rows[p] = map[string]bool{}, map[string][]storedBlock{}, map[string]map[udr.ID]stored{}
+		h.tokens[p], h.blocks[p], h.rows[p], h.ends[p] = map[string]bool{}, map[string][]storedBlock{}, map[string]map[udr.ID]stored{}, map[udr.FileID]bool{}
 	}
 }
 
@@ -84,6 +85,7 @@ type rows struct {
 	table   string
 	n       int
 	ids     []udr.ID
+	files   []udr.FileID // of the table of files, which has no records
 	amounts []string
 	from    int64
 	to      int64
@@ -140,7 +142,7 @@ func (b *block) Tables() []*rows { return b.tables }
 // Reset implements consumer.Block.
 func (b *block) Reset() {
 	for _, r := range b.tables {
-		r.n, r.ids, r.amounts = 0, nil, nil // an insert that comes late has them still
+		r.n, r.ids, r.files, r.amounts = 0, nil, nil, nil // an insert that comes late has them still
 	}
 }
 
@@ -180,6 +182,7 @@ func (b *block) Add(_ context.Context, _ int64, message []byte) error {
 	}
 	if m.End != nil && m.End.Name != "" {
 		b.ended.n++
+		b.ended.files = append(b.ended.files, m.File)
 		for _, id := range m.End.Retried {
 			b.closed.add(id)
 		}
@@ -242,6 +245,9 @@ func (i inserter) store(b *rows, token string) {
 	i.blocks[i.partition][b.table] = append(i.blocks[i.partition][b.table], storedBlock{b.from, b.to, b.n})
 	if b.table == "usage_events" {
 		i.events[i.partition] += b.n
+	}
+	for _, id := range b.files {
+		i.ends[i.partition][id] = true
 	}
 	t := i.rows[i.partition][b.table]
 	if t == nil {

@@ -32,6 +32,9 @@ type Options struct {
 	Senders bool
 	// Sinks: in all schedules records come from senders, and sinks run all the time. What sinks do is denser then.
 	Sinks bool
+	// Mediators: in all schedules records come from mediators, and sinks run all the time. What mediators look up in the
+	// warehouse is denser then.
+	Mediators bool
 }
 
 // Defaults is what a schedule has unless somebody wants less of it.
@@ -101,12 +104,13 @@ type world struct {
 	sinking   bool             // sinks and what makes balances run all the time, otherwise they begin when all is calm: what owners do is then denser
 	contents  map[string]*file // that came, by hash
 
-	claimed map[udr.ID]bool  // suspended records that were brought back
-	lines   map[udr.ID]*line // of carriers, by the records that they are
-	orders  []control.Stop   // to go on without a message
-	halts   []control.Stop   // stops that are open
-	full    [engines]int     // an engine takes nothing before this step
-	removed int              // the project has no source before this step
+	claimed map[udr.ID]bool          // suspended records that were brought back
+	lines   map[udr.ID]*line         // of carriers, by the records that they are
+	orders  []control.Stop           // to go on without a message
+	halts   []control.Stop           // stops that are open
+	full    [engines]int             // an engine takes nothing before this step
+	removed int                      // the project has no source before this step
+	changed []control.RegistryChange // when the revisions of the registry became known
 
 	met     Met
 	zombies Zombies
@@ -148,8 +152,10 @@ func newWorld(seed uint64, o Options) *world {
 	for f := range w.faults {
 		w.faults[f] = rand.New(rand.NewPCG(seed, uint64(f)+1))
 	}
-	w.mediated, w.sinking, w.contents = seed%2 == 1 && !o.Senders && !o.Sinks, o.Sinks || seed%4 >= 2 && !o.Senders, map[string]*file{}
+	w.mediated = o.Mediators || seed%2 == 1 && !o.Senders && !o.Sinks
+	w.sinking, w.contents = o.Sinks || o.Mediators || seed%4 >= 2 && !o.Senders, map[string]*file{}
 	w.claimed, w.lines, w.zombies = map[udr.ID]bool{}, map[udr.ID]*line{}, Zombies{}
+	w.changed = []control.RegistryChange{{Revision: 1, At: epoch}}
 	w.harsh = 1 + w.rng.IntN(3)
 	w.active = o.Faults
 	if o.Faults == AllFaults {
@@ -493,6 +499,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			}
 			return o.Progress.Known.Load()
 		}
+		w.current.passed = o.Progress.StoredUsage.Load
 		err := o.Run(ctx)
 		if err == nil || ctx.Err() != nil {
 			return nil
