@@ -320,6 +320,11 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 			o, z.name, hold, what, o, what)
 	}
 	m.places = m.places || w.places()
+	if m.firstWins {
+		if before := m.shadows(number, w); before != "" {
+			l.Warnf(at, "zone %s never matches: the zones before it (%s) hold all that it holds, and the first wins. Write it before them", z.name, before)
+		}
+	}
 	put := func(m map[string]int32, t diag.Text) {
 		if other, ok := m[t.Value]; ok {
 			clash(other, t.Value, t.Pos)

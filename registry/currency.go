@@ -24,6 +24,7 @@ type tariffs struct {
 type accountTariffs struct {
 	currencies []string // of its rows; those of its parent if rows omit it
 	parents    []string
+	above      []string // parents of all rows
 	names      [nameKinds][]string
 	at         [nameKinds][]diag.Pos
 }
@@ -47,6 +48,7 @@ func (t *tariffs) account(r *row) {
 	} else if currency == "" {
 		a.parents = append(a.parents, strings.Clone(r.cells[colParent].text))
 	}
+	a.parent(&r.cells[colParent])
 	for kind, c := range [nameKinds]column{colPlan, colPool, colLimits} {
 		for name := range strings.FieldsSeq(r.cells[c].text) {
 			if !slices.Contains(a.names[kind], name) {
@@ -83,6 +85,7 @@ func (t *tariffs) check(im *importer) {
 			t.takesPart(im, a, id, a.at[sharePlanName][i], name)
 		}
 	}
+	t.inert(im)
 	for _, key := range t.pairs {
 		t.compare(im, t.sims[key], key[0], t.currencies(im, key[0], 0), "plan", key[1], t.PlanCurrencies[key[1]])
 	}

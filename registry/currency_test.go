@@ -41,3 +41,22 @@ york,,USD,America/New_York,wholesale,pool,cost
 	require.Subset(t, lines(problems), said)
 	require.True(t, problems.HasErrors())
 }
+
+// A pool of an account that pays for nothing, and a limit in a currency that nobody below pays, would do nothing.
+func TestPoolsAndLimitsThatNothingReachesAreTold(t *testing.T) {
+	catalogue := &registry.Catalogue{
+		Plans: []string{"dollars"}, SharePlans: []string{"pool"}, Limits: []string{"euros", "cost"},
+		PlanCurrencies: map[string][]string{"dollars": {"USD"}}, LimitCurrencies: map[string][]string{"euros": {"EUR"}, "cost": {"EUR", "USD"}},
+	}
+	accounts := input("accounts.csv", []byte(`id,parent,currency,zone,plan,pool,limits
+top,,EUR,UTC,,pool,euros cost
+below,top,USD,,,pool,
+fresh,,EUR,UTC,,pool,euros
+`))
+	sims := input("sims.csv", []byte("imsi,account,plan\n234100000000001,below,dollars\n"))
+	require.Equal(t, []string{
+		"accounts.csv:2:15: nothing draws on pool pool of account top: the account has no SIM and no plan of its own. Give the pool to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
+		"accounts.csv:2:20: limit euros of account top never counts: it is in EUR, but the accounts below pay in USD. Give the account a limit in their currency",
+	}, lines(registry.CheckNames([]registry.Input{accounts, sims}, catalogue)))
+	require.Empty(t, registry.CheckNames([]registry.Input{accounts}, catalogue), "the SIMs are in no file")
+}

@@ -1,0 +1,85 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+)
+
+// Pools and limits that nothing can ever reach are told if the files hold the whole tree: the accounts below and their
+// SIMs. An import of a part of it knows too little.
+
+// reach are the accounts directly below each account, and the plans of the SIMs of each.
+type reach struct {
+	below map[string][]string
+	plans map[string][]string
+}
+
+func (t *tariffs) reach() *reach {
+	r := &reach{below: map[string][]string{}, plans: map[string][]string{}}
+	for _, id := range t.order {
+		for _, parent := range t.accounts[id].above {
+			r.below[parent] = append(r.below[parent], id)
+		}
+	}
+	for _, key := range t.pairs {
+		r.plans[key[0]] = append(r.plans[key[0]], key[1])
+	}
+	return r
+}
+
+// inert warns of pools and limits of an account above others that pays for nothing itself.
+func (t *tariffs) inert(im *importer) {
+	if im.r != nil || len(t.pairs) == 0 {
+		return
+	}
+	r := t.reach()
+	for _, id := range t.order {
+		a := t.accounts[id]
+		if len(r.below[id]) == 0 || len(a.names[planName]) > 0 || len(r.plans[id]) > 0 {
+			continue
+		}
+		for i, pool := range a.names[sharePlanName] {
+			im.list.Warnf(a.at[sharePlanName][i], "nothing draws on pool %s of account %s: the account has no SIM and no plan of its own. Give the pool to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
+				shortened(pool), shortened(id))
+		}
+		payers := t.payers(im, r, id, 0)
+		for i, limit := range a.names[limitName] {
+			its := t.LimitCurrencies[limit]
+			if len(its) == 0 || len(payers) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(payers, c) }) {
+				continue
+			}
+			im.list.Warnf(a.at[limitName][i], "limit %s of account %s never counts: it is in %s, but the accounts below pay in %s. Give the account a limit in their currency",
+				shortened(limit), shortened(id), strings.Join(its, " and "), strings.Join(payers, " and "))
+		}
+	}
+}
+
+// payers are the currencies of the nearest accounts below one that pay: those with a plan or with SIMs. It is empty if
+// the currency of one is unknown.
+func (t *tariffs) payers(im *importer, r *reach, id string, depth int) (all []string) {
+	if depth > 64 {
+		return nil
+	}
+	for _, below := range r.below[id] {
+		a := t.accounts[below]
+		var its []string
+		if len(a.names[planName]) > 0 || len(r.plans[below]) > 0 {
+			if its = t.currencies(im, below, 0); len(its) == 0 {
+				return nil
+			}
+		}
+		for _, c := range append(its, t.payers(im, r, below, depth+1)...) {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// parent adds the parent in a row of an account.
+func (a *accountTariffs) parent(c *cell) {
+	if c.text != "" && !slices.Contains(a.above, c.text) {
+		a.above = append(a.above, strings.Clone(c.text))
+	}
+}
