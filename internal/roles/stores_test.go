@@ -107,6 +107,9 @@ func TestAnOlderControlStoreIsRefused(t *testing.T) {
 	accepted, err := d.AcceptStores(t.Context(), "ana", "a test")
 	require.NoError(t, err)
 	require.Len(t, accepted, 2)
+	generation, err := d.Store.LogGeneration(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, generation, "Kafka lost nothing")
 	rated := "SELECT file, seq, account, amount FROM rated_usage ORDER BY file, seq"
 	before := d.rows(rated)
 	d.start(Roles...)
@@ -126,6 +129,17 @@ func TestAnOlderKafkaIsRefused(t *testing.T) {
 	d := twoDays(t, "days_kafka")
 	d.restoresKafka(t)
 	d.refuses(t, "Kafka", "the control store")
+
+	d.start() // what ratemill stores accept does
+	generation, err := d.Store.LogGeneration(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, generation)
+	_, err = d.AcceptStores(t.Context(), "ana", "a test")
+	require.NoError(t, err)
+	generation, err = d.Store.LogGeneration(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2, generation, "offsets are given a second time")
+	d.stop()
 }
 
 func TestAnOlderClickHouseIsRefused(t *testing.T) {

@@ -40,6 +40,14 @@ func (n *Node) newSink() *sinkRole {
 		},
 		run: func(ctx context.Context, partition int) error {
 			progress := r.of(partition)
+			var generation uint32
+			err := n.waitFor(ctx, engineControl, func() (err error) {
+				generation, err = n.Store.LogGeneration(ctx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 			s, err := warehouse.NewSink(warehouse.SinkOptions{
 				Options: consumer.Options{
 					Name: n.SinkName, Partition: partition, Topic: n.Topics.Rated, Broker: n.Kafka,
@@ -49,7 +57,7 @@ func (n *Node) newSink() *sinkRole {
 					Origin: n.origin(Sink, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition), Progress: &progress.Progress,
 					MaxRows: n.Config.Warehouse.BlockRows, Linger: func() time.Duration { return linger(n.Config.Warehouse.Flush, r.owned()) },
 				},
-				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset, Written: &progress.Written,
+				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset, Written: &progress.Written, Generation: generation,
 			})
 			if err != nil {
 				return err

@@ -1,14 +1,17 @@
 package warehouse_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
+	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 	"ratemill/internal/wire"
 	"ratemill/rating"
@@ -103,4 +106,42 @@ func TestSwappingAnyTwoColumnsIsNoticed(t *testing.T) {
 		}
 	}
 	require.Equal(t, want, fill(t))
+}
+
+// TestRowsOfAFormerVersionHaveTheNewColumns: those that a version without the columns wrote, or writes beside this one.
+func TestRowsOfAFormerVersionHaveTheNewColumns(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "former")
+	do := func(statement string) { require.NoError(t, w.warehouse.Conn().Exec(t.Context(), statement), statement) }
+	for _, table := range []string{"rated_usage", "tier_charges", "suspense", "duplicates", "usage_events", "suspense_closed"} {
+		do("ALTER TABLE " + table + " DROP COLUMN id")
+	}
+	for _, table := range []string{"rated_usage", "tier_charges", "suspense", "duplicates", "usage_events", "files"} {
+		do("ALTER TABLE " + table + " DROP COLUMN log")
+	}
+	for _, column := range []string{"price", "charged", "covered", "rest"} {
+		do("ALTER TABLE tier_charges DROP COLUMN " + column)
+	}
+	do("TRUNCATE TABLE ratemill_migrations")
+	do("INSERT INTO ratemill_migrations (version) VALUES (9)")
+	do("INSERT INTO tier_charges (file, seq, tier, account, plan, amount) VALUES ('a', 1, 1, 'sub', 'w', 1)")
+	require.NoError(t, w.warehouse.Migrate(t.Context(), warehouse.Layout{}))
+	do("INSERT INTO tier_charges (file, seq, tier, account, plan, amount) VALUES ('a', 2, 1, 'sub', 'w', 1)")
+
+	u := random(rand.New(rand.NewSource(5)), 3)
+	var l log
+	l.mark()
+	l.batch(udr.FileID{0xbb}, nil, record{usage: u, tiers: []string{"1", "2"}})
+	w.append(0, l.messages)
+	s := w.sink(0)
+	s.Generation = 4
+	require.NoError(t, w.run(s, int64(len(l.messages))))
+	var out bytes.Buffer
+	_, err := w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, log, price, charged, covered, rest FROM tier_charges ORDER BY id")
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("id,log,price,charged,covered,rest\na:1,1,,0,0,0\na:2,1,,0,0,0\nbb000000000000000000000000000000:3,4,eu,%d,10000,0\n", u.Quantity), out.String())
+	out.Reset()
+	_, err = w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, tier, price, covered FROM charges WHERE file LIKE 'bb%' ORDER BY tier")
+	require.NoError(t, err)
+	require.Equal(t, "id,tier,price,covered\nbb000000000000000000000000000000:3,0,eu,10000\nbb000000000000000000000000000000:3,1,eu,10000\n", out.String())
+	require.EqualValues(t, 2, w.number("count() FROM (SELECT file AS id FROM tier_charges GROUP BY id)"), "an alias comes before the column")
 }

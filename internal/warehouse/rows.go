@@ -17,6 +17,7 @@ import (
 // rows makes rows of messages of the rated log: a block for each table. It is reused from block to block.
 type rows struct {
 	partition uint16
+	log       uint32 // generation
 	account   func(ctx context.Context, number uint32, revision uint64) (string, error)
 	names     accountNames
 	offset    func(ctx context.Context, account uint32, at udr.Instant, revision uint64) (Offset, error) // nil: UTC
@@ -68,6 +69,7 @@ type origin struct {
 	pin       udr.Pin
 	partition uint16
 	offset    int64
+	log       uint32 // generation of the rated log
 }
 
 // stage is what suspended the record. Mediation says which part of the raw record it is; rating does not know, and its
@@ -102,7 +104,7 @@ const (
 )
 
 func newRows(partition int, account func(context.Context, uint32, uint64) (string, error)) *rows {
-	r := &rows{partition: uint16(partition), account: account}
+	r := &rows{partition: uint16(partition), log: 1, account: account}
 	// Files come last: who sees a file's totals sees the records that stood before its end in this partition.
 	for _, b := range []struct {
 		block **Block
@@ -148,7 +150,7 @@ func (r *rows) Add(ctx context.Context, offset int64, message []byte) error {
 	if m.File != r.file || r.hex == "" {
 		r.file, r.hex = m.File, m.File.String()
 	}
-	r.origin = origin{file: r.hex, pin: m.Pin, partition: r.partition, offset: offset}
+	r.origin = origin{file: r.hex, pin: m.Pin, partition: r.partition, offset: offset, log: r.log}
 	r.rated.reserve(len(m.Rated), len(message))
 	for records := range slices.Chunk(m.Rated, together) {
 		if err := r.addRated(ctx, records); err != nil {

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -29,6 +30,8 @@ type SinkOptions struct {
 	// Offset is an account's local time, as known at a revision of the registry, from which its days follow; it waits and
 	// fails as Account does. Nil: all accounts are in UTC.
 	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
+	// Generation is that of the rated log (control.LogGeneration); 0 is 1.
+	Generation uint32
 	// Written counts what is written; nil: nobody wants to know.
 	Written *Written
 }
@@ -40,6 +43,7 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	}
 	rows := newRows(o.Partition, o.Account)
 	rows.offset = o.Offset
+	rows.log = cmp.Or(o.Generation, 1)
 	t := consumer.TokenOptions[*Block]{Options: o.Options, Positions: o.Positions, Block: rows, Inserter: o.Warehouse, Engine: "ClickHouse", Passing: passing, Refused: refused}
 	if o.Written != nil {
 		t.Written = func(took time.Duration) { o.Written.add(rows, took, o.Clock.Now()) }

@@ -36,12 +36,12 @@ FROM (
   FROM (
     SELECT file, toInt64(records) + toInt64(added) - toInt64(filtered) AS n, toInt64(bytes) - toInt64(framing_bytes) - toInt64(filtered_bytes) AS b,
            arraySum(mapValues(units)) AS q, stored AS e, never AS l, `+w.layout.balanced("f")+` AS k FROM files AS f
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
-      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM rated_usage GROUP BY id)
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
-      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM duplicates GROUP BY id)
-    UNION ALL SELECT toString(id), -toInt64(n), -toInt64(b), -q, never, l, 1
-      FROM (SELECT file AS id, count() AS n, sum(bytes) AS b, sumIf(quantity, stage = 'rating') AS q, max(stored) AS l FROM suspense GROUP BY id)
+    UNION ALL SELECT toString(of), -toInt64(n), -toInt64(b), -q, never, l, 1
+      FROM (SELECT file AS of, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM rated_usage GROUP BY of)
+    UNION ALL SELECT toString(of), -toInt64(n), -toInt64(b), -q, never, l, 1
+      FROM (SELECT file AS of, count() AS n, sum(bytes) AS b, sum(quantity) AS q, max(stored) AS l FROM duplicates GROUP BY of)
+    UNION ALL SELECT toString(of), -toInt64(n), -toInt64(b), -q, never, l, 1
+      FROM (SELECT file AS of, count() AS n, sum(bytes) AS b, sumIf(quantity, stage = 'rating') AS q, max(stored) AS l FROM suspense GROUP BY of)
   ) GROUP BY file
 ) SETTINGS max_bytes_before_external_group_by = 1000000000`, settled.Milliseconds())
 	if err := row.Scan(&t.Files, &t.Records, &t.Bytes, &t.Units, &t.EndsMissing, &t.Suspense); err != nil {

@@ -184,7 +184,7 @@ func (v *View) comments(l Layout) string {
 			continue
 		}
 		for j := range tables {
-			if !strings.Contains(v.Select, "SELECT * FROM "+tables[j].Name+" ") {
+			if !strings.Contains(v.Select, "SELECT *, id FROM "+tables[j].Name+" ") {
 				continue
 			}
 			for k := range tables[j].Columns {

@@ -199,6 +199,13 @@ var lateness = []Column{
 		fill: u16s(func(r *row) uint16 { return r.late })},
 }
 
+// recordID names the record of a row in tables of records. It is not stored: as a column of texts it cost each row's merge
+// as much as identifier, and its parts are there.
+var recordID = []Column{
+	{Name: "id", Type: "String", Since: 10, Computed: "concat(file, ':', toString(seq))",
+		Doc: "Id of the record, file:seq, as `ratemill explain` takes it. It is not among the columns of SELECT *."},
+}
+
 // position ends every table that the sink fills.
 var position = []Column{
 	{Name: "partition", Type: "UInt16", Since: 1,
@@ -207,6 +214,9 @@ var position = []Column{
 	{Name: "offset", Type: "Int64", Since: 1, Codec: "Delta(8), LZ4",
 		Doc:  "Offset of the message with the record in the topic rated.",
 		fill: perMessage(u64s(func(r *row) uint64 { return uint64(r.offset) }))},
+	{Name: "log", Type: "UInt32", Since: 10, Absent: "1",
+		Doc:  "Generation of the rated log: 1 for the first Kafka, and one more each time that `ratemill stores accept` accepts a Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows from before there was this column have 1.",
+		fill: perMessage(u32s(func(r *row) uint32 { return r.log }))},
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
 
@@ -214,7 +224,7 @@ var tables = []Table{
 	{
 		Name: ratedTable, Since: 1,
 		Doc:       "Usage that was rated: one row per usage record, with the whole record and what its SIM's account pays in plain columns. Sums of usage and of tier 0 need nothing else; what every tier pays is in the view charges.",
-		Columns:   concat(identity, usage, charge, local, lateness, position),
+		Columns:   concat(recordID, identity, usage, charge, local, lateness, position),
 		Partition: "toYYYYMM(at)",
 		Order:     "(root, account, at)",
 		Expires:   true,
@@ -226,7 +236,7 @@ var tables = []Table{
 	{
 		Name: tierTable, Since: 1,
 		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. The view charges has them together with tier 0.",
-		Columns: concat([]Column{
+		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the record's file.",
 				fill: perMessage(texts(func(r *row) string { return r.file }))},
@@ -287,6 +297,18 @@ var tables = []Table{
 			{Name: "amount", Type: amount, Since: 1,
 				Doc:  "What the account pays for the record.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.total })},
+			{Name: "price", Type: word, Since: 10,
+				Doc:  "Name of the price in the plan's class. Rows from before there was this column: empty.",
+				fill: texts(func(r *row) string { return r.charge.price })},
+			{Name: "charged", Type: "Int64", Since: 10, Codec: "T64, LZ4",
+				Doc:  "The quantity after rounding up to the plan's increments, in unit. Rows from before there was this column: 0; `ratemill explain` tells it.",
+				fill: u64s(func(r *row) uint64 { return uint64(r.charge.rounded) })},
+			{Name: "covered", Type: "Int64", Since: 10, Codec: "T64, LZ4",
+				Doc:  "How much of charged was drawn from pools and included units, in unit. Rows from before there was this column: 0.",
+				fill: u64s(func(r *row) uint64 { return uint64(r.charge.covered) })},
+			{Name: "rest", Type: amount, Since: 10,
+				Doc:  "What rounding the amount to the plan's decimals left over: exact price minus amount. Rows from before there was this column: 0.",
+				fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 		}, position),
 		Partition: "toYYYYMM(at)", Order: "(root, account, at)", Expires: true,
 		Settings: bulky,
@@ -294,7 +316,7 @@ var tables = []Table{
 	{
 		Name: suspenseTable, Since: 1,
 		Doc: "Records that could not be processed, and why; a row stays when its record was retried or dropped (suspense_closed). The view suspense_open has those that still wait.",
-		Columns: concat(identity, []Column{
+		Columns: concat(recordID, identity, []Column{
 			{Name: "stage", Type: word, Since: 1,
 				Doc:  "mediation, or rating when the record had become usage before.",
 				fill: texts(func(r *row) string { return r.stage() })},
@@ -349,7 +371,7 @@ var tables = []Table{
 	{
 		Name: closedTable, Since: 1,
 		Doc: "Suspended records that no longer wait: they were retried in a retry batch, or dropped by somebody.",
-		Columns: []Column{
+		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the file in which the record was suspended.",
 				fill: texts(func(r *row) string { return r.closed.id.File.String() })},
@@ -371,13 +393,13 @@ var tables = []Table{
 			{Name: "why", Type: "String", Since: 2,
 				Doc:  "Why it was dropped; empty for retries.",
 				fill: texts(func(r *row) string { return r.closed.why })},
-		},
+		}),
 		Order: "(file, seq)", Settings: sparse,
 	},
 	{
 		Name: duplicateTable, Since: 1,
 		Doc:     "Usage records that a carrier sent before, recognised by the key that their source chose. They were not rated; the one that came first was.",
-		Columns: concat(identity, usage, position),
+		Columns: concat(recordID, identity, usage, position),
 		Order:   "(source, file, seq)", Expires: true, Settings: sparse,
 	},
 	{
@@ -444,7 +466,7 @@ var tables = []Table{
 	{
 		Name: eventTable, Since: 1,
 		Doc: "What happened once while usage was rated: limits that were passed, pools and included units that were used up.",
-		Columns: concat([]Column{
+		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the file of the record that made it happen.",
 				fill: perMessage(texts(func(r *row) string { return r.file }))},

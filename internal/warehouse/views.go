@@ -38,14 +38,19 @@ var views = []View{
 			{Name: "plan, plan_version, zone", Doc: "By which it was priced."},
 			cycleColumn, currencyColumn,
 			{Name: "amount", Doc: "What the account pays for the record."},
+			{Name: "price", Doc: "Name of the price in the plan's class."},
+			{Name: "charged", Doc: "The quantity after rounding up to the plan's increments, in unit."},
+			{Name: "covered", Doc: "How much of charged was drawn from pools and included units, in unit."},
+			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows from before tier_charges had them."},
+			{Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."},
 		},
 		Select: `
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
-       toUInt8(0) AS tier, account, account_number, plan, plan_version, zone, cycle, currency, amount
+       toUInt8(0) AS tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id
 FROM rated_usage WHERE plan != ''
 UNION ALL
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
-       tier, account, account_number, plan, plan_version, zone, cycle, currency, amount
+       tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id
 FROM tier_charges`,
 	},
 	{
@@ -83,8 +88,8 @@ FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER
 	{
 		Name: "suspense_open", Since: 1,
 		Doc:     "Records that wait in suspense: neither retried nor dropped. The columns are those of suspense.",
-		Columns: []Column{{Name: "*", Doc: "As in suspense."}},
-		Select:  `SELECT * FROM suspense WHERE (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) ORDER BY source, file, seq`,
+		Columns: []Column{{Name: "*", Doc: "As in suspense."}, {Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."}},
+		Select:  `SELECT *, id FROM suspense WHERE (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) ORDER BY source, file, seq`,
 	},
 	{
 		Name: "suspense_by_reason", Since: 1,
@@ -114,8 +119,8 @@ SELECT f.file AS file, f.name AS name, f.source AS source, f.taken AS taken, f.r
        f.bytes AS bytes,
        toInt64(f.bytes) - toInt64(f.framing_bytes) - toInt64(f.filtered_bytes) - toInt64(d.bytes) - toInt64(s.bytes) - toInt64(r.bytes) AS difference_bytes
 FROM files AS f
-LEFT JOIN (SELECT toString(id) AS file, records, bytes FROM (SELECT file AS id, count() AS records, sum(bytes) AS bytes FROM rated_usage GROUP BY id)) AS r ON r.file = f.file
-LEFT JOIN (SELECT toString(id) AS file, records, bytes FROM (SELECT file AS id, count() AS records, sum(bytes) AS bytes FROM duplicates GROUP BY id)) AS d ON d.file = f.file
+LEFT JOIN (SELECT toString(of) AS file, records, bytes FROM (SELECT file AS of, count() AS records, sum(bytes) AS bytes FROM rated_usage GROUP BY of)) AS r ON r.file = f.file
+LEFT JOIN (SELECT toString(of) AS file, records, bytes FROM (SELECT file AS of, count() AS records, sum(bytes) AS bytes FROM duplicates GROUP BY of)) AS d ON d.file = f.file
 LEFT JOIN (
   SELECT toString(file) AS file, count() AS records, sum(bytes) AS bytes,
          countIf((file, seq) IN (SELECT file, seq FROM suspense_closed WHERE how = 'retried')) AS retried,
@@ -143,7 +148,7 @@ FROM (
     SELECT file, toString(u.1) AS class, u.2 AS quantity, 'sent' AS end FROM files ARRAY JOIN CAST(units, 'Array(Tuple(LowCardinality(String), Int64))') AS u
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'duplicate' FROM duplicates GROUP BY file, class
     UNION ALL SELECT toString(file), toString(class), sum(quantity), 'suspended' FROM suspense WHERE stage = 'rating' GROUP BY file, class
-    UNION ALL SELECT toString(id), toString(kind), quantity, 'rated' FROM (SELECT file AS id, class AS kind, sum(quantity) AS quantity FROM rated_usage GROUP BY id, kind)
+    UNION ALL SELECT toString(of), toString(kind), quantity, 'rated' FROM (SELECT file AS of, class AS kind, sum(quantity) AS quantity FROM rated_usage GROUP BY of, kind)
   ) AS b INNER JOIN files AS f ON f.file = b.file WHERE {balanced}
 )
 GROUP BY file, class ORDER BY source, name, file, class`,
