@@ -28,8 +28,14 @@ const engineVariable = "RATEMILL_ENGINE"
 // Others may contain passwords of databases and servers that the engine does not need.
 var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
 
-func environment(engine string) []string {
-	env := []string{engineVariable + "=" + engine}
+func environment(engine string, usual []string) []string {
+	env := append([]string{engineVariable + "=" + engine}, usual...)
+	for _, setting := range usual {
+		name, _, _ := strings.Cut(setting, "=")
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value) // of two, the last holds
+		}
+	}
 	for _, name := range inherited {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
@@ -44,6 +50,7 @@ type Spec struct {
 	Label  string       // distinguishes two of them in `ps`, e.g. the data folder
 	Config any          // passed to the engine as JSON, on its stdin
 	Log    *slog.Logger // gets the engine's output; nil discards it
+	Env    []string     // NAME=VALUE, where the environment of this process does not have NAME
 }
 
 // Process is a running child.
@@ -89,7 +96,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 
 	p := &Process{engine: spec.Engine, lifeline: lifeWrite, tail: &tail{log: spec.Log}, done: make(chan struct{})}
 	p.cmd = exec.Command(executable, "engine-"+spec.Engine, spec.Label)
-	p.cmd.Env, p.cmd.Stdin = environment(spec.Engine), bytes.NewReader(config)
+	p.cmd.Env, p.cmd.Stdin = environment(spec.Engine, spec.Env), bytes.NewReader(config)
 	p.cmd.ExtraFiles = []*os.File{lifeRead, readyWrite} // 3 and 4 in the child
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
 	p.cmd.WaitDelay = 5 * time.Second

@@ -26,6 +26,10 @@ type Options struct {
 	Log       *slog.Logger // gets the engine's output; nil discards it
 }
 
+// allocator lets jemalloc keep freed memory for a minute before it gives it back to the kernel: merges and inserts take and
+// free the same megabytes again and again. ClickHouse's own 5 s and 0 s, and its profiling, cost a record 0.4 µs of 2.6.
+const allocator = "JE_MALLOC_CONF=dirty_decay_ms:60000,muzzy_decay_ms:60000,prof:false"
+
 // Server is a ClickHouse engine in a child process.
 type Server struct {
 	process *child.Process
@@ -69,7 +73,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{keys: o.Keys}
 	s.process, err = child.Start(ctx, child.Spec{
-		Engine: Engine, Label: dir, Log: o.Log,
+		Engine: Engine, Label: dir, Log: o.Log, Env: []string{allocator},
 		Config: settings{Dir: dir, Listen: o.Listen, Library: library, MaxMemory: o.MaxMemory, Keys: o.Keys},
 	})
 	if err != nil {
