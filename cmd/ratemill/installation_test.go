@@ -203,6 +203,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`), "YYYY-MM-DD HH:MM:SSZ"},
 	{regexp.MustCompile(`(rules \w+@)[0-9a-f]{4}`), "${1}RULE"},
 	{regexp.MustCompile(`file \d+ of the ledger`), "file N of the ledger"},
+	{regexp.MustCompile(`taken \d+ billing cycles after`), "taken N billing cycles after"}, // by the month of the run
 	{regexp.MustCompile(`embedded, [0-9.]+`), "embedded, VERSION"},
 	{regexp.MustCompile(`\(\d+(\.\d+)?m?s\)`), "(TIME)"},
 	{regexp.MustCompile("proto:\u00a0"), "proto: "}, // its errors differ from build to build, so that nobody relies on them
