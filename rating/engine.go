@@ -23,6 +23,7 @@ type Engine struct {
 	lastNumber int32
 
 	tiers     []tier
+	sum       amount    // of the charge that is being made
 	stretches []stretch // of the current charge
 	path      []*payer
 	parts     []part

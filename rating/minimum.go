@@ -72,9 +72,12 @@ func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {
 	return nil
 }
 
+// low says that the sum is less than the minimum.
+func (a *amount) low() bool { return !a.least.IsZero() && a.whole.Less(a.least) }
+
 // raised is the sum, or what it must at least be.
 func (a *amount) raised() amount {
-	if a.whole.Less(a.least) {
+	if a.low() {
 		return amount{whole: a.least, den: a.den}
 	}
 	return *a

@@ -24,9 +24,12 @@ var rounding = adjustment{
 
 // finish rounds what a record costs that is no part of a session; finishPart does it for one that is.
 func (t *tier) finish(ch *Charge, sum *amount) (err error) {
-	pc, raised := t.class, sum.raised()
-	ch.Sum, ch.Scale, ch.Mode = raised.whole, uint8(pc.round.Scale), pc.round.Mode
-	ch.Total, ch.Rest, ch.Below, err = raised.whole.RoundFraction(raised.below(), pc.round)
+	pc := t.class
+	if sum.low() {
+		*sum = sum.raised()
+	}
+	ch.Sum, ch.Scale, ch.Mode = sum.whole, uint8(pc.round.Scale), pc.round.Mode
+	ch.Total, ch.Rest, ch.Below, err = sum.whole.RoundFraction(sum.below(), pc.round)
 	t.total = ch.Total
 	if err != nil {
 		return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", t.plan.name)

@@ -53,7 +53,8 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	}
 
 	covered := e.cover(t, ch, c, u, class, zone.global, res)
-	sum := amount{den: t.class.den}
+	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
+	*sum = amount{den: t.class.den}
 	if t.part != nil {
 		if err := sum.resume(&ch.Before); err != nil {
 			return tooMuch(t, u)
@@ -71,20 +72,20 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 				return e.noPrice(t, zone, slice, u)
 			}
 		}
-		if err := e.steps(t, ch, p, at, stop, ch.Before.Priced+at-start-covered, c, u, &sum, res); err != nil {
+		if err := e.steps(t, ch, p, at, stop, ch.Before.Priced+at-start-covered, c, u, sum, res); err != nil {
 			return err
 		}
 		at = stop
 	}
 	for _, adjust := range first.adjust {
-		if err := adjust(t, first, ch, &sum); err != nil {
+		if err := adjust(t, first, ch, sum); err != nil {
 			return tooMuch(t, u)
 		}
 	}
 	if t.part != nil {
-		return t.finishPart(ch, u, covered, &sum)
+		return t.finishPart(ch, u, covered, sum)
 	}
-	return t.finish(ch, &sum)
+	return t.finish(ch, sum)
 }
 
 func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {

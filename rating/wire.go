@@ -101,8 +101,24 @@ func AppendCharge(b []byte, c *Charge) []byte {
 		b = wire.AppendVarint(b, 8, uint64(d.Drawn))
 		b = closeMessage(b, start)
 	}
+	newer := false
 	for i := range c.Lines {
-		b = appendLine(b, &c.Lines[i])
+		l := &c.Lines[i]
+		if l.Kind != LineUsage {
+			newer = newer || l.Kind > LineCap
+			b = appendBound(b, l)
+			continue
+		}
+		b, start = open(b, 21)
+		b = wire.AppendString(b, 1, l.Slice)
+		b = wire.AppendVarint(b, 2, uint64(l.At))
+		b = wire.AppendVarint(b, 3, uint64(l.From))
+		b = wire.AppendVarint(b, 4, uint64(l.Quantity))
+		b = appendDecimal(b, 5, l.Price)
+		b = wire.AppendVarint(b, 6, uint64(l.Per))
+		b = appendDecimal(b, 7, l.Amount)
+		b = wire.AppendVarint(b, 8, uint64(l.Below))
+		b = closeMessage(b, start)
 	}
 	b = wire.AppendVarint(b, 24, uint64(c.Scale))
 	b = wire.AppendVarint(b, 25, uint64(c.Mode))
@@ -120,26 +136,15 @@ func AppendCharge(b []byte, c *Charge) []byte {
 		b = wire.AppendVarint(b, 2, uint64(block.Then))
 		b = closeMessage(b, start)
 	}
-	for i := range c.Lines {
+	for i := 0; newer && i < len(c.Lines); i++ {
 		b = appendNewerLine(b, &c.Lines[i])
 	}
 	return b
 }
 
-// appendLine appends a line of the kinds that have a field of their own.
-func appendLine(b []byte, l *Line) []byte {
+// appendBound appends a fee or cap, which have fields of their own.
+func appendBound(b []byte, l *Line) []byte {
 	switch l.Kind {
-	case LineUsage:
-		b, start := open(b, 21)
-		b = wire.AppendString(b, 1, l.Slice)
-		b = wire.AppendVarint(b, 2, uint64(l.At))
-		b = wire.AppendVarint(b, 3, uint64(l.From))
-		b = wire.AppendVarint(b, 4, uint64(l.Quantity))
-		b = appendDecimal(b, 5, l.Price)
-		b = wire.AppendVarint(b, 6, uint64(l.Per))
-		b = appendDecimal(b, 7, l.Amount)
-		b = wire.AppendVarint(b, 8, uint64(l.Below))
-		return closeMessage(b, start)
 	case LineFee:
 		return appendDecimal(b, 22, l.Amount)
 	case LineCap:
