@@ -3,6 +3,8 @@ package proto
 
 import "embed"
 
+//go:generate go run ./generate
+
 // Files are the .proto files, by import path.
 //
 //go:embed ratemill

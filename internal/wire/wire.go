@@ -1,6 +1,6 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
-// proto/ defines the messages; their Go types and field numbers are in the packages that own them (udr, rating,
+// proto/ defines the messages; their Go types are in the packages that own them (udr, whose code is generated, rating,
 // internal/ratedlog), whose tests compare both.
 package wire
 
