@@ -10,7 +10,7 @@ import (
 	"ratemill/internal/steps"
 )
 
-// ErrConflict says that somebody else changed what was to be changed since it was read.
+// ErrConflict says that the row has changed since the caller read it.
 var ErrConflict = control.ErrConflict
 
 // Transactions keep the position of a consumer and its effect, together. T is a transaction.
@@ -18,33 +18,32 @@ type Transactions[T any] interface {
 	SinkGet(ctx context.Context, consumer string, partition int) (control.SinkPosition, error)
 	// InTransaction runs do in one transaction: all of it counts, or nothing.
 	InTransaction(ctx context.Context, what string, do func(tx T) error) error
-	// SinkMove moves a position on, in a transaction: ErrConflict when it is not what is known of it, by its version and its
-	// offset.
+	// SinkMove moves a position, in a transaction: ErrConflict if its version or offset is not the known one.
 	SinkMove(ctx context.Context, tx T, consumer string, partition int, from control.SinkPosition, next int64, fold []byte) error
 }
 
-// Span is what a block was made of: offsets of the rated log, both ends included.
+// Span is the range of offsets of the rated log from which a block was made, both ends included.
 type Span struct {
 	Partition int
 	From, To  int64
 	First     bool // the consumer has applied nothing before
 }
 
-// Effect applies blocks in a transaction. It may be asked several times for one block, of which one attempt counts.
+// Effect applies blocks in a transaction. It may be called several times for one block, of which one attempt counts.
 type Effect[T any] interface {
 	Block
 	Apply(ctx context.Context, tx T, span Span) error
 }
 
-// TransactionOptions are what a consumer in a transaction needs.
+// TransactionOptions are the options of a consumer in a transaction.
 type TransactionOptions[T any] struct {
 	Options
 	Store  Transactions[T]
 	Effect Effect[T]
-	Done   string // what became of messages before the position, in errors: "in the balances"
-	Gone   string // what to do when the log keeps no more what is read next: the runbook
-	// Start is where a consumer begins that has no position, when the log has lost its beginning: at a position of another
-	// consumer, since nobody knows what the fold was at the first message that is left. Nil, or offset 0: at that message.
+	Done   string // where messages before the position are, in errors: "in the balances"
+	Gone   string // what to do if the log no longer has the next message: the runbook
+	// Start is where a consumer without a position begins if the log has lost its beginning: at the position of another
+	// consumer, because nobody knows the fold at the first remaining message. Nil, or offset 0: at that message.
 	Start func(ctx context.Context) (next int64, fold ratedlog.Fold, err error)
 }
 
@@ -55,7 +54,7 @@ type InTransaction[T any] struct {
 	TransactionOptions[T]
 
 	at    control.SinkPosition
-	known bool // at is what the store said last
+	known bool // the store's last answer
 }
 
 // NewInTransaction tells all that is wrong with the options.
@@ -77,8 +76,8 @@ func NewInTransaction[T any](o TransactionOptions[T]) (*InTransaction[T], error)
 	return c, nil
 }
 
-// Run applies messages until ctx ends (it then finishes the block in flight and answers nil) or an error stops it:
-// *StoppedError when a person must look; anything else may pass with time, and Run again is right.
+// Run applies messages until ctx ends (it then finishes the current block and returns nil) or an error stops it:
+// *StoppedError if a person must look; any other error may be temporary, so call Run again.
 func (s *InTransaction[T]) Run(ctx context.Context) error {
 	s.known, s.at = false, control.SinkPosition{}
 	if err := s.begin(ctx, s.Done); err != nil {
@@ -112,7 +111,8 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 	_, fold = s.reader.Position()
 	err = s.apply(ctx, span, fold.Append(nil))
 	if errors.Is(err, ErrConflict) {
-		// Another consumer has the partition too, or the answer to a commit of ours was lost. What the store says now decides.
+		// Another consumer has the partition too, or the answer to a commit of ours was lost. The store's present state
+		// decides.
 		s.known = false
 		s.Log.Info("another consumer changed the position, or an answer was lost; reading it again", "consumer", s.Name, "partition", s.Partition)
 		return s.Clock.Sleep(ctx, s.linger())
@@ -120,8 +120,8 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 	return err
 }
 
-// apply commits a block and the position after it. When ctx ends it goes on, since the next consumer would only do the same
-// again, but it waits for nothing that is away, and not long for what hangs.
+// apply commits a block and the position after it. When ctx ends it continues, because the next consumer would only
+// repeat the work; but it waits for no engine that is away, and not long for one that hangs.
 func (s *InTransaction[T]) apply(ctx context.Context, span Span, fold []byte) error {
 	began := s.Clock.Now()
 	err := s.until(ctx, "apply a block of the rated log", func() error {
@@ -183,7 +183,7 @@ func (s *InTransaction[T]) where(ctx context.Context) error {
 		return err
 	}
 	fold, err := ratedlog.ParseFold(s.at.Fold)
-	if err == nil { // otherwise what makes a block stops at it
+	if err == nil { // otherwise reading for a block stops at it
 		err = s.reader.Begin(ctx, s.at.Next, fold, -1)
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"ratemill/rating"
 )
 
-// Alone decides the usage of a partition without a log: what an Owner would append it gives back, as if the append had
+// Alone decides the usage of a partition without a log: it returns what an Owner would append, as if the append had
 // been acknowledged at once. It is for work offline, where a crash loses nothing that cannot be done again.
 type Alone struct {
 	owner  Owner
@@ -24,11 +24,10 @@ func NewAlone(reference Reference, clock Clock) *Alone {
 	}}
 }
 
-// Counters are what was used so far; set them before the first message to begin in the middle of a cycle.
+// Counters are the counters so far; set them before the first message to begin in the middle of a cycle.
 func (a *Alone) Counters() *rating.Counters { return a.owner.state.counters }
 
-// Rate decides the next message of the usage topic and gives the message of the rated log, or nil for one that came
-// before.
+// Rate decides the next message of the usage topic and returns the message of the rated log, or nil for a repeated one.
 func (a *Alone) Rate(ctx context.Context, usage []byte) (rated []byte, err error) {
 	o := &a.owner
 	r := &request{}

@@ -20,14 +20,15 @@ import (
 	"ratemill/udr"
 )
 
-// An entry of the checkpoint topic is a true statement: "this part of the state, with everything up to this offset of
-// the rated log, is so". Its key is (part, epoch of the writer), its value begins with a version byte and the offset.
+// An entry of the checkpoint topic is a true statement: "with everything up to this offset of the rated log, this part
+// of the state has this value". Its key is (part, epoch of the writer), its value begins with a version byte and the
+// offset.
 const (
 	counterEntry = 'c' // a counter
 	fileEntry    = 'f' // how far a file has come
 	seenEntry    = 'd' // a block of duplicate keys
-	undatedEntry = 's' // one that a former ratemill wrote: its keys know the hour of use only
-	partsEntry   = 'p' // what was charged for the parts of a session
+	undatedEntry = 's' // from a former version: its keys only contain the hour of use
+	partsEntry   = 'p' // the charges for the parts of a session
 	lowEntry     = 'l' // the low-water mark: every entry is at least as new as this offset
 
 	entryVersion = 1
@@ -47,7 +48,8 @@ type lowWater struct {
 	epoch int64 // epoch of the fold there
 }
 
-// older is an entry of an older epoch that a restore met; who writes its part anew buries it.
+// older is an entry of an older epoch that a restore found; an owner that writes its part again deletes it with a
+// tombstone.
 type older struct {
 	part  uint64 // hash of the key without epoch
 	epoch int64  // 0: buried
@@ -85,19 +87,20 @@ func value(at int64, fields ...int64) []byte {
 	return v
 }
 
-// sweep writes what changed since the last sweep, a portion at a time, and then the low-water mark. It needs no pause:
-// what changes behind it is dirty again.
+// sweep writes the changes since the last sweep, a portion at a time, and then the low-water mark. It needs no pause:
+// later changes are dirty again.
 type sweep struct {
 	low      lowWater
 	counters int // dirty ones left to write
 	sessions int
 	files    []udr.FileID
 	blocks   []blockID
-	gone     [][]byte // parts that were forgotten, to be buried with the mark: before it, their files could come again
+	gone     [][]byte // forgotten parts, to be deleted together with the mark: before it, their files could come again
 }
 
-// beginSweep must be called when nothing is in flight, as everything that follows. What changed since the last sweep is
-// written before a later one forgets it: written and buried by the same one, it would be lost when it is used meanwhile.
+// beginSweep must be called when nothing is in flight, as everything that follows. Changes since the last sweep are
+// written before a later sweep forgets them: if one sweep wrote and deleted a part, and the part were used in between,
+// it would be lost.
 func (o *Owner) beginSweep(ctx context.Context) error {
 	first, end, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
 	if err != nil {
@@ -105,8 +108,9 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	}
 	s := &sweep{low: o.lowWater()}
 	if o.next >= o.horizon.end {
-		// Whatever a mediator sent twice stands in the topic after the file's end, and may be kept when the end is not.
-		// All that was there when the end was gone is decided, and the low-water mark of this sweep says so.
+		// Messages that a mediator sent twice come after the file's end in the topic, and may be kept when the end is
+		// not. Everything that was in the topic when the end was gone is decided, and the low-water mark of this sweep
+		// says so.
 		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) { s.gone = append(s.gone, filePart(id)) })
 		o.horizon = horizon{first, end}
 	}
@@ -114,9 +118,9 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	newest := max(o.state.seen.last, o.state.undated.last)
 	o.state.seen.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(seenEntry)) })
 	o.state.undated.forget(now, newest, func(id blockID) { s.gone = append(s.gone, id.part(undatedEntry)) })
-	if today := int32(now / 86400); today > o.lookedAt && o.DaysKept > 0 { // it looks at every counter
-		// This machine's clock may run ahead: what it calls long ago must be so for the newest cycle as well. The low-water mark
-		// has what was forgotten, so that no later owner begins such a cycle anew (docs/decisions/010).
+	if today := int32(now / 86400); today > o.lookedAt && o.DaysKept > 0 { // it scans all counters
+		// This machine's clock may be ahead, so a cycle must also be old compared with the newest cycle. The low-water
+		// mark records what was forgotten, so that no later owner starts such a cycle at zero (docs/decisions/010).
 		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
 		o.lookedAt = today
 	}
@@ -129,8 +133,8 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	return nil
 }
 
-// forgetSessions forgets the sessions that are over, once an hour since it looks at each. As for counters, this machine's
-// clock alone does not say so: usage of that time has come as well.
+// forgetSessions forgets the sessions that are over, once an hour because it scans all of them. As for counters, this
+// machine's clock alone does not say so: usage of that time has come as well.
 func (o *Owner) forgetSessions(now int64, s *sweep) {
 	if now/3600 == o.pastAt {
 		return
@@ -151,16 +155,16 @@ func (o *Owner) lowered(low lowWater) {
 	o.Progress.StoredUsage.Store(low.input + 1)
 }
 
-// lowWater is the mark for now. Its input position counts what was skipped too, of which the rated log says nothing:
-// the usage topic may forget it before anything follows.
+// lowWater is the mark for now. Its input position includes skipped input, which the rated log does not mention: the
+// usage topic may delete it before anything follows.
 func (o *Owner) lowWater() lowWater {
 	return lowWater{next: o.known, input: o.next - 1, epoch: o.fold.Epoch}
 }
 
-// horizon is what the usage topic had at a moment.
+// horizon is the end of the usage topic at a moment.
 type horizon struct{ first, end int64 }
 
-// A portion is what goes into one append.
+// A portion is the content of one append.
 const (
 	defaultPortion = 4000
 	portionBytes   = 512 << 10
@@ -205,8 +209,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		}
 	}
 	for len(s.blocks) > 0 && len(entries) < portion && size < portionBytes {
-		// One that was split while it waited here is written as what it was split into: those are dirty for the sweep after
-		// this one, whose low-water mark says that they are there.
+		// A block that was split while it waited here is written as the blocks into which it was split: those are dirty
+		// for the next sweep, whose low-water mark refers to them.
 		for _, id := range o.state.seen.now(s.blocks[0]) {
 			if hour, keys, ok := o.state.seen.take(id); ok {
 				v := value(at, hour.touched, hour.within)
@@ -257,8 +261,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 	return err
 }
 
-// renew takes a new epoch for the entries of an append of which nobody knows whether it is there, or comes later: then
-// it must not hide what we write after it. Entries under a key are thus in the order of what they state.
+// renew takes a new epoch for the entries of an append with an unknown outcome, so that a late arrival cannot hide
+// later entries. Entries under one key are thus in the order of the states that they describe.
 func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	before := o.epoch
 	at, err := o.mark(ctx)
@@ -294,7 +298,7 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	return nil
 }
 
-// bury appends tombstones for every entry of a part: ours, of each epoch that we had, and those of owners before us.
+// bury appends tombstones for every entry of a part: our own, of each of our epochs, and those of earlier owners.
 func (o *Owner) bury(out []broker.Message, part []byte) []broker.Message {
 	for _, epoch := range o.epochs {
 		out = append(out, broker.Message{Key: keyOf(part, epoch)})
@@ -321,7 +325,7 @@ func (o *Owner) sortOlder() {
 	})
 }
 
-// restore reads the checkpoint topic, then replays the rated log from the low-water mark up to what is there now. at is
+// restore reads the checkpoint topic, then replays the rated log from the low-water mark up to its present end. at is
 // the offset of our epoch's mark.
 func (o *Owner) restore(ctx context.Context, at int64) error {
 	began := o.Clock.Now()
@@ -366,8 +370,9 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	return nil
 }
 
-// onlyMarksAreGone says whether what the rated log forgot after the low-water mark is of no use: when nothing was sent to
-// the partition since, it was epoch marks of owners who had nothing to rate, and repetitions that count for nobody.
+// onlyMarksAreGone reports whether the messages that the rated log has deleted after the low-water mark are irrelevant:
+// if no usage was sent to the partition since, they were epoch marks of owners without usage, and repetitions that do
+// not count.
 func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64) error {
 	_, end, err := o.bounds(ctx, o.Topics.Usage)
 	if err == nil && end > low.input+1 {
@@ -456,8 +461,8 @@ func parseBlock(part []byte) blockID {
 	return blockID{hour{binary.BigEndian.Uint64(part[1:]), int32(binary.BigEndian.Uint32(part[9:]))}, part[13], binary.BigEndian.Uint32(part[14:])}
 }
 
-// read hands every message of a compacted topic's partition to f, up to an end at which nothing has come since: what
-// compaction took away behind our back is there in a newer message, and that may lie beyond where the end was before.
+// read passes every message of a compacted topic's partition to f, up to an end that no longer moves: if compaction
+// removed an entry meanwhile, a newer message has it, and that may lie beyond the previous end.
 func (o *Owner) read(ctx context.Context, topic string, f func(*broker.Message) error) error {
 	next, end, err := o.bounds(ctx, topic)
 	for ; err == nil; _, end, err = o.bounds(ctx, topic) {

@@ -2,5 +2,5 @@ package ledger
 
 import "ratemill/internal/patience"
 
-// Clock is time for those who wait: the real one, or a simulated one.
+// Clock is real or simulated time.
 type Clock = patience.Clock

@@ -13,7 +13,7 @@ import (
 	"ratemill/udr"
 )
 
-// decision is what becomes of the records of one usage message: each is rated, a duplicate, or suspended.
+// decision is the outcome for the records of one usage message: each is rated, a duplicate, or suspended.
 type decision struct {
 	engine   *rating.Engine
 	revision registry.Revision
@@ -28,8 +28,8 @@ type decision struct {
 	rated, duplicate, suspended int64
 }
 
-// together is how many records are read before the first of them is rated, so that the engine can wait for the memory of
-// all of them at once.
+// together is how many records are read before the first of them is rated, so that the engine can wait for the memory
+// of all of them at once.
 const together = 128
 
 func (d *decision) decide(view *registry.View) error {
@@ -117,13 +117,13 @@ func (d *decision) suspend(s *udr.Suspended) {
 	d.suspended++
 }
 
-// FullCode is the code of records that are in suspense since there was no room for what they would become.
+// FullCode is the code of records that are suspended because their result had no room.
 const FullCode = "no_room"
 
 var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is wrong with this record: retry it"}
 
-// mostOut is after how many bytes of a rated message no more of its records are rated. A usage message has 192 KiB as a
-// rule, and 2 MiB at most, but what becomes of a record has no bound: a charge for each tier of its hierarchy, a draw for
-// each bucket. With the request that it closes, its deltas, and what it suspends, which is what came in and a reason for
-// each, the message stays within what the topic takes in one append.
+// mostOut is after how many bytes of a rated message no more of its records are rated. A usage message usually has 192
+// KiB, and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for
+// each bucket. Together with its deltas and its suspended records, which are the input and a reason for each, the
+// message stays within the largest append of the topic.
 const mostOut = broker.MaxMessageBytes - requestBytes - 3<<20

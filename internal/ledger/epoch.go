@@ -9,10 +9,10 @@ import (
 	"ratemill/internal/steps"
 )
 
-// The owner of a partition stops at a message of a newer epoch. So somebody else who can write into the topic could keep
-// every owner away for ever by one message of a huge epoch; the control store knows which epochs it gave.
+// The owner of a partition stops at a message of a newer epoch. So another program with write access to the topic could
+// keep every owner away for ever with one message of a huge epoch; the control store knows which epochs it gave out.
 
-// newer is what a message of a later epoch than ours means: *FencedError, or nil when it is ignored.
+// newer interprets a message with a later epoch than ours: *FencedError, or nil if it is ignored.
 func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64) error {
 	foreign, err := o.foreign(ctx, m, epoch)
 	if err != nil {
@@ -24,7 +24,7 @@ func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64)
 	return nil
 }
 
-// foreign says that a message of the rated log is ignored.
+// foreign reports whether a message of the rated log is ignored.
 func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (foreign bool, err error) {
 	err = o.until(ctx, "look up the origin of an epoch", func() (err error) {
 		foreign, err = ratedlog.Foreign(ctx, o.Origin, o.Topics.Rated, o.Partition, m, epoch)
@@ -55,7 +55,7 @@ func (o *Owner) newerEntry(ctx context.Context, m *broker.Message, epoch int64) 
 	return nil
 }
 
-// ignored says that a message was found to be foreign before.
+// ignored reports whether a message was found to be foreign before.
 func (o *Owner) ignored(m *broker.Message) bool {
 	return o.log.Order(m, control.StopEpoch) != nil
 }

@@ -26,8 +26,8 @@ type Reference interface {
 	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
 }
 
-// Owner takes a partition, restores its state, rates its usage and appends the outcome to the rated log, until its
-// context ends or somebody newer takes the partition. Fill the exported fields, then Run.
+// Owner takes over a partition, restores its state, rates its usage and appends the outcome to the rated log, until its
+// context ends or a newer owner takes the partition. Fill the exported fields, then Run.
 type Owner struct {
 	Partition int
 	Topics    broker.Topics
@@ -36,16 +36,16 @@ type Owner struct {
 	Clock     Clock
 	Log       *slog.Logger
 	Progress  *Progress // counts for metrics; may be shared with the partition's former owners
-	// NextEpoch grows with every call, whoever calls. seen is the greatest epoch in the rated log before: *control.SetBackError
-	// when it was never given.
+	// NextEpoch increases with every call by any owner. seen is the greatest epoch in the rated log before;
+	// *control.SetBackError if it was never given out.
 	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
-	SweepEvery time.Duration // between checkpoints; what a restore replays
+	SweepEvery time.Duration // between checkpoints; a restore replays this much
 	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
 	// DaysKept is for how many days after its beginning a billing cycle is counted (rating.DaysKept); 0: for ever.
 	DaysKept  int32
 	BlockKeys int // duplicate keys in one entry; 0 is 1,024
-	// Skips are the orders to go on without something in this partition of a topic; nil: there are none. They are asked for
-	// when the owner begins.
+	// Skips are the orders to skip something in this partition of a topic; nil: there are none. They are asked for when
+	// the owner begins.
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
 	// Origin asks where the epoch of a message comes from; nil: each was given.
 	Origin ratedlog.AskOrigin
@@ -53,7 +53,7 @@ type Owner struct {
 	Waits  func(what string, err error) // see patience.Patience; may be nil
 
 	epoch    int64
-	epochs   []int64 // that this owner had: one, unless appends to the checkpoints were not answered
+	epochs   []int64 // epochs of this owner: one, unless appends to the checkpoints were not answered
 	fold     ratedlog.Fold
 	known    int64 // offset of the rated log below which everything is folded
 	next     int64 // offset of the usage topic to be read next
@@ -69,7 +69,7 @@ type Owner struct {
 	engines  map[string]*rating.Engine // by version of the catalogue
 	fetched  []broker.Message          // scratch of restore and catchUp
 	usage    []broker.Message          // of the usage topic, fetched last
-	queue    []broker.Message          // of these, what is not rated yet
+	queue    []broker.Message          // of these, the unrated ones
 	pending  *request
 	ahead    *request // being filled
 	spare    []*rating.Result
@@ -81,7 +81,7 @@ type Owner struct {
 	skipUsage ratedlog.Skips
 }
 
-// Progress counts what an owner has done, for metrics.
+// Progress counts an owner's work, for metrics.
 type Progress struct {
 	Rated, Duplicate, Suspended, Messages atomic.Int64
 	Next                                  atomic.Int64 // offset of the usage topic to be decided next
@@ -92,13 +92,13 @@ type Progress struct {
 	StoredUsage, StoredRated              atomic.Int64 // offsets of both topics before which everything is in a checkpoint
 }
 
-// request is what goes into one append: the outcomes of some usage messages.
+// request is the content of one append: the outcomes of some usage messages.
 type request struct {
 	messages []broker.Message
 	results  []*rating.Result
 	bytes    int
 	append   broker.Pending
-	again    bool // appended more than once: what was sent first may still be on its way
+	again    bool // appended more than once: the first attempt may still arrive
 }
 
 const (
@@ -106,7 +106,7 @@ const (
 	requestMessages = 64
 )
 
-// FencedError says that somebody newer owns the partition; the owner stops and has appended nothing since that counts.
+// FencedError says that a newer owner has the partition; since then this owner has appended nothing that counts.
 type FencedError struct {
 	Partition    int
 	Epoch, Newer int64
@@ -116,9 +116,9 @@ func (e *FencedError) Error() string {
 	return fmt.Sprintf("partition %d has a newer owner (epoch %d; ours is %d); this owner stops", e.Partition, e.Newer, e.Epoch)
 }
 
-// Run owns the partition until ctx ends (it then finishes what is in flight and answers nil), or an error stops it:
-// *FencedError when the partition has a newer owner, *StoppedError when a person must look, anything else may pass
-// with time, and Run again is right.
+// Run owns the partition until ctx ends (it then finishes its current work and returns nil), or an error stops it:
+// *FencedError if the partition has a newer owner, *StoppedError if a person must look; any other error may be
+// temporary, so call Run again.
 func (o *Owner) Run(ctx context.Context) error {
 	if err := o.take(ctx); err != nil {
 		return ignoreEnd(ctx, err)
@@ -204,8 +204,8 @@ func (o *Owner) until(ctx context.Context, what string, do func() error) error {
 	return o.patience.Until(ctx, what, do)
 }
 
-// step rates what has come while the request before is under way, then settles that one and starts the next: one
-// request at a time, and the engine never waits for the log unless there is nothing to rate.
+// step rates the available usage while the previous request is in flight, then settles that one and starts the next:
+// one request at a time, and the engine never waits for the log unless there is nothing to rate.
 func (o *Owner) step(ctx context.Context) error {
 	if o.sweeping != nil || o.Clock.Now().Sub(o.swept) >= o.SweepEvery {
 		if err := o.checkpoint(ctx); err != nil {
@@ -224,9 +224,9 @@ func (o *Owner) step(ctx context.Context) error {
 		o.pending.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, o.pending.messages)
 	}
 	if o.pending == nil {
-		o.Progress.Next.Store(o.next) // what was skipped leaves nothing to append
+		o.Progress.Next.Store(o.next) // skipped input leaves nothing to append
 	}
-	if stops != nil { // what came before the message that nobody can rate is rated
+	if stops != nil { // everything before the unratable message is rated
 		if err := o.settle(ctx); err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (o *Owner) step(ctx context.Context) error {
 	return stops
 }
 
-// checkpoint goes on with a sweep, or begins one. Nothing may be in flight: what it writes must be in the log.
+// checkpoint continues a sweep, or begins one. Nothing may be in flight: everything that it writes must be in the log.
 func (o *Owner) checkpoint(ctx context.Context) error {
 	if steps.On(steps.AcknowledgedOnly) {
 		if err := o.settle(ctx); err != nil {
@@ -255,8 +255,8 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 	return err
 }
 
-// dirty says that a sweep has something to say. Epoch marks alone are enough: the rated log keeps nothing for ever, and a
-// restore must begin at something that it keeps.
+// dirty reports whether a sweep has something to write. Epoch marks alone suffice: the rated log keeps nothing for
+// ever, and a restore must begin at a message that it still has.
 func (o *Owner) dirty() bool {
 	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
@@ -307,8 +307,8 @@ func (o *Owner) settle(ctx context.Context) error {
 	return err
 }
 
-// tooLarge is the error of a request that the broker does not take: whatever its messages are, together they are within
-// what ratemill's topics are made for, so the topic or the broker was given a lower bound.
+// tooLarge is the error of a request that the broker refuses as too large: its messages are within the bound of
+// ratemill's topics, so somebody gave the topic or the broker a lower bound.
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
 	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
@@ -316,7 +316,7 @@ func (o *Owner) tooLarge(r *request, err error) error {
 			len(r.messages)-1, r.bytes, o.Topics.Rated, err, o.Topics.Rated, broker.MaxMessageBytes)}
 }
 
-// catchUp reads the rated log from what is known up to an offset and hands each message to f.
+// catchUp reads the rated log from the known offset up to a given one and passes each message to f.
 func (o *Owner) catchUp(ctx context.Context, to int64, f func(context.Context, *broker.Message) error) error {
 	for o.known < to {
 		if err := o.refetch(ctx, o.Topics.Rated, o.known); err != nil {
@@ -340,8 +340,8 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(context.Context, *
 	return nil
 }
 
-// fence stops at a message of a newer owner. Those of older ones do not count, and those of ours are repetitions of what
-// we have folded.
+// fence stops at a message of a newer owner. Messages of older epochs do not count, and our own are repetitions of
+// those already folded.
 func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
 	epoch, _, _, err := ratedlog.ParseHeader(m.Value)
 	if err != nil {
@@ -353,7 +353,7 @@ func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
 	return nil
 }
 
-// unreadable stops at a message of the rated log, unless there is an order to go on without it.
+// unreadable stops at a message of the rated log, unless there is an order to skip it.
 func (o *Owner) unreadable(m *broker.Message, err error) error {
 	if o.log.Order(m, control.StopMessage) != nil {
 		return nil
@@ -361,7 +361,7 @@ func (o *Owner) unreadable(m *broker.Message, err error) error {
 	return o.log.Unreadable(m, err)
 }
 
-// reader reads the rated log as its owner does: what is of a later epoch than ours fences us.
+// reader reads the rated log as its owner: a message with a later epoch than ours fences us.
 func (o *Owner) reader() (*ratedlog.Reader, error) {
 	source := ratedlog.Source{
 		Broker: o.Broker, Topic: o.Topics.Rated, Partition: o.Partition, Done: "decided", Clock: o.Clock, Patience: &o.patience,
@@ -378,7 +378,7 @@ func (o *Owner) reader() (*ratedlog.Reader, error) {
 	return ratedlog.NewReader(source)
 }
 
-// replay folds the rated log into the state, from what is known up to an offset.
+// replay folds the rated log into the state, from the known offset up to a given one.
 func (o *Owner) replay(ctx context.Context, to int64) error {
 	o.log.Resume(o.known, o.fold)
 	for o.known < to {
@@ -399,8 +399,8 @@ func (o *Owner) replay(ctx context.Context, to int64) error {
 	return nil
 }
 
-// apply folds a message that counts into the state. An order to go on without it is obeyed only where it cannot be read:
-// whoever made one that can be read counted it, and so does everyone after.
+// apply folds a message that counts into the state. An order to skip a message is obeyed only if the message cannot be
+// read: the owner that wrote a readable one counted it, and so does every later one.
 func (o *Owner) apply(m *ratedlog.Message) error {
 	var b ratedlog.Batch
 	err := ratedlog.ParseBatch(m.Value, &b)
@@ -413,7 +413,7 @@ func (o *Owner) apply(m *ratedlog.Message) error {
 	if m.Order == nil {
 		return o.log.Unreadable(m.Message, err)
 	}
-	if !b.File.IsZero() { // it stands before what cannot be read
+	if !b.File.IsZero() { // it comes before the unreadable one
 		o.state.follow(&b)
 	}
 	return nil
@@ -448,7 +448,7 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 		o.usage, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, o.usage[:0])
 		o.queue = o.usage
 		if broker.Unavailable(err) && o.pending != nil {
-			return nil // what is under way is settled first
+			return nil // the request in flight is settled first
 		}
 		return ended(err)
 	})
@@ -490,7 +490,7 @@ func (o *Owner) refetch(ctx context.Context, topic string, from int64) (err erro
 	return err
 }
 
-// ended turns "the partition ends too early" into a permanent error, so that nobody waits for it to pass.
+// ended turns "the partition ends too early" into a permanent error, so that no caller waits for it to pass.
 func ended(err error) error {
 	if short := (*broker.EndedError)(nil); errors.As(err, &short) {
 		return short
@@ -498,7 +498,7 @@ func ended(err error) error {
 	return err
 }
 
-// passing says that an error passes with time: the broker or the control store is away.
+// passing reports whether an error is temporary: the broker or the control store is away.
 func passing(err error) bool {
 	var store *control.UnavailableError
 	return broker.Unavailable(err) || errors.As(err, &store)
@@ -529,7 +529,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	var in udr.Batch
 	order := o.skipUsage.Order(m, control.StopMessage)
 	if err := udr.ParseBatch(m.Value, &in); err != nil && order != nil {
-		return nil // nobody can say whose records these are: the balance of their file stays off by them
+		return nil // nobody knows whose records these are: the balance of their file stays off by them
 	} else if err != nil {
 		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("it cannot be read: %w", err))
 	}
@@ -568,7 +568,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 // decide decides the records of a message by the catalogue and the registry that they are pinned to.
 func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err error) {
 	if d.engine, err = o.engine(ctx, d.in.Catalogue); err != nil {
-		if ctx.Err() == nil { // what passes was waited for
+		if ctx.Err() == nil { // temporary errors have been waited for
 			err = o.stop(o.Topics.Usage, m, control.StopMessage, err)
 		}
 		return err
@@ -586,7 +586,7 @@ func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err
 	return nil
 }
 
-// result is an empty result, one that was used before if there is one (2.2 → 0.9 KB a record).
+// result is an empty result, reused if possible (2.2 → 0.9 KB a record).
 func (o *Owner) result() *rating.Result {
 	n := len(o.spare) - 1
 	if n < 0 {
@@ -597,7 +597,7 @@ func (o *Owner) result() *rating.Result {
 	return r
 }
 
-// settled keeps results whose deltas are settled for use again, as many as one request easily needs.
+// settled keeps results with settled deltas for reuse, as many as one request may need.
 func (o *Owner) settled(results []*rating.Result) {
 	o.spare = append(o.spare, results[:min(len(results), maxSpare-min(maxSpare, len(o.spare)))]...)
 }
@@ -632,5 +632,5 @@ func (o *Owner) scratch() []udr.Usage {
 	return o.parsed
 }
 
-// Counters is what the owner knows, for whoever compares it with the log. It belongs to the goroutine of Run.
+// Counters are the owner's counters, for comparisons with the log. It belongs to the goroutine of Run.
 func (o *Owner) Counters() *rating.Counters { return o.state.counters }

@@ -12,19 +12,19 @@ import (
 	"ratemill/udr"
 )
 
-// Seen remembers the duplicate keys of rated records, so that a record which its carrier sends again is recognised: one
-// with the same values in the source's key fields and the same time of use. A key is remembered for as long as the
-// source's window from the last time that its record came.
+// Seen remembers the duplicate keys of rated records, so that a record sent again is recognised: one with the same
+// values in the source's key fields and the same time of use. A key is remembered for as long as the source's window
+// from the last time that its record came.
 //
-// Keys lie in blocks: one for each source and hour of use, split by the key's first bits as it grows, so that a block
-// stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes a key and less than a third
-// more of slack keep it under 16. A record sent again has the same time of use, so one block is searched.
+// Keys are stored in blocks: one for each source and hour of use, split by the key's first bits as it grows, so that a
+// block stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes a key and less than a
+// third more of slack keep it under 16. A record sent again has the same time of use, so one block is searched.
 type Seen struct {
 	hours map[hour]*hourBlocks
 	dirty []blockID
 	last  int64 // when the latest hour of use ends, in Unix seconds
 	size  int   // keys in a block before it is split; 0 is blockSize
-	old   bool  // keys of a former ratemill, which stay in the checkpoints as it left them
+	old   bool  // keys of a former version, which stay unchanged in the checkpoints
 }
 
 type hour struct {
@@ -53,7 +53,8 @@ type blockID struct {
 
 const blockSize = 1024 // 12 KB in a checkpoint
 
-// dated is the key of a record by its fields and its time of use. Keys are hashes, so that what is mixed in keeps them apart.
+// dated is the key of a record by its fields and its time of use. Keys are hashes, so mixing something in keeps them
+// apart.
 func dated(key udr.DuplicateKey, at udr.Instant) udr.DuplicateKey {
 	first := mix(uint64(at))
 	binary.BigEndian.PutUint64(key[:8], binary.BigEndian.Uint64(key[:8])^first)
@@ -75,7 +76,7 @@ func hourOf(source string, at udr.Instant) hour {
 	return hour{xxhash.Sum64String(source), int32(int64(at) / 3_600_000_000_000)}
 }
 
-// Has says whether a key was added.
+// Has reports whether a key was added.
 func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
 	b := s.hours[h]
 	if b == nil {
@@ -85,8 +86,8 @@ func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
 	return found
 }
 
-// Again remembers the key of a record that came again: its window begins anew. Not every time is noted, so that a file
-// which is read again and again does not have all its hours written again each time; forget allows for it.
+// Again remembers the key of a repeated record: its window starts again. Not every time is recorded, so that the hours
+// of a file that is read repeatedly are not written each time; forget allows for it.
 func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
 	if !s.Has(h, key) {
 		s.Add(h, key, arrived, within)
@@ -139,7 +140,7 @@ func (s *Seen) add(h hour, key udr.DuplicateKey, arrived, within int64) (b *hour
 	if found {
 		return b, i, false
 	}
-	if len(blk.keys) == cap(blk.keys) { // grow by an eighth: the slack is what the memory per key is bounded by
+	if len(blk.keys) == cap(blk.keys) { // grow by an eighth: the slack bounds the memory per key
 		blk.keys = append(make([]udr.DuplicateKey, 0, len(blk.keys)+2+len(blk.keys)/8), blk.keys...)
 	}
 	blk.keys = slices.Insert(blk.keys, at, key)
@@ -190,9 +191,9 @@ func (b *hourBlocks) index(key udr.DuplicateKey) int {
 	return int(binary.BigEndian.Uint32(key[:4]) >> (32 - uint(b.bits)) & (1<<b.bits - 1))
 }
 
-// find is where a key is, or belongs, in a block whose keys share so many first bits. Keys are hashes, so the bits that
-// follow say about where; from there the search steps further and further until it has passed the place, then halves
-// (BenchmarkSeen: 440 → 340 ns).
+// find is the position of a key, or the one for inserting it, in a block whose keys share the given number of first
+// bits. Keys are hashes, so the bits that follow say about where; from there the search steps further and further until
+// it has passed the place, then halves (BenchmarkSeen: 440 → 340 ns).
 func (b *block) find(key udr.DuplicateKey, shared uint8) (int, bool) {
 	lo, hi := 0, len(b.keys)
 	guess, _ := bits.Mul64(binary.BigEndian.Uint64(key[:8])<<shared, uint64(hi))
@@ -230,8 +231,8 @@ func (s *Seen) Len() int {
 	return n
 }
 
-// arrival is when a record arrived: a clock may run behind, and nothing arrives before it is used, nor before what came
-// ahead of it was used.
+// arrival is when a record arrived. A clock may be behind, so a record never counts as having arrived before its own
+// time of use, nor before that of earlier records.
 func (s *Seen) arrival(h hour, arrived int64) int64 {
 	s.last = max(s.last, (int64(h.hour)+1)*3600)
 	if !steps.On(steps.KeysByUsage) {
@@ -262,7 +263,7 @@ func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 
-// now are the blocks that hold the keys of a block as it was: itself, or those that it was split into since.
+// now are the blocks with the keys of a former block: itself, or those into which it was split since.
 func (s *Seen) now(id blockID) (blocks []blockID) {
 	b := s.hours[id.hour]
 	switch {

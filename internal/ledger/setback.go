@@ -10,9 +10,9 @@ import (
 	"ratemill/internal/steps"
 )
 
-// A control store that was restored from a backup, or whose standby took over without the last transactions, gives epochs
-// a second time. Two owners with one epoch do not fence each other, so an owner looks at the end of the rated log before
-// it asks for an epoch: the store must have given every epoch that stands there.
+// A control store that was restored from a backup, or whose standby took over without the last transactions, gives out
+// epochs a second time. Two owners with one epoch do not fence each other, so an owner reads the end of the rated log
+// before it asks for an epoch: the store must have given out every epoch there.
 
 // lookBack is how many messages at the end of the rated log are looked at. The last one alone may be that of a stalled
 // owner of an older epoch.

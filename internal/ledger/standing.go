@@ -22,9 +22,9 @@ func (s *statement) take(at, epoch int64) {
 	}
 }
 
-// keeps makes sure that the rated log is the one of which the checkpoints speak: it was longer than they say when our mark
-// was appended, and what stands there is of no epoch later than the one that says so. A log that lost its end gets marks of
-// new epochs there.
+// keeps checks that the rated log is the one to which the checkpoints belong: its end was beyond theirs when our mark
+// was appended, and the message there has no later epoch than the entry that refers to it. A log that lost its end gets
+// marks of new epochs there.
 func (o *Owner) keeps(ctx context.Context, first, mark int64) error {
 	s := o.stated
 	if s.at >= mark {

@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// state is what the owner of a partition knows: the fold of its rated log.
+// state is the state of a partition's owner: the fold of its rated log.
 type state struct {
 	counters   *rating.Counters
 	files      map[udr.FileID]*file
@@ -26,7 +26,7 @@ type seenKey struct {
 	udr.DuplicateKey
 }
 
-// came says that a record with a key and time of use was rated before, and notes that it came again.
+// came reports whether a record with this key and time of use was rated before, and records that it came again.
 func (s *state) came(h hour, key udr.DuplicateKey, at udr.Instant, arrived, within int64) bool {
 	exact := dated(key, at)
 	if !s.seen.Has(h, exact) && !s.undated.Has(h, key) {
@@ -48,7 +48,7 @@ func newState(blockKeys int) *state {
 	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}, undated: Seen{size: blockKeys, old: true}}
 }
 
-// decided says which of a file's records need no decision any more: all up to high, or every one when it is closed.
+// decided reports which of a file's records are already decided: all up to high, or all if the file is closed.
 func (s *state) decided(id udr.FileID) (high uint64, closed bool) {
 	f := s.files[id]
 	if f == nil {
@@ -57,7 +57,7 @@ func (s *state) decided(id udr.FileID) (high uint64, closed bool) {
 	return f.high, f.closed != 0 && steps.On(steps.ClosedFiles)
 }
 
-// advance moves a file on; both moves are monotone, so that doing one again changes nothing.
+// advance moves a file's marks; both only increase, so repeating it changes nothing.
 func (s *state) advance(id udr.FileID, high uint64, closed int64) {
 	f := s.files[id]
 	if f == nil {

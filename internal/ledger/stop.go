@@ -18,7 +18,7 @@ func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err
 	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: bytes.Clone(m.Value)}
 }
 
-// orders learns what was ordered about this partition.
+// orders reads the orders about this partition.
 func (o *Owner) orders(ctx context.Context) error {
 	o.skipUsage = nil
 	if o.Skips == nil {
@@ -35,11 +35,11 @@ func (o *Owner) orders(ctx context.Context) error {
 	return o.log.Learn(ctx)
 }
 
-// SkippedCode is the code of records that are in suspense since somebody ordered to go on without their message.
+// SkippedCode is the code of records that are suspended because somebody ordered to skip their message.
 const SkippedCode = "skipped"
 
-// skip puts every record of a message that is not to be decided into suspense, as far as the record says which it is. Of
-// one that does not, nothing is said, and the balance of its file stays off by it.
+// skip suspends every record of a skipped message whose identity can be read. A record without a readable identity
+// leaves the balance of its file off.
 func (d *decision) skip(order *control.Stop) {
 	why := udr.SuspendError{Code: SkippedCode, Reason: fmt.Sprintf("%s; skipped by %s: %s", order.Reason, order.Who, order.Why)}
 	d.result.Begin(d.state.counters)
@@ -68,7 +68,7 @@ func (d *decision) skip(order *control.Stop) {
 	}
 }
 
-// sequence is the sequence of a damaged record, which stands first in it; 0 when it is not there.
+// sequence is the sequence at the beginning of a damaged record; 0 if there is none.
 func sequence(message []byte) uint64 {
 	n, typ, size := protowire.ConsumeTag(message)
 	if size < 0 || n != 1 || typ != protowire.VarintType {

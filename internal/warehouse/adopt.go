@@ -7,7 +7,7 @@ import (
 )
 
 // Adopt moves the tables that an earlier version made in another database of the same server here, with their rows and
-// with what they remember of blocks, and leaves a view under each old name. Done again it goes on where it was ended. Call
+// their deduplication state, and leaves a view under each old name. If it is interrupted, the next call continues. Call
 // it before Migrate, and AdoptViews after.
 func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 	there, err := w.made(ctx, from)
@@ -18,7 +18,7 @@ func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 		return nil
 	}
 	for i := range views {
-		// They name their tables with the database in which these were. Migrate makes them anew, here.
+		// They name their tables with the database in which these were. Migrate creates them here.
 		if err := w.exec(ctx, "move its views", fmt.Sprintf("DROP VIEW IF EXISTS %s.%s", quoteName(from), quoteName(views[i].Name))); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
 	return nil
 }
 
-// oldName makes a view of what is here under its name in another database.
+// oldName creates a view in another database with the name of a table here.
 func (w *Warehouse) oldName(ctx context.Context, from, name string) error {
 	return w.exec(ctx, "keep the old name of "+name, fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s AS (SELECT * FROM %s.%s) COMMENT %s",
 		quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name), quoteText("The earlier name of "+w.options.Auth.Database+"."+name)))
@@ -71,7 +71,7 @@ func ownNames() []string {
 	return names
 }
 
-// made is what there is in a database, with its engine.
+// made lists the tables and views of a database, with their engines.
 func (w *Warehouse) made(ctx context.Context, database string) (map[string]string, error) {
 	rows, err := w.conn.Query(ctx, "SELECT name, engine FROM system.tables WHERE database = ?", database)
 	if err != nil {

@@ -2,15 +2,15 @@ package warehouse
 
 import "strings"
 
-// Block is rows of one table on their way into it. What it holds is fixed by the offsets that its sink intended, so
-// that whoever makes it again makes the same.
+// Block is rows of one table on their way into it. Its content depends only on the offsets that its sink intended, so
+// every sink that makes it again makes the same block.
 type Block struct {
 	Table   string
 	columns []*data
 	fills   []fill // of columns
 	byName  map[string]*data
 
-	from, to int64 // offsets of the rated log of which it is made
+	from, to int64 // offsets of the rated log from which it is made
 }
 
 // newBlock makes an empty block for the columns of a table that are inserted.
@@ -95,7 +95,7 @@ func (a accountNames) known(number uint32) (string, bool) {
 	return "", false
 }
 
-// remember keeps an id, unless the number is so large that a slice is the wrong place for it.
+// remember stores an id, unless the number is too large for a slice.
 func (a *accountNames) remember(number uint32, id string) {
 	if number >= 1<<24 {
 		return

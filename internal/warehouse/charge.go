@@ -9,8 +9,8 @@ import (
 	"ratemill/internal/wire"
 )
 
-// chargeColumns is what columns need of a message ratemill.v1.Charge. How it came about stays in the message (column
-// charges); reading all of it takes twice as long.
+// chargeColumns are the fields of a message ratemill.v1.Charge that columns need. How it came about stays in the
+// message (column charges); reading all of it takes twice as long.
 type chargeColumns struct {
 	tier                        uint8
 	account, planVersion        uint32

@@ -8,8 +8,8 @@ import (
 	chproto "github.com/ClickHouse/ch-go/proto"
 )
 
-// data is a column of a block, in the very bytes of ClickHouse's Native format, so that sending it is one write.
-// Columns are filled by appending; a column of arrays has offsets and the columns of its elements.
+// data is a column of a block, in the bytes of ClickHouse's Native format, so sending it is one write. Columns are
+// filled by appending; a column of arrays has offsets and the columns of its elements.
 type data struct {
 	name string
 	kind string // ClickHouse's type
@@ -25,7 +25,7 @@ type data struct {
 	scratch chproto.Buffer
 }
 
-// newData makes a column of a ClickHouse type, of those that our tables use.
+// newData makes a column of one of the ClickHouse types in our tables.
 func newData(name, kind string) *data {
 	d := &data{name: name, kind: kind}
 	switch {

@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// Copies finds rated records of a source by their duplicate keys and times of use, whichever root paid for them. Of several
-// with one key it answers one.
+// Copies finds rated records of a source by their duplicate keys and times of use, whichever root paid for them. If
+// several match a key, it returns one of them.
 func (w *Warehouse) Copies(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
 	found := map[udr.RecordKey]udr.ID{}
 	keys = slices.Clone(keys)

@@ -12,7 +12,7 @@ type Offset struct {
 	From, To udr.Instant
 }
 
-// accountOffset is the offset of an account that was asked for last, and the revision of the registry as of which.
+// accountOffset is the cached offset of the last account, with its registry revision.
 type accountOffset struct {
 	Offset
 	revision uint64

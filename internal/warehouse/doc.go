@@ -17,14 +17,14 @@
 //
 // # Exactly once
 //
-// A sink, which is a consumer by token (internal/consumer), writes its intent, the first and the last offset of a block, by compare-and-set beside its position
-// in the control store; then the block, each table with a token made of those offsets; then the position. Whoever comes
-// next takes over the intent that it finds, by compare-and-set, so that the commit of the sink that recorded it fails; then
-// it completes the block, with the same token, and ClickHouse drops what it has. (Without the takeover a sink that is
-// merely slow would commit a block for which another had used up the token in vain: ClickHouse can note a token and lose
-// the rows.) The log does
-// not change, so the block is the same whoever makes it; its rows' partitions depend on nothing but the records, which
-// matters because ClickHouse knows a token per partition of a table.
+// A sink, which is a consumer by token (internal/consumer), writes its intent, the first and the last offset of a
+// block, by compare-and-set beside its position in the control store; then the block, each table with a token made of
+// those offsets; then the position. The next owner takes over an existing intent, by compare-and-set, so that the
+// commit of the sink that recorded it fails; then it completes the block, with the same token, and ClickHouse drops the
+// part that it has. (Without the takeover a sink that is merely slow would commit a block for which another had used up
+// the token in vain: ClickHouse can note a token and lose the rows.) The log does not change, so the block is the same
+// whoever makes it; its rows' partitions depend on nothing but the records, which matters because ClickHouse knows a
+// token per partition of a table.
 //
 // What drops the repeated block is, in a plain MergeTree (embedded, or one server), non_replicated_deduplication_window,
 // and in a replicated one replicated_deduplication_window with its _seconds, kept in Keeper and thus good on every
@@ -42,5 +42,5 @@
 // Suspended records stay in suspense for ever; those that a retry batch brings back are named by the end of that
 // batch's file, so they leave (suspense_closed) in the same block in which the batch arrives.
 //
-// Start at tables.go for what is kept, Sink for how it gets there, query.go and lookup.go for how it is read.
+// Start at tables.go for the tables, Sink for writing, query.go and lookup.go for reading.
 package warehouse

@@ -9,23 +9,24 @@ import (
 	"time"
 )
 
-// Rows go after Layout.Keep months by our order, not by a TTL: a TTL follows ClickHouse's clock alone, and one that is a year
-// ahead would delete a year of rated usage. Two things must agree before anything is deleted. The clocks of this machine, of
-// the control store and of ClickHouse must be within a day of each other. And the newest usage that was rated says what
-// time it is as well, by the carriers' clocks: where all of ours are those of one machine, they are wrong together.
+// ratemill itself deletes rows after Layout.Keep months, not a TTL: a TTL follows ClickHouse's clock alone, and a clock
+// that is a year ahead would delete a year of rated usage. Two things must agree before anything is deleted. The clocks
+// of this machine, of the control store and of ClickHouse must be within a day of each other. And the newest usage that
+// was rated says what time it is as well, by the carriers' clocks: where all of ours are those of one machine, they are
+// wrong together.
 const (
 	clocksAgree = 24 * time.Hour
 	usageAhead  = 24 * time.Hour     // usage may be as old as that when it is the newest
-	quietFor    = 7 * 24 * time.Hour // without newer usage for so long, rows that are held back are told
+	quietFor    = 7 * 24 * time.Hour // without newer usage for this long, held-back rows are reported
 )
 
-// Clock is what a clock says, and whose it is.
+// Clock is the time of a clock, and its owner.
 type Clock struct {
 	Whose string
 	Says  time.Time
 }
 
-// Expiry is what Expire did.
+// Expiry is the result of Expire.
 type Expiry struct {
 	Before time.Time // whole months before it may go
 	Parts  int       // parts that went
@@ -33,9 +34,9 @@ type Expiry struct {
 	Held   string    // why rows stay that are older than the clocks allow; empty when none are
 }
 
-// Expire deletes what came more than l.Keep months before now, and was used then: whole months of usage. It deletes nothing
-// while ClickHouse's clock and the given ones, of which there must be one at least, do not agree, and nothing that newer
-// usage does not prove to be so old.
+// Expire deletes usage that came more than l.Keep months before now, and was used then: whole months of usage. It
+// deletes nothing while ClickHouse's clock and the given ones, at least one, disagree, and only usage whose age newer
+// usage proves.
 func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Expiry, err error) {
 	if l.Keep == 0 {
 		return e, nil
@@ -75,7 +76,7 @@ func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Ex
 	return e, err
 }
 
-// earliest is what the slowest clock says; they are of no use when they do not agree.
+// earliest is the time of the slowest clock; it fails if they disagree.
 func earliest(clocks []Clock) (now time.Time, e Expiry) {
 	by := func(a, b Clock) int { return a.Says.Compare(b.Says) }
 	first, last := slices.MinFunc(clocks, by), slices.MaxFunc(clocks, by)
@@ -91,7 +92,7 @@ func earliest(clocks []Clock) (now time.Time, e Expiry) {
 
 func moments(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-// months is the beginning of the month in which a time is that is so many months before t.
+// months is the beginning of the month that lies the given number of months before t.
 func months(t time.Time, n int) time.Time {
 	t = t.UTC()
 	return time.Date(t.Year(), t.Month()-time.Month(n), 1, 0, 0, 0, 0, time.UTC)
@@ -153,7 +154,7 @@ func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (
 
 const noSuchPart = 232 // NO_SUCH_DATA_PART
 
-// heldBack says which tables have rows that one time lets go and another does not.
+// heldBack lists the tables with rows that expire by one time but not by another.
 func (w *Warehouse) heldBack(ctx context.Context, before, due time.Time) (string, error) {
 	var names []string
 	for i := range tables {

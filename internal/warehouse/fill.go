@@ -117,7 +117,7 @@ func texts(of func(*row) string) fill {
 	}
 }
 
-// octets fills a String with what need not be UTF-8.
+// octets fills a String with bytes that need not be UTF-8.
 func octets(of func(*row) []byte) fill {
 	return func(d *data, rows []row) {
 		for i := range rows {

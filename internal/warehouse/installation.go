@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// installationView names the installation that the tables belong to. It is a view of one constant, since to make a view
-// that is not there is the one thing that ClickHouse does for exactly one of those who ask.
+// installationView names the installation that the tables belong to. It is a view of one constant, because creating a
+// view that does not exist is the one operation that ClickHouse performs for exactly one of several callers.
 const installationView = "ratemill_installation"
 
 const unknownTable = 60 // UNKNOWN_TABLE of ErrorCodes.cpp
 
-// Installation is the name of the installation to which the tables belong; empty when nobody has claimed them.
+// Installation is the name of the tables' installation; empty if no installation has claimed them.
 func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
 	err = sorted("read which installation it belongs to", w.conn.QueryRow(ctx, "SELECT installation FROM "+installationView).Scan(&name))
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {
@@ -22,7 +22,7 @@ func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
 	return name, err
 }
 
-// Claim gives the warehouse a name, unless it has one, and answers which it has: of several that claim at once the first
+// Claim gives the warehouse a name, unless it has one, and returns its name: of several concurrent claims the first
 // wins. Migrate it before.
 func (w *Warehouse) Claim(ctx context.Context, name string) (string, error) {
 	if holder, err := w.Installation(ctx); err != nil || holder != "" {
@@ -36,7 +36,7 @@ func (w *Warehouse) Claim(ctx context.Context, name string) (string, error) {
 	return w.Installation(ctx)
 }
 
-// Written says whether any table has rows.
+// Written reports whether any table has rows.
 func (w *Warehouse) Written(ctx context.Context) (bool, error) {
 	var names []string
 	for i := range tables {

@@ -40,8 +40,8 @@ type Record struct {
 	Stored  time.Time
 }
 
-// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. Of one
-// that was not rated it answers ErrNotFound.
+// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. For an
+// unrated record it returns ErrNotFound.
 func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	prefix, seq, err := udr.ParseID(id)
 	if err != nil {
@@ -106,7 +106,7 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	return r, sorted("find a file", files.Err())
 }
 
-// IsDuplicate says that a record, whose file may be abbreviated, was left out for one that came before.
+// IsDuplicate reports whether a record, whose file may be abbreviated, was a duplicate of an earlier one.
 func (w *Warehouse) IsDuplicate(ctx context.Context, id string) (bool, error) {
 	prefix, seq, err := udr.ParseID(id)
 	if err != nil {
@@ -117,7 +117,7 @@ func (w *Warehouse) IsDuplicate(ctx context.Context, id string) (bool, error) {
 	return found > 0, sorted("find a record", err)
 }
 
-// parseAttributes reads what appendAttributes wrote, in its order.
+// parseAttributes parses the output of appendAttributes, in its order.
 func parseAttributes(object string) (attributes []udr.Attribute, err error) {
 	if object == "" {
 		return nil, nil
@@ -152,7 +152,7 @@ type FileBalance struct {
 	Difference, DifferenceBytes                          int64
 }
 
-// Balance is the balance of every file whose end has come.
+// Balance is the balance of every file whose end has arrived.
 func (w *Warehouse) Balance(ctx context.Context) ([]FileBalance, error) { return w.balance(ctx, "") }
 
 // BalanceOf is the balance of a file; nil until its end has come.

@@ -14,13 +14,13 @@ import (
 // goes on beside a newer one.
 const version = 10
 
-// resettled is the migration that set the settings of all tables anew.
+// resettled is the migration that changed the settings of all tables.
 const resettled = 6
 
 const migrationTable = "ratemill_migrations"
 
-// Migrate makes the warehouse what this version of ratemill needs. Done twice, or by several at once, it does nothing
-// more. A warehouse that a newer version has migrated is left as it is.
+// Migrate brings the tables to the state that this version of ratemill needs. Done twice, or by several at once, it
+// does nothing more. A warehouse that a newer version has migrated is left as it is.
 func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	w.layout = l
 	if err := w.checkCluster(ctx, l); err != nil {
@@ -59,7 +59,7 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	return w.exec(ctx, "record the migration", fmt.Sprintf("INSERT INTO %s (version, views) VALUES (%d, '%s')", migrationTable, version, hash))
 }
 
-// checkCluster refuses what cannot be exact.
+// checkCluster refuses clusters without exact results.
 func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	var engine string
 	err := w.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = ?", ratedTable).Scan(&engine)
@@ -88,7 +88,7 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	return fmt.Errorf("warehouse: cluster %s has %d shards, but ClickHouse recognises a repeated block only on the shard where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
 }
 
-// keepTables makes tables that are there remember and keep what the layout wants.
+// keepTables sets retention and deduplication of existing tables as the layout says.
 func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 	for i := range tables {
 		t := &tables[i]

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// MissingTablesError says that tables which were made here are not there any more.
+// MissingTablesError says that tables which were created here no longer exist.
 type MissingTablesError struct{ Tables []string }
 
 func (e *MissingTablesError) Error() string {
@@ -19,8 +19,8 @@ func (e *MissingTablesError) Error() string {
 		"only if the rows are lost for good, recreate %s empty: ratemill stores remake %s --why \"…\"; see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
 }
 
-// remakeMissing makes tables again, empty, that somebody ordered. It refuses a warehouse from which others are missing that
-// migrations up to done have made.
+// remakeMissing recreates tables, empty, by an order of a person. It refuses a warehouse from which others are missing
+// that migrations up to done have made.
 func (w *Warehouse) remakeMissing(ctx context.Context, l Layout, done int) error {
 	there, err := w.there(ctx)
 	if err != nil {
@@ -51,7 +51,7 @@ func (w *Warehouse) remakeMissing(ctx context.Context, l Layout, done int) error
 	return nil
 }
 
-// viewsMissing says that a view was dropped. Views hold no rows, so they are made again.
+// viewsMissing reports whether a view was dropped. Views hold no rows, so they are made again.
 func (w *Warehouse) viewsMissing(ctx context.Context) (bool, error) {
 	there, err := w.there(ctx)
 	for i := range views {

@@ -25,8 +25,7 @@ type Warehouse struct {
 	layout  Layout       // to which Migrate brought it
 }
 
-// UnavailableError says that ClickHouse did not answer, or cannot take anything now; trying again later is right, with
-// the same token.
+// UnavailableError says that ClickHouse did not answer, or cannot write now; retry later, with the same token.
 type UnavailableError struct {
 	What string
 	Err  error
@@ -41,7 +40,7 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// RefusedError says that ClickHouse does not want what it was given, and will not later.
+// RefusedError says that ClickHouse refuses its input for good.
 type RefusedError struct {
 	Code int // ClickHouse's
 	Text string
@@ -153,7 +152,7 @@ func (w *Warehouse) exec(ctx context.Context, what, statement string) error {
 	return sorted(what, w.conn.Exec(ctx, statement))
 }
 
-// sorted makes an error of the driver one that callers act on.
+// sorted converts an error of the driver to one that callers handle.
 func sorted(what string, err error) error {
 	var exception *clickhouse.Exception
 	switch {
@@ -167,11 +166,11 @@ func sorted(what string, err error) error {
 	return &UnavailableError{what, refusal.Encrypted(err, fields)}
 }
 
-// fields are those of the configuration that say how to be let in.
+// fields are the configuration fields for access to ClickHouse.
 var fields = refusal.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
-// explain sorts ClickHouse's exceptions by whether they pass with time, or when somebody has done something to the server:
-// to its disk, its memory, its network, its replicas or its users. What is left is about what it was given.
+// explain classifies ClickHouse's exceptions as temporary if they pass with time, or when somebody has repaired the
+// server's disk, memory, network, replicas or users. All other exceptions concern the input.
 func explain(what string, code int, text string) error {
 	switch _, passes := passingCodes[code]; {
 	case code == 192 || code == 193 || code == 194 || code == 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
@@ -182,8 +181,8 @@ func explain(what string, code int, text string) error {
 	return &RefusedError{code, text}
 }
 
-// lacksRoom says that the operating system refused the server something; under which code it says so depends on where it
-// happened to notice.
+// lacksRoom reports whether the operating system refused the server something; the code depends on where the server
+// noticed it.
 func lacksRoom(text string) bool {
 	for _, words := range []string{"No space left on device", "Disk quota exceeded", "Too many open files", "Cannot allocate memory", "std::bad_alloc"} {
 		if strings.Contains(text, words) {
@@ -193,7 +192,7 @@ func lacksRoom(text string) bool {
 	return false
 }
 
-// passingCodes are those of ErrorCodes.cpp that pass.
+// passingCodes are the temporary ones of ErrorCodes.cpp.
 var passingCodes = map[int]string{
 	23: "CANNOT_READ_FROM_ISTREAM", 24: "CANNOT_WRITE_TO_OSTREAM", 33: "CANNOT_READ_ALL_DATA", // of a request that was cut short
 	74: "CANNOT_READ_FROM_FILE_DESCRIPTOR", 75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR", 76: "CANNOT_OPEN_FILE", 77: "CANNOT_CLOSE_FILE",
@@ -216,5 +215,5 @@ var passingCodes = map[int]string{
 	164: "READONLY", // somebody is changing the server's users
 }
 
-// Assume says to which layout another process migrated the warehouse, for questions whose answer depends on it.
+// Assume sets the layout to which another process migrated the warehouse, for queries that depend on it.
 func (w *Warehouse) Assume(l Layout) { w.layout = l }

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// Outcome is what became of the usage records of a file after mediation sent them.
+// Outcome is the outcome for a file's usage records after mediation sent them.
 type Outcome struct {
 	Arrived   bool   // the file's end is here
 	Ended     bool   // the same, and not for so long that what was rated may be gone (warehouse.keep): the file's end is here, so the numbers are final but for records that wait in suspense
@@ -22,7 +22,7 @@ type Outcome struct {
 // outcomesAtOnce bounds the text of a query: ClickHouse takes 256 KiB.
 const outcomesAtOnce = 1000
 
-// Outcomes is what became of files, of those of which anything is here.
+// Outcomes are those of the files with any data here.
 func (w *Warehouse) Outcomes(ctx context.Context, files []udr.FileID) (map[udr.FileID]Outcome, error) {
 	all := map[udr.FileID]Outcome{}
 	for some := range slices.Chunk(files, outcomesAtOnce) {

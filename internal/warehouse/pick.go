@@ -2,7 +2,7 @@ package warehouse
 
 import "encoding/binary"
 
-// Pick implements consumer.Rows: a block of those rows of b for which keep says so.
+// Pick implements consumer.Rows: the rows of b for which keep returns true.
 func (b *Block) Pick(keep func(row int) bool) *Block {
 	p := &Block{Table: b.Table, byName: map[string]*data{}}
 	for _, c := range b.columns {

@@ -42,7 +42,7 @@ type rows struct {
 // the second level of the processor's caches.
 const together = 128
 
-// row is what the columns of one row are filled from. Each table has the parts that its columns ask for.
+// row is the source of the columns of one row. Each table has the parts that its columns ask for.
 type row struct {
 	*origin
 	seq, line uint64
@@ -72,8 +72,8 @@ type origin struct {
 	log       uint32 // generation of the rated log
 }
 
-// stage is what suspended the record. Mediation says which part of the raw record it is; rating does not know, and its
-// usage is whole.
+// stage is the stage that suspended the record. Mediation says which part of the raw record it is; rating does not
+// know, and its usage is whole.
 func (r *row) stage() string {
 	if s := r.suspended; len(s.Raw) == 0 && len(s.Usage) > 0 && s.Parts == 0 {
 		return "rating"

@@ -18,8 +18,8 @@ type Sink = consumer.ByToken[*Block]
 // Inserter writes a block into its table, once for a token: Warehouse does.
 type Inserter = consumer.Inserter[*Block]
 
-// SinkOptions are what a sink needs. ClickHouse's cost for a row is halved from blocks of 20,000 rows to those of 100,000,
-// since small parts are merged more often.
+// SinkOptions are the options of a sink. ClickHouse's cost for a row is halved from blocks of 20,000 rows to those of
+// 100,000, since small parts are merged more often.
 type SinkOptions struct {
 	consumer.Options
 	Positions consumer.Positions
@@ -51,20 +51,20 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	return consumer.NewByToken(t)
 }
 
-// passing says that ClickHouse is away, or takes nothing now.
+// passing reports whether ClickHouse is away, or cannot write now.
 func passing(err error) bool {
 	var away *UnavailableError
 	return errors.As(err, &away)
 }
 
-// refused says that ClickHouse does not take what it was given, and whether that is for want of a table.
+// refused reports whether ClickHouse refuses its input for good, and whether a missing table is the reason.
 func refused(err error) (is, noTable bool) {
 	var r *RefusedError
 	is = errors.As(err, &r)
 	return is, is && r.Code == unknownTable
 }
 
-// Written counts what sinks have written, for metrics; it may be shared with the partition's former sinks.
+// Written counts the rows that sinks have written, for metrics; it may be shared with the partition's former sinks.
 type Written struct {
 	Rated, Suspended, Duplicate, Files, Events atomic.Int64 // rows
 	Writes                                     histogram.Histogram

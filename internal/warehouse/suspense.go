@@ -31,7 +31,7 @@ type SuspenseFilter struct {
 	Closed bool             // also records that wait no longer
 }
 
-// Chooses says that the filter leaves records out.
+// Chooses reports whether the filter leaves records out.
 func (f *SuspenseFilter) Chooses() bool {
 	return f.ID != "" || f.Source != "" || f.Code != "" || f.Rule != "" || len(f.SIM) > 0
 }
@@ -78,8 +78,8 @@ func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended
 	return w.suspended(ctx, fmt.Sprintf("%s ORDER BY source, file, seq LIMIT %d", condition, f.Limit), args...)
 }
 
-// SuspendedRecords is what a source's suspended records are, whether they wait or not, in the order of their ids. Those
-// that are not (yet) in the warehouse are not in it.
+// SuspendedRecords are a source's suspended records, waiting or not, in the order of their ids. Those that are not
+// (yet) in the warehouse are not in it.
 func (w *Warehouse) SuspendedRecords(ctx context.Context, source string, ids []udr.ID) (all []Suspended, err error) {
 	for part := range slices.Chunk(ids, 500) {
 		var list strings.Builder
@@ -123,7 +123,7 @@ func (w *Warehouse) suspended(ctx context.Context, where string, args ...any) (a
 	return all, sorted("list suspense", rows.Err())
 }
 
-// SuspendedKey is what choosing records for a retry takes.
+// SuspendedKey is the data needed to choose records for a retry.
 type SuspendedKey struct {
 	ID     udr.ID
 	Source string
@@ -162,7 +162,8 @@ type SuspenseReason struct {
 	Example                      udr.ID
 }
 
-// SuspenseReasons is how many records wait, for what, and since when; the most first. Limit does not count.
+// SuspenseReasons are the numbers of waiting records by reason, with the time of the first; the largest first. Limit
+// does not count.
 func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all []SuspenseReason, err error) {
 	condition, args := f.where()
 	rows, err := w.conn.Query(ctx, `SELECT count() AS n, uniqExact(file), source, code, rule, position, argMin(reason, (file, seq)), min(stored), toString(argMin(file, (file, seq))), argMin(seq, (file, seq))

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Column is a column of a table: what it holds and how it is filled, declared once. DDL, inserts and docs/tables.md follow.
+// Column is a column of a table: its meaning and its source, declared once. DDL, inserts and docs/tables.md follow.
 type Column struct {
 	Name  string
 	Type  string // ClickHouse's
@@ -38,8 +38,8 @@ type Table struct {
 	Sums      []Sums
 }
 
-// Sums are kept by ClickHouse beside the rows of a table, part by part: what is asked of them does not read the rows. They
-// are what the rows are, also when a repeated block is dropped.
+// ClickHouse keeps sums beside the rows of a table, part by part: queries of sums do not read the rows. They always
+// match the rows, even if a repeated block is dropped.
 type Sums struct {
 	Name   string
 	Since  int
@@ -62,10 +62,11 @@ type Layout struct {
 	// Window is how many of the latest blocks a table remembers, to drop them when they come again; 0 is 200,000. A table
 	// never remembers less than it did.
 	Window int
-	// Keep is for how many months what was rated is kept, at least, from the day on which it came; 0 is for ever. Files,
-	// and records in suspense, are kept for ever.
+	// Keep is for how many months, at least, rated usage is kept after its arrival; 0 is for ever. Files, and records
+	// in suspense, are kept for ever.
 	Keep int
-	// Remake names tables that are made again, empty, should they be missing though they were made before: somebody's order.
+	// Remake names tables to be recreated, empty, if they are missing although they were created before: by an order of
+	// a person.
 	Remake []string
 	// Cluster makes replicated tables on a cluster of ClickHouse; empty makes plain ones.
 	Cluster string

@@ -28,7 +28,7 @@ var apartClause = regexp.MustCompile(`(?i)\bwith\s+totals\b|\bextremes\s*=`)
 
 var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*|#[! ][^\n]*`)
 
-// AsksApart says that a question asks for rows apart from the others.
+// AsksApart reports whether a query asks for rows apart from the others.
 func AsksApart(query string) bool {
 	return apartClause.MatchString(comments.ReplaceAllString(query, " "))
 }

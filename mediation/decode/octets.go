@@ -59,8 +59,8 @@ func (o *Octets) Begin(rec *record.Record) {
 	o.rec, o.n = rec, 0
 }
 
-// Peek answers the next n octets without taking them. Fewer are there where the content ends within a record; the error is
-// io.EOF, or what the trailer says, where it ends before one.
+// Peek returns the next n octets without taking them. Fewer are there where the content ends within a record; the error
+// is io.EOF, or what the trailer says, where it ends before one.
 func (o *Octets) Peek(n int) ([]byte, error) {
 	o.w.want(n)
 	there := o.w.buf[o.w.start:min(o.w.end, o.w.start+n)]
@@ -75,7 +75,7 @@ func (o *Octets) Peek(n int) ([]byte, error) {
 	return there, nil
 }
 
-// Take answers the n octets of the next record. One that is longer than a record may be is a bad record; the file is
+// Take returns the n octets of the next record. One that is longer than a record may be is a bad record; the file is
 // truncated where it ends before them.
 func (o *Octets) Take(n int) ([]byte, error) {
 	if n > o.limit {
