@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -110,8 +111,10 @@ func (a *accounts) load(facts []AccountFact, known Revision) error {
 }
 
 func (a *accounts) add(f AccountFact, known Revision) error {
-	if _, err := a.zone(f.Zone); err != nil {
-		return fmt.Errorf("registry: account %s: %w", f.ID, err)
+	if f.Zone != "" || f.Parent == 0 && f.State != Withdrawn {
+		if _, err := a.zone(f.Zone); err != nil {
+			return fmt.Errorf("registry: account %s: %w", f.ID, err)
+		}
 	}
 	if other, ok := a.numbers[f.ID]; ok && other != f.Number {
 		return fmt.Errorf("registry: account %s has number %d, and revision %d says %d", f.ID, other, known, f.Number)
@@ -200,12 +203,12 @@ func (a *accounts) derive(number uint32, known Revision) error {
 			a.only[number] = timeline[0]
 		}
 	}()
-	beginnings, err := a.beginnings(number, known)
+	rules, err := a.cyclesOf(number, known)
 	if err != nil {
 		return err
 	}
-	for _, from := range beginnings {
-		now, err := a.resolve(number, from, known)
+	for _, from := range a.beginnings(number, rules) {
+		now, err := a.resolve(number, from, known, rules)
 		if err != nil {
 			return err
 		}
@@ -229,19 +232,13 @@ func (a *accounts) derive(number uint32, known Revision) error {
 
 // beginnings are the times at which anything changed for an account, itself or above, in order; now and as known
 // before.
-func (a *accounts) beginnings(number uint32, known Revision) ([]udr.Instant, error) {
+func (a *accounts) beginnings(number uint32, rules []cycles) []udr.Instant {
 	var all []udr.Instant
 	for _, v := range a.timelines[number] {
 		all = append(all, v.from)
 	}
-	for _, f := range a.facts[number] {
-		_, next, changes, err := a.cycles(number, f.From, known)
-		if err != nil {
-			return nil, err
-		}
-		if changes {
-			all = append(all, next.from)
-		}
+	for _, c := range rules {
+		all = append(all, c.from)
 	}
 	above := []uint32{number}
 	for i := 0; i < len(above); i++ {
@@ -256,19 +253,16 @@ func (a *accounts) beginnings(number uint32, known Revision) ([]udr.Instant, err
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	return slices.Compact(all)
 }
 
 // resolve is the account with its root and level; nil if it does not exist then.
-func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Account, error) {
+func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision, rules []cycles) (*Account, error) {
 	f := a.fact(number, at, rev)
 	if f == nil {
 		return nil, nil
 	}
-	run, _, _, err := a.cycles(number, at, rev)
-	if err != nil {
-		return nil, err
-	}
+	run := rulesAt(rules, at)
 	account := &Account{
 		Number: f.Number, ID: f.ID, Company: f.Company, Parent: f.Parent, Root: f.Number,
 		Currency: f.Currency, Zone: run.Zone, CycleDay: run.Day, CyclesFrom: run.From, Plan: f.Plan,
@@ -285,6 +279,7 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision) (*Accoun
 		}
 		top = parent
 		account.Root, account.Partition = top.Number, top.Partition
+		account.Currency = cmp.Or(account.Currency, top.Currency)
 	}
 	return account, nil
 }

@@ -37,7 +37,7 @@ york,,USD,America/New_York,wholesale,pool,cost
 	}
 	require.Equal(t, said, lines(registry.CheckNames(inputs, catalogue)))
 
-	_, problems := registry.ImportFor(registry.New(), inputs, catalogue)
+	_, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
 	require.Subset(t, lines(problems), said)
 	require.True(t, problems.HasErrors())
 }

@@ -143,35 +143,6 @@ func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revisi
 	return next, true
 }
 
-// cycles are the rules of an account's cycles at a time, as known at a revision, and those that follow the running
-// cycle if a change was requested.
-func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycles, next cycles, changes bool, err error) {
-	for i, f := range a.said(number, rev) {
-		if f.From > at {
-			break
-		}
-		zone, err := a.zone(f.Zone)
-		if err != nil {
-			return now, next, false, err
-		}
-		if changes && next.from <= f.From {
-			now, changes = next, false
-		}
-		switch {
-		case i == 0:
-			now = cycles{Cycles: Cycles{Zone: zone, Day: f.CycleDay}}
-		case now.Zone == zone && now.Day == f.CycleDay:
-			changes = false
-		default:
-			next, changes = now.after(f.From, zone, f.CycleDay), true
-		}
-	}
-	if changes && next.from <= at {
-		now, changes = next, false
-	}
-	return now, next, changes, nil
-}
-
 // said lists the facts about an account from each of its beginnings on, as known at a revision.
 func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 	var said []*accountKnown

@@ -80,9 +80,9 @@ type AccountFact struct {
 	State      State // Holds or Withdrawn; an account does not end
 	Company    string
 	Parent     uint32 // 0 for a billing root
-	Currency   string // ISO 4217
-	Zone       string // IANA
-	CycleDay   int    // 1 to 31; in shorter months the last day
+	Currency   string // ISO 4217; "" below a parent: the parent's
+	Zone       string // IANA; "" below a parent: the parent's
+	CycleDay   int    // 1 to 31, in shorter months the last day; 0 below a parent: the parent's
 	Plan       string
 	SharePlans []string
 	Limits     []string

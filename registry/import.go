@@ -31,17 +31,24 @@ const most = 50
 //
 // Afterwards r has loaded the facts of the change set: Publish makes them visible, and with errors r must be discarded.
 // All errors are reported at once, up to a bound.
-func Import(r *Registry, inputs []Input) (*Changes, diag.List) { return ImportFor(r, inputs, nil) }
+func Import(r *Registry, inputs []Input) (*Changes, diag.List) { return ImportFor(r, inputs, nil, 0) }
 
 // ImportFor is Import with a warning for each name of a plan, share plan or limit that a catalogue lacks; nil allows
 // any name.
-func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) {
+//
+// now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
+// then is an error. 0 allows it.
+func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
+	return importInto(r, inputs, c, now, false)
+}
+
+func importInto(r *Registry, inputs []Input, c *Catalogue, now udr.Instant, partial bool) (*Changes, diag.List) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	im := &importer{
 		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{}, withdrawals: map[udr.Identifier]udr.Instant{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
-		mentions: newMentions(c),
+		mentions: newMentions(c), now: now, partial: partial, was: r.revision, rules: map[uint32][]cycles{}, absences: map[[2]string]bool{}, erased: map[string]*erasure{},
 	}
 	yaml := im.parse(inputs)
 	// SIMs need accounts, and accounts need companies, so sections are processed in this order.
@@ -52,6 +59,7 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue) (*Changes, diag.List) 
 			im.finishAccounts()
 		case simsFile:
 			im.settle()
+			im.tellErased()
 		}
 	}
 	im.mentions.warn(&im.list)
@@ -200,6 +208,14 @@ type importer struct {
 	list    diag.List
 
 	mentions *mentions // nil if any name is allowed
+	now      udr.Instant
+	was      Revision // before the import
+	partial  bool     // the registry may have accounts and companies that the files lack
+	absences map[[2]string]bool
+	rules    map[uint32][]cycles // of accounts, for dates in their zones
+
+	erased      map[string]*erasure // by plan
+	erasedOrder []string
 
 	companies    map[string]Company
 	numbers      map[string]uint32 // of new accounts
@@ -214,6 +230,16 @@ type importer struct {
 	held        []udr.Identifier
 	marked      []mark
 	contested   []contested
+}
+
+// absent warns of an account or company that the files lack, where the registry may have it.
+func (im *importer) absent(at diag.Pos, what, id string) {
+	key := [2]string{what, id}
+	if im.absences[key] || len(im.absences) == most {
+		return
+	}
+	im.absences[[2]string{what, strings.Clone(id)}] = true
+	im.list.Warnf(at, "%s %s is not in these files: import takes the row only if the registry has it", what, shortened(id))
 }
 
 func (im *importer) full() bool { return len(im.list) > most }

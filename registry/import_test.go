@@ -19,12 +19,13 @@ import (
 	"ratemill/internal/diag"
 	"ratemill/internal/seeds"
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite what the cases expect")
 
 // TestImport runs the cases of testdata/import: files by step (1/sims.csv, 2/sims.csv, …), and after each step the
-// change set or the errors that it gives. Every import is done twice: the second changes nothing.
+// change set or the errors that it gives; "now: 2026-11-10" in the comment is the time of the imports. Every import is done twice: the second changes nothing.
 func TestImport(t *testing.T) {
 	cases, err := filepath.Glob("testdata/import/*.txtar")
 	require.NoError(t, err)
@@ -34,6 +35,12 @@ func TestImport(t *testing.T) {
 			archive, err := txtar.ParseFile(name)
 			require.NoError(t, err)
 			reg := registry.New()
+			var now udr.Instant
+			if _, text, ok := strings.Cut(string(archive.Comment), "now: "); ok {
+				at, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
+				require.NoError(t, err)
+				now = udr.InstantOf(at)
+			}
 			got := &txtar.Archive{Comment: archive.Comment}
 			for step := 1; ; step++ {
 				inputs, files := inputsOf(archive, fmt.Sprint(step, "/"))
@@ -41,7 +48,7 @@ func TestImport(t *testing.T) {
 					break
 				}
 				got.Files = append(got.Files, files...)
-				changes, problems := registry.Import(reg, inputs)
+				changes, problems := registry.ImportFor(reg, inputs, nil, now)
 				result := txtar.File{Name: fmt.Sprint(step, "/changes"), Data: []byte(describe(changes))}
 				if len(problems) > 0 {
 					var out bytes.Buffer
@@ -59,7 +66,7 @@ func TestImport(t *testing.T) {
 					continue
 				}
 				reg.Publish(changes.Revision)
-				again, problems := registry.Import(reg, inputs)
+				again, problems := registry.ImportFor(reg, inputs, nil, now)
 				require.Empty(t, problems)
 				require.Empty(t, describe(again), "the second import of step %d", step)
 			}
@@ -153,7 +160,7 @@ below,rover,,,trackrr,nosuch,nope
 	require.Equal(t, said, lines(registry.CheckNames(inputs, catalogue)))
 
 	inputs[0] = input("sims.csv", []byte(strings.Replace(sims.String(), "234100000001000,rover,gone,2026-01-01,true\n", "", 1)))
-	changes, problems := registry.ImportFor(registry.New(), inputs, catalogue)
+	changes, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
 	require.False(t, problems.HasErrors())
 	require.Equal(t, said, lines(problems))
 	require.Len(t, changes.SIMs, 1000)
@@ -257,11 +264,11 @@ func TestRandomImportsChangeNothingTheSecondTime(t *testing.T) {
 			for rev := registry.Revision(1); rev <= reg.Revision(); rev++ {
 				require.NoError(t, copied.Apply(history[rev-1]))
 			}
-			if _, problems := registry.Import(copied, files); len(problems) > 0 {
+			if _, problems := registry.Import(copied, files); problems.HasErrors() {
 				continue
 			}
 			changes, problems := registry.Import(reg, files)
-			require.Empty(t, problems)
+			require.False(t, problems.HasErrors())
 			if changes.Empty() {
 				continue
 			}

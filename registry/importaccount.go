@@ -1,10 +1,10 @@
 package registry
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ratemill/internal/diag"
@@ -33,7 +33,9 @@ func (im *importer) account(r *row) {
 	withdrawn, withdrawnOK := im.withdrawn(r)
 	if company != "" {
 		_, here := im.companies[company]
-		if known := im.r.companies[company]; !here && len(known) == 0 {
+		if known := im.r.companies[company]; !here && len(known) == 0 && im.partial {
+			im.absent(r.at(colCompany), "company", company)
+		} else if !here && len(known) == 0 {
 			im.errorf(r.at(colCompany), "company %s is unknown%s", company, diag.Suggest(company, im.companyIDs()))
 		}
 	}
@@ -46,6 +48,10 @@ func (im *importer) account(r *row) {
 		return
 	}
 	number, known := im.accountNumber(id)
+	if !known && withdrawn && !im.partial {
+		im.errorf(r.at(colID), "account %s is unknown: there is nothing to withdraw%s", id, im.similarAccount(id))
+		return
+	}
 	if !known {
 		number = uint32(len(im.r.accounts.facts) + len(im.numbers))
 		im.numbers[id] = number
@@ -68,8 +74,8 @@ func (im *importer) companyIDs() []string {
 	return ids
 }
 
-// finishAccounts makes the facts of each account after those of its parent, which provides currency, zone and cycle day
-// if a row omits them.
+// finishAccounts makes the facts of each account after those of its parent, whose zone says when the dates of a row
+// without one begin.
 func (im *importer) finishAccounts() {
 	for _, number := range im.accountOrder {
 		im.finishAccount(number)
@@ -86,28 +92,8 @@ func (im *importer) finishAccounts() {
 		im.errorf(diag.Pos{}, "%v", err)
 		return
 	}
-	im.tellCycles()
-}
-
-// tellCycles warns of each cycle day and zone that is requested within a cycle: the running cycle continues to its end.
-func (im *importer) tellCycles() {
-	for i := range im.changes.Accounts {
-		f := &im.changes.Accounts[i]
-		now, next, changes, err := im.r.accounts.cycles(f.Number, f.From, im.changes.Revision)
-		if err != nil || !changes {
-			continue
-		}
-		for _, a := range im.accountRows[f.Number] {
-			if a.fact.From != f.From {
-				continue
-			}
-			c := colCycleDay
-			if now.Day == f.CycleDay {
-				c = colZone
-			}
-			im.list.Warnf(a.row.at(c), "cycle_day %d and zone %s of account %s take effect on %s: the billing cycle that runs at the row's since ends then",
-				f.CycleDay, f.Zone, f.ID, next.from.Time().In(next.Zone).Format(time.DateOnly))
-		}
+	if im.keepCycles(); !im.list.HasErrors() {
+		im.tellCycles()
 	}
 }
 
@@ -129,17 +115,17 @@ func (im *importer) finishAccount(number uint32) {
 func (im *importer) fill(a *accountRow) bool {
 	r, f := a.row, &a.fact
 	good := true
-	var parent *AccountFact
-	isRoot := true
+	im.complement(a)
 	if id := r.cells[colParent].text; id != "" {
-		isRoot = false
 		switch number, ok := im.accountNumber(id); {
 		case ok:
 			im.finishAccount(number)
 			f.Parent = number
-			parent = im.newestAccount(number)
 		case badWord(id) != "":
 			good = false // already reported
+		case im.partial:
+			im.absent(r.at(colParent), "account", id)
+			good = false
 		default:
 			im.errorf(r.at(colParent), "account %s, the parent, is unknown%s", id, im.similarAccount(id))
 			good = false
@@ -152,8 +138,6 @@ func (im *importer) fill(a *accountRow) bool {
 			good = false
 		}
 		f.Currency = currency.String()
-	} else if parent != nil {
-		f.Currency = parent.Currency
 	}
 	var zone *time.Location
 	if text := r.cells[colZone].text; text != "" {
@@ -163,10 +147,8 @@ func (im *importer) fill(a *accountRow) bool {
 			good = false
 		}
 		f.Zone = text
-	} else if parent != nil {
-		f.Zone = parent.Zone
-		zone, _ = im.r.accounts.zone(f.Zone)
 	}
+	isRoot := r.cells[colParent].text == ""
 	if text := r.cells[colCycleDay].text; text != "" {
 		day, err := strconv.Atoi(text)
 		if err != nil || day < 1 || day > 31 || len(text) > 2 {
@@ -174,9 +156,7 @@ func (im *importer) fill(a *accountRow) bool {
 			good = false
 		}
 		f.CycleDay = day
-	} else if parent != nil {
-		f.CycleDay = parent.CycleDay
-	} else {
+	} else if isRoot {
 		f.CycleDay = 1
 	}
 	if !a.withdrawn && isRoot {
@@ -194,16 +174,9 @@ func (im *importer) fill(a *accountRow) bool {
 		}
 		f.Partition = 0
 	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	var ok bool
-	f.From, ok = im.instant(r, colSince, zone)
+	ok := im.begin(a, zone)
 	if a.withdrawn {
 		f.State = Withdrawn
-		if r.cells[colSince].text == "" && ok {
-			f.From = Always
-		}
 	}
 	return good && ok
 }
@@ -236,21 +209,108 @@ func (im *importer) say(a *accountRow) {
 	if a.wrong {
 		return
 	}
-	var said *accountKnown
-	if int(a.fact.Number) < len(im.r.accounts.facts) {
-		facts := im.r.accounts.facts[a.fact.Number]
-		for i := range facts {
-			if facts[i].From == a.fact.From {
-				said = &facts[i] // of one beginning, the last known is last
-			}
-		}
-	}
+	said := im.said(a.fact.Number, a.fact.From)
 	switch {
+	case a.withdrawn && said == nil && !im.partial:
+		im.errorf(a.row.at(colSince), "account %s has no row with this since to withdraw%s", a.fact.ID, im.beginnings(a.fact.Number))
 	case a.withdrawn && (said == nil || said.State == Withdrawn):
 	case !a.withdrawn && said != nil && sameFact(&said.AccountFact, &a.fact):
 	default:
-		im.changes.Accounts = append(im.changes.Accounts, a.fact)
+		im.accountFact(a.fact)
 	}
+}
+
+// complement fills in the fields of which a CSV file has no column: those of the row with the same since, or of the one
+// that was valid then.
+func (im *importer) complement(a *accountRow) {
+	r, f := a.row, &a.fact
+	missing := func(c column) bool { return !r.cells[c].said }
+	if f.Number == 0 || a.withdrawn || !slices.ContainsFunc(accountsSection.columns[:len(accountsSection.columns)-2], missing) {
+		return
+	}
+	rules, _ := im.r.accounts.cyclesOf(f.Number, im.changes.Revision)
+	if zone, err := im.r.accounts.zone(r.cells[colZone].text); err == nil {
+		rules = []cycles{{Cycles: Cycles{Zone: zone}}}
+	}
+	from := Always
+	if text := r.cells[colSince].text; text != "" {
+		t, err := dateIn(text, rules)
+		if err != nil {
+			if t, err = time.Parse(time.RFC3339, text); err != nil {
+				return // begin reports it
+			}
+		}
+		from = im.sameDay(r, colSince, udr.InstantOf(t), func(at udr.Instant) bool {
+			said := im.said(f.Number, at)
+			return said != nil && said.State != Withdrawn
+		})
+	}
+	before := im.r.accounts.fact(f.Number, from, im.changes.Revision)
+	if before == nil {
+		return
+	}
+	day := ""
+	if before.CycleDay != 0 {
+		day = strconv.Itoa(before.CycleDay)
+	}
+	parent := ""
+	if before.Parent != 0 {
+		parent = im.accountID(before.Parent)
+	}
+	for c, text := range map[column]string{colParent: parent, colCurrency: before.Currency, colZone: before.Zone, colCycleDay: day} {
+		if missing(c) {
+			r.cells[c].text = text
+		}
+	}
+	if missing(colCompany) {
+		f.Company = before.Company
+	}
+	if missing(colPlan) {
+		f.Plan = before.Plan
+	}
+	if missing(colPool) {
+		f.SharePlans = before.SharePlans
+	}
+	if missing(colLimits) {
+		f.Limits = before.Limits
+	}
+}
+
+// accountFact adds a fact to the change set, and to the registry at once: the dates of accounts below depend on it.
+func (im *importer) accountFact(f AccountFact) {
+	im.changes.Accounts = append(im.changes.Accounts, f)
+	if err := im.r.accounts.add(f, im.changes.Revision); err != nil {
+		im.errorf(diag.Pos{}, "%v", err)
+	}
+}
+
+// said is the last known fact about an account for exactly this beginning.
+func (im *importer) said(number uint32, from udr.Instant) (said *accountKnown) {
+	if int(number) >= len(im.r.accounts.facts) {
+		return nil
+	}
+	facts := im.r.accounts.facts[number]
+	for i := range facts {
+		if facts[i].From == from {
+			said = &facts[i]
+		}
+	}
+	return said
+}
+
+// beginnings lists when the rows of an account begin: "; its rows begin on …".
+func (im *importer) beginnings(number uint32) string {
+	if int(number) >= len(im.r.accounts.facts) {
+		return ""
+	}
+	var all []string
+	for _, f := range im.r.accounts.said(number, im.changes.Revision) {
+		all = append(all, f.From.String())
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "; its rows begin on " + strings.Join(all, ", ")
 }
 
 // sameFact compares what people state, without the partition.
@@ -261,21 +321,11 @@ func sameFact(a, b *AccountFact) bool {
 
 // refuseCycles reports accounts that would be their own ancestors at any time.
 func (im *importer) refuseCycles() {
-	said := map[uint32][]AccountFact{}
-	for _, f := range im.changes.Accounts {
-		said[f.Number] = append(said[f.Number], f)
-	}
-	parentAt := func(number uint32, at udr.Instant) (uint32, udr.Instant) {
-		best, from := uint32(0), udr.Instant(-1)
+	parentAt := func(number uint32, at udr.Instant) uint32 {
 		if f := im.r.accounts.fact(number, at, im.changes.Revision); f != nil {
-			best, from = f.Parent, f.From
+			return f.Parent
 		}
-		for _, f := range said[number] {
-			if f.From <= at && f.From >= from && f.State == Holds {
-				best, from = f.Parent, f.From
-			}
-		}
-		return best, from
+		return 0
 	}
 	for _, number := range im.accountOrder {
 		for i := range im.accountRows[number] {
@@ -292,7 +342,7 @@ func (im *importer) refuseCycles() {
 					im.errorf(a.row.at(colParent), "account %s would be above itself: %s", a.fact.ID, path)
 					break
 				}
-				if above, _ = parentAt(above, at); above == 0 {
+				if above = parentAt(above, at); above == 0 {
 					break
 				}
 			}
@@ -311,25 +361,4 @@ func (im *importer) accountID(number uint32) string {
 		return facts[0].ID
 	}
 	return fmt.Sprint(number)
-}
-
-// instant reads a day, which begins at midnight in a zone, or an RFC 3339 time. An empty cell is Always.
-func (im *importer) instant(r *row, c column, zone *time.Location) (udr.Instant, bool) {
-	text := r.cells[c].text
-	if text == "" {
-		return Always, true
-	}
-	at, err := time.ParseInLocation(time.DateOnly, text, zone)
-	if err != nil {
-		at, err = time.Parse(time.RFC3339, text)
-	}
-	if err != nil {
-		im.errorf(r.at(c), "%s is a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c], cmp.Or(shortened(text), "empty"))
-		return 0, false
-	}
-	if at.Year() < 1971 || at.Year() > 2199 {
-		im.errorf(r.at(c), "%s lies outside of the years 1971 to 2199; leave it empty if it has always held", columnNames[c])
-		return 0, false
-	}
-	return udr.InstantOf(at), true
 }

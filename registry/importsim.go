@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"ratemill/normalize"
 	"ratemill/udr"
@@ -33,20 +32,20 @@ func (im *importer) simRow(r *row) {
 	}
 	withdrawn, withdrawnOK := im.withdrawn(r)
 	plan, planOK := im.word(r, colPlan, false)
-	accountID, accountOK := im.word(r, colAccount, withdrawnOK && !withdrawn)
+	accountID, accountOK := im.word(r, colAccount, withdrawnOK && !withdrawn && r.cells[colAccount].said)
 	var account uint32
-	zone := time.UTC
+	var rules []cycles
 	if accountID != "" {
-		if account, accountOK = im.accountNumber(accountID); !accountOK {
+		if account, accountOK = im.accountNumber(accountID); accountOK {
+			rules = im.rulesOf(account)
+		} else if im.partial {
+			im.absent(r.at(colAccount), "account", accountID)
+		} else {
 			im.errorf(r.at(colAccount), "account %s is unknown%s", accountID, im.similarAccount(accountID))
-		} else if a := im.newestAccount(account); a != nil {
-			if z, err := im.r.accounts.zone(a.Zone); err == nil {
-				zone = z
-			}
 		}
 	}
-	since, sinceOK := im.instant(r, colSince, zone)
-	until, untilOK := im.instant(r, colUntil, zone)
+	since, sinceOK := im.instant(r, colSince, rules)
+	until, untilOK := im.instant(r, colUntil, rules)
 	if r.cells[colUntil].text == "" {
 		until = newest
 	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, days have no zone
@@ -57,15 +56,20 @@ func (im *importer) simRow(r *row) {
 		return
 	}
 
-	sim, found := im.who(ids, since)
+	asked := since
+	var sim uint32
+	var found bool
 	if withdrawn {
-		sim, found = im.whose(ids, since)
-	}
-	if !found {
-		if withdrawn {
-			im.errorf(r.at(firstColumn(r)), "there is nothing to withdraw: no SIM has this identifier")
+		if sim, since, found = im.withdrawal(r, ids, since); !found {
 			return
 		}
+	} else if sim, found = im.who(ids, since); found {
+		if since, until = im.known(r, sim, since, until); until <= since {
+			im.errorf(r.at(colUntil), "until %s is not after since %s, which is known as %s", r.cells[colUntil].text, r.cells[colSince].text, since)
+			return
+		}
+	}
+	if !found {
 		if im.r.sims.count == maxSIM {
 			im.errorf(r.at(colICCID), "there are already %d SIMs, the maximum", uint32(maxSIM))
 			return
@@ -84,9 +88,9 @@ func (im *importer) simRow(r *row) {
 	}
 	if withdrawn {
 		for _, id := range ids {
-			im.withdrawals[id] = since
+			im.withdrawals[id] = max(since, asked)
 		}
-		if sim == 0 || !im.around(sim, since).is {
+		if sim == 0 || !im.around(sim, since).is || im.tookBack(sim, since) {
 			return // taken back already
 		}
 	}
@@ -108,7 +112,84 @@ func (im *importer) simRow(r *row) {
 		im.withdraw(r, sim, since)
 		return
 	}
-	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said, account: account, plan: plan})
+	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said,
+		account: account, accountSaid: r.cells[colAccount].said, plan: plan, planSaid: r.cells[colPlan].said})
+}
+
+// withdrawal is the SIM and the beginning of the row that a row withdraws; SIM 0 if that was withdrawn before. A date is
+// in the zone of the row's account, or in any zone in which the SIM has a row with this date.
+func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) (sim uint32, since udr.Instant, ok bool) {
+	since = im.sameDay(r, colSince, asked, func(at udr.Instant) bool {
+		sim, _, _ := im.whose(ids, at)
+		return sim != 0 && im.around(sim, at).is
+	})
+	sim, found, was := im.whose(ids, since)
+	if !was && !im.withdrew(ids, im.sameDay(r, colSince, since, func(at udr.Instant) bool { return im.withdrew(ids, at) })) {
+		if !im.partial {
+			im.errorf(r.at(firstColumn(r)), "there is nothing to withdraw: %s", im.nothing(ids, found))
+		}
+		return 0, since, false
+	}
+	return sim, since, true
+}
+
+// known are since and until of a row about a SIM as known before, if dates are known as midnight in another zone.
+func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Instant, udr.Instant) {
+	marks := im.marks(sim)
+	last, again := im.lastRow[sim]
+	since = im.sameDay(r, colSince, since, func(at udr.Instant) bool {
+		return (!again || last.since != at) && slices.ContainsFunc(marks, func(m mark) bool { return m.from == at && m.begins })
+	})
+	until = im.sameDay(r, colUntil, until, func(at udr.Instant) bool {
+		return at > since && slices.ContainsFunc(marks, func(m mark) bool { return m.from == at && m.ends })
+	})
+	return since, until
+}
+
+// tookBack reports whether the beginning of a row about a SIM was withdrawn, and only the end of the row before it is
+// left at this time. To withdraw the row again does not withdraw that end too.
+func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
+	facts := im.r.sims.told(&im.r.moments, sim)
+	for i := 1; i < len(facts); i++ {
+		last := i+1 == len(facts) || facts[i+1].from != since
+		if facts[i].from == since && last && facts[i-1].from == since {
+			return facts[i-1].state.begins() && facts[i].state == Ended && facts[i-1].known < facts[i].known
+		}
+	}
+	return false
+}
+
+// withdrew reports whether anything was known for this since of a SIM that the identifiers ever named.
+func (im *importer) withdrew(ids []udr.Identifier, since udr.Instant) bool {
+	for _, id := range ids {
+		for _, f := range im.r.identifiers.told(&im.r.moments, id) {
+			if _, said := im.r.sims.said(&im.r.moments, f.account, since); f.account != 0 && said {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nothing says why a row withdraws nothing: what is known of its SIM.
+func (im *importer) nothing(ids []udr.Identifier, known bool) string {
+	if !known {
+		return "no SIM has this identifier"
+	}
+	var all []string
+	for _, id := range ids {
+		for _, f := range im.r.identifiers.told(&im.r.moments, id) {
+			for _, m := range im.marks(f.account) {
+				if text := m.from.String(); !slices.Contains(all, text) {
+					all = append(all, text)
+				}
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "the SIM has no row with this since"
+	}
+	return "the SIM has no row with this since; its rows begin or end on " + strings.Join(all, ", ")
 }
 
 func firstColumn(r *row) column {
@@ -220,7 +301,8 @@ func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) 
 
 // whose is the SIM from which a row withdraws something: the one with a fact for exactly this since, or the one that an
 // identifier names then; 0 if they are known and there is nothing to withdraw.
-func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known bool) {
+// was reports that there is such a fact, or was, until it was withdrawn.
+func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known, was bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {
 		f, ok := im.r.identifiers.said(&im.r.moments, id, since)
@@ -228,7 +310,7 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 			continue
 		}
 		if f.state != Withdrawn {
-			return f.sim, true
+			return f.sim, true, true
 		}
 		withdrawn = f
 	}
@@ -239,13 +321,13 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 		}
 		// A fact withdrawn for this time says nothing about the SIM that has the identifier now.
 		if f, said := im.r.sims.said(&im.r.moments, sim, since); said && f.known > withdrawn.known {
-			return sim, true
+			return sim, true, true
 		}
 	}
 	for _, id := range ids {
 		known = known || im.r.identifiers.find(id) != nil && isStrong(id) == isStrong(ids[0])
 	}
-	return 0, known
+	return 0, known, withdrawn.state == Withdrawn
 }
 
 // laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.

@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ratemill/internal/diag"
@@ -83,13 +85,19 @@ func (im *importer) yamlRows(doc *diag.Node, s section) {
 
 func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	r := &row{whole: key.Pos}
-	r.cells[colUntil].said = true // a document states everything about a SIM: without an until it has no end
+	for c := range r.cells {
+		r.cells[c].said = true // a document states everything: without an until a SIM has no end, without a plan none
+	}
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
 		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
 		return
 	}
 	good := true
 	if s.file == simsFile {
+		if reason := damaged(key.Text); reason != "" {
+			im.errorf(key.Pos, "%s %s", shortened(strconv.Quote(key.Text)), reason)
+			return
+		}
 		kind, value := identifierKind(key.Text)
 		r.cells[columnOf(kind)] = cell{text: value, node: key}
 	} else {
@@ -161,6 +169,32 @@ func identifierKind(key string) (udr.IDKind, string) {
 		return udr.MSISDN, key
 	}
 	return udr.Name, key
+}
+
+// damaged says why a SIM's key without a kind is no name: it was an identifier until a program changed it. A name that
+// looks so is written with its kind before it.
+func damaged(key string) (reason string) {
+	const write = "; use the original value, or write name: before it if it is a name"
+	trimmed := strings.TrimSpace(key)
+	kind, value := identifierKind(trimmed)
+	letters := strings.ContainsFunc(value, func(c rune) bool { return c > '~' || c >= 'A' && c != 'E' && c != 'e' && c != '_' })
+	switch {
+	case trimmed != key:
+		return "has blanks around it: write the identifier without them"
+	case kind != udr.Name || strings.HasPrefix(key, "name:"):
+		return ""
+	case strings.HasPrefix(value, "#"):
+		return "is an error value of a spreadsheet" + write
+	case letters || !strings.ContainsAny(value, "0123456789"):
+		return ""
+	case strings.ContainsAny(value, "Ee"):
+		return "is in scientific notation, written by a spreadsheet, which has lost or changed digits; use the original file from the carrier, or write name: before it if it is a name"
+	case strings.Trim(value, "0123456789") == "":
+		return fmt.Sprintf("has %d digits, which is no ICCID, EID or IMSI: write the kind before it, such as msisdn:%s or name:%s", len(value), value, value)
+	case strings.Trim(value, "0123456789.,' -") == "":
+		return "is a number that another program has changed" + write
+	}
+	return ""
 }
 
 func columnOf(kind udr.IDKind) column {

@@ -17,6 +17,8 @@ type statement struct {
 	untilSaid    bool // in a CSV file without the column, ends stay as they are; otherwise no until means no end
 	account      uint32
 	plan         string
+
+	accountSaid, planSaid bool // in a CSV file without the column, they stay as they are
 }
 
 // contested is an identifier that named another SIM when its row was read. A later row may free it.
@@ -91,6 +93,9 @@ func (im *importer) around(sim uint32, at udr.Instant) (a around) {
 func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement) {
 	a := im.around(sim, s.since)
 	begun := a.is && a.at.begins
+	if !im.complete(r, &s, &a, begun) {
+		return
+	}
 	switch {
 	case !begun && a.preceded && a.followed && a.after.ends:
 		im.errorf(r.at(firstColumn(r)), "another row gives this SIM%s to account %s until %s, which is after the since of this row: correct the until of that row first",
@@ -112,7 +117,9 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 		until = s.until
 	}
 
-	im.own(sim, s.since, true, a.at.ends, s.account, s.plan)
+	if im.own(sim, s.since, true, a.at.ends, s.account, s.plan) && s.plan == "" {
+		im.erase(r, &a, begun)
+	}
 	if until != ended && ended != newest {
 		im.unend(sim, ended, afterwards, a)
 	}
@@ -132,18 +139,19 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 }
 
 // own adds the fact about a SIM at a time, unless it is known.
-func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account uint32, plan string) {
+func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account uint32, plan string) (added bool) {
 	state := stateOf(begins, ends)
 	if !begins {
 		account, plan = 0, ""
 	}
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
 	if !ok && state == Withdrawn || ok && f.state == state && (!begins || f.account == account && im.r.plans.texts[f.plan] == plan) {
-		return
+		return false
 	}
 	fact := OwnershipFact{SIM: sim, From: at, State: state, Account: account, Plan: plan}
 	im.r.sims.add(&im.r.moments, &fact, im.r.plans.number(plan), im.changes.Revision)
 	im.changes.SIMs = append(im.changes.SIMs, fact)
+	return true
 }
 
 // name adds the fact about an identifier at a time, unless it is known.

@@ -48,7 +48,7 @@ func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOpti
 		if _, err := s.LoadRegistry(ctx, reg); err != nil {
 			return nil, nil, err
 		}
-		changes, problems := registry.ImportFor(reg, files, o.Catalogue)
+		changes, problems := registry.ImportFor(reg, files, o.Catalogue, udr.InstantOf(o.Now))
 		if problems.HasErrors() {
 			return changes, problems, nil
 		}

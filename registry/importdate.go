@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"ratemill/udr"
+)
+
+// A date in a file is midnight in the zone that is in force for the account at that date. A zone that changes later
+// does not move it: a row whose date is known as midnight in another zone is the row that began there.
+
+// instant reads a day, which begins at midnight in the zone that rules have at that date, or an RFC 3339 time. An empty
+// cell is Always.
+func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, ok bool) {
+	text := r.cells[c].text
+	if text == "" {
+		return Always, true
+	}
+	t, err := dateIn(text, rules)
+	if err != nil {
+		t, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		im.errorf(r.at(c), "%s is a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c], cmp.Or(shortened(text), "empty"))
+		return 0, false
+	}
+	if t.Year() < 1971 || t.Year() > 2199 {
+		im.errorf(r.at(c), "%s lies outside of the years 1971 to 2199; leave it empty if it has always held", columnNames[c])
+		return 0, false
+	}
+	return udr.InstantOf(t), true
+}
+
+// dateIn is the beginning of a date in the last zone that is in force by then, in the first one before all of them, or
+// in UTC without any.
+func dateIn(text string, rules []cycles) (t time.Time, err error) {
+	if len(rules) == 0 {
+		return time.ParseInLocation(time.DateOnly, text, time.UTC)
+	}
+	for i := len(rules) - 1; i >= 0; i-- {
+		if t, err = time.ParseInLocation(time.DateOnly, text, rules[i].Zone); err != nil || udr.InstantOf(t) >= rules[i].from {
+			break
+		}
+	}
+	return t, err
+}
+
+// rulesOf are the rules of an account's cycles over time, whose zones dates are in.
+func (im *importer) rulesOf(account uint32) []cycles {
+	rules, ok := im.rules[account]
+	if !ok {
+		rules, _ = im.r.accounts.cyclesOf(account, im.changes.Revision) // finishAccounts reports the error
+		rules = slices.DeleteFunc(rules, func(c cycles) bool { return c.Zone == nil })
+		im.rules[account] = rules
+	}
+	return rules
+}
+
+// sameDay is the first time other than at for which known reports true and at which the date of a cell begins in a zone
+// of any account; at if there is none.
+func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Instant) bool) udr.Instant {
+	text := r.cells[c].text
+	if _, err := time.Parse(time.DateOnly, text); err != nil || known(at) {
+		return at
+	}
+	zones := im.r.accounts.zones
+	for _, name := range slices.Sorted(maps.Keys(zones)) {
+		if t, err := time.ParseInLocation(time.DateOnly, text, zones[name]); err == nil && known(udr.InstantOf(t)) {
+			return udr.InstantOf(t)
+		}
+	}
+	return at
+}
+
+// begin reads the since of a row about an account: a date is midnight in the row's own zone, otherwise in the one that
+// is in force above it. A row that corrects its own zone moves its date: the row with the former beginning is withdrawn.
+func (im *importer) begin(a *accountRow, zone *time.Location) (ok bool) {
+	f := &a.fact
+	var rules []cycles
+	switch {
+	case zone != nil:
+		rules = []cycles{{Cycles: Cycles{Zone: zone}}}
+	case f.Parent != 0:
+		rules, _ = im.r.accounts.cyclesOf(f.Parent, im.changes.Revision)
+	case a.withdrawn:
+		rules, _ = im.r.accounts.cyclesOf(f.Number, im.changes.Revision)
+	}
+	if f.From, ok = im.instant(a.row, colSince, rules); !ok || f.Number == 0 {
+		return ok
+	}
+	known := im.sameDay(a.row, colSince, f.From, func(at udr.Instant) bool {
+		said := im.said(f.Number, at)
+		return said != nil && said.State != Withdrawn && said.known <= im.was
+	})
+	if known == f.From || slices.ContainsFunc(im.accountRows[f.Number], func(other accountRow) bool {
+		return other.row != a.row && other.fact.From == known && known != 0
+	}) {
+		return ok
+	}
+	if zone != nil && !a.withdrawn && !a.wrong {
+		former := im.said(f.Number, known).AccountFact
+		former.State = Withdrawn
+		im.accountFact(former)
+		return ok
+	}
+	f.From = known
+	return ok
+}

@@ -1,0 +1,153 @@
+package registry
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/udr"
+)
+
+// An account that states no currency, zone or cycle day has its parent's, those in force at each time. The registry
+// stores that it inherits, not the value, so a later row about the parent concerns the account too.
+
+// inherits reports whether a fact leaves its zone or cycle day to its parent.
+func (f *AccountFact) inherits() bool { return f.Parent != 0 && (f.Zone == "" || f.CycleDay == 0) }
+
+// asking is a zone and a cycle day that are requested for an account from a time on.
+type asking struct {
+	from udr.Instant
+	zone *time.Location
+	day  int
+}
+
+// mostInherited bounds the parents that are followed for one account. More of them means that accounts are above each
+// other.
+const mostInherited = 10_000
+
+// asked lists the zones and cycle days requested for an account before a time, as known at a revision. What the account
+// inherits begins when it is in force for the parent: the account has the parent's cycles, so its own end there too.
+func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps *int) (all []asking, err error) {
+	facts := a.said(number, rev)
+	if *steps++; *steps > mostInherited && len(facts) > 0 {
+		return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: change a parent on the way up", facts[0].ID, maxLevels)
+	}
+	end := func(i int) udr.Instant {
+		if i+1 < len(facts) {
+			return min(before, facts[i+1].From)
+		}
+		return before
+	}
+	var above []cycles
+	aboveOf, aboveUntil := uint32(0), udr.Instant(-1)
+	for i, f := range facts {
+		if f.From >= before {
+			break
+		}
+		zone, err := a.stated(f.Zone)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !f.inherits():
+			all = append(all, asking{f.From, zone, f.CycleDay})
+			continue
+		case int(f.Parent) >= len(a.facts):
+			continue // it is not there yet, and so is the account
+		}
+		if aboveOf != f.Parent || aboveUntil < end(i) {
+			last := i
+			for last+1 < len(facts) && facts[last+1].Parent == f.Parent {
+				last++
+			}
+			aboveOf, aboveUntil = f.Parent, end(last)
+			asked, err := a.asked(f.Parent, aboveUntil, rev, steps)
+			if err != nil {
+				return nil, err
+			}
+			above = inForce(asked)
+		}
+		for j, c := range above {
+			if c.from >= end(i) || j+1 < len(above) && above[j+1].from <= f.From {
+				continue
+			}
+			next := asking{max(c.from, f.From), c.Zone, c.Day}
+			if zone != nil {
+				next.zone = zone
+			}
+			if f.CycleDay != 0 {
+				next.day = f.CycleDay
+			}
+			all = append(all, next)
+		}
+	}
+	return all, nil
+}
+
+// stated is the zone of a fact, nil if it states none.
+func (a *accounts) stated(name string) (*time.Location, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return a.zone(name)
+}
+
+// inForce lists the rules of an account's cycles, each from the time on from which it is in force: a change waits for
+// the end of the running cycle.
+func inForce(asked []asking) (all []cycles) {
+	var next cycles
+	pending := false
+	for i, q := range asked {
+		if pending && next.from <= q.from {
+			all, pending = append(all, next), false
+		}
+		switch {
+		case i == 0:
+			all = append(all, cycles{Cycles{Zone: q.zone, Day: q.day}, q.from})
+		case all[len(all)-1].Zone == q.zone && all[len(all)-1].Day == q.day:
+			pending = false
+		default:
+			next, pending = all[len(all)-1].after(q.from, q.zone, q.day), true
+		}
+	}
+	if pending {
+		all = append(all, next)
+	}
+	return all
+}
+
+// cyclesOf lists the rules of an account's cycles in the order of their times, as known at a revision.
+func (a *accounts) cyclesOf(number uint32, rev Revision) ([]cycles, error) {
+	if int(number) >= len(a.facts) {
+		return nil, nil
+	}
+	steps := 0
+	asked, err := a.asked(number, newest, rev, &steps)
+	return inForce(asked), err
+}
+
+// cycles are the rules of an account's cycles at a time, as known at a revision, and those that follow the running
+// cycle if a change was requested by then.
+func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycles, next cycles, changes bool, err error) {
+	steps := 0
+	asked, err := a.asked(number, at+1, rev, &steps)
+	rules := inForce(asked)
+	n := len(rules)
+	switch {
+	case err != nil || n == 0:
+		return now, next, false, err
+	case rules[n-1].from > at:
+		return rules[n-2], rules[n-1], true, nil
+	}
+	return rules[n-1], next, false, nil
+}
+
+// rulesAt are the rules at a time; none before the first.
+func rulesAt(rules []cycles, at udr.Instant) (c cycles) {
+	for _, r := range rules {
+		if r.from > at {
+			break
+		}
+		c = r
+	}
+	return c
+}
