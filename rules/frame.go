@@ -2,6 +2,8 @@ package rules
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"ratemill/internal/diag"
@@ -96,15 +98,22 @@ func (f *FileExpression) Int(name string) (int64, error) {
 	r.File(name, time.Time{})
 	r.begin(&record.Record{})
 	v := f.e.eval(r)
+	if r.failed.term != nil {
+		return 0, errors.New(r.failed.reason)
+	}
 	if v.kind == Text {
+		digits := strings.TrimSpace(v.s)
+		if digits == "" || strings.Trim(digits, "0123456789") != "" {
+			return 0, fmt.Errorf("%s is not a whole number: digits are needed, and nothing else", quote(v.s))
+		}
 		n, err := toInt(r, v)
 		if err != nil {
 			return 0, err
 		}
 		v = n
 	}
-	if r.failed.term != nil {
-		return 0, errors.New(r.failed.reason)
+	if v.n < 0 {
+		return 0, fmt.Errorf("%d is negative; leave the character before the digits out", v.n)
 	}
 	return v.n, nil
 }

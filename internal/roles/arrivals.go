@@ -10,7 +10,8 @@ import (
 	"ratemill/mediation/source"
 )
 
-// arrivals tracks the files in the ledger: when the newest one came, and which numbers are missing.
+// arrivals tracks the files in the ledger: when the newest one came, which numbers
+// are missing, and which names have no number.
 type arrivals struct {
 	mu       sync.Mutex
 	bySource map[string]arrived
@@ -20,6 +21,7 @@ type arrived struct {
 	newest   time.Time // zero if none ever came
 	followed time.Time // since when a source without any file is followed
 	missing  []int64
+	unnamed  []string // paths of files without a number
 }
 
 const (
@@ -52,25 +54,39 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 	now := arrived{newest: files[0].At}
 	if s.Sequence != nil && s.Sequence.Gap == "alarm" {
 		var numbers []int64
+		var why error
 		for _, f := range files {
-			if number, err := s.Sequence.Number(f.Path); err == nil {
-				numbers = append(numbers, number)
+			number, err := s.Sequence.Number(f.Path)
+			if err != nil {
+				now.unnamed = append(now.unnamed, f.Path)
+				why = err
+				continue
 			}
+			numbers = append(numbers, number)
 		}
 		now.missing = missing(numbers)
-	}
-	before, _ := a.of(s.Name)
-	var gone []int64
-	for _, number := range now.missing {
-		if !slices.Contains(before.missing, number) {
-			gone = append(gone, number)
+		before, _ := a.of(s.Name)
+		if fresh := without(now.unnamed, before.unnamed); len(fresh) > 0 {
+			n.Log.Warn("file names have no number, so nothing tells whether such a file is missing; correct sequence.from of the source, or ask the carrier",
+				"source", s.Name, "files", fmt.Sprint(fresh[:min(len(fresh), 20)]), "count", len(fresh), "why", why)
 		}
 	}
-	if len(gone) > 0 {
+	before, _ := a.of(s.Name)
+	if gone := without(now.missing, before.missing); len(gone) > 0 {
 		n.Log.Warn("file numbers are missing", "source", s.Name, "missing", fmt.Sprint(gone[:min(len(gone), 20)]), "count", len(gone))
 	}
 	a.note(s.Name, now)
 	return nil
+}
+
+// without are the elements of a list that another lacks.
+func without[T comparable](list, other []T) (left []T) {
+	for _, x := range list {
+		if !slices.Contains(other, x) {
+			left = append(left, x)
+		}
+	}
+	return left
 }
 
 // none records since when a source without any file is followed, by any process and across restarts.

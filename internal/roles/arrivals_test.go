@@ -15,6 +15,20 @@ func TestMissingNumbers(t *testing.T) {
 	require.Equal(t, []int64{2}, missing([]int64{999_998, 999_999, 1, 3}), "a carrier that begins to count anew has lost nothing")
 }
 
+// TestAFileWithoutANumberIsTold, since no gap can be noticed beside it.
+func TestAFileWithoutANumberIsTold(t *testing.T) {
+	w := newWorld(t, "unnumbered")
+	w.config.Listen = freeAddress(t)
+	var log overheard
+	w.log = log.logger()
+	w.docs["sources/sky.yaml"] += "sequence: { from: \"name[100:104]\" }\n"
+	w.start(Roles...)
+	w.drop("sky/a0001.csv", header+record(1, 1, 1000))
+	w.drop("sky/a0003.csv", header+record(2, 1, 1000))
+	w.tells(map[string]float64{`source_unnumbered_files{source="sky"}`: 2, `source_missing_files{source="sky"}`: 0})
+	require.Contains(t, log.String(), "file names have no number")
+}
+
 // TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay, whatever was restarted since.
 func TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay(t *testing.T) {
 	w := newWorld(t, "arrivals")

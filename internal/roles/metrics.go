@@ -83,6 +83,7 @@ var (
 	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
 	sourceFollowed     = gauge("source_followed_timestamp_seconds", "When ratemill began to follow a source that has never had a file; absent once it has had one.", "source")
 	sourceMissing      = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources with sequence and gap: alarm.", "source")
+	sourceUnnumbered   = gauge("source_unnumbered_files", "Files among the last 1,000 whose names give no number, for sources with sequence and gap: alarm.", "source")
 
 	ratingRecords    = counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.", "partition", "outcome")
 	ratingMessages   = counter("rating_batches_total", "Batches of usage processed.", "partition")
@@ -117,7 +118,7 @@ var sections = []struct {
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
 		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationFetch, mediationBehind, mediationOld, mediationHeld,
-		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing}},
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing, sourceUnnumbered}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "One series for each partition that this process owns, or for each source.", []metric{warehouseRows, warehouseBlocks, warehouseWrite, warehouseArrival, warehousePosition, warehouseLag, expiryHeld}},
 	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
@@ -201,6 +202,7 @@ func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...st
 		default:
 			put(sourceNewest, float64(a.newest.UnixNano())/1e9, name)
 			put(sourceMissing, float64(len(a.missing)), name)
+			put(sourceUnnumbered, float64(len(a.unnamed)), name)
 		}
 		if err != nil {
 			continue

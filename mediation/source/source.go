@@ -44,6 +44,20 @@ type Sequence struct {
 // Number is the number in a file's name.
 func (s *Sequence) Number(file string) (int64, error) { return s.number.Int(path.Base(file)) }
 
+// check warns if no name that a pattern matches can have a number. Only names of a fixed length are known well enough.
+func (s *Sequence) check(match []string, l *diag.List) {
+	if s.number == nil {
+		return
+	}
+	for _, pattern := range match {
+		if base := path.Base(pattern); !strings.ContainsAny(base, `*[\\`) {
+			if _, err := s.Number(strings.ReplaceAll(base, "?", "0")); err != nil {
+				l.Warnf(s.From.Pos, "names that match %s have no number, so nothing would tell whether a file is missing: %v", pattern, err)
+			}
+		}
+	}
+}
+
 // Source is a checked document.
 type Source struct {
 	Name            string // name for files, duplicate keys and sessions: the source's first
@@ -240,6 +254,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	}
 	if doc.Sequence != nil {
 		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)
+		doc.Sequence.check(doc.Collect.Match, &l)
 	}
 	if doc.Duplicate != nil {
 		if s.DuplicateWithin = doc.Duplicate.Within; s.DuplicateWithin < time.Second && len(doc.Duplicate.Key) > 0 {

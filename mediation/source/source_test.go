@@ -1,6 +1,8 @@
 package source_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -59,4 +61,20 @@ func TestSequenceNumber(t *testing.T) {
 	require.Equal(t, int64(123), n)
 	_, err = book.Sources[0].Sequence.Number("/out/other.csv")
 	require.ErrorContains(t, err, "not a whole number")
+	for _, name := range []string{"/out/SKY_", "/out/SKY_-00012.csv", "/out/SKY_+00012.csv", "/out/SKY_ 0 12 .csv"} {
+		_, err = book.Sources[0].Sequence.Number(name)
+		require.Error(t, err, name)
+	}
+	book = load(t, map[string]string{"sources/a.yaml": small + "sequence: { from: \"int(name[3:5])\" }\n"})
+	_, err = book.Sources[0].Sequence.Number("car-5")
+	require.EqualError(t, err, "-5 is negative; leave the character before the digits out")
+}
+
+func TestASequenceThatNeverHasANumberIsTold(t *testing.T) {
+	for match, told := range map[string]bool{"car????.csv": true, "SKY_??????.csv": false, "car*.csv": false} {
+		text := strings.Replace(small, "*.csv", match, 1) + "sequence: { from: \"name[4:10]\" }\n"
+		_, l := source.LoadDir(fstest.MapFS{"sources/a.yaml": &fstest.MapFile{Data: []byte(text)}}, func(name string) (string, bool) { return "/" + name, true })
+		require.NoError(t, l.Err())
+		require.Equal(t, told, strings.Contains(fmt.Sprint(l), "have no number"), "%s: %v", match, l)
+	}
 }
