@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,4 +121,18 @@ func Swap(table *Table, a, b string) {
 		}
 	}
 	of[0].fill, of[1].fill = of[1].fill, of[0].fill
+}
+
+// CreatesAs is Creates with other types of columns.
+func CreatesAs(of func(column, is string) string) map[string]string {
+	all := map[string]string{}
+	for i := range tables {
+		t := tables[i]
+		t.Columns = slices.Clone(t.Columns)
+		for j := range t.Columns {
+			t.Columns[j].Type = of(t.Columns[j].Name, t.Columns[j].Type)
+		}
+		all[t.Name] = t.create(Layout{}, version)
+	}
+	return all
 }
