@@ -117,14 +117,21 @@ func (im *importer) simRow(r *row) {
 }
 
 // withdrawal is the SIM and the beginning of the row that a row withdraws; SIM 0 if that was withdrawn before. A date is
-// in the zone of the row's account, or in any zone in which the SIM has a row with this date.
+// in the zone of the row's account. Without one, or if the SIM never had such a row, it is in any zone in which the SIM
+// has a row with this date, the one stated or withdrawn last.
 func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) (sim uint32, since udr.Instant, ok bool) {
-	since = im.sameDay(r, colSince, asked, func(at udr.Instant) bool {
-		sim, _, _ := im.whose(ids, at)
-		return sim != 0 && im.around(sim, at).is
-	})
+	since = asked
+	last := im.stated(ids, asked)
+	if last == 0 || r.cells[colAccount].text == "" {
+		im.sameDay(r, colSince, -1, func(at udr.Instant) bool {
+			if known := im.stated(ids, at); known > last {
+				since, last = at, known
+			}
+			return false
+		})
+	}
 	sim, found, was := im.whose(ids, since)
-	if !was && !im.withdrew(ids, im.sameDay(r, colSince, since, func(at udr.Instant) bool { return im.withdrew(ids, at) })) {
+	if !was && last == 0 {
 		if !im.partial {
 			im.errorf(r.at(firstColumn(r)), "there is nothing to withdraw: %s", im.nothing(ids, found))
 		}
@@ -159,16 +166,17 @@ func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	return false
 }
 
-// withdrew reports whether anything was known for this since of a SIM that the identifiers ever named.
-func (im *importer) withdrew(ids []udr.Identifier, since udr.Instant) bool {
+// stated is the revision of the last fact for this since about a SIM that the identifiers ever named, 0 for none.
+func (im *importer) stated(ids []udr.Identifier, since udr.Instant) (known Revision) {
 	for _, id := range ids {
 		for _, f := range im.r.identifiers.told(&im.r.moments, id) {
-			if _, said := im.r.sims.said(&im.r.moments, f.account, since); f.account != 0 && said {
-				return true
+			if f.account != 0 {
+				fact, _ := im.r.sims.said(&im.r.moments, f.account, since)
+				known = max(known, fact.known)
 			}
 		}
 	}
-	return false
+	return known
 }
 
 // nothing says why a row withdraws nothing: what is known of its SIM.
