@@ -35,7 +35,6 @@ var focus = map[steps.Step]struct {
 	steps.FirstIsAsked: {"crash,rebalance,stop,set-back", ofAnyone},
 	steps.EndingFirst:  {"crash,retention,server-away", ofMediators},
 	steps.HomeAlone:    {"crash,retention,ends-late", ofMediators},
-	steps.DrainFirst:   {"change,retry,insert-fails,crash,stop", ofMediators},
 	steps.CopiesAsked:  {"change,retry", ofMediators},
 	steps.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
 }

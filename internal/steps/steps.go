@@ -51,7 +51,6 @@ const (
 	ForgottenMarked  // the low-water mark says which cycles are no longer counted, so that no owner starts them at zero
 	EndingFirst      // before the ends of a file are sent, the ledger has everything needed to send them again
 	HomeAlone        // long after a file's ends were sent, only its home partition gets an end that is missing
-	DrainFirst       // the warehouse is asked what was rated only when all usage has been rated and stored
 	FormerOwners     // a record that another billing root may have paid for is suspended
 	CopiesAsked      // a retry asks the warehouse for rated copies of its records
 	CopiesKept       // a mediator that continues a retry decides by the first answer of the warehouse
@@ -73,6 +72,7 @@ const (
 
 	// What follows is found by random tests of a single package.
 	KeysRenewed // the window of a duplicate key runs from the last time that its record came
+	DrainFirst  // the warehouse is asked what was rated only when all usage has been rated and stored; roles has the test
 
 	Count // number of steps, with None
 )
@@ -81,10 +81,10 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
-	"home-alone", "drain-first", "former-owners", "copies-asked", "copies-kept",
+	"home-alone", "former-owners", "copies-asked", "copies-kept",
 	"one-transaction", "own-position", "fold-kept", "moved-from",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
-	"keys-renewed"}
+	"keys-renewed", "drain-first"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }
