@@ -123,7 +123,7 @@ func options(s *control.Store, l *log, partition int) consumer.TransactionOption
 func run(t testing.TB, o consumer.TransactionOptions[*store.Tx], end int) error {
 	c, err := consumer.NewInTransaction(o)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()

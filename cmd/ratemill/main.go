@@ -113,7 +113,7 @@ func root() *cobra.Command {
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
 		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),
-		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)), grouped("ask", suspenseCommand(f)), grouped("ask", registryCommand(f)), grouped("ask", tailCommand(f)),
+		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)), grouped("ask", suspenseCommand(f)), grouped("ask", accountCommand(f)), grouped("ask", registryCommand(f)), grouped("ask", tailCommand(f)),
 	} {
 		c.AddCommand(command)
 	}

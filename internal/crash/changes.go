@@ -293,7 +293,7 @@ func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err 
 	for source := range latecomers {
 		late[latecomer(source)] = true
 	}
-	c = &comparison{ctx: ctx, w: c.w, report: c.report, view: view}
+	c = &comparison{ctx: ctx, w: c.w, report: c.report, view: view, paid: c.paid}
 	var ought []string
 	pipe := r.pipeline(last)
 	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {

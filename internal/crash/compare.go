@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"ratemill/account"
 	"ratemill/internal/control"
 	"ratemill/internal/offline"
 	"ratemill/internal/ratedlog"
@@ -27,6 +28,7 @@ type comparison struct {
 	balances map[string]*offline.Balance
 	pins     map[udr.FileID]control.Pins
 	counters sums
+	paid     map[account.Key]account.Balance // by offline rating
 	err      error
 
 	usage  udr.Usage
@@ -40,7 +42,7 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	c := &comparison{
-		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{}, pins: pins, counters: sums{},
+		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{}, pins: pins, counters: sums{}, paid: map[account.Key]account.Balance{},
 	}
 	defer c.view.Close()
 	pipe := r.pipeline(r.changes.first)
@@ -58,6 +60,9 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	c.rows[ratedTable] += retried
+	if err := r.compareBalances(ctx, c.paid); err != nil {
+		return err
+	}
 	if err := c.totals(); err != nil {
 		return err
 	}
@@ -141,6 +146,9 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 		}
 		if slices.ContainsFunc(c.charge.Draws, func(d rating.Draw) bool { return d.Share != "" && d.Drawn > 0 }) {
 			c.report.Flowed["draws from pools"]++
+		}
+		if err := c.pay(); err != nil {
+			return "", err
 		}
 		if i == 0 && c.charge.Tier == 0 {
 			own = c.charge

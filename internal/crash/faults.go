@@ -28,7 +28,7 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 		}
 	}
 	for i := range o.Kills {
-		role := []roles.Role{roles.Rating, roles.Mediation, roles.Sink}[i%3]
+		role := roles.Roles[i%len(roles.Roles)]
 		add(1, fault{"kill -9 " + string(role), func(r *run) error { return r.killRole(role) }})
 	}
 	share := func(of int) int { return max(1, (o.Kills+of/2)/of) }
@@ -94,7 +94,7 @@ func (r *run) stopRater() error {
 
 // endInOrder ends a role with SIGTERM and starts it again, so that partitions and files move.
 func (r *run) endInOrder() error {
-	p, err := r.victim([]roles.Role{roles.Rating, roles.Mediation, roles.Sink}[r.random.IntN(3)])
+	p, err := r.victim(roles.Roles[r.random.IntN(len(roles.Roles))])
 	if err != nil {
 		return err
 	}

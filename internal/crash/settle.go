@@ -112,7 +112,15 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		if at.Next < end {
 			add("the sink is at %d of %d in partition %d (intent %v)", at.Next, end, partition, at.Intent)
 		}
-		progress += fmt.Sprintf(" %d/%d", at.Next, end)
+		balances, err := r.Node.Store.SinkGet(ctx, roles.AccountConsumer(r.Node.Installation), partition)
+		if err != nil {
+			add("control store: %v", err)
+			continue
+		}
+		if balances.Next < end {
+			add("the balances are at %d of %d in partition %d", balances.Next, end, partition)
+		}
+		progress += fmt.Sprintf(" %d,%d/%d", at.Next, balances.Next, end)
 	}
 	return what, fmt.Sprintf("%d/%d%s", closed, known, progress)
 }

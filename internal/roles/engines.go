@@ -156,7 +156,7 @@ const (
 // watchEngines checks the engines of this process's roles repeatedly until ctx ends.
 func (n *Node) watchEngines(ctx context.Context) error {
 	ask := map[string]func(context.Context) error{engineControl: n.Store.Ping}
-	if n.has(Rating) || n.has(Mediation) || n.has(Sink) {
+	if len(n.Roles) > 0 {
 		ask[engineKafka] = func(ctx context.Context) error {
 			_, _, err := n.Kafka.Bounds(ctx, n.Topics.Usage, 0)
 			return err

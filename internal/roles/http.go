@@ -99,7 +99,11 @@ func (n *Node) missing() (what []string) {
 			add("mediation: %s", why)
 		}
 	}
-	for _, role := range []*partitions{n.ratingPartitions(), n.sinkPartitions()} {
+	all := []*partitions{n.ratingPartitions(), n.sinkPartitions()}
+	for _, r := range n.runners {
+		all = append(all, r.taken())
+	}
+	for _, role := range all {
 		if role == nil {
 			continue
 		}

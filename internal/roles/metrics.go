@@ -101,6 +101,11 @@ var (
 
 	expiryHeld = gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns partition 0.")
 
+	accountCharges  = counter("account_charges_total", "Charges added to balances of accounts.", "partition")
+	accountBlocks   = counter("account_blocks_total", "Blocks of charges added, each in one transaction.", "partition")
+	accountPosition = gauge("account_position", "Offset of the rated log to be added next.", "partition")
+	accountLag      = gauge("account_lag_batches", "Batches of the rated log waiting to be added to the balances of accounts.", "partition")
+
 	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or every twenty times the duration of the computation if that is longer.")
 	balanceFiles      = gauge("balance_files", "Files whose balance is off.")
 	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values summed over files; any value but 0 is an alarm.")
@@ -121,6 +126,7 @@ var sections = []struct {
 		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing, sourceUnnumbered}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
 	{"Warehouse", "One series for each partition that this process owns, or for each source.", []metric{warehouseRows, warehouseBlocks, warehouseWrite, warehouseArrival, warehousePosition, warehouseLag, expiryHeld}},
+	{"Accounts", "Of the role account, one series for each partition that this process owns.", []metric{accountCharges, accountBlocks, accountPosition, accountLag}},
 	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
 		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }
@@ -156,6 +162,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.mediation(ctx, put, spread)
 	m.rating(ctx, put)
 	m.warehouse(ctx, put, spread)
+	for _, r := range m.n.runners {
+		r.collect(ctx, m, put)
+	}
 }
 
 func (m *metrics) mediation(ctx context.Context, put func(metric, float64, ...string), spread func(metric, *histogram.Histogram, string)) {

@@ -36,10 +36,11 @@ const (
 	Mediation Role = "mediation"
 	Rating    Role = "rating"
 	Sink      Role = "warehouse"
+	Account   Role = "account"
 )
 
 // Roles are all roles.
-var Roles = []Role{Mediation, Rating, Sink}
+var Roles = []Role{Mediation, Rating, Sink, Account}
 
 // Node is a process: its engines and the roles that it runs.
 type Node struct {
@@ -75,6 +76,7 @@ type Node struct {
 	mediation *mediationRole
 	rating    *ratingRole
 	sink      *sinkRole
+	runners   map[Role]runner
 	running   atomic.Bool // the roles; they do not change while they run
 	engines   engines
 

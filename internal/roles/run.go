@@ -36,6 +36,12 @@ func (n *Node) Run(ctx context.Context) error {
 		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
 			part{"expiry", func(ctx context.Context) error { return n.sink.expire(ctx, n) }})
 	}
+	if err := n.begin(ctx); err != nil {
+		return err
+	}
+	for role, r := range n.runners {
+		parts = append(parts, part{string(role), r.serve})
+	}
 	if n.rating != nil || n.sink != nil {
 		parts = append(parts, part{"stored", n.commitStored})
 	}

@@ -43,8 +43,13 @@ func (n *Node) stored(ctx context.Context, groups broker.Stored) (all []commitme
 			usage.offsets[partition], rated.offsets[partition] = max(p.StoredUsage.Load(), 0), max(p.StoredRated.Load(), 0)
 		}
 		if n.sink != nil && n.sink.assigned(partition) {
-			if at, err := n.Store.SinkGet(ctx, n.SinkName, partition); err == nil {
-				written.offsets[partition] = at.Next
+			at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
+			next, known, unknown := n.unbalanced(ctx, partition)
+			if err == nil && unknown == nil {
+				if !known { // nobody makes balances
+					next = at.Next
+				}
+				written.offsets[partition] = min(at.Next, next)
 			}
 		}
 	}

@@ -46,6 +46,7 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 	}
 	fmt.Fprintln(o.Words)
 	for _, q := range [][2]string{
+		{"What is each account charged so far?", "account balance"},
 		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
 		{"Which accounts pay most, and for what?", `query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
 		{"Which records wait, and for what?", "suspense list"},
@@ -222,7 +223,7 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		}
 		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
 	}
-	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink"}
+	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink", roles.Account: "account: balances"}
 	for _, m := range c.members {
 		most = max(most, m.busy.records)
 		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))

@@ -148,6 +148,8 @@ func (c *cast) note(all map[roles.Role]scrape.Metrics) {
 			n = r.Sum("ratemill_rating_records_total")
 		case roles.Sink:
 			n = r.Sum("ratemill_warehouse_rows_total")
+		case roles.Account:
+			n = r.Sum("ratemill_account_charges_total")
 		}
 		if n > m.busy.records {
 			if m.busy.records == 0 {
@@ -171,7 +173,7 @@ func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (boo
 		}
 	}
 	partitions := float64(c.stage.node.Partitions)
-	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches", roles.Sink: "ratemill_warehouse_lag_batches"} {
+	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches", roles.Sink: "ratemill_warehouse_lag_batches", roles.Account: "ratemill_account_lag_batches"} {
 		if r := all[role]; r.Sum("ratemill_partitions_owned") < partitions || r.Sum(lag) > 0 {
 			return false, nil
 		}
