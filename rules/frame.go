@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -61,7 +62,9 @@ func (t *TrailerRunner) Run(rec *record.Record) (trailer bool, records int64, er
 	records = -1
 	if is && t.t.records != nil {
 		if v := t.t.records.eval(t.r); v.kind != Nothing {
-			records = v.n
+			if records = v.n; records < 0 {
+				records = math.MaxInt64 // no count, but not the absence of one either
+			}
 		}
 	}
 	if t.r.failed.term != nil {

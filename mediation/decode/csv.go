@@ -536,7 +536,7 @@ func (d *csvDecoder) trailerCount(content []byte) int64 {
 	case n == 0:
 		return -1
 	case n > len(d.found):
-		return 1<<63 - 1
+		return NoNumber
 	}
 	return counted(d.text(content, d.found[n-1]))
 }

@@ -108,11 +108,14 @@ func (f *framing) trailer(claimed int64, n int) {
 	}
 }
 
+// NoNumber is the count of a trailer whose text is no whole number; no file has so many records.
+const NoNumber = math.MaxInt64
+
 // counted is the number of records that a text of a trailer gives. One that is no number matches no number of records.
 func counted(text []byte) int64 {
 	n, err := strconv.ParseInt(string(bytes.TrimSpace(text)), 10, 63)
 	if err != nil || n < 0 {
-		return math.MaxInt64
+		return NoNumber
 	}
 	return n
 }
@@ -135,6 +138,9 @@ func (f *framing) finish() error {
 		e.Hint = "check trailer.when"
 	case f.seq > f.before:
 		e.Reason = fmt.Sprintf("records follow the trailer (%d)", f.seq-f.before)
+	case f.claimed == NoNumber:
+		e.Reason = fmt.Sprintf("the trailer's count is not a whole number, the file has %d records", f.before)
+		e.Hint = "check which column of the trailer has the count; trailer.mismatch: alarm lets such files pass"
 	case f.claimed >= 0 && uint64(f.claimed) != f.before:
 		e.Reason = fmt.Sprintf("the trailer counts %d records, the file has %d", f.claimed, f.before)
 		e.Hint = "ask the carrier for the file again; trailer.mismatch: alarm lets such files pass"

@@ -45,6 +45,7 @@ func TestAContentThatLooksUnfinishedSaysWhy(t *testing.T) {
 		{csv, packed(t, "a,1\nb,2"), ""},
 		{csv, packed(t, long)[:200], "its gzip stream ends in the middle"},
 		{csv, packed(t, long)[:4], "its gzip stream ends in the middle"},
+		{csv, packed(t, "a,1\n") + "trailer", ""}, // damaged, and nothing that comes later mends it
 		{wide, "a\x00,\x001\x00\n\x00b\x00,\x002\x00", noEnd},
 		{wide, "a\x00,\x001\x00\n\x00b\x00,\x002\x00\n\x00", ""},
 		{json, "{\"a\":1}\n{\"a\":2}", ""},

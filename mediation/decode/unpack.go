@@ -94,6 +94,10 @@ func (m *members) Read(p []byte) (int, error) {
 		if err := m.padding(); err != nil {
 			return 0, err
 		}
+		if head, err := m.from.Peek(2); err == nil && !bytes.Equal(head, []byte{0x1f, 0x8b}) || len(head) == 1 && head[0] != 0x1f {
+			return 0, &FileError{Fault: Corrupt, Reason: "other bytes follow the complete gzip stream",
+				Hint: "the content before them is whole; ask the carrier what they are, or for the file without them"}
+		}
 		if err := m.gzip.Reset(m.from); err != nil {
 			return 0, err
 		}
@@ -171,6 +175,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 func (b *bounded) failed(err error) error {
 	if file := (*FileError)(nil); errors.As(err, &file) {
+		file.Offset = max(file.Offset, b.n)
 		return err
 	}
 	if b.packed.err != nil {

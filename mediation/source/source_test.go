@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/mediation/source"
+	"ratemill/record"
 )
 
 const small = `source: a
@@ -76,5 +77,29 @@ func TestASequenceThatNeverHasANumberIsTold(t *testing.T) {
 		_, l := source.LoadDir(fstest.MapFS{"sources/a.yaml": &fstest.MapFile{Data: []byte(text)}}, func(name string) (string, bool) { return "/" + name, true })
 		require.NoError(t, l.Err())
 		require.Equal(t, told, strings.Contains(fmt.Sprint(l), "have no number"), "%s: %v", match, l)
+	}
+}
+
+func TestRereadsNamesOtherSources(t *testing.T) {
+	for rereads, told := range map[string]string{"a": "source a rereads itself", "carr": "the project has no source carr", "b": ""} {
+		_, l := source.LoadDir(fstest.MapFS{
+			"sources/a.yaml": &fstest.MapFile{Data: []byte(small + "rereads: " + rereads + "\n")},
+			"sources/b.yaml": &fstest.MapFile{Data: []byte(strings.Replace(small, "source: a", "source: b", 1))},
+		}, func(name string) (string, bool) { return "/" + name, true })
+		require.Equal(t, rereads == "a", l.HasErrors(), l)
+		require.Equal(t, told != "", strings.Contains(fmt.Sprint(l), "reread"), "%v", l)
+		require.Contains(t, fmt.Sprint(l), told)
+	}
+}
+
+func TestATrailerWithANegativeCountDoesNotPass(t *testing.T) {
+	text := strings.Replace(small, "csv: { columns: [imsi, at] }", "csv: { columns: [imsi, at] }, trailer: { when: imsi == \"T\", records: int(at) }", 1)
+	s := load(t, map[string]string{"sources/a.yaml": text}).Sources[0]
+	for count, why := range map[string]string{"-1": "the trailer's count is not a whole number", "2": "the trailer counts 2 records, the file has 1"} {
+		d, err := s.Open(strings.NewReader("1,x\nT," + count + "\n"))
+		require.NoError(t, err)
+		var rec record.Record
+		require.NoError(t, d.Next(&rec))
+		require.ErrorContains(t, d.Next(&rec), why)
 	}
 }
