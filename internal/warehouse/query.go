@@ -9,6 +9,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,12 +129,22 @@ func newPrinter(to io.Writer, format Format, columns, types []string) (*printer,
 	case AsJSON:
 	case AsCSV:
 		p.csv = csv.NewWriter(to)
-		return p, p.csv.Write(columns)
+		shown := slices.Clone(columns)
+		for i := range shown {
+			if p.seen {
+				shown[i] = printable.Text(shown[i])
+			}
+		}
+		return p, p.csv.Write(shown)
 	case AsTable:
-		p.table = grid.New(columns...)
+		shown := make([]string, len(columns))
+		for i, name := range columns {
+			shown[i] = printable.Line(name)
+		}
+		p.table = grid.New(shown...)
 		for i, t := range types {
 			if numeric.MatchString(inner(t)) {
-				p.table.Amounts(columns[i])
+				p.table.Amounts(shown[i])
 			}
 		}
 	default:

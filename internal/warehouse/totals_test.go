@@ -69,3 +69,17 @@ func TestValuesAreTheSameWhicheverWayTheyCome(t *testing.T) {
 		}
 	}
 }
+
+// A terminal would obey an escape sequence in the name of a column, like one in a value.
+func TestNamesOfColumnsHoldNoControlCharacters(t *testing.T) {
+	w := open(t, testengine.SharedClickHouse(t), "names")
+	for _, format := range []warehouse.Format{warehouse.AsTable, warehouse.AsJSON} {
+		for _, query := range []string{"SELECT 1 AS `\x1b[31m`", "SELECT 1 AS `\x1b[31m`, count() GROUP BY 1 WITH TOTALS"} {
+			var out strings.Builder
+			_, err := w.Print(t.Context(), &out, format, query)
+			require.NoError(t, err)
+			require.NotContains(t, out.String(), "\x1b")
+			require.Contains(t, out.String(), "[31m")
+		}
+	}
+}
