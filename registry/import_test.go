@@ -282,3 +282,10 @@ func TestRandomImportsChangeNothingTheSecondTime(t *testing.T) {
 	}
 	require.Greater(t, accepted, 300)
 }
+
+func TestEntriesForProgramsAreNoTimeZones(t *testing.T) {
+	for _, zone := range []string{"posixrules", "Factory", "localtime", "posix/Europe/Madrid", "right/Europe/Madrid"} {
+		_, problems := registry.Import(registry.New(), []registry.Input{input("accounts.csv", []byte("id,currency,zone\na,EUR,"+zone+"\n"))})
+		require.True(t, problems.HasErrors(), zone)
+	}
+}

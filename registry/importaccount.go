@@ -145,6 +145,9 @@ func (im *importer) fill(a *accountRow) bool {
 		if zone, err = im.r.accounts.zone(text); err != nil {
 			im.errorf(r.at(colZone), "%v%s", err, diag.Suggest(text, zoneNames()))
 			good = false
+		} else if isAlias(text) {
+			im.errorf(r.at(colZone), "time zone %q is an entry of the time zone database for programs, not a place: write an IANA name such as Europe/Madrid", text)
+			good = false
 		}
 		f.Zone = text
 	}

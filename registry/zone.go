@@ -17,6 +17,15 @@ var zonesText string
 
 var zoneNames = sync.OnceValue(func() []string { return strings.Fields(zonesText) })
 
+// aliases of a zone file are no place: they depend on the machine, or are there for programs.
+func isAlias(name string) bool {
+	switch name {
+	case "posixrules", "Factory", "localtime":
+		return true
+	}
+	return strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/")
+}
+
 func loadZone(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
 		return nil, fmt.Errorf("%q names no time zone: write an IANA name such as Europe/Madrid", name)
