@@ -82,7 +82,7 @@ func inEveryState(t *testing.T) (*control.Store, time.Time) {
 	require.NoError(t, err)
 	sees("seen.csv")
 	require.NoError(t, store.Listed(ctx, "sky", []control.Arriving{{Source: "sky", Sighting: control.Sighting{Path: "new.csv", Size: 1, MTime: now}, Since: now, WaitsFor: "it waits for its marker file, new.csv.done"}},
-		[]control.Refusal{{Path: `a\\b.csv`, Why: "its name holds a slash"}}, now))
+		[]control.Refusal{{Path: `a\\b.csv`, Why: "its name holds a backslash"}}, now))
 	return store, now
 }
 

@@ -144,7 +144,7 @@ func TestListing(t *testing.T) {
 			refused[strings.TrimPrefix(r.Path, p.base+"out/")] = r.Reason
 		}
 		require.Contains(t, refused[`SKY_\x1b[31m.csv`], "control character")
-		require.Contains(t, refused[`SKY_a\\b.csv`], "slash")
+		require.Contains(t, refused[`SKY_a\\b.csv`], "holds a backslash")
 		require.NotEmpty(t, refused["SKY_absolute.csv"])
 		require.NotEmpty(t, refused["SKY_up.csv"])
 		require.NotEmpty(t, refused["SKY_loop.csv"])

@@ -335,8 +335,10 @@ func unfit(name string) string {
 		return "its name is empty, . or .."
 	case len(name) > 255:
 		return fmt.Sprintf("its name has %d bytes, more than 255", len(name))
-	case strings.ContainsAny(name, "/\\"):
+	case strings.Contains(name, "/"):
 		return "its name holds a slash, which would lead to another directory"
+	case strings.Contains(name, `\`):
+		return "its name holds a backslash, which some systems take for a slash"
 	case strings.ContainsFunc(name, control):
 		return "its name holds a control character"
 	}

@@ -200,9 +200,32 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 	slices.SortFunc(b.Sources, func(a, c *Source) int { return strings.Compare(a.Name, c.Name) })
 	if !stored {
 		sharedFiles(b.Sources, &l)
+		for _, s := range b.Sources {
+			s.checkRereads(b, &l)
+		}
 	}
 	l.Sort()
 	return b, l
+}
+
+// checkRereads refuses a source that rereads itself, and warns of a name that no document has. The files of a source that
+// was removed from the project can still be read again.
+func (s *Source) checkRereads(b *Book, l *diag.List) {
+	at := diag.Pos{File: diag.NewFile(s.File, nil)}
+	for _, name := range s.Rereads {
+		if name == s.Name || name == s.Title {
+			l.Errorf(at, "source %s rereads itself; rereads names other sources whose files this one reads once more", s.Title)
+		} else if _, ok := b.Source(name); !ok {
+			l.Warnf(at, "rereads: the project has no source %s%s It has an effect only if a source of this name was removed from the project", name, orDot(diag.Suggest(name, b.Names())))
+		}
+	}
+}
+
+func orDot(hint string) string {
+	if hint == "" {
+		return "."
+	}
+	return hint
 }
 
 // sharedFiles warns of sources that may both read a file: each would charge it, because duplicates are known per
