@@ -108,7 +108,7 @@ func TestNothingExpiresByAClockThatDiffersFromTheOthers(t *testing.T) {
 // Where all clocks are that of one machine, they are wrong together; what the carriers send is not.
 func TestNothingExpiresThatNewerUsageDoesNotProveToBeOld(t *testing.T) {
 	w := expiring{t, open(t, testengine.SharedClickHouse(t), "keep_usage")}
-	w.came("first", "toIntervalMonth(14)", "toIntervalMonth(14)")
+	w.came("first", "toIntervalMonth(13)", "toIntervalMonth(13)")  // a month before the newest, on the last day of a month too
 	w.came("second", "toIntervalMonth(12)", "toIntervalMonth(12)") // the newest: our clocks say that it is a year old
 	e, err := w.Expire(t.Context(), keepTwo, clocks(0, 0)...)
 	require.NoError(t, err)
