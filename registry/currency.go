@@ -86,6 +86,9 @@ func (t *tariffs) check(im *importer) {
 		}
 	}
 	t.inert(im)
+	if !im.list.HasErrors() {
+		t.changes(im)
+	}
 	for _, key := range t.pairs {
 		t.compare(im, t.sims[key], key[0], t.currencies(im, key[0], 0), "plan", key[1], t.PlanCurrencies[key[1]])
 	}
@@ -130,11 +133,15 @@ func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.
 func (t *tariffs) currencies(im *importer, id string, depth int) (all []string) {
 	a := t.accounts[id]
 	if a == nil || depth > 64 {
-		if im.r != nil {
-			if number, ok := im.accountNumber(id); ok {
-				if f := im.newestAccount(number); f != nil && f.Currency != "" {
-					all = append(all, f.Currency)
+		if number, ok := im.accountNumber(id); ok {
+			f := im.newestAccount(number)
+			for range maxLevels {
+				if f != nil && f.Currency == "" && f.Parent != 0 {
+					f = im.newestAccount(f.Parent) // it inherits
 				}
+			}
+			if f != nil && f.Currency != "" {
+				all = append(all, f.Currency)
 			}
 		}
 		return all

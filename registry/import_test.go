@@ -157,7 +157,7 @@ below,rover,,,trackrr,nosuch,nope
 		"accounts.csv:3:30: the catalogue has no limit nope. Usage would go to suspense (no_plan)",
 		"sims.csv:3:23: the catalogue has no plan trackr; did you mean tracker? Usage would go to suspense (no_plan); 998 more rows name it",
 	}
-	require.Equal(t, said, lines(registry.CheckNames(inputs, catalogue)))
+	require.Equal(t, said, lines(registry.Check(inputs, catalogue)))
 
 	inputs[0] = input("sims.csv", []byte(strings.Replace(sims.String(), "234100000001000,rover,gone,2026-01-01,true\n", "", 1)))
 	changes, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
@@ -172,8 +172,8 @@ below,rover,,,trackrr,nosuch,nope
 	for i := range 1000 {
 		fmt.Fprintf(&sims, "234100000%06d,elsewhere,no%d\n", i, i)
 	}
-	require.Len(t, registry.CheckNames([]registry.Input{input("sims.csv", []byte(sims.String()))}, catalogue), 51)
-	wrong := registry.CheckNames([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, catalogue)
+	require.Len(t, registry.Check([]registry.Input{input("sims.csv", []byte(sims.String()))}, catalogue), 52, "and the unknown account")
+	wrong := registry.Check([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, catalogue)
 	require.ErrorContains(t, wrong.Err(), "did you mean account?")
 }
 

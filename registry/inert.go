@@ -29,7 +29,7 @@ func (t *tariffs) reach() *reach {
 
 // inert warns of pools and limits of an account above others that pays for nothing itself.
 func (t *tariffs) inert(im *importer) {
-	if im.r != nil || len(t.pairs) == 0 {
+	if !im.partial || len(t.pairs) == 0 {
 		return
 	}
 	r := t.reach()

@@ -140,27 +140,9 @@ func (m *mentions) warn(l *diag.List) {
 	}
 }
 
-// CheckNames warns of names in files that the catalogue lacks, and refuses plans and limits in another currency than
-// their account's, like ImportFor. It needs no registry: anything outside the files is unknown, so a part of a registry
-// can be checked. Malformed rows are errors.
-func CheckNames(inputs []Input, c *Catalogue) diag.List {
-	im := &importer{mentions: newMentions(c)}
-	yaml := im.parse(inputs)
-	for _, section := range []section{companies, accountsSection, simsSection} {
-		switch section.file {
-		case accountsFile:
-			section.row = (*importer).mentionAccount
-		case simsFile:
-			section.row = (*importer).mentionSIM
-		default:
-			section.row = (*importer).mention
-		}
-		im.rows(inputs, yaml, section)
-	}
-	im.mentions.warn(&im.list)
-	if im.mentions != nil {
-		im.mentions.tariffs.check(im)
-	}
-	im.list.Sort()
-	return im.list
+// Check reports what import would refuse or warn of in files, with an empty registry. Files may be a part of a registry,
+// so an account or company that they lack is a warning.
+func Check(inputs []Input, c *Catalogue) diag.List {
+	_, list := importInto(New(), inputs, c, 0, true)
+	return list
 }

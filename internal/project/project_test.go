@@ -82,6 +82,7 @@ func TestNamesInTheRegistryAreThoseOfTheCatalogue(t *testing.T) {
 	require.Empty(t, list)
 	list, read := p.CheckRegistry()
 	require.Equal(t, `registry/registry.yaml:1:66: warning: the catalogue has no limit nope. Usage would go to suspense (no_plan)
+registry/sims.csv:2:17: warning: account elsewhere is not in these files: import takes the row only if the registry has it
 registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean tracker? Usage would go to suspense (no_plan); 1 more row names it
 `, lines(list))
 	require.Equal(t, 2, read)
@@ -90,7 +91,26 @@ registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean 
 	p, list = project.Load(files, nil)
 	require.Empty(t, list)
 	list, _ = p.CheckRegistry()
-	require.Empty(t, list, "where there is no catalogue, nothing is known of its names")
+	require.Equal(t, "registry/sims.csv:2:17: warning: account elsewhere is not in these files: import takes the row only if the registry has it\n",
+		lines(list), "where there is no catalogue, nothing is known of its names")
+}
+
+// check tells what import would refuse.
+func TestTheRegistryIsCheckedAsImportReadsIt(t *testing.T) {
+	files := fstest.MapFS{
+		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
+		"registry/a.yaml":        file("accounts:\n  a: { currency: GBP, zone: Mars/X }\n  b: { currency: GBP, zone: UTC, cycle_day: 32 }\n  c: { parent: d, currency: GBP, zone: UTC }\n  d: { parent: c, currency: GBP, zone: UTC }\n"),
+		"registry/sims.csv":      file("imsi,account,plan,since,until\n234100000000001,b,tracker,2026-11-05,2026-11-01\n"),
+	}
+	p, list := project.Load(files, nil)
+	require.Empty(t, list)
+	list, _ = p.CheckRegistry()
+	require.Equal(t, `registry/a.yaml:2:29: error: time zone "Mars/X" is unknown: write an IANA name such as Europe/Madrid
+registry/a.yaml:3:45: error: cycle_day is the day of the month on which a cycle begins, 1 to 31, not 32
+registry/a.yaml:4:16: error: account c would be above itself: c below d below c
+registry/a.yaml:5:16: error: account d would be above itself: d below c below d
+registry/sims.csv:2:38: error: until 2026-11-01 is not after since 2026-11-05
+`, lines(list))
 }
 
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }

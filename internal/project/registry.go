@@ -15,12 +15,9 @@ import (
 	"ratemill/registry"
 )
 
-// CheckRegistry warns of plans, share plans and limits in the project's registry files that its catalogue lacks. files
-// is the number of files read.
+// CheckRegistry reports what import would refuse or warn of in the project's registry files, such as names that its
+// catalogue lacks. files is the number of files read.
 func (p *Project) CheckRegistry() (list diag.List, files int) {
-	if p.Catalogue == nil {
-		return nil, 0
-	}
 	var inputs []registry.Input
 	for _, pattern := range registryPatterns {
 		found, _ := fs.Glob(p.FS, RegistryFolder+"/"+pattern) // the pattern is right
@@ -28,7 +25,11 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 			inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return p.FS.Open(name) }})
 		}
 	}
-	return registry.CheckNames(inputs, names(p.Catalogue)), len(inputs)
+	var known *registry.Catalogue
+	if p.Catalogue != nil {
+		known = names(p.Catalogue)
+	}
+	return registry.Check(inputs, known), len(inputs)
 }
 
 // CatalogueNames are the names in the catalogue of the project in a folder; nil if it has none, or one with errors,
