@@ -14,7 +14,10 @@ func isStrong(id udr.Identifier) bool {
 }
 
 // span is the time range of a row.
-type span struct{ since, until udr.Instant }
+type span struct {
+	since, until udr.Instant
+	asked        udr.Instant // the since as the row has it: it may be known as midnight in another zone
+}
 
 // A row concerns the SIM of one of its strong identifiers, or of a weak one if it has no strong one: a card keeps its
 // ICCID, EID and IMSI, while an MSISDN may belong to another SIM next year.
@@ -103,11 +106,14 @@ func (im *importer) simRow(r *row) {
 		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this since, or leave it out", im.called(sim, since, ids))
 		return
 	}
-	if again && last.since >= since {
+	if again && (last.since >= since || !withdrawn && last.asked >= asked) {
 		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, since, ids))
 		return
 	}
-	im.lastRow[sim] = span{since, until}
+	if withdrawn {
+		asked = since
+	}
+	im.lastRow[sim] = span{since, until, asked}
 	if withdrawn {
 		im.withdraw(r, sim, since)
 		return

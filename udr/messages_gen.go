@@ -58,7 +58,7 @@ func ParseUsage(data []byte, m *Usage) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("Usage: field %d: %w", f.Number, err)
+			return fmt.Errorf("message Usage: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -154,7 +154,7 @@ func (m *Attribute) parse(data []byte) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("Attribute: field %d: %w", f.Number, err)
+			return fmt.Errorf("message Attribute: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -199,7 +199,7 @@ func ParseSuspended(data []byte, m *Suspended) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("Suspended: field %d: %w", f.Number, err)
+			return fmt.Errorf("message Suspended: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -266,7 +266,7 @@ func (m *FileEnd) parse(data []byte) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("FileEnd: field %d: %w", f.Number, err)
+			return fmt.Errorf("message FileEnd: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -320,7 +320,7 @@ func (m *UnitTotal) parse(data []byte) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("UnitTotal: field %d: %w", f.Number, err)
+			return fmt.Errorf("message UnitTotal: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -352,7 +352,7 @@ func (m *ID) parse(data []byte) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("Origin: field %d: %w", f.Number, err)
+			return fmt.Errorf("message Origin: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
@@ -397,7 +397,7 @@ func (m *Batch) parse(data []byte) error {
 		}
 		data = data[size:]
 		if err := m.field(&f); err != nil {
-			return fmt.Errorf("UsageBatch: field %d: %w", f.Number, err)
+			return fmt.Errorf("message UsageBatch: field %d: %w", f.Number, err)
 		}
 	}
 	return nil

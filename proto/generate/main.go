@@ -164,7 +164,7 @@ func (g *generator) parser(m *message) {
 		}
 	}
 	g.line("var f wire.Field\nfor len(data) > 0 {\nsize := f.Read(data)\nif size < 0 {\nreturn wire.Damaged(%q, size)\n}\ndata = data[size:]", m.name)
-	g.line("if err := m.field(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}\nreturn nil\n}\n", m.name+": field %d: %w")
+	g.line("if err := m.field(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}\nreturn nil\n}\n", "message "+m.name+": field %d: %w")
 }
 
 // fields writes the method that reads one field. Numbers that it does not know are skipped.
