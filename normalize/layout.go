@@ -305,7 +305,7 @@ func letterSteps(layout string) ([]step, error) {
 			steps = append(steps, step{field: halfDay})
 		case word == "Z" || word == "ZZ":
 			steps = append(steps, step{field: offsetTime, form: offsetAny, zulu: true})
-		case word == "X" || word == "XX" || word == "XXX":
+		case c == 'X' && n <= 3: // hours, with minutes, with a colon
 			steps = append(steps, step{field: offsetTime, form: []offsetForm{offsetHours, offsetPlain, offsetColon}[n-1], zulu: true})
 		case c == 'T' || !letter(c):
 			steps = addLiteral(steps, word)

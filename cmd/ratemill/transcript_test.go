@@ -17,6 +17,7 @@ import (
 
 	"ratemill/internal/embedded"
 	"ratemill/internal/golden"
+	"ratemill/mediation/decode/decodetest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the commands print into the transcripts; read the diff")
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	embedded.RunIfChild() // an engine does not get our variable
 	if os.Getenv(asRatemill) != "" {
 		if os.Getenv("FORMAT") == "octets" {
-			declareOctets()
+			decodetest.DeclareOctets()
 		}
 		main()
 		os.Exit(0)

@@ -29,7 +29,7 @@ type Span struct {
 	First     bool // the consumer has applied nothing before
 }
 
-// Effect applies blocks in a transaction. It may be called several times for one block, of which one attempt counts.
+// Effect applies blocks in a transaction. A consumer may call it several times for one block; one transaction commits.
 type Effect[T any] interface {
 	Block
 	Apply(ctx context.Context, tx T, span Span) error
@@ -114,7 +114,8 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 		// Another consumer has the partition too, or the answer to a commit of ours was lost. The store's present state
 		// decides.
 		s.known = false
-		s.Log.Info("another consumer changed the position, or an answer was lost; reading it again", "consumer", s.Name, "partition", s.Partition)
+		s.Log.Info("another consumer changed the position, or an answer was lost; reading it again", "consumer", s.Name, "partition",
+			s.Partition)
 		return s.Clock.Sleep(ctx, s.linger())
 	}
 	return err
@@ -176,7 +177,8 @@ func (s *InTransaction[T]) where(ctx context.Context) error {
 	}
 	if s.at.Version < before.Version || s.at.Next < before.Next {
 		// A backup, or a standby that lacked the last transactions. The effect went back with the position.
-		s.Log.Warn("the control store went back while this process was running, and what was applied after the position went with it; it is applied again",
+		s.Log.Warn("the control store went back while this process was running, and what was applied after the position went with it; "+
+			"it is applied again",
 			"consumer", s.Name, "partition", s.Partition, "position", s.at.Next, "was", before.Next)
 	}
 	if err := s.start(ctx); err != nil {
@@ -217,6 +219,7 @@ func (s *InTransaction[T]) start(ctx context.Context) error {
 		next, fold = first, ratedlog.NewFold()
 	}
 	s.at.Next, s.at.Fold = next, fold.Append(nil)
-	s.Log.Warn(fmt.Sprintf("the rated log has lost its beginning; what was rated before offset %d is not %s", next, s.Done), "consumer", s.Name, "partition", s.Partition, "first", first)
+	s.Log.Warn(fmt.Sprintf("the rated log has lost its beginning; what was rated before offset %d is not %s", next, s.Done), "consumer",
+		s.Name, "partition", s.Partition, "first", first)
 	return nil
 }

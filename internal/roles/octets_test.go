@@ -1,8 +1,6 @@
 package roles
 
 import (
-	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,57 +10,10 @@ import (
 
 	"ratemill/internal/inquiry"
 	"ratemill/internal/warehouse"
-	"ratemill/mediation/decode"
-	fields "ratemill/record"
+	"ratemill/mediation/decode/decodetest"
 )
 
-// meters is a format that is no text: an octet with the length of each record, an IMSI in eight octets of BCD, and a volume in
-// four. Each IMSI ends with the filler F, and a record of another length costs itself.
-type meters struct{}
-
-var _ = decode.Declare(decode.Format{Name: "meters", Doc: "For tests.", Octets: true, Options: func() decode.Reader { return &meters{} }})
-
-func (*meters) Check(*decode.Options, func(path, format string, args ...any)) {}
-
-func (*meters) Columns() ([]string, bool) { return []string{"imsi", "volume"}, true }
-
-func (m *meters) Again() decode.Reader { return m }
-
-func (*meters) Open(in *decode.Input, layout *fields.Layout) (decode.Decoder, error) {
-	o, err := in.Octets(layout)
-	return &metersDecoder{o, layout}, err
-}
-
-type metersDecoder struct {
-	*decode.Octets
-	layout *fields.Layout
-}
-
-func (d *metersDecoder) Next(rec *fields.Record) error {
-	for {
-		d.Begin(rec)
-		head, err := d.Peek(1)
-		if err != nil {
-			return err
-		}
-		raw, err := d.Take(1 + int(head[0]))
-		if err != nil {
-			return err
-		}
-		reason := ""
-		if len(raw) != 13 {
-			reason = fmt.Sprintf("a record has 12 octets, not %d", len(raw)-1)
-		} else {
-			values := map[string]string{"imsi": fmt.Sprintf("%x", raw[1:9])[:15], "volume": fmt.Sprint(binary.BigEndian.Uint32(raw[9:]))}
-			for i, path := range d.layout.Paths() {
-				d.Fields[i] = fields.Value{Kind: fields.Text, Text: []byte(values[path])}
-			}
-		}
-		if framing, err := d.Record(rec, reason); !framing {
-			return err
-		}
-	}
-}
+var _ = decodetest.DeclareOctets()
 
 // Records that are no text wait in suspense as they came, octet for octet, and come back.
 func TestRecordsOfOctetsAreSuspendedAndComeBack(t *testing.T) {
@@ -71,7 +22,7 @@ func TestRecordsOfOctetsAreSuspendedAndComeBack(t *testing.T) {
 	w.docs["sources/meter.yaml"] = strings.ReplaceAll(`
 source: meter
 collect: { dir: DIR, match: meter/*.bin, settled: 0s, every: 100ms }
-decode: { meters: {} }
+decode: { octets: {} }
 map:
   - class: data
     set: { sim: imsi(imsi), at: 'epoch("1773702602")', quantity: octets(volume) }
@@ -79,11 +30,13 @@ duplicate: { key: [imsi, volume], within: 30d }
 `, "DIR", filepath.Join(w.dir, "in"))
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
-	known, unknown, bad := "\x0c\x21\x40\x70\x00\x00\x00\x00\x1f\x00\x00\x03\xe8", "\x0c\x21\x40\x70\x00\x00\x00\x00\x2f\x00\x00\x0a\x0d", "\x03\x00\x0d\x0a"
+	known, unknown, bad := "\x0c\x21\x40\x70\x00\x00\x00\x00\x1f\x00\x00\x03\xe8", "\x0c\x21\x40\x70\x00\x00\x00\x00\x2f\x00\x00\x0a\x0d",
+		"\x03\x00\x0d\x0a"
 	w.drop("meter/a.bin", known+unknown+bad)
 	before := w.settled(1)["a.bin"]
 	require.EqualValues(t, len(known+unknown+bad), before.Bytes)
-	require.Equal(t, []string{"2,sim_unknown,0C214070000000002F00000A0D,214070000000002", "3,decode,03000D0A,record 3: a record has 12 octets"},
+	require.Equal(t, []string{"2,sim_unknown,0C214070000000002F00000A0D,214070000000002",
+		"3,decode,03000D0A,record 3: a record has 12 octets"},
 		w.rows("SELECT line, code, hex(raw), substring(if(code = 'decode', reason, identifier), 1, 32) FROM suspense_open ORDER BY line"))
 
 	q, err := inquiry.Open(t.Context(), w.Store, w.Warehouse)

@@ -1,4 +1,5 @@
-package main
+// Package decodetest has a format that is no text, for tests of what handles records of octets. No program imports it.
+package decodetest
 
 import (
 	"encoding/binary"
@@ -8,12 +9,13 @@ import (
 	"ratemill/record"
 )
 
-// octets is a format that is no text, which transcripts have with FORMAT=octets: records of an octet with their length, eight
-// of an IMSI in BCD, and four of a volume.
+// octets has records of an octet with their length, an IMSI in eight octets of BCD, and a volume in four. Each IMSI ends with
+// the filler F. A record of another length is suspended.
 type octets struct{}
 
-func declareOctets() {
-	decode.Declare(decode.Format{Name: "octets", Doc: "For transcripts.", Octets: true, Options: func() decode.Reader { return &octets{} }})
+// DeclareOctets adds the format octets to those of the process. Call it before any source is loaded.
+func DeclareOctets() bool {
+	return decode.Declare(decode.Format{Name: "octets", Doc: "For tests.", Octets: true, Options: func() decode.Reader { return &octets{} }})
 }
 
 func (*octets) Check(*decode.Options, func(path, format string, args ...any)) {}
