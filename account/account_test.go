@@ -36,7 +36,8 @@ func (l *log) Bounds(context.Context, string, int) (first, end int64, err error)
 	return l.first, int64(len(l.messages)), nil
 }
 
-func (l *log) Fetch(_ context.Context, topic string, partition int, from int64, _ time.Duration, dst []broker.Message) ([]broker.Message, error) {
+func (l *log) Fetch(_ context.Context, topic string, partition int, from int64, _ time.Duration,
+	dst []broker.Message) ([]broker.Message, error) {
 	if from < l.first {
 		return dst, &broker.OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: l.first}
 	}
@@ -69,10 +70,12 @@ func (l *log) rate(epoch, input int64, class string, unit udr.Unit, records int,
 	var all []rating.Charge
 	for _, c := range charges {
 		total := decimal.MustParse(c.amount)
-		all = append(all, rating.Charge{Account: c.account, Tier: c.tier, Cycle: c.cycle, Currency: "EUR", Total: total, Sum: total, Scale: 12})
+		all = append(all, rating.Charge{Account: c.account, Tier: c.tier, Cycle: c.cycle, Currency: "EUR", Total: total, Sum: total,
+			Scale: 12})
 	}
 	for i := range records {
-		m = ratedlog.AppendRated(m, udr.AppendUsage(nil, &udr.Usage{Seq: uint64(i + 1), Class: class, Unit: unit, Quantity: 100, SIM: 7, Account: 2}), 0, all, nil)
+		m = ratedlog.AppendRated(m, udr.AppendUsage(nil, &udr.Usage{Seq: uint64(i + 1), Class: class, Unit: unit, Quantity: 100, SIM: 7,
+			Account: 2}), 0, all, nil)
 	}
 	l.add(m)
 }
@@ -113,7 +116,8 @@ const name = "account-test"
 
 func options(s *control.Store, l *log, partition int) consumer.TransactionOptions[*store.Tx] {
 	return consumer.TransactionOptions[*store.Tx]{
-		Options: consumer.Options{Name: name, Partition: partition, Topic: "rated", Broker: l, Clock: realClock{}, Log: slog.New(slog.DiscardHandler),
+		Options: consumer.Options{Name: name, Partition: partition, Topic: "rated", Broker: l, Clock: realClock{},
+			Log:      slog.New(slog.DiscardHandler),
 			Progress: &consumer.Progress{}, Linger: func() time.Duration { return time.Millisecond }},
 		Store: s, Effect: account.NewEffect(account.Table{}), Done: "in the balances", Gone: "see the runbook",
 	}
@@ -146,7 +150,8 @@ func tell(t *testing.T, s *control.Store, f account.Filter) (lines []string) {
 	all, err := account.Balances(t.Context(), s.DB, f)
 	require.NoError(t, err)
 	for _, b := range all {
-		lines = append(lines, fmt.Sprintf("%d %s tier %d %s: %d records, %d %s, %s %s", b.Account, b.CycleStart().Format(time.DateOnly), b.Tier, b.Class, b.Records, b.Quantity, b.Unit, b.Amount, b.Currency))
+		lines = append(lines, fmt.Sprintf("%d %s tier %d %s: %d records, %d %s, %s %s", b.Account, b.CycleStart().Format(time.DateOnly),
+			b.Tier, b.Class, b.Records, b.Quantity, b.Unit, b.Amount, b.Currency))
 	}
 	return lines
 }

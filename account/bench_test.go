@@ -50,9 +50,12 @@ func newBacklog(accounts, messages int) *backlog {
 		m := ratedlog.AppendHeader(nil, 1, int64(i), &udr.Batch{File: udr.FileID{1}}, recordsPerMessage)
 		for j := range recordsPerMessage {
 			n := uint32(r.Intn(accounts) + 1)
-			u := udr.Usage{Seq: uint64(j + 1), Line: 1, Bytes: 120, Class: "data", Unit: udr.Octet, Quantity: r.Int63n(1e6), SIM: n, Account: n, Root: 1, At: 1773702602_000000000,
-				Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000001"}, Network: "208-10", Country: "FR", APN: "iot.sky", Session: "7f3a9c21"}
-			c := rating.Charge{Account: n, SIM: n, Plan: "fleet", PlanVersion: 1, Price: "eu", Currency: "EUR", Cycle: march, ZoneModel: "europe", Zone: "eu", ZoneKey: "FR", Quantity: u.Quantity,
+			u := udr.Usage{Seq: uint64(j + 1), Line: 1, Bytes: 120, Class: "data", Unit: udr.Octet, Quantity: r.Int63n(1e6), SIM: n,
+				Account: n, Root: 1, At: 1773702602_000000000,
+				Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000001"}, Network: "208-10", Country: "FR", APN: "iot.sky",
+				Session: "7f3a9c21"}
+			c := rating.Charge{Account: n, SIM: n, Plan: "fleet", PlanVersion: 1, Price: "eu", Currency: "EUR", Cycle: march,
+				ZoneModel: "europe", Zone: "eu", ZoneKey: "FR", Quantity: u.Quantity,
 				Initial: 100, Then: 100, Rounded: u.Quantity, Scale: 12, Sum: total, Total: total}
 			m = ratedlog.AppendRated(m, udr.AppendUsage(nil, &u), 0, []rating.Charge{c}, nil)
 		}

@@ -78,7 +78,8 @@ func scan(rows *sql.Rows, each func(*Row)) error {
 		}
 		var known bool
 		if r.Unit, known = udr.ParseUnit(unit); !known {
-			return fmt.Errorf("the balance of account %d has the unit %q, which this ratemill does not know; start the newest one", r.Account, unit)
+			return fmt.Errorf("the balance of account %d has the unit %q, which this ratemill does not know; start the newest one",
+				r.Account, unit)
 		}
 		if r.Amount, err = decimal.Parse(amount); err != nil {
 			return fmt.Errorf("the balance of account %d: %w", r.Account, err)
@@ -95,7 +96,8 @@ func (Table) Save(ctx context.Context, tx *store.Tx, partition int, rows []Row) 
 		args = args[:0]
 		for i := range some {
 			r := &some[i]
-			args = append(args, r.Account, r.Cycle, r.Tier, r.Currency, r.Class, r.Unit.String(), partition, r.Records, r.Quantity, r.Amount.String(), r.Version)
+			args = append(args, r.Account, r.Cycle, r.Tier, r.Currency, r.Class, r.Unit.String(), partition, r.Records, r.Quantity,
+				r.Amount.String(), r.Version)
 		}
 		changed, err := tx.Exec(ctx, `INSERT INTO account_balances (account_number, cycle, tier, currency, class, unit, partition_number, records, quantity, amount, version)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, len(some)-1)+`

@@ -83,7 +83,8 @@ func WriteExample(dir string) error {
 	for _, path := range sources {
 		text, err := os.ReadFile(path)
 		if err == nil {
-			err = os.WriteFile(path, sftpLine.ReplaceAll(text, []byte("  dir: inbox # or sftp: { host: …, user: …, password_file: …, known_hosts: … }")), 0o644)
+			err = os.WriteFile(path, sftpLine.ReplaceAll(text, []byte("  dir: inbox # or sftp: { host: …, user: …, password_file: …, "+
+				"known_hosts: … }")), 0o644)
 		}
 		if err != nil {
 			return fmt.Errorf("the example's sources cannot be written: %w", err)

@@ -122,7 +122,8 @@ func (t *taken) unfinished(l *looked) string {
 	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
 		return ""
 	}
-	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
+	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, "+
+		"and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
 }
 
 // part finds the byte from which a file is read: after the content of an earlier file of its source with which it
@@ -169,14 +170,19 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 		part.Changed = before.Number
 		if t.file.Why == "" {
 			t.counts().ChangedFiles.Add(1)
-			t.m.Log.Warn("content of a file that was read before has changed", "source", t.file.Source, "file", t.file.Path, "read_as_file", before.Number)
+			t.m.Log.Warn("content of a file that was read before has changed", "source", t.file.Source, "file", t.file.Path,
+				"read_as_file", before.Number)
 		}
 		if t.src.DuplicateWithin == 0 && !t.file.AsItIs {
-			return part, fmt.Sprintf("file %d was read under this name with %d bytes; this file starts like it but does not contain all of it: content that was read has changed, or the file is being written again. It waits until it changes; `ratemill files retry` reads everything in it that no other file had", before.Number, before.Size), t.pause(), nil
+			return part, fmt.Sprintf("file %d was read under this name with %d bytes; this file starts like it but does not contain "+
+				"all of it: content that was read has changed, or the file is being written again. It waits until it changes; "+
+				"`ratemill files retry` reads everything in it that no other file had", before.Number, before.Size), t.pause(), nil
 		}
 	}
 	if longer != nil && t.src.DuplicateWithin == 0 && !t.file.AsItIs && steps.On(steps.OlderWaits) {
-		return part, fmt.Sprintf("file %d starts like this one and is longer, with %d bytes: this file, with %d, is probably an older copy of it, and its records would be charged again. It waits until it changes; `ratemill files retry` reads everything in it that no file before it had", longer.Number, longer.Size, l.Size), t.pause(), nil
+		return part, fmt.Sprintf("file %d starts like this one and is longer, with %d bytes: this file, with %d, is probably an older "+
+			"copy of it, and its records would be charged again. It waits until it changes; `ratemill files retry` reads everything "+
+			"in it that no file before it had", longer.Number, longer.Size, l.Size), t.pause(), nil
 	}
 	if longest == nil {
 		return part, "", 0, nil

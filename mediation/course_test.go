@@ -106,7 +106,8 @@ func newCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.S
 	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
 		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}}
 	after := []string{"leave", "delete", "{ move: done }"}[seed%3]
-	const decoded, other = "decode: { csv: { header: true, delimiter: ';' } }", "decode: { csv: { skip: 1, columns: [sim, at, volume], delimiter: ';' } }"
+	const decoded, other = "decode: { csv: { header: true, delimiter: ';' } }",
+		"decode: { csv: { skip: 1, columns: [sim, at, volume], delimiter: ';' } }"
 	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\n" + decoded + "\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
 	c.source, list = source.Load(c.name+".yaml", []byte(doc), nil)
@@ -399,16 +400,19 @@ func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 }
 
 // Fetch implements mediation.Spool.
-func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known, renew func(context.Context) error) (content mediation.Content, err error) {
+func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+	renew func(context.Context) error) (content mediation.Content, err error) {
 	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
-		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned, Known: known})
+		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned,
+			Known: known})
 		if err != nil {
 			return err
 		}
 		if c := a.c; s.From > 0 {
 			c.resumed++
 		}
-		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, From: s.From, Sum: s.State, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
+		content = mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, From: s.From,
+			Sum: s.State, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}
 		return nil
 	})
 	return content, err

@@ -39,7 +39,8 @@ type appended struct {
 }
 
 func newAppended(t testing.TB, options string) *appended {
-	a := &appended{TB: t, path: filepath.Join(t.TempDir(), "Master.csv"), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)}, records: map[udr.FileID]uint64{}}
+	a := &appended{TB: t, path: filepath.Join(t.TempDir(), "Master.csv"), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0,
+		time.UTC)}, records: map[udr.FileID]uint64{}}
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -54,7 +55,8 @@ func newAppended(t testing.TB, options string) *appended {
 	a.site = a.source.Collect.Open(collect.Environment{Clock: a.clock})
 	a.site.Remote = counting{a.site.Remote, a}
 	log := slog.New(slog.DiscardHandler)
-	a.m = &mediation.Mediator{Owner: "m", Files: store, Spool: a, Reference: a, Broker: ending{topic{a.keeper}, a}, Partitions: 1, Clock: a.clock, Log: log, Progress: &mediation.Progress{}, Lease: time.Minute}
+	a.m = &mediation.Mediator{Owner: "m", Files: store, Spool: a, Reference: a, Broker: ending{topic{a.keeper}, a}, Partitions: 1,
+		Clock: a.clock, Log: log, Progress: &mediation.Progress{}, Lease: time.Minute}
 	a.w = &mediation.Watcher{Source: a.source, Site: a.site, Files: store, Clock: a.clock, Log: log, Status: &mediation.WatcherStatus{}}
 	return a
 }
@@ -95,12 +97,14 @@ func (e ending) Append(_ context.Context, _ string, _ int, messages []broker.Mes
 	return acked{nil}
 }
 
-func (a *appended) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known, _ func(context.Context) error) (mediation.Content, error) {
+func (a *appended) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+	_ func(context.Context) error) (mediation.Content, error) {
 	s, err := a.spool.Fetch(ctx, a.site.Remote, collect.Entry(f.Place), collect.Fetching{Clock: a.clock, Grown: f.Pinned, Known: known})
 	if err != nil {
 		return mediation.Content{}, err
 	}
-	return mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, From: s.From, Sum: s.State, More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}, nil
+	return mediation.Content{ID: collect.Identity(src.Name, f.Path, s.Hash), Hash: s.Hash[:], Size: s.Size, From: s.From, Sum: s.State,
+		More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}, nil
 }
 
 // grows appends lines, and reads what is there; the answer is the file of the ledger that came of it.

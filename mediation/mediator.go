@@ -90,7 +90,8 @@ type Counts struct {
 }
 
 // FetchBounds are the bounds of Counts.Fetches: how long a file took from its server.
-var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
+var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+	5 * time.Second,
 	15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
 func (c *Counts) noted(word string) *atomic.Int64 {
@@ -298,7 +299,8 @@ func (t *taken) read(ctx context.Context) (err error) {
 	original, err := m.Files.SetIdentity(ctx, t.lease, l.id, l.key, content.Size, m.now(), l.others...)
 	if other := (*control.OtherContentError)(nil); errors.As(err, &other) {
 		if content.More {
-			return t.gone(ctx, false, fmt.Sprintf("%q has %d bytes or more, but does not start with the content that it had when reading began", t.file.Place.Path, content.Size))
+			return t.gone(ctx, false, fmt.Sprintf("%q has %d bytes or more, but does not start with the content that it had when "+
+				"reading began", t.file.Place.Path, content.Size))
 		}
 		return t.otherContent(ctx, other)
 	}
@@ -347,7 +349,8 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	t.pins = t.file.Pins
 	progress := t.file.Progress
 	progress.Ending = nil
-	r := &reader{t: t, id: t.file.FileID, progress: progress, told: progress, failure: e.Why, out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
+	r := &reader{t: t, id: t.file.FileID, progress: progress, told: progress, failure: e.Why,
+		out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
 	alone := false
 	if t.m.Arrived != nil && t.m.now().Sub(e.Since) > t.m.EndsKnown {
 		// If the ends were sent, raters may have forgotten the file. Then the end has arrived long ago.
@@ -440,14 +443,17 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	now := m.now()
 	cause := why
 	if t.file.Pinned && t.file.Retry == 0 {
-		why += fmt.Sprintf(". At least %d of its records may be rated, and stay so. When the same content (%s) comes again, under this name or another, ratemill reads the rest by itself; ask the carrier for it. `ratemill query \"select count() from rated_usage where file = '%s'\"` counts what was rated",
+		why += fmt.Sprintf(". At least %d of its records may be rated, and stay so. When the same content (%s) comes again, under "+
+			"this name or another, ratemill reads the rest by itself; ask the carrier for it. `ratemill query \"select count() from "+
+			"rated_usage where file = '%s'\"` counts what was rated",
 			t.file.Progress.Usages, t.file.FileID.Short(), t.file.FileID)
 	}
 	found, err := m.Files.Gone(ctx, t.lease, other, why, t.again(now), now)
 	switch {
 	case err != nil:
 	case found > 0:
-		m.Log.Warn("reading a file from the new place of its content", "source", t.file.Source, "file", t.file.Path, "same_content", found, "err", cause)
+		m.Log.Warn("reading a file from the new place of its content", "source", t.file.Source, "file", t.file.Path, "same_content",
+			found, "err", cause)
 	case t.file.Pinned:
 		t.counts().Failed.Add(1)
 		m.Log.Error("cannot continue a file that was begun", "source", t.file.Source, "file", t.file.Path, "err", why)
@@ -463,13 +469,15 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
 			t.file.Retry, e.Was.Short(), e.Now.Short()))
 	}
-	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and modification time. The new content is not read: give it another name that the source matches, and it becomes a file of its own",
+	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and "+
+		"modification time. The new content is not read: give it another name that the source matches, and it becomes a file of its own",
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
 // refused closes a file with a message that the topic does not accept: trying again would not help.
 func (t *taken) refused(ctx context.Context, err error) error {
-	why := fmt.Sprintf("%v. The topic %s must accept messages of 8 MiB: set its max.message.bytes to 8388608, then `ratemill files retry %d`; records already sent stay, and the rest follows",
+	why := fmt.Sprintf("%v. The topic %s must accept messages of 8 MiB: set its max.message.bytes to 8388608, then `ratemill files "+
+		"retry %d`; records already sent stay, and the rest follows",
 		err, t.m.Topics.Usage, t.file.Number)
 	t.counts().Failed.Add(1)
 	t.m.Log.Error("a file cannot be sent", "source", t.file.Source, "file", t.file.Path, "err", why)

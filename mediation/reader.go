@@ -276,7 +276,8 @@ func (r *reader) begin() (more bool, err error) {
 				r.ahead, r.said = true, err
 				break
 			}
-			if rest := r.record.Offset + r.decoder.Span() - from; rest > 0 && (r.t.src.Decode.Octets() || len(bytes.Trim(tail(r.record.Raw, rest), "\r\n")) > 0) {
+			if rest := r.record.Offset + r.decoder.Span() - from; rest > 0 &&
+				(r.t.src.Decode.Octets() || len(bytes.Trim(tail(r.record.Raw, rest), "\r\n")) > 0) {
 				r.cut = true
 				break
 			}
@@ -299,7 +300,9 @@ func (r *reader) rest() {
 	r.cut = false
 	from := r.t.pins.Part.From
 	r.read(r.record.Offset + r.decoder.Span() - from)
-	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was incomplete when file %d, which this one continues, was read to byte %d: its beginning was rated or suspended there. Look at that record (`ratemill files` shows the file), correct what was rated, then drop or retry this one",
+	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was incomplete when file %d, which this one continues, "+
+		"was read to byte %d: its beginning was rated or suspended there. Look at that record (`ratemill files` shows the file), "+
+		"correct what was rated, then drop or retry this one",
 		r.t.pins.Part.Continues, from)}, nil)
 }
 
@@ -317,7 +320,8 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 			return false, nil
 		}
 		if err != nil && !errors.As(err, &bad) && !(broken != nil && broken.Alarm) {
-			return false, fmt.Errorf("%s had %d records when it was first read, but now ends after %d: %w", r.t.file.Path, n, r.record.Seq, err)
+			return false, fmt.Errorf("%s had %d records when it was first read, but now ends after %d: %w", r.t.file.Path, n,
+				r.record.Seq, err)
 		}
 	}
 	return true, nil
@@ -478,7 +482,8 @@ func tooLarge(usages []udr.Usage) *udr.SuspendError {
 		return nil
 	}
 	return &udr.SuspendError{Code: "size", Values: fmt.Sprintf("%d usage records", len(usages)),
-		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, but the limit is %d; do its rules copy a long text into session, peer or an attribute?", size, recordBytes)}
+		Reason: fmt.Sprintf("the usage records that this record becomes have about %d bytes, but the limit is %d; do its rules copy a "+
+			"long text into session, peer or an attribute?", size, recordBytes)}
 }
 
 // route adds the SIM's owner to a usage record, one of several of the raw record, and sends it to the account's

@@ -209,7 +209,9 @@ func (r *reader) again(view *registry.View) {
 	switch {
 	case len(e.Raw) > 0 && e.Why.Code == "decode" && len(e.Raw) >= decode.RawKept:
 		r.read(int64(e.Bytes))
-		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, and they cannot be read again: %s; ask the carrier for the record in a new file, then drop this one", decode.RawKept, e.Why.Reason)}, nil)
+		r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("only the first %d bytes of this record were kept, and they "+
+			"cannot be read again: %s; ask the carrier for the record in a new file, then drop this one", decode.RawKept, e.Why.Reason)},
+			nil)
 	case len(e.Raw) > 0 && len(e.Usage) > 0 && e.Parts == 0:
 		// A former version suspended the record and did not say which part it is. Reading the raw record could bring
 		// back its other parts.
@@ -287,7 +289,8 @@ func (r *reader) rawAgain(view *registry.View) {
 		return
 	}
 	r.record = record.Record{Line: line, Raw: e.Raw}
-	reason := "with the current decode options this is not a record but a header, a comment or a blank line. Were the options changed so that they no longer fit the record's file?"
+	reason := "with the current decode options this is not a record but a header, a comment or a blank line. Were the options changed " +
+		"so that they no longer fit the record's file?"
 	if !errors.Is(err, io.EOF) {
 		reason = err.Error()
 	}
@@ -312,7 +315,9 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 		i, why := waitingPart(e, r.outcome.Usages)
 		if why != "" {
 			r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
-				Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others were sent; the current rules make %d of it, and %s. Retry with rules that give this one its former class, time and quantity, or drop it",
+				Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others were "+
+					"sent; the current rules make %d of it, and %s. Retry with rules that give this one its former class, time and "+
+					"quantity, or drop it",
 					e.Parts, len(r.outcome.Usages), why)}, e.Usage)
 			return
 		}

@@ -30,7 +30,8 @@ func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 func route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, several bool, why *udr.SuspendError) {
 	if u.At < earliest || u.At >= latest {
 		return 0, false, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
-			Reason: fmt.Sprintf("the time of use %s is impossible: times lie between %s and %s; check the layout or the unit of the time in the source's rules", u.At, earliest, latest)}
+			Reason: fmt.Sprintf("the time of use %s is impossible: times lie between %s and %s; check the layout or the unit of the "+
+				"time in the source's rules", u.At, earliest, latest)}
 	}
 	identifier := u.Identifier.Value
 	if len(identifier) > longestIdentifier {
@@ -39,12 +40,14 @@ func route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 	var ok bool
 	if u.SIM, several, ok = view.Find(u.Identifier, u.At, revision); !ok {
 		return 0, false, &udr.SuspendError{Code: "sim_unknown", Values: u.Identifier.Kind.String() + " " + identifier,
-			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with an earlier ownership date, then retry", u.Identifier.Kind, identifier, u.At)}
+			Reason: fmt.Sprintf("no SIM had %s %s at %s; import it with an earlier ownership date, then retry", u.Identifier.Kind,
+				identifier, u.At)}
 	}
 	own, ok := view.Owner(u.SIM, u.At, revision)
 	if !ok {
 		return 0, false, &udr.SuspendError{Code: "sim_unowned", Values: u.Identifier.Kind.String() + " " + identifier,
-			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import its owner at that time, then retry", u.Identifier.Kind, identifier, u.At)}
+			Reason: fmt.Sprintf("the SIM with %s %s belonged to no account at %s; import its owner at that time, then retry",
+				u.Identifier.Kind, identifier, u.At)}
 	}
 	account, ok := view.Account(own.Account, u.At, revision)
 	if ok {
@@ -55,7 +58,8 @@ func route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 	}
 	if !ok {
 		return 0, false, &udr.SuspendError{Code: "account_unknown", Values: fmt.Sprintf("account number %d", own.Account),
-			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist at %s; import it with an earlier date, then retry", u.At)}
+			Reason: fmt.Sprintf("the account that owned the SIM, or its billing root, did not exist at %s; import it with an earlier "+
+				"date, then retry", u.At)}
 	}
 	return account.Partition, several || view.Several(u.SIM, u.Account), nil
 }

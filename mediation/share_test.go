@@ -30,7 +30,8 @@ func (b *bad) Queues() (queues []control.Queue) {
 	return queues
 }
 
-func (b *bad) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
+func (b *bad) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+	renew func(context.Context) error) (mediation.Content, error) {
 	b.asked = append(b.asked, f.Source)
 	if b.stalls[f.Source] {
 		return mediation.Content{}, &collect.UnreachableError{Host: f.Source, Err: errors.New("it has not answered a request for 30s")}

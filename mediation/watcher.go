@@ -73,7 +73,8 @@ func (w *Watcher) Run(ctx context.Context) error {
 		default:
 			w.Status.LastError.Store(err.Error())
 			w.Status.Failures.Add(1)
-			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; retrying with increasing pauses", err, "source", w.Source.Name)
+			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; retrying with increasing pauses", err, "source",
+				w.Source.Name)
 		}
 		if w.Clock.Sleep(ctx, pause) != nil {
 			break
@@ -167,10 +168,13 @@ func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
 	for _, e := range v.Aside {
 		name, err := w.Site.PutBack(ctx, e)
 		if err != nil {
-			v.Refused = append(v.Refused, collect.Refusal{Path: e.Path, Reason: fmt.Sprintf("it was set aside to be moved or deleted and never was, and cannot be put back: %v; give it its name back by hand", err)})
+			v.Refused = append(v.Refused, collect.Refusal{Path: e.Path,
+				Reason: fmt.Sprintf("it was set aside to be moved or deleted and never was, and cannot be put back: %v; give it its "+
+					"name back by hand", err)})
 			continue
 		}
-		w.Log.Warn("a file that was set aside to be moved or deleted, and never was, has its name back; it is read if it was not", "source", w.Source.Name, "file", name, "was", e.Path)
+		w.Log.Warn("a file that was set aside to be moved or deleted, and never was, has its name back; it is read if it was not",
+			"source", w.Source.Name, "file", name, "was", e.Path)
 	}
 }
 
@@ -240,7 +244,8 @@ func SameContent(ctx context.Context, f *control.File, limits decode.Limits, ope
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
 		// There may be another content with the same size and time. The copy counts as another file.
-		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read and is left as it is", f.Place.Path), w.now())
+		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read "+
+			"and is left as it is", f.Place.Path), w.now())
 	}
 	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })
 	var replaced *collect.ReplacedError

@@ -13,7 +13,8 @@ func Damaged(text []byte) string {
 	}
 	switch {
 	case in[0] == '=' && (in[1] == '"' || in[1] == '+' || in[1] == '-' || digit(in[1])):
-		return "a formula of a spreadsheet; use the original file from the carrier, or cut the formula away, as in before(after(x, '=\"'), '\"')"
+		return "a formula of a spreadsheet; use the original file from the carrier, or cut the formula away, as in before(after(x, " +
+			"'=\"'), '\"')"
 	case in[0] == '#' && errorValue(in):
 		return "an error value of a spreadsheet; use the original file from the carrier"
 	case digit(in[len(in)-1]) && scientific(in):

@@ -196,7 +196,8 @@ func DecimalComma(dst, text []byte) ([]byte, error) {
 
 var _ = declare(Function{
 	Name: "comma", Family: "encoding", Params: []Param{text("a number")},
-	Doc:      "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or apostrophes between thousands are dropped.",
+	Doc: "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or " +
+		"apostrophes between thousands are dropped.",
 	Suspends: "the text is no number with a decimal comma",
 	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
 }, Appender(DecimalComma))

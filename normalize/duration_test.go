@@ -55,7 +55,8 @@ func TestDurationForms(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 	for text, reason := range map[string]string{"1m1h": "such as", "1h1h": "such as", "1.5h2m": "only the last", "P1M": "no fixed length", "P": "", "PT": "ISO 8601", "PT1M1H": "ISO 8601",
-		"P1W1D": "ISO 8601", "5 apples": "such as", "m": "", "-5m": "such as", "1h-2m": "such as", "9999999999999999d": "too large", "PT1H2": "ISO 8601", "1h2": "not a number"} {
+		"P1W1D": "ISO 8601", "5 apples": "such as", "m": "", "-5m": "such as", "1h-2m": "such as", "9999999999999999d": "too large",
+		"PT1H2": "ISO 8601", "1h2": "not a number"} {
 		_, err := DurationSeconds([]byte(text), InSeconds, Up)
 		require.ErrorContains(t, err, reason, text)
 	}

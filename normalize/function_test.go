@@ -49,8 +49,10 @@ func TestDeclarationsAreComplete(t *testing.T) {
 		require.False(t, seen[signature], "%s is declared twice", signature)
 		seen[signature] = true
 		require.NotEmpty(t, f.Doc, signature)
-		require.Equal(t, f.fails, f.Suspends != "", "%s: a function with an error says what suspends a record, another says nothing", signature)
-		require.Equal(t, f.fails, f.Name == "address" || slices.ContainsFunc(f.Examples, func(e Example) bool { return e.Error != "" }), "%s: an example shows what suspends a record", signature)
+		require.Equal(t, f.fails, f.Suspends != "", "%s: a function with an error says what suspends a record, another says nothing",
+			signature)
+		require.Equal(t, f.fails, f.Name == "address" || slices.ContainsFunc(f.Examples, func(e Example) bool { return e.Error != "" }),
+			"%s: an example shows what suspends a record", signature)
 		require.NotEmpty(t, f.Family, signature)
 		require.NotEmpty(t, f.Examples, signature)
 		require.Equal(t, f.Result == QuantityType, f.Unit != "", signature)

@@ -133,8 +133,10 @@ func phoneOptions(o *Options) (options PhoneOptions, column bool) {
 
 var _ = declareWith(Function{
 	Name: "phone", Family: "phone",
-	Params:   []Param{text("the number as the carrier writes it"), fromParam.Param, internationalParam.Param, stripParam.Param},
-	Doc:      "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, slashes, parentheses and the filler F of TBCD are ignored. Its length must be possible in its country; whether the range is in use is not checked. Letters are an error (see address).",
+	Params: []Param{text("the number as the carrier writes it"), fromParam.Param, internationalParam.Param, stripParam.Param},
+	Doc: "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, " +
+		"slashes, parentheses and the filler F of TBCD are ignored. Its length must be possible in its country; whether the range is " +
+		"in use is not checked. Letters are an error (see address).",
 	Suspends: "the text has letters, is a national number though from names no country, or has a length that no number of its country has",
 	Examples: []Example{
 		ex(`phone("+34 600 123 456")`, "+34600123456"),

@@ -232,12 +232,14 @@ var (
 )
 
 func durationUnit(otherwise string) *option[DurationUnit] {
-	return choice("unit", otherwise, "the unit of a text without one", ParseDurationUnit, "s", "ms", "10ms", "100ms", "min", "h", "hh:mm:ss", "mm:ss")
+	return choice("unit", otherwise, "the unit of a text without one", ParseDurationUnit, "s", "ms", "10ms", "100ms", "min", "h",
+		"hh:mm:ss", "mm:ss")
 }
 
 var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param},
-	Doc:      "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
+	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its " +
+		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
 	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of seconds though round says exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
@@ -254,9 +256,11 @@ func DurationMilliseconds(text []byte, unit DurationUnit, round Rounding) (int64
 }
 
 var _ = declareWith(Function{
-	Name: "milliseconds", Family: "unit", Unit: "ms", Params: []Param{amount("a duration"), millisecondUnit.Param, millisecondRounding.Param},
-	Doc:      "A duration in milliseconds.",
-	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of milliseconds though round says exact",
+	Name: "milliseconds", Family: "unit", Unit: "ms", Params: []Param{amount("a duration"), millisecondUnit.Param,
+		millisecondRounding.Param},
+	Doc: "A duration in milliseconds.",
+	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of milliseconds though round " +
+		"says exact",
 	Examples: []Example{ex(`milliseconds("299", unit: "10ms")`, "2990 ms"), exFails(`milliseconds("-1")`, "milliseconds")},
 }, func(o *Options) func([]byte) (int64, error) {
 	unit, round := millisecondUnit.in(o), millisecondRounding.in(o)

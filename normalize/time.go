@@ -79,13 +79,15 @@ func (l *Layout) ParseNear(text []byte, near int64) (Moment, error) {
 
 var (
 	layoutParam = &option[string]{Param{Name: "layout", Type: TextType, Constant: true,
-		Doc: "Go's reference time (02.01.2006 15:04:05), letters (YYYY-MM-DD hh:mm:ss), strftime (%Y%m%d%H%M%S), or rfc3339, iso8601, epoch, epoch_ms, epoch_us, epoch_ns"},
+		Doc: "Go's reference time (02.01.2006 15:04:05), letters (YYYY-MM-DD hh:mm:ss), strftime (%Y%m%d%H%M%S), or rfc3339, iso8601, " +
+			"epoch, epoch_ms, epoch_us, epoch_ns"},
 		func(layout string) (string, error) { return layout, nil }, ""}
 	zoneParam = &option[*Zone]{Param{Name: "zone", Optional: true, Folded: true, Default: "the source's zone",
 		Doc: "the IANA zone of times without one, or an offset (+02:00); may be a column"}, LoadZone, nil}
 	ambiguousParam = choice("ambiguous", "earlier", "which of two times is meant when the clock was set back and showed both alike",
 		among(map[string]Choice{"earlier": Earlier, "later": Later, "refuse": Refuse}), "earlier", "later", "refuse")
-	missingParam = choice("missing", "shift", "what to do with a time that the clock never showed: read it as if the clock had not been set forward, or refuse it",
+	missingParam = choice("missing", "shift", "what to do with a time that the clock never showed: read it as if the clock had not "+
+		"been set forward, or refuse it",
 		among(map[string]Choice{"shift": Shift, "refuse": Refuse}), "shift", "refuse")
 )
 
@@ -104,8 +106,10 @@ func timeOptions(o *Options) (options TimeOptions, column bool) {
 
 var _ = declareWith(Function{
 	Name: "time", Family: "time",
-	Params:   []Param{text("the time as the carrier writes it"), layoutParam.Param, zoneParam.Param, ambiguousParam.Param, missingParam.Param},
-	Doc:      "An instant. Local times are read in the zone; times that the clock showed twice or never are flagged and resolved by ambiguous and missing.",
+	Params: []Param{text("the time as the carrier writes it"), layoutParam.Param, zoneParam.Param, ambiguousParam.Param,
+		missingParam.Param},
+	Doc: "An instant. Local times are read in the zone; times that the clock showed twice or never are flagged and resolved by " +
+		"ambiguous and missing.",
 	Suspends: "the text does not have the layout, or is no time of the calendar; with refuse, the clock showed the time twice or never",
 	Examples: []Example{
 		ex(`time("17.03.2026 00:10:02", "02.01.2006 15:04:05", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),

@@ -108,7 +108,8 @@ func (s *succession) prices(old, now *planClass, class string) {
 	if old.count != now.count {
 		for i := range now.prices {
 			if p := &now.prices[i]; len(p.steps) > 1 {
-				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current cycle",
+				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current "+
+					"cycle",
 					class, now.count, old.count, s.former)
 				return
 			}
@@ -132,10 +133,12 @@ func (s *succession) prices(old, now *planClass, class string) {
 		switch {
 		case len(gone) == 0:
 		case p.said:
-			s.list.Warnf(p.at, "this version starts 1 counter anew: the count of price %s of class %s begins at 0 in the current cycle; in %s the same places count as %s. If it is the same price, write `formerly: %q`",
+			s.list.Warnf(p.at, "this version starts 1 counter anew: the count of price %s of class %s begins at 0 in the current "+
+				"cycle; in %s the same places count as %s. If it is the same price, write `formerly: %q`",
 				p.key, class, s.former, strings.Join(gone, " and "), gone[0])
 		default:
-			s.demand(p.at, "this price covers other places or zones than before, so ratemill cannot know whether it continues the count of %s in %s; write `formerly: %q` if it does, or give it a name, such as `name: %q`, if it counts from 0",
+			s.demand(p.at, "this price covers other places or zones than before, so ratemill cannot know whether it continues the "+
+				"count of %s in %s; write `formerly: %q` if it does, or give it a name, such as `name: %q`, if it counts from 0",
 				strings.Join(gone, " or "), s.former, gone[0], p.key)
 		}
 	}

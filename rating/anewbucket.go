@@ -27,7 +27,8 @@ func (s *succession) shares(old, now *share) {
 		return "account"
 	}
 	if same > 0 {
-		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to another account, so they are full again in the current cycle. Let the version begin with a cycle",
+		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to "+
+			"another account, so they are full again in the current cycle. Let the version begin with a cycle",
 			counters(same), now.name, level(now.parent), level(old.parent), s.former)
 	}
 }
@@ -61,10 +62,12 @@ func (s *succession) buckets(old, now []bucket) {
 		}
 		switch {
 		case first != nil:
-			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in %s. If it is the same bucket, %s",
+			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in "+
+				"%s. If it is the same bucket, %s",
 				b.name, strings.Join(gone, " and "), s.former, s.continuing(first, b))
 		case s.inUse && b.formerly != "" && b.counted == b.formerly:
-			s.list.Warnf(b.at, "bucket %s has `formerly: %s`, but %s has no bucket of this name: its count begins at 0", b.name, b.formerly, s.former)
+			s.list.Warnf(b.at, "bucket %s has `formerly: %s`, but %s has no bucket of this name: its count begins at 0", b.name,
+				b.formerly, s.former)
 		}
 	}
 }
@@ -86,10 +89,12 @@ func (s *succession) bucket(o, b *bucket) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(b.classes)
 	switch {
 	case was != is && was != anyUnit && is != anyUnit:
-		s.list.Warnf(b.at, "bucket %s counts %s, and continues a count of %s in %s; give it another name, and no formerly, so that it counts from 0",
+		s.list.Warnf(b.at, "bucket %s counts %s, and continues a count of %s in %s; give it another name, and no formerly, so that it "+
+			"counts from 0",
 			b.name, unitName(is), unitName(was), s.former)
 	case b.size < o.size:
-		s.list.Warnf(b.at, "bucket %s holds less than in %s: in the current cycle there is no event for an owner that has used as much already", b.name, s.former)
+		s.list.Warnf(b.at, "bucket %s holds less than in %s: in the current cycle there is no event for an owner that has used as "+
+			"much already", b.name, s.former)
 	}
 }
 
@@ -124,16 +129,20 @@ func (s *succession) limits() {
 				s.limit(o, m)
 			case m.formerly != "" && m.formerly == g.name:
 				known, replaced = true, o.counted
-			case m.formerly == "" && !there && o.kind() == m.kind() && slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)):
-				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s in %s. If it is the same limit, write `formerly: %s`",
+			case m.formerly == "" && !there && o.kind() == m.kind() &&
+				slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)):
+				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s "+
+					"in %s. If it is the same limit, write `formerly: %s`",
 					f.name, g.name, s.former, o.counted)
 			}
 		}
 		switch {
 		case !known && m.follows == nil:
-			s.list.Warnf(m.at, "limit %s has `formerly: %s`, but %s has no limit of this name: its count begins at 0", f.name, m.formerly, s.former)
+			s.list.Warnf(m.at, "limit %s has `formerly: %s`, but %s has no limit of this name: its count begins at 0", f.name, m.formerly,
+				s.former)
 		case replaced != "" && replaced != m.counted:
-			s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle; limit %s in %s counts as %s. If it is the same limit, write `formerly: %s`",
+			s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle; limit %s in %s "+
+				"counts as %s. If it is the same limit, write `formerly: %s`",
 				f.name, m.formerly, s.former, replaced, replaced)
 		}
 	}
@@ -144,19 +153,23 @@ func (s *succession) limit(o, m *limit) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(m.classes)
 	switch {
 	case o.kind() != m.kind():
-		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, and %s in %s. The new count begins at 0 in the current cycle. Let the version begin with a cycle",
+		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, and %s in %s. The new count begins at 0 in "+
+			"the current cycle. Let the version begin with a cycle",
 			m.name, m.kind().counted(), o.kind().counted(), s.former)
 	case o.id != m.id:
-		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, and as %s in %s. If it is the same limit, continue that count with formerly",
+		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, and as %s in %s. If it is the same limit, "+
+			"continue that count with formerly",
 			m.name, m.counted, o.counted, s.former)
 	case m.cost && o.currency != m.currency:
-		s.list.Warnf(m.amountAt, "limit %s is in %s, and continues a count in %s of %s: amounts of both are added in the current cycle. Give the limit in %s another name",
+		s.list.Warnf(m.amountAt, "limit %s is in %s, and continues a count in %s of %s: amounts of both are added in the current "+
+			"cycle. Give the limit in %s another name",
 			m.name, m.currency, o.currency, s.former, m.currency)
 	case !m.cost && was != is && was != anyUnit && is != anyUnit:
 		s.list.Warnf(m.amountAt, "limit %s counts %s, and continues a count of %s in %s; give it another name, so that it counts from 0",
 			m.name, unitName(is), unitName(was), s.former)
 	case m.event && m.threshold.Less(o.threshold):
-		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose count has reached it already, only from the next cycle on",
+		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose "+
+			"count has reached it already, only from the next cycle on",
 			m.name, s.former, m.kind().owner())
 	}
 }

@@ -381,7 +381,8 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 // price, may contain slashes.
 func (c *compiler) joinable(kind string, name diag.Text) {
 	if strings.Contains(name.Value, "/") {
-		c.refuse(name.Pos, "the name of a %s must not contain a slash, since counters and events are named PLAN/BUCKET and PLAN/CLASS/PRICE; write %s",
+		c.refuse(name.Pos, "the name of a %s must not contain a slash, since counters and events are named PLAN/BUCKET and "+
+			"PLAN/CLASS/PRICE; write %s",
 			kind, strings.ReplaceAll(name.Value, "/", "_"))
 	}
 }
@@ -465,7 +466,8 @@ func (c *compiler) compileModels() {
 		seen := map[string]bool{}
 		for _, z := range doc.Zones {
 			if seen[z.Zone.Value] || z.Zone.Value == "" {
-				c.list.Errorf(z.Zone.Pos, "zone %q is already in model %s, or has no name; each zone needs its own name", z.Zone.Value, m.name)
+				c.list.Errorf(z.Zone.Pos, "zone %q is already in model %s, or has no name; each zone needs its own name", z.Zone.Value,
+					m.name)
 				continue
 			}
 			seen[z.Zone.Value] = true

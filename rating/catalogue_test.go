@@ -53,7 +53,8 @@ classes:
     counted: sim
     prices: [{ name: us, zones: [rest], price: 0.2 }, { zones: [eu], price: 0.02 }]
 `, "name: us", "name: eu", "give it a name of its own"},
-		"a plan with a slash":     {"plan: a_b\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 }] } }\n", "a_b", "a/b", "must not contain a slash"},
+		"a plan with a slash": {"plan: a_b\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 }] } }\n", "a_b", "a/b",
+			"must not contain a slash"},
 		"a currency that is none": {"plan: a\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n", "GBP", "GPB", "currency GPB is unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,7 +96,8 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	after := before.Plus(value)
 	if m.cost {
 		if _, err := after.Cost(); err != nil {
-			return suspend("amount", "the cost that limit %s counts for account %s exceeds the largest possible amount; correct the plan", m.name, p.facts.ID)
+			return suspend("amount", "the cost that limit %s counts for account %s exceeds the largest possible amount; correct the plan",
+				m.name, p.facts.ID)
 		}
 	}
 	e.add(entry, k, value, res)

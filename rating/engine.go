@@ -141,7 +141,8 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 		e.lastClass, e.lastNumber = e.catalogue.names[n], n
 	}
 	if unit := e.catalogue.units[e.lastNumber]; unit != anyUnit && u.Unit != unit {
-		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices", unitName(u.Unit), u.Class, unitName(unit))
+		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices",
+			unitName(u.Unit), u.Class, unitName(unit))
 	}
 	if u.Quantity < 0 || u.Quantity > maxQuantity {
 		return 0, suspend("quantity", "quantity %d is out of range: it must be 0 to %d", u.Quantity, int64(maxQuantity))
@@ -305,10 +306,13 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.clock.zone).Format("Mon 15:04"))
 		}
 		if u.Country == "" && t.model.places && !international(u.Network) {
-			return suspend("no_zone", "the place is unknown: the record has no country, and network %q. No zone of plan %s accepts such records; "+
-				"correct the source's rules, or write `unknown: true` at the zone or price that should cover them, and retry", u.Network, f.name)
+			return suspend("no_zone", "the place is unknown: the record has no country, and network %q. No zone of plan %s accepts "+
+				"such records; "+
+				"correct the source's rules, or write `unknown: true` at the zone or price that should cover them, and retry", u.Network,
+				f.name)
 		}
-		return suspend("no_zone", "no zone of plan %s covers network %q, country %q, other party %q; add it to a zone, or add a zone for everything else, and retry", f.name, u.Network, u.Country, u.Peer)
+		return suspend("no_zone", "no zone of plan %s covers network %q, country %q, other party %q; add it to a zone, or add a zone "+
+			"for everything else, and retry", f.name, u.Network, u.Country, u.Peer)
 	}
 	return nil
 }

@@ -69,7 +69,8 @@ func (c *compiler) follow(what, owner string, versions int, named func(version i
 			written := *n.counted
 			if n.formerly != "" && i > 0 {
 				if counted, ok := followed(n, before); !ok {
-					c.list.Warnf(n.at, "no version before this one has a %s %s in %s, so `formerly: %s` continues a count only if an earlier catalogue of the installation had it; otherwise remove it",
+					c.list.Warnf(n.at, "no version before this one has a %s %s in %s, so `formerly: %s` continues a count only if an "+
+						"earlier catalogue of the installation had it; otherwise remove it",
 						what, n.formerly, owner, n.formerly)
 				} else if counted != *n.counted {
 					*n.counted = counted
@@ -77,7 +78,8 @@ func (c *compiler) follow(what, owner string, versions int, named func(version i
 				}
 			}
 			if at, ok := counting[*n.counted]; ok && *n.counted != written {
-				c.refuse(n.at, "this %s would share its count with the one on line %d, since both go back to %s, but each has its own count: remove formerly, or give it another name",
+				c.refuse(n.at, "this %s would share its count with the one on line %d, since both go back to %s, but each has its own "+
+					"count: remove formerly, or give it another name",
 					what, at.Line, *n.counted)
 				*n.counted = written
 				n.recount()

@@ -239,7 +239,8 @@ func (s *since) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	} else if at, err := time.Parse(time.RFC3339, n.Text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
 		s.kind, s.at = sinceInstant, udr.InstantOf(at)
 	} else {
-		d.Errorf(n.Pos, "%q is not a date from 1970 to 2199; write 2026-02-01 for midnight in the account's zone, or 2026-02-01T00:00:00Z", n.Text)
+		d.Errorf(n.Pos, "%q is not a date from 1970 to 2199; write 2026-02-01 for midnight in the account's zone, or "+
+			"2026-02-01T00:00:00Z", n.Text)
 	}
 }
 

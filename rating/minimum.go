@@ -16,10 +16,12 @@ var minimum = adjustment{
 		}
 		least := money(d.Value, d.Pos, &s.list)
 		if s.pc.capped && s.pc.cap.Less(least) {
-			s.list.Errorf(d.Pos, "the minimum %s is more than the cap %s of class %s; lower the minimum, or raise the cap", least, s.pc.cap, s.class.Value)
+			s.list.Errorf(d.Pos, "the minimum %s is more than the cap %s of class %s; lower the minimum, or raise the cap", least,
+				s.pc.cap, s.class.Value)
 		}
 		if cost, _, _, err := least.RoundFraction(decimal.Fraction{}, s.pc.round); err != nil || cost != least {
-			s.list.Errorf(d.Pos, "the minimum %s has more decimals than amounts, which are rounded to %d: a record would cost %s; write a minimum of %d decimals, or a larger scale",
+			s.list.Errorf(d.Pos, "the minimum %s has more decimals than amounts, which are rounded to %d: a record would cost %s; "+
+				"write a minimum of %d decimals, or a larger scale",
 				least, s.pc.round.Scale, cost, s.pc.round.Scale)
 		}
 		if s.price.minimum = least; !least.IsZero() {

@@ -38,13 +38,16 @@ func (c *compiler) warnMinor(doc *planDoc) {
 	for _, r := range rounds {
 		switch {
 		case r == nil && minor != 2:
-			c.list.Warnf(doc.Currency.Pos, "%s has %s, but plan %s does not say how amounts are rounded, so a record's amount has up to 12; write `round: { scale: %d }`, or a larger scale where amounts are rounded on the invoice",
+			c.list.Warnf(doc.Currency.Pos, "%s has %s, but plan %s does not say how amounts are rounded, so a record's amount has up "+
+				"to 12; write `round: { scale: %d }`, or a larger scale where amounts are rounded on the invoice",
 				code, decimals, doc.Name.Value, minor)
 		case r == nil:
 		case r.Scale == 2 && minor != 2:
-			c.list.Warnf(r.pos, "%s has %s, but amounts are rounded to 2; write `scale: %d`, or a larger scale than 2 where amounts are rounded on the invoice", code, decimals, minor)
+			c.list.Warnf(r.pos, "%s has %s, but amounts are rounded to 2; write `scale: %d`, or a larger scale than 2 where amounts "+
+				"are rounded on the invoice", code, decimals, minor)
 		case r.Scale < minor:
-			c.list.Warnf(r.pos, "%s has %s, but the amount of each record is rounded to %d; write `scale: %d`, or a larger scale where amounts are rounded on the invoice", code, decimals, r.Scale, minor)
+			c.list.Warnf(r.pos, "%s has %s, but the amount of each record is rounded to %d; write `scale: %d`, or a larger scale "+
+				"where amounts are rounded on the invoice", code, decimals, r.Scale, minor)
 		}
 	}
 }

@@ -104,7 +104,8 @@ func (r *naiveRater) straight(plan, class string) bool {
 			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
 				return false
 			}
-			if naiveMoney(x.Fee).Sign() != 0 || naiveMoney(x.Minimum).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" && c.Counted != "account" {
+			if naiveMoney(x.Fee).Sign() != 0 || naiveMoney(x.Minimum).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" &&
+				c.Counted != "account" {
 				return false
 			}
 			prices := []string{x.Price}

@@ -255,7 +255,8 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		if pc.count != countRecord {
 			pr.priceIdentity, pr.id = c.identify(d, "price "+p.name+"/"+name.Value+"/", zones, models == nil, at)
 			if other, ok := counting[pr.id]; ok && (d.Formerly.Value != "" || other.doc.Formerly.Value != "") {
-				c.list.Errorf(at, "this price would share its count with the one on line %d, but each price has its own count: remove formerly, or give it another name", other.at.Line)
+				c.list.Errorf(at, "this price would share its count with the one on line %d, but each price has its own count: remove "+
+					"formerly, or give it another name", other.at.Line)
 			}
 			counting[pr.id] = namedPrice{d, zones, at}
 		}
@@ -294,7 +295,8 @@ func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) b
 		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
 		return false
 	case models != nil && !d.Where.empty():
-		c.list.Errorf(at, "the plan uses the zones of model %s; name zones here, and list their networks, countries and prefixes in the model", models.name)
+		c.list.Errorf(at, "the plan uses the zones of model %s; name zones here, and list their networks, countries and prefixes in "+
+			"the model", models.name)
 		return false
 	}
 	return true

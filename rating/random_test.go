@@ -578,7 +578,8 @@ func randomUsage(r *rand.Rand) string {
 		line += " continues=true"
 	}
 	if r.Intn(3) == 0 {
-		taken := time.Date(2026, time.Month(1+r.Intn(40)), pick(r, 1, 1, 15, 28, 31), pick(r, 0, 4, 5, 12, 22, 23), r.Intn(60), 0, 0, time.UTC)
+		taken := time.Date(2026, time.Month(1+r.Intn(40)), pick(r, 1, 1, 15, 28, 31), pick(r, 0, 4, 5, 12, 22, 23), r.Intn(60), 0, 0,
+			time.UTC)
 		line += fmt.Sprintf(" taken=%s late_until=%d", taken.Format(time.RFC3339), pick(r, 0, 1, 12, 100))
 	}
 	return line

@@ -122,5 +122,6 @@ func (x *explanation) sessionAmount() {
 	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 || sum != all {
 		rounding = fmt.Sprintf(" (%s, %d decimals, %s)", x.money(sum), c.Scale, c.Mode)
 	}
-	x.line("amount", fmt.Sprintf("%s for all parts so far%s, less %s charged before: %s", x.money(all), rounding, x.money(c.Before.Charged), x.money(c.Total)))
+	x.line("amount", fmt.Sprintf("%s for all parts so far%s, less %s charged before: %s", x.money(all), rounding,
+		x.money(c.Before.Charged), x.money(c.Total)))
 }

@@ -29,7 +29,8 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		}
 		if u.SessionKey == (udr.SessionKey{}) {
 			if u.Continues {
-				return suspend(SessionUnknown, "the record says that it continues a session, but not which one: the source's session key is empty; correct the source's rules and retry")
+				return suspend(SessionUnknown, "the record says that it continues a session, but not which one: the source's session "+
+					"key is empty; correct the source's rules and retry")
 			}
 			return nil
 		}
@@ -41,7 +42,8 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		case known && !before.over(seconds(u.At)):
 			p.before = before
 		case u.Continues && !e.began(v, rev, t, u):
-			return suspend(SessionUnknown, "the record continues an unknown session: sessions of the source are remembered for %s after their last part. "+
+			return suspend(SessionUnknown, "the record continues an unknown session: sessions of the source are remembered for %s "+
+				"after their last part. "+
 				"If an earlier part is still to come or in suspense, retry this one after it; to rate it as a session of its own, retry it with rules that do not set continues", span(u.SessionWithin))
 		}
 	}
@@ -98,7 +100,8 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	before.Last, before.Within = 0, 0
 	quantity := before.Quantity + u.Quantity
 	if quantity > maxQuantity {
-		return suspend("quantity", "the parts of the session have %d %s together, which is too much; correct the source's session key", quantity, u.Unit)
+		return suspend("quantity", "the parts of the session have %d %s together, which is too much; correct the source's session key",
+			quantity, u.Unit)
 	}
 	ch.Continues = before.Rounded > 0
 	switch beyond := quantity - before.Rounded; {
@@ -127,7 +130,8 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 	t.total = ch.Total
 	t.part.after = Session{
 		Quantity: before.Quantity + u.Quantity, Rounded: before.Rounded + ch.Rounded, Priced: before.Priced + ch.Rounded - covered,
-		Sum: sum.whole, Below: lowestTerms(sum.below()), Minimum: sum.least, Last: min(max(t.part.before.Last, seconds(u.At), 0), lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
+		Sum: sum.whole, Below: lowestTerms(sum.below()), Minimum: sum.least, Last: min(max(t.part.before.Last, seconds(u.At), 0),
+			lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
 	}
 	t.part.after.Charged, err = before.Charged.Add(ch.Total)
 	return err

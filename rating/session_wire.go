@@ -65,7 +65,8 @@ func (s *Session) parse(b []byte) (err error) {
 // check refuses impossible sessions.
 func (s *Session) check() error {
 	switch {
-	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0, s.Minimum.Sign() < 0, s.Last < 0, s.Last > lastSecond,
+	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0,
+		s.Minimum.Sign() < 0, s.Last < 0, s.Last > lastSecond,
 		s.Below.Num < 0, s.Below.Num != 0 && uint64(s.Below.Num) >= s.Below.Den:
 		return errWire
 	}

@@ -108,7 +108,8 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		b.event = short + "/" + b.name
 		b.formerly, b.counted = d.Formerly.Value, cmp.Or(d.Formerly.Value, b.name)
 		if at, ok := counting[b.counted]; ok {
-			c.list.Errorf(d.Bucket.Pos, "bucket %s would share its count with the one on line %d, but each bucket has its own count: remove formerly, or give it another name", b.name, at.Line)
+			c.list.Errorf(d.Bucket.Pos, "bucket %s would share its count with the one on line %d, but each bucket has its own count: "+
+				"remove formerly, or give it another name", b.name, at.Line)
 		}
 		counting[b.counted] = d.Bucket.Pos
 		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+b.counted), d.Bucket.Pos

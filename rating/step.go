@@ -48,19 +48,22 @@ func compileSteps(s *saying) {
 			s.list.Errorf(x.pos, "the first step begins at 0")
 		}
 		if i > 0 && x.From.value <= d.Steps[i-1].From.value {
-			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.value, d.Steps[i-1].From.value)
+			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.value,
+				d.Steps[i-1].From.value)
 		}
 		pr.steps = append(pr.steps, priceStep{x.From.value, x.Price.price, x.Price.per})
 	}
 	for _, x := range pr.steps {
 		den := lcm(s.pc.den, uint64(x.per))
 		if den == 0 {
-			s.list.Errorf(s.at, "the prices of class %s are per too many different numbers of units; use one number, such as 1 MB, for all", s.class.Value)
+			s.list.Errorf(s.at, "the prices of class %s are per too many different numbers of units; use one number, such as 1 MB, "+
+				"for all", s.class.Value)
 			continue
 		}
 		s.pc.den = den
 		if !s.rounded && !(exactFor(x, pr.increment.initial) && exactFor(x, pr.increment.then)) {
-			s.list.Warnf(s.at, "%s for %d is not exact: the price of an increment of %d needs more than 12 decimals. The remainder below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
+			s.list.Warnf(s.at, "%s for %d is not exact: the price of an increment of %d needs more than 12 decimals. The remainder "+
+				"below them is recorded with each charge; say how amounts are rounded, as in round: { scale: 6 }",
 				x.price, x.per, pr.increment.then)
 		}
 	}
@@ -112,14 +115,16 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if err != nil {
 			return tooMuch(t, u)
 		}
-		ch.Lines = append(ch.Lines, Line{Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole, Below: below.Num})
+		ch.Lines = append(ch.Lines, Line{Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole,
+			Below: below.Num})
 		at, from = at+n, from+n
 	}
 	return nil
 }
 
 func tooMuch(t *tier, u *udr.Usage) error {
-	return suspend("amount", "%d %s at the prices of plan %s exceed the largest possible amount; correct the quantity or the plan", u.Quantity, u.Unit, t.plan.name)
+	return suspend("amount", "%d %s at the prices of plan %s exceed the largest possible amount; correct the quantity or the plan",
+		u.Quantity, u.Unit, t.plan.name)
 }
 
 func recomputeSteps(r *recomputation) error {

@@ -133,7 +133,8 @@ func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	end, by := int32(0), 0
 	for _, p := range pieces {
 		if p.from < end {
-			l.Errorf(slices_[p.slice].Value.pos, "slice %s overlaps slice %s on %s at %02d:%02d; each moment must have one price, so remove it from one of them",
+			l.Errorf(slices_[p.slice].Value.pos, "slice %s overlaps slice %s on %s at %02d:%02d; each moment must have one price, so "+
+				"remove it from one of them",
 				slices_[p.slice].Key, slices_[by].Key, dayNames[p.from/daySeconds], p.from%daySeconds/3600, p.from%3600/60)
 			return nil
 		}

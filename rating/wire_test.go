@@ -74,7 +74,8 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineMinimum, Price: randomDecimal(r)})
 	}
 	for range r.Intn(2) { // of a newer version
-		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineKind(200 + r.Intn(55)), Quantity: randomInt(r), Price: randomDecimal(r), Per: randomInt(r), Amount: randomDecimal(r)})
+		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineKind(200 + r.Intn(55)), Quantity: randomInt(r), Price: randomDecimal(r),
+			Per: randomInt(r), Amount: randomDecimal(r)})
 	}
 	return c
 }
@@ -225,7 +226,8 @@ func TestALineOfANewerVersionIsKept(t *testing.T) {
 	require.NoError(t, rating.ParseCharge(rating.AppendCharge(nil, &c), &back))
 	require.Equal(t, c.Lines, back.Lines)
 	_, err := back.Recompute()
-	require.EqualError(t, err, "the charge does not follow from its explanation: it has a line of kind 200, which this version of ratemill does not know; use the newest one")
+	require.EqualError(t, err, "the charge does not follow from its explanation: it has a line of kind 200, which this version of "+
+		"ratemill does not know; use the newest one")
 	u := udr.Usage{Class: "data", Unit: udr.Octet}
 	require.Contains(t, rating.Explain(&u, &back, rating.Names{}), "WRONG")
 }

@@ -284,7 +284,8 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	}
 	for _, c := range w.PeerCountries {
 		if !isCountry(c.Value) {
-			l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a word such as NO", c.Value)
+			l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in DE, in quotes where YAML would read a "+
+				"word such as NO", c.Value)
 			continue
 		}
 		if hint := unknownCountry(c.Value); hint != "" {
@@ -316,13 +317,15 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 			l.Errorf(at, "the prices for %s and %s %s at the same time; remove %s from one", o, z.name, hold, what)
 			return
 		}
-		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Write `first: wins`, or remove %s from one",
+		l.Errorf(at, "zones %s and %s %s; a record from %s would be priced by %s, since it comes first. Write `first: wins`, or "+
+			"remove %s from one",
 			o, z.name, hold, what, o, what)
 	}
 	m.places = m.places || w.places()
 	if m.firstWins {
 		if before := m.shadows(number, w); before != "" {
-			l.Warnf(at, "zone %s never matches: the zones before it (%s) hold all that it holds, and the first wins. Write it before them", z.name, before)
+			l.Warnf(at, "zone %s never matches: the zones before it (%s) hold all that it holds, and the first wins. Write it before "+
+				"them", z.name, before)
 		}
 	}
 	put := func(m map[string]int32, t diag.Text) {
@@ -348,7 +351,8 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 		}
 		for _, c := range w.Countries {
 			if !isCountry(c.Value) {
-				l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would read a word such as NO", c.Value)
+				l.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in FR, in quotes where YAML would "+
+					"read a word such as NO", c.Value)
 				continue
 			}
 			if hint := unknownCountry(c.Value); hint != "" {
@@ -398,7 +402,8 @@ func (c *compiler) warnUnknown() {
 						users[pc.models] = append(users[pc.models], p.name)
 					}
 				case !saysUnknown(pc.own):
-					c.list.Warnf(pc.at, "class %s of plan %s has no price for usage at an unknown place: such usage goes to suspense. Write `unknown: true` at the price that should cover it, or `unknown: false` if suspense is intended",
+					c.list.Warnf(pc.at, "class %s of plan %s has no price for usage at an unknown place: such usage goes to suspense. "+
+						"Write `unknown: true` at the price that should cover it, or `unknown: false` if suspense is intended",
 						c.names[class], p.name)
 				}
 			}
@@ -409,7 +414,8 @@ func (c *compiler) warnUnknown() {
 			slices.Sort(plans)
 			for i, m := range f.versions {
 				if !saysUnknown(f.versions[i : i+1]) {
-					c.list.Warnf(m.at, "no zone of model %s covers usage at an unknown place: with its plans (%s), such usage goes to suspense. Write `unknown: true` at the zone that should cover it, or `unknown: false` if suspense is intended",
+					c.list.Warnf(m.at, "no zone of model %s covers usage at an unknown place: with its plans (%s), such usage goes to "+
+						"suspense. Write `unknown: true` at the zone that should cover it, or `unknown: false` if suspense is intended",
 						m.name, strings.Join(plans, ", "))
 				}
 			}

@@ -36,7 +36,8 @@ york,,USD,America/New_York,wholesale,pool,cost
 		"sims.csv:4:22: account york pays in USD, but plan fleet is in EUR: all its usage would go to suspense (currency). Give the account one in its currency",
 	}
 	require.Equal(t, append(said[:len(said):len(said)],
-		"sims.csv:6:17: account elsewhere is not in these files: import takes the row only if the registry has it"), lines(registry.Check(inputs, catalogue)))
+		"sims.csv:6:17: account elsewhere is not in these files: import takes the row only if the registry has it"),
+		lines(registry.Check(inputs, catalogue)))
 
 	_, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
 	require.Subset(t, lines(problems), said)
@@ -47,7 +48,8 @@ york,,USD,America/New_York,wholesale,pool,cost
 func TestPoolsAndLimitsThatNothingReachesAreTold(t *testing.T) {
 	catalogue := &registry.Catalogue{
 		Plans: []string{"dollars"}, SharePlans: []string{"pool"}, Limits: []string{"euros", "cost"},
-		PlanCurrencies: map[string][]string{"dollars": {"USD"}}, LimitCurrencies: map[string][]string{"euros": {"EUR"}, "cost": {"EUR", "USD"}},
+		PlanCurrencies: map[string][]string{"dollars": {"USD"}}, LimitCurrencies: map[string][]string{"euros": {"EUR"},
+			"cost": {"EUR", "USD"}},
 	}
 	accounts := input("accounts.csv", []byte(`id,parent,currency,zone,plan,pool,limits
 top,,EUR,UTC,,pool,euros cost
@@ -56,20 +58,24 @@ fresh,,EUR,UTC,,pool,euros
 `))
 	sims := input("sims.csv", []byte("imsi,account,plan\n234100000000001,below,dollars\n"))
 	require.Equal(t, []string{
-		"accounts.csv:2:15: nothing draws on pool pool of account top: the account has no SIM and no plan of its own. Give the pool to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
-		"accounts.csv:2:20: limit euros of account top never counts: it is in EUR, but the accounts below pay in USD. Give the account a limit in their currency",
+		"accounts.csv:2:15: nothing draws on pool pool of account top: the account has no SIM and no plan of its own. Give the pool " +
+			"to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
+		"accounts.csv:2:20: limit euros of account top never counts: it is in EUR, but the accounts below pay in USD. Give the " +
+			"account a limit in their currency",
 	}, lines(registry.Check([]registry.Input{accounts, sims}, catalogue)))
 	require.Empty(t, registry.Check([]registry.Input{accounts}, catalogue), "the SIMs are in no file")
 }
 
 // An account that changes its currency needs plans in the currency of each time, of its SIMs and of those in the registry.
 func TestPlansAreInTheCurrencyOfTheirAccountAtEachTime(t *testing.T) {
-	catalogue := &registry.Catalogue{Plans: []string{"euros", "dollars"}, PlanCurrencies: map[string][]string{"euros": {"EUR"}, "dollars": {"USD"}}}
+	catalogue := &registry.Catalogue{Plans: []string{"euros", "dollars"}, PlanCurrencies: map[string][]string{"euros": {"EUR"},
+		"dollars": {"USD"}}}
 	before := input("accounts.csv", []byte("id,parent,currency,zone,since\na,,EUR,UTC,\nb,a,,,\n"))
 	after := input("accounts.csv", []byte("id,parent,currency,zone,since\na,,EUR,UTC,\na,,USD,UTC,2026-11-01\nb,a,,,\n"))
 	stays := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n"))
 	moves := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n214070000000001,b,dollars,2026-11-01\n"))
-	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: the usage from then on would go to suspense (currency). Give it one in this currency from then on"
+	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: the usage from then on would go to " +
+		"suspense (currency). Give it one in this currency from then on"
 	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays}, catalogue)))
 	require.Empty(t, registry.Check([]registry.Input{after, moves}, catalogue))
 

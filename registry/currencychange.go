@@ -90,7 +90,8 @@ func (t *tariffs) changesOf(im *importer, number uint32, told map[[3]string]bool
 }
 
 // comparePaid reports a plan or limit, once, that is not in the currency of an account from a time on.
-func (t *tariffs) comparePaid(im *importer, account uint32, from udr.Instant, currency, what, name string, its []string, told map[[3]string]bool) {
+func (t *tariffs) comparePaid(im *importer, account uint32, from udr.Instant, currency, what, name string, its []string,
+	told map[[3]string]bool) {
 	key := [3]string{im.accountID(account), what + " " + name, currency}
 	if len(its) == 0 || slices.Contains(its, currency) || told[key] {
 		return
@@ -111,6 +112,7 @@ func (t *tariffs) comparePaid(im *importer, account uint32, from udr.Instant, cu
 	if !ok {
 		at = diag.Pos{}
 	}
-	im.errorf(at, "account %s pays in %s from %s on, but %s %s is in %s: the usage from then on would go to suspense (currency). Give it one in this currency from then on",
+	im.errorf(at, "account %s pays in %s from %s on, but %s %s is in %s: the usage from then on would go to suspense (currency). Give "+
+		"it one in this currency from then on",
 		shortened(key[0]), currency, from, what, shortened(name), strings.Join(its, " and "))
 }

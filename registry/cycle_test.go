@@ -50,7 +50,8 @@ func between(facts []registry.AccountFact, zones map[string]*time.Location, begi
 		begins, err := time.Parse(time.DateOnly, day)
 		for _, f := range facts {
 			since := f.From.Time()
-			if err == nil && since.Sub(begins).Abs() < 16*time.Hour && !since.Equal(time.Date(begins.Year(), begins.Month(), begins.Day(), 0, 0, 0, 0, zones[f.Zone])) {
+			if err == nil && since.Sub(begins).Abs() < 16*time.Hour && !since.Equal(time.Date(begins.Year(), begins.Month(), begins.Day(),
+				0, 0, 0, 0, zones[f.Zone])) {
 				return true
 			}
 		}

@@ -70,6 +70,7 @@ func (im *importer) tellErased() {
 		if e.sims > 1 {
 			sims = fmt.Sprintf("%d SIMs", e.sims)
 		}
-		im.list.Warnf(e.first, "plan %s removed from %s: its account's plan, or none, prices its usage from then on. In CSV, leave out the column plan to keep plans as they are", shortened(plan), sims)
+		im.list.Warnf(e.first, "plan %s removed from %s: its account's plan, or none, prices its usage from then on. In CSV, leave "+
+			"out the column plan to keep plans as they are", shortened(plan), sims)
 	}
 }

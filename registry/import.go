@@ -48,7 +48,8 @@ func importInto(r *Registry, inputs []Input, c *Catalogue, now udr.Instant, part
 	im := &importer{
 		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{}, withdrawals: map[udr.Identifier]udr.Instant{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
-		mentions: newMentions(c), now: now, partial: partial, was: r.revision, rules: map[uint32][]cycles{}, absences: map[[2]string]bool{}, erased: map[string]*erasure{},
+		mentions: newMentions(c), now: now, partial: partial, was: r.revision, rules: map[uint32][]cycles{},
+		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
 	}
 	yaml := im.parse(inputs)
 	// SIMs need accounts, and accounts need companies, so sections are processed in this order.
@@ -77,7 +78,8 @@ func (im *importer) parse(inputs []Input) []*diag.Node {
 		if kindOf(in.Name) == yamlFile {
 			yaml[i] = im.parseYAML(in)
 		} else if kindOf(in.Name) == 0 {
-			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, accounts*.csv, sims*.csv or *.yaml, since the name says what it contains")
+			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, accounts*.csv, "+
+				"sims*.csv or *.yaml, since the name says what it contains")
 		}
 	}
 	return yaml

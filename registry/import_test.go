@@ -251,7 +251,8 @@ func TestRandomImportsChangeNothingTheSecondTime(t *testing.T) {
 			for range 1 + r.IntN(4) {
 				// A row that withdraws names its SIM by one card number, so that it cannot mean two.
 				if imsi := fmt.Sprintf("21407000000000%d", r.IntN(3)); r.IntN(8) == 0 {
-					fmt.Fprintf(&sims, "%s,,%s,,%s,,%s,,true\n", imsi, sometimes(2, fmt.Sprintf("3460000000%d", r.IntN(3))), sometimes(2, string("abc"[r.IntN(3)])), day())
+					fmt.Fprintf(&sims, "%s,,%s,,%s,,%s,,true\n", imsi, sometimes(2, fmt.Sprintf("3460000000%d", r.IntN(3))),
+						sometimes(2, string("abc"[r.IntN(3)])), day())
 				} else {
 					fmt.Fprintf(&sims, "%s,%s,%s,%s,%s,%s,%s,%s,\n", imsi, sometimes(2, fmt.Sprintf("893401000000000000%d", r.IntN(3))),
 						sometimes(2, fmt.Sprintf("3460000000%d", r.IntN(3))), sometimes(5, fmt.Sprint("line", r.IntN(2))),
@@ -285,7 +286,8 @@ func TestRandomImportsChangeNothingTheSecondTime(t *testing.T) {
 
 func TestEntriesForProgramsAreNoTimeZones(t *testing.T) {
 	for _, zone := range []string{"posixrules", "Factory", "localtime", "posix/Europe/Madrid", "right/Europe/Madrid"} {
-		_, problems := registry.Import(registry.New(), []registry.Input{input("accounts.csv", []byte("id,currency,zone\na,EUR,"+zone+"\n"))})
+		_, problems := registry.Import(registry.New(), []registry.Input{input("accounts.csv",
+			[]byte("id,currency,zone\na,EUR,"+zone+"\n"))})
 		require.True(t, problems.HasErrors(), zone)
 	}
 }

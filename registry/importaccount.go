@@ -146,7 +146,8 @@ func (im *importer) fill(a *accountRow) bool {
 			im.errorf(r.at(colZone), "%v%s", err, diag.Suggest(text, zoneNames()))
 			good = false
 		} else if isAlias(text) {
-			im.errorf(r.at(colZone), "time zone %q is an entry of the time zone database for programs, not a place: write an IANA name such as Europe/Madrid", text)
+			im.errorf(r.at(colZone), "time zone %q is an entry of the time zone database for programs, not a place: write an IANA "+
+				"name such as Europe/Madrid", text)
 			good = false
 		}
 		f.Zone = text
@@ -205,7 +206,8 @@ func (im *importer) say(a *accountRow) {
 			break
 		}
 		if other.fact.From == a.fact.From {
-			im.errorf(a.row.at(colID), "account %s appears twice with the same since; first on line %d", a.fact.ID, other.row.at(colID).Line)
+			im.errorf(a.row.at(colID), "account %s appears twice with the same since; first on line %d", a.fact.ID,
+				other.row.at(colID).Line)
 			return
 		}
 	}

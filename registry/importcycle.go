@@ -17,7 +17,8 @@ func (im *importer) tellCycles() {
 			continue
 		}
 		if a := im.rowOf(f); a != nil {
-			im.list.Warnf(cyclesCell(a, now.Day != next.Day), "cycle_day %d and zone %s of account %s take effect on %s: the billing cycle that runs at the row's since ends then",
+			im.list.Warnf(cyclesCell(a, now.Day != next.Day), "cycle_day %d and zone %s of account %s take effect on %s: the billing "+
+				"cycle that runs at the row's since ends then",
 				next.Day, next.Zone, f.ID, next.from.Time().In(next.Zone).Format(time.DateOnly))
 		}
 	}
@@ -71,9 +72,11 @@ func (im *importer) keepCycles() {
 		if refused[number] = true; above != number && refused[above] || row == nil {
 			continue
 		}
-		im.errorf(cyclesCell(row, true), "account %s has cycle_day %d and zone %s: the row would change cycles that have begun, and usage could get its bundles twice. "+
+		im.errorf(cyclesCell(row, true), "account %s has cycle_day %d and zone %s: the row would change cycles that have begun, and "+
+			"usage could get its bundles twice. "+
 			"Keep %d and %s in the account's rows so far, and add a row with the new ones and since: %s, when the running cycle ends",
-			im.accountID(number), running.Day, running.Zone, running.Day, running.Zone, time.Unix(int64(next)*daySeconds, 0).UTC().Format(time.DateOnly))
+			im.accountID(number), running.Day, running.Zone, running.Day, running.Zone,
+			time.Unix(int64(next)*daySeconds, 0).UTC().Format(time.DateOnly))
 	}
 }
 

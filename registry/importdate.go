@@ -24,7 +24,8 @@ func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, o
 		t, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil {
-		im.errorf(r.at(c), "%s is a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c], cmp.Or(shortened(text), "empty"))
+		im.errorf(r.at(c), "%s is a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c],
+			cmp.Or(shortened(text), "empty"))
 		return 0, false
 	}
 	if t.Year() < 1971 || t.Year() > 2199 {

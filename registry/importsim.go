@@ -68,7 +68,8 @@ func (im *importer) simRow(r *row) {
 		}
 	} else if sim, found = im.who(ids, since); found {
 		if since, until = im.known(r, sim, since, until); until <= since {
-			im.errorf(r.at(colUntil), "until %s is not after since %s, which is known as %s", r.cells[colUntil].text, r.cells[colSince].text, since)
+			im.errorf(r.at(colUntil), "until %s is not after since %s, which is known as %s", r.cells[colUntil].text,
+				r.cells[colSince].text, since)
 			return
 		}
 	}
@@ -107,7 +108,8 @@ func (im *importer) simRow(r *row) {
 		return
 	}
 	if again && (last.since >= since || !withdrawn && last.asked >= asked) {
-		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, since, ids))
+		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a "+
+			"SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, since, ids))
 		return
 	}
 	if withdrawn {

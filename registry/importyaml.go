@@ -188,9 +188,11 @@ func damaged(key string) (reason string) {
 	case letters || !strings.ContainsAny(value, "0123456789"):
 		return ""
 	case strings.ContainsAny(value, "Ee"):
-		return "is in scientific notation, written by a spreadsheet, which has lost or changed digits; use the original file from the carrier, or write name: before it if it is a name"
+		return "is in scientific notation, written by a spreadsheet, which has lost or changed digits; use the original file from the " +
+			"carrier, or write name: before it if it is a name"
 	case strings.Trim(value, "0123456789") == "":
-		return fmt.Sprintf("has %d digits, which is no ICCID, EID or IMSI: write the kind before it, such as msisdn:%s or name:%s", len(value), value, value)
+		return fmt.Sprintf("has %d digits, which is no ICCID, EID or IMSI: write the kind before it, such as msisdn:%s or name:%s",
+			len(value), value, value)
 	case strings.Trim(value, "0123456789.,' -") == "":
 		return "is a number that another program has changed" + write
 	}

@@ -39,7 +39,8 @@ func (t *tariffs) inert(im *importer) {
 			continue
 		}
 		for i, pool := range a.names[sharePlanName] {
-			im.list.Warnf(a.at[sharePlanName][i], "nothing draws on pool %s of account %s: the account has no SIM and no plan of its own. Give the pool to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
+			im.list.Warnf(a.at[sharePlanName][i], "nothing draws on pool %s of account %s: the account has no SIM and no plan of its "+
+				"own. Give the pool to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
 				shortened(pool), shortened(id))
 		}
 		payers := t.payers(im, r, id, 0)
@@ -48,7 +49,8 @@ func (t *tariffs) inert(im *importer) {
 			if len(its) == 0 || len(payers) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(payers, c) }) {
 				continue
 			}
-			im.list.Warnf(a.at[limitName][i], "limit %s of account %s never counts: it is in %s, but the accounts below pay in %s. Give the account a limit in their currency",
+			im.list.Warnf(a.at[limitName][i], "limit %s of account %s never counts: it is in %s, but the accounts below pay in %s. "+
+				"Give the account a limit in their currency",
 				shortened(limit), shortened(id), strings.Join(its, " and "), strings.Join(payers, " and "))
 		}
 	}

@@ -29,7 +29,8 @@ const mostInherited = 10_000
 func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps *int) (all []asking, err error) {
 	facts := a.said(number, rev)
 	if *steps++; *steps > mostInherited && len(facts) > 0 {
-		return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: change a parent on the way up", facts[0].ID, maxLevels)
+		return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: change a parent "+
+			"on the way up", facts[0].ID, maxLevels)
 	}
 	end := func(i int) udr.Instant {
 		if i+1 < len(facts) {

@@ -21,11 +21,13 @@ func TestAnAccountHasWhatItInheritsAtEachTime(t *testing.T) {
 	zones := []string{"UTC", "Europe/Madrid", "America/New_York", "Asia/Tokyo"}
 	for seed := range seeds.Each(t, 30, 20) {
 		r := rand.New(rand.NewPCG(seed, 6))
-		rows := []string{fmt.Sprintf("top,,EUR,%s,%d,\n", zones[r.IntN(4)], 1+r.IntN(31)), "all,top,,,,\n", "below,all,,,,\n", "day,top,,,9,\n", "zone,top,,Asia/Tokyo,,\n"}
+		rows := []string{fmt.Sprintf("top,,EUR,%s,%d,\n", zones[r.IntN(4)], 1+r.IntN(31)), "all,top,,,,\n", "below,all,,,,\n",
+			"day,top,,,9,\n", "zone,top,,Asia/Tokyo,,\n"}
 		day := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 		for range r.IntN(5) {
 			day = day.AddDate(0, 0, 2+r.IntN(60))
-			rows = append(rows, fmt.Sprintf("top,,%s,%s,%d,%s\n", []string{"EUR", "USD"}[r.IntN(2)], zones[r.IntN(4)], 1+r.IntN(31), day.Format(time.DateOnly)))
+			rows = append(rows, fmt.Sprintf("top,,%s,%s,%d,%s\n", []string{"EUR", "USD"}[r.IntN(2)], zones[r.IntN(4)], 1+r.IntN(31),
+				day.Format(time.DateOnly)))
 		}
 		const header = "id,parent,currency,zone,cycle_day,since\n"
 		once := registry.New()
@@ -45,7 +47,8 @@ func TestAnAccountHasWhatItInheritsAtEachTime(t *testing.T) {
 				a, b := accountAt(t, once, id, now), accountAt(t, piecemeal, id, now)
 				said := fmt.Sprintf("seed %d, %s at %s: %v", seed, id, at, rows)
 				require.Equal(t, a.Zone, b.Zone, said)
-				require.Equal(t, []any{a.Currency, a.CycleDay, a.CyclesFrom, a.Since}, []any{b.Currency, b.CycleDay, b.CyclesFrom, b.Since}, said)
+				require.Equal(t, []any{a.Currency, a.CycleDay, a.CyclesFrom, a.Since},
+					[]any{b.Currency, b.CycleDay, b.CyclesFrom, b.Since}, said)
 				require.Equal(t, top.Currency, a.Currency, said)
 				date := registry.LocalDate(a.Zone, now)
 				first, next := a.CycleOf(date)
@@ -146,7 +149,8 @@ func TestNoImportChangesACycleThatHasBegun(t *testing.T) {
 			case account == "top":
 				rows = header + fmt.Sprintf("top,,EUR,%s,%d,%s,\n", zones[r.IntN(3)], 1+r.IntN(31), since)
 			default:
-				rows = header + fmt.Sprintf("%s,top,,%s,%s,%s,\n", account, []string{"", "UTC"}[r.IntN(2)], []string{"", "9"}[r.IntN(2)], since)
+				rows = header + fmt.Sprintf("%s,top,,%s,%s,%s,\n", account, []string{"", "UTC"}[r.IntN(2)], []string{"", "9"}[r.IntN(2)],
+					since)
 			}
 		}
 	}

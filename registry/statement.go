@@ -98,7 +98,8 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 	}
 	switch {
 	case !begun && a.preceded && a.followed && a.after.ends:
-		im.errorf(r.at(firstColumn(r)), "another row gives this SIM%s to account %s until %s, which is after the since of this row: correct the until of that row first",
+		im.errorf(r.at(firstColumn(r)), "another row gives this SIM%s to account %s until %s, which is after the since of this row: "+
+			"correct the until of that row first",
 			im.called(sim, s.since, ids), im.accountID(a.before.account), a.after.from)
 		return
 	case s.until != newest && a.continued && s.until > a.next.from:
@@ -374,7 +375,8 @@ func (im *importer) settle() {
 		}
 		switch {
 		case held || holder != 0:
-			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier belongs to one SIM at a time; give the other SIM's row an until",
+			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier belongs to one SIM at a time; give the other "+
+				"SIM's row an until",
 				c.id.Kind, c.id.Value, im.called(holder, min(when, math.MaxInt64-1), []udr.Identifier{c.id}))
 		case c.claim:
 			a := im.around(c.sim, c.since)

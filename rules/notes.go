@@ -110,7 +110,8 @@ func (r *Runner) tell(u *udr.Usage, out *Outcome) {
 	}
 	u.Attributes = append(u.Attributes, udr.Attribute{Name: NotesAttribute, Value: r.kept(from)})
 	if r.trace != nil {
-		for i, meaning := range [...]string{timeTwice: "the clocks of the zone showed a time of this record twice; the rules choose which one is meant (ambiguous)",
+		for i, meaning := range [...]string{timeTwice: "the clocks of the zone showed a time of this record twice; the rules choose " +
+			"which one is meant (ambiguous)",
 			timeMissing: "the clocks of the zone never showed a time of this record; it was read as if they had not been set (missing)",
 			spansLines:  "a quoted field of the record holds line breaks (csv.multiline); check whether it is one record"} {
 			if notes&(1<<i) != 0 {

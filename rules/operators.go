@@ -266,7 +266,8 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	}
 	x, y := a.source(), b.source()
 	if o != opAdd && (c.timeForm(a) != nil || c.timeForm(b) != nil) {
-		return c.errorf(at, "%s cannot order %s and %s; date(…) is compared with \"2026-03-31\" or another date, clock(…) with \"22:00:00\" or another time of day", sign, x, y)
+		return c.errorf(at, "%s cannot order %s and %s; date(…) is compared with \"2026-03-31\" or another date, clock(…) with "+
+			"\"22:00:00\" or another time of day", sign, x, y)
 	}
 	join := fmt.Sprintf("concat(%s, %s)", x, y)
 	if a.typ.Kind.converted() || b.typ.Kind.converted() {
@@ -283,11 +284,13 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 		if o == opAdd {
 			return c.errorf(at, "+ adds numbers, but %s and %s are texts; to join them write %s", x, y, join)
 		}
-		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts; convert them with int(…), or with time(…, layout)", sign, x, y)
+		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts; convert them with int(…), or with time(…, layout)",
+			sign, x, y)
 	case o == opAdd:
 		return c.errorf(at, "+ adds numbers, but %s and %s are texts; to add them write %s, to join them %s", x, y, asNumbers, join)
 	case o == opLess, o == opLessEqual, o == opGreater, o == opGreaterEqual:
-		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts, and as texts \"10\" comes before \"9\"; write %s, or convert them with time(…, layout)",
+		return c.errorf(at, "%s is for numbers and times, but %s and %s are texts, and as texts \"10\" comes before \"9\"; write %s, "+
+			"or convert them with time(…, layout)",
 			sign, x, y, asNumbers)
 	}
 	return c.errorf(at, "%s and %s are texts, not numbers; write %s", x, y, asNumbers)

@@ -248,7 +248,8 @@ func (c *compiler) keepText(doc *Document) {
 		case !ok:
 			c.list.Errorf(t.Pos, "the usage record has no field %s", t.Value)
 		case udr.Fields()[i].Type != udr.TextField && udr.Fields()[i].Type != udr.PeerField:
-			c.list.Errorf(t.Pos, "%s cannot keep a text: it is %s, and the charge may depend on it; write try(…, otherwise) where it is set", t.Value, article(Type{Kind: kindOfField(udr.Fields()[i])}))
+			c.list.Errorf(t.Pos, "%s cannot keep a text: it is %s, and the charge may depend on it; write try(…, otherwise) where it "+
+				"is set", t.Value, article(Type{Kind: kindOfField(udr.Fields()[i])}))
 		}
 		c.keeping[t.Value] = &keeping{at: t.Pos}
 	}

@@ -42,7 +42,8 @@ func TestMessagesAreThoseOfThePublishedProto(t *testing.T) {
 		File: udr.FileID{1, 2, 3}, Follows: 3, Last: 8,
 		Pin: udr.Pin{Source: "skylink", Rules: "b41c", Registry: 12, Catalogue: "c0ffee", DuplicateWithin: 604800, SessionWithin: 86400},
 		End: &udr.FileEnd{Name: "a.csv", Records: 9, Added: 1, Filtered: 2, Mapped: 7, Suspended: 1, Bytes: 1000, FramingBytes: 20, FilteredBytes: 30,
-			Taken: 5, Continues: udr.FileID{6}, Retried: []udr.ID{{File: udr.FileID{4}, Seq: 2}}, Units: []udr.UnitTotal{{Class: "data", Quantity: 5}, {Class: "sms_mo", Quantity: 1}}},
+			Taken: 5, Continues: udr.FileID{6}, Retried: []udr.ID{{File: udr.FileID{4}, Seq: 2}},
+			Units: []udr.UnitTotal{{Class: "data", Quantity: 5}, {Class: "sms_mo", Quantity: 1}}},
 	}
 	wire := udr.AppendBatchHeader(nil, &batch)
 	wire = udr.AppendBatchUsage(wire, &u)

@@ -37,8 +37,9 @@ func accountBalance(f *flags) *cobra.Command {
 		Long: `Balance prints the running balances of all accounts, or of one: charged records, used quantity and the exact amount, for
 each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; the tiers above are what it pays by a
 plan of its own for usage of accounts below it. --cycle chooses cycles by a day that is in them, or by their first day.`,
-		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance -o csv > balances.csv",
-		Args:    atMostOne("account"),
+		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance -o csv > " +
+			"balances.csv",
+		Args: atMostOne("account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var day time.Time
 			if cycle != "" {
@@ -94,9 +95,11 @@ func tellBalances(cmd *cobra.Command, f *flags, store *control.Store, args []str
 		return fmt.Sprint(number)
 	}
 	slices.SortStableFunc(all, func(a, b account.Stored) int { return strings.Compare(name(a.Account), name(b.Account)) })
-	g := grid.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records", "quantity").Amounts("amount")
+	g := grid.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records",
+		"quantity").Amounts("amount")
 	for _, b := range all {
-		g.Add(name(b.Account), b.CycleStart().Format(time.DateOnly), fmt.Sprint(b.Tier), b.Class, fmt.Sprint(b.Records), fmt.Sprint(b.Quantity), b.Unit.String(), b.Amount.String(), b.Currency)
+		g.Add(name(b.Account), b.CycleStart().Format(time.DateOnly), fmt.Sprint(b.Tier), b.Class, fmt.Sprint(b.Records),
+			fmt.Sprint(b.Quantity), b.Unit.String(), b.Amount.String(), b.Currency)
 	}
 	if err := tellBeginnings(ctx, store); err != nil {
 		return err
@@ -139,7 +142,8 @@ func tellBeginnings(ctx context.Context, store *control.Store) error {
 	}
 	if len(late) > 0 {
 		slices.Sort(late)
-		fmt.Fprintf(stderr, "usage that was rated before the balances began is not in them (partition %s); the warehouse has it: ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
+		fmt.Fprintf(stderr, "usage that was rated before the balances began is not in them (partition %s); the warehouse has it: "+
+			"ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
 	}
 	return err
 }
@@ -172,13 +176,15 @@ docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the 
 			if err != nil {
 				return err
 			}
-			if err := store.Audit(ctx, control.AuditEntry{At: time.Now(), Who: whoami(), What: "account.rebuild", Subject: "balances", Detail: reason}); err != nil {
+			if err := store.Audit(ctx, control.AuditEntry{At: time.Now(), Who: whoami(), What: "account.rebuild", Subject: "balances",
+				Detail: reason}); err != nil {
 				return err
 			}
 			if err := account.Discard(ctx, store.DB, roles.AccountConsumer(installation)); err != nil {
 				return err
 			}
-			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If a partition of it had stopped, order it to try again: ratemill partition list shows the command")
+			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If a partition of it had stopped, "+
+				"order it to try again: ratemill partition list shows the command")
 			return nil
 		},
 	}

@@ -37,7 +37,8 @@ func TestCheckComparesWithTheCatalogueInUse(t *testing.T) {
 
 	require.NotContains(t, check(), "anew")
 	write("internet")
-	require.Contains(t, check(), "catalogue/pool.yaml:3:15: warning: this version starts 1 counter anew: bucket internet is full again in the current cycle and replaces data in the catalogue in use. If it is the same bucket, write `formerly: data`")
+	require.Contains(t, check(), "catalogue/pool.yaml:3:15: warning: this version starts 1 counter anew: bucket internet is full "+
+		"again in the current cycle and replaces data in the catalogue in use. If it is the same bucket, write `formerly: data`")
 	write("internet, formerly: data")
 	require.NotContains(t, check(), "anew")
 }

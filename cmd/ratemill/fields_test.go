@@ -73,7 +73,8 @@ func fieldsPage(t *testing.T, kind, title, where string) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\nGenerated from the declarations that also make the JSON Schema (`ratemill schema %s`). %s A field after `[]` is one of each element of a list; `NAME` is a name of your own.\n", title, kind, where)
+	fmt.Fprintf(&b, "# %s\n\nGenerated from the declarations that also make the JSON Schema (`ratemill schema %s`). %s A field after "+
+		"`[]` is one of each element of a list; `NAME` is a name of your own.\n", title, kind, where)
 	kinds := []any{schema}
 	if options, ok := schema["anyOf"].([]any); ok {
 		kinds = options
@@ -91,8 +92,10 @@ func fieldsPage(t *testing.T, kind, title, where string) string {
 }
 
 func TestPagesOfFieldsAreThoseOfTheDeclarations(t *testing.T) {
-	checkGolden(t, "../../docs/source-fields.md", fieldsPage(t, "source", "Fields of a source", "[rules.md](rules.md) shows how sources are written."))
-	checkGolden(t, "../../docs/catalogue-fields.md", fieldsPage(t, "catalogue", "Fields of the catalogue", "[catalogue.md](catalogue.md) shows how plans are written, and how a record is priced."))
+	checkGolden(t, "../../docs/source-fields.md", fieldsPage(t, "source", "Fields of a source",
+		"[rules.md](rules.md) shows how sources are written."))
+	checkGolden(t, "../../docs/catalogue-fields.md", fieldsPage(t, "catalogue", "Fields of the catalogue",
+		"[catalogue.md](catalogue.md) shows how plans are written, and how a record is priced."))
 }
 
 // TestThePageOnAnotherPlanShowsWhatCommandsPrint types the page's commands in an empty folder.

@@ -176,7 +176,8 @@ Passwords and key files that the document names must still be there. The files a
 				}
 				file, err := store.File(cmd.Context(), number)
 				if err == nil && sources[file.Source] {
-					return &problems{fmt.Sprintf("the project has source %s, so mediation reads file %d by itself; `ratemill files` shows what it waits for", file.Source, number)}
+					return &problems{fmt.Sprintf("the project has source %s, so mediation reads file %d by itself; `ratemill files` "+
+						"shows what it waits for", file.Source, number)}
 				}
 				if err == nil {
 					err = store.FinishFile(cmd.Context(), number, whoami(), now)
@@ -185,7 +186,8 @@ Passwords and key files that the document names must still be there. The files a
 				case errors.Is(err, control.ErrNotFound):
 					return &problems{fmt.Sprintf("there is no file %d; ratemill files shows them", number)}
 				case errors.Is(err, control.ErrConflict):
-					return &problems{fmt.Sprintf("file %d was not begun, or is closed; `ratemill files` shows its state. If it was not begun, no record was sent: ratemill files drop %d", number, number)}
+					return &problems{fmt.Sprintf("file %d was not begun, or is closed; `ratemill files` shows its state. If it was "+
+						"not begun, no record was sent: ratemill files drop %d", number, number)}
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
@@ -229,7 +231,8 @@ func dropFileCommand(f *flags) *cobra.Command {
 				case errors.Is(err, control.ErrNotFound):
 					return &problems{fmt.Sprintf("there is no file %d; `ratemill files` shows the numbers", number)}
 				case errors.Is(err, control.ErrConflict):
-					return &problems{fmt.Sprintf("file %d cannot be dropped: it is being fetched, done, a duplicate, or already dropped; `ratemill files` shows its state", number)}
+					return &problems{fmt.Sprintf("file %d cannot be dropped: it is being fetched, done, a duplicate, or already "+
+						"dropped; `ratemill files` shows its state", number)}
 				case err != nil:
 					return fmt.Errorf("file %d: %w", number, err)
 				}
@@ -291,10 +294,13 @@ func situation(f *control.File, in *surroundings) (why, next string) {
 	if f.Open && f.State != isArriving && in.sources != nil && !in.sources[f.Source] {
 		next = fmt.Sprintf("the project has no source %s, so no mediator takes it: restore the source's document, or give the file up with `ratemill files drop %d`", f.Source, f.Number)
 		if f.Pinned {
-			next = fmt.Sprintf("the project has no source %s, so no mediator reads on, and some of its records may already be rated: `ratemill files finish %d` reads the rest by the document that it was begun with, or restore the source's document until the file is done", f.Source, f.Number)
+			next = fmt.Sprintf("the project has no source %s, so no mediator reads on, and some of its records may already be rated: "+
+				"`ratemill files finish %d` reads the rest by the document that it was begun with, or restore the source's document "+
+				"until the file is done", f.Source, f.Number)
 		}
 		if f.FinishBy != "" {
-			next = fmt.Sprintf("the project has no source %s; a mediator reads it to its end by the document that it was begun with, as %s ordered", f.Source, f.FinishBy)
+			next = fmt.Sprintf("the project has no source %s; a mediator reads it to its end by the document that it was begun with, "+
+				"as %s ordered", f.Source, f.FinishBy)
 		}
 		return "it waits", next
 	}
@@ -360,7 +366,8 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		}
 		return nil
 	}
-	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "duplicate", "rated", "seen", "why").
+	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "duplicate", "rated", "seen",
+		"why").
 		Numbers("number", "records", "filtered", "suspended", "sent", "duplicate", "rated")
 	for i := range files {
 		file := &files[i]
@@ -381,7 +388,8 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 			suspended, duplicate, rated = max(suspended, int64(o.Suspended)), fmt.Sprint(o.Duplicate), fmt.Sprint(o.Rated)
 		}
 		g.Add(number, file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(p.Read.Records),
-			fmt.Sprint(p.Filtered.Records), fmt.Sprint(suspended), fmt.Sprint(p.Usages), duplicate, rated, moment(file.FirstSeen), remarks(file, in))
+			fmt.Sprint(p.Filtered.Records), fmt.Sprint(suspended), fmt.Sprint(p.Usages), duplicate, rated, moment(file.FirstSeen),
+			remarks(file, in))
 	}
 	return g.Print(to, format)
 }

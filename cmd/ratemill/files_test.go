@@ -81,7 +81,8 @@ func inEveryState(t *testing.T) (*control.Store, time.Time) {
 	_, err = store.MarkVanished(ctx, "sky", now.Add(time.Second), now)
 	require.NoError(t, err)
 	sees("seen.csv")
-	require.NoError(t, store.Listed(ctx, "sky", []control.Arriving{{Source: "sky", Sighting: control.Sighting{Path: "new.csv", Size: 1, MTime: now}, Since: now, WaitsFor: "it waits for its marker file, new.csv.done"}},
+	require.NoError(t, store.Listed(ctx, "sky", []control.Arriving{{Source: "sky", Sighting: control.Sighting{Path: "new.csv", Size: 1,
+		MTime: now}, Since: now, WaitsFor: "it waits for its marker file, new.csv.done"}},
 		[]control.Refusal{{Path: `a\\b.csv`, Why: "its name holds a backslash"}}, now))
 	return store, now
 }
@@ -161,7 +162,8 @@ func TestFilesCountsBothEnds(t *testing.T) {
 		require.NoError(t, printFiles(&to, format, []control.File{file}, in))
 		return to.String()
 	}
-	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 6, Retried: 3, Dropped: 1}}}
+	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 6, Retried: 3,
+		Dropped: 1}}}
 	require.Contains(t, printed(grid.CSV, in), "state,records,filtered,suspended,sent,duplicate,rated,seen,why\n")
 	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended, 3 retried and 1 dropped since"\n$`, printed(grid.CSV, in))
 	require.Contains(t, printed(grid.JSON, in), `"suspended":6,`)

@@ -63,7 +63,8 @@ stay. Files that are not YAML are left alone and reported.`,
 				changed++
 				switch {
 				case diff:
-					golden.Diff(data(cmd), string(before), string(after), [2]string{name, name + ", formatted"}, golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
+					golden.Diff(data(cmd), string(before), string(after), [2]string{name, name + ", formatted"},
+						golden.DiffOptions{Color: colours(os.Stdout), Context: 2})
 				case list:
 					fmt.Fprintln(words(cmd), name)
 				default:

@@ -231,7 +231,8 @@ func partitionShow(f *flags) *cobra.Command {
 			}
 			if raw {
 				if grid.Width(data(cmd)) > 0 && len(s.Message) > 0 {
-					return errors.New("a message is no text for a terminal; send it to a file: ratemill partition show … --raw > message.bin")
+					return errors.New("a message is no text for a terminal; send it to a file: ratemill partition show … --raw > " +
+						"message.bin")
 				}
 				_, err := data(cmd).Write(append(s.Message, s.Detail...)) // one of them is there
 				return err
@@ -326,6 +327,7 @@ func orderStop(cmd *cobra.Command, f *flags, ref *stopRef, args []string, skip b
 	if skip {
 		fmt.Fprintln(words(cmd), skipMeans(s, topics))
 	}
-	fmt.Fprintf(words(cmd), "%s of partition %d continues within seconds; `ratemill partition list` shows whether it stopped again.\n", s.Role, s.Partition)
+	fmt.Fprintf(words(cmd), "%s of partition %d continues within seconds; `ratemill partition list` shows whether it stopped again.\n",
+		s.Role, s.Partition)
 	return nil
 }

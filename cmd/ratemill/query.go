@@ -115,7 +115,8 @@ var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
 	if format == grid.CSV && warehouse.AsksApart(sql) {
-		fmt.Fprintln(stderr, "CSV has no place for totals and extremes, which would look like rows, so they are left out; -o table and -o json show them")
+		fmt.Fprintln(stderr, "CSV has no place for totals and extremes, which would look like rows, so they are left out; -o table "+
+			"and -o json show them")
 	}
 	n, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
 	if n == 0 && err == nil {

@@ -95,7 +95,8 @@ a source's times have no year, the year nearest to the file's modification time 
 	outputFlag(f, c)
 	w.flags(c)
 	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every file, instead of records")
-	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too; those that the rules suspend may come after later lines (line and seq tell their place)")
+	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too; those that the rules suspend may come after "+
+		"later lines (line and seq tell their place)")
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 1 when a record was suspended")
 	return c
 }

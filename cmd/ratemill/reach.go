@@ -174,7 +174,8 @@ func outcomes(ctx context.Context, c *config.Config, store *control.Store, files
 		return w.Outcomes(ctx, ids)
 	}()
 	if err != nil {
-		fmt.Fprintf(stderr, "suspended counts mediation alone, and duplicate and rated are left out, since the warehouse does not answer: %v\n", err)
+		fmt.Fprintf(stderr, "suspended counts mediation alone, and duplicate and rated are left out, since the warehouse does not "+
+			"answer: %v\n", err)
 		return nil
 	}
 	return found

@@ -38,7 +38,8 @@ func startProcess(t *testing.T, dir string, files int) *process {
 	require.NoError(t, err)
 	p := &process{T: t, listen: freeAddress(t), ended: make(chan struct{})}
 	for name, text := range map[string]string{
-		"ratemill.yaml":    fmt.Sprintf("listen: %q\nkafka: { listen: %q, partitions: 2 }\nclickhouse: { listen: %q, library: %q }\nwarehouse: { flush: 20ms }\nlate_until: never\n", p.listen, freeAddress(t), freeAddress(t), library),
+		"ratemill.yaml": fmt.Sprintf("listen: %q\nkafka: { listen: %q, partitions: 2 }\nclickhouse: { listen: %q, library: %q "+
+			"}\nwarehouse: { flush: 20ms }\nlate_until: never\n", p.listen, freeAddress(t), freeAddress(t), library),
 		"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv', settled: 0s, every: 100ms }\ndecode: { csv: { header: true } }\nzone: UTC\ntimes: { back: 10000d }\nmap: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
 		"catalogue/p.yaml": "plan: fleet\ncurrency: EUR\nclasses: { data: { prices: [{ price: 0.01 / 1 kB }] } }\n",
 	} {

@@ -56,8 +56,10 @@ func TestTablesAndReasonsFitTheTerminal(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "SKY_1.csv"), []byte("D;17.03.2026 00:10:02;214070000000003;;20810;iot.sky;1200;88000;0;8f2e;1\n"), 0o600))
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(dir, ".ratemill", "control.db"))
 	require.NoError(t, err)
-	reason := "the warehouse refuses 2 rows of rated_usage: value 4294967296 of column line is out of range, " + "\u009d0;title\u009c" + strings.Repeat(" and more of it", 12)
-	require.NoError(t, store.RecordStop(t.Context(), &control.Stop{Topic: "ratemill.rated", Partition: 1, Offset: 123456789, Kind: control.StopRows, Hash: "17d803bb36c1b792", Role: "warehouse", Process: "host:1", Reason: reason,
+	reason := "the warehouse refuses 2 rows of rated_usage: value 4294967296 of column line is out of range, " +
+		"" + "\u009d0;title\u009c" + strings.Repeat(" and more of it", 12)
+	require.NoError(t, store.RecordStop(t.Context(), &control.Stop{Topic: "ratemill.rated", Partition: 1, Offset: 123456789,
+		Kind: control.StopRows, Hash: "17d803bb36c1b792", Role: "warehouse", Process: "host:1", Reason: reason,
 		Detail: []byte(`[{"Table":"rated_usage","Record":"e9340bbd:132","Offset":123456789,"Why":"it is out of range and this is said at length, as ClickHouse does, in many words","Values":"a 1, b 2, c 3, d 4, e 5, f 6, g 7, h 8, i 9, j 10, k 11, l 12, m 13"}]`)}, time.Now()))
 	require.NoError(t, store.Close())
 	printed, err := ratemill(t, dir, bin, "import", "registry").CombinedOutput()
@@ -65,10 +67,13 @@ func TestTablesAndReasonsFitTheTerminal(t *testing.T) {
 
 	stopped := onTerminal(t, dir, bin, "partition", "list")
 	require.Contains(t, stopped, "warehouse, partition 1: stopped at offset 123456789 of ratemill.rated since")
-	require.Contains(t, stopped, "  skip it:   ratemill partition skip rated 1 --offset 123456789 \\\n               --message 17d803bb36c1b792 --why \"…\"\n")
+	require.Contains(t, stopped, "  skip it:   ratemill partition skip rated 1 --offset 123456789 \\\n               --message "+
+		"17d803bb36c1b792 --why \"…\"\n")
 	for _, command := range []string{
-		"partition list", "partition list --all", "partition show rated 1 --offset 123456789", "partition list -o csv", "partition list -o json",
-		"registry list", "registry list acme", "registry show 214070000000003", "check -v", "test", "test --missing", "rate --summary SKY_1.csv",
+		"partition list", "partition list --all", "partition show rated 1 --offset 123456789", "partition list -o csv",
+		"partition list -o json",
+		"registry list", "registry list acme", "registry show 214070000000003", "check -v", "test", "test --missing",
+		"rate --summary SKY_1.csv",
 	} {
 		shown := onTerminal(t, dir, bin, strings.Fields(command)...)
 		require.NotEmpty(t, shown, command)

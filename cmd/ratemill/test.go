@@ -130,7 +130,8 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(words(cmd), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i], f.Source.Name, left)
+			fmt.Fprintf(words(cmd), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i],
+				f.Source.Name, left)
 			continue
 		}
 		name := ""
@@ -143,7 +144,8 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(words(cmd), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
+		fmt.Fprintf(words(cmd), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill "+
+			"test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ would wait.`,
 				if why, err := offline.Waits(file); err != nil {
 					return err
 				} else if why != "" {
-					fmt.Fprintf(stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is read\n", shown(path.Base(file.Path)), why)
+					fmt.Fprintf(stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is "+
+						"read\n", shown(path.Base(file.Path)), why)
 				}
 			}
 			return nil

@@ -23,7 +23,8 @@ func TestMessagesBearTheTimeOfTheBrokerAndNotOfTheProducer(t *testing.T) {
 		notes, err := k.EnsureTopics(t.Context(), 1, topics.All(1, time.Hour, 2*time.Hour))
 		require.NoError(t, err)
 		if len(notes) == 1 {
-			require.Contains(t, notes[0], "from message.timestamp.type=CreateTime to LogAppendTime: with timestamps from a producer whose clock is behind, usage would be deleted before it is rated")
+			require.Contains(t, notes[0], "from message.timestamp.type=CreateTime to LogAppendTime: with timestamps from a producer "+
+				"whose clock is behind, usage would be deleted before it is rated")
 		}
 		return len(notes) == 1
 	}, 30*time.Second, 50*time.Millisecond)

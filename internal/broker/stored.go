@@ -30,7 +30,8 @@ func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int
 	for partition, offset := range offsets {
 		commits = append(commits, kafka.OffsetCommit{Partition: partition, Offset: offset})
 	}
-	res, err := k.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topic: commits}})
+	res, err := k.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1,
+		Topics: map[string][]kafka.OffsetCommit{topic: commits}})
 	if err == nil {
 		for _, p := range res.Topics[topic] {
 			if p.Error != nil {
@@ -73,7 +74,8 @@ func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.
 		err = res.Topics[topic][0].Error
 	}
 	if err != nil {
-		return 0, k.explain(ctx, fmt.Sprintf("look up the first message since %s in %s/%d", at.UTC().Format(time.RFC3339), topic, partition), err)
+		return 0, k.explain(ctx, fmt.Sprintf("look up the first message since %s in %s/%d", at.UTC().Format(time.RFC3339), topic,
+			partition), err)
 	}
 	for offset := range res.Topics[topic][0].Offsets {
 		if offset >= 0 {

@@ -31,24 +31,28 @@ func load(t *testing.T, text string) (*config.Config, []string) {
 
 func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 	for text, says := range map[string]string{
-		"kafka: { partitions: 2000 }":                                      "1:22: error: kafka.partitions is 2000; it must lie between 0 and 1024",
-		"kafka: { replication: 0 }":                                        "1:23: error: kafka.replication is 0; it must lie between 1 and 9",
-		"kafka: { usage_for: 5m }":                                         "1:21: error: kafka.usage_for is 5m0s; the minimum is 1h0m0s",
-		"kafka: { usage_for: 2h, rated_for: 1h }":                          "1:36: error: kafka.rated_for is 1h0m0s; it must be at least kafka.usage_for, 2h0m0s, or 0s for ever: the rated log must cover all the usage that is kept",
-		"kafka: { usage_for: 60d }":                                        "1:8: error: kafka.rated_for is 720h0m0s",
-		"mediation: { workers: 0 }":                                        "1:23: error: mediation.workers is 0; it must lie between 1 and 256",
-		"mediation: { lease: 10ms }":                                       "1:21: error: mediation.lease is 10ms; the minimum is 5s",
-		"mediation: { spool_bytes: 1 }":                                    "1:27: error: mediation.spool_bytes is 1; it must lie between 1048576 and 1125899906842624",
-		"rating: { session: 1s }":                                          "1:20: error: rating.session is 1s; the minimum is 6s",
-		"rating: { checkpoint: 1ms }":                                      "1:23: error: rating.checkpoint is 1ms; the minimum is 1s",
-		"warehouse: { block_rows: 1 }":                                     "1:26: error: warehouse.block_rows is 1; it must lie between 100 and 5000000",
-		"warehouse: { flush: 1ms }":                                        "1:21: error: warehouse.flush is 1ms; the minimum is 10ms",
-		"warehouse: { keep: -1 }":                                          "1:20: error: warehouse.keep is -1; it must lie between 0 and 1200",
-		"late_until: 90d":                                                  "1:13: error: late_until is a number of billing cycles, as 12 cycles, or never; not \"90d\"",
-		"late_until: 0 cycles":                                             "1:13: error: late_until is 0 cycles; it must lie between 1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
-		"late_until: 121 cycles":                                           "1:13: error: late_until is 121 cycles; it must lie",
-		"warehouse: { keep: 1 }":                                           "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
-		"listen: here":                                                     "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
+		"kafka: { partitions: 2000 }": "1:22: error: kafka.partitions is 2000; it must lie between 0 and 1024",
+		"kafka: { replication: 0 }":   "1:23: error: kafka.replication is 0; it must lie between 1 and 9",
+		"kafka: { usage_for: 5m }":    "1:21: error: kafka.usage_for is 5m0s; the minimum is 1h0m0s",
+		"kafka: { usage_for: 2h, rated_for: 1h }": "1:36: error: kafka.rated_for is 1h0m0s; it must be at least kafka.usage_for, " +
+			"2h0m0s, or 0s for ever: the rated log must cover all the usage that is kept",
+		"kafka: { usage_for: 60d }":  "1:8: error: kafka.rated_for is 720h0m0s",
+		"mediation: { workers: 0 }":  "1:23: error: mediation.workers is 0; it must lie between 1 and 256",
+		"mediation: { lease: 10ms }": "1:21: error: mediation.lease is 10ms; the minimum is 5s",
+		"mediation: { spool_bytes: 1 }": "1:27: error: mediation.spool_bytes is 1; it must lie between 1048576 and " +
+			"1125899906842624",
+		"rating: { session: 1s }":      "1:20: error: rating.session is 1s; the minimum is 6s",
+		"rating: { checkpoint: 1ms }":  "1:23: error: rating.checkpoint is 1ms; the minimum is 1s",
+		"warehouse: { block_rows: 1 }": "1:26: error: warehouse.block_rows is 1; it must lie between 100 and 5000000",
+		"warehouse: { flush: 1ms }":    "1:21: error: warehouse.flush is 1ms; the minimum is 10ms",
+		"warehouse: { keep: -1 }":      "1:20: error: warehouse.keep is -1; it must lie between 0 and 1200",
+		"late_until: 90d": "1:13: error: late_until is a number of billing cycles, " +
+			"as 12 cycles, or never; not \"90d\"",
+		"late_until: 0 cycles": "1:13: error: late_until is 0 cycles; it must lie between " +
+			"1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
+		"late_until: 121 cycles": "1:13: error: late_until is 121 cycles; it must lie",
+		"warehouse: { keep: 1 }": "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
+		"listen: here":           "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
 		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }":          "1:16: error: sasl needs user, and either password_file or password_env",
 		"kafka: { tls: { enabled: true, cert_file: a.pem } }":              "1:15: error: cert_file and key_file go together",
 		"kafka: { tls: { ca_file: a.pem } }":                               "1:15: error: kafka.tls names certificates, but the connection is not encrypted: add enabled: true",
@@ -106,7 +110,8 @@ func TestGoodConfigurations(t *testing.T) {
 }
 
 func TestLateUntilIsANumberOfCyclesOrNever(t *testing.T) {
-	for text, want := range map[string]config.Cycles{"{}": 12, "late_until: 1 cycle": 1, "late_until: 24 cycles": 24, "late_until: never": 0} {
+	for text, want := range map[string]config.Cycles{"{}": 12, "late_until: 1 cycle": 1, "late_until: 24 cycles": 24,
+		"late_until: never": 0} {
 		c, wrong := load(t, text)
 		require.Empty(t, wrong)
 		require.Equal(t, want, c.LateUntil, text)

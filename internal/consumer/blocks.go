@@ -38,7 +38,8 @@ type blocks struct {
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
-	b.patient = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes, Waits: o.Waits}
+	b.patient = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes,
+		Waits: o.Waits}
 	b.reader, err = ratedlog.NewReader(ratedlog.Source{Broker: o.Broker, Topic: o.Topic, Partition: o.Partition, Done: done,
 		Skips: o.Skips, Origin: o.Origin, Clock: o.Clock, Patience: &b.patient})
 	if err != nil {
@@ -135,7 +136,8 @@ func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*rated
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
 		reason := gone.Error()
 		if b.gone != "" {
-			reason = fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read; %s", gone.Topic, gone.Partition, gone.Wanted, gone.First, b.gone)
+			reason = fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read; %s",
+				gone.Topic, gone.Partition, gone.Wanted, gone.First, b.gone)
 		}
 		return nil, b.reader.Stop(gone.Wanted, control.StopOther, nil, reason)
 	}

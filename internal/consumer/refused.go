@@ -35,7 +35,8 @@ const mostRefused = 100
 // refused names the rows because of which a block is refused.
 func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, err error) error {
 	stop := s.stop(intent.From, control.StopOther, "")
-	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From, intent.To, err)
+	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From,
+		intent.To, err)
 	prober, ok := s.Inserter.(Prober[R])
 	if !ok {
 		stop.Reason = said
@@ -118,7 +119,8 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 				return none, err
 			}
 			if !same {
-				return none, s.stop(intent.From, control.StopOther, fmt.Sprintf("row %d of %s is not the one that %s ordered to leave out; is the control store that of this Kafka?", r.Row, r.Table, order.Who))
+				return none, s.stop(intent.From, control.StopOther, fmt.Sprintf("row %d of %s is not the one that %s ordered to leave "+
+					"out; is the control store that of this Kafka?", r.Row, r.Table, order.Who))
 			}
 			out[r.Row] = true
 		}
@@ -126,7 +128,8 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	if len(out) == 0 {
 		return b, nil
 	}
-	s.Log.Warn("rows are left out of the warehouse, as ordered", "partition", s.Partition, "table", b.Name(), "rows", len(out), "offset", intent.From)
+	s.Log.Warn("rows are left out of the warehouse, as ordered", "partition", s.Partition, "table", b.Name(), "rows", len(out), "offset",
+		intent.From)
 	return b.Pick(func(row int) bool { return !out[row] }), nil
 }
 

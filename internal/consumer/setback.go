@@ -55,7 +55,8 @@ func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b
 	case now.Version > s.at.Version:
 		return control.ErrConflict
 	}
-	return s.stop(intent.From, control.StopOther, fmt.Sprintf("the control store is older than %s: by its position, offset %d is the first that is not in the warehouse, "+
+	return s.stop(intent.From, control.StopOther, fmt.Sprintf("the control store is older than %s: by its position, offset %d is the "+
+		"first that is not in the warehouse, "+
 		"but %s has %d rows of offsets %d to %d; %s", s.Engine, s.at.Next, b.Name(), there, intent.From, intent.To, control.OlderStore))
 }
 
@@ -63,6 +64,7 @@ func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b
 func (s *ByToken[R]) wentBack(before control.SinkPosition) error {
 	now := s.at
 	s.at = before
-	return s.stop(before.Next, control.StopOther, fmt.Sprintf("the control store went back while this process was running: its position in the warehouse is %d, and was %d already; %s",
+	return s.stop(before.Next, control.StopOther, fmt.Sprintf("the control store went back while this process was running: its "+
+		"position in the warehouse is %d, and was %d already; %s",
 		now.Next, before.Next, control.OlderStore))
 }

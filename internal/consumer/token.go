@@ -275,7 +275,8 @@ func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, tok
 		case rows > 0 || n > mostTokens:
 			return s.unequal(intent, b, rows, s.Engine+" says that it has them all")
 		}
-		s.Log.Warn(s.Engine+" took a new block for a repeated one but has none of its rows; writing it again", "partition", s.Partition, "table", b.Name(), "from", intent.From, "to", intent.To)
+		s.Log.Warn(s.Engine+" took a new block for a repeated one but has none of its rows; writing it again", "partition", s.Partition,
+			"table", b.Name(), "from", intent.From, "to", intent.To)
 		if err := s.Inserter.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
 			return err
 		}

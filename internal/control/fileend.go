@@ -28,7 +28,8 @@ func (p *Progress) args() []any {
 		e = &Ending{}
 	}
 	return []any{p.Read.Records, p.Read.Bytes, p.Filtered.Records, p.Filtered.Bytes, p.Suspended.Records, p.Suspended.Bytes,
-		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended, e.Totals, e.Why, nanos(e.Since)}
+		p.Mapped.Records, p.Mapped.Bytes, p.Usages, int64(p.Seq), string(seqs), p.Expected, p.State, unread, ended, e.Totals, e.Why,
+		nanos(e.Since)}
 }
 
 // Postpone gives back a file that was not pinned, with the reason why it waits, at least until a time.
@@ -309,14 +310,16 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var id []byte
 		var seqs string
 		var end Ending
-		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs, ending, compared int64
+		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs,
+			ending, compared int64
 		p := &f.Progress
 		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
 			&firstSeen, &lastSeen, &spooled, &started, &closed, &after, &unread, &ended, &gone, &f.foundAs, &f.AfterWhy, &f.AfterAttempts,
-			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs, &f.FinishBy, &end.Totals, &end.Why, &ending, &f.Pins.Part.Fetched, &compared); err != nil {
+			&f.Pins.Part.Continues, &f.Pins.Part.From, &f.Pins.Part.Changed, &f.Pins.Part.Size, &asItIs, &f.FinishBy, &end.Totals,
+			&end.Why, &ending, &f.Pins.Part.Fetched, &compared); err != nil {
 			return err
 		}
 		if seqs != "" {

@@ -491,7 +491,8 @@ func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) 
 			return err
 		}
 		return t.row(ctx, `SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size, fetched FROM files WHERE number = ?`, lease.File).
-			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From, &pinned.Part.Changed, &pinned.Part.Size, &pinned.Part.Fetched)
+			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From,
+				&pinned.Part.Changed, &pinned.Part.Size, &pinned.Part.Fetched)
 	})
 	return pinned, err
 }

@@ -131,7 +131,9 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
-	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be read to its end; `ratemill files` says what it waits for. If its source was removed, `ratemill files finish %d` reads it to its end", e.Number, e.Number)
+	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be "+
+		"read to its end; `ratemill files` says what it waits for. If its source was removed, `ratemill files finish %d` reads it to "+
+		"its end", e.Number, e.Number)
 }
 
 // FinishFile orders that a begun file be read to its end by its pinned document, although the project no longer has its
@@ -177,7 +179,8 @@ func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now
 			if err := t.cancelRetry(ctx, retry, "given up by "+who+": "+why, now); err != nil {
 				return err
 			}
-			return t.audit(ctx, AuditEntry{At: now, Who: who, What: "suspense.cancel", Subject: fmt.Sprintf("retry %d", retry), Detail: why})
+			return t.audit(ctx, AuditEntry{At: now, Who: who, What: "suspense.cancel", Subject: fmt.Sprintf("retry %d", retry),
+				Detail: why})
 		}
 		if err := orConflict(t.exec(ctx, `UPDATE files SET state = 'dropped', still_open = 0, closed_at = ?, why = ?, lease_until = 0, generation = generation + 1, file_id = NULL, content = NULL
 			WHERE number = ? AND retry = 0 AND pinned = 0 AND state IN ('seen', 'spooling', 'failed', 'vanished', 'refused') AND `+unleased,

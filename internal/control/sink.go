@@ -94,7 +94,8 @@ func (s *Store) InTransaction(ctx context.Context, what string, do func(*store.T
 // second time.
 //
 // A crash before the commit: neither counts. After it: both do.
-func (s *Store) SinkMove(ctx context.Context, t *store.Tx, consumer string, partition int, from SinkPosition, next int64, fold []byte) error {
+func (s *Store) SinkMove(ctx context.Context, t *store.Tx, consumer string, partition int, from SinkPosition, next int64,
+	fold []byte) error {
 	var n int64
 	var err error
 	if from.Version == 0 {

@@ -42,7 +42,8 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	c := &comparison{
-		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{}, pins: pins, counters: sums{}, paid: map[account.Key]account.Balance{},
+		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{},
+		pins: pins, counters: sums{}, paid: map[account.Key]account.Balance{},
 	}
 	defer c.view.Close()
 	pipe := r.pipeline(r.changes.first)

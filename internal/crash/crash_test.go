@@ -76,7 +76,9 @@ func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
 		},
 	})
 	found := strings.Join(report.Differences, "\n")
-	for _, words := range []string{"rated_usage, .*: lacks", "rated_usage, .*: record .*; amount is .* and ought to be", "records that came back: record .*; amount is .* and ought to be", "usage_events, .*: has unexpected or repeated rows", "the balance of .* is 1 records", "rated_usage has .* rows"} {
+	for _, words := range []string{"rated_usage, .*: lacks", "rated_usage, .*: record .*; amount is .* and ought to be",
+		"records that came back: record .*; amount is .* and ought to be", "usage_events, .*: has unexpected or repeated rows",
+		"the balance of .* is 1 records", "rated_usage has .* rows"} {
 		require.Regexp(t, words, found)
 	}
 }

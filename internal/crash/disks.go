@@ -85,7 +85,8 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 	err = r.until(func() string {
 		disk.Fill(r.t)
 		for _, p := range r.cast {
-			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err == nil && !ready && strings.Contains("\n"+words, "\n"+full.unfit) {
+			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err == nil && !ready &&
+				strings.Contains("\n"+words, "\n"+full.unfit) {
 				r.note("%s is not ready after %v: %s", p.Name, time.Since(began).Round(time.Millisecond), strings.TrimSpace(words))
 				return ""
 			}

@@ -8,8 +8,10 @@ import (
 )
 
 func TestWordsHangBesideTheirLabel(t *testing.T) {
-	require.Equal(t, " zone     eu, because\n          208-10 is in\n          France", hung(" zone     eu, because 208-10 is in France", 22, 10))
-	require.Equal(t, " file     /a/very/long/path/of/a/file\n          from it", hung(" file     /a/very/long/path/of/a/file from it", 22, 10))
+	require.Equal(t, " zone     eu, because\n          208-10 is in\n          France",
+		hung(" zone     eu, because 208-10 is in France", 22, 10))
+	require.Equal(t, " file     /a/very/long/path/of/a/file\n          from it", hung(" file     /a/very/long/path/of/a/file from it", 22,
+		10))
 	require.Equal(t, "averylongwordthatdoesnotfit", hung("averylongwordthatdoesnotfit", 22, 10))
 	require.Equal(t, "short", hung("short", 22, 10))
 }

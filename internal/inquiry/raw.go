@@ -49,11 +49,13 @@ func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, d
 	case err != nil:
 		return f, nil, err
 	case file.Retry > 0:
-		return f, nil, &MissingError{"the record", "it came back from suspense, and its line is in the file of the record before: see `before` above"}
+		return f, nil, &MissingError{"the record", "it came back from suspense, and its line is in the file of the record before: see " +
+			"`before` above"}
 	case src == nil:
 		return f, nil, missing("the project has no source %s, which says where its files are", file.Source)
 	case file.Size > mostFetched:
-		return f, nil, missing("it has %s, and at most %s are fetched to show a line", rating.Units(file.Size, udr.Octet), rating.Units(mostFetched, udr.Octet))
+		return f, nil, missing("it has %s, and at most %s are fetched to show a line", rating.Units(file.Size, udr.Octet),
+			rating.Units(mostFetched, udr.Octet))
 	}
 	site := src.Collect.Open(collect.Environment{Dir: dir, Clock: realTime{}, Random: rand.Float64})
 	defer site.Close()
@@ -99,7 +101,8 @@ func after(src *source.Source) string {
 }
 
 // copied copies as many bytes of a file as were read from it, and reports whether the content is the same.
-func (q *Inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string, same bool, err error) {
+func (q *Inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string,
+	same bool, err error) {
 	to, err := os.CreateTemp("", "ratemill-explain-*")
 	if err != nil {
 		return "", false, err

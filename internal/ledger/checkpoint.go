@@ -121,7 +121,10 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	if today := int32(now / 86400); today > o.lookedAt && o.DaysKept > 0 { // it scans all counters
 		// This machine's clock may be ahead, so a cycle must also be old compared with the newest cycle. The low-water
 		// mark records what was forgotten, so that no later owner starts such a cycle at zero (docs/decisions/010).
-		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, func(k rating.CounterKey) { s.gone = append(s.gone, counterPart(k)) })
+		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, func(k rating.CounterKey) {
+			s.gone = append(s.gone,
+				counterPart(k))
+		})
 		o.lookedAt = today
 	}
 	o.forgetSessions(now, s)

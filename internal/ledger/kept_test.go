@@ -35,7 +35,8 @@ func TestWhatWasForgottenIsRememberedAsForgotten(t *testing.T) {
 	require.NoError(t, o.take(t.Context()))
 	today := int32(testNow / 86400)
 	count := func(o *Owner, cycle int32) {
-		o.state.counters.ApplyAt(rating.Delta{Key: rating.CounterKey{ID: 1, Owner: 7, Cycle: cycle, Kind: rating.AccountUnits}, Value: rating.UnitsValue(5)}, o.known)
+		o.state.counters.ApplyAt(rating.Delta{Key: rating.CounterKey{ID: 1, Owner: 7, Cycle: cycle, Kind: rating.AccountUnits},
+			Value: rating.UnitsValue(5)}, o.known)
 		l.Append(t.Context(), broker.TopicsUnder("test").Rated, 0, []broker.Message{{Value: ratedlog.AppendMark(nil, o.epoch)}})
 		o.known++
 	}

@@ -105,6 +105,7 @@ const testNow = 1_773_700_000
 const daysKept = 500
 
 func ownerOf(l broker.Broker, epoch int64) *Owner {
-	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: &still{testNow}, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour, DaysKept: daysKept,
+	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: &still{testNow}, Log: slog.New(slog.DiscardHandler),
+		Progress: &Progress{}, SweepEvery: time.Hour, DaysKept: daysKept,
 		NextEpoch: func(context.Context, int64) (int64, error) { epoch++; return epoch - 1, nil }}
 }

@@ -462,7 +462,8 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 }
 
 func (o *Owner) gone(err *broker.OffsetGoneError) error {
-	return &ratedlog.StoppedError{Topic: err.Topic, Partition: o.Partition, Offset: err.Wanted, Kind: control.StopOther, Reason: err.Error()}
+	return &ratedlog.StoppedError{Topic: err.Topic, Partition: o.Partition, Offset: err.Wanted, Kind: control.StopOther,
+		Reason: err.Error()}
 }
 
 // bounds are those of a topic's partition.

@@ -300,7 +300,8 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	h := hourOf("skylink", 1_773_702_602_000_000_000)
 	today := int32(testNow / 86400)
-	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept - 1, Kind: rating.SIMUnits}, rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept + 1, Kind: rating.SIMUnits}
+	old, kept := rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept - 1, Kind: rating.SIMUnits},
+		rating.CounterKey{ID: 1, Owner: 7, Cycle: today - daysKept + 1, Kind: rating.SIMUnits}
 	current := rating.CounterKey{ID: 1, Owner: 7, Cycle: today, Kind: rating.SIMUnits}
 	change := func(o *Owner, n byte) {
 		o.state.counters.ApplyAt(rating.Delta{Key: old, Value: rating.UnitsValue(5)}, o.known)
@@ -373,7 +374,8 @@ func TestAnOrderIsForWhatCannotBeRead(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	k := rating.CounterKey{ID: 1, Owner: 7, Cycle: 20500, Kind: rating.SIMUnits}
 	batch := func(input int64, file byte, last uint64) []byte {
-		return ratedlog.AppendDeltas(ratedlog.AppendHeader(nil, 1, input, &udr.Batch{File: udr.FileID{file}, Last: last}, last), []rating.Delta{{Key: k, Value: rating.UnitsValue(5)}})
+		return ratedlog.AppendDeltas(ratedlog.AppendHeader(nil, 1, input, &udr.Batch{File: udr.FileID{file}, Last: last}, last),
+			[]rating.Delta{{Key: k, Value: rating.UnitsValue(5)}})
 	}
 	whole, broken := batch(0, 1, 4), batch(1, 2, 6)
 	broken = append(broken, wire.AppendBytes(nil, 12, []byte("no delta"))...)

@@ -10,7 +10,10 @@ import (
 
 // reaches makes sure that a topic's partition ends at next or later.
 func (o *Owner) reaches(ctx context.Context, topic string, next int64) (first int64, err error) {
-	return ratedlog.Reaches(ctx, o.Clock, topic, o.Partition, next, "decided", func() (first, end int64, err error) { return o.bounds(ctx, topic) })
+	return ratedlog.Reaches(ctx, o.Clock, topic, o.Partition, next, "decided",
+		func() (first, end int64, err error) {
+			return o.bounds(ctx, topic)
+		})
 }
 
 // statement is the newest of the checkpoints' entries: up to where the rated log is folded in it, and by which epoch.

@@ -15,7 +15,8 @@ import (
 
 // stop is the error of a message that cannot be read or decided.
 func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
-	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(), Message: bytes.Clone(m.Value)}
+	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(),
+		Message: bytes.Clone(m.Value)}
 }
 
 // orders reads the orders about this partition.

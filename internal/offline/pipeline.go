@@ -168,7 +168,8 @@ func Find(sources []*source.Source, name string, plain bool) (s *source.Source, 
 		return s, listed, nil
 	case 0:
 		if len(sources) == 0 {
-			return nil, "", fmt.Errorf("no source takes files named %s: the project has no source without errors; `ratemill check` shows them", base)
+			return nil, "", fmt.Errorf("no source takes files named %s: the project has no source without errors; `ratemill check` "+
+				"shows them", base)
 		}
 		return nil, "", fmt.Errorf("no source takes files named %s: none of the patterns (%s) matches; name the source", base, patterns(sources))
 	}

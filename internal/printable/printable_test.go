@@ -43,7 +43,8 @@ func TestNoCharacterIsAnOrderToATerminal(t *testing.T) {
 	}
 	require.Equal(t, "a␤b c␦", printable.Line("a\nb\tc\r"))
 	require.Equal(t, "30 82 ff", printable.Raw([]byte{0x30, 0x82, 0xff}), "octets are shown in hexadecimal")
-	require.Equal(t, "a;b\x00;caf\xe9 in Latin-1;\r\n", printable.Raw([]byte("a;b\x00;caf\xe9 in Latin-1;\r\n")), "a text with few strange bytes is a text")
+	require.Equal(t, "a;b\x00;caf\xe9 in Latin-1;\r\n", printable.Raw([]byte("a;b\x00;caf\xe9 in Latin-1;\r\n")),
+		"a text with few strange bytes is a text")
 	var out bytes.Buffer
 	n, err := fmt.Fprintf(printable.Writer(&out), "%s: %s\n", "file", "\x1b[2J")
 	require.NoError(t, err)
@@ -76,7 +77,8 @@ func TestJSONMeansTheSameToPrograms(t *testing.T) {
 
 // judges are places that look at control characters and print nothing: they refuse or recognise them.
 var judges = []string{
-	"registry/import.go", "registry/importsim.go", "registry/importyaml.go", "normalize/address.go", "mediation/collect/remote.go", "mediation/decode/json_parse.go",
+	"registry/import.go", "registry/importsim.go", "registry/importyaml.go", "normalize/address.go", "mediation/collect/remote.go",
+	"mediation/decode/json_parse.go",
 	"mediation/decode/window.go", "internal/warehouse/fill.go", "internal/offline/json.go", "internal/printable/printable.go",
 }
 

@@ -91,7 +91,8 @@ registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean 
 	p, list = project.Load(files, nil)
 	require.Empty(t, list)
 	list, _ = p.CheckRegistry()
-	require.Equal(t, "registry/sims.csv:2:17: warning: account elsewhere is not in these files: import takes the row only if the registry has it\n",
+	require.Equal(t, "registry/sims.csv:2:17: warning: account elsewhere is not in these files: import takes the row only if the "+
+		"registry has it\n",
 		lines(list), "where there is no catalogue, nothing is known of its names")
 }
 
@@ -99,8 +100,9 @@ registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean 
 func TestTheRegistryIsCheckedAsImportReadsIt(t *testing.T) {
 	files := fstest.MapFS{
 		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
-		"registry/a.yaml":        file("accounts:\n  a: { currency: GBP, zone: Mars/X }\n  b: { currency: GBP, zone: UTC, cycle_day: 32 }\n  c: { parent: d, currency: GBP, zone: UTC }\n  d: { parent: c, currency: GBP, zone: UTC }\n"),
-		"registry/sims.csv":      file("imsi,account,plan,since,until\n234100000000001,b,tracker,2026-11-05,2026-11-01\n"),
+		"registry/a.yaml": file("accounts:\n  a: { currency: GBP, zone: Mars/X }\n  b: { currency: GBP, zone: UTC, cycle_day: " +
+			"32 }\n  c: { parent: d, currency: GBP, zone: UTC }\n  d: { parent: c, currency: GBP, zone: UTC }\n"),
+		"registry/sims.csv": file("imsi,account,plan,since,until\n234100000000001,b,tracker,2026-11-05,2026-11-01\n"),
 	}
 	p, list := project.Load(files, nil)
 	require.Empty(t, list)

@@ -87,7 +87,8 @@ func (d *Drain) Wait(ctx context.Context, partition int) error {
 
 // LastInput is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
 // marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
-func LastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64, scratch *[]broker.Message) (input int64, err error) {
+func LastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
+	scratch *[]broker.Message) (input int64, err error) {
 	input = -1
 	for back := int64(1); input < 0 && end > first; back *= 4 {
 		from := max(first, end-back)

@@ -13,7 +13,8 @@ type AskOrigin func(ctx context.Context, epoch int64, stop *control.Stop) (contr
 
 // stopAt identifies a message for the control store.
 func stopAt(topic string, partition int, m *broker.Message) *control.Stop {
-	return &control.Stop{Topic: topic, Partition: partition, Offset: m.Offset, Kind: control.StopEpoch, Hash: control.HashOf(m.Value), Message: m.Value}
+	return &control.Stop{Topic: topic, Partition: partition, Offset: m.Offset, Kind: control.StopEpoch, Hash: control.HashOf(m.Value),
+		Message: m.Value}
 }
 
 // Foreign reports whether a message of the rated log, with a later epoch than any before it, has an epoch that nobody

@@ -21,7 +21,8 @@ const (
 
 // Reaches checks that a topic's partition ends at next or later, by its bounds; done says what happened to the messages
 // before next. It returns *StoppedError if the partition is, and stays, shorter.
-func Reaches(ctx context.Context, clock patience.Clock, topic string, partition int, next int64, done string, bounds func() (first, end int64, err error)) (first int64, err error) {
+func Reaches(ctx context.Context, clock patience.Clock, topic string, partition int, next int64, done string,
+	bounds func() (first, end int64, err error)) (first int64, err error) {
 	began := clock.Now()
 	for {
 		first, end, err := bounds()
@@ -44,13 +45,15 @@ func Shorter(topic string, partition int, end, next int64, done string) *Stopped
 		lost = fmt.Sprintf("message %d", end)
 	}
 	return &StoppedError{Topic: topic, Partition: partition, Offset: next, Kind: control.StopOther,
-		Reason: fmt.Sprintf("%s/%d ends at %d, but %d was already %s: Kafka has lost %s, and new messages at these offsets would be skipped; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
+		Reason: fmt.Sprintf("%s/%d ends at %d, but %d was already %s: Kafka has lost %s, and new messages at these offsets would be "+
+			"skipped; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
 			topic, partition, end, next-1, done, lost)}
 }
 
 // Replaced is the error of a message of the rated log with a later epoch than possible.
 func Replaced(topic string, partition int, offset, epoch, was int64, done string) *StoppedError {
 	return &StoppedError{Topic: topic, Partition: partition, Offset: offset + 1, Kind: control.StopOther,
-		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, and is of epoch %d now: Kafka has lost messages, and others came in their place; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
+		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, and is of epoch %d now: Kafka has lost "+
+			"messages, and others came in their place; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
 			offset, topic, partition, done, was, epoch)}
 }

@@ -223,7 +223,8 @@ func (r *Reader) Fetch(ctx context.Context, from int64, wait time.Duration) ([]b
 
 // Reaches checks that the log ends at next or later, and returns its first offset.
 func (r *Reader) Reaches(ctx context.Context, next int64) (first int64, err error) {
-	return Reaches(ctx, r.source.Clock, r.source.Topic, r.source.Partition, next, r.source.Done, func() (first, end int64, err error) { return r.Bounds(ctx) })
+	return Reaches(ctx, r.source.Clock, r.source.Topic, r.source.Partition, next, r.source.Done,
+		func() (first, end int64, err error) { return r.Bounds(ctx) })
 }
 
 // Bounds are the first offset that the log keeps, and its end.
@@ -237,12 +238,14 @@ func (r *Reader) Bounds(ctx context.Context) (first, end int64, err error) {
 
 // Unreadable is the error of a message that cannot be read.
 func (r *Reader) Unreadable(m *broker.Message, err error) *StoppedError {
-	return r.Stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start that one")
+	return r.Stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start "+
+		"that one")
 }
 
 // Stop is the error of a partition that cannot continue at an offset.
 func (r *Reader) Stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
-	return &StoppedError{Topic: r.source.Topic, Partition: r.source.Partition, Offset: offset, Kind: kind, Reason: reason, Message: bytes.Clone(message)}
+	return &StoppedError{Topic: r.source.Topic, Partition: r.source.Partition, Offset: offset, Kind: kind, Reason: reason,
+		Message: bytes.Clone(message)}
 }
 
 func (r *Reader) until(ctx context.Context, what string, do func() error) error {

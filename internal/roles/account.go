@@ -55,7 +55,8 @@ func newAccount(ctx context.Context, n *Node) (runner, error) {
 					Skips: func(ctx context.Context) ([]control.Stop, error) {
 						return n.Store.Skips(ctx, n.Topics.Rated, partition)
 					},
-					Origin: n.origin(Account, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Account, partition), Progress: r.of(partition),
+					Origin: n.origin(Account, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64,
+					Waits: n.waits(Account, partition), Progress: r.of(partition),
 					Linger: func() time.Duration { return balanceLinger },
 				},
 				Store: n.Store, Effect: account.NewEffect(account.Table{}), Done: "in the balances", Gone: balancesGone,

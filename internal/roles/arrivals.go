@@ -67,7 +67,8 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 		now.missing = missing(numbers)
 		before, _ := a.of(s.Name)
 		if fresh := without(now.unnamed, before.unnamed); len(fresh) > 0 {
-			n.Log.Warn("file names have no number, so nothing tells whether such a file is missing; correct sequence.from of the source, or ask the carrier",
+			n.Log.Warn("file names have no number, so nothing tells whether such a file is missing; correct sequence.from of the "+
+				"source, or ask the carrier",
 				"source", s.Name, "files", fmt.Sprint(fresh[:min(len(fresh), 20)]), "count", len(fresh), "why", why)
 		}
 	}

@@ -187,7 +187,8 @@ func TestOfALargeFileThatIsAppendedToOnlyTheNewBytesAreRead(t *testing.T) {
 		if i > 0 {
 			continues = files[i-1].FileID.String()
 		}
-		require.Equal(t, []string{continues}, w.rows("SELECT if(continues = '', 'a whole', continues) FROM files WHERE file = '"+f.FileID.String()+"'"))
+		require.Equal(t, []string{continues}, w.rows("SELECT if(continues = '', 'a whole', continues) FROM files WHERE file = "+
+			"'"+f.FileID.String()+"'"))
 	}
 }
 

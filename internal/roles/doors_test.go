@@ -98,11 +98,13 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 		says   []string // in this order
 	}{
 		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = stranger.CAFile },
-			[]string{"Kafka is not available to ask", kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here", "name the file with the authority's certificate in kafka.tls.ca_file"}},
+			[]string{"Kafka is not available to ask", kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here",
+				"name the file with the authority's certificate in kafka.tls.ca_file"}},
 		{"Kafka by a name that its certificate has not", func(c *config.Config) {
 			_, port, _ := net.SplitHostPort(kafka.MutualAddr)
 			c.Kafka.Addresses = []string{"127.0.0.1:" + port}
-		}, []string{"Kafka is not available", "its certificate is not for the name by which it was called", "127.0.0.1", "call it by localhost"}},
+		}, []string{"Kafka is not available", "its certificate is not for the name by which it was called", "127.0.0.1",
+			"call it by localhost"}},
 		{"Kafka does not know our certificate", func(c *config.Config) {
 			other := stranger.Issue(t, "other")
 			c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = other.CertFile, other.KeyFile

@@ -31,14 +31,16 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 			e, err := n.Warehouse.Expire(ctx, layout, warehouse.Clock{Whose: "this machine's", Says: time.Now()},
 				warehouse.Clock{Whose: "the control store's", Says: n.ledgerTime.Now()})
 			if e.Parts > 0 || len(e.Tables) > 0 {
-				n.Log.Info("deleting rows that ClickHouse has kept for warehouse.keep months", "before", e.Before.Format(time.DateOnly), "parts", e.Parts, "tables", e.Tables)
+				n.Log.Info("deleting rows that ClickHouse has kept for warehouse.keep months", "before", e.Before.Format(time.DateOnly),
+					"parts", e.Parts, "tables", e.Tables)
 			}
 			switch {
 			case err == nil:
 				absence.Worked(time.Now(), n.Log, "expired rows can be deleted from ClickHouse again")
 				pause = expireEvery
 				if e.Held != "" && (said == "" || time.Since(at) >= expireToldEach) {
-					n.Log.Warn("nothing that has been kept for warehouse.keep months is deleted from ClickHouse now; see docs/runbooks/expiry-held.md", "why", e.Held)
+					n.Log.Warn("nothing that has been kept for warehouse.keep months is deleted from ClickHouse now; see "+
+						"docs/runbooks/expiry-held.md", "why", e.Held)
 					at = time.Now()
 				} else if e.Held == "" && said != "" {
 					n.Log.Info("rows that have been kept for warehouse.keep months are deleted from ClickHouse again")

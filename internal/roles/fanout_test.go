@@ -92,7 +92,8 @@ func TestUsageThatFitsNoMessageWaits(t *testing.T) {
 	b := w.settled(1)["a.jsonl"]
 	require.EqualValues(t, 1, b.Suspended)
 	require.EqualValues(t, 5, b.Rated)
-	require.Regexp(t, "have about [0-9]+ bytes, but the limit is 2097152", w.rows("SELECT reason FROM suspense_open WHERE code = 'size'")[0])
+	require.Regexp(t, "have about [0-9]+ bytes, but the limit is 2097152",
+		w.rows("SELECT reason FROM suspense_open WHERE code = 'size'")[0])
 }
 
 // A topic that somebody made takes less than a message has: that is said, and can be set right.

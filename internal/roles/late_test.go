@@ -18,7 +18,8 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 	w := newWorld(t, "late")
 	w.config.LateUntil = 2
 	w.docs["sources/sky.yaml"] = strings.ReplaceAll(strings.Replace(sessionSource, ", continues: int(part) > 1", "", 1), "DIR", w.dir+"/in")
-	w.docs["catalogue/plans/fleet.yaml"] = "plan: fleet\ncurrency: EUR\nround: { scale: 2 }\nclasses:\n  data: { prices: [{ price: 0.01 / 1 kB }] }\nincluded: [{ bucket: data, units: 1500 B, classes: [data] }]\n"
+	w.docs["catalogue/plans/fleet.yaml"] = "plan: fleet\ncurrency: EUR\nround: { scale: 2 }\nclasses:\n  data: { prices: [{ price: " +
+		"0.01 / 1 kB }] }\nincluded: [{ bucket: data, units: 1500 B, classes: [data] }]\n"
 	w.start(Roles...)
 	w.imports(strings.Replace(w.docs["registry.yaml"], ", since: 2026-01-14", "", 1))
 	// A billing cycle is a month in Madrid. The usage is of the middle of one, which is far from where cycles meet in any zone.
@@ -38,7 +39,8 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 		fmt.Sprintf("214070000000001;%s;1000;too old;1\n", month(3))+
 		fmt.Sprintf("214070000000001;%s;1000;too old;1\n", month(3)))
 	w.settled(1)
-	require.Equal(t, []string{"old,2,0", "last,1,0", "now,0,0"}, w.rows("SELECT session, late, toFloat64(amount) FROM rated_usage ORDER BY at"))
+	require.Equal(t, []string{"old,2,0", "last,1,0", "now,0,0"}, w.rows("SELECT session, late, toFloat64(amount) FROM rated_usage "+
+		"ORDER BY at"))
 	waiting := w.waiting(warehouse.SuspenseFilter{Code: "late"})
 	require.Len(t, waiting, 2)
 
@@ -60,6 +62,7 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 	w.start(Roles...)
 	w.retry("sky", waiting...)
 	w.settled(3)
-	require.Equal(t, []string{"3,0", "3,0.01"}, w.rows("SELECT late, toFloat64(amount) FROM rated_usage WHERE session = 'too old' ORDER BY seq"))
+	require.Equal(t, []string{"3,0", "3,0.01"}, w.rows("SELECT late, toFloat64(amount) FROM rated_usage WHERE session = 'too old' "+
+		"ORDER BY seq"))
 	require.Empty(t, w.waiting(warehouse.SuspenseFilter{}))
 }

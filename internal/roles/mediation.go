@@ -77,7 +77,8 @@ func (r *mediationRole) run(ctx context.Context) error {
 		}
 		m := &mediation.Mediator{
 			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
-			Reference: former, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
+			Reference: former, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{},
+			Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Ticker: mediation.RealTime, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold, Waits: r.n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
 			Revisions: r.n.Store.RegistryRevisions, LateUntil: uint32(r.n.Config.LateUntil),
 			Arrived: retries.arrived, EndsKnown: r.n.Config.Kafka.UsageFor / 2,
@@ -128,7 +129,9 @@ func (r *mediationRole) unknown() (what []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
-			what = append(what, fmt.Sprintf("source %s: %d files are waiting, but the project has no such source: restore its document, or finish what was begun and give up the rest (`ratemill files --source %s` lists them; `ratemill files finish`, `ratemill files drop`)", name, waiting[name].Files, name))
+			what = append(what, fmt.Sprintf("source %s: %d files are waiting, but the project has no such source: restore its "+
+				"document, or finish what was begun and give up the rest (`ratemill files --source %s` lists them; `ratemill files "+
+				"finish`, `ratemill files drop`)", name, waiting[name].Files, name))
 		}
 	}
 	return what
@@ -143,7 +146,8 @@ type siteSpool struct {
 }
 
 // Fetch implements mediation.Spool.
-func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
+func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known,
+	renew func(context.Context) error) (mediation.Content, error) {
 	if file.Retry > 0 {
 		return s.retries.fetch(ctx, file, renew)
 	}
@@ -162,5 +166,6 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return mediation.Content{}, err
 	}
 	// Its identity contains the first name, wherever its content is now.
-	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State, More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
+	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State,
+		More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

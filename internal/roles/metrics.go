@@ -65,25 +65,37 @@ var (
 	mediationRecords   = counter("mediation_records_total", "Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.", "source", "outcome")
 	mediationNoted     = counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes     = counter("mediation_bytes_total", "Bytes of raw records read.", "source")
-	mediationFetch     = durations(&mediation.FetchBounds, "mediation_fetch_seconds", "How long files took to come from their server to this machine; those that failed are not in it.", "source")
-	mediationBehind    = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a person.", "stage", "partition")
-	mediationOld       = gauge("mediation_expiring_batches", "Batches that still wait for rating or for the warehouse after half of the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
-	mediationHeld      = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
-	sourceListed       = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
-	sourceFailures     = gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
-	sourceAway         = gauge("source_away", "1 while files of the source cannot be fetched because its server is unreachable or refuses the login.", "source")
-	spoolFailing       = gauge("mediation_spool_failing", "1 while files cannot be fetched because the spool's disk is full or fails.")
-	sourceGrowing      = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
-	sourceArriving     = gauge("source_arriving_seconds", "How long the oldest incomplete file has kept its size and modification time; 0 when there is none.", "source")
-	sourceRefused      = gauge("source_refused_files", "Files and directories in the last listing that cannot be read; `ratemill files --state refused` says why.", "source")
-	sourceUnknown      = gauge("source_unknown_files", "Waiting or begun files of a source that this project does not have; absent when there are none.", "source")
-	sourceWaiting      = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
-	sourceHeld         = gauge("source_held_files", "The part of them that wait because they look unfinished, or because content read before has changed.", "source")
-	sourceOldest       = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that has not been read to its end.", "source")
-	sourceNewest       = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent before the first.", "source")
-	sourceFollowed     = gauge("source_followed_timestamp_seconds", "When ratemill began to follow a source that has never had a file; absent once it has had one.", "source")
-	sourceMissing      = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources with sequence and gap: alarm.", "source")
-	sourceUnnumbered   = gauge("source_unnumbered_files", "Files among the last 1,000 whose names give no number, for sources with sequence and gap: alarm.", "source")
+	mediationFetch     = durations(&mediation.FetchBounds, "mediation_fetch_seconds",
+		"How long files took to come from their server to this machine; those that failed are not in it.", "source")
+	mediationBehind = gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 "+
+		"for a partition that stopped and needs a person.", "stage", "partition")
+	mediationOld = gauge("mediation_expiring_batches", "Batches that still wait for rating or for the warehouse after half of "+
+		"the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
+	mediationHeld  = gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
+	sourceListed   = gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
+	sourceFailures = gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
+	sourceAway     = gauge("source_away", "1 while files of the source cannot be fetched because its server is unreachable or "+
+		"refuses the login.", "source")
+	spoolFailing   = gauge("mediation_spool_failing", "1 while files cannot be fetched because the spool's disk is full or fails.")
+	sourceGrowing  = gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
+	sourceArriving = gauge("source_arriving_seconds", "How long the oldest incomplete file has kept its size and modification time; "+
+		"0 when there is none.", "source")
+	sourceRefused = gauge("source_refused_files", "Files and directories in the last listing that cannot be read; `ratemill files "+
+		"--state refused` says why.", "source")
+	sourceUnknown = gauge("source_unknown_files", "Waiting or begun files of a source that this project does not have; absent when "+
+		"there are none.", "source")
+	sourceWaiting = gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
+	sourceHeld    = gauge("source_held_files", "The part of them that wait because they look unfinished, or because content read "+
+		"before has changed.", "source")
+	sourceOldest = gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that has not been read to its end.", "source")
+	sourceNewest = gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent "+
+		"before the first.", "source")
+	sourceFollowed = gauge("source_followed_timestamp_seconds", "When ratemill began to follow a source that has never had a file; "+
+		"absent once it has had one.", "source")
+	sourceMissing = gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources "+
+		"with sequence and gap: alarm.", "source")
+	sourceUnnumbered = gauge("source_unnumbered_files", "Files among the last 1,000 whose names give no number, for sources with "+
+		"sequence and gap: alarm.", "source")
 
 	ratingRecords    = counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.", "partition", "outcome")
 	ratingMessages   = counter("rating_batches_total", "Batches of usage processed.", "partition")
@@ -92,26 +104,34 @@ var (
 	ratingEpoch      = gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
 	ratingCheckpoint = gauge("rating_checkpoint_timestamp_seconds", "When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
 
-	warehouseRows     = counter("warehouse_rows_total", "Rows written.", "partition")
-	warehouseBlocks   = counter("warehouse_blocks_total", "Blocks written.", "partition")
-	warehouseWrite    = durations(&warehouse.WriteBounds, "warehouse_write_seconds", "How long blocks took to get into their tables, with all attempts.", "partition")
-	warehouseArrival  = durations(&warehouse.ArrivalBounds, "warehouse_file_seconds", "How long after files were taken from their source their last row was in the warehouse; retries of suspended records are not in it.", "source")
+	warehouseRows   = counter("warehouse_rows_total", "Rows written.", "partition")
+	warehouseBlocks = counter("warehouse_blocks_total", "Blocks written.", "partition")
+	warehouseWrite  = durations(&warehouse.WriteBounds, "warehouse_write_seconds",
+		"How long blocks took to get into their tables, with all attempts.", "partition")
+	warehouseArrival = durations(&warehouse.ArrivalBounds, "warehouse_file_seconds",
+		"How long after files were taken from their source their last row was in the warehouse; retries of suspended records are not "+
+			"in it.", "source")
 	warehousePosition = gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag      = gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
 
-	expiryHeld = gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns partition 0.")
+	expiryHeld = gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks "+
+		"differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns "+
+		"partition 0.")
 
 	accountCharges  = counter("account_charges_total", "Charges added to balances of accounts.", "partition")
 	accountBlocks   = counter("account_blocks_total", "Blocks of charges added, each in one transaction.", "partition")
 	accountPosition = gauge("account_position", "Offset of the rated log to be added next.", "partition")
 	accountLag      = gauge("account_lag_batches", "Batches of the rated log waiting to be added to the balances of accounts.", "partition")
 
-	balanceChecked    = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or every twenty times the duration of the computation if that is longer.")
-	balanceFiles      = gauge("balance_files", "Files whose balance is off.")
-	balanceRecords    = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values summed over files; any value but 0 is an alarm.")
-	balanceBytes      = gauge("balance_difference_bytes", "The same in bytes of raw records.")
-	balanceUnits      = gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
-	balanceEnds       = gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although no record has arrived for 10 minutes.")
+	balanceChecked = gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or "+
+		"every twenty times the duration of the computation if that is longer.")
+	balanceFiles   = gauge("balance_files", "Files whose balance is off.")
+	balanceRecords = gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values "+
+		"summed over files; any value but 0 is an alarm.")
+	balanceBytes = gauge("balance_difference_bytes", "The same in bytes of raw records.")
+	balanceUnits = gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
+	balanceEnds  = gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although no record has "+
+		"arrived for 10 minutes.")
 	balanceInSuspense = gauge("suspense_records", "Records that wait in suspense.")
 )
 
@@ -122,11 +142,15 @@ var sections = []struct {
 }{
 	{"Every process", "", []metric{buildInfo, engineUp, clockAhead, registryRevision, partitionsAll, partitionsOwned, partitionsStopped, partitionOwned, partitionStopped}},
 	{"Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.", []metric{
-		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationFetch, mediationBehind, mediationOld, mediationHeld,
-		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown, sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing, sourceUnnumbered}},
+		mediationFiles, mediationFailed, mediationDuplicate, mediationChanged, mediationRecords, mediationBytes, mediationFetch,
+		mediationBehind, mediationOld, mediationHeld,
+		spoolFailing, sourceListed, sourceFailures, sourceAway, sourceGrowing, sourceArriving, sourceRefused, sourceUnknown,
+		sourceWaiting, sourceHeld, sourceOldest, sourceNewest, sourceFollowed, sourceMissing, sourceUnnumbered}},
 	{"Rating", "One series for each partition that this process owns.", []metric{ratingRecords, ratingMessages, ratingPosition, ratingLag, ratingEpoch, ratingCheckpoint}},
-	{"Warehouse", "One series for each partition that this process owns, or for each source.", []metric{warehouseRows, warehouseBlocks, warehouseWrite, warehouseArrival, warehousePosition, warehouseLag, expiryHeld}},
-	{"Accounts", "Of the role account, one series for each partition that this process owns.", []metric{accountCharges, accountBlocks, accountPosition, accountLag}},
+	{"Warehouse", "One series for each partition that this process owns, or for each source.",
+		[]metric{warehouseRows, warehouseBlocks, warehouseWrite, warehouseArrival, warehousePosition, warehouseLag, expiryHeld}},
+	{"Accounts", "Of the role account, one series for each partition that this process owns.",
+		[]metric{accountCharges, accountBlocks, accountPosition, accountLag}},
 	{"Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.", []metric{
 		balanceChecked, balanceFiles, balanceRecords, balanceBytes, balanceUnits, balanceEnds, balanceInSuspense}},
 }

@@ -35,8 +35,10 @@ func (n *Node) newRating() *ratingRole {
 		},
 		run: func(ctx context.Context, partition int) error {
 			o := &ledger.Owner{
-				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.ledgerTime}, Log: n.Log,
-				Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition), SweepEvery: n.Config.Rating.Checkpoint, DaysKept: n.Config.LateUntil.DaysKept(),
+				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.ledgerTime},
+				Log:    n.Log,
+				Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition),
+				SweepEvery: n.Config.Rating.Checkpoint, DaysKept: n.Config.LateUntil.DaysKept(),
 				Skips: func(ctx context.Context, topic string) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, topic, partition)
 				},

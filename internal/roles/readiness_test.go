@@ -57,7 +57,8 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 		t.Cleanup(s.Kill)
 		return s
 	}
-	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = freeAddress(t), []string{kafkaAt}, "http://"+keys.Owner+":"+k.Owner+"@"+clickhouseAt+"/default"
+	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = freeAddress(t), []string{kafkaAt},
+		"http://"+keys.Owner+":"+k.Owner+"@"+clickhouseAt+"/default"
 	files := fstest.MapFS{}
 	for name, text := range w.docs {
 		files[name] = &fstest.MapFile{Data: []byte(text)}

@@ -113,8 +113,10 @@ func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 	_, err = w.Store.Sight(t.Context(), "sky", []control.Sighting{control.Sighting(entries.Entries[0])}, time.Now())
 	require.NoError(t, err)
 	m := &mediation.Mediator{
-		Owner: "killed", Files: unfinished{w.Store}, Spool: &siteSpool{role.spool, role.sites, nil, &retryContents{n: w.Node}}, Reference: w.reference,
-		Broker: w.Kafka, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress, Lease: time.Minute, Idle: idle,
+		Owner: "killed", Files: unfinished{w.Store}, Spool: &siteSpool{role.spool, role.sites, nil, &retryContents{n: w.Node}},
+		Reference: w.reference,
+		Broker:    w.Kafka, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
+		Lease: time.Minute, Idle: idle,
 	}
 	_, err = m.Next(t.Context())
 	require.ErrorIs(t, err, errEnough)
@@ -196,11 +198,15 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 	mediator := func(b broker.Broker) *mediation.Mediator {
 		return &mediation.Mediator{
 			Owner: "by hand", Files: w.Store, Spool: &siteSpool{role.spool, role.sites, nil, retries}, Reference: w.reference,
-			Broker: b, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress, Lease: time.Second, Idle: idle,
+			Broker: b, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
+			Lease: time.Second, Idle: idle,
 			Arrived: retries.arrived, EndsKnown: 0,
 		}
 	}
-	_, err = mediator(endless{w.Kafka, w.Topics.Usage, func(b udr.Batch) bool { return b.End != nil && b.End.Name != "" }}).Next(t.Context())
+	_, err = mediator(endless{w.Kafka, w.Topics.Usage, func(b udr.Batch) bool {
+		return b.End != nil &&
+			b.End.Name != ""
+	}}).Next(t.Context())
 	require.ErrorIs(t, err, errEnough)
 	file := func() control.File {
 		f, err := w.Store.File(t.Context(), 1)

@@ -33,7 +33,8 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	if n.has(Sink) {
 		n.sink = n.newSink()
-		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance", func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
+		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance",
+			func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
 			part{"expiry", func(ctx context.Context) error { return n.sink.expire(ctx, n) }})
 	}
 	if err := n.begin(ctx); err != nil {

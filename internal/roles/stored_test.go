@@ -23,7 +23,8 @@ func (w *world) committed(group, topic string, partition int) {
 	for {
 		_, end, err := w.Kafka.Bounds(w.Context(), topic, partition)
 		require.NoError(w, err)
-		res, err := w.client().OffsetFetch(w.Context(), &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
+		res, err := w.client().OffsetFetch(w.Context(), &kafka.OffsetFetchRequest{GroupID: group,
+			Topics: map[string][]int{topic: {partition}}})
 		require.NoError(w, err)
 		if got := res.Topics[topic]; len(got) == 1 && got[0].CommittedOffset == end {
 			return
@@ -36,7 +37,8 @@ func (w *world) committed(group, topic string, partition int) {
 func (w *world) pastRetention(topics ...string) {
 	for _, topic := range topics {
 		res, err := w.client().IncrementalAlterConfigs(w.Context(), &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{
-			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "retention.ms", Value: "1"}}}}})
+			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
+				Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "retention.ms", Value: "1"}}}}})
 		require.NoError(w, err)
 		require.NoError(w, res.Resources[0].Error)
 	}

@@ -54,10 +54,15 @@ func (n *Node) newSink() *sinkRole {
 					Skips: func(ctx context.Context) ([]control.Stop, error) {
 						return n.Store.Skips(ctx, n.Topics.Rated, partition)
 					},
-					Origin: n.origin(Sink, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition), Progress: &progress.Progress,
-					MaxRows: n.Config.Warehouse.BlockRows, Linger: func() time.Duration { return linger(n.Config.Warehouse.Flush, r.owned()) },
+					Origin: n.origin(Sink, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition),
+					Progress: &progress.Progress,
+					MaxRows:  n.Config.Warehouse.BlockRows, Linger: func() time.Duration {
+						return linger(n.Config.Warehouse.Flush,
+							r.owned())
+					},
 				},
-				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset, Written: &progress.Written, Generation: generation,
+				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset,
+				Written: &progress.Written, Generation: generation,
 			})
 			if err != nil {
 				return err

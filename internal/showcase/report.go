@@ -223,7 +223,8 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		}
 		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
 	}
-	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating", roles.Sink: "warehouse sink", roles.Account: "account: balances"}
+	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating",
+		roles.Sink: "warehouse sink", roles.Account: "account: balances"}
 	for _, m := range c.members {
 		if m.role != roles.Account { // it counts charges, of which a record has one for each tier
 			most = max(most, m.busy.records)

@@ -168,12 +168,14 @@ func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (boo
 		}
 	}
 	for _, source := range c.stage.node.Project.Sources.Names() {
-		if m := all[roles.Mediation]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 || m.Sum("ratemill_source_growing_files", "source", source) > 0 {
+		if m := all[roles.Mediation]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 ||
+			m.Sum("ratemill_source_growing_files", "source", source) > 0 {
 			return false, nil
 		}
 	}
 	partitions := float64(c.stage.node.Partitions)
-	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches", roles.Sink: "ratemill_warehouse_lag_batches", roles.Account: "ratemill_account_lag_batches"} {
+	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches",
+		roles.Sink: "ratemill_warehouse_lag_batches", roles.Account: "ratemill_account_lag_batches"} {
 		if r := all[role]; r.Sum("ratemill_partitions_owned") < partitions || r.Sum(lag) > 0 {
 			return false, nil
 		}

@@ -36,7 +36,8 @@ type stage struct {
 }
 
 // wanted are the ports that the demo uses if they are free, so that its addresses stay the same.
-var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203, "account": 42204}
+var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203,
+	"account": 42204}
 
 // build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
 func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err error) {

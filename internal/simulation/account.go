@@ -58,7 +58,8 @@ func (t transactions) InTransaction(ctx context.Context, what string, do func(*s
 	})
 }
 
-func (t transactions) SinkMove(_ context.Context, tx *simTx, name string, partition int, from control.SinkPosition, next int64, fold []byte) error {
+func (t transactions) SinkMove(_ context.Context, tx *simTx, name string, partition int, from control.SinkPosition, next int64,
+	fold []byte) error {
 	at := t.s.position(name, partition)
 	if at.Version != from.Version || at.Version > 0 && at.Next != from.Next {
 		return control.ErrConflict
@@ -149,8 +150,10 @@ func (w *world) judgeBalances() {
 		}
 		for _, key := range slices.SortedFunc(maps.Keys(want), account.Key.Compare) {
 			if got := b.rows[key].Balance; got != want[key] {
-				w.fail("balances, partition %d, up to offset %d: account %d has %d records, %d units and %s %s of %s in tier %d, the charges that count sum to %d records, %d units and %s",
-					p, b.at.Next, key.Account, got.Records, got.Quantity, got.Amount, key.Currency, key.Class, key.Tier, want[key].Records, want[key].Quantity, want[key].Amount)
+				w.fail("balances, partition %d, up to offset %d: account %d has %d records, %d units and %s %s of %s in tier %d, the "+
+					"charges that count sum to %d records, %d units and %s",
+					p, b.at.Next, key.Account, got.Records, got.Quantity, got.Amount, key.Currency, key.Class, key.Tier,
+					want[key].Records, want[key].Quantity, want[key].Amount)
 				return
 			}
 		}

@@ -142,7 +142,8 @@ func (c clock) Now() time.Time {
 }
 
 // mostAhead is how wrong the clocks of each kind get.
-var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour, accountKind: 500 * 24 * time.Hour}
+var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour,
+	accountKind: 500 * 24 * time.Hour}
 
 // jumps sets the clock of an actor's machine to another time: a moment off, or much.
 func (w *world) jumps(a *actor) {

@@ -257,7 +257,8 @@ func follow(drawn map[string]int64, b *ratedlog.Batch) (wrong string) {
 			for _, d := range c.Draws {
 				name := fmt.Sprint(d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle)
 				if d.Before != drawn[name] {
-					return fmt.Sprintf("bucket %s of %s %d has %d drawn, but the log has %d", d.Bucket, d.Kind, d.Owner, d.Before, drawn[name])
+					return fmt.Sprintf("bucket %s of %s %d has %d drawn, but the log has %d", d.Bucket, d.Kind, d.Owner, d.Before,
+						drawn[name])
 				}
 				drawn[name] += d.Drawn
 			}
@@ -455,7 +456,8 @@ func hasOldUsage(message []byte) bool {
 	old := func(usage []byte) bool {
 		return udr.ParseUsage(usage, &u) == nil && u.At < udr.InstantOf(epoch.AddDate(-1, 0, 0))
 	}
-	return ratedlog.ParseBatch(message, &b) == nil && (slices.ContainsFunc(b.Rated, func(r ratedlog.RatedRecord) bool { return old(r.Usage) }) ||
+	return ratedlog.ParseBatch(message, &b) == nil && (slices.ContainsFunc(b.Rated,
+		func(r ratedlog.RatedRecord) bool { return old(r.Usage) }) ||
 		slices.ContainsFunc(b.Suspended, func(data []byte) bool {
 			var s udr.Suspended
 			return udr.ParseSuspended(data, &s) == nil && s.Why.Code == rating.Late && old(s.Usage)

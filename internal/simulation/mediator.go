@@ -127,7 +127,8 @@ type fileLedger struct{ w *world }
 
 func (l fileLedger) file(number int64) *file { return l.w.files[number-1] }
 
-func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (lease control.Lease, found bool, err error) {
+func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time,
+	ttl time.Duration) (lease control.Lease, found bool, err error) {
 	w := l.w
 	err = w.store.transaction(ctx, "leasing a file", func() error {
 		w.current.file = nil
@@ -298,7 +299,8 @@ func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error  
 // spool brings files from a carrier whose server has its moods.
 type spool struct{ w *world }
 
-func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known, renew func(context.Context) error) (mediation.Content, error) {
+func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known,
+	renew func(context.Context) error) (mediation.Content, error) {
 	w := s.w
 	f := w.files[row.Number-1]
 	for range 1 + w.rng.IntN(3) {
@@ -437,7 +439,8 @@ func (w *world) startMediator() {
 	w.started++
 	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
 	m := &mediation.Mediator{
-		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w}, Topics: w.topics,
+		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w},
+		Topics:     w.topics,
 		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
 		Revisions: w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,

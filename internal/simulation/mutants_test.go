@@ -60,7 +60,8 @@ func TestMutants(t *testing.T) {
 			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
 			require.NoError(t, err)
 			on := focus[step].on
-			o := simulation.Options{Faults: set, Steps: *length, Senders: on == ofOwners, Sinks: on == ofSinks, Mediators: on == ofMediators}
+			o := simulation.Options{Faults: set, Steps: *length, Senders: on == ofOwners, Sinks: on == ofSinks,
+				Mediators: on == ofMediators}
 			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")

@@ -96,7 +96,8 @@ func (w *world) goOn() {
 				next = w.store.accounts[a.partition].at.Next
 			}
 			if next <= passed.Offset && !w.back.done {
-				w.fail("%s closed the stop of the %s of partition %d at offset %d, which is still there", a.name, passed.Role, a.partition, passed.Offset)
+				w.fail("%s closed the stop of the %s of partition %d at offset %d, which is still there", a.name, passed.Role,
+					a.partition, passed.Offset)
 			}
 			w.halts = slices.DeleteFunc(w.halts, func(s control.Stop) bool {
 				return s.Topic == passed.Topic && s.Partition == passed.Partition && s.Offset == passed.Offset && s.Role == passed.Role

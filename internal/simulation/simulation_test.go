@@ -35,7 +35,8 @@ var (
 func TestReplay(t *testing.T) {
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Sinks: *sinks, Mediators: *mediators, Trace: *lines})
+	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Sinks: *sinks,
+		Mediators: *mediators, Trace: *lines})
 	for _, line := range r.Trace {
 		t.Log(line)
 	}

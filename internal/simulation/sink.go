@@ -51,7 +51,8 @@ type lateBlock struct {
 func (h *simWarehouse) init(w *world) {
 	h.w = w
 	for p := range h.rows {
-		h.tokens[p], h.blocks[p], h.rows[p], h.ends[p] = map[string]bool{}, map[string][]storedBlock{}, map[string]map[udr.ID]stored{}, map[udr.FileID]bool{}
+		h.tokens[p], h.blocks[p], h.rows[p], h.ends[p] = map[string]bool{}, map[string][]storedBlock{}, map[string]map[udr.ID]stored{},
+			map[udr.FileID]bool{}
 	}
 }
 

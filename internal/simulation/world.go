@@ -486,7 +486,8 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 	portion := []int{1, 3, 0, 0}[w.rng.IntN(4)]
 	for {
 		o := &ledger.Owner{
-			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w}, Log: slog.New(slog.DiscardHandler), DaysKept: 500,
+			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w},
+			Log: slog.New(slog.DiscardHandler), DaysKept: 500,
 			Progress: &ledger.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
 			NextEpoch: func(ctx context.Context, seen int64) (int64, error) { return w.store.nextEpoch(ctx, p, seen) },
 			Origin:    w.origin(p),

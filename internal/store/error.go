@@ -35,7 +35,8 @@ func (e *UnavailableError) Error() string {
 	if refusal.Is(e.Err) {
 		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
 	}
-	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, reachable and has disk space", e.Store, e.What, e.Err)
+	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, "+
+		"reachable and has disk space", e.Store, e.What, e.Err)
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
@@ -95,6 +96,7 @@ func temporary(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || // a killed server sends no error
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		// a killed server sends no error
 		errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
 }

@@ -101,7 +101,8 @@ func openPostgres(dsn string) (*DB, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
 		// The parser's error would repeat the DSN, and with it the password.
-		return nil, errors.New("control store: the postgres:// DSN is not a URL; a special character in the password must be percent-encoded, or keep the password in a file and write password_file=PATH")
+		return nil, errors.New("control store: the postgres:// DSN is not a URL; a special character in the password must be " +
+			"percent-encoded, or keep the password in a file and write password_file=PATH")
 	}
 	query := u.Query()
 	passwordFile := query.Get("password_file")
@@ -113,7 +114,8 @@ func openPostgres(dsn string) (*DB, error) {
 		if file := (*fs.PathError)(nil); errors.As(err, &file) {
 			return nil, fmt.Errorf("control store %s: a file that the DSN names: %w", name, file)
 		}
-		return nil, fmt.Errorf("control store %s: the DSN has an unknown or wrong option; see the connection URIs of PostgreSQL's manual", name)
+		return nil, fmt.Errorf("control store %s: the DSN has an unknown or wrong option; see the connection URIs of PostgreSQL's manual",
+			name)
 	}
 	if passwordFile != "" {
 		password, err := os.ReadFile(passwordFile)

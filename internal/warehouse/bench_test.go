@@ -118,7 +118,8 @@ func hourEast(context.Context, uint32, udr.Instant, uint64) (warehouse.Offset, e
 
 func benchSink(from *endless) *warehouse.SinkOptions {
 	return &warehouse.SinkOptions{
-		Options:   consumer.Options{Name: "bench", Topic: broker.TopicsUnder("bench").Rated, Broker: from, Clock: realClock{}, Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{}},
+		Options: consumer.Options{Name: "bench", Topic: broker.TopicsUnder("bench").Rated, Broker: from, Clock: realClock{},
+			Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{}},
 		Positions: nowhere{}, Warehouse: nowhere{}, Account: accountID, Offset: hourEast,
 	}
 }

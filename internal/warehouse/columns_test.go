@@ -22,26 +22,36 @@ import (
 // the field that it is in.
 func distinct() [][]byte {
 	u := udr.Usage{Seq: 101, Line: 102, Bytes: 103, Class: "class", Unit: udr.Octet, At: 1774700000_104000000, Quantity: 105,
-		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "identifier"}, SIM: 106, Account: 107, Root: 108, Network: "network", Country: "country",
-		Peer: "peer", PeerCountry: "peer country", APN: "apn", IMEI: "imei", Cell: "cell", Session: "session", Continues: true, Direction: "direction",
-		Duration: 109, Up: 110, Down: 111, Duplicate: udr.DuplicateKey([]byte("duplicatekey")), Attributes: []udr.Attribute{{Name: "attribute", Value: "value"}}}
+		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "identifier"}, SIM: 106, Account: 107, Root: 108, Network: "network",
+		Country: "country",
+		Peer:    "peer", PeerCountry: "peer country", APN: "apn", IMEI: "imei", Cell: "cell", Session: "session", Continues: true,
+		Direction: "direction",
+		Duration:  109, Up: 110, Down: 111, Duplicate: udr.DuplicateKey([]byte("duplicatekey")),
+		Attributes: []udr.Attribute{{Name: "attribute", Value: "value"}}}
 	usage := udr.AppendUsage(nil, &u)
 	charge := func(tier uint8, n int64) []byte {
 		at := func(name string) string { return fmt.Sprintf("%s of tier %d", name, tier) }
-		return rating.AppendCharge(nil, &rating.Charge{Tier: tier, Account: uint32(120 + n), Plan: at("plan"), PlanVersion: uint32(121 + n), Price: at("price"), Currency: at("currency"),
-			Cycle: int32(20000 + n), Zone: at("zone"), Rounded: 122 + n, Draws: []rating.Draw{{Drawn: 123 + n}}, Rest: decimal.FromInt(124 + n), Total: decimal.FromInt(125 + n)})
+		return rating.AppendCharge(nil, &rating.Charge{Tier: tier, Account: uint32(120 + n), Plan: at("plan"),
+			PlanVersion: uint32(121 + n), Price: at("price"), Currency: at("currency"),
+			Cycle: int32(20000 + n), Zone: at("zone"), Rounded: 122 + n, Draws: []rating.Draw{{Drawn: 123 + n}},
+			Rest: decimal.FromInt(124 + n), Total: decimal.FromInt(125 + n)})
 	}
-	event := rating.AppendEvent(nil, &rating.Event{Kind: rating.PoolExhausted, Name: "name of the event", Account: 141, SIM: 142, At: 1774700000_143000000,
-		Counter: rating.CounterKey{ID: 144, Owner: 145, Cycle: 20146, Kind: rating.AccountUnits}, Threshold: rating.UnitsValue(147), Before: rating.UnitsValue(148), After: rating.UnitsValue(149)})
+	event := rating.AppendEvent(nil, &rating.Event{Kind: rating.PoolExhausted, Name: "name of the event", Account: 141, SIM: 142,
+		At:      1774700000_143000000,
+		Counter: rating.CounterKey{ID: 144, Owner: 145, Cycle: 20146, Kind: rating.AccountUnits}, Threshold: rating.UnitsValue(147),
+		Before: rating.UnitsValue(148), After: rating.UnitsValue(149)})
 	rated := wire.AppendBytes(nil, 1, usage)
 	rated = wire.AppendBytes(rated, 2, charge(0, 0))
 	rated = wire.AppendBytes(rated, 2, charge(1, 10))
 	rated = wire.AppendBytes(rated, 3, event)
 	rated = wire.AppendVarint(rated, 4, 7)
-	s := udr.Suspended{Seq: 151, Line: 152, Bytes: 153, Raw: []byte("raw"), Preamble: []byte("preamble"), Usage: usage, Part: 154, Parts: 155,
-		Why: udr.SuspendError{Code: "code", Rule: "rule", Position: "position", Values: "values", Reason: "reason"}}
-	end := udr.FileEnd{Name: "name of the file", Records: 161, Added: 162, Filtered: 163, Mapped: 164, Suspended: 165, Bytes: 166, FramingBytes: 167, FilteredBytes: 168,
-		Taken: 1774700000_169000000, Units: []udr.UnitTotal{{Class: "class", Quantity: 170}}, Retried: []udr.ID{{File: udr.FileID{0xde}, Seq: 171}}, Continues: udr.FileID{0xc0}}
+	s := udr.Suspended{Seq: 151, Line: 152, Bytes: 153, Raw: []byte("raw"), Preamble: []byte("preamble"), Usage: usage, Part: 154,
+		Parts: 155,
+		Why:   udr.SuspendError{Code: "code", Rule: "rule", Position: "position", Values: "values", Reason: "reason"}}
+	end := udr.FileEnd{Name: "name of the file", Records: 161, Added: 162, Filtered: 163, Mapped: 164, Suspended: 165, Bytes: 166,
+		FramingBytes: 167, FilteredBytes: 168,
+		Taken: 1774700000_169000000, Units: []udr.UnitTotal{{Class: "class", Quantity: 170}},
+		Retried: []udr.ID{{File: udr.FileID{0xde}, Seq: 171}}, Continues: udr.FileID{0xc0}}
 	m := wire.AppendVarint(wire.AppendVarint(nil, 1, 1), 2, 1)
 	m = wire.AppendBytes(m, 3, []byte{0xf1, 15: 0})
 	m = wire.AppendVarint(m, 5, 181)
@@ -136,12 +146,15 @@ func TestRowsOfAFormerVersionHaveTheNewColumns(t *testing.T) {
 	s.Generation = 4
 	require.NoError(t, w.run(s, int64(len(l.messages))))
 	var out bytes.Buffer
-	_, err := w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, log, price, charged, covered, rest FROM tier_charges ORDER BY id")
+	_, err := w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, log, price, charged, covered, rest FROM tier_charges "+
+		"ORDER BY id")
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprintf("id,log,price,charged,covered,rest\na:1,1,,0,0,0\na:2,1,,0,0,0\nbb000000000000000000000000000000:3,4,eu,%d,10000,0\n", u.Quantity), out.String())
 	out.Reset()
-	_, err = w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, tier, price, covered FROM charges WHERE file LIKE 'bb%' ORDER BY tier")
+	_, err = w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, tier, price, covered FROM charges WHERE file LIKE "+
+		"'bb%' ORDER BY tier")
 	require.NoError(t, err)
 	require.Equal(t, "id,tier,price,covered\nbb000000000000000000000000000000:3,0,eu,10000\nbb000000000000000000000000000000:3,1,eu,10000\n", out.String())
-	require.EqualValues(t, 2, w.number("count() FROM (SELECT file AS id FROM tier_charges GROUP BY id)"), "an alias comes before the column")
+	require.EqualValues(t, 2, w.number("count() FROM (SELECT file AS id FROM tier_charges GROUP BY id)"),
+		"an alias comes before the column")
 }

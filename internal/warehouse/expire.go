@@ -69,7 +69,8 @@ func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Ex
 	}
 	if e.Before.Before(due) && now.Sub(newest) > quietFor {
 		if e.Held, err = w.heldBack(ctx, e.Before, due); err == nil && e.Held != "" {
-			e.Held += fmt.Sprintf(" by the clocks, which say %s, but the newest rated usage is of %s; if the clocks are right, newer usage lets them go",
+			e.Held += fmt.Sprintf(" by the clocks, which say %s, but the newest rated usage is of %s; if the clocks are right, newer "+
+				"usage lets them go",
 				moments(now), moments(newest))
 		}
 	}
@@ -122,7 +123,8 @@ func (w *Warehouse) expire(ctx context.Context, t *Table, e *Expiry) error {
 // dropParts drops the parts of past months in which every row has expired. A part never changes: a row that comes while we
 // look is in another one, which a DROP PARTITION would take along.
 func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (dropped int, err error) {
-	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT _part FROM %s WHERE %s < %s GROUP BY _part HAVING countIf(NOT (%s)) = 0 ORDER BY _part",
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT _part FROM %s WHERE %s < %s GROUP BY _part HAVING countIf(NOT (%s)) = 0 ORDER "+
+		"BY _part",
 		t.Name, t.Partition, before.Format("200601"), old(before)))
 	if err != nil {
 		return 0, sorted("look for what expires", err)
@@ -163,7 +165,8 @@ func (w *Warehouse) heldBack(ctx context.Context, before, due time.Time) (string
 			continue
 		}
 		var n uint64
-		if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT (%s)", t.Name, old(due), old(before))).Scan(&n); err != nil {
+		if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT (%s)", t.Name, old(due),
+			old(before))).Scan(&n); err != nil {
 			return "", sorted("count held-back rows", err)
 		}
 		if n > 0 {

@@ -60,7 +60,8 @@ func Creates(l Layout) map[string]string {
 }
 
 // Filled is the rows that messages make, a line for each value: table, column, value.
-func Filled(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error), offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) (string, error) {
+func Filled(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error),
+	offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) (string, error) {
 	r := newRows(9, account)
 	r.offset = offset
 	for i, m := range messages {

@@ -189,7 +189,8 @@ func (w *world) sink(partition int) *warehouse.SinkOptions {
 	return &warehouse.SinkOptions{
 		Options: consumer.Options{
 			Name: "warehouse-" + w.topics.Rated, Partition: partition, Topic: w.topics.Rated, Broker: w.kafka, Clock: realClock{},
-			Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{}, Linger: func() time.Duration { return 20 * time.Millisecond },
+			Log: slog.New(slog.DiscardHandler), Progress: &consumer.Progress{},
+			Linger: func() time.Duration { return 20 * time.Millisecond },
 		},
 		Positions: w.store, Warehouse: w.warehouse, Account: accountID,
 	}

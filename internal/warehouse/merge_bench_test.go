@@ -79,7 +79,8 @@ func mergeOnce(b *testing.B, server *clickhouse.Server, w *warehouse.Warehouse, 
 		exec("OPTIMIZE TABLE " + name + " FINAL")
 		b.ReportMetric(float64((engineCPU(b, server)-began).Nanoseconds())/rows, "merge-ns/row")
 		var n, parts, bytes uint64
-		require.NoError(b, w.Conn().QueryRow(b.Context(), "SELECT sum(rows), count(), sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table = ?", name).Scan(&n, &parts, &bytes))
+		require.NoError(b, w.Conn().QueryRow(b.Context(), "SELECT sum(rows), count(), sum(bytes_on_disk) FROM system.parts WHERE "+
+			"active AND database = currentDatabase() AND table = ?", name).Scan(&n, &parts, &bytes))
 		require.EqualValues(b, rows, n)
 		b.ReportMetric(float64(parts), "parts")
 		b.ReportMetric(float64(bytes)/rows, "disk-B/row")
@@ -96,10 +97,14 @@ func mergeOnce(b *testing.B, server *clickhouse.Server, w *warehouse.Warehouse, 
 
 // mergeQuestions are those of docs/sql.md that read many rows.
 var mergeQuestions = []string{
-	"SELECT cycle, root, account, plan, class, count() AS records, currency, sum(amount) AS amount FROM {table} GROUP BY cycle, root, account, plan, class, currency",
-	"SELECT day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity FROM {table} GROUP BY day, root, account, class, unit",
-	"SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, currency, sum(amount) AS amount FROM {table} GROUP BY month, class, unit, country, currency",
-	"SELECT cycle, root, account, sim, min(identifier) AS identifier, class, unit, count() AS records, sum(quantity) AS quantity, currency, sum(amount) AS amount FROM {table} GROUP BY cycle, root, account, sim, class, unit, currency",
+	"SELECT cycle, root, account, plan, class, count() AS records, currency, sum(amount) AS amount FROM {table} GROUP BY cycle, root, " +
+		"account, plan, class, currency",
+	"SELECT day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity FROM {table} GROUP " +
+		"BY day, root, account, class, unit",
+	"SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, " +
+		"currency, sum(amount) AS amount FROM {table} GROUP BY month, class, unit, country, currency",
+	"SELECT cycle, root, account, sim, min(identifier) AS identifier, class, unit, count() AS records, sum(quantity) AS quantity, " +
+		"currency, sum(amount) AS amount FROM {table} GROUP BY cycle, root, account, sim, class, unit, currency",
 	"SELECT sum(quantity) FROM {table} WHERE account = 'account-00077' AND day = '2026-03-03'",
 	"SELECT file, count(), sum(bytes) FROM {table} WHERE class = 'data' GROUP BY file",
 }

@@ -109,7 +109,8 @@ func newRows(partition int, account func(context.Context, uint32, uint64) (strin
 	for _, b := range []struct {
 		block **Block
 		table string
-	}{{&r.rated, ratedTable}, {&r.tiers, tierTable}, {&r.suspended, suspenseTable}, {&r.duplicate, duplicateTable}, {&r.events, eventTable}, {&r.closed, closedTable}, {&r.files, fileTable}} {
+	}{{&r.rated, ratedTable}, {&r.tiers, tierTable}, {&r.suspended, suspenseTable}, {&r.duplicate, duplicateTable},
+		{&r.events, eventTable}, {&r.closed, closedTable}, {&r.files, fileTable}} {
 		*b.block = newBlock(table(b.table))
 		r.blocks = append(r.blocks, *b.block)
 	}

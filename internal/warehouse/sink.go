@@ -44,7 +44,8 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	rows := newRows(o.Partition, o.Account)
 	rows.offset = o.Offset
 	rows.log = cmp.Or(o.Generation, 1)
-	t := consumer.TokenOptions[*Block]{Options: o.Options, Positions: o.Positions, Block: rows, Inserter: o.Warehouse, Engine: "ClickHouse", Passing: passing, Refused: refused}
+	t := consumer.TokenOptions[*Block]{Options: o.Options, Positions: o.Positions, Block: rows, Inserter: o.Warehouse,
+		Engine: "ClickHouse", Passing: passing, Refused: refused}
 	if o.Written != nil {
 		t.Written = func(took time.Duration) { o.Written.add(rows, took, o.Clock.Now()) }
 	}
@@ -72,7 +73,8 @@ type Written struct {
 }
 
 // WriteBounds are those of Written.Writes: how long a block took to get into its tables, with all attempts.
-var WriteBounds = histogram.Bounds{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second,
+var WriteBounds = histogram.Bounds{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
+	500 * time.Millisecond, time.Second,
 	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute}
 
 // ArrivalBounds are those of Written.Arrivals: how long after a file was taken from its source its end is in the warehouse.

@@ -125,7 +125,8 @@ var usage = []Column{
 		Doc:  "The carrier's id of the call or session.",
 		fill: texts(func(r *row) string { return r.usage.Session })},
 	{Name: "continues", Type: "Bool", Since: 7,
-		Doc:  "The record continues a call or session whose beginning is in an earlier record. Rows from before this column existed have false, and attributes['continues'] instead.",
+		Doc: "The record continues a call or session whose beginning is in an earlier record. Rows from before this column existed " +
+			"have false, and attributes['continues'] instead.",
 		fill: flags(func(r *row) bool { return r.usage.Continues })},
 	{Name: "direction", Type: word, Since: 1,
 		Doc:  "mo when the SIM started the call, message or session, mt when the other party did.",
@@ -140,18 +141,21 @@ var usage = []Column{
 		Doc:  "Octets to the device.",
 		fill: u64s(func(r *row) uint64 { return uint64(r.usage.Down) })},
 	{Name: "attributes_json", Type: "String", Since: 1,
-		Doc:  "Fields that the source's rules added, as a JSON object of texts; empty for none. (As a Map they cost every merge 1.4 µs a row, there or not.)",
+		Doc: "Fields that the source's rules added, as a JSON object of texts; empty for none. (As a Map they cost every merge 1.4 " +
+			"µs a row, there or not.)",
 		fill: attributes(func(r *row) []udr.Attribute { return r.usage.Attributes })},
 	{Name: "attributes", Type: "Map(String, String)", Since: 1, Computed: "JSONExtract(attributes_json, 'Map(String, String)')", Doc: "The same as a map: attributes['depot']. It is not among the columns of SELECT *."},
 	{Name: "duplicate_key", Type: "FixedString(12)", Since: 1,
-		Doc:  "Hash of the fields by which the source recognises a record that its carrier sent before; zeros if the source has no duplicate key.",
+		Doc: "Hash of the fields by which the source recognises a record that its carrier sent before; zeros if the source has no " +
+			"duplicate key.",
 		fill: fixed(func(r *row) []byte { return r.usage.Duplicate[:] })},
 }
 
 // charge is what the SIM's own account pays: tier 0.
 var charge = []Column{
 	{Name: "amount", Type: amount, Since: 1,
-		Doc:  "What the SIM's account pays for the record by the SIM's plan (tier 0), in currency; 0 when plan is empty. What the accounts above pay is in tier_charges.",
+		Doc: "What the SIM's account pays for the record by the SIM's plan (tier 0), in currency; 0 when plan is empty. What the " +
+			"accounts above pay is in tier_charges.",
 		fill: decimals(func(r *row) decimal.D { return r.charge.total })},
 	{Name: "currency", Type: word, Since: 1,
 		Doc:  "Of amount, ISO 4217.",
@@ -181,21 +185,24 @@ var charge = []Column{
 		Doc:  "What rounding the amount to the plan's decimals left over: exact price minus amount.",
 		fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 	{Name: "charges", Type: "String", Since: 1, Codec: "ZSTD(1)",
-		Doc:  "Everything needed to explain and recompute the charges: messages ratemill.v1.Charge, each after its length as a varint. `ratemill explain` makes words of them.",
+		Doc: "Everything needed to explain and recompute the charges: messages ratemill.v1.Charge, each after its length as a " +
+			"varint. `ratemill explain` makes words of them.",
 		fill: messages(func(r *row) [][]byte { return r.charges })},
 }
 
 // local is what the zone of the account makes of at.
 var local = []Column{
 	{Name: "day", Type: "Date32", Since: 5, Absent: "toDate32(at)",
-		Doc:  "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was this column: in UTC.",
+		Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was " +
+			"this column: in UTC.",
 		fill: u32s(func(r *row) uint32 { return uint32(r.day) })},
 }
 
 // lateness marks usage of a cycle that was over.
 var lateness = []Column{
 	{Name: "late", Type: "UInt16", Since: 8,
-		Doc:  "Number of billing cycles, of the billing root, between the cycle of the use and that in which the file was taken or the retry ordered; 0: in time. Rows from before this column existed have 0.",
+		Doc: "Number of billing cycles, of the billing root, between the cycle of the use and that in which the file was taken or " +
+			"the retry ordered; 0: in time. Rows from before this column existed have 0.",
 		fill: u16s(func(r *row) uint16 { return r.late })},
 }
 
@@ -215,7 +222,9 @@ var position = []Column{
 		Doc:  "Offset of the message with the record in the topic rated.",
 		fill: perMessage(u64s(func(r *row) uint64 { return uint64(r.offset) }))},
 	{Name: "log", Type: "UInt32", Since: 10, Absent: "1",
-		Doc:  "Generation of the rated log: 1 for the first Kafka, and one more each time that `ratemill stores accept` accepts a Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows from before there was this column have 1.",
+		Doc: "Generation of the rated log: 1 for the first Kafka, and one more each time that `ratemill stores accept` accepts a " +
+			"Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows from " +
+			"before there was this column have 1.",
 		fill: perMessage(u32s(func(r *row) uint32 { return r.log }))},
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
@@ -301,13 +310,15 @@ var tables = []Table{
 				Doc:  "Name of the price in the plan's class. Rows from before there was this column: empty.",
 				fill: texts(func(r *row) string { return r.charge.price })},
 			{Name: "charged", Type: "Int64", Since: 10, Codec: "T64, LZ4",
-				Doc:  "The quantity after rounding up to the plan's increments, in unit. Rows from before there was this column: 0; `ratemill explain` tells it.",
+				Doc: "The quantity after rounding up to the plan's increments, in unit. Rows from before there was this column: 0; " +
+					"`ratemill explain` tells it.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.charge.rounded) })},
 			{Name: "covered", Type: "Int64", Since: 10, Codec: "T64, LZ4",
 				Doc:  "How much of charged was drawn from pools and included units, in unit. Rows from before there was this column: 0.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.charge.covered) })},
 			{Name: "rest", Type: amount, Since: 10,
-				Doc:  "What rounding the amount to the plan's decimals left over: exact price minus amount. Rows from before there was this column: 0.",
+				Doc: "What rounding the amount to the plan's decimals left over: exact price minus amount. Rows from before there " +
+					"was this column: 0.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 		}, position),
 		Partition: "toYYYYMM(at)", Order: "(root, account, at)", Expires: true,
@@ -357,10 +368,12 @@ var tables = []Table{
 				Doc:  "The SIM's identifier in the carrier's record, as far as it was mapped.",
 				fill: texts(func(r *row) string { return r.usage.Identifier.Value })},
 			{Name: "preamble", Type: "String", Since: 2, Codec: "ZSTD(1)",
-				Doc:  "The text before the records of its file that gives raw its meaning, such as a header row. preamble and raw can be read again.",
+				Doc: "The text before the records of its file that gives raw its meaning, such as a header row. preamble and raw can " +
+					"be read again.",
 				fill: octets(func(r *row) []byte { return r.suspended.Preamble })},
 			{Name: "part", Type: "UInt32", Since: 2,
-				Doc:  "Of a raw record that became several usage records: which of them waits here, from 1. 0 when the raw record waits as a whole, and when rating suspended it.",
+				Doc: "Of a raw record that became several usage records: which of them waits here, from 1. 0 when the raw record " +
+					"waits as a whole, and when rating suspended it.",
 				fill: u32s(func(r *row) uint32 { return r.suspended.Part })},
 			{Name: "parts", Type: "UInt32", Since: 2,
 				Doc:  "How many they are.",
@@ -458,7 +471,8 @@ var tables = []Table{
 				Doc:  "Quantity sent to rating, by usage class, in the class's unit.",
 				fill: units(func(r *row) []udr.UnitTotal { return r.end.Units })},
 			{Name: "continues", Type: "String", Since: 9,
-				Doc:  "Id of the file that it continues: its content begins with that file's whole content, and only the rest was read. Empty for a whole file, and in rows from before this column existed.",
+				Doc: "Id of the file that it continues: its content begins with that file's whole content, and only the rest was " +
+					"read. Empty for a whole file, and in rows from before this column existed.",
 				fill: texts(func(r *row) string { return r.continues() })},
 		}, position),
 		Order: "(source, file)", Settings: sparse,

@@ -53,7 +53,9 @@ type answered struct {
 // printApart is Print for a question that asks for rows apart from the others.
 func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format, query string) (n int, err error) {
 	if w.options.Protocol == clickhouse.Native {
-		return 0, errors.New("rows of WITH TOTALS and extremes are only shown of a ClickHouse that is reached by HTTP, and clickhouse.dsn names the native protocol; write GROUP BY … WITH ROLLUP, whose totals are rows, or http:// or https:// with ClickHouse's HTTP port into the DSN")
+		return 0, errors.New("rows of WITH TOTALS and extremes are only shown of a ClickHouse that is reached by HTTP, and " +
+			"clickhouse.dsn names the native protocol; write GROUP BY … WITH ROLLUP, whose totals are rows, or http:// or https:// " +
+			"with ClickHouse's HTTP port into the DSN")
 	}
 	a, err := w.ask(ctx, query)
 	if away := (*UnavailableError)(nil); errors.As(err, &away) && strings.Contains(err.Error(), "(READONLY)") {
@@ -105,7 +107,8 @@ func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format,
 func (w *Warehouse) ask(ctx context.Context, query string) (a *answered, err error) {
 	const what = "answer the query"
 	settings := url.Values{
-		"default_format": {"JSONCompact"}, "wait_end_of_query": {"1"}, "date_time_output_format": {"iso"}, "output_format_json_quote_decimals": {"1"},
+		"default_format": {"JSONCompact"}, "wait_end_of_query": {"1"}, "date_time_output_format": {"iso"},
+		"output_format_json_quote_decimals":       {"1"},
 		"output_format_json_quote_64bit_integers": {"0"}, "output_format_json_quote_denormals": {"1"}, "readonly": {"2"},
 	}
 	for i := range w.options.Addr {
@@ -215,7 +218,8 @@ func value(column, typ string, v any) (any, error) {
 		return at.Format(time.RFC3339Nano), nil
 	case strings.HasPrefix(typ, "FixedString"):
 		if strings.ContainsRune(text, '\ufffd') { // JSONCompact puts it in the place of bytes that are no text
-			return nil, fmt.Errorf("column %s holds bytes that are no text, and cannot be shown beside totals; write hex(%s)", column, column)
+			return nil, fmt.Errorf("column %s holds bytes that are no text, and cannot be shown beside totals; write hex(%s)", column,
+				column)
 		}
 		return fmt.Sprintf("%x", text), nil
 	}

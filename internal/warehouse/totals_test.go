@@ -33,7 +33,8 @@ totals:
 {"totals":{"class":"","records":10,"amount":"1.25"}}
 `, show(warehouse.AsJSON, question))
 	require.Equal(t, "class,records,amount\ndata,6,0.75\n\"sms \"\"mo\"\"\",4,0.5\n", show(warehouse.AsCSV, question))
-	require.Equal(t, "n\n0\n1\n\nminimum:\n0\n\nmaximum:\n1\n", show(warehouse.AsTable, "SELECT number AS n FROM numbers(2) SETTINGS extremes = 1"))
+	require.Equal(t, "n\n0\n1\n\nminimum:\n0\n\nmaximum:\n1\n", show(warehouse.AsTable,
+		"SELECT number AS n FROM numbers(2) SETTINGS extremes = 1"))
 	require.True(t, warehouse.AsksApart("select 1 with\ntotals"))
 	require.False(t, warehouse.AsksApart("select 1 -- with totals"))
 
@@ -54,9 +55,12 @@ totals:
 func TestValuesAreTheSameWhicheverWayTheyCome(t *testing.T) {
 	w := open(t, testengine.SharedClickHouse(t), "totals_values")
 	for _, expression := range []string{
-		"toUInt8(7)", "toInt64(-9223372036854775808)", "toUInt64(18446744073709551615)", "toDecimal128('0.001584000000', 12)", "toDecimal64(100, 2)", "1.25", "true",
-		"toDate('2026-03-28')", "toDateTime('2026-03-28 15:46:24', 'UTC')", "toDateTime64('2026-03-28 15:46:24.120', 9, 'UTC')", "toDateTime('2026-07-28 15:46:24', 'Europe/Madrid')",
-		"'a\\tb\\n\"ñ\\'移'", "toLowCardinality('x')", "CAST(NULL, 'Nullable(String)')", "CAST(3, 'Nullable(UInt32)')", "toFixedString('abc', 3)", "[1, 2]", "['a']", "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')",
+		"toUInt8(7)", "toInt64(-9223372036854775808)", "toUInt64(18446744073709551615)", "toDecimal128('0.001584000000', 12)",
+		"toDecimal64(100, 2)", "1.25", "true",
+		"toDate('2026-03-28')", "toDateTime('2026-03-28 15:46:24', 'UTC')", "toDateTime64('2026-03-28 15:46:24.120', 9, 'UTC')",
+		"toDateTime('2026-07-28 15:46:24', 'Europe/Madrid')",
+		"'a\\tb\\n\"ñ\\'移'", "toLowCardinality('x')", "CAST(NULL, 'Nullable(String)')", "CAST(3, 'Nullable(UInt32)')",
+		"toFixedString('abc', 3)", "[1, 2]", "['a']", "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')",
 		"toIPv4('10.0.0.1')", "CAST('b', 'Enum8(\\'a\\' = 1, \\'b\\' = 2)')",
 	} {
 		for _, format := range []warehouse.Format{warehouse.AsTable, warehouse.AsJSON, warehouse.AsCSV} {

@@ -22,7 +22,8 @@ var (
 var views = []View{
 	{
 		Name: "charges", Since: 1,
-		Doc: "The price of every record for every account: one row per record and tier, from the SIM's own account (tier 0) up to the billing root. Add up amount here, not usage, because a record has one row per tier.",
+		Doc: "The price of every record for every account: one row per record and tier, from the SIM's own account (tier 0) up to the " +
+			"billing root. Add up amount here, not usage, because a record has one row per tier.",
 		Columns: []Column{
 			{Name: "file, seq", Doc: "Identity of the record."},
 			{Name: "at", Doc: "When the usage began."},
@@ -41,7 +42,8 @@ var views = []View{
 			{Name: "price", Doc: "Name of the price in the plan's class."},
 			{Name: "charged", Doc: "The quantity after rounding up to the plan's increments, in unit."},
 			{Name: "covered", Doc: "How much of charged was drawn from pools and included units, in unit."},
-			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows from before tier_charges had them."},
+			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows " +
+				"from before tier_charges had them."},
 			{Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."},
 		},
 		Select: `
@@ -102,12 +104,16 @@ FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, 
 	},
 	{
 		Name: "file_balance", Since: 1,
-		Doc: "The balance of every file: the records that mediation read, compared with the rows in the warehouse. difference and difference_bytes are 0 for a file that is done; before, they show the records still in flight. A file whose end has not come yet is not here, but in file_ends_missing; a file that came so long ago that its records may be deleted (warehouse.keep, minus one month) is omitted too.",
+		Doc: "The balance of every file: the records that mediation read, compared with the rows in the warehouse. difference and " +
+			"difference_bytes are 0 for a file that is done; before, they show the records still in flight. A file whose end has not " +
+			"come yet is not here, but in file_ends_missing; a file that came so long ago that its records may be deleted " +
+			"(warehouse.keep, minus one month) is omitted too.",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."}, {Name: "brought_back", Doc: "Of a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
 			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."}, {Name: "suspended", Doc: "In suspense, still waiting."},
-			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."}, {Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
+			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."},
+			{Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
 			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference", Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
 			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."}, {Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
 		},
@@ -132,7 +138,8 @@ ORDER BY f.source, f.name, f.file`,
 	},
 	{
 		Name: "file_balance_units", Since: 1,
-		Doc: "The same balance in units: the usage that mediation sent in each class, compared with the rows in the warehouse. difference is 0 for a file that is done.",
+		Doc: "The same balance in units: the usage that mediation sent in each class, compared with the rows in the warehouse. " +
+			"difference is 0 for a file that is done.",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, classColumn,
 			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's unit."}, {Name: "duplicate", Doc: "Of which in duplicates."},

@@ -116,7 +116,8 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 		return nil, refused
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		conn.Close()
-		return nil, fmt.Errorf("%s refuses the login of %s with %s; check the user and the credentials with the carrier", d.address, o.User, d.credentials())
+		return nil, fmt.Errorf("%s refuses the login of %s with %s; check the user and the credentials with the carrier", d.address,
+			o.User, d.credentials())
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
 		conn.Close()
 		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address, strings.Join(algorithms, ", "), err)

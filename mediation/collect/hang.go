@@ -33,14 +33,16 @@ func progressed(ctx context.Context) {
 }
 
 func (p *patient) away(what string) error {
-	return &UnreachableError{p.place, fmt.Errorf("%s has made no progress for %s; if the directory is a network mount, its server may be away", what, p.timeout)}
+	return &UnreachableError{p.place, fmt.Errorf("%s has made no progress for %s; if the directory is a network mount, its server may "+
+		"be away", what, p.timeout)}
 }
 
 // within runs an operation, and abandons it if it makes no progress. late gets a result that comes afterwards; it may
 // be nil.
 func within[T any](ctx context.Context, p *patient, what string, do func(context.Context) (T, error), late func(T)) (v T, err error) {
 	if n := p.hung.Load(); n >= mostHung {
-		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its server may be away", n)}
+		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its "+
+			"server may be away", n)}
 	}
 	var steps atomic.Int64
 	doing, cancel := context.WithCancel(context.WithValue(ctx, progressKey{}, &steps))
@@ -104,7 +106,10 @@ func (p *patient) List(ctx context.Context) (Listing, error) {
 
 // Stat is described with Remote.
 func (p *patient) Stat(ctx context.Context, path string) (Entry, error) {
-	return within(ctx, p, fmt.Sprintf("looking at %q", path), func(ctx context.Context) (Entry, error) { return p.Remote.Stat(ctx, path) }, nil)
+	return within(ctx, p, fmt.Sprintf("looking at %q", path),
+		func(ctx context.Context) (Entry, error) {
+			return p.Remote.Stat(ctx, path)
+		}, nil)
 }
 
 // Rename is described with Remote.

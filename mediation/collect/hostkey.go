@@ -27,7 +27,8 @@ func (e *HostKeyError) Error() string {
 	case e.Revoked:
 		return fmt.Sprintf("host key of %s is %s, which %s says is revoked; stop and ask the carrier", e.Host, e.Seen, e.Where)
 	case len(e.Pinned) == 0:
-		return fmt.Sprintf("host key of %s is %s, but %s has no key for this server; compare the fingerprint with the one the carrier gave you, and if they are equal add this line to known_hosts:\n%s\n(or pin it with host_key: %s)",
+		return fmt.Sprintf("host key of %s is %s, but %s has no key for this server; compare the fingerprint with the one the carrier "+
+			"gave you, and if they are equal add this line to known_hosts:\n%s\n(or pin it with host_key: %s)",
 			e.Host, e.Seen, e.Where, e.Line, e.Seen)
 	}
 	how := "replace the line in known_hosts by:\n" + e.Line + "\n"

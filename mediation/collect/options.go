@@ -144,14 +144,16 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(at("after"), "%q leaves its directory with ..", o.After.Move)
 	}
 	if p := o.takesItsOwn(); p != "" {
-		d.Errorf(at("after"), "files moved to %s would match %q and be read again; narrow the match, or move them elsewhere", o.After.Move, p)
+		d.Errorf(at("after"), "files moved to %s would match %q and be read again; narrow the match, or move them elsewhere",
+			o.After.Move, p)
 	}
 	s := o.SFTP
 	if s == nil {
 		return
 	}
 	if s.KnownHosts == "" && len(s.HostKey) == 0 {
-		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it, anybody could impersonate %s. `ssh-keyscan -p %d %s` shows the key; compare it with the one the carrier gave you", s.Host, s.port(), s.Host)
+		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it, anybody could impersonate %s. "+
+			"`ssh-keyscan -p %d %s` shows the key; compare it with the one the carrier gave you", s.Host, s.port(), s.Host)
 	}
 	for _, k := range s.HostKey {
 		if !strings.HasPrefix(k, "SHA256:") {
@@ -163,7 +165,8 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	for key, secret := range map[string]diag.Secret{"password": s.Password, "key_passphrase": s.KeyPassphrase} {
 		if secret.Literal() {
-			d.Warnf(at("sftp", key), "the document contains the %s itself, and the control store will keep a copy; write ${NAME} for an environment variable, or name a file", key)
+			d.Warnf(at("sftp", key), "the document contains the %s itself, and the control store will keep a copy; write ${NAME} for "+
+				"an environment variable, or name a file", key)
 		}
 	}
 	if s.Port < 0 || s.Port > 65535 {
@@ -207,7 +210,8 @@ func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 // WaitsFor says what an incomplete file is waiting for.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
-		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker", base(path)+o.Marker)
+		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker",
+			base(path)+o.Marker)
 	}
 	return fmt.Sprintf("it is read once its size and modification time have not changed for %s (collect.settled)", o.Settled)
 }

@@ -141,7 +141,8 @@ type SpoolError struct {
 }
 
 func (e *SpoolError) Error() string {
-	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files being read at a time, at most mediation.spool_bytes. Free disk space, and mediation goes on by itself", e.Dir, e.Err)
+	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files being read at a time, at most "+
+		"mediation.spool_bytes. Free disk space, and mediation goes on by itself", e.Dir, e.Err)
 }
 func (e *SpoolError) Unwrap() error { return e.Err }
 
@@ -471,7 +472,8 @@ func (t *transfer) unchanged(ctx context.Context) error {
 	case now.Size != t.entry.Size:
 		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, but the listing said %d", now.Size, t.entry.Size)}
 	case !now.MTime.Equal(t.entry.MTime):
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, but the listing said %s", timed(now.MTime), timed(t.entry.MTime))}
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, but the listing said %s", timed(now.MTime),
+			timed(t.entry.MTime))}
 	}
 	return nil
 }

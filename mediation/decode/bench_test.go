@@ -115,7 +115,8 @@ func BenchmarkSplit(b *testing.B) {
 	for _, p := range benchPaths {
 		layout.Slot(p)
 	}
-	opened, err := (&Options{Chosen: Of(&CSV{Delimiter: ";", Named: Columns{Names: benchColumns}})}).Open(strings.NewReader(benchLine), layout)
+	opened, err := (&Options{Chosen: Of(&CSV{Delimiter: ";", Named: Columns{Names: benchColumns}})}).Open(strings.NewReader(benchLine),
+		layout)
 	require.NoError(b, err)
 	d := opened.(*csvDecoder)
 	line := []byte(strings.TrimSpace(benchLine))

@@ -93,7 +93,8 @@ func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 		bad("csv.skip_after", "goes with header: true; without header, use skip")
 	}
 	if c.Header && (len(c.Named.Names) > 0 || len(c.Named.Positions) > 0) {
-		bad("csv.columns", "goes without header; use rename to give columns of the header other names, or skip: %d to ignore the header", c.Skip+1)
+		bad("csv.columns", "goes without header; use rename to give columns of the header other names, or skip: %d to ignore the header",
+			c.Skip+1)
 	}
 	if !c.Header && len(c.Rename) > 0 {
 		bad("csv.rename", "goes with header: true")

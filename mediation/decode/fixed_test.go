@@ -51,13 +51,15 @@ func FuzzFixed(f *testing.F) {
 	layout.Slot("a")
 	layout.Slot("b")
 	f.Fuzz(func(t *testing.T, content []byte, bytes bool) {
-		x := &Fixed{Places: []Place{{Name: "a", From: 1, Width: 2}, {Name: "b", From: 5, To: 9}}, Short: "allow", Long: "allow", Trim: "none"}
+		x := &Fixed{Places: []Place{{Name: "a", From: 1, Width: 2}, {Name: "b", From: 5, To: 9}}, Short: "allow", Long: "allow",
+			Trim: "none"}
 		if bytes {
 			x.Count = "bytes"
 		}
 		rows, bad := tiled(t, &Options{Chosen: Of(x), Limits: Limits{Record: 4096}}, layout, content)
 		text := string(content)
-		if bad > 0 || bytes || len(rows) == 0 || strings.ContainsRune(text, '\r') || strings.HasPrefix(text, "\xef\xbb\xbf") || strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		if bad > 0 || bytes || len(rows) == 0 || strings.ContainsRune(text, '\r') || strings.HasPrefix(text, "\xef\xbb\xbf") ||
+			strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 			return
 		}
 		var want [][]string

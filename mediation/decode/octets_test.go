@@ -22,7 +22,8 @@ type lengths struct {
 	Version int `yaml:"version" default:"1" doc:"Version in the head."`
 }
 
-var _ = Declare(Format{Name: "lengths", Doc: "Records with their length before them.", Octets: true, Options: func() Reader { return &lengths{} }})
+var _ = Declare(Format{Name: "lengths", Doc: "Records with their length before them.", Octets: true,
+	Options: func() Reader { return &lengths{} }})
 
 func (l *lengths) Check(_ *Options, bad func(path, format string, args ...any)) {
 	if l.Version < 0 {

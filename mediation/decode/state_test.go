@@ -24,7 +24,8 @@ func told(d Decoder, layout *record.Layout) (lines []string) {
 		if err != nil && !errors.As(err, &bad) {
 			return append(lines, fmt.Sprintf("%v framing %d expected %d preamble %q", err, d.Framing(), d.Expected(), d.Preamble()))
 		}
-		line := fmt.Sprintf("%d line %d at %d: %d of %q, %v, preamble %q", rec.Seq, rec.Line, rec.Offset, d.Span(), rec.Raw, err, d.Preamble())
+		line := fmt.Sprintf("%d line %d at %d: %d of %q, %v, preamble %q", rec.Seq, rec.Line, rec.Offset, d.Span(), rec.Raw, err,
+			d.Preamble())
 		if err == nil {
 			for i := range layout.Paths() {
 				line += fmt.Sprintf(" %v %q", rec.Fields[i].Kind, rec.Fields[i].Text)
@@ -50,9 +51,10 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 		"utf-16":    {Chosen: Of(&CSV{Header: true}), Encoding: "utf-16be"},
 		"windows":   {Chosen: Of(&CSV{Header: true}), Encoding: "windows-1252"},
 		"trailer":   {Chosen: Of(&CSV{Header: true}), Trailer: &Trailer{First: "T", Mismatch: "alarm"}},
-		"fixed":     {Chosen: Of(&Fixed{Places: []Place{{Name: "a", From: 1, Width: 2}, {Name: "b", From: 3, To: 3}}, Short: "allow", Long: "allow", Skip: 1})},
-		"json":      {Chosen: Of(&JSON{Framing: "lines"}), Limits: Limits{Record: 60}},
-		"objects":   {Chosen: Of(&JSON{Framing: "objects"})},
+		"fixed": {Chosen: Of(&Fixed{Places: []Place{{Name: "a", From: 1, Width: 2}, {Name: "b", From: 3, To: 3}}, Short: "allow",
+			Long: "allow", Skip: 1})},
+		"json":    {Chosen: Of(&JSON{Framing: "lines"}), Limits: Limits{Record: 60}},
+		"objects": {Chosen: Of(&JSON{Framing: "objects"})},
 	}
 	pieces := []string{"x", "é", "🙂", ",", ",", `"`, `"`, "\n", "\n", "\r\n", "\n", " ", "#", "\\", "\x1a", "T,1", "xy,1,2\n", "\"x\",1,\"2\"\n", `{"a":"1","b":2}` + "\n", "{", "}", strings.Repeat("long", 12), "\n\n"}
 	resumed := map[string]int{}

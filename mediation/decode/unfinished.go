@@ -109,7 +109,8 @@ func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) 
 		return special.unfinished(packed, head, tail)
 	}
 	// DOS programs ended files with a lone Ctrl-Z.
-	if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") && !bytes.ContainsAny(tail, "\n\r") {
+	if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") &&
+		!bytes.ContainsAny(tail, "\n\r") {
 		return ""
 	}
 	return noLineEnd

@@ -31,7 +31,8 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 		s.Version = version
 	}
 	if s.Version != version {
-		return nil, fmt.Errorf("source %s was stored as version %s but compiles to %s: a ratemill with other rule semantics wrote it; finish its open files with that version", s.Name, version, s.Version)
+		return nil, fmt.Errorf("source %s was stored as version %s but compiles to %s: a ratemill with other rule semantics wrote it; "+
+			"finish its open files with that version", s.Name, version, s.Version)
 	}
 	return s, nil
 }

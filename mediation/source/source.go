@@ -216,7 +216,8 @@ func (s *Source) checkRereads(b *Book, l *diag.List) {
 		if name == s.Name || name == s.Title {
 			l.Errorf(at, "source %s rereads itself; rereads names other sources whose files this one reads once more", s.Title)
 		} else if _, ok := b.Source(name); !ok {
-			l.Warnf(at, "rereads: the project has no source %s%s It has an effect only if a source of this name was removed from the project", name, orDot(diag.Suggest(name, b.Names())))
+			l.Warnf(at, "rereads: the project has no source %s%s It has an effect only if a source of this name was removed from the "+
+				"project", name, orDot(diag.Suggest(name, b.Names())))
 		}
 	}
 }
@@ -234,7 +235,9 @@ func sharedFiles(sources []*Source, l *diag.List) {
 	for i, s := range sources {
 		for _, other := range sources[:i] {
 			if mine, theirs, ok := s.Collect.Shares(&other.Collect); ok {
-				l.Warnf(diag.Pos{File: diag.NewFile(s.File, nil)}, "match %q and match %q of %s may take the same files of one place: each source would read such a file and charge its records; make the patterns differ, or exclude the files of one source from the other",
+				l.Warnf(diag.Pos{File: diag.NewFile(s.File, nil)}, "match %q and match %q of %s may take the same files of one place: "+
+					"each source would read such a file and charge its records; make the patterns differ, or exclude the files of one "+
+					"source from the other",
 					mine, theirs, other.File)
 			}
 		}
@@ -252,8 +255,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.Reader == nil {
 		return nil, l // not YAML, or another kind of document; errors of its sections would only add noise
 	}
-	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.Typed(), Zone: doc.Zone.Value, ZonePos: doc.Zone.Pos,
-		At: doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
+	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.Typed(), Zone: doc.Zone.Value,
+		ZonePos: doc.Zone.Pos,
+		At:      doc.Source.Pos, Classes: classes, Shared: shared.rules, Stored: shared.stored, MostUsages: doc.Decode.Limits.MostUsages()}
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
@@ -273,7 +277,8 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		}
 	}
 	if s.Program != nil && s.Collect.Identity == "" && s.Program.ReadsFileName() {
-		l.Warnf(doc.Source.Pos, "the rules read file.name, so a file with known content is read again when its name differs; set collect.identity: name if that is intended, or identity: content if files of this source get renamed")
+		l.Warnf(doc.Source.Pos, "the rules read file.name, so a file with known content is read again when its name differs; set "+
+			"collect.identity: name if that is intended, or identity: content if files of this source get renamed")
 	}
 	if doc.Sequence != nil {
 		doc.Sequence.number = rules.CompileFileExpression(doc.Sequence.From, &l)
@@ -281,7 +286,8 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	}
 	if doc.Duplicate != nil {
 		if s.DuplicateWithin = doc.Duplicate.Within; s.DuplicateWithin < time.Second && len(doc.Duplicate.Key) > 0 {
-			l.Errorf(doc.Duplicate.Key[0].Pos, "within is %v: no record would be remembered, and each that comes twice charged twice; records are remembered for 1s or longer, and 0 does not mean for ever", s.DuplicateWithin)
+			l.Errorf(doc.Duplicate.Key[0].Pos, "within is %v: no record would be remembered, and each that comes twice charged twice; "+
+				"records are remembered for 1s or longer, and 0 does not mean for ever", s.DuplicateWithin)
 		}
 	}
 	if s.Only = doc.Only; s.Only != nil {

@@ -74,7 +74,8 @@ func TestSequenceNumber(t *testing.T) {
 func TestASequenceThatNeverHasANumberIsTold(t *testing.T) {
 	for match, told := range map[string]bool{"car????.csv": true, "SKY_??????.csv": false, "car*.csv": false} {
 		text := strings.Replace(small, "*.csv", match, 1) + "sequence: { from: \"name[4:10]\" }\n"
-		_, l := source.LoadDir(fstest.MapFS{"sources/a.yaml": &fstest.MapFile{Data: []byte(text)}}, func(name string) (string, bool) { return "/" + name, true })
+		_, l := source.LoadDir(fstest.MapFS{"sources/a.yaml": &fstest.MapFile{Data: []byte(text)}},
+			func(name string) (string, bool) { return "/" + name, true })
 		require.NoError(t, l.Err())
 		require.Equal(t, told, strings.Contains(fmt.Sprint(l), "have no number"), "%s: %v", match, l)
 	}
@@ -93,9 +94,11 @@ func TestRereadsNamesOtherSources(t *testing.T) {
 }
 
 func TestATrailerWithANegativeCountDoesNotPass(t *testing.T) {
-	text := strings.Replace(small, "csv: { columns: [imsi, at] }", "csv: { columns: [imsi, at] }, trailer: { when: imsi == \"T\", records: int(at) }", 1)
+	text := strings.Replace(small, "csv: { columns: [imsi, at] }", "csv: { columns: [imsi, at] }, trailer: { when: imsi == \"T\", "+
+		"records: int(at) }", 1)
 	s := load(t, map[string]string{"sources/a.yaml": text}).Sources[0]
-	for count, why := range map[string]string{"-1": "the trailer's count is not a whole number", "2": "the trailer counts 2 records, the file has 1"} {
+	for count, why := range map[string]string{"-1": "the trailer's count is not a whole number",
+		"2": "the trailer counts 2 records, the file has 1"} {
 		d, err := s.Open(strings.NewReader("1,x\nT," + count + "\n"))
 		require.NoError(t, err)
 		var rec record.Record

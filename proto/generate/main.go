@@ -163,8 +163,10 @@ func (g *generator) parser(m *message) {
 			g.line("*m = %s{}", m.goType)
 		}
 	}
-	g.line("var f wire.Field\nfor len(data) > 0 {\nsize := f.Read(data)\nif size < 0 {\nreturn wire.Damaged(%q, size)\n}\ndata = data[size:]", m.name)
-	g.line("if err := m.field(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}\nreturn nil\n}\n", "message "+m.name+": field %d: %w")
+	g.line("var f wire.Field\nfor len(data) > 0 {\nsize := f.Read(data)\nif size < 0 {\nreturn wire.Damaged(%q, size)\n}\ndata = "+
+		"data[size:]", m.name)
+	g.line("if err := m.field(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}\nreturn nil\n}\n",
+		"message "+m.name+": field %d: %w")
 }
 
 // fields writes the method that reads one field. Numbers that it does not know are skipped.
@@ -189,7 +191,8 @@ func (g *generator) parseField(f protoreflect.FieldDescriptor, how field) error 
 	case how.array == lenient:
 		g.line("copy(%s[:], f.B)", x)
 	case how.array != noArray:
-		g.line("if len(f.B) != len(%s) {\nreturn fmt.Errorf(%q, len(f.B), len(%s))\n}\ncopy(%s[:], f.B)", x, string(f.Name())+" has %d bytes, not %d", x, x)
+		g.line("if len(f.B) != len(%s) {\nreturn fmt.Errorf(%q, len(f.B), len(%s))\n}\ncopy(%s[:], f.B)", x,
+			string(f.Name())+" has %d bytes, not %d", x, x)
 	case how.raw && f.IsList():
 		g.line("%s = append(%s, f.B)", x, x)
 	case how.raw || kind == protoreflect.BytesKind:

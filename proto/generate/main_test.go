@@ -20,7 +20,8 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 // A field that the table names and the .proto lacks, and one that no code can be made for, are errors, not left out.
 func TestAFieldIsNotLeftOut(t *testing.T) {
 	for want, m := range map[string]message{
-		"message Origin has no field gone":                   {name: "Origin", goType: "ID", append: "a", fields: map[string]field{"gone": {}}},
+		"message Origin has no field gone": {name: "Origin", goType: "ID", append: "a",
+			fields: map[string]field{"gone": {}}},
 		"ratemill/v1/usage.proto has no message Gone":        {name: "Gone"},
 		"FileEnd.units: a repeated field is written by hand": {name: "FileEnd", goType: "FileEnd", append: "a"},
 	} {

@@ -63,7 +63,8 @@ var udrMessages = []message{
 		"retried":   {hand: true},
 		"continues": {goType: "FileID", array: lenient},
 	}},
-	{name: "UnitTotal", goType: "UnitTotal", append: "appendUnitTotal", parse: "parse", method: true, fields: map[string]field{"class": {owned: true}}},
+	{name: "UnitTotal", goType: "UnitTotal", append: "appendUnitTotal", parse: "parse", method: true,
+		fields: map[string]field{"class": {owned: true}}},
 	{name: "Origin", goType: "ID", append: "appendOrigin", parse: "parse", method: true, fields: map[string]field{
 		"file": {goType: "FileID", array: always},
 	}},

@@ -22,7 +22,8 @@ func Lock(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	if err := closeOthersOut(dir); err != nil {
-		fmt.Fprintf(os.Stderr, "data folder %s can be read by other users of this machine, and its mode cannot be changed (%v): run chmod 700 %s as its owner\n", dir, err, dir)
+		fmt.Fprintf(os.Stderr, "data folder %s can be read by other users of this machine, and its mode cannot be changed (%v): run "+
+			"chmod 700 %s as its owner\n", dir, err, dir)
 	}
 	path := filepath.Join(dir, "LOCK")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

@@ -20,7 +20,8 @@ func TestTheFilesOfTheEngineAreForItsOwnerAlone(t *testing.T) {
 	conn := connect(t, s)
 	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE ratemill.t (n UInt64) ENGINE = MergeTree ORDER BY n"))
 	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO ratemill.t SELECT number FROM numbers(10)"))
-	require.NoError(t, conn.Exec(t.Context(), "CREATE DICTIONARY ratemill.d (n UInt64) PRIMARY KEY n SOURCE(CLICKHOUSE(TABLE 't' DB 'ratemill')) LAYOUT(FLAT()) LIFETIME(0)"))
+	require.NoError(t, conn.Exec(t.Context(), "CREATE DICTIONARY ratemill.d (n UInt64) PRIMARY KEY n SOURCE(CLICKHOUSE(TABLE 't' DB "+
+		"'ratemill')) LAYOUT(FLAT()) LIFETIME(0)"))
 	files := 0
 	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		require.NoError(t, err)

@@ -79,8 +79,10 @@ func TestSegmentsThatAreStoredElsewhereGoAndTheOthersStay(t *testing.T) {
 	dir := t.TempDir()
 	with(t, dir, func(addr string) {
 		client := &kafkago.Client{Addr: kafkago.TCP(addr)}
-		_, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{Topic: "usage", NumPartitions: 1, ReplicationFactor: 1,
-			ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "1"}, {ConfigName: "segment.bytes", ConfigValue: "100"}}}}})
+		_, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{Topic: "usage",
+			NumPartitions: 1, ReplicationFactor: 1,
+			ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "1"},
+				{ConfigName: "segment.bytes", ConfigValue: "100"}}}}})
 		require.NoError(t, err)
 		for i := range 10 {
 			write(t, addr, "usage", kafkago.Message{Value: fmt.Append(nil, i), Time: time.UnixMilli(1)})
