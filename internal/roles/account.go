@@ -2,14 +2,12 @@ package roles
 
 import (
 	"context"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
 
 	"ratemill/account"
 	"ratemill/internal/consumer"
-	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/store"
 )
@@ -37,37 +35,19 @@ func newAccount(ctx context.Context, n *Node) (runner, error) {
 		return nil, err
 	}
 	r := &accountRole{n: n, progress: map[int]*consumer.Progress{}}
-	r.partitions = partitions{
-		topic: n.Topics.Rated,
-		group: n.group("account", n.Topics.Rated),
-		log:   n.Log,
-		role:  Account, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Rated},
-		position: func(topic string, partition int) int64 {
-			if topic == n.Topics.Rated {
-				return r.of(partition).Next.Load()
-			}
-			return 0
-		},
-		run: func(ctx context.Context, partition int) error {
-			c, err := consumer.NewInTransaction(consumer.TransactionOptions[*store.Tx]{
-				Options: consumer.Options{
-					Name: AccountConsumer(n.Installation), Partition: partition, Topic: n.Topics.Rated, Broker: n.Kafka,
-					Skips: func(ctx context.Context) ([]control.Stop, error) {
-						return n.Store.Skips(ctx, n.Topics.Rated, partition)
-					},
-					Origin: n.origin(Account, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64,
-					Waits: n.waits(Account, partition), Progress: r.of(partition),
-					Linger: func() time.Duration { return balanceLinger },
-				},
-				Store: n.Store, Effect: account.NewEffect(account.Table{}), Done: "in the balances", Gone: balancesGone,
-				Start: func(ctx context.Context) (int64, ratedlog.Fold, error) { return n.folded(ctx, partition) },
-			})
-			if err != nil {
-				return err
-			}
-			return c.Run(ctx)
-		},
-	}
+	next := func(partition int) int64 { return r.of(partition).Next.Load() }
+	r.partitions = n.ratedPartitions(Account, "account", next, func(ctx context.Context, partition int) error {
+		c, err := consumer.NewInTransaction(consumer.TransactionOptions[*store.Tx]{
+			Options: n.consumes(Account, AccountConsumer(n.Installation), partition, r.of(partition),
+				func() time.Duration { return balanceLinger }),
+			Store: n.Store, Effect: account.NewEffect(account.Table{}), Done: "in the balances", Gone: balancesGone,
+			Start: func(ctx context.Context) (int64, ratedlog.Fold, error) { return n.folded(ctx, partition) },
+		})
+		if err != nil {
+			return err
+		}
+		return c.Run(ctx)
+	})
 	return r, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ratemill/internal/consumer"
-	"ratemill/internal/control"
 	"ratemill/internal/histogram"
 	"ratemill/internal/patience"
 	"ratemill/internal/warehouse"
@@ -27,49 +26,31 @@ type sinkRole struct {
 
 func (n *Node) newSink() *sinkRole {
 	r := &sinkRole{progress: map[int]*sinkProgress{}}
-	r.partitions = partitions{
-		topic: n.Topics.Rated,
-		group: n.group("warehouse", n.Topics.Rated),
-		log:   n.Log,
-		role:  Sink, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Rated},
-		position: func(topic string, partition int) int64 {
-			if topic == n.Topics.Rated {
-				return r.of(partition).Next.Load()
-			}
-			return 0
-		},
-		run: func(ctx context.Context, partition int) error {
-			progress := r.of(partition)
-			var generation uint32
-			err := n.waitFor(ctx, engineControl, func() (err error) {
-				generation, err = n.Store.LogGeneration(ctx)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			s, err := warehouse.NewSink(warehouse.SinkOptions{
-				Options: consumer.Options{
-					Name: n.SinkName, Partition: partition, Topic: n.Topics.Rated, Broker: n.Kafka,
-					Skips: func(ctx context.Context) ([]control.Stop, error) {
-						return n.Store.Skips(ctx, n.Topics.Rated, partition)
-					},
-					Origin: n.origin(Sink, partition), Clock: clock{}, Log: n.Log, Random: rand.Float64, Waits: n.waits(Sink, partition),
-					Progress: &progress.Progress,
-					MaxRows:  n.Config.Warehouse.BlockRows, Linger: func() time.Duration {
-						return linger(n.Config.Warehouse.Flush,
-							r.owned())
-					},
-				},
-				Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset,
-				Written: &progress.Written, Generation: generation,
-			})
-			if err != nil {
-				return err
-			}
-			return s.Run(ctx)
-		},
-	}
+	next := func(partition int) int64 { return r.of(partition).Next.Load() }
+	r.partitions = n.ratedPartitions(Sink, "warehouse", next, func(ctx context.Context, partition int) error {
+		progress := r.of(partition)
+		var generation uint32
+		err := n.waitFor(ctx, engineControl, func() (err error) {
+			generation, err = n.Store.LogGeneration(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		o := n.consumes(Sink, n.SinkName, partition, &progress.Progress, func() time.Duration {
+			return linger(n.Config.Warehouse.Flush, r.owned())
+		})
+		o.MaxRows = n.Config.Warehouse.BlockRows
+		s, err := warehouse.NewSink(warehouse.SinkOptions{
+			Options:   o,
+			Positions: n.Store, Warehouse: n.Warehouse, Account: n.reference.account, Offset: n.reference.offset,
+			Written: &progress.Written, Generation: generation,
+		})
+		if err != nil {
+			return err
+		}
+		return s.Run(ctx)
+	})
 	return r
 }
 

@@ -3,15 +3,11 @@ package simulation
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
-	"time"
 
 	"ratemill/account"
-	"ratemill/internal/broker"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
@@ -99,40 +95,13 @@ func (w *world) startAccount(p int) {
 	a := w.start(name, accountKind, p, func(ctx context.Context) error {
 		progress := &consumer.Progress{}
 		c, err := consumer.NewInTransaction(consumer.TransactionOptions[*simTx]{
-			Options: consumer.Options{
-				Name: accountName, Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
-				Skips:  func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) },
-				Origin: w.origin(p), Clock: clock{w}, Log: slog.New(slog.DiscardHandler), Progress: progress,
-				MaxRows: 1 + w.rng.IntN(8), Linger: func() time.Duration { return 100 * time.Millisecond },
-			},
-			Store: transactions{positions{&w.store}, p}, Effect: account.NewEffect[*simTx](simRows{}), Done: "in the balances", Gone: gone,
+			Options: w.consumes(accountName, p, progress),
+			Store:   transactions{positions{&w.store}, p}, Effect: account.NewEffect[*simTx](simRows{}), Done: "in the balances", Gone: gone,
 		})
 		if err != nil {
 			return err
 		}
-		w.current.next = func(topic string) int64 {
-			if topic == w.topics.Rated {
-				return progress.Next.Load()
-			}
-			return 0
-		}
-		for {
-			err := c.Run(ctx)
-			if err == nil || ctx.Err() != nil {
-				return nil
-			}
-			w.notef(name, "%v", err)
-			var stopped *ratedlog.StoppedError
-			if errors.As(err, &stopped) && w.refuses(stopped) {
-				return nil
-			}
-			if !broker.Unavailable(err) && !storeUnavailable(err) && !(errors.As(err, &stopped) && w.ordered(accountKind, stopped)) {
-				return err
-			}
-			if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {
-				return nil
-			}
-		}
+		return w.keepRunning(ctx, name, accountKind, progress, c.Run, storeUnavailable)
 	})
 	a.ratedFloor = w.store.accounts[p].at.Next
 }

@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
-	"ratemill/internal/broker"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
@@ -324,12 +321,7 @@ func (w *world) startSink(p int) {
 	a := w.start(name, sinkKind, p, func(ctx context.Context) error {
 		progress := &consumer.Progress{}
 		s, err := consumer.NewByToken(consumer.TokenOptions[*rows]{
-			Options: consumer.Options{
-				Name: sinkName, Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
-				Skips:  func(ctx context.Context) ([]control.Stop, error) { return w.skips(ctx, w.topics.Rated, p) },
-				Origin: w.origin(p), Clock: clock{w}, Log: slog.New(slog.DiscardHandler), Progress: progress,
-				MaxRows: 1 + w.rng.IntN(8), Linger: func() time.Duration { return 100 * time.Millisecond },
-			},
+			Options:   w.consumes(sinkName, p, progress),
 			Positions: positions{&w.store}, Block: newBlock(), Inserter: inserter{&w.warehouse, p}, Engine: "ClickHouse",
 			Passing: func(err error) bool { return errors.As(err, new(*warehouse.UnavailableError)) },
 			Refused: func(error) (refused, noTable bool) { return false, false },
@@ -337,29 +329,9 @@ func (w *world) startSink(p int) {
 		if err != nil {
 			return err
 		}
-		w.current.next = func(topic string) int64 {
-			if topic == w.topics.Rated {
-				return progress.Next.Load()
-			}
-			return 0
-		}
-		for {
-			err := s.Run(ctx)
-			if err == nil || ctx.Err() != nil {
-				return nil
-			}
-			w.notef(name, "%v", err)
-			var stopped *ratedlog.StoppedError
-			if errors.As(err, &stopped) && w.refuses(stopped) {
-				return nil
-			}
-			if !broker.Unavailable(err) && !storeUnavailable(err) && !errors.As(err, new(*warehouse.UnavailableError)) && !(errors.As(err, &stopped) && w.ordered(sinkKind, stopped)) {
-				return err
-			}
-			if err := (clock{w}).Sleep(ctx, 100*time.Millisecond); err != nil {
-				return nil
-			}
-		}
+		return w.keepRunning(ctx, name, sinkKind, progress, s.Run, func(err error) bool {
+			return storeUnavailable(err) || errors.As(err, new(*warehouse.UnavailableError))
+		})
 	})
 	a.ratedFloor = w.store.sinks[p].Next
 }
