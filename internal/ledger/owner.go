@@ -207,7 +207,8 @@ func (o *Owner) until(ctx context.Context, what string, do func() error) error {
 // step rates the available usage while the previous request is in flight, then settles that one and starts the next:
 // one request at a time, and the engine never waits for the log unless there is nothing to rate.
 func (o *Owner) step(ctx context.Context) error {
-	if o.sweeping != nil || o.Clock.Now().Sub(o.swept) >= o.SweepEvery {
+	// The control store's clock may be set back, and checkpoints must not wait until it has caught up with the last one.
+	if since := o.Clock.Now().Sub(o.swept); o.sweeping != nil || since >= o.SweepEvery || since < 0 {
 		if err := o.checkpoint(ctx); err != nil {
 			return err
 		}

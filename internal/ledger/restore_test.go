@@ -440,3 +440,17 @@ func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
 	require.ErrorAs(t, o.continueSweep(t.Context()), &stopped)
 	require.ErrorContains(t, stopped, "test.checkpoint/0")
 }
+
+// TestAClockThatIsSetBackDelaysNoCheckpoint: files that wait for rating ask the checkpoints how far it is.
+func TestAClockThatIsSetBackDelaysNoCheckpoint(t *testing.T) {
+	l := logs{}
+	o := ownerOf(l, 1)
+	require.NoError(t, o.take(t.Context()))
+	o.Clock.(*still).at -= 11 * 3600
+	require.NoError(t, o.step(t.Context()))
+	require.NotNil(t, o.sweeping)
+	for o.sweeping != nil {
+		require.NoError(t, o.step(t.Context()))
+	}
+	require.Equal(t, o.Clock.Now(), o.swept)
+}

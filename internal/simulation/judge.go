@@ -79,7 +79,11 @@ func (w *world) missing() string {
 	}
 	for _, f := range w.files {
 		if !f.done {
-			text += fmt.Sprintf("file %s is read to %d of %d; ", f.id.Short(), f.read, len(f.records))
+			text += fmt.Sprintf("file %s is read to %d of %d", f.id.Short(), f.read, len(f.records))
+			if f.row.Why != "" {
+				text += ", since " + f.row.Why
+			}
+			text += "; "
 		}
 	}
 	for p := range partitions {

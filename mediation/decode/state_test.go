@@ -92,7 +92,9 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 			}
 			require.EqualValues(t, at, state.Offset)
 			all, err := o.Open(strings.NewReader(whole), layout)
-			require.NoError(t, err)
+			if err != nil {
+				continue // as a whole it looks binary, by the control characters that came after the cut
+			}
 			want := told(all, layout)
 			rest, err := o.Resume(state, iotest.OneByteReader(strings.NewReader(whole[at:])), layout)
 			require.NoError(t, err)
