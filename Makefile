@@ -59,9 +59,9 @@ RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedde
 # fixed seeds, some from a fresh one: make test SEED=1785339264103 replays a run.
 test: check-prereqs-test deps-test
 	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; set -ex; \
-	(cd internal/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
+	(cd internal/proof/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
 	(cd mediation && go test -timeout 20m -tags mutants -run Mutants); \
-	(cd internal/ledger && go test -timeout 20m -tags mutants -run Mutants); \
+	(cd internal/rater && go test -timeout 20m -tags mutants -run Mutants); \
 	go test -timeout 20m -race $(RACE); \
 	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(RACE))")
 
@@ -76,29 +76,29 @@ fuzz:
 # make simulate N=100000 SEED=20000
 N ?= 10000
 simulate:
-	SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestFreshSchedules ./internal/simulation -fresh $(N) -progress
+	SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestFreshSchedules ./internal/proof/simulation -fresh $(N) -progress
 
 # What each stage and the whole cost, as one table: make bench, make bench SMALL=1, make bench COUNT=6 WHOLE=5000000.
 # docs/performance.md explains it and the measurements below.
 COUNT ?= 1
 WHOLE ?= 1000000
 bench: deps
-	go run ./internal/bench/table $(if $(SMALL),-small) -count $(COUNT) -n $(WHOLE)
+	go run ./internal/proof/bench/table $(if $(SMALL),-small) -count $(COUNT) -n $(WHOLE)
 
 # Two of them side by side: make bench-compare A=bin/bench/ONE.json B=bin/bench/OTHER.json
 BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 bench-compare:
 	@mkdir -p bin/bench/compare
-	@go run ./internal/bench/table -text $(A) >bin/bench/compare/a.txt
-	@go run ./internal/bench/table -text $(B) >bin/bench/compare/b.txt
+	@go run ./internal/proof/bench/table -text $(A) >bin/bench/compare/a.txt
+	@go run ./internal/proof/bench/table -text $(B) >bin/bench/compare/b.txt
 	go run $(BENCHSTAT) $(notdir $(A))=bin/bench/compare/a.txt $(notdir $(B))=bin/bench/compare/b.txt
 
-LOAD := go test -count=1 -run '^$$' -benchtime 1x -timeout 0 ./internal/load -bench
+LOAD := go test -count=1 -run '^$$' -benchtime 1x -timeout 0 ./internal/proof/load -bench
 
 # What a record costs with more SIMs, accounts, members of a pool, partitions and files; pictures go to docs/performance.
 bench-curves: deps
 	$(LOAD) '^Benchmark(Partitions|Files)$$'
-	go run ./internal/bench/curves
+	go run ./internal/proof/bench/curves
 
 # From a file that lands to its rows by SELECT, at 10, 50 and 90 % of the top load: make bench-latency SECONDS=120
 bench-latency: deps
@@ -129,12 +129,12 @@ KILLS ?= 60
 
 crash: check-prereqs-test deps-test
 	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
-		go test ./internal/crash -run TestNothingIsLost -count=1 -v -timeout 0
+		go test ./internal/proof/crash -run TestNothingIsLost -count=1 -v -timeout 0
 
 # Each engine away alone for a while, while files come: make outages OUTAGE=10m
 OUTAGE ?= 3m
 outages: check-prereqs-test deps-test
-	OUTAGE=$(OUTAGE) go test ./internal/crash -run TestAnOutageOfEachEngineIsSurvived -count=1 -v -timeout 0
+	OUTAGE=$(OUTAGE) go test ./internal/proof/crash -run TestAnOutageOfEachEngineIsSurvived -count=1 -v -timeout 0
 
 # make demo, or make demo N=5000000 SEED=7 to generate that many records first; with ONCE=1 it ends when all is stored.
 demo: deps build

@@ -15,9 +15,9 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/store"
-	"ratemill/internal/testengine"
 	"ratemill/rating"
 	"ratemill/udr"
 )

@@ -3,7 +3,7 @@ package account_test
 import (
 	"testing"
 
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 func TestMain(m *testing.M) { testengine.Main(m) }

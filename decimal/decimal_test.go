@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 )
 
 func TestParseAndPrint(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/demo"
-	"ratemill/internal/bench"
-	"ratemill/internal/generate"
+	"ratemill/internal/demo/generate"
+	"ratemill/internal/proof/bench"
 	"ratemill/mediation/decode"
-	"ratemill/record"
 	"ratemill/rules"
+	"ratemill/rules/record"
 )
 
 // Decode, rules and normalizers together on what the carriers send, duplicates and broken lines included; a raw record

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"time"
 
-	"ratemill/internal/generate"
+	"ratemill/internal/demo/generate"
 )
 
 //go:embed project files

@@ -18,7 +18,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/demo"
-	"ratemill/internal/generate"
+	"ratemill/internal/demo/generate"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
 	"ratemill/internal/ratedlog"

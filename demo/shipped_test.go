@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/demo"
-	"ratemill/internal/generate"
+	"ratemill/internal/demo/generate"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the generated files again")

@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 )
 
 // Absences holds the reasons for which mediators fetch no files: by source, the error of its server, and under Spooling
@@ -60,7 +60,7 @@ func (a *Absences) All(now time.Time) map[string]string {
 // as failed; mediators take files of other sources meanwhile.
 type absence struct {
 	until time.Time
-	patience.Absence
+	backoff.Absence
 }
 
 const longestAbsence = 30 * time.Second // between two attempts to reach a server
@@ -111,7 +111,7 @@ func (m *Mediator) unreachable(source string, err error) {
 	defer all.mu.Unlock()
 	a := all.absent[source]
 	if a == nil {
-		a = &absence{Absence: patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: longestAbsence, Random: m.Random}}}
+		a = &absence{Absence: backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: longestAbsence, Random: m.Random}}}
 		if all.absent == nil {
 			all.absent = map[string]*absence{}
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/rules"
@@ -119,7 +119,7 @@ func (t *taken) pause() time.Duration {
 
 // unfinished says why the file is not to be read yet.
 func (t *taken) unfinished(l *looked) string {
-	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !steps.On(steps.EndAwaited) {
+	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !safeguard.On(safeguard.EndAwaited) {
 		return ""
 	}
 	return fmt.Sprintf("%s: it is probably still being written and waits until it changes; `ratemill files retry` reads it as it is, "+
@@ -179,7 +179,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 				"`ratemill files retry` reads everything in it that no other file had", before.Number, before.Size), t.pause(), nil
 		}
 	}
-	if longer != nil && t.src.DuplicateWithin == 0 && !t.file.AsItIs && steps.On(steps.OlderWaits) {
+	if longer != nil && t.src.DuplicateWithin == 0 && !t.file.AsItIs && safeguard.On(safeguard.OlderWaits) {
 		return part, fmt.Sprintf("file %d starts like this one and is longer, with %d bytes: this file, with %d, is probably an older "+
 			"copy of it, and its records would be charged again. It waits until it changes; `ratemill files retry` reads everything "+
 			"in it that no file before it had", longer.Number, longer.Size, l.Size), t.pause(), nil
@@ -187,10 +187,10 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	if longest == nil {
 		return part, "", 0, nil
 	}
-	if longest.Gone && steps.On(steps.BeginningFirst) {
+	if longest.Gone && safeguard.On(safeguard.BeginningFirst) {
 		err = t.m.Files.ReadFrom(ctx, longest.Number, t.file.Number)
 	}
-	if (longest.Gone || longest.Open) && steps.On(steps.BeginningFirst) {
+	if (longest.Gone || longest.Open) && safeguard.On(safeguard.BeginningFirst) {
 		return part, fmt.Sprintf("it continues file %d, which must be read to its end first", longest.Number), pauseOfPart, err
 	}
 	part.Continues, part.From = longest.Number, longest.Size

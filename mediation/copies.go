@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -30,11 +30,11 @@ type Again struct {
 // copies finds the rated copies of a retry batch's records, or reads from the ledger those found when the batch was
 // begun.
 func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
-	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 || !steps.On(steps.CopiesAsked) {
+	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 || !safeguard.On(safeguard.CopiesAsked) {
 		return nil, nil
 	}
 	found := map[string]string{}
-	if state := t.file.Progress.State; len(state) > 0 && steps.On(steps.CopiesKept) {
+	if state := t.file.Progress.State; len(state) > 0 && safeguard.On(safeguard.CopiesKept) {
 		if err := json.Unmarshal(state, &found); err != nil {
 			return nil, fmt.Errorf("the recorded progress of retry %d cannot be read: %w", t.file.Retry, err)
 		}

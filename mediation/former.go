@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -57,7 +57,7 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)
-	if !ok || !steps.On(steps.FormerOwners) {
+	if !ok || !safeguard.On(safeguard.FormerOwners) {
 		return nil
 	}
 	former, _ := view.AccountID(was)

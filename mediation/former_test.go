@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/mediation/source"
 	"ratemill/registry"
 	"ratemill/udr"

@@ -11,7 +11,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/mediation/collect"
 	"ratemill/udr"
 )

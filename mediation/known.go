@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
@@ -61,7 +61,7 @@ func (m *Mediator) window() int64 { return cmp.Or(m.Window, window) }
 // resumes is the known part of the current file; nil if the whole file must be fetched.
 func (t *taken) resumes(ctx context.Context) (*known, error) {
 	f := &t.file
-	begun := f.Pinned && steps.On(steps.FetchPinned)
+	begun := f.Pinned && safeguard.On(safeguard.FetchPinned)
 	switch {
 	case f.Retry > 0 || f.Place != f.Sighting || f.Size <= t.m.least():
 		return nil, nil
@@ -75,11 +75,11 @@ func (t *taken) resumes(ctx context.Context) (*known, error) {
 		rules = f.Pins.Rules
 	}
 	r, found, err := t.m.Files.Resumes(ctx, f)
-	if err != nil || !found || r.Rules != rules && steps.On(steps.RulesCompared) {
+	if err != nil || !found || r.Rules != rules && safeguard.On(safeguard.RulesCompared) {
 		return nil, err
 	}
 	now := t.m.now()
-	if age := now.Sub(r.Compared); !begun && (age < 0 || age >= wholeFor) && steps.On(steps.WholeCompared) {
+	if age := now.Sub(r.Compared); !begun && (age < 0 || age >= wholeFor) && safeguard.On(safeguard.WholeCompared) {
 		return nil, nil
 	}
 	k := &known{Resumption: r}

@@ -12,12 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/histogram"
-	"ratemill/internal/ledger"
-	"ratemill/internal/patience"
-	"ratemill/internal/steps"
+	"ratemill/internal/rater"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 	"ratemill/rules"
@@ -34,7 +34,7 @@ type Mediator struct {
 	Broker     broker.Broker
 	Topics     broker.Topics
 	Partitions int
-	Clock      ledger.Clock
+	Clock      rater.Clock
 	Ledger     func() time.Time // the time for the ledger, which others share; nil: Clock
 	Log        *slog.Logger
 	Progress   *Progress
@@ -49,7 +49,7 @@ type Mediator struct {
 	// its new bytes only if the part read before is at least four times as long.
 	Window int64
 	Random func() float64               // spreads attempts to reach a server; may be nil
-	Waits  func(what string, err error) // see patience.Patience; may be nil
+	Waits  func(what string, err error) // see backoff.Patience; may be nil
 	// Hold returns *HeldError while mediation must not read more because its consumers are behind; it is called before
 	// a file is taken, and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
@@ -69,7 +69,7 @@ type Mediator struct {
 	Revisions Revisions
 
 	revisions revisions
-	patience  patience.Patience
+	patience  backoff.Patience
 	runners   map[*source.Source]*rules.Runner
 	spare     [][]byte // buffers of batches that are in the topic, for reuse
 }
@@ -149,7 +149,7 @@ func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
 // Run takes files until ctx ends. It then gives back the current file, which another mediator continues from its
 // recorded progress. While an operation fails it retries with backoff, and logs this once a minute.
 func (m *Mediator) Run(ctx context.Context) error {
-	absence := patience.Absence{Backoff: patience.Backoff{First: m.Idle, Most: longestPause, Random: m.Random}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: m.Idle, Most: longestPause, Random: m.Random}}
 	for ctx.Err() == nil {
 		took, err := m.Next(ctx)
 		pause := m.Idle
@@ -236,7 +236,7 @@ type taken struct {
 
 // now is the time for leases and everything else that the ledger compares: the ledger's, not this machine's.
 func (m *Mediator) now() time.Time {
-	if m.Ledger == nil || !steps.On(steps.StoreTime) {
+	if m.Ledger == nil || !safeguard.On(safeguard.StoreTime) {
 		return m.Clock.Now()
 	}
 	return m.Ledger()
@@ -361,7 +361,7 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 		if arrived {
 			return t.close(ctx, r)
 		}
-		alone = steps.On(steps.HomeAlone)
+		alone = safeguard.On(safeguard.HomeAlone)
 	}
 	totals, err := parseTotals(e.Totals)
 	if err != nil {
@@ -534,7 +534,7 @@ func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string
 			return "", 0, err
 		}
 	}
-	if !steps.On(steps.Pinned) {
+	if !safeguard.On(safeguard.Pinned) {
 		t.pins = current
 	}
 	if t.pins.Rules != t.src.Version {

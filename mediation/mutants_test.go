@@ -8,18 +8,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // TestMutants switches off the steps that protect files which continue others, one at a time: each time some course goes
 // wrong.
 func TestMutants(t *testing.T) {
 	store, spool := courseStores(t)
-	defer steps.Without(steps.None)
+	defer safeguard.Without(safeguard.None)
 	seed := uint64(0)
-	for step := steps.EndAwaited; step < steps.KeysRenewed; step++ {
+	for step := safeguard.EndAwaited; step < safeguard.KeysRenewed; step++ {
 		t.Run(step.String(), func(t *testing.T) {
-			steps.Without(step)
+			safeguard.Without(step)
 			for survived := range 2000 {
 				seed++
 				if c := growingCourse(t, seed, store, spool); len(c.wrong) > 0 {

@@ -19,13 +19,13 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
-	"ratemill/internal/wire"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation/decode"
-	"ratemill/record"
 	"ratemill/registry"
 	"ratemill/rules"
+	"ratemill/rules/record"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // reader reads a file record by record and counts the outcome of each.
@@ -164,13 +164,13 @@ func (r *reader) run(ctx context.Context) (err error) {
 		if err := r.out.acknowledged(ctx); err != nil {
 			return err
 		}
-		if !steps.On(steps.ProgressAfter) {
+		if !safeguard.On(safeguard.ProgressAfter) {
 			if err := r.recordProgress(ctx); err != nil {
 				return err
 			}
 		}
 		r.out.send(ctx)
-		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= cmp.Or(r.t.m.RecordEvery, recordEvery) && more && steps.On(steps.ProgressAfter) {
+		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= cmp.Or(r.t.m.RecordEvery, recordEvery) && more && safeguard.On(safeguard.ProgressAfter) {
 			if err := r.out.acknowledged(ctx); err != nil {
 				return err
 			}
@@ -195,7 +195,7 @@ func (r *reader) run(ctx context.Context) (err error) {
 // dies before it closes the file, another sends them again without the content, however long the server is away. If the
 // file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated again.
 func (r *reader) end(ctx context.Context) error {
-	if r.unread || !steps.On(steps.EndsBeforeDone) {
+	if r.unread || !safeguard.On(safeguard.EndsBeforeDone) {
 		return nil
 	}
 	totals := r.totals()
@@ -206,7 +206,7 @@ func (r *reader) end(ctx context.Context) error {
 		}
 		totals.Continues = before.FileID
 	}
-	if steps.On(steps.EndingFirst) {
+	if safeguard.On(safeguard.EndingFirst) {
 		r.progress.Ending = &control.Ending{Totals: udr.AppendFileEnd(nil, endingTotals, totals), Why: r.failure, Since: r.t.m.now()}
 		if err := r.recordProgress(ctx); err != nil {
 			return err
@@ -562,7 +562,7 @@ func (r *reader) totals() *udr.FileEnd {
 		Mapped: uint64(p.Usages), Suspended: uint64(p.Suspended.Records),
 		Bytes: uint64(p.Read.Bytes),
 	}
-	if steps.On(steps.RetryNamesOrigin) {
+	if safeguard.On(safeguard.RetryNamesOrigin) {
 		e.Retried = r.origins
 	}
 	if r.decoder != nil {

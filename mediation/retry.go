@@ -12,14 +12,14 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ratemill/internal/wire"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/rating"
-	"ratemill/record"
 	"ratemill/registry"
 	"ratemill/rules"
+	"ratemill/rules/record"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // Suspended records come back as a file of their own, a retry batch. It goes through the ledger of files like a

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
-	"ratemill/internal/patience"
+	"ratemill/internal/rater"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
@@ -36,7 +36,7 @@ type Watcher struct {
 	Source *source.Source
 	Site   Site
 	Files  Files
-	Clock  ledger.Clock
+	Clock  rater.Clock
 	Ledger func() time.Time // the time for the ledger, which others share; nil: Clock
 	Log    *slog.Logger
 	Every  time.Duration
@@ -60,7 +60,7 @@ type WatcherStatus struct {
 
 // Run lists the source repeatedly until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
-	absence := patience.Absence{Backoff: patience.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
 	for ctx.Err() == nil {
 		err := w.Look(ctx)
 		pause := w.Every

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 )
 
 // Durations in words and in ISO 8601 are what package time makes of them.

@@ -11,7 +11,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 )
 
 // reference is what libphonenumber says of a text, with the rules that ParsePhone adds to it.

@@ -4,7 +4,7 @@ import (
 	"math/big"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // adjustment is something that a price says beside where and when it holds: a fee, steps, a cap, rounding. Each is a file:

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ratemill/decimal"
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // Amount is what sums need of a message Charge: who pays what, in which cycle. How it came about stays in the message.

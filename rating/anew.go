@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // If a version of the catalogue starts a counter at zero, bundles are full and prices low again in the middle of a

@@ -7,7 +7,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"

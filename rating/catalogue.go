@@ -15,7 +15,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -1,6 +1,6 @@
 package rating
 
-import "ratemill/internal/diag"
+import "ratemill/diag"
 
 // The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once, for
 // reading, docs/catalogue-fields.md and the JSON Schema.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // A document says `formerly` with the name that the version before had. That version may itself have been renamed, and

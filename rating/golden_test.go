@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // The name of a counter decides what it counts: the same name is the same counter, in every version of a plan and of

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If parts

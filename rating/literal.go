@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
 	"ratemill/udr"
 )

@@ -2,7 +2,7 @@ package rating
 
 import (
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // A minimum is the least that a record costs which pays for units, its fee included: it goes by the price at which the record

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Field is a field of a catalogue document, in docs and the JSON Schema.

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"testing"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/rating"
 	"ratemill/udr"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/rating"
 	"ratemill/udr"
 )

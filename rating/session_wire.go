@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 func appendSession(b []byte, s *Session) []byte {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 const (

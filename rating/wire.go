@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ratemill/decimal"
-	"ratemill/internal/wire"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // The messages of proto/ratemill/v1/rated.proto, encoded by hand: reflection costs a record more than pricing it. A

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/registry"
 	"ratemill/udr"
 )

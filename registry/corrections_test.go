@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )

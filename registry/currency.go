@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and of

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // A file in CSV leaves the fields of which it has no column as they are. An empty cell removes the plan of a SIM, and so

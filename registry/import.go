@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"ratemill/internal/diag"
-	"ratemill/internal/seeds"
+	"ratemill/diag"
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
 	"ratemill/udr"
 )

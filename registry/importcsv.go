@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // longestLine bounds a line of a CSV file, and with it the memory that a file can take.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Catalogue has the names that rows may use for plans, pools and limits. The registry accepts any name, because plans

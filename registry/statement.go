@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -11,9 +11,9 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // eval and test are compiled terms: closures over slots, without interpretation. A failure is stored in Runner.failed.

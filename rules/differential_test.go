@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
-	"ratemill/internal/seeds"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/internal/proof/seeds"
+	"ratemill/rules/record"
 )
 
 // grower grows random expressions of a wanted type from a stream of choices.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // dispatch maps the value of a subject (a field, a variable, a call) to one of the constants that a program compares it

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
-	"ratemill/internal/seeds"
+	"ratemill/diag"
+	"ratemill/internal/proof/seeds"
 	"ratemill/udr"
 )
 

@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // evaluate runs an expression over a record without fields.

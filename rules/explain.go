@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Plan is how an expression runs, for `check -v`.

@@ -13,7 +13,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Bounds of an expression. Expressions within these bounds cannot run long: the only loops are those over a record's

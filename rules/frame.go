@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 // Trailer recognises the record at a file's end that counts the others.

@@ -11,7 +11,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

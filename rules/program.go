@@ -6,9 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/udr"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Constants is a table of constants: in the document, or in a CSV file that sources share.

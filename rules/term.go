@@ -3,7 +3,7 @@ package rules
 import (
 	"regexp"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // op is the operation of a term.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
-	"ratemill/record"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

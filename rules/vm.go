@@ -10,7 +10,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"ratemill/normalize"
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // vmProgram is a term as a program of expr's virtual machine. The machine runs control flow (and, or, not, ?:, loops

@@ -3,7 +3,7 @@ package udr
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // Pin is everything on which the outcome of a file depends, besides its content. It is fixed when the file is first

@@ -3,7 +3,7 @@ package udr_test
 import (
 	"testing"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/udr"
 )
 

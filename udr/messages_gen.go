@@ -5,7 +5,7 @@ package udr
 import (
 	"fmt"
 
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // AppendUsage appends m as the message Usage.

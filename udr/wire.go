@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // The functions that append and parse messages are generated from proto/ratemill/v1/usage.proto (messages_gen.go, written

@@ -12,7 +12,7 @@ import (
 
 	"ratemill/account"
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/roles"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -95,7 +95,7 @@ func tellBalances(cmd *cobra.Command, f *flags, store *control.Store, args []str
 		return fmt.Sprint(number)
 	}
 	slices.SortStableFunc(all, func(a, b account.Stored) int { return strings.Compare(name(a.Account), name(b.Account)) })
-	g := grid.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records",
+	g := output.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records",
 		"quantity").Amounts("amount")
 	for _, b := range all {
 		g.Add(name(b.Account), b.CycleStart().Format(time.DateOnly), fmt.Sprint(b.Tier), b.Class, fmt.Sprint(b.Records),

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"strings"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/diag"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // needing refuses fewer than least arguments, and more than most (0: no bound), and says which the command needs.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 	"ratemill/internal/golden"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/project"
 	"ratemill/mediation/source"
 )
@@ -150,7 +150,7 @@ func branch(kind, name string) string {
 
 // printPlans lists how the expressions of a source run.
 func printPlans(w io.Writer, s *source.Source) error {
-	g := grid.New(s.File, "what", "type", "runs as", "expression")
+	g := output.New(s.File, "what", "type", "runs as", "expression")
 	for _, plan := range s.Program.Explain() {
 		at := strconv.Itoa(plan.Pos.Line) + ":" + strconv.Itoa(plan.Pos.Column)
 		if plan.Pos.File != nil && plan.Pos.File.Name != s.File {
@@ -158,7 +158,7 @@ func printPlans(w io.Writer, s *source.Source) error {
 		}
 		g.Add(at, plan.What, plan.Type, plan.Way, plan.Text)
 	}
-	if err := g.Print(w, grid.Table); err != nil {
+	if err := g.Print(w, output.Table); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)

@@ -9,8 +9,8 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
-	"ratemill/demo"
-	"ratemill/internal/showcase"
+	shipped "ratemill/demo"
+	"ratemill/internal/demo"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 )
 
 func demoCommand(f *flags) *cobra.Command {
-	o := showcase.Options{Dir: demoFolder}
+	o := demo.Options{Dir: demoFolder}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Everything embedded, real files, a summary",
@@ -38,7 +38,7 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 			}
 			o.Terminal = isatty.IsTerminal(os.Stdout.Fd())
 			o.Log = quietLogger(f)
-			return showcase.Run(cmd.Context(), o)
+			return demo.Run(cmd.Context(), o)
 		},
 	}
 	c.Flags().BoolVar(&o.Once, "once", false, "exit when everything is stored, instead of staying up")
@@ -62,7 +62,7 @@ func initCommand(f *flags) *cobra.Command {
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
 				return &problems{args[0] + " exists and is not empty; name a new or empty folder"}
 			}
-			if err := demo.WriteExample(args[0]); err != nil {
+			if err := shipped.WriteExample(args[0]); err != nil {
 				return err
 			}
 			text := "# Every field has a default; docs/configuration.md describes all.\nproject: .\n" +

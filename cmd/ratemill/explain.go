@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/config"
-	"ratemill/internal/grid"
-	"ratemill/internal/inquiry"
 	"ratemill/internal/offline"
+	"ratemill/internal/output"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation/source"
@@ -79,12 +79,12 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show the raw line and its reading by the rules")
 	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show the raw line and its reading by the rules")
 	c.Flags().BoolVar(&full, "full", false, "show the identifiers of SIMs in full, and all of them")
-	c.Flags().VarP(choice{&x.output, []string{"text", grid.JSON}}, "output", "o", "how to print it")
+	c.Flags().VarP(choice{&x.output, []string{"text", output.JSON}}, "output", "o", "how to print it")
 	return c
 }
 
 // records explains records one after the other; an unrated one does not stop the rest.
-func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, ids []string) error {
+func (x *explanation) records(cmd *cobra.Command, q *backoffice.Inquiry, c *config.Config, ids []string) error {
 	var missing []string
 	said := false
 	for _, id := range ids {
@@ -97,12 +97,12 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.
 			return err
 		}
 		raw, err := x.line(cmd, q, c, e)
-		if unreachable := (*inquiry.MissingError)(nil); errors.As(err, &unreachable) {
+		if unreachable := (*backoffice.MissingError)(nil); errors.As(err, &unreachable) {
 			missing = append(missing, err.Error())
 		} else if err != nil {
 			return err
 		}
-		if x.output == grid.JSON {
+		if x.output == output.JSON {
 			err = json.NewEncoder(objects(cmd)).Encode(&e.Told)
 		} else {
 			if said {
@@ -118,7 +118,7 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.
 		}
 		said = true
 	}
-	if said && !x.raw && x.file == "" && grid.Width(data(cmd)) > 0 { // somebody looks
+	if said && !x.raw && x.file == "" && output.Width(data(cmd)) > 0 { // somebody looks
 		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and its reading by the rules")
 	}
 	if len(missing) > 0 {
@@ -128,7 +128,7 @@ func (x *explanation) records(cmd *cobra.Command, q *inquiry.Inquiry, c *config.
 }
 
 // line is the record's line and what the rules read of it, if the user asked for it.
-func (x *explanation) line(cmd *cobra.Command, q *inquiry.Inquiry, c *config.Config, e *inquiry.Explained) (string, error) {
+func (x *explanation) line(cmd *cobra.Command, q *backoffice.Inquiry, c *config.Config, e *backoffice.Explained) (string, error) {
 	var file offline.File
 	switch {
 	case x.file != "":
@@ -185,22 +185,22 @@ func copyOf(path string) offline.File {
 }
 
 // day lists a SIM's rated records of a day.
-func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
+func (x *explanation) day(cmd *cobra.Command, q *backoffice.Inquiry) error {
 	day, err := q.SIMDay(cmd.Context(), x.sim, x.at.orNow(), x.at.day)
 	if err != nil {
 		return &problems{"ratemill: " + err.Error()}
 	}
-	g := grid.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
+	g := output.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
 	for i := range day.Records {
 		r := &day.Records[i]
 		id, quantity, unit := r.ID.String(), fmt.Sprint(r.Quantity), r.Unit.String()
 		if x.output == "text" {
-			id = inquiry.Short(id)
+			id = backoffice.Short(id)
 		}
 		g.Add(id, r.At.UTC().Format(time.RFC3339), r.Class, quantity, unit, r.Network, r.Country, r.Account, r.Plan, r.Amount.String(), r.Currency)
 	}
-	if x.output == grid.JSON {
-		return g.Print(data(cmd), grid.JSON)
+	if x.output == output.JSON {
+		return g.Print(data(cmd), output.JSON)
 	}
 	if g.Len() == 0 {
 		return labelled(cmd, day.Words+" rated    nothing on this day\n")
@@ -209,5 +209,5 @@ func (x *explanation) day(cmd *cobra.Command, q *inquiry.Inquiry) error {
 	if err := labelled(cmd, text); err != nil {
 		return err
 	}
-	return g.Print(data(cmd), grid.Table)
+	return g.Print(data(cmd), output.Table)
 }

@@ -17,7 +17,7 @@ import (
 
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/printable"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
@@ -357,7 +357,7 @@ var fileStates = append([]control.FileState{isArriving}, control.FileStates...)
 
 // printFiles prints rows of the ledger; as JSON, all columns of each.
 func printFiles(to io.Writer, format string, files []control.File, in *surroundings) error {
-	if format == grid.JSON {
+	if format == output.JSON {
 		e := json.NewEncoder(printable.JSONWriter(to))
 		for i := range files {
 			if err := e.Encode(fileJSON(&files[i], in)); err != nil {
@@ -366,7 +366,7 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		}
 		return nil
 	}
-	g := grid.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "duplicate", "rated", "seen",
+	g := output.New("number", "source", "file", "id", "state", "records", "filtered", "suspended", "sent", "duplicate", "rated", "seen",
 		"why").
 		Numbers("number", "records", "filtered", "suspended", "sent", "duplicate", "rated")
 	for i := range files {
@@ -374,7 +374,7 @@ func printFiles(to io.Writer, format string, files []control.File, in *surroundi
 		p, id := &file.Progress, ""
 		switch {
 		case file.FileID.IsZero():
-		case format == grid.Table:
+		case format == output.Table:
 			id = file.FileID.Short()
 		default:
 			id = file.FileID.String()

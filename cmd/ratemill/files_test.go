@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
 )
@@ -112,8 +112,8 @@ func TestEveryStateOfAFileIsToldWithItsReasonAndTheNextStep(t *testing.T) {
 			}
 		}
 		var table, lines bytes.Buffer
-		require.NoError(t, printFiles(&table, grid.CSV, files, in))
-		require.NoError(t, printFiles(&lines, grid.JSON, files, in))
+		require.NoError(t, printFiles(&table, output.CSV, files, in))
+		require.NoError(t, printFiles(&lines, output.JSON, files, in))
 		for _, state := range append(declared, isArriving) {
 			require.Contains(t, table.String(), ","+string(state)+",", state)
 		}
@@ -164,13 +164,13 @@ func TestFilesCountsBothEnds(t *testing.T) {
 	}
 	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 6, Retried: 3,
 		Dropped: 1}}}
-	require.Contains(t, printed(grid.CSV, in), "state,records,filtered,suspended,sent,duplicate,rated,seen,why\n")
-	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended, 3 retried and 1 dropped since"\n$`, printed(grid.CSV, in))
-	require.Contains(t, printed(grid.JSON, in), `"suspended":6,`)
-	require.Regexp(t, `"dropped":1,"duplicate":1,.*"rated":2,.*"retried":3,`, printed(grid.JSON, in))
+	require.Contains(t, printed(output.CSV, in), "state,records,filtered,suspended,sent,duplicate,rated,seen,why\n")
+	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended, 3 retried and 1 dropped since"\n$`, printed(output.CSV, in))
+	require.Contains(t, printed(output.JSON, in), `"suspended":6,`)
+	require.Regexp(t, `"dropped":1,"duplicate":1,.*"rated":2,.*"retried":3,`, printed(output.JSON, in))
 
-	require.Regexp(t, `,done,9,0,1,8,,,`, printed(grid.CSV, &surroundings{}), "the warehouse is away")
-	require.NotContains(t, printed(grid.JSON, &surroundings{}), `"rated"`)
+	require.Regexp(t, `,done,9,0,1,8,,,`, printed(output.CSV, &surroundings{}), "the warehouse is away")
+	require.NotContains(t, printed(output.JSON, &surroundings{}), `"rated"`)
 	in.outcomes[id] = warehouse.Outcome{Rated: 2}
-	require.Regexp(t, `,done,9,0,1,8,,,`, printed(grid.CSV, in), "its end has not come")
+	require.Regexp(t, `,done,9,0,1,8,,,`, printed(output.CSV, in), "its end has not come")
 }

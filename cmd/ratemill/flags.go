@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 )
 
 // flags that several commands have.
@@ -74,8 +74,8 @@ func (c choices[T]) String() string { return "" }
 func (c choices[T]) Type() string   { return strings.Join(c.words(), "|") }
 
 func outputFlag(f *flags, c *cobra.Command) {
-	f.output = grid.Table
-	c.Flags().VarP(choice{&f.output, grid.Formats}, "output", "o", "how to print it")
+	f.output = output.Table
+	c.Flags().VarP(choice{&f.output, output.Formats}, "output", "o", "how to print it")
 }
 
 // needs refuses a flag that has no effect without another one.

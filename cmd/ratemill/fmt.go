@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/golden"
 )
 

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"ratemill/diag"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/diag"
-	"ratemill/internal/inquiry"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 )
@@ -55,7 +55,7 @@ func (s *stores) nothingWaits(ctx context.Context, filter warehouse.SuspenseFilt
 		return "", err
 	}
 	var sources, waiting []string
-	codes := slices.Clone(inquiry.Codes)
+	codes := slices.Clone(backoffice.Codes)
 	for _, w := range all {
 		sources, codes = append(sources, w.Source), append(codes, w.Code)
 		if w.Waiting > 0 {

@@ -17,10 +17,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/diag"
+	"ratemill/internal/backoff"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 	"ratemill/internal/embedded"
-	"ratemill/internal/patience"
 	"ratemill/internal/project"
 )
 
@@ -49,7 +49,7 @@ func main() {
 
 // stopped says that a command was interrupted, and what it was waiting for if known.
 func stopped(err error) string {
-	var waited *patience.StoppedError
+	var waited *backoff.StoppedError
 	if errors.As(err, &waited) {
 		return waited.Error()
 	}

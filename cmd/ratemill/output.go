@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/printable"
 )
 
@@ -22,7 +22,7 @@ func data(c *cobra.Command) io.Writer { return c.OutOrStdout() }
 func objects(c *cobra.Command) io.Writer { return printable.JSONWriter(c.OutOrStdout()) }
 
 // labelled prints lines of a label and words, like the output of explain.
-func labelled(c *cobra.Command, text string) error { return grid.Words(data(c), text, 10) }
+func labelled(c *cobra.Command, text string) error { return output.Words(data(c), text, 10) }
 
 // stderr is standard error for text that may contain foreign words: names of files, values of records, answers of
 // engines.

@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 )
 
 func partitionCommand(f *flags) *cobra.Command {
@@ -126,8 +126,8 @@ func partitionList(f *flags) *cobra.Command {
 			if len(stops) == 0 {
 				fmt.Fprintln(stderr, "no partition is stopped")
 			}
-			if f.output != grid.Table {
-				g := grid.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on", "ordered_for").Numbers("partition", "offset")
+			if f.output != output.Table {
+				g := output.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on", "ordered_for").Numbers("partition", "offset")
 				for _, s := range stops {
 					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed), s.OrderedFor)
 				}
@@ -138,9 +138,9 @@ func partitionList(f *flags) *cobra.Command {
 				if i > 0 {
 					b.WriteString("\n")
 				}
-				tellStop(&b, topics, &stops[i], grid.Width(data(cmd)))
+				tellStop(&b, topics, &stops[i], output.Width(data(cmd)))
 			}
-			return grid.Words(data(cmd), b.String(), 4)
+			return output.Words(data(cmd), b.String(), 4)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "include partitions that have continued since")
@@ -230,7 +230,7 @@ func partitionShow(f *flags) *cobra.Command {
 				return err
 			}
 			if raw {
-				if grid.Width(data(cmd)) > 0 && len(s.Message) > 0 {
+				if output.Width(data(cmd)) > 0 && len(s.Message) > 0 {
 					return errors.New("a message is no text for a terminal; send it to a file: ratemill partition show … --raw > " +
 						"message.bin")
 				}
@@ -238,7 +238,7 @@ func partitionShow(f *flags) *cobra.Command {
 				return err
 			}
 			out := &strings.Builder{}
-			tellStop(out, topics, s, grid.Width(data(cmd)))
+			tellStop(out, topics, s, output.Width(data(cmd)))
 			fmt.Fprintf(out, "  kind:      %s\n  message:   %s\n", s.Kind, s.Hash)
 			if s.Kind != control.StopOther {
 				fmt.Fprintf(out, "  skipped:   %s\n", skipMeans(s, topics))
@@ -252,7 +252,7 @@ func partitionShow(f *flags) *cobra.Command {
 			if len(s.Message) > 0 {
 				fmt.Fprintf(out, "\n%d bytes, the first of them:\n%s", len(s.Message), hex.Dump(s.Message[:min(len(s.Message), 256)]))
 			}
-			return grid.Words(data(cmd), out.String(), 4)
+			return output.Words(data(cmd), out.String(), 4)
 		},
 	}
 	ref.flags(c)

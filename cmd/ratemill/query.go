@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
-	"ratemill/internal/inquiry"
+	"ratemill/internal/output"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 	"ratemill/registry"
@@ -99,7 +99,7 @@ func withSIM(ctx context.Context, store *control.Store, sql, identifier string) 
 	}
 	view := r.View()
 	defer view.Close()
-	number, err := inquiry.OneSIM(view, identifier)
+	number, err := backoffice.OneSIM(view, identifier)
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +114,7 @@ var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
-	if format == grid.CSV && warehouse.AsksApart(sql) {
+	if format == output.CSV && warehouse.AsksApart(sql) {
 		fmt.Fprintln(stderr, "CSV has no place for totals and extremes, which would look like rows, so they are left out; -o table "+
 			"and -o json show them")
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/decimal"
-	"ratemill/internal/grid"
 	"ratemill/internal/offline"
+	"ratemill/internal/output"
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -79,7 +79,7 @@ a source's times have no year, the year nearest to the file's modification time 
 				if err := totals.print(data(cmd), f.output); err != nil {
 					return err
 				}
-				if f.output == grid.Table {
+				if f.output == output.Table {
 					fmt.Fprintln(words(cmd))
 				}
 				if err := printBalances(data(cmd), f.output, balances); err != nil {
@@ -133,11 +133,11 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 }
 
 func printBalances(w io.Writer, format string, balances []*offline.Balance) error {
-	g := grid.New("file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference").Numbers("records", "filtered", "duplicate", "suspended", "rated", "difference")
+	g := output.New("file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference").Numbers("records", "filtered", "duplicate", "suspended", "rated", "difference")
 	n := func(n int64) string { return strconv.FormatInt(n, 10) }
 	for _, b := range balances {
 		id := b.ID.String()
-		if format == grid.Table {
+		if format == output.Table {
 			id = b.ID.Short()
 		}
 		g.Add(b.Source+"/"+path.Base(b.Path), id, n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()))
@@ -232,14 +232,14 @@ func (t *totals) print(w io.Writer, format string) error {
 	slices.SortFunc(lines, func(a, b line) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
 	})
-	g := grid.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier", "records", "quantity", "charged").Amounts("amount")
+	g := output.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier", "records", "quantity", "charged").Amounts("amount")
 	decimals := 2 // so that decimal points align
 	for _, l := range lines {
 		decimals = max(decimals, l.amount.Decimals())
 	}
 	for _, l := range lines {
 		amount := l.amount.String()
-		if format == grid.Table {
+		if format == output.Table {
 			amount = l.amount.Fixed(decimals)
 		}
 		g.Add(l.id, strconv.Itoa(int(l.tier)), l.class, strconv.FormatInt(l.records, 10), strconv.FormatInt(l.quantity, 10),

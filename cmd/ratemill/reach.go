@@ -7,10 +7,10 @@ import (
 	"os"
 	"time"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/inquiry"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
@@ -135,12 +135,12 @@ func reachStores(ctx context.Context, f *flags) (*stores, error) {
 }
 
 // inquire prepares to answer questions about single records.
-func inquire(ctx context.Context, f *flags) (*inquiry.Inquiry, *config.Config, func(), error) {
+func inquire(ctx context.Context, f *flags) (*backoffice.Inquiry, *config.Config, func(), error) {
 	s, err := reachStores(ctx, f)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	q, err := inquiry.Open(ctx, s.control, s.warehouse)
+	q, err := backoffice.Open(ctx, s.control, s.warehouse)
 	if err != nil {
 		s.close()
 		return nil, nil, nil, err

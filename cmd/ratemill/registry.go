@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/diag"
-	"ratemill/internal/grid"
-	"ratemill/internal/inquiry"
+	"ratemill/diag"
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -138,7 +138,7 @@ func (k known) account(id string) (uint32, error) {
 }
 
 // tree is all accounts, each below its parent.
-func (k known) tree(f *flags) *grid.Grid {
+func (k known) tree(f *flags) *output.Grid {
 	owned := make([]int, k.view.Accounts()+1)
 	for sim := uint32(1); sim <= k.view.SIMs(); sim++ {
 		if own, ok := k.view.Owner(sim, k.at, k.rev); ok {
@@ -151,13 +151,13 @@ func (k known) tree(f *flags) *grid.Grid {
 			below[a.Parent] = append(below[a.Parent], a)
 		}
 	}
-	g := grid.New("account", "parent", "company", "kind", "currency", "zone", "cycle_day", "plan", "share_plans", "limits", "sims", "since").Numbers("cycle_day", "sims")
+	g := output.New("account", "parent", "company", "kind", "currency", "zone", "cycle_day", "plan", "share_plans", "limits", "sims", "since").Numbers("cycle_day", "sims")
 	var add func(parent uint32)
 	add = func(parent uint32) {
 		slices.SortFunc(below[parent], func(a, b *registry.Account) int { return cmp.Compare(a.ID, b.ID) })
 		for _, a := range below[parent] {
 			id, above := a.ID, ""
-			if f.output == grid.Table {
+			if f.output == output.Table {
 				id = strings.Repeat("  ", a.Level) + id
 			}
 			if a.Parent != 0 {
@@ -188,8 +188,8 @@ func (k known) day(at udr.Instant, zone *time.Location) string {
 }
 
 // sims has a row for each SIM, with its identifiers of each kind.
-func (k known) sims(sims []uint32) *grid.Grid {
-	g := grid.New("sim", "iccid", "imsi", "msisdn", "others", "account", "plan", "since").Numbers("sim")
+func (k known) sims(sims []uint32) *output.Grid {
+	g := output.New("sim", "iccid", "imsi", "msisdn", "others", "account", "plan", "since").Numbers("sim")
 	for _, sim := range sims {
 		own, _ := k.view.Owner(sim, k.at, k.rev)
 		account, _ := k.view.AccountID(own.Account)
@@ -228,10 +228,10 @@ Write the kind before an identifier where it could be several: imsi:214070050000
 		Args:    needing(1, 0, "identifiers of SIMs: ratemill registry show 8934070000500000119"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.askRegistry(cmd.Context(), time.Now(), func(k known) error {
-				g := grid.New("sim", "what", "value", "plan", "since", "until", "known", "until_known", "corrected").Numbers("sim", "known", "until_known", "corrected")
+				g := output.New("sim", "what", "value", "plan", "since", "until", "known", "until_known", "corrected").Numbers("sim", "known", "until_known", "corrected")
 				var seen []uint32
 				for _, text := range args {
-					sims, err := inquiry.SIMs(k.view, text)
+					sims, err := backoffice.SIMs(k.view, text)
 					if err != nil {
 						return &problems{"ratemill: " + err.Error()}
 					}
@@ -251,7 +251,7 @@ Write the kind before an identifier where it could be several: imsi:214070050000
 }
 
 // history adds a row for each fact about a SIM.
-func (k known) history(g *grid.Grid, sim uint32) {
+func (k known) history(g *output.Grid, sim uint32) {
 	periods := k.view.History(sim)
 	zoneAt := func(at udr.Instant) *time.Location {
 		zone := time.UTC

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
@@ -55,7 +55,7 @@ func storesList(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := grid.New("store", "control_store_gave", "given_at", "store_has", "had_at", "verdict").Numbers("control_store_gave", "store_has")
+			g := output.New("store", "control_store_gave", "given_at", "store_has", "had_at", "verdict").Numbers("control_store_gave", "store_has")
 			different := 0
 			for _, d := range days {
 				verdict := "same day"

@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/backoff"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
-	"ratemill/internal/grid"
-	"ratemill/internal/inquiry"
-	"ratemill/internal/patience"
+	"ratemill/internal/output"
 	"ratemill/internal/printable"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
@@ -53,7 +53,7 @@ func (f *suspenseFilter) find(ctx context.Context, s *stores) error {
 	}
 	view := r.View()
 	defer view.Close()
-	f.SIM = inquiry.Identifiers(view, f.sim)
+	f.SIM = backoffice.Identifiers(view, f.sim)
 	return nil
 }
 
@@ -102,24 +102,24 @@ func suspenseList(f *flags) *cobra.Command {
 				}
 				fmt.Fprintln(stderr, words)
 			}
-			g := grid.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
+			g := output.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
 			total := uint64(0)
 			for _, r := range reasons {
 				total += r.Records
 				example := r.Example.String()
-				if f.output == grid.Table {
-					example = inquiry.Short(example)
+				if f.output == output.Table {
+					example = backoffice.Short(example)
 				}
 				g.Add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
 			}
-			if total == 0 && f.output == grid.Table {
+			if total == 0 && f.output == output.Table {
 				return nil
 			}
 			if err := g.Print(data(cmd), f.output); err != nil {
 				return err
 			}
-			if total > 0 && f.output == grid.Table {
-				fmt.Fprintf(stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), inquiry.Short(reasons[0].Example.String()))
+			if total > 0 && f.output == output.Table {
+				fmt.Fprintf(stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), backoffice.Short(reasons[0].Example.String()))
 			}
 			return s.onTheirWay(cmd.Context())
 		},
@@ -152,12 +152,12 @@ func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.Susp
 		}
 		fmt.Fprintln(stderr, words)
 	}
-	g := grid.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
+	g := output.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
 	for i := range all {
 		r := &all[i]
 		id, raw := r.ID.String(), printable.Raw(r.Raw)
-		if f.output == grid.Table {
-			id, raw = inquiry.Short(id), clip(raw, 60)
+		if f.output == output.Table {
+			id, raw = backoffice.Short(id), clip(raw, 60)
 		}
 		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
 	}
@@ -410,7 +410,7 @@ const untakenAfter = 10 * time.Second
 
 // await waits until retries are done and their records are in the warehouse, and prints the results.
 func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
-	g := grid.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
+	g := output.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
 	suspended, failed := uint64(0), ""
 	var once sync.Once
 	for _, number := range numbers {
@@ -418,7 +418,7 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 			if cmd.Context().Err() == nil {
 				return err
 			}
-			return &patience.StoppedError{What: fmt.Sprintf("see retry %d done; it goes on, and `ratemill suspense retries` shows the outcome", number), Err: context.Canceled}
+			return &backoff.StoppedError{What: fmt.Sprintf("see retry %d done; it goes on, and `ratemill suspense retries` shows the outcome", number), Err: context.Canceled}
 		}
 		done, err := roles.WaitForRetry(cmd.Context(), s.control, number, untakenAfter, func() {
 			once.Do(func() {
@@ -542,7 +542,7 @@ func suspenseRetries(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := grid.New("number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why").Numbers("number", "records", "filtered", "duplicate", "suspended", "rated")
+			g := output.New("number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why").Numbers("number", "records", "filtered", "duplicate", "suspended", "rated")
 			for _, r := range all {
 				row, err := s.retryRow(cmd.Context(), &r)
 				if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 	"ratemill/internal/offline"
 	"ratemill/internal/printable"
 	"ratemill/internal/project"

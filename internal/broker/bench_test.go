@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"ratemill/internal/bench"
 	"ratemill/internal/broker"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/bench"
+	"ratemill/internal/proof/testengine"
 )
 
 func TestMain(m *testing.M) { testengine.Main(m) }

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"ratemill/internal/broker"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // Retention goes by the time of messages. That of a mediator whose clock is a month behind would be past it at once.

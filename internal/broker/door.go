@@ -11,25 +11,25 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // fields are the configuration fields for access to Kafka.
-var fields = refusal.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled", Login: "kafka.sasl"}
+var fields = accesserr.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled", Login: "kafka.sasl"}
 
-// Refused converts an error of kafka-go to a *refusal.Error if the broker or we refused the other side.
+// Refused converts an error of kafka-go to a *accesserr.Error if the broker or we refused the other side.
 func Refused(err error) error {
 	var k kafka.Error
 	if errors.As(err, &k) {
 		switch k {
 		case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
-			return refusal.Login(err, fields)
+			return accesserr.Login(err, fields)
 		case kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed:
-			return refusal.Right(err, fields)
+			return accesserr.Right(err, fields)
 		}
 		return err
 	}
-	return refusal.Encrypted(err, fields)
+	return accesserr.Encrypted(err, fields)
 }
 
 // hungUp reports whether the other end closed the connection without an answer.
@@ -83,7 +83,7 @@ func (d *door) knock(ctx context.Context) (why error) {
 		switch {
 		case err == nil:
 			return nil
-		case refusal.Is(Refused(err)):
+		case accesserr.Is(Refused(err)):
 			return fmt.Errorf("%s: %w", address, Refused(err))
 		case why != nil:
 		case hungUp(err):

@@ -13,7 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // Kafka is a Broker that speaks Apache Kafka's protocol.
@@ -233,7 +233,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		switch {
-		case refusal.Is(Refused(err)): // temporary, once somebody has changed the configuration
+		case accesserr.Is(Refused(err)): // temporary, once somebody has changed the configuration
 			return &UnavailableError{what, Refused(err)}
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)

@@ -15,7 +15,7 @@ import (
 
 	"ratemill/internal/broker"
 	embedded "ratemill/internal/embedded/kafka"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // each runs a test against the embedded broker and against Apache Kafka, with topics of one partition for it alone.

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/loopback"
 )
 

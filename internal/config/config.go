@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Config is the whole file. Relative paths are relative to it.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 )
 
 // load reads a file with a text, and answers what is wrong with it, a line each, without the file's folder.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 	"ratemill/internal/ratedlog"
 )
 
@@ -30,7 +30,7 @@ type blocks struct {
 	passing func(error) bool
 	gone    string // what to do if the log no longer has the next message; empty: the broker's error says it
 	reader  *ratedlog.Reader
-	patient patience.Patience
+	patient backoff.Patience
 	took    time.Duration // time to apply the last block
 }
 
@@ -38,7 +38,7 @@ type blocks struct {
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
-	b.patient = patience.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes,
+	b.patient = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes,
 		Waits: o.Waits}
 	b.reader, err = ratedlog.NewReader(ratedlog.Source{Broker: o.Broker, Topic: o.Topic, Partition: o.Partition, Done: done,
 		Skips: o.Skips, Origin: o.Origin, Clock: o.Clock, Patience: &b.patient})

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 	"ratemill/internal/ratedlog"
 )
 
@@ -27,10 +27,10 @@ type Options struct {
 	Skips func(ctx context.Context) ([]control.Stop, error)
 	// Origin asks where the epoch of a message comes from; nil: every epoch is genuine.
 	Origin   ratedlog.AskOrigin
-	Clock    patience.Clock
+	Clock    backoff.Clock
 	Log      *slog.Logger
 	Random   func() float64               // spreads attempts to reach what is away; may be nil
-	Waits    func(what string, err error) // see patience.Patience; may be nil
+	Waits    func(what string, err error) // see backoff.Patience; may be nil
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
 	// more messages after its first, unless none comes for a fifth of that; nil is 700 ms. If applying the previous

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // A control store that was restored from a backup, or whose standby took over without the last transactions, has old
@@ -16,7 +16,7 @@ import (
 func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error {
 	rows := 0
 	for _, b := range s.Block.Tables() {
-		if b.Rows() == 0 || !steps.On(steps.FirstIsAsked) {
+		if b.Rows() == 0 || !safeguard.On(safeguard.FirstIsAsked) {
 			continue
 		}
 		rows += b.Rows()

@@ -8,7 +8,7 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // Positions store the position of a consumer by token, by compare-and-set. control.Store implements it.
@@ -90,7 +90,7 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 	if err := errors.Join(m...); err != nil {
 		return nil, err
 	}
-	if !steps.On(steps.OwnPosition) {
+	if !safeguard.On(safeguard.OwnPosition) {
 		o.Name = ""
 	}
 	c := &ByToken[R]{TokenOptions: o}
@@ -131,7 +131,7 @@ func (s *ByToken[R]) step(ctx context.Context) error {
 		return s.stop(s.at.Next, control.StopOther, err.Error())
 	}
 	intent := control.Intent{From: s.at.Next}
-	found := s.at.Intent != nil && steps.On(steps.IntentCompleted)
+	found := s.at.Intent != nil && safeguard.On(safeguard.IntentCompleted)
 	if found {
 		intent = *s.at.Intent
 		err = s.collect(ctx, intent.From, intent.To, fold)
@@ -164,7 +164,7 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 			return err
 		}
 	}
-	if s.at.Intent == nil && steps.On(steps.IntentFirst) {
+	if s.at.Intent == nil && safeguard.On(safeguard.IntentFirst) {
 		err := s.swap(ctx, "record the intent", func(ctx context.Context, version int64) (int64, error) {
 			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
 		})
@@ -172,7 +172,7 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 			return err
 		}
 	}
-	if found && steps.On(steps.IntentTaken) {
+	if found && safeguard.On(safeguard.IntentTaken) {
 		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and
 		// the engine may answer "known" for a token that we used and whose rows never came. So its commit must fail.
 		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, version int64) (int64, error) {
@@ -182,7 +182,7 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 		}
 	}
 	s.at.Intent = &intent
-	if !steps.On(steps.PositionAfter) {
+	if !safeguard.On(safeguard.PositionAfter) {
 		if err := s.commit(ctx, intent, fold); err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 			}
 			finishing, end := outlast(ctx)
 			defer end()
-			if now := s.Clock.Now(); max(now.Sub(absent), now.Round(0).Sub(absent)) >= askAgain && steps.On(steps.FoundIsAsked) {
+			if now := s.Clock.Now(); max(now.Sub(absent), now.Round(0).Sub(absent)) >= askAgain && safeguard.On(safeguard.FoundIsAsked) {
 				rows, err := s.Inserter.Stored(finishing, b)
 				switch {
 				case err != nil:
@@ -264,7 +264,7 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 // replicated stores the token before the rows: if its disk is full, or it is killed, in between, it takes a block for
 // present that never came. The rows are then inserted under another token.
 func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, token string) error {
-	if s.Inserter.Replicated() || !steps.On(steps.RepeatedIsAsked) {
+	if s.Inserter.Replicated() || !safeguard.On(safeguard.RepeatedIsAsked) {
 		return nil
 	}
 	for n := 2; ; n++ {
@@ -298,7 +298,7 @@ func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	asked := s.Clock.Now()
 	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.
 	since := max(asked.Sub(s.learned), asked.Round(0).Sub(s.learned))
-	if since < askAgain || !steps.On(steps.CompareAndSet) {
+	if since < askAgain || !safeguard.On(safeguard.CompareAndSet) {
 		return nil
 	}
 	now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
@@ -333,7 +333,7 @@ func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx cont
 		defer end()
 		asked := s.Clock.Now()
 		version, err := change(finishing, s.at.Version)
-		if errors.Is(err, control.ErrConflict) && !steps.On(steps.CompareAndSet) {
+		if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
 			now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
 			if err != nil {
 				return err

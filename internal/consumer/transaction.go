@@ -7,7 +7,7 @@ import (
 
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // ErrConflict says that the row has changed since the caller read it.
@@ -68,7 +68,7 @@ func NewInTransaction[T any](o TransactionOptions[T]) (*InTransaction[T], error)
 	if err := errors.Join(m...); err != nil {
 		return nil, err
 	}
-	if !steps.On(steps.OwnPosition) {
+	if !safeguard.On(safeguard.OwnPosition) {
 		o.Name = ""
 	}
 	c := &InTransaction[T]{TransactionOptions: o}
@@ -100,7 +100,7 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 	if err != nil {
 		return s.reader.Stop(s.at.Next, control.StopOther, nil, err.Error())
 	}
-	if !steps.On(steps.FoldKept) {
+	if !safeguard.On(safeguard.FoldKept) {
 		fold = ratedlog.NewFold()
 	}
 	span := Span{Partition: s.Partition, From: s.at.Next, First: s.at.Version == 0}
@@ -132,13 +132,13 @@ func (s *InTransaction[T]) apply(ctx context.Context, span Span, fold []byte) er
 		// The position comes first: PostgreSQL holds its row, so that another consumer waits, and then finds it moved.
 		move := func(tx T) error {
 			err := s.Store.SinkMove(finishing, tx, s.Name, s.Partition, s.at, span.To+1, fold)
-			if errors.Is(err, ErrConflict) && !steps.On(steps.MovedFrom) {
+			if errors.Is(err, ErrConflict) && !safeguard.On(safeguard.MovedFrom) {
 				return nil
 			}
 			return err
 		}
 		apply := func(tx T) error { return s.Effect.Apply(finishing, tx, span) }
-		if !steps.On(steps.OneTransaction) {
+		if !safeguard.On(safeguard.OneTransaction) {
 			if err := s.Store.InTransaction(finishing, what, apply); err != nil {
 				return err
 			}

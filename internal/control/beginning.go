@@ -6,7 +6,7 @@ import (
 	"path"
 	"time"
 
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 	"ratemill/udr"
 )
 
@@ -103,7 +103,7 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	if err := t.row(ctx, countOpening, source, part.Opening, lease.File).Scan(&known); err != nil {
 		return err
 	}
-	if known != part.Known && steps.On(steps.BeginningKnown) {
+	if known != part.Known && safeguard.On(safeguard.BeginningKnown) {
 		return ErrConflict
 	}
 	return t.held(ctx, lease, `opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?, fetched = ?`,

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/registry"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/registry"
 	"ratemill/udr"
 )

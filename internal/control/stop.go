@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // StopKind is the reason of a stop, which decides what skipping means.
@@ -52,7 +52,7 @@ type Stop struct {
 // rater passes a row that the warehouse refuses.
 func PassedStops(stops []Stop, reader string, next func(topic string) int64) (passed []Stop) {
 	for _, s := range stops {
-		if (s.Role == reader || !steps.On(steps.StopOwner)) && next(s.Topic) > s.Offset {
+		if (s.Role == reader || !safeguard.On(safeguard.StopOwner)) && next(s.Topic) > s.Offset {
 			passed = append(passed, s)
 		}
 	}

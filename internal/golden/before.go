@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"

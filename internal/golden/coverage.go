@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 	"ratemill/rules"
@@ -92,7 +92,7 @@ func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reac
 
 // Print writes a line for each kind; details adds the missing elements.
 func Print(w io.Writer, report []Reached, details bool) {
-	t := grid.New("reached by cases", " ", "").Amounts(" ")
+	t := output.New("reached by cases", " ", "").Amounts(" ")
 	for _, r := range report {
 		note := ""
 		if n := len(r.Missing); n > 0 && !details {
@@ -104,14 +104,14 @@ func Print(w io.Writer, report []Reached, details bool) {
 		t.Add(r.Kind, fmt.Sprintf("%d of %d", r.All-len(r.Missing), r.All), note)
 	}
 	if t.Len() > 0 {
-		_ = t.Print(w, grid.Table)
+		_ = t.Print(w, output.Table)
 	}
 	if !details {
 		return
 	}
 	for _, r := range report {
 		for _, m := range r.Missing {
-			_ = grid.Words(w, fmt.Sprintf("not reached: %s: %s\n", strings.TrimSuffix(r.Kind, "s"), m), 4)
+			_ = output.Words(w, fmt.Sprintf("not reached: %s: %s\n", strings.TrimSuffix(r.Kind, "s"), m), 4)
 		}
 	}
 }

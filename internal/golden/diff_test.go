@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 )
 
 // Lines that are kept or taken away are the first text, those that are kept or added the second.

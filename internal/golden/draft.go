@@ -15,8 +15,8 @@ import (
 	"ratemill/internal/printable"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
-	"ratemill/record"
 	"ratemill/rules"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

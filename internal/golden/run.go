@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
 	"ratemill/internal/ratedlog"

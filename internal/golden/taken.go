@@ -3,8 +3,8 @@ package golden
 import (
 	"time"
 
+	"ratemill/diag"
 	"ratemill/internal/config"
-	"ratemill/internal/diag"
 )
 
 // taken is the content of taken.yaml: when the files of the case were taken, so that their usage can be late.

@@ -2,8 +2,8 @@
 // in the given order. The same input gives the same output, byte for byte.
 //
 // It owns the in-memory replacements of the engines: a ledger of the given files (files.go), a broker that processes
-// every append at once (rater.go), a clock that stands still. It does not own the processing of records:
-// mediation.Mediator reads them and internal/ledger decides about them, as in production.
+// every append at once (stages.go), a clock that stands still. It does not own the processing of records:
+// mediation.Mediator reads them and internal/rater decides about them, as in production.
 //
 // `ratemill rate`, `ratemill test` and the crash test's comparison use it.
 //

@@ -175,7 +175,7 @@ func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, 
 }
 
 // balance is the outcome of the file's records.
-func (l *files) balance(f *file, r *rater) *Balance {
+func (l *files) balance(f *file, r *stages) *Balance {
 	p, d := &f.progress, r.decided
 	b := &Balance{
 		ID: f.id, Source: f.given.Source.Name, Path: f.given.Path, Size: f.size,

@@ -58,7 +58,7 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 		still.now = time.Unix(0, 0).UTC()
 	}
 	ref := &reference{p}
-	r, err := newRater(ctx, p, ref, still)
+	r, err := newStages(ctx, p, ref, still)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,9 @@ import (
 	"ratemill/internal/printable"
 	"ratemill/mediation"
 	"ratemill/mediation/decode"
-	"ratemill/record"
 	"ratemill/registry"
 	"ratemill/rules"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

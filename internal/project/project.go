@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 )

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/project"
 )
 

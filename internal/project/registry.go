@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/rating"
 	"ratemill/registry"
 )

@@ -1,7 +1,7 @@
 package project
 
 import (
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // CheckSessions warns of sources that set a session but do not say whether records are whole sessions, if plans charge

@@ -5,9 +5,9 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"ratemill/internal/wire"
 	"ratemill/rating"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records stay encoded, for those

@@ -5,6 +5,6 @@
 // A message counts once: those of an older epoch than seen before, and those of an input position that was seen, do
 // not. Every fold of the log from its beginning, or from where another fold stopped, decides the same.
 //
-// It does not own rating (internal/ledger, which writes the log) or the use of rated records (internal/consumer and its
+// It does not own rating (internal/rater, which writes the log) or the use of rated records (internal/consumer and its
 // effects). It imports neither.
 package ratedlog

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
-	"ratemill/internal/patience"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // Drain waits until the usage that is in a partition now is rated, and what came of it is in the warehouse. Only then does
@@ -15,7 +15,7 @@ import (
 type Drain struct {
 	Broker broker.Broker
 	Topics broker.Topics
-	Clock  patience.Clock
+	Clock  backoff.Clock
 	Within time.Duration // how long it waits before it is a *BehindError
 
 	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 when nobody can say.
@@ -45,7 +45,7 @@ const lookAgain = 100 * time.Millisecond
 
 // Wait waits for a partition. It is a *BehindError when that takes long: rating or the warehouse is behind, stopped or away.
 func (d *Drain) Wait(ctx context.Context, partition int) error {
-	if !steps.On(steps.DrainFirst) {
+	if !safeguard.On(safeguard.DrainFirst) {
 		return nil
 	}
 	_, usage, err := d.Broker.Bounds(ctx, d.Topics.Usage, partition)

@@ -5,7 +5,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // AskOrigin asks the control store where the epoch of a message comes from. If stop is nil, the answer is not stored.
@@ -20,7 +20,7 @@ func stopAt(topic string, partition int, m *broker.Message) *control.Stop {
 // Foreign reports whether a message of the rated log, with a later epoch than any before it, has an epoch that nobody
 // gave out, and is ignored. ask nil: no message is foreign.
 func Foreign(ctx context.Context, ask AskOrigin, topic string, partition int, m *broker.Message, epoch int64) (bool, error) {
-	if ask == nil || !steps.On(steps.ForeignEpochs) {
+	if ask == nil || !safeguard.On(safeguard.ForeignEpochs) {
 		return false, nil
 	}
 	origin, err := ask(ctx, epoch, stopAt(topic, partition, m))

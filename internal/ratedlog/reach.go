@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 )
 
 // A log that became shorter has lost its end in Kafka: a power cut took what the operating system had not written yet,
@@ -21,7 +21,7 @@ const (
 
 // Reaches checks that a topic's partition ends at next or later, by its bounds; done says what happened to the messages
 // before next. It returns *StoppedError if the partition is, and stays, shorter.
-func Reaches(ctx context.Context, clock patience.Clock, topic string, partition int, next int64, done string,
+func Reaches(ctx context.Context, clock backoff.Clock, topic string, partition int, next int64, done string,
 	bounds func() (first, end int64, err error)) (first int64, err error) {
 	began := clock.Now()
 	for {

@@ -7,9 +7,9 @@ import (
 	"math"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 )
 
 // Source is a partition of the rated log, with its reader's options.
@@ -27,8 +27,8 @@ type Source struct {
 	// Ignored reports whether to ignore a message with a later epoch than any before it; nil: if it is foreign by
 	// Origin.
 	Ignored  func(ctx context.Context, m *broker.Message, epoch int64) (bool, error)
-	Clock    patience.Clock
-	Patience *patience.Patience // for a broker or a control store that is away
+	Clock    backoff.Clock
+	Patience *backoff.Patience // for a broker or a control store that is away
 }
 
 // Reader reads a partition of the rated log from a position and a fold on, and reports for each message whether it

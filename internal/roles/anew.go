@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"ratemill/diag"
 	"ratemill/internal/control"
-	"ratemill/internal/diag"
 	"ratemill/rating"
 )
 

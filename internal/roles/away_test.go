@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/diag"
 	"ratemill/internal/control"
-	"ratemill/internal/diag"
 	"ratemill/internal/embedded/sftp"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"

@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // TestAWarehouseThatIsAwayHoldsBackMediation at the bound: files stay where they are, are read once it is there again, and

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/demo"
-	"ratemill/internal/bench"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/generate"
+	"ratemill/internal/demo/generate"
 	"ratemill/internal/project"
+	"ratemill/internal/proof/bench"
 	"ratemill/mediation"
 	"ratemill/registry"
 )

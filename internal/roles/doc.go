@@ -3,7 +3,7 @@
 //
 // It owns wiring and supervision, and no decision about a record. To scale a role out, start it again: mediators share
 // files through the ledger, raters and sinks share partitions through Kafka's consumer groups. A group only distributes
-// the work; exactness depends on epochs (internal/ledger) and compare-and-set (internal/consumer).
+// the work; exactness depends on epochs (internal/rater) and compare-and-set (internal/consumer).
 //
 // Start at Node; installation.go keeps the engines of other installations away.
 package roles

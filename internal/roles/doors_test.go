@@ -18,7 +18,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // overheard is what a node logs.

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"ratemill/internal/patience"
+	"ratemill/internal/backoff"
 	"ratemill/internal/warehouse"
 )
 
@@ -22,7 +22,7 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 		<-ctx.Done()
 		return nil
 	}
-	absence := patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
 	var said string
 	var at time.Time
 	for ctx.Err() == nil {

@@ -6,11 +6,11 @@ import (
 	"net/url"
 	"path/filepath"
 
+	"ratemill/internal/accesserr"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/keys"
-	"ratemill/internal/refusal"
 	"ratemill/internal/warehouse"
 )
 
@@ -78,7 +78,7 @@ func (n *Node) ownKafka(ctx context.Context) error {
 
 // RefusedByKafka converts the error of an embedded broker that refused our password to one that names its installation.
 func RefusedByKafka(c *config.Config, err error) error {
-	if c.EmbeddedKafka() && refusal.Is(err) {
+	if c.EmbeddedKafka() && accesserr.Is(err) {
 		e := othersKafka(c, "", "", false).(*OtherInstallationError)
 		e.Refuses = keys.OwnerFile(c.Data)
 		return e
@@ -88,7 +88,7 @@ func RefusedByKafka(c *config.Config, err error) error {
 
 // refusedByWarehouse is RefusedByKafka for the warehouse.
 func refusedByWarehouse(c *config.Config, err error) error {
-	if c.EmbeddedClickHouse() && refusal.Is(err) {
+	if c.EmbeddedClickHouse() && accesserr.Is(err) {
 		e := othersWarehouse(c, "", "", false).(*OtherInstallationError)
 		e.Refuses = keys.OwnerFile(c.Data)
 		return e

@@ -14,7 +14,7 @@ import (
 
 	"ratemill/internal/config"
 	"ratemill/internal/embedded/keys"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 )
 

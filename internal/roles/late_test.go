@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/inquiry"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/warehouse"
 )
 
@@ -44,7 +44,7 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 	waiting := w.waiting(warehouse.SuspenseFilter{Code: "late"})
 	require.Len(t, waiting, 2)
 
-	q, err := inquiry.Open(t.Context(), w.Store, w.Warehouse)
+	q, err := backoffice.Open(t.Context(), w.Store, w.Warehouse)
 	require.NoError(t, err)
 	words, err := q.Explain(t.Context(), w.rows("SELECT concat(file, ':', toString(seq)) FROM rated_usage WHERE session = 'old'")[0])
 	require.NoError(t, err)

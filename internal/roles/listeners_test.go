@@ -13,7 +13,7 @@ import (
 
 	"ratemill/internal/config"
 	"ratemill/internal/embedded/sftp"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // listeners are the fields of the configuration on whose addresses somebody listens.

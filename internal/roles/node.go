@@ -16,15 +16,15 @@ import (
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/scram"
 
+	"ratemill/internal/accesserr"
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
 	embeddedch "ratemill/internal/embedded/clickhouse"
 	embeddedkafka "ratemill/internal/embedded/kafka"
 	"ratemill/internal/embedded/keys"
-	"ratemill/internal/patience"
 	"ratemill/internal/project"
-	"ratemill/internal/refusal"
 	"ratemill/internal/warehouse"
 )
 
@@ -288,8 +288,8 @@ func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Wareho
 // waitFor waits for an engine that is away, until ctx ends. It does not wait for an engine that refuses us, because a
 // wrong password should be reported at once.
 func (n *Node) waitFor(ctx context.Context, what string, do func() error) error {
-	passing := func(err error) bool { return unavailable(err) && !refusal.Is(err) }
-	p := patience.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
+	passing := func(err error) bool { return unavailable(err) && !accesserr.Is(err) }
+	p := backoff.Patience{Clock: clock{}, Log: n.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
 	return p.Until(ctx, "reach the "+what, func() error {
 		err := do()
 		n.engines.saw(what, err)
@@ -456,7 +456,7 @@ func (n *Node) supervise(name string, e engine, start func(context.Context) (eng
 				}
 				n.Log.Error("embedded engine died; restarting it", "engine", name, "err", err)
 			}
-			absence := patience.Absence{Backoff: patience.Backoff{First: 200 * time.Millisecond, Most: 10 * time.Second, Random: rand.Float64}}
+			absence := backoff.Absence{Backoff: backoff.Backoff{First: 200 * time.Millisecond, Most: 10 * time.Second, Random: rand.Float64}}
 			for ctx.Err() == nil {
 				again, err := start(ctx)
 				if err == nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/inquiry"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation/decode/decodetest"
 )
@@ -39,7 +39,7 @@ duplicate: { key: [imsi, volume], within: 30d }
 		"3,decode,03000D0A,record 3: a record has 12 octets"},
 		w.rows("SELECT line, code, hex(raw), substring(if(code = 'decode', reason, identifier), 1, 32) FROM suspense_open ORDER BY line"))
 
-	q, err := inquiry.Open(t.Context(), w.Store, w.Warehouse)
+	q, err := backoffice.Open(t.Context(), w.Store, w.Warehouse)
 	require.NoError(t, err)
 	words, err := q.Suspended(t.Context(), w.waiting(warehouse.SuspenseFilter{Code: "decode"})[0].String())
 	require.NoError(t, err)

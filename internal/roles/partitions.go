@@ -12,10 +12,10 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
-	"ratemill/internal/ledger"
-	"ratemill/internal/patience"
 	"ratemill/internal/ratedlog"
+	"ratemill/internal/rater"
 )
 
 // partitions runs a function for each partition of a topic that a consumer group assigns to this process. A partition
@@ -32,7 +32,7 @@ type partitions struct {
 	log      *slog.Logger
 
 	mu      sync.Mutex
-	absence patience.Absence // of the group
+	absence backoff.Absence // of the group
 	running map[int]context.CancelFunc
 	halted  map[int]error
 	failing map[int]error // last error, until it has run for a while
@@ -45,7 +45,7 @@ type partitions struct {
 // serve is a member of the group until ctx ends; then it ends the running functions, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
 	p.begin()
-	p.absence.Backoff = patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
+	p.absence.Backoff = backoff.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
 	defer p.wg.Wait()
 	defer p.assign(ctx, nil)
 	for ctx.Err() == nil {
@@ -130,7 +130,7 @@ func (p *partitions) assign(ctx context.Context, assigned []int) {
 
 // keep restarts a partition after temporary errors, as long as it is assigned.
 func (p *partitions) keep(ctx context.Context, partition int) {
-	absence := patience.Absence{Backoff: patience.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: 400 * time.Millisecond, Most: 20 * time.Second, Random: rand.Float64}}
 	out := p.group.SessionTimeout
 	for ctx.Err() == nil {
 		began, known := time.Now(), p.orders(ctx, partition)
@@ -142,7 +142,7 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 			out = p.group.SessionTimeout
 		}
 		pause := 200*time.Millisecond + rand.N(200*time.Millisecond)
-		var fenced *ledger.FencedError
+		var fenced *rater.FencedError
 		var stopped *ratedlog.StoppedError
 		switch {
 		case err == nil || ctx.Err() != nil:

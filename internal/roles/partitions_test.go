@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/rater"
 )
 
 // noStops has nothing about stopped partitions.
@@ -29,7 +29,7 @@ func TestWhoWasFencedStaysOutUntilTheGroupAssignsAnew(t *testing.T) {
 		position: func(string, int) int64 { return 0 },
 		run: func(context.Context, int) error {
 			runs <- struct{}{}
-			return &ledger.FencedError{Partition: 3, Epoch: 1, Newer: 2}
+			return &rater.FencedError{Partition: 3, Epoch: 1, Newer: 2}
 		}}
 	p.begin()
 	p.assign(t.Context(), []int{3})

@@ -10,18 +10,18 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"ratemill/internal/control"
-	"ratemill/internal/ledger"
+	"ratemill/internal/rater"
 )
 
 // ratingRole owns partitions of the usage topic.
 type ratingRole struct {
 	partitions
 	mu       sync.Mutex
-	progress map[int]*ledger.Progress
+	progress map[int]*rater.Progress
 }
 
 func (n *Node) newRating() *ratingRole {
-	r := &ratingRole{progress: map[int]*ledger.Progress{}}
+	r := &ratingRole{progress: map[int]*rater.Progress{}}
 	r.partitions = partitions{
 		topic: n.Topics.Usage,
 		group: n.group("rating", n.Topics.Usage),
@@ -34,7 +34,7 @@ func (n *Node) newRating() *ratingRole {
 			return r.of(partition).Known.Load()
 		},
 		run: func(ctx context.Context, partition int) error {
-			o := &ledger.Owner{
+			o := &rater.Owner{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.ledgerTime},
 				Log:    n.Log,
 				Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition),
@@ -53,11 +53,11 @@ func (n *Node) newRating() *ratingRole {
 	return r
 }
 
-func (r *ratingRole) of(partition int) *ledger.Progress {
+func (r *ratingRole) of(partition int) *rater.Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.progress[partition] == nil {
-		r.progress[partition] = &ledger.Progress{}
+		r.progress[partition] = &rater.Progress{}
 	}
 	return r.progress[partition]
 }

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation/source"
@@ -72,7 +72,7 @@ func newReference(ctx context.Context, store *control.Store, project *project.Pr
 
 // follow keeps the registry current until ctx ends.
 func (r *reference) follow(ctx context.Context) error {
-	absence := patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}}
 	for ctx.Err() == nil {
 		pause := time.Second
 		if err := r.refresh(ctx); err == nil {
@@ -94,7 +94,7 @@ func (r *reference) refresh(ctx context.Context) error {
 
 // Registry implements mediation.Reference and ledger.Reference.
 func (r *reference) Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error) {
-	absence := patience.Absence{Backoff: patience.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second, Random: rand.Float64}}
 	for r.reg.Revision() < revision {
 		err := r.refresh(ctx)
 		if r.reg.Revision() >= revision {

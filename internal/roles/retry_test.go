@@ -17,12 +17,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/inquiry"
 	"ratemill/internal/project"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
@@ -241,7 +241,7 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 		w.rows("SELECT session, account, quantity, attributes['retry_of'], attributes['depot'], toString(toFloat64(amount)) FROM rated_usage WHERE has(mapKeys(attributes), 'retry_of')"))
 	require.Len(t, w.waiting(warehouse.SuspenseFilter{}), 1)
 
-	q, err := inquiry.Open(t.Context(), w.Store, w.Warehouse)
+	q, err := backoffice.Open(t.Context(), w.Store, w.Warehouse)
 	require.NoError(t, err)
 	var words strings.Builder
 	for _, id := range []string{ids[0].String(), again[0].String(), w.waiting(warehouse.SuspenseFilter{})[0].String()} {

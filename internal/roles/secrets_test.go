@@ -22,7 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"ratemill/internal/config"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // TestNoSecretIsEverShown runs all roles with a password in each place where one can stand, lets every connection

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/patience"
 	"ratemill/internal/ratedlog"
 )
 
@@ -39,7 +39,7 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.Stop
 	}()
 	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: string(p.role), Process: p.process,
 		Reason: err.Reason, Message: err.Message, Detail: err.Detail}
-	absence := patience.Absence{Backoff: patience.Backoff{First: lookForOrders, Most: 10 * time.Second, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: lookForOrders, Most: 10 * time.Second, Random: rand.Float64}}
 	for noted := (time.Time{}); ctx.Err() == nil; {
 		pause, orders := lookForOrders, known
 		var err error

@@ -10,9 +10,9 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
-	"ratemill/internal/wire"
 	"ratemill/mediation"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // stopped waits until a partition stopped, and answers where.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/consumer"
 	"ratemill/internal/histogram"
-	"ratemill/internal/patience"
 	"ratemill/internal/warehouse"
 )
 
@@ -64,7 +64,7 @@ func linger(flush time.Duration, partitions int) time.Duration {
 // partition of the rated log. It takes at most a twentieth of the time, and no scrape waits for it.
 func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 	settled := cmp.Or(n.Settled, defaultSettled)
-	absence := patience.Absence{Backoff: patience.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
 	for ctx.Err() == nil {
 		pause := time.Second
 		if r.assigned(0) {

@@ -14,7 +14,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // ErrConflict says that the row has changed since the caller read it: read it again.
@@ -32,7 +32,7 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	if refusal.Is(e.Err) {
+	if accesserr.Is(e.Err) {
 		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
 	}
 	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, "+
@@ -52,15 +52,15 @@ func (d *DB) Failed(what string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("control store %s: %s: %w", d.name, what, context.Canceled)
 	case temporary(err):
-		return &UnavailableError{Store: d.name, What: what, Err: refusal.Encrypted(err, fields)}
+		return &UnavailableError{Store: d.name, What: what, Err: accesserr.Encrypted(err, fields)}
 	case refused(err):
-		return &UnavailableError{Store: d.name, What: what, Err: refusal.Login(err, fields)}
+		return &UnavailableError{Store: d.name, What: what, Err: accesserr.Login(err, fields)}
 	}
 	return fmt.Errorf("control store %s: %s: %w", d.name, what, err)
 }
 
 // fields are the configuration fields for access; all are in the DSN.
-var fields = refusal.Fields{
+var fields = accesserr.Fields{
 	CA: "sslrootcert=FILE in control", Cert: "sslcert=FILE and sslkey=FILE in control", Encrypt: "sslmode in control",
 	Login: "control, and its password_file, PGPASSWORD or PGPASSFILE",
 }

@@ -18,7 +18,7 @@ import (
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
 )

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"ratemill/decimal"
-	"ratemill/internal/wire"
+	"ratemill/udr/wire"
 )
 
 // chargeColumns are the fields of a message ratemill.v1.Charge that columns need. How it came about stays in the

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
-	"ratemill/internal/seeds"
+	"ratemill/internal/proof/seeds"
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
 )

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/decimal"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
-	"ratemill/internal/wire"
 	"ratemill/rating"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 // distinct are messages no two of whose values are the same where two columns could be taken for each other; a text names

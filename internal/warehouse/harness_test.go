@@ -17,11 +17,11 @@ import (
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
-	"ratemill/internal/wire"
 	"ratemill/rating"
 	"ratemill/udr"
+	"ratemill/udr/wire"
 )
 
 func TestMain(m *testing.M) { testengine.Main(m) }

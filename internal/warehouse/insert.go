@@ -15,7 +15,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 	"github.com/klauspost/compress/zstd"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // insertSettings make a block one insert that is there when it is acknowledged, and there once for a token.
@@ -83,7 +83,7 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	req.Body, _ = req.GetBody()
 	res, err := w.client.Do(req)
 	if err != nil {
-		return &UnavailableError{what, refusal.Encrypted(err, fields)}
+		return &UnavailableError{what, accesserr.Encrypted(err, fields)}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<10))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/embedded/clickhouse"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 )
 

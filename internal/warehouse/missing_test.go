@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 )
 

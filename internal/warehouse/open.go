@@ -13,7 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // Warehouse is a ClickHouse that holds the tables.
@@ -32,7 +32,7 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	if refusal.Is(e.Err) {
+	if accesserr.Is(e.Err) {
 		return fmt.Sprintf("the warehouse refuses to let ratemill %s: %v", e.What, e.Err)
 	}
 	return fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", e.What, e.Err)
@@ -163,18 +163,18 @@ func sorted(what string, err error) error {
 	case errors.As(err, &exception):
 		return explain(what, int(exception.Code), exception.Error())
 	}
-	return &UnavailableError{what, refusal.Encrypted(err, fields)}
+	return &UnavailableError{what, accesserr.Encrypted(err, fields)}
 }
 
 // fields are the configuration fields for access to ClickHouse.
-var fields = refusal.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
+var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
 // explain classifies ClickHouse's exceptions as temporary if they pass with time, or when somebody has repaired the
 // server's disk, memory, network, replicas or users. All other exceptions concern the input.
 func explain(what string, code int, text string) error {
 	switch _, passes := passingCodes[code]; {
 	case code == 192 || code == 193 || code == 194 || code == 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
-		return &UnavailableError{what, refusal.Login(errors.New(text), fields)}
+		return &UnavailableError{what, accesserr.Login(errors.New(text), fields)}
 	case passes, lacksRoom(text):
 		return &UnavailableError{what, errors.New(text)}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/shopspring/decimal"
 
-	"ratemill/internal/grid"
+	"ratemill/internal/output"
 	"ratemill/internal/printable"
 )
 
@@ -118,13 +118,13 @@ func plain(v any, typ string) any {
 type printer struct {
 	columns []string
 	to      io.Writer
-	table   *grid.Grid
+	table   *output.Grid
 	csv     *csv.Writer
 	seen    bool // on a terminal
 }
 
 func newPrinter(to io.Writer, format Format, columns, types []string) (*printer, error) {
-	p := &printer{columns: columns, to: to, seen: grid.Width(to) > 0}
+	p := &printer{columns: columns, to: to, seen: output.Width(to) > 0}
 	switch format {
 	case AsJSON:
 	case AsCSV:
@@ -141,7 +141,7 @@ func newPrinter(to io.Writer, format Format, columns, types []string) (*printer,
 		for i, name := range columns {
 			shown[i] = printable.Line(name)
 		}
-		p.table = grid.New(shown...)
+		p.table = output.New(shown...)
 		for i, t := range types {
 			if numeric.MatchString(inner(t)) {
 				p.table.Amounts(shown[i])
@@ -230,7 +230,7 @@ func (p *printer) end() error {
 		if p.table.Len() == 0 {
 			return nil // ClickHouse names columns with the first rows only
 		}
-		return p.table.Print(p.to, grid.Table)
+		return p.table.Print(p.to, output.Table)
 	case p.csv != nil:
 		p.csv.Flush()
 		return p.csv.Error()
@@ -244,7 +244,7 @@ func cell(v any) string {
 	case nil:
 		return ""
 	case string:
-		return grid.Spreadsheet(v)
+		return output.Spreadsheet(v)
 	}
 	return fmt.Sprint(v)
 }

@@ -10,8 +10,8 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/ratedlog"
-	"ratemill/internal/testengine"
 	"ratemill/internal/warehouse"
 )
 

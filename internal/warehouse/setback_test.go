@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/ratedlog"
-	"ratemill/internal/testengine"
 )
 
 // position is a row of sink_positions, as a backup or a standby that is behind has it.

@@ -17,7 +17,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/shopspring/decimal"
 
-	"ratemill/internal/refusal"
+	"ratemill/internal/accesserr"
 )
 
 // Rows that ClickHouse sends apart from the others, those of WITH TOTALS and of the setting extremes, are not in the Native
@@ -170,7 +170,7 @@ func (w *Warehouse) read(req *http.Request, what string) ([]byte, error) {
 		if req.Context().Err() != nil {
 			return nil, context.Cause(req.Context())
 		}
-		return nil, &UnavailableError{what, refusal.Encrypted(err, fields)}
+		return nil, &UnavailableError{what, accesserr.Encrypted(err, fields)}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))

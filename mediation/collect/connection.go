@@ -19,7 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // dialer makes connections to one server.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 func TestHostKeysAreThoseThatConnectingAccepts(t *testing.T) {

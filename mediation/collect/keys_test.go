@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // TestKeysAndAgentsOpenOpenSSHsServer: keys encrypted with a passphrase, as ssh-keygen writes them, and those that

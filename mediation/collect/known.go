@@ -6,7 +6,7 @@ import (
 	"encoding"
 	"fmt"
 
-	"ratemill/internal/steps"
+	"ratemill/internal/safeguard"
 )
 
 // Known is the beginning of a file that was read before and is not fetched again. Only its last bytes are fetched, to
@@ -49,7 +49,7 @@ func (t *transfer) came(b []byte) error {
 		t.window.Write(again)
 		t.done += int64(len(again))
 		b = b[len(again):]
-		if t.done == k.Size && !bytes.Equal(t.window.Sum(nil), k.Ends) && steps.On(steps.EndCompared) {
+		if t.done == k.Size && !bytes.Equal(t.window.Sum(nil), k.Ends) && safeguard.On(safeguard.EndCompared) {
 			return &BeginsOtherwiseError{t.entry.Path}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 // Options are the collect block of a source.

@@ -15,9 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/embedded/sftp"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 func TestMain(m *testing.M) { testengine.Main(m) }

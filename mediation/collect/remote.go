@@ -14,7 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"ratemill/internal/patience"
+	"ratemill/internal/backoff"
 )
 
 // Entry is a file in a listing.
@@ -95,7 +95,7 @@ type Remote interface {
 }
 
 // Clock provides waiting.
-type Clock = patience.Clock
+type Clock = backoff.Clock
 
 // GoneError says that a file is no longer at its source.
 type GoneError struct{ Path string }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 )
 
 func TestSettling(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/pkg/sftp"
 
-	"ratemill/internal/patience"
+	"ratemill/internal/backoff"
 )
 
 // sftpRemote is an SFTP server. It keeps at most the configured number of connections; each carries one listing, file
@@ -28,7 +28,7 @@ type sftpRemote struct {
 	mu        sync.Mutex
 	idle      []*connection
 	closed    bool
-	backoff   patience.Backoff
+	backoff   backoff.Backoff
 	notBefore time.Time // no connection attempt before this time
 	failure   error     // of the last attempt
 	alive     sync.WaitGroup
@@ -37,7 +37,7 @@ type sftpRemote struct {
 func newSFTP(o *Options, e Environment) *sftpRemote {
 	r := &sftpRemote{options: o.SFTP, matcher: newMatcher(o, false), dialer: newDialer(o.SFTP, e.Dir), clock: e.Clock,
 		free:    make(chan struct{}, o.SFTP.connections()),
-		backoff: patience.Backoff{First: time.Second, Most: 30 * time.Second, Random: e.Random}}
+		backoff: backoff.Backoff{First: time.Second, Most: 30 * time.Second, Random: e.Random}}
 	for range cap(r.free) {
 		r.free <- struct{}{}
 	}

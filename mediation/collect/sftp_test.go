@@ -13,9 +13,9 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/internal/embedded/sftp"
-	"ratemill/internal/testengine"
+	"ratemill/internal/proof/testengine"
 )
 
 // fingerprintAt asks a server for its key, which check must accept.

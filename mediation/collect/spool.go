@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"ratemill/internal/patience"
+	"ratemill/internal/backoff"
 	"ratemill/udr"
 )
 
@@ -338,7 +338,7 @@ type transfer struct {
 
 // run reads to the end, over as many connections as it takes.
 func (t *transfer) run(ctx context.Context) error {
-	backoff := patience.Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
+	backoff := backoff.Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
 	attempts, since := orDefault(t.Attempts, 6), t.Clock.Now()
 	for failures := 0; ; {
 		before := t.done

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // An archive is told as what it is, packed or not.

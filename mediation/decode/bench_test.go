@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 func benchmarkDecode(b *testing.B, o *Options, paths []string, line string, packed func(testing.TB, ...string) []byte) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // A case has decode.yaml, paths (one a line; without it, the columns of the file), content (or quoted, a Go string that

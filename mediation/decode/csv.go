@@ -12,8 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 var _ = Declare(Format{Name: "csv", Doc: "Delimited text: CSV and its relatives.", Options: func() Reader { return &CSV{} }})

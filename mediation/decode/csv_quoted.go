@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // extent is the range of a field in the window.

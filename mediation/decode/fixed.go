@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 var _ = Declare(Format{

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 // What is wrong with the places of a source is told at the place that is wrong.

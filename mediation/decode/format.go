@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 // Format declares a file format. Each format is one file, which declares it:

@@ -7,7 +7,7 @@ import (
 	"math"
 	"strconv"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // framing is common to all formats: the numbers of records, the bytes outside of records, the trailer.

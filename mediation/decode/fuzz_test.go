@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // tiled decodes everything, in whole and in pieces, checks that no byte is lost or counted twice, and returns the

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // repeated yields a text again and again, up to a size, without holding it.

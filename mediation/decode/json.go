@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 var _ = Declare(Format{

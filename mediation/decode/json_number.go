@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // exact is a number with a fraction or an exponent, written without exponent and without redundant zeros: 5e-05 is

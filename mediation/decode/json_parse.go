@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // Bounds of one JSON record. A number of 128 bytes is longer than any quantity; a captured list of 65,536 values takes

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // Octets is a content that is no text, as formats of octets read it: a decoder embeds it, and has Next. For each record Next

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
-	"ratemill/record"
+	"ratemill/internal/proof/seeds"
+	"ratemill/rules/record"
 )
 
 // lengths is a format of octets: after a head of the letters LP and a version, each record has its length in two octets,

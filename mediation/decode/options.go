@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/diag"
-	"ratemill/record"
+	"ratemill/diag"
+	"ratemill/rules/record"
 )
 
 // Options say how the files of a source are read: one format (Chosen), and options for all formats.

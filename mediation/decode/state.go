@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // State is the state of a decoder at the end of a content. With it, a decoder can continue in a longer content that

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/seeds"
-	"ratemill/record"
+	"ratemill/internal/proof/seeds"
+	"ratemill/rules/record"
 )
 
 // told is all that a decoder tells of records, and of the end.

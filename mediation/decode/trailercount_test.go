@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 func TestATrailerWhoseCountIsNoNumberIsToldAsSuch(t *testing.T) {

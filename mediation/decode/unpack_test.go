@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 func gzipped(t testing.TB, parts ...string) []byte {

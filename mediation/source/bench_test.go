@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/bench"
+	"ratemill/internal/proof/bench"
 	"ratemill/mediation/source"
-	"ratemill/record"
 	"ratemill/rules"
+	"ratemill/rules/record"
 )
 
 // The feed of the speed target: 20 columns, 2 filters, 3 conditional mappings, 12 mapped fields, 6 normalizers.

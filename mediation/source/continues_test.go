@@ -8,8 +8,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ratemill/mediation/source"
-	"ratemill/record"
 	"ratemill/rules"
+	"ratemill/rules/record"
 )
 
 const formerSource = `source: feed

@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
-	"ratemill/record"
 	"ratemill/rules"
+	"ratemill/rules/record"
 	"ratemill/udr"
 )
 

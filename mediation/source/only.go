@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/registry"
 	"ratemill/udr"
 )

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/rules"
 	"ratemill/udr"
 )

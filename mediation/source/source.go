@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/diag"
+	"ratemill/diag"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/normalize"

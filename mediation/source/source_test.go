@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/mediation/source"
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 const small = `source: a

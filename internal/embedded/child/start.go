@@ -15,8 +15,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"ratemill/internal/offspring"
 )
 
 // engineVariable tells a child which engine to run. It is removed from the environment when read, so that the child's
@@ -101,7 +99,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = p.tail, p.tail
 	p.cmd.WaitDelay = 5 * time.Second
 
-	ended, err := offspring.Start(p.cmd, syscall.SIGKILL)
+	ended, err := Tied(p.cmd, syscall.SIGKILL)
 	readyWrite.Close()
 	if err != nil {
 		lifeWrite.Close()

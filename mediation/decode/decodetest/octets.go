@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"ratemill/mediation/decode"
-	"ratemill/record"
+	"ratemill/rules/record"
 )
 
 // octets has records of an octet with their length, an IMSI in eight octets of BCD, and a volume in four. Each IMSI ends with

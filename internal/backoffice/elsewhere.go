@@ -1,0 +1,100 @@
+package backoffice
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+	"ratemill/udr"
+)
+
+// elsewhere says where an unrated record is, or which other id it was rated under. unknown is the error for an unknown
+// record.
+func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
+	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
+	switch {
+	case err != nil:
+		return err
+	case len(suspended) > 1:
+		return fmt.Errorf("%s matches several records, such as %s and %s; give more of the id", id, suspended[0].ID, suspended[1].ID)
+	case len(suspended) == 1:
+		return q.sinceSuspense(ctx, id, suspended[0].ID)
+	}
+	duplicate, err := q.warehouse.IsDuplicate(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case duplicate:
+		return warehouse.NotFound("%s was not rated, because it is a duplicate of an earlier record; it is in the table duplicates", id)
+	}
+	return q.inNoTable(ctx, id, unknown)
+}
+
+// inNoTable says why a record may be missing in all tables although its file is known.
+func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
+	prefix, _, err := udr.ParseID(id)
+	if err != nil {
+		return err
+	}
+	files, err := q.store.Files(ctx, control.FileFilter{IDStart: prefix, Limit: 100})
+	if err != nil {
+		return err
+	}
+	// An unread copy has its own file id.
+	files = slices.DeleteFunc(files, func(f control.File) bool { return f.State == control.Duplicate })
+	if len(files) != 1 {
+		return unknown
+	}
+	f := &files[0]
+	name := strings.TrimPrefix(f.Path, "/")
+	balance, err := q.warehouse.BalanceOf(ctx, f.FileID)
+	switch {
+	case err != nil:
+		return err
+	case f.State != control.Done:
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet (state %s); see `ratemill files`", id, name, f.State)
+	case balance == nil || balance.Difference != 0:
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; ask again in a moment, and if that does not help, see `ratemill partition list`", id, name)
+	case f.Retry != 0:
+		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules filtered it or it is not a record", id, name)
+	}
+	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it is not a record; `ratemill try -v` with the file says why", id, name)
+}
+
+// sinceSuspense says what happened to a suspended record, through all of its retries.
+func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
+	for retried := false; ; retried = true {
+		closed, err := q.warehouse.ClosedAs(ctx, record)
+		if err != nil {
+			return err
+		}
+		short := Short(record.String())
+		switch {
+		case closed == nil && !retried:
+			return warehouse.NotFound("%s is in suspense, not rated; `ratemill suspense show %s` says why", id, id)
+		case closed == nil:
+			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why", id, short, short)
+		case closed.Retry == "":
+			as, why := "", ""
+			if retried {
+				as = ", as " + short + " after a retry,"
+			}
+			if closed.Why != "" { // the oldest tables lacked the column
+				why = ": " + closed.Why
+			}
+			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why)
+		}
+		_, became, again, err := q.became(ctx, record, closed)
+		if err != nil {
+			return err
+		}
+		if again == (udr.ID{}) {
+			return warehouse.NotFound("%s was in suspense, was retried and %s", id, became)
+		}
+		record = again
+	}
+}

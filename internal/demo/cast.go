@@ -1,0 +1,140 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"ratemill/internal/embedded/child"
+	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
+)
+
+// cast are the processes of the roles, one each.
+type cast struct {
+	stage   *stage
+	members []*member
+}
+
+// member is a process that runs one role.
+type member struct {
+	role    roles.Role
+	cmd     *exec.Cmd
+	metrics string // address
+	done    chan struct{}
+	err     error
+	busy    span
+}
+
+// span is when a process was seen working, and its cost.
+type span struct {
+	began, ended time.Time
+	records      float64
+}
+
+// enter starts a process for each role.
+func enter(s *stage) (*cast, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &cast{stage: s}
+	for _, role := range roles.Roles {
+		log, err := os.Create(filepath.Join(s.dir, string(role)+".log"))
+		if err != nil {
+			return c, err
+		}
+		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[string(role)], done: make(chan struct{})}
+		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", string(role), "--listen", m.metrics)
+		m.cmd.Stdout, m.cmd.Stderr = log, log
+		ended, err := child.Tied(m.cmd, syscall.SIGTERM)
+		log.Close()
+		if err != nil {
+			return c, err
+		}
+		c.members = append(c.members, m)
+		go func() {
+			m.err = <-ended
+			close(m.done)
+		}()
+	}
+	return c, nil
+}
+
+// exit asks all to finish their work, and waits for it.
+func (c *cast) exit() {
+	for _, m := range c.members {
+		_ = m.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for _, m := range c.members {
+		select {
+		case <-m.done:
+		case <-time.After(10 * time.Second):
+			_ = m.cmd.Process.Kill()
+			<-m.done
+		}
+	}
+}
+
+// left names the member that ended unexpectedly, with the end of its output.
+func (c *cast) left() error {
+	for _, m := range c.members {
+		select {
+		case <-m.done:
+			path := filepath.Join(c.stage.dir, string(m.role)+".log")
+			text, _ := os.ReadFile(path) // without it the error still says where to look
+			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
+		default:
+		}
+	}
+	return nil
+}
+
+// read asks every member for its metrics at once.
+func (c *cast) read(ctx context.Context) map[roles.Role]scrape.Metrics {
+	all := map[roles.Role]scrape.Metrics{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, m := range c.members {
+		wg.Go(func() {
+			r, err := scrape.Read(ctx, m.metrics)
+			if err != nil {
+				r = nil // not listening yet
+			}
+			mu.Lock()
+			all[m.role] = r
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// used is what a process has used, and the most memory that it had.
+type used struct {
+	cpu  time.Duration
+	peak int64
+}
+
+func usedBy(pid int) (u used) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return u
+	}
+	if stat, err := p.Stat(); err == nil {
+		u.cpu = time.Duration(stat.CPUTime() * float64(time.Second))
+	}
+	if status, err := p.NewStatus(); err == nil {
+		u.peak = int64(status.VmHWM)
+	}
+	return u
+}

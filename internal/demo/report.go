@@ -1,0 +1,282 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/control"
+	"ratemill/internal/output"
+	"ratemill/internal/roles"
+	"ratemill/internal/warehouse"
+)
+
+// report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
+func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took time.Duration) error {
+	closed, err := closedFiles(ctx, s.node.Store)
+	if err != nil {
+		return err
+	}
+	if closed == known {
+		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
+	}
+	if err := s.balances(ctx, o.Words); err != nil {
+		return err
+	}
+	if err := s.costs(ctx, o.Words); err != nil {
+		return err
+	}
+	if err := s.explained(ctx, o); err != nil {
+		return err
+	}
+	if err := c.stages(o, took); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.Words)
+	for _, q := range [][2]string{
+		{"What is each account charged so far?", "account balance"},
+		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
+		{"Which accounts pay most, and for what?", `query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
+		{"Which records wait, and for what?", "suspense list"},
+	} {
+		fmt.Fprintf(o.Words, "%-38s  %s %s\n", q[0], o.Ask, q[1])
+	}
+	return nil
+}
+
+const mostFiles = 30 // balances that are shown one by one
+
+func (s *stage) balances(ctx context.Context, to io.Writer) error {
+	all, err := s.node.Warehouse.Balance(ctx)
+	if err != nil {
+		return err
+	}
+	g := output.New("file", "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance").
+		Numbers("records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance")
+	line := func(name string, b *warehouse.FileBalance, verdict string) {
+		row := []string{name}
+		for _, n := range []uint64{b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended + b.Retried + b.Dropped, b.Rated} {
+			row = append(row, strconv.FormatUint(n, 10))
+		}
+		g.Add(append(row, verdict)...)
+	}
+	var sum warehouse.FileBalance
+	open := 0
+	for i, b := range all {
+		verdict := "0 ✓"
+		if b.Difference != 0 || b.DifferenceBytes != 0 {
+			verdict = fmt.Sprintf("%d ✗", b.Difference)
+			open++
+		}
+		if i < mostFiles || verdict != "0 ✓" {
+			line(strings.TrimPrefix(b.Name, "/"), &b, verdict)
+		}
+		sum.Records, sum.Added, sum.Filtered = sum.Records+b.Records, sum.Added+b.Added, sum.Filtered+b.Filtered
+		sum.Duplicate, sum.Rated = sum.Duplicate+b.Duplicate, sum.Rated+b.Rated
+		sum.Suspended, sum.Retried, sum.Dropped = sum.Suspended+b.Suspended, sum.Retried+b.Retried, sum.Dropped+b.Dropped
+	}
+	verdict := "0 ✓"
+	if open > 0 {
+		verdict = fmt.Sprintf("%d files ✗", open)
+	}
+	name := fmt.Sprintf("all %d files", len(all))
+	if len(all) > mostFiles {
+		name += fmt.Sprintf(", of which %d are shown", mostFiles)
+	}
+	line(name, &sum, verdict)
+	if err := g.Print(to, output.Table); err != nil {
+		return err
+	}
+	fmt.Fprintln(to, "balance: records + fan-out - filtered - duplicate - suspended - rated, what was read against what lies in ClickHouse")
+	return s.unread(ctx, to)
+}
+
+// unread names the files that were not read to their end, with the reasons.
+func (s *stage) unread(ctx context.Context, to io.Writer) error {
+	files, err := s.node.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
+	for _, f := range files {
+		line := fmt.Sprintf("%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
+		if err := output.Words(to, line, 4); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(to)
+	return err
+}
+
+const mostAccounts = 40
+
+func (s *stage) costs(ctx context.Context, to io.Writer) error {
+	usages, err := s.node.Warehouse.UsageByAccount(ctx)
+	if err != nil {
+		return err
+	}
+	costs, err := s.node.Warehouse.CostByAccount(ctx)
+	if err != nil {
+		return err
+	}
+	usage, cost := map[string][]string{}, map[string][]string{}
+	for _, u := range usages {
+		usage[u.Account] = append(usage[u.Account], u.Class+" "+quantity(u.Quantity, u.Unit))
+	}
+	for _, c := range costs {
+		cost[c.Account] = append(cost[c.Account], c.Currency+" "+c.Amount.Fixed(6))
+		if usage[c.Account] == nil {
+			usage[c.Account] = []string{"(that of the accounts below it)"}
+		}
+	}
+	g := output.New("account", "cost", "usage of its SIMs").Amounts("cost")
+	for i, account := range slices.Sorted(maps.Keys(usage)) {
+		if i == mostAccounts {
+			g.Add(fmt.Sprintf("and %d more", len(usage)-i), "", "")
+			break
+		}
+		g.Add(account, strings.Join(cost[account], " + "), strings.Join(usage[account], ", "))
+	}
+	err = g.Print(to, output.Table)
+	fmt.Fprintln(to)
+	return err
+}
+
+// quantity is a number of units for people: 1.2 GB, 3h12m, 41.
+func quantity(n int64, unit string) string {
+	switch unit {
+	case "B":
+		return humanize.Bytes(uint64(n))
+	case "s":
+		return (time.Duration(n) * time.Second).String()
+	}
+	return humanize.Comma(n)
+}
+
+// explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
+func (s *stage) explained(ctx context.Context, o Options) error {
+	var ids []string
+	for _, where := range []string{
+		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
+		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
+		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
+	} {
+		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var file string
+			var seq uint64
+			if err := rows.Scan(&file, &seq); err != nil {
+				return err
+			}
+			ids = append(ids, file[:8]+":"+strconv.FormatUint(seq, 10))
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	q, err := backoffice.Open(ctx, s.node.Store, s.node.Warehouse)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		words, err := q.Explain(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.Words, "$ %s explain %s\n", o.Ask, id)
+		if err := output.Words(o.Words, words+"\n", 10); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const few = 50_000 // below this many records, start-up costs dominate
+
+// stages shows the work and cost of each stage, including the engines' part.
+func (c *cast) stages(o Options, took time.Duration) error {
+	to := o.Words
+	g := output.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU", "CPU per record", "memory")
+	var all used
+	var most float64
+	var stages []Stage
+	line := func(name string, records float64, busy time.Duration, u used) {
+		all.cpu, all.peak = all.cpu+u.cpu, all.peak+u.peak
+		stages = append(stages, Stage{name, int64(records), busy.Seconds(), u.cpu.Seconds(), u.peak})
+		rate, each := "–", "–"
+		if records > 0 && busy > 0 {
+			rate = humanize.Comma(int64(records / busy.Seconds()))
+		}
+		if records > 0 {
+			each = fmt.Sprintf("%.2f µs", float64(u.cpu.Microseconds())/records)
+		}
+		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
+	}
+	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating",
+		roles.Sink: "warehouse sink", roles.Account: "account: balances"}
+	for _, m := range c.members {
+		if m.role != roles.Account { // it counts charges, of which a record has one for each tier
+			most = max(most, m.busy.records)
+		}
+		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))
+	}
+	line("engine: kafka, embedded", most, 0, usedBy(c.stage.node.KafkaPID))
+	line("engine: clickhouse, embedded", most, 0, usedBy(c.stage.node.ClickHousePID))
+	busy := time.Duration(0)
+	if first, last := c.members[0].busy.began, c.members[len(c.members)-1].busy.ended; most > 0 && last.After(first) {
+		busy = last.Sub(first)
+	}
+	line("all, from files to rows", most, busy, all)
+	if err := g.Print(to, output.Table); err != nil {
+		return err
+	}
+	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
+	if most > 0 && most < few {
+		fmt.Fprintf(to, "with so few records, starting up is most of the cost; %s demo -n 1000000 shows what a record costs when there are many\n", o.Program)
+	}
+	if o.Stages == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(stages, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.Stages, append(text, '\n'), 0o644)
+}
+
+// Stage is the work and cost of a process; the last of a demo is the whole.
+type Stage struct {
+	Name    string  `json:"name"`
+	Records int64   `json:"records"`
+	Seconds float64 `json:"seconds"` // from the first record to the last; 0 for an engine
+	CPU     float64 `json:"cpu_seconds"`
+	Peak    int64   `json:"peak_bytes"` // most memory; of the whole, the sum
+}
+
+func countFiles(dir string) (n int, bytes int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n++
+			bytes += info.Size()
+		}
+		return err
+	})
+	return n, bytes, err
+}
+
+func size(bytes int64) string { return humanize.Bytes(uint64(bytes)) }

@@ -1,0 +1,269 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"ratemill/internal/control"
+	"ratemill/internal/embedded/keys"
+	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
+	"ratemill/registry"
+)
+
+// Options say how the demo runs.
+type Options struct {
+	Dir      string
+	Once     bool // exit when everything is stored, instead of staying up
+	Records  int  // to generate in addition to the shipped files
+	Seed     uint64
+	Stages   string    // file for the work of each stage, as JSON; empty for none
+	Program  string    // name of the program, for commands that people copy
+	Ask      string    // Program, with the options that make its other commands use this demo's engines
+	Words    io.Writer // where people read
+	Terminal bool      // Words is a terminal: show progress bars
+	Log      *slog.Logger
+}
+
+// Run runs the demo until ctx ends, or, with Once, until everything is stored.
+func Run(ctx context.Context, o Options) error {
+	began := time.Now()
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return err
+	}
+	stay := ", ctrl-C stops it"
+	if o.Once {
+		stay = ""
+	}
+	fmt.Fprintf(o.Words, "ratemill demo · data in %s · everything runs on this machine%s\n", o.Dir, stay)
+	s, err := build(ctx, dir, o.Log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var generated []registry.Input
+	if o.Records > 0 {
+		if generated, err = s.generate(ctx, o); err != nil {
+			return err
+		}
+	}
+	if err := s.register(ctx, generated); err != nil {
+		return err
+	}
+	known, err := closedFiles(ctx, s.node.Store)
+	if err != nil {
+		return err
+	}
+	files, bytes, err := countFiles(filepath.Join(dir, "sftp"))
+	if err != nil {
+		return err
+	}
+	var version string
+	if err := s.node.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", s.ports["sftp"], files, len(s.node.Project.Sources.Sources), size(bytes))
+	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", s.node.KafkaAddress)
+	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+s.node.ClickHouseAddress, version)
+
+	c, err := enter(s)
+	defer c.exit()
+	if err != nil {
+		return err
+	}
+	if err := c.watch(ctx, o, files); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if o.Terminal {
+		fmt.Fprintln(o.Words)
+	}
+	if err := s.report(ctx, c, o, known, time.Since(began)); err != nil {
+		return err
+	}
+	if o.Once {
+		return nil
+	}
+	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
+		s.node.ClickHouseAddress, keys.Reader, keys.ReaderFile(s.node.Config.Data), s.node.ClickHouseAddress, c.members[0].metrics)
+	<-ctx.Done()
+	return nil
+}
+
+// watch follows the roles until no work is left.
+func (c *cast) watch(ctx context.Context, o Options, files int) error {
+	p := newProgress(o, files)
+	defer p.wait()
+	quiet := 0
+	for ctx.Err() == nil {
+		if err := c.left(); err != nil {
+			return err
+		}
+		r := c.read(ctx)
+		closed, err := closedFiles(ctx, c.stage.node.Store)
+		if err != nil {
+			return err
+		}
+		c.note(r)
+		p.show(closed, r)
+		idle, err := c.idle(ctx, r)
+		if err != nil {
+			return err
+		}
+		// Twice in a row: the last file's rows may have been in transit between two queries.
+		if quiet++; !idle {
+			quiet = 0
+		}
+		if quiet >= 2 {
+			p.done()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// note records when each role was last seen to have done something.
+func (c *cast) note(all map[roles.Role]scrape.Metrics) {
+	now := time.Now()
+	for _, m := range c.members {
+		r := all[m.role]
+		var n float64
+		switch m.role {
+		case roles.Mediation:
+			n = r.Sum("ratemill_mediation_records_total")
+		case roles.Rating:
+			n = r.Sum("ratemill_rating_records_total")
+		case roles.Sink:
+			n = r.Sum("ratemill_warehouse_rows_total")
+		case roles.Account:
+			n = r.Sum("ratemill_account_charges_total")
+		}
+		if n > m.busy.records {
+			if m.busy.records == 0 {
+				m.busy.began = now.Add(-100 * time.Millisecond)
+			}
+			m.busy.records, m.busy.ended = n, now
+		}
+	}
+}
+
+// idle says that every file that is there was read, rated and stored.
+func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (bool, error) {
+	for _, m := range c.members {
+		if all[m.role] == nil {
+			return false, nil
+		}
+	}
+	for _, source := range c.stage.node.Project.Sources.Names() {
+		if m := all[roles.Mediation]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 ||
+			m.Sum("ratemill_source_growing_files", "source", source) > 0 {
+			return false, nil
+		}
+	}
+	partitions := float64(c.stage.node.Partitions)
+	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches",
+		roles.Sink: "ratemill_warehouse_lag_batches", roles.Account: "ratemill_account_lag_batches"} {
+		if r := all[role]; r.Sum("ratemill_partitions_owned") < partitions || r.Sum(lag) > 0 {
+			return false, nil
+		}
+	}
+	waiting, err := c.stage.node.Store.Waiting(ctx)
+	return len(waiting) == 0, err
+}
+
+// closedFiles is the number of files without remaining work.
+func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
+	after := int64(0)
+	for {
+		files, err := store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil || len(files) == 0 {
+			return n, err
+		}
+		for _, f := range files {
+			if !f.Open {
+				n++
+			}
+			after = f.Number
+		}
+	}
+}
+
+// progress is a bar for each stage on a terminal, and nothing elsewhere.
+type progress struct {
+	bars                  *mpb.Progress
+	collect, rate, stored *mpb.Bar
+	read                  atomic.Int64 // records; the number in the files is unknown in advance
+}
+
+func newProgress(o Options, files int) *progress {
+	p := &progress{}
+	if !o.Terminal {
+		return p
+	}
+	p.bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48), mpb.WithRefreshRate(100*time.Millisecond))
+	p.collect = bar(p.bars, "mediate", int64(files), func(s decor.Statistics) string {
+		return fmt.Sprintf("%s, %s records", of(s, "files"), humanize.Comma(p.read.Load()))
+	})
+	records := func(s decor.Statistics) string { return of(s, "records") }
+	p.rate, p.stored = bar(p.bars, "rate", 0, records), bar(p.bars, "store", 0, records)
+	return p
+}
+
+// bar is a bar with a name before it and words after it.
+func bar(bars *mpb.Progress, name string, total int64, words decor.DecorFunc) *mpb.Bar {
+	return bars.New(total, mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
+		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 9, C: decor.DindentRight})), mpb.AppendDecorators(decor.Name("  "), decor.Any(words)))
+}
+
+func of(s decor.Statistics, what string) string {
+	return humanize.Comma(s.Current) + " of " + humanize.Comma(s.Total) + " " + what
+}
+
+func (p *progress) show(closed int, all map[roles.Role]scrape.Metrics) {
+	if p.bars == nil {
+		return
+	}
+	m := all[roles.Mediation]
+	p.read.Store(int64(m.Sum("ratemill_mediation_records_total")))
+	toRate := int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped"))
+	rated := int64(all[roles.Rating].Sum("ratemill_rating_records_total"))
+	p.collect.SetCurrent(int64(closed))
+	for _, b := range []struct {
+		bar         *mpb.Bar
+		done, total int64
+	}{{p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink].Sum("ratemill_warehouse_rows_total")), rated}} {
+		b.bar.SetTotal(b.total, false)
+		b.bar.SetCurrent(b.done)
+	}
+}
+
+func (p *progress) done() {
+	if p.bars == nil {
+		return
+	}
+	for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
+		b.SetTotal(-1, true)
+	}
+}
+
+func (p *progress) wait() {
+	if p.bars != nil {
+		for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
+			b.Abort(false)
+		}
+		p.bars.Wait()
+	}
+}

@@ -1,0 +1,220 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/demo"
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/embedded/child"
+	"ratemill/internal/embedded/sftp"
+	"ratemill/internal/project"
+	"ratemill/internal/roles"
+	"ratemill/registry"
+)
+
+// stage is everything that the demo's roles find when they start.
+type stage struct {
+	dir    string
+	lock   *os.File // marks the folder as in use
+	config *config.Config
+	sftp   *sftp.Server
+	node   *roles.Node // the engines
+	ports  map[string]string
+}
+
+// wanted are the ports that the demo uses if they are free, so that its addresses stay the same.
+var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203,
+	"account": 42204}
+
+// build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
+func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err error) {
+	s := &stage{dir: dir, ports: map[string]string{}}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	for name, port := range wanted {
+		if s.ports[name], err = freePort(port); err != nil {
+			return nil, err
+		}
+	}
+	for _, folder := range []string{"sftp", "project"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o750); err != nil {
+			return nil, err
+		}
+	}
+	if err := copyOnce(demo.Files(), filepath.Join(dir, "sftp")); err != nil {
+		return nil, err
+	}
+	if err := s.serveFiles(); err != nil {
+		return nil, err
+	}
+	if err := s.writeProject(); err != nil {
+		return nil, err
+	}
+	p, list := project.LoadDir(s.config.Project)
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("the demo's own project is wrong:\n%w", err)
+	}
+	s.node = &roles.Node{Config: s.config, Project: p, Log: log}
+	return s, roles.Open(ctx, s.node)
+}
+
+func (s *stage) close() {
+	if s.node != nil {
+		s.node.Close()
+	}
+	if s.sftp != nil {
+		_ = s.sftp.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+}
+
+// take marks the folder as this demo's before anything is written, because commands of a demo running in it read its
+// files.
+func (s *stage) take() (err error) {
+	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o750); err != nil {
+		return err
+	}
+	if s.lock, err = child.Lock(s.dir); err != nil {
+		return err
+	}
+	// `ratemill run` uses the same files, and only its engine's lock shows that.
+	engine, err := child.Lock(filepath.Join(s.dir, "data", "kafka"))
+	if err != nil {
+		return err
+	}
+	return engine.Close()
+}
+
+// serveFiles starts the SFTP server with a password made for this folder.
+func (s *stage) serveFiles() (err error) {
+	file := filepath.Join(s.dir, "sftp.password")
+	password, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		password = []byte(rand.Text())
+		err = os.WriteFile(file, password, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	s.sftp, err = sftp.Start(sftp.Options{
+		Dir: filepath.Join(s.dir, "sftp"), State: filepath.Join(s.dir, "sftp.state"), Address: "127.0.0.1:" + s.ports["sftp"],
+		User: "ratemill", Password: string(password),
+	})
+	return err
+}
+
+// writeProject writes the demo's project with the addresses of this run, and its ratemill.yaml.
+func (s *stage) writeProject() error {
+	folder := filepath.Join(s.dir, "project")
+	if err := demo.WriteProject(folder); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "known_hosts"), []byte(s.sftp.KnownHosts+"\n"), 0o644); err != nil {
+		return err
+	}
+	sources, err := filepath.Glob(filepath.Join(folder, "sources", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range sources {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		text = bytes.ReplaceAll(text, []byte("port: 42022"), []byte("port: "+s.ports["sftp"]))
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+	}
+	yaml := fmt.Sprintf(`# The demo's configuration, written anew by each `+"`ratemill demo`"+`. While the demo runs, any command may use it.
+project: project
+data: data
+listen: ""
+pprof: true
+kafka: { listen: "127.0.0.1:%s" }
+clickhouse: { listen: "127.0.0.1:%s" }
+rating: { session: 6s }
+late_until: never # the demo's usage is of one month, whenever it runs
+`, s.ports["kafka"], s.ports["clickhouse"])
+	path := filepath.Join(s.dir, "ratemill.yaml")
+	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {
+		return err
+	}
+	c, list, err := config.Load(path)
+	if err == nil {
+		err = list.Err()
+	}
+	s.config = c
+	return err
+}
+
+// register imports the demo's accounts and SIMs, and those of generated usage.
+func (s *stage) register(ctx context.Context, more []registry.Input) error {
+	inputs, err := project.RegistryFiles(filepath.Join(s.config.Project, project.RegistryFolder))
+	if err != nil {
+		return err
+	}
+	_, list, err := s.node.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: s.node.Partitions})
+	if err == nil {
+		err = list.Err()
+	}
+	return err
+}
+
+// freePort is the wanted port, or another one if it is taken.
+func freePort(port int) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return "", err
+		}
+	}
+	defer l.Close()
+	_, text, err := net.SplitHostPort(l.Addr().String())
+	return text, err
+}
+
+// copyOnce copies files that do not exist yet: an earlier demo has seen the existing ones, and they must not change.
+func copyOnce(from fs.FS, to string) error {
+	return fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || strings.HasPrefix(filepath.Base(path), "NOTICE") {
+			return err
+		}
+		target := filepath.Join(to, filepath.FromSlash(path))
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o750)
+		}
+		if _, err := os.Stat(target); err == nil {
+			return nil
+		}
+		data, err := fs.ReadFile(from, path)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(target+".tmp", data, 0o644); err != nil {
+			return err
+		}
+		return os.Rename(target+".tmp", target)
+	})
+}

@@ -1,9 +1,0 @@
-package inquiry
-
-// Codes are the codes of suspense. docs/suspense.md documents them; a test compares.
-var Codes = []string{
-	"decode", "skipped", "rule", "required", "class", "unit", "time", "declared", "unmatched", "fan", "size",
-	"sim_unknown", "sim_unowned", "account_unknown", "no_account", "session_unknown", "not_yours", "owner_corrected", "copy_rated",
-	"no_plan", "no_price", "no_zone", "currency", "quantity", "amount", "late",
-	"damaged", "no_room", "parts", "file", "cut",
-}

@@ -1,9 +1,0 @@
-package ledger
-
-import (
-	"testing"
-
-	"ratemill/internal/testengine"
-)
-
-func TestMain(m *testing.M) { testengine.Main(m) }

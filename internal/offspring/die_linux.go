@@ -1,5 +1,0 @@
-package offspring
-
-import "syscall"
-
-func dieWithParent(a *syscall.SysProcAttr, death syscall.Signal) { a.Pdeathsig = death }

@@ -1,0 +1,192 @@
+package output
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"ratemill/internal/printable"
+)
+
+// The formats of output.
+const (
+	Table = "table"
+	JSON  = "json" // one object per line
+	CSV   = "csv"  // RFC 4180
+)
+
+// Formats are all formats.
+var Formats = []string{Table, JSON, CSV}
+
+// Grid is the content to be printed.
+type Grid struct {
+	columns  []string
+	right    map[string]bool
+	integers map[string]bool
+	rows     [][]string
+	apart    []string // names of the last rows, which tables set apart
+}
+
+// New makes a Grid with named columns.
+func New(columns ...string) *Grid {
+	return &Grid{columns: columns, right: map[string]bool{}, integers: map[string]bool{}}
+}
+
+// Numbers names columns with integers: aligned to the right, and numbers in JSON.
+func (g *Grid) Numbers(columns ...string) *Grid {
+	for _, c := range columns {
+		g.right[c], g.integers[c] = true, true
+	}
+	return g
+}
+
+// Amounts names columns with decimals: aligned to the right, and texts in JSON, because its readers convert numbers to
+// floats.
+func (g *Grid) Amounts(columns ...string) *Grid {
+	for _, c := range columns {
+		g.right[c] = true
+	}
+	return g
+}
+
+// Add appends a row, a cell for each column.
+func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
+
+// Apart appends a special row, such as totals, after all others. Only tables have it.
+func (g *Grid) Apart(name string, cells ...string) {
+	g.rows, g.apart = append(g.rows, cells), append(g.apart, name)
+}
+
+// Len is the number of rows.
+func (g *Grid) Len() int { return len(g.rows) - len(g.apart) }
+
+// Print prints all rows.
+func (g *Grid) Print(to io.Writer, format string) error {
+	switch format {
+	case Table:
+		return g.table(to, Width(to))
+	case JSON:
+		return g.json(to)
+	case CSV:
+		return g.csv(to)
+	}
+	return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats, ", "))
+}
+
+// table aligns texts to the left and numbers to the right, two blanks apart. If it is wider than most (0: any width),
+// texts are broken at blanks, and if that is not enough, each row becomes a block of lines.
+func (g *Grid) table(to io.Writer, most int) error {
+	all := make([][]string, 0, len(g.rows)+1)
+	all = append(all, g.columns)
+	widths := make([]int, len(g.columns))
+	for _, r := range g.rows {
+		shown := make([]string, len(r))
+		for i, cell := range r {
+			shown[i] = printable.Line(cell)
+		}
+		all = append(all, shown)
+	}
+	for _, r := range all {
+		for i, cell := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	if most > 0 && !g.narrowed(all, widths, most) && len(g.rows) > 0 {
+		return g.records(to, all, most)
+	}
+	for i, r := range all {
+		if name := g.nameOf(i - 1); name != "" {
+			if _, err := fmt.Fprintf(to, "\n%s:\n", name); err != nil {
+				return err
+			}
+		}
+		if err := g.row(to, r, widths); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameOf is the name of a row that is set apart, "" for others.
+func (g *Grid) nameOf(row int) string {
+	if n := row - g.Len(); n >= 0 {
+		return g.apart[n]
+	}
+	return ""
+}
+
+// row prints a row, on several lines if a cell is wider than its column.
+func (g *Grid) row(to io.Writer, cells []string, widths []int) error {
+	broken, tallest := make([][]string, len(cells)), 1
+	for i, cell := range cells {
+		broken[i] = wrapped(cell, widths[i])
+		tallest = max(tallest, len(broken[i]))
+	}
+	var line strings.Builder
+	for k := range tallest {
+		line.Reset()
+		for i, lines := range broken {
+			cell := ""
+			if k < len(lines) {
+				cell = lines[k]
+			}
+			pad := strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell)))
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			if g.right[g.columns[i]] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		if _, err := fmt.Fprintln(to, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grid) json(to io.Writer) error {
+	for _, r := range g.rows[:g.Len()] {
+		line := []byte{'{'}
+		for i, cell := range r {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			line = append(appendText(line, g.columns[i]), ':')
+			if g.integers[g.columns[i]] && json.Valid([]byte(cell)) { // not an empty one
+				line = append(line, cell...)
+			} else {
+				line = appendText(line, cell)
+			}
+		}
+		if _, err := to.Write(append(line, '}', '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grid) csv(to io.Writer) error {
+	c, seen := csv.NewWriter(to), Width(to) > 0
+	if err := c.Write(g.columns); err != nil {
+		return err
+	}
+	for _, r := range g.rows[:g.Len()] {
+		cells := make([]string, len(r))
+		for i, cell := range r {
+			if cells[i] = Spreadsheet(cell); seen {
+				cells[i] = printable.Text(cells[i])
+			}
+		}
+		if err := c.Write(cells); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}

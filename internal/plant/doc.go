@@ -1,8 +1,0 @@
-// Package plant sets up a whole installation for tests and measurements: engines, an SFTP server, the demo's project
-// with the registry of generated SIMs, and processes of the roles, each of which can be measured, killed and restarted.
-//
-// It owns the parts of an installation. It does not own its uses (internal/crash disturbs one, internal/load measures
-// one), the engines themselves (internal/testengine, internal/embedded), or the files that flow (internal/generate).
-//
-// Start at Build.
-package plant

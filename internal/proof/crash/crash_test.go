@@ -1,0 +1,94 @@
+package crash_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/crash"
+	"ratemill/internal/proof/seeds"
+	"ratemill/internal/proof/testengine"
+)
+
+func TestMain(m *testing.M) { testengine.Main(m) }
+
+// TestNothingIsLostAndNothingIsChargedTwice is short by itself. `make crash` makes it long, by RECORDS, KILLS, BROKER,
+// STORE and SEED in the environment.
+func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
+	for _, c := range []crash.Options{{Broker: crash.Embedded, Store: crash.SQLite}, {Broker: crash.Apache, Store: crash.Postgres}} {
+		if broker := os.Getenv("BROKER"); broker != "" && broker != c.Broker {
+			continue
+		}
+		if store := os.Getenv("STORE"); store != "" {
+			c.Store = store
+		}
+		c.Kills = number(t, "KILLS", 10)
+		c.Records = number(t, "RECORDS", 100_000)
+		c.Seed = seeds.Fresh(t)
+		c.Outage = 3 * time.Second
+		if c.Kills > 30 {
+			c.Outage, c.Aloud = 15*time.Second, true
+		}
+		t.Run(c.Broker+" and "+c.Store, func(t *testing.T) {
+			report := crash.Run(t, c)
+			t.Logf("\n%s", report)
+			require.Zero(t, report.Differing)
+			for _, what := range []string{"rated", "charges of tiers above", "events", "duplicates", "suspended", "counters", "files", "duplicate files", "retried", "files moved"} {
+				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
+			}
+			for _, what := range []string{"draws from pools", "pool.exhausted", "included.exhausted", "limit.passed"} {
+				require.NotZero(t, report.Flowed[what], "the run had no %s, so it shows nothing about them", what)
+			}
+			if c.Broker == crash.Apache {
+				require.NotZero(t, report.Compacted, "nothing was compacted, so restoring after that was not shown")
+			}
+			require.Greater(t, report.Revisions, 1, "all files were pinned to one revision of the registry")
+			require.Greater(t, report.Catalogues, 1, "all files were pinned to one version of the catalogue")
+		})
+	}
+}
+
+// TestTheComparisonSeesWhatIsWrong spoils a warehouse that is right: a row is lost, one is there twice, one has another
+// amount, so has one of a record that came back.
+func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
+	t.Parallel() // as all here that wait most of the time
+	// A mutation runs its subquery anew for every part, after the parts before it were changed: the row is chosen once, and
+	// kept in a table of its own.
+	const (
+		choose = "CREATE TABLE %s ENGINE = Memory AS SELECT file, seq FROM rated_usage WHERE attributes['retry_of'] %s '' ORDER BY file, seq LIMIT 1 OFFSET %d"
+		chosen = " WHERE (file, seq) IN (SELECT file, seq FROM %s) SETTINGS mutations_sync = 2"
+	)
+	report := crash.Run(t, crash.Options{
+		Broker: crash.Embedded, Store: crash.SQLite, Records: 2000, Seed: 1,
+		Spoil: []string{
+			fmt.Sprintf(choose, "lost", "=", 10),
+			fmt.Sprintf(choose, "changed", "=", 20),
+			fmt.Sprintf(choose, "retried", "!=", 0),
+			fmt.Sprintf("ALTER TABLE rated_usage DELETE"+chosen, "lost"),
+			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001"+chosen, "changed"),
+			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001"+chosen, "retried"),
+			"INSERT INTO usage_events SELECT * FROM usage_events ORDER BY file, seq LIMIT 1 SETTINGS insert_deduplicate = 0",
+		},
+	})
+	found := strings.Join(report.Differences, "\n")
+	for _, words := range []string{"rated_usage, .*: lacks", "rated_usage, .*: record .*; amount is .* and ought to be",
+		"records that came back: record .*; amount is .* and ought to be", "usage_events, .*: has unexpected or repeated rows",
+		"the balance of .* is 1 records", "rated_usage has .* rows"} {
+		require.Regexp(t, words, found)
+	}
+}
+
+func number(t *testing.T, name string, usual int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	return n
+}

@@ -1,0 +1,120 @@
+package crash
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ratemill/internal/proof/installation"
+	"ratemill/internal/proof/testengine"
+	"ratemill/internal/scrape"
+)
+
+// sizes are the sizes of the disks, by the folders of an installation: what the engine needs, and little more.
+var sizes = map[string]string{
+	installation.SpoolFolder: "4m", installation.StoreFolder: "16m", installation.KafkaFolder: "64m", installation.ClickHouseFolder: "192m",
+}
+
+// fullDisk is a folder whose disk is full, with the expected symptoms.
+type fullDisk struct {
+	folder string
+	engine string // that uses the folder, and is killed while its disk is full; "" for none
+	says   string // expected words in somebody's log
+	unfit  string // expected words in somebody's /readyz meanwhile
+}
+
+var fullDisks = []fullDisk{
+	{installation.SpoolFolder, "", "no space left on device", "mediation: "},
+	{installation.StoreFolder, "", "disk is full", "control store: "},
+	{installation.KafkaFolder, "kafka", "usually a full disk", "kafka: "},
+	{installation.ClickHouseFolder, "clickhouse", "not enough space", "clickhouse: "},
+}
+
+// FullDisks fills the disk of each engine and of the spool, one after the other, while files come, for the embedded
+// engines and SQLite. At least one process must report it, no process may end, and everything must continue when there
+// is room again. It runs under testengine.WithDisks.
+func FullDisks(t testing.TB, o Options) *Report {
+	t.Helper()
+	disks := map[string]*testengine.Disk{}
+	disturbed := o.disturbed()
+	disturbed.Disk = func(dir string) {
+		disks[filepath.Base(dir)] = testengine.NewDisk(t, dir, sizes[filepath.Base(dir)])
+	}
+	return play(t, o, disturbed, 1, func(r *run) error {
+		if err := r.ready(); err != nil {
+			return err
+		}
+		for i, full := range fullDisks {
+			deliver := func(step int) error { return r.feed.deliver(2*i+step, 2*len(fullDisks)+1) }
+			if err := deliver(1); err != nil {
+				return err
+			}
+			if err := r.fill(full, disks[full.folder], func() error { return deliver(2) }); err != nil {
+				return fmt.Errorf("the disk of %s is full: %w", full.folder, err)
+			}
+		}
+		return r.feed.deliver(1, 1)
+	})
+}
+
+// fill fills a disk, runs a function meanwhile, waits until the symptoms show and for a while longer, kills the engine,
+// and frees the disk again.
+func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error) error {
+	spoken := r.spoken()
+	r.note("filling the disk of %s", full.folder)
+	disk.Fill(r.t)
+	began := time.Now()
+	if err := meanwhile(); err != nil {
+		return err
+	}
+	err := r.until(func() string {
+		disk.Fill(r.t)
+		for _, p := range r.cast {
+			if strings.Contains(p.Log()[spoken[p]:], full.says) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("nobody says %q", full.says)
+	})
+	if err != nil {
+		return err
+	}
+	r.note("reported after %v", time.Since(began).Round(time.Millisecond))
+	err = r.until(func() string {
+		disk.Fill(r.t)
+		for _, p := range r.cast {
+			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err == nil && !ready &&
+				strings.Contains("\n"+words, "\n"+full.unfit) {
+				r.note("%s is not ready after %v: %s", p.Name, time.Since(began).Round(time.Millisecond), strings.TrimSpace(words))
+				return ""
+			}
+		}
+		return fmt.Sprintf("every process is ready, or does not report %q", full.unfit)
+	})
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(r.o.Outage); time.Now().Before(end); {
+		disk.Fill(r.t)
+		if err := r.pause(200 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	r.quiet(spoken, began, full.folder+"'s disk was full")
+	e := r.engine(full.engine)
+	if e != nil {
+		r.note("kill -9 %s", e.Name)
+		e.Kill()
+	}
+	disk.Free(r.t)
+	r.note("there is room again")
+	if e != nil {
+		if err := e.Start(); err != nil {
+			return err
+		}
+	}
+	r.report.Full[full.folder]++
+	return r.settle()
+}

@@ -1,0 +1,16 @@
+// Package crash runs the whole pipeline as an operator does, on real engines and with a process for each role, and
+// kills it again and again: roles with kill -9 and in order, raters stopped for longer than their session, brokers,
+// stores and the warehouse taken away, connections of the SFTP server cut. At the end the warehouse must match the
+// offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, suspended
+// records come back, the catalogue gets versions, and sources delete or move their files.
+//
+// Two calmer runs check what users see: each engine away alone, and each disk full in turn.
+//
+// It owns the driver, the faults and the comparison. The simulator (internal/proof/simulation) finds errors of the protocol,
+// a thousand times faster and with seeds that replay; this package proves that processes, sockets and engines behave as
+// the simulator assumes. A seed chooses faults and victims here, but the machine chooses when they strike, so a run
+// does not replay exactly.
+//
+// Nothing in it is used outside tests. Start at Run, Outages and FullDisks; faults.go has the faults, changes.go the
+// other changes, compare.go the comparison.
+package crash

@@ -1,0 +1,166 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"ratemill/internal/proof/installation"
+	"ratemill/internal/roles"
+)
+
+// fault is something that happens to a pipeline.
+type fault struct {
+	name   string
+	strike func(*run) error
+}
+
+// faultsFor is the shuffled deck of faults and changes: each role is killed equally often, and everything else in
+// proportion.
+func faultsFor(o Options, random *rand.Rand) (deck []fault) {
+	if o.Kills == 0 {
+		return nil
+	}
+	add := func(n int, f fault) {
+		for range n {
+			deck = append(deck, f)
+		}
+	}
+	for i := range o.Kills {
+		role := roles.Roles[i%len(roles.Roles)]
+		add(1, fault{"kill -9 " + string(role), func(r *run) error { return r.killRole(role) }})
+	}
+	share := func(of int) int { return max(1, (o.Kills+of/2)/of) }
+	add(share(12), fault{"stop a rater", (*run).stopRater})
+	add(share(10), fault{"end in order", (*run).endInOrder})
+	add(share(20), fault{"take kafka away", func(r *run) error { return r.takeAway("kafka") }})
+	add(share(20), fault{"take clickhouse away", func(r *run) error { return r.takeAway("clickhouse") }})
+	if o.Store == Postgres {
+		add(share(20), fault{"take postgres away", func(r *run) error { return r.takeAway("postgres") }})
+	}
+	add(share(10), fault{"cut sftp connections", (*run).cutConnections})
+	add(share(20), fault{"restart sshd", (*run).restartSSHD})
+	add(2*share(20), fault{"take in strangers", (*run).takeIn})
+	add(share(20), fault{"change the catalogue", (*run).changeCatalogue})
+	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	return deck
+}
+
+// victim is a random running process of a role. It waits for one.
+func (r *run) victim(role roles.Role) (*installation.Process, error) {
+	for {
+		var running []*installation.Process
+		for _, p := range r.cast {
+			if p.Role == role && p.Up && !p.Stopped {
+				running = append(running, p)
+			}
+		}
+		if len(running) > 0 {
+			return running[r.random.IntN(len(running))], nil
+		}
+		if err := r.pause(100 * time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *run) killRole(role roles.Role) error {
+	p, err := r.victim(role)
+	if err != nil {
+		return err
+	}
+	r.note("kill -9 %s", p.Name)
+	p.Kill()
+	r.report.Kills[string(role)]++
+	r.later(r.between(0, 1500*time.Millisecond), p.Start)
+	return nil
+}
+
+// stopRater stops a rater for longer than its session: others take its partitions, and then it continues without
+// knowing.
+func (r *run) stopRater() error {
+	p, err := r.victim(roles.Rating)
+	if err != nil {
+		return err
+	}
+	d := session + r.between(time.Second, 4*time.Second)
+	r.note("SIGSTOP %s for %v", p.Name, d.Round(time.Millisecond))
+	p.Signal(syscall.SIGSTOP)
+	r.report.Stops++
+	r.later(d, func() error { return r.resume(p) })
+	return nil
+}
+
+// endInOrder ends a role with SIGTERM and starts it again, so that partitions and files move.
+func (r *run) endInOrder() error {
+	p, err := r.victim(roles.Roles[r.random.IntN(len(roles.Roles))])
+	if err != nil {
+		return err
+	}
+	r.note("SIGTERM %s", p.Name)
+	took, err := p.Stop()
+	r.report.stopped(took, err)
+	r.later(r.between(0, 2*time.Second), p.Start)
+	return nil
+}
+
+// takeAway ends an engine, with SIGTERM or kill -9 at random, and starts it again after a while.
+func (r *run) takeAway(name string) error {
+	for _, e := range r.Engines {
+		if e.Name != name {
+			continue
+		}
+		for e.Away {
+			if err := r.pause(100 * time.Millisecond); err != nil {
+				return err
+			}
+		}
+		d := r.between(500*time.Millisecond, r.o.Outage)
+		how, count := "kill -9", r.report.Outages
+		if r.random.IntN(2) == 0 {
+			how, count = "SIGTERM", r.report.Restarts
+			endInOrder(e.PIDs()[0])
+		}
+		r.note("%s %s, away for %v", how, name, d.Round(time.Millisecond))
+		e.Kill()
+		e.Away = true
+		count[name]++
+		r.later(d, func() error {
+			r.note("starting %s", name)
+			if err := e.Start(); err != nil {
+				return fmt.Errorf("%s does not start again: %w", name, err)
+			}
+			e.Away = false
+			r.note("%s is back", name)
+			return nil
+		})
+	}
+	return nil
+}
+
+// endInOrder asks an engine's process to end, and waits as long as a service manager would.
+func endInOrder(pid int) {
+	if syscall.Kill(pid, syscall.SIGTERM) != nil {
+		return
+	}
+	for until := time.Now().Add(10 * time.Second); time.Now().Before(until) && syscall.Kill(pid, 0) == nil; {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (r *run) cutConnections() error {
+	n := r.SSHD.CutConnections()
+	r.note("cut %d sftp processes", n)
+	r.report.Cuts++
+	return nil
+}
+
+func (r *run) restartSSHD() error {
+	r.note("kill -9 sshd and its connections")
+	r.SSHD.CutConnections()
+	r.SSHD.Kill()
+	r.report.Outages["sshd"]++
+	r.later(r.between(0, r.o.Outage), func() error { r.SSHD.Restart(r.t); return nil })
+	return nil
+}

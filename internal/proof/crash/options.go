@@ -1,0 +1,73 @@
+package crash
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/internal/demo/generate"
+	"ratemill/internal/proof/installation"
+)
+
+// Options say which data flows, through which engines, and how often it is disturbed.
+type Options struct {
+	Broker  string // embedded or kafka
+	Store   string // sqlite or postgres
+	Records int    // of usage
+	Kills   int    // of roles, with kill -9; all other faults come in proportion, and with 0 there are none
+	Seed    uint64
+	Outage  time.Duration // the longest time that an engine is away before it is restarted
+	Aloud   bool          // log every fault as it happens
+	Spoil   []string      // statements for the warehouse before the comparison, to verify that the comparison notices them
+}
+
+// The engines that Options name.
+const (
+	Embedded = installation.Embedded
+	Apache   = installation.Apache
+	SQLite   = installation.SQLite
+	Postgres = installation.Postgres
+)
+
+// Check says what is wrong with the options.
+func (o *Options) Check() error {
+	switch {
+	case o.Broker != Embedded && o.Broker != Apache:
+		return fmt.Errorf("BROKER is %s or %s, not %q", Embedded, Apache, o.Broker)
+	case o.Store != SQLite && o.Store != Postgres:
+		return fmt.Errorf("STORE is %s or %s, not %q", SQLite, Postgres, o.Store)
+	case o.Records < 1000 || o.Kills < 0:
+		return fmt.Errorf("RECORDS is 1000 or more and KILLS 0 or more, not %d and %d", o.Records, o.Kills)
+	}
+	return nil
+}
+
+// session is how long a rater may be silent before others take its partitions: the least that Apache Kafka allows.
+const session = 6 * time.Second
+
+const partitions = 4
+
+// The action for files that were read: one carrier's are deleted, one's are moved, the third's stay.
+const (
+	deletes = "skylink"
+	moves   = "northwave"
+	done    = "done"
+)
+
+// disturbed is the disturbed installation: waiting times are short, so that much happens in little time.
+func (o *Options) disturbed() installation.Options {
+	return installation.Options{
+		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
+		Limit: "300 MB", // certainly over
+		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
+		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
+	}
+}
+
+// usage is the carriers' data: few SIMs, so that pools run dry and limits are passed, and many small files, every
+// eighth of which comes again under another name.
+func (o *Options) usage() generate.Options {
+	return generate.Options{
+		Seed: o.Seed, Records: o.Records, SIMs: max(60, o.Records/100), Accounts: 90, Resend: 8,
+		RecordsPerFile: max(250, o.Records/75), DuplicateShare: 0.02, SuspenseShare: 0.01,
+	}
+}

@@ -1,0 +1,161 @@
+package crash
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ratemill/internal/proof/installation"
+	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
+)
+
+// needs are the roles that cannot work without an engine, and the word with which their readiness names it.
+var needs = map[string]struct {
+	word  string
+	roles []roles.Role
+}{
+	"kafka":      {"kafka:", roles.Roles},
+	"clickhouse": {"clickhouse:", []roles.Role{roles.Sink}},
+	"postgres":   {"control store:", roles.Roles},
+	"sshd":       {"source ", []roles.Role{roles.Mediation}},
+}
+
+// Outages takes engines away one after the other, each alone and for as long as o.Outage, while files come. Every role
+// that needs the engine must report it, with few lines in its log and in bounded memory, and catch up when it is back.
+// Every process is the only one of its role, so none can stand in for another.
+func Outages(t testing.TB, o Options, engines ...string) *Report {
+	t.Helper()
+	return play(t, o, o.disturbed(), 1, func(r *run) error {
+		if err := r.ready(); err != nil {
+			return err
+		}
+		for i, name := range engines {
+			deliver := func(step int) error { return r.feed.deliver(2*i+step, 2*len(engines)+1) }
+			if err := deliver(1); err != nil {
+				return err
+			}
+			if err := r.outage(name, func() error { return deliver(2) }); err != nil {
+				return fmt.Errorf("%s away for %v: %w", name, o.Outage, err)
+			}
+		}
+		return r.feed.deliver(1, 1)
+	})
+}
+
+// outage takes an engine away, runs a function meanwhile, and waits until everything is well again.
+func (r *run) outage(name string, meanwhile func() error) error {
+	e := r.engine(name)
+	spoken := r.spoken()
+	r.note("kill -9 %s", name)
+	e.Kill()
+	began := time.Now()
+	if err := meanwhile(); err != nil {
+		return err
+	}
+	for _, p := range r.cast {
+		if slices.Contains(needs[name].roles, p.Role) {
+			err := r.until(func() string {
+				ready, words, err := scrape.Ready(r.t.Context(), p.Metrics)
+				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is no engine
+					return fmt.Sprintf("%s does not report that %s is away: it answers %q (%v)", p.Name, name, words, err)
+				}
+				return ""
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.pause(r.o.Outage - time.Since(began)); err != nil {
+		return err
+	}
+	r.quiet(spoken, began, name+" was away")
+	r.report.Outages[name]++
+	r.note("starting %s", name)
+	if err := e.Start(); err != nil {
+		return fmt.Errorf("it does not start again: %w", err)
+	}
+	if err := r.ready(); err != nil {
+		return err
+	}
+	return r.settle()
+}
+
+// ready waits until all processes report to be ready.
+func (r *run) ready() error {
+	for _, p := range r.cast {
+		err := r.until(func() string {
+			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err != nil || !ready {
+				return fmt.Sprintf("%s is not ready although everything is there: it answers %q (%v)", p.Name, words, err)
+			}
+			return ""
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spoken is the size of all processes' logs in bytes.
+func (r *run) spoken() map[*installation.Process]int {
+	bytes := map[*installation.Process]int{}
+	for _, p := range r.cast {
+		bytes[p] = len(p.Log())
+	}
+	return bytes
+}
+
+// quiet checks that no process has logged too much since the sizes at a given time.
+func (r *run) quiet(before map[*installation.Process]int, since time.Time, while string) {
+	for _, p := range r.cast {
+		said, took := strings.Count(p.Log()[before[p]:], "\n"), time.Since(since).Round(time.Second)
+		r.note("%s logged %d lines while %s for %v", p.Name, said, while, took)
+		if most := linesAtOnce + linesAMinute*int(took.Minutes()); said > most {
+			r.report.differs("%s logged %d lines while %s for %v, and %d are enough; the last:\n%s", p.Name, said, while, took, most, p.LastWords(10))
+		}
+	}
+}
+
+// The bound for logging during an outage: a process has a loop for each partition, worker and source, and each may log
+// once that it waits and for what, then once a minute, and once that it continues.
+const (
+	linesAtOnce  = 40
+	linesAMinute = 30
+)
+
+// engine is an engine of the installation by its name, or the SFTP server; nil if there is none.
+func (r *run) engine(name string) *installation.Engine {
+	for _, e := range r.Engines {
+		if e.Name == name {
+			return e
+		}
+	}
+	if name != "sshd" {
+		return nil
+	}
+	return &installation.Engine{
+		Name:  "sshd",
+		Kill:  func() { r.SSHD.CutConnections(); r.SSHD.Kill() },
+		Start: func() error { r.SSHD.Restart(r.t); return nil },
+	}
+}
+
+// until waits for a condition, which describes in words what is missing.
+func (r *run) until(yet func() string) error {
+	for began := time.Now(); ; {
+		words := yet()
+		if words == "" {
+			return nil
+		}
+		if time.Since(began) > standstill/2 {
+			return fmt.Errorf("after %v, %s", time.Since(began).Round(time.Second), words)
+		}
+		if err := r.pause(100 * time.Millisecond); err != nil {
+			return fmt.Errorf("%w; %s", err, words)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package crash
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ratemill/internal/proof/installation"
+)
+
+// Report describes what was done and what was found.
+type Report struct {
+	Options Options
+
+	// Done.
+	Records, Files int
+	Kills          map[string]int // by role
+	Stops          int            // raters stopped for longer than their session
+	Ends           int            // in order
+	LongestEnd     time.Duration
+	Outages        map[string]int // by engine, that begin with kill -9
+	Restarts       map[string]int // by engine, that begin with SIGTERM
+	Cuts           int            // of SFTP connections
+	Full           map[string]int // disks that were full
+	Retries        int            // batches of suspended records that came back
+	Catalogues     int            // versions to which files were pinned
+	Revisions      int            // of the registry, to which files were pinned
+	Checkpoints    int            // entries of checkpoints that remain
+	Compacted      int            // entries that compaction removed before the last restore
+	Took           time.Duration
+
+	// Found.
+	Flowed      map[string]int // expected content: draws from pools, and events by their kind
+	Compared    map[string]int // rows, by kind
+	Differences []string
+	Differing   int
+	Stall       time.Duration
+	Memory      map[string]int64 // the peak of a process of a role
+	LogLines    map[string]int
+}
+
+func newReport(o Options) *Report {
+	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Full: map[string]int{}, Flowed: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+}
+
+const mostDifferences = 30 // that are shown
+
+func (r *Report) differs(format string, args ...any) {
+	if r.Differing++; r.Differing <= mostDifferences {
+		r.Differences = append(r.Differences, fmt.Sprintf(format, args...))
+	}
+}
+
+// stopped notes a process that was asked to end.
+func (r *Report) stopped(took time.Duration, err error) {
+	if err != nil {
+		r.differs("%v", err)
+		return
+	}
+	r.Ends++
+	r.LongestEnd = max(r.LongestEnd, took)
+}
+
+// process records the resources of a process.
+func (r *Report) process(p *installation.Process) {
+	r.Memory[string(p.Role)] = max(r.Memory[string(p.Role)], p.Peak)
+	r.LogLines[string(p.Role)] += p.LogLines()
+}
+
+// The bounds for a process's memory, and for a role's log: at the beginning, and for each disturbance, which may look
+// like another outage to processes that share the engine. Both are several times the largest values ever seen.
+const (
+	mostMemory     = 400 << 20
+	linesOfARole   = 300
+	linesAfterEach = 60
+)
+
+// bounded checks memory and logs.
+func (r *Report) bounded() {
+	for role, peak := range r.Memory {
+		if peak > mostMemory {
+			r.differs("a process of %s had %d MiB of memory; %d are enough", role, peak>>20, mostMemory>>20)
+		}
+	}
+	disturbances := r.Stops + r.Ends + r.Cuts
+	for _, of := range []map[string]int{r.Kills, r.Outages, r.Restarts, r.Full} {
+		for _, n := range of {
+			disturbances += n
+		}
+	}
+	for role, lines := range r.LogLines {
+		if most := linesOfARole + linesAfterEach*disturbances; lines > most {
+			r.differs("%s logged %d lines over %d disturbances; %d are enough", role, lines, disturbances, most)
+		}
+	}
+}
+
+// String is a table of what was done and what was found.
+func (r *Report) String() string {
+	var b strings.Builder
+	t := table.NewWriter()
+	t.SetOutputMirror(&b)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	row := func(what string, value any) { t.AppendRow(table.Row{what, value}) }
+	row("broker, control store", r.Options.Broker+", "+r.Options.Store)
+	row("seed", r.Options.Seed)
+	row("records sent", r.Records)
+	row("files sent", r.Files)
+	all := 0
+	for _, role := range slices.Sorted(maps.Keys(r.Kills)) {
+		row("kill -9: "+role, r.Kills[role])
+		all += r.Kills[role]
+	}
+	row("kill -9 of roles, in all", all)
+	row("raters stopped past their session", r.Stops)
+	row("roles ended in order", r.Ends)
+	row("  longest end", r.LongestEnd.Round(time.Millisecond))
+	for _, engine := range slices.Sorted(maps.Keys(r.Outages)) {
+		row("kill -9 and outage: "+engine, r.Outages[engine])
+	}
+	for _, engine := range slices.Sorted(maps.Keys(r.Restarts)) {
+		row("SIGTERM and outage: "+engine, r.Restarts[engine])
+	}
+	for _, folder := range slices.Sorted(maps.Keys(r.Full)) {
+		row("disk full: "+folder, r.Full[folder])
+	}
+	row("SFTP connections cut", r.Cuts)
+	row("retry batches made", r.Retries)
+	row("versions of the catalogue pinned", r.Catalogues)
+	row("revisions of the registry pinned", r.Revisions)
+	row("checkpoint entries left", r.Checkpoints)
+	row("checkpoint entries compacted away", r.Compacted)
+	row("took", r.Took.Round(time.Second))
+	for _, what := range slices.Sorted(maps.Keys(r.Flowed)) {
+		row("in it: "+what, r.Flowed[what])
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.Compared)) {
+		row("compared: "+what, r.Compared[what])
+	}
+	row("differences", r.Differing)
+	row("longest stall", r.Stall.Round(time.Second))
+	for _, role := range slices.Sorted(maps.Keys(r.Memory)) {
+		row("most memory: "+role, fmt.Sprintf("%d MiB", r.Memory[role]>>20))
+		row("lines logged: "+role, r.LogLines[role])
+	}
+	t.Render()
+	for _, d := range r.Differences {
+		fmt.Fprintf(&b, "✗ %s\n", d)
+	}
+	if more := r.Differing - len(r.Differences); more > 0 {
+		fmt.Fprintf(&b, "✗ and %d more\n", more)
+	}
+	return b.String()
+}

@@ -1,0 +1,179 @@
+package crash
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/proof/installation"
+	"ratemill/internal/roles"
+	"ratemill/internal/scrape"
+)
+
+// standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest built-in wait, for
+// a source that repeatedly could not be listed, is far below it.
+const standstill = 4 * time.Minute
+
+// settle waits until no work is left.
+func (r *run) settle() error {
+	r.note("waiting for the end")
+	quiet, last, since := 0, "", time.Now()
+	for {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+		missing, progress := r.missing(ctx)
+		cancel()
+		if len(missing) > 0 {
+			quiet = 0
+		} else if quiet++; quiet >= 2 {
+			r.note("all is done")
+			return nil
+		}
+		if progress != last {
+			last, since = progress, time.Now()
+		}
+		if time.Since(since) > standstill {
+			return fmt.Errorf("nothing has happened for %v, and there is work to do:\n  %s", standstill, strings.Join(missing, "\n  "))
+		}
+		if err := r.pause(300 * time.Millisecond); err != nil {
+			return fmt.Errorf("%w; remaining work:\n  %s", err, strings.Join(missing, "\n  "))
+		}
+	}
+}
+
+// missing describes the remaining work and all progress.
+func (r *run) missing(ctx context.Context) (what []string, progress string) {
+	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	known, closed := 0, 0
+	after := int64(0)
+	for {
+		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		if err != nil {
+			add("control store: %v", err)
+		}
+		for _, f := range files {
+			after = f.Number
+			if f.Retry == 0 {
+				known++
+			}
+			if f.Open {
+				add("file %s is %s (%s), %d records read, owner %s until %s", f.Path, f.State, f.Why, f.Progress.Read.Records, f.Owner, f.LeaseUntil.Format(time.TimeOnly))
+			} else if f.Retry == 0 {
+				closed++
+			}
+		}
+		if len(files) == 0 {
+			break
+		}
+	}
+	if known != len(r.feed.delivered) {
+		add("%d of %d files were seen by mediation", known, len(r.feed.delivered))
+	}
+	for _, carrier := range []string{deletes, moves} {
+		if left, _ := filepath.Glob(filepath.Join(r.Incoming(carrier), "*")); len(left) > 0 && closed == known {
+			add("%d files of %s were read and are still there", len(left), carrier)
+			progress += fmt.Sprintf(" %d left", len(left))
+		}
+	}
+	owned, lag := 0.0, 0.0
+	for _, p := range r.cast {
+		m, err := scrape.Read(ctx, p.Metrics)
+		if err != nil {
+			add("%s does not answer: %v", p.Name, err)
+			continue
+		}
+		if p.Role == roles.Rating {
+			owned += m.Sum("ratemill_partitions_owned")
+			lag += m.Sum("ratemill_rating_lag_batches")
+			progress += fmt.Sprintf(" %s %v/%v", p.Name, m.Sum("ratemill_rating_position"), m.Sum("ratemill_rating_epoch"))
+		}
+		if n := m.Sum("ratemill_partitions_stopped"); n > 0 {
+			add("%s has stopped %v partitions", p.Name, n)
+		}
+	}
+	if owned != partitions || lag > 0 {
+		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
+	}
+	for partition := range partitions {
+		_, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
+		if err != nil {
+			add("kafka: %v", err)
+			continue
+		}
+		at, err := r.Node.Store.SinkGet(ctx, r.Node.SinkName, partition)
+		if err != nil {
+			add("control store: %v", err)
+			continue
+		}
+		if at.Next < end {
+			add("the sink is at %d of %d in partition %d (intent %v)", at.Next, end, partition, at.Intent)
+		}
+		balances, err := r.Node.Store.SinkGet(ctx, roles.AccountConsumer(r.Node.Installation), partition)
+		if err != nil {
+			add("control store: %v", err)
+			continue
+		}
+		if balances.Next < end {
+			add("the balances are at %d of %d in partition %d", balances.Next, end, partition)
+		}
+		progress += fmt.Sprintf(" %d,%d/%d", at.Next, balances.Next, end)
+	}
+	return what, fmt.Sprintf("%d/%d%s", closed, known, progress)
+}
+
+// notableStall is longer than a group needs to miss a member.
+const notableStall = session + 2*time.Second
+
+// watchStalls counts rows repeatedly, and returns at the end the longest time without a new one. Files come all the
+// time, so there is always work.
+func watchStalls(p *installation.Installation, t testing.TB, note func(string, ...any)) (longest func() time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan time.Duration, 1)
+	go func() {
+		var most time.Duration
+		var last uint64
+		changed := time.Now()
+		for ctx.Err() == nil {
+			var n uint64
+			ask, done := context.WithTimeout(ctx, 5*time.Second)
+			err := p.Node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
+			done()
+			if err == nil && n != last {
+				stall := time.Since(changed)
+				if stall > notableStall {
+					note("the first rows after %v", stall.Round(100*time.Millisecond))
+				}
+				most = max(most, stall)
+				last, changed = n, time.Now()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+		result <- most
+	}()
+	t.Cleanup(cancel)
+	return func() time.Duration { cancel(); return <-result }
+}
+
+// dump is the information for a search: the latest faults, the remaining work, and the end of every log.
+func (r *run) dump() string {
+	var b strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	missing, progress := r.missing(ctx)
+	fmt.Fprintf(&b, "seed %d, everything is in %s\n\nlatest faults:\n%s\n\nleft to do (%s):\n  %s\n", r.o.Seed, r.Dir,
+		installation.Tail(filepath.Join(r.Dir, "faults.log"), 15), progress, strings.Join(missing, "\n  "))
+	logs, _ := filepath.Glob(filepath.Join(r.Dir, "*.log"))
+	for _, log := range logs {
+		if info, err := os.Stat(log); err == nil && info.Size() > 0 && filepath.Base(log) != "faults.log" {
+			fmt.Fprintf(&b, "\n%s:\n%s\n", filepath.Base(log), installation.Tail(log, 8))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,339 @@
+package installation
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"ratemill/demo"
+	"ratemill/internal/config"
+	"ratemill/internal/control"
+	"ratemill/internal/demo/generate"
+	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/embedded/kafka"
+	"ratemill/internal/embedded/keys"
+	"ratemill/internal/project"
+	"ratemill/internal/proof/testengine"
+	"ratemill/internal/roles"
+	"ratemill/registry"
+)
+
+// The engines that Options name.
+const (
+	Embedded = "embedded"
+	Apache   = "kafka"
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// The folders in Dir that engines and roles write to.
+const (
+	KafkaFolder      = "kafka"
+	ClickHouseFolder = "clickhouse"
+	StoreFolder      = "control" // of SQLite
+	SpoolFolder      = "data"
+)
+
+// Options describe an installation.
+type Options struct {
+	Broker     string // Embedded or Apache
+	Store      string // SQLite or Postgres
+	Partitions int
+	Usage      generate.Options  // whose accounts and SIMs are registered, and whose carriers are sources
+	Roles      string            // lines of the configuration that bound the roles; empty for the defaults
+	Every      time.Duration     // how often sources are listed; files are taken at once
+	Parallel   bool              // several files of a source are read at the same time
+	Within     time.Duration     // how long duplicates are recognised; 0 uses the project's value
+	Limit      string            // data pool of an account, instead of the demo's 2 GB
+	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
+	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
+}
+
+// Installation is an installation: everything that roles find when they start.
+type Installation struct {
+	Options Options
+	Dir     string // kept if the test fails
+	Binary  string
+	Config  string // path of the configuration
+	SSHD    *testengine.SSHD
+	Engines []*Engine
+	Node    *roles.Node // the driver's own access to the engines
+
+	t testing.TB
+}
+
+// Engine can be killed and started again with the same data and address.
+type Engine struct {
+	Name  string
+	Kill  func()
+	Start func() error
+	PIDs  func() []int // of its processes
+	Away  bool
+}
+
+// patience bounds the start of an engine on a busy machine.
+const patience = 2 * time.Minute
+
+// Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
+func Build(t testing.TB, o Options) *Installation {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ratemill-installation-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Installation{t: t, Options: o, Dir: dir, Binary: filepath.Join(dir, "ratemill"), Config: filepath.Join(dir, "ratemill.yaml")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs, configuration and engines' data are in %s", dir)
+			return
+		}
+		os.RemoveAll(dir)
+	})
+	if out, err := exec.Command("go", "build", "-o", p.Binary, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
+		t.Fatalf("building ratemill: %v\n%s", err, out)
+	}
+	p.SSHD = testengine.StartSSHD(t)
+	p.folder(SpoolFolder) // first: it contains the engines' passwords, below any disk that is mounted there
+	kafkaLine, store := p.broker(), p.store()
+	listen := p.clickHouse()
+	p.writeProject()
+	yaml := fmt.Sprintf(`project: project
+data: data
+listen: ""
+pprof: true
+control: %q
+kafka: { %s, partitions: %d }
+clickhouse: { listen: %q }
+late_until: never
+%s`, store, kafkaLine, o.Partitions, listen, o.Roles)
+	p.write(p.Config, yaml)
+	c, list, err := config.Load(p.Config)
+	if err == nil {
+		err = list.Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	prj, list := project.LoadDir(c.Project)
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.Node = &roles.Node{Config: c, Project: prj, Log: slog.New(slog.NewTextHandler(p.Create("driver.log"), nil)), Attach: true}
+	if err := roles.Open(t.Context(), p.Node); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Node.Close)
+	if o.Broker == Apache {
+		p.compactSoon()
+	}
+	p.register()
+	return p
+}
+
+// Create makes a file in Dir, which is closed at the test's end.
+func (p *Installation) Create(name string) *os.File {
+	f, err := os.Create(filepath.Join(p.Dir, name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func (p *Installation) write(path, text string) {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// folder makes a folder that processes write to.
+func (p *Installation) folder(name string) string {
+	dir := filepath.Join(p.Dir, name)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.Options.Disk != nil {
+		p.Options.Disk(dir)
+	}
+	return dir
+}
+
+// keys are the passwords of the embedded engines, in the place where the roles look.
+func (p *Installation) keys() keys.Keys {
+	k, err := keys.Make(filepath.Join(p.Dir, SpoolFolder))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return k
+}
+
+// broker starts Kafka and returns its configuration.
+func (p *Installation) broker() string {
+	if p.Options.Broker == Apache {
+		k := testengine.StartKafka(p.t)
+		p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: k.Kill, Start: func() error { k.Restart(p.t); return nil }, PIDs: k.PIDs})
+		return fmt.Sprintf("addresses: [%q]", k.Addr)
+	}
+	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
+	var b *kafka.Broker
+	start := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		started, err := kafka.StartChild(ctx, options)
+		if err == nil {
+			b = started
+		}
+		return err
+	}
+	if err := start(); err != nil {
+		p.t.Fatal(err)
+	}
+	kill := func() { b.Kill() }
+	p.t.Cleanup(kill)
+	p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: kill, Start: start, PIDs: func() []int { return []int{b.PID()} }})
+	return fmt.Sprintf("listen: %q", b.Addr())
+}
+
+// compactSoon gives the checkpoint topic the segments of the tests' Kafka, which are compacted within seconds, instead
+// of the hourly ones that ratemill asks for.
+func (p *Installation) compactSoon() {
+	var configs []kafkago.IncrementalAlterConfigsRequestConfig
+	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {
+		configs = append(configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
+	}
+	client := kafkago.Client{Addr: kafkago.TCP(p.Node.Config.Kafka.Addresses...)}
+	res, err := client.IncrementalAlterConfigs(p.t.Context(), &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
+		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Node.Topics.Checkpoint, Configs: configs},
+	}})
+	if err == nil && len(res.Resources) == 1 {
+		err = res.Resources[0].Error
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// store starts PostgreSQL, or names a file for SQLite.
+func (p *Installation) store() string {
+	if p.Options.Store == SQLite {
+		return "sqlite:" + filepath.Join(p.folder(StoreFolder), "control.db")
+	}
+	pg := testengine.StartPostgres(p.t)
+	p.Engines = append(p.Engines, &Engine{Name: "postgres", Kill: pg.Kill, Start: func() error { pg.Restart(p.t); return nil }, PIDs: pg.PIDs})
+	return pg.NewDatabase(p.t)
+}
+
+// clickHouse starts the embedded ClickHouse and returns its address.
+func (p *Installation) clickHouse() string {
+	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
+	var s *clickhouse.Server
+	start := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		started, err := clickhouse.Start(ctx, options)
+		if err == nil {
+			s = started
+		}
+		return err
+	}
+	if err := start(); err != nil {
+		p.t.Fatal(err)
+	}
+	kill := func() { s.Kill() }
+	p.t.Cleanup(kill)
+	p.Engines = append(p.Engines, &Engine{Name: "clickhouse", Kill: kill, Start: start, PIDs: func() []int { return []int{s.PID()} }})
+	return s.Addr()
+}
+
+// Incoming is the folder for a carrier's new files.
+func (p *Installation) Incoming(carrier string) string { return filepath.Join(p.SSHD.Dir, carrier) }
+
+// writeProject writes the demo's project with only the generated sources, served by our SFTP server.
+func (p *Installation) writeProject() {
+	dir := filepath.Join(p.Dir, "project")
+	if err := demo.WriteProject(dir); err != nil {
+		p.t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(p.SSHD.Addr)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = os.RemoveAll(filepath.Join(dir, "tests"))
+	_ = os.RemoveAll(filepath.Join(dir, "registry"))
+	if p.Options.Limit != "" {
+		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+"\nactions: [event]\n")
+	}
+	sources, _ := filepath.Glob(filepath.Join(dir, "sources", "*.yaml"))
+	for _, path := range sources {
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		if !slices.Contains(generate.Carriers(), name) {
+			_ = os.Remove(path)
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		var lines [][]byte
+		for line := range bytes.Lines(text) {
+			key, rest, _ := strings.Cut(strings.TrimSpace(string(line)), ":")
+			switch key {
+			case "sftp":
+				line = fmt.Appendf(nil, "  sftp: { host: %s, port: %s, user: %s, key_file: %q, known_hosts: %q, timeout: 10s }\n",
+					host, port, p.SSHD.User, p.SSHD.KeyFile, p.SSHD.KnownHosts)
+			case "match":
+				line = fmt.Appendf(nil, "  match: %s%s\n", p.SSHD.Dir, strings.TrimSpace(rest))
+			case "settled":
+				line = []byte("  settled: 0s\n") // a file gets its name when it is complete
+			case "every":
+				line = fmt.Appendf(nil, "  every: %s\n", p.Options.Every)
+				if p.Options.Parallel {
+					line = append(line, "  parallel: true\n"...)
+				}
+				if after := p.Options.After[name]; after != "" {
+					line = fmt.Appendf(line, "  after: %s\n", strings.ReplaceAll(after, "DIR", p.SSHD.Dir))
+				}
+			case "duplicate":
+				if before, _, ok := strings.Cut(string(line), "within:"); ok && p.Options.Within > 0 {
+					line = fmt.Appendf(nil, "%swithin: %s }\n", before, p.Options.Within)
+				}
+			}
+			lines = append(lines, line)
+		}
+		p.write(path, string(bytes.Join(lines, nil)))
+		if err := os.Mkdir(p.Incoming(name), 0o755); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// register imports the accounts and SIMs of the carriers.
+func (p *Installation) register() {
+	lists, err := generate.Registry(p.Options.Usage)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var inputs []registry.Input
+	for _, f := range lists {
+		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return f.Open() }})
+	}
+	_, list, err := p.Node.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "installation", Now: time.Now(), Partitions: p.Node.Partitions})
+	if err == nil {
+		err = list.Err()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}

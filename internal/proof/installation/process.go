@@ -1,0 +1,152 @@
+package installation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"ratemill/internal/embedded/child"
+	"ratemill/internal/proof/testengine"
+	"ratemill/internal/roles"
+)
+
+// Process runs one role, repeatedly.
+type Process struct {
+	Name    string // of the role, with a number
+	Role    roles.Role
+	Metrics string // address
+	Up      bool   // it was started and not killed since
+	Stopped bool   // by SIGSTOP
+	Peak    int64  // the largest memory seen
+
+	log     string // file
+	command func() *exec.Cmd
+	cmd     *exec.Cmd
+	done    chan struct{}
+}
+
+// NewProcess prepares the numbered process of a role.
+func (p *Installation) NewProcess(role roles.Role, number int) *Process {
+	address := testengine.FreeAddress(p.t)
+	name := fmt.Sprintf("%s-%d", role, number)
+	return &Process{
+		Name: name, Role: role, Metrics: address, log: filepath.Join(p.Dir, name+".log"),
+		command: func() *exec.Cmd {
+			return exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
+		},
+	}
+}
+
+// Start starts it; its log goes on.
+func (p *Process) Start() error {
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	fmt.Fprintf(out, "---- started at %s\n", time.Now().Format(time.RFC3339Nano))
+	cmd, done := p.command(), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = out, out
+	ended, err := child.Tied(cmd, syscall.SIGKILL)
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-ended // cmd.ProcessState says how
+		close(done)
+	}()
+	p.cmd, p.done, p.Up, p.Stopped = cmd, done, true, false
+	return nil
+}
+
+// Kill ends it as kill -9 does.
+func (p *Process) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	p.Measure()
+	p.Up, p.Stopped = false, false
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Stop asks it to end gracefully, and returns how long that took.
+func (p *Process) Stop() (time.Duration, error) {
+	p.Measure()
+	p.Up = false
+	began := time.Now()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		stacks := p.cmd.Process.Signal(syscall.SIGQUIT)
+		time.Sleep(time.Second)
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return patience, errors.Join(fmt.Errorf("%s did not end %v after SIGTERM; its log has the stacks", p.Name, patience), stacks)
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		return 0, fmt.Errorf("%s was asked to end and did so with exit code %d: %s", p.Name, code, p.LastWords(3))
+	}
+	return time.Since(began), nil
+}
+
+// Ended reports whether it ended unexpectedly, and how.
+func (p *Process) Ended() (*os.ProcessState, bool) {
+	if !p.Up {
+		return nil, false
+	}
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState, true
+	default:
+		return nil, false
+	}
+}
+
+// Signal sends a signal; Ended reports a process that has already ended.
+func (p *Process) Signal(s os.Signal) {
+	_ = p.cmd.Process.Signal(s)
+	p.Stopped = s == syscall.SIGSTOP
+}
+
+// PID is its process id since the last start.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Measure records its peak memory.
+func (p *Process) Measure() {
+	if u, err := UsageOf(p.PID()); err == nil {
+		p.Peak = max(p.Peak, u.Peak)
+	}
+}
+
+// LastWords are the last lines of its log.
+func (p *Process) LastWords(lines int) string { return Tail(p.log, lines) }
+
+// Tail is the last lines of a file.
+func Tail(path string, lines int) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	all := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+}
+
+// Log is its whole log.
+func (p *Process) Log() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// LogLines is the number of lines in its log.
+func (p *Process) LogLines() int { return strings.Count(p.Log(), "\n") }

@@ -1,0 +1,137 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"ratemill/internal/demo/generate"
+	"ratemill/internal/roles"
+)
+
+// Cost is what records cost in an installation that always had work.
+type Cost struct {
+	Name    string             `json:"name"`
+	Value   float64            `json:"value"`   // of the varied parameter
+	Records int                `json:"records"` // of the files
+	Usage   float64            `json:"usage"`   // decided by raters: a record may become several
+	Rate    float64            `json:"records_per_second"`
+	CPU     map[string]float64 `json:"cpu_us_per_record"` // by process
+	Peak    map[string]int64   `json:"peak_bytes"`
+	Work    map[string]float64 `json:"records_by_process"`
+}
+
+// Total is the processor time of all processes except the carrier's, in µs per record.
+func (c *Cost) Total() (sum float64) {
+	for name, v := range c.CPU {
+		if name != Carrier {
+			sum += v
+		}
+	}
+	return sum
+}
+
+// cost lets everything land at once.
+func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, error) {
+	files, err := allFiles(o)
+	if err != nil {
+		return nil, err
+	}
+	_, decided, err := in.worked(roles.Rating)
+	if err != nil {
+		return nil, err
+	}
+	run, err := in.playAtOnce(Schedule(files, 0))
+	if err != nil {
+		return nil, err
+	}
+	c := &Cost{Name: name, Value: value, Records: run.records, Rate: run.rate(), CPU: map[string]float64{}, Peak: map[string]int64{}, Work: map[string]float64{}}
+	for _, p := range run.parts {
+		c.CPU[p.name] += float64(p.CPU.Nanoseconds()) / 1e3 / float64(run.records)
+		c.Peak[p.name] = p.Peak
+	}
+	for _, role := range []roles.Role{roles.Mediation, roles.Rating} {
+		names, work, err := in.worked(role)
+		if err != nil {
+			return nil, err
+		}
+		for i, n := range names {
+			c.Work[n] = work[i]
+			if role == roles.Rating {
+				c.Usage += work[i] - decided[i]
+			}
+		}
+	}
+	return c, nil
+}
+
+// group adds up the processes of a role or an engine: mediation-1 and mediation-2 are mediation.
+func group[N int64 | float64](of map[string]N) map[string]N {
+	sums := map[string]N{}
+	for name, v := range of {
+		kind, _, _ := strings.Cut(name, "-")
+		sums[kind] += v
+	}
+	return sums
+}
+
+// Of is the cost of the processes of a role or an engine.
+func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
+
+// PeakOf is the peak memory of the processes of a role or an engine, in bytes.
+func (c *Cost) PeakOf(kind string) int64 { return group(c.Peak)[kind] }
+
+// Kinds are the roles and engines with costs, in the order of the pipeline.
+func Kinds(costs []*Cost) (found []string) {
+	for _, k := range kinds {
+		if len(costs) > 0 && costs[0].Of(k) > 0 {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// kinds are the processes in the order of the pipeline.
+var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres", Carrier}
+
+func printCosts(what string, costs []*Cost) {
+	header := append([]string{what, "records/s", "CPU µs/record"}, Kinds(costs)...)
+	t := newTable(header...)
+	for _, c := range costs {
+		row := []string{c.Name, comma(c.Rate), fmt.Sprintf("%.2f", c.Total())}
+		for _, k := range header[3:] {
+			row = append(row, fmt.Sprintf("%.2f", c.Of(k)))
+		}
+		t.row(row...)
+	}
+	t.print()
+}
+
+// printWork shows how the work was shared.
+func printWork(costs []*Cost) {
+	t := newTable("", "process", "share of the work", "CPU µs/record of all", "peak MB")
+	for _, c := range costs {
+		all := group(c.Work)
+		for _, role := range []roles.Role{roles.Mediation, roles.Rating} {
+			for n := 1; ; n++ {
+				name := fmt.Sprintf("%s-%d", role, n)
+				work, ok := c.Work[name]
+				if !ok {
+					break
+				}
+				t.row(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[string(role)])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
+			}
+		}
+	}
+	t.print()
+}
+
+// save writes results for the pictures.
+func save(path string, of any) error {
+	text, err := json.MarshalIndent(of, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,95 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// outcome is the result of a load.
+type outcome struct {
+	records int
+	files   []flight
+	took    time.Duration // from the first landing to the last file shown
+	parts   []part        // resources used by each process meanwhile
+	late    time.Duration // the largest delay of the schedule
+}
+
+// rate is records a second.
+func (o *outcome) rate() float64 { return float64(o.records) / o.took.Seconds() }
+
+// standstill is how long no file may become visible before the installation counts as stuck.
+const standstill = 3 * time.Minute
+
+// play lets files land by their schedule and waits until all are visible. prepared are their contents, written before.
+func (in *loaded) play(landings []Landing, prepared []string) (*outcome, error) {
+	ctx, cancel := context.WithCancel(in.t.Context())
+	defer cancel()
+	w := in.newWatcher()
+	watching := make(chan error, 1)
+	go func() { watching <- w.run(ctx) }()
+	before, err := in.usage()
+	if err != nil {
+		return nil, err
+	}
+	o := &outcome{}
+	began := time.Now()
+	for i, l := range landings {
+		due := began.Add(l.At)
+		time.Sleep(time.Until(due))
+		w.landed(in.path(&l.File), l.File.Records, due)
+		if err := in.land(prepared[i], &l.File); err != nil {
+			return nil, err
+		}
+		o.late = max(o.late, time.Since(due))
+		o.records += l.File.Records
+	}
+	for {
+		open, changed := w.open()
+		if open == 0 {
+			break
+		}
+		select {
+		case err := <-watching:
+			return nil, errors.Join(errors.New("asking ClickHouse ended"), err)
+		case <-changed:
+		case <-time.After(standstill):
+			return nil, fmt.Errorf("no file became visible for %v, and %d wait", standstill, open)
+		}
+		if err := in.well(); err != nil {
+			return nil, err
+		}
+	}
+	o.files = w.take()
+	for _, f := range o.files {
+		o.took = max(o.took, f.visible.Sub(began))
+	}
+	after, err := in.usage()
+	if err != nil {
+		return nil, err
+	}
+	o.parts = since(before, after)
+	return o, nil
+}
+
+// prepareAll writes the contents of all files.
+func (in *loaded) prepareAll(landings []Landing) (paths []string, err error) {
+	for i := range landings {
+		path, err := in.prepare(&landings[i].File)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// playAtOnce lets everything land at once: the throughput of an installation that always has work.
+func (in *loaded) playAtOnce(landings []Landing) (*outcome, error) {
+	prepared, err := in.prepareAll(landings)
+	if err != nil {
+		return nil, err
+	}
+	return in.play(landings, prepared)
+}

@@ -1,0 +1,565 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/safeguard"
+	"ratemill/mediation"
+	"ratemill/mediation/collect"
+	"ratemill/mediation/source"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// rulesOf is a version of the source's document; they differ in what they filter.
+func rulesOf(version int) string {
+	return `source: carrier
+decode:
+  csv: { header: true }
+zone: UTC
+filter:
+  - drop: kind == "` + dropped[version] + `"
+    name: test traffic
+map:
+  - set:
+      sim: imsi(imsi)
+      at: time(at, "2006-01-02 15:04:05")
+      country: country("DE")
+  - when: call != ""
+    class: voice_mo
+    set: { quantity: seconds(bytes), session: call }
+  - otherwise: { class: data, set: { quantity: octets(bytes) } }
+session: { key: [session], within: 3d }
+duplicate: { key: [key], within: 1d }
+`
+}
+
+var dropped = [2]string{"x", "y"}
+
+var sources = sync.OnceValue(func() (s [2]*source.Source) {
+	for i := range s {
+		src, list := source.Load("carrier.yaml", []byte(rulesOf(i)), nil)
+		if src == nil || list.HasErrors() {
+			panic(fmt.Sprint(list))
+		}
+		s[i] = src
+	}
+	return s
+})
+
+// line is a record of a carrier's file, and what the plainest reading of it is.
+type line struct {
+	text string
+	kind string
+	bad  bool   // it cannot be mapped, or nobody has its SIM
+	late bool   // nobody has its SIM before lateRevision
+	file string // in which it came
+	u    udr.Usage
+
+	mapped bool // it was suspended as usage, and comes back so, whatever the rules say now
+}
+
+// write makes the file as its carrier drops it.
+func (w *world) write(f *file) {
+	text := "imsi,at,bytes,kind,key,call\n"
+	f.lines = nil
+	for i := range f.records {
+		u := &f.records[i]
+		l := line{kind: []string{"", "", "", "x", "y"}[w.rng.IntN(5)], file: f.name, u: *u}
+		imsi, octets, key := fmt.Sprintf("26201%010d", u.SIM), fmt.Sprint(u.Quantity), fmt.Sprintf("%x", u.Duplicate)
+		if u.Duplicate == (udr.DuplicateKey{}) {
+			key = fmt.Sprintf("%x-%d", f.content, i)
+		}
+		switch w.rng.IntN(15) {
+		case 0:
+			octets, l.bad = "many", true
+		case 1:
+			imsi, l.bad = "262019999999999", true
+		case 2:
+			imsi, l.late = lateIMSI, true
+			l.u.SIM = late
+		}
+		l.text = fmt.Sprintf("%s,%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key, u.Session)
+		f.lines = append(f.lines, l)
+		text += l.text
+	}
+	f.text = text
+	f.identify()
+	w.identifyLines(f)
+}
+
+// identifyLines remembers the lines of a file by the records that they become.
+func (w *world) identifyLines(f *file) {
+	for i := range f.lines {
+		w.lines[udr.ID{File: f.id, Seq: uint64(i + 1)}] = &f.lines[i]
+	}
+}
+
+func (f *file) identify() {
+	f.hash = sha256.Sum256([]byte(f.text))
+	id := sha256.Sum256([]byte("carrier/" + f.name + "/" + f.text))
+	f.id = udr.FileID(id[:16])
+}
+
+// again is the same content under another name.
+func (w *world) again(f *file, suffix string) *file {
+	g := &file{holding: f.holding, name: f.name + suffix, content: f.content, within: f.within, comes: w.step + w.rng.IntN(60)}
+	g.identify()
+	w.identifyLines(g)
+	w.files = append(w.files, g)
+	return g
+}
+
+// fileLedger is the control store's ledger of files.
+type fileLedger struct{ w *world }
+
+func (l fileLedger) file(number int64) *file { return l.w.files[number-1] }
+
+func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time,
+	ttl time.Duration) (lease control.Lease, found bool, err error) {
+	w := l.w
+	err = w.store.transaction(ctx, "leasing a file", func() error {
+		w.current.file = nil
+		for _, i := range w.rng.Perm(len(w.files)) {
+			f := w.files[i]
+			if f.done || w.phase == troubled && w.step < f.comes || f.row.RetryAt.After(now) {
+				continue
+			}
+			if queues[0].Ordered && !(f.ordered && f.row.Pinned) {
+				continue
+			}
+			if f.row.LeaseUntil.After(now) && !w.happens(Takeover, 40) {
+				continue
+			}
+			if e := f.row.Progress.Ending; e != nil && now.Sub(e.Since) < endsKnown && w.happens(EndsLate, 3) {
+				f.row.RetryAt = now.Add(3 * endsKnown)
+				continue
+			}
+			r := &f.row
+			r.Owner, r.LeaseUntil = owner, now.Add(ttl)
+			r.Generation++
+			r.State = control.Spooling
+			if r.Pinned {
+				r.State = control.Reading
+			}
+			lease, found = control.Lease{File: int64(i + 1), Owner: owner, Generation: r.Generation, Until: r.LeaseUntil}, true
+			w.current.file = f
+			break
+		}
+		return nil
+	})
+	return lease, found, err
+}
+
+// held changes a file under its lease.
+func (l fileLedger) held(ctx context.Context, what string, lease control.Lease, change func(f *file)) error {
+	return l.w.store.transaction(ctx, what, func() error {
+		f := l.file(lease.File)
+		if (f.row.Owner != lease.Owner || f.row.Generation != lease.Generation || f.done) && safeguard.On(safeguard.LeaseFence) {
+			return &control.LeaseLostError{File: lease.File, Owner: lease.Owner}
+		}
+		change(f)
+		return nil
+	})
+}
+
+func (l fileLedger) Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error) {
+	lease.Until = now.Add(ttl)
+	return lease, l.held(ctx, "renewing a lease", lease, func(f *file) { f.row.LeaseUntil = lease.Until })
+}
+
+func (l fileLedger) Release(ctx context.Context, lease control.Lease) error {
+	return l.held(ctx, "releasing a lease", lease, func(f *file) { f.row.LeaseUntil = time.Time{} })
+}
+
+func (l fileLedger) File(ctx context.Context, number int64) (row control.File, err error) {
+	err = l.w.store.transaction(ctx, "reading a file", func() error {
+		f := l.file(number)
+		row = f.row
+		row.Number, row.Source, row.Path, row.Size, row.FileID = number, "carrier", f.name, int64(len(f.text)), f.id
+		if f.origins != nil {
+			row.Retry = number
+		}
+		row.Progress.LastSeqs, row.Progress.State = slices.Clone(row.Progress.LastSeqs), bytes.Clone(row.Progress.State)
+		return nil
+	})
+	return row, err
+}
+
+func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
+	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
+		f.row.Content, f.row.Spooled = content, now
+		if read, ok := f.fetched[string(content)]; ok { // by one of two, of whom the other saw a change since
+			f.holding = read
+		}
+		first := l.w.contents[string(content)]
+		if first == nil {
+			l.w.contents[string(content)] = f
+		} else if first != f {
+			f.row.State, f.done = control.Duplicate, true
+			original = &control.File{Sighting: control.Sighting{Path: first.name}}
+		}
+	})
+	return original, err
+}
+
+func (l fileLedger) Pin(ctx context.Context, lease control.Lease, pins control.Pins, _ time.Time) (pinned control.Pins, err error) {
+	err = l.held(ctx, "pinning a file", lease, func(f *file) {
+		if !f.row.Pinned {
+			f.row.Pinned, f.row.Pins = true, pins
+		}
+		f.row.State, pinned = control.Reading, f.row.Pins
+	})
+	return pinned, err
+}
+
+func (l fileLedger) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error) {
+	lease.Until = now.Add(ttl)
+	p.LastSeqs, p.State = slices.Clone(p.LastSeqs), bytes.Clone(p.State)
+	return lease, l.held(ctx, "recording progress", lease, func(f *file) { f.row.Progress, f.row.LeaseUntil = p, lease.Until })
+}
+
+func (l fileLedger) Finish(ctx context.Context, lease control.Lease, p control.Progress, _ time.Time) error {
+	return l.held(ctx, "closing a file", lease, func(f *file) { f.row.Progress, f.row.State, f.done = p, control.Done, true })
+}
+
+func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error {
+	return l.held(ctx, "recording why a file failed", lease, func(f *file) {
+		f.row.Attempts++
+		f.row.Why, f.row.LeaseUntil, f.row.State = why, time.Time{}, control.Failed
+		if f.row.RetryAt = retryAt; retryAt.IsZero() {
+			if f.vanished {
+				f.done = true
+				return
+			}
+			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // somebody looks, and has it tried again
+		}
+	})
+}
+
+func (l fileLedger) Gone(ctx context.Context, lease control.Lease, _ bool, why string, _, now time.Time) (found int64, err error) {
+	return 0, l.Fail(ctx, lease, why, time.Time{}, now)
+}
+
+func (l fileLedger) Beginnings(ctx context.Context, lease control.Lease, opening []byte, _ bool) (found []control.Beginning, known int64, err error) {
+	return nil, 0, nil
+}
+
+func (l fileLedger) ReadFrom(ctx context.Context, number, there int64) error { return nil }
+
+func (l fileLedger) ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error {
+	return nil
+}
+
+func (l fileLedger) Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error) {
+	return r, false, nil
+}
+
+func (l fileLedger) ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error {
+	return nil
+}
+
+func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error {
+	return nil
+}
+
+// What watchers do is not simulated: files are in the ledger when their carriers drop them.
+func (fileLedger) Sight(context.Context, string, []control.Sighting, time.Time) (int, error) {
+	return 0, nil
+}
+func (fileLedger) StillThere(context.Context, string, []control.Sighting, time.Time) error {
+	return nil
+}
+func (fileLedger) StillBelow(context.Context, string, []string, time.Time) error { return nil }
+func (fileLedger) Listed(context.Context, string, []control.Arriving, []control.Refusal, time.Time) error {
+	return nil
+}
+func (fileLedger) MarkVanished(context.Context, string, time.Time, time.Time) (int64, error) {
+	return 0, nil
+}
+func (fileLedger) FilesAfter(context.Context, string, int, time.Time) ([]control.File, error) {
+	return nil, nil
+}
+func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error { return nil }
+func (fileLedger) Replaced(context.Context, int64, string, time.Time) error      { return nil }
+func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
+
+// spool brings files from a carrier whose server has its moods.
+type spool struct{ w *world }
+
+func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known,
+	renew func(context.Context) error) (mediation.Content, error) {
+	w := s.w
+	f := w.files[row.Number-1]
+	for range 1 + w.rng.IntN(3) {
+		w.point("fetch file", row.Number, 0)
+		if err := w.stalls(ctx); err != nil && f.origins == nil {
+			return mediation.Content{}, err
+		}
+		if err := renew(ctx); err != nil && !storeUnavailable(err) {
+			return mediation.Content{}, err
+		}
+	}
+	if f.origins != nil {
+		return w.retryContent(f, row.Number), nil
+	}
+	if f.row.Pinned && !f.away && w.happens(ServerAway, 3) {
+		f.away = true
+	}
+	if f.away = f.away && w.phase == troubled && w.faults[ServerAway].IntN(6) > 0; f.away {
+		return mediation.Content{}, &mediation.AwayError{Err: errSimulated}
+	}
+	switch {
+	case f.vanished:
+		return mediation.Content{}, &collect.GoneError{Path: f.name}
+	case f.row.Spooled.IsZero() && w.happens(FileVanishes, 12):
+		f.vanished = true
+		w.again(f, "-renamed")
+		return mediation.Content{}, &collect.GoneError{Path: f.name}
+	case f.row.Spooled.IsZero() && w.happens(FileGrows, 10):
+		return mediation.Content{}, &collect.ChangedError{Path: f.name, How: "it grew"}
+	case w.happens(ConnectionBreaks, 10):
+		return mediation.Content{}, fmt.Errorf("connection broke at byte %d: %w", w.faults[ConnectionBreaks].IntN(len(f.text)), errSimulated)
+	}
+	if f.row.Spooled.IsZero() && w.happens(FileChanges, 12) { // what was seen of it was its listing alone
+		f.records = f.records[:1+w.faults[FileChanges].IntN(len(f.records))]
+		w.write(f)
+	}
+	if len(w.files) < 12 && w.happens(FileAgain, 15) {
+		w.again(f, "-again")
+	}
+	now := f.holding
+	if f.fetched == nil {
+		f.fetched = map[string]holding{}
+	}
+	f.fetched[string(now.hash[:])] = now
+	return mediation.Content{ID: now.id, Hash: now.hash[:], Size: int64(len(now.text)), Done: func() {},
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(now.text)}), nil }}, nil
+}
+
+// stalls is a server that answers nothing for a while, often for longer than a lease, and closes no connection. Then it
+// goes on, or the deadline for progress has passed.
+func (w *world) stalls(ctx context.Context) error {
+	if !w.happens(ServerStalls, 25) {
+		return nil
+	}
+	until := w.step + 1 + w.spread(ServerStalls)
+	w.wait("await server", time.Minute, func() bool { return w.step >= until || w.phase != troubled })
+	if ctx.Err() == nil && w.faults[ServerStalls].IntN(2) == 0 {
+		return &collect.UnreachableError{Err: errSimulated}
+	}
+	return ctx.Err()
+}
+
+// removesSource takes the source out of the project for a while. Some mediators start anew with the project as it is then;
+// others go on with the one that they have. Of the files that were begun somebody orders a few to be finished.
+func (w *world) removesSource() {
+	r := w.faults[SourceRemoved]
+	w.removed = w.step + 20 + w.spread(SourceRemoved)
+	w.notef("operator", "REMOVES the source until step %d", w.removed)
+	for _, a := range w.actors {
+		if a.kind == senderKind && r.IntN(3) > 0 {
+			a.cancel()
+		}
+	}
+	for _, f := range w.files {
+		if f.row.Pinned && !f.done && r.IntN(2) == 0 {
+			f.ordered = true
+		}
+	}
+}
+
+// hasSource says that the project has the source.
+func (w *world) hasSource() bool { return w.phase != troubled || w.step >= w.removed }
+
+// pieces gives a file in pieces of any size.
+type pieces struct {
+	w *world
+	r io.Reader
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if w := p.w; len(b) > 1 && w.phase == troubled && w.active.Has(PartialRead) {
+		b = b[:1+w.faults[PartialRead].IntN(min(len(b), 100))]
+	}
+	return p.r.Read(b)
+}
+
+// mediatorReference gives mediators the versions of everything.
+type mediatorReference struct {
+	reference
+	removed bool // the project with which the mediator began has no such source
+}
+
+func (r mediatorReference) Queues() []control.Queue {
+	return []control.Queue{{Source: "carrier", Parallel: !r.removed, Ordered: r.removed}}
+}
+
+func (r mediatorReference) Source(_ context.Context, _, version string) (*source.Source, error) {
+	r.w.point("source", 0, 0)
+	if version == "" && r.removed {
+		return nil, errors.New("the project has no source carrier")
+	}
+	for i, s := range sources() {
+		if s.Version == version || version == "" && i == r.w.rules {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("no version %s of source carrier", version)
+}
+
+func (r mediatorReference) Current(context.Context) (registry.Revision, string, error) {
+	r.w.point("current", int64(r.w.revision), int64(r.w.catalogue))
+	return registry.Revision(r.w.revision), shared().catalogues[r.w.catalogue].Version(), nil
+}
+
+// revisions answers when the registry's revisions became known.
+func (w *world) revisions(ctx context.Context, after registry.Revision) (later []control.RegistryChange, err error) {
+	err = w.store.transaction(ctx, "asking for revisions", func() error {
+		later = slices.Clone(w.changed[after:])
+		return nil
+	})
+	return later, err
+}
+
+// startMediator starts what takes files, as they come.
+func (w *world) startMediator() {
+	w.started++
+	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
+	m := &mediation.Mediator{
+		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w},
+		Topics:     w.topics,
+		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
+		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
+		Revisions: w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,
+	}
+	w.start(name, senderKind, 0, m.Run).removed = removed
+}
+
+// judgeFiles compares what became of each carrier's file with the plainest reading of it: each record in one place, the
+// file closed everywhere, and the balance zero.
+func (w *world) judgeFiles() {
+	if !w.mediated {
+		return
+	}
+	got, codes, rated := map[udr.ID]string{}, map[udr.ID]string{}, w.ratedKeys()
+	where := map[udr.ID]int{}
+	for p := range partitions {
+		for _, o := range w.expect[p].outcomes {
+			for _, r := range o.records {
+				words := strings.Fields(r)
+				var seq uint64
+				fmt.Sscan(words[1], &seq)
+				id := udr.ID{File: o.file, Seq: seq}
+				if _, twice := got[id]; twice {
+					w.fail("record %s:%d is in both partitions", o.file.Short(), seq)
+					return
+				}
+				got[id], where[id] = words[0], p
+				if words[0] == "suspended" {
+					codes[id] = words[2]
+				}
+			}
+		}
+	}
+	known := 0
+	for _, f := range w.files {
+		if f.row.State != control.Done {
+			continue
+		}
+		version := 0
+		if f.row.Pins.Rules == sources()[1].Version {
+			version = 1
+		}
+		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)
+		revision := uint64(f.row.Pins.Registry)
+		filtered, suspended, units := uint64(0), uint64(0), int64(0)
+		for i, l := range f.lines {
+			id := udr.ID{File: f.id, Seq: uint64(i + 1)}
+			want, at := "rated", home
+			switch {
+			case l.kind == dropped[version] && !l.mapped:
+				filtered++
+				want = ""
+			case l.bad, l.late && revision < lateRevision:
+				suspended++
+				want = "suspended"
+			case f.origins == nil && hadAnotherRoot(&l, revision):
+				suspended++
+				want = "suspended"
+			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || codes[id] == mediation.CopyRated && len(rated[l.key()]) > 0):
+				want = "suspended" // its copy was rated, which must be noticed when it was so before the batch was made
+			default:
+				at = partitionOf[rootOf(accountOf(l.u.SIM, l.u.At, revision), l.u.At, revision)]
+			}
+			if want == "rated" {
+				units += l.u.Quantity // also of those that turn out to be duplicates
+			}
+			g := got[id]
+			if g != "" {
+				known++
+			}
+			if g == "suspended" && want == "rated" && ofForgotten(&l.u) {
+				g = want // and for what it was suspended was judged with the log
+			}
+			if w.expect[at].gap < 0 && (g == "duplicate" && want != "rated" || g != "duplicate" && g != want || g != "" && where[id] != at) {
+				w.fail("file %s, line %d %q: is %q in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g, where[id], want, at)
+				return
+			}
+		}
+		for p := range partitions {
+			if w.expect[p].gap < 0 && w.expect[p].closedAt(f.id) < 0 && !(f.alone && p != home) {
+				w.fail("file %s is done, but not closed in partition %d", f.name, p)
+				return
+			}
+		}
+		end := w.expect[home].ends[f.id]
+		if end == nil {
+			continue // its partition stopped
+		}
+		quantity := int64(0)
+		for _, u := range end.Units {
+			quantity += u.Quantity
+		}
+		n := uint64(len(f.lines))
+		if !slices.Equal(end.Retried, f.origins) {
+			w.fail("file %s: its end says that it brings back %v, not %v", f.name, end.Retried, f.origins)
+			return
+		}
+		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units || end.Bytes != uint64(f.bytes()) {
+			w.fail("file %s: its end says %d records, %d filtered, %d mapped, %d suspended, %d bytes, %d units; it has %d, %d filtered, %d bytes, %d units", f.name,
+				end.Records, end.Filtered, end.Mapped, end.Suspended, end.Bytes, quantity, n, filtered, f.bytes(), units)
+			return
+		}
+	}
+	if known != len(got) {
+		w.fail("%d records come from files that are not done, or whose content came before", len(got)-known)
+	}
+}
+
+// hadAnotherRoot says that a record's SIM belonged to another billing root at the time of use by an earlier revision.
+func hadAnotherRoot(l *line, revision uint64) bool {
+	root := func(r uint64) uint32 { return rootOf(accountOf(l.u.SIM, l.u.At, r), l.u.At, r) }
+	first := uint64(1)
+	if l.u.SIM == late {
+		first = lateRevision
+	}
+	for r := first; r < revision; r++ {
+		if root(r) != root(revision) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,98 @@
+//go:build mutants
+
+package simulation_test
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/simulation"
+	"ratemill/internal/safeguard"
+)
+
+// budget is how many schedules a mutant may survive.
+const budget = 10_000
+
+// focus is the faults for steps that few schedules need: with every fault at once, what they protect from is too rare.
+// Those of owners and of sinks get records from senders alone, and schedules with no sinks, or with sinks in all of them;
+// those of mediators get records from mediators, and sinks in all schedules.
+var focus = map[safeguard.Step]struct {
+	faults string
+	on     part
+}{
+	safeguard.FreshKeys:    {"crash,rebalance,old-append,late-append,partial-read,compaction", ofOwners},
+	safeguard.StandingEnd:  {"crash,rebalance,partial-read,compaction,late-append", ofOwners},
+	safeguard.NewerEntries: {"crash,rebalance,pause,partial-read,lost-answer,retention", ofOwners},
+	safeguard.IntentTaken:  {"crash,rebalance,pause,stop,token-alone", ofSinks},
+	safeguard.EpochsGiven:  {"crash,rebalance,stop,set-back", ofAnyone},
+	safeguard.FirstIsAsked: {"crash,rebalance,stop,set-back", ofAnyone},
+	safeguard.EndingFirst:  {"crash,retention,server-away", ofMediators},
+	safeguard.HomeAlone:    {"crash,retention,ends-late", ofMediators},
+	safeguard.CopiesAsked:  {"change,retry", ofMediators},
+	safeguard.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
+}
+
+// part is what a step belongs to.
+type part int
+
+const (
+	ofAnyone part = iota
+	ofOwners
+	ofSinks
+	ofMediators
+)
+
+// TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
+// wrong. It shows that the simulation finds bugs, and that the steps are needed. It prints how many schedules each
+// mutant survived.
+func TestMutants(t *testing.T) {
+	defer safeguard.Without(safeguard.None)
+	for step := safeguard.None + 1; step < safeguard.EndAwaited; step++ {
+		t.Run(step.String(), func(t *testing.T) {
+			safeguard.Without(step)
+			set, err := simulation.ParseFaults(cmp.Or(focus[step].faults, *faults))
+			require.NoError(t, err)
+			on := focus[step].on
+			o := simulation.Options{Faults: set, Steps: *length, Senders: on == ofOwners, Sinks: on == ofSinks,
+				Mediators: on == ofMediators}
+			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
+			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
+			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")
+			fmt.Printf("without %-18s caught after %5d schedules: seed %d: %.150s\n", step, s.Schedules, s.Failed[0].Seed, failure)
+		})
+	}
+}
+
+// TestAFailureIsReplayedAndShrunk, of a step that is left out: what it prints to type fails in the same way, with fewer
+// faults, steps or files.
+func TestAFailureIsReplayedAndShrunk(t *testing.T) {
+	defer safeguard.Without(safeguard.None)
+	safeguard.Without(safeguard.Positions)
+	s := simulation.RunMany(context.Background(), 0, budget, simulation.Defaults(), nil)
+	require.NotEmpty(t, s.Failed)
+	failed := s.Failed[0]
+	small := simulation.Shrink(failed, 40)
+	require.NotEmpty(t, small.Failure)
+	require.NotEmpty(t, small.Trace)
+	require.Less(t, small.Options.Steps, failed.Options.Steps)
+	require.Less(t, strings.Count(small.Options.Faults.String(), ","), strings.Count(simulation.Faults(1<<simulation.FaultCount-2).String(), ","))
+
+	words := strings.Fields(small.Replay())
+	require.Contains(t, small.String(), small.Replay())
+	set := flag.NewFlagSet("replay", flag.ContinueOnError)
+	seed, faults := set.Uint64("seed", 0, ""), set.String("faults", "", "")
+	length, files, lines := set.Int("steps", 0, ""), set.Int("files", 0, ""), set.Int("lines", 0, "")
+	require.NoError(t, set.Parse(words[slices.Index(words, "-seed"):]))
+	named, err := simulation.ParseFaults(*faults)
+	require.NoError(t, err)
+	again := simulation.Run(*seed, simulation.Options{Faults: named, Steps: *length, Files: *files, Trace: *lines})
+	require.Equal(t, small.Failure, again.Failure)
+	require.Equal(t, small.Steps, again.Steps)
+}

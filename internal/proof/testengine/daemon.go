@@ -1,0 +1,157 @@
+package testengine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"ratemill/internal/embedded/child"
+)
+
+// daemon is a server process that can be killed and restarted. It dies with the test process.
+type daemon struct {
+	name    string
+	log     string // file for its output
+	command func() *exec.Cmd
+	ready   func() error // nil once it serves; called repeatedly until then
+
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// patience bounds the start of an engine on a machine that is busy with other tests.
+const patience = 2 * time.Minute
+
+func (d *daemon) start(t testing.TB) {
+	t.Helper()
+	if err := d.tryStart(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *daemon) tryStart() error {
+	out, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	d.cmd, d.done = d.command(), make(chan struct{})
+	d.cmd.Stdout, d.cmd.Stderr = out, out
+	ended, err := child.Tied(d.cmd, syscall.SIGKILL)
+	if err != nil {
+		return fmt.Errorf("%s does not start: %w", d.name, err)
+	}
+	go func(done chan struct{}) {
+		<-ended // ProcessState says how
+		close(done)
+	}(d.done)
+	deadline := time.After(patience)
+	for {
+		err := d.ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-d.done:
+			return fmt.Errorf("%s ended before it served (%v); its last output:\n%s", d.name, d.cmd.ProcessState, d.lastWords())
+		case <-deadline:
+			d.kill()
+			return fmt.Errorf("%s does not serve after %v: %w; its last words:\n%s", d.name, patience, err, d.lastWords())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (d *daemon) kill() {
+	if d.done != nil {
+		d.cmd.Process.Kill()
+		<-d.done
+	}
+}
+
+// pids are the process and its descendants.
+func (d *daemon) pids() []int {
+	return append([]int{d.cmd.Process.Pid}, descendants(d.cmd.Process.Pid)...)
+}
+
+func (d *daemon) lastWords() []byte {
+	b, err := os.ReadFile(d.log)
+	if err != nil {
+		return fmt.Append(nil, err)
+	}
+	b = bytes.TrimSpace(b)
+	return b[max(0, len(b)-4000):]
+}
+
+// tempDir makes a folder that lasts as long as the engine.
+func tempDir(s scope, name string) string {
+	s.t.Helper()
+	dir, err := os.MkdirTemp("", "ratemill-"+name+"-")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.onEnd(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// FreeAddress is an unused address on loopback.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
+}
+
+// freePort finds an unused port on loopback. It is below the range of ports for outgoing connections
+// (ip_local_port_range): otherwise a client of an engine that is away could get that very port, and the engine could
+// not come back to it.
+func freePort(t testing.TB) int {
+	t.Helper()
+	const lowest, highest = 12_000, 32_000
+	var err error
+	for range 100 {
+		port := lowest + rand.IntN(highest-lowest)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal(err)
+	return 0
+}
+
+// program finds an executable by name, in PATH or one of the folders; later matches of a pattern come first (they are
+// newer).
+func program(name string, folders ...string) (string, error) {
+	for _, pattern := range folders {
+		found, _ := filepath.Glob(filepath.Join(pattern, name))
+		if len(found) > 0 {
+			return found[len(found)-1], nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
+// moduleRoot is the folder of go.mod above the tested package.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no go.mod above the current folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+}

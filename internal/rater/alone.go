@@ -1,0 +1,48 @@
+package rater
+
+import (
+	"context"
+	"log/slog"
+
+	"ratemill/internal/backoff"
+	"ratemill/internal/broker"
+	"ratemill/rating"
+)
+
+// Alone decides the usage of a partition without a log: it returns what an Owner would append, as if the append had
+// been acknowledged at once. It is for work offline, where a crash loses nothing that cannot be done again.
+type Alone struct {
+	owner  Owner
+	offset int64
+}
+
+// NewAlone has decided nothing yet.
+func NewAlone(reference Reference, clock Clock) *Alone {
+	return &Alone{owner: Owner{
+		Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
+		epoch: 1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
+	}}
+}
+
+// Counters are the counters so far; set them before the first message to begin in the middle of a cycle.
+func (a *Alone) Counters() *rating.Counters { return a.owner.state.counters }
+
+// Rate decides the next message of the usage topic and returns the message of the rated log, or nil for a repeated one.
+func (a *Alone) Rate(ctx context.Context, usage []byte) (rated []byte, err error) {
+	o := &a.owner
+	r := &request{}
+	o.ahead = r
+	if err := o.rate(ctx, &broker.Message{Value: usage, Offset: a.offset}); err != nil {
+		return nil, err
+	}
+	for _, res := range r.results {
+		o.state.counters.SettleAll(res.Deltas, a.offset)
+		o.state.counters.Sessions.Settle(res.Sessions)
+	}
+	o.settled(r.results)
+	a.offset++
+	if len(r.messages) == 0 {
+		return nil, nil
+	}
+	return r.messages[0].Value, nil
+}

@@ -1,0 +1,9 @@
+package rater
+
+import (
+	"testing"
+
+	"ratemill/internal/proof/testengine"
+)
+
+func TestMain(m *testing.M) { testengine.Main(m) }

@@ -1,0 +1,83 @@
+package rater
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
+	"ratemill/udr"
+)
+
+// stop is the error of a message that cannot be read or decided.
+func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
+	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(),
+		Message: bytes.Clone(m.Value)}
+}
+
+// orders reads the orders about this partition.
+func (o *Owner) orders(ctx context.Context) error {
+	o.skipUsage = nil
+	if o.Skips == nil {
+		return nil
+	}
+	err := o.until(ctx, "read the orders for the partition", func() error {
+		usage, err := o.Skips(ctx, o.Topics.Usage)
+		o.skipUsage = ratedlog.NewSkips(usage)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.log.Learn(ctx)
+}
+
+// SkippedCode is the code of records that are suspended because somebody ordered to skip their message.
+const SkippedCode = "skipped"
+
+// skip suspends every record of a skipped message whose identity can be read. A record without a readable identity
+// leaves the balance of its file off.
+func (d *decision) skip(order *control.Stop) {
+	why := udr.SuspendError{Code: SkippedCode, Reason: fmt.Sprintf("%s; skipped by %s: %s", order.Reason, order.Who, order.Why)}
+	d.result.Begin(d.state.counters)
+	told := map[uint64]bool{}
+	put := func(s *udr.Suspended) {
+		if s.Seq <= d.high || s.Seq > d.in.Last || told[s.Seq] {
+			return
+		}
+		told[s.Seq] = true
+		d.suspend(s)
+	}
+	var u udr.Usage
+	for _, message := range d.in.Usage {
+		if err := udr.ParseUsage(message, &u); err != nil {
+			put(&udr.Suspended{Seq: sequence(message), Raw: message, Why: why})
+			continue
+		}
+		put(&udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Usage: message, Why: why})
+	}
+	var s udr.Suspended
+	for _, message := range d.in.Suspended {
+		if err := udr.ParseSuspended(message, &s); err != nil {
+			s = udr.Suspended{Seq: sequence(message), Raw: message, Why: why}
+		}
+		put(&s)
+	}
+}
+
+// sequence is the sequence at the beginning of a damaged record; 0 if there is none.
+func sequence(message []byte) uint64 {
+	n, typ, size := protowire.ConsumeTag(message)
+	if size < 0 || n != 1 || typ != protowire.VarintType {
+		return 0
+	}
+	seq, more := protowire.ConsumeVarint(message[size:])
+	if more < 0 {
+		return 0
+	}
+	return seq
+}

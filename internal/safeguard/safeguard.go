@@ -1,0 +1,90 @@
+// Package safeguard names the protective steps of ratemill's protocol: steps that exist only so that nothing is lost or
+// charged twice when something fails at a bad moment.
+//
+// The names serve one purpose: in a build with the tag mutants, a step can be switched off, and the simulation must
+// then find a schedule that goes wrong. In every other build On is the constant true and costs nothing.
+package safeguard
+
+// Step is a protective step.
+type Step int
+
+// The steps, by the sections of the design that explain them.
+const (
+	None Step = iota
+
+	Epochs           // the fold ignores messages of an older epoch than it has seen
+	Positions        // the fold ignores messages of an input position that it has seen
+	GapLook          // an owner reads what others appended between two of its own appends
+	CheckpointEpochs // checkpoint keys carry the epoch
+	NewerEntries     // a restore stops at checkpoint entries of a newer epoch
+	LowMarkAtStart   // the low-water mark holds the offset of the sweep's start
+	LowMarkPosition  // the low-water mark holds the input position
+	AcknowledgedOnly // checkpoints are made from acknowledged appends only
+	OlderDeltas      // replay applies only deltas newer than the counter's entry
+	HighWater        // records up to a file's high-water mark are dropped
+	ClosedFiles      // closed files are remembered
+	GapStops         // a batch that follows records never seen stops the partition
+	Pinned           // routes and versions are pinned when a file is first read
+	ProgressAfter    // a file's progress is written after its batches are acknowledged
+	EndsBeforeDone   // a file is done only after its ends are acknowledged
+	LeaseFence       // a mediator that lost its lease cannot record progress or completion of a file
+	IntentFirst      // the warehouse sink writes its intent before the block
+	IntentCompleted  // the next owner completes the intent that it finds, with the same token
+	PositionAfter    // the sink's position is written after the block
+	CompareAndSet    // intents and positions are written by compare-and-set
+	RetryNamesOrigin // a retried record leaves suspense in the same step in which its retry batch is created
+	SeenFromLog      // a restore takes duplicate keys from the rated log
+	FreshKeys        // checkpoint entries whose append was not answered are written again under a new epoch
+	StandingEnd      // checkpoints are read up to an end that no longer moves
+	SplitBlocks      // a sweep also writes blocks into which waiting blocks of duplicate keys were split
+	FoundIsAsked     // before a found block is inserted, the warehouse is asked whether it has it
+	RepeatedIsAsked  // after a block is inserted again, the warehouse is asked whether it has it
+	IntentTaken      // a new owner first invalidates the commit of the sink that recorded the intent it finds
+	StopOwner        // only the reader that stopped records that it has gone on
+	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave out
+	FirstIsAsked     // after a takeover, the warehouse is asked for the first block before its intent is recorded
+	ForeignEpochs    // a message with an epoch far beyond those that the control store gave out is ignored
+	SessionsFromLog  // a restore takes the states of sessions from the rated log
+	SessionsByUsage  // a session is forgotten only when it is over by the received usage as well, not by a clock alone
+	KeysByUsage      // duplicate keys are forgotten only when usage after their window has come, not by a clock alone
+	StoreTime        // leases use the control store's time, not a mediator's
+	ForgottenMarked  // the low-water mark says which cycles are no longer counted, so that no owner starts them at zero
+	EndingFirst      // before the ends of a file are sent, the ledger has everything needed to send them again
+	HomeAlone        // long after a file's ends were sent, only its home partition gets an end that is missing
+	FormerOwners     // a record that another billing root may have paid for is suspended
+	CopiesAsked      // a retry asks the warehouse for rated copies of its records
+	CopiesKept       // a mediator that continues a retry decides by the first answer of the warehouse
+
+	OneTransaction // the position of a consumer in a transaction moves in that of its effect
+	OwnPosition    // the position bears the consumer's name
+	FoldKept       // the position holds the fold, and the next block goes on from it
+	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
+
+	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
+	EndAwaited     // a file whose last line has no end waits for it
+	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
+	BeginningFirst // a file is read when the one that it continues is read to its end
+	OlderWaits     // a file that begins like a longer one waits: it is probably an older copy of it
+	EndCompared    // before only the new bytes of a file are read, the last of those before them are compared
+	WholeCompared  // all bytes of a file that grows are fetched and compared once a day
+	RulesCompared  // a decoder goes on only from the state that the same rules left
+	FetchPinned    // a file that was begun by its new bytes is read again so
+
+	// What follows is found by random tests of a single package.
+	KeysRenewed // the window of a duplicate key runs from the last time that its record came
+	DrainFirst  // the warehouse is asked what was rated only when all usage has been rated and stored; roles has the test
+
+	Count // number of steps, with None
+)
+
+var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-epochs", "newer-entries", "low-mark-at-start", "low-mark-position",
+	"acknowledged-only", "older-deltas", "high-water", "closed-files", "gap-stops", "pinned", "progress-after", "ends-before-done", "lease-fence",
+	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
+	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
+	"home-alone", "former-owners", "copies-asked", "copies-kept",
+	"one-transaction", "own-position", "fold-kept", "moved-from",
+	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
+	"keys-renewed", "drain-first"}
+
+// String is the step's name.
+func (s Step) String() string { return names[s] }
