@@ -14,8 +14,27 @@ type Schemed interface {
 
 // Schema is the JSON Schema of a document that Decode reads into v: keys, types, defaults and allowed words come from
 // the tags of Decode, descriptions from doc:"…" and examples from example:"…".
-func Schema(title string, v any) map[string]any {
-	s := schemaOf(reflect.TypeOf(v), reflect.StructTag(""))
+func Schema(title string, v any) map[string]any { return titled(title, Subschema(v)) }
+
+// SchemaOfKinds is the JSON Schema of a document that is of one of several kinds.
+func SchemaOfKinds(title string, kinds []Key) map[string]any {
+	var all []any
+	for _, k := range kinds {
+		all = append(all, k.schema())
+	}
+	return titled(title, map[string]any{"anyOf": all})
+}
+
+func (k *Key) schema() map[string]any {
+	s := Subschema(k.New())
+	s["description"] = k.Doc
+	return s
+}
+
+// Subschema is the schema of a part of a document, as a Schemed type that consists of others needs it.
+func Subschema(v any) map[string]any { return schemaOf(reflect.TypeOf(v), "") }
+
+func titled(title string, s map[string]any) map[string]any {
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = title
 	return s
@@ -58,13 +77,13 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
 	case pointer.Implements(textUnmarshaler):
 		s["type"] = scalars
 	default:
-		plainSchema(s, t)
+		plainSchema(s, t, tag)
 	}
 	describe(s, t, tag)
 	return s
 }
 
-func plainSchema(s map[string]any, t reflect.Type) {
+func plainSchema(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 	switch t.Kind() {
 	case reflect.Struct:
 		s["type"] = "object"
@@ -79,9 +98,7 @@ func plainSchema(s map[string]any, t reflect.Type) {
 				case !ok:
 				case f.inline && reflect.PointerTo(sf.Type).Implements(keyedType):
 					for _, k := range reflect.New(sf.Type).Interface().(Keyed).Keys() {
-						below := schemaOf(reflect.TypeOf(k.New()), "")
-						below["description"] = k.Doc
-						properties[k.Name] = below
+						properties[k.Name] = k.schema()
 					}
 				case f.inline:
 					collect(sf.Type)
@@ -100,7 +117,7 @@ func plainSchema(s map[string]any, t reflect.Type) {
 		}
 	case reflect.Slice:
 		s["type"] = "array"
-		s["items"] = schemaOf(t.Elem(), "")
+		s["items"] = schemaOf(t.Elem(), enumOf(tag))
 	case reflect.Map:
 		s["type"] = "object"
 		s["additionalProperties"] = schemaOf(t.Elem(), "")
@@ -111,6 +128,14 @@ func plainSchema(s map[string]any, t reflect.Type) {
 	default:
 		s["type"] = "integer"
 	}
+}
+
+// enumOf is the tag of a list's elements: the allowed words are theirs.
+func enumOf(list reflect.StructTag) reflect.StructTag {
+	if words := list.Get("enum"); words != "" {
+		return reflect.StructTag(`enum:` + strconv.Quote(words))
+	}
+	return ""
 }
 
 // describe adds the content of the field's tag.

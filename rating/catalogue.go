@@ -313,8 +313,8 @@ func (c *compiler) read(f file) {
 	}
 	var keys []string
 	for _, kind := range documents {
-		keys = append(keys, kind.Key)
-		if n.Member(kind.Key) == nil {
+		keys = append(keys, kind.Name)
+		if n.Member(kind.Name) == nil {
 			continue
 		}
 		doc := kind.New()

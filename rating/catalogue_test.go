@@ -93,20 +93,18 @@ func TestIdsOfCountersStay(t *testing.T) {
 	}
 }
 
-func TestEveryFieldIsDocumented(t *testing.T) {
-	for _, f := range rating.Fields() {
-		require.NotEmpty(t, f.Doc, "%s: %s", f.Document, f.Path)
-		require.NotContains(t, f.Type, "rating.", "%s: %s", f.Document, f.Path)
-	}
-	var s map[string]any
-	require.NoError(t, json.Unmarshal(rating.JSONSchema(), &s))
-	golden := "testdata/catalogue.schema.json"
+// The schema is a generated file that editors read; it follows the declarations.
+func TestSchemaIsCurrent(t *testing.T) {
+	text, err := json.MarshalIndent(rating.Schema(), "", "  ")
+	require.NoError(t, err)
+	text = append(text, '\n')
+	const golden = "testdata/catalogue.schema.json"
 	if *rewrite {
-		require.NoError(t, os.WriteFile(golden, rating.JSONSchema(), 0o644))
+		require.NoError(t, os.WriteFile(golden, text, 0o644))
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(rating.JSONSchema()), "run with -rewrite")
+	require.Equal(t, string(want), string(text), "run with -rewrite")
 }
 
 const bundleOf40Seconds = `plan: bundle

@@ -6,15 +6,11 @@ import "ratemill/diag"
 // reading, docs/catalogue-fields.md and the JSON Schema.
 
 // documents are the kinds of documents by the key that identifies them.
-var documents = []struct {
-	Key string
-	Doc string
-	New func() any
-}{
-	{"zone_model", "A zone model cuts the world into zones: sets of countries, networks and number prefixes.", func() any { return new(zoneModelDoc) }},
-	{"plan", "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", func() any { return new(planDoc) }},
-	{"share_plan", "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", func() any { return new(shareDoc) }},
-	{"limit", "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.", func() any { return new(limitDoc) }},
+var documents = []diag.Key{
+	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.", New: func() any { return new(zoneModelDoc) }},
+	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
+	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
+	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.", New: func() any { return new(limitDoc) }},
 }
 
 type zoneModelDoc struct {

@@ -177,11 +177,14 @@ type increments struct {
 	given         bool
 }
 
+// incrementsDoc is the long form of increments.
+type incrementsDoc struct {
+	Initial quantity `yaml:"initial,required" doc:"The first step: a smaller quantity counts as this one." example:"60 s"`
+	Then    quantity `yaml:"then,required" doc:"The steps after the first." example:"1 s"`
+}
+
 func (i *increments) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
-	var doc struct {
-		Initial quantity `yaml:"initial,required"`
-		Then    quantity `yaml:"then,required"`
-	}
+	var doc incrementsDoc
 	before := d.Errors()
 	if n.Kind == diag.Mapping {
 		d.Decode(n, &doc)

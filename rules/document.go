@@ -202,8 +202,6 @@ func (c Classes) Add(doc *Shared, l *diag.List) {
 
 // JSONSchema is a level, or a list of at most two.
 func (Fans) JSONSchema() map[string]any {
-	level := diag.Schema("", Fan{})
-	delete(level, "$schema")
-	delete(level, "title")
+	level := diag.Subschema(Fan{})
 	return map[string]any{"oneOf": []any{level, map[string]any{"type": "array", "items": level, "maxItems": deepestFan}}}
 }

@@ -47,9 +47,7 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 
 // JSONSchema is the word, or the key of parts.
 func (Sessions) JSONSchema() map[string]any {
-	parts := diag.Schema("", sessionsDoc{})
-	delete(parts, "$schema")
-	delete(parts, "title")
+	parts := diag.Subschema(sessionsDoc{})
 	return map[string]any{"oneOf": []any{map[string]any{"const": "whole"}, parts}}
 }
 

@@ -58,8 +58,7 @@ func namesFile(n *diag.Node) bool {
 
 // JSONSchema is a table, or the file of one.
 func (Constants) JSONSchema() map[string]any {
-	inFile := diag.Schema("", tableFile{})
-	delete(inFile, "$schema")
+	inFile := diag.Subschema(tableFile{})
 	text := map[string]any{"type": []any{"string", "number", "boolean"}}
 	return map[string]any{"anyOf": []any{inFile, map[string]any{"type": "object", "additionalProperties": text}}}
 }

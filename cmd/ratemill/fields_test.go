@@ -14,7 +14,7 @@ import (
 )
 
 // fields writes a row for each field below a JSON Schema's node. A list's elements are path[], a map's values path.NAME.
-func fields(b *strings.Builder, node map[string]any, path string) {
+func fields(t *testing.T, b *strings.Builder, node map[string]any, path string) {
 	properties, _ := node["properties"].(map[string]any)
 	required, _ := node["required"].([]any)
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
@@ -22,14 +22,12 @@ func fields(b *strings.Builder, node map[string]any, path string) {
 		if !ok {
 			continue
 		}
+		require.NotEmpty(t, child["description"], "%s%s has no description", path, name)
 		words := []string{fmt.Sprint(child["description"])}
-		if child["description"] == nil {
-			words = nil
-		}
 		if slices.Contains(required, any(name)) {
 			words = append(words, "Required.")
 		}
-		if enum, ok := child["enum"].([]any); ok {
+		if enum, ok := allowed(child); ok {
 			words = append(words, fmt.Sprintf("One of: `%s`.", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(enum)), "`, `"), "[]")))
 		}
 		if examples, ok := child["examples"].([]any); ok && len(examples) > 0 {
@@ -40,25 +38,34 @@ func fields(b *strings.Builder, node map[string]any, path string) {
 			value = fmt.Sprintf("`%v`", child["default"])
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+name, value, strings.ReplaceAll(strings.Join(words, " "), "|", `\|`))
-		below(b, child, path+name)
+		below(t, b, child, path+name)
 	}
 }
 
-func below(b *strings.Builder, node map[string]any, path string) {
-	fields(b, node, path+".")
+// allowed are the words that a field, or an element of a list, can have.
+func allowed(field map[string]any) ([]any, bool) {
+	if items, ok := field["items"].(map[string]any); ok {
+		field = items
+	}
+	enum, ok := field["enum"].([]any)
+	return enum, ok
+}
+
+func below(t *testing.T, b *strings.Builder, node map[string]any, path string) {
+	fields(t, b, node, path+".")
 	for _, word := range []string{"anyOf", "oneOf"} {
 		options, _ := node[word].([]any)
 		for _, option := range options {
 			if o, ok := option.(map[string]any); ok {
-				below(b, o, path)
+				below(t, b, o, path)
 			}
 		}
 	}
 	if items, ok := node["items"].(map[string]any); ok {
-		below(b, items, path+"[]")
+		below(t, b, items, path+"[]")
 	}
 	if values, ok := node["additionalProperties"].(map[string]any); ok {
-		below(b, values, path+".NAME")
+		below(t, b, values, path+".NAME")
 	}
 }
 
@@ -86,7 +93,7 @@ func fieldsPage(t *testing.T, kind, title, where string) string {
 			fmt.Fprintf(&b, "\n%v\n", node["description"])
 		}
 		b.WriteString("\n| field | default | meaning |\n| --- | --- | --- |\n")
-		fields(&b, node, "")
+		fields(t, &b, node, "")
 	}
 	return b.String()
 }
@@ -96,6 +103,9 @@ func TestPagesOfFieldsAreThoseOfTheDeclarations(t *testing.T) {
 		"[rules.md](rules.md) shows how sources are written."))
 	checkGolden(t, "../../docs/catalogue-fields.md", fieldsPage(t, "catalogue", "Fields of the catalogue",
 		"[catalogue.md](catalogue.md) shows how plans are written, and how a record is priced."))
+	for _, s := range schemas { // no other page shows these fields, editors do
+		fieldsPage(t, s.kind, "", "")
+	}
 }
 
 // TestThePageOnAnotherPlanShowsWhatCommandsPrint types the page's commands in an empty folder.

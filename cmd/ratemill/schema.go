@@ -22,7 +22,7 @@ var schemas = []struct {
 }{
 	{"source", "sources/*.yaml", func() ([]byte, error) { return indented(source.Schema()) }},
 	{"classes", "classes/*.yaml", func() ([]byte, error) { return indented(source.SharedSchema()) }},
-	{"catalogue", "catalogue/**/*.yaml", func() ([]byte, error) { return rating.JSONSchema(), nil }},
+	{"catalogue", "catalogue/**/*.yaml", func() ([]byte, error) { return indented(rating.Schema()) }},
 	{"ratemill", "ratemill.yaml", func() ([]byte, error) { return indented(diag.Schema("ratemill.yaml", config.Config{})) }},
 }
 

@@ -23,7 +23,7 @@ func Schema() map[string]any {
 	entry["properties"].(map[string]any)["set"] = set
 	entry["properties"].(map[string]any)["otherwise"] = map[string]any{
 		"description": "What to do when no condition of the preceding chain holds: an action, or continue.",
-		"oneOf":       []any{map[string]any{"const": "continue"}, withSet(diag.Schema("", rules.Action{}), set)},
+		"oneOf":       []any{map[string]any{"const": "continue"}, withSet(diag.Subschema(rules.Action{}), set)},
 	}
 	return s
 }
@@ -36,8 +36,6 @@ func property(s map[string]any, name string) map[string]any {
 }
 
 func withSet(action, set map[string]any) map[string]any {
-	delete(action, "$schema")
-	delete(action, "title")
 	action["properties"].(map[string]any)["set"] = set
 	return action
 }
