@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
@@ -39,20 +39,8 @@ type Case struct {
 	File  string // in the project
 	Shows string // its first words
 
-	text     []byte
-	parts    []part
+	archive  *txtar.Archive
 	fallback []byte // tests/registry.yaml
-}
-
-// part is a part of the file: a marker line and the text after it.
-type part struct {
-	name       string
-	from, to   int // of the content
-	registry   bool
-	before     bool
-	taken      bool
-	expected   bool
-	sourceFile bool
 }
 
 // sections are the expectations, in the order of a draft.
@@ -83,72 +71,52 @@ func Cases(fsys fs.FS) ([]*Case, error) {
 
 // Parse reads a case. Run reports missing parts.
 func Parse(name string, text []byte) *Case {
-	c := &Case{Name: strings.TrimSuffix(path.Base(name), ".txtar"), File: name, text: text}
-	comment := len(text)
-	for at := 0; at < len(text); {
-		end := at + bytes.IndexByte(text[at:], '\n') + 1
-		if end == at {
-			end = len(text)
-		}
-		if file, ok := marker(text[at:end]); ok {
-			comment = min(comment, at)
-			if n := len(c.parts); n > 0 {
-				c.parts[n-1].to = at
-			}
-			c.parts = append(c.parts, newPart(file, end, len(text)))
-		}
-		at = end
-	}
-	c.Shows, _, _ = strings.Cut(strings.TrimSpace(string(text[:comment])), "\n\n")
-	c.Shows = strings.Join(strings.Fields(c.Shows), " ")
+	c := &Case{Name: strings.TrimSuffix(path.Base(name), ".txtar"), File: name, archive: txtar.Parse(text)}
+	shows, _, _ := strings.Cut(strings.TrimSpace(string(c.archive.Comment)), "\n\n")
+	c.Shows = strings.Join(strings.Fields(shows), " ")
 	return c
 }
 
-// marker reads -- name --, like txtar.
-func marker(line []byte) (name string, ok bool) {
-	text := strings.TrimRight(string(line), "\r\n")
-	if !strings.HasPrefix(text, "-- ") || !strings.HasSuffix(text, " --") || len(text) < len("-- x --") {
-		return "", false
-	}
-	name = strings.TrimSpace(text[3 : len(text)-3])
-	return name, name != ""
-}
+// role is what a part of a case is for.
+type role int
 
-func newPart(name string, from, to int) part {
-	p := part{name: name, from: from, to: to}
+const (
+	isRaw role = iota // a raw file
+	isRegistry
+	isBefore
+	isTaken
+	isExpected
+)
+
+func roleOf(part string) role {
 	switch {
-	case slices.Contains(sections, name):
-		p.expected = true
-	case name == "before.yaml":
-		p.before = true
-	case name == "taken.yaml":
-		p.taken = true
-	case name == "registry.yaml" || strings.HasPrefix(name, "registry/"):
-		p.registry = true
-	default:
-		p.sourceFile = true
+	case slices.Contains(sections, part):
+		return isExpected
+	case part == "before.yaml":
+		return isBefore
+	case part == "taken.yaml":
+		return isTaken
+	case part == "registry.yaml" || strings.HasPrefix(part, "registry/"):
+		return isRegistry
 	}
-	return p
+	return isRaw
 }
 
-func (c *Case) content(p *part) []byte { return c.text[p.from:p.to] }
-
-// Parts returns the name and content of each part, in order.
-func (c *Case) Parts() iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for i := range c.parts {
-			if !yield(c.parts[i].name, string(c.content(&c.parts[i]))) {
-				return
-			}
+// parts are the parts of a role, in order.
+func (c *Case) parts(r role) (parts []txtar.File) {
+	for _, p := range c.archive.Files {
+		if roleOf(p.Name) == r {
+			parts = append(parts, p)
 		}
 	}
+	return parts
 }
 
 // expectation is the expected text of a section.
 func (c *Case) expectation(name string) (text string, said bool) {
-	for i := range c.parts {
-		if c.parts[i].name == name {
-			return string(c.content(&c.parts[i])), true
+	for _, p := range c.parts(isExpected) {
+		if p.Name == name {
+			return string(p.Data), true
 		}
 	}
 	return "", false
@@ -160,10 +128,8 @@ func (c *Case) registry() (*registry.Registry, error) {
 	add := func(name string, text []byte) {
 		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }})
 	}
-	for i := range c.parts {
-		if p := &c.parts[i]; p.registry {
-			add(c.Name+": "+p.name, c.content(p))
-		}
+	for _, p := range c.parts(isRegistry) {
+		add(c.Name+": "+p.Name, p.Data)
 	}
 	if len(inputs) == 0 && c.fallback != nil {
 		add(project.TestsFolder+"/registry.yaml", c.fallback)
@@ -183,23 +149,19 @@ func (c *Case) registry() (*registry.Registry, error) {
 // files are the raw files of the case.
 func (c *Case) files(book *source.Book) ([]offline.File, error) {
 	var files []offline.File
-	for i := range c.parts {
-		p := &c.parts[i]
-		if !p.sourceFile {
-			continue
-		}
+	for _, p := range c.parts(isRaw) {
 		f := offline.File{}
-		if s, ok := book.Source(path.Dir(p.name)); ok {
-			f.Source, f.Path = s, offline.Listed(s, path.Base(p.name))
+		if s, ok := book.Source(path.Dir(p.Name)); ok {
+			f.Source, f.Path = s, offline.Listed(s, path.Base(p.Name))
 		} else {
 			var err error
-			if f.Source, f.Path, err = offline.Find(book.Sources, p.name, true); err != nil {
-				return nil, fmt.Errorf("%w: put its name as a folder before the file's, as in %s/%s", err, example(book), path.Base(p.name))
+			if f.Source, f.Path, err = offline.Find(book.Sources, p.Name, true); err != nil {
+				return nil, fmt.Errorf("%w: put its name as a folder before the file's, as in %s/%s", err, example(book), path.Base(p.Name))
 			}
 		}
-		text, err := octets(c.content(p), &f.Source.Decode)
+		text, err := octets(p.Data, &f.Source.Decode)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", p.Name, err)
 		}
 		f.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 		files = append(files, f)
@@ -217,8 +179,8 @@ func example(book *source.Book) string {
 	return "SOURCE"
 }
 
-// encoded converts the UTF-8 text of a case to the encoding of its source. octets is a raw file in the carrier's form.
-// In a case it is UTF-8 text, or hexadecimal for a binary format: blanks and everything after a # are ignored there.
+// octets is a raw file in the carrier's form. In a case it is UTF-8 text, or hexadecimal for a binary format: blanks and
+// everything after a # are ignored there.
 func octets(text []byte, o *decode.Options) ([]byte, error) {
 	if !o.Octets() {
 		return encoded(text, o.Encoding)
@@ -235,6 +197,7 @@ func octets(text []byte, o *decode.Options) ([]byte, error) {
 	return out, nil
 }
 
+// encoded converts the UTF-8 text of a case to the encoding of its source.
 func encoded(text []byte, name string) ([]byte, error) {
 	var e encoding.Encoding
 	switch name {
@@ -259,28 +222,18 @@ func encoded(text []byte, name string) ([]byte, error) {
 // Rewritten is the case's file with the actual results in place of the expected ones; everything else stays as it is. A
 // case without expectations gets all results, and suspense is added if it was not expected.
 func (c *Case) Rewritten(o *Outcome) []byte {
-	var out []byte
-	done, any := 0, false
-	for i := range c.parts {
-		p := &c.parts[i]
-		if !p.expected {
-			continue
+	a := txtar.Archive{Comment: c.archive.Comment, Files: slices.Clone(c.archive.Files)}
+	draft := true
+	for i, p := range a.Files {
+		if roleOf(p.Name) == isExpected {
+			draft, a.Files[i].Data = false, []byte(o.section(p.Name).Got)
 		}
-		any = true
-		out = append(out, c.text[done:p.from]...)
-		out = append(out, o.section(p.name).Got...)
-		done = p.to
-	}
-	out = append(out, c.text[done:]...)
-	if len(out) > 0 && out[len(out)-1] != '\n' {
-		out = append(out, '\n')
 	}
 	for _, name := range sections {
 		s := o.section(name)
-		if _, said := c.expectation(name); said || s.Got == "" || any && name != "suspense" {
-			continue
+		if _, said := c.expectation(name); !said && s.Got != "" && (draft || name == "suspense") {
+			a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(s.Got)})
 		}
-		out = append(out, "-- "+name+" --\n"+s.Got...)
 	}
-	return out
+	return txtar.Format(&a)
 }

@@ -9,7 +9,6 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/golden"
 	"ratemill/internal/golden/goldentest"
@@ -121,27 +120,4 @@ c 3                      c 3
 	b.Reset()
 	s.Diff(&b, "x", golden.DiffOptions{Width: 30, Color: true})
 	require.Equal(t, "--- charges, expected in x\n+++ charges, came out\n\x1b[2m a 1\x1b[0m\n\x1b[31m-b 2\x1b[0m\n\x1b[32m+b 9\x1b[0m\n\x1b[2m c 3\x1b[0m\n\x1b[32m+d 4\x1b[0m\n", b.String())
-}
-
-// Parts are those that txtar finds, so that other tools read cases too.
-func FuzzPartsAreThoseOfTxtar(f *testing.F) {
-	f.Add([]byte("comment\n-- a --\nx\n-- b/c --\n"))
-	f.Add([]byte("-- --\n--  --\n-- x--\n -- y --\n-- z -- \n-- last --"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if bytes.Contains(text, []byte("\r")) {
-			return // txtar takes them as part of a name; we do not
-		}
-		var want []string
-		for _, file := range txtar.Parse(text).Files {
-			want = append(want, file.Name+"\x00"+string(file.Data))
-		}
-		var got []string
-		for name, data := range golden.Parse("x", text).Parts() {
-			if len(data) > 0 && data[len(data)-1] != '\n' {
-				data += "\n" // as txtar does
-			}
-			got = append(got, name+"\x00"+data)
-		}
-		require.Equal(t, want, got)
-	})
 }

@@ -137,11 +137,8 @@ func (c *Case) outcome(w *writer) (*Outcome, error) {
 //	limit spend: { account: acme, used: 99.50, at: 2026-03-17T00:00:00Z }
 func (c *Case) before(catalogue *rating.Catalogue, reg *registry.Registry, first udr.Instant) ([]rating.Delta, error) {
 	var deltas []rating.Delta
-	for i := range c.parts {
-		if !c.parts[i].before {
-			continue
-		}
-		doc, list := diag.Parse(c.Name+": before.yaml", c.content(&c.parts[i]))
+	for _, part := range c.parts(isBefore) {
+		doc, list := diag.Parse(c.Name+": before.yaml", part.Data)
 		if doc != nil && doc.Kind == diag.Mapping {
 			for _, m := range doc.Members {
 				var b counterBefore

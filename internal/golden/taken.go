@@ -21,11 +21,9 @@ type moment struct{ time.Time }
 
 func (c *Case) taken() (taken, error) {
 	var t taken
-	for i := range c.parts {
-		if c.parts[i].taken {
-			list := diag.Decode(c.Name+": taken.yaml", c.content(&c.parts[i]), &t, nil)
-			return t, list.Err()
-		}
+	for _, p := range c.parts(isTaken) {
+		list := diag.Decode(c.Name+": taken.yaml", p.Data, &t, nil)
+		return t, list.Err()
 	}
 	return t, nil
 }
