@@ -261,8 +261,16 @@ func TestWithoutTheBeginningOfTheLogBalancesBeginWhereAnotherConsumerIs(t *testi
 	require.Equal(t, map[int]int64{0: 5}, begin)
 }
 
-func TestWrongOptionsAreToldAtOnce(t *testing.T) {
+func TestAConsumerInATransactionIsToldEveryMistakeOfItsOptions(t *testing.T) {
 	_, err := consumer.NewInTransaction(consumer.TransactionOptions[*store.Tx]{})
-	require.ErrorContains(t, err, "it needs a name")
-	require.ErrorContains(t, err, "it needs an effect")
+	require.EqualError(t, err, `consumer: it needs a name, under which its position is kept
+consumer: it needs the topic of the rated log
+consumer: it needs a broker
+consumer: it needs a clock
+consumer: it needs a log
+consumer: it needs a place for its progress
+consumer: it needs a store of positions
+consumer: it needs an effect
+consumer: it needs to say what became of messages that it applied
+consumer: it needs to say what to do about messages that are gone`)
 }

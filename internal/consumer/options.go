@@ -3,7 +3,6 @@ package consumer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/options"
 	"ratemill/internal/ratedlog"
 )
 
@@ -58,24 +58,15 @@ const (
 // applied, nothing from Offset on.
 type StoppedError = ratedlog.StoppedError
 
-// missing reports each missing or wrong option.
-type missing []error
-
-func (m *missing) need(there bool, what string) {
-	if !there {
-		*m = append(*m, errors.New("consumer: "+what))
-	}
-}
-
-func (o *Options) check(m *missing) {
-	m.need(o.Name != "", "it needs a name, under which its position is kept")
-	m.need(o.Partition >= 0, "a partition is 0 or more")
-	m.need(o.Topic != "", "it needs the topic of the rated log")
-	m.need(o.Broker != nil, "it needs a broker")
-	m.need(o.Clock != nil, "it needs a clock")
-	m.need(o.Log != nil, "it needs a log")
-	m.need(o.Progress != nil, "it needs a place for its progress")
-	m.need(o.MaxRows >= 0 && o.MaxBytes >= 0, "a block has at most so many rows and bytes: 0 for the default, or more")
+func (o *Options) check(m *options.Check) {
+	m.Need(o.Name != "", "it needs a name, under which its position is kept")
+	m.Need(o.Partition >= 0, "a partition is 0 or more")
+	m.Need(o.Topic != "", "it needs the topic of the rated log")
+	m.Need(o.Broker != nil, "it needs a broker")
+	m.Need(o.Clock != nil, "it needs a clock")
+	m.Need(o.Log != nil, "it needs a log")
+	m.Need(o.Progress != nil, "it needs a place for its progress")
+	m.Need(o.MaxRows >= 0 && o.MaxBytes >= 0, "a block has at most so many rows and bytes: 0 for the default, or more")
 }
 
 func (o *Options) linger() time.Duration {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/options"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/safeguard"
 )
@@ -77,17 +78,17 @@ type ByToken[R Rows[R]] struct {
 	proven  bool      // the engine has nothing from at on: we asked it, or wrote everything before ourselves
 }
 
-// NewByToken reports all errors of the options.
+// NewByToken reports all mistakes of the options.
 func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
-	var m missing
-	o.check(&m)
-	m.need(o.Positions != nil, "it needs a store of positions")
-	m.need(o.Block != nil, "it needs a block")
-	m.need(o.Inserter != nil, "it needs an inserter")
-	m.need(o.Engine != "", "it needs the name of the engine")
-	m.need(o.Passing != nil, "it needs to know which errors of the engine pass")
-	m.need(o.Refused != nil, "it needs to know by which errors the engine refuses rows")
-	if err := errors.Join(m...); err != nil {
+	m := options.Of("consumer: ")
+	o.check(m)
+	m.Need(o.Positions != nil, "it needs a store of positions")
+	m.Need(o.Block != nil, "it needs a block")
+	m.Need(o.Inserter != nil, "it needs an inserter")
+	m.Need(o.Engine != "", "it needs the name of the engine")
+	m.Need(o.Passing != nil, "it needs to know which errors of the engine pass")
+	m.Need(o.Refused != nil, "it needs to know by which errors the engine refuses rows")
+	if err := m.Err(); err != nil {
 		return nil, err
 	}
 	if !safeguard.On(safeguard.OwnPosition) {

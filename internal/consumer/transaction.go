@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ratemill/internal/control"
+	"ratemill/internal/options"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/safeguard"
 )
@@ -57,15 +58,15 @@ type InTransaction[T any] struct {
 	known bool // the store's last answer
 }
 
-// NewInTransaction tells all that is wrong with the options.
+// NewInTransaction reports all mistakes of the options.
 func NewInTransaction[T any](o TransactionOptions[T]) (*InTransaction[T], error) {
-	var m missing
-	o.check(&m)
-	m.need(o.Store != nil, "it needs a store of positions")
-	m.need(o.Effect != nil, "it needs an effect")
-	m.need(o.Done != "", "it needs to say what became of messages that it applied")
-	m.need(o.Gone != "", "it needs to say what to do about messages that are gone")
-	if err := errors.Join(m...); err != nil {
+	m := options.Of("consumer: ")
+	o.check(m)
+	m.Need(o.Store != nil, "it needs a store of positions")
+	m.Need(o.Effect != nil, "it needs an effect")
+	m.Need(o.Done != "", "it needs to say what became of messages that it applied")
+	m.Need(o.Gone != "", "it needs to say what to do about messages that are gone")
+	if err := m.Err(); err != nil {
 		return nil, err
 	}
 	if !safeguard.On(safeguard.OwnPosition) {

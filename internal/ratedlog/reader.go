@@ -10,6 +10,7 @@ import (
 	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
+	"ratemill/internal/options"
 )
 
 // Source is a partition of the rated log, with its reader's options.
@@ -57,19 +58,14 @@ const NoEnd = math.MaxInt64
 
 // NewReader reads nothing yet.
 func NewReader(s Source) (*Reader, error) {
-	var missing []error
-	need := func(there bool, what string) {
-		if !there {
-			missing = append(missing, errors.New("ratedlog: a reader needs "+what))
-		}
-	}
-	need(s.Broker != nil, "a broker")
-	need(s.Topic != "", "a topic")
-	need(s.Partition >= 0, "a partition, from 0 on")
-	need(s.Done != "", "what was done with messages that it read")
-	need(s.Clock != nil, "a clock")
-	need(s.Patience != nil, "patience")
-	if err := errors.Join(missing...); err != nil {
+	c := options.Of("ratedlog: a reader needs ")
+	c.Need(s.Broker != nil, "a broker")
+	c.Need(s.Topic != "", "a topic")
+	c.Need(s.Partition >= 0, "a partition, from 0 on")
+	c.Need(s.Done != "", "what was done with messages that it read")
+	c.Need(s.Clock != nil, "a clock")
+	c.Need(s.Patience != nil, "patience")
+	if err := c.Err(); err != nil {
 		return nil, err
 	}
 	return &Reader{source: s, fold: NewFold()}, nil

@@ -19,8 +19,8 @@ type Alone struct {
 // NewAlone has decided nothing yet.
 func NewAlone(reference Reference, clock Clock) *Alone {
 	return &Alone{owner: Owner{
-		Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
-		epoch: 1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
+		Options: Options{Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}},
+		epoch:   1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
 	}}
 }
 

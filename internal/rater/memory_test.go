@@ -105,7 +105,14 @@ const testNow = 1_773_700_000
 const daysKept = 500
 
 func ownerOf(l broker.Broker, epoch int64) *Owner {
-	return &Owner{Topics: broker.TopicsUnder("test"), Broker: l, Clock: &still{testNow}, Log: slog.New(slog.DiscardHandler),
-		Progress: &Progress{}, SweepEvery: time.Hour, DaysKept: daysKept,
-		NextEpoch: func(context.Context, int64) (int64, error) { epoch++; return epoch - 1, nil }}
+	o, err := NewOwner(Options{Topics: broker.TopicsUnder("test"), Broker: l, Reference: unasked{}, Clock: &still{testNow},
+		Log: slog.New(slog.DiscardHandler), Progress: &Progress{}, SweepEvery: time.Hour, DaysKept: daysKept,
+		NextEpoch: func(context.Context, int64) (int64, error) { epoch++; return epoch - 1, nil }})
+	if err != nil {
+		panic(err)
+	}
+	return o
 }
+
+// unasked is the reference of an owner that rates nothing.
+type unasked struct{ Reference }

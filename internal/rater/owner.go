@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"ratemill/internal/backoff"
@@ -20,37 +17,10 @@ import (
 	"ratemill/udr"
 )
 
-// Reference gives the catalogue and the registry that a batch was pinned to. It waits until they are known here.
-type Reference interface {
-	Catalogue(ctx context.Context, version string) (*rating.Catalogue, error)
-	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
-}
-
 // Owner takes over a partition, restores its state, rates its usage and appends the outcome to the rated log, until its
-// context ends or a newer owner takes the partition. Fill the exported fields, then Run.
+// context ends or a newer owner takes the partition.
 type Owner struct {
-	Partition int
-	Topics    broker.Topics
-	Broker    broker.Broker
-	Reference Reference
-	Clock     Clock
-	Log       *slog.Logger
-	Progress  *Progress // counts for metrics; may be shared with the partition's former owners
-	// NextEpoch increases with every call by any owner. seen is the greatest epoch in the rated log before;
-	// *control.SetBackError if it was never given out.
-	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
-	SweepEvery time.Duration // between checkpoints; a restore replays this much
-	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
-	// DaysKept is for how many days after its beginning a billing cycle is counted (rating.DaysKept); 0: for ever.
-	DaysKept  int32
-	BlockKeys int // duplicate keys in one entry; 0 is 1,024
-	// Skips are the orders to skip something in this partition of a topic; nil: there are none. They are asked for when
-	// the owner begins.
-	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: each was given.
-	Origin ratedlog.AskOrigin
-	Random func() float64               // spreads attempts to reach the broker; may be nil
-	Waits  func(what string, err error) // see backoff.Patience; may be nil
+	Options
 
 	epoch    int64
 	epochs   []int64 // epochs of this owner: one, unless appends to the checkpoints were not answered
@@ -81,15 +51,12 @@ type Owner struct {
 	skipUsage ratedlog.Skips
 }
 
-// Progress counts an owner's work, for metrics.
-type Progress struct {
-	Rated, Duplicate, Suspended, Messages atomic.Int64
-	Next                                  atomic.Int64 // offset of the usage topic to be decided next
-	End                                   atomic.Int64 // end of the usage topic as last seen
-	Known                                 atomic.Int64 // offset of the rated log below which everything is folded
-	Swept                                 atomic.Int64 // Unix seconds of the last checkpoint
-	Epoch                                 atomic.Int64
-	StoredUsage, StoredRated              atomic.Int64 // offsets of both topics before which everything is in a checkpoint
+// NewOwner reports all mistakes of the options. The owner takes nothing before Run.
+func NewOwner(o Options) (*Owner, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return &Owner{Options: o}, nil
 }
 
 // request is the content of one append: the outcomes of some usage messages.
@@ -586,52 +553,6 @@ func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err
 		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("file %s of %s: %w", d.in.File, d.in.Source, err))
 	}
 	return nil
-}
-
-// result is an empty result, reused if possible (2.2 → 0.9 KB a record).
-func (o *Owner) result() *rating.Result {
-	n := len(o.spare) - 1
-	if n < 0 {
-		return &rating.Result{}
-	}
-	r := o.spare[n]
-	o.spare = o.spare[:n]
-	return r
-}
-
-// settled keeps results with settled deltas for reuse, as many as one request may need.
-func (o *Owner) settled(results []*rating.Result) {
-	o.spare = append(o.spare, results[:min(len(results), maxSpare-min(maxSpare, len(o.spare)))]...)
-}
-
-const maxSpare = 16
-
-// memory is for a message of the rated log of about so many bytes: that of one which is in the log, if there is one.
-func (o *Owner) memory(size int) []byte {
-	n := len(o.spent) - 1
-	if n < 0 {
-		return make([]byte, 0, size)
-	}
-	memory := o.spent[n]
-	o.spent = o.spent[:n]
-	return slices.Grow(memory, size)
-}
-
-// reuse keeps the memory of messages that are in the log, of as many as two requests usually have.
-func (o *Owner) reuse(r *request) {
-	for _, m := range r.messages {
-		if !r.again && cap(m.Value) <= requestBytes && len(o.spent) < maxSpare {
-			o.spent = append(o.spent, m.Value[:0])
-		}
-	}
-}
-
-// scratch is room for the usage records that a decision reads together.
-func (o *Owner) scratch() []udr.Usage {
-	if o.parsed == nil {
-		o.parsed = make([]udr.Usage, together)
-	}
-	return o.parsed
 }
 
 // Counters are the owner's counters, for comparisons with the log. It belongs to the goroutine of Run.

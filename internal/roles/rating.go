@@ -34,10 +34,9 @@ func (n *Node) newRating() *ratingRole {
 			return r.of(partition).Known.Load()
 		},
 		run: func(ctx context.Context, partition int) error {
-			o := &rater.Owner{
+			o, err := rater.NewOwner(rater.Options{
 				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.ledgerTime},
-				Log:    n.Log,
-				Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition),
+				Log: n.Log, Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition),
 				SweepEvery: n.Config.Rating.Checkpoint, DaysKept: n.Config.LateUntil.DaysKept(),
 				Skips: func(ctx context.Context, topic string) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, topic, partition)
@@ -46,6 +45,9 @@ func (n *Node) newRating() *ratingRole {
 					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition, seen)
 				},
 				Origin: n.origin(Rating, partition),
+			})
+			if err != nil {
+				return err
 			}
 			return o.Run(ctx)
 		},

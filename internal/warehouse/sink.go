@@ -9,6 +9,7 @@ import (
 
 	"ratemill/internal/consumer"
 	"ratemill/internal/histogram"
+	"ratemill/internal/options"
 	"ratemill/udr"
 )
 
@@ -36,11 +37,10 @@ type SinkOptions struct {
 	Written *Written
 }
 
-// NewSink tells all that is wrong with the options.
+// NewSink reports all mistakes of the options.
 func NewSink(o SinkOptions) (*Sink, error) {
-	if o.Account == nil {
-		return nil, errors.New("warehouse: a sink needs to know the ids of accounts")
-	}
+	c := options.Of("warehouse: a sink needs ")
+	c.Need(o.Account != nil, "the ids of accounts")
 	rows := newRows(o.Partition, o.Account)
 	rows.offset = o.Offset
 	rows.log = cmp.Or(o.Generation, 1)
@@ -49,7 +49,11 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	if o.Written != nil {
 		t.Written = func(took time.Duration) { o.Written.add(rows, took, o.Clock.Now()) }
 	}
-	return consumer.NewByToken(t)
+	s, err := consumer.NewByToken(t)
+	if err := errors.Join(c.Err(), err); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // passing reports whether ClickHouse is away, or cannot write now.

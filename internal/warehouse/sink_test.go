@@ -6,7 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/consumer"
 	"ratemill/internal/proof/testengine"
+	"ratemill/internal/warehouse"
 	"ratemill/udr"
 )
 
@@ -36,4 +38,19 @@ func TestRatedLogBecomesRows(t *testing.T) {
 	}
 	require.EqualValues(t, 0, w.number("difference FROM file_balance"))
 	require.EqualValues(t, 0, w.number("difference_bytes FROM file_balance"))
+}
+
+func TestASinkIsToldEveryMistakeOfItsOptions(t *testing.T) {
+	_, err := warehouse.NewSink(warehouse.SinkOptions{Options: consumer.Options{Partition: -1, MaxBytes: -1}})
+	require.EqualError(t, err, `warehouse: a sink needs the ids of accounts
+consumer: it needs a name, under which its position is kept
+consumer: a partition is 0 or more
+consumer: it needs the topic of the rated log
+consumer: it needs a broker
+consumer: it needs a clock
+consumer: it needs a log
+consumer: it needs a place for its progress
+consumer: a block has at most so many rows and bytes: 0 for the default, or more
+consumer: it needs a store of positions
+consumer: it needs an inserter`)
 }

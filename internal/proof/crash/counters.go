@@ -144,12 +144,15 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	defer cancel()
 	progress := &rater.Progress{}
 	progress.Next.Store(-1)
-	o := &rater.Owner{
+	o, err := rater.NewOwner(rater.Options{
 		Partition: partition, Topics: r.Node.Topics, Broker: r.Node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
 		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
 		NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
 			return r.Node.Store.NextEpoch(ctx, r.Node.Topics.Rated, partition, seen)
 		},
+	})
+	if err != nil {
+		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- o.Run(ctx) }()

@@ -485,13 +485,16 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 	sweepEvery := time.Duration(1+w.rng.IntN(20)) * 50 * time.Millisecond
 	portion := []int{1, 3, 0, 0}[w.rng.IntN(4)]
 	for {
-		o := &rater.Owner{
+		o, err := rater.NewOwner(rater.Options{
 			Partition: p, Topics: w.topics, Broker: simBroker{w}, Reference: reference{w}, Clock: clock{w},
 			Log: slog.New(slog.DiscardHandler), DaysKept: 500,
 			Progress: &rater.Progress{}, SweepEvery: sweepEvery, Portion: portion, BlockKeys: 2,
 			NextEpoch: func(ctx context.Context, seen int64) (int64, error) { return w.store.nextEpoch(ctx, p, seen) },
 			Origin:    w.origin(p),
 			Skips:     func(ctx context.Context, topic string) ([]control.Stop, error) { return w.skips(ctx, topic, p) },
+		})
+		if err != nil {
+			return err
 		}
 		w.owners[p] = o
 		w.current.next = func(topic string) int64 {
@@ -501,7 +504,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 			return o.Progress.Known.Load()
 		}
 		w.current.passed = o.Progress.StoredUsage.Load
-		err := o.Run(ctx)
+		err = o.Run(ctx)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}

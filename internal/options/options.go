@@ -1,0 +1,25 @@
+// Package options collects everything that is wrong with the options of a type, so that one error tells all of it.
+//
+// It owns the form of that error. The types own their rules.
+package options
+
+import "errors"
+
+// Check is a check of options.
+type Check struct {
+	begin string
+	wrong []error
+}
+
+// Of begins a check. The sentence of each mistake starts with begin: "rating: an owner needs ".
+func Of(begin string) *Check { return &Check{begin: begin} }
+
+// Need notes a mistake unless it is met.
+func (c *Check) Need(met bool, what string) {
+	if !met {
+		c.wrong = append(c.wrong, errors.New(c.begin+what))
+	}
+}
+
+// Err joins all mistakes, a line each; nil if there are none.
+func (c *Check) Err() error { return errors.Join(c.wrong...) }
