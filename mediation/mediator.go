@@ -1,11 +1,11 @@
 package mediation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path"
 	"strings"
 	"sync"
@@ -16,7 +16,6 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/histogram"
-	"ratemill/internal/rater"
 	"ratemill/internal/safeguard"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -25,53 +24,23 @@ import (
 )
 
 // Mediator takes files one after the other until its context ends. Several mediators, in this and other processes,
-// share the files of their sources through the ledger. Fill the exported fields, then Run.
+// share the files of their sources through the ledger.
 type Mediator struct {
-	Owner      string // name in leases: unique among all mediators that live at the same time
-	Files      Files
-	Spool      Spool
-	Reference  Reference
-	Broker     broker.Broker
-	Topics     broker.Topics
-	Partitions int
-	Clock      rater.Clock
-	Ledger     func() time.Time // the time for the ledger, which others share; nil: Clock
-	Log        *slog.Logger
-	Progress   *Progress
-	Lease      time.Duration // duration of a lease
-	Ticker     Ticker        // renews leases beside the work; nil: only the work's own steps renew them
-	Idle       time.Duration // pause when there is no file to take
-	// ChunkRecords is the largest number of records that are sent together, RecordEvery the interval at which progress
-	// is recorded; a crash repeats the work since then. 0 is 8,192 and 2 s.
-	ChunkRecords int
-	RecordEvery  time.Duration
-	// Window is how many bytes before the new ones of a file are fetched and compared; 0 is 64 KiB. A file is read by
-	// its new bytes only if the part read before is at least four times as long.
-	Window int64
-	Random func() float64               // spreads attempts to reach a server; may be nil
-	Waits  func(what string, err error) // see backoff.Patience; may be nil
-	// Hold returns *HeldError while mediation must not read more because its consumers are behind; it is called before
-	// a file is taken, and before each chunk. Nil: never.
-	Hold func(ctx context.Context) error
-
-	// Arrived reports whether rating has processed the end of a file in its home partition. It is called for a file whose
-	// mediator died more than EndsKnown ago while it sent the end, because raters remember closed files only for some
-	// time. It returns an *AwayError while rating has not processed everything that was sent. Nil: raters remember closed
-	// files for ever.
-	Arrived   func(ctx context.Context, file udr.FileID, home int) (bool, error)
-	EndsKnown time.Duration
-
-	Share Share
-	// LateUntil is how many billing cycles late usage may be and still be rated; 0: always.
-	LateUntil uint32
-	// Revisions returns the times at which the registry's revisions became known. Nil: records are not checked for
-	// corrected owners.
-	Revisions Revisions
+	MediatorOptions
 
 	revisions revisions
 	patience  backoff.Patience
 	runners   map[*source.Source]*rules.Runner
 	spare     [][]byte // buffers of batches that are in the topic, for reuse
+}
+
+// NewMediator reports all mistakes of the options.
+func NewMediator(o MediatorOptions) (*Mediator, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.Idle = cmp.Or(o.Idle, defaultIdle)
+	return &Mediator{MediatorOptions: o}, nil
 }
 
 // Progress is the work of mediators so far, for metrics, and the reasons that stop them.

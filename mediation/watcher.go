@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/rater"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
-	"ratemill/mediation/source"
 )
 
 // Site is the place of a source's files; *collect.Site is one.
@@ -33,18 +30,18 @@ type Site interface {
 // Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
 // Several watchers of one source do no harm.
 type Watcher struct {
-	Source *source.Source
-	Site   Site
-	Files  Files
-	Clock  rater.Clock
-	Ledger func() time.Time // the time for the ledger, which others share; nil: Clock
-	Log    *slog.Logger
-	Every  time.Duration
-	Status *WatcherStatus
-	Random func() float64 // spreads attempts after failures; may be nil
+	WatcherOptions
 
 	told  map[string]bool // refusals already logged
 	quiet bool            // the ledger knows that none wait or are refused
+}
+
+// NewWatcher reports all mistakes of the options.
+func NewWatcher(o WatcherOptions) (*Watcher, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return &Watcher{WatcherOptions: o}, nil
 }
 
 // WatcherStatus is the result of the last listing of a source, for metrics and readiness.

@@ -53,10 +53,10 @@ func (w *watched) starts() {
 	text := "source: sky\ncollect: { dir: " + w.dir + ", match: '*.csv', " + w.options + " }\ndecode: { csv: { header: true } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	s, list := source.Load("sky.yaml", []byte(text), nil)
 	require.NotNil(w, s, "%v", list)
-	w.watcher = &mediation.Watcher{
+	w.watcher = newWatcher(w, mediation.WatcherOptions{
 		Source: s, Site: s.Collect.Open(collect.Environment{Clock: w.clock}), Files: w.store, Clock: w.clock,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)), Every: 30 * time.Second, Status: &mediation.WatcherStatus{},
-	}
+	})
 }
 
 func (w *watched) write(name, text string) {

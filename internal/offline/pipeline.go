@@ -63,10 +63,13 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 		return nil, err
 	}
 	l := newFiles(files, still.now)
-	m := mediation.Mediator{
+	m, err := mediation.NewMediator(mediation.MediatorOptions{
 		Owner: "offline", Files: l, Spool: l, Reference: ref, Broker: r, Topics: broker.TopicsUnder("offline"),
 		Partitions: max(p.Partitions, 1), Clock: still, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: time.Hour, Idle: time.Hour, LateUntil: uint32(p.LateUntil),
+	})
+	if err != nil {
+		return nil, err
 	}
 	r.read = m.Progress
 	for _, f := range l.files {

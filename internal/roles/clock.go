@@ -55,6 +55,3 @@ func (n *Node) followClock(ctx context.Context) error {
 	}
 	return nil
 }
-
-// idle is how long a mediator without work waits before it asks again.
-const idle = 250 * time.Millisecond

@@ -45,7 +45,7 @@ func (w *world) source() *source.Source {
 
 // lists is a watcher's look.
 func (c *carrier) lists() {
-	w := &mediation.Watcher{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: c.by}, Log: c.log, Status: &mediation.WatcherStatus{}}
+	w := newWatcher(c, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: c.by}, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
 	require.NoError(c, w.Look(c.Context()))
 }
 
@@ -190,4 +190,16 @@ func TestARetriedFileSendsItsRecordsWhereTheyWent(t *testing.T) {
 	c.reads()
 	require.EqualValues(t, perFile, w.settled(1)["a.csv"].Rated)
 	require.Equal(t, []string{"acme," + fmt.Sprint(perFile)}, w.rows("SELECT account, count() FROM rated_usage GROUP BY account"))
+}
+
+func newMediator(t require.TestingT, o mediation.MediatorOptions) *mediation.Mediator {
+	m, err := mediation.NewMediator(o)
+	require.NoError(t, err)
+	return m
+}
+
+func newWatcher(t require.TestingT, o mediation.WatcherOptions) *mediation.Watcher {
+	w, err := mediation.NewWatcher(o)
+	require.NoError(t, err)
+	return w
 }

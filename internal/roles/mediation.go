@@ -50,42 +50,73 @@ func (r *mediationRole) run(ctx context.Context) error {
 	defer r.spool.Close()
 	retries := &retryContents{n: r.n}
 	defer retries.close()
+	former := &removed{reference: r.n.reference, n: r.n}
+	defer former.close()
+	watchers, err := r.watchers()
+	if err != nil {
+		return err
+	}
+	mediators, err := r.mediators(former, retries)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.arrivals.follow(ctx, r.n) })
 	g.Go(func() error { return r.backlog.follow(ctx) })
-	former := &removed{reference: r.n.reference, n: r.n}
-	defer former.close()
 	g.Go(func() error { return former.follow(ctx) })
+	for _, w := range watchers {
+		g.Go(func() error {
+			defer r.sites[w.Source.Name].Close()
+			return w.Run(ctx)
+		})
+	}
+	for _, m := range mediators {
+		g.Go(func() error { return m.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// watchers are those of the sources that are not held back.
+func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 	for _, s := range r.n.Project.Sources.Sources {
 		if why := r.held[s.Name]; why != "" {
 			r.n.Log.Error("a source is held back", "source", s.Name, "why", why)
 			continue
 		}
-		w := &mediation.Watcher{
+		w, err := mediation.NewWatcher(mediation.WatcherOptions{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
 			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
-		}
-		g.Go(func() error {
-			defer r.sites[s.Name].Close()
-			return w.Run(ctx)
 		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, w)
 	}
-	for i := range r.n.Config.Mediation.Workers + 1 {
+	return all, nil
+}
+
+// mediators are the workers, and one more for sources whose servers did not answer last time.
+func (r *mediationRole) mediators(former *removed, retries *retryContents) (all []*mediation.Mediator, err error) {
+	n := r.n
+	for i := range n.Config.Mediation.Workers + 1 {
 		share := mediation.Reachable
-		if i == r.n.Config.Mediation.Workers {
+		if i == n.Config.Mediation.Workers {
 			share = mediation.Doubtful
 		}
-		m := &mediation.Mediator{
-			Owner: fmt.Sprintf("%s/%d", r.n.Owner, i), Files: r.n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
-			Reference: former, Broker: r.n.Kafka, Topics: r.n.Topics, Partitions: r.n.Partitions, Clock: clock{},
-			Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
-			Progress: &r.progress, Lease: r.n.Config.Mediation.Lease, Ticker: mediation.RealTime, Idle: idle, Random: rand.Float64, Hold: r.backlog.hold, Waits: r.n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
-			Revisions: r.n.Store.RegistryRevisions, LateUntil: uint32(r.n.Config.LateUntil),
-			Arrived: retries.arrived, EndsKnown: r.n.Config.Kafka.UsageFor / 2,
+		m, err := mediation.NewMediator(mediation.MediatorOptions{
+			Owner: fmt.Sprintf("%s/%d", n.Owner, i), Files: n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
+			Reference: former, Broker: n.Kafka, Topics: n.Topics, Partitions: n.Partitions, Clock: clock{}, Ledger: n.ledgerTime.Now,
+			Log: n.Log, Progress: &r.progress, Lease: n.Config.Mediation.Lease, Ticker: mediation.RealTime, Random: rand.Float64,
+			Hold: r.backlog.hold, Waits: n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
+			Revisions: n.Store.RegistryRevisions, LateUntil: uint32(n.Config.LateUntil),
+			Arrived: retries.arrived, EndsKnown: n.Config.Kafka.UsageFor / 2,
+		})
+		if err != nil {
+			return nil, err
 		}
-		g.Go(func() error { return m.Run(ctx) })
+		all = append(all, m)
 	}
-	return g.Wait()
+	return all, nil
 }
 
 // spoolless says why no file at all can be fetched; empty if some can.

@@ -31,11 +31,11 @@ func (w *world) begins(source, why string) control.File {
 	}
 	_, err = w.Store.Sight(w.Context(), source, seen, time.Now())
 	require.NoError(w, err)
-	m := &mediation.Mediator{
+	m := newMediator(w, mediation.MediatorOptions{
 		Owner: "killed", Files: w.Store, Spool: &siteSpool{role.spool, role.sites, nil, &retryContents{n: w.Node}}, Reference: w.reference,
 		Broker: &cutOff{w.Kafka, 2}, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
-		Lease: time.Minute, Idle: idle, ChunkRecords: 2, RecordEvery: time.Nanosecond,
-	}
+		Lease: time.Minute, ChunkRecords: 2, RecordEvery: time.Nanosecond,
+	})
 	_, err = m.Next(w.Context())
 	require.ErrorIs(w, err, errEnough, why)
 	files, err := w.Store.Files(w.Context(), control.FileFilter{Source: source})
@@ -112,12 +112,12 @@ func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.Store.Sight(t.Context(), "sky", []control.Sighting{control.Sighting(entries.Entries[0])}, time.Now())
 	require.NoError(t, err)
-	m := &mediation.Mediator{
+	m := newMediator(w, mediation.MediatorOptions{
 		Owner: "killed", Files: unfinished{w.Store}, Spool: &siteSpool{role.spool, role.sites, nil, &retryContents{n: w.Node}},
 		Reference: w.reference,
 		Broker:    w.Kafka, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
-		Lease: time.Minute, Idle: idle,
-	}
+		Lease: time.Minute,
+	})
 	_, err = m.Next(t.Context())
 	require.ErrorIs(t, err, errEnough)
 	require.NoError(t, os.RemoveAll(filepath.Join(w.dir, "in")))
@@ -196,12 +196,12 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 	retries := &retryContents{n: w.Node}
 	defer func() { retries.close() }()
 	mediator := func(b broker.Broker) *mediation.Mediator {
-		return &mediation.Mediator{
+		return newMediator(w, mediation.MediatorOptions{
 			Owner: "by hand", Files: w.Store, Spool: &siteSpool{role.spool, role.sites, nil, retries}, Reference: w.reference,
 			Broker: b, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
-			Lease: time.Second, Idle: idle,
+			Lease:   time.Second,
 			Arrived: retries.arrived, EndsKnown: 0,
-		}
+		})
 	}
 	_, err = mediator(endless{w.Kafka, w.Topics.Usage, func(b udr.Batch) bool {
 		return b.End != nil &&

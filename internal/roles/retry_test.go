@@ -486,8 +486,8 @@ func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.
 }
 
 func (w *world) mediator(c *crash, name string, by time.Duration) *mediation.Mediator {
-	return &mediation.Mediator{Owner: name, Files: c, Spool: onlyRetries{w}, Reference: w.reference, Broker: c, Topics: w.Topics, Partitions: w.Partitions,
-		Clock: later{by: by}, Log: w.Log, Progress: &mediation.Progress{}, Lease: time.Minute, Idle: time.Millisecond}
+	return newMediator(w, mediation.MediatorOptions{Owner: name, Files: c, Spool: onlyRetries{w}, Reference: w.reference, Broker: c, Topics: w.Topics, Partitions: w.Partitions,
+		Clock: later{by: by}, Log: w.Log, Progress: &mediation.Progress{}, Lease: time.Minute, Idle: time.Millisecond})
 }
 
 // A retry dies, loses an answer, or is overtaken by another mediator, at each of its effects in turn.

@@ -201,11 +201,11 @@ func (w *world) beginsFile() {
 	}
 	_, err = w.Store.Sight(w.Context(), "sky", seen, time.Now())
 	require.NoError(w, err)
-	m := &mediation.Mediator{
+	m := newMediator(w, mediation.MediatorOptions{
 		Owner: "killed", Files: w.Store, Spool: &siteSpool{role.spool, role.sites, nil, &retryContents{n: w.Node}}, Reference: w.reference,
 		Broker: &cutOff{w.Kafka, 2}, Topics: w.Topics, Partitions: w.Partitions, Clock: clock{}, Log: w.log, Progress: &role.progress,
-		Lease: time.Minute, Idle: idle, ChunkRecords: 6, RecordEvery: time.Nanosecond,
-	}
+		Lease: time.Minute, ChunkRecords: 6, RecordEvery: time.Nanosecond,
+	})
 	_, err = m.Next(w.Context())
 	require.ErrorIs(w, err, errEnough)
 	files, err := w.Store.Files(w.Context(), control.FileFilter{})

@@ -438,12 +438,16 @@ func (w *world) revisions(ctx context.Context, after registry.Revision) (later [
 func (w *world) startMediator() {
 	w.started++
 	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
-	m := &mediation.Mediator{
+	m, err := mediation.NewMediator(mediation.MediatorOptions{
 		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w},
 		Topics:     w.topics,
 		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
 		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
 		Revisions: w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,
+	})
+	if err != nil {
+		w.fail("%v", err)
+		return
 	}
 	w.start(name, senderKind, 0, m.Run).removed = removed
 }
