@@ -30,6 +30,8 @@ type Catalogue struct {
 	shares families[share]
 	limits families[limit]
 
+	foreign map[string]*foreign // documents of other packages, by the key of their kind
+
 	dates   []int32          // on which versions come into force, for clocks
 	classes map[string]int32 // usage classes by number
 	names   []string         // of classes
@@ -138,12 +140,14 @@ type Classes struct {
 	Others bool // there may be others, so a class missing in Names is only a warning
 }
 
-// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys. The catalogue is nil if there are errors; the list
-// has all errors and warnings.
-func LoadCatalogue(fsys fs.FS) (*Catalogue, diag.List) { return LoadCatalogueFor(fsys, nil) }
+// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys: those of rating and of the given kinds. The
+// catalogue is nil if there are errors; the list has all errors and warnings.
+func LoadCatalogue(fsys fs.FS, kinds ...Kind) (*Catalogue, diag.List) {
+	return LoadCatalogueFor(fsys, nil, kinds...)
+}
 
 // LoadCatalogueFor is LoadCatalogue for plans that price only the given classes; nil allows any class.
-func LoadCatalogueFor(fsys fs.FS, classes *Classes) (*Catalogue, diag.List) {
+func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, diag.List) {
 	var files []file
 	var l diag.List
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -164,13 +168,17 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes) (*Catalogue, diag.List) {
 		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
 		return nil, l
 	}
-	return load(files, &compiler{declared: classes})
+	return load(files, &compiler{declared: classes, kinds: kinds})
 }
 
 func load(files []file, c *compiler) (*Catalogue, diag.List) {
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	c.Catalogue = &Catalogue{
 		bundle: bundle(files), classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
+	}
+	c.foreign = make(map[string]*foreign, len(c.kinds))
+	for _, k := range c.kinds {
+		c.foreign[k.Name] = &foreign{}
 	}
 	sum := sha256.Sum256(c.bundle)
 	c.version = hex.EncodeToString(sum[:16])
@@ -200,8 +208,9 @@ func bundle(files []file) []byte {
 
 var errBundle = errors.New("this is not a catalogue bundle, or it is damaged; load the catalogue's documents again")
 
-// OpenBundle reads the output of Bundle.
-func OpenBundle(b []byte) (*Catalogue, error) {
+// OpenBundle reads the output of Bundle. The kinds are those with which the catalogue was loaded: a document of another
+// kind is an error, because it may be one that prices usage and that this version of the program does not know.
+func OpenBundle(b []byte, kinds ...Kind) (*Catalogue, error) {
 	rest, ok := bytes.CutPrefix(b, []byte(bundleMagic))
 	if !ok || len(b) > maxBundle {
 		return nil, errBundle
@@ -224,7 +233,7 @@ func OpenBundle(b []byte) (*Catalogue, error) {
 		}
 		files = append(files, file{string(name), text})
 	}
-	c, l := load(files, &compiler{stored: true})
+	c, l := load(files, &compiler{stored: true, kinds: kinds})
 	if err := l.Err(); err != nil {
 		return nil, fmt.Errorf("the stored catalogue was once accepted but is no longer valid: %w", err)
 	}
@@ -291,6 +300,7 @@ type compiler struct {
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
+	kinds    []Kind   // of documents that rating does not own
 	stored   bool     // the documents come from a bundle, which was accepted before
 	declared *Classes // nil for any
 }
@@ -311,10 +321,36 @@ func (c *compiler) read(f file) {
 	if n == nil {
 		return
 	}
-	var keys []string
+	for _, m := range n.Members {
+		if c.readOwn(n, m.Key.Text) || c.readForeign(n, m.Key.Text) {
+			return
+		}
+	}
+	keys := c.keys()
+	hint := ""
+	for _, m := range n.Members {
+		if hint = diag.Suggest(m.Key.Text, keys); hint != "" {
+			break
+		}
+	}
+	c.list.Errorf(n.Pos, "this document has none of the keys %s, so it is not a catalogue document%s", strings.Join(keys, ", "), hint)
+}
+
+// keys identify the documents of a catalogue.
+func (c *compiler) keys() (keys []string) {
+	for _, d := range documents {
+		keys = append(keys, d.Name)
+	}
+	for _, k := range c.kinds {
+		keys = append(keys, k.Name)
+	}
+	return keys
+}
+
+// readOwn decodes a document of rating, if the key identifies one.
+func (c *compiler) readOwn(n *diag.Node, key string) bool {
 	for _, kind := range documents {
-		keys = append(keys, kind.Name)
-		if n.Member(kind.Name) == nil {
+		if kind.Name != key {
 			continue
 		}
 		doc := kind.New()
@@ -331,15 +367,9 @@ func (c *compiler) read(f file) {
 		case *limitDoc:
 			c.limitDocs = append(c.limitDocs, doc)
 		}
-		return
+		return true
 	}
-	hint := ""
-	for _, m := range n.Members {
-		if hint = diag.Suggest(m.Key.Text, keys); hint != "" {
-			break
-		}
-	}
-	c.list.Errorf(n.Pos, "this document has none of the keys %s, so it is not a catalogue document%s", strings.Join(keys, ", "), hint)
+	return false
 }
 
 func (c *compiler) compile() {
@@ -355,6 +385,7 @@ func (c *compiler) compile() {
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
 	setDates(c.Catalogue, &c.limits)
+	c.compileForeign()
 }
 
 func setDates[T any](c *Catalogue, f *families[T]) {

@@ -1,9 +1,19 @@
 package rating
 
-import "ratemill/diag"
+import (
+	"slices"
 
-// Schema is the JSON Schema of a catalogue document, for editors.
-func Schema() map[string]any { return diag.SchemaOfKinds("ratemill catalogue document", documents) }
+	"ratemill/diag"
+)
+
+// Schema is the JSON Schema of a catalogue document, of rating or of the given kinds, for editors.
+func Schema(kinds ...Kind) map[string]any {
+	all := slices.Clone(documents)
+	for _, k := range kinds {
+		all = append(all, k.Key)
+	}
+	return diag.SchemaOfKinds("ratemill catalogue document", all)
+}
 
 // JSONSchema is a single value, such as 100 kB.
 func (quantity) JSONSchema() map[string]any { return single() }

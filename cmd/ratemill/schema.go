@@ -11,6 +11,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/internal/config"
+	"ratemill/internal/project"
 	"ratemill/mediation/source"
 	"ratemill/rating"
 )
@@ -22,7 +23,7 @@ var schemas = []struct {
 }{
 	{"source", "sources/*.yaml", func() ([]byte, error) { return indented(source.Schema()) }},
 	{"classes", "classes/*.yaml", func() ([]byte, error) { return indented(source.SharedSchema()) }},
-	{"catalogue", "catalogue/**/*.yaml", func() ([]byte, error) { return indented(rating.Schema()) }},
+	{"catalogue", "catalogue/**/*.yaml", func() ([]byte, error) { return indented(rating.Schema(project.Kinds()...)) }},
 	{"ratemill", "ratemill.yaml", func() ([]byte, error) { return indented(diag.Schema("ratemill.yaml", config.Config{})) }},
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
 	"ratemill/normalize"
@@ -176,7 +177,7 @@ func (q *Inquiry) catalogue(ctx context.Context, version string) *rating.Catalog
 	}
 	bundle, err := q.store.Document(ctx, "catalogue", version)
 	if err == nil {
-		q.catalogues[version], err = rating.OpenBundle(bundle)
+		q.catalogues[version], err = rating.OpenBundle(bundle, project.Kinds()...)
 	}
 	if err != nil && !errors.Is(err, control.ErrNotFound) {
 		q.catalogues[version] = nil

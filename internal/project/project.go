@@ -69,7 +69,7 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	var list, more diag.List
 	p.Sources, list = source.LoadDir(fsys, env)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err == nil {
-		p.Catalogue, more = rating.LoadCatalogueFor(only{fsys, CatalogueFolder}, classes(p.Sources, list))
+		p.Catalogue, more = rating.LoadCatalogueFor(only{fsys, CatalogueFolder}, classes(p.Sources, list), Kinds()...)
 		list = append(list, more...)
 	}
 	list.Sort()

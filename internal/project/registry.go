@@ -39,7 +39,7 @@ func CatalogueNames(dir string) *registry.Catalogue {
 	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
 		return nil
 	}
-	c, _ := rating.LoadCatalogue(only{fsys, CatalogueFolder})
+	c, _ := rating.LoadCatalogue(only{fsys, CatalogueFolder}, Kinds()...)
 	if c == nil {
 		return nil
 	}

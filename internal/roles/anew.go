@@ -6,6 +6,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/rating"
 )
 
@@ -25,7 +26,7 @@ func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue
 	if err != nil {
 		return nil, err
 	}
-	used, err := rating.OpenBundle(bundle)
+	used, err := rating.OpenBundle(bundle, project.Kinds()...)
 	if err != nil {
 		var list diag.List
 		list.Warnf(diag.Pos{}, "cannot tell whether counters start anew, because the catalogue in use cannot be opened: %v", err)

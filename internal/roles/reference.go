@@ -122,7 +122,7 @@ func (r *reference) Catalogue(ctx context.Context, version string) (*rating.Cata
 	if err != nil {
 		return nil, fmt.Errorf("catalogue version %s: %w", version, err)
 	}
-	c, err := rating.OpenBundle(bundle)
+	c, err := rating.OpenBundle(bundle, project.Kinds()...)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue version %s, as stored: %w", version, err)
 	}

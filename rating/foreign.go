@@ -1,0 +1,76 @@
+package rating
+
+import (
+	"maps"
+	"slices"
+
+	"ratemill/diag"
+)
+
+// Kind is a kind of catalogue document that another package owns, such as the gates of onboarding. Its documents stand
+// in the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them.
+type Kind struct {
+	// Key identifies the kind's documents: a document that has the key is of this kind. Its value is the document's name,
+	// the first field of the struct that Key.New makes.
+	diag.Key
+	// Compile turns all documents of the kind, in the order of their files, into what their owner uses, and reports all
+	// mistakes at once. The documents are those made by Key.New, filled as far as they are valid. It is called even if
+	// there are none. The catalogue has everything of rating's, and the compiled documents of the kinds before.
+	Compile func(docs []any, c *Catalogue) (compiled any, list diag.List)
+}
+
+// foreign is the documents of a kind in a catalogue.
+type foreign struct {
+	docs     []any
+	compiled any
+	list     diag.List // of a stored catalogue: errors that do not keep it from being opened
+}
+
+// Of is what Kind.Compile made of a kind's documents. The catalogue must have been loaded or opened with this kind,
+// else ok is false. In a stored catalogue, which was accepted once, the documents may be wrong by a rule that came
+// later: then list says how, and compiled is what could be made of them.
+func (c *Catalogue) Of(key string) (compiled any, list diag.List, ok bool) {
+	f, ok := c.foreign[key]
+	if !ok {
+		return nil, nil, false
+	}
+	return f.compiled, f.list, true
+}
+
+// Kinds are the keys of the kinds of documents with which the catalogue was loaded, apart from rating's own, sorted.
+func (c *Catalogue) Kinds() []string { return slices.Sorted(maps.Keys(c.foreign)) }
+
+// readForeign decodes a document of another package, if the key identifies one.
+func (c *compiler) readForeign(n *diag.Node, key string) bool {
+	f, ok := c.foreign[key]
+	if !ok {
+		return false
+	}
+	k := &c.kinds[slices.IndexFunc(c.kinds, func(k Kind) bool { return k.Name == key })]
+	d := &diag.Decoder{}
+	doc := k.New()
+	d.Decode(n, doc)
+	f.docs = append(f.docs, doc)
+	c.foundForeign(f, d.List)
+	return true
+}
+
+// compileForeign compiles the documents of each kind, in the order of the kinds.
+func (c *compiler) compileForeign() {
+	for i := range c.kinds {
+		k := &c.kinds[i]
+		f := c.foreign[k.Name]
+		compiled, list := k.Compile(f.docs, c.Catalogue)
+		f.compiled, f.docs = compiled, nil
+		c.foundForeign(f, list)
+	}
+}
+
+// foundForeign takes the mistakes in a kind's documents. Those of a stored catalogue do not keep rating from opening it.
+func (c *compiler) foundForeign(f *foreign, list diag.List) {
+	if c.stored {
+		f.list = append(f.list, list...)
+		return
+	}
+	c.list = append(c.list, list...)
+}
