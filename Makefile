@@ -95,7 +95,7 @@ bench-compare:
 
 LOAD := go test -count=1 -run '^$$' -benchtime 1x -timeout 0 ./internal/proof/load -bench
 
-# What a record costs with more SIMs, accounts, members of a pool, partitions and files; pictures go to docs/performance.
+# What a record costs with more SIMs, accounts, members of a pool, partitions and files.
 bench-curves: deps
 	$(LOAD) '^Benchmark(Partitions|Files)$$'
 	go run ./internal/proof/bench/curves

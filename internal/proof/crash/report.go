@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
+	"ratemill/internal/output"
 	"ratemill/internal/proof/installation"
 )
 
@@ -103,15 +101,8 @@ func (r *Report) bounded() {
 // String is a table of what was done and what was found.
 func (r *Report) String() string {
 	var b strings.Builder
-	t := table.NewWriter()
-	t.SetOutputMirror(&b)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
-	row := func(what string, value any) { t.AppendRow(table.Row{what, value}) }
+	t := output.New("what", "result").Amounts("result")
+	row := func(what string, value any) { t.Add(what, fmt.Sprint(value)) }
 	row("broker, control store", r.Options.Broker+", "+r.Options.Store)
 	row("seed", r.Options.Seed)
 	row("records sent", r.Records)
@@ -153,7 +144,7 @@ func (r *Report) String() string {
 		row("most memory: "+role, fmt.Sprintf("%d MiB", r.Memory[role]>>20))
 		row("lines logged: "+role, r.LogLines[role])
 	}
-	t.Render()
+	_ = t.Print(&b, output.Table) // a Builder takes everything
 	for _, d := range r.Differences {
 		fmt.Fprintf(&b, "✗ %s\n", d)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ratemill/internal/demo/generate"
+	"ratemill/internal/output"
 	"ratemill/internal/roles"
 )
 
@@ -95,7 +96,7 @@ func Kinds(costs []*Cost) (found []string) {
 // kinds are the processes in the order of the pipeline.
 var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres", Carrier}
 
-func printCosts(what string, costs []*Cost) {
+func printCosts(what string, costs []*Cost) error {
 	header := append([]string{what, "records/s", "CPU µs/record"}, Kinds(costs)...)
 	t := newTable(header...)
 	for _, c := range costs {
@@ -103,13 +104,13 @@ func printCosts(what string, costs []*Cost) {
 		for _, k := range header[3:] {
 			row = append(row, fmt.Sprintf("%.2f", c.Of(k)))
 		}
-		t.row(row...)
+		t.Add(row...)
 	}
-	t.print()
+	return t.Print(os.Stdout, output.Table)
 }
 
 // printWork shows how the work was shared.
-func printWork(costs []*Cost) {
+func printWork(costs []*Cost) error {
 	t := newTable("", "process", "share of the work", "CPU µs/record of all", "peak MB")
 	for _, c := range costs {
 		all := group(c.Work)
@@ -120,14 +121,14 @@ func printWork(costs []*Cost) {
 				if !ok {
 					break
 				}
-				t.row(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[string(role)])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
+				t.Add(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[string(role)])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
 			}
 		}
 	}
-	t.print()
+	return t.Print(os.Stdout, output.Table)
 }
 
-// save writes results for the pictures.
+// save writes results for bin/bench.
 func save(path string, of any) error {
 	text, err := json.MarshalIndent(of, "", "  ")
 	if err != nil {

@@ -2,8 +2,8 @@
 // memory over an hour, the gain from a second process of a role, and the cost of a record with more partitions or
 // files.
 //
-// It owns the schedule by which files land, the readings of processes and ClickHouse, and the resulting tables and
-// pictures. It does not own the installation (internal/proof/installation) or the files (internal/demo/generate). The cost of a single
+// It owns the schedule by which files land, the readings of processes and ClickHouse, and the resulting tables.
+// It does not own the installation (internal/proof/installation) or the files (internal/demo/generate). The cost of a single
 // stage is measured beside its code (internal/proof/bench).
 //
 // Files land by a schedule that does not depend on the installation's progress, so a stall delays every file that lands

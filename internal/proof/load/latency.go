@@ -2,9 +2,11 @@ package load
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"ratemill/internal/demo/generate"
+	"ratemill/internal/output"
 )
 
 // Delay is the time of files from landing to being visible, at a load.
@@ -45,7 +47,7 @@ func (in *loaded) delay(name string, o generate.Options, rate float64) (*Delay, 
 	return d, nil
 }
 
-func printDelays(delays []*Delay) {
+func printDelays(delays []*Delay) error {
 	costs := []*Cost{}
 	for _, d := range delays {
 		costs = append(costs, d.cost())
@@ -61,9 +63,9 @@ func printDelays(delays []*Delay) {
 		for _, kind := range header[8:] {
 			row = append(row, fmt.Sprintf("%.2f", costs[i].Of(kind)))
 		}
-		t.row(row...)
+		t.Add(row...)
 	}
-	t.print()
+	return t.Print(os.Stdout, output.Table)
 }
 
 // cost is the processes' cost per record.

@@ -29,18 +29,9 @@ func number(b *testing.B, name string, usual int) int {
 
 // out is where results go: OUT, or bin/bench.
 func out(b *testing.B, name string) string {
-	return inFolder(b, "OUT", filepath.Join("..", "..", "bin", "bench"), name)
-}
-
-// picture is where pictures go: PICTURES, or docs/performance.
-func picture(b *testing.B, name string) string {
-	return inFolder(b, "PICTURES", filepath.Join("..", "..", "docs", "performance"), name)
-}
-
-func inFolder(b *testing.B, variable, usual, name string) string {
-	dir := os.Getenv(variable)
+	dir := os.Getenv("OUT")
 	if dir == "" {
-		dir = usual
+		dir = filepath.Join("..", "..", "..", "bin", "bench")
 	}
 	require.NoError(b, os.MkdirAll(dir, 0o755))
 	return filepath.Join(dir, name)
@@ -61,7 +52,7 @@ func BenchmarkSoak(b *testing.B) {
 	in := raise(b, p, 1)
 	s, err := in.soak(o, float64(rate), time.Duration(minutes)*time.Minute, out(b, "soak.csv"))
 	require.NoError(b, err)
-	require.NoError(b, s.print(picture(b, "soak.svg")))
+	require.NoError(b, s.print())
 }
 
 // month is the n-th month of usage, of the same SIMs: files of their own, some of which have the day in their names.
@@ -85,7 +76,7 @@ func BenchmarkLatency(b *testing.B) {
 	if top == 0 {
 		c, err := in.cost("at once", 0, month(o, 1))
 		require.NoError(b, err)
-		printCosts("", []*Cost{c})
+		require.NoError(b, printCosts("", []*Cost{c}))
 		top = c.Rate
 	}
 	var delays []*Delay
@@ -96,7 +87,7 @@ func BenchmarkLatency(b *testing.B) {
 		require.NoError(b, err)
 		delays = append(delays, d)
 	}
-	printDelays(delays)
+	require.NoError(b, printDelays(delays))
 	require.NoError(b, save(out(b, "latency.json"), delays))
 }
 
@@ -136,12 +127,12 @@ func BenchmarkScale(b *testing.B) {
 	if len(costs) < 2 {
 		b.Fatal("not both ran")
 	}
-	printCosts("mediators and raters", costs)
-	printWork(costs)
+	require.NoError(b, printCosts("mediators and raters", costs))
+	require.NoError(b, printWork(costs))
 	require.NoError(b, save(out(b, "scale.json"), costs))
 }
 
-// BenchmarkPartitions and BenchmarkFiles are curves of the whole.
+// BenchmarkPartitions and BenchmarkFiles measure the whole as it grows.
 func BenchmarkPartitions(b *testing.B) {
 	var costs []*Cost
 	for _, n := range []int{1, 2, 4, 8, 16, 32, 64} {
@@ -155,8 +146,7 @@ func BenchmarkPartitions(b *testing.B) {
 			costs = append(costs, c)
 		})
 	}
-	printCosts("partitions", costs)
-	require.NoError(b, save(out(b, "partitions.json"), costs))
+	require.NoError(b, printCosts("partitions", costs))
 }
 
 func BenchmarkFiles(b *testing.B) {
@@ -170,6 +160,5 @@ func BenchmarkFiles(b *testing.B) {
 			costs = append(costs, c)
 		})
 	}
-	printCosts("records a file", costs)
-	require.NoError(b, save(out(b, "files.json"), costs))
+	require.NoError(b, printCosts("records a file", costs))
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
 	"ratemill/internal/demo/generate"
-	"ratemill/internal/proof/bench/chart"
+	"ratemill/internal/output"
 )
 
 // Sample is the memory of the processes at a moment.
@@ -138,41 +138,18 @@ func (in *loaded) soak(o generate.Options, rate float64, length time.Duration, f
 // warm is the share of a soak that counts as warming up.
 const warm = 1.0 / 3
 
-// print shows the table and draws the picture.
-func (s *Soak) print(picture string) error {
+// print shows the table.
+func (s *Soak) print() error {
 	last := s.Samples[len(s.Samples)-1]
-	fmt.Printf("%.0f minutes at %s records/s; %s records landed, %s visible at the end\n", last.Minutes, comma(s.Rate), comma(float64(last.Landed)), comma(float64(last.Visible)))
+	fmt.Printf("%.0f minutes at %s records/s; %s records landed, %s visible at the end\n", last.Minutes, comma(s.Rate),
+		comma(float64(last.Landed)), comma(float64(last.Visible)))
 	t := newTable("process", "MB after warming up", "MB at the end", "peak MB", "grows by MB an hour")
-	c := chart.Lines{Title: fmt.Sprintf("Memory at %s records/s", comma(s.Rate)), X: "minutes", Y: "MB resident"}
 	for i, name := range s.Processes {
-		minutes, bytes := s.between(i, 0, last.Minutes)
-		_, rest := s.between(i, last.Minutes*warm, last.Minutes)
-		at, _ := s.between(i, last.Minutes*warm, last.Minutes)
-		peak := 0.0
-		line := chart.Series{Name: name}
-		for j, b := range bytes {
-			peak = max(peak, b)
-			line.Points = append(line.Points, chart.Point{X: minutes[j], Y: b / 1e6})
-		}
-		c.Series = append(c.Series, line)
-		t.row(name, mega(rest[0]), mega(bytes[len(bytes)-1]), mega(peak), fmt.Sprintf("%+.0f", Slope(at, rest)*60/1e6))
+		_, bytes := s.between(i, 0, last.Minutes)
+		at, rest := s.between(i, last.Minutes*warm, last.Minutes)
+		t.Add(name, mega(rest[0]), mega(bytes[len(bytes)-1]), mega(slices.Max(bytes)), fmt.Sprintf("%+.0f", Slope(at, rest)*60/1e6))
 	}
-	t.print()
-	return draw(&c, picture)
+	return t.Print(os.Stdout, output.Table)
 }
 
 func mega(bytes float64) string { return fmt.Sprintf("%.0f", bytes/1e6) }
-
-// draw writes a picture.
-func draw(c interface{ WriteSVG(io.Writer) error }, path string) error {
-	to, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	if err := c.WriteSVG(to); err != nil {
-		return err
-	}
-	fmt.Printf("picture: %s\n", path)
-	return to.Close()
-}

@@ -116,7 +116,9 @@ func measure(small bool, only string, records, count int, path string) error {
 	if err := os.WriteFile(path+".json", append(data, '\n'), 0o644); err != nil {
 		return err
 	}
-	r.print()
+	if err := r.print(); err != nil {
+		return err
+	}
 	fmt.Printf("%s.json, for make bench-compare; what Go printed is in %s.txt\n", path, path)
 	return nil
 }

@@ -8,24 +8,14 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ratemill/internal/output"
 )
 
 // print shows the table.
-func (r *report) print() {
-	t := table.NewWriter()
-	t.SetOutputMirror(os.Stdout)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{"stage", "records/s a core", "CPU µs/record", "allocations", "held MB", "peak MB", "target", "ratio", "load"})
-	var right []table.ColumnConfig
-	for n := 2; n <= 9; n++ {
-		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
+func (r *report) print() error {
+	header := []string{"stage", "records/s a core", "CPU µs/record", "allocations", "held MB", "peak MB", "target", "ratio", "load"}
+	t := output.New(header...).Amounts(header[1:]...)
 	for _, l := range r.Stages {
 		allocs, held, peak, target, ratio := "–", "–", "–", "–", "–"
 		if l.Held > 0 {
@@ -40,10 +30,10 @@ func (r *report) print() {
 		if l.Target > 0 {
 			target, ratio = humanize.Comma(int64(l.Target)), fmt.Sprintf("%.2f", l.Ratio)
 		}
-		t.AppendRow(table.Row{l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, held, peak, target, ratio, l.Load})
+		t.Add(l.Stage, humanize.Comma(int64(l.Rate)), fmt.Sprintf("%.3f", l.CPU), allocs, held, peak, target, ratio, l.Load)
 	}
 	fmt.Printf("%s · commit %s · %s\n", r.Date.Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine)
-	t.Render()
+	return t.Print(os.Stdout, output.Table)
 }
 
 // printText writes a report in the format of Go benchmarks, which benchstat reads.
