@@ -10,6 +10,7 @@ import (
 
 	"github.com/bufbuild/protocompile"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -88,7 +89,7 @@ func randomValue(r *rand.Rand) rating.Value {
 	return pick(r, rating.Value{}, rating.UnitsValue(randomInt(r)), rating.UnitsValue(-randomInt(r)), rating.CostValue(randomDecimal(r)))
 }
 
-// The published .proto and the hand-written code are the same: what we write is read by a Protobuf library without an
+// The published .proto and our code are the same: what we write is read by a Protobuf library without an
 // unknown field, what that library writes is read by us, and each field of ours arrives under its name.
 func TestWireIsThePublishedProto(t *testing.T) {
 	messages := publishedMessages(t)
@@ -230,4 +231,25 @@ func TestALineOfANewerVersionIsKept(t *testing.T) {
 		"ratemill does not know; use the newest one")
 	u := udr.Usage{Class: "data", Unit: udr.Octet}
 	require.Contains(t, rating.Explain(&u, &back, rating.Names{}), "WRONG")
+}
+
+// What has no meaning is an error that names message and field, and a value that a newer version wrote is not taken for one of
+// this version.
+func TestADamagedChargeIsNotRead(t *testing.T) {
+	for _, c := range []struct {
+		message []byte
+		want    string
+	}{
+		{protowire.AppendVarint(protowire.AppendTag(nil, 24, protowire.VarintType), 13), "message Charge: field 24: scale 13 is more than 12"},
+		{protowire.AppendVarint(protowire.AppendTag(nil, 25, protowire.VarintType), 5), "message Charge: field 25: mode 5 is more than 4"},
+		{protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), 1),
+			"message Charge: field 4: it has wire type 0, so ratemill did not write it"},
+		{protowire.AppendBytes(protowire.AppendTag(nil, 32, protowire.BytesType), []byte{1 << 3, 1}),
+			"message Charge: field 32: a fee is no line of its own kind"},
+	} {
+		require.EqualError(t, rating.ParseCharge(c.message, new(rating.Charge)), c.want)
+	}
+	var charge rating.Charge
+	require.NoError(t, rating.ParseCharge(protowire.AppendVarint(protowire.AppendTag(nil, 13, protowire.VarintType), 257), &charge))
+	require.Equal(t, "unknown", charge.ZoneBy.String())
 }

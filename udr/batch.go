@@ -72,58 +72,12 @@ type Batch struct {
 	End       *FileEnd
 }
 
-// AppendBatchUsage appends a usage record to a batch.
-func AppendBatchUsage(dst []byte, u *Usage) []byte {
-	dst, at := wire.Open(dst, 8)
-	dst = AppendUsage(dst, u)
-	wire.Close(dst, at)
-	return dst
-}
-
-// AppendBatchSuspended appends a suspended record to a batch.
-func AppendBatchSuspended(dst []byte, s *Suspended) []byte {
-	dst, at := wire.Open(dst, 9)
-	dst = AppendSuspended(dst, s)
-	wire.Close(dst, at)
-	return dst
-}
-
 // AppendFileEnd appends e as field n of the message it is part of.
 func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
 	dst, at := wire.Open(dst, n)
 	dst = appendFileEnd(dst, e)
 	wire.Close(dst, at)
 	return dst
-}
-
-func (e *FileEnd) appendUnits(dst []byte) []byte {
-	for i := range e.Units {
-		var at int
-		dst, at = wire.Open(dst, 12)
-		dst = appendUnitTotal(dst, &e.Units[i])
-		wire.Close(dst, at)
-	}
-	return dst
-}
-
-func (e *FileEnd) parseUnits(data []byte) error {
-	e.Units = append(e.Units, UnitTotal{})
-	return e.Units[len(e.Units)-1].parse(data)
-}
-
-func (e *FileEnd) appendRetried(dst []byte) []byte {
-	for i := range e.Retried {
-		var at int
-		dst, at = wire.Open(dst, 13)
-		dst = appendOrigin(dst, &e.Retried[i])
-		wire.Close(dst, at)
-	}
-	return dst
-}
-
-func (e *FileEnd) parseRetried(data []byte) error {
-	e.Retried = append(e.Retried, ID{})
-	return e.Retried[len(e.Retried)-1].parse(data)
 }
 
 // ParseFileEnd parses the output of AppendFileEnd. Nothing of it points into data.

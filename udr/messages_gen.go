@@ -5,11 +5,14 @@ package udr
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"ratemill/udr/wire"
 )
 
 // AppendUsage appends m as the message Usage.
 func AppendUsage(dst []byte, m *Usage) []byte {
+	var at int
 	dst = wire.AppendVarint(dst, 1, m.Seq)
 	dst = wire.AppendVarint(dst, 2, m.Line)
 	dst = wire.AppendVarint(dst, 3, uint64(m.Bytes))
@@ -37,7 +40,12 @@ func AppendUsage(dst []byte, m *Usage) []byte {
 	if m.Duplicate != (DuplicateKey{}) {
 		dst = append(append(dst, 0xca, 0x1, byte(len(m.Duplicate))), m.Duplicate[:]...)
 	}
-	dst = m.appendAttributes(dst)
+	for i := range m.Attributes {
+		dst = append(dst, 0xd2, 0x1, 0)
+		at = len(dst)
+		dst = appendAttribute(dst, &m.Attributes[i])
+		dst = wire.CloseShort(dst, at)
+	}
 	if m.Continues {
 		dst = wire.AppendVarint(dst, 27, 1)
 	}
@@ -65,78 +73,117 @@ func ParseUsage(data []byte, m *Usage) error {
 }
 
 func (m *Usage) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		m.Seq = f.V
-	case 2:
-		m.Line = f.V
-	case 3:
-		m.Bytes = uint32(f.V)
-	case 4:
-		m.Class = wire.Text(f.B)
-	case 5:
-		if f.V >= uint64(len(unitNames)) {
-			return fmt.Errorf("unit %d is unknown", f.V)
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 1:
+			m.Seq = f.V
+			return nil
+		case 2:
+			m.Line = f.V
+			return nil
+		case 3:
+			m.Bytes = uint32(f.V)
+			return nil
+		case 5:
+			if f.V >= uint64(len(unitNames)) {
+				return fmt.Errorf("unit %d is unknown", f.V)
+			}
+			m.Unit = Unit(f.V)
+			return nil
+		case 7:
+			m.Quantity = int64(f.V)
+			return nil
+		case 8:
+			if f.V >= uint64(len(kindNames)) {
+				return fmt.Errorf("identifier kind %d is unknown", f.V)
+			}
+			m.Identifier.Kind = IDKind(f.V)
+			return nil
+		case 10:
+			m.SIM = uint32(f.V)
+			return nil
+		case 11:
+			m.Account = uint32(f.V)
+			return nil
+		case 12:
+			m.Root = uint32(f.V)
+			return nil
+		case 22:
+			m.Duration = int64(f.V)
+			return nil
+		case 23:
+			m.Up = int64(f.V)
+			return nil
+		case 24:
+			m.Down = int64(f.V)
+			return nil
+		case 27:
+			m.Continues = f.V != 0
+			return nil
 		}
-		m.Unit = Unit(f.V)
-	case 6:
-		m.At = Instant(f.V)
-	case 7:
-		m.Quantity = int64(f.V)
-	case 8:
-		if f.V >= uint64(len(kindNames)) {
-			return fmt.Errorf("identifier kind %d is unknown", f.V)
+	case protowire.Fixed64Type:
+		switch f.Number {
+		case 6:
+			m.At = Instant(f.V)
+			return nil
 		}
-		m.Identifier.Kind = IDKind(f.V)
-	case 9:
-		m.Identifier.Value = wire.Text(f.B)
-	case 10:
-		m.SIM = uint32(f.V)
-	case 11:
-		m.Account = uint32(f.V)
-	case 12:
-		m.Root = uint32(f.V)
-	case 13:
-		m.Network = wire.Text(f.B)
-	case 14:
-		m.Country = wire.Text(f.B)
-	case 15:
-		m.Peer = wire.Text(f.B)
-	case 16:
-		m.PeerCountry = wire.Text(f.B)
-	case 17:
-		m.APN = wire.Text(f.B)
-	case 18:
-		m.IMEI = wire.Text(f.B)
-	case 19:
-		m.Cell = wire.Text(f.B)
-	case 20:
-		m.Session = wire.Text(f.B)
-	case 21:
-		m.Direction = wire.Text(f.B)
-	case 22:
-		m.Duration = int64(f.V)
-	case 23:
-		m.Up = int64(f.V)
-	case 24:
-		m.Down = int64(f.V)
-	case 25:
-		if len(f.B) != len(m.Duplicate) {
-			return fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(m.Duplicate))
+	case protowire.BytesType:
+		switch f.Number {
+		case 4:
+			m.Class = wire.Text(f.B)
+			return nil
+		case 9:
+			m.Identifier.Value = wire.Text(f.B)
+			return nil
+		case 13:
+			m.Network = wire.Text(f.B)
+			return nil
+		case 14:
+			m.Country = wire.Text(f.B)
+			return nil
+		case 15:
+			m.Peer = wire.Text(f.B)
+			return nil
+		case 16:
+			m.PeerCountry = wire.Text(f.B)
+			return nil
+		case 17:
+			m.APN = wire.Text(f.B)
+			return nil
+		case 18:
+			m.IMEI = wire.Text(f.B)
+			return nil
+		case 19:
+			m.Cell = wire.Text(f.B)
+			return nil
+		case 20:
+			m.Session = wire.Text(f.B)
+			return nil
+		case 21:
+			m.Direction = wire.Text(f.B)
+			return nil
+		case 25:
+			if len(f.B) != len(m.Duplicate) {
+				return fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(m.Duplicate))
+			}
+			copy(m.Duplicate[:], f.B)
+			return nil
+		case 26:
+			return m.parseAttributes(f.B)
+		case 28:
+			if len(f.B) != len(m.SessionKey) {
+				return fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(m.SessionKey))
+			}
+			copy(m.SessionKey[:], f.B)
+			return nil
 		}
-		copy(m.Duplicate[:], f.B)
-	case 26:
-		return m.parseAttributes(f.B)
-	case 27:
-		m.Continues = f.V != 0
-	case 28:
-		if len(f.B) != len(m.SessionKey) {
-			return fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(m.SessionKey))
-		}
-		copy(m.SessionKey[:], f.B)
 	}
-	return nil
+	return f.Skip(0x1ffffffe)
 }
+
+// rated has a bit for each number of the fields that ParseRatable parses.
+const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28
 
 // appendAttribute appends m as the message Attribute.
 func appendAttribute(dst []byte, m *Attribute) []byte {
@@ -161,13 +208,18 @@ func (m *Attribute) parse(data []byte) error {
 }
 
 func (m *Attribute) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		m.Name = wire.Text(f.B)
-	case 2:
-		m.Value = wire.Text(f.B)
+	switch f.Kind {
+	case protowire.BytesType:
+		switch f.Number {
+		case 1:
+			m.Name = wire.Text(f.B)
+			return nil
+		case 2:
+			m.Value = wire.Text(f.B)
+			return nil
+		}
 	}
-	return nil
+	return f.Skip(0x6)
 }
 
 // AppendSuspended appends m as the message Suspended.
@@ -206,39 +258,59 @@ func ParseSuspended(data []byte, m *Suspended) error {
 }
 
 func (m *Suspended) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		m.Seq = f.V
-	case 2:
-		m.Line = f.V
-	case 3:
-		m.Bytes = uint32(f.V)
-	case 4:
-		m.Raw = f.B
-	case 5:
-		m.Why.Code = wire.Text(f.B)
-	case 6:
-		m.Why.Rule = wire.Text(f.B)
-	case 7:
-		m.Why.Position = wire.Text(f.B)
-	case 8:
-		m.Why.Values = wire.Text(f.B)
-	case 9:
-		m.Why.Reason = wire.Text(f.B)
-	case 10:
-		m.Usage = f.B
-	case 11:
-		m.Preamble = f.B
-	case 12:
-		m.Part = uint32(f.V)
-	case 13:
-		m.Parts = uint32(f.V)
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 1:
+			m.Seq = f.V
+			return nil
+		case 2:
+			m.Line = f.V
+			return nil
+		case 3:
+			m.Bytes = uint32(f.V)
+			return nil
+		case 12:
+			m.Part = uint32(f.V)
+			return nil
+		case 13:
+			m.Parts = uint32(f.V)
+			return nil
+		}
+	case protowire.BytesType:
+		switch f.Number {
+		case 4:
+			m.Raw = f.B
+			return nil
+		case 5:
+			m.Why.Code = wire.Text(f.B)
+			return nil
+		case 6:
+			m.Why.Rule = wire.Text(f.B)
+			return nil
+		case 7:
+			m.Why.Position = wire.Text(f.B)
+			return nil
+		case 8:
+			m.Why.Values = wire.Text(f.B)
+			return nil
+		case 9:
+			m.Why.Reason = wire.Text(f.B)
+			return nil
+		case 10:
+			m.Usage = f.B
+			return nil
+		case 11:
+			m.Preamble = f.B
+			return nil
+		}
 	}
-	return nil
+	return f.Skip(0x3ffe)
 }
 
 // appendFileEnd appends m as the message FileEnd.
 func appendFileEnd(dst []byte, m *FileEnd) []byte {
+	var at int
 	dst = wire.AppendString(dst, 1, m.Name)
 	dst = wire.AppendVarint(dst, 2, m.Records)
 	dst = wire.AppendVarint(dst, 3, m.Added)
@@ -249,8 +321,16 @@ func appendFileEnd(dst []byte, m *FileEnd) []byte {
 	dst = wire.AppendVarint(dst, 8, m.FramingBytes)
 	dst = wire.AppendVarint(dst, 9, m.FilteredBytes)
 	dst = wire.AppendFixed(dst, 10, int64(m.Taken))
-	dst = m.appendUnits(dst)
-	dst = m.appendRetried(dst)
+	for i := range m.Units {
+		dst, at = wire.Open(dst, 12)
+		dst = appendUnitTotal(dst, &m.Units[i])
+		wire.Close(dst, at)
+	}
+	for i := range m.Retried {
+		dst, at = wire.Open(dst, 13)
+		dst = appendOrigin(dst, &m.Retried[i])
+		wire.Close(dst, at)
+	}
 	if m.Continues != (FileID{}) {
 		dst = append(append(dst, 0x72, byte(len(m.Continues))), m.Continues[:]...)
 	}
@@ -273,35 +353,57 @@ func (m *FileEnd) parse(data []byte) error {
 }
 
 func (m *FileEnd) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		m.Name = string(f.B)
-	case 2:
-		m.Records = f.V
-	case 3:
-		m.Added = f.V
-	case 4:
-		m.Filtered = f.V
-	case 5:
-		m.Mapped = f.V
-	case 6:
-		m.Suspended = f.V
-	case 7:
-		m.Bytes = f.V
-	case 8:
-		m.FramingBytes = f.V
-	case 9:
-		m.FilteredBytes = f.V
-	case 10:
-		m.Taken = Instant(f.V)
-	case 12:
-		return m.parseUnits(f.B)
-	case 13:
-		return m.parseRetried(f.B)
-	case 14:
-		copy(m.Continues[:], f.B)
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 2:
+			m.Records = f.V
+			return nil
+		case 3:
+			m.Added = f.V
+			return nil
+		case 4:
+			m.Filtered = f.V
+			return nil
+		case 5:
+			m.Mapped = f.V
+			return nil
+		case 6:
+			m.Suspended = f.V
+			return nil
+		case 7:
+			m.Bytes = f.V
+			return nil
+		case 8:
+			m.FramingBytes = f.V
+			return nil
+		case 9:
+			m.FilteredBytes = f.V
+			return nil
+		}
+	case protowire.Fixed64Type:
+		switch f.Number {
+		case 10:
+			m.Taken = Instant(f.V)
+			return nil
+		}
+	case protowire.BytesType:
+		switch f.Number {
+		case 1:
+			m.Name = string(f.B)
+			return nil
+		case 12:
+			m.Units = append(m.Units, UnitTotal{})
+			return m.Units[len(m.Units)-1].parse(f.B)
+		case 13:
+			m.Retried = append(m.Retried, ID{})
+			return m.Retried[len(m.Retried)-1].parse(f.B)
+		case 14:
+			copy(m.Continues[:], f.B)
+			return nil
+		}
 	}
-	return nil
+	return f.Skip(0x77fe)
 }
 
 // appendUnitTotal appends m as the message UnitTotal.
@@ -327,13 +429,21 @@ func (m *UnitTotal) parse(data []byte) error {
 }
 
 func (m *UnitTotal) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		m.Class = string(f.B)
-	case 2:
-		m.Quantity = int64(f.V)
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 2:
+			m.Quantity = int64(f.V)
+			return nil
+		}
+	case protowire.BytesType:
+		switch f.Number {
+		case 1:
+			m.Class = string(f.B)
+			return nil
+		}
 	}
-	return nil
+	return f.Skip(0x6)
 }
 
 // appendOrigin appends m as the message Origin.
@@ -359,16 +469,24 @@ func (m *ID) parse(data []byte) error {
 }
 
 func (m *ID) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		if len(f.B) != len(m.File) {
-			return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 2:
+			m.Seq = f.V
+			return nil
 		}
-		copy(m.File[:], f.B)
-	case 2:
-		m.Seq = f.V
+	case protowire.BytesType:
+		switch f.Number {
+		case 1:
+			if len(f.B) != len(m.File) {
+				return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+			}
+			copy(m.File[:], f.B)
+			return nil
+		}
 	}
-	return nil
+	return f.Skip(0x6)
 }
 
 // AppendBatchHeader appends m as the message UsageBatch.
@@ -388,6 +506,24 @@ func AppendBatchHeader(dst []byte, m *Batch) []byte {
 	return dst
 }
 
+// AppendBatchUsage appends m as a field usage of the message UsageBatch.
+func AppendBatchUsage(dst []byte, m *Usage) []byte {
+	var at int
+	dst, at = wire.Open(dst, 8)
+	dst = AppendUsage(dst, m)
+	wire.Close(dst, at)
+	return dst
+}
+
+// AppendBatchSuspended appends m as a field suspended of the message UsageBatch.
+func AppendBatchSuspended(dst []byte, m *Suspended) []byte {
+	var at int
+	dst, at = wire.Open(dst, 9)
+	dst = AppendSuspended(dst, m)
+	wire.Close(dst, at)
+	return dst
+}
+
 func (m *Batch) parse(data []byte) error {
 	var f wire.Field
 	for len(data) > 0 {
@@ -404,38 +540,60 @@ func (m *Batch) parse(data []byte) error {
 }
 
 func (m *Batch) field(f *wire.Field) error {
-	switch f.Number {
-	case 1:
-		if len(f.B) != len(m.File) {
-			return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+	switch f.Kind {
+	case protowire.VarintType:
+		switch f.Number {
+		case 2:
+			m.Follows = f.V
+			return nil
+		case 3:
+			m.Last = f.V
+			return nil
+		case 4:
+			m.Registry = f.V
+			return nil
+		case 11:
+			m.DuplicateWithin = uint32(f.V)
+			return nil
+		case 12:
+			m.SessionWithin = uint32(f.V)
+			return nil
+		case 14:
+			m.LateUntil = uint32(f.V)
+			return nil
 		}
-		copy(m.File[:], f.B)
-	case 2:
-		m.Follows = f.V
-	case 3:
-		m.Last = f.V
-	case 4:
-		m.Registry = f.V
-	case 5:
-		m.Catalogue = wire.Text(f.B)
-	case 6:
-		m.Source = wire.Text(f.B)
-	case 7:
-		m.Rules = wire.Text(f.B)
-	case 8:
-		m.Usage = append(m.Usage, f.B)
-	case 9:
-		m.Suspended = append(m.Suspended, f.B)
-	case 10:
-		return m.parseEnd(f.B)
-	case 11:
-		m.DuplicateWithin = uint32(f.V)
-	case 12:
-		m.SessionWithin = uint32(f.V)
-	case 13:
-		m.Taken = Instant(f.V)
-	case 14:
-		m.LateUntil = uint32(f.V)
+	case protowire.Fixed64Type:
+		switch f.Number {
+		case 13:
+			m.Taken = Instant(f.V)
+			return nil
+		}
+	case protowire.BytesType:
+		switch f.Number {
+		case 1:
+			if len(f.B) != len(m.File) {
+				return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+			}
+			copy(m.File[:], f.B)
+			return nil
+		case 5:
+			m.Catalogue = wire.Text(f.B)
+			return nil
+		case 6:
+			m.Source = wire.Text(f.B)
+			return nil
+		case 7:
+			m.Rules = wire.Text(f.B)
+			return nil
+		case 8:
+			m.Usage = append(m.Usage, f.B)
+			return nil
+		case 9:
+			m.Suspended = append(m.Suspended, f.B)
+			return nil
+		case 10:
+			return m.parseEnd(f.B)
+		}
 	}
-	return nil
+	return f.Skip(0x7ffe)
 }

@@ -11,16 +11,6 @@ import (
 // The functions that append and parse messages are generated from proto/ratemill/v1/usage.proto (messages_gen.go, written
 // by go generate ./proto). The rest of them is here and in batch.go.
 
-func (u *Usage) appendAttributes(dst []byte) []byte {
-	for i := range u.Attributes {
-		a := &u.Attributes[i]
-		dst = protowire.AppendTag(dst, 26, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(wire.SizeString(1, a.Name)+wire.SizeString(2, a.Value)))
-		dst = appendAttribute(dst, a)
-	}
-	return dst
-}
-
 func (u *Usage) parseAttributes(data []byte) error {
 	var a Attribute
 	err := a.parse(data)
@@ -75,9 +65,6 @@ func skippable(data []byte) int {
 	}
 	return 0
 }
-
-// rated are the numbers of the fields that ParseRatable parses.
-const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28
 
 // named reports whether a message Attribute may have that name: ratemill writes the name first.
 func named(attribute []byte, name string) bool {

@@ -8,12 +8,12 @@ import (
 )
 
 func TestGeneratedFilesAreCurrent(t *testing.T) {
-	for _, f := range files {
-		want, err := generate(f.pkg, f.proto, f.messages)
+	for i := range files {
+		want, err := files[i].generate()
 		require.NoError(t, err)
-		got, err := os.ReadFile("../../" + f.path)
+		got, err := os.ReadFile("../../" + files[i].path)
 		require.NoError(t, err)
-		require.Equal(t, string(want), string(got), "%s is stale: run go generate ./proto", f.path)
+		require.Equal(t, string(want), string(got), "%s is stale: run go generate ./proto", files[i].path)
 	}
 }
 
@@ -22,10 +22,17 @@ func TestAFieldIsNotLeftOut(t *testing.T) {
 	for want, m := range map[string]message{
 		"message Origin has no field gone": {name: "Origin", goType: "ID", append: "a",
 			fields: map[string]field{"gone": {}}},
+		"message Origin has no field former":                 {name: "Origin", goType: "ID", parse: "p", only: []string{"former"}},
+		"message Origin has no field later":                  {name: "Origin", sets: []set{{fields: []string{"later"}}}},
 		"ratemill/v1/usage.proto has no message Gone":        {name: "Gone"},
-		"FileEnd.units: a repeated field is written by hand": {name: "FileEnd", goType: "FileEnd", append: "a"},
+		"FileEnd.units: nothing appends a message UnitTotal": {name: "FileEnd", goType: "FileEnd", append: "a"},
+		"UsageBatch.usage: nothing parses a message Usage":   {name: "UsageBatch", goType: "Batch", parse: "p"},
+		"Usage.unit: no Go type":                             {name: "Usage", goType: "Usage", parse: "p"},
+		"UsageBatch.usage: nothing appends a message Usage": {name: "UsageBatch", goType: "Batch", append: "a",
+			fields: map[string]field{"usage": {one: "b"}, "suspended": {apart: true}, "end": {apart: true}}},
 	} {
-		_, err := generate("udr", "ratemill/v1/usage.proto", []message{m})
+		f := file{pkg: "udr", proto: "ratemill/v1/usage.proto", messages: []message{m}}
+		_, err := f.generate()
 		require.EqualError(t, err, want)
 	}
 }

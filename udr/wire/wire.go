@@ -1,6 +1,6 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
-// proto/ defines the messages; their Go types are in the packages that own them (udr, whose code is generated, rating,
+// proto/ defines the messages; their Go types are in the packages that own them (udr, rating, whose code is generated,
 // internal/ratedlog), whose tests compare both.
 package wire
 
@@ -34,6 +34,11 @@ func AppendFixed(dst []byte, n protowire.Number, v int64) []byte {
 		return dst
 	}
 	return binary.LittleEndian.AppendUint64(appendTag(dst, n, protowire.Fixed64Type), uint64(v))
+}
+
+// AppendSigned appends a sint32 or sint64 field, which takes few bytes also below zero; zero is omitted.
+func AppendSigned(dst []byte, n protowire.Number, v int64) []byte {
+	return AppendVarint(dst, n, protowire.EncodeZigZag(v))
 }
 
 // AppendString appends a string field; an empty one is omitted.
@@ -92,6 +97,28 @@ func Close(dst []byte, at int) {
 	dst[at], dst[at+1], dst[at+2], dst[at+3] = byte(size)|0x80, byte(size>>7)|0x80, byte(size>>14)|0x80, byte(size>>21)&0x7f
 }
 
+// CloseShort ends a message within another whose length takes as few bytes as it can. It began at at, after its tag and one
+// byte for the length, which is nearly always enough; otherwise it is moved. A charge has up to ten such messages, so padded
+// lengths would take 30 bytes a record.
+func CloseShort(dst []byte, at int) []byte {
+	if size := len(dst) - at; size < 0x80 {
+		dst[at-1] = byte(size)
+		return dst
+	}
+	return closeLong(dst, at)
+}
+
+func closeLong(dst []byte, at int) []byte {
+	size := len(dst) - at
+	more := protowire.SizeVarint(uint64(size)) - 1
+	for range more {
+		dst = append(dst, 0)
+	}
+	copy(dst[at+more:], dst[at:at+size])
+	protowire.AppendVarint(dst[:at-1], uint64(size))
+	return dst
+}
+
 // Field is one field of a message: V holds a varint or fixed value, B the bytes of the others.
 type Field struct {
 	Number protowire.Number
@@ -143,6 +170,18 @@ func (f *Field) Read(data []byte) (size int) {
 		return n
 	}
 	return size + n
+}
+
+// Signed is the value of a sint32 or sint64 field.
+func (f *Field) Signed() int64 { return protowire.DecodeZigZag(f.V) }
+
+// Skip passes over a field that its message does not know. Known has a bit for each number that it knows: a field of such a
+// number has another wire type than the .proto says, which is an error.
+func (f *Field) Skip(known uint64) error {
+	if known>>f.Number&1 != 0 {
+		return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
+	}
+	return nil
 }
 
 // Fields calls field for each field of a message: v holds a varint or fixed value, b the bytes of the others.

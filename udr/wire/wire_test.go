@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,17 +62,43 @@ func FuzzAppend(f *testing.F) {
 	f.Add(uint32(2048), ^uint64(0), "ñ")
 	f.Fuzz(func(t *testing.T, n uint32, v uint64, s string) {
 		number := protowire.Number(n%uint32(protowire.MaxValidNumber) + 1)
-		var varint, fixed, text []byte
+		var varint, zigzag, fixed, text []byte
 		if v != 0 {
 			varint = protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), v)
+			zigzag = protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), protowire.EncodeZigZag(int64(v)))
 			fixed = protowire.AppendFixed64(protowire.AppendTag(nil, number, protowire.Fixed64Type), v)
 		}
 		if s != "" {
 			text = protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), s)
 		}
 		require.Equal(t, varint, wire.AppendVarint(nil, number, v))
+		require.Equal(t, zigzag, wire.AppendSigned(nil, number, int64(v)))
 		require.Equal(t, fixed, wire.AppendFixed(nil, number, int64(v)))
 		require.Equal(t, text, wire.AppendString(nil, number, s))
 		require.Equal(t, text, wire.AppendBytes(nil, number, []byte(s)))
 	})
+}
+
+// The length of a message takes as few bytes as it can, however long the message is.
+func TestCloseShortWritesTheShortestLength(t *testing.T) {
+	for _, size := range []int{0, 1, 127, 128, 16_383, 16_384, 100_000} {
+		body := bytes.Repeat([]byte("x"), size)
+		got := append([]byte("before"), 0x0a, 0)
+		at := len(got)
+		got = wire.CloseShort(append(got, body...), at)
+		require.Equal(t, protowire.AppendBytes([]byte("before\x0a"), body), got)
+	}
+}
+
+// A field that a message knows and that has another type is an error; one that it does not know is passed over.
+func TestAFieldOfAnotherTypeIsAnError(t *testing.T) {
+	const known = 1<<1 | 1<<5
+	for number := range protowire.Number(200) {
+		f := wire.Field{Number: number, Kind: protowire.BytesType}
+		if number == 1 || number == 5 {
+			require.EqualError(t, f.Skip(known), "it has wire type 2, so ratemill did not write it")
+		} else {
+			require.NoError(t, f.Skip(known))
+		}
+	}
 }

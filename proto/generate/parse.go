@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// parser writes the loop over a message's fields.
+func (g *generator) parser(m *message) {
+	switch {
+	case m.method:
+		g.line("func (m *%s) %s(data []byte) error {", m.goType, m.parse)
+	default:
+		what := "the output of " + m.append
+		if m.append == "" {
+			what = "some fields of a message " + m.name
+		}
+		g.line("// %s parses %s. Texts of m then point into data.", m.parse, what)
+		g.line("func %s(data []byte, m *%s) error {", m.parse, m.goType)
+		if m.reset != "" {
+			g.line("m.%s", m.reset)
+		} else {
+			g.line("*m = %s{}", m.goType)
+		}
+	}
+	g.line("var f wire.Field\nfor len(data) > 0 {\nsize := f.Read(data)\nif size < 0 {\nreturn wire.Damaged(%q, size)\n}\ndata = "+
+		"data[size:]", m.name)
+	g.line("if err := m.%s(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}", m.fieldMethod(),
+		"message "+m.name+": field %d: %w")
+	if m.check != "" {
+		g.line("return m.%s\n}\n", m.check)
+		return
+	}
+	g.line("return nil\n}\n")
+}
+
+func (m *message) fieldMethod() string {
+	if m.field != "" {
+		return m.field
+	}
+	return "field"
+}
+
+// wireTypes are the types of fields that the generator knows.
+var wireTypes = []struct {
+	is   protowire.Type
+	name string
+}{{protowire.VarintType, "Varint"}, {protowire.Fixed64Type, "Fixed64"}, {protowire.BytesType, "Bytes"}}
+
+// fields writes the method that reads one field. Numbers that it does not know are skipped.
+func (g *generator) fields(m *message, d protoreflect.MessageDescriptor) error {
+	known := uint64(0)
+	bodies := map[protowire.Type]*generator{}
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if m.only != nil && !slices.Contains(m.only, string(f.Name())) {
+			continue
+		}
+		if f.Number() > 63 {
+			return fmt.Errorf("%s.%s: a number above 63", m.name, f.Name())
+		}
+		known |= 1 << f.Number()
+		kind := wireType(f)
+		if bodies[kind] == nil {
+			bodies[kind] = &generator{file: g.file}
+		}
+		body := bodies[kind]
+		body.line("case %d:", f.Number())
+		end := body.Len()
+		if err := body.parseField(f, m.fields[string(f.Name())]); err != nil {
+			return fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
+		}
+		if text := strings.TrimSpace(body.String()[end:]); !strings.HasPrefix(text[strings.LastIndex(text, "\n")+1:], "return") {
+			body.line("return nil")
+		}
+	}
+	g.line("func (m *%s) %s(f *wire.Field) error {\nswitch f.Kind {", m.goType, m.fieldMethod())
+	for _, t := range wireTypes {
+		if body := bodies[t.is]; body != nil {
+			g.line("case protowire.%sType:\nswitch f.Number {", t.name)
+			_, _ = body.WriteTo(g)
+			g.line("}")
+			delete(bodies, t.is)
+		}
+	}
+	g.line("}\nreturn f.Skip(%#x)\n}\n", known)
+	for t := range bodies {
+		return fmt.Errorf("message %s: no code for wire type %d", m.name, t)
+	}
+	return nil
+}
+
+func wireType(f protoreflect.FieldDescriptor) protowire.Type {
+	switch f.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
+		return protowire.BytesType
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:
+		return protowire.Fixed64Type
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
+		return protowire.Fixed32Type
+	}
+	return protowire.VarintType
+}
+
+func (g *generator) parseField(f protoreflect.FieldDescriptor, how field) error {
+	x := "m." + how.name(f)
+	if how.present != "" {
+		g.line("m.%s = true", how.present)
+	}
+	switch kind := f.Kind(); {
+	case how.parse != "":
+		g.line("return m.%s(f.%s)", how.parse, value(f))
+	case how.array == lenient:
+		g.line("copy(%s[:], f.B)", x)
+	case how.array != noArray:
+		g.line("if len(f.B) != len(%s) {\nreturn fmt.Errorf(%q, len(f.B), len(%s))\n}\ncopy(%s[:], f.B)", x,
+			string(f.Name())+" has %d bytes, not %d", x, x)
+	case how.raw && f.IsList():
+		g.line("%s = append(%s, f.B)", x, x)
+	case how.raw || kind == protoreflect.BytesKind:
+		g.line("%s = f.B", x)
+	case kind == protoreflect.MessageKind:
+		return g.parseMessage(f, how, x)
+	case f.IsList():
+		return fmt.Errorf("a list of values is read by hand")
+	case kind == protoreflect.StringKind && how.owned:
+		g.line("%s = string(f.B)", x)
+	case kind == protoreflect.StringKind:
+		g.line("%s = wire.Text(f.B)", x)
+	case kind == protoreflect.BoolKind:
+		g.line("%s = f.V != 0", x)
+	default:
+		return g.parseNumber(f, how, x)
+	}
+	return nil
+}
+
+// value is the field of wire.Field that holds a field's value.
+func value(f protoreflect.FieldDescriptor) string {
+	if wireType(f) == protowire.BytesType {
+		return "B"
+	}
+	return "V"
+}
+
+// parseMessage reads a message, or the next of a list.
+func (g *generator) parseMessage(f protoreflect.FieldDescriptor, how field, x string) error {
+	e := g.file.of(f)
+	if e == nil || e.parse == "" {
+		return fmt.Errorf("nothing parses a message %s", f.Message().Name())
+	}
+	if f.IsList() {
+		if how.most != "" {
+			g.line("if len(%s) == %s {\nreturn fmt.Errorf(%q, %s)\n}", x, how.most, "more than %d "+string(f.Name()), how.most)
+		}
+		g.line("%s = append(%s, %s{})", x, x, e.goType)
+		x += fmt.Sprintf("[len(%s)-1]", x)
+	}
+	if e.method {
+		g.line("return %s.%s(f.B)", x, e.parse)
+	} else {
+		g.line("return %s(f.B, &%s)", e.parse, x)
+	}
+	return nil
+}
+
+func (g *generator) parseNumber(f protoreflect.FieldDescriptor, how field, x string) error {
+	switch {
+	case how.limit != "":
+		g.line("if f.V >= uint64(len(%s)) {\nreturn fmt.Errorf(%q, f.V)\n}", how.limit, how.what+" %d is unknown")
+	case how.most != "":
+		g.line("if f.V > uint64(%s) {\nreturn fmt.Errorf(%q, f.V, uint64(%s))\n}", how.most,
+			strings.ReplaceAll(string(f.Name()), "_", " ")+" %d is more than %d", how.most)
+	}
+	from, goType := "f.V", ""
+	switch f.Kind() {
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+	case protoreflect.Uint32Kind:
+		goType = "uint32"
+	case protoreflect.Int64Kind, protoreflect.Sfixed64Kind:
+		goType = "int64"
+	case protoreflect.Sint32Kind:
+		from, goType = "f.Signed()", "int32"
+	case protoreflect.Sint64Kind:
+		from = "f.Signed()"
+	case protoreflect.EnumKind:
+		if how.goType == "" {
+			return fmt.Errorf("no Go type")
+		}
+		if how.limit == "" && how.most == "" {
+			from = "min(f.V, 255)" // a value that a newer version wrote remains unknown
+		}
+	default:
+		return fmt.Errorf("no code for a field of kind %s", f.Kind())
+	}
+	if how.goType != "" {
+		goType = how.goType
+	}
+	if goType != "" {
+		from = goType + "(" + from + ")"
+	}
+	g.line("%s = %s", x, from)
+	return nil
+}
+
+// sets writes the constants of a message.
+func (g *generator) sets(m *message, d protoreflect.MessageDescriptor) error {
+	for _, s := range m.sets {
+		var bits []string
+		for _, name := range s.fields {
+			f := d.Fields().ByName(protoreflect.Name(name))
+			if f == nil {
+				return fmt.Errorf("message %s has no field %s", m.name, name)
+			}
+			bits = append(bits, fmt.Sprintf("1<<%d", f.Number()))
+		}
+		g.line("// %s has a bit for each number of %s.\nconst %s = %s\n", s.constant, s.meaning, s.constant, strings.Join(bits, " | "))
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+// ratingMessages are those of package rating.
+var ratingMessages = []message{
+	{name: "Decimal", goType: "decimal.D", append: "appendDecimal", parse: "parseDecimal", hand: true, omit: "IsZero()"},
+	{name: "Value", goType: "Value", append: "appendValue", parse: "parse", method: true, fields: map[string]field{
+		"high": {goName: "Hi"},
+		"low":  {goName: "Lo"},
+	}},
+	{name: "Charge", goType: "Charge", append: "AppendCharge", parse: "parse", method: true, fields: map[string]field{
+		"tier":              {goType: "uint8"},
+		"plan_since":        {goType: "udr.Instant"},
+		"zone_index":        {goType: "uint16"},
+		"zone_by":           {goType: "ZoneBy"},
+		"draws":             {goType: "Draw", most: "maxRepeated"},
+		"steps":             {goName: "Lines", most: "maxRepeated", append: "appendSteps", one: "appendStepField"},
+		"fee":               {parse: "parseFee", one: "appendFeeField"},
+		"cap":               {parse: "parseCap", one: "appendCapField"},
+		"scale":             {goType: "uint8", most: "decimal.Scale"},
+		"mode":              {goType: "decimal.Mode", most: "decimal.Down"},
+		"below_numerator":   {goName: "Below.Num"},
+		"below_denominator": {goName: "Below.Den"},
+		"before":            {present: "Part"},
+		"blocks":            {goType: "Block", most: "maxRepeated"},
+		"lines":             {most: "maxRepeated", append: "appendLines", one: "appendLineField"},
+	}},
+	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total"},
+		fields: map[string]field{"tier": {goType: "uint8"}}},
+	{name: "Line", goType: "Line", append: "appendLine", parse: "parse", method: true, check: "saysItsKind()", fields: map[string]field{
+		"kind": {goType: "LineKind"},
+	}},
+	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true, field: "stepField"},
+	{name: "Block", goType: "Block", append: "appendBlock", parse: "parse", method: true},
+	{name: "Draw", goType: "Draw", append: "appendDraw", parse: "parse", method: true, fields: map[string]field{
+		"kind": {goType: "CounterKind"},
+	}},
+	{name: "Session", goType: "Session", append: "AppendSession", parse: "parse", method: true, fields: map[string]field{
+		"below_numerator":   {goName: "Below.Num"},
+		"below_denominator": {goName: "Below.Den", when: "m.Below.Num != 0"},
+	}},
+	{name: "SessionState", goType: "SessionState", append: "AppendSessionState", parse: "parse", method: true, fields: map[string]field{
+		"id":  {goName: "Key.ID"},
+		"sim": {goName: "Key.SIM"},
+	}},
+	{name: "CounterKey", goType: "CounterKey", append: "appendKey", parse: "parse", method: true, check: "check()",
+		fields: map[string]field{"kind": {goType: "CounterKind"}}},
+	{name: "Delta", goType: "Delta", append: "AppendDelta", parse: "parse", method: true},
+	{name: "Event", goType: "Event", append: "AppendEvent", parse: "parse", method: true, fields: map[string]field{
+		"kind": {goType: "EventKind"},
+		"at":   {goType: "udr.Instant"},
+	}},
+}
