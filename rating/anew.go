@@ -83,7 +83,7 @@ func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 // like is the version that begins at the same time as one of another catalogue.
 func like[T any](f *family[T], s since) *T {
 	for i, o := range f.since {
-		if o.kind == s.kind && o.order() == s.order() {
+		if o.Kind == s.Kind && o.Order() == s.Order() {
 			return f.versions[i]
 		}
 	}

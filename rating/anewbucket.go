@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ratemill/literal"
 	"ratemill/udr"
 )
 
@@ -88,10 +89,10 @@ func (s *succession) continuing(o, b *bucket) string {
 func (s *succession) bucket(o, b *bucket) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(b.classes)
 	switch {
-	case was != is && was != anyUnit && is != anyUnit:
+	case was != is && was != literal.AnyUnit && is != literal.AnyUnit:
 		s.list.Warnf(b.at, "bucket %s counts %s, and continues a count of %s in %s; give it another name, and no formerly, so that it "+
 			"counts from 0",
-			b.name, unitName(is), unitName(was), s.former)
+			b.name, literal.UnitName(is), literal.UnitName(was), s.former)
 	case b.size < o.size:
 		s.list.Warnf(b.at, "bucket %s holds less than in %s: in the current cycle there is no event for an owner that has used as "+
 			"much already", b.name, s.former)
@@ -100,11 +101,11 @@ func (s *succession) bucket(o, b *bucket) {
 
 func (c *Catalogue) unitOf(classes []bool) udr.Unit {
 	for n, in := range classes {
-		if in && c.units[n] != anyUnit {
+		if in && c.units[n] != literal.AnyUnit {
 			return c.units[n]
 		}
 	}
-	return anyUnit
+	return literal.AnyUnit
 }
 
 // limits compares the limits with those of the catalogue in use.
@@ -164,9 +165,9 @@ func (s *succession) limit(o, m *limit) {
 		s.list.Warnf(m.amountAt, "limit %s is in %s, and continues a count in %s of %s: amounts of both are added in the current "+
 			"cycle. Give the limit in %s another name",
 			m.name, m.currency, o.currency, s.former, m.currency)
-	case !m.cost && was != is && was != anyUnit && is != anyUnit:
+	case !m.cost && was != is && was != literal.AnyUnit && is != literal.AnyUnit:
 		s.list.Warnf(m.amountAt, "limit %s counts %s, and continues a count of %s in %s; give it another name, so that it counts from 0",
-			m.name, unitName(is), unitName(was), s.former)
+			m.name, literal.UnitName(is), literal.UnitName(was), s.former)
 	case m.event && m.threshold.Less(o.threshold):
 		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose "+
 			"count has reached it already, only from the next cycle on",

@@ -1,10 +1,12 @@
 package rating
 
+import "ratemill/literal"
+
 // A cap is the most that a record or session costs, its fee included.
 var limitedByCap = adjustment{
 	class: func(s *saying) {
 		if s.classDoc.Cap != nil {
-			s.pc.cap, s.pc.capped = money(s.classDoc.Cap.Value, s.classDoc.Cap.Pos, &s.list), true
+			s.pc.cap, s.pc.capped = literal.Amount(s.classDoc.Cap.Value, s.classDoc.Cap.Pos, &s.list), true
 		}
 	},
 	price: func(s *saying) {

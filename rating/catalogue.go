@@ -16,6 +16,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"ratemill/diag"
+	"ratemill/literal"
 	"ratemill/udr"
 )
 
@@ -88,12 +89,12 @@ func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from u
 		return f.newest(k, at)
 	}
 	for i := len(f.versions) - 1; i >= 0; i-- {
-		switch s := &f.since[i]; s.kind {
-		case sinceAlways:
+		switch s := &f.since[i]; s.Kind {
+		case literal.Always:
 			return f.versions[i], i + 1, 0
-		case sinceInstant:
-			from = s.at
-		case sinceDay:
+		case literal.AtInstant:
+			from = s.At
+		case literal.OnDay:
 			from = k.starts[f.dates[i]]
 		}
 		if from <= at {
@@ -108,14 +109,14 @@ func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from u
 func (f *family[T]) newest(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
 		begins := udr.Instant(0) // result of at for a version that is always in force
-		switch s.kind {
-		case sinceInstant:
-			begins = s.at
-		case sinceDay:
+		switch s.Kind {
+		case literal.AtInstant:
+			begins = s.At
+		case literal.OnDay:
 			begins = k.starts[f.dates[i]]
 		}
-		later := version == nil || begins > from || begins == from && s.kind == sinceInstant
-		if s.kind == sinceAlways || begins <= at && later {
+		later := version == nil || begins > from || begins == from && s.Kind == literal.AtInstant
+		if s.Kind == literal.Always || begins <= at && later {
 			version, number, from = f.versions[i], i+1, begins
 		}
 	}
@@ -390,15 +391,15 @@ func (c *compiler) compile() {
 
 func setDates[T any](c *Catalogue, f *families[T]) {
 	for _, x := range f.list {
-		days := slices.ContainsFunc(x.since, func(s since) bool { return s.kind == sinceDay })
-		x.mixed = days && slices.ContainsFunc(x.since, func(s since) bool { return s.kind == sinceInstant })
+		days := slices.ContainsFunc(x.since, func(s since) bool { return s.Kind == literal.OnDay })
+		x.mixed = days && slices.ContainsFunc(x.since, func(s since) bool { return s.Kind == literal.AtInstant })
 		for _, s := range x.since {
 			date := int32(-1)
-			if s.kind == sinceDay {
-				i := slices.Index(c.dates, s.day)
+			if s.Kind == literal.OnDay {
+				i := slices.Index(c.dates, s.Day)
 				if i < 0 {
 					i = len(c.dates)
-					c.dates = append(c.dates, s.day)
+					c.dates = append(c.dates, s.Day)
 				}
 				date = int32(i)
 			}
@@ -425,11 +426,11 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 		return
 	}
 	x := f.add(name.Value)
-	at, same := slices.BinarySearchFunc(x.since, s, func(a, b since) int { return cmp.Compare(a.order(), b.order()) })
+	at, same := slices.BinarySearchFunc(x.since, s, func(a, b since) int { return cmp.Compare(a.Order(), b.Order()) })
 	if same {
 		when := "is always in force"
-		if s.kind != sinceAlways {
-			when = "begins on " + s.text
+		if s.Kind != literal.Always {
+			when = "begins on " + s.Text
 		}
 		c.list.Errorf(name.Pos, "%s %s %s twice; give each version a from of its own", kind, name.Value, when)
 		return
@@ -469,15 +470,16 @@ func (c *compiler) class(name diag.Text, unit udr.Unit) int32 {
 	if !ok {
 		n = int32(len(c.units))
 		c.classes[name.Value] = n
-		c.units, c.names = append(c.units, anyUnit), append(c.names, name.Value)
+		c.units, c.names = append(c.units, literal.AnyUnit), append(c.names, name.Value)
 	}
 	switch {
-	case unit == anyUnit:
-	case c.units[n] == anyUnit:
+	case unit == literal.AnyUnit:
+	case c.units[n] == literal.AnyUnit:
 		c.units[n] = unit
 		c.unitAt[name.Value] = name.Pos
 	case c.units[n] != unit:
-		c.list.Errorf(name.Pos, "class %s counts %s here, but %s at %s", name.Value, unitName(unit), unitName(c.units[n]), c.unitAt[name.Value])
+		c.list.Errorf(name.Pos, "class %s counts %s here, but %s at %s", name.Value, literal.UnitName(unit),
+			literal.UnitName(c.units[n]), c.unitAt[name.Value])
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -140,12 +141,12 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 		}
 		e.lastClass, e.lastNumber = e.catalogue.names[n], n
 	}
-	if unit := e.catalogue.units[e.lastNumber]; unit != anyUnit && u.Unit != unit {
+	if unit := e.catalogue.units[e.lastNumber]; unit != literal.AnyUnit && u.Unit != unit {
 		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices",
-			unitName(u.Unit), u.Class, unitName(unit))
+			literal.UnitName(u.Unit), u.Class, literal.UnitName(unit))
 	}
-	if u.Quantity < 0 || u.Quantity > maxQuantity {
-		return 0, suspend("quantity", "quantity %d is out of range: it must be 0 to %d", u.Quantity, int64(maxQuantity))
+	if u.Quantity < 0 || u.Quantity > literal.MaxQuantity {
+		return 0, suspend("quantity", "quantity %d is out of range: it must be 0 to %d", u.Quantity, int64(literal.MaxQuantity))
 	}
 	return e.lastNumber, nil
 }
@@ -287,7 +288,7 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	t.plan, t.version, t.since = f.at(t.clock, u.At)
 	switch {
 	case t.plan == nil:
-		return suspend("no_plan", "plan %s is not in force yet at %s; its first version begins on %s", f.name, u.At, f.since[0].text)
+		return suspend("no_plan", "plan %s is not in force yet at %s; its first version begins on %s", f.name, u.At, f.since[0].Text)
 	case int(class) >= len(t.plan.classes) || t.plan.classes[class] == nil:
 		return suspend("no_price", "plan %s version %d has no prices for usage class %s; add the class to the plan and retry", f.name, t.version, u.Class)
 	case t.currency != "" && t.currency != t.plan.currency:

@@ -1,6 +1,9 @@
 package rating
 
-import "ratemill/decimal"
+import (
+	"ratemill/decimal"
+	"ratemill/literal"
+)
 
 // A connect fee is due once for a record or session of more than 0 units, by the price at which it begins.
 var fee = adjustment{
@@ -8,7 +11,7 @@ var fee = adjustment{
 		if s.priceDoc.Fee == nil {
 			return
 		}
-		if s.price.fee = money(s.priceDoc.Fee.Value, s.priceDoc.Fee.Pos, &s.list); !s.price.fee.IsZero() {
+		if s.price.fee = literal.Amount(s.priceDoc.Fee.Value, s.priceDoc.Fee.Pos, &s.list); !s.price.fee.IsZero() {
 			s.price.adjust = append(s.price.adjust, applyFee)
 		}
 	},

@@ -121,7 +121,7 @@ func (c *compiler) followLimits() {
 	var all []version
 	for _, f := range c.limits.list {
 		for i, m := range f.versions {
-			all = append(all, version{m, f.since[i].order()})
+			all = append(all, version{m, f.since[i].Order()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b version) int { return cmp.Compare(a.order, b.order) })

@@ -3,6 +3,7 @@ package rating
 import (
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/literal"
 )
 
 // A minimum is the least that a record costs which pays for units, its fee included: it goes by the price at which the record
@@ -14,7 +15,7 @@ var minimum = adjustment{
 		if d == nil {
 			return
 		}
-		least := money(d.Value, d.Pos, &s.list)
+		least := literal.Amount(d.Value, d.Pos, &s.list)
 		if s.pc.capped && s.pc.cap.Less(least) {
 			s.list.Errorf(d.Pos, "the minimum %s is more than the cap %s of class %s; lower the minimum, or raise the cap", least,
 				s.pc.cap, s.class.Value)

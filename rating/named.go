@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ratemill/diag"
+	"ratemill/literal"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -98,7 +99,7 @@ func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {
 // ParseQuantity reads a number of units, as in 100 kB, 60 s or 1, in base units.
 func ParseQuantity(text string) (int64, error) {
 	var l diag.List
-	n, _ := parseQuantity(text, diag.Pos{}, &l)
+	n, _ := literal.ParseQuantity(text, diag.Pos{}, &l)
 	if l.HasErrors() {
 		return 0, fmt.Errorf("%s", l[0].Message)
 	}

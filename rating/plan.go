@@ -7,6 +7,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/literal"
 	"ratemill/udr"
 )
 
@@ -172,7 +173,7 @@ func orKnown(name string, known []string) string {
 
 // classUnit is the unit of a class's increments and prices.
 func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
-	unit := anyUnit
+	unit := literal.AnyUnit
 	if c.declared != nil {
 		if u, ok := c.declared.Units[name]; ok {
 			unit = u // what records have
@@ -180,11 +181,11 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 	}
 	say := func(u udr.Unit, at diag.Pos, what string) {
 		switch {
-		case u == anyUnit:
-		case unit == anyUnit:
+		case u == literal.AnyUnit:
+		case unit == literal.AnyUnit:
 			unit = u
 		case unit != u:
-			c.list.Errorf(at, "%s is in %s, but class %s counts %s", what, unitName(u), name, unitName(unit))
+			c.list.Errorf(at, "%s is in %s, but class %s counts %s", what, literal.UnitName(u), name, literal.UnitName(unit))
 		}
 	}
 	if doc.Increment.given {
@@ -199,7 +200,7 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 			say(p.Price.unit, p.Price.pos, "the price "+p.Price.text)
 		}
 		for _, s := range p.Steps {
-			say(s.From.unit, s.From.pos, "from")
+			say(s.From.Unit, s.From.Pos, "from")
 			say(s.Price.unit, s.Price.pos, "the price "+s.Price.text)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ratemill/diag"
+	"ratemill/literal"
 )
 
 // Schema is the JSON Schema of a catalogue document, of rating or of the given kinds, for editors.
@@ -15,17 +16,8 @@ func Schema(kinds ...Kind) map[string]any {
 	return diag.SchemaOfKinds("ratemill catalogue document", all)
 }
 
-// JSONSchema is a single value, such as 100 kB.
-func (quantity) JSONSchema() map[string]any { return single() }
-
 // JSONSchema is a single value, such as 0.02 / 1 MB.
-func (priceText) JSONSchema() map[string]any { return single() }
-
-// JSONSchema is a single value, such as 100 EUR.
-func (moneyText) JSONSchema() map[string]any { return single() }
-
-// JSONSchema is a single value, a date or an instant.
-func (since) JSONSchema() map[string]any { return single() }
+func (priceText) JSONSchema() map[string]any { return literal.Single() }
 
 // JSONSchema is one quantity for both increments, or each of them.
 func (increments) JSONSchema() map[string]any {
@@ -37,5 +29,3 @@ func (weekDoc) JSONSchema() map[string]any {
 	part := map[string]any{"type": "string"}
 	return map[string]any{"anyOf": []any{part, map[string]any{"type": "array", "items": part}}}
 }
-
-func single() map[string]any { return map[string]any{"type": []any{"string", "number"}} }

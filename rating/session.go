@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -99,7 +100,7 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	before := &ch.Before
 	before.Last, before.Within = 0, 0
 	quantity := before.Quantity + u.Quantity
-	if quantity > maxQuantity {
+	if quantity > literal.MaxQuantity {
 		return suspend("quantity", "the parts of the session have %d %s together, which is too much; correct the source's session key",
 			quantity, u.Unit)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/literal"
 	"ratemill/udr"
 )
 
@@ -75,8 +76,8 @@ func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
 			c.list.Errorf(name.Pos, "no plan has prices for class %s%s", name.Value, hint)
 			continue
 		}
-		if unit != anyUnit && c.units[n] != anyUnit && c.units[n] != unit {
-			c.list.Errorf(name.Pos, "class %s counts %s, not %s", name.Value, unitName(c.units[n]), unitName(unit))
+		if unit != literal.AnyUnit && c.units[n] != literal.AnyUnit && c.units[n] != unit {
+			c.list.Errorf(name.Pos, "class %s counts %s, not %s", name.Value, literal.UnitName(c.units[n]), literal.UnitName(unit))
 		}
 		for int(n) >= len(set) {
 			set = append(set, false)
@@ -100,10 +101,10 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 			continue
 		}
 		seen[d.Bucket.Value] = true
-		if d.Units.value <= 0 {
-			c.list.Errorf(d.Units.pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
+		if d.Units.Value <= 0 {
+			c.list.Errorf(d.Units.Pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
 		}
-		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.value}
+		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.Value}
 		_, short, _ := strings.Cut(owner, " ")
 		b.event = short + "/" + b.name
 		b.formerly, b.counted = d.Formerly.Value, cmp.Or(d.Formerly.Value, b.name)
@@ -113,7 +114,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		}
 		counting[b.counted] = d.Bucket.Pos
 		b.id, b.at = c.id(d.Bucket.Pos, owner+"/"+b.counted), d.Bucket.Pos
-		b.classes = c.classSet(d.Classes, d.Units.unit)
+		b.classes = c.classSet(d.Classes, d.Units.Unit)
 		for _, z := range d.Zones {
 			n, ok := c.zones[z.Value]
 			if !ok {
@@ -163,26 +164,26 @@ func (c *compiler) compileShares() {
 func (c *compiler) compileLimits() {
 	for _, doc := range c.limitDocs {
 		m := &limit{name: doc.Name.Value, perSIM: doc.Per.Value == "sim", event: len(doc.Actions) > 0}
-		unit := anyUnit
+		unit := literal.AnyUnit
 		switch {
 		case doc.Usage != nil && doc.Cost != nil || doc.Usage == nil && doc.Cost == nil:
 			c.list.Errorf(doc.Name.Pos, "limit %s needs a threshold, on usage or on cost: usage: 5 GB, or cost: 100 EUR", m.name)
 		case doc.Usage != nil:
-			unit, m.threshold, m.amountAt = doc.Usage.unit, UnitsValue(doc.Usage.value), doc.Usage.pos
-			if doc.Usage.value <= 0 {
-				c.list.Errorf(doc.Usage.pos, "a threshold is more than 0")
+			unit, m.threshold, m.amountAt = doc.Usage.Unit, UnitsValue(doc.Usage.Value), doc.Usage.Pos
+			if doc.Usage.Value <= 0 {
+				c.list.Errorf(doc.Usage.Pos, "a threshold is more than 0")
 			}
 			if len(doc.Classes) == 0 {
 				c.list.Errorf(doc.Name.Pos, "limit %s on usage needs classes: units of different classes cannot be added", m.name)
 			}
 		default:
-			m.cost, m.amount, m.currency = true, doc.Cost.amount, doc.Cost.currency
-			m.threshold, m.amountAt = CostValue(m.amount), doc.Cost.pos
+			m.cost, m.amount, m.currency = true, doc.Cost.Amount, doc.Cost.Currency
+			m.threshold, m.amountAt = CostValue(m.amount), doc.Cost.Pos
 			if m.currency != "" {
-				c.currency(m.currency, doc.Cost.pos)
+				c.currency(m.currency, doc.Cost.Pos)
 			}
 			if m.amount.Sign() <= 0 {
-				c.list.Errorf(doc.Cost.pos, "a threshold is more than 0")
+				c.list.Errorf(doc.Cost.Pos, "a threshold is more than 0")
 			}
 		}
 		if len(doc.Actions) == 0 {

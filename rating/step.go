@@ -5,6 +5,7 @@ import (
 	"math/big"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 	"ratemill/udr"
 )
 
@@ -44,14 +45,14 @@ func compileSteps(s *saying) {
 		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
 	}
 	for i, x := range d.Steps {
-		if i == 0 && x.From.value != 0 {
+		if i == 0 && x.From.Value != 0 {
 			s.list.Errorf(x.pos, "the first step begins at 0")
 		}
-		if i > 0 && x.From.value <= d.Steps[i-1].From.value {
-			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.value,
-				d.Steps[i-1].From.value)
+		if i > 0 && x.From.Value <= d.Steps[i-1].From.Value {
+			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.Value,
+				d.Steps[i-1].From.Value)
 		}
-		pr.steps = append(pr.steps, priceStep{x.From.value, x.Price.price, x.Price.per})
+		pr.steps = append(pr.steps, priceStep{x.From.Value, x.Price.price, x.Price.per})
 	}
 	for _, x := range pr.steps {
 		den := lcm(s.pc.den, uint64(x.per))
@@ -95,7 +96,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		from = value.Units()
 		e.add(entry, k, UnitsValue(stop-at), res)
 	}
-	if from < 0 || from > math.MaxInt64-maxQuantity*2 {
+	if from < 0 || from > math.MaxInt64-literal.MaxQuantity*2 {
 		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one cycle", p.name, t.plan.name, from)
 	}
 	i := 0

@@ -1,0 +1,54 @@
+package literal
+
+import (
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/diag"
+	"ratemill/normalize"
+)
+
+// Money is an amount with its currency: 100 EUR.
+type Money struct {
+	Amount   decimal.D
+	Currency string
+	Pos      diag.Pos
+}
+
+// UnmarshalNode implements diag.Unmarshaler. It does not look the currency up; see KnownCurrency.
+func (m *Money) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	m.Pos = n.Pos
+	if !d.Want(n, diag.Scalar, "an amount") {
+		return
+	}
+	amount, currency, ok := strings.Cut(n.Text, " ")
+	if !ok || currency == "" {
+		d.Errorf(n.Pos, "%q is not an amount with a currency; write it as 100 EUR", n.Text)
+		return
+	}
+	m.Amount, m.Currency = Amount(amount, n.Pos, &d.List), currency
+}
+
+// JSONSchema is a single value, such as 100 EUR.
+func (Money) JSONSchema() map[string]any { return Single() }
+
+// Amount reads an amount of 0 or more.
+func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
+	d, err := decimal.Parse(strings.ReplaceAll(text, "_", ""))
+	if err != nil {
+		l.Errorf(at, "%v; write an amount such as 0.02, or 0.02 / 1 MB for a price", err)
+		return decimal.Zero
+	}
+	if d.Sign() < 0 {
+		l.Errorf(at, "%s is negative; amounts of the catalogue are 0 or more", text)
+		return decimal.Zero
+	}
+	return d
+}
+
+// KnownCurrency reports whether code is a currency of ISO 4217, in capitals. Lower-case letters are refused, because a
+// charge shows the document's spelling.
+func KnownCurrency(code string) bool {
+	known, err := normalize.ParseCurrency([]byte(code))
+	return err == nil && known.String() == code
+}
