@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
+	"ratemill/internal/progress"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
 	"ratemill/rating"
@@ -41,15 +42,17 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 			if err != nil {
 				return err
 			}
-			began, bar := time.Now(), newProgress()
+			began, bars := time.Now(), passing()
+			defer bars.Done()
+			bar := bars.Add("")
 			watched(inputs, bar)
 			changes, list, err := store.Import(cmd.Context(), inputs, control.ImportOptions{
 				Who: whoami(), Now: began, Partitions: partitions, Catalogue: project.CatalogueNames(config.Project),
 				Progress: func(written, of int) {
-					bar.at(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
+					bar.At(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
 				},
 			})
-			bar.done()
+			bars.Done()
 			printDiagnostics(list)
 			if err != nil {
 				return err
@@ -71,7 +74,7 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 }
 
 // watched shows a progress bar for reading the files.
-func watched(inputs []registry.Input, bar *progress) {
+func watched(inputs []registry.Input, bar *progress.Bar) {
 	var read, size int64
 	for i := range inputs {
 		if info, err := os.Stat(inputs[i].Name); err == nil {
@@ -82,7 +85,7 @@ func watched(inputs []registry.Input, bar *progress) {
 			from, err := open()
 			return &watchedFile{from, func(n int) {
 				read += int64(n)
-				bar.at(read, size, rating.Units(read, udr.Octet)+" read")
+				bar.At(read, size, rating.Units(read, udr.Octet)+" read")
 			}}, err
 		}
 	}

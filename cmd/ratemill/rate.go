@@ -52,7 +52,9 @@ a source's times have no year, the year nearest to the file's modification time 
 			out := bufio.NewWriterSize(data(cmd), 1<<20)
 			j := &offline.JSON{Registry: w.registry}
 			totals := newTotals(w.registry)
-			bar := newProgress()
+			bars := passing()
+			defer bars.Done()
+			bar := bars.Add("")
 			var buf []byte
 			pipe := offline.Pipeline{
 				Sources: w.project.Sources, Catalogue: w.project.Catalogue, Registry: w.registry,
@@ -67,11 +69,11 @@ a source's times have no year, the year nearest to the file's modification time 
 					return err
 				},
 				Progress: func(bytes, records int64) {
-					bar.at(0, 0, rating.Grouped(records)+" records, "+rating.Units(bytes, udr.Octet))
+					bar.At(0, 0, rating.Grouped(records)+" records, "+rating.Units(bytes, udr.Octet))
 				},
 			}
 			balances, err := pipe.Run(cmd.Context(), w.files)
-			bar.done()
+			bars.Done()
 			if err != nil {
 				return err
 			}

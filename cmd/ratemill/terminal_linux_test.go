@@ -145,5 +145,5 @@ func TestAnImportShowsHowFarItIs(t *testing.T) {
 	require.NoError(t, c.Wait())
 	<-ended
 	require.Regexp(t, `█+░*  \S+ \w*B read`, shown.String())
-	require.Regexp(t, `(?s)\r +\r.*revision 1: 0 companies, 1 account fact, `, shown.String(), "the bar goes when it is done")
+	require.Regexp(t, `(?s)\x1b\[1A\x1b\[J.*revision 1: 0 companies, 1 account fact, `, shown.String(), "the bar goes when it is done")
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -17,7 +16,7 @@ import (
 	"ratemill/diag"
 	"ratemill/internal/config"
 	"ratemill/internal/offline"
-	"ratemill/internal/printable"
+	"ratemill/internal/progress"
 	"ratemill/internal/project"
 	"ratemill/mediation/source"
 	"ratemill/registry"
@@ -222,42 +221,12 @@ func colours(f *os.File) bool {
 	return yes && os.Getenv("NO_COLOR") == ""
 }
 
-// progress shows the progress of long work on a terminal, and nothing on a pipe.
-type progress struct {
-	width int
-	shown bool
-	next  time.Time
-}
-
-func newProgress() *progress {
-	width, yes := terminal(os.Stderr)
-	if !yes {
-		width = 0
+// passing are bars on a terminal for work that takes longer than a second, and none on a pipe.
+func passing() *progress.Bars {
+	if _, yes := terminal(os.Stderr); yes {
+		return progress.Passing(os.Stderr)
 	}
-	return &progress{width: width, next: time.Now().Add(time.Second)}
-}
-
-// at shows the amount done, the total (0: unknown), and what is counted.
-func (p *progress) at(done, of int64, what string) {
-	now := time.Now()
-	if p.width == 0 || now.Before(p.next) {
-		return
-	}
-	p.next = now.Add(200 * time.Millisecond)
-	const bar = 24
-	full := bar
-	if of > 0 {
-		full = int(min(bar, done*bar/of))
-	}
-	line := fmt.Sprintf("%s%s  %s", strings.Repeat("█", full), strings.Repeat("░", bar-full), what)
-	fmt.Fprintf(os.Stderr, "\r%-*.*s", p.width-1, p.width-1, printable.Line(line))
-	p.shown = true
-}
-
-func (p *progress) done() {
-	if p.shown {
-		fmt.Fprintf(os.Stderr, "\r%s\r", strings.Repeat(" ", p.width-1))
-	}
+	return nil
 }
 
 // documentsOf are the YAML documents of a project.

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"ratemill/demo"
 	"ratemill/internal/demo/generate"
@@ -50,13 +48,10 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 		return nil, err
 	}
 	began := time.Now()
-	var bars *mpb.Progress
-	var generated *mpb.Bar
-	if o.Terminal {
-		bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48))
-		generated = bar(bars, "generate", int64(o.Records), func(s decor.Statistics) string { return of(s, "records") })
-	}
-	written := 0
+	bars := lasting(o)
+	defer bars.Done()
+	bar := bars.Add("generate")
+	written, all := 0, int64(0)
 	for f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -71,14 +66,10 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 			}
 			written += f.Records
 		}
-		if generated != nil {
-			generated.IncrBy(f.Records)
-		}
+		all += int64(f.Records)
+		bar.At(all, int64(o.Records), of(all, int64(o.Records), "records"))
 	}
-	if generated != nil {
-		generated.SetTotal(-1, true)
-		bars.Wait()
-	}
+	bars.Done()
 	fmt.Fprintf(o.Words, "  generated   %s records in %s\n", humanize.Comma(int64(written)), time.Since(began).Round(100*time.Millisecond))
 	return inputs, nil
 }

@@ -6,15 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/keys"
+	"ratemill/internal/progress"
 	"ratemill/internal/roles"
 	"ratemill/internal/scrape"
 	"ratemill/registry"
@@ -101,8 +99,8 @@ func Run(ctx context.Context, o Options) error {
 
 // watch follows the roles until no work is left.
 func (c *cast) watch(ctx context.Context, o Options, files int) error {
-	p := newProgress(o, files)
-	defer p.wait()
+	b := newBars(o, files)
+	defer b.Done()
 	quiet := 0
 	for ctx.Err() == nil {
 		if err := c.left(); err != nil {
@@ -114,7 +112,7 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 			return err
 		}
 		c.note(r)
-		p.show(closed, r)
+		b.show(closed, r)
 		idle, err := c.idle(ctx, r)
 		if err != nil {
 			return err
@@ -124,7 +122,6 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 			quiet = 0
 		}
 		if quiet >= 2 {
-			p.done()
 			return nil
 		}
 		select {
@@ -201,69 +198,36 @@ func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 	}
 }
 
-// progress is a bar for each stage on a terminal, and nothing elsewhere.
-type progress struct {
-	bars                  *mpb.Progress
-	collect, rate, stored *mpb.Bar
-	read                  atomic.Int64 // records; the number in the files is unknown in advance
+// bars are a bar for each stage on a terminal, and nothing elsewhere.
+type bars struct {
+	*progress.Bars
+	collect, rate, stored *progress.Bar
+	files                 int
 }
 
-func newProgress(o Options, files int) *progress {
-	p := &progress{}
-	if !o.Terminal {
-		return p
+func newBars(o Options, files int) *bars {
+	b := lasting(o)
+	return &bars{Bars: b, collect: b.Add("mediate"), rate: b.Add("rate"), stored: b.Add("store"), files: files}
+}
+
+func lasting(o Options) *progress.Bars {
+	if o.Terminal {
+		return progress.Lasting(o.Words)
 	}
-	p.bars = mpb.New(mpb.WithOutput(o.Words), mpb.WithWidth(48), mpb.WithRefreshRate(100*time.Millisecond))
-	p.collect = bar(p.bars, "mediate", int64(files), func(s decor.Statistics) string {
-		return fmt.Sprintf("%s, %s records", of(s, "files"), humanize.Comma(p.read.Load()))
-	})
-	records := func(s decor.Statistics) string { return of(s, "records") }
-	p.rate, p.stored = bar(p.bars, "rate", 0, records), bar(p.bars, "store", 0, records)
-	return p
+	return nil
 }
 
-// bar is a bar with a name before it and words after it.
-func bar(bars *mpb.Progress, name string, total int64, words decor.DecorFunc) *mpb.Bar {
-	return bars.New(total, mpb.BarStyle().Lbound("").Filler("█").Tip("█").Padding("░").Rbound(""),
-		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 9, C: decor.DindentRight})), mpb.AppendDecorators(decor.Name("  "), decor.Any(words)))
+func of(done, total int64, what string) string {
+	return humanize.Comma(done) + " of " + humanize.Comma(total) + " " + what
 }
 
-func of(s decor.Statistics, what string) string {
-	return humanize.Comma(s.Current) + " of " + humanize.Comma(s.Total) + " " + what
-}
-
-func (p *progress) show(closed int, all map[roles.Role]scrape.Metrics) {
-	if p.bars == nil {
-		return
-	}
+func (b *bars) show(closed int, all map[roles.Role]scrape.Metrics) {
 	m := all[roles.Mediation]
-	p.read.Store(int64(m.Sum("ratemill_mediation_records_total")))
-	toRate := int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped"))
+	read := int64(m.Sum("ratemill_mediation_records_total"))
+	b.collect.At(int64(closed), int64(b.files), fmt.Sprintf("%s, %s records", of(int64(closed), int64(b.files), "files"), humanize.Comma(read)))
 	rated := int64(all[roles.Rating].Sum("ratemill_rating_records_total"))
-	p.collect.SetCurrent(int64(closed))
-	for _, b := range []struct {
-		bar         *mpb.Bar
-		done, total int64
-	}{{p.rate, rated, max(toRate, rated)}, {p.stored, int64(all[roles.Sink].Sum("ratemill_warehouse_rows_total")), rated}} {
-		b.bar.SetTotal(b.total, false)
-		b.bar.SetCurrent(b.done)
-	}
-}
-
-func (p *progress) done() {
-	if p.bars == nil {
-		return
-	}
-	for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
-		b.SetTotal(-1, true)
-	}
-}
-
-func (p *progress) wait() {
-	if p.bars != nil {
-		for _, b := range []*mpb.Bar{p.collect, p.rate, p.stored} {
-			b.Abort(false)
-		}
-		p.bars.Wait()
-	}
+	toRate := max(int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped")), rated)
+	b.rate.At(rated, toRate, of(rated, toRate, "records"))
+	stored := int64(all[roles.Sink].Sum("ratemill_warehouse_rows_total"))
+	b.stored.At(stored, rated, of(stored, rated, "records"))
 }
