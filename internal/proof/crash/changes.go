@@ -170,14 +170,6 @@ func (r *run) importStrangers(ctx context.Context) error {
 			pinned[f.Source+"\x00"+f.Path] = f.Pinned
 		}
 	}
-	files := map[string]*strings.Builder{}
-	add := func(name, header, format string, args ...any) {
-		if files[name] == nil {
-			files[name] = &strings.Builder{}
-			files[name].WriteString(header + "\n")
-		}
-		fmt.Fprintf(files[name], format+"\n", args...)
-	}
 	var fresh []udr.Identifier
 	for who, spoken := range r.changes.strangers {
 		known := r.changes.known[who]
@@ -188,24 +180,16 @@ func (r *run) importStrangers(ctx context.Context) error {
 			continue
 		}
 		fresh = append(fresh, who)
-		source := spoken[0].source
-		add("sims-"+who.Kind.String()+".csv", who.Kind.String()+",account,plan,since", "%s,%s,%s,2026-01-01", who.Value, latecomer(source), latecomers[source])
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	for source := range latecomers {
-		add("companies.csv", "id,name,kind", "%s,%s,customer", latecomer(source), latecomer(source))
-		add("accounts.csv", "id,company,currency,zone,cycle_day,since", "%s,%s,EUR,Europe/Madrid,1,2026-01-01", latecomer(source), latecomer(source))
+	// At first with the plan of another carrier, and then corrected back to the day on which the SIMs came: records that
+	// come back pay by the correction.
+	if _, err := r.register(ctx, fresh, func(source string) string { return latecomers[mistaken[source]] }); err != nil {
+		return err
 	}
-	var inputs []registry.Input
-	for name, text := range files {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text.String())), nil }})
-	}
-	changed, list, err := r.Node.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Node.Partitions})
-	if err == nil {
-		err = list.Err()
-	}
+	changed, err := r.register(ctx, fresh, func(source string) string { return latecomers[source] })
 	if err != nil {
 		return err
 	}
@@ -225,6 +209,35 @@ func (r *run) importStrangers(ctx context.Context) error {
 		}
 		return ""
 	})
+}
+
+// mistaken is the carrier whose plan the SIMs of a carrier get by mistake.
+var mistaken = map[string]string{"skylink": "northwave", "northwave": "meshnet", "meshnet": "skylink"}
+
+// register imports unknown SIMs into the account for their carrier's, with a plan by carrier.
+func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(source string) string) (*registry.Changes, error) {
+	files := map[string]*strings.Builder{}
+	add := func(name, header, format string, args ...any) {
+		if files[name] == nil {
+			files[name] = &strings.Builder{}
+			files[name].WriteString(header + "\n")
+		}
+		fmt.Fprintf(files[name], format+"\n", args...)
+	}
+	for _, who := range sims {
+		source := r.changes.strangers[who][0].source
+		add("sims-"+who.Kind.String()+".csv", who.Kind.String()+",account,plan,since", "%s,%s,%s,2026-01-01", who.Value, latecomer(source), plan(source))
+	}
+	for source := range latecomers {
+		add("companies.csv", "id,name,kind", "%s,%s,customer", latecomer(source), latecomer(source))
+		add("accounts.csv", "id,company,currency,zone,cycle_day,since", "%s,%s,EUR,Europe/Madrid,1,2026-01-01", latecomer(source), latecomer(source))
+	}
+	var inputs []registry.Input
+	for name, text := range files {
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text.String())), nil }})
+	}
+	changed, list, err := r.Node.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Node.Partitions})
+	return changed, errors.Join(err, list.Err())
 }
 
 // takeInAll imports the remaining SIMs when all files are there.

@@ -1,8 +1,8 @@
 // Package crash runs the whole pipeline as an operator does, on real engines and with a process for each role, and
 // kills it again and again: roles with kill -9 and in order, raters stopped for longer than their session, brokers,
 // stores and the warehouse taken away, connections of the SFTP server cut. At the end the warehouse must match the
-// offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, suspended
-// records come back, the catalogue gets versions, and sources delete or move their files.
+// offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, and
+// corrected backwards, suspended records come back, one file grows, the catalogue gets versions, and sources delete or move their files.
 //
 // Two calmer runs check what users see: each engine away alone, and each disk full in turn.
 //
@@ -12,5 +12,5 @@
 // does not replay exactly.
 //
 // Nothing in it is used outside tests. Start at Run, Outages and FullDisks; faults.go has the faults, changes.go the
-// other changes, compare.go the comparison.
+// other changes, growing.go the file that is appended to, compare.go the comparison.
 package crash

@@ -20,6 +20,7 @@ type run struct {
 	o       Options
 	random  *rand.Rand
 	feed    *feed
+	growing *growing
 	changes *changes
 	cast    []*installation.Process
 	due     []due
@@ -55,6 +56,9 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	}
 	var err error
 	if r.feed, err = newFeed(o, p.SSHD.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.registerGrowing(); err != nil {
 		t.Fatal(err)
 	}
 	if r.changes, err = r.newChanges(t.Context()); err != nil {
@@ -118,6 +122,9 @@ func (r *run) disturb() error {
 		if err := r.feed.deliver(i+1, len(deck)+1); err != nil {
 			return err
 		}
+		if err := r.grow(false); err != nil {
+			return err
+		}
 		if err := r.pause(r.between(0, 1500*time.Millisecond)); err != nil {
 			return err
 		}
@@ -129,6 +136,9 @@ func (r *run) disturb() error {
 		}
 	}
 	if err := r.feed.deliver(1, 1); err != nil {
+		return err
+	}
+	if err := r.grow(true); err != nil {
 		return err
 	}
 	for len(r.due) > 0 {

@@ -48,7 +48,7 @@ func (r *run) settle() error {
 // missing describes the remaining work and all progress.
 func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
-	known, closed := 0, 0
+	known, closed, lines := 0, 0, int64(0)
 	after := int64(0)
 	for {
 		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
@@ -57,6 +57,13 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		}
 		for _, f := range files {
 			after = f.Number
+			if f.Source == grows {
+				lines += f.Progress.Read.Records
+				if f.Open && f.State == control.Reading {
+					add("a part of the file that grows is being read")
+				}
+				continue
+			}
 			if f.Retry == 0 {
 				known++
 			}
@@ -69,6 +76,9 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		if len(files) == 0 {
 			break
 		}
+	}
+	if lines != int64(r.growing.lines) {
+		add("%d of %d lines of the file that grows were read", lines, r.growing.lines)
 	}
 	if known != len(r.feed.delivered) {
 		add("%d of %d files were seen by mediation", known, len(r.feed.delivered))
@@ -122,7 +132,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		}
 		progress += fmt.Sprintf(" %d,%d/%d", at.Next, balances.Next, end)
 	}
-	return what, fmt.Sprintf("%d/%d%s", closed, known, progress)
+	return what, fmt.Sprintf("%d/%d %d%s", closed, known, lines, progress)
 }
 
 // notableStall is longer than a group needs to miss a member.

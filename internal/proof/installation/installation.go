@@ -57,6 +57,7 @@ type Options struct {
 	Parallel   bool              // several files of a source are read at the same time
 	Within     time.Duration     // how long duplicates are recognised; 0 uses the project's value
 	Limit      string            // data pool of an account, instead of the demo's 2 GB
+	Sources    map[string]string // further sources by name; CONNECTION stands for the SFTP server, DIR for its folder
 	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
 	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
 }
@@ -275,6 +276,8 @@ func (p *Installation) writeProject() {
 	if p.Options.Limit != "" {
 		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+"\nactions: [event]\n")
 	}
+	connection := fmt.Sprintf("{ host: %s, port: %s, user: %s, key_file: %q, known_hosts: %q, timeout: 10s }",
+		host, port, p.SSHD.User, p.SSHD.KeyFile, p.SSHD.KnownHosts)
 	sources, _ := filepath.Glob(filepath.Join(dir, "sources", "*.yaml"))
 	for _, path := range sources {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
@@ -291,8 +294,7 @@ func (p *Installation) writeProject() {
 			key, rest, _ := strings.Cut(strings.TrimSpace(string(line)), ":")
 			switch key {
 			case "sftp":
-				line = fmt.Appendf(nil, "  sftp: { host: %s, port: %s, user: %s, key_file: %q, known_hosts: %q, timeout: 10s }\n",
-					host, port, p.SSHD.User, p.SSHD.KeyFile, p.SSHD.KnownHosts)
+				line = fmt.Appendf(nil, "  sftp: %s\n", connection)
 			case "match":
 				line = fmt.Appendf(nil, "  match: %s%s\n", p.SSHD.Dir, strings.TrimSpace(rest))
 			case "settled":
@@ -316,6 +318,9 @@ func (p *Installation) writeProject() {
 		if err := os.Mkdir(p.Incoming(name), 0o755); err != nil {
 			p.t.Fatal(err)
 		}
+	}
+	for name, text := range p.Options.Sources {
+		p.write(filepath.Join(dir, "sources", name+".yaml"), strings.NewReplacer("CONNECTION", connection, "DIR", p.SSHD.Dir).Replace(text))
 	}
 }
 

@@ -1,0 +1,142 @@
+package crash
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/offline"
+	"ratemill/internal/ratedlog"
+	"ratemill/mediation"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// A switch appends to one file during the whole run, and stops in the middle of a line as often as not. Each part that
+// is read is a file of its own in the ledger, and the machine decides where parts begin; so this file is compared line
+// by line, and the others record by record.
+const (
+	grows      = "switch"
+	growsSIMs  = 5
+	growsLines = 40 // most that are appended at once
+)
+
+const growsSource = `source: switch
+collect:
+  sftp: CONNECTION
+  match: DIR/switch/usage.csv
+  settled: 300ms
+  every: 300ms
+decode: { csv: { columns: [who, begun, octets] } }
+times: { back: 10000d }
+map:
+  - name: data
+    class: data
+    set: { sim: name(who), at: rfc3339(begun), country: 'country("ES")', quantity: octets(octets) }
+duplicate: { key: [who, begun, octets], within: 30d }
+session: whole
+`
+
+// growing is that file.
+type growing struct {
+	path  string
+	text  strings.Builder // all lines
+	lines int
+	there int // bytes that are in the file
+}
+
+// registerGrowing registers the SIMs of the switch with an account of their own, in a partition of its own choice.
+func (r *run) registerGrowing() error {
+	dir := r.Incoming(grows)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	r.growing = &growing{path: filepath.Join(dir, "usage.csv")}
+	sims := "name,account,plan,since\n"
+	for i := range growsSIMs {
+		sims += fmt.Sprintf("line-%d,%s,fleet,2026-01-01\n", i, grows)
+	}
+	var inputs []registry.Input
+	for name, text := range map[string]string{
+		"companies.csv": "id,name,kind\nswitch,Switch,customer\n",
+		"accounts.csv":  "id,company,currency,zone,cycle_day,since\nswitch,switch,EUR,Europe/Madrid,1,2026-01-01\n",
+		"sims.csv":      sims,
+	} {
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+	}
+	_, list, err := r.Node.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Node.Partitions})
+	if err == nil {
+		err = list.Err()
+	}
+	return err
+}
+
+// grow appends some lines. Unless all is to be there, the last one may be unfinished until the next time.
+func (r *run) grow(all bool) error {
+	g := r.growing
+	for range 1 + r.random.IntN(growsLines) {
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(g.lines) * time.Minute)
+		fmt.Fprintf(&g.text, "line-%d,%s,%d\n", r.random.IntN(growsSIMs), at.Format(time.RFC3339), 1000*(1+r.random.IntN(5000)))
+		g.lines++
+	}
+	end := g.text.Len()
+	if !all && r.random.IntN(2) == 0 {
+		end -= r.random.IntN(20)
+	}
+	to, err := os.OpenFile(g.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := to.WriteString(g.text.String()[g.there:end]); err != nil {
+		to.Close()
+		return err
+	}
+	g.there = end
+	return to.Close()
+}
+
+// grown compares what came of the file with the offline pipeline's result for all of it.
+func (r *run) grown(ctx context.Context, c *comparison) error {
+	if r.growing.lines == 0 {
+		return nil
+	}
+	source, _ := r.Node.Project.Sources.Source(grows)
+	file := offline.File{Source: source, Path: offline.Listed(source, r.growing.path), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(r.growing.text.String())), nil
+	}}
+	var ought []string
+	pipe := r.pipeline(r.changes.first)
+	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
+		for i := range b.Rated {
+			if err := udr.ParseUsage(b.Rated[i].Usage, &c.usage); err != nil {
+				return err
+			}
+			used := join(c.usage.Line, c.used())
+			charges, err := c.charged(b.Rated[i].Charges)
+			if err != nil {
+				return err
+			}
+			ought = append(ought, join(used, charges))
+		}
+		return c.counters.add(b)
+	}
+	if _, err := pipe.Run(ctx, []offline.File{file}); err != nil {
+		return err
+	}
+	if len(ought) != r.growing.lines {
+		return fmt.Errorf("offline, %d of %d lines of the growing file are rated", len(ought), r.growing.lines)
+	}
+	fields := "line, " + usageFields + ", " + chargeFields
+	found, err := c.lines("SELECT " + written(fields) + " FROM rated_usage WHERE source = '" + grows + "' AND attributes['" + mediation.RetryAttribute + "'] = ''")
+	if err != nil {
+		return err
+	}
+	c.rows[ratedTable] += len(found)
+	c.match("the file that grows", "lines of the file that grows", fields, ought, found)
+	return nil
+}
