@@ -7,7 +7,7 @@ KAFKA := .deps/kafka/stamp
 CLIENTS := .deps/clients/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -51,18 +51,31 @@ check-prereqs:
 check-prereqs-test:
 	@deploy/engines/prerequisites test
 
-# Packages whose goroutines meet, for the race detector.
-RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect ./registry
+# Packages whose goroutines meet, for the race detector. What one goroutine does with gigabytes, or a thousand random times,
+# is tested without it.
+RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect
+LONG := ^TestALineOfMoreThanFourGiBIsSuspendedAndItsFileBalances$$
+MEET := ^TestReadersGoOnWhileChangesArrive$$
 
 # The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
 # once, with a table of how many schedules it survived; the race detector where goroutines meet. Random tests take, beside
-# fixed seeds, some from a fresh one: make test SEED=1785339264103 replays a run.
+# fixed seeds, some from a fresh one: make test SEED=1785339264103 replays a run. The three parts run beside each other,
+# for each of them waits much; each prints at its end.
 test: check-prereqs-test deps-test
-	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; set -ex; \
-	(cd internal/proof/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'); \
-	(cd mediation && go test -timeout 20m -tags mutants -run Mutants); \
-	(cd internal/rater && go test -timeout 20m -tags mutants -run Mutants); \
-	go test -timeout 20m -race $(RACE); \
+	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; \
+	$(MAKE) --no-print-directory -k -j3 --output-sync=target test-mutants test-race test-rest
+
+test-mutants:
+	cd internal/proof/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'
+	cd mediation && go test -timeout 20m -tags mutants -run Mutants
+	cd internal/rater && go test -timeout 20m -tags mutants -run Mutants
+
+test-race:
+	go test -timeout 20m -race -skip '$(LONG)' $(RACE)
+	go test -timeout 20m -race -run '$(MEET)' ./registry
+
+test-rest:
+	go test -timeout 20m -run '$(LONG)' ./internal/roles
 	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(RACE))")
 
 # Fuzz every target for a while: make fuzz FUZZTIME=5m
