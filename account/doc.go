@@ -1,12 +1,17 @@
-// Package account keeps the running balances of accounts: what each account is charged, in each billing cycle, tier and
-// usage class, seconds after it was rated.
+// Package account gives the tree of accounts its meaning: who is a customer of whom, what is known of each, what it may use, where it
+// is in its life, and what it owes so far.
 //
-// A balance is a fold of the rated log. It is added up here, in exact decimals, and stored beside the position of the
-// consumer that makes it, in one transaction (internal/consumer): whatever crashes, a charge is in its balance once. It can
-// be thrown away and made again.
+// Its values are pure: companies (company.go), billing profiles (profile.go, iban.go), details, contacts and addresses (details.go),
+// resources, groups and add-ons (resource.go). value.go says how they are read, checked and stored. documents.go has the catalogue's
+// documents that the package owns: gates of onboarding, custom fields, resources, credit policies. entitlement.go says what an account
+// may have, and who may choose it.
 //
-// It owns the fold (balance.go), its table in the control store (table.go, migrations) and how it is read (read.go). It does
-// not own prices (rating), who an account is (registry), or documents.
+// It keeps the running balances of accounts: what each account is charged, in each billing cycle, tier and usage class, seconds after
+// it was rated. A balance is a fold of the rated log. It is added up here, in exact decimals, and stored beside the position of the
+// consumer that makes it, in one transaction (internal/consumer): whatever crashes, a charge is in its balance once. It can be thrown
+// away and made again. balance.go has the fold, table.go its table in the control store, read.go how it is read.
 //
-// Start at Balance.
+// It does not own prices (rating), facts and their times (registry), a SIM's life (registry/life), or invoices (invoicing).
+//
+// Start at Balance for what accounts owe, and at Profile for what is known of them.
 package account

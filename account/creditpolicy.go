@@ -1,0 +1,79 @@
+package account
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/diag"
+)
+
+// CreditPolicy is the catalogue's document that says what happens as an account's exposure comes near its credit limit.
+type CreditPolicy struct {
+	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. The one named standard is shipped; a document with that name replaces it." example:"standard"`
+	From       Date              `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	Thresholds []CreditThreshold `yaml:"thresholds,required" doc:"Parts of the limit, ascending."`
+}
+
+// CreditThreshold is a part of a credit limit.
+type CreditThreshold struct {
+	At Percent  `yaml:"at,required" doc:"Part of the limit in percent, 1 to 1000." example:"80 %"`
+	Do []string `yaml:"do" enum:"notify|block_activations|suspend_account" doc:"What happens when the exposure reaches it: notify makes an event only; block_activations refuses that accounts and SIMs of the tree become active until the exposure has fallen below it; suspend_account asks for the account's suspension."`
+}
+
+// The actions of a credit policy.
+const (
+	Notify           = "notify"
+	BlockActivations = "block_activations"
+	SuspendAccount   = "suspend_account"
+)
+
+// Percent is a whole percentage.
+type Percent int
+
+// UnmarshalNode implements diag.Unmarshaler.
+func (p *Percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	number := strings.TrimSpace(strings.TrimSuffix(n.Text, "%"))
+	v, err := strconv.Atoi(number)
+	if err != nil || v < 1 || v > 1000 {
+		d.Errorf(n.Pos, "%q is not a percentage from 1 to 1000; write it as 80 %%", n.Text)
+		return
+	}
+	*p = Percent(v)
+}
+
+// JSONSchema implements diag.Schemed.
+func (*Percent) JSONSchema() map[string]any {
+	return map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+ ?%?$"}
+}
+
+func (v *CreditPolicy) name() diag.Text { return v.Name }
+func (v *CreditPolicy) from() Date      { return v.From }
+
+// Check implements the checks of diag.Decode.
+func (v *CreditPolicy) Check(_ *diag.Node, c *diag.Decoder) {
+	if len(v.Thresholds) == 0 {
+		c.Errorf(v.Name.Pos, "credit policy %s has no thresholds", v.Name.Value)
+	}
+	if len(v.Thresholds) > mostThresholds {
+		c.Errorf(v.Name.Pos, "credit policy %s has more than %d thresholds", v.Name.Value, mostThresholds)
+	}
+	for i := 1; i < len(v.Thresholds); i++ {
+		if v.Thresholds[i].At != 0 && v.Thresholds[i].At <= v.Thresholds[i-1].At {
+			c.Errorf(v.Name.Pos, "the thresholds of credit policy %s ascend: %d %% follows %d %%", v.Name.Value, v.Thresholds[i].At,
+				v.Thresholds[i-1].At)
+		}
+	}
+}
+
+// mostThresholds bounds those of a policy.
+const mostThresholds = 20
+
+// Does reports whether the threshold asks for an action.
+func (t CreditThreshold) Does(action string) bool { return slices.Contains(t.Do, action) }
+
+func validAmount(text string) bool {
+	d, err := decimal.Parse(text)
+	return err == nil && d.Sign() >= 0
+}

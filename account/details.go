@@ -1,0 +1,113 @@
+package account
+
+import (
+	"slices"
+	"strings"
+)
+
+// Details are what else is known of an account, with or without a billing profile of its own.
+type Details struct {
+	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
+	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system: letters and digits." example:"CRM00815"`
+	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which its reports are kept." example:"365"`
+	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"What its SIMs are used for." example:"[tracking]"`
+	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices in which its SIMs are." example:"[tracker-3]"`
+	CustomSupport       string            `yaml:"custom_support" json:"custom_support,omitempty" doc:"What support has to know about this account." example:"Call the fleet desk first"`
+	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"It gets no more SIMs."`
+	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"How many SIMs it is expected to activate; for forecasts only." example:"500"`
+	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"Whether its SIMs are suspended with it. Without it, its parent decides; true for a root."`
+	Notes               string            `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues."`
+	Custom              map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
+}
+
+func (v *Details) check(c *checker) {
+	if v.ExternalNumber != "" && !all(strings.ToUpper(v.ExternalNumber), alphanumeric) {
+		c.errorf("external_number", "%q has other characters than letters and digits", v.ExternalNumber)
+	}
+	if c.node.Member("report_retention") != nil && v.ReportRetention < 1 {
+		c.errorf("report_retention", "is 1 day or more, not %d", v.ReportRetention)
+	}
+	if v.ExpectedActivations < 0 {
+		c.errorf("expected_activations", "is 0 or more, not %d", v.ExpectedActivations)
+	}
+	for _, f := range []struct {
+		path  string
+		words []string
+	}{{"application_types", v.ApplicationTypes}, {"device_types", v.DeviceTypes}} {
+		for i, word := range f.words {
+			if slices.Contains(f.words[:i], word) {
+				c.errorf(f.path, "has %s twice", word)
+			}
+		}
+	}
+	c.custom("account", v.Custom)
+}
+
+// Contact is a person of an account or a company, or another contact that is used instead.
+type Contact struct {
+	Same  string `yaml:"same_as" json:"same_as,omitempty" doc:"Use this contact of the company instead: company/NAME." example:"company/accounting"`
+	Name  string `yaml:"name" json:"name,omitempty" doc:"Name of the person." example:"Maria Lopez"`
+	Email string `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"maria@acme.example"`
+	Phone string `yaml:"phone" json:"phone,omitempty" doc:"Phone number with its country code." example:"+34 912 345 678"`
+	// N14: one contact of an account receives all notices.
+	Notices bool `yaml:"notices" json:"notices,omitempty" doc:"true: this person gets the account's notices. One contact of an account does."`
+}
+
+func (v *Contact) check(c *checker) {
+	v.Phone = c.phone("phone", v.Phone, "")
+	c.email("email", v.Email)
+	switch own := v.Name != "" || v.Email != "" || v.Phone != ""; {
+	case v.Same != "" && own:
+		c.errorf("same_as", "names another contact, so name, email and phone are that one's; leave them out")
+	case v.Same != "":
+		c.company("same_as", v.Same)
+	case v.Name == "":
+		c.Errorf(c.node.Pos, "a contact has a name, or same_as: company/NAME")
+	case v.Email == "" && v.Phone == "":
+		c.Errorf(c.node.Pos, "contact %s has neither email nor phone", v.Name)
+	}
+	if v.Notices && v.Email == "" && v.Same == "" {
+		c.errorf("notices", "are mailed, so the contact needs an email")
+	}
+}
+
+// company checks a reference to something of the company.
+func (c *checker) company(path, text string) {
+	if of, name, ok := strings.Cut(text, "/"); !ok || of != "company" || name == "" || strings.Contains(name, "/") {
+		c.errorf(path, "%q is not company/NAME, as in company/accounting", text)
+	}
+}
+
+// Shipping is an address of an account or a company, or another one that is used instead.
+type Shipping struct {
+	Same     string `yaml:"same_as" json:"same_as,omitempty" doc:"Use this address of the company instead: company/NAME." example:"company/warehouse"`
+	Use      string `yaml:"use" json:"use,omitempty" default:"primary" enum:"primary|alternative|billing" doc:"What it is for: the primary or the alternative shipping address, or the billing address."`
+	To       string `yaml:"to" json:"to,omitempty" doc:"Person or department." example:"Goods receipt, gate 3"`
+	Country  string `yaml:"country" json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code." example:"ES"`
+	City     string `yaml:"city" json:"city,omitempty" doc:"City or village." example:"Madrid"`
+	Street   string `yaml:"street" json:"street,omitempty" doc:"Street, without the number." example:"Calle de Alcalá"`
+	Number   string `yaml:"number" json:"number,omitempty" doc:"Number in the street." example:"42"`
+	Postcode string `yaml:"postcode" json:"postcode,omitempty" doc:"Postcode." example:"28014"`
+}
+
+func (v *Shipping) check(c *checker) {
+	own := Address{v.Country, v.City, v.Street, v.Number, v.Postcode}
+	if v.Same != "" {
+		if own != (Address{}) {
+			c.errorf("same_as", "names another address, so country, city, street, number and postcode are that one's; leave them out")
+		}
+		c.company("same_as", v.Same)
+		return
+	}
+	own.checkAt(c, "")
+	v.Country = own.Country
+	var missing []string
+	for _, f := range [...]struct{ name, text string }{{"country", v.Country}, {"city", v.City}, {"street", v.Street}, {"number", v.Number}} {
+		if strings.TrimSpace(f.text) == "" {
+			missing = append(missing, f.name)
+		}
+	}
+	if len(missing) > 0 {
+		c.Errorf(c.node.Pos, "the address lacks %s; or use one of the company's with same_as: company/NAME", list(missing))
+	}
+}

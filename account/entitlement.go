@@ -1,0 +1,197 @@
+package account
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ratemill/diag"
+)
+
+// Level is an account with the resources that are assigned to it.
+type Level struct {
+	Account   string
+	Resources map[ResourceName]Resource
+}
+
+// Given are the levels from an account up to its root. What the account can use follows from them: of each kind it has the
+// resources that are assigned to it, and each account above it has them too. An account to which none of a kind is assigned shares
+// those of its parent. A kind of which none is assigned at any level is not restricted.
+type Given []Level
+
+// Access is what an account has of a resource.
+type Access struct {
+	Assigned bool // at every level that assigns resources of its kind
+	Active   bool
+	Open     bool // the actor may choose it
+}
+
+// Restricted reports whether resources of a kind are assigned at any level.
+func (g Given) Restricted(kind string) bool {
+	for i := range g {
+		if g[i].has(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Level) has(kind string) bool {
+	for name := range l.Resources {
+		if name.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// Of is what the account has of a resource, and whether users of the account may choose it.
+func (g Given) Of(name ResourceName) Access {
+	if len(g) == 0 {
+		return Access{}
+	}
+	return g.of(name, Actor{Account: g[0].Account})
+}
+
+// of is what the account has of a resource, for an actor. The provider may choose what is active. A reseller is the provider of the
+// accounts below it, and may choose what is open to itself.
+func (g Given) of(name ResourceName, as Actor) Access {
+	a := Access{Active: true, Open: true}
+	binds := !as.Provider() && !as.Reseller
+	for i := range g {
+		binds = binds || as.Account == g[i].Account && !as.Provider()
+		if !g[i].has(name.Kind) {
+			continue
+		}
+		r, ok := g[i].Resources[name]
+		if !ok {
+			return Access{}
+		}
+		a = Access{true, a.Active && !r.Inactive, a.Open && (r.Open() || !binds)}
+	}
+	if !a.Assigned {
+		return Access{}
+	}
+	return a
+}
+
+// Names are the names of the active resources of a kind that the account has, sorted.
+func (g Given) Names(kind string) []string {
+	names := map[string]bool{}
+	for i := range g {
+		for name := range g[i].Resources {
+			if name.Kind == kind && g.Of(name).Active {
+				names[name.Name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Defaults are the default resources of a kind: those of the first account upwards that has a default which this account can use.
+// One is right; a change set is refused that makes more.
+func (g Given) Defaults(kind string) (names []string) {
+	for i := range g {
+		for name, r := range g[i].Resources {
+			if name.Kind == kind && r.Default && g.Of(name).Active {
+				names = append(names, name.Name)
+			}
+		}
+		if len(names) > 0 {
+			slices.Sort(names)
+			return names
+		}
+	}
+	return nil
+}
+
+// Entitled checks whether an actor may choose a resource for an account or one of its SIMs. Commands, batches and programs ask it
+// alike, so that nobody gets by one way what another refuses.
+func (g Given) Entitled(as Actor, name ResourceName) error {
+	account := ""
+	if len(g) > 0 {
+		account = g[0].Account
+	}
+	if !g.Restricted(name.Kind) {
+		if as.Provider() {
+			return nil
+		}
+		return &NotEntitledError{Account: account, Resource: name, As: as, Reason: "no " + name.Kind + " is open to the account"}
+	}
+	a := g.of(name, as)
+	refused := &NotEntitledError{Account: account, Resource: name, As: as}
+	for _, other := range g.Names(name.Kind) {
+		if g.of(ResourceName{name.Kind, other}, as).Open {
+			refused.Allowed = append(refused.Allowed, other)
+		}
+	}
+	switch {
+	case !a.Assigned && (as.Provider() || as.Reseller):
+		refused.Reason = "it is not assigned to the account" + g.lackedBy(name) + diag.Suggest(name.Name, refused.Allowed)
+	case !a.Assigned:
+		refused.Reason = "it is not one of the account's" + diag.Suggest(name.Name, refused.Allowed)
+	case !a.Active:
+		refused.Reason = "it is not active"
+	case !a.Open:
+		refused.Reason = "only the provider may choose it"
+	default:
+		return nil
+	}
+	return refused
+}
+
+// lackedBy names the account above that lacks a resource, if this one has it.
+func (g Given) lackedBy(name ResourceName) string {
+	for i := range g {
+		if _, ok := g[i].Resources[name]; !ok && i > 0 && g[i].has(name.Kind) {
+			return fmt.Sprintf(": account %s above it lacks it", g[i].Account)
+		}
+	}
+	return ""
+}
+
+// NotEntitledError says that an account, or a user of it, may not have a resource.
+type NotEntitledError struct {
+	Account  string
+	Resource ResourceName
+	As       Actor
+	Reason   string
+	Allowed  []string // names of the same kind that the actor may choose
+}
+
+// Error names what is allowed instead.
+func (e *NotEntitledError) Error() string {
+	allowed := "none"
+	if len(e.Allowed) > 0 {
+		allowed = list(e.Allowed)
+	}
+	return fmt.Sprintf("account %s cannot get %s %s: %s; allowed: %s", e.Account, e.Resource.Kind, e.Resource.Name, e.Reason, allowed)
+}
+
+// Assign checks a resource that is to be assigned to the first of the levels, or taken back, and tells all that is wrong.
+func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong []error) {
+	above := g[1:]
+	if above.Restricted(name.Kind) {
+		if a := above.Of(name); !a.Assigned {
+			wrong = append(wrong, &NotEntitledError{Account: g[0].Account, Resource: name,
+				Reason: fmt.Sprintf("a sub-account has a subset of what account %s has", g[1].Account), Allowed: above.Names(name.Kind)})
+		} else if r.Open() && !a.Open {
+			wrong = append(wrong, fmt.Errorf("%s is not open to users of account %s, so it cannot be open to those of %s", name,
+				g[1].Account, g[0].Account))
+		}
+	}
+	if declared != nil {
+		if names := declared.ResourceNames(name.Kind); names != nil && !slices.Contains(names, name.Name) {
+			wrong = append(wrong, fmt.Errorf("%s is not in the catalogue%s", name, instead(name.Name, names)))
+		}
+	}
+	if r.Default {
+		for other, o := range g[0].Resources {
+			if other.Kind == name.Kind && other != name && o.Default {
+				wrong = append(wrong, fmt.Errorf("%s is the default %s of account %s already; one is: take it from that one first, or with "+
+					"--default in one change", other.Name, name.Kind, g[0].Account))
+			}
+		}
+	}
+	return wrong
+}

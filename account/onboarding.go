@@ -1,0 +1,172 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/diag"
+)
+
+// Onboarding is the catalogue's document that says what an account needs before it becomes active.
+type Onboarding struct {
+	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. The one named standard is shipped, and counts unless an account says otherwise; a document with that name replaces it." example:"standard"`
+	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	Gates []Gate    `yaml:"gates,required" doc:"What is needed, all of it."`
+}
+
+// Gate is one thing that an account needs before it becomes active. It has exactly one of the fields from default to filled.
+type Gate struct {
+	Gate         diag.Text  `yaml:"gate,required" doc:"Name of the gate, unique in the onboarding." example:"apn_group"`
+	Default      *diag.Text `yaml:"default" doc:"One resource of this kind is active and the default." example:"apn_group"`
+	Assigned     *diag.Text `yaml:"assigned" doc:"At least one resource of this kind is assigned and active." example:"time_slices"`
+	Contract     bool       `yaml:"contract" doc:"true: a contract is in force."`
+	Entitlements bool       `yaml:"entitlements" doc:"true: the contract in force has entitlements of networks and of products."`
+	Filled       *diag.Text `yaml:"filled" doc:"This field has a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME, address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
+	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate counts only where the installation has enabled this."`
+	For          []string   `yaml:"for" enum:"standard|reseller|sub_account" doc:"The gate is for accounts of these kinds only."`
+	Say          string     `yaml:"say" doc:"What to do about it, for whoever is stopped by it." example:"Ask the network desk for an APN group"`
+}
+
+func (v *Onboarding) name() diag.Text { return v.Name }
+func (v *Onboarding) from() Date      { return v.From }
+
+// Check implements the checks of diag.Decode.
+func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
+	for i := range v.Gates {
+		g := &v.Gates[i]
+		if slices.ContainsFunc(v.Gates[:i], func(o Gate) bool { return o.Gate.Value == g.Gate.Value }) {
+			c.Errorf(g.Gate.Pos, "gate %s stands here twice", g.Gate.Value)
+		}
+		n := 0
+		for _, there := range []bool{g.Default != nil, g.Assigned != nil, g.Contract, g.Entitlements, g.Filled != nil} {
+			if there {
+				n++
+			}
+		}
+		if n != 1 {
+			c.Errorf(g.Gate.Pos, "gate %s needs one of default, assigned, contract, entitlements, filled; it has %d of them", g.Gate.Value, n)
+		}
+		for _, kind := range []*diag.Text{g.Default, g.Assigned} {
+			if kind != nil && !slices.Contains(ResourceKinds, kind.Value) {
+				c.Errorf(kind.Pos, "%s is no kind of resource%s", kind.Value, instead(kind.Value, ResourceKinds))
+			}
+		}
+	}
+}
+
+// follow checks the fields that gates name.
+func (v *Onboarding) follow(custom versions[CustomFields], l *diag.List) {
+	for _, g := range v.Gates {
+		if g.Filled == nil {
+			continue
+		}
+		if problem := unknownField(g.Filled.Value, custom); problem != "" {
+			l.Errorf(g.Filled.Pos, "gate %s: %s", g.Gate.Value, problem)
+		}
+	}
+}
+
+// Standing is what an account has when its gates are asked.
+type Standing struct {
+	Account   string
+	Kind      string // standard or reseller
+	Sub       bool   // it has a parent that pays for it
+	Profile   *Profile
+	Details   *Details
+	Company   *Company
+	Contacts  []string
+	Addresses []string
+	Given     Given // its resources and those of the accounts above it
+	Contract  *Contract
+}
+
+// Contract is what gates ask about a contract in force.
+type Contract struct {
+	Network, Product []string // entitlements
+}
+
+// Unmet is a gate that an account does not meet.
+type Unmet struct {
+	Gate string
+	Why  string
+}
+
+// Unmet lists the gates that an account does not meet, in their order.
+func (v *Onboarding) Unmet(s *Standing, in *Installation) (unmet []Unmet) {
+	for i := range v.Gates {
+		g := &v.Gates[i]
+		if !g.counts(s, in) {
+			continue
+		}
+		if why := g.lacks(s); why != "" {
+			if g.Say != "" {
+				why += "; " + g.Say
+			}
+			unmet = append(unmet, Unmet{g.Gate.Value, why})
+		}
+	}
+	return unmet
+}
+
+func (g *Gate) counts(s *Standing, in *Installation) bool {
+	where := map[string]bool{"": true, "contracts": in.Contracts, "projects": in.Projects, "resellers": in.Resellers}
+	kind := s.Kind
+	if s.Sub {
+		kind = "sub_account"
+	}
+	return where[g.Where] && (len(g.For) == 0 || slices.Contains(g.For, kind))
+}
+
+// lacks says what an account lacks for a gate, or "".
+func (g *Gate) lacks(s *Standing) string {
+	switch {
+	case g.Default != nil:
+		kind := g.Default.Value
+		switch defaults := s.Given.Defaults(kind); len(defaults) {
+		case 1:
+			return ""
+		case 0:
+			return fmt.Sprintf("no %s is the default and active: ratemill account resource set %s %s/NAME --default", kind, s.Account, kind)
+		default:
+			return fmt.Sprintf("%d of %s are the default (%s), and one may be", len(defaults), kind, list(defaults))
+		}
+	case g.Assigned != nil:
+		if kind := g.Assigned.Value; len(s.Given.Names(kind)) == 0 {
+			return fmt.Sprintf("no %s is assigned and active: ratemill account resource set %s %s/NAME", kind, s.Account, kind)
+		}
+	case g.Contract:
+		if s.Contract == nil {
+			return "no contract is in force"
+		}
+	case g.Entitlements:
+		if s.Contract == nil || len(s.Contract.Network) == 0 || len(s.Contract.Product) == 0 {
+			return "the contract has no entitlements of networks and of products"
+		}
+	case g.Filled != nil:
+		if !s.filled(g.Filled.Value) {
+			return g.Filled.Value + " is not filled in"
+		}
+	}
+	return ""
+}
+
+// filled reports whether a field has a value.
+func (s *Standing) filled(field string) bool {
+	if kind, name, named := strings.Cut(field, "/"); named {
+		return kind == "contact" && slices.Contains(s.Contacts, name) || kind == "address" && slices.Contains(s.Addresses, name)
+	}
+	of, path, _ := strings.Cut(field, ".")
+	var value any
+	switch {
+	case of == "profile" && s.Profile != nil:
+		value = s.Profile
+	case of == "details" && s.Details != nil:
+		value = s.Details
+	case of == "company" && s.Company != nil:
+		value = s.Company
+	default:
+		return false
+	}
+	return hasField(value, path)
+}

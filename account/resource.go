@@ -1,0 +1,88 @@
+package account
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+)
+
+// Resource is a resource that is assigned to an account. The statement about it is named KIND/NAME.
+type Resource struct {
+	Inactive bool   `yaml:"inactive" json:"inactive,omitempty" doc:"true: it is assigned, and cannot be used yet."`
+	Default  bool   `yaml:"default" json:"default,omitempty" doc:"true: SIMs that are assigned to the account get it, unless somebody says otherwise. One of each kind is the default."`
+	Access   string `yaml:"access" json:"access,omitempty" default:"provider" enum:"provider|account" doc:"Who may choose it: only the provider, or users of the account too."`
+}
+
+func (v *Resource) check(c *checker) {
+	if v.Inactive && v.Default {
+		c.errorf("default", "is for a resource that can be used; take inactive out")
+	}
+}
+
+// Open reports whether users of the account may choose it.
+func (v Resource) Open() bool { return v.Access == OpenToAccount }
+
+// OpenToAccount is the access of resources that users of an account may choose.
+const OpenToAccount = "account"
+
+// The kinds of resources.
+const (
+	APNGroup        = "apn_group"
+	ServiceProfile  = "service_profile"
+	RoamingProfile  = "roaming_profile"
+	SecurityProfile = "security_profile"
+	PricePlan       = "price_plan"
+	SharePlan       = "share_plan"
+	SIMProduct      = "sim_product"
+	TimeSlices      = "time_slices"
+	PrivateNetwork  = "private_network"
+	AddonResource   = "addon"
+)
+
+// ResourceKinds are the kinds of resources, in the order in which they are shown.
+var ResourceKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile, PricePlan, SharePlan, SIMProduct, TimeSlices,
+	PrivateNetwork, AddonResource}
+
+// ResourceName is a resource's kind and name.
+type ResourceName struct{ Kind, Name string }
+
+// String is KIND/NAME.
+func (n ResourceName) String() string { return n.Kind + "/" + n.Name }
+
+// ParseResourceName reads KIND/NAME.
+func ParseResourceName(text string) (ResourceName, bool) {
+	kind, name, ok := strings.Cut(text, "/")
+	return ResourceName{kind, name}, ok && name != "" && slices.Contains(ResourceKinds, kind)
+}
+
+// Group is a part of an account's SIMs that the enterprise makes for itself. It shares all resources of the account.
+type Group struct {
+	Name string `yaml:"name,required" json:"name" doc:"Name for people." example:"North"`
+}
+
+func (v *Group) check(c *checker) { c.notBlank("name", v.Name) }
+
+// Addon is something that an account or a SIM has on top of its plan. The statement about it is named NAME/INSTANCE.
+type Addon struct {
+	Quantity int        `yaml:"quantity" json:"quantity,omitempty" default:"1" doc:"How many, 1 or more."`
+	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Price for each per cycle, instead of the product's." example:"25.00"`
+	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues, such as the name of the VPN." example:"IPsec to Madrid"`
+}
+
+func (v *Addon) check(c *checker) {
+	if v.Quantity < 1 {
+		c.errorf("quantity", "is 1 or more, not %d; end the add-on to take it away", v.Quantity)
+	}
+	if v.Price != nil && v.Price.Sign() < 0 {
+		c.errorf("price", "is 0 or more, not %s", v.Price)
+	}
+}
+
+// Setting is the resource of one kind that a SIM has. The statement about it is named by the kind.
+type Setting struct {
+	Name string `yaml:"name,required" json:"name" doc:"Name of the resource." example:"apn-m2m"`
+}
+
+// SettingKinds are the kinds of resources that a SIM has one of.
+var SettingKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile}

@@ -1,0 +1,122 @@
+package account
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+)
+
+// A value is the content of a statement about a company or an account: company.go, profile.go, details.go, resource.go. People
+// write it as YAML or JSON; Read checks it and reports all mistakes at once. It is stored as canonical JSON, without
+// the fields that are empty.
+//
+// The tags of its fields declare them once, for reading, for storing, and for the reference of fields in the docs.
+
+// Installation is what an installation has. Values are checked against it.
+type Installation struct {
+	Projects   bool // companies have projects
+	Resellers  bool // accounts can be resellers
+	Contracts  bool // accounts need a contract
+	Lookup     bool // a company look-up is configured
+	Languages  []string
+	EInvoices  []string // formats of electronic invoices
+	Accounting []string // names of accounting groups; nil: they are not known here, and any name is accepted
+	Documents  *Documents
+}
+
+// checked is a value with checks of its own beyond those that its tags declare.
+type checked interface{ check(c *checker) }
+
+// checker reports mistakes at the positions of a value's fields.
+type checker struct {
+	*diag.Decoder
+	node *diag.Node
+	in   *Installation
+}
+
+// errorf reports a mistake in the field at a path such as payment.sepa.iban.
+func (c *checker) errorf(path, format string, args ...any) {
+	c.Errorf(c.at(path), "%s %s", path, fmt.Sprintf(format, args...))
+}
+
+// at is the position of the field at a path, or of the innermost field above it that the document has.
+func (c *checker) at(path string) diag.Pos {
+	n := c.node
+	for key := range strings.SplitSeq(path, ".") {
+		below := n.Member(key)
+		if below == nil {
+			break
+		}
+		n = below
+	}
+	return n.Pos
+}
+
+// Read reads a value that people wrote as YAML or JSON. name is that of the document, for diagnostics. The value is valid if the
+// list has no errors.
+func Read[T any](name string, text []byte, in *Installation) (v T, list diag.List) {
+	n, list := diag.Parse(name, text)
+	if n == nil {
+		return v, list
+	}
+	if in == nil {
+		in = &Installation{}
+	}
+	if n.Kind == diag.Null {
+		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos}
+	}
+	d := &diag.Decoder{List: list}
+	d.Decode(n, &v)
+	if value, ok := any(&v).(checked); ok {
+		value.check(&checker{d, n, in})
+	}
+	d.Sort()
+	return v, d.List
+}
+
+// Canonical is a value as it is stored.
+func Canonical(value any) []byte {
+	text, err := json.Marshal(value)
+	if err == nil {
+		text, err = canonicalJSON(text)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // no value has a channel, a function or a circle
+	}
+	return text
+}
+
+// ReadStored reads a value that Canonical made. what names it in errors.
+func ReadStored[T any](what string, text []byte) (v T, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields() // a newer ratemill wrote it; what it means must not be dropped
+	if err := d.Decode(&v); err != nil {
+		return v, fmt.Errorf("%s: the stored value is not one that this ratemill knows (%v); start the newest one", what, err)
+	}
+	return v, nil
+}
+
+// Date is a local date, in days since 1970-01-01.
+type Date int32
+
+const daySeconds = 24 * 60 * 60
+
+// String is the date as 2026-04-01.
+func (d Date) String() string { return time.Unix(int64(d)*daySeconds, 0).UTC().Format(time.DateOnly) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Date) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.DateOnly, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a date; write it as 2026-04-01", text)
+	}
+	*d = Date(t.Unix() / daySeconds)
+	return nil
+}
