@@ -1,21 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"ratemill/account"
-	"ratemill/internal/control"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
-	"ratemill/internal/roles"
-	"ratemill/registry"
-	"ratemill/udr"
 )
 
 func accountCommand(f *flags) *cobra.Command {
@@ -48,12 +43,20 @@ plan of its own for usage of accounts below it. --cycle chooses cycles by a day 
 					return fmt.Errorf("--cycle %s is not a day such as 2026-03-01", cycle)
 				}
 			}
-			store, _, err := reachStore(cmd.Context(), f)
+			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			return tellBalances(cmd, f, store, args, day)
+			defer end()
+			request := backoffice.BalancesRequest{Day: day}
+			if len(args) == 1 {
+				request.Account = args[0]
+			}
+			answer, err := office.Balances(cmd.Context(), request)
+			if err != nil {
+				return err
+			}
+			return printAccountBalances(data(cmd), f.output, answer)
 		},
 	}
 	c.Flags().StringVar(&cycle, "cycle", "", "only the billing cycle that begins on this day, or has it in it")
@@ -61,91 +64,24 @@ plan of its own for usage of accounts below it. --cycle chooses cycles by a day 
 	return c
 }
 
-func tellBalances(cmd *cobra.Command, f *flags, store *control.Store, args []string, day time.Time) error {
-	ctx := cmd.Context()
-	if err := account.Migrate(ctx, store.DB); err != nil {
-		return err
-	}
-	r := registry.New()
-	if _, err := store.LoadRegistry(ctx, r); err != nil {
-		return err
-	}
-	view := r.View()
-	defer view.Close()
-	k := known{view, view.Revision(), udr.InstantOf(time.Now())}
-	var filter account.Filter
-	if len(args) == 1 {
-		number, err := k.account(args[0])
-		if err != nil {
-			return err
-		}
-		filter.Account = &number
-	}
-	all, err := account.Balances(ctx, store.DB, filter)
-	if err != nil {
-		return err
-	}
-	if !day.IsZero() {
-		all = inCycle(all, day)
-	}
-	name := func(number uint32) string {
-		if id, ok := view.AccountID(number); ok {
-			return id
-		}
-		return fmt.Sprint(number)
-	}
-	slices.SortStableFunc(all, func(a, b account.Stored) int { return strings.Compare(name(a.Account), name(b.Account)) })
+func printAccountBalances(to io.Writer, format string, answer *backoffice.Balances) error {
 	g := output.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records",
 		"quantity").Amounts("amount")
-	for _, b := range all {
-		g.Add(name(b.Account), b.CycleStart().Format(time.DateOnly), fmt.Sprint(b.Tier), b.Class, fmt.Sprint(b.Records),
-			fmt.Sprint(b.Quantity), b.Unit.String(), b.Amount.String(), b.Currency)
+	for _, b := range answer.Balances {
+		g.Add(b.Account, b.Cycle, fmt.Sprint(b.Tier), b.Class, fmt.Sprint(b.Records), fmt.Sprint(b.Quantity), b.Unit, b.Amount, b.Currency)
 	}
-	if err := tellBeginnings(ctx, store); err != nil {
-		return err
-	}
-	if len(all) == 0 {
-		fmt.Fprintln(stderr, "there are no such balances; the role account makes them: ratemill run, or ratemill run --role account")
-	}
-	return g.Print(data(cmd), f.output)
-}
-
-// inCycle are the balances of the cycles that begin on a day, or else, of each account, of the one that has the day in it:
-// cycles differ by account.
-func inCycle(all []account.Stored, day time.Time) (in []account.Stored) {
-	wanted := int32(day.Unix() / (24 * 60 * 60))
-	begun := map[uint32]int32{}
-	for _, b := range all {
-		if last, any := begun[b.Account]; b.Cycle <= wanted && wanted-b.Cycle < longestCycle && (!any || b.Cycle > last) {
-			begun[b.Account] = b.Cycle
+	if len(answer.Begin) > 0 {
+		var late []string
+		for _, b := range answer.Begin {
+			late = append(late, fmt.Sprintf("%d from offset %d", b.Partition, b.Offset))
 		}
-	}
-	for _, b := range all {
-		if began, any := begun[b.Account]; any && b.Cycle == began {
-			in = append(in, b)
-		}
-	}
-	return in
-}
-
-// longestCycle is more days than a billing cycle has.
-const longestCycle = 32
-
-// tellBeginnings says where balances lack the beginning of the rated log.
-func tellBeginnings(ctx context.Context, store *control.Store) error {
-	beginnings, err := account.Beginnings(ctx, store.DB)
-	var late []string
-	for partition, offset := range beginnings {
-		if offset > 0 {
-			late = append(late, fmt.Sprintf("%d from offset %d", partition, offset))
-		}
-	}
-	if len(late) > 0 {
-		slices.Sort(late)
 		fmt.Fprintf(stderr, "usage that was rated before the balances began is not in them (partition %s); the warehouse has it: "+
 			"ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
 	}
-	return err
+	if g.Len() == 0 {
+		fmt.Fprintln(stderr, "there are no such balances; the role account makes them: ratemill run, or ratemill run --role account")
+	}
+	return g.Print(to, format)
 }
 
 func accountRebuild(f *flags) *cobra.Command {
@@ -160,27 +96,15 @@ docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the 
 		Example: `  ratemill account rebuild --why "the control store was restored from Monday's backup, TICKET-17"`,
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
 			if strings.TrimSpace(reason) == "" {
 				return errors.New("the reason is empty; give one for whoever reads the audit log later")
 			}
-			store, _, err := reachStore(ctx, f)
+			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			if err := account.Migrate(ctx, store.DB); err != nil {
-				return err
-			}
-			installation, err := store.Installation(ctx)
-			if err != nil {
-				return err
-			}
-			if err := store.Audit(ctx, control.AuditEntry{At: time.Now(), Who: whoami(), What: "account.rebuild", Subject: "balances",
-				Detail: reason}); err != nil {
-				return err
-			}
-			if err := account.Discard(ctx, store.DB, roles.AccountConsumer(installation)); err != nil {
+			defer end()
+			if err := office.RebuildBalances(cmd.Context(), backoffice.RebuildRequest{Who: whoami(), Why: reason}); err != nil {
 				return err
 			}
 			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If a partition of it had stopped, "+

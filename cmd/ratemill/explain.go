@@ -13,12 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/backoffice"
-	"ratemill/internal/config"
 	"ratemill/internal/offline"
 	"ratemill/internal/output"
-	"ratemill/internal/project"
-	"ratemill/internal/warehouse"
-	"ratemill/mediation/source"
 )
 
 // explanation is what the user asked the command for.
@@ -27,12 +23,12 @@ type explanation struct {
 	at     timeFlag
 	file   string
 	raw    bool
+	full   bool
 	output string
 }
 
 func explainCommand(f *flags) *cobra.Command {
 	x := explanation{output: "text"}
-	var full bool
 	c := &cobra.Command{
 		Use:   "explain ID… | --sim IDENTIFIER [--at TIME]",
 		Short: "Explain what records cost",
@@ -62,55 +58,55 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 			if err := errors.Join(needs(cmd, "at", "sim"), apart(cmd, "raw", "file")); err != nil {
 				return err
 			}
-			q, c, end, err := inquire(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer end()
-			q.Full = full
 			if x.sim != "" {
-				return x.day(cmd, q)
+				return x.day(cmd, office)
 			}
-			return x.records(cmd, q, c, args)
+			return x.records(cmd, office, args)
 		},
 	}
 	c.Flags().StringVar(&x.sim, "sim", "", "list the rated records of this SIM, by any of its identifiers")
 	c.Flags().Var(&x.at, "at", "with --sim: on this day, or the day of this time (default today)")
 	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show the raw line and its reading by the rules")
 	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show the raw line and its reading by the rules")
-	c.Flags().BoolVar(&full, "full", false, "show the identifiers of SIMs in full, and all of them")
+	c.Flags().BoolVar(&x.full, "full", false, "show the identifiers of SIMs in full, and all of them")
 	c.Flags().VarP(choice{&x.output, []string{"text", output.JSON}}, "output", "o", "how to print it")
 	return c
 }
 
 // records explains records one after the other; an unrated one does not stop the rest.
-func (x *explanation) records(cmd *cobra.Command, q *backoffice.Inquiry, c *config.Config, ids []string) error {
+func (x *explanation) records(cmd *cobra.Command, office *backoffice.Office, ids []string) error {
 	var missing []string
 	said := false
 	for _, id := range ids {
-		e, err := q.Find(cmd.Context(), id)
-		if errors.Is(err, warehouse.ErrNotFound) {
-			missing = append(missing, err.Error())
+		var reading strings.Builder
+		e, err := office.Explain(cmd.Context(), x.request(id, &reading))
+		if problem := (*backoffice.Problem)(nil); errors.As(err, &problem) {
+			missing = append(missing, problem.Error())
 			continue
+		}
+		if broken := (*backoffice.BrokenProjectError)(nil); errors.As(err, &broken) {
+			printDiagnostics(broken.List)
 		}
 		if err != nil {
 			return err
 		}
-		raw, err := x.line(cmd, q, c, e)
-		if unreachable := (*backoffice.MissingError)(nil); errors.As(err, &unreachable) {
-			missing = append(missing, err.Error())
-		} else if err != nil {
-			return err
+		if e.Unread != "" {
+			missing = append(missing, e.Unread)
 		}
 		if x.output == output.JSON {
-			err = json.NewEncoder(objects(cmd)).Encode(&e.Told)
+			err = json.NewEncoder(objects(cmd)).Encode(e)
 		} else {
 			if said {
 				fmt.Fprintln(words(cmd))
 			}
 			err = labelled(cmd, e.Words)
-			if raw != "" && err == nil {
-				_, err = fmt.Fprint(words(cmd), "\n"+strings.TrimRight(raw, "\n")+"\n")
+			if text := strings.TrimRight(e.Masked(reading.String()), "\n"); text != "" && err == nil {
+				_, err = fmt.Fprint(words(cmd), "\n"+text+"\n")
 			}
 		}
 		if err != nil {
@@ -127,52 +123,18 @@ func (x *explanation) records(cmd *cobra.Command, q *backoffice.Inquiry, c *conf
 	return nil
 }
 
-// line is the record's line and what the rules read of it, if the user asked for it.
-func (x *explanation) line(cmd *cobra.Command, q *backoffice.Inquiry, c *config.Config, e *backoffice.Explained) (string, error) {
-	var file offline.File
-	switch {
-	case x.file != "":
-		file = copyOf(x.file)
-	case x.raw:
-		src, err := sourceNow(c, e.Source)
-		if err != nil {
-			return "", err
-		}
-		fetched, done, err := q.Fetch(cmd.Context(), e, src, c.Project)
-		if err != nil {
-			return "", err
-		}
-		defer done()
-		file = fetched
-	default:
-		return "", nil
+// request asks for the explanation of a record; the reading of its line goes to w.
+func (x *explanation) request(id string, w io.Writer) backoffice.ExplainRequest {
+	r := backoffice.ExplainRequest{ID: id, Full: x.full, Raw: x.raw, Decision: func(d *offline.Decision) {
+		out := bufio.NewWriter(w)
+		tell(out, d)
+		_ = out.Flush() // to memory
+	}}
+	if x.file != "" {
+		file := copyOf(x.file)
+		r.Copy = &file
 	}
-	var raw strings.Builder
-	out := bufio.NewWriter(&raw)
-	if err := q.Read(cmd.Context(), e, file, func(d *offline.Decision) { tell(out, d) }); err != nil {
-		return "", err
-	}
-	_ = out.Flush()
-	if q.Full {
-		return raw.String(), nil
-	}
-	return e.Masked(raw.String()), nil
-}
-
-// sourceNow is the source in the current project, which says how to reach its server; nil if the project no longer has
-// it.
-func sourceNow(c *config.Config, name string) (*source.Source, error) {
-	p, list := project.LoadDir(c.Project)
-	if p == nil {
-		printDiagnostics(list)
-		return nil, fmt.Errorf("the project in %s, which says where files are, has %s", c.Project, counted(list.Errors(), "error"))
-	}
-	for _, s := range p.Sources.Sources {
-		if s.Name == name {
-			return s, nil
-		}
-	}
-	return nil, nil
+	return r
 }
 
 // copyOf is a copy of a carrier's file on this machine.
@@ -185,19 +147,19 @@ func copyOf(path string) offline.File {
 }
 
 // day lists a SIM's rated records of a day.
-func (x *explanation) day(cmd *cobra.Command, q *backoffice.Inquiry) error {
-	day, err := q.SIMDay(cmd.Context(), x.sim, x.at.orNow(), x.at.day)
+func (x *explanation) day(cmd *cobra.Command, office *backoffice.Office) error {
+	day, err := office.SIMDay(cmd.Context(), backoffice.SIMDayRequest{Identifier: x.sim, At: x.at.orNow(), OnDay: x.at.day})
 	if err != nil {
 		return &problems{"ratemill: " + err.Error()}
 	}
 	g := output.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
 	for i := range day.Records {
-		r := &day.Records[i]
-		id, quantity, unit := r.ID.String(), fmt.Sprint(r.Quantity), r.Unit.String()
+		r, id := &day.Records[i], day.Records[i].ID
 		if x.output == "text" {
 			id = backoffice.Short(id)
 		}
-		g.Add(id, r.At.UTC().Format(time.RFC3339), r.Class, quantity, unit, r.Network, r.Country, r.Account, r.Plan, r.Amount.String(), r.Currency)
+		g.Add(id, r.At.Format(time.RFC3339), r.Class, fmt.Sprint(r.Quantity), r.Unit, r.Network, r.Country, r.Account, r.Plan, r.Amount,
+			r.Currency)
 	}
 	if x.output == output.JSON {
 		return g.Print(data(cmd), output.JSON)

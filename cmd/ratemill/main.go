@@ -19,6 +19,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/internal/backoff"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/config"
 	"ratemill/internal/embedded"
 	"ratemill/internal/project"
@@ -31,6 +32,10 @@ func main() {
 	err := root().ExecuteContext(ctx)
 	if err == nil {
 		return
+	}
+	var problem *backoffice.Problem
+	if errors.As(err, &problem) {
+		err = &problems{problem.Error()}
 	}
 	var found *problems
 	if errors.As(err, &found) {

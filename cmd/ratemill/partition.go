@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
@@ -129,7 +130,7 @@ func partitionList(f *flags) *cobra.Command {
 			if f.output != output.Table {
 				g := output.New("role", "topic", "partition", "offset", "kind", "message", "since", "last", "process", "reason", "skip", "who", "why", "gone_on", "ordered_for").Numbers("partition", "offset")
 				for _, s := range stops {
-					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, moment(s.First), moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed), s.OrderedFor)
+					g.Add(s.Role, wordOf(topics, s.Topic), fmt.Sprint(s.Partition), fmt.Sprint(s.Offset), string(s.Kind), s.Hash, backoffice.Moment(s.First), backoffice.Moment(s.Last), s.Process, s.Reason, fmt.Sprint(s.Skip), s.Who, s.Why, momentOrNever(s.Closed), s.OrderedFor)
 				}
 				return g.Print(data(cmd), f.output)
 			}
@@ -152,7 +153,7 @@ func momentOrNever(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return moment(t)
+	return backoffice.Moment(t)
 }
 
 // tellStop prints where a partition stopped and the commands to type, in lines of at most width characters where
@@ -160,16 +161,16 @@ func momentOrNever(t time.Time) string {
 func tellStop(w io.Writer, topics broker.Topics, s *control.Stop, width int) {
 	word := wordOf(topics, s.Topic)
 	at := fmt.Sprintf("%s %d --offset %d", word, s.Partition, s.Offset)
-	fmt.Fprintf(w, "%s, partition %d: stopped at offset %d of %s since %s\n  %s\n", s.Role, s.Partition, s.Offset, s.Topic, moment(s.First), s.Reason)
+	fmt.Fprintf(w, "%s, partition %d: stopped at offset %d of %s since %s\n  %s\n", s.Role, s.Partition, s.Offset, s.Topic, backoffice.Moment(s.First), s.Reason)
 	if s.Skip {
 		looked := ""
 		if s.OrderedFor != "" && s.OrderedFor != s.Role {
 			looked = ", when " + s.OrderedFor + " had stopped there"
 		}
-		fmt.Fprintf(w, "  %s ordered to skip it at %s%s: %s\n", s.Who, moment(s.Ordered), looked, s.Why)
+		fmt.Fprintf(w, "  %s ordered to skip it at %s%s: %s\n", s.Who, backoffice.Moment(s.Ordered), looked, s.Why)
 	}
 	if !s.Closed.IsZero() {
-		fmt.Fprintf(w, "  went on at %s\n", moment(s.Closed))
+		fmt.Fprintf(w, "  went on at %s\n", backoffice.Moment(s.Closed))
 		return
 	}
 	fmt.Fprint(w, typed("look:", "show "+at, width), typed("try again:", "retry "+at, width))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
@@ -13,7 +12,6 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
-	"ratemill/udr"
 )
 
 // reachStore reads the configuration and opens the control store that it names, which must exist.
@@ -113,70 +111,46 @@ func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *cont
 	return n.Warehouse, n.Close, nil
 }
 
-// stores are the stores that answer questions.
-type stores struct {
-	control   *control.Store
-	warehouse *warehouse.Warehouse
-	config    *config.Config
-	close     func()
-}
-
-func reachStores(ctx context.Context, f *flags) (*stores, error) {
+// openOffice opens the back office of the configured installation. A request that needs the warehouse connects to one that
+// runs; it starts no embedded ClickHouse.
+func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
 	store, c, err := reachStore(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var opened []*warehouse.Warehouse
+	end := func() {
+		for _, w := range opened {
+			_ = w.Close()
+		}
+		_ = store.Close()
+	}
+	office, err := officeOf(c, store, func(ctx context.Context) (*warehouse.Warehouse, error) {
+		w, err := roles.AskWarehouse(ctx, c, store)
+		if err == nil {
+			opened = append(opened, w)
+		}
+		return w, err
+	})
+	return office, end, err
+}
+
+// openOfficeWithWarehouse is openOffice for commands that cannot do without the warehouse: it waits for ClickHouse, or
+// starts the embedded one.
+func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
+	store, c, err := reachStore(ctx, f)
+	if err != nil {
+		return nil, nil, err
 	}
 	w, end, err := reachWarehouse(ctx, f, c, store)
 	if err != nil {
 		store.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return &stores{store, w, c, func() { end(); _ = store.Close() }}, nil
+	office, err := officeOf(c, store, backoffice.Connected(w))
+	return office, func() { end(); _ = store.Close() }, err
 }
 
-// inquire prepares to answer questions about single records.
-func inquire(ctx context.Context, f *flags) (*backoffice.Inquiry, *config.Config, func(), error) {
-	s, err := reachStores(ctx, f)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	q, err := backoffice.Open(ctx, s.control, s.warehouse)
-	if err != nil {
-		s.close()
-		return nil, nil, nil, err
-	}
-	return q, s.config, s.close, nil
-}
-
-// outcomesWithin is how long a list of files waits for the warehouse.
-const outcomesWithin = 10 * time.Second
-
-// outcomes returns rating's outcome for files, or nil with a note if the warehouse does not answer. It does not start
-// an embedded ClickHouse.
-func outcomes(ctx context.Context, c *config.Config, store *control.Store, files []control.File) map[udr.FileID]warehouse.Outcome {
-	var ids []udr.FileID
-	for i := range files {
-		if p := &files[i].Progress; !files[i].FileID.IsZero() && p.Usages+p.Suspended.Records > 0 {
-			ids = append(ids, files[i].FileID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, outcomesWithin)
-	defer cancel()
-	found, err := func() (map[udr.FileID]warehouse.Outcome, error) {
-		w, err := roles.AskWarehouse(ctx, c, store)
-		if err != nil {
-			return nil, err
-		}
-		defer w.Close()
-		return w.Outcomes(ctx, ids)
-	}()
-	if err != nil {
-		fmt.Fprintf(stderr, "suspended counts mediation alone, and duplicate and rated are left out, since the warehouse does not "+
-			"answer: %v\n", err)
-		return nil
-	}
-	return found
+func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*warehouse.Warehouse, error)) (*backoffice.Office, error) {
+	return backoffice.New(backoffice.Options{Store: store, Warehouse: w, Project: c.Project, Topics: broker.TopicsUnder(c.Kafka.Prefix)})
 }

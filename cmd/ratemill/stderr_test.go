@@ -12,7 +12,7 @@ import (
 )
 
 // clean are the functions that make foreign text harmless themselves, and the two that write what programs read.
-var clean = []string{"Print", "print", "printPlans", "printFiles", "printBalances", "Diff", "Words", "Width", "NewWriterSize"}
+var clean = []string{"Print", "print", "printPlans", "printFiles", "printSuspense", "printSuspendedRecords", "printBalances", "printAccountBalances", "Diff", "Words", "Width", "NewWriterSize"}
 
 // Words for people go through stderr and words, which take control characters out of foreign text, and JSON through
 // objects. The line of progress needs a carriage return, and cleans what it shows itself.

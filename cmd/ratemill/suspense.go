@@ -1,26 +1,18 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/backoff"
 	"ratemill/internal/backoffice"
-	"ratemill/internal/control"
 	"ratemill/internal/output"
 	"ratemill/internal/printable"
-	"ratemill/internal/roles"
-	"ratemill/internal/warehouse"
-	"ratemill/registry"
-	"ratemill/udr"
 )
 
 func suspenseCommand(f *flags) *cobra.Command {
@@ -35,41 +27,17 @@ can never be processed; your name and reason are kept. See docs/suspense.md.`,
 	return c
 }
 
-// suspenseFilter is the filter given by the flags.
-type suspenseFilter struct {
-	warehouse.SuspenseFilter
-	sim string
-}
-
-// find looks up the SIM in the filter. Records often wait because their SIM is unknown, so an identifier that the
-// registry never had works too.
-func (f *suspenseFilter) find(ctx context.Context, s *stores) error {
-	if f.sim == "" {
-		return nil
-	}
-	r := registry.New()
-	if _, err := s.control.LoadRegistry(ctx, r); err != nil {
-		return err
-	}
-	view := r.View()
-	defer view.Close()
-	f.SIM = backoffice.Identifiers(view, f.sim)
-	return nil
-}
-
-// chooses says whether the filter leaves any records out.
-func (f *suspenseFilter) chooses() bool { return f.Chooses() || f.sim != "" }
-
-func filterFlags(c *cobra.Command, filter *suspenseFilter) {
-	c.Flags().StringVar(&filter.sim, "sim", "", "of this SIM only, by any of its identifiers")
+func filterFlags(c *cobra.Command, filter *backoffice.SuspenseFilter) {
+	c.Flags().StringVar(&filter.SIM, "sim", "", "of this SIM only, by any of its identifiers")
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
 	c.Flags().StringVar(&filter.Code, "code", "", "only records with this code, such as sim_unknown")
 	c.Flags().StringVar(&filter.Rule, "rule", "", "only records suspended by this rule, as list shows it")
 }
 
 func suspenseList(f *flags) *cobra.Command {
-	var filter suspenseFilter
+	var filter backoffice.SuspenseFilter
 	var records bool
+	var limit int
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "Count the waiting records by reason, with the oldest of each",
@@ -80,55 +48,63 @@ func suspenseList(f *flags) *cobra.Command {
 			if err := needs(cmd, "limit", "records"); err != nil {
 				return err
 			}
-			s, err := reachStores(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			if err := filter.find(cmd.Context(), s); err != nil {
-				return err
-			}
+			defer end()
 			if records {
-				return s.listRecords(cmd, f, filter.SuspenseFilter)
-			}
-			reasons, err := s.warehouse.SuspenseReasons(cmd.Context(), filter.SuspenseFilter)
-			if err != nil {
-				return err
-			}
-			if len(reasons) == 0 {
-				words, err := s.nothingWaits(cmd.Context(), filter.SuspenseFilter)
+				answer, err := office.SuspendedRecords(cmd.Context(), filter, limit)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(stderr, words)
+				return printSuspendedRecords(data(cmd), f.output, answer, limit)
 			}
-			g := output.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
-			total := uint64(0)
-			for _, r := range reasons {
-				total += r.Records
-				example := r.Example.String()
-				if f.output == output.Table {
-					example = backoffice.Short(example)
-				}
-				g.Add(fmt.Sprint(r.Records), r.Source, r.Code, moment(r.Since), example, r.Rule, r.Position, r.Reason)
-			}
-			if total == 0 && f.output == output.Table {
-				return nil
-			}
-			if err := g.Print(data(cmd), f.output); err != nil {
+			answer, err := office.Suspense(cmd.Context(), filter)
+			if err != nil {
 				return err
 			}
-			if total > 0 && f.output == output.Table {
-				fmt.Fprintf(stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(total), backoffice.Short(reasons[0].Example.String()))
-			}
-			return s.onTheirWay(cmd.Context())
+			return printSuspense(data(cmd), f.output, answer)
 		},
 	}
 	filterFlags(c, &filter)
 	c.Flags().BoolVar(&records, "records", false, "list each record")
-	c.Flags().IntVar(&filter.Limit, "limit", 1000, "with --records: show at most this many")
+	c.Flags().IntVar(&limit, "limit", 1000, "with --records: show at most this many")
 	outputFlag(f, c)
 	return c
+}
+
+func printSuspense(to io.Writer, format string, answer *backoffice.Suspense) error {
+	if answer.Note != "" {
+		fmt.Fprintln(stderr, answer.Note)
+	}
+	if answer.Records == 0 && format == output.Table {
+		return nil
+	}
+	g := output.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
+	for _, r := range answer.Reasons {
+		g.Add(fmt.Sprint(r.Records), r.Source, r.Code, backoffice.Moment(r.Since), shortInTables(r.Example, format), r.Rule, r.Position, r.Reason)
+	}
+	if err := g.Print(to, format); err != nil {
+		return err
+	}
+	if answer.Records > 0 && format == output.Table {
+		fmt.Fprintf(stderr, "%s; for the reason and what to do: ratemill suspense show %s\n", wait(answer.Records),
+			backoffice.Short(answer.Reasons[0].Example))
+	}
+	for _, r := range answer.Retries {
+		fmt.Fprintf(stderr, "%s of %s in progress in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number,
+			backoffice.Moment(r.Created))
+	}
+	return nil
+}
+
+// shortInTables is an id, shortened where people read it and not programs.
+func shortInTables(id, format string) string {
+	if format == output.Table {
+		return backoffice.Short(id)
+	}
+	return id
 }
 
 func wait(n uint64) string {
@@ -138,33 +114,22 @@ func wait(n uint64) string {
 	return fmt.Sprintf("%d records wait", n)
 }
 
-func moment(t time.Time) string { return t.UTC().Format(time.DateTime) + "Z" }
-
-func (s *stores) listRecords(cmd *cobra.Command, f *flags, filter warehouse.SuspenseFilter) error {
-	all, err := s.warehouse.Suspense(cmd.Context(), filter)
-	if err != nil {
-		return err
-	}
-	if len(all) == 0 {
-		words, err := s.nothingWaits(cmd.Context(), filter)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(stderr, words)
+func printSuspendedRecords(to io.Writer, format string, answer *backoffice.SuspendedRecords, limit int) error {
+	if answer.Note != "" {
+		fmt.Fprintln(stderr, answer.Note)
 	}
 	g := output.New("id", "source", "file", "line", "code", "since", "reason", "values", "raw").Numbers("line")
-	for i := range all {
-		r := &all[i]
-		id, raw := r.ID.String(), printable.Raw(r.Raw)
-		if f.output == output.Table {
-			id, raw = backoffice.Short(id), clip(raw, 60)
+	for _, r := range answer.Records {
+		raw := r.Raw
+		if format == output.Table {
+			raw = clip(raw, 60)
 		}
-		g.Add(id, r.Pin.Source, strings.TrimPrefix(r.File, "/"), fmt.Sprint(r.Line), r.Why.Code, moment(r.Stored), r.Why.Reason, r.Why.Values, raw)
+		g.Add(shortInTables(r.ID, format), r.Source, r.File, fmt.Sprint(r.Line), r.Code, backoffice.Moment(r.Since), r.Reason, r.Values, raw)
 	}
-	if len(all) == filter.Limit {
-		fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", filter.Limit)
+	if answer.Full {
+		fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", limit)
 	}
-	return g.Print(data(cmd), f.output)
+	return g.Print(to, format)
 }
 
 // clip shortens a carrier's text to one line of a table.
@@ -176,15 +141,6 @@ func clip(text string, most int) string {
 	return printable.Line(string(runes))
 }
 
-// onTheirWay lists the open retries, whose records still wait.
-func (s *stores) onTheirWay(ctx context.Context) error {
-	open, err := s.control.Retries(ctx, control.RetryOpen)
-	for _, r := range open {
-		fmt.Fprintf(stderr, "%s of %s in progress in retry %d, since %s\n", counted(int(r.Records), "record"), r.Source, r.Number, moment(r.Created))
-	}
-	return err
-}
-
 func suspenseShow(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID…",
@@ -192,107 +148,26 @@ func suspenseShow(f *flags) *cobra.Command {
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    needing(1, 0, "ids of records: ratemill suspense show 8f3a0c:12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q, _, end, err := inquire(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer end()
 			for i, id := range args {
-				text, err := q.Suspended(cmd.Context(), id)
-				if errors.Is(err, warehouse.ErrNotFound) {
-					return &problems{err.Error()}
-				}
+				suspended, err := office.Suspended(cmd.Context(), id)
 				if err != nil {
 					return err
 				}
 				if i > 0 {
 					fmt.Fprintln(words(cmd))
 				}
-				if err := labelled(cmd, text); err != nil {
+				if err := labelled(cmd, suspended.Words); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
-}
-
-// unambiguous refuses a short id that matches records of several files, and any short id for an irreversible action: a
-// short id that is unique today need not name the record that the user meant.
-func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error {
-	if id == "" || len(fits) == 0 {
-		return nil
-	}
-	first := fits[0].ID
-	for _, k := range fits[1:] {
-		if k.ID.File != first.File {
-			return &problems{fmt.Sprintf("%s matches records of several files, such as %s and %s; give more of the id", id, first, k.ID)}
-		}
-	}
-	file, seq, one := strings.Cut(id, ":")
-	if whole := first.File.String(); destroys && file != whole {
-		if one {
-			whole += ":" + seq
-		}
-		return &problems{fmt.Sprintf("dropping is final, so give the whole id: %s is %s", id, whole)}
-	}
-	return nil
-}
-
-// chosen returns the selected waiting records, by ids or filter, without those that are already in a batch.
-func (s *stores) chosen(ctx context.Context, ids []string, filter warehouse.SuspenseFilter, destroys bool) ([]warehouse.SuspendedKey, error) {
-	var keys []warehouse.SuspendedKey
-	if len(ids) == 0 {
-		ids = []string{""}
-	}
-	for _, id := range ids {
-		filter.ID = id
-		some, err := s.warehouse.SuspenseKeys(ctx, filter)
-		if err != nil {
-			return nil, err
-		}
-		if len(some) == 0 {
-			if _, err := s.nothingWaits(ctx, filter); err != nil {
-				return nil, err
-			}
-		}
-		if len(some) == 0 && id != "" {
-			left, err := s.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 1})
-			switch {
-			case err != nil:
-				return nil, err
-			case len(left) > 0 && strings.Contains(id, ":"):
-				return nil, &problems{id + " no longer waits; ratemill suspense show " + id + " says what became of it"}
-			}
-			return nil, &problems{id + " is not waiting in suspense; `ratemill suspense list --records` shows the waiting records"}
-		}
-		if err := unambiguous(id, some, destroys); err != nil {
-			return nil, err
-		}
-		keys = append(keys, some...)
-	}
-	slices.SortFunc(keys, func(a, b warehouse.SuspendedKey) int {
-		if n := strings.Compare(a.Source, b.Source); n != 0 {
-			return n
-		}
-		if n := slices.Compare(a.ID.File[:], b.ID.File[:]); n != 0 {
-			return n
-		}
-		return int(a.ID.Seq) - int(b.ID.Seq)
-	})
-	keys = slices.CompactFunc(keys, func(a, b warehouse.SuspendedKey) bool { return a.ID == b.ID })
-	all := make([]udr.ID, len(keys))
-	for i := range keys {
-		all[i] = keys[i].ID
-	}
-	claimed, err := s.control.Claimed(ctx, all)
-	if err != nil {
-		return nil, err
-	}
-	if len(claimed) > 0 {
-		fmt.Fprintf(stderr, "%s skipped: already in a retry or a drop\n", are(len(claimed)))
-	}
-	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := claimed[k.ID]; return ok }), nil
 }
 
 func are(n int) string {
@@ -302,14 +177,15 @@ func are(n int) string {
 	return fmt.Sprintf("%d records are", n)
 }
 
-// A retry batch is bounded because it is held in memory, and sent again as a whole after a crash.
-const (
-	batchRecords = 10_000
-	batchBytes   = 64 << 20
-)
+// tellClaimed says how many records were left out, because they are under way.
+func tellClaimed(n int) {
+	if n > 0 {
+		fmt.Fprintf(stderr, "%s skipped: already in a retry or a drop\n", are(n))
+	}
+}
 
 func suspenseRetry(f *flags) *cobra.Command {
-	var filter suspenseFilter
+	var filter backoffice.SuspenseFilter
 	var all, waits bool
 	var anyway string
 	c := &cobra.Command{
@@ -325,10 +201,10 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
   ratemill suspense retry 8f3a0c:12 8f3a0c:13
   ratemill suspense retry 8f3a0c:12 --anyway "the first was credited, ticket 4711"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && !filter.chooses() && !all {
+			if len(args) == 0 && !filter.Chooses() && !all {
 				return errors.New("say which records: by ID, by --source, --code, --rule or --sim, or --all")
 			}
-			if all && (len(args) > 0 || filter.chooses()) {
+			if all && (len(args) > 0 || filter.Chooses()) {
 				return errors.New("--all means every waiting record; use it alone, or omit it")
 			}
 			if cmd.Flags().Changed("anyway") && strings.TrimSpace(anyway) == "" {
@@ -337,52 +213,28 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 			if err := needs(cmd, "output", "wait"); err != nil {
 				return err
 			}
-			s, err := reachStores(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			if err := filter.find(cmd.Context(), s); err != nil {
-				return err
+			defer end()
+			ordered, err := office.Retry(cmd.Context(), backoffice.RetryRequest{IDs: args, Filter: filter, Who: whoami(), Anyway: anyway})
+			tellClaimed(ordered.Claimed)
+			if n := ordered.Unkept; n > 0 {
+				fmt.Fprintf(stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; "+
+					"`ratemill suspense show` says what to do\n", are(n))
 			}
-			keys, err := s.chosen(cmd.Context(), args, filter.SuspenseFilter, false)
+			for _, r := range ordered.Retries {
+				fmt.Fprintf(stderr, "retry %d: %s of %s\n", r.Number, counted(r.Records, "record"), r.Source)
+			}
 			if err != nil {
 				return err
-			}
-			before := len(keys)
-			keys = slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { return k.Code == "file" })
-			if n := before - len(keys); n > 0 {
-				fmt.Fprintf(stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; `ratemill suspense show` says what to do\n", are(n))
-			}
-			if len(keys) == 0 {
-				return &problems{"there is nothing to retry"}
-			}
-			now, err := s.control.Now(cmd.Context())
-			if err != nil {
-				return err
-			}
-			var numbers []int64
-			for _, batch := range batches(keys) {
-				ids := make([]udr.ID, len(batch))
-				for i := range batch {
-					ids[i] = batch[i].ID
-				}
-				number, err := s.control.OrderRetry(cmd.Context(), batch[0].Source, whoami(), strings.TrimSpace(anyway), ids, now)
-				var already *control.AlreadyRetriedError
-				if errors.As(err, &already) {
-					return &problems{already.Error()}
-				}
-				if err != nil {
-					return err
-				}
-				numbers = append(numbers, number)
-				fmt.Fprintf(stderr, "retry %d: %s of %s\n", number, counted(len(batch), "record"), batch[0].Source)
 			}
 			if !waits {
 				fmt.Fprintln(stderr, "a running mediator processes them; `ratemill suspense retries` shows the outcome")
 				return nil
 			}
-			return s.await(cmd, f, numbers)
+			return awaitRetries(cmd, f, office, ordered.Retries)
 		},
 	}
 	filterFlags(c, &filter)
@@ -393,51 +245,29 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 	return c
 }
 
-// batches splits records, sorted by source, into batches.
-func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
-	from, bytes := 0, uint64(0)
-	for i, k := range keys {
-		if i > from && (k.Source != keys[from].Source || i-from == batchRecords || bytes+k.Weight > batchBytes) {
-			all, from, bytes = append(all, keys[from:i]), i, 0
-		}
-		bytes += k.Weight
-	}
-	return append(all, keys[from:])
-}
-
-// untakenAfter: if no mediator has taken a retry by then, ask the user whether one is running.
-const untakenAfter = 10 * time.Second
-
-// await waits until retries are done and their records are in the warehouse, and prints the results.
-func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
-	g := output.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered", "duplicate", "suspended", "rated")
-	suspended, failed := uint64(0), ""
+// awaitRetries waits until retries are done and their records are in the warehouse, and prints the results.
+func awaitRetries(cmd *cobra.Command, f *flags, office *backoffice.Office, retries []backoffice.RetryBatch) error {
+	g := output.New("retry", "source", "records", "filtered", "duplicate", "suspended", "rated").Numbers("retry", "records", "filtered",
+		"duplicate", "suspended", "rated")
+	waiting, failed := uint64(0), ""
 	var once sync.Once
-	for _, number := range numbers {
-		waiting := func(err error) error {
-			if cmd.Context().Err() == nil {
-				return err
-			}
-			return &backoff.StoppedError{What: fmt.Sprintf("see retry %d done; it goes on, and `ratemill suspense retries` shows the outcome", number), Err: context.Canceled}
-		}
-		done, err := roles.WaitForRetry(cmd.Context(), s.control, number, untakenAfter, func() {
+	for _, r := range retries {
+		done, err := office.Await(cmd.Context(), r.Number, func() {
 			once.Do(func() {
-				fmt.Fprintf(stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n", number)
+				fmt.Fprintf(stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n",
+					r.Number)
 			})
 		})
 		if err != nil {
-			return waiting(err)
+			return err
 		}
-		if done.File.State != control.Done {
-			failed = fmt.Sprintf("retry %d failed: %s; then: ratemill files retry %d, or ratemill suspense cancel %d", number, done.File.Why, done.File.Number, number)
+		if done.Failed != "" {
+			failed = done.Failed
 			continue
 		}
-		b, err := s.balanced(cmd.Context(), done.FileID)
-		if err != nil {
-			return waiting(err)
-		}
-		suspended += b.Suspended
-		g.Add(fmt.Sprint(number), done.Source, fmt.Sprint(b.BroughtBack), fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended+b.Retried+b.Dropped), fmt.Sprint(b.Rated))
+		waiting += done.Waiting
+		g.Add(fmt.Sprint(done.Number), done.Source, fmt.Sprint(done.Records), fmt.Sprint(done.Filtered), fmt.Sprint(done.Duplicate),
+			fmt.Sprint(done.Suspended), fmt.Sprint(done.Rated))
 	}
 	if err := g.Print(data(cmd), f.output); err != nil {
 		return err
@@ -445,29 +275,14 @@ func (s *stores) await(cmd *cobra.Command, f *flags, numbers []int64) error {
 	switch {
 	case failed != "":
 		return &problems{failed}
-	case suspended > 0:
-		return &problems{wait(suspended) + " again, under new ids; `ratemill suspense list` shows the reasons"}
+	case waiting > 0:
+		return &problems{wait(waiting) + " again, under new ids; `ratemill suspense list` shows the reasons"}
 	}
 	return nil
 }
 
-// balanced waits until all of a file is in the warehouse.
-func (s *stores) balanced(ctx context.Context, file udr.FileID) (*warehouse.FileBalance, error) {
-	for {
-		b, err := s.warehouse.BalanceOf(ctx, file)
-		if err != nil || b != nil && b.Difference == 0 && b.DifferenceBytes == 0 {
-			return b, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
 func suspenseDrop(f *flags) *cobra.Command {
-	var filter suspenseFilter
+	var filter backoffice.SuspenseFilter
 	var why string
 	c := &cobra.Command{
 		Use:   "drop ID…",
@@ -481,44 +296,18 @@ whole id of a record, or of a file for all its waiting records; a shortened id i
 			if strings.TrimSpace(why) == "" {
 				return errors.New("give the reason with --why")
 			}
-			s, err := reachStores(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			if err := filter.find(cmd.Context(), s); err != nil {
-				return err
-			}
-			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
-				return err
-			}
-			keys, err := s.chosen(cmd.Context(), args, filter.SuspenseFilter, true)
+			defer end()
+			dropped, err := office.Drop(cmd.Context(), backoffice.DropRequest{IDs: args, Filter: filter, Who: whoami(), Why: why})
+			tellClaimed(dropped.Claimed)
 			if err != nil {
 				return err
 			}
-			if len(keys) == 0 {
-				return &problems{"there is nothing to drop"}
-			}
-			ids := make([]udr.ID, len(keys))
-			for i := range keys {
-				ids[i] = keys[i].ID
-			}
-			now, err := s.control.Now(cmd.Context())
-			if err != nil {
-				return err
-			}
-			number, err := s.control.CreateDrop(cmd.Context(), whoami(), why, ids, now)
-			var already *control.AlreadyRetriedError
-			if errors.As(err, &already) {
-				return &problems{already.Error()}
-			}
-			if err != nil {
-				return err
-			}
-			if err := roles.FinishDrops(cmd.Context(), s.control, s.warehouse); err != nil {
-				return fmt.Errorf("drop %d is recorded, but the warehouse does not have it yet; the next `ratemill suspense drop` writes it there: %w", number, err)
-			}
-			fmt.Fprintf(stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(len(ids), "record"), number)
+			fmt.Fprintf(stderr, "dropped %s for good (number %d in ratemill suspense retries)\n", counted(dropped.Records, "record"),
+				dropped.Number)
 			return nil
 		},
 	}
@@ -533,54 +322,30 @@ func suspenseRetries(f *flags) *cobra.Command {
 		Short: "List retries and drops with their outcome",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := reachStores(cmd.Context(), f)
+			office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			all, err := s.control.Retries(cmd.Context(), "")
+			defer end()
+			all, err := office.Retries(cmd.Context())
 			if err != nil {
 				return err
 			}
-			g := output.New("number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated", "why").Numbers("number", "records", "filtered", "duplicate", "suspended", "rated")
+			g := output.New("number", "what", "source", "records", "created", "who", "file", "filtered", "duplicate", "suspended", "rated",
+				"why").Numbers("number", "records", "filtered", "duplicate", "suspended", "rated")
 			for _, r := range all {
-				row, err := s.retryRow(cmd.Context(), &r)
-				if err != nil {
-					return err
+				counts := make([]string, 4)
+				if r.RetryCounts != nil {
+					counts = []string{fmt.Sprint(r.Filtered), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Suspended), fmt.Sprint(r.Rated)}
 				}
-				g.Add(row...)
+				g.Add(fmt.Sprint(r.Number), r.What, r.Source, fmt.Sprint(r.Records), backoffice.Moment(r.Created), r.Who, backoffice.Short(r.File),
+					counts[0], counts[1], counts[2], counts[3], r.Why)
 			}
 			return g.Print(data(cmd), f.output)
 		},
 	}
 	outputFlag(f, c)
 	return c
-}
-
-func (s *stores) retryRow(ctx context.Context, r *control.Retry) ([]string, error) {
-	what := map[control.RetryState]string{control.RetryOpen: "retry, open", control.RetryDone: "retry, done", control.RetryDropped: "retry, cancelled",
-		control.RetryDropping: "drop, unfinished", control.RetryDiscarded: "drop"}[r.State]
-	row := []string{fmt.Sprint(r.Number), what, r.Source, fmt.Sprint(r.Records), moment(r.Created), r.Who, "", "", "", "", "", r.Why}
-	switch r.State {
-	case control.RetryOpen:
-		files, err := s.control.Files(ctx, control.FileFilter{Retry: r.Number})
-		if err != nil || len(files) == 0 {
-			return row, err
-		}
-		row[1], row[11] = "retry, "+string(files[0].State), files[0].Why
-	case control.RetryDone:
-		row[6] = r.FileID.Short()
-		b, err := s.warehouse.BalanceOf(ctx, r.FileID)
-		if err != nil {
-			return nil, err
-		}
-		if b == nil || b.Difference != 0 {
-			row[11] = "is being rated and stored"
-			return row, nil
-		}
-		copy(row[7:], []string{fmt.Sprint(b.Filtered), fmt.Sprint(b.Duplicate), fmt.Sprint(b.Suspended + b.Retried + b.Dropped), fmt.Sprint(b.Rated)})
-	}
-	return row, nil
 }
 
 func suspenseCancel(f *flags) *cobra.Command {
@@ -593,23 +358,16 @@ func suspenseCancel(f *flags) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%q is not the number of a retry; `ratemill suspense retries` shows the numbers", args[0])
 			}
-			store, _, err := reachStore(cmd.Context(), f)
+			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			now, err := store.Now(cmd.Context())
-			if err != nil {
+			defer end()
+			if err := office.CancelRetry(cmd.Context(), number, whoami()); err != nil {
 				return err
 			}
-			err = store.CancelRetry(cmd.Context(), number, whoami(), now)
-			if errors.Is(err, control.ErrConflict) {
-				return &problems{fmt.Sprintf("retry %d cannot be cancelled: it is being sent, done or already cancelled, or does not exist; `ratemill suspense retries` shows its state", number)}
-			}
-			if err == nil {
-				fmt.Fprintf(stderr, "retry %d is cancelled; its records keep waiting\n", number)
-			}
-			return err
+			fmt.Fprintf(stderr, "retry %d is cancelled; its records keep waiting\n", number)
+			return nil
 		},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
@@ -14,7 +13,7 @@ import (
 
 // elsewhere says where an unrated record is, or which other id it was rated under. unknown is the error for an unknown
 // record.
-func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
+func (q *inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
 	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
 	switch {
 	case err != nil:
@@ -35,12 +34,12 @@ func (q *Inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 }
 
 // inNoTable says why a record may be missing in all tables although its file is known.
-func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
+func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
 	prefix, _, err := udr.ParseID(id)
 	if err != nil {
 		return err
 	}
-	files, err := q.store.Files(ctx, control.FileFilter{IDStart: prefix, Limit: 100})
+	files, err := q.Store.Files(ctx, control.FileFilter{IDStart: prefix, Limit: 100})
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (q *Inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 }
 
 // sinceSuspense says what happened to a suspended record, through all of its retries.
-func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
+func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
 	for retried := false; ; retried = true {
 		closed, err := q.warehouse.ClosedAs(ctx, record)
 		if err != nil {
@@ -86,7 +85,7 @@ func (q *Inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 			if closed.Why != "" { // the oldest tables lacked the column
 				why = ": " + closed.Why
 			}
-			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %sZ by %s%s", id, as, closed.At.UTC().Format(time.DateTime), closed.Who, why)
+			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %s by %s%s", id, as, Moment(closed.At), closed.Who, why)
 		}
 		_, became, again, err := q.became(ctx, record, closed)
 		if err != nil {

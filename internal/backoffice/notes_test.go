@@ -13,6 +13,6 @@ import (
 func TestWhatTheRulesGuessedIsExplained(t *testing.T) {
 	var b strings.Builder
 	r := &warehouse.Record{Usage: udr.Usage{Line: 7, Attributes: []udr.Attribute{{Name: "notes", Value: "time_twice fallback:peer"}}}}
-	(&Inquiry{}).origin(&b, nil, 0, r)
+	(&inquiry{}).origin(&b, nil, 0, r)
 	require.Contains(t, b.String(), " notes    time_twice fallback:peer;")
 }

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/diag"
 	"ratemill/internal/control"
 	"ratemill/internal/offline"
+	"ratemill/internal/project"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -25,39 +27,67 @@ const (
 	fetchedUntil = time.Minute
 )
 
-// MissingError says that a record's file cannot be fetched, and why.
-type MissingError struct {
+// unfetchedError says that a record's file cannot be fetched, and why.
+type unfetchedError struct {
 	File string
 	Why  string
 }
 
-func (e *MissingError) Error() string {
+func (e *unfetchedError) Error() string {
 	return fmt.Sprintf("%s cannot be fetched: %s; give a copy of it with --file", e.File, e.Why)
 }
 
-// Fetch gets the content of a record's file from its source, read-only: from where it was listed, or from where
-// collect.after moved it. src is the source in the present project, nil for none, and dir the project's folder. done
-// removes the copy.
-func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, dir string) (f offline.File, done func(), err error) {
+// BrokenProjectError says that the project cannot be read.
+type BrokenProjectError struct {
+	Project string
+	List    diag.List // its mistakes
+}
+
+func (e *BrokenProjectError) Error() string {
+	return fmt.Sprintf("the project in %s, which says where files are, has %s", e.Project, counted(e.List.Errors(), "error"))
+}
+
+// sourceNow is the source in the current project, which says how to reach its server; nil if the project no longer has
+// it.
+func (o *Office) sourceNow(name string) (*source.Source, error) {
+	p, list := project.LoadDir(o.Project)
+	if p == nil {
+		return nil, &BrokenProjectError{o.Project, list}
+	}
+	for _, s := range p.Sources.Sources {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+// fetch gets the content of a record's file from its source, read-only: from where it was listed, or from where
+// collect.after moved it. done removes the copy.
+func (q *inquiry) fetch(ctx context.Context, e *Explanation) (f offline.File, done func(), err error) {
+	src, err := q.sourceNow(e.Source)
+	if err != nil {
+		return f, nil, err
+	}
 	ctx, end := context.WithTimeout(ctx, fetchedUntil)
 	defer end()
-	missing := func(format string, args ...any) error { return &MissingError{e.File, fmt.Sprintf(format, args...)} }
-	file, err := q.store.FileByID(ctx, e.record.File)
+	unfetched := func(format string, args ...any) error { return &unfetchedError{e.File, fmt.Sprintf(format, args...)} }
+	file, err := q.Store.FileByID(ctx, e.record.File)
 	switch {
 	case errors.Is(err, control.ErrNotFound):
-		return f, nil, missing("the ledger does not have it")
+		return f, nil, unfetched("the ledger does not have it")
 	case err != nil:
 		return f, nil, err
 	case file.Retry > 0:
-		return f, nil, &MissingError{"the record", "it came back from suspense, and its line is in the file of the record before: see " +
+		return f, nil, &unfetchedError{"the record", "it came back from suspense, and its line is in the file of the record before: see " +
 			"`before` above"}
 	case src == nil:
-		return f, nil, missing("the project has no source %s, which says where its files are", file.Source)
+		return f, nil, unfetched("the project has no source %s, which says where its files are", file.Source)
 	case file.Size > mostFetched:
-		return f, nil, missing("it has %s, and at most %s are fetched to show a line", rating.Units(file.Size, udr.Octet),
+		return f, nil, unfetched("it has %s, and at most %s are fetched to show a line", rating.Units(file.Size, udr.Octet),
 			rating.Units(mostFetched, udr.Octet))
 	}
-	site := src.Collect.Open(collect.Environment{Dir: dir, Clock: realTime{}, Random: rand.Float64})
+	site := src.Collect.Open(collect.Environment{Dir: q.Project, Clock: realTime{}, Random: rand.Float64})
 	defer site.Close()
 	places := []collect.Entry{collect.Entry(file.Place)}
 	if file.Place != file.Sighting {
@@ -67,15 +97,15 @@ func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, d
 	for _, place := range places {
 		found, err := site.Find(ctx, place)
 		if err != nil {
-			return f, nil, missing("%v", err)
+			return f, nil, unfetched("%v", err)
 		}
 		for _, at := range found {
 			name, same, err := q.copied(ctx, site, at.Path, &file, src)
 			switch {
 			case err != nil && ctx.Err() == nil:
-				return f, nil, missing("%v", err)
+				return f, nil, unfetched("%v", err)
 			case err != nil:
-				return f, nil, missing("its server took longer than %s", fetchedUntil)
+				return f, nil, unfetched("its server took longer than %s", fetchedUntil)
 			case same:
 				f = offline.File{Path: file.Path, MTime: file.Time(), Open: func() (io.ReadCloser, error) { return os.Open(name) }}
 				return f, func() { os.Remove(name) }, nil
@@ -84,9 +114,9 @@ func (q *Inquiry) Fetch(ctx context.Context, e *Explained, src *source.Source, d
 		}
 	}
 	if another != "" {
-		return f, nil, missing("%q has another content now", another)
+		return f, nil, unfetched("%q has another content now", another)
 	}
-	return f, nil, missing("it is no longer at its source%s", after(src))
+	return f, nil, unfetched("it is no longer at its source%s", after(src))
 }
 
 // after describes the after action for files of a source.
@@ -101,7 +131,7 @@ func after(src *source.Source) string {
 }
 
 // copied copies as many bytes of a file as were read from it, and reports whether the content is the same.
-func (q *Inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string,
+func (q *inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string,
 	same bool, err error) {
 	to, err := os.CreateTemp("", "ratemill-explain-*")
 	if err != nil {
@@ -125,8 +155,12 @@ func (q *Inquiry) copied(ctx context.Context, site *collect.Site, path string, f
 	return to.Name(), same, err
 }
 
-// Masked is a text in which the identifiers of the record's SIM are shortened, as elsewhere.
-func (e *Explained) Masked(text string) string {
+// Masked is a text in which the identifiers of the record's SIM are shortened as in Words: not at all for a full
+// explanation.
+func (e *Explanation) Masked(text string) string {
+	if e.full {
+		return text
+	}
 	for _, id := range e.Identifiers {
 		_, value, _ := strings.Cut(id, ":")
 		if value = strings.TrimPrefix(value, "+"); len(value) >= 8 {

@@ -4,288 +4,308 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/control"
 	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
-	"ratemill/rating"
 	"ratemill/udr"
 )
 
-// Short is a record's id for people: every command accepts eight digits of the file.
-func Short(id string) string {
-	file, seq, ok := strings.Cut(id, ":")
-	if !ok || len(file) < 8 {
-		return id
-	}
-	return file[:8] + ":" + seq
+// SuspenseFilter selects waiting records.
+type SuspenseFilter struct {
+	Source string
+	Code   string
+	Rule   string
+	SIM    string // any identifier of a SIM
 }
 
-// Suspended says in words why a record is in suspense, what is known of it, and what to do. id is file:seq, where the
-// file may be abbreviated.
-func (q *Inquiry) Suspended(ctx context.Context, id string) (string, error) {
-	if _, _, err := udr.ParseID(id); err != nil {
-		return "", err
+// Chooses reports whether the filter leaves any records out.
+func (f *SuspenseFilter) Chooses() bool { return *f != SuspenseFilter{} }
+
+// suspenseFilter is a filter for the warehouse. Records often wait because their SIM is unknown, so an identifier that
+// the registry never had works too.
+func (o *Office) suspenseFilter(ctx context.Context, f *SuspenseFilter) (filter warehouse.SuspenseFilter, err error) {
+	filter = warehouse.SuspenseFilter{Source: f.Source, Code: f.Code, Rule: f.Rule}
+	if f.SIM == "" {
+		return filter, nil
 	}
-	found, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
-	switch {
-	case err != nil:
-		return "", err
-	case len(found) == 0:
-		return "", warehouse.NotFound("%s is not in suspense (never was, or its file is still being processed); if it was rated, `ratemill explain %s` shows its price", id, id)
-	case len(found) > 1:
-		return "", fmt.Errorf("%s matches several records, such as %s and %s; give more of the id", id, found[0].ID, found[1].ID)
-	}
-	s := &found[0]
-	closed, err := q.warehouse.ClosedAs(ctx, s.ID)
+	view, err := o.view(ctx)
 	if err != nil {
-		return "", err
+		return filter, err
 	}
-	short := Short(s.ID.String())
-	var b strings.Builder
-	state := "waiting since " + s.Stored.UTC().Format(time.DateTime) + "Z"
-	if closed != nil {
-		state = "was " + closed.How + " on " + closed.At.UTC().Format(time.DateTime) + "Z"
-	}
-	fmt.Fprintf(&b, "%s · %s · %s\n", short, s.Why.Code, state)
-	line(&b, "reason", s.Why.Reason)
-	name := "file " + s.ID.File.String()
-	if s.File != "" {
-		name = strings.TrimPrefix(s.File, "/")
-	}
-	line(&b, "file", fmt.Sprintf("%s from %s, line %d; rules %s@%.4s", name, s.Pin.Source, s.Line, s.Pin.Source, s.Pin.Rules))
-	if before, err := q.before(ctx, s); err != nil {
-		return "", err
-	} else if before != "" {
-		line(&b, "before", before)
-	}
-	q.rule(ctx, &b, s)
-	if s.Parts > 1 {
-		line(&b, "part", fmt.Sprintf("%d of the %d usage records that the raw record became; only this one waits", s.Part, s.Parts))
-	}
-	for i, text := range strings.Split(strings.TrimRight(printable.Raw(s.Preamble), "\r\n"), "\n") {
-		if text != "" {
-			line(&b, [...]string{"header", ""}[min(i, 1)], shown(text))
-		}
-	}
-	if len(s.Raw) > 0 {
-		line(&b, "raw", shown(printable.Raw(s.Raw)))
-	}
-	usage(&b, s.Usage)
-	if closed != nil {
-		err := q.left(ctx, &b, s, closed)
-		return b.String(), err
-	}
-	advice, err := q.advice(ctx, s, short)
-	return b.String() + advice, err
+	defer view.Close()
+	filter.SIM = Identifiers(view, f.SIM)
+	return filter, nil
 }
 
-// rule shows the rule, with its line in the version that ran.
-func (q *Inquiry) rule(ctx context.Context, b *strings.Builder, s *warehouse.Suspended) {
-	if s.Why.Rule != "" {
-		line(b, "rule", s.Why.Rule)
-	}
-	if s.Why.Position != "" {
-		line(b, "at", s.Why.Position)
-		for _, text := range q.excerpt(ctx, s) {
-			line(b, "", text)
-		}
-	}
-	if s.Why.Values != "" {
-		line(b, "values", s.Why.Values)
-	}
+// Suspense is what waits, by reason.
+type Suspense struct {
+	Reasons []SuspenseReason `json:"reasons"`
+	Records uint64           `json:"records"`
+	Note    string           `json:"note,omitempty"` // if nothing waits
+	Retries []Retry          `json:"retries"`        // in progress; their records still wait
 }
 
-func (q *Inquiry) excerpt(ctx context.Context, s *warehouse.Suspended) []string {
-	parts := strings.Split(s.Why.Position, ":")
-	if len(parts) < 3 {
+// SuspenseReason is why several records wait.
+type SuspenseReason struct {
+	Records  uint64    `json:"records"`
+	Source   string    `json:"source"`
+	Code     string    `json:"code"`
+	Since    time.Time `json:"since"`
+	Example  string    `json:"example"` // the id of the oldest
+	Rule     string    `json:"rule"`
+	Position string    `json:"position"`
+	Reason   string    `json:"reason"`
+}
+
+// Suspense counts the waiting records by reason.
+func (o *Office) Suspense(ctx context.Context, f SuspenseFilter) (*Suspense, error) {
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := o.suspenseFilter(ctx, &f)
+	if err != nil {
+		return nil, err
+	}
+	reasons, err := w.SuspenseReasons(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	answer := &Suspense{Reasons: []SuspenseReason{}, Retries: []Retry{}}
+	if len(reasons) == 0 {
+		if answer.Note, err = o.nothingWaits(ctx, w, &filter); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range reasons {
+		answer.Records += r.Records
+		answer.Reasons = append(answer.Reasons, SuspenseReason{r.Records, r.Source, r.Code, r.Since.UTC(), r.Example.String(), r.Rule,
+			r.Position, r.Reason})
+	}
+	open, err := o.Store.Retries(ctx, control.RetryOpen)
+	for _, r := range open {
+		answer.Retries = append(answer.Retries, retry(&r))
+	}
+	return answer, err
+}
+
+// SuspendedRecords are records that wait.
+type SuspendedRecords struct {
+	Records []SuspendedRecord `json:"records"`
+	Full    bool              `json:"full"`           // as many as the limit: there may be more
+	Note    string            `json:"note,omitempty"` // if nothing waits
+}
+
+// SuspendedRecord is a record in suspense.
+type SuspendedRecord struct {
+	ID     string    `json:"id"`
+	Source string    `json:"source"`
+	File   string    `json:"file"` // its name, if the warehouse knows it
+	Line   uint64    `json:"line"`
+	Code   string    `json:"code"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+	Values string    `json:"values"`
+	Raw    string    `json:"raw"` // as text, or octets in hexadecimal
+}
+
+func suspendedRecord(s *warehouse.Suspended) SuspendedRecord {
+	return SuspendedRecord{s.ID.String(), s.Pin.Source, strings.TrimPrefix(s.File, "/"), s.Line, s.Why.Code, s.Stored.UTC(), s.Why.Reason,
+		s.Why.Values, printable.Raw(s.Raw)}
+}
+
+// SuspendedRecords lists waiting records, at most limit.
+func (o *Office) SuspendedRecords(ctx context.Context, f SuspenseFilter, limit int) (*SuspendedRecords, error) {
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := o.suspenseFilter(ctx, &f)
+	if err != nil {
+		return nil, err
+	}
+	filter.Limit = limit
+	all, err := w.Suspense(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	answer := &SuspendedRecords{Records: []SuspendedRecord{}, Full: len(all) == limit}
+	if len(all) == 0 {
+		if answer.Note, err = o.nothingWaits(ctx, w, &filter); err != nil {
+			return nil, err
+		}
+	}
+	for i := range all {
+		answer.Records = append(answer.Records, suspendedRecord(&all[i]))
+	}
+	return answer, nil
+}
+
+// unambiguous refuses a short id that matches records of several files, and any short id for an irreversible action: a
+// short id that is unique today need not name the record that the user meant.
+func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error {
+	if id == "" || len(fits) == 0 {
 		return nil
 	}
-	file := strings.Join(parts[:len(parts)-2], ":")
-	number, _ := strconv.Atoi(parts[len(parts)-2])
-	column, _ := strconv.Atoi(parts[len(parts)-1])
-	bundle, err := q.store.Document(ctx, "source", s.Pin.Rules)
-	if err != nil || number < 1 || column < 1 {
-		return nil
+	first := fits[0].ID
+	for _, k := range fits[1:] {
+		if k.ID.File != first.File {
+			return conflict("%s matches records of several files, such as %s and %s; give more of the id", id, first, k.ID)
+		}
 	}
-	for _, f := range txtar.Parse(bundle).Files {
-		if f.Name != file {
-			continue
+	file, seq, one := strings.Cut(id, ":")
+	if whole := first.File.String(); destroys && file != whole {
+		if one {
+			whole += ":" + seq
 		}
-		lines := strings.Split(string(f.Data), "\n")
-		if number > len(lines) || column > len(lines[number-1])+1 {
-			return nil
-		}
-		text := strings.ReplaceAll(lines[number-1], "\t", " ")
-		head := fmt.Sprintf("%4d | ", number)
-		return []string{head + shown(text), strings.Repeat(" ", len(head)-2) + "| " + strings.Repeat(" ", column-1) + "^"}
+		return conflict("dropping is final, so give the whole id: %s is %s", id, whole)
 	}
 	return nil
 }
 
-// shown is a line of a carrier's file, escaped for a terminal.
-func shown(text string) string {
-	const most = 400
-	cut := ""
-	if len(text) > most {
-		text, cut = text[:most], fmt.Sprintf(" … (%d bytes)", len(text))
+// chosen are the waiting records that ids and a filter select, sorted by source, without those that are already in a
+// retry or a drop: claimed counts these.
+func (o *Office) chosen(ctx context.Context, w *warehouse.Warehouse, ids []string, f *SuspenseFilter, destroys bool) (
+	keys []warehouse.SuspendedKey, claimed int, err error) {
+	filter, err := o.suspenseFilter(ctx, f)
+	if err != nil {
+		return nil, 0, err
 	}
-	return printable.Text(strings.TrimRight(text, "\r\n")) + cut
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	for _, id := range ids {
+		filter.ID = id
+		some, err := w.SuspenseKeys(ctx, filter)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(some) == 0 {
+			if err := o.noneChosen(ctx, w, &filter); err != nil {
+				return nil, 0, err
+			}
+		}
+		if err := unambiguous(id, some, destroys); err != nil {
+			return nil, 0, err
+		}
+		keys = append(keys, some...)
+	}
+	slices.SortFunc(keys, func(a, b warehouse.SuspendedKey) int {
+		if n := strings.Compare(a.Source, b.Source); n != 0 {
+			return n
+		}
+		if n := slices.Compare(a.ID.File[:], b.ID.File[:]); n != 0 {
+			return n
+		}
+		return int(a.ID.Seq) - int(b.ID.Seq)
+	})
+	keys = slices.CompactFunc(keys, func(a, b warehouse.SuspendedKey) bool { return a.ID == b.ID })
+	taken, err := o.Store.Claimed(ctx, idsOf(keys))
+	if err != nil {
+		return nil, 0, err
+	}
+	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := taken[k.ID]; return ok }), len(taken), nil
 }
 
-// usage shows a record as far as it was mapped.
-func usage(b *strings.Builder, message []byte) {
-	var u udr.Usage
-	if len(message) == 0 || udr.ParseUsage(message, &u) != nil {
-		return
+// noneChosen refuses a filter whose words no record can match, and the id of a record that does not wait.
+func (o *Office) noneChosen(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) error {
+	id := filter.ID
+	if _, err := o.nothingWaits(ctx, w, filter); err != nil || id == "" {
+		return err
 	}
-	line(b, "usage", u.Class+" "+rating.Units(u.Quantity, u.Unit))
-	for _, f := range udr.Fields() {
-		text := f.Get(&u)
-		if f.Name == "quantity" || text == "" {
-			continue
-		}
-		if f.Name == "sim" {
-			text = u.Identifier.Kind.String() + " " + text
-		}
-		line(b, "", fmt.Sprintf("%-12s %s", f.Name, shown(text)))
+	left, err := w.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 1})
+	switch {
+	case err != nil:
+		return err
+	case len(left) > 0 && strings.Contains(id, ":"):
+		return conflict("%s no longer waits; ratemill suspense show %s says what became of it", id, id)
 	}
-	for _, a := range u.Attributes {
-		line(b, "", fmt.Sprintf("%-12s %s", a.Name, shown(a.Value)))
-	}
+	return missing("%s is not waiting in suspense; `ratemill suspense list --records` shows the waiting records", id)
 }
 
-// before names the origin of a record of a retry batch.
-func (q *Inquiry) before(ctx context.Context, s *warehouse.Suspended) (string, error) {
-	f, err := q.store.FileByID(ctx, s.ID.File)
-	if errors.Is(err, control.ErrNotFound) || err == nil && f.Retry == 0 {
-		return "", nil
+func idsOf(keys []warehouse.SuspendedKey) []udr.ID {
+	ids := make([]udr.ID, len(keys))
+	for i := range keys {
+		ids[i] = keys[i].ID
+	}
+	return ids
+}
+
+// DropRequest takes records out of suspense for good.
+type DropRequest struct {
+	IDs    []string // whole ids of records, or of files for all their waiting records
+	Filter SuspenseFilter
+	Who    string
+	Why    string
+}
+
+// Dropped is the outcome of a DropRequest.
+type Dropped struct {
+	Number  int64 `json:"number"` // among the retries
+	Records int   `json:"records"`
+	Claimed int   `json:"claimed"` // left out: already in a retry or a drop
+}
+
+// Drop takes records out of suspense for good. Beside an error, the answer says what was left out.
+func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err error) {
+	if err := given(r.Why); err != nil {
+		return answer, err
+	}
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return answer, err
+	}
+	if err := FinishDrops(ctx, o.Store, w); err != nil {
+		return answer, err
+	}
+	keys, claimed, err := o.chosen(ctx, w, r.IDs, &r.Filter, true)
+	if err != nil {
+		return answer, err
+	}
+	answer.Claimed = claimed
+	if len(keys) == 0 {
+		return answer, missing("there is nothing to drop")
+	}
+	now, err := o.Store.Now(ctx)
+	if err != nil {
+		return answer, err
+	}
+	answer.Number, err = o.Store.CreateDrop(ctx, r.Who, r.Why, idsOf(keys), now)
+	if already := (*control.AlreadyRetriedError)(nil); errors.As(err, &already) {
+		return answer, &Problem{Conflict, already}
 	}
 	if err != nil {
-		return "", err
+		return answer, err
 	}
-	origins, err := q.store.RetryRecords(ctx, f.Retry)
-	if err != nil || s.Line < 1 || s.Line > uint64(len(origins)) {
-		return "", err
+	answer.Records = len(keys)
+	if err := FinishDrops(ctx, o.Store, w); err != nil {
+		return answer, fmt.Errorf("drop %d is recorded, but the warehouse does not have it yet; the next `ratemill suspense drop` writes "+
+			"it there: %w", answer.Number, err)
 	}
-	origin := Short(origins[s.Line-1].String())
-	return fmt.Sprintf("in suspense as %s; it failed again in retry %d. ratemill suspense show %s", origin, f.Retry, origin), nil
+	return answer, nil
 }
 
-// left describes the outcome of a record that no longer waits.
-func (q *Inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Suspended, closed *warehouse.Closed) error {
-	if closed.Retry == "" {
-		line(b, "dropped", fmt.Sprintf("by %s: %s", closed.Who, closed.Why))
-		return nil
-	}
-	retry, became, _, err := q.became(ctx, s.ID, closed)
+// FinishDrops writes drops to the warehouse that it may not know yet: new ones, and those that a crash left behind.
+func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
+	drops, err := store.Retries(ctx, control.RetryDropping)
 	if err != nil {
 		return err
 	}
-	line(b, "retried", fmt.Sprintf("in retry %d: %s", retry, became))
-	return nil
-}
-
-// became describes the outcome of a retry, and names it; again is the record's id if it was suspended again.
-func (q *Inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string, again udr.ID, err error) {
-	file, err := udr.ParseFileID(closed.Retry)
-	if err != nil {
-		return 0, "", udr.ID{}, err
-	}
-	f, err := q.store.FileByID(ctx, file)
-	if err != nil {
-		return 0, "", udr.ID{}, err
-	}
-	origins, err := q.store.RetryRecords(ctx, f.Retry)
-	if err != nil {
-		return 0, "", udr.ID{}, err
-	}
-	became = "filtered by the rules used in the retry"
-	for i, id := range origins {
-		if id != record {
-			continue
-		}
-		places, err := q.warehouse.Places(ctx, file, uint64(i+1))
+	for _, d := range drops {
+		ids, err := store.RetryRecords(ctx, d.Number)
 		if err != nil {
-			return 0, "", udr.ID{}, err
+			return err
 		}
-		if len(places) == 1 && places[0].Table == "suspense" {
-			again = places[0].ID
+		if err := w.DropSuspended(ctx, ids, d.Who, d.Why, d.Created, fmt.Sprintf("drop/%d", d.Number)); err != nil {
+			return err
 		}
-		for j, p := range places {
-			at := Short(p.ID.String())
-			words := map[string]string{"rated_usage": "rated as " + at + "; ratemill explain " + at, "duplicates": "left out as a duplicate, " + at, "suspense": "suspended again as " + at + "; ratemill suspense show " + at}[p.Table]
-			if j == 0 {
-				became = words
-			} else {
-				became += ", " + words
-			}
+		if err := store.FinishDrop(ctx, d.Number, time.Now()); err != nil && !errors.Is(err, control.ErrConflict) {
+			return err
 		}
 	}
-	return f.Retry, became, again, nil
-}
-
-// advice says what to do about a waiting record.
-func (q *Inquiry) advice(ctx context.Context, s *warehouse.Suspended, short string) (string, error) {
-	var b strings.Builder
-	claimed, err := q.store.Claimed(ctx, []udr.ID{s.ID})
-	if err != nil {
-		return "", err
-	}
-	if c, ok := claimed[s.ID]; ok {
-		line(&b, "now", fmt.Sprintf("it is in progress in retry %d; `ratemill suspense retries` shows how far it is", c.Number))
-		return b.String(), nil
-	}
-	retry := "then: ratemill suspense retry " + short
-	source := "sources/" + s.Pin.Source + ".yaml"
-	if file, _, ok := strings.Cut(s.Why.Position, ":"); ok {
-		source = file
-	}
-	switch s.Why.Code {
-	case "file":
-		line(&b, "do", "the rest of the file was not kept: ask the carrier for the whole file under another name")
-		line(&b, "", fmt.Sprintf("then: ratemill suspense drop %s --why \"delivered again as …\"", s.ID))
-		return b.String(), nil
-	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
-		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
-	case "not_yours":
-		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the carrier, and drop it")
-	case "owner_corrected":
-		line(&b, "do", "nothing: a retry looks into the warehouse, and rates it unless it was rated before")
-	case "copy_rated":
-		line(&b, "do", fmt.Sprintf("drop it: ratemill suspense drop %s --why \"rated already\"", s.ID))
-		line(&b, "", fmt.Sprintf("or, if both are to be paid: ratemill suspense retry %s --anyway \"why\"", short))
-		return b.String(), nil
-	case rating.Late:
-		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
-		line(&b, "", "or, if the reason names late_until: raise it in ratemill.yaml of every process, and restart them")
-	case "no_plan", "no_price", "no_zone", "currency":
-		line(&b, "do", "correct the catalogue (or the plan of the SIM); ratemill check; start rating with it")
-	case "decode":
-		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; ratemill check && ratemill test; start mediation with it", source))
-	default:
-		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; start mediation with it", source))
-	}
-	line(&b, "", retry)
-	reasons, err := q.warehouse.SuspenseReasons(ctx, warehouse.SuspenseFilter{Source: s.Pin.Source, Code: s.Why.Code, Rule: s.Why.Rule})
-	if err != nil {
-		return "", err
-	}
-	records := uint64(0)
-	for _, r := range reasons {
-		records += r.Records
-	}
-	if records > 1 {
-		flags := "--source " + s.Pin.Source + " --code " + s.Why.Code
-		if s.Why.Rule != "" {
-			flags += " --rule '" + strings.ReplaceAll(s.Why.Rule, "'", `'\''`) + "'"
-		}
-		line(&b, "alike", fmt.Sprintf("%d records wait for the same reason: ratemill suspense retry %s", records, flags))
-	}
-	return b.String(), nil
+	return nil
 }

@@ -185,17 +185,17 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	q, err := backoffice.Open(ctx, s.node.Store, s.node.Warehouse)
+	office, err := backoffice.New(backoffice.Options{Store: s.node.Store, Warehouse: backoffice.Connected(s.node.Warehouse)})
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		words, err := q.Explain(ctx, id)
+		e, err := office.Explain(ctx, backoffice.ExplainRequest{ID: id})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(o.Words, "$ %s explain %s\n", o.Ask, id)
-		if err := output.Words(o.Words, words+"\n", 10); err != nil {
+		if err := output.Words(o.Words, e.Words+"\n", 10); err != nil {
 			return err
 		}
 	}

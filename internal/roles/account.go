@@ -21,7 +21,7 @@ type accountRole struct {
 }
 
 // AccountConsumer is the name of what makes balances, in the control store of an installation.
-func AccountConsumer(installation string) string { return account.Consumer + "/" + installation }
+func AccountConsumer(installation string) string { return account.ConsumerOf(installation) }
 
 // balancesGone is what to do when the rated log keeps no more what the balances lack.
 const balancesGone = "the balances lack what these charged; what to do: docs/runbooks/balances-of-accounts.md"

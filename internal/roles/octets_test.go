@@ -39,11 +39,11 @@ duplicate: { key: [imsi, volume], within: 30d }
 		"3,decode,03000D0A,record 3: a record has 12 octets"},
 		w.rows("SELECT line, code, hex(raw), substring(if(code = 'decode', reason, identifier), 1, 32) FROM suspense_open ORDER BY line"))
 
-	q, err := backoffice.Open(t.Context(), w.Store, w.Warehouse)
+	office, err := backoffice.New(backoffice.Options{Store: w.Store, Warehouse: backoffice.Connected(w.Warehouse)})
 	require.NoError(t, err)
-	words, err := q.Suspended(t.Context(), w.waiting(warehouse.SuspenseFilter{Code: "decode"})[0].String())
+	suspended, err := office.Suspended(t.Context(), w.waiting(warehouse.SuspenseFilter{Code: "decode"})[0].String())
 	require.NoError(t, err)
-	require.Contains(t, words, "raw      03 00 0d 0a\n", "people see octets in hexadecimal")
+	require.Contains(t, suspended.Words, "raw      03 00 0d 0a\n", "people see octets in hexadecimal")
 
 	w.imports(secondSIM)
 	w.retry("meter", w.waiting(warehouse.SuspenseFilter{})...)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
@@ -185,57 +184,6 @@ func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Wareho
 			for _, i := range stands[row.ID] {
 				at, of = append(at, row), append(of, i)
 			}
-		}
-	}
-	return nil
-}
-
-// RetryOutcome is the result of a retry batch.
-type RetryOutcome struct {
-	control.Retry
-	File control.File
-}
-
-// WaitForRetry waits until a retry batch is done, or cannot be. It calls untaken once if no mediator has taken the
-// batch after a while.
-func WaitForRetry(ctx context.Context, store *control.Store, number int64, after time.Duration, untaken func()) (RetryOutcome, error) {
-	late, told := time.Now().Add(after), false
-	for {
-		files, err := store.Files(ctx, control.FileFilter{Retry: number})
-		if err != nil {
-			return RetryOutcome{}, err
-		}
-		if len(files) == 0 {
-			return RetryOutcome{}, fmt.Errorf("retry %d: %w", number, control.ErrNotFound)
-		}
-		if f := files[0]; !f.Open {
-			return RetryOutcome{control.Retry{Number: number, Source: f.Source, FileID: f.FileID}, f}, nil
-		} else if !told && f.State == control.Seen && f.Owner == "" && f.Attempts == 0 && time.Now().After(late) {
-			told = true
-			untaken()
-		}
-		if err := (clock{}).Sleep(ctx, 100*time.Millisecond); err != nil {
-			return RetryOutcome{}, err
-		}
-	}
-}
-
-// FinishDrops writes drops to the warehouse that it may not know yet: new ones, and those that a crash left behind.
-func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
-	drops, err := store.Retries(ctx, control.RetryDropping)
-	if err != nil {
-		return err
-	}
-	for _, d := range drops {
-		ids, err := store.RetryRecords(ctx, d.Number)
-		if err != nil {
-			return err
-		}
-		if err := w.DropSuspended(ctx, ids, d.Who, d.Why, d.Created, fmt.Sprintf("drop/%d", d.Number)); err != nil {
-			return err
-		}
-		if err := store.FinishDrop(ctx, d.Number, time.Now()); err != nil && !errors.Is(err, control.ErrConflict) {
-			return err
 		}
 	}
 	return nil

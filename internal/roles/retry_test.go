@@ -241,13 +241,13 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 		w.rows("SELECT session, account, quantity, attributes['retry_of'], attributes['depot'], toString(toFloat64(amount)) FROM rated_usage WHERE has(mapKeys(attributes), 'retry_of')"))
 	require.Len(t, w.waiting(warehouse.SuspenseFilter{}), 1)
 
-	q, err := backoffice.Open(t.Context(), w.Store, w.Warehouse)
+	office, err := backoffice.New(backoffice.Options{Store: w.Store, Warehouse: backoffice.Connected(w.Warehouse)})
 	require.NoError(t, err)
 	var words strings.Builder
 	for _, id := range []string{ids[0].String(), again[0].String(), w.waiting(warehouse.SuspenseFilter{})[0].String()} {
-		text, err := q.Suspended(t.Context(), id)
+		suspended, err := office.Suspended(t.Context(), id)
 		require.NoError(t, err)
-		words.WriteString(text)
+		words.WriteString(suspended.Words)
 	}
 	got := words.String()
 	for i, file := range []udr.FileID{ids[0].File, again[0].File} {
@@ -369,7 +369,7 @@ func TestADroppedRecordIsNeverRetried(t *testing.T) {
 	require.NoError(t, err)
 	// A crash here: whoever drops next goes on with it, however often.
 	for range 2 {
-		require.NoError(t, FinishDrops(t.Context(), w.Store, w.Warehouse))
+		require.NoError(t, backoffice.FinishDrops(t.Context(), w.Store, w.Warehouse))
 	}
 	drops, err := w.Store.Retries(t.Context(), control.RetryDiscarded)
 	require.NoError(t, err)

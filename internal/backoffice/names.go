@@ -1,15 +1,13 @@
-package main
+package backoffice
 
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"ratemill/diag"
-	"ratemill/internal/backoffice"
-	"ratemill/internal/config"
-	"ratemill/internal/control"
 	"ratemill/internal/project"
 	"ratemill/internal/warehouse"
 )
@@ -18,21 +16,22 @@ import (
 // matches nothing.
 
 // sourceKnown refuses names that no source of the project or of the ledger has.
-func sourceKnown(ctx context.Context, store *control.Store, c *config.Config, name string, more ...string) error {
-	known, err := store.Sources(ctx)
-	if err != nil {
+func (o *Office) sourceKnown(ctx context.Context, name string, more ...string) error {
+	known, err := o.Store.Sources(ctx)
+	if err != nil || name == "" {
 		return err
 	}
-	if p, _ := project.LoadDir(c.Project); p != nil {
+	p, _ := project.LoadDir(o.Project)
+	if p != nil {
 		known = append(known, p.Sources.Names()...)
 	}
 	known = append(known, more...)
 	slices.Sort(known)
 	known = slices.Compact(known)
-	if name == "" || slices.Contains(known, name) {
+	if slices.Contains(known, name) {
 		return nil
 	}
-	if p, _ := project.LoadDir(c.Project); p != nil {
+	if p != nil {
 		if s, ok := p.Sources.Source(name); ok {
 			return fmt.Errorf("source %s keeps the name %s, which it had before; say --source %s", name, s.Name, s.Name)
 		}
@@ -48,21 +47,34 @@ func orAll(suggestion, before string, all []string) string {
 	return before + strings.Join(all, ", ")
 }
 
+// projectSources are the names of the project's sources; nil if it cannot be read.
+func (o *Office) projectSources() map[string]bool {
+	p, _ := project.Load(os.DirFS(o.Project), os.LookupEnv)
+	if p == nil {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, name := range p.Sources.Names() {
+		names[name] = true
+	}
+	return names
+}
+
 // nothingWaits says that a filter matched nothing, or refuses it if no record could ever match its words.
-func (s *stores) nothingWaits(ctx context.Context, filter warehouse.SuspenseFilter) (words string, err error) {
-	all, err := s.warehouse.SuspenseWords(ctx)
+func (o *Office) nothingWaits(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) (words string, err error) {
+	all, err := w.SuspenseWords(ctx)
 	if err != nil {
 		return "", err
 	}
 	var sources, waiting []string
-	codes := slices.Clone(backoffice.Codes)
+	codes := slices.Clone(Codes)
 	for _, w := range all {
 		sources, codes = append(sources, w.Source), append(codes, w.Code)
 		if w.Waiting > 0 {
 			waiting = append(waiting, w.Code)
 		}
 	}
-	if err := sourceKnown(ctx, s.control, s.config, filter.Source, sources...); err != nil {
+	if err := o.sourceKnown(ctx, filter.Source, sources...); err != nil {
 		return "", err
 	}
 	slices.Sort(waiting)

@@ -1,8 +1,3 @@
-// Package backoffice explains single records: it combines the data of the warehouse, the control store, the registry and
-// the catalogue, and puts the explanation into words for support.
-//
-// It owns the structure of the answer. It does not own the words of a charge (rating.Explain) or the tables
-// (warehouse).
 package backoffice
 
 import (
@@ -23,34 +18,19 @@ import (
 	"ratemill/udr"
 )
 
-// Inquiry queries the stores.
-type Inquiry struct {
-	store      *control.Store
-	warehouse  *warehouse.Warehouse
-	registry   *registry.Registry
-	catalogues map[string]*rating.Catalogue
-
-	Full bool // show identifiers of SIMs in full, and all of them
+// inquiry is a request about records, with what it needs.
+type inquiry struct {
+	*Office
+	warehouse *warehouse.Warehouse
+	full      bool // show identifiers of SIMs in full, and all of them
 }
 
-// Open loads the registry and prepares queries.
-func Open(ctx context.Context, store *control.Store, w *warehouse.Warehouse) (*Inquiry, error) {
-	q := &Inquiry{store: store, warehouse: w, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}
-	_, err := store.LoadRegistry(ctx, q.registry)
-	return q, err
+func (o *Office) inquire(ctx context.Context, full bool) (*inquiry, error) {
+	w, err := o.Warehouse(ctx)
+	return &inquiry{o, w, full}, err
 }
 
-// Explain says in words what a record costs every tier and why. id is file:seq, where the file may be abbreviated. For
-// an unrated record, the error, a warehouse.ErrNotFound, says where it is.
-func (q *Inquiry) Explain(ctx context.Context, id string) (string, error) {
-	e, err := q.Find(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	return e.Words, nil
-}
-
-func (q *Inquiry) words(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) string {
+func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) string {
 	names := q.names(ctx, view, rev, r)
 	var b strings.Builder
 	if len(r.Charges) == 0 {
@@ -72,7 +52,7 @@ func (q *Inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 }
 
 // origin describes the record's origin and the owner of its SIM.
-func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
+func (q *inquiry) origin(b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	name, taken := "file "+r.File.String(), ""
 	if r.Name != "" {
 		name, taken = strings.TrimPrefix(r.Name, "/"), ", taken "+r.Taken.Time().Format(time.DateTime)+"Z"
@@ -109,7 +89,7 @@ func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.R
 		since = "since " + own.Since.Time().In(zone).Format(time.DateOnly)
 	}
 	line(b, "owner", fmt.Sprintf("%s, by %s %s, %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
-	if q.Full {
+	if q.full {
 		var all []string
 		for _, id := range view.Identifiers(u.SIM, u.At, rev, nil) {
 			all = append(all, strings.ToUpper(id.Kind.String())+" "+id.Value)
@@ -120,7 +100,7 @@ func (q *Inquiry) origin(b *strings.Builder, view *registry.View, rev registry.R
 
 func line(b *strings.Builder, what, words string) { fmt.Fprintf(b, " %-8s %s\n", what, words) }
 
-func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) rating.Names {
+func (q *inquiry) names(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) rating.Names {
 	return rating.Names{
 		Catalogue: q.catalogue(ctx, r.Pin.Catalogue),
 		Account: func(number uint32) string {
@@ -140,7 +120,7 @@ func (q *Inquiry) names(ctx context.Context, view *registry.View, rev registry.R
 			switch {
 			case len(ids) == 0:
 				return fmt.Sprint(number)
-			case q.Full:
+			case q.full:
 				return ids[0].Value
 			}
 			return abbreviated(ids[0].Value)
@@ -171,16 +151,18 @@ func abbreviated(value string) string {
 }
 
 // catalogue is a stored version, or nil: an explanation without it only lacks the zones that did not match.
-func (q *Inquiry) catalogue(ctx context.Context, version string) *rating.Catalogue {
-	if c, ok := q.catalogues[version]; ok {
+func (o *Office) catalogue(ctx context.Context, version string) *rating.Catalogue {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c, ok := o.catalogues[version]; ok {
 		return c
 	}
-	bundle, err := q.store.Document(ctx, "catalogue", version)
+	bundle, err := o.Store.Document(ctx, "catalogue", version)
 	if err == nil {
-		q.catalogues[version], err = rating.OpenBundle(bundle, project.Kinds()...)
+		o.catalogues[version], err = rating.OpenBundle(bundle, project.Kinds()...)
 	}
 	if err != nil && !errors.Is(err, control.ErrNotFound) {
-		q.catalogues[version] = nil
+		o.catalogues[version] = nil
 	}
-	return q.catalogues[version]
+	return o.catalogues[version]
 }

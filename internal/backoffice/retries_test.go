@@ -1,4 +1,4 @@
-package roles
+package backoffice
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func TestWhoWaitsForARetryIsToldThatNothingTakesIt(t *testing.T) {
 		if !tells {
 			looks.Reset(300 * time.Millisecond)
 		}
-		_, err := WaitForRetry(ctx, store, number, time.Millisecond, func() {
+		_, err := waitForRetry(ctx, store, number, time.Millisecond, func() {
 			told++
 			looks.Reset(300 * time.Millisecond) // in which it could tell once more
 		})

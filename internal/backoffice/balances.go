@@ -1,0 +1,145 @@
+package backoffice
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/account"
+	"ratemill/internal/control"
+	"ratemill/udr"
+)
+
+// BalancesRequest asks what accounts are charged so far.
+type BalancesRequest struct {
+	Account string    // empty for all
+	Day     time.Time // only the billing cycle that begins on this day, or has it in it; zero for all
+}
+
+// Balances are what accounts are charged so far.
+type Balances struct {
+	Balances []Balance   `json:"balances"`
+	Begin    []Beginning `json:"begin"` // the partitions of which usage is not in the balances, since they begin later
+}
+
+// Balance is what an account is charged in a billing cycle for usage of a class, at a tier; money is text.
+type Balance struct {
+	Account  string `json:"account"`
+	Cycle    string `json:"cycle"` // its first day
+	Tier     uint8  `json:"tier"`
+	Class    string `json:"class"`
+	Records  int64  `json:"records"`
+	Quantity int64  `json:"quantity"`
+	Unit     string `json:"unit"`
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// Beginning is where the balances begin in a partition of the rated log.
+type Beginning struct {
+	Partition int   `json:"partition"`
+	Offset    int64 `json:"offset"`
+}
+
+// Balances are the running balances of all accounts, or of one, by cycle, tier and class.
+func (o *Office) Balances(ctx context.Context, r BalancesRequest) (*Balances, error) {
+	if err := account.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	k := known{view, view.Revision(), udr.InstantOf(time.Now())}
+	var filter account.Filter
+	if r.Account != "" {
+		number, err := k.account(r.Account)
+		if err != nil {
+			return nil, err
+		}
+		filter.Account = &number
+	}
+	all, err := account.Balances(ctx, o.Store.DB, filter)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Day.IsZero() {
+		all = inCycle(all, r.Day)
+	}
+	name := func(number uint32) string {
+		if id, ok := view.AccountID(number); ok {
+			return id
+		}
+		return fmt.Sprint(number)
+	}
+	slices.SortStableFunc(all, func(a, b account.Stored) int { return strings.Compare(name(a.Account), name(b.Account)) })
+	answer := &Balances{Balances: []Balance{}}
+	for _, b := range all {
+		answer.Balances = append(answer.Balances, Balance{name(b.Account), b.CycleStart().Format(time.DateOnly), b.Tier, b.Class, b.Records,
+			b.Quantity, b.Unit.String(), b.Amount.String(), b.Currency})
+	}
+	answer.Begin, err = o.beginnings(ctx)
+	return answer, err
+}
+
+// inCycle are the balances of the cycles that begin on a day, or else, of each account, of the one that has the day in it:
+// cycles differ by account.
+func inCycle(all []account.Stored, day time.Time) (in []account.Stored) {
+	wanted := int32(day.Unix() / (24 * 60 * 60))
+	begun := map[uint32]int32{}
+	for _, b := range all {
+		if last, any := begun[b.Account]; b.Cycle <= wanted && wanted-b.Cycle < longestCycle && (!any || b.Cycle > last) {
+			begun[b.Account] = b.Cycle
+		}
+	}
+	for _, b := range all {
+		if began, any := begun[b.Account]; any && b.Cycle == began {
+			in = append(in, b)
+		}
+	}
+	return in
+}
+
+// longestCycle is more days than a billing cycle has.
+const longestCycle = 32
+
+// beginnings are the partitions where balances lack the beginning of the rated log.
+func (o *Office) beginnings(ctx context.Context) ([]Beginning, error) {
+	all, err := account.Beginnings(ctx, o.Store.DB)
+	late := []Beginning{}
+	for partition, offset := range all {
+		if offset > 0 {
+			late = append(late, Beginning{partition, offset})
+		}
+	}
+	slices.SortFunc(late, func(a, b Beginning) int { return a.Partition - b.Partition })
+	return late, err
+}
+
+// RebuildRequest throws all balances away, to be made again from the rated log.
+type RebuildRequest struct {
+	Who, Why string
+}
+
+// RebuildBalances deletes the balances of all accounts, which the role account makes again. Who ordered it, and why, goes
+// to the audit log.
+func (o *Office) RebuildBalances(ctx context.Context, r RebuildRequest) error {
+	if err := given(r.Why); err != nil {
+		return err
+	}
+	if err := account.Migrate(ctx, o.Store.DB); err != nil {
+		return err
+	}
+	installation, err := o.Store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.Store.Audit(ctx, control.AuditEntry{At: time.Now(), Who: r.Who, What: "account.rebuild", Subject: "balances",
+		Detail: r.Why}); err != nil {
+		return err
+	}
+	return account.Discard(ctx, o.Store.DB, account.ConsumerOf(installation))
+}

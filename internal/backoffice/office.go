@@ -1,0 +1,105 @@
+package backoffice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"ratemill/internal/broker"
+	"ratemill/internal/control"
+	"ratemill/internal/warehouse"
+	"ratemill/rating"
+	"ratemill/registry"
+)
+
+// Options are what an Office works with. Only the control store is always needed.
+type Options struct {
+	Store     *control.Store
+	Warehouse func(context.Context) (*warehouse.Warehouse, error) // connects; called for each request that needs the warehouse
+	Project   string                                              // the project's folder
+	Topics    broker.Topics
+
+	Partitions int // of the installation: an import distributes billing roots to them
+}
+
+// Connected is the Warehouse of Options if it is connected already.
+func Connected(w *warehouse.Warehouse) func(context.Context) (*warehouse.Warehouse, error) {
+	return func(context.Context) (*warehouse.Warehouse, error) { return w, nil }
+}
+
+// Office does what people order, and answers what they ask. Its methods may run at the same time.
+type Office struct {
+	Options
+
+	mu         sync.Mutex
+	registry   *registry.Registry // as of the last request that read it
+	catalogues map[string]*rating.Catalogue
+}
+
+// New prepares an Office. It connects to nothing.
+func New(o Options) (*Office, error) {
+	if o.Store == nil {
+		return nil, errors.New("back office: a control store is needed")
+	}
+	if o.Warehouse == nil {
+		o.Warehouse = func(context.Context) (*warehouse.Warehouse, error) {
+			return nil, errors.New("back office: this request needs a warehouse")
+		}
+	}
+	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}, nil
+}
+
+// view is the registry as it is now; close it.
+func (o *Office) view(ctx context.Context) (*registry.View, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, err := o.Store.LoadRegistry(ctx, o.registry); err != nil {
+		return nil, err
+	}
+	return o.registry.View(), nil
+}
+
+// Problem is the refusal of a request that is well-formed: things are not as it takes them to be, and somebody must look.
+type Problem struct {
+	Kind ProblemKind
+	Err  error
+}
+
+// ProblemKind is why a request is refused.
+type ProblemKind string
+
+// The kinds of problems.
+const (
+	Missing  ProblemKind = "missing"  // its object does not exist, or is elsewhere
+	Conflict ProblemKind = "conflict" // the state of its object does not allow it
+)
+
+func (p *Problem) Error() string { return p.Err.Error() }
+func (p *Problem) Unwrap() error { return p.Err }
+
+func missing(format string, args ...any) error { return &Problem{Missing, fmt.Errorf(format, args...)} }
+func conflict(format string, args ...any) error {
+	return &Problem{Conflict, fmt.Errorf(format, args...)}
+}
+
+// given refuses an order without a reason.
+func given(why string) error {
+	if strings.TrimSpace(why) == "" {
+		return errors.New("the reason is empty; it is kept, for those who look at this later")
+	}
+	return nil
+}
+
+// Moment is a time as answers write it.
+func Moment(t time.Time) string { return t.UTC().Format(time.DateTime) + "Z" }
+
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
