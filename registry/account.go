@@ -111,6 +111,7 @@ func (a *accounts) load(facts []AccountFact, known Revision) error {
 }
 
 func (a *accounts) add(f AccountFact, known Revision) error {
+	f.Cause = 0 // a place in its change set
 	if f.Zone != "" || f.Parent == 0 && f.State != Withdrawn {
 		if _, err := a.zone(f.Zone); err != nil {
 			return fmt.Errorf("registry: account %s: %w", f.ID, err)
@@ -264,7 +265,7 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision, rules []
 	}
 	run := rulesAt(rules, at)
 	account := &Account{
-		Number: f.Number, ID: f.ID, Company: f.Company, Parent: f.Parent, Root: f.Number,
+		Number: f.Number, ID: f.ID, Company: f.Company, Project: f.Project, Kind: f.Kind, Parent: f.Parent, Root: f.Number,
 		Currency: f.Currency, Zone: run.Zone, CycleDay: run.Day, CyclesFrom: run.From, Plan: f.Plan,
 		SharePlans: f.SharePlans, Limits: f.Limits, Partition: f.Partition, Since: f.From,
 	}
@@ -290,7 +291,7 @@ func sameAccount(a, b *Account) bool {
 	}
 	x, y := *a, *b
 	x.SharePlans, x.Limits, y.SharePlans, y.Limits = nil, nil, nil, nil
-	return x.Company == y.Company && x.Parent == y.Parent && x.Root == y.Root && x.Level == y.Level &&
+	return x.Company == y.Company && x.Project == y.Project && x.Kind == y.Kind && x.Parent == y.Parent && x.Root == y.Root && x.Level == y.Level &&
 		x.Currency == y.Currency && x.Zone == y.Zone && x.CycleDay == y.CycleDay && x.CyclesFrom == y.CyclesFrom && x.Plan == y.Plan &&
 		x.Partition == y.Partition && x.Since == y.Since &&
 		slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)

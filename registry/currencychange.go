@@ -65,7 +65,7 @@ func (t *tariffs) changes(im *importer) {
 			if i+1 < len(marks) {
 				until = marks[i+1].from
 			}
-			plan := im.r.plans.texts[m.plan]
+			plan := im.r.plans.list[m.plan]
 			for j, p := range paid {
 				if p.from < until && (j+1 == len(paid) || paid[j+1].from > m.from) {
 					t.comparePaid(im, m.account, max(p.from, m.from), p.currency, "plan", plan, t.PlanCurrencies[plan], told)

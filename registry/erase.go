@@ -28,7 +28,7 @@ func (im *importer) complete(r *row, s *statement, a *around, begun bool) bool {
 	}
 	m, ok := a.earlier(begun)
 	if ok && !s.planSaid {
-		s.plan = im.r.plans.texts[m.plan]
+		s.plan = im.r.plans.list[m.plan]
 	}
 	if s.accountSaid {
 		return true
@@ -52,7 +52,7 @@ func (im *importer) erase(r *row, a *around, begun bool) {
 	if !ok || m.plan == 0 {
 		return
 	}
-	plan := im.r.plans.texts[m.plan]
+	plan := im.r.plans.list[m.plan]
 	e := im.erased[plan]
 	if e == nil {
 		e = &erasure{first: r.at(colPlan)}

@@ -17,6 +17,8 @@ type Company struct {
 	ID   string
 	Name string
 	Kind CompanyKind
+
+	Cause uint32 // its place in Changes.Causes, from 1; 0 for none
 }
 
 // CompanyKind is a company's part in the business.
@@ -79,6 +81,8 @@ type AccountFact struct {
 	From       udr.Instant
 	State      State // Holds or Withdrawn; an account does not end
 	Company    string
+	Project    string
+	Kind       AccountKind
 	Parent     uint32 // 0 for a billing root
 	Currency   string // ISO 4217; "" below a parent: the parent's
 	Zone       string // IANA; "" below a parent: the parent's
@@ -86,7 +90,32 @@ type AccountFact struct {
 	Plan       string
 	SharePlans []string
 	Limits     []string
-	Partition  int // of a billing root; NoPartition for the others
+	Partition  int    // of a billing root; NoPartition for the others
+	Cause      uint32 // its place in Changes.Causes, from 1; 0 for none
+}
+
+// AccountKind is what an account may do.
+type AccountKind uint8
+
+// The kinds of accounts.
+const (
+	StandardAccount AccountKind = iota
+	ResellerAccount             // it has customers, plans, products and invoices of its own
+)
+
+var accountKinds = [...]string{"standard", "reseller"}
+
+// String is the kind in import files.
+func (k AccountKind) String() string { return accountKinds[k] }
+
+// ParseAccountKind parses the output of String.
+func ParseAccountKind(text string) (AccountKind, bool) {
+	for i, name := range accountKinds {
+		if name == text {
+			return AccountKind(i), true
+		}
+	}
+	return 0, false
 }
 
 // NoPartition is the partition of an account that is not a billing root.
@@ -99,6 +128,7 @@ type OwnershipFact struct {
 	State   State
 	Account uint32
 	Plan    string
+	Cause   uint32 // its place in Changes.Causes, from 1; 0 for none
 }
 
 // IdentifierFact is the SIM of an identifier from a time on. At any time an identifier names at most one SIM; a SIM may
@@ -108,6 +138,7 @@ type IdentifierFact struct {
 	From       udr.Instant
 	State      State
 	SIM        uint32
+	Cause      uint32 // its place in Changes.Causes, from 1; 0 for none
 }
 
 // Changes is a change set: the facts that become known with a revision.
@@ -117,11 +148,17 @@ type Changes struct {
 	Accounts    []AccountFact
 	SIMs        []OwnershipFact
 	Identifiers []IdentifierFact
+	States      []StateFact
+	Statements  []Statement // Statements holds them; a Registry does not
+	Causes      []Cause
 }
 
-// Empty reports whether the change set changes nothing.
-func (c *Changes) Empty() bool {
-	return len(c.Companies)+len(c.Accounts)+len(c.SIMs)+len(c.Identifiers) == 0
+// Empty reports whether the change set changes nothing. A new cause is a change, even if it made no fact.
+func (c *Changes) Empty() bool { return c.Facts()+len(c.Causes) == 0 }
+
+// Facts is the number of facts.
+func (c *Changes) Facts() int {
+	return len(c.Companies) + len(c.Accounts) + len(c.SIMs) + len(c.Identifiers) + len(c.States) + len(c.Statements)
 }
 
 // Account is the state of an account at a time. It never changes; callers may keep it.
@@ -129,6 +166,8 @@ type Account struct {
 	Number     uint32
 	ID         string
 	Company    string
+	Project    string
+	Kind       AccountKind
 	Parent     uint32 // 0 for a billing root
 	Root       uint32 // the top account of the hierarchy, itself for a billing root
 	Level      int    // 0 for a billing root, 1 for its children, …

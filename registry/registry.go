@@ -14,11 +14,12 @@ type Registry struct {
 	revision Revision // the newest complete one
 
 	moments     moments
-	plans       names
+	plans       values[string]
 	companies   map[string][]knownCompany
 	accounts    accounts
 	sims        sims
 	identifiers identifiers
+	states      states
 }
 
 type knownCompany struct {
@@ -122,7 +123,7 @@ func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) 
 }
 
 // PlanName is the name of a plan's number.
-func (v *View) PlanName(n uint32) string { return v.r.plans.texts[n] }
+func (v *View) PlanName(n uint32) string { return v.r.plans.list[n] }
 
 // Company is the company with an id, as known at a revision.
 func (v *View) Company(id string, rev Revision) (Company, bool) {
@@ -182,6 +183,13 @@ func (r *Registry) Load(changes *Changes) error {
 		}
 		facts = facts[n:]
 	}
+	for facts := changes.States; len(facts) > 0; {
+		n := min(len(facts), portion)
+		if err := r.loadStates(facts[:n], changes.Revision); err != nil {
+			return err
+		}
+		facts = facts[n:]
+	}
 	return nil
 }
 
@@ -196,6 +204,7 @@ func (r *Registry) loadAccounts(changes *Changes) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range changes.Companies {
+		c.Cause = 0
 		r.companies[c.ID] = append(r.companies[c.ID], knownCompany{changes.Revision, c})
 	}
 	return r.accounts.load(changes.Accounts, changes.Revision)
@@ -225,23 +234,4 @@ func (r *Registry) loadIdentifiers(facts []IdentifierFact, known Revision) error
 		r.identifiers.add(&r.moments, &r.sims, f, known)
 	}
 	return nil
-}
-
-// names numbers repeated texts, from 0.
-type names struct {
-	numbers map[string]uint32
-	texts   []string
-}
-
-func (n *names) number(text string) uint32 {
-	if number, ok := n.numbers[text]; ok {
-		return number
-	}
-	if n.numbers == nil {
-		n.numbers = map[string]uint32{}
-	}
-	number := uint32(len(n.texts))
-	n.numbers[text] = number
-	n.texts = append(n.texts, text)
-	return number
 }

@@ -146,7 +146,7 @@ func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account u
 		account, plan = 0, ""
 	}
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
-	if !ok && state == Withdrawn || ok && f.state == state && (!begins || f.account == account && im.r.plans.texts[f.plan] == plan) {
+	if !ok && state == Withdrawn || ok && f.state == state && (!begins || f.account == account && im.r.plans.list[f.plan] == plan) {
 		return false
 	}
 	fact := OwnershipFact{SIM: sim, From: at, State: state, Account: account, Plan: plan}
@@ -243,7 +243,7 @@ func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant,
 func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
 	begins := ok && f.state.begins()
-	im.own(sim, at, begins, true, f.account, im.r.plans.texts[f.plan])
+	im.own(sim, at, begins, true, f.account, im.r.plans.list[f.plan])
 	im.held = im.heldAt(sim, at-1, im.held[:0])
 	for _, id := range im.held {
 		named, _, other := im.named(id, at)
@@ -271,7 +271,7 @@ func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifier, a around) {
 	f, _ := im.r.sims.said(&im.r.moments, sim, at)
 	begins := f.state.begins()
-	im.own(sim, at, begins, false, f.account, im.r.plans.texts[f.plan])
+	im.own(sim, at, begins, false, f.account, im.r.plans.list[f.plan])
 	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
 		named, ends, other := im.named(id, at)
 		if before, had := im.r.identifiers.sim(&im.r.moments, id, at-1, im.changes.Revision); !ends || had && before != sim {

@@ -14,13 +14,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ratemill/diag"
+	"ratemill/internal/store"
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
 // ImportOptions are the inputs of an import besides the facts.
 type ImportOptions struct {
-	Who        string
+	Who        string // a user, or a consumer such as simstate
+	Why        string
 	Now        time.Time
 	Partitions int // over which the usage of new billing roots is distributed; at least 1
 
@@ -68,31 +70,46 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 	if changes.Empty() {
 		return nil
 	}
-	return s.change(ctx, "importing into the registry", func(t tx) error {
-		if s.Postgres() {
-			// A million SIMs may take longer than a statement may; the other statements of this transaction are short.
-			if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
-				return err
-			}
-		}
-		var newest registry.Revision
-		if err := t.row(ctx, `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`).Scan(&newest); err != nil {
+	return s.Change(ctx, "importing into the registry", func(t *store.Tx) error { return s.WriteRegistry(ctx, t, changes, o) })
+}
+
+// WriteRegistry is ImportRegistry inside a transaction of the caller: the facts are there exactly when the rest of the
+// transaction is.
+//
+// Facts whose cause the registry has already are not written: they are removed from changes, with the cause. If nothing
+// is left, changes.Empty reports true, and there is no new revision.
+func (s *Store) WriteRegistry(ctx context.Context, in *store.Tx, changes *registry.Changes, o ImportOptions) error {
+	t := tx{in, s}
+	if changes.Empty() {
+		return nil
+	}
+	if s.Postgres() {
+		// A million SIMs may take longer than a statement may; the other statements of this transaction are short.
+		if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 			return err
 		}
-		if changes.Revision != newest+1 {
-			return ErrConflict
-		}
-		n, err := t.exec(ctx, `INSERT INTO registry_revisions (revision, at, who, companies, accounts, sims, identifiers) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (revision) DO NOTHING`, int64(changes.Revision), nanos(o.Now), o.Who,
-			len(changes.Companies), len(changes.Accounts), len(changes.SIMs), len(changes.Identifiers))
-		if err != nil || n == 0 {
-			return orConflict(n, err)
-		}
-		if err := t.place(ctx, changes, max(o.Partitions, 1)); err != nil {
-			return err
-		}
-		return t.insertFacts(ctx, changes, o.Progress)
-	})
+	}
+	var newest registry.Revision
+	if err := t.row(ctx, `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`).Scan(&newest); err != nil {
+		return err
+	}
+	if changes.Revision != newest+1 {
+		return ErrConflict
+	}
+	// The row of the revision keeps other change sets out until the transaction ends.
+	n, err := t.exec(ctx, `INSERT INTO registry_revisions (revision, at, who, why, companies, accounts, sims, identifiers, states, facts)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (revision) DO NOTHING`, int64(changes.Revision), nanos(o.Now), o.Who, o.Why,
+		len(changes.Companies), len(changes.Accounts), len(changes.SIMs), len(changes.Identifiers), len(changes.States), len(changes.Statements))
+	if err != nil || n == 0 {
+		return orConflict(n, err)
+	}
+	if err := t.insertCauses(ctx, changes); err != nil || changes.Empty() {
+		return err
+	}
+	if err := t.place(ctx, changes, max(o.Partitions, 1)); err != nil {
+		return err
+	}
+	return t.insertFacts(ctx, changes, o.Progress)
 }
 
 // place assigns partitions to billing roots, beginning with the root with most SIMs: each new one gets the partition
@@ -175,80 +192,6 @@ func simsBelow(changes *registry.Changes) map[uint32]int {
 	return below
 }
 
-func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(written, of int)) error {
-	known := int64(c.Revision)
-	written, of := 0, len(c.Companies)+len(c.Accounts)+len(c.SIMs)+len(c.Identifiers)
-	insert := func(into string, columns, n int, row func(i int, args []any) []any) error {
-		return t.insert(ctx, into, columns, n, func(i int, args []any) []any {
-			if written++; progress != nil && written%1024 == 0 {
-				progress(written, of)
-			}
-			return row(i, args)
-		})
-	}
-	err := insert(`company_facts (known, n, id, name, kind)`, 5, len(c.Companies), func(i int, args []any) []any {
-		f := &c.Companies[i]
-		return append(args, known, i, f.ID, f.Name, f.Kind.String())
-	})
-	if err != nil {
-		return err
-	}
-	err = insert(`account_facts (known, n, number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number)`,
-		15, len(c.Accounts), func(i int, args []any) []any {
-			f := &c.Accounts[i]
-			return append(args, known, i, int64(f.Number), f.ID, int64(f.From), int64(f.State), f.Company, int64(f.Parent), f.Currency, f.Zone,
-				f.CycleDay, f.Plan, strings.Join(f.SharePlans, "\n"), strings.Join(f.Limits, "\n"), f.Partition)
-		})
-	if err != nil {
-		return err
-	}
-	err = insert(`sim_facts (known, n, sim, valid_from, state, account, plan)`, 7, len(c.SIMs), func(i int, args []any) []any {
-		f := &c.SIMs[i]
-		return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), int64(f.Account), f.Plan)
-	})
-	if err != nil {
-		return err
-	}
-	return insert(`identifier_facts (known, n, kind, value, valid_from, state, sim)`, 7, len(c.Identifiers), func(i int, args []any) []any {
-		f := &c.Identifiers[i]
-		return append(args, known, i, int64(f.Identifier.Kind), f.Identifier.Value, int64(f.From), int64(f.State), int64(f.SIM))
-	})
-}
-
-// insert inserts n rows into a table, in statements of many rows, because a statement costs as much as several rows.
-func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i int, args []any) []any) error {
-	const rowsPerStatement = 128
-	var args []any
-	var full *sql.Stmt
-	for i := 0; i < n; {
-		rows := min(rowsPerStatement, n-i)
-		args = args[:0]
-		for range rows {
-			args = row(i, args)
-			i++
-		}
-		query := func() string {
-			return t.s.SQL(`INSERT INTO ` + into + ` VALUES ` + repeated(`(`+marks(columns)+`)`, rows))
-		}
-		var err error
-		if rows < rowsPerStatement {
-			_, err = t.ExecContext(ctx, query(), args...)
-		} else {
-			if full == nil {
-				if full, err = t.PrepareContext(ctx, query()); err != nil {
-					return err
-				}
-				defer full.Close()
-			}
-			_, err = full.ExecContext(ctx, args...)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // LoadRegistry brings a registry in memory to the newest revision, from any revision, and returns it. Readers see all
 // of it at the end, or nothing if it fails; then call it again.
 func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (registry.Revision, error) {
@@ -266,6 +209,7 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return s.loadSIMs(ctx, into, from, to) })
 	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to) })
+	both.Go(func() error { return s.loadStates(ctx, into, from, to) })
 	if err := both.Wait(); err != nil {
 		return from, err
 	}
@@ -282,11 +226,18 @@ type place struct{ known, n int64 }
 // facts reads the facts of a table that became known after from and up to to, page by page. each scans a row, which
 // begins with its position, and returns it; flush ends a page.
 func (s *Store) facts(ctx context.Context, table, columns string, from, to registry.Revision, each func(rows *sql.Rows) (place, error), flush func() error) error {
+	return s.factsWhere(ctx, table, columns, "", nil, from, to, each, flush)
+}
+
+// factsWhere is facts with a further condition, which begins with AND.
+func (s *Store) factsWhere(ctx context.Context, table, columns, and string, args []any, from, to registry.Revision,
+	each func(rows *sql.Rows) (place, error), flush func() error) error {
 	at := place{known: int64(from), n: math.MaxInt64}
-	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ? ORDER BY known, n LIMIT ` + strconv.Itoa(page)
+	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ?` + and + ` ORDER BY known, n LIMIT ` +
+		strconv.Itoa(page)
 	for {
 		rows := 0
-		err := s.query(ctx, "loading the registry", query, []any{at.known, at.n, int64(to)}, func(r *sql.Rows) (err error) {
+		err := s.query(ctx, "loading the registry", query, append([]any{at.known, at.n, int64(to)}, args...), func(r *sql.Rows) (err error) {
 			rows++
 			at, err = each(r)
 			return err
@@ -320,14 +271,15 @@ func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from,
 		run.Accounts = nil
 		return err
 	}
-	err := s.facts(ctx, "account_facts", "number, id, valid_from, state, company, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number", from, to,
+	err := s.facts(ctx, "account_facts", "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number", from, to,
 		func(rows *sql.Rows) (at place, err error) {
 			var f registry.AccountFact
-			var shares, limits string
-			if err := rows.Scan(&at.known, &at.n, &f.Number, &f.ID, &f.From, &f.State, &f.Company, &f.Parent, &f.Currency, &f.Zone, &f.CycleDay, &f.Plan, &shares, &limits, &f.Partition); err != nil {
+			var shares, limits, kind string
+			if err := rows.Scan(&at.known, &at.n, &f.Number, &f.ID, &f.From, &f.State, &f.Company, &f.Project, &kind, &f.Parent, &f.Currency, &f.Zone, &f.CycleDay, &f.Plan, &shares, &limits, &f.Partition); err != nil {
 				return at, err
 			}
 			f.SharePlans, f.Limits = lines(shares), lines(limits)
+			f.Kind, _ = registry.ParseAccountKind(kind)
 			if known := registry.Revision(at.known); known != run.Revision {
 				if err := flush(); err != nil {
 					return at, err
@@ -409,17 +361,19 @@ func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, fr
 type RegistryChange struct {
 	Revision                               registry.Revision
 	At                                     time.Time
-	Who                                    string
+	Who, Why                               string
 	Companies, Accounts, SIMs, Identifiers int64
+	States, Statements                     int64
 }
 
 // RegistryHistory lists the newest revisions, the newest first.
 func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryChange, err error) {
-	err = s.query(ctx, "reading the registry's history", `SELECT revision, at, who, companies, accounts, sims, identifiers FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
+	err = s.query(ctx, "reading the registry's history", `SELECT revision, at, who, why, companies, accounts, sims, identifiers, states, facts
+		FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
 		[]any{limit}, func(rows *sql.Rows) error {
 			var c RegistryChange
 			var at int64
-			err := rows.Scan(&c.Revision, &at, &c.Who, &c.Companies, &c.Accounts, &c.SIMs, &c.Identifiers)
+			err := rows.Scan(&c.Revision, &at, &c.Who, &c.Why, &c.Companies, &c.Accounts, &c.SIMs, &c.Identifiers, &c.States, &c.Statements)
 			c.At = instant(at)
 			all = append(all, c)
 			return err

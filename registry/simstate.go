@@ -1,0 +1,228 @@
+package registry
+
+import (
+	"fmt"
+
+	"ratemill/udr"
+)
+
+// StateFact is the state of a SIM from a time on.
+type StateFact struct {
+	SIM  uint32
+	From udr.Instant
+	StateValue
+	Cause uint32 // its place in Changes.Causes, from 1; 0 for none
+}
+
+// StateValue is a state of a state model. Millions of SIMs share a few.
+type StateValue struct {
+	State     State
+	Name      string // of the model's state
+	Core      Core
+	Lifecycle string // name@version of the text that has the model and the rules
+	Brought   bool   // the SIM came from elsewhere in this state: no transition and no activation is charged for it
+}
+
+// Core is what a state of any model means to those who do not know the model.
+type Core uint8
+
+// The cores of states.
+const (
+	NoCore    Core = iota
+	Prospect       // not in business yet
+	Active         // in business
+	Suspended      // in business, without service
+	Cancelled      // for ever
+)
+
+var cores = [...]string{"", "prospect", "active", "suspended", "cancelled"}
+
+// String is the core in state models and in import files.
+func (c Core) String() string { return cores[c] }
+
+// ParseCore parses the output of String.
+func ParseCore(text string) (Core, bool) {
+	for i, name := range cores {
+		if name == text {
+			return Core(i), true
+		}
+	}
+	return 0, false
+}
+
+// SIMState is the state of a SIM at a time.
+type SIMState struct {
+	Value uint32 // View.StateValue has it; SIMs in one state have one value
+	Since udr.Instant
+	Known Revision // that told it
+}
+
+// KnownState is a fact about a SIM's state and the revision from which it is known.
+type KnownState struct {
+	StateFact
+	Known Revision
+}
+
+// states holds the facts about the states of SIMs. Their beginnings differ, so there is nothing to share between them:
+// each takes 24 bytes, and a SIM four more. Those of a SIM are a list, the latest beginning first, so that the usual
+// question reads one of them.
+type states struct {
+	newest [][]uint32 // by the SIM's number, in blocks of simBlock: its first fact in facts, counted from 1
+	facts  blocks[stateEntry]
+	values values[StateValue]
+}
+
+type stateEntry struct {
+	from  udr.Instant
+	known Revision
+	value uint32
+	next  uint32 // counted from 1; of an earlier beginning, or of the same one and an earlier revision
+}
+
+func (s *states) first(sim uint32) uint32 {
+	if block := sim / simBlock; int(block) < len(s.newest) && s.newest[block] != nil {
+		return s.newest[block][sim%simBlock]
+	}
+	return 0
+}
+
+func (s *states) add(f *StateFact, known Revision) {
+	block := int(f.SIM / simBlock)
+	for block >= len(s.newest) {
+		s.newest = append(s.newest, nil)
+	}
+	if s.newest[block] == nil {
+		s.newest[block] = make([]uint32, simBlock)
+	}
+	value := s.values.number(f.StateValue)
+	at := &s.newest[block][f.SIM%simBlock]
+	for *at != 0 {
+		e := s.facts.at(*at - 1)
+		if e.from == f.From && e.known == known {
+			e.value = value
+			return
+		}
+		if e.from < f.From || e.from == f.From && e.known < known {
+			break
+		}
+		at = &e.next
+	}
+	*at = s.facts.add(stateEntry{f.From, known, value, *at}) + 1
+}
+
+func (s *states) at(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) {
+	for i := s.first(sim); i != 0; {
+		e := s.facts.at(i - 1)
+		i = e.next
+		if e.from > at || e.known > rev {
+			continue
+		}
+		switch s.values.list[e.value].State {
+		case Holds, AfterEnd:
+			return SIMState{e.value, e.from, e.known}, true
+		case Ended:
+			return SIMState{}, false
+		}
+		for i != 0 && s.facts.at(i-1).from == e.from {
+			i = s.facts.at(i - 1).next
+		}
+	}
+	return SIMState{}, false
+}
+
+// told appends the facts about a SIM, in the order of (From, Known).
+func (s *states) told(sim uint32, dst []KnownState) []KnownState {
+	before := len(dst)
+	for i := s.first(sim); i != 0; {
+		e := s.facts.at(i - 1)
+		dst = append(dst, KnownState{StateFact{SIM: sim, From: e.from, StateValue: s.values.list[e.value]}, e.known})
+		i = e.next
+	}
+	for i, j := before, len(dst)-1; i < j; i, j = i+1, j-1 {
+		dst[i], dst[j] = dst[j], dst[i]
+	}
+	return dst
+}
+
+// State is the state of a SIM at a time, as known at a revision.
+func (v *View) State(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) {
+	return v.r.states.at(sim, at, rev)
+}
+
+// StateValue is what SIMState.Value stands for. It never changes; callers may keep it.
+func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
+
+// StateUntil is when a SIM's state may change from that at a time, as known at a revision; false if it never does.
+func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
+	for i := v.r.states.first(sim); i != 0; {
+		e := v.r.states.facts.at(i - 1)
+		if e.from <= at {
+			break
+		}
+		if i = e.next; e.known <= rev {
+			until, ends = e.from, true
+		}
+	}
+	return until, ends
+}
+
+// States appends all facts ever told about a SIM's states, in the order of their beginnings, and of their revisions
+// where these are equal. Held keeps those that count.
+func (v *View) States(sim uint32, dst []KnownState) []KnownState { return v.r.states.told(sim, dst) }
+
+// Held keeps, of the facts of one subject in the order of View.States, those that count as known at a revision: of one
+// beginning the last known, unless it is withdrawn.
+func Held(facts []KnownState, rev Revision) []KnownState {
+	return counting(facts, rev, func(f *KnownState) told { return told{from: f.From, known: f.Known, state: f.State} })
+}
+
+// counting keeps the facts of one subject that count as known at a revision, in place; facts are in the order of
+// (from, known).
+func counting[T any](facts []T, rev Revision, of func(*T) told) []T {
+	kept := facts[:0]
+	for i := 0; i < len(facts); {
+		f := of(&facts[i])
+		last := -1
+		for ; i < len(facts) && of(&facts[i]).from == f.from; i++ {
+			if of(&facts[i]).known <= rev {
+				last = i
+			}
+		}
+		if last >= 0 && of(&facts[last]).state != Withdrawn {
+			kept = append(kept, facts[last])
+		}
+	}
+	return kept
+}
+
+func (r *Registry) loadStates(facts []StateFact, known Revision) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range facts {
+		f := &facts[i]
+		if f.SIM == 0 || f.SIM > maxSIM {
+			return fmt.Errorf("registry: revision %d has the state of a SIM numbered %d; numbers go from 1 to %d", known, f.SIM, uint32(maxSIM))
+		}
+		r.states.add(f, known)
+	}
+	return nil
+}
+
+// values numbers values that repeat, from 0.
+type values[T comparable] struct {
+	numbers map[T]uint32
+	list    []T
+}
+
+func (n *values[T]) number(value T) uint32 {
+	if number, ok := n.numbers[value]; ok {
+		return number
+	}
+	if n.numbers == nil {
+		n.numbers = map[T]uint32{}
+	}
+	number := uint32(len(n.list))
+	n.numbers[value] = number
+	n.list = append(n.list, value)
+	return number
+}

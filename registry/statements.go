@@ -1,0 +1,198 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"ratemill/udr"
+)
+
+// Statement is what holds of a subject from a time on: the status of an account, its billing profile, a setting of a
+// SIM. Its value belongs to the package that knows the kind.
+type Statement struct {
+	Kind    Kind
+	Subject string // an id of an account or a company, or SubjectOf a SIM
+	Name    string // of the instance, where a subject has several
+	From    udr.Instant
+	State   State
+	Value   []byte // canonical JSON, see CanonicalJSON; nothing where nothing begins
+	Cause   uint32 // its place in Changes.Causes, from 1; 0 for none
+}
+
+// KnownStatement is a statement and the revision from which it is known.
+type KnownStatement struct {
+	Statement
+	Known Revision
+}
+
+// Statements holds statements in memory, for those who ask for them: rating does not. It is safe for concurrent use, and
+// its answers may be kept.
+type Statements struct {
+	mu       sync.RWMutex
+	revision Revision
+	kinds    []Kind                       // nil for all
+	subjects map[subject][]KnownStatement // in the order of (Name, From, Known)
+}
+
+type subject struct {
+	kind    Kind
+	subject string
+}
+
+// NewStatements holds statements of some kinds, of all if none is named.
+func NewStatements(kinds ...Kind) *Statements {
+	return &Statements{kinds: kinds, subjects: map[subject][]KnownStatement{}}
+}
+
+// Kinds are the kinds that are held, nil for all.
+func (s *Statements) Kinds() []Kind { return s.kinds }
+
+// Revision is the newest complete revision.
+func (s *Statements) Revision() Revision {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.revision
+}
+
+// Apply adds the statements of a change set, whose revision is the next one.
+func (s *Statements) Apply(changes *Changes) error {
+	if next := s.Revision() + 1; changes.Revision != next {
+		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
+	}
+	s.Load(changes.Revision, changes.Statements)
+	s.Publish(changes.Revision)
+	return nil
+}
+
+// Load adds statements of a revision. A repeated part changes nothing.
+func (s *Statements) Load(known Revision, statements []Statement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range statements {
+		if s.kinds != nil && !slices.Contains(s.kinds, f.Kind) {
+			continue
+		}
+		f.Cause = 0
+		key := subject{f.Kind, f.Subject}
+		facts := s.subjects[key]
+		at, found := slices.BinarySearchFunc(facts, KnownStatement{f, known}, func(a, b KnownStatement) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From), cmp.Compare(a.Known, b.Known))
+		})
+		if found {
+			facts[at] = KnownStatement{f, known}
+			continue
+		}
+		s.subjects[key] = slices.Insert(facts, at, KnownStatement{f, known})
+	}
+}
+
+// Publish says that the statements up to a revision are complete.
+func (s *Statements) Publish(revision Revision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revision = max(s.revision, revision)
+}
+
+// At is the statement that holds of a subject at a time, as known at a revision.
+func (s *Statements) At(kind Kind, of, name string, at udr.Instant, rev Revision) (KnownStatement, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return StatementAt(named(s.subjects[subject{kind, of}], name), at, rev)
+}
+
+// Of lists the statements that hold of a subject at a time, as known at a revision, in the order of their names.
+func (s *Statements) Of(kind Kind, of string, at udr.Instant, rev Revision) (all []KnownStatement) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for facts := s.subjects[subject{kind, of}]; len(facts) > 0; {
+		its := named(facts, facts[0].Name)
+		if f, ok := StatementAt(its, at, rev); ok {
+			all = append(all, f)
+		}
+		facts = facts[len(its):]
+	}
+	return all
+}
+
+// Told lists all that was ever stated of a subject, in the order of (Name, From, Known).
+func (s *Statements) Told(kind Kind, of string) []KnownStatement {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.subjects[subject{kind, of}])
+}
+
+// Subjects are the subjects of statements of a kind, in order.
+func (s *Statements) Subjects(kind Kind) iter.Seq[string] {
+	s.mu.RLock()
+	var all []string
+	for key := range maps.Keys(s.subjects) {
+		if key.kind == kind {
+			all = append(all, key.subject)
+		}
+	}
+	s.mu.RUnlock()
+	slices.Sort(all)
+	return slices.Values(all)
+}
+
+// named are the statements with a name, of those about one subject in the order of their names.
+func named(facts []KnownStatement, name string) []KnownStatement {
+	first, _ := slices.BinarySearchFunc(facts, name, func(f KnownStatement, name string) int { return cmp.Compare(f.Name, name) })
+	last := first
+	for last < len(facts) && facts[last].Name == name {
+		last++
+	}
+	return facts[first:last]
+}
+
+// StatementAt is the statement that holds at a time, as known at a revision, of all those ever made of one subject and
+// name in the order of (From, Known).
+func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownStatement, bool) {
+	for i := len(facts) - 1; i >= 0; i-- {
+		f := &facts[i]
+		if f.From > at || f.Known > rev {
+			continue
+		}
+		if f.State != Withdrawn {
+			return *f, f.State.begins()
+		}
+		for i > 0 && facts[i-1].From == f.From {
+			i--
+		}
+	}
+	return KnownStatement{}, false
+}
+
+// HeldStatements keeps, of all statements ever made of one subject and name in the order of (From, Known), those that
+// count as known at a revision: of one beginning the last known, unless it is withdrawn.
+func HeldStatements(facts []KnownStatement, rev Revision) []KnownStatement {
+	return counting(slices.Clone(facts), rev, func(f *KnownStatement) told { return told{from: f.From, known: f.Known, state: f.State} })
+}
+
+// CanonicalJSON is the one form of a JSON value in which the registry keeps it: without blanks, the keys of an object
+// in order, numbers as they are written. Equal values are equal bytes.
+func CanonicalJSON(value []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("registry: a value is no JSON: %w", err)
+	}
+	if err := d.Decode(&struct{}{}); err != io.EOF {
+		return nil, fmt.Errorf("registry: a value is no JSON: something follows it")
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
