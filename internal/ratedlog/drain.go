@@ -21,10 +21,8 @@ type Drain struct {
 	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 when nobody can say.
 	// Nothing comes of messages that were sent again, so the rated log alone does not say how far rating is.
 	Passed func(ctx context.Context, partition int) int64
-	// Stored is the offset in a partition of the rated log up to which the warehouse has everything.
-	Stored func(ctx context.Context, partition int) (int64, error)
-
-	fetched []broker.Message
+	// Stored is the offset in a partition of the rated log up to which the warehouse has everything, and the fold there.
+	Stored func(ctx context.Context, partition int) (next int64, fold Fold, err error)
 }
 
 // BehindError says that a partition has not come out yet.
@@ -52,63 +50,26 @@ func (d *Drain) Wait(ctx context.Context, partition int) error {
 	if err != nil {
 		return err
 	}
-	var rated int64
-	for began, isRated := d.Clock.Now(), false; ; {
-		if !isRated {
-			firstUsage, _, err := d.Broker.Bounds(ctx, d.Topics.Usage, partition)
-			if err != nil {
-				return err
-			}
-			first, end, err := d.Broker.Bounds(ctx, d.Topics.Rated, partition)
-			if err != nil {
-				return err
-			}
-			input, err := LastInput(ctx, d.Broker, d.Topics.Rated, partition, first, end, &d.fetched)
-			if err != nil {
-				return err
-			}
-			rated, isRated = end, max(input+1, firstUsage, d.Passed(ctx, partition)) >= usage
+	for began := d.Clock.Now(); ; {
+		// The warehouse's fold says what usage counted; a message of an owner that was replaced did not.
+		stored, fold, err := d.Stored(ctx, partition)
+		if err != nil || fold.Input+1 >= usage {
+			return err
 		}
-		stored, err := d.Stored(ctx, partition)
+		firstUsage, _, err := d.Broker.Bounds(ctx, d.Topics.Usage, partition)
 		if err != nil {
 			return err
 		}
-		if isRated && stored >= rated {
-			return nil
+		isRated := max(firstUsage, d.Passed(ctx, partition)) >= usage
+		_, rated, err := d.Broker.Bounds(ctx, d.Topics.Rated, partition)
+		if err != nil || isRated && stored >= rated {
+			return err
 		}
 		if d.Clock.Now().Sub(began) >= d.Within {
-			return &BehindError{partition, !isRated}
+			return &BehindError{partition, !isRated && stored >= rated}
 		}
 		if err := d.Clock.Sleep(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
-}
-
-// LastInput is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
-// marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
-func LastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
-	scratch *[]broker.Message) (input int64, err error) {
-	input = -1
-	for back := int64(1); input < 0 && end > first; back *= 4 {
-		from := max(first, end-back)
-		for next := from; next < end; {
-			*scratch, err = b.Fetch(ctx, topic, partition, next, lookAgain, (*scratch)[:0])
-			if err != nil {
-				return -1, err
-			}
-			fetched := *scratch
-			if len(fetched) == 0 {
-				break
-			}
-			for i := range fetched {
-				if _, at, mark, err := ParseHeader(fetched[i].Value); err == nil && !mark {
-					input = max(input, at)
-				}
-			}
-			next = fetched[len(fetched)-1].Offset + 1
-		}
-		end = from
-	}
-	return input, nil
 }

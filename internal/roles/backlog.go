@@ -78,7 +78,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			last.input = -1
 		}
 		if last.end != endRated {
-			input, err := ratedlog.LastInput(ctx, b.n.Kafka, b.n.Topics.Rated, partition, max(firstRated, last.end), endRated, &b.fetched)
+			input, err := lastInput(ctx, b.n.Kafka, b.n.Topics.Rated, partition, max(firstRated, last.end), endRated, &b.fetched)
 			if err != nil {
 				return nil, err
 			}
@@ -193,4 +193,34 @@ func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
 	for key, n := range b.old {
 		put(string(key.stage), strconv.Itoa(key.partition), n)
 	}
+}
+
+// lastInput is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
+// marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
+// Messages of an owner that was replaced tell theirs too, so a backlog may look shorter than it is until its successor has
+// come as far.
+func lastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
+	scratch *[]broker.Message) (input int64, err error) {
+	input = -1
+	for back := int64(1); input < 0 && end > first; back *= 4 {
+		from := max(first, end-back)
+		for next := from; next < end; {
+			*scratch, err = b.Fetch(ctx, topic, partition, next, 100*time.Millisecond, (*scratch)[:0])
+			if err != nil {
+				return -1, err
+			}
+			fetched := *scratch
+			if len(fetched) == 0 {
+				break
+			}
+			for i := range fetched {
+				if _, at, mark, err := ratedlog.ParseHeader(fetched[i].Value); err == nil && !mark {
+					input = max(input, at)
+				}
+			}
+			next = fetched[len(fetched)-1].Offset + 1
+		}
+		end = from
+	}
+	return input, nil
 }

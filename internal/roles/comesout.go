@@ -25,9 +25,13 @@ func (n *Node) comesOut(ctx context.Context, partition int, then string) error {
 			passed, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
 			return passed
 		},
-		Stored: func(ctx context.Context, partition int) (int64, error) {
+		Stored: func(ctx context.Context, partition int) (int64, ratedlog.Fold, error) {
 			at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
-			return at.Next, err
+			if err != nil {
+				return 0, ratedlog.Fold{}, err
+			}
+			fold, err := ratedlog.ParseFold(at.Fold)
+			return at.Next, fold, err
 		},
 	}
 	err := d.Wait(ctx, partition)

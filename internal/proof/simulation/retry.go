@@ -154,9 +154,13 @@ func (w *world) drain(ctx context.Context, p int) error {
 			}
 			return passed
 		},
-		Stored: func(ctx context.Context, p int) (int64, error) {
+		Stored: func(ctx context.Context, p int) (int64, ratedlog.Fold, error) {
 			at, err := positions{&w.store}.SinkGet(ctx, "sim", p)
-			return at.Next, err
+			if err != nil {
+				return 0, ratedlog.Fold{}, err
+			}
+			fold, err := ratedlog.ParseFold(at.Fold)
+			return at.Next, fold, err
 		},
 	}
 	err := d.Wait(ctx, p)
