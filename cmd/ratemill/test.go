@@ -50,61 +50,30 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 			if err != nil {
 				return err
 			}
-			out, cover := words(cmd), &golden.Coverage{}
-			width, _ := terminal(os.Stdout)
-			show := golden.DiffOptions{Width: width, Color: colours(os.Stdout)}
-			passed, failed, rewritten := 0, 0, 0
+			run := caseRun{cmd: cmd, dir: dir, project: p, rewrite: rewrite}
 			for _, c := range cases {
-				if !only.MatchString(c.Name) {
-					continue
-				}
-				o, err := c.Run(cmd.Context(), p, cover)
-				switch {
-				case err != nil:
-					failed++
-					fmt.Fprintf(out, "FAIL %s\n%s\n\n", c.File, indent(err.Error()))
-				case o.Passed():
-					passed++
-				case rewrite:
-					rewritten++
-					if err := replaceFile(filepath.Join(dir, c.File), c.Rewritten(o)); err != nil {
+				if only.MatchString(c.Name) {
+					if err := run.run(c); err != nil {
 						return err
 					}
-					fmt.Fprintf(out, "rewritten %s\n", c.File)
-				default:
-					failed++
-					fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
-					if o.Draft() {
-						fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes the results into it, for you to read\n")
-					}
-					for i := range o.Sections {
-						if s := &o.Sections[i]; s.Differs() {
-							s.Diff(data(cmd), c.File, show)
-						}
-					}
-					fmt.Fprintln(out)
 				}
 			}
-			if passed+failed+rewritten == 0 && len(drafts) == 0 {
+			if run.all() == 0 && len(drafts) == 0 {
 				return noCases(dir, pattern, len(cases))
 			}
-			words := fmt.Sprintf("%s: %d passed, %d failed", counted(passed+failed+rewritten, "case"), passed, failed)
-			if rewritten > 0 {
-				words += fmt.Sprintf(", %d rewritten; read the difference before you keep it", rewritten)
-			}
-			fmt.Fprintln(out, words)
+			fmt.Fprintln(words(cmd), run.summary())
 			if len(drafts) > 0 {
-				if err := writeDrafts(cmd, dir, p, cover, drafts); err != nil {
+				if err := writeDrafts(cmd, dir, p, &run.cover, drafts); err != nil {
 					return err
 				}
 			} else if pattern == "" {
-				golden.Print(data(cmd), cover.Report(p.Sources, p.Catalogue), missing)
+				golden.Print(data(cmd), run.cover.Report(p.Sources, p.Catalogue), missing)
 			}
 			if broken.HasErrors() && pattern == "" && len(drafts) == 0 {
 				printDiagnostics(broken)
 				return &problems{}
 			}
-			if failed > 0 {
+			if run.failed > 0 {
 				return &problems{}
 			}
 			return nil
@@ -115,6 +84,65 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
 	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file; its records that reach what no case reaches become a draft")
 	return c
+}
+
+// caseRun runs cases and tells how each ended.
+type caseRun struct {
+	cmd     *cobra.Command
+	dir     string
+	project *project.Project
+	rewrite bool
+
+	cover                     golden.Coverage
+	passed, failed, rewritten int
+}
+
+func (r *caseRun) run(c *golden.Case) error {
+	out := words(r.cmd)
+	o, err := c.Run(r.cmd.Context(), r.project, &r.cover)
+	switch {
+	case err != nil:
+		r.failed++
+		fmt.Fprintf(out, "FAIL %s\n%s\n\n", c.File, indent(err.Error()))
+	case o.Passed():
+		r.passed++
+	case r.rewrite:
+		r.rewritten++
+		if err := replaceFile(filepath.Join(r.dir, c.File), c.Rewritten(o)); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "rewritten %s\n", c.File)
+	default:
+		r.failed++
+		r.differs(c, o)
+	}
+	return nil
+}
+
+// differs shows what differs from the expectations of a case.
+func (r *caseRun) differs(c *golden.Case, o *golden.Outcome) {
+	out := words(r.cmd)
+	fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
+	if o.Draft() {
+		fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes the results into it, for you to read\n")
+	}
+	width, _ := terminal(os.Stdout)
+	for i := range o.Sections {
+		if s := &o.Sections[i]; s.Differs() {
+			s.Diff(data(r.cmd), c.File, golden.DiffOptions{Width: width, Color: colours(os.Stdout)})
+		}
+	}
+	fmt.Fprintln(out)
+}
+
+func (r *caseRun) all() int { return r.passed + r.failed + r.rewritten }
+
+func (r *caseRun) summary() string {
+	text := fmt.Sprintf("%s: %d passed, %d failed", counted(r.all(), "case"), r.passed, r.failed)
+	if r.rewritten > 0 {
+		text += fmt.Sprintf(", %d rewritten; read the difference before you keep it", r.rewritten)
+	}
+	return text
 }
 
 // writeDrafts drafts a case from those records of each file that reach what no case reaches yet.
