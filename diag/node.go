@@ -96,7 +96,7 @@ func Parse(name string, src []byte) (*Node, List) {
 		return nil, l
 	}
 	if len(doc.Docs) > 1 && doc.Docs[1].Body != nil {
-		l.Errorf(position(file, doc.Docs[1].Body.GetToken()), "a file holds one document; take out the second (after ---)")
+		l.Errorf(position(file, doc.Docs[1].Body.GetToken()), "a file holds one document; move what follows --- into a file of its own")
 		return nil, l
 	}
 	c := &converter{file: file, list: &l, anchors: map[string]ast.Node{}}

@@ -64,8 +64,9 @@ func (p *planClass) unlike(what int) string {
 // PerSession lists the plans that charge something per session, for the classes of usage that a source's records can
 // have; nil allows any class. It is "" if there are none.
 func (c *Catalogue) PerSession(classes []string) string {
-	var found []string
-	more := 0
+	type charge struct{ plan, what string }
+	var found []charge
+	of := map[charge][]string{} // the classes
 	for _, f := range c.plans.list {
 		for n, name := range c.names {
 			if classes != nil && !slices.Contains(classes, name) {
@@ -76,19 +77,27 @@ func (c *Catalogue) PerSession(classes []string) string {
 					continue
 				}
 				if what := p.classes[n].unlike(perSession); what != "" {
-					if len(found) == 3 {
-						more++
-					} else {
-						found = append(found, fmt.Sprintf("plan %s has %s for %s", f.name, what, name))
+					x := charge{f.name, what}
+					if of[x] == nil {
+						found = append(found, x)
 					}
+					of[x] = append(of[x], name)
 					break
 				}
 			}
 		}
 	}
-	text := strings.Join(found, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
+	var texts []string
+	for _, x := range found[:min(len(found), 3)] {
+		names, last := of[x][:len(of[x])-1], of[x][len(of[x])-1]
+		if len(names) > 0 {
+			last = strings.Join(names, ", ") + " and " + last
+		}
+		texts = append(texts, fmt.Sprintf("plan %s has %s for %s", x.plan, x.what, last))
+	}
+	text := strings.Join(texts, "; ")
+	if more := len(found) - len(texts); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
 	}
 	return text
 }

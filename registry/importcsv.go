@@ -84,7 +84,7 @@ func (im *importer) csvHeader(r *row, s section, separator byte) []column {
 		at := slices.Index(columnNames[:], name)
 		switch {
 		case at < 0 || !slices.Contains(s.columns, column(at)):
-			im.errorf(r.at(colID), "%s has no column %q%s; it has %s", s.name, shortened(name), diag.Suggest(name, s.names()), strings.Join(s.names(), ", "))
+			im.errorf(r.at(colID), "%s has no column %q; it has %s%s", s.name, shortened(name), strings.Join(s.names(), ", "), diag.Suggest(name, s.names()))
 			good = false
 		case slices.Contains(header, column(at)):
 			im.errorf(r.at(colID), "column %s appears twice", name)

@@ -42,7 +42,7 @@ func (im *importer) parseYAML(in Input) *diag.Node {
 	sections := []string{companies.name, accountsSection.name, simsSection.name}
 	for _, m := range doc.Members {
 		if !slices.Contains(sections, m.Key.Text) {
-			im.errorf(m.Key.Pos, "unknown key %s%s; known here: %s", m.Key.Text, diag.Suggest(m.Key.Text, sections), strings.Join(sections, ", "))
+			im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(sections, ", "), diag.Suggest(m.Key.Text, sections))
 		}
 	}
 	return doc
@@ -107,7 +107,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s section) {
 	for _, m := range n.Members {
 		at := slices.Index(columnNames[:], m.Key.Text)
 		if at < 0 || !slices.Contains(s.columns, column(at)) || column(at) == colID {
-			im.errorf(m.Key.Pos, "unknown key %s%s; known here: %s", m.Key.Text, diag.Suggest(m.Key.Text, s.names()), strings.Join(s.names(), ", "))
+			im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(s.names(), ", "), diag.Suggest(m.Key.Text, s.names()))
 			good = false
 			continue
 		}

@@ -56,7 +56,7 @@ plan of its own for usage of accounts below it. --cycle chooses cycles by a day 
 			if err != nil {
 				return err
 			}
-			return printAccountBalances(data(cmd), f.output, answer)
+			return printAccountBalances(data(cmd), f.output, answer, cycle)
 		},
 	}
 	c.Flags().StringVar(&cycle, "cycle", "", "only the billing cycle that begins on this day, or has it in it")
@@ -64,7 +64,7 @@ plan of its own for usage of accounts below it. --cycle chooses cycles by a day 
 	return c
 }
 
-func printAccountBalances(to io.Writer, format string, answer *backoffice.Balances) error {
+func printAccountBalances(to io.Writer, format string, answer *backoffice.Balances, cycle string) error {
 	g := output.New("account", "cycle", "tier", "class", "records", "quantity", "unit", "amount", "currency").Numbers("tier", "records",
 		"quantity").Amounts("amount")
 	for _, b := range answer.Balances {
@@ -78,8 +78,13 @@ func printAccountBalances(to io.Writer, format string, answer *backoffice.Balanc
 		fmt.Fprintf(stderr, "usage that was rated before the balances began is not in them (partition %s); the warehouse has it: "+
 			"ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
 	}
-	if g.Len() == 0 {
-		fmt.Fprintln(stderr, "there are no such balances; the role account makes them: ratemill run, or ratemill run --role account")
+	switch {
+	case g.Len() > 0:
+	case cycle != "":
+		fmt.Fprintf(stderr, "there are no balances of a cycle with the day %s; without --cycle the command shows all cycles\n", cycle)
+	default:
+		fmt.Fprintln(stderr, "there are no balances yet; the role account makes them, seconds after usage is rated: ratemill run, or "+
+			"ratemill run --role account")
 	}
 	return g.Print(to, format)
 }

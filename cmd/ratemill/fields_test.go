@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +37,9 @@ func fields(t *testing.T, b *strings.Builder, node map[string]any, path string) 
 		value := ""
 		if child["default"] != nil {
 			value = fmt.Sprintf("`%v`", child["default"])
+			if n, ok := child["default"].(float64); ok {
+				value = "`" + strconv.FormatFloat(n, 'f', -1, 64) + "`" // a number of bytes, not 1.048576e+06
+			}
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+name, value, strings.ReplaceAll(strings.Join(words, " "), "|", `\|`))
 		below(t, b, child, path+name)

@@ -55,10 +55,14 @@ a source's times have no year, the year nearest to the file's modification time 
 			bars := passing()
 			defer bars.Done()
 			bar := bars.Add("")
+			var why reasons
 			var buf []byte
 			pipe := offline.Pipeline{
 				Sources: w.project.Sources, Catalogue: w.project.Catalogue, Registry: w.registry,
 				Batch: func(file *offline.File, _ int, b *ratedlog.Batch, _ []byte) (err error) {
+					if err := why.add(file, b); err != nil {
+						return err
+					}
 					if summary {
 						return totals.add(b)
 					}
@@ -91,7 +95,7 @@ a source's times have no year, the year nearest to the file's modification time 
 			if err := out.Flush(); err != nil {
 				return err
 			}
-			return rateProblems(balances, summary, strict)
+			return rateProblems(balances, &why, all, strict)
 		},
 	}
 	outputFlag(f, c)
@@ -104,7 +108,7 @@ a source's times have no year, the year nearest to the file's modification time 
 }
 
 // rateProblems reports what people must look at.
-func rateProblems(balances []*offline.Balance, summary, strict bool) error {
+func rateProblems(balances []*offline.Balance, why *reasons, all, strict bool) error {
 	suspended, failed := int64(0), 0
 	for _, b := range balances {
 		suspended += b.Suspended
@@ -125,9 +129,7 @@ func rateProblems(balances []*offline.Balance, summary, strict bool) error {
 			fmt.Fprintf(stderr, "%s: %s in %s\n", name, note, counted(int(b.Notes[note]), "record"))
 		}
 	}
-	if suspended > 0 && !summary {
-		fmt.Fprintf(stderr, "%s suspended; --all prints them, `ratemill try -v` says why\n", counted(int(suspended), "record"))
-	}
+	why.print(all)
 	if failed > 0 || strict && suspended > 0 {
 		return &problems{}
 	}

@@ -27,7 +27,7 @@ func tryCommand(f *flags) *cobra.Command {
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
 rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
 project's registry/ folder, or --registry) it also says who owns each SIM. Of a file that looks unfinished it says that it
-would wait.`,
+would wait. The exit code is 1 if a file cannot be read to its end.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,12 +37,14 @@ would wait.`,
 			out := bufio.NewWriterSize(data(cmd), 64<<10)
 			try := offline.Try{Registry: w.registry, Trace: verbose}
 			var buf []byte
+			broken := false
 			for i := range w.files {
 				file := &w.files[i]
 				if verbose && len(w.files) > 1 {
 					fmt.Fprintf(out, "%s\n", printable.Line(file.Path))
 				}
 				_, err := try.File(cmd.Context(), file, func(d *offline.Decision) error {
+					broken = broken || d.Kind == "file"
 					if verbose {
 						tell(out, d)
 						return nil
@@ -63,6 +65,9 @@ would wait.`,
 					fmt.Fprintf(stderr, "%s: %s; run and rate do not read such a file until it changes, unless collect.unfinished is "+
 						"read\n", shown(path.Base(file.Path)), why)
 				}
+			}
+			if broken {
+				return &problems{}
 			}
 			return nil
 		},
@@ -122,7 +127,12 @@ func tell(to io.Writer, d *offline.Decision) {
 	if d.Octets {
 		place = "record "
 	}
-	fmt.Fprintf(out, "%-8s %s\n", place+strconv.FormatUint(d.Record.Line, 10), shown(d.Raw()))
+	place += strconv.FormatUint(d.Record.Line, 10)
+	if d.Kind == "file" {
+		fmt.Fprintln(out, place)
+	} else {
+		fmt.Fprintf(out, "%-8s %s\n", place, shown(d.Raw()))
+	}
 	name, text := 8, 20
 	for _, s := range d.Steps {
 		if s.Kind == "set" || s.Kind == "let" {
@@ -158,7 +168,11 @@ func tell(to io.Writer, d *offline.Decision) {
 	for ; next < len(d.Usages); next++ {
 		tellUsage(out, &d.Usages[next], name)
 	}
-	if d.Err != nil && len(d.Steps) == 0 {
+	switch {
+	case d.Err == nil || len(d.Steps) > 0:
+	case d.Kind == "file":
+		fmt.Fprintf(out, "%s→ the file fails here  %s\n", margin, d.Err.Error())
+	default:
 		fmt.Fprintf(out, "%s→ suspended  %s\n", margin, d.Err.Error())
 	}
 	fmt.Fprintln(out)

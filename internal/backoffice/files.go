@@ -214,12 +214,28 @@ func (o *Office) RetryFile(ctx context.Context, order FileOrder) error {
 	case errors.As(err, &ended):
 		return &Problem{Conflict, ended}
 	case errors.Is(err, control.ErrConflict):
-		return conflict("file %d cannot be retried: it does not exist, is not failed, vanished, dropped or waiting, or is the batch of "+
-			"a cancelled retry; `ratemill files` shows its state", order.Number)
+		return o.whyNoRetry(ctx, order.Number, now)
 	case err != nil:
 		return fmt.Errorf("file %d: %w", order.Number, err)
 	}
 	return nil
+}
+
+// whyNoRetry says why a file cannot be retried.
+func (o *Office) whyNoRetry(ctx context.Context, number int64, now time.Time) error {
+	file, err := o.Store.File(ctx, number)
+	switch {
+	case errors.Is(err, control.ErrNotFound):
+		return conflict("there is no file %d; `ratemill files` shows the numbers", number)
+	case err != nil:
+		return err
+	case file.LeaseUntil.After(now):
+		return conflict("file %d cannot be retried now, because a mediator is working on it", number)
+	case file.Retry > 0 && (file.State == control.Failed || file.State == control.Vanished || file.State == control.Dropped):
+		return conflict("file %d cannot be retried: it is the batch of retry %d, which was cancelled", number, file.Retry)
+	}
+	return conflict("file %d cannot be retried, because its state is %s; you can retry files that are failed, vanished or dropped, "+
+		"and seen files with a why", number, file.State)
 }
 
 // FinishFile has a begun file of a removed source read to its end, by the document that it was begun with.

@@ -161,7 +161,7 @@ func TestFilesCountsBothEnds(t *testing.T) {
 	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 6, Retried: 3,
 		Dropped: 1}}}
 	text, remarks := printed(in)
-	require.Equal(t, "of the suspended, 3 retried and 1 dropped since", remarks)
+	require.Equal(t, "of the suspended records, 3 retried and 1 dropped since", remarks)
 	require.Contains(t, text, `"suspended":6,`)
 	require.Regexp(t, `"dropped":1,"duplicate":1,.*"rated":2,.*"retried":3,`, text)
 

@@ -36,15 +36,18 @@ func (o *Office) sourceKnown(ctx context.Context, name string, more ...string) e
 			return fmt.Errorf("source %s keeps the name %s, which it had before; say --source %s", name, s.Name, s.Name)
 		}
 	}
-	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "; there are ", known))
+	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "source", known))
 }
 
 // orAll is a suggestion, or all names if none is similar and there are few.
-func orAll(suggestion, before string, all []string) string {
-	if suggestion != "" || len(all) == 0 || len(all) > 20 {
+func orAll(suggestion, what string, all []string) string {
+	switch {
+	case suggestion != "" || len(all) == 0 || len(all) > 20:
 		return suggestion
+	case len(all) == 1:
+		return "; the only " + what + " is " + all[0]
 	}
-	return before + strings.Join(all, ", ")
+	return "; the " + what + "s are " + strings.Join(all, ", ")
 }
 
 // projectSources are the names of the project's sources; nil if it cannot be read.
@@ -83,7 +86,7 @@ func (o *Office) nothingWaits(ctx context.Context, w *warehouse.Warehouse, filte
 	case filter.Code == "" || slices.Contains(waiting, filter.Code):
 		return "nothing waits", nil
 	case !slices.Contains(codes, filter.Code):
-		return "", fmt.Errorf("%s is not a suspense code%s", filter.Code, orAll(diag.Suggest(filter.Code, codes), "; codes of waiting records: ", waiting))
+		return "", fmt.Errorf("%s is not a suspense code%s", filter.Code, orAll(diag.Suggest(filter.Code, codes), "waiting code", waiting))
 	}
-	return "no record waits with code " + filter.Code + orAll("", "; codes of waiting records: ", waiting), nil
+	return "no record waits with code " + filter.Code + orAll("", "waiting code", waiting), nil
 }

@@ -43,7 +43,7 @@ func (k known) account(id string) (uint32, error) {
 			ids = append(ids, id)
 		}
 	}
-	return 0, fmt.Errorf("no account is called %s%s", id, orAll(diag.Suggest(id, ids), "; there are ", ids))
+	return 0, fmt.Errorf("no account is called %s%s", id, orAll(diag.Suggest(id, ids), "account", ids))
 }
 
 // Account is an account at a time.

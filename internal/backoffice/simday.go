@@ -82,11 +82,13 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 	for _, id := range view.Identifiers(sim, instant, rev, nil) {
 		names = append(names, strings.ToUpper(id.Kind.String())+" "+id.Value)
 	}
-	line(&b, "named", strings.Join(names, ", "))
+	if len(names) > 0 {
+		line(&b, "named", strings.Join(names, ", "))
+	}
 	if !owned {
 		line(&b, "owner", "none at that time, so usage of it is suspended (sim_unknown); `ratemill registry show "+identifier+"` shows its owners")
 	} else {
-		q.tiers(&b, view, rev, sim, own, instant)
+		q.tiers(&b, view, rev, sim, own, instant, zone)
 	}
 	rated, err := q.warehouse.RecordsOfSIM(ctx, sim, udr.InstantOf(from), udr.InstantOf(until))
 	if err != nil {
@@ -125,11 +127,9 @@ func (q *inquiry) holder(view *registry.View, text string, at time.Time) (uint32
 }
 
 // tiers lists the payers of a SIM's usage at a time, with their plans.
-func (q *inquiry) tiers(b *strings.Builder, view *registry.View, rev registry.Revision, sim uint32, own registry.Ownership, at udr.Instant) {
-	since := "always"
-	if own.Since > 0 {
-		since = "since " + own.Since.Time().UTC().Format(time.RFC3339)
-	}
+func (q *inquiry) tiers(b *strings.Builder, view *registry.View, rev registry.Revision, sim uint32, own registry.Ownership, at udr.Instant,
+	zone *time.Location) {
+	since := sinceWords(own.Since, zone)
 	for tier, number := range view.Path(own.Account, at, rev, nil) {
 		a, ok := view.Account(number, at, rev)
 		if !ok {

@@ -35,10 +35,10 @@ func (f *File) Remarks() string {
 		all = append(all, fmt.Sprintf("its trailer counts %d records", *n))
 	}
 	for _, word := range slices.Sorted(maps.Keys(f.Notes)) {
-		all = append(all, fmt.Sprintf("%s in %d", word, f.Notes[word]))
+		all = append(all, fmt.Sprintf("note %s in %s", word, counted(int(f.Notes[word]), "record")))
 	}
 	if f.Retried != nil && *f.Retried+*f.Dropped > 0 {
-		all = append(all, fmt.Sprintf("of the suspended, %d retried and %d dropped since", *f.Retried, *f.Dropped))
+		all = append(all, fmt.Sprintf("of the suspended records, %d retried and %d dropped since", *f.Retried, *f.Dropped))
 	}
 	if f.AfterWhy != "" {
 		all = append(all, "not moved or deleted: "+f.AfterWhy)

@@ -294,11 +294,11 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
 		line(&b, "", "or, if the reason names late_until: raise it in ratemill.yaml of every process, and restart them")
 	case "no_plan", "no_price", "no_zone", "currency":
-		line(&b, "do", "correct the catalogue (or the plan of the SIM); ratemill check; start rating with it")
+		line(&b, "do", "correct the catalogue: ratemill check, then restart mediation; or correct the SIM or account: ratemill import FILE")
 	case "decode":
-		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; ratemill check && ratemill test; start mediation with it", source))
+		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; ratemill check && ratemill test; restart mediation", source))
 	default:
-		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; start mediation with it", source))
+		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; restart mediation", source))
 	}
 	line(&b, "", retry)
 	reasons, err := q.warehouse.SuspenseReasons(ctx, warehouse.SuspenseFilter{Source: s.Pin.Source, Code: s.Why.Code, Rule: s.Why.Rule})

@@ -80,14 +80,11 @@ func (q *inquiry) origin(b *strings.Builder, view *registry.View, rev registry.R
 		return
 	}
 	account, _ := view.AccountID(own.Account)
-	since := "always"
-	if own.Since > 0 {
-		zone := time.UTC
-		if a, ok := view.Account(own.Account, u.At, rev); ok {
-			zone = a.Zone
-		}
-		since = "since " + own.Since.Time().In(zone).Format(time.DateOnly)
+	zone := time.UTC
+	if a, ok := view.Account(own.Account, u.At, rev); ok {
+		zone = a.Zone
 	}
+	since := sinceWords(own.Since, zone)
 	line(b, "owner", fmt.Sprintf("%s, by %s %s, %s", account, strings.ToUpper(u.Identifier.Kind.String()), u.Identifier.Value, since))
 	if q.full {
 		var all []string
@@ -165,4 +162,16 @@ func (o *Office) catalogue(ctx context.Context, version string) *rating.Catalogu
 		o.catalogues[version] = nil
 	}
 	return o.catalogues[version]
+}
+
+// sinceWords is when an ownership began: a day in the account's zone, with the time of day unless that is midnight.
+func sinceWords(at udr.Instant, zone *time.Location) string {
+	if at <= 0 {
+		return "always"
+	}
+	t := at.Time().In(zone)
+	if t.Hour()+t.Minute()+t.Second() == 0 {
+		return "since " + t.Format(time.DateOnly)
+	}
+	return "since " + t.Format(time.RFC3339)
 }

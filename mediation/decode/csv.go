@@ -300,8 +300,7 @@ func (d *csvDecoder) place(layout *record.Layout) error {
 		case !ok && (c.Header && slices.Contains(c.Optional, path) || d.w.offset == 0 && d.w.end == d.w.start):
 			continue
 		case !ok && c.Header:
-			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has no column %q, which the rules read%s", path, diag.Suggest(path, d.names)),
-				Hint: "if only some files have it, list it under csv.optional"}
+			return d.headerLacks(path, layout.Paths(), column)
 		case !ok:
 			return fmt.Errorf("decode.csv.columns has no %q, which the rules read%s", path, diag.Suggest(path, d.names))
 		case twice[path]:
