@@ -4,7 +4,7 @@
 // Its values are pure: companies (company.go), billing profiles (profile.go, iban.go), details, contacts and addresses (details.go),
 // resources, groups and add-ons (resource.go). value.go says how they are read, checked and stored. documents.go has the catalogue's
 // documents that the package owns: gates of onboarding, custom fields, resources, credit policies. entitlement.go says what an account
-// may have, and who may choose it.
+// may have, and who may choose it. status.go has the table of statuses, change.go what a change of status makes, with its cascades.
 //
 // It keeps the running balances of accounts: what each account is charged, in each billing cycle, tier and usage class, seconds after
 // it was rated. A balance is a fold of the rated log. It is added up here, in exact decimals, and stored beside the position of the

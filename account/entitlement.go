@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"ratemill/diag"
 )
 
 // Level is an account with the resources that are assigned to it.
@@ -127,9 +125,9 @@ func (g Given) Entitled(as Actor, name ResourceName) error {
 	}
 	switch {
 	case !a.Assigned && (as.Provider() || as.Reseller):
-		refused.Reason = "it is not assigned to the account" + g.lackedBy(name) + diag.Suggest(name.Name, refused.Allowed)
+		refused.Reason = "it is not assigned to the account" + g.lackedBy(name)
 	case !a.Assigned:
-		refused.Reason = "it is not one of the account's" + diag.Suggest(name.Name, refused.Allowed)
+		refused.Reason = "it is not one of the account's"
 	case !a.Active:
 		refused.Reason = "it is not active"
 	case !a.Open:
@@ -183,14 +181,6 @@ func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong
 	if declared != nil {
 		if names := declared.ResourceNames(name.Kind); names != nil && !slices.Contains(names, name.Name) {
 			wrong = append(wrong, fmt.Errorf("%s is not in the catalogue%s", name, instead(name.Name, names)))
-		}
-	}
-	if r.Default {
-		for other, o := range g[0].Resources {
-			if other.Kind == name.Kind && other != name && o.Default {
-				wrong = append(wrong, fmt.Errorf("%s is the default %s of account %s already; one is: take it from that one first, or with "+
-					"--default in one change", other.Name, name.Kind, g[0].Account))
-			}
 		}
 	}
 	return wrong

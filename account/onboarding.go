@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ratemill/diag"
+	"ratemill/registry"
 )
 
 // Onboarding is the catalogue's document that says what an account needs before it becomes active.
@@ -70,8 +71,8 @@ func (v *Onboarding) follow(custom versions[CustomFields], l *diag.List) {
 // Standing is what an account has when its gates are asked.
 type Standing struct {
 	Account   string
-	Kind      string // standard or reseller
-	Sub       bool   // it has a parent that pays for it
+	Kind      registry.AccountKind
+	Sub       bool // it has a parent that pays for it
 	Profile   *Profile
 	Details   *Details
 	Company   *Company
@@ -111,7 +112,7 @@ func (v *Onboarding) Unmet(s *Standing, in *Installation) (unmet []Unmet) {
 
 func (g *Gate) counts(s *Standing, in *Installation) bool {
 	where := map[string]bool{"": true, "contracts": in.Contracts, "projects": in.Projects, "resellers": in.Resellers}
-	kind := s.Kind
+	kind := s.Kind.String()
 	if s.Sub {
 		kind = "sub_account"
 	}

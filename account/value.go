@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ratemill/diag"
+	"ratemill/registry"
 )
 
 // A value is the content of a statement about a company or an account: company.go, profile.go, details.go, resource.go. People
@@ -82,7 +83,7 @@ func Read[T any](name string, text []byte, in *Installation) (v T, list diag.Lis
 func Canonical(value any) []byte {
 	text, err := json.Marshal(value)
 	if err == nil {
-		text, err = canonicalJSON(text)
+		text, err = registry.CanonicalJSON(text)
 	}
 	if err != nil {
 		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // no value has a channel, a function or a circle

@@ -1,0 +1,136 @@
+package account
+
+import (
+	"slices"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Since is a value from a time on.
+type Since[T any] struct {
+	From  udr.Instant
+	Value T
+}
+
+// at is the value that holds at a time.
+func at[T any](all []Since[T], when udr.Instant) (value T, ok bool) {
+	for _, s := range all {
+		if s.From > when {
+			break
+		}
+		value, ok = s.Value, true
+	}
+	return value, ok
+}
+
+// with is a sequence with another value from a time on, up to the next.
+func with[T any](all []Since[T], from udr.Instant, value T) []Since[T] {
+	i := 0
+	for i < len(all) && all[i].From < from {
+		i++
+	}
+	if i < len(all) && all[i].From == from {
+		changed := slices.Clone(all)
+		changed[i].Value = value
+		return changed
+	}
+	return slices.Insert(slices.Clone(all), i, Since[T]{from, value})
+}
+
+// History is an account's parents and statuses at every valid time, as known now, oldest first.
+type History struct {
+	ID       string
+	From     udr.Instant // since when it is there
+	Parents  []Since[string]
+	Statuses []Since[StatusValue]
+}
+
+// Parent is the account's parent at a time, "" for a root.
+func (h *History) Parent(when udr.Instant) string {
+	parent, _ := at(h.Parents, when)
+	return parent
+}
+
+// Status is the account's status at a time.
+func (h *History) Status(when udr.Instant) StatusValue {
+	if when < h.From {
+		return StatusValue{}
+	}
+	if s, ok := at(h.Statuses, when); ok {
+		return s
+	}
+	// Nothing was ever stated, or not yet: accounts were there before they had a status.
+	return StatusValue{Status: Active}
+}
+
+// Histories are accounts as known at one revision.
+type Histories interface {
+	// History is that of an account, nil if there is none.
+	History(account string) *History
+	// Children are the accounts whose parent it is or was, at any time.
+	Children(account string) []string
+}
+
+// Path are the accounts from one up to its root at a time, both included.
+func Path(b Histories, account string, when udr.Instant) (path []string) {
+	for account != "" && !slices.Contains(path, account) {
+		h := b.History(account)
+		if h == nil {
+			break
+		}
+		path = append(path, account)
+		account = h.Parent(when)
+	}
+	return path
+}
+
+// childrenAt are the children of an account at a time.
+func childrenAt(b Histories, account string, when udr.Instant) (children []string) {
+	for _, c := range b.Children(account) {
+		if h := b.History(c); h != nil && h.Parent(when) == account && h.Status(when).Status != NoStatus {
+			children = append(children, c)
+		}
+	}
+	return children
+}
+
+// changed are accounts, some of them with other statuses.
+type changed struct {
+	Histories
+	other map[string]*History
+}
+
+func (c *changed) History(account string) *History {
+	if h, ok := c.other[account]; ok {
+		return h
+	}
+	return c.Histories.History(account)
+}
+
+// Children adds an account that is new.
+func (c *changed) Children(account string) []string {
+	children := c.Histories.Children(account)
+	for id, h := range c.other {
+		if len(h.Parents) > 0 && h.Parents[0].Value == account && !slices.Contains(children, id) {
+			children = append(slices.Clone(children), id)
+		}
+	}
+	slices.Sort(children)
+	return children
+}
+
+func (c *changed) set(account string, from udr.Instant, value StatusValue) {
+	h := *c.History(account)
+	h.Statuses = with(h.Statuses, from, value)
+	c.other[account] = &h
+}
+
+// statement is the fact of a status.
+func (c *changed) statement(account string, from udr.Instant, value StatusValue) registry.Statement {
+	s := registry.Statement{Kind: registry.KindStatus, Subject: account, From: from, State: registry.Holds, Value: Canonical(value)}
+	if value.Status == NoStatus {
+		s.State, s.Value = registry.Ended, nil
+	}
+	return s
+}

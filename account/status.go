@@ -1,0 +1,157 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Status is where an account is in its life. An account about which none was ever stated is active: it was there before accounts
+// had one.
+type Status uint8
+
+// The statuses.
+const (
+	NoStatus   Status = iota // it is not there
+	Draft                    // incomplete; the tier that began it sees it
+	New                      // complete; waits for approval
+	Lead                     // approved; is being set up
+	Active                   // does business
+	Suspended                // stopped, for a time
+	Terminated               // over, for ever
+)
+
+var statusNames = [...]string{"", "draft", "new", "lead", "active", "suspended", "terminated"}
+
+// Statuses are all of them, in the order of an account's life.
+var Statuses = []Status{Draft, New, Lead, Active, Suspended, Terminated}
+
+// String is the status's name.
+func (s Status) String() string { return statusNames[s] }
+
+// ParseStatus reads the name of a status.
+func ParseStatus(name string) (Status, bool) {
+	i := slices.Index(statusNames[:], name)
+	return Status(max(i, 0)), i > 0
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Status) UnmarshalText(text []byte) error {
+	known, ok := ParseStatus(string(text))
+	if !ok {
+		return fmt.Errorf("%q is not the status of an account; there are %s", text, statusList(Statuses))
+	}
+	*s = known
+	return nil
+}
+
+// StatusValue is the value of a status statement.
+type StatusValue struct {
+	Status  Status `json:"status"`
+	Cascade string `json:"cascade,omitempty"` // cause of the cascade by which it came; those of one cascade come back together
+	// Pinned are the defaults with which the account became active.
+	Pinned map[string]string `json:"pinned,omitempty"`
+}
+
+// allowedBelow are the statuses that the children of an account can have, by its own.
+var allowedBelow = map[Status][]Status{
+	Draft:      {Draft},
+	New:        {New},
+	Lead:       {New, Lead},
+	Active:     {New, Lead, Active, Suspended, Terminated},
+	Suspended:  {New, Lead, Suspended, Terminated},
+	Terminated: {Terminated},
+}
+
+// AllowedBelow are the statuses that the children of an account of a status can have.
+func AllowedBelow(parent Status) []Status { return allowedBelow[parent] }
+
+func allows(parent, child Status) bool { return slices.Contains(allowedBelow[parent], child) }
+
+// step is a change of status that an account can make.
+type step struct {
+	from, to Status
+	needs    string // a word for what has to be there, in the reference
+}
+
+// steps are the changes of status. Who may make each is in whoMay, what follows from it in change.go.
+var steps = []step{
+	{NoStatus, Draft, "no parent, or a parent that is a draft"},
+	{NoStatus, New, "the mandatory fields; the parent allows new"},
+	{Draft, New, "the mandatory fields, its own and those of its drafts"},
+	{New, Lead, "a company that was confirmed, if it comes from a look-up"},
+	{Lead, Active, "the gates of its onboarding; the parent is active"},
+	{New, Terminated, ""},
+	{Lead, Terminated, ""},
+	{Active, Suspended, ""},
+	{Suspended, Active, "the parent is active"},
+	{Active, Terminated, "a reason"},
+	{Suspended, Terminated, "a reason"},
+	{Draft, NoStatus, "it was never anything else"},
+}
+
+// StepsFrom are the statuses to which an account of a status can change.
+func StepsFrom(from Status) (to []Status) {
+	for _, s := range steps {
+		if s.from == from {
+			to = append(to, s.to)
+		}
+	}
+	return to
+}
+
+// whoMay says who may change the status of an account, if the actor may not; "" if it may. path are the accounts from this one up to
+// its root.
+func whoMay(as Actor, path []string) string {
+	if as.Provides(path) {
+		return ""
+	}
+	return "only the provider, or a reseller above the account, may do that"
+}
+
+// ForbiddenStepError says that an account may not change its status so.
+type ForbiddenStepError struct {
+	Account  string
+	From, To Status
+	Reason   string
+	Parent   string   // the account whose status forbids it, if one does
+	Allowed  []Status // what is allowed instead
+}
+
+// Error names what is allowed instead.
+func (e *ForbiddenStepError) Error() string {
+	to := "become " + e.To.String()
+	if e.To == NoStatus {
+		to = "be deleted"
+	}
+	from := ""
+	if e.From != NoStatus {
+		from = ", which is " + e.From.String() + ","
+	}
+	text := fmt.Sprintf("account %s%s cannot %s: %s", e.Account, from, to, e.Reason)
+	if e.Allowed != nil {
+		text += "; allowed now: " + statusList(e.Allowed)
+	}
+	return text
+}
+
+// Conflict reports that the request was understood and the state of the account forbids it: HTTP's 409.
+func (e *ForbiddenStepError) Conflict() bool { return true }
+
+func statusList(all []Status) string {
+	if len(all) == 0 {
+		return "nothing"
+	}
+	var names []string
+	for _, s := range all {
+		name := s.String()
+		if s == NoStatus {
+			name = "deleted"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
