@@ -187,73 +187,105 @@ func TestCases(t *testing.T) {
 
 // runCase gives the case with the charges, counters, events and explanations that the engine made.
 func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
-	var w world
-	var usage []udr.Usage
-	catalogue, before := fstest.MapFS{}, fstest.MapFS{}
-	var counted []string
-	forgotten := int32(math.MinInt32)
-	explain := false
-	kept := &txtar.Archive{Comment: a.Comment}
-	for _, f := range a.Files {
-		switch {
-		case strings.HasSuffix(f.Name, "registry.yaml"):
-			require.NoError(t, yaml.Unmarshal(f.Data, &w))
-		case strings.HasPrefix(f.Name, "before/"):
-			before[f.Name] = &fstest.MapFile{Data: f.Data}
-		case f.Name == "forgotten": // the counters of cycles that began before this date
-			forgotten = registry.LocalDate(time.UTC, instant(strings.TrimSpace(string(f.Data))+"T00:00:00Z"))
-		case f.Name == "counted":
-			counted = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
-		case strings.HasSuffix(f.Name, ".yaml"):
-			catalogue[f.Name] = &fstest.MapFile{Data: f.Data}
-		case f.Name == "usage":
-			for _, line := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {
-				u, err := usageLine(line)
-				require.NoError(t, err)
-				u.Seq = uint64(len(usage) + 1)
-				usage = append(usage, u)
-			}
-		case f.Name == "explanations":
-			explain = true
-			continue
-		default:
-			continue
-		}
-		kept.Files = append(kept.Files, f)
+	c := readCase(t, a)
+	catalogue := c.load()
+	if catalogue == nil || len(c.usage) == 0 {
+		return c.kept
 	}
-	give := func(name, data string) {
-		if data != "" {
-			kept.Files = append(kept.Files, txtar.File{Name: name, Data: []byte(data)})
-		}
-	}
-	c, list := rating.LoadCatalogue(catalogue)
-	var said bytes.Buffer
-	diag.Print(&said, list, diag.Options{})
-	give("diagnostics", said.String())
-	if len(before) > 0 && c != nil {
-		old, list := rating.LoadCatalogue(before)
-		require.NoError(t, list.Err())
-		said.Reset()
-		diag.Print(&said, c.StartsAnew(old), diag.Options{})
-		give("starts anew", said.String())
-	}
-	if c == nil || len(usage) == 0 {
-		return kept
-	}
-	r, err := w.registry()
+	r, err := c.world.registry()
 	require.NoError(t, err)
 	v := r.View()
 	defer v.Close()
 
-	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
-	for _, line := range counted {
+	counters, res := rating.NewCounters(), &rating.Result{}
+	for _, line := range c.counted {
 		counters.Restore(countedLine(t, line))
 	}
-	counters.Forgot(forgotten)
+	counters.Forgot(c.forgotten)
 	res.Begin(counters)
-	names := rating.Names{Catalogue: c, Account: func(n uint32) string {
-		for _, a := range w.Accounts {
-			if w.number(a.ID) == n {
+	names := c.names(catalogue, v)
+	charges, explanations := c.rate(rating.NewEngine(catalogue), v, counters, res, names)
+	c.give("charges", strings.ReplaceAll(charges, " \n", "\n"))
+	c.give("counters", counterLines(catalogue, counters, res, c.world.roots()))
+	var events strings.Builder
+	for _, ev := range res.Events {
+		fmt.Fprintf(&events, "%s %s: account %s, SIM %d\n", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
+	}
+	c.give("events", events.String())
+	c.give("explanations", explanations)
+	return c.kept
+}
+
+// goldenCase is a case: what is given, and what came out so far.
+type goldenCase struct {
+	*testing.T
+	world             world
+	usage             []udr.Usage
+	catalogue, before fstest.MapFS
+	counted           []string
+	forgotten         int32
+	explain           bool
+	kept              *txtar.Archive
+}
+
+func readCase(t *testing.T, a *txtar.Archive) *goldenCase {
+	c := &goldenCase{T: t, catalogue: fstest.MapFS{}, before: fstest.MapFS{}, forgotten: math.MinInt32, kept: &txtar.Archive{Comment: a.Comment}}
+	for _, f := range a.Files {
+		switch {
+		case strings.HasSuffix(f.Name, "registry.yaml"):
+			require.NoError(t, yaml.Unmarshal(f.Data, &c.world))
+		case strings.HasPrefix(f.Name, "before/"):
+			c.before[f.Name] = &fstest.MapFile{Data: f.Data}
+		case f.Name == "forgotten": // the counters of cycles that began before this date
+			c.forgotten = registry.LocalDate(time.UTC, instant(strings.TrimSpace(string(f.Data))+"T00:00:00Z"))
+		case f.Name == "counted":
+			c.counted = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
+		case strings.HasSuffix(f.Name, ".yaml"):
+			c.catalogue[f.Name] = &fstest.MapFile{Data: f.Data}
+		case f.Name == "usage":
+			for _, line := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {
+				u, err := usageLine(line)
+				require.NoError(t, err)
+				u.Seq = uint64(len(c.usage) + 1)
+				c.usage = append(c.usage, u)
+			}
+		case f.Name == "explanations":
+			c.explain = true
+			continue
+		default:
+			continue
+		}
+		c.kept.Files = append(c.kept.Files, f)
+	}
+	return c
+}
+
+func (c *goldenCase) give(name, data string) {
+	if data != "" {
+		c.kept.Files = append(c.kept.Files, txtar.File{Name: name, Data: []byte(data)})
+	}
+}
+
+// load reads the catalogue and tells what is wrong with it, and what starts anew with it.
+func (c *goldenCase) load() *rating.Catalogue {
+	catalogue, list := rating.LoadCatalogue(c.catalogue)
+	var said bytes.Buffer
+	diag.Print(&said, list, diag.Options{})
+	c.give("diagnostics", said.String())
+	if len(c.before) > 0 && catalogue != nil {
+		old, list := rating.LoadCatalogue(c.before)
+		require.NoError(c, list.Err())
+		said.Reset()
+		diag.Print(&said, catalogue.StartsAnew(old), diag.Options{})
+		c.give("starts anew", said.String())
+	}
+	return catalogue
+}
+
+func (c *goldenCase) names(catalogue *rating.Catalogue, v *registry.View) rating.Names {
+	return rating.Names{Catalogue: catalogue, Account: func(n uint32) string {
+		for _, a := range c.world.Accounts {
+			if c.world.number(a.ID) == n {
 				return a.ID
 			}
 		}
@@ -262,13 +294,16 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 		facts, _ := v.Account(n, at, v.Revision())
 		return facts.Zone
 	}}
+}
+
+func (c *goldenCase) rate(e *rating.Engine, v *registry.View, counters *rating.Counters, res *rating.Result, names rating.Names) (charged, explained string) {
 	var charges, explanations strings.Builder
-	for i := range usage {
-		u, n := &usage[i], len(res.Charges)
+	for i := range c.usage {
+		u, n := &c.usage[i], len(res.Charges)
 		if err := e.Rate(v, v.Revision(), counters, u, res); err != nil {
 			var s *udr.SuspendError
-			require.ErrorAs(t, err, &s)
-			require.Len(t, res.Charges, n)
+			require.ErrorAs(c, err, &s)
+			require.Len(c, res.Charges, n)
 			fmt.Fprintf(&charges, "%d suspended %s: %s\n", i+1, s.Code, s.Reason)
 			continue
 		}
@@ -283,28 +318,19 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 				fmt.Fprintf(&charges, "    bucket %s/%s: %d of %d before, %d drawn\n", d.Share, d.Bucket, d.Before, d.Size, d.Drawn)
 			}
 			for _, s := range ch.Lines {
-				if s.Kind != rating.LineUsage {
-					continue
+				if s.Kind == rating.LineUsage {
+					fmt.Fprintf(&charges, "    %d from %d at %s / %d = %s %s\n", s.Quantity, s.From, s.Price, s.Per, s.Amount, s.Slice)
 				}
-				fmt.Fprintf(&charges, "    %d from %d at %s / %d = %s %s\n", s.Quantity, s.From, s.Price, s.Per, s.Amount, s.Slice)
 			}
 			total, err := ch.Recompute()
-			require.NoError(t, err)
-			require.Equal(t, ch.Total.String(), total.String())
-			if explain {
+			require.NoError(c, err)
+			require.Equal(c, ch.Total.String(), total.String())
+			if c.explain {
 				explanations.WriteString(rating.Explain(u, ch, names) + "\n")
 			}
 		}
 	}
-	give("charges", strings.ReplaceAll(charges.String(), " \n", "\n"))
-	give("counters", counterLines(c, counters, res, w.roots()))
-	var events strings.Builder
-	for _, ev := range res.Events {
-		fmt.Fprintf(&events, "%s %s: account %s, SIM %d\n", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
-	}
-	give("events", events.String())
-	give("explanations", explanations.String())
-	return kept
+	return charges.String(), explanations.String()
 }
 
 // countedLine is a counter that an earlier ratemill left: NAME of sim units OWNER from DATE: UNITS.

@@ -4,21 +4,16 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math/big"
 	"math/rand"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/proof/seeds"
-	"ratemill/rating"
-	"ratemill/registry"
-	"ratemill/udr"
 )
 
 var rounds = flag.Int("rounds", 60, "random catalogues of fixed seeds that the engine and the naive rater compare, and as many of fresh ones")
@@ -69,132 +64,6 @@ func TestEngineAgreesWithTheNaiveRater(t *testing.T) {
 	}
 	t.Logf("%d records of %d catalogues", records, 2**rounds)
 	require.Greater(t, records, 2*10**rounds)
-}
-
-// compare is where the engine and the naive rater first differ, or "".
-func compare(s *scenario) string {
-	fs := fstest.MapFS{}
-	for i, text := range s.documents() {
-		fs[fmt.Sprintf("%02d.yaml", i)] = &fstest.MapFile{Data: []byte(text)}
-	}
-	catalogue, list := rating.LoadCatalogue(fs)
-	if err := list.Err(); err != nil {
-		return "catalogue: " + err.Error()
-	}
-	naive := naiveRater{world: s.World, sessions: map[string]naiveSession{}}
-	var err error
-	if naive.catalogue, err = readNaive(s.documents()); err != nil {
-		return err.Error()
-	}
-	naive.counters = map[string]*big.Rat{}
-	reg, err := s.World.registry()
-	if err != nil {
-		return err.Error()
-	}
-	v := reg.View()
-	defer v.Close()
-	engine, counters, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
-	folded := rating.NewCounters()
-	res.Begin(counters)
-	offset := int64(0)
-	var wire []byte
-	for i, line := range s.Usage {
-		u, err := usageLine(line)
-		if err != nil {
-			return err.Error()
-		}
-		// The second half is rated by what became known since.
-		rev := min(registry.Revision(1+2*i/len(s.Usage)), v.Revision())
-		naive.corrected = rev == 2
-		want, _ := naive.rate(&u)
-		charges, events := len(res.Charges), len(res.Events)
-		var got, gotEvents []string
-		if err := engine.Rate(v, rev, counters, &u, res); err != nil {
-			got = []string{"suspended " + err.(*udr.SuspendError).Code}
-		} else if res.Late > 0 {
-			got = []string{fmt.Sprintf("late %d", res.Late)}
-		}
-		id := func(n uint32) string {
-			for _, a := range s.World.Accounts {
-				if s.World.number(a.ID) == n {
-					return a.ID
-				}
-			}
-			return "?"
-		}
-		for j := charges; j < len(res.Charges); j++ {
-			c := &res.Charges[j]
-			zone := c.Zone
-			if c.ZoneModel == "" {
-				zone = "of a network price"
-			}
-			price := c.Price
-			if !givenName.MatchString(price) {
-				price = ""
-			}
-			got = append(got, fmt.Sprintf("tier %d %s %s zone %s price %s total %s", c.Tier, id(c.Account), c.Plan, zone, price, c.Total.Fixed(12)))
-			for _, d := range c.Draws {
-				name := d.Share
-				if name == "" {
-					name = c.Plan
-				}
-				got = append(got, fmt.Sprintf("  draw %s/%s before %d drawn %d", name, d.Bucket, d.Before, d.Drawn))
-			}
-			for _, x := range c.Lines {
-				if x.Kind != rating.LineUsage {
-					continue
-				}
-				got = append(got, fmt.Sprintf("  step %d from %d", x.Quantity, x.From))
-			}
-			if total, err := c.Recompute(); err != nil || total != c.Total {
-				return fmt.Sprintf("record %d: %v", i+1, err)
-			}
-			// What is read from the wire is computed again as well.
-			wire = rating.AppendCharge(wire[:0], c)
-			var back rating.Charge
-			if err := rating.ParseCharge(wire, &back); err != nil {
-				return err.Error()
-			}
-			if total, err := back.Recompute(); err != nil || total != c.Total || back.Sum != c.Sum {
-				return fmt.Sprintf("record %d, after the wire: %v", i+1, err)
-			}
-		}
-		for _, e := range res.Events[events:] {
-			gotEvents = append(gotEvents, fmt.Sprintf("  %s %s %s", e.Kind, e.Name, id(e.Account)))
-		}
-		if got = append(got, gotEvents...); !slices.Equal(got, want) {
-			return fmt.Sprintf("record %d: %s\nengine\n%s\nnaive\n%s", i+1, line, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
-		if i%7 == 6 || i == len(s.Usage)-1 {
-			// The batch is acknowledged: settled here, folded there, nothing speculative left.
-			counters.SettleAll(res.Deltas, offset)
-			for _, d := range res.Deltas {
-				folded.ApplyAt(d, offset)
-			}
-			for _, d := range res.Deltas {
-				settled, _ := counters.Settled(d.Key)
-				if v := folded.Get(d.Key); v != settled || v != counters.Get(d.Key) {
-					return fmt.Sprintf("counter %+v: %v folded, %v settled, %v in all", d.Key, v, settled, counters.Get(d.Key))
-				}
-			}
-			counters.Sessions.Settle(res.Sessions)
-			for j := range res.Sessions {
-				state, err := rating.ParseSessionState(rating.AppendSessionState(nil, &res.Sessions[j]))
-				if err != nil {
-					return err.Error()
-				}
-				folded.Sessions.Apply(&state)
-				settled, _ := counters.Sessions.Settled(state.Key)
-				known, _ := folded.Sessions.Get(state.Key)
-				if all, _ := counters.Sessions.Get(state.Key); known != settled || all != settled || settled != res.Sessions[j].Session {
-					return fmt.Sprintf("session %+v: %v folded, %v settled, %v in all", state.Key, known, settled, all)
-				}
-			}
-			offset++
-			res.Begin(counters)
-		}
-	}
-	return ""
 }
 
 // shrink takes away whatever can go while the two still differ.

@@ -24,12 +24,11 @@ func TestMain(m *testing.M) { testengine.Main(m) }
 // that. 200,000 records/s, so that the broker is neither idle nor the bottleneck. An operation is a chunk of 8,192
 // records; what the broker's process and ours use is told per record.
 func BenchmarkPath(b *testing.B) {
-	const partitions, chunk, batch, usageBytes, ratedBytes = 4, 8192, 1000, 175, 310
 	server := testengine.StartEmbeddedKafka(b)
 	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{server.Addr()}, ClientID: "bench"})
 	defer k.Close()
 	topics := broker.TopicsUnder(fmt.Sprint("path", rand.Uint32()))
-	_, err := k.EnsureTopics(b.Context(), 1, topics.All(partitions, time.Hour, time.Hour))
+	_, err := k.EnsureTopics(b.Context(), 1, topics.All(pathPartitions, time.Hour, time.Hour))
 	require.NoError(b, err)
 	kafka, err := procfs.NewProc(server.PID())
 	require.NoError(b, err)
@@ -49,83 +48,109 @@ func BenchmarkPath(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	perChunk := chunk / partitions
-	messages := (perChunk + batch - 1) / batch
+	path := path{Kafka: k, topics: topics, content: content, chunks: b.N}
 	for w := range 2 {
-		g.Go(func() error {
-			tick := time.NewTicker(2 * chunk * time.Second / 200_000)
-			defer tick.Stop()
-			for i := w; i < b.N; i += 2 {
-				<-tick.C
-				var pending [partitions]broker.Pending
-				for p := range partitions {
-					var m []broker.Message
-					for left := perChunk; left > 0; left -= batch {
-						m = append(m, broker.Message{Value: content[:min(left, batch)*usageBytes]})
-					}
-					pending[p] = k.Append(ctx, topics.Usage, p, m)
-				}
-				for _, p := range pending {
-					if _, err := p.Wait(ctx); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
+		g.Go(func() error { return path.mediator(ctx, w) })
 	}
-	total := messages * b.N
-	for p := range partitions {
-		g.Go(func() error { // rater
-			var pending broker.Pending
-			for next := 0; next < total; {
-				wait := 200 * time.Millisecond
-				if pending != nil {
-					wait = 0
-				}
-				in, err := k.Fetch(ctx, topics.Usage, p, int64(next), wait, nil)
-				if err != nil {
-					return err
-				}
-				next += len(in)
-				var out []broker.Message
-				for _, m := range in {
-					out = append(out, broker.Message{Value: content[:len(m.Value)*ratedBytes/usageBytes]})
-				}
-				if pending != nil {
-					if _, err := pending.Wait(ctx); err != nil {
-						return err
-					}
-					pending = nil
-				}
-				if len(out) > 0 {
-					pending = k.Append(ctx, topics.Rated, p, out)
-				}
-			}
-			if pending != nil {
-				_, err := pending.Wait(ctx)
-				return err
-			}
-			return nil
-		})
-		g.Go(func() error { // sink
-			var in []broker.Message
-			for next := 0; next < total; {
-				var err error
-				if in, err = k.Fetch(ctx, topics.Rated, p, int64(next), 140*time.Millisecond, in[:0]); err != nil {
-					return err
-				}
-				next += len(in)
-			}
-			return nil
-		})
+	for p := range pathPartitions {
+		g.Go(func() error { return path.rater(ctx, p) })
+		g.Go(func() error { return path.sink(ctx, p) })
 	}
 	require.NoError(b, g.Wait())
 	b.StopTimer()
-	records := float64(b.N * chunk)
+	records := float64(b.N * pathChunk)
 	b.ReportMetric((theirs()-other)/records, "kafka-ns/record")
 	b.ReportMetric(float64(bench.Used()-ours)/records, "clients-ns/record")
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/records, "bytes/record")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/records, "allocs/record")
+}
+
+// The records of BenchmarkPath.
+const (
+	pathPartitions               = 4
+	pathChunk                    = 8192
+	recordsPerBatch              = 1000
+	usageBytes, ratedBytes       = 175, 310
+	recordsOfChunkInOnePartition = pathChunk / pathPartitions
+)
+
+// path takes chunks of records from a mediator through a rater to a sink.
+type path struct {
+	*broker.Kafka
+	topics  broker.Topics
+	content []byte
+	chunks  int
+}
+
+func (p *path) messages() int {
+	return (recordsOfChunkInOnePartition + recordsPerBatch - 1) / recordsPerBatch * p.chunks
+}
+
+// mediator appends every second chunk.
+func (p *path) mediator(ctx context.Context, first int) error {
+	tick := time.NewTicker(2 * pathChunk * time.Second / 200_000)
+	defer tick.Stop()
+	for i := first; i < p.chunks; i += 2 {
+		<-tick.C
+		var pending [pathPartitions]broker.Pending
+		for n := range pathPartitions {
+			var m []broker.Message
+			for left := recordsOfChunkInOnePartition; left > 0; left -= recordsPerBatch {
+				m = append(m, broker.Message{Value: p.content[:min(left, recordsPerBatch)*usageBytes]})
+			}
+			pending[n] = p.Append(ctx, p.topics.Usage, n, m)
+		}
+		for _, appended := range pending {
+			if _, err := appended.Wait(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *path) rater(ctx context.Context, partition int) error {
+	var pending broker.Pending
+	for next := 0; next < p.messages(); {
+		wait := 200 * time.Millisecond
+		if pending != nil {
+			wait = 0
+		}
+		in, err := p.Fetch(ctx, p.topics.Usage, partition, int64(next), wait, nil)
+		if err != nil {
+			return err
+		}
+		next += len(in)
+		var out []broker.Message
+		for _, m := range in {
+			out = append(out, broker.Message{Value: p.content[:len(m.Value)*ratedBytes/usageBytes]})
+		}
+		if pending != nil {
+			if _, err := pending.Wait(ctx); err != nil {
+				return err
+			}
+			pending = nil
+		}
+		if len(out) > 0 {
+			pending = p.Append(ctx, p.topics.Rated, partition, out)
+		}
+	}
+	if pending != nil {
+		_, err := pending.Wait(ctx)
+		return err
+	}
+	return nil
+}
+
+func (p *path) sink(ctx context.Context, partition int) error {
+	var in []broker.Message
+	for next := 0; next < p.messages(); {
+		var err error
+		if in, err = p.Fetch(ctx, p.topics.Rated, partition, int64(next), 140*time.Millisecond, in[:0]); err != nil {
+			return err
+		}
+		next += len(in)
+	}
+	return nil
 }

@@ -29,35 +29,83 @@ import (
 // succeed and every one fail, and looks for the passwords in all that comes out: the log at its most talkative, metrics,
 // readiness, profiles, errors, and what the control store and the warehouse keep.
 func TestNoSecretIsEverShown(t *testing.T) {
-	kafka, postgres, sshd := testengine.SharedKafka(t), testengine.SharedPostgres(t), testengine.SharedSSHD(t)
+	kafka, postgres := testengine.SharedKafka(t), testengine.SharedPostgres(t)
 	authority := testengine.NewAuthority(t)
 	front := testengine.StartFront(t, testengine.SharedClickHouse(t), testengine.FrontOptions{Authority: authority, Password: "the-warehouse-says-open-sesame"})
-	// All that is secret has this in it, right and wrong, and base64 of it in any of its three places.
-	canaries := []string{"sesame"}
-	for shift := range 3 {
-		coded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("-", shift) + "open-sesame"))
-		canaries = append(canaries, coded[4:12])
-	}
-	key := encryptedKey(t, "the-key-says-open-sesame")
+	t.Setenv("SECRETS_CLICKHOUSE", front.Password)
 	var log overheard
-	look := func(what, text string) {
-		t.Helper()
-		for _, c := range canaries {
-			if at := strings.Index(text, c); at >= 0 {
-				t.Errorf("%s shows a secret: %s", what, text[max(0, at-300):min(len(text), at+100)])
-			}
-		}
-	}
+	look := newLookout(t)
 
 	w := newWorld(t, "secrets")
 	w.log = log.logger()
+	in := w.sourcesWithSecrets()
+	database := postgres.NewDatabase(t)
+	path := mustParse(t, database).Path
+	c := w.config
+	c.Listen, c.Pprof = freeAddress(t), true
+	c.Control = fmt.Sprintf("postgres://%s@localhost:%d%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User, postgres.Port, path, url.QueryEscape(postgres.Authority.CAFile), secretIn(t, postgres.Password))
+	c.Kafka = config.Kafka{
+		Addresses: []string{kafka.SCRAMAddr}, Prefix: "secrets", Partitions: 2, Replication: 1, TLS: config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile},
+		SASL: config.SASL{Mechanism: "scram-sha-512", User: kafka.User, PasswordFile: secretIn(t, kafka.Password)},
+	}
+	c.ClickHouse = config.ClickHouse{DSN: "https://" + front.User + ":" + front.Password + "@" + front.Addr + "/secrets", TLS: config.TLS{CAFile: authority.CAFile}}
+	w.start(Roles...)
+	w.imports(w.docs["registry.yaml"])
+	require.NoError(t, os.WriteFile(filepath.Join(in, "a.csv"), []byte("type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\nX;;;\n"), 0o644))
+	require.EqualValues(t, 1, w.settled(1)["a.csv"].Rated)
+	w.looksAtWhatItShows(look, &log)
+	w.stop()
+	look.at("the control store", dump(t, database))
+
+	good := *c
+	for name, change := range slips(t, database, postgres, front) {
+		changed := good
+		change(&changed)
+		changed.Listen = ""
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // nobody who listens is waited for
+		err := Open(ctx, &Node{Config: &changed, Project: w.Node.Project, Log: log.logger(), Roles: Roles})
+		cancel()
+		require.Error(t, err, name)
+		look.at(name, err.Error())
+	}
+	look.at("the log", log.String())
+}
+
+// lookout looks for secrets.
+type lookout struct {
+	t        *testing.T
+	canaries []string
+}
+
+// newLookout: all that is secret has open-sesame in it, right and wrong, and base64 of it in any of its three places.
+func newLookout(t *testing.T) *lookout {
+	l := &lookout{t: t, canaries: []string{"sesame"}}
+	for shift := range 3 {
+		coded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("-", shift) + "open-sesame"))
+		l.canaries = append(l.canaries, coded[4:12])
+	}
+	return l
+}
+
+func (l *lookout) at(what, text string) {
+	l.t.Helper()
+	for _, c := range l.canaries {
+		if at := strings.Index(text, c); at >= 0 {
+			l.t.Errorf("%s shows a secret: %s", what, text[max(0, at-300):min(len(text), at+100)])
+		}
+	}
+}
+
+// sourcesWithSecrets has the files of sky come by SFTP into the folder that it returns, and adds carriers that refuse us.
+func (w *world) sourcesWithSecrets() (folder string) {
+	t, sshd := w.T, testengine.SharedSSHD(w.T)
+	key := encryptedKey(t, "the-key-says-open-sesame")
 	in := filepath.Join(sshd.Dir, "secrets")
 	require.NoError(t, os.MkdirAll(in, 0o755))
 	host, port, err := net.SplitHostPort(sshd.Addr)
 	require.NoError(t, err)
 	t.Setenv("SECRETS_SFTP", sshd.Password)
 	t.Setenv("SECRETS_KEY", "the-key-says-open-sesame")
-	t.Setenv("SECRETS_CLICKHOUSE", front.Password)
 	login := "key_file: " + sshd.KeyFile + ", password: '${SECRETS_SFTP}'"
 	if sshd.Password != "" {
 		login = "password: '${SECRETS_SFTP}'"
@@ -76,23 +124,14 @@ func TestNoSecretIsEverShown(t *testing.T) {
 			name, host, port, sshd.User, sshd.KnownHosts, login)
 	}
 	t.Setenv("SECRETS_WRONG", "wrong-sesame")
+	return in
+}
 
-	database := postgres.NewDatabase(t)
-	path := mustParse(t, database).Path
-	c := w.config
-	c.Listen, c.Pprof = freeAddress(t), true
-	c.Control = fmt.Sprintf("postgres://%s@localhost:%d%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User, postgres.Port, path, url.QueryEscape(postgres.Authority.CAFile), secretIn(t, postgres.Password))
-	c.Kafka = config.Kafka{
-		Addresses: []string{kafka.SCRAMAddr}, Prefix: "secrets", Partitions: 2, Replication: 1, TLS: config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile},
-		SASL: config.SASL{Mechanism: "scram-sha-512", User: kafka.User, PasswordFile: secretIn(t, kafka.Password)},
-	}
-	c.ClickHouse = config.ClickHouse{DSN: "https://" + front.User + ":" + front.Password + "@" + front.Addr + "/secrets", TLS: config.TLS{CAFile: authority.CAFile}}
-	w.start(Roles...)
-	w.imports(w.docs["registry.yaml"])
-	require.NoError(t, os.WriteFile(filepath.Join(in, "a.csv"), []byte("type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\nX;;;\n"), 0o644))
-	require.EqualValues(t, 1, w.settled(1)["a.csv"].Rated)
+// looksAtWhatItShows looks at pages, the configuration and the warehouse once every refused carrier was tried.
+func (w *world) looksAtWhatItShows(look *lookout, log *overheard) {
+	t := w.T
 	get := func(path string) string {
-		res, err := http.Get("http://" + c.Listen + path)
+		res, err := http.Get("http://" + w.config.Listen + path)
 		require.NoError(t, err)
 		defer res.Body.Close()
 		text, err := io.ReadAll(res.Body)
@@ -103,21 +142,21 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
 	for _, page := range []string{"/metrics", "/readyz", "/healthz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1", "/debug/pprof/allocs?debug=1", "/debug/vars"} {
-		look(page, get(page))
+		look.at(page, get(page))
 	}
 	for _, source := range []string{"locked", "shut", "keyed", "mistaken"} {
 		require.Contains(t, get("/readyz"), source)
 		require.Contains(t, log.String(), source)
 	}
-	look("a dump of the configuration", fmt.Sprintf("%v %+v %#v", w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect.SFTP))
+	look.at("a dump of the configuration", fmt.Sprintf("%v %+v %#v", w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect.SFTP))
 	for _, table := range w.rows("SELECT name FROM system.tables WHERE database = 'secrets'") {
-		look("table "+table, strings.Join(w.rows("SELECT * FROM "+table), "\n"))
+		look.at("table "+table, strings.Join(w.rows("SELECT * FROM "+table), "\n"))
 	}
-	w.stop()
-	look("the control store", dump(t, database))
+}
 
-	good := *c
-	for name, change := range map[string]func(*config.Config){
+// slips are configurations that lead to an error, with a secret in each place where one can stand.
+func slips(t *testing.T, database string, postgres *testengine.Postgres, front *testengine.Front) map[string]func(*config.Config) {
+	return map[string]func(*config.Config){
 		"wrong password of Kafka": func(c *config.Config) { c.Kafka.SASL.PasswordFile = secretIn(t, "wrong-sesame") },
 		"wrong password of PostgreSQL": func(c *config.Config) {
 			c.Control = strings.Replace(database, ":"+postgres.Password, ":wrong-sesame", 1)
@@ -142,17 +181,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		},
 		"a password file that is a folder":  func(c *config.Config) { c.Kafka.SASL.PasswordFile = t.TempDir() },
 		"a host name that does not resolve": func(c *config.Config) { c.ClickHouse.DSN = "https://ratemill:open-sesame@nowhere.invalid/db" },
-	} {
-		changed := good
-		change(&changed)
-		changed.Listen = ""
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // nobody who listens is waited for
-		err := Open(ctx, &Node{Config: &changed, Project: w.Node.Project, Log: log.logger(), Roles: Roles})
-		cancel()
-		require.Error(t, err, name)
-		look(name, err.Error())
 	}
-	look("the log", log.String())
 }
 
 // encryptedKey is a private key in a file, encrypted with a passphrase, that no server knows.

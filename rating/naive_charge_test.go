@@ -1,0 +1,179 @@
+package rating_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"ratemill/udr"
+)
+
+func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int, root string) (lines, events []string, cost *big.Rat, err error) {
+	plan, class, zone, err := r.find(u, a, planName)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	first := r.priceAt(u, a, plan, &class, zone, u.At)
+	if first == nil {
+		return nil, nil, nil, naiveSuspended("no_price")
+	}
+	c := naiveCharge{r: r, u: u, a: a, plan: plan, class: &class, zone: zone, first: first, tier: tier, root: root, sum: new(big.Rat)}
+	initial, then := class.increment(first)
+	session := r.session(u, a, plan.Name, root)
+	if session == nil {
+		session = newNaiveSession() // the record is one of its own
+	}
+	for _, p := range class.Prices {
+		c.lies = c.lies || p.Slice != "" && u.Unit == udr.Second
+	}
+	if c.lies {
+		c.blocks = r.blocks(u, a, plan, &class, zone, session)
+	}
+	var begins bool
+	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
+	if begins && !(u.Continues && session.key == "") {
+		c.sum.Add(c.sum, naiveMoney(first.Fee))
+	}
+	c.drawAll()
+	c.priced = session.priced
+	if err := c.price(); err != nil {
+		return nil, nil, nil, err
+	}
+	sum := c.sum.Add(c.sum, session.sum)
+	if class.Cap != "" && sum.Cmp(naiveMoney(class.Cap)) > 0 {
+		sum = naiveMoney(class.Cap)
+	}
+	round := naiveRound{12, "half_up"}
+	if plan.Round != nil {
+		round = *plan.Round
+	}
+	if class.Round != nil {
+		round = *class.Round
+	}
+	least := ""
+	if c.covered < c.quantity && !(u.Continues && session.key == "") {
+		least = first.Minimum
+	}
+	total := session.pay(u, sum, naiveMoney(least), round, c.priced)
+	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
+	return append([]string{head}, c.lines...), c.events, total, nil
+}
+
+// naiveCharge is a charge on its way: units are drawn from buckets first, and what remains is priced.
+type naiveCharge struct {
+	r      *naiveRater
+	u      *udr.Usage
+	a      *accountLine
+	plan   *naivePlan
+	class  *naiveClass
+	zone   string
+	first  *naivePrice
+	tier   int
+	root   string
+	lies   bool         // in time slices
+	blocks []naiveBlock // the increments of a call that may go over into another time slice
+
+	quantity, covered, priced int64
+	sum                       *big.Rat
+	lines, events             []string
+}
+
+// whose is whose counter it is, beside the SIM.
+func (c *naiveCharge) whose() string {
+	if c.tier > 0 {
+		return " for " + c.a.ID
+	}
+	return " below " + c.root
+}
+
+func (c *naiveCharge) drawAll() {
+	r, u, a, plan := c.r, c.u, c.a, c.plan
+	for _, b := range plan.Included {
+		c.draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, cmp.Or(b.Formerly, b.Bucket), u.SIM, c.whose(),
+			r.simCycle(u, a, c.tier)), b, "included.exhausted")
+	}
+	for _, name := range a.Share {
+		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
+		if s == nil || len(s.Plans) > 0 && !strings.Contains(" "+strings.Join(s.Plans, " ")+" ", " "+plan.Name+" ") {
+			continue
+		}
+		owner := a
+		if s.Level == "parent" && a.Parent != "" {
+			owner = r.account(a.Parent)
+		}
+		for _, b := range s.Buckets {
+			c.draw(s.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s cycle %s", s.Name, b.Bucket, owner.ID, cycleOf(u, owner)), b, "pool.exhausted")
+		}
+	}
+}
+
+func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string) {
+	takes := c.covered < c.quantity
+	takes = takes && strings.Contains(" "+strings.Join(b.Classes, " ")+" ", " "+c.u.Class+" ")
+	takes = takes && (len(b.Zones) == 0 || strings.Contains(" "+strings.Join(b.Zones, " ")+" ", " "+c.zone+" "))
+	if !takes {
+		return
+	}
+	used := c.r.counter(key)
+	before := used.Num().Int64()
+	size := naiveQuantity(b.Units)
+	if c.plan.Prorate == "days" && strings.HasPrefix(key, "included") {
+		size = c.r.prorated(size, c.u, c.a, c.plan.Name, c.tier, c.root)
+	}
+	drawn := max(0, min(c.quantity-c.covered, size-before))
+	c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
+	used.Add(used, new(big.Rat).SetInt64(drawn))
+	c.covered += drawn
+	if drawn > 0 && before+drawn == size {
+		c.events = append(c.events, fmt.Sprintf("  %s %s %s", kind, name, c.a.ID))
+	}
+}
+
+// price prices unit by unit where time matters, in one stretch where it does not.
+func (c *naiveCharge) price() error {
+	for at := c.covered; at < c.quantity; {
+		p, n := c.first, c.quantity-at
+		if c.lies {
+			if p = priceOfUnit(c.blocks, at); p == nil {
+				return naiveSuspended("no_price")
+			}
+			for n = 1; at+n < c.quantity && priceOfUnit(c.blocks, at+n) == p; n++ {
+			}
+		}
+		from := c.counted(p, n)
+		at, c.priced = at+n, c.priced+n
+		steps := p.Steps
+		if p.Price != "" {
+			steps = []naiveStep{{"0", p.Price}}
+		}
+		for i, s := range steps {
+			begin, end := max(from, naiveQuantity(s.From)), from+n
+			if i+1 < len(steps) {
+				end = min(end, naiveQuantity(steps[i+1].From))
+			}
+			if begin < end {
+				c.lines = append(c.lines, fmt.Sprintf("  step %d from %d", end-begin, begin))
+				c.sum.Add(c.sum, new(big.Rat).Mul(naiveUnitPrice(s.Price), new(big.Rat).SetInt64(end-begin)))
+			}
+		}
+	}
+	return nil
+}
+
+// counted is what was counted for the steps of a price before n more units.
+func (c *naiveCharge) counted(p *naivePrice, n int64) (from int64) {
+	var counter *big.Rat
+	switch c.class.Counted {
+	case "sim":
+		counter = c.r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", c.plan.Name, c.u.Class, p.counts(), c.u.SIM, c.whose(),
+			c.r.simCycle(c.u, c.a, c.tier)))
+	case "account":
+		counter = c.r.counter(fmt.Sprintf("price %s/%s/%s %s cycle %s", c.plan.Name, c.u.Class, p.counts(), c.a.ID, cycleOf(c.u, c.a)))
+	default:
+		return c.priced
+	}
+	from = counter.Num().Int64()
+	counter.Add(counter, new(big.Rat).SetInt64(n))
+	return from
+}
