@@ -154,8 +154,12 @@ func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list
 
 // StateUntil is when a SIM's state may change from that at a time, as known at a revision; false if it never does.
 func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
-	for i := v.r.states.first(sim); i != 0; {
-		e := v.r.states.facts.at(i - 1)
+	return v.r.states.until(sim, at, rev)
+}
+
+func (s *states) until(sim uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
+	for i := s.first(sim); i != 0; {
+		e := s.facts.at(i - 1)
 		if e.from <= at {
 			break
 		}

@@ -1,0 +1,493 @@
+package registry
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/udr"
+)
+
+// Breach is a bound that a change set would break. The bounds keep money simple: what pays for a SIM, and in which
+// cycle, is a function of the account and the time.
+type Breach struct {
+	Kind    Kind
+	Subject string
+	From    udr.Instant
+	Reason  string // in words, with what is allowed instead
+}
+
+// Breaches are all bounds that a change set would break.
+type Breaches []Breach
+
+func (b Breaches) Error() string {
+	var all []string
+	for _, one := range b {
+		all = append(all, one.Reason)
+	}
+	return strings.Join(all, "\n")
+}
+
+// Rated is what is rated already.
+type Rated struct {
+	// Now: the cycles that have begun by then may have rated usage. 0: none has.
+	Now udr.Instant
+
+	// Last, if it is known, is the first date of the last cycle of an account with a rated record or a close; false if
+	// it has none.
+	Last func(account string) (cycle int32, ok bool)
+}
+
+// CheckBounds tells all bounds that a change set would break. r and s have loaded it, and have not published it yet. A
+// bound that was broken before the change set is no breach. Without s, it checks what needs no statements.
+func CheckBounds(r *Registry, s *Statements, changes *Changes, rated Rated) Breaches {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.breaches(s, changes, rated)
+}
+
+func (r *Registry) breaches(s *Statements, changes *Changes, rated Rated) Breaches {
+	b := &bounds{r: r, s: s, a: &r.accounts, changes: changes, rev: changes.Revision, rated: rated}
+	for _, number := range b.affected() {
+		b.account(number)
+	}
+	b.twice()
+	b.terminated()
+	slices.SortStableFunc(b.list, func(x, y Breach) int { return cmp.Or(cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.From, y.From)) })
+	return b.list
+}
+
+type bounds struct {
+	r       *Registry
+	a       *accounts
+	s       *Statements
+	changes *Changes
+	rev     Revision
+	rated   Rated
+	list    Breaches
+}
+
+func (b *bounds) breach(kind Kind, subject string, from udr.Instant, format string, args ...any) {
+	b.list = append(b.list, Breach{kind, subject, from, fmt.Sprintf(format, args...)})
+}
+
+// affected are the accounts that the change set changes, with those below them.
+func (b *bounds) affected() []uint32 {
+	changed := map[uint32]bool{}
+	for i := range b.changes.Accounts {
+		changed[b.changes.Accounts[i].Number] = true
+	}
+	for i := range b.changes.Statements {
+		if f := &b.changes.Statements[i]; f.Kind == KindStatus || f.Kind == KindProfile {
+			if number, ok := b.a.numbers[f.Subject]; ok {
+				changed[number] = true
+			}
+		}
+	}
+	return b.a.withDescendants(changed)
+}
+
+// terms are what changes only at the beginning of a cycle.
+type terms struct {
+	there    bool
+	currency string
+	zone     string
+	day      int
+	parent   uint32
+	payer    uint32
+	profile  string // its own
+}
+
+func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
+	its, ok := b.a.account(number, at, rev)
+	if !ok {
+		return t
+	}
+	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent, payer: b.a.payer(b.s, number, at, rev)}
+	if b.s != nil {
+		if f, ok := b.s.At(KindProfile, its.ID, "", at, rev); ok {
+			t.profile = string(f.Value)
+		}
+	}
+	return t
+}
+
+// instants are the times at which the terms or the status of an account may change, its own or one's above.
+func (b *bounds) instants(number uint32) []udr.Instant {
+	var all []udr.Instant
+	for _, v := range b.a.timelines[number] {
+		all = append(all, v.from)
+	}
+	above := []uint32{number}
+	for i := 0; i < len(above); i++ {
+		facts := b.a.facts[above[i]]
+		for j := range facts {
+			if parent := facts[j].Parent; parent != 0 && !slices.Contains(above, parent) {
+				above = append(above, parent)
+			}
+		}
+		if b.s == nil || len(facts) == 0 {
+			continue
+		}
+		for _, kind := range []Kind{KindProfile, KindStatus} {
+			for _, f := range b.s.Told(kind, facts[0].ID) {
+				all = append(all, f.From)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (b *bounds) account(number uint32) {
+	if int(number) >= len(b.a.facts) || len(b.a.facts[number]) == 0 {
+		return
+	}
+	id, instants := b.a.facts[number][0].ID, b.instants(number)
+	broken := len(b.list)
+	b.reach(number, id, instants)
+	back := len(b.list) > broken
+	for _, at := range instants {
+		if !back {
+			b.boundary(number, id, at)
+		}
+		b.likePayer(number, id, at)
+		b.status(number, id, at)
+	}
+}
+
+// boundary checks that what changes at a time does so at the beginning of a cycle.
+func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
+	what := func(rev Revision) string {
+		before, after := b.terms(number, at-1, rev), b.terms(number, at, rev)
+		var all []string
+		switch {
+		case !before.there || !after.there:
+			return ""
+		case before.parent != after.parent:
+			all = append(all, "parent")
+		}
+		if before.currency != after.currency {
+			all = append(all, "currency")
+		}
+		if before.payer != after.payer && len(all) == 0 || before.profile != after.profile && before.profile != "" {
+			all = append(all, "profile")
+		}
+		if first, ok := b.a.boundary(number, at, rev); len(all) == 0 || !ok || first == at {
+			return ""
+		}
+		return strings.Join(all, " and ")
+	}
+	now := what(b.rev)
+	if now == "" || now == what(b.rev-1) {
+		return
+	}
+	allowed, _ := b.a.boundary(number, at, b.rev)
+	b.breach(KindAccount, id, at, "the %s of account %s would change on %s, within a billing cycle; it can change when the cycle ends, on %s",
+		now, id, b.day(number, at), b.day(number, allowed))
+}
+
+// reach checks that a correction does not change the terms of cycles that may have rated usage.
+func (b *bounds) reach(number uint32, id string, instants []udr.Instant) {
+	limit, ok := b.limit(number, id)
+	if !ok {
+		return
+	}
+	for _, at := range instants {
+		was, is := b.terms(number, at, b.rev-1), b.terms(number, at, b.rev)
+		if at >= limit || !was.there || !is.there || was == is {
+			continue
+		}
+		if is.payer == was.payer && is.currency == was.currency && is.zone == was.zone && is.day == was.day && is.parent == was.parent && was.profile == "" {
+			continue // the first profile of an account that paid for itself
+		}
+		b.breach(KindAccount, id, at, "the currency, zone, cycle_day, profile or parent of account %s would change on %s, in a billing cycle "+
+			"whose usage may be rated; it can change from %s on", id, b.day(number, at), b.day(number, limit))
+		return
+	}
+}
+
+// limit is the end of the last cycle of an account, by the rules before the change set, that may have rated usage.
+func (b *bounds) limit(number uint32, id string) (udr.Instant, bool) {
+	rules, err := b.a.cyclesOf(number, b.rev-1)
+	if err != nil || len(rules) == 0 {
+		return 0, false
+	}
+	if b.rated.Last != nil {
+		cycle, ok := b.rated.Last(id)
+		if !ok {
+			return 0, false
+		}
+		run := rules[0]
+		for _, c := range rules {
+			if c.Zone != nil && c.From <= cycle {
+				run = c
+			}
+		}
+		if run.Zone == nil {
+			return 0, false
+		}
+		_, next := run.Of(cycle)
+		return Midnight(run.Zone, next), true
+	}
+	run := rulesAt(rules, b.rated.Now)
+	if b.rated.Now == 0 || run.Zone == nil {
+		return 0, false
+	}
+	_, next := run.Of(LocalDate(run.Zone, b.rated.Now))
+	return Midnight(run.Zone, next), true
+}
+
+// likePayer checks that an account without a profile has the currency, zone and cycle day of its payer.
+func (b *bounds) likePayer(number uint32, id string, at udr.Instant) {
+	other := func(rev Revision) (payer uint32, what string) {
+		payer = b.a.profiled(b.s, number, at, rev)
+		if payer == 0 || payer == number {
+			return 0, ""
+		}
+		its, of := b.terms(number, at, rev), b.terms(payer, at, rev)
+		switch {
+		case its.currency != of.currency:
+			return payer, fmt.Sprintf("currency %s, but %%s pays for it in %s", its.currency, of.currency)
+		case its.zone != of.zone:
+			return payer, fmt.Sprintf("zone %s, but %%s, which pays for it, has %s", its.zone, of.zone)
+		case its.day != of.day:
+			return payer, fmt.Sprintf("cycle_day %d, but %%s, which pays for it, has %d", its.day, of.day)
+		}
+		return 0, ""
+	}
+	payer, what := other(b.rev)
+	if was, before := other(b.rev - 1); what == "" || was == payer && before == what {
+		return
+	}
+	b.breach(KindAccount, id, at, "account %s has %s from %s on; leave it out, or give the account a profile of its own",
+		id, fmt.Sprintf(what, b.a.facts[payer][0].ID), b.day(number, at))
+}
+
+// status checks the status of an account against that of its parent.
+func (b *bounds) status(number uint32, id string, at udr.Instant) {
+	if b.s == nil {
+		return
+	}
+	forbidden := func(rev Revision) (parent, above, its string) {
+		a, ok := b.a.account(number, at, rev)
+		if !ok || a.Parent == 0 {
+			return "", "", ""
+		}
+		parent = b.a.facts[a.Parent][0].ID
+		above, its = StatusOf(b.s, parent, at, rev), StatusOf(b.s, id, at, rev)
+		if above == "" || its == "" || slices.Contains(StatusesBelow(above), its) {
+			return "", "", ""
+		}
+		return parent, above, its
+	}
+	parent, above, its := forbidden(b.rev)
+	if _, wasAbove, wasIts := forbidden(b.rev - 1); parent == "" || wasAbove == above && wasIts == its {
+		return
+	}
+	b.breach(KindStatus, id, at, "account %s would be %s from %s on below account %s, which is %s then and allows below it only %s",
+		id, its, b.day(number, at), parent, above, strings.Join(StatusesBelow(above), ", "))
+}
+
+// twice checks that the change set states nothing twice for one time: of two facts only one would hold, in silence.
+func (b *bounds) twice() {
+	type key struct {
+		kind          Kind
+		subject, name string
+		from          udr.Instant
+	}
+	seen := make(map[key]bool, len(b.changes.Statements)+len(b.changes.States))
+	again := func(k key) {
+		if seen[k] {
+			name := ""
+			if k.name != "" {
+				name = " " + k.name
+			}
+			b.breach(k.kind, k.subject, k.from, "the change set states the %s%s of %s twice from %s on", k.kind, name, k.subject, k.from)
+		}
+		seen[k] = true
+	}
+	for i := range b.changes.SIMs {
+		f := &b.changes.SIMs[i]
+		again(key{KindOwnership, SubjectOf(f.SIM), "", f.From})
+	}
+	for i := range b.changes.States {
+		f := &b.changes.States[i]
+		again(key{KindState, SubjectOf(f.SIM), "", f.From})
+	}
+	for i := range b.changes.Statements {
+		f := &b.changes.Statements[i]
+		again(key{f.Kind, f.Subject, f.Name, f.From})
+	}
+}
+
+// terminated checks that a terminated account owns no SIM that is not retired: those that the change set moves or whose
+// state it changes, and all SIMs of the accounts that it terminates.
+func (b *bounds) terminated() {
+	over, ends := b.over()
+	if len(over) == 0 {
+		return
+	}
+	sims := map[uint32]bool{}
+	for i := range b.changes.SIMs {
+		sims[b.changes.SIMs[i].SIM] = true
+	}
+	for i := range b.changes.States {
+		sims[b.changes.States[i].SIM] = true
+	}
+	if ends {
+		for sim := uint32(1); sim <= b.r.sims.count; sim++ {
+			sims[sim] = true
+		}
+	}
+	told := map[uint32]int{}
+	for _, sim := range slices.Sorted(maps.Keys(sims)) {
+		for _, own := range b.r.owners(sim, b.rev) {
+			for _, s := range over[own.account] {
+				at, ok := b.unretired(sim, max(s.since, own.from), min(s.until, own.until))
+				if !ok || told[own.account] == mostUnretired {
+					continue
+				}
+				told[own.account]++
+				b.breach(KindOwnership, SubjectOf(sim), at, "SIM %d would belong to account %s, which is terminated, without being retired on %s; "+
+					"retire it by then, or move it to another account", sim, b.a.facts[own.account][0].ID, b.day(own.account, at))
+			}
+		}
+	}
+}
+
+// mostUnretired is how many SIMs of an account are told.
+const mostUnretired = 20
+
+// over are the times during which accounts are terminated. ends says that the change set terminates one.
+func (b *bounds) over() (over map[uint32][]span, ends bool) {
+	if b.s == nil {
+		return nil, false
+	}
+	over = map[uint32][]span{}
+	for id := range b.s.Subjects(KindStatus) {
+		number, ok := b.a.numbers[id]
+		if !ok {
+			continue
+		}
+		held := HeldStatements(b.s.Told(KindStatus, id), b.rev)
+		for i, f := range held {
+			if statusIn(f.Value) != StatusTerminated {
+				continue
+			}
+			s := span{since: f.From, until: newest}
+			if i+1 < len(held) {
+				s.until = held[i+1].From
+			}
+			over[number] = append(over[number], s)
+			ends = ends || f.Known == b.rev
+		}
+	}
+	return over, ends
+}
+
+// unretired is the first time from one until another at which a SIM is in no state or in one that is not for ever.
+func (b *bounds) unretired(sim uint32, from, until udr.Instant) (udr.Instant, bool) {
+	at := from
+	for at < until {
+		state, ok := b.r.states.at(sim, at, b.rev)
+		if !ok || b.r.states.values.list[state.Value].Core != Cancelled {
+			return at, true
+		}
+		next, ends := b.r.states.until(sim, at, b.rev)
+		if !ends {
+			break
+		}
+		at = next
+	}
+	return 0, false
+}
+
+type owned struct {
+	from, until udr.Instant
+	account     uint32
+}
+
+// owners are the owners of a SIM over time, as known at a revision.
+func (r *Registry) owners(sim uint32, rev Revision) (all []owned) {
+	facts := counting(r.sims.told(&r.moments, sim), rev, func(f *told) told { return *f })
+	for i, f := range facts {
+		if !f.state.begins() {
+			continue
+		}
+		own := owned{f.from, newest, f.account}
+		if i+1 < len(facts) {
+			own.until = facts[i+1].from
+		}
+		all = append(all, own)
+	}
+	return all
+}
+
+// day is a time as people write it: a day in the account's zone, or an instant.
+func (b *bounds) day(account uint32, at udr.Instant) string {
+	if at == Always {
+		return "the beginning"
+	}
+	if a, ok := b.a.account(account, at, b.rev); ok {
+		local := at.Time().In(a.Zone)
+		if Midnight(a.Zone, LocalDate(a.Zone, at)) == at {
+			return local.Format(time.DateOnly)
+		}
+		return local.Format(time.RFC3339)
+	}
+	return at.String()
+}
+
+// The statuses of an account.
+const (
+	StatusDraft      = "draft"
+	StatusNew        = "new"
+	StatusLead       = "lead"
+	StatusActive     = "active"
+	StatusSuspended  = "suspended"
+	StatusTerminated = "terminated"
+)
+
+// StatusesBelow are the statuses that an account can have below a parent with a status.
+func StatusesBelow(parent string) []string {
+	switch parent {
+	case StatusDraft, StatusNew, StatusTerminated:
+		return []string{parent}
+	case StatusLead:
+		return []string{StatusNew, StatusLead}
+	case StatusActive:
+		return []string{StatusNew, StatusLead, StatusActive, StatusSuspended, StatusTerminated}
+	case StatusSuspended:
+		return []string{StatusNew, StatusLead, StatusSuspended, StatusTerminated}
+	}
+	return nil
+}
+
+// StatusOf is the status of an account at a time, as known at a revision. An account of which none was ever stated is
+// active: it is older than statuses. Before the first and after the last it has none.
+func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) string {
+	if f, ok := s.At(KindStatus, account, "", at, rev); ok {
+		return statusIn(f.Value)
+	}
+	for _, f := range s.Told(KindStatus, account) {
+		if f.Known <= rev {
+			return ""
+		}
+	}
+	return StatusActive
+}
+
+func statusIn(value []byte) string {
+	var v struct {
+		Status string `json:"status"`
+	}
+	if json.Unmarshal(value, &v) != nil {
+		return ""
+	}
+	return v.Status
+}

@@ -1,0 +1,94 @@
+package registry
+
+import (
+	"slices"
+
+	"ratemill/udr"
+)
+
+// Payer is the account that pays for another one at a time, as known at a revision: the nearest one, itself or above,
+// that has a billing profile. Without any, each account pays for itself. 0: the account is not there.
+func Payer(v *View, s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
+	return v.r.accounts.payer(s, account, at, rev)
+}
+
+func (a *accounts) payer(s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
+	if _, ok := a.account(account, at, rev); !ok {
+		return 0
+	}
+	if payer := a.profiled(s, account, at, rev); payer != 0 {
+		return payer
+	}
+	return account
+}
+
+// profiled is the nearest account, itself or above, that has a billing profile; 0 if none has.
+func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
+	for level := 0; s != nil && level <= maxLevels; level++ {
+		its, ok := a.account(account, at, rev)
+		if !ok {
+			return 0
+		}
+		if _, ok := s.At(KindProfile, its.ID, "", at, rev); ok {
+			return account
+		}
+		if account = its.Parent; account == 0 {
+			break
+		}
+	}
+	return 0
+}
+
+// Seller is the account that sells to an account at a time: the nearest one above that is a reseller, or whose company
+// is a reseller or an operator. 0 is the operator, who runs the installation and has no account.
+func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
+	its, ok := v.Account(account, at, rev)
+	for level := 0; ok && its.Parent != 0 && level < maxLevels; level++ {
+		if its, ok = v.Account(its.Parent, at, rev); !ok {
+			break
+		}
+		if its.Kind == ResellerAccount {
+			return its.Number
+		}
+		if c, known := v.Company(its.Company, rev); known && (c.Kind == Reseller || c.Kind == Operator) {
+			return its.Number
+		}
+	}
+	return 0
+}
+
+// Boundary is the first instant from a time on at which a billing cycle of an account begins: there its currency, zone,
+// cycle day, profile and parent may change. An account that begins at that time begins a cycle. It is false if there is
+// no such account.
+func (v *View) Boundary(account uint32, at udr.Instant, rev Revision) (udr.Instant, bool) {
+	return v.r.accounts.boundary(account, at, rev)
+}
+
+func (a *accounts) boundary(account uint32, at udr.Instant, rev Revision) (udr.Instant, bool) {
+	rules, err := a.cyclesOf(account, rev)
+	if err != nil || len(rules) == 0 || rules[0].from > at {
+		return 0, false
+	}
+	if _, before := a.account(account, at-1, rev); !before {
+		return at, true
+	}
+	running := rulesAt(rules, max(rules[0].from, at-1))
+	if running.Zone == nil {
+		return 0, false
+	}
+	if slices.ContainsFunc(rules, func(c cycles) bool { return c.from == at }) {
+		return at, true
+	}
+	date := LocalDate(running.Zone, at)
+	first, next := running.Of(date)
+	if first == date && Midnight(running.Zone, date) == at {
+		return at, true
+	}
+	end := Midnight(running.Zone, next)
+	for _, c := range rules {
+		if c.from > at && c.from < end {
+			return c.from, true
+		}
+	}
+	return end, true
+}
