@@ -17,6 +17,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/literal"
+	"ratemill/registry/life"
 	"ratemill/udr"
 )
 
@@ -30,6 +31,7 @@ type Catalogue struct {
 	plans  families[plan]
 	shares families[share]
 	limits families[limit]
+	life   *life.Book
 
 	foreign map[string]*foreign // documents of other packages, by the key of their kind
 
@@ -298,6 +300,7 @@ type compiler struct {
 	planDocs  []*planDoc
 	shareDocs []*shareDoc
 	limitDocs []*limitDoc
+	lifeDocs  []any
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
@@ -367,6 +370,8 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.shareDocs = append(c.shareDocs, doc)
 		case *limitDoc:
 			c.limitDocs = append(c.limitDocs, doc)
+		default:
+			c.lifeDocs = append(c.lifeDocs, doc)
 		}
 		return true
 	}
@@ -382,6 +387,7 @@ func (c *compiler) compile() {
 	c.followNames()
 	c.compareVersions()
 	c.warnUnknown()
+	c.compileLife()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)

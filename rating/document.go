@@ -1,17 +1,20 @@
 package rating
 
-import "ratemill/diag"
+import (
+	"ratemill/diag"
+	"ratemill/registry/life"
+)
 
 // The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once, for
 // reading, docs/catalogue-fields.md and the JSON Schema.
 
 // documents are the kinds of documents by the key that identifies them.
-var documents = []diag.Key{
+var documents = append([]diag.Key{
 	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.", New: func() any { return new(zoneModelDoc) }},
 	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
 	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.", New: func() any { return new(limitDoc) }},
-}
+}, life.Documents...)
 
 type zoneModelDoc struct {
 	Name  diag.Text `yaml:"zone_model,required" doc:"Name of the model, by which plans use it." example:"europe"`

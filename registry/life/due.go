@@ -1,0 +1,113 @@
+package life
+
+import (
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// Charge is a one-time charge of a SIM that follows from its states. It is not written anywhere: documents are computed
+// from the facts.
+type Charge struct {
+	At       udr.Instant
+	From, To string // of a transition; an activation has its state in To
+	Amount   decimal.D
+	Currency string
+	Product  string
+	Cause    string
+	Payer    string // of an activation
+	Seller   string
+}
+
+// Charges are the charges of the transitions of a SIM that took effect, each whole, at the time of its effect.
+func Charges(stays []Stay) (charges []Charge) {
+	reached := map[string]bool{}
+	for _, s := range stays {
+		first := !reached[s.State]
+		reached[s.State] = true
+		if s.Rules.Lifecycle == nil || s.Free || s.Brought || s.Before == s.State {
+			continue
+		}
+		t := s.Rules.Lifecycle.Model.Transition(s.Before, s.State)
+		if t == nil || t.Charge == nil || t.First && !first {
+			continue
+		}
+		product := t.Product
+		if product == "" {
+			product = t.From + " to " + t.To
+		}
+		charges = append(charges, Charge{At: s.From, From: s.Before, To: s.State, Amount: t.Charge.Amount, Currency: t.Charge.Currency,
+			Product: product, Cause: s.Cause})
+	}
+	return charges
+}
+
+// Tenure is a SIM's time with an account, until the next.
+type Tenure struct {
+	From          udr.Instant
+	Payer, Seller string
+	Rules         Rules // that the settings of the account name then
+}
+
+// Activations are the activation charges of a SIM: once for each seller (or payer), by the trigger of the account that
+// owns the SIM then. A SIM that was brought in is active already for whom it came to.
+func Activations(stays []Stay, tenures []Tenure) (charges []Charge) {
+	done := map[string]bool{}
+	for i, t := range tenures {
+		until := udr.Instant(1<<63 - 1)
+		if i+1 < len(tenures) {
+			until = tenures[i+1].From
+		}
+		for j := range stays {
+			s := &stays[j]
+			at := max(s.From, t.From)
+			ends := until
+			if j+1 < len(stays) {
+				ends = min(ends, stays[j+1].From)
+			}
+			if at >= ends || s.state() == nil {
+				continue
+			}
+			rules := s.Rules
+			if s.From < t.From {
+				rules = t.Rules // the state went on in another account
+			}
+			payer, seller := "payer "+t.Payer, "seller "+t.Seller
+			if s.Brought && s.From >= t.From {
+				done[payer], done[seller] = true, true
+				continue
+			}
+			a := rules.Lifecycle.activation()
+			if a == nil || !a.due(s, s.From <= t.From) || a.PerPayer && done[payer] || !a.PerPayer && done[seller] {
+				continue
+			}
+			done[payer], done[seller] = true, true
+			charges = append(charges, Charge{At: at, To: s.State, Amount: a.Charge, Currency: a.Currency, Product: "activation",
+				Cause: s.Cause, Payer: t.Payer, Seller: t.Seller})
+		}
+	}
+	return charges
+}
+
+func (c *Lifecycle) activation() *Activation {
+	if c == nil {
+		return nil
+	}
+	return c.Activation
+}
+
+// due reports whether a stay triggers the charge; assigned, if the account gets the SIM in it.
+func (a *Activation) due(s *Stay, assigned bool) bool {
+	state := s.state()
+	switch a.Trigger {
+	case OnAssignment:
+		return assigned
+	case InBilling:
+		return state.Core == Active
+	}
+	// Assigned in use or suspended, or out of stock into such a state.
+	if state.idle() || state.Core == Cancelled {
+		return false
+	}
+	before, _ := s.Rules.Lifecycle.Model.State(s.Before)
+	return assigned || before != nil && before.idle()
+}

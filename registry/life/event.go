@@ -1,0 +1,62 @@
+package life
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ratemill/udr"
+)
+
+// EventKind is what happened to a SIM.
+type EventKind uint8
+
+// What happens to SIMs. At one instant they count in this order, after the time limits that are due then.
+const (
+	Left              EventKind = iota // nobody owns the SIM any more
+	Assigned                           // an account of another payer than before got the SIM
+	AccountTerminated                  // its account was terminated
+	AccountSuspended                   // its account was suspended
+	AccountResumed                     // its account was suspended no longer
+	Set                                // somebody chose its state
+	Used                               // usage of the SIM began while it waited for its first use
+	Emptied                            // a record began that the life bucket did not cover whole
+	LimitPassed                        // a record began that passed a limit with the action suspend
+)
+
+var eventKinds = [...]string{"left", "assigned", "account_terminated", "account_suspended", "account_resumed", "set", "used", "emptied",
+	"limit_passed"}
+
+func (k EventKind) String() string { return eventKinds[k] }
+
+// ParseEventKind parses the output of String.
+func ParseEventKind(text string) (EventKind, bool) {
+	i := slices.Index(eventKinds[:], text)
+	return EventKind(max(i, 0)), i >= 0
+}
+
+// Event is something that happened to a SIM, at the time of its effect. Time limits are no events: they follow.
+type Event struct {
+	At    udr.Instant
+	Kind  EventKind
+	State string // Set: the state; Assigned: the state, "" for the default
+	Keep  bool   // Assigned: in the state that it has, if the rules know it
+	Rules Rules  // Set, Assigned: from then on, as settings give them
+
+	Cause   string // unique: a second event with it does not count
+	Brought bool   // Assigned, Set: the SIM already ran elsewhere
+}
+
+// inOrder sorts events by time, and drops those whose cause another has.
+func inOrder(events []Event) []Event {
+	sorted := slices.Clone(events)
+	slices.SortStableFunc(sorted, func(a, b Event) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Cause, b.Cause))
+	})
+	known := make(map[string]bool, len(sorted))
+	return slices.DeleteFunc(sorted, func(e Event) bool {
+		twice := e.Cause != "" && known[e.Cause]
+		known[e.Cause] = true
+		return twice
+	})
+}

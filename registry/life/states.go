@@ -1,0 +1,231 @@
+package life
+
+import (
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// States replays what happened to a SIM: the states in which it was, in order, with those that time limits due by until
+// lead to. It depends neither on the order of the events nor on when they became known.
+func States(events []Event, until udr.Instant) []Stay {
+	r := replay{keep: true}
+	for _, e := range inOrder(events) {
+		if e.At > until {
+			break
+		}
+		r.to(e.At)
+		r.happens(&e)
+	}
+	r.to(until)
+	if r.begun {
+		r.push()
+	}
+	return r.stays
+}
+
+// At is the stay at a time, nil if there is none yet.
+func At(stays []Stay, at udr.Instant) *Stay {
+	for i := len(stays) - 1; i >= 0; i-- {
+		if stays[i].From <= at {
+			return &stays[i]
+		}
+	}
+	return nil
+}
+
+// Advance is the state at a time of a SIM that was in a state before, given what happened since, in order. Rating asks
+// it for the effective state of a record: nothing but time limits that are due and its own events advance the facts.
+func Advance(s Stay, events []Event, at udr.Instant) Stay {
+	r := replay{stay: s, begun: true}
+	for i := range events {
+		if e := &events[i]; e.At >= s.From && e.At <= at {
+			r.to(e.At)
+			r.happens(e)
+		}
+	}
+	r.to(at)
+	return r.stay
+}
+
+// replay is a SIM at a time.
+type replay struct {
+	stay  Stay
+	begun bool
+	used  udr.Instant // first usage of the stay, 0 if there was none
+	// interrupted is the stay that the suspension of the account interrupted, with its first usage.
+	interrupted *Stay
+	usedBefore  udr.Instant
+
+	keep  bool
+	stays []Stay
+}
+
+// push keeps the stay that ends. Of two that begin at the same time the later counts.
+func (r *replay) push() {
+	if n := len(r.stays); n > 0 && r.stays[n-1].From == r.stay.From {
+		r.stays = r.stays[:n-1]
+	}
+	r.stays = append(r.stays, r.stay)
+}
+
+// enter begins a stay.
+func (r *replay) enter(s Stay) {
+	if r.begun && r.keep {
+		r.push()
+	}
+	if s.Since == 0 && s.Rules.Zone != nil {
+		s.Since = registry.LocalDate(s.Rules.Zone, s.From)
+	}
+	r.stay, r.begun, r.used, r.interrupted = s, true, 0, nil
+}
+
+// to lets the time limits end that are due by a time.
+func (r *replay) to(at udr.Instant) {
+	for r.begun {
+		t, ok := r.stay.Timer(r.used)
+		if !ok || t.Due > at {
+			return
+		}
+		s := r.next(t.Due, t.To, ByLimit)
+		s.Limit = t.Limit
+		r.enter(s)
+	}
+}
+
+// next is a stay that follows by the same rules.
+func (r *replay) next(from udr.Instant, state string, by Maker) Stay {
+	s := Stay{From: from, State: state, Rules: r.stay.Rules, Before: r.stay.State, By: by}
+	s.Rules.Ref = s.Rules.Ref.Plain()
+	return s
+}
+
+func (r *replay) happens(e *Event) {
+	switch e.Kind {
+	case Left:
+		if r.begun && r.stay.State != "" {
+			r.enter(Stay{From: e.At, Before: r.stay.State, Cause: e.Cause, By: ByAssignment})
+		}
+	case Assigned:
+		r.assigned(e)
+	case Set:
+		s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: BySomebody, Brought: e.Brought}
+		if r.begun && r.stay.State != "" {
+			s.Before = r.stay.State
+			if r.stay.From == e.At {
+				s.Before, s.Brought = r.stay.Before, s.Brought || r.stay.Brought
+			}
+		}
+		if s.softly() {
+			s.Rules.Ref.Way = AfterBilling
+		}
+		r.enter(s)
+	case AccountTerminated:
+		if to, ok := r.first(Cancelled); ok && r.stay.Core() != Cancelled {
+			s := r.next(e.At, to, ByAccount)
+			s.Cause = e.Cause
+			r.enter(s)
+		}
+	case AccountSuspended:
+		r.suspended(e)
+	case AccountResumed:
+		r.resumed(e)
+	case Used, Emptied, LimitPassed:
+		r.usage(e)
+	}
+}
+
+// first is the first state with a core in the model of the stay.
+func (r *replay) first(core Core) (string, bool) {
+	if !r.begun || r.stay.Rules.Lifecycle == nil || r.stay.state() == nil {
+		return "", false
+	}
+	return r.stay.Rules.Lifecycle.Model.first(core)
+}
+
+// assigned begins the SIM's time with another payer.
+func (r *replay) assigned(e *Event) {
+	s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: ByAssignment, Brought: e.Brought}
+	if c := e.Rules.Lifecycle; c != nil {
+		if e.Keep && r.begun {
+			kept := r.stay.State
+			if r.interrupted != nil {
+				kept = r.interrupted.State
+			}
+			if _, known := c.Model.State(kept); known {
+				s.State, s.Before = kept, kept
+			}
+		}
+		if s.State == "" {
+			s.State = c.Default
+		}
+	}
+	r.enter(s)
+}
+
+// suspended suspends a SIM that is in use with its account.
+func (r *replay) suspended(e *Event) {
+	state := r.stay.state()
+	to, ok := r.first(Suspended)
+	if !ok || !state.inUse() {
+		return
+	}
+	before, used := r.stay, r.used
+	s := r.next(e.At, to, ByAccount)
+	s.Cause, s.Free = e.Cause, true
+	s.Rules.Ref.Way = WithAccount
+	r.enter(s)
+	r.interrupted, r.usedBefore = &before, used
+}
+
+// resumed gives a SIM back the state of before. Its time limits went on by their dates: if one was due meanwhile, the
+// SIM takes the next state now.
+func (r *replay) resumed(e *Event) {
+	if r.interrupted == nil {
+		return
+	}
+	before, used := *r.interrupted, r.usedBefore
+	s := before
+	s.From, s.Cause, s.By, s.Brought = e.At, e.Cause, ByAccount, false
+	if t, ok := before.Timer(used); ok && t.Due <= e.At {
+		s.State, s.Before, s.Free, s.Since = t.To, before.State, false, 0
+		s.Rules.Ref = s.Rules.Ref.Plain()
+	} else {
+		s.Before, s.Free = r.stay.State, true
+	}
+	again := s.Free
+	r.enter(s)
+	if again {
+		r.used = used
+	}
+}
+
+// usage is what a record does to the state in which it finds the SIM.
+func (r *replay) usage(e *Event) {
+	state := r.stay.state()
+	if state == nil {
+		return
+	}
+	c := r.stay.Rules.Lifecycle
+	var to string
+	switch {
+	case e.Kind == LimitPassed:
+		suspended, ok := r.first(Suspended)
+		if !ok || !state.inUse() {
+			return
+		}
+		to = suspended
+	case state.Usage == Quota && e.Kind == Emptied && c.Test != nil:
+		to = c.Test.Next
+	case state.Usage == FirstUse && (e.Kind == Emptied || !r.stay.waitsForThreshold()):
+		to = c.FirstUse.To
+	}
+	if r.used == 0 {
+		r.used = e.At
+	}
+	if t := c.Model.Transition(r.stay.State, to); to == "" || t == nil || t.By&ByUsage == 0 {
+		return
+	}
+	s := r.next(e.At, to, ByUse)
+	s.Cause = e.Cause
+	r.enter(s)
+}

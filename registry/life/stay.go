@@ -1,0 +1,186 @@
+package life
+
+import (
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Rules are the rules of a state: the reference that its fact has, and what it refers to.
+type Rules struct {
+	Ref       Ref
+	Lifecycle *Lifecycle     // nil if the catalogue does not have it: nothing ends the state by itself, usage is charged
+	Zone      *time.Location // of the payer
+}
+
+// Stay is a SIM's time in a state, from its beginning on.
+type Stay struct {
+	From   udr.Instant
+	State  string // "" for a SIM that nobody owns
+	Rules  Rules
+	Before string // the state that it left; New for none, and when another payer gets the SIM
+	Cause  string
+	By     Maker
+	Limit  Limit // that ended the stay before, if By is ByLimit
+	Since  int32 // local date from which time limits count
+
+	Brought bool // the SIM was brought in from elsewhere in this state: nothing is due for that
+	Free    bool // the transition costs nothing: an account's suspension, or the return from it
+}
+
+// Maker is what made a transition.
+type Maker uint8
+
+// What makes transitions.
+const (
+	BySomebody   Maker = iota // a person or a program
+	ByAssignment              // the SIM came to another payer
+	ByUse                     // usage: first use, a quota used up, a limit passed
+	ByLimit                   // a time limit
+	ByAccount                 // the status of the account
+)
+
+var makerNames = [...]string{"request", "assignment", "usage", "time", "account"}
+
+func (m Maker) String() string { return makerNames[m] }
+
+// Automatic reports whether nobody asked for the transition itself, so that it is judged again when something before it
+// changes.
+func (m Maker) Automatic() bool { return m == ByUse || m == ByLimit || m == ByAccount }
+
+// Limit is a kind of time limit.
+type Limit uint8
+
+// The time limits.
+const (
+	NoTimeLimit Limit = iota
+	TestTime
+	Window
+	After
+	SuspendMax
+)
+
+var limits = [...]string{"", "test_time", "window", "after", "suspend_max"}
+
+func (l Limit) String() string { return limits[l] }
+
+// Timer is a time limit of a stay.
+type Timer struct {
+	Limit Limit
+	Due   udr.Instant // n days from a local date end at the beginning of date + n
+	To    string
+}
+
+// Cause is the unique cause of the transition that a time limit makes for a SIM.
+func (t *Timer) Cause(subject string) string {
+	return "timer:" + t.Limit.String() + ":" + subject + ":" + t.Due.String()
+}
+
+// Timer is the time limit that ends the stay if nothing else does. used is the first usage of the stay, 0 if there was
+// none: it stops the window of first use.
+func (s *Stay) Timer(used udr.Instant) (t Timer, ok bool) {
+	c := s.Rules.Lifecycle
+	if c == nil {
+		return Timer{}, false
+	}
+	state, ok := c.Model.State(s.State)
+	if !ok {
+		return Timer{}, false
+	}
+	switch {
+	case state.Usage == Quota && c.Test != nil && c.Test.Days > 0:
+		return s.timer(TestTime, c.Test.Days, c.Test.Next), true
+	case state.Usage == FirstUse && s.Rules.Ref.Way != AfterBilling:
+		if c.FirstUse.Window > 0 {
+			t = s.timer(Window, c.FirstUse.Window, c.FirstUse.To)
+			if used == 0 || used >= t.Due {
+				return t, true
+			}
+		}
+		if c.FirstUse.After > 0 {
+			return s.timer(After, c.FirstUse.After, c.FirstUse.To), true
+		}
+	case state.Core == Suspended && c.Suspend != nil && s.Rules.Ref.Way != WithAccount:
+		return s.timer(SuspendMax, c.Suspend.Days, c.Suspend.Then), true
+	}
+	return Timer{}, false
+}
+
+func (s *Stay) timer(limit Limit, days int32, to string) Timer {
+	due := registry.Midnight(s.Rules.Zone, s.Since+days)
+	return Timer{Limit: limit, Due: max(due, s.From), To: to}
+}
+
+// Core is what the state means, NoCore if it is unknown.
+func (s *Stay) Core() Core {
+	if state := s.state(); state != nil {
+		return state.Core
+	}
+	return NoCore
+}
+
+func (s *Stay) state() *State {
+	if s.Rules.Lifecycle == nil {
+		return nil
+	}
+	state, _ := s.Rules.Lifecycle.Model.State(s.State)
+	return state
+}
+
+// inUse reports whether the state of a SIM is one in which it can be used: not idle in stock, suspended or cancelled.
+func (s *State) inUse() bool { return s.Core == Active || s.Core == Prospect && s.Usage != Charged }
+
+// idle reports whether the state is one of a SIM in stock.
+func (s *State) idle() bool { return s.Core == Prospect && s.Usage == Charged }
+
+// waitsForThreshold reports whether a state that waits for usage ends when its threshold is passed, not with the first
+// usage.
+func (s *Stay) waitsForThreshold() bool {
+	return s.Rules.Ref.Way != AfterBilling && len(s.Rules.Lifecycle.FirstUse.Threshold) > 0
+}
+
+// softly reports whether a state that somebody chose is a soft suspend: out of billing, to wait for usage.
+func (s *Stay) softly() bool {
+	state := s.state()
+	if state == nil || state.Usage != FirstUse {
+		return false
+	}
+	before, _ := s.Rules.Lifecycle.Model.State(s.Before)
+	return before != nil && before.Core == Active
+}
+
+// Usage is what becomes of usage in the state.
+func (s *Stay) Usage() Usage {
+	if s.Rules.Lifecycle == nil {
+		return Charged
+	}
+	return s.Rules.Lifecycle.Usage(s.State)
+}
+
+// Bucket is the life bucket of a class in the state: units that are counted until they are used up, which ends the
+// state, and whether they are free. ok is false if usage of the class does not end the state by being used up; free
+// then says whether it costs nothing until something else ends the state. A bucket of 0 units ends with any usage.
+func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
+	state := s.state()
+	if state == nil {
+		return 0, false, false
+	}
+	c := s.Rules.Lifecycle
+	var list []Units
+	switch {
+	case state.Usage == Quota && c.Test != nil:
+		list, free = c.Test.Quota, true
+	case state.Usage == FirstUse && !s.waitsForThreshold():
+		return 0, false, true
+	case state.Usage == FirstUse:
+		list, free = c.FirstUse.Threshold, !c.FirstUse.BillBefore
+	}
+	for _, u := range list {
+		if u.Class == class {
+			return u.N, free, true
+		}
+	}
+	// Nothing is billed before first use, of whatever class. A test is free for the classes of its quota only.
+	return 0, free && state.Usage == FirstUse, false
+}

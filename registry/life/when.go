@@ -1,0 +1,48 @@
+package life
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// When is the time of effect of a change that somebody asks for: now, at the next cycle of the payer, on a local date,
+// or at an instant.
+func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, error) {
+	switch text {
+	case "", "now":
+		return now, nil
+	case "cycle":
+		_, next := cycles.Of(registry.LocalDate(cycles.Zone, now))
+		return registry.Midnight(cycles.Zone, next), nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil && day.Year() >= 1970 && day.Year() < 2200 {
+		return registry.Midnight(cycles.Zone, int32(day.Unix()/86400)), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
+		return udr.InstantOf(at), nil
+	}
+	return 0, fmt.Errorf("%q is no time of effect; write now, cycle (the beginning of the next cycle), a date such as 2026-04-16, or an "+
+		"instant such as 2026-04-16T08:00:00Z", text)
+}
+
+// Earliest is how far back a change may be dated without the permission to go further: the beginning of the running
+// cycle of the payer, or as many days before today as the project's backdate says; a negative number says nothing.
+func Earliest(now udr.Instant, cycles registry.Cycles, backdate int) udr.Instant {
+	today := registry.LocalDate(cycles.Zone, now)
+	first, _ := cycles.Of(today)
+	if backdate >= 0 {
+		first = today - int32(backdate)
+	}
+	return registry.Midnight(cycles.Zone, first)
+}
+
+// CheckBackdated refuses a time of effect that is earlier than allowed.
+func CheckBackdated(at, now udr.Instant, cycles registry.Cycles, backdate int) error {
+	if earliest := Earliest(now, cycles, backdate); at < earliest {
+		return fmt.Errorf("%s is too far back: you can date changes back to %s; an earlier date needs the permission to backdate", at, earliest)
+	}
+	return nil
+}
