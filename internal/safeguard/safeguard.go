@@ -59,6 +59,7 @@ const (
 	OwnPosition    // the position bears the consumer's name
 	FoldKept       // the position holds the fold, and the next block goes on from it
 	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
+	DrainFirst     // the warehouse is asked what was rated only when all usage has been rated and stored
 
 	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
 	EndAwaited     // a file whose last line has no end waits for it
@@ -72,7 +73,6 @@ const (
 
 	// What follows is found by random tests of a single package.
 	KeysRenewed // the window of a duplicate key runs from the last time that its record came
-	DrainFirst  // the warehouse is asked what was rated only when all usage has been rated and stored; roles has the test
 
 	Count // number of steps, with None
 )
@@ -82,9 +82,9 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"home-alone", "former-owners", "copies-asked", "copies-kept",
-	"one-transaction", "own-position", "fold-kept", "moved-from",
+	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
-	"keys-renewed", "drain-first"}
+	"keys-renewed"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

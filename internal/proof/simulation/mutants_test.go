@@ -37,6 +37,7 @@ var focus = map[safeguard.Step]struct {
 	safeguard.HomeAlone:    {"crash,retention,ends-late", ofMediators},
 	safeguard.CopiesAsked:  {"change,retry", ofMediators},
 	safeguard.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
+	safeguard.DrainFirst:   {"change,retry,pause", ofMediators},
 }
 
 // part is what a step belongs to.
