@@ -207,7 +207,7 @@ func (r *reader) end(ctx context.Context) error {
 		totals.Continues = before.FileID
 	}
 	if safeguard.On(safeguard.EndingFirst) {
-		r.progress.Ending = &control.Ending{Totals: udr.AppendFileEnd(nil, endingTotals, totals), Why: r.failure, Since: r.t.m.now()}
+		r.progress.Ending = &control.Ending{Totals: appendTotals(totals), Why: r.failure, Since: r.t.m.now()}
 		if err := r.recordProgress(ctx); err != nil {
 			return err
 		}
@@ -217,6 +217,13 @@ func (r *reader) end(ctx context.Context) error {
 
 // endingTotals is the field of control.Ending.Totals that holds the totals.
 const endingTotals = 1
+
+func appendTotals(e *udr.FileEnd) []byte {
+	dst, at := wire.Open(nil, endingTotals)
+	dst = udr.AppendFileEnd(dst, e)
+	wire.Close(dst, at)
+	return dst
+}
 
 func parseTotals(ending []byte) (e *udr.FileEnd, err error) {
 	err = wire.Fields("Ending", ending, func(n protowire.Number, _ uint64, b []byte) (err error) {

@@ -27,26 +27,26 @@ func (m *Value) parse(data []byte) error {
 			return wire.Damaged("Value", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Hi = f.Signed()
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Lo = f.V
+		}
+		if err != nil {
 			return fmt.Errorf("message Value: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Value) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Hi = f.Signed()
-			return nil
-		case 2:
-			m.Lo = f.V
-			return nil
-		}
-	}
-	return f.Skip(0x6)
 }
 
 // AppendCharge appends m as the message Charge.
@@ -160,136 +160,235 @@ func (m *Charge) parse(data []byte) error {
 			return wire.Damaged("Charge", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Tier = uint8(f.V)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Account = uint32(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.SIM = uint32(f.V)
+		case 4:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Plan = wire.Text(f.B)
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.PlanVersion = uint32(f.V)
+		case 6:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.PlanSince = udr.Instant(f.V)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Price = wire.Text(f.B)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Currency = wire.Text(f.B)
+		case 9:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Cycle = int32(f.Signed())
+		case 10:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.ZoneModel = wire.Text(f.B)
+		case 11:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Zone = wire.Text(f.B)
+		case 12:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.ZoneIndex = uint16(f.V)
+		case 13:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.ZoneBy = ZoneBy(min(f.V, 255))
+		case 14:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.ZoneKey = wire.Text(f.B)
+		case 15:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		case 16:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Initial = int64(f.V)
+		case 17:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Then = int64(f.V)
+		case 18:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Rounded = int64(f.V)
+		case 19:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Continues = f.V != 0
+		case 20:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Draws) == maxRepeated {
+				err = fmt.Errorf("more than %d draws", maxRepeated)
+				break
+			}
+			m.Draws = append(m.Draws, Draw{})
+			err = m.Draws[len(m.Draws)-1].parse(f.B)
+		case 21:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Lines) == maxRepeated {
+				err = fmt.Errorf("more than %d steps", maxRepeated)
+				break
+			}
+			m.Lines = append(m.Lines, Line{})
+			err = m.Lines[len(m.Lines)-1].parseStep(f.B)
+		case 22:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.parseFee(f.B)
+		case 23:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.parseCap(f.B)
+		case 24:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(decimal.Scale) {
+				err = fmt.Errorf("scale %d is more than %d", f.V, uint64(decimal.Scale))
+				break
+			}
+			m.Scale = uint8(f.V)
+		case 25:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(decimal.Down) {
+				err = fmt.Errorf("mode %d is more than %d", f.V, uint64(decimal.Down))
+				break
+			}
+			m.Mode = decimal.Mode(f.V)
+		case 26:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Rest)
+		case 27:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below.Num = int64(f.V)
+		case 28:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below.Den = f.V
+		case 29:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Total)
+		case 30:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Part = true
+			err = m.Before.parse(f.B)
+		case 31:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Blocks) == maxRepeated {
+				err = fmt.Errorf("more than %d blocks", maxRepeated)
+				break
+			}
+			m.Blocks = append(m.Blocks, Block{})
+			err = m.Blocks[len(m.Blocks)-1].parse(f.B)
+		case 32:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Lines) == maxRepeated {
+				err = fmt.Errorf("more than %d lines", maxRepeated)
+				break
+			}
+			m.Lines = append(m.Lines, Line{})
+			err = m.Lines[len(m.Lines)-1].parse(f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Charge) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Tier = uint8(f.V)
-			return nil
-		case 2:
-			m.Account = uint32(f.V)
-			return nil
-		case 3:
-			m.SIM = uint32(f.V)
-			return nil
-		case 5:
-			m.PlanVersion = uint32(f.V)
-			return nil
-		case 9:
-			m.Cycle = int32(f.Signed())
-			return nil
-		case 12:
-			m.ZoneIndex = uint16(f.V)
-			return nil
-		case 13:
-			m.ZoneBy = ZoneBy(min(f.V, 255))
-			return nil
-		case 15:
-			m.Quantity = int64(f.V)
-			return nil
-		case 16:
-			m.Initial = int64(f.V)
-			return nil
-		case 17:
-			m.Then = int64(f.V)
-			return nil
-		case 18:
-			m.Rounded = int64(f.V)
-			return nil
-		case 19:
-			m.Continues = f.V != 0
-			return nil
-		case 24:
-			if f.V > uint64(decimal.Scale) {
-				return fmt.Errorf("scale %d is more than %d", f.V, uint64(decimal.Scale))
-			}
-			m.Scale = uint8(f.V)
-			return nil
-		case 25:
-			if f.V > uint64(decimal.Down) {
-				return fmt.Errorf("mode %d is more than %d", f.V, uint64(decimal.Down))
-			}
-			m.Mode = decimal.Mode(f.V)
-			return nil
-		case 27:
-			m.Below.Num = int64(f.V)
-			return nil
-		case 28:
-			m.Below.Den = f.V
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 6:
-			m.PlanSince = udr.Instant(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 4:
-			m.Plan = wire.Text(f.B)
-			return nil
-		case 7:
-			m.Price = wire.Text(f.B)
-			return nil
-		case 8:
-			m.Currency = wire.Text(f.B)
-			return nil
-		case 10:
-			m.ZoneModel = wire.Text(f.B)
-			return nil
-		case 11:
-			m.Zone = wire.Text(f.B)
-			return nil
-		case 14:
-			m.ZoneKey = wire.Text(f.B)
-			return nil
-		case 20:
-			if len(m.Draws) == maxRepeated {
-				return fmt.Errorf("more than %d draws", maxRepeated)
-			}
-			m.Draws = append(m.Draws, Draw{})
-			return m.Draws[len(m.Draws)-1].parse(f.B)
-		case 21:
-			if len(m.Lines) == maxRepeated {
-				return fmt.Errorf("more than %d steps", maxRepeated)
-			}
-			m.Lines = append(m.Lines, Line{})
-			return m.Lines[len(m.Lines)-1].parseStep(f.B)
-		case 22:
-			return m.parseFee(f.B)
-		case 23:
-			return m.parseCap(f.B)
-		case 26:
-			return parseDecimal(f.B, &m.Rest)
-		case 29:
-			return parseDecimal(f.B, &m.Total)
-		case 30:
-			m.Part = true
-			return m.Before.parse(f.B)
-		case 31:
-			if len(m.Blocks) == maxRepeated {
-				return fmt.Errorf("more than %d blocks", maxRepeated)
-			}
-			m.Blocks = append(m.Blocks, Block{})
-			return m.Blocks[len(m.Blocks)-1].parse(f.B)
-		case 32:
-			if len(m.Lines) == maxRepeated {
-				return fmt.Errorf("more than %d lines", maxRepeated)
-			}
-			m.Lines = append(m.Lines, Line{})
-			return m.Lines[len(m.Lines)-1].parse(f.B)
-		}
-	}
-	return f.Skip(0x1fffffffe)
 }
 
 // ParseAmount parses some fields of a message Charge. Texts of m then point into data.
@@ -302,37 +401,44 @@ func ParseAmount(data []byte, m *Amount) error {
 			return wire.Damaged("Charge", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Tier = uint8(f.V)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Account = uint32(f.V)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Currency = wire.Text(f.B)
+		case 9:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Cycle = int32(f.Signed())
+		case 29:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Total)
+		}
+		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Amount) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Tier = uint8(f.V)
-			return nil
-		case 2:
-			m.Account = uint32(f.V)
-			return nil
-		case 9:
-			m.Cycle = int32(f.Signed())
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 8:
-			m.Currency = wire.Text(f.B)
-			return nil
-		case 29:
-			return parseDecimal(f.B, &m.Total)
-		}
-	}
-	return f.Skip(0x20000306)
 }
 
 // appendLine appends m as the message Line.
@@ -364,36 +470,44 @@ func (m *Line) parse(data []byte) error {
 			return wire.Damaged("Line", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Kind = LineKind(min(f.V, 255))
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		case 3:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Price)
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Per = int64(f.V)
+		case 5:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Amount)
+		}
+		if err != nil {
 			return fmt.Errorf("message Line: field %d: %w", f.Number, err)
 		}
 	}
 	return m.saysItsKind()
-}
-
-func (m *Line) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Kind = LineKind(min(f.V, 255))
-			return nil
-		case 2:
-			m.Quantity = int64(f.V)
-			return nil
-		case 4:
-			m.Per = int64(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 3:
-			return parseDecimal(f.B, &m.Price)
-		case 5:
-			return parseDecimal(f.B, &m.Amount)
-		}
-	}
-	return f.Skip(0x3e)
 }
 
 // appendStep appends m as the message Step.
@@ -428,45 +542,62 @@ func (m *Line) parseStep(data []byte) error {
 			return wire.Damaged("Step", size)
 		}
 		data = data[size:]
-		if err := m.stepField(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Slice = wire.Text(f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.At = int64(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.From = int64(f.V)
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		case 5:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Price)
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Per = int64(f.V)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Amount)
+		case 8:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below = int64(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message Step: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Line) stepField(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.At = int64(f.V)
-			return nil
-		case 3:
-			m.From = int64(f.V)
-			return nil
-		case 4:
-			m.Quantity = int64(f.V)
-			return nil
-		case 6:
-			m.Per = int64(f.V)
-			return nil
-		case 8:
-			m.Below = int64(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			m.Slice = wire.Text(f.B)
-			return nil
-		case 5:
-			return parseDecimal(f.B, &m.Price)
-		case 7:
-			return parseDecimal(f.B, &m.Amount)
-		}
-	}
-	return f.Skip(0x1fe)
 }
 
 // appendBlock appends m as the message Block.
@@ -484,26 +615,26 @@ func (m *Block) parse(data []byte) error {
 			return wire.Damaged("Block", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.At = int64(f.V)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Then = int64(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message Block: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Block) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.At = int64(f.V)
-			return nil
-		case 2:
-			m.Then = int64(f.V)
-			return nil
-		}
-	}
-	return f.Skip(0x6)
 }
 
 // appendDraw appends m as the message Draw.
@@ -527,47 +658,62 @@ func (m *Draw) parse(data []byte) error {
 			return wire.Damaged("Draw", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Share = wire.Text(f.B)
+		case 2:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Bucket = wire.Text(f.B)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Kind = CounterKind(min(f.V, 255))
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Owner = uint32(f.V)
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Cycle = int32(f.Signed())
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Size = int64(f.V)
+		case 7:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Before = int64(f.V)
+		case 8:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Drawn = int64(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message Draw: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Draw) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 3:
-			m.Kind = CounterKind(min(f.V, 255))
-			return nil
-		case 4:
-			m.Owner = uint32(f.V)
-			return nil
-		case 5:
-			m.Cycle = int32(f.Signed())
-			return nil
-		case 6:
-			m.Size = int64(f.V)
-			return nil
-		case 7:
-			m.Before = int64(f.V)
-			return nil
-		case 8:
-			m.Drawn = int64(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			m.Share = wire.Text(f.B)
-			return nil
-		case 2:
-			m.Bucket = wire.Text(f.B)
-			return nil
-		}
-	}
-	return f.Skip(0x1fe)
 }
 
 // AppendSession appends m as the message Session.
@@ -611,50 +757,74 @@ func (m *Session) parse(data []byte) error {
 			return wire.Damaged("Session", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Rounded = int64(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Priced = int64(f.V)
+		case 4:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Sum)
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below.Num = int64(f.V)
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below.Den = f.V
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Charged)
+		case 8:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Last = int64(f.V)
+		case 9:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Within = uint32(f.V)
+		case 10:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Minimum)
+		}
+		if err != nil {
 			return fmt.Errorf("message Session: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Session) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Quantity = int64(f.V)
-			return nil
-		case 2:
-			m.Rounded = int64(f.V)
-			return nil
-		case 3:
-			m.Priced = int64(f.V)
-			return nil
-		case 5:
-			m.Below.Num = int64(f.V)
-			return nil
-		case 6:
-			m.Below.Den = f.V
-			return nil
-		case 8:
-			m.Last = int64(f.V)
-			return nil
-		case 9:
-			m.Within = uint32(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 4:
-			return parseDecimal(f.B, &m.Sum)
-		case 7:
-			return parseDecimal(f.B, &m.Charged)
-		case 10:
-			return parseDecimal(f.B, &m.Minimum)
-		}
-	}
-	return f.Skip(0x7fe)
 }
 
 // AppendSessionState appends m as the message SessionState.
@@ -677,34 +847,32 @@ func (m *SessionState) parse(data []byte) error {
 			return wire.Damaged("SessionState", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.Key.ID = f.V
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Key.SIM = uint32(f.V)
+		case 3:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Session.parse(f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message SessionState: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *SessionState) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.Key.SIM = uint32(f.V)
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 1:
-			m.Key.ID = f.V
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 3:
-			return m.Session.parse(f.B)
-		}
-	}
-	return f.Skip(0xe)
 }
 
 // appendKey appends m as the message CounterKey.
@@ -724,35 +892,38 @@ func (m *CounterKey) parse(data []byte) error {
 			return wire.Damaged("CounterKey", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Kind = CounterKind(min(f.V, 255))
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Owner = uint32(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Cycle = int32(f.Signed())
+		case 4:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.ID = f.V
+		}
+		if err != nil {
 			return fmt.Errorf("message CounterKey: field %d: %w", f.Number, err)
 		}
 	}
 	return m.check()
-}
-
-func (m *CounterKey) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Kind = CounterKind(min(f.V, 255))
-			return nil
-		case 2:
-			m.Owner = uint32(f.V)
-			return nil
-		case 3:
-			m.Cycle = int32(f.Signed())
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 4:
-			m.ID = f.V
-			return nil
-		}
-	}
-	return f.Skip(0x1e)
 }
 
 // AppendDelta appends m as the message Delta.
@@ -777,24 +948,26 @@ func (m *Delta) parse(data []byte) error {
 			return wire.Damaged("Delta", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Key.parse(f.B)
+		case 2:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Value.parse(f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message Delta: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Delta) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			return m.Key.parse(f.B)
-		case 2:
-			return m.Value.parse(f.B)
-		}
-	}
-	return f.Skip(0x6)
 }
 
 // AppendEvent appends m as the message Event.
@@ -832,47 +1005,66 @@ func (m *Event) parse(data []byte) error {
 			return wire.Damaged("Event", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Kind = EventKind(min(f.V, 255))
+		case 2:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Name = wire.Text(f.B)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Account = uint32(f.V)
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.SIM = uint32(f.V)
+		case 5:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.At = udr.Instant(f.V)
+		case 6:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Counter.parse(f.B)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Threshold.parse(f.B)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.Before.parse(f.B)
+		case 9:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.After.parse(f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message Event: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Event) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Kind = EventKind(min(f.V, 255))
-			return nil
-		case 3:
-			m.Account = uint32(f.V)
-			return nil
-		case 4:
-			m.SIM = uint32(f.V)
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 5:
-			m.At = udr.Instant(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 2:
-			m.Name = wire.Text(f.B)
-			return nil
-		case 6:
-			return m.Counter.parse(f.B)
-		case 7:
-			return m.Threshold.parse(f.B)
-		case 8:
-			return m.Before.parse(f.B)
-		case 9:
-			return m.After.parse(f.B)
-		}
-	}
-	return f.Skip(0x3fe)
 }

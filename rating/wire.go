@@ -19,7 +19,8 @@ func appendDecimal(dst []byte, d *decimal.D) []byte {
 	return appendValue(dst, &Value{hi, lo})
 }
 
-func parseDecimal(data []byte, d *decimal.D) (err error) {
+// ParseDecimal reads a message ratemill.v1.Decimal.
+func ParseDecimal(data []byte, d *decimal.D) (err error) {
 	var v Value
 	if err = v.parse(data); err == nil {
 		*d, err = v.Cost()
@@ -76,7 +77,7 @@ func (c *Charge) parseFee(data []byte) error {
 	var fee decimal.D
 	l, err := c.onlyLine(LineFee)
 	if err == nil {
-		err = parseDecimal(data, &fee)
+		err = ParseDecimal(data, &fee)
 		*l = feeLine(fee)
 	}
 	return err
@@ -85,7 +86,7 @@ func (c *Charge) parseFee(data []byte) error {
 func (c *Charge) parseCap(data []byte) error {
 	l, err := c.onlyLine(LineCap)
 	if err == nil {
-		err = parseDecimal(data, &l.Price)
+		err = ParseDecimal(data, &l.Price)
 	}
 	return err
 }

@@ -1,11 +1,5 @@
 package udr
 
-import (
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"ratemill/udr/wire"
-)
-
 // Pin is everything on which the outcome of a file depends, besides its content. It is fixed when the file is first
 // read, so that reading the file again after a crash gives the same records for the same partitions.
 type Pin struct {
@@ -72,25 +66,10 @@ type Batch struct {
 	End       *FileEnd
 }
 
-// AppendFileEnd appends e as field n of the message it is part of.
-func AppendFileEnd(dst []byte, n protowire.Number, e *FileEnd) []byte {
-	dst, at := wire.Open(dst, n)
-	dst = appendFileEnd(dst, e)
-	wire.Close(dst, at)
-	return dst
-}
-
 // ParseFileEnd parses the output of AppendFileEnd. Nothing of it points into data.
 func ParseFileEnd(data []byte) (*FileEnd, error) {
 	e := &FileEnd{}
 	return e, e.parse(data)
-}
-
-func (b *Batch) appendEnd(dst []byte) []byte {
-	if b.End == nil {
-		return dst
-	}
-	return AppendFileEnd(dst, 10, b.End)
 }
 
 func (b *Batch) parseEnd(data []byte) (err error) {

@@ -65,125 +65,398 @@ func ParseUsage(data []byte, m *Usage) error {
 			return wire.Damaged("Usage", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Seq = f.V
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Line = f.V
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Bytes = uint32(f.V)
+		case 4:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Class = wire.Text(f.B)
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V >= uint64(len(unitNames)) {
+				err = fmt.Errorf("unit %d is unknown", f.V)
+				break
+			}
+			m.Unit = Unit(f.V)
+		case 6:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.At = Instant(f.V)
+		case 7:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		case 8:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V >= uint64(len(kindNames)) {
+				err = fmt.Errorf("identifier kind %d is unknown", f.V)
+				break
+			}
+			m.Identifier.Kind = IDKind(f.V)
+		case 9:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Identifier.Value = wire.Text(f.B)
+		case 10:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.SIM = uint32(f.V)
+		case 11:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Account = uint32(f.V)
+		case 12:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Root = uint32(f.V)
+		case 13:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Network = wire.Text(f.B)
+		case 14:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Country = wire.Text(f.B)
+		case 15:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Peer = wire.Text(f.B)
+		case 16:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.PeerCountry = wire.Text(f.B)
+		case 17:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.APN = wire.Text(f.B)
+		case 18:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.IMEI = wire.Text(f.B)
+		case 19:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Cell = wire.Text(f.B)
+		case 20:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Session = wire.Text(f.B)
+		case 21:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Direction = wire.Text(f.B)
+		case 22:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Duration = int64(f.V)
+		case 23:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Up = int64(f.V)
+		case 24:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Down = int64(f.V)
+		case 25:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(f.B) != len(m.Duplicate) {
+				err = fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(m.Duplicate))
+				break
+			}
+			copy(m.Duplicate[:], f.B)
+		case 26:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.parseAttributes(f.B)
+		case 27:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Continues = f.V != 0
+		case 28:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(f.B) != len(m.SessionKey) {
+				err = fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(m.SessionKey))
+				break
+			}
+			copy(m.SessionKey[:], f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message Usage: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
 }
 
-func (m *Usage) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Seq = f.V
-			return nil
-		case 2:
-			m.Line = f.V
-			return nil
-		case 3:
-			m.Bytes = uint32(f.V)
-			return nil
-		case 5:
-			if f.V >= uint64(len(unitNames)) {
-				return fmt.Errorf("unit %d is unknown", f.V)
-			}
-			m.Unit = Unit(f.V)
-			return nil
-		case 7:
-			m.Quantity = int64(f.V)
-			return nil
-		case 8:
-			if f.V >= uint64(len(kindNames)) {
-				return fmt.Errorf("identifier kind %d is unknown", f.V)
-			}
-			m.Identifier.Kind = IDKind(f.V)
-			return nil
-		case 10:
-			m.SIM = uint32(f.V)
-			return nil
-		case 11:
-			m.Account = uint32(f.V)
-			return nil
-		case 12:
-			m.Root = uint32(f.V)
-			return nil
-		case 22:
-			m.Duration = int64(f.V)
-			return nil
-		case 23:
-			m.Up = int64(f.V)
-			return nil
-		case 24:
-			m.Down = int64(f.V)
-			return nil
-		case 27:
-			m.Continues = f.V != 0
-			return nil
+func (m *Usage) field(f *wire.Field) (err error) {
+	switch f.Number {
+	case 1:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
 		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 6:
-			m.At = Instant(f.V)
-			return nil
+		m.Seq = f.V
+	case 2:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
 		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 4:
-			m.Class = wire.Text(f.B)
-			return nil
-		case 9:
-			m.Identifier.Value = wire.Text(f.B)
-			return nil
-		case 13:
-			m.Network = wire.Text(f.B)
-			return nil
-		case 14:
-			m.Country = wire.Text(f.B)
-			return nil
-		case 15:
-			m.Peer = wire.Text(f.B)
-			return nil
-		case 16:
-			m.PeerCountry = wire.Text(f.B)
-			return nil
-		case 17:
-			m.APN = wire.Text(f.B)
-			return nil
-		case 18:
-			m.IMEI = wire.Text(f.B)
-			return nil
-		case 19:
-			m.Cell = wire.Text(f.B)
-			return nil
-		case 20:
-			m.Session = wire.Text(f.B)
-			return nil
-		case 21:
-			m.Direction = wire.Text(f.B)
-			return nil
-		case 25:
-			if len(f.B) != len(m.Duplicate) {
-				return fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(m.Duplicate))
-			}
-			copy(m.Duplicate[:], f.B)
-			return nil
-		case 26:
-			return m.parseAttributes(f.B)
-		case 28:
-			if len(f.B) != len(m.SessionKey) {
-				return fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(m.SessionKey))
-			}
-			copy(m.SessionKey[:], f.B)
-			return nil
+		m.Line = f.V
+	case 3:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
 		}
+		m.Bytes = uint32(f.V)
+	case 4:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Class = wire.Text(f.B)
+	case 5:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		if f.V >= uint64(len(unitNames)) {
+			err = fmt.Errorf("unit %d is unknown", f.V)
+			break
+		}
+		m.Unit = Unit(f.V)
+	case 6:
+		if f.Kind != protowire.Fixed64Type {
+			err = f.WrongType()
+			break
+		}
+		m.At = Instant(f.V)
+	case 7:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Quantity = int64(f.V)
+	case 8:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		if f.V >= uint64(len(kindNames)) {
+			err = fmt.Errorf("identifier kind %d is unknown", f.V)
+			break
+		}
+		m.Identifier.Kind = IDKind(f.V)
+	case 9:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Identifier.Value = wire.Text(f.B)
+	case 10:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.SIM = uint32(f.V)
+	case 11:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Account = uint32(f.V)
+	case 12:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Root = uint32(f.V)
+	case 13:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Network = wire.Text(f.B)
+	case 14:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Country = wire.Text(f.B)
+	case 15:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Peer = wire.Text(f.B)
+	case 16:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.PeerCountry = wire.Text(f.B)
+	case 17:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.APN = wire.Text(f.B)
+	case 18:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.IMEI = wire.Text(f.B)
+	case 19:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Cell = wire.Text(f.B)
+	case 20:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Session = wire.Text(f.B)
+	case 21:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		m.Direction = wire.Text(f.B)
+	case 22:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Duration = int64(f.V)
+	case 23:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Up = int64(f.V)
+	case 24:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Down = int64(f.V)
+	case 25:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		if len(f.B) != len(m.Duplicate) {
+			err = fmt.Errorf("duplicate_key has %d bytes, not %d", len(f.B), len(m.Duplicate))
+			break
+		}
+		copy(m.Duplicate[:], f.B)
+	case 26:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		err = m.parseAttributes(f.B)
+	case 27:
+		if f.Kind != protowire.VarintType {
+			err = f.WrongType()
+			break
+		}
+		m.Continues = f.V != 0
+	case 28:
+		if f.Kind != protowire.BytesType {
+			err = f.WrongType()
+			break
+		}
+		if len(f.B) != len(m.SessionKey) {
+			err = fmt.Errorf("session_key has %d bytes, not %d", len(f.B), len(m.SessionKey))
+			break
+		}
+		copy(m.SessionKey[:], f.B)
 	}
-	return f.Skip(0x1ffffffe)
+	return err
 }
 
 // rated has a bit for each number of the fields that ParseRatable parses.
 const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28
+
+// attributesField is the number of the field attributes of the message Usage.
+const attributesField = 26
+
+// seqField is the number of the field seq of the message Usage.
+const seqField = 1
 
 // appendAttribute appends m as the message Attribute.
 func appendAttribute(dst []byte, m *Attribute) []byte {
@@ -200,26 +473,26 @@ func (m *Attribute) parse(data []byte) error {
 			return wire.Damaged("Attribute", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Name = wire.Text(f.B)
+		case 2:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Value = wire.Text(f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message Attribute: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Attribute) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			m.Name = wire.Text(f.B)
-			return nil
-		case 2:
-			m.Value = wire.Text(f.B)
-			return nil
-		}
-	}
-	return f.Skip(0x6)
 }
 
 // AppendSuspended appends m as the message Suspended.
@@ -250,66 +523,96 @@ func ParseSuspended(data []byte, m *Suspended) error {
 			return wire.Damaged("Suspended", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Seq = f.V
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Line = f.V
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Bytes = uint32(f.V)
+		case 4:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Raw = f.B
+		case 5:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Why.Code = wire.Text(f.B)
+		case 6:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Why.Rule = wire.Text(f.B)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Why.Position = wire.Text(f.B)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Why.Values = wire.Text(f.B)
+		case 9:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Why.Reason = wire.Text(f.B)
+		case 10:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Usage = f.B
+		case 11:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Preamble = f.B
+		case 12:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Part = uint32(f.V)
+		case 13:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Parts = uint32(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message Suspended: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
 }
 
-func (m *Suspended) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 1:
-			m.Seq = f.V
-			return nil
-		case 2:
-			m.Line = f.V
-			return nil
-		case 3:
-			m.Bytes = uint32(f.V)
-			return nil
-		case 12:
-			m.Part = uint32(f.V)
-			return nil
-		case 13:
-			m.Parts = uint32(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 4:
-			m.Raw = f.B
-			return nil
-		case 5:
-			m.Why.Code = wire.Text(f.B)
-			return nil
-		case 6:
-			m.Why.Rule = wire.Text(f.B)
-			return nil
-		case 7:
-			m.Why.Position = wire.Text(f.B)
-			return nil
-		case 8:
-			m.Why.Values = wire.Text(f.B)
-			return nil
-		case 9:
-			m.Why.Reason = wire.Text(f.B)
-			return nil
-		case 10:
-			m.Usage = f.B
-			return nil
-		case 11:
-			m.Preamble = f.B
-			return nil
-		}
-	}
-	return f.Skip(0x3ffe)
-}
-
-// appendFileEnd appends m as the message FileEnd.
-func appendFileEnd(dst []byte, m *FileEnd) []byte {
+// AppendFileEnd appends m as the message FileEnd.
+func AppendFileEnd(dst []byte, m *FileEnd) []byte {
 	var at int
 	dst = wire.AppendString(dst, 1, m.Name)
 	dst = wire.AppendVarint(dst, 2, m.Records)
@@ -322,12 +625,14 @@ func appendFileEnd(dst []byte, m *FileEnd) []byte {
 	dst = wire.AppendVarint(dst, 9, m.FilteredBytes)
 	dst = wire.AppendFixed(dst, 10, int64(m.Taken))
 	for i := range m.Units {
-		dst, at = wire.Open(dst, 12)
+		dst = append(dst, 0x62, 0, 0, 0, 0)
+		at = len(dst) - 4
 		dst = appendUnitTotal(dst, &m.Units[i])
 		wire.Close(dst, at)
 	}
 	for i := range m.Retried {
-		dst, at = wire.Open(dst, 13)
+		dst = append(dst, 0x6a, 0, 0, 0, 0)
+		at = len(dst) - 4
 		dst = appendOrigin(dst, &m.Retried[i])
 		wire.Close(dst, at)
 	}
@@ -345,65 +650,94 @@ func (m *FileEnd) parse(data []byte) error {
 			return wire.Damaged("FileEnd", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Name = string(f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Records = f.V
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Added = f.V
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Filtered = f.V
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Mapped = f.V
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Suspended = f.V
+		case 7:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Bytes = f.V
+		case 8:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.FramingBytes = f.V
+		case 9:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.FilteredBytes = f.V
+		case 10:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.Taken = Instant(f.V)
+		case 12:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Units = append(m.Units, UnitTotal{})
+			err = m.Units[len(m.Units)-1].parse(f.B)
+		case 13:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Retried = append(m.Retried, ID{})
+			err = m.Retried[len(m.Retried)-1].parse(f.B)
+		case 14:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			copy(m.Continues[:], f.B)
+		}
+		if err != nil {
 			return fmt.Errorf("message FileEnd: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *FileEnd) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.Records = f.V
-			return nil
-		case 3:
-			m.Added = f.V
-			return nil
-		case 4:
-			m.Filtered = f.V
-			return nil
-		case 5:
-			m.Mapped = f.V
-			return nil
-		case 6:
-			m.Suspended = f.V
-			return nil
-		case 7:
-			m.Bytes = f.V
-			return nil
-		case 8:
-			m.FramingBytes = f.V
-			return nil
-		case 9:
-			m.FilteredBytes = f.V
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 10:
-			m.Taken = Instant(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			m.Name = string(f.B)
-			return nil
-		case 12:
-			m.Units = append(m.Units, UnitTotal{})
-			return m.Units[len(m.Units)-1].parse(f.B)
-		case 13:
-			m.Retried = append(m.Retried, ID{})
-			return m.Retried[len(m.Retried)-1].parse(f.B)
-		case 14:
-			copy(m.Continues[:], f.B)
-			return nil
-		}
-	}
-	return f.Skip(0x77fe)
 }
 
 // appendUnitTotal appends m as the message UnitTotal.
@@ -421,29 +755,26 @@ func (m *UnitTotal) parse(data []byte) error {
 			return wire.Damaged("UnitTotal", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Class = string(f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Quantity = int64(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message UnitTotal: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *UnitTotal) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.Quantity = int64(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			m.Class = string(f.B)
-			return nil
-		}
-	}
-	return f.Skip(0x6)
 }
 
 // appendOrigin appends m as the message Origin.
@@ -461,36 +792,35 @@ func (m *ID) parse(data []byte) error {
 			return wire.Damaged("Origin", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(f.B) != len(m.File) {
+				err = fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+				break
+			}
+			copy(m.File[:], f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Seq = f.V
+		}
+		if err != nil {
 			return fmt.Errorf("message Origin: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
 }
 
-func (m *ID) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.Seq = f.V
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			if len(f.B) != len(m.File) {
-				return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
-			}
-			copy(m.File[:], f.B)
-			return nil
-		}
-	}
-	return f.Skip(0x6)
-}
-
 // AppendBatchHeader appends m as the message UsageBatch.
 func AppendBatchHeader(dst []byte, m *Batch) []byte {
+	var at int
 	dst = append(append(dst, 0xa, byte(len(m.File))), m.File[:]...)
 	dst = wire.AppendVarint(dst, 2, m.Follows)
 	dst = wire.AppendVarint(dst, 3, m.Last)
@@ -502,14 +832,20 @@ func AppendBatchHeader(dst []byte, m *Batch) []byte {
 	dst = wire.AppendVarint(dst, 12, uint64(m.SessionWithin))
 	dst = wire.AppendFixed(dst, 13, int64(m.Taken))
 	dst = wire.AppendVarint(dst, 14, uint64(m.LateUntil))
-	dst = m.appendEnd(dst)
+	if m.End != nil {
+		dst = append(dst, 0x52, 0, 0, 0, 0)
+		at = len(dst) - 4
+		dst = AppendFileEnd(dst, m.End)
+		wire.Close(dst, at)
+	}
 	return dst
 }
 
 // AppendBatchUsage appends m as a field usage of the message UsageBatch.
 func AppendBatchUsage(dst []byte, m *Usage) []byte {
 	var at int
-	dst, at = wire.Open(dst, 8)
+	dst = append(dst, 0x42, 0, 0, 0, 0)
+	at = len(dst) - 4
 	dst = AppendUsage(dst, m)
 	wire.Close(dst, at)
 	return dst
@@ -518,7 +854,8 @@ func AppendBatchUsage(dst []byte, m *Usage) []byte {
 // AppendBatchSuspended appends m as a field suspended of the message UsageBatch.
 func AppendBatchSuspended(dst []byte, m *Suspended) []byte {
 	var at int
-	dst, at = wire.Open(dst, 9)
+	dst = append(dst, 0x4a, 0, 0, 0, 0)
+	at = len(dst) - 4
 	dst = AppendSuspended(dst, m)
 	wire.Close(dst, at)
 	return dst
@@ -532,68 +869,100 @@ func (m *Batch) parse(data []byte) error {
 			return wire.Damaged("UsageBatch", size)
 		}
 		data = data[size:]
-		if err := m.field(&f); err != nil {
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(f.B) != len(m.File) {
+				err = fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
+				break
+			}
+			copy(m.File[:], f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Follows = f.V
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Last = f.V
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Registry = f.V
+		case 5:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Catalogue = wire.Text(f.B)
+		case 6:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Source = wire.Text(f.B)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Rules = wire.Text(f.B)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Usage = append(m.Usage, f.B)
+		case 9:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Suspended = append(m.Suspended, f.B)
+		case 10:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.parseEnd(f.B)
+		case 11:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.DuplicateWithin = uint32(f.V)
+		case 12:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.SessionWithin = uint32(f.V)
+		case 13:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.Taken = Instant(f.V)
+		case 14:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.LateUntil = uint32(f.V)
+		}
+		if err != nil {
 			return fmt.Errorf("message UsageBatch: field %d: %w", f.Number, err)
 		}
 	}
 	return nil
-}
-
-func (m *Batch) field(f *wire.Field) error {
-	switch f.Kind {
-	case protowire.VarintType:
-		switch f.Number {
-		case 2:
-			m.Follows = f.V
-			return nil
-		case 3:
-			m.Last = f.V
-			return nil
-		case 4:
-			m.Registry = f.V
-			return nil
-		case 11:
-			m.DuplicateWithin = uint32(f.V)
-			return nil
-		case 12:
-			m.SessionWithin = uint32(f.V)
-			return nil
-		case 14:
-			m.LateUntil = uint32(f.V)
-			return nil
-		}
-	case protowire.Fixed64Type:
-		switch f.Number {
-		case 13:
-			m.Taken = Instant(f.V)
-			return nil
-		}
-	case protowire.BytesType:
-		switch f.Number {
-		case 1:
-			if len(f.B) != len(m.File) {
-				return fmt.Errorf("file has %d bytes, not %d", len(f.B), len(m.File))
-			}
-			copy(m.File[:], f.B)
-			return nil
-		case 5:
-			m.Catalogue = wire.Text(f.B)
-			return nil
-		case 6:
-			m.Source = wire.Text(f.B)
-			return nil
-		case 7:
-			m.Rules = wire.Text(f.B)
-			return nil
-		case 8:
-			m.Usage = append(m.Usage, f.B)
-			return nil
-		case 9:
-			m.Suspended = append(m.Suspended, f.B)
-			return nil
-		case 10:
-			return m.parseEnd(f.B)
-		}
-	}
-	return f.Skip(0x7ffe)
 }

@@ -41,7 +41,7 @@ func ParseRatable(data []byte, u *Usage) error {
 			return wire.Damaged("Usage", size)
 		}
 		data = data[size:]
-		if f.Number > 28 || rated&(1<<f.Number) == 0 || f.Number == 26 && !named(f.B, formerContinues) {
+		if rated&(1<<f.Number) == 0 || f.Number == attributesField && !named(f.B, formerContinues) {
 			continue
 		}
 		if err := u.field(&f); err != nil {
@@ -72,4 +72,13 @@ func named(attribute []byte, name string) bool {
 		return true
 	}
 	return int(attribute[1]) == len(name) && len(attribute) >= 2+len(name) && string(attribute[2:2+len(name)]) == name
+}
+
+// Sequence is the sequence at the beginning of a message Usage or Suspended that is damaged; 0 if there is none.
+func Sequence(message []byte) uint64 {
+	var f wire.Field
+	if f.Read(message) < 0 || f.Number != seqField || f.Kind != protowire.VarintType {
+		return 0
+	}
+	return f.V
 }

@@ -36,65 +36,43 @@ type RatedRecord struct {
 }
 
 // AppendMark appends an epoch mark.
-func AppendMark(dst []byte, epoch int64) []byte { return wire.AppendVarint(dst, 1, uint64(epoch)) }
+func AppendMark(dst []byte, epoch int64) []byte {
+	return wire.AppendVarint(dst, epochField, uint64(epoch))
+}
 
 // AppendHeader appends the header of a batch.
 func AppendHeader(dst []byte, epoch, input int64, b *udr.Batch, last uint64) []byte {
-	dst = wire.AppendVarint(dst, 1, uint64(epoch))
-	dst = wire.AppendVarint(dst, 2, uint64(input)+1)
-	dst = wire.AppendBytes(dst, 3, b.File[:])
-	dst = wire.AppendVarint(dst, 4, last)
-	dst = wire.AppendVarint(dst, 5, b.Registry)
-	dst = wire.AppendString(dst, 6, b.Catalogue)
-	dst = wire.AppendString(dst, 7, b.Source)
-	dst = wire.AppendString(dst, 8, b.Rules)
-	if b.End != nil {
-		dst = udr.AppendFileEnd(dst, 13, b.End)
+	return appendHeader(dst, &Batch{Pin: b.Pin, Epoch: epoch, Input: input, File: b.File, Last: last, End: b.End})
+}
+
+func (b *Batch) appendInput(dst []byte) []byte {
+	if b.Mark {
+		return dst
 	}
-	return wire.AppendVarint(dst, 14, uint64(b.DuplicateWithin))
+	return wire.AppendVarint(dst, inputField, uint64(b.Input)+1)
+}
+
+func (b *Batch) parseInput(v uint64) error {
+	b.Input, b.Mark = int64(v)-1, v == 0
+	return nil
+}
+
+func (b *Batch) parseEnd(data []byte) (err error) {
+	b.End, err = udr.ParseFileEnd(data)
+	return err
+}
+
+// outcome is a rated record that is not encoded yet, as RatedRecord is.
+type outcome struct {
+	usage   []byte // message udr.Usage
+	charges []rating.Charge
+	events  []rating.Event
+	late    int
 }
 
 // AppendRated appends a rated record: the original message Usage, and the results of rating.
 func AppendRated(dst, usage []byte, late int, charges []rating.Charge, events []rating.Event) []byte {
-	dst, at := wire.Open(dst, 9)
-	dst = wire.AppendBytes(dst, 1, usage)
-	for i := range charges {
-		var c int
-		dst, c = wire.Open(dst, 2)
-		dst = rating.AppendCharge(dst, &charges[i])
-		wire.Close(dst, c)
-	}
-	for i := range events {
-		var e int
-		dst, e = wire.Open(dst, 3)
-		dst = rating.AppendEvent(dst, &events[i])
-		wire.Close(dst, e)
-	}
-	dst = wire.AppendVarint(dst, 4, uint64(late))
-	wire.Close(dst, at)
-	return dst
-}
-
-// AppendDeltas appends a batch's changes of counters.
-func AppendDeltas(dst []byte, deltas []rating.Delta) []byte {
-	for i := range deltas {
-		var d int
-		dst, d = wire.Open(dst, 12)
-		dst = rating.AppendDelta(dst, &deltas[i])
-		wire.Close(dst, d)
-	}
-	return dst
-}
-
-// AppendSessions appends a batch's new states of sessions.
-func AppendSessions(dst []byte, states []rating.SessionState) []byte {
-	for i := range states {
-		var s int
-		dst, s = wire.Open(dst, 15)
-		dst = rating.AppendSessionState(dst, &states[i])
-		wire.Close(dst, s)
-	}
-	return dst
+	return appendRated(dst, &outcome{usage, charges, events, late})
 }
 
 // ParseHeader reads the epoch and input position of a message of the rated log: all that a fold needs to decide whether
@@ -103,7 +81,7 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 	mark = true
 	for len(data) > 0 {
 		n, typ, size := protowire.ConsumeTag(data)
-		if size < 0 || typ != protowire.VarintType || n > 2 {
+		if size < 0 || typ != protowire.VarintType || n > inputField {
 			break
 		}
 		v, more := protowire.ConsumeVarint(data[size:])
@@ -111,7 +89,7 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 			return 0, 0, false, fmt.Errorf("rated log: damaged header: %w", protowire.ParseError(more))
 		}
 		data = data[size+more:]
-		if n == 1 {
+		if n == epochField {
 			epoch = int64(v)
 		} else {
 			input, mark = int64(v)-1, v == 0
@@ -127,46 +105,12 @@ func ParseHeader(data []byte) (epoch, input int64, mark bool, err error) {
 // message.
 func ParseBatch(data []byte, b *Batch) error {
 	b.letGo()
-	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0], Sessions: b.Sessions[:0]}
-	return wire.Fields("RatedBatch", data, func(n protowire.Number, v uint64, field []byte) (err error) {
-		switch n {
-		case 1:
-			b.Epoch = int64(v)
-		case 2:
-			b.Input, b.Mark = int64(v)-1, v == 0
-		case 3:
-			if len(field) != len(b.File) {
-				return fmt.Errorf("file id has %d bytes, not %d", len(field), len(b.File))
-			}
-			copy(b.File[:], field)
-		case 4:
-			b.Last = v
-		case 5:
-			b.Registry = v
-		case 6:
-			b.Catalogue = wire.Text(field)
-		case 7:
-			b.Source = wire.Text(field)
-		case 8:
-			b.Rules = wire.Text(field)
-		case 9:
-			return b.addRated().parse(field)
-		case 10:
-			b.Suspended = append(b.Suspended, field)
-		case 11:
-			b.Duplicate = append(b.Duplicate, field)
-		case 12:
-			b.Deltas = append(b.Deltas, field)
-		case 13:
-			b.End, err = udr.ParseFileEnd(field)
-		case 14:
-			b.DuplicateWithin = uint32(v)
-		case 15:
-			b.Sessions = append(b.Sessions, field)
-		}
-		return err
-	})
+	*b = Batch{Mark: true, Rated: b.Rated[:0], Suspended: b.Suspended[:0], Duplicate: b.Duplicate[:0], Deltas: b.Deltas[:0],
+		Sessions: b.Sessions[:0]}
+	return b.parse(data)
 }
+
+func (b *Batch) parseRated(data []byte) error { return b.addRated().parse(data) }
 
 // letGo clears b's references into the message. Truncated slices would keep their references: record 900 into the last
 // message that had so many, its third charge into another, and each of these messages would stay in memory as a whole.
@@ -191,20 +135,4 @@ func (b *Batch) addRated() *RatedRecord {
 		b.Rated = append(b.Rated, RatedRecord{})
 	}
 	return &b.Rated[len(b.Rated)-1]
-}
-
-func (r *RatedRecord) parse(data []byte) error {
-	return wire.Fields("Rated", data, func(n protowire.Number, v uint64, field []byte) error {
-		switch n {
-		case 1:
-			r.Usage = field
-		case 2:
-			r.Charges = append(r.Charges, field)
-		case 3:
-			r.Events = append(r.Events, field)
-		case 4:
-			r.Late = int(v)
-		}
-		return nil
-	})
 }

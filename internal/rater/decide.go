@@ -10,7 +10,6 @@ import (
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
-	"ratemill/udr/wire"
 )
 
 // decision is the outcome for the records of one usage message: each is rated, a duplicate, or suspended.
@@ -47,7 +46,7 @@ func (d *decision) decide(view *registry.View) error {
 		if s.Seq <= d.high && safeguard.On(safeguard.HighWater) {
 			continue
 		}
-		d.out = wire.AppendBytes(d.out, 10, message)
+		d.out = ratedlog.AppendSuspendedMessage(d.out, message)
 		d.suspended++
 	}
 	d.out = ratedlog.AppendSessions(ratedlog.AppendDeltas(d.out, d.result.Deltas), d.result.Sessions)
@@ -82,7 +81,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 	if looks {
 		h = hourOf(d.in.Source, u.At)
 		if d.state.came(h, key, u.At, d.now, int64(d.in.DuplicateWithin)) {
-			d.out = wire.AppendBytes(d.out, 11, message)
+			d.out = ratedlog.AppendDuplicate(d.out, message)
 			d.duplicate++
 			return nil
 		}
@@ -110,10 +109,7 @@ func (d *decision) usage(view *registry.View, message []byte, u *udr.Usage) erro
 }
 
 func (d *decision) suspend(s *udr.Suspended) {
-	var at int
-	d.out, at = wire.Open(d.out, 10)
-	d.out = udr.AppendSuspended(d.out, s)
-	wire.Close(d.out, at)
+	d.out = ratedlog.AppendSuspended(d.out, s)
 	d.suspended++
 }
 

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
@@ -55,7 +53,7 @@ func (d *decision) skip(order *control.Stop) {
 	var u udr.Usage
 	for _, message := range d.in.Usage {
 		if err := udr.ParseUsage(message, &u); err != nil {
-			put(&udr.Suspended{Seq: sequence(message), Raw: message, Why: why})
+			put(&udr.Suspended{Seq: udr.Sequence(message), Raw: message, Why: why})
 			continue
 		}
 		put(&udr.Suspended{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Usage: message, Why: why})
@@ -63,21 +61,8 @@ func (d *decision) skip(order *control.Stop) {
 	var s udr.Suspended
 	for _, message := range d.in.Suspended {
 		if err := udr.ParseSuspended(message, &s); err != nil {
-			s = udr.Suspended{Seq: sequence(message), Raw: message, Why: why}
+			s = udr.Suspended{Seq: udr.Sequence(message), Raw: message, Why: why}
 		}
 		put(&s)
 	}
-}
-
-// sequence is the sequence at the beginning of a damaged record; 0 if there is none.
-func sequence(message []byte) uint64 {
-	n, typ, size := protowire.ConsumeTag(message)
-	if size < 0 || n != 1 || typ != protowire.VarintType {
-		return 0
-	}
-	seq, more := protowire.ConsumeVarint(message[size:])
-	if more < 0 {
-		return 0
-	}
-	return seq
 }

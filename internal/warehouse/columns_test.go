@@ -58,7 +58,7 @@ func distinct() [][]byte {
 	m = wire.AppendString(m, 6, "catalogue")
 	m = wire.AppendString(m, 7, "source")
 	m = wire.AppendString(m, 8, "rules")
-	m = udr.AppendFileEnd(m, 13, &end)
+	m = wire.AppendBytes(m, 13, udr.AppendFileEnd(nil, &end))
 	m = wire.AppendBytes(m, 9, rated)
 	m = wire.AppendBytes(m, 10, udr.AppendSuspended(nil, &s))
 	return [][]byte{wire.AppendBytes(m, 11, usage)}

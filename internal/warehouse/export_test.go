@@ -43,7 +43,7 @@ func (w *Warehouse) InsertByDriver(ctx context.Context, b *Block, token string) 
 // ColumnsOfCharge are the columns that a charge fills, in words.
 func ColumnsOfCharge(message []byte) (string, error) {
 	var c chargeColumns
-	err := c.parse(message)
+	err := parseChargeColumns(message, &c)
 	return fmt.Sprint(c.tier, c.account, c.plan, c.planVersion, c.price, c.currency, c.cycle, c.zone, c.rounded, c.covered, c.total, c.rest), err
 }
 

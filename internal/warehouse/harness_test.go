@@ -76,7 +76,7 @@ func message(epoch, input int64, file udr.FileID, end *udr.FileEnd, records ...r
 	m = wire.AppendString(m, 7, pin.Source)
 	m = wire.AppendString(m, 8, pin.Rules)
 	if end != nil {
-		m = udr.AppendFileEnd(m, 13, end)
+		m = wire.AppendBytes(m, 13, udr.AppendFileEnd(nil, end))
 	}
 	for i := range records {
 		r := &records[i]

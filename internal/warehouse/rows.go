@@ -234,7 +234,7 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 	own := false
 	for _, message := range messages {
 		if !own {
-			if err := to.charge.parse(message); err != nil {
+			if err := parseChargeColumns(message, &to.charge); err != nil {
 				return err
 			}
 			if own = to.charge.tier == 0; own {
@@ -244,7 +244,7 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 		r.payers = append(r.payers, *to)
 		p := &r.payers[len(r.payers)-1]
 		if own {
-			err = p.charge.parse(message)
+			err = parseChargeColumns(message, &p.charge)
 		}
 		if err == nil {
 			p.payer, err = r.name(ctx, p.charge.account)

@@ -15,7 +15,7 @@ func (g *generator) appender(m *message, d protoreflect.MessageDescriptor) error
 		for i := range d.Fields().Len() {
 			f := d.Fields().Get(i)
 			if how := m.fields[string(f.Name())]; how.last == last && !how.elsewhere() {
-				if err := body.appendField(f, how); err != nil {
+				if err := body.appendField(f, how, "m."+m.goName(f)); err != nil {
 					return fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
 				}
 			}
@@ -30,34 +30,48 @@ func (g *generator) appender(m *message, d protoreflect.MessageDescriptor) error
 	g.line("return dst\n}\n")
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
-		if how := m.fields[string(f.Name())]; how.one != "" {
-			if err := g.one(m, f, how); err != nil {
-				return fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
-			}
+		if err := g.apart(m, f, m.fields[string(f.Name())]); err != nil {
+			return fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
 		}
 	}
 	return nil
 }
 
 // elsewhere says that the message's function leaves the field out.
-func (how field) elsewhere() bool { return how.apart || how.one != "" && how.append == "" }
+func (how field) elsewhere() bool {
+	return how.apart || how.append == "" && (how.one != "" || how.all != "" || how.encoded != "")
+}
 
-// one writes a function that appends a field, or one of a list.
-func (g *generator) one(m *message, f protoreflect.FieldDescriptor, how field) error {
+// apart writes the functions that append a field apart from the others.
+func (g *generator) apart(m *message, f protoreflect.FieldDescriptor, how field) error {
+	if how.encoded != "" {
+		g.line("// %s appends a message %s as a field %s of the message %s.", how.encoded, f.Message().Name(), f.Name(), m.name)
+		g.line("func %s(dst, message []byte) []byte { return wire.AppendBytes(dst, %d, message) }\n", how.encoded, f.Number())
+	}
+	if how.one == "" && how.all == "" {
+		return nil
+	}
 	e := g.file.of(f)
 	if e == nil || e.append == "" {
 		return fmt.Errorf("nothing appends a message %s", f.Message().Name())
 	}
-	g.line("// %s appends m as a field %s of the message %s.", how.one, f.Name(), m.name)
-	g.line("func %s(dst []byte, m *%s) []byte {", how.one, e.goType)
-	g.line("var at int")
-	g.embed(f, how, e, "m")
-	g.line("return dst\n}\n")
+	if how.one != "" {
+		g.line("// %s appends m as a field %s of the message %s.", how.one, f.Name(), m.name)
+		g.line("func %s(dst []byte, m *%s) []byte {\nvar at int", how.one, e.goType)
+		g.embed(f, how, e, "m")
+		g.line("return dst\n}\n")
+	}
+	if how.all != "" {
+		g.line("// %s appends list as the fields %s of the message %s.", how.all, f.Name(), m.name)
+		g.line("func %s(dst []byte, list []%s) []byte {\nvar at int\nfor i := range list {", how.all, e.goType)
+		g.embed(f, how, e, "&list[i]")
+		g.line("}\nreturn dst\n}\n")
+	}
 	return nil
 }
 
-func (g *generator) appendField(f protoreflect.FieldDescriptor, how field) error {
-	n, x := f.Number(), "m."+how.name(f)
+func (g *generator) appendField(f protoreflect.FieldDescriptor, how field, x string) error {
+	n := f.Number()
 	when := how.when
 	if how.present != "" {
 		when = "m." + how.present
@@ -69,6 +83,10 @@ func (g *generator) appendField(f protoreflect.FieldDescriptor, how field) error
 	switch kind := f.Kind(); {
 	case how.append != "":
 		g.line("dst = m.%s(dst)", how.append)
+	case how.pointer:
+		g.line("if %s != nil {", x)
+		defer g.line("}")
+		return g.appendMessage(f, how, x)
 	case how.array == always:
 		g.line("%s", appendArray(n, x))
 	case how.array != noArray:
@@ -112,14 +130,17 @@ func (g *generator) appendMessage(f protoreflect.FieldDescriptor, how field, x s
 		g.line("if !%s.%s {", x, e.omit)
 		defer g.line("}")
 	}
-	g.embed(f, how, e, "&"+x)
+	if !how.pointer {
+		x = "&" + x
+	}
+	g.embed(f, how, e, x)
 	return nil
 }
 
 // embed appends a message within another.
 func (g *generator) embed(f protoreflect.FieldDescriptor, how field, e *message, x string) {
 	if g.file.padded && !how.short {
-		g.line("dst, at = wire.Open(dst, %d)\ndst = %s(dst, %s)\nwire.Close(dst, at)", f.Number(), e.append, x)
+		g.line("dst = append(dst, %s, 0, 0, 0, 0)\nat = len(dst) - 4\ndst = %s(dst, %s)\nwire.Close(dst, at)", tag(f.Number()), e.append, x)
 		return
 	}
 	g.line("dst = append(dst, %s, 0)\nat = len(dst)\ndst = %s(dst, %s)\ndst = wire.CloseShort(dst, at)", tag(f.Number()), e.append, x)

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"go/format"
 	"log"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile"
@@ -40,6 +42,9 @@ func (f *file) generate() ([]byte, error) {
 	g := generator{file: f}
 	for i := range f.messages {
 		m := &f.messages[i]
+		if m.hand {
+			continue
+		}
 		d := published.ByName(protoreflect.Name(m.name))
 		if d == nil {
 			return nil, fmt.Errorf("%s has no message %s", f.proto, m.name)
@@ -56,17 +61,9 @@ func (f *file) generate() ([]byte, error) {
 
 // message writes the functions of a message.
 func (g *generator) message(m *message, d protoreflect.MessageDescriptor) error {
-	if m.hand {
-		return nil
-	}
-	for name := range m.fields {
-		if d.Fields().ByName(protoreflect.Name(name)) == nil {
-			return fmt.Errorf("message %s has no field %s", m.name, name)
-		}
-	}
-	for _, name := range m.only {
-		if d.Fields().ByName(protoreflect.Name(name)) == nil {
-			return fmt.Errorf("message %s has no field %s", m.name, name)
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(m.fields)), m.only) {
+		if _, err := number(d, name); err != nil {
+			return err
 		}
 	}
 	if m.append != "" {
@@ -75,12 +72,20 @@ func (g *generator) message(m *message, d protoreflect.MessageDescriptor) error 
 		}
 	}
 	if m.goType != "" && m.parse != "" {
-		g.parser(m)
-		if err := g.fields(m, d); err != nil {
+		if err := g.parser(m, d); err != nil {
 			return err
 		}
 	}
-	return g.sets(m, d)
+	return g.constants(m, d)
+}
+
+// number is the number of a field.
+func number(d protoreflect.MessageDescriptor, name string) (protoreflect.FieldNumber, error) {
+	f := d.Fields().ByName(protoreflect.Name(name))
+	if f == nil {
+		return 0, fmt.Errorf("message %s has no field %s", d.Name(), name)
+	}
+	return f.Number(), nil
 }
 
 // compile is the messages of a .proto file.
@@ -133,14 +138,15 @@ func (g *generator) imports(text string) {
 }
 
 // name is a field's Go name.
-func (how field) name(f protoreflect.FieldDescriptor) string {
-	if how.goName != "" {
+func (m *message) goName(f protoreflect.FieldDescriptor) string {
+	if how := m.fields[string(f.Name())]; how.goName != "" {
 		return how.goName
 	}
 	words := strings.Split(string(f.Name()), "_")
 	for i, w := range words {
-		switch w {
-		case "sim", "apn", "imei", "id":
+		switch {
+		case m.lower && i == 0:
+		case slices.Contains([]string{"sim", "apn", "imei", "id"}, w):
 			words[i] = strings.ToUpper(w)
 		default:
 			words[i] = strings.ToUpper(w[:1]) + w[1:]

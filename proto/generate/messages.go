@@ -13,6 +13,8 @@ type file struct {
 var files = []file{
 	{path: "udr/messages_gen.go", pkg: "udr", proto: "ratemill/v1/usage.proto", padded: true, messages: udrMessages},
 	{path: "rating/messages_gen.go", pkg: "rating", proto: "ratemill/v1/rated.proto", messages: ratingMessages},
+	{path: "internal/ratedlog/messages_gen.go", pkg: "ratedlog", proto: "ratemill/v1/log.proto", padded: true, messages: ratedlogMessages},
+	{path: "internal/warehouse/messages_gen.go", pkg: "warehouse", proto: "ratemill/v1/rated.proto", messages: warehouseMessages},
 }
 
 // message says which Go type a message of the .proto files is read into and written from.
@@ -23,13 +25,15 @@ type message struct {
 	parse  string   // function or method that parses it; "" for none
 	reset  string   // what parse does first; "" empties the value
 	method bool     // parse is a method, which empties nothing
-	field  string   // method that reads one field, if it is not called field
+	field  string   // a method that reads one field
 	check  string   // method that says at the end whether what was parsed is possible
 	only   []string // the fields that are read into a type that has no others
-	hand   bool     // append and parse are written by hand
+	hand   bool     // append and parse are written by hand, or in another package
 	omit   string   // a method of goType: a field of the type is left out if it is true
 	fields map[string]field
 	sets   []set
+	names  map[string]string // constants with the number of a field
+	lower  bool              // the fields of the Go type are not exported
 }
 
 // set is a constant with a bit for each number of some fields.
@@ -54,9 +58,14 @@ type field struct {
 	short   bool   // the length takes as few bytes as it can, although those of the file's messages take four
 	append  string // the method that appends it, written by hand
 	parse   string // the method that parses it, written by hand
-	one     string // a function that appends one such field; without append, the message's own leaves the field out
-	apart   bool   // it is appended elsewhere, not with the others
-	last    bool   // appended after the others
+	pointer bool   // its Go type is a pointer to the message's; nil: it is left out
+
+	// Functions that append the field apart from the others, so that the message's own leaves it out unless append is set:
+	// one, all of a list, and one whose message is there already.
+	one, all, encoded string
+
+	apart bool // it is appended elsewhere, not with the others
+	last  bool // appended after the others
 }
 
 // array says how bytes of fixed length are written and read.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,14 +10,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// parser writes the loop over a message's fields.
-func (g *generator) parser(m *message) {
-	switch {
-	case m.method:
+// parser writes the function that parses a message. Numbers that it does not know are passed over.
+func (g *generator) parser(m *message, d protoreflect.MessageDescriptor) error {
+	if m.method {
 		g.line("func (m *%s) %s(data []byte) error {", m.goType, m.parse)
-	default:
+	} else {
 		what := "the output of " + m.append
-		if m.append == "" {
+		if m.only != nil {
 			what = "some fields of a message " + m.name
 		}
 		g.line("// %s parses %s. Texts of m then point into data.", m.parse, what)
@@ -29,70 +29,43 @@ func (g *generator) parser(m *message) {
 	}
 	g.line("var f wire.Field\nfor len(data) > 0 {\nsize := f.Read(data)\nif size < 0 {\nreturn wire.Damaged(%q, size)\n}\ndata = "+
 		"data[size:]", m.name)
-	g.line("if err := m.%s(&f); err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}", m.fieldMethod(),
-		"message "+m.name+": field %d: %w")
+	fields, err := g.fields(m, d)
+	if err != nil {
+		return err
+	}
+	g.line("var err error\n%sif err != nil {\nreturn fmt.Errorf(%q, f.Number, err)\n}\n}", fields, "message "+m.name+": field %d: %w")
 	if m.check != "" {
 		g.line("return m.%s\n}\n", m.check)
-		return
+	} else {
+		g.line("return nil\n}\n")
 	}
-	g.line("return nil\n}\n")
-}
-
-func (m *message) fieldMethod() string {
 	if m.field != "" {
-		return m.field
+		g.line("func (m *%s) %s(f *wire.Field) (err error) {\n%sreturn err\n}\n", m.goType, m.field, fields)
 	}
-	return "field"
+	return nil
 }
 
-// wireTypes are the types of fields that the generator knows.
-var wireTypes = []struct {
-	is   protowire.Type
-	name string
-}{{protowire.VarintType, "Varint"}, {protowire.Fixed64Type, "Fixed64"}, {protowire.BytesType, "Bytes"}}
-
-// fields writes the method that reads one field. Numbers that it does not know are skipped.
-func (g *generator) fields(m *message, d protoreflect.MessageDescriptor) error {
-	known := uint64(0)
-	bodies := map[protowire.Type]*generator{}
+// fields is the statement that reads one field.
+func (g *generator) fields(m *message, d protoreflect.MessageDescriptor) (string, error) {
+	body := generator{file: g.file}
+	body.line("switch f.Number {")
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
 		if m.only != nil && !slices.Contains(m.only, string(f.Name())) {
 			continue
 		}
-		if f.Number() > 63 {
-			return fmt.Errorf("%s.%s: a number above 63", m.name, f.Name())
-		}
-		known |= 1 << f.Number()
-		kind := wireType(f)
-		if bodies[kind] == nil {
-			bodies[kind] = &generator{file: g.file}
-		}
-		body := bodies[kind]
-		body.line("case %d:", f.Number())
-		end := body.Len()
-		if err := body.parseField(f, m.fields[string(f.Name())]); err != nil {
-			return fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
-		}
-		if text := strings.TrimSpace(body.String()[end:]); !strings.HasPrefix(text[strings.LastIndex(text, "\n")+1:], "return") {
-			body.line("return nil")
+		body.line("case %d:\nif f.Kind != protowire.%sType {\nerr = f.WrongType()\nbreak\n}", f.Number(), wireTypes[wireType(f)])
+		if err := body.parseField(f, m.fields[string(f.Name())], "m."+m.goName(f)); err != nil {
+			return "", fmt.Errorf("%s.%s: %w", m.name, f.Name(), err)
 		}
 	}
-	g.line("func (m *%s) %s(f *wire.Field) error {\nswitch f.Kind {", m.goType, m.fieldMethod())
-	for _, t := range wireTypes {
-		if body := bodies[t.is]; body != nil {
-			g.line("case protowire.%sType:\nswitch f.Number {", t.name)
-			_, _ = body.WriteTo(g)
-			g.line("}")
-			delete(bodies, t.is)
-		}
-	}
-	g.line("}\nreturn f.Skip(%#x)\n}\n", known)
-	for t := range bodies {
-		return fmt.Errorf("message %s: no code for wire type %d", m.name, t)
-	}
-	return nil
+	body.line("}")
+	return body.String(), nil
 }
+
+// wireTypes are the names of wire types.
+var wireTypes = map[protowire.Type]string{protowire.VarintType: "Varint", protowire.Fixed64Type: "Fixed64",
+	protowire.Fixed32Type: "Fixed32", protowire.BytesType: "Bytes"}
 
 func wireType(f protoreflect.FieldDescriptor) protowire.Type {
 	switch f.Kind() {
@@ -106,18 +79,17 @@ func wireType(f protoreflect.FieldDescriptor) protowire.Type {
 	return protowire.VarintType
 }
 
-func (g *generator) parseField(f protoreflect.FieldDescriptor, how field) error {
-	x := "m." + how.name(f)
+func (g *generator) parseField(f protoreflect.FieldDescriptor, how field, x string) error {
 	if how.present != "" {
 		g.line("m.%s = true", how.present)
 	}
 	switch kind := f.Kind(); {
 	case how.parse != "":
-		g.line("return m.%s(f.%s)", how.parse, value(f))
+		g.line("err = m.%s(f.%s)", how.parse, value(f))
 	case how.array == lenient:
 		g.line("copy(%s[:], f.B)", x)
 	case how.array != noArray:
-		g.line("if len(f.B) != len(%s) {\nreturn fmt.Errorf(%q, len(f.B), len(%s))\n}\ncopy(%s[:], f.B)", x,
+		g.line("if len(f.B) != len(%s) {\nerr = fmt.Errorf(%q, len(f.B), len(%s))\nbreak\n}\ncopy(%s[:], f.B)", x,
 			string(f.Name())+" has %d bytes, not %d", x, x)
 	case how.raw && f.IsList():
 		g.line("%s = append(%s, f.B)", x, x)
@@ -155,15 +127,15 @@ func (g *generator) parseMessage(f protoreflect.FieldDescriptor, how field, x st
 	}
 	if f.IsList() {
 		if how.most != "" {
-			g.line("if len(%s) == %s {\nreturn fmt.Errorf(%q, %s)\n}", x, how.most, "more than %d "+string(f.Name()), how.most)
+			g.line("if len(%s) == %s {\nerr = fmt.Errorf(%q, %s)\nbreak\n}", x, how.most, "more than %d "+string(f.Name()), how.most)
 		}
 		g.line("%s = append(%s, %s{})", x, x, e.goType)
 		x += fmt.Sprintf("[len(%s)-1]", x)
 	}
 	if e.method {
-		g.line("return %s.%s(f.B)", x, e.parse)
+		g.line("err = %s.%s(f.B)", x, e.parse)
 	} else {
-		g.line("return %s(f.B, &%s)", e.parse, x)
+		g.line("err = %s(f.B, &%s)", e.parse, x)
 	}
 	return nil
 }
@@ -171,9 +143,9 @@ func (g *generator) parseMessage(f protoreflect.FieldDescriptor, how field, x st
 func (g *generator) parseNumber(f protoreflect.FieldDescriptor, how field, x string) error {
 	switch {
 	case how.limit != "":
-		g.line("if f.V >= uint64(len(%s)) {\nreturn fmt.Errorf(%q, f.V)\n}", how.limit, how.what+" %d is unknown")
+		g.line("if f.V >= uint64(len(%s)) {\nerr = fmt.Errorf(%q, f.V)\nbreak\n}", how.limit, how.what+" %d is unknown")
 	case how.most != "":
-		g.line("if f.V > uint64(%s) {\nreturn fmt.Errorf(%q, f.V, uint64(%s))\n}", how.most,
+		g.line("if f.V > uint64(%s) {\nerr = fmt.Errorf(%q, f.V, uint64(%s))\nbreak\n}", how.most,
 			strings.ReplaceAll(string(f.Name()), "_", " ")+" %d is more than %d", how.most)
 	}
 	from, goType := "f.V", ""
@@ -207,18 +179,25 @@ func (g *generator) parseNumber(f protoreflect.FieldDescriptor, how field, x str
 	return nil
 }
 
-// sets writes the constants of a message.
-func (g *generator) sets(m *message, d protoreflect.MessageDescriptor) error {
+// constants writes the constants of a message.
+func (g *generator) constants(m *message, d protoreflect.MessageDescriptor) error {
 	for _, s := range m.sets {
 		var bits []string
 		for _, name := range s.fields {
-			f := d.Fields().ByName(protoreflect.Name(name))
-			if f == nil {
-				return fmt.Errorf("message %s has no field %s", m.name, name)
+			n, err := number(d, name)
+			if err != nil {
+				return err
 			}
-			bits = append(bits, fmt.Sprintf("1<<%d", f.Number()))
+			bits = append(bits, fmt.Sprintf("1<<%d", n))
 		}
 		g.line("// %s has a bit for each number of %s.\nconst %s = %s\n", s.constant, s.meaning, s.constant, strings.Join(bits, " | "))
+	}
+	for _, constant := range slices.Sorted(maps.Keys(m.names)) {
+		n, err := number(d, m.names[constant])
+		if err != nil {
+			return err
+		}
+		g.line("// %s is the number of the field %s of the message %s.\nconst %s = %d\n", constant, m.names[constant], m.name, constant, n)
 	}
 	return nil
 }

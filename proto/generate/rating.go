@@ -2,7 +2,7 @@ package main
 
 // ratingMessages are those of package rating.
 var ratingMessages = []message{
-	{name: "Decimal", goType: "decimal.D", append: "appendDecimal", parse: "parseDecimal", hand: true, omit: "IsZero()"},
+	{name: "Decimal", goType: "decimal.D", append: "appendDecimal", parse: "ParseDecimal", hand: true, omit: "IsZero()"},
 	{name: "Value", goType: "Value", append: "appendValue", parse: "parse", method: true, fields: map[string]field{
 		"high": {goName: "Hi"},
 		"low":  {goName: "Lo"},
@@ -29,7 +29,7 @@ var ratingMessages = []message{
 	{name: "Line", goType: "Line", append: "appendLine", parse: "parse", method: true, check: "saysItsKind()", fields: map[string]field{
 		"kind": {goType: "LineKind"},
 	}},
-	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true, field: "stepField"},
+	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true},
 	{name: "Block", goType: "Block", append: "appendBlock", parse: "parse", method: true},
 	{name: "Draw", goType: "Draw", append: "appendDraw", parse: "parse", method: true, fields: map[string]field{
 		"kind": {goType: "CounterKind"},

@@ -2,7 +2,7 @@ package main
 
 // udrMessages are those of package udr.
 var udrMessages = []message{
-	{name: "Usage", goType: "Usage", append: "AppendUsage", parse: "ParseUsage", reset: "Reset()", fields: map[string]field{
+	{name: "Usage", goType: "Usage", append: "AppendUsage", parse: "ParseUsage", reset: "Reset()", field: "field", fields: map[string]field{
 		"at":              {goType: "Instant"},
 		"unit":            {goType: "Unit", limit: "unitNames", what: "unit"},
 		"identifier_kind": {goName: "Identifier.Kind", goType: "IDKind", limit: "kindNames", what: "identifier kind"},
@@ -13,7 +13,7 @@ var udrMessages = []message{
 	}, sets: []set{{constant: "rated", meaning: "the fields that ParseRatable parses", fields: []string{
 		"seq", "line", "bytes", "class", "unit", "at", "quantity", "identifier_kind", "identifier", "sim", "network", "country", "peer",
 		"peer_country", "duplicate_key", "attributes", "continues", "session_key",
-	}}}},
+	}}}, names: map[string]string{"seqField": "seq", "attributesField": "attributes"}},
 	{name: "Attribute", goType: "Attribute", append: "appendAttribute", parse: "parse", method: true},
 	{name: "Suspended", goType: "Suspended", append: "AppendSuspended", parse: "ParseSuspended", fields: map[string]field{
 		"code":     {goName: "Why.Code"},
@@ -23,7 +23,7 @@ var udrMessages = []message{
 		"reason":   {goName: "Why.Reason"},
 		"usage":    {raw: true},
 	}},
-	{name: "FileEnd", goType: "FileEnd", append: "appendFileEnd", parse: "parse", method: true, fields: map[string]field{
+	{name: "FileEnd", goType: "FileEnd", append: "AppendFileEnd", parse: "parse", method: true, fields: map[string]field{
 		"name":      {owned: true},
 		"taken":     {goType: "Instant"},
 		"units":     {goType: "UnitTotal"},
@@ -41,6 +41,6 @@ var udrMessages = []message{
 		"taken":             {goType: "Instant"},
 		"usage":             {raw: true, one: "AppendBatchUsage"},
 		"suspended":         {raw: true, one: "AppendBatchSuspended"},
-		"end":               {append: "appendEnd", parse: "parseEnd", last: true},
+		"end":               {pointer: true, parse: "parseEnd", last: true},
 	}},
 }

@@ -1,7 +1,7 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
-// proto/ defines the messages; their Go types are in the packages that own them (udr, rating, whose code is generated,
-// internal/ratedlog), whose tests compare both.
+// proto/ defines the messages. Their Go types are in the packages that own them (udr, rating, internal/ratedlog), with code
+// that proto/generate writes.
 package wire
 
 import (
@@ -175,13 +175,9 @@ func (f *Field) Read(data []byte) (size int) {
 // Signed is the value of a sint32 or sint64 field.
 func (f *Field) Signed() int64 { return protowire.DecodeZigZag(f.V) }
 
-// Skip passes over a field that its message does not know. Known has a bit for each number that it knows: a field of such a
-// number has another wire type than the .proto says, which is an error.
-func (f *Field) Skip(known uint64) error {
-	if known>>f.Number&1 != 0 {
-		return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
-	}
-	return nil
+// WrongType is the error of a field that has another wire type than the .proto says.
+func (f *Field) WrongType() error {
+	return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
 }
 
 // Fields calls field for each field of a message: v holds a varint or fixed value, b the bytes of the others.

@@ -89,16 +89,3 @@ func TestCloseShortWritesTheShortestLength(t *testing.T) {
 		require.Equal(t, protowire.AppendBytes([]byte("before\x0a"), body), got)
 	}
 }
-
-// A field that a message knows and that has another type is an error; one that it does not know is passed over.
-func TestAFieldOfAnotherTypeIsAnError(t *testing.T) {
-	const known = 1<<1 | 1<<5
-	for number := range protowire.Number(200) {
-		f := wire.Field{Number: number, Kind: protowire.BytesType}
-		if number == 1 || number == 5 {
-			require.EqualError(t, f.Skip(known), "it has wire type 2, so ratemill did not write it")
-		} else {
-			require.NoError(t, f.Skip(known))
-		}
-	}
-}

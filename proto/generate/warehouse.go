@@ -1,0 +1,10 @@
+package main
+
+// warehouseMessages are those of package internal/warehouse, which fills columns.
+var warehouseMessages = []message{
+	{name: "Decimal", goType: "decimal.D", parse: "rating.ParseDecimal", hand: true},
+	{name: "Charge", goType: "chargeColumns", parse: "parseChargeColumns", lower: true,
+		only:   []string{"tier", "account", "plan", "plan_version", "price", "currency", "cycle", "zone", "rounded", "draws", "rest", "total"},
+		fields: map[string]field{"tier": {goType: "uint8"}, "draws": {parse: "parseDraw"}}},
+	{name: "Draw", goType: "drawColumns", parse: "parse", method: true, lower: true, only: []string{"drawn"}},
+}
