@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // Options say how diagnostics are printed.

@@ -13,7 +13,7 @@ import (
 
 	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 func filesCommand(f *flags) *cobra.Command {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/output"
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // words is standard output for text that people read. It escapes foreign text, which could otherwise control the

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"ratemill/internal/offline"
-	"ratemill/internal/printable"
 	"ratemill/internal/ratedlog"
+	"ratemill/printable"
 	"ratemill/udr"
 )
 

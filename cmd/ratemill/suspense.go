@@ -12,7 +12,7 @@ import (
 
 	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 func suspenseCommand(f *flags) *cobra.Command {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/offline"
-	"ratemill/internal/printable"
+	"ratemill/printable"
 	"ratemill/rating"
 	"ratemill/rules"
 	"ratemill/udr"

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ratemill/internal/control"
-	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
+	"ratemill/printable"
 	"ratemill/rating"
 	"ratemill/udr"
 )

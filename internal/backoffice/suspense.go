@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/printable"
 	"ratemill/internal/warehouse"
+	"ratemill/printable"
 	"ratemill/udr"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff/lcs"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // DiffOptions say how to show differences.

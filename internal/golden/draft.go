@@ -12,9 +12,9 @@ import (
 	"strings"
 
 	"ratemill/internal/offline"
-	"ratemill/internal/printable"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
+	"ratemill/printable"
 	"ratemill/rules"
 	"ratemill/rules/record"
 	"ratemill/udr"

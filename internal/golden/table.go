@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // table is text in aligned columns, two blanks apart. A column without any value is left out, unless it is kept.

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 
 	"ratemill/decimal"
-	"ratemill/internal/printable"
 	"ratemill/internal/ratedlog"
+	"ratemill/printable"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/printable"
 	"ratemill/mediation"
 	"ratemill/mediation/decode"
+	"ratemill/printable"
 	"ratemill/registry"
 	"ratemill/rules"
 	"ratemill/rules/record"

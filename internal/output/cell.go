@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // Spreadsheet is a text as a cell of a CSV file. A text that begins like a formula may come from a carrier's file; the

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // gap is the number of blanks between columns.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // The formats of output.

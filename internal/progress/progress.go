@@ -11,7 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // Bars are bars below each other. A nil *Bars shows nothing.

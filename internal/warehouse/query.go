@@ -17,7 +17,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"ratemill/internal/output"
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 // Format is how rows are printed.

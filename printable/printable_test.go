@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/internal/printable"
+	"ratemill/printable"
 )
 
 func TestNoCharacterIsAnOrderToATerminal(t *testing.T) {
@@ -79,12 +79,12 @@ func TestJSONMeansTheSameToPrograms(t *testing.T) {
 var judges = []string{
 	"registry/import.go", "registry/importsim.go", "registry/importyaml.go", "normalize/address.go", "mediation/collect/remote.go",
 	"mediation/decode/json_parse.go",
-	"mediation/decode/window.go", "internal/warehouse/fill.go", "internal/offline/json.go", "internal/printable/printable.go",
+	"mediation/decode/window.go", "internal/warehouse/fill.go", "internal/offline/json.go", "printable/printable.go",
 }
 
 // TestThereIsNoOtherSanitizer in the sources: a second one has other rules.
 func TestThereIsNoOtherSanitizer(t *testing.T) {
-	root := filepath.Join("..", "..")
+	root := ".."
 	kind := regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -103,7 +103,7 @@ func TestThereIsNoOtherSanitizer(t *testing.T) {
 		}
 		if at := kind.FindIndex(text); at != nil {
 			name = filepath.ToSlash(name)
-			require.Contains(t, judges, name, "%s:%d looks at characters as a sanitizer does: use internal/printable, or say in this test that it prints nothing",
+			require.Contains(t, judges, name, "%s:%d looks at characters as a sanitizer does: use package printable, or say in this test that it prints nothing",
 				name, 1+bytes.Count(text[:at[0]], []byte("\n")))
 		}
 		return nil
