@@ -108,6 +108,14 @@ type Branch struct {
 	Count uint64   `json:"count"`
 }
 
+// String is the branch as reports name it: drop unanswered, or otherwise alone, which has no other name.
+func (b Branch) String() string {
+	if b.Kind == b.Name || b.Name == "" {
+		return b.Kind
+	}
+	return b.Kind + " " + b.Name
+}
+
 // Coverage counts how often each branch was taken since the runner was made.
 func (r *Runner) Coverage() []Branch {
 	all := make([]Branch, len(r.p.branches))

@@ -135,17 +135,10 @@ func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	}
 	for _, s := range p.Sources.Sources {
 		for _, b := range cover.Missing(s) {
-			list.Warnf(b.Pos, "no case reaches this branch (%s); `ratemill test --draft FILE` drafts one from a real file", branch(b.Kind, b.Name))
+			list.Warnf(b.Pos, "no case reaches this branch (%s); `ratemill test --draft FILE` drafts one from a real file", b)
 		}
 	}
 	return list
-}
-
-func branch(kind, name string) string {
-	if kind == name || name == "" {
-		return kind
-	}
-	return kind + " " + name
 }
 
 // printPlans lists how the expressions of a source run.

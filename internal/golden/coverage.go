@@ -68,7 +68,7 @@ func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reac
 	for _, s := range book.Sources {
 		r := Reached{Kind: "branches of " + s.Name, All: len(s.Program.NewRunner().Coverage())}
 		for _, b := range c.Missing(s) {
-			r.Missing = append(r.Missing, fmt.Sprintf("%s: %s %s", b.Pos, b.Kind, b.Name))
+			r.Missing = append(r.Missing, fmt.Sprintf("%s: %s", b.Pos, b))
 		}
 		report = append(report, r)
 	}

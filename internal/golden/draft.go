@@ -69,7 +69,7 @@ func (d *draft) look(decision *offline.Decision) {
 	for i, b := range now {
 		if b.Count > 0 && (d.before == nil || b.Count > d.before[i].Count) && d.missing[key(b)] {
 			delete(d.missing, key(b))
-			d.shows = append(d.shows, b.Kind+" "+b.Name)
+			d.shows = append(d.shows, b.String())
 			taken = true
 		}
 	}

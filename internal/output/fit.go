@@ -47,9 +47,17 @@ func Words(to io.Writer, text string, hang int) error {
 	return err
 }
 
-// hung is a line broken at its last blanks before the width. A word that is wider stays whole.
+// hung is a line broken at its last blanks before the width. A word that is wider stays whole. So do raw text and a
+// command at the end of the line, because people copy them: a line break would end the command, or be part of the record.
 func hung(line string, width, hang int) string {
+	if strings.HasPrefix(line, " raw ") || strings.HasPrefix(line, " header ") {
+		return line
+	}
 	var b strings.Builder
+	if at := strings.Index(line, ": ratemill "); at > 0 && utf8.RuneCountInString(line) > width {
+		words := hung(line[:at+1], width, hang)
+		return words + "\n" + strings.Repeat(" ", hang) + line[at+2:]
+	}
 	rest := []rune(line)
 	for len(rest) > width {
 		at := lastBlank(rest, hang, width)

@@ -16,6 +16,15 @@ func TestWordsHangBesideTheirLabel(t *testing.T) {
 	require.Equal(t, "short", hung("short", 22, 10))
 }
 
+func TestCommandsAndRawRecordsStayWholeForACopy(t *testing.T) {
+	require.Equal(t, " alike    3 records\n          wait:\n          ratemill suspense retry --rule 'set at: time(a, \"x y\")'",
+		hung(` alike    3 records wait: ratemill suspense retry --rule 'set at: time(a, "x y")'`, 22, 10))
+	require.Equal(t, "          then: ratemill files", hung("          then: ratemill files", 32, 10))
+	require.Equal(t, "          then:\n          ratemill files retry 12", hung("          then: ratemill files retry 12", 32, 10))
+	require.Equal(t, " raw      D;31.02.2026 10:00:00;1;2;3", hung(" raw      D;31.02.2026 10:00:00;1;2;3", 22, 10))
+	require.Equal(t, " header   Start Time,SIM ICCID,Type", hung(" header   Start Time,SIM ICCID,Type", 22, 10))
+}
+
 func TestATableFitsItsTerminal(t *testing.T) {
 	g := New("records", "file", "why").Numbers("records")
 	g.Add("12", "/carrier/SKY_000777.csv.gz", "the trailer counts 14 records, the file has 12; ask the carrier")

@@ -213,7 +213,8 @@ func (o *Options) WaitsFor(path string) string {
 		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker",
 			base(path)+o.Marker)
 	}
-	return fmt.Sprintf("it is read once its size and modification time have not changed for %s (collect.settled)", o.Settled)
+	return fmt.Sprintf("it is read once a listing, one each %s (collect.every), finds that its size and modification time have not "+
+		"changed for %s (collect.settled)", o.Interval(), o.Settled)
 }
 
 // Interval is how often to list the files.
