@@ -9,7 +9,10 @@
 // It keeps the running balances of accounts: what each account is charged, in each billing cycle, tier and usage class, seconds after
 // it was rated. A balance is a fold of the rated log. It is added up here, in exact decimals, and stored beside the position of the
 // consumer that makes it, in one transaction (internal/consumer): whatever crashes, a charge is in its balance once. It can be thrown
-// away and made again. balance.go has the fold, table.go its table in the control store, read.go how it is read.
+// away and made again. balance.go has the fold, table.go its table in the control store, read.go how it is read. The exposure of payers
+// with a credit limit is kept in the same transaction: credit.go, creditfold.go, creditstore.go, and payers.go says who pays.
+//
+// book.go answers what is known of accounts at a time, from the registry and its statements.
 //
 // It does not own prices (rating), facts and their times (registry), a SIM's life (registry/life), or invoices (invoicing).
 //

@@ -42,6 +42,7 @@ type Effect[T any] struct {
 	rows    Rows[T]
 	added   map[Key]*Balance
 	charges int
+	begun   bool              // the block has a message
 	texts   map[string]string // those of keys, once each: what is parsed points into messages
 
 	batch  ratedlog.Batch
@@ -49,6 +50,8 @@ type Effect[T any] struct {
 	amount rating.Amount
 	sorted []Key
 	stored []Row
+
+	credit *exposures[T] // nil: exposures are not kept
 }
 
 // NewEffect has added nothing yet.
@@ -56,20 +59,39 @@ func NewEffect[T any](rows Rows[T]) *Effect[T] {
 	return &Effect[T]{rows: rows, added: map[Key]*Balance{}, texts: map[string]string{}}
 }
 
+// Keep has the effect keep the exposure of payers that have a credit limit, and tell when it reaches a threshold, in the transaction of
+// the balances.
+func (e *Effect[T]) Keep(credits Credits[T], payers Payers) *Effect[T] {
+	e.credit = &exposures[T]{credits: credits, payers: payers, known: map[accountCycle]payerOf{}}
+	return e
+}
+
 // Reset implements consumer.Block.
 func (e *Effect[T]) Reset() {
-	e.charges = 0
+	e.charges, e.begun = 0, false
 	clear(e.added)
+	if e.credit != nil {
+		e.credit.due = e.credit.due[:0]
+	}
 }
 
 // Size implements consumer.Block: how many charges there are.
 func (e *Effect[T]) Size() int { return e.charges }
 
 // Add implements consumer.Block.
-func (e *Effect[T]) Add(_ context.Context, _ int64, message []byte) error {
+func (e *Effect[T]) Add(ctx context.Context, offset int64, message []byte) error {
 	if err := ratedlog.ParseBatch(message, &e.batch); err != nil {
 		return err
 	}
+	if e.credit != nil {
+		if !e.begun {
+			if err := e.credit.follow(ctx); err != nil {
+				return err
+			}
+		}
+		e.credit.offset = offset
+	}
+	e.begun = true
 	for i := range e.batch.Rated {
 		r := &e.batch.Rated[i]
 		if len(r.Charges) == 0 {
@@ -106,6 +128,10 @@ func (e *Effect[T]) charge() error {
 	}
 	*b = sum
 	e.charges++
+	if e.credit != nil {
+		key.Currency = e.text(key.Currency)
+		e.credit.charge(key, a.Total, e.batch.File, u)
+	}
 	return nil
 }
 
@@ -128,6 +154,11 @@ func (e *Effect[T]) text(s string) string {
 func (e *Effect[T]) Apply(ctx context.Context, tx T, span consumer.Span) error {
 	if span.First {
 		if err := e.rows.Begin(ctx, tx, span.Partition, span.From); err != nil {
+			return err
+		}
+	}
+	if e.credit != nil {
+		if err := e.credit.apply(ctx, tx, span); err != nil {
 			return err
 		}
 	}

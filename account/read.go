@@ -81,6 +81,9 @@ func Discard(ctx context.Context, db *store.DB, consumer string) error {
 		if _, err := t.Exec(ctx, `DELETE FROM account_balances`); err != nil {
 			return err
 		}
+		if _, err := t.Exec(ctx, `UPDATE account_exposures SET charged = '', version = version + 1`); err != nil {
+			return err
+		}
 		_, err := t.Exec(ctx, `DELETE FROM account_beginnings`)
 		return err
 	})

@@ -101,6 +101,15 @@ func ReadStored[T any](what string, text []byte) (v T, err error) {
 	return v, nil
 }
 
+// readPart reads those fields of another package's statement that V has.
+func readPart[V any](b *Book, s registry.Statement) (v V, ok bool) {
+	if err := json.Unmarshal(s.Value, &v); err != nil {
+		b.wrong = append(b.wrong, fmt.Errorf("the %s %s: %w", s.Kind, s.Subject, err))
+		return v, false
+	}
+	return v, true
+}
+
 // Date is a local date, in days since 1970-01-01.
 type Date int32
 

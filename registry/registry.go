@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"ratemill/udr"
@@ -120,6 +121,11 @@ func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) 
 		account = a.Parent
 	}
 	return dst
+}
+
+// EverBelow are the accounts whose parent an account is or was, at any time and as known at any revision.
+func (v *View) EverBelow(account uint32) []uint32 {
+	return slices.Clone(v.r.accounts.children[account])
 }
 
 // PlanName is the name of a plan's number.

@@ -206,3 +206,24 @@ func TestTheRegistryOfAnOlderInstallationGoesOn(t *testing.T) {
 		})
 	}
 }
+
+func TestAccountsAreLoadedWithoutSIMs(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		ctx := t.Context()
+		first := fleet(1, 0, 2)
+		first.Statements = []registry.Statement{{Kind: registry.KindStatus, Subject: "a1", Value: []byte(`{"status":"active"}`)}}
+		require.NoError(t, s.ImportRegistry(ctx, first, control.ImportOptions{Who: "ana", Now: noon, Partitions: 1}))
+		reg, statements := registry.New(), registry.NewStatements(registry.KindStatus)
+		for range 2 {
+			rev, err := s.LoadAccounts(ctx, reg, statements)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, rev)
+		}
+		view := reg.View()
+		defer view.Close()
+		require.NotZero(t, view.Accounts())
+		require.Zero(t, view.SIMs())
+		_, ok := statements.At(registry.KindStatus, "a1", "", 0, 1)
+		require.True(t, ok)
+	})
+}

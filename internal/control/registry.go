@@ -217,6 +217,29 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	return to, nil
 }
 
+// LoadAccounts brings companies, accounts and statements in memory to the newest revision, and returns it. It loads no SIMs: those who
+// ask about accounts alone need no memory for millions of SIMs.
+func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error) {
+	from := into.Revision()
+	to, err := s.RegistryRevision(ctx)
+	if err != nil || to <= from && statements.Revision() == from {
+		return from, err
+	}
+	if to > from {
+		if err := s.loadCompanies(ctx, into, from, to); err != nil {
+			return from, err
+		}
+		if err := s.loadAccounts(ctx, into, from, to); err != nil {
+			return from, err
+		}
+	}
+	if _, err := s.LoadStatements(ctx, statements); err != nil {
+		return from, err
+	}
+	into.Publish(to) // statements may be newer by then; who asks says as of which revision
+	return to, nil
+}
+
 // page is the number of facts read in one query: few enough for any statement timeout.
 const page = 50000
 

@@ -35,12 +35,13 @@ func newAccount(ctx context.Context, n *Node) (runner, error) {
 		return nil, err
 	}
 	r := &accountRole{n: n, progress: map[int]*consumer.Progress{}}
+	payers := account.NewDirectory(n.Store.LoadAccounts, n.accounts(), clock{}.Now)
 	next := func(partition int) int64 { return r.of(partition).Next.Load() }
 	r.partitions = n.ratedPartitions(Account, "account", next, func(ctx context.Context, partition int) error {
 		c, err := consumer.NewInTransaction(consumer.TransactionOptions[*store.Tx]{
 			Options: n.consumes(Account, AccountConsumer(n.Installation), partition, r.of(partition),
 				func() time.Duration { return balanceLinger }),
-			Store: n.Store, Effect: account.NewEffect(account.Table{}), Done: "in the balances", Gone: balancesGone,
+			Store: n.Store, Effect: account.NewEffect(account.Table{}).Keep(account.Table{}, payers), Done: "in the balances", Gone: balancesGone,
 			Start: func(ctx context.Context) (int64, ratedlog.Fold, error) { return n.folded(ctx, partition) },
 		})
 		if err != nil {
@@ -49,6 +50,15 @@ func newAccount(ctx context.Context, n *Node) (runner, error) {
 		return c.Run(ctx)
 	})
 	return r, nil
+}
+
+// accounts is what the installation has for accounts. Only the documents of its catalogue matter to the fold.
+func (n *Node) accounts() *account.Installation {
+	in := &account.Installation{}
+	if n.Project != nil {
+		in.Documents, _ = account.DocumentsOf(n.Project.Catalogue)
+	}
+	return in
 }
 
 // folded is where the warehouse's sink is in a partition of the rated log, and the fold there.

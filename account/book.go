@@ -1,0 +1,396 @@
+package account
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// StatementKinds are the kinds of statements that this package asks for.
+var StatementKinds = []registry.Kind{registry.KindStatus, registry.KindProfile, registry.KindDetails, registry.KindResource,
+	registry.KindContact, registry.KindAddress, registry.KindAddon, registry.KindGroup, registry.KindCompany, registry.KindProject,
+	registry.KindContract, registry.KindSettings}
+
+// Book is accounts as known at a revision: the tree of the registry, and what was stated of its accounts. It implements Histories and
+// Guards.
+type Book struct {
+	View       *registry.View
+	Statements *registry.Statements
+	Revision   registry.Revision
+	In         *Installation
+
+	histories map[string]*History
+	profiles  map[string][]Since[*Profile]
+	wrong     []error // stored values that cannot be read
+}
+
+// NewBook answers as known at the view's revision.
+func NewBook(view *registry.View, statements *registry.Statements, in *Installation) *Book {
+	return &Book{View: view, Statements: statements, Revision: view.Revision(), In: in, histories: map[string]*History{},
+		profiles: map[string][]Since[*Profile]{}}
+}
+
+// Err is what could not be read of the stored values so far. Ask it before you trust an answer.
+func (b *Book) Err() error {
+	if len(b.wrong) == 0 {
+		return nil
+	}
+	return b.wrong[0]
+}
+
+// Account is the registry's account at a time, nil if it is not there.
+func (b *Book) Account(id string, when udr.Instant) *registry.Account {
+	number, ok := b.View.AccountNumber(id)
+	if !ok {
+		return nil
+	}
+	a, _ := b.View.Account(number, when, b.Revision)
+	return a
+}
+
+// History implements Histories.
+func (b *Book) History(id string) *History {
+	if h, ok := b.histories[id]; ok {
+		return h
+	}
+	h := b.history(id)
+	b.histories[id] = h
+	return h
+}
+
+func (b *Book) history(id string) *History {
+	number, ok := b.View.AccountNumber(id)
+	if !ok {
+		return nil
+	}
+	h := &History{ID: id}
+	for when, more, there := registry.Always, true, false; more; when, more = b.View.AccountUntil(number, when, b.Revision) {
+		a, ok := b.View.Account(number, when, b.Revision)
+		if !ok {
+			continue
+		}
+		if !there {
+			h.From, there = when, true
+		}
+		parent := ""
+		if a.Parent != 0 {
+			parent, _ = b.View.AccountID(a.Parent)
+		}
+		if n := len(h.Parents); n == 0 || h.Parents[n-1].Value != parent {
+			h.Parents = append(h.Parents, Since[string]{when, parent})
+		}
+	}
+	if h.Parents == nil {
+		return nil
+	}
+	h.Statuses = sequence(b, registry.KindStatus, id, "", func(v *StatusValue) StatusValue {
+		if v == nil {
+			return StatusValue{}
+		}
+		return *v
+	})
+	return h
+}
+
+// sequence are the values of a subject's statements with a name, oldest first; make gets nil where nothing holds.
+func sequence[V, T any](b *Book, kind registry.Kind, subject, name string, make func(*V) T) (all []Since[T]) {
+	told := b.Statements.Told(kind, subject)
+	told = slices.DeleteFunc(told, func(k registry.KnownStatement) bool { return k.Name != name })
+	for _, s := range registry.HeldStatements(told, b.Revision) {
+		if s.State == registry.Ended {
+			all = append(all, Since[T]{s.From, make(nil)})
+			continue
+		}
+		if v, ok := valueOf[V](b, s.Statement); ok {
+			all = append(all, Since[T]{s.From, make(v)})
+		}
+	}
+	return all
+}
+
+func valueOf[V any](b *Book, s registry.Statement) (*V, bool) {
+	v, err := ReadStored[V](fmt.Sprintf("the %s of %s", s.Kind, strings.TrimSuffix(s.Subject+" "+s.Name, " ")), s.Value)
+	if err != nil {
+		b.wrong = append(b.wrong, err)
+		return nil, false
+	}
+	return &v, true
+}
+
+// Value is what holds of a subject at a time, nil if nothing does.
+func Value[V any](b *Book, kind registry.Kind, subject, name string, when udr.Instant) *V {
+	s, ok := b.Statements.At(kind, subject, name, when, b.Revision)
+	if !ok {
+		return nil
+	}
+	v, _ := valueOf[V](b, s.Statement)
+	return v
+}
+
+// Values are what holds of a subject at a time, by name.
+func Values[V any](b *Book, kind registry.Kind, subject string, when udr.Instant) map[string]V {
+	all := map[string]V{}
+	for _, s := range b.Statements.Of(kind, subject, when, b.Revision) {
+		if v, ok := valueOf[V](b, s.Statement); ok {
+			all[s.Name] = *v
+		}
+	}
+	return all
+}
+
+// Children implements Histories.
+func (b *Book) Children(id string) (children []string) {
+	number, ok := b.View.AccountNumber(id)
+	if !ok {
+		return nil
+	}
+	for _, child := range b.View.EverBelow(number) {
+		if id, ok := b.View.AccountID(child); ok {
+			children = append(children, id)
+		}
+	}
+	slices.Sort(children)
+	return children
+}
+
+// Status is the status of an account at a time.
+func (b *Book) Status(id string, when udr.Instant) StatusValue {
+	if h := b.History(id); h != nil {
+		return h.Status(when)
+	}
+	return StatusValue{}
+}
+
+// Profile is the billing profile of an account at a time, nil if it has none of its own.
+func (b *Book) Profile(id string, when udr.Instant) *Profile {
+	all, ok := b.profiles[id]
+	if !ok {
+		all = sequence(b, registry.KindProfile, id, "", func(v *Profile) *Profile { return v })
+		b.profiles[id] = all
+	}
+	p, _ := at(all, when)
+	return p
+}
+
+// Payer is who pays for an account at a time: itself if it has a billing profile, else the nearest account above it that has one. Where
+// none has, the root pays: accounts were there before they had profiles.
+func (b *Book) Payer(id string, when udr.Instant) string {
+	path := Path(b, id, when)
+	for _, account := range path {
+		if b.Profile(account, when) != nil {
+			return account
+		}
+	}
+	if len(path) == 0 {
+		return ""
+	}
+	return path[len(path)-1]
+}
+
+// Seller is who sells to a payer at a time: the nearest reseller above it, or "" for the operator.
+func (b *Book) Seller(payer string, when udr.Instant) string {
+	for i, account := range Path(b, payer, when) {
+		if a := b.Account(account, when); i > 0 && a != nil && a.Kind == registry.ResellerAccount {
+			return account
+		}
+	}
+	return ""
+}
+
+// Tier is what an account is in the trade: a reseller sells to a customer, that is to an account below it which pays for itself. It is
+// derived and never entered, and nothing else follows from it: the kind of an account is its right.
+func (b *Book) Tier(id string, when udr.Instant) string {
+	a := b.Account(id, when)
+	if a == nil || a.Kind != registry.ResellerAccount {
+		return "retailer"
+	}
+	var sells func(above string) bool
+	sells = func(above string) bool {
+		for _, child := range childrenAt(b, above, when) {
+			if b.Profile(child, when) != nil || sells(child) {
+				return true
+			}
+		}
+		return false
+	}
+	if sells(id) {
+		return "reseller"
+	}
+	return "retailer"
+}
+
+// Given are the resources of an account and of those above it at a time.
+func (b *Book) Given(id string, when udr.Instant) (given Given) {
+	for _, account := range Path(b, id, when) {
+		l := Level{account, map[ResourceName]Resource{}}
+		for name, r := range Values[Resource](b, registry.KindResource, account, when) {
+			if n, ok := ParseResourceName(name); ok {
+				l.Resources[n] = r
+			}
+		}
+		given = append(given, l)
+	}
+	return given
+}
+
+// Company is the company of an account at a time with what was stated of it, nil if nothing was.
+func (b *Book) Company(id string, when udr.Instant) *Company {
+	for _, account := range Path(b, id, when) {
+		if a := b.Account(account, when); a != nil && a.Company != "" {
+			return Value[Company](b, registry.KindCompany, a.Company, "", when)
+		}
+	}
+	return nil
+}
+
+// Missing implements Guards: the mandatory fields of an account, and of its company.
+func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
+	d := Value[Details](b, registry.KindDetails, id, "", when)
+	if d == nil || d.Name == "" {
+		fields = append(fields, "details.name")
+	}
+	company := ""
+	for _, account := range Path(b, id, when) {
+		if a := b.Account(account, when); a != nil && company == "" {
+			company = a.Company
+		}
+	}
+	switch {
+	case company == "":
+		fields = append(fields, "company")
+	case Value[Company](b, registry.KindCompany, company, "", when) == nil:
+		fields = append(fields, "the fields of company "+company)
+	}
+	payer := b.Payer(id, when)
+	p := b.Profile(payer, when)
+	if p == nil {
+		return append(fields, "profile")
+	}
+	if payer == id {
+		for _, f := range p.Missing() {
+			fields = append(fields, "profile."+f)
+		}
+		if b.billingAddress(id, p, when) == nil {
+			fields = append(fields, "the billing address "+p.BillingAddress)
+		}
+	}
+	if b.settings(id, when) == "" {
+		fields = append(fields, "settings (the lifecycle of its SIMs)")
+	}
+	return fields
+}
+
+// settings is the nearest account upwards that states the rules of its SIMs, "" if none does.
+func (b *Book) settings(id string, when udr.Instant) string {
+	for _, account := range Path(b, id, when) {
+		if _, ok := b.Statements.At(registry.KindSettings, account, "", when, b.Revision); ok {
+			return account
+		}
+	}
+	return ""
+}
+
+// billingAddress is the address that a profile names, nil if there is none.
+func (b *Book) billingAddress(id string, p *Profile, when udr.Instant) *Shipping {
+	name := p.BillingAddress
+	if name == "" {
+		return &Shipping{} // it was told that the field is missing
+	}
+	c := b.Company(id, when)
+	if name == "company" && c != nil {
+		return &Shipping{Country: c.Address.Country, City: c.Address.City, Street: c.Address.Street, Number: c.Address.Number,
+			Postcode: c.Address.Postcode}
+	}
+	subject := id
+	if of, rest, named := strings.Cut(name, "/"); named && of == "company" {
+		a := b.Account(id, when)
+		subject, name = a.Company, rest
+	}
+	return Value[Shipping](b, registry.KindAddress, subject, name, when)
+}
+
+// Unconfirmed implements Guards.
+func (b *Book) Unconfirmed(id string, when udr.Instant) string {
+	if c := b.Company(id, when); b.In.Lookup && c != nil && !c.Confirmed() {
+		return fmt.Sprintf("company %s comes from a look-up (%s), and nobody has confirmed it", c.Name, c.Source.Service)
+	}
+	return ""
+}
+
+// Standing is what an account has when its gates are asked.
+func (b *Book) Standing(id string, when udr.Instant) *Standing {
+	s := &Standing{Account: id, Given: b.Given(id, when), Company: b.Company(id, when),
+		Details: Value[Details](b, registry.KindDetails, id, "", when)}
+	payer := b.Payer(id, when)
+	s.Profile, s.Sub = b.Profile(payer, when), payer != id
+	if a := b.Account(id, when); a != nil {
+		s.Kind = a.Kind
+	}
+	s.Contacts = slices.Sorted(maps.Keys(Values[Contact](b, registry.KindContact, id, when)))
+	s.Addresses = slices.Sorted(maps.Keys(Values[Shipping](b, registry.KindAddress, id, when)))
+	s.Contract = b.contract(id, when)
+	return s
+}
+
+// contractValue is what this package reads of a contract's statement, whose owner is invoicing.
+type contractValue struct {
+	Account      string `json:"account"`
+	Status       string `json:"status"`
+	Entitlements struct {
+		Network []string `json:"network"`
+		Product []string `json:"product"`
+	} `json:"entitlements"`
+}
+
+// contract is the contract that is in force for an account at a time, its own or one of an account above it.
+func (b *Book) contract(id string, when udr.Instant) *Contract {
+	path := Path(b, id, when)
+	for subject := range b.Statements.Subjects(registry.KindContract) {
+		for _, s := range b.Statements.Of(registry.KindContract, subject, when, b.Revision) {
+			v, ok := readPart[contractValue](b, s.Statement)
+			if ok && v.Status == "active" && slices.Contains(path, v.Account) {
+				return &Contract{v.Entitlements.Network, v.Entitlements.Product}
+			}
+		}
+	}
+	return nil
+}
+
+// Unmet implements Guards.
+func (b *Book) Unmet(id string, when udr.Instant) []Unmet {
+	documents := b.In.Documents
+	if documents == nil {
+		documents, _ = DocumentsOf(nil)
+	}
+	date := Date(registry.LocalDate(time.UTC, when))
+	return documents.Onboarding("", date).Unmet(b.Standing(id, when), b.In)
+}
+
+// Defaults implements Guards.
+func (b *Book) Defaults(id string, when udr.Instant) map[string]string {
+	given, defaults := b.Given(id, when), map[string]string{}
+	for _, kind := range ResourceKinds {
+		if names := given.Defaults(kind); len(names) == 1 {
+			defaults[kind] = names[0]
+		}
+	}
+	if len(defaults) == 0 {
+		return nil
+	}
+	return defaults
+}
+
+// SuspendsSIMs implements Guards: the nearest account upwards that says so decides.
+func (b *Book) SuspendsSIMs(id string, when udr.Instant) bool {
+	for _, account := range Path(b, id, when) {
+		if d := Value[Details](b, registry.KindDetails, account, "", when); d != nil && d.SuspendSIMs != nil {
+			return *d.SuspendSIMs
+		}
+	}
+	return true
+}

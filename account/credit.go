@@ -1,0 +1,125 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// Credit is what a payer and all accounts below it that do not pay for themselves owe, in one currency, and which thresholds of its
+// limit it has passed.
+type Credit struct {
+	Charged   decimal.D // net: all rated usage; a fold of the rated log
+	Billed    decimal.D // net: the part of it that is on final documents, less open items of other kinds
+	Documents decimal.D // gross: the unpaid part of open documents
+	Passed    []Percent // thresholds that fired and are not armed again, ascending
+}
+
+// Unbilled is what is on no document yet.
+func (c *Credit) Unbilled() (decimal.D, error) { return c.Charged.Sub(c.Billed) }
+
+// Exposure is what counts against the limit.
+func (c *Credit) Exposure() (decimal.D, error) {
+	unbilled, err := c.Unbilled()
+	if err != nil {
+		return unbilled, err
+	}
+	return unbilled.Add(c.Documents)
+}
+
+// Limit is a credit limit with its policy.
+type Limit struct {
+	Amount     decimal.D
+	Currency   string
+	Thresholds []CreditThreshold // ascending
+}
+
+var hundred = decimal.FromInt(100)
+
+// Judge compares the exposure with the limit, and returns the thresholds that fire now: each fires once, until the exposure has fallen
+// below it. limit is nil without one; then nothing fires, and all are armed.
+func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
+	if limit == nil {
+		c.Passed = nil
+		return nil, nil
+	}
+	exposure, err := c.Exposure()
+	if err != nil {
+		return nil, fmt.Errorf("the exposure: %w", err)
+	}
+	percents, err := exposure.Mul(hundred)
+	if err != nil {
+		return nil, fmt.Errorf("the exposure: %w", err)
+	}
+	var passed []Percent
+	for _, t := range limit.Thresholds {
+		part, err := limit.Amount.Mul(decimal.FromInt(int64(t.At)))
+		if err != nil {
+			return nil, fmt.Errorf("the credit limit: %w", err)
+		}
+		// A limit of 0 is reached by the first charge, not by nothing.
+		if percents.Less(part) || exposure.Sign() <= 0 {
+			continue
+		}
+		passed = append(passed, t.At)
+		if !slices.Contains(c.Passed, t.At) {
+			fired = append(fired, t)
+		}
+	}
+	c.Passed = passed
+	return fired, nil
+}
+
+// passedText is how Passed is stored: 80 90.
+func passedText(passed []Percent) string {
+	var words []string
+	for _, p := range passed {
+		words = append(words, strconv.Itoa(int(p)))
+	}
+	return strings.Join(words, " ")
+}
+
+func parsePassed(text string) (passed []Percent, err error) {
+	for word := range strings.FieldsSeq(text) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no list of thresholds", text)
+		}
+		passed = append(passed, Percent(n))
+	}
+	return passed, nil
+}
+
+// The events of credit.
+const (
+	EventThreshold   = "credit.threshold"    // a part of the limit below the whole was reached
+	EventLimitPassed = "credit.limit.passed" // the limit was reached, or a part beyond it
+)
+
+// Alert says that the exposure of a payer reached a threshold of its limit.
+type Alert struct {
+	Payer     uint32
+	Currency  string
+	Threshold CreditThreshold
+	Exposure  decimal.D
+	Limit     decimal.D
+	// The record whose charge reached it. Its time is that of the usage. A file of zeros: no record did, but a document or a change of
+	// the limit.
+	File   udr.FileID
+	Seq    uint64
+	Tier   uint8
+	At     udr.Instant
+	Offset int64 // in the rated log
+}
+
+// Event is the event's name.
+func (a *Alert) Event() string {
+	if a.Threshold.At >= 100 {
+		return EventLimitPassed
+	}
+	return EventThreshold
+}

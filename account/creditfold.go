@@ -1,0 +1,194 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/internal/consumer"
+	"ratemill/udr"
+)
+
+// Payers say who pays for an account, and up to which limit.
+type Payers interface {
+	// Follow reads the facts again if there are newer ones. The generation grows when an answer may be another.
+	Follow(ctx context.Context) (generation uint64, err error)
+	// Tracks reports whether any payer has a credit limit, or ever had one.
+	Tracks() bool
+	// Payer is who pays for the charges of an account in a billing cycle. Tracked are payers that have a limit, or ever had one: their
+	// exposure is kept.
+	Payer(account uint32, cycle int32) (payer uint32, tracked bool)
+	// Pays are the accounts that a payer may pay for, itself included.
+	Pays(payer uint32) []uint32
+	// Limit is the present limit of a payer, nil if it has none.
+	Limit(payer uint32) *Limit
+}
+
+// CreditRow is a payer's credit as it is stored.
+type CreditRow struct {
+	Payer    uint32
+	Currency string
+	Credit
+	Kept    bool  // what was charged is kept: the payer is tracked
+	Version int64 // how often it was changed; 0: it is not stored yet
+}
+
+func (r *CreditRow) compare(payer uint32, currency string) int {
+	return cmp.Or(cmp.Compare(r.Payer, payer), cmp.Compare(r.Currency, currency))
+}
+
+// Credits keeps the credit of payers, in a transaction T.
+type Credits[T any] interface {
+	// LoadCredit fills in the rows that are stored already. They are in the order of payer and currency.
+	LoadCredit(ctx context.Context, tx T, rows []CreditRow) error
+	// Charged gives the stored balances of accounts, of all partitions.
+	Charged(ctx context.Context, tx T, accounts []uint32, each func(Row)) error
+	// SaveCredit stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
+	SaveCredit(ctx context.Context, tx T, rows []CreditRow) error
+	// Alert stores alerts.
+	Alert(ctx context.Context, tx T, partition int, alerts []Alert) error
+}
+
+// exposures adds the charges of a block to what their payers owe.
+type exposures[T any] struct {
+	credits    Credits[T]
+	payers     Payers
+	generation uint64
+	tracks     bool                     // as of the generation
+	known      map[accountCycle]payerOf // of the generation
+	due        []due                    // the block's charges of tracked payers, in their order
+	offset     int64
+}
+
+type accountCycle struct {
+	account uint32
+	cycle   int32
+}
+
+type payerOf struct {
+	payer   uint32
+	tracked bool
+}
+
+type due struct {
+	payer    uint32
+	currency string
+	amount   decimal.D
+	record   Alert // without what a threshold adds
+}
+
+// follow brings the payers up to date, once for a block.
+func (x *exposures[T]) follow(ctx context.Context) error {
+	generation, err := x.payers.Follow(ctx)
+	if err != nil {
+		return err
+	}
+	if generation != x.generation {
+		x.generation, x.tracks = generation, x.payers.Tracks()
+		clear(x.known)
+	}
+	return nil
+}
+
+// charge adds a charge, if its payer is tracked.
+func (x *exposures[T]) charge(key Key, amount decimal.D, file udr.FileID, u *udr.Usage) {
+	if !x.tracks {
+		return
+	}
+	of := accountCycle{key.Account, key.Cycle}
+	p, ok := x.known[of]
+	if !ok {
+		p.payer, p.tracked = x.payers.Payer(of.account, of.cycle)
+		x.known[of] = p
+	}
+	if p.tracked {
+		x.due = append(x.due, due{p.payer, key.Currency, amount, Alert{File: file, Seq: u.Seq, Tier: key.Tier, At: u.At, Offset: x.offset}})
+	}
+}
+
+// apply adds the block's charges to the stored credit, before they are in the stored balances, and stores the alerts.
+func (x *exposures[T]) apply(ctx context.Context, tx T, span consumer.Span) error {
+	if len(x.due) == 0 {
+		return nil
+	}
+	var rows []CreditRow
+	for i := range x.due {
+		d := &x.due[i]
+		at, there := slices.BinarySearchFunc(rows, d.payer, func(r CreditRow, payer uint32) int { return r.compare(payer, d.currency) })
+		if !there {
+			rows = slices.Insert(rows, at, CreditRow{Payer: d.payer, Currency: d.currency})
+		}
+	}
+	if err := x.credits.LoadCredit(ctx, tx, rows); err != nil {
+		return err
+	}
+	limits := make([]*Limit, len(rows))
+	for i := range rows {
+		limits[i] = x.payers.Limit(rows[i].Payer)
+		if !rows[i].Kept {
+			if err := x.begin(ctx, tx, &rows[i]); err != nil {
+				return err
+			}
+		}
+		rows[i].Version++
+	}
+	var alerts []Alert
+	for i := range x.due {
+		d := &x.due[i]
+		at, _ := slices.BinarySearchFunc(rows, d.payer, func(r CreditRow, payer uint32) int { return r.compare(payer, d.currency) })
+		var err error
+		if rows[at].Charged, err = rows[at].Charged.Add(d.amount); err != nil {
+			return fmt.Errorf("what account %d owes: %w", d.payer, err)
+		}
+		if alerts, err = judge(&rows[at], limits[at], d.record, alerts); err != nil {
+			return err
+		}
+	}
+	if err := x.credits.SaveCredit(ctx, tx, rows); err != nil {
+		return err
+	}
+	return x.credits.Alert(ctx, tx, span.Partition, alerts)
+}
+
+// judge adds the alerts of the thresholds that a payer passes.
+func judge(r *CreditRow, limit *Limit, record Alert, alerts []Alert) ([]Alert, error) {
+	if limit != nil && limit.Currency != r.Currency {
+		limit = nil // of a currency that the account had before
+	}
+	fired, err := r.Judge(limit)
+	if err != nil {
+		return alerts, fmt.Errorf("account %d: %w", r.Payer, err)
+	}
+	for _, t := range fired {
+		a := record
+		a.Payer, a.Currency, a.Threshold, a.Limit = r.Payer, r.Currency, t, limit.Amount
+		if a.Exposure, err = r.Exposure(); err != nil {
+			return alerts, err
+		}
+		alerts = append(alerts, a)
+	}
+	return alerts, nil
+}
+
+// begin is what a payer owed before it was tracked: the balances of the cycles for which it pays.
+func (x *exposures[T]) begin(ctx context.Context, tx T, r *CreditRow) error {
+	var wrong error
+	err := x.credits.Charged(ctx, tx, x.payers.Pays(r.Payer), func(b Row) {
+		payer, _ := x.payers.Payer(b.Account, b.Cycle)
+		if payer != r.Payer || b.Currency != r.Currency {
+			return
+		}
+		sum, err := r.Charged.Add(b.Amount)
+		if err != nil {
+			wrong = fmt.Errorf("what account %d owes: %w", r.Payer, err)
+		}
+		r.Charged = sum
+	})
+	if err == nil {
+		err = wrong
+	}
+	r.Kept = true
+	return err
+}

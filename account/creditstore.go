@@ -1,0 +1,225 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/internal/consumer"
+	"ratemill/internal/store"
+	"ratemill/udr"
+)
+
+const creditColumns = `payer_number, currency, charged, billed, documents, passed, version`
+
+func scanCredit(rows *sql.Rows) (r CreditRow, err error) {
+	var charged, billed, documents, passed string
+	if err := rows.Scan(&r.Payer, &r.Currency, &charged, &billed, &documents, &passed, &r.Version); err != nil {
+		return r, err
+	}
+	if r.Kept = charged != ""; !r.Kept {
+		charged = "0"
+	}
+	for _, f := range []struct {
+		text string
+		into *decimal.D
+	}{{charged, &r.Charged}, {billed, &r.Billed}, {documents, &r.Documents}} {
+		if *f.into, err = decimal.Parse(f.text); err != nil {
+			return r, fmt.Errorf("the exposure of account %d: %w", r.Payer, err)
+		}
+	}
+	r.Passed, err = parsePassed(passed)
+	return r, err
+}
+
+// LoadCredit implements Credits.
+func (Table) LoadCredit(ctx context.Context, tx *store.Tx, rows []CreditRow) error {
+	for some := range slices.Chunk(rows, loadAtOnce) {
+		var args []any
+		for _, r := range some {
+			args = append(args, r.Payer)
+		}
+		found, err := tx.Rows(ctx, `SELECT `+creditColumns+` FROM account_exposures WHERE payer_number IN (?`+
+			strings.Repeat(`, ?`, len(some)-1)+`)`, args...)
+		if err != nil {
+			return err
+		}
+		err = each(found, func() error {
+			stored, err := scanCredit(found)
+			at, there := slices.BinarySearchFunc(rows, stored.Payer, func(r CreditRow, payer uint32) int {
+				return r.compare(payer, stored.Currency)
+			})
+			if there {
+				rows[at] = stored
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls do for each row of an answer.
+func each(rows *sql.Rows, do func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Charged implements Credits.
+func (Table) Charged(ctx context.Context, tx *store.Tx, accounts []uint32, each func(Row)) error {
+	for some := range slices.Chunk(accounts, loadAtOnce) {
+		var args []any
+		for _, account := range some {
+			args = append(args, account)
+		}
+		found, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version FROM account_balances
+			WHERE account_number IN (?`+strings.Repeat(`, ?`, len(some)-1)+`)`, args...)
+		if err != nil {
+			return err
+		}
+		if err := scan(found, func(r *Row) { each(*r) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveCredit implements Credits.
+func (Table) SaveCredit(ctx context.Context, tx *store.Tx, rows []CreditRow) error {
+	for some := range slices.Chunk(rows, saveAtOnce) {
+		var args []any
+		for i := range some {
+			r := &some[i]
+			charged := ""
+			if r.Kept {
+				charged = r.Charged.String()
+			}
+			args = append(args, r.Payer, r.Currency, charged, r.Billed.String(), r.Documents.String(), passedText(r.Passed), r.Version)
+		}
+		changed, err := tx.Exec(ctx, `INSERT INTO account_exposures (`+creditColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`+
+			strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?)`, len(some)-1)+`
+			ON CONFLICT (payer_number, currency) DO UPDATE SET charged = excluded.charged, billed = excluded.billed, documents = excluded.documents,
+			passed = excluded.passed, version = excluded.version WHERE account_exposures.version = excluded.version - 1`, args...)
+		if err != nil {
+			return err
+		}
+		if changed != int64(len(some)) {
+			return consumer.ErrConflict
+		}
+	}
+	return nil
+}
+
+// noPartition is that of alerts which no record of the rated log caused.
+const noPartition = -1
+
+// Alert implements Credits. The same alert again, after balances were made again, is not added.
+func (Table) Alert(ctx context.Context, tx *store.Tx, partition int, alerts []Alert) error {
+	for i := range alerts {
+		a := &alerts[i]
+		_, err := tx.Exec(ctx, `INSERT INTO account_alerts (payer_number, currency, percent, event, actions, exposure, credit_limit, file, seq, tier, used_at,
+			partition_number, rated_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, a.Payer, a.Currency,
+			int64(a.Threshold.At), a.Event(), strings.Join(a.Threshold.Do, " "), a.Exposure.String(), a.Limit.String(), a.File.String(),
+			int64(a.Seq), int64(a.Tier), int64(a.At), partition, a.Offset)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Settle changes what a payer owes by documents: billed is the net that a document took over from what was unbilled, documents the
+// gross that it opened, or, below zero, what a payment or a credit note closed. It belongs in the transaction of the document.
+func (t Table) Settle(ctx context.Context, tx *store.Tx, payers Payers, payer uint32, currency string, billed, documents decimal.D) error {
+	rows := []CreditRow{{Payer: payer, Currency: currency}}
+	if err := t.LoadCredit(ctx, tx, rows); err != nil {
+		return err
+	}
+	r := &rows[0]
+	limit := payers.Limit(payer)
+	if limit != nil && !r.Kept {
+		if err := (&exposures[*store.Tx]{credits: t, payers: payers}).begin(ctx, tx, r); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.Billed, err = r.Billed.Add(billed); err != nil {
+		return fmt.Errorf("what account %d owes: %w", payer, err)
+	}
+	if r.Documents, err = r.Documents.Add(documents); err != nil {
+		return fmt.Errorf("what account %d owes: %w", payer, err)
+	}
+	r.Version++
+	alerts, err := judge(r, limit, Alert{Seq: uint64(r.Version)}, nil)
+	if err != nil {
+		return err
+	}
+	if err := t.SaveCredit(ctx, tx, rows); err != nil {
+		return err
+	}
+	return t.Alert(ctx, tx, noPartition, alerts)
+}
+
+// CreditOf is the stored credit of payers, by payer and currency; nil asks for all.
+func CreditOf(ctx context.Context, db *store.DB, payer *uint32) (all []CreditRow, err error) {
+	where, args := "", []any(nil)
+	if payer != nil {
+		where, args = ` WHERE payer_number = ?`, []any{*payer}
+	}
+	err = db.Query(ctx, "reading exposures", `SELECT `+creditColumns+` FROM account_exposures`+where+` ORDER BY payer_number, currency`, args,
+		func(rows *sql.Rows) error {
+			r, err := scanCredit(rows)
+			all = append(all, r)
+			return err
+		})
+	return all, err
+}
+
+// Alerts are the newest alerts of a payer, or of all, newest usage first.
+func Alerts(ctx context.Context, db *store.DB, payer *uint32, limit int) (all []Alert, err error) {
+	where, args := "", []any(nil)
+	if payer != nil {
+		where, args = ` WHERE payer_number = ?`, []any{*payer}
+	}
+	err = db.Query(ctx, "reading alerts", `SELECT payer_number, currency, percent, actions, exposure, credit_limit, file, seq, tier, used_at, rated_offset
+		FROM account_alerts`+where+` ORDER BY used_at DESC, rated_offset DESC, percent DESC LIMIT ?`, append(args, limit), func(rows *sql.Rows) error {
+		var a Alert
+		var percent, seq, tier int64
+		var actions, exposure, of, file string
+		err := rows.Scan(&a.Payer, &a.Currency, &percent, &actions, &exposure, &of, &file, &seq, &tier, (*int64)(&a.At), &a.Offset)
+		if err != nil {
+			return err
+		}
+		a.Threshold, a.Seq, a.Tier = CreditThreshold{Percent(percent), strings.Fields(actions)}, uint64(seq), uint8(tier)
+		if a.Exposure, err = decimal.Parse(exposure); err != nil {
+			return err
+		}
+		if a.Limit, err = decimal.Parse(of); err != nil {
+			return err
+		}
+		a.File, err = parseFile(file)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}
+
+func parseFile(text string) (id udr.FileID, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, fmt.Errorf("%q is no id of a file", text)
+	}
+	copy(id[:], b)
+	return id, nil
+}
