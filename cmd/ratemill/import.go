@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/internal/control"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/progress"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -42,12 +42,15 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 			if err != nil {
 				return err
 			}
+			office, err := backoffice.New(backoffice.Options{Store: store, Project: config.Project, Partitions: partitions})
+			if err != nil {
+				return err
+			}
 			began, bars := time.Now(), passing()
 			defer bars.Done()
 			bar := bars.Add("")
 			watched(inputs, bar)
-			changes, list, err := store.Import(cmd.Context(), inputs, control.ImportOptions{
-				Who: whoami(), Now: began, Partitions: partitions, Catalogue: project.CatalogueNames(config.Project),
+			imported, list, err := office.Import(cmd.Context(), backoffice.ImportRequest{Files: inputs, Who: whoami(),
 				Progress: func(written, of int) {
 					bar.At(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
 				},
@@ -57,16 +60,13 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 			if err != nil {
 				return err
 			}
-			if list.HasErrors() {
-				return &problems{"nothing was imported: " + counted(list.Errors(), "error")}
-			}
-			if changes.Empty() {
+			if imported.Revision == 0 {
 				fmt.Fprintf(stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
 				return nil
 			}
-			fmt.Fprintf(stderr, "revision %d: %s, %s, %s, %s (%s)\n", changes.Revision, facts(len(changes.Companies), "company", "companies"),
-				facts(len(changes.Accounts), "account fact", "account facts"), facts(len(changes.SIMs), "ownership of SIMs", "ownerships of SIMs"),
-				facts(len(changes.Identifiers), "identifier", "identifiers"), took(began))
+			fmt.Fprintf(stderr, "revision %d: %s, %s, %s, %s (%s)\n", imported.Revision, facts(imported.Companies, "company", "companies"),
+				facts(imported.Accounts, "account fact", "account facts"), facts(imported.SIMs, "ownership of SIMs", "ownerships of SIMs"),
+				facts(imported.Identifiers, "identifier", "identifiers"), took(began))
 			return nil
 		},
 	}

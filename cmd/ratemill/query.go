@@ -6,17 +6,14 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/backoffice"
-	"ratemill/internal/control"
 	"ratemill/internal/output"
 	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
-	"ratemill/registry"
 )
 
 func queryCommand(f *flags) *cobra.Command {
@@ -56,7 +53,7 @@ the number of the SIM that has this identifier, or had it.`,
 			if store != nil {
 				defer store.Close()
 			}
-			if sql, err = withSIM(cmd.Context(), store, sql, sim); err != nil {
+			if sql, err = backoffice.WithSIM(cmd.Context(), store, sql, sim); err != nil {
 				return err
 			}
 			w, end, err := reachWarehouse(cmd.Context(), f, config, store)
@@ -76,34 +73,6 @@ the number of the SIM that has this identifier, or had it.`,
 	c.Flags().StringVar(&sim, "sim", "", "any identifier of a SIM; its number replaces {sim} in the SQL")
 	outputFlag(f, c)
 	return c
-}
-
-// simPlace is the placeholder for a SIM's number; ClickHouse's own parameter syntax works too.
-var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
-
-// withSIM replaces the placeholder in a query by the number of the SIM with an identifier.
-func withSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
-	switch there := simPlace.MatchString(sql); {
-	case identifier == "" && there:
-		return "", errors.New("the SQL has {sim}, which --sim fills: give any identifier of the SIM with it")
-	case identifier == "":
-		return sql, nil
-	case !there:
-		return "", errors.New("--sim does nothing without {sim} in the SQL: where sim = {sim}")
-	case store == nil:
-		return "", errors.New("--sim asks the registry, and the control store cannot be reached; `control` in the configuration names it")
-	}
-	r := registry.New()
-	if _, err := store.LoadRegistry(ctx, r); err != nil {
-		return "", err
-	}
-	view := r.View()
-	defer view.Close()
-	number, err := backoffice.OneSIM(view, identifier)
-	if err != nil {
-		return "", err
-	}
-	return simPlace.ReplaceAllLiteralString(sql, strconv.FormatUint(uint64(number), 10)), nil
 }
 
 // formatClause is the clause that chooses a format in ClickHouse's own clients. Here the rows come through the driver,

@@ -33,7 +33,7 @@ func TestForeignTextReachesNoTerminalAsItIs(t *testing.T) {
 				require.Contains(t, line, `os.Stderr, "\r`, "%s: use stderr, words, objects or data", name)
 			}
 			for _, found := range given.FindAllStringSubmatch(line, -1) {
-				raw := strings.Contains(line, "data(cmd).Write(append(s.Message") || strings.Contains(line, "o.Words = data(cmd)")
+				raw := strings.Contains(line, "data(cmd).Write(append(s.Content") || strings.Contains(line, "o.Words = data(cmd)")
 				require.True(t, raw || slices.Contains(clean, found[1]), "%s: this does not take control characters out: %s", name, line)
 			}
 		}

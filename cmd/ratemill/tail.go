@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/proto"
 	"ratemill/udr"
@@ -34,7 +35,7 @@ func tailCommand(f *flags) *cobra.Command {
 a line, with the partition and offset of each. File ids and keys are hex, times RFC 3339.`,
 		Example:   "  ratemill tail rated -n 1 | jq .\n  ratemill tail usage --partition 3 --from 1200 --follow",
 		Args:      cobra.MatchAll(needing(1, 1, "one topic, usage or rated: ratemill tail rated -n 1"), topicWord),
-		ValidArgs: topicWords,
+		ValidArgs: backoffice.TopicWords,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := f.load()
 			if err != nil {

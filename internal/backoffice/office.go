@@ -75,6 +75,7 @@ type ProblemKind string
 const (
 	Missing  ProblemKind = "missing"  // its object does not exist, or is elsewhere
 	Conflict ProblemKind = "conflict" // the state of its object does not allow it
+	Invalid  ProblemKind = "invalid"  // what it brings has mistakes
 )
 
 func (p *Problem) Error() string { return p.Err.Error() }

@@ -200,7 +200,7 @@ func (o *Office) SIMHistory(ctx context.Context, identifiers []string) ([]SIMFac
 	defer k.view.Close()
 	facts, seen := []SIMFact{}, map[uint32]bool{}
 	for _, text := range identifiers {
-		sims, err := SIMs(k.view, text)
+		sims, err := simsOf(k.view, text)
 		if err != nil {
 			return nil, &Problem{Missing, err}
 		}

@@ -98,7 +98,7 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 		day.Records = append(day.Records, SIMRecord{r.ID.String(), r.At.UTC(), r.Class, r.Quantity, r.Unit.String(), r.Network, r.Country,
 			r.Account, r.Plan, r.Amount.String(), r.Currency})
 	}
-	waiting, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{SIM: Identifiers(view, identifier)})
+	waiting, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{SIM: identifiers(view, identifier)})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (q *inquiry) holder(view *registry.View, text string, at time.Time) (uint32
 			return sim, nil
 		}
 	}
-	return OneSIM(view, text)
+	return oneSIM(view, text)
 }
 
 // tiers lists the payers of a SIM's usage at a time, with their plans.

@@ -1,19 +1,24 @@
 package backoffice
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"ratemill/internal/control"
 	"ratemill/normalize"
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
-// SIMs finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in people's
+// simsOf finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in people's
 // notation, with its kind and a colon before it if ambiguous ("imsi:214070050000011"). So a number that a SIM had last
 // year still finds it.
-func SIMs(view *registry.View, text string) ([]uint32, error) {
+func simsOf(view *registry.View, text string) ([]uint32, error) {
 	var sims []uint32
 	for _, id := range meant(text) {
 		sims = append(sims, view.EverNamed(id)...)
@@ -26,9 +31,9 @@ func SIMs(view *registry.View, text string) ([]uint32, error) {
 	return sims, nil
 }
 
-// OneSIM is SIMs if only one is allowed.
-func OneSIM(view *registry.View, text string) (uint32, error) {
-	sims, err := SIMs(view, text)
+// oneSIM is simsOf if only one is allowed.
+func oneSIM(view *registry.View, text string) (uint32, error) {
+	sims, err := simsOf(view, text)
 	if err != nil {
 		return 0, err
 	}
@@ -38,10 +43,10 @@ func OneSIM(view *registry.View, text string) (uint32, error) {
 	return sims[0], nil
 }
 
-// Identifiers are the possible meanings of a text as an identifier, and all identifiers of the SIMs that it finds.
-func Identifiers(view *registry.View, text string) []udr.Identifier {
+// identifiers are the possible meanings of a text as an identifier, and all identifiers of the SIMs that it finds.
+func identifiers(view *registry.View, text string) []udr.Identifier {
 	all := meant(text)
-	sims, _ := SIMs(view, text)
+	sims, _ := simsOf(view, text)
 	for _, sim := range sims {
 		for _, p := range view.History(sim) {
 			if p.Identifier.Kind != udr.NoID && !slices.Contains(all, p.Identifier) {
@@ -77,4 +82,33 @@ func meant(text string) (all []udr.Identifier) {
 		}
 	}
 	return all
+}
+
+// simPlace is the placeholder for a SIM's number; ClickHouse's own parameter syntax works too.
+var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
+
+// WithSIM replaces the placeholder in a query by the number of the SIM with an identifier. store is nil if it cannot be
+// reached.
+func WithSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
+	switch there := simPlace.MatchString(sql); {
+	case identifier == "" && there:
+		return "", errors.New("the SQL has {sim}, which --sim fills: give any identifier of the SIM with it")
+	case identifier == "":
+		return sql, nil
+	case !there:
+		return "", errors.New("--sim does nothing without {sim} in the SQL: where sim = {sim}")
+	case store == nil:
+		return "", errors.New("--sim asks the registry, and the control store cannot be reached; `control` in the configuration names it")
+	}
+	r := registry.New()
+	if _, err := store.LoadRegistry(ctx, r); err != nil {
+		return "", err
+	}
+	view := r.View()
+	defer view.Close()
+	number, err := oneSIM(view, identifier)
+	if err != nil {
+		return "", err
+	}
+	return simPlace.ReplaceAllLiteralString(sql, strconv.FormatUint(uint64(number), 10)), nil
 }

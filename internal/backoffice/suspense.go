@@ -37,7 +37,7 @@ func (o *Office) suspenseFilter(ctx context.Context, f *SuspenseFilter) (filter 
 		return filter, err
 	}
 	defer view.Close()
-	filter.SIM = Identifiers(view, f.SIM)
+	filter.SIM = identifiers(view, f.SIM)
 	return filter, nil
 }
 
