@@ -1,7 +1,7 @@
 // Package golden runs the golden cases of a project: each is a text file with raw records, their registry, and the
 // expected results, including amounts.
 //
-// It owns the format of a case (case.go), the tables of expectations (table.go, outcome.go), the coverage of a project
+// It owns the format of a case (case.go), the tables of expectations (outcome.go), the coverage of a project
 // (coverage.go), and the display of differences (diff.go). It does not own reading and rating records: internal/offline
 // does that, with the code that runs in production.
 //

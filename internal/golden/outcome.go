@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ratemill/internal/offline"
+	"ratemill/internal/output"
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -186,7 +187,7 @@ func (w *writer) tables() map[string]string {
 		"charges":  w.table(charges, w.charges),
 		"suspense": w.table(suspense, w.suspense),
 		"events":   w.table(keep("line", "event", "name", "account", "before", "after", "threshold"), w.events),
-		"balance":  (&table{columns: balance, rows: cells(w.balance)}).String(),
+		"balance":  text(balance, cells(w.balance)),
 	}
 }
 
@@ -211,13 +212,35 @@ func (w *writer) table(columns []column, rows []row) string {
 		return cmp.Or(cmp.Compare(order[a.file], order[b.file]), cmp.Compare(a.seq, b.seq))
 	})
 	if !w.many {
-		return (&table{columns: columns, rows: cells(rows)}).String()
+		return text(columns, cells(rows))
 	}
-	t := &table{columns: append([]column{{name: "file", keep: true}}, columns...)}
+	var named [][]string
 	for _, r := range rows {
-		t.row(append([]string{w.files[r.file]}, r.cells...)...)
+		named = append(named, append([]string{w.files[r.file]}, r.cells...))
 	}
-	return t.String()
+	return text(append([]column{{name: "file", keep: true}}, columns...), named)
+}
+
+// column is a column of a section. Without any value it is left out, unless it is kept.
+type column struct {
+	name string
+	keep bool
+}
+
+// text is a section, empty without rows.
+func text(columns []column, rows [][]string) string {
+	var names, sparse []string
+	for _, c := range columns {
+		names = append(names, c.name)
+		if !c.keep {
+			sparse = append(sparse, c.name)
+		}
+	}
+	g := output.New(names...).Sparse(sparse...)
+	for _, r := range rows {
+		g.Add(r...)
+	}
+	return g.Text()
 }
 
 func cells(rows []row) (all [][]string) {

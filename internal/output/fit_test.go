@@ -58,3 +58,14 @@ records  7
 file     /carrier/b.csv
 `, show(40))
 }
+
+func TestASparseColumnIsLeftOutWithoutAnyValue(t *testing.T) {
+	g := New("line", "notes", "late").Numbers("late").Sparse("notes", "late")
+	require.Empty(t, g.Text())
+	g.Add("1", "", "")
+	g.Add("12", "", "3")
+	require.Equal(t, "line  late\n1\n12       3\n", g.Text())
+	var b strings.Builder
+	require.NoError(t, g.Print(&b, CSV))
+	require.Equal(t, "line,notes,late\n1,,\n12,,3\n", b.String(), "programs get all columns")
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,6 +29,7 @@ type Grid struct {
 	integers map[string]bool
 	rows     [][]string
 	apart    []string // names of the last rows, which tables set apart
+	sparse   map[string]bool
 }
 
 // New makes a Grid with named columns.
@@ -52,6 +54,15 @@ func (g *Grid) Amounts(columns ...string) *Grid {
 	return g
 }
 
+// Sparse names columns that tables leave out if no row has a value in them.
+func (g *Grid) Sparse(columns ...string) *Grid {
+	g.sparse = map[string]bool{}
+	for _, c := range columns {
+		g.sparse[c] = true
+	}
+	return g
+}
+
 // Add appends a row, a cell for each column.
 func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
 
@@ -62,6 +73,16 @@ func (g *Grid) Apart(name string, cells ...string) {
 
 // Len is the number of rows.
 func (g *Grid) Len() int { return len(g.rows) - len(g.apart) }
+
+// Text is the table, of any width, or nothing without rows.
+func (g *Grid) Text() string {
+	if g.Len() == 0 {
+		return ""
+	}
+	var b strings.Builder
+	_ = g.table(&b, 0) // to memory
+	return b.String()
+}
 
 // Print prints all rows.
 func (g *Grid) Print(to io.Writer, format string) error {
@@ -79,6 +100,9 @@ func (g *Grid) Print(to io.Writer, format string) error {
 // table aligns texts to the left and numbers to the right, two blanks apart. If it is wider than most (0: any width),
 // texts are broken at blanks, and if that is not enough, each row becomes a block of lines.
 func (g *Grid) table(to io.Writer, most int) error {
+	if g.sparse != nil {
+		g = g.dense()
+	}
 	all := make([][]string, 0, len(g.rows)+1)
 	all = append(all, g.columns)
 	widths := make([]int, len(g.columns))
@@ -108,6 +132,21 @@ func (g *Grid) table(to io.Writer, most int) error {
 		}
 	}
 	return nil
+}
+
+// dense is the Grid without its sparse columns that are empty.
+func (g *Grid) dense() *Grid {
+	d := &Grid{right: g.right, integers: g.integers, rows: make([][]string, len(g.rows)), apart: g.apart}
+	for i, c := range g.columns {
+		if g.sparse[c] && !slices.ContainsFunc(g.rows, func(r []string) bool { return r[i] != "" }) {
+			continue
+		}
+		d.columns = append(d.columns, c)
+		for n, r := range g.rows {
+			d.rows[n] = append(d.rows[n], r[i])
+		}
+	}
+	return d
 }
 
 // nameOf is the name of a row that is set apart, "" for others.
