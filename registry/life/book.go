@@ -277,18 +277,21 @@ func (b *Book) checkOverrides(v *lifecycleVersion, doc *settingsDoc, at udr.Inst
 		l.Errorf(doc.Overrides.Pos, "overrides is a mapping of a lifecycle's keys, such as { suspend: { max: 30 d } }")
 		return l
 	}
-	for _, p := range doc.Overrides.Members {
-		if slices.Contains([]string{"lifecycle", "from", "states"}, p.Key.Text) {
+	patch := *doc.Overrides
+	patch.Members = slices.DeleteFunc(slices.Clone(patch.Members), func(p diag.Pair) bool {
+		fixed := slices.Contains([]string{"lifecycle", "from", "states"}, p.Key.Text)
+		if fixed {
 			l.Errorf(p.Key.Pos, "an account cannot override %s; name another lifecycle", p.Key.Text)
 		}
-	}
+		return fixed
+	})
 	m, ok := b.Model(v.doc.States.Value, at, zone)
-	if !ok || l.HasErrors() {
+	if !ok {
 		return l
 	}
 	d := &diag.Decoder{}
 	over := new(lifecycleDoc)
-	d.Decode(patched(v.node, doc.Overrides), over)
+	d.Decode(patched(v.node, &patch), over)
 	c := compiling{list: &d.List, unit: b.unit}
 	c.lifecycle(over, m)
 	for _, found := range d.List {

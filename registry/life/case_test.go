@@ -33,7 +33,7 @@ type kase struct {
 	until    udr.Instant
 
 	events  map[string][]life.Event
-	tenures map[string][]life.Tenure
+	tenures map[string][]life.Owned
 	owners  map[string]string // account by SIM
 	zones   map[string]*time.Location
 	order   []string
@@ -52,7 +52,7 @@ func readCase(t *testing.T, file string) *kase {
 	archive, err := txtar.ParseFile(file)
 	require.NoError(t, err)
 	k := &kase{t: t, archive: archive, accounts: map[string]caseAccount{}, events: map[string][]life.Event{},
-		tenures: map[string][]life.Tenure{}, owners: map[string]string{}, zones: map[string]*time.Location{}}
+		tenures: map[string][]life.Owned{}, owners: map[string]string{}, zones: map[string]*time.Location{}}
 	var docs []any
 	for _, f := range archive.Files {
 		if strings.HasPrefix(f.Name, "catalogue/") {
@@ -196,7 +196,7 @@ func (k *kase) line(i int, words []string) {
 			what = what[1:]
 		}
 		same := len(k.tenures[sim]) > 0 && k.tenures[sim][len(k.tenures[sim])-1].Payer == a.Payer
-		k.tenures[sim] = append(k.tenures[sim], life.Tenure{From: from, Payer: a.Payer, Seller: a.Seller, Rules: rules})
+		k.tenures[sim] = append(k.tenures[sim], life.Owned{From: from, Payer: a.Payer, Seller: a.Seller, Rules: rules})
 		if same {
 			return // the state goes on
 		}

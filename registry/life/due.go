@@ -41,21 +41,17 @@ func Charges(stays []Stay) (charges []Charge) {
 	return charges
 }
 
-// Tenure is a SIM's time with an account, until the next.
-type Tenure struct {
-	From          udr.Instant
-	Payer, Seller string
-	Rules         Rules // that the settings of the account name then
-}
-
 // Activations are the activation charges of a SIM: once for each seller (or payer), by the trigger of the account that
 // owns the SIM then. A SIM that was brought in is active already for whom it came to.
-func Activations(stays []Stay, tenures []Tenure) (charges []Charge) {
+func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 	done := map[string]bool{}
-	for i, t := range tenures {
+	for i, t := range owned {
+		if t.Payer == "" {
+			continue
+		}
 		until := udr.Instant(1<<63 - 1)
-		if i+1 < len(tenures) {
-			until = tenures[i+1].From
+		if i+1 < len(owned) {
+			until = owned[i+1].From
 		}
 		for j := range stays {
 			s := &stays[j]

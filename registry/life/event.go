@@ -11,7 +11,8 @@ import (
 // EventKind is what happened to a SIM.
 type EventKind uint8
 
-// What happens to SIMs. At one instant they count in this order, after the time limits that are due then.
+// What happens to SIMs. At one instant they count in this order. Time limits that are due then come before usage, which
+// finds the next state, and after everything else, which they do not outrun.
 const (
 	Left              EventKind = iota // nobody owns the SIM any more
 	Assigned                           // an account of another payer than before got the SIM
@@ -45,6 +46,14 @@ type Event struct {
 
 	Cause   string // unique: a second event with it does not count
 	Brought bool   // Assigned, Set: the SIM already ran elsewhere
+}
+
+// before is the last instant at which a time limit goes before the event.
+func (e *Event) before() udr.Instant {
+	if e.Kind >= Used {
+		return e.At
+	}
+	return e.At - 1
 }
 
 // inOrder sorts events by time, and drops those whose cause another has.

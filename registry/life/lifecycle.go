@@ -2,6 +2,7 @@ package life
 
 import (
 	"slices"
+	"strings"
 
 	"ratemill/decimal"
 	"ratemill/diag"
@@ -253,11 +254,8 @@ func (c *compiling) test(l *Lifecycle, doc *lifecycleDoc) {
 	case len(states) == 0:
 		c.list.Errorf(t.Next.Pos, "state model %s has no state with usage: quota, so test never applies; leave it out", m.Name)
 		return
-	case len(l.Test.Quota) == 0 && t.Time.N == 0 && t.Time.Pos.File == nil && len(t.Quota) == 0:
+	case len(t.Quota) == 0 && t.Time.Pos.File == nil:
 		c.list.Errorf(t.Next.Pos, "test has neither quota nor time, so it never ends; write quota: { data: 512 kB }, or time: 30 d")
-	}
-	if !c.state(m, t.Next) {
-		return
 	}
 	by := By(0)
 	if len(t.Quota) > 0 {
@@ -265,6 +263,9 @@ func (c *compiling) test(l *Lifecycle, doc *lifecycleDoc) {
 	}
 	if t.Time.Pos.File != nil {
 		by |= ByTime
+	}
+	if by == 0 || !c.state(m, t.Next) {
+		return
 	}
 	c.leads(m, states, t.Next, by)
 	if s, _ := m.State(t.Next.Value); s.Usage == Quota && !slices.Contains(states, t.Next.Value) {
@@ -298,8 +299,7 @@ func (c *compiling) firstUse(l *Lifecycle, doc *lifecycleDoc) {
 	if !c.state(m, f.To) {
 		return
 	}
-	by := ByUsage
-	c.leads(m, states, f.To, by)
+	c.leads(m, states, f.To, ByUsage)
 	if s, _ := m.State(f.To.Value); s.Core != Active && s.Core != NoCore {
 		c.list.Errorf(f.To.Pos, "billing begins in a state of core active, but %s is %s; name %s", f.To.Value, s.Core,
 			listed(with(m, func(s *State) bool { return s.Core == Active })))
@@ -348,7 +348,7 @@ func (c *compiling) suspend(l *Lifecycle, doc *lifecycleDoc) {
 
 // example is a state that may follow a suspension.
 func example(m *Model) string {
-	return listed(with(m, func(s *State) bool { return s.Core == Active || s.Core == Cancelled }))
+	return strings.Join(with(m, func(s *State) bool { return s.Core == Active || s.Core == Cancelled }), " or ")
 }
 
 func (c *compiling) activation(l *Lifecycle, doc *lifecycleDoc) {

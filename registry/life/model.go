@@ -316,7 +316,7 @@ func checkName(kind string, name diag.Text, l *diag.List) {
 	}
 	for _, r := range name.Value {
 		if r != '_' && r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			l.Errorf(name.Pos, "the name of a %s has letters, digits, _, - and ., not %q; write %s", kind, r, plain(name.Value))
+			l.Errorf(name.Pos, "the name of a %s has letters, digits, _, - and ., not %q; write %s", kind, string(r), plain(name.Value))
 			return
 		}
 	}

@@ -98,9 +98,15 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, func(a, b life.Event) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind)) })
 	for day := date(sorted[0].At.Time()); ; day = day.AddDate(0, 0, 1) {
-		if midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone); midnight.After(at) {
+		midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+		if midnight.After(at) {
 			return state
-		} else if next := over(day); next != "" {
+		}
+		for len(sorted) > 0 && sorted[0].At.Time().Equal(midnight) && sorted[0].Kind < life.Used {
+			happens(sorted[0])
+			sorted = sorted[1:]
+		}
+		if next := over(day); next != "" {
 			enter(next, midnight)
 		}
 		for len(sorted) > 0 && date(sorted[0].At.Time()).Equal(day) {

@@ -53,9 +53,10 @@ const (
 	Plainly      Way = iota
 	WithAccount      // suspended with its account: only the account ends it
 	AfterBilling     // out of billing into a state that waits for usage (soft suspend): any usage ends it, and no time limit
+	Kept             // kept in a move to another payer: it is no transition
 )
 
-var ways = [...]string{"", "with_account", "after_billing"}
+var ways = [...]string{"", "with_account", "after_billing", "kept"}
 
 func (w Way) String() string { return ways[w] }
 
@@ -80,8 +81,8 @@ func (r Ref) String() string {
 
 // ParseRef parses the output of String.
 func ParseRef(text string) (r Ref, err error) {
-	head, overrides, _ := strings.Cut(text, "{")
-	if overrides != "" {
+	head, overrides, has := strings.Cut(text, "{")
+	if has {
 		r.Overrides = "{" + overrides
 		if !json.Valid([]byte(r.Overrides)) {
 			return Ref{}, fmt.Errorf("the rules %q of a state have overrides that are not JSON", text)

@@ -13,7 +13,7 @@ func States(events []Event, until udr.Instant) []Stay {
 		if e.At > until {
 			break
 		}
-		r.to(e.At)
+		r.to(e.before())
 		r.happens(&e)
 	}
 	r.to(until)
@@ -39,7 +39,7 @@ func Advance(s Stay, events []Event, at udr.Instant) Stay {
 	r := replay{stay: s, begun: true}
 	for i := range events {
 		if e := &events[i]; e.At >= s.From && e.At <= at {
-			r.to(e.At)
+			r.to(e.before())
 			r.happens(e)
 		}
 	}
@@ -60,17 +60,15 @@ type replay struct {
 	stays []Stay
 }
 
-// push keeps the stay that ends. Of two that begin at the same time the later counts.
-func (r *replay) push() {
-	if n := len(r.stays); n > 0 && r.stays[n-1].From == r.stay.From {
-		r.stays = r.stays[:n-1]
-	}
-	r.stays = append(r.stays, r.stay)
-}
+// push keeps the stay that ends.
+func (r *replay) push() { r.stays = append(r.stays, r.stay) }
 
-// enter begins a stay.
+// enter begins a stay. Of two steps at one instant there is one: from the state before both to the one after both.
 func (r *replay) enter(s Stay) {
-	if r.begun && r.keep {
+	switch {
+	case r.begun && r.stay.From == s.From:
+		s.Before, s.Brought = r.stay.Before, s.Brought || r.stay.Brought
+	case r.begun && r.keep:
 		r.push()
 	}
 	if s.Since == 0 && s.Rules.Zone != nil {
@@ -111,9 +109,6 @@ func (r *replay) happens(e *Event) {
 		s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: BySomebody, Brought: e.Brought}
 		if r.begun && r.stay.State != "" {
 			s.Before = r.stay.State
-			if r.stay.From == e.At {
-				s.Before, s.Brought = r.stay.Before, s.Brought || r.stay.Brought
-			}
 		}
 		if s.softly() {
 			s.Rules.Ref.Way = AfterBilling
@@ -153,6 +148,7 @@ func (r *replay) assigned(e *Event) {
 			}
 			if _, known := c.Model.State(kept); known {
 				s.State, s.Before = kept, kept
+				s.Rules.Ref.Way = Kept
 			}
 		}
 		if s.State == "" {
@@ -185,12 +181,15 @@ func (r *replay) resumed(e *Event) {
 	}
 	before, used := *r.interrupted, r.usedBefore
 	s := before
-	s.From, s.Cause, s.By, s.Brought = e.At, e.Cause, ByAccount, false
+	s.From, s.Cause, s.By, s.Limit, s.Brought = e.At, e.Cause, ByAccount, NoTimeLimit, false
 	if t, ok := before.Timer(used); ok && t.Due <= e.At {
 		s.State, s.Before, s.Free, s.Since = t.To, before.State, false, 0
 		s.Rules.Ref = s.Rules.Ref.Plain()
 	} else {
 		s.Before, s.Free = r.stay.State, true
+		if s.Rules.Ref.Way == Kept {
+			s.Rules.Ref.Way = Plainly
+		}
 	}
 	again := s.Free
 	r.enter(s)

@@ -184,3 +184,10 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	// Nothing is billed before first use, of whatever class. A test is free for the classes of its quota only.
 	return 0, free && state.Usage == FirstUse, false
 }
+
+// Plain reports whether neither time nor usage below a threshold means anything in the state: the plan prices usage,
+// and only an event ends the state. That is so for most SIMs, and the same for all that have one value of a fact.
+func (s *Stay) Plain() bool {
+	_, timed := s.Timer(0)
+	return !timed && s.Usage() == Charged
+}

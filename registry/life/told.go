@@ -1,0 +1,154 @@
+package life
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Told is a fact that was stated of a SIM's state, with the text of its cause.
+type Told struct {
+	registry.KnownState
+	Cause string
+}
+
+// Owned is a SIM's time with an account, until the next. Without a payer nobody owns the SIM.
+type Owned struct {
+	From          udr.Instant
+	Payer, Seller string
+	Rules         Rules // that the settings of the account name then
+}
+
+// held are the facts that count, in the order of their times: of one time the last known, unless it is withdrawn. told
+// is in the order of (from, known).
+func held(told []Told) (facts []Told) {
+	for i, f := range told {
+		if i+1 < len(told) && told[i+1].From == f.From || f.State == registry.Withdrawn {
+			continue
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// arrivals are the times at which another payer than before got the SIM, or nobody had it any more.
+func arrivals(owned []Owned) (list []Owned) {
+	payer := ""
+	for i, o := range owned {
+		if i == 0 || o.Payer != payer {
+			list = append(list, o)
+		}
+		payer = o.Payer
+	}
+	return list
+}
+
+// Events are what people stated of a SIM: its assignments to payers, and the states that somebody chose. States needs
+// further what its accounts' status and its usage were. told are all facts that were ever stated of its state, in the
+// order of (from, known), owned its accounts in the order of time. err names the rules that the catalogue lacks.
+func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
+	assigned := map[udr.Instant]int{}
+	for _, o := range arrivals(owned) {
+		assigned[o.From] = len(events)
+		if o.Payer == "" {
+			events = append(events, Event{At: o.From, Kind: Left})
+			continue
+		}
+		events = append(events, Event{At: o.From, Kind: Assigned, Rules: o.Rules})
+	}
+	for _, f := range held(told) {
+		if AutomaticCause(f.Cause) || f.State == registry.Ended {
+			continue
+		}
+		s, failed := b.Stay(f.From, f.Name, f.Lifecycle, zoneAt(owned, f.From))
+		if failed != nil && err == nil {
+			err = failed
+		}
+		rules, way := s.Rules, s.Rules.Ref.Way
+		rules.Ref = rules.Ref.Plain()
+		if i, ok := assigned[f.From]; ok {
+			e := &events[i]
+			e.State, e.Keep, e.Rules, e.Cause, e.Brought = f.Name, way == Kept, rules, f.Cause, f.Brought
+			continue
+		}
+		events = append(events, Event{At: f.From, Kind: Set, State: f.Name, Rules: rules, Cause: f.Cause, Brought: f.Brought})
+	}
+	return events, err
+}
+
+// Stays are the states that the facts say, for the charges and the history of a SIM. Nothing is judged again. The
+// arguments are those of Events.
+func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
+	assigned := map[udr.Instant]bool{}
+	for _, o := range arrivals(owned) {
+		assigned[o.From] = true
+	}
+	var interrupted string // the state that an account's suspension interrupted
+	for _, f := range held(told) {
+		before := New
+		if n := len(stays); n > 0 && stays[n-1].State != "" {
+			before = stays[n-1].State
+		}
+		if f.State == registry.Ended {
+			stays = append(stays, Stay{From: f.From, Before: before, Cause: f.Cause, By: ByAssignment})
+			continue
+		}
+		s, failed := b.Stay(f.From, f.Name, f.Lifecycle, zoneAt(owned, f.From))
+		if failed != nil && err == nil {
+			err = failed
+		}
+		s.Before, s.Cause, s.Brought = before, f.Cause, f.Brought
+		s.By, s.Limit = makerOf(f.Cause)
+		if assigned[f.From] {
+			s.Before = New
+			if s.By == BySomebody {
+				s.By = ByAssignment
+			}
+		}
+		switch back := interrupted != "" && s.By == ByAccount; {
+		case s.Rules.Ref.Way == Kept:
+			s.Before = s.State
+		case s.Rules.Ref.Way == WithAccount:
+			s.Free, interrupted = true, before
+		case back && s.State == interrupted:
+			s.Free, interrupted = true, ""
+		case back && s.Core() != Cancelled:
+			s.Before, interrupted = interrupted, "" // a time limit was due meanwhile
+		default:
+			interrupted = ""
+		}
+		stays = append(stays, s)
+	}
+	return stays, err
+}
+
+// zoneAt is the zone of the payer at a time; UTC before the first account.
+func zoneAt(owned []Owned, at udr.Instant) *time.Location {
+	for _, o := range slices.Backward(owned) {
+		if o.From <= at && o.Rules.Zone != nil {
+			return o.Rules.Zone
+		}
+	}
+	if len(owned) > 0 && owned[0].Rules.Zone != nil {
+		return owned[0].Rules.Zone
+	}
+	return time.UTC
+}
+
+// makerOf is what made a transition, by the cause of its fact.
+func makerOf(cause string) (Maker, Limit) {
+	kind, rest, _ := strings.Cut(cause, ":")
+	switch kind {
+	case "usage":
+		return ByUse, NoTimeLimit
+	case "cascade":
+		return ByAccount, NoTimeLimit
+	case "timer":
+		limit, _, _ := strings.Cut(rest, ":")
+		return ByLimit, Limit(max(0, slices.Index(limits[:], limit)))
+	}
+	return BySomebody, NoTimeLimit
+}
