@@ -35,7 +35,7 @@ func openStores(cmd *cobra.Command, f *flags, remake ...string) (*roles.Node, er
 	config.Listen = ""
 	n := &roles.Node{Config: config, Project: p, Log: quietLogger(f), Remake: remake}
 	if err := roles.Open(cmd.Context(), n); err != nil {
-		return nil, fmt.Errorf("%w (stop ratemill run first)", err)
+		return nil, err
 	}
 	return n, nil
 }

@@ -119,7 +119,7 @@ func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
 func Load(path string) (*Config, diag.List, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, or create a project with `ratemill init`", path)
+		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, write one (`{}` is a complete one), or create a project with `ratemill init`", path)
 	}
 	if err != nil {
 		return nil, nil, err
