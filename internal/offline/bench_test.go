@@ -13,6 +13,7 @@ import (
 
 	"ratemill/internal/offline"
 	"ratemill/internal/project"
+	"ratemill/internal/proof/bench"
 	"ratemill/internal/ratedlog"
 	"ratemill/registry"
 )
@@ -85,5 +86,31 @@ func BenchmarkPipeline(b *testing.B) {
 			}
 			b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+func BenchmarkJSON(b *testing.B) {
+	p, reg := world(b, 1000)
+	j := offline.JSON{Registry: reg}
+	var of *offline.File
+	var messages [][]byte
+	records := 0
+	pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
+		Batch: func(f *offline.File, _ int, batch *ratedlog.Batch, value []byte) error {
+			of, messages, records = f, append(messages, bytes.Clone(value)), records+len(batch.Rated)
+			return nil
+		}}
+	_, err := pipe.Run(context.Background(), []offline.File{file(p, "/out/SKY_1.csv", content(20_000, 1))})
+	require.NoError(b, err)
+	var batch ratedlog.Batch
+	var out []byte
+	b.ReportAllocs()
+	defer bench.CPU(b, records)()
+	for b.Loop() {
+		for _, m := range messages {
+			require.NoError(b, ratedlog.ParseBatch(m, &batch))
+			out, err = j.Append(out[:0], of, &batch, false)
+			require.NoError(b, err)
+		}
 	}
 }

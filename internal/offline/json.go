@@ -117,61 +117,25 @@ func (j *JSON) identity(dst []byte, b *ratedlog.Batch, outcome string, seq, line
 	return appendNumber(dst, "registry", int64(b.Registry))
 }
 
-// AppendWhy appends the members of a reason for suspense.
-func AppendWhy(dst []byte, why *udr.SuspendError) []byte {
-	dst = appendText(dst, "code", why.Code)
-	dst = appendText(dst, "rule", why.Rule)
-	dst = appendText(dst, "position", why.Position)
-	dst = appendText(dst, "values", why.Values)
-	return appendText(dst, "reason", why.Reason)
-}
-
 func (j *JSON) fields(dst []byte, u *udr.Usage) []byte {
 	dst = AppendUsage(dst, u)
 	dst = appendText(dst, "account", j.account(u.Account, u.At))
 	return appendText(dst, "root", j.account(u.Root, u.At))
 }
 
-// AppendUsage appends the members of a usage record.
-func AppendUsage(dst []byte, u *udr.Usage) []byte {
-	dst = appendText(dst, "class", u.Class)
-	dst = appendText(dst, "unit", u.Unit.String())
-	if u.At != 0 {
-		dst = append(dst, `,"at":"`...)
-		dst = append(u.At.Time().AppendFormat(dst, time.RFC3339Nano), '"')
+func appendAttributes(dst []byte, attributes []udr.Attribute) []byte {
+	if len(attributes) == 0 {
+		return dst
 	}
-	dst = append(dst, `,"quantity":`...)
-	dst = strconv.AppendInt(dst, u.Quantity, 10)
-	dst = appendText(dst, "identifier_kind", u.Identifier.Kind.String())
-	dst = appendText(dst, "identifier", u.Identifier.Value)
-	dst = appendNumber(dst, "sim", int64(u.SIM))
-	dst = appendText(dst, "network", u.Network)
-	dst = appendText(dst, "country", u.Country)
-	dst = appendText(dst, "peer", u.Peer)
-	dst = appendText(dst, "peer_country", u.PeerCountry)
-	dst = appendText(dst, "apn", u.APN)
-	dst = appendText(dst, "imei", u.IMEI)
-	dst = appendText(dst, "cell", u.Cell)
-	dst = appendText(dst, "session", u.Session)
-	if u.Continues {
-		dst = append(dst, `,"continues":true`...)
-	}
-	dst = appendText(dst, "direction", u.Direction)
-	dst = appendNumber(dst, "duration", u.Duration)
-	dst = appendNumber(dst, "up", u.Up)
-	dst = appendNumber(dst, "down", u.Down)
-	if len(u.Attributes) > 0 {
-		dst = append(dst, `,"attributes":{`...)
-		for i, a := range u.Attributes {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(AppendString(dst, a.Name), ':')
-			dst = AppendString(dst, a.Value)
+	dst = append(dst, `,"attributes":{`...)
+	for i, a := range attributes {
+		if i > 0 {
+			dst = append(dst, ',')
 		}
-		dst = append(dst, '}')
+		dst = append(AppendString(dst, a.Name), ':')
+		dst = AppendString(dst, a.Value)
 	}
-	return dst
+	return append(dst, '}')
 }
 
 func (j *JSON) charges(dst []byte, r *ratedlog.RatedRecord) ([]byte, error) {
@@ -183,110 +147,62 @@ func (j *JSON) charges(dst []byte, r *ratedlog.RatedRecord) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = j.chargeObject(dst, &j.charge)
+		dst = j.appendCharge(dst, &j.charge)
 	}
 	dst = append(dst, ']')
-	if len(r.Events) == 0 {
-		return dst, nil
-	}
-	dst = append(dst, `,"events":[`...)
 	for i, message := range r.Events {
 		e, err := rating.ParseEvent(message)
 		if err != nil {
 			return dst, err
 		}
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `{"event":"`...)
-		dst = append(append(dst, e.Kind.String()...), '"')
-		dst = appendText(dst, "name", e.Name)
-		dst = appendText(dst, "account", j.account(e.Account, e.At))
-		dst = appendText(dst, "counter", e.Counter.Kind.String())
-		dst = appendText(dst, "cycle", j.date(e.Counter.Cycle))
-		dst = appendText(dst, "threshold", counted(e.Counter.Kind, e.Threshold))
-		dst = appendText(dst, "before", counted(e.Counter.Kind, e.Before))
-		dst = append(appendText(dst, "after", counted(e.Counter.Kind, e.After)), '}')
+		dst = j.appendEvent(next(dst, "events", i), &e)
 	}
-	return append(dst, ']'), nil
+	return closing(dst, len(r.Events)), nil
 }
 
-func (j *JSON) chargeObject(dst []byte, c *rating.Charge) []byte {
-	dst = append(dst, `{"tier":`...)
-	dst = strconv.AppendUint(dst, uint64(c.Tier), 10)
-	dst = appendText(dst, "account", j.account(c.Account, j.rated.At))
-	dst = appendMoney(dst, "amount", c.Total)
-	dst = appendText(dst, "currency", c.Currency)
-	dst = appendText(dst, "plan", c.Plan)
-	dst = appendNumber(dst, "plan_version", int64(c.PlanVersion))
-	dst = appendText(dst, "price", c.Price)
-	dst = appendText(dst, "zone_model", c.ZoneModel)
-	dst = appendText(dst, "zone", c.Zone)
-	dst = appendText(dst, "zone_by", c.ZoneBy.String())
-	dst = appendText(dst, "zone_key", c.ZoneKey)
-	dst = appendText(dst, "cycle", j.date(c.Cycle))
-	dst = appendCount(dst, "quantity", c.Quantity)
-	dst = appendCount(dst, "charged", c.Rounded)
-	if c.Continues {
-		dst = append(dst, `,"continues":true`...)
+func (j *JSON) appendCounter(dst []byte, k *rating.CounterKey) []byte {
+	dst = appendText(dst, "counter", k.Kind.String())
+	return appendText(dst, "cycle", j.date(k.Cycle))
+}
+
+// bucket is the name of a draw's bucket, with that of its share plan.
+func bucket(d *rating.Draw) string {
+	if d.Share == "" {
+		return d.Bucket
 	}
-	if c.Part {
-		dst = append(dst, `,"session":{"quantity":`...)
-		dst = strconv.AppendInt(dst, c.Before.Quantity, 10)
-		dst = appendCount(dst, "charged", c.Before.Rounded)
-		dst = append(appendMoney(dst, "amount", c.Before.Charged), '}')
-	}
-	for i := range c.Draws {
-		d := &c.Draws[i]
-		dst = opening(dst, "draws", i)
-		dst = append(dst, `"bucket":`...)
-		if d.Share == "" {
-			dst = AppendString(dst, d.Bucket)
-		} else {
-			dst = AppendString(dst, d.Share+"/"+d.Bucket)
-		}
-		dst = appendCount(dst, "size", d.Size)
-		dst = appendCount(dst, "before", d.Before)
-		dst = append(appendCount(dst, "drawn", d.Drawn), '}')
-	}
-	dst = closing(dst, len(c.Draws))
+	return d.Share + "/" + d.Bucket
+}
+
+func appendSteps(dst []byte, c *rating.Charge) []byte {
 	steps := 0
 	for i := range c.Lines {
-		s := &c.Lines[i]
-		if s.Kind != rating.LineUsage {
-			continue
+		if l := &c.Lines[i]; l.Kind == rating.LineUsage {
+			dst = appendStep(next(dst, "steps", steps), l)
+			steps++
 		}
-		dst = opening(dst, "steps", steps)
-		steps++
-		dst = append(dst, `"quantity":`...)
-		dst = strconv.AppendInt(dst, s.Quantity, 10)
-		dst = appendMoney(dst, "price", s.Price)
-		dst = appendCount(dst, "per", s.Per)
-		dst = appendText(dst, "slice", s.Slice)
-		dst = appendNumber(dst, "from", s.From)
-		dst = append(appendMoney(dst, "amount", s.Amount), '}')
 	}
-	dst = closing(dst, steps)
+	return closing(dst, steps)
+}
+
+// appendLines appends what else the price says: a fee, a cap, a minimum.
+func appendLines(dst []byte, c *rating.Charge) []byte {
 	for i := range c.Lines {
 		if l := &c.Lines[i]; l.Kind != rating.LineUsage {
-			dst = appendMoney(dst, l.Kind.String(), l.Price)
+			dst = appendMoney(key(dst, l.Kind.String()), l.Price)
 		}
 	}
-	if !c.Rest.IsZero() || c.Below.Num != 0 {
-		dst = appendMoney(dst, "rest", c.Rest)
-	}
-	return append(dst, '}')
+	return dst
 }
 
-func opening(dst []byte, name string, i int) []byte {
+// next begins the next object of an array, and the array before the first.
+func next(dst []byte, name string, i int) []byte {
 	if i > 0 {
-		return append(dst, ",{"...)
+		return append(dst, ',')
 	}
-	dst = append(dst, `,"`...)
-	dst = append(dst, name...)
-	return append(dst, `":[{`...)
+	return append(key(dst, name), '[')
 }
 
+// closing ends an array of n objects, if it was begun.
 func closing(dst []byte, n int) []byte {
 	if n > 0 {
 		dst = append(dst, ']')
@@ -339,17 +255,18 @@ func appendNumber(dst []byte, name string, n int64) []byte {
 	if n == 0 {
 		return dst
 	}
-	return appendCount(dst, name, n)
-}
-
-func appendCount(dst []byte, name string, n int64) []byte {
 	return strconv.AppendInt(key(dst, name), n, 10)
 }
 
-func appendMoney(dst []byte, name string, d decimal.D) []byte {
+func appendTime(dst []byte, name string, at udr.Instant) []byte {
+	if at == 0 {
+		return dst
+	}
 	dst = append(key(dst, name), '"')
-	return append(d.Append(dst), '"')
+	return append(at.Time().AppendFormat(dst, time.RFC3339Nano), '"')
 }
+
+func appendMoney(dst []byte, d decimal.D) []byte { return append(d.Append(append(dst, '"')), '"') }
 
 func key(dst []byte, name string) []byte {
 	dst = append(dst, `,"`...)

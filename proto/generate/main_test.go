@@ -36,3 +36,22 @@ func TestAFieldIsNotLeftOut(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 }
+
+// A member that the table names and the .proto lacks, and one that no code can be made for, are errors; so is an object of which
+// nobody knows whether a comma is due.
+func TestAMemberIsNotLeftOut(t *testing.T) {
+	for want, o := range map[string]object{
+		"no Go type has a message Gone":  {message: "Gone"},
+		"message Draw has no field gone": {message: "Draw", members: map[string]member{"gone": none}},
+		"message Draw has no field former": {message: "Draw",
+			members: map[string]member{"size": {after: "former"}}},
+		"Draw.share: the first member of an object is always there":       {message: "Draw"},
+		"Charge.draws: nothing appends a message Draw as JSON":            {message: "Charge", members: map[string]member{"tier": zero}},
+		"Suspended.raw: no code for its JSON":                             {message: "Suspended", open: true},
+		"SessionState.session: nothing appends a message Session as JSON": {message: "SessionState", members: map[string]member{"id": zero}},
+	} {
+		f := file{pkg: "offline", objects: []object{o}}
+		_, err := f.generate()
+		require.EqualError(t, err, want)
+	}
+}

@@ -7,6 +7,7 @@ type file struct {
 	proto    string
 	padded   bool // lengths of messages within messages take four bytes; otherwise as few as they can
 	messages []message
+	objects  []object // messages as JSON
 }
 
 // files are the generated files.
@@ -15,6 +16,7 @@ var files = []file{
 	{path: "rating/messages_gen.go", pkg: "rating", proto: "ratemill/v1/rated.proto", messages: ratingMessages},
 	{path: "internal/ratedlog/messages_gen.go", pkg: "ratedlog", proto: "ratemill/v1/log.proto", padded: true, messages: ratedlogMessages},
 	{path: "internal/warehouse/messages_gen.go", pkg: "warehouse", proto: "ratemill/v1/rated.proto", messages: warehouseMessages},
+	{path: "internal/offline/messages_gen.go", pkg: "offline", objects: offlineObjects},
 }
 
 // message says which Go type a message of the .proto files is read into and written from.

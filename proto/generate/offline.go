@@ -1,0 +1,86 @@
+package main
+
+// object is the JSON of a message.
+type object struct {
+	message string // in the .proto
+	goType  string
+	append  string // function that appends it
+	json    bool   // it is a method of offline.JSON, which knows names
+	open    bool   // it appends members to an object that has begun
+	members map[string]member
+}
+
+// member says what differs from the rule: a field is a member under its name, in the order of numbers, and left out when it is
+// zero, empty or unknown.
+type member struct {
+	name   string // amount for the field total
+	after  string // the field whose member it follows
+	text   string // Go code of its text
+	when   string // it is there if this is so
+	by     string // Go code that appends it
+	always bool   // it is there even if it is zero
+	none   bool   // it is no member
+}
+
+// What tables say of most fields.
+var none, zero = member{none: true}, member{always: true}
+
+// offlineObjects are the JSON of records.
+var offlineObjects = []object{
+	{message: "Usage", goType: "udr.Usage", append: "AppendUsage", open: true, members: map[string]member{
+		"seq": none, "line": none, "bytes": none, // they identify the record
+		"account": none, "root": none, // they are names, of a registry
+		"quantity":      zero,
+		"duplicate_key": none, "session_key": none,
+		"attributes": {by: "appendAttributes(dst, m.Attributes)"},
+		"continues":  {after: "session"},
+	}},
+	{message: "Suspended", goType: "udr.SuspendError", append: "AppendWhy", open: true, members: map[string]member{
+		"seq": none, "line": none, "bytes": none, "raw": none, "usage": none, "preamble": none, "part": none, "parts": none,
+		"code": {text: "m.Code"}, "rule": {text: "m.Rule"}, "position": {text: "m.Position"}, "values": {text: "m.Values"},
+		"reason": {text: "m.Reason"},
+	}},
+	{message: "Charge", goType: "rating.Charge", append: "appendCharge", json: true, members: map[string]member{
+		"tier":    zero,
+		"account": {text: "j.account(m.Account, j.rated.At)"},
+		"sim":     none, "plan_since": none, "zone_index": none, "initial": none, "then": none, "scale": none, "mode": none,
+		"below_numerator": none, "below_denominator": none, "blocks": none,
+		"total":    {name: "amount", after: "account", always: true},
+		"currency": {after: "total"},
+		"cycle":    {after: "zone_key", text: "j.date(m.Cycle)"},
+		"quantity": zero,
+		"rounded":  {name: "charged", always: true},
+		"before":   {name: "session", after: "continues", when: "m.Part"},
+		"steps":    {by: "appendSteps(dst, m)"},
+		"fee":      none, "cap": none, // lines of the Go type
+		"lines": {after: "steps", by: "appendLines(dst, m)"},
+		"rest":  {when: "!m.Rest.IsZero() || m.Below.Num != 0", always: true},
+	}},
+	{message: "Session", goType: "rating.Session", append: "appendSession", members: map[string]member{
+		"quantity": zero,
+		"rounded":  {name: "charged", always: true},
+		"priced":   none, "sum": none, "below_numerator": none, "below_denominator": none, "last": none, "within": none, "minimum": none,
+		"charged": {name: "amount", always: true},
+	}},
+	{message: "Draw", goType: "rating.Draw", append: "appendDraw", members: map[string]member{
+		"share":  none, // it is in bucket
+		"bucket": {text: "bucket(m)", always: true},
+		"kind":   none, "owner": none, "cycle": none,
+		"size": zero, "before": zero, "drawn": zero,
+	}},
+	{message: "Step", goType: "rating.Line", append: "appendStep", members: map[string]member{
+		"slice": {after: "per"},
+		"at":    none, "below": none,
+		"from":     {after: "slice"},
+		"quantity": zero, "price": zero, "per": zero, "amount": zero,
+	}},
+	{message: "Event", goType: "rating.Event", append: "appendEvent", json: true, members: map[string]member{
+		"kind":    {name: "event", always: true},
+		"account": {text: "j.account(m.Account, m.At)"},
+		"sim":     none, "at": none,
+		"counter":   {by: "j.appendCounter(dst, &m.Counter)"},
+		"threshold": {text: "counted(m.Counter.Kind, m.Threshold)"},
+		"before":    {text: "counted(m.Counter.Kind, m.Before)"},
+		"after":     {text: "counted(m.Counter.Kind, m.After)"},
+	}},
+}
