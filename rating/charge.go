@@ -131,9 +131,12 @@ const (
 	LimitPassed       EventKind = iota + 1 // usage or cost reached a limit's threshold
 	PoolExhausted                          // a bucket of a share plan is full
 	IncludedExhausted                      // units included in a plan are used up
+	FirstUse                               // the SIM was used in a state that waits for that
+	LifeExhausted                          // the units that a SIM's state gives it are used up: of a test, or before first use
+	LimitSuspends                          // a limit with the action suspend was passed
 )
 
-var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted"}
+var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted", "limit.suspends"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {

@@ -99,6 +99,9 @@ func (v *View) AccountNumber(id string) (uint32, bool) {
 	return n, ok
 }
 
+// Below adds to some accounts all that were ever below them.
+func (v *View) Below(accounts map[uint32]bool) { v.r.accounts.withDescendants(accounts) }
+
 // AccountID is the id of the account with a number; it never changes.
 func (v *View) AccountID(number uint32) (string, bool) {
 	if int(number) >= len(v.r.accounts.facts) || len(v.r.accounts.facts[number]) == 0 {

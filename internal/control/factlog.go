@@ -1,0 +1,162 @@
+package control
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/registry"
+	"ratemill/registry/life"
+)
+
+// FactLog reads the facts of SIMs and their accounts, kept in memory, and adds to them, for a role that writes facts by
+// itself.
+type FactLog struct {
+	store      *Store
+	who        string
+	now        func() time.Time
+	mu         sync.Mutex
+	registry   *registry.Registry
+	statements *registry.Statements
+}
+
+// NewFactLog has nothing in memory yet, unless the process has a registry already, which is kept current for all.
+func NewFactLog(s *Store, who string, now func() time.Time, shared *registry.Registry) *FactLog {
+	if shared == nil {
+		shared = registry.New()
+	}
+	return &FactLog{store: s, who: who, now: now, registry: shared,
+		statements: registry.NewStatements(registry.KindStatus, registry.KindSettings, registry.KindProfile, registry.KindDetails)}
+}
+
+// Latest brings both to the newest revision, and returns it.
+func (f *FactLog) Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	statements, err := f.store.LoadStatements(ctx, f.statements)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	facts, err := f.store.LoadRegistry(ctx, f.registry)
+	return f.registry, f.statements, min(facts, statements), err
+}
+
+// Write adds a change set in a transaction: ErrConflict when its revision is not the next one.
+func (f *FactLog) Write(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error {
+	return f.store.WriteRegistry(ctx, tx, changes, ImportOptions{Who: f.who, Why: why, Now: f.now()})
+}
+
+// StatesOf lists all that was ever stated of the states of SIMs, up to a revision, with the causes, by SIM in the order
+// of (From, Known), as the transaction sees it.
+func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
+	all := map[uint32][]life.Told{}
+	for some := range slices.Chunk(sims, rowsPerStatement) {
+		args := []any{int64(to)}
+		for _, sim := range some {
+			args = append(args, int64(sim))
+		}
+		rows, err := tx.Rows(ctx, `SELECT f.known, COALESCE(c.cause, ''), f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
+			FROM sim_state_facts f LEFT JOIN fact_causes c ON c.known = f.known AND c.n = f.cause AND f.cause > 0
+			WHERE f.known <= ? AND f.sim IN (`+marks(len(some))+`) ORDER BY f.sim, f.valid_from, f.known, f.n`, args...)
+		if err != nil {
+			return nil, err
+		}
+		err = each(rows, func() error {
+			var known int64
+			var cause string
+			var r stateRow
+			if err := rows.Scan(&known, &cause, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought); err != nil {
+				return err
+			}
+			fact := life.Told{KnownState: registry.KnownState{StateFact: r.fact(), Known: registry.Revision(known)}, Cause: cause}
+			all[fact.SIM] = append(all[fact.SIM], fact)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func each(rows *sql.Rows, scan func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Changed are the SIMs about which something was stated after a revision and up to another, of themselves or of an account
+// that owned them then or owns them now, or of one above it; in the order of their numbers.
+func (f *FactLog) Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error) {
+	sims, accounts := map[uint32]bool{}, map[string]bool{}
+	revisions := []any{int64(after), int64(to)}
+	for _, table := range []string{"sim_facts", "sim_state_facts"} {
+		err := f.store.query(ctx, "reading which SIMs changed", `SELECT DISTINCT sim FROM `+table+` WHERE known > ? AND known <= ?`, revisions,
+			func(rows *sql.Rows) error {
+				var sim int64
+				err := rows.Scan(&sim)
+				sims[uint32(sim)] = true
+				return err
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	subject := func(rows *sql.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		if sim, ok := registry.SIMOf(id); ok {
+			sims[sim] = true
+		} else {
+			accounts[id] = true
+		}
+		return nil
+	}
+	err := f.store.query(ctx, "reading which accounts changed", `SELECT DISTINCT id FROM account_facts WHERE known > ? AND known <= ?`, revisions, subject)
+	if err == nil {
+		err = f.store.query(ctx, "reading what was stated", `SELECT DISTINCT subject FROM facts WHERE known > ? AND known <= ? AND kind IN (?, ?, ?, ?)`,
+			append(revisions, string(registry.KindStatus), string(registry.KindSettings), string(registry.KindProfile), string(registry.KindDetails)), subject)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(accounts) > 0 {
+		f.below(accounts, sims)
+	}
+	return slices.Sorted(maps.Keys(sims)), nil
+}
+
+// below adds the SIMs that accounts, or those below them, own or owned.
+func (f *FactLog) below(accounts map[string]bool, sims map[uint32]bool) {
+	view := f.registry.View()
+	defer view.Close()
+	concerned := map[uint32]bool{}
+	for id := range accounts {
+		if number, ok := view.AccountNumber(id); ok {
+			concerned[number] = true
+		}
+	}
+	view.Below(concerned)
+	for sim := uint32(1); sim <= view.SIMs(); sim++ {
+		if sims[sim] {
+			continue
+		}
+		for _, p := range view.History(sim) {
+			if concerned[p.Account] {
+				sims[sim] = true
+				break
+			}
+		}
+	}
+}

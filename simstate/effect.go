@@ -1,0 +1,87 @@
+package simstate
+
+import (
+	"context"
+	"fmt"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/ratedlog"
+	"ratemill/rating"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// Consumer is the name of the role, and begins that of its consumers.
+const Consumer = "simstate"
+
+// ConsumerOf is the name of the consumer in an installation's control store.
+func ConsumerOf(installation string) string { return Consumer + "/" + installation }
+
+// Usage is what a record did to the state of a SIM, as a rater wrote it down.
+type Usage struct {
+	SIM   uint32
+	At    udr.Instant
+	Kind  life.EventKind // Used, Emptied or LimitPassed
+	Cause string         // usage:<file>:<seq>, with the kind
+}
+
+func (u *Usage) event() life.Event { return life.Event{At: u.At, Kind: u.Kind, Cause: u.Cause} }
+
+// Effect settles the SIMs about which raters wrote something down. It implements consumer.Effect. T is a transaction.
+type Effect[T any] struct {
+	settle func(ctx context.Context, tx T, fresh []Usage) error
+	fresh  []Usage
+
+	batch ratedlog.Batch
+	usage udr.Usage
+}
+
+// NewEffect settles in the transaction of the position. settle gets what is new in a block, in the order of the log.
+func NewEffect[T any](settle func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
+	return &Effect[T]{settle: settle}
+}
+
+// Reset implements consumer.Block.
+func (e *Effect[T]) Reset() { e.fresh = e.fresh[:0] }
+
+// Size implements consumer.Block: how many SIMs have to be settled.
+func (e *Effect[T]) Size() int { return len(e.fresh) }
+
+// usageKinds are the events of rating that states depend on.
+var usageKinds = map[rating.EventKind]life.EventKind{
+	rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied, rating.LimitSuspends: life.LimitPassed,
+}
+
+// Add implements consumer.Block.
+func (e *Effect[T]) Add(_ context.Context, _ int64, message []byte) error {
+	if err := ratedlog.ParseBatch(message, &e.batch); err != nil {
+		return err
+	}
+	for i := range e.batch.Rated {
+		r := &e.batch.Rated[i]
+		for _, m := range r.Events {
+			event, err := rating.ParseEvent(m)
+			if err != nil {
+				return err
+			}
+			kind, ok := usageKinds[event.Kind]
+			if !ok {
+				continue
+			}
+			if err := udr.ParseRatable(r.Usage, &e.usage); err != nil {
+				return err
+			}
+			e.fresh = append(e.fresh, Usage{SIM: event.SIM, At: event.At, Kind: kind,
+				Cause: fmt.Sprintf("usage:%s:%d:%s", e.batch.File, e.usage.Seq, kind)})
+		}
+	}
+	return nil
+}
+
+// Apply implements consumer.Effect.
+func (e *Effect[T]) Apply(ctx context.Context, tx T, _ consumer.Span) error {
+	if len(e.fresh) == 0 {
+		return nil
+	}
+	return e.settle(ctx, tx, e.fresh)
+}

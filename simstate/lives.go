@@ -1,0 +1,239 @@
+package simstate
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// Lives collects what happened to SIMs from the facts of a revision.
+type Lives struct {
+	View       *registry.View
+	Revision   registry.Revision
+	Statements *registry.Statements
+	Book       *life.Book
+}
+
+// Settled is what Settle found.
+type Settled struct {
+	Facts []life.Fact // that are missing, in the order of their times
+	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
+	Due   udr.Instant // when a time limit changes the state next; 0 for never
+}
+
+// Settle says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
+// stated of its state, in the order of (From, Known); used is what usage did, of which some may be new. reason is the
+// cause of a change that nothing else causes: that of the event or the request which became known.
+func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string) (Settled, error) {
+	events, err := l.Events(sim, stated, used)
+	if err != nil || len(events) == 0 && len(stated) == 0 {
+		return Settled{}, err
+	}
+	until := now
+	for i := range events {
+		until = max(until, events[i].At)
+	}
+	s := Settled{Stays: life.States(events, until)}
+	s.Stays = slices.DeleteFunc(s.Stays, func(s life.Stay) bool { return s.From > now && s.By == life.ByLimit })
+	for _, later := range life.States(events, until+furthest) {
+		if later.From > now && later.By == life.ByLimit {
+			s.Due = later.From
+			break
+		}
+	}
+	known := make([]registry.KnownState, len(stated))
+	causes := make(map[string]bool, len(stated))
+	for i := range stated {
+		known[i] = stated[i].KnownState
+		causes[stated[i].Cause] = true
+	}
+	// life.Change takes facts in the order in which they became known.
+	slices.SortStableFunc(known, func(a, b registry.KnownState) int { return int(a.Known) - int(b.Known) })
+	s.Facts = life.Change(known, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
+	return s, nil
+}
+
+// furthest is how far ahead the next time limit is looked for.
+const furthest = udr.Instant(10 * 366 * 24 * time.Hour)
+
+// Events is what happened to a SIM: its owners, the status of their accounts, states that somebody chose, and usage.
+func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]life.Event, error) {
+	periods := l.owned(sim)
+	var owned []life.Owned
+	var statuses []life.Event
+	for i := range periods {
+		of := &periods[i]
+		o := life.Owned{From: of.Since, Payer: strconv.FormatUint(uint64(of.payer), 10)}
+		var err error
+		if o.Rules, err = l.Rules(sim, of.Account, of.Since); err != nil {
+			return nil, err
+		}
+		if o.Rules.Lifecycle == nil {
+			o.Payer = "" // the SIMs of such an account have no states
+		}
+		owned = append(owned, o)
+		if of.Ends && (i+1 == len(periods) || periods[i+1].Since != of.Until) {
+			owned = append(owned, life.Owned{From: of.Until})
+		}
+		var before status
+		if of.goesOn {
+			left, _ := l.View.AccountID(periods[i-1].Account)
+			before = l.status(left, of.Since-1)
+		}
+		statuses = append(statuses, l.statuses(sim, of, before)...)
+	}
+	chosen := slices.DeleteFunc(slices.Clone(stated), func(f life.Told) bool { return strings.HasPrefix(f.Cause, assignment) })
+	events, err := l.Book.Events(chosen, owned)
+	for i := range events {
+		if e := &events[i]; (e.Kind == life.Assigned || e.Kind == life.Left) && e.Cause == "" {
+			e.Cause = fmt.Sprintf("%s%s:%s", assignment, registry.SubjectOf(sim), e.At)
+		}
+	}
+	return append(append(events, statuses...), used...), err
+}
+
+// assignment begins the cause of the state that a SIM has because an account got it: nobody chose that one.
+const assignment = "assignment:"
+
+// ownership is a SIM's time with an account.
+type ownership struct {
+	registry.Period
+	payer  uint32
+	goesOn bool // with the same payer as just before: the state goes on
+}
+
+func (l *Lives) owned(sim uint32) (all []ownership) {
+	for _, p := range l.View.History(sim) {
+		if p.Account == 0 || p.Corrected != 0 || p.Known > l.Revision {
+			continue
+		}
+		o := ownership{Period: p, payer: registry.Payer(l.View, l.Statements, p.Account, p.Since, l.Revision)}
+		if n := len(all); n > 0 {
+			last := &all[n-1]
+			o.goesOn = last.payer == o.payer && (!last.Ends || last.Until == o.Since)
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// Rules are the rules for a SIM of an account at a time, as the settings of the nearest account say that has some, and
+// of the SIM itself. Without settings there are none: the SIMs of such accounts have no states.
+func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
+	rules := life.Rules{Zone: l.zone(account, at)}
+	value, ok := l.settings(sim, account, at)
+	if !ok || rules.Zone == nil {
+		return rules, nil
+	}
+	settings, list := l.Book.CheckSettings("settings", value, at, rules.Zone)
+	if err := list.Err(); err != nil {
+		return rules, fmt.Errorf("the settings for SIM %d at %s: %w", sim, at, err)
+	}
+	var err error
+	if rules.Ref, err = l.Book.Rules(settings, at, rules.Zone); err != nil {
+		return rules, fmt.Errorf("the settings for SIM %d at %s: %w", sim, at, err)
+	}
+	rules.Lifecycle, err = l.Book.Resolve(rules.Ref, at, rules.Zone)
+	return rules, err
+}
+
+func (l *Lives) settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {
+	if s, ok := l.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, l.Revision); ok {
+		return s.Value, true
+	}
+	for _, number := range l.View.Path(account, at, l.Revision, nil) {
+		if id, ok := l.View.AccountID(number); ok {
+			if s, ok := l.Statements.At(registry.KindSettings, id, "", at, l.Revision); ok {
+				return s.Value, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// zone is that of an account's payer, by whose days time limits count.
+func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
+	payer := registry.Payer(l.View, l.Statements, account, at, l.Revision)
+	if a, ok := l.View.Account(payer, at, l.Revision); ok {
+		return a.Zone
+	}
+	return nil
+}
+
+// status is the part of an account's status and details that its SIMs need; the package account has all of it.
+type status struct {
+	Status  string `json:"status"`
+	Cascade string `json:"cascade"`
+}
+
+// statuses is what the status of the owner's account did to a SIM while it was its owner. before is the status of the
+// account that it left without a change of its state.
+func (l *Lives) statuses(sim uint32, of *ownership, before status) (events []life.Event) {
+	id, ok := l.View.AccountID(of.Account)
+	if !ok {
+		return nil
+	}
+	happens := func(at udr.Instant) {
+		now := l.status(id, at)
+		e := life.Event{At: at, Cause: fmt.Sprintf("cascade:%s:%s:%s", id, at, registry.SubjectOf(sim))}
+		switch {
+		case now.Status == "terminated" && before.Status != "terminated":
+			e.Kind = life.AccountTerminated
+			events = append(events, e)
+		case now.Status == "suspended" && before.Status != "suspended" && l.suspends(of.Account, at):
+			e.Kind = life.AccountSuspended
+			events = append(events, e)
+		case now.Status != "suspended" && before.Status == "suspended":
+			e.Kind = life.AccountResumed
+			events = append(events, e)
+		}
+		before = now
+	}
+	happens(of.Since)
+	for _, at := range l.times(registry.KindStatus, id) {
+		if at > of.Since && (!of.Ends || at < of.Until) {
+			happens(at)
+		}
+	}
+	return events
+}
+
+// times are when something is stated of a subject, each once, in order.
+func (l *Lives) times(kind registry.Kind, subject string) (at []udr.Instant) {
+	for _, s := range l.Statements.Told(kind, subject) {
+		if s.Known <= l.Revision {
+			at = append(at, s.From)
+		}
+	}
+	slices.Sort(at)
+	return slices.Compact(at)
+}
+
+func (l *Lives) status(account string, at udr.Instant) (s status) {
+	if stated, ok := l.Statements.At(registry.KindStatus, account, "", at, l.Revision); ok {
+		_ = json.Unmarshal(stated.Value, &s) // canonical JSON of the package account
+	}
+	return s
+}
+
+// suspends reports whether the SIMs of an account are suspended with it: as the nearest account says that says it.
+func (l *Lives) suspends(account uint32, at udr.Instant) bool {
+	for _, number := range l.View.Path(account, at, l.Revision, nil) {
+		id, _ := l.View.AccountID(number)
+		s, ok := l.Statements.At(registry.KindDetails, id, "", at, l.Revision)
+		var details struct {
+			SuspendSIMs *bool `json:"suspend_sims"`
+		}
+		if ok && json.Unmarshal(s.Value, &details) == nil && details.SuspendSIMs != nil {
+			return *details.SuspendSIMs
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package simstate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/udr"
+)
+
+// Action is what the network has to do for a SIM.
+type Action string
+
+// The actions.
+const (
+	Activate   Action = "activate"
+	Deactivate Action = "deactivate"
+)
+
+// Status is how far a request to the network is.
+type Status string
+
+// The statuses. A request that the network did not answer is sent again, at last it is an alarm.
+const (
+	Requested    Status = "requested"
+	Sent         Status = "sent"
+	Acknowledged Status = "acknowledged"
+	Rejected     Status = "rejected"
+	TimedOut     Status = "timed_out"
+	Replaced     Status = "replaced" // by a later one
+)
+
+// Open reports whether the network still has to answer.
+func (s Status) Open() bool { return s == Requested || s == Sent }
+
+// Request is a request to the network, with what became of it.
+type Request struct {
+	ID       string // unique: the network may get a request twice
+	SIM      uint32
+	Action   Action
+	State    string // of the SIM, that asks for it
+	At       udr.Instant
+	Made     time.Time
+	Status   Status
+	Why      string // of Rejected and TimedOut
+	Attempts int
+	NextAt   time.Time
+}
+
+// Ask adds the requests that the network has not had yet: a SIM's first one if it is barred, later ones when the action
+// is another. A request that is still open and is no longer meant is replaced.
+func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.Time) error {
+	for some := range slices.Chunk(wanted, rowsAtOnce) {
+		last, err := lastRequests(ctx, tx, some)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			r, before := &some[i], last[some[i].SIM]
+			if before == nil && r.Action == Activate || before != nil && before.Action == r.Action {
+				continue
+			}
+			if before != nil && before.Status.Open() {
+				if _, err := tx.Exec(ctx, `UPDATE simstate_network SET status = ?, next_at = 0, changed = ? WHERE id = ?`, string(Replaced), nanos(now),
+					before.ID); err != nil {
+					return err
+				}
+			}
+			id := fmt.Sprintf("%d:%d:%s", r.SIM, int64(r.At), r.Action)
+			if _, err := tx.Exec(ctx, `INSERT INTO simstate_network (id, sim, action, state, at, made, status, why, attempts, next_at, changed)
+				VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
+				id, int64(r.SIM), string(r.Action), r.State, int64(r.At), nanos(now), string(Requested), nanos(now), nanos(now)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at"
+
+// lastRequests are the newest requests for SIMs.
+func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*Request, error) {
+	last := map[uint32]*Request{}
+	var args []any
+	for i := range of {
+		args = append(args, int64(of[i].SIM))
+	}
+	rows, err := tx.Rows(ctx, `SELECT `+requestColumns+` FROM simstate_network WHERE sim IN `+values(len(args), 1)+` ORDER BY sim, made, at`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRequest(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		last[r.SIM] = &r
+	}
+	return last, rows.Err()
+}
+
+func scanRequest(scan func(...any) error) (r Request, err error) {
+	var sim, at, made, next int64
+	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next)
+	r.SIM, r.At, r.Made = uint32(sim), udr.Instant(at), time.Unix(0, made).UTC()
+	if next != 0 {
+		r.NextAt = time.Unix(0, next).UTC()
+	}
+	return r, err
+}
+
+// The network is asked again after a pause that doubles, up to an hour, and for a day.
+const (
+	firstPause = 10 * time.Second
+	mostPause  = time.Hour
+	giveUp     = 24 * time.Hour
+)
+
+// ToSend are requests that are due to be sent, oldest first.
+func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) (all []Request, err error) {
+	rows, err := db.Read().QueryContext(ctx, db.SQL(`SELECT `+requestColumns+` FROM simstate_network WHERE next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT ?`),
+		nanos(now), most)
+	if err != nil {
+		return nil, db.Failed("reading requests to the network", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRequest(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// Answer is what a network said to a request.
+type Answer struct {
+	Status Status // Acknowledged, Rejected; Sent: it has the request and answers later; Requested: it could not be reached
+	Why    string
+}
+
+// Answered writes down what the network said. A request that another one replaced meanwhile stays so.
+func (Table) Answered(ctx context.Context, db *store.DB, r *Request, a Answer, now time.Time) error {
+	next := int64(0)
+	if a.Status.Open() {
+		pause := time.Duration(float64(firstPause) * math.Pow(2, float64(min(r.Attempts, 20))))
+		next = nanos(now.Add(min(pause, mostPause)))
+		if now.Sub(r.Made) >= giveUp {
+			a, next = Answer{TimedOut, "the network has not answered for a day; the last attempt: " + a.Why}, 0
+		}
+	}
+	return db.Change(ctx, "noting the network's answer", func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE simstate_network SET status = ?, why = ?, attempts = attempts + 1, next_at = ?, changed = ?
+			WHERE id = ? AND next_at > 0`, string(a.Status), a.Why, next, nanos(now), r.ID)
+		return err
+	})
+}
