@@ -156,7 +156,7 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 			for i := range us {
 				usage[(next+i)%len(usage)].fill(&us[i])
 			}
-			e.Expect(v, 1, c, us)
+			e.Prefetch(v, 1, c, us)
 		}
 		res.Charges, res.Events = res.Charges[:0], res.Events[:0] // as a rater does, which writes them down
 		if err := e.Rate(v, 1, c, &us[next%len(us)], res); err != nil {

@@ -86,7 +86,7 @@ func (f *families[T]) add(name string) *family[T] {
 
 // at is the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in force
 // yet.
-func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
+func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.mixed {
 		return f.newest(k, at)
 	}
@@ -108,7 +108,7 @@ func (f *family[T]) at(k *clock, at udr.Instant) (version *T, number int, from u
 
 // newest is at without assuming an order of the versions: of those in force, the one that began last. If two begin at
 // the same time in a zone, the one with the instant counts.
-func (f *family[T]) newest(k *clock, at udr.Instant) (version *T, number int, from udr.Instant) {
+func (f *family[T]) newest(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
 		begins := udr.Instant(0) // result of at for a version that is always in force
 		switch s.Kind {

@@ -16,7 +16,7 @@ import (
 // a price.
 type Engine struct {
 	catalogue *Catalogue
-	clocks    []*clock
+	clocks    []*zoneClock
 	accounts  []*payer // by account number
 	planOf    []int32  // plan family by the registry's number of the name; 0: not looked up yet
 
@@ -35,8 +35,8 @@ type Engine struct {
 	view       *registry.View
 	rev        registry.Revision
 
-	expected []uint32 // scratch of Expect
-	touched  uint64   // so that the compiler keeps the read
+	prefetched []uint32 // scratch of Prefetch
+	touched    uint64   // so that the compiler keeps the read
 }
 
 // NewEngine makes an engine.
@@ -52,7 +52,7 @@ type payer struct {
 	parent   uint32
 	currency string
 
-	clock  *clock
+	clock  *zoneClock
 	plan   int32 // family, noPlan, or unknownPlan
 	shares []int32
 	limits []int32
@@ -61,8 +61,8 @@ type payer struct {
 	cycle      int32
 	start, end udr.Instant // of that cycle
 
-	habits   [4]habit // for Expect
-	habitual uint8
+	usual  [4]usualCounter // for Prefetch
+	usuals uint8
 }
 
 const (
@@ -276,7 +276,7 @@ func (e *Engine) newPayer(facts *registry.Account) *payer {
 		}
 	}
 	if p.clock == nil {
-		p.clock = newClock(facts.Zone, c.dates)
+		p.clock = newZoneClock(facts.Zone, c.dates)
 		e.clocks = append(e.clocks, p.clock)
 	}
 	return p

@@ -16,7 +16,7 @@ func (x *explanation) model() *zoneModel {
 		return nil
 	}
 	f := x.names.Catalogue.models.list[i]
-	m, _, _ := f.at(newClock(x.zone, x.names.Catalogue.dates), x.u.At)
+	m, _, _ := f.at(newZoneClock(x.zone, x.names.Catalogue.dates), x.u.At)
 	if m == nil || int(x.c.ZoneIndex) >= len(m.zones) || m.zones[x.c.ZoneIndex].name != x.c.Zone {
 		return nil
 	}

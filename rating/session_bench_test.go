@@ -78,7 +78,7 @@ func benchSessions(b *testing.B, sims int) {
 				us[j].SIM = uint32(1 + r.Intn(sims))
 				part(&us[j])
 			}
-			e.Expect(v, 1, c, us)
+			e.Prefetch(v, 1, c, us)
 		}
 		rate(&us[i%len(us)])
 	}

@@ -36,7 +36,7 @@ func (b *counterBefore) delta(name string, catalogue *rating.Catalogue, reg *reg
 	if err != nil {
 		return rating.Delta{}, err
 	}
-	key, err := catalogue.Named(view, view.Revision(), name, account, sim, at)
+	key, err := catalogue.CounterKey(view, view.Revision(), name, account, sim, at)
 	if err != nil {
 		return rating.Delta{}, err
 	}

@@ -62,7 +62,7 @@ func (d *decision) run(view *registry.View, from, to int) error {
 		}
 		records[i].SessionWithin, records[i].Taken, records[i].LateUntil = d.in.SessionWithin, d.in.Taken, d.in.LateUntil
 	}
-	d.engine.Expect(view, d.revision, d.state.counters, records)
+	d.engine.Prefetch(view, d.revision, d.state.counters, records)
 	for i := range records {
 		u := &records[i]
 		if u.Seq <= d.high && safeguard.On(safeguard.HighWater) {

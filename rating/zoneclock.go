@@ -8,9 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// clock converts to local time in one IANA zone. It remembers the offset around the last instant: a zone changes its
+// zoneClock converts to local time in one IANA zone. It remembers the offset around the last instant: a zone changes its
 // offset twice a year, but records come by the million. (time.Time.In and Date are 60 ns and more, this is 2.)
-type clock struct {
+type zoneClock struct {
 	zone   *time.Location
 	starts []udr.Instant // beginning of each of the catalogue's dates in this zone
 
@@ -18,8 +18,8 @@ type clock struct {
 	from, to udr.Instant
 }
 
-func newClock(zone *time.Location, dates []int32) *clock {
-	k := &clock{zone: zone, starts: make([]udr.Instant, len(dates))}
+func newZoneClock(zone *time.Location, dates []int32) *zoneClock {
+	k := &zoneClock{zone: zone, starts: make([]udr.Instant, len(dates))}
 	for i, day := range dates {
 		k.starts[i] = k.midnight(day)
 	}
@@ -27,7 +27,7 @@ func newClock(zone *time.Location, dates []int32) *clock {
 }
 
 // local is the local time in seconds, as if it were seconds since 1970-01-01 in UTC.
-func (k *clock) local(at udr.Instant) int64 {
+func (k *zoneClock) local(at udr.Instant) int64 {
 	if at < k.from || at >= k.to {
 		t := at.Time().In(k.zone)
 		_, offset := t.Zone()
@@ -59,10 +59,10 @@ func secondOfWeek(local int64) int32 {
 	return int32(floorMod(local+3*daySeconds, weekSeconds)) // 1970-01-01 was a Thursday
 }
 
-func (k *clock) midnight(day int32) udr.Instant { return registry.Midnight(k.zone, day) }
+func (k *zoneClock) midnight(day int32) udr.Instant { return registry.Midnight(k.zone, day) }
 
 // cycle is the billing cycle of an account that contains an instant.
-func (k *clock) cycle(at udr.Instant, a *registry.Account) (day int32, start, end udr.Instant) {
+func (k *zoneClock) cycle(at udr.Instant, a *registry.Account) (day int32, start, end udr.Instant) {
 	first, next := a.CycleOf(int32(floorDiv(k.local(at), daySeconds)))
 	return first, k.midnight(first), k.midnight(next)
 }

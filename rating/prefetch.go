@@ -5,15 +5,15 @@ import (
 	"ratemill/udr"
 )
 
-// Expect touches the data needed to rate the records of a batch before each is rated: the SIM's owner, then the
+// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner, then the
 // account, then the counters. With millions of SIMs each of these is a cache miss, and each depends on the previous;
 // for many records at once the processor waits for them together. It changes nothing that affects a price. (A million
 // SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
-func (e *Engine) Expect(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
-	if len(e.expected) < len(records) {
-		e.expected = make([]uint32, len(records))
+func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
+	if len(e.prefetched) < len(records) {
+		e.prefetched = make([]uint32, len(records))
 	}
-	accounts := e.expected[:len(records)]
+	accounts := e.prefetched[:len(records)]
 	for i := range records {
 		owner, _ := v.Owner(records[i].SIM, records[i].At, rev)
 		accounts[i] = owner.Account
@@ -35,7 +35,7 @@ func (e *Engine) Expect(v *registry.View, rev registry.Revision, c *Counters, re
 			continue
 		}
 		p := e.accounts[number]
-		for _, k := range p.habits[:p.habitual] {
+		for _, k := range p.usual[:p.usuals] {
 			owner := number
 			if k.kind.PerSIM() {
 				owner = records[i].SIM
@@ -46,28 +46,28 @@ func (e *Engine) Expect(v *registry.View, rev registry.Revision, c *Counters, re
 	e.touched = sum
 }
 
-// habit is a counter that earlier usage of an account needed; the record determines which SIM's.
-type habit struct {
+// usualCounter is a counter that earlier usage of an account needed; the record determines which SIM's.
+type usualCounter struct {
 	id   uint64
 	kind CounterKind
 }
 
-// entry is the counter's entry, and records it as a habit of the SIM's account.
+// entry is the counter's entry, and notes that the usage of the SIM's account needs it.
 func (e *Engine) entry(c *Counters, k CounterKey) *entry {
-	if p := e.path[0]; p.habitual < uint8(len(p.habits)) {
-		p.adopt(habit{k.ID, k.Kind})
+	if p := e.path[0]; p.usuals < uint8(len(p.usual)) {
+		p.adopt(usualCounter{k.ID, k.Kind})
 	}
 	return c.entry(k)
 }
 
-func (p *payer) adopt(h habit) {
-	for _, k := range p.habits[:p.habitual] {
+func (p *payer) adopt(h usualCounter) {
+	for _, k := range p.usual[:p.usuals] {
 		if k == h {
 			return
 		}
 	}
-	p.habits[p.habitual] = h
-	p.habitual++
+	p.usual[p.usuals] = h
+	p.usuals++
 }
 
 // touch reads a counter's slot if the counter exists.

@@ -11,14 +11,14 @@ import (
 	"ratemill/udr"
 )
 
-// Named finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of one
+// CounterKey finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of one
 // of its SIMs if SIMs are counted, in the cycle of a time. The bucket may be omitted if there is only one.
-func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, account, sim uint32, at udr.Instant) (CounterKey, error) {
+func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name string, account, sim uint32, at udr.Instant) (CounterKey, error) {
 	owner, ok := v.Account(account, at, rev)
 	if !ok {
 		return CounterKey{}, fmt.Errorf("%s: there is no such account at %s", name, at)
 	}
-	clock := newClock(owner.Zone, c.dates)
+	clock := newZoneClock(owner.Zone, c.dates)
 	kind, rest, _ := strings.Cut(name, " ")
 	family, bucketName, _ := strings.Cut(rest, "/")
 	switch kind {
@@ -35,7 +35,7 @@ func (c *Catalogue) Named(v *registry.View, rev registry.Revision, name string, 
 			if owner, ok = v.Account(owner.Parent, at, rev); !ok {
 				return CounterKey{}, fmt.Errorf("%s: the account's parent is not there at %s", name, at)
 			}
-			clock = newClock(owner.Zone, c.dates)
+			clock = newZoneClock(owner.Zone, c.dates)
 		}
 		b, err := oneBucket(name, s.buckets, bucketName)
 		if err != nil {
