@@ -1,0 +1,101 @@
+// Package outbound calls HTTP servers that an operator names: the network's webhook, a company register. It refuses
+// addresses of the machine's own networks unless the operator allows them, follows no redirects, and bounds the time and
+// the size of an answer.
+//
+// It does not own what is said to a server, or what the answer means.
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// Options are what an operator says of a server.
+type Options struct {
+	Private bool          // addresses of private networks and of this machine are allowed
+	Timeout time.Duration // of a call; 0 is 10 seconds
+}
+
+// mostAnswer is how much of an answer is read.
+const mostAnswer = 1 << 20
+
+// Client calls servers.
+type Client struct{ http *http.Client }
+
+// New makes a client. It never uses a proxy from the environment: the address that is checked is the one that is called.
+func New(o Options) *Client {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	dialer := &net.Dialer{Timeout: o.Timeout}
+	if !o.Private {
+		// The address is checked when it is dialled, after the name was looked up: a name cannot change its mind.
+		dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error { return public(address) }
+	}
+	return &Client{&http.Client{
+		Timeout:       o.Timeout,
+		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// PrivateError says that a server's address is one of a private network, or of this machine.
+type PrivateError struct{ Address netip.Addr }
+
+func (e *PrivateError) Error() string {
+	return fmt.Sprintf("%s is an address of a private network or of this machine; set allow_private: true if the server is meant to be there", e.Address)
+}
+
+func public(address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	a := at.Addr().Unmap()
+	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.IsInterfaceLocalMulticast() || shared.Contains(a) {
+		return &PrivateError{a}
+	}
+	return nil
+}
+
+// shared is the address space of carrier-grade NAT (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// CheckURL says what is wrong with the address of a server.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is no URL: %w", text, errors.Unwrap(err))
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return fmt.Errorf("%q is no URL of a server; write https://HOST/PATH", text)
+	case u.User != nil:
+		return errors.New("a URL has no user and password here; put the secret into a file or a variable")
+	}
+	return nil
+}
+
+// Do calls a server and reads its answer, whose body is complete.
+func (c *Client) Do(r *http.Request) (status int, body []byte, err error) {
+	response, err := c.http.Do(r)
+	if err != nil {
+		if refused := (*PrivateError)(nil); errors.As(err, &refused) {
+			return 0, nil, refused
+		}
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
+	if err == nil && len(body) > mostAnswer {
+		err = fmt.Errorf("the answer is longer than %d bytes", mostAnswer)
+	}
+	return response.StatusCode, body, err
+}
