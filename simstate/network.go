@@ -161,3 +161,24 @@ func (Table) Answered(ctx context.Context, db *store.DB, r *Request, a Answer, n
 		return err
 	})
 }
+
+// Network carries requests to the network.
+type Network interface {
+	Send(ctx context.Context, r *Request) Answer
+}
+
+// Deliver sends the requests that are due, some at a time, and reports how many.
+func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time) (sent int, err error) {
+	var table Table
+	due, err := table.ToSend(ctx, db, now(), 100)
+	for i := range due {
+		if ctx.Err() != nil {
+			return sent, ctx.Err()
+		}
+		if err := table.Answered(ctx, db, &due[i], to.Send(ctx, &due[i]), now()); err != nil {
+			return sent, err
+		}
+		sent++
+	}
+	return sent, err
+}

@@ -48,14 +48,16 @@ func TestUsageHasComeOutWhenItCountedOrNothingComesOfIt(t *testing.T) {
 			topics := broker.TopicsUnder("test")
 			d := ratedlog.Drain{Broker: ends{of: map[string]int64{topics.Usage: usage, topics.Rated: c.rated}}, Topics: topics, Clock: still{},
 				Passed: func(context.Context, int) int64 { return c.passed },
-				Stored: func(context.Context, int) (int64, ratedlog.Fold, error) { return c.stored, ratedlog.Fold{Epoch: 3, Input: c.input}, nil },
+				Stored: func(context.Context, int) (int64, ratedlog.Fold, error) {
+					return c.stored, ratedlog.Fold{Epoch: 3, Input: c.input}, nil
+				},
 			}
-			if err := d.Wait(t.Context(), 0); c.behind != "" {
-				require.EqualError(t, err, c.behind)
-				return
-			} else {
+			err := d.Wait(t.Context(), 0)
+			if c.behind == "" {
 				require.NoError(t, err)
+				return
 			}
+			require.EqualError(t, err, c.behind)
 		})
 	}
 }

@@ -1,4 +1,7 @@
-package simstate
+// Package network carries requests about SIMs to the network: to an HTTP server, signed.
+//
+// It does not own the requests and what becomes of them (simstate), or how servers are called (internal/outbound).
+package network
 
 import (
 	"bytes"
@@ -12,14 +15,9 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"ratemill/internal/outbound"
-	"ratemill/internal/store"
 	"ratemill/printable"
+	"ratemill/simstate"
 )
-
-// Network carries requests to the network.
-type Network interface {
-	Send(ctx context.Context, r *Request) Answer
-}
 
 // Webhook sends requests to an HTTP server, signed by the scheme of Standard Webhooks: the headers webhook-id,
 // webhook-timestamp and webhook-signature. Its id is that of the request, so the server recognises one that comes again.
@@ -31,15 +29,15 @@ type Webhook struct {
 	names  func(sim uint32) map[string]string // identifiers, by kind
 }
 
-// WebhookOptions are what an operator says of the network.
-type WebhookOptions struct {
+// Options are what an operator says of the network.
+type Options struct {
 	URL    string
 	Secret string // whsec_ and base64, as Standard Webhooks writes it
-	outbound.Options
+	Server outbound.Options
 }
 
 // NewWebhook reports all mistakes of the options. names are the identifiers of a SIM now, by their kinds.
-func NewWebhook(o WebhookOptions, now func() time.Time, names func(sim uint32) map[string]string) (*Webhook, error) {
+func NewWebhook(o Options, now func() time.Time, names func(sim uint32) map[string]string) (*Webhook, error) {
 	sign, err := standardwebhooks.NewWebhook(o.Secret)
 	if o.Secret == "" {
 		err = errors.New("a secret is missing: whsec_ and at least 24 bytes in base64")
@@ -49,7 +47,7 @@ func NewWebhook(o WebhookOptions, now func() time.Time, names func(sim uint32) m
 	if err := errors.Join(outbound.CheckURL(o.URL), err); err != nil {
 		return nil, fmt.Errorf("the network's webhook: %w", err)
 	}
-	return &Webhook{url: o.URL, sign: sign, client: outbound.New(o.Options), now: now, names: names}, nil
+	return &Webhook{url: o.URL, sign: sign, client: outbound.New(o.Server), now: now, names: names}, nil
 }
 
 // Event is what the network gets, as JSON.
@@ -66,20 +64,20 @@ type Event struct {
 // Send implements Network. 200 and 204 acknowledge, 202 says that the answer comes later, with status in the body: then
 // the request is sent again until one of the others comes. 4xx rejects it, but 408 and 429; everything else is tried
 // again.
-func (w *Webhook) Send(ctx context.Context, r *Request) Answer {
+func (w *Webhook) Send(ctx context.Context, r *simstate.Request) simstate.Answer {
 	at := w.now()
 	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State,
 		Since: r.At.Time().UTC(), Attempt: r.Attempts + 1})
 	if err != nil {
-		return Answer{Rejected, err.Error()}
+		return simstate.Answer{Status: simstate.Rejected, Why: err.Error()}
 	}
 	signature, err := w.sign.Sign(r.ID, at, body)
 	if err != nil {
-		return Answer{Rejected, err.Error()}
+		return simstate.Answer{Status: simstate.Rejected, Why: err.Error()}
 	}
 	call, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
-		return Answer{Rejected, err.Error()}
+		return simstate.Answer{Status: simstate.Rejected, Why: err.Error()}
 	}
 	call.Header.Set("Content-Type", "application/json")
 	call.Header.Set(standardwebhooks.HeaderWebhookID, r.ID)
@@ -87,15 +85,15 @@ func (w *Webhook) Send(ctx context.Context, r *Request) Answer {
 	call.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	status, answer, err := w.client.Do(call)
 	if err != nil {
-		return Answer{Requested, err.Error()}
+		return simstate.Answer{Status: simstate.Requested, Why: err.Error()}
 	}
 	return read(status, answer)
 }
 
-func read(status int, body []byte) Answer {
+func read(status int, body []byte) simstate.Answer {
 	var said struct {
-		Status Status `json:"status"`
-		Why    string `json:"why"`
+		Status simstate.Status `json:"status"`
+		Why    string          `json:"why"`
 	}
 	_ = json.Unmarshal(body, &said) // many servers answer with nothing, or with words
 	why := printable.Text(said.Why)
@@ -104,27 +102,11 @@ func read(status int, body []byte) Answer {
 	}
 	switch {
 	case status == http.StatusAccepted:
-		return Answer{Sent, why}
-	case status >= 200 && status < 300 && said.Status == Rejected, status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
-		return Answer{Rejected, why}
+		return simstate.Answer{Status: simstate.Sent, Why: why}
+	case status >= 200 && status < 300 && said.Status == simstate.Rejected, status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
+		return simstate.Answer{Status: simstate.Rejected, Why: why}
 	case status >= 200 && status < 300:
-		return Answer{Acknowledged, ""}
+		return simstate.Answer{Status: simstate.Acknowledged}
 	}
-	return Answer{Requested, why}
-}
-
-// Deliver sends the requests that are due, some at a time, and reports how many.
-func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time) (sent int, err error) {
-	var table Table
-	due, err := table.ToSend(ctx, db, now(), 100)
-	for i := range due {
-		if ctx.Err() != nil {
-			return sent, ctx.Err()
-		}
-		if err := table.Answered(ctx, db, &due[i], to.Send(ctx, &due[i]), now()); err != nil {
-			return sent, err
-		}
-		sent++
-	}
-	return sent, err
+	return simstate.Answer{Status: simstate.Requested, Why: why}
 }

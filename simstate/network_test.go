@@ -13,6 +13,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/network"
 	"ratemill/internal/outbound"
 	"ratemill/registry"
 	"ratemill/simstate"
@@ -20,8 +21,8 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// network is a simulated network: it answers as told, and verifies what it gets.
-func network(t *testing.T, answer func(e *simstate.Event, w http.ResponseWriter)) string {
+// server is a simulated network: it answers as told, and verifies what it gets.
+func server(t *testing.T, answer func(e *network.Event, w http.ResponseWriter)) string {
 	verify, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +31,7 @@ func network(t *testing.T, answer func(e *simstate.Event, w http.ResponseWriter)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		var e simstate.Event
+		var e network.Event
 		if json.Unmarshal(body, &e) != nil || e.ID != r.Header.Get("webhook-id") {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -41,8 +42,8 @@ func network(t *testing.T, answer func(e *simstate.Event, w http.ResponseWriter)
 	return s.URL
 }
 
-func webhook(t *testing.T, url string, private bool) *simstate.Webhook {
-	w, err := simstate.NewWebhook(simstate.WebhookOptions{URL: url, Secret: secret, Options: outbound.Options{Private: private, Timeout: 5 * time.Second}}, time.Now,
+func webhook(t *testing.T, url string, private bool) *network.Webhook {
+	w, err := network.NewWebhook(network.Options{URL: url, Secret: secret, Server: outbound.Options{Private: private, Timeout: 5 * time.Second}}, time.Now,
 		func(uint32) map[string]string { return map[string]string{"iccid": "8934000000000000001"} })
 	require.NoError(t, err)
 	return w
@@ -51,7 +52,7 @@ func webhook(t *testing.T, url string, private bool) *simstate.Webhook {
 // TestTheNetworkIsAskedUntilItAnswers, with requests that say who sent them.
 func TestTheNetworkIsAskedUntilItAnswers(t *testing.T) {
 	var status atomic.Int64
-	url := network(t, func(e *simstate.Event, w http.ResponseWriter) {
+	url := server(t, func(e *network.Event, w http.ResponseWriter) {
 		if e.SIM["iccid"] == "" || e.Type != "sim.deactivate" || e.State != "suspended" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -80,15 +81,15 @@ func TestTheNetworkIsAskedUntilItAnswers(t *testing.T) {
 
 // TestAddressesOfPrivateNetworksAreRefused, unless somebody allows them: nobody reaches our own machines by our hand.
 func TestAddressesOfPrivateNetworksAreRefused(t *testing.T) {
-	url := network(t, func(*simstate.Event, http.ResponseWriter) { t.Error("it was called") })
+	url := server(t, func(*network.Event, http.ResponseWriter) { t.Error("it was called") })
 	answer := webhook(t, url, false).Send(context.Background(), &simstate.Request{ID: "1", Action: simstate.Activate})
 	require.Equal(t, simstate.Requested, answer.Status)
 	require.Contains(t, answer.Why, "127.0.0.1 is an address of a private network or of this machine; set allow_private: true")
 
-	_, err := simstate.NewWebhook(simstate.WebhookOptions{URL: "ftp://user:password@example"}, time.Now, nil)
+	_, err := network.NewWebhook(network.Options{URL: "ftp://user:password@example"}, time.Now, nil)
 	require.ErrorContains(t, err, "is no URL of a server; write https://HOST/PATH")
 	require.ErrorContains(t, err, "a secret is missing")
-	_, err = simstate.NewWebhook(simstate.WebhookOptions{URL: "https://network.example/sims", Secret: "whsec_%%%"}, time.Now, nil)
+	_, err = network.NewWebhook(network.Options{URL: "https://network.example/sims", Secret: "whsec_%%%"}, time.Now, nil)
 	require.ErrorContains(t, err, "the secret is not base64")
 	require.NotContains(t, err.Error(), "%%%")
 }
@@ -102,7 +103,7 @@ func TestRequestsAreSentOnceTheNetworkIsThere(t *testing.T) {
 		p.follow()
 		there := false
 		got := map[string]int{}
-		url := network(p.t, func(e *simstate.Event, w http.ResponseWriter) {
+		url := server(p.t, func(e *network.Event, w http.ResponseWriter) {
 			if !there {
 				w.WriteHeader(http.StatusBadGateway)
 				return
