@@ -266,7 +266,7 @@ func (k *kase) table(head string, fill func(add func(sim string, at udr.Instant,
 }
 
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/cases/*.txtar")
+	files, err := filepath.Glob("testdata/[ce]*/*.txtar")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {

@@ -190,6 +190,7 @@ func (m *Model) first(core Core) (string, bool) {
 // compileModel compiles a document. The model is usable as far as the document is valid.
 func compileModel(doc *modelDoc, l *diag.List) *Model {
 	m := &Model{Name: doc.Name.Value, From: doc.From, numbers: map[string]int{}, transitions: map[step]*Transition{}}
+	before := l.Errors()
 	checkName("state model", doc.Name, l)
 	for _, e := range doc.States {
 		checkName("state", e.Key, l)
@@ -212,7 +213,9 @@ func compileModel(doc *modelDoc, l *diag.List) *Model {
 	for i := range doc.Transitions {
 		compileTransition(m, &doc.Transitions[i], at, l)
 	}
-	checkReach(m, doc, l)
+	if l.Errors() == before {
+		checkReach(m, doc, l)
+	}
 	return m
 }
 
