@@ -26,7 +26,7 @@ func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Projec
 	if err != nil || c == nil || p.Catalogue == nil || !strings.HasPrefix(c.Control, "sqlite:") {
 		return nil
 	}
-	store, err := control.Reach(ctx, c.Control)
+	store, err := control.OpenExisting(ctx, c.Control)
 	if err == nil {
 		defer store.Close()
 		list, err = roles.CountersAnew(ctx, store, p.Catalogue)

@@ -33,7 +33,7 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 			if err != nil {
 				return err
 			}
-			store, config, err := makeStore(cmd.Context(), f)
+			store, config, err := createStore(cmd.Context(), f)
 			if err != nil {
 				return err
 			}

@@ -320,7 +320,7 @@ func poison(t *testing.T, dir string) {
 	c, list, err := config.Load(filepath.Join(dir, demoConfig))
 	require.NoError(t, err)
 	require.NoError(t, list.Err())
-	kafka, topics, err := roles.ReachKafka(c)
+	kafka, topics, err := roles.OpenKafka(c)
 	require.NoError(t, err)
 	defer kafka.Close()
 	_, err = kafka.Append(t.Context(), topics.Usage, 0, []broker.Message{{Value: []byte("no batch")}}).Wait(t.Context())

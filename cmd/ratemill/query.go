@@ -56,7 +56,7 @@ the number of the SIM that has this identifier, or had it.`,
 			if sql, err = backoffice.WithSIM(cmd.Context(), store, sql, sim); err != nil {
 				return err
 			}
-			w, end, err := reachWarehouse(cmd.Context(), f, config, store)
+			w, end, err := openWarehouse(cmd.Context(), f, config, store)
 			if err != nil {
 				return err
 			}

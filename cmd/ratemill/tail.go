@@ -41,7 +41,7 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 			if err != nil {
 				return err
 			}
-			kafka, topics, n, err := reachKafka(cmd.Context(), config)
+			kafka, topics, n, err := openKafka(cmd.Context(), config)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ import (
 type stages struct {
 	p       *Pipeline
 	read    *mediation.Progress
-	alone   []*rater.Alone
+	raters  []*rater.Offline
 	queue   chan *appended
 	ended   chan struct{}
 	err     error // of the goroutine, valid when it waits or has ended
@@ -38,13 +38,13 @@ type appended struct {
 func newStages(ctx context.Context, p *Pipeline, ref rater.Reference, clock rater.Clock) (*stages, error) {
 	r := &stages{p: p, queue: make(chan *appended, 4), ended: make(chan struct{})}
 	for i := range max(p.Partitions, 1) {
-		a := rater.NewAlone(ref, clock)
+		a := rater.NewOffline(ref, clock)
 		if p.Before != nil {
 			if err := p.Before(i, a.Counters()); err != nil {
 				return nil, err
 			}
 		}
-		r.alone = append(r.alone, a)
+		r.raters = append(r.raters, a)
 	}
 	go r.run(ctx)
 	return r, nil
@@ -65,7 +65,7 @@ func (r *stages) run(ctx context.Context) {
 }
 
 func (r *stages) decide(ctx context.Context, partition int, usage []byte) error {
-	value, err := r.alone[partition].Rate(ctx, usage)
+	value, err := r.raters[partition].Rate(ctx, usage)
 	if err != nil || value == nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestWhatComesOfAUsageMessageFitsIntoAMessage(t *testing.T) {
 	for seq := range uint64(records) {
 		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: seq + 1, Class: "data", Unit: udr.Octet, Quantity: 1, At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE", Attributes: large})
 	}
-	rated, err := NewAlone(w, noon{}).Rate(t.Context(), message)
+	rated, err := NewOffline(w, noon{}).Rate(t.Context(), message)
 	require.NoError(t, err)
 	require.Less(t, len(rated), broker.MaxMessageBytes)
 	var out ratedlog.Batch

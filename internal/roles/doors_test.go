@@ -231,7 +231,7 @@ func TestAPortOfKafkaThatEncryptsIsToldFromOneThatDoesNot(t *testing.T) {
 		{kafka.Addr, config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile}, "it does not encrypt at this port, and kafka.tls is enabled"},
 		{kafka.MutualAddr, config.TLS{}, "it encrypts at this port, and kafka.tls is not enabled"},
 	} {
-		k, topics, err := ReachKafka(&config.Config{Kafka: config.Kafka{Addresses: []string{c.address}, TLS: c.tls}})
+		k, topics, err := OpenKafka(&config.Config{Kafka: config.Kafka{Addresses: []string{c.address}, TLS: c.tls}})
 		require.NoError(t, err)
 		_, _, err = k.Bounds(t.Context(), topics.Usage, 0)
 		require.True(t, broker.Unavailable(err), err)

@@ -130,7 +130,7 @@ func TestEnginesDoNotTakeThePasswordOfAnotherInstallation(t *testing.T) {
 			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 				"; name its configuration with -c, or give this one a kafka.listen of its own", err.Error())
 		}
-		_, err := ReachEmbeddedWarehouse(t.Context(), b)
+		_, err := OpenEmbeddedWarehouse(t.Context(), b)
 		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 			"; name its configuration with -c, or give this one a clickhouse.listen of its own")
 	}

@@ -207,8 +207,8 @@ func (n *Node) dialKafka() (_ *broker.Kafka, err error) {
 	return broker.NewKafka(broker.KafkaOptions{Addresses: n.addresses, ClientID: "ratemill", TLS: n.kafkaTLS, SASL: n.kafkaSASL}), nil
 }
 
-// ReachKafka is a client of a configuration's broker; an embedded one must be running.
-func ReachKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
+// OpenKafka is a client of a configuration's broker; an embedded one must be running.
+func OpenKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	n := &Node{Config: c, addresses: c.Kafka.Addresses}
 	topics := broker.TopicsUnder(c.Kafka.Prefix)
 	if c.EmbeddedKafka() {
@@ -244,8 +244,8 @@ func attachedKeys(c *config.Config) (keys.Keys, error) {
 	return k, err
 }
 
-// ReachEmbeddedWarehouse connects to the embedded ClickHouse of a running process.
-func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.Warehouse, error) {
+// OpenEmbeddedWarehouse connects to the embedded ClickHouse of a running process.
+func OpenEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.Warehouse, error) {
 	k, err := attachedKeys(c)
 	if err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func ReachEmbeddedWarehouse(ctx context.Context, c *config.Config) (*warehouse.W
 func AskWarehouse(ctx context.Context, c *config.Config, store *control.Store) (w *warehouse.Warehouse, err error) {
 	n := &Node{Config: c}
 	if c.EmbeddedClickHouse() {
-		w, err = ReachEmbeddedWarehouse(ctx, c)
+		w, err = OpenEmbeddedWarehouse(ctx, c)
 	} else if access, wrong := n.warehouseAccess(); wrong != nil {
 		return nil, wrong
 	} else {

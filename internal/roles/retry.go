@@ -30,7 +30,7 @@ func (r *retryContents) close() {
 	}
 }
 
-func (r *retryContents) reach(ctx context.Context) (*warehouse.Warehouse, error) {
+func (r *retryContents) open(ctx context.Context) (*warehouse.Warehouse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.warehouse == nil && r.n.Warehouse != nil {
@@ -52,7 +52,7 @@ func (r *retryContents) reach(ctx context.Context) (*warehouse.Warehouse, error)
 
 // fetch makes the content of a retry batch.
 func (r *retryContents) fetch(ctx context.Context, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
-	w, err := r.reach(ctx)
+	w, err := r.open(ctx)
 	if err != nil {
 		return mediation.Content{}, retryable(err)
 	}
@@ -74,7 +74,7 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 
 // arrived reports whether the end of a file is in the warehouse, once all earlier messages of the usage topic are.
 func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) (bool, error) {
-	w, err := r.reach(ctx)
+	w, err := r.open(ctx)
 	if err != nil {
 		return false, retryable(err)
 	}

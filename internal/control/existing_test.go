@@ -13,19 +13,19 @@ import (
 func TestAStoreThatIsOnlyReadIsNotMade(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "data", "control.db")
-	_, err := control.Reach(t.Context(), "sqlite:"+path)
+	_, err := control.OpenExisting(t.Context(), "sqlite:"+path)
 	var missing *control.MissingError
 	require.ErrorAs(t, err, &missing)
 	require.ErrorContains(t, err, "there is no control store at "+path+"; is this the folder of the installation?")
 	require.NoDirExists(t, filepath.Dir(path))
 
 	require.NoError(t, open(t, "sqlite:"+path).Ping(t.Context()))
-	s, err := control.Reach(t.Context(), "sqlite:"+path)
+	s, err := control.OpenExisting(t.Context(), "sqlite:"+path)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
-	_, err = control.Reach(t.Context(), "sqlite:"+filepath.Join(dir, "file", "control.db"))
+	_, err = control.OpenExisting(t.Context(), "sqlite:"+filepath.Join(dir, "file", "control.db"))
 	require.Error(t, err)
 }
 

@@ -14,18 +14,18 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// reachStore reads the configuration and opens the control store that it names, which must exist.
-func reachStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
+// openStore reads the configuration and opens the control store that it names, which must exist.
+func openStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := control.Reach(ctx, c.Control)
+	store, err := control.OpenExisting(ctx, c.Control)
 	return store, c, err
 }
 
-// makeStore is reachStore, but creates the control store of a new installation.
-func makeStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
+// createStore is openStore, but creates the control store of a new installation.
+func createStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +38,7 @@ func makeStore(ctx context.Context, f *flags) (*control.Store, *config.Config, e
 // the same installation. It returns nil if this cannot be checked: with servers if the configuration names no control
 // store, or, with a note, while the control store is away.
 func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*control.Store, error) {
-	store, err := control.Reach(ctx, c.Control)
+	store, err := control.OpenExisting(ctx, c.Control)
 	var missing *control.MissingError
 	var away *control.UnavailableError
 	switch {
@@ -51,8 +51,8 @@ func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*cont
 	return store, err
 }
 
-// reachKafka connects to the configured broker; an embedded broker is that of a running ratemill.
-func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Topics, int, error) {
+// openKafka connects to the configured broker; an embedded broker is that of a running ratemill.
+func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Topics, int, error) {
 	store, err := storeToCompare(ctx, c, c.EmbeddedKafka())
 	if err != nil {
 		return nil, broker.Topics{}, 0, err
@@ -60,7 +60,7 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 	if store != nil {
 		defer store.Close()
 	}
-	k, topics, err := roles.ReachKafka(c)
+	k, topics, err := roles.OpenKafka(c)
 	if err != nil {
 		return nil, topics, 0, err
 	}
@@ -79,12 +79,12 @@ func reachKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.To
 	return k, topics, n, nil
 }
 
-// reachWarehouse connects to ClickHouse: that of a running ratemill, or the embedded engine, started for this query. It
+// openWarehouse connects to ClickHouse: that of a running ratemill, or the embedded engine, started for this query. It
 // must belong to the same installation as the control store, if that is known.
-func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
+func openWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
 	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true, Store: store}
 	if c.EmbeddedClickHouse() {
-		w, err := roles.ReachEmbeddedWarehouse(ctx, c)
+		w, err := roles.OpenEmbeddedWarehouse(ctx, c)
 		var other *roles.OtherInstallationError
 		if errors.As(err, &other) {
 			return nil, nil, err
@@ -114,7 +114,7 @@ func reachWarehouse(ctx context.Context, f *flags, c *config.Config, store *cont
 // openOffice opens the back office of the configured installation. A request that needs the warehouse connects to one that
 // runs; it starts no embedded ClickHouse.
 func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
-	store, c, err := reachStore(ctx, f)
+	store, c, err := openStore(ctx, f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,11 +138,11 @@ func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), erro
 // openOfficeWithWarehouse is openOffice for commands that cannot do without the warehouse: it waits for ClickHouse, or
 // starts the embedded one.
 func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
-	store, c, err := reachStore(ctx, f)
+	store, c, err := openStore(ctx, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	w, end, err := reachWarehouse(ctx, f, c, store)
+	w, end, err := openWarehouse(ctx, f, c, store)
 	if err != nil {
 		store.Close()
 		return nil, nil, err

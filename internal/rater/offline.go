@@ -9,26 +9,26 @@ import (
 	"ratemill/rating"
 )
 
-// Alone decides the usage of a partition without a log: it returns what an Owner would append, as if the append had
+// Offline decides the usage of a partition without a log: it returns what an Owner would append, as if the append had
 // been acknowledged at once. It is for work offline, where a crash loses nothing that cannot be done again.
-type Alone struct {
+type Offline struct {
 	owner  Owner
 	offset int64
 }
 
-// NewAlone has decided nothing yet.
-func NewAlone(reference Reference, clock Clock) *Alone {
-	return &Alone{owner: Owner{
+// NewOffline has decided nothing yet.
+func NewOffline(reference Reference, clock Clock) *Offline {
+	return &Offline{owner: Owner{
 		Options: Options{Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}},
 		epoch:   1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: passing},
 	}}
 }
 
 // Counters are the counters so far; set them before the first message to begin in the middle of a cycle.
-func (a *Alone) Counters() *rating.Counters { return a.owner.state.counters }
+func (a *Offline) Counters() *rating.Counters { return a.owner.state.counters }
 
 // Rate decides the next message of the usage topic and returns the message of the rated log, or nil for a repeated one.
-func (a *Alone) Rate(ctx context.Context, usage []byte) (rated []byte, err error) {
+func (a *Offline) Rate(ctx context.Context, usage []byte) (rated []byte, err error) {
 	o := &a.owner
 	r := &request{}
 	o.ahead = r
