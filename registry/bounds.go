@@ -47,15 +47,16 @@ type Rated struct {
 func CheckBounds(r *Registry, s *Statements, changes *Changes, rated Rated) Breaches {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.breaches(s, changes, rated)
+	b := &bounds{r: r, s: s, a: &r.accounts, changes: changes, rev: changes.Revision, rated: rated}
+	b.twice()
+	return b.check()
 }
 
-func (r *Registry) breaches(s *Statements, changes *Changes, rated Rated) Breaches {
-	b := &bounds{r: r, s: s, a: &r.accounts, changes: changes, rev: changes.Revision, rated: rated}
+// check tells the breaches, without those of a fact that is stated twice.
+func (b *bounds) check() Breaches {
 	for _, number := range b.affected() {
 		b.account(number)
 	}
-	b.twice()
 	b.terminated()
 	slices.SortStableFunc(b.list, func(x, y Breach) int { return cmp.Or(cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.From, y.From)) })
 	return b.list
@@ -98,7 +99,7 @@ type terms struct {
 	zone     string
 	day      int
 	parent   uint32
-	payer    uint32
+	payer    uint32 // the nearest one with a profile, 0 if none has
 	profile  string // its own
 }
 
@@ -107,7 +108,7 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	if !ok {
 		return t
 	}
-	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent, payer: b.a.payer(b.s, number, at, rev)}
+	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent, payer: b.a.profiled(b.s, number, at, rev)}
 	if b.s != nil {
 		if f, ok := b.s.At(KindProfile, its.ID, "", at, rev); ok {
 			t.profile = string(f.Value)
@@ -174,7 +175,7 @@ func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 		if before.currency != after.currency {
 			all = append(all, "currency")
 		}
-		if before.payer != after.payer && len(all) == 0 || before.profile != after.profile && before.profile != "" {
+		if before.payer != 0 && before.payer != after.payer && len(all) == 0 || before.profile != after.profile && before.profile != "" {
 			all = append(all, "profile")
 		}
 		if first, ok := b.a.boundary(number, at, rev); len(all) == 0 || !ok || first == at {
@@ -199,11 +200,11 @@ func (b *bounds) reach(number uint32, id string, instants []udr.Instant) {
 	}
 	for _, at := range instants {
 		was, is := b.terms(number, at, b.rev-1), b.terms(number, at, b.rev)
+		if was.payer == 0 { // the first profile, where nobody had one
+			is.payer, is.profile = 0, ""
+		}
 		if at >= limit || !was.there || !is.there || was == is {
 			continue
-		}
-		if is.payer == was.payer && is.currency == was.currency && is.zone == was.zone && is.day == was.day && is.parent == was.parent && was.profile == "" {
-			continue // the first profile of an account that paid for itself
 		}
 		b.breach(KindAccount, id, at, "the currency, zone, cycle_day, profile or parent of account %s would change on %s, in a billing cycle "+
 			"whose usage may be rated; it can change from %s on", id, b.day(number, at), b.day(number, limit))

@@ -37,7 +37,7 @@ york,,USD,America/New_York,wholesale,pool,cost
 	}
 	require.Equal(t, append(said[:len(said):len(said)],
 		"sims.csv:6:17: account elsewhere is not in these files: import takes the row only if the registry has it"),
-		lines(registry.Check(inputs, catalogue)))
+		lines(registry.Check(inputs, registry.ImportOptions{Catalogue: catalogue})))
 
 	_, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
 	require.Subset(t, lines(problems), said)
@@ -62,8 +62,8 @@ fresh,,EUR,UTC,,pool,euros
 			"to the accounts that own the SIMs (with `level: parent` in the share plan they share it)",
 		"accounts.csv:2:20: limit euros of account top never counts: it is in EUR, but the accounts below pay in USD. Give the " +
 			"account a limit in their currency",
-	}, lines(registry.Check([]registry.Input{accounts, sims}, catalogue)))
-	require.Empty(t, registry.Check([]registry.Input{accounts}, catalogue), "the SIMs are in no file")
+	}, lines(registry.Check([]registry.Input{accounts, sims}, registry.ImportOptions{Catalogue: catalogue})))
+	require.Empty(t, registry.Check([]registry.Input{accounts}, registry.ImportOptions{Catalogue: catalogue}), "the SIMs are in no file")
 }
 
 // An account that changes its currency needs plans in the currency of each time, of its SIMs and of those in the registry.
@@ -76,8 +76,8 @@ func TestPlansAreInTheCurrencyOfTheirAccountAtEachTime(t *testing.T) {
 	moves := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n214070000000001,b,dollars,2026-11-01\n"))
 	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: the usage from then on would go to " +
 		"suspense (currency). Give it one in this currency from then on"
-	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays}, catalogue)))
-	require.Empty(t, registry.Check([]registry.Input{after, moves}, catalogue))
+	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays}, registry.ImportOptions{Catalogue: catalogue})))
+	require.Empty(t, registry.Check([]registry.Input{after, moves}, registry.ImportOptions{Catalogue: catalogue}))
 
 	reg := registry.New()
 	changes, problems := registry.ImportFor(reg, []registry.Input{before, stays}, catalogue, 0)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"io"
 	"maps"
-	"path"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// Input is a file with the desired state of the registry: companies*.csv, accounts*.csv, sims*.csv with a header row,
-// or YAML (.yaml, .yml) with the sections companies, accounts and sims.
+// Input is a file with the desired state of the registry: companies*.csv, accounts*.csv, sims*.csv and the others of
+// Sections with a header row, or YAML (.yaml, .yml) with sections of these names.
 type Input struct {
 	Name string
 	Open func() (io.ReadCloser, error)
@@ -31,31 +31,72 @@ const most = 50
 //
 // Afterwards r has loaded the facts of the change set: Publish makes them visible, and with errors r must be discarded.
 // All errors are reported at once, up to a bound.
-func Import(r *Registry, inputs []Input) (*Changes, diag.List) { return ImportFor(r, inputs, nil, 0) }
-
-// ImportFor is Import with a warning for each name of a plan, share plan or limit that a catalogue lacks; nil allows
-// any name.
-//
-// now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
-// then is an error. 0 allows it.
-func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
-	return importInto(r, inputs, c, now, false)
+func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
+	changes, _, list := ImportWith(r, inputs, ImportOptions{})
+	return changes, list
 }
 
-func importInto(r *Registry, inputs []Input, c *Catalogue, now udr.Instant, partial bool) (*Changes, diag.List) {
+// ImportFor is Import with a warning for each name that a catalogue lacks, at a time. See ImportOptions.
+func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
+	changes, _, list := ImportWith(r, inputs, ImportOptions{Catalogue: c, Now: now})
+	return changes, list
+}
+
+// ImportOptions are what an import asks besides the files.
+type ImportOptions struct {
+	// Catalogue has the names of plans, share plans and limits; another name in a file is a warning. Nil allows any.
+	Catalogue *Catalogue
+
+	// Now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
+	// then is an error. 0 allows it. Last is as in Rated.
+	Now  udr.Instant
+	Last func(account string) (cycle int32, ok bool)
+
+	// Statements are those known so far, at the registry's revision. Afterwards they have loaded those of the change set,
+	// as the registry has loaded its facts. Nil: there are none.
+	Statements *Statements
+	Forms      []Form // of the kinds of statements; a kind without one takes any value
+
+	// State is the state of a lifecycle with a name; the lifecycle may be empty. Nil: files say the core of each state.
+	State func(lifecycle, name string) (StateValue, error)
+
+	// Lines asks for the result of each line. LeaveOut are lines that are not read.
+	Lines    bool
+	LeaveOut map[Place]bool
+
+	// Portion is a part of the lines about SIMs, if it is not zero. Other lines are in the first portion.
+	Portion Portion
+
+	partial bool // the registry may have accounts and companies that the files lack
+}
+
+// Portion is the lines about SIMs from the first up to, but without, the last, counted from 0 over all files.
+type Portion struct{ First, Last int }
+
+// ImportWith is Import with options. lines are the results of the lines, if they are asked for.
+func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines []Line, l diag.List) {
+	if o.Statements == nil {
+		o.Statements = NewStatements()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	im := &importer{
 		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{}, withdrawals: map[udr.Identifier]udr.Instant{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
-		mentions: newMentions(c), now: now, partial: partial, was: r.revision, rules: map[uint32][]cycles{},
+		mentions: newMentions(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, last: o.Last, rowsOf: map[uint64]struct{}{}, statedAt: map[string]diag.Pos{}, most: most,
+		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
+	}
+	if o.LeaveOut != nil {
+		im.most = math.MaxInt
 	}
 	yaml := im.parse(inputs)
-	// SIMs need accounts, and accounts need companies, so sections are processed in this order.
-	for _, section := range []section{companies, accountsSection, simsSection} {
-		im.rows(inputs, yaml, section)
-		switch section.file {
+	// What a row names is in an earlier section.
+	for i := range sections {
+		s := &sections[i]
+		im.rows(inputs, yaml, s)
+		switch s.file {
 		case accountsFile:
 			im.finishAccounts()
 		case simsFile:
@@ -63,12 +104,14 @@ func importInto(r *Registry, inputs []Input, c *Catalogue, now udr.Instant, part
 			im.tellErased()
 		}
 	}
+	im.changes.single()
+	im.keepBounds()
 	im.mentions.warn(&im.list)
 	if im.mentions != nil {
 		im.mentions.tariffs.check(im)
 	}
 	im.list.Sort()
-	return im.changes, im.list
+	return im.changes, im.report.lines(im.list), im.list
 }
 
 // parse reads the YAML files among inputs, and reports files with unknown content.
@@ -79,14 +122,14 @@ func (im *importer) parse(inputs []Input) []*diag.Node {
 			yaml[i] = im.parseYAML(in)
 		} else if kindOf(in.Name) == 0 {
 			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, accounts*.csv, "+
-				"sims*.csv or *.yaml, since the name says what it contains")
+				"sims*.csv or *.yaml, since the name says what it contains; the others are %s", otherFiles())
 		}
 	}
 	return yaml
 }
 
 // rows processes the rows of a section in all files.
-func (im *importer) rows(inputs []Input, yaml []*diag.Node, s section) {
+func (im *importer) rows(inputs []Input, yaml []*diag.Node, s *section) {
 	for i, in := range inputs {
 		switch kind := kindOf(in.Name); {
 		case im.full():
@@ -98,83 +141,6 @@ func (im *importer) rows(inputs []Input, yaml []*diag.Node, s section) {
 	}
 }
 
-// fileKind is the content of a file, by its name.
-type fileKind int
-
-const (
-	companiesFile fileKind = iota + 1
-	accountsFile
-	simsFile
-	yamlFile
-)
-
-func kindOf(name string) fileKind {
-	base := strings.ToLower(path.Base(strings.ReplaceAll(name, "\\", "/")))
-	switch path.Ext(base) {
-	case ".yaml", ".yml":
-		return yamlFile
-	case ".csv":
-		for kind, prefix := range map[fileKind]string{companiesFile: "companies", accountsFile: "accounts", simsFile: "sims"} {
-			if strings.HasPrefix(base, prefix) {
-				return kind
-			}
-		}
-	}
-	return 0
-}
-
-// column is the meaning of a cell.
-type column uint8
-
-const (
-	colID column = iota
-	colName
-	colKind
-	colCompany
-	colParent
-	colCurrency
-	colZone
-	colCycleDay
-	colPlan
-	colPool
-	colLimits
-	colSince
-	colUntil
-	colWithdrawn
-	colAccount
-	colICCID
-	colEID
-	colIMSI
-	colMSISDN
-	colIMEI
-	columns
-)
-
-var columnNames = [columns]string{"id", "name", "kind", "company", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits",
-	"since", "until", "withdrawn", "account", "iccid", "eid", "imsi", "msisdn", "imei"}
-
-// section is a part of the registry with the columns of its rows.
-type section struct {
-	file    fileKind
-	name    string
-	columns []column
-	row     func(*importer, *row)
-}
-
-var (
-	companies       = section{companiesFile, "companies", []column{colID, colName, colKind}, (*importer).company}
-	accountsSection = section{accountsFile, "accounts", []column{colID, colCompany, colParent, colCurrency, colZone, colCycleDay, colPlan, colPool, colLimits, colSince, colWithdrawn}, (*importer).account}
-	simsSection     = section{simsFile, "sims", []column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName, colAccount, colPlan, colSince, colUntil, colWithdrawn}, (*importer).simRow}
-)
-
-func (s section) names() []string {
-	var names []string
-	for _, c := range s.columns {
-		names = append(names, columnNames[c])
-	}
-	return names
-}
-
 // row is a row of a CSV file or an entry of a section in YAML.
 type row struct {
 	file  string
@@ -182,6 +148,16 @@ type row struct {
 	text  string // of the line, in CSV
 	whole diag.Pos
 	cells [columns]cell
+
+	section *section
+	fields  []fieldCell // of the value, in CSV
+	value   *diag.Node  // in YAML
+}
+
+// fieldCell is a cell of a value's field.
+type fieldCell struct {
+	Field
+	cell
 }
 
 type cell struct {
@@ -192,8 +168,9 @@ type cell struct {
 }
 
 // at is the position of a cell, or of the row if it has none.
-func (r *row) at(c column) diag.Pos {
-	cell := &r.cells[c]
+func (r *row) at(c column) diag.Pos { return r.pos(&r.cells[c]) }
+
+func (r *row) pos(cell *cell) diag.Pos {
 	if r.whole.File != nil {
 		if cell.node != nil {
 			return cell.node.Pos
@@ -232,6 +209,16 @@ type importer struct {
 	held        []udr.Identifier
 	marked      []mark
 	contested   []contested
+
+	statements *Statements
+	forms      []Form
+	stateOf    func(lifecycle, name string) (StateValue, error)
+	last       func(account string) (cycle int32, ok bool)
+	rowsOf     map[uint64]struct{}    // hashes of what rows of statements state
+	statedAt   map[string]diag.Pos    // rows of statements that make a fact, by subject, without those about SIMs
+	waits      map[uint32]udr.Instant // of accounts: until when changes of rows wait
+	most       int                    // errors that are listed
+	report     report
 }
 
 // absent warns of an account or company that the files lack, where the registry may have it.
@@ -244,14 +231,14 @@ func (im *importer) absent(at diag.Pos, what, id string) {
 	im.list.Warnf(at, "%s %s is not in these files: import takes the row only if the registry has it", what, shortened(id))
 }
 
-func (im *importer) full() bool { return len(im.list) > most }
+func (im *importer) full() bool { return len(im.list) > im.most }
 
 func (im *importer) errorf(at diag.Pos, format string, args ...any) {
 	switch {
-	case len(im.list) < most:
+	case len(im.list) < im.most:
 		im.list.Errorf(at, format, args...)
-	case len(im.list) == most:
-		im.list.Errorf(diag.Pos{File: at.File}, "there are more errors than these %d; correct them first", most)
+	case len(im.list) == im.most:
+		im.list.Errorf(diag.Pos{File: at.File}, "there are more errors than these %d; correct them first", im.most)
 	}
 }
 
@@ -274,11 +261,13 @@ func (im *importer) company(r *row) {
 		return
 	}
 	im.companies[id] = c
+	im.companyFields(r, id)
 	if known := im.r.companies[id]; len(known) > 0 && known[len(known)-1].Company == c {
 		return
 	}
 	im.r.companies[id] = append(im.r.companies[id], knownCompany{im.changes.Revision, c})
 	im.changes.Companies = append(im.changes.Companies, c)
+	im.touch()
 }
 
 // word is the text of a cell with a name: no blanks, no control characters, not too long.

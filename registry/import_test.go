@@ -34,8 +34,12 @@ func TestImport(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(name)
 			require.NoError(t, err)
-			reg := registry.New()
+			reg, statements := registry.New(), registry.NewStatements()
 			var now udr.Instant
+			take := func(inputs []registry.Input) (*registry.Changes, diag.List) {
+				changes, _, problems := registry.ImportWith(reg, inputs, registry.ImportOptions{Now: now, Statements: statements})
+				return changes, problems
+			}
 			if _, text, ok := strings.Cut(string(archive.Comment), "now: "); ok {
 				at, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
 				require.NoError(t, err)
@@ -48,7 +52,7 @@ func TestImport(t *testing.T) {
 					break
 				}
 				got.Files = append(got.Files, files...)
-				changes, problems := registry.ImportFor(reg, inputs, nil, now)
+				changes, problems := take(inputs)
 				result := txtar.File{Name: fmt.Sprint(step, "/changes"), Data: []byte(describe(changes))}
 				if len(problems) > 0 {
 					var out bytes.Buffer
@@ -66,7 +70,8 @@ func TestImport(t *testing.T) {
 					continue
 				}
 				reg.Publish(changes.Revision)
-				again, problems := registry.ImportFor(reg, inputs, nil, now)
+				statements.Publish(changes.Revision)
+				again, problems := take(inputs)
 				require.Empty(t, problems)
 				require.Empty(t, describe(again), "the second import of step %d", step)
 			}
@@ -100,14 +105,24 @@ func describe(c *registry.Changes) string {
 		fmt.Fprintf(&b, "company %s %q %s\n", f.ID, f.Name, f.Kind)
 	}
 	for _, f := range c.Accounts {
-		fmt.Fprintf(&b, "account %d %s from %s%s: company=%s parent=%d %s %s day=%d plan=%s pools=%s limits=%s\n", f.Number, f.ID, f.From, states[f.State],
+		fmt.Fprintf(&b, "account %d %s from %s%s: company=%s parent=%d %s %s day=%d plan=%s pools=%s limits=%s", f.Number, f.ID, f.From, states[f.State],
 			f.Company, f.Parent, f.Currency, f.Zone, f.CycleDay, f.Plan, strings.Join(f.SharePlans, "+"), strings.Join(f.Limits, "+"))
+		if f.Project != "" || f.Kind != registry.StandardAccount {
+			fmt.Fprintf(&b, " project=%s kind=%s", f.Project, f.Kind)
+		}
+		b.WriteString("\n")
 	}
 	for _, f := range c.SIMs {
 		fmt.Fprintf(&b, "sim %d from %s%s: account=%d plan=%s\n", f.SIM, f.From, states[f.State], f.Account, f.Plan)
 	}
 	for _, f := range c.Identifiers {
 		fmt.Fprintf(&b, "%s %s from %s%s: sim=%d\n", f.Identifier.Kind, f.Identifier.Value, f.From, states[f.State], f.SIM)
+	}
+	for _, f := range c.States {
+		fmt.Fprintf(&b, "state of sim %d from %s%s: %s %s %s brought=%v\n", f.SIM, f.From, states[f.State], f.Name, f.Core, f.Lifecycle, f.Brought)
+	}
+	for _, f := range c.Statements {
+		fmt.Fprintf(&b, "%s of %s %q from %s%s: %s\n", f.Kind, f.Subject, f.Name, f.From, states[f.State], f.Value)
 	}
 	return b.String()
 }
@@ -157,7 +172,7 @@ below,rover,,,trackrr,nosuch,nope
 		"accounts.csv:3:30: the catalogue has no limit nope. Usage would go to suspense (no_plan)",
 		"sims.csv:3:23: the catalogue has no plan trackr; did you mean tracker? Usage would go to suspense (no_plan); 998 more rows name it",
 	}
-	require.Equal(t, said, lines(registry.Check(inputs, catalogue)))
+	require.Equal(t, said, lines(registry.Check(inputs, registry.ImportOptions{Catalogue: catalogue})))
 
 	inputs[0] = input("sims.csv", []byte(strings.Replace(sims.String(), "234100000001000,rover,gone,2026-01-01,true\n", "", 1)))
 	changes, problems := registry.ImportFor(registry.New(), inputs, catalogue, 0)
@@ -172,8 +187,8 @@ below,rover,,,trackrr,nosuch,nope
 	for i := range 1000 {
 		fmt.Fprintf(&sims, "234100000%06d,elsewhere,no%d\n", i, i)
 	}
-	require.Len(t, registry.Check([]registry.Input{input("sims.csv", []byte(sims.String()))}, catalogue), 52, "and the unknown account")
-	wrong := registry.Check([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, catalogue)
+	require.Len(t, registry.Check([]registry.Input{input("sims.csv", []byte(sims.String()))}, registry.ImportOptions{Catalogue: catalogue}), 52, "and the unknown account")
+	wrong := registry.Check([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, registry.ImportOptions{Catalogue: catalogue})
 	require.ErrorContains(t, wrong.Err(), "did you mean account?")
 }
 
@@ -214,8 +229,8 @@ func FuzzImport(f *testing.F) {
 			}
 		}
 		slices.SortFunc(inputs, func(a, b registry.Input) int { return strings.Compare(a.Name, b.Name) })
-		reg := registry.New()
-		changes, problems := registry.Import(reg, inputs)
+		reg, statements := registry.New(), registry.NewStatements()
+		changes, _, problems := registry.ImportWith(reg, inputs, registry.ImportOptions{Statements: statements})
 		if len(problems) > 0 {
 			require.NotPanics(t, func() { _ = problems.Err() })
 			return
@@ -223,7 +238,7 @@ func FuzzImport(f *testing.F) {
 		copied := registry.New()
 		require.NoError(t, copied.Apply(changes), "what an import made can be applied elsewhere")
 		reg.Publish(changes.Revision)
-		again, problems := registry.Import(reg, inputs)
+		again, _, problems := registry.ImportWith(reg, inputs, registry.ImportOptions{Statements: statements})
 		require.Empty(t, problems)
 		require.Empty(t, describe(again))
 	})

@@ -18,6 +18,7 @@ type accountRow struct {
 	fact      AccountFact
 	withdrawn bool
 	wrong     bool // it becomes no fact, but is checked for further errors
+	place     Place
 }
 
 // account processes a row. finishAccounts makes its fact, because the parent may be in a later row.
@@ -26,6 +27,13 @@ func (im *importer) account(r *row) {
 	im.mentionAccount(r)
 	id, ok := im.word(r, colID, true)
 	company, companyOK := im.word(r, colCompany, false)
+	project, projectOK := im.word(r, colProject, false)
+	kind, kindOK := StandardAccount, true
+	if text := r.cells[colKind].text; text != "" {
+		if kind, kindOK = ParseAccountKind(text); !kindOK {
+			im.errorf(r.at(colKind), "kind is one of %s, not %s%s", strings.Join(accountKinds[:], ", "), shortened(text), diag.Suggest(text, accountKinds[:]))
+		}
+	}
 	_, parentOK := im.word(r, colParent, false)
 	plan, planOK := im.word(r, colPlan, false)
 	pools, poolsOK := im.words(r, colPool)
@@ -39,10 +47,10 @@ func (im *importer) account(r *row) {
 			im.errorf(r.at(colCompany), "company %s is unknown%s", company, diag.Suggest(company, im.companyIDs()))
 		}
 	}
-	a := accountRow{row: &kept, withdrawn: withdrawn || !withdrawnOK, fact: AccountFact{
-		ID: id, Company: company, Plan: plan, SharePlans: pools, Limits: limits, Partition: NoPartition,
+	a := accountRow{row: &kept, place: im.report.current, withdrawn: withdrawn || !withdrawnOK, fact: AccountFact{
+		ID: id, Company: company, Project: project, Kind: kind, Plan: plan, SharePlans: pools, Limits: limits, Partition: NoPartition,
 	}}
-	a.wrong = !ok || !companyOK || !parentOK || !planOK || !poolsOK || !limitsOK || !withdrawnOK
+	a.wrong = !ok || !companyOK || !projectOK || !kindOK || !parentOK || !planOK || !poolsOK || !limitsOK || !withdrawnOK
 	if !ok {
 		im.nameless = append(im.nameless, a)
 		return
@@ -214,6 +222,10 @@ func (im *importer) say(a *accountRow) {
 	if a.wrong {
 		return
 	}
+	im.report.current = a.place
+	if !a.withdrawn && im.wait(a) {
+		return
+	}
 	said := im.said(a.fact.Number, a.fact.From)
 	switch {
 	case a.withdrawn && said == nil && !im.partial:
@@ -270,6 +282,12 @@ func (im *importer) complement(a *accountRow) {
 	if missing(colCompany) {
 		f.Company = before.Company
 	}
+	if missing(colProject) {
+		f.Project = before.Project
+	}
+	if missing(colKind) {
+		f.Kind = before.Kind
+	}
 	if missing(colPlan) {
 		f.Plan = before.Plan
 	}
@@ -283,6 +301,7 @@ func (im *importer) complement(a *accountRow) {
 
 // accountFact adds a fact to the change set, and to the registry at once: the dates of accounts below depend on it.
 func (im *importer) accountFact(f AccountFact) {
+	im.touch()
 	im.changes.Accounts = append(im.changes.Accounts, f)
 	if err := im.r.accounts.add(f, im.changes.Revision); err != nil {
 		im.errorf(diag.Pos{}, "%v", err)

@@ -17,7 +17,7 @@ const longestLine = 64 << 10
 
 // csvRows reads a CSV file line by line: commas or semicolons, quotes as in RFC 4180 but within a line, and a header
 // row that names the columns. It skips empty lines and lines that begin with #.
-func (im *importer) csvRows(in Input, s section) {
+func (im *importer) csvRows(in Input, s *section) {
 	file, err := in.Open()
 	if err != nil {
 		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be opened: %v", err)
@@ -25,7 +25,7 @@ func (im *importer) csvRows(in Input, s section) {
 	}
 	defer file.Close()
 	lines := bufio.NewReaderSize(file, longestLine)
-	var header []column
+	var header []target
 	separator := byte(',')
 	r := &row{file: in.Name}
 	for r.line = 1; !im.full(); r.line++ {
@@ -58,7 +58,7 @@ func (im *importer) csvRows(in Input, s section) {
 			default:
 				r.text = string(raw)
 				if im.csvCells(r, header, separator) {
-					s.row(im, r)
+					im.take(s, r)
 				}
 			}
 		}
@@ -67,13 +67,20 @@ func (im *importer) csvRows(in Input, s section) {
 		}
 	}
 	if header == nil && !im.full() {
-		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s", strings.Join(s.names(), ","))
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s", strings.Join(im.fieldNames(s), ","))
 	}
 }
 
+// target is what a column of a file is: a column of its section, or a field of the section's value.
+type target struct {
+	column column
+	field  *Field // nil for a column
+}
+
 // csvHeader reads the columns of a file, or nil if the header is wrong.
-func (im *importer) csvHeader(r *row, s section, separator byte) []column {
-	var header []column
+func (im *importer) csvHeader(r *row, s *section, separator byte) []target {
+	var header []target
+	var names []string
 	good := true
 	rest := r.text
 	for from := 0; ; {
@@ -81,16 +88,20 @@ func (im *importer) csvHeader(r *row, s section, separator byte) []column {
 		c := &r.cells[colID]
 		*c = cell{from: from, to: from + n}
 		name := strings.ToLower(strings.TrimSpace(text))
-		at := slices.Index(columnNames[:], name)
-		switch {
-		case at < 0 || !slices.Contains(s.columns, column(at)):
-			im.errorf(r.at(colID), "%s has no column %q; it has %s%s", s.name, shortened(name), strings.Join(s.names(), ", "), diag.Suggest(name, s.names()))
-			good = false
-		case slices.Contains(header, column(at)):
+		t := target{column: column(max(0, slices.Index(columnNames[:], name)))}
+		if columnNames[t.column] != name || !slices.Contains(s.columns, t.column) {
+			field, ok := im.field(s, name)
+			if t.field = &field; !ok {
+				known := im.fieldNames(s)
+				im.errorf(r.at(colID), "%s has no column %q; it has %s%s", s.name, shortened(name), strings.Join(known, ", "), diag.Suggest(name, known))
+				good = false
+			}
+		}
+		if slices.Contains(names, name) {
 			im.errorf(r.at(colID), "column %s appears twice", name)
 			good = false
 		}
-		header = append(header, column(at))
+		names, header = append(names, name), append(header, t)
 		if n >= len(rest) {
 			break
 		}
@@ -103,8 +114,9 @@ func (im *importer) csvHeader(r *row, s section, separator byte) []column {
 }
 
 // csvCells fills the cells of a row from its line.
-func (im *importer) csvCells(r *row, header []column, separator byte) bool {
+func (im *importer) csvCells(r *row, header []target, separator byte) bool {
 	r.cells = [columns]cell{}
+	r.fields = r.fields[:0]
 	rest, from := r.text, 0
 	for i := 0; ; i++ {
 		text, n, ok := cut(rest, separator)
@@ -115,7 +127,12 @@ func (im *importer) csvCells(r *row, header []column, separator byte) bool {
 			return false
 		}
 		if i < len(header) {
-			r.cells[header[i]] = cell{text: strings.TrimSpace(text), said: true, from: from, to: from + n}
+			c := cell{text: strings.TrimSpace(text), said: true, from: from, to: from + n}
+			if f := header[i].field; f != nil {
+				r.fields = append(r.fields, fieldCell{*f, c})
+			} else {
+				r.cells[header[i].column] = c
+			}
 		}
 		if n >= len(rest) {
 			if i+1 != len(header) {

@@ -118,8 +118,10 @@ func (im *importer) simRow(r *row) {
 	im.lastRow[sim] = span{since, until, asked}
 	if withdrawn {
 		im.withdraw(r, sim, since)
+		im.simColumns(r, sim, 0, span{since: since, until: newest}, true)
 		return
 	}
+	defer im.simColumns(r, sim, account, span{since: since, until: until}, false)
 	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said,
 		account: account, accountSaid: r.cells[colAccount].said, plan: plan, planSaid: r.cells[colPlan].said})
 }

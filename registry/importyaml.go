@@ -39,10 +39,13 @@ func (im *importer) parseYAML(in Input) *diag.Node {
 		return nil
 	}
 	(*yamlErrors)(im).repeated(doc)
-	sections := []string{companies.name, accountsSection.name, simsSection.name}
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
 	for _, m := range doc.Members {
-		if !slices.Contains(sections, m.Key.Text) {
-			im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(sections, ", "), diag.Suggest(m.Key.Text, sections))
+		if !slices.Contains(names, m.Key.Text) {
+			im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(names, ", "), diag.Suggest(m.Key.Text, names))
 		}
 	}
 	return doc
@@ -58,7 +61,7 @@ func (e *yamlErrors) repeated(n *diag.Node) {
 }
 
 // yamlRows makes rows of a section: a map from ids to states, or to a list of successive states.
-func (im *importer) yamlRows(doc *diag.Node, s section) {
+func (im *importer) yamlRows(doc *diag.Node, s *section) {
 	n := doc.Member(s.name)
 	if n == nil || n.Kind == diag.Null {
 		return
@@ -83,32 +86,31 @@ func (im *importer) yamlRows(doc *diag.Node, s section) {
 	}
 }
 
-func (im *importer) yamlRow(key, n *diag.Node, s section) {
-	r := &row{whole: key.Pos}
+func (im *importer) yamlRow(key, n *diag.Node, s *section) {
+	r := &row{whole: key.Pos, value: &diag.Node{Kind: diag.Mapping, Pos: key.Pos}}
 	for c := range r.cells {
 		r.cells[c].said = true // a document states everything: without an until a SIM has no end, without a plan none
 	}
+	if n.Kind == diag.Scalar && s.short != "" {
+		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos, Text: s.short}, Value: n}}}
+	}
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
-		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(s.names(), ", "))
+		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(im.fieldNames(s), ", "))
+		return
+	}
+	if !im.yamlKey(r, key, s) {
 		return
 	}
 	good := true
-	if s.file == simsFile {
-		if reason := damaged(key.Text); reason != "" {
-			im.errorf(key.Pos, "%s %s", shortened(strconv.Quote(key.Text)), reason)
-			return
-		}
-		kind, value := identifierKind(key.Text)
-		r.cells[columnOf(kind)] = cell{text: value, node: key}
-	} else {
-		r.cells[colID] = cell{text: key.Text, node: key}
-	}
 	(*yamlErrors)(im).repeated(n)
 	for _, m := range n.Members {
 		at := slices.Index(columnNames[:], m.Key.Text)
-		if at < 0 || !slices.Contains(s.columns, column(at)) || column(at) == colID {
-			im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(s.names(), ", "), diag.Suggest(m.Key.Text, s.names()))
-			good = false
+		if at < 0 || !slices.Contains(s.columns, column(at)) || column(at) == colID && !slices.Contains(s.instance, colID) {
+			if !im.yamlField(r, m, s) {
+				known := im.fieldNames(s)
+				im.errorf(m.Key.Pos, "unknown key %s; known here: %s%s", m.Key.Text, strings.Join(known, ", "), diag.Suggest(m.Key.Text, known))
+				good = false
+			}
 			continue
 		}
 		text, ok := im.yamlText(m, column(at))
@@ -119,8 +121,51 @@ func (im *importer) yamlRow(key, n *diag.Node, s section) {
 		r.cells[at] = cell{text: text, said: true, node: m.Value}
 	}
 	if good {
-		s.row(im, r)
+		im.take(s, r)
 	}
+}
+
+// yamlField adds a member of an entry to its value. Without a form for the section's kind any field is one.
+func (im *importer) yamlField(r *row, m diag.Pair, s *section) bool {
+	if s.kind == "" || s.kind == KindState {
+		return false
+	}
+	form := im.form(s.kind)
+	known := len(form.Fields) == 0 && s.kind != KindCompany
+	for _, f := range form.Fields {
+		known = known || f.Path == m.Key.Text || strings.HasPrefix(f.Path, m.Key.Text+".")
+	}
+	if known {
+		r.value.Members = append(r.value.Members, m)
+	}
+	return known
+}
+
+// yamlKey puts the key of an entry into the cell that it stands for.
+func (im *importer) yamlKey(r *row, key *diag.Node, s *section) bool {
+	company, isCompany := strings.CutPrefix(key.Text, "company:")
+	account, isAccount := strings.CutPrefix(key.Text, "account:")
+	switch {
+	case s.of&ofCompany != 0 && isCompany:
+		r.cells[colCompany] = cell{text: company, node: key}
+	case s.file != simsFile && s.of != ofSIM && (s.of&ofSIM == 0 || isAccount):
+		if s.of&ofSIM == 0 {
+			account = key.Text
+		}
+		r.cells[s.key()] = cell{text: account, node: key}
+	default:
+		if reason := damaged(key.Text); reason != "" {
+			im.errorf(key.Pos, "%s %s", shortened(strconv.Quote(key.Text)), reason)
+			return false
+		}
+		kind, value := identifierKind(key.Text)
+		if s.of&ofAccount != 0 && kind == udr.Name && !strings.HasPrefix(key.Text, "name:") {
+			r.cells[colAccount] = cell{text: key.Text, node: key} // an account's settings, unless it looks like an identifier
+			return true
+		}
+		r.cells[columnOf(kind)] = cell{text: value, node: key}
+	}
+	return true
 }
 
 // yamlText is a value, or the values of a list separated by blanks.

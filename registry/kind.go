@@ -43,6 +43,10 @@ func SubjectOf(sim uint32) string { return simSubject + strconv.FormatUint(uint6
 
 const simSubject = "sim:"
 
+// CompanySubject is the subject of contacts and addresses of a company: company: and its id. Accounts have them too, and
+// an account may have the id of a company.
+func CompanySubject(id string) string { return "company:" + id }
+
 // SIMOf is the number of the SIM that a subject names; false if it names none.
 func SIMOf(subject string) (sim uint32, ok bool) {
 	if len(subject) <= len(simSubject) || subject[:len(simSubject)] != simSubject {

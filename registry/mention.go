@@ -142,7 +142,8 @@ func (m *mentions) warn(l *diag.List) {
 
 // Check reports what import would refuse or warn of in files, with an empty registry. Files may be a part of a registry,
 // so an account or company that they lack is a warning.
-func Check(inputs []Input, c *Catalogue) diag.List {
-	_, list := importInto(New(), inputs, c, 0, true)
+func Check(inputs []Input, o ImportOptions) diag.List {
+	o.partial = true
+	_, _, list := ImportWith(New(), inputs, o)
 	return list
 }

@@ -69,7 +69,7 @@ func (a *accounts) boundary(account uint32, at udr.Instant, rev Revision) (udr.I
 	if err != nil || len(rules) == 0 || rules[0].from > at {
 		return 0, false
 	}
-	if _, before := a.account(account, at-1, rev); !before {
+	if a.fact(account, at-1, rev) == nil {
 		return at, true
 	}
 	running := rulesAt(rules, max(rules[0].from, at-1))

@@ -152,6 +152,7 @@ func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account u
 	fact := OwnershipFact{SIM: sim, From: at, State: state, Account: account, Plan: plan}
 	im.r.sims.add(&im.r.moments, &fact, im.r.plans.number(plan), im.changes.Revision)
 	im.changes.SIMs = append(im.changes.SIMs, fact)
+	im.touch()
 	return true
 }
 
@@ -165,6 +166,7 @@ func (im *importer) name(id udr.Identifier, at udr.Instant, begins, ends bool, s
 	fact := IdentifierFact{Identifier: id, From: at, State: state, SIM: sim}
 	im.r.identifiers.add(&im.r.moments, &im.r.sims, &fact, im.changes.Revision)
 	im.changes.Identifiers = append(im.changes.Identifiers, fact)
+	im.touch()
 }
 
 // named is the fact about an identifier for exactly the time at.

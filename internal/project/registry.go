@@ -29,7 +29,7 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 	if p.Catalogue != nil {
 		known = names(p.Catalogue)
 	}
-	return registry.Check(inputs, known), len(inputs)
+	return registry.Check(inputs, registry.ImportOptions{Catalogue: known}), len(inputs)
 }
 
 // CatalogueNames are the names in the catalogue of the project in a folder; nil if it has none, or one with errors,

@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"ratemill/diag"
+)
+
+// Form is how people write the values of a kind of statements. The package that owns the kind gives it.
+type Form struct {
+	Kind   Kind
+	Fields []Field
+
+	// Read reads and checks a value, and returns it as canonical JSON. All mistakes are in the list.
+	Read func(n *diag.Node) (value []byte, list diag.List)
+}
+
+// Field is a field of a value: a column of a CSV file, a key in YAML.
+type Field struct {
+	Path     string // payment.sepa.iban
+	List     bool   // several values; in a cell with blanks between them
+	Map      bool   // its keys are the installation's: custom.colour
+	Required bool
+	Enum     []string
+	Default  string
+	Doc      string
+	Example  string
+}
+
+// FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, with those of structs within.
+func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "") }
+
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+func fieldsOf(t reflect.Type, above string) (all []Field) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("yaml")
+		if tag == "" || tag == "-" {
+			continue
+		}
+		words := strings.Split(tag, ",")
+		inner := f.Type
+		for inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		text := inner.Implements(textType) || reflect.PointerTo(inner).Implements(textType)
+		if inner.Kind() == reflect.Struct && !text && inner != reflect.TypeFor[diag.Node]() {
+			all = append(all, fieldsOf(inner, above+words[0]+".")...)
+			continue
+		}
+		field := Field{Path: above + words[0], List: inner.Kind() == reflect.Slice && !text, Map: inner.Kind() == reflect.Map,
+			Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"), Example: f.Tag.Get("example")}
+		for _, word := range words[1:] {
+			field.Required = field.Required || word == "required"
+		}
+		if e := f.Tag.Get("enum"); e != "" {
+			field.Enum = strings.Split(e, "|")
+		}
+		all = append(all, field)
+	}
+	return all
+}
+
+// field is the field of a form with a path, which may be that of a key of a map.
+func (f *Form) field(path string) (Field, bool) {
+	for _, field := range f.Fields {
+		if field.Path == path {
+			return field, !field.Map
+		}
+		if field.Map && strings.HasPrefix(path, field.Path+".") && len(path) > len(field.Path)+1 {
+			return Field{Path: path}, true
+		}
+	}
+	return Field{}, false
+}
+
+// plainForm takes any value as it is, for a kind whose owner gives no form.
+func plainForm(kind Kind) *Form {
+	return &Form{Kind: kind, Read: func(n *diag.Node) ([]byte, diag.List) {
+		text, err := json.Marshal(plain(n))
+		if err == nil {
+			text, err = CanonicalJSON(text)
+		}
+		var l diag.List
+		if err != nil {
+			l.Errorf(n.Pos, "%v", err)
+		}
+		return text, l
+	}}
+}
+
+// plain is a node as JSON takes it: numbers, true, false and null are such unless they are in quotes.
+func plain(n *diag.Node) any {
+	switch n.Kind {
+	case diag.Mapping:
+		m := map[string]any{}
+		for _, p := range n.Members {
+			m[p.Key.Text] = plain(p.Value)
+		}
+		return m
+	case diag.Sequence:
+		list := []any{}
+		for _, item := range n.Items {
+			list = append(list, plain(item))
+		}
+		return list
+	case diag.Scalar:
+		if n.Quoted {
+			return n.Text
+		}
+		if n.Text == "true" || n.Text == "false" {
+			return n.Text == "true"
+		}
+		if _, err := strconv.ParseFloat(n.Text, 64); err == nil && json.Valid([]byte(n.Text)) {
+			return json.Number(n.Text)
+		}
+		return n.Text
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package registry
+
+import (
+	"slices"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/udr"
+)
+
+// An account's parent and currency change where a billing cycle begins. A row that changes them in mid-cycle takes
+// effect when the cycle ends, and import says so. Cycle days and zones wait by themselves: see inForce.
+
+// wait splits a row that changes the parent or the currency of an account within a cycle: what else it says holds from
+// its since on, these from the end of the cycle on. It reports whether it did.
+func (im *importer) wait(a *accountRow) bool {
+	f := a.fact
+	before := im.r.accounts.fact(f.Number, f.From-1, im.changes.Revision)
+	if before == nil {
+		return false
+	}
+	if until := im.waits[f.Number]; f.From < until {
+		im.errorf(a.row.at(colSince), "an earlier row of account %s takes effect on %s, when its billing cycle ends: write this since: in the row after it, or later",
+			f.ID, im.dayOf(f.Number, until))
+		return true
+	}
+	parent, currency := before.Parent != f.Parent, im.currencyOf(&before.AccountFact, f.From-1) != im.currencyOf(&f, f.From)
+	if !parent && !currency {
+		return false
+	}
+	first, ok := im.r.accounts.boundary(f.Number, f.From, im.changes.Revision)
+	if said := im.said(f.Number, f.From); !ok || first == f.From || said != nil && sameFact(&said.AccountFact, &f) {
+		return false
+	}
+	if im.waits == nil {
+		im.waits = map[uint32]udr.Instant{}
+	}
+	im.waits[f.Number] = first
+	later := f
+	later.From = first
+	f.Parent, f.Currency, f.Partition = before.Parent, before.Currency, before.Partition
+	if said := im.said(f.Number, f.From); said != nil && !sameFact(&said.AccountFact, &f) || said == nil && !sameFact(&before.AccountFact, &f) {
+		im.accountFact(f)
+	}
+	if said := im.said(f.Number, first); said != nil && sameFact(&said.AccountFact, &later) {
+		return true
+	}
+	im.accountFact(later)
+	what := "parent"
+	if currency && parent {
+		what = "parent and currency"
+	} else if currency {
+		what = "currency"
+	}
+	im.list.Warnf(a.row.at(colSince), "the %s of account %s changes on %s: the billing cycle that runs at the row's since ends then", what, f.ID,
+		im.dayOf(f.Number, first))
+	return true
+}
+
+// currencyOf is the currency of an account with a fact, its own or the one of an account above.
+func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
+	for range maxLevels {
+		if f.Currency != "" || f.Parent == 0 {
+			return f.Currency
+		}
+		above := im.r.accounts.fact(f.Parent, at, im.changes.Revision)
+		if above == nil {
+			break
+		}
+		f = &above.AccountFact
+	}
+	return ""
+}
+
+// keepBounds reports the bounds that the rows would break.
+func (im *importer) keepBounds() {
+	if im.list.HasErrors() || im.partial {
+		return
+	}
+	b := &bounds{r: im.r, s: im.statements, a: &im.r.accounts, changes: im.changes, rev: im.changes.Revision, rated: Rated{im.now, im.last}}
+	for _, one := range b.check() {
+		im.errorf(im.placeOf(&one), "%s", one.Reason)
+	}
+}
+
+// placeOf is the row that breaks a bound, as far as it is known: one about the account, or about one above.
+func (im *importer) placeOf(b *Breach) diag.Pos {
+	number, _ := im.accountNumber(b.Subject)
+	for level := 0; number != 0 && level <= maxLevels; level++ {
+		if pos, ok := im.statedAt[im.accountID(number)]; ok && b.Kind == KindStatus {
+			return pos
+		}
+		rows := im.accountRows[number]
+		for i := range slices.Backward(rows) {
+			if a := &rows[i]; a.fact.From <= b.From {
+				return a.row.at(colSince)
+			}
+		}
+		if pos, ok := im.statedAt[im.accountID(number)]; ok {
+			return pos
+		}
+		f := im.r.accounts.fact(number, b.From, im.changes.Revision)
+		if f == nil {
+			break
+		}
+		number = f.Parent
+	}
+	return diag.Pos{}
+}
+
+// dayOf is a time as people write it: a day in the account's zone, or an instant.
+func (im *importer) dayOf(account uint32, at udr.Instant) string {
+	zone := rulesAt(im.rulesOf(account), at).Zone
+	if zone == nil {
+		return at.String()
+	}
+	local := at.Time().In(zone)
+	if Midnight(zone, LocalDate(zone, at)) == at {
+		return local.Format(time.DateOnly)
+	}
+	return local.Format(time.RFC3339)
+}

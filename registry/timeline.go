@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+
+	"ratemill/udr"
+)
+
+// timeline is what people finally stated about one thing, in the order of since. Rows do not overlap; one without an end
+// lasts until the next. So at each time at most one row begins and at most one ends, and the State of a fact keeps both:
+// after any correction, end or withdrawal the facts are as if only the final rows had been stated.
+type timeline[V comparable] []stated[V]
+
+type stated[V comparable] struct {
+	since, until udr.Instant // newest: until the next one
+	value        V
+}
+
+// fact is a fact at a time of a timeline.
+type fact[V comparable] struct {
+	from  udr.Instant
+	state State
+	value V // where something begins
+}
+
+// timelineOf makes a timeline of the facts that count, in the order of their beginnings.
+func timelineOf[V comparable](facts []fact[V]) (t timeline[V]) {
+	for _, f := range facts {
+		if f.state.ends() && len(t) > 0 && t[len(t)-1].until == newest {
+			t[len(t)-1].until = f.from
+		}
+		if f.state.begins() {
+			t = append(t, stated[V]{f.from, newest, f.value})
+		}
+	}
+	return t
+}
+
+func (t timeline[V]) find(since udr.Instant) (int, bool) {
+	return slices.BinarySearchFunc(t, since, func(s stated[V], since udr.Instant) int { return cmp.Compare(s.since, since) })
+}
+
+// overlap says which other row keeps a row from being stated.
+type overlap struct {
+	since, until udr.Instant // of the other row
+	inside       bool        // the row begins within the other one; else the other one begins within the row
+}
+
+// put states a row. Without until and untilSaid, the end of a row that is corrected stays.
+func (t *timeline[V]) put(since, until udr.Instant, untilSaid bool, value V) *overlap {
+	i, known := t.find(since)
+	if known && !untilSaid && until == newest {
+		until = (*t)[i].until
+	}
+	if i > 0 && (*t)[i-1].until != newest && (*t)[i-1].until > since && !known {
+		return &overlap{(*t)[i-1].since, (*t)[i-1].until, true}
+	}
+	next := i
+	if known {
+		next++
+	}
+	if next < len(*t) && until != newest && until > (*t)[next].since {
+		return &overlap{since: (*t)[next].since, until: (*t)[next].until}
+	}
+	row := stated[V]{since, until, value}
+	if known {
+		(*t)[i] = row
+	} else {
+		*t = slices.Insert(*t, i, row)
+	}
+	return nil
+}
+
+// withdraw takes back the row with a since, or, if there is none, the end at that time. It reports whether there was
+// either.
+func (t *timeline[V]) withdraw(since udr.Instant) bool {
+	i, known := t.find(since)
+	if known {
+		*t = slices.Delete(*t, i, i+1)
+		return true
+	}
+	if i > 0 && (*t)[i-1].until == since {
+		(*t)[i-1].until = newest
+		return true
+	}
+	return false
+}
+
+// facts are the facts of a timeline, in the order of their beginnings.
+func (t timeline[V]) facts() (all []fact[V]) {
+	for i, s := range t {
+		all = append(all, fact[V]{s.since, stateOf(true, i > 0 && t[i-1].until == s.since), s.value})
+		if s.until != newest && (i+1 == len(t) || t[i+1].since != s.until) {
+			all = append(all, fact[V]{from: s.until, state: Ended})
+		}
+	}
+	return all
+}
+
+// difference are the facts that change what counts from before to after; both are in the order of their beginnings.
+func difference[V comparable](before, after []fact[V]) (all []fact[V]) {
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(after) == 0 || len(before) > 0 && before[0].from < after[0].from:
+			all = append(all, fact[V]{from: before[0].from, state: Withdrawn})
+			before = before[1:]
+		case len(before) == 0 || after[0].from < before[0].from:
+			all = append(all, after[0])
+			after = after[1:]
+		default:
+			if before[0] != after[0] {
+				all = append(all, after[0])
+			}
+			before, after = before[1:], after[1:]
+		}
+	}
+	return all
+}
+
+// heldFacts are the facts about a SIM's state that count.
+func (s *states) heldFacts(sim uint32, rev Revision) (all []fact[StateValue]) {
+	for _, f := range Held(s.told(sim, nil), rev) {
+		value := f.StateValue
+		value.State = Holds
+		if !f.State.begins() {
+			value = StateValue{}
+		}
+		all = append(all, fact[StateValue]{f.From, f.State, value})
+	}
+	return all
+}
+
+// heldFacts are the statements of one kind, subject and name that count.
+func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []fact[string]) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, f := range HeldStatements(named(s.subjects[subject{kind, of}], name), rev) {
+		value := string(f.Value)
+		if !f.State.begins() {
+			value = ""
+		}
+		all = append(all, fact[string]{f.From, f.State, value})
+	}
+	return all
+}
+
+// toldAt are the states of all facts about one kind, subject and name for exactly a time, the last known at the end.
+func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all []State) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, f := range named(s.subjects[subject{kind, of}], name) {
+		if f.From == from {
+			all = append(all, f.State)
+		}
+	}
+	return all
+}
+
+// tookBack reports whether the row that began at a time was withdrawn, and only the end of the row before it is left
+// there. To withdraw the row again does not withdraw that end too.
+func tookBack(told []State) bool {
+	n := len(told)
+	return n > 1 && told[n-1] == Ended && told[n-2].begins()
+}
+
+// told reports whether anything was ever stated about one kind, subject and name for exactly a time.
+func (s *Statements) told(kind Kind, of, name string, from udr.Instant) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.ContainsFunc(named(s.subjects[subject{kind, of}], name), func(f KnownStatement) bool { return f.From == from })
+}
