@@ -67,7 +67,8 @@ func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Top
 	n, err := k.Partitions(ctx, topics.Usage)
 	var other *roles.OtherInstallationError
 	if err = roles.RefusedByKafka(c, err); err != nil && c.EmbeddedKafka() && !errors.As(err, &other) {
-		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs only while `ratemill run` or `ratemill demo` does: %w", c.Kafka.Listen, err)
+		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs only while `ratemill run` or `ratemill demo` does: %w",
+			c.Kafka.Listen, err)
 	}
 	if err == nil && store != nil {
 		err = roles.CheckKafka(ctx, c, store, k, topics, false)

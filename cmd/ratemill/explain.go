@@ -47,7 +47,8 @@ lists what was rated of a SIM on a day, and says who pays for its usage then and
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case x.sim == "" && len(args) == 0:
-				return errors.New("explain needs ids of records, ratemill explain 8f3a0c:1, or a SIM, ratemill explain --sim 8934070000500000119")
+				return errors.New("explain needs ids of records, ratemill explain 8f3a0c:1, or a SIM, " +
+					"ratemill explain --sim 8934070000500000119")
 			case x.sim != "" && len(args) > 0:
 				return errors.New("--sim lists the records of a SIM; use it without ids")
 			case x.sim != "" && (x.raw || x.file != ""):
@@ -152,7 +153,8 @@ func (x *explanation) day(cmd *cobra.Command, office *backoffice.Office) error {
 	if err != nil {
 		return &problems{"ratemill: " + err.Error()}
 	}
-	g := output.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount", "currency").Numbers("quantity").Amounts("amount")
+	g := output.New("id", "at", "class", "quantity", "unit", "network", "country", "account", "plan", "amount",
+		"currency").Numbers("quantity").Amounts("amount")
 	for i := range day.Records {
 		r, id := &day.Records[i], day.Records[i].ID
 		if x.output == "text" {

@@ -44,7 +44,8 @@ func filesCommand(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
-	c.Flags().Var(choices[backoffice.FileState]{&filter.States, backoffice.FileStates}, "state", "only files in this state; repeat for more states")
+	c.Flags().Var(choices[backoffice.FileState]{&filter.States, backoffice.FileStates}, "state", "only files in this state; repeat "+
+		"for more states")
 	c.Flags().StringVar(&filter.Name, "name", "", "only files whose path contains this")
 	c.Flags().IntVar(&filter.Limit, "limit", 1000, "most files")
 	outputFlag(f, c)
@@ -82,8 +83,9 @@ func dropFileCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop NUMBER…",
 		Short: "Give up unread files, for example those of a removed source",
-		Long:  "Drop gives up files that have not been read at all. They stay in the ledger as dropped, with the reason and your name; `ratemill files retry` takes them after all.",
-		Args:  needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files drop 12 --why 'the test system of last year'"),
+		Long: "Drop gives up files that have not been read at all. They stay in the ledger as dropped, with the reason and your " +
+			"name; `ratemill files retry` takes them after all.",
+		Args: needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files drop 12 --why 'the test system of last year'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
 				return errors.New("say why with --why; the ledger keeps it")
@@ -143,7 +145,8 @@ func printFiles(to io.Writer, format string, files []backoffice.File) error {
 			duplicate, rated = fmt.Sprint(*file.Duplicate), fmt.Sprint(*file.Rated)
 		}
 		g.Add(number, file.Source, strings.TrimPrefix(file.Path, "/"), id, string(file.State), fmt.Sprint(file.Records),
-			fmt.Sprint(file.Filtered), fmt.Sprint(file.Suspended), fmt.Sprint(file.Sent), duplicate, rated, backoffice.Moment(file.FirstSeen),
+			fmt.Sprint(file.Filtered), fmt.Sprint(file.Suspended), fmt.Sprint(file.Sent), duplicate, rated,
+			backoffice.Moment(file.FirstSeen),
 			file.Remarks())
 	}
 	return g.Print(to, format)

@@ -227,7 +227,8 @@ missing before a message, or without rows that the warehouse refuses. The order 
 with the hash that list and show print, and cannot be undone. Skipped content is kept, with your name and reason
 (list --all, show).`,
 		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
-		Args:    cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why \"…\""), stopWords(&ref)),
+		Args: cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message "+
+			"9f3a1c22b0d4e5f6 --why \"…\""), stopWords(&ref)),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if strings.TrimSpace(reason) == "" {
 				return errors.New("the reason is empty; give one for those who read the balance later")

@@ -98,7 +98,8 @@ that this account owns. --at asks how it was at another time, by what is known n
 
 // accountsGrid has a row for each account; a table shows the tree.
 func accountsGrid(accounts []backoffice.Account, format string) *output.Grid {
-	g := output.New("account", "parent", "company", "kind", "currency", "zone", "cycle_day", "plan", "share_plans", "limits", "sims", "since").Numbers("cycle_day", "sims")
+	g := output.New("account", "parent", "company", "kind", "currency", "zone", "cycle_day", "plan", "share_plans", "limits", "sims",
+		"since").Numbers("cycle_day", "sims")
 	for _, a := range accounts {
 		id := a.ID
 		if format == output.Table {

@@ -83,7 +83,8 @@ func printSuspense(to io.Writer, format string, answer *backoffice.Suspense) err
 	}
 	g := output.New("records", "source", "code", "since", "example", "rule", "position", "reason").Numbers("records")
 	for _, r := range answer.Reasons {
-		g.Add(fmt.Sprint(r.Records), r.Source, r.Code, backoffice.Moment(r.Since), shortInTables(r.Example, format), r.Rule, r.Position, r.Reason)
+		g.Add(fmt.Sprint(r.Records), r.Source, r.Code, backoffice.Moment(r.Since), shortInTables(r.Example, format), r.Rule, r.Position,
+			r.Reason)
 	}
 	if err := g.Print(to, format); err != nil {
 		return err
@@ -124,7 +125,8 @@ func printSuspendedRecords(to io.Writer, format string, answer *backoffice.Suspe
 		if format == output.Table {
 			raw = clip(raw, 60)
 		}
-		g.Add(shortInTables(r.ID, format), r.Source, r.File, fmt.Sprint(r.Line), r.Code, backoffice.Moment(r.Since), r.Reason, r.Values, raw)
+		g.Add(shortInTables(r.ID, format), r.Source, r.File, fmt.Sprint(r.Line), r.Code, backoffice.Moment(r.Since), r.Reason, r.Values,
+			raw)
 	}
 	if answer.Full {
 		fmt.Fprintf(stderr, "only the first %d are shown; --limit shows more\n", limit)
@@ -338,7 +340,8 @@ func suspenseRetries(f *flags) *cobra.Command {
 				if r.RetryCounts != nil {
 					counts = []string{fmt.Sprint(r.Filtered), fmt.Sprint(r.Duplicate), fmt.Sprint(r.Suspended), fmt.Sprint(r.Rated)}
 				}
-				g.Add(fmt.Sprint(r.Number), r.What, r.Source, fmt.Sprint(r.Records), backoffice.Moment(r.Created), r.Who, backoffice.Short(r.File),
+				g.Add(fmt.Sprint(r.Number), r.What, r.Source, fmt.Sprint(r.Records), backoffice.Moment(r.Created), r.Who,
+					backoffice.Short(r.File),
 					counts[0], counts[1], counts[2], counts[3], r.Why)
 			}
 			return g.Print(data(cmd), f.output)

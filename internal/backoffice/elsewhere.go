@@ -55,13 +55,17 @@ func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 	case err != nil:
 		return err
 	case f.State != control.Done:
-		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet (state %s); see `ratemill files`", id, name, f.State)
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet (state %s); see `ratemill files`", id,
+			name, f.State)
 	case balance == nil || balance.Difference != 0:
-		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; ask again in a moment, and if that does not help, see `ratemill partition list`", id, name)
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; ask again in a moment, and if that "+
+			"does not help, see `ratemill partition list`", id, name)
 	case f.Retry != 0:
-		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules filtered it or it is not a record", id, name)
+		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules filtered it or "+
+			"it is not a record", id, name)
 	}
-	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it is not a record; `ratemill try -v` with the file says why", id, name)
+	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it "+
+		"is not a record; `ratemill try -v` with the file says why", id, name)
 }
 
 // sinceSuspense says what happened to a suspended record, through all of its retries.
@@ -76,7 +80,8 @@ func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 		case closed == nil && !retried:
 			return warehouse.NotFound("%s is in suspense, not rated; `ratemill suspense show %s` says why", id, id)
 		case closed == nil:
-			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why", id, short, short)
+			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why", id, short,
+				short)
 		case closed.Retry == "":
 			as, why := "", ""
 			if retried {
@@ -85,7 +90,8 @@ func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 			if closed.Why != "" { // the oldest tables lacked the column
 				why = ": " + closed.Why
 			}
-			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %s by %s%s", id, as, Moment(closed.At), closed.Who, why)
+			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %s by %s%s", id, as, Moment(closed.At),
+				closed.Who, why)
 		}
 		_, became, again, err := q.became(ctx, record, closed)
 		if err != nil {

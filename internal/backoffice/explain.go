@@ -119,9 +119,10 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 	u := &r.Usage
 	e := &Explanation{
 		record: r, full: q.full,
-		ID: udr.ID{File: r.File, Seq: u.Seq}.String(), File: strings.TrimPrefix(r.Name, "/"), Line: u.Line, Source: r.Pin.Source, Rules: r.Pin.Rules,
-		Catalogue: r.Pin.Catalogue, Registry: r.Pin.Registry, At: u.At.Time().UTC().Format(time.RFC3339Nano), Class: u.Class, Quantity: u.Quantity,
-		Unit: u.Unit.String(), SIM: u.SIM, IdentifierKind: u.Identifier.Kind.String(), Identifier: u.Identifier.Value, Account: r.Account, Root: r.Root,
+		ID: udr.ID{File: r.File, Seq: u.Seq}.String(), File: strings.TrimPrefix(r.Name, "/"), Line: u.Line, Source: r.Pin.Source,
+		Rules: r.Pin.Rules, Catalogue: r.Pin.Catalogue, Registry: r.Pin.Registry, At: u.At.Time().UTC().Format(time.RFC3339Nano),
+		Class: u.Class, Quantity: u.Quantity, Unit: u.Unit.String(), SIM: u.SIM, IdentifierKind: u.Identifier.Kind.String(),
+		Identifier: u.Identifier.Value, Account: r.Account, Root: r.Root,
 		Charges: []Charge{}, Words: q.words(ctx, view, rev, r),
 	}
 	for _, id := range view.Identifiers(u.SIM, u.At, rev, nil) {
@@ -177,5 +178,6 @@ func (q *inquiry) read(ctx context.Context, e *Explanation, f offline.File, show
 	case err != nil && !errors.Is(err, found):
 		return err
 	}
-	return fmt.Errorf("line %d of %s is not the record %s: give a copy of %s as it was when it was read", e.Line, f.Path, Short(e.ID), e.File)
+	return fmt.Errorf("line %d of %s is not the record %s: give a copy of %s as it was when it was read", e.Line, f.Path, Short(e.ID),
+		e.File)
 }

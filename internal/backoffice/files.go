@@ -83,7 +83,8 @@ type FilePins struct {
 
 // Files lists files of the ledger, the arriving ones first.
 func (o *Office) Files(ctx context.Context, filter FileFilter) (*Files, error) {
-	files, err := o.Store.Files(ctx, control.FileFilter{Source: filter.Source, States: filter.States, Path: filter.Name, Limit: filter.Limit})
+	files, err := o.Store.Files(ctx, control.FileFilter{Source: filter.Source, States: filter.States, Path: filter.Name,
+		Limit: filter.Limit})
 	if err != nil {
 		return nil, err
 	}

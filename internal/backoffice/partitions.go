@@ -94,8 +94,8 @@ func (o *Office) findStop(ctx context.Context, r *StopRef, open bool) (*control.
 		return nil, conflict("offset %d of %s/%d holds %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.Offset,
 			topic, r.Partition, all[0].Hash, r.Message, r.Topic, r.Partition, r.Offset)
 	case found == nil:
-		return nil, missing("partition %d of %s did not stop at offset %d, or has gone past it; `ratemill partition list` shows the stopped "+
-			"partitions", r.Partition, topic, r.Offset)
+		return nil, missing("partition %d of %s did not stop at offset %d, or has gone past it; `ratemill partition list` shows the "+
+			"stopped partitions", r.Partition, topic, r.Offset)
 	}
 	return found, nil
 }
@@ -133,7 +133,8 @@ func (o *Office) skipMeans(s *control.Stop) string {
 	case s.Kind == control.StopGap:
 		return "The message is rated. The records missing before it stay missing, and the balance of their file stays off by them."
 	case s.Topic == o.Topics.Usage:
-		return "Records whose identity can be read go to suspense with the code skipped, and can be retried from there; the balance of the file stays off by the others."
+		return "Records whose identity can be read go to suspense with the code skipped, and can be retried from there; the balance " +
+			"of the file stays off by the others."
 	}
 	return "The message does not count. If it held records, the balance of their files stays off by them."
 }

@@ -86,7 +86,8 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 		line(&b, "named", strings.Join(names, ", "))
 	}
 	if !owned {
-		line(&b, "owner", "none at that time, so usage of it is suspended (sim_unknown); `ratemill registry show "+identifier+"` shows its owners")
+		line(&b, "owner", "none at that time, so usage of it is suspended (sim_unknown); `ratemill registry show "+identifier+"` "+
+			"shows its owners")
 	} else {
 		q.tiers(&b, view, rev, sim, own, instant, zone)
 	}
@@ -103,7 +104,8 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 		return nil, err
 	}
 	if n := len(waiting); n > 0 {
-		line(&b, "suspense", fmt.Sprintf("%s of it, of any day; `ratemill suspense list --records --sim %s` shows them", waits(uint64(n)), identifier))
+		line(&b, "suspense", fmt.Sprintf("%s of it, of any day; `ratemill suspense list --records --sim %s` shows them",
+			waits(uint64(n)), identifier))
 	}
 	day.Words = b.String()
 	return day, nil

@@ -26,7 +26,8 @@ func simsOf(view *registry.View, text string) ([]uint32, error) {
 	slices.Sort(sims)
 	sims = slices.Compact(sims)
 	if len(sims) == 0 {
-		return nil, fmt.Errorf("no SIM of the registry has or had the identifier %s; `ratemill registry list ACCOUNT` lists the SIMs of an account", text)
+		return nil, fmt.Errorf("no SIM of the registry has or had the identifier %s; `ratemill registry list ACCOUNT` lists the SIMs "+
+			"of an account", text)
 	}
 	return sims, nil
 }
@@ -38,7 +39,8 @@ func oneSIM(view *registry.View, text string) (uint32, error) {
 		return 0, err
 	}
 	if len(sims) > 1 {
-		return 0, fmt.Errorf("%s named %d SIMs, one after the other; `ratemill registry show %s` shows them: use the ICCID or IMSI of one", text, len(sims), text)
+		return 0, fmt.Errorf("%s named %d SIMs, one after the other; `ratemill registry show %s` shows them: use the ICCID or IMSI "+
+			"of one", text, len(sims), text)
 	}
 	return sims[0], nil
 }

@@ -64,7 +64,8 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 		if f.RetryAt.After(in.now) {
 			return "it waits", "it is taken again at " + Moment(f.RetryAt)
 		}
-		return "it waits", "it is taken when a worker is free and the files before it are read; if nothing is being read, check that `ratemill run` is up and what its /readyz says"
+		return "it waits", "it is taken when a worker is free and the files before it are read; if nothing is being read, check that " +
+			"`ratemill run` is up and what its /readyz says"
 	case control.Spooling, control.Reading:
 		what := "it is being fetched"
 		if f.State == control.Reading {
@@ -86,14 +87,16 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 			return f.Why, "it is taken again when a worker is free"
 		}
 		if f.Progress.Ended {
-			return f.Why, "the records before that point count, and the rest waits in suspense; ask the carrier for the whole file under another name"
+			return f.Why, "the records before that point count, and the rest waits in suspense; ask the carrier for the whole file " +
+				"under another name"
 		}
 		return f.Why, "once the cause is fixed, " + again
 	case control.Vanished:
 		if f.Retry > 0 {
 			return f.Why, "its records wait in suspense, and can be retried again"
 		}
-		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, and %s", again)
+		return f.Why, fmt.Sprintf("it is read when the source lists it again; if it should have been read, ask the carrier for it, "+
+			"and %s", again)
 	case control.Refused:
 		return f.Why, fmt.Sprintf("it is checked at each listing; if it is not wanted, `ratemill files drop %d`", f.Number)
 	case control.Dropped:

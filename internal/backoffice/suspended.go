@@ -52,8 +52,8 @@ func (o *Office) Suspended(ctx context.Context, id string) (*Suspension, error) 
 	case err != nil:
 		return nil, err
 	case len(found) == 0:
-		return nil, missing("%s is not in suspense (never was, or its file is still being processed); if it was rated, `ratemill explain %s` "+
-			"shows its price", id, id)
+		return nil, missing("%s is not in suspense (never was, or its file is still being processed); if it was rated, `ratemill "+
+			"explain %s` shows its price", id, id)
 	case len(found) > 1:
 		return nil, fmt.Errorf("%s matches several records, such as %s and %s; give more of the id", id, found[0].ID, found[1].ID)
 	}
@@ -221,7 +221,8 @@ func (q *inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Sus
 }
 
 // became describes the outcome of a retry, and names it; again is the record's id if it was suspended again.
-func (q *inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string, again udr.ID, err error) {
+func (q *inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string,
+	again udr.ID, err error) {
 	file, err := udr.ParseFileID(closed.Retry)
 	if err != nil {
 		return 0, "", udr.ID{}, err
@@ -248,7 +249,11 @@ func (q *inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.C
 		}
 		for j, p := range places {
 			at := Short(p.ID.String())
-			words := map[string]string{"rated_usage": "rated as " + at + "; ratemill explain " + at, "duplicates": "left out as a duplicate, " + at, "suspense": "suspended again as " + at + "; ratemill suspense show " + at}[p.Table]
+			words := map[string]string{
+				"rated_usage": "rated as " + at + "; ratemill explain " + at,
+				"duplicates":  "left out as a duplicate, " + at,
+				"suspense":    "suspended again as " + at + "; ratemill suspense show " + at,
+			}[p.Table]
 			if j == 0 {
 				became = words
 			} else {
@@ -283,7 +288,8 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
 	case "not_yours":
-		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the carrier, and drop it")
+		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the "+
+			"carrier, and drop it")
 	case "owner_corrected":
 		line(&b, "do", "nothing: a retry looks into the warehouse, and rates it unless it was rated before")
 	case "copy_rated":
@@ -296,9 +302,11 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	case "no_plan", "no_price", "no_zone", "currency":
 		line(&b, "do", "correct the catalogue: ratemill check, then restart mediation; or correct the SIM or account: ratemill import FILE")
 	case "decode":
-		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; ratemill check && ratemill test; restart mediation", source))
+		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; "+
+			"ratemill check && ratemill test; restart mediation", source))
 	default:
-		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; restart mediation", source))
+		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; "+
+			"restart mediation", source))
 	}
 	line(&b, "", retry)
 	reasons, err := q.warehouse.SuspenseReasons(ctx, warehouse.SuspenseFilter{Source: s.Pin.Source, Code: s.Why.Code, Rule: s.Why.Rule})
