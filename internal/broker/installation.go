@@ -80,7 +80,7 @@ func (k *Kafka) has(ctx context.Context, topic string) (bool, error) {
 	case errors.Is(err, kafka.UnknownTopicOrPartition):
 		return false, nil
 	case err != nil:
-		return false, k.explain(ctx, fmt.Sprintf("ask %s for topic %s", strings.Join(k.door.options.Addresses, ", "), topic), err)
+		return false, k.explain(ctx, fmt.Sprintf("ask %s for topic %s", strings.Join(k.refusals.options.Addresses, ", "), topic), err)
 	}
 	return true, nil
 }

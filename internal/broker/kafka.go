@@ -18,8 +18,8 @@ import (
 
 // Kafka is a Broker that speaks Apache Kafka's protocol.
 type Kafka struct {
-	client *kafka.Client
-	door   door
+	client   *kafka.Client
+	refusals refusals
 }
 
 // KafkaOptions say how to reach the brokers.
@@ -34,7 +34,7 @@ const fetchBytes = 4 << 20
 
 // NewKafka makes a Kafka; it connects on first use.
 func NewKafka(o KafkaOptions) *Kafka {
-	return &Kafka{door: door{options: o}, client: &kafka.Client{
+	return &Kafka{refusals: refusals{options: o}, client: &kafka.Client{
 		Addr:    kafka.TCP(o.Addresses...),
 		Timeout: 15 * time.Second,
 		Transport: &kafka.Transport{
@@ -240,7 +240,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 		case code == kafka.Unknown:
 			return &UnavailableError{what, fmt.Errorf("%w; see the broker's own log for the cause, usually a full disk", err)}
 		case code == kafka.BrokerNotAvailable:
-			return &UnavailableError{what, k.door.cause(ctx, err)}
+			return &UnavailableError{what, k.refusals.cause(ctx, err)}
 		case code.Temporary() || code.Timeout() || slices.Contains(passing, code):
 			return &UnavailableError{what, err}
 		}
@@ -250,7 +250,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 		return err
 	}
 	if hungUp(err) {
-		return &UnavailableError{what, k.door.cause(ctx, err)}
+		return &UnavailableError{what, k.refusals.cause(ctx, err)}
 	}
 	return &UnavailableError{what, Refused(err)}
 }

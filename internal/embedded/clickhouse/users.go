@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The library has one user without a password; the door decides who may be that user (door.go). ClickHouse's own roles
+// The library has one user without a password; authentication.go decides who may be that user. ClickHouse's own roles
 // decide what a session may do: the owner's has every right, the reader's has SELECT in ratemill's database. A session
 // of the reader takes that role and readonly = 1 before its statement, and cannot take another, because its statement
 // is a single one that only reads rows (reading.go).

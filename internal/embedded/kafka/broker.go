@@ -46,7 +46,7 @@ type Broker struct {
 
 	options Options
 	cluster *kfake.Cluster // in this process
-	ghosts  *ghosts
+	members *members
 	lock    *os.File
 	ended   chan error
 
@@ -133,7 +133,7 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 	if err != nil {
 		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)
 	}
-	b.addr, b.cluster, b.ghosts = cluster.ListenAddrs()[0], cluster, watchGhosts(cluster, o.Log)
+	b.addr, b.cluster, b.members = cluster.ListenAddrs()[0], cluster, watchMembers(cluster, o.Log)
 	debug.FreeOSMemory() // garbage from opening the log; otherwise the next collection would come at a multiple of it
 	return nil
 }
@@ -141,7 +141,7 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 // clean closes the log, cleans it, and serves it again at the same address. Meanwhile clients cannot connect, as during
 // a restart. After an error the broker serves no more.
 func (b *Broker) clean() error {
-	b.ghosts.close()
+	b.members.close()
 	b.cluster.Close()
 	return b.open(cleanNow)
 }
@@ -155,7 +155,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 		return b.process.Stop(ctx)
 	}
 	b.stop.Do(func() {
-		b.ghosts.close()
+		b.members.close()
 		b.cluster.Close()
 		b.lock.Close()
 		close(b.ended)

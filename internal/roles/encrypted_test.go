@@ -54,7 +54,7 @@ func secretIn(t *testing.T, text string) string {
 // ClickHouse with a certificate and a password; and each refuses, or is refused, in words that say what to do.
 func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 	w := newWorld(t, "doors")
-	d, c := newDoors(t, w), w.config
+	d, c := newEncrypted(t, w), w.config
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/scram.csv", "type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\n")
@@ -92,8 +92,8 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 	}
 }
 
-// doors are three engines with encryption, and an authority that none of them knows.
-type doors struct {
+// encrypted are three engines with encryption, and an authority that none of them knows.
+type encrypted struct {
 	kafka    *testengine.Kafka
 	postgres *testengine.Postgres
 	front    *testengine.Front
@@ -104,9 +104,9 @@ type doors struct {
 	scram, mutual config.Kafka
 }
 
-// newDoors makes the configuration of a world that of the engines' doors.
-func newDoors(t *testing.T, w *world) *doors {
-	d := &doors{kafka: testengine.SharedKafka(t), postgres: testengine.SharedPostgres(t), stranger: testengine.NewAuthority(t)}
+// newEncrypted makes the configuration of a world that of the encrypted engines.
+func newEncrypted(t *testing.T, w *world) *encrypted {
+	d := &encrypted{kafka: testengine.SharedKafka(t), postgres: testengine.SharedPostgres(t), stranger: testengine.NewAuthority(t)}
 	d.mine = d.kafka.Authority.Issue(t, "ratemill")
 	d.scram = config.Kafka{
 		Addresses: []string{d.kafka.SCRAMAddr}, Prefix: "doors", Partitions: 2, Replication: 1,
@@ -135,7 +135,7 @@ func newDoors(t *testing.T, w *world) *doors {
 }
 
 // store is the URL of the control store.
-func (d *doors) store(t *testing.T, host, ca, password string) string {
+func (d *encrypted) store(t *testing.T, host, ca, password string) string {
 	return fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", d.postgres.User, host, d.postgres.Port,
 		d.database, url.QueryEscape(ca), secretIn(t, password))
 }
@@ -147,7 +147,7 @@ type refused struct {
 	says   []string // in this order
 }
 
-func (d *doors) refusalsOfKafka(t *testing.T) []refused {
+func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 	return []refused{
 		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = d.stranger.CAFile },
 			[]string{"Kafka is not available to ask", d.kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here",
@@ -184,7 +184,7 @@ func (d *doors) refusalsOfKafka(t *testing.T) []refused {
 	}
 }
 
-func (d *doors) refusalsOfPostgres(t *testing.T) []refused {
+func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 	return []refused{
 		{"PostgreSQL's authority is unknown", func(c *config.Config) { c.Control = d.store(t, "localhost", d.stranger.CAFile, d.postgres.Password) },
 			[]string{"control store postgres://localhost", "signed by an authority that is not trusted here", "sslrootcert=FILE in control"}},
@@ -199,7 +199,7 @@ func (d *doors) refusalsOfPostgres(t *testing.T) []refused {
 	}
 }
 
-func (d *doors) refusalsOfClickHouse(t *testing.T) []refused {
+func (d *encrypted) refusalsOfClickHouse(t *testing.T) []refused {
 	return []refused{
 		{"ClickHouse's authority is unknown", func(c *config.Config) { c.ClickHouse.TLS.CAFile = d.stranger.CAFile },
 			[]string{"warehouse", "signed by an authority that is not trusted here", "clickhouse.tls.ca_file"}},

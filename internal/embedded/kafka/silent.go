@@ -11,11 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ghosts ends memberships that kfake would keep for ever. If a member is killed while it waits to join its group, kfake
+// members ends memberships that kfake would keep for ever. If a member is killed while it waits to join its group, kfake
 // cannot answer it, and then neither starts its session nor, once the leader has assigned the partitions, waits for it
 // any more: the member stays, and nobody works on its partitions. So we watch the members, and leave the group in the
 // name of a member that is silent for longer than its session.
-type ghosts struct {
+type members struct {
 	cluster *kfake.Cluster
 	client  *kafka.Client
 	log     *slog.Logger // may be nil
@@ -32,54 +32,54 @@ type watched struct {
 	heard   map[string]time.Time
 }
 
-const lookForGhosts = time.Second
+const silenceCheckEvery = time.Second
 
-func watchGhosts(cluster *kfake.Cluster, log *slog.Logger) *ghosts {
+func watchMembers(cluster *kfake.Cluster, log *slog.Logger) *members {
 	ctx, stop := context.WithCancel(context.Background())
-	g := &ghosts{
+	m := &members{
 		cluster: cluster, log: log, stop: stop, done: make(chan struct{}), groups: map[string]*watched{},
 		client: &kafka.Client{Addr: kafka.TCP(cluster.ListenAddrs()[0]), Timeout: 5 * time.Second},
 	}
 	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat} {
-		cluster.ControlKey(int16(key), g.listen)
+		cluster.ControlKey(int16(key), m.listen)
 	}
-	go g.watch(ctx)
-	return g
+	go m.watch(ctx)
+	return m
 }
 
-func (g *ghosts) close() {
-	g.stop()
-	<-g.done
+func (m *members) close() {
+	m.stop()
+	<-m.done
 }
 
 // listen records the sender of a request, before kfake answers.
-func (g *ghosts) listen(r kmsg.Request) (kmsg.Response, error, bool) {
+func (m *members) listen(r kmsg.Request) (kmsg.Response, error, bool) {
 	switch r := r.(type) {
 	case *kmsg.JoinGroupRequest:
-		g.hear(r.Group, r.MemberID, time.Duration(r.SessionTimeoutMillis)*time.Millisecond)
+		m.hear(r.Group, r.MemberID, time.Duration(r.SessionTimeoutMillis)*time.Millisecond)
 	case *kmsg.SyncGroupRequest:
-		g.hear(r.Group, r.MemberID, 0)
+		m.hear(r.Group, r.MemberID, 0)
 	case *kmsg.HeartbeatRequest:
-		g.hear(r.Group, r.MemberID, 0)
+		m.hear(r.Group, r.MemberID, 0)
 	}
 	return nil, nil, false
 }
 
-func (g *ghosts) hear(group, member string, session time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	w := g.groups[group]
+func (m *members) hear(group, member string, session time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.groups[group]
 	if w == nil {
 		w = &watched{heard: map[string]time.Time{}}
-		g.groups[group] = w
+		m.groups[group] = w
 	}
 	w.session = max(w.session, session)
 	w.heard[member] = time.Now()
 }
 
-func (g *ghosts) watch(ctx context.Context) {
-	defer close(g.done)
-	tick := time.NewTicker(lookForGhosts)
+func (m *members) watch(ctx context.Context) {
+	defer close(m.done)
+	tick := time.NewTicker(silenceCheckEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -87,20 +87,20 @@ func (g *ghosts) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		g.mu.Lock()
+		m.mu.Lock()
 		var names []string
-		for name := range g.groups {
+		for name := range m.groups {
 			names = append(names, name)
 		}
-		g.mu.Unlock()
+		m.mu.Unlock()
 		for _, name := range names {
-			for _, member := range g.silent(name, g.cluster.GroupInfo(name), time.Now()) {
-				res, err := g.client.LeaveGroup(ctx, &kafka.LeaveGroupRequest{GroupID: name, Members: []kafka.LeaveGroupRequestMember{{ID: member}}})
+			for _, member := range m.silent(name, m.cluster.GroupInfo(name), time.Now()) {
+				res, err := m.client.LeaveGroup(ctx, &kafka.LeaveGroupRequest{GroupID: name, Members: []kafka.LeaveGroupRequestMember{{ID: member}}})
 				if err == nil {
 					err = res.Error
 				}
-				if g.log != nil && ctx.Err() == nil {
-					g.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member, "err", err)
+				if m.log != nil && ctx.Err() == nil {
+					m.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member, "err", err)
 				}
 			}
 		}
@@ -109,12 +109,12 @@ func (g *ghosts) watch(ctx context.Context) {
 
 // silent are the members of a group that have been silent for longer than a session. During a rebalance members wait
 // silently, and kfake itself removes those that do not come.
-func (g *ghosts) silent(name string, info *kfake.GroupInfo, now time.Time) (members []string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	w := g.groups[name]
+func (m *members) silent(name string, info *kfake.GroupInfo, now time.Time) (silent []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.groups[name]
 	if info == nil || len(info.Members) == 0 {
-		delete(g.groups, name)
+		delete(m.groups, name)
 		return nil
 	}
 	heard := w.heard
@@ -126,9 +126,9 @@ func (g *ghosts) silent(name string, info *kfake.GroupInfo, now time.Time) (memb
 			at = now
 		}
 		w.heard[id] = at
-		if w.session > 0 && now.Sub(at) > w.session+lookForGhosts {
-			members = append(members, id)
+		if w.session > 0 && now.Sub(at) > w.session+silenceCheckEvery {
+			silent = append(silent, id)
 		}
 	}
-	return members
+	return silent
 }

@@ -37,9 +37,9 @@ func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// door finds out why no broker accepts us. The client reports every reason that keeps it from all brokers as
+// refusals finds out why no broker accepts us. The client reports every reason that keeps it from all brokers as
 // BrokerNotAvailable: no listener, an untrusted certificate, a wrong password.
-type door struct {
+type refusals struct {
 	options KafkaOptions
 
 	mu    sync.Mutex
@@ -47,29 +47,29 @@ type door struct {
 	found error
 }
 
-// knocking is how long a cause is cached, because many partitions ask for it at once.
-const knocking = 2 * time.Second
+// askEvery is how long a cause is cached, because many partitions ask for it at once.
+const askEvery = 2 * time.Second
 
 // cause is the reason why no broker can be used, or err if one can by now.
-func (d *door) cause(ctx context.Context, err error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if time.Since(d.tried) > knocking {
-		d.found = d.knock(ctx)
-		d.tried = time.Now()
+func (r *refusals) cause(ctx context.Context, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.tried) > askEvery {
+		r.found = r.ask(ctx)
+		r.tried = time.Now()
 	}
-	if d.found == nil {
+	if r.found == nil {
 		return err
 	}
-	return d.found
+	return r.found
 }
 
-// knock tries each address until one answers, and returns the objection of the first one that was reached.
-func (d *door) knock(ctx context.Context) (why error) {
+// ask tries each address until one answers, and returns the objection of the first one that was reached.
+func (r *refusals) ask(ctx context.Context) (why error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	dialer := kafka.Dialer{ClientID: d.options.ClientID, TLS: d.options.TLS, SASLMechanism: d.options.SASL, Timeout: 5 * time.Second}
-	for _, address := range d.options.Addresses {
+	dialer := kafka.Dialer{ClientID: r.options.ClientID, TLS: r.options.TLS, SASLMechanism: r.options.SASL, Timeout: 5 * time.Second}
+	for _, address := range r.options.Addresses {
 		err := func() error {
 			conn, err := dialer.DialContext(ctx, "tcp", address)
 			if err != nil {
@@ -89,7 +89,7 @@ func (d *door) knock(ctx context.Context) (why error) {
 		case hungUp(err):
 			// A broker that is starting or stopping does the same; in that case the next attempts succeed.
 			does, but := "does not encrypt", "is enabled"
-			if d.options.TLS == nil {
+			if r.options.TLS == nil {
 				does, but = "encrypts", "is not enabled"
 			}
 			why = fmt.Errorf("%s hangs up: %w; if that lasts, it %s at this port, and kafka.tls %s", address, err, does, but)
