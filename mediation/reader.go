@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"ratemill/internal/control"
 	"ratemill/internal/safeguard"
 	"ratemill/mediation/decode"
@@ -25,7 +23,6 @@ import (
 	"ratemill/rules"
 	"ratemill/rules/record"
 	"ratemill/udr"
-	"ratemill/udr/wire"
 )
 
 // reader reads a file record by record and counts the outcome of each.
@@ -207,7 +204,7 @@ func (r *reader) end(ctx context.Context) error {
 		totals.Continues = before.FileID
 	}
 	if safeguard.On(safeguard.EndingFirst) {
-		r.progress.Ending = &control.Ending{Totals: appendTotals(totals), Why: r.failure, Since: r.t.m.now()}
+		r.progress.Ending = &control.Ending{Totals: appendEnding(nil, &ending{totals}), Why: r.failure, Since: r.t.m.now()}
 		if err := r.recordProgress(ctx); err != nil {
 			return err
 		}
@@ -215,27 +212,21 @@ func (r *reader) end(ctx context.Context) error {
 	return r.sendEnds(ctx, totals)
 }
 
-// endingTotals is the field of control.Ending.Totals that holds the totals.
-const endingTotals = 1
+// ending is control.Ending.Totals.
+type ending struct{ totals *udr.FileEnd }
 
-func appendTotals(e *udr.FileEnd) []byte {
-	dst, at := wire.Open(nil, endingTotals)
-	dst = udr.AppendFileEnd(dst, e)
-	wire.Close(dst, at)
-	return dst
+func (e *ending) parseTotals(data []byte) (err error) {
+	e.totals, err = udr.ParseFileEnd(data)
+	return err
 }
 
-func parseTotals(ending []byte) (e *udr.FileEnd, err error) {
-	err = wire.Fields("Ending", ending, func(n protowire.Number, _ uint64, b []byte) (err error) {
-		if n == endingTotals {
-			e, err = udr.ParseFileEnd(b)
-		}
-		return err
-	})
-	if err == nil && e == nil {
+func parseTotals(data []byte) (*udr.FileEnd, error) {
+	var e ending
+	err := e.parse(data)
+	if err == nil && e.totals == nil {
 		err = errors.New("there are none")
 	}
-	return e, err
+	return e.totals, err
 }
 
 func (r *reader) sendEnds(ctx context.Context, totals *udr.FileEnd) error {

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/rating"
@@ -45,33 +43,17 @@ const retryFormat = "ratemill retry batch 1"
 
 // RetryContent is the content of a retry batch: its records in a canonical form.
 func RetryContent(source, path string, number int64, records []RetryRecord) Content {
-	content := wire.AppendString(nil, 1, retryFormat)
-	content = wire.AppendVarint(content, 2, uint64(number))
-	var before RetryRecord
+	content := appendRetryBatch(nil, &retryBatch{format: retryFormat, number: uint64(number)})
+	var before *RetryRecord
 	for i := range records {
-		r := &records[i]
+		r := records[i]
 		// Most records of a batch share a file and its preamble.
-		if i == 0 || r.File != before.File || !r.Modified.Equal(before.Modified) || !bytes.Equal(r.Preamble, before.Preamble) {
-			before = *r
-			var at int
-			content, at = wire.Open(content, 3)
-			content = wire.AppendString(content, 1, r.File)
-			if !r.Modified.IsZero() {
-				content = wire.AppendFixed(content, 2, r.Modified.UnixNano())
-			}
-			content = wire.AppendBytes(content, 3, r.Preamble)
-			wire.Close(content, at)
+		if before == nil || r.File != before.File || !r.Modified.Equal(before.Modified) || !bytes.Equal(r.Preamble, before.Preamble) {
+			before = &records[i]
+			content = appendRetryFile(content, before)
 		}
-		s := r.Suspended
-		s.Preamble = nil
-		var at, in int
-		content, at = wire.Open(content, 4)
-		content = wire.AppendBytes(content, 1, r.Origin.File[:])
-		content = wire.AppendVarint(content, 2, r.Origin.Seq)
-		content, in = wire.Open(content, 3)
-		content = udr.AppendSuspended(content, &s)
-		wire.Close(content, in)
-		wire.Close(content, at)
+		r.Preamble = nil
+		content = appendRetryRecord(content, &r)
 	}
 	hash := sha256.Sum256(content)
 	return Content{
@@ -80,50 +62,46 @@ func RetryContent(source, path string, number int64, records []RetryRecord) Cont
 	}
 }
 
+// retryBatch is a retry batch while it is written or read.
+type retryBatch struct {
+	format  string
+	number  uint64
+	shared  RetryRecord // what the next records have in common
+	records []RetryRecord
+}
+
 // parseRetry reads what RetryContent wrote; the records point into content.
 func parseRetry(content []byte) (records []RetryRecord, err error) {
-	format := ""
-	var shared RetryRecord
-	err = wire.Fields("RetryBatch", content, func(n protowire.Number, _ uint64, b []byte) error {
-		switch n {
-		case 1:
-			format = string(b)
-		case 3:
-			shared = RetryRecord{}
-			return wire.Fields("RetryFile", b, func(n protowire.Number, v uint64, b []byte) error {
-				switch n {
-				case 1:
-					shared.File = string(b)
-				case 2:
-					shared.Modified = time.Unix(0, int64(v)).UTC()
-				case 3:
-					shared.Preamble = b
-				}
-				return nil
-			})
-		case 4:
-			r := shared
-			err := wire.Fields("RetryRecord", b, func(n protowire.Number, v uint64, b []byte) error {
-				switch n {
-				case 1:
-					copy(r.Origin.File[:], b)
-				case 2:
-					r.Origin.Seq = v
-				case 3:
-					return udr.ParseSuspended(b, &r.Suspended)
-				}
-				return nil
-			})
-			r.Preamble = shared.Preamble
-			records = append(records, r)
-			return err
-		}
-		return nil
-	})
-	if err == nil && format != retryFormat {
-		err = fmt.Errorf("it is of the format %q, not %q", format, retryFormat)
+	var b retryBatch
+	if err = b.parse(content); err == nil && b.format != retryFormat {
+		err = fmt.Errorf("it is of the format %q, not %q", b.format, retryFormat)
 	}
-	return records, err
+	return b.records, err
+}
+
+func (b *retryBatch) parseFile(data []byte) error {
+	b.shared = RetryRecord{}
+	return b.shared.parseFile(data)
+}
+
+func (b *retryBatch) parseRecord(data []byte) error {
+	r := b.shared
+	err := r.parse(data)
+	r.Preamble = b.shared.Preamble
+	b.records = append(b.records, r)
+	return err
+}
+
+func (r *RetryRecord) appendModified(dst []byte) []byte {
+	if r.Modified.IsZero() {
+		return dst
+	}
+	return wire.AppendFixed(dst, modifiedField, r.Modified.UnixNano())
+}
+
+func (r *RetryRecord) parseModified(v uint64) error {
+	r.Modified = time.Unix(0, int64(v)).UTC()
+	return nil
 }
 
 // retry reads a retry batch to its end. Its progress is not recorded before that: a batch is small, and read again from its

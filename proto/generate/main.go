@@ -108,8 +108,8 @@ func (f *file) descriptor(name string) (protoreflect.MessageDescriptor, error) {
 // sources are the .proto files by import path.
 func sources() map[string]string {
 	texts := map[string]string{}
-	for _, name := range []string{"usage", "rated", "log"} {
-		path := "ratemill/v1/" + name + ".proto"
+	for _, path := range []string{"ratemill/v1/usage.proto", "ratemill/v1/rated.proto", "ratemill/v1/log.proto",
+		"ratemill/stored/v1/mediation.proto"} {
 		text, err := proto.Files.ReadFile(path)
 		if err != nil {
 			log.Fatal(err) // they are embedded

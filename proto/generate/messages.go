@@ -16,6 +16,8 @@ var files = []file{
 	{path: "rating/messages_gen.go", pkg: "rating", proto: "ratemill/v1/rated.proto", messages: ratingMessages},
 	{path: "internal/ratedlog/messages_gen.go", pkg: "ratedlog", proto: "ratemill/v1/log.proto", padded: true, messages: ratedlogMessages},
 	{path: "internal/warehouse/messages_gen.go", pkg: "warehouse", proto: "ratemill/v1/rated.proto", messages: warehouseMessages},
+	{path: "mediation/messages_gen.go", pkg: "mediation", proto: "ratemill/stored/v1/mediation.proto", padded: true,
+		messages: mediationMessages},
 	{path: "internal/offline/messages_gen.go", pkg: "offline", objects: offlineObjects},
 }
 

@@ -71,14 +71,6 @@ func appendTag(dst []byte, n protowire.Number, kind protowire.Type) []byte {
 	return protowire.AppendTag(dst, n, kind)
 }
 
-// SizeString is the size of AppendString's output.
-func SizeString(n protowire.Number, s string) int {
-	if s == "" {
-		return 0
-	}
-	return protowire.SizeTag(n) + protowire.SizeBytes(len(s))
-}
-
 // Open begins an embedded message as field n; everything appended until Close is its body.
 //
 //	dst, at := wire.Open(dst, 3)
@@ -178,22 +170,6 @@ func (f *Field) Signed() int64 { return protowire.DecodeZigZag(f.V) }
 // WrongType is the error of a field that has another wire type than the .proto says.
 func (f *Field) WrongType() error {
 	return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
-}
-
-// Fields calls field for each field of a message: v holds a varint or fixed value, b the bytes of the others.
-func Fields(message string, data []byte, field func(n protowire.Number, v uint64, b []byte) error) error {
-	var f Field
-	for len(data) > 0 {
-		size := f.Read(data)
-		if size < 0 {
-			return Damaged(message, size)
-		}
-		data = data[size:]
-		if err := field(f.Number, f.V, f.B); err != nil {
-			return fmt.Errorf("%s: field %d: %w", message, f.Number, err)
-		}
-	}
-	return nil
 }
 
 // Damaged is the error of a message for which Field.Read returned a size below 0.
