@@ -13,12 +13,6 @@ import (
 	"ratemill/udr"
 )
 
-// Consumer is the name of the role, and begins that of its consumers.
-const Consumer = "account"
-
-// ConsumerOf is the name of the consumer in an installation's control store.
-func ConsumerOf(installation string) string { return Consumer + "/" + installation }
-
 // Row is a balance as it is stored. Each partition has rows of its own: an account that moves to another root has some in
 // each.
 type Row struct {

@@ -19,7 +19,7 @@ const (
 )
 
 func demoCommand(f *flags) *cobra.Command {
-	o := demo.Options{Dir: demoFolder}
+	o := demo.Options{Dir: demoFolder, Roles: allRoles}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Everything embedded, real files, a summary",

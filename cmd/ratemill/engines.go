@@ -10,7 +10,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
 	"ratemill/internal/control"
-	"ratemill/internal/roles"
+	"ratemill/internal/engines"
 	"ratemill/internal/warehouse"
 )
 
@@ -60,18 +60,18 @@ func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Top
 	if store != nil {
 		defer store.Close()
 	}
-	k, topics, err := roles.OpenKafka(c)
+	k, topics, err := engines.OpenKafka(c)
 	if err != nil {
 		return nil, topics, 0, err
 	}
 	n, err := k.Partitions(ctx, topics.Usage)
-	var other *roles.OtherInstallationError
-	if err = roles.RefusedByKafka(c, err); err != nil && c.EmbeddedKafka() && !errors.As(err, &other) {
+	var other *engines.OtherInstallationError
+	if err = engines.RefusedByKafka(c, err); err != nil && c.EmbeddedKafka() && !errors.As(err, &other) {
 		err = fmt.Errorf("the embedded Kafka does not answer at %s; it runs only while `ratemill run` or `ratemill demo` does: %w",
 			c.Kafka.Listen, err)
 	}
 	if err == nil && store != nil {
-		err = roles.CheckKafka(ctx, c, store, k, topics, false)
+		err = engines.CheckKafka(ctx, c, store, k, topics, false)
 	}
 	if err != nil {
 		k.Close()
@@ -83,16 +83,16 @@ func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Top
 // openWarehouse connects to ClickHouse: that of a running ratemill, or the embedded engine, started for this query. It
 // must belong to the same installation as the control store, if that is known.
 func openWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
-	n := &roles.Node{Config: c, Log: quietLogger(f), Attach: true, Store: store}
+	o := engines.Options{Config: c, Log: quietLogger(f), Attach: true}
 	if c.EmbeddedClickHouse() {
-		w, err := roles.OpenEmbeddedWarehouse(ctx, c)
-		var other *roles.OtherInstallationError
+		w, err := engines.OpenEmbeddedWarehouse(ctx, c)
+		var other *engines.OtherInstallationError
 		if errors.As(err, &other) {
 			return nil, nil, err
 		}
 		if err == nil {
 			if store != nil {
-				err = roles.CheckWarehouse(ctx, c, store, w, false)
+				err = engines.CheckWarehouse(ctx, c, store, w, false)
 			}
 			if err != nil {
 				w.Close()
@@ -103,13 +103,18 @@ func openWarehouse(ctx context.Context, f *flags, c *config.Config, store *contr
 		if _, err := os.Stat(c.Data); err != nil {
 			return nil, nil, fmt.Errorf("there is no data in %s yet; `ratemill run` or `ratemill demo` creates it", c.Data)
 		}
-		n.Attach = false
+		o.Attach = false
 	}
-	if err := n.OpenWarehouse(ctx); err != nil {
-		n.Close()
+	e, err := engines.New(o)
+	if err != nil {
 		return nil, nil, err
 	}
-	return n.Warehouse, n.Close, nil
+	e.Store = store
+	if err := e.OpenWarehouse(ctx); err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	return e.Warehouse, e.Close, nil
 }
 
 // openOffice opens the back office of the configured installation. A request that needs the warehouse connects to one that
@@ -127,7 +132,7 @@ func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), erro
 		_ = store.Close()
 	}
 	office, err := officeOf(c, store, func(ctx context.Context) (*warehouse.Warehouse, error) {
-		w, err := roles.AskWarehouse(ctx, c, store)
+		w, err := engines.AskWarehouse(ctx, c, store)
 		if err == nil {
 			opened = append(opened, w)
 		}

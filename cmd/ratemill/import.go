@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/backoffice"
+	"ratemill/internal/engines"
 	"ratemill/internal/progress"
 	"ratemill/internal/project"
-	"ratemill/internal/roles"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -38,7 +38,7 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 				return err
 			}
 			defer store.Close()
-			partitions, err := roles.Partitions(cmd.Context(), store, config.Kafka.Partitions)
+			partitions, err := engines.Partitions(cmd.Context(), store, config.Kafka.Partitions)
 			if err != nil {
 				return err
 			}

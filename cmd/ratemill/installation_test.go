@@ -19,7 +19,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
-	"ratemill/internal/roles"
+	"ratemill/internal/engines"
 )
 
 // TestAnInstallation runs the demo twice in an empty folder, and asks the second one, which stays up, all that people
@@ -320,7 +320,7 @@ func poison(t *testing.T, dir string) {
 	c, list, err := config.Load(filepath.Join(dir, demoConfig))
 	require.NoError(t, err)
 	require.NoError(t, list.Err())
-	kafka, topics, err := roles.OpenKafka(c)
+	kafka, topics, err := engines.OpenKafka(c)
 	require.NoError(t, err)
 	defer kafka.Close()
 	_, err = kafka.Append(t.Context(), topics.Usage, 0, []broker.Message{{Value: []byte("no batch")}}).Wait(t.Context())

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/backoffice"
+	"ratemill/internal/engines"
 	"ratemill/internal/output"
-	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
 
@@ -62,7 +62,7 @@ the number of the SIM that has this identifier, or had it.`,
 			}
 			defer end()
 			if config.EmbeddedClickHouse() {
-				if w, err = roles.ReadingWarehouse(cmd.Context(), config, w); err != nil {
+				if w, err = engines.ReadingWarehouse(cmd.Context(), config, w); err != nil {
 					return err
 				}
 				defer w.Close()

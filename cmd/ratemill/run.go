@@ -3,18 +3,28 @@ package main
 import (
 	"fmt"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/account"
 	"ratemill/internal/config"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
 )
 
+// allRoles are the roles of this binary, in the order of the work.
+var allRoles = []roles.Role{
+	roles.Mediation,
+	roles.Rating,
+	roles.Warehouse,
+	roles.InSQL(account.Role),
+}
+
 func runCommand(f *flags) *cobra.Command {
-	var some []roles.Role
-	var attach bool
+	var named []string
+	var attach, list bool
 	var listen string
 	c := &cobra.Command{
 		Use:   "run",
@@ -26,6 +36,10 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 		Example: "  ratemill run -c ratemill.yaml\n  ratemill run -c ratemill.yaml --role rating --role warehouse",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if list {
+				_, err := fmt.Fprintln(data(cmd), strings.Join(roles.Names(allRoles), "\n"))
+				return err
+			}
 			signal.Ignore(syscall.SIGPIPE) // losing the reader of the log is no reason to end
 			config, p, err := f.loadAll()
 			if err != nil {
@@ -34,11 +48,13 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 			if cmd.Flags().Changed("listen") {
 				config.Listen = listen
 			}
-			n := &roles.Node{Config: config, Project: p, Log: f.loggerOf(config.Log), Roles: roles.Roles, Attach: attach}
-			if len(some) > 0 {
-				n.Roles = some
+			if len(named) == 0 {
+				named = roles.Names(allRoles)
 			}
-			if err := roles.Open(cmd.Context(), n); err != nil {
+			n, err := roles.Open(cmd.Context(), roles.Options{
+				Config: config, Project: p, Log: f.loggerOf(config.Log), Known: allRoles, Roles: roles.Named(allRoles, named), Attach: attach,
+			})
+			if err != nil {
 				if cmd.Context().Err() != nil {
 					return nil // interrupted before it began
 				}
@@ -48,7 +64,8 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 			return n.Run(cmd.Context())
 		},
 	}
-	c.Flags().Var(choices[roles.Role]{&some, roles.Roles}, "role", "role to run; repeat for more (default all)")
+	c.Flags().Var(choices[string]{&named, roles.Names(allRoles)}, "role", "role to run; repeat for more (default all)")
+	c.Flags().BoolVar(&list, "roles", false, "print the names of all roles, and run none")
 	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a running ratemill, instead of starting them")
 	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
 	return c

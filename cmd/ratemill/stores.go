@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/control"
+	"ratemill/internal/engines"
 	"ratemill/internal/output"
-	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
 
@@ -27,17 +27,12 @@ ratemill run refuses to start, since it would lose or double records. See docs/r
 
 // openStores opens the three stores without running a role. It starts embedded engines, so ratemill run must have
 // ended.
-func openStores(cmd *cobra.Command, f *flags, remake ...string) (*roles.Node, error) {
-	config, p, err := f.loadAll()
+func openStores(cmd *cobra.Command, f *flags, remake ...string) (*engines.Engines, error) {
+	config, err := f.load()
 	if err != nil {
 		return nil, err
 	}
-	config.Listen = ""
-	n := &roles.Node{Config: config, Project: p, Log: quietLogger(f), Remake: remake}
-	if err := roles.Open(cmd.Context(), n); err != nil {
-		return nil, err
-	}
-	return n, nil
+	return engines.Open(cmd.Context(), engines.Options{Config: config, Log: quietLogger(f), ClickHouse: true, Remake: remake})
 }
 
 func storesList(f *flags) *cobra.Command {
@@ -46,12 +41,12 @@ func storesList(f *flags) *cobra.Command {
 		Short: "Compare the marks that the control store gave with those in Kafka and ClickHouse",
 		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := openStores(cmd, f)
+			e, err := openStores(cmd, f)
 			if err != nil {
 				return err
 			}
-			defer n.Close()
-			days, err := n.CompareStores(cmd.Context())
+			defer e.Close()
+			days, err := e.CompareStores(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -87,12 +82,12 @@ the steps of docs/runbooks/stores-of-different-days.md. Partitions whose epochs 
 			if strings.TrimSpace(why) == "" {
 				return errors.New("--why is empty; give the reason why the stores may be accepted as they are")
 			}
-			n, err := openStores(cmd, f)
+			e, err := openStores(cmd, f)
 			if err != nil {
 				return err
 			}
-			defer n.Close()
-			accepted, err := n.AcceptStores(cmd.Context(), whoami(), why)
+			defer e.Close()
+			accepted, err := e.AcceptStores(cmd.Context(), whoami(), why)
 			if err != nil {
 				return err
 			}
@@ -127,12 +122,12 @@ the table from it instead. See docs/runbooks/table-missing.md.`,
 					return err
 				}
 			}
-			n, err := openStores(cmd, f, args...)
+			e, err := openStores(cmd, f, args...)
 			if err != nil {
 				return err
 			}
-			defer n.Close()
-			return n.Store.Audit(cmd.Context(), control.AuditEntry{At: time.Now(), Who: whoami(), What: "stores.remake", Subject: strings.Join(args, " "), Detail: why})
+			defer e.Close()
+			return e.Store.Audit(cmd.Context(), control.AuditEntry{At: time.Now(), Who: whoami(), What: "stores.remake", Subject: strings.Join(args, " "), Detail: why})
 		},
 	}
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit log")

@@ -141,5 +141,5 @@ func (o *Office) RebuildBalances(ctx context.Context, r RebuildRequest) error {
 		Detail: r.Why}); err != nil {
 		return err
 	}
-	return account.Discard(ctx, o.Store.DB, account.ConsumerOf(installation))
+	return account.Discard(ctx, o.Store.DB, account.Role.Consumer(installation))
 }

@@ -47,13 +47,13 @@ func enter(s *stage) (*cast, error) {
 		return nil, err
 	}
 	c := &cast{stage: s}
-	for _, role := range roles.Roles {
-		log, err := os.Create(filepath.Join(s.dir, string(role)+".log"))
+	for _, role := range s.roles {
+		log, err := os.Create(filepath.Join(s.dir, role.Name+".log"))
 		if err != nil {
 			return c, err
 		}
-		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[string(role)], done: make(chan struct{})}
-		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", string(role), "--listen", m.metrics)
+		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[role.Name], done: make(chan struct{})}
+		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", role.Name, "--listen", m.metrics)
 		m.cmd.Stdout, m.cmd.Stderr = log, log
 		ended, err := child.Tied(m.cmd, syscall.SIGTERM)
 		log.Close()
@@ -89,10 +89,10 @@ func (c *cast) left() error {
 	for _, m := range c.members {
 		select {
 		case <-m.done:
-			path := filepath.Join(c.stage.dir, string(m.role)+".log")
+			path := filepath.Join(c.stage.dir, m.role.Name+".log")
 			text, _ := os.ReadFile(path) // without it the error still says where to look
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
+			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role.Name, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
 		default:
 		}
 	}
@@ -100,8 +100,8 @@ func (c *cast) left() error {
 }
 
 // read asks every member for its metrics at once.
-func (c *cast) read(ctx context.Context) map[roles.Role]scrape.Metrics {
-	all := map[roles.Role]scrape.Metrics{}
+func (c *cast) read(ctx context.Context) map[string]scrape.Metrics {
+	all := map[string]scrape.Metrics{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, m := range c.members {
@@ -111,7 +111,7 @@ func (c *cast) read(ctx context.Context) map[roles.Role]scrape.Metrics {
 				r = nil // not listening yet
 			}
 			mu.Lock()
-			all[m.role] = r
+			all[m.role.Name] = r
 			mu.Unlock()
 		})
 	}

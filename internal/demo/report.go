@@ -19,13 +19,12 @@ import (
 	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
 	"ratemill/internal/output"
-	"ratemill/internal/roles"
 	"ratemill/internal/warehouse"
 )
 
 // report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
 func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took time.Duration) error {
-	closed, err := closedFiles(ctx, s.node.Store)
+	closed, err := closedFiles(ctx, s.engines.Store)
 	if err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 const mostFiles = 30 // balances that are shown one by one
 
 func (s *stage) balances(ctx context.Context, to io.Writer) error {
-	all, err := s.node.Warehouse.Balance(ctx)
+	all, err := s.engines.Warehouse.Balance(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +104,7 @@ func (s *stage) balances(ctx context.Context, to io.Writer) error {
 
 // unread names the files that were not read to their end, with the reasons.
 func (s *stage) unread(ctx context.Context, to io.Writer) error {
-	files, err := s.node.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
+	files, err := s.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
 	for _, f := range files {
 		line := fmt.Sprintf("%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
 		if err := output.Words(to, line, 4); err != nil {
@@ -119,11 +118,11 @@ func (s *stage) unread(ctx context.Context, to io.Writer) error {
 const mostAccounts = 40
 
 func (s *stage) costs(ctx context.Context, to io.Writer) error {
-	usages, err := s.node.Warehouse.UsageByAccount(ctx)
+	usages, err := s.engines.Warehouse.UsageByAccount(ctx)
 	if err != nil {
 		return err
 	}
-	costs, err := s.node.Warehouse.CostByAccount(ctx)
+	costs, err := s.engines.Warehouse.CostByAccount(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,7 +168,7 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
 		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
 	} {
-		rows, err := s.node.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
+		rows, err := s.engines.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
 		if err != nil {
 			return err
 		}
@@ -185,7 +184,7 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	office, err := backoffice.New(backoffice.Options{Store: s.node.Store, Warehouse: backoffice.Connected(s.node.Warehouse)})
+	office, err := backoffice.New(backoffice.Options{Store: s.engines.Store, Warehouse: backoffice.Connected(s.engines.Warehouse)})
 	if err != nil {
 		return err
 	}
@@ -223,16 +222,14 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		}
 		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
 	}
-	names := map[roles.Role]string{roles.Mediation: "mediation: collect, decode, rules", roles.Rating: "rating",
-		roles.Sink: "warehouse sink", roles.Account: "account: balances"}
 	for _, m := range c.members {
-		if m.role != roles.Account { // it counts charges, of which a record has one for each tier
+		if m.role.Work.Records {
 			most = max(most, m.busy.records)
 		}
-		line(names[m.role], m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))
+		line(m.role.Work.Title, m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))
 	}
-	line("engine: kafka, embedded", most, 0, usedBy(c.stage.node.KafkaPID))
-	line("engine: clickhouse, embedded", most, 0, usedBy(c.stage.node.ClickHousePID))
+	line("engine: kafka, embedded", most, 0, usedBy(c.stage.engines.KafkaPID))
+	line("engine: clickhouse, embedded", most, 0, usedBy(c.stage.engines.ClickHousePID))
 	busy := time.Duration(0)
 	if first, last := c.members[0].busy.began, c.members[len(c.members)-1].busy.ended; most > 0 && last.After(first) {
 		busy = last.Sub(first)

@@ -30,6 +30,7 @@ type Options struct {
 	Words    io.Writer // where people read
 	Terminal bool      // Words is a terminal: show progress bars
 	Log      *slog.Logger
+	Roles    []roles.Role // of the binary; a process runs each
 }
 
 // Run runs the demo until ctx ends, or, with Once, until everything is stored.
@@ -44,7 +45,7 @@ func Run(ctx context.Context, o Options) error {
 		stay = ""
 	}
 	fmt.Fprintf(o.Words, "ratemill demo · data in %s · everything runs on this machine%s\n", o.Dir, stay)
-	s, err := build(ctx, dir, o.Log)
+	s, err := build(ctx, dir, o.Roles, o.Log)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := s.register(ctx, generated); err != nil {
 		return err
 	}
-	known, err := closedFiles(ctx, s.node.Store)
+	known, err := closedFiles(ctx, s.engines.Store)
 	if err != nil {
 		return err
 	}
@@ -67,12 +68,12 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	var version string
-	if err := s.node.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+	if err := s.engines.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", s.ports["sftp"], files, len(s.node.Project.Sources.Sources), size(bytes))
-	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", s.node.KafkaAddress)
-	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+s.node.ClickHouseAddress, version)
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", s.ports["sftp"], files, len(s.project.Sources.Sources), size(bytes))
+	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", s.engines.KafkaAddress)
+	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+s.engines.ClickHouseAddress, version)
 
 	c, err := enter(s)
 	defer c.exit()
@@ -92,7 +93,7 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
-		s.node.ClickHouseAddress, keys.Reader, keys.ReaderFile(s.node.Config.Data), s.node.ClickHouseAddress, c.members[0].metrics)
+		s.engines.ClickHouseAddress, keys.Reader, keys.ReaderFile(s.config.Data), s.engines.ClickHouseAddress, c.members[0].metrics)
 	<-ctx.Done()
 	return nil
 }
@@ -107,7 +108,7 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 			return err
 		}
 		r := c.read(ctx)
-		closed, err := closedFiles(ctx, c.stage.node.Store)
+		closed, err := closedFiles(ctx, c.stage.engines.Store)
 		if err != nil {
 			return err
 		}
@@ -133,21 +134,10 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 }
 
 // note records when each role was last seen to have done something.
-func (c *cast) note(all map[roles.Role]scrape.Metrics) {
+func (c *cast) note(all map[string]scrape.Metrics) {
 	now := time.Now()
 	for _, m := range c.members {
-		r := all[m.role]
-		var n float64
-		switch m.role {
-		case roles.Mediation:
-			n = r.Sum("ratemill_mediation_records_total")
-		case roles.Rating:
-			n = r.Sum("ratemill_rating_records_total")
-		case roles.Sink:
-			n = r.Sum("ratemill_warehouse_rows_total")
-		case roles.Account:
-			n = r.Sum("ratemill_account_charges_total")
-		}
+		n := all[m.role.Name].Sum(m.role.Work.Done.Name())
 		if n > m.busy.records {
 			if m.busy.records == 0 {
 				m.busy.began = now.Add(-100 * time.Millisecond)
@@ -158,26 +148,26 @@ func (c *cast) note(all map[roles.Role]scrape.Metrics) {
 }
 
 // idle says that every file that is there was read, rated and stored.
-func (c *cast) idle(ctx context.Context, all map[roles.Role]scrape.Metrics) (bool, error) {
+func (c *cast) idle(ctx context.Context, all map[string]scrape.Metrics) (bool, error) {
 	for _, m := range c.members {
-		if all[m.role] == nil {
+		if all[m.role.Name] == nil {
 			return false, nil
 		}
 	}
-	for _, source := range c.stage.node.Project.Sources.Names() {
-		if m := all[roles.Mediation]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 ||
+	for _, source := range c.stage.project.Sources.Names() {
+		if m := all[roles.Mediation.Name]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 ||
 			m.Sum("ratemill_source_growing_files", "source", source) > 0 {
 			return false, nil
 		}
 	}
-	partitions := float64(c.stage.node.Partitions)
-	for role, lag := range map[roles.Role]string{roles.Rating: "ratemill_rating_lag_batches",
-		roles.Sink: "ratemill_warehouse_lag_batches", roles.Account: "ratemill_account_lag_batches"} {
-		if r := all[role]; r.Sum("ratemill_partitions_owned") < partitions || r.Sum(lag) > 0 {
+	partitions := float64(c.stage.engines.Partitions)
+	for _, m := range c.members {
+		waits := m.role.Work.Waits
+		if r := all[m.role.Name]; waits.Declared() && (r.Sum("ratemill_partitions_owned") < partitions || r.Sum(waits.Name()) > 0) {
 			return false, nil
 		}
 	}
-	waiting, err := c.stage.node.Store.Waiting(ctx)
+	waiting, err := c.stage.engines.Store.Waiting(ctx)
 	return len(waiting) == 0, err
 }
 
@@ -221,13 +211,13 @@ func of(done, total int64, what string) string {
 	return humanize.Comma(done) + " of " + humanize.Comma(total) + " " + what
 }
 
-func (b *bars) show(closed int, all map[roles.Role]scrape.Metrics) {
-	m := all[roles.Mediation]
+func (b *bars) show(closed int, all map[string]scrape.Metrics) {
+	m := all[roles.Mediation.Name]
 	read := int64(m.Sum("ratemill_mediation_records_total"))
 	b.collect.At(int64(closed), int64(b.files), fmt.Sprintf("%s, %s records", of(int64(closed), int64(b.files), "files"), humanize.Comma(read)))
-	rated := int64(all[roles.Rating].Sum("ratemill_rating_records_total"))
+	rated := int64(all[roles.Rating.Name].Sum("ratemill_rating_records_total"))
 	toRate := max(int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped")), rated)
 	b.rate.At(rated, toRate, of(rated, toRate, "records"))
-	stored := int64(all[roles.Sink].Sum("ratemill_warehouse_rows_total"))
+	stored := int64(all[roles.Warehouse.Name].Sum("ratemill_warehouse_rows_total"))
 	b.stored.At(stored, rated, of(stored, rated, "records"))
 }

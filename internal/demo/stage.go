@@ -20,6 +20,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/child"
 	"ratemill/internal/embedded/sftp"
+	"ratemill/internal/engines"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
 	"ratemill/registry"
@@ -27,21 +28,29 @@ import (
 
 // stage is everything that the demo's roles find when they start.
 type stage struct {
-	dir    string
-	lock   *os.File // marks the folder as in use
-	config *config.Config
-	sftp   *sftp.Server
-	node   *roles.Node // the engines
-	ports  map[string]string
+	dir     string
+	lock    *os.File // marks the folder as in use
+	config  *config.Config
+	sftp    *sftp.Server
+	engines *engines.Engines
+	project *project.Project
+	roles   []roles.Role // of the binary
+	ports   map[string]string
 }
 
-// wanted are the ports that the demo uses if they are free, so that its addresses stay the same.
-var wanted = map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123, "mediation": 42201, "rating": 42202, "warehouse": 42203,
-	"account": 42204}
+// wanted are the ports that the demo uses if they are free, so that its addresses stay the same; the roles have those
+// from 42201 on, in their order.
+func wanted(all []roles.Role) map[string]int {
+	ports := map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123}
+	for i, role := range all {
+		ports[role.Name] = 42201 + i
+	}
+	return ports
+}
 
 // build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
-func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err error) {
-	s := &stage{dir: dir, ports: map[string]string{}}
+func build(ctx context.Context, dir string, all []roles.Role, log *slog.Logger) (_ *stage, err error) {
+	s := &stage{dir: dir, roles: all, ports: map[string]string{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -50,7 +59,7 @@ func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err err
 	if err := s.take(); err != nil {
 		return nil, err
 	}
-	for name, port := range wanted {
+	for name, port := range wanted(all) {
 		if s.ports[name], err = freePort(port); err != nil {
 			return nil, err
 		}
@@ -73,13 +82,14 @@ func build(ctx context.Context, dir string, log *slog.Logger) (_ *stage, err err
 	if err := list.Err(); err != nil {
 		return nil, fmt.Errorf("the demo's own project is wrong:\n%w", err)
 	}
-	s.node = &roles.Node{Config: s.config, Project: p, Log: log}
-	return s, roles.Open(ctx, s.node)
+	s.project = p
+	s.engines, err = engines.Open(ctx, engines.Options{Config: s.config, Log: log, ClickHouse: true})
+	return s, err
 }
 
 func (s *stage) close() {
-	if s.node != nil {
-		s.node.Close()
+	if s.engines != nil {
+		s.engines.Close()
 	}
 	if s.sftp != nil {
 		_ = s.sftp.Close()
@@ -175,7 +185,7 @@ func (s *stage) register(ctx context.Context, more []registry.Input) error {
 	if err != nil {
 		return err
 	}
-	_, list, err := s.node.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: s.node.Partitions})
+	_, list, err := s.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: s.engines.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

@@ -92,7 +92,7 @@ func without[T comparable](list, other []T) (left []T) {
 
 // none records since when a source without any file is followed, by any process and across restarts.
 func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
-	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.ledgerTime.Now().UTC().Format(time.RFC3339Nano)))
+	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.LedgerTime.Now().UTC().Format(time.RFC3339Nano)))
 	if err != nil {
 		return err
 	}

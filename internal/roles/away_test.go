@@ -33,7 +33,7 @@ func (f *forgetful) Renew(_ context.Context, lease control.Lease, _ time.Time, _
 // What keeps a file from being fetched, and is no fault of its, never counts against it, however often it is met.
 func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 	w := newWorld(t, "away")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	server, err := sftp.Start(sftp.Options{Dir: filepath.Join(w.dir, "in"), User: "ratemill", Password: "correct horse"})
@@ -114,7 +114,7 @@ func TestASourceWithoutItsDirectoryStopsNoOther(t *testing.T) {
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", content(1))
 	require.EqualValues(t, perFile, w.settled(1)["a.csv"].Rated)
-	require.Contains(t, strings.Join(w.Node.mediation.missing(), "\n"), "source chf: ")
+	require.Contains(t, strings.Join(w.role(Mediation).Concerns(), "\n"), "source chf: ")
 	require.NoError(t, os.MkdirAll(filepath.Join(w.dir, "elsewhere/chf"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "elsewhere/chf/b.jsonl"), []byte(`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1}]}`), 0o644))
 	require.EqualValues(t, 1, w.settled(2)["b.jsonl"].Rated)

@@ -29,7 +29,7 @@ type backlog struct {
 }
 
 type behindKey struct {
-	stage     Role
+	stage     string
 	partition int
 }
 
@@ -90,8 +90,8 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			return nil, err
 		}
 		for _, w := range []unconsumed{
-			{behindKey{Rating, partition}, b.n.Topics.Usage, b.n.Config.Kafka.UsageFor, max(last.input+1, firstUsage), endUsage},
-			{behindKey{Sink, partition}, b.n.Topics.Rated, b.n.Config.Kafka.RatedFor, max(at.Next, firstRated), endRated},
+			{behindKey{roleRating, partition}, b.n.Topics.Usage, b.n.Config.Kafka.UsageFor, max(last.input+1, firstUsage), endUsage},
+			{behindKey{roleWarehouse, partition}, b.n.Topics.Rated, b.n.Config.Kafka.RatedFor, max(at.Next, firstRated), endRated},
 		} {
 			if lookForOld {
 				if old[w.key], err = b.older(ctx, w); err != nil {
@@ -127,7 +127,7 @@ func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	if w.retention == 0 || w.next >= w.end {
 		return 0, nil
 	}
-	since, err := b.n.Kafka.Since(ctx, w.topic, w.key.partition, b.n.ledgerTime.Now().Add(-w.retention/2), w.end)
+	since, err := b.n.Kafka.Since(ctx, w.topic, w.key.partition, b.n.LedgerTime.Now().Add(-w.retention/2), w.end)
 	return max(since-w.next, 0), err
 }
 
@@ -136,7 +136,7 @@ func (b *backlog) stopped(ctx context.Context) (map[behindKey]bool, error) {
 	open, err := b.n.Store.Stops(ctx, control.StopFilter{Open: true})
 	stopped := map[behindKey]bool{}
 	for _, s := range open {
-		stopped[behindKey{Role(s.Role), s.Partition}] = true
+		stopped[behindKey{s.Role, s.Partition}] = true
 	}
 	return stopped, err
 }
@@ -157,11 +157,11 @@ func (b *backlog) note(behind map[behindKey]int64) {
 	b.behind, b.why = behind, why
 }
 
-func whose(stage Role) string {
-	if stage == Sink {
+func whose(stage string) string {
+	if stage == roleWarehouse {
 		return "the warehouse"
 	}
-	return string(stage)
+	return stage
 }
 
 // hold implements mediation.Mediator's Hold.
@@ -183,7 +183,7 @@ func (b *backlog) each(put func(stage, partition string, batches int64)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key, n := range b.behind {
-		put(string(key.stage), strconv.Itoa(key.partition), n)
+		put(key.stage, strconv.Itoa(key.partition), n)
 	}
 }
 
@@ -191,7 +191,7 @@ func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key, n := range b.old {
-		put(string(key.stage), strconv.Itoa(key.partition), n)
+		put(key.stage, strconv.Itoa(key.partition), n)
 	}
 }
 

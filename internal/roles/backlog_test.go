@@ -86,10 +86,10 @@ func TestOwnersWithoutWorkDoNotHoldBackMediation(t *testing.T) {
 	b, rated := backlog{n: w.Node}, map[int]lastRated{}
 	behind, err := b.look(t.Context(), rated)
 	require.NoError(t, err)
-	require.Zero(t, behind[behindKey{Rating, 0}])
+	require.Zero(t, behind[behindKey{roleRating, 0}])
 	fill(w.Topics.Usage, 2, func(int) []byte { return []byte("usage") })
 	fill(w.Topics.Rated, 100, mark)
 	behind, err = b.look(t.Context(), rated)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, behind[behindKey{Rating, 0}])
+	require.EqualValues(t, 2, behind[behindKey{roleRating, 0}])
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,8 +45,18 @@ func BenchmarkMediation(b *testing.B) {
 	}
 	c := config.Default(filepath.Join(dir, "project"), filepath.Join(dir, "data"))
 	c.Listen, c.Kafka.Listen, c.ClickHouse.DSN = "", "127.0.0.1:0", "http://nowhere.invalid"
-	n := &Node{Config: c, Project: fromFolder(b, c.Project, filepath.Join(dir, "in")), Log: slog.New(slog.DiscardHandler), Roles: []Role{Mediation}}
-	require.NoError(b, Open(b.Context(), n))
+	var began atomic.Pointer[mediationRole]
+	watched := Mediation
+	watched.Begin = func(ctx context.Context, n *Node) (*Running, error) {
+		r, err := newMediation(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		began.Store(r)
+		return r.running(), nil
+	}
+	n, err := Open(b.Context(), Options{Config: c, Project: fromFolder(b, c.Project, filepath.Join(dir, "in")), Log: slog.New(slog.DiscardHandler), Known: Roles, Roles: []Role{watched}})
+	require.NoError(b, err)
 	defer n.Close()
 	lists, err := generate.Registry(options)
 	require.NoError(b, err)
@@ -80,7 +91,7 @@ func BenchmarkMediation(b *testing.B) {
 		time.Sleep(20 * time.Millisecond)
 		waiting, err := n.Store.Waiting(b.Context())
 		require.NoError(b, err)
-		if n.mediation != nil && len(waiting) == 0 && n.mediation.progress.Sum(func(c *mediation.Counts) int64 { return c.Files.Load() }) > 0 {
+		if r := began.Load(); r != nil && len(waiting) == 0 && r.progress.Sum(func(c *mediation.Counts) int64 { return c.Files.Load() }) > 0 {
 			break
 		}
 	}
@@ -89,8 +100,8 @@ func BenchmarkMediation(b *testing.B) {
 	b.StopTimer()
 	runtime.ReadMemStats(&after)
 	oursNow, theirsNow := used()
-	require.Zero(b, n.mediation.progress.Sum(func(c *mediation.Counts) int64 { return c.Failed.Load() }))
-	records := float64(n.mediation.progress.Sum(func(c *mediation.Counts) int64 {
+	require.Zero(b, began.Load().progress.Sum(func(c *mediation.Counts) int64 { return c.Failed.Load() }))
+	records := float64(began.Load().progress.Sum(func(c *mediation.Counts) int64 {
 		return c.Filtered.Load() + c.Suspended.Load() + c.Unrouted.Load() + c.Mapped.Load()
 	}))
 	b.ReportMetric((oursNow-ours)/records, "cpu-ns/record")

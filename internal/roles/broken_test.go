@@ -43,7 +43,7 @@ func TestBrokenFilesHarmNoNeighbour(t *testing.T) {
 		`decode: {`, `decode: { trailer: { first: T, count: 2, optional: true },`,
 		`match: sky/*.csv,`, `match: sky/*.csv, files: 100, unfinished: read,`,
 	).Replace(w.docs["sources/sky.yaml"])
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	const header = "type;imsi;started;volume\n"

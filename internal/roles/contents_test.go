@@ -91,7 +91,7 @@ func content(n int) string {
 // A mediator dies at each of its effects in turn, and before another comes the carrier renames the file.
 func TestAFileThatIsRenamedWhileItIsReadIsReadOnce(t *testing.T) {
 	w := newWorld(t, "contents_renamed")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	files := 0
@@ -127,7 +127,7 @@ func TestAFileThatIsRenamedWhileItIsReadIsReadOnce(t *testing.T) {
 // The carrier writes another content of the same size, and sets the time of change back.
 func TestAFileThatIsAnotherAfterACrashIsNotGoneOnWith(t *testing.T) {
 	w := newWorld(t, "contents_other")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	write := func(name string, n int, at time.Time) {
@@ -168,7 +168,7 @@ func TestAFileThatIsAnotherAfterACrashIsNotGoneOnWith(t *testing.T) {
 // Records are out though no progress was recorded. The registry then says that their SIM is another root's.
 func TestARetriedFileSendsItsRecordsWhereTheyWent(t *testing.T) {
 	w := newWorld(t, "contents_retried")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	c.drop("sky/a.csv", content(1))
@@ -185,7 +185,7 @@ func TestARetriedFileSendsItsRecordsWhereTheyWent(t *testing.T) {
 
 	w.imports(strings.Replace(w.docs["registry.yaml"], "account: acme, plan", "account: north, plan", 1))
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `when: type == "D"`, `when: type == "D" and volume != "100030"`, 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	require.NoError(t, c.Store.RetryFile(t.Context(), lease.File, time.Now()))
 	c.reads()
 	require.EqualValues(t, perFile, w.settled(1)["a.csv"].Rated)

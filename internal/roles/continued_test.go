@@ -54,7 +54,7 @@ func (c *carrier) state(number int64) string {
 
 func TestAFileWhoseLastLineHasNoEndWaitsUntilItHas(t *testing.T) {
 	w := newWorld(t, "continued_cut")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	whole := header + numberedFrom(0, 2)
@@ -84,7 +84,7 @@ func TestAFileWhoseLastLineHasNoEndWaitsUntilItHas(t *testing.T) {
 	c.reads()
 	w.settled(2)
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "settled: 0s", "settled: 0s, unfinished: read", 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	c = w.carrier()
 	c.drop("sky/c.csv", strings.TrimSuffix(header+numberedFrom(4, 6), "\n"))
 	c.lists()
@@ -96,7 +96,7 @@ func TestAFileWhoseLastLineHasNoEndWaitsUntilItHas(t *testing.T) {
 func TestACompressedFileThatEndsInTheMiddleWaitsUntilItIsWhole(t *testing.T) {
 	w := newWorld(t, "continued_gzip")
 	w.unkeyed()
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	whole := packed(t, header+numberedFrom(0, 2000), gzip.BestCompression)
@@ -137,7 +137,7 @@ func packed(t *testing.T, text string, level int) string {
 func TestAFileThatIsAppendedToFiftyTimesIsReadOnce(t *testing.T) {
 	w := newWorld(t, "continued_appended")
 	w.unkeyed()
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	text := header
@@ -164,7 +164,7 @@ func TestAFileThatIsAppendedToFiftyTimesIsReadOnce(t *testing.T) {
 func TestOfALargeFileThatIsAppendedToOnlyTheNewBytesAreRead(t *testing.T) {
 	w := newWorld(t, "continued_large")
 	w.unkeyed()
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	const first, parts = 6000, 4
@@ -196,7 +196,7 @@ func TestAFileThatIsRotatedIsReadOnce(t *testing.T) {
 	w := newWorld(t, "continued_rotated")
 	w.unkeyed()
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "sky/*.csv", "'sky/*.csv*'", 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	at := func(name string) string { return filepath.Join(c.dir, "in", "sky", name) }
@@ -221,7 +221,7 @@ func TestAFileThatIsRotatedIsReadOnce(t *testing.T) {
 func TestAFileThatIsWrittenAnewIsToldAndNotChargedAgain(t *testing.T) {
 	w := newWorld(t, "continued_rewritten")
 	w.unkeyed()
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	c.drop("sky/a.csv", header+numberedFrom(0, 5))
@@ -257,7 +257,7 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 	w := newWorld(t, "continued_crashes")
 	w.unkeyed()
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "sky/*.csv", "'sky/*.csv*'", 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	c.window = 100 // bytes, so that these files are read by their new ones
@@ -312,7 +312,7 @@ func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
 	w := newWorld(t, "continued_named")
 	w.unkeyed()
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `'time(started, "2006-01-02 15:04:05")', quantity: octets`, `'time(file.name[2:10], "20060102")', quantity: octets`, 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	c.drop("sky/x_20260317.csv", header+numberedFrom(0, 2))
@@ -327,7 +327,7 @@ func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
 	require.Equal(t, []string{"2026-03-17,2", "2026-03-18,2", "2026-03-19,3"}, w.rows("SELECT toDate(at), count() FROM rated_usage GROUP BY 1 ORDER BY 1"))
 
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "settled: 0s", "settled: 0s, identity: content", 1)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	c = w.carrier()
 	c.drop("sky/x_20260320.csv", header+numberedFrom(0, 4))
 	c.drop("sky/x_20260321.csv", header+numberedFrom(0, 4))
@@ -349,7 +349,7 @@ func TestASourceThatIsRenamedChargesNothingAgain(t *testing.T) {
 		if !keyed {
 			w.unkeyed()
 		}
-		w.start(Rating, Sink)
+		w.start(Rating, Warehouse)
 		w.imports(w.docs["registry.yaml"])
 		c := w.carrier()
 		c.drop("sky/a.csv", header+numberedFrom(0, 3))
@@ -359,7 +359,7 @@ func TestASourceThatIsRenamedChargesNothingAgain(t *testing.T) {
 		w.settled(2)
 
 		w.renamed("fleet", "formerly: sky\n")
-		w.start(Rating, Sink)
+		w.start(Rating, Warehouse)
 		c = w.carrier()
 		require.Equal(t, "fleet", c.source().Title)
 		c.drop("sky/log.csv", header+numberedFrom(3, 7))
@@ -376,7 +376,7 @@ func TestASourceThatIsRenamedChargesNothingAgain(t *testing.T) {
 		require.EqualValues(t, 7, c.number("SELECT uniqExact(quantity) FROM rated_usage"))
 		require.EqualValues(t, 1, c.number("SELECT uniqExact(source) FROM rated_usage"))
 		require.EqualValues(t, 3*(files-3), c.number("SELECT count() FROM duplicates"))
-		role, err := w.newMediation(t.Context())
+		role, err := newMediation(t.Context(), w.Node)
 		require.NoError(t, err)
 		require.Empty(t, role.held)
 		require.NoError(t, role.spool.Close())
@@ -386,7 +386,7 @@ func TestASourceThatIsRenamedChargesNothingAgain(t *testing.T) {
 
 func TestANewSourceOverFilesThatAnotherHasReadIsHeldBack(t *testing.T) {
 	w := newWorld(t, "continued_held")
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
 	c.drop("sky/a.csv", header+numberedFrom(0, 3))
@@ -402,8 +402,8 @@ func TestANewSourceOverFilesThatAnotherHasReadIsHeldBack(t *testing.T) {
 		delete(w.docs, "sources/fleet.yaml")
 		w.docs["sources/sky.yaml"] = before
 		w.renamed("fleet", told.more)
-		w.start(Rating, Sink)
-		role, err := w.newMediation(t.Context())
+		w.start(Rating, Warehouse)
+		role, err := newMediation(t.Context(), w.Node)
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -422,7 +422,7 @@ func TestANewSourceOverFilesThatAnotherHasReadIsHeldBack(t *testing.T) {
 		require.Equal(t, told.held, role.held["fleet"] != "")
 		if told.held {
 			require.Empty(t, files)
-			require.Contains(t, strings.Join(role.missing(), "\n"), "source fleet is held back: it is new and matches files that source sky has read (1, sky/a.csv is one)")
+			require.Contains(t, strings.Join(role.sources(), "\n"), "source fleet is held back: it is new and matches files that source sky has read (1, sky/a.csv is one)")
 			require.Contains(t, role.held["fleet"], "write `formerly: sky` into sources/fleet.yaml")
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
+	"ratemill/internal/engines"
 	"ratemill/internal/proof/testengine"
 )
 
@@ -73,10 +74,9 @@ func TestAllRolesRunOverEncryptedConnections(t *testing.T) {
 			changed := good
 			refused.change(&changed)
 			var log overheard
-			n := &Node{Config: &changed, Project: w.Node.Project, Log: log.logger(), Roles: Roles}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // who waits has not understood
 			defer cancel()
-			err := Open(ctx, n)
+			_, err := Open(ctx, Options{Config: &changed, Project: w.Node.Project, Log: log.logger(), Known: Roles, Roles: Roles})
 			require.Error(t, err)
 			require.NoError(t, ctx.Err(), "it waits: %s", log.String())
 			rest := err.Error()
@@ -231,7 +231,7 @@ func TestAPortOfKafkaThatEncryptsIsToldFromOneThatDoesNot(t *testing.T) {
 		{kafka.Addr, config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile}, "it does not encrypt at this port, and kafka.tls is enabled"},
 		{kafka.MutualAddr, config.TLS{}, "it encrypts at this port, and kafka.tls is not enabled"},
 	} {
-		k, topics, err := OpenKafka(&config.Config{Kafka: config.Kafka{Addresses: []string{c.address}, TLS: c.tls}})
+		k, topics, err := engines.OpenKafka(&config.Config{Kafka: config.Kafka{Addresses: []string{c.address}, TLS: c.tls}})
 		require.NoError(t, err)
 		_, _, err = k.Bounds(t.Context(), topics.Usage, 0)
 		require.True(t, broker.Unavailable(err), err)

@@ -17,7 +17,7 @@ const (
 // expire deletes rows older than warehouse.keep, repeatedly, in the one process of the installation that has the first
 // partition of the rated log.
 func (r *sinkRole) expire(ctx context.Context, n *Node) error {
-	layout := n.layout()
+	layout := n.Layout()
 	if layout.Keep == 0 {
 		<-ctx.Done()
 		return nil
@@ -29,7 +29,7 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 		pause := time.Second
 		if r.assigned(0) {
 			e, err := n.Warehouse.Expire(ctx, layout, warehouse.Clock{Whose: "this machine's", Says: time.Now()},
-				warehouse.Clock{Whose: "the control store's", Says: n.ledgerTime.Now()})
+				warehouse.Clock{Whose: "the control store's", Says: n.LedgerTime.Now()})
 			if e.Parts > 0 || len(e.Tables) > 0 {
 				n.Log.Info("deleting rows that ClickHouse has kept for warehouse.keep months", "before", e.Before.Format(time.DateOnly),
 					"parts", e.Parts, "tables", e.Tables)

@@ -63,13 +63,13 @@ func (n *Node) listen() error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	n.closers = append(n.closers, func() {
+	n.close = func() {
 		_ = server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			n.Log.Error("the server of metrics and health failed", "err", err)
 		}
-	})
-	n.Log.Info("listening", "address", listener.Addr().String(), "roles", n.Roles)
+	}
+	n.Log.Info("listening", "address", listener.Addr().String(), "roles", Names(n.Roles))
 	return nil
 }
 
@@ -88,60 +88,32 @@ func guarded(h http.Handler, at net.Addr) http.Handler {
 
 // missing lists what keeps this process from its work.
 func (n *Node) missing() (what []string) {
-	what = n.engines.away()
-	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	what = n.Away()
 	if !n.running.Load() {
-		add("starting or stopping: the roles are not running")
-		return what
+		return append(what, "starting or stopping: the roles are not running")
 	}
-	if n.mediation != nil {
-		if why := n.mediation.spoolless(); why != "" {
-			add("mediation: %s", why)
+	n.each(func(name string, r *Running) {
+		if r.Missing != nil {
+			for _, line := range r.Missing() {
+				what = append(what, name+": "+line)
+			}
 		}
-	}
-	all := []*partitions{n.ratingPartitions(), n.sinkPartitions()}
-	for _, r := range n.runners {
-		all = append(all, r.taken())
-	}
-	for _, role := range all {
-		if role == nil {
-			continue
+		if r.partitions != nil {
+			what = append(what, r.partitions.missing()...)
 		}
-		_, halted, joined := role.state()
-		if !joined {
-			add("%s: not a member of the consumer group yet", role.group.ID)
-		}
-		for _, err := range halted {
-			add("%s: %v (ratemill partition list says what to do)", role.role, err)
-		}
-		for partition, err := range role.failures() {
-			add("%s: partition %d fails and will be retried: %v", role.role, partition, err)
-		}
-	}
+	})
 	return what
 }
 
 // concerns lists problems that a person should look at although this process works.
 func (n *Node) concerns() (what []string) {
-	if n.running.Load() && n.mediation != nil {
-		what = n.mediation.missing()
-		if why := n.mediation.backlog.held(); why != "" {
-			what = append(what, "mediation: "+why)
+	if !n.running.Load() {
+		return nil
+	}
+	n.each(func(_ string, r *Running) {
+		if r.Concerns != nil {
+			what = append(what, r.Concerns()...)
 		}
-	}
+	})
 	return what
-}
-
-func (n *Node) ratingPartitions() *partitions {
-	if n.rating == nil {
-		return nil
-	}
-	return &n.rating.partitions
-}
-
-func (n *Node) sinkPartitions() *partitions {
-	if n.sink == nil {
-		return nil
-	}
-	return &n.sink.partitions
 }

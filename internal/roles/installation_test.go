@@ -14,6 +14,7 @@ import (
 
 	"ratemill/internal/config"
 	"ratemill/internal/embedded/keys"
+	"ratemill/internal/engines"
 	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
 )
@@ -41,9 +42,10 @@ func (w *world) rates() {
 
 // opens opens a node of the world's project by a configuration, and closes it.
 func (w *world) opens(c *config.Config, roles ...Role) error {
-	n := &Node{Config: c, Project: w.Project, Log: w.log, Roles: roles, Attach: w.attach}
-	err := Open(w.Context(), n)
-	n.Close()
+	n, err := Open(w.Context(), Options{Config: c, Project: w.Project, Log: w.log, Known: Roles, Roles: roles, Attach: w.attach})
+	if err == nil {
+		n.Close()
+	}
 	return err
 }
 
@@ -90,10 +92,10 @@ func TestEnginesOfAnotherInstallationAreRefused(t *testing.T) {
 	w.rates()
 	before := w.holds()
 
-	for _, roles := range [][]Role{{Sink}, {Rating}, {Mediation}, Roles, {}} {
+	for _, roles := range [][]Role{{Warehouse}, {Rating}, {Mediation}, Roles, {}} {
 		b := w.elsewhere()
 		err := w.opens(b, roles...)
-		var other *OtherInstallationError
+		var other *engines.OtherInstallationError
 		require.ErrorAs(t, err, &other)
 		require.Equal(t, w.Installation, other.Theirs)
 		require.Regexp(t, `^127\.0\.0\.1:\d+ is the Kafka of another installation \(`+w.Installation[:4]+`…\), not of this one \(....…\): name its configuration with -c, or give this one a kafka\.listen of its own$`, err.Error())
@@ -102,8 +104,8 @@ func TestEnginesOfAnotherInstallationAreRefused(t *testing.T) {
 	b := w.elsewhere()
 	kafka, _ := testengine.StartEngines(t, b.Data)
 	b.Kafka.Listen = kafka.Addr()
-	require.ErrorContains(t, w.opens(b, Sink), b.ClickHouse.Listen+" is the ClickHouse of another installation ("+w.Installation[:4]+"…)")
-	require.ErrorContains(t, w.opens(b, Sink), "give this one a clickhouse.listen of its own", "nor the next time")
+	require.ErrorContains(t, w.opens(b, Warehouse), b.ClickHouse.Listen+" is the ClickHouse of another installation ("+w.Installation[:4]+"…)")
+	require.ErrorContains(t, w.opens(b, Warehouse), "give this one a clickhouse.listen of its own", "nor the next time")
 
 	b = w.elsewhere()
 	b.Kafka.Addresses, b.Kafka.SASL = []string{b.Kafka.Listen}, config.SASL{Mechanism: "scram-sha-256", User: keys.Owner, PasswordFile: keys.OwnerFile(b.Data)}
@@ -123,14 +125,14 @@ func TestEnginesDoNotTakeThePasswordOfAnotherInstallation(t *testing.T) {
 			_, err := keys.Make(b.Data)
 			require.NoError(t, err)
 		}
-		for _, roles := range [][]Role{{Sink}, Roles} {
+		for _, roles := range [][]Role{{Warehouse}, Roles} {
 			err := w.opens(b, roles...)
-			var other *OtherInstallationError
+			var other *engines.OtherInstallationError
 			require.ErrorAs(t, err, &other)
 			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 				"; name its configuration with -c, or give this one a kafka.listen of its own", err.Error())
 		}
-		_, err := OpenEmbeddedWarehouse(t.Context(), b)
+		_, err := engines.OpenEmbeddedWarehouse(t.Context(), b)
 		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
 			"; name its configuration with -c, or give this one a clickhouse.listen of its own")
 	}
@@ -142,8 +144,8 @@ func TestProcessesOfOneInstallationStartAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	nodes, errs := make([]*Node, 4), make([]error, 4)
 	for i := range nodes {
-		nodes[i] = &Node{Config: w.config, Project: w.loaded(), Log: w.log, Roles: Roles, Attach: true}
-		all.Go(func() { errs[i] = Open(t.Context(), nodes[i]) })
+		o := Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: Roles, Roles: Roles, Attach: true}
+		all.Go(func() { nodes[i], errs[i] = Open(t.Context(), o) })
 	}
 	all.Wait()
 	for i, n := range nodes {
@@ -163,7 +165,7 @@ func TestEnginesWhoseControlStoreIsLostAreRefused(t *testing.T) {
 	require.NoError(t, os.Rename(file, kept))
 	require.ErrorContains(t, w.opens(w.config, Roles...), "control: must name the one that this Kafka was first used with")
 	w.config.Kafka.Prefix += "_new"
-	require.ErrorContains(t, w.opens(w.config, Sink), "control: must name the one that this ClickHouse was first used with")
+	require.ErrorContains(t, w.opens(w.config, Warehouse), "control: must name the one that this ClickHouse was first used with")
 	w.config.Kafka.Prefix = strings.TrimSuffix(w.config.Kafka.Prefix, "_new")
 	require.NoError(t, os.Rename(kept, file))
 	require.Equal(t, before, w.holds())
@@ -187,8 +189,8 @@ func TestEnginesWithoutANameAreTakenByTheirOwnControlStoreOnly(t *testing.T) {
 	require.ErrorContains(t, w.opens(w.elsewhere(), Rating), "is the Kafka of another installation")
 	b := w.elsewhere()
 	b.Kafka.Prefix += "_new"
-	require.ErrorContains(t, w.opens(b, Sink), "it holds data that this control store does not know; ")
-	require.ErrorContains(t, w.opens(b, Sink), "is the ClickHouse of another installation", "nor the next time")
+	require.ErrorContains(t, w.opens(b, Warehouse), "it holds data that this control store does not know; ")
+	require.ErrorContains(t, w.opens(b, Warehouse), "is the ClickHouse of another installation", "nor the next time")
 
 	require.NoError(t, w.opens(w.config, Roles...))
 	name, err := w.Kafka.Installation(t.Context(), w.Topics.Installation)

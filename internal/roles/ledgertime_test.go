@@ -19,18 +19,18 @@ func TestAMediatorLivesByTheTimeOfTheLedger(t *testing.T) {
 	c := w.carrier()
 	for name, off := range map[string]time.Duration{"ahead.csv": 24 * time.Hour, "behind.csv": -24 * time.Hour} {
 		c.drop("sky/"+name, content(len(name)))
-		watcher := newWatcher(t, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: off}, Ledger: c.ledgerTime.Now, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
+		watcher := newWatcher(t, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: off}, Ledger: c.LedgerTime.Now, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
 		require.NoError(t, watcher.Look(t.Context()))
-		began := c.ledgerTime.Now()
+		began := c.LedgerTime.Now()
 		c.by = off
 		m := c.mediator(&crash{Store: c.Store, Broker: c.Kafka, left: 3})
-		m.Ledger, m.Reference = c.ledgerTime.Now, parallel{w.reference}
+		m.Ledger, m.Reference = c.LedgerTime.Now, parallel{w.reference}
 		_, err := m.Next(t.Context())
 		require.ErrorIs(t, err, errCrashed)
 		f := c.ledger(name)
 		require.Equal(t, []any{true, control.Spooling}, []any{f.Open, f.State})
 		for _, at := range []time.Time{f.FirstSeen, f.LastSeen, f.LeaseUntil.Add(-m.Lease)} {
-			require.WithinRange(t, at, began.Add(-time.Hour), c.ledgerTime.Now().Add(time.Hour))
+			require.WithinRange(t, at, began.Add(-time.Hour), c.LedgerTime.Now().Add(time.Hour))
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestFilesOfASourceThatTheProjectDoesNotHaveAreTold(t *testing.T) {
 	w := newWorld(t, "unknown_source")
 	w.config.Listen = freeAddress(t)
 	w.start(Roles...)
-	_, err := w.Store.Sight(t.Context(), "old", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Now()}}, w.ledgerTime.Now())
+	_, err := w.Store.Sight(t.Context(), "old", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Now()}}, w.LedgerTime.Now())
 	require.NoError(t, err)
 	w.ready(http.StatusOK, "warning: source old: 1 files are waiting, but the project has no such source")
 	w.tells(map[string]float64{`source_unknown_files{source="old"}`: 1})

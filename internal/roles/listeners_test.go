@@ -92,7 +92,7 @@ func TestNobodyListensBeyondLoopback(t *testing.T) {
 		c := config.Default(w.dir, t.TempDir())
 		c.Kafka.Listen, c.ClickHouse.Listen = "127.0.0.1:0", "127.0.0.1:0"
 		set(c)
-		err := Open(t.Context(), &Node{Config: c, Project: w.Node.Project, Log: w.log, Roles: Roles})
+		_, err := Open(t.Context(), Options{Config: c, Project: w.Node.Project, Log: w.log, Known: Roles, Roles: Roles})
 		require.ErrorContains(t, err, "the embedded", name)
 		require.ErrorContains(t, err, "listens on loopback only, not on", name)
 	}

@@ -13,10 +13,29 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ratemill/internal/control"
+	"ratemill/internal/metric"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
 )
+
+// Mediation takes files and makes usage of them.
+var Mediation = Role{Name: roleMediation, Metrics: []*metric.Section{mediationMetrics}, Begin: beginMediation,
+	Work: Work{Title: "mediation: collect, decode, rules", Done: mediationRecords, Records: true}}
+
+const roleMediation = "mediation"
+
+func beginMediation(ctx context.Context, n *Node) (*Running, error) {
+	r, err := newMediation(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return r.running(), nil
+}
+
+func (r *mediationRole) running() *Running {
+	return &Running{Run: r.run, Missing: r.missing, Concerns: r.concerns, Metrics: r.metrics}
+}
 
 // mediationRole lists the sources and takes their files.
 type mediationRole struct {
@@ -30,7 +49,7 @@ type mediationRole struct {
 	held     map[string]string // why sources are not read
 }
 
-func (n *Node) newMediation(ctx context.Context) (*mediationRole, error) {
+func newMediation(ctx context.Context, n *Node) (*mediationRole, error) {
 	r := &mediationRole{n: n, backlog: backlog{n: n}, sites: map[string]*collect.Site{}, status: map[string]*mediation.WatcherStatus{}}
 	var err error
 	if r.held, err = n.held(ctx); err != nil {
@@ -84,7 +103,7 @@ func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 			continue
 		}
 		w, err := mediation.NewWatcher(mediation.WatcherOptions{
-			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.ledgerTime.Now, Log: r.n.Log,
+			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.LedgerTime.Now, Log: r.n.Log,
 			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
 		})
 		if err != nil {
@@ -105,9 +124,9 @@ func (r *mediationRole) mediators(former *removed, retries *retryContents) (all 
 		}
 		m, err := mediation.NewMediator(mediation.MediatorOptions{
 			Owner: fmt.Sprintf("%s/%d", n.Owner, i), Files: n.Store, Spool: &siteSpool{r.spool, r.sites, former, retries},
-			Reference: former, Broker: n.Kafka, Topics: n.Topics, Partitions: n.Partitions, Clock: clock{}, Ledger: n.ledgerTime.Now,
+			Reference: former, Broker: n.Kafka, Topics: n.Topics, Partitions: n.Partitions, Clock: clock{}, Ledger: n.LedgerTime.Now,
 			Log: n.Log, Progress: &r.progress, Lease: n.Config.Mediation.Lease, Ticker: mediation.RealTime, Random: rand.Float64,
-			Hold: r.backlog.hold, Waits: n.waitsFor(fmt.Sprintf("%s, worker %d", Mediation, i)), Share: share,
+			Hold: r.backlog.hold, Waits: n.Waits(fmt.Sprintf("%s, worker %d", roleMediation, i)), Share: share,
 			Revisions: n.Store.RegistryRevisions, LateUntil: uint32(n.Config.LateUntil),
 			Arrived: retries.arrived, EndsKnown: n.Config.Kafka.UsageFor / 2,
 		})
@@ -119,13 +138,25 @@ func (r *mediationRole) mediators(former *removed, retries *retryContents) (all 
 	return all, nil
 }
 
-// spoolless says why no file at all can be fetched; empty if some can.
-func (r *mediationRole) spoolless() string {
-	return r.progress.Away.All(time.Now())[mediation.Spooling]
+// missing says why no file at all can be fetched.
+func (r *mediationRole) missing() []string {
+	if why := r.progress.Away.All(time.Now())[mediation.Spooling]; why != "" {
+		return []string{why}
+	}
+	return nil
 }
 
-// missing lists the sources that cannot be listed or read.
-func (r *mediationRole) missing() (what []string) {
+// concerns lists the sources that cannot be listed or read, and why mediation is held back.
+func (r *mediationRole) concerns() (what []string) {
+	what = r.sources()
+	if why := r.backlog.held(); why != "" {
+		what = append(what, "mediation: "+why)
+	}
+	return what
+}
+
+// sources lists the sources that cannot be listed or read.
+func (r *mediationRole) sources() (what []string) {
 	away := r.progress.Away.All(time.Now())
 	for _, name := range r.n.Project.Sources.Names() {
 		s := r.status[name]

@@ -3,10 +3,12 @@ package roles
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
+	"ratemill/internal/metric"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/rater"
 )
@@ -24,7 +27,7 @@ type partitions struct {
 	topic    string
 	group    kafka.ConsumerGroupConfig
 	run      func(ctx context.Context, partition int) error // nil: its context ended
-	role     Role
+	role     string
 	process  string   // the name in recorded stops
 	topics   []string // whose orders are obeyed
 	stops    stops
@@ -249,4 +252,36 @@ func (p *partitions) state() (running []int, halted map[int]error, joined bool) 
 	}
 	slices.Sort(running)
 	return running, maps.Clone(p.halted), p.joined
+}
+
+// missing lists what keeps the role from the work of partitions.
+func (p *partitions) missing() (what []string) {
+	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
+	_, halted, joined := p.state()
+	if !joined {
+		add("%s: not a member of the consumer group yet", p.group.ID)
+	}
+	for _, err := range halted {
+		add("%s: %v (ratemill partition list says what to do)", p.role, err)
+	}
+	for partition, err := range p.failures() {
+		add("%s: partition %d fails and will be retried: %v", p.role, partition, err)
+	}
+	return what
+}
+
+// measure gives the partitions that the role has here, and returns the running ones.
+func (p *partitions) measure(s metric.Scrape) []int {
+	running, halted, _ := p.state()
+	s.Put(partitionsOwned, float64(len(running)), p.role)
+	s.Put(partitionsStopped, float64(len(halted)), p.role)
+	for partition := range halted {
+		s.Put(partitionStopped, 1, p.role, strconv.Itoa(partition))
+		s.Put(partitionOwned, 1, p.role, strconv.Itoa(partition))
+	}
+	failing := p.failures()
+	for _, partition := range running {
+		s.Put(partitionOwned, metric.Yes(failing[partition] == nil), p.role, strconv.Itoa(partition))
+	}
+	return running
 }

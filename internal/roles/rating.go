@@ -2,31 +2,47 @@ package roles
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
-	"time"
-
-	"github.com/segmentio/kafka-go"
 
 	"ratemill/internal/control"
+	"ratemill/internal/metric"
 	"ratemill/internal/rater"
+)
+
+// Rating rates usage.
+var Rating = Role{Name: roleRating, Metrics: []*metric.Section{ratingMetrics}, Begin: beginRating,
+	Work: Work{Title: "rating", Done: ratingRecords, Waits: ratingLag, Records: true}}
+
+const roleRating = "rating"
+
+var ratingMetrics = metric.Of("Rating", "One series for each partition that this process owns.")
+
+var (
+	ratingRecords    = ratingMetrics.Counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.", "partition", "outcome")
+	ratingMessages   = ratingMetrics.Counter("rating_batches_total", "Batches of usage processed.", "partition")
+	ratingPosition   = ratingMetrics.Gauge("rating_position", "Offset of the usage topic to be processed next.", "partition")
+	ratingLag        = ratingMetrics.Gauge("rating_lag_batches", "Batches of usage waiting to be processed.", "partition")
+	ratingEpoch      = ratingMetrics.Gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
+	ratingCheckpoint = ratingMetrics.Gauge("rating_checkpoint_timestamp_seconds", "When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
 )
 
 // ratingRole owns partitions of the usage topic.
 type ratingRole struct {
 	partitions
+	n        *Node
 	mu       sync.Mutex
 	progress map[int]*rater.Progress
 }
 
-func (n *Node) newRating() *ratingRole {
-	r := &ratingRole{progress: map[int]*rater.Progress{}}
+func beginRating(_ context.Context, n *Node) (*Running, error) {
+	r := &ratingRole{n: n, progress: map[int]*rater.Progress{}}
 	r.partitions = partitions{
 		topic: n.Topics.Usage,
 		group: n.group("rating", n.Topics.Usage),
 		log:   n.Log,
-		role:  Rating, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Usage, n.Topics.Rated},
+		role:  roleRating, process: n.Owner, stops: n.Store, topics: []string{n.Topics.Usage, n.Topics.Rated},
 		position: func(topic string, partition int) int64 {
 			if topic == n.Topics.Usage {
 				return r.of(partition).Next.Load()
@@ -35,8 +51,8 @@ func (n *Node) newRating() *ratingRole {
 		},
 		run: func(ctx context.Context, partition int) error {
 			o, err := rater.NewOwner(rater.Options{
-				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.ledgerTime},
-				Log: n.Log, Random: rand.Float64, Waits: n.waits(Rating, partition), Progress: r.of(partition),
+				Partition: partition, Topics: n.Topics, Broker: n.Kafka, Reference: n.reference, Clock: storeClock{store: n.LedgerTime},
+				Log: n.Log, Random: rand.Float64, Waits: n.waits(roleRating, partition), Progress: r.of(partition),
 				SweepEvery: n.Config.Rating.Checkpoint, DaysKept: n.Config.LateUntil.DaysKept(),
 				Skips: func(ctx context.Context, topic string) ([]control.Stop, error) {
 					return n.Store.Skips(ctx, topic, partition)
@@ -44,7 +60,7 @@ func (n *Node) newRating() *ratingRole {
 				NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
 					return n.Store.NextEpoch(ctx, n.Topics.Rated, partition, seen)
 				},
-				Origin: n.origin(Rating, partition),
+				Origin: n.origin(roleRating, partition),
 			})
 			if err != nil {
 				return err
@@ -52,7 +68,21 @@ func (n *Node) newRating() *ratingRole {
 			return o.Run(ctx)
 		},
 	}
-	return r
+	return &Running{Run: r.serve, Metrics: r.metrics, stored: r.stored, partitions: &r.partitions}, nil
+}
+
+func (r *ratingRole) metrics(ctx context.Context, s metric.Scrape) {
+	for _, partition := range r.measure(s) {
+		p, label := r.of(partition), strconv.Itoa(partition)
+		s.Put(ratingRecords, float64(p.Rated.Load()), label, "rated")
+		s.Put(ratingRecords, float64(p.Duplicate.Load()), label, "duplicate")
+		s.Put(ratingRecords, float64(p.Suspended.Load()), label, "suspended")
+		s.Put(ratingMessages, float64(p.Messages.Load()), label)
+		s.Put(ratingPosition, float64(p.Next.Load()), label)
+		s.Put(ratingEpoch, float64(p.Epoch.Load()), label)
+		s.Put(ratingCheckpoint, float64(p.Swept.Load()), label)
+		r.n.lag(ctx, s, ratingLag, r.n.Topics.Usage, partition, p.Next.Load(), label)
+	}
 }
 
 func (r *ratingRole) of(partition int) *rater.Progress {
@@ -62,18 +92,4 @@ func (r *ratingRole) of(partition int) *rater.Progress {
 		r.progress[partition] = &rater.Progress{}
 	}
 	return r.progress[partition]
-}
-
-// group is a consumer group that distributes a topic's partitions over the processes of a role.
-func (n *Node) group(role, topic string) kafka.ConsumerGroupConfig {
-	session := n.Config.Rating.Session
-	return kafka.ConsumerGroupConfig{
-		ID: n.Config.Kafka.Prefix + "." + role, Brokers: n.addresses, Topics: []string{topic},
-		Dialer:         &kafka.Dialer{ClientID: "ratemill", Timeout: 5 * time.Second, TLS: n.kafkaTLS, SASLMechanism: n.kafkaSASL},
-		GroupBalancers: []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}},
-		SessionTimeout: session, HeartbeatInterval: session / 5, RebalanceTimeout: session, JoinGroupBackoff: time.Second,
-		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
-			n.Log.Debug("consumer group", "role", role, "says", fmt.Sprintf(format, args...))
-		}),
-	}
 }

@@ -67,15 +67,15 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 	require.NotNil(t, p, "%v", list)
 	require.NoError(t, os.Rename(filepath.Join(w.dir, "in", "chf"), filepath.Join(w.dir, "gone")))
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "in", "chf"), []byte("not a folder"), 0o600))
-	w.Node = &Node{Config: w.config, Project: p, Log: w.log, Roles: Roles}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	opened, done := make(chan error, 1), make(chan error, 1)
 	go func() {
-		err := Open(ctx, w.Node)
+		n, err := Open(ctx, Options{Config: w.config, Project: p, Log: w.log, Known: Roles, Roles: Roles})
+		w.Node = n
 		opened <- err
 		if err == nil {
-			done <- w.Node.Run(ctx)
+			done <- n.Run(ctx)
 		}
 	}()
 	require.Eventually(t, func() bool { // from the very beginning
@@ -122,7 +122,7 @@ func TestAnAddressThatIsTakenEndsTheStart(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	w.config.Listen, w.config.Control = l.Addr().String(), "sqlite:"+filepath.Join(t.TempDir(), "control.db")
-	err = Open(t.Context(), &Node{Config: w.config, Log: w.log, Roles: Roles})
+	_, err = Open(t.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: Roles, Roles: Roles})
 	require.EqualError(t, err, l.Addr().String()+", the address for metrics and health, is in use by another program; choose another with listen or --listen, or port 0 for any")
 	_, err = os.Stat(strings.TrimPrefix(w.config.Control, "sqlite:"))
 	require.ErrorIs(t, err, os.ErrNotExist)

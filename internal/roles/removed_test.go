@@ -20,7 +20,7 @@ import (
 
 // begins has a mediator take the file of a source that was dropped and end in the middle of it.
 func (w *world) begins(source, why string) control.File {
-	role, err := w.newMediation(w.Context())
+	role, err := newMediation(w.Context(), w.Node)
 	require.NoError(w, err)
 	defer role.spool.Close()
 	listing, err := role.sites[source].Remote.List(w.Context())
@@ -105,7 +105,7 @@ func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 	w.start()
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/ended.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")
-	role, err := w.newMediation(w.Context())
+	role, err := newMediation(w.Context(), w.Node)
 	require.NoError(t, err)
 	defer role.spool.Close()
 	entries, err := role.sites["sky"].Remote.List(w.Context())
@@ -186,7 +186,7 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 	w.imports(w.docs["registry.yaml"])
 	require.NotEqual(t, w.home("acme"), w.home("north"))
 	w.drop("sky/ended.csv", header+record(1, 1, 1000)+record(2, 2, 2000))
-	role, err := w.newMediation(w.Context())
+	role, err := newMediation(w.Context(), w.Node)
 	require.NoError(t, err)
 	defer role.spool.Close()
 	entries, err := role.sites["sky"].Remote.List(w.Context())
@@ -230,7 +230,7 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 
 	id := file().FileID
 	home := int(binary.BigEndian.Uint64(id[:8]) % 2)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 	retries = &retryContents{n: w.Node}
 	for file().State != control.Done {
 		worked, err := mediator(w.Kafka).Next(t.Context())

@@ -37,7 +37,7 @@ func (r *retryContents) open(ctx context.Context) (*warehouse.Warehouse, error) 
 		r.warehouse = r.n.Warehouse
 	}
 	if r.warehouse == nil {
-		access, err := r.n.warehouseAccess()
+		access, err := r.n.WarehouseAccess()
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/account"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
@@ -71,6 +72,8 @@ sims: { "214070000000001": { account: acme, plan: fleet, since: 2026-01-14 } }
 `,
 }
 
+var rewrite = flag.Bool("rewrite", false, "write anew what the tests of this package compare with")
+
 // world is an installation on real engines.
 type world struct {
 	*testing.T
@@ -81,6 +84,7 @@ type world struct {
 	log    *slog.Logger
 	settle time.Duration // the nodes' Settled
 	attach bool          // the nodes' Attach
+	known  []Role        // the nodes' Known
 	*Node
 }
 
@@ -91,7 +95,7 @@ func newWorld(t *testing.T, name string) *world {
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+name))
 	require.NoError(t, plain.Close())
 	dir := t.TempDir()
-	w := &world{T: t, dir: dir, docs: map[string]string{}, config: config.Default(dir, filepath.Join(dir, "data")), stop: func() {}, log: slog.New(slog.DiscardHandler)}
+	w := &world{T: t, dir: dir, docs: map[string]string{}, known: Roles, config: config.Default(dir, filepath.Join(dir, "data")), stop: func() {}, log: slog.New(slog.DiscardHandler)}
 	for name, text := range documents {
 		w.docs[name] = strings.ReplaceAll(text, "DIR", filepath.Join(dir, "in"))
 	}
@@ -117,11 +121,19 @@ func (w *world) loaded() *project.Project {
 	return p
 }
 
+// Roles are those of the binary.
+var Roles = []Role{Mediation, Rating, Warehouse, InSQL(account.Role)}
+
+// role is a role that runs.
+func (w *world) role(r Role) *Running { return w.Node.roles[r.Name] }
+
 // start runs roles with the documents as they are now.
 func (w *world) start(roles ...Role) {
 	w.stop()
-	w.Node = &Node{Config: w.config, Project: w.loaded(), Log: w.log, Roles: roles, Settled: w.settle, Attach: w.attach}
-	require.NoError(w, Open(w.Context(), w.Node))
+	n, err := Open(w.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: w.known, Roles: roles, Settled: w.settle,
+		Attach: w.attach})
+	require.NoError(w, err)
+	w.Node = n
 	if w.Warehouse == nil {
 		require.NoError(w, w.OpenWarehouse(w.Context()))
 	}
@@ -256,7 +268,7 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 	got = regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`).ReplaceAllString(got, "NOW")
 	got = regexp.MustCompile(`sky@\w{4}|[0-9a-f]{8}:1`).ReplaceAllString(got, "…")
 	const golden = "testdata/suspended-records-in-words.txt"
-	if flag.Lookup("rewrite").Value.String() == "true" { // declared beside the metrics
+	if *rewrite {
 		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(golden)
@@ -487,7 +499,7 @@ func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.
 
 func (w *world) mediator(c *crash, name string, by time.Duration) *mediation.Mediator {
 	return newMediator(w, mediation.MediatorOptions{Owner: name, Files: c, Spool: onlyRetries{w}, Reference: w.reference, Broker: c, Topics: w.Topics, Partitions: w.Partitions,
-		Clock: later{by: by}, Log: w.Log, Progress: &mediation.Progress{}, Lease: time.Minute, Idle: time.Millisecond})
+		Clock: later{by: by}, Log: w.log, Progress: &mediation.Progress{}, Lease: time.Minute, Idle: time.Millisecond})
 }
 
 // A retry dies, loses an answer, or is overtaken by another mediator, at each of its effects in turn.
@@ -506,7 +518,7 @@ func TestARetryThatDiesAnywhereIsCarriedOutOnce(t *testing.T) {
 	w.imports(`sims: { "214070000000002": { account: north, plan: fleet, since: 2026-01-14 }, "214070000000003": { account: acme, plan: fleet, since: 2026-01-14 } }`)
 	ids := w.waiting(warehouse.SuspenseFilter{})
 	require.Len(t, ids, records)
-	w.start(Rating, Sink)
+	w.start(Rating, Warehouse)
 
 	retries, by := 0, time.Duration(0)
 	for _, mode := range []string{"before", "after", "stall"} {

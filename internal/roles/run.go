@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,35 +14,22 @@ func (n *Node) Run(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 	}
-	parts := []part{{"registry", n.reference.follow}, {"engines", n.watchEngines}, {"clock", n.followClock}}
-	if len(n.Roles) > 0 {
-		parts = append(parts, part{"marks", n.marks})
+	parts := []part{{"registry", n.reference.follow}, {"engines", n.Watch}, {"clock", n.FollowClock}}
+	if n.Marks {
+		parts = append(parts, part{"marks", n.GiveMarks})
 	}
-	if n.has(Mediation) {
-		m, err := n.newMediation(ctx)
+	stored := false
+	n.roles = map[string]*Running{}
+	for _, role := range n.Roles {
+		r, err := role.Begin(ctx, n)
 		if err != nil {
 			return err
 		}
-		n.mediation = m
-		parts = append(parts, part{string(Mediation), m.run})
+		n.roles[role.Name] = r
+		stored = stored || r.stored != nil
+		parts = append(parts, part{role.Name, r.Run})
 	}
-	if n.has(Rating) {
-		n.rating = n.newRating()
-		parts = append(parts, part{string(Rating), n.rating.serve})
-	}
-	if n.has(Sink) {
-		n.sink = n.newSink()
-		parts = append(parts, part{string(Sink), n.sink.serve}, part{"balance",
-			func(ctx context.Context) error { return n.sink.balances(ctx, n) }},
-			part{"expiry", func(ctx context.Context) error { return n.sink.expire(ctx, n) }})
-	}
-	if err := n.begin(ctx); err != nil {
-		return err
-	}
-	for role, r := range n.runners {
-		parts = append(parts, part{string(role), r.serve})
-	}
-	if n.rating != nil || n.sink != nil {
+	if stored {
 		parts = append(parts, part{"stored", n.commitStored})
 	}
 	if n.reference.reg.Revision() == 0 {
@@ -56,7 +42,7 @@ func (n *Node) Run(ctx context.Context) error {
 		n.running.Store(false)
 		n.Log.Info("stopping; work in progress is finished first", "why", context.Cause(ctx))
 	})
-	n.Log.Info("up", "roles", n.Roles)
+	n.Log.Info("up", "roles", Names(n.Roles))
 	for _, p := range parts {
 		g.Go(func() error {
 			err := p.run(ctx)
@@ -74,4 +60,12 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-func (n *Node) has(r Role) bool { return slices.Contains(n.Roles, r) }
+// errRole says that a role ended unexpectedly.
+var errRole = errors.New("a role ended")
+
+// each calls do with every role of this process, in the order of their list.
+func (n *Node) each(do func(name string, r *Running)) {
+	for _, role := range n.Roles {
+		do(role.Name, n.roles[role.Name])
+	}
+}

@@ -63,7 +63,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		change(&changed)
 		changed.Listen = ""
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // nobody who listens is waited for
-		err := Open(ctx, &Node{Config: &changed, Project: w.Node.Project, Log: log.logger(), Roles: Roles})
+		_, err := Open(ctx, Options{Config: &changed, Project: w.Node.Project, Log: log.logger(), Known: Roles, Roles: Roles})
 		cancel()
 		require.Error(t, err, name)
 		look.at(name, err.Error())

@@ -9,6 +9,7 @@ import (
 
 	"ratemill/internal/backoff"
 	"ratemill/internal/control"
+	"ratemill/internal/engines"
 	"ratemill/internal/ratedlog"
 )
 
@@ -37,7 +38,7 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.Stop
 		delete(p.halted, partition)
 		p.mu.Unlock()
 	}()
-	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: string(p.role), Process: p.process,
+	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: p.role, Process: p.process,
 		Reason: err.Reason, Message: err.Message, Detail: err.Detail}
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: lookForOrders, Most: 10 * time.Second, Random: rand.Float64}}
 	for noted := (time.Time{}); ctx.Err() == nil; {
@@ -76,14 +77,14 @@ func (p *partitions) orders(ctx context.Context, partition int) int64 {
 func (p *partitions) passed(ctx context.Context, partition int) {
 	for ctx.Err() == nil {
 		open, err := p.stops.Stops(ctx, control.StopFilter{Partition: &partition, Open: true})
-		open = slices.DeleteFunc(open, func(s control.Stop) bool { return s.Role != string(p.role) })
+		open = slices.DeleteFunc(open, func(s control.Stop) bool { return s.Role != p.role })
 		if err == nil && len(open) == 0 {
 			return
 		}
-		for _, stop := range control.PassedStops(open, string(p.role), func(topic string) int64 { return p.position(topic, partition) }) {
+		for _, stop := range control.PassedStops(open, p.role, func(topic string) int64 { return p.position(topic, partition) }) {
 			err = errors.Join(err, p.stops.CloseStop(ctx, &stop, time.Now()))
 		}
-		if err != nil && !unavailable(err) && ctx.Err() == nil {
+		if err != nil && !engines.Unavailable(err) && ctx.Err() == nil {
 			p.log.Warn("cannot record that a partition continues", "partition", partition, "err", err)
 		}
 		_ = clock{}.Sleep(ctx, lookForPassed)
@@ -91,10 +92,10 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 }
 
 // origin asks the control store where the epochs of a partition's messages come from.
-func (n *Node) origin(reader Role, partition int) ratedlog.AskOrigin {
+func (n *Node) origin(reader string, partition int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error) {
 		if stop != nil {
-			stop.Role, stop.Process = string(reader), n.Owner
+			stop.Role, stop.Process = reader, n.Owner
 		}
 		return n.Store.EpochOrigin(ctx, n.Topics.Rated, partition, epoch, stop, time.Now())
 	}

@@ -113,7 +113,7 @@ func TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt(t *testin
 	for w.number("SELECT count() FROM rated_usage WHERE account = 'north'") == 0 { // the neighbour goes on
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
-	running, halted, _ := w.rating.state()
+	running, halted, _ := w.role(Rating).partitions.state()
 	require.Equal(t, []int{q}, running)
 	require.Len(t, halted, 1)
 
@@ -193,7 +193,7 @@ func TestAMessageOfTheRatedLogThatCannotBeFolded(t *testing.T) {
 	require.Contains(t, []string{"warehouse", "account"}, stop.Role, "both read the log; one order is for both")
 	w.drop("sky/b.csv", header+record(1, 2, 1000)) // the owner meets it too, when it looks at what lies between its appends
 	for w.number("SELECT 1") == 1 {
-		if _, halted, _ := w.rating.state(); len(halted) == 1 {
+		if _, halted, _ := w.role(Rating).partitions.state(); len(halted) == 1 {
 			break
 		}
 	}
@@ -260,10 +260,10 @@ func TestAStartingRaterLeavesTheStopOfASinkOpen(t *testing.T) {
 	for !w.running.Load() {
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
-	for w.rating.of(stop.Partition).Known.Load() <= stop.Offset {
+	for w.role(Rating).partitions.position(w.Topics.Rated, stop.Partition) <= stop.Offset {
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
-	w.rating.passed(t.Context(), stop.Partition)
+	w.role(Rating).partitions.passed(t.Context(), stop.Partition)
 	open, err := w.Store.Stops(t.Context(), control.StopFilter{Open: true})
 	require.NoError(t, err)
 	require.Len(t, open, 1)

@@ -15,13 +15,20 @@ const commitEvery = 5 * time.Second
 // restore from a backup the messages from that position on are kept. With Apache Kafka, tools show lag from these
 // offsets, and they show that rating has passed messages without a result (comesOut).
 func (n *Node) commitStored(ctx context.Context) error {
-	groups := broker.StoredUnder(n.Config.Kafka.Prefix)
 	for ctx.Err() == nil {
-		for _, c := range n.stored(ctx, groups) {
-			if err := n.Kafka.Commit(ctx, c.group, c.topic, c.offsets); err != nil && ctx.Err() == nil {
-				n.Log.Debug("cannot commit stored positions to Kafka", "group", c.group, "err", err)
+		n.each(func(_ string, r *Running) {
+			if r.stored == nil {
+				return
 			}
-		}
+			for _, c := range r.stored(ctx) {
+				if len(c.offsets) == 0 {
+					continue
+				}
+				if err := n.Kafka.Commit(ctx, c.group, c.topic, c.offsets); err != nil && ctx.Err() == nil {
+					n.Log.Debug("cannot commit stored positions to Kafka", "group", c.group, "err", err)
+				}
+			}
+		})
 		_ = clock{}.Sleep(ctx, commitEvery)
 	}
 	return nil
@@ -33,30 +40,51 @@ type commitment struct {
 	offsets      map[int]int64
 }
 
-func (n *Node) stored(ctx context.Context, groups broker.Stored) (all []commitment) {
-	usage := commitment{groups.Rating, n.Topics.Usage, map[int]int64{}}
-	rated := commitment{groups.Rating, n.Topics.Rated, map[int]int64{}}
-	written := commitment{groups.Warehouse, n.Topics.Rated, map[int]int64{}}
-	for partition := range n.Partitions {
-		if n.rating != nil && n.rating.assigned(partition) {
-			p := n.rating.of(partition)
+// stored are the positions up to which everything is in a checkpoint.
+func (r *ratingRole) stored(context.Context) []commitment {
+	group := broker.StoredUnder(r.n.Config.Kafka.Prefix).Rating
+	usage, rated := commitment{group, r.n.Topics.Usage, map[int]int64{}}, commitment{group, r.n.Topics.Rated, map[int]int64{}}
+	for partition := range r.n.Partitions {
+		if r.assigned(partition) {
+			p := r.of(partition)
 			usage.offsets[partition], rated.offsets[partition] = max(p.StoredUsage.Load(), 0), max(p.StoredRated.Load(), 0)
 		}
-		if n.sink != nil && n.sink.assigned(partition) {
-			at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
-			next, known, unknown := n.unbalanced(ctx, partition)
-			if err == nil && unknown == nil {
-				if !known { // nobody makes balances
-					next = at.Next
-				}
-				written.offsets[partition] = min(at.Next, next)
+	}
+	return []commitment{usage, rated}
+}
+
+// stored are the positions up to which all consumers of the rated log have it.
+func (r *sinkRole) stored(ctx context.Context) []commitment {
+	written := commitment{broker.StoredUnder(r.n.Config.Kafka.Prefix).Warehouse, r.n.Topics.Rated, map[int]int64{}}
+	for partition := range r.n.Partitions {
+		if r.assigned(partition) {
+			if next, err := r.n.consumed(ctx, partition); err == nil {
+				written.offsets[partition] = next
 			}
 		}
 	}
-	for _, c := range []commitment{usage, rated, written} {
-		if len(c.offsets) > 0 {
-			all = append(all, c)
+	return []commitment{written}
+}
+
+// consumed is up to where a partition of the rated log is in the warehouse and with every other role of this binary that
+// reads it. A role that never began one holds nothing back.
+func (n *Node) consumed(ctx context.Context, partition int) (next int64, err error) {
+	at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
+	if err != nil {
+		return 0, err
+	}
+	next = at.Next
+	for _, role := range n.Known {
+		if role.Consumer == nil {
+			continue
+		}
+		at, err := n.Store.SinkGet(ctx, role.Consumer(n.Installation), partition)
+		if err != nil {
+			return 0, err
+		}
+		if at.Version > 0 {
+			next = min(next, at.Next)
 		}
 	}
-	return all
+	return next, nil
 }

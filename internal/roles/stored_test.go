@@ -15,7 +15,7 @@ import (
 
 // client speaks to the broker as anybody who has the password may.
 func (w *world) client() *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(w.KafkaAddress), Transport: &kafka.Transport{SASL: w.kafkaSASL}}
+	return &kafka.Client{Addr: kafka.TCP(w.KafkaAddress), Transport: &kafka.Transport{SASL: w.Dialer().SASLMechanism}}
 }
 
 // committed waits until a group has committed the end of a topic's partition.

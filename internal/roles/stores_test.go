@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
+	"ratemill/internal/engines"
 )
 
 // days is an installation whose Kafka and control store can be restored from a day before.
@@ -27,16 +29,16 @@ func twoDays(t *testing.T, name string) *days {
 	c.Kafka.Addresses, c.Kafka.Listen = nil, "127.0.0.1:0"
 	d := &days{w, strings.TrimPrefix(c.Control, "sqlite:"), filepath.Join(c.Data, "kafka"), t.TempDir()}
 	w.rates()
-	d.old(t, engineKafka)
-	d.old(t, engineClickHouse)
+	d.old(t, engines.Kafka)
+	d.old(t, engines.ClickHouse)
 	d.copies(t, d.control, filepath.Join(d.backup, "control.db"))
 	d.copies(t, d.kafka, filepath.Join(d.backup, "kafka"))
 	w.start(Roles...)
 	w.drop("sky/b.csv", header+record(3, 4, 3000)+record(4, 5, 4000))
 	w.settled(2)
 	w.stop()
-	d.old(t, engineKafka)
-	d.old(t, engineClickHouse)
+	d.old(t, engines.Kafka)
+	d.old(t, engines.ClickHouse)
 	return d
 }
 
@@ -88,9 +90,9 @@ func (d *days) restoresClickHouse(t *testing.T, mark string) {
 }
 
 func (d *days) refuses(t *testing.T, older, newer string) {
-	for _, some := range [][]Role{Roles, {Mediation, Rating, Sink}} {
+	for _, some := range [][]Role{Roles, {Mediation, Rating, Warehouse}} {
 		err := d.opens(d.config, some...)
-		var different *DifferentDaysError
+		var different *engines.DifferentDaysError
 		require.ErrorAs(t, err, &different)
 		require.Equal(t, older, different.Older)
 		require.Equal(t, newer, different.Newer)
@@ -117,8 +119,8 @@ func TestAnOlderControlStoreIsRefused(t *testing.T) {
 		if !d.running.Load() {
 			return false
 		}
-		_, sinks, _ := d.sink.state()
-		_, raters, _ := d.rating.state()
+		_, sinks, _ := d.role(Warehouse).partitions.state()
+		_, raters, _ := d.role(Rating).partitions.state()
 		return len(sinks)+len(raters) > 0
 	}, time.Minute, 10*time.Millisecond)
 	require.Equal(t, before, d.rows(rated))
@@ -181,17 +183,37 @@ func TestStoresOfOneDayGoOn(t *testing.T) {
 func TestARunningProcessEndsWhenTheControlStoreWentBack(t *testing.T) {
 	d := twoDays(t, "days_running")
 	d.start() // a node without roles leaves the marks to the test
-	m := d.markedKafka()
-	given, err := d.mark(t.Context(), m, -1)
+	require.NoError(t, d.gives(t))
+	setting, err := d.Store.Setting(t.Context(), "marks of "+engines.Kafka)
 	require.NoError(t, err)
-	setting, err := d.Store.Setting(t.Context(), "marks of "+engineKafka)
-	require.NoError(t, err)
-	require.NoError(t, d.Store.SetSetting(t.Context(), "marks of "+engineKafka, []byte(`{"Given":{"Number":1}}`), setting.Version))
-	_, err = d.mark(t.Context(), m, given)
-	var different *DifferentDaysError
-	require.ErrorAs(t, err, &different)
-	require.NoError(t, d.Store.ForgetMarks(t.Context(), engineKafka, different.Knows.Number, time.Now(), "ana", "a test"))
-	_, err = d.mark(t.Context(), m, -1)
-	require.NoError(t, err, "an order to go on")
+	require.NoError(t, d.Store.SetSetting(t.Context(), "marks of "+engines.Kafka, []byte(`{"Given":{"Number":1}}`), setting.Version))
+	var different *engines.DifferentDaysError
+	require.ErrorAs(t, d.gives(t), &different)
+	require.NoError(t, d.Store.ForgetMarks(t.Context(), engines.Kafka, different.Knows.Number, time.Now(), "ana", "a test"))
+	require.NoError(t, d.gives(t), "an order to go on")
 	d.stop()
+}
+
+// gives lets a process give Kafka a mark.
+func (d *days) gives(t *testing.T) error {
+	before, err := d.Store.Marks(t.Context(), engines.Kafka)
+	require.NoError(t, err)
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
+	ended := make(chan error, 1)
+	go func() { ended <- d.GiveMarks(ctx) }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		default:
+		}
+		now, err := d.Store.Marks(t.Context(), engines.Kafka)
+		require.NoError(t, err)
+		if now.Given.Number > before.Given.Number {
+			enough()
+			return <-ended
+		}
+		require.NoError(t, clock.Sleep(clock{}, t.Context(), 10*time.Millisecond))
+	}
 }

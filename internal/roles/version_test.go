@@ -115,7 +115,7 @@ func (w *world) leaves() *txtar.Archive {
 	for partition := range w.Partitions {
 		_, end, err := w.Kafka.Bounds(w.Context(), w.Topics.Usage, partition)
 		require.NoError(w, err)
-		for w.rating.of(partition).Next.Load() < end {
+		for w.role(Rating).partitions.position(w.Topics.Usage, partition) < end {
 			require.NoError(w, clock.Sleep(clock{}, w.Context(), 20*time.Millisecond))
 		}
 		for !lowMark(end - 1).MatchString(w.dumpTopic(w.Topics.Checkpoint, partition)) {
@@ -188,7 +188,7 @@ func (u unheard) Wait(ctx context.Context) (int64, error) {
 
 // beginsFile reads some chunks of the next file and records its progress, as a mediator does that is then killed.
 func (w *world) beginsFile() {
-	role, err := w.newMediation(w.Context())
+	role, err := newMediation(w.Context(), w.Node)
 	require.NoError(w, err)
 	defer role.spool.Close()
 	s := w.Project.Sources.Sources[1]

@@ -4,18 +4,62 @@ import (
 	"cmp"
 	"context"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"ratemill/internal/backoff"
 	"ratemill/internal/consumer"
+	"ratemill/internal/engines"
 	"ratemill/internal/histogram"
+	"ratemill/internal/metric"
 	"ratemill/internal/warehouse"
+)
+
+// Warehouse writes rated records to ClickHouse.
+var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics}, Begin: beginSink,
+	Consumer: engines.SinkName, Work: Work{Title: "warehouse sink", Done: warehouseRows, Waits: warehouseLag, Records: true}}
+
+const roleWarehouse = "warehouse"
+
+var warehouseMetrics = metric.Of("Warehouse", "One series for each partition that this process owns, or for each source.")
+
+var (
+	warehouseRows   = warehouseMetrics.Counter("warehouse_rows_total", "Rows written.", "partition")
+	warehouseBlocks = warehouseMetrics.Counter("warehouse_blocks_total", "Blocks written.", "partition")
+	warehouseWrite  = warehouseMetrics.Durations(&warehouse.WriteBounds, "warehouse_write_seconds",
+		"How long blocks took to get into their tables, with all attempts.", "partition")
+	warehouseArrival = warehouseMetrics.Durations(&warehouse.ArrivalBounds, "warehouse_file_seconds",
+		"How long after files were taken from their source their last row was in the warehouse; retries of suspended records are not "+
+			"in it.", "source")
+	warehousePosition = warehouseMetrics.Gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
+	warehouseLag      = warehouseMetrics.Gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
+	expiryHeld        = warehouseMetrics.Gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks "+
+		"differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns "+
+		"partition 0.")
+)
+
+var balanceMetrics = metric.Of("Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.")
+
+var (
+	balanceChecked = balanceMetrics.Gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or "+
+		"every twenty times the duration of the computation if that is longer.")
+	balanceFiles   = balanceMetrics.Gauge("balance_files", "Files whose balance is off.")
+	balanceRecords = balanceMetrics.Gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values "+
+		"summed over files; any value but 0 is an alarm.")
+	balanceBytes = balanceMetrics.Gauge("balance_difference_bytes", "The same in bytes of raw records.")
+	balanceUnits = balanceMetrics.Gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
+	balanceEnds  = balanceMetrics.Gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although no record has "+
+		"arrived for 10 minutes.")
+	balanceInSuspense = balanceMetrics.Gauge("suspense_records", "Records that wait in suspense.")
 )
 
 // sinkRole writes partitions of the rated log to ClickHouse.
 type sinkRole struct {
 	partitions
+	n        *Node
 	mu       sync.Mutex
 	progress map[int]*sinkProgress
 	arrivals histogram.Set
@@ -24,20 +68,20 @@ type sinkRole struct {
 	held     *string   // why expired rows stay, as last seen; nil before the first look
 }
 
-func (n *Node) newSink() *sinkRole {
-	r := &sinkRole{progress: map[int]*sinkProgress{}}
+func beginSink(_ context.Context, n *Node) (*Running, error) {
+	r := &sinkRole{n: n, progress: map[int]*sinkProgress{}}
 	next := func(partition int) int64 { return r.of(partition).Next.Load() }
-	r.partitions = n.ratedPartitions(Sink, "warehouse", next, func(ctx context.Context, partition int) error {
+	r.partitions = n.ratedPartitions(roleWarehouse, next, func(ctx context.Context, partition int) error {
 		progress := r.of(partition)
 		var generation uint32
-		err := n.waitFor(ctx, engineControl, func() (err error) {
+		err := n.WaitFor(ctx, engines.Control, func() (err error) {
 			generation, err = n.Store.LogGeneration(ctx)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		o := n.consumes(Sink, n.SinkName, partition, &progress.Progress, func() time.Duration {
+		o := n.consumes(roleWarehouse, n.SinkName, partition, &progress.Progress, func() time.Duration {
 			return linger(n.Config.Warehouse.Flush, r.owned())
 		})
 		o.MaxRows = n.Config.Warehouse.BlockRows
@@ -51,7 +95,40 @@ func (n *Node) newSink() *sinkRole {
 		}
 		return s.Run(ctx)
 	})
-	return r
+	return &Running{Run: r.run, Metrics: r.metrics, stored: r.stored, partitions: &r.partitions}, nil
+}
+
+// run also adds up the balance of all files, and deletes expired rows.
+func (r *sinkRole) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.serve(ctx) })
+	g.Go(func() error { return r.balances(ctx, r.n) })
+	g.Go(func() error { return r.expire(ctx, r.n) })
+	return g.Wait()
+}
+
+func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
+	for _, partition := range r.measure(s) {
+		p, label := r.of(partition), strconv.Itoa(partition)
+		s.Put(warehouseRows, float64(p.Rated.Load()), label)
+		s.Put(warehouseBlocks, float64(p.Blocks.Load()), label)
+		s.Spread(warehouseWrite, &p.Writes, label)
+		s.Put(warehousePosition, float64(p.Next.Load()), label)
+		r.n.lag(ctx, s, warehouseLag, r.n.Topics.Rated, partition, p.Next.Load(), label)
+	}
+	if held, told := r.holds(); told {
+		s.Put(expiryHeld, metric.Yes(held))
+	}
+	r.arrivals.Each(func(source string, h *histogram.Histogram) { s.Spread(warehouseArrival, h, source) })
+	if balance, at, told := r.totals(); told {
+		s.Put(balanceChecked, float64(at.UnixNano())/1e9)
+		s.Put(balanceFiles, float64(balance.Files))
+		s.Put(balanceRecords, float64(balance.Records))
+		s.Put(balanceBytes, float64(balance.Bytes))
+		s.Put(balanceUnits, float64(balance.Units))
+		s.Put(balanceEnds, float64(balance.EndsMissing))
+		s.Put(balanceInSuspense, float64(balance.Suspense))
+	}
 }
 
 // linger is how long a block waits for more in a process that owns so many partitions. A block costs ClickHouse some

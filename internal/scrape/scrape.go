@@ -70,6 +70,16 @@ func (m Metrics) Sum(name string, labels ...string) (sum float64) {
 	return sum
 }
 
+// SumOf is the sum of all counters and gauges whose names end in suffix.
+func (m Metrics) SumOf(suffix string) (sum float64) {
+	for name := range m {
+		if strings.HasSuffix(name, suffix) {
+			sum += m.Sum(name)
+		}
+	}
+	return sum
+}
+
 func has(m *dto.Metric, labels []string) bool {
 	for i := 0; i+1 < len(labels); i += 2 {
 		found := false

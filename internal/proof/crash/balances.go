@@ -18,7 +18,7 @@ func (c *comparison) pay() (err error) {
 
 // compareBalances compares the balances of accounts with the sums of what the offline pipeline charges.
 func (r *run) compareBalances(ctx context.Context, ought map[account.Key]account.Balance) error {
-	all, err := account.Balances(ctx, r.Node.Store.DB, account.Filter{})
+	all, err := account.Balances(ctx, r.Access.Store.DB, account.Filter{})
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func latecomer(source string) string { return "late-" + source }
 // newChanges asks the offline pipeline which SIMs are unknown.
 func (r *run) newChanges(ctx context.Context) (*changes, error) {
 	c := &changes{first: registry.New(), strangers: map[udr.Identifier][]arrival{}, known: map[udr.Identifier]bool{}, retried: map[udr.ID]bool{}}
-	if _, err := r.Node.Store.LoadRegistry(ctx, c.first); err != nil {
+	if _, err := r.Access.Store.LoadRegistry(ctx, c.first); err != nil {
 		return nil, err
 	}
 	all := map[string]arrival{}
@@ -85,7 +85,7 @@ const unknownSIM = "sim_unknown"
 
 // pipeline is the offline pipeline over this project.
 func (r *run) pipeline(reg *registry.Registry) offline.Pipeline {
-	return offline.Pipeline{Sources: r.Node.Project.Sources, Catalogue: r.Node.Project.Catalogue, Registry: reg, Partitions: r.Node.Partitions}
+	return offline.Pipeline{Sources: r.Project.Sources, Catalogue: r.Project.Catalogue, Registry: reg, Partitions: r.Access.Partitions}
 }
 
 // takeIn imports the unknown SIMs whose files are all pinned, and retries the records suspended for known ones. If an
@@ -114,7 +114,7 @@ func (r *run) tryTakeIn(ctx context.Context) error {
 	if len(r.changes.known) == 0 {
 		return nil
 	}
-	waiting, err := r.Node.Warehouse.Suspense(ctx, warehouse.SuspenseFilter{Code: unknownSIM, Limit: 1_000_000})
+	waiting, err := r.Access.Warehouse.Suspense(ctx, warehouse.SuspenseFilter{Code: unknownSIM, Limit: 1_000_000})
 	if err != nil {
 		return err
 	}
@@ -129,10 +129,10 @@ func (r *run) tryTakeIn(ctx context.Context) error {
 		}
 	}
 	for source, ids := range bySource {
-		number, err := r.Node.Store.CreateRetry(ctx, source, "crash", ids, time.Now())
+		number, err := r.Access.Store.CreateRetry(ctx, source, "crash", ids, time.Now())
 		if already := (*control.AlreadyRetriedError)(nil); errors.As(err, &already) {
 			// The answer to an earlier attempt was lost. A batch has all of these or none.
-			claimed, err := r.Node.Store.Claimed(ctx, ids)
+			claimed, err := r.Access.Store.Claimed(ctx, ids)
 			if err != nil {
 				return err
 			}
@@ -158,7 +158,7 @@ func (r *run) tryTakeIn(ctx context.Context) error {
 func (r *run) importStrangers(ctx context.Context) error {
 	pinned := map[string]bool{}
 	for after := int64(0); ; {
-		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Access.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (r *run) importStrangers(ctx context.Context) error {
 	}
 	return r.until(func() string {
 		for _, p := range r.cast {
-			if p.Role != roles.Mediation || !p.Up || p.Stopped {
+			if p.Role != roles.Mediation.Name || !p.Up || p.Stopped {
 				continue // a mediator knows it when it starts; raters and sinks wait until they know
 			}
 			m, err := scrape.Read(ctx, p.Metrics)
@@ -236,7 +236,7 @@ func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(sou
 	for name, text := range files {
 		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text.String())), nil }})
 	}
-	changed, list, err := r.Node.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Node.Partitions})
+	changed, list, err := r.Access.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Access.Partitions})
 	return changed, errors.Join(err, list.Err())
 }
 
@@ -258,7 +258,7 @@ func (r *run) takeInAll() error {
 // all running mediators; others have it when they start.
 func (r *run) changeCatalogue() error {
 	err := r.until(func() string {
-		files, err := r.Node.Store.Files(r.t.Context(), control.FileFilter{Limit: 5000})
+		files, err := r.Access.Store.Files(r.t.Context(), control.FileFilter{Limit: 5000})
 		if slices.ContainsFunc(files, func(f control.File) bool { return f.Pinned }) {
 			return ""
 		}
@@ -279,7 +279,7 @@ func (r *run) changeCatalogue() error {
 	}
 	r.note("the catalogue has version %d", r.changes.catalogues+1)
 	for _, p := range r.cast {
-		if p.Role != roles.Mediation || !p.Up {
+		if p.Role != roles.Mediation.Name || !p.Up {
 			continue
 		}
 		r.note("SIGTERM %s", p.Name)
@@ -297,7 +297,7 @@ const retriedFields = usageFields + ", " + chargeFields
 // compareRetried compares the retried records with the offline pipeline's result when all SIMs are known.
 func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err error) {
 	last := registry.New()
-	if _, err := r.Node.Store.LoadRegistry(ctx, last); err != nil {
+	if _, err := r.Access.Store.LoadRegistry(ctx, last); err != nil {
 		return 0, err
 	}
 	view := last.View()

@@ -42,7 +42,7 @@ func (r *run) compare(ctx context.Context) error {
 		return err
 	}
 	c := &comparison{
-		ctx: ctx, w: r.Node.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{},
+		ctx: ctx, w: r.Access.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{},
 		pins: pins, counters: sums{}, paid: map[account.Key]account.Balance{},
 	}
 	defer c.view.Close()
@@ -373,7 +373,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 		}
 	}
 	for after := int64(0); ; {
-		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Access.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			return err
 		}
@@ -407,7 +407,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 func (r *run) pins(ctx context.Context) (map[udr.FileID]control.Pins, error) {
 	pins, catalogues, revisions := map[udr.FileID]control.Pins{}, map[string]bool{}, map[registry.Revision]bool{}
 	for after := int64(0); ; {
-		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Access.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			return nil, err
 		}

@@ -63,14 +63,14 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 }
 
 func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
-	next, end, err := r.bounds(ctx, r.Node.Topics.Rated, partition)
+	next, end, err := r.bounds(ctx, r.Access.Topics.Rated, partition)
 	if err != nil {
 		return err
 	}
 	fold := ratedlog.NewFold()
 	var b ratedlog.Batch
 	for next < end {
-		messages, err := r.fetch(ctx, r.Node.Topics.Rated, partition, next)
+		messages, err := r.fetch(ctx, r.Access.Topics.Rated, partition, next)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 // bounds and fetch wait for Kafka while it is away, for example while the embedded one cleans its log.
 func (r *run) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	err = r.waiting().Until(ctx, "read the bounds of "+topic, func() (err error) {
-		first, end, err = r.Node.Kafka.Bounds(ctx, topic, partition)
+		first, end, err = r.Access.Kafka.Bounds(ctx, topic, partition)
 		return err
 	})
 	return first, end, err
@@ -105,25 +105,25 @@ func (r *run) bounds(ctx context.Context, topic string, partition int) (first, e
 
 func (r *run) fetch(ctx context.Context, topic string, partition int, from int64) (messages []broker.Message, err error) {
 	err = r.waiting().Until(ctx, "read "+topic, func() (err error) {
-		messages, err = r.Node.Kafka.Fetch(ctx, topic, partition, from, time.Second, nil)
+		messages, err = r.Access.Kafka.Fetch(ctx, topic, partition, from, time.Second, nil)
 		return err
 	})
 	return messages, err
 }
 
 func (r *run) waiting() *backoff.Patience {
-	return &backoff.Patience{Clock: clock{}, Log: r.Node.Log, Passing: broker.Unavailable}
+	return &backoff.Patience{Clock: clock{}, Log: r.Access.Log, Passing: broker.Unavailable}
 }
 
 // countCompacted counts the checkpoint entries that compaction has removed by now.
 func (r *run) countCompacted(ctx context.Context, partition int) error {
-	first, end, err := r.bounds(ctx, r.Node.Topics.Checkpoint, partition)
+	first, end, err := r.bounds(ctx, r.Access.Topics.Checkpoint, partition)
 	if err != nil {
 		return err
 	}
 	left := int64(0)
 	for next := first; next < end; {
-		messages, err := r.fetch(ctx, r.Node.Topics.Checkpoint, partition, next)
+		messages, err := r.fetch(ctx, r.Access.Topics.Checkpoint, partition, next)
 		if err != nil {
 			return err
 		}
@@ -145,10 +145,10 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	progress := &rater.Progress{}
 	progress.Next.Store(-1)
 	o, err := rater.NewOwner(rater.Options{
-		Partition: partition, Topics: r.Node.Topics, Broker: r.Node.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
+		Partition: partition, Topics: r.Access.Topics, Broker: r.Access.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
 		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
 		NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
-			return r.Node.Store.NextEpoch(ctx, r.Node.Topics.Rated, partition, seen)
+			return r.Access.Store.NextEpoch(ctx, r.Access.Topics.Rated, partition, seen)
 		},
 	})
 	if err != nil {

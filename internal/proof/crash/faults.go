@@ -18,7 +18,7 @@ type fault struct {
 
 // faultsFor is the shuffled deck of faults and changes: each role is killed equally often, and everything else in
 // proportion.
-func faultsFor(o Options, random *rand.Rand) (deck []fault) {
+func faultsFor(o Options, roles []string, random *rand.Rand) (deck []fault) {
 	if o.Kills == 0 {
 		return nil
 	}
@@ -28,8 +28,8 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 		}
 	}
 	for i := range o.Kills {
-		role := roles.Roles[i%len(roles.Roles)]
-		add(1, fault{"kill -9 " + string(role), func(r *run) error { return r.killRole(role) }})
+		role := roles[i%len(roles)]
+		add(1, fault{"kill -9 " + role, func(r *run) error { return r.killRole(role) }})
 	}
 	share := func(of int) int { return max(1, (o.Kills+of/2)/of) }
 	add(share(12), fault{"stop a rater", (*run).stopRater})
@@ -48,7 +48,7 @@ func faultsFor(o Options, random *rand.Rand) (deck []fault) {
 }
 
 // victim is a random running process of a role. It waits for one.
-func (r *run) victim(role roles.Role) (*installation.Process, error) {
+func (r *run) victim(role string) (*installation.Process, error) {
 	for {
 		var running []*installation.Process
 		for _, p := range r.cast {
@@ -65,14 +65,14 @@ func (r *run) victim(role roles.Role) (*installation.Process, error) {
 	}
 }
 
-func (r *run) killRole(role roles.Role) error {
+func (r *run) killRole(role string) error {
 	p, err := r.victim(role)
 	if err != nil {
 		return err
 	}
 	r.note("kill -9 %s", p.Name)
 	p.Kill()
-	r.report.Kills[string(role)]++
+	r.report.Kills[role]++
 	r.later(r.between(0, 1500*time.Millisecond), p.Start)
 	return nil
 }
@@ -80,7 +80,7 @@ func (r *run) killRole(role roles.Role) error {
 // stopRater stops a rater for longer than its session: others take its partitions, and then it continues without
 // knowing.
 func (r *run) stopRater() error {
-	p, err := r.victim(roles.Rating)
+	p, err := r.victim(roles.Rating.Name)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (r *run) stopRater() error {
 
 // endInOrder ends a role with SIGTERM and starts it again, so that partitions and files move.
 func (r *run) endInOrder() error {
-	p, err := r.victim(roles.Roles[r.random.IntN(len(roles.Roles))])
+	p, err := r.victim(r.Roles[r.random.IntN(len(r.Roles))])
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (f *feed) offline(p *installation.Installation) (files []offline.File) {
 
 // offline is the file for the offline pipeline, generated again, because the server's may be gone.
 func (a arrival) offline(p *installation.Installation) offline.File {
-	source, _ := p.Node.Project.Sources.Source(a.source)
+	source, _ := p.Project.Sources.Source(a.source)
 	return offline.File{Source: source, Path: offline.Listed(source, a.path), Open: a.file.Open}
 }
 

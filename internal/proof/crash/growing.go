@@ -69,7 +69,7 @@ func (r *run) registerGrowing() error {
 	} {
 		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
 	}
-	_, list, err := r.Node.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Node.Partitions})
+	_, list, err := r.Access.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Access.Partitions})
 	if err == nil {
 		err = list.Err()
 	}
@@ -105,7 +105,7 @@ func (r *run) grown(ctx context.Context, c *comparison) error {
 	if r.growing.lines == 0 {
 		return nil
 	}
-	source, _ := r.Node.Project.Sources.Source(grows)
+	source, _ := r.Project.Sources.Source(grows)
 	file := offline.File{Source: source, Path: offline.Listed(source, r.growing.path), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(r.growing.text.String())), nil
 	}}

@@ -2,7 +2,6 @@ package crash
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,15 +11,13 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// needs are the roles that cannot work without an engine, and the word with which their readiness names it.
-var needs = map[string]struct {
-	word  string
-	roles []roles.Role
-}{
-	"kafka":      {"kafka:", roles.Roles},
-	"clickhouse": {"clickhouse:", []roles.Role{roles.Sink}},
-	"postgres":   {"control store:", roles.Roles},
-	"sshd":       {"source ", []roles.Role{roles.Mediation}},
+// needs are the only role that cannot work without an engine, if it is not every role, and the word with which readiness
+// names the engine.
+var needs = map[string]struct{ word, only string }{
+	"kafka":      {"kafka:", ""},
+	"clickhouse": {"clickhouse:", roles.Warehouse.Name},
+	"postgres":   {"control store:", ""},
+	"sshd":       {"source ", roles.Mediation.Name},
 }
 
 // Outages takes engines away one after the other, each alone and for as long as o.Outage, while files come. Every role
@@ -56,7 +53,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 		return err
 	}
 	for _, p := range r.cast {
-		if slices.Contains(needs[name].roles, p.Role) {
+		if only := needs[name].only; only == "" || only == p.Role {
 			err := r.until(func() string {
 				ready, words, err := scrape.Ready(r.t.Context(), p.Metrics)
 				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is no engine

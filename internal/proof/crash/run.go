@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ratemill/internal/proof/installation"
-	"ratemill/internal/roles"
 )
 
 // run is a pipeline that is being disturbed. One goroutine does everything to it.
@@ -83,7 +82,7 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	r.report.Took = time.Since(r.began)
 	r.report.bounded()
 	for _, statement := range o.Spoil {
-		if err := p.Node.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
+		if err := p.Access.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,7 +94,7 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 
 // raise starts so many mediators, raters and sinks.
 func (r *run) raise(each int) {
-	for _, role := range roles.Roles {
+	for _, role := range r.Roles {
 		for i := range each {
 			p := r.NewProcess(role, i+1)
 			if err := p.Start(); err != nil {
@@ -117,7 +116,7 @@ func (r *run) lower() {
 
 // disturb lets files arrive and strikes between them, until every fault has happened and was undone.
 func (r *run) disturb() error {
-	deck := faultsFor(r.o, r.random)
+	deck := faultsFor(r.o, r.Roles, r.random)
 	for i, f := range deck {
 		if err := r.feed.deliver(i+1, len(deck)+1); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ratemill/account"
 	"ratemill/internal/control"
 	"ratemill/internal/proof/installation"
 	"ratemill/internal/roles"
@@ -51,7 +52,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	known, closed, lines := 0, 0, int64(0)
 	after := int64(0)
 	for {
-		files, err := r.Node.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
+		files, err := r.Access.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
 			add("control store: %v", err)
 		}
@@ -89,32 +90,34 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 			progress += fmt.Sprintf(" %d left", len(left))
 		}
 	}
-	owned, lag := 0.0, 0.0
+	owned, lag := map[string]float64{}, map[string]float64{}
 	for _, p := range r.cast {
 		m, err := scrape.Read(ctx, p.Metrics)
 		if err != nil {
 			add("%s does not answer: %v", p.Name, err)
 			continue
 		}
-		if p.Role == roles.Rating {
-			owned += m.Sum("ratemill_partitions_owned")
-			lag += m.Sum("ratemill_rating_lag_batches")
+		owned[p.Role] += m.Sum("ratemill_partitions_owned")
+		lag[p.Role] += m.SumOf("_lag_batches")
+		if p.Role == roles.Rating.Name {
 			progress += fmt.Sprintf(" %s %v/%v", p.Name, m.Sum("ratemill_rating_position"), m.Sum("ratemill_rating_epoch"))
 		}
 		if n := m.Sum("ratemill_partitions_stopped"); n > 0 {
 			add("%s has stopped %v partitions", p.Name, n)
 		}
 	}
-	if owned != partitions || lag > 0 {
-		add("raters own %v of %d partitions and have %v batches to rate", owned, partitions, lag)
+	for _, role := range r.Roles {
+		if role != roles.Mediation.Name && (owned[role] != partitions || lag[role] > 0) {
+			add("processes of %s own %v of %d partitions, and %v batches wait for them", role, owned[role], partitions, lag[role])
+		}
 	}
 	for partition := range partitions {
-		_, end, err := r.Node.Kafka.Bounds(ctx, r.Node.Topics.Rated, partition)
+		_, end, err := r.Access.Kafka.Bounds(ctx, r.Access.Topics.Rated, partition)
 		if err != nil {
 			add("kafka: %v", err)
 			continue
 		}
-		at, err := r.Node.Store.SinkGet(ctx, r.Node.SinkName, partition)
+		at, err := r.Access.Store.SinkGet(ctx, r.Access.SinkName, partition)
 		if err != nil {
 			add("control store: %v", err)
 			continue
@@ -122,7 +125,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		if at.Next < end {
 			add("the sink is at %d of %d in partition %d (intent %v)", at.Next, end, partition, at.Intent)
 		}
-		balances, err := r.Node.Store.SinkGet(ctx, roles.AccountConsumer(r.Node.Installation), partition)
+		balances, err := r.Access.Store.SinkGet(ctx, account.Role.Consumer(r.Access.Installation), partition)
 		if err != nil {
 			add("control store: %v", err)
 			continue
@@ -150,7 +153,7 @@ func watchStalls(p *installation.Installation, t testing.TB, note func(string, .
 		for ctx.Err() == nil {
 			var n uint64
 			ask, done := context.WithTimeout(ctx, 5*time.Second)
-			err := p.Node.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
+			err := p.Access.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
 			done()
 			if err == nil && n != last {
 				stall := time.Since(changed)

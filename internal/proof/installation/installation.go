@@ -24,9 +24,9 @@ import (
 	"ratemill/internal/embedded/clickhouse"
 	"ratemill/internal/embedded/kafka"
 	"ratemill/internal/embedded/keys"
+	"ratemill/internal/engines"
 	"ratemill/internal/project"
 	"ratemill/internal/proof/testengine"
-	"ratemill/internal/roles"
 	"ratemill/registry"
 )
 
@@ -70,7 +70,9 @@ type Installation struct {
 	Config  string // path of the configuration
 	SSHD    *testengine.SSHD
 	Engines []*Engine
-	Node    *roles.Node // the driver's own access to the engines
+	Project *project.Project
+	Access  *engines.Engines // the driver's own
+	Roles   []string         // of the binary
 
 	t testing.TB
 }
@@ -105,6 +107,11 @@ func Build(t testing.TB, o Options) *Installation {
 	if out, err := exec.Command("go", "build", "-o", p.Binary, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
 		t.Fatalf("building ratemill: %v\n%s", err, out)
 	}
+	names, err := exec.Command(p.Binary, "run", "--roles").Output()
+	if err != nil {
+		t.Fatalf("asking ratemill for its roles: %v", err)
+	}
+	p.Roles = strings.Fields(string(names))
 	p.SSHD = testengine.StartSSHD(t)
 	p.folder(SpoolFolder) // first: it contains the engines' passwords, below any disk that is mounted there
 	kafkaLine, store := p.broker(), p.store()
@@ -127,15 +134,16 @@ late_until: never
 	if err != nil {
 		t.Fatal(err)
 	}
-	prj, list := project.LoadDir(c.Project)
+	p.Project, list = project.LoadDir(c.Project)
 	if err := list.Err(); err != nil {
 		t.Fatal(err)
 	}
-	p.Node = &roles.Node{Config: c, Project: prj, Log: slog.New(slog.NewTextHandler(p.Create("driver.log"), nil)), Attach: true}
-	if err := roles.Open(t.Context(), p.Node); err != nil {
+	p.Access, err = engines.Open(t.Context(), engines.Options{Config: c, Log: slog.New(slog.NewTextHandler(p.Create("driver.log"), nil)),
+		Attach: true, ClickHouse: true})
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Node.Close)
+	t.Cleanup(p.Access.Close)
 	if o.Broker == Apache {
 		p.compactSoon()
 	}
@@ -214,9 +222,9 @@ func (p *Installation) compactSoon() {
 	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {
 		configs = append(configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
 	}
-	client := kafkago.Client{Addr: kafkago.TCP(p.Node.Config.Kafka.Addresses...)}
+	client := kafkago.Client{Addr: kafkago.TCP(p.Access.Config.Kafka.Addresses...)}
 	res, err := client.IncrementalAlterConfigs(p.t.Context(), &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
-		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Node.Topics.Checkpoint, Configs: configs},
+		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Access.Topics.Checkpoint, Configs: configs},
 	}})
 	if err == nil && len(res.Resources) == 1 {
 		err = res.Resources[0].Error
@@ -334,7 +342,7 @@ func (p *Installation) register() {
 	for _, f := range lists {
 		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return f.Open() }})
 	}
-	_, list, err := p.Node.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "installation", Now: time.Now(), Partitions: p.Node.Partitions})
+	_, list, err := p.Access.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "installation", Now: time.Now(), Partitions: p.Access.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

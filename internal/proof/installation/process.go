@@ -13,13 +13,12 @@ import (
 
 	"ratemill/internal/embedded/child"
 	"ratemill/internal/proof/testengine"
-	"ratemill/internal/roles"
 )
 
 // Process runs one role, repeatedly.
 type Process struct {
 	Name    string // of the role, with a number
-	Role    roles.Role
+	Role    string
 	Metrics string // address
 	Up      bool   // it was started and not killed since
 	Stopped bool   // by SIGSTOP
@@ -32,13 +31,13 @@ type Process struct {
 }
 
 // NewProcess prepares the numbered process of a role.
-func (p *Installation) NewProcess(role roles.Role, number int) *Process {
+func (p *Installation) NewProcess(role string, number int) *Process {
 	address := testengine.FreeAddress(p.t)
 	name := fmt.Sprintf("%s-%d", role, number)
 	return &Process{
 		Name: name, Role: role, Metrics: address, log: filepath.Join(p.Dir, name+".log"),
 		command: func() *exec.Cmd {
-			return exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", string(role), "--listen", address)
+			return exec.Command(p.Binary, "run", "-c", p.Config, "--attach", "--role", role, "--listen", address)
 		},
 	}
 }

@@ -59,7 +59,7 @@ func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, e
 		}
 		for i, n := range names {
 			c.Work[n] = work[i]
-			if role == roles.Rating {
+			if role.Name == roles.Rating.Name {
 				c.Usage += work[i] - decided[i]
 			}
 		}
@@ -116,12 +116,12 @@ func printWork(costs []*Cost) error {
 		all := group(c.Work)
 		for _, role := range []roles.Role{roles.Mediation, roles.Rating} {
 			for n := 1; ; n++ {
-				name := fmt.Sprintf("%s-%d", role, n)
+				name := fmt.Sprintf("%s-%d", role.Name, n)
 				work, ok := c.Work[name]
 				if !ok {
 					break
 				}
-				t.Add(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[string(role)])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
+				t.Add(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[role.Name])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
 			}
 		}
 	}

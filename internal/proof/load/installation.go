@@ -37,9 +37,9 @@ func raise(t testing.TB, o installation.Options, each int) *loaded {
 			p.Kill()
 		}
 	})
-	for _, role := range roles.Roles {
+	for _, role := range in.Roles {
 		n := each
-		if role == roles.Sink {
+		if role == roles.Warehouse.Name {
 			n = 1
 		}
 		for i := range n {
@@ -61,9 +61,9 @@ func raise(t testing.TB, o installation.Options, each int) *loaded {
 	return in
 }
 
-// ready reports whether all partitions have a rater and a sink, and mediators answer.
+// ready reports whether every partition has a process of each role, and mediators answer.
 func (in *loaded) ready(ctx context.Context) bool {
-	owned := map[roles.Role]int{}
+	owned := map[string]int{}
 	for _, p := range in.processes {
 		m, err := scrape.Read(ctx, p.Metrics)
 		if err != nil {
@@ -71,7 +71,12 @@ func (in *loaded) ready(ctx context.Context) bool {
 		}
 		owned[p.Role] += int(m.Sum("ratemill_partitions_owned"))
 	}
-	return owned[roles.Rating] == in.Options.Partitions && owned[roles.Sink] == in.Options.Partitions
+	for _, role := range in.Roles {
+		if role != roles.Mediation.Name && owned[role] != in.Options.Partitions {
+			return false
+		}
+	}
+	return true
 }
 
 // well says which role ended unexpectedly.
@@ -133,16 +138,15 @@ func since(before, after []part) []part {
 
 // worked is how many records each process of a role has processed.
 func (in *loaded) worked(role roles.Role) (names []string, records []float64, err error) {
-	metric := map[roles.Role]string{roles.Mediation: "ratemill_mediation_records_total", roles.Rating: "ratemill_rating_records_total"}[role]
 	for _, p := range in.processes {
-		if p.Role != role {
+		if p.Role != role.Name {
 			continue
 		}
 		m, err := scrape.Read(in.t.Context(), p.Metrics)
 		if err != nil {
 			return nil, nil, err
 		}
-		names, records = append(names, p.Name), append(records, m.Sum(metric))
+		names, records = append(names, p.Name), append(records, m.Sum(role.Work.Done.Name()))
 	}
 	return names, records, nil
 }

@@ -38,8 +38,8 @@ func (f *flight) latency() time.Duration { return f.visible.Sub(f.due) }
 
 func (in *loaded) newWatcher() *watcher {
 	position := func(ctx context.Context) (sum int64, err error) {
-		for partition := range in.Node.Partitions {
-			at, err := in.Node.Store.SinkGet(ctx, in.Node.SinkName, partition)
+		for partition := range in.Access.Partitions {
+			at, err := in.Access.Store.SinkGet(ctx, in.Access.SinkName, partition)
 			if err != nil {
 				return 0, err
 			}
@@ -47,7 +47,7 @@ func (in *loaded) newWatcher() *watcher {
 		}
 		return sum, nil
 	}
-	return &watcher{conn: in.Node.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
+	return &watcher{conn: in.Access.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
 }
 
 // landed starts waiting for a file.

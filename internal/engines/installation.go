@@ -1,4 +1,4 @@
-package roles
+package engines
 
 import (
 	"context"
@@ -46,34 +46,36 @@ func shortName(name string) string {
 }
 
 // openStore opens the control store, and gives the installation a name if it has none.
-func (n *Node) openStore(ctx context.Context) (err error) {
-	err = n.waitFor(ctx, engineControl, func() (err error) {
-		n.Store, err = control.Open(ctx, n.Config.Control)
+func (e *Engines) openStore(ctx context.Context) (err error) {
+	err = e.WaitFor(ctx, Control, func() (err error) {
+		e.Store, err = control.Open(ctx, e.Config.Control)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	n.closers = append(n.closers, func() { _ = n.Store.Close() })
-	err = n.waitFor(ctx, engineControl, func() (err error) {
-		if n.ledgerTime, err = n.Store.Clock(ctx); err != nil {
+	e.closers = append(e.closers, func() { _ = e.Store.Close() })
+	err = e.WaitFor(ctx, Control, func() (err error) {
+		if e.LedgerTime, err = e.Store.Clock(ctx); err != nil {
 			return err
 		}
-		n.Installation, err = n.Store.InstallationOrNew(ctx)
+		e.Installation, err = e.Store.InstallationOrNew(ctx)
 		return err
 	})
-	n.SinkName = sinkName(n.Installation)
+	e.SinkName = SinkName(e.Installation)
 	return err
 }
 
-func sinkName(installation string) string { return "clickhouse/" + installation }
+// SinkName is the name of the warehouse's sink in the control store. It includes the installation, because offsets of
+// another are other records.
+func SinkName(installation string) string { return "clickhouse/" + installation }
 
 // ownKafka refuses a Kafka of another installation before it creates or reads anything there.
-func (n *Node) ownKafka(ctx context.Context) error {
-	err := n.waitFor(ctx, engineKafka, func() error {
-		return CheckKafka(ctx, n.Config, n.Store, n.Kafka, n.Topics, n.Config.EmbeddedKafka() && !n.Attach)
+func (e *Engines) ownKafka(ctx context.Context) error {
+	err := e.WaitFor(ctx, Kafka, func() error {
+		return CheckKafka(ctx, e.Config, e.Store, e.Kafka, e.Topics, e.Config.EmbeddedKafka() && !e.Attach)
 	})
-	return RefusedByKafka(n.Config, err)
+	return RefusedByKafka(e.Config, err)
 }
 
 // RefusedByKafka converts the error of an embedded broker that refused our password to one that names its installation.
@@ -97,29 +99,29 @@ func refusedByWarehouse(c *config.Config, err error) error {
 }
 
 // claimKafka gives a Kafka without a name our name. Another process may have been faster.
-func (n *Node) claimKafka(ctx context.Context) error {
-	return n.waitFor(ctx, engineKafka, func() error {
-		holder, err := n.Kafka.Claim(ctx, n.Topics.Installation, n.Installation)
-		if err == nil && holder != n.Installation {
-			err = othersKafka(n.Config, holder, n.Installation, n.Config.EmbeddedKafka() && !n.Attach)
+func (e *Engines) claimKafka(ctx context.Context) error {
+	return e.WaitFor(ctx, Kafka, func() error {
+		holder, err := e.Kafka.Claim(ctx, e.Topics.Installation, e.Installation)
+		if err == nil && holder != e.Installation {
+			err = othersKafka(e.Config, holder, e.Installation, e.Config.EmbeddedKafka() && !e.Attach)
 		}
 		return err
 	})
 }
 
 // ownWarehouse is ownKafka for the warehouse.
-func (n *Node) ownWarehouse(ctx context.Context) error {
-	return n.waitFor(ctx, engineClickHouse, func() error {
-		return CheckWarehouse(ctx, n.Config, n.Store, n.Warehouse, n.Config.EmbeddedClickHouse() && !n.Attach)
+func (e *Engines) ownWarehouse(ctx context.Context) error {
+	return e.WaitFor(ctx, ClickHouse, func() error {
+		return CheckWarehouse(ctx, e.Config, e.Store, e.Warehouse, e.Config.EmbeddedClickHouse() && !e.Attach)
 	})
 }
 
 // claimWarehouse is claimKafka for the warehouse.
-func (n *Node) claimWarehouse(ctx context.Context) error {
-	return n.waitFor(ctx, engineClickHouse, func() error {
-		holder, err := n.Warehouse.Claim(ctx, n.Installation)
-		if err == nil && holder != n.Installation {
-			err = othersWarehouse(n.Config, holder, n.Installation, n.Config.EmbeddedClickHouse() && !n.Attach)
+func (e *Engines) claimWarehouse(ctx context.Context) error {
+	return e.WaitFor(ctx, ClickHouse, func() error {
+		holder, err := e.Warehouse.Claim(ctx, e.Installation)
+		if err == nil && holder != e.Installation {
+			err = othersWarehouse(e.Config, holder, e.Installation, e.Config.EmbeddedClickHouse() && !e.Attach)
 		}
 		return err
 	})
@@ -168,7 +170,7 @@ func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store,
 		if err != nil || !written {
 			return err
 		}
-		if by, err := store.HasSink(ctx, sinkName(ours)); err != nil || by {
+		if by, err := store.HasSink(ctx, SinkName(ours)); err != nil || by {
 			return err
 		}
 	} else if theirs == ours {

@@ -1,4 +1,4 @@
-package roles
+package engines
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
 )
 
@@ -48,44 +49,44 @@ type marked struct {
 	put    func(ctx context.Context, m control.Mark) (place int64, err error)
 }
 
-func (n *Node) markedKafka() marked {
-	return marked{engineKafka, "Kafka", func(ctx context.Context) (m control.Mark, err error) {
-		m.Number, m.At, m.Place, err = n.Kafka.Mark(ctx, n.Topics.Installation)
+func (e *Engines) markedKafka() marked {
+	return marked{Kafka, "Kafka", func(ctx context.Context) (m control.Mark, err error) {
+		m.Number, m.At, m.Place, err = e.Kafka.Mark(ctx, e.Topics.Installation)
 		return m, err
 	}, func(ctx context.Context, m control.Mark) (int64, error) {
-		return n.Kafka.SetMark(ctx, n.Topics.Installation, m.Number, m.At)
+		return e.Kafka.SetMark(ctx, e.Topics.Installation, m.Number, m.At)
 	}}
 }
 
-func (n *Node) markedWarehouse() marked {
-	return marked{engineClickHouse, "ClickHouse", func(ctx context.Context) (m control.Mark, err error) {
-		m.Number, m.At, err = n.Warehouse.Mark(ctx)
+func (e *Engines) markedWarehouse() marked {
+	return marked{ClickHouse, "ClickHouse", func(ctx context.Context) (m control.Mark, err error) {
+		m.Number, m.At, err = e.Warehouse.Mark(ctx)
 		m.Place = m.Number
 		return m, err
 	}, func(ctx context.Context, m control.Mark) (int64, error) {
-		return m.Number, n.Warehouse.SetMark(ctx, m.Number, m.At)
+		return m.Number, e.Warehouse.SetMark(ctx, m.Number, m.At)
 	}}
 }
 
 // sameDay refuses a store that is older or newer than the control store, before a role reads or writes anything there.
-func (n *Node) sameDay(ctx context.Context, m marked) error {
-	if len(n.Roles) == 0 {
+func (e *Engines) sameDay(ctx context.Context, m marked) error {
+	if !e.Marks {
 		return nil // of the person who looks or repairs
 	}
-	return n.waitFor(ctx, m.engine, func() error {
-		_, err := n.compareMarks(ctx, m)
+	return e.WaitFor(ctx, m.engine, func() error {
+		_, err := e.compareMarks(ctx, m)
 		return err
 	})
 }
 
 // compareMarks returns the control store's marks, or *DifferentDaysError.
-func (n *Node) compareMarks(ctx context.Context, m marked) (control.Marks, error) {
+func (e *Engines) compareMarks(ctx context.Context, m marked) (control.Marks, error) {
 	for began := time.Now(); ; {
 		theirs, err := m.newest(ctx) // first: a new mark is recorded in the control store first
 		if err != nil {
 			return control.Marks{}, err
 		}
-		ours, err := n.Store.Marks(ctx, m.engine)
+		ours, err := e.Store.Marks(ctx, m.engine)
 		switch {
 		case err != nil:
 			return ours, err
@@ -96,27 +97,27 @@ func (n *Node) compareMarks(ctx context.Context, m marked) (control.Marks, error
 		case time.Since(began) >= markBehind:
 			return ours, &DifferentDaysError{m.name, "the control store", theirs, ours.Settled}
 		}
-		if err := (clock{}).Sleep(ctx, markAgain); err != nil {
+		if err := (backoff.RealTime{}).Sleep(ctx, markAgain); err != nil {
 			return ours, err
 		}
 	}
 }
 
-// marks compares the stores repeatedly until ctx ends, and gives a mark unless another process has.
-func (n *Node) marks(ctx context.Context) error {
-	stores := []marked{n.markedKafka()}
-	if n.Warehouse != nil {
-		stores = append(stores, n.markedWarehouse())
+// GiveMarks compares the stores repeatedly until ctx ends, and gives a mark unless another process has.
+func (e *Engines) GiveMarks(ctx context.Context) error {
+	stores := []marked{e.markedKafka()}
+	if e.Warehouse != nil {
+		stores = append(stores, e.markedWarehouse())
 	}
 	seen := make([]int64, len(stores))
 	for i := range seen {
 		seen[i] = -1
 	}
-	written := n.waitsFor("this process")
+	written := e.Waits("this process")
 	for ctx.Err() == nil {
 		pause := markEvery + rand.N(markEvery/10)
 		for i, m := range stores {
-			given, err := n.mark(ctx, m, seen[i])
+			given, err := e.mark(ctx, m, seen[i])
 			var different *DifferentDaysError
 			switch {
 			case errors.As(err, &different):
@@ -124,30 +125,30 @@ func (n *Node) marks(ctx context.Context) error {
 			case err == nil:
 				seen[i] = given
 				written("write a mark into "+m.name, nil)
-			case unavailable(err):
+			case Unavailable(err):
 				written("write a mark into "+m.name, err)
 				pause = markFails
 			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):
-				n.Log.Debug("the control store could not give a mark; retrying in a minute", "store", m.name, "err", err)
+				e.Log.Debug("the control store could not give a mark; retrying in a minute", "store", m.name, "err", err)
 			}
 		}
-		_ = clock{}.Sleep(ctx, pause)
+		_ = backoff.RealTime{}.Sleep(ctx, pause)
 	}
 	return nil
 }
 
 // mark gives a store a mark, unless it got one since the number seen. It returns the newest one.
-func (n *Node) mark(ctx context.Context, m marked, seen int64) (int64, error) {
-	ours, err := n.compareMarks(ctx, m)
+func (e *Engines) mark(ctx context.Context, m marked, seen int64) (int64, error) {
+	ours, err := e.compareMarks(ctx, m)
 	if err != nil || seen >= 0 && ours.Given.Number > seen {
 		return ours.Given.Number, err
 	}
-	if ours, err = n.Store.GiveMark(ctx, m.engine, ours, time.Now()); err != nil {
+	if ours, err = e.Store.GiveMark(ctx, m.engine, ours, time.Now()); err != nil {
 		return 0, err
 	}
 	place, err := m.put(ctx, ours.Given)
 	if err == nil {
-		_, err = n.Store.HasMark(ctx, m.engine, ours, place)
+		_, err = e.Store.HasMark(ctx, m.engine, ours, place)
 	}
 	return ours.Given.Number, err
 }
@@ -160,15 +161,15 @@ type StoreDay struct {
 }
 
 // CompareStores compares Kafka and ClickHouse with the control store.
-func (n *Node) CompareStores(ctx context.Context) (days []StoreDay, err error) {
-	for _, m := range []marked{n.markedKafka(), n.markedWarehouse()} {
+func (e *Engines) CompareStores(ctx context.Context) (days []StoreDay, err error) {
+	for _, m := range []marked{e.markedKafka(), e.markedWarehouse()} {
 		d := StoreDay{Store: m.name}
-		ours, err := n.compareMarks(ctx, m)
+		ours, err := e.compareMarks(ctx, m)
 		if err != nil && !errors.As(err, &d.Different) {
 			return nil, err
 		}
 		if d.Given = ours.Given; d.Different != nil {
-			if ours, err = n.Store.Marks(ctx, m.engine); err != nil {
+			if ours, err = e.Store.Marks(ctx, m.engine); err != nil {
 				return nil, err
 			}
 			d.Given = ours.Given
@@ -183,23 +184,23 @@ func (n *Node) CompareStores(ctx context.Context) (days []StoreDay, err error) {
 
 // AcceptStores accepts stores of different days in their present state, by an order of a person, and returns those that
 // differed.
-func (n *Node) AcceptStores(ctx context.Context, who, why string) (accepted []*DifferentDaysError, err error) {
-	days, err := n.CompareStores(ctx)
+func (e *Engines) AcceptStores(ctx context.Context, who, why string) (accepted []*DifferentDaysError, err error) {
+	days, err := e.CompareStores(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for i, m := range []marked{n.markedKafka(), n.markedWarehouse()} {
+	for i, m := range []marked{e.markedKafka(), e.markedWarehouse()} {
 		d := days[i]
 		if d.Different == nil {
 			continue
 		}
 		// First: done twice, the generation grows by two, and names of messages are still told apart.
-		if d.Different.Older == m.name && m.engine == engineKafka {
-			if _, err := n.Store.BeginLog(ctx); err != nil {
+		if d.Different.Older == m.name && m.engine == Kafka {
+			if _, err := e.Store.BeginLog(ctx); err != nil {
 				return accepted, err
 			}
 		}
-		if err := n.Store.ForgetMarks(ctx, m.engine, d.Has.Number, time.Now(), who, why); err != nil {
+		if err := e.Store.ForgetMarks(ctx, m.engine, d.Has.Number, time.Now(), who, why); err != nil {
 			return accepted, err
 		}
 		accepted = append(accepted, d.Different)

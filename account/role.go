@@ -1,0 +1,35 @@
+package account
+
+import (
+	"time"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/metric"
+	"ratemill/internal/store"
+)
+
+// Role adds partitions of the rated log to the balances of accounts.
+var Role = consumer.Role{
+	Name: "account", Title: "account: balances", Migrate: Migrate,
+	Effects: effects,
+	Linger:  300 * time.Millisecond, // balances are to be there seconds after the record is rated
+	Done:    "in the balances", Gone: "the balances lack what these charged; what to do: docs/runbooks/balances-of-accounts.md",
+	Metrics: metrics, Rows: charges, Blocks: blocks, Position: position, Lag: lag,
+}
+
+// effects share one directory of accounts.
+func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
+	in := &Installation{} // the fold needs nothing but the documents
+	in.Documents, _ = DocumentsOf(g.Catalogue)
+	payers := NewDirectory(g.Accounts, in, g.Now)
+	return func() consumer.Effect[*store.Tx] { return NewEffect(Table{}).Keep(Table{}, payers) }
+}
+
+var metrics = metric.Of("Accounts", "Of the role account, one series for each partition that this process owns.")
+
+var (
+	charges  = metrics.Counter("account_charges_total", "Charges added to balances of accounts.", "partition")
+	blocks   = metrics.Counter("account_blocks_total", "Blocks of charges added, each in one transaction.", "partition")
+	position = metrics.Gauge("account_position", "Offset of the rated log to be added next.", "partition")
+	lag      = metrics.Gauge("account_lag_batches", "Batches of the rated log waiting to be added to the balances of accounts.", "partition")
+)

@@ -1,0 +1,39 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"ratemill/internal/metric"
+	"ratemill/internal/store"
+	"ratemill/rating"
+	"ratemill/registry"
+)
+
+// Role is a role that applies the rated log in SQL transactions. The package of the effect declares it, internal/roles
+// runs it, and cmd/ratemill/run.go lists it.
+type Role struct {
+	Name    string
+	Title   string // of its costs, in the report of the demo
+	Migrate func(ctx context.Context, db *store.DB) error
+	// Effects begins the role in a process. What it returns makes the effect of a partition.
+	Effects func(Given) func() Effect[*store.Tx]
+	Linger  time.Duration // how long a block waits for more messages
+	Done    string        // see TransactionOptions
+	Gone    string
+
+	Metrics *metric.Section
+	// Of each partition: rows and blocks applied, the next offset, and how many batches wait.
+	Rows, Blocks, Position, Lag metric.Metric
+}
+
+// Given is what effects may know of their process.
+type Given struct {
+	// Accounts brings accounts and statements in memory to the newest revision of the registry, and returns it.
+	Accounts  func(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error)
+	Catalogue *rating.Catalogue // of the project; nil: it has none
+	Now       func() time.Time
+}
+
+// Consumer is the name under which the control store keeps the positions of the role in an installation.
+func (r *Role) Consumer(installation string) string { return r.Name + "/" + installation }

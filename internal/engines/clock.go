@@ -1,0 +1,33 @@
+package engines
+
+import (
+	"context"
+	"time"
+
+	"ratemill/internal/backoff"
+)
+
+// A process asks the control store for its time once a minute. It reports a difference of a minute between that clock
+// and this machine's: files, leases and alerts show the store's time, logs show this machine's.
+// machine's: files, leases and alerts show the store's time, logs show this machine's.
+const (
+	setClockEvery   = time.Minute
+	clockDifference = time.Minute
+)
+
+// FollowClock updates the store's time until ctx ends. While the store is away, its time continues here.
+func (e *Engines) FollowClock(ctx context.Context) error {
+	told := false
+	for ctx.Err() == nil {
+		if off := e.LedgerTime.Ahead(); (off.Abs() >= clockDifference) != told {
+			if told = !told; told {
+				e.Log.Warn("this machine's clock differs from the control store's; set both by NTP", "ahead", off.Round(time.Second))
+			} else {
+				e.Log.Info("this machine's clock agrees with the control store's again")
+			}
+		}
+		_ = backoff.RealTime{}.Sleep(ctx, setClockEvery)
+		_ = e.LedgerTime.Set(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package engines
+
+import (
+	"errors"
+
+	"ratemill/internal/config"
+	"ratemill/internal/embedded/keys"
+)
+
+// embeddedKeys are the passwords of the embedded engines: the process that starts them creates them, others read them.
+func (e *Engines) embeddedKeys() (keys.Keys, error) {
+	c := e.Config
+	switch {
+	case !c.EmbeddedKafka() && !c.EmbeddedClickHouse():
+		return keys.Keys{}, nil
+	case e.Attach:
+		return attachedKeys(c)
+	}
+	return keys.Make(c.Data)
+}
+
+// attachedKeys are the passwords of embedded engines that are already running. If there are none, no engine ran on this
+// data folder: an engine that answers anyway is another's, and refuses these.
+func attachedKeys(c *config.Config) (keys.Keys, error) {
+	k, err := keys.Read(c.Data)
+	if missing := (*keys.MissingError)(nil); errors.As(err, &missing) {
+		return keys.Keys{Owner: "none", Reader: "none"}, nil
+	}
+	return k, err
+}

@@ -1,0 +1,87 @@
+package roles
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/engines"
+	"ratemill/internal/metric"
+	"ratemill/internal/ratedlog"
+	"ratemill/internal/store"
+)
+
+// InSQL is a role that applies the rated log in SQL transactions.
+func InSQL(of consumer.Role) Role {
+	return Role{
+		Name: of.Name, Metrics: []*metric.Section{of.Metrics}, Consumer: of.Consumer,
+		Work: Work{Title: of.Title, Done: of.Rows, Waits: of.Lag},
+		Begin: func(ctx context.Context, n *Node) (*Running, error) {
+			return beginInSQL(ctx, n, &of)
+		},
+	}
+}
+
+// sqlRole applies partitions of the rated log in SQL transactions.
+type sqlRole struct {
+	partitions
+	n        *Node
+	of       *consumer.Role
+	mu       sync.Mutex
+	progress map[int]*consumer.Progress
+}
+
+func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, error) {
+	err := n.WaitFor(ctx, engines.Control, func() error { return of.Migrate(ctx, n.Store.DB) })
+	if err != nil {
+		return nil, err
+	}
+	effect := of.Effects(consumer.Given{Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now})
+	r := &sqlRole{n: n, of: of, progress: map[int]*consumer.Progress{}}
+	next := func(partition int) int64 { return r.at(partition).Next.Load() }
+	r.partitions = n.ratedPartitions(of.Name, next, func(ctx context.Context, partition int) error {
+		c, err := consumer.NewInTransaction(consumer.TransactionOptions[*store.Tx]{
+			Options: n.consumes(of.Name, of.Consumer(n.Installation), partition, r.at(partition),
+				func() time.Duration { return of.Linger }),
+			Store: n.Store, Effect: effect(), Done: of.Done, Gone: of.Gone,
+			Start: func(ctx context.Context) (int64, ratedlog.Fold, error) { return n.folded(ctx, partition) },
+		})
+		if err != nil {
+			return err
+		}
+		return c.Run(ctx)
+	})
+	return &Running{Run: r.serve, Metrics: r.metrics, partitions: &r.partitions}, nil
+}
+
+// folded is where the warehouse's sink is in a partition of the rated log, and the fold there.
+func (n *Node) folded(ctx context.Context, partition int) (next int64, fold ratedlog.Fold, err error) {
+	at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
+	if err != nil {
+		return 0, fold, err
+	}
+	fold, err = ratedlog.ParseFold(at.Fold)
+	return at.Next, fold, err
+}
+
+// at is the progress in a partition.
+func (r *sqlRole) at(partition int) *consumer.Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.progress[partition] == nil {
+		r.progress[partition] = &consumer.Progress{}
+	}
+	return r.progress[partition]
+}
+
+func (r *sqlRole) metrics(ctx context.Context, s metric.Scrape) {
+	for _, partition := range r.measure(s) {
+		p, label := r.at(partition), strconv.Itoa(partition)
+		s.Put(r.of.Rows, float64(p.Rows.Load()), label)
+		s.Put(r.of.Blocks, float64(p.Blocks.Load()), label)
+		s.Put(r.of.Position, float64(p.Next.Load()), label)
+		r.n.lag(ctx, s, r.of.Lag, r.n.Topics.Rated, partition, p.Next.Load(), label)
+	}
+}
