@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// balances are those of a partition, with the position beside them, in the control store.
+// balances keeps the balances of a partition in the control store, with the consumer's position beside them.
 type balances struct {
 	at   control.SinkPosition
 	rows map[account.Key]account.Row
@@ -23,13 +23,14 @@ type balances struct {
 
 func (b balances) clone() balances { return balances{b.at, maps.Clone(b.rows)} }
 
-// transactions are those of the consumer of balances. What do changes is seen when it is done, or never.
+// transactions are the transactions of the consumer of balances. The changes of one become visible when it commits, or
+// never.
 type transactions struct {
 	positions
 	partition int
 }
 
-// simTx is a transaction: what it changed of rows, and where it moved a position.
+// simTx is a transaction: the rows that it changed, and the new position.
 type simTx struct {
 	s     *store
 	moves []func()
@@ -88,7 +89,7 @@ func (simRows) Save(_ context.Context, tx *simTx, partition int, rows []account.
 
 func (simRows) Begin(context.Context, *simTx, int, int64) error { return nil }
 
-// startAccount starts what adds a partition of the rated log to the balances.
+// startAccount starts the consumer that adds a partition of the rated log to the balances.
 func (w *world) startAccount(p int) {
 	w.started++
 	name := fmt.Sprintf("account-%d/%d", w.started, p)
@@ -108,7 +109,7 @@ func (w *world) startAccount(p int) {
 
 const gone = "nobody has them"
 
-// judgeBalances compares balances with the sums of the charges that count, up to where they are.
+// judgeBalances compares the balances with the sums of the charges that count, up to the consumer's position.
 func (w *world) judgeBalances() {
 	for p := range partitions {
 		b := &w.store.accounts[p]

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// actor is a piece of ratemill's code that runs as a coroutine: it goes on when the scheduler lets it, up to its next
+// actor is a piece of ratemill's code that runs as a coroutine: when the scheduler resumes it, it runs up to its next
 // effect.
 type actor struct {
 	world     *world
@@ -23,18 +23,18 @@ type actor struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	at         string                   // the effect that it stands at
-	wake       time.Time                // it need not go on before
-	ready      func() bool              // or before this, nil for nothing
-	paused     int                      // it does not go on before this step
-	idle       bool                     // it waits for something to read
-	floor      int64                    // of an owner: usage below was decided when it began
-	ratedFloor int64                    // of an owner or a consumer: of the rated log it may need what is from here on
-	file       *file                    // of a sender: what it works on
-	removed    bool                     // of a mediator: its project has no source
-	ahead      time.Duration            // by which its machine is ahead of the time
-	next       func(topic string) int64 // of an owner or a consumer: how far it is
-	passed     func() int64             // of an owner: up to here it has usage in a checkpoint
+	at         string                   // the effect at which it stands
+	wake       time.Time                // the scheduler does not resume it before this time
+	ready      func() bool              // or before this is true; nil: no condition
+	paused     int                      // the scheduler does not resume it before this step
+	idle       bool                     // it waits for messages to read
+	floor      int64                    // of an owner: the usage below was decided when it began
+	ratedFloor int64                    // of an owner or a consumer: it may need the rated log from here on
+	file       *file                    // of a sender: the file that it sends
+	removed    bool                     // of a mediator: its project does not have the source
+	ahead      time.Duration            // how far its machine's clock is ahead
+	next       func(topic string) int64 // of an owner or a consumer: its position
+	passed     func() int64             // of an owner: usage up to here is in a checkpoint
 	ended      bool
 	dead       bool
 }
@@ -72,7 +72,7 @@ func (w *world) start(name string, k kind, partition int, run func(ctx context.C
 	return a
 }
 
-// run lets the actor go on up to its next effect.
+// run resumes the actor until its next effect.
 func (a *actor) run() {
 	a.world.current = a
 	a.ready, a.wake = nil, time.Time{}
@@ -101,7 +101,7 @@ func (a *actor) runnable() bool {
 	return a.ready() || !a.wake.IsZero() && !w.now.Before(a.wake) || a.ctx.Err() != nil
 }
 
-// point is where an effect begins or ends: the actor may stop here for a while or for ever.
+// point is where an effect begins or ends: the actor may stand still here for a while, or for ever.
 func (w *world) point(what string, n, m int64) {
 	a := w.current
 	if a == nil {
@@ -118,7 +118,7 @@ func (w *world) point(what string, n, m int64) {
 	}
 }
 
-// wait is point until something is ready, or a time has come (never when d < 0), or the actor is told to end.
+// wait is point until a condition holds, or a time has come (never when d < 0), or the actor is asked to end.
 func (w *world) wait(what string, d time.Duration, ready func() bool) {
 	a := w.current
 	if a != nil {
@@ -133,7 +133,7 @@ func (w *world) wait(what string, d time.Duration, ready func() bool) {
 // clock is the simulated time.
 type clock struct{ w *world }
 
-// Now is the time of the machine on which somebody acts.
+// Now is the time by the clock of the current actor's machine.
 func (c clock) Now() time.Time {
 	if a := c.w.current; a != nil {
 		return c.w.now.Add(a.ahead)
@@ -141,11 +141,11 @@ func (c clock) Now() time.Time {
 	return c.w.now
 }
 
-// mostAhead is how wrong the clocks of each kind get.
+// mostAhead is the largest error of the clocks of each kind of actor.
 var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour,
 	accountKind: 500 * 24 * time.Hour}
 
-// jumps sets the clock of an actor's machine to another time: a moment off, or much.
+// jumps sets the clock of an actor's machine to another time: slightly wrong, or far off.
 func (w *world) jumps(a *actor) {
 	r := w.faults[ClockJumps]
 	most := mostAhead[a.kind]
@@ -154,8 +154,8 @@ func (w *world) jumps(a *actor) {
 	}
 	a.ahead = time.Duration(r.Int64N(int64(2*most)+1)) - most
 	if a.kind == ownerKind {
-		// Owners go by the control store's time, which runs ahead when it is set wrong. One that is set back by more than the
-		// window of duplicate keys, while a backlog is rated, would forget keys too early.
+		// Owners use the control store's time, which is ahead if its clock was set wrong. If that clock were set back
+		// by more than the window of duplicate keys while a backlog is rated, owners would forget keys too early.
 		a.ahead = max(a.ahead, -11*time.Hour)
 	}
 	w.notef(a.name, "HAS A CLOCK that is ahead by %v", a.ahead)

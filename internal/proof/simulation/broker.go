@@ -15,11 +15,11 @@ import (
 // partitionLog is one partition of a topic.
 type partitionLog struct {
 	name     string
-	kept     []broker.Message // what the broker still has
-	all      []broker.Message // whatever was appended
+	kept     []broker.Message // the messages that the broker still has
+	all      []broker.Message // all messages that were ever appended
 	first    int64
 	end      int64
-	appended func(m *broker.Message) // what the judge has to know
+	appended func(m *broker.Message) // what the judge needs to know
 }
 
 func (l *partitionLog) add(messages []broker.Message) (base int64) {
@@ -41,7 +41,7 @@ func (l *partitionLog) from(offset int64) []broker.Message {
 	return l.kept[sort.Search(len(l.kept), func(i int) bool { return l.kept[i].Offset >= offset }):]
 }
 
-// forget drops what lies below first.
+// forget drops the messages below first.
 func (l *partitionLog) forget(first int64) {
 	l.first = max(l.first, first)
 	l.kept = slices.Clone(l.from(l.first))
@@ -60,22 +60,22 @@ func (l *partitionLog) compact(upTo int64, tombstoneGoes func() bool) {
 	})
 }
 
-// simBroker is a broker.Broker whose every answer the seed decides.
+// simBroker is a broker.Broker; the seed decides each of its answers.
 type simBroker struct{ w *world }
 
 // request is an append under way.
 type request struct {
 	w        *world
 	by       *actor
-	file     *file // that it is about, when a sender sends it
+	file     *file // the file that it belongs to, if a sender sends it
 	log      *partitionLog
 	messages []broker.Message
-	given    []broker.Message // the caller's own, which must stay as they are for as long as they may be on their way
-	due      int              // the step at which it comes into the log
-	answered bool             // whether the caller is told so
-	lost     bool             // the answer says that it failed, after it came in
+	given    []broker.Message // the caller's own messages, which the caller must not change while they may be under way
+	due      int              // the step at which it enters the log
+	answered bool             // whether the caller gets this answer
+	lost     bool             // the answer is an error, although it entered the log
 	never    bool
-	inOrder  bool // it cannot be overtaken by what its actor appends next
+	inOrder  bool // later appends of its actor cannot overtake it
 	done     bool
 	base     int64
 }
@@ -94,7 +94,7 @@ func (b simBroker) Append(_ context.Context, topic string, partition int, messag
 	for i := range r.messages {
 		r.messages[i].Key, r.messages[i].Value = bytes.Clone(r.messages[i].Key), bytes.Clone(r.messages[i].Value)
 	}
-	// What was sent before on this connection comes first.
+	// Requests sent earlier on this connection come first.
 	w.requests = slices.DeleteFunc(w.requests, func(before *request) bool {
 		if before.by == r.by && before.log == r.log && before.inOrder {
 			before.apply()
@@ -104,7 +104,7 @@ func (b simBroker) Append(_ context.Context, topic string, partition int, messag
 	})
 	rarely := 20
 	if topic == w.topics.Checkpoint {
-		rarely = 8 // what comes late there can hide what is newer
+		rarely = 8 // a late entry there can hide a newer one
 	}
 	switch {
 	case w.isFull(brokerDisk), w.happens(RefusedWrite, 25):
@@ -140,7 +140,7 @@ func (r *request) apply() {
 	r.w.note("broker", "appends "+r.log.name, r.base, int64(len(r.messages)))
 }
 
-// Wait answers when the append is done, or was said to be not.
+// Wait returns when the append is done, or its error is known.
 func (r *request) Wait(ctx context.Context) (int64, error) {
 	w := r.w
 	if !r.answered {
@@ -185,8 +185,8 @@ func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from 
 	return lend(dst, messages), nil
 }
 
-// lend appends copies of messages to dst, and spoils those that were lent in its place before: whoever still reads them
-// reads nonsense.
+// lend appends copies of messages to dst, and overwrites the messages that it lent in that place before: an actor that
+// still reads those reads nonsense.
 func lend(dst, messages []broker.Message) []broker.Message {
 	for _, m := range dst[len(dst):cap(dst)] {
 		for i := range m.Value {

@@ -22,7 +22,7 @@ func (w *world) consumes(name string, p int, progress *consumer.Progress) consum
 	}
 }
 
-// keepRunning runs a consumer again and again, as a role does, until ctx ends or it stops as it must.
+// keepRunning runs a consumer again and again, as a role does, until ctx ends or the consumer stops for a person.
 func (w *world) keepRunning(ctx context.Context, name string, k kind, progress *consumer.Progress, run func(context.Context) error,
 	away func(error) bool) error {
 	w.current.next = func(topic string) int64 {

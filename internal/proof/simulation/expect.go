@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// expectation is what must come of one partition's usage, computed message by message in the plainest way: maps that
-// never forget anything, whole cents, no catalogue.
+// expectation is the right result of one partition's usage, computed message by message in the plainest way: maps that
+// forget nothing, whole cents, no catalogue.
 type expectation struct {
 	w        *world
 	high     map[udr.FileID]uint64
@@ -30,7 +30,7 @@ type counted struct {
 	month int
 }
 
-// call is a call as one account pays for it, called what came of it: seconds, blocks, and cents.
+// call is a call as one account pays for it, called its result: seconds, blocks, and cents.
 type call struct {
 	key          udr.SessionKey
 	sim, account uint32
@@ -38,14 +38,14 @@ type call struct {
 
 type called struct{ seconds, blocks, paid int64 }
 
-// outcome is what must come of a usage message that has something new.
+// outcome is the right result of a usage message that contains new records.
 type outcome struct {
 	input   int64
 	file    udr.FileID
 	last    uint64
 	end     bool
-	records []string        // one for each, in words
-	old     map[uint64]bool // sequences of usage of a cycle whose counters may be forgotten
+	records []string        // one for each, as text
+	old     map[uint64]bool // sequences of usage in cycles whose counters may be forgotten
 	events  int
 }
 
@@ -61,7 +61,7 @@ func (e *expectation) closedAt(id udr.FileID) int64 {
 	return -1
 }
 
-// take is told of a message that came into the usage topic.
+// take gets each message that enters the usage topic.
 func (e *expectation) take(m *broker.Message) {
 	if isPoison(m) {
 		return
@@ -129,7 +129,7 @@ func (e *expectation) take(m *broker.Message) {
 	}
 }
 
-// rate is what a record must cost, and what must happen.
+// rate computes the cost of a record, and the events that it causes.
 func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string {
 	account := accountOf(u.SIM, u.At, revision)
 	root := rootOf(account, u.At, revision)
@@ -180,7 +180,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		c.paid += cost
 	}
 	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, grown-rest)
-	if root == 1 { // root 4 has no plan for what accounts below use
+	if root == 1 { // root 4 has no plan for the usage of accounts below it
 		above := q * cents[catalogue].wholesale
 		text += fmt.Sprintf(" %d:%d.%02d(0)", root, above/100, above%100)
 	}
@@ -198,7 +198,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 	return text + events
 }
 
-// describe is a rated record in the words of rate.
+// describe is a rated record in the form of rate's result.
 func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) string {
 	text := fmt.Sprintf("rated %d", u.Seq)
 	for i := range charges {

@@ -5,50 +5,50 @@ import (
 	"strings"
 )
 
-// Fault is a kind of thing that goes wrong.
+// Fault is a kind of fault.
 type Fault int
 
 // The faults.
 const (
-	Crash            Fault = iota // an actor ends between two effects, and nothing of it runs again
-	Pause                         // an actor stands still for longer than its session, and goes on
-	Rebalance                     // another owner takes a partition, whatever the one before does
-	Stop                          // an actor is told to end, and does so in order
+	Crash            Fault = iota // an actor ends between two effects, and never runs again
+	Pause                         // an actor stands still for longer than its session, and then continues
+	Rebalance                     // another owner takes a partition, whatever the current one does
+	Stop                          // an actor is asked to end, and ends in order
 	LostAnswer                    // an append is in the log, but its answer is lost
-	LateAppend                    // an append fails, and is in the log later, perhaps when its owner was replaced
+	LateAppend                    // an append fails, and enters the log later, perhaps after its owner was replaced
 	RefusedWrite                  // an append fails
-	OldAppend                     // an append fails, and comes after its own repetition and what followed that
+	OldAppend                     // an append fails, and enters the log after its own repetition and later appends
 	FetchFails                    // a read fails
-	PartialRead                   // a read gives less than there is
+	PartialRead                   // a read returns only a part of the messages
 	Compaction                    // the broker compacts the checkpoint topic
 	StoreFails                    // the control store does not answer, and did nothing
-	LostCommit                    // the control store has done it, but its answer is lost
-	Retention                     // the broker forgets the beginning of the usage topic
+	LostCommit                    // the control store did the operation, but its answer is lost
+	Retention                     // the broker deletes the beginning of the usage topic
 	Change                        // registry and catalogue change in the middle of files
-	Takeover                      // a file goes to another mediator while the one before goes on
-	FileVanishes                  // a file is gone when it is fetched, and comes back under another name
-	FileGrows                     // a file grows while it is fetched
+	Takeover                      // another mediator takes a file while the current one continues
+	FileVanishes                  // a file is gone when a mediator fetches it, and comes back under another name
+	FileGrows                     // a file grows while a mediator fetches it
 	FileAgain                     // a file comes again under another name
 	ConnectionBreaks              // the connection to a source breaks at some byte
 	InsertFails                   // the warehouse does not answer, and stored nothing
 	LostInsert                    // the warehouse stored a block and answered an error
-	LateInsert                    // the warehouse answered an error and stored the block later
+	LateInsert                    // the warehouse answered an error, and stored the block later
 	Loss                          // the broker loses a message that it acknowledged: the partition must stop
-	RatedRetention                // the broker forgets the beginning of the rated log
-	DiskFull                      // an engine has no room for a while: it takes nothing, and says so
+	RatedRetention                // the broker deletes the beginning of the rated log
+	DiskFull                      // an engine has no disk space for a while: it rejects writes, and says so
 	NotKnownYet                   // a process does not know a catalogue or a revision of the registry yet
-	FileChanges                   // a file has other content when it is fetched than when it was seen
-	Retry                         // somebody corrects what is wrong, and brings suspended records back
-	Poison                        // a message that nobody can read is in a topic, until somebody orders to go on without it
-	Forgotten                     // the warehouse no longer remembers that it has a block which somebody began long ago
-	TokenAlone                    // the warehouse notes a block's token and answers an error, and its rows never come
-	SetBack                       // the control store loses its last epochs and positions, as a restored backup or a standby does
-	Forged                        // somebody writes a message of a huge epoch into the rated log
+	FileChanges                   // a file has other content when a mediator fetches it than when it was listed
+	Retry                         // somebody corrects a mistake, and retries suspended records
+	Poison                        // an unreadable message is in a topic, until somebody orders to skip it
+	Forgotten                     // the warehouse forgets the token of a block that an owner began long ago
+	TokenAlone                    // the warehouse stores a block's token and answers an error, and the rows never come
+	SetBack                       // the control store loses its last epochs and positions, as after a restored backup or a failover
+	Forged                        // somebody writes a message with a huge epoch into the rated log
 	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
-	ServerAway                    // the server of a file that was begun is away for longer than the broker keeps usage
-	ServerStalls                  // a carrier's server answers nothing for a while, and closes no connection
-	SourceRemoved                 // the project has the source no longer, and has it again later
-	EndsLate                      // a mediator ends while it sends a file's ends, and nobody takes the file for longer than the broker keeps usage
+	ServerAway                    // the server of a begun file is away for longer than the broker keeps usage
+	ServerStalls                  // a carrier's server does not answer for a while, and closes no connection
+	SourceRemoved                 // the project does not have the source for a while
+	EndsLate                      // a mediator ends while it sends the ends of a file, and no mediator takes the file for longer than the broker keeps usage
 	FaultCount
 )
 
@@ -102,22 +102,22 @@ var faultMeanings = [...]string{
 
 func (f Fault) String() string { return faultNames[f] }
 
-// Meaning is what happened, in a sentence.
+// Meaning describes the fault in a sentence.
 func (f Fault) Meaning() string { return faultMeanings[f] }
 
 // Faults is a set of faults.
 type Faults uint64
 
-// AllFaults is every fault.
+// AllFaults contains every fault.
 const AllFaults Faults = 1<<FaultCount - 1
 
-// Has says that f is in the set.
+// Has reports whether f is in the set.
 func (s Faults) Has(f Fault) bool { return s&(1<<f) != 0 }
 
 // Without is the set without f.
 func (s Faults) Without(f Fault) Faults { return s &^ (1 << f) }
 
-// String is the names, separated by commas: what ParseFaults reads.
+// String is the names, separated by commas, in the form that ParseFaults reads.
 func (s Faults) String() string {
 	if s == AllFaults {
 		return "all"
@@ -159,7 +159,7 @@ names:
 // Met counts faults.
 type Met [FaultCount]int
 
-// Add adds what another schedule met.
+// Add adds the counts of another schedule.
 func (m *Met) Add(other *Met) {
 	for i := range m {
 		m[i] += other[i]

@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// judgement folds the rated log of a partition on its own, as the design says it: what counts is a message of no older
-// epoch than any before, and of a later input than any that counted.
+// judgement folds the rated log of a partition independently of ratemill's code: a message counts if no earlier message
+// has a newer epoch, and its input is later than that of every message that counts.
 type judgement struct {
 	epoch, input int64
 	counts       []broker.Message
@@ -42,7 +42,7 @@ func (j *judgement) take(m *broker.Message) {
 	}
 }
 
-// settled says that everything that must come has come.
+// settled reports whether everything that must come has come.
 func (w *world) settled() bool {
 	if len(w.requests) > 0 || !w.allSent() {
 		return false
@@ -59,14 +59,14 @@ func (w *world) settled() bool {
 	return true
 }
 
-// rests says that a partition's owner waits for usage.
+// rests reports whether a partition's owner waits for usage.
 func (w *world) rests(p int) bool {
 	return slices.ContainsFunc(w.actors, func(a *actor) bool {
 		return a.kind == ownerKind && a.partition == p && !a.ended && a.idle && a.at == "await "+w.topics.Usage
 	})
 }
 
-// missing says what a schedule without end waits for.
+// missing describes what a schedule that does not end waits for.
 func (w *world) missing() string {
 	text := ""
 	for p := range partitions {
@@ -103,7 +103,7 @@ func (w *world) missing() string {
 	return text
 }
 
-// advance goes to the next phase; true when there is none.
+// advance begins the next phase, and returns true if there is none.
 func (w *world) advance() bool {
 	w.judge()
 	w.judgeWarehouse()
@@ -129,7 +129,7 @@ func (w *world) advance() bool {
 	return w.failure != ""
 }
 
-// renew has every partition taken by a new owner, who knows only what the topics say.
+// renew starts a new owner for every partition; it knows only what the topics say.
 func (w *world) renew() {
 	w.notef("judge", "NEW OWNERS for all")
 	for _, a := range w.actors {
@@ -144,7 +144,7 @@ func (w *world) renew() {
 	}
 }
 
-// probe uses every counter once more, and sends old batches again: what a new owner does not know shows.
+// probe uses every counter once more, and sends old batches again, to show anything that a new owner does not know.
 func (w *world) probe() {
 	for p := range partitions {
 		l := w.usage[p]
@@ -173,7 +173,7 @@ func (w *world) probe() {
 	w.files = append(w.files, f)
 }
 
-// judge compares what counts in the rated logs with what must be there.
+// judge compares the messages that count in the rated logs with the expected ones.
 func (w *world) judge() {
 	for p := range partitions {
 		e, j := w.expect[p], w.judged[p]
@@ -228,8 +228,9 @@ func (w *world) judge() {
 	}
 }
 
-// adopt takes it as right that usage of a cycle whose counters may be forgotten was suspended, and that a copy of it was rated
-// then or suspended too. Sweeps decide that, and nobody else uses what its cycle has.
+// adopt accepts that usage of a cycle whose counters may be forgotten was suspended, and that a copy of it was rated
+// then, or suspended too. The time of the sweeps decides that, and no other usage depends on the counters of that
+// cycle.
 func (o *outcome) adopt(records []string) {
 	want, adopted := slices.Clone(o.records), false
 	for i, r := range want {
@@ -249,8 +250,8 @@ func (o *outcome) adopt(records []string) {
 	}
 }
 
-// follow holds what each record found drawn of its buckets against what the log had drawn before it: whatever owners forget,
-// no bucket is begun anew.
+// follow compares the units that each record found drawn from its buckets with the units that the log had drawn before:
+// whatever owners forget, no bucket may start again.
 func follow(drawn map[string]int64, b *ratedlog.Batch) (wrong string) {
 	for i := range b.Rated {
 		for _, data := range b.Rated[i].Charges {
@@ -308,7 +309,7 @@ func describeAll(b *ratedlog.Batch) (records []string, err error) {
 	return records, nil
 }
 
-// compareCounters compares what the owners know with the sums of the deltas that count.
+// compareCounters compares the owners' counters with the sums of the deltas that count.
 func (w *world) compareCounters() {
 	for p := range partitions {
 		if w.stopped[p] != nil {
@@ -339,7 +340,7 @@ func (w *world) compareCounters() {
 	}
 }
 
-// compareSessions compares the sessions that an owner knows with what the messages that count say they have become.
+// compareSessions compares the sessions that an owner knows with the states in the messages that count.
 func (w *world) compareSessions(p int) {
 	last, err := w.judged[p].sessions()
 	if err != nil {
@@ -364,7 +365,7 @@ func (w *world) compareSessions(p int) {
 	}
 }
 
-// longOver says that a session may be forgotten: its last part was before all calls.
+// longOver reports whether a session may be forgotten: its last part was before all calls.
 func longOver(s rating.Session) bool {
 	return s.Last < time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 }
@@ -387,7 +388,7 @@ func (j *judgement) sessions() (map[rating.SessionKey]rating.Session, error) {
 	return last, nil
 }
 
-// forgotten says that a counter may be forgotten: its cycle began long ago.
+// forgotten reports whether a counter may be forgotten: its cycle began long ago.
 func (w *world) forgotten(k rating.CounterKey) bool {
 	return int64(k.Cycle) < w.now.Unix()/86400-400
 }
@@ -410,7 +411,8 @@ func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
 	return sums, nil
 }
 
-// compareOffline compares what counts, byte for byte, with what an owner makes of the same usage when nothing fails.
+// compareOffline compares the messages that count, byte for byte, with the result of an owner that rates the same usage
+// without faults.
 func (w *world) compareOffline() {
 	quiet := newWorld(w.seed, Options{Steps: 1})
 	quiet.files, quiet.lost = nil, w.lost
@@ -449,11 +451,11 @@ func (w *world) compareOffline() {
 	}
 }
 
-// ofForgotten says that usage is of a cycle whose counters are forgotten once somebody sweeps.
+// ofForgotten reports whether usage is of a cycle whose counters are forgotten at the next sweep.
 func ofForgotten(u *udr.Usage) bool { return u.At < udr.InstantOf(epoch.AddDate(-1, 0, 0)) }
 
-// hasOldUsage says that a rated message is about a cycle whose counters may have been forgotten before it or not: its usage is
-// suspended then.
+// hasOldUsage reports whether a rated message is about a cycle whose counters may have been forgotten before it: its
+// usage is then suspended.
 func hasOldUsage(message []byte) bool {
 	var b ratedlog.Batch
 	var u udr.Usage
@@ -468,7 +470,7 @@ func hasOldUsage(message []byte) bool {
 		}))
 }
 
-// afterEpoch is a rated message without the epoch, its first field: a tag, and a number that is small here.
+// afterEpoch is a rated message without the epoch, its first field: a tag and a number, which is small here.
 func afterEpoch(message []byte) []byte {
 	for i := 1; i < len(message); i++ {
 		if message[i] < 0x80 {

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// Summary is what many schedules met.
+// Summary counts the results of many schedules.
 type Summary struct {
 	Schedules int
 	Steps     int
@@ -21,7 +21,7 @@ type Summary struct {
 	Failed    []Report
 }
 
-// String is what the schedules met, as two tables.
+// String is the summary as two tables.
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d schedules, %d steps, %d records, %d failed\n\nthis happened:\n", s.Schedules, s.Steps, s.Records, len(s.Failed))
@@ -35,8 +35,8 @@ func (s *Summary) String() string {
 	return b.String()
 }
 
-// RunMany runs schedules for n seeds from first on, on all cores, until ctx ends or one fails. progress, if there is
-// one, is told now and then; it is never called twice at a time.
+// RunMany runs schedules for n seeds from first on, on all cores, until ctx ends or one fails. It calls progress, if
+// there is one, from time to time, never twice at once.
 func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summary)) Summary {
 	const portion = 32
 	var mu sync.Mutex
@@ -91,8 +91,8 @@ func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summ
 	return s
 }
 
-// Shrink finds a smaller schedule that fails too: fewer kinds of faults, fewer steps, fewer files. lines of its trace are
-// kept.
+// Shrink finds a smaller schedule that fails too, with fewer kinds of faults, fewer steps and fewer files. It keeps the
+// given number of lines of its trace.
 func Shrink(failed Report, lines int) Report {
 	o := failed.Options
 	o.Trace = 0
@@ -127,7 +127,7 @@ func Shrink(failed Report, lines int) Report {
 	return Run(failed.Seed, o)
 }
 
-// Replay is what to type to see the schedule again.
+// Replay is the command that runs the schedule again.
 func (r Report) Replay() string {
 	records := ""
 	if r.Options.Senders {
@@ -143,7 +143,7 @@ func (r Report) Replay() string {
 		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, records)
 }
 
-// String tells of a failure, for people.
+// String describes a failure for people.
 func (r Report) String() string {
 	return fmt.Sprintf("schedule %d fails: %s\n\n%s\n\nreplay it: %s", r.Seed, r.Failure, strings.Join(r.Trace, "\n"), r.Replay())
 }

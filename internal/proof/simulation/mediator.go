@@ -23,7 +23,7 @@ import (
 	"ratemill/udr"
 )
 
-// rulesOf is a version of the source's document; they differ in what they filter.
+// rulesOf is a version of the source's document; versions differ in their filter.
 func rulesOf(version int) string {
 	return `source: carrier
 decode:
@@ -59,16 +59,16 @@ var sources = sync.OnceValue(func() (s [2]*source.Source) {
 	return s
 })
 
-// line is a record of a carrier's file, and what the plainest reading of it is.
+// line is a record of a carrier's file, with the result of the plainest reading of it.
 type line struct {
 	text string
 	kind string
-	bad  bool   // it cannot be mapped, or nobody has its SIM
-	late bool   // nobody has its SIM before lateRevision
-	file string // in which it came
+	bad  bool   // the rules cannot map it, or no account owns its SIM
+	late bool   // no account owns its SIM before lateRevision
+	file string // the batch in which it came
 	u    udr.Usage
 
-	mapped bool // it was suspended as usage, and comes back so, whatever the rules say now
+	mapped bool // it was suspended as usage, and comes back as usage, whatever the rules say now
 }
 
 // write makes the file as its carrier drops it.
@@ -100,7 +100,7 @@ func (w *world) write(f *file) {
 	w.identifyLines(f)
 }
 
-// identifyLines remembers the lines of a file by the records that they become.
+// identifyLines notes, for each record, the lines of a file that become it.
 func (w *world) identifyLines(f *file) {
 	for i := range f.lines {
 		w.lines[udr.ID{File: f.id, Seq: uint64(i + 1)}] = &f.lines[i]
@@ -201,7 +201,7 @@ func (l fileLedger) File(ctx context.Context, number int64) (row control.File, e
 func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
 	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
 		f.row.Content, f.row.Spooled = content, now
-		if read, ok := f.fetched[string(content)]; ok { // by one of two, of whom the other saw a change since
+		if read, ok := f.fetched[string(content)]; ok { // by one of two mediators, after the other changed the file
 			f.holding = read
 		}
 		first := l.w.contents[string(content)]
@@ -244,7 +244,7 @@ func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, r
 				f.done = true
 				return
 			}
-			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // somebody looks, and has it tried again
+			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // somebody looks, and retries it
 		}
 	})
 }
@@ -275,7 +275,7 @@ func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why strin
 	return nil
 }
 
-// What watchers do is not simulated: files are in the ledger when their carriers drop them.
+// The simulation has no watchers: files are in the ledger as soon as their carriers drop them.
 func (fileLedger) Sight(context.Context, string, []control.Sighting, time.Time) (int, error) {
 	return 0, nil
 }
@@ -296,7 +296,7 @@ func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error
 func (fileLedger) Replaced(context.Context, int64, string, time.Time) error      { return nil }
 func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
 
-// spool brings files from a carrier whose server has its moods.
+// spool fetches files from a carrier whose server has faults.
 type spool struct{ w *world }
 
 func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known,
@@ -333,7 +333,7 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	case w.happens(ConnectionBreaks, 10):
 		return mediation.Content{}, fmt.Errorf("connection broke at byte %d: %w", w.faults[ConnectionBreaks].IntN(len(f.text)), errSimulated)
 	}
-	if f.row.Spooled.IsZero() && w.happens(FileChanges, 12) { // what was seen of it was its listing alone
+	if f.row.Spooled.IsZero() && w.happens(FileChanges, 12) { // only its listing was seen
 		f.records = f.records[:1+w.faults[FileChanges].IntN(len(f.records))]
 		w.write(f)
 	}
@@ -349,8 +349,8 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(now.text)}), nil }}, nil
 }
 
-// stalls is a server that answers nothing for a while, often for longer than a lease, and closes no connection. Then it
-// goes on, or the deadline for progress has passed.
+// stalls is a server that does not answer for a while, often for longer than a lease, and closes no connection. Then it
+// answers again, or the deadline for progress has passed.
 func (w *world) stalls(ctx context.Context) error {
 	if !w.happens(ServerStalls, 25) {
 		return nil
@@ -363,8 +363,8 @@ func (w *world) stalls(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// removesSource takes the source out of the project for a while. Some mediators start anew with the project as it is then;
-// others go on with the one that they have. Of the files that were begun somebody orders a few to be finished.
+// removesSource takes the source out of the project for a while. Some mediators restart with the project as it is then;
+// others continue with the one that they have. Somebody orders to finish a few of the begun files.
 func (w *world) removesSource() {
 	r := w.faults[SourceRemoved]
 	w.removed = w.step + 20 + w.spread(SourceRemoved)
@@ -381,10 +381,10 @@ func (w *world) removesSource() {
 	}
 }
 
-// hasSource says that the project has the source.
+// hasSource reports whether the project has the source.
 func (w *world) hasSource() bool { return w.phase != troubled || w.step >= w.removed }
 
-// pieces gives a file in pieces of any size.
+// pieces returns a file in pieces of any size.
 type pieces struct {
 	w *world
 	r io.Reader
@@ -425,7 +425,7 @@ func (r mediatorReference) Current(context.Context) (registry.Revision, string, 
 	return registry.Revision(r.w.revision), shared().catalogues[r.w.catalogue].Version(), nil
 }
 
-// revisions answers when the registry's revisions became known.
+// revisions returns the times at which the registry's revisions became known.
 func (w *world) revisions(ctx context.Context, after registry.Revision) (later []control.RegistryChange, err error) {
 	err = w.store.transaction(ctx, "asking for revisions", func() error {
 		later = slices.Clone(w.changed[after:])
@@ -434,7 +434,7 @@ func (w *world) revisions(ctx context.Context, after registry.Revision) (later [
 	return later, err
 }
 
-// startMediator starts what takes files, as they come.
+// startMediator starts a mediator, which takes files as they come.
 func (w *world) startMediator() {
 	w.started++
 	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
@@ -452,8 +452,8 @@ func (w *world) startMediator() {
 	w.start(name, senderKind, 0, m.Run).removed = removed
 }
 
-// judgeFiles compares what became of each carrier's file with the plainest reading of it: each record in one place, the
-// file closed everywhere, and the balance zero.
+// judgeFiles compares the results of each carrier's file with the plainest reading of it: each record is in one place,
+// the file is closed everywhere, and the balance is zero.
 func (w *world) judgeFiles() {
 	if !w.mediated {
 		return
@@ -504,19 +504,19 @@ func (w *world) judgeFiles() {
 				suspended++
 				want = "suspended"
 			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || codes[id] == mediation.CopyRated && len(rated[l.key()]) > 0):
-				want = "suspended" // its copy was rated, which must be noticed when it was so before the batch was made
+				want = "suspended" // its copy was rated; if that was before the batch was made, the retry must notice it
 			default:
 				at = partitionOf[rootOf(accountOf(l.u.SIM, l.u.At, revision), l.u.At, revision)]
 			}
 			if want == "rated" {
-				units += l.u.Quantity // also of those that turn out to be duplicates
+				units += l.u.Quantity // including those that turn out to be duplicates
 			}
 			g := got[id]
 			if g != "" {
 				known++
 			}
 			if g == "suspended" && want == "rated" && ofForgotten(&l.u) {
-				g = want // and for what it was suspended was judged with the log
+				g = want // the log's judgement has checked the reason
 			}
 			if w.expect[at].gap < 0 && (g == "duplicate" && want != "rated" || g != "duplicate" && g != want || g != "" && where[id] != at) {
 				w.fail("file %s, line %d %q: is %q in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g, where[id], want, at)
@@ -553,7 +553,8 @@ func (w *world) judgeFiles() {
 	}
 }
 
-// hadAnotherRoot says that a record's SIM belonged to another billing root at the time of use by an earlier revision.
+// hadAnotherRoot reports whether, by an earlier revision, a record's SIM belonged to another billing root at the time
+// of use.
 func hadAnotherRoot(l *line, revision uint64) bool {
 	root := func(r uint64) uint32 { return rootOf(accountOf(l.u.SIM, l.u.At, r), l.u.At, r) }
 	first := uint64(1)

@@ -52,7 +52,7 @@ var (
 	belowAt    = time.Date(2026, 1, 18, 0, 0, 0, 0, time.UTC)
 )
 
-// rootOf says in the plainest way which billing root an account was below.
+// rootOf finds in the plainest way the billing root of an account at a time.
 func rootOf(account uint32, at udr.Instant, revision uint64) uint32 {
 	if account == 4 || account == 3 && revision == 5 && !at.Time().Before(belowAt) {
 		return 4
@@ -60,7 +60,7 @@ func rootOf(account uint32, at udr.Instant, revision uint64) uint32 {
 	return 1
 }
 
-// accountOf says in the plainest way who owned a SIM.
+// accountOf finds in the plainest way the owner of a SIM.
 func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	switch {
 	case sim == movedAway && revision >= 3 && revision < lastRevision && !at.Time().Before(movedAt):
@@ -73,7 +73,7 @@ func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	return 2
 }
 
-// cents is what a unit costs by a catalogue, in 1/100 EUR: the SIM's plan, and what root 1 pays above.
+// cents is the price of a unit by a catalogue, in 1/100 EUR: by the SIM's plan, and by that of root 1 above.
 var cents = [2]struct{ fleet, wholesale int64 }{{2, 1}, {3, 1}}
 
 func catalogueFiles(i int) fstest.MapFS {
@@ -94,7 +94,7 @@ func catalogueFiles(i int) fstest.MapFS {
 	return fsys
 }
 
-// shared is what all schedules have in common and none changes.
+// shared is the data that all schedules use and none changes.
 var shared = sync.OnceValue(func() (s struct {
 	catalogues [2]*rating.Catalogue
 	registry   *registry.Registry
@@ -160,12 +160,12 @@ func (r reference) Catalogue(ctx context.Context, version string) (*rating.Catal
 	return nil, fmt.Errorf("no catalogue %s", version)
 }
 
-// Registry is the registry, which has every revision.
+// Registry is the registry, with every revision.
 func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry.Registry, error) {
 	return shared().registry, r.known(ctx, "registry")
 }
 
-// known waits until a process knows what it asks for, as the real one does.
+// known waits until a process knows the version that it asks for, as the real one does.
 func (r reference) known(ctx context.Context, what string) error {
 	w := r.w
 	w.point(what, 0, 0)
@@ -191,18 +191,18 @@ type file struct {
 	holding
 	name   string
 	within uint32 // for duplicates
-	comes  int    // at this step its carrier drops it
+	comes  int    // its carrier drops it at this step
 
 	// Of a file that mediators read:
-	fetched  map[string]holding // what it held when it was fetched, by hash
-	content  udr.FileID         // tells its records from those of other files
+	fetched  map[string]holding // its content when a mediator fetched it, by hash
+	content  udr.FileID         // distinguishes its records from those of other files
 	row      control.File
 	vanished bool     // from its carrier's server
-	away     bool     // its carrier's server is away, for longer than the broker keeps usage
-	ordered  bool     // somebody ordered to finish it, though its source was removed
-	alone    bool     // its ends went out long ago, when only its home partition may get one that is missing
-	origins  []udr.ID // of a retry batch: what it brings back
-	copied   []bool   // which of it had a copy that was rated when the batch was made
+	away     bool     // its carrier's server is away for longer than the broker keeps usage
+	ordered  bool     // somebody ordered to finish it, although its source was removed
+	alone    bool     // its ends were sent long ago, so that only its home partition may still get a missing one
+	origins  []udr.ID // of a retry batch: the records that it retries
+	copied   []bool   // those of them that had a rated copy when the batch was made
 
 	// Of one that a sender sends:
 	pinned     bool
@@ -214,10 +214,10 @@ type file struct {
 	done       bool
 }
 
-// holding is a content of a file, which its carrier may change before it is read.
+// holding is a content of a file; its carrier may change it before a mediator reads it.
 type holding struct {
 	id      udr.FileID
-	records []udr.Usage // as read, before anything is looked up
+	records []udr.Usage // as read, before any lookup
 	text    string
 	lines   []line
 	hash    [32]byte
@@ -243,7 +243,7 @@ func (w *world) newFile(name string, records int) *file {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(name), w.seed))
 	f := &file{holding: holding{id: udr.FileID(sum[:16])}, content: udr.FileID(sum[:16]), name: name, within: 86400}
 	if !w.mediated && w.rng.IntN(4) == 0 {
-		f.within = 1 // forgotten soon: its keys are unlike any other
+		f.within = 1 // forgotten soon: its keys are like no others
 	}
 	for i := range records {
 		f.records = append(f.records, w.newRecord(f, uint64(i+1), uint32(1+w.rng.IntN(sims)), 1+w.rng.Int64N(30), w.rng.IntN(24)))
@@ -251,7 +251,7 @@ func (w *world) newFile(name string, records int) *file {
 	return f
 }
 
-// newRecord is a record; keys say which records carriers send twice: there are few.
+// newRecord makes a record. keys chooses the records that carriers send twice: there are few different ones.
 func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key int) udr.Usage {
 	u := udr.Usage{Seq: seq, Line: seq, Bytes: 40, Class: "data", Unit: udr.Octet, Quantity: quantity, SIM: sim, Country: "DE",
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}}
@@ -264,7 +264,7 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		u.Class = "fax" // no plan has a price for it
 	}
 	if w.rng.IntN(25) == 0 {
-		// Of a cycle that is counted no longer: so little that what is left of its buckets does not matter.
+		// Of a cycle that is no longer counted: so little usage that the rest of its buckets does not matter.
 		u.At, u.Quantity = udr.InstantOf(time.Date(2024, 6, 1+w.rng.IntN(30), 0, 0, 0, 0, time.UTC)), 1
 		return u
 	}
@@ -274,7 +274,7 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		return u
 	}
 	if w.rng.IntN(3) > 0 {
-		// A record that is sent again is the same in all that decides: SIM and time follow from the key.
+		// A record that is sent again has the same SIM and time, because both follow from the key.
 		u.SIM = uint32(key%sims) + 1
 		u.At = udr.InstantOf(time.Date(2026, 1, 1+key%busyDays, 10, 0, 0, 0, time.UTC))
 		h := sha256.Sum256([]byte{byte(key)})
@@ -283,8 +283,9 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	return u
 }
 
-// partOf makes a record a part of a call. All calls are of the first two days: usage that is late by the clock, as after an
-// outage, so that who forgets by the clock alone forgets what is needed. A few are long over, and nothing of them comes again.
+// partOf makes a record a part of a call. All calls are in the first two days, so they are late by the clock, as after
+// an outage: an owner that forgets by the clock alone would forget sessions that are still needed. A few calls are long
+// over, and no more parts of them come.
 func (w *world) partOf(u *udr.Usage, call int) {
 	u.Class, u.Unit, u.SIM = "voice_mo", udr.Second, uint32(call%sims)+1
 	u.Identifier.Value = fmt.Sprintf("26201%010d", u.SIM)

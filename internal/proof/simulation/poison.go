@@ -12,12 +12,12 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// poison is what somebody writes into a topic who is not ratemill.
+// poison is a message that a program other than ratemill writes into a topic.
 const poison = "\xffhello, topic"
 
 func isPoison(m *broker.Message) bool { return string(m.Value) == poison }
 
-// poisons writes it into the usage topic or the rated log of a partition.
+// poisons writes poison into the usage topic or the rated log of a partition.
 func (w *world) poisons(p int) {
 	l := w.usage[p]
 	if w.faults[Poison].IntN(2) == 0 {
@@ -32,7 +32,7 @@ const forgedEpoch = 1 << 40
 
 func isForged(epoch int64) bool { return epoch >= forgedEpoch }
 
-// forges writes a message of a huge epoch into the rated log: a mark, or the outcome of a later input.
+// forges writes a message with a huge epoch into the rated log: a mark, or the outcome of a later input.
 func (w *world) forges(p int) {
 	l, r := w.rated[p], w.faults[Forged]
 	message := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), forgedEpoch+r.Uint64N(1000))
@@ -43,7 +43,7 @@ func (w *world) forges(p int) {
 	l.add([]broker.Message{{Value: message}})
 }
 
-// origin is what the control store knows of epochs.
+// origin answers which epochs the control store has given out.
 func (w *world) origin(p int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, _ *control.Stop) (origin control.EpochOrigin, err error) {
 		err = w.store.transaction(ctx, "looking up the origin of an epoch", func() error {
@@ -59,7 +59,8 @@ func (w *world) origin(p int) ratedlog.AskOrigin {
 	}
 }
 
-// ordered says that a partition stopped at poison, which somebody looks at, now or when it stops there again.
+// ordered reports whether a partition stopped at poison. Somebody then looks at it, now or when the partition stops
+// there again.
 func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {
 		return false
@@ -77,7 +78,8 @@ func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	return true
 }
 
-// goOn closes the stops that actors have gone past. A sink has when its position has, unless the store lost that since.
+// goOn closes the stops that actors have passed. A sink has passed one when its position has, unless the store lost the
+// position since.
 func (w *world) goOn() {
 	if len(w.halts) == 0 {
 		return

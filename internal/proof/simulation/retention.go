@@ -7,9 +7,10 @@ import (
 	"ratemill/internal/broker"
 )
 
-// What topics forget. In earnest days lie between, in which whoever needs something has read it, or was replaced.
+// Retention of topics. In reality days pass before a message is deleted, and every reader that needs it has read it by
+// then, or was replaced.
 
-// forgetUsage is the retention of the usage topic: its beginning goes, as far as owners have decided it and no mediator
+// forgetUsage is the retention of the usage topic: it deletes the beginning that owners have decided, if no mediator
 // can send anything of the files that were closed there.
 func (w *world) forgetUsage(p int) {
 	upTo := w.judged[p].input + 1
@@ -21,8 +22,8 @@ func (w *world) forgetUsage(p int) {
 	for _, f := range w.files {
 		closed := w.expect[p].closedAt(f.id)
 		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
-		// While its server is away nobody sends records of a file, for longer than usage is kept. Its ends need no server, and
-		// are sent again to all partitions for a while.
+		// While the server of a file is away, for longer than usage is kept, nobody sends records of the file. Its ends
+		// need no server, and are sent again to all partitions for a while.
 		silent := f.away
 		if e := f.row.Progress.Ending; e != nil {
 			silent = w.now.Sub(e.Since) > 2*endsKnown
@@ -53,7 +54,8 @@ func (l *lowMark) take(m *broker.Message) {
 	}
 }
 
-// forgetRated is the retention of the rated log: its beginning goes, as far as the checkpoints, the sink and the balances have it.
+// forgetRated is the retention of the rated log: it deletes the beginning that the checkpoints, the sink and the
+// balances contain.
 func (w *world) forgetRated(p int) {
 	upTo, l := w.low[p].next, w.rated[p]
 	upTo = min(upTo, w.store.sinks[p].Next, w.store.accounts[p].at.Next)

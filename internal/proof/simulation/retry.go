@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// retry is somebody who brings a few records back that the warehouse has in suspense: the control store claims them for
-// a batch, and enters it into the ledger of files.
+// retry is somebody who retries a few records that the warehouse has in suspense: the control store claims them for a
+// batch, and enters the batch into the ledger of files.
 func (w *world) retry() {
 	var waiting []udr.ID
 	for p := range partitions {
@@ -32,7 +32,7 @@ func (w *world) retry() {
 	r := w.faults[Retry]
 	r.Shuffle(len(waiting), func(i, j int) { waiting[i], waiting[j] = waiting[j], waiting[i] })
 	rated := w.ratedKeys()
-	if r.IntN(2) == 0 { // of such that were rated under another id, if there are
+	if r.IntN(2) == 0 { // preferably records whose copy was rated under another id
 		slices.SortStableFunc(waiting, func(a, b udr.ID) int {
 			return cmp.Compare(min(1, len(rated[w.lines[b].key()])), min(1, len(rated[w.lines[a].key()])))
 		})
@@ -55,8 +55,8 @@ func compareIDs(a, b udr.ID) int {
 	return cmp.Or(bytes.Compare(a.File[:], b.File[:]), cmp.Compare(a.Seq, b.Seq))
 }
 
-// retryContent is the content of a retry batch. What its records are stands in rows that never change: here it is taken
-// from the log that they were made of.
+// retryContent is the content of a retry batch. In reality it comes from rows that never change; here it is taken from
+// the log from which they were made.
 func (w *world) retryContent(f *file, number int64) mediation.Content {
 	records := make([]mediation.RetryRecord, len(f.origins))
 	for i, id := range f.origins {
@@ -69,13 +69,13 @@ func (w *world) retryContent(f *file, number int64) mediation.Content {
 	return content
 }
 
-// recordKey is what makes two records of the carrier's the same.
+// recordKey identifies records of the carrier that are the same.
 type recordKey struct {
 	key udr.DuplicateKey
 	at  udr.Instant
 }
 
-// key is the zero value for a line without one that another may have too.
+// key is the zero value for a line without a key that another line could share.
 func (l *line) key() recordKey {
 	if l.u.Duplicate == (udr.DuplicateKey{}) {
 		return recordKey{}
@@ -107,7 +107,7 @@ func (w *world) ratedKeys() map[recordKey][]udr.ID {
 	return rated
 }
 
-// copies are the rated records with the given keys that are in the warehouse, once all usage has come out.
+// copies are the rated records with the given keys that are in the warehouse, after all usage has arrived there.
 func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
 	for p := range partitions {
 		if err := w.drain(ctx, p); err != nil {
@@ -137,12 +137,12 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 	return found, nil
 }
 
-// endsKnown is how long after a file's ends went out owners surely know them.
+// endsKnown is how long after a file's ends were sent owners certainly know them.
 const endsKnown = 400 * time.Millisecond
 
-// drain waits until the usage in a partition has come out.
+// drain waits until the results of the usage in a partition are in the warehouse.
 func (w *world) drain(ctx context.Context, p int) error {
-	if w.stopped[p] != nil { // a person goes on with it some day
+	if w.stopped[p] != nil { // a person will resume it some day
 		return nil
 	}
 	d := ratedlog.Drain{Broker: simBroker{w}, Topics: w.topics, Clock: clock{w}, Within: 300 * time.Millisecond,
@@ -170,7 +170,8 @@ func (w *world) drain(ctx context.Context, p int) error {
 	return err
 }
 
-// arrived says whether the end of a file is in the warehouse, once all usage of its home partition has come out.
+// arrived reports whether the end of a file is in the warehouse, after all usage of its home partition has arrived
+// there.
 func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, error) {
 	f := w.current.file
 	if err := w.drain(ctx, home); err != nil {
@@ -181,7 +182,7 @@ func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, err
 	return w.warehouse.ends[home][id], nil
 }
 
-// suspended is a suspended record as the log has it.
+// suspended is a suspended record as it is in the log.
 func (w *world) suspended(id udr.ID) udr.Suspended {
 	for p := range partitions {
 		for i := range w.judged[p].counts {
@@ -200,7 +201,7 @@ func (w *world) suspended(id udr.ID) udr.Suspended {
 	panic("the warehouse has a suspended record that is not in the log")
 }
 
-// bytes is what the balance of a file counts.
+// bytes are the bytes that the balance of a file counts.
 func (f *file) bytes() (n int) {
 	if f.origins == nil {
 		return len(f.text)

@@ -10,8 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// sender is a mediator of the plainest kind: it does what owners of partitions rely on, and nothing else. With it the
-// ledger is simulated alone.
+// sender is a mediator of the plainest kind: it does only what owners of partitions rely on. With senders, the
+// simulation covers rating alone.
 type sender struct {
 	w  *world
 	id int
@@ -43,7 +43,7 @@ func (w *world) allSent() bool {
 	return !slices.ContainsFunc(w.files, func(f *file) bool { return !f.done })
 }
 
-// held says that somebody who works on f is there.
+// held reports whether an actor works on f.
 func (w *world) held(f *file) bool {
 	return slices.ContainsFunc(w.actors, func(a *actor) bool { return !a.ended && a.file == f })
 }
@@ -69,7 +69,7 @@ func (s *sender) lease(ctx context.Context) (f *file, generation int, err error)
 	return f, generation, err
 }
 
-// send sends what is left of a file, in batches.
+// send sends the rest of a file, in batches.
 func (s *sender) send(ctx context.Context, f *file, generation int) error {
 	w := s.w
 	read, lasts := f.read, f.lasts
@@ -105,7 +105,8 @@ func (f *file) batch(follows, last uint64) udr.Batch {
 		Catalogue: shared().catalogues[f.catalogue].Version(), DuplicateWithin: f.within, SessionWithin: callWithin}}
 }
 
-// encode is a batch of the records from read to to that belong to a partition, and the last of them, 0 for none.
+// encode makes a batch of the records from read up to to that belong to a partition. It returns the batch and its last
+// record, 0 for none.
 func (f *file) encode(b udr.Batch, p int, read, to uint64) (message []byte, last uint64) {
 	var records []byte
 	for _, u := range f.records[read:to] {
@@ -125,7 +126,7 @@ func (f *file) encode(b udr.Batch, p int, read, to uint64) (message []byte, last
 	return append(udr.AppendBatchHeader(nil, &b), records...), last
 }
 
-// append appends until it is certain.
+// append appends until the message is certainly in the log.
 func (s *sender) append(ctx context.Context, p int, message []byte) error {
 	w := s.w
 	for {
@@ -158,7 +159,7 @@ func (s *sender) record(ctx context.Context, f *file, generation int, change fun
 	}
 }
 
-// loses says that a request is acknowledged and its message not there.
+// loses reports whether the broker acknowledges a request and loses its message.
 func (w *world) loses(r *request) bool {
 	if !w.losing || w.phase != troubled || r.by == nil || r.by.kind != senderKind || w.faults[Loss].IntN(15) > 0 {
 		return false

@@ -11,8 +11,8 @@ import (
 
 // back is how a control store goes back in a schedule.
 type back struct {
-	may      bool // this is one of the few schedules in which it does
-	kept     bool // there is a copy
+	may      bool // the control store goes back in this schedule; it does in few
+	kept     bool // a copy exists
 	done     bool
 	epochs   [partitions]int64
 	sinks    [partitions]control.SinkPosition
@@ -20,8 +20,8 @@ type back struct {
 	refused  bool // somebody noticed, and stopped
 }
 
-// setBack copies epochs and positions at some step, and later gives the store the copy back: either while nobody runs, as
-// for a restored backup, or while owners and sinks run, as a standby does that lacks the last transactions.
+// setBack copies epochs and positions at some step, and later restores the copy: either while no process runs, as for a
+// restored backup, or while owners and sinks run, as a standby does that lacks the last transactions.
 func (w *world) setBack() {
 	b := &w.back
 	switch {
@@ -56,9 +56,8 @@ func (w *world) setBack() {
 	}
 }
 
-// between says that somebody has an epoch of which no mark is in the log, or has a block on its way into the warehouse.
-// What the store loses of these in this very moment cannot be told from what never was: PostgreSQL's synchronous_commit is
-// against it.
+// between reports whether somebody has an epoch without a mark in the log, or a block on its way into the warehouse. If
+// the store loses these at this moment, nobody can notice; PostgreSQL's synchronous_commit prevents it.
 func (w *world) between() bool {
 	for p := range partitions {
 		if w.store.sinks[p].Intent != nil || w.store.epochs[p] != w.judged[p].epoch {
@@ -68,8 +67,8 @@ func (w *world) between() bool {
 	return len(w.warehouse.late) > 0
 }
 
-// refuses says that a partition stopped because the store went back: also when the rated log has forgotten what a sink
-// would read by the older position. The schedule then ends: a person has to look.
+// refuses reports whether a partition stopped because the store went back, including the case that the rated log has
+// deleted the messages that a sink would read by the older position. The schedule then ends: a person must look.
 func (w *world) refuses(err *ratedlog.StoppedError) bool {
 	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first &&
 		(err.Offset == w.store.sinks[err.Partition].Next || err.Offset == w.store.accounts[err.Partition].at.Next)
@@ -81,7 +80,7 @@ func (w *world) refuses(err *ratedlog.StoppedError) bool {
 	return true
 }
 
-// judgeRefusal makes sure that nothing was doubled before somebody stopped.
+// judgeRefusal checks that nothing was doubled before a partition stopped.
 func (w *world) judgeRefusal() {
 	w.judgeBalances()
 	for _, l := range w.warehouse.late {

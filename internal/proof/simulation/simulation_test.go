@@ -31,7 +31,7 @@ var (
 	progress  = flag.Bool("progress", false, "tell how far many schedules are")
 )
 
-// TestReplay replays one schedule: what a failing TestSchedules tells to type.
+// TestReplay replays one schedule, by the command that a failing TestSchedules prints.
 func TestReplay(t *testing.T) {
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestSchedules(t *testing.T) {
 		require.NotZero(t, times, "no schedule met %s", simulation.Fault(f))
 	}
 	for _, what := range []string{
-		// A rater in all that it does, the sweep of checkpoints included.
+		// Everything that a rater does, including the sweep of checkpoints.
 		"owner: begin taking an epoch", "owner: committed taking an epoch", "owner: append sim.rated", "owner: await append", "owner: fetch sim.checkpoint",
 		"owner: fetch sim.rated", "owner: fetch sim.usage", "owner: bounds sim.checkpoint", "owner: bounds sim.usage", "owner: append sim.checkpoint", "owner: no answer",
 		"owner: catalogue", "owner: registry", "owner: sleep",
@@ -77,7 +77,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// TestFreshSchedules runs schedules that nobody has run before, and says where they begin.
+// TestFreshSchedules runs schedules that nobody has run before, and prints the first seed.
 func TestFreshSchedules(t *testing.T) {
 	n := *fresh
 	if testing.Short() {
@@ -92,7 +92,7 @@ func TestFreshSchedules(t *testing.T) {
 	t.Log(s.String())
 }
 
-// teller says how far many schedules are, every few seconds.
+// teller prints the number of schedules every few seconds.
 func teller(n uint64) func(simulation.Summary) {
 	if !*progress {
 		return nil
@@ -110,7 +110,7 @@ func teller(n uint64) func(simulation.Summary) {
 	}
 }
 
-// TestFormerFailures replays the schedules that once failed; testdata/seeds.txt says what each of them found.
+// TestFormerFailures replays the schedules that once failed; testdata/seeds.txt describes what each of them found.
 func TestFormerFailures(t *testing.T) {
 	f, err := os.Open("testdata/seeds.txt")
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestFormerFailures(t *testing.T) {
 	}
 }
 
-// TestSameSeedSameSchedule runs schedules twice: not a step may differ.
+// TestSameSeedSameSchedule runs schedules twice: every step must be the same.
 func TestSameSeedSameSchedule(t *testing.T) {
 	o := simulation.Defaults()
 	o.Trace = 1 << 20

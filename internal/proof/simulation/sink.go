@@ -17,7 +17,7 @@ import (
 	"ratemill/udr"
 )
 
-// simWarehouse is a warehouse of which only the identities of rows are kept. It drops a block whose token it remembers.
+// simWarehouse is a warehouse that keeps only the identities of rows. It drops a block whose token it remembers.
 type simWarehouse struct {
 	w      *world
 	tokens [partitions]map[string]bool
@@ -53,7 +53,7 @@ func (h *simWarehouse) init(w *world) {
 	}
 }
 
-// deliver applies the inserts that come after their callers gave them up.
+// deliver applies the inserts that arrive after their callers gave up on them.
 func (h *simWarehouse) deliver() {
 	h.late = slices.DeleteFunc(h.late, func(l lateBlock) bool {
 		due := l.due <= h.w.step || h.w.phase != troubled
@@ -64,8 +64,9 @@ func (h *simWarehouse) deliver() {
 	})
 }
 
-// forget is what other partitions do to a table while the sink of this one has stopped at a block: they fill its window.
-// Nothing of the block may be under way, for it comes within minutes or not at all, and tables remember for hours.
+// forget simulates blocks of other partitions in a table while the sink of this partition stands at a block: they push
+// its token out of the table's window. No insert of the block may be under way, because it would arrive within minutes
+// or never, and tables remember tokens for hours.
 func (h *simWarehouse) forget(p int) {
 	w := h.w
 	if w.store.sinks[p].Intent == nil || len(h.tokens[p]) == 0 ||
@@ -78,7 +79,7 @@ func (h *simWarehouse) forget(p int) {
 	w.note("warehouse", "FORGETS tokens", int64(p), 0)
 }
 
-// rows are those of one table, of which only the identities are kept.
+// rows are the rows of one table; only their identities are kept.
 type rows struct {
 	table   string
 	n       int
@@ -112,7 +113,7 @@ func (r *rows) add(id udr.ID) {
 	r.ids = append(r.ids, id)
 }
 
-// block is what a sink writes: a table each for what became of records, as the real one has them.
+// block is a block as a sink writes it: a table for each outcome of records, as in the real warehouse.
 type block struct {
 	tables                                              []*rows
 	rated, suspended, duplicates, events, closed, ended *rows
@@ -140,7 +141,7 @@ func (b *block) Tables() []*rows { return b.tables }
 // Reset implements consumer.Block.
 func (b *block) Reset() {
 	for _, r := range b.tables {
-		r.n, r.ids, r.files, r.amounts = 0, nil, nil, nil // an insert that comes late has them still
+		r.n, r.ids, r.files, r.amounts = 0, nil, nil, nil // a late insert still has them
 	}
 }
 
@@ -194,7 +195,7 @@ type inserter struct {
 	partition int
 }
 
-// Insert stores a block, or says so, or both.
+// Insert stores a block, or only reports that it did, or both.
 func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	w := i.w
 	w.point("insert "+b.table, int64(i.partition), int64(b.n))
@@ -220,7 +221,7 @@ func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	return nil
 }
 
-// Stored says how many rows of a block are there, or that nobody can say.
+// Stored returns how many rows of a block are there, or an error.
 func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 	w := i.w
 	w.point("count "+b.table, int64(i.partition), int64(b.n))
@@ -228,7 +229,7 @@ func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 		return 0, &warehouse.UnavailableError{What: "count", Err: errSimulated}
 	}
 	for _, s := range i.blocks[i.partition][b.table] {
-		if s.from <= b.to && s.to >= b.from { // blocks with other bounds come after a set-back alone, and any row of them tells
+		if s.from <= b.to && s.to >= b.from { // blocks with other bounds come only after a set-back, and any row of them is enough
 			rows += s.rows
 		}
 	}
@@ -262,7 +263,7 @@ func (i inserter) store(b *rows, token string) {
 	}
 }
 
-// Replicated says that tokens are noted alone at times.
+// Replicated reports whether a token is always stored together with its rows; here it may be stored alone.
 func (i inserter) Replicated() bool { return false }
 
 // positions of sinks, in the control store.
@@ -314,7 +315,7 @@ func (p positions) SinkCommit(ctx context.Context, name string, partition int, v
 	})
 }
 
-// startSink starts what brings a partition of the rated log into the warehouse.
+// startSink starts the sink of a partition of the rated log.
 func (w *world) startSink(p int) {
 	w.started++
 	name := fmt.Sprintf("sink-%d/%d", w.started, p)
@@ -336,7 +337,7 @@ func (w *world) startSink(p int) {
 	a.ratedFloor = w.store.sinks[p].Next
 }
 
-// sunk says that the warehouse and the balances have the whole of the rated logs.
+// sunk reports whether the warehouse and the balances contain the whole rated logs.
 func (w *world) sunk() bool {
 	for p := range partitions {
 		at := &w.store.sinks[p]
@@ -347,7 +348,7 @@ func (w *world) sunk() bool {
 	return len(w.warehouse.late) == 0
 }
 
-// judgeWarehouse compares the rows with what must be there: each record once, in one table.
+// judgeWarehouse compares the rows with the expected ones: each record once, in one table.
 func (w *world) judgeWarehouse() {
 	for p := range partitions {
 		want := map[string]map[udr.ID]string{"rated_usage": {}, "suspense": {}, "duplicates": {}, "suspense_closed": {}}
@@ -391,7 +392,7 @@ func (w *world) judgeWarehouse() {
 	}
 }
 
-// sameAmount says that an amount is that of the first charge in the words for a rated record.
+// sameAmount reports whether an amount is that of the first charge in the text of a rated record.
 func sameAmount(amount, record string) bool {
 	_, charge, _ := strings.Cut(strings.Fields(record)[2], ":")
 	text, _, _ := strings.Cut(charge, "(")

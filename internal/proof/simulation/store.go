@@ -21,7 +21,7 @@ const (
 	accountName = "sim-account"
 )
 
-// position is that of a consumer, by its name.
+// position is the position of a consumer, by the consumer's name.
 func (s *store) position(name string, partition int) *control.SinkPosition {
 	if name == accountName {
 		return &s.accounts[partition].at
@@ -29,7 +29,7 @@ func (s *store) position(name string, partition int) *control.SinkPosition {
 	return &s.sinks[partition]
 }
 
-// transaction runs f as a transaction of whoever acts.
+// transaction runs f as a transaction of the current actor.
 func (s *store) transaction(ctx context.Context, what string, f func() error) error {
 	w := s.w
 	w.point("begin "+what, 0, 0)

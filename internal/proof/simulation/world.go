@@ -16,35 +16,37 @@ import (
 	"ratemill/udr"
 )
 
-// partitions is the number of partitions of each topic: two meet everything that many do.
+// partitions is the number of partitions of each topic: with two, everything happens that happens with many.
 const partitions = 2
 
-// epoch is when simulated time begins: after all usage, since rules suspend usage of later than its file.
+// epoch is the beginning of simulated time: after all usage, because rules suspend usage that is later than its file.
 var epoch = time.Date(2026, 2, 10, 12, 0, 0, 0, time.UTC)
 
 // Options bound a schedule.
 type Options struct {
 	Faults Faults
-	Steps  int // of the scheduler, in which faults may happen; then everything calms down
-	Files  int // 0: as the seed says
-	Trace  int // lines of trace to be kept, 0 for none
-	// Senders: in all schedules records come from senders, and sinks begin when all is calm. What owners do is denser then.
+	Steps  int // steps of the scheduler in which faults may happen; afterwards none do
+	Files  int // 0: the seed decides
+	Trace  int // lines of the trace to keep, 0 for none
+	// Senders: in all schedules records come from senders, and sinks begin only after the faults. More of the steps are
+	// then those of owners.
 	Senders bool
-	// Sinks: in all schedules records come from senders, and sinks run all the time. What sinks do is denser then.
+	// Sinks: in all schedules records come from senders, and sinks always run. More of the steps are then those of
+	// sinks.
 	Sinks bool
-	// Mediators: in all schedules records come from mediators, and sinks run all the time. What mediators look up in the
-	// warehouse is denser then.
+	// Mediators: in all schedules records come from mediators, and sinks always run. Mediators then look up more in the
+	// warehouse.
 	Mediators bool
 }
 
-// Defaults is what a schedule has unless somebody wants less of it.
+// Defaults is the extent of a schedule unless somebody wants less.
 func Defaults() Options { return Options{Faults: AllFaults, Steps: 900} }
 
-// Report says how a schedule ended.
+// Report describes the end of a schedule.
 type Report struct {
 	Seed    uint64
 	Options Options
-	Failure string // what is wrong, empty when nothing is
+	Failure string // the failure, empty if there is none
 	Trace   []string
 	Steps   int
 	Records int
@@ -52,24 +54,24 @@ type Report struct {
 	Zombies Zombies
 }
 
-// Zombies are actors that stood still while others took over what they had, by what they were about to do. The names
-// follow from effects: "owner: append sim.checkpoint" is an owner in the middle of a sweep.
+// Zombies counts actors that stood still while others took over their work, by the effect at which they stood. The
+// names follow from effects: "owner: append sim.checkpoint" is an owner in the middle of a sweep.
 type Zombies map[string]int
 
-// Add adds those of another schedule.
+// Add adds the counts of another schedule.
 func (z Zombies) Add(other Zombies) {
 	for what, times := range other {
 		z[what] += times
 	}
 }
 
-// world is everything that is in a simulation.
+// world is the state of a simulation.
 type world struct {
 	seed    uint64
 	options Options
-	rng     *rand.Rand             // who is next, and how long things take
-	faults  [FaultCount]*rand.Rand // one each, so that leaving a fault out leaves the others as they were
-	harsh   int                    // how much more often faults happen
+	rng     *rand.Rand             // decides which actor is next, and how long things take
+	faults  [FaultCount]*rand.Rand // one for each fault, so that leaving a fault out does not change the others
+	harsh   int                    // by how much faults happen more often
 
 	now      time.Time
 	step     int
@@ -91,24 +93,24 @@ type world struct {
 	judged    [partitions]*judgement
 	low       [partitions]lowMark // the newest in the checkpoint topic
 	stopped   [partitions]*ratedlog.StoppedError
-	owners    [partitions]*rater.Owner // that was started last
-	lost      bool                     // and it was lost
-	active    Faults                   // those of this schedule: what is rare needs few others beside it
-	losing    bool                     // this is one of the few schedules in which a message is lost
+	owners    [partitions]*rater.Owner // the one started last
+	lost      bool                     // it was lost
+	active    Faults                   // the faults of this schedule: a rare one must have few others beside it
+	losing    bool                     // a message is lost in this schedule; it is in few
 	back      back
 
 	revision  uint64
 	catalogue int
 	rules     int
-	mediated  bool             // files are read by mediators, otherwise records come from senders
-	sinking   bool             // sinks and what makes balances run all the time, otherwise they begin when all is calm: what owners do is then denser
+	mediated  bool             // mediators read the files; otherwise records come from senders
+	sinking   bool             // sinks and the consumers of balances always run; otherwise they begin only after the faults, and more of the steps are those of owners
 	contents  map[string]*file // that came, by hash
 
-	claimed map[udr.ID]bool          // suspended records that were brought back
+	claimed map[udr.ID]bool          // suspended records that were retried
 	lines   map[udr.ID]*line         // of carriers, by the records that they are
-	orders  []control.Stop           // to go on without a message
-	halts   []control.Stop           // stops that are open
-	full    [engines]int             // an engine takes nothing before this step
+	orders  []control.Stop           // orders to skip a message
+	halts   []control.Stop           // open stops
+	full    [engines]int             // an engine rejects writes before this step
 	removed int                      // the project has no source before this step
 	changed []control.RegistryChange // when the revisions of the registry became known
 
@@ -118,17 +120,17 @@ type world struct {
 	trace   []entry
 }
 
-// phase is what a schedule is about.
+// phase is a phase of a schedule.
 type phase int
 
 const (
 	troubled phase = iota // faults happen
-	calm                  // none do; everything must come to its end
-	probing               // new owners restore; everything is used once more
-	compared              // and once more, to compare what they know
+	calm                  // no faults happen; all work must be completed
+	probing               // new owners restore; every counter is used once more
+	compared              // once more, to compare what the new owners know
 )
 
-// Run is the schedule that follows from a seed.
+// Run runs the schedule that follows from a seed.
 func Run(seed uint64, o Options) Report {
 	w := newWorld(seed, o)
 	w.run()
@@ -178,7 +180,7 @@ func newWorld(seed uint64, o Options) *world {
 	return w
 }
 
-// mix is the faults that a schedule may have: all in some, about half of them in the others.
+// mix is the set of faults that may happen in a schedule: all in some schedules, about half of them in the others.
 func mix(seed uint64) Faults {
 	r := rand.New(rand.NewPCG(seed, 1<<32))
 	if r.IntN(4) == 0 {
@@ -199,7 +201,7 @@ func (w *world) log(topic string, partition int) *partitionLog {
 	panic("no topic " + topic)
 }
 
-// engine is one that has a disk.
+// engine is an engine with a disk.
 type engine int
 
 const (
@@ -209,10 +211,10 @@ const (
 	engines
 )
 
-// isFull says that an engine has no room now.
+// isFull reports whether an engine has no disk space now.
 func (w *world) isFull(e engine) bool { return w.phase == troubled && w.step < w.full[e] }
 
-// happens says whether a fault happens now: in one of n cases, more often in a harsh schedule.
+// happens reports whether a fault happens now: in one of n cases, more often in a harsh schedule.
 func (w *world) happens(f Fault, n int) bool {
 	if w.phase != troubled || !w.active.Has(f) || w.faults[f].IntN(n) >= w.harsh {
 		return false
@@ -221,7 +223,7 @@ func (w *world) happens(f Fault, n int) bool {
 	return true
 }
 
-// spread is a number of steps for something that comes late: often soon, sometimes much later.
+// spread is a number of steps for something that is late: often few, sometimes many.
 func (w *world) spread(f Fault) int { return w.faults[f].IntN(10 << w.faults[f].IntN(6)) }
 
 func (w *world) fail(format string, args ...any) {
@@ -258,8 +260,8 @@ func (w *world) run() {
 	}
 }
 
-// calmDown ends the faults: whoever stood still goes on, for a while. Of many who think that they have a partition all but
-// the last two are told that they do not.
+// calmDown ends the faults: actors that stood still continue for a while. Of several owners that believe that they have
+// a partition, all but the last two learn that they do not.
 func (w *world) calmDown() {
 	w.phase = calm
 	w.notef("judge", "CALM from here on")
@@ -272,7 +274,7 @@ func (w *world) calmDown() {
 	}
 }
 
-// next chooses who goes on. When all wait for a time to come, it comes.
+// next chooses the next actor. If all of them wait for a time, that time comes.
 func (w *world) next() *actor {
 	n := 0
 	var chosen *actor
@@ -299,7 +301,7 @@ func (w *world) next() *actor {
 	return nil
 }
 
-// deliver brings appends that are due into their logs.
+// deliver puts appends that are due into their logs.
 func (w *world) deliver() {
 	w.requests = slices.DeleteFunc(w.requests, func(r *request) bool {
 		if r.due <= w.step || w.phase != troubled {
@@ -309,7 +311,7 @@ func (w *world) deliver() {
 	})
 }
 
-// trouble does to actors and topics what the seed has for them.
+// trouble applies the seed's faults to actors and topics.
 func (w *world) trouble() {
 	if w.phase != troubled {
 		return
@@ -325,7 +327,7 @@ func (w *world) trouble() {
 			})
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
-			if a.at == "bounds "+w.topics.Checkpoint { // for long enough that another restores, and writes a checkpoint
+			if a.at == "bounds "+w.topics.Checkpoint { // long enough for another owner to restore and write a checkpoint
 				a.paused += w.faults[Pause].IntN(300)
 			}
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
@@ -368,7 +370,7 @@ func (w *world) trouble() {
 		w.change()
 	}
 	if w.happens(Poison, 500) {
-		w.met[Poison]-- // counted when it is met
+		w.met[Poison]-- // counted when it happens
 		w.poisons(p)
 	}
 	if w.happens(Forged, 500) {
@@ -389,7 +391,7 @@ func (w *world) trouble() {
 	}
 }
 
-// replace starts another for the partition of an actor that stands still.
+// replace starts another actor for the partition of one that stands still.
 func (w *world) replace(a *actor) {
 	switch a.kind {
 	case ownerKind:
@@ -401,7 +403,8 @@ func (w *world) replace(a *actor) {
 	}
 }
 
-// compactions is in how many cases the checkpoints of a partition are compacted now: more often while somebody reads them.
+// compactions is in how many cases the checkpoints of a partition are compacted now: more often while an owner reads
+// them.
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
 		if a.kind == ownerKind && a.partition == p && !a.ended && a.at == "fetch "+w.topics.Checkpoint {
@@ -411,8 +414,8 @@ func (w *world) compactions(p int) int {
 	return 40
 }
 
-// nerve is in how many cases an actor stands still here: more often where an owner knows its epoch and nobody else does,
-// where it has taken a partition and not looked at what is known of it, and where it is about to say what it knows.
+// nerve is in how many cases an actor stands still here: more often where an owner has an epoch that nobody else knows,
+// where it has taken a partition and not yet read its state, and where it is about to append.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
 	case tookEpoch:
@@ -425,7 +428,7 @@ func (w *world) nerve(a *actor) int {
 	return 200
 }
 
-// staff sees to it that there is somebody for all work.
+// staff makes sure that an actor exists for every kind of work.
 func (w *world) staff() {
 	var owners, sinks, accounts [partitions]bool
 	senders := 0
@@ -441,7 +444,7 @@ func (w *world) staff() {
 		case a.kind == senderKind:
 			senders++
 			if a.removed && w.hasSource() {
-				a.cancel() // it starts anew, with the source
+				a.cancel() // it restarts, with the source
 			}
 		}
 	}
@@ -463,7 +466,7 @@ func (w *world) staff() {
 	}
 }
 
-// startSender starts somebody who reads files.
+// startSender starts a sender.
 func (w *world) startSender() {
 	if w.mediated {
 		w.startMediator()
@@ -473,7 +476,7 @@ func (w *world) startSender() {
 	w.start(fmt.Sprintf("sender-%d", w.started), senderKind, 0, (&sender{w: w, id: w.started}).run)
 }
 
-// startOwner starts what a rater runs for a partition that it was given.
+// startOwner starts an owner, as a rater does for a partition that was assigned to it.
 func (w *world) startOwner(p int) {
 	w.started++
 	name := fmt.Sprintf("owner-%d/%d", w.started, p)
@@ -514,7 +517,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 		switch {
 		case errors.As(err, &fenced):
 			if w.rng.IntN(3) > 0 {
-				return nil // the group gave the partition to another
+				return nil // the group assigned the partition to another
 			}
 		case errors.As(err, &stopped) && w.refuses(stopped):
 			return nil
@@ -530,7 +533,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 	}
 }
 
-// stops takes note that a partition waits for a person: right only where a message was lost.
+// stops notes that a partition waits for a person: this is right only where a message was lost.
 func (w *world) stops(p int, err *ratedlog.StoppedError) error {
 	if e := w.expect[p]; !w.lost || e.gap < 0 || err.Offset != e.gap {
 		return err
@@ -540,5 +543,6 @@ func (w *world) stops(p int, err *ratedlog.StoppedError) error {
 	return nil
 }
 
-// reference gives catalogues and the registry. All revisions are there from the beginning: what a batch sees is its pin.
+// reference provides catalogues and the registry. All revisions exist from the beginning: a batch sees the one to which
+// it is pinned.
 type reference struct{ w *world }
