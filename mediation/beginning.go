@@ -42,8 +42,8 @@ func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	if t.file.Pinned {
 		return l, t.lookAgain(ctx, content, l)
 	}
-	if t.known != nil {
-		l.Look, err = t.known.look(t.src, interrupted(ctx, body), content.Size)
+	if t.prefix != nil {
+		l.Look, err = t.prefix.look(t.src, interrupted(ctx, body), content.Size)
 	} else {
 		l.Look, err = t.src.Decode.Look(interrupted(ctx, body))
 	}
@@ -77,7 +77,7 @@ func interrupted(ctx context.Context, body io.Reader) io.Reader {
 
 // lookAgain checks the content of a pinned file: it must be the pinned content, perhaps with more after it.
 func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error {
-	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID && t.known == nil {
+	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID && t.prefix == nil {
 		sum := sha256.New()
 		err := t.copied(ctx, content, func(unpacked io.Reader) error {
 			_, err := io.CopyN(sum, unpacked, size)
@@ -133,8 +133,8 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	if l.Broken {
 		part.Content, part.Size = nil, 0
 	}
-	if t.known != nil {
-		part.Opening, part.Fetched = t.known.Opening, t.known.Size
+	if t.prefix != nil {
+		part.Opening, part.Fetched = t.prefix.Opening, t.prefix.Size
 	} else if part.Opening, err = t.opening(ctx, content); err != nil || part.Opening == nil {
 		return part, "", 0, err
 	}
@@ -163,7 +163,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 			before = b
 		}
 	}
-	if t.known != nil && (longest == nil || longest.Number != t.known.Number) {
+	if t.prefix != nil && (longest == nil || longest.Number != t.prefix.Number) {
 		return part, "", 0, errWhole // it continues a file that was read under another name
 	}
 	if before != nil && (longest == nil || before.Number > longest.Number) {
@@ -273,7 +273,7 @@ func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader
 		return err
 	}
 	defer body.Close()
-	if t.known != nil {
+	if t.prefix != nil {
 		return read(interrupted(ctx, body))
 	}
 	unpacked, _, err := decode.Unpack(interrupted(ctx, body), t.src.Decode.Limits)

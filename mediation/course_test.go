@@ -400,11 +400,11 @@ func (a *actor) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 }
 
 // Fetch implements mediation.Spool.
-func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+func (a *actor) Fetch(ctx context.Context, src *source.Source, f *control.File, prefix *collect.Prefix,
 	renew func(context.Context) error) (content mediation.Content, err error) {
 	err = a.does(fmt.Sprintf("fetch %d from %s", f.Number, f.Place.Path), func() error {
 		s, err := a.c.spool.Fetch(ctx, server{a.c}, collect.Entry(f.Place), collect.Fetching{Clock: a.c.clock, Grown: f.Pinned,
-			Known: known})
+			Prefix: prefix})
 		if err != nil {
 			return err
 		}

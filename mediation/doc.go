@@ -3,7 +3,7 @@
 //
 // It owns the order of these steps (watcher.go, mediator.go), so that a crash between any two neither loses nor doubles
 // a record. It also owns the count of every record's and byte's outcome (reader.go), and the decision which file
-// continues which (beginning.go, known.go). It does not own formats (mediation/decode), transports and the spool
+// continues which (beginning.go, resume.go). It does not own formats (mediation/decode), transports and the spool
 // (mediation/collect), source documents (mediation/source), the rule language (rules), the ledger's tables
 // (internal/control), or anything after the usage topic.
 //

@@ -49,7 +49,7 @@ type Spool interface {
 	// result says whether it did. *collect.GoneError says that the file is no longer at its source,
 	// *collect.ChangedError that it is not the listed one, *collect.BeginsOtherwiseError that it does not begin with
 	// the known content, *AwayError that its place does not answer. RetryContent makes the content of a retry batch.
-	Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known, renew func(context.Context) error) (Content,
+	Fetch(ctx context.Context, src *source.Source, file *control.File, prefix *collect.Prefix, renew func(context.Context) error) (Content,
 		error)
 }
 

@@ -39,7 +39,7 @@ func (k *keeper) Renew(ctx context.Context, lease control.Lease, now time.Time, 
 	return l, err
 }
 
-func (k *keeper) Fetch(_ context.Context, src *source.Source, f *control.File, _ *collect.Known,
+func (k *keeper) Fetch(_ context.Context, src *source.Source, f *control.File, _ *collect.Prefix,
 	_ func(context.Context) error) (mediation.Content, error) {
 	hash := sha256.Sum256([]byte(f.Path))
 	return mediation.Content{ID: collect.Identity(src.Name, f.Path, hash), Hash: hash[:], Size: f.Size, Done: func() {},

@@ -195,12 +195,12 @@ const mostRunners = 64
 
 // taken is a file that this mediator has leased.
 type taken struct {
-	m     *Mediator
-	lease control.Lease
-	file  control.File
-	src   *source.Source
-	pins  control.Pins
-	known *known // the part read before and not fetched again; nil: none
+	m      *Mediator
+	lease  control.Lease
+	file   control.File
+	src    *source.Source
+	pins   control.Pins
+	prefix *prefix // the part read before and not fetched again; nil: none
 }
 
 // now is the time for leases and everything else that the ledger compares: the ledger's, not this machine's.
@@ -228,14 +228,14 @@ func (t *taken) process(ctx context.Context) (err error) {
 	if e := t.file.Progress.Ending; e != nil && t.file.Pinned {
 		return t.endAgain(ctx, e)
 	}
-	if t.known, err = t.resumes(ctx); err != nil {
+	if t.prefix, err = t.resumes(ctx); err != nil {
 		return err
 	}
-	if t.known != nil {
+	if t.prefix != nil {
 		if err = t.read(ctx); !errors.Is(err, errWhole) {
 			return err
 		}
-		t.known = nil
+		t.prefix = nil
 	}
 	return t.read(ctx)
 }
@@ -380,7 +380,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &lost) || ctx.Err() != nil:
 		return err
-	case collect.Away(err):
+	case collect.Unreachable(err):
 		t.m.unreachable(t.file.Source, err)
 		return err
 	case errors.As(err, &full):

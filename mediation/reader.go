@@ -111,7 +111,7 @@ func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 
 func (r *reader) decode(ctx context.Context, body io.Reader) (decode.Decoder, error) {
 	t := r.t
-	if k := t.known; k != nil {
+	if k := t.prefix; k != nil {
 		r.before, r.record.Seq, r.decoded = k.Decoder.Records, k.Decoder.Records, k.Decoder.Spans
 		return t.src.Resume(&k.Decoder, &interruptible{ctx, io.LimitReader(body, t.pins.Part.Size-k.Size)})
 	}

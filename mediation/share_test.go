@@ -30,13 +30,13 @@ func (b *bad) Queues() (queues []control.Queue) {
 	return queues
 }
 
-func (b *bad) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+func (b *bad) Fetch(ctx context.Context, src *source.Source, f *control.File, prefix *collect.Prefix,
 	renew func(context.Context) error) (mediation.Content, error) {
 	b.asked = append(b.asked, f.Source)
 	if b.stalls[f.Source] {
 		return mediation.Content{}, &collect.UnreachableError{Host: f.Source, Err: errors.New("it has not answered a request for 30s")}
 	}
-	return b.keeper.Fetch(ctx, src, f, known, renew)
+	return b.keeper.Fetch(ctx, src, f, prefix, renew)
 }
 
 func TestServersThatStallHoldUpNoOtherSource(t *testing.T) {

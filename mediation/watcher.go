@@ -258,7 +258,7 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as a file of its own", w.now())
 		}
 		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
-	case collect.Away(err):
+	case collect.Unreachable(err):
 		log.Info("moving or deleting read files later", "err", err)
 		return false, nil
 	}

@@ -27,7 +27,7 @@ type unmade = interface {
 	Name() string
 	Of(from, to int64)
 	Rows() int
-	Pick(keep func(row int) bool) nothing
+	Filter(keep func(row int) bool) nothing
 	Only() (RefusedRow, error)
 	Balanced() bool
 }

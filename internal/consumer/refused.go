@@ -80,7 +80,7 @@ func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []
 		if len(rows) == mostRefused {
 			return nil
 		}
-		part := b.Pick(func(row int) bool { return row >= from && row < to })
+		part := b.Filter(func(row int) bool { return row >= from && row < to })
 		err := p.Probe(ctx, part)
 		if refused, _ := s.Refused(err); err == nil || !refused {
 			return err
@@ -130,7 +130,7 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	}
 	s.Log.Warn("rows are left out of the warehouse, as ordered", "partition", s.Partition, "table", b.Name(), "rows", len(out), "offset",
 		intent.From)
-	return b.Pick(func(row int) bool { return !out[row] }), nil
+	return b.Filter(func(row int) bool { return !out[row] }), nil
 }
 
 // same reports whether a row is still the named one.
@@ -138,7 +138,7 @@ func (s *ByToken[R]) same(b R, r RefusedRow) (bool, error) {
 	if r.Row >= b.Rows() {
 		return false, nil
 	}
-	now, err := b.Pick(func(row int) bool { return row == r.Row }).Only()
+	now, err := b.Filter(func(row int) bool { return row == r.Row }).Only()
 	if err != nil {
 		return false, err
 	}

@@ -26,8 +26,8 @@ type Rows[R any] interface {
 	Rows() int
 	// Of is the range of offsets from which the rows are made, both ends included.
 	Of(from, to int64)
-	// Pick returns the rows for which keep returns true.
-	Pick(keep func(row int) bool) R
+	// Filter returns the rows for which keep returns true.
+	Filter(keep func(row int) bool) R
 	// Only describes the single row for people: table, record, offset and values.
 	Only() (RefusedRow, error)
 	// Balanced reports whether a file's balance counts the rows, so that a missing row is noticed.

@@ -156,7 +156,7 @@ func (l *files) Fail(_ context.Context, lease control.Lease, why string, _, _ ti
 }
 
 // Fetch implements mediation.Spool: the file is local, and is hashed before it is read.
-func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, _ *collect.Known,
+func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, _ *collect.Prefix,
 	_ func(context.Context) error) (mediation.Content, error) {
 	f := l.files[row.Number-1]
 	body, err := f.given.Open()

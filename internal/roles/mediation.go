@@ -208,7 +208,7 @@ type siteSpool struct {
 }
 
 // Fetch implements mediation.Spool.
-func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, known *collect.Known,
+func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control.File, prefix *collect.Prefix,
 	renew func(context.Context) error) (mediation.Content, error) {
 	if file.Retry > 0 {
 		return s.retries.fetch(ctx, file, renew)
@@ -221,7 +221,7 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 		return mediation.Content{}, fmt.Errorf("file %s belongs to source %s, which this project does not have", file.Path, file.Source)
 	}
 	f, err := s.spool.Fetch(ctx, site.Remote, collect.Entry(file.Place), collect.Fetching{
-		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned, Known: known,
+		Clock: clock{}, Random: rand.Float64, Grown: file.Pinned, Prefix: prefix,
 		Progress: func(ctx context.Context, _ int64) error { return renew(ctx) },
 	})
 	if err != nil {

@@ -492,7 +492,7 @@ func (l later) Now() time.Time { return time.Now().Add(l.by) }
 // onlyRetries fetches what the mediators of this test may fetch.
 type onlyRetries struct{ w *world }
 
-func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.File, _ *collect.Known,
+func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.File, _ *collect.Prefix,
 	renew func(context.Context) error) (mediation.Content, error) {
 	return RetryContent(ctx, s.w.Store, s.w.Warehouse, file, renew)
 }

@@ -114,7 +114,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 		switch err := s.Remote.Rename(ctx, e.Path, hidden); {
 		case isGone(err):
 			return true, nil
-		case Away(err) || ctx.Err() != nil:
+		case Unreachable(err) || ctx.Err() != nil:
 			return false, err
 		case err != nil: // forbidden, or done in spite of the error
 			renamed, lost := s.now(ctx, hidden)

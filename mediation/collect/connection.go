@@ -63,8 +63,8 @@ type RefusedError struct{ Err error }
 func (e *RefusedError) Error() string { return e.Err.Error() }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Away reports whether an error concerns the place, not a file: it cannot be reached, or refuses us.
-func Away(err error) bool {
+// Unreachable reports whether an error concerns the place, not a file: it cannot be reached, or refuses us.
+func Unreachable(err error) bool {
 	var unreachable *UnreachableError
 	var refused *RefusedError
 	return errors.As(err, &unreachable) || errors.As(err, &refused)
@@ -74,7 +74,7 @@ func Away(err error) bool {
 // process runs.
 func (d *dialer) dial(ctx context.Context) (*connection, error) {
 	c, err := d.enter(ctx)
-	if err != nil && ctx.Err() == nil && !Away(err) {
+	if err != nil && ctx.Err() == nil && !Unreachable(err) {
 		err = &RefusedError{err}
 	}
 	return c, err

@@ -30,7 +30,7 @@ func TestAnOpenThatHangsInTheKernelIsLeftBehind(t *testing.T) {
 	fetch.Attempts = 2
 	_, err = spool(t, 1<<20).Fetch(t.Context(), site.Remote, v.Ready[0], fetch)
 	require.ErrorContains(t, err, `cannot be reached: opening "a.csv" has made no progress for 300ms`)
-	require.True(t, Away(err))
+	require.True(t, Unreachable(err))
 	require.Less(t, time.Since(began), 30*time.Second)
 
 	require.NoError(t, unix.Close(holder)) // the server is back

@@ -75,7 +75,7 @@ func TestAMountThatHangsIsAwayAndBackWhenItAnswers(t *testing.T) {
 			for range mostHung {
 				err := do(p)
 				require.ErrorContains(t, err, "collect.dir /mnt/cdr cannot be reached: "+name+" has made no progress for 50ms")
-				require.True(t, Away(err))
+				require.True(t, Unreachable(err))
 			}
 			began := time.Now()
 			p.timeout = time.Hour // no more of them are left behind: it fails at once
@@ -84,7 +84,7 @@ func TestAMountThatHangsIsAwayAndBackWhenItAnswers(t *testing.T) {
 			if name != `reading "a"` { // which is opened before
 				require.ErrorContains(t, err, "4 earlier operations on it hang")
 			}
-			require.True(t, Away(err))
+			require.True(t, Unreachable(err))
 			close(m.hangs)
 			require.Eventually(t, func() bool { return p.hung.Load() == 0 }, 10*time.Second, time.Millisecond)
 			require.NoError(t, do(p))

@@ -108,7 +108,7 @@ func look(t *testing.T, d *testengine.SSHD, in, host, port, name, how, says stri
 			f.Release()
 			return
 		}
-		require.True(t, Away(err), "no file is to blame")
+		require.True(t, Unreachable(err), "no file is to blame")
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "horse")
 		require.NotContains(t, err.Error(), "staple")

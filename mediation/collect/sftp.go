@@ -214,7 +214,7 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 			var gone *GoneError
 			switch {
 			case err == nil, errors.As(err, &gone): // since its parent was listed
-			case ctx.Err() != nil, Away(err), errors.As(err, &crowded):
+			case ctx.Err() != nil, Unreachable(err), errors.As(err, &crowded):
 				return err
 			default:
 				l.unread(b, err)

@@ -223,7 +223,7 @@ type Fetching struct {
 	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
 	Progress func(ctx context.Context, done int64) error // called from time to time while waiting; an error ends the transfer; may be nil
 	Every    time.Duration                               // at least this often; 0 is 5 s
-	Known    *Known                                      // the part that was read before; nil: the whole file is fetched
+	Prefix   *Prefix                                     // the part that was read before; nil: the whole file is fetched
 	Grown    bool                                        // the file may have grown since it was listed: only the listed size is fetched
 }
 

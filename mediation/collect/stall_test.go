@@ -74,7 +74,7 @@ func TestAServerThatAnswersKeepalivesAndNoRequestIsAway(t *testing.T) {
 				_, err = spool(t, 1<<20).Fetch(t.Context(), site.Remote, v.Ready[0], f)
 			}
 			require.ErrorContains(t, err, "has not answered a request for 300ms")
-			require.True(t, Away(err))
+			require.True(t, Unreachable(err))
 		})
 	}
 }

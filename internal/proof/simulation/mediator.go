@@ -299,7 +299,7 @@ func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error  
 // spool fetches files from a carrier whose server has faults.
 type spool struct{ w *world }
 
-func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Known,
+func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _ *collect.Prefix,
 	renew func(context.Context) error) (mediation.Content, error) {
 	w := s.w
 	f := w.files[row.Number-1]

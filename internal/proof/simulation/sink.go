@@ -102,8 +102,8 @@ func (r *rows) Of(from, to int64) { r.from, r.to = from, to }
 // Balanced implements consumer.Rows.
 func (r *rows) Balanced() bool { return false }
 
-// Pick implements consumer.Rows. No row is ever refused here.
-func (r *rows) Pick(func(int) bool) *rows { panic("no row is refused") }
+// Filter implements consumer.Rows. No row is ever refused here.
+func (r *rows) Filter(func(int) bool) *rows { panic("no row is refused") }
 
 // Only implements consumer.Rows.
 func (r *rows) Only() (consumer.RefusedRow, error) { panic("no row is refused") }

@@ -30,8 +30,8 @@ import (
 // How a file is read is pinned. So a file that was begun by its new bytes is read the same way again, because its id
 // depends on what was known when it was begun.
 
-// known is the part of a growing file that was read before.
-type known struct {
+// prefix is the part of a growing file that was read before.
+type prefix struct {
 	control.Resumption
 	resumption
 }
@@ -58,8 +58,8 @@ func (m *Mediator) least() int64 { return windowsBefore * m.window() }
 
 func (m *Mediator) window() int64 { return cmp.Or(m.Window, window) }
 
-// resumes is the known part of the current file; nil if the whole file must be fetched.
-func (t *taken) resumes(ctx context.Context) (*known, error) {
+// resumes is the prefix of the current file; nil if the whole file must be fetched.
+func (t *taken) resumes(ctx context.Context) (*prefix, error) {
 	f := &t.file
 	begun := f.Pinned && safeguard.On(safeguard.FetchPinned)
 	switch {
@@ -82,7 +82,7 @@ func (t *taken) resumes(ctx context.Context) (*known, error) {
 	if age := now.Sub(r.Compared); !begun && (age < 0 || age >= wholeFor) && safeguard.On(safeguard.WholeCompared) {
 		return nil, nil
 	}
-	k := &known{Resumption: r}
+	k := &prefix{Resumption: r}
 	if err := json.Unmarshal(r.State, &k.resumption); err != nil || !k.Decoder.Resumable() || k.Decoder.Offset != k.Size {
 		return nil, nil // of another program
 	}
@@ -92,29 +92,29 @@ func (t *taken) resumes(ctx context.Context) (*known, error) {
 	return k, nil
 }
 
-// fetch fetches the file, without the known part.
+// fetch fetches the file, without the prefix.
 func (t *taken) fetch(ctx context.Context) (content Content, err error) {
-	var before *collect.Known
-	if k := t.known; k != nil {
-		before = &collect.Known{Size: k.Size, Hash: k.Sum, Window: k.Window, Ends: k.Ends}
+	var before *collect.Prefix
+	if k := t.prefix; k != nil {
+		before = &collect.Prefix{Size: k.Size, Hash: k.Sum, Window: k.Window, Ends: k.Ends}
 	}
 	content, err = t.m.Spool.Fetch(ctx, t.src, &t.file, before, t.keep)
 	if other := (*collect.BeginsOtherwiseError)(nil); errors.As(err, &other) {
 		return content, errWhole
 	}
 	if content.From == 0 {
-		t.known = nil // fetched as a whole
+		t.prefix = nil // fetched as a whole
 	}
 	return content, err
 }
 
-// opened is a content without the known part.
+// opened is a content without the prefix.
 func (t *taken) opened(content Content) (io.ReadCloser, error) {
 	body, err := content.Open()
-	if err != nil || t.known == nil {
+	if err != nil || t.prefix == nil {
 		return body, err
 	}
-	if err := skip(body, t.known.Size-content.From); err != nil {
+	if err := skip(body, t.prefix.Size-content.From); err != nil {
 		body.Close()
 		return nil, err
 	}
@@ -133,14 +133,14 @@ func skip(body io.Reader, n int64) (err error) {
 // sum is the hash of the content before the bytes that opened returns, and their number.
 func (t *taken) sum() (sum hash.Hash, size int64, err error) {
 	sum = sha256.New()
-	if t.known == nil {
+	if t.prefix == nil {
 		return sum, 0, nil
 	}
-	return sum, t.known.Size, sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(t.known.Sum)
+	return sum, t.prefix.Size, sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(t.prefix.Sum)
 }
 
-// look examines a content that continues after a known part.
-func (k *known) look(src *source.Source, body io.Reader, size int64) (decode.Look, error) {
+// look examines a content that continues after a prefix.
+func (k *prefix) look(src *source.Source, body io.Reader, size int64) (decode.Look, error) {
 	file, ok := body.(io.ReadSeeker)
 	if !ok {
 		all, err := io.ReadAll(body)
@@ -155,7 +155,7 @@ func (k *known) look(src *source.Source, body io.Reader, size int64) (decode.Loo
 // readOn records how to read a file that continues this one by its new bytes.
 func (r *reader) readOn(ctx context.Context, content Content) error {
 	t, size := r.t, r.t.pins.Part.Size
-	if content.Sum == nil || !r.plain && t.known == nil || content.Size != size || size < t.m.least() || r.decoder == nil {
+	if content.Sum == nil || !r.plain && t.prefix == nil || content.Size != size || size < t.m.least() || r.decoder == nil {
 		return nil
 	}
 	state := r.decoder.State()
@@ -181,8 +181,8 @@ func (r *reader) readOn(ctx context.Context, content Content) error {
 		return err
 	}
 	compared := t.m.now()
-	if t.known != nil {
-		compared = t.known.Compared
+	if t.prefix != nil {
+		compared = t.prefix.Compared
 	}
 	return t.m.Files.ReadOn(ctx, t.lease, encoded, compared)
 }

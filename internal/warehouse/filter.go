@@ -2,19 +2,19 @@ package warehouse
 
 import "encoding/binary"
 
-// Pick implements consumer.Rows: the rows of b for which keep returns true.
-func (b *Block) Pick(keep func(row int) bool) *Block {
+// Filter implements consumer.Rows: the rows of b for which keep returns true.
+func (b *Block) Filter(keep func(row int) bool) *Block {
 	p := &Block{Table: b.Table, byName: map[string]*data{}}
 	for _, c := range b.columns {
-		d := c.pick(keep)
+		d := c.filter(keep)
 		p.columns = append(p.columns, d)
 		p.byName[d.name] = d
 	}
 	return p
 }
 
-// pick is a column of some rows of d. A dictionary keeps the words that none of them has.
-func (d *data) pick(keep func(row int) bool) *data {
+// filter is a column of some rows of d. A dictionary keeps the words that none of them has.
+func (d *data) filter(keep func(row int) bool) *data {
 	p := &data{name: d.name, kind: d.kind}
 	if d.dictionary != nil {
 		p.dictionary = &dictionary{names: d.dictionary.names, texts: d.dictionary.texts}
@@ -55,7 +55,7 @@ func (d *data) pick(keep func(row int) bool) *data {
 		}
 	}
 	for _, m := range d.members {
-		p.members = append(p.members, m.pick(func(element int) bool { return elements[element] }))
+		p.members = append(p.members, m.filter(func(element int) bool { return elements[element] }))
 	}
 	return p
 }

@@ -9,9 +9,9 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// Known is the beginning of a file that was read before and is not fetched again. Only its last bytes are fetched, to
+// Prefix is the beginning of a file that was read before and is not fetched again. Only its last bytes are fetched, to
 // be compared.
-type Known struct {
+type Prefix struct {
 	Size   int64  // of the beginning
 	Hash   []byte // the state of SHA-256 at its end, by encoding.BinaryMarshaler
 	Window int64  // this many bytes at its end are fetched again
@@ -32,7 +32,7 @@ func (t *transfer) size() int64 { return t.entry.Size - t.first }
 // begin starts at the first byte that is fetched.
 func (t *transfer) begin() error {
 	t.hash, t.window, t.first = sha256.New(), sha256.New(), 0
-	if k := t.Known; k != nil {
+	if k := t.Prefix; k != nil {
 		if err := t.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(k.Hash); err != nil || k.Window > k.Size || k.Size > t.entry.Size {
 			return &BeginsOtherwiseError{t.entry.Path}
 		}
@@ -44,7 +44,7 @@ func (t *transfer) begin() error {
 
 // came processes the next bytes. It compares the known bytes as soon as all of them have arrived.
 func (t *transfer) came(b []byte) error {
-	if k := t.Known; k != nil && t.done < k.Size {
+	if k := t.Prefix; k != nil && t.done < k.Size {
 		again := b[:min(int64(len(b)), k.Size-t.done)]
 		t.window.Write(again)
 		t.done += int64(len(again))

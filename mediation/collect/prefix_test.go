@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// knownOf is what is known of a content's beginning.
-func knownOf(t *testing.T, content []byte, window int) *Known {
+// prefixOf is what is known of a content's beginning.
+func prefixOf(t *testing.T, content []byte, window int) *Prefix {
 	sum := sha256.New()
 	sum.Write(content)
 	state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
 	require.NoError(t, err)
 	ends := sha256.Sum256(content[len(content)-window:])
-	return &Known{Size: int64(len(content)), Hash: state, Window: int64(window), Ends: ends[:]}
+	return &Prefix{Size: int64(len(content)), Hash: state, Window: int64(window), Ends: ends[:]}
 }
 
 func TestOfAFileWhoseBeginningIsKnownTheRestIsFetched(t *testing.T) {
@@ -29,13 +29,13 @@ func TestOfAFileWhoseBeginningIsKnownTheRestIsFetched(t *testing.T) {
 		require.NoError(t, err)
 		s := spool(t, int64(len(content)-begins+window)) // the whole has no room
 		how := fetching(clock)
-		how.Known = knownOf(t, content[:begins], window)
+		how.Prefix = prefixOf(t, content[:begins], window)
 		f, err := s.Fetch(t.Context(), site.Remote, v.Ready[0], how)
 		require.NoError(t, err)
 		require.Equal(t, sha256.Sum256(content), f.Hash, "the hash is that of the whole")
 		require.EqualValues(t, []int{len(content), begins - window}, []int{int(f.Size), int(f.From)})
 		require.EqualValues(t, len(content)-begins+window, s.Used())
-		require.Equal(t, knownOf(t, content, window).Hash, f.State)
+		require.Equal(t, prefixOf(t, content, window).Hash, f.State)
 		body, err := f.Open()
 		require.NoError(t, err)
 		text, err := io.ReadAll(body)
@@ -45,12 +45,12 @@ func TestOfAFileWhoseBeginningIsKnownTheRestIsFetched(t *testing.T) {
 		f.Release()
 		require.Zero(t, s.Used())
 
-		for name, other := range map[string]*Known{
-			"another end":                 knownOf(t, append(append([]byte{}, content[:begins-1]...), content[begins-1]+1), window),
-			"a state of another program":  {Size: begins, Hash: []byte("sha"), Window: window, Ends: how.Known.Ends},
-			"one that is longer than now": {Size: int64(len(content)) + 1, Hash: how.Known.Hash, Window: window, Ends: how.Known.Ends},
+		for name, other := range map[string]*Prefix{
+			"another end":                 prefixOf(t, append(append([]byte{}, content[:begins-1]...), content[begins-1]+1), window),
+			"a state of another program":  {Size: begins, Hash: []byte("sha"), Window: window, Ends: how.Prefix.Ends},
+			"one that is longer than now": {Size: int64(len(content)) + 1, Hash: how.Prefix.Hash, Window: window, Ends: how.Prefix.Ends},
 		} {
-			how.Known = other
+			how.Prefix = other
 			_, err = s.Fetch(t.Context(), site.Remote, v.Ready[0], how)
 			var otherwise *BeginsOtherwiseError
 			require.ErrorAs(t, err, &otherwise, name)

@@ -97,9 +97,9 @@ func (e ending) Append(_ context.Context, _ string, _ int, messages []broker.Mes
 	return acked{nil}
 }
 
-func (a *appended) Fetch(ctx context.Context, src *source.Source, f *control.File, known *collect.Known,
+func (a *appended) Fetch(ctx context.Context, src *source.Source, f *control.File, prefix *collect.Prefix,
 	_ func(context.Context) error) (mediation.Content, error) {
-	s, err := a.spool.Fetch(ctx, a.site.Remote, collect.Entry(f.Place), collect.Fetching{Clock: a.clock, Grown: f.Pinned, Known: known})
+	s, err := a.spool.Fetch(ctx, a.site.Remote, collect.Entry(f.Place), collect.Fetching{Clock: a.clock, Grown: f.Pinned, Prefix: prefix})
 	if err != nil {
 		return mediation.Content{}, err
 	}
