@@ -74,10 +74,11 @@ func BenchmarkRatedLog(b *testing.B) {
 	})
 }
 
-// A partition is taken whose checkpoint has two counters for each SIM; LEDGER_SIMS=1000000 takes the full size.
+// An owner takes a partition whose checkpoint has two counters for each SIM; LEDGER_SIMS=1000000 measures the full
+// size.
 func BenchmarkRestore(b *testing.B) { benchmarkRestore(b, logs{}) }
 
-// The same from Kafka, the embedded one: reading the topic is in it.
+// The same from the embedded Kafka, including the time to read the topic.
 func BenchmarkRestoreFromKafka(b *testing.B) {
 	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{testengine.SharedEmbeddedKafka(b).Addr()}})
 	b.Cleanup(k.Close)
@@ -118,7 +119,7 @@ func benchmarkRestore(b *testing.B, from broker.Broker) {
 	})
 }
 
-// A million records of two days, none of them a duplicate: each key is looked for, and added.
+// A million records of two days, none of them a duplicate: each key is searched for and added.
 func BenchmarkSeen(b *testing.B) {
 	const records, hours = 1_000_000, 48
 	random := rand.NewChaCha8([32]byte{1})

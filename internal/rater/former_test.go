@@ -12,9 +12,9 @@ import (
 	"ratemill/udr"
 )
 
-// What the simulation once found, each as the shortest schedule that shows it.
+// Failures that the simulation once found, each as the shortest schedule that shows it.
 
-// feed is the usage topic, as a mediator fills it.
+// feed is the usage topic, filled as a mediator fills it.
 type feed struct {
 	t *testing.T
 	l logs
@@ -33,7 +33,7 @@ func (f *feed) send(follows, last uint64, end bool) {
 	f.l.Append(f.t.Context(), broker.TopicsUnder("test").Usage, 0, []broker.Message{{Value: message}})
 }
 
-// owner has taken the partition.
+// owner is an owner that has taken the partition.
 func (f *feed) owner(epoch int64) *Owner {
 	o := ownerOf(f.l, epoch)
 	o.Reference = f.w
@@ -41,7 +41,7 @@ func (f *feed) owner(epoch int64) *Owner {
 	return o
 }
 
-// rateAll decides what there is.
+// rateAll rates all usage in the topic.
 func (f *feed) rateAll(o *Owner) {
 	for o.next < f.l.of(o.Topics.Usage).end || o.pending != nil {
 		require.NoError(f.t, o.step(f.t.Context()))

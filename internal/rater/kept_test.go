@@ -14,7 +14,7 @@ import (
 	"ratemill/rules"
 )
 
-// What a source takes by default finds its counters, whatever late_until says.
+// Usage that a source accepts by default finds its counters, whatever late_until says.
 func TestCountersAreKeptLongerThanUsageIsTaken(t *testing.T) {
 	back := reflect.TypeOf(rules.Times{})
 	field, ok := back.FieldByName("Back")
@@ -26,8 +26,8 @@ func TestCountersAreKeptLongerThanUsageIsTaken(t *testing.T) {
 	require.EqualValues(t, 25*31+93, rating.DaysKept(24))
 }
 
-// A cycle whose counters were forgotten is begun anew by nobody: not by an owner that restores them from checkpoints, nor after
-// somebody set a longer late_until.
+// No owner starts a cycle at zero whose counters were forgotten: neither one that restores them from checkpoints, nor
+// one that runs after somebody set a longer late_until.
 func TestWhatWasForgottenIsRememberedAsForgotten(t *testing.T) {
 	l := logs{}
 	o := ownerOf(l, 1)

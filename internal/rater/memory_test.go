@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/broker"
 )
 
-// logs are topics of one partition in memory.
+// logs are topics with one partition, in memory.
 type logs map[string]*topicLog
 
 type topicLog struct {
@@ -66,13 +66,13 @@ func (l logs) Bounds(_ context.Context, topic string, _ int) (first, end int64, 
 	return t.first, t.end, nil
 }
 
-// forget is retention.
+// forget applies the retention.
 func (l logs) forget(topic string, first int64) {
 	t := l.of(topic)
 	t.kept, t.first = slices.DeleteFunc(t.kept, func(m broker.Message) bool { return m.Offset < first }), first
 }
 
-// compact leaves the newest value of each key.
+// compact keeps only the newest value of each key.
 func (l logs) compact(topic string) {
 	t := l.of(topic)
 	newest := map[string]int64{}
@@ -82,7 +82,7 @@ func (l logs) compact(topic string) {
 	t.kept = slices.DeleteFunc(t.kept, func(m broker.Message) bool { return m.Value == nil || newest[string(m.Key)] != m.Offset })
 }
 
-// compacted is what a compacted topic holds in the end: the newest value of each key.
+// compacted is the final content of a compacted topic: the newest value of each key.
 func (l logs) compacted(topic string) map[string][]byte {
 	newest := map[string][]byte{}
 	for _, m := range l.of(topic).kept {
@@ -93,7 +93,7 @@ func (l logs) compacted(topic string) map[string][]byte {
 	return newest
 }
 
-// still is a clock that somebody moves.
+// still is a clock that only moves when a test sets it.
 type still struct{ at int64 }
 
 func (s *still) Now() time.Time                             { return time.Unix(s.at, 0) }
@@ -101,7 +101,7 @@ func (s *still) Sleep(context.Context, time.Duration) error { s.at++; return nil
 
 const testNow = 1_773_700_000
 
-// daysKept is what owners have when nobody sets late_until.
+// daysKept is the default of owners, with the default of late_until.
 const daysKept = 500
 
 func ownerOf(l broker.Broker, epoch int64) *Owner {

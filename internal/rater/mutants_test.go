@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// TestMutants switches off the step that renews duplicate keys: some course of arrivals finds it.
+// TestMutants switches off the step that renews duplicate keys; some order of arrivals must fail then.
 func TestMutants(t *testing.T) {
 	defer safeguard.Without(safeguard.None)
 	safeguard.Without(safeguard.KeysRenewed)

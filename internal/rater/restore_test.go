@@ -23,8 +23,8 @@ import (
 	"ratemill/udr/wire"
 )
 
-// The checkpoint entries of version 1, as that version wrote them: key, then value. Checkpoints outlive a change of the
-// program, so these are read for ever.
+// The checkpoint entries of version 1, as that version wrote them: key, then value. Later versions must always read
+// them.
 var version1 = []struct{ what, key, value string }{
 	{"counter", "63" + "01" + "0000002a" + "00004e20" + "00000000000000ff" + "0000000000000003", "01" + "0000000000000064" + "0000000000000000" + "00000000000003e8"},
 	{"file", "66" + "0102030405060708090a0b0c0d0e0f10" + "0000000000000003", "01" + "0000000000000064" + "0000000000000007" + "0000000000000009"},
@@ -63,7 +63,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	require.ErrorAs(t, err, &fenced)
 }
 
-// TestAnEntryThatNobodyWroteStopsTheRestore, and not the process.
+// TestAnEntryThatNobodyWroteStopsTheRestore: it does not stop the process.
 func TestAnEntryThatNobodyWroteStopsTheRestore(t *testing.T) {
 	o := &Owner{epoch: 4, state: newState(0)}
 	low := lowWater{input: -1}
@@ -136,7 +136,8 @@ func TestSeenHoldsWhatAModelHolds(t *testing.T) {
 	require.NotZero(t, dropped)
 }
 
-// TestAKeyIsFoundWhereBinarySearchFindsIt in blocks of hashes, and in those where the guess is as wrong as can be.
+// TestAKeyIsFoundWhereBinarySearchFindsIt: in blocks of hashes, and in blocks in which the guess is as wrong as
+// possible.
 func TestAKeyIsFoundWhereBinarySearchFindsIt(t *testing.T) {
 	for seed := range seeds.Each(t, 10, 10) {
 		keysAreFound(t, rand.New(rand.NewPCG(seed, 2)))
@@ -210,8 +211,8 @@ func TestASweepHoldsTheKeysOfABlockThatWasSplitBeforeItsTurn(t *testing.T) {
 	}
 }
 
-// TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept: the hour's entries are buried at the end of the sweep that forgets
-// it, so what came meanwhile must be written by the sweep after.
+// TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept: the sweep that forgets an hour buries its entries at the end, so
+// the next sweep must write keys that came meanwhile.
 func TestKeysOfAnHourThatIsForgottenAndComesAgainAreKept(t *testing.T) {
 	l := logs{}
 	o := ownerOf(l, 1)
@@ -293,8 +294,9 @@ func TestWhatTheRatedLogForgotStopsARestoreUnlessItWasMarksAlone(t *testing.T) {
 	require.ErrorContains(t, err, "no longer has offset 2; its first is 3")
 }
 
-// TestWhatIsForgottenIsBuried: files, duplicate keys, and counters of cycles long ago leave the checkpoints, those of an
-// owner before and of one's own former epochs too, and every append ends with something that compaction keeps.
+// TestWhatIsForgottenIsBuried: entries of files, duplicate keys and counters of old cycles leave the checkpoints,
+// including the entries of former owners and of an owner's former epochs, and every append ends with an entry that
+// compaction keeps.
 func TestWhatIsForgottenIsBuried(t *testing.T) {
 	l := logs{}
 	topics := broker.TopicsUnder("test")
@@ -326,7 +328,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	b.Portion = 1
 	require.NoError(t, b.take(t.Context()))
 	change(b, 3)
-	b.sweepNow(t) // writes what changed, forgets nothing of it
+	b.sweepNow(t) // writes the changes, and forgets nothing of them
 	require.EqualValues(t, 5*3, settled(b, old))
 	require.Contains(t, fmt.Sprint(l.compacted(topics.Checkpoint)), string(counterPart(old)))
 
@@ -349,7 +351,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	}
 }
 
-// TestAClockThatRunsAheadEmptiesNoPool: a cycle is long ago when another one is later by so much, too.
+// TestAClockThatRunsAheadEmptiesNoPool: an old cycle is forgotten only if usage of a much later cycle has come, too.
 func TestAClockThatRunsAheadEmptiesNoPool(t *testing.T) {
 	o := ownerOf(logs{}, 1)
 	require.NoError(t, o.take(t.Context()))
@@ -368,8 +370,8 @@ func settled(o *Owner, k rating.CounterKey) int64 {
 	return v.Units()
 }
 
-// TestAnOrderIsForWhatCannotBeRead: about the rated log every owner must say the same, so one who restores counts
-// whatever the one who appended it counted, also if somebody ordered to go on without it for a sink's sake.
+// TestAnOrderIsForWhatCannotBeRead: all owners must reach the same state from the rated log. So an owner that restores
+// counts every message that the appending owner counted, even if somebody ordered to skip it for a sink.
 func TestAnOrderIsForWhatCannotBeRead(t *testing.T) {
 	topics := broker.TopicsUnder("test")
 	k := rating.CounterKey{ID: 1, Owner: 7, Cycle: 20500, Kind: rating.SIMUnits}
@@ -441,7 +443,7 @@ func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
 	require.ErrorContains(t, stopped, "test.checkpoint/0")
 }
 
-// TestAClockThatIsSetBackDelaysNoCheckpoint: files that wait for rating ask the checkpoints how far it is.
+// TestAClockThatIsSetBackDelaysNoCheckpoint: mediation reads from the checkpoints how far rating has come.
 func TestAClockThatIsSetBackDelaysNoCheckpoint(t *testing.T) {
 	l := logs{}
 	o := ownerOf(l, 1)

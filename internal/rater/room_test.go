@@ -45,13 +45,13 @@ func oneSIM(t *testing.T) world {
 	return world{c, r}
 }
 
-// TestWhatComesOfAUsageMessageFitsIntoAMessage: records for whose outcome there is no room wait in suspense.
+// TestWhatComesOfAUsageMessageFitsIntoAMessage: records wait in suspense if their results have no room in the message.
 func TestWhatComesOfAUsageMessageFitsIntoAMessage(t *testing.T) {
 	w := oneSIM(t)
 	const records = 110
 	in := udr.Batch{File: udr.FileID{1}, Last: records, Pin: udr.Pin{Source: "s", Rules: "r", Registry: 1, Catalogue: w.catalogue.Version()}}
 	message := udr.AppendBatchHeader(nil, &in)
-	large := []udr.Attribute{{Name: "note", Value: strings.Repeat("x", 64<<10)}} // nothing that mediation sends makes so much of a record
+	large := []udr.Attribute{{Name: "note", Value: strings.Repeat("x", 64<<10)}} // no usage that mediation sends has so large a result
 	for seq := range uint64(records) {
 		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: seq + 1, Class: "data", Unit: udr.Octet, Quantity: 1, At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE", Attributes: large})
 	}

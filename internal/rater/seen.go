@@ -62,7 +62,7 @@ func dated(key udr.DuplicateKey, at udr.Instant) udr.DuplicateKey {
 	return key
 }
 
-// mix is the last step of xxHash, which takes no two words to one.
+// mix is the last step of xxHash, which maps no two words to the same one.
 func mix(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 14029467366897019727
@@ -258,8 +258,8 @@ func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 		}
 		delete(s.hours, h)
 	}
-	// Of blocks that a sweep wrote since they were split ids are left here. Should their hour come again, the sweep that
-	// buries it would write it first.
+	// The ids of former blocks that a sweep wrote before they were split stay here. If their hour comes again, the
+	// sweep that buries it would write it first.
 	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 

@@ -18,8 +18,8 @@ const (
 	keyWeek = 7 * keyDay
 )
 
-// A carrier that appends to a file sends each record again and again: its key is remembered for as long as the window from
-// the last time, also by an owner that restores.
+// A carrier that appends to a file sends each record again and again. Owners remember its key for as long as the window
+// from its last arrival, even after a restore.
 func TestTheWindowOfAKeyRunsFromTheLastTimeThatItsRecordCame(t *testing.T) {
 	l := logs{}
 	o := ownerOf(l, 1)
@@ -41,7 +41,7 @@ func TestTheWindowOfAKeyRunsFromTheLastTimeThatItsRecordCame(t *testing.T) {
 	require.False(t, next.state.came(h, key, at, testNow+36*keyDay, keyWeek))
 }
 
-// An id that a switch gives twice within an hour is two records.
+// Two records with the same id within an hour are two records if their times differ.
 func TestTheTimeOfUseBelongsToAKey(t *testing.T) {
 	s := newState(0)
 	noon := udr.Instant(testNow * 1e9)
@@ -51,12 +51,12 @@ func TestTheTimeOfUseBelongsToAKey(t *testing.T) {
 	require.False(t, s.came(h, key, noon+1e9, testNow, keyDay))
 	require.Equal(t, hourOf("sky", noon+1e9), h)
 
-	// What a former ratemill left knows no more than the hour, and is remembered as it was.
+	// Keys that a former ratemill left contain only the hour of use, and are remembered unchanged.
 	s.undated.restore(blockID{hour: h}, testNow, keyDay, append([]byte{5}, make([]byte, 11)...))
 	require.True(t, s.came(h, udr.DuplicateKey{5}, noon+1e9, testNow, keyDay))
 }
 
-// A machine whose clock is a year ahead when it sweeps forgets nothing that may still come again.
+// If a machine's clock is a year ahead during a sweep, the sweep forgets no key of a record that may still come again.
 func TestAClockThatRunsAheadForgetsNoKeys(t *testing.T) {
 	o := ownerOf(logs{}, 1)
 	require.NoError(t, o.take(t.Context()))
@@ -69,7 +69,8 @@ func TestAClockThatRunsAheadForgetsNoKeys(t *testing.T) {
 	require.True(t, o.state.came(h, key, at, testNow, keyDay))
 }
 
-// An owner that restores reads in the rated log that a record came again, and remembers its key for as long from then on.
+// An owner that restores reads in the rated log that a record came again, and remembers its key for the whole window
+// from then on.
 func TestARestoreReadsThatARecordCameAgain(t *testing.T) {
 	at := udr.Instant(testNow * 1e9)
 	u := udr.Usage{Seq: 1, Class: "data", Quantity: 1, At: at, Duplicate: udr.DuplicateKey{7}}
@@ -89,8 +90,9 @@ func TestARestoreReadsThatARecordCameAgain(t *testing.T) {
 	require.False(t, s.seen.Has(h, key))
 }
 
-// Records of one hour and source come again and again at any time. Each is known for as long as the window from the last time
-// that it came, by an owner that forgets now and then, and none is known for much longer after all of its hour are over.
+// Records of one hour and source come again and again, at any time. An owner that forgets from time to time knows each
+// for as long as the window from its last arrival, and none for much longer after the window of the last record of the
+// hour is over.
 func TestAKeyIsKnownForItsWindowHoweverItsRecordComes(t *testing.T) {
 	for seed := range seeds.Each(t, 100, 100) {
 		require.Empty(t, keysCome(seed), "seed %d", seed)

@@ -21,8 +21,9 @@ func known(o *Owner) map[rating.SessionKey]rating.Session {
 	return all
 }
 
-// A new owner knows the sessions that the one before wrote, whatever a compaction left of their entries. What is over by the
-// clock and by the usage that has come is forgotten with its entry, and what is over by one of them alone is not.
+// A new owner knows the sessions that the former owner wrote, however a compaction left their entries. It forgets a
+// session, with its entry, if both the clock and the usage that has come say that it is over, and keeps it if only one
+// of them does.
 func TestSessionsOutliveTheirOwnerUntilTheyAreOver(t *testing.T) {
 	l := logs{}
 	o := ownerOf(l, 1)
@@ -70,7 +71,7 @@ func TestASessionsEntryThatNobodyWroteStopsTheRestore(t *testing.T) {
 	require.Equal(t, map[rating.SessionKey]rating.Session{k: s}, known(o))
 	for _, m := range []broker.Message{
 		{Key: key, Value: good[:8]}, {Key: key, Value: good[:len(good)-1]}, {Key: key[:len(key)-1], Value: good},
-		{Key: key, Value: append(value(100), 8, 5)}, // a quantity that was not rounded
+		{Key: key, Value: append(value(100), 8, 5)}, // a quantity that is not rounded
 	} {
 		require.Error(t, o.restoreEntry(t.Context(), &m, &low), "%x %x", m.Key, m.Value)
 	}

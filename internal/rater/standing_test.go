@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// cut takes the end of a topic, as a power cut does.
+// cut removes the end of a topic, as a power cut does.
 func (l logs) cut(topic string, end int64) {
 	t := l.of(topic)
 	for len(t.kept) > 0 && t.kept[len(t.kept)-1].Offset >= end {
@@ -34,7 +34,7 @@ func threeRated(t *testing.T) (*feed, *Owner) {
 
 func TestUsageThatEndsBeforeWhatWasDecidedStopsThePartition(t *testing.T) {
 	f, o := threeRated(t)
-	f.owner(2) // the end is where it goes on
+	f.owner(2) // the log continues at its end
 	f.l.cut(o.Topics.Usage, 1)
 	next := ownerOf(f.l, 3)
 	var stopped *ratedlog.StoppedError
@@ -45,7 +45,7 @@ func TestUsageThatEndsBeforeWhatWasDecidedStopsThePartition(t *testing.T) {
 	require.Contains(t, stopped.Reason, "docs/runbooks/partition-stopped.md")
 }
 
-// behind is a broker of which a replica answers that is behind by a message, for some time.
+// behind is a broker that answers for some time from a replica that is one message behind.
 type behind struct {
 	logs
 	topic string
@@ -89,7 +89,7 @@ func TestARatedLogThatIsNotThatOfTheCheckpointsStopsThePartition(t *testing.T) {
 	f, o := threeRated(t)
 	o.sweepNow(t)
 	f.l.cut(o.Topics.Rated, 2)
-	for epoch := range int64(4) { // each leaves a mark, until the log is as long as it was
+	for epoch := range int64(4) { // each leaves a mark, until the log is as long as before
 		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, ownerOf(f.l, epoch+2).take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
@@ -113,7 +113,7 @@ func TestAnOwnerNoticesThatTheRatedLogLostItsEnd(t *testing.T) {
 	require.Contains(t, stopped.Reason, "test.rated/0 ends at 2, but 3 was already decided")
 }
 
-// untilItFails goes on until something does.
+// untilItFails repeats a step until it fails.
 func (o *Owner) untilItFails(t *testing.T) error {
 	for {
 		if err := o.step(t.Context()); err != nil {
@@ -122,7 +122,8 @@ func (o *Owner) untilItFails(t *testing.T) error {
 	}
 }
 
-// The control store was restored from a backup, or a standby took over that is behind: it gives epochs again.
+// The control store was restored from a backup, or a standby took over that is behind: it gives out epochs a second
+// time.
 func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
 	f, o := threeRated(t)
 	f.owner(7)
