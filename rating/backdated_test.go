@@ -10,8 +10,8 @@ import (
 	"ratemill/registry"
 )
 
-// A SIM that was registered too late has 2 MB included in the cycle, before and after its since is put right; so has an
-// account that is said to have been below its root earlier than was known.
+// A SIM that was registered too late has 2 MB included in the cycle, before and after its since is corrected. The same
+// holds if a correction says that its account was below the root earlier than known.
 func TestWhatBecomesKnownLaterBeginsNoCountAnew(t *testing.T) {
 	catalogue, list := rating.LoadCatalogue(fstest.MapFS{"plan.yaml": {Data: []byte(`
 plan: data

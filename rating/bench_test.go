@@ -52,7 +52,8 @@ usage: 5 MB
 actions: [event]
 `
 
-// benchRecord is what differs from one usage record to the next: a rater decodes into one udr.Usage again and again.
+// benchRecord has the fields that differ from one usage record to the next: a rater decodes all records into one
+// udr.Usage.
 type benchRecord struct {
 	at       udr.Instant
 	quantity int64
@@ -158,7 +159,7 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 			}
 			e.Prefetch(v, 1, c, us)
 		}
-		res.Charges, res.Events = res.Charges[:0], res.Events[:0] // as a rater does, which writes them down
+		res.Charges, res.Events = res.Charges[:0], res.Events[:0] // as a rater does, which encodes them
 		if err := e.Rate(v, 1, c, &us[next%len(us)], res); err != nil {
 			b.Fatal(err)
 		}
@@ -171,7 +172,7 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 		}
 	}
 	res.Begin(c)
-	for range usage { // the counters are there, as they are on any day but the first of a cycle
+	for range usage { // the counters exist, as on any day but the first of a cycle
 		rate()
 	}
 	b.ReportAllocs()
@@ -182,7 +183,7 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
-// A pool's draw costs the same however many SIMs draw on it.
+// A draw from a pool costs the same, however many SIMs draw from it.
 func BenchmarkPool(b *testing.B) {
 	for _, members := range []int{10, 100, 1_000, 100_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {

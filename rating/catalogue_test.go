@@ -42,7 +42,8 @@ func TestACatalogueIsItsBundle(t *testing.T) {
 	}
 }
 
-// Files are pinned to a catalogue that was accepted by an earlier version: what is refused since then still rates them.
+// Files are pinned to a catalogue that an earlier version accepted. It still rates them, even if this version would
+// refuse it.
 func TestAStoredCatalogueIsOpenedThoughItWouldBeRefusedNow(t *testing.T) {
 	for name, x := range map[string]struct{ doc, accepted, refused, message string }{
 		"prices of one name": {`plan: grad
@@ -75,8 +76,8 @@ classes:
 	}
 }
 
-// What was counted is found by these ids: with another hash or another way of joining, everybody's buckets would be full
-// again in the middle of the cycle.
+// Counters are found by these ids: with another hash, or another way of joining, all buckets would be full again in the
+// middle of the cycle.
 func TestIdsOfCountersStay(t *testing.T) {
 	c := shipped(t)
 	for id, name := range map[uint64]string{
@@ -93,7 +94,7 @@ func TestIdsOfCountersStay(t *testing.T) {
 	}
 }
 
-// The schema is a generated file that editors read; it follows the declarations.
+// The schema is a generated file for editors; it follows the declarations.
 func TestSchemaIsCurrent(t *testing.T) {
 	text, err := json.MarshalIndent(rating.Schema(), "", "  ")
 	require.NoError(t, err)
@@ -146,8 +147,8 @@ func TestGrantIsWhatMoneyAllows(t *testing.T) {
 	})
 }
 
-// A record that cannot be rated at the last step leaves no trace: here the reseller's limit is in another currency,
-// which is found after the pool was drawn.
+// A record that fails at the last step of rating leaves no trace: here the reseller's limit is in another currency,
+// which the engine finds after it has drawn from the pool.
 func TestSuspensionChangesNothing(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{"bundle.yaml": {Data: []byte(bundleOf40Seconds)},
 		"limit.yaml": {Data: []byte("limit: dollars\ncost: 1 USD\nactions: [event]\n")}})

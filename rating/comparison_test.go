@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// compare is where the engine and the naive rater first differ, or "".
+// compare returns the first difference between the engine and the naive rater, or "".
 func compare(s *scenario) string {
 	c, err := newComparison(s)
 	if err != nil {
@@ -24,7 +24,7 @@ func compare(s *scenario) string {
 		if err != nil {
 			return err.Error()
 		}
-		// The second half is rated by what became known since.
+		// The second half is rated with the corrections.
 		rev := min(registry.Revision(1+2*i/len(s.Usage)), c.view.Revision())
 		c.naive.corrected = rev == 2
 		want, _ := c.naive.rate(&u)
@@ -80,7 +80,7 @@ func newComparison(s *scenario) (*comparison, error) {
 	return c, nil
 }
 
-// rate is what the engine makes of a record, in the naive rater's words.
+// rate is the engine's result for a record, in the naive rater's form.
 func (c *comparison) rate(u *udr.Usage, rev registry.Revision) (got []string, err error) {
 	res := &c.result
 	charges, events := len(res.Charges), len(res.Events)
@@ -135,7 +135,7 @@ func (c *comparison) words(x *rating.Charge) []string {
 	return got
 }
 
-// recompute computes a charge again, and what is read of it from the wire as well.
+// recompute recomputes a charge, and the charge that is decoded from its message.
 func (c *comparison) recompute(x *rating.Charge) error {
 	if total, err := x.Recompute(); err != nil || total != x.Total {
 		return fmt.Errorf("computed again: %s instead of %s, %v", total, x.Total, err)
@@ -151,7 +151,7 @@ func (c *comparison) recompute(x *rating.Charge) error {
 	return nil
 }
 
-// acknowledge ends a batch: what is settled here and folded there is the same, and nothing speculative is left.
+// acknowledge ends a batch: the settled counters equal the folded ones, and nothing speculative is left.
 func (c *comparison) acknowledge() error {
 	res := &c.result
 	c.counters.SettleAll(res.Deltas, c.offset)

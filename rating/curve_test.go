@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What a record costs as the world grows: a thousand to ten million SIMs of 10,000 accounts, and two hundred to a hundred
-// thousand accounts with a million SIMs. make bench-curves measures them.
+// The cost of a record as the world grows: a thousand to ten million SIMs of 10,000 accounts, and two hundred to a
+// hundred thousand accounts with a million SIMs. make bench-curves measures it.
 
 func BenchmarkRateSIMs(b *testing.B) {
 	for _, sims := range []int{1_000, 10_000, 100_000, 1_000_000, 10_000_000} {

@@ -1,6 +1,6 @@
 package rating
 
-// CounterName says what a counter below a billing root counts, in words such as pool fleet-3g/data.
+// CounterName describes a counter below a billing root, such as pool fleet-3g/data.
 func (c *Catalogue) CounterName(k CounterKey, root uint32) (string, bool) {
 	if name, ok := c.ids[k.ID]; ok {
 		return name, true

@@ -49,7 +49,7 @@ type accountLine struct {
 type simLine struct {
 	ID      uint32 `yaml:"id"`
 	From    string `yaml:"from"`
-	Told    string `yaml:"told"` // what was said for From before it was corrected, in revision 2
+	Told    string `yaml:"told"` // the value of From before revision 2 corrected it
 	Account string `yaml:"account"`
 	Plan    string `yaml:"plan"`
 }
@@ -113,7 +113,7 @@ func instant(text string) udr.Instant {
 	return udr.InstantOf(t)
 }
 
-// usageLine reads: SIM class quantity at [field=value…]; the unit follows the quantity as in 100B or 60s.
+// usageLine parses SIM class quantity at [field=value…]; the unit follows the quantity as in 100B or 60s.
 func usageLine(line string) (u udr.Usage, err error) {
 	f := strings.Fields(line)
 	if len(f) < 4 {
@@ -185,7 +185,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// runCase gives the case with the charges, counters, events and explanations that the engine made.
+// runCase returns the case with the engine's charges, counters, events and explanations.
 func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	c := readCase(t, a)
 	catalogue := c.load()
@@ -216,7 +216,7 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	return c.kept
 }
 
-// goldenCase is a case: what is given, and what came out so far.
+// goldenCase is a case: its input, and the output so far.
 type goldenCase struct {
 	*testing.T
 	world             world
@@ -266,7 +266,7 @@ func (c *goldenCase) give(name, data string) {
 	}
 }
 
-// load reads the catalogue and tells what is wrong with it, and what starts anew with it.
+// load reads the catalogue and reports its mistakes, and the counters that start anew with it.
 func (c *goldenCase) load() *rating.Catalogue {
 	catalogue, list := rating.LoadCatalogue(c.catalogue)
 	var said bytes.Buffer

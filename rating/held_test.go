@@ -16,8 +16,8 @@ import (
 	"ratemill/udr"
 )
 
-// What a process holds that knows and counts every SIM: REGISTRY_SIMS (by default a million) with three identifiers each
-// in the registry, and two counters for each. Finding a SIM and its counter is what is timed.
+// The memory of a process that knows and counts every SIM: REGISTRY_SIMS (a million by default) with three identifiers
+// each in the registry, and two counters for each. The benchmark measures the time to find a SIM and its counter.
 func BenchmarkRegisteredAndCounted(b *testing.B) {
 	sims := 1_000_000
 	if text := os.Getenv("REGISTRY_SIMS"); text != "" {

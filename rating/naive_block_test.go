@@ -2,7 +2,7 @@ package rating_test
 
 import "ratemill/udr"
 
-// naiveBlock is an increment: it has the price and the length that hold when it begins.
+// naiveBlock is an increment, with the price and the length that are valid when it begins.
 type naiveBlock struct {
 	units int64
 	price *naivePrice
@@ -18,10 +18,10 @@ func (c *naiveClass) increment(p *naivePrice) (initial, then int64) {
 	return initial, then
 }
 
-// blocks lays increments over a record, from where those that parts before it began end.
+// blocks divides a record into increments. The first begins where the increments end that earlier parts began.
 func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, s *naiveSession) (blocks []naiveBlock) {
 	at := s.begun - s.used
-	known := r.priceAt(u, a, plan, class, zone, u.At) // where there is no price, the length of the last one
+	known := r.priceAt(u, a, plan, class, zone, u.At) // where there is no price: the length of the last one
 	for first := s.begun == 0; at < u.Quantity; first = false {
 		p := r.priceAt(u, a, plan, class, zone, u.At+udr.Instant(at)*1e9)
 		if p != nil {
@@ -37,7 +37,7 @@ func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class
 	return blocks
 }
 
-// priceOfUnit is the price of a unit that the blocks of a record hold.
+// priceOfUnit is the price of a unit of a record, by the block that contains it.
 func priceOfUnit(blocks []naiveBlock, unit int64) *naivePrice {
 	for _, b := range blocks {
 		if unit < b.units {

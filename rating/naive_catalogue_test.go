@@ -6,7 +6,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// What the naive rater reads of the documents, by structs of its own. random_test.go writes documents by them, too.
+// The documents as the naive rater reads them, with structs of its own. random_test.go writes documents with them, too.
 
 type naiveCatalogue struct {
 	Models map[string][]naiveModel

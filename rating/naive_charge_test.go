@@ -22,7 +22,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	initial, then := class.increment(first)
 	session := r.session(u, a, plan.Name, root)
 	if session == nil {
-		session = newNaiveSession() // the record is one of its own
+		session = newNaiveSession() // the record belongs to no session
 	}
 	for _, p := range class.Prices {
 		c.lies = c.lies || p.Slice != "" && u.Unit == udr.Second
@@ -60,7 +60,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	return append([]string{head}, c.lines...), c.events, total, nil
 }
 
-// naiveCharge is a charge on its way: units are drawn from buckets first, and what remains is priced.
+// naiveCharge is a charge in progress: buckets cover units first, and the rest is priced.
 type naiveCharge struct {
 	r      *naiveRater
 	u      *udr.Usage
@@ -72,14 +72,14 @@ type naiveCharge struct {
 	tier   int
 	root   string
 	lies   bool         // in time slices
-	blocks []naiveBlock // the increments of a call that may go over into another time slice
+	blocks []naiveBlock // the increments of a call that may cross into another time slice
 
 	quantity, covered, priced int64
 	sum                       *big.Rat
 	lines, events             []string
 }
 
-// whose is whose counter it is, beside the SIM.
+// whose is the owner of a counter, beside the SIM.
 func (c *naiveCharge) whose() string {
 	if c.tier > 0 {
 		return " for " + c.a.ID
@@ -130,7 +130,7 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string) {
 	}
 }
 
-// price prices unit by unit where time matters, in one stretch where it does not.
+// price prices unit by unit if time matters, and all units at once otherwise.
 func (c *naiveCharge) price() error {
 	for at := c.covered; at < c.quantity; {
 		p, n := c.first, c.quantity-at
@@ -161,7 +161,7 @@ func (c *naiveCharge) price() error {
 	return nil
 }
 
-// counted is what was counted for the steps of a price before n more units.
+// counted is the quantity counted for the steps of a price before n more units.
 func (c *naiveCharge) counted(p *naivePrice, n int64) (from int64) {
 	var counter *big.Rat
 	switch c.class.Counted {

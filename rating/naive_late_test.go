@@ -7,7 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// late looks at every day from the use to the taking, and counts those on which a cycle of the billing root begins.
+// late looks at every day from the use until the file was taken, and counts the days on which a cycle of the billing
+// root begins.
 func (r *naiveRater) late(u *udr.Usage, sim *simLine) (lines []string, err error) {
 	root := r.account(sim.Account)
 	for root.Parent != "" {

@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// specificity is how closely what is named holds a record: the other party before the place, a longer prefix before a
-// shorter one, a network before its country; -1 when it does not.
+// specificity is how closely the named places match a record: the other party before the place, a longer prefix before
+// a shorter one, a network before its country; -1 if they do not match.
 func specificity(u *udr.Usage, networks, countries, prefixes, peerCountries []string) int {
 	place, peer := -1, -1
 	if len(networks)+len(countries) == 0 {
@@ -38,8 +38,8 @@ func specificity(u *udr.Usage, networks, countries, prefixes, peerCountries []st
 	return peer*3 + place
 }
 
-// networkPrice is the price of a network price plan in a time slice: of those that hold then, the closest; of two that
-// name the same, the one for the slice.
+// networkPrice is the price of a network price plan in a time slice: the closest of the prices that are valid then; if
+// two name the same place, the one for the slice.
 func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, slice string) *naivePrice {
 	best := func(u *udr.Usage, unknown bool) (best *naivePrice) {
 		bestScore := -1
@@ -77,8 +77,8 @@ func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, slice string) *nai
 	return best(u, true)
 }
 
-// zone is the zone of a record: if its place is unknown, the one that it would have wherever it was, or else the closest
-// that says that it holds such records.
+// zone is the zone of a record. If its place is unknown, it is the zone that the record would have at every place, or
+// else the closest zone with unknown: true.
 func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
 	places := map[string]bool{}
 	for _, z := range m.Zones {
@@ -101,7 +101,8 @@ func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
 	return best
 }
 
-// anywhere asks what holds for a record at every place that it may have been at, and says whether that is the same.
+// anywhere asks a question about a record for every place where it may have been, and reports whether all answers are
+// the same.
 func anywhere[T comparable](u *udr.Usage, places map[string]bool, ask func(*udr.Usage) T) (first T, same bool) {
 	if u.Country != "" || strings.HasPrefix(u.Network, "901-") {
 		return ask(u), true
@@ -144,7 +145,8 @@ func (r *naiveRater) priceAt(u *udr.Usage, a *accountLine, plan *naivePlan, clas
 	return plan.price(class, zone, localTime(at, a))
 }
 
-// networkZone says with which code a record is suspended that no price of a network price plan holds when it begins.
+// networkZone returns the code with which a record is suspended if no price of a network price plan is valid for it
+// when it begins.
 func (r *naiveRater) networkZone(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass) (zone string, err error) {
 	if plan.networkPrice(class, u, plan.sliceAt(localTime(u.At, a))) != nil {
 		return "of a network price", nil

@@ -7,8 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// prorated is what a SIM has of units in a cycle: it looks at the end of every day of the cycle so far, and takes
-// the days off up to the last at whose end it had not the plan of the tier.
+// prorated is the quantity of included units that a SIM has in a cycle. It looks at the end of every day of the cycle
+// so far, and subtracts the days up to the last one at whose end the SIM did not have the plan of the tier.
 func (r *naiveRater) prorated(units int64, u *udr.Usage, a *accountLine, plan string, tier int, root string) int64 {
 	first, err := time.Parse(time.DateOnly, cycleOf(u, a))
 	if err != nil {

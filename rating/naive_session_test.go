@@ -7,12 +7,12 @@ import (
 	"ratemill/udr"
 )
 
-// naiveSession is what a payer was charged for a session: the units of the increments that it began, and an exact sum.
+// naiveSession is the charge of a payer for a session: the units of the increments that it began, and an exact sum.
 type naiveSession struct {
 	r       *naiveRater
-	key     string // empty for a record of its own
+	key     string // empty for a record that belongs to no session
 	used    int64
-	begun   int64 // units of the increments that were begun
+	begun   int64 // units of the begun increments
 	priced  int64
 	sum     *big.Rat
 	least   *big.Rat // the highest minimum
@@ -27,7 +27,7 @@ func newNaiveSession() *naiveSession {
 
 func naiveSeconds(at udr.Instant) int64 { return at.Time().Unix() }
 
-// session is what the record is a part of for a payer, nil for nothing.
+// session is the session of a record for a payer, nil if it belongs to none.
 func (r *naiveRater) session(u *udr.Usage, a *accountLine, plan, root string) *naiveSession {
 	if u.SessionWithin == 0 || u.Session == "" || r.straight(plan, u.Class) {
 		return nil
@@ -41,7 +41,7 @@ func (r *naiveRater) session(u *udr.Usage, a *accountLine, plan, root string) *n
 	return &s
 }
 
-// known says that a record which continues a session may be rated.
+// known reports whether a record that continues a session may be rated.
 func (r *naiveRater) known(u *udr.Usage, sim *simLine) error {
 	if u.SessionWithin == 0 || !u.Continues {
 		return nil
@@ -63,7 +63,8 @@ func (r *naiveRater) known(u *udr.Usage, sim *simLine) error {
 	return nil
 }
 
-// paidBefore says that a payer paid for the SIM by a plan and below a root already when the session may have begun.
+// paidBefore reports whether a payer already paid for the SIM, by a plan and below a root, when the session may have
+// begun.
 func (r *naiveRater) paidBefore(u *udr.Usage, payer *accountLine, plan, root string) bool {
 	then := u.At - udr.Instant(u.SessionWithin)*1e9
 	sim := r.owner(u.SIM, then)
@@ -80,7 +81,7 @@ func (r *naiveRater) paidBefore(u *udr.Usage, payer *accountLine, plan, root str
 	return false
 }
 
-// straight says that parts cost what the whole costs by every version of a plan.
+// straight reports whether, by every version of a plan, parts that are priced alone cost the same as the whole session.
 func (r *naiveRater) straight(plan, class string) bool {
 	for _, p := range r.catalogue.Plans[plan] {
 		c, ok := p.Classes[class]
@@ -123,8 +124,8 @@ func (r *naiveRater) straight(plan, class string) bool {
 	return true
 }
 
-// use begins the increments that a quantity needs beyond those that are begun: how many units they have, after how many of
-// the quantity the first of them begins, and whether it is the session's first.
+// use begins the increments that a quantity needs beyond those already begun. It returns their units, and whether the
+// session's first increment is among them.
 func (s *naiveSession) use(quantity, initial, then int64, blocks []naiveBlock) (units int64, first bool) {
 	s.used += quantity
 	for s.begun < s.used {
@@ -143,12 +144,12 @@ func (s *naiveSession) use(quantity, initial, then int64, blocks []naiveBlock) (
 	return units, first
 }
 
-// pay is what the part costs, when the fee and the steps of all parts together come to a sum.
+// pay is the cost of a part, if the fee and the steps of all parts together make a sum.
 func (s *naiveSession) pay(u *udr.Usage, sum, least *big.Rat, round naiveRound, priced int64) *big.Rat {
-	if sum.Cmp(s.sum) < 0 { // a cap of before was higher
+	if sum.Cmp(s.sum) < 0 { // an earlier part had a higher cap
 		sum = s.sum
 	}
-	if least.Cmp(s.least) < 0 { // a part before had a higher one
+	if least.Cmp(s.least) < 0 { // an earlier part had a higher minimum
 		least = s.least
 	}
 	cost := sum

@@ -12,19 +12,19 @@ import (
 	"ratemill/udr"
 )
 
-// The naive rater: what the documents mean, as straight as it can be said. It walks through calls second by second,
+// The naive rater computes what the documents say in the plainest way. It walks through calls second by second and
 // through cycles day by day, keeps its counters in a map, and computes in rationals. It shares no code with the engine.
 
-// naiveRater says what happens in lines of text, which are compared with the engine's.
+// naiveRater returns its results as lines of text, which the tests compare with the engine's.
 type naiveRater struct {
 	catalogue naiveCatalogue
 	world     world
 	counters  map[string]*big.Rat
 	sessions  map[string]naiveSession
-	corrected bool // what was told wrong at first is corrected
+	corrected bool // the corrections are known
 }
 
-// since is when what a line says of a SIM begins, as far as is known.
+// since is the time from which a line about a SIM is valid, as far as is known.
 func (r *naiveRater) since(s *simLine) udr.Instant {
 	if s.Told != "" && !r.corrected {
 		return instant(s.Told)
@@ -32,7 +32,7 @@ func (r *naiveRater) since(s *simLine) udr.Instant {
 	return instant(s.From)
 }
 
-// owner is the line that holds of a SIM at a time.
+// owner is the line about a SIM that is valid at a time.
 func (r *naiveRater) owner(sim uint32, at udr.Instant) (line *simLine) {
 	for i := range r.world.SIMs {
 		if s := &r.world.SIMs[i]; s.ID == sim && r.since(s) <= at && (line == nil || r.since(s) > r.since(line)) {
@@ -55,7 +55,7 @@ func (r *naiveRater) account(id string) *accountLine {
 	return nil
 }
 
-// rate gives lines for charges and events; on suspension just the reason's code, and nothing is changed.
+// rate returns lines for charges and events; if the record is suspended, only the code, and no counter changes.
 func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
 	saved := map[string]*big.Rat{}
 	for k, v := range r.counters {
@@ -96,7 +96,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 			return nil, naiveSuspended("no_plan")
 		}
 	}
-	// What a tier lacks in the catalogue is found before any is priced.
+	// Anything that a tier lacks in the catalogue is found before any tier is priced.
 	tier := 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
 		if plan := payPlan(a, sim, tier); plan != "" {
@@ -129,7 +129,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 		}
 		tier++
 	}
-	var cost *big.Rat // of the account, or of the nearest below it that has a price
+	var cost *big.Rat // the charge of the account, or of the nearest account below it that has a price
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
 		if paid[a.ID] != nil {
 			cost = paid[a.ID]
@@ -152,7 +152,7 @@ func inForce(from string, u *udr.Usage, a *accountLine) bool {
 
 func instantFrom(from string) bool { return strings.Contains(from, "T") }
 
-// begins is when a version begins for an account, near enough to tell which of two begins later.
+// begins is when a version begins for an account, exactly enough to tell which of two begins later.
 func begins(from string, a *accountLine) time.Time {
 	switch {
 	case from == "":
@@ -201,8 +201,8 @@ func cycleOf(u *udr.Usage, a *accountLine) string {
 	}
 }
 
-// simCycle is the cycle in which a SIM's own usage counts. It walks from the SIM's first account below this root day by
-// day: at the end of each cycle the SIM's next one is that of the account that has it then.
+// simCycle is the cycle in which a SIM's own usage counts. It walks day by day from the SIM's first account below this
+// root: at the end of each cycle, the SIM's next cycle is that of the account that owns it then.
 func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 	if tier > 0 {
 		return cycleOf(u, a)
@@ -233,7 +233,7 @@ func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 	}
 }
 
-// naiveMidnight goes minute by minute to the first of a date.
+// naiveMidnight goes minute by minute to the first minute of a date.
 func naiveMidnight(day time.Time, a *accountLine) udr.Instant {
 	wanted := day.Format(time.DateOnly)
 	if known, ok := naiveMidnights[wanted+a.Zone]; ok {
@@ -296,7 +296,7 @@ func naiveMoney(text string) *big.Rat {
 	return v
 }
 
-// counts is by what a price counts: a name, or all that it says of zones, places, peers and time.
+// counts identifies the counter of a price: its name, or its zones, places, peers and slice.
 func (p *naivePrice) counts() string {
 	if name := cmp.Or(p.Formerly, p.Name); name != "" {
 		return "named " + name

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// randomNetworkPrices are the prices of a class of a network price plan. Two prices for the same time hold nothing in
-// common; those for different times may.
+// randomNetworkPrices are the prices of a class of a network price plan. Two prices for the same time have no place in
+// common; prices for different times may.
 func randomNetworkPrices(r *rand.Rand, _ string, add func(naivePrice)) {
 	for _, slice := range []string{"", "day", "night", "week"} {
 		if slice != "" && r.Intn(3) > 0 {

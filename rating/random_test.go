@@ -66,7 +66,7 @@ func TestEngineAgreesWithTheNaiveRater(t *testing.T) {
 	require.Greater(t, records, 2*10**rounds)
 }
 
-// shrink takes away whatever can go while the two still differ.
+// shrink removes everything that can be removed while the two still differ.
 func shrink(s *scenario) *scenario {
 	for smaller := true; smaller; {
 		smaller = false
@@ -81,7 +81,7 @@ func shrink(s *scenario) *scenario {
 	return s
 }
 
-// changed is s with a change; s itself stays.
+// changed is a changed copy of s.
 func changed(s *scenario, change func(*scenario)) *scenario {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -189,7 +189,7 @@ func randomFrom(r *rand.Rand, n int) string {
 	if n == 0 {
 		return pick(r, "", "", "", "2026-01-10")
 	}
-	if n == 2 { // about when a date begins, before it or after it as the zone has it
+	if n == 2 { // about when a date begins: before it, or after it by the zone's time
 		return pick(r, "2026-01-31T02:00:00Z", "2026-01-31T21:00:00Z", "2026-03-29T00:30:00Z")
 	}
 	return pick(r, "2026-02-01", "2026-03-29", "2026-01-31")
@@ -199,7 +199,7 @@ func randomScenario(r *rand.Rand) *scenario {
 	s := &scenario{}
 	for n := range 1 + r.Intn(2) {
 		m := naiveModel{Name: "world", From: randomFrom(r, n)}
-		// Without `first: wins` equal matches are errors, so these zones share nothing of one kind.
+		// Without `first: wins` equal matches are errors, so these zones have no place in common.
 		m.Zones = []naiveZone{{Zone: "home", Networks: []string{"214-07"}}, {Zone: "eu", Countries: []string{"ES", "FR"}}}
 		if r.Intn(2) == 0 {
 			m.Zones = append(m.Zones, naiveZone{Zone: "premium", Prefixes: []string{"+34806", "+349"}})
@@ -238,7 +238,7 @@ func randomScenario(r *rand.Rand) *scenario {
 			s.Plans = append(s.Plans, *last)
 		}
 	}
-	// Classes that buckets and limits may name are those that some plan has.
+	// Buckets and limits may name the classes that some plan has.
 	var known []string
 	for _, c := range classNames {
 		for _, p := range s.Plans {
@@ -292,7 +292,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		"week":  {pick(r, "Sat-Sun 06:00-22:00", "Sat 10:00-12:30")},
 	}
 	if r.Intn(4) == 0 {
-		p.Zones = "" // each price says itself what it holds
+		p.Zones = "" // each price names its own places
 	}
 	if r.Intn(2) == 0 {
 		p.Round = &naiveRound{r.Intn(13), pick(r, "half_up", "half_even", "half_down", "up", "down")}
@@ -437,7 +437,7 @@ func randomUsage(r *rand.Rand) string {
 	if r.Intn(2) == 0 {
 		line += " peer=" + pick(r, "+34806123", "+349555", "+34600", "+4930", "12345", "CALLME") + " peer_country=" + pick(r, "ES", "DE", "US")
 	}
-	if r.Intn(2) == 0 { // a part of one of a few sessions, in any order, some of them late or forgotten
+	if r.Intn(2) == 0 { // a part of one of a few sessions, in any order, sometimes late or after its session is forgotten
 		line += fmt.Sprintf(" session=%c within=%d", 'a'+r.Intn(3), pick(r, 3600, 7*86400, 400*86400, 400*86400))
 		if r.Intn(20) == 0 {
 			line = strings.Replace(line, " session=a", "", 1)

@@ -9,7 +9,7 @@ import (
 
 var givenName = regexp.MustCompile(`^p[0-9]+x?$`)
 
-// randomNameless takes the names of some prices away.
+// randomNameless removes the names of some prices.
 func randomNameless(r *rand.Rand, p *naivePlan) {
 	for _, name := range classNames {
 		for i := range p.Classes[name].Prices {
@@ -20,8 +20,8 @@ func randomNameless(r *rand.Rand, p *naivePlan) {
 	}
 }
 
-// sameInOtherWords is a later version of a plan that counts as the first does: lists stand in another order, and what has
-// another name says which it had.
+// sameInOtherWords is a later version of a plan with the same counters: lists have another order, and renamed things
+// have formerly.
 func sameInOtherWords(r *rand.Rand, p naivePlan) (q naivePlan) {
 	b, err := json.Marshal(p)
 	if err == nil {

@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// A part of a session: the world of BenchmarkRate, with a session open for each SIM, of which the next part comes. B/session
-// is what a session takes in memory, for the account that pays by a plan with increments; the plan of the account above is
+// A part of a session: the world of BenchmarkRate with an open session for each SIM, whose next part comes. B/session
+// is the memory of a session, for the account that pays by a plan with increments; the plan of the account above is
 // linear, and keeps nothing.
 func BenchmarkRateSessions(b *testing.B) {
 	for _, sims := range []int{1_000, 10_000, 100_000, 1_000_000, 10_000_000} {
@@ -62,7 +62,7 @@ func benchSessions(b *testing.B, sims int) {
 		return m.HeapAlloc
 	}
 	res.Begin(c)
-	without := all(false) // the counters are there
+	without := all(false) // the counters exist
 	with := all(true)
 	if c.Sessions.Len() < sims-200 {
 		b.Fatalf("%d sessions of %d SIMs", c.Sessions.Len(), sims)

@@ -16,8 +16,8 @@ import (
 	"ratemill/udr"
 )
 
-// With one price the parts of a session cost together what one record costs, however it is split and in whatever order the
-// parts come: increments, fee, cap, steps and rounding are those of the whole.
+// With one price, the parts of a session together cost the same as one record, however it is split and in whatever
+// order the parts come: increments, fee, cap, steps and rounding are those of the whole.
 func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 	for seed := range seeds.Each(t, 300, 300) {
 		r := rand.New(rand.NewSource(int64(seed)))
@@ -77,7 +77,7 @@ func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 	}
 }
 
-// difference is how many of the last digit two amounts differ by.
+// difference is the difference of two amounts in units of the last digit.
 func difference(t *testing.T, a, b decimal.D) int {
 	d, err := a.Sub(b)
 	require.NoError(t, err)
@@ -95,7 +95,8 @@ func randomSession(r *rand.Rand) rating.Session {
 	return s
 }
 
-// The table of sessions does what a map does, whatever is applied, restored and forgotten, and small or very large states.
+// The table of sessions behaves like a map, whatever is applied, restored and forgotten, with small and very large
+// states.
 func TestSessionsAreAMap(t *testing.T) {
 	for seed := range seeds.Each(t, 20, 20) {
 		r := rand.New(rand.NewSource(int64(seed)))
@@ -119,7 +120,7 @@ func TestSessionsAreAMap(t *testing.T) {
 					}
 				}
 				log = log[:0]
-				for k, x := range model { // what is forgotten is not replayed
+				for k, x := range model { // a forgotten session is not replayed
 					log = append(log, rating.SessionState{Key: k, Session: x})
 				}
 			case n < 5:
@@ -144,7 +145,7 @@ func TestSessionsAreAMap(t *testing.T) {
 			}
 			require.Equal(t, len(model), s.Len())
 		}
-		for _, i := range r.Perm(len(log)) { // in any order, and some twice
+		for _, i := range r.Perm(len(log)) { // in any order, and some of them twice
 			other.Apply(&log[i])
 			other.Apply(&log[r.Intn(len(log))])
 		}
@@ -173,7 +174,7 @@ func keys[K comparable, V any](m map[K]V) (list []K) {
 	return list
 }
 
-// What a record adds to a session is not there when the record is suspended after all, nor when it was only asked for.
+// A record adds nothing to a session if it is suspended after all, or if the engine was only asked for its price.
 func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{
 		"plan.yaml":  {Data: []byte("plan: fleet\ncurrency: EUR\nclasses: { data: { increment: 1 MB, prices: [ { price: 0.1 / 1 MB } ] } }\n")},
@@ -206,8 +207,8 @@ func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 	require.Zero(t, quantity, "what was not acknowledged did not happen")
 }
 
-// An earlier part without units changes nothing of a session, also when its version of the plan has prices per another number
-// of units: what lies below 12 decimals is said in one way, whoever said it.
+// An earlier part without units changes nothing of a session, even if its version of the plan has prices per another
+// number of units: the part of an amount below 12 decimals is written in one way by all versions.
 func TestAPartWithoutUnitsLeavesTheSessionAsItIs(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{
 		"1.yaml": {Data: []byte("plan: fleet\ncurrency: EUR\nclasses: { data: { cap: 5, prices: [ { price: 1 / 3 B } ] } }\n")},

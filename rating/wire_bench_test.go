@@ -8,8 +8,8 @@ import (
 	"ratemill/rating"
 )
 
-// The messages of a record: two charges of which one draws on a bucket and goes over into a second price, the changes of two
-// counters, an event and a session's state.
+// The messages of a record: two charges, one of which draws on a bucket and crosses into a second price, the changes of
+// two counters, an event and a session's state.
 var (
 	benchCharges = []rating.Charge{
 		{Account: 4711, SIM: 123_456, Plan: "fleet", PlanVersion: 2, PlanSince: 1_770_000_000_000_000_000, Price: "eu", Currency: "EUR",

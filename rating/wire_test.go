@@ -89,8 +89,8 @@ func randomValue(r *rand.Rand) rating.Value {
 	return pick(r, rating.Value{}, rating.UnitsValue(randomInt(r)), rating.UnitsValue(-randomInt(r)), rating.CostValue(randomDecimal(r)))
 }
 
-// The published .proto and our code are the same: what we write is read by a Protobuf library without an
-// unknown field, what that library writes is read by us, and each field of ours arrives under its name.
+// The published .proto and our code agree: a Protobuf library reads our messages without an unknown field, we read the
+// library's messages, and each field of ours arrives under its name.
 func TestWireIsThePublishedProto(t *testing.T) {
 	messages := publishedMessages(t)
 	through := func(name string, wire []byte) (*dynamicpb.Message, []byte) {
@@ -220,7 +220,7 @@ func FuzzParseDeltaAndEvent(f *testing.F) {
 	})
 }
 
-// A line of a kind that a newer version wrote is kept, and Recompute says which version is needed.
+// A line of a kind that a newer version wrote is kept, and Recompute names the version that is needed.
 func TestALineOfANewerVersionIsKept(t *testing.T) {
 	c := rating.Charge{Currency: "EUR", Initial: 1, Then: 1, Scale: 12, Lines: []rating.Line{{Kind: 200, Price: decimal.One}}}
 	var back rating.Charge
@@ -233,8 +233,8 @@ func TestALineOfANewerVersionIsKept(t *testing.T) {
 	require.Contains(t, rating.Explain(&u, &back, rating.Names{}), "WRONG")
 }
 
-// What has no meaning is an error that names message and field, and a value that a newer version wrote is not taken for one of
-// this version.
+// A value without a meaning is an error that names message and field; a value of a newer version is not taken for one
+// of this version.
 func TestADamagedChargeIsNotRead(t *testing.T) {
 	for _, c := range []struct {
 		message []byte
