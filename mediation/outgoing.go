@@ -30,10 +30,8 @@ type part struct {
 // flight is one send to one partition: appends one after the other, so that their order is kept.
 type flight struct {
 	partition int
-	messages  []broker.Message // of the append in progress
 	rest      []broker.Message // of the appends to come
-	pending   broker.Pending
-	again     bool // sent more than once: the first attempt may still arrive
+	append    broker.Append
 }
 
 // batchBytes and batchRecords bound a batch so that the rated batch, several times its size, surely fits into a
@@ -155,8 +153,8 @@ func (f *flight) next(ctx context.Context, m *Mediator) {
 		size += len(f.rest[n].Value)
 		n++
 	}
-	f.messages, f.rest, f.again = f.rest[:n:n], f.rest[n:], false
-	f.pending = m.Broker.Append(ctx, m.Topics.Usage, f.partition, f.messages)
+	f.append = broker.Begin(ctx, m.Broker, m.Topics.Usage, f.partition, f.rest[:n:n])
+	f.rest = f.rest[n:]
 }
 
 // acknowledged waits until everything that was sent is in the topic.
@@ -165,19 +163,14 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 		f := &o.inFlight[i]
 		for {
 			err := o.t.until(ctx, "send usage", func() error {
-				_, err := f.pending.Wait(ctx)
-				if broker.Unavailable(err) {
-					// It may send messages again that are there already; the owner of the partition drops them.
-					f.again = true
-					f.pending = o.t.m.Broker.Append(ctx, o.t.m.Topics.Usage, f.partition, f.messages)
-				}
+				_, err := f.append.Wait(ctx) // the owner of the partition drops what comes again
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			if !f.again {
-				o.t.m.reuse(f.messages)
+			if !f.append.Again() {
+				o.t.m.reuse(f.append.Messages)
 			}
 			if len(f.rest) == 0 {
 				break

@@ -64,8 +64,7 @@ type request struct {
 	messages []broker.Message
 	results  []*rating.Result
 	bytes    int
-	append   broker.Pending
-	again    bool // appended more than once: the first attempt may still arrive
+	append   broker.Append
 }
 
 const (
@@ -189,7 +188,7 @@ func (o *Owner) step(ctx context.Context) error {
 	}
 	if len(o.ahead.messages) > 0 {
 		o.pending, o.ahead = o.ahead, &request{}
-		o.pending.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, o.pending.messages)
+		o.pending.append = broker.Begin(ctx, o.Broker, o.Topics.Rated, o.Partition, o.pending.messages)
 	}
 	if o.pending == nil {
 		o.Progress.Next.Store(o.next) // skipped input leaves nothing to append
@@ -238,11 +237,6 @@ func (o *Owner) settle(ctx context.Context) error {
 	var base int64
 	err := o.until(ctx, "append rated records", func() (err error) {
 		base, err = r.append.Wait(ctx)
-		if broker.Unavailable(err) {
-			// It may be in the log or come later. Appended again, whichever comes first counts.
-			r.again = true
-			r.append = o.Broker.Append(ctx, o.Topics.Rated, o.Partition, r.messages)
-		}
 		return err
 	})
 	if errors.Is(err, broker.ErrTooLarge) {

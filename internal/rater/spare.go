@@ -39,7 +39,7 @@ func (o *Owner) memory(size int) []byte {
 // reuse keeps the memory of messages that are in the log, of as many as two requests usually have.
 func (o *Owner) reuse(r *request) {
 	for _, m := range r.messages {
-		if !r.again && cap(m.Value) <= requestBytes && len(o.spent) < maxSpare {
+		if !r.append.Again() && cap(m.Value) <= requestBytes && len(o.spent) < maxSpare {
 			o.spent = append(o.spent, m.Value[:0])
 		}
 	}
