@@ -83,7 +83,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 	im := &importer{
 		r: r, changes: &Changes{Revision: r.revision + 1}, lastRow: map[uint32]span{}, withdrawals: map[udr.Identifier]udr.Instant{},
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
-		mentions: newMentions(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
+		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
 		statements: o.Statements, forms: o.Forms, stateOf: o.State, last: o.Last, rowsOf: map[uint64]struct{}{}, statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
@@ -100,15 +100,15 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		case accountsFile:
 			im.finishAccounts()
 		case simsFile:
-			im.settle()
+			im.checkContested()
 			im.tellErased()
 		}
 	}
 	im.changes.single()
 	im.keepBounds()
-	im.mentions.warn(&im.list)
-	if im.mentions != nil {
-		im.mentions.tariffs.check(im)
+	im.unknown.warn(&im.list)
+	if im.unknown != nil {
+		im.unknown.tariffs.check(im)
 	}
 	im.list.Sort()
 	return im.changes, im.report.lines(im.list), im.list
@@ -186,7 +186,7 @@ type importer struct {
 	changes *Changes
 	list    diag.List
 
-	mentions *mentions // nil if any name is allowed
+	unknown  *unknownNames // nil if any name is allowed
 	now      udr.Instant
 	was      Revision // before the import
 	partial  bool     // the registry may have accounts and companies that the files lack

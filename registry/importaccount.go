@@ -24,7 +24,7 @@ type accountRow struct {
 // account processes a row. finishAccounts makes its fact, because the parent may be in a later row.
 func (im *importer) account(r *row) {
 	kept := *r
-	im.mentionAccount(r)
+	im.namesOfAccount(r)
 	id, ok := im.word(r, colID, true)
 	company, companyOK := im.word(r, colCompany, false)
 	project, projectOK := im.word(r, colProject, false)

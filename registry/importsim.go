@@ -27,7 +27,7 @@ var (
 )
 
 func (im *importer) simRow(r *row) {
-	im.mentionSIM(r)
+	im.namesOfSIM(r)
 	ids, good := im.identifiers(r)
 	if good && len(ids) == 0 {
 		im.errorf(r.at(colICCID), "the row names no SIM: it needs at least one of iccid, eid, imsi, msisdn, imei, name")

@@ -8,14 +8,14 @@ import (
 // Pools and limits that nothing can ever reach are told if the files hold the whole tree: the accounts below and their
 // SIMs. An import of a part of it knows too little.
 
-// reach are the accounts directly below each account, and the plans of the SIMs of each.
-type reach struct {
+// tree are the accounts directly below each account, and the plans of the SIMs of each.
+type tree struct {
 	below map[string][]string
 	plans map[string][]string
 }
 
-func (t *tariffs) reach() *reach {
-	r := &reach{below: map[string][]string{}, plans: map[string][]string{}}
+func (t *tariffs) tree() *tree {
+	r := &tree{below: map[string][]string{}, plans: map[string][]string{}}
 	for _, id := range t.order {
 		for _, parent := range t.accounts[id].above {
 			r.below[parent] = append(r.below[parent], id)
@@ -32,7 +32,7 @@ func (t *tariffs) inert(im *importer) {
 	if !im.partial || len(t.pairs) == 0 {
 		return
 	}
-	r := t.reach()
+	r := t.tree()
 	for _, id := range t.order {
 		a := t.accounts[id]
 		if len(r.below[id]) == 0 || len(a.names[planName]) > 0 || len(r.plans[id]) > 0 {
@@ -58,7 +58,7 @@ func (t *tariffs) inert(im *importer) {
 
 // payers are the currencies of the nearest accounts below one that pay: those with a plan or with SIMs. It is empty if
 // the currency of one is unknown.
-func (t *tariffs) payers(im *importer, r *reach, id string, depth int) (all []string) {
+func (t *tariffs) payers(im *importer, r *tree, id string, depth int) (all []string) {
 	if depth > 64 {
 		return nil
 	}

@@ -360,8 +360,8 @@ func (a *around) end() udr.Instant {
 	return newest
 }
 
-// settle checks contested identifiers again after all rows were read: their holders may have left.
-func (im *importer) settle() {
+// checkContested checks contested identifiers again after all rows were read: their holders may have left.
+func (im *importer) checkContested() {
 	for _, c := range im.contested {
 		if im.full() {
 			return

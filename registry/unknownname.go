@@ -29,100 +29,100 @@ const (
 
 var nameKindWords = [nameKinds]string{"plan", "share plan", "limit"}
 
-// mentions are the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so each
+// unknownNames are the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so each
 // name is stored once.
-type mentions struct {
+type unknownNames struct {
 	known   [nameKinds]map[string]struct{}
 	names   [nameKinds][]string
-	unknown map[mentioned]int // in list
-	list    []mention
+	unknown map[catalogueName]int // in list
+	list    []unknownName
 	more    bool // there are more names than most
 	tariffs *tariffs
 }
 
-type mentioned struct {
+type catalogueName struct {
 	kind nameKind
 	name string
 }
 
-type mention struct {
-	mentioned
+type unknownName struct {
+	catalogueName
 	first diag.Pos
 	rows  int
 }
 
-func newMentions(c *Catalogue) *mentions {
+func newUnknownNames(c *Catalogue) *unknownNames {
 	if c == nil {
 		return nil
 	}
-	m := &mentions{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits}, unknown: map[mentioned]int{}, tariffs: newTariffs(c)}
-	for kind, names := range m.names {
-		m.known[kind] = make(map[string]struct{}, len(names))
+	u := &unknownNames{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits}, unknown: map[catalogueName]int{}, tariffs: newTariffs(c)}
+	for kind, names := range u.names {
+		u.known[kind] = make(map[string]struct{}, len(names))
 		for _, name := range names {
-			m.known[kind][name] = struct{}{}
+			u.known[kind][name] = struct{}{}
 		}
 	}
-	return m
+	return u
 }
 
-// mention adds the names in a row. A row that withdraws something uses no name.
-func (im *importer) mention(r *row) {
-	if im.mentions == nil || r.cells[colWithdrawn].text == "true" {
+// names checks the names in a row. A row that withdraws something uses no name.
+func (im *importer) names(r *row) {
+	if im.unknown == nil || r.cells[colWithdrawn].text == "true" {
 		return
 	}
-	im.mentions.take(r, colPlan, planName)
-	im.mentions.take(r, colPool, sharePlanName)
-	im.mentions.take(r, colLimits, limitName)
+	im.unknown.take(r, colPlan, planName)
+	im.unknown.take(r, colPool, sharePlanName)
+	im.unknown.take(r, colLimits, limitName)
 }
 
-func (im *importer) mentionAccount(r *row) {
-	if im.mention(r); im.mentions != nil && r.cells[colWithdrawn].text != "true" {
-		im.mentions.tariffs.account(r)
+func (im *importer) namesOfAccount(r *row) {
+	if im.names(r); im.unknown != nil && r.cells[colWithdrawn].text != "true" {
+		im.unknown.tariffs.account(r)
 	}
 }
 
-func (im *importer) mentionSIM(r *row) {
-	if im.mention(r); im.mentions != nil && r.cells[colWithdrawn].text != "true" {
-		im.mentions.tariffs.sim(r)
+func (im *importer) namesOfSIM(r *row) {
+	if im.names(r); im.unknown != nil && r.cells[colWithdrawn].text != "true" {
+		im.unknown.tariffs.sim(r)
 	}
 }
 
-func (m *mentions) take(r *row, c column, kind nameKind) {
+func (u *unknownNames) take(r *row, c column, kind nameKind) {
 	text := r.cells[c].text
 	if text == "" || kind == planName && badWord(text) != "" {
 		return
 	}
-	if _, ok := m.known[kind][text]; ok {
+	if _, ok := u.known[kind][text]; ok {
 		return // the usual case, without splitting the text
 	}
 	for name := range strings.FieldsSeq(text) {
-		if _, ok := m.known[kind][name]; ok || badWord(name) != "" {
+		if _, ok := u.known[kind][name]; ok || badWord(name) != "" {
 			continue
 		}
-		key := mentioned{kind, name}
-		i, again := m.unknown[key]
+		key := catalogueName{kind, name}
+		i, again := u.unknown[key]
 		switch {
 		case again:
-			m.list[i].rows++
-		case len(m.list) == most:
-			m.more = true
+			u.list[i].rows++
+		case len(u.list) == most:
+			u.more = true
 		default:
 			key.name = strings.Clone(name) // not the whole line
-			m.unknown[key] = len(m.list)
-			m.list = append(m.list, mention{key, r.at(c), 1})
+			u.unknown[key] = len(u.list)
+			u.list = append(u.list, unknownName{key, r.at(c), 1})
 		}
 	}
 }
 
 // warn adds a warning for each name.
-func (m *mentions) warn(l *diag.List) {
-	if m == nil {
+func (u *unknownNames) warn(l *diag.List) {
+	if u == nil {
 		return
 	}
-	for i := range m.list {
-		x := &m.list[i]
+	for i := range u.list {
+		x := &u.list[i]
 		what := nameKindWords[x.kind] + " " + shortened(x.name)
-		hint := diag.Suggest(x.name, m.names[x.kind])
+		hint := diag.Suggest(x.name, u.names[x.kind])
 		if hint == "" {
 			hint = "."
 		}
@@ -135,7 +135,7 @@ func (m *mentions) warn(l *diag.List) {
 		}
 		l.Warnf(x.first, "the catalogue has no %s%s Usage would go to suspense (no_plan)%s", what, hint, also)
 	}
-	if m.more {
+	if u.more {
 		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue lacks", most)
 	}
 }
