@@ -82,16 +82,22 @@ func (f *Form) field(path string) (Field, bool) {
 // plainForm takes any value as it is, for a kind whose owner gives no form.
 func plainForm(kind Kind) *Form {
 	return &Form{Kind: kind, Read: func(n *diag.Node) ([]byte, diag.List) {
-		text, err := json.Marshal(plain(n))
-		if err == nil {
-			text, err = CanonicalJSON(text)
-		}
+		text, err := NodeJSON(n)
 		var l diag.List
 		if err != nil {
 			l.Errorf(n.Pos, "%v", err)
 		}
 		return text, l
 	}}
+}
+
+// NodeJSON is a node as canonical JSON: numbers, true, false and null are such unless they are in quotes.
+func NodeJSON(n *diag.Node) ([]byte, error) {
+	text, err := json.Marshal(plain(n))
+	if err != nil {
+		return nil, err
+	}
+	return CanonicalJSON(text)
 }
 
 // plain is a node as JSON takes it: numbers, true, false and null are such unless they are in quotes.

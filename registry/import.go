@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"ratemill/diag"
 	"ratemill/udr"
@@ -57,8 +58,12 @@ type ImportOptions struct {
 	Statements *Statements
 	Forms      []Form // of the kinds of statements; a kind without one takes any value
 
-	// State is the state of a lifecycle with a name; the lifecycle may be empty. Nil: files say the core of each state.
-	State func(lifecycle, name string) (StateValue, error)
+	// State is the state with a name of the lifecycle that settings name, at a time in a zone. Nil: files say the core of
+	// each state.
+	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (StateValue, error)
+
+	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
+	SIMLines *int
 
 	// Lines asks for the result of each line. LeaveOut are lines that are not read.
 	Lines    bool
@@ -111,6 +116,13 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.unknown.tariffs.check(im)
 	}
 	im.list.Sort()
+	im.list = slices.CompactFunc(im.list, func(a, b diag.Diagnostic) bool { // a file with a section that comes twice is read twice
+		return a.Message == b.Message && a.Pos.Line == b.Pos.Line && a.Pos.Column == b.Pos.Column && a.Pos.File != nil && b.Pos.File != nil &&
+			a.Pos.File.Name == b.Pos.File.Name
+	})
+	if o.SIMLines != nil {
+		*o.SIMLines = im.report.seen
+	}
 	return im.changes, im.report.lines(im.list), im.list
 }
 
@@ -212,7 +224,7 @@ type importer struct {
 
 	statements *Statements
 	forms      []Form
-	stateOf    func(lifecycle, name string) (StateValue, error)
+	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (StateValue, error)
 	last       func(account string) (cycle int32, ok bool)
 	rowsOf     map[uint64]struct{}    // hashes of what rows of statements state
 	statedAt   map[string]diag.Pos    // rows of statements that make a fact, by subject, without those about SIMs

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -35,6 +36,7 @@ var factSections = completed([]section{
 	{file: detailsFile, name: "details", kind: KindDetails, of: ofAccount},
 	{file: contactsFile, name: "contacts", kind: KindContact, of: ofAccount | ofCompany, instance: []column{colID}},
 	{file: addressesFile, name: "addresses", kind: KindAddress, of: ofAccount | ofCompany, instance: []column{colID}},
+	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, only: ofAccount, short: "lifecycle"},
 	{file: packagesFile, name: "packages", kind: KindPackage, of: ofAccount, instance: []column{colPackage, colInstance}},
 	{file: contractsFile, name: "contracts", kind: KindContract, of: ofItself},
 	{file: oneOffsFile, name: "oneoffs", kind: KindOneOff, of: ofItself},
@@ -46,7 +48,7 @@ var simSections = completed([]section{
 	{file: statesFile, name: "states", kind: KindState, of: ofSIM, columns: []column{colState, colLifecycle, colCore, colBrought}, short: "state",
 		row: (*importer).stateRow},
 	{file: simSettingsFile, name: "sim_settings", kind: KindSetting, of: ofSIM, instance: []column{colKind}, short: "name"},
-	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, short: "lifecycle"},
+	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, only: ofSIM, short: "lifecycle"},
 	{file: addonsFile, name: "addons", kind: KindAddon, of: ofAccount | ofSIM, instance: []column{colAddon, colInstance}},
 	{file: membersFile, name: "members", kind: KindMember, of: ofSIM, short: "group"},
 })
@@ -96,6 +98,12 @@ func (s *section) subjects() string {
 		all = append(all, columnNames[c])
 	}
 	return strings.Join(all, ", ")
+}
+
+// namesSIM reports whether a row names a SIM and no account.
+func namesSIM(r *row) bool {
+	return r.cells[colAccount].text == "" && slices.ContainsFunc([]column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName},
+		func(c column) bool { return r.cells[c].text != "" })
 }
 
 // about is the subject of a row, with the zones of its dates.
@@ -384,20 +392,20 @@ func (im *importer) profileSpan(a about, sp span) span {
 func (im *importer) stateRow(r *row) {
 	a, ok := im.subject(r, r.section)
 	withdrawn, withdrawnOK := im.withdrawn(r)
-	value, valueOK := im.stateValue(r, !withdrawn)
-	if !ok || !withdrawnOK || !valueOK {
+	if !ok || !withdrawnOK {
 		return
 	}
 	sp, ok := im.span(r, a.rules, func(at udr.Instant) bool {
 		return slices.ContainsFunc(im.r.states.told(a.sim, nil), func(f KnownState) bool { return f.From == at })
 	})
-	if ok {
+	if value, valueOK := im.stateValue(r, a, sp.since, !withdrawn); ok && valueOK {
 		im.simState(r, a, sp, withdrawn, value)
 	}
 }
 
-// stateValue is the state in a row.
-func (im *importer) stateValue(r *row, required bool) (v StateValue, ok bool) {
+// stateValue is the state in a row, of the lifecycle in the row or, without one, of the settings of the SIM or its
+// account.
+func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v StateValue, ok bool) {
 	v.Name, ok = im.word(r, colState, required)
 	v.Lifecycle = strings.Clone(r.cells[colLifecycle].text)
 	v.Name = strings.Clone(v.Name)
@@ -421,7 +429,11 @@ func (im *importer) stateValue(r *row, required bool) (v StateValue, ok bool) {
 		return v, ok
 	}
 	if im.stateOf != nil {
-		known, err := im.stateOf(v.Lifecycle, v.Name)
+		zone := rulesAt(im.rulesOf(a.account), at).Zone
+		if zone == nil {
+			zone = time.UTC
+		}
+		known, err := im.stateOf(im.settings(a, v.Lifecycle, at), v.Name, at, zone)
 		switch {
 		case err != nil:
 			im.errorf(r.at(colState), "%v", err)
@@ -436,6 +448,20 @@ func (im *importer) stateValue(r *row, required bool) (v StateValue, ok bool) {
 		return v, false
 	}
 	return v, true
+}
+
+// settings are the settings for a SIM: those with a lifecycle, or those that are stated of it or of its account, nil for
+// none.
+func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
+	if lifecycle != "" {
+		return []byte(`{"lifecycle":` + strconv.Quote(lifecycle) + `}`)
+	}
+	for _, of := range []string{SubjectOf(a.sim), im.accountID(a.account)} {
+		if f, ok := im.statements.At(KindSettings, of, "", at, im.changes.Revision); ok {
+			return f.Value
+		}
+	}
+	return nil
 }
 
 // simState states or withdraws the state of a SIM.
@@ -491,7 +517,7 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	if withdrawn && !slices.ContainsFunc(im.r.states.told(sim, nil), func(f KnownState) bool { return f.From == sp.since }) {
 		return
 	}
-	if value, ok := im.stateValue(r, !withdrawn); ok {
+	if value, ok := im.stateValue(r, a, sp.since, !withdrawn); ok {
 		im.simState(r, a, sp, withdrawn, value)
 	}
 }

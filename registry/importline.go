@@ -49,6 +49,9 @@ type report struct {
 
 // take processes a row unless it is left out.
 func (im *importer) take(s *section, r *row) {
+	if s.only != 0 && namesSIM(r) != (s.only == ofSIM) {
+		return
+	}
 	p := Place{r.file, r.line}
 	if r.whole.File != nil {
 		p = Place{r.whole.File.Name, r.whole.Line}

@@ -105,8 +105,9 @@ type section struct {
 	// Of sections of statements.
 	kind     Kind
 	of       subjectKind
-	instance []column // that name the instance
-	short    string   // the field of an entry in YAML that is a single value
+	only     subjectKind // a section that comes twice: rows about accounts, which rows about SIMs need, and those about SIMs
+	instance []column    // that name the instance
+	short    string      // the field of an entry in YAML that is a single value
 }
 
 var (
@@ -144,7 +145,7 @@ func (s *section) key() column {
 func otherFiles() string {
 	var names []string
 	for _, s := range sections {
-		if s.file != companiesFile && s.file != accountsFile && s.file != simsFile {
+		if s.file != companiesFile && s.file != accountsFile && s.file != simsFile && s.only != ofSIM {
 			names = append(names, s.name)
 		}
 	}

@@ -41,7 +41,9 @@ func (im *importer) parseYAML(in Input) *diag.Node {
 	(*yamlErrors)(im).repeated(doc)
 	var names []string
 	for _, s := range sections {
-		names = append(names, s.name)
+		if s.only != ofSIM {
+			names = append(names, s.name)
+		}
 	}
 	for _, m := range doc.Members {
 		if !slices.Contains(names, m.Key.Text) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,18 +22,27 @@ import (
 )
 
 func importCommand(f *flags) *cobra.Command {
+	var r backoffice.ImportRequest
+	var results string
 	c := &cobra.Command{
 		Use:   "import FILE|DIR…",
-		Short: "Import companies, accounts and SIMs into the registry",
-		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv (each with a header row) and *.yaml, and brings the registry up to
-date with them. Facts it already has change nothing, and entries the files do not mention stay. Running processes pick
-the change up within a second; files that are being read finish with the registry as it was when they were begun.
-Import warns of plans, pools and limits that the project's catalogue does not have.`,
-		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv",
+		Short: "Import companies, accounts, SIMs and all other facts into the registry",
+		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv, and a file for each other kind of fact (docs/registry.md lists them),
+each with a header row, and *.yaml, and brings the registry up to date with them. Facts it already has change nothing, and
+entries the files do not mention stay. Running processes pick the change up within a second; files that are being read
+finish with the registry as it was when they were begun.
+
+With a mistake in any line nothing is imported; --leave-out imports the other lines. --dry-run says what would become
+known. --results writes what became of each line. --portion imports a large file in revisions of so many SIMs: after an
+interruption, import the same files again, and what is there already changes nothing.
+
+A row that changes the parent, currency, zone, cycle day or profile of an account in mid-cycle takes effect when the cycle
+ends, and import says on which day. Import warns of plans, pools and limits that the project's catalogue does not have.`,
+		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv --dry-run\n  ratemill import sims-2026-11.csv --portion 100000 --results results.csv --why \"order 4711\"",
 		Args:    needing(1, 0, "files or folders: ratemill import registry/"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			inputs, err := project.RegistryFiles(args...)
-			if err != nil {
+			var err error
+			if r.Files, err = project.RegistryFiles(args...); err != nil {
 				return err
 			}
 			store, config, err := createStore(cmd.Context(), f)
@@ -49,28 +61,72 @@ Import warns of plans, pools and limits that the project's catalogue does not ha
 			began, bars := time.Now(), passing()
 			defer bars.Done()
 			bar := bars.Add("")
-			watched(inputs, bar)
-			imported, list, err := office.Import(cmd.Context(), backoffice.ImportRequest{Files: inputs, Who: whoami(),
-				Progress: func(written, of int) {
-					bar.At(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
-				},
-			})
+			watched(r.Files, bar)
+			r.Who, r.Lines = whoami(), results != ""
+			r.Progress = func(written, of int) {
+				bar.At(int64(written), int64(of), rating.Grouped(int64(written))+" of "+rating.Grouped(int64(of))+" facts written")
+			}
+			imported, list, err := office.Import(cmd.Context(), r)
 			bars.Done()
 			printDiagnostics(list)
+			if results != "" {
+				if err := writeResults(results, imported.Lines); err != nil {
+					return err
+				}
+			}
 			if err != nil {
 				return err
 			}
-			if imported.Revision == 0 {
-				fmt.Fprintf(stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
-				return nil
+			tellImported(imported, &r, began)
+			if list.HasErrors() {
+				return &problems{counted(list.Errors(), "error") + ": these lines are not imported"}
 			}
-			fmt.Fprintf(stderr, "revision %d: %s, %s, %s, %s (%s)\n", imported.Revision, facts(imported.Companies, "company", "companies"),
-				facts(imported.Accounts, "account fact", "account facts"), facts(imported.SIMs, "ownership of SIMs", "ownerships of SIMs"),
-				facts(imported.Identifiers, "identifier", "identifiers"), took(began))
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would become known, and change nothing")
+	c.Flags().BoolVar(&r.LeaveOut, "leave-out", false, "leave out lines with mistakes, and import the others")
+	c.Flags().IntVar(&r.Portion, "portion", 0, "lines about SIMs to import at a time, each portion as a revision (0: all at once)")
+	c.Flags().StringVar(&results, "results", "", "write the result of each line to this CSV file")
+	c.Flags().StringVar(&r.Why, "why", "", "why: the history of the registry says it")
 	return c
+}
+
+// tellImported says what became known.
+func tellImported(imported *backoffice.Imported, r *backoffice.ImportRequest, began time.Time) {
+	if imported.Revision == 0 {
+		fmt.Fprintf(stderr, "nothing new: the registry already has all of this (%s)\n", took(began))
+		return
+	}
+	text := fmt.Sprintf("revision %d", imported.Revision)
+	if r.DryRun {
+		text = "it would add"
+	}
+	text += fmt.Sprintf(": %s, %s, %s, %s", facts(imported.Companies, "company", "companies"),
+		facts(imported.Accounts, "account fact", "account facts"), facts(imported.SIMs, "ownership of SIMs", "ownerships of SIMs"),
+		facts(imported.Identifiers, "identifier", "identifiers"))
+	if imported.States > 0 {
+		text += ", " + facts(imported.States, "state of SIMs", "states of SIMs")
+	}
+	if imported.Statements > 0 {
+		text += ", " + facts(imported.Statements, "other fact", "other facts")
+	}
+	fmt.Fprintf(stderr, "%s (%s)\n", text, took(began))
+}
+
+// writeResults writes the results of lines to a CSV file.
+func writeResults(name string, lines []backoffice.ImportedLine) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	w := csv.NewWriter(file)
+	w.Write([]string{"file", "line", "result", "why"}) // Error has the error
+	for _, l := range lines {
+		w.Write([]string{l.File, strconv.Itoa(l.Line), l.Result, l.Why})
+	}
+	w.Flush()
+	return errors.Join(w.Error(), file.Close())
 }
 
 // watched shows a progress bar for reading the files.

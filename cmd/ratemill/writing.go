@@ -125,7 +125,7 @@ func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 		return nil, err
 	}
 	r := registry.New()
-	changes, list := registry.Import(r, inputs)
+	changes, _, list := registry.ImportWith(r, inputs, project.ImportOptions(project.Catalogue(dir)))
 	printDiagnostics(list)
 	if list.HasErrors() {
 		return nil, fmt.Errorf("the registry in %s has %s", strings.Join(named, ", "), counted(list.Errors(), "error"))

@@ -14,32 +14,56 @@ import (
 // ImportRequest brings the registry up to date with files.
 type ImportRequest struct {
 	Files    []registry.Input
-	Who      string
+	Who, Why string
+	DryRun   bool // say what would become known, and change nothing
+	LeaveOut bool // import the lines without mistakes even if others have some
+	Portion  int  // lines about SIMs to import at a time, each portion as a revision; 0 for all at once
+	Lines    bool // say the result of each line
+
 	Progress func(written, of int) // is told how many facts are written; may be nil
 }
 
-// Imported is what became known.
+// Imported is what became known, or would.
 type Imported struct {
 	Revision    uint64 `json:"revision"` // of the registry; 0 if nothing was new
 	Companies   int    `json:"companies"`
 	Accounts    int    `json:"accounts"`
 	SIMs        int    `json:"sims"` // ownerships
 	Identifiers int    `json:"identifiers"`
+	States      int    `json:"states"`     // of SIMs
+	Statements  int    `json:"statements"` // facts of the other kinds
+
+	Lines []ImportedLine `json:"lines,omitempty"`
 }
 
-// Import brings the registry up to date with files. The list has their mistakes, with which nothing is imported, and
-// warnings of names that the project's catalogue does not have.
+// ImportedLine is the result of a line of a file.
+type ImportedLine struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Result string `json:"result"` // changed, unchanged or refused
+	Why    string `json:"why,omitempty"`
+}
+
+// Import brings the registry up to date with files. The list has their mistakes, with which nothing is imported unless
+// their lines are left out, and warnings of names that the project's catalogue does not have.
 func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.List, error) {
-	changes, list, err := o.Store.Import(ctx, r.Files, control.ImportOptions{Who: r.Who, Now: time.Now(), Partitions: o.Partitions,
-		Catalogue: project.CatalogueNames(o.Project), Progress: r.Progress})
+	files := project.ImportOptions(project.Catalogue(o.Project))
+	files.Lines = r.Lines
+	done, list, err := o.Store.Import(ctx, r.Files, control.ImportOptions{Who: r.Who, Why: r.Why, Now: time.Now(), Partitions: o.Partitions,
+		Files: files, DryRun: r.DryRun, LeaveOut: r.LeaveOut, Portion: r.Portion, Progress: r.Progress})
+	imported := &Imported{Revision: uint64(done.Revision), Companies: done.Companies, Accounts: done.Accounts, SIMs: done.SIMs,
+		Identifiers: done.Identifiers, States: done.States, Statements: done.Statements}
+	for _, line := range done.Lines {
+		imported.Lines = append(imported.Lines, ImportedLine{line.File, line.Line, line.Result.String(), line.Why})
+	}
 	switch {
 	case err != nil:
-		return nil, list, err
-	case list.HasErrors():
-		return nil, list, &Problem{Invalid, fmt.Errorf("nothing was imported: %s", counted(list.Errors(), "error"))}
-	case changes.Empty():
-		return &Imported{}, list, nil
+		return imported, list, err
+	case list.HasErrors() && !r.LeaveOut && done.Revision != 0:
+		return imported, list, &Problem{Invalid, fmt.Errorf("the portions up to revision %d are imported, the others are not: %s", done.Revision,
+			counted(list.Errors(), "error"))}
+	case list.HasErrors() && !r.LeaveOut:
+		return imported, list, &Problem{Invalid, fmt.Errorf("nothing was imported: %s", counted(list.Errors(), "error"))}
 	}
-	return &Imported{uint64(changes.Revision), len(changes.Companies), len(changes.Accounts), len(changes.SIMs), len(changes.Identifiers)},
-		list, nil
+	return imported, list, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ratemill/diag"
 	"ratemill/internal/store"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -26,8 +24,18 @@ type ImportOptions struct {
 	Now        time.Time
 	Partitions int // over which the usage of new billing roots is distributed; at least 1
 
-	// Catalogue has the names that files may use without a warning. Nil for any.
-	Catalogue *registry.Catalogue
+	// Files says how the files are read. Import fills in what the store knows.
+	Files registry.ImportOptions
+
+	// DryRun finds out what an import would do, and changes nothing.
+	DryRun bool
+
+	// LeaveOut imports the lines without mistakes even if others have some.
+	LeaveOut bool
+
+	// Portion, if it is not 0, imports so many lines about SIMs at a time, each portion as a revision. What was imported
+	// before an interruption stays, and the next import of the same files changes nothing of it.
+	Portion int
 
 	// Progress gets the number of facts written so far and the total, from time to time. May be nil.
 	Progress func(written, of int)
@@ -39,25 +47,6 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 		return rows.Scan(&revision)
 	})
 	return revision, err
-}
-
-// Import changes the registry to the state in the files, and returns the change set; an empty one makes no revision. If
-// the files have errors, nothing changes; warnings do not prevent the import. Of two concurrent imports, the second
-// builds on the first.
-func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOptions) (*registry.Changes, diag.List, error) {
-	for {
-		reg := registry.New()
-		if _, err := s.LoadRegistry(ctx, reg); err != nil {
-			return nil, nil, err
-		}
-		changes, problems := registry.ImportFor(reg, files, o.Catalogue, udr.InstantOf(o.Now))
-		if problems.HasErrors() {
-			return changes, problems, nil
-		}
-		if err := s.ImportRegistry(ctx, changes, o); !errors.Is(err, ErrConflict) {
-			return changes, problems, err
-		}
-	}
 }
 
 // ImportRegistry publishes a change set as changes.Revision. Each new billing root gets the partition with the least

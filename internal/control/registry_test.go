@@ -114,7 +114,7 @@ sims: { "214070000000003": { account: acme, plan: fleet, since: 2026-01-14 } }
 					t.Error(err, problems.Err())
 					return
 				}
-				made[i] = !changes.Empty()
+				made[i] = changes.Revision != 0
 			})
 		}
 		wg.Wait()

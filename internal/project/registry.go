@@ -1,6 +1,7 @@
 package project
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"ratemill/account"
 	"ratemill/diag"
 	"ratemill/rating"
 	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
 )
 
 // CheckRegistry reports what import would refuse or warn of in the project's registry files, such as names that its
@@ -25,31 +30,93 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 			inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return p.FS.Open(name) }})
 		}
 	}
-	var known *registry.Catalogue
-	if p.Catalogue != nil {
-		known = names(p.Catalogue)
-	}
-	return registry.Check(inputs, registry.ImportOptions{Catalogue: known}), len(inputs)
+	return registry.Check(inputs, ImportOptions(p.Catalogue)), len(inputs)
 }
 
-// CatalogueNames are the names in the catalogue of the project in a folder; nil if it has none, or one with errors,
-// which check reports.
-func CatalogueNames(dir string) *registry.Catalogue {
+// Catalogue is the catalogue of the project in a folder; nil if it has none, or one with errors, which check reports.
+func Catalogue(dir string) *rating.Catalogue {
 	fsys := os.DirFS(dir)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
 		return nil
 	}
 	c, _ := rating.LoadCatalogue(only{fsys, CatalogueFolder}, Kinds()...)
-	if c == nil {
-		return nil
-	}
-	return names(c)
+	return c
 }
 
-func names(c *rating.Catalogue) *registry.Catalogue {
-	n := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
-	n.PlanCurrencies, n.LimitCurrencies, n.PoolPlans = c.Currencies()
-	return n
+// ImportOptions are what a catalogue, which may be nil, means for the import of registry files: the names that they may
+// use, the forms of values, and the states of SIMs.
+func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
+	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}}
+	if c == nil {
+		return registry.ImportOptions{Forms: append(account.Forms(in), settingsForm(nil))}
+	}
+	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
+	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
+	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
+	return registry.ImportOptions{Catalogue: names, Forms: append(account.Forms(in), settingsForm(c.Life())), State: statesOf(c.Life())}
+}
+
+// settingsForm is how people write the settings for SIMs. Without lifecycles any name is one.
+func settingsForm(b *life.Book) registry.Form {
+	fields := []registry.Field{
+		{Path: "lifecycle", Required: true, Doc: "The lifecycle of the account's SIMs, or of the SIM.", Example: "standard"},
+		{Path: "overrides", Map: true, Doc: "What is otherwise here: the keys of a lifecycle, each replacing that of the lifecycle.", Example: "{ suspend: { max: 30 d } }"},
+	}
+	return registry.Form{Kind: registry.KindSettings, Fields: fields, Read: func(n *diag.Node) (value []byte, list diag.List) {
+		text, err := registry.NodeJSON(n)
+		if err != nil {
+			list.Errorf(n.Pos, "%v", err)
+			return nil, list
+		}
+		if b == nil {
+			return text, nil
+		}
+		settings, wrong := b.CheckSettings("settings", text, udr.InstantOf(time.Now()), time.UTC)
+		for _, d := range wrong {
+			d.Pos = n.Pos // those within the text say nothing to people
+			list = append(list, d)
+		}
+		return settings.Value(), list
+	}}
+}
+
+// statesOf finds the states of lifecycles.
+func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, zone *time.Location) (registry.StateValue, error) {
+	return func(settings []byte, name string, at udr.Instant, zone *time.Location) (v registry.StateValue, err error) {
+		var s struct {
+			Lifecycle string          `json:"lifecycle"`
+			Overrides json.RawMessage `json:"overrides"`
+		}
+		if settings == nil {
+			return v, fmt.Errorf("state %s: neither the row nor the settings of the SIM's account name a lifecycle", name)
+		}
+		if err := json.Unmarshal(settings, &s); err != nil {
+			return v, err
+		}
+		ref, err := life.ParseRef(s.Lifecycle)
+		if err != nil {
+			return v, err
+		}
+		if ref.Version == "" {
+			if ref, err = b.Rules(life.Settings{Lifecycle: s.Lifecycle, Overrides: string(s.Overrides)}, at, zone); err != nil {
+				return v, err
+			}
+		}
+		rules, err := b.Resolve(ref, at, zone)
+		if err != nil {
+			return v, err
+		}
+		state, ok := rules.Model.State(name)
+		if !ok {
+			var names []string
+			for _, s := range rules.Model.States {
+				names = append(names, s.Name)
+			}
+			return v, fmt.Errorf("model %s of lifecycle %s has no state %s%s; it has %s", rules.Model.Name, ref.Lifecycle, name, diag.Suggest(name, names),
+				strings.Join(names, ", "))
+		}
+		return registry.StateValue{Name: name, Core: state.Core, Lifecycle: ref.String()}, nil
+	}
 }
 
 var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}

@@ -215,7 +215,7 @@ func (r *run) importStrangers(ctx context.Context) error {
 var mistaken = map[string]string{"skylink": "northwave", "northwave": "meshnet", "meshnet": "skylink"}
 
 // register imports unknown SIMs into the account for their carrier's, with a plan by carrier.
-func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(source string) string) (*registry.Changes, error) {
+func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(source string) string) (*control.Imported, error) {
 	files := map[string]*strings.Builder{}
 	add := func(name, header, format string, args ...any) {
 		if files[name] == nil {

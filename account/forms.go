@@ -1,0 +1,46 @@
+package account
+
+import (
+	"ratemill/diag"
+	"ratemill/registry"
+)
+
+// Forms are how people write the statements of this package in import files.
+func Forms(in *Installation) []registry.Form {
+	if in == nil {
+		in = &Installation{}
+	}
+	return []registry.Form{
+		form[Company](registry.KindCompany, in), form[Project](registry.KindProject, in), form[StatedStatus](registry.KindStatus, in),
+		form[Profile](registry.KindProfile, in), form[Details](registry.KindDetails, in), form[Resource](registry.KindResource, in),
+		form[Group](registry.KindGroup, in), form[Contact](registry.KindContact, in), form[Shipping](registry.KindAddress, in),
+		form[Addon](registry.KindAddon, in), form[Setting](registry.KindSetting, in), form[Membership](registry.KindMember, in),
+	}
+}
+
+// StatedStatus is the status of an account in an import file: one that runs already is brought in with it. What follows
+// from a change of status is made by `ratemill account status`.
+type StatedStatus struct {
+	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Where the account is in its life. An account without one is active."`
+}
+
+// Membership is the group of a SIM.
+type Membership struct {
+	Group string `yaml:"group,required" json:"group" doc:"Id of the group, one of the SIM's account." example:"north"`
+}
+
+func form[T any](kind registry.Kind, in *Installation) registry.Form {
+	var empty T
+	return registry.Form{Kind: kind, Fields: registry.FieldsOf(empty), Read: func(n *diag.Node) ([]byte, diag.List) {
+		var v T
+		d := &diag.Decoder{}
+		d.Decode(n, &v)
+		if value, ok := any(&v).(checked); ok {
+			value.check(&checker{d, n, in})
+		}
+		if d.HasErrors() {
+			return nil, d.List
+		}
+		return Canonical(v), d.List
+	}}
+}
