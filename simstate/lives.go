@@ -48,15 +48,11 @@ func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now ud
 			break
 		}
 	}
-	known := make([]registry.KnownState, len(stated))
 	causes := make(map[string]bool, len(stated))
 	for i := range stated {
-		known[i] = stated[i].KnownState
 		causes[stated[i].Cause] = true
 	}
-	// life.Change takes facts in the order in which they became known.
-	slices.SortStableFunc(known, func(a, b registry.KnownState) int { return int(a.Known) - int(b.Known) })
-	s.Facts = life.Change(known, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
+	s.Facts = life.Change(stated, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
 	return s, nil
 }
 

@@ -144,10 +144,13 @@ func TestACauseIsUsedOnce(t *testing.T) {
 	assigned := life.Event{At: day("2026-03-01"), Kind: life.Assigned, Rules: rules, State: "used", Cause: "request:a"}
 	parked := life.Event{At: day("2026-03-02"), Kind: life.Set, Rules: rules, State: "parked", Cause: "request:b"}
 	gone := life.Event{At: day("2026-03-05"), Kind: life.Set, Rules: rules, State: "gone", Cause: "request:c"}
-	reg, used := registry.New(), map[string]bool{}
+	reg, used, why := registry.New(), map[string]bool{}, map[registry.StateFact]string{}
 	say := func(cause string, events ...life.Event) (told []string) {
 		v := reg.View()
-		known := v.States(7, nil)
+		var known []life.Told
+		for _, f := range v.States(7, nil) {
+			known = append(known, life.Told{KnownState: f, Cause: why[f.StateFact]})
+		}
 		v.Close()
 		changes := registry.Changes{Revision: reg.Revision() + 1}
 		facts := life.Change(known, life.States(events, day("2026-06-01")), 7, life.Reason{Cause: cause, Used: func(c string) bool { return used[c] }})
@@ -158,6 +161,7 @@ func TestACauseIsUsedOnce(t *testing.T) {
 		}
 		require.NoError(t, reg.Apply(&changes))
 		for _, f := range facts {
+			why[registry.StateFact{SIM: 7, From: f.From, StateValue: f.StateValue}] = f.Cause
 			told = append(told, f.From.String()[:10]+" "+f.Name+" "+f.Cause)
 		}
 		return told
@@ -174,11 +178,17 @@ func BenchmarkEffectiveState(b *testing.B) {
 	book, rules := own(b)
 	for _, state := range []string{"used", "parked"} {
 		b.Run(state, func(b *testing.B) {
-			s, err := book.Stay(day("2026-03-01"), state, rules.Ref.String(), time.UTC)
-			require.NoError(b, err)
+			reg := registry.New()
+			require.NoError(b, reg.Apply(&registry.Changes{Revision: 1, States: []registry.StateFact{{SIM: 1, From: day("2026-03-01"),
+				StateValue: registry.StateValue{Name: state, Lifecycle: rules.Ref.String()}}}}))
+			v, reader := reg.View(), life.NewReader(book)
+			defer v.Close()
+			at := day("2026-06-01")
 			b.ReportAllocs()
 			for b.Loop() {
-				life.Advance(s, nil, day("2026-06-01"))
+				if _, ok, err := reader.State(v, 1, at, 1, time.UTC, nil); !ok || err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

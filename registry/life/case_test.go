@@ -303,7 +303,7 @@ func (k *kase) staysTheSame(t *testing.T) {
 		require.Equal(t, all, life.States(shuffled, k.until), "SIM %s", sim)
 		day := udr.Instant(24 * time.Hour)
 		for until := k.until - 200*day; until < k.until; until += day {
-			early := life.States(events, until)
+			early := slices.DeleteFunc(life.States(events, until), func(s life.Stay) bool { return s.From > until })
 			require.Equal(t, append([]life.Stay{}, all[:len(early)]...), append([]life.Stay{}, early...), "SIM %s until %s", sim, until)
 		}
 	}

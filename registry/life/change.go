@@ -22,15 +22,16 @@ type Reason struct {
 }
 
 // Change is the change set that brings a SIM's facts to its states. known are all facts that were ever stated of the
-// SIM's state, in the order in which they became known; stays are what States gives with the new event. Facts that no
-// longer follow are withdrawn. The facts are in the order of their times; none is there if nothing changes.
+// SIM's state, those of one time in the order in which they became known; stays are what States gives with the new
+// event. Facts that no longer follow are withdrawn. The facts are in the order of their times; none is there if nothing
+// changes.
 //
 // Each fact has the cause of its own transition. Causes stay used when a transition is withdrawn, so one that follows
 // again has a cause that names the reason too.
-func Change(known []registry.KnownState, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
-	holds := map[udr.Instant]registry.StateValue{}
+func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
+	holds := map[udr.Instant]Told{}
 	for _, f := range known {
-		holds[f.From] = f.StateValue
+		holds[f.From] = f
 	}
 	subject := registry.SubjectOf(sim)
 	for i := range stays {
@@ -38,13 +39,14 @@ func Change(known []registry.KnownState, stays []Stay, sim uint32, reason Reason
 		value := s.value()
 		before, stated := holds[s.From]
 		delete(holds, s.From)
-		if stated && before == value {
+		cause := s.cause(subject)
+		if stated && before.StateValue == value && sameMaker(before.Cause, cause) {
 			continue
 		}
-		facts = append(facts, Fact{registry.StateFact{SIM: sim, From: s.From, StateValue: value}, reason.of(s.cause(subject))})
+		facts = append(facts, Fact{registry.StateFact{SIM: sim, From: s.From, StateValue: value}, reason.of(cause)})
 	}
-	for from, value := range holds {
-		if value.State != registry.Withdrawn {
+	for from, f := range holds {
+		if f.State != registry.Withdrawn {
 			facts = append(facts, Fact{registry.StateFact{SIM: sim, From: from, StateValue: registry.StateValue{State: registry.Withdrawn}},
 				reason.Cause})
 		}
@@ -53,12 +55,25 @@ func Change(known []registry.KnownState, stays []Stay, sim uint32, reason Reason
 	return facts
 }
 
+const after = " after "
+
 // of is the cause of a fact in the change set.
 func (r *Reason) of(cause string) string {
 	if cause == "" || cause == r.Cause || r.Used == nil || !r.Used(cause) {
 		return cause
 	}
-	return cause + " after " + r.Cause
+	return cause + after + r.Cause
+}
+
+// sameMaker reports whether a fact that was stated and one that follows have one cause, or are both what somebody
+// chose. A state that somebody chooses where a time limit leads to it anyway is stated again: it is a choice now. So is
+// one to which another time limit leads, because the history says why.
+func sameMaker(stated, follows string) bool {
+	if !AutomaticCause(stated) && !AutomaticCause(follows) {
+		return true
+	}
+	stated, _, _ = strings.Cut(stated, after)
+	return stated == follows
 }
 
 // AutomaticCause reports whether a cause is that of an automatic transition, which is judged again when something

@@ -41,7 +41,7 @@ type Event struct {
 	At    udr.Instant
 	Kind  EventKind
 	State string // Set: the state; Assigned: the state, "" for the default
-	Keep  bool   // Assigned: in the state that it has, if the rules know it
+	Keep  bool   // Assigned: in the state that it has, or in the default if the rules do not know that; State says nothing
 	Rules Rules  // Set, Assigned: from then on, as settings give them
 
 	Cause   string // unique: a second event with it does not count

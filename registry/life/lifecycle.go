@@ -172,6 +172,20 @@ func (o Override) Lifts(set, cycleEnd, passed udr.Instant) bool {
 	return passed >= set && (o == NoLimit || o == NoLimitThisCycle && passed < cycleEnd)
 }
 
+// Currencies are those of the charges, sorted: an account in another currency cannot have the lifecycle.
+func (c *Lifecycle) Currencies() (codes []string) {
+	if c.Activation != nil && !c.Activation.Charge.IsZero() {
+		codes = append(codes, c.Activation.Currency)
+	}
+	for _, t := range c.Model.transitions {
+		if t.Charge != nil && !t.Charge.Amount.IsZero() {
+			codes = append(codes, t.Charge.Currency)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
 // Usage is what becomes of usage in a state.
 func (c *Lifecycle) Usage(state string) Usage {
 	if s, ok := c.Model.State(state); ok && s.Usage != Charged {

@@ -55,8 +55,8 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 			}
 			r = rules[e.Rules.Lifecycle]
 			enter(cmp.Or(e.State, "inventory"), t)
-			if e.Keep && before != "" {
-				state = before
+			if e.Keep {
+				state = cmp.Or(before, "inventory")
 			}
 		case life.Set:
 			r = rules[e.Rules.Lifecycle]

@@ -149,54 +149,62 @@ func TestRandomHistoriesGiveTheSameStatesInWhateverOrderTheyBecomeKnown(t *testi
 		events := w.history(r)
 		end := udr.InstantOf(time.Date(2026, 6, 1, 0, 0, 0, 0, w.zone))
 		reg, causes, why := registry.New(), map[string]bool{}, map[told]string{}
-		say := func(known []life.Event, until udr.Instant, cause string) {
+		facts := func() (facts []life.Told) {
 			v := reg.View()
-			before := v.States(1, nil)
-			v.Close()
-			facts := life.Change(before, life.States(known, until), 1, life.Reason{Cause: cause, Used: func(c string) bool { return causes[c] }})
+			defer v.Close()
+			for _, f := range v.States(1, nil) {
+				facts = append(facts, life.Told{KnownState: f, Cause: why[told{f.From, f.Known}]})
+			}
+			return facts
+		}
+		say := func(known []life.Event, takenBack []udr.Instant, until udr.Instant, cause string, news ...life.Event) {
+			owned, rest := ownedOf(append(slices.Clone(known), news...))
+			sim := life.SIM{Number: 1, Told: facts(), Owned: owned, Events: rest, TakenBack: takenBack}
+			news = slices.DeleteFunc(slices.Clone(news), func(e life.Event) bool { return e.Kind != life.Set && e.Kind != life.Assigned })
+			j, err := w.book.Judge(sim, until, life.Reason{Cause: cause, Used: func(c string) bool { return causes[c] }}, news...)
+			require.NoError(t, err)
 			changes := registry.Changes{Revision: reg.Revision() + 1}
-			life.Add(&changes, facts)
+			life.Add(&changes, j.Facts)
 			for _, c := range changes.Causes {
 				require.False(t, causes[c.Cause], "cause %s is used twice", c.Cause)
 				causes[c.Cause] = true
 			}
-			if len(facts) > 0 {
+			if len(j.Facts) > 0 {
 				require.NoError(t, reg.Apply(&changes))
 			}
-			for _, f := range facts {
+			for _, f := range j.Facts {
 				why[told{f.From, changes.Revision}] = f.Cause
 			}
 		}
 		var known []life.Event
 		for i, n := range r.Perm(len(events)) {
+			say(known, nil, udr.InstantOf(time.Date(2026, 3, 1+r.IntN(90), 0, 0, 0, 0, w.zone)), events[n].Cause, events[n])
 			known = append(known, events[n])
-			say(known, udr.InstantOf(time.Date(2026, 3, 1+r.IntN(90), 0, 0, 0, 0, w.zone)), events[n].Cause)
-			if r.IntN(3) == 0 { // a mistake: it is stated, and taken back
-				wrong := known[:len(known):len(known)]
+			if r.IntN(3) == 0 { // mistakes: they are stated, and taken back
+				var wrong []life.Event
+				var takenBack []udr.Instant
 				for _, e := range w.history(r) {
 					e.Cause += fmt.Sprint(":wrong:", i)
-					wrong = append(wrong, e)
+					if !slices.ContainsFunc(events, func(o life.Event) bool { return o.At == e.At }) {
+						wrong, takenBack = append(wrong, e), append(takenBack, e.At)
+					}
 				}
-				say(wrong, end, fmt.Sprint("wrong:", i))
-				say(known, end, fmt.Sprint("right:", i))
+				say(known, nil, end, fmt.Sprint("request:wrong:", i), wrong...)
+				say(known, takenBack, end, fmt.Sprint("request:right:", i))
 			}
 		}
-		say(known, end, "timers")
+		say(known, nil, end, "request:timers")
 		v := reg.View()
-		var facts []life.Told
-		for _, f := range v.States(1, nil) {
-			facts = append(facts, life.Told{KnownState: f, Cause: why[told{f.From, f.Known}]})
-		}
 		held := registry.Held(v.States(1, nil), reg.Revision())
 		v.Close()
 		stays := life.States(events, end)
 		require.Len(t, held, len(stays), "seed %d\n%v", seed, words(events))
 		for i, f := range held {
 			require.Equal(t, stays[i].From, f.From, "seed %d\n%v", seed, words(events))
-			require.Equal(t, stays[i].State, f.Name)
+			require.Equal(t, stays[i].State, f.Name, "seed %d at %s\n%v", seed, f.From, words(events))
 			require.Equal(t, stays[i].Core(), f.Core)
 		}
-		w.sameFromFacts(seed, events, facts, stays, end)
+		w.sameFromFacts(seed, events, facts(), stays, end)
 	}
 }
 
@@ -207,19 +215,7 @@ type told struct {
 
 // sameFromFacts checks that the facts with their causes say all that people stated, and all that is charged.
 func (w *world) sameFromFacts(seed uint64, events []life.Event, facts []life.Told, stays []life.Stay, end udr.Instant) {
-	var owned []life.Owned
-	var again []life.Event
-	for i, e := range sortedEvents(events) {
-		switch e.Kind {
-		case life.Assigned:
-			owned = append(owned, life.Owned{From: e.At, Payer: fmt.Sprint("payer ", i), Rules: e.Rules})
-		case life.Left:
-			owned = append(owned, life.Owned{From: e.At})
-		case life.Set:
-		default:
-			again = append(again, e)
-		}
-	}
+	owned, again := ownedOf(events)
 	stated, err := w.book.Events(facts, owned)
 	require.NoError(w.t, err)
 	replayed := life.States(append(again, stated...), end)
@@ -236,6 +232,23 @@ func (w *world) sameFromFacts(seed uint64, events []life.Event, facts []life.Tol
 	}
 }
 
+// ownedOf are the accounts that assignments are to, each of a payer of its own, and the events that are neither that nor
+// states that somebody chose.
+func ownedOf(events []life.Event) (owned []life.Owned, rest []life.Event) {
+	for _, e := range sortedEvents(events) {
+		switch e.Kind {
+		case life.Assigned:
+			owned = append(owned, life.Owned{From: e.At, Payer: "payer " + e.Cause, Rules: e.Rules})
+		case life.Left:
+			owned = append(owned, life.Owned{From: e.At})
+		case life.Set:
+		default:
+			rest = append(rest, e)
+		}
+	}
+	return owned, rest
+}
+
 func sortedEvents(events []life.Event) []life.Event {
 	return slices.SortedFunc(slices.Values(events), func(a, b life.Event) int { return cmp.Compare(a.At, b.At) })
 }
@@ -249,36 +262,36 @@ func TestTheEffectiveStateIsThatOfTheFactsThatALateConsumerWrites(t *testing.T) 
 		events := w.history(r)
 		end := udr.InstantOf(time.Date(2026, 6, 1, 0, 0, 0, 0, w.zone))
 		stays := life.States(events, end)
-		for i, s := range stays {
-			if s.By == life.ByUse || s.By == life.ByLimit {
-				continue // simstate writes it
-			}
-			facts := life.Change(nil, stays[i:i+1], 1, life.Reason{})
-			f := facts[0]
-			if f.State == registry.Ended {
-				continue
-			}
-			stay, err := w.book.Stay(f.From, f.Name, f.Lifecycle, w.zone)
-			require.NoError(t, err)
-			var usage []life.Event
-			until := end
-			for _, next := range stays[i+1:] {
-				if next.By != life.ByUse && next.By != life.ByLimit {
-					until = next.From
-					break
-				}
-			}
-			for _, e := range events {
-				if e.Kind >= life.Used && e.At >= s.From && e.At < until {
-					usage = append(usage, e)
-				}
-			}
-			usage = sortedEvents(usage)
-			for range 10 {
-				at := s.From + udr.Instant(r.Int64N(int64(until-s.From)))
-				require.Equal(t, life.At(stays, at).State, life.Advance(stay, usage, at).State, "seed %d at %s\n%v", seed, at, words(events))
+		var stated []life.Stay // simstate writes the others
+		for _, s := range stays {
+			if s.By != life.ByUse && s.By != life.ByLimit {
+				stated = append(stated, s)
 			}
 		}
+		reg, changes := registry.New(), registry.Changes{Revision: 1}
+		life.Add(&changes, life.Change(nil, stated, 1, life.Reason{}))
+		require.NoError(t, reg.Apply(&changes))
+		v, reader := reg.View(), life.NewReader(w.book)
+		for i, s := range stated {
+			until := end
+			if i+1 < len(stated) {
+				until = stated[i+1].From
+			}
+			for range 10 {
+				at := s.From + udr.Instant(r.Int64N(int64(until-s.From)))
+				var usage []life.Event
+				for _, e := range sortedEvents(events) {
+					if e.Kind >= life.Used && e.At >= s.From && e.At <= at {
+						usage = append(usage, e)
+					}
+				}
+				stay, ok, err := reader.State(v, 1, at, 1, w.zone, usage)
+				require.NoError(t, err)
+				require.Equal(t, s.State != "", ok)
+				require.Equal(t, life.At(stays, at).State, stay.State, "seed %d at %s\n%v", seed, at, words(events))
+			}
+		}
+		v.Close()
 	}
 }
 

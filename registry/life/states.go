@@ -1,18 +1,18 @@
 package life
 
 import (
+	"slices"
+
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
-// States replays what happened to a SIM: the states in which it was, in order, with those that time limits due by until
-// lead to. It depends neither on the order of the events nor on when they became known.
+// States replays what happened to a SIM: the states in which it was, in order. What is dated ahead is there too; time
+// limits only as far as they are due by until. The states depend neither on the order of the events nor on when they
+// became known.
 func States(events []Event, until udr.Instant) []Stay {
 	r := replay{keep: true}
 	for _, e := range inOrder(events) {
-		if e.At > until {
-			break
-		}
 		r.to(e.before())
 		r.happens(&e)
 	}
@@ -20,7 +20,7 @@ func States(events []Event, until udr.Instant) []Stay {
 	if r.begun {
 		r.push()
 	}
-	return r.stays
+	return slices.DeleteFunc(r.stays, func(s Stay) bool { return s.By == ByLimit && s.From > until })
 }
 
 // At is the stay at a time, nil if there is none yet.
@@ -140,16 +140,16 @@ func (r *replay) first(core Core) (string, bool) {
 // assigned begins the SIM's time with another payer.
 func (r *replay) assigned(e *Event) {
 	s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: ByAssignment, Brought: e.Brought}
+	if e.Keep {
+		s.State, s.Rules.Ref.Way = "", Kept // also if there is nothing to keep: an earlier state may become known
+	}
 	if c := e.Rules.Lifecycle; c != nil {
-		if e.Keep && r.begun {
-			kept := r.stay.State
-			if r.interrupted != nil {
-				kept = r.interrupted.State
-			}
-			if _, known := c.Model.State(kept); known {
-				s.State, s.Before = kept, kept
-				s.Rules.Ref.Way = Kept
-			}
+		kept := r.stay.State
+		if r.interrupted != nil {
+			kept = r.interrupted.State
+		}
+		if _, known := c.Model.State(kept); known && e.Keep && r.begun {
+			s.State, s.Before = kept, kept
 		}
 		if s.State == "" {
 			s.State = c.Default

@@ -110,7 +110,10 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 		}
 		switch back := interrupted != "" && s.By == ByAccount; {
 		case s.Rules.Ref.Way == Kept:
-			s.Before = s.State
+			if before == s.State || interrupted == s.State {
+				s.Before = s.State
+			}
+			interrupted = ""
 		case s.Rules.Ref.Way == WithAccount:
 			s.Free, interrupted = true, before
 		case back && s.State == interrupted:
