@@ -3,6 +3,7 @@ package simstate
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -32,8 +33,12 @@ type Keeper struct {
 	Facts Facts
 	Book  *life.Book
 	Now   func() time.Time // of the control store
+	Log   *slog.Logger
 	Table Table
 }
+
+// lookAgain is how long a SIM waits whose rules cannot be found.
+const lookAgain = time.Minute
 
 // portion is how many SIMs are settled in one change set.
 const portion = 10_000
@@ -79,16 +84,26 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint
 	var facts []life.Fact
 	due := map[uint32]udr.Instant{}
 	stands := map[uint32]*life.Stay{}
+	var problem error
+	problems := 0
 	for _, sim := range sims {
 		s, err := l.Settle(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
 		if err != nil {
-			return 0, fmt.Errorf("the state of SIM %d: %w", sim, err)
+			// A catalogue that lacks the rules stops no other SIM. This one is looked at again until it has them.
+			due[sim] = udr.InstantOf(now.Add(lookAgain))
+			if problems++; problem == nil {
+				problem = fmt.Errorf("SIM %d: %w", sim, err)
+			}
+			continue
 		}
 		facts = append(facts, s.Facts...)
 		due[sim] = s.Due
 		if stay := life.At(s.Stays, udr.InstantOf(now)); stay != nil && stay.State != "" {
 			stands[sim] = stay
 		}
+	}
+	if problem != nil {
+		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims", problems, "first", problem)
 	}
 	if err := k.Table.SetTimers(ctx, tx, due); err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package simstate
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -167,10 +168,44 @@ type Network interface {
 	Send(ctx context.Context, r *Request) Answer
 }
 
+// DeliverAtOnce is how many requests Deliver sends at most.
+const DeliverAtOnce = 100
+
+// Waits is what waits.
+type Waits struct {
+	Network int           // requests that the network has not answered
+	Failed  int           // requests that it rejected or did not answer for a day, and that are the last of their SIM
+	Overdue time.Duration // since the oldest time limit was due that has had no effect
+}
+
+// Waits is what waits at a time.
+func (Table) Waits(ctx context.Context, db *store.DB, now udr.Instant) (w Waits, err error) {
+	row := func(query string, args ...any) *sql.Row {
+		return db.Read().QueryRowContext(ctx, db.SQL(query), args...)
+	}
+	if err := row(`SELECT COUNT(*) FROM simstate_network WHERE next_at > 0`).Scan(&w.Network); err != nil {
+		return w, db.Failed("counting requests to the network", err)
+	}
+	err = row(`SELECT COUNT(*) FROM simstate_network f WHERE status IN (?, ?) AND NOT EXISTS (
+		SELECT 1 FROM simstate_network l WHERE l.sim = f.sim AND (l.made > f.made OR l.made = f.made AND l.at > f.at))`,
+		string(Rejected), string(TimedOut)).Scan(&w.Failed)
+	if err != nil {
+		return w, db.Failed("counting requests to the network", err)
+	}
+	var due int64
+	if err := row(`SELECT COALESCE(MIN(due), 0) FROM simstate_timers`).Scan(&due); err != nil {
+		return w, db.Failed("looking for time limits", err)
+	}
+	if due != 0 && udr.Instant(due) < now {
+		w.Overdue = time.Duration(now - udr.Instant(due))
+	}
+	return w, nil
+}
+
 // Deliver sends the requests that are due, some at a time, and reports how many.
 func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time) (sent int, err error) {
 	var table Table
-	due, err := table.ToSend(ctx, db, now(), 100)
+	due, err := table.ToSend(ctx, db, now(), DeliverAtOnce)
 	for i := range due {
 		if ctx.Err() != nil {
 			return sent, ctx.Err()

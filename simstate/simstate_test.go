@@ -1,8 +1,10 @@
 package simstate_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,8 +51,12 @@ func newPlace(t *testing.T, dsn string) *place {
 	c, list := rating.LoadCatalogue(fstest.MapFS{"standard.yaml": {Data: []byte(catalogue)}})
 	require.NoError(t, list.Err())
 	p := &place{t: t, store: s, now: at("2026-01-15 12:00")}
-	p.log = control.NewFactLog(s, "simstate", func() time.Time { return p.now }, nil)
-	p.keeper = &simstate.Keeper{Facts: p.log, Book: c.Life(), Now: func() time.Time { return p.now }}
+	reg := registry.New()
+	p.log = control.NewFactLog(s, "simstate", func() time.Time { return p.now }, reg, func(ctx context.Context) error {
+		_, err := s.LoadRegistry(ctx, reg)
+		return err
+	})
+	p.keeper = &simstate.Keeper{Facts: p.log, Book: c.Life(), Now: func() time.Time { return p.now }, Log: slog.New(slog.DiscardHandler)}
 	return p
 }
 

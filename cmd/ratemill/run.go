@@ -20,6 +20,7 @@ var allRoles = []roles.Role{
 	roles.Rating,
 	roles.Warehouse,
 	roles.InSQL(account.Role),
+	roles.SIMState(),
 }
 
 func runCommand(f *flags) *cobra.Command {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"ratemill/diag"
+	"ratemill/internal/outbound"
 )
 
 // Config is the whole file. Relative paths are relative to it.
@@ -36,6 +37,7 @@ type Config struct {
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
 	Mediation  Mediation  `yaml:"mediation" doc:"The role that takes files."`
 	Rating     Rating     `yaml:"rating" doc:"The role that rates usage."`
+	Network    Network    `yaml:"network" doc:"The network that switches SIMs on and off, as their states say."`
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
 	Path string `yaml:"-"` // of the file itself
@@ -109,6 +111,15 @@ type Warehouse struct {
 	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole months, and only while all clocks agree and newer usage has come. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
+// Network is where requests about SIMs go.
+type Network struct {
+	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated or deactivated, signed as Standard Webhooks says. None: requests wait, and are listed."`
+	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ and base64."`
+	SecretEnv    string        `yaml:"secret_env" doc:"Name of the environment variable with the secret."`
+	AllowPrivate bool          `yaml:"allow_private" default:"false" doc:"The webhook may be in a private network, or on this machine."`
+	Timeout      time.Duration `yaml:"timeout" default:"10s" doc:"How long an answer may take."`
+}
+
 // Embedded says which engines run in this process tree.
 func (c *Config) EmbeddedKafka() bool { return len(c.Kafka.Addresses) == 0 }
 
@@ -147,6 +158,7 @@ func (c *Config) resolve() {
 	for _, p := range []*string{
 		&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile,
 		&c.ClickHouse.TLS.CAFile, &c.ClickHouse.TLS.CertFile, &c.ClickHouse.TLS.KeyFile, &c.ClickHouse.PasswordFile,
+		&c.Network.SecretFile,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -253,6 +265,14 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
 		errorf(at("clickhouse", "cluster"), "clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster")
+	}
+	if n := c.Network; n.Webhook != "" {
+		if err := outbound.CheckURL(n.Webhook); err != nil {
+			errorf(at("network", "webhook"), "network.webhook: %v", err)
+		}
+		if (n.SecretFile == "") == (n.SecretEnv == "") {
+			errorf(at("network"), "network needs a secret that signs its requests: give secret_file or secret_env")
+		}
 	}
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
 		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")

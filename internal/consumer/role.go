@@ -2,8 +2,10 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"ratemill/internal/control"
 	"ratemill/internal/metric"
 	"ratemill/internal/store"
 	"ratemill/rating"
@@ -33,6 +35,10 @@ type Given struct {
 	Accounts  func(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error)
 	Catalogue *rating.Catalogue // of the project; nil: it has none
 	Now       func() time.Time
+	StoreNow  func() time.Time // of the control store: dates of facts do not depend on this machine's clock
+	// Facts reads and adds facts, by the name of who states them. All share the process's registry.
+	Facts func(who string) *control.FactLog
+	Log   *slog.Logger
 }
 
 // Consumer is the name under which the control store keeps the positions of the role in an installation.

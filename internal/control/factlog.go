@@ -22,15 +22,13 @@ type FactLog struct {
 	now        func() time.Time
 	mu         sync.Mutex
 	registry   *registry.Registry
+	refresh    func(ctx context.Context) error
 	statements *registry.Statements
 }
 
-// NewFactLog has nothing in memory yet, unless the process has a registry already, which is kept current for all.
-func NewFactLog(s *Store, who string, now func() time.Time, shared *registry.Registry) *FactLog {
-	if shared == nil {
-		shared = registry.New()
-	}
-	return &FactLog{store: s, who: who, now: now, registry: shared,
+// NewFactLog reads into a registry that others of the process may have too; refresh brings it to the newest revision.
+func NewFactLog(s *Store, who string, now func() time.Time, shared *registry.Registry, refresh func(ctx context.Context) error) *FactLog {
+	return &FactLog{store: s, who: who, now: now, registry: shared, refresh: refresh,
 		statements: registry.NewStatements(registry.KindStatus, registry.KindSettings, registry.KindProfile, registry.KindDetails)}
 }
 
@@ -42,8 +40,8 @@ func (f *FactLog) Latest(ctx context.Context) (*registry.Registry, *registry.Sta
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	facts, err := f.store.LoadRegistry(ctx, f.registry)
-	return f.registry, f.statements, min(facts, statements), err
+	err = f.refresh(ctx)
+	return f.registry, f.statements, min(f.registry.Revision(), statements), err
 }
 
 // Write adds a change set in a transaction: ErrConflict when its revision is not the next one.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ratemill/internal/consumer"
+	"ratemill/internal/control"
 	"ratemill/internal/engines"
 	"ratemill/internal/metric"
 	"ratemill/internal/ratedlog"
@@ -38,7 +39,7 @@ func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, erro
 	if err != nil {
 		return nil, err
 	}
-	effect := of.Effects(consumer.Given{Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now})
+	effect := of.Effects(n.given())
 	r := &sqlRole{n: n, of: of, progress: map[int]*consumer.Progress{}}
 	next := func(partition int) int64 { return r.at(partition).Next.Load() }
 	r.partitions = n.ratedPartitions(of.Name, next, func(ctx context.Context, partition int) error {
@@ -54,6 +55,16 @@ func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, erro
 		return c.Run(ctx)
 	})
 	return &Running{Run: r.serve, Metrics: r.metrics, partitions: &r.partitions}, nil
+}
+
+// given is what a role may know of this process.
+func (n *Node) given() consumer.Given {
+	return consumer.Given{
+		Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now, StoreNow: n.LedgerTime.Now, Log: n.Log,
+		Facts: func(who string) *control.FactLog {
+			return control.NewFactLog(n.Store, who, n.LedgerTime.Now, n.reference.reg, n.reference.refresh)
+		},
+	}
 }
 
 // folded is where the warehouse's sink is in a partition of the rated log, and the fold there.

@@ -1,0 +1,51 @@
+package simstate
+
+import (
+	"context"
+	"time"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/metric"
+	"ratemill/internal/store"
+	"ratemill/registry/life"
+)
+
+// Role settles the states of SIMs by what raters wrote down. What time and changes of facts make of them is done beside
+// it, by a Keeper.
+var Role = consumer.Role{
+	Name: Consumer, Title: "simstate: states of SIMs", Migrate: Migrate, Effects: effects,
+	Linger: 300 * time.Millisecond, // a state is there seconds after the record is rated
+	Done:   "in the states of SIMs", Gone: "the states of SIMs lack what these changed; what to do: docs/runbooks/states-of-sims.md",
+	Metrics: metrics, Rows: changes, Blocks: blocks, Position: position, Lag: lag,
+}
+
+func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
+	keeper := KeeperOf(g)
+	return func() consumer.Effect[*store.Tx] {
+		return NewEffect(func(ctx context.Context, tx *store.Tx, fresh []Usage) error {
+			return keeper.Settle(ctx, tx, nil, fresh, "")
+		})
+	}
+}
+
+// KeeperOf is the keeper of an installation.
+func KeeperOf(g consumer.Given) *Keeper {
+	book, _ := life.Compile(nil, nil)
+	if g.Catalogue != nil {
+		book = g.Catalogue.Life()
+	}
+	return &Keeper{Facts: g.Facts(Consumer), Book: book, Now: g.StoreNow, Log: g.Log}
+}
+
+var metrics = metric.Of("States of SIMs", "Of the role simstate: one series for each partition that this process owns.")
+
+var (
+	changes  = metrics.Counter("simstate_usage_total", "First uses, emptied buckets and suspending limits that settled SIMs.", "partition")
+	blocks   = metrics.Counter("simstate_blocks_total", "Blocks of them, each in one transaction.", "partition")
+	position = metrics.Gauge("simstate_position", "Offset of the rated log to be read next.", "partition")
+	lag      = metrics.Gauge("simstate_lag_batches", "Batches of the rated log waiting to be read for states of SIMs.", "partition")
+	// Of the process that owns partition 0.
+	Waiting = metrics.Gauge("simstate_network_waiting", "Requests that the network has not answered yet. Of the process that owns partition 0.")
+	Failed  = metrics.Gauge("simstate_network_failed", "Requests that the network rejected, or did not answer for a day, and that no later one replaced. Of the process that owns partition 0.")
+	Overdue = metrics.Gauge("simstate_overdue_seconds", "How long ago the oldest time limit of a SIM was due that has not had its effect. Of the process that owns partition 0.")
+)
