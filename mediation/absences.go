@@ -120,7 +120,7 @@ func (m *Mediator) unreachable(source string, err error) {
 	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
 }
 
-// waits says that a source's server is not to be asked now.
+// waits reports whether a source's server must not be asked now.
 func (m *Mediator) waits(source string) bool {
 	all := &m.Progress.Away
 	all.mu.Lock()

@@ -31,9 +31,9 @@ import (
 
 var courses = flag.Int("courses", 50, "random courses of files through the ledger, and as many of fresh seeds")
 
-// A carrier renames, touches, copies, replaces and removes files in the middle of anything that mediators do, who crash,
-// stand still while others take over, and lose answers. Of each content the records go out under one identity, whole;
-// nothing is deleted that was not read; and in the end nothing that lies there is unread.
+// A carrier renames, touches, copies, replaces and removes files at any moment, while mediators crash, stand still
+// until others take over, and lose answers. All records of a content are sent, under one identity; no file is deleted
+// unread; and in the end no file on the server is unread.
 func TestEveryCourseOfFilesReadsEachContentOnce(t *testing.T) {
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func TestEveryCourseOfFilesReadsEachContentOnce(t *testing.T) {
 	}
 }
 
-// course is a carrier's server, the mediators of one source, and what came of it.
+// course is a carrier's server, the mediators of one source, and their results.
 type course struct {
 	*testing.T
 	name   string
@@ -62,22 +62,22 @@ type course struct {
 	store  *control.Store
 	spool  *collect.Spool
 	source *source.Source
-	former *source.Source // another version of its document, of a course in which files grow
+	former *source.Source // another version of its document, in a course with growing files
 	site   *collect.Site
 	files  map[string]lying
-	gone   map[string]lying // what the carrier removed last of a path
+	gone   map[string]lying // the content that the carrier last removed from a path
 	made   int              // numbers for contents, moments and mediators
 
 	calm    bool
-	busy    int                         // how many stand still while something else happens
+	busy    int                         // how many actors stand still while something else happens
 	ids     map[udr.FileID]int          // the content of each identity
-	out     map[int]map[udr.FileID]bool // the identities under which a content's records went out
-	seqs    map[udr.FileID]uint64       // of those records, a bit each
+	out     map[int]map[udr.FileID]bool // the identities under which the records of a content were sent
+	seqs    map[udr.FileID]uint64       // those records, one bit each
 	read    map[int]bool                // contents that are done
 	said    []string
 	wrong   []string
-	log     *log // of a course in which files grow
-	resumed int  // fetches of new bytes only
+	log     *log // of a course with growing files
+	resumed int  // fetches of only the new bytes
 }
 
 // lying is a file on the server.
@@ -126,7 +126,7 @@ func (c *course) fault(format string, args ...any) {
 	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
 }
 
-// something happens: to the carrier's files, or somebody of us does something.
+// something happens: the carrier changes its files, or an actor does something.
 func (c *course) something(depth int) {
 	c.clock.now = c.clock.now.Add(time.Duration(c.rng.IntN(20)) * time.Second)
 	switch n := c.rng.IntN(10); {
@@ -152,7 +152,7 @@ func (c *course) carrier() {
 	now := c.clock.now.Add(time.Duration(c.made) * time.Millisecond)
 	if len(c.gone) > 0 && c.rng.IntN(4) == 0 {
 		path := slices.Sorted(maps.Keys(c.gone))[c.rng.IntN(len(c.gone))]
-		c.put(path, c.gone[path]) // as it was
+		c.put(path, c.gone[path]) // with its original content
 		return
 	}
 	if len(paths) == 0 || c.rng.IntN(4) == 0 {
@@ -201,7 +201,7 @@ func (c *course) put(path string, f lying) {
 	c.say("carrier has %s with %d of %s", path, f.content, f.mtime.Format("05.000"))
 }
 
-// knows notes the identity that a file has under a name.
+// knows records the identity that a file has under a name.
 func (c *course) knows(path string, f lying) {
 	c.ids[collect.Identity(c.name, path, sha256.Sum256([]byte(c.text(f.content))))] = f.content
 }
@@ -249,7 +249,7 @@ func (c *course) operator() {
 	}
 }
 
-// settle lets everybody work until nothing is left to do.
+// settle lets all actors work until nothing is left to do.
 func (c *course) settle() {
 	c.calm = true
 	c.say("calm")
@@ -266,7 +266,7 @@ func (c *course) settle() {
 	require.NoError(c, err)
 	for _, f := range all {
 		c.say("%d %s %s %s open %v pinned %v dup of %d place %s: %s", f.Number, f.Path, f.MTime.Format("05.000"), f.State, f.Open, f.Pinned, f.DuplicateOf, f.Place.Path, f.Why)
-		if f.Open && !strings.Contains(f.Why, "probably an older copy") { // and all of it is out, as the log's judge sees
+		if f.Open && !strings.Contains(f.Why, "probably an older copy") { // and all of it was sent, as the log's judge sees
 			c.fault("file %d is open", f.Number)
 		}
 	}
@@ -285,7 +285,7 @@ func (c *course) settle() {
 			continue
 		}
 		hash := sha256.Sum256([]byte(c.text(f.content)))
-		hidden := false // behind another that shows the same; then only a person can tell
+		hidden := false // behind another file with the same listing; then only a person can tell them apart
 		for _, k := range all {
 			hidden = hidden || k.Path == path && k.MTime.Equal(f.mtime) && (k.Content != nil && string(k.Content) != string(hash[:]) || strings.Contains(k.Why, "has another content"))
 		}
@@ -295,7 +295,7 @@ func (c *course) settle() {
 	}
 }
 
-// actor is one of us, until it is struck.
+// actor is a mediator or a watcher, until it crashes.
 type actor struct {
 	*control.Store
 	c    *course
@@ -304,7 +304,7 @@ type actor struct {
 
 var errStruck = errors.New("struck")
 
-// does is an effect, before or after which the actor may die, and before which much may happen.
+// does is an effect. The actor may crash before or after it, and other things may happen before it.
 func (a *actor) does(what string, do func() error) error {
 	if a.dead {
 		return errStruck
@@ -432,7 +432,7 @@ func (a *actor) Registry(context.Context, registry.Revision) (*registry.Registry
 }
 func (a *actor) Current(context.Context) (registry.Revision, string, error) { return 0, "c", nil }
 
-// usage is the topic as an actor appends to it.
+// usage is the topic, as one actor appends to it.
 type usage struct{ *actor }
 
 // Append implements broker.Broker.
@@ -483,7 +483,7 @@ func (c *course) appended(_ int, messages []broker.Message) {
 	}
 }
 
-// server is the carrier's.
+// server is the carrier's server.
 type server struct{ c *course }
 
 func (s server) entry(path string) (collect.Entry, error) {
@@ -517,7 +517,7 @@ func (s server) Open(_ context.Context, path string, offset int64) (io.ReadClose
 
 func (s server) Stat(_ context.Context, path string) (collect.Entry, error) { return s.entry(path) }
 
-// leaves is a file that we move or delete.
+// leaves is a file that a watcher moves or deletes.
 func (s server) leaves(path string) {
 	if f, ok := s.c.files[path]; ok && !s.c.read[f.content] {
 		s.c.fault("%s with %d is taken away, and was not read", path, f.content)
@@ -535,7 +535,7 @@ func (s server) Rename(_ context.Context, path, to string) error {
 	}
 	delete(s.c.files, path)
 	s.c.files[to] = f
-	s.c.knows(to, f) // a.1.csv, if the carrier has a new a.csv when this one is put back
+	s.c.knows(to, f) // a.1.csv, if the carrier has a new a.csv when the watcher puts this one back
 	s.c.say("renamed %s to %s", path, to)
 	s.meanwhile()
 	if !s.c.calm && s.c.rng.IntN(20) == 0 {
@@ -544,7 +544,7 @@ func (s server) Rename(_ context.Context, path, to string) error {
 	return nil
 }
 
-// meanwhile the carrier may do something, or another of us.
+// meanwhile the carrier or another actor may do something.
 func (s server) meanwhile() {
 	if s.c.calm || s.c.busy > 3 || s.c.rng.IntN(4) > 0 {
 		return

@@ -16,9 +16,9 @@ import (
 	"ratemill/udr"
 )
 
-// SIMs, accounts and identifiers move between billing roots, with effect from any time, while records come again and again.
-// Each root has an owner who remembers the keys that it has paid. No record is paid twice, though owners do not know of
-// each other; without the look at former roots some are.
+// SIMs, accounts and identifiers move between billing roots, with effect from any time, while records come again and
+// again. The owner of each root remembers the keys that the root has paid. No record is paid twice, although owners do
+// not know each other's keys; without the check of former roots, some are.
 func TestNoRecordIsPaidByTwoRootsHoweverSIMsMove(t *testing.T) {
 	doubles, paid, suspended := 0, 0, 0
 	for seed := range seeds.Each(t, 300, 200) {

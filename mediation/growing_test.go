@@ -16,8 +16,8 @@ import (
 	"ratemill/udr"
 )
 
-// A switch appends to a file, stalls in the middle of a line, and rotates and copies the file, in the middle of anything that
-// mediators do. Each line goes out once, and whole; what was read of the parts is the whole.
+// A switch appends to a file, stalls in the middle of a line, rotates the file and copies it, at any moment. Each line
+// is sent once, and whole; the parts that were read together are the whole file.
 func TestEveryCourseOfAFileThatGrowsReadsEachLineOnce(t *testing.T) {
 	store, spool := courseStores(t)
 	resumed := 0
@@ -51,7 +51,7 @@ func growingCourse(t *testing.T, seed uint64, store *control.Store, spool *colle
 	return c
 }
 
-// log is a file that a switch appends to, with its former ones and its copies.
+// log is a file to which a switch appends, with its former files and its copies.
 type log struct {
 	c     *course
 	texts map[int]string // contents by number
@@ -60,10 +60,10 @@ type log struct {
 	out   map[string]lineOut
 	turns int
 
-	rewritten bool // what was read of it changes at the end of the course
+	rewritten bool // a part that was read changes at the end of the course
 }
 
-// lineOut is under which id a line went out.
+// lineOut is the id under which a line was sent.
 type lineOut struct {
 	file udr.FileID
 	seq  uint64
@@ -71,7 +71,7 @@ type lineOut struct {
 
 const (
 	current   = "a.csv"
-	logWindow = 40 // bytes that are compared: a line has not as many
+	logWindow = 40 // the compared bytes: more than a line has
 )
 
 func (l *log) changes() {
@@ -89,7 +89,7 @@ func (l *log) changes() {
 		c.files[to] = f
 		delete(c.files, current)
 		switch c.rng.IntN(3) {
-		case 0: // by a copy, and it has as many bytes again before anybody looks
+		case 0: // by a copy, and it has as many bytes again before the next listing
 			c.made++
 			l.appends(now, strings.Count(l.texts[f.content], "\n")-1, false)
 		case 1: // or more
@@ -107,7 +107,7 @@ func (l *log) changes() {
 	}
 }
 
-// appends adds lines to the log, the last of which may be cut.
+// appends adds lines to the log; the last one may be cut.
 func (l *log) appends(now time.Time, lines int, cut bool) {
 	c := l.c
 	text := header
@@ -130,7 +130,7 @@ func (l *log) appends(now time.Time, lines int, cut bool) {
 	c.say("the log has %d bytes, and lacks %q", len(text), l.rest)
 }
 
-// ends writes what is missing of the last line.
+// ends writes the missing part of the last line.
 func (l *log) ends() {
 	if l.rest != "" {
 		l.c.made++
@@ -170,7 +170,7 @@ func (l *log) appended(messages []broker.Message) {
 	}
 }
 
-// judge says what is missing when all is calm.
+// judge reports everything that is missing in the end.
 func (l *log) judge(all []control.File) {
 	for line := range l.lines {
 		if _, ok := l.out[line]; !ok {
@@ -192,8 +192,8 @@ func (l *log) judge(all []control.File) {
 	}
 }
 
-// rewrites changes a line that was read, beyond the bytes that are compared with each part: what was begun is read to its
-// end, and within a day the change is told.
+// rewrites changes a line that was read, before the bytes that are compared with each part. A begun file is read to its
+// end, and the change is reported within a day.
 func (l *log) rewrites() {
 	c := l.c
 	grows := func(lines int) {
@@ -217,7 +217,7 @@ func (l *log) rewrites() {
 	for range 3 {
 		grows(2)
 		c.calm = false
-		c.busy = 4 // nobody else does anything
+		c.busy = 4 // no other actor does anything
 		for range 3 {
 			c.mediate()
 		}

@@ -23,7 +23,7 @@ import (
 	"ratemill/registry"
 )
 
-// keeper is a mediator over a real ledger, of which a test feeds the file's content and the ticks by which its lease is
+// keeper is a mediator over a real ledger. The test provides the file's content, and the ticks at which the lease is
 // renewed.
 type keeper struct {
 	*control.Store
@@ -59,14 +59,14 @@ func (k *keeper) Append(context.Context, string, int, []broker.Message) broker.P
 }
 func (k *keeper) Bounds(context.Context, string, int) (int64, int64, error) { return 0, 0, nil }
 
-// topic is the keeper as a broker.
+// topic is the keeper in the role of a broker.
 type topic struct{ *keeper }
 
 func (topic) Fetch(context.Context, string, int, int64, time.Duration, []broker.Message) ([]broker.Message, error) {
 	return nil, nil
 }
 
-// ticked is content at whose end the lease is renewed, and only then is there more.
+// ticked is content that waits at its end until the lease is renewed, and then has more.
 type ticked struct {
 	io.Reader
 	k     *keeper
@@ -169,7 +169,7 @@ func TestWorkOnAFileThatAnotherHasTakenIsInterrupted(t *testing.T) {
 	require.Equal(t, []any{control.Spooling, "other", int64(2)}, []any{f.State, f.Owner, f.Generation}, fmt.Sprint(f))
 }
 
-// endless is blank lines without end.
+// endless is an endless series of blank lines.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {

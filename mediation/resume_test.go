@@ -35,7 +35,7 @@ type appended struct {
 	fetched int64 // bytes
 	size    int64
 	lines   int
-	records map[udr.FileID]uint64 // by the ends that went out
+	records map[udr.FileID]uint64 // from the ends that were sent
 }
 
 func newAppended(t testing.TB, options string) *appended {
@@ -61,7 +61,7 @@ func newAppended(t testing.TB, options string) *appended {
 	return a
 }
 
-// counting counts what is read from a place.
+// counting counts the bytes read from a place.
 type counting struct {
 	collect.Remote
 	a *appended
@@ -80,7 +80,7 @@ func (c counting) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ending sees the ends of files.
+// ending notes the ends of files.
 type ending struct {
 	topic
 	a *appended
@@ -107,7 +107,7 @@ func (a *appended) Fetch(ctx context.Context, src *source.Source, f *control.Fil
 		More: s.More, Open: func() (io.ReadCloser, error) { return s.Open() }, Done: s.Release}, nil
 }
 
-// grows appends lines, and reads what is there; the answer is the file of the ledger that came of it.
+// grows appends lines and reads the file; it returns the resulting file of the ledger.
 func (a *appended) grows(lines int) control.File {
 	var text strings.Builder
 	if a.size == 0 {
@@ -166,7 +166,7 @@ func TestOfAFileThatGrowsOnlyTheNewBytesAreFetched(t *testing.T) {
 		require.EqualValues(t, a.lines, a.sent())
 	}
 
-	// A day later all of it is fetched, and then not again for a day.
+	// A day later the whole file is fetched, and then not again for a day.
 	a.clock.now = a.clock.now.Add(24 * time.Hour)
 	before := a.fetched
 	f := a.grows(1)
@@ -175,7 +175,7 @@ func TestOfAFileThatGrowsOnlyTheNewBytesAreFetched(t *testing.T) {
 	require.True(t, f.Compared.After(first.Compared))
 	require.NotZero(t, a.grows(1).Pins.Part.Fetched)
 
-	// It is rotated, and has grown beyond what it was before anybody looks.
+	// The file is rotated, and the new one is longer than the old one before the next listing.
 	require.NoError(t, os.Rename(a.path, a.path+".old"))
 	lines := a.lines
 	a.size, before = 0, a.fetched
@@ -184,7 +184,7 @@ func TestOfAFileThatGrowsOnlyTheNewBytesAreFetched(t *testing.T) {
 	require.Greater(t, a.fetched-before, compared+a.size, "what was to be compared, then all of it")
 	require.EqualValues(t, a.lines, a.sent())
 
-	// Written anew with as many bytes, which begin and end as those that were read.
+	// The file is rewritten with as many bytes, and begins and ends as before.
 	text, err := os.ReadFile(a.path)
 	require.NoError(t, err)
 	text[len(header)+lineSize+len("214070000000001;1773702602;")]++

@@ -36,15 +36,15 @@ func TestARetryBatchIsTheSameWhoeverMakesIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, retryRecords(), got)
 
-	// The same records retried in another batch are another content: no duplicate of the first.
+	// The same records in another retry batch are another content, and no duplicate of the first.
 	other := RetryContent("sky", "retry/5", 5, retryRecords())
 	require.NotEqual(t, first.Hash, other.Hash)
 	_, err = parseRetry([]byte("D;1;2\n"))
 	require.Error(t, err)
 }
 
-// retryVersion1 is a retry batch as version 1 makes it. The bytes are its identity: a batch that was begun by one version
-// and is finished by another must be the same content, or its records would be out twice.
+// retryVersion1 is a retry batch of version 1. Its bytes are its identity: if one version begins a batch and another
+// finishes it, both must make the same content, otherwise its records would be sent twice.
 const retryVersion1 = "0a16726174656d696c6c207265747279206261746368203110041a9b8080000a0a2f6f75742f612e63737611056465791e759d181a04613b620a22ae8080000a100100000000000000000000000000000010071a958080000807100818032203313b322a0472756c654a026e6f22a88080000a100100000000000000000000000000000010091a8f8080000809100918032203333b34600268031a8080800022a18080000a100200000000000000000000000000000010011a888080000801100152020801"
 
 func TestARetryBatchIsTheSameByEveryVersion(t *testing.T) {

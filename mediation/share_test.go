@@ -16,7 +16,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// bad is a keeper of several sources, of which the servers of some stall.
+// bad is a keeper with several sources; the servers of some stall.
 type bad struct {
 	*keeper
 	stalls map[string]bool
@@ -65,7 +65,8 @@ func TestServersThatStallHoldUpNoOtherSource(t *testing.T) {
 	require.Equal(t, map[string]int{"north": 1, "south": 1, "sky": 20}, count, "one attempt told that each is away")
 	require.Len(t, m.Progress.Away.All(clock.now.Add(-40*time.Minute)), 2)
 
-	// Another mediator of the process goes on asking them, and when one is there again it is everybody's.
+	// Another mediator of the process keeps asking these servers. Once one answers again, every mediator takes its
+	// files.
 	b.asked, b.stalls["north"] = nil, false
 	for range 10 {
 		clock.now = clock.now.Add(time.Minute)

@@ -19,7 +19,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// hands is a clock that a test turns.
+// hands is a clock that a test sets.
 type hands struct{ now time.Time }
 
 func (h *hands) Now() time.Time { return h.now }
@@ -28,7 +28,7 @@ func (h *hands) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// watched is a directory of a carrier, a ledger, and a watcher that looks when the test says so.
+// watched is a carrier's directory, a ledger, and a watcher that lists the directory when the test says so.
 type watched struct {
 	*testing.T
 	dir     string
@@ -48,7 +48,7 @@ func watch(t *testing.T, collect string) *watched {
 	return w
 }
 
-// starts is a mediator that has just begun to watch.
+// starts makes a mediator that has just begun to watch.
 func (w *watched) starts() {
 	text := "source: sky\ncollect: { dir: " + w.dir + ", match: '*.csv', " + w.options + " }\ndecode: { csv: { header: true } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	s, list := source.Load("sky.yaml", []byte(text), nil)
@@ -89,7 +89,7 @@ func (w *watched) read() string {
 	return f.Path
 }
 
-// identifies tells the ledger what a file is.
+// identifies records the identity of a file in the ledger.
 func (w *watched) identifies(lease control.Lease, path string) *control.File {
 	body, err := w.watcher.Site.(*collect.Site).Remote.Open(w.Context(), path, 0)
 	require.NoError(w, err)
@@ -150,7 +150,7 @@ func TestAFileThatCannotBeTidiedHoldsUpNoOther(t *testing.T) {
 	for range 3 {
 		w.read()
 	}
-	// A file is where the directory should be, then only a.csv is replaced before it is moved.
+	// First there is a file in place of the directory; then only a.csv is replaced before the watcher moves it.
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "done"), nil, 0o644))
 	w.looks(time.Second)
 	for _, name := range []string{"a.csv", "b.csv", "c.csv"} {
@@ -185,7 +185,7 @@ func TestADirectoryThatIsNotThereLosesNoFile(t *testing.T) {
 	require.Equal(t, "a.csv", w.read())
 }
 
-// Another content of the same size and time of change has the name of a file that was begun, and was read as its copy.
+// A begun file was read as its copy, because another content of the same size and modification time has its name.
 func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
 	w := watch(t, "settled: 0s, after: delete")
 	ctx := t.Context()
@@ -215,7 +215,8 @@ func TestWhatWasNotReadIsNotDeleted(t *testing.T) {
 	require.Empty(t, w.file("b.csv").AfterWhy)
 }
 
-// A server that gives times in seconds, or a program that copies files with their times, shows two contents as one file.
+// A server with times in seconds, or a program that copies files with their times, makes two contents look like one
+// file.
 func TestAFileThatWasWrittenAgainWithinTheSecondIsReadAndNotDeleted(t *testing.T) {
 	for _, after := range []string{"delete", "{ move: done }"} {
 		w := watch(t, "settled: 0s, after: "+after)
@@ -244,8 +245,8 @@ func TestAFileThatWasWrittenAgainWithinTheSecondIsReadAndNotDeleted(t *testing.T
 	}
 }
 
-// What a listing shows and is not read is in the ledger with its reason: names that cannot be taken, files that are not
-// complete, directories that cannot be listed.
+// Every listed file that is not read is in the ledger with a reason: refused names, incomplete files, and directories
+// that cannot be listed.
 func TestWhatWaitsOrIsRefusedAtASourceIsInTheLedger(t *testing.T) {
 	w := watch(t, "settled: 60s")
 	w.write("back\\slash.csv", header+rows(1))
