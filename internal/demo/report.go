@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
+	"ratemill/decimal"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
 	"ratemill/internal/output"
-	"ratemill/internal/warehouse"
 )
 
 // report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
@@ -31,13 +29,17 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 	if closed == known {
 		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
 	}
-	if err := s.balances(ctx, o.Words); err != nil {
+	office, err := backoffice.New(backoffice.Options{Store: s.engines.Store, Warehouse: backoffice.Connected(s.engines.Warehouse)})
+	if err != nil {
 		return err
 	}
-	if err := s.costs(ctx, o.Words); err != nil {
+	if err := s.balances(ctx, office, o.Words); err != nil {
 		return err
 	}
-	if err := s.explained(ctx, o); err != nil {
+	if err := s.costs(ctx, office, o.Words); err != nil {
+		return err
+	}
+	if err := s.explained(ctx, office, o); err != nil {
 		return err
 	}
 	if err := c.stages(o, took); err != nil {
@@ -57,44 +59,38 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 
 const mostFiles = 30 // balances that are shown one by one
 
-func (s *stage) balances(ctx context.Context, to io.Writer) error {
-	all, err := s.engines.Warehouse.Balance(ctx)
+func (s *stage) balances(ctx context.Context, office *backoffice.Office, to io.Writer) error {
+	all, err := office.FileBalances(ctx)
 	if err != nil {
 		return err
 	}
 	g := output.New("file", "records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance").
 		Numbers("records", "fan-out", "filtered", "duplicate", "suspended", "rated", "balance")
-	line := func(name string, b *warehouse.FileBalance, verdict string) {
+	line := func(name string, b *backoffice.FileBalance, verdict string) {
 		row := []string{name}
-		for _, n := range []uint64{b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended + b.Retried + b.Dropped, b.Rated} {
+		for _, n := range []uint64{b.Records, b.Added, b.Filtered, b.Duplicate, b.Suspended, b.Rated} {
 			row = append(row, strconv.FormatUint(n, 10))
 		}
 		g.Add(append(row, verdict)...)
 	}
-	var sum warehouse.FileBalance
-	open := 0
-	for i, b := range all {
-		verdict := "0 ✓"
-		if b.Difference != 0 || b.DifferenceBytes != 0 {
-			verdict = fmt.Sprintf("%d ✗", b.Difference)
-			open++
+	const closed = "0 ✓"
+	for i, b := range all.Files {
+		switch {
+		case !b.Closed():
+			line(b.Name, &b, fmt.Sprintf("%d ✗", b.Difference))
+		case i < mostFiles:
+			line(b.Name, &b, closed)
 		}
-		if i < mostFiles || verdict != "0 ✓" {
-			line(strings.TrimPrefix(b.Name, "/"), &b, verdict)
-		}
-		sum.Records, sum.Added, sum.Filtered = sum.Records+b.Records, sum.Added+b.Added, sum.Filtered+b.Filtered
-		sum.Duplicate, sum.Rated = sum.Duplicate+b.Duplicate, sum.Rated+b.Rated
-		sum.Suspended, sum.Retried, sum.Dropped = sum.Suspended+b.Suspended, sum.Retried+b.Retried, sum.Dropped+b.Dropped
 	}
-	verdict := "0 ✓"
-	if open > 0 {
-		verdict = fmt.Sprintf("%d files ✗", open)
+	verdict := closed
+	if all.Open > 0 {
+		verdict = fmt.Sprintf("%d files ✗", all.Open)
 	}
-	name := fmt.Sprintf("all %d files", len(all))
-	if len(all) > mostFiles {
+	name := fmt.Sprintf("all %d files", len(all.Files))
+	if len(all.Files) > mostFiles {
 		name += fmt.Sprintf(", of which %d are shown", mostFiles)
 	}
-	line(name, &sum, verdict)
+	line(name, &all.All, verdict)
 	if err := g.Print(to, output.Table); err != nil {
 		return err
 	}
@@ -117,32 +113,32 @@ func (s *stage) unread(ctx context.Context, to io.Writer) error {
 
 const mostAccounts = 40
 
-func (s *stage) costs(ctx context.Context, to io.Writer) error {
-	usages, err := s.engines.Warehouse.UsageByAccount(ctx)
+func (s *stage) costs(ctx context.Context, office *backoffice.Office, to io.Writer) error {
+	totals, err := office.Totals(ctx)
 	if err != nil {
 		return err
-	}
-	costs, err := s.engines.Warehouse.CostByAccount(ctx)
-	if err != nil {
-		return err
-	}
-	usage, cost := map[string][]string{}, map[string][]string{}
-	for _, u := range usages {
-		usage[u.Account] = append(usage[u.Account], u.Class+" "+quantity(u.Quantity, u.Unit))
-	}
-	for _, c := range costs {
-		cost[c.Account] = append(cost[c.Account], c.Currency+" "+c.Amount.Fixed(6))
-		if usage[c.Account] == nil {
-			usage[c.Account] = []string{"(that of the accounts below it)"}
-		}
 	}
 	g := output.New("account", "cost", "usage of its SIMs").Amounts("cost")
-	for i, account := range slices.Sorted(maps.Keys(usage)) {
+	for i, t := range totals {
 		if i == mostAccounts {
-			g.Add(fmt.Sprintf("and %d more", len(usage)-i), "", "")
+			g.Add(fmt.Sprintf("and %d more", len(totals)-i), "", "")
 			break
 		}
-		g.Add(account, strings.Join(cost[account], " + "), strings.Join(usage[account], ", "))
+		var costs, usage []string
+		for _, c := range t.Costs {
+			amount, err := decimal.Parse(c.Amount)
+			if err != nil {
+				return err
+			}
+			costs = append(costs, c.Currency+" "+amount.Fixed(6))
+		}
+		for _, u := range t.Usage {
+			usage = append(usage, u.Class+" "+quantity(u.Quantity, u.Unit))
+		}
+		if len(usage) == 0 {
+			usage = []string{"(that of the accounts below it)"}
+		}
+		g.Add(t.Account, strings.Join(costs, " + "), strings.Join(usage, ", "))
 	}
 	err = g.Print(to, output.Table)
 	fmt.Fprintln(to)
@@ -161,7 +157,7 @@ func quantity(n int64, unit string) string {
 }
 
 // explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
-func (s *stage) explained(ctx context.Context, o Options) error {
+func (s *stage) explained(ctx context.Context, office *backoffice.Office, o Options) error {
 	var ids []string
 	for _, where := range []string{
 		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
@@ -183,10 +179,6 @@ func (s *stage) explained(ctx context.Context, o Options) error {
 		if err := rows.Err(); err != nil {
 			return err
 		}
-	}
-	office, err := backoffice.New(backoffice.Options{Store: s.engines.Store, Warehouse: backoffice.Connected(s.engines.Warehouse)})
-	if err != nil {
-		return err
 	}
 	for _, id := range ids {
 		e, err := office.Explain(ctx, backoffice.ExplainRequest{ID: id})
