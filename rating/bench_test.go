@@ -139,7 +139,7 @@ func BenchmarkRateAndEncode(b *testing.B) {
 				wire = rating.AppendDelta(wire, &res.Deltas[j])
 			}
 			bytes += len(wire)
-			c.SettleAll(res.Deltas, int64(i))
+			c.FoldAll(res.Deltas, int64(i))
 			res.Begin(c)
 		}
 	}
@@ -164,7 +164,7 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 			b.Fatal(err)
 		}
 		if next++; next%batch == 0 {
-			c.SettleAll(res.Deltas, int64(next))
+			c.FoldAll(res.Deltas, int64(next))
 			if c.Dirty() > 100_000 {
 				c.TakeDirty(c.Dirty(), func(rating.CounterKey, rating.Value, int64) {})
 			}

@@ -154,24 +154,24 @@ func (c *comparison) recompute(x *rating.Charge) error {
 // acknowledge ends a batch: the settled counters equal the folded ones, and nothing speculative is left.
 func (c *comparison) acknowledge() error {
 	res := &c.result
-	c.counters.SettleAll(res.Deltas, c.offset)
+	c.counters.FoldAll(res.Deltas, c.offset)
 	for _, d := range res.Deltas {
 		c.folded.ApplyAt(d, c.offset)
 	}
 	for _, d := range res.Deltas {
-		settled, _ := c.counters.Settled(d.Key)
+		settled, _ := c.counters.Folded(d.Key)
 		if v := c.folded.Get(d.Key); v != settled || v != c.counters.Get(d.Key) {
 			return fmt.Errorf("counter %+v: %v folded, %v settled, %v in all", d.Key, v, settled, c.counters.Get(d.Key))
 		}
 	}
-	c.counters.Sessions.Settle(res.Sessions)
+	c.counters.Sessions.Fold(res.Sessions)
 	for j := range res.Sessions {
 		state, err := rating.ParseSessionState(rating.AppendSessionState(nil, &res.Sessions[j]))
 		if err != nil {
 			return err
 		}
 		c.folded.Sessions.Apply(&state)
-		settled, _ := c.counters.Sessions.Settled(state.Key)
+		settled, _ := c.counters.Sessions.Folded(state.Key)
 		known, _ := c.folded.Sessions.Get(state.Key)
 		if all, _ := c.counters.Sessions.Get(state.Key); known != settled || all != settled || settled != res.Sessions[j].Session {
 			return fmt.Errorf("session %+v: %v folded, %v settled, %v in all", state.Key, known, settled, all)

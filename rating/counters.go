@@ -141,9 +141,9 @@ type Delta struct {
 // Counters are the usage counters of the SIMs and accounts of one partition. The rater that owns the partition owns
 // them; they are not safe for concurrent use.
 //
-// Each counter has two parts. The settled part is a fold of the rated log, and only it goes into checkpoints: Range,
+// Each counter has two parts. The folded part is a fold of the rated log, and only it goes into checkpoints: Range,
 // TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not acknowledged yet: Rate adds to
-// it, Settle moves it to the settled part when the append is acknowledged, Discard drops all of it. Get is their sum.
+// it, Fold moves it to the folded part when the append is acknowledged, Discard drops all of it. Get is their sum.
 //
 // An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is split
 // into shards that grow separately, so no record waits until 10 M entries are moved.
@@ -176,9 +176,9 @@ type shard struct {
 type entry struct {
 	id      uint64 // 0: the slot is free
 	rest    uint64 // owner, cycle, kind
-	settled Value
+	folded  Value
 	pending Value
-	at      int64  // offset of the last settled delta, shifted by flagBits; dirty below
+	at      int64  // offset of the last folded delta, shifted by flagBits; dirty below
 	result  uint32 // the Result that index belongs to
 	index   uint32 // index of this counter's delta in it
 }
@@ -260,18 +260,18 @@ func (s *shard) resize(n int) {
 	}
 }
 
-// Get is the counter's value, including unsettled additions.
+// Get is the counter's value, including speculative additions.
 func (c *Counters) Get(k CounterKey) Value {
 	if e := c.find(k); e != nil {
-		return e.settled.Plus(e.pending)
+		return e.folded.Plus(e.pending)
 	}
 	return Value{}
 }
 
-// Settled is the counter's value according to the rated log, and the offset of its last delta, -1 for none.
-func (c *Counters) Settled(k CounterKey) (v Value, at int64) {
+// Folded is the counter's value according to the rated log, and the offset of its last delta, -1 for none.
+func (c *Counters) Folded(k CounterKey) (v Value, at int64) {
 	if e := c.find(k); e != nil {
-		return e.settled, e.at >> flagBits
+		return e.folded, e.at >> flagBits
 	}
 	return Value{}, -1
 }
@@ -281,7 +281,7 @@ func (c *Counters) Add(k CounterKey, v Value) { c.entry(k).add(v) }
 
 func (e *entry) add(v Value) { e.pending = e.pending.Plus(v) }
 
-// ApplyAt folds a delta of the message at offset into the settled part, but only if offset is beyond the counter's last
+// ApplyAt folds a delta of the message at offset into the folded part, but only if offset is beyond the counter's last
 // one: otherwise the counter has it already. The deltas of a message must contain each counter at most once, like
 // Result.Deltas.
 func (c *Counters) ApplyAt(d Delta, offset int64) bool { return c.apply(c.entry(d.Key), &d, offset) }
@@ -290,7 +290,7 @@ func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	if offset <= e.at>>flagBits {
 		return false
 	}
-	e.settled = e.settled.Plus(d.Value)
+	e.folded = e.folded.Plus(d.Value)
 	if e.at&dirty == 0 {
 		c.dirty = append(c.dirty, d.Key)
 	}
@@ -298,17 +298,17 @@ func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	return true
 }
 
-// Settle is ApplyAt for a delta of our own Rate: it moves the delta from the speculative part.
-func (c *Counters) Settle(d Delta, offset int64) bool {
+// Fold is ApplyAt for a delta of our own Rate: it moves the delta from the speculative part.
+func (c *Counters) Fold(d Delta, offset int64) bool {
 	e := c.entry(d.Key)
 	e.pending = e.pending.Plus(d.Value.Neg())
 	return c.apply(e, &d, offset)
 }
 
-// SettleAll settles the deltas of one of our own batches that the log acknowledged at offset.
-func (c *Counters) SettleAll(deltas []Delta, offset int64) {
+// FoldAll folds the deltas of one of our own batches that the log acknowledged at offset.
+func (c *Counters) FoldAll(deltas []Delta, offset int64) {
 	for _, d := range deltas {
-		c.Settle(d, offset)
+		c.Fold(d, offset)
 	}
 }
 
@@ -325,17 +325,17 @@ func (c *Counters) Discard() {
 // Restore sets a counter from a checkpoint: its value with all deltas up to offset at. It does not become dirty.
 func (c *Counters) Restore(k CounterKey, v Value, at int64) {
 	e := c.entry(k)
-	e.settled, e.at = v, at<<flagBits|e.at&dirty
+	e.folded, e.at = v, at<<flagBits|e.at&dirty
 }
 
 // Len is the number of counters.
 func (c *Counters) Len() int { return c.len }
 
-// Range calls f for each counter's settled value, in no order, until f says false.
+// Range calls f for each counter's folded value, in no order, until f says false.
 func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
 	for i := range c.shards {
 		for j := range c.shards[i].entries {
-			if e := &c.shards[i].entries[j]; e.id != 0 && !f(unpack(e.id, e.rest), e.settled, e.at>>flagBits) {
+			if e := &c.shards[i].entries[j]; e.id != 0 && !f(unpack(e.id, e.rest), e.folded, e.at>>flagBits) {
 				return
 			}
 		}
@@ -353,7 +353,7 @@ func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 		c.taken++
 		if e := c.find(k); e != nil && e.at&dirty != 0 {
 			e.at &^= dirty
-			f(k, e.settled, e.at>>flagBits)
+			f(k, e.folded, e.at>>flagBits)
 		}
 	}
 	if c.taken > len(c.dirty)/2 {

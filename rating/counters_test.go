@@ -48,7 +48,7 @@ func TestCountersAreMaps(t *testing.T) {
 				if at, ok := m.at[k]; ok && at >= step {
 					continue
 				}
-				c.SettleAll([]rating.Delta{{Key: k, Value: v}}, step)
+				c.FoldAll([]rating.Delta{{Key: k, Value: v}}, step)
 				m.settled[k], m.at[k], m.dirty[k] = m.settled[k].Plus(v), step, true
 				delete(m.pending, k)
 			case 6:

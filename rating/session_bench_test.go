@@ -34,8 +34,8 @@ func benchSessions(b *testing.B, sims int) {
 			b.Fatal(err)
 		}
 		if next++; next%200 == 0 {
-			c.SettleAll(res.Deltas, int64(next))
-			c.Sessions.Settle(res.Sessions)
+			c.FoldAll(res.Deltas, int64(next))
+			c.Sessions.Fold(res.Sessions)
 			if c.Dirty()+c.Sessions.Dirty() > 100_000 {
 				c.TakeDirty(c.Dirty(), func(rating.CounterKey, rating.Value, int64) {})
 				c.Sessions.TakeDirty(c.Sessions.Dirty(), func(rating.SessionKey, *rating.Session) {})

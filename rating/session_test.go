@@ -231,8 +231,8 @@ func TestAPartWithoutUnitsLeavesTheSessionAsItIs(t *testing.T) {
 		require.NoError(t, e.Rate(v, 1, counters, &u, res))
 		_, err := res.Charges[0].Recompute()
 		require.NoError(t, err)
-		counters.Sessions.Settle(res.Sessions)
-		now, _ := counters.Sessions.Settled(res.Sessions[0].Key)
+		counters.Sessions.Fold(res.Sessions)
+		now, _ := counters.Sessions.Folded(res.Sessions[0].Key)
 		require.Equal(t, res.Sessions[0].Session, now)
 		if i == 1 {
 			require.Equal(t, before, now)

@@ -49,7 +49,7 @@ type SessionState struct {
 	Session Session
 }
 
-// Sessions are the open sessions of one partition. Like Counters, they have two parts: the settled one is a fold of the
+// Sessions are the open sessions of one partition. Like Counters, they have two parts: the folded one is a fold of the
 // rated log, and the small speculative one is rated but not acknowledged yet. Both hold the state of a session, not the
 // additions to it: applying a state twice, or an older one, changes nothing.
 //
@@ -67,7 +67,7 @@ type Sessions struct {
 
 type pendingSession struct {
 	Session
-	uses   int32  // unsettled batches with it
+	uses   int32  // speculative batches with it
 	result uint32 // the Result that index belongs to
 	index  uint32 // index of this session in it
 }
@@ -185,18 +185,18 @@ func (h *sessionShard) reindex(n int) {
 	}
 }
 
-// Get is the state of a session, including unsettled changes.
+// Get is the state of a session, including speculative changes.
 func (s *Sessions) Get(k SessionKey) (session Session, known bool) {
 	if len(s.pending) > 0 {
 		if p, ok := s.pending[k]; ok {
 			return p.Session, true
 		}
 	}
-	return s.Settled(k)
+	return s.Folded(k)
 }
 
-// Settled is the state of a session according to the rated log.
-func (s *Sessions) Settled(k SessionKey) (session Session, known bool) {
+// Folded is the state of a session according to the rated log.
+func (s *Sessions) Folded(k SessionKey) (session Session, known bool) {
 	slot := s.find(k)
 	if slot == nil {
 		return Session{}, false
@@ -214,7 +214,7 @@ func (s *Sessions) read(slot *sessionSlot) (session Session) {
 	return session
 }
 
-// Apply folds the new state of a session into the settled part, unless that has the same or a newer state.
+// Apply folds the new state of a session into the folded part, unless that has the same or a newer state.
 func (s *Sessions) Apply(state *SessionState) {
 	if s.set(state) {
 		if slot := s.find(state.Key); slot.data[0]&slotDirty == 0 {
@@ -271,8 +271,8 @@ func (s *Sessions) expect(k SessionKey, session *Session, res *Result) {
 	s.pending[k] = p
 }
 
-// Settle is Apply for the sessions of a batch that was rated here.
-func (s *Sessions) Settle(states []SessionState) {
+// Fold is Apply for the sessions of a batch that was rated here.
+func (s *Sessions) Fold(states []SessionState) {
 	for i := range states {
 		state := &states[i]
 		s.Apply(state)
@@ -291,7 +291,7 @@ func (s *Sessions) Discard() { clear(s.pending) }
 // Len is the number of sessions.
 func (s *Sessions) Len() int { return s.len }
 
-// Range calls f for each session's settled state, in no order, until f says false.
+// Range calls f for each session's folded state, in no order, until f says false.
 func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 	var session Session
 	for i := range s.shards {

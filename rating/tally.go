@@ -52,7 +52,7 @@ func mixID(id uint64, account uint32) uint64 {
 func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry, Value) {
 	k := w.key(e.root(), e.cycleOfSIM)
 	entry := e.entry(c, k)
-	value := entry.settled.Plus(entry.pending)
+	value := entry.folded.Plus(entry.pending)
 	if k.Cycle > c.former || value != (Value{}) {
 		return k, entry, value
 	}

@@ -17,16 +17,16 @@ type Mark struct {
 
 // Marks are the control store's records of another store's marks.
 type Marks struct {
-	Given   Mark // the newest one; the other store may or may not have it
-	Has     Mark // newer than Settled; the other store has it
-	Settled Mark // the other store has had it for so long that it is on disk
+	Given  Mark // the newest one; the other store may or may not have it
+	Has    Mark // newer than OnDisk; the other store has it
+	OnDisk Mark `json:"Settled"` // the other store has had it for so long that it is on disk
 
 	version int64
 }
 
-// settledAfter is how long an engine without replicas may keep acknowledged data in memory only, where a power cut
+// onDiskAfter is how long an engine without replicas may keep acknowledged data in memory only, where a power cut
 // loses it.
-const settledAfter = 2 * time.Minute
+const onDiskAfter = 2 * time.Minute
 
 // Marks are those of another store.
 func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
@@ -53,8 +53,8 @@ func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64)
 	switch since := m.Given.At.Sub(m.Has.At); {
 	case m.Has.Number == 0 || since < 0:
 		m.Has = m.Given
-	case since >= settledAfter:
-		m.Settled, m.Has = m.Has, m.Given
+	case since >= onDiskAfter:
+		m.OnDisk, m.Has = m.Has, m.Given
 	}
 	return s.setMarks(ctx, other, m)
 }

@@ -92,10 +92,10 @@ func (e *Engines) compareMarks(ctx context.Context, m marked) (control.Marks, er
 			return ours, err
 		case theirs.Number > ours.Given.Number:
 			return ours, &DifferentDaysError{"the control store", m.name, ours.Given, theirs}
-		case theirs.Place >= ours.Settled.Place:
+		case theirs.Place >= ours.OnDisk.Place:
 			return ours, nil
 		case time.Since(began) >= markBehind:
-			return ours, &DifferentDaysError{m.name, "the control store", theirs, ours.Settled}
+			return ours, &DifferentDaysError{m.name, "the control store", theirs, ours.OnDisk}
 		}
 		if err := (backoff.RealTime{}).Sleep(ctx, markAgain); err != nil {
 			return ours, err

@@ -75,7 +75,7 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	for _, f := range l.files {
 		l.next, r.file = f, &f.given
 		_, err := m.Next(ctx)
-		if raterErr := r.settle(); raterErr != nil {
+		if raterErr := r.drain(); raterErr != nil {
 			err = raterErr
 		}
 		if err != nil {

@@ -81,8 +81,8 @@ func (r *stages) decide(ctx context.Context, partition int, usage []byte) error 
 	return nil
 }
 
-// settle waits until all appended messages are processed.
-func (r *stages) settle() error {
+// drain waits until all appended messages are processed.
+func (r *stages) drain() error {
 	a := &appended{done: make(chan struct{})}
 	r.queue <- a
 	_, err := a.Wait(context.Background())

@@ -416,7 +416,7 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 		if err != nil {
 			return err
 		}
-		if _, had := o.state.counters.Settled(k); at >= had {
+		if _, had := o.state.counters.Folded(k); at >= had {
 			o.state.counters.Restore(k, rating.Value{Hi: field(1), Lo: uint64(field(2))}, at)
 		}
 	case fileEntry:

@@ -36,10 +36,10 @@ func (a *Offline) Rate(ctx context.Context, usage []byte) (rated []byte, err err
 		return nil, err
 	}
 	for _, res := range r.results {
-		o.state.counters.SettleAll(res.Deltas, a.offset)
-		o.state.counters.Sessions.Settle(res.Sessions)
+		o.state.counters.FoldAll(res.Deltas, a.offset)
+		o.state.counters.Sessions.Fold(res.Sessions)
 	}
-	o.settled(r.results)
+	o.recycle(r.results)
 	a.offset++
 	if len(r.messages) == 0 {
 		return nil, nil

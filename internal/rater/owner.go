@@ -96,7 +96,7 @@ func (o *Owner) Run(ctx context.Context) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return o.settle(grace)
+	return o.complete(grace)
 }
 
 func ignoreEnd(ctx context.Context, err error) error {
@@ -170,7 +170,7 @@ func (o *Owner) until(ctx context.Context, what string, do func() error) error {
 	return o.patience.Until(ctx, what, do)
 }
 
-// step rates the available usage while the previous request is in flight, then settles that one and starts the next:
+// step rates the available usage while the previous request is in flight, then completes that one and starts the next:
 // one request at a time, and the engine never waits for the log unless there is nothing to rate.
 func (o *Owner) step(ctx context.Context) error {
 	// The control store's clock may be set back, and checkpoints must not wait until it has caught up with the last one.
@@ -183,7 +183,7 @@ func (o *Owner) step(ctx context.Context) error {
 	if stopped := (*ratedlog.StoppedError)(nil); stops != nil && !errors.As(stops, &stopped) {
 		return stops
 	}
-	if err := o.settle(ctx); err != nil {
+	if err := o.complete(ctx); err != nil {
 		return err
 	}
 	if len(o.ahead.messages) > 0 {
@@ -194,7 +194,7 @@ func (o *Owner) step(ctx context.Context) error {
 		o.Progress.Next.Store(o.next) // skipped input leaves nothing to append
 	}
 	if stops != nil { // everything before the unratable message is rated
-		if err := o.settle(ctx); err != nil {
+		if err := o.complete(ctx); err != nil {
 			return err
 		}
 	}
@@ -204,7 +204,7 @@ func (o *Owner) step(ctx context.Context) error {
 // checkpoint continues a sweep, or begins one. Nothing may be in flight: everything that it writes must be in the log.
 func (o *Owner) checkpoint(ctx context.Context) error {
 	if safeguard.On(safeguard.AcknowledgedOnly) {
-		if err := o.settle(ctx); err != nil {
+		if err := o.complete(ctx); err != nil {
 			return err
 		}
 	}
@@ -228,8 +228,8 @@ func (o *Owner) dirty() bool {
 	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
-// settle waits for the request under way and folds it: first whatever others appended before it, then ours.
-func (o *Owner) settle(ctx context.Context) error {
+// complete waits for the request under way and folds it: first whatever others appended before it, then ours.
+func (o *Owner) complete(ctx context.Context) error {
 	r := o.pending
 	if r == nil {
 		return nil
@@ -254,10 +254,10 @@ func (o *Owner) settle(ctx context.Context) error {
 		}
 	}
 	for i, res := range r.results {
-		o.state.counters.SettleAll(res.Deltas, base+int64(i))
-		o.state.counters.Sessions.Settle(res.Sessions)
+		o.state.counters.FoldAll(res.Deltas, base+int64(i))
+		o.state.counters.Sessions.Fold(res.Sessions)
 	}
-	o.settled(r.results)
+	o.recycle(r.results)
 	o.known = base + int64(len(r.messages))
 	o.Progress.Known.Store(o.known)
 	o.fold.Epoch = o.epoch
@@ -410,7 +410,7 @@ func (o *Owner) fetch(ctx context.Context, wait time.Duration) error {
 		o.usage, err = o.Broker.Fetch(ctx, o.Topics.Usage, o.Partition, o.next, wait, o.usage[:0])
 		o.queue = o.usage
 		if broker.Unavailable(err) && o.pending != nil {
-			return nil // the request in flight is settled first
+			return nil // the request in flight is completed first
 		}
 		return ended(err)
 	})

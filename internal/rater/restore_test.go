@@ -42,7 +42,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: value}, &low), e.what)
 	}
-	v, at := o.state.counters.Settled(rating.CounterKey{Kind: rating.SIMUnits, Owner: 42, Cycle: 20000, ID: 255})
+	v, at := o.state.counters.Folded(rating.CounterKey{Kind: rating.SIMUnits, Owner: 42, Cycle: 20000, ID: 255})
 	require.EqualValues(t, 1000, v.Units())
 	require.EqualValues(t, 100, at)
 	high, closed := o.state.decided(udr.FileID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
@@ -366,7 +366,7 @@ func TestAClockThatRunsAheadEmptiesNoPool(t *testing.T) {
 }
 
 func settled(o *Owner, k rating.CounterKey) int64 {
-	v, _ := o.state.counters.Settled(k)
+	v, _ := o.state.counters.Folded(k)
 	return v.Units()
 }
 
@@ -430,7 +430,7 @@ func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
 	big := broker.Message{Value: append(ratedlog.AppendHeader(nil, 1, 3, &udr.Batch{}, 1), make([]byte, 100)...)}
 	l.of(topics.Rated).most = 50
 	o.pending = &request{messages: []broker.Message{big}, results: make([]*rating.Result, 1), bytes: len(big.Value), append: broker.Begin(t.Context(), l, topics.Rated, 0, []broker.Message{big})}
-	err := o.settle(t.Context())
+	err := o.complete(t.Context())
 	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)
 	require.Equal(t, topics.Usage, stopped.Topic)

@@ -18,8 +18,8 @@ func (o *Owner) result() *rating.Result {
 	return r
 }
 
-// settled keeps results with settled deltas for reuse, as many as one request may need.
-func (o *Owner) settled(results []*rating.Result) {
+// recycle keeps results with folded deltas for reuse, as many as one request may need.
+func (o *Owner) recycle(results []*rating.Result) {
 	o.spare = append(o.spare, results[:min(len(results), maxSpare-min(maxSpare, len(o.spare)))]...)
 }
 

@@ -125,7 +125,7 @@ func (s *state) apply(b *ratedlog.Batch, offset, arrived int64) error {
 		if safeguard.On(safeguard.OlderDeltas) {
 			s.counters.ApplyAt(delta, offset)
 		} else {
-			v, at := s.counters.Settled(delta.Key)
+			v, at := s.counters.Folded(delta.Key)
 			s.counters.Restore(delta.Key, v.Plus(delta.Value), max(at, offset))
 		}
 	}

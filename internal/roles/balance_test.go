@@ -56,7 +56,7 @@ func (w *world) tells(values map[string]float64) {
 
 func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	w := newWorld(t, "balance")
-	w.config.Listen, w.settle = freeAddress(t), time.Nanosecond
+	w.config.Listen, w.due = freeAddress(t), time.Nanosecond
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")

@@ -24,8 +24,8 @@ type Options struct {
 	Roles   []Role // of these, those that this process runs
 	Owner   string // name of this process in leases and groups; empty: a new one
 	Attach  bool   // use the embedded engines of a running process, and start none
-	// Settled is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
-	Settled time.Duration
+	// BalanceDue is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
+	BalanceDue time.Duration
 }
 
 func (o *Options) check() error {
@@ -33,7 +33,7 @@ func (o *Options) check() error {
 	c.Need(o.Config != nil, "a configuration")
 	c.Need(o.Project != nil, "a project")
 	c.Need(o.Log != nil, "a log")
-	c.Need(o.Settled >= 0, "a time after which the balance of a file counts that is 0, for the default, or longer")
+	c.Need(o.BalanceDue >= 0, "a time after which the balance of a file counts that is 0, for the default, or longer")
 	known := map[string]bool{}
 	for _, r := range o.Known {
 		c.Need(r.Name != "" && r.Begin != nil, fmt.Sprintf("roles with a name and a beginning; %q lacks one of them", r.Name))

@@ -82,7 +82,7 @@ type world struct {
 	config *config.Config
 	stop   func()
 	log    *slog.Logger
-	settle time.Duration // the nodes' Settled
+	due    time.Duration // the nodes' BalanceDue
 	attach bool          // the nodes' Attach
 	known  []Role        // the nodes' Known
 	*Node
@@ -130,7 +130,7 @@ func (w *world) role(r Role) *Running { return w.Node.roles[r.Name] }
 // start runs roles with the documents as they are now.
 func (w *world) start(roles ...Role) {
 	w.stop()
-	n, err := Open(w.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: w.known, Roles: roles, Settled: w.settle,
+	n, err := Open(w.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: w.known, Roles: roles, BalanceDue: w.due,
 		Attach: w.attach})
 	require.NoError(w, err)
 	w.Node = n

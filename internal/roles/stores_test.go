@@ -52,7 +52,7 @@ func (d *days) old(t *testing.T, engine string) {
 	var m control.Marks
 	require.NoError(t, json.Unmarshal(setting.Value, &m))
 	require.NotZero(t, m.Given.Place)
-	m.Settled, m.Has = m.Given, m.Given
+	m.OnDisk, m.Has = m.Given, m.Given
 	value, err := json.Marshal(m)
 	require.NoError(t, err)
 	require.NoError(t, s.SetSetting(t.Context(), "marks of "+engine, value, setting.Version))

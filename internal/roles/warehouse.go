@@ -140,20 +140,20 @@ func linger(flush time.Duration, partitions int) time.Duration {
 // balances adds up the balance of all files again and again, in the one process of the installation that has the first
 // partition of the rated log. It takes at most a twentieth of the time, and no scrape waits for it.
 func (r *sinkRole) balances(ctx context.Context, n *Node) error {
-	settled := cmp.Or(n.Settled, defaultSettled)
+	due := cmp.Or(n.BalanceDue, balanceDue)
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
 	for ctx.Err() == nil {
 		pause := time.Second
 		if r.assigned(0) {
 			began := time.Now()
-			balance, err := n.Warehouse.Totals(ctx, settled)
+			balance, err := n.Warehouse.Totals(ctx, due)
 			switch {
 			case err == nil:
 				absence.Worked(time.Now(), n.Log, "the balance of all files is computed again")
 				r.mu.Lock()
 				r.balance, r.added = balance, time.Now()
 				r.mu.Unlock()
-				pause = max(min(settled, balanceEvery), 20*time.Since(began))
+				pause = max(min(due, balanceEvery), 20*time.Since(began))
 			case ctx.Err() == nil:
 				pause = absence.Failed(time.Now(), n.Log, "cannot compute the balance of all files", err)
 			}
@@ -163,11 +163,11 @@ func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 	return nil
 }
 
-// A file whose end came this long ago is settled: what its other partitions had is in the warehouse too, or something is
+// A file whose end came this long ago is due: what its other partitions had is in the warehouse too, or something is
 // wrong.
 const (
-	defaultSettled = 10 * time.Minute
-	balanceEvery   = time.Minute
+	balanceDue   = 10 * time.Minute
+	balanceEvery = time.Minute
 )
 
 // totals are the balance of all files, and when it was added up; not in a process that has not to tell it.

@@ -21,11 +21,11 @@ type Totals struct {
 	Suspense    uint64 // records that wait
 }
 
-// Totals adds up the balance of the files that are settled: whose end has been here for so long that the records in other
+// Totals adds up the balance of the files that are due: whose end has been here for so long that the records in other
 // partitions have come too. A file whose end is missing counts when nothing of it has come for that long.
 //
 // It reads the sums of rated_usage, a row for a file and part, and all rows of suspense and duplicates.
-func (w *Warehouse) Totals(ctx context.Context, settled time.Duration) (t Totals, err error) {
+func (w *Warehouse) Totals(ctx context.Context, due time.Duration) (t Totals, err error) {
 	row := w.conn.QueryRow(ctx, `
 WITH now64(3, 'UTC') - toIntervalMillisecond(?) AS cut, toDateTime64(0, 3, 'UTC') AS never
 SELECT countIf(done AND (off != 0 OR off_bytes != 0 OR off_units != 0)),
@@ -43,7 +43,7 @@ FROM (
     UNION ALL SELECT toString(of), -toInt64(n), -toInt64(b), -q, never, l, 1
       FROM (SELECT file AS of, count() AS n, sum(bytes) AS b, sumIf(quantity, stage = 'rating') AS q, max(stored) AS l FROM suspense GROUP BY of)
   ) GROUP BY file
-) SETTINGS max_bytes_before_external_group_by = 1000000000`, settled.Milliseconds())
+) SETTINGS max_bytes_before_external_group_by = 1000000000`, due.Milliseconds())
 	if err := row.Scan(&t.Files, &t.Records, &t.Bytes, &t.Units, &t.EndsMissing, &t.Suspense); err != nil {
 		return t, sorted("add up the balance", err)
 	}

@@ -242,7 +242,7 @@ func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(sou
 
 // takeInAll imports the remaining SIMs when all files are there.
 func (r *run) takeInAll() error {
-	if err := r.settle(); err != nil {
+	if err := r.drain(); err != nil {
 		return err
 	}
 	if err := r.tryTakeIn(r.t.Context()); err != nil {

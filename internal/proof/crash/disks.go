@@ -116,5 +116,5 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 		}
 	}
 	r.report.Full[full.folder]++
-	return r.settle()
+	return r.drain()
 }

@@ -78,7 +78,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 	if err := r.ready(); err != nil {
 		return err
 	}
-	return r.settle()
+	return r.drain()
 }
 
 // ready waits until all processes report to be ready.

@@ -73,7 +73,7 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	if err := disturb(r); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
-	if err := r.settle(); err != nil {
+	if err := r.drain(); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
 	r.report.Stall = stalls()

@@ -42,8 +42,8 @@ func (j *judgement) take(m *broker.Message) {
 	}
 }
 
-// settled reports whether everything that must come has come.
-func (w *world) settled() bool {
+// complete reports whether everything that must come has come.
+func (w *world) complete() bool {
 	if len(w.requests) > 0 || !w.allSent() {
 		return false
 	}
@@ -325,7 +325,7 @@ func (w *world) compareCounters() {
 			if w.forgotten(k) {
 				continue
 			}
-			if got, _ := counters.Settled(k); got != v {
+			if got, _ := counters.Folded(k); got != v {
 				w.fail("partition %d: the owner has %s of %d at %d units of cycle %d, the deltas that count sum to %d", p, k.Kind, k.Owner, got.Units(), k.Cycle, v.Units())
 				return
 			}
@@ -421,7 +421,7 @@ func (w *world) compareOffline() {
 		quiet.usage[p].add(w.usage[p].all)
 		quiet.startOwner(p)
 	}
-	for quiet.failure == "" && quiet.step < 20_000 && !(quiet.settled() && quiet.rests(0) && quiet.rests(1)) {
+	for quiet.failure == "" && quiet.step < 20_000 && !(quiet.complete() && quiet.rests(0) && quiet.rests(1)) {
 		quiet.now = quiet.now.Add(1_000_000)
 		quiet.deliver()
 		if a := quiet.next(); a != nil {

@@ -251,7 +251,7 @@ func (w *world) run() {
 		if a := w.next(); a != nil {
 			a.run()
 		}
-		if w.phase != troubled && w.step%4 == 0 && w.settled() && w.sunk() && w.advance() {
+		if w.phase != troubled && w.step%4 == 0 && w.complete() && w.sunk() && w.advance() {
 			return
 		}
 		if w.step > 20*w.options.Steps+20_000 {

@@ -20,8 +20,8 @@ import (
 // a source that repeatedly could not be listed, is far below it.
 const standstill = 4 * time.Minute
 
-// settle waits until no work is left.
-func (r *run) settle() error {
+// drain waits until no work is left.
+func (r *run) drain() error {
 	r.note("waiting for the end")
 	quiet, last, since := 0, "", time.Now()
 	for {
