@@ -177,29 +177,25 @@ func (b *Book) Profile(id string, when udr.Instant) *Profile {
 	return p
 }
 
-// Payer is who pays for an account at a time: itself if it has a billing profile, else the nearest account above it that has one. Where
-// none has, the root pays: accounts were there before they had profiles.
+// Payer is who pays for an account at a time: the nearest account, itself or above, that has a billing profile. Where none has, each
+// pays for itself: accounts were there before they had profiles. It is "" if the account is not there.
 func (b *Book) Payer(id string, when udr.Instant) string {
-	path := Path(b, id, when)
-	for _, account := range path {
-		if b.Profile(account, when) != nil {
-			return account
-		}
-	}
-	if len(path) == 0 {
+	number, ok := b.View.AccountNumber(id)
+	if !ok {
 		return ""
 	}
-	return path[len(path)-1]
+	payer, _ := b.View.AccountID(registry.Payer(b.View, b.Statements, number, when, b.Revision))
+	return payer
 }
 
-// Seller is who sells to a payer at a time: the nearest reseller above it, or "" for the operator.
-func (b *Book) Seller(payer string, when udr.Instant) string {
-	for i, account := range Path(b, payer, when) {
-		if a := b.Account(account, when); i > 0 && a != nil && a.Kind == registry.ResellerAccount {
-			return account
-		}
+// Seller is who sells to an account at a time, "" for the operator.
+func (b *Book) Seller(id string, when udr.Instant) string {
+	number, ok := b.View.AccountNumber(id)
+	if !ok {
+		return ""
 	}
-	return ""
+	seller, _ := b.View.AccountID(registry.Seller(b.View, number, when, b.Revision))
+	return seller
 }
 
 // Tier is what an account is in the trade: a reseller sells to a customer, that is to an account below it which pays for itself. It is
@@ -267,11 +263,10 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 		fields = append(fields, "the fields of company "+company)
 	}
 	payer := b.Payer(id, when)
-	p := b.Profile(payer, when)
-	if p == nil {
-		return append(fields, "profile")
-	}
-	if payer == id {
+	switch p := b.Profile(payer, when); {
+	case p == nil:
+		fields = append(fields, "profile")
+	case payer == id:
 		for _, f := range p.Missing() {
 			fields = append(fields, "profile."+f)
 		}

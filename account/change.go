@@ -1,7 +1,7 @@
 package account
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,13 +81,13 @@ func ChangeStatus(b Histories, g Guards, r StatusRequest) (*StatusChange, error)
 		return nil, err
 	}
 	c.guard()
-	if len(c.wrong) == 0 {
+	if c.wrong == nil {
 		c.take()
 		c.follows(b)
 		c.below(b)
 	}
-	if len(c.wrong) > 0 {
-		return nil, errors.Join(c.wrong...)
+	if c.wrong != nil {
+		return nil, c.wrong
 	}
 	return &c.made, nil
 }
@@ -99,13 +99,16 @@ type statusChange struct {
 	path   []string
 	from   Status
 	cause  string
-	wrong  []error
+	wrong  *ForbiddenStepError // nil so far
 	made   StatusChange
 }
 
 func (c *statusChange) refuse(parent, format string, args ...any) {
-	c.wrong = append(c.wrong, &ForbiddenStepError{Account: c.Account, From: c.from, To: c.To, Parent: parent,
-		Reason: fmt.Sprintf(format, args...), Allowed: c.allowed()})
+	if c.wrong == nil {
+		c.wrong = &ForbiddenStepError{Account: c.Account, From: c.from, To: c.To, Allowed: c.allowed()}
+	}
+	c.wrong.Parent = cmp.Or(c.wrong.Parent, parent)
+	c.wrong.Reasons = append(c.wrong.Reasons, fmt.Sprintf(format, args...))
 }
 
 // allowed are the statuses to which the account can change below its parent, other than the one that is refused.
@@ -135,7 +138,7 @@ func (c *statusChange) permitted(before *History) error {
 		return fmt.Errorf("the parent %s of account %s is not there", c.Parent, c.Account)
 	}
 	if who := whoMay(c.As, c.path); who != "" {
-		return &ForbiddenStepError{Account: c.Account, From: c.from, To: c.To, Reason: who}
+		return &ForbiddenStepError{Account: c.Account, From: c.from, To: c.To, Reasons: []string{who}}
 	}
 	if !slices.Contains(StepsFrom(c.from), c.To) {
 		reason := "there is no such step"
@@ -143,14 +146,14 @@ func (c *statusChange) permitted(before *History) error {
 			reason = "it is that already"
 		}
 		c.refuse("", "%s", reason)
-		return c.wrong[0]
+		return c.wrong
 	}
 	if len(c.path) < 2 || c.To == NoStatus {
 		return nil
 	}
 	if parent := c.book.History(c.path[1]); !allows(parent.Status(c.At).Status, c.To) {
 		c.refuse(parent.ID, "%s", parentForbids(parent, c.At))
-		return c.wrong[0]
+		return c.wrong
 	}
 	return nil
 }

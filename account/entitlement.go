@@ -73,6 +73,16 @@ func (g Given) of(name ResourceName, as Actor) Access {
 	return a
 }
 
+// From is the account from which resources of a kind come: the nearest to which some are assigned, "" if there is none.
+func (g Given) From(kind string) string {
+	for i := range g {
+		if g[i].has(kind) {
+			return g[i].Account
+		}
+	}
+	return ""
+}
+
 // Names are the names of the active resources of a kind that the account has, sorted.
 func (g Given) Names(kind string) []string {
 	names := map[string]bool{}

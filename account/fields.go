@@ -101,3 +101,72 @@ func instead(name string, names []string) string {
 	}
 	return "; there are " + list(names)
 }
+
+// WithFields is a stored value, nil for none, as YAML with other texts in some fields. A field is named by its path, such as
+// payment.target. An empty text takes a field away; one in brackets or braces is a list or a map.
+func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
+	tree := map[string]any{}
+	if len(stored) > 0 {
+		if err := json.Unmarshal(stored, &tree); err != nil {
+			return nil, fmt.Errorf("the stored value cannot be read: %w", err)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		keys := strings.Split(path, ".")
+		at := tree
+		for _, key := range keys[:len(keys)-1] {
+			below, ok := at[key].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				at[key] = below
+			}
+			at = below
+		}
+		last := keys[len(keys)-1]
+		if fields[path] == "" {
+			delete(at, last)
+			continue
+		}
+		at[last] = raw(fields[path])
+	}
+	removeEmpty(tree)
+	var b strings.Builder
+	writeYAML(&b, tree, "")
+	if b.Len() == 0 {
+		return []byte("{}\n"), nil
+	}
+	return []byte(b.String()), nil
+}
+
+// raw is a text that a person typed for a field.
+type raw string
+
+// removeEmpty takes away maps of which the last field was taken away.
+func removeEmpty(tree map[string]any) {
+	for key, value := range tree {
+		if below, ok := value.(map[string]any); ok {
+			if removeEmpty(below); len(below) == 0 {
+				delete(tree, key)
+			}
+		}
+	}
+}
+
+// writeYAML writes a value with a line for each field, so that a mistake in it is shown with its field.
+func writeYAML(b *strings.Builder, tree map[string]any, indent string) {
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
+		switch v := tree[key].(type) {
+		case map[string]any:
+			fmt.Fprintf(b, "%s%s:\n", indent, key)
+			writeYAML(b, v, indent+"  ")
+		case raw:
+			text := string(v)
+			if !strings.HasPrefix(text, "[") && !strings.HasPrefix(text, "{") && text != "true" && text != "false" {
+				text = string(Canonical(text))
+			}
+			fmt.Fprintf(b, "%s%s: %s\n", indent, key, text)
+		default:
+			fmt.Fprintf(b, "%s%s: %s\n", indent, key, Canonical(v))
+		}
+	}
+}

@@ -58,7 +58,8 @@ func ParseResourceName(text string) (ResourceName, bool) {
 
 // Group is a part of an account's SIMs that the enterprise makes for itself. It shares all resources of the account.
 type Group struct {
-	Name string `yaml:"name,required" json:"name" doc:"Name for people." example:"North"`
+	Account string `yaml:"account,required" json:"account" doc:"The account whose SIMs are in the group." example:"acme"`
+	Name    string `yaml:"name,required" json:"name" doc:"Name for people." example:"North"`
 }
 
 func (v *Group) check(c *checker) { c.notBlank("name", v.Name) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ratemill/registry"
 )
 
 // Status is where an account is in its life. An account about which none was ever stated is active: it was there before accounts
@@ -56,20 +58,17 @@ type StatusValue struct {
 	Pinned map[string]string `json:"pinned,omitempty"`
 }
 
-// allowedBelow are the statuses that the children of an account can have, by its own.
-var allowedBelow = map[Status][]Status{
-	Draft:      {Draft},
-	New:        {New},
-	Lead:       {New, Lead},
-	Active:     {New, Lead, Active, Suspended, Terminated},
-	Suspended:  {New, Lead, Suspended, Terminated},
-	Terminated: {Terminated},
+// AllowedBelow are the statuses that the children of an account of a status can have.
+func AllowedBelow(parent Status) (allowed []Status) {
+	for _, name := range registry.StatusesBelow(parent.String()) {
+		if s, ok := ParseStatus(name); ok {
+			allowed = append(allowed, s)
+		}
+	}
+	return allowed
 }
 
-// AllowedBelow are the statuses that the children of an account of a status can have.
-func AllowedBelow(parent Status) []Status { return allowedBelow[parent] }
-
-func allows(parent, child Status) bool { return slices.Contains(allowedBelow[parent], child) }
+func allows(parent, child Status) bool { return slices.Contains(AllowedBelow(parent), child) }
 
 // step is a change of status that an account can make.
 type step struct {
@@ -116,7 +115,7 @@ func whoMay(as Actor, path []string) string {
 type ForbiddenStepError struct {
 	Account  string
 	From, To Status
-	Reason   string
+	Reasons  []string // all of them
 	Parent   string   // the account whose status forbids it, if one does
 	Allowed  []Status // what is allowed instead
 }
@@ -131,11 +130,15 @@ func (e *ForbiddenStepError) Error() string {
 	if e.From != NoStatus {
 		from = ", which is " + e.From.String() + ","
 	}
-	text := fmt.Sprintf("account %s%s cannot %s: %s", e.Account, from, to, e.Reason)
+	allowed := ""
 	if e.Allowed != nil {
-		text += "; allowed now: " + statusList(e.Allowed)
+		allowed = "; allowed now: " + statusList(e.Allowed)
 	}
-	return text
+	if len(e.Reasons) == 1 {
+		return fmt.Sprintf("account %s%s cannot %s: %s%s", e.Account, from, to, e.Reasons[0], allowed)
+	}
+	return fmt.Sprintf("account %s%s cannot %s, for %d reasons%s\n  %s", e.Account, from, to, len(e.Reasons), allowed,
+		strings.Join(e.Reasons, "\n  "))
 }
 
 // Conflict reports that the request was understood and the state of the account forbids it: HTTP's 409.

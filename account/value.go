@@ -64,6 +64,10 @@ func Read[T any](name string, text []byte, in *Installation) (v T, list diag.Lis
 	if n == nil {
 		return v, list
 	}
+	return readNode[T](n, list, in)
+}
+
+func readNode[T any](n *diag.Node, list diag.List, in *Installation) (v T, _ diag.List) {
 	if in == nil {
 		in = &Installation{}
 	}

@@ -103,6 +103,27 @@ type terms struct {
 	profile  string // its own
 }
 
+// changesAnyTime are the fields of a billing profile that can change within a cycle: they say how an account is reached and how much
+// it may owe, not what it owes.
+var changesAnyTime = [...]string{"billing_address", "cost_centre", "credit_limit", "credit_policy", "custom", "delivery", "e_invoice", "emails",
+	"language", "payment", "remote_storage"}
+
+// ProfileTerms are those fields of a billing profile that change only at the beginning of a cycle, as canonical JSON.
+func ProfileTerms(profile []byte) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(profile, &fields) != nil {
+		return string(profile)
+	}
+	for _, name := range changesAnyTime {
+		delete(fields, name)
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return string(profile)
+	}
+	return string(text)
+}
+
 func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	its, ok := b.a.account(number, at, rev)
 	if !ok {
@@ -111,7 +132,7 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent, payer: b.a.profiled(b.s, number, at, rev)}
 	if b.s != nil {
 		if f, ok := b.s.At(KindProfile, its.ID, "", at, rev); ok {
-			t.profile = string(f.Value)
+			t.profile = ProfileTerms(f.Value)
 		}
 	}
 	return t
@@ -469,14 +490,14 @@ func StatusesBelow(parent string) []string {
 	return nil
 }
 
-// StatusOf is the status of an account at a time, as known at a revision. An account of which none was ever stated is
-// active: it is older than statuses. Before the first and after the last it has none.
+// StatusOf is the status of an account, which is there at that time, as known at a revision. One of which none was stated
+// by then is active: it is older than statuses. After its last, it has none.
 func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) string {
 	if f, ok := s.At(KindStatus, account, "", at, rev); ok {
 		return statusIn(f.Value)
 	}
 	for _, f := range s.Told(KindStatus, account) {
-		if f.Known <= rev {
+		if f.Known <= rev && f.From <= at && f.State != Withdrawn {
 			return ""
 		}
 	}

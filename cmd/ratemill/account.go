@@ -16,11 +16,14 @@ import (
 func accountCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "account",
-		Short: "Running balances of accounts: balance, rebuild",
-		Long: `Account shows what accounts are charged so far. The role account of ratemill run adds up the balances, seconds after usage
-is rated.`,
+		Short: "Accounts: their status, billing profile, resources, and what they owe so far",
+		Long: `Account shows the tree of accounts, makes accounts, and changes what is known of them: status, billing profile, contacts,
+resources, groups, add-ons. Every change is a change set with its reason: it holds from the time of --at on, and --dry-run
+shows it first. --as ACCOUNT does it on behalf of an account, which sees and changes only itself and the accounts below it.
+balance shows what accounts are charged so far.`,
 	}
-	c.AddCommand(accountBalance(f), accountRebuild(f))
+	c.AddCommand(accountList(f), accountShow(f), accountCreate(f), accountSet(f), accountStatus(f), accountResource(f), accountGroup(f),
+		accountAddon(f), accountBalance(f), accountRebuild(f))
 	return c
 }
 

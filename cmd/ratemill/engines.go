@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"ratemill/account"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
@@ -158,5 +159,28 @@ func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office,
 }
 
 func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*warehouse.Warehouse, error)) (*backoffice.Office, error) {
-	return backoffice.New(backoffice.Options{Store: store, Warehouse: w, Project: c.Project, Topics: broker.TopicsUnder(c.Kafka.Prefix)})
+	return backoffice.New(backoffice.Options{Store: store, Warehouse: w, Project: c.Project, Topics: broker.TopicsUnder(c.Kafka.Prefix),
+		Installation: installationOf(c)})
+}
+
+// installationOf is what an installation has for accounts.
+func installationOf(c *config.Config) account.Installation {
+	return account.Installation{Projects: c.Accounts.Projects, Resellers: c.Accounts.Resellers, Contracts: c.Accounts.Contracts,
+		Languages: c.Accounts.Languages, EInvoices: c.Accounts.EInvoices}
+}
+
+// openOfficeForAccounts is openOffice for commands that may make the first account of an installation.
+func openOfficeForAccounts(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
+	store, c, err := createStore(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	end := func() { _ = store.Close() }
+	partitions, err := engines.Partitions(ctx, store, c.Kafka.Partitions)
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	office, err := backoffice.New(backoffice.Options{Store: store, Project: c.Project, Partitions: partitions, Installation: installationOf(c)})
+	return office, end, err
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ratemill/account"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
@@ -21,6 +22,8 @@ type Options struct {
 	Warehouse func(context.Context) (*warehouse.Warehouse, error) // connects; called for each request that needs the warehouse
 	Project   string                                              // the project's folder
 	Topics    broker.Topics
+
+	Installation account.Installation // what the installation has for accounts, without the catalogue's documents
 
 	Partitions int // of the installation: an import distributes billing roots to them
 }

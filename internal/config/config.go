@@ -40,7 +40,18 @@ type Config struct {
 	Network    Network    `yaml:"network" doc:"The network that switches SIMs on and off, as their states say."`
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
+	Accounts Accounts `yaml:"accounts" doc:"What the installation has for accounts."`
+
 	Path string `yaml:"-"` // of the file itself
+}
+
+// Accounts says what the installation has for accounts.
+type Accounts struct {
+	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with accounts of its own."`
+	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and invoices of their own."`
+	Contracts bool     `yaml:"contracts" default:"false" doc:"An account needs a contract with entitlements before it becomes active."`
+	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices beside English." example:"[es]"`
+	EInvoices []string `yaml:"e_invoices" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
 }
 
 // Log configures the log of a running process.

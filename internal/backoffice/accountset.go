@@ -1,0 +1,447 @@
+package backoffice
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/account"
+	"ratemill/diag"
+	"ratemill/internal/project"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// NewAccount asks for an account.
+type NewAccount struct {
+	AccountOrder
+	Account  string
+	Parent   string // "" for a billing root
+	Company  string // "" for that of the parent
+	Kind     string // standard, reseller
+	Project  string
+	Currency string // those below a parent are the parent's, unless the account pays for itself
+	Zone     string
+	CycleDay int
+	Plan     string            // by which it pays its parent
+	Details  map[string]string // such as name
+}
+
+// CreateAccount makes an account: a draft, or, below an account that is no draft, a new one.
+func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChange, error) {
+	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
+		if d.book.History(r.Account) != nil {
+			return conflict("there is an account %s already", r.Account)
+		}
+		as, err := d.actor()
+		if err != nil {
+			return err
+		}
+		kind, ok := registry.ParseAccountKind(cmp.Or(r.Kind, "standard"))
+		if !ok {
+			return fmt.Errorf("%s is no kind of account; there are standard and reseller", r.Kind)
+		}
+		if kind == registry.ResellerAccount && !d.in.Resellers {
+			return conflict("resellers are not enabled in this installation; write resellers: true under accounts in ratemill.yaml")
+		}
+		if r.Project != "" {
+			if err := d.project(r.Project); err != nil {
+				return err
+			}
+		}
+		when, err := d.beginning(r.Parent, r.Zone)
+		if err != nil {
+			return err
+		}
+		// The status is that before the account is there: its parents are those of today.
+		hidden := &withoutAccount{d.book, r.Account}
+		if err := d.row(r.Account, when, map[string]string{"company": r.Company, "parent": r.Parent, "currency": r.Currency, "zone": r.Zone,
+			"cycle_day": number(r.CycleDay), "plan": r.Plan}); err != nil {
+			return err
+		}
+		for i := range d.changes.Accounts {
+			d.changes.Accounts[i].Kind, d.changes.Accounts[i].Project = kind, r.Project
+		}
+		if err := d.details(r.Account, when, r.Details); err != nil {
+			return err
+		}
+		hidden.Book = d.book
+		to := account.New
+		if r.Parent == "" || d.book.Status(r.Parent, when).Status == account.Draft {
+			to = account.Draft
+		}
+		return d.status(hidden, account.StatusRequest{Account: r.Account, To: to, Parent: r.Parent, At: when, Why: r.Why, As: as})
+	})
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// withoutAccount is a book in which an account is not there yet.
+type withoutAccount struct {
+	*account.Book
+	id string
+}
+
+func (w *withoutAccount) History(id string) *account.History {
+	if id == w.id {
+		return nil
+	}
+	return w.Book.History(id)
+}
+
+// beginning is the time from which a new account is there: now, or for a root the beginning of today in its zone.
+func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
+	if parent != "" && d.book.History(parent) == nil {
+		return 0, fmt.Errorf("--parent: %w", d.unknown(parent))
+	}
+	when := udr.InstantOf(d.now)
+	if !d.At.IsZero() {
+		when = udr.InstantOf(d.At)
+	}
+	if !d.Day && (!d.At.IsZero() || parent != "") {
+		return when, nil // below a parent whose status may be one of today
+	}
+	at := time.UTC
+	if a := d.book.Account(parent, when); a != nil {
+		at = a.Zone
+	}
+	if zone != "" {
+		var err error
+		if at, err = time.LoadLocation(zone); err != nil {
+			return 0, fmt.Errorf("time zone %q is unknown: write an IANA name such as Europe/Madrid", zone)
+		}
+	}
+	if d.At.IsZero() {
+		return registry.Midnight(at, registry.LocalDate(at, when)), nil
+	}
+	return registry.Midnight(at, registry.LocalDate(time.UTC, when)), nil
+}
+
+// project checks that a project is there.
+func (d *accountDraft) project(id string) error {
+	if !d.in.Projects {
+		return conflict("projects are not enabled in this installation; write projects: true under accounts in ratemill.yaml")
+	}
+	if account.Value[account.Project](d.book, registry.KindProject, id, "", udr.InstantOf(d.now)) == nil {
+		names := slices.Collect(d.statements.Subjects(registry.KindProject))
+		return fmt.Errorf("no project is called %s%s", id, orAll(diag.Suggest(id, names), "project", names))
+	}
+	return nil
+}
+
+// row states an account's row as ratemill import does, with the same checks. Empty fields are left out.
+func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string) error {
+	header, cells := []string{"id", "since"}, []string{id, when.Time().UTC().Format(time.RFC3339Nano)}
+	for _, name := range []string{"company", "parent", "currency", "zone", "cycle_day", "plan"} {
+		if fields[name] != "" {
+			header, cells = append(header, name), append(cells, fields[name])
+		}
+	}
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	if err := w.WriteAll([][]string{header, cells}); err != nil {
+		return err
+	}
+	d.view.Close()
+	d.view = nil
+	input := registry.Input{Name: "accounts.csv", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text.Bytes())), nil }}
+	o := project.ImportOptions(d.catalogue)
+	o.Now, o.Statements = udr.InstantOf(d.now), d.statements
+	changes, _, list := registry.ImportWith(d.registry, []registry.Input{input}, o)
+	d.registry.Publish(d.changes.Revision)
+	d.open()
+	for _, l := range list {
+		if l.Severity == diag.Warning {
+			d.answer.Notes = append(d.answer.Notes, l.Message)
+		}
+	}
+	if list.HasErrors() {
+		for _, l := range list {
+			if l.Severity == diag.Error {
+				d.wrong = append(d.wrong, fmt.Errorf("%s", l.Message))
+			}
+		}
+		return nil
+	}
+	d.changes.Accounts = append(d.changes.Accounts, changes.Accounts...)
+	return nil
+}
+
+// details states fields of an account's details, beside those that it has.
+func (d *accountDraft) details(id string, when udr.Instant, fields map[string]string) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	before := len(d.changes.Statements)
+	if err := setFields[account.Details](d, registry.KindDetails, id, "", when, "", fields); err != nil {
+		return err
+	}
+	d.statements.Load(d.changes.Revision, d.changes.Statements[before:])
+	d.statements.Publish(d.changes.Revision)
+	d.book = account.NewBook(d.view, d.statements, d.in)
+	return nil
+}
+
+// status adds what a change of status makes, with the SIMs that follow it.
+func (d *accountDraft) status(histories account.Histories, r account.StatusRequest) error {
+	r.Revision = d.changes.Revision
+	c, err := account.ChangeStatus(histories, d.book, r)
+	if err != nil {
+		return &Problem{Conflict, err}
+	}
+	facts := &account.SIMFacts{}
+	if len(c.SIMs) > 0 && d.catalogue != nil {
+		if facts, err = d.book.SIMFacts(c, r.At, d.catalogue.Life()); err != nil {
+			return &Problem{Conflict, err}
+		}
+	}
+	place := uint32(0)
+	if len(c.Accounts) > 1 || len(facts.Facts) > 0 {
+		place = d.changes.Because(registry.Cause{Cause: c.Cause, Kind: registry.KindStatus, Subject: r.Account})
+	}
+	for _, s := range c.Statements {
+		s.Cause = place
+		d.changes.Statements = append(d.changes.Statements, s)
+	}
+	for _, f := range facts.Facts {
+		f.Cause = place
+		d.changes.States = append(d.changes.States, f)
+	}
+	for _, a := range c.Accounts {
+		if n := facts.SIMs[a.Account]; n > 0 {
+			d.answer.SIMs = append(d.answer.SIMs, AccountSIMCount{a.Account, n})
+		}
+	}
+	if facts.Later > 0 {
+		d.answer.Notes = append(d.answer.Notes, counted(facts.Later, "SIM")+" have later states already, which stay")
+	}
+	return nil
+}
+
+// StatusOrder asks for a change of status.
+type StatusOrder struct {
+	AccountOrder
+	Account string
+	To      string // a status, or deleted for a draft
+}
+
+// SetStatus changes the status of an account, with the accounts and SIMs that follow it.
+func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, error) {
+	to, ok := account.ParseStatus(r.To)
+	if !ok && r.To != "deleted" {
+		var names []string
+		for _, s := range account.Statuses {
+			names = append(names, s.String())
+		}
+		return nil, fmt.Errorf("%s is no status of an account%s", r.To, orAll(diag.Suggest(r.To, names), "status", append(names, "deleted")))
+	}
+	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
+		when, as, err := d.account(r.Account)
+		if err != nil {
+			return err
+		}
+		return d.status(d.book, account.StatusRequest{Account: r.Account, To: to, At: when, Why: r.Why, As: as})
+	})
+}
+
+// SetOrder asks to state a value of an account or a company.
+type SetOrder struct {
+	AccountOrder
+	Account string            // or the company, if Kind is company
+	Kind    string            // one of SettableKinds
+	Name    string            // of a contact or an address; company/NAME for one of the account's company
+	Text    string            // the whole value as YAML, or
+	Fields  map[string]string // fields to change beside those that are there; an empty text takes one away
+	End     bool              // nothing holds from then on
+}
+
+// SettableKinds are the kinds of values that Set states.
+var SettableKinds = []string{"profile", "details", "company", "contact", "address", "project", "settings", "account"}
+
+// Set states a value of an account.
+func (o *Office) Set(ctx context.Context, r SetOrder) (*AccountChange, error) {
+	if !slices.Contains(SettableKinds, r.Kind) {
+		return nil, fmt.Errorf("%s is nothing that can be set%s", r.Kind, orAll(diag.Suggest(r.Kind, SettableKinds), "kind", SettableKinds))
+	}
+	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
+		if r.Kind == "company" || r.Kind == "project" {
+			return d.setShared(&r)
+		}
+		when, as, err := d.account(r.Account)
+		if err != nil {
+			return err
+		}
+		if r.Kind != "contact" && r.Kind != "address" {
+			if err := d.provider(r.Account, as, when, "the "+r.Kind); err != nil {
+				return err
+			}
+		}
+		return d.set(&r, when)
+	})
+}
+
+func (d *accountDraft) set(r *SetOrder, when udr.Instant) error {
+	kind := registry.Kind(r.Kind)
+	if r.End {
+		if r.Kind == "account" {
+			return fmt.Errorf("an account does not end; terminate it: ratemill account status %s terminated", r.Account)
+		}
+		return d.end(kind, r.Account, r.Name, when)
+	}
+	switch r.Kind {
+	case "profile":
+		return d.setProfile(r, when)
+	case "details":
+		return setFields[account.Details](d, kind, r.Account, "", when, r.Text, r.Fields)
+	case "contact":
+		return setFields[account.Contact](d, kind, r.Account, r.Name, when, r.Text, r.Fields)
+	case "address":
+		return setFields[account.Shipping](d, kind, r.Account, r.Name, when, r.Text, r.Fields)
+	case "settings":
+		return d.setSettings(r, when)
+	}
+	for name := range r.Fields {
+		if !slices.Contains([]string{"company", "parent", "currency", "zone", "cycle_day", "plan"}, name) {
+			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", []string{"company", "parent", "currency", "zone", "cycle_day", "plan"}))
+		}
+	}
+	return d.row(r.Account, when, r.Fields)
+}
+
+// setProfile states a billing profile.
+func (d *accountDraft) setProfile(r *SetOrder, when udr.Instant) error {
+	a := d.book.Account(r.Account, when)
+	if a == nil {
+		return d.unknown(r.Account)
+	}
+	text, err := d.text(registry.KindProfile, r.Account, "", when, r.Text, r.Fields)
+	if err != nil {
+		return err
+	}
+	p, err := account.ProfileOf("profile of "+r.Account, text, d.in, d.book.Company(r.Account, when))
+	if err != nil {
+		return err
+	}
+	when = d.withCycle(r.Account, a, when, account.Canonical(p))
+	if p.CycleDay != 0 && p.CycleDay != a.CycleDay {
+		if err := d.row(r.Account, when, map[string]string{"cycle_day": fmt.Sprint(p.CycleDay)}); err != nil {
+			return err
+		}
+	}
+	d.state(registry.KindProfile, r.Account, "", when, p)
+	return nil
+}
+
+// withCycle is the time from which a profile holds. What an account owes by it changes when the running billing cycle ends; an account
+// that paid for itself without a profile gets its first one at once.
+func (d *accountDraft) withCycle(id string, a *registry.Account, when udr.Instant, profile []byte) udr.Instant {
+	now, has := d.statements.At(registry.KindProfile, id, "", when, d.book.Revision)
+	payer := d.book.Payer(id, when)
+	switch {
+	case !has && payer == id, has && registry.ProfileTerms(now.Value) == registry.ProfileTerms(profile):
+		return when
+	}
+	begins, ok := d.view.Boundary(a.Number, when, d.book.Revision)
+	if !ok || begins == when {
+		return when
+	}
+	why := "the terms of a profile change with a billing cycle"
+	if !has {
+		why = payer + " pays for account " + id + " until the running billing cycle ends"
+	}
+	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("%s, so this begins on %s", why, day(begins, a.Zone)))
+	return begins
+}
+
+// setSettings names the lifecycle of an account's SIMs.
+func (d *accountDraft) setSettings(r *SetOrder, when udr.Instant) error {
+	if d.catalogue == nil {
+		return conflict("the project has no catalogue, so there is no lifecycle to name")
+	}
+	a := d.book.Account(r.Account, when)
+	text, err := d.text(registry.KindSettings, r.Account, "", when, r.Text, r.Fields)
+	if err != nil {
+		return err
+	}
+	s, list := d.catalogue.Life().CheckSettings("settings of "+r.Account, text, when, a.Zone)
+	if err := refused(list); err != nil {
+		return err
+	}
+	d.state(registry.KindSettings, r.Account, "", when, json.RawMessage(s.Value()))
+	return nil
+}
+
+// setShared states a value of a company or a project.
+func (d *accountDraft) setShared(r *SetOrder) error {
+	as, err := d.actor()
+	if err != nil {
+		return err
+	}
+	if !as.Provider() && !as.Reseller {
+		return &Problem{Conflict, fmt.Errorf("%s may not change a %s; the provider and resellers may", as, r.Kind)}
+	}
+	when := registry.Always
+	if !d.At.IsZero() {
+		when = udr.InstantOf(d.At)
+	} else if _, ok := d.statements.At(registry.Kind(r.Kind), r.Account, "", udr.InstantOf(d.now), d.book.Revision); ok {
+		when = udr.InstantOf(d.now)
+	}
+	if r.End {
+		return d.end(registry.Kind(r.Kind), r.Account, "", when)
+	}
+	if r.Kind == "project" {
+		return setFields[account.Project](d, registry.KindProject, r.Account, "", when, r.Text, r.Fields)
+	}
+	text, err := d.text(registry.KindCompany, r.Account, "", when, r.Text, r.Fields)
+	if err != nil {
+		return err
+	}
+	v, list := account.Read[account.Company]("company "+r.Account, text, d.in)
+	if err := refused(list); err != nil {
+		return err
+	}
+	kind, _ := registry.ParseCompanyKind(v.Kind)
+	if c, ok := d.view.Company(r.Account, d.book.Revision); !ok || c.Name != v.Name || c.Kind != kind {
+		d.changes.Companies = append(d.changes.Companies, registry.Company{ID: r.Account, Name: v.Name, Kind: kind})
+	}
+	d.state(registry.KindCompany, r.Account, "", when, v)
+	return nil
+}
+
+// setFields states a value: the whole of it, or some fields beside those that are there.
+func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string, when udr.Instant, text string, fields map[string]string) error {
+	whole, err := d.text(kind, subject, name, when, text, fields)
+	if err != nil {
+		return err
+	}
+	v, list := account.Read[T](strings.TrimSuffix(fmt.Sprintf("%s %s of %s", kind, name, subject), " "), whole, d.in)
+	if err := refused(list); err != nil {
+		return err
+	}
+	d.state(kind, subject, name, when, v)
+	return nil
+}
+
+// text is the value that is to be stated.
+func (d *accountDraft) text(kind registry.Kind, subject, name string, when udr.Instant, text string, fields map[string]string) ([]byte, error) {
+	if text != "" {
+		return []byte(text), nil
+	}
+	var now []byte
+	if s, ok := d.statements.At(kind, subject, name, when, d.book.Revision); ok {
+		now = s.Value
+	}
+	return account.WithFields(now, fields)
+}
