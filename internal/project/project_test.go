@@ -128,3 +128,32 @@ func lines(list diag.List) string {
 	}
 	return kept.String()
 }
+
+func TestSettingsInRegistryFilesAreCheckedAgainstTheLifecycles(t *testing.T) {
+	p, list := project.Load(fstest.MapFS{
+		"catalogue/standard.yaml": file("lifecycle: standard\nstates: connected\ndefault: inventory\ntest: { time: 30 d, next: in_billing }\n"),
+		"registry/a.yaml": file(`accounts:
+  acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }
+  bolt: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }
+companies: { acme: { name: Acme } }
+settings:
+  acme: { lifecycle: standrad }
+  bolt:
+    lifecycle: standard
+    overrides:
+      suspend: { max: 121 d, then: in_billing }
+      test: { next: inventory }
+`),
+	}, nil)
+	require.NoError(t, list.Err())
+	list, _ = p.CheckRegistry()
+	var b strings.Builder
+	diag.Print(&b, list, diag.Options{})
+	for _, wanted := range []string{
+		"registry/a.yaml:6:22: error: the catalogue has no lifecycle standrad; did you mean standard?",
+		"registry/a.yaml:10:23: error: suspend.max of 121 d is out of range: 1 d to 120 d",
+		"registry/a.yaml:11:21: error: state model connected does not allow the step from in_testing to inventory",
+	} {
+		require.Contains(t, b.String(), wanted)
+	}
+}

@@ -71,11 +71,7 @@ func settingsForm(b *life.Book) registry.Form {
 		if b == nil {
 			return text, nil
 		}
-		settings, wrong := b.CheckSettings("settings", text, udr.InstantOf(time.Now()), time.UTC)
-		for _, d := range wrong {
-			d.Pos = n.Pos // those within the text say nothing to people
-			list = append(list, d)
-		}
+		settings, list := b.ReadSettings(n, udr.InstantOf(time.Now()), time.UTC)
 		return settings.Value(), list
 	}}
 }

@@ -240,18 +240,24 @@ func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*
 	return c.lifecycle(doc, m), *c.list
 }
 
-// CheckSettings reads the settings of an account, as JSON or YAML, and reports all mistakes in them. They are valid at
-// a time in a zone. name is that of the document in messages.
+// CheckSettings reads the settings of an account or a SIM, as JSON or YAML, and reports all mistakes in them. They are
+// checked by the versions in force at a time in a zone. name is that of the document in messages.
 func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	n, l := diag.Parse(name, text)
 	if n == nil {
 		return Settings{}, l
 	}
-	d := &diag.Decoder{List: l}
+	s, more := b.ReadSettings(n, at, zone)
+	return s, append(l, more...)
+}
+
+// ReadSettings is CheckSettings for settings that are a part of a document.
+func (b *Book) ReadSettings(n *diag.Node, at udr.Instant, zone *time.Location) (Settings, diag.List) {
+	d := &diag.Decoder{}
 	var doc settingsDoc
 	d.Decode(n, &doc)
 	s := Settings{Lifecycle: doc.Lifecycle.Value, Overrides: canonical(doc.Overrides)}
-	l = d.List
+	l := d.List
 	versions, ok := b.cycles[s.Lifecycle]
 	v, now := inForce(versions, cycleSince, at, zone)
 	switch {

@@ -34,18 +34,6 @@ func (s Settings) Value() []byte {
 	return text
 }
 
-type simSettingsDoc struct {
-	Override diag.Text `yaml:"usage_limit_override,required" enum:"disabled|permanent|current_cycle" doc:"Whether limits that suspend this SIM are lifted; it goes before that of the account." example:"current_cycle"`
-}
-
-// CheckSIMSettings reads a SIM's own settings, as JSON or YAML: whether limits that suspend it are lifted.
-func CheckSIMSettings(name string, text []byte) (Override, diag.List) {
-	var doc simSettingsDoc
-	l := diag.Decode(name, text, &doc, nil)
-	o, _ := ParseOverride(doc.Override.Value)
-	return o, l
-}
-
 // Ref is a reference to the rules of a state, as a state fact has it: the version of a lifecycle that was in force when
 // the state began, the account's overrides, and what the way into the state changes. It says all that rating needs to
 // know of the settings of accounts.
