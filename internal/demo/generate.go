@@ -19,15 +19,15 @@ import (
 )
 
 // generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the same.
-func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, error) {
+func (e *environment) generate(ctx context.Context, o Options) ([]registry.Input, error) {
 	options := demo.Generated(o.Records)
 	if o.Seed != 0 {
 		options.Seed = o.Seed
 	}
-	if err := s.same(options); err != nil {
+	if err := e.same(options); err != nil {
 		return nil, err
 	}
-	folder := filepath.Join(s.dir, "generated")
+	folder := filepath.Join(e.dir, "generated")
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		path := filepath.Join(s.dir, "sftp", f.Source, f.Name)
+		path := filepath.Join(e.dir, "sftp", f.Source, f.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return nil, err
 		}
@@ -76,15 +76,15 @@ func (s *stage) generate(ctx context.Context, o Options) ([]registry.Input, erro
 
 // same refuses options that differ from those of an earlier demo in this folder, because its files are there and were
 // read with their SIMs.
-func (s *stage) same(options generate.Options) error {
-	path := filepath.Join(s.dir, "generated.options")
+func (e *environment) same(options generate.Options) error {
+	path := filepath.Join(e.dir, "generated.options")
 	mine := fmt.Sprintf("records %d, seed %d\n", options.Records, options.Seed)
 	there, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return os.WriteFile(path, []byte(mine), 0o644)
 	}
 	if err == nil && string(there) != mine {
-		err = fmt.Errorf("this demo's folder holds %s, not %s; name another folder with --dir, or remove %s", strings.TrimSpace(string(there)), strings.TrimSpace(mine), s.dir)
+		err = fmt.Errorf("this demo's folder holds %s, not %s; name another folder with --dir, or remove %s", strings.TrimSpace(string(there)), strings.TrimSpace(mine), e.dir)
 	}
 	return err
 }

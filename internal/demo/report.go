@@ -21,28 +21,28 @@ import (
 )
 
 // report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
-func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took time.Duration) error {
-	closed, err := closedFiles(ctx, s.engines.Store)
+func (e *environment) report(ctx context.Context, p *processes, o Options, known int, took time.Duration) error {
+	closed, err := closedFiles(ctx, e.engines.Store)
 	if err != nil {
 		return err
 	}
 	if closed == known {
 		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
 	}
-	office, err := backoffice.New(backoffice.Options{Store: s.engines.Store, Warehouse: backoffice.Connected(s.engines.Warehouse)})
+	office, err := backoffice.New(backoffice.Options{Store: e.engines.Store, Warehouse: backoffice.Connected(e.engines.Warehouse)})
 	if err != nil {
 		return err
 	}
-	if err := s.balances(ctx, office, o.Words); err != nil {
+	if err := e.balances(ctx, office, o.Words); err != nil {
 		return err
 	}
-	if err := s.costs(ctx, office, o.Words); err != nil {
+	if err := e.costs(ctx, office, o.Words); err != nil {
 		return err
 	}
-	if err := s.explained(ctx, office, o); err != nil {
+	if err := e.explained(ctx, office, o); err != nil {
 		return err
 	}
-	if err := c.stages(o, took); err != nil {
+	if err := p.stages(o, took); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.Words)
@@ -59,7 +59,7 @@ func (s *stage) report(ctx context.Context, c *cast, o Options, known int, took 
 
 const mostFiles = 30 // balances that are shown one by one
 
-func (s *stage) balances(ctx context.Context, office *backoffice.Office, to io.Writer) error {
+func (e *environment) balances(ctx context.Context, office *backoffice.Office, to io.Writer) error {
 	all, err := office.FileBalances(ctx)
 	if err != nil {
 		return err
@@ -95,12 +95,12 @@ func (s *stage) balances(ctx context.Context, office *backoffice.Office, to io.W
 		return err
 	}
 	fmt.Fprintln(to, "balance: records + fan-out - filtered - duplicate - suspended - rated, what was read against what lies in ClickHouse")
-	return s.unread(ctx, to)
+	return e.unread(ctx, to)
 }
 
 // unread names the files that were not read to their end, with the reasons.
-func (s *stage) unread(ctx context.Context, to io.Writer) error {
-	files, err := s.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
+func (e *environment) unread(ctx context.Context, to io.Writer) error {
+	files, err := e.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
 	for _, f := range files {
 		line := fmt.Sprintf("%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
 		if err := output.Words(to, line, 4); err != nil {
@@ -113,7 +113,7 @@ func (s *stage) unread(ctx context.Context, to io.Writer) error {
 
 const mostAccounts = 40
 
-func (s *stage) costs(ctx context.Context, office *backoffice.Office, to io.Writer) error {
+func (e *environment) costs(ctx context.Context, office *backoffice.Office, to io.Writer) error {
 	totals, err := office.Totals(ctx)
 	if err != nil {
 		return err
@@ -157,14 +157,14 @@ func quantity(n int64, unit string) string {
 }
 
 // explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
-func (s *stage) explained(ctx context.Context, office *backoffice.Office, o Options) error {
+func (e *environment) explained(ctx context.Context, office *backoffice.Office, o Options) error {
 	var ids []string
 	for _, where := range []string{
 		"(file, seq) IN (SELECT file, seq FROM usage_events WHERE event = 'pool.exhausted')",
 		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
 		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
 	} {
-		rows, err := s.engines.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
+		rows, err := e.engines.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *stage) explained(ctx context.Context, office *backoffice.Office, o Opti
 const few = 50_000 // below this many records, start-up costs dominate
 
 // stages shows the work and cost of each stage, including the engines' part.
-func (c *cast) stages(o Options, took time.Duration) error {
+func (p *processes) stages(o Options, took time.Duration) error {
 	to := o.Words
 	g := output.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU", "CPU per record", "memory")
 	var all used
@@ -214,16 +214,16 @@ func (c *cast) stages(o Options, took time.Duration) error {
 		}
 		g.Add(name, humanize.Comma(int64(records)), rate, fmt.Sprintf("%.2f s", u.cpu.Seconds()), each, size(u.peak))
 	}
-	for _, m := range c.members {
+	for _, m := range p.all {
 		if m.role.Work.Records {
 			most = max(most, m.busy.records)
 		}
 		line(m.role.Work.Title, m.busy.records, m.busy.ended.Sub(m.busy.began), usedBy(m.cmd.Process.Pid))
 	}
-	line("engine: kafka, embedded", most, 0, usedBy(c.stage.engines.KafkaPID))
-	line("engine: clickhouse, embedded", most, 0, usedBy(c.stage.engines.ClickHousePID))
+	line("engine: kafka, embedded", most, 0, usedBy(p.environment.engines.KafkaPID))
+	line("engine: clickhouse, embedded", most, 0, usedBy(p.environment.engines.ClickHousePID))
 	busy := time.Duration(0)
-	if first, last := c.members[0].busy.began, c.members[len(c.members)-1].busy.ended; most > 0 && last.After(first) {
+	if first, last := p.all[0].busy.began, p.all[len(p.all)-1].busy.ended; most > 0 && last.After(first) {
 		busy = last.Sub(first)
 	}
 	line("all, from files to rows", most, busy, all)

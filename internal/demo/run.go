@@ -45,21 +45,21 @@ func Run(ctx context.Context, o Options) error {
 		stay = ""
 	}
 	fmt.Fprintf(o.Words, "ratemill demo · data in %s · everything runs on this machine%s\n", o.Dir, stay)
-	s, err := build(ctx, dir, o.Roles, o.Log)
+	e, err := build(ctx, dir, o.Roles, o.Log)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer e.close()
 	var generated []registry.Input
 	if o.Records > 0 {
-		if generated, err = s.generate(ctx, o); err != nil {
+		if generated, err = e.generate(ctx, o); err != nil {
 			return err
 		}
 	}
-	if err := s.register(ctx, generated); err != nil {
+	if err := e.register(ctx, generated); err != nil {
 		return err
 	}
-	known, err := closedFiles(ctx, s.engines.Store)
+	known, err := closedFiles(ctx, e.engines.Store)
 	if err != nil {
 		return err
 	}
@@ -68,53 +68,53 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	var version string
-	if err := s.engines.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+	if err := e.engines.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", s.ports["sftp"], files, len(s.project.Sources.Sources), size(bytes))
-	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", s.engines.KafkaAddress)
-	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+s.engines.ClickHouseAddress, version)
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", e.ports["sftp"], files, len(e.project.Sources.Sources), size(bytes))
+	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", e.engines.KafkaAddress)
+	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+e.engines.ClickHouseAddress, version)
 
-	c, err := enter(s)
-	defer c.exit()
+	p, err := start(e)
+	defer p.stop()
 	if err != nil {
 		return err
 	}
-	if err := c.watch(ctx, o, files); err != nil || ctx.Err() != nil {
+	if err := p.watch(ctx, o, files); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if o.Terminal {
 		fmt.Fprintln(o.Words)
 	}
-	if err := s.report(ctx, c, o, known, time.Since(began)); err != nil {
+	if err := e.report(ctx, p, o, known, time.Since(began)); err != nil {
 		return err
 	}
 	if o.Once {
 		return nil
 	}
 	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
-		s.engines.ClickHouseAddress, keys.Reader, keys.ReaderFile(s.config.Data), s.engines.ClickHouseAddress, c.members[0].metrics)
+		e.engines.ClickHouseAddress, keys.Reader, keys.ReaderFile(e.config.Data), e.engines.ClickHouseAddress, p.all[0].metrics)
 	<-ctx.Done()
 	return nil
 }
 
 // watch follows the roles until no work is left.
-func (c *cast) watch(ctx context.Context, o Options, files int) error {
+func (p *processes) watch(ctx context.Context, o Options, files int) error {
 	b := newBars(o, files)
 	defer b.Done()
 	quiet := 0
 	for ctx.Err() == nil {
-		if err := c.left(); err != nil {
+		if err := p.left(); err != nil {
 			return err
 		}
-		r := c.read(ctx)
-		closed, err := closedFiles(ctx, c.stage.engines.Store)
+		r := p.read(ctx)
+		closed, err := closedFiles(ctx, p.environment.engines.Store)
 		if err != nil {
 			return err
 		}
-		c.note(r)
+		p.note(r)
 		b.show(closed, r)
-		idle, err := c.idle(ctx, r)
+		idle, err := p.idle(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -134,9 +134,9 @@ func (c *cast) watch(ctx context.Context, o Options, files int) error {
 }
 
 // note records when each role was last seen to have done something.
-func (c *cast) note(all map[string]scrape.Metrics) {
+func (p *processes) note(all map[string]scrape.Metrics) {
 	now := time.Now()
-	for _, m := range c.members {
+	for _, m := range p.all {
 		n := all[m.role.Name].Sum(m.role.Work.Done.Name())
 		if n > m.busy.records {
 			if m.busy.records == 0 {
@@ -148,26 +148,26 @@ func (c *cast) note(all map[string]scrape.Metrics) {
 }
 
 // idle says that every file that is there was read, rated and stored.
-func (c *cast) idle(ctx context.Context, all map[string]scrape.Metrics) (bool, error) {
-	for _, m := range c.members {
+func (p *processes) idle(ctx context.Context, all map[string]scrape.Metrics) (bool, error) {
+	for _, m := range p.all {
 		if all[m.role.Name] == nil {
 			return false, nil
 		}
 	}
-	for _, source := range c.stage.project.Sources.Names() {
+	for _, source := range p.environment.project.Sources.Names() {
 		if m := all[roles.Mediation.Name]; m.Sum("ratemill_source_listed_timestamp_seconds", "source", source) == 0 ||
 			m.Sum("ratemill_source_growing_files", "source", source) > 0 {
 			return false, nil
 		}
 	}
-	partitions := float64(c.stage.engines.Partitions)
-	for _, m := range c.members {
+	partitions := float64(p.environment.engines.Partitions)
+	for _, m := range p.all {
 		waits := m.role.Work.Waits
 		if r := all[m.role.Name]; waits.Declared() && (r.Sum("ratemill_partitions_owned") < partitions || r.Sum(waits.Name()) > 0) {
 			return false, nil
 		}
 	}
-	waiting, err := c.stage.engines.Store.Waiting(ctx)
+	waiting, err := p.environment.engines.Store.Waiting(ctx)
 	return len(waiting) == 0, err
 }
 

@@ -26,8 +26,8 @@ import (
 	"ratemill/registry"
 )
 
-// stage is everything that the demo's roles find when they start.
-type stage struct {
+// environment is everything that the demo's roles find when they start.
+type environment struct {
 	dir     string
 	lock    *os.File // marks the folder as in use
 	config  *config.Config
@@ -49,18 +49,18 @@ func wanted(all []roles.Role) map[string]int {
 }
 
 // build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
-func build(ctx context.Context, dir string, all []roles.Role, log *slog.Logger) (_ *stage, err error) {
-	s := &stage{dir: dir, roles: all, ports: map[string]string{}}
+func build(ctx context.Context, dir string, all []roles.Role, log *slog.Logger) (_ *environment, err error) {
+	e := &environment{dir: dir, roles: all, ports: map[string]string{}}
 	defer func() {
 		if err != nil {
-			s.close()
+			e.close()
 		}
 	}()
-	if err := s.take(); err != nil {
+	if err := e.take(); err != nil {
 		return nil, err
 	}
 	for name, port := range wanted(all) {
-		if s.ports[name], err = freePort(port); err != nil {
+		if e.ports[name], err = freePort(port); err != nil {
 			return nil, err
 		}
 	}
@@ -72,44 +72,44 @@ func build(ctx context.Context, dir string, all []roles.Role, log *slog.Logger) 
 	if err := copyOnce(demo.Files(), filepath.Join(dir, "sftp")); err != nil {
 		return nil, err
 	}
-	if err := s.serveFiles(); err != nil {
+	if err := e.serveFiles(); err != nil {
 		return nil, err
 	}
-	if err := s.writeProject(); err != nil {
+	if err := e.writeProject(); err != nil {
 		return nil, err
 	}
-	p, list := project.LoadDir(s.config.Project)
+	p, list := project.LoadDir(e.config.Project)
 	if err := list.Err(); err != nil {
 		return nil, fmt.Errorf("the demo's own project is wrong:\n%w", err)
 	}
-	s.project = p
-	s.engines, err = engines.Open(ctx, engines.Options{Config: s.config, Log: log, ClickHouse: true})
-	return s, err
+	e.project = p
+	e.engines, err = engines.Open(ctx, engines.Options{Config: e.config, Log: log, ClickHouse: true})
+	return e, err
 }
 
-func (s *stage) close() {
-	if s.engines != nil {
-		s.engines.Close()
+func (e *environment) close() {
+	if e.engines != nil {
+		e.engines.Close()
 	}
-	if s.sftp != nil {
-		_ = s.sftp.Close()
+	if e.sftp != nil {
+		_ = e.sftp.Close()
 	}
-	if s.lock != nil {
-		_ = s.lock.Close()
+	if e.lock != nil {
+		_ = e.lock.Close()
 	}
 }
 
 // take marks the folder as this demo's before anything is written, because commands of a demo running in it read its
 // files.
-func (s *stage) take() (err error) {
-	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o750); err != nil {
+func (e *environment) take() (err error) {
+	if err := os.MkdirAll(filepath.Join(e.dir, "data"), 0o750); err != nil {
 		return err
 	}
-	if s.lock, err = child.Lock(s.dir); err != nil {
+	if e.lock, err = child.Lock(e.dir); err != nil {
 		return err
 	}
 	// `ratemill run` uses the same files, and only its engine's lock shows that.
-	engine, err := child.Lock(filepath.Join(s.dir, "data", "kafka"))
+	engine, err := child.Lock(filepath.Join(e.dir, "data", "kafka"))
 	if err != nil {
 		return err
 	}
@@ -117,8 +117,8 @@ func (s *stage) take() (err error) {
 }
 
 // serveFiles starts the SFTP server with a password made for this folder.
-func (s *stage) serveFiles() (err error) {
-	file := filepath.Join(s.dir, "sftp.password")
+func (e *environment) serveFiles() (err error) {
+	file := filepath.Join(e.dir, "sftp.password")
 	password, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		password = []byte(rand.Text())
@@ -127,20 +127,20 @@ func (s *stage) serveFiles() (err error) {
 	if err != nil {
 		return err
 	}
-	s.sftp, err = sftp.Start(sftp.Options{
-		Dir: filepath.Join(s.dir, "sftp"), State: filepath.Join(s.dir, "sftp.state"), Address: "127.0.0.1:" + s.ports["sftp"],
+	e.sftp, err = sftp.Start(sftp.Options{
+		Dir: filepath.Join(e.dir, "sftp"), State: filepath.Join(e.dir, "sftp.state"), Address: "127.0.0.1:" + e.ports["sftp"],
 		User: "ratemill", Password: string(password),
 	})
 	return err
 }
 
 // writeProject writes the demo's project with the addresses of this run, and its ratemill.yaml.
-func (s *stage) writeProject() error {
-	folder := filepath.Join(s.dir, "project")
+func (e *environment) writeProject() error {
+	folder := filepath.Join(e.dir, "project")
 	if err := demo.WriteProject(folder); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "known_hosts"), []byte(s.sftp.KnownHosts+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "known_hosts"), []byte(e.sftp.KnownHosts+"\n"), 0o644); err != nil {
 		return err
 	}
 	sources, err := filepath.Glob(filepath.Join(folder, "sources", "*.yaml"))
@@ -152,7 +152,7 @@ func (s *stage) writeProject() error {
 		if err != nil {
 			return err
 		}
-		text = bytes.ReplaceAll(text, []byte("port: 42022"), []byte("port: "+s.ports["sftp"]))
+		text = bytes.ReplaceAll(text, []byte("port: 42022"), []byte("port: "+e.ports["sftp"]))
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			return err
 		}
@@ -166,8 +166,8 @@ kafka: { listen: "127.0.0.1:%s" }
 clickhouse: { listen: "127.0.0.1:%s" }
 rating: { session: 6s }
 late_until: never # the demo's usage is of one month, whenever it runs
-`, s.ports["kafka"], s.ports["clickhouse"])
-	path := filepath.Join(s.dir, "ratemill.yaml")
+`, e.ports["kafka"], e.ports["clickhouse"])
+	path := filepath.Join(e.dir, "ratemill.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {
 		return err
 	}
@@ -175,17 +175,17 @@ late_until: never # the demo's usage is of one month, whenever it runs
 	if err == nil {
 		err = list.Err()
 	}
-	s.config = c
+	e.config = c
 	return err
 }
 
 // register imports the demo's accounts and SIMs, and those of generated usage.
-func (s *stage) register(ctx context.Context, more []registry.Input) error {
-	inputs, err := project.RegistryFiles(filepath.Join(s.config.Project, project.RegistryFolder))
+func (e *environment) register(ctx context.Context, more []registry.Input) error {
+	inputs, err := project.RegistryFiles(filepath.Join(e.config.Project, project.RegistryFolder))
 	if err != nil {
 		return err
 	}
-	_, list, err := s.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: s.engines.Partitions})
+	_, list, err := e.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: e.engines.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

@@ -18,14 +18,14 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// cast are the processes of the roles, one each.
-type cast struct {
-	stage   *stage
-	members []*member
+// processes are the processes of the roles, one each.
+type processes struct {
+	environment *environment
+	all         []*process
 }
 
-// member is a process that runs one role.
-type member struct {
+// process is a process that runs one role.
+type process struct {
 	role    roles.Role
 	cmd     *exec.Cmd
 	metrics string // address
@@ -40,41 +40,41 @@ type span struct {
 	records      float64
 }
 
-// enter starts a process for each role.
-func enter(s *stage) (*cast, error) {
+// start starts a process for each role.
+func start(e *environment) (*processes, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &cast{stage: s}
-	for _, role := range s.roles {
-		log, err := os.Create(filepath.Join(s.dir, role.Name+".log"))
+	p := &processes{environment: e}
+	for _, role := range e.roles {
+		log, err := os.Create(filepath.Join(e.dir, role.Name+".log"))
 		if err != nil {
-			return c, err
+			return p, err
 		}
-		m := &member{role: role, metrics: "127.0.0.1:" + s.ports[role.Name], done: make(chan struct{})}
-		m.cmd = exec.Command(executable, "run", "-c", s.config.Path, "--attach", "--role", role.Name, "--listen", m.metrics)
+		m := &process{role: role, metrics: "127.0.0.1:" + e.ports[role.Name], done: make(chan struct{})}
+		m.cmd = exec.Command(executable, "run", "-c", e.config.Path, "--attach", "--role", role.Name, "--listen", m.metrics)
 		m.cmd.Stdout, m.cmd.Stderr = log, log
 		ended, err := child.Tied(m.cmd, syscall.SIGTERM)
 		log.Close()
 		if err != nil {
-			return c, err
+			return p, err
 		}
-		c.members = append(c.members, m)
+		p.all = append(p.all, m)
 		go func() {
 			m.err = <-ended
 			close(m.done)
 		}()
 	}
-	return c, nil
+	return p, nil
 }
 
-// exit asks all to finish their work, and waits for it.
-func (c *cast) exit() {
-	for _, m := range c.members {
+// stop asks all to finish their work, and waits for it.
+func (p *processes) stop() {
+	for _, m := range p.all {
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
 	}
-	for _, m := range c.members {
+	for _, m := range p.all {
 		select {
 		case <-m.done:
 		case <-time.After(10 * time.Second):
@@ -84,12 +84,12 @@ func (c *cast) exit() {
 	}
 }
 
-// left names the member that ended unexpectedly, with the end of its output.
-func (c *cast) left() error {
-	for _, m := range c.members {
+// left names the process that ended unexpectedly, with the end of its output.
+func (p *processes) left() error {
+	for _, m := range p.all {
 		select {
 		case <-m.done:
-			path := filepath.Join(c.stage.dir, m.role.Name+".log")
+			path := filepath.Join(p.environment.dir, m.role.Name+".log")
 			text, _ := os.ReadFile(path) // without it the error still says where to look
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role.Name, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
@@ -99,12 +99,12 @@ func (c *cast) left() error {
 	return nil
 }
 
-// read asks every member for its metrics at once.
-func (c *cast) read(ctx context.Context) map[string]scrape.Metrics {
+// read asks every process for its metrics at once.
+func (p *processes) read(ctx context.Context) map[string]scrape.Metrics {
 	all := map[string]scrape.Metrics{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, m := range c.members {
+	for _, m := range p.all {
 		wg.Go(func() {
 			r, err := scrape.Read(ctx, m.metrics)
 			if err != nil {
