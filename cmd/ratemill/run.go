@@ -38,7 +38,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if list {
-				_, err := fmt.Fprintln(data(cmd), strings.Join(roles.Names(allRoles), "\n"))
+				_, err := fmt.Fprintln(words(cmd), strings.Join(roles.Names(allRoles), "\n"))
 				return err
 			}
 			signal.Ignore(syscall.SIGPIPE) // losing the reader of the log is no reason to end
