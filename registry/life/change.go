@@ -55,25 +55,21 @@ func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact
 	return facts
 }
 
-const after = " after "
-
 // of is the cause of a fact in the change set.
 func (r *Reason) of(cause string) string {
 	if cause == "" || cause == r.Cause || r.Used == nil || !r.Used(cause) {
 		return cause
 	}
-	return cause + after + r.Cause
+	return cause + " after " + r.Cause
 }
 
-// sameMaker reports whether a fact that was stated and one that follows have one cause, or are both what somebody
-// chose. A state that somebody chooses where a time limit leads to it anyway is stated again: it is a choice now. So is
-// one to which another time limit leads, because the history says why.
+// sameMaker reports whether a fact that was stated and one that follows are made by the same: somebody, usage, an
+// account, a time limit of one kind. A state that somebody chooses where a time limit leads to it anyway is stated
+// again: it is a choice now. So is one to which another time limit leads, because the history says why.
 func sameMaker(stated, follows string) bool {
-	if !AutomaticCause(stated) && !AutomaticCause(follows) {
-		return true
-	}
-	stated, _, _ = strings.Cut(stated, after)
-	return stated == follows
+	was, before := makerOf(stated)
+	is, now := makerOf(follows)
+	return was == is && before == now
 }
 
 // AutomaticCause reports whether a cause is that of an automatic transition, which is judged again when something
