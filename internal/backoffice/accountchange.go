@@ -172,7 +172,7 @@ func (d *accountDraft) actor() (account.Actor, error) {
 
 // unknown says that there is no such account.
 func (d *accountDraft) unknown(id string) error {
-	_, err := known{d.view, d.view.Revision(), 0}.account(id)
+	_, err := registryAt{d.view, d.view.Revision(), 0}.account(id)
 	if err == nil {
 		err = fmt.Errorf("account %s is not there at that time", id)
 	}

@@ -53,7 +53,7 @@ func (o *Office) Balances(ctx context.Context, r BalancesRequest) (*Balances, er
 		return nil, err
 	}
 	defer view.Close()
-	k := known{view, view.Revision(), udr.InstantOf(time.Now())}
+	k := registryAt{view, view.Revision(), udr.InstantOf(time.Now())}
 	var filter account.Filter
 	if r.Account != "" {
 		number, err := k.account(r.Account)

@@ -12,28 +12,28 @@ import (
 	"ratemill/udr"
 )
 
-// known is the registry at a time, as known now.
-type known struct {
+// registryAt is the registry at a time, as known now.
+type registryAt struct {
 	view *registry.View
 	rev  registry.Revision
 	at   udr.Instant
 }
 
-// knownAt is the registry at a time; close its view.
-func (o *Office) knownAt(ctx context.Context, at time.Time) (known, error) {
+// registryAt is the registry at a time; close its view.
+func (o *Office) registryAt(ctx context.Context, at time.Time) (registryAt, error) {
 	view, err := o.view(ctx)
 	if err != nil {
-		return known{}, err
+		return registryAt{}, err
 	}
 	if view.Revision() == 0 {
 		view.Close()
-		return known{}, conflict("the registry is empty; `ratemill import registry/` brings companies, accounts and SIMs")
+		return registryAt{}, conflict("the registry is empty; `ratemill import registry/` brings companies, accounts and SIMs")
 	}
-	return known{view, view.Revision(), udr.InstantOf(at)}, nil
+	return registryAt{view, view.Revision(), udr.InstantOf(at)}, nil
 }
 
 // account is the number of the account with an id.
-func (k known) account(id string) (uint32, error) {
+func (k registryAt) account(id string) (uint32, error) {
 	if number, ok := k.view.AccountNumber(id); ok {
 		return number, nil
 	}
@@ -65,7 +65,7 @@ type Account struct {
 
 // Accounts are all accounts at a time, each below the one that it pays.
 func (o *Office) Accounts(ctx context.Context, at time.Time) ([]Account, error) {
-	k, err := o.knownAt(ctx, at)
+	k, err := o.registryAt(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ type SIM struct {
 
 // SIMsOf are the SIMs that an account owns at a time, at most limit of them.
 func (o *Office) SIMsOf(ctx context.Context, account string, at time.Time, limit int) (*AccountSIMs, error) {
-	k, err := o.knownAt(ctx, at)
+	k, err := o.registryAt(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (o *Office) SIMsOf(ctx context.Context, account string, at time.Time, limit
 	return answer, nil
 }
 
-func (k known) sim(number uint32) SIM {
+func (k registryAt) sim(number uint32) SIM {
 	own, _ := k.view.Owner(number, k.at, k.rev)
 	is := SIM{Number: number, Plan: k.view.PlanName(own.Plan), Since: day(own.Since, k.zone(own.Account, own.Since))}
 	is.Account, _ = k.view.AccountID(own.Account)
@@ -171,7 +171,7 @@ func (k known) sim(number uint32) SIM {
 	return is
 }
 
-func (k known) zone(account uint32, at udr.Instant) *time.Location {
+func (k registryAt) zone(account uint32, at udr.Instant) *time.Location {
 	if a, ok := k.view.Account(account, at, k.rev); ok {
 		return a.Zone
 	}
@@ -193,7 +193,7 @@ type SIMFact struct {
 
 // SIMHistory is all that was ever said of the SIMs that identifiers name or named.
 func (o *Office) SIMHistory(ctx context.Context, identifiers []string) ([]SIMFact, error) {
-	k, err := o.knownAt(ctx, time.Now())
+	k, err := o.registryAt(ctx, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (o *Office) SIMHistory(ctx context.Context, identifiers []string) ([]SIMFac
 	return facts, nil
 }
 
-func (k known) history(sim uint32) (facts []SIMFact) {
+func (k registryAt) history(sim uint32) (facts []SIMFact) {
 	periods := k.view.History(sim)
 	zoneAt := func(at udr.Instant) *time.Location {
 		zone := time.UTC
