@@ -83,7 +83,7 @@ type Draw struct {
 	Drawn  int64
 }
 
-// Exhausted says that the bucket is full now.
+// Exhausted reports whether the bucket is full now.
 func (d *Draw) Exhausted() bool { return d.Before+d.Drawn >= d.Size }
 
 // LineKind says what a line of a charge is for.

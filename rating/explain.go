@@ -101,7 +101,7 @@ type explanation struct {
 	zone  *time.Location
 }
 
-// later says that parts of the record's session came before it.
+// later reports whether parts of the record's session came before it.
 func (x *explanation) later() bool { return x.c.Before != (Session{}) }
 
 // whole is what the plan's fee, cap and rounding are for.

@@ -75,7 +75,7 @@ func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {
 	return nil
 }
 
-// low says that the sum is less than the minimum.
+// low reports whether the sum is less than the minimum.
 func (a *amount) low() bool { return !a.least.IsZero() && a.whole.Less(a.least) }
 
 // raised is the sum, or what it must at least be.

@@ -70,7 +70,7 @@ func compileSteps(s *saying) {
 	}
 }
 
-// exactFor says that quantity units at a price need no more than 12 decimals.
+// exactFor reports whether quantity units at a price need no more than 12 decimals.
 func exactFor(s priceStep, quantity int64) bool {
 	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
 	return err == nil && below == decimal.Fraction{}

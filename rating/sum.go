@@ -61,7 +61,7 @@ func (a *amount) resume(before *Session) (err error) {
 	return err
 }
 
-// less says that the sum is less than that of a session.
+// less reports whether the sum is less than that of a session.
 func (a *amount) less(s *Session) bool {
 	return a.whole.Less(s.Sum) || a.whole == s.Sum && a.num < uint64(s.Below.Num)
 }

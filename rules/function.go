@@ -82,7 +82,7 @@ func (b *binding) level() (deepest int) {
 
 func (b *binding) has(i int) bool { return i < len(b.args) && b.args[i] != nil }
 
-// takesNothing says that the function accepts absent arguments, so the call does not fail.
+// takesNothing reports whether the function accepts absent arguments, so the call does not fail.
 func (f *Function) takesNothing() bool { return f.Group == "absent" || f.Name == "text" }
 
 func (p Param) takes(k Kind) bool { return slices.Contains(p.Kinds, k) || len(p.Kinds) == 0 }

@@ -20,7 +20,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (%v); %s", e.Why, e.Err,
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is says that err is a refusal.
+// Is reports whether err is a refusal.
 func Is(err error) bool {
 	var e *Error
 	return errors.As(err, &e)

@@ -37,7 +37,7 @@ func (g *generator) appender(m *message, d protoreflect.MessageDescriptor) error
 	return nil
 }
 
-// elsewhere says that the message's function leaves the field out.
+// elsewhere reports whether the message's function leaves the field out.
 func (how field) elsewhere() bool {
 	return how.apart || how.append == "" && (how.one != "" || how.all != "" || how.encoded != "")
 }
