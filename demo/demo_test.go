@@ -51,7 +51,7 @@ func loadRegistry(t testing.TB, more ...generate.File) *registry.Registry {
 	return r
 }
 
-// outcome is what a run of the pipeline gave, for people.
+// outcome is the result of a run of the pipeline, as text.
 type outcome struct {
 	accounts map[string]*account
 	suspense map[string][]string

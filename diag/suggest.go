@@ -13,7 +13,7 @@ func Suggest(name string, candidates []string) string {
 	return ""
 }
 
-// Closest is the candidate of which name is most likely a misspelling, or "".
+// Closest is the candidate that name most likely misspells, or "".
 func Closest(name string, candidates []string) string {
 	if len(name) == 0 || len(name) > 64 {
 		return ""

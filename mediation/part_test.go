@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// Of a raw record that became several usage records one waits. The rules have changed since: what they make of the record
-// now may stand in another order, or be more, or read its SIM otherwise.
+// One of the usage records of a raw record waits. The rules have changed since: their usage records of the raw record
+// may now be in another order, or be more, or have another SIM.
 func TestThePartThatWaitsIsRecognisedByWhatItIs(t *testing.T) {
 	usage := func(sim string, quantity int64) udr.Usage {
 		return udr.Usage{Class: "data", At: 5, Quantity: quantity, Identifier: udr.Identifier{Kind: udr.IMSI, Value: sim}}

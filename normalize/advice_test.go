@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What address cannot read is not helped by the advice to use address.
+// The advice to use address does not come with a number that address cannot read either.
 func TestAddressDoesNotRecommendItself(t *testing.T) {
 	us, err := ParseCountry([]byte("US"))
 	require.NoError(t, err)

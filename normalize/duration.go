@@ -202,7 +202,7 @@ var _ = declare(Function{
 	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
 }, Appender(DecimalComma))
 
-// Hexadecimal reads up to 15 hexadecimal digits, with 0x before them or without, or 16 of which the first is under 8.
+// Hexadecimal reads up to 15 hexadecimal digits, with 0x before them or without, or 16 if the first is below 8.
 func Hexadecimal(text []byte) (int64, error) {
 	in := trim(text)
 	if len(in) > 2 && in[0] == '0' && in[1]|0x20 == 'x' {

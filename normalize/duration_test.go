@@ -15,7 +15,7 @@ import (
 	"ratemill/internal/proof/seeds"
 )
 
-// Durations in words and in ISO 8601 are what package time makes of them.
+// Durations in words and in ISO 8601 are read as package time reads them.
 func TestDurationsInWordsAgreeWithTime(t *testing.T) {
 	for seed := range seeds.Each(t, 1, 1) {
 		random := rand.New(rand.NewPCG(seed, 15))
@@ -66,7 +66,7 @@ func TestDurationForms(t *testing.T) {
 	}
 }
 
-// What a writer with a decimal comma made is read back exactly; what may have a decimal point is refused.
+// A number written with a decimal comma is read back exactly; one that may have a decimal point is refused.
 func TestDecimalCommas(t *testing.T) {
 	for seed := range seeds.Each(t, 1, 1) {
 		random := rand.New(rand.NewPCG(seed, 16))

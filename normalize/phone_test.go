@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/proof/seeds"
 )
 
-// reference is what libphonenumber says of a text, with the rules that ParsePhone adds to it.
+// reference is libphonenumber's result for a text, with the rules that ParsePhone adds.
 func reference(text string, from string) (E164, bool) {
 	number, err := phonenumbers.Parse(text, from)
 	if err != nil || phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
@@ -54,7 +54,7 @@ func keepsPrefix(number *phonenumbers.PhoneNumber) bool {
 	return national[0] == '0' && !zeroBegins[region]
 }
 
-// zeroBegins are the regions of which some numbers begin with 0 and none is dialled with a trunk prefix 0.
+// zeroBegins are the regions in which some numbers begin with 0 and none is dialled with a trunk prefix 0.
 var zeroBegins = map[string]bool{"AC": true, "BF": true, "BJ": true, "BW": true, "BZ": true, "CG": true, "CI": true, "FJ": true, "GA": true,
 	"IT": true, "MO": true, "NC": true, "NE": true, "NO": true, "PA": true, "QA": true, "SM": true, "SZ": true, "TJ": true, "TO": true, "001": true}
 
@@ -165,8 +165,8 @@ func countriesAgree(t *testing.T, random *rand.Rand) (valid int) {
 	return valid
 }
 
-// What libphonenumber calls valid is read as it reads it, by phone and by address, however it is written; and no number
-// that it does not call valid has a trunk prefix. 10^5 numbers of all regions.
+// phone and address read every number that libphonenumber calls valid as libphonenumber reads it, however it is
+// written; and no number that libphonenumber calls invalid has a trunk prefix. 10^5 numbers of all regions.
 func TestValidNumbersAreReadAndNoNumberKeepsATrunkPrefix(t *testing.T) {
 	valid, read := 0, 0
 	regions := slices.Sorted(maps.Keys(phonenumbers.GetSupportedRegions()))

@@ -1,5 +1,5 @@
 // Package proto holds the Protobuf definitions of ratemill's messages. Those in ratemill/v1 are published; those in
-// ratemill/stored are what ratemill keeps for itself.
+// ratemill/stored are internal.
 package proto
 
 import "embed"

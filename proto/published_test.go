@@ -74,7 +74,7 @@ func TestEveryPublishedFieldIsReadAndWritten(t *testing.T) {
 	}
 }
 
-// full is a message of which all fields are set.
+// full is a message with a value in every field.
 func full(r *rand.Rand, d protoreflect.MessageDescriptor) *dynamicpb.Message {
 	m := dynamicpb.NewMessage(d)
 	for i := range d.Fields().Len() {

@@ -24,7 +24,7 @@ type adjustment struct {
 // adjustments are all there are, in the order in which they apply to an amount.
 var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding}
 
-// saying is what a plan's document says of a class or price, and what comes of it.
+// saying is the text of a plan's document about a class or price, and its effect.
 type saying struct {
 	*compiler
 	doc      *planDoc
@@ -50,7 +50,7 @@ type recomputation struct {
 	total decimal.D
 }
 
-// line is the charge's line of a kind of which there is at most one, nil where there is none.
+// line is the charge's line of a kind that a charge has at most once, nil if it has none.
 func (c *Charge) line(kind LineKind) *Line {
 	for i := range c.Lines {
 		if c.Lines[i].Kind == kind {

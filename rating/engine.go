@@ -195,7 +195,7 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 			}
 			continue
 		}
-		// 689 → 667 ns a record: a tier is made where it lies.
+		// 689 → 667 ns a record: a tier is made in place.
 		n := len(e.tiers)
 		if n == cap(e.tiers) {
 			e.tiers = slices.Grow(e.tiers, 1)

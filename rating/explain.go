@@ -104,7 +104,7 @@ type explanation struct {
 // later reports whether parts of the record's session came before it.
 func (x *explanation) later() bool { return x.c.Before != (Session{}) }
 
-// whole is what the plan's fee, cap and rounding are for.
+// whole is the part of the amount to which the plan's fee, cap and rounding apply.
 func (x *explanation) whole() string {
 	if x.c.Part {
 		return "session"

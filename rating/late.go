@@ -10,9 +10,9 @@ import (
 // Late is the code of records whose billing cycle is too long ago.
 const Late = "late"
 
-// DaysKept is for how many days after its beginning the counters of a cycle are kept, so that usage up to this many
-// cycles late finds them: these cycles, the cycle of the use, and three months for files and retries that wait. It is
-// at least 500, the value of versions without late usage.
+// DaysKept is the number of days after the beginning of a cycle for which its counters are kept, so that usage up to
+// this many cycles late finds them: these cycles, the cycle of the use, and three months for files and retries that
+// wait. It is at least 500, the value of versions without late usage.
 func DaysKept(lateUntil int) int32 { return max(500, 31*int32(lateUntil+1)+93) }
 
 // late is how many cycles of its billing root lie between the cycle of a record's use and that in which its file was

@@ -86,7 +86,7 @@ func (a *amount) raised() amount {
 	return *a
 }
 
-// cost is what the parts so far cost before rounding, without what lies below 12 decimals.
+// cost is the cost of the parts so far before rounding, without the part below 12 decimals.
 func (s *Session) cost() decimal.D { return larger(s.Sum, s.Minimum) }
 
 func larger(a, b decimal.D) decimal.D {

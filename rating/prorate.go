@@ -10,8 +10,8 @@ import (
 // With `prorate: days`, a SIM that gets a plan within a cycle has a share of the included units for its days from then
 // on, including the first day. If it leaves the plan later in the cycle, nothing is withdrawn.
 
-// countDays returns for how many days of the cycle the SIM has the plan of a tier: from the first day at whose
-// beginning it did not have it, or from the first of the cycle.
+// countDays returns the number of days of the cycle on which the SIM has the plan of a tier: from the first day at
+// whose beginning it did not have it, or from the first of the cycle.
 func (e *Engine) countDays(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) {
 	k, first := t.clock, int64(t.payer.cycle)
 	t.of = floorDiv(k.local(t.payer.end-1), daySeconds) + 1 - first

@@ -21,7 +21,7 @@ type Session struct {
 	Charged decimal.D        // the sum of the totals
 
 	Last   int64  // beginning of its last part, in Unix seconds
-	Within uint32 // for how many seconds after that it is remembered
+	Within uint32 // how many seconds after that it is remembered
 }
 
 // over reports whether the session ended before a part that begins at a time.

@@ -83,7 +83,7 @@ func perSessionSteps(p *planClass, x *price) string {
 	return ""
 }
 
-// steps prices the units from at to stop, of which priced were priced before in this record.
+// steps prices the units from at to stop; priced of them were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
 	if t.class.count != countRecord {

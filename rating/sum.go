@@ -30,7 +30,7 @@ func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
 	return err
 }
 
-// below is what lies below 12 decimals.
+// below is the part below 12 decimals.
 func (a *amount) below() (f decimal.Fraction) {
 	if a.num != 0 {
 		f = decimal.Fraction{Num: int64(a.num), Den: a.den}

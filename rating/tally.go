@@ -21,8 +21,8 @@ type tally struct {
 	apart  bool   // a SIM is counted only for this account, not for all that ever pay for it by this plan
 }
 
-// ofSIM is what a tier counts for a SIM. The SIM's own plan counts by its name alone; accounts above may have the same
-// plan, and count separately.
+// ofSIM is the counter of a tier for a SIM. The SIM's own plan counts by its name alone; accounts above may have the
+// same plan, and count separately.
 func (t *tier) ofSIM(id uint64, sim uint32) tally {
 	return tally{id: id, kind: SIMUnits, payer: t.payer, sim: sim, apart: t.number > 0}
 }

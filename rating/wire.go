@@ -91,7 +91,7 @@ func (c *Charge) parseCap(data []byte) error {
 	return err
 }
 
-// onlyLine is the line of a kind of which there is at most one.
+// onlyLine is the line of a kind that a charge has at most once.
 func (c *Charge) onlyLine(kind LineKind) (*Line, error) {
 	if l := c.line(kind); l != nil {
 		return l, nil

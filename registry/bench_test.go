@@ -98,7 +98,7 @@ func BenchmarkLookup(b *testing.B) {
 			}
 			report(b)
 		})
-		// What mediation asks for each record: the SIM, its owner, the billing root.
+		// The lookups of mediation for each record: the SIM, its owner, the billing root.
 		b.Run(fmt.Sprintf("sims=%d/sim+owner+root", n), func(b *testing.B) {
 			b.ReportAllocs()
 			v := reg.View()

@@ -92,7 +92,7 @@ func (b *bounds) affected() []uint32 {
 	return b.a.withDescendants(changed)
 }
 
-// terms are what changes only at the beginning of a cycle.
+// terms are the values that change only at the beginning of a cycle.
 type terms struct {
 	there    bool
 	currency string
@@ -382,7 +382,7 @@ func (b *bounds) terminated() {
 	}
 }
 
-// mostUnretired is how many SIMs of an account are told.
+// mostUnretired is the number of SIMs of an account that an error lists.
 const mostUnretired = 20
 
 // over are the times during which accounts are terminated. ends says that the change set terminates one.

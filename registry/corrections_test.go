@@ -59,7 +59,7 @@ func imported(before []*registry.Changes, rows string) ([]*registry.Changes, *re
 	return append(before[:len(before):len(before)], changes), reg, nil
 }
 
-// asked is what a registry answers for every identifier on every day.
+// asked is the answer of a registry for every identifier on every day.
 func asked(reg *registry.Registry) string {
 	v := reg.View()
 	defer v.Close()

@@ -32,7 +32,7 @@ func naiveCycles(facts []registry.AccountFact, zones map[string]*time.Location, 
 			}
 			ran := now
 			for _, f := range facts {
-				// What is asked for from the very date on holds from it.
+				// A value asked for on the date itself is already the new one.
 				if since := f.From.Time(); since.Before(midnight(ran)) || since.Equal(midnight(f)) {
 					now = f
 				}

@@ -7,10 +7,10 @@ import (
 	"ratemill/diag"
 )
 
-// A file in CSV leaves the fields of which it has no column as they are. An empty cell removes the plan of a SIM, and so
-// does an entry in YAML without a plan; import tells that.
+// A CSV file without the column of a field leaves the field as it is. An empty cell removes the plan of a SIM, and so
+// does an entry in YAML without a plan; import reports that.
 
-// earlier is what was valid of a SIM at the time of a statement, before it.
+// earlier is the statement about a SIM that was valid before another.
 func (a *around) earlier(begun bool) (m mark, ok bool) {
 	switch {
 	case begun:

@@ -97,7 +97,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.most = math.MaxInt
 	}
 	yaml := im.parse(inputs)
-	// What a row names is in an earlier section.
+	// The values of a row refer to earlier sections.
 	for i := range sections {
 		s := &sections[i]
 		im.rows(inputs, yaml, s)

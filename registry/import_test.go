@@ -152,7 +152,7 @@ func TestManyRowsAreReadInBoundedPieces(t *testing.T) {
 	require.Contains(t, problems[len(problems)-1].Message+problems[0].Message, "more errors")
 }
 
-// Usage by a name that the catalogue does not have is suspended, so it is told: once for each name, however many rows
+// Usage by a name that the catalogue does not have is suspended, so import warns: once for each name, however many rows
 // have it. The rows are imported.
 func TestNamesThatTheCatalogueDoesNotHaveAreWarnings(t *testing.T) {
 	catalogue := &registry.Catalogue{Plans: []string{"tracker", "wholesale"}, SharePlans: []string{"fleet-3g"}, Limits: []string{"data-5g"}}

@@ -237,8 +237,8 @@ func (im *importer) say(a *accountRow) {
 	}
 }
 
-// complement fills in the fields of which a CSV file has no column: those of the row with the same since, or of the one
-// that was valid then.
+// complement fills in the fields for which a CSV file has no column: those of the row with the same since, or of the
+// one that was valid then.
 func (im *importer) complement(a *accountRow) {
 	r, f := a.row, &a.fact
 	missing := func(c column) bool { return !r.cells[c].said }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Pools and limits that nothing can ever reach are told if the files hold the whole tree: the accounts below and their
-// SIMs. An import of a part of it knows too little.
+// Check reports pools and limits that nothing can ever reach if the files hold the whole tree: the accounts below and
+// their SIMs. An import of a part of it knows too little.
 
 // tree are the accounts directly below each account, and the plans of the SIMs of each.
 type tree struct {

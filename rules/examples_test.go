@@ -121,7 +121,7 @@ func TestWhatCannotBeComputedSuspends(t *testing.T) {
 	}
 }
 
-// What would run for long is refused when it is loaded.
+// An expression that would run for long is refused when it is loaded.
 func TestExpressionsAreBounded(t *testing.T) {
 	for source, reason := range map[string]string{
 		strings.Repeat("1 + ", 2000) + "1":                        "more than 4096",

@@ -93,7 +93,7 @@ func (r *Runner) stops() error {
 	return nil
 }
 
-// missing tells coalesce to continue with the next value: there is none, or a text that means none.
+// missing makes coalesce continue with the next value: this one is absent, or a text that means absent.
 func (v value) missing() bool {
 	switch {
 	case v.kind == Text:

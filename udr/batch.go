@@ -7,11 +7,11 @@ type Pin struct {
 	Rules     string // version of the source's rules
 	Registry  uint64 // revision of the registry
 	Catalogue string // version of the catalogue
-	// DuplicateWithin is for how many seconds a record's duplicate key is remembered; 0: the source has no duplicate
-	// key.
+	// DuplicateWithin is the number of seconds for which a record's duplicate key is remembered; 0: the source has no
+	// duplicate key.
 	DuplicateWithin uint32
-	// SessionWithin is for how many seconds a session is remembered after its last part; 0: the source delivers whole
-	// sessions.
+	// SessionWithin is the number of seconds for which a session is remembered after its last part; 0: the source
+	// delivers whole sessions.
 	SessionWithin uint32
 	// Taken is when the file was taken, by the control store's clock; 0: unknown, and no usage of it is late.
 	Taken Instant

@@ -40,8 +40,8 @@ type ID struct {
 // String is file:sequence, as in 8f3a0c…:1.
 func (id ID) String() string { return id.File.String() + ":" + strconv.FormatUint(id.Seq, 10) }
 
-// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits; the caller, who knows the
-// files, gets it unchanged.
+// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits; the caller knows the files,
+// and gets the prefix unchanged.
 func ParseID(text string) (filePrefix string, seq uint64, err error) {
 	prefix, after, ok := strings.Cut(text, ":")
 	if ok && prefix != "" && len(prefix) <= 32 && strings.Trim(prefix, "0123456789abcdef") == "" {

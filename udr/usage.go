@@ -106,8 +106,8 @@ type Usage struct {
 
 	Duplicate  DuplicateKey
 	SessionKey SessionKey
-	// SessionWithin is for how many seconds after its last part a session of the source is remembered, 0 if the source
-	// delivers whole sessions. The batch has one value for all its records.
+	// SessionWithin is the number of seconds after its last part for which a session of the source is remembered, 0 if
+	// the source delivers whole sessions. The batch has one value for all its records.
 	SessionWithin uint32
 	// Taken and LateUntil are those of the batch; see Pin.
 	Taken      Instant

@@ -126,8 +126,8 @@ func TestParseRatableReadsWhatRatingAsksFor(t *testing.T) {
 	}
 }
 
-// Before continues was a field it was an attribute, of which two words were known. Such messages wait in queues and in
-// suspense, and files that were begun with rules of that time go on to make them.
+// Before continues was a field, it was an attribute with two known words. Such messages wait in queues and in suspense,
+// and files that were begun with rules of that time still make them.
 func TestAMessageOfBeforeSaysByAnAttributeThatItContinuesASession(t *testing.T) {
 	for value, want := range map[string]bool{"true": true, "1": true, "yes": false, "True": false, "0": false} {
 		u := udr.Usage{Seq: 1, Class: "voice_mo", Attributes: []udr.Attribute{{Name: "depot", Value: "1"}, {Name: "continues", Value: value}}}

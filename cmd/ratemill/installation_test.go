@@ -150,7 +150,7 @@ func TestTheDemoGeneratesRecords(t *testing.T) {
 	require.Contains(t, string(printed), "this demo's folder holds records 3000, seed 7, not records 3000, seed 1; name another folder with --dir")
 }
 
-// made is what make would give to the program: the demo's commands are typed so in README's tour.
+// made is the arguments with which make would run the program; README's tour shows the demo's commands with make.
 func made(t *testing.T, args ...string) []string {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -213,7 +213,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`(?m)^(  )\S+( ordered to skip)`), "${1}SOMEBODY$2"},
 }
 
-// steady is what a command prints without what differs from run to run.
+// steady is the output of a command without the parts that differ from run to run.
 func steady(text string) string {
 	for _, v := range volatile {
 		text = v.is.ReplaceAllString(text, v.say)
@@ -223,7 +223,7 @@ func steady(text string) string {
 
 var stageTable = regexp.MustCompile(`(?ms)^stage .*?^(from start to here) [^\n]*\n`)
 
-// told is what the demo tells each time in the same words.
+// told is the part of the demo's output that is the same each time.
 func told(printed string) string {
 	return steady(stageTable.ReplaceAllString(printed, "STAGES\n"))
 }
@@ -236,7 +236,7 @@ func checkStages(t *testing.T, printed, mediated, rated, stored string) {
 	}
 }
 
-// checkNothingNew: nothing is read, rated or charged again, and all that is told of before is told in the same words.
+// checkNothingNew: nothing is read, rated or charged again, and the demo reports its former results in the same words.
 func checkNothingNew(t *testing.T, first, second string) {
 	const words = "nothing new: all 13 files were read before, and nothing is charged twice\n\n"
 	require.Contains(t, second, words)

@@ -86,7 +86,7 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	return c
 }
 
-// caseRun runs cases and tells how each ended.
+// caseRun runs cases and reports how each ended.
 type caseRun struct {
 	cmd     *cobra.Command
 	dir     string

@@ -107,8 +107,8 @@ func compare(t *testing.T, name, want, got string) {
 	}
 }
 
-// usingTheDemo is what a command says first that nobody told which project is meant. Only the transcript that is about it
-// shows it, and the others leave it out.
+// usingTheDemo is the first line of a command that uses the demo's project because no other is named. Only the
+// transcript about it shows it; the others leave it out.
 const usingTheDemo = "using the demo's project in .ratemill/demo, since this folder has no ratemill.yaml\n"
 
 var (

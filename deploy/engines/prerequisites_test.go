@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A machine is what is in its PATH: programs by name, as shell scripts.
+// A machine is the content of its PATH: programs by name, as shell scripts.
 type machine map[string]string
 
 // complete has all that the tests need.
@@ -36,7 +36,7 @@ func (m machine) without(names ...string) machine {
 	return m
 }
 
-// says is what prerequisites prints there.
+// says is the output of prerequisites there.
 func (m machine) says(t *testing.T, what string) string {
 	path := t.TempDir()
 	for name, script := range m {

@@ -67,7 +67,7 @@ func milliseconds(all []time.Duration) (ms []time.Duration) {
 	return ms
 }
 
-// What fails for a moment, again and again, is spoken of once a minute.
+// A failure that goes away and comes back, again and again, is logged once a minute.
 func TestFlapping(t *testing.T) {
 	c, log := &clock{now: time.Unix(0, 0)}, &bytes.Buffer{}
 	p := patient(c, log, nil)
@@ -83,7 +83,7 @@ func TestFlapping(t *testing.T) {
 	}
 	require.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
 
-	// That something else cannot be done is news.
+	// A failure of another operation is logged at once.
 	failed := false
 	require.NoError(t, p.Until(context.Background(), "write", func() error {
 		if failed {

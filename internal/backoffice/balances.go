@@ -21,7 +21,7 @@ type BalancesRequest struct {
 // Balances are what accounts are charged so far.
 type Balances struct {
 	Balances []Balance   `json:"balances"`
-	Begin    []Beginning `json:"begin"` // the partitions of which usage is not in the balances, since they begin later
+	Begin    []Beginning `json:"begin"` // the partitions whose usage is not all in the balances, because the balances begin later
 }
 
 // Balance is what an account is charged in a billing cycle for usage of a class, at a tier; money is text.

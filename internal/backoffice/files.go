@@ -197,7 +197,7 @@ func (in *surroundings) file(f *control.File) File {
 	return is
 }
 
-// FileOrder is what somebody orders for a file of the ledger.
+// FileOrder is an order of a person for a file of the ledger.
 type FileOrder struct {
 	Number int64
 	Who    string

@@ -20,10 +20,10 @@ type ImportRequest struct {
 	Portion  int  // lines about SIMs to import at a time, each portion as a revision; 0 for all at once
 	Lines    bool // say the result of each line
 
-	Progress func(written, of int) // is told how many facts are written; may be nil
+	Progress func(written, of int) // gets the number of facts written so far; may be nil
 }
 
-// Imported is what became known, or would.
+// Imported is the number of facts that became known, or would.
 type Imported struct {
 	Revision    uint64 `json:"revision"` // of the registry; 0 if nothing was new
 	Companies   int    `json:"companies"`

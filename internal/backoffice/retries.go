@@ -91,7 +91,7 @@ func batches(keys []warehouse.SuspendedKey) (all [][]warehouse.SuspendedKey) {
 // untakenAfter: if no mediator has taken a retry by then, ask the user whether one is running.
 const untakenAfter = 10 * time.Second
 
-// RetryCounts are what became of the records of a retry.
+// RetryCounts are the outcomes of the records of a retry.
 type RetryCounts struct {
 	Filtered  uint64 `json:"filtered"`
 	Duplicate uint64 `json:"duplicate"`

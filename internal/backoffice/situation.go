@@ -105,7 +105,7 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 	return f.Why, ""
 }
 
-// sourceless is what to do about an open file whose source was removed from the project.
+// sourceless says what to do with an open file whose source was removed from the project.
 func sourceless(f *control.File) string {
 	switch {
 	case f.FinishBy != "":

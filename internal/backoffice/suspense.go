@@ -41,7 +41,7 @@ func (o *Office) suspenseFilter(ctx context.Context, f *SuspenseFilter) (filter 
 	return filter, nil
 }
 
-// Suspense is what waits, by reason.
+// Suspense is the waiting records, by reason.
 type Suspense struct {
 	Reasons []SuspenseReason `json:"reasons"`
 	Records uint64           `json:"records"`

@@ -145,7 +145,7 @@ func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*rated
 }
 
 // add puts a message into the block if it counts, unless there is an order to skip it. If a skipped message holds
-// records, the balance of their files stays off by them.
+// records, they remain as a difference in the balance of their files.
 func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 	if !m.Counts || m.Order != nil {
 		return nil

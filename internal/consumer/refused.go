@@ -12,7 +12,7 @@ import (
 
 // A block that the warehouse refuses stops its partition. It searches the bad rows by trying smaller and smaller parts
 // of the block, and names them. A person then makes the table accept them and lets the sink try again, or orders to
-// skip them: they stay out, and the balance of their files stays off by them.
+// skip them: they stay out, and remain as a difference in the balance of their files.
 
 // Prober reports whether a table would accept rows, without keeping them. An Inserter may be one.
 type Prober[R any] interface {
@@ -32,7 +32,7 @@ type RefusedRow struct {
 // mostRefused bounds how many rows are searched: more refused rows indicate a problem of the table, not of the rows.
 const mostRefused = 100
 
-// refused names the rows because of which a block is refused.
+// refused names the rows that cause the refusal of a block.
 func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, err error) error {
 	stop := s.stop(intent.From, control.StopOther, "")
 	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From,

@@ -25,7 +25,7 @@ type Role struct {
 	Gone    string
 
 	Metrics *metric.Section
-	// Of each partition: rows and blocks applied, the next offset, and how many batches wait.
+	// For each partition: rows and blocks applied, the next offset, and the number of batches that wait.
 	Rows, Blocks, Position, Lag metric.Metric
 }
 

@@ -286,7 +286,7 @@ func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, tok
 
 const mostTokens = 9 // each one but the last was recorded without its rows
 
-// unequal is the error for a block of which the warehouse has other rows than expected.
+// unequal is the error for a block if the warehouse has other rows of it than expected.
 func (s *ByToken[R]) unequal(intent control.Intent, b R, rows int, why string) error {
 	return s.stop(intent.From, control.StopOther, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets made %d rows: %s; "+
 		"what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// begun pins a leased file with an opening and a content of so many bytes, of which known others began like it.
+// begun pins a leased file with an opening and a content of so many bytes; known other files begin in the same way.
 func begun(t *testing.T, s *control.Store, l control.Lease, content string, size, known int64) error {
 	t.Helper()
 	_, err := s.SetIdentity(t.Context(), l, udr.FileID{content[0]}, []byte(content), size, at(0))
@@ -46,7 +46,7 @@ func TestAFileIsNotPinnedWhenAnotherThatBeginsLikeItWasSince(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, none, "it has another name")
 
-		// It waits until the other is read; what could be read of that is what it goes on after.
+		// It waits until the other file is read, and continues after the part of that file that could be read.
 		require.NoError(t, other.Postpone(t.Context(), b, "it continues file 1", at(5)))
 		f := file(t, s, b.File)
 		require.Equal(t, []any{control.Seen, true, "it continues file 1"}, []any{f.State, f.Open, f.Why})

@@ -28,7 +28,7 @@ func sims(b *testing.B) int {
 	return n
 }
 
-// cpu is what the process has used, which says more than the clock on a machine that others use too.
+// cpu is the CPU time of the process, which is more exact than the clock on a machine that others use too.
 func cpu(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))

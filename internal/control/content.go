@@ -148,8 +148,8 @@ func (t tx) contentOf(ctx context.Context, source string, key []byte, number, ne
 	return number, nil
 }
 
-// giveUpContent takes the content from a file of which nothing was sent. The first of its duplicates owns it from then
-// on, and waits for a mediator.
+// giveUpContent removes the content of a file from which nothing was sent. The first of its duplicates owns it from
+// then on, and waits for a mediator.
 func (t tx) giveUpContent(ctx context.Context, file int64) error {
 	heir, err := t.duplicate(ctx, file, `number`)
 	if err != nil {

@@ -234,7 +234,7 @@ func TestAFileWhoseCopyIsAnotherIsLookedForWhereItWasListed(t *testing.T) {
 	})
 }
 
-// A file that was identified, of which nothing went out, leaves its content to its copies.
+// A file whose content is known, and from which nothing was sent, leaves the content to its copies.
 func TestAContentOutlivesTheFileThatHadItFirst(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, other *control.Store) {
 		ctx := t.Context()

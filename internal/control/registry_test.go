@@ -141,7 +141,7 @@ func TestRootsAreSpreadByTheirSIMs(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {
 		c := &registry.Changes{Revision: 1}
 		sim := uint32(0)
-		for i, sims := range []int{1, 5, 30, 2, 9, 8, 7} { // below a child each, of which nobody knows first
+		for i, sims := range []int{1, 5, 30, 2, 9, 8, 7} { // below a child each; nobody knows which came first
 			root, child := uint32(2*i+1), uint32(2*i+2)
 			for _, f := range []registry.AccountFact{{Number: child, Parent: root}, {Number: root}} {
 				f.ID, f.Company, f.Currency, f.Zone, f.CycleDay = fmt.Sprint("a", f.Number), "c", "EUR", "UTC", 1

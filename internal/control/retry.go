@@ -136,8 +136,8 @@ func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err e
 	return why, err
 }
 
-// CancelRetry gives up an open retry of which nothing was sent, so that its records may be retried again. ErrConflict
-// says that it is being sent, or is not open.
+// CancelRetry cancels an open retry from which nothing was sent, so that its records may be retried again. The error is
+// ErrConflict if a mediator is sending it, or it is not open.
 func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "giving up a retry", func(t tx) error {
 		if err := t.cancelRetry(ctx, number, "the retry was given up", now); err != nil {

@@ -119,7 +119,7 @@ func (p *processes) read(ctx context.Context) map[string]scrape.Metrics {
 	return all
 }
 
-// used is what a process has used, and the most memory that it had.
+// used is the CPU time and the largest memory of a process.
 type used struct {
 	cpu  time.Duration
 	peak int64

@@ -153,7 +153,7 @@ func (e *Engines) mark(ctx context.Context, m marked, seen int64) (int64, error)
 	return ours.Given.Number, err
 }
 
-// StoreDay is what the control store and another store know of each other.
+// StoreDay is the pair of marks that the control store and another store have of each other.
 type StoreDay struct {
 	Store      string
 	Given, Has control.Mark
@@ -194,7 +194,7 @@ func (e *Engines) AcceptStores(ctx context.Context, who, why string) (accepted [
 		if d.Different == nil {
 			continue
 		}
-		// First: done twice, the generation grows by two, and names of messages are still told apart.
+		// First: done twice, the generation grows by two, and the names of messages still differ.
 		if d.Different.Older == m.name && m.engine == Kafka {
 			if _, err := e.Store.BeginLog(ctx); err != nil {
 				return accepted, err

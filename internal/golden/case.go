@@ -77,7 +77,7 @@ func Parse(name string, text []byte) *Case {
 	return c
 }
 
-// role is what a part of a case is for.
+// role is the purpose of a part of a case.
 type role int
 
 const (

@@ -208,7 +208,7 @@ func FuzzJSONStringsAreJSON(f *testing.F) {
 	})
 }
 
-// A record that is rated although something of it could not be read is told with the file.
+// A record that is rated although something of it could not be read is reported with the file.
 func TestRecordsThatFellBackAreCountedWithTheirFile(t *testing.T) {
 	p, reg := world(t, 10)
 	s, list := source.Load("skylink.yaml", []byte(`source: skylink

@@ -1,4 +1,4 @@
-// Package options collects everything that is wrong with the options of a type, so that one error tells all of it.
+// Package options collects all mistakes in the options of a type, so that one error reports all of them.
 //
 // It owns the form of that error. The types own their rules.
 package options

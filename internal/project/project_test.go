@@ -96,7 +96,7 @@ registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean 
 		lines(list), "where there is no catalogue, nothing is known of its names")
 }
 
-// check tells what import would refuse.
+// check reports the errors that import would report.
 func TestTheRegistryIsCheckedAsImportReadsIt(t *testing.T) {
 	files := fstest.MapFS{
 		"catalogue/tracker.yaml": file("plan: tracker\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
@@ -117,7 +117,7 @@ registry/sims.csv:2:38: error: until 2026-11-01 is not after since 2026-11-05
 
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
-// lines is what is said, without the lines of the documents.
+// lines are the messages without the lines of the documents.
 func lines(list diag.List) string {
 	var said, kept bytes.Buffer
 	diag.Print(&said, list, diag.Options{})

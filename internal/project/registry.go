@@ -43,8 +43,8 @@ func Catalogue(dir string) *rating.Catalogue {
 	return c
 }
 
-// ImportOptions are what a catalogue, which may be nil, means for the import of registry files: the names that they may
-// use, the forms of values, and the states of SIMs.
+// ImportOptions are the options that follow from a catalogue, which may be nil, for the import of registry files: the
+// names that they may use, the forms of values, and the states of SIMs.
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}}
 	if c == nil {

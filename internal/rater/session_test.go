@@ -14,7 +14,7 @@ func sessionOf(last, quantity int64) rating.Session {
 	return rating.Session{Quantity: quantity, Rounded: quantity, Priced: quantity, Sum: decimal.FromInt(quantity), Charged: decimal.FromInt(quantity), Last: last, Within: 3600}
 }
 
-// known is what an owner knows of sessions.
+// known is the list of sessions that an owner knows.
 func known(o *Owner) map[rating.SessionKey]rating.Session {
 	all := map[rating.SessionKey]rating.Session{}
 	o.state.counters.Sessions.Range(func(k rating.SessionKey, s *rating.Session) bool { all[k] = *s; return true })

@@ -30,7 +30,8 @@ func (f *forgetful) Renew(_ context.Context, lease control.Lease, _ time.Time, _
 	return lease, &control.UnavailableError{Store: "postgres://db", What: "renewing a lease", Err: io.ErrUnexpectedEOF}
 }
 
-// What keeps a file from being fetched, and is no fault of its, never counts against it, however often it is met.
+// A fault that keeps a file from being fetched, and that is not the file's, never counts against the file, however
+// often it occurs.
 func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 	w := newWorld(t, "away")
 	w.start(Rating, Warehouse)

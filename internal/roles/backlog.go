@@ -195,10 +195,10 @@ func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
 	}
 }
 
-// lastInput is the position in the usage topic that the last of these messages of the rated log tells, -1 when none does. The
-// marks of owners who had nothing to rate tell none, and there may be many: it looks further and further back.
-// Messages of an owner that was replaced tell theirs too, so a backlog may look shorter than it is until its successor has
-// come as far.
+// lastInput is the last position in the usage topic that these messages of the rated log contain, -1 if none does. The
+// marks of owners that had nothing to rate contain none, and there may be many: it searches further and further back.
+// Messages of an owner that was replaced tell theirs too, so a backlog may look shorter than it is until its successor
+// has come as far.
 func lastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
 	scratch *[]broker.Message) (input int64, err error) {
 	input = -1

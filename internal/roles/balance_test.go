@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page is what the process answers at a path of its listen address, and with which status.
+// page is the answer of the process at a path of its listen address, and its status.
 func (w *world) page(path string) (string, int) {
 	res, err := http.Get("http://" + w.config.Listen + path)
 	require.NoError(w, err)

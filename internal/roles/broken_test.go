@@ -35,8 +35,8 @@ func gzipped(t *testing.T, r io.Reader) string {
 	return b.String()
 }
 
-// Of all that carriers and enemies send, each says in the ledger or in suspense what is wrong with it, and the files before,
-// between and after are rated as ever, in bounded memory.
+// For each broken or hostile file, the ledger or suspense says what is wrong with it; the files before, between and
+// after it are rated as usual, in bounded memory.
 func TestBrokenFilesHarmNoNeighbour(t *testing.T) {
 	w := newWorld(t, "broken")
 	w.docs["sources/sky.yaml"] = strings.NewReplacer(

@@ -78,7 +78,7 @@ func (c *carrier) ledger(name string) control.File {
 
 const perFile = 25
 
-// content is a file's, of which each record has a volume of its own.
+// content is a file's content; each record has a volume of its own.
 func content(n int) string {
 	var b strings.Builder
 	b.WriteString("type;imsi;started;volume\n")

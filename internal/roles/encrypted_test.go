@@ -23,7 +23,7 @@ import (
 	"ratemill/internal/proof/testengine"
 )
 
-// overheard is what a node logs.
+// overheard is the log of a node.
 type overheard struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -41,7 +41,7 @@ func peak() func() int {
 	}
 }
 
-// One long line, of which every part waits, is kept as often as fits, and every part comes back.
+// If every part of one long line waits, suspense keeps the line as often as fits, and every part comes back.
 func TestALongRecordWhosePartsAllWaitIsKeptAFewTimes(t *testing.T) {
 	w := newWorld(t, "fanout_waits")
 	w.start(Roles...)

@@ -41,7 +41,7 @@ type partitions struct {
 	failing map[int]error // last error, until it has run for a while
 	left    map[int]bool  // to newer owners
 	joined  bool
-	anew    chan struct{} // closed when the group has assigned anew
+	anew    chan struct{} // closed when the group has assigned partitions again
 	wg      sync.WaitGroup
 }
 

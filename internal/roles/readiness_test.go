@@ -37,8 +37,8 @@ func (w *world) ready(status int, words ...string) string {
 	}
 }
 
-// TestReadinessFollowsTheEngines: they come, one after the other, to a process that waits for them; they go and come back
-// while it runs. Its own life is told all the time.
+// TestReadinessFollowsTheEngines: they come, one after the other, to a process that waits for them; they go and come
+// back while it runs. All the time, it reports that it lives.
 func TestReadinessFollowsTheEngines(t *testing.T) {
 	w := newWorld(t, "readiness")
 	kafkaAt, clickhouseAt := freeAddress(t), freeAddress(t)

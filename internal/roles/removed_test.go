@@ -91,7 +91,7 @@ func TestARetryBatchOfARemovedSourceCanBeDropped(t *testing.T) {
 	require.NoError(t, err, "its records wait again")
 }
 
-// unfinished is a ledger to which the end of files is never told.
+// unfinished is a ledger that never learns the end of files.
 type unfinished struct{ *control.Store }
 
 func (unfinished) Finish(context.Context, control.Lease, control.Progress, time.Time) error {

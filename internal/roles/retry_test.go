@@ -194,7 +194,7 @@ func (w *world) number(query string) (n int64) {
 	return n
 }
 
-// rows is what a query answers, without its header.
+// rows is the answer of a query, without its header.
 func (w *world) rows(query string) []string {
 	var out strings.Builder
 	_, err := w.Warehouse.Print(w.Context(), &out, warehouse.AsCSV, query)
@@ -379,7 +379,7 @@ func TestADroppedRecordIsNeverRetried(t *testing.T) {
 	ids := w.waiting(warehouse.SuspenseFilter{})
 	number, err := w.Store.CreateDrop(t.Context(), "ana", "a test of the carrier's", ids[:1], time.Now())
 	require.NoError(t, err)
-	// A crash here: whoever drops next goes on with it, however often.
+	// A crash here: the next drop continues with it, however often.
 	for range 2 {
 		require.NoError(t, backoffice.FinishDrops(t.Context(), w.Store, w.Warehouse))
 	}

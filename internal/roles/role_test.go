@@ -57,8 +57,8 @@ func (t *tally) Apply(ctx context.Context, tx *store.Tx, span consumer.Span) err
 	return err
 }
 
-// A role that this package does not know needs nothing but its place in the list: it is given partitions, is told by
-// metrics and readiness, keeps its position, and Kafka keeps what it has not read.
+// A role that this package does not know needs only its place in the list: it gets partitions, metrics and readiness
+// report it, it keeps its position, and Kafka keeps the messages that it has not read.
 func TestARoleOfAnyPackageNeedsNothingButItsPlaceInTheList(t *testing.T) {
 	w := newWorld(t, "tally")
 	w.config.Listen, w.known = freeAddress(t), append(Roles[:len(Roles):len(Roles)], InSQL(tallyRole))

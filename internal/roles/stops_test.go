@@ -120,7 +120,7 @@ func TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt(t *testin
 	other := stop
 	other.Hash = control.HashOf([]byte("another message"))
 	require.ErrorIs(t, w.Store.OrderStop(t.Context(), &other, true, "ana", "wrong", time.Now()), control.ErrConflict)
-	w.stop() // the order comes while nobody is there, and outlives whoever comes
+	w.stop() // the order comes while no owner is there, and applies to every later one
 	store, err := control.Open(t.Context(), w.config.Control)
 	require.NoError(t, err)
 	require.NoError(t, store.OrderStop(t.Context(), &stop, true, "ana", "a test of ours", time.Now()))

@@ -23,8 +23,8 @@ func (w *world) failed(files int) (all []control.File) {
 	}
 }
 
-// TestAFileOfWhichNothingCouldBeReadIsReadWhenItsRulesAreRight: it sends nothing and counts nothing, its neighbours come
-// through, and a retry pins the rules anew.
+// TestAFileOfWhichNothingCouldBeReadIsReadWhenItsRulesAreRight: it sends nothing and counts nothing, the files beside
+// it are rated, and a retry pins the new rules.
 func TestAFileOfWhichNothingCouldBeReadIsReadWhenItsRulesAreRight(t *testing.T) {
 	w := newWorld(t, "unread")
 	w.start(Roles...)

@@ -158,7 +158,7 @@ func lowMark(input int64) *regexp.Regexp {
 
 var errEnough = errors.New("enough of this file")
 
-// cutOff takes so many appends, one more of which nobody hears, and no more.
+// cutOff accepts so many appends, and one more without an answer, and no more.
 type cutOff struct {
 	*broker.Kafka
 	left int

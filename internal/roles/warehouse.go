@@ -180,7 +180,7 @@ func (r *sinkRole) totals() (balance warehouse.Totals, added time.Time, told boo
 	return r.balance, r.added, !r.added.IsZero()
 }
 
-// sinkProgress is what is told of a partition's sinks.
+// sinkProgress is the reported progress of a partition's sinks.
 type sinkProgress struct {
 	consumer.Progress
 	warehouse.Written

@@ -61,7 +61,7 @@ const (
 	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
 	DrainFirst     // the warehouse is asked what was rated only when all usage has been rated and stored
 
-	// What follows is of files that continue others: their courses in mediation find what goes wrong without it.
+	// The next steps protect files that continue others: courses in mediation find the faults without them.
 	EndAwaited     // a file whose last line has no end waits for it
 	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
 	BeginningFirst // a file is read when the one that it continues is read to its end
@@ -71,7 +71,7 @@ const (
 	RulesCompared  // a decoder goes on only from the state that the same rules left
 	FetchPinned    // a file that was begun by its new bytes is read again so
 
-	// What follows is found by random tests of a single package.
+	// Random tests of a single package find the faults without the next steps.
 	KeysRenewed // the window of a duplicate key runs from the last time that its record came
 
 	Count // number of steps, with None

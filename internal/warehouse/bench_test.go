@@ -23,7 +23,7 @@ import (
 	"ratemill/udr"
 )
 
-// engineCPU is what the engine's process has used so far.
+// engineCPU is the CPU time of the engine's process so far.
 func engineCPU(b *testing.B, s *clickhouse.Server) time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
 	require.NoError(b, err)

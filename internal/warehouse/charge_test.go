@@ -13,7 +13,7 @@ import (
 	"ratemill/rating"
 )
 
-// The columns of a charge are what rating's own reader finds in its message.
+// The columns of a charge have the values that rating's own reader finds in its message.
 func TestColumnsOfCharge(t *testing.T) {
 	for seed := range seeds.Each(t, 1000, 1000) {
 		r := rand.New(rand.NewSource(int64(seed)))

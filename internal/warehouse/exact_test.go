@@ -86,7 +86,7 @@ func (f *fragile) Stored(ctx context.Context, b *warehouse.Block) (n int, err er
 	return n, err
 }
 
-// totals are what lies in the tables, and what ought to.
+// totals are the sums in the tables, and the expected ones.
 type totals struct {
 	rated, suspended, duplicate, files, events, tiers int64
 	quantity                                          int64

@@ -30,7 +30,7 @@ type Clock struct {
 type Expiry struct {
 	Before time.Time // whole months before it may go
 	Parts  int       // parts that went
-	Tables []string  // tables of which rows go, in the background
+	Tables []string  // tables that lose rows, in the background
 	Held   string    // why rows stay that are older than the clocks allow; empty when none are
 }
 

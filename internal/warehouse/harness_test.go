@@ -159,7 +159,7 @@ func (realClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// world is what a sink needs, all of it real.
+// world is everything that a sink needs, all of it real.
 type world struct {
 	*testing.T
 	kafka     *broker.Kafka

@@ -93,7 +93,7 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	return judged(res, what, text)
 }
 
-// squeezed is what from holds, in zstd.
+// squeezed is the content of from, in zstd.
 func squeezed(from io.Reader) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() {

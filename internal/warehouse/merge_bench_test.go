@@ -18,8 +18,8 @@ import (
 // mergedParts are so many parts of so many rows, whose times overlap as those of several carriers do.
 var mergedParts, mergedRows = 12, 40_000
 
-// overlapping fills a part of a table like rated_usage: 100,000 SIMs of 2,000 accounts, three carriers, the usage of four
-// hours, of which one is new to each part.
+// overlapping fills a part of a table like rated_usage: 100,000 SIMs of 2,000 accounts, three carriers, the usage of
+// four hours, one of them new in each part.
 const overlapping = `INSERT INTO %s (file, seq, line, bytes, source, rules, catalogue, registry, class, unit, at, quantity, identifier_kind, identifier, sim, account, account_number, root, root_number,
   network, country, peer, peer_country, apn, imei, cell, session, direction, duration, up, down, duplicate_key, amount, currency, plan, plan_version, price, zone, cycle, charged, covered, rest, charges, day, partition, offset)
 SELECT lower(hex(MD5(concat('%[2]d', toString(intDiv(number, 5000)))))), number %% 5000 + 1, number %% 5000 + 2, 80 + rand(1) %% 60, ['skylink', 'northwave', 'meshnet'][1 + intDiv(number, 5000) %% 3] AS source, concat('b41c0', source), 'c0ffee00', 1200,
@@ -31,7 +31,8 @@ SELECT lower(hex(MD5(concat('%[2]d', toString(intDiv(number, 5000)))))), number 
   concat('planned-charge-of-the-tier-', toString(a), 'EUReuropehome', toString(rand(14)), toString(rand(15)), 'fleet-3gdata', toString(rand(16))), toDate32(at), %[2]d %% 4, %[2]d * 100 + intDiv(number, 500)
 FROM numbers(%[3]d)`
 
-// BenchmarkMerges is what the engine uses for a row that it merges: MERGED_PARTS of MERGED_ROWS each become one.
+// BenchmarkMerges measures what the engine uses for a row that it merges: MERGED_PARTS parts of MERGED_ROWS rows become
+// one.
 func BenchmarkMerges(b *testing.B) {
 	for name, set := range map[string]*int{"MERGED_PARTS": &mergedParts, "MERGED_ROWS": &mergedRows} {
 		if text := os.Getenv(name); text != "" {

@@ -53,7 +53,7 @@ type Access struct {
 	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
 	Password string      // instead of one in the DSN
 	TLS      *tls.Config // of an encrypted connection; nil is for https:// as the system has it
-	Cluster  string      // of which the DSN's servers are; needed for several
+	Cluster  string      // the cluster of the DSN's servers; needed for several
 }
 
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and

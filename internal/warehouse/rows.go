@@ -63,7 +63,7 @@ type row struct {
 	closed    *closing
 }
 
-// origin is what records of one message have in common.
+// origin is the common part of the rows of one message.
 type origin struct {
 	file      string // hex
 	pin       udr.Pin

@@ -17,7 +17,7 @@ type Totals struct {
 	Records     int64  // that are missing or too many
 	Bytes       int64
 	Units       int64  // quantity that mediation sent to rating, all classes together (file_balance_units has them apart)
-	EndsMissing uint64 // files of which records are here, and not their end
+	EndsMissing uint64 // files with records here, but without their end
 	Suspense    uint64 // records that wait
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// storedFiles is for how many files one question asks: their ids, 35 bytes each, must be within ClickHouse's
+// storedFiles is the number of files in one question: their ids, 35 bytes each, must be within ClickHouse's
 // max_query_size of 256 KiB.
 const storedFiles = 5000
 

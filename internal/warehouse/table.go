@@ -62,8 +62,8 @@ type Layout struct {
 	// Window is how many of the latest blocks a table remembers, to drop them when they come again; 0 is 200,000. A table
 	// never remembers less than it did.
 	Window int
-	// Keep is for how many months, at least, rated usage is kept after its arrival; 0 is for ever. Files, and records
-	// in suspense, are kept for ever.
+	// Keep is the least number of months for which rated usage is kept after its arrival; 0 is for ever. Files, and
+	// records in suspense, are kept for ever.
 	Keep int
 	// Remake names tables to be recreated, empty, if they are missing although they were created before: by an order of
 	// a person.

@@ -190,7 +190,7 @@ var charge = []Column{
 		fill: messages(func(r *row) [][]byte { return r.charges })},
 }
 
-// local is what the zone of the account makes of at.
+// local is at in the zone of the account.
 var local = []Column{
 	{Name: "day", Type: "Date32", Since: 5, Absent: "toDate32(at)",
 		Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was " +

@@ -25,8 +25,8 @@ func (v *inVain) Insert(ctx context.Context, b *warehouse.Block, token string) e
 	return errCrash
 }
 
-// TestASinkWhoseIntentWasTakenOverCounts: another sink brought a token into the warehouse and no rows, and crashed. The
-// one that recorded the intent is then told that the rows are there.
+// TestASinkWhoseIntentWasTakenOverCounts: another sink stored a token in the warehouse without its rows, and crashed.
+// The warehouse then answers the sink that recorded the intent that the rows are there.
 func TestASinkWhoseIntentWasTakenOverCounts(t *testing.T) {
 	w := newWorld(t, testengine.SharedClickHouse(t), "taken_over")
 	l, want := traffic(rand.New(rand.NewSource(21)))

@@ -186,7 +186,7 @@ func (w *Warehouse) read(req *http.Request, what string) ([]byte, error) {
 	return text, nil
 }
 
-// judged is what an answer says went wrong.
+// judged is the mistake in an answer.
 func judged(res *http.Response, what string, text []byte) error {
 	code, _ := strconv.Atoi(res.Header.Get("X-ClickHouse-Exception-Code"))
 	if res.StatusCode == http.StatusOK && code == 0 {

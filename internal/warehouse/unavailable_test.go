@@ -66,7 +66,7 @@ func TestASinkWaitsForRoomOnTheDisk(t *testing.T) {
 	require.Contains(t, said.String(), "check that ClickHouse is up, reachable and has disk space")
 }
 
-// heard is what is logged, for several goroutines.
+// heard is the log, for several goroutines.
 type heard struct {
 	mu   sync.Mutex
 	text strings.Builder

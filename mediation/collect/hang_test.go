@@ -15,7 +15,7 @@ import (
 type mount struct {
 	Remote
 	hangs chan struct{} // closed: it answers
-	slow  int           // steps of a listing, each of which takes long
+	slow  int           // steps of a listing; each takes long
 }
 
 func (m *mount) List(ctx context.Context) (Listing, error) {

@@ -99,7 +99,7 @@ func look(t *testing.T, d *testengine.SSHD, in, host, port, name, how, says stri
 		if says == "" {
 			require.NoError(t, err)
 			require.Len(t, v.Ready, 1)
-			// A connection of its own, which logs in anew, brings the file.
+			// A connection of its own, which logs in again, fetches the file.
 			again := site.options.Open(Environment{Clock: clock, Random: middle})
 			defer again.Close()
 			f, err := spool(t, 1<<20).Fetch(t.Context(), again.Remote, v.Ready[0], fetching(clock))

@@ -23,7 +23,7 @@ type liar struct {
 	mu    sync.Mutex
 	asked []string // paths, whatever for
 	names []told
-	after string // told for ever
+	after string // answered for ever
 
 	sizes    int64 // of every file that is looked at; 0 is 1
 	timeless bool  // files have no time of change
@@ -40,7 +40,7 @@ func (f told) Size() int64        { return f.size }
 func (f told) Mode() fs.FileMode  { return f.mode }
 func (f told) ModTime() time.Time { return time.Unix(1_773_702_602, 0) }
 
-// undated is what a server tells that gives no times.
+// undated is the listing of a server that gives no times.
 type undated struct{ told }
 
 func (undated) ModTime() time.Time { return time.Unix(0, 0) }
@@ -156,7 +156,7 @@ func (l *liar) serves(t *testing.T, handlers sftp.Handlers) (yaml string) {
 	return "sftp: { host: " + host + ", port: " + port + ", user: u, password: p, host_key: '" + ssh.FingerprintSHA256(key.PublicKey()) + "' }"
 }
 
-// Whatever names a server tells, nothing outside of the directory is asked for, read, moved or deleted.
+// Whatever names a server lists, nothing outside of the directory is asked for, read, moved or deleted.
 func TestAServerThatLiesLeadsNowhere(t *testing.T) {
 	l := &liar{names: []told{
 		{"../../etc/passwd.csv", 1, 0o644}, {"/etc/shadow.csv", 1, 0o644}, {"..", 1, 0o644}, {".", 1, fs.ModeDir | 0o755}, {"", 1, 0o644},
@@ -190,7 +190,7 @@ func TestAServerThatLiesLeadsNowhere(t *testing.T) {
 	}
 	require.Zero(t, spool.Used())
 
-	// One that tells names without end is cut short, in bounded memory.
+	// A server that lists names without end is cut short, in bounded memory.
 	l.after = "again.csv"
 	site, clock := opened(t, "{ "+yaml+", match: /out/*.csv, files: 1000 }")
 	_, err := site.Look(t.Context(), clock.Now())

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// prefixOf is what is known of a content's beginning.
+// prefixOf is the known beginning of a content.
 func prefixOf(t *testing.T, content []byte, window int) *Prefix {
 	sum := sha256.New()
 	sum.Write(content)

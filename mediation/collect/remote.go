@@ -120,7 +120,7 @@ func (e *CrowdedError) Error() string {
 // pattern is a match, split at slashes.
 type pattern []string
 
-// matcher tells the files of a source from others.
+// matcher distinguishes the files of a source from others.
 type matcher struct {
 	patterns  []pattern
 	excluded  []pattern

@@ -389,7 +389,7 @@ func (r *sftpRemote) Close() error {
 	r.idle = nil
 	r.mu.Unlock()
 	for range cap(r.free) {
-		<-r.free // whoever borrowed one gives it back first
+		<-r.free // every borrower returns its connection first
 	}
 	r.alive.Wait()
 	return nil

@@ -205,7 +205,7 @@ func TestSpoolIsBounded(t *testing.T) {
 	require.ErrorAs(t, err, &large)
 }
 
-// What a process that ended left is cleared, and what one that runs has is left alone.
+// Files of a process that ended are cleared; files of a running one are left alone.
 func TestSpoolsOfSeveralProcesses(t *testing.T) {
 	dir := t.TempDir()
 	one, err := OpenSpool(dir, 1000)

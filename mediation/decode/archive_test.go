@@ -13,7 +13,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// An archive is told as what it is, packed or not.
+// An archive is reported as what it is, packed or not.
 func TestAnArchiveIsToldAsOne(t *testing.T) {
 	lines := []byte(strings.Repeat("a;b;c\n", 200))
 	var archive, packed, zipped bytes.Buffer

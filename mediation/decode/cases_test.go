@@ -95,7 +95,7 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-// What a record's Raw holds, after the file's Preamble, reads as the record did: so suspended records come back.
+// A record's Raw, after the file's Preamble, reads like the record: so suspended records come back.
 func TestAgain(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.txtar")
 	require.NoError(t, err)

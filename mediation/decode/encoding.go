@@ -83,7 +83,7 @@ func whole(b []byte) []byte {
 	return b
 }
 
-// runes counts characters, each of which was one byte.
+// runes counts characters that were one byte each.
 func runes(text []byte) (n int64) {
 	for _, b := range text {
 		if b&0xc0 != 0x80 {

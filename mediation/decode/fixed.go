@@ -383,7 +383,8 @@ func (d *fixedDecoder) size(line []byte) int {
 	return len(line)
 }
 
-// cut is what stands at a place of a line, as far as the line goes. It is not whole when a place in bytes cuts a character.
+// cut is the text at a place of a line, as far as the line reaches. It is not whole if a place in bytes splits a
+// character.
 func (d *fixedDecoder) cut(line []byte, from, to int) (text []byte, whole bool) {
 	size := d.size(line)
 	from, to = min(from, size), min(to, size)

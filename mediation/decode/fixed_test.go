@@ -10,7 +10,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// What is wrong with the places of a source is told at the place that is wrong.
+// A mistake in the places of a source is reported at the wrong place itself.
 func TestFixedPlacesAreChecked(t *testing.T) {
 	for yaml, want := range map[string]string{
 		`fixed: {}`: "1:8: error: fixed.columns needs at least one column",

@@ -73,7 +73,7 @@ func tiled(t *testing.T, o *Options, layout *record.Layout, content []byte) (row
 	return rows, bad
 }
 
-// What encoding/csv reads without complaint, this decoder reads likewise.
+// Everything that encoding/csv reads without an error, this decoder reads in the same way.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"a,b\n1,2\r\n", "\"a\"\"b\",\"c\nd\"\n", "\"\"\"\"\" <client1>\",x", "\"open\n1,2\n", "a\rb\rc", "\xef\xbb\xbfa,b", "\xff\xfea\x00\n\x00", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t\n", "\"a\r\nb\",c", "x\x00y\n"} {
 		f.Add([]byte(s), false)

@@ -90,7 +90,7 @@ func (o *Octets) Take(n int) ([]byte, error) {
 	return raw, err
 }
 
-// passOver makes a bad record of n octets, of which the first are kept.
+// passOver makes a bad record of n octets, and keeps the first of them.
 func (o *Octets) passOver(n int) error {
 	o.seq++
 	rec := o.rec

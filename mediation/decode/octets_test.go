@@ -129,7 +129,7 @@ func TestOctetsAreRecords(t *testing.T) {
 	require.Nil(t, d.State())
 }
 
-// What is kept of a record that was suspended can be read again with what stands before the records, whatever its octets.
+// The kept part of a suspended record can be read again after the text before the records, whatever its octets.
 func TestOctetsAreReadAgain(t *testing.T) {
 	o := options(t, "lengths: {}")
 	layout := layoutOf(t, o, nil)

@@ -15,7 +15,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// told is all that a decoder tells of records, and of the end.
+// told is everything that a decoder reports of records, and of the end.
 func told(d Decoder, layout *record.Layout) (lines []string) {
 	var rec record.Record
 	for {
@@ -35,8 +35,8 @@ func told(d Decoder, layout *record.Layout) (lines []string) {
 	}
 }
 
-// A content is cut anywhere. Where the decoder of the first piece has a state, going on from there tells of the rest what
-// decoding the whole tells.
+// A content is cut at any place. If the decoder of the first piece has a state, continuing from it reports the same of
+// the rest as decoding the whole content.
 func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 	layout := &record.Layout{}
 	for _, name := range []string{"a", "b"} {

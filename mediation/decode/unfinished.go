@@ -11,7 +11,7 @@ import (
 // tailKept is how many bytes at the end of a content Look examines.
 const tailKept = 64 << 10
 
-// Look is what can be seen of a content before its records are read.
+// Look is the part of a content that can be examined before its records are read.
 type Look struct {
 	Packed     Compression
 	Size       int64    // of the content, unpacked

@@ -115,7 +115,7 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// What a bomb becomes is read in bounded memory, however much it is, and so is what says it needs a large window.
+// However large a bomb becomes, it is read in bounded memory; so is a content that claims to need a large window.
 func TestBombsTakeBoundedMemory(t *testing.T) {
 	packed := func(w io.WriteCloser, b *bytes.Buffer) []byte {
 		_, err := io.Copy(w, &repeated{text: "1,2\n", left: 256 << 20})

@@ -25,8 +25,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 
-// Each case is a directory of documents, a file of the source, and what becomes of its records; "trace" in its first
-// lines tells every step.
+// Each case is a directory of documents, a file of the source, and the outcomes of its records; "trace" in its first
+// lines shows every step.
 func TestOutcomes(t *testing.T) {
 	paths, err := filepath.Glob("testdata/outcomes/*.txtar")
 	require.NoError(t, err)

@@ -315,8 +315,8 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	return s, l
 }
 
-// sharing is what documents of classes/ provide to sources: rules by name, and the texts that a source depends on if it
-// uses a name.
+// sharing is the part of documents of classes/ that sources use: rules by name, and the texts that a source depends on
+// if it uses a name.
 type sharing struct {
 	stored bool // they come from a bundle
 	rules  map[string]diag.At[[]rules.Entry]

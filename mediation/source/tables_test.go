@@ -26,7 +26,7 @@ map:
 	}
 }
 
-// What a table says is part of the version of each source that reads it, and a stored version holds it.
+// The content of a table is part of the version of each source that reads it, and a stored version contains it.
 func TestATableIsPartOfTheVersionAndOfTheBundle(t *testing.T) {
 	load := func(table string) *source.Source {
 		book, l := source.LoadDir(withTable("", "tables/plmn.csv", table), nil)

@@ -37,8 +37,8 @@ func TestAFieldIsNotLeftOut(t *testing.T) {
 	}
 }
 
-// A member that the table names and the .proto lacks, and one that no code can be made for, are errors; so is an object of which
-// nobody knows whether a comma is due.
+// It is an error if the .proto lacks a member that the table names, if no code can be made for a member, or if an
+// object may or may not need a comma.
 func TestAMemberIsNotLeftOut(t *testing.T) {
 	for want, o := range map[string]object{
 		"no Go type has a message Gone":  {message: "Gone"},

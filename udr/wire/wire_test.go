@@ -53,7 +53,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// What is appended is what protowire appends, zero left out.
+// The appended bytes equal those of protowire, with zeros left out.
 func FuzzAppend(f *testing.F) {
 	f.Add(uint32(1), uint64(127), "a")
 	f.Add(uint32(15), uint64(128), string(make([]byte, 127)))

@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/embedded/clickhouse"
 )
 
-// cpu is what a process has used so far.
+// cpu is the CPU time of a process so far.
 func cpu(b *testing.B, s *clickhouse.Server) time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
 	require.NoError(b, err)

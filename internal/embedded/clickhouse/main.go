@@ -28,7 +28,7 @@ func serve(o settings, life *child.Life) error {
 		return err
 	}
 	defer lock.Close()
-	// ClickHouse reads config.xml in its working directory, whoever put it there.
+	// ClickHouse reads config.xml in its working directory, no matter who put it there.
 	if err := os.Chdir(o.Dir); err != nil {
 		return err
 	}

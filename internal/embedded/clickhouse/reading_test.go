@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// canary is what no answer to the reader may hold.
+// canary is a text that no answer to the reader may contain.
 const canary = "a-carrier's-password"
 
 // reading is an engine with ratemill's table t of two rows, tables of others, a file, and a port where nobody may call.

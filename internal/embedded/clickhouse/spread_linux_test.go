@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flagged tells whether a folder's folders lie apart.
+// flagged reports whether a folder's folders lie apart.
 func flagged(t *testing.T, dir string) bool {
 	f, err := os.Open(dir)
 	require.NoError(t, err)

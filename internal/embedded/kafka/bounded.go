@@ -26,7 +26,7 @@ func (b bounded) Accept() (net.Conn, error) {
 type boundedConn struct {
 	net.Conn
 	head [4]byte // the length of the next request,
-	have int     // of which this many bytes have arrived
+	have int     // so many bytes of it have arrived
 	body int64   // remaining bytes of this one
 }
 

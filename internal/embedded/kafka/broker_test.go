@@ -58,8 +58,8 @@ func produce(t testing.TB, addr, topic string, from, to int) {
 	require.NoError(t, w.Close())
 }
 
-// consume reads until it has n of the numbers that wanted says, with a group of the given number of members, all of
-// which must have had some.
+// consume reads until it has n of the numbers that wanted reports, with a group of the given number of members, each of
+// which must have got some.
 func consume(t testing.TB, addr, topic, group string, members, n int, wanted func(int) bool) []int {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -21,7 +21,7 @@ const (
 
 func aliveOf(dir string) string { return filepath.Join(dir, "alive") }
 
-// heldOf is for how long the broker has run since a jump.
+// heldOf is the time for which the broker has run since a jump.
 func heldOf(dir string) string { return filepath.Join(dir, "held-off") }
 
 // lastAlive is when the broker last ran, by the clock at that time; zero if unknown.

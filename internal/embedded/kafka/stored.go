@@ -19,7 +19,8 @@ import (
 // not committed are kept at any age, and all messages are kept while a group has committed nothing, because it may come
 // back. A cleaning restores the segments that retention removed too early, from the log of which it is a copy.
 
-// offsetsKept is for how many minutes committed offsets are kept: a hundred years, so that they outlive the messages.
+// offsetsKept is the number of minutes for which committed offsets are kept: a hundred years, so that they outlive the
+// messages.
 const offsetsKept = 100 * 365 * 24 * 60
 
 // floors are the offsets from which on each partition's messages must stay.

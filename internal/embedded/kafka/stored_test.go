@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commit is what a role of ratemill does once it has stored what is before an offset.
+// commit is the commit of a role that has stored everything before an offset.
 func commit(t *testing.T, addr, group string, offset int64) {
 	client := &kafkago.Client{Addr: kafkago.TCP(addr)}
 	res, err := client.OffsetCommit(t.Context(), &kafkago.OffsetCommitRequest{GroupID: group, GenerationID: -1,

@@ -58,8 +58,8 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 // amount, so has one of a record that came back.
 func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
 	t.Parallel() // as all here that wait most of the time
-	// A mutation runs its subquery anew for every part, after the parts before it were changed: the row is chosen once, and
-	// kept in a table of its own.
+	// A mutation runs its subquery again for every part, after it has changed the parts before: so the row is chosen
+	// once, and kept in a table of its own.
 	const (
 		choose = "CREATE TABLE %s ENGINE = Memory AS SELECT file, seq FROM rated_usage WHERE attributes['retry_of'] %s '' ORDER BY file, seq LIMIT 1 OFFSET %d"
 		chosen = " WHERE (file, seq) IN (SELECT file, seq FROM %s) SETTINGS mutations_sync = 2"

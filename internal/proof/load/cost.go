@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/roles"
 )
 
-// Cost is what records cost in an installation that always had work.
+// Cost is the cost of records in an installation that always had work.
 type Cost struct {
 	Name    string             `json:"name"`
 	Value   float64            `json:"value"`   // of the varied parameter

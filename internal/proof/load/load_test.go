@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testengine.Main(m) }
 
-// number is what the environment says, or the usual.
+// number is a number from the environment, or the usual one.
 func number(b *testing.B, name string, usual int) int {
 	text := os.Getenv(name)
 	if text == "" {
@@ -37,13 +37,13 @@ func out(b *testing.B, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// carriers are what a mobile operator's carriers send: 100,000 SIMs of 2,000 accounts, 2 % duplicates, 1 % suspense.
+// carriers are the files of a mobile operator's carriers: 100,000 SIMs of 2,000 accounts, 2 % duplicates, 1 % suspense.
 func carriers(records, perFile int) generate.Options {
 	return generate.Options{Seed: 1, Records: records, RecordsPerFile: perFile, SIMs: 100_000, Accounts: 2000, Resend: -1}
 }
 
-// BenchmarkSoak takes MINUTES, at RATE records a second. Duplicates are recognised for WITHIN minutes, since their keys
-// are what a rater's memory grows by until so much time has passed.
+// BenchmarkSoak runs for MINUTES, with RATE records a second. Duplicates are recognised for WITHIN minutes: a rater's
+// memory grows by their keys for so long.
 func BenchmarkSoak(b *testing.B) {
 	minutes, rate, within := number(b, "MINUTES", 60), number(b, "RATE", 15_000), number(b, "WITHIN", 10)
 	o := carriers(minutes*60*rate, 20_000)
@@ -55,7 +55,7 @@ func BenchmarkSoak(b *testing.B) {
 	require.NoError(b, s.print())
 }
 
-// month is the n-th month of usage, of the same SIMs: files of their own, some of which have the day in their names.
+// month is the n-th month of usage of the same SIMs, in its own files, some of which have the day in their names.
 func month(o generate.Options, n int) generate.Options {
 	o.From = generate.DefaultFrom.AddDate(0, 0, n*generate.DefaultDays)
 	o.FirstFile = 1 + n*100_000

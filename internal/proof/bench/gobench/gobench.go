@@ -18,7 +18,7 @@ type Runner struct {
 	Dir string // for binaries
 }
 
-// Line is what a benchmark reported once.
+// Line is one result of a benchmark.
 type Line struct {
 	Name    string // without the number of processors
 	Metrics map[string]float64

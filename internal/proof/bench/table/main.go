@@ -206,8 +206,8 @@ func theWhole(records int, dir string) (lines []line, whole *load.Cost, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	// Costs are measured per record of the files, but reported per usage record, because usage records are what is
-	// rated and stored.
+	// Costs are measured per record of the files, but reported per usage record, because ratemill rates and stores
+	// usage records.
 	by := float64(whole.Records) / max(whole.Usage, 1)
 	add := func(name string, cpu float64, peak int64) *line {
 		l := line{Stage: "whole: " + name, CPU: cpu * by, Peak: peak, Load: before + " to " + busy()}
