@@ -220,6 +220,38 @@ func (b *Book) Tier(id string, when udr.Instant) string {
 	return "retailer"
 }
 
+// SingleBill tells where the accounts of a project with one bill differ at a time in what the bill has once: accounting group, time zone,
+// cycle day.
+func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {
+	p := Value[Project](b, registry.KindProject, project, "", when)
+	if p == nil || !p.SingleBill {
+		return nil
+	}
+	var first string
+	var terms [3]string
+	for n := uint32(1); n <= b.View.Accounts(); n++ {
+		a, ok := b.View.Account(n, when, b.Revision)
+		if !ok || a.Project != project || b.Payer(a.ID, when) != a.ID {
+			continue
+		}
+		its := [3]string{"", a.Zone.String(), fmt.Sprint(a.CycleDay)}
+		if profile := b.Profile(a.ID, when); profile != nil {
+			its[0] = profile.AccountingGroup
+		}
+		if first == "" {
+			first, terms = a.ID, its
+			continue
+		}
+		for i, what := range []string{"accounting group", "time zone", "cycle day"} {
+			if its[i] != terms[i] && its[i] != "" && terms[i] != "" {
+				wrong = append(wrong, fmt.Errorf("project %s gets one bill, and its accounts %s and %s differ in the %s: %s and %s", project, first, a.ID,
+					what, terms[i], its[i]))
+			}
+		}
+	}
+	return wrong
+}
+
 // Given are the resources of an account and of those above it at a time.
 func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	for _, account := range Path(b, id, when) {

@@ -74,6 +74,19 @@ func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
 	return fired, nil
 }
 
+// Blocked is the threshold that blocks activations now, false if none does.
+func (c *Credit) Blocked(limit *Limit) (Percent, bool) {
+	if limit == nil {
+		return 0, false
+	}
+	for _, t := range limit.Thresholds {
+		if t.Does(BlockActivations) && slices.Contains(c.Passed, t.At) {
+			return t.At, true
+		}
+	}
+	return 0, false
+}
+
 // passedText is how Passed is stored: 80 90.
 func passedText(passed []Percent) string {
 	var words []string

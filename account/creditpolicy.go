@@ -19,14 +19,13 @@ type CreditPolicy struct {
 // CreditThreshold is a part of a credit limit.
 type CreditThreshold struct {
 	At Percent  `yaml:"at,required" doc:"Part of the limit in percent, 1 to 1000." example:"80 %"`
-	Do []string `yaml:"do" enum:"notify|block_activations|suspend_account" doc:"What happens when the exposure reaches it: notify makes an event only; block_activations refuses that accounts and SIMs of the tree become active until the exposure has fallen below it; suspend_account asks for the account's suspension."`
+	Do []string `yaml:"do" enum:"notify|block_activations" doc:"What happens when the exposure reaches it. notify: an alert, and nothing else. block_activations: an alert, and no account for which the payer pays becomes active until the exposure has fallen below it."`
 }
 
 // The actions of a credit policy.
 const (
 	Notify           = "notify"
 	BlockActivations = "block_activations"
-	SuspendAccount   = "suspend_account"
 )
 
 // Percent is a whole percentage.

@@ -170,3 +170,13 @@ func writeYAML(b *strings.Builder, tree map[string]any, indent string) {
 		}
 	}
 }
+
+// CompanyFields are the paths of a company's fields that can be filled in, without those of the installation.
+func CompanyFields() (fields []string) {
+	for _, path := range fieldsOf(reflect.TypeFor[Company](), "") {
+		if path != "address" && path != "kind" && !strings.HasPrefix(path, "source") {
+			fields = append(fields, path)
+		}
+	}
+	return fields
+}

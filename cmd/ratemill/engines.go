@@ -166,7 +166,7 @@ func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*
 // installationOf is what an installation has for accounts.
 func installationOf(c *config.Config) account.Installation {
 	return account.Installation{Projects: c.Accounts.Projects, Resellers: c.Accounts.Resellers, Contracts: c.Accounts.Contracts,
-		Languages: c.Accounts.Languages, EInvoices: c.Accounts.EInvoices}
+		Languages: c.Accounts.Languages, EInvoices: c.Accounts.EInvoices, Lookup: c.Accounts.Lookup.URL != ""}
 }
 
 // openOfficeForAccounts is openOffice for commands that may make the first account of an installation.

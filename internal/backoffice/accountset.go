@@ -252,8 +252,35 @@ func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, 
 		if err != nil {
 			return err
 		}
+		if to == account.Active {
+			if err := o.blocked(ctx, d, r.Account, when); err != nil {
+				return err
+			}
+		}
 		return d.status(d.book, account.StatusRequest{Account: r.Account, To: to, At: when, Why: r.Why, As: as})
 	})
+}
+
+// blocked refuses that an account becomes active while a credit policy blocks it.
+func (o *Office) blocked(ctx context.Context, d *accountDraft, id string, when udr.Instant) error {
+	payer := d.book.Payer(id, when)
+	limit := d.book.Limit(payer, when)
+	number, ok := d.view.AccountNumber(payer)
+	if limit == nil || !ok {
+		return nil
+	}
+	if err := account.Migrate(ctx, o.Store.DB); err != nil {
+		return err
+	}
+	rows, err := account.CreditOf(ctx, o.Store.DB, &number)
+	for i := range rows {
+		if at, blocks := rows[i].Blocked(limit); blocks && rows[i].Currency == limit.Currency {
+			exposure, _ := rows[i].Exposure()
+			return conflict("account %s cannot become active: %s owes %s %s, which is at least %d %% of its credit limit of %s, and its credit policy "+
+				"then blocks activations", id, payer, exposure, limit.Currency, at, limit.Amount)
+		}
+	}
+	return err
 }
 
 // SetOrder asks to state a value of an account or a company.

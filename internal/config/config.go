@@ -52,6 +52,17 @@ type Accounts struct {
 	Contracts bool     `yaml:"contracts" default:"false" doc:"An account needs a contract with entitlements before it becomes active."`
 	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices beside English." example:"[es]"`
 	EInvoices []string `yaml:"e_invoices" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
+	Lookup    Lookup   `yaml:"lookup" doc:"A register of companies that ratemill account lookup asks. Off without an address."`
+}
+
+// Lookup says which register of companies is asked.
+type Lookup struct {
+	URL       string            `yaml:"url" doc:"Address of a company in the register, answered in JSON; {number} and {country} are replaced. https, unless private is true." example:"https://register.example/{country}/{number}"`
+	Fields    map[string]string `yaml:"fields" doc:"Fields of a company, each with its place in the answer as a JSON pointer." example:"{ name: /company/name, address.city: /company/seat/city }"`
+	TokenFile string            `yaml:"token_file,env" doc:"File with a token that is sent as Authorization: Bearer."`
+	TokenEnv  string            `yaml:"token_env" doc:"Name of the environment variable with the token."`
+	Timeout   time.Duration     `yaml:"timeout" default:"10s" doc:"How long the register may take."`
+	Private   bool              `yaml:"private" default:"false" doc:"Addresses in private networks may be asked, and http."`
 }
 
 // Log configures the log of a running process.
