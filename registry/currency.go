@@ -19,6 +19,14 @@ type tariffs struct {
 	order    []string
 	sims     map[[2]string]diag.Pos // account and plan
 	pairs    [][2]string
+	settings []chargedSettings
+}
+
+// chargedSettings are the settings for the SIMs of an account, with the currencies of their charges.
+type chargedSettings struct {
+	account    string
+	currencies []string
+	at         diag.Pos
 }
 
 type accountTariffs struct {
@@ -70,6 +78,30 @@ func (t *tariffs) sim(r *row) {
 	t.pairs = append(t.pairs, key)
 }
 
+// charges adds the settings for the SIMs of an account.
+func (t *tariffs) charges(account, value string, at diag.Pos) {
+	if t.ChargeCurrencies == nil {
+		return
+	}
+	if its := t.ChargeCurrencies([]byte(value)); len(its) > 0 {
+		t.settings = append(t.settings, chargedSettings{strings.Clone(account), its, at})
+	}
+}
+
+// compareCharges reports settings with a charge in another currency than those of the account.
+func (t *tariffs) compareCharges(im *importer, s *chargedSettings) {
+	currencies := t.currencies(im, s.account, 0)
+	if len(currencies) == 0 {
+		return
+	}
+	for _, its := range s.currencies {
+		if !slices.Contains(currencies, its) {
+			im.errorf(s.at, "account %s pays in %s, but the lifecycle of its SIMs charges %s for transitions or activation. Give the account "+
+				"a lifecycle in its currency, or override the charge", shortened(s.account), strings.Join(currencies, " and "), its)
+		}
+	}
+}
+
 // check reports currencies that do not match.
 func (t *tariffs) check(im *importer) {
 	for _, id := range t.order {
@@ -84,6 +116,9 @@ func (t *tariffs) check(im *importer) {
 		for i, name := range a.names[sharePlanName] {
 			t.takesPart(im, a, id, a.at[sharePlanName][i], name)
 		}
+	}
+	for i := range t.settings {
+		t.compareCharges(im, &t.settings[i])
 	}
 	t.inert(im)
 	if !im.list.HasErrors() {

@@ -254,6 +254,9 @@ func (im *importer) factRow(r *row) {
 	}
 	value, valueOK := im.value(r, s)
 	if ok && valueOK {
+		if s.kind == KindSettings && a.sim == 0 && im.unknown != nil {
+			im.unknown.tariffs.charges(a.subject, value, r.at(firstColumn(r)))
+		}
 		im.statement(r, s.kind, a, name, sp, false, value)
 	}
 }

@@ -15,6 +15,9 @@ type Catalogue struct {
 	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share
 	// plan, none for all.
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
+
+	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
+	ChargeCurrencies func(settings []byte) []string
 }
 
 // nameKind is the kind of a catalogue name in a row.

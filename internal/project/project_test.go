@@ -157,3 +157,25 @@ settings:
 		require.Contains(t, b.String(), wanted)
 	}
 }
+
+func TestALifecycleChargesInTheCurrencyOfTheAccount(t *testing.T) {
+	p, list := project.Load(fstest.MapFS{
+		"catalogue/standard.yaml": file("lifecycle: standard\nstates: connected\ndefault: inventory\ntest: { time: 30 d, next: in_billing }\n" +
+			"activation: { charge: 4.00 USD, trigger: in_billing }\n"),
+		"registry/a.yaml": file(`accounts:
+  acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }
+  branch: { company: acme, parent: acme }
+  dollars: { company: acme, currency: USD, zone: Europe/Madrid, cycle_day: 1 }
+companies: { acme: { name: Acme } }
+settings:
+  acme: { lifecycle: standard }
+  branch: { lifecycle: standard, overrides: { activation: { charge: 4.00 EUR } } }
+  dollars: standard
+`),
+	}, nil)
+	require.NoError(t, list.Err())
+	list, _ = p.CheckRegistry()
+	require.EqualValues(t, 1, list.Errors())
+	require.ErrorContains(t, list.Err(), "registry/a.yaml:7:")
+	require.ErrorContains(t, list.Err(), "account acme pays in EUR, but the lifecycle of its SIMs charges USD")
+}

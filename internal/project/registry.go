@@ -52,8 +52,29 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	}
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
+	names.ChargeCurrencies = chargesOf(c.Life())
 	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
 	return registry.ImportOptions{Catalogue: names, Forms: append(account.Forms(in), settingsForm(c.Life())), State: statesOf(c.Life())}
+}
+
+// chargesOf finds the currencies of the one-time charges by settings, in the versions in force now.
+func chargesOf(b *life.Book) func(settings []byte) []string {
+	return func(settings []byte) []string {
+		now := udr.InstantOf(time.Now())
+		s, list := b.CheckSettings("settings", settings, now, time.UTC)
+		if list.HasErrors() {
+			return nil // they are reported with the settings
+		}
+		ref, err := b.Rules(s, now, time.UTC)
+		if err != nil {
+			return nil
+		}
+		rules, err := b.Resolve(ref, now, time.UTC)
+		if err != nil {
+			return nil
+		}
+		return rules.Currencies()
+	}
 }
 
 // settingsForm is how people write the settings for SIMs. Without lifecycles any name is one.
