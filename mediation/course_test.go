@@ -19,9 +19,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/proof/seeds"
+	"ratemill/internal/store"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -213,8 +215,7 @@ func (c *course) watch() {
 }
 
 func (c *course) ends(err error) {
-	var away *control.UnavailableError
-	if err != nil && !errors.Is(err, errStruck) && !errors.As(err, &away) {
+	if err != nil && !errors.Is(err, errStruck) && backoff.From(err) != backoff.ControlStore {
 		c.fault("it ended with %v", err)
 	}
 }
@@ -331,7 +332,7 @@ func (a *actor) does(what string, do func() error) error {
 		return errStruck
 	case n < 4:
 		c.say("no answer to %s", what)
-		return &control.UnavailableError{Store: "the store", What: what, Err: io.ErrUnexpectedEOF}
+		return store.Away("the store", what, io.ErrUnexpectedEOF)
 	}
 	return err
 }

@@ -359,7 +359,7 @@ func (t *taken) renew(ctx context.Context) (err error) {
 // meanwhile.
 func (t *taken) keep(ctx context.Context) error {
 	err := t.renew(ctx)
-	if away := (*control.UnavailableError)(nil); errors.As(err, &away) {
+	if backoff.From(err) == backoff.ControlStore {
 		return nil
 	}
 	return err
@@ -374,7 +374,6 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	var changed *collect.ChangedError
 	var away *AwayError
 	var lost *control.LeaseLostError
-	var unavailable *control.UnavailableError
 	var full *collect.SpoolError
 	retryAt := time.Time{}
 	switch {
@@ -386,7 +385,7 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	case errors.As(err, &full):
 		t.m.Progress.Away.met(t.m.Clock.Now(), Spooling, err)
 		return err
-	case t.file.Retry == 0 && errors.As(err, &unavailable):
+	case t.file.Retry == 0 && backoff.From(err) == backoff.ControlStore:
 		return err
 	case errors.As(err, &gone), errors.As(err, &changed) && !t.file.FileID.IsZero():
 		return t.gone(ctx, false, err.Error())

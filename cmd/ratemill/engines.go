@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"ratemill/account"
+	"ratemill/internal/backoff"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
@@ -41,11 +42,10 @@ func createStore(ctx context.Context, f *flags) (*control.Store, *config.Config,
 func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*control.Store, error) {
 	store, err := control.OpenExisting(ctx, c.Control)
 	var missing *control.MissingError
-	var away *control.UnavailableError
 	switch {
 	case errors.As(err, &missing) && !embedded && !c.NamesControl():
 		return nil, nil
-	case errors.As(err, &away):
+	case backoff.From(err) == backoff.ControlStore:
 		fmt.Fprintf(stderr, "cannot tell whether it belongs to this installation: %v\n", err)
 		return nil, nil
 	}

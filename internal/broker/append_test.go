@@ -28,7 +28,7 @@ func (f *forgetful) Wait(context.Context) (int64, error) {
 }
 
 func TestAnAppendWithAnUnknownOutcomeIsMadeAgain(t *testing.T) {
-	away := &UnavailableError{What: "append", Err: errors.New("no answer")}
+	away := Away("append", errors.New("no answer"))
 	b := &forgetful{silent: 2, err: away}
 	a := Begin(t.Context(), b, "usage", 0, []Message{{Value: []byte("m")}})
 	for range 2 {

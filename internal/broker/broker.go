@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ratemill/internal/backoff"
 )
 
 // Message is one message of a partition. Only compacted topics use Key; there a nil Value is a tombstone for the key.
@@ -32,17 +34,10 @@ type Pending interface {
 	Wait(ctx context.Context) (base int64, err error)
 }
 
-// UnavailableError says that the broker did not answer; retry later.
-type UnavailableError struct {
-	What string
-	Err  error
+// Away is the error of a broker that did not answer. what completes "not available to".
+func Away(what string, err error) error {
+	return &backoff.UnavailableError{Engine: backoff.Kafka, Says: fmt.Sprintf("Kafka is not available to %s: %v", what, err), Err: err}
 }
-
-func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("Kafka is not available to %s: %v", e.What, e.Err)
-}
-
-func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // OffsetGoneError says that the partition no longer has the messages from this offset on.
 type OffsetGoneError struct {
@@ -57,7 +52,7 @@ func (e *OffsetGoneError) Error() string {
 }
 
 // EndedError says that the partition ends before this offset: it lost its end, or a replica that is behind answered. So
-// it is wrapped in an UnavailableError.
+// it is wrapped in a *backoff.UnavailableError.
 type EndedError struct{ Wanted, End int64 }
 
 func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at %d", e.End) }
@@ -65,8 +60,5 @@ func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at 
 // ErrTooLarge says that a message is larger than the broker accepts.
 var ErrTooLarge = errors.New("message is larger than the broker's message.max.bytes")
 
-// Unavailable reports whether err is temporary, so that the caller waits and tries again.
-func Unavailable(err error) bool {
-	var u *UnavailableError
-	return errors.As(err, &u)
-}
+// Unavailable reports whether the broker is away, so that the caller waits and tries again.
+func Unavailable(err error) bool { return backoff.From(err) == backoff.Kafka }

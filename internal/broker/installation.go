@@ -46,7 +46,7 @@ func (k *Kafka) firstOf(ctx context.Context, topic string) (string, error) {
 		return "", err
 	}
 	if len(messages) == 0 {
-		return "", &UnavailableError{"read the name of the installation in " + topic, errors.New("the broker gave no message")}
+		return "", Away("read the name of the installation in "+topic, errors.New("the broker gave no message"))
 	}
 	return string(messages[0].Value), nil
 }

@@ -121,7 +121,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 			return dst, &OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: first}
 		}
 		if boundsErr == nil && from >= end {
-			return dst, &UnavailableError{what, &EndedError{Wanted: from, End: end}}
+			return dst, Away(what, &EndedError{Wanted: from, End: end})
 		}
 	}
 	if err != nil {
@@ -228,21 +228,21 @@ var passing = []kafka.Error{
 	kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
 }
 
-// explain wraps temporary errors in an UnavailableError, and returns all others unchanged.
+// explain makes a *backoff.UnavailableError of temporary errors, and returns all others unchanged.
 func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		switch {
 		case accesserr.Is(Refused(err)): // temporary, once somebody has changed the configuration
-			return &UnavailableError{what, Refused(err)}
+			return Away(what, Refused(err))
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)
 		case code == kafka.Unknown:
-			return &UnavailableError{what, fmt.Errorf("%w; see the broker's own log for the cause, usually a full disk", err)}
+			return Away(what, fmt.Errorf("%w; see the broker's own log for the cause, usually a full disk", err))
 		case code == kafka.BrokerNotAvailable:
-			return &UnavailableError{what, k.refusals.cause(ctx, err)}
+			return Away(what, k.refusals.cause(ctx, err))
 		case code.Temporary() || code.Timeout() || slices.Contains(passing, code):
-			return &UnavailableError{what, err}
+			return Away(what, err)
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -250,7 +250,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 		return err
 	}
 	if hungUp(err) {
-		return &UnavailableError{what, k.refusals.cause(ctx, err)}
+		return Away(what, k.refusals.cause(ctx, err))
 	}
-	return &UnavailableError{what, Refused(err)}
+	return Away(what, Refused(err))
 }

@@ -27,7 +27,6 @@ type Block interface {
 type blocks struct {
 	o       *Options
 	block   Block
-	passing func(error) bool
 	gone    string // what to do if the log no longer has the next message; empty: the broker's error says it
 	reader  *ratedlog.Reader
 	patient backoff.Patience
@@ -38,7 +37,7 @@ type blocks struct {
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
-	b.patient = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: b.passes,
+	b.patient = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: backoff.Unavailable,
 		Waits: o.Waits}
 	b.reader, err = ratedlog.NewReader(ratedlog.Source{Broker: o.Broker, Topic: o.Topic, Partition: o.Partition, Done: done,
 		Skips: o.Skips, Origin: o.Origin, Clock: o.Clock, Patience: &b.patient})
@@ -46,12 +45,6 @@ func (b *blocks) begin(ctx context.Context, done string) (err error) {
 		return err
 	}
 	return b.reader.Learn(ctx)
-}
-
-// passes reports whether an error is temporary.
-func (b *blocks) passes(err error) bool {
-	var store *control.UnavailableError
-	return broker.Unavailable(err) || errors.As(err, &store) || b.passing != nil && b.passing(err)
 }
 
 // until repeats an operation while an engine that it needs is away.
@@ -151,7 +144,7 @@ func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 		return nil
 	}
 	err := b.block.Add(ctx, m.Offset, m.Value)
-	if err == nil || b.passes(err) || ctx.Err() != nil {
+	if err == nil || backoff.Unavailable(err) || ctx.Err() != nil {
 		return err
 	}
 	return b.reader.Unreadable(m.Message, err)

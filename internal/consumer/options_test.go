@@ -16,7 +16,6 @@ consumer: it needs a store of positions
 consumer: it needs a block
 consumer: it needs an inserter
 consumer: it needs the name of the engine
-consumer: it needs to know which errors of the engine pass
 consumer: it needs to know by which errors the engine refuses rows`)
 }
 

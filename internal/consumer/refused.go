@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
 )
 
@@ -50,7 +51,7 @@ func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, er
 		return err
 	})
 	switch {
-	case probed != nil && s.passes(probed):
+	case probed != nil && backoff.Unavailable(probed):
 		return probed
 	case probed != nil:
 		stop.Reason = fmt.Sprintf("%s; cannot determine which of them: %v", said, probed)

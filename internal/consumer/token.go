@@ -57,8 +57,6 @@ type TokenOptions[R Rows[R]] struct {
 	Block     TableBlock[R]
 	Inserter  Inserter[R]
 	Engine    string // the name of the engine, in errors: ClickHouse
-	// Passing reports whether an error of the inserter, or of the block, is temporary.
-	Passing func(error) bool
 	// Refused reports whether an error of the inserter means that it will never accept the rows; noTable: the table
 	// does not exist.
 	Refused func(error) (refused, noTable bool)
@@ -86,7 +84,6 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 	m.Need(o.Block != nil, "it needs a block")
 	m.Need(o.Inserter != nil, "it needs an inserter")
 	m.Need(o.Engine != "", "it needs the name of the engine")
-	m.Need(o.Passing != nil, "it needs to know which errors of the engine pass")
 	m.Need(o.Refused != nil, "it needs to know by which errors the engine refuses rows")
 	if err := m.Err(); err != nil {
 		return nil, err
@@ -95,7 +92,7 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 		o.Name = ""
 	}
 	c := &ByToken[R]{TokenOptions: o}
-	c.blocks = blocks{o: &c.Options, block: o.Block, passing: o.Passing}
+	c.blocks = blocks{o: &c.Options, block: o.Block}
 	return c, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
 	"ratemill/internal/proof/testengine"
 	"ratemill/registry"
@@ -472,7 +473,7 @@ func TestAnUnreachableStoreIsSaidToBe(t *testing.T) {
 	first, err := s.NextEpoch(t.Context(), "rated", 0, 0)
 	require.NoError(t, err)
 	postgres.Kill()
-	var unavailable *control.UnavailableError
+	var unavailable *backoff.UnavailableError
 	_, err = control.Open(t.Context(), postgres.DSN())
 	require.ErrorAs(t, err, &unavailable)
 	require.NotContains(t, err.Error(), "ratemill:")
@@ -495,7 +496,7 @@ func TestABusySQLiteIsSaidToBeUnavailable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
 	_, err := s.NextEpoch(ctx, "rated", 0, 0)
-	var unavailable *control.UnavailableError
+	var unavailable *backoff.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
 	require.NoError(t, os.WriteFile(path+".txt", []byte(strings.Repeat("not a database ", 100)), 0o600))
 	_, err = control.Open(t.Context(), "sqlite:"+path+".txt")

@@ -7,7 +7,7 @@
 //
 // Every operation is one short transaction: it takes effect completely at its commit, and not at all before. Each
 // comment says what a crash on either side means. Times are parameters, never read from a clock. A writer that may have
-// been overtaken writes by compare-and-set and gets *LeaseLostError or ErrConflict. *UnavailableError says that the
+// been overtaken writes by compare-and-set and gets *LeaseLostError or ErrConflict. *backoff.UnavailableError says that the
 // store does not answer: retry later. Any other error is a mistake of ours or of the caller.
 //
 // One SQL dialect serves both engines: question marks for parameters, BIGINT for whole numbers and for times

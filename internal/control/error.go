@@ -14,9 +14,6 @@ var ErrConflict = store.ErrConflict
 // ErrNotFound says that the named object does not exist.
 var ErrNotFound = store.ErrNotFound
 
-// UnavailableError says that the store did not answer, or could not accept the change now.
-type UnavailableError = store.UnavailableError
-
 // LeaseLostError says that a file has another owner now; its receiver stops working on the file at once.
 type LeaseLostError struct {
 	File  int64

@@ -134,7 +134,7 @@ const engineGrace = 3 * time.Second
 // WaitFor waits for an engine that is away, until ctx ends. It does not wait for an engine that refuses us, because a
 // wrong password should be reported at once.
 func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) error {
-	passing := func(err error) bool { return Unavailable(err) && !accesserr.Is(err) }
+	passing := func(err error) bool { return backoff.Unavailable(err) && !accesserr.Is(err) }
 	p := backoff.Patience{Clock: backoff.RealTime{}, Log: e.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
 	return p.Until(ctx, "reach the "+what, func() error {
 		err := do()

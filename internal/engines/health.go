@@ -1,8 +1,8 @@
 package engines
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,16 +10,13 @@ import (
 	"time"
 
 	"ratemill/internal/backoff"
-	"ratemill/internal/broker"
-	"ratemill/internal/control"
-	"ratemill/internal/warehouse"
 )
 
 // Names of the engines in readiness and metrics.
 const (
-	Control    = "control store"
-	Kafka      = "kafka"
-	ClickHouse = "clickhouse"
+	Control    = backoff.ControlStore
+	Kafka      = backoff.Kafka
+	ClickHouse = backoff.ClickHouse
 )
 
 // health is the last known state of this process's engines. Requests for readiness or metrics do not wait for them.
@@ -61,7 +58,7 @@ func (h *health) waited(w waiting, err error) {
 // Waits reports when somebody waits for an engine.
 func (e *Engines) Waits(who string) func(what string, err error) {
 	return func(what string, err error) {
-		if err == nil || Unavailable(err) { // a mediator also waits while it is held back
+		if err == nil || backoff.Unavailable(err) { // a mediator also waits while it is held back
 			e.health.waited(waiting{engineOf(err), who, what}, err)
 		}
 	}
@@ -77,24 +74,7 @@ func (e *Engines) There(name string) bool { return e.health.there(name) }
 func (e *Engines) Each(put func(name string, there bool)) { e.health.each(put) }
 
 // engineOf is the engine that an error is about.
-func engineOf(err error) string {
-	var store *control.UnavailableError
-	var wh *warehouse.UnavailableError
-	switch {
-	case errors.As(err, &store):
-		return Control
-	case errors.As(err, &wh):
-		return ClickHouse
-	}
-	return Kafka
-}
-
-// Unavailable reports whether an engine is away, so that retrying makes sense.
-func Unavailable(err error) bool {
-	var store *control.UnavailableError
-	var wh *warehouse.UnavailableError
-	return broker.Unavailable(err) || errors.As(err, &store) || errors.As(err, &wh)
-}
+func engineOf(err error) string { return cmp.Or(backoff.From(err), Kafka) }
 
 // oneLine is an error for a list of lines.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }

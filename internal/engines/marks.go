@@ -125,7 +125,7 @@ func (e *Engines) GiveMarks(ctx context.Context) error {
 			case err == nil:
 				seen[i] = given
 				written("write a mark into "+m.name, nil)
-			case Unavailable(err):
+			case backoff.Unavailable(err):
 				written("write a mark into "+m.name, err)
 				pause = markFails
 			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):

@@ -44,7 +44,7 @@ type Options struct {
 	// Origin asks where the epoch of a message comes from; nil: each was given.
 	Origin ratedlog.AskOrigin
 	Random func() float64               // spreads attempts to reach the broker; may be nil
-	Waits  func(what string, err error) // see patience.Patience; may be nil
+	Waits  func(what string, err error) // see backoff.Patience; may be nil
 }
 
 func (o *Options) check() error {

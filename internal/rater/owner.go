@@ -108,7 +108,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
-	o.patience = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: passing, Waits: o.Waits}
+	o.patience = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: backoff.Unavailable, Waits: o.Waits}
 	o.epochs = nil
 	var err error
 	if o.log, err = o.reader(); err != nil {
@@ -459,12 +459,6 @@ func ended(err error) error {
 		return short
 	}
 	return err
-}
-
-// passing reports whether an error is temporary: the broker or the control store is away.
-func passing(err error) bool {
-	var store *control.UnavailableError
-	return broker.Unavailable(err) || errors.As(err, &store)
 }
 
 func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, error) {

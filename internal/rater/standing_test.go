@@ -63,7 +63,7 @@ func (b *behind) Bounds(ctx context.Context, topic string, partition int) (first
 
 func (b *behind) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
 	if end := b.of(topic).end - 1; topic == b.topic && b.times > 0 && from > end {
-		return dst, &broker.UnavailableError{What: "read", Err: &broker.EndedError{Wanted: from, End: end}}
+		return dst, broker.Away("read", &broker.EndedError{Wanted: from, End: end})
 	}
 	return b.logs.Fetch(ctx, topic, partition, from, wait, dst)
 }

@@ -15,6 +15,7 @@ import (
 	"ratemill/diag"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/sftp"
+	"ratemill/internal/store"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 )
@@ -27,7 +28,7 @@ type forgetful struct {
 
 func (f *forgetful) Renew(_ context.Context, lease control.Lease, _ time.Time, _ time.Duration) (control.Lease, error) {
 	f.asked++
-	return lease, &control.UnavailableError{Store: "postgres://db", What: "renewing a lease", Err: io.ErrUnexpectedEOF}
+	return lease, store.Away("postgres://db", "renewing a lease", io.ErrUnexpectedEOF)
 }
 
 // A fault that keeps a file from being fetched, and that is not the file's, never counts against the file, however

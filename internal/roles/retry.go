@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"ratemill/internal/broker"
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation"
@@ -87,9 +87,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) 
 
 // retryable reports whether an error is an engine's absence, which is not the batch's fault.
 func retryable(err error) error {
-	var noWarehouse *warehouse.UnavailableError
-	var noStore *control.UnavailableError
-	if errors.As(err, &noWarehouse) || errors.As(err, &noStore) || broker.Unavailable(err) {
+	if backoff.Unavailable(err) {
 		return &mediation.AwayError{Err: err}
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 
 	"ratemill/internal/backoff"
 	"ratemill/internal/control"
-	"ratemill/internal/engines"
 	"ratemill/internal/ratedlog"
 )
 
@@ -84,7 +83,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 		for _, stop := range control.PassedStops(open, p.role, func(topic string) int64 { return p.position(topic, partition) }) {
 			err = errors.Join(err, p.stops.CloseStop(ctx, &stop, time.Now()))
 		}
-		if err != nil && !engines.Unavailable(err) && ctx.Err() == nil {
+		if err != nil && !backoff.Unavailable(err) && ctx.Err() == nil {
 			p.log.Warn("cannot record that a partition continues", "partition", partition, "err", err)
 		}
 		_ = clock{}.Sleep(ctx, lookForPassed)

@@ -15,6 +15,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"ratemill/internal/accesserr"
+	"ratemill/internal/backoff"
 )
 
 // ErrConflict says that the row has changed since the caller read it: read it again.
@@ -23,38 +24,30 @@ var ErrConflict = errors.New("control store: somebody else changed this since it
 // ErrNotFound says that the named object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
-// UnavailableError says that the store did not answer, or could not accept the change now. No change is known to have
-// happened, but a commit whose answer was lost may have. Every operation may be repeated.
-type UnavailableError struct {
-	Store string
-	What  string
-	Err   error
-}
-
-func (e *UnavailableError) Error() string {
-	if accesserr.Is(e.Err) {
-		return fmt.Sprintf("control store %s, while %s: %v", e.Store, e.What, e.Err)
+// Away is the error of a store that did not answer, or could not accept the change now. No change is known to have
+// happened, but a commit whose answer was lost may have. what completes "while".
+func Away(name, what string, err error) error {
+	says := fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, "+
+		"reachable and has disk space", name, what, err)
+	if accesserr.Is(err) {
+		says = fmt.Sprintf("control store %s, while %s: %v", name, what, err)
 	}
-	return fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, "+
-		"reachable and has disk space", e.Store, e.What, e.Err)
+	return &backoff.UnavailableError{Engine: backoff.ControlStore, Says: says, Err: err}
 }
-
-func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // Failed converts an error to one of the kinds that callers handle.
 func (d *DB) Failed(what string, err error) error {
-	var unavailable *UnavailableError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), errors.As(err, &unavailable):
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), backoff.Unavailable(err):
 		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("control store %s: %s: %w", d.name, what, context.Canceled)
 	case temporary(err):
-		return &UnavailableError{Store: d.name, What: what, Err: accesserr.Encrypted(err, fields)}
+		return Away(d.name, what, accesserr.Encrypted(err, fields))
 	case refused(err):
-		return &UnavailableError{Store: d.name, What: what, Err: accesserr.Login(err, fields)}
+		return Away(d.name, what, accesserr.Login(err, fields))
 	}
 	return fmt.Errorf("control store %s: %s: %w", d.name, what, err)
 }

@@ -357,7 +357,7 @@ func (f *forgetful) Insert(ctx context.Context, b *warehouse.Block, token string
 	err := f.Inserter.Insert(ctx, b, token)
 	if f.meanwhile != nil && err == nil {
 		f.meanwhile()
-		f.meanwhile, err = nil, &warehouse.UnavailableError{What: "take rows", Err: errors.New("connection reset")}
+		f.meanwhile, err = nil, warehouse.Away("take rows", errors.New("connection reset"))
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"ratemill/internal/accesserr"
+	"ratemill/internal/backoff"
 )
 
 // insertSettings make a block one insert that is there when it is acknowledged, and there once for a token.
@@ -47,7 +48,7 @@ func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
 		} else {
 			err = w.insertHTTP(ctx, w.options.Addr[n], what, b, token)
 		}
-		if unavailable := (*UnavailableError)(nil); !errors.As(err, &unavailable) {
+		if !backoff.Unavailable(err) {
 			w.address.Store(int64(n))
 			break
 		}
@@ -83,12 +84,12 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	req.Body, _ = req.GetBody()
 	res, err := w.client.Do(req)
 	if err != nil {
-		return &UnavailableError{what, accesserr.Encrypted(err, fields)}
+		return Away(what, accesserr.Encrypted(err, fields))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<10))
 	if err != nil {
-		return &UnavailableError{what, err}
+		return Away(what, err)
 	}
 	return judged(res, what, text)
 }

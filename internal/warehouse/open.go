@@ -14,6 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"ratemill/internal/accesserr"
+	"ratemill/internal/backoff"
 )
 
 // Warehouse is a ClickHouse that holds the tables.
@@ -25,20 +26,15 @@ type Warehouse struct {
 	layout  Layout       // to which Migrate brought it
 }
 
-// UnavailableError says that ClickHouse did not answer, or cannot write now; retry later, with the same token.
-type UnavailableError struct {
-	What string
-	Err  error
-}
-
-func (e *UnavailableError) Error() string {
-	if accesserr.Is(e.Err) {
-		return fmt.Sprintf("the warehouse refuses to let ratemill %s: %v", e.What, e.Err)
+// Away is the error of a ClickHouse that did not answer, or cannot write now; retry later, with the same token. what
+// completes "a request to".
+func Away(what string, err error) error {
+	says := fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", what, err)
+	if accesserr.Is(err) {
+		says = fmt.Sprintf("the warehouse refuses to let ratemill %s: %v", what, err)
 	}
-	return fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", e.What, e.Err)
+	return &backoff.UnavailableError{Engine: backoff.ClickHouse, Says: says, Err: err}
 }
-
-func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // RefusedError says that ClickHouse refuses its input for good.
 type RefusedError struct {
@@ -57,7 +53,7 @@ type Access struct {
 }
 
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and
-// asks it who it is. It returns *UnavailableError when there is no answer.
+// asks it who it is. It returns *backoff.UnavailableError when there is no answer.
 func Open(ctx context.Context, dsn string) (*Warehouse, error) { return Access{DSN: dsn}.Open(ctx) }
 
 // Open is as the function Open.
@@ -163,7 +159,7 @@ func sorted(what string, err error) error {
 	case errors.As(err, &exception):
 		return explain(what, int(exception.Code), exception.Error())
 	}
-	return &UnavailableError{what, accesserr.Encrypted(err, fields)}
+	return Away(what, accesserr.Encrypted(err, fields))
 }
 
 // fields are the configuration fields for access to ClickHouse.
@@ -174,9 +170,9 @@ var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tl
 func explain(what string, code int, text string) error {
 	switch _, passes := passingCodes[code]; {
 	case code == 192 || code == 193 || code == 194 || code == 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
-		return &UnavailableError{what, accesserr.Login(errors.New(text), fields)}
+		return Away(what, accesserr.Login(errors.New(text), fields))
 	case passes, lacksRoom(text):
-		return &UnavailableError{what, errors.New(text)}
+		return Away(what, errors.New(text))
 	}
 	return &RefusedError{code, text}
 }

@@ -45,7 +45,7 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	rows.offset = o.Offset
 	rows.log = cmp.Or(o.Generation, 1)
 	t := consumer.TokenOptions[*Block]{Options: o.Options, Positions: o.Positions, Block: rows, Inserter: o.Warehouse,
-		Engine: "ClickHouse", Passing: passing, Refused: refused}
+		Engine: "ClickHouse", Refused: refused}
 	if o.Written != nil {
 		t.Written = func(took time.Duration) { o.Written.add(rows, took, o.Clock.Now()) }
 	}
@@ -54,12 +54,6 @@ func NewSink(o SinkOptions) (*Sink, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// passing reports whether ClickHouse is away, or cannot write now.
-func passing(err error) bool {
-	var away *UnavailableError
-	return errors.As(err, &away)
 }
 
 // refused reports whether ClickHouse refuses its input for good, and whether a missing table is the reason.

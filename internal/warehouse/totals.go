@@ -18,6 +18,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"ratemill/internal/accesserr"
+	"ratemill/internal/backoff"
 )
 
 // Rows that ClickHouse sends apart from the others, those of WITH TOTALS and of the setting extremes, are not in the Native
@@ -58,7 +59,7 @@ func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format,
 			"with ClickHouse's HTTP port into the DSN")
 	}
 	a, err := w.ask(ctx, query)
-	if away := (*UnavailableError)(nil); errors.As(err, &away) && strings.Contains(err.Error(), "(READONLY)") {
+	if away := (*backoff.UnavailableError)(nil); errors.As(err, &away) && strings.Contains(err.Error(), "(READONLY)") {
 		return 0, refusedToWrite(away.Err)
 	}
 	if err != nil {
@@ -128,7 +129,7 @@ func (w *Warehouse) ask(ctx context.Context, query string) (a *answered, err err
 			}
 			return a, nil
 		}
-		if unavailable := (*UnavailableError)(nil); !errors.As(err, &unavailable) {
+		if !backoff.Unavailable(err) {
 			return nil, err
 		}
 	}
@@ -170,12 +171,12 @@ func (w *Warehouse) read(req *http.Request, what string) ([]byte, error) {
 		if req.Context().Err() != nil {
 			return nil, context.Cause(req.Context())
 		}
-		return nil, &UnavailableError{what, accesserr.Encrypted(err, fields)}
+		return nil, Away(what, accesserr.Encrypted(err, fields))
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))
 	if err != nil {
-		return nil, &UnavailableError{what, err}
+		return nil, Away(what, err)
 	}
 	if err := judged(res, what, text); err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func judged(res *http.Response, what string, text []byte) error {
 	message := strings.TrimSpace(string(text))
 	if code == 0 {
 		// Not ClickHouse itself, but a proxy before it.
-		return &UnavailableError{what, fmt.Errorf("%s: %.300s", res.Status, message)}
+		return Away(what, fmt.Errorf("%s: %.300s", res.Status, message))
 	}
 	return explain(what, code, message)
 }

@@ -27,7 +27,7 @@ type away struct {
 
 func (a *away) Insert(ctx context.Context, b *warehouse.Block, token string) error {
 	if a.times--; a.times >= 0 {
-		return &warehouse.UnavailableError{What: "take rows", Err: errors.New("connection refused")}
+		return warehouse.Away("take rows", errors.New("connection refused"))
 	}
 	return a.Inserter.Insert(ctx, b, token)
 }

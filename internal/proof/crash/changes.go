@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
 	"ratemill/internal/offline"
 	"ratemill/internal/ratedlog"
@@ -100,9 +101,7 @@ func (r *run) takeIn() error {
 }
 
 func unavailable(err error) bool {
-	var store *control.UnavailableError
-	var w *warehouse.UnavailableError
-	return errors.As(err, &store) || errors.As(err, &w) || errors.Is(err, context.DeadlineExceeded)
+	return backoff.Unavailable(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (r *run) tryTakeIn(ctx context.Context) error {

@@ -112,7 +112,7 @@ func (r *run) fetch(ctx context.Context, topic string, partition int, from int64
 }
 
 func (r *run) waiting() *backoff.Patience {
-	return &backoff.Patience{Clock: clock{}, Log: r.Access.Log, Passing: broker.Unavailable}
+	return &backoff.Patience{Clock: backoff.RealTime{}, Log: r.Access.Log, Passing: broker.Unavailable}
 }
 
 // countCompacted counts the checkpoint entries that compaction has removed by now.
@@ -145,7 +145,7 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	progress := &rater.Progress{}
 	progress.Next.Store(-1)
 	o, err := rater.NewOwner(rater.Options{
-		Partition: partition, Topics: r.Access.Topics, Broker: r.Access.Kafka, Reference: nothing{}, Clock: clock{}, Progress: progress,
+		Partition: partition, Topics: r.Access.Topics, Broker: r.Access.Kafka, Reference: nothing{}, Clock: backoff.RealTime{}, Progress: progress,
 		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
 		NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
 			return r.Access.Store.NextEpoch(ctx, r.Access.Topics.Rated, partition, seen)
@@ -185,17 +185,4 @@ func (nothing) Catalogue(context.Context, string) (*rating.Catalogue, error) {
 
 func (nothing) Registry(context.Context, registry.Revision) (*registry.Registry, error) {
 	return nil, errNothing
-}
-
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now() }
-
-func (clock) Sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -82,7 +82,7 @@ type request struct {
 
 var errSimulated = errors.New("simulated")
 
-func unavailable(what string) error { return &broker.UnavailableError{What: what, Err: errSimulated} }
+func unavailable(what string) error { return broker.Away(what, errSimulated) }
 
 func (b simBroker) log(topic string, partition int) *partitionLog { return b.w.log(topic, partition) }
 

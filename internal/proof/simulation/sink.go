@@ -3,12 +3,12 @@ package simulation
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
 	"ratemill/internal/ratedlog"
@@ -201,7 +201,7 @@ func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	w.point("insert "+b.table, int64(i.partition), int64(b.n))
 	stays := *b
 	apply := func() { i.store(&stays, token) }
-	down := &warehouse.UnavailableError{What: "insert", Err: errSimulated}
+	down := warehouse.Away("insert", errSimulated)
 	switch {
 	case w.isFull(warehouseDisk), w.happens(InsertFails, 30):
 		return down
@@ -226,7 +226,7 @@ func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 	w := i.w
 	w.point("count "+b.table, int64(i.partition), int64(b.n))
 	if w.happens(InsertFails, 30) {
-		return 0, &warehouse.UnavailableError{What: "count", Err: errSimulated}
+		return 0, warehouse.Away("count", errSimulated)
 	}
 	for _, s := range i.blocks[i.partition][b.table] {
 		if s.from <= b.to && s.to >= b.from { // blocks with other bounds come only after a set-back, and any row of them is enough
@@ -324,15 +324,12 @@ func (w *world) startSink(p int) {
 		s, err := consumer.NewByToken(consumer.TokenOptions[*rows]{
 			Options:   w.consumes(sinkName, p, progress),
 			Positions: positions{&w.store}, Block: newBlock(), Inserter: inserter{&w.warehouse, p}, Engine: "ClickHouse",
-			Passing: func(err error) bool { return errors.As(err, new(*warehouse.UnavailableError)) },
 			Refused: func(error) (refused, noTable bool) { return false, false },
 		})
 		if err != nil {
 			return err
 		}
-		return w.keepRunning(ctx, name, sinkKind, progress, s.Run, func(err error) bool {
-			return storeUnavailable(err) || errors.As(err, new(*warehouse.UnavailableError))
-		})
+		return w.keepRunning(ctx, name, sinkKind, progress, s.Run, backoff.Unavailable)
 	})
 	a.ratedFloor = w.store.sinks[p].Next
 }

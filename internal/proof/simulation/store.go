@@ -2,9 +2,10 @@ package simulation
 
 import (
 	"context"
-	"errors"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
+	sqlstore "ratemill/internal/store"
 )
 
 // store is the control store: each operation is one transaction, whose answer may be lost.
@@ -50,12 +51,11 @@ func (s *store) transaction(ctx context.Context, what string, f func() error) er
 }
 
 func storeDown(what string) error {
-	return &control.UnavailableError{Store: "simulated", What: what, Err: errSimulated}
+	return sqlstore.Away("simulated", what, errSimulated)
 }
 
 func storeUnavailable(err error) bool {
-	var u *control.UnavailableError
-	return errors.As(err, &u)
+	return backoff.From(err) == backoff.ControlStore
 }
 
 const (
