@@ -65,16 +65,40 @@ func iccid(i int) udr.Identifier {
 	return udr.Identifier{Kind: udr.ICCID, Value: fmt.Sprintf("89340100%011d", i)}
 }
 
+// withStates gives each SIM of a filled registry three states, all of them at instants of their own, fact by fact as
+// they are loaded.
+func withStates(b *testing.B, reg *registry.Registry, n int) {
+	names := []registry.StateValue{{Name: "inventory", Core: registry.Prospect, Lifecycle: "standard@1"},
+		{Name: "billing_ready", Core: registry.Prospect, Lifecycle: "standard@1"}, {Name: "in_billing", Core: registry.Active, Lifecycle: "standard@1"}}
+	const part = 100_000
+	for fact, value := range names {
+		for first := 0; first < n; first += part {
+			c := &registry.Changes{Revision: registry.Revision(2 + fact)}
+			for i := first; i < min(n, first+part); i++ {
+				from := udr.Instant(i%300+10*fact)*udr.Instant(24*time.Hour) + udr.Instant(i)*1_000_003
+				c.States = append(c.States, registry.StateFact{SIM: uint32(i + 1), From: from, StateValue: value})
+			}
+			if err := reg.Load(c); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	reg.Publish(4)
+}
+
+func heap() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// BenchmarkLookup says what the registry needs in memory, and what look-ups cost, without and with states of SIMs.
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range sizes(b) {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		begun := time.Now()
+		empty, begun := heap(), time.Now()
 		reg := filled(b, n)
-		took := time.Since(begun)
-		runtime.GC()
-		runtime.ReadMemStats(&after)
+		took, owned := time.Since(begun), heap()
 
 		r := rand.New(rand.NewPCG(1, 1))
 		ids := make([]udr.Identifier, 1<<16)
@@ -83,7 +107,7 @@ func BenchmarkLookup(b *testing.B) {
 		}
 		at := udr.Instant(400 * 24 * time.Hour)
 		report := func(b *testing.B) {
-			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
+			b.ReportMetric((owned-empty)/1e6, "MB")
 			b.ReportMetric(took.Seconds(), "fill-s")
 		}
 		b.Run(fmt.Sprintf("sims=%d/sim", n), func(b *testing.B) {
@@ -98,8 +122,7 @@ func BenchmarkLookup(b *testing.B) {
 			}
 			report(b)
 		})
-		// The lookups of mediation for each record: the SIM, its owner, the billing root.
-		b.Run(fmt.Sprintf("sims=%d/sim+owner+root", n), func(b *testing.B) {
+		lookUp := func(b *testing.B) {
 			b.ReportAllocs()
 			v := reg.View()
 			defer v.Close()
@@ -109,6 +132,34 @@ func BenchmarkLookup(b *testing.B) {
 				own, _ := v.Owner(sim, at, 1)
 				if _, _, ok := v.Root(own.Account, at, 1); !ok {
 					b.Fatal("no root")
+				}
+			}
+			report(b)
+		}
+		// The lookups of mediation for each record: the SIM, its owner, the billing root.
+		b.Run(fmt.Sprintf("sims=%d/sim+owner+root", n), lookUp)
+
+		begun = time.Now()
+		withStates(b, reg, n)
+		took = time.Since(begun)
+		all := heap()
+		report = func(b *testing.B) {
+			b.ReportMetric((all-empty)/1e6, "MB")
+			b.ReportMetric((all-owned)/float64(n), "B/SIM-of-states")
+			b.ReportMetric(took.Seconds(), "fill-s")
+		}
+		b.Run(fmt.Sprintf("sims=%d/states/sim+owner+root", n), lookUp)
+		b.Run(fmt.Sprintf("sims=%d/states/sim+owner+root+state", n), func(b *testing.B) {
+			b.ReportAllocs()
+			v := reg.View()
+			defer v.Close()
+			defer bench.CPU(b, 1)()
+			for i := 0; b.Loop(); i++ {
+				sim, _ := v.SIM(ids[i&(1<<16-1)], at, 1)
+				own, _ := v.Owner(sim, at, 1)
+				_, state := v.State(sim, at, 4)
+				if _, _, ok := v.Root(own.Account, at, 1); !ok || !state {
+					b.Fatal("no root or state")
 				}
 			}
 			report(b)

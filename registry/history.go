@@ -127,3 +127,92 @@ func (ids *identifiers) told(m *moments, id udr.Identifier) (all []told) {
 	}
 	return all
 }
+
+// StatePeriod is a state of a SIM for a time.
+type StatePeriod struct {
+	Period
+	Value StateValue
+}
+
+// StateHistory lists all facts ever stated about the states of a SIM, in the order of their beginnings.
+func (v *View) StateHistory(sim uint32) (all []StatePeriod) {
+	known := v.r.states.told(sim, nil)
+	facts := make([]told, len(known))
+	for i, f := range known {
+		facts[i] = told{f.From, f.Known, f.State, uint32(i), 0}
+	}
+	for _, p := range periods(facts, func(told) bool { return true }) {
+		value := known[p.Account].StateValue
+		p.Account = 0
+		all = append(all, StatePeriod{p, value})
+	}
+	return all
+}
+
+// AccountPeriod is what was stated of an account for a time.
+type AccountPeriod struct {
+	Period
+	Fact AccountFact
+}
+
+// AccountHistory lists all facts ever stated about an account, in the order of their beginnings.
+func (v *View) AccountHistory(number uint32) (all []AccountPeriod) {
+	if int(number) >= len(v.r.accounts.facts) {
+		return nil
+	}
+	known := v.r.accounts.facts[number]
+	facts := make([]told, len(known))
+	for i, f := range known {
+		facts[i] = told{f.From, f.known, f.State, uint32(i), 0}
+	}
+	for _, p := range periods(facts, func(told) bool { return true }) {
+		fact := known[p.Account].AccountFact
+		p.Account = 0
+		all = append(all, AccountPeriod{p, fact})
+	}
+	return all
+}
+
+// StatementPeriod is a statement for a time.
+type StatementPeriod struct {
+	Period
+	Statement
+}
+
+// History lists all that was ever stated of a subject, by kind and name, in the order of their beginnings.
+func (s *Statements) History(of string) (all []StatementPeriod) {
+	for _, kind := range StatementKinds {
+		for known := s.Told(kind, of); len(known) > 0; {
+			its := named(known, known[0].Name)
+			known = known[len(its):]
+			facts := make([]told, len(its))
+			for i, f := range its {
+				facts[i] = told{f.From, f.Known, f.State, uint32(i), 0}
+			}
+			for _, p := range periods(facts, func(told) bool { return true }) {
+				statement := its[p.Account].Statement
+				p.Account = 0
+				all = append(all, StatementPeriod{p, statement})
+			}
+		}
+	}
+	return all
+}
+
+// CompanyTold is a company as it was stated with a revision.
+type CompanyTold struct {
+	Company
+	Known, Corrected Revision
+}
+
+// CompanyHistory lists all that was ever stated of a company.
+func (v *View) CompanyHistory(id string) (all []CompanyTold) {
+	for i, f := range v.r.companies[id] {
+		c := CompanyTold{Company: f.Company, Known: f.known}
+		if i+1 < len(v.r.companies[id]) {
+			c.Corrected = v.r.companies[id][i+1].known
+		}
+		all = append(all, c)
+	}
+	return all
+}

@@ -122,32 +122,43 @@ func simsGrid(sims []backoffice.SIM) *output.Grid {
 
 func registryShow(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "show IDENTIFIER…",
-		Short: "Show the whole history of a SIM",
+		Use:   "show SUBJECT…",
+		Short: "Show all that was ever stated of a SIM, an account or a company",
 		Long: `Show finds a SIM by any of its identifiers (ICCID, IMSI, MSISDN, IMEI, EID or name), also by one that it has no more, and
-prints its owners, plans and identifiers: since when and until when each holds, and with which revision of the registry
-each became known. "corrected" is the revision that took a row back or replaced it: usage that was rated before keeps it.
-Write the kind before an identifier where it could be several: imsi:214070050000011.`,
-		Example: "  ratemill registry show 8934070000500000119\n  ratemill registry show +34650000010 -o json",
-		Args:    needing(1, 0, "identifiers of SIMs: ratemill registry show 8934070000500000119"),
+prints its owners, plans, identifiers, states and settings. Of an account or a company it prints everything that was stated,
+of another subject, such as a project or a contract, too.
+
+Each fact has both times: since and until are the time for which it holds, known is the revision of the registry from which
+it is known, and told when that revision was published. who and why are those of the revision; cause is what made the fact,
+such as the record that was a SIM's first usage. "corrected" is the revision that took a fact back or replaced it: usage
+that was rated before keeps it.
+
+Write the kind before an identifier where it could be several (imsi:214070050000011), and account: or company: before an id
+that both have.`,
+		Example: "  ratemill registry show 8934070000500000119\n  ratemill registry show +34650000010 -o json\n  ratemill registry show account:acme",
+		Args:    needing(1, 0, "identifiers of SIMs, or ids: ratemill registry show 8934070000500000119"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer end()
-			facts, err := office.SIMHistory(cmd.Context(), args)
+			facts, err := office.Facts(cmd.Context(), args)
 			if problem := (*backoffice.Problem)(nil); errors.As(err, &problem) && problem.Kind == backoffice.Missing {
 				return &problems{"ratemill: " + problem.Error()}
 			}
 			if err != nil {
 				return err
 			}
-			g := output.New("sim", "what", "value", "plan", "since", "until", "known", "until_known", "corrected").Numbers("sim", "known",
-				"until_known", "corrected")
+			g := output.New("sim", "subject", "what", "name", "value", "plan", "since", "until", "known", "until_known", "corrected", "why", "cause", "who",
+				"told").Numbers("sim", "known", "until_known", "corrected").Sparse("sim", "subject", "name", "plan", "why", "cause")
 			for _, k := range facts {
-				g.Add(fmt.Sprint(k.SIM), k.What, k.Value, k.Plan, k.Since, k.Until, fmt.Sprint(k.Known), orNone(k.UntilKnown),
-					orNone(k.Corrected))
+				sim, subject := "", k.Subject
+				if k.SIM != 0 {
+					sim, subject = fmt.Sprint(k.SIM), ""
+				}
+				g.Add(sim, subject, k.What, k.Name, k.Value, k.Plan, k.Since, k.Until, fmt.Sprint(k.Known), orNone(k.UntilKnown), orNone(k.Corrected),
+					k.Why, k.Cause, k.Who, k.Told)
 			}
 			return g.Print(data(cmd), f.output)
 		},

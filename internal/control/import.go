@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -165,5 +166,6 @@ func (im *importing) lines() []registry.Line {
 			all = append(all, line)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b registry.Line) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	return all
 }
