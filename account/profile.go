@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ratemill/decimal"
+	"ratemill/diag"
 )
 
 // Profile is the billing profile of an account that pays. An account without one has its payer's.
@@ -218,7 +219,7 @@ func list(names []string) string {
 var buyerVAT = []string{"AE", "K"}
 
 // ProfileOf reads a profile of an account of a company; nil if nothing is known of it.
-func ProfileOf(name string, text []byte, in *Installation, company *Company) (Profile, error) {
+func ProfileOf(name string, text []byte, in *Installation, company *Company) (Profile, diag.List) {
 	v, found := Read[Profile](name, text, in)
 	if z := v.ZeroVAT; z != nil && slices.Contains(buyerVAT, z.Category) && (company == nil || company.VAT == "") {
 		what := "the account's company has none"
@@ -229,7 +230,7 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 			"state the company's vat first", z.Category, what)
 	}
 	found.Sort()
-	return v, found.Err()
+	return v, found
 }
 
 // IsBillable reports whether invoices are made: they are unless the profile says that they are not.

@@ -70,6 +70,10 @@ func change(cmd *cobra.Command, f *flags, o *backoffice.AccountOrder, at *timeFl
 
 // refusal prints the refusal of a request that is well-formed as it is; it is no wrong usage.
 func refusal(err error) error {
+	if wrong := (*backoffice.WrongValueError)(nil); errors.As(err, &wrong) {
+		printDiagnostics(wrong.List)
+		return &problems{"nothing was changed: " + counted(wrong.List.Errors(), "error")}
+	}
 	if problem := (*backoffice.Problem)(nil); errors.As(err, &problem) {
 		return &problems{"ratemill: " + problem.Error()}
 	}

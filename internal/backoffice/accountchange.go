@@ -359,10 +359,16 @@ func (d *accountDraft) day(subject string, at udr.Instant) string {
 	return day(at, time.UTC)
 }
 
+// WrongValueError says that a value which somebody wrote has mistakes; nothing was changed.
+type WrongValueError struct{ List diag.List }
+
+// Error is all of them, as a compiler prints them.
+func (e *WrongValueError) Error() string { return e.List.Err().Error() }
+
 // refused reports the mistakes in a value as one refusal.
 func refused(list diag.List) error {
 	if !list.HasErrors() {
 		return nil
 	}
-	return list.Err()
+	return &WrongValueError{list}
 }

@@ -51,7 +51,7 @@ func (o *Office) SetResource(ctx context.Context, r ResourceOrder) (*AccountChan
 		if v.Inactive && v.Default {
 			d.wrong = append(d.wrong, fmt.Errorf("%s cannot be the default while it is inactive", name))
 		}
-		if err := reachable(given, as, name); err != nil {
+		if err := reachable(given, as, name); err != nil && len(d.wrong) == 0 {
 			d.wrong = append(d.wrong, err)
 		}
 		d.state(registry.KindResource, r.Account, name.String(), when, v)

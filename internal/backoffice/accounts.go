@@ -262,14 +262,33 @@ func (r *reading) values(f *FullAccount, a *registry.Account) {
 		return s.Value
 	}
 	f.Profile, f.Inherited = text(registry.KindProfile, f.Payer), f.Payer != f.ID
-	if f.Profile == nil {
+	switch {
+	case f.Profile == nil:
 		f.Inherited = false
+	case r.as.Within(account.Path(r.book, f.Payer, r.at)) != nil:
+		f.Profile = withoutSecrets(f.Profile)
 	}
 	f.Details, f.Settings = text(registry.KindDetails, f.ID), text(registry.KindSettings, f.ID)
 	if f.Company != "" {
 		f.CompanyIs = text(registry.KindCompany, f.Company)
 	}
 	f.Contacts, f.Addresses = r.named(registry.KindContact, f.ID), r.named(registry.KindAddress, f.ID)
+}
+
+// withoutSecrets is a payer's profile as an account below it sees it: without its bank account and its servers.
+func withoutSecrets(profile json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(profile, &fields) != nil {
+		return nil
+	}
+	delete(fields, "remote_storage")
+	var payment map[string]json.RawMessage
+	if json.Unmarshal(fields["payment"], &payment) == nil {
+		delete(payment, "sepa")
+		delete(payment, "direct_debit")
+		fields["payment"] = account.Canonical(payment)
+	}
+	return account.Canonical(fields)
 }
 
 func (r *reading) named(kind registry.Kind, subject string) map[string]any {

@@ -357,8 +357,8 @@ func (d *accountDraft) setProfile(r *SetOrder, when udr.Instant) error {
 	if err != nil {
 		return err
 	}
-	p, err := account.ProfileOf("profile of "+r.Account, text, d.in, d.book.Company(r.Account, when))
-	if err != nil {
+	p, list := account.ProfileOf("profile of "+r.Account, text, d.in, d.book.Company(r.Account, when))
+	if err := refused(list); err != nil {
 		return err
 	}
 	when = d.withCycle(r.Account, a, when, account.Canonical(p))
