@@ -19,6 +19,15 @@ type Lives struct {
 	Revision   registry.Revision
 	Statements *registry.Statements
 	Book       *life.Book
+
+	rules map[ruled]life.Rules // that were looked up: many SIMs have the same
+}
+
+// ruled is for what rules were looked up.
+type ruled struct {
+	settings string
+	at       udr.Instant
+	zone     *time.Location
 }
 
 // Settled is what Settle found.
@@ -128,6 +137,10 @@ func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	if !ok || rules.Zone == nil {
 		return rules, nil
 	}
+	key := ruled{string(value), at, rules.Zone}
+	if known, ok := l.rules[key]; ok {
+		return known, nil
+	}
 	settings, list := l.Book.CheckSettings("settings", value, at, rules.Zone)
 	if err := list.Err(); err != nil {
 		return rules, fmt.Errorf("the settings for SIM %d at %s: %w", sim, at, err)
@@ -136,8 +149,14 @@ func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	if rules.Ref, err = l.Book.Rules(settings, at, rules.Zone); err != nil {
 		return rules, fmt.Errorf("the settings for SIM %d at %s: %w", sim, at, err)
 	}
-	rules.Lifecycle, err = l.Book.Resolve(rules.Ref, at, rules.Zone)
-	return rules, err
+	if rules.Lifecycle, err = l.Book.Resolve(rules.Ref, at, rules.Zone); err != nil {
+		return rules, err
+	}
+	if l.rules == nil {
+		l.rules = map[ruled]life.Rules{}
+	}
+	l.rules[key] = rules
+	return rules, nil
 }
 
 func (l *Lives) settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {

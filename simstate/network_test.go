@@ -22,7 +22,7 @@ import (
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // server is a simulated network: it answers as told, and verifies what it gets.
-func server(t *testing.T, answer func(e *network.Event, w http.ResponseWriter)) string {
+func server(t testing.TB, answer func(e *network.Event, w http.ResponseWriter)) string {
 	verify, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func server(t *testing.T, answer func(e *network.Event, w http.ResponseWriter)) 
 	return s.URL
 }
 
-func webhook(t *testing.T, url string, private bool) *network.Webhook {
+func webhook(t testing.TB, url string, private bool) *network.Webhook {
 	w, err := network.NewWebhook(network.Options{URL: url, Secret: secret, Server: outbound.Options{Private: private, Timeout: 5 * time.Second}}, time.Now,
 		func(uint32) map[string]string { return map[string]string{"iccid": "8934000000000000001"} })
 	require.NoError(t, err)

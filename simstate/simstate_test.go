@@ -34,14 +34,14 @@ suspend: { max: 60 d, then: in_billing }
 
 // place is an installation's facts, with a keeper of states.
 type place struct {
-	t      *testing.T
+	t      testing.TB
 	store  *control.Store
 	log    *control.FactLog
 	keeper *simstate.Keeper
 	now    time.Time
 }
 
-func newPlace(t *testing.T, dsn string) *place {
+func newPlace(t testing.TB, dsn string) *place {
 	s, err := control.Open(t.Context(), dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })

@@ -54,13 +54,14 @@ func (f *FactLog) Write(ctx context.Context, tx *store.Tx, changes *registry.Cha
 func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	all := map[uint32][]life.Told{}
 	for some := range slices.Chunk(sims, rowsPerStatement) {
-		args := []any{int64(to)}
+		var args []any
 		for _, sim := range some {
 			args = append(args, int64(sim))
 		}
-		rows, err := tx.Rows(ctx, `SELECT f.known, COALESCE(c.cause, ''), f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
-			FROM sim_state_facts f LEFT JOIN fact_causes c ON c.known = f.known AND c.n = f.cause AND f.cause > 0
-			WHERE f.known <= ? AND f.sim IN (`+marks(len(some))+`) ORDER BY f.sim, f.valid_from, f.known, f.n`, args...)
+		// Without a bound for known: PostgreSQL would read all revisions by it, 1 ms a SIM against 0.03.
+		rows, err := tx.Rows(ctx, `SELECT f.known, COALESCE((SELECT c.cause FROM fact_causes c WHERE c.known = f.known AND c.n = f.cause), ''),
+			f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
+			FROM sim_state_facts f WHERE f.sim IN (`+marks(len(some))+`) ORDER BY f.sim, f.valid_from, f.known, f.n`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -70,6 +71,9 @@ func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to 
 			var r stateRow
 			if err := rows.Scan(&known, &cause, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought); err != nil {
 				return err
+			}
+			if registry.Revision(known) > to {
+				return nil
 			}
 			fact := life.Told{KnownState: registry.KnownState{StateFact: r.fact(), Known: registry.Revision(known)}, Cause: cause}
 			all[fact.SIM] = append(all[fact.SIM], fact)

@@ -452,14 +452,9 @@ func (w *world) startMediator() {
 	w.start(name, senderKind, 0, m.Run).removed = removed
 }
 
-// judgeFiles compares the results of each carrier's file with the plainest reading of it: each record is in one place,
-// the file is closed everywhere, and the balance is zero.
-func (w *world) judgeFiles() {
-	if !w.mediated {
-		return
-	}
-	got, codes, rated := map[udr.ID]string{}, map[udr.ID]string{}, w.ratedKeys()
-	where := map[udr.ID]int{}
+// decided is what became of each record, why it was suspended, and in which partition; once is false if one is in both.
+func (w *world) decided() (got, codes map[udr.ID]string, where map[udr.ID]int, once bool) {
+	got, codes, where = map[udr.ID]string{}, map[udr.ID]string{}, map[udr.ID]int{}
 	for p := range partitions {
 		for _, o := range w.expect[p].outcomes {
 			for _, r := range o.records {
@@ -469,7 +464,7 @@ func (w *world) judgeFiles() {
 				id := udr.ID{File: o.file, Seq: seq}
 				if _, twice := got[id]; twice {
 					w.fail("record %s:%d is in both partitions", o.file.Short(), seq)
-					return
+					return got, codes, where, false
 				}
 				got[id], where[id] = words[0], p
 				if words[0] == "suspended" {
@@ -478,6 +473,20 @@ func (w *world) judgeFiles() {
 			}
 		}
 	}
+	return got, codes, where, true
+}
+
+// judgeFiles compares the results of each carrier's file with the plainest reading of it: each record is in one place,
+// the file is closed everywhere, and the balance is zero.
+func (w *world) judgeFiles() {
+	if !w.mediated {
+		return
+	}
+	got, codes, where, once := w.decided()
+	if !once {
+		return
+	}
+	rated := w.ratedKeys()
 	known := 0
 	for _, f := range w.files {
 		if f.row.State != control.Done {
