@@ -216,7 +216,8 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 		return c.(*Lifecycle), nil
 	}
 	c, l := b.compile(v, m, "overrides of "+ref.Lifecycle, ref.Overrides)
-	if err := l.Err(); err != nil {
+	// A lifecycle of a stored catalogue was accepted once, and is used as far as it is valid.
+	if err := l.Err(); err != nil && ref.Overrides != "" {
 		return nil, fmt.Errorf("lifecycle %s with its overrides is no longer valid: %w", ref.Lifecycle, err)
 	}
 	b.resolved.Store(key, c)

@@ -80,6 +80,11 @@ func (t *Timer) Cause(subject string) string {
 // Timer is the time limit that ends the stay if nothing else does. used is the first usage of the stay, 0 if there was
 // none: it stops the window of first use.
 func (s *Stay) Timer(used udr.Instant) (t Timer, ok bool) {
+	t, ok = s.limit(used)
+	return t, ok && s.Rules.Lifecycle.Model.Transition(s.State, t.To) != nil
+}
+
+func (s *Stay) limit(used udr.Instant) (t Timer, ok bool) {
 	c := s.Rules.Lifecycle
 	if c == nil {
 		return Timer{}, false
