@@ -25,8 +25,6 @@ type Usage struct {
 	Cause string         // usage:<file>:<seq>, with the kind
 }
 
-func (u *Usage) event() life.Event { return life.Event{At: u.At, Kind: u.Kind, Cause: u.Cause} }
-
 // Effect settles the SIMs about which raters wrote something down. It implements consumer.Effect. T is a transaction.
 type Effect[T any] struct {
 	settle func(ctx context.Context, tx T, fresh []Usage) error
