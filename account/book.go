@@ -266,14 +266,19 @@ func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	return given
 }
 
-// Company is the company of an account at a time with what was stated of it, nil if nothing was.
-func (b *Book) Company(id string, when udr.Instant) *Company {
+// CompanyID is the id of the company of an account at a time, its own or that of the nearest account above it that has one.
+func (b *Book) CompanyID(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
 		if a := b.Account(account, when); a != nil && a.Company != "" {
-			return Value[Company](b, registry.KindCompany, a.Company, "", when)
+			return a.Company
 		}
 	}
-	return nil
+	return ""
+}
+
+// Company is the company of an account at a time with what was stated of it, nil if nothing was.
+func (b *Book) Company(id string, when udr.Instant) *Company {
+	return Value[Company](b, registry.KindCompany, b.CompanyID(id, when), "", when)
 }
 
 // Missing implements Guards: the mandatory fields of an account, and of its company.
@@ -282,13 +287,7 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	if d == nil || d.Name == "" {
 		fields = append(fields, "details.name")
 	}
-	company := ""
-	for _, account := range Path(b, id, when) {
-		if a := b.Account(account, when); a != nil && company == "" {
-			company = a.Company
-		}
-	}
-	switch {
+	switch company := b.CompanyID(id, when); {
 	case company == "":
 		fields = append(fields, "company")
 	case Value[Company](b, registry.KindCompany, company, "", when) == nil:
@@ -336,7 +335,7 @@ func (b *Book) billingAddress(id string, p *Profile, when udr.Instant) *Shipping
 	subject := id
 	if of, rest, named := strings.Cut(name, "/"); named && of == "company" {
 		a := b.Account(id, when)
-		subject, name = a.Company, rest
+		subject, name = registry.CompanySubject(b.CompanyID(a.ID, when)), rest
 	}
 	return Value[Shipping](b, registry.KindAddress, subject, name, when)
 }

@@ -192,11 +192,7 @@ func (r *reading) listed(id string) ListedAccount {
 	if d := account.Value[account.Details](r.book, registry.KindDetails, id, "", r.at); d != nil {
 		l.Name = d.Name
 	}
-	for _, above := range account.Path(r.book, id, r.at) {
-		if its := r.book.Account(above, r.at); its != nil && l.Company == "" {
-			l.Company = its.Company
-		}
-	}
+	l.Company = r.book.CompanyID(id, r.at)
 	l.Since = day(r.book.History(id).From, a.Zone)
 	for _, s := range r.book.History(id).Statuses {
 		if s.From <= r.at {
@@ -272,7 +268,15 @@ func (r *reading) values(f *FullAccount, a *registry.Account) {
 	if f.Company != "" {
 		f.CompanyIs = text(registry.KindCompany, f.Company)
 	}
-	f.Contacts, f.Addresses = r.named(registry.KindContact, f.ID), r.named(registry.KindAddress, f.ID)
+	f.Contacts, f.Addresses = map[string]any{}, map[string]any{}
+	for prefix, subject := range map[string]string{"": f.ID, "company/": registry.CompanySubject(f.Company)} {
+		for name, value := range r.named(registry.KindContact, subject) {
+			f.Contacts[prefix+name] = value
+		}
+		for name, value := range r.named(registry.KindAddress, subject) {
+			f.Addresses[prefix+name] = value
+		}
+	}
 }
 
 // withoutSecrets is a payer's profile as an account below it sees it: without its bank account and its servers.

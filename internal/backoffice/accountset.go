@@ -303,7 +303,7 @@ func (o *Office) Set(ctx context.Context, r SetOrder) (*AccountChange, error) {
 		return nil, fmt.Errorf("%s is nothing that can be set%s", r.Kind, orAll(diag.Suggest(r.Kind, SettableKinds), "kind", SettableKinds))
 	}
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
-		if r.Kind == "company" || r.Kind == "project" {
+		if r.Kind == "company" || r.Kind == "project" || strings.HasPrefix(r.Account, registry.CompanySubject("")) {
 			return d.setShared(&r)
 		}
 		when, as, err := d.account(r.Account)
@@ -332,10 +332,11 @@ func (d *accountDraft) set(r *SetOrder, when udr.Instant) error {
 		return d.setProfile(r, when)
 	case "details":
 		return setFields[account.Details](d, kind, r.Account, "", when, r.Text, r.Fields)
-	case "contact":
-		return setFields[account.Contact](d, kind, r.Account, r.Name, when, r.Text, r.Fields)
-	case "address":
-		return setFields[account.Shipping](d, kind, r.Account, r.Name, when, r.Text, r.Fields)
+	case "contact", "address":
+		if err := d.setNamed(r, when); err != nil {
+			return err
+		}
+		return d.sameAs(r.Account, when)
 	case "settings":
 		return d.setSettings(r, when)
 	}
@@ -425,6 +426,9 @@ func (d *accountDraft) setShared(r *SetOrder) error {
 	} else if _, ok := d.statements.At(registry.Kind(r.Kind), r.Account, "", udr.InstantOf(d.now), d.book.Revision); ok {
 		when = udr.InstantOf(d.now)
 	}
+	if strings.HasPrefix(r.Account, registry.CompanySubject("")) {
+		return d.setOfCompany(r, when)
+	}
 	if r.End {
 		return d.end(registry.Kind(r.Kind), r.Account, "", when)
 	}
@@ -444,6 +448,48 @@ func (d *accountDraft) setShared(r *SetOrder) error {
 		d.changes.Companies = append(d.changes.Companies, registry.Company{ID: r.Account, Name: v.Name, Kind: kind})
 	}
 	d.state(registry.KindCompany, r.Account, "", when, v)
+	return nil
+}
+
+// setNamed states a contact or an address.
+func (d *accountDraft) setNamed(r *SetOrder, when udr.Instant) error {
+	if r.Kind == "contact" {
+		return setFields[account.Contact](d, registry.KindContact, r.Account, r.Name, when, r.Text, r.Fields)
+	}
+	return setFields[account.Shipping](d, registry.KindAddress, r.Account, r.Name, when, r.Text, r.Fields)
+}
+
+// setOfCompany states a contact or an address of a company, which its accounts can use.
+func (d *accountDraft) setOfCompany(r *SetOrder, when udr.Instant) error {
+	id := strings.TrimPrefix(r.Account, registry.CompanySubject(""))
+	if r.Kind != "contact" && r.Kind != "address" {
+		return fmt.Errorf("a company has contacts and addresses under company:%s; for its fields write account set %s company", id, id)
+	}
+	if _, ok := d.view.Company(id, d.book.Revision); !ok {
+		return missing("there is no company %s", id)
+	}
+	if r.End {
+		return d.end(registry.Kind(r.Kind), r.Account, r.Name, when)
+	}
+	return d.setNamed(r, when)
+}
+
+// sameAs checks that the contact or address of a company which an account uses is there.
+func (d *accountDraft) sameAs(id string, when udr.Instant) error {
+	for _, s := range d.changes.Statements {
+		var v struct {
+			Same string `json:"same_as"`
+		}
+		if json.Unmarshal(s.Value, &v) != nil || v.Same == "" {
+			continue
+		}
+		company := d.book.CompanyID(id, when)
+		name := strings.TrimPrefix(v.Same, "company/")
+		if _, ok := d.statements.At(s.Kind, registry.CompanySubject(company), name, when, d.book.Revision); !ok {
+			return missing("company %s has no %s %s%s; state it first: ratemill account set company:%s %s --name %s …", company, s.Kind, name,
+				d.named(s.Kind, registry.CompanySubject(company), when), company, s.Kind, name)
+		}
+	}
 	return nil
 }
 

@@ -160,3 +160,23 @@ func TestAResourceBecomesTheOnlyDefaultOfItsKind(t *testing.T) {
 		require.NotEqual(t, "apn_group", r.Kind, "what its reseller lost, it lost too")
 	}
 }
+
+func TestAnAccountUsesTheContactsOfItsCompany(t *testing.T) {
+	o := onboarded(t)
+	ctx := t.Context()
+	uses := backoffice.SetOrder{AccountOrder: by(""), Account: "initech", Kind: "contact", Name: "billing",
+		Fields: map[string]string{"same_as": "company/accounting"}}
+	_, err := o.Set(ctx, uses)
+	require.ErrorContains(t, err, "company globex-ltd has no contact accounting; state it first: ratemill account set company:globex-ltd contact")
+	_, err = o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "company:globex-ltd", Kind: "contact", Name: "accounting",
+		Fields: map[string]string{"name": "Ann", "email": "ann@globex.example"}})
+	require.NoError(t, err)
+	_, err = o.Set(ctx, uses)
+	require.NoError(t, err)
+	a, err := o.ShowAccount(ctx, "initech", backoffice.AccountQuestion{})
+	require.NoError(t, err)
+	require.Contains(t, a.Contacts, "billing")
+	require.Contains(t, a.Contacts, "company/accounting")
+	_, err = o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "company:nobody", Kind: "contact", Name: "a", Fields: map[string]string{"name": "A"}})
+	require.ErrorContains(t, err, "there is no company nobody")
+}
