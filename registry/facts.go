@@ -149,7 +149,7 @@ type Changes struct {
 	SIMs        []OwnershipFact
 	Identifiers []IdentifierFact
 	States      []StateFact
-	Statements  []Statement // Statements holds them; a Registry does not
+	Statements  []Statement // Statements holds them; a Registry only knows who has a billing profile
 	Causes      []Cause
 }
 

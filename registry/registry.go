@@ -21,6 +21,7 @@ type Registry struct {
 	sims        sims
 	identifiers identifiers
 	states      states
+	profiles    profiles
 }
 
 type knownCompany struct {
@@ -177,6 +178,9 @@ func (r *Registry) Apply(changes *Changes) error {
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
 		return err
+	}
+	if len(changes.Statements) > 0 {
+		r.loadProfiles(changes.Statements, changes.Revision)
 	}
 	for facts := changes.SIMs; len(facts) > 0; {
 		n := min(len(facts), portion)

@@ -228,6 +228,18 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	}, flush)
 }
 
+// loadProfiles loads which accounts have billing profiles.
+func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+	return s.factsWhere(ctx, "facts", "subject, valid_from, state", ` AND kind = ?`, []any{string(registry.KindProfile)}, from, to,
+		func(rows *sql.Rows) (at place, err error) {
+			f := registry.Statement{Kind: registry.KindProfile}
+			if err := rows.Scan(&at.known, &at.n, &f.Subject, (*int64)(&f.From), &f.State); err != nil {
+				return at, err
+			}
+			return at, into.Load(&registry.Changes{Revision: registry.Revision(at.known), Statements: []registry.Statement{f}})
+		}, func() error { return nil })
+}
+
 const statementColumns = "kind, subject, name, valid_from, state, value"
 
 func statementFields(f *registry.Statement, value *string) []any {

@@ -195,6 +195,9 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	if err := s.loadAccounts(ctx, into, from, to); err != nil {
 		return from, err
 	}
+	if err := s.loadProfiles(ctx, into, from, to); err != nil {
+		return from, err
+	}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return s.loadSIMs(ctx, into, from, to) })
 	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to) })

@@ -1,0 +1,74 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+
+	"ratemill/udr"
+)
+
+// profiles is since when accounts have billing profiles of their own. What a profile says is a statement, which a
+// Registry does not hold; but rating needs to know who pays for a SIM, record by record.
+type profiles struct {
+	accounts [][]profiled // by account number, in the order of (from, known)
+}
+
+type profiled struct {
+	from  udr.Instant
+	known Revision
+	state State
+}
+
+func (p *profiles) load(numbers map[string]uint32, statements []Statement, known Revision) {
+	for i := range statements {
+		s := &statements[i]
+		number, ok := numbers[s.Subject]
+		if !ok || s.Kind != KindProfile {
+			continue
+		}
+		for int(number) >= len(p.accounts) {
+			p.accounts = append(p.accounts, nil)
+		}
+		f := profiled{s.From, known, s.State}
+		at, found := slices.BinarySearchFunc(p.accounts[number], f, func(a, b profiled) int {
+			return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
+		})
+		if found {
+			p.accounts[number][at] = f
+			continue
+		}
+		p.accounts[number] = slices.Insert(p.accounts[number], at, f)
+	}
+}
+
+func (p *profiles) has(account uint32, at udr.Instant, rev Revision) bool {
+	if int(account) >= len(p.accounts) {
+		return false
+	}
+	facts := p.accounts[account]
+	for i := len(facts) - 1; i >= 0; i-- {
+		f := &facts[i]
+		if f.from > at || f.known > rev {
+			continue
+		}
+		if f.state != Withdrawn {
+			return f.state.begins()
+		}
+		for i > 0 && facts[i-1].from == f.from {
+			i--
+		}
+	}
+	return false
+}
+
+// Profiled reports whether an account has a billing profile of its own at a time, as known at a revision. The nearest
+// such account, itself or above, pays; without any, each account pays for itself, as Payer says.
+func (v *View) Profiled(account uint32, at udr.Instant, rev Revision) bool {
+	return v.r.profiles.has(account, at, rev)
+}
+
+func (r *Registry) loadProfiles(statements []Statement, known Revision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.profiles.load(r.accounts.numbers, statements, known)
+}
