@@ -75,9 +75,9 @@ func (z ZoneBy) String() string {
 type Draw struct {
 	Share  string // the bucket's share plan; empty for units included in the plan
 	Bucket string
-	Kind   CounterKind // SIMUnits or AccountUnits: who owns the bucket
+	Kind   CounterKind // SIMUnits or AccountUnits: who owns the bucket; SIMLife for that of a SIM's life
 	Owner  uint32
-	Cycle  int32
+	Cycle  int32 // 0 for that of a SIM's life
 	Size   int64
 	Before int64 // used before
 	Drawn  int64

@@ -66,7 +66,8 @@ func newComparison(s *scenario) (*comparison, error) {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
 	c := &comparison{world: &s.World, engine: rating.NewEngine(catalogue), counters: rating.NewCounters(), folded: rating.NewCounters()}
-	c.naive = naiveRater{world: s.World, sessions: map[string]naiveSession{}, counters: map[string]*big.Rat{}}
+	c.naive = naiveRater{world: s.World, sessions: map[string]naiveSession{}, counters: map[string]*big.Rat{},
+		did: map[string]map[udr.Instant]naiveDid{}}
 	var err error
 	if c.naive.catalogue, err = readNaive(s.documents()); err != nil {
 		return nil, err
@@ -125,6 +126,9 @@ func (c *comparison) words(x *rating.Charge) []string {
 		if name == "" {
 			name = x.Plan
 		}
+		if d.Kind == rating.SIMLife {
+			name = "life"
+		}
 		got = append(got, fmt.Sprintf("  draw %s/%s before %d drawn %d", name, d.Bucket, d.Before, d.Drawn))
 	}
 	for _, l := range x.Lines {
@@ -149,6 +153,17 @@ func (c *comparison) recompute(x *rating.Charge) error {
 		return fmt.Errorf("computed again after the wire: %s instead of %s, %v", total, x.Total, err)
 	}
 	return nil
+}
+
+// restore goes on as another process does that has read the log: with its counters, and an engine that knows nothing.
+func (c *comparison) restore() {
+	restored := rating.NewCounters()
+	restored.Sessions = c.counters.Sessions
+	c.folded.Range(func(k rating.CounterKey, v rating.Value, at int64) bool {
+		restored.Restore(k, v, at)
+		return true
+	})
+	c.counters, c.engine = restored, rating.NewEngine(c.engine.Catalogue())
 }
 
 // acknowledge ends a batch: the settled counters equal the folded ones, and nothing speculative is left.
@@ -178,6 +193,9 @@ func (c *comparison) acknowledge() error {
 		}
 	}
 	c.offset++
+	if c.offset%2 == 0 {
+		c.restore()
+	}
 	res.Begin(c.counters)
 	return nil
 }

@@ -188,7 +188,7 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 		if d.Share == "" {
 			name = "plan " + ch.Plan + "/" + d.Bucket
 		}
-		if d.Drawn > 0 {
+		if d.Drawn > 0 && d.Kind != SIMLife {
 			reach(Place{"bucket", name})
 		}
 	}

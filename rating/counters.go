@@ -19,6 +19,7 @@ const (
 	AccountUnits                        // units used by an account: pools, graduated prices, limits
 	SIMCost                             // money charged for a SIM
 	AccountCost                         // money charged to an account
+	SIMLife                             // of a SIM's life, in no cycle: units of its life buckets, and what usage did to its state
 )
 
 // ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
@@ -29,7 +30,7 @@ const ofRoot CounterKind = 64
 // plain is the kind without the mark.
 func (k CounterKind) plain() CounterKind { return k &^ ofRoot }
 
-var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost"}
+var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life"}
 
 func (k CounterKind) String() string {
 	if int(k.plain()) < len(kindNames) {
@@ -41,17 +42,22 @@ func (k CounterKind) String() string {
 // IsCost reports whether the counter's value is money.
 func (k CounterKind) IsCost() bool { return k.plain() == SIMCost || k.plain() == AccountCost }
 
-func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= AccountCost }
+func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= SIMLife }
 
 // PerSIM reports whether the counter's owner is a SIM.
-func (k CounterKind) PerSIM() bool { return k.plain() == SIMUnits || k.plain() == SIMCost }
+func (k CounterKind) PerSIM() bool {
+	return k.plain() == SIMUnits || k.plain() == SIMCost || k.plain() == SIMLife
+}
+
+// forLife reports whether the counter belongs to the life of a SIM, not to a billing cycle: it is never forgotten.
+func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
 
 // CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
 // catalogue version.
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
-	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept
+	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife
 	Kind  CounterKind
 }
 
@@ -158,6 +164,7 @@ type Counters struct {
 	former int32  // the newest cycle of counters without the mark ofRoot
 
 	forgotten int32 // cycles that began before this date are no longer counted
+	lives     bool  // there are counters for the lives of SIMs
 }
 
 const (
@@ -232,6 +239,9 @@ func (c *Counters) entry(k CounterKey) *entry {
 	if e.id == 0 {
 		if k.Kind&ofRoot == 0 {
 			c.former = max(c.former, k.Cycle)
+		}
+		if k.Kind.forLife() {
+			c.lives = true
 		}
 		e.id, e.rest, e.at = k.ID, rest, -1<<flagBits
 		s.len++
@@ -382,7 +392,8 @@ func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before)
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
 	c.Forgot(before)
 	past := func(e *entry) bool {
-		return unpack(e.id, e.rest).Cycle < before && e.at&dirty == 0 && e.pending == Value{}
+		k := unpack(e.id, e.rest)
+		return k.Cycle < before && !k.Kind.forLife() && e.at&dirty == 0 && e.pending == Value{}
 	}
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -24,7 +24,7 @@ func TestCountersAreMaps(t *testing.T) {
 		c := rating.NewCounters()
 		m := counterModel{map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]int64{}, map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]bool{}}
 		key := func() rating.CounterKey {
-			return rating.CounterKey{ID: uint64(1 + r.Intn(3)), Owner: uint32(r.Intn(300)), Cycle: int32(20000 + 30*r.Intn(4)), Kind: rating.CounterKind(1 + r.Intn(4))}
+			return rating.CounterKey{ID: uint64(1 + r.Intn(3)), Owner: uint32(r.Intn(300)), Cycle: int32(20000 + 30*r.Intn(4)), Kind: rating.CounterKind(1 + r.Intn(5))}
 		}
 		for step := range int64(4000) {
 			k, v := key(), rating.UnitsValue(r.Int63n(100)-20)
@@ -62,6 +62,7 @@ func TestCountersAreMaps(t *testing.T) {
 				if r.Intn(50) == 0 {
 					c.Forget(20030, func(k rating.CounterKey) {
 						require.Less(t, k.Cycle, int32(20030))
+						require.NotEqual(t, rating.SIMLife, k.Kind, "what belongs to no cycle is kept")
 						delete(m.settled, k)
 						delete(m.at, k)
 						delete(m.dirty, k)

@@ -1,6 +1,8 @@
 package rating
 
 import (
+	"slices"
+
 	"ratemill/diag"
 	"ratemill/registry/life"
 )
@@ -118,7 +120,12 @@ type limitDoc struct {
 	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
 	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
 	Cost     *moneyText  `yaml:"cost" doc:"Threshold on the charges of the account; if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
-	Actions  []diag.Text `yaml:"actions" enum:"event" doc:"What happens when the threshold is reached: event publishes limit.passed."`
+	Actions  []diag.Text `yaml:"actions" enum:"event|suspend" doc:"What happens when the threshold is reached: event publishes limit.passed; suspend suspends the SIM from the beginning of that record on (per: sim only), unless usage_limit_override lifts the limit. A SIM without a state cannot be suspended." example:"[event, suspend]"`
+}
+
+// does reports whether the limit has an action.
+func (d *limitDoc) does(action string) bool {
+	return slices.ContainsFunc(d.Actions, func(a diag.Text) bool { return a.Value == action })
 }
 
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {

@@ -5,10 +5,14 @@ import (
 	"ratemill/udr"
 )
 
-// cover draws on the buckets that cover the record, first the plan's included units, then the pools of the account in
+// cover draws on the buckets that cover the record, first that of the SIM's life, then the plan's included units, then the pools of the account in
 // its order, and returns the number of covered units. Buckets cover the beginning of a record.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) int64 {
 	left := ch.Rounded
+	if t.number == 0 && left > 0 && e.state.known {
+		e.state.free = e.drawLife(ch, c, u, class, left, res)
+		left -= e.state.free
+	}
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if left > 0 && b.covers(class, zone) {
@@ -103,6 +107,11 @@ func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Resul
 	e.add(entry, k, value, res)
 	if m.event && before.Less(m.threshold) && !after.Less(m.threshold) {
 		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
+			Counter: k, Threshold: m.threshold, Before: before, After: after})
+	}
+	if m.suspend && before.Less(m.threshold) && !after.Less(m.threshold) && !e.state.lifts(u.At) {
+		e.live(c, u.SIM, u.At, didPass, res)
+		res.Events = append(res.Events, Event{Kind: LimitSuspends, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
 			Counter: k, Threshold: m.threshold, Before: before, After: after})
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/literal"
 	"ratemill/registry"
+	"ratemill/registry/life"
 	"ratemill/udr"
 )
 
@@ -30,6 +31,12 @@ type Engine struct {
 	parts     []part
 	undo      []undo
 
+	states   *life.Reader
+	state    simState
+	happened []happening  // that lived found
+	happens  []life.Event // scratch of events
+	lifeIDs  []lifeIDs    // by class number
+
 	asking     bool  // no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
@@ -40,7 +47,9 @@ type Engine struct {
 }
 
 // NewEngine makes an engine.
-func NewEngine(c *Catalogue) *Engine { return &Engine{catalogue: c, lastNumber: -1} }
+func NewEngine(c *Catalogue) *Engine {
+	return &Engine{catalogue: c, lastNumber: -1, states: life.NewReader(c.life)}
+}
 
 // Catalogue is the engine's catalogue.
 func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
@@ -101,7 +110,7 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err != nil {
 		return err
 	}
-	if err := e.climb(v, rev, u, class); err != nil {
+	if err := e.climb(v, rev, c, u, class); err != nil {
 		return err
 	}
 	if res.Late, err = e.late(c, u); err != nil {
@@ -114,6 +123,7 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	}
 	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
 	e.undo = e.undo[:0]
+	e.useFirst(c, u, res)
 	for i := range e.tiers {
 		if err := e.charge(&e.tiers[i], c, u, class, res); err != nil {
 			e.takeBack(c, res, charges, deltas, events)
@@ -156,7 +166,7 @@ func suspend(code, reason string, args ...any) error {
 }
 
 // climb collects the accounts from the SIM's up to the billing root, and the tiers among them.
-func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, class int32) error {
+func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, class int32) error {
 	owner, ok := v.Owner(u.SIM, u.At, rev)
 	if !ok {
 		return suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry", u.Identifier.Kind, u.Identifier.Value, u.At, rev)
@@ -176,6 +186,9 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, u *udr.Usage, cl
 		}
 		e.path = append(e.path, p)
 		number = p.parent
+	}
+	if err := e.judge(v, rev, c, u); err != nil {
+		return err
 	}
 	e.view, e.rev = v, rev
 	e.cycleOfSIM = simCycle(v, rev, u.SIM, owner, e.path[0], u.At)

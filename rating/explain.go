@@ -74,7 +74,10 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 	for i := range c.Draws {
 		d := &c.Draws[i]
 		kind, name := "pool", d.Share+"/"+d.Bucket
-		if d.Share == "" {
+		switch {
+		case d.Kind == SIMLife:
+			kind, name = "free", d.Bucket
+		case d.Share == "":
 			kind, name = "included", d.Bucket
 		}
 		x.line(kind, x.drawWords(d, name, kind))
@@ -250,6 +253,9 @@ func (x *explanation) roundedWords() string {
 
 func (x *explanation) drawWords(d *Draw, name, word string) string {
 	unit := x.u.Unit
+	if d.Kind == SIMLife {
+		return x.lifeWords(d)
+	}
 	whose := "by SIM " + x.names.sim(d.Owner)
 	if d.Kind == AccountUnits {
 		whose = "by " + x.names.account(d.Owner)
@@ -266,6 +272,22 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		return text + fmt.Sprintf("%s drawn; now full   → event %s.exhausted", Units(d.Drawn, unit), word)
 	}
 	return text + Units(d.Drawn, unit) + " drawn"
+}
+
+// lifeWords describes what a bucket of the SIM's life covers.
+func (x *explanation) lifeWords(d *Draw) string {
+	unit, sim := x.u.Unit, x.names.sim(d.Owner)
+	if d.Bucket == notBilledYet {
+		return fmt.Sprintf("%s of SIM %s: %s free", d.Bucket, sim, Units(d.Drawn, unit))
+	}
+	text := fmt.Sprintf("%s: %s of %s used before by SIM %s; ", d.Bucket, Grouped(d.Before), Units(d.Size, unit), sim)
+	switch {
+	case d.Drawn == 0:
+		return text + "nothing left"
+	case d.Exhausted():
+		return text + fmt.Sprintf("%s free; now used up   → event %s", Units(d.Drawn, unit), LifeExhausted)
+	}
+	return text + Units(d.Drawn, unit) + " free"
 }
 
 func date(day int32) string {

@@ -32,6 +32,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the engine gives into the 
 type world struct {
 	Accounts []accountLine `yaml:"accounts"`
 	SIMs     []simLine     `yaml:"sims"`
+	States   []stateLine   `yaml:"states"`
+	Profiles []profileLine `yaml:"profiles"`
 }
 
 type accountLine struct {
@@ -52,6 +54,21 @@ type simLine struct {
 	Told    string `yaml:"told"` // the value of From before revision 2 corrected it
 	Account string `yaml:"account"`
 	Plan    string `yaml:"plan"`
+}
+
+// stateLine is a fact about the state of a SIM.
+type stateLine struct {
+	SIM       uint32 `yaml:"sim"`
+	From      string `yaml:"from"`
+	Late      bool   `yaml:"late"` // known with revision 2
+	State     string `yaml:"state"`
+	Lifecycle string `yaml:"lifecycle"`
+}
+
+// profileLine says since when an account has a billing profile.
+type profileLine struct {
+	Account string `yaml:"account"`
+	From    string `yaml:"from"`
 }
 
 func (w *world) number(id string) uint32 {
@@ -87,6 +104,18 @@ func (w *world) registry() (*registry.Registry, error) {
 		})
 	}
 	corrected := registry.Changes{Revision: 2}
+	for _, p := range w.Profiles {
+		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindProfile, Subject: p.Account, From: instant(p.From),
+			Value: []byte("{}")})
+	}
+	for _, s := range w.States {
+		fact := registry.StateFact{SIM: s.SIM, From: instant(s.From), StateValue: registry.StateValue{Name: s.State, Lifecycle: s.Lifecycle}}
+		if s.Late {
+			corrected.States = append(corrected.States, fact)
+		} else {
+			changes.States = append(changes.States, fact)
+		}
+	}
 	for _, s := range w.SIMs {
 		fact := registry.OwnershipFact{SIM: s.ID, From: instant(s.From), Account: w.number(s.Account), Plan: s.Plan}
 		if s.Told != "" {
@@ -96,7 +125,7 @@ func (w *world) registry() (*registry.Registry, error) {
 		changes.SIMs = append(changes.SIMs, fact)
 	}
 	r := registry.New()
-	if err := r.Apply(&changes); err != nil || len(corrected.SIMs) == 0 {
+	if err := r.Apply(&changes); err != nil || corrected.Empty() {
 		return r, err
 	}
 	return r, r.Apply(&corrected)
@@ -361,9 +390,14 @@ func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Re
 		}
 		v := counters.Get(k)
 		value := strconv.FormatInt(v.Units(), 10)
-		if k.Kind.IsCost() {
+		switch {
+		case k.Kind.IsCost():
 			cost, _ := v.Cost()
 			value = cost.String()
+		case k.Kind.String() == "sim life" && v.Hi != 0:
+			name, value = "what usage did", udr.Instant(v.Hi).String()
+		case k.Kind.String() == "sim life":
+			name = "a life bucket"
 		}
 		lines = append(lines, fmt.Sprintf("%s of %s %d from %s: %s", name, k.Kind, k.Owner, time.Unix(int64(k.Cycle)*86400, 0).UTC().Format(time.DateOnly), value))
 	}

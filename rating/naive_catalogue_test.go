@@ -13,6 +13,7 @@ type naiveCatalogue struct {
 	Plans  map[string][]naivePlan
 	Shares map[string][]naiveShare
 	Limits map[string][]naiveLimit
+	Cycles map[string]*naiveLifecycle
 }
 
 type naiveModel struct {
@@ -112,7 +113,8 @@ type naiveLimit struct {
 }
 
 func readNaive(documents []string) (c naiveCatalogue, err error) {
-	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, map[string][]naiveLimit{}}
+	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, map[string][]naiveLimit{},
+		map[string]*naiveLifecycle{}}
 	for _, text := range documents {
 		switch kind, _, _ := strings.Cut(text, ":"); kind {
 		case "zone_model":
@@ -131,6 +133,11 @@ func readNaive(documents []string) (c naiveCatalogue, err error) {
 			var l naiveLimit
 			err = yaml.Unmarshal([]byte(text), &l)
 			c.Limits[l.Name] = append(c.Limits[l.Name], l)
+		}
+		if kind, _, _ := strings.Cut(text, ":"); kind == "lifecycle" {
+			x := &naiveLifecycle{}
+			err = yaml.Unmarshal([]byte(text), x)
+			c.Cycles[x.Name] = x
 		}
 		if err != nil {
 			return c, err

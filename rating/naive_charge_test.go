@@ -32,7 +32,8 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 	var begins bool
 	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
-	if begins && !(u.Continues && session.key == "") {
+	c.drawLife()
+	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") {
 		c.sum.Add(c.sum, naiveMoney(first.Fee))
 	}
 	c.drawAll()

@@ -21,7 +21,9 @@ type naiveRater struct {
 	world     world
 	counters  map[string]*big.Rat
 	sessions  map[string]naiveSession
-	corrected bool // the corrections are known
+	did       map[string]map[udr.Instant]naiveDid // by SIM and root
+	now       *naiveStay                          // of the SIM of the record, nil without a state
+	corrected bool                                // the corrections are known
 }
 
 // since is the time from which a line about a SIM is valid, as far as is known.
@@ -61,9 +63,12 @@ func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
 	for k, v := range r.counters {
 		saved[k] = new(big.Rat).Set(v)
 	}
-	sessions := maps.Clone(r.sessions)
+	sessions, did := maps.Clone(r.sessions), map[string]map[udr.Instant]naiveDid{}
+	for k, v := range r.did {
+		did[k] = maps.Clone(v)
+	}
 	if lines, err = r.all(u); err != nil {
-		r.counters, r.sessions = saved, sessions
+		r.counters, r.sessions, r.did = saved, sessions, did
 		return []string{"suspended " + err.Error()}, nil
 	}
 	return lines, nil
@@ -96,6 +101,9 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 			return nil, naiveSuspended("no_plan")
 		}
 	}
+	if r.now = r.stay(u, sim); r.now != nil && r.now.rules.UsageIn[r.now.state] == "suspense" {
+		return nil, naiveSuspended("sim_state")
+	}
 	// Anything that a tier lacks in the catalogue is found before any tier is priced.
 	tier := 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
@@ -115,7 +123,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	if err := r.known(u, sim); err != nil {
 		return nil, err
 	}
-	charges, events := late, []string(nil)
+	charges, events := late, r.firstUse(u)
 	paid := map[string]*big.Rat{}
 	tier = 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
@@ -135,9 +143,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 			cost = paid[a.ID]
 		}
 		for _, name := range a.Limits {
-			if line := r.limit(u, a, name, cost); line != "" {
-				events = append(events, line)
-			}
+			events = append(events, r.limit(u, a, name, cost)...)
 		}
 	}
 	return append(charges, events...), nil
@@ -438,17 +444,17 @@ func naiveRounded(amount *big.Rat, round naiveRound) *big.Rat {
 	return floor.Quo(floor, scale)
 }
 
-func (r *naiveRater) limit(u *udr.Usage, a *accountLine, name string, paid *big.Rat) string {
+func (r *naiveRater) limit(u *udr.Usage, a *accountLine, name string, paid *big.Rat) (events []string) {
 	l := latest(r.catalogue.Limits[name], func(l naiveLimit) string { return l.From }, u, a)
 	if l == nil || len(l.Classes) > 0 && !strings.Contains(" "+strings.Join(l.Classes, " ")+" ", " "+u.Class+" ") {
-		return ""
+		return nil
 	}
 	add, threshold := new(big.Rat).SetInt64(u.Quantity), new(big.Rat)
 	if l.Cost != "" {
 		amount, _, _ := strings.Cut(l.Cost, " ")
 		threshold = naiveMoney(amount)
 		if add = paid; add == nil {
-			return ""
+			return nil
 		}
 	} else {
 		threshold.SetInt64(naiveQuantity(l.Usage))
@@ -460,8 +466,18 @@ func (r *naiveRater) limit(u *udr.Usage, a *accountLine, name string, paid *big.
 	c := r.counter(key)
 	before := new(big.Rat).Set(c)
 	c.Add(c, add)
-	if before.Cmp(threshold) < 0 && c.Cmp(threshold) >= 0 {
-		return fmt.Sprintf("  limit.passed %s %s", l.Name, a.ID)
+	if before.Cmp(threshold) >= 0 || c.Cmp(threshold) < 0 {
+		return nil
 	}
-	return ""
+	for _, action := range l.Actions {
+		if action == "event" {
+			events = append(events, fmt.Sprintf("  limit.passed %s %s", l.Name, a.ID))
+		}
+	}
+	for _, action := range l.Actions {
+		if action == "suspend" {
+			events = append(events, r.suspends(u, a, l)...)
+		}
+	}
+	return events
 }

@@ -24,6 +24,7 @@ type scenario struct {
 	Plans  []naivePlan
 	Shares []naiveShare
 	Limits []naiveLimit
+	Cycles []naiveLifecycle
 	World  world
 	Usage  []string
 }
@@ -47,6 +48,9 @@ func (s *scenario) documents() (texts []string) {
 	}
 	for _, l := range s.Limits {
 		add(l)
+	}
+	for _, c := range s.Cycles {
+		add(c)
 	}
 	return texts
 }
@@ -122,6 +126,26 @@ func changes(s *scenario) (list []func(*scenario)) {
 	}
 	for i := range s.Limits {
 		try(func(c *scenario) { c.Limits = slices.Delete(c.Limits, i, i+1) })
+	}
+	for i := range s.World.States {
+		try(func(c *scenario) { c.World.States = slices.Delete(c.World.States, i, i+1) })
+	}
+	for i := range s.World.Profiles {
+		try(func(c *scenario) { c.World.Profiles = slices.Delete(c.World.Profiles, i, i+1) })
+	}
+	for i := range s.Cycles {
+		for _, simpler := range []func(*naiveLifecycle){
+			func(x *naiveLifecycle) { x.Test = nil }, func(x *naiveLifecycle) { x.FirstUse = nil }, func(x *naiveLifecycle) { x.Suspend = nil },
+			func(x *naiveLifecycle) { x.UsageIn = nil }, func(x *naiveLifecycle) { x.Override = "" },
+		} {
+			before := fmt.Sprintf("%+v", s.Cycles[i])
+			if x := s.Cycles[i]; true {
+				if simpler(&x); fmt.Sprintf("%+v", x) == before {
+					continue
+				}
+			}
+			try(func(c *scenario) { simpler(&c.Cycles[i]) })
+		}
 	}
 	for i, p := range s.Plans {
 		try(func(c *scenario) { c.Plans = slices.Delete(c.Plans, i, i+1) })
@@ -278,6 +302,9 @@ func randomScenario(r *rand.Rand) *scenario {
 		{Name: "dear", Per: pick(r, "sim", "account"), Cost: fmt.Sprintf("%d.5 EUR", r.Intn(30)), Actions: []string{"event"}, From: pick(r, "", "2026-02-01")},
 	}
 	s.World = randomWorld(r)
+	if r.Intn(3) > 0 {
+		randomLives(r, s, known)
+	}
 	for range 20 + r.Intn(60) {
 		s.Usage = append(s.Usage, randomUsage(r))
 	}
@@ -424,7 +451,7 @@ func randomUsage(r *rand.Rand) string {
 	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01",
 		// Cairo has no midnight on 24 April, Havana none on 8 March, and two on 1 November.
 		"04-23T21", "04-23T22", "03-08T04", "03-08T05", "11-01T03", "11-01T04", "11-01T05"),
-		r.Intn(60), r.Intn(60), pick(r, "", ".25", ".999999999"))
+		pick(r, r.Intn(60), 30), pick(r, r.Intn(60), 0), pick(r, "", ".25", ".999999999"))
 	line := fmt.Sprintf("%d %s %s %s", 1+r.Intn(4), class, quantity, at)
 	if r.Intn(10) > 0 {
 		line += " network=" + pick(r, "214-07", "208-10", "310-410", "214-03")

@@ -35,6 +35,7 @@ type limit struct {
 	amount    decimal.D
 	currency  string
 	event     bool
+	suspend   bool // the SIM
 	formerly  string
 	counted   string // its name in its counter
 	follows   *limit // the version whose count it continues; nil for none
@@ -163,7 +164,7 @@ func (c *compiler) compileShares() {
 
 func (c *compiler) compileLimits() {
 	for _, doc := range c.limitDocs {
-		m := &limit{name: doc.Name.Value, perSIM: doc.Per.Value == "sim", event: len(doc.Actions) > 0}
+		m := &limit{name: doc.Name.Value, perSIM: doc.Per.Value == "sim", event: doc.does("event"), suspend: doc.does("suspend")}
 		unit := literal.AnyUnit
 		switch {
 		case doc.Usage != nil && doc.Cost != nil || doc.Usage == nil && doc.Cost == nil:
@@ -188,6 +189,9 @@ func (c *compiler) compileLimits() {
 		}
 		if len(doc.Actions) == 0 {
 			c.list.Errorf(doc.Name.Pos, "limit %s does nothing; write actions: [event]", m.name)
+		}
+		if m.suspend && !m.perSIM {
+			c.list.Errorf(doc.Name.Pos, "limit %s suspends a SIM, but counts per account; write per: sim", m.name)
 		}
 		if len(doc.Classes) > 0 {
 			m.classes = c.classSet(doc.Classes, unit)

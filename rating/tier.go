@@ -77,7 +77,11 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 		at = stop
 	}
-	for _, adjust := range first.adjust {
+	adjusts := first.adjust
+	if t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded {
+		adjusts = nil // a life bucket covers all of it: it costs nothing, its fee included
+	}
+	for _, adjust := range adjusts {
 		if err := adjust(t, first, ch, sum); err != nil {
 			return tooMuch(t, u)
 		}

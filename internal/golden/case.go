@@ -20,6 +20,7 @@ import (
 	"ratemill/internal/project"
 	"ratemill/mediation/decode"
 	"ratemill/mediation/source"
+	"ratemill/rating"
 	"ratemill/registry"
 )
 
@@ -122,8 +123,8 @@ func (c *Case) expectation(name string) (text string, said bool) {
 	return "", false
 }
 
-// registry is the registry of the case.
-func (c *Case) registry() (*registry.Registry, error) {
+// registry is the registry of the case. The catalogue has the lifecycles of its SIMs.
+func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error) {
 	var inputs []registry.Input
 	add := func(name string, text []byte) {
 		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }})
@@ -138,7 +139,7 @@ func (c *Case) registry() (*registry.Registry, error) {
 	if len(inputs) == 0 {
 		return nil, errors.New("the case has no registry.yaml, and there is no " + project.TestsFolder + "/registry.yaml: nobody would own its SIMs")
 	}
-	changes, list := registry.Import(r, inputs)
+	changes, _, list := registry.ImportWith(r, inputs, project.ImportOptions(catalogue))
 	if err := list.Err(); err != nil {
 		return nil, err
 	}

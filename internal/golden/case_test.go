@@ -17,6 +17,8 @@ import (
 
 func TestCasesOfAProject(t *testing.T) { goldentest.Run(t, "testdata/skylink") }
 
+func TestStatesOfSIMsDecideWhatTheirUsageCosts(t *testing.T) { goldentest.Run(t, "testdata/lives") }
+
 func skylink(t testing.TB) *project.Project {
 	p, list := project.Load(os.DirFS("testdata/skylink"), nil)
 	require.NoError(t, list.Err())

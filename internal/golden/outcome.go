@@ -128,7 +128,10 @@ func (w *writer) addCharge(view *registry.View, b *ratedlog.Batch, u *udr.Usage,
 	for i := range c.Draws {
 		d := &c.Draws[i]
 		word := "pool"
-		if d.Share == "" {
+		switch {
+		case d.Kind == rating.SIMLife:
+			word = "free"
+		case d.Share == "":
 			word = "included"
 		}
 		if d.Drawn > 0 {

@@ -58,7 +58,7 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 	if p.Catalogue == nil {
 		return nil, fmt.Errorf("the project has no catalogue, so there are no prices to rate records with")
 	}
-	reg, err := c.registry()
+	reg, err := c.registry(p.Catalogue)
 	if err != nil {
 		return nil, err
 	}

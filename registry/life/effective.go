@@ -37,10 +37,16 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 	if !ok {
 		return Stay{}, false, nil
 	}
+	s, err = r.Of(v, fact, at, zone, events)
+	return s, true, err
+}
+
+// Of is State for those who have the fact already.
+func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zone *time.Location, events []Event) (s Stay, err error) {
 	rule := r.rule(v, fact.Value)
 	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone}, Brought: rule.value.Brought}
 	if rule.always && rule.plain && len(events) == 0 {
-		return s, true, rule.err
+		return s, rule.err
 	}
 	err = rule.err
 	if s.Since = rule.ref.Since; s.Since == 0 {
@@ -49,7 +55,7 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 	if !rule.always && err == nil {
 		s.Rules.Lifecycle, err = r.book.Resolve(rule.ref, s.From, zone)
 	}
-	return Advance(s, events, at), true, err
+	return Advance(s, events, at), err
 }
 
 // rule is what a value of facts says; it is worked out once.

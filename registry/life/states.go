@@ -215,7 +215,7 @@ func (r *replay) usage(e *Event) {
 		to = suspended
 	case state.Usage == Quota && e.Kind == Emptied && c.Test != nil:
 		to = c.Test.Next
-	case state.Usage == FirstUse && (e.Kind == Emptied || !r.stay.waitsForThreshold()):
+	case state.Usage == FirstUse && (e.Kind == Emptied || !r.stay.Waits()):
 		to = c.FirstUse.To
 	}
 	if r.used == 0 {

@@ -139,9 +139,8 @@ func (s *State) inUse() bool { return s.Core == Active || s.Core == Prospect && 
 // idle reports whether the state is one of a SIM in stock.
 func (s *State) idle() bool { return s.Core == Prospect && s.Usage == Charged }
 
-// waitsForThreshold reports whether a state that waits for usage ends when its threshold is passed, not with the first
-// usage.
-func (s *Stay) waitsForThreshold() bool {
+// Waits reports whether a state that waits for usage ends when its threshold is used up, not with the first usage.
+func (s *Stay) Waits() bool {
 	return s.Rules.Ref.Way != AfterBilling && len(s.Rules.Lifecycle.FirstUse.Threshold) > 0
 }
 
@@ -176,7 +175,7 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	switch {
 	case state.Usage == Quota && c.Test != nil:
 		list, free = c.Test.Quota, true
-	case state.Usage == FirstUse && !s.waitsForThreshold():
+	case state.Usage == FirstUse && !s.Waits():
 		return 0, false, true
 	case state.Usage == FirstUse:
 		list, free = c.FirstUse.Threshold, !c.FirstUse.BillBefore

@@ -1,0 +1,114 @@
+package rating
+
+import (
+	"math"
+
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// Life buckets are the test quota and the first-use threshold of a SIM with its payer. They belong to no billing cycle:
+// neither a corrected date nor a return to the payer fills them again. They cover what the SIM's own account is charged;
+// accounts above pay by their own plans.
+
+// The names of life buckets in draws.
+const (
+	testQuota      = "test quota"
+	beforeFirstUse = "before first use"
+	notBilledYet   = "not billed before first use" // of classes whose units do not end the state
+)
+
+// lifeIDs are the ids of the counters of a class: of the quota and of the threshold.
+type lifeIDs [2]uint64
+
+// lifeBucket is the counter of the SIM's life bucket for a class.
+func (e *Engine) lifeBucket(sim uint32, class int32) CounterKey {
+	for int(class) >= len(e.lifeIDs) {
+		name := e.catalogue.names[len(e.lifeIDs)]
+		e.lifeIDs = append(e.lifeIDs, lifeIDs{hashName("test quota of " + name), hashName("first use of " + name)})
+	}
+	id := e.lifeIDs[class][0]
+	if e.state.Usage() == life.FirstUse {
+		id = e.lifeIDs[class][1]
+	}
+	return CounterKey{ID: mixID(mixID(id, e.root()), e.state.payer.number), Owner: sim, Kind: SIMLife | ofRoot}
+}
+
+// useFirst says that a SIM in a state that waits for usage is used, if it was not used in that state before.
+func (e *Engine) useFirst(c *Counters, u *udr.Usage, res *Result) {
+	s := &e.state
+	if !s.known || u.Quantity == 0 || s.Usage() != life.FirstUse || e.did(didUse|didEmpty) || e.outdone(u.At) {
+		return
+	}
+	e.live(c, u.SIM, u.At, didUse, res)
+	res.Events = append(res.Events, Event{Kind: FirstUse, Name: s.Rules.Lifecycle.Name, Account: s.payer.number, SIM: u.SIM, At: u.At,
+		Counter: e.lifeLog(u.SIM)})
+}
+
+// drawLife covers up to want units by the life bucket that the SIM's state has for the class. The record that empties it
+// ends the state at the time at which it began, so what the bucket does not cover has its price.
+func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, want int64, res *Result) (covered int64) {
+	s := &e.state
+	units, free, counted := s.Bucket(u.Class)
+	if !counted {
+		if !free {
+			return 0
+		}
+		ch.Draws = append(ch.Draws, Draw{Bucket: notBilledYet, Kind: SIMLife, Owner: u.SIM, Size: want, Drawn: want})
+		return want
+	}
+	if s.Usage() == life.FirstUse && !s.Waits() {
+		return 0 // the first use ends the state, which useFirst says
+	}
+	k := e.lifeBucket(u.SIM, class)
+	entry := c.entry(k)
+	before := entry.folded.Plus(entry.pending)
+	used := before.Units()
+	drawn := max(0, min(want, units-used))
+	if drawn > 0 {
+		e.add(entry, k, UnitsValue(drawn), res)
+	}
+	if free {
+		name := testQuota
+		if s.Usage() == life.FirstUse {
+			name = beforeFirstUse
+		}
+		ch.Draws = append(ch.Draws, Draw{Bucket: name, Kind: SIMLife, Owner: u.SIM, Size: units, Before: used, Drawn: drawn})
+		covered = drawn
+	}
+	if used+drawn >= units && e.empties(c, u, units, used) {
+		e.live(c, u.SIM, u.At, didEmpty, res)
+		res.Events = append(res.Events, Event{Kind: LifeExhausted, Name: s.Rules.Lifecycle.Name + "/" + u.Class, Account: s.payer.number,
+			SIM: u.SIM, At: u.At, Counter: k, Threshold: UnitsValue(units), Before: before, After: UnitsValue(max(used, units))})
+	}
+	return covered
+}
+
+// empties reports whether a record that leaves nothing in a life bucket ends the state. The one that takes the last units
+// does. So does one that finds the bucket empty, if the SIM came into such a state once more and none ended that yet.
+func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
+	if e.outdone(u.At) {
+		return false
+	}
+	if used < units {
+		return true
+	}
+	until := udr.Instant(math.MaxInt64)
+	if units == 0 {
+		until = u.At // any usage ends the state, so an earlier one ends it earlier
+	}
+	e.lived(c, u.SIM, e.state.From, until)
+	return !e.did(didEmpty)
+}
+
+// lifts reports whether limits that suspend a SIM are lifted at the time of a record.
+func (s *simState) lifts(at udr.Instant) bool {
+	if !s.known || s.Rules.Lifecycle == nil {
+		return false
+	}
+	facts := s.payer.facts
+	cycles := registry.Cycles{Zone: facts.Zone, Day: facts.CycleDay}
+	_, next := cycles.Of(registry.LocalDate(facts.Zone, s.From))
+	return s.Rules.Lifecycle.Override.Lifts(s.From, registry.Midnight(facts.Zone, next), at)
+}

@@ -1,0 +1,58 @@
+package rating
+
+import (
+	"time"
+
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// SIMState is the code of records of SIMs in a state in which there should be no usage, or whose rules are missing.
+const SIMState = "sim_state"
+
+// simState is the state of the SIM whose usage is rated.
+type simState struct {
+	life.Stay
+	known bool   // the SIM has a state
+	payer *payer // to whom its life buckets belong
+	free  int64  // units of the record that they cover
+}
+
+// judge finds the state of the SIM: that of the facts, advanced by the time limits that are due and by what usage did.
+// Most SIMs are in a state that only an event ends, and then the facts say all.
+func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
+	fact, known := v.State(u.SIM, u.At, rev)
+	if !known {
+		if e.state.known {
+			e.state = simState{}
+		}
+		return nil
+	}
+	e.state.known = true
+	payer := e.path[0]
+	for _, p := range e.path {
+		if v.Profiled(p.number, u.At, rev) {
+			payer = p
+			break
+		}
+	}
+	e.state.payer, e.state.free = payer, 0
+	var events []life.Event
+	if e.lived(c, u.SIM, fact.Since, u.At); len(e.happened) > 0 {
+		events = e.events(fact.Since, v.StateValue(fact.Value).Name)
+	}
+	var err error
+	e.state.Stay, err = e.states.Of(v, fact, u.At, payer.facts.Zone, events)
+	if err != nil && v.StateValue(fact.Value).Lifecycle != "" {
+		return suspend(SIMState, "the SIM was %s at %s, but the rules of this state cannot be found: %v; add them to the catalogue, or "+
+			"correct the state, and retry", e.state.State, u.At, err)
+	}
+	if e.state.Usage() == life.Suspense {
+		since := e.state.From.Time().In(payer.facts.Zone)
+		return suspend(SIMState, "the SIM was %s since %s (%s), and usage_in of lifecycle %s suspends usage in this state; if the SIM was "+
+			"in use rightly, correct its state or usage_in and retry, otherwise drop the record",
+			e.state.State, since.Format(time.DateTime), since.Location(), e.state.Rules.Lifecycle.Name)
+	}
+	return nil
+}
