@@ -21,7 +21,7 @@ func Forms(in *Installation) []registry.Form {
 // StatedStatus is the status of an account in an import file: one that runs already is brought in with it. What follows
 // from a change of status is made by `ratemill account status`.
 type StatedStatus struct {
-	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Where the account is in its life. An account without one is active."`
+	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Where it is in its life."`
 }
 
 // Membership is the group of a SIM.

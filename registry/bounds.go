@@ -129,7 +129,8 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	if !ok {
 		return t
 	}
-	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent, payer: b.a.profiled(b.s, number, at, rev)}
+	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent,
+		payer: b.a.profiled(b.s, number, at, rev)}
 	if b.s != nil {
 		if f, ok := b.s.At(KindProfile, its.ID, "", at, rev); ok {
 			t.profile = ProfileTerms(f.Value)

@@ -58,11 +58,13 @@ func madrid(number, parent uint32, from udr.Instant) registry.AccountFact {
 }
 
 func status(account uint32, name string, from udr.Instant) registry.Statement {
-	return registry.Statement{Kind: registry.KindStatus, Subject: fmt.Sprint("a", account), From: from, Value: []byte(`{"status":"` + name + `"}`)}
+	return registry.Statement{Kind: registry.KindStatus, Subject: fmt.Sprint("a", account), From: from, Value: []byte(`{"status":"` + name +
+		`"}`)}
 }
 
 func profile(account uint32, value string, from udr.Instant) registry.Statement {
-	return registry.Statement{Kind: registry.KindProfile, Subject: fmt.Sprint("a", account), From: from, Value: []byte(`{"cost_centre":"` + value + `"}`)}
+	return registry.Statement{Kind: registry.KindProfile, Subject: fmt.Sprint("a", account), From: from, Value: []byte(`{"accounting_group":"` +
+		value + `"}`)}
 }
 
 // tree is two roots and an account below the first.
@@ -79,13 +81,21 @@ func TestWhatAnAccountPaysByChangesOnlyWhereACycleBegins(t *testing.T) {
 		change registry.Changes
 		want   string
 	}{
-		"a parent in mid-cycle":   {registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-03-10"))}}, "the parent of account a3 would change on 2026-03-10, within a billing cycle; it can change when the cycle ends, on 2026-04-01"},
-		"a parent at its end":     {registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-04-01"))}}, ""},
-		"a currency in mid-cycle": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(2, 0, on("2026-03-10")))}}, "the currency of account a2 would change on 2026-03-10"},
-		"a profile in mid-cycle":  {registry.Changes{Statements: []registry.Statement{profile(3, "x", on("2026-03-10"))}}, "the profile of account a3 would change on 2026-03-10"},
-		"a profile at its end":    {registry.Changes{Statements: []registry.Statement{profile(3, "x", on("2026-04-01"))}}, ""},
-		"a plan in mid-cycle":     {registry.Changes{Accounts: []registry.AccountFact{func() registry.AccountFact { f := madrid(3, 1, on("2026-03-10")); f.Plan = "fleet"; return f }()}}, ""},
-		"a new account":           {registry.Changes{Accounts: []registry.AccountFact{madrid(4, 1, on("2026-03-10"))}}, ""},
+		"a parent in mid-cycle": {registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-03-10"))}},
+			"the parent of account a3 would change on 2026-03-10, within a billing cycle; it can change when the cycle ends, on 2026-04-01"},
+		"a parent at its end": {registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-04-01"))}}, ""},
+		"a currency in mid-cycle": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(2, 0, on("2026-03-10")))}},
+			"the currency of account a2 would change on 2026-03-10"},
+		"a profile in mid-cycle": {registry.Changes{Statements: []registry.Statement{profile(3, "x", on("2026-03-10"))}},
+			"the profile of account a3 would change on 2026-03-10"},
+		"a profile at its end": {registry.Changes{Statements: []registry.Statement{profile(3, "x", on("2026-04-01"))}}, ""},
+		"a plan in mid-cycle": {registry.Changes{Accounts: []registry.AccountFact{func() registry.AccountFact {
+			f := madrid(3, 1,
+				on("2026-03-10"))
+			f.Plan = "fleet"
+			return f
+		}()}}, ""},
+		"a new account": {registry.Changes{Accounts: []registry.AccountFact{madrid(4, 1, on("2026-03-10"))}}, ""},
 		"another currency below": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(3, 1, on("2026-04-01")))}},
 			"account a3 has currency USD, but a1 pays for it in EUR from 2026-04-01 on; leave it out, or give the account a profile of its own"},
 		"another currency with a profile": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(3, 1, on("2026-04-01")))},
@@ -117,7 +127,8 @@ func TestACorrectionDoesNotReachCyclesThatAreRated(t *testing.T) {
 		return registry.LocalDate(time.UTC, udr.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))), true
 	}
 	require.Empty(t, b.propose(t, march, rated))
-	require.ErrorContains(t, b.propose(t, registry.Changes{Accounts: []registry.AccountFact{madrid(3, 1, on("2026-03-01")), madrid(3, 2, on("2026-01-01"))}}, rated),
+	require.ErrorContains(t, b.propose(t, registry.Changes{Accounts: []registry.AccountFact{madrid(3, 1, on("2026-03-01")), madrid(3, 2,
+		on("2026-01-01"))}}, rated),
 		"it can change from 2026-02-01 on")
 }
 
@@ -136,14 +147,17 @@ func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
 	}
 	// In the past too: the child was active while its parent is now said to have been suspended.
 	b := newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
-	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1, "active", on("2026-02-20"))}},
+	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")),
+		status(1, "active", on("2026-02-20"))}},
 		registry.Rated{}), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and allows below it only new, lead, suspended, terminated")
 	b = newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
-	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1, "active", on("2026-02-20")),
+	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1,
+		"active", on("2026-02-20")),
 		status(3, "suspended", on("2026-02-10")), status(3, "active", on("2026-02-20"))}}, registry.Rated{}))
 	// An account without a status is active.
 	b = newBook(t, tree())
-	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "terminated", on("2026-02-10"))}}, registry.Rated{}), "account a3 would be active")
+	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "terminated", on("2026-02-10"))}},
+		registry.Rated{}), "account a3 would be active")
 }
 
 func TestATerminatedAccountOwnsNoSIMThatIsNotRetired(t *testing.T) {
@@ -155,14 +169,17 @@ func TestATerminatedAccountOwnsNoSIMThatIsNotRetired(t *testing.T) {
 	first.States = []registry.StateFact{state(1, registry.Active, 0), state(2, registry.Active, 0)}
 	end := status(2, "terminated", on("2026-02-10"))
 	b := newBook(t, first)
-	breaches := b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1, registry.Cancelled, on("2026-02-10"))}}, registry.Rated{})
+	breaches := b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1,
+		registry.Cancelled, on("2026-02-10"))}}, registry.Rated{})
 	require.Len(t, breaches, 1)
 	require.ErrorContains(t, breaches, "SIM 2 would belong to account a2, which is terminated, without being retired on 2026-02-10")
 
 	b = newBook(t, first)
-	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1, registry.Cancelled, on("2026-02-10"))},
+	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1,
+		registry.Cancelled, on("2026-02-10"))},
 		SIMs: []registry.OwnershipFact{{SIM: 2, Account: 1, From: on("2026-02-01")}}}, registry.Rated{}))
-	require.ErrorContains(t, b.propose(t, registry.Changes{SIMs: []registry.OwnershipFact{{SIM: 3, Account: 2, From: on("2026-01-20")}}}, registry.Rated{}), "SIM 3 would belong to account a2")
+	require.ErrorContains(t, b.propose(t, registry.Changes{SIMs: []registry.OwnershipFact{{SIM: 3, Account: 2, From: on("2026-01-20")}}},
+		registry.Rated{}), "SIM 3 would belong to account a2")
 }
 
 func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
@@ -179,7 +196,8 @@ func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
 	require.Contains(t, text, "account a3 would be active from 2026-03-10 on below account a2, which is draft")
 
 	// An installation of before may have had any of them.
-	c := registry.Changes{Revision: 1, Accounts: []registry.AccountFact{madrid(1, 0, 0), madrid(2, 0, 0), madrid(3, 1, 0), madrid(3, 2, on("2026-03-10"))}}
+	c := registry.Changes{Revision: 1, Accounts: []registry.AccountFact{madrid(1, 0, 0), madrid(2, 0, 0), madrid(3, 1, 0), madrid(3, 2,
+		on("2026-03-10"))}}
 	old := &book{registry.New(), registry.NewStatements()}
 	require.NoError(t, old.r.Apply(&c))
 	require.NoError(t, old.s.Apply(&c))
@@ -191,11 +209,13 @@ func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
 func TestAnAccountIsPaidForByTheNearestProfileAndSoldToByTheNearestReseller(t *testing.T) {
 	reseller := madrid(1, 0, 0)
 	reseller.Kind = registry.ResellerAccount
-	b := newBook(t, registry.Changes{Accounts: []registry.AccountFact{reseller, madrid(2, 1, 0), madrid(3, 2, 0)}, Statements: []registry.Statement{profile(2, "x", 0)}})
+	b := newBook(t, registry.Changes{Accounts: []registry.AccountFact{reseller, madrid(2, 1, 0), madrid(3, 2, 0)},
+		Statements: []registry.Statement{profile(2, "x", 0)}})
 	v := b.r.View()
 	defer v.Close()
 	for account, want := range map[uint32][2]uint32{1: {1, 0}, 2: {2, 1}, 3: {2, 1}} {
-		require.Equal(t, want, [2]uint32{registry.Payer(v, b.s, account, on("2026-03-01"), 2), registry.Seller(v, account, on("2026-03-01"), 2)}, account)
+		require.Equal(t, want, [2]uint32{registry.Payer(v, b.s, account, on("2026-03-01"), 2), registry.Seller(v, account, on("2026-03-01"),
+			2)}, account)
 	}
 	boundary, ok := v.Boundary(3, on("2026-03-10"), 2)
 	require.Equal(t, []any{on("2026-04-01"), true}, []any{boundary, ok})

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,11 +33,11 @@ type Field struct {
 }
 
 // FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, with those of structs within.
-func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "") }
+func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "", true) }
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-func fieldsOf(t reflect.Type, above string) (all []Field) {
+func fieldsOf(t reflect.Type, above string, required bool) (all []Field) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag := f.Tag.Get("yaml")
@@ -50,14 +51,12 @@ func fieldsOf(t reflect.Type, above string) (all []Field) {
 		}
 		text := inner.Implements(textType) || reflect.PointerTo(inner).Implements(textType)
 		if inner.Kind() == reflect.Struct && !text && inner != reflect.TypeFor[diag.Node]() {
-			all = append(all, fieldsOf(inner, above+words[0]+".")...)
+			all = append(all, fieldsOf(inner, above+words[0]+".", required && slices.Contains(words[1:], "required"))...)
 			continue
 		}
 		field := Field{Path: above + words[0], List: inner.Kind() == reflect.Slice && !text, Map: inner.Kind() == reflect.Map,
 			Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"), Example: f.Tag.Get("example")}
-		for _, word := range words[1:] {
-			field.Required = field.Required || word == "required"
-		}
+		field.Required = required && slices.Contains(words[1:], "required")
 		if e := f.Tag.Get("enum"); e != "" {
 			field.Enum = strings.Split(e, "|")
 		}

@@ -90,7 +90,8 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, last: o.Last, rowsOf: map[uint64]struct{}{}, statedAt: map[string]diag.Pos{}, most: most,
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, last: o.Last, rowsOf: map[uint64]struct{}{},
+		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
 	if o.LeaveOut != nil {
@@ -190,7 +191,8 @@ func (r *row) pos(cell *cell) diag.Pos {
 		return r.whole
 	}
 	before := len([]rune(r.text[:cell.from]))
-	return diag.Pos{File: diag.Excerpt(r.file, r.line, r.text), Line: r.line, Column: before + 1, Length: max(1, len([]rune(r.text[cell.from:cell.to])))}
+	return diag.Pos{File: diag.Excerpt(r.file, r.line, r.text), Line: r.line, Column: before + 1, Length: max(1,
+		len([]rune(r.text[cell.from:cell.to])))}
 }
 
 type importer struct {

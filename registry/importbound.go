@@ -20,7 +20,7 @@ func (im *importer) wait(a *accountRow) bool {
 		return false
 	}
 	if until := im.waits[f.Number]; f.From < until {
-		im.errorf(a.row.at(colSince), "an earlier row of account %s takes effect on %s, when its billing cycle ends: write this since: in the row after it, or later",
+		im.errorf(a.row.at(colSince), "an earlier row of account %s takes effect on %s, when its billing cycle ends: begin this row then, or later",
 			f.ID, im.dayOf(f.Number, until))
 		return true
 	}
@@ -39,7 +39,11 @@ func (im *importer) wait(a *accountRow) bool {
 	later := f
 	later.From = first
 	f.Parent, f.Currency, f.Partition = before.Parent, before.Currency, before.Partition
-	if said := im.said(f.Number, f.From); said != nil && !sameFact(&said.AccountFact, &f) || said == nil && !sameFact(&before.AccountFact, &f) {
+	said := im.said(f.Number, f.From)
+	if said == nil {
+		said = before
+	}
+	if !sameFact(&said.AccountFact, &f) {
 		im.accountFact(f)
 	}
 	if said := im.said(f.Number, first); said != nil && sameFact(&said.AccountFact, &later) {
@@ -52,8 +56,8 @@ func (im *importer) wait(a *accountRow) bool {
 	} else if currency {
 		what = "currency"
 	}
-	im.list.Warnf(a.row.at(colSince), "the %s of account %s changes on %s: the billing cycle that runs at the row's since ends then", what, f.ID,
-		im.dayOf(f.Number, first))
+	im.list.Warnf(a.row.at(colSince), "the %s of account %s changes on %s: the billing cycle that runs at the row's since ends then",
+		what, f.ID, im.dayOf(f.Number, first))
 	return true
 }
 

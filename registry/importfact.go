@@ -45,8 +45,9 @@ var factSections = completed([]section{
 
 // simSections are the sections that need the SIMs.
 var simSections = completed([]section{
-	{file: statesFile, name: "states", kind: KindState, of: ofSIM, columns: []column{colState, colLifecycle, colCore, colBrought}, short: "state",
-		row: (*importer).stateRow},
+	{file: statesFile, name: "states", kind: KindState, of: ofSIM, columns: []column{colState, colLifecycle, colCore, colBrought},
+		short: "state",
+		row:   (*importer).stateRow},
 	{file: simSettingsFile, name: "sim_settings", kind: KindSetting, of: ofSIM, instance: []column{colKind}, short: "name"},
 	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, only: ofSIM, short: "lifecycle"},
 	{file: addonsFile, name: "addons", kind: KindAddon, of: ofAccount | ofSIM, instance: []column{colAddon, colInstance}},
@@ -92,7 +93,8 @@ func (s *section) complete() {
 func (s *section) subjects() string {
 	var all []string
 	for _, c := range s.columns {
-		if slices.Contains(s.instance, c) || slices.Contains([]column{colSince, colUntil, colWithdrawn, colState, colLifecycle, colCore, colBrought}, c) {
+		if slices.Contains(s.instance, c) || slices.Contains([]column{colSince, colUntil, colWithdrawn, colState, colLifecycle, colCore,
+			colBrought}, c) {
 			continue
 		}
 		all = append(all, columnNames[c])
@@ -134,7 +136,8 @@ func (im *importer) subject(r *row, s *section) (a about, ok bool) {
 		return a, false
 	}
 	if s.of&ofItself == 0 && named != 1 {
-		im.errorf(r.at(s.columns[0]), "a row of %s is about one of %s; this one names %s", s.name, s.subjects(), [...]string{"none", "", "two", "three"}[named])
+		im.errorf(r.at(s.columns[0]), "a row of %s is about one of %s; this one names %s", s.name, s.subjects(), [...]string{"none", "",
+			"two", "three"}[named])
 		return a, false
 	}
 	switch {
@@ -304,7 +307,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	}
 	asked := sp
 	if kind == KindProfile && !withdrawn {
-		sp = im.profileSpan(a, sp)
+		sp = im.profileSpan(a, sp, value)
 	}
 	before := im.statements.heldFacts(kind, a.subject, name, im.changes.Revision)
 	t := timelineOf(before)
@@ -321,8 +324,8 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	}
 	changes := difference(before, t.facts())
 	if sp != asked && len(changes) > 0 {
-		im.list.Warnf(r.at(colSince), "the profile of account %s changes on %s: the billing cycle that runs at the row's since ends then", a.subject,
-			im.dayOf(a.account, sp.since))
+		im.list.Warnf(r.at(colSince), "the profile of account %s changes on %s: the billing cycle that runs at the row's since ends then",
+			a.subject, im.dayOf(a.account, sp.since))
 	}
 	for _, f := range changes {
 		im.touch()
@@ -343,7 +346,8 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 func (im *importer) once(r *row, kind Kind, subject, name string, since udr.Instant) bool {
 	key := xxhash.Sum64String(string(kind) + "\x00" + subject + "\x00" + name + "\x00" + strconv.FormatInt(int64(since), 36))
 	if _, again := im.rowsOf[key]; again {
-		im.errorf(r.at(colSince), "an earlier row states the %s of this subject%s from the same since on: take one of the two out", kind, after(name))
+		im.errorf(r.at(colSince), "an earlier row states the %s of this subject%s from the same since on: take one of the two out", kind,
+			after(name))
 		return false
 	}
 	im.rowsOf[key] = struct{}{}
@@ -376,10 +380,12 @@ func (im *importer) overlaps(r *row, o *overlap) {
 }
 
 // profileSpan moves the beginning and the end of a profile to the end of the running cycle, unless it is the first one
-// where nobody had one.
-func (im *importer) profileSpan(a about, sp span) span {
-	if im.r.accounts.profiled(im.statements, a.account, sp.since-1, im.changes.Revision) != 0 &&
-		!im.statements.told(KindProfile, a.subject, "", sp.since) {
+// where nobody had one, or changes only fields that may change at any time.
+func (im *importer) profileSpan(a about, sp span, value string) span {
+	before := im.r.accounts.profiled(im.statements, a.account, sp.since-1, im.changes.Revision)
+	own, has := im.statements.At(KindProfile, a.subject, "", sp.since-1, im.changes.Revision)
+	same := has && ProfileTerms(own.Value) == ProfileTerms([]byte(value))
+	if before != 0 && !same && !im.statements.told(KindProfile, a.subject, "", sp.since) {
 		if first, ok := im.r.accounts.boundary(a.account, sp.since, im.changes.Revision); ok {
 			sp.since = first
 		}

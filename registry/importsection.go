@@ -91,7 +91,8 @@ const (
 	columns
 )
 
-var columnNames = [columns]string{"id", "name", "kind", "company", "project", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits",
+var columnNames = [columns]string{"id", "name", "kind", "company", "project", "parent", "currency", "zone", "cycle_day", "plan", "pool",
+	"limits",
 	"since", "until", "withdrawn", "account", "iccid", "eid", "imsi", "msisdn", "imei", "group", "state", "lifecycle", "core", "brought",
 	"apn_group", "service_profile", "roaming_profile", "security_profile", "addon", "package", "instance"}
 
@@ -111,11 +112,14 @@ type section struct {
 }
 
 var (
-	companies = section{file: companiesFile, name: "companies", kind: KindCompany, columns: []column{colID, colName, colKind, colSince, colUntil,
+	companies = section{file: companiesFile, name: "companies", kind: KindCompany, columns: []column{colID, colName, colKind, colSince,
+		colUntil,
 		colWithdrawn}, row: (*importer).company}
-	accountsSection = section{file: accountsFile, name: "accounts", columns: []column{colID, colCompany, colProject, colKind, colParent, colCurrency,
+	accountsSection = section{file: accountsFile, name: "accounts", columns: []column{colID, colCompany, colProject, colKind, colParent,
+		colCurrency,
 		colZone, colCycleDay, colPlan, colPool, colLimits, colSince, colWithdrawn}, row: (*importer).account}
-	simsSection = section{file: simsFile, name: "sims", columns: []column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName, colAccount, colPlan,
+	simsSection = section{file: simsFile, name: "sims", columns: []column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName,
+		colAccount, colPlan,
 		colGroup, colState, colLifecycle, colCore, colBrought, colAPNGroup, colServiceProfile, colRoamingProfile, colSecurityProfile,
 		colSince, colUntil, colWithdrawn}, row: (*importer).simRow}
 )

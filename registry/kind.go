@@ -35,7 +35,8 @@ const (
 )
 
 // StatementKinds are the kinds of statements.
-var StatementKinds = [...]Kind{KindCompany, KindProject, KindStatus, KindProfile, KindSettings, KindResource, KindGroup, KindMember, KindSetting,
+var StatementKinds = [...]Kind{KindCompany, KindProject, KindStatus, KindProfile, KindSettings, KindResource, KindGroup, KindMember,
+	KindSetting,
 	KindDetails, KindContact, KindAddress, KindAddon, KindContract, KindPackage, KindOneOff, KindPayment}
 
 // SubjectOf is the subject of statements about a SIM: sim: and its number.

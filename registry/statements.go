@@ -64,7 +64,8 @@ func (s *Statements) Revision() Revision {
 // Apply adds the statements of a change set, whose revision is the next one.
 func (s *Statements) Apply(changes *Changes) error {
 	if next := s.Revision() + 1; changes.Revision != next {
-		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
+		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision,
+			next-1, next-1)
 	}
 	s.Load(changes.Revision, changes.Statements)
 	s.Publish(changes.Revision)

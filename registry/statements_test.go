@@ -50,13 +50,16 @@ func cells(value string) string { return value }
 
 var things = []thing{
 	{"details.csv", "account,notes", "acme", cells, statementOf(registry.KindDetails, "acme", "", `{"notes":"%s"}`)},
-	{"profiles.csv", "account,cost_centre", "north", cells, statementOf(registry.KindProfile, "north", "", `{"cost_centre":"%s"}`)},
-	{"resources.csv", "account,kind,name,access", "acme,price_plan,fleet", cells, statementOf(registry.KindResource, "acme", "price_plan/fleet", `{"access":"%s"}`)},
+	{"profiles.csv", "account,accounting_group", "north", cells, statementOf(registry.KindProfile, "north", "", `{"accounting_group":"%s"}`)},
+	{"resources.csv", "account,kind,name,access", "acme,price_plan,fleet", cells, statementOf(registry.KindResource, "acme",
+		"price_plan/fleet", `{"access":"%s"}`)},
 	{"contacts.csv", "account,id,name", "acme,maria", cells, statementOf(registry.KindContact, "acme", "maria", `{"name":"%s"}`)},
 	{"projects.csv", "id,name", "p1", cells, statementOf(registry.KindProject, "p1", "", `{"name":"%s"}`)},
-	{"sim_settings.csv", "imsi,kind,name", "214070000000001,apn_group", cells, statementOf(registry.KindSetting, "sim:1", "apn_group", `{"name":"%s"}`)},
+	{"sim_settings.csv", "imsi,kind,name", "214070000000001,apn_group", cells, statementOf(registry.KindSetting, "sim:1", "apn_group",
+		`{"name":"%s"}`)},
 	{"members.csv", "imsi,group", "214070000000001", cells, statementOf(registry.KindMember, "sim:1", "", `{"group":"%s"}`)},
-	{"states.csv", "imsi,state,core", "214070000000001", func(v string) string { return v + ",active" }, func(b *taken, at udr.Instant) string {
+	{"states.csv", "imsi,state,core", "214070000000001", func(v string) string { return v + ",active" }, func(b *taken,
+		at udr.Instant) string {
 		v := b.registry.View()
 		defer v.Close()
 		if s, ok := v.State(1, at, v.Revision()); ok {
@@ -78,7 +81,8 @@ func takeRows(history []*registry.Changes, th thing, rows string) ([]*registry.C
 		}
 	}
 	changes, _, list := registry.ImportWith(b.registry, []registry.Input{
-		input("accounts.csv", []byte("id,currency,zone\nacme,EUR,UTC\nnorth,EUR,UTC\n")), input("sims.csv", []byte("imsi,account\n214070000000001,acme\n")),
+		input("accounts.csv", []byte("id,currency,zone\nacme,EUR,UTC\nnorth,EUR,UTC\n")), input("sims.csv",
+			[]byte("imsi,account\n214070000000001,acme\n")),
 		input(th.file, []byte(th.header+",since,until,withdrawn\n"+rows))}, registry.ImportOptions{Statements: b.statements})
 	if list.HasErrors() || changes.Empty() {
 		return history, b, list.Err()

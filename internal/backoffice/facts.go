@@ -111,7 +111,8 @@ func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company 
 	if told := k.view.CompanyHistory(company); len(told) > 0 && !isAccount {
 		facts := []Fact{}
 		for _, c := range told {
-			facts = append(facts, Fact{Subject: company, What: string(registry.KindCompany), Value: fmt.Sprintf("%s, %s", c.Name, c.Kind), Since: "always",
+			facts = append(facts, Fact{Subject: company, What: string(registry.KindCompany), Value: fmt.Sprintf("%s, %s", c.Name, c.Kind),
+				Since: "always",
 				Known: uint64(c.Known), Corrected: uint64(c.Corrected), key: control.FactKey{Kind: registry.KindCompany, Known: c.Known}})
 		}
 		subjects = append(subjects, of{registry.CompanySubject(company), facts, every}, of{subject: company, has: isOfCompany})
@@ -126,7 +127,8 @@ func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company 
 			zone = k.zone(number, k.at)
 		}
 		history := slices.DeleteFunc(statements.History(s.subject), func(p registry.StatementPeriod) bool { return !s.has(p.Kind) })
-		facts := append(s.facts, statementFacts(strings.TrimPrefix(s.subject, "company:"), history, func(udr.Instant) *time.Location { return zone })...)
+		facts := append(s.facts, statementFacts(strings.TrimPrefix(s.subject, "company:"), history,
+			func(udr.Instant) *time.Location { return zone })...)
 		if err := o.reasons(ctx, 0, s.subject, facts); err != nil {
 			return nil, err
 		}
@@ -234,7 +236,8 @@ func (k registryAt) accountText(f *registry.AccountFact) string {
 		cycleDay = fmt.Sprint(f.CycleDay)
 	}
 	var all []string
-	for _, field := range [...][2]string{{"parent", parent}, {"company", f.Company}, {"project", f.Project}, {"kind", kind}, {"currency", f.Currency},
+	for _, field := range [...][2]string{{"parent", parent}, {"company", f.Company}, {"project", f.Project}, {"kind", kind}, {"currency",
+		f.Currency},
 		{"zone", f.Zone}, {"cycle_day", cycleDay}, {"pool", strings.Join(f.SharePlans, " ")}, {"limits", strings.Join(f.Limits, " ")}} {
 		if field[1] != "" {
 			all = append(all, field[0]+"="+field[1])

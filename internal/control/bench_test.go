@@ -61,13 +61,21 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 }
 
-// BenchmarkImport takes SIMs from CSV into SQLite as ratemill import does; CONTROL_SIMS=1000000 takes the full size.
+// BenchmarkImport takes SIMs from CSV into SQLite as ratemill import does, without and with their states and a setting;
+// CONTROL_SIMS=1000000 takes the full size.
 func BenchmarkImport(b *testing.B) {
+	for _, of := range []struct{ name, columns, cells string }{{"sims", "", ""}, {"sims+states+settings",
+		",state,core,lifecycle,apn_group", ",in_billing,active,standard@1,iot"}} {
+		b.Run(of.name, func(b *testing.B) { importing(b, of.columns, of.cells) })
+	}
+}
+
+func importing(b *testing.B, columns, cells string) {
 	n := sims(b)
 	var csv bytes.Buffer
-	csv.WriteString("iccid,imsi,msisdn,account,plan,since\n")
+	csv.WriteString("iccid,imsi,msisdn,account,plan,since" + columns + "\n")
 	for i := range n {
-		fmt.Fprintf(&csv, "89340100%011d,21407%010d,3460%09d,a%d,fleet,2026-01-%02d\n", i, i, i, i%1000, 1+i%28)
+		fmt.Fprintf(&csv, "89340100%011d,21407%010d,3460%09d,a%d,fleet,2026-01-%02d%s\n", i, i, i, i%1000, 1+i%28, cells)
 	}
 	var accounts bytes.Buffer
 	accounts.WriteString("id,currency,zone\n")
@@ -81,7 +89,8 @@ func BenchmarkImport(b *testing.B) {
 		s, err := control.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "control.db"))
 		require.NoError(b, err)
 		begun, used := time.Now(), cpu(b)
-		changes, problems := registry.Import(registry.New(), []registry.Input{input("accounts.csv", accounts.Bytes()), input("sims.csv", csv.Bytes())})
+		changes, problems := registry.Import(registry.New(), []registry.Input{input("accounts.csv", accounts.Bytes()), input("sims.csv",
+			csv.Bytes())})
 		require.Empty(b, problems)
 		read := time.Now()
 		require.NoError(b, s.ImportRegistry(b.Context(), changes, control.ImportOptions{Partitions: 12}))

@@ -37,7 +37,8 @@ func (t tx) insertCauses(ctx context.Context, c *registry.Changes) error {
 			_, err := t.exec(ctx, `DELETE FROM registry_revisions WHERE revision = ?`, known)
 			return err
 		}
-		_, err = t.exec(ctx, `UPDATE registry_revisions SET companies = ?, accounts = ?, sims = ?, identifiers = ?, states = ?, facts = ? WHERE revision = ?`,
+		_, err = t.exec(ctx, `UPDATE registry_revisions SET companies = ?, accounts = ?, sims = ?, identifiers = ?, states = ?, facts = ?
+			WHERE revision = ?`,
 			len(c.Companies), len(c.Accounts), len(c.SIMs), len(c.Identifiers), len(c.States), len(c.Statements), known)
 		if err != nil {
 			return err
@@ -99,11 +100,12 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	if err != nil {
 		return err
 	}
-	err = insert(`account_facts (known, n, number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits,
-		partition_number, cause)`,
+	err = insert(`account_facts (known, n, number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day,
+		plan, share_plans, limits, partition_number, cause)`,
 		18, len(c.Accounts), func(i int, args []any) []any {
 			f := &c.Accounts[i]
-			return append(args, known, i, int64(f.Number), f.ID, int64(f.From), int64(f.State), f.Company, f.Project, f.Kind.String(), int64(f.Parent),
+			return append(args, known, i, int64(f.Number), f.ID, int64(f.From), int64(f.State), f.Company, f.Project, f.Kind.String(),
+				int64(f.Parent),
 				f.Currency, f.Zone, f.CycleDay, f.Plan, strings.Join(f.SharePlans, "\n"), strings.Join(f.Limits, "\n"), f.Partition, int64(f.Cause))
 		})
 	if err != nil {
@@ -116,25 +118,28 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	if err != nil {
 		return err
 	}
-	err = insert(`identifier_facts (known, n, kind, value, valid_from, state, sim, cause)`, 8, len(c.Identifiers), func(i int, args []any) []any {
+	err = insert(`identifier_facts (known, n, kind, value, valid_from, state, sim, cause)`, 8, len(c.Identifiers), func(i int,
+		args []any) []any {
 		f := &c.Identifiers[i]
 		return append(args, known, i, int64(f.Identifier.Kind), f.Identifier.Value, int64(f.From), int64(f.State), int64(f.SIM), int64(f.Cause))
 	})
 	if err != nil {
 		return err
 	}
-	err = insert(`sim_state_facts (known, n, sim, valid_from, state, name, core, lifecycle, brought, cause)`, 10, len(c.States), func(i int, args []any) []any {
-		f := &c.States[i]
-		brought := 0
-		if f.Brought {
-			brought = 1
-		}
-		return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), f.Name, f.Core.String(), f.Lifecycle, brought, int64(f.Cause))
-	})
+	err = insert(`sim_state_facts (known, n, sim, valid_from, state, name, core, lifecycle, brought, cause)`, 10, len(c.States),
+		func(i int, args []any) []any {
+			f := &c.States[i]
+			brought := 0
+			if f.Brought {
+				brought = 1
+			}
+			return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), f.Name, f.Core.String(), f.Lifecycle, brought, int64(f.Cause))
+		})
 	if err != nil {
 		return err
 	}
-	return insert(`facts (known, n, kind, subject, name, valid_from, state, value, cause)`, 9, len(c.Statements), func(i int, args []any) []any {
+	return insert(`facts (known, n, kind, subject, name, valid_from, state, value, cause)`, 9, len(c.Statements), func(i int,
+		args []any) []any {
 		f := &c.Statements[i]
 		return append(args, known, i, string(f.Kind), f.Subject, f.Name, int64(f.From), int64(f.State), string(f.Value), int64(f.Cause))
 	})

@@ -16,7 +16,8 @@ import (
 )
 
 func inBilling(sim uint32, from udr.Instant, state registry.State) registry.StateFact {
-	return registry.StateFact{SIM: sim, From: from, StateValue: registry.StateValue{State: state, Name: "in_billing", Core: registry.Active, Lifecycle: "standard@1"}}
+	return registry.StateFact{SIM: sim, From: from, StateValue: registry.StateValue{State: state, Name: "in_billing",
+		Core: registry.Active, Lifecycle: "standard@1"}}
 }
 
 func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
@@ -38,7 +39,8 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 		_, err = other.LoadStatements(ctx, statements)
 		require.NoError(t, err)
 
-		second := &registry.Changes{Revision: 2, States: []registry.StateFact{inBilling(1, 100, registry.Withdrawn), inBilling(2, 70, registry.Ended)},
+		second := &registry.Changes{Revision: 2, States: []registry.StateFact{inBilling(1, 100, registry.Withdrawn), inBilling(2, 70,
+			registry.Ended)},
 			Statements: []registry.Statement{{Kind: registry.KindStatus, Subject: "a1", From: 200, Value: []byte(`{"status":"suspended"}`)}}}
 		require.NoError(t, s.ImportRegistry(ctx, second, control.ImportOptions{Who: "ana", Now: noon, Partitions: 1}))
 		fresh := registry.New()
@@ -75,7 +77,8 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 
 		told, err := s.StatesOf(ctx, []uint32{1, 2}, 2)
 		require.NoError(t, err)
-		require.Equal(t, []registry.KnownState{{StateFact: inBilling(1, 100, registry.Holds), Known: 1}, {StateFact: inBilling(1, 100, registry.Withdrawn), Known: 2}}, told[1])
+		require.Equal(t, []registry.KnownState{{StateFact: inBilling(1, 100, registry.Holds), Known: 1}, {StateFact: inBilling(1, 100,
+			registry.Withdrawn), Known: 2}}, told[1])
 		of, err := s.StatementsOf(ctx, []string{"a1", "sim:1"}, 1)
 		require.NoError(t, err)
 		require.Len(t, of.Of(registry.KindResource, "a1", 10, 1), 1)
@@ -119,7 +122,8 @@ func TestACauseMakesFactsOnce(t *testing.T) {
 		require.True(t, again.Empty())
 		some := make(2, 7, 900, 900, 3, 901)
 		require.NoError(t, s.ImportRegistry(ctx, some, options))
-		require.Equal(t, []registry.Cause{{Cause: "usage:f1:900", Kind: registry.KindState, Subject: "sim:900"}, {Cause: "usage:f1:901", Kind: registry.KindState, Subject: "sim:901"}}, some.Causes)
+		require.Equal(t, []registry.Cause{{Cause: "usage:f1:900", Kind: registry.KindState, Subject: "sim:900"}, {Cause: "usage:f1:901",
+			Kind: registry.KindState, Subject: "sim:901"}}, some.Causes)
 		require.Len(t, some.States, 4)
 		require.Equal(t, []uint32{1, 1, 2, 2}, []uint32{some.States[0].Cause, some.States[1].Cause, some.States[2].Cause, some.States[3].Cause})
 
@@ -190,7 +194,8 @@ func TestTheRegistryOfAnOlderInstallationGoesOn(t *testing.T) {
 			revision, err := s.LoadStatements(t.Context(), statements)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, revision)
-			require.NoError(t, s.ImportRegistry(t.Context(), &registry.Changes{Revision: 2, States: []registry.StateFact{inBilling(1, 5, registry.Holds)}},
+			require.NoError(t, s.ImportRegistry(t.Context(), &registry.Changes{Revision: 2, States: []registry.StateFact{inBilling(1, 5,
+				registry.Holds)}},
 				control.ImportOptions{Who: "ana", Now: noon}))
 			_, err = s.LoadRegistry(t.Context(), reg)
 			require.NoError(t, err)

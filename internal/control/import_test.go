@@ -23,7 +23,8 @@ func fleetFiles(sims int) []registry.Input {
 	for i := range sims {
 		fmt.Fprintf(&b, "21407%010d,acme,fleet,2026-01-01,in_billing,active,iot\n", i)
 	}
-	return []registry.Input{csvFile("accounts.csv", "id,currency,zone\nacme,EUR,UTC\n"), csvFile("statuses.csv", "account,status\nacme,active\n"), csvFile("sims.csv", b.String())}
+	return []registry.Input{csvFile("accounts.csv", "id,currency,zone\nacme,EUR,UTC\n"), csvFile("statuses.csv",
+		"account,status\nacme,active\n"), csvFile("sims.csv", b.String())}
 }
 
 func TestADryRunChangesNothing(t *testing.T) {
@@ -80,7 +81,8 @@ func TestLinesWithMistakesAreLeftOutIfTheOthersAreWanted(t *testing.T) {
 		for _, l := range done.Lines {
 			results = append(results, fmt.Sprintf("%s:%d %s", l.File, l.Line, l.Result))
 		}
-		require.ElementsMatch(t, []string{"accounts.csv:2 changed", "accounts.csv:3 refused", "sims.csv:2 changed", "sims.csv:3 refused", "sims.csv:4 changed",
+		require.ElementsMatch(t, []string{"accounts.csv:2 changed", "accounts.csv:3 refused", "sims.csv:2 changed", "sims.csv:3 refused",
+			"sims.csv:4 changed",
 			"sims.csv:5 refused"}, results)
 		done, _, err = s.Import(t.Context(), files, options)
 		require.NoError(t, err)

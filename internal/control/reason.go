@@ -49,7 +49,8 @@ func (s *Store) ReasonsOf(ctx context.Context, sim uint32, subject string, revis
 		for _, rev := range revisions[first:min(len(revisions), first+rowsPerStatement)] {
 			some = append(some, int64(rev))
 		}
-		err := s.query(ctx, "reading who changed the registry", `SELECT revision, at, who, why FROM registry_revisions WHERE revision IN (`+marks(len(some))+`)`,
+		err := s.query(ctx, "reading who changed the registry",
+			`SELECT revision, at, who, why FROM registry_revisions WHERE revision IN (`+marks(len(some))+`)`,
 			some, func(rows *sql.Rows) error {
 				var rev registry.Revision
 				var at int64

@@ -81,7 +81,8 @@ func chargesOf(b *life.Book) func(settings []byte) []string {
 func settingsForm(b *life.Book) registry.Form {
 	fields := []registry.Field{
 		{Path: "lifecycle", Required: true, Doc: "The lifecycle of the account's SIMs, or of the SIM.", Example: "standard"},
-		{Path: "overrides", Map: true, Doc: "What is otherwise here: the keys of a lifecycle, each replacing that of the lifecycle.", Example: "{ suspend: { max: 30 d } }"},
+		{Path: "overrides", Map: true, Doc: "What is otherwise here: the keys of a lifecycle, each replacing that of the lifecycle.",
+			Example: "{ suspend: { max: 30 d } }"},
 	}
 	return registry.Form{Kind: registry.KindSettings, Fields: fields, Read: func(n *diag.Node) (value []byte, list diag.List) {
 		text, err := registry.NodeJSON(n)
@@ -129,7 +130,8 @@ func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, z
 			for _, s := range rules.Model.States {
 				names = append(names, s.Name)
 			}
-			return v, fmt.Errorf("model %s of lifecycle %s has no state %s%s; it has %s", rules.Model.Name, ref.Lifecycle, name, diag.Suggest(name, names),
+			return v, fmt.Errorf("model %s of lifecycle %s has no state %s%s; it has %s", rules.Model.Name, ref.Lifecycle, name,
+				diag.Suggest(name, names),
 				strings.Join(names, ", "))
 		}
 		return registry.StateValue{Name: name, Core: state.Core, Lifecycle: ref.String()}, nil

@@ -1,0 +1,122 @@
+package registry
+
+import "slices"
+
+// FileReference is what a kind of import file has, for the reference of columns.
+type FileReference struct {
+	Name    string // of the section in YAML; a CSV file is called so, with anything behind it
+	Meaning string
+	Columns []Field // those of the file, and then the fields of the value
+}
+
+// FilesReference lists all kinds of import files with their columns, in the order in which they are read.
+func FilesReference(forms []Form) (all []FileReference) {
+	im := &importer{forms: forms}
+	for i := range sections {
+		s := &sections[i]
+		if s.only == ofSIM {
+			continue
+		}
+		f := FileReference{Name: s.name, Meaning: meanings[s.file]}
+		for _, c := range s.columns {
+			f.Columns = append(f.Columns, Field{Path: columnNames[c], Doc: columnMeaning(s, c), Required: s.requires(c)})
+		}
+		if s.kind != "" && s.kind != KindState {
+			for _, field := range im.form(s.kind).Fields {
+				if at := slices.IndexFunc(f.Columns, func(c Field) bool { return c.Path == field.Path }); at < 0 {
+					f.Columns = append(f.Columns, field)
+				}
+			}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// requires reports whether a row must have a cell.
+func (s *section) requires(c column) bool {
+	return c == colID && s.of&(ofAccount|ofCompany|ofSIM) == 0 || slices.Contains(s.instance, c) && c != colInstance || c == colState &&
+		s.file == statesFile ||
+		c == colAccount && s.of == ofAccount
+}
+
+var meanings = map[fileKind]string{
+	companiesFile: "Owners of accounts. A row with more than id, name and kind states the whole company, so it needs all that is " +
+		"required.",
+	projectsFile:    "Parts of a company's business that have accounts of their own.",
+	accountsFile:    "The tree of accounts: who pays whom, in which currency and cycle, by which plan.",
+	statusesFile:    "Statuses of accounts. An account without one is active.",
+	profilesFile:    "Billing profiles. An account without one has that of the nearest account above that has one.",
+	settingsFile:    "Lifecycles of the SIMs of accounts, or of single SIMs, with what is otherwise there.",
+	resourcesFile:   "What was given to accounts.",
+	groupsFile:      "Groups of an account's SIMs.",
+	detailsFile:     "What is known of accounts besides money.",
+	contactsFile:    "People of accounts and companies.",
+	addressesFile:   "Addresses of accounts and companies.",
+	addonsFile:      "What accounts and SIMs have on top of their plans.",
+	packagesFile:    "Packages that accounts bought. The value is taken as it is.",
+	contractsFile:   "Contracts. The value is taken as it is.",
+	oneOffsFile:     "One-off charges. The value is taken as it is.",
+	paymentsFile:    "Payments. The value is taken as it is.",
+	simsFile:        "SIMs: their identifiers, owners and plans; and, for many SIMs in one file, their states, groups and settings.",
+	statesFile:      "States of SIMs.",
+	simSettingsFile: "The resource of each kind that a SIM has.",
+	membersFile:     "Groups of SIMs.",
+}
+
+// columnMeaning is what a column says; the columns of a value have theirs from their form.
+func columnMeaning(s *section, c column) string {
+	switch {
+	case c == colKind && s.file == companiesFile:
+		return "Its part in the business: customer (the default), reseller or operator."
+	case c == colKind && s.file == accountsFile:
+		return "standard (the default), or reseller: it has customers, plans and invoices of its own."
+	case c == colKind:
+		return "Kind of the resource: price_plan, apn_group, service_profile, roaming_profile, security_profile, …"
+	case c == colName && s.file == companiesFile:
+		return "Name for people; the id without it."
+	case c == colName && s.file == resourcesFile:
+		return "Name of the resource."
+	case c == colAccount && s.file != simsFile:
+		return "The account that the row is about."
+	case c == colPlan && s.file == accountsFile:
+		return "What the account pays its parent for the SIMs below it."
+	}
+	return columnMeanings[c]
+}
+
+var columnMeanings = [columns]string{
+	colID:        "Id: a word without blanks, at most 128 bytes.",
+	colName:      "Any other name of a SIM, such as that of its line.",
+	colCompany:   "The company to which it belongs.",
+	colProject:   "The project to which the account belongs, if the company has projects.",
+	colParent:    "The account above, which it pays. Without one it is a billing root.",
+	colCurrency:  "ISO 4217 code. Without it, that of the account above.",
+	colZone:      "IANA time zone of its days and cycles. Without it, that of the account above.",
+	colCycleDay:  "Day of the month on which its billing cycles begin, 1 to 31. Without it, that of the account above; 1 for a billing root.",
+	colPlan:      "Price plan of the SIM.",
+	colPool:      "Share plans of the account, with blanks between them, in the order in which they are drawn.",
+	colLimits:    "Limits of the account, with blanks between them.",
+	colSince:     "From when on the row holds: a day, or a time with its offset. Without it, always.",
+	colUntil:     "Until when the row holds. Without it, until the next row.",
+	colWithdrawn: "true: the row with this since was a mistake.",
+	colAccount:   "The account that owns the SIM.",
+	colICCID:     "ICCID of the SIM; several have blanks between them.",
+	colEID:       "EID of its chip.",
+	colIMSI:      "IMSI of the SIM.",
+	colMSISDN:    "Phone number of the SIM, with its country code.",
+	colIMEI:      "IMEI of its device.",
+	colGroup:     "The SIM's group.",
+	colState:     "State of the SIM, one of its lifecycle's model.",
+	colLifecycle: "The lifecycle, if it is not that of the settings of the SIM or its account; with @ and a version, exactly that " +
+		"one.",
+	colCore:            "What the state means: prospect, active, suspended or cancelled. The catalogue knows it; without lifecycles in it, write it.",
+	colBrought:         "true: the SIM came from elsewhere in this state, and nothing is charged for reaching it.",
+	colAPNGroup:        "The SIM's APN group.",
+	colServiceProfile:  "The SIM's service profile.",
+	colRoamingProfile:  "The SIM's roaming profile.",
+	colSecurityProfile: "The SIM's security profile.",
+	colAddon:           "Name of the add-on.",
+	colPackage:         "Name of the package.",
+	colInstance:        "Which one, if it has several of this name.",
+}
