@@ -220,6 +220,22 @@ func (b *Book) Tier(id string, when udr.Instant) string {
 	return "retailer"
 }
 
+// TakesSIMs refuses SIMs for an account that may get none at a time: one that is not active, or that is blacklisted. Commands and batches
+// that assign or move SIMs ask it.
+func (b *Book) TakesSIMs(id string, when udr.Instant) error {
+	if s := b.Status(id, when).Status; s != Active {
+		name := s.String()
+		if s == NoStatus {
+			name = "not there"
+		}
+		return fmt.Errorf("account %s is %s then, and only an active account gets SIMs", id, name)
+	}
+	if d := Value[Details](b, registry.KindDetails, id, "", when); d != nil && d.Blacklisted {
+		return fmt.Errorf("account %s is blacklisted, so it gets no more SIMs; ratemill account set %s details blacklisted=false allows them", id, id)
+	}
+	return nil
+}
+
 // SingleBill tells where the accounts of a project with one bill differ at a time in what the bill has once: accounting group, time zone,
 // cycle day.
 func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {

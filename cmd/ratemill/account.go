@@ -23,7 +23,7 @@ shows it first. --as ACCOUNT does it on behalf of an account, which sees and cha
 balance shows what accounts are charged so far.`,
 	}
 	c.AddCommand(accountList(f), accountShow(f), accountCreate(f), accountSet(f), accountStatus(f), accountResource(f), accountGroup(f),
-		accountAddon(f), accountLookup(f), accountBalance(f), accountRebuild(f))
+		accountAddon(f), accountLookup(f), accountCredit(f), accountBalance(f), accountRebuild(f))
 	return c
 }
 

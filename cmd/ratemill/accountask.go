@@ -158,6 +158,50 @@ func showAccount(g *output.Grid, a *backoffice.FullAccount) {
 	showCredit(add, a)
 }
 
+func accountCredit(f *flags) *cobra.Command {
+	var q backoffice.AccountQuestion
+	c := &cobra.Command{
+		Use:   "credit",
+		Short: "List what payers with a credit limit owe",
+		Long: `Credit prints, for each account with a credit limit, what it and the accounts for which it pays owe together: unbilled usage,
+the unpaid part of open documents, and both as the exposure. passed are the thresholds of its credit policy that the exposure
+has reached, in percent of the limit. account show ACCOUNT has the alerts, each with the record that caused it.`,
+		Example: "  ratemill account credit\n  ratemill account credit --as globex -o csv",
+		Args:    none,
+	}
+	at := questionFlags(f, c, &q)
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		q.At = at.Time
+		all, err := office.Credits(cmd.Context(), q)
+		if err != nil {
+			return refusal(err)
+		}
+		g := output.New("payer", "currency", "limit", "unbilled", "documents", "exposure", "passed", "policy", "activations").
+			Amounts("limit", "unbilled", "documents", "exposure")
+		for _, x := range all {
+			var passed []string
+			for _, p := range x.Passed {
+				passed = append(passed, fmt.Sprint(p, " %"))
+			}
+			activations := "allowed"
+			if x.Blocked {
+				activations = "blocked"
+			}
+			g.Add(x.Payer, x.Currency, x.Limit, x.Unbilled, x.Documents, x.Exposure, strings.Join(passed, " "), x.Policy, activations)
+		}
+		if g.Len() == 0 {
+			fmt.Fprintln(stderr, "no account has a credit limit; it is a field of the billing profile: ratemill account set ACCOUNT profile credit_limit=1000")
+		}
+		return g.Print(data(cmd), f.output)
+	}
+	return c
+}
+
 func showCredit(add func(what, name, value string), a *backoffice.FullAccount) {
 	if c := a.Credit; c != nil {
 		limit := "none"

@@ -93,6 +93,13 @@ func TestACreditPolicyBlocksActivationsUntilTheExposureFalls(t *testing.T) {
 	owe("1010", 100)
 	_, err = o.SetStatus(ctx, backoffice.StatusOrder{AccountOrder: by("globex"), Account: "hooli", To: "active"})
 	require.ErrorContains(t, err, "account hooli cannot become active: globex owes 1010 EUR, which is at least 100 % of its credit limit of 1000")
+	credits, err := o.Credits(ctx, backoffice.AccountQuestion{As: "globex"})
+	require.NoError(t, err)
+	require.Equal(t, []backoffice.PayerCredit{{AccountCredit: backoffice.AccountCredit{Payer: "globex", Currency: "EUR", Limit: "1000", Unbilled: "1010",
+		Documents: "0", Exposure: "1010", Passed: []int{100}}, Policy: "standard", Blocked: true}}, credits)
+	credits, err = o.Credits(ctx, backoffice.AccountQuestion{As: "initech"})
+	require.NoError(t, err)
+	require.Empty(t, credits, "an account that does not pay for itself")
 	owe("610")
 	_, err = o.SetStatus(ctx, backoffice.StatusOrder{AccountOrder: by("globex"), Account: "hooli", To: "active"})
 	require.NoError(t, err)
