@@ -172,6 +172,8 @@ func TestACauseIsUsedOnce(t *testing.T) {
 	require.Equal(t, []string{"2026-03-05  request:d", "2026-04-01 used timer:suspend_max:sim:7:2026-04-01T00:00:00Z after request:d"},
 		say("request:d", assigned, parked))
 	require.Empty(t, say("request:e", assigned, parked), "nothing is new")
+	chosen := life.Event{At: day("2026-04-01"), Kind: life.Set, Rules: rules, State: "used", Cause: "request:f"}
+	require.Equal(t, []string{"2026-04-01 used request:f"}, say("request:f", assigned, parked, chosen), "somebody chooses it now")
 }
 
 func BenchmarkEffectiveState(b *testing.B) {
@@ -222,4 +224,23 @@ func TestMostStatesNeedNoLookAtTheClockOrTheCounters(t *testing.T) {
 	} {
 		require.Equal(t, x.wanted, bucket(x.state, x.way, x.class), "%s%s %s", x.state, x.way, x.class)
 	}
+}
+
+func TestAnEventCountsOnceHoweverOftenItIsReported(t *testing.T) {
+	_, rules := own(t)
+	events := []life.Event{{At: day("2026-03-01"), Kind: life.Assigned, Rules: rules, State: "used", Cause: "request:a"},
+		{At: day("2026-03-02"), Kind: life.LimitPassed, Cause: "usage:f:1"}, {At: day("2026-04-05"), Kind: life.LimitPassed, Cause: "usage:f:1"}}
+	stays := life.States(events, day("2026-06-01"))
+	require.Len(t, stays, 3, "used, parked on 2 March for 30 days, and used again")
+}
+
+func TestWhatIsDatedAheadIsStatedAndATimeLimitOnlyWhenItIsDue(t *testing.T) {
+	_, rules := own(t)
+	events := []life.Event{{At: day("2026-03-01"), Kind: life.Assigned, Rules: rules, State: "used"},
+		{At: day("2026-03-02"), Kind: life.Set, Rules: rules, State: "parked"}, {At: day("2026-05-01"), Kind: life.Set, Rules: rules, State: "gone"}}
+	stays := life.States(events, day("2026-03-10"))
+	require.Len(t, stays, 3)
+	require.Equal(t, "gone", stays[2].State)
+	require.Equal(t, "used", stays[2].Before, "the suspension ends on 1 April")
+	require.Len(t, life.States(events, day("2026-04-01")), 4)
 }

@@ -17,8 +17,8 @@ import (
 var Documents = []diag.Key{
 	{Name: "state_model", Doc: "A state model says which states a SIM can be in, what they mean, and which may follow which.",
 		New: func() any { return new(modelDoc) }},
-	{Name: "lifecycle", Doc: "A lifecycle is the rules of a SIM's states, by which accounts run their SIMs: the first state, test quota, bill " +
-		"on first use, suspensions, activation.", New: func() any { return new(lifecycleDoc) }},
+	{Name: "lifecycle", Doc: "A lifecycle is the rules of a SIM's states, by which accounts run their SIMs: the first state, test quota, " +
+		"bill on first use, suspensions, activation.", New: func() any { return new(lifecycleDoc) }},
 }
 
 //go:embed shipped

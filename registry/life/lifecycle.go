@@ -298,7 +298,8 @@ func (c *compiling) firstUse(l *Lifecycle, doc *lifecycleDoc) {
 		return
 	}
 	f := doc.FirstUse
-	l.FirstUse = FirstUseRule{Threshold: c.units(f.Threshold.classes), After: f.After.N, Window: f.Window.N, To: f.To.Value, BillBefore: f.Before}
+	l.FirstUse = FirstUseRule{Threshold: c.units(f.Threshold.classes), After: f.After.N, Window: f.Window.N, To: f.To.Value,
+		BillBefore: f.Before}
 	if len(states) == 0 {
 		c.list.Errorf(f.To.Pos, "state model %s has no state with usage: first_use, so first_use never applies; leave it out", m.Name)
 		return

@@ -81,6 +81,9 @@ func (w *world) history(r *rand.Rand) (events []life.Event) {
 	at := map[udr.Instant]bool{}
 	for i := range 2 + r.IntN(12) {
 		when := udr.InstantOf(begin.Add(time.Duration(r.IntN(60*24)) * time.Hour))
+		if r.IntN(3) == 0 { // when time limits are due
+			when = udr.InstantOf(begin.AddDate(0, 0, r.IntN(60)))
+		}
 		if i == 0 {
 			when = udr.InstantOf(begin.Add(-time.Hour))
 		}
