@@ -383,17 +383,22 @@ type RegistryChange struct {
 
 // RegistryHistory lists the newest revisions, the newest first.
 func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryChange, err error) {
-	err = s.query(ctx, "reading the registry's history", `SELECT revision, at, who, why, companies, accounts, sims, identifiers, states, facts
-		FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
+	err = s.query(ctx, "reading the registry's history", `SELECT `+changeColumns+` FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
 		[]any{limit}, func(rows *sql.Rows) error {
-			var c RegistryChange
-			var at int64
-			err := rows.Scan(&c.Revision, &at, &c.Who, &c.Why, &c.Companies, &c.Accounts, &c.SIMs, &c.Identifiers, &c.States, &c.Statements)
-			c.At = instant(at)
+			c, err := scanChange(rows)
 			all = append(all, c)
 			return err
 		})
 	return all, err
+}
+
+const changeColumns = `revision, at, who, why, companies, accounts, sims, identifiers, states, facts`
+
+func scanChange(rows *sql.Rows) (c RegistryChange, err error) {
+	var at int64
+	err = rows.Scan(&c.Revision, &at, &c.Who, &c.Why, &c.Companies, &c.Accounts, &c.SIMs, &c.Identifiers, &c.States, &c.Statements)
+	c.At = instant(at)
+	return c, err
 }
 
 // RegistryRevisions are the times at which the revisions after a given one became known, in order.
