@@ -7,7 +7,8 @@ import "strings"
 type Block struct {
 	Table   string
 	columns []*data
-	fills   []fill // of columns
+	fills   []fill         // of columns, in a table of the rated log
+	facts   []fillOf[fact] // of columns, in a table of facts
 	byName  map[string]*data
 
 	from, to int64 // offsets of the rated log from which it is made
@@ -20,7 +21,12 @@ func newBlock(t *Table) *Block {
 		if c := &t.Columns[i]; c.fill != nil {
 			d := newData(c.Name, c.Type)
 			b.columns = append(b.columns, d)
-			b.fills = append(b.fills, c.fill)
+			switch fill := c.fill.(type) {
+			case fillOf[row]:
+				b.fills = append(b.fills, fill)
+			case fillOf[fact]:
+				b.facts = append(b.facts, fill)
+			}
 			b.byName[c.Name] = d
 		}
 	}
@@ -49,6 +55,13 @@ func (b *Block) fill(rows []row) {
 	}
 	for i, d := range b.columns {
 		b.fills[i](d, rows)
+	}
+}
+
+// fillFacts is fill for facts.
+func (b *Block) fillFacts(facts []fact) {
+	for i, d := range b.columns {
+		b.facts[i](d, facts)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/internal/control"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -71,7 +73,7 @@ func Filled(ctx context.Context, messages [][]byte, account func(context.Context
 	}
 	r.closed.fill([]row{{closed: &closing{id: udr.ID{File: udr.FileID{0xdd}, Seq: 172}, how: dropped, who: "who", why: "why", at: 173}}})
 	var s strings.Builder
-	for _, b := range r.blocks {
+	for _, b := range append(r.blocks, factBlocks()...) {
 		decoded, err := b.decoded()
 		if err != nil {
 			return "", err
@@ -87,6 +89,26 @@ func Filled(ctx context.Context, messages [][]byte, account func(context.Context
 		}
 	}
 	return s.String(), nil
+}
+
+// factBlocks are blocks of one fact no two of whose values are the same where two columns could be taken for each other.
+func factBlocks() (blocks []*Block) {
+	f := fact{change: &control.RegistryChange{Revision: 201, At: time.Unix(1774700000, 202), Who: "who", Why: "why", Companies: 203, Accounts: 204, SIMs: 205,
+		Identifiers: 206, States: 207, Statements: 208}, n: 209, cause: "cause", owner: "owner", withheld: []string{"withheld"},
+		company: registry.Company{ID: "company", Name: "name", Kind: registry.Reseller},
+		account: registry.AccountFact{Number: 210, ID: "account", From: 1774700000_211000000, State: registry.AfterEnd, Company: "company", Project: "project",
+			Kind: registry.ResellerAccount, Parent: 212, Currency: "currency", Zone: "zone", CycleDay: 13, Plan: "plan", SharePlans: []string{"share", "plans"}, Limits: []string{"limits"}},
+		sim: registry.OwnershipFact{SIM: 214, From: 1774700000_215000000, State: registry.Ended, Account: 216, Plan: "plan"},
+		identifier: registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.MSISDN, Value: "value"}, From: 1774700000_217000000, State: registry.Withdrawn,
+			SIM: 218},
+		state:     registry.StateFact{SIM: 219, From: 1774700000_220000000, StateValue: registry.StateValue{Name: "name", Core: 2, Lifecycle: "lifecycle", Brought: true}},
+		statement: registry.Statement{Kind: "kind", Subject: "subject", Name: "name", From: 1774700000_221000000, Value: []byte("value")}}
+	for i := range registryTables {
+		b := newBlock(&registryTables[i])
+		b.fillFacts([]fact{f})
+		blocks = append(blocks, b)
+	}
+	return blocks
 }
 
 // Inserted are a table's columns that are inserted: what their values look like in a block, by name.
@@ -137,3 +159,6 @@ func CreatesAs(of func(column, is string) string) map[string]string {
 	}
 	return all
 }
+
+// Decides reports whether it is decided what the warehouse gets of a kind of statements.
+func Decides(kind registry.Kind) bool { return shownFields[kind] != nil }

@@ -46,6 +46,9 @@ func TestADroppedTableIsMadeAgainByAnOrderAlone(t *testing.T) {
 func TestADroppedViewComesBack(t *testing.T) {
 	w := open(t, testengine.SharedClickHouse(t), "dropped_view")
 	for _, v := range warehouse.Views() {
+		if len(v.Takes) > 0 {
+			continue
+		}
 		require.NoError(t, w.Conn().Exec(t.Context(), "DROP VIEW "+v.Name))
 		require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))
 		require.NoError(t, w.Conn().Exec(t.Context(), "SELECT * FROM "+v.Name+" LIMIT 0"))

@@ -21,8 +21,9 @@ type Column struct {
 	Filled string
 	// Computed is the expression that the column stands for; it is not stored.
 	Computed string
-	// fill appends the column's values; nil for a column that is not inserted.
-	fill fill
+	// fill appends the column's values: a fill, of rows of the rated log, or a fillOf[fact]; nil for a column that is not
+	// inserted.
+	fill any
 }
 
 // Table is a table, declared once.
@@ -55,6 +56,7 @@ type View struct {
 	Doc     string
 	Columns []Column // Type is left to the SELECT
 	Select  string   // {balanced} is the condition for files f whose records are all kept
+	Takes   []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
 // Layout is how the tables are kept.
@@ -173,6 +175,9 @@ func (v *View) create(l Layout) string {
 // comments is the statement that gives the view's columns their comments; a view takes none when it is made. A view
 // of * has the columns of its table, with their comments.
 func (v *View) comments(l Layout) string {
+	if len(v.Takes) > 0 {
+		return "" // ClickHouse does not know its columns before it is asked
+	}
 	var parts []string
 	add := func(c *Column) {
 		for _, name := range strings.Split(c.Name, ", ") {

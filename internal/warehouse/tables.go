@@ -1,6 +1,8 @@
 package warehouse
 
 import (
+	"slices"
+
 	"ratemill/decimal"
 	"ratemill/rating"
 	"ratemill/udr"
@@ -229,7 +231,10 @@ var position = []Column{
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
 
-var tables = []Table{
+// tables are those of the rated log, and those of the registry's facts.
+var tables = slices.Concat(usageTables, registryTables)
+
+var usageTables = []Table{
 	{
 		Name: ratedTable, Since: 1,
 		Doc:       "Usage that was rated: one row per usage record, with the whole record and what its SIM's account pays in plain columns. Sums of usage and of tier 0 need nothing else; what every tier pays is in the view charges.",

@@ -1,5 +1,7 @@
 package warehouse
 
+import "slices"
+
 // Views are the views, in the order of documentation.
 func Views() []View { return views }
 
@@ -19,7 +21,9 @@ var (
 	cycleColumn    = Column{Name: "cycle", Doc: "First day of the account's billing period."}
 )
 
-var views = []View{
+var views = slices.Concat(usageViews, registryViews())
+
+var usageViews = []View{
 	{
 		Name: "charges", Since: 1,
 		Doc: "The price of every record for every account: one row per record and tier, from the SIM's own account (tier 0) up to the " +

@@ -1,0 +1,386 @@
+package warehouse
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/control"
+	"ratemill/internal/options"
+	"ratemill/internal/safeguard"
+	"ratemill/registry"
+)
+
+// Facts is a store of facts that are never changed: control.Store is one.
+type Facts interface {
+	RegistryChanges(ctx context.Context, after registry.Revision, most int) ([]control.RegistryChange, error)
+	FactPage(ctx context.Context, table control.FactTable, after control.FactPlace, to registry.Revision, most int, each func(*control.StoredFact) error) error
+}
+
+// FactInserter is the tables of facts: Warehouse is one.
+type FactInserter interface {
+	Insert(ctx context.Context, b *Block, token string) error
+	// Replicated reports whether a table stores the token in the same step as the rows.
+	Replicated() bool
+	// FactEnd is the place of the last fact of a table among those of a range of revisions; false if it has none.
+	FactEnd(ctx context.Context, table string, from, to registry.Revision) (control.FactPlace, bool, error)
+	// FactRows is how many facts a table has from one place to another, both included.
+	FactRows(ctx context.Context, table string, first, last control.FactPlace) (int, error)
+	// Revisions is the newest revision whose facts are all here, when it became known, and how many facts each table must
+	// have of the revisions up to it, and has.
+	Revisions(ctx context.Context) (Revisions, error)
+}
+
+// Revisions is what tables of facts say of themselves.
+type Revisions struct {
+	Newest registry.Revision
+	At     time.Time
+	Should map[string]uint64
+	Has    map[string]uint64
+}
+
+// FactSinkOptions are the options of a sink of facts.
+type FactSinkOptions struct {
+	Name      string // under which the control store keeps the position
+	Facts     Facts
+	Positions consumer.Positions
+	Warehouse FactInserter
+	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
+	// here.
+	Account func(ctx context.Context, number uint32, revision uint64) (string, error)
+	Clock   interface{ Now() time.Time }
+	Log     *slog.Logger
+	Page    int // facts of a table that are written together; 0: 50,000
+}
+
+// FactSink brings the facts of the registry into the warehouse, each once, by revisions.
+//
+// It works as a sink of the rated log does (consumer.ByToken): the range of revisions is fixed in the control store before
+// any row is written, and the position moves when all are there. A range may hold millions of facts, so they come page by
+// page, in the order of their places, each page with a token of its own. A table then holds the facts of a range up to some
+// page, so whoever finds a range asks each table for its last fact and goes on behind it. The revisions come last, and the
+// views show nothing beyond them.
+type FactSink struct {
+	FactSinkOptions
+	Written  atomic.Int64 // facts
+	Revision atomic.Int64 // the newest revision that is in the warehouse
+	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
+
+	names   accountNames
+	blocks  map[string]*Block
+	facts   []fact
+	version int64
+	asked   time.Time         // when the control store last said that version is current
+	checked bool              // the warehouse was compared with the position
+	ask     registry.Revision // up to which tables are asked for what they have before they get more
+}
+
+// NewFactSink reports all mistakes of the options.
+func NewFactSink(o FactSinkOptions) (*FactSink, error) {
+	c := options.Of("warehouse: a sink of facts needs ")
+	c.Need(o.Name != "", "a name")
+	c.Need(o.Facts != nil, "a store of facts")
+	c.Need(o.Positions != nil, "a store of positions")
+	c.Need(o.Warehouse != nil, "a warehouse")
+	c.Need(o.Account != nil, "the ids of accounts")
+	c.Need(o.Clock != nil, "a clock")
+	c.Need(o.Log != nil, "a log")
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	o.Page = cmp.Or(o.Page, factPage)
+	s := &FactSink{FactSinkOptions: o, blocks: map[string]*Block{}}
+	for _, t := range factTables {
+		s.blocks[t.name] = newBlock(table(t.name))
+	}
+	s.blocks[revisionTable] = newBlock(table(revisionTable))
+	return s, nil
+}
+
+const (
+	factPage      = 50_000 // facts of a table in a block, unless the options say another number
+	factRange     = 50_000 // facts of a range, unless one revision has more
+	mostRevisions = 10_000 // of a range
+	mostTries     = 9      // tokens of a page, of which all but the last were stored without its rows
+)
+
+// askAgain is how long an answer of the control store about the position is good for: much less than the time for which a
+// table remembers tokens.
+const askAgain = time.Minute
+
+// Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
+func (s *FactSink) Begin() { s.checked = false }
+
+// Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call it
+// again: it reads the position and goes on from there.
+func (s *FactSink) Step(ctx context.Context) (bool, error) {
+	s.asked = s.Clock.Now()
+	at, err := s.Positions.SinkGet(ctx, s.Name, 0)
+	if err != nil {
+		return false, err
+	}
+	s.version = at.Version
+	at.Next = max(at.Next, 1)
+	if !s.checked {
+		if at.Next, err = s.compare(ctx, at); err != nil {
+			return false, err
+		}
+		s.checked = true
+	}
+	s.Revision.Store(at.Next - 1)
+	found := at.Intent != nil && safeguard.On(safeguard.IntentCompleted)
+	intent := control.Intent{From: at.Next}
+	var changes []control.RegistryChange
+	if found {
+		intent = *at.Intent
+		changes, err = s.Facts.RegistryChanges(ctx, registry.Revision(intent.From-1), int(intent.To-intent.From)+1)
+		if err == nil && (len(changes) == 0 || int64(changes[len(changes)-1].Revision) != intent.To) {
+			err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older copy; see "+
+				"docs/runbooks/stores-of-different-days.md", intent.To)
+		}
+		s.Repeated.Add(1)
+	} else {
+		changes, err = s.Facts.RegistryChanges(ctx, registry.Revision(at.Next-1), mostRevisions)
+		changes = ranged(changes)
+		if len(changes) > 0 {
+			intent.To = int64(changes[len(changes)-1].Revision)
+		}
+	}
+	if err != nil || len(changes) == 0 {
+		return false, err
+	}
+	return true, s.write(ctx, intent, changes, found)
+}
+
+// ranged is as many of the first changes as make a range.
+func ranged(changes []control.RegistryChange) []control.RegistryChange {
+	facts := int64(0)
+	for i := range changes {
+		if facts += changes[i].Facts(); facts > factRange {
+			return changes[:max(i, 1)]
+		}
+	}
+	return changes
+}
+
+// write takes a range through its three states: intended, in the warehouse, and done.
+func (s *FactSink) write(ctx context.Context, intent control.Intent, changes []control.RegistryChange, found bool) (err error) {
+	switch {
+	case found && safeguard.On(safeguard.IntentTaken):
+		// The process that recorded the intent may still be writing; its commit must fail.
+		err = s.swap(ctx, func(version int64) (int64, error) { return s.Positions.SinkTakeOver(ctx, s.Name, 0, version) })
+	case !found && safeguard.On(safeguard.IntentFirst):
+		err = s.swap(ctx, func(version int64) (int64, error) { return s.Positions.SinkIntent(ctx, s.Name, 0, version, intent) })
+	}
+	if err != nil {
+		return err
+	}
+	commit := func() error {
+		return s.swap(ctx, func(version int64) (int64, error) {
+			return s.Positions.SinkCommit(ctx, s.Name, 0, version, intent.To+1, nil)
+		})
+	}
+	if !safeguard.On(safeguard.PositionAfter) {
+		if err := commit(); err != nil {
+			return err
+		}
+		return s.copy(ctx, intent, changes, found)
+	}
+	if err := s.copy(ctx, intent, changes, found); err != nil {
+		return err
+	}
+	if err := commit(); err != nil {
+		return err
+	}
+	s.Revision.Store(intent.To)
+	return nil
+}
+
+// copy writes the facts of a range, and then its revisions.
+func (s *FactSink) copy(ctx context.Context, intent control.Intent, changes []control.RegistryChange, found bool) error {
+	again := found || registry.Revision(intent.From) <= s.ask
+	for _, t := range factTables {
+		if err := s.copyTable(ctx, t.name, t.from, changes, again); err != nil {
+			return err
+		}
+	}
+	b := s.blocks[revisionTable]
+	from := registry.Revision(intent.From)
+	if again && safeguard.On(safeguard.FoundIsAsked) {
+		end, some, err := s.Warehouse.FactEnd(ctx, revisionTable, from, registry.Revision(intent.To))
+		if err != nil {
+			return err
+		}
+		if some {
+			from = end.Known + 1
+		}
+	}
+	b.reset()
+	for i := range changes {
+		if c := &changes[i]; c.Revision >= from {
+			b.fillFacts([]fact{{change: c}})
+		}
+	}
+	return s.insert(ctx, b, control.FactPlace{Known: from}, control.FactPlace{Known: registry.Revision(intent.To)}, again)
+}
+
+// copyTable writes a table's facts of a range, page by page.
+func (s *FactSink) copyTable(ctx context.Context, table string, from control.FactTable, changes []control.RegistryChange, again bool) error {
+	first, last := changes[0].Revision, changes[len(changes)-1].Revision
+	after := control.FactPlace{Known: first - 1, N: math.MaxInt64}
+	if again && safeguard.On(safeguard.FoundIsAsked) {
+		end, some, err := s.Warehouse.FactEnd(ctx, table, first, last)
+		if err != nil {
+			return err
+		}
+		if some {
+			after = end
+		}
+	}
+	b := s.blocks[table]
+	for {
+		b.reset()
+		s.facts = s.facts[:0]
+		var begin, end control.FactPlace
+		rows := 0
+		err := s.Facts.FactPage(ctx, from, after, last, s.Page, func(f *control.StoredFact) error {
+			if rows++; rows == 1 {
+				begin = f.FactPlace
+			}
+			end = f.FactPlace
+			return s.add(ctx, b, f, &changes[f.Known-first])
+		})
+		if err == nil && len(s.facts) > 0 {
+			s.flush(b)
+		}
+		if err != nil || rows == 0 {
+			return err
+		}
+		if err := s.insert(ctx, b, begin, end, again); err != nil {
+			return err
+		}
+		s.Written.Add(int64(rows))
+		if after = end; rows < s.Page {
+			return nil
+		}
+	}
+}
+
+// add makes a row of a fact.
+func (s *FactSink) add(ctx context.Context, b *Block, of *control.StoredFact, change *control.RegistryChange) (err error) {
+	f := fact{change: change, n: uint32(of.N), cause: of.Cause, company: of.Company, account: of.Account, sim: of.SIM, identifier: of.Identifier,
+		state: of.State, statement: of.Statement}
+	above := uint32(0)
+	switch b.Table {
+	case accountTable:
+		above = f.account.Parent
+	case simTable:
+		above = f.sim.Account
+	case statementTable:
+		if f.statement.Value, f.withheld, err = shown(f.statement.Kind, f.statement.Value); err != nil {
+			return fmt.Errorf("the value of a fact of revision %d about %s %s: %w", of.Known, f.statement.Kind, f.statement.Subject, err)
+		}
+	}
+	if f.owner, err = s.account(ctx, above, of.Known); err != nil {
+		return err
+	}
+	if s.facts = append(s.facts, f); len(s.facts) == together {
+		s.flush(b)
+	}
+	return nil
+}
+
+func (s *FactSink) flush(b *Block) {
+	b.fillFacts(s.facts)
+	clear(s.facts)
+	s.facts = s.facts[:0]
+}
+
+func (s *FactSink) account(ctx context.Context, number uint32, revision registry.Revision) (string, error) {
+	if id, ok := s.names.known(number); ok {
+		return id, nil
+	}
+	id, err := s.Account(ctx, number, uint64(revision))
+	if err == nil {
+		s.names.remember(number, id)
+	}
+	return id, err
+}
+
+// insert writes a page of facts into its table. A page that may be there already is asked for afterwards: a table that is
+// not replicated stores the token before the rows, so it can take a page for present that never came (consumer.ByToken).
+func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.FactPlace, again bool) error {
+	if b.Rows() == 0 {
+		return nil
+	}
+	if err := s.stillOurs(ctx); err != nil {
+		return err
+	}
+	token := fmt.Sprintf("%s/%s/%d.%d-%d.%d", s.Name, b.Table, first.Known, first.N, last.Known, last.N)
+	if err := s.Warehouse.Insert(ctx, b, token); err != nil {
+		return err
+	}
+	if !again || s.Warehouse.Replicated() || !safeguard.On(safeguard.RepeatedIsAsked) {
+		return nil
+	}
+	for n := 2; ; n++ {
+		rows, err := s.Warehouse.FactRows(ctx, b.Table, first, last)
+		switch {
+		case err != nil || rows == b.Rows():
+			return err
+		case rows > 0 || n > mostTries:
+			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there twice, "+
+				"or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known,
+				first.N, last.Known, last.N, b.Rows(), b.Table)
+		}
+		s.Log.Warn("ClickHouse took new facts for repeated ones but has none of them; writing them again", "table", b.Table, "revision", last.Known)
+		if err := s.Warehouse.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
+			return err
+		}
+	}
+}
+
+// stillOurs checks that nobody else has taken the range over since the control store's last answer, if that is some time
+// ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
+func (s *FactSink) stillOurs(ctx context.Context) error {
+	now := s.Clock.Now()
+	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.
+	if max(now.Sub(s.asked), now.Round(0).Sub(s.asked)) < askAgain || !safeguard.On(safeguard.CompareAndSet) {
+		return nil
+	}
+	at, err := s.Positions.SinkGet(ctx, s.Name, 0)
+	if err == nil && at.Version != s.version {
+		err = control.ErrConflict
+	}
+	if err == nil {
+		s.asked = now
+	}
+	return err
+}
+
+// swap changes the position if it is still the known one.
+func (s *FactSink) swap(ctx context.Context, change func(version int64) (int64, error)) error {
+	asked := s.Clock.Now()
+	version, err := change(s.version)
+	if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
+		at, err := s.Positions.SinkGet(ctx, s.Name, 0)
+		if err != nil {
+			return err
+		}
+		if version, err = change(at.Version); errors.Is(err, control.ErrConflict) {
+			version, err = at.Version, nil
+		}
+		s.version = version
+		return err
+	}
+	if err == nil {
+		s.version, s.asked = version, asked
+	}
+	return err
+}

@@ -1,0 +1,178 @@
+package warehouse
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A view of the registry comes three times: NAME as of now, NAME_at as of a time, and NAME_known as of a time and as it
+// was known at a revision. The rules are those of the registry (registry/facts.go): of the facts of one beginning the last
+// known counts, unless it is withdrawn; of those that count the one with the latest beginning holds, unless it is an end.
+
+// newestRevision is the newest revision whose facts are all here.
+const newestRevision = "(SELECT max(revision) FROM registry_revisions)"
+
+var (
+	atParameter       = Column{Name: "at", Doc: "As of which time."}
+	revisionParameter = Column{Name: "revision", Doc: "As known at which revision of the registry."}
+)
+
+func registryViews() (all []View) {
+	for _, v := range registryQuestions {
+		for _, of := range []struct {
+			suffix, at, revision, doc string
+			takes                     []Column
+		}{
+			{"", "now64(9)", newestRevision, "as of now", nil},
+			{"_at", "{at:DateTime64(9, 'UTC')}", newestRevision, "as of a time in UTC: `SELECT … FROM " + v.Name + "_at(at = '2026-04-01 00:00:00')`",
+				[]Column{atParameter}},
+			{"_known", "{at:DateTime64(9, 'UTC')}", "least({revision:UInt64}, " + newestRevision + ")",
+				"as of a time, and as it was known at a revision of the registry: `SELECT … FROM " + v.Name + "_known(at = '2026-04-01 00:00:00', revision = 12)`. " +
+					"Rated records have their revision in the column registry", []Column{atParameter, revisionParameter}},
+		} {
+			one := v
+			one.Since, one.Name, one.Takes = 11, v.Name+of.suffix, of.takes
+			one.Doc = v.Doc + " This view shows them " + of.doc + "."
+			one.Select = strings.NewReplacer("{at}", of.at, "{revision}", of.revision).Replace(v.Select)
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// holding is the facts of a table that hold: one row for each subject, with some columns of its fact.
+func holding(table, subject, where string, columns ...string) string {
+	var outer, inner strings.Builder
+	for i, c := range columns {
+		name, as, renamed := strings.Cut(c, " AS ")
+		if !renamed {
+			as = name
+		}
+		outer.WriteString(", h." + strconv.Itoa(i+2) + " AS " + as)
+		inner.WriteString(", " + name)
+	}
+	if where != "" {
+		where = " AND " + where
+	}
+	return `(
+  SELECT ` + subject + outer.String() + ` FROM (
+    SELECT ` + subject + `, argMax(v, valid_from) AS h FROM (
+      SELECT ` + subject + `, valid_from, argMax((effect` + inner.String() + `), (known, n)) AS v
+      FROM ` + table + ` WHERE valid_from <= {at} AND known <= {revision}` + where + `
+      GROUP BY ` + subject + `, valid_from HAVING v.1 != 'withdrawn')
+    GROUP BY ` + subject + `)
+  WHERE h.1 != 'ended')`
+}
+
+var (
+	simColumn   = Column{Name: "sim", Doc: "Number of the SIM."}
+	knownColumn = []Column{
+		{Name: "known", Doc: "Revision of the registry with which that became known."},
+		{Name: "known_at", Doc: "When."}, {Name: "who", Doc: "Who stated it."}, {Name: "why", Doc: "Why."},
+		{Name: "cause", Doc: "What made it; empty for none."},
+	}
+)
+
+var registryQuestions = []View{
+	{
+		Name: "sims",
+		Doc:  "SIMs that an account owns, with their identifiers and states.",
+		Columns: []Column{
+			simColumn, {Name: "account", Doc: "The account that owns it."}, {Name: "account_number", Doc: "Its number."},
+			{Name: "plan", Doc: "The SIM's price plan."}, {Name: "since", Doc: "Since when the account owns it with this plan."},
+			{Name: "iccid, imsi, msisdn, imei, eid, name", Doc: "Its identifiers; several of one kind are separated by a blank."},
+			{Name: "state", Doc: "Its state; empty for none."}, {Name: "core", Doc: "prospect, active, suspended or cancelled; empty for no state."},
+			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "state_since", Doc: "Since when it has this state; 1970-01-01 for no state."},
+		},
+		Select: `
+SELECT o.sim AS sim, o.account AS account, o.account_number AS account_number, o.plan AS plan, o.since AS since,
+       i.iccid AS iccid, i.imsi AS imsi, i.msisdn AS msisdn, i.imei AS imei, i.eid AS eid, i.name AS name,
+       s.state AS state, s.core AS core, s.lifecycle AS lifecycle, s.state_since AS state_since
+FROM ` + holding(simTable, "sim", "", "account", "account_number", "plan", "valid_from AS since") + ` AS o
+LEFT JOIN (
+  SELECT sim, ` + identifiersOf("iccid", "imsi", "msisdn", "imei", "eid", "name") + `
+  FROM ` + holding(identifierTable, "kind, value", "", "sim") + ` GROUP BY sim) AS i ON i.sim = o.sim
+LEFT JOIN ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "valid_from AS state_since") + ` AS s ON s.sim = o.sim`,
+	},
+	{
+		Name: "sim_states",
+		Doc:  "The states of all SIMs that have one, also of those that no account owns any more.",
+		Columns: append([]Column{
+			simColumn, {Name: "state", Doc: "The state in its model."}, {Name: "core", Doc: "prospect, active, suspended or cancelled."},
+			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "brought", Doc: "The SIM came from elsewhere in this state."},
+			{Name: "since", Doc: "Since when it has this state."},
+		}, knownColumn...),
+		Select: `
+SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "brought", "valid_from AS since", "known", "known_at", "who", "why", "cause"),
+	},
+	{
+		Name: "accounts",
+		Doc:  "Accounts, with what they inherit from the accounts above them.",
+		Columns: append([]Column{
+			{Name: "account", Doc: "Id of the account."}, {Name: "number", Doc: "Its number."},
+			{Name: "parent", Doc: "The account above; empty for a billing root."}, {Name: "root", Doc: "Its billing root."},
+			{Name: "level", Doc: "0 for a billing root, 1 for the accounts below it, …"},
+			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of its company."}, {Name: "project", Doc: "Id of its project; empty for none."},
+			{Name: "currency", Doc: "Its own, or that of the nearest account above with one."},
+			{Name: "zone", Doc: "Its own time zone, or that of the nearest account above with one, as it was stated."},
+			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
+			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
+			{Name: "status", Doc: "draft, active, …; empty where nobody stated one."}, {Name: "status_since", Doc: "Since when; 1970-01-01 for none, or always."},
+			{Name: "since", Doc: "Since when what is stated of the account itself holds."},
+		}, knownColumn...),
+		Select: `
+WITH RECURSIVE held AS (
+  SELECT * FROM ` + holding(accountTable, "number", "", "id", "parent", "parent_number", "kind", "company", "project", "currency", "zone", "cycle_day", "plan", "share_plans", "limits",
+			"valid_from AS since", "known", "known_at", "who", "why", "cause") + `
+), tree AS (
+  SELECT number, id AS top, toUInt8(0) AS level, currency, zone, cycle_day FROM held WHERE parent_number = 0
+  UNION ALL
+  SELECT held.number, tree.top, toUInt8(tree.level + 1), if(held.currency = '', tree.currency, held.currency), if(held.zone = '', tree.zone, held.zone),
+         if(held.cycle_day = 0, tree.cycle_day, held.cycle_day)
+  FROM held INNER JOIN tree ON held.parent_number = tree.number
+)
+SELECT h.id AS account, h.number AS number, h.parent AS parent, t.top AS root, t.level AS level, h.kind AS kind, h.company AS company, h.project AS project,
+       t.currency AS currency, t.zone AS zone, t.cycle_day AS cycle_day, h.plan AS plan, h.share_plans AS share_plans, h.limits AS limits,
+       JSONExtractString(s.value, 'status') AS status, s.status_since AS status_since, h.since AS since,
+       h.known AS known, h.known_at AS known_at, h.who AS who, h.why AS why, h.cause AS cause
+FROM tree AS t INNER JOIN held AS h ON h.number = t.number
+LEFT JOIN ` + holding(statementTable, "subject", "kind = 'status' AND name = ''", "value", "valid_from AS status_since") + ` AS s ON s.subject = h.id`,
+	},
+	{
+		Name: "companies",
+		Doc:  "Companies.",
+		Columns: append([]Column{
+			{Name: "company", Doc: "Id of the company."}, {Name: "name", Doc: "Its name."}, {Name: "kind", Doc: "customer, reseller or operator."},
+			{Name: "type", Doc: "Its legal form or line of business."}, {Name: "registration", Doc: "Its number in the register of companies."},
+			{Name: "vat", Doc: "Its VAT number."}, {Name: "country", Doc: "The country of its seat."},
+		}, knownColumn...),
+		Select: `
+SELECT c.id AS company, c.name AS name, c.kind AS kind, JSONExtractString(s.value, 'type') AS type, JSONExtractString(s.value, 'registration') AS registration,
+       JSONExtractString(s.value, 'vat') AS vat, JSONExtractString(s.value, 'address', 'country') AS country,
+       c.known AS known, c.known_at AS known_at, c.who AS who, c.why AS why, c.cause AS cause
+FROM (
+  SELECT id, v.1 AS name, v.2 AS kind, v.3 AS known, v.4 AS known_at, v.5 AS who, v.6 AS why, v.7 AS cause FROM (
+    SELECT id, argMax((name, kind, known, known_at, who, why, cause), (known, n)) AS v FROM company_facts WHERE known <= {revision} GROUP BY id)) AS c
+LEFT JOIN ` + holding(statementTable, "subject", "kind = 'company' AND name = ''", "value") + ` AS s ON s.subject = c.id`,
+	},
+	{
+		Name: "statements",
+		Doc:  "Everything else that holds of accounts, SIMs, companies and other subjects: one row for each kind, subject and name.",
+		Columns: append([]Column{
+			{Name: "kind", Doc: "status, settings, profile, resource, …"}, {Name: "subject", Doc: "As in statement_facts."}, {Name: "name", Doc: "Which one, where a subject has several."},
+			{Name: "value", Doc: "As JSON, without the fields in withheld."}, {Name: "withheld", Doc: "Fields that only the control store has."},
+			{Name: "since", Doc: "Since when it holds."},
+		}, knownColumn...),
+		Select: `
+SELECT * FROM ` + holding(statementTable, "kind, subject, name", "", "value", "withheld", "valid_from AS since", "known", "known_at", "who", "why", "cause"),
+	},
+}
+
+// identifiersOf are columns of identifiers of some kinds.
+func identifiersOf(kinds ...string) string {
+	var columns []string
+	for _, kind := range kinds {
+		columns = append(columns, "arrayStringConcat(arraySort(groupArrayIf(value, kind = '"+kind+"')), ' ') AS "+kind)
+	}
+	return strings.Join(columns, ", ")
+}
