@@ -19,7 +19,7 @@ import (
 )
 
 // Warehouse writes rated records to ClickHouse.
-var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics}, Begin: beginSink,
+var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics, factMetrics}, Begin: beginSink,
 	Consumer: engines.SinkName, Work: Work{Title: "warehouse sink", Done: warehouseRows, Waits: warehouseLag, Records: true}}
 
 const roleWarehouse = "warehouse"
@@ -66,6 +66,7 @@ type sinkRole struct {
 	balance  warehouse.Totals
 	added    time.Time // when balance was; zero before the first time
 	held     *string   // why expired rows stay, as last seen; nil before the first look
+	facts    factProgress
 }
 
 func beginSink(_ context.Context, n *Node) (*Running, error) {
@@ -98,12 +99,13 @@ func beginSink(_ context.Context, n *Node) (*Running, error) {
 	return &Running{Run: r.run, Metrics: r.metrics, stored: r.stored, partitions: &r.partitions}, nil
 }
 
-// run also adds up the balance of all files, and deletes expired rows.
+// run also adds up the balance of all files, deletes expired rows, and brings the registry's facts.
 func (r *sinkRole) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.serve(ctx) })
 	g.Go(func() error { return r.balances(ctx, r.n) })
 	g.Go(func() error { return r.expire(ctx, r.n) })
+	g.Go(func() error { return r.bringFacts(ctx, r.n) })
 	return g.Wait()
 }
 
@@ -119,6 +121,7 @@ func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
 	if held, told := r.holds(); told {
 		s.Put(expiryHeld, metric.Yes(held))
 	}
+	r.factMetrics(ctx, s)
 	r.arrivals.Each(func(source string, h *histogram.Histogram) { s.Spread(warehouseArrival, h, source) })
 	if balance, at, told := r.totals(); told {
 		s.Put(balanceChecked, float64(at.UnixNano())/1e9)
