@@ -62,6 +62,10 @@ func (r *Runner) outOfTime(at int64) *udr.SuspendError {
 	if distance < 0 {
 		distance, bound, word, setting = -distance, r.p.times.Back, "before", "back"
 	}
+	const day = 24 * time.Hour
+	if distance/day != bound/day {
+		distance = distance.Truncate(day)
+	}
 	reason := fmt.Sprintf("at is %s, %s %s its file was last changed (%s), and times.%s allows %s; correct the rule that reads it or, "+
 		"if the carrier sends such usage, raise times.%s",
 		udr.Instant(at), inDays(distance), word, udr.Instant(r.state.Modified).Time().Truncate(time.Second).Format(time.RFC3339), setting, inDays(bound), setting)
@@ -69,11 +73,22 @@ func (r *Runner) outOfTime(at int64) *udr.SuspendError {
 	return r.aboutField(field, "time", reason)
 }
 
+// inDays writes 36 hours as 1 day 12h.
 func inDays(d time.Duration) string {
-	if days := d / (24 * time.Hour); days > 0 {
+	days, rest := d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Second)
+	words := rest.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(words, nothing) {
+			words = words[:len(words)-2]
+		}
+	}
+	switch {
+	case days == 0:
+		return words
+	case rest == 0:
 		return plural(int(days), "day")
 	}
-	return d.Round(time.Second).String()
+	return plural(int(days), "day") + " " + words
 }
 
 // aboutField reports an error of a field, with the rule that sets it; nil if none does.
