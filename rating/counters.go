@@ -24,7 +24,7 @@ const (
 
 // ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
 // depended on the root known at the beginning of the cycle, so a correction of the registry started counters at zero.
-// Their kinds lack the mark, and they are still read (see former.go) until their cycles are over.
+// Their kinds lack the mark, and they are still read (see Engine.former) until their cycles are over.
 const ofRoot CounterKind = 64
 
 // plain is the kind without the mark.

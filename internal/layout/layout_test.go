@@ -1,4 +1,5 @@
-// Package layout checks how the tree is laid out: which package may import which, and how long files and functions are.
+// Package layout checks how the tree is laid out: which package may import which, how long files and functions are, and
+// whether the files that comments name are there.
 package layout
 
 import (
@@ -6,7 +7,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,11 +112,29 @@ func TestFilesAndFunctionsAreShort(t *testing.T) {
 	}
 }
 
+// A comment that sends its reader to a file names it as it is: beside the comment, or by its path from the root.
+func TestCommentsNameFilesThatExist(t *testing.T) {
+	s := tree(t)
+	for _, n := range s.named {
+		if !s.files[n.file] && !s.files[path.Join(path.Dir(n.from), n.file)] {
+			t.Errorf("%s: a comment names %s, and there is no such file here or below the root", n.from, n.file)
+		}
+	}
+	require.NotEmpty(t, s.named)
+}
+
 // sources are what the tests look at.
 type sources struct {
 	imports map[string]map[string]string // by package and imported package, with a file that does it; without tests
 	long    []string
+	files   map[string]bool // by path from the root
+	named   []named
 }
+
+// named is a file that a comment names.
+type named struct{ from, file string }
+
+var goFile = regexp.MustCompile(`[a-z0-9_/]+\.go\b`)
 
 // in says whether a package is one of those, or below one. "." is everything.
 func in(pkg string, of []string) bool {
@@ -123,7 +144,7 @@ func in(pkg string, of []string) bool {
 // tree reads the sources of the module.
 func tree(t *testing.T) *sources {
 	root := filepath.Join("..", "..")
-	s := &sources{imports: map[string]map[string]string{}}
+	s := &sources{imports: map[string]map[string]string{}, files: map[string]bool{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -146,6 +167,7 @@ func tree(t *testing.T) *sources {
 }
 
 func (s *sources) read(path, name string) error {
+	s.files[name] = true
 	set := token.NewFileSet()
 	f, err := parser.ParseFile(set, path, nil, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -156,6 +178,11 @@ func (s *sources) read(path, name string) error {
 	}
 	if ast.IsGenerated(f) {
 		return nil
+	}
+	for _, c := range f.Comments {
+		for _, file := range goFile.FindAllString(c.Text(), -1) {
+			s.named = append(s.named, named{name, file})
+		}
 	}
 	if n := set.File(f.Pos()).LineCount(); n > longestFile {
 		s.tooLong(name, n, longestFile, "give one of its topics a file of its own")
