@@ -145,7 +145,7 @@ func run(t testing.TB, o consumer.TransactionOptions[*store.Tx], end int) error 
 	}
 }
 
-// tell is what the balances are, a line each.
+// tell is the balances as text, one a line.
 func tell(t *testing.T, s *control.Store, f account.Filter) (lines []string) {
 	all, err := account.Balances(t.Context(), s.DB, f)
 	require.NoError(t, err)

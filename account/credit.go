@@ -19,7 +19,7 @@ type Credit struct {
 	Passed    []Percent // thresholds that fired and are not armed again, ascending
 }
 
-// Unbilled is what is on no document yet.
+// Unbilled is the amount that is on no document yet.
 func (c *Credit) Unbilled() (decimal.D, error) { return c.Charged.Sub(c.Billed) }
 
 // Exposure is what counts against the limit.

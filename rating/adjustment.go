@@ -11,10 +11,11 @@ import (
 // what documents say, what it does to an amount, how that is computed again from the charge alone, and how it is told.
 // Any of the functions may be nil.
 type adjustment struct {
-	class func(s *saying) // reads what a plan says of a usage class
-	price func(s *saying) // reads what it says of a price, and appends to price.adjust what that does
+	class func(s *saying) // reads the part of a plan about a usage class
+	price func(s *saying) // reads the part about a price, and appends its effect to price.adjust
 
-	// perSession names what of a price is charged for a session as a whole, so that what parts before paid must be known.
+	// perSession names the part of a price that is charged for a session as a whole, so that the payments of earlier
+	// parts must be known.
 	perSession func(p *planClass, x *price) string
 
 	recompute func(r *recomputation) error

@@ -42,7 +42,7 @@ type Charge struct {
 	Draws []Draw // buckets that covered the beginning of the quantity
 	Lines []Line // prices of the rest, and then what else the price says: a fee, a cap
 
-	Sum   decimal.D // what the lines come to, before rounding; what lies below 12 decimals is in Rest and Below
+	Sum   decimal.D // the sum of the lines, before rounding; the part below 12 decimals is in Rest and Below
 	Scale uint8     // Total is Sum rounded to Scale decimals
 	Mode  decimal.Mode
 	Rest  decimal.D        // Sum = Total + Rest + Below
@@ -114,13 +114,13 @@ type Line struct {
 	Quantity int64
 	Price    decimal.D // for Per units; of a cap, what it is
 	Per      int64
-	Amount   decimal.D // what it adds to the sum: Quantity × Price / Per without what lies below 12 decimals; a cap adds nothing
+	Amount   decimal.D // its share of the sum: Quantity × Price / Per, without the part below 12 decimals; a cap adds nothing
 
 	// Of a stretch of the quantity:
 	Slice string // time slice; empty when the price has none
 	At    int64  // units of the record before it, the covered ones and those that parts before it paid included
 	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
-	Below int64  // what lies below 12 decimals of Amount is Below / Per parts of 10^-12
+	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
 }
 
 // EventKind is the kind of an event.

@@ -7,8 +7,8 @@ import (
 	"ratemill/diag"
 )
 
-// Kind is a kind of catalogue document that another package owns, such as the gates of onboarding. Its documents stand
-// in the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them.
+// Kind is a kind of catalogue document that another package owns, such as the gates of onboarding. Its documents are in
+// the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them.
 type Kind struct {
 	// Key identifies the kind's documents: a document that has the key is of this kind. Its value is the document's name,
 	// the first field of the struct that Key.New makes.

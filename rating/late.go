@@ -46,7 +46,7 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	return cycles, nil
 }
 
-// LateWords say of a rated record that it was late.
+// LateWords says that a rated record was late, and by how much.
 func LateWords(cycles int) string {
 	if cycles == 1 {
 		return "taken in the billing cycle after the one of its use"

@@ -6,9 +6,9 @@ import (
 	"ratemill/literal"
 )
 
-// A minimum is the least that a record costs which pays for units, its fee included: it goes by the price at which the record
-// begins. What buckets cover whole, and what has 0 units, has none. A session costs at least the highest minimum of its
-// parts; a record that continues one of which nothing is known has none, as it pays no fee.
+// A minimum is the least cost of a record that pays for units, its fee included. The minimum of the price at which the
+// record begins applies. A record that buckets cover whole, or that has 0 units, has none. A session costs at least the
+// highest minimum of its parts; a record that continues one of which nothing is known has none, as it pays no fee.
 var minimum = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Minimum.Minimum

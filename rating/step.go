@@ -9,8 +9,8 @@ import (
 	"ratemill/udr"
 )
 
-// What buckets do not cover costs the price for units, or the prices of steps: graduated prices, which go by what was counted
-// before.
+// Units that buckets do not cover cost the price for units, or the prices of steps: graduated prices, which depend on
+// the units counted before.
 var usage = adjustment{
 	price:      compileSteps,
 	perSession: perSessionSteps,

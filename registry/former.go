@@ -15,8 +15,8 @@ func (v *View) Several(sim, account uint32) bool {
 		int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account == nil
 }
 
-// FormerRoot is another billing root than that of revision rev, to which usage of an identifier belonged as known at an
-// earlier revision, from since on; the newest such root. It was valid before the revision until.
+// FormerRoot is the newest billing root, other than that of revision rev, to which usage of an identifier belonged from
+// since on, as known at an earlier revision. It was valid before the revision until.
 func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision) (root uint32, until Revision, ok bool) {
 	now, said := v.root(id, at, rev)
 	for said > since {

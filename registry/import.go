@@ -235,7 +235,7 @@ type importer struct {
 	report     report
 }
 
-// absent warns of an account or company that the files lack, where the registry may have it.
+// absent warns of an account or company that the files lack, but the registry may have.
 func (im *importer) absent(at diag.Pos, what, id string) {
 	key := [2]string{what, id}
 	if im.absences[key] || len(im.absences) == most {

@@ -346,8 +346,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 func (im *importer) once(r *row, kind Kind, subject, name string, since udr.Instant) bool {
 	key := xxhash.Sum64String(string(kind) + "\x00" + subject + "\x00" + name + "\x00" + strconv.FormatInt(int64(since), 36))
 	if _, again := im.rowsOf[key]; again {
-		im.errorf(r.at(colSince), "an earlier row states the %s of this subject%s from the same since on: take one of the two out", kind,
-			after(name))
+		im.errorf(r.at(colSince), "an earlier row has the same since for the %s of this subject%s; remove one of the two", kind, after(name))
 		return false
 	}
 	im.rowsOf[key] = struct{}{}

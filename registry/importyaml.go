@@ -218,8 +218,8 @@ func identifierKind(key string) (udr.IDKind, string) {
 	return udr.Name, key
 }
 
-// damaged says why a SIM's key without a kind is no name: it was an identifier until a program changed it. A name that
-// looks so is written with its kind before it.
+// damaged says why a SIM's key without a kind is no name: it was an identifier until a program changed it. If a
+// name looks like one, its kind must be written before it.
 func damaged(key string) (reason string) {
 	const write = "; use the original value, or write name: before it if it is a name"
 	trimmed := strings.TrimSpace(key)

@@ -27,7 +27,7 @@ type contested struct {
 	since, until udr.Instant
 	sim          uint32
 	at           diag.Pos
-	claim        bool // to be given to sim once it is free; else sim has it, and keeps it for longer than stated before
+	claim        bool // to be given to sim once it is free; otherwise sim already has it, and keeps it for longer than stated before
 	end          bool // the statement ends at until
 }
 

@@ -164,7 +164,7 @@ func tookBack(told []State) bool {
 	return n > 1 && told[n-1] == Ended && told[n-2].begins()
 }
 
-// told reports whether anything was ever stated about one kind, subject and name for exactly a time.
+// told reports whether any statement about one kind, subject and name begins at exactly this time.
 func (s *Statements) told(kind Kind, of, name string, from udr.Instant) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

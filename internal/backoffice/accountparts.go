@@ -20,7 +20,7 @@ type ResourceOrder struct {
 	Default  bool   // it becomes the default of its kind; another one no longer is
 	Open     bool   // users of the account may choose it
 	Inactive bool
-	Take     bool // the account has it no longer
+	Take     bool // the account no longer has it
 }
 
 // SetResource assigns a resource to an account.

@@ -14,7 +14,7 @@ type FileBalances struct {
 	Open  int           `json:"open"` // how many files do not add up
 }
 
-// FileBalance is what became of the records of a file.
+// FileBalance is the outcome of the records of a file.
 type FileBalance struct {
 	File            string `json:"file,omitempty"` // its id
 	Name            string `json:"name,omitempty"`

@@ -20,9 +20,9 @@ import (
 func TestMain(m *testing.M) { testengine.Main(m) }
 
 // The way of a record through the embedded broker as the roles use it: two mediators append chunks of usage for four
-// partitions, a rater for each reads them and appends what is nearly twice their size to the rated log, a sink reads
-// that. 200,000 records/s, so that the broker is neither idle nor the bottleneck. An operation is a chunk of 8,192
-// records; what the broker's process and ours use is told per record.
+// partitions, a rater for each reads them and appends nearly twice their size to the rated log, and a sink reads that.
+// 200,000 records/s, so that the broker is neither idle nor the bottleneck. An operation is a chunk of 8,192 records;
+// what the broker's process and ours use is told per record.
 func BenchmarkPath(b *testing.B) {
 	server := testengine.StartEmbeddedKafka(b)
 	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{server.Addr()}, ClientID: "bench"})

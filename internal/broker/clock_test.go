@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/proof/testengine"
 )
 
-// Retention goes by the time of messages. That of a mediator whose clock is a month behind would be past it at once.
+// Retention uses the time of messages. Messages of a mediator whose clock is a month behind would be too old at once.
 func TestMessagesBearTheTimeOfTheBrokerAndNotOfTheProducer(t *testing.T) {
 	addr := testengine.SharedKafka(t).Addr
 	k := broker.NewKafka(broker.KafkaOptions{Addresses: []string{addr}})

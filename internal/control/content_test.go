@@ -286,7 +286,7 @@ func TestWhatIsListedHasNotVanished(t *testing.T) {
 		l := lease(t, s, "m1", at(6))
 		require.Equal(t, "/out/a", file(t, s, l.File).Path)
 
-		// It grew while it was fetched, and is taken as what it has become.
+		// It grew while it was fetched, and is read with its present content.
 		require.NoError(t, s.Fail(ctx, l, "it grew", at(100), at(6)))
 		require.Equal(t, 1, sight(t, s, "skylink", at(7), sighting("/out/a", 6)))
 		f := file(t, s, l.File)

@@ -62,7 +62,7 @@ func TestARetryIsAFileOfItsSource(t *testing.T) {
 		number, err := s.CreateRetry(ctx, "skylink", "ana", []udr.ID{{File: udr.FileID{1}, Seq: 1}}, noon)
 		require.NoError(t, err)
 
-		// No listing has it, and it is none of theirs.
+		// No listing has it, and it belongs to no carrier.
 		_, err = s.Sight(ctx, "skylink", []control.Sighting{{Path: control.RetryPath(number), Size: 9, MTime: noon}}, at(1))
 		require.NoError(t, err)
 		gone, err := s.MarkVanished(ctx, "skylink", at(2), at(2))

@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/proof/testengine"
 )
 
-// tables is a database as its engine's driver has it.
+// tables is the content of a database, as its engine's driver returns it.
 func tables(t *testing.T, dsn string) (*sql.DB, goose.Dialect) {
 	driver, dialect, name := "pgx", goose.DialectPostgres, dsn
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
@@ -90,7 +90,7 @@ func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
 	}
 }
 
-// Tables of every version before become those of this one, and hold what they held.
+// The tables of every former version become those of this one, and keep their content.
 func TestTablesOfEveryVersionAreBroughtUpToDate(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ type Webhook struct {
 	names  func(sim uint32) map[string]string // identifiers, by kind
 }
 
-// Options are what an operator says of the network.
+// Options are an operator's settings for the network.
 type Options struct {
 	URL    string
 	Secret string // whsec_ and base64, as Standard Webhooks writes it

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Options are what an operator says of a server.
+// Options are an operator's settings for a server.
 type Options struct {
 	Private bool          // addresses of private networks and of this machine are allowed
 	Timeout time.Duration // of a call; 0 is 10 seconds

@@ -10,16 +10,16 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// Drain waits until the usage that is in a partition now is rated, and what came of it is in the warehouse. Only then does
-// a look into the warehouse say that something was not rated.
+// Drain waits until the usage that is now in a partition is rated, and its results are in the warehouse. Only then can
+// a query of the warehouse show that something was not rated.
 type Drain struct {
 	Broker broker.Broker
 	Topics broker.Topics
 	Clock  backoff.Clock
 	Within time.Duration // how long it waits before it is a *BehindError
 
-	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 when nobody can say.
-	// Nothing comes of messages that were sent again, so the rated log alone does not say how far rating is.
+	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 when nobody
+	// can say. Messages that were sent again have no result, so the rated log alone does not say how far rating is.
 	Passed func(ctx context.Context, partition int) int64
 	// Stored is the offset in a partition of the rated log up to which the warehouse has everything, and the fold there.
 	Stored func(ctx context.Context, partition int) (next int64, fold Fold, err error)

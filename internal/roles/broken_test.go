@@ -109,7 +109,7 @@ func TestBrokenFilesHarmNoNeighbour(t *testing.T) {
 		})
 	}
 
-	// It shrinks between the listing and the fetch, and is taken as what it has become.
+	// It shrinks between the listing and the fetch, and is read with its present content.
 	c.drop("sky/80_shrinks.csv", header+record()+record())
 	c.lists()
 	whole := header + record()

@@ -191,7 +191,7 @@ func TestAMessageOfTheRatedLogThatCannotBeFolded(t *testing.T) {
 	stop := w.stopped(w.Topics.Rated)
 	require.Equal(t, []any{offset, p, control.StopMessage}, []any{stop.Offset, stop.Partition, stop.Kind})
 	require.Contains(t, []string{"warehouse", "account"}, stop.Role, "both read the log; one order is for both")
-	w.drop("sky/b.csv", header+record(1, 2, 1000)) // the owner meets it too, when it looks at what lies between its appends
+	w.drop("sky/b.csv", header+record(1, 2, 1000)) // the owner meets it too, when it reads the messages between its appends
 	for w.number("SELECT 1") == 1 {
 		if _, halted, _ := w.role(Rating).partitions.state(); len(halted) == 1 {
 			break
@@ -292,7 +292,7 @@ func TestAnEpochThatNobodyWasGivenFencesNobody(t *testing.T) {
 	require.Equal(t, []any{forged, control.StopEpoch, true, "ratemill"}, []any{all[0].Offset, all[0].Kind, all[0].Skip, all[0].Who})
 	w.noneStopped()
 
-	w.start(Roles...) // it is replayed, or stands before what is
+	w.start(Roles...) // it is replayed, or comes before the replay
 	w.drop("sky/c.csv", header+record(1, 3, 1000))
 	require.EqualValues(t, 1, w.settled(3)["c.csv"].Rated)
 }

@@ -244,7 +244,7 @@ func (w *world) found(left *txtar.Archive) {
 	w.stop()
 }
 
-// goesOn lets all roles do what is left, and answers what came of it.
+// goesOn lets all roles do the remaining work, and returns the results.
 func (w *world) goesOn() string {
 	w.start(Roles...)
 	w.imports(secondSIM)
@@ -336,7 +336,7 @@ func (w *world) fillTable(table, text string) {
 	}
 }
 
-// dumpStore is the control store as statements.
+// dumpStore is the content of the control store as SQL statements.
 func (w *world) dumpStore() string {
 	db, err := sql.Open("sqlite", strings.TrimPrefix(w.config.Control, "sqlite:"))
 	require.NoError(w, err)

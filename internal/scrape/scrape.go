@@ -1,4 +1,4 @@
-// Package scrape reads what a ratemill process says of itself at its listen address: its metrics, and whether it is ready.
+// Package scrape reads the metrics and the readiness of a ratemill process at its listen address.
 //
 // It does not own what the metrics are (internal/roles and those who count).
 package scrape

@@ -101,7 +101,7 @@ func (d *data) repeat(fixed, text []byte, n int) {
 	}
 }
 
-// state writes what stands before a column that holds dictionaries: the version of their keys,
+// state writes the bytes before a column that contains dictionaries: the version of their keys,
 // SharedDictionariesWithAdditionalKeys (SerializationLowCardinality.cpp).
 func (d *data) state(b *chproto.Buffer) {
 	if d.dictionary != nil {
@@ -194,7 +194,7 @@ func (d *dictionary) find(v string) {
 // The flags of a serialized dictionary: HasAdditionalKeysBit and NeedUpdateDictionary.
 const dictionaryFlags = 1<<9 | 1<<10
 
-// encode writes what stands before the texts, and after them; head is where they belong.
+// encode writes the bytes before the texts, and after them; head is their place.
 func (d *dictionary) encode(b *chproto.Buffer) (head int) {
 	n := len(d.names)
 	width := uint64(2) // log2 of the key's bytes

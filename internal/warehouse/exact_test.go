@@ -318,8 +318,8 @@ func TestASinkThatWasStoppedForHoursWritesNothingTwice(t *testing.T) {
 	require.Equal(t, want, w.totals())
 }
 
-// TestABlockThatStoppedForLongIsNotWrittenTwice: its first tables have it, a later one refuses, and by the time that
-// somebody has put that right they have forgotten its token.
+// TestABlockThatStoppedForLongIsNotWrittenTwice: its first tables have it, a later one refuses it, and when somebody
+// has corrected that, the first have forgotten its token.
 func TestABlockThatStoppedForLongIsNotWrittenTwice(t *testing.T) {
 	for _, refuses := range []string{"suspense", "suspense_closed", "files"} {
 		t.Run(refuses, func(t *testing.T) {

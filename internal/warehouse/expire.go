@@ -144,7 +144,7 @@ func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (
 	for _, part := range parts {
 		err := w.exec(ctx, "delete what expires", fmt.Sprintf("ALTER TABLE %s DROP PART %s", t.Name, quoteText(part)))
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == noSuchPart {
-			continue // merged with others meanwhile: the next look finds what became of it
+			continue // merged with others meanwhile: the next check finds the result
 		}
 		if err != nil {
 			return dropped, err

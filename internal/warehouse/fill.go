@@ -10,8 +10,9 @@ import (
 	"ratemill/udr"
 )
 
-// fillOf appends a column's values of rows: of one message of the rated log, or of facts. It goes over the rows itself:
-// called for each, with the slices of data in memory instead of registers, a record cost 0.9 µs instead of 0.8.
+// fillOf appends a column's values of rows: of one message of the rated log, or of facts. It loops over the
+// rows itself: with a call for each row, the slices of data would be in memory instead of registers, and a record would
+// cost 0.9 µs instead of 0.8.
 type fillOf[R any] func(d *data, rows []R)
 
 type fill = fillOf[row]

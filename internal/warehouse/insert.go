@@ -108,7 +108,7 @@ func squeezed(from io.Reader) io.ReadCloser {
 	return r
 }
 
-// native is the block in ClickHouse's Native format of revision 0, as HTTP has it, in pieces that point into the
+// native is the block in ClickHouse's Native format of revision 0, as HTTP sends it, in pieces that point into the
 // columns.
 func (b *Block) native() (pieces net.Buffers, size int64) {
 	put := func(p []byte) {

@@ -48,7 +48,7 @@ func (e *RefusedError) Error() string { return e.Text }
 type Access struct {
 	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
 	Password string      // instead of one in the DSN
-	TLS      *tls.Config // of an encrypted connection; nil is for https:// as the system has it
+	TLS      *tls.Config // of an encrypted connection; nil is for https:// of an encrypted connection; nil: the system's, for https://
 	Cluster  string      // the cluster of the DSN's servers; needed for several
 }
 

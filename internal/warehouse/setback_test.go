@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// position is a row of sink_positions, as a backup or a standby that is behind has it.
+// position is a row of sink_positions, as an older backup or standby has it.
 type position struct {
 	version, next, intending, from, to int64
 	fold                               []byte

@@ -201,7 +201,7 @@ func judged(res *http.Response, what string, text []byte) error {
 	return explain(what, code, message)
 }
 
-// value is a value as plain has it, of what JSONCompact has for a type.
+// value converts a value that JSONCompact returns for a type into the form of plain.
 func value(column, typ string, v any) (any, error) {
 	text, ok := v.(string)
 	if !ok {

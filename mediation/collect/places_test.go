@@ -45,7 +45,7 @@ func (c *still) Sleep(ctx context.Context, d time.Duration) error {
 
 func middle() float64 { return 0.5 }
 
-// place is a real place with files: what collect says of it, the directory behind it, and how its connections break.
+// place is a real place with files: its form in collect, the directory behind it, and a way to break its connections.
 type place struct {
 	yaml string // of the collect block, without match
 	dir  string

@@ -167,7 +167,7 @@ func TestManyFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, v.Ready, 100_000)
 		runtime.ReadMemStats(&after)
-		// All that was allocated, the server's part of it too: more than was ever in use at a time.
+		// Everything that was allocated, including the server's part: more than was ever in use at once.
 		require.Less(t, (after.TotalAlloc-before.TotalAlloc)>>20, uint64(400), "MiB for %s", yaml)
 		runtime.GC()
 		runtime.ReadMemStats(&after)

@@ -15,8 +15,8 @@ import (
 	"ratemill/rules/record"
 )
 
-// A case has decode.yaml, paths (one a line; without it, the columns of the file), content (or quoted, a Go string that
-// holds what no text file should), and want.
+// A case has decode.yaml, paths (one a line; without it, the columns of the file), content (or quoted, a Go string for
+// content that a text file should not have), and want.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.txtar")
 	require.NoError(t, err)

@@ -39,7 +39,7 @@ type FixedRecord struct {
 	Length int      `yaml:"length" doc:"Number of characters of such a line, where it goes on after its last column."`
 }
 
-// Place is where a column stands in its line.
+// Place is the place of a column in its line.
 type Place struct {
 	Name  string `yaml:"name" example:"imsi" doc:"The column's name in the rules."`
 	From  int    `yaml:"from,required" example:"3" doc:"Place of the first character; 1 is the first of the line."`
@@ -439,7 +439,8 @@ func (d *fixedDecoder) counted() string {
 	return "characters"
 }
 
-// framed asks whether a line is the trailer: one that is known by its type also when it does not fit its layout.
+// framed reports whether a line is the trailer: a trailer that is known by its type counts even if it does not fit its
+// layout.
 func (d *fixedDecoder) framed(rec *record.Record, line []byte, l *fixedLines, reason string) (framed bool, claimed int64, why string) {
 	if d.first != "" && l != nil && l == d.types[d.first] {
 		if l.count == nil {

@@ -121,7 +121,7 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-// A value is as encoding/json has it.
+// A value equals that of encoding/json.
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{`{"a":1,"b":{"c":[1,2,{"d":null}]}}`, `{"a":"\u00e9\ud83d\ude00\ud800","b":-0.1e+9}`, "{\"a\":1}\n{\"a\":2}\n", "[{\"a\":1},\n{\"a\":[]}]", "{\n\"a\":1\n}\n{\"a\":2}", `{"a":{"a":{"a":{}}}}`, `{"x":[{"y":"\\\""}],"a":true}`, "{\"a\":\"x\n", "[{\"a\":[\n{\"a\":1},\n{\"a\":2}]"} {
 		f.Add([]byte(s))

@@ -20,7 +20,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the decoders say into the 
 
 const feeds = "../../testdata/feeds"
 
-// options reads a decode block as a source document has it.
+// options reads a decode block as in a source document.
 func options(t testing.TB, yaml string) *Options {
 	t.Helper()
 	var o Options

@@ -192,7 +192,7 @@ func TestOctetsHaveNoEncoding(t *testing.T) {
 	require.ErrorContains(t, err, "encoding is for text")
 }
 
-// Whatever stands behind the head, records and framing are the whole of what is read.
+// Whatever comes after the head, records and framing together are all bytes that were read.
 func TestRandomOctets(t *testing.T) {
 	o := options(t, "{ lengths: {}, limits: { record: 64 } }")
 	layout := layoutOf(t, o, nil)

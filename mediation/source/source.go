@@ -302,7 +302,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		return nil, l
 	}
 	if doc.Collect.Once() && doc.Duplicate == nil {
-		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing tells. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
+		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing reports it. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
 	}
 	l.Sort()
 	hash := func(data string) string {

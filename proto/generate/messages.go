@@ -64,8 +64,8 @@ type field struct {
 	parse   string // the method that parses it, written by hand
 	pointer bool   // its Go type is a pointer to the message's; nil: it is left out
 
-	// Functions that append the field apart from the others, so that the message's own leaves it out unless append is set:
-	// one, all of a list, and one whose message is there already.
+	// Functions that append only this field; the message's own function then omits it, unless append is set. They
+	// append one value, all values of a list, or one whose message is already encoded.
 	one, all, encoded string
 
 	apart bool // it is appended elsewhere, not with the others

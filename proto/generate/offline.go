@@ -22,7 +22,7 @@ type member struct {
 	none   bool   // it is no member
 }
 
-// What tables say of most fields.
+// Words that the tables use for most fields.
 var none, zero = member{none: true}, member{always: true}
 
 // offlineObjects are the JSON of records.

@@ -17,7 +17,7 @@ type modelDoc struct {
 	Name        diag.Text           `yaml:"state_model,required" doc:"Name of the model, by which lifecycles use it. A model of the name of a shipped one (connected, jasper, emnify) replaces it." example:"connected"`
 	From        literal.Since       `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state is judged by the version in force when it began." example:"2026-02-01"`
 	States      diag.Map[*stateDoc] `yaml:"states,required" doc:"The states by name."`
-	Transitions []transitionDoc     `yaml:"transitions,required" doc:"What may follow what; nothing else is allowed. A SIM's first state is a transition from new."`
+	Transitions []transitionDoc     `yaml:"transitions,required" doc:"The allowed transitions; no others are. A SIM's first state is a transition from new."`
 	pos         diag.Pos
 }
 

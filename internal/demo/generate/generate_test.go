@@ -89,7 +89,7 @@ func TestAFileThatIsSentAgainHasTheContentOfAnEarlierOne(t *testing.T) {
 	require.Greater(t, again, 3)
 }
 
-// The tally is held against a count by other means: the texts themselves.
+// A count of the texts themselves checks the tally.
 func TestTheTallyIsWhatTheFilesHold(t *testing.T) {
 	tally, err := generate.Tally(small)
 	require.NoError(t, err)

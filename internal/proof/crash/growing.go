@@ -100,7 +100,7 @@ func (r *run) grow(all bool) error {
 	return to.Close()
 }
 
-// grown compares what came of the file with the offline pipeline's result for all of it.
+// grown compares the results of the file with the offline pipeline's result for all of it.
 func (r *run) grown(ctx context.Context, c *comparison) error {
 	if r.growing.lines == 0 {
 		return nil
