@@ -43,7 +43,7 @@ func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 }
 
 // namesFile says that a mapping names the file of a table: by a path, or since it has no other keys than such a mapping. It
-// would answer nothing if it were taken for constants. What else is wrong with it, decoding tells.
+// would answer nothing if it were taken for constants. Decoding reports its other mistakes.
 func namesFile(n *diag.Node) bool {
 	file, others := "", false
 	for _, m := range n.Members {

@@ -25,7 +25,8 @@ func (o *Owner) recycle(results []*rating.Result) {
 
 const maxSpare = 16
 
-// memory is for a message of the rated log of about so many bytes: that of one which is in the log, if there is one.
+// memory is an empty buffer for a message of the rated log of about so many bytes: one of a message that is already in
+// the log, if there is one.
 func (o *Owner) memory(size int) []byte {
 	n := len(o.spent) - 1
 	if n < 0 {

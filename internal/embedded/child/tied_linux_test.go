@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-// running reports whether a process is there, and no zombie that nobody here collects.
+// running reports whether a process runs; a zombie does not count.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
