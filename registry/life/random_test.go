@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/diag"
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
@@ -123,10 +124,10 @@ func (w *world) history(r *rand.Rand) (events []life.Event) {
 	return slices.DeleteFunc(events, func(e life.Event) bool { return gone[e.At] })
 }
 
-const histories = 300
+const histories = 200
 
 func TestRandomHistoriesGiveTheStatesOfTheNaiveModel(t *testing.T) {
-	for seed := range uint64(histories) {
+	for seed := range seeds.Each(t, histories, histories) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := randomWorld(t, r)
 		events := w.history(r)
@@ -146,7 +147,7 @@ func TestRandomHistoriesGiveTheStatesOfTheNaiveModel(t *testing.T) {
 // Events become known in any order, one by one, and timers are looked at in between at any time. The facts that are
 // stated, never removed, say the same in the end.
 func TestRandomHistoriesGiveTheSameStatesInWhateverOrderTheyBecomeKnown(t *testing.T) {
-	for seed := range uint64(histories) {
+	for seed := range seeds.Each(t, histories, histories) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		w := randomWorld(t, r)
 		events := w.history(r)
@@ -259,7 +260,7 @@ func sortedEvents(events []life.Event) []life.Event {
 // Rating knows the facts that people and accounts stated, and what it rated itself; simstate may be stopped. The state
 // that it works out for a record is the one of the facts that simstate writes later.
 func TestTheEffectiveStateIsThatOfTheFactsThatALateConsumerWrites(t *testing.T) {
-	for seed := range uint64(histories) {
+	for seed := range seeds.Each(t, histories, histories) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := randomWorld(t, r)
 		events := w.history(r)
