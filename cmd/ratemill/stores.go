@@ -19,7 +19,9 @@ func storesCommand(f *flags) *cobra.Command {
 		Use:   "stores",
 		Short: "Compare and repair the control store, Kafka and ClickHouse: list, accept, remake",
 		Long: `The control store, Kafka and ClickHouse go together. If one of them was restored from an older backup than the others,
-ratemill run refuses to start, since it would lose or double records. See docs/runbooks/stores-of-different-days.md.`,
+ratemill run refuses to start, since it would lose or double records. See docs/runbooks/stores-of-different-days.md.
+
+These commands start the embedded engines themselves: end ratemill run first.`,
 	}
 	c.AddCommand(storesList(f), storesAccept(f), storesRemake(f))
 	return c

@@ -323,7 +323,7 @@ func TestStopEndsItInOrderAndTheFolderIsFree(t *testing.T) {
 	s := start(t, dir)
 	require.NoError(t, connect(t, s).Exec(t.Context(), ledger))
 	_, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir})
-	require.ErrorContains(t, err, "is in use by process")
+	require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; end that first")
 	require.NoError(t, s.Stop(t.Context()))
 	<-s.Wait()
 	again, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir, Listen: s.Addr()})

@@ -192,7 +192,7 @@ func TestTwoBrokersCannotShareAFolder(t *testing.T) {
 		dir := t.TempDir()
 		start(kafka.Options{Dir: dir})
 		_, err := kafka.StartChild(t.Context(), kafka.Options{Dir: dir})
-		require.ErrorContains(t, err, "is in use by process")
+		require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; end that first")
 	})
 }
 
