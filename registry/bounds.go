@@ -99,6 +99,7 @@ type terms struct {
 	zone     string
 	day      int
 	parent   uint32
+	inherits bool   // the currency is that of an account above
 	payer    uint32 // the nearest one with a profile, 0 if none has
 	profile  string // its own
 }
@@ -124,6 +125,12 @@ func ProfileTerms(profile []byte) string {
 	return string(text)
 }
 
+// paysSame reports whether the currency is the same, or not the account's own: where nobody has a profile, an account
+// with cycles of its own follows the currency of the one above.
+func (t *terms) paysSame(other *terms) bool {
+	return t.currency == other.currency || t.inherits && other.inherits && t.payer == 0 && other.payer == 0
+}
+
 func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	its, ok := b.a.account(number, at, rev)
 	if !ok {
@@ -131,6 +138,8 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	}
 	t = terms{there: true, currency: its.Currency, zone: its.Zone.String(), day: its.CycleDay, parent: its.Parent,
 		payer: b.a.profiled(b.s, number, at, rev)}
+	f := b.a.fact(number, at, rev)
+	t.inherits = f != nil && f.Currency == ""
 	if b.s != nil {
 		if f, ok := b.s.At(KindProfile, its.ID, "", at, rev); ok {
 			t.profile = ProfileTerms(f.Value)
@@ -194,7 +203,7 @@ func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 		case before.parent != after.parent:
 			all = append(all, "parent")
 		}
-		if before.currency != after.currency {
+		if !before.paysSame(&after) {
 			all = append(all, "currency")
 		}
 		if before.payer != 0 && before.payer != after.payer && len(all) == 0 || before.profile != after.profile && before.profile != "" {
@@ -222,6 +231,9 @@ func (b *bounds) reach(number uint32, id string, instants []udr.Instant) {
 	}
 	for _, at := range instants {
 		was, is := b.terms(number, at, b.rev-1), b.terms(number, at, b.rev)
+		if was.paysSame(&is) {
+			is.currency, is.inherits = was.currency, was.inherits
+		}
 		if was.payer == 0 { // the first profile, where nobody had one
 			is.payer, is.profile = 0, ""
 		}

@@ -25,7 +25,7 @@ type Field struct {
 	Path     string // payment.sepa.iban
 	List     bool   // several values; in a cell with blanks between them
 	Map      bool   // its keys are the installation's: custom.colour
-	Required bool
+	Required bool   // with dots in its path: if any field of the same struct is there
 	Enum     []string
 	Default  string
 	Doc      string
@@ -33,11 +33,11 @@ type Field struct {
 }
 
 // FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, with those of structs within.
-func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "", true) }
+func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "") }
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-func fieldsOf(t reflect.Type, above string, required bool) (all []Field) {
+func fieldsOf(t reflect.Type, above string) (all []Field) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag := f.Tag.Get("yaml")
@@ -51,12 +51,12 @@ func fieldsOf(t reflect.Type, above string, required bool) (all []Field) {
 		}
 		text := inner.Implements(textType) || reflect.PointerTo(inner).Implements(textType)
 		if inner.Kind() == reflect.Struct && !text && inner != reflect.TypeFor[diag.Node]() {
-			all = append(all, fieldsOf(inner, above+words[0]+".", required && slices.Contains(words[1:], "required"))...)
+			all = append(all, fieldsOf(inner, above+words[0]+".")...)
 			continue
 		}
 		field := Field{Path: above + words[0], List: inner.Kind() == reflect.Slice && !text, Map: inner.Kind() == reflect.Map,
 			Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"), Example: f.Tag.Get("example")}
-		field.Required = required && slices.Contains(words[1:], "required")
+		field.Required = slices.Contains(words[1:], "required")
 		if e := f.Tag.Get("enum"); e != "" {
 			field.Enum = strings.Split(e, "|")
 		}

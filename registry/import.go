@@ -49,7 +49,7 @@ type ImportOptions struct {
 	Catalogue *Catalogue
 
 	// Now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
-	// then is an error. 0 allows it. Last is as in Rated.
+	// then is an error, and so is a bound that would be broken. 0 allows all of it. Last is as in Rated.
 	Now  udr.Instant
 	Last func(account string) (cycle int32, ok bool)
 

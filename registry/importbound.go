@@ -28,7 +28,7 @@ func (im *importer) wait(a *accountRow) bool {
 	if !parent && !currency {
 		return false
 	}
-	first, ok := im.r.accounts.boundary(f.Number, f.From, im.changes.Revision)
+	first, ok := im.cycleEnd(&f)
 	if said := im.said(f.Number, f.From); !ok || first == f.From || said != nil && sameFact(&said.AccountFact, &f) {
 		return false
 	}
@@ -61,6 +61,29 @@ func (im *importer) wait(a *accountRow) bool {
 	return true
 }
 
+// cycleEnd is when the billing cycle ends in which a fact begins, in the zone that it gives the account; the fact's own
+// beginning if a cycle begins there.
+func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
+	rules, _ := im.r.accounts.cyclesOf(f.Number, im.changes.Revision)
+	end, ok := im.r.accounts.boundary(f.Number, f.From, im.changes.Revision)
+	running := rulesAt(rules, f.From-1)
+	if !ok || end == f.From || running.Zone == nil {
+		return end, ok
+	}
+	zone, err := im.r.accounts.stated(f.Zone)
+	if above := im.rulesOf(f.Parent); f.Parent != 0 && f.Zone == "" && len(above) > 0 {
+		zone = rulesAt(above, max(end, above[0].from)).Zone
+	}
+	if err != nil || zone == nil || zone == running.Zone {
+		return end, true
+	}
+	if c := running.after(f.From, zone, running.Day); c.from == f.From {
+		return f.From, true
+	}
+	_, next := running.Of(LocalDate(running.Zone, f.From))
+	return Midnight(zone, next), true
+}
+
 // currencyOf is the currency of an account with a fact, its own or the one of an account above.
 func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	for range maxLevels {
@@ -76,9 +99,9 @@ func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	return ""
 }
 
-// keepBounds reports the bounds that the rows would break.
+// keepBounds reports the bounds that the rows would break, unless nothing is rated, as offline.
 func (im *importer) keepBounds() {
-	if im.list.HasErrors() || im.partial {
+	if im.list.HasErrors() || im.partial || im.now == 0 {
 		return
 	}
 	b := &bounds{r: im.r, s: im.statements, a: &im.r.accounts, changes: im.changes, rev: im.changes.Revision, rated: Rated{im.now, im.last}}

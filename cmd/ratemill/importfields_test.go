@@ -28,7 +28,9 @@ func TestThePageOfImportColumnsIsThatOfTheDeclarations(t *testing.T) {
 			if c.List {
 				words = append(words, "Several have blanks between them.")
 			}
-			if c.Required {
+			if group := strings.LastIndexByte(c.Path, '.'); c.Required && group > 0 {
+				words = append(words, "Required if there is any `"+c.Path[:group]+".…`.")
+			} else if c.Required {
 				words = append(words, "Required.")
 			}
 			if len(c.Enum) > 0 {

@@ -145,8 +145,20 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	})
 }
 
-// rowsPerStatement is how many rows an INSERT has: a statement costs as much as several rows.
+// rowsPerStatement is how many rows a statement has at most: a statement costs as much as several rows.
 const rowsPerStatement = 128
+
+// parameters is how many parameters an INSERT into SQLite has: its driver looks for each among all of them, so the costs
+// of a statement grow with their square. 6.8 → 3.7 s of CPU for the import of 100,000 SIMs, against 128 rows.
+const parameters = 96
+
+// rowsOf is how many rows with so many columns an INSERT has.
+func (t tx) rowsOf(columns int) int {
+	if t.s.Postgres() {
+		return rowsPerStatement
+	}
+	return max(1, parameters/columns)
+}
 
 // insert inserts n rows into a table.
 func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i int, args []any) []any) error {
@@ -159,8 +171,9 @@ func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i 
 func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int, added *int64, row func(i int, args []any) []any) error {
 	var args []any
 	var full *sql.Stmt
+	most := t.rowsOf(columns)
 	for i := 0; i < n; {
-		rows := min(rowsPerStatement, n-i)
+		rows := min(most, n-i)
 		args = args[:0]
 		for range rows {
 			args = row(i, args)
@@ -171,7 +184,7 @@ func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int
 		}
 		var result sql.Result
 		var err error
-		if rows < rowsPerStatement {
+		if rows < most {
 			result, err = t.ExecContext(ctx, query(), args...)
 		} else {
 			if full == nil {
