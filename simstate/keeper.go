@@ -82,33 +82,26 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint
 	}
 	now := k.Now()
 	var facts []life.Fact
-	due := map[uint32]udr.Instant{}
-	stands := map[uint32]*life.Stay{}
+	follows := map[uint32]Settled{}
 	var problem error
 	problems := 0
 	for _, sim := range sims {
 		s, err := l.Settle(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
 		if err != nil {
 			// A catalogue that lacks the rules stops no other SIM. This one is looked at again until it has them.
-			due[sim] = udr.InstantOf(now.Add(lookAgain))
+			follows[sim] = Settled{Due: udr.InstantOf(now.Add(lookAgain))}
 			if problems++; problem == nil {
 				problem = fmt.Errorf("SIM %d: %w", sim, err)
 			}
 			continue
 		}
 		facts = append(facts, s.Facts...)
-		due[sim] = s.Due
-		if stay := life.At(s.Stays, udr.InstantOf(now)); stay != nil && stay.State != "" {
-			stands[sim] = stay
-		}
+		follows[sim] = s
 	}
 	if problem != nil {
 		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims", problems, "first", problem)
 	}
-	if err := k.Table.SetTimers(ctx, tx, due); err != nil {
-		return 0, err
-	}
-	if err := k.Table.Ask(ctx, tx, requests(stands), now); err != nil {
+	if err := k.Table.Follow(ctx, tx, follows, now); err != nil {
 		return 0, err
 	}
 	changes := &registry.Changes{Revision: l.Revision + 1}
@@ -123,6 +116,22 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint
 		return l.Revision, nil
 	}
 	return changes.Revision, nil
+}
+
+// Follow writes what belongs to the states of SIMs beside their facts: the next time limits, and requests to the network.
+func (t Table) Follow(ctx context.Context, tx *store.Tx, settled map[uint32]Settled, now time.Time) error {
+	due := map[uint32]udr.Instant{}
+	stands := map[uint32]*life.Stay{}
+	for sim, s := range settled {
+		due[sim] = s.Due
+		if stay := life.At(s.Stays, udr.InstantOf(now)); stay != nil && stay.State != "" {
+			stands[sim] = stay
+		}
+	}
+	if err := t.SetTimers(ctx, tx, due); err != nil {
+		return err
+	}
+	return t.Ask(ctx, tx, requests(stands), now)
 }
 
 // requests are what the network has to do for the states in which SIMs are.

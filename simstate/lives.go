@@ -1,6 +1,7 @@
 package simstate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,6 +21,10 @@ type Lives struct {
 	Statements *registry.Statements
 	Book       *life.Book
 
+	// Coming are owners of SIMs that a change set states and the view does not have yet: each in place of what was stated for
+	// its time, or withdrawn.
+	Coming map[uint32][]registry.OwnershipFact
+
 	rules map[ruled]life.Rules // that were looked up: many SIMs have the same
 }
 
@@ -34,17 +39,27 @@ type ruled struct {
 type Settled struct {
 	Facts []life.Fact // that are missing, in the order of their times
 	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
-	Due   udr.Instant // when a time limit changes the state next; 0 for never
+	Due   udr.Instant // when the state changes next, by a time limit or because somebody said so ahead; 0 for never
 }
 
 // Settle says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
 // stated of its state, in the order of (From, Known); used is what usage did, of which some may be new. reason is the
 // cause of a change that nothing else causes: that of the event or the request which became known.
 func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string) (Settled, error) {
+	return l.Judge(sim, stated, used, now, reason)
+}
+
+// Judge is Settle with what somebody asks for: a state, or a state in which a SIM comes to another payer. It takes the
+// place of what was stated for the same time.
+func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string, news ...life.Event) (Settled, error) {
 	events, err := l.Events(sim, stated, used)
-	if err != nil || len(events) == 0 && len(stated) == 0 {
+	if err != nil || len(events)+len(news) == 0 && len(stated) == 0 {
 		return Settled{}, err
 	}
+	events = slices.DeleteFunc(events, func(e life.Event) bool {
+		return slices.ContainsFunc(news, func(n life.Event) bool { return n.Kind == e.Kind && n.At == e.At })
+	})
+	events = append(events, news...)
 	until := now
 	for i := range events {
 		until = max(until, events[i].At)
@@ -52,7 +67,7 @@ func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now ud
 	s := Settled{Stays: life.States(events, until)}
 	s.Stays = slices.DeleteFunc(s.Stays, func(s life.Stay) bool { return s.From > now && s.By == life.ByLimit })
 	for _, later := range life.States(events, until+furthest) {
-		if later.From > now && later.By == life.ByLimit {
+		if later.From > now {
 			s.Due = later.From
 			break
 		}
@@ -115,10 +130,7 @@ type ownership struct {
 }
 
 func (l *Lives) owned(sim uint32) (all []ownership) {
-	for _, p := range l.View.History(sim) {
-		if p.Account == 0 || p.Corrected != 0 || p.Known > l.Revision {
-			continue
-		}
+	for _, p := range l.owners(sim) {
 		o := ownership{Period: p, payer: registry.Payer(l.View, l.Statements, p.Account, p.Since, l.Revision)}
 		if n := len(all); n > 0 {
 			last := &all[n-1]
@@ -129,11 +141,53 @@ func (l *Lives) owned(sim uint32) (all []ownership) {
 	return all
 }
 
+// owners are the times of a SIM's owners, with those that are coming.
+func (l *Lives) owners(sim uint32) (all []registry.Period) {
+	for _, p := range l.View.History(sim) {
+		if p.Account != 0 && p.Corrected == 0 && p.Known <= l.Revision {
+			all = append(all, p)
+		}
+	}
+	for _, f := range l.Coming[sim] {
+		all = replaced(all, &f)
+	}
+	return all
+}
+
+// replaced are the times of a SIM's owners after a fact about one of them. What holds before the fact goes on where it is
+// withdrawn, and ends where it begins.
+func replaced(all []registry.Period, f *registry.OwnershipFact) []registry.Period {
+	at, found := slices.BinarySearchFunc(all, f.From, func(p registry.Period, from udr.Instant) int { return cmp.Compare(p.Since, from) })
+	all = slices.Clone(all)
+	its := registry.Period{Account: f.Account, Since: f.From}
+	switch {
+	case found:
+		its.Ends, its.Until = all[at].Ends, all[at].Until
+		all = slices.Delete(all, at, at+1)
+	case at < len(all):
+		its.Ends, its.Until = true, all[at].Since
+	}
+	if at > 0 {
+		before := &all[at-1]
+		switch covers := !before.Ends || before.Until > f.From; {
+		case f.State == registry.Withdrawn && before.Ends && before.Until == f.From:
+			before.Ends, before.Until = its.Ends, its.Until
+		case f.State != registry.Withdrawn && covers:
+			its.Ends, its.Until = before.Ends, before.Until
+			before.Ends, before.Until = true, f.From
+		}
+	}
+	if f.State != registry.Withdrawn {
+		all = slices.Insert(all, at, its)
+	}
+	return all
+}
+
 // Rules are the rules for a SIM of an account at a time, as the settings of the nearest account say that has some, and
 // of the SIM itself. Without settings there are none: the SIMs of such accounts have no states.
 func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	rules := life.Rules{Zone: l.zone(account, at)}
-	value, ok := l.settings(sim, account, at)
+	value, ok := l.Settings(sim, account, at)
 	if !ok || rules.Zone == nil {
 		return rules, nil
 	}
@@ -159,7 +213,8 @@ func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	return rules, nil
 }
 
-func (l *Lives) settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {
+// Settings are those for a SIM of an account at a time: its own, or those of the nearest account that has some.
+func (l *Lives) Settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {
 	if s, ok := l.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, l.Revision); ok {
 		return s.Value, true
 	}

@@ -105,6 +105,17 @@ func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*
 	return last, rows.Err()
 }
 
+// LastRequest is the newest request for a SIM, nil if there was none.
+func (Table) LastRequest(ctx context.Context, db *store.DB, sim uint32) (last *Request, err error) {
+	err = db.Query(ctx, "reading the requests to the network for a SIM", `SELECT `+requestColumns+` FROM simstate_network WHERE sim = ? ORDER BY made, at`,
+		[]any{int64(sim)}, func(rows *sql.Rows) error {
+			r, err := scanRequest(rows.Scan)
+			last = &r
+			return err
+		})
+	return last, err
+}
+
 func scanRequest(scan func(...any) error) (r Request, err error) {
 	var sim, at, made, next int64
 	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next)

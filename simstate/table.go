@@ -2,6 +2,7 @@ package simstate
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -59,33 +60,45 @@ func (Table) AddUsage(ctx context.Context, tx *store.Tx, fresh []Usage) error {
 func (Table) Usage(ctx context.Context, tx *store.Tx, sims []uint32) (map[uint32][]life.Event, error) {
 	all := map[uint32][]life.Event{}
 	for some := range slices.Chunk(sims, rowsAtOnce) {
-		rows, err := tx.Rows(ctx, `SELECT sim, at, kind, cause FROM simstate_usage WHERE sim IN `+values(len(some), 1)+` ORDER BY sim, at, cause`, numbers(some)...)
+		rows, err := tx.Rows(ctx, usageOf(len(some)), numbers(some)...)
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var sim, at int64
-			var kind string
-			var e life.Event
-			if err := rows.Scan(&sim, &at, &kind, &e.Cause); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			e.At = udr.Instant(at)
-			var known bool
-			if e.Kind, known = life.ParseEventKind(kind); !known {
-				rows.Close()
-				return nil, fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not know; start the newest one", kind)
-			}
-			all[uint32(sim)] = append(all[uint32(sim)], e)
-		}
-		if err := rows.Err(); err != nil {
-			rows.Close()
+		if err := readUsage(rows, all); err != nil {
 			return nil, err
 		}
-		rows.Close()
 	}
 	return all, nil
+}
+
+// UsageOf is Usage of one SIM outside a transaction.
+func (Table) UsageOf(ctx context.Context, db *store.DB, sim uint32) ([]life.Event, error) {
+	all := map[uint32][]life.Event{}
+	err := db.Ask(ctx, "reading what usage did to a SIM", usageOf(1), numbers([]uint32{sim}), func(rows *sql.Rows) error { return readUsage(rows, all) })
+	return all[sim], err
+}
+
+func usageOf(sims int) string {
+	return `SELECT sim, at, kind, cause FROM simstate_usage WHERE sim IN ` + values(sims, 1) + ` ORDER BY sim, at, cause`
+}
+
+func readUsage(rows *sql.Rows, all map[uint32][]life.Event) error {
+	defer rows.Close()
+	for rows.Next() {
+		var sim, at int64
+		var kind string
+		var e life.Event
+		if err := rows.Scan(&sim, &at, &kind, &e.Cause); err != nil {
+			return err
+		}
+		e.At = udr.Instant(at)
+		var known bool
+		if e.Kind, known = life.ParseEventKind(kind); !known {
+			return fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not know; start the newest one", kind)
+		}
+		all[uint32(sim)] = append(all[uint32(sim)], e)
+	}
+	return rows.Err()
 }
 
 func numbers(sims []uint32) (args []any) {

@@ -52,6 +52,11 @@ func (f *FactLog) Write(ctx context.Context, tx *store.Tx, changes *registry.Cha
 // StatesOf lists all that was ever stated of the states of SIMs, up to a revision, with the causes, by SIM in the order
 // of (From, Known), as the transaction sees it.
 func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
+	return StatesTold(ctx, tx, sims, to)
+}
+
+// StatesTold is FactLog.StatesOf for those who keep no facts in memory.
+func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	all := map[uint32][]life.Told{}
 	for some := range slices.Chunk(sims, rowsPerStatement) {
 		var args []any
@@ -78,6 +83,32 @@ func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to 
 			fact := life.Told{KnownState: registry.KnownState{StateFact: r.fact(), Known: registry.Revision(known)}, Cause: cause}
 			all[fact.SIM] = append(all[fact.SIM], fact)
 			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// KnownCauses are those of some causes that the registry has already, with the revision of their facts.
+func KnownCauses(ctx context.Context, tx *store.Tx, causes []string) (map[string]registry.Revision, error) {
+	all := map[string]registry.Revision{}
+	for some := range slices.Chunk(causes, rowsPerStatement) {
+		args := make([]any, 0, len(some))
+		for _, cause := range some {
+			args = append(args, cause)
+		}
+		rows, err := tx.Rows(ctx, `SELECT cause, known FROM fact_causes WHERE cause IN (`+marks(len(some))+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		err = each(rows, func() error {
+			var cause string
+			var known int64
+			err := rows.Scan(&cause, &known)
+			all[cause] = registry.Revision(known)
+			return err
 		})
 		if err != nil {
 			return nil, err

@@ -141,6 +141,15 @@ func zoneAt(owned []Owned, at udr.Instant) *time.Location {
 	return time.UTC
 }
 
+// MakerOf is what made a transition, by the cause of its fact.
+func MakerOf(cause string) Maker {
+	m, _ := makerOf(cause)
+	if strings.HasPrefix(cause, "assignment:") {
+		return ByAssignment
+	}
+	return m
+}
+
 // makerOf is what made a transition, by the cause of its fact.
 func makerOf(cause string) (Maker, Limit) {
 	kind, rest, _ := strings.Cut(cause, ":")
