@@ -32,7 +32,9 @@ type Fact struct {
 	Why        string `json:"why,omitempty"`
 	Cause      string `json:"cause,omitempty"`
 
-	key control.FactKey
+	key   control.FactKey
+	until udr.Instant // where ends
+	ends  bool
 }
 
 // Facts are all that was ever said of subjects: the SIMs that identifiers name or named, accounts, companies, and what
@@ -162,6 +164,7 @@ func period(p registry.Period, kind registry.Kind, name string, zone func(udr.In
 		key: control.FactKey{Kind: kind, Name: name, From: p.Since, Known: p.Known}}
 	if p.Ends {
 		f.Until, f.UntilKnown = day(p.Until, zone(p.Until-1)), uint64(p.EndKnown)
+		f.until, f.ends = p.Until, true
 	}
 	return f
 }

@@ -1,0 +1,447 @@
+package backoffice
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ratemill/account"
+	"ratemill/internal/control"
+	"ratemill/internal/store"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/simstate"
+	"ratemill/udr"
+)
+
+// SIMOrder is what every change of SIMs says.
+type SIMOrder struct {
+	Who, Why string
+	As       string // the account on whose behalf it is asked; "" for the provider
+	At       string // of effect: now, cycle, a date in the payer's zone, or an instant; "" for now
+	Backdate bool   // At may lie before the running billing cycle
+	DryRun   bool   // show the change set, and make nothing
+	Key      string // of the request: the same key again changes nothing. Empty for none
+}
+
+// SIMWish is one change that somebody asks for a SIM: by a command, or by a line of a batch.
+type SIMWish struct {
+	SIM  string // an identifier
+	Do   string // one of SIMOperations
+	To   string // the state, the account, the plan, or what is set; "" ends what is set
+	Kind string // for set: one of SIMSettings
+	Plan string // for move: "" for the one that it has, or the default of another payer's account
+	Keep bool   // for move: the SIM stays in its state with another payer too
+}
+
+// The changes of a SIM.
+const (
+	SetSIMState = "state"
+	MoveSIM     = "move"
+	SetSIMPlan  = "plan"
+	SetSIM      = "set"
+)
+
+// SIMOperations are the changes of a SIM.
+var SIMOperations = []string{SetSIMState, MoveSIM, SetSIMPlan, SetSIM}
+
+// SIMFact is a fact that a change of a SIM states.
+type SIMFact struct {
+	SIM   uint32 `json:"sim"`
+	What  string `json:"what"` // state, owner, or the kind of another fact
+	Name  string `json:"name,omitempty"`
+	Value string `json:"value,omitempty"`
+	Plan  string `json:"plan,omitempty"`
+	From  string `json:"from"`
+	Holds string `json:"holds"` // holds, ended, withdrawn
+	Cause string `json:"cause"`
+}
+
+// SIMChange is what a change of a SIM made, or would make.
+type SIMChange struct {
+	SIM      uint32    `json:"sim"`
+	Revision uint64    `json:"revision,omitempty"` // 0: nothing was changed
+	DryRun   bool      `json:"dry_run,omitempty"`
+	Facts    []SIMFact `json:"facts"`
+	Notes    []string  `json:"notes,omitempty"` // what to know about it
+}
+
+// ChangeSIM sets the state of a SIM, moves it, changes its plan, or sets something else of it. What follows from a new
+// state is in the same change set.
+func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*SIMChange, error) {
+	if err := given(order.Why); err != nil && !order.DryRun {
+		return nil, err
+	}
+	d, err := o.simDraft(ctx, &order)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	cause := "request:" + order.Key
+	if order.Key == "" {
+		cause += rand.Text()
+	}
+	results, err := o.portion(ctx, d, []simLine{{wish: wish, at: order.At, cause: cause}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := &results[0]
+	if r.err != nil {
+		return nil, r.err
+	}
+	answer := &SIMChange{SIM: r.sim, DryRun: order.DryRun, Facts: d.facts(r), Notes: r.notes}
+	if len(answer.Facts) > 0 && !order.DryRun {
+		answer.Revision = uint64(d.rev + 1)
+	}
+	return answer, nil
+}
+
+// simDraft is changes of SIMs in the making.
+type simDraft struct {
+	*accountDraft
+	rev   registry.Revision
+	order *SIMOrder
+	as    account.Actor
+	lives *simstate.Lives
+	told  map[uint32][]life.Told
+	used  map[uint32][]life.Event
+	given map[givenKey]account.Given
+}
+
+type givenKey struct {
+	account string
+	when    udr.Instant
+}
+
+// simLine is a wish with its time and its cause.
+type simLine struct {
+	wish  SIMWish
+	at    string
+	cause string
+}
+
+// simMade is what a wish makes.
+type simMade struct {
+	err   error // it is refused
+	again bool  // its cause is known: it was made before
+	sim   uint32
+	cause string
+	when  udr.Instant
+	owner uint32 // at that time
+	id    string // of the owner
+	zone  *time.Location
+	notes []string
+
+	owners     []registry.OwnershipFact
+	statements []registry.Statement
+	settled    *simstate.Settled // nil: no state changes
+}
+
+func (m *simMade) note(format string, args ...any) { m.notes = append(m.notes, fmt.Sprintf(format, args...)) }
+
+// nothing reports whether there is nothing to do.
+func (m *simMade) nothing() bool {
+	return len(m.owners)+len(m.statements) == 0 && (m.settled == nil || len(m.settled.Facts) == 0)
+}
+
+// simDraft reads all that is known of accounts and SIMs.
+func (o *Office) simDraft(ctx context.Context, order *SIMOrder) (*simDraft, error) {
+	catalogue, err := o.catalogueNow()
+	if err != nil {
+		return nil, err
+	}
+	if err := simstate.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	in := o.Installation
+	in.Documents, _ = account.DocumentsOf(catalogue)
+	d := &simDraft{order: order, accountDraft: &accountDraft{AccountOrder: &AccountOrder{As: order.As}, registry: registry.New(),
+		statements: registry.NewStatements(), in: &in, catalogue: catalogue}}
+	return d, d.refresh(ctx, o.Store)
+}
+
+func (d *simDraft) close() {
+	if d.view != nil {
+		d.view.Close()
+		d.view = nil
+	}
+}
+
+// refresh reads what became known since.
+func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
+	d.close()
+	for {
+		rev, err := from.LoadRegistry(ctx, d.registry)
+		if err != nil {
+			return err
+		}
+		same, err := from.LoadStatements(ctx, d.statements)
+		if err != nil {
+			return err
+		}
+		if rev == same {
+			d.rev = rev
+			break
+		}
+	}
+	d.now = time.Now()
+	d.changes = &registry.Changes{Revision: d.rev + 1}
+	d.given = map[givenKey]account.Given{}
+	d.open()
+	book, _ := life.Compile(nil, nil)
+	if d.catalogue != nil {
+		book = d.catalogue.Life()
+	}
+	d.lives = &simstate.Lives{View: d.view, Revision: d.rev, Statements: d.statements, Book: book}
+	var err error
+	d.as, err = d.actor()
+	return err
+}
+
+// errNothingWritten rolls a transaction back that was to show what would happen.
+var errNothingWritten = errors.New("back office: nothing is written")
+
+// portion makes one change set of some lines. save is called in its transaction, if there is one, with their results.
+// What somebody else commits meanwhile is read, and the change set is made again.
+func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx, []simMade) error) (results []simMade, err error) {
+	for {
+		write := false
+		err := o.Store.Change(ctx, "changing SIMs", func(tx *store.Tx) error {
+			var changes *registry.Changes
+			if results, changes, err = d.evaluate(ctx, tx, lines); err != nil {
+				return err
+			}
+			if write = !d.order.DryRun && (!changes.Empty() || save != nil); !write {
+				return errNothingWritten
+			}
+			return o.writePortion(ctx, tx, d, results, changes, save)
+		})
+		switch {
+		case errors.Is(err, control.ErrConflict):
+			if err := d.refresh(ctx, o.Store); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil && !errors.Is(err, errNothingWritten):
+			return nil, err
+		}
+		return results, nil
+	}
+}
+
+func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, results []simMade, changes *registry.Changes,
+	save func(*store.Tx, []simMade) error) error {
+	err := o.Store.WriteRegistry(ctx, tx, changes, control.ImportOptions{Who: d.order.Who, Why: d.order.Why, Now: d.now, Partitions: max(o.Partitions, 1)})
+	if err != nil {
+		return err
+	}
+	settled := map[uint32]simstate.Settled{}
+	for i := range results {
+		if m := &results[i]; m.err == nil && m.settled != nil {
+			settled[m.sim] = *m.settled
+		}
+	}
+	var table simstate.Table
+	if err := table.Follow(ctx, tx, settled, d.now); err != nil || save == nil {
+		return err
+	}
+	return save(tx, results)
+}
+
+// evaluate says what lines make, each of another SIM. A line that is refused makes nothing.
+func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) ([]simMade, *registry.Changes, error) {
+	results := make([]simMade, len(lines))
+	var sims []uint32
+	var causes []string
+	for i := range lines {
+		m := &results[i]
+		m.cause = lines[i].cause
+		causes = append(causes, m.cause)
+		if m.sim, m.err = d.sim(&lines[i].wish); m.err == nil {
+			sims = append(sims, m.sim)
+		}
+	}
+	slices.Sort(sims)
+	sims = slices.Compact(sims)
+	known, err := control.KnownCauses(ctx, tx, causes)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.told, err = control.StatesTold(ctx, tx, sims, d.rev); err != nil {
+		return nil, nil, err
+	}
+	var table simstate.Table
+	if d.used, err = table.Usage(ctx, tx, sims); err != nil {
+		return nil, nil, err
+	}
+	changes := &registry.Changes{Revision: d.rev + 1}
+	for i := range lines {
+		m := &results[i]
+		if revision, ok := known[m.cause]; ok {
+			m.again, m.err = true, nil
+			m.note("this was asked before, and made with revision %d; nothing was changed", revision)
+			continue
+		}
+		if m.err == nil {
+			m.err = d.make(m, &lines[i])
+		}
+		if m.err == nil {
+			m.add(changes)
+		}
+	}
+	return results, changes, d.book.Err()
+}
+
+// sim finds the SIM of a wish.
+func (d *simDraft) sim(w *SIMWish) (uint32, error) {
+	sim, err := oneSIM(d.view, w.SIM)
+	if err != nil {
+		return 0, &Problem{Missing, err}
+	}
+	return sim, nil
+}
+
+// make says what a wish makes.
+func (d *simDraft) make(m *simMade, l *simLine) error {
+	if err := d.moment(m, l.at); err != nil {
+		return err
+	}
+	var err error
+	switch l.wish.Do {
+	case SetSIMState:
+		err = d.state(m, l.wish.To)
+	case MoveSIM:
+		err = d.move(m, &l.wish)
+	case SetSIMPlan:
+		err = d.plan(m, l.wish.To)
+	case SetSIM:
+		err = d.set(m, l.wish.Kind, l.wish.To)
+	default:
+		return fmt.Errorf("%q is no change of a SIM%s", l.wish.Do, orAll("", "change", SIMOperations))
+	}
+	if err == nil && m.when < udr.InstantOf(d.now) && !m.nothing() {
+		m.note("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", d.rev+1)
+	}
+	return err
+}
+
+// moment finds the time of effect and the owner then, and checks that the actor may change the SIM.
+func (d *simDraft) moment(m *simMade, at string) error {
+	now := udr.InstantOf(d.now)
+	owner, asked, ok := d.ownerNear(m.sim, now)
+	if !ok {
+		return conflict("SIM %d has no owner, and will have none", m.sim)
+	}
+	payer := registry.Payer(d.view, d.statements, owner, asked, d.rev)
+	a, ok := d.view.Account(payer, asked, d.rev)
+	if !ok {
+		return conflict("the account that owns SIM %d is not there", m.sim)
+	}
+	cycles := registry.Cycles{Zone: a.Zone, Day: a.CycleDay, From: a.CyclesFrom}
+	var err error
+	if m.when, err = life.When(at, now, cycles); err != nil {
+		return err
+	}
+	m.zone = a.Zone
+	own, ok := d.view.Owner(m.sim, m.when, d.rev)
+	if !ok {
+		return conflict("SIM %d has no owner on %s", m.sim, day(m.when, a.Zone))
+	}
+	m.owner = own.Account
+	m.id, _ = d.view.AccountID(own.Account)
+	path := account.Path(d.book, m.id, m.when)
+	if err := d.as.Within(path); err != nil {
+		return &Problem{Conflict, fmt.Errorf("SIM %d: %w", m.sim, err)}
+	}
+	if id, _ := d.view.AccountID(owner); owner != own.Account {
+		if err := d.as.Within(account.Path(d.book, id, asked)); err != nil {
+			return &Problem{Conflict, fmt.Errorf("SIM %d: %w", m.sim, err)}
+		}
+	}
+	earliest := life.Earliest(now, cycles, -1)
+	switch {
+	case m.when >= earliest:
+	case !d.order.Backdate:
+		return conflict("%s lies before the running billing cycle of account %s, which began on %s; --backdate says that it is meant",
+			day(m.when, a.Zone), a.ID, day(earliest, a.Zone))
+	case !d.as.Provides(path):
+		return conflict("%s lies before the running billing cycle of account %s, which began on %s; only the provider and a reseller above "+
+			"it may date back further", day(m.when, a.Zone), a.ID, day(earliest, a.Zone))
+	}
+	return nil
+}
+
+// ownerNear is the owner of a SIM now; the next one, if it has none now; else the last one.
+func (d *simDraft) ownerNear(sim uint32, now udr.Instant) (owner uint32, asked udr.Instant, ok bool) {
+	if own, ok := d.view.Owner(sim, now, d.rev); ok {
+		return own.Account, now, true
+	}
+	for _, p := range d.view.History(sim) {
+		if p.Account == 0 || p.Corrected != 0 {
+			continue
+		}
+		owner, asked, ok = p.Account, p.Since, true
+		if p.Since > now {
+			break
+		}
+	}
+	return owner, asked, ok
+}
+
+// add adds what a wish made to a change set: facts of one cause have one place.
+func (m *simMade) add(changes *registry.Changes) {
+	if m.nothing() {
+		return
+	}
+	subject := registry.SubjectOf(m.sim)
+	kind := registry.KindState
+	switch {
+	case len(m.owners) > 0:
+		kind = registry.KindOwnership
+	case len(m.statements) > 0:
+		kind = m.statements[0].Kind
+	}
+	places := map[string]uint32{m.cause: changes.Because(registry.Cause{Cause: m.cause, Kind: kind, Subject: subject})}
+	for _, f := range m.owners {
+		f.Cause = places[m.cause]
+		changes.SIMs = append(changes.SIMs, f)
+	}
+	for _, f := range m.statements {
+		f.Cause = places[m.cause]
+		changes.Statements = append(changes.Statements, f)
+	}
+	if m.settled == nil {
+		return
+	}
+	for _, f := range m.settled.Facts {
+		if f.Cause != "" && places[f.Cause] == 0 {
+			places[f.Cause] = changes.Because(registry.Cause{Cause: f.Cause, Kind: registry.KindState, Subject: subject})
+		}
+		f.StateFact.Cause = places[f.Cause]
+		changes.States = append(changes.States, f.StateFact)
+	}
+}
+
+// facts are those of a change, for people.
+func (d *simDraft) facts(m *simMade) []SIMFact {
+	all := []SIMFact{}
+	if m.again {
+		return all
+	}
+	for _, f := range m.owners {
+		id, _ := d.view.AccountID(f.Account)
+		all = append(all, SIMFact{m.sim, "owner", "", id, f.Plan, day(f.From, m.zone), factStates[f.State], m.cause})
+	}
+	for _, s := range m.statements {
+		all = append(all, SIMFact{m.sim, string(s.Kind), s.Name, string(s.Value), "", day(s.From, m.zone), factStates[s.State], m.cause})
+	}
+	if m.settled != nil {
+		for _, f := range m.settled.Facts {
+			all = append(all, SIMFact{m.sim, string(registry.KindState), "", f.Name, "", day(f.From, m.zone), factStates[f.StateFact.State], f.Cause})
+		}
+	}
+	return all
+}

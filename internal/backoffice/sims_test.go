@@ -1,0 +1,350 @@
+package backoffice_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/account"
+	"ratemill/internal/backoffice"
+	"ratemill/internal/control"
+	"ratemill/internal/proof/testengine"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/simstate"
+)
+
+const simLife = `lifecycle: standard
+states: connected
+default: inventory
+test: { quota: { data: 1 MB }, time: 30 d, next: in_billing }
+first_use: { threshold: 0 B, after: 90 d, to: in_billing }
+suspend: { max: 60 d, then: in_billing }
+`
+
+const simPlanText = `plan: %s
+currency: EUR
+classes: { data: { prices: [{ price: 0.08 / 1 MB }] } }
+`
+
+// park is an installation with SIMs: acme with its sub-account north, whose payer it is, and initech, which pays for itself.
+type park struct {
+	t *testing.T
+	*backoffice.Office
+}
+
+func newPark(t *testing.T, dsn string, sims int) *park {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "catalogue"), 0o755))
+	for name, text := range map[string]string{"life": simLife, "fleet": fmt.Sprintf(simPlanText, "fleet"), "office": fmt.Sprintf(simPlanText, "office"),
+		"bulk": fmt.Sprintf(simPlanText, "bulk")} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "catalogue", name+".yaml"), []byte(text), 0o644))
+	}
+	store, err := control.Open(t.Context(), dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	o, err := backoffice.New(backoffice.Options{Store: store, Project: dir, Partitions: 2, Installation: account.Installation{Resellers: true}})
+	require.NoError(t, err)
+	p := &park{t, o}
+	var rows strings.Builder
+	rows.WriteString("imsi,account,plan,since\n")
+	for i := range sims {
+		fmt.Fprintf(&rows, "21407000%07d,north,fleet,2026-01-01\n", i+1)
+	}
+	p.imports(map[string]string{
+		"companies.csv": "id,name,kind\nacme,Acme,customer\ninitech,Initech,customer\n",
+		"accounts.csv": "id,company,parent,currency,zone,cycle_day\nacme,acme,,EUR,Europe/Madrid,1\nnorth,acme,acme,,,\n" +
+			"initech,initech,,EUR,Europe/Madrid,1\n",
+		"sims.csv": rows.String(),
+	})
+	changes := &registry.Changes{Revision: 2}
+	for _, s := range [][3]string{
+		{"profile", "acme", `{"accounting_group":"eu"}`}, {"settings", "acme", `{"lifecycle":"standard"}`}, {"settings", "initech", `{"lifecycle":"standard"}`},
+		{"status", "acme", `{"status":"active"}`}, {"status", "north", `{"status":"active"}`}, {"status", "initech", `{"status":"active"}`},
+		{"resource price_plan/fleet", "acme", `{"access":"account","default":true}`}, {"resource price_plan/office", "acme", `{"access":"account"}`},
+		{"resource price_plan/bulk", "acme", `{"access":"provider"}`},
+		{"resource price_plan/office", "initech", `{"access":"account","default":true}`},
+		{"resource apn_group/m2m", "acme", `{"access":"account"}`}, {"resource apn_group/vip", "acme", `{"access":"provider"}`},
+	} {
+		kind, name, _ := strings.Cut(s[0], " ")
+		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.Kind(kind), Subject: s[1], Name: name, Value: []byte(s[2])})
+	}
+	require.NoError(t, store.ImportRegistry(t.Context(), changes, control.ImportOptions{Who: "ada", Now: time.Now(), Partitions: 2}))
+	return p
+}
+
+func (p *park) imports(files map[string]string) {
+	var inputs []registry.Input
+	for name, text := range files {
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+	}
+	_, list, err := p.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "ada", Now: time.Now(), Partitions: 2})
+	require.NoError(p.t, err)
+	require.NoError(p.t, list.Err())
+}
+
+func TestMain(m *testing.M) { testengine.Main(m) }
+
+// settle lets the role simstate look at all that was changed; it finds nothing to add.
+func (p *park) settle() {
+	p.t.Helper()
+	before, err := p.Store.RegistryRevision(p.t.Context())
+	require.NoError(p.t, err)
+	reg := registry.New()
+	facts := control.NewFactLog(p.Store, "simstate", time.Now, reg, func(ctx context.Context) error {
+		_, err := p.Store.LoadRegistry(ctx, reg)
+		return err
+	})
+	c, list := rating.LoadCatalogue(os.DirFS(filepath.Join(p.Project, "catalogue")))
+	require.NoError(p.t, list.Err())
+	keeper := simstate.Keeper{Facts: facts, Book: c.Life(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	for more := true; more; {
+		more, err = keeper.Follow(p.t.Context(), p.Store.DB)
+		require.NoError(p.t, err)
+	}
+	after, err := p.Store.RegistryRevision(p.t.Context())
+	require.NoError(p.t, err)
+	require.Equal(p.t, before, after, "a command left something for the role simstate to add")
+}
+
+func onBoth(t *testing.T, sims int, test func(p *park)) {
+	t.Run("sqlite", func(t *testing.T) { test(newPark(t, "sqlite:"+filepath.Join(t.TempDir(), "control.db"), sims)) })
+	t.Run("postgres", func(t *testing.T) { test(newPark(t, testengine.SharedPostgres(t).NewDatabase(t), sims)) })
+}
+
+func imsi(n int) string { return fmt.Sprintf("21407000%07d", n) }
+
+func (p *park) asks(sim int, do, to string, more ...func(*backoffice.SIMOrder, *backoffice.SIMWish)) (*backoffice.SIMChange, error) {
+	order, wish := backoffice.SIMOrder{Who: "ada", Why: "a test"}, backoffice.SIMWish{SIM: imsi(sim), Do: do, To: to}
+	for _, change := range more {
+		change(&order, &wish)
+	}
+	return p.ChangeSIM(p.t.Context(), order, wish)
+}
+
+func (p *park) does(sim int, do, to string, more ...func(*backoffice.SIMOrder, *backoffice.SIMWish)) *backoffice.SIMChange {
+	p.t.Helper()
+	made, err := p.asks(sim, do, to, more...)
+	require.NoError(p.t, err)
+	return made
+}
+
+func (p *park) refuses(words string, sim int, do, to string, more ...func(*backoffice.SIMOrder, *backoffice.SIMWish)) {
+	p.t.Helper()
+	before, err := p.Store.RegistryRevision(p.t.Context())
+	require.NoError(p.t, err)
+	_, err = p.asks(sim, do, to, more...)
+	require.ErrorContains(p.t, err, words)
+	after, err := p.Store.RegistryRevision(p.t.Context())
+	require.NoError(p.t, err)
+	require.Equal(p.t, before, after)
+}
+
+func at(text string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
+	return func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.At = text }
+}
+
+func backdated(text string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
+	return func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.At, o.Backdate = text, true }
+}
+
+func as(account string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
+	return func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.As = account }
+}
+
+func key(text string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
+	return func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.Key = text }
+}
+
+func (p *park) show(sim int) *backoffice.FullSIM {
+	p.t.Helper()
+	s, err := p.ShowSIM(p.t.Context(), imsi(sim), backoffice.SIMQuestion{})
+	require.NoError(p.t, err)
+	return s
+}
+
+func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
+	onBoth(t, 1, func(p *park) {
+		made := p.does(1, "state", "in_testing", backdated("2026-03-01"))
+		var told []string
+		for _, f := range made.Facts {
+			told = append(told, strings.Join([]string{f.From, f.Value, f.Holds, strings.Split(f.Cause, ":")[0]}, " "))
+		}
+		require.Equal(t, []string{"2026-01-01 inventory holds assignment", "2026-03-01 in_testing holds request", "2026-03-31 in_billing holds timer"}, told)
+		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this",
+			made.Revision))
+		s := p.show(1)
+		require.Equal(t, "in_billing", s.State)
+		require.Equal(t, "time", s.StateBy)
+
+		made = p.does(1, "state", "suspended")
+		require.Len(t, made.Facts, 1)
+		s = p.show(1)
+		require.Equal(t, "suspended", s.State)
+		require.Equal(t, "ada", s.Who)
+		require.Equal(t, "a test", s.Why)
+		require.Equal(t, []string{"in_billing", "retired"}, s.Next)
+		require.Equal(t, "suspend_max", s.Limit.Limit)
+		require.Equal(t, "deactivate", s.Network.Action, "the network is asked in the same transaction")
+		require.Equal(t, "requested", s.Network.Status)
+
+		require.Empty(t, p.does(1, "state", "suspended").Facts, "it is suspended already")
+		p.settle()
+		p.does(1, "state", "in_billing", at("2026-12-15"))
+		p.settle()
+	})
+}
+
+func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
+	onBoth(t, 1, func(p *park) {
+		p.does(1, "state", "in_billing")
+		p.refuses("state model connected does not allow the step to inventory; from in_billing it allows billing_ready, suspended and retired", 1, "state", "inventory")
+		p.refuses("state model connected has no state supsended; did you mean suspended?", 1, "state", "supsended")
+		p.refuses("lies before the running billing cycle of account acme", 1, "state", "suspended", at("2026-02-01"))
+		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
+		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1, "state", "suspended", as("initech"))
+		p.refuses(`"soon" is no time of effect; write now, cycle`, 1, "state", "suspended", at("soon"))
+		p.refuses("no SIM of the registry has or had the identifier 214070000000009", 9, "state", "suspended")
+
+		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "acme", To: "suspended"})
+		require.NoError(t, err)
+		p.refuses("its account is suspended at", 1, "state", "in_billing")
+	})
+}
+
+func TestAKeyChangesASIMOnce(t *testing.T) {
+	onBoth(t, 1, func(p *park) {
+		first := p.does(1, "state", "in_billing", key("r1"))
+		require.Len(t, first.Facts, 2)
+		p.does(1, "state", "suspended")
+		again := p.does(1, "state", "in_billing", key("r1"))
+		require.Empty(t, again.Facts)
+		require.Contains(t, again.Notes[0], "nothing was changed")
+		require.Equal(t, "suspended", p.show(1).State)
+	})
+}
+
+func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
+	onBoth(t, 3, func(p *park) {
+		keep := func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Keep = true }
+		for sim := 1; sim <= 3; sim++ {
+			p.does(sim, "state", "in_billing")
+		}
+		p.does(1, "set", "m2m", func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Kind = "apn_group" })
+		made := p.does(1, "move", "acme")
+		require.Len(t, made.Facts, 1, "the same payer: the state goes on")
+		require.Equal(t, "in_billing", p.show(1).State)
+		require.Equal(t, map[string]string{"apn_group": "m2m"}, p.show(1).Settings)
+
+		made = p.does(2, "move", "initech")
+		require.Contains(t, made.Notes, "its plan is office now, the default of account initech")
+		s := p.show(2)
+		require.Equal(t, []string{"initech", "office", "inventory"}, []string{s.Account, s.Plan, s.State})
+
+		p.does(3, "move", "initech", keep)
+		s = p.show(3)
+		require.Equal(t, []string{"initech", "office", "in_billing"}, []string{s.Account, s.Plan, s.State})
+		p.settle()
+
+		p.refuses("account initech cannot get price_plan bulk: it is not assigned to the account; allowed: office", 1, "move", "initech",
+			func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Plan = "bulk" })
+		p.refuses("no account is called intech; did you mean initech?", 1, "move", "intech")
+		p.refuses("account acme may see and change only itself", 1, "move", "initech", as("acme"))
+		p.does(1, "state", "retired")
+		p.refuses("for ever, so it cannot be moved", 1, "move", "initech")
+		_, err := p.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "acme", Kind: "details", Fields: map[string]string{"blacklisted": "true"}})
+		require.NoError(t, err)
+		p.refuses("account acme is blacklisted", 3, "move", "acme")
+		_, err = p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "north", To: "suspended"})
+		require.NoError(t, err)
+		p.refuses("account north is suspended on", 3, "move", "north")
+	})
+}
+
+func TestAPlanChangesNowAtTheCycleOrOnADate(t *testing.T) {
+	onBoth(t, 1, func(p *park) {
+		p.does(1, "plan", "office", at("cycle"))
+		require.Equal(t, "fleet", p.show(1).Plan)
+		require.Len(t, p.show(1).Ahead, 1)
+		p.does(1, "plan", "bulk", at("2027-06-01"))
+		made := p.does(1, "plan", "bulk")
+		require.Contains(t, made.Notes[0], "it has plan office in account north, as stated before")
+		require.Empty(t, p.does(1, "plan", "bulk").Facts)
+		p.refuses("account north cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office", 1, "plan", "bulk", at("2026-12-24"), as("acme"))
+		p.refuses("the catalogue has no plan offce; did you mean office?", 1, "plan", "offce")
+		moved := p.does(1, "move", "initech", func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Plan = "office" })
+		require.Contains(t, strings.Join(moved.Notes, "\n"), "is withdrawn: it was that of account north")
+		later, err := p.ShowSIM(t.Context(), imsi(1), backoffice.SIMQuestion{At: time.Date(2027, 7, 1, 0, 0, 0, 0, time.UTC)})
+		require.NoError(t, err)
+		require.Equal(t, "initech", later.Account, "a plan stated ahead does not give the SIM back")
+	})
+}
+
+func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
+	onBoth(t, 1, func(p *park) {
+		kind := func(kind string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
+			return func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Kind = kind }
+		}
+		p.does(1, "set", "m2m", kind("apn_group"), as("north"))
+		p.refuses("account north cannot get apn_group vip: only the provider may choose it; allowed: m2m", 1, "set", "vip", kind("apn_group"), as("north"))
+		p.does(1, "set", "vip", kind("apn_group"))
+		p.refuses("apn is nothing that a SIM has", 1, "set", "vip", kind("apn"))
+		p.refuses("account north has no group g", 1, "set", "g", kind("group"))
+		require.Equal(t, map[string]string{"apn_group": "vip"}, p.show(1).Settings)
+		p.does(1, "set", "", kind("apn_group"))
+		require.Empty(t, p.show(1).Settings)
+		p.refuses("usage_limit_override is one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever", kind("usage_limit_override"))
+		p.refuses("may not lift the limits", 1, "set", "permanent", kind("usage_limit_override"), as("north"))
+		p.does(1, "set", "permanent", kind("usage_limit_override"))
+	})
+}
+
+func TestAListAndAHistoryShowWhatAnAccountMaySee(t *testing.T) {
+	onBoth(t, 3, func(p *park) {
+		p.does(1, "state", "in_billing")
+		p.does(1, "state", "suspended")
+		p.does(2, "move", "initech")
+		p.does(2, "state", "in_billing")
+		list := func(as string, f backoffice.SIMFilter) (all []string) {
+			t.Helper()
+			f.Limit = 10
+			answer, err := p.ListSIMs(t.Context(), backoffice.SIMQuestion{As: as}, f)
+			require.NoError(t, err)
+			require.Len(t, answer.SIMs, answer.All)
+			for _, s := range answer.SIMs {
+				all = append(all, fmt.Sprint(s.SIM, " ", s.State, " ", s.Account, " ", s.Plan))
+			}
+			return all
+		}
+		p.does(3, "state", "in_testing")
+		require.Equal(t, []string{"1 suspended north fleet", "2 in_billing initech office", "3 in_testing north fleet"}, list("", backoffice.SIMFilter{}))
+		require.Equal(t, []string{"1 suspended north fleet", "3 in_testing north fleet"}, list("acme", backoffice.SIMFilter{}))
+		require.Equal(t, []string{"1 suspended north fleet"}, list("", backoffice.SIMFilter{State: "suspended"}))
+		require.Equal(t, []string{"2 in_billing initech office"}, list("", backoffice.SIMFilter{Plan: "office"}))
+		_, err := p.ListSIMs(t.Context(), backoffice.SIMQuestion{}, backoffice.SIMFilter{State: "supsended", Limit: 1})
+		require.ErrorContains(t, err, "no state model has a state supsended; did you mean suspended?")
+
+		history := func(as string) (all []string) {
+			t.Helper()
+			facts, err := p.SIMHistory(t.Context(), imsi(2), as)
+			require.NoError(t, err)
+			for _, f := range facts {
+				if f.What == "owner" || f.What == "state" {
+					all = append(all, f.What+" "+f.Value+" by "+f.Who)
+				}
+			}
+			return all
+		}
+		require.Equal(t, []string{"owner north by ada", "state inventory by ada", "owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history(""))
+		require.Equal(t, []string{"owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history("initech"))
+		require.Equal(t, []string{"owner north by ada", "state inventory by ada"}, history("acme"))
+	})
+}

@@ -1,0 +1,262 @@
+package backoffice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/account"
+	"ratemill/diag"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// idle is the status of an account that is not active at a time. Accounts that never got a status are active: the
+// installation does not use statuses.
+func (d *simDraft) idle(id string, when udr.Instant) string {
+	if s := d.book.Status(id, when).Status; s != account.Active && s != account.NoStatus {
+		return s.String()
+	}
+	return ""
+}
+
+func (d *simDraft) path(id string, when udr.Instant) []string { return account.Path(d.book, id, when) }
+
+// stays are the states of a SIM, those dated ahead and the time limits due by a time included.
+func (d *simDraft) stays(sim uint32, until udr.Instant) ([]life.Stay, error) {
+	events, err := d.lives.Events(sim, d.told[sim], d.used[sim])
+	if err != nil {
+		return nil, &Problem{Conflict, fmt.Errorf("SIM %d: %w; correct the catalogue or the settings first", sim, err)}
+	}
+	return life.States(events, max(until, udr.InstantOf(d.now))), nil
+}
+
+// judge adds the states that a SIM gets, and what follows from them.
+func (d *simDraft) judge(m *simMade, news ...life.Event) error {
+	s, err := d.lives.Judge(m.sim, d.told[m.sim], d.used[m.sim], udr.InstantOf(d.now), m.cause, news...)
+	if err != nil {
+		return &Problem{Conflict, fmt.Errorf("SIM %d: %w; correct the catalogue or the settings first", m.sim, err)}
+	}
+	m.settled = &s
+	for _, later := range life.Later(s.Stays, m.when) {
+		m.note("it stays %s from %s on, as somebody said, although the model has no step to it from %s", later.State, day(later.From, m.zone), later.Before)
+	}
+	return nil
+}
+
+// state sets the state of a SIM.
+func (d *simDraft) state(m *simMade, to string) error {
+	rules, err := d.lives.Rules(m.sim, m.owner, m.when)
+	if err != nil {
+		return &Problem{Conflict, err}
+	}
+	if rules.Lifecycle == nil {
+		return conflict("account %s has no lifecycle for its SIMs, so their states cannot be set; name one: ratemill account set %s settings "+
+			"lifecycle=NAME", m.id, m.id)
+	}
+	stays, err := d.stays(m.sim, m.when)
+	if err != nil {
+		return err
+	}
+	path := d.path(m.id, m.when)
+	step, err := life.Check(stays, rules, life.Ask{To: to, At: m.when, By: life.Person, Idle: d.idle(m.id, m.when),
+		May: func(permission string) bool { return permission == "" || d.as.Provides(path) }})
+	if err != nil {
+		return &Problem{Conflict, fmt.Errorf("SIM %d: %w", m.sim, err)}
+	}
+	if step == nil {
+		return nil
+	}
+	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: to, Rules: rules, Cause: m.cause})
+}
+
+// move gives a SIM to another account.
+func (d *simDraft) move(m *simMade, w *SIMWish) error {
+	target := d.book.Account(w.To, m.when)
+	if target == nil {
+		return d.unknown(w.To)
+	}
+	if target.Number == m.owner {
+		if w.Plan != "" {
+			return d.plan(m, w.Plan)
+		}
+		return nil
+	}
+	if err := d.as.Within(d.path(w.To, m.when)); err != nil {
+		return &Problem{Conflict, err}
+	}
+	if err := d.takes(m, w.To); err != nil {
+		return err
+	}
+	stays, err := d.stays(m.sim, m.when)
+	if err != nil {
+		return err
+	}
+	now := life.At(stays, m.when)
+	if now != nil && now.Core() == life.Cancelled {
+		return conflict("SIM %d is %s since %s, for ever, so it cannot be moved", m.sim, now.State, day(now.From, m.zone))
+	}
+	same := registry.Payer(d.view, d.statements, m.owner, m.when, d.rev) == registry.Payer(d.view, d.statements, target.Number, m.when, d.rev)
+	plan, err := d.planOfMove(m, target, w.Plan, same)
+	if err != nil {
+		return err
+	}
+	m.owners = append(d.taken(m), registry.OwnershipFact{SIM: m.sim, From: m.when, Account: target.Number, Plan: plan})
+	d.leave(m, w.To, same)
+	d.lives.Coming = map[uint32][]registry.OwnershipFact{m.sim: m.owners}
+	defer func() { d.lives.Coming = nil }()
+	if same || !w.Keep || now == nil || now.State == "" {
+		return d.judge(m)
+	}
+	rules, err := d.lives.Rules(m.sim, target.Number, m.when)
+	if err != nil {
+		return &Problem{Conflict, err}
+	}
+	if c := rules.Lifecycle; c != nil {
+		if _, known := c.Model.State(now.State); !known {
+			return conflict("SIM %d is %s, and state model %s of account %s has no such state; without --keep-state it begins as %s", m.sim, now.State,
+				c.Model.Name, w.To, c.Default)
+		}
+	}
+	return d.judge(m, life.Event{At: m.when, Kind: life.Assigned, Keep: true, Rules: rules, Cause: m.cause})
+}
+
+// takes checks that an account takes SIMs, and that the one that has this SIM gives it.
+func (d *simDraft) takes(m *simMade, to string) error {
+	if status := d.idle(to, m.when); status != "" {
+		return conflict("account %s is %s on %s, and only active accounts get SIMs; make it active first", to, status, day(m.when, m.zone))
+	}
+	if v := account.Value[account.Details](d.book, registry.KindDetails, to, "", m.when); v != nil && v.Blacklisted {
+		return conflict("account %s is blacklisted, so it gets no more SIMs; ratemill account set %s details blacklisted=false allows them", to, to)
+	}
+	if status := d.idle(m.id, m.when); status != "" && !d.as.Provides(d.path(m.id, m.when)) {
+		return conflict("account %s is %s on %s, so only its provider can move its SIMs", m.id, status, day(m.when, m.zone))
+	}
+	return nil
+}
+
+// planOfMove is the plan of a SIM in the account to which it moves.
+func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string, same bool) (string, error) {
+	asked := plan != ""
+	if !asked {
+		own, _ := d.view.Owner(m.sim, m.when, d.rev)
+		plan = d.view.PlanName(own.Plan)
+		if defaults := d.givenTo(target.ID, m.when).Defaults(account.PricePlan); !same && len(defaults) == 1 && defaults[0] != plan {
+			m.note("its plan is %s now, the default of account %s", defaults[0], target.ID)
+			plan = defaults[0]
+		}
+	}
+	if plan == "" {
+		return "", nil
+	}
+	as := d.as
+	if !asked {
+		as = account.Actor{} // nobody chooses it: the SIM keeps it, or gets the default
+	}
+	err := d.entitledTo(as, plan, target, m.when)
+	if err != nil && !asked {
+		err = &Problem{Conflict, fmt.Errorf("%w; name a plan with --plan", err)}
+	}
+	return plan, err
+}
+
+// entitledTo checks that an account can have a plan, and that an actor may choose it.
+func (d *simDraft) entitledTo(as account.Actor, plan string, a *registry.Account, when udr.Instant) error {
+	if d.catalogue != nil {
+		if plans := d.catalogue.Plans(); !slices.Contains(plans, plan) {
+			return &Problem{Missing, fmt.Errorf("the catalogue has no plan %s%s", plan, orAll(diag.Suggest(plan, plans), "plan", plans))}
+		}
+		currencies, _, _ := d.catalogue.Currencies()
+		if its := currencies[plan]; len(its) > 0 && !slices.Contains(its, a.Currency) {
+			return conflict("plan %s is in %s, and account %s pays in %s", plan, strings.Join(its, ", "), a.ID, a.Currency)
+		}
+	}
+	return d.entitled(as, a.ID, account.PricePlan, plan, when)
+}
+
+// entitled checks that an actor may choose a resource for SIMs of an account.
+func (d *simDraft) entitled(as account.Actor, id, kind, name string, when udr.Instant) error {
+	if err := d.givenTo(id, when).Entitled(as, account.ResourceName{Kind: kind, Name: name}); err != nil {
+		return &Problem{Conflict, err}
+	}
+	return nil
+}
+
+// givenTo are the resources of an account; the lines of a batch ask for the same again and again.
+func (d *simDraft) givenTo(id string, when udr.Instant) account.Given {
+	key := givenKey{id, when}
+	g, ok := d.given[key]
+	if !ok {
+		g = d.book.Given(id, when)
+		d.given[key] = g
+	}
+	return g
+}
+
+// taken withdraws what was stated ahead about the account that loses a SIM, such as another plan from a later day on: it
+// would give the SIM back.
+func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
+	for _, p := range d.view.History(m.sim) {
+		switch {
+		case p.Account == 0 || p.Corrected != 0 || p.Since <= m.when:
+			continue
+		case p.Account != m.owner:
+			id, _ := d.view.AccountID(p.Account)
+			m.note("account %s owns it from %s on, as stated before", id, day(p.Since, m.zone))
+			return facts
+		}
+		m.note("plan %s from %s on is withdrawn: it was that of account %s", d.view.PlanName(p.Plan), day(p.Since, m.zone), m.id)
+		facts = append(facts, registry.OwnershipFact{SIM: m.sim, From: p.Since, State: registry.Withdrawn, Account: p.Account})
+	}
+	return facts
+}
+
+// leave ends what a SIM cannot take along to another account: resources that this one has not, the group, and with
+// another payer rules of its own.
+func (d *simDraft) leave(m *simMade, to string, same bool) {
+	subject, given := registry.SubjectOf(m.sim), d.givenTo(to, m.when)
+	end := func(kind registry.Kind, name, why string) {
+		m.statements = append(m.statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: m.when, State: registry.Ended})
+		m.note("%s", why)
+	}
+	for name, v := range account.Values[account.Setting](d.book, registry.KindSetting, subject, m.when) {
+		r := account.ResourceName{Kind: name, Name: v.Name}
+		if given.Restricted(name) && !given.Of(r).Active {
+			end(registry.KindSetting, name, fmt.Sprintf("%s ends, because account %s does not have it", r, to))
+		}
+	}
+	if g := account.Value[account.Membership](d.book, registry.KindMember, subject, "", m.when); g != nil {
+		end(registry.KindMember, "", fmt.Sprintf("it leaves group %s of account %s", g.Group, m.id))
+	}
+	if _, ok := d.statements.At(registry.KindSettings, subject, "", m.when, d.rev); ok && !same {
+		end(registry.KindSettings, "", "its own rules end; those of account "+to+" hold")
+	}
+}
+
+// plan gives a SIM another plan.
+func (d *simDraft) plan(m *simMade, plan string) error {
+	own, _ := d.view.Owner(m.sim, m.when, d.rev)
+	if d.view.PlanName(own.Plan) == plan {
+		return nil
+	}
+	if status := d.idle(m.id, m.when); status != "" && !d.as.Provides(d.path(m.id, m.when)) {
+		return conflict("account %s is %s on %s, so only its provider can change the plans of its SIMs", m.id, status, day(m.when, m.zone))
+	}
+	a, ok := d.view.Account(m.owner, m.when, d.rev)
+	if !ok {
+		return d.unknown(m.id)
+	}
+	if err := d.entitledTo(d.as, plan, a, m.when); err != nil {
+		return err
+	}
+	m.owners = []registry.OwnershipFact{{SIM: m.sim, From: m.when, Account: m.owner, Plan: plan}}
+	for _, p := range d.view.History(m.sim) {
+		if p.Account != 0 && p.Corrected == 0 && p.Since > m.when {
+			id, _ := d.view.AccountID(p.Account)
+			m.note("from %s on it has plan %s in account %s, as stated before", day(p.Since, m.zone), d.view.PlanName(p.Plan), id)
+			break
+		}
+	}
+	return nil
+}
