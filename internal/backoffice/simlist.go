@@ -371,4 +371,3 @@ func (r *simReading) visible(sim uint32, facts []Fact) ([]Fact, error) {
 		})
 	}), nil
 }
-

@@ -140,7 +140,9 @@ type simMade struct {
 	settled    *simstate.Settled // nil: no state changes
 }
 
-func (m *simMade) note(format string, args ...any) { m.notes = append(m.notes, fmt.Sprintf(format, args...)) }
+func (m *simMade) note(format string, args ...any) {
+	m.notes = append(m.notes, fmt.Sprintf(format, args...))
+}
 
 // nothing reports whether there is nothing to do.
 func (m *simMade) nothing() bool {

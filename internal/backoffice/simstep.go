@@ -124,11 +124,8 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 
 // takes checks that an account takes SIMs, and that the one that has this SIM gives it.
 func (d *simDraft) takes(m *simMade, to string) error {
-	if status := d.idle(to, m.when); status != "" {
-		return conflict("account %s is %s on %s, and only active accounts get SIMs; make it active first", to, status, day(m.when, m.zone))
-	}
-	if v := account.Value[account.Details](d.book, registry.KindDetails, to, "", m.when); v != nil && v.Blacklisted {
-		return conflict("account %s is blacklisted, so it gets no more SIMs; ratemill account set %s details blacklisted=false allows them", to, to)
+	if err := d.book.TakesSIMs(to, m.when); err != nil {
+		return &Problem{Conflict, err}
 	}
 	if status := d.idle(m.id, m.when); status != "" && !d.as.Provides(d.path(m.id, m.when)) {
 		return conflict("account %s is %s on %s, so only its provider can move its SIMs", m.id, status, day(m.when, m.zone))
