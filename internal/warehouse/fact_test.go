@@ -25,7 +25,7 @@ import (
 
 // factWorld is what a sink of facts needs, all of it real.
 type factWorld struct {
-	*testing.T
+	testing.TB
 	store     *control.Store
 	warehouse *warehouse.Warehouse
 	known     registry.Revision
@@ -35,7 +35,7 @@ func newFactWorld(t *testing.T, server *clickhouse.Server, name string) *factWor
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })
-	return &factWorld{T: t, store: store, warehouse: open(t, server, name)}
+	return &factWorld{TB: t, store: store, warehouse: open(t, server, name)}
 }
 
 func (w *factWorld) options() warehouse.FactSinkOptions {
@@ -149,7 +149,7 @@ func randomFacts(r *rand.Rand, known registry.Revision) *registry.Changes {
 }
 
 // said are the registry's own answers, as the views have them.
-func said(t *testing.T, reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision) (sims, states, accounts, companies []string) {
+func said(t testing.TB, reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision) (sims, states, accounts, companies []string) {
 	v := reg.View()
 	defer v.Close()
 	time := func(at udr.Instant) string { return at.Time().UTC().Format("2006-01-02T15:04:05Z") }
@@ -209,7 +209,7 @@ const (
 
 // agree compares the views with the registry at some time and revision.
 func (w *factWorld) agree(reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision, arguments string) {
-	sims, states, accounts, companies := said(w.T, reg, statements, at, rev)
+	sims, states, accounts, companies := said(w.TB, reg, statements, at, rev)
 	for _, q := range []struct {
 		sql  string
 		want []string

@@ -274,6 +274,9 @@ func (s *FactSink) copyTable(ctx context.Context, table string, from control.Fac
 
 // add makes a row of a fact.
 func (s *FactSink) add(ctx context.Context, b *Block, of *control.StoredFact, change *control.RegistryChange) (err error) {
+	if of.N >= mostInRevision {
+		return fmt.Errorf("revision %d of the registry has more than %d facts for %s, which the views cannot order", of.Known, mostInRevision, b.Table)
+	}
 	f := fact{change: change, n: uint32(of.N), cause: of.Cause, company: of.Company, account: of.Account, sim: of.SIM, identifier: of.Identifier,
 		state: of.State, statement: of.Statement}
 	above := uint32(0)

@@ -40,29 +40,42 @@ func registryViews() (all []View) {
 	return all
 }
 
-// holding is the facts of a table that hold: one row for each subject, with some columns of its fact.
+// holding is the facts of a table that hold: one row for each subject, with some columns of its fact. Each column has an
+// argMax of its own, by a number: of tuples, or by them, ClickHouse makes a generic value for each row.
 func holding(table, subject, where string, columns ...string) string {
-	var outer, inner strings.Builder
+	var last, held, names strings.Builder
 	for i, c := range columns {
 		name, as, renamed := strings.Cut(c, " AS ")
 		if !renamed {
 			as = name
 		}
-		outer.WriteString(", h." + strconv.Itoa(i+2) + " AS " + as)
-		inner.WriteString(", " + name)
+		v := "v" + strconv.Itoa(i)
+		if name == "valid_from" {
+			held.WriteString(", max(begins) AS h" + strconv.Itoa(i))
+		} else {
+			last.WriteString(", argMax(" + name + ", " + place + ") AS " + v)
+			held.WriteString(", argMax(" + v + ", toUnixTimestamp64Nano(begins)) AS h" + strconv.Itoa(i))
+		}
+		names.WriteString(", h" + strconv.Itoa(i) + " AS " + as)
 	}
 	if where != "" {
 		where = " AND " + where
 	}
 	return `(
-  SELECT ` + subject + outer.String() + ` FROM (
-    SELECT ` + subject + `, argMax(v, valid_from) AS h FROM (
-      SELECT ` + subject + `, valid_from, argMax((effect` + inner.String() + `), (known, n)) AS v
+  SELECT ` + subject + names.String() + ` FROM (
+    SELECT ` + subject + `, argMax(says, toUnixTimestamp64Nano(begins)) AS ending` + held.String() + ` FROM (
+      SELECT ` + subject + `, valid_from AS begins, argMax(effect, ` + place + `) AS says` + last.String() + `
       FROM ` + table + ` WHERE valid_from <= {at} AND known <= {revision}` + where + `
-      GROUP BY ` + subject + `, valid_from HAVING v.1 != 'withdrawn')
+      GROUP BY ` + subject + `, valid_from HAVING says != 'withdrawn')
     GROUP BY ` + subject + `)
-  WHERE h.1 != 'ended')`
+  WHERE ending != 'ended')`
 }
+
+// place orders facts by (known, n) as one number.
+const place = "known * 67108864 + n"
+
+// mostInRevision is the number of facts of a table that a revision can have, so that place orders them.
+const mostInRevision = 67108864
 
 var (
 	simColumn   = Column{Name: "sim", Doc: "Number of the SIM."}
@@ -152,7 +165,7 @@ SELECT c.id AS company, c.name AS name, c.kind AS kind, JSONExtractString(s.valu
        c.known AS known, c.known_at AS known_at, c.who AS who, c.why AS why, c.cause AS cause
 FROM (
   SELECT id, v.1 AS name, v.2 AS kind, v.3 AS known, v.4 AS known_at, v.5 AS who, v.6 AS why, v.7 AS cause FROM (
-    SELECT id, argMax((name, kind, known, known_at, who, why, cause), (known, n)) AS v FROM company_facts WHERE known <= {revision} GROUP BY id)) AS c
+    SELECT id, argMax((name, kind, known, known_at, who, why, cause), ` + place + `) AS v FROM company_facts WHERE known <= {revision} GROUP BY id)) AS c
 LEFT JOIN ` + holding(statementTable, "subject", "kind = 'company' AND name = ''", "value") + ` AS s ON s.subject = c.id`,
 	},
 	{
