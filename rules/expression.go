@@ -64,6 +64,9 @@ func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 		at = text.Sub(e.From, max(e.To-e.From, 1))
 	}
 	d := l.Errorf(at, "%s", message)
+	if message == tooEarly && beforeComma(text) {
+		d.Hint = "between { } YAML splits at each comma: put quotes around the whole expression, or give each key a line of its own"
+	}
 	if strings.Contains(text.Value, "=") && !strings.Contains(text.Value, "==") && strings.Contains(message, `"="`) {
 		d.Hint = "equality is written =="
 	}
@@ -131,6 +134,17 @@ func parseExpr(text string) (n ast.Node, err error) {
 	return tree.Node, nil
 }
 
+// beforeComma reports whether a comma follows the text in its line: it was meant as a part of it, but ended it.
+func beforeComma(text diag.Text) bool {
+	line := []rune(text.Pos.File.Line(text.Pos.Line))
+	from := text.Pos.Column - 1
+	end := from + utf8.RuneCountInString(text.Value)
+	return from >= 0 && end < len(line) && string(line[from:end]) == text.Value &&
+		strings.HasPrefix(strings.TrimLeft(string(line[end:]), " "), ",")
+}
+
+const tooEarly = "the expression ends too early"
+
 func syntaxMessage(m string) string {
 	m = strings.TrimPrefix(m, "compilation failed: ")
 	if strings.Contains(m, "coalesce expressions") {
@@ -140,7 +154,7 @@ func syntaxMessage(m string) string {
 		kind, value, found := strings.Cut(rest, "(")
 		switch {
 		case kind == "EOF":
-			return "the expression ends too early"
+			return tooEarly
 		case found:
 			return "unexpected " + strings.TrimSuffix(value, ")") + " here"
 		}
