@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -109,6 +110,8 @@ type simDraft struct {
 	told  map[uint32][]life.Told
 	used  map[uint32][]life.Event
 	given map[givenKey]account.Given
+
+	imagined map[uint32][]life.Told // by a dry run
 }
 
 type givenKey struct {
@@ -121,6 +124,7 @@ type simLine struct {
 	wish  SIMWish
 	at    string
 	cause string
+	wrong error // it cannot be understood
 }
 
 // simMade is what a wish makes.
@@ -189,6 +193,12 @@ func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 			break
 		}
 	}
+	d.imagined = map[uint32][]life.Told{}
+	return d.reopen()
+}
+
+// reopen opens what is known.
+func (d *simDraft) reopen() error {
 	d.now = time.Now()
 	d.changes = &registry.Changes{Revision: d.rev + 1}
 	d.given = map[givenKey]account.Given{}
@@ -262,7 +272,10 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 		m := &results[i]
 		m.cause = lines[i].cause
 		causes = append(causes, m.cause)
-		if m.sim, m.err = d.sim(&lines[i].wish); m.err == nil {
+		if m.err = lines[i].wrong; m.err == nil {
+			m.sim, m.err = d.sim(&lines[i].wish)
+		}
+		if m.err == nil {
 			sims = append(sims, m.sim)
 		}
 	}
@@ -274,6 +287,12 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 	}
 	if d.told, err = control.StatesTold(ctx, tx, sims, d.rev); err != nil {
 		return nil, nil, err
+	}
+	for sim, more := range d.imagined {
+		if _, asked := slices.BinarySearch(sims, sim); asked {
+			d.told[sim] = append(d.told[sim], more...)
+			slices.SortStableFunc(d.told[sim], func(a, b life.Told) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Known, b.Known)) })
+		}
 	}
 	var table simstate.Table
 	if d.used, err = table.Usage(ctx, tx, sims); err != nil {

@@ -2,6 +2,7 @@ package backoffice_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -115,9 +116,9 @@ func (p *park) settle() {
 	require.Equal(p.t, before, after, "a command left something for the role simstate to add")
 }
 
-func onBoth(t *testing.T, sims int, test func(p *park)) {
-	t.Run("sqlite", func(t *testing.T) { test(newPark(t, "sqlite:"+filepath.Join(t.TempDir(), "control.db"), sims)) })
-	t.Run("postgres", func(t *testing.T) { test(newPark(t, testengine.SharedPostgres(t).NewDatabase(t), sims)) })
+func onBoth(t *testing.T, sims int, test func(t *testing.T, p *park)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, newPark(t, "sqlite:"+filepath.Join(t.TempDir(), "control.db"), sims)) })
+	t.Run("postgres", func(t *testing.T) { test(t, newPark(t, testengine.SharedPostgres(t).NewDatabase(t), sims)) })
 }
 
 func imsi(n int) string { return fmt.Sprintf("21407000%07d", n) }
@@ -172,7 +173,7 @@ func (p *park) show(sim int) *backoffice.FullSIM {
 }
 
 func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
-	onBoth(t, 1, func(p *park) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
 		made := p.does(1, "state", "in_testing", backdated("2026-03-01"))
 		var told []string
 		for _, f := range made.Facts {
@@ -204,7 +205,7 @@ func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
 }
 
 func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
-	onBoth(t, 1, func(p *park) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
 		p.does(1, "state", "in_billing")
 		p.refuses("state model connected does not allow the step to inventory; from in_billing it allows billing_ready, suspended and retired", 1, "state", "inventory")
 		p.refuses("state model connected has no state supsended; did you mean suspended?", 1, "state", "supsended")
@@ -221,7 +222,7 @@ func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 }
 
 func TestAKeyChangesASIMOnce(t *testing.T) {
-	onBoth(t, 1, func(p *park) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
 		first := p.does(1, "state", "in_billing", key("r1"))
 		require.Len(t, first.Facts, 2)
 		p.does(1, "state", "suspended")
@@ -233,7 +234,7 @@ func TestAKeyChangesASIMOnce(t *testing.T) {
 }
 
 func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
-	onBoth(t, 3, func(p *park) {
+	onBoth(t, 3, func(t *testing.T, p *park) {
 		keep := func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Keep = true }
 		for sim := 1; sim <= 3; sim++ {
 			p.does(sim, "state", "in_billing")
@@ -270,7 +271,7 @@ func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
 }
 
 func TestAPlanChangesNowAtTheCycleOrOnADate(t *testing.T) {
-	onBoth(t, 1, func(p *park) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
 		p.does(1, "plan", "office", at("cycle"))
 		require.Equal(t, "fleet", p.show(1).Plan)
 		require.Len(t, p.show(1).Ahead, 1)
@@ -289,7 +290,7 @@ func TestAPlanChangesNowAtTheCycleOrOnADate(t *testing.T) {
 }
 
 func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
-	onBoth(t, 1, func(p *park) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
 		kind := func(kind string) func(*backoffice.SIMOrder, *backoffice.SIMWish) {
 			return func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Kind = kind }
 		}
@@ -308,7 +309,7 @@ func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
 }
 
 func TestAListAndAHistoryShowWhatAnAccountMaySee(t *testing.T) {
-	onBoth(t, 3, func(p *park) {
+	onBoth(t, 3, func(t *testing.T, p *park) {
 		p.does(1, "state", "in_billing")
 		p.does(1, "state", "suspended")
 		p.does(2, "move", "initech")
@@ -346,5 +347,134 @@ func TestAListAndAHistoryShowWhatAnAccountMaySee(t *testing.T) {
 		require.Equal(t, []string{"owner north by ada", "state inventory by ada", "owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history(""))
 		require.Equal(t, []string{"owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history("initech"))
 		require.Equal(t, []string{"owner north by ada", "state inventory by ada"}, history("acme"))
+	})
+}
+
+// batch runs a batch and gives a line for each of its lines.
+func (p *park) batch(text string, order backoffice.BatchOrder) (*backoffice.BatchDone, []string) {
+	p.t.Helper()
+	order.Who, order.Why = "ada", "a test"
+	var results []string
+	done, err := p.RunBatch(p.t.Context(), "changes.csv", strings.NewReader(text), order, func(l backoffice.BatchLine) error {
+		results = append(results, strings.TrimSuffix(fmt.Sprintf("%d %s: %s", l.Line, l.Result, l.Why), ": "))
+		return nil
+	})
+	require.NoError(p.t, err)
+	return done, results
+}
+
+func TestALineOfABatchThatFailsHarmsNoOther(t *testing.T) {
+	onBoth(t, 3, func(t *testing.T, p *park) {
+		p.does(3, "move", "initech")
+		text := "sim,operation,arguments,date\n" +
+			imsi(1) + ",state,in_billing,\n" +
+			imsi(1) + ",state,suspended,\n" +
+			imsi(2) + ",state,inventory,\n" +
+			imsi(2) + ",state,supsended,\n" +
+			imsi(3) + ",state,retired,\n" +
+			"999,state,retired,\n" +
+			imsi(2) + ",move,acme plan=office,2026-12-24\n" +
+			imsi(2) + ",stat,retired,\n" +
+			imsi(2) + ",plan,bulk,2026-12-25\n" +
+			imsi(2) + ",state,in_testing,2026-02-01\n"
+		want := []string{"1 done", "2 done", "3 nothing to do",
+			"4 refused: SIM 2: the SIM is inventory since 2025-12-31T23:00:00Z; state model connected has no state supsended; did you mean suspended?",
+			"5 refused: SIM 3: account acme may see and change only itself and the accounts below it; account initech is not one of them",
+			"6 refused: no SIM of the registry has or had the identifier 999; `ratemill registry list ACCOUNT` lists the SIMs of an account",
+			"7 done", "8 refused: \"stat\" is no operation; did you mean state?",
+			"9 refused: account acme cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office",
+			"10 refused: 2026-02-01 lies before the running billing cycle of account acme, which began on "}
+		same := func(results []string) {
+			t.Helper()
+			require.Len(t, results, len(want))
+			require.Equal(t, want[:9], results[:9])
+			require.Contains(t, results[9], want[9])
+		}
+		revision := func() registry.Revision {
+			r, err := p.Store.RegistryRevision(t.Context())
+			require.NoError(t, err)
+			return r
+		}
+		before := revision()
+		order := backoffice.BatchOrder{SIMOrder: backoffice.SIMOrder{As: "acme"}}
+		order.DryRun = true
+		_, results := p.batch(text, order)
+		same(results)
+		require.Equal(t, before, revision(), "a dry run changes nothing")
+
+		order.DryRun = false
+		done, results := p.batch(text, order)
+		same(results)
+		require.Equal(t, []int{3, 1, 6}, []int{done.Done, done.Nothing, done.Refused})
+		require.Equal(t, "suspended", p.show(1).State)
+		require.Equal(t, "batch:"+done.ID+":2", p.show(1).Cause)
+		p.settle()
+
+		after := revision()
+		p.does(1, "state", "retired")
+		again, results := p.batch(text, order)
+		same(results)
+		require.Equal(t, 10, again.Before, "the same file is the same batch, and it is done")
+		require.Equal(t, after+1, revision())
+		require.Equal(t, "retired", p.show(1).State)
+	})
+}
+
+func TestAnAtomicBatchIsDoneWholeOrNotAtAll(t *testing.T) {
+	onBoth(t, 3, func(t *testing.T, p *park) {
+		head := "sim,operation,arguments\n" + imsi(1) + ",state,in_billing\n" + imsi(2) + ",state,in_testing\n"
+		done, results := p.batch(head+imsi(3)+",state,suspended\n", backoffice.BatchOrder{Atomic: true})
+		require.True(t, done.Undone)
+		require.Equal(t, []string{"1 not done: the batch is atomic, and other lines are refused", "2 not done: the batch is atomic, and other lines are refused"}, results[:2])
+		require.Contains(t, results[2], "3 refused: SIM 3: the SIM is inventory")
+		require.Empty(t, p.show(1).Cause)
+		_, results = p.batch(head+imsi(2)+",state,retired\n", backoffice.BatchOrder{Atomic: true})
+		require.Equal(t, "3 refused: it is about the SIM of line 2; an atomic batch has one line for a SIM", results[2])
+		done, results = p.batch(head, backoffice.BatchOrder{Atomic: true})
+		require.Equal(t, []string{"1 done", "2 done"}, results)
+		require.False(t, done.Undone)
+		require.Equal(t, "in_billing", p.show(1).State)
+
+		_, err := p.RunBatch(t.Context(), "x.csv", strings.NewReader("sim,operation\n"+imsi(1)+",state\n"), backoffice.BatchOrder{
+			SIMOrder: backoffice.SIMOrder{Who: "ada", Why: "a test"}, ID: done.ID}, func(backoffice.BatchLine) error { return nil })
+		require.ErrorContains(t, err, "is another file, of 2 lines, which ada began at")
+	})
+}
+
+func TestABatchThatWasStoppedGoesOnAndDoublesNothing(t *testing.T) {
+	onBoth(t, 30, func(t *testing.T, p *park) {
+		var text strings.Builder
+		text.WriteString("sim,operation,arguments\n")
+		for _, state := range []string{"in_billing", "suspended", "in_billing"} {
+			for sim := range 30 {
+				fmt.Fprintf(&text, "%s,state,%s\n", imsi(sim+1), state)
+			}
+		}
+		order := backoffice.BatchOrder{SIMOrder: backoffice.SIMOrder{Who: "ada", Why: "a test"}, Portion: 7}
+		stopped := errors.New("stopped")
+		for stop := 1; stop < 90; stop += 11 {
+			n := 0
+			_, err := p.RunBatch(t.Context(), "changes.csv", strings.NewReader(text.String()), order, func(backoffice.BatchLine) error {
+				if n++; n > stop {
+					return stopped
+				}
+				return nil
+			})
+			require.ErrorIs(t, err, stopped)
+		}
+		done, results := p.batch(text.String(), order)
+		require.Len(t, results, 90)
+		require.Equal(t, 90, done.Done)
+		for sim := 1; sim <= 30; sim++ {
+			facts, err := p.SIMHistory(t.Context(), imsi(sim), "")
+			require.NoError(t, err)
+			var states []string
+			for _, f := range facts {
+				if f.What == "state" {
+					states = append(states, f.Value)
+				}
+			}
+			require.Equal(t, []string{"inventory", "in_billing", "suspended", "in_billing"}, states)
+		}
 	})
 }
