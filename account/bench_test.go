@@ -15,6 +15,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -91,4 +92,25 @@ func BenchmarkBalances(b *testing.B) {
 			b.ReportMetric(float64((ownCPU()-own).Nanoseconds())/float64(charges), "cpu-ns/charge")
 		})
 	}
+}
+
+// BenchmarkExposures is BenchmarkBalances with a credit limit that holds for all accounts together.
+func BenchmarkExposures(b *testing.B) {
+	const accounts = 10_000
+	s := open(b, "sqlite:"+filepath.Join(b.TempDir(), "control.db"))
+	f := newFacts()
+	for n := uint32(4); n <= accounts; n++ {
+		f.changes[0].Accounts = append(f.changes[0].Accounts, registry.AccountFact{ID: fmt.Sprint("a", n), Number: n, Parent: m,
+			Partition: registry.NoPartition})
+	}
+	f.profile("m", "credit_limit: 1000000")
+	l := newBacklog(accounts, 2_500)
+	own, charges := ownCPU(), 0
+	for n := 0; b.Loop(); n++ {
+		o := keeping(s, &l.log, f.payers())
+		o.Broker, o.Linger, o.Partition = l, nil, n
+		require.NoError(b, run(b, o, int(l.end)))
+		charges += int(l.end) * recordsPerMessage
+	}
+	b.ReportMetric(float64((ownCPU()-own).Nanoseconds())/float64(charges), "cpu-ns/charge")
 }

@@ -46,11 +46,12 @@ func (Table) Load(ctx context.Context, tx *store.Tx, partition int, rows []Row) 
 		}
 	}
 	for some := range slices.Chunk(pairs, 2*loadAtOnce) {
-		// The casts say the types to PostgreSQL.
+		// The casts say the types to PostgreSQL. With CROSS JOIN, SQLite looks each pair up by the primary key; otherwise it may read the
+		// whole table for each statement (10,000 accounts: 45 → 4 µs CPU a charge).
 		found, err := tx.Rows(ctx, `WITH wanted (account, cycle) AS (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))`+strings.Repeat(`, (?, ?)`, len(some)/2-1)+`)
 			SELECT b.account_number, b.cycle, b.tier, b.currency, b.class, b.unit, b.records, b.quantity, b.amount, b.version
-			FROM wanted JOIN account_balances b ON b.account_number = wanted.account AND b.cycle = wanted.cycle
-			WHERE b.partition_number = ?`, append(slices.Clip(some), partition)...)
+			FROM wanted CROSS JOIN account_balances b
+			WHERE b.account_number = wanted.account AND b.cycle = wanted.cycle AND b.partition_number = ?`, append(slices.Clip(some), partition)...)
 		if err != nil {
 			return err
 		}
