@@ -42,5 +42,11 @@
 // Suspended records stay in suspense for ever; those that a retry batch brings back are named by the end of that
 // batch's file, so they leave (suspense_closed) in the same block in which the batch arrives.
 //
+// # The facts of the registry
+//
+// FactSink brings the facts of the control store's registry, by revisions, with the same intent, token and position; they
+// are never changed, so a page of them is the same whoever reads it. The control store has all of them, so what ClickHouse
+// lost is written again. factviews.go has the rules by which facts hold; withheld.go says what stays in the control store.
+//
 // Start at tables.go for the tables, Sink for writing, query.go and lookup.go for reading.
 package warehouse
