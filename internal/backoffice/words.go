@@ -36,6 +36,7 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 	if len(r.Charges) == 0 {
 		b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
 		q.origin(&b, view, rev, r)
+		q.state(ctx, &b, view, rev, r)
 	}
 	for i := range r.Charges {
 		if i > 0 {
@@ -45,6 +46,7 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 		fmt.Fprintln(&b, head)
 		if i == 0 {
 			q.origin(&b, view, rev, r)
+			q.state(ctx, &b, view, rev, r)
 		}
 		b.WriteString(steps)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/warehouse"
 	"ratemill/registry"
 )
@@ -70,6 +71,16 @@ func (w *world) charged() []string {
 	return w.rows("SELECT concat(toString(sim), formatDateTime(at, ' %m-%d %H:%i ', 'UTC'), toString(amount)) FROM rated_usage ORDER BY sim, at")
 }
 
+// explained is a record in words.
+func (w *world) explained(sim int, at string) string {
+	office, err := backoffice.New(backoffice.Options{Store: w.Store, Warehouse: backoffice.Connected(w.Warehouse)})
+	require.NoError(w, err)
+	e, err := office.Explain(w.Context(), backoffice.ExplainRequest{ID: w.rows(fmt.Sprintf(
+		"SELECT concat(file, ':', toString(seq)) FROM rated_usage WHERE sim = %d AND at = toDateTime64('%s', 9, 'UTC')", sim, at))[0]})
+	require.NoError(w, err)
+	return e.Words
+}
+
 // The rater does not wait for simstate: whether that runs all the time, so that files find the facts that follow from files
 // before, or only afterwards, the charges are the same, and so are the states in the end.
 func TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept(t *testing.T) {
@@ -93,6 +104,8 @@ func TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept(t *testing.T) {
 			require.NoError(t, w.reference.refresh(t.Context()))
 		}
 		kept = w.charged()
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), " state    billing_ready since 2026-03-02T12:00:00+01:00, stated by simstate in revision 2 (usage:")
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "; in revision 1, by which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
 		require.Len(t, w.waiting(warehouse.SuspenseFilter{Code: "sim_state"}), 1)
 	})
 	t.Run("late", func(t *testing.T) {
