@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ratemill/account"
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -249,7 +250,7 @@ func TestEveryStepBelowEveryParentIsAllowedOrNamesWhatIs(t *testing.T) {
 // refused changes nothing. A suspension and its end together change nothing.
 func TestParentsAllowTheirChildrenAtEveryTimeWhateverIsAccepted(t *testing.T) {
 	accepted := 0
-	for seed := range uint64(2000) {
+	for seed := range seeds.Each(t, 1000, 1000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		accounts := newTree()
 		ids := []string{"a"}

@@ -1,19 +1,20 @@
 package registry_test
 
 import (
-	"math/rand"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/proof/seeds"
 	"ratemill/registry"
 	"ratemill/udr"
 )
 
 // TestTheRegistryKnowsWhoHasAProfileAsTheStatementsDo: rating asks the registry who pays, others ask the statements.
 func TestTheRegistryKnowsWhoHasAProfileAsTheStatementsDo(t *testing.T) {
-	r := rand.New(rand.NewSource(7))
-	for range 200 {
+	for seed := range seeds.Each(t, 100, 100) {
+		r := rand.New(rand.NewPCG(seed, 7))
 		reg, statements := registry.New(), registry.NewStatements()
 		for rev := registry.Revision(1); rev <= 6; rev++ {
 			c := &registry.Changes{Revision: rev}
@@ -24,9 +25,9 @@ func TestTheRegistryKnowsWhoHasAProfileAsTheStatementsDo(t *testing.T) {
 				}
 			}
 			for _, id := range []string{"top", "below"} {
-				if r.Intn(2) == 0 {
-					state := []registry.State{registry.Holds, registry.Ended, registry.Withdrawn, registry.AfterEnd}[r.Intn(4)]
-					c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindProfile, Subject: id, From: udr.Instant(r.Intn(4) * 10), State: state})
+				if r.IntN(2) == 0 {
+					state := []registry.State{registry.Holds, registry.Ended, registry.Withdrawn, registry.AfterEnd}[r.IntN(4)]
+					c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindProfile, Subject: id, From: udr.Instant(r.IntN(4) * 10), State: state})
 				}
 			}
 			require.NoError(t, reg.Apply(c))
