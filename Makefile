@@ -69,6 +69,7 @@ test-mutants:
 	cd internal/proof/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'
 	cd mediation && go test -timeout 20m -tags mutants -run Mutants
 	cd internal/rater && go test -timeout 20m -tags mutants -run Mutants
+	cd internal/warehouse && go test -timeout 20m -tags mutants -run Mutants
 
 test-race:
 	go test -timeout 20m -race -skip '$(LONG)' $(RACE)

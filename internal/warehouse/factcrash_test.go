@@ -207,40 +207,17 @@ func TestARevisionIsSeenAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestAProcessThatWasStoppedForHoursWritesNoFactTwice: its range was completed meanwhile, and the tables have forgotten it.
-func TestAProcessThatWasStoppedForHoursWritesNoFactTwice(t *testing.T) {
-	w := newFactWorld(t, testengine.SharedClickHouse(t), "fact_stops")
-	w.histories(4, 4)
-	late := &stoppedClock{}
-	o := w.options()
-	o.Clock = late
-	o.Warehouse = beforeInsert{w.warehouse, func() {
-		if late.by == 0 {
-			late.by = 5 * time.Hour
-			w.arrive(w.sink(nil))
-			for _, table := range warehouse.TableNames() {
-				require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE "+table+" MODIFY SETTING non_replicated_deduplication_window = 0"))
-			}
-		}
-	}}
-	s, err := warehouse.NewFactSink(o)
-	require.NoError(t, err)
-	_, err = s.Step(t.Context())
-	require.ErrorIs(t, err, control.ErrConflict)
-	require.Equal(t, "0", w.rows("SELECT count() - uniqExact(known, n) FROM company_facts")[0])
-}
-
 type stoppedClock struct{ by time.Duration }
 
 func (c *stoppedClock) Now() time.Time { return time.Now().Add(c.by) }
 
-// beforeInsert calls something before each insert after the first.
-type beforeInsert struct {
+// afterInsert calls something after each insert.
+type afterInsert struct {
 	warehouse.FactInserter
 	call func()
 }
 
-func (i beforeInsert) Insert(ctx context.Context, b *warehouse.Block, token string) error {
+func (i afterInsert) Insert(ctx context.Context, b *warehouse.Block, token string) error {
 	err := i.FactInserter.Insert(ctx, b, token)
 	i.call()
 	return err
