@@ -115,6 +115,34 @@ func BenchmarkRate(b *testing.B) {
 	benchRate(b, catalogue, reg, usage, 200)
 }
 
+// The same, with SIMs that have states: in billing, which only an event ends, or suspended for at most 60 days by rules that
+// are asked for each record.
+func BenchmarkRateStates(b *testing.B) {
+	for _, state := range []string{"in_billing", "suspended"} {
+		b.Run(state, func(b *testing.B) {
+			_, reg, usage := benchWorld(b, 1_000_000, 10_000)
+			catalogue, list := rating.LoadCatalogue(fstest.MapFS{
+				"zones.yaml": {Data: []byte(benchCatalogue)}, "fleet.yaml": {Data: []byte(benchPlan)},
+				"share.yaml": {Data: []byte(benchShare)}, "limit.yaml": {Data: []byte(benchLimit)},
+				"wholesale.yaml": {Data: []byte("plan: wholesale\ncurrency: EUR\nclasses:\n  data: { prices: [ { price: 0.004 / 1 MB } ] }\n")},
+				"life.yaml":      {Data: []byte("lifecycle: standard\nstates: connected\ndefault: inventory\nsuspend: { max: 60 d, then: in_billing }\n")},
+			})
+			if err := list.Err(); err != nil {
+				b.Fatal(err)
+			}
+			changes := registry.Changes{Revision: 2}
+			for i := range uint32(1_000_000) {
+				changes.States = append(changes.States, registry.StateFact{SIM: i + 1, From: udr.InstantOf(time.Date(2026, 2, 1, 0, 0, int(i%86400), 0, time.UTC)),
+					StateValue: registry.StateValue{Name: state, Lifecycle: "standard"}})
+			}
+			if err := reg.Apply(&changes); err != nil {
+				b.Fatal(err)
+			}
+			benchRateAt(b, catalogue, reg, usage, 200, 2)
+		})
+	}
+}
+
 func BenchmarkRateAndEncode(b *testing.B) {
 	catalogue, reg, usage := benchWorld(b, 1_000_000, 10_000)
 	v := reg.View()
@@ -147,6 +175,10 @@ func BenchmarkRateAndEncode(b *testing.B) {
 }
 
 func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry, usage []benchRecord, batch int) {
+	benchRateAt(b, catalogue, reg, usage, batch, 1)
+}
+
+func benchRateAt(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry, usage []benchRecord, batch int, rev registry.Revision) {
 	v := reg.View()
 	defer v.Close()
 	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
@@ -157,10 +189,10 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 			for i := range us {
 				usage[(next+i)%len(usage)].fill(&us[i])
 			}
-			e.Prefetch(v, 1, c, us)
+			e.Prefetch(v, rev, c, us)
 		}
 		res.Charges, res.Events = res.Charges[:0], res.Events[:0] // as a rater does, which encodes them
-		if err := e.Rate(v, 1, c, &us[next%len(us)], res); err != nil {
+		if err := e.Rate(v, rev, c, &us[next%len(us)], res); err != nil {
 			b.Fatal(err)
 		}
 		if next++; next%batch == 0 {

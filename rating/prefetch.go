@@ -5,8 +5,8 @@ import (
 	"ratemill/udr"
 )
 
-// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner, then the
-// account, then the counters. With millions of SIMs each of these is a cache miss, and each depends on the previous;
+// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner and state, then
+// the account, then the counters. With millions of SIMs each of these is a cache miss, and each depends on the previous;
 // for many records at once the processor waits for them together. It changes nothing that affects a price. (A million
 // SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
 func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
@@ -19,6 +19,12 @@ func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, 
 		accounts[i] = owner.Account
 	}
 	var sum uint64
+	if v.AnyStates() {
+		for i := range records {
+			state, _ := v.State(records[i].SIM, records[i].At, rev)
+			sum += uint64(state.Value)
+		}
+	}
 	for i, number := range accounts {
 		if int(number) >= len(e.accounts) {
 			accounts[i] = 0

@@ -173,6 +173,9 @@ func (v *View) State(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) 
 	return v.r.states.at(sim, at, rev)
 }
 
+// AnyStates reports whether any SIM has a state.
+func (v *View) AnyStates() bool { return len(v.r.states.values.list) > 0 }
+
 // StateValue is what SIMState.Value stands for. It never changes; callers may keep it.
 func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
 
