@@ -31,6 +31,7 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 			{Kind: registry.KindStatus, Subject: "a1", Value: []byte(`{"status":"active"}`)},
 			{Kind: registry.KindResource, Subject: "a1", Name: "plan/fleet", From: 10, Value: []byte(`{"default":true}`)},
 			{Kind: registry.KindSetting, Subject: registry.SubjectOf(1), Name: "apn_group", Value: []byte(`"iot"`)},
+			{Kind: registry.KindProfile, Subject: "a1", From: 20, Value: []byte(`{}`)},
 		}
 		require.NoError(t, s.ImportRegistry(ctx, first, control.ImportOptions{Who: "ana", Why: "beginning", Now: noon, Partitions: 1}))
 		followed, statements := registry.New(), registry.NewStatements(registry.KindStatus, registry.KindSetting)
@@ -41,7 +42,8 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 
 		second := &registry.Changes{Revision: 2, States: []registry.StateFact{inBilling(1, 100, registry.Withdrawn), inBilling(2, 70,
 			registry.Ended)},
-			Statements: []registry.Statement{{Kind: registry.KindStatus, Subject: "a1", From: 200, Value: []byte(`{"status":"suspended"}`)}}}
+			Statements: []registry.Statement{{Kind: registry.KindStatus, Subject: "a1", From: 200, Value: []byte(`{"status":"suspended"}`)},
+				{Kind: registry.KindProfile, Subject: "a1", From: 300, State: registry.Ended}}}
 		require.NoError(t, s.ImportRegistry(ctx, second, control.ImportOptions{Who: "ana", Now: noon, Partitions: 1}))
 		fresh := registry.New()
 		for _, reg := range []*registry.Registry{followed, fresh} {
@@ -59,6 +61,7 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 			require.True(t, v.StateValue(state.Value).Brought)
 			_, ok = v.State(2, 70, 2)
 			require.False(t, ok, "ended")
+			require.Equal(t, []bool{false, true, true, false}, []bool{v.Profiled(1, 19, 2), v.Profiled(1, 20, 2), v.Profiled(1, 300, 1), v.Profiled(1, 300, 2)})
 			a, ok := v.Account(1, 100, 2)
 			require.True(t, ok)
 			require.Equal(t, []any{registry.ResellerAccount, "p1"}, []any{a.Kind, a.Project})
@@ -87,7 +90,7 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 
 		history, err := s.RegistryHistory(ctx, 1)
 		require.NoError(t, err)
-		require.Equal(t, control.RegistryChange{Revision: 2, At: noon, Who: "ana", States: 2, Statements: 1}, history[0])
+		require.Equal(t, control.RegistryChange{Revision: 2, At: noon, Who: "ana", States: 2, Statements: 2}, history[0])
 	})
 }
 
