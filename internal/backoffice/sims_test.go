@@ -304,7 +304,17 @@ func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
 		require.Empty(t, p.show(1).Settings)
 		p.refuses("usage_limit_override is one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever", kind("usage_limit_override"))
 		p.refuses("may not lift the limits", 1, "set", "permanent", kind("usage_limit_override"), as("north"))
-		p.does(1, "set", "permanent", kind("usage_limit_override"))
+		lifecycle := func() string { t.Helper(); p.settle(); return p.show(1).Lifecycle }
+		require.Len(t, p.does(1, "set", "permanent", kind("usage_limit_override")).Facts, 1, "a SIM in stock")
+		p.does(1, "state", "in_billing")
+		require.Equal(t, `standard {"usage_limit_override":"permanent"}`, lifecycle(), "the SIM's next state has it")
+		made := p.does(1, "set", "current_cycle", kind("usage_limit_override"))
+		require.Len(t, made.Facts, 2, "rating reads it from the state, which is stated again")
+		require.Equal(t, "in_billing", p.show(1).State)
+		require.Equal(t, `standard {"usage_limit_override":"current_cycle"}`, lifecycle())
+		require.Empty(t, p.does(1, "set", "current_cycle", kind("usage_limit_override")).Facts)
+		p.does(1, "set", "", kind("usage_limit_override"))
+		require.Equal(t, "standard", lifecycle())
 	})
 }
 

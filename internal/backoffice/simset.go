@@ -8,6 +8,7 @@ import (
 	"ratemill/account"
 	"ratemill/diag"
 	"ratemill/registry"
+	"ratemill/registry/life"
 )
 
 // The settings of a SIM that are no resources.
@@ -72,47 +73,84 @@ func (d *simDraft) endOfSIM(m *simMade, kind registry.Kind, name string) error {
 	return nil
 }
 
-// setOverride lifts the limits that suspend a SIM, by rules of its own: those of its account with this difference.
+// setOverride lifts the limits that suspend a SIM, by rules of its own: those of its account with this difference. Rating
+// reads the rules of a SIM from its state, so the state is stated again with them.
 func (d *simDraft) setOverride(m *simMade, value string) error {
-	if value == "" {
-		return d.endOfSIM(m, registry.KindSettings, "")
-	}
 	now, ok := d.lives.Settings(m.sim, m.owner, m.when)
 	if !ok || d.catalogue == nil {
 		return conflict("account %s has no lifecycle for its SIMs; name one: ratemill account set %s settings lifecycle=NAME", m.id, m.id)
 	}
-	var settings struct {
-		Lifecycle string                     `json:"lifecycle"`
-		Overrides map[string]json.RawMessage `json:"overrides,omitempty"`
-	}
-	if err := json.Unmarshal(now, &settings); err != nil {
-		return fmt.Errorf("the settings of SIM %d cannot be read: %w", m.sim, err)
-	}
-	if settings.Overrides == nil {
-		settings.Overrides = map[string]json.RawMessage{}
-	}
-	word, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	settings.Overrides[simLimitOverride] = word
-	text, err := json.Marshal(settings)
-	if err != nil {
-		return err
-	}
-	read, list := d.catalogue.Life().CheckSettings("settings of the SIM", text, m.when, m.zone)
-	if list.HasErrors() {
-		var words []string
-		for _, l := range list {
-			if l.Severity == diag.Error {
-				words = append(words, l.Message)
-			}
+	subject := registry.SubjectOf(m.sim)
+	if value == "" {
+		if _, own := d.statements.At(registry.KindSettings, subject, "", m.when, d.rev); !own {
+			return nil
 		}
-		return fmt.Errorf("%s=%s: %s", simLimitOverride, value, words[0])
+		m.statements = append(m.statements, registry.Statement{Kind: registry.KindSettings, Subject: subject, From: m.when, State: registry.Ended})
+		now, ok = d.lives.Settings(0, m.owner, m.when) // those of the account: no SIM has this number
+		if !ok {
+			return nil
+		}
+	} else {
+		var err error
+		if now, err = overridden(now, value); err != nil {
+			return err
+		}
 	}
-	d.stateOfSIM(m, registry.KindSettings, "", read.Value())
-	if len(m.statements) > 0 {
+	book := d.lives.Book
+	read, list := book.CheckSettings("settings of the SIM", now, m.when, m.zone)
+	for _, l := range list {
+		if l.Severity == diag.Error {
+			return fmt.Errorf("%s=%s: %s", simLimitOverride, value, l.Message)
+		}
+	}
+	if value != "" {
+		d.stateOfSIM(m, registry.KindSettings, "", read.Value())
+		if len(m.statements) == 0 {
+			return nil
+		}
 		m.note("SIM %d has rules of its own now; later changes of the settings of account %s do not reach it", m.sim, m.id)
 	}
-	return nil
+	rules := life.Rules{Zone: m.zone}
+	var err error
+	if rules.Ref, err = book.Rules(read, m.when, m.zone); err == nil {
+		rules.Lifecycle, err = book.Resolve(rules.Ref, m.when, m.zone)
+	}
+	if err != nil {
+		return &Problem{Conflict, err}
+	}
+	return d.underNewRules(m, rules)
+}
+
+// underNewRules states the state of a SIM again, with other rules. A state that a time limit or usage ends goes on by the
+// rules with which it began: stated again, it would begin anew.
+func (d *simDraft) underNewRules(m *simMade, rules life.Rules) error {
+	stays, err := d.stays(m.sim, m.when)
+	if err != nil {
+		return err
+	}
+	stay := life.At(stays, m.when)
+	if stay == nil || stay.State == "" {
+		return nil
+	}
+	if stay.Core() != life.Active {
+		m.note("it is %s; the rules count from its next state on", stay.State)
+		return nil
+	}
+	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: stay.State, Rules: rules, Cause: m.cause})
+}
+
+// overridden are settings with another usage_limit_override.
+func overridden(settings []byte, value string) ([]byte, error) {
+	var s struct {
+		Lifecycle string         `json:"lifecycle"`
+		Overrides map[string]any `json:"overrides,omitempty"`
+	}
+	if err := json.Unmarshal(settings, &s); err != nil {
+		return nil, fmt.Errorf("the settings of the SIM cannot be read: %w", err)
+	}
+	if s.Overrides == nil {
+		s.Overrides = map[string]any{}
+	}
+	s.Overrides[simLimitOverride] = value
+	return json.Marshal(s)
 }
