@@ -25,6 +25,9 @@ type Lives struct {
 	// its time, or withdrawn.
 	Coming map[uint32][]registry.OwnershipFact
 
+	// Leaving are SIMs whose own settings end at a time by that change set.
+	Leaving map[uint32]udr.Instant
+
 	rules map[ruled]life.Rules // that were looked up: many SIMs have the same
 }
 
@@ -215,8 +218,10 @@ func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 
 // Settings are those for a SIM of an account at a time: its own, or those of the nearest account that has some.
 func (l *Lives) Settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {
-	if s, ok := l.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, l.Revision); ok {
-		return s.Value, true
+	if until, leaves := l.Leaving[sim]; !leaves || at < until {
+		if s, ok := l.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, l.Revision); ok {
+			return s.Value, true
+		}
 	}
 	for _, number := range l.View.Path(account, at, l.Revision, nil) {
 		if id, ok := l.View.AccountID(number); ok {

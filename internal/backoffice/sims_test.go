@@ -315,6 +315,9 @@ func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
 		require.Empty(t, p.does(1, "set", "current_cycle", kind("usage_limit_override")).Facts)
 		p.does(1, "set", "", kind("usage_limit_override"))
 		require.Equal(t, "standard", lifecycle())
+		p.does(1, "set", "permanent", kind("usage_limit_override"))
+		p.does(1, "move", "initech")
+		require.Equal(t, "standard", lifecycle(), "another payer, other rules")
 	})
 }
 

@@ -103,9 +103,11 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 		return err
 	}
 	m.owners = append(d.taken(m), registry.OwnershipFact{SIM: m.sim, From: m.when, Account: target.Number, Plan: plan})
-	d.leave(m, w.To, same)
 	d.lives.Coming = map[uint32][]registry.OwnershipFact{m.sim: m.owners}
-	defer func() { d.lives.Coming = nil }()
+	if d.leave(m, w.To, same) {
+		d.lives.Leaving = map[uint32]udr.Instant{m.sim: m.when}
+	}
+	defer func() { d.lives.Coming, d.lives.Leaving = nil, nil }()
 	if same || !w.Keep || now == nil || now.State == "" {
 		return d.judge(m)
 	}
@@ -210,8 +212,8 @@ func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 }
 
 // leave ends what a SIM cannot take along to another account: resources that this one has not, the group, and with
-// another payer rules of its own.
-func (d *simDraft) leave(m *simMade, to string, same bool) {
+// another payer rules of its own: it reports whether it had some.
+func (d *simDraft) leave(m *simMade, to string, same bool) (ruled bool) {
 	subject, given := registry.SubjectOf(m.sim), d.givenTo(to, m.when)
 	end := func(kind registry.Kind, name, why string) {
 		m.statements = append(m.statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: m.when, State: registry.Ended})
@@ -228,7 +230,9 @@ func (d *simDraft) leave(m *simMade, to string, same bool) {
 	}
 	if _, ok := d.statements.At(registry.KindSettings, subject, "", m.when, d.rev); ok && !same {
 		end(registry.KindSettings, "", "its own rules end; those of account "+to+" hold")
+		return true
 	}
+	return false
 }
 
 // plan gives a SIM another plan.
