@@ -71,7 +71,7 @@ func runBatch(cmd *cobra.Command, f *flags, o *backoffice.BatchOrder, name, resu
 	out := &batchResults{format: f.output, grid: output.New("line", "sim", "operation", "arguments", "date", "result", "why").Numbers("line").Sparse("date")}
 	switch f.output {
 	case output.CSV:
-		out.csv = append(out.csv, csv.NewWriter(data(cmd)))
+		out.csv = append(out.csv, csv.NewWriter(words(cmd)))
 	case output.JSON:
 		out.json = json.NewEncoder(objects(cmd))
 	}
