@@ -150,7 +150,14 @@ func (w *world) looksAtWhatItShows(look *lookout, log *overheard) {
 	}
 	look.at("a dump of the configuration", fmt.Sprintf("%v %+v %#v", w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect.SFTP))
 	for _, table := range w.rows("SELECT name FROM system.tables WHERE database = 'secrets'") {
-		look.at("table "+table, strings.Join(w.rows("SELECT * FROM "+table), "\n"))
+		from := table
+		switch { // views as of a time, and as known at a revision
+		case strings.HasSuffix(table, "_at"):
+			from += "(at = now64(9))"
+		case strings.HasSuffix(table, "_known"):
+			from += "(at = now64(9), revision = 1000)"
+		}
+		look.at("table "+table, strings.Join(w.rows("SELECT * FROM "+from), "\n"))
 	}
 }
 
