@@ -49,6 +49,9 @@ func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
 		}
 	}
 	for i := range views {
+		if len(views[i].Takes) > 0 {
+			continue // a view with parameters is newer than the old names
+		}
 		if err := w.oldName(ctx, from, views[i].Name); err != nil {
 			return err
 		}
