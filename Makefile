@@ -52,7 +52,9 @@ check-prereqs-test:
 	@deploy/engines/prerequisites test
 
 # Packages whose goroutines meet, for the race detector. What one goroutine does with gigabytes, or a thousand random times,
-# is tested without it.
+# is tested without it. SQLite is a C program in Go's words, whose every access the detector would follow: without it the
+# control store's tests take 32 s instead of 100.
+WATCH := -race -gcflags='modernc.org/...=-race=false'
 RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect
 LONG := ^TestALineOfMoreThanFourGiBIsSuspendedAndItsFileBalances$$
 MEET := ^TestReadersGoOnWhileChangesArrive$$
@@ -72,8 +74,8 @@ test-mutants:
 	cd internal/warehouse && go test -timeout 20m -tags mutants -run Mutants
 
 test-race:
-	go test -timeout 20m -race -skip '$(LONG)' $(RACE)
-	go test -timeout 20m -race -run '$(MEET)' ./registry
+	go test -timeout 20m $(WATCH) -skip '$(LONG)' $(RACE)
+	go test -timeout 20m $(WATCH) -run '$(MEET)' ./registry
 
 test-rest:
 	go test -timeout 20m -run '$(LONG)' ./internal/roles
