@@ -260,7 +260,8 @@ func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {
 		}
 		for i, what := range []string{"accounting group", "time zone", "cycle day"} {
 			if its[i] != terms[i] && its[i] != "" && terms[i] != "" {
-				wrong = append(wrong, fmt.Errorf("project %s gets one bill, and its accounts %s and %s differ in the %s: %s and %s", project, first, a.ID,
+				wrong = append(wrong, fmt.Errorf("project %s gets one bill, and its accounts %s and %s differ in the %s: %s and %s", project,
+					first, a.ID,
 					what, terms[i], its[i]))
 			}
 		}

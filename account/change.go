@@ -73,7 +73,8 @@ func ChangeStatus(b Histories, g Guards, r StatusRequest) (*StatusChange, error)
 	c.cause = fmt.Sprintf("cascade:%d:%s", r.Revision, r.Account)
 	before := b.History(r.Account)
 	if before == nil {
-		before = &History{ID: r.Account, From: r.At, Parents: []Since[string]{{r.At, r.Parent}}, Statuses: []Since[StatusValue]{{r.At, StatusValue{}}}}
+		before = &History{ID: r.Account, From: r.At, Parents: []Since[string]{{r.At, r.Parent}}, Statuses: []Since[StatusValue]{{r.At,
+			StatusValue{}}}}
 		c.book.other[r.Account] = before
 	}
 	c.path = Path(c.book, r.Account, r.At)

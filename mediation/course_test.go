@@ -209,7 +209,8 @@ func (c *course) knows(path string, f lying) {
 }
 
 func (c *course) watch() {
-	w := newWatcher(c, mediation.WatcherOptions{Source: c.source, Site: c.site, Files: &actor{Store: c.store, c: c}, Clock: c.clock, Log: slog.New(slog.DiscardHandler), Every: time.Minute, Status: &mediation.WatcherStatus{}})
+	w := newWatcher(c, mediation.WatcherOptions{Source: c.source, Site: c.site, Files: &actor{Store: c.store, c: c}, Clock: c.clock,
+		Log: slog.New(slog.DiscardHandler), Every: time.Minute, Status: &mediation.WatcherStatus{}})
 	c.say("a watcher looks")
 	c.ends(w.Look(c.Context()))
 }
@@ -223,7 +224,8 @@ func (c *course) ends(err error) {
 func (c *course) mediate() (took bool) {
 	c.made++
 	a := &actor{Store: c.store, c: c}
-	m := newMediator(c, mediation.MediatorOptions{Owner: fmt.Sprintf("m%d", c.made), Files: a, Spool: a, Reference: a, Broker: usage{a}, Topics: broker.TopicsUnder("x"), Partitions: 2, Clock: c.clock,
+	m := newMediator(c, mediation.MediatorOptions{Owner: fmt.Sprintf("m%d", c.made), Files: a, Spool: a, Reference: a,
+		Broker: usage{a}, Topics: broker.TopicsUnder("x"), Partitions: 2, Clock: c.clock,
 		Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{}, Lease: 30 * time.Second, Idle: time.Second, ChunkRecords: 2, RecordEvery: time.Nanosecond})
 	if c.log != nil {
 		m.Window = logWindow

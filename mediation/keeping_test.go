@@ -102,7 +102,8 @@ func newKeeper(t *testing.T) (*keeper, *mediation.Mediator) {
 	require.NotNil(t, k.source, "%v", list)
 	_, err = store.Sight(t.Context(), "sky", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Unix(1_773_702_602, 0)}}, time.Now())
 	require.NoError(t, err)
-	return k, newMediator(t, mediation.MediatorOptions{Owner: "m", Files: k, Spool: k, Reference: k, Broker: topic{k}, Topics: broker.TopicsUnder("x"), Partitions: 1,
+	return k, newMediator(t, mediation.MediatorOptions{Owner: "m", Files: k, Spool: k, Reference: k, Broker: topic{k},
+		Topics: broker.TopicsUnder("x"), Partitions: 1,
 		Clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)}, Log: slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)),
 		Progress: &mediation.Progress{}, Lease: time.Minute,
 		Ticker: func(every time.Duration) (<-chan time.Time, func()) {

@@ -55,9 +55,11 @@ func newAppended(t testing.TB, options string) *appended {
 	a.site = a.source.Collect.Open(collect.Environment{Clock: a.clock})
 	a.site.Remote = counting{a.site.Remote, a}
 	log := slog.New(slog.DiscardHandler)
-	a.m = newMediator(t, mediation.MediatorOptions{Owner: "m", Files: store, Spool: a, Reference: a, Broker: ending{topic{a.keeper}, a}, Topics: broker.TopicsUnder("x"), Partitions: 1,
+	a.m = newMediator(t, mediation.MediatorOptions{Owner: "m", Files: store, Spool: a, Reference: a, Broker: ending{topic{a.keeper},
+		a}, Topics: broker.TopicsUnder("x"), Partitions: 1,
 		Clock: a.clock, Log: log, Progress: &mediation.Progress{}, Lease: time.Minute})
-	a.w = newWatcher(t, mediation.WatcherOptions{Source: a.source, Site: a.site, Files: store, Clock: a.clock, Log: log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
+	a.w = newWatcher(t, mediation.WatcherOptions{Source: a.source, Site: a.site, Files: store, Clock: a.clock, Log: log,
+		Every: time.Minute, Status: &mediation.WatcherStatus{}})
 	return a
 }
 

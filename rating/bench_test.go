@@ -132,7 +132,8 @@ func BenchmarkRateStates(b *testing.B) {
 			}
 			changes := registry.Changes{Revision: 2}
 			for i := range uint32(1_000_000) {
-				changes.States = append(changes.States, registry.StateFact{SIM: i + 1, From: udr.InstantOf(time.Date(2026, 2, 1, 0, 0, int(i%86400), 0, time.UTC)),
+				changes.States = append(changes.States, registry.StateFact{SIM: i + 1, From: udr.InstantOf(time.Date(2026, 2, 1, 0, 0,
+					int(i%86400), 0, time.UTC)),
 					StateValue: registry.StateValue{Name: state, Lifecycle: "standard"}})
 			}
 			if err := reg.Apply(&changes); err != nil {

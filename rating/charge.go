@@ -136,7 +136,8 @@ const (
 	LimitSuspends                          // a limit with the action suspend was passed
 )
 
-var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted", "limit.suspends"}
+var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
+	"limit.suspends"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {

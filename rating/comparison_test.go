@@ -120,7 +120,8 @@ func (c *comparison) words(x *rating.Charge) []string {
 	if !givenName.MatchString(price) {
 		price = ""
 	}
-	got := []string{fmt.Sprintf("tier %d %s %s zone %s price %s total %s", x.Tier, c.account(x.Account), x.Plan, zone, price, x.Total.Fixed(12))}
+	got := []string{fmt.Sprintf("tier %d %s %s zone %s price %s total %s", x.Tier, c.account(x.Account), x.Plan, zone, price,
+		x.Total.Fixed(12))}
 	for _, d := range x.Draws {
 		name := d.Share
 		if name == "" {

@@ -13,7 +13,8 @@ import (
 
 // CounterKey finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of one
 // of its SIMs if SIMs are counted, in the cycle of a time. The bucket may be omitted if there is only one.
-func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name string, account, sim uint32, at udr.Instant) (CounterKey, error) {
+func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name string, account, sim uint32,
+	at udr.Instant) (CounterKey, error) {
 	owner, ok := v.Account(account, at, rev)
 	if !ok {
 		return CounterKey{}, fmt.Errorf("%s: there is no such account at %s", name, at)

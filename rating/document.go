@@ -12,10 +12,12 @@ import (
 
 // documents are the kinds of documents by the key that identifies them.
 var documents = append([]diag.Key{
-	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.", New: func() any { return new(zoneModelDoc) }},
+	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.",
+		New: func() any { return new(zoneModelDoc) }},
 	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
-	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.", New: func() any { return new(limitDoc) }},
+	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.",
+		New: func() any { return new(limitDoc) }},
 }, life.Documents...)
 
 type zoneModelDoc struct {

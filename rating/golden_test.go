@@ -258,7 +258,8 @@ type goldenCase struct {
 }
 
 func readCase(t *testing.T, a *txtar.Archive) *goldenCase {
-	c := &goldenCase{T: t, catalogue: fstest.MapFS{}, before: fstest.MapFS{}, forgotten: math.MinInt32, kept: &txtar.Archive{Comment: a.Comment}}
+	c := &goldenCase{T: t, catalogue: fstest.MapFS{}, before: fstest.MapFS{}, forgotten: math.MinInt32,
+		kept: &txtar.Archive{Comment: a.Comment}}
 	for _, f := range a.Files {
 		switch {
 		case strings.HasSuffix(f.Name, "registry.yaml"):
@@ -325,7 +326,8 @@ func (c *goldenCase) names(catalogue *rating.Catalogue, v *registry.View) rating
 	}}
 }
 
-func (c *goldenCase) rate(e *rating.Engine, v *registry.View, counters *rating.Counters, res *rating.Result, names rating.Names) (charged, explained string) {
+func (c *goldenCase) rate(e *rating.Engine, v *registry.View, counters *rating.Counters, res *rating.Result,
+	names rating.Names) (charged, explained string) {
 	var charges, explanations strings.Builder
 	for i := range c.usage {
 		u, n := &c.usage[i], len(res.Charges)

@@ -9,7 +9,8 @@ import (
 	"ratemill/udr"
 )
 
-func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int, root string) (lines, events []string, cost *big.Rat, err error) {
+func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier int, root string) (lines, events []string,
+	cost *big.Rat, err error) {
 	plan, class, zone, err := r.find(u, a, planName)
 	if err != nil {
 		return nil, nil, nil, err

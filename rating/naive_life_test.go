@@ -213,7 +213,8 @@ func (r *naiveRater) outdone(u *udr.Usage) bool {
 
 func (r *naiveRater) firstUse(u *udr.Usage) []string {
 	s := r.now
-	if s == nil || s.state != "billing_ready" || u.Quantity == 0 || r.was(u, u.At, func(d naiveDid) bool { return d.used || d.emptied }) || r.outdone(u) {
+	if s == nil || s.state != "billing_ready" || u.Quantity == 0 || r.was(u, u.At,
+		func(d naiveDid) bool { return d.used || d.emptied }) || r.outdone(u) {
 		return nil
 	}
 	r.does(u, func(d *naiveDid) { d.used = true })

@@ -10,7 +10,8 @@ func randomLives(r *rand.Rand, s *scenario, classes []string) {
 	for i := range 2 {
 		c := naiveLifecycle{Name: fmt.Sprint("life", i), States: "connected", Default: "inventory"}
 		if r.Intn(4) > 0 {
-			c.Test = &naiveTestRule{Time: randomDays(r), Quota: randomUnits(r, classes), Next: pick(r, "in_billing", "billing_ready", "suspended", "retired")}
+			c.Test = &naiveTestRule{Time: randomDays(r), Quota: randomUnits(r, classes), Next: pick(r, "in_billing", "billing_ready",
+				"suspended", "retired")}
 			if c.Test.Time == "" && len(c.Test.Quota) == 0 {
 				c.Test.Time = "30 d"
 			}

@@ -18,16 +18,20 @@ var (
 			Draws: []rating.Draw{{Share: "pool", Bucket: "data", Kind: rating.AccountUnits, Owner: 4711, Cycle: 20_513, Size: 1 << 30,
 				Before: 1<<30 - 50_000, Drawn: 50_000}},
 			Lines: []rating.Line{
-				{At: 50_000, From: 9_999_950_000, Quantity: 50_000, Price: decimal.MustParse("0.02"), Per: 1 << 20, Amount: decimal.MustParse("0.00095367")},
-				{At: 100_000, From: 10_000_000_000, Quantity: 23_500, Price: decimal.MustParse("0.015"), Per: 1 << 20, Amount: decimal.MustParse("0.00033617")},
+				{At: 50_000, From: 9_999_950_000, Quantity: 50_000, Price: decimal.MustParse("0.02"), Per: 1 << 20,
+					Amount: decimal.MustParse("0.00095367")},
+				{At: 100_000, From: 10_000_000_000, Quantity: 23_500, Price: decimal.MustParse("0.015"), Per: 1 << 20,
+					Amount: decimal.MustParse("0.00033617")},
 				{Kind: rating.LineFee, Quantity: 1, Price: decimal.MustParse("0.0003"), Per: 1, Amount: decimal.MustParse("0.0003")}}},
 		{Tier: 1, Account: 12, SIM: 123_456, Plan: "wholesale", PlanVersion: 1, Price: "1", Currency: "EUR", Cycle: 20_513, Quantity: 123_456,
 			Initial: 1, Then: 1, Rounded: 123_456, Scale: 12, Total: decimal.MustParse("0.000470947265"),
 			Below: decimal.Fraction{Num: 655_360, Den: 1 << 20},
-			Lines: []rating.Line{{Quantity: 123_456, Price: decimal.MustParse("0.004"), Per: 1 << 20, Amount: decimal.MustParse("0.000470947265"), Below: 655_360}}},
+			Lines: []rating.Line{{Quantity: 123_456, Price: decimal.MustParse("0.004"), Per: 1 << 20,
+				Amount: decimal.MustParse("0.000470947265"), Below: 655_360}}},
 	}
 	benchDeltas = []rating.Delta{
-		{Key: rating.CounterKey{ID: 0x9e3779b97f4a7c15, Owner: 4711, Cycle: 20_513, Kind: rating.AccountUnits}, Value: rating.UnitsValue(123_456)},
+		{Key: rating.CounterKey{ID: 0x9e3779b97f4a7c15, Owner: 4711, Cycle: 20_513, Kind: rating.AccountUnits},
+			Value: rating.UnitsValue(123_456)},
 		{Key: rating.CounterKey{ID: 0x7f4a7c159e3779b9, Owner: 123_456, Cycle: 20_513, Kind: rating.SIMUnits}, Value: rating.UnitsValue(123_456)},
 	}
 	benchEvent = rating.Event{Kind: rating.LimitPassed, Name: "much", Account: 4711, SIM: 123_456, At: 1_770_000_000_000_000_000,

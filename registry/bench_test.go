@@ -69,7 +69,8 @@ func iccid(i int) udr.Identifier {
 // they are loaded.
 func withStates(b *testing.B, reg *registry.Registry, n int) {
 	names := []registry.StateValue{{Name: "inventory", Core: registry.Prospect, Lifecycle: "standard@1"},
-		{Name: "billing_ready", Core: registry.Prospect, Lifecycle: "standard@1"}, {Name: "in_billing", Core: registry.Active, Lifecycle: "standard@1"}}
+		{Name: "billing_ready", Core: registry.Prospect, Lifecycle: "standard@1"}, {Name: "in_billing", Core: registry.Active,
+			Lifecycle: "standard@1"}}
 	const part = 100_000
 	for fact, value := range names {
 		for first := 0; first < n; first += part {

@@ -106,7 +106,8 @@ type terms struct {
 
 // changesAnyTime are the fields of a billing profile that can change within a cycle: they say how an account is reached and how much
 // it may owe, not what it owes.
-var changesAnyTime = [...]string{"billing_address", "cost_centre", "credit_limit", "credit_policy", "custom", "delivery", "e_invoice", "emails",
+var changesAnyTime = [...]string{"billing_address", "cost_centre", "credit_limit", "credit_policy", "custom", "delivery",
+	"e_invoice", "emails",
 	"language", "payment", "remote_storage"}
 
 // ProfileTerms are those fields of a billing profile that change only at the beginning of a cycle, as canonical JSON.

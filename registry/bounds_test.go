@@ -63,8 +63,9 @@ func status(account uint32, name string, from udr.Instant) registry.Statement {
 }
 
 func profile(account uint32, value string, from udr.Instant) registry.Statement {
-	return registry.Statement{Kind: registry.KindProfile, Subject: fmt.Sprint("a", account), From: from, Value: []byte(`{"accounting_group":"` +
-		value + `"}`)}
+	return registry.Statement{Kind: registry.KindProfile, Subject: fmt.Sprint("a", account), From: from,
+		Value: []byte(`{"accounting_group":"` +
+			value + `"}`)}
 }
 
 // tree is two roots and an account below the first.
@@ -118,7 +119,8 @@ func TestACorrectionDoesNotReachCyclesThatAreRated(t *testing.T) {
 	rated := registry.Rated{Now: on("2026-06-15")}
 	march := registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-03-01"))}}
 	b := newBook(t, tree())
-	require.ErrorContains(t, b.propose(t, march, rated), "would change on 2026-03-01, in a billing cycle whose usage may be rated; it can change from 2026-07-01 on")
+	require.ErrorContains(t, b.propose(t, march, rated),
+		"would change on 2026-03-01, in a billing cycle whose usage may be rated; it can change from 2026-07-01 on")
 
 	// Nothing of this account was rated after January.
 	b = newBook(t, tree())

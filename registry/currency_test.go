@@ -76,7 +76,8 @@ func TestPlansAreInTheCurrencyOfTheirAccountAtEachTime(t *testing.T) {
 	moves := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n214070000000001,b,dollars,2026-11-01\n"))
 	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: the usage from then on would go to " +
 		"suspense (currency). Give it one in this currency from then on"
-	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays}, registry.ImportOptions{Catalogue: catalogue})))
+	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays},
+		registry.ImportOptions{Catalogue: catalogue})))
 	require.Empty(t, registry.Check([]registry.Input{after, moves}, registry.ImportOptions{Catalogue: catalogue}))
 
 	reg := registry.New()

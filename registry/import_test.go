@@ -105,7 +105,8 @@ func describe(c *registry.Changes) string {
 		fmt.Fprintf(&b, "company %s %q %s\n", f.ID, f.Name, f.Kind)
 	}
 	for _, f := range c.Accounts {
-		fmt.Fprintf(&b, "account %d %s from %s%s: company=%s parent=%d %s %s day=%d plan=%s pools=%s limits=%s", f.Number, f.ID, f.From, states[f.State],
+		fmt.Fprintf(&b, "account %d %s from %s%s: company=%s parent=%d %s %s day=%d plan=%s pools=%s limits=%s", f.Number, f.ID, f.From,
+			states[f.State],
 			f.Company, f.Parent, f.Currency, f.Zone, f.CycleDay, f.Plan, strings.Join(f.SharePlans, "+"), strings.Join(f.Limits, "+"))
 		if f.Project != "" || f.Kind != registry.StandardAccount {
 			fmt.Fprintf(&b, " project=%s kind=%s", f.Project, f.Kind)
@@ -119,7 +120,8 @@ func describe(c *registry.Changes) string {
 		fmt.Fprintf(&b, "%s %s from %s%s: sim=%d\n", f.Identifier.Kind, f.Identifier.Value, f.From, states[f.State], f.SIM)
 	}
 	for _, f := range c.States {
-		fmt.Fprintf(&b, "state of sim %d from %s%s: %s %s %s brought=%v\n", f.SIM, f.From, states[f.State], f.Name, f.Core, f.Lifecycle, f.Brought)
+		fmt.Fprintf(&b, "state of sim %d from %s%s: %s %s %s brought=%v\n", f.SIM, f.From, states[f.State], f.Name, f.Core, f.Lifecycle,
+			f.Brought)
 	}
 	for _, f := range c.Statements {
 		fmt.Fprintf(&b, "%s of %s %q from %s%s: %s\n", f.Kind, f.Subject, f.Name, f.From, states[f.State], f.Value)
@@ -187,7 +189,8 @@ below,rover,,,trackrr,nosuch,nope
 	for i := range 1000 {
 		fmt.Fprintf(&sims, "234100000%06d,elsewhere,no%d\n", i, i)
 	}
-	require.Len(t, registry.Check([]registry.Input{input("sims.csv", []byte(sims.String()))}, registry.ImportOptions{Catalogue: catalogue}), 52, "and the unknown account")
+	require.Len(t, registry.Check([]registry.Input{input("sims.csv", []byte(sims.String()))},
+		registry.ImportOptions{Catalogue: catalogue}), 52, "and the unknown account")
 	wrong := registry.Check([]registry.Input{input("sims.csv", []byte("imsi,acount\n"))}, registry.ImportOptions{Catalogue: catalogue})
 	require.ErrorContains(t, wrong.Err(), "did you mean account?")
 }

@@ -31,7 +31,8 @@ func (im *importer) account(r *row) {
 	kind, kindOK := StandardAccount, true
 	if text := r.cells[colKind].text; text != "" {
 		if kind, kindOK = ParseAccountKind(text); !kindOK {
-			im.errorf(r.at(colKind), "kind is one of %s, not %s%s", strings.Join(accountKinds[:], ", "), shortened(text), diag.Suggest(text, accountKinds[:]))
+			im.errorf(r.at(colKind), "kind is one of %s, not %s%s", strings.Join(accountKinds[:], ", "), shortened(text), diag.Suggest(text,
+				accountKinds[:]))
 		}
 	}
 	_, parentOK := im.word(r, colParent, false)

@@ -67,7 +67,8 @@ func (im *importer) csvRows(in Input, s *section) {
 		}
 	}
 	if header == nil && !im.full() {
-		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s", strings.Join(im.fieldNames(s), ","))
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s",
+			strings.Join(im.fieldNames(s), ","))
 	}
 }
 
@@ -93,7 +94,8 @@ func (im *importer) csvHeader(r *row, s *section, separator byte) []target {
 			field, ok := im.field(s, name)
 			if t.field = &field; !ok {
 				known := im.fieldNames(s)
-				im.errorf(r.at(colID), "%s has no column %q; it has %s%s", s.name, shortened(name), strings.Join(known, ", "), diag.Suggest(name, known))
+				im.errorf(r.at(colID), "%s has no column %q; it has %s%s", s.name, shortened(name), strings.Join(known, ", "),
+					diag.Suggest(name, known))
 				good = false
 			}
 		}

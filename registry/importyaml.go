@@ -94,7 +94,8 @@ func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 		r.cells[c].said = true // a document states everything: without an until a SIM has no end, without a plan none
 	}
 	if n.Kind == diag.Scalar && s.short != "" {
-		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos, Text: s.short}, Value: n}}}
+		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos,
+			Text: s.short}, Value: n}}}
 	}
 	if n.Kind != diag.Mapping && n.Kind != diag.Null {
 		im.errorf(n.Pos, "%s must be a map, not %s; it may have the keys %s", shortened(key.Text), n.Kind, strings.Join(im.fieldNames(s), ", "))

@@ -27,7 +27,8 @@ func TestTheRegistryKnowsWhoHasAProfileAsTheStatementsDo(t *testing.T) {
 			for _, id := range []string{"top", "below"} {
 				if r.IntN(2) == 0 {
 					state := []registry.State{registry.Holds, registry.Ended, registry.Withdrawn, registry.AfterEnd}[r.IntN(4)]
-					c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindProfile, Subject: id, From: udr.Instant(r.IntN(4) * 10), State: state})
+					c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindProfile, Subject: id,
+						From: udr.Instant(r.IntN(4) * 10), State: state})
 				}
 			}
 			require.NoError(t, reg.Apply(c))

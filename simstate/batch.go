@@ -83,7 +83,8 @@ func (Table) SaveBatch(ctx context.Context, tx *store.Tx, id string, from, to in
 		for i := range some {
 			args = append(args, id, some[i].Line, string(some[i].Result), some[i].Why)
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO simstate_batch_lines (batch, line, result, why) VALUES `+values(4, len(some)), args...); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO simstate_batch_lines (batch, line, result, why) VALUES `+values(4, len(some)),
+			args...); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,8 @@ func BenchmarkFirstUses(b *testing.B) {
 			}
 			p.imports("id,name,kind\nacme,Acme,customer\n", "id,company,currency,zone,cycle_day,plan,since\nacme,acme,EUR,Europe/Madrid,1,fleet,2026-01-01\n",
 				file.String())
-			p.states(registry.Statement{Kind: registry.KindSettings, Subject: "acme", From: instant("2026-01-01 00:00"), Value: []byte(`{"lifecycle":"standard"}`)})
+			p.states(registry.Statement{Kind: registry.KindSettings, Subject: "acme", From: instant("2026-01-01 00:00"),
+				Value: []byte(`{"lifecycle":"standard"}`)})
 			p.follow()
 			p.now = at("2026-02-02 08:00")
 			const block = 2000

@@ -99,7 +99,8 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint
 		follows[sim] = s
 	}
 	if problem != nil {
-		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims", problems, "first", problem)
+		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims",
+			problems, "first", problem)
 	}
 	if err := k.Table.Follow(ctx, tx, follows, now); err != nil {
 		return 0, err

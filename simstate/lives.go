@@ -54,7 +54,8 @@ func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now ud
 
 // Judge is Settle with what somebody asks for: a state, or a state in which a SIM comes to another payer. It takes the
 // place of what was stated for the same time.
-func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string, news ...life.Event) (Settled, error) {
+func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string,
+	news ...life.Event) (Settled, error) {
 	events, err := l.Events(sim, stated, used)
 	if err != nil || len(events)+len(news) == 0 && len(stated) == 0 {
 		return Settled{}, err

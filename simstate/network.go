@@ -90,7 +90,8 @@ func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*
 	for i := range of {
 		args = append(args, int64(of[i].SIM))
 	}
-	rows, err := tx.Rows(ctx, `SELECT `+requestColumns+` FROM simstate_network WHERE sim IN `+values(len(args), 1)+` ORDER BY sim, made, at`, args...)
+	rows, err := tx.Rows(ctx, `SELECT `+requestColumns+` FROM simstate_network WHERE sim IN `+values(len(args),
+		1)+` ORDER BY sim, made, at`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,8 @@ func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*
 
 // LastRequest is the newest request for a SIM, nil if there was none.
 func (Table) LastRequest(ctx context.Context, db *store.DB, sim uint32) (last *Request, err error) {
-	err = db.Query(ctx, "reading the requests to the network for a SIM", `SELECT `+requestColumns+` FROM simstate_network WHERE sim = ? ORDER BY made, at`,
+	err = db.Query(ctx, "reading the requests to the network for a SIM",
+		`SELECT `+requestColumns+` FROM simstate_network WHERE sim = ? ORDER BY made, at`,
 		[]any{int64(sim)}, func(rows *sql.Rows) error {
 			r, err := scanRequest(rows.Scan)
 			last = &r

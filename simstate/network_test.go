@@ -43,7 +43,8 @@ func server(t testing.TB, answer func(e *network.Event, w http.ResponseWriter)) 
 }
 
 func webhook(t testing.TB, url string, private bool) *network.Webhook {
-	w, err := network.NewWebhook(network.Options{URL: url, Secret: secret, Server: outbound.Options{Private: private, Timeout: 5 * time.Second}}, time.Now,
+	w, err := network.NewWebhook(network.Options{URL: url, Secret: secret, Server: outbound.Options{Private: private,
+		Timeout: 5 * time.Second}}, time.Now,
 		func(uint32) map[string]string { return map[string]string{"iccid": "8934000000000000001"} })
 	require.NoError(t, err)
 	return w
@@ -99,7 +100,8 @@ func TestRequestsAreSentOnceTheNetworkIsThere(t *testing.T) {
 	onBoth(t, func(p *place) {
 		p.twoSIMs()
 		p.now = at("2026-03-02 00:00")
-		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-01 00:00"), Value: []byte(`{"status":"suspended"}`)})
+		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-01 00:00"),
+			Value: []byte(`{"status":"suspended"}`)})
 		p.follow()
 		there := false
 		got := map[string]int{}

@@ -45,7 +45,10 @@ var (
 	position = metrics.Gauge("simstate_position", "Offset of the rated log to be read next.", "partition")
 	lag      = metrics.Gauge("simstate_lag_batches", "Batches of the rated log waiting to be read for states of SIMs.", "partition")
 	// Of the process that owns partition 0.
-	Waiting = metrics.Gauge("simstate_network_waiting", "Requests that the network has not answered yet. Of the process that owns partition 0.")
-	Failed  = metrics.Gauge("simstate_network_failed", "Requests that the network rejected, or did not answer for a day, and that no later one replaced. Of the process that owns partition 0.")
-	Overdue = metrics.Gauge("simstate_overdue_seconds", "How long ago the oldest time limit of a SIM was due that has not had its effect. Of the process that owns partition 0.")
+	Waiting = metrics.Gauge("simstate_network_waiting",
+		"Requests that the network has not answered yet. Of the process that owns partition 0.")
+	Failed = metrics.Gauge("simstate_network_failed",
+		"Requests that the network rejected, or did not answer for a day, and that no later one replaced. Of the process that owns partition 0.")
+	Overdue = metrics.Gauge("simstate_overdue_seconds",
+		"How long ago the oldest time limit of a SIM was due that has not had its effect. Of the process that owns partition 0.")
 )

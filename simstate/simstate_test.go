@@ -81,7 +81,10 @@ func (p *place) imports(files ...string) {
 	var inputs []registry.Input
 	for i, text := range files {
 		name := []string{"companies.csv", "accounts.csv", "sims.csv"}[i]
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
+			error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		}})
 	}
 	_, list, err := p.store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "test", Now: p.now, Partitions: 1})
 	require.NoError(p.t, err)
@@ -138,7 +141,8 @@ func (p *place) twoSIMs() {
 	p.imports("id,name,kind\nacme,Acme,customer\n",
 		"id,company,currency,zone,cycle_day,plan,since\nacme,acme,EUR,Europe/Madrid,1,fleet,2026-01-01\n",
 		"name,account,plan,since\none,acme,fleet,2026-01-15\ntwo,acme,fleet,2026-01-15\n")
-	p.states(registry.Statement{Kind: registry.KindSettings, Subject: "acme", From: instant("2026-01-01 00:00"), Value: []byte(`{"lifecycle":"standard"}`)})
+	p.states(registry.Statement{Kind: registry.KindSettings, Subject: "acme", From: instant("2026-01-01 00:00"),
+		Value: []byte(`{"lifecycle":"standard"}`)})
 	p.follow()
 }
 
@@ -181,7 +185,8 @@ func TestSIMsAreSuspendedWithTheirAccount(t *testing.T) {
 		p.twoSIMs()
 		p.now = at("2026-03-02 00:00")
 		p.used(emptied(1, "2026-02-01 10:00"))
-		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-01 00:00"), Value: []byte(`{"status":"suspended"}`)})
+		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-01 00:00"),
+			Value: []byte(`{"status":"suspended"}`)})
 		p.follow()
 		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-02-01 10:00 in_billing", "2026-03-01 00:00 suspended"}, p.life(1))
 		asked, err := p.keeper.Table.ToSend(t.Context(), p.store.DB, p.now, 10)
@@ -191,7 +196,8 @@ func TestSIMsAreSuspendedWithTheirAccount(t *testing.T) {
 		require.NoError(t, p.keeper.Table.Answered(t.Context(), p.store.DB, &asked[0], simstate.Answer{Status: simstate.Acknowledged}, p.now))
 
 		p.now = at("2026-03-10 00:00")
-		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-09 00:00"), Value: []byte(`{"status":"active"}`)})
+		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-09 00:00"),
+			Value: []byte(`{"status":"active"}`)})
 		p.follow()
 		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-02-01 10:00 in_billing", "2026-03-01 00:00 suspended",
 			"2026-03-09 00:00 in_billing"}, p.life(1))

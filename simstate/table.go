@@ -74,7 +74,8 @@ func (Table) Usage(ctx context.Context, tx *store.Tx, sims []uint32) (map[uint32
 // UsageOf is Usage of one SIM outside a transaction.
 func (Table) UsageOf(ctx context.Context, db *store.DB, sim uint32) ([]life.Event, error) {
 	all := map[uint32][]life.Event{}
-	err := db.Ask(ctx, "reading what usage did to a SIM", usageOf(1), numbers([]uint32{sim}), func(rows *sql.Rows) error { return readUsage(rows, all) })
+	err := db.Ask(ctx, "reading what usage did to a SIM", usageOf(1), numbers([]uint32{sim}),
+		func(rows *sql.Rows) error { return readUsage(rows, all) })
 	return all[sim], err
 }
 

@@ -48,11 +48,14 @@ func TestWhatARegisterSaysIsShownAsItIsWithSourceAndTime(t *testing.T) {
 
 func TestARegisterThatDoesNotAnswerAsItShouldIsToldAsItIs(t *testing.T) {
 	for wanted, handler := range map[string]http.HandlerFunc{
-		"knows no company 0123/4":                      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
-		"answers 503 Service Unavailable":              func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
-		"the register's answer is not JSON":            func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"has none of the fields":                       func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error": {"name": 1}}`) },
-		"the register's answer is larger than 1048576": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", 2<<20)) },
+		"knows no company 0123/4":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
+		"answers 503 Service Unavailable":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		"the register's answer is not JSON": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"has none of the fields":            func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error": {"name": 1}}`) },
+		"the register's answer is larger than 1048576": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, strings.Repeat(" ",
+				2<<20))
+		},
 		`sends to "http://127.0.0.1/admin", and redirects are not followed`: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1/admin", http.StatusFound)
 		},
@@ -80,7 +83,8 @@ func TestARegisterInAPrivateNetworkIsNotAskedUnlessItIsMeant(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 	require.False(t, asked)
 
-	for _, text := range []string{"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+	for _, text := range []string{"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+		"224.0.0.1",
 		"255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "2001:db8::1"} {
 		require.False(t, public(netip.MustParseAddr(text)), text)
 	}

@@ -181,6 +181,7 @@ func openOfficeForAccounts(ctx context.Context, f *flags) (*backoffice.Office, f
 		end()
 		return nil, nil, err
 	}
-	office, err := backoffice.New(backoffice.Options{Store: store, Project: c.Project, Partitions: partitions, Installation: installationOf(c)})
+	office, err := backoffice.New(backoffice.Options{Store: store, Project: c.Project, Partitions: partitions,
+		Installation: installationOf(c)})
 	return office, end, err
 }

@@ -137,7 +137,8 @@ func rateProblems(balances []*offline.Balance, why *reasons, all, strict bool) e
 }
 
 func printBalances(w io.Writer, format string, balances []*offline.Balance) error {
-	g := output.New("file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference").Numbers("records", "filtered", "duplicate", "suspended", "rated", "difference")
+	g := output.New("file", "id", "records", "filtered", "duplicate", "suspended", "rated", "difference").Numbers("records",
+		"filtered", "duplicate", "suspended", "rated", "difference")
 	n := func(n int64) string { return strconv.FormatInt(n, 10) }
 	for _, b := range balances {
 		id := b.ID.String()
@@ -236,7 +237,8 @@ func (t *totals) print(w io.Writer, format string) error {
 	slices.SortFunc(lines, func(a, b line) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.tier, b.tier), cmp.Compare(a.class, b.class), cmp.Compare(a.currency, b.currency))
 	})
-	g := output.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier", "records", "quantity", "charged").Amounts("amount")
+	g := output.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier",
+		"records", "quantity", "charged").Amounts("amount")
 	decimals := 2 // so that decimal points align
 	for _, l := range lines {
 		decimals = max(decimals, l.amount.Decimals())

@@ -150,7 +150,8 @@ that both have.`,
 			if err != nil {
 				return err
 			}
-			g := output.New("sim", "subject", "what", "name", "value", "plan", "since", "until", "known", "until_known", "corrected", "why", "cause", "who",
+			g := output.New("sim", "subject", "what", "name", "value", "plan", "since", "until", "known", "until_known", "corrected", "why",
+				"cause", "who",
 				"told").Numbers("sim", "known", "until_known", "corrected").Sparse("sim", "subject", "name", "plan", "why", "cause")
 			for _, k := range facts {
 				sim, subject := "", k.Subject

@@ -68,7 +68,8 @@ func runBatch(cmd *cobra.Command, f *flags, o *backoffice.BatchOrder, name, resu
 		defer file.Close()
 		from = file
 	}
-	out := &batchResults{format: f.output, grid: output.New("line", "sim", "operation", "arguments", "date", "result", "why").Numbers("line").Sparse("date")}
+	out := &batchResults{format: f.output, grid: output.New("line", "sim", "operation", "arguments", "date", "result",
+		"why").Numbers("line").Sparse("date")}
 	switch f.output {
 	case output.CSV:
 		out.csv = append(out.csv, csv.NewWriter(words(cmd)))
@@ -109,7 +110,8 @@ func summary(d *backoffice.BatchDone) error {
 	}
 	switch words := fmt.Sprintf("%d done, %d with nothing to do, %d refused", d.Done, d.Nothing, d.Refused); {
 	case d.Undone:
-		fmt.Fprintf(stderr, "batch %s: nothing was changed; it is atomic, and %s\n", d.ID, facts(d.Refused, "line is refused", "lines are refused"))
+		fmt.Fprintf(stderr, "batch %s: nothing was changed; it is atomic, and %s\n", d.ID, facts(d.Refused, "line is refused",
+			"lines are refused"))
 	case d.DryRun:
 		fmt.Fprintf(stderr, "nothing was changed (--dry-run); of %s it would be: %s\n", facts(d.Lines, "line", "lines"), words)
 	default:

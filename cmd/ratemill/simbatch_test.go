@@ -31,7 +31,8 @@ func TestABatchThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 			fmt.Fprintf(&changes, "21407000%07d,state,%s\n", sim, state)
 		}
 	}
-	for name, text := range map[string]string{"ratemill.yaml": "data: data\n", "registry/all.yaml": registry.String(), "changes.csv": changes.String(),
+	for name, text := range map[string]string{"ratemill.yaml": "data: data\n", "registry/all.yaml": registry.String(),
+		"changes.csv":         changes.String(),
 		"catalogue/life.yaml": "lifecycle: standard\nstates: connected\ndefault: inventory\n"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))

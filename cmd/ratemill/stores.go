@@ -129,7 +129,8 @@ the table from it instead. See docs/runbooks/table-missing.md.`,
 				return err
 			}
 			defer e.Close()
-			return e.Store.Audit(cmd.Context(), control.AuditEntry{At: time.Now(), Who: whoami(), What: "stores.remake", Subject: strings.Join(args, " "), Detail: why})
+			return e.Store.Audit(cmd.Context(), control.AuditEntry{At: time.Now(), Who: whoami(), What: "stores.remake",
+				Subject: strings.Join(args, " "), Detail: why})
 		},
 	}
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit log")

@@ -225,7 +225,8 @@ func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error
 		return 0, &Problem{Conflict, fmt.Errorf("%s lies before the running billing cycle of account %s, which began on %s; --backdate says "+
 			"that it is meant", day(when, a.Zone), id, day(begins, a.Zone))}
 	}
-	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost", d.changes.Revision))
+	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost",
+		d.changes.Revision))
 	return when, nil
 }
 
@@ -244,7 +245,8 @@ func (d *accountDraft) end(kind registry.Kind, subject, name string, from udr.In
 		what := strings.TrimSuffix(fmt.Sprintf("%s %s", kind, name), " ")
 		return missing("%s has no %s at that time%s", subject, what, d.named(kind, subject, from))
 	}
-	d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: from, State: registry.Ended})
+	d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: from,
+		State: registry.Ended})
 	return nil
 }
 

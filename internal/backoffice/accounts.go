@@ -321,8 +321,9 @@ func (r *reading) parts(f *FullAccount) {
 			if !has.Open && !r.as.Provides(account.Path(r.book, f.ID, r.at)) {
 				continue // users of the account see what they may choose
 			}
-			f.Resources = append(f.Resources, AccountResource{Kind: kind, Name: name, From: given.From(kind), Default: slices.Contains(defaults, name),
-				Active: has.Active, Open: has.Open})
+			f.Resources = append(f.Resources, AccountResource{Kind: kind, Name: name, From: given.From(kind),
+				Default: slices.Contains(defaults, name),
+				Active:  has.Active, Open: has.Open})
 		}
 	}
 	for id := range r.statements.Subjects(registry.KindGroup) {

@@ -53,7 +53,8 @@ func newOffice(t *testing.T) *backoffice.Office {
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	o, err := backoffice.New(backoffice.Options{Store: store, Project: dir, Partitions: 2, Installation: account.Installation{Resellers: true}})
+	o, err := backoffice.New(backoffice.Options{Store: store, Project: dir, Partitions: 2,
+		Installation: account.Installation{Resellers: true}})
 	require.NoError(t, err)
 	return o
 }
@@ -68,11 +69,14 @@ func onboarded(t *testing.T) *backoffice.Office {
 	ctx := t.Context()
 	ok := func(_ *backoffice.AccountChange, err error) { t.Helper(); require.NoError(t, err) }
 	ok(o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "globex-ltd", Kind: "company", Text: companyText}))
-	ok(o.CreateAccount(ctx, backoffice.NewAccount{AccountOrder: by(""), Account: "globex", Company: "globex-ltd", Kind: "reseller", Currency: "EUR",
-		Zone: "Europe/London", CycleDay: 1, Details: map[string]string{"name": "Globex"}}))
-	ok(o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "globex", Kind: "settings", Fields: map[string]string{"lifecycle": "standard"}}))
+	ok(o.CreateAccount(ctx, backoffice.NewAccount{AccountOrder: by(""), Account: "globex", Company: "globex-ltd", Kind: "reseller",
+		Currency: "EUR",
+		Zone:     "Europe/London", CycleDay: 1, Details: map[string]string{"name": "Globex"}}))
+	ok(o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "globex", Kind: "settings",
+		Fields: map[string]string{"lifecycle": "standard"}}))
 	ok(o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "globex", Kind: "profile", Text: profileText}))
-	for _, r := range []string{"apn_group/m2m", "service_profile/all", "roaming_profile/eu", "price_plan/retail", "sim_product/nano", "time_slices/office"} {
+	for _, r := range []string{"apn_group/m2m", "service_profile/all", "roaming_profile/eu", "price_plan/retail", "sim_product/nano",
+		"time_slices/office"} {
 		ok(o.SetResource(ctx, backoffice.ResourceOrder{AccountOrder: by(""), Account: "globex", Resource: r, Default: true, Open: true}))
 	}
 	for _, to := range []string{"new", "lead", "active"} {
@@ -137,7 +141,8 @@ func TestSIMsFollowTheStatusOfTheirAccount(t *testing.T) {
 	off, err := o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: "suspended"})
 	require.NoError(t, err)
 	require.Equal(t, []backoffice.AccountSIMCount{{Account: "initech", SIMs: 2}}, off.SIMs)
-	require.Equal(t, []string{"inventory", "suspended with its account", "suspended with its account", "suspended", "retired"}, statesNow(t, o, 5))
+	require.Equal(t, []string{"inventory", "suspended with its account", "suspended with its account", "suspended", "retired"},
+		statesNow(t, o, 5))
 
 	_, err = o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "initech", To: "active"})
 	problem := &backoffice.Problem{}

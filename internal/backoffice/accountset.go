@@ -156,7 +156,10 @@ func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string
 	}
 	d.view.Close()
 	d.view = nil
-	input := registry.Input{Name: "accounts.csv", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text.Bytes())), nil }}
+	input := registry.Input{Name: "accounts.csv", Open: func() (io.ReadCloser,
+		error) {
+		return io.NopCloser(bytes.NewReader(text.Bytes())), nil
+	}}
 	o := project.ImportOptions(d.catalogue)
 	o.Now, o.Statements = udr.InstantOf(d.now), d.statements
 	changes, _, list := registry.ImportWith(d.registry, []registry.Input{input}, o)
@@ -342,7 +345,8 @@ func (d *accountDraft) set(r *SetOrder, when udr.Instant) error {
 	}
 	for name := range r.Fields {
 		if !slices.Contains([]string{"company", "parent", "currency", "zone", "cycle_day", "plan"}, name) {
-			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", []string{"company", "parent", "currency", "zone", "cycle_day", "plan"}))
+			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", []string{"company", "parent", "currency", "zone",
+				"cycle_day", "plan"}))
 		}
 	}
 	return d.row(r.Account, when, r.Fields)
@@ -494,7 +498,8 @@ func (d *accountDraft) sameAs(id string, when udr.Instant) error {
 }
 
 // setFields states a value: the whole of it, or some fields beside those that are there.
-func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string, when udr.Instant, text string, fields map[string]string) error {
+func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string, when udr.Instant, text string,
+	fields map[string]string) error {
 	whole, err := d.text(kind, subject, name, when, text, fields)
 	if err != nil {
 		return err
@@ -508,7 +513,8 @@ func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string,
 }
 
 // text is the value that is to be stated.
-func (d *accountDraft) text(kind registry.Kind, subject, name string, when udr.Instant, text string, fields map[string]string) ([]byte, error) {
+func (d *accountDraft) text(kind registry.Kind, subject, name string, when udr.Instant, text string,
+	fields map[string]string) ([]byte, error) {
 	if text != "" {
 		return []byte(text), nil
 	}

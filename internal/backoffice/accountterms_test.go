@@ -56,7 +56,8 @@ func TestAccountsOfAProjectWithOneBillShareWhatTheBillHasOnce(t *testing.T) {
 	_, err := o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "p", Kind: "project",
 		Fields: map[string]string{"company": "globex-ltd", "name": "P", "single_bill": "true"}})
 	require.NoError(t, err)
-	root := backoffice.NewAccount{AccountOrder: by(""), Account: "one", Company: "globex-ltd", Project: "p", Currency: "EUR", Zone: "Europe/London",
+	root := backoffice.NewAccount{AccountOrder: by(""), Account: "one", Company: "globex-ltd", Project: "p", Currency: "EUR",
+		Zone:     "Europe/London",
 		CycleDay: 1}
 	_, err = o.CreateAccount(ctx, root)
 	require.NoError(t, err)
@@ -95,7 +96,8 @@ func TestACreditPolicyBlocksActivationsUntilTheExposureFalls(t *testing.T) {
 	require.ErrorContains(t, err, "account hooli cannot become active: globex owes 1010 EUR, which is at least 100 % of its credit limit of 1000")
 	credits, err := o.Credits(ctx, backoffice.AccountQuestion{As: "globex"})
 	require.NoError(t, err)
-	require.Equal(t, []backoffice.PayerCredit{{AccountCredit: backoffice.AccountCredit{Payer: "globex", Currency: "EUR", Limit: "1000", Unbilled: "1010",
+	require.Equal(t, []backoffice.PayerCredit{{AccountCredit: backoffice.AccountCredit{Payer: "globex", Currency: "EUR", Limit: "1000",
+		Unbilled:  "1010",
 		Documents: "0", Exposure: "1010", Passed: []int{100}}, Policy: "standard", Blocked: true}}, credits)
 	credits, err = o.Credits(ctx, backoffice.AccountQuestion{As: "initech"})
 	require.NoError(t, err)
@@ -156,7 +158,8 @@ func TestAResourceBecomesTheOnlyDefaultOfItsKind(t *testing.T) {
 	}
 	require.Equal(t, []string{"iot"}, defaults)
 	_, err = o.SetResource(ctx, backoffice.ResourceOrder{AccountOrder: by("globex"), Account: "initech", Resource: "apn_group/iot"})
-	require.ErrorContains(t, err, "account globex cannot get apn_group iot: only the provider may choose it", "a reseller gives what is open to itself")
+	require.ErrorContains(t, err, "account globex cannot get apn_group iot: only the provider may choose it",
+		"a reseller gives what is open to itself")
 	_, err = o.SetResource(ctx, backoffice.ResourceOrder{AccountOrder: by("globex"), Account: "initech", Resource: "apn_group/m2m"})
 	require.NoError(t, err)
 	_, err = o.SetResource(ctx, backoffice.ResourceOrder{AccountOrder: by(""), Account: "globex", Resource: "apn_group/m2m", Take: true})
@@ -184,6 +187,7 @@ func TestAnAccountUsesTheContactsOfItsCompany(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, a.Contacts, "billing")
 	require.Contains(t, a.Contacts, "company/accounting")
-	_, err = o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "company:nobody", Kind: "contact", Name: "a", Fields: map[string]string{"name": "A"}})
+	_, err = o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "company:nobody", Kind: "contact", Name: "a",
+		Fields: map[string]string{"name": "A"}})
 	require.ErrorContains(t, err, "there is no company nobody")
 }

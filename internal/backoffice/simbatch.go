@@ -83,7 +83,8 @@ func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 	for i, column := range header {
 		column = strings.TrimSpace(strings.TrimPrefix(column, "\ufeff"))
 		if places[i] = slices.Index(BatchColumns, column); places[i] < 0 {
-			return nil, &Problem{Invalid, fmt.Errorf("%s:1: a batch has no column %q%s", name, column, orAll(diag.Suggest(column, BatchColumns), "column", BatchColumns))}
+			return nil, &Problem{Invalid, fmt.Errorf("%s:1: a batch has no column %q%s", name, column, orAll(diag.Suggest(column,
+				BatchColumns), "column", BatchColumns))}
 		}
 		if slices.Contains(places[:i], places[i]) {
 			return nil, &Problem{Invalid, fmt.Errorf("%s:1: column %s is there twice", name, column)}
@@ -161,7 +162,8 @@ func wishOf(l *BatchLine) (SIMWish, error) {
 	return w, nil
 }
 
-var batchArguments = map[string]string{SetSIMState: "STATE", MoveSIM: "ACCOUNT [plan=PLAN] [keep_state]", SetSIMPlan: "PLAN", SetSIM: "KIND=VALUE"}
+var batchArguments = map[string]string{SetSIMState: "STATE", MoveSIM: "ACCOUNT [plan=PLAN] [keep_state]", SetSIMPlan: "PLAN",
+	SetSIM: "KIND=VALUE"}
 
 // batch is a batch that runs.
 type batch struct {
@@ -178,7 +180,8 @@ type batch struct {
 // the batch moves in the same transaction. Run again with the same id, it goes on where it was, so that a crash loses and
 // doubles nothing. each gets the result of every line in order, those of earlier runs too. A line that is refused harms
 // no other, unless the batch is atomic.
-func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, order BatchOrder, each func(BatchLine) error) (*BatchDone, error) {
+func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, order BatchOrder,
+	each func(BatchLine) error) (*BatchDone, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err
 	}
@@ -223,14 +226,16 @@ func (b *batch) begin(ctx context.Context) (at int, err error) {
 	var table simstate.Table
 	its, known, err := table.BatchOf(ctx, b.Store.DB, b.order.ID)
 	if err == nil && !known && !b.order.DryRun {
-		its, err = table.BeginBatch(ctx, b.Store.DB, simstate.Batch{ID: b.order.ID, Digest: b.digest, Lines: len(b.rows), Who: b.order.Who, Begun: time.Now()})
+		its, err = table.BeginBatch(ctx, b.Store.DB, simstate.Batch{ID: b.order.ID, Digest: b.digest, Lines: len(b.rows),
+			Who: b.order.Who, Begun: time.Now()})
 		known = true
 	}
 	if err != nil || !known {
 		return 0, err
 	}
 	if its.Digest != b.digest {
-		return 0, conflict("batch %s is another file, of %d lines, which %s began at %s; give this one another id with --id", its.ID, its.Lines, its.Who, Moment(its.Begun))
+		return 0, conflict("batch %s is another file, of %d lines, which %s began at %s; give this one another id with --id", its.ID,
+			its.Lines, its.Who, Moment(its.Begun))
 	}
 	stored, err := table.BatchLines(ctx, b.Store.DB, its.ID)
 	if err != nil {
@@ -367,7 +372,8 @@ func (d *simDraft) imagine(results []simMade) error {
 			continue
 		}
 		for _, f := range m.settled.Facts {
-			d.imagined[m.sim] = append(d.imagined[m.sim], life.Told{KnownState: registry.KnownState{StateFact: f.StateFact, Known: changes.Revision}, Cause: f.Cause})
+			d.imagined[m.sim] = append(d.imagined[m.sim], life.Told{KnownState: registry.KnownState{StateFact: f.StateFact,
+				Known: changes.Revision}, Cause: f.Cause})
 		}
 	}
 	d.close()

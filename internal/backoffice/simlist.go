@@ -131,7 +131,8 @@ func (r *simReading) accounts(id string) (map[uint32]bool, error) {
 // filters refuses words that match nothing because there is no such thing.
 func (r *simReading) filters(f SIMFilter, states map[string]bool) error {
 	if f.Plan != "" && r.catalogue != nil && !slices.Contains(r.catalogue.Plans(), f.Plan) {
-		return &Problem{Missing, fmt.Errorf("the catalogue has no plan %s%s", f.Plan, orAll(diag.Suggest(f.Plan, r.catalogue.Plans()), "plan", r.catalogue.Plans()))}
+		return &Problem{Missing, fmt.Errorf("the catalogue has no plan %s%s", f.Plan, orAll(diag.Suggest(f.Plan, r.catalogue.Plans()),
+			"plan", r.catalogue.Plans()))}
 	}
 	if f.State == "" {
 		return nil
@@ -149,7 +150,8 @@ func (r *simReading) filters(f SIMFilter, states map[string]bool) error {
 		}
 	}
 	slices.Sort(known)
-	return &Problem{Missing, fmt.Errorf("no state model has a state %s%s", f.State, orAll(diag.Suggest(f.State, known), "state", slices.Compact(known)))}
+	return &Problem{Missing, fmt.Errorf("no state model has a state %s%s", f.State, orAll(diag.Suggest(f.State, known), "state",
+		slices.Compact(known)))}
 }
 
 // state is the effective state of a SIM.
@@ -241,7 +243,8 @@ func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*Full
 		return nil, err
 	}
 	if last != nil {
-		full.Network = &SIMNetwork{Action: string(last.Action), Status: string(last.Status), Made: Moment(last.Made), Attempts: last.Attempts, Why: last.Why}
+		full.Network = &SIMNetwork{Action: string(last.Action), Status: string(last.Status), Made: Moment(last.Made),
+			Attempts: last.Attempts, Why: last.Why}
 		if !last.NextAt.IsZero() {
 			full.Network.NextAt = Moment(last.NextAt)
 		}
@@ -257,7 +260,8 @@ func (r *simReading) one(text string) (uint32, registry.Ownership, error) {
 	}
 	own, ok := r.view.Owner(sim, r.at, r.rev)
 	if !ok {
-		return 0, own, &Problem{Missing, fmt.Errorf("%s has no owner on %s; `ratemill sim history %s` shows whose it was", text, day(r.at, time.UTC), text)}
+		return 0, own, &Problem{Missing, fmt.Errorf("%s has no owner on %s; `ratemill sim history %s` shows whose it was", text, day(r.at,
+			time.UTC), text)}
 	}
 	id, _ := r.view.AccountID(own.Account)
 	if err := r.as.Within(r.path(id, r.at)); err != nil {

@@ -218,7 +218,8 @@ var errNothingWritten = errors.New("back office: nothing is written")
 
 // portion makes one change set of some lines. save is called in its transaction, if there is one, with their results.
 // What somebody else commits meanwhile is read, and the change set is made again.
-func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx, []simMade) error) (results []simMade, err error) {
+func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx,
+	[]simMade) error) (results []simMade, err error) {
 	for {
 		write := false
 		err := o.Store.Change(ctx, "changing SIMs", func(tx *store.Tx) error {
@@ -246,7 +247,8 @@ func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save
 
 func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, results []simMade, changes *registry.Changes,
 	save func(*store.Tx, []simMade) error) error {
-	err := o.Store.WriteRegistry(ctx, tx, changes, control.ImportOptions{Who: d.order.Who, Why: d.order.Why, Now: d.now, Partitions: max(o.Partitions, 1)})
+	err := o.Store.WriteRegistry(ctx, tx, changes, control.ImportOptions{Who: d.order.Who, Why: d.order.Why, Now: d.now,
+		Partitions: max(o.Partitions, 1)})
 	if err != nil {
 		return err
 	}
@@ -291,7 +293,10 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 	for sim, more := range d.imagined {
 		if _, asked := slices.BinarySearch(sims, sim); asked {
 			d.told[sim] = append(d.told[sim], more...)
-			slices.SortStableFunc(d.told[sim], func(a, b life.Told) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Known, b.Known)) })
+			slices.SortStableFunc(d.told[sim], func(a, b life.Told) int {
+				return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Known,
+					b.Known))
+			})
 		}
 	}
 	var table simstate.Table
@@ -461,7 +466,8 @@ func (d *simDraft) facts(m *simMade) []SIMFact {
 	}
 	if m.settled != nil {
 		for _, f := range m.settled.Facts {
-			all = append(all, SIMFact{m.sim, string(registry.KindState), "", f.Name, "", day(f.From, m.zone), factStates[f.StateFact.State], f.Cause})
+			all = append(all, SIMFact{m.sim, string(registry.KindState), "", f.Name, "", day(f.From, m.zone), factStates[f.StateFact.State],
+				f.Cause})
 		}
 	}
 	return all

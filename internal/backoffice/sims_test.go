@@ -45,14 +45,16 @@ type park struct {
 func newPark(t *testing.T, dsn string, sims int) *park {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "catalogue"), 0o755))
-	for name, text := range map[string]string{"life": simLife, "fleet": fmt.Sprintf(simPlanText, "fleet"), "office": fmt.Sprintf(simPlanText, "office"),
-		"bulk": fmt.Sprintf(simPlanText, "bulk")} {
+	for name, text := range map[string]string{"life": simLife, "fleet": fmt.Sprintf(simPlanText, "fleet"),
+		"office": fmt.Sprintf(simPlanText, "office"),
+		"bulk":   fmt.Sprintf(simPlanText, "bulk")} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "catalogue", name+".yaml"), []byte(text), 0o644))
 	}
 	store, err := control.Open(t.Context(), dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	o, err := backoffice.New(backoffice.Options{Store: store, Project: dir, Partitions: 2, Installation: account.Installation{Resellers: true}})
+	o, err := backoffice.New(backoffice.Options{Store: store, Project: dir, Partitions: 2,
+		Installation: account.Installation{Resellers: true}})
 	require.NoError(t, err)
 	p := &park{t, o}
 	var rows strings.Builder
@@ -68,15 +70,18 @@ func newPark(t *testing.T, dsn string, sims int) *park {
 	})
 	changes := &registry.Changes{Revision: 2}
 	for _, s := range [][3]string{
-		{"profile", "acme", `{"accounting_group":"eu"}`}, {"settings", "acme", `{"lifecycle":"standard"}`}, {"settings", "initech", `{"lifecycle":"standard"}`},
+		{"profile", "acme", `{"accounting_group":"eu"}`}, {"settings", "acme", `{"lifecycle":"standard"}`}, {"settings", "initech",
+			`{"lifecycle":"standard"}`},
 		{"status", "acme", `{"status":"active"}`}, {"status", "north", `{"status":"active"}`}, {"status", "initech", `{"status":"active"}`},
-		{"resource price_plan/fleet", "acme", `{"access":"account","default":true}`}, {"resource price_plan/office", "acme", `{"access":"account"}`},
+		{"resource price_plan/fleet", "acme", `{"access":"account","default":true}`}, {"resource price_plan/office", "acme",
+			`{"access":"account"}`},
 		{"resource price_plan/bulk", "acme", `{"access":"provider"}`},
 		{"resource price_plan/office", "initech", `{"access":"account","default":true}`},
 		{"resource apn_group/m2m", "acme", `{"access":"account"}`}, {"resource apn_group/vip", "acme", `{"access":"provider"}`},
 	} {
 		kind, name, _ := strings.Cut(s[0], " ")
-		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.Kind(kind), Subject: s[1], Name: name, Value: []byte(s[2])})
+		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.Kind(kind), Subject: s[1], Name: name,
+			Value: []byte(s[2])})
 	}
 	require.NoError(t, store.ImportRegistry(t.Context(), changes, control.ImportOptions{Who: "ada", Now: time.Now(), Partitions: 2}))
 	return p
@@ -85,7 +90,10 @@ func newPark(t *testing.T, dsn string, sims int) *park {
 func (p *park) imports(files map[string]string) {
 	var inputs []registry.Input
 	for name, text := range files {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
+			error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		}})
 	}
 	_, list, err := p.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "ada", Now: time.Now(), Partitions: 2})
 	require.NoError(p.t, err)
@@ -179,7 +187,8 @@ func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
 		for _, f := range made.Facts {
 			told = append(told, strings.Join([]string{f.From, f.Value, f.Holds, strings.Split(f.Cause, ":")[0]}, " "))
 		}
-		require.Equal(t, []string{"2026-01-01 inventory holds assignment", "2026-03-01 in_testing holds request", "2026-03-31 in_billing holds timer"}, told)
+		require.Equal(t, []string{"2026-01-01 inventory holds assignment", "2026-03-01 in_testing holds request",
+			"2026-03-31 in_billing holds timer"}, told)
 		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this",
 			made.Revision))
 		s := p.show(1)
@@ -211,7 +220,8 @@ func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 		p.refuses("state model connected has no state supsended; did you mean suspended?", 1, "state", "supsended")
 		p.refuses("lies before the running billing cycle of account acme", 1, "state", "suspended", at("2026-02-01"))
 		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
-		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1, "state", "suspended", as("initech"))
+		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1,
+			"state", "suspended", as("initech"))
 		p.refuses(`"soon" is no time of effect; write now, cycle`, 1, "state", "suspended", at("soon"))
 		p.refuses("no SIM of the registry has or had the identifier 214070000000009", 9, "state", "suspended")
 
@@ -261,7 +271,8 @@ func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
 		p.refuses("account acme may see and change only itself", 1, "move", "initech", as("acme"))
 		p.does(1, "state", "retired")
 		p.refuses("for ever, so it cannot be moved", 1, "move", "initech")
-		_, err := p.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "acme", Kind: "details", Fields: map[string]string{"blacklisted": "true"}})
+		_, err := p.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "acme", Kind: "details",
+			Fields: map[string]string{"blacklisted": "true"}})
 		require.NoError(t, err)
 		p.refuses("account acme is blacklisted", 3, "move", "acme")
 		_, err = p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "north", To: "suspended"})
@@ -279,7 +290,8 @@ func TestAPlanChangesNowAtTheCycleOrOnADate(t *testing.T) {
 		made := p.does(1, "plan", "bulk")
 		require.Contains(t, made.Notes[0], "it has plan office in account north, as stated before")
 		require.Empty(t, p.does(1, "plan", "bulk").Facts)
-		p.refuses("account north cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office", 1, "plan", "bulk", at("2026-12-24"), as("acme"))
+		p.refuses("account north cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office", 1, "plan", "bulk",
+			at("2026-12-24"), as("acme"))
 		p.refuses("the catalogue has no plan offce; did you mean office?", 1, "plan", "offce")
 		moved := p.does(1, "move", "initech", func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Plan = "office" })
 		require.Contains(t, strings.Join(moved.Notes, "\n"), "is withdrawn: it was that of account north")
@@ -295,14 +307,16 @@ func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
 			return func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Kind = kind }
 		}
 		p.does(1, "set", "m2m", kind("apn_group"), as("north"))
-		p.refuses("account north cannot get apn_group vip: only the provider may choose it; allowed: m2m", 1, "set", "vip", kind("apn_group"), as("north"))
+		p.refuses("account north cannot get apn_group vip: only the provider may choose it; allowed: m2m", 1, "set", "vip",
+			kind("apn_group"), as("north"))
 		p.does(1, "set", "vip", kind("apn_group"))
 		p.refuses("apn is nothing that a SIM has", 1, "set", "vip", kind("apn"))
 		p.refuses("account north has no group g", 1, "set", "g", kind("group"))
 		require.Equal(t, map[string]string{"apn_group": "vip"}, p.show(1).Settings)
 		p.does(1, "set", "", kind("apn_group"))
 		require.Empty(t, p.show(1).Settings)
-		p.refuses("usage_limit_override is one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever", kind("usage_limit_override"))
+		p.refuses("usage_limit_override is one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever",
+			kind("usage_limit_override"))
 		p.refuses("may not lift the limits", 1, "set", "permanent", kind("usage_limit_override"), as("north"))
 		lifecycle := func() string { t.Helper(); p.settle(); return p.show(1).Lifecycle }
 		require.Len(t, p.does(1, "set", "permanent", kind("usage_limit_override")).Facts, 1, "a SIM in stock")
@@ -339,7 +353,8 @@ func TestAListAndAHistoryShowWhatAnAccountMaySee(t *testing.T) {
 			return all
 		}
 		p.does(3, "state", "in_testing")
-		require.Equal(t, []string{"1 suspended north fleet", "2 in_billing initech office", "3 in_testing north fleet"}, list("", backoffice.SIMFilter{}))
+		require.Equal(t, []string{"1 suspended north fleet", "2 in_billing initech office", "3 in_testing north fleet"}, list("",
+			backoffice.SIMFilter{}))
 		require.Equal(t, []string{"1 suspended north fleet", "3 in_testing north fleet"}, list("acme", backoffice.SIMFilter{}))
 		require.Equal(t, []string{"1 suspended north fleet"}, list("", backoffice.SIMFilter{State: "suspended"}))
 		require.Equal(t, []string{"2 in_billing initech office"}, list("", backoffice.SIMFilter{Plan: "office"}))
@@ -357,7 +372,8 @@ func TestAListAndAHistoryShowWhatAnAccountMaySee(t *testing.T) {
 			}
 			return all
 		}
-		require.Equal(t, []string{"owner north by ada", "state inventory by ada", "owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history(""))
+		require.Equal(t, []string{"owner north by ada", "state inventory by ada", "owner initech by ada", "state inventory by ada",
+			"state in_billing by ada"}, history(""))
 		require.Equal(t, []string{"owner initech by ada", "state inventory by ada", "state in_billing by ada"}, history("initech"))
 		require.Equal(t, []string{"owner north by ada", "state inventory by ada"}, history("acme"))
 	})
@@ -438,7 +454,8 @@ func TestAnAtomicBatchIsDoneWholeOrNotAtAll(t *testing.T) {
 		head := "sim,operation,arguments\n" + imsi(1) + ",state,in_billing\n" + imsi(2) + ",state,in_testing\n"
 		done, results := p.batch(head+imsi(3)+",state,suspended\n", backoffice.BatchOrder{Atomic: true})
 		require.True(t, done.Undone)
-		require.Equal(t, []string{"1 not done: the batch is atomic, and other lines are refused", "2 not done: the batch is atomic, and other lines are refused"}, results[:2])
+		require.Equal(t, []string{"1 not done: the batch is atomic, and other lines are refused",
+			"2 not done: the batch is atomic, and other lines are refused"}, results[:2])
 		require.Contains(t, results[2], "3 refused: SIM 3: the SIM is inventory")
 		require.Empty(t, p.show(1).Cause)
 		_, results = p.batch(head+imsi(2)+",state,retired\n", backoffice.BatchOrder{Atomic: true})

@@ -85,7 +85,8 @@ func (d *simDraft) setOverride(m *simMade, value string) error {
 		if _, own := d.statements.At(registry.KindSettings, subject, "", m.when, d.rev); !own {
 			return nil
 		}
-		m.statements = append(m.statements, registry.Statement{Kind: registry.KindSettings, Subject: subject, From: m.when, State: registry.Ended})
+		m.statements = append(m.statements, registry.Statement{Kind: registry.KindSettings, Subject: subject, From: m.when,
+			State: registry.Ended})
 		now, ok = d.lives.Settings(0, m.owner, m.when) // those of the account: no SIM has this number
 		if !ok {
 			return nil

@@ -40,7 +40,8 @@ func (d *simDraft) judge(m *simMade, news ...life.Event) error {
 	}
 	m.settled = &s
 	for _, later := range life.Later(s.Stays, m.when) {
-		m.note("it stays %s from %s on, as somebody said, although the model has no step to it from %s", later.State, day(later.From, m.zone), later.Before)
+		m.note("it stays %s from %s on, as somebody said, although the model has no step to it from %s", later.State, day(later.From,
+			m.zone), later.Before)
 	}
 	return nil
 }
@@ -117,7 +118,8 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	}
 	if c := rules.Lifecycle; c != nil {
 		if _, known := c.Model.State(now.State); !known {
-			return conflict("SIM %d is %s, and state model %s of account %s has no such state; without --keep-state it begins as %s", m.sim, now.State,
+			return conflict("SIM %d is %s, and state model %s of account %s has no such state; without --keep-state it begins as %s", m.sim,
+				now.State,
 				c.Model.Name, w.To, c.Default)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 // fields are the configuration fields for access to Kafka.
-var fields = accesserr.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled", Login: "kafka.sasl"}
+var fields = accesserr.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled",
+	Login: "kafka.sasl"}
 
 // Refused converts an error of kafka-go to a *accesserr.Error if the broker or we refused the other side.
 func Refused(err error) error {

@@ -156,10 +156,13 @@ func (f *FactLog) Changed(ctx context.Context, after, to registry.Revision) ([]u
 		}
 		return nil
 	}
-	err := f.store.query(ctx, "reading which accounts changed", `SELECT DISTINCT id FROM account_facts WHERE known > ? AND known <= ?`, revisions, subject)
+	err := f.store.query(ctx, "reading which accounts changed", `SELECT DISTINCT id FROM account_facts WHERE known > ? AND known <= ?`,
+		revisions, subject)
 	if err == nil {
-		err = f.store.query(ctx, "reading what was stated", `SELECT DISTINCT subject FROM facts WHERE known > ? AND known <= ? AND kind IN (?, ?, ?, ?)`,
-			append(revisions, string(registry.KindStatus), string(registry.KindSettings), string(registry.KindProfile), string(registry.KindDetails)), subject)
+		err = f.store.query(ctx, "reading what was stated",
+			`SELECT DISTINCT subject FROM facts WHERE known > ? AND known <= ? AND kind IN (?, ?, ?, ?)`,
+			append(revisions, string(registry.KindStatus), string(registry.KindSettings), string(registry.KindProfile),
+				string(registry.KindDetails)), subject)
 	}
 	if err != nil {
 		return nil, err

@@ -45,7 +45,8 @@ type StoredFact struct {
 // FactPage reads the facts of a table that stand after a place and became known up to a revision, at most so many, in the
 // order of their places. The next page begins after the last of them. They never change, so a page that is read again is
 // the same. each must copy what it keeps.
-func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, to registry.Revision, most int, each func(*StoredFact) error) error {
+func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, to registry.Revision, most int,
+	each func(*StoredFact) error) error {
 	var f StoredFact
 	var known int64 // scanned into without a conversion, as the columns of SIMs
 	columns, into, done := f.scanned(table)
@@ -75,7 +76,8 @@ func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done 
 		a := &f.Account
 		var shares, limits, kind string
 		return "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number",
-			[]any{&a.Number, &a.ID, &a.From, &a.State, &a.Company, &a.Project, &kind, &a.Parent, &a.Currency, &a.Zone, &a.CycleDay, &a.Plan, &shares, &limits, &a.Partition},
+			[]any{&a.Number, &a.ID, &a.From, &a.State, &a.Company, &a.Project, &kind, &a.Parent, &a.Currency, &a.Zone, &a.CycleDay, &a.Plan,
+				&shares, &limits, &a.Partition},
 			func() {
 				a.SharePlans, a.Limits = lines(shares), lines(limits)
 				a.Kind, _ = registry.ParseAccountKind(kind)
@@ -101,7 +103,8 @@ func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done 
 
 // RegistryChanges are the revisions after a given one, in their order, at most so many.
 func (s *Store) RegistryChanges(ctx context.Context, after registry.Revision, most int) (all []RegistryChange, err error) {
-	err = s.query(ctx, "reading revisions of the registry", `SELECT `+changeColumns+` FROM registry_revisions WHERE revision > ? ORDER BY revision LIMIT ?`,
+	err = s.query(ctx, "reading revisions of the registry",
+		`SELECT `+changeColumns+` FROM registry_revisions WHERE revision > ? ORDER BY revision LIMIT ?`,
 		[]any{int64(after), most}, func(rows *sql.Rows) error {
 			c, err := scanChange(rows)
 			all = append(all, c)

@@ -61,7 +61,8 @@ func TestStatesAndStatementsAreStoredAndFollowed(t *testing.T) {
 			require.True(t, v.StateValue(state.Value).Brought)
 			_, ok = v.State(2, 70, 2)
 			require.False(t, ok, "ended")
-			require.Equal(t, []bool{false, true, true, false}, []bool{v.Profiled(1, 19, 2), v.Profiled(1, 20, 2), v.Profiled(1, 300, 1), v.Profiled(1, 300, 2)})
+			require.Equal(t, []bool{false, true, true, false}, []bool{v.Profiled(1, 19, 2), v.Profiled(1, 20, 2), v.Profiled(1, 300, 1),
+				v.Profiled(1, 300, 2)})
 			a, ok := v.Account(1, 100, 2)
 			require.True(t, ok)
 			require.Equal(t, []any{registry.ResellerAccount, "p1"}, []any{a.Kind, a.Project})

@@ -126,7 +126,8 @@ func TestOnlyAFileOfWhichNothingCanGoOutIsReadAgainByTheRulesOfThen(t *testing.T
 		}
 		require.Equal(t, "old", take(2, "old", true, control.Progress{Unread: true}).Rules)
 		require.Equal(t, "new", take(10, "new", false, control.Progress{}).Rules, "nothing of it could go out")
-		require.Equal(t, "new", take(20, "newer", true, control.Progress{Read: control.Amount{Records: 7}}).Rules, "records may have gone out by these rules")
+		require.Equal(t, "new", take(20, "newer", true, control.Progress{Read: control.Amount{Records: 7}}).Rules,
+			"records may have gone out by these rules")
 		require.Equal(t, "new", take(30, "newest", false, control.Progress{}).Rules)
 	})
 }

@@ -290,7 +290,8 @@ func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from,
 		func(rows *sql.Rows) (at place, err error) {
 			var f registry.AccountFact
 			var shares, limits, kind string
-			if err := rows.Scan(&at.known, &at.n, &f.Number, &f.ID, &f.From, &f.State, &f.Company, &f.Project, &kind, &f.Parent, &f.Currency, &f.Zone, &f.CycleDay, &f.Plan, &shares, &limits, &f.Partition); err != nil {
+			if err := rows.Scan(&at.known, &at.n, &f.Number, &f.ID, &f.From, &f.State, &f.Company, &f.Project, &kind, &f.Parent, &f.Currency,
+				&f.Zone, &f.CycleDay, &f.Plan, &shares, &limits, &f.Partition); err != nil {
 				return at, err
 			}
 			f.SharePlans, f.Limits = lines(shares), lines(limits)

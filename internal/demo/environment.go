@@ -185,7 +185,8 @@ func (e *environment) register(ctx context.Context, more []registry.Input) error
 	if err != nil {
 		return err
 	}
-	_, list, err := e.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(), Partitions: e.engines.Partitions})
+	_, list, err := e.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(),
+		Partitions: e.engines.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

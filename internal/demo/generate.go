@@ -84,7 +84,8 @@ func (e *environment) same(options generate.Options) error {
 		return os.WriteFile(path, []byte(mine), 0o644)
 	}
 	if err == nil && string(there) != mine {
-		err = fmt.Errorf("this demo's folder holds %s, not %s; name another folder with --dir, or remove %s", strings.TrimSpace(string(there)), strings.TrimSpace(mine), e.dir)
+		err = fmt.Errorf("this demo's folder holds %s, not %s; name another folder with --dir, or remove %s",
+			strings.TrimSpace(string(there)), strings.TrimSpace(mine), e.dir)
 	}
 	return err
 }

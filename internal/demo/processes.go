@@ -92,7 +92,8 @@ func (p *processes) left() error {
 			path := filepath.Join(p.environment.dir, m.role.Name+".log")
 			text, _ := os.ReadFile(path) // without it the error still says where to look
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role.Name, m.err, path, strings.Join(lines[max(0, len(lines)-10):], "\n"))
+			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role.Name, m.err, path, strings.Join(lines[max(0,
+				len(lines)-10):], "\n"))
 		default:
 		}
 	}

@@ -100,7 +100,8 @@ func (e *environment) balances(ctx context.Context, office *backoffice.Office, t
 
 // unread names the files that were not read to their end, with the reasons.
 func (e *environment) unread(ctx context.Context, to io.Writer) error {
-	files, err := e.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed, control.Vanished}, Limit: 20})
+	files, err := e.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed,
+		control.Vanished}, Limit: 20})
 	for _, f := range files {
 		line := fmt.Sprintf("%s: %s: %s\n", strings.TrimPrefix(f.Path, "/"), f.State, f.Why)
 		if err := output.Words(to, line, 4); err != nil {
@@ -164,7 +165,8 @@ func (e *environment) explained(ctx context.Context, office *backoffice.Office, 
 		"(file, seq) IN (SELECT file, seq FROM charges WHERE tier > 0 AND amount > 0) AND amount > 0 AND class = 'data'",
 		"class LIKE 'voice%' AND amount > 0 AND (file, seq) NOT IN (SELECT file, seq FROM charges WHERE tier > 0)",
 	} {
-		rows, err := e.engines.Warehouse.Conn().Query(ctx, "SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
+		rows, err := e.engines.Warehouse.Conn().Query(ctx,
+			"SELECT file, seq FROM rated_usage WHERE "+where+" ORDER BY amount = 0, at, file, seq LIMIT 1")
 		if err != nil {
 			return err
 		}
@@ -198,7 +200,8 @@ const few = 50_000 // below this many records, start-up costs dominate
 // stages shows the work and cost of each stage, including the engines' part.
 func (p *processes) stages(o Options, took time.Duration) error {
 	to := o.Words
-	g := output.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU", "CPU per record", "memory")
+	g := output.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU",
+		"CPU per record", "memory")
 	var all used
 	var most float64
 	var stages []Stage

@@ -71,7 +71,8 @@ func Run(ctx context.Context, o Options) error {
 	if err := e.engines.Warehouse.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", e.ports["sftp"], files, len(e.project.Sources.Sources), size(bytes))
+	fmt.Fprintf(o.Words, "  sftp        127.0.0.1:%-16s %d files of %d carriers, %s\n", e.ports["sftp"], files,
+		len(e.project.Sources.Sources), size(bytes))
 	fmt.Fprintf(o.Words, "  kafka       %-26s embedded\n", e.engines.KafkaAddress)
 	fmt.Fprintf(o.Words, "  clickhouse  %-26s embedded, %s\n\n", "http://"+e.engines.ClickHouseAddress, version)
 
@@ -214,7 +215,8 @@ func of(done, total int64, what string) string {
 func (b *bars) show(closed int, all map[string]scrape.Metrics) {
 	m := all[roles.Mediation.Name]
 	read := int64(m.Sum("ratemill_mediation_records_total"))
-	b.collect.At(int64(closed), int64(b.files), fmt.Sprintf("%s, %s records", of(int64(closed), int64(b.files), "files"), humanize.Comma(read)))
+	b.collect.At(int64(closed), int64(b.files), fmt.Sprintf("%s, %s records", of(int64(closed), int64(b.files), "files"),
+		humanize.Comma(read)))
 	rated := int64(all[roles.Rating.Name].Sum("ratemill_rating_records_total"))
 	toRate := max(int64(m.Sum("ratemill_mediation_records_total", "outcome", "mapped")), rated)
 	b.rate.At(rated, toRate, of(rated, toRate, "records"))

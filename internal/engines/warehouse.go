@@ -73,7 +73,8 @@ const earlierDatabase = "default"
 // Layout is how this installation keeps its tables.
 func (e *Engines) Layout() warehouse.Layout {
 	c := e.Config
-	return warehouse.Layout{Window: warehouse.Window(e.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep, Cluster: c.ClickHouse.Cluster, Remake: e.Remake}
+	return warehouse.Layout{Window: warehouse.Window(e.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep,
+		Cluster: c.ClickHouse.Cluster, Remake: e.Remake}
 }
 
 // WarehouseAccess is the address of ClickHouse: the embedded one of this process or of another running one, or a
@@ -146,7 +147,8 @@ func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Wareho
 // embeddedClickHouse starts the engine in a child process and restarts it at the same address if it dies.
 func (e *Engines) embeddedClickHouse(ctx context.Context) (string, error) {
 	c := e.Config.ClickHouse
-	options := embeddedch.Options{Dir: filepath.Join(e.Config.Data, "clickhouse"), Listen: c.Listen, Keys: e.keys, Library: c.Library, MaxMemory: c.Memory, Log: e.Log}
+	options := embeddedch.Options{Dir: filepath.Join(e.Config.Data, "clickhouse"), Listen: c.Listen, Keys: e.keys, Library: c.Library,
+		MaxMemory: c.Memory, Log: e.Log}
 	s, err := embeddedch.Start(ctx, options)
 	if err != nil {
 		return "", fmt.Errorf("the embedded ClickHouse does not start: %w", err)

@@ -69,7 +69,7 @@ var boundaries = []boundary{
 	},
 }
 
-// manyDomains are the packages that know of more than one domain, because they put the program together.
+// manyDomains are the packages that may import more than one domain, because they assemble the program.
 var manyDomains = []string{"cmd", "internal/roles", "internal/backoffice", "internal/proof"}
 
 func TestPackagesImportWhatTheirPlaceAllows(t *testing.T) {

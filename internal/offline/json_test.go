@@ -24,7 +24,8 @@ func TestTheJSONOfRecordsIsThatOfFormerVersions(t *testing.T) {
 		Duplicate: udr.DuplicateKey{1}, SessionKey: udr.SessionKey{2}, Continues: true,
 		Attributes: []udr.Attribute{{Name: "roaming", Value: "yes"}, {Name: "é", Value: "\x1b"}}}
 	price := decimal.MustParse("0.02")
-	full := rating.Charge{Tier: 1, Account: 1, SIM: 2, Plan: "fleet", PlanVersion: 2, PlanSince: 5, Price: "eu", Currency: "EUR", Cycle: 20_513,
+	full := rating.Charge{Tier: 1, Account: 1, SIM: 2, Plan: "fleet", PlanVersion: 2, PlanSince: 5, Price: "eu", Currency: "EUR",
+		Cycle:     20_513,
 		ZoneModel: "europe", Zone: "eu", ZoneIndex: 1, ZoneBy: rating.ByCountry, ZoneKey: "FR", Quantity: 4096, Initial: 100, Then: 100,
 		Rounded: 4100, Continues: true, Part: true,
 		Before: rating.Session{Quantity: 70, Rounded: 80, Priced: 60, Sum: price, Charged: decimal.MustParse("0.03"), Minimum: decimal.One},

@@ -20,7 +20,8 @@ type Offline struct {
 func NewOffline(reference Reference, clock Clock) *Offline {
 	return &Offline{owner: Owner{
 		Options: Options{Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}},
-		epoch:   1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler), Passing: backoff.Unavailable},
+		epoch:   1, state: newState(0), patience: backoff.Patience{Clock: clock, Log: slog.New(slog.DiscardHandler),
+			Passing: backoff.Unavailable},
 	}}
 }
 

@@ -108,7 +108,8 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
-	o.patience = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random, Passing: backoff.Unavailable, Waits: o.Waits}
+	o.patience = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random,
+		Passing: backoff.Unavailable, Waits: o.Waits}
 	o.epochs = nil
 	var err error
 	if o.log, err = o.reader(); err != nil {

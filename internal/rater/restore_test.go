@@ -429,7 +429,8 @@ func TestWhatTheBrokerDoesNotTakeStopsThePartition(t *testing.T) {
 	require.NoError(t, o.take(t.Context()))
 	big := broker.Message{Value: append(ratedlog.AppendHeader(nil, 1, 3, &udr.Batch{}, 1), make([]byte, 100)...)}
 	l.of(topics.Rated).most = 50
-	o.pending = &request{messages: []broker.Message{big}, results: make([]*rating.Result, 1), bytes: len(big.Value), append: broker.Begin(t.Context(), l, topics.Rated, 0, []broker.Message{big})}
+	o.pending = &request{messages: []broker.Message{big}, results: make([]*rating.Result, 1), bytes: len(big.Value),
+		append: broker.Begin(t.Context(), l, topics.Rated, 0, []broker.Message{big})}
 	err := o.complete(t.Context())
 	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, err, &stopped)

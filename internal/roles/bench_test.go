@@ -55,7 +55,8 @@ func BenchmarkMediation(b *testing.B) {
 		began.Store(r)
 		return r.running(), nil
 	}
-	n, err := Open(b.Context(), Options{Config: c, Project: fromFolder(b, c.Project, filepath.Join(dir, "in")), Log: slog.New(slog.DiscardHandler), Known: Roles, Roles: []Role{watched}})
+	n, err := Open(b.Context(), Options{Config: c, Project: fromFolder(b, c.Project, filepath.Join(dir, "in")),
+		Log: slog.New(slog.DiscardHandler), Known: Roles, Roles: []Role{watched}})
 	require.NoError(b, err)
 	defer n.Close()
 	lists, err := generate.Registry(options)

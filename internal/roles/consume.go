@@ -29,7 +29,8 @@ func (n *Node) ratedPartitions(role string, next func(partition int) int64,
 }
 
 // consumes are the options of a role's consumer of a partition of the rated log.
-func (n *Node) consumes(role string, name string, partition int, progress *consumer.Progress, linger func() time.Duration) consumer.Options {
+func (n *Node) consumes(role string, name string, partition int, progress *consumer.Progress,
+	linger func() time.Duration) consumer.Options {
 	return consumer.Options{
 		Name: name, Partition: partition, Topic: n.Topics.Rated, Broker: n.Kafka,
 		Skips: func(ctx context.Context) ([]control.Stop, error) {

@@ -45,7 +45,8 @@ func (w *world) source() *source.Source {
 
 // lists is a watcher's look.
 func (c *carrier) lists() {
-	w := newWatcher(c, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: c.by}, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
+	w := newWatcher(c, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: c.by}, Log: c.log,
+		Every: time.Minute, Status: &mediation.WatcherStatus{}})
 	require.NoError(c, w.Look(c.Context()))
 }
 

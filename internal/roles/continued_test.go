@@ -422,7 +422,8 @@ func TestANewSourceOverFilesThatAnotherHasReadIsHeldBack(t *testing.T) {
 		require.Equal(t, told.held, role.held["fleet"] != "")
 		if told.held {
 			require.Empty(t, files)
-			require.Contains(t, strings.Join(role.sources(), "\n"), "source fleet is held back: it is new and matches files that source sky has read (1, sky/a.csv is one)")
+			require.Contains(t, strings.Join(role.sources(), "\n"),
+				"source fleet is held back: it is new and matches files that source sky has read (1, sky/a.csv is one)")
 			require.Contains(t, role.held["fleet"], "write `formerly: sky` into sources/fleet.yaml")
 		}
 	}

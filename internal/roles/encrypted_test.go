@@ -176,7 +176,8 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 			c.Kafka.SASL.Mechanism = "scram-sha-256"
 		}, []string{"Kafka is not available", "it does not let the user in"}},
 		{"Kafka's authority is no file", func(c *config.Config) { c.Kafka.TLS.CAFile = "/nowhere/ca.pem" }, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
-		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = d.mine.KeyFile }, []string{"kafka.tls", "holds no certificate in PEM"}},
+		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = d.mine.KeyFile }, []string{"kafka.tls",
+			"holds no certificate in PEM"}},
 		{"Kafka's password is not in the environment", func(c *config.Config) {
 			c.Kafka = d.scram
 			c.Kafka.SASL.PasswordFile, c.Kafka.SASL.PasswordEnv = "", "DOORS_NOT_SET"
@@ -186,7 +187,10 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 
 func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 	return []refused{
-		{"PostgreSQL's authority is unknown", func(c *config.Config) { c.Control = d.store(t, "localhost", d.stranger.CAFile, d.postgres.Password) },
+		{"PostgreSQL's authority is unknown", func(c *config.Config) {
+			c.Control = d.store(t, "localhost", d.stranger.CAFile,
+				d.postgres.Password)
+		},
 			[]string{"control store postgres://localhost", "signed by an authority that is not trusted here", "sslrootcert=FILE in control"}},
 		{"PostgreSQL by a name that its certificate has not", func(c *config.Config) {
 			c.Control = d.store(t, "127.0.0.1", d.postgres.Authority.CAFile, d.postgres.Password)
@@ -194,7 +198,10 @@ func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 		{"PostgreSQL with a wrong password", func(c *config.Config) {
 			c.Control = d.store(t, "localhost", d.postgres.Authority.CAFile, "guessed-wrong")
 		}, []string{"control store postgres://localhost", "it does not let the user in", "check user and password in control"}},
-		{"PostgreSQL's authority is no file", func(c *config.Config) { c.Control = d.store(t, "localhost", "/nowhere/ca.pem", d.postgres.Password) },
+		{"PostgreSQL's authority is no file", func(c *config.Config) {
+			c.Control = d.store(t, "localhost", "/nowhere/ca.pem",
+				d.postgres.Password)
+		},
 			[]string{"control store postgres://localhost", "/nowhere/ca.pem"}},
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"ratemill/registry"
 )
 
-var factMetrics = metric.Of("Facts in the warehouse", "For the whole installation, reported by the process that owns partition 0 of the role warehouse.")
+var factMetrics = metric.Of("Facts in the warehouse",
+	"For the whole installation, reported by the process that owns partition 0 of the role warehouse.")
 
 var (
 	factRows     = factMetrics.Counter("warehouse_facts_total", "Facts of the registry that this process wrote into the warehouse.")

@@ -19,7 +19,8 @@ func TestAMediatorLivesByTheTimeOfTheLedger(t *testing.T) {
 	c := w.carrier()
 	for name, off := range map[string]time.Duration{"ahead.csv": 24 * time.Hour, "behind.csv": -24 * time.Hour} {
 		c.drop("sky/"+name, content(len(name)))
-		watcher := newWatcher(t, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: off}, Ledger: c.LedgerTime.Now, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
+		watcher := newWatcher(t, mediation.WatcherOptions{Source: c.source(), Site: c.site, Files: c.Store, Clock: later{by: off},
+			Ledger: c.LedgerTime.Now, Log: c.log, Every: time.Minute, Status: &mediation.WatcherStatus{}})
 		require.NoError(t, watcher.Look(t.Context()))
 		began := c.LedgerTime.Now()
 		c.by = off

@@ -11,44 +11,62 @@ import (
 var mediationMetrics = metric.Of("Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.")
 
 var (
-	mediationFiles     = mediationMetrics.Counter("mediation_files_total", "Files read to their end.", "source")
-	mediationFailed    = mediationMetrics.Counter("mediation_failed_files_total", "Files that could not be fetched or read to their end; each attempt counts.", "source")
-	mediationDuplicate = mediationMetrics.Counter("mediation_duplicate_files_total", "Files not read because their content had come before.", "source")
-	mediationChanged   = mediationMetrics.Counter("mediation_changed_files_total", "Files that start like the content read under their name before, but do not contain all of it.", "source")
-	mediationRecords   = mediationMetrics.Counter("mediation_records_total", "Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.", "source", "outcome")
-	mediationNoted     = mediationMetrics.Counter("mediation_noted_records_total", "Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
-	mediationBytes     = mediationMetrics.Counter("mediation_bytes_total", "Bytes of raw records read.", "source")
-	mediationFetch     = mediationMetrics.Durations(&mediation.FetchBounds, "mediation_fetch_seconds",
+	mediationFiles  = mediationMetrics.Counter("mediation_files_total", "Files read to their end.", "source")
+	mediationFailed = mediationMetrics.Counter("mediation_failed_files_total",
+		"Files that could not be fetched or read to their end; each attempt counts.", "source")
+	mediationDuplicate = mediationMetrics.Counter("mediation_duplicate_files_total",
+		"Files not read because their content had come before.", "source")
+	mediationChanged = mediationMetrics.Counter("mediation_changed_files_total",
+		"Files that start like the content read under their name before, but do not contain all of it.", "source")
+	mediationRecords = mediationMetrics.Counter("mediation_records_total",
+		"Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.",
+		"source", "outcome")
+	mediationNoted = mediationMetrics.Counter("mediation_noted_records_total",
+		"Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
+	mediationBytes = mediationMetrics.Counter("mediation_bytes_total", "Bytes of raw records read.", "source")
+	mediationFetch = mediationMetrics.Durations(&mediation.FetchBounds, "mediation_fetch_seconds",
 		"How long files took to come from their server to this machine; those that failed are not in it.", "source")
-	mediationBehind = mediationMetrics.Gauge("mediation_backlog_batches", "Batches waiting for rating or for the warehouse, as seen by mediation; 0 "+
-		"for a partition that stopped and needs a person.", "stage", "partition")
-	mediationOld = mediationMetrics.Gauge("mediation_expiring_batches", "Batches that still wait for rating or for the warehouse after half of "+
-		"the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
-	mediationHeld  = mediationMetrics.Gauge("mediation_held", "1 while mediation reads no files because a partition is mediation.backlog batches behind.")
-	spoolFailing   = mediationMetrics.Gauge("mediation_spool_failing", "1 while files cannot be fetched because the spool's disk is full or fails.")
+	mediationBehind = mediationMetrics.Gauge("mediation_backlog_batches",
+		"Batches waiting for rating or for the warehouse, as seen by mediation; 0 "+
+			"for a partition that stopped and needs a person.", "stage", "partition")
+	mediationOld = mediationMetrics.Gauge("mediation_expiring_batches",
+		"Batches that still wait for rating or for the warehouse after half of "+
+			"the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
+	mediationHeld = mediationMetrics.Gauge("mediation_held",
+		"1 while mediation reads no files because a partition is mediation.backlog batches behind.")
+	spoolFailing = mediationMetrics.Gauge("mediation_spool_failing",
+		"1 while files cannot be fetched because the spool's disk is full or fails.")
 	sourceListed   = mediationMetrics.Gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures = mediationMetrics.Gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
-	sourceAway     = mediationMetrics.Gauge("source_away", "1 while files of the source cannot be fetched because its server is unreachable or "+
-		"refuses the login.", "source")
+	sourceAway     = mediationMetrics.Gauge("source_away",
+		"1 while files of the source cannot be fetched because its server is unreachable or "+
+			"refuses the login.", "source")
 	sourceGrowing  = mediationMetrics.Gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
-	sourceArriving = mediationMetrics.Gauge("source_arriving_seconds", "How long the oldest incomplete file has kept its size and modification time; "+
-		"0 when there is none.", "source")
+	sourceArriving = mediationMetrics.Gauge("source_arriving_seconds",
+		"How long the oldest incomplete file has kept its size and modification time; "+
+			"0 when there is none.", "source")
 	sourceRefused = mediationMetrics.Gauge("source_refused_files", "Files and directories in the last listing that cannot be read; `ratemill files "+
 		"--state refused` says why.", "source")
-	sourceUnknown = mediationMetrics.Gauge("source_unknown_files", "Waiting or begun files of a source that this project does not have; absent when "+
-		"there are none.", "source")
+	sourceUnknown = mediationMetrics.Gauge("source_unknown_files",
+		"Waiting or begun files of a source that this project does not have; absent when "+
+			"there are none.", "source")
 	sourceWaiting = mediationMetrics.Gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
-	sourceHeld    = mediationMetrics.Gauge("source_held_files", "The part of them that wait because they look unfinished, or because content read "+
-		"before has changed.", "source")
-	sourceOldest = mediationMetrics.Gauge("source_oldest_unprocessed_seconds", "Age of the oldest file that has not been read to its end.", "source")
+	sourceHeld    = mediationMetrics.Gauge("source_held_files",
+		"The part of them that wait because they look unfinished, or because content read "+
+			"before has changed.", "source")
+	sourceOldest = mediationMetrics.Gauge("source_oldest_unprocessed_seconds",
+		"Age of the oldest file that has not been read to its end.", "source")
 	sourceNewest = mediationMetrics.Gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent "+
 		"before the first.", "source")
-	sourceFollowed = mediationMetrics.Gauge("source_followed_timestamp_seconds", "When ratemill began to follow a source that has never had a file; "+
-		"absent once it has had one.", "source")
-	sourceMissing = mediationMetrics.Gauge("source_missing_files", "Numbers that are missing between those of the last 1,000 files, for sources "+
-		"with sequence and gap: alarm.", "source")
-	sourceUnnumbered = mediationMetrics.Gauge("source_unnumbered_files", "Files among the last 1,000 whose names give no number, for sources with "+
-		"sequence and gap: alarm.", "source")
+	sourceFollowed = mediationMetrics.Gauge("source_followed_timestamp_seconds",
+		"When ratemill began to follow a source that has never had a file; "+
+			"absent once it has had one.", "source")
+	sourceMissing = mediationMetrics.Gauge("source_missing_files",
+		"Numbers that are missing between those of the last 1,000 files, for sources "+
+			"with sequence and gap: alarm.", "source")
+	sourceUnnumbered = mediationMetrics.Gauge("source_unnumbered_files",
+		"Files among the last 1,000 whose names give no number, for sources with "+
+			"sequence and gap: alarm.", "source")
 )
 
 func (r *mediationRole) metrics(ctx context.Context, s metric.Scrape) {

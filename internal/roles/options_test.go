@@ -10,7 +10,8 @@ import (
 
 func TestAProcessIsToldEveryMistakeOfItsOptions(t *testing.T) {
 	idle := Role{Name: "idle", Begin: func(context.Context, *Node) (*Running, error) { return &Running{}, nil }}
-	_, err := Open(t.Context(), Options{BalanceDue: -time.Second, Known: []Role{idle, idle, {Name: "empty"}}, Roles: []Role{idle, Rating, idle}})
+	_, err := Open(t.Context(), Options{BalanceDue: -time.Second, Known: []Role{idle, idle, {Name: "empty"}}, Roles: []Role{idle,
+		Rating, idle}})
 	require.EqualError(t, err, `roles: a process needs a configuration
 roles: a process needs a project
 roles: a process needs a log

@@ -20,12 +20,14 @@ const roleRating = "rating"
 var ratingMetrics = metric.Of("Rating", "One series for each partition that this process owns.")
 
 var (
-	ratingRecords    = ratingMetrics.Counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.", "partition", "outcome")
+	ratingRecords = ratingMetrics.Counter("rating_records_total", "Usage records by outcome: rated, duplicate, suspended.",
+		"partition", "outcome")
 	ratingMessages   = ratingMetrics.Counter("rating_batches_total", "Batches of usage processed.", "partition")
 	ratingPosition   = ratingMetrics.Gauge("rating_position", "Offset of the usage topic to be processed next.", "partition")
 	ratingLag        = ratingMetrics.Gauge("rating_lag_batches", "Batches of usage waiting to be processed.", "partition")
 	ratingEpoch      = ratingMetrics.Gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
-	ratingCheckpoint = ratingMetrics.Gauge("rating_checkpoint_timestamp_seconds", "When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
+	ratingCheckpoint = ratingMetrics.Gauge("rating_checkpoint_timestamp_seconds",
+		"When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
 )
 
 // ratingRole owns partitions of the usage topic.

@@ -95,7 +95,8 @@ func newWorld(t *testing.T, name string) *world {
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+name))
 	require.NoError(t, plain.Close())
 	dir := t.TempDir()
-	w := &world{T: t, dir: dir, docs: map[string]string{}, known: Roles, config: config.Default(dir, filepath.Join(dir, "data")), stop: func() {}, log: slog.New(slog.DiscardHandler)}
+	w := &world{T: t, dir: dir, docs: map[string]string{}, known: Roles, config: config.Default(dir, filepath.Join(dir, "data")),
+		stop: func() {}, log: slog.New(slog.DiscardHandler)}
 	for name, text := range documents {
 		w.docs[name] = strings.ReplaceAll(text, "DIR", filepath.Join(dir, "in"))
 	}
@@ -498,7 +499,8 @@ func (s onlyRetries) Fetch(ctx context.Context, _ *source.Source, file *control.
 }
 
 func (w *world) mediator(c *crash, name string, by time.Duration) *mediation.Mediator {
-	return newMediator(w, mediation.MediatorOptions{Owner: name, Files: c, Spool: onlyRetries{w}, Reference: w.reference, Broker: c, Topics: w.Topics, Partitions: w.Partitions,
+	return newMediator(w, mediation.MediatorOptions{Owner: name, Files: c, Spool: onlyRetries{w}, Reference: w.reference, Broker: c,
+		Topics: w.Topics, Partitions: w.Partitions,
 		Clock: later{by: by}, Log: w.log, Progress: &mediation.Progress{}, Lease: time.Minute, Idle: time.Millisecond})
 }
 

@@ -43,15 +43,19 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	path := mustParse(t, database).Path
 	c := w.config
 	c.Listen, c.Pprof = freeAddress(t), true
-	c.Control = fmt.Sprintf("postgres://%s@localhost:%d%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User, postgres.Port, path, url.QueryEscape(postgres.Authority.CAFile), secretIn(t, postgres.Password))
+	c.Control = fmt.Sprintf("postgres://%s@localhost:%d%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User,
+		postgres.Port, path, url.QueryEscape(postgres.Authority.CAFile), secretIn(t, postgres.Password))
 	c.Kafka = config.Kafka{
-		Addresses: []string{kafka.SCRAMAddr}, Prefix: "secrets", Partitions: 2, Replication: 1, TLS: config.TLS{Enabled: true, CAFile: kafka.Authority.CAFile},
+		Addresses: []string{kafka.SCRAMAddr}, Prefix: "secrets", Partitions: 2, Replication: 1, TLS: config.TLS{Enabled: true,
+			CAFile: kafka.Authority.CAFile},
 		SASL: config.SASL{Mechanism: "scram-sha-512", User: kafka.User, PasswordFile: secretIn(t, kafka.Password)},
 	}
-	c.ClickHouse = config.ClickHouse{DSN: "https://" + front.User + ":" + front.Password + "@" + front.Addr + "/secrets", TLS: config.TLS{CAFile: authority.CAFile}}
+	c.ClickHouse = config.ClickHouse{DSN: "https://" + front.User + ":" + front.Password + "@" + front.Addr + "/secrets",
+		TLS: config.TLS{CAFile: authority.CAFile}}
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
-	require.NoError(t, os.WriteFile(filepath.Join(in, "a.csv"), []byte("type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\nX;;;\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(in, "a.csv"),
+		[]byte("type;imsi;started;volume\nD;214070000000001;2026-03-17 00:10:02;1000\nX;;;\n"), 0o644))
 	require.EqualValues(t, 1, w.settled(1)["a.csv"].Rated)
 	w.looksAtWhatItShows(look, &log)
 	w.stop()
@@ -148,7 +152,8 @@ func (w *world) looksAtWhatItShows(look *lookout, log *overheard) {
 		require.Contains(t, get("/readyz"), source)
 		require.Contains(t, log.String(), source)
 	}
-	look.at("a dump of the configuration", fmt.Sprintf("%v %+v %#v", w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect.SFTP))
+	look.at("a dump of the configuration", fmt.Sprintf("%v %+v %#v", w.Project.Sources.Sources[0].Collect,
+		w.Project.Sources.Sources[0].Collect, w.Project.Sources.Sources[0].Collect.SFTP))
 	for _, table := range w.rows("SELECT name FROM system.tables WHERE database = 'secrets'") {
 		from := table
 		switch { // views as of a time, and as known at a revision

@@ -104,8 +104,10 @@ func TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept(t *testing.T) {
 			require.NoError(t, w.reference.refresh(t.Context()))
 		}
 		kept = w.charged()
-		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), " state    billing_ready since 2026-03-02T12:00:00+01:00, stated by simstate in revision 2 (usage:")
-		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "; in revision 1, by which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
+			" state    billing_ready since 2026-03-02T12:00:00+01:00, stated by simstate in revision 2 (usage:")
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
+			"; in revision 1, by which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
 		require.Len(t, w.waiting(warehouse.SuspenseFilter{Code: "sim_state"}), 1)
 	})
 	t.Run("late", func(t *testing.T) {

@@ -37,8 +37,9 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.Stop
 		delete(p.halted, partition)
 		p.mu.Unlock()
 	}()
-	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: p.role, Process: p.process,
-		Reason: err.Reason, Message: err.Message, Detail: err.Detail}
+	stop := &control.Stop{Topic: err.Topic, Partition: partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: p.role,
+		Process: p.process,
+		Reason:  err.Reason, Message: err.Message, Detail: err.Detail}
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: lookForOrders, Most: 10 * time.Second, Random: rand.Float64}}
 	for noted := (time.Time{}); ctx.Err() == nil; {
 		pause, orders := lookForOrders, known

@@ -19,7 +19,8 @@ import (
 )
 
 // Warehouse writes rated records to ClickHouse.
-var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics, factMetrics}, Begin: beginSink,
+var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics,
+	factMetrics}, Begin: beginSink,
 	Consumer: engines.SinkName, Work: Work{Title: "warehouse sink", Done: warehouseRows, Waits: warehouseLag, Records: true}}
 
 const roleWarehouse = "warehouse"
@@ -36,23 +37,28 @@ var (
 			"in it.", "source")
 	warehousePosition = warehouseMetrics.Gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag      = warehouseMetrics.Gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
-	expiryHeld        = warehouseMetrics.Gauge("warehouse_expiry_held", "1 while rows that have been kept for warehouse.keep months stay because clocks "+
-		"differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns "+
-		"partition 0.")
+	expiryHeld        = warehouseMetrics.Gauge("warehouse_expiry_held",
+		"1 while rows that have been kept for warehouse.keep months stay because clocks "+
+			"differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns "+
+			"partition 0.")
 )
 
 var balanceMetrics = metric.Of("Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.")
 
 var (
-	balanceChecked = balanceMetrics.Gauge("balance_checked_timestamp_seconds", "When the balance of all files was last computed: every minute, or "+
-		"every twenty times the duration of the computation if that is longer.")
+	balanceChecked = balanceMetrics.Gauge("balance_checked_timestamp_seconds",
+		"When the balance of all files was last computed: every minute, or "+
+			"every twenty times the duration of the computation if that is longer.")
 	balanceFiles   = balanceMetrics.Gauge("balance_files", "Files whose balance is off.")
-	balanceRecords = balanceMetrics.Gauge("balance_difference_records", "Records that the warehouse lacks or has in excess, as absolute values "+
-		"summed over files; any value but 0 is an alarm.")
+	balanceRecords = balanceMetrics.Gauge("balance_difference_records",
+		"Records that the warehouse lacks or has in excess, as absolute values "+
+			"summed over files; any value but 0 is an alarm.")
 	balanceBytes = balanceMetrics.Gauge("balance_difference_bytes", "The same in bytes of raw records.")
-	balanceUnits = balanceMetrics.Gauge("balance_difference_units", "The same in units of usage (octets, seconds, events), all classes together.")
-	balanceEnds  = balanceMetrics.Gauge("balance_ends_missing_files", "Files with records in the warehouse but no end, although no record has "+
-		"arrived for 10 minutes.")
+	balanceUnits = balanceMetrics.Gauge("balance_difference_units",
+		"The same in units of usage (octets, seconds, events), all classes together.")
+	balanceEnds = balanceMetrics.Gauge("balance_ends_missing_files",
+		"Files with records in the warehouse but no end, although no record has "+
+			"arrived for 10 minutes.")
 	balanceInSuspense = balanceMetrics.Gauge("suspense_records", "Records that wait in suspense.")
 )
 

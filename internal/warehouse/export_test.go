@@ -93,15 +93,19 @@ func Filled(ctx context.Context, messages [][]byte, account func(context.Context
 
 // factBlocks are blocks of one fact no two of whose values are the same where two columns could be taken for each other.
 func factBlocks() (blocks []*Block) {
-	f := fact{change: &control.RegistryChange{Revision: 201, At: time.Unix(1774700000, 202), Who: "who", Why: "why", Companies: 203, Accounts: 204, SIMs: 205,
+	f := fact{change: &control.RegistryChange{Revision: 201, At: time.Unix(1774700000, 202), Who: "who", Why: "why", Companies: 203,
+		Accounts: 204, SIMs: 205,
 		Identifiers: 206, States: 207, Statements: 208}, n: 209, cause: "cause", owner: "owner", withheld: []string{"withheld"},
 		company: registry.Company{ID: "company", Name: "name", Kind: registry.Reseller},
-		account: registry.AccountFact{Number: 210, ID: "account", From: 1774700000_211000000, State: registry.AfterEnd, Company: "company", Project: "project",
+		account: registry.AccountFact{Number: 210, ID: "account", From: 1774700000_211000000, State: registry.AfterEnd,
+			Company: "company", Project: "project",
 			Kind: registry.ResellerAccount, Parent: 212, Currency: "currency", Zone: "zone", CycleDay: 13, Plan: "plan", SharePlans: []string{"share", "plans"}, Limits: []string{"limits"}},
 		sim: registry.OwnershipFact{SIM: 214, From: 1774700000_215000000, State: registry.Ended, Account: 216, Plan: "plan"},
-		identifier: registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.MSISDN, Value: "value"}, From: 1774700000_217000000, State: registry.Withdrawn,
-			SIM: 218},
-		state:     registry.StateFact{SIM: 219, From: 1774700000_220000000, StateValue: registry.StateValue{Name: "name", Core: 2, Lifecycle: "lifecycle", Brought: true}},
+		identifier: registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.MSISDN, Value: "value"}, From: 1774700000_217000000,
+			State: registry.Withdrawn,
+			SIM:   218},
+		state: registry.StateFact{SIM: 219, From: 1774700000_220000000, StateValue: registry.StateValue{Name: "name", Core: 2,
+			Lifecycle: "lifecycle", Brought: true}},
 		statement: registry.Statement{Kind: "kind", Subject: "subject", Name: "name", From: 1774700000_221000000, Value: []byte("value")}}
 	for i := range registryTables {
 		b := newBlock(&registryTables[i])

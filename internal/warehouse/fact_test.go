@@ -99,7 +99,8 @@ func randomFacts(r *rand.Rand, known registry.Revision) *registry.Changes {
 	effect := func() registry.State { return registry.State(r.IntN(4)) }
 	if known == 0 {
 		for n := uint32(1); n <= randomAccounts; n++ {
-			f := registry.AccountFact{Number: n, ID: accountName(n), From: registry.Always, Company: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}
+			f := registry.AccountFact{Number: n, ID: accountName(n), From: registry.Always, Company: "acme", Currency: "EUR", Zone: "UTC",
+				CycleDay: 1}
 			if n > 1 && n < randomAccounts {
 				f.Parent, f.Currency, f.Zone, f.CycleDay = 1, "", "", 0
 			}
@@ -112,8 +113,9 @@ func randomFacts(r *rand.Rand, known registry.Revision) *registry.Changes {
 	}
 	for range r.IntN(3) {
 		n := 2 + r.Uint32N(randomAccounts-1)
-		f := registry.AccountFact{Number: n, ID: accountName(n), From: from(), Company: "acme", Plan: fmt.Sprint("plan-", r.IntN(3)), Parent: 1 + r.Uint32N(n-1),
-			Kind: registry.AccountKind(r.IntN(2)), SharePlans: []string{"pool", fmt.Sprint("pool-", r.IntN(2))}[r.IntN(2):]}
+		f := registry.AccountFact{Number: n, ID: accountName(n), From: from(), Company: "acme", Plan: fmt.Sprint("plan-", r.IntN(3)),
+			Parent: 1 + r.Uint32N(n-1),
+			Kind:   registry.AccountKind(r.IntN(2)), SharePlans: []string{"pool", fmt.Sprint("pool-", r.IntN(2))}[r.IntN(2):]}
 		if r.IntN(3) == 0 {
 			f.State = registry.Withdrawn
 		}
@@ -127,19 +129,22 @@ func randomFacts(r *rand.Rand, known registry.Revision) *registry.Changes {
 		c.SIMs = append(c.SIMs, f)
 	}
 	for range r.IntN(4) {
-		c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprint("2140700000000", 10+r.IntN(6))},
+		c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI,
+			Value: fmt.Sprint("2140700000000", 10+r.IntN(6))},
 			From: from(), State: effect(), SIM: 1 + r.Uint32N(randomSIMs)})
 	}
 	for range r.IntN(4) {
 		f := registry.StateFact{SIM: 1 + r.Uint32N(randomSIMs), From: from(), StateValue: registry.StateValue{State: effect(),
 			Name: []string{"ready", "live", "suspended"}[r.IntN(3)], Lifecycle: "jasper@1", Brought: r.IntN(4) == 0}}
 		if r.IntN(2) == 0 {
-			f.Cause = c.Because(registry.Cause{Cause: fmt.Sprintf("request:%d-%d", known, len(c.States)), Kind: registry.KindState, Subject: registry.SubjectOf(f.SIM)})
+			f.Cause = c.Because(registry.Cause{Cause: fmt.Sprintf("request:%d-%d", known, len(c.States)), Kind: registry.KindState,
+				Subject: registry.SubjectOf(f.SIM)})
 		}
 		c.States = append(c.States, f)
 	}
 	for range r.IntN(4) {
-		f := registry.Statement{Kind: registry.KindStatus, Subject: accountName(1 + r.Uint32N(randomAccounts)), From: from(), State: effect(), Value: []byte(`{}`)}
+		f := registry.Statement{Kind: registry.KindStatus, Subject: accountName(1 + r.Uint32N(randomAccounts)), From: from(),
+			State: effect(), Value: []byte(`{}`)}
 		if f.State == registry.Holds || f.State == registry.AfterEnd {
 			f.Value = fmt.Appendf(nil, `{"status":"%s"}`, []string{"draft", "active", "suspended"}[r.IntN(3)])
 		}
@@ -149,7 +154,8 @@ func randomFacts(r *rand.Rand, known registry.Revision) *registry.Changes {
 }
 
 // said are the registry's own answers, as the views have them.
-func said(t testing.TB, reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision) (sims, states, accounts, companies []string) {
+func said(t testing.TB, reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision) (sims,
+	states, accounts, companies []string) {
 	v := reg.View()
 	defer v.Close()
 	time := func(at udr.Instant) string { return at.Time().UTC().Format("2006-01-02T15:04:05Z") }
@@ -158,7 +164,8 @@ func said(t testing.TB, reg *registry.Registry, statements *registry.Statements,
 		value := &registry.StateValue{}
 		if stated {
 			value = v.StateValue(state.Value)
-			states = append(states, fmt.Sprintf("%d,%s,%s,%s,%t,%s,%d", sim, value.Name, value.Core, value.Lifecycle, value.Brought, time(state.Since), state.Known))
+			states = append(states, fmt.Sprintf("%d,%s,%s,%s,%t,%s,%d", sim, value.Name, value.Core, value.Lifecycle, value.Brought,
+				time(state.Since), state.Known))
 		}
 		owner, ok := v.Owner(sim, at, rev)
 		if !ok {
@@ -172,7 +179,8 @@ func said(t testing.TB, reg *registry.Registry, statements *registry.Statements,
 			}
 		}
 		slices.Sort(ids)
-		sims = append(sims, fmt.Sprintf("%d,%s,%s,%s,%s,%s,%s", sim, accountName(owner.Account), v.PlanName(owner.Plan), time(owner.Since), strings.Join(ids, " "),
+		sims = append(sims, fmt.Sprintf("%d,%s,%s,%s,%s,%s,%s", sim, accountName(owner.Account), v.PlanName(owner.Plan),
+			time(owner.Since), strings.Join(ids, " "),
 			value.Name, value.Lifecycle))
 	}
 	for n := uint32(1); n <= randomAccounts; n++ {
@@ -189,7 +197,8 @@ func said(t testing.TB, reg *registry.Registry, statements *registry.Statements,
 			require.NoError(t, json.Unmarshal(s.Value, &value))
 			status = value.Status
 		}
-		accounts = append(accounts, fmt.Sprintf("%s,%s,%s,%d,%s,%s,%s,%s,%s,%s", a.ID, parent, accountName(a.Root), a.Level, a.Kind, a.Currency, a.Plan,
+		accounts = append(accounts, fmt.Sprintf("%s,%s,%s,%d,%s,%s,%s,%s,%s,%s", a.ID, parent, accountName(a.Root), a.Level, a.Kind,
+			a.Currency, a.Plan,
 			strings.Join(a.SharePlans, " "), status, time(a.Since)))
 	}
 	for n := range 3 {
@@ -208,7 +217,8 @@ const (
 )
 
 // agree compares the views with the registry at some time and revision.
-func (w *factWorld) agree(reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision, arguments string) {
+func (w *factWorld) agree(reg *registry.Registry, statements *registry.Statements, at udr.Instant, rev registry.Revision,
+	arguments string) {
 	sims, states, accounts, companies := said(w.TB, reg, statements, at, rev)
 	for _, q := range []struct {
 		sql  string
@@ -261,7 +271,8 @@ func TestReadersOfTheWarehouseReadTheRegistry(t *testing.T) {
 			{Kind: registry.KindCompany, Subject: "acme", Value: []byte(`{"address":{"city":"Berlin","country":"DE"},"name":"Acme GmbH","phone":"+49 30 secret","vat":"DE123"}`)},
 			{Kind: registry.KindContact, Subject: accountName(1), Name: "primary", Value: []byte(`{"email":"secret@acme.example","name":"secret"}`)},
 			{Kind: registry.KindAddress, Subject: accountName(1), Name: "billing", Value: []byte(`{"country":"DE","street":"secret"}`)},
-			{Kind: registry.KindProfile, Subject: accountName(1), Value: []byte(`{"custom":{"x":"secret"},"cycle_day":1,"payment":{"method":"sepa","sepa":{"iban":"secret"}},"remote_storage":{"secret":"file:/x"}}`)},
+			{Kind: registry.KindProfile, Subject: accountName(1),
+				Value: []byte(`{"custom":{"x":"secret"},"cycle_day":1,"payment":{"method":"sepa","sepa":{"iban":"secret"}},"remote_storage":{"secret":"file:/x"}}`)},
 			{Kind: registry.KindSettings, Subject: accountName(1), Value: []byte(`{"lifecycle":"jasper"}`)},
 			{Kind: "unheard-of", Subject: accountName(1), Value: []byte(`{"a":"secret"}`)},
 		}}

@@ -56,7 +56,8 @@ func importSIMs(w *factWorld, sims uint32) {
 		c.Identifiers = append(c.Identifiers,
 			registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("21407%010d", sim)}, From: factDay(1), SIM: sim},
 			registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.ICCID, Value: fmt.Sprintf("8934%015d", sim)}, From: factDay(1), SIM: sim})
-		c.States = append(c.States, registry.StateFact{SIM: sim, From: factDay(1), StateValue: registry.StateValue{Name: "live", Core: 2, Lifecycle: "jasper@1"}})
+		c.States = append(c.States, registry.StateFact{SIM: sim, From: factDay(1), StateValue: registry.StateValue{Name: "live", Core: 2,
+			Lifecycle: "jasper@1"}})
 	}
 	w.state(c)
 }

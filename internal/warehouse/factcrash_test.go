@@ -51,7 +51,8 @@ type deadlyPositions struct {
 	*deadly
 }
 
-func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (v int64, err error) {
+func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (v int64,
+	err error) {
 	err = p.do(func() error { v, err = p.Positions.SinkIntent(ctx, sink, partition, version, intent); return err })
 	return v, err
 }
@@ -61,7 +62,8 @@ func (p deadlyPositions) SinkTakeOver(ctx context.Context, sink string, partitio
 	return v, err
 }
 
-func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (v int64, err error) {
+func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (v int64,
+	err error) {
 	err = p.do(func() error { v, err = p.Positions.SinkCommit(ctx, sink, partition, version, next, fold); return err })
 	return v, err
 }
@@ -82,7 +84,8 @@ func (d *deadly) in(o *warehouse.FactSinkOptions) {
 
 // once checks that the tables have every fact of the control store once, and the revisions too.
 func (w *factWorld) once() {
-	for table, from := range map[string]control.FactTable{"company_facts": control.CompanyFacts, "account_facts": control.AccountFacts, "sim_facts": control.SIMFacts,
+	for table, from := range map[string]control.FactTable{"company_facts": control.CompanyFacts, "account_facts": control.AccountFacts,
+		"sim_facts":        control.SIMFacts,
 		"identifier_facts": control.IdentifierFacts, "sim_state_facts": control.StateFacts, "statement_facts": control.StatementFacts} {
 		var want []string
 		require.NoError(w, w.store.FactPage(w.Context(), from, control.FactPlace{}, w.known, 1e6, func(f *control.StoredFact) error {

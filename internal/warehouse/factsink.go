@@ -20,7 +20,8 @@ import (
 // Facts is a store of facts that are never changed: control.Store is one.
 type Facts interface {
 	RegistryChanges(ctx context.Context, after registry.Revision, most int) ([]control.RegistryChange, error)
-	FactPage(ctx context.Context, table control.FactTable, after control.FactPlace, to registry.Revision, most int, each func(*control.StoredFact) error) error
+	FactPage(ctx context.Context, table control.FactTable, after control.FactPlace, to registry.Revision, most int,
+		each func(*control.StoredFact) error) error
 }
 
 // FactInserter is the tables of facts: Warehouse is one.
@@ -231,7 +232,8 @@ func (s *FactSink) copy(ctx context.Context, intent control.Intent, changes []co
 }
 
 // copyTable writes a table's facts of a range, page by page.
-func (s *FactSink) copyTable(ctx context.Context, table string, from control.FactTable, changes []control.RegistryChange, again bool) error {
+func (s *FactSink) copyTable(ctx context.Context, table string, from control.FactTable, changes []control.RegistryChange,
+	again bool) error {
 	first, last := changes[0].Revision, changes[len(changes)-1].Revision
 	after := control.FactPlace{Known: first - 1, N: math.MaxInt64}
 	if again && safeguard.On(safeguard.FoundIsAsked) {
@@ -275,10 +277,12 @@ func (s *FactSink) copyTable(ctx context.Context, table string, from control.Fac
 // add makes a row of a fact.
 func (s *FactSink) add(ctx context.Context, b *Block, of *control.StoredFact, change *control.RegistryChange) (err error) {
 	if of.N >= mostInRevision {
-		return fmt.Errorf("revision %d of the registry has more than %d facts for %s, which the views cannot order", of.Known, mostInRevision, b.Table)
+		return fmt.Errorf("revision %d of the registry has more than %d facts for %s, which the views cannot order", of.Known,
+			mostInRevision, b.Table)
 	}
-	f := fact{change: change, n: uint32(of.N), cause: of.Cause, company: of.Company, account: of.Account, sim: of.SIM, identifier: of.Identifier,
-		state: of.State, statement: of.Statement}
+	f := fact{change: change, n: uint32(of.N), cause: of.Cause, company: of.Company, account: of.Account, sim: of.SIM,
+		identifier: of.Identifier,
+		state:      of.State, statement: of.Statement}
 	above := uint32(0)
 	switch b.Table {
 	case accountTable:
@@ -342,7 +346,8 @@ func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.Fac
 				"or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known,
 				first.N, last.Known, last.N, b.Rows(), b.Table)
 		}
-		s.Log.Warn("ClickHouse took new facts for repeated ones but has none of them; writing them again", "table", b.Table, "revision", last.Known)
+		s.Log.Warn("ClickHouse took new facts for repeated ones but has none of them; writing them again", "table", b.Table, "revision",
+			last.Known)
 		if err := s.Warehouse.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
 			return err
 		}

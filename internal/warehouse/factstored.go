@@ -22,7 +22,8 @@ func (w *Warehouse) FactEnd(ctx context.Context, table string, from, to registry
 	var rows, known uint64
 	var n uint32
 	key := factKey(table)
-	err = w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(), max(%s).1, max(%s).2 FROM %s WHERE %s.1 BETWEEN %d AND %d", key, key, table, key, from, to)).
+	err = w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(), max(%s).1, max(%s).2 FROM %s WHERE %s.1 BETWEEN %d AND %d", key, key,
+		table, key, from, to)).
 		Scan(&rows, &known, &n)
 	return control.FactPlace{Known: registry.Revision(known), N: int64(n)}, rows > 0, sorted("find the last fact of "+table, err)
 }
@@ -30,7 +31,8 @@ func (w *Warehouse) FactEnd(ctx context.Context, table string, from, to registry
 // FactRows implements FactInserter.
 func (w *Warehouse) FactRows(ctx context.Context, table string, first, last control.FactPlace) (int, error) {
 	var rows uint64
-	err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s BETWEEN (%d, %d) AND (%d, %d)", table, factKey(table), first.Known, first.N, last.Known, last.N)).
+	err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s BETWEEN (%d, %d) AND (%d, %d)", table, factKey(table),
+		first.Known, first.N, last.Known, last.N)).
 		Scan(&rows)
 	return int(rows), sorted("count the facts of "+table, err)
 }
@@ -49,7 +51,8 @@ func (w *Warehouse) Revisions(ctx context.Context) (r Revisions, err error) {
 	r.Newest = registry.Revision(newest)
 	for _, t := range factTables {
 		var should, has uint64
-		err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT sum(%s) FROM %s WHERE revision <= %d", countedFacts[t.name], revisionTable, newest)).Scan(&should)
+		err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT sum(%s) FROM %s WHERE revision <= %d", countedFacts[t.name], revisionTable,
+			newest)).Scan(&should)
 		if err == nil {
 			err = w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE known <= %d", t.name, newest)).Scan(&has)
 		}
@@ -87,9 +90,11 @@ func (s *FactSink) compare(ctx context.Context, at control.SinkPosition) (next i
 	case at.Intent != nil && newest >= at.Intent.From-1 && newest <= at.Intent.To, at.Intent == nil && newest == at.Next-1:
 		return at.Next, nil // as far as it should be, or within the range that was begun
 	case newest < at.Next-1:
-		s.Log.Warn("ClickHouse has fewer facts of the registry than it had; they are written again", "it has revision", newest, "it had revision", at.Next-1)
+		s.Log.Warn("ClickHouse has fewer facts of the registry than it had; they are written again", "it has revision", newest,
+			"it had revision", at.Next-1)
 	default:
-		s.Log.Warn("ClickHouse has more facts of the registry than its position in the control store says; going on from them", "it has revision", newest,
+		s.Log.Warn("ClickHouse has more facts of the registry than its position in the control store says; going on from them",
+			"it has revision", newest,
 			"position", at.Next-1)
 	}
 	next = int64(w.Newest) + 1

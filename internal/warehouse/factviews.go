@@ -24,7 +24,8 @@ func registryViews() (all []View) {
 			takes                     []Column
 		}{
 			{"", "now64(9)", newestRevision, "as of now", nil},
-			{"_at", "{at:DateTime64(9, 'UTC')}", newestRevision, "as of a time in UTC: `SELECT … FROM " + v.Name + "_at(at = '2026-04-01 00:00:00')`",
+			{"_at", "{at:DateTime64(9, 'UTC')}", newestRevision,
+				"as of a time in UTC: `SELECT … FROM " + v.Name + "_at(at = '2026-04-01 00:00:00')`",
 				[]Column{atParameter}},
 			{"_known", "{at:DateTime64(9, 'UTC')}", "least({revision:UInt64}, " + newestRevision + ")",
 				"as of a time, and as it was known at a revision of the registry: `SELECT … FROM " + v.Name + "_known(at = '2026-04-01 00:00:00', revision = 12)`. " +
@@ -95,7 +96,8 @@ var registryQuestions = []View{
 			{Name: "plan", Doc: "The SIM's price plan."}, {Name: "since", Doc: "Since when the account owns it with this plan."},
 			{Name: "iccid, imsi, msisdn, imei, eid, name", Doc: "Its identifiers; several of one kind are separated by a blank."},
 			{Name: "state", Doc: "Its state; empty for none."}, {Name: "core", Doc: "prospect, active, suspended or cancelled; empty for no state."},
-			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "state_since", Doc: "Since when it has this state; 1970-01-01 for no state."},
+			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "state_since",
+				Doc: "Since when it has this state; 1970-01-01 for no state."},
 		},
 		Select: `
 SELECT o.sim AS sim, o.account AS account, o.account_number AS account_number, o.plan AS plan, o.since AS since,
@@ -125,12 +127,14 @@ SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "
 			{Name: "account", Doc: "Id of the account."}, {Name: "number", Doc: "Its number."},
 			{Name: "parent", Doc: "The account above; empty for a billing root."}, {Name: "root", Doc: "Its billing root."},
 			{Name: "level", Doc: "0 for a billing root, 1 for the accounts below it, …"},
-			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of its company."}, {Name: "project", Doc: "Id of its project; empty for none."},
+			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of its company."}, {Name: "project",
+				Doc: "Id of its project; empty for none."},
 			{Name: "currency", Doc: "Its own, or that of the nearest account above with one."},
 			{Name: "zone", Doc: "Its own time zone, or that of the nearest account above with one, as it was stated."},
 			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
 			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
-			{Name: "status", Doc: "draft, active, …; empty where nobody stated one."}, {Name: "status_since", Doc: "Since when; 1970-01-01 for none, or always."},
+			{Name: "status", Doc: "draft, active, …; empty where nobody stated one."}, {Name: "status_since",
+				Doc: "Since when; 1970-01-01 for none, or always."},
 			{Name: "since", Doc: "Since when what is stated of the account itself holds."},
 		}, knownColumn...),
 		Select: `
@@ -172,7 +176,8 @@ LEFT JOIN ` + holding(statementTable, "subject", "kind = 'company' AND name = ''
 		Name: "statements",
 		Doc:  "Everything else that holds of accounts, SIMs, companies and other subjects: one row for each kind, subject and name.",
 		Columns: append([]Column{
-			{Name: "kind", Doc: "status, settings, profile, resource, …"}, {Name: "subject", Doc: "As in statement_facts."}, {Name: "name", Doc: "Which one, where a subject has several."},
+			{Name: "kind", Doc: "status, settings, profile, resource, …"}, {Name: "subject", Doc: "As in statement_facts."}, {Name: "name",
+				Doc: "Which one, where a subject has several."},
 			{Name: "value", Doc: "As JSON, without the fields in withheld."}, {Name: "withheld", Doc: "Fields that only the control store has."},
 			{Name: "since", Doc: "Since when it holds."},
 		}, knownColumn...),

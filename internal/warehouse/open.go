@@ -163,7 +163,8 @@ func sorted(what string, err error) error {
 }
 
 // fields are the configuration fields for access to ClickHouse.
-var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file", Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
+var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file",
+	Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
 // explain classifies ClickHouse's exceptions as temporary if they pass with time, or when somebody has repaired the
 // server's disk, memory, network, replicas or users. All other exceptions concern the input.

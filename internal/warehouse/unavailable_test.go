@@ -48,7 +48,8 @@ func TestASinkWaitsForRoomOnTheDisk(t *testing.T) {
 	l, want := traffic(rand.New(rand.NewSource(14)))
 	w.append(0, l.messages)
 	full := func(bytes string) {
-		require.NoError(t, w.warehouse.Conn().Exec(t.Context(), "ALTER TABLE rated_usage MODIFY SETTING min_free_disk_bytes_to_perform_insert = "+bytes))
+		require.NoError(t, w.warehouse.Conn().Exec(t.Context(),
+			"ALTER TABLE rated_usage MODIFY SETTING min_free_disk_bytes_to_perform_insert = "+bytes))
 	}
 	full("1000000000000000000")
 	var said heard

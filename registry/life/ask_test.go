@@ -49,7 +49,8 @@ func day(text string) udr.Instant {
 func TestAForbiddenStepNamesWhatIsAllowed(t *testing.T) {
 	_, rules := own(t)
 	stays := life.States([]life.Event{{At: day("2026-03-01"), Kind: life.Assigned, Rules: rules},
-		{At: day("2026-04-01"), Kind: life.Set, State: "used", Rules: rules}, {At: day("2026-05-01"), Kind: life.Set, State: "parked", Rules: rules}},
+		{At: day("2026-04-01"), Kind: life.Set, State: "used", Rules: rules}, {At: day("2026-05-01"), Kind: life.Set, State: "parked",
+			Rules: rules}},
 		day("2026-05-02"))
 	for _, x := range []struct {
 		to, at, idle string
@@ -119,8 +120,9 @@ func TestChangesTakeEffectNowAtTheCycleOrOnADate(t *testing.T) {
 
 	require.NoError(t, life.CheckBackdated(now, now, cycles, -1))
 	require.NoError(t, life.CheckBackdated(day("2026-04-15"), now, cycles, -1))
-	require.EqualError(t, life.CheckBackdated(day("2026-04-14"), now, cycles, -1), "2026-04-14T00:00:00Z is too far back: you can date changes "+
-		"back to 2026-04-14T22:00:00Z; an earlier date needs the permission to backdate")
+	require.EqualError(t, life.CheckBackdated(day("2026-04-14"), now, cycles, -1),
+		"2026-04-14T00:00:00Z is too far back: you can date changes "+
+			"back to 2026-04-14T22:00:00Z; an earlier date needs the permission to backdate")
 	require.NoError(t, life.CheckBackdated(day("2026-04-01"), now, cycles, 30))
 }
 
@@ -153,7 +155,8 @@ func TestACauseIsUsedOnce(t *testing.T) {
 		}
 		v.Close()
 		changes := registry.Changes{Revision: reg.Revision() + 1}
-		facts := life.Change(known, life.States(events, day("2026-06-01")), 7, life.Reason{Cause: cause, Used: func(c string) bool { return used[c] }})
+		facts := life.Change(known, life.States(events, day("2026-06-01")), 7, life.Reason{Cause: cause,
+			Used: func(c string) bool { return used[c] }})
 		life.Add(&changes, facts)
 		for _, c := range changes.Causes {
 			used[c.Cause] = true
@@ -201,8 +204,9 @@ func TestMostStatesNeedNoLookAtTheClockOrTheCounters(t *testing.T) {
 		"test: { quota: { data: 1 MB, sms_mo: 2 }, next: in_billing }\nfirst_use: { threshold: { data: 1 kB }, to: in_billing }\n" +
 		"suspend: { max: 3 d, then: in_billing }\nusage_in: { retired: suspense }\n")}})
 	require.NoError(t, list.Err())
-	for state, plain := range map[string]bool{"inventory": true, "in_testing": false, "billing_ready": false, "in_billing": true, "suspended": false,
-		"retired": false} {
+	for state, plain := range map[string]bool{"inventory": true, "in_testing": false, "billing_ready": false, "in_billing": true,
+		"suspended": false,
+		"retired":   false} {
 		s, err := b.Stay(day("2026-03-01"), state, "standard", time.UTC)
 		require.NoError(t, err)
 		require.Equal(t, plain, s.Plain(), state)
@@ -237,7 +241,8 @@ func TestAnEventCountsOnceHoweverOftenItIsReported(t *testing.T) {
 func TestWhatIsDatedAheadIsStatedAndATimeLimitOnlyWhenItIsDue(t *testing.T) {
 	_, rules := own(t)
 	events := []life.Event{{At: day("2026-03-01"), Kind: life.Assigned, Rules: rules, State: "used"},
-		{At: day("2026-03-02"), Kind: life.Set, Rules: rules, State: "parked"}, {At: day("2026-05-01"), Kind: life.Set, Rules: rules, State: "gone"}}
+		{At: day("2026-03-02"), Kind: life.Set, Rules: rules, State: "parked"}, {At: day("2026-05-01"), Kind: life.Set, Rules: rules,
+			State: "gone"}}
 	stays := life.States(events, day("2026-03-10"))
 	require.Len(t, stays, 3)
 	require.Equal(t, "gone", stays[2].State)

@@ -32,7 +32,8 @@ func NewReader(b *Book) *Reader { return &Reader{book: b} }
 // the time limits that are due and by what rating knows. events are the usage events of the SIM since then, in order,
 // with their times; zone is that of the payer. ok is false if no fact says anything. If the catalogue lacks the rules
 // that a fact names, err says so, and the state is that of the fact.
-func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registry.Revision, zone *time.Location, events []Event) (s Stay, ok bool, err error) {
+func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registry.Revision, zone *time.Location,
+	events []Event) (s Stay, ok bool, err error) {
 	fact, ok := v.State(sim, at, rev)
 	if !ok {
 		return Stay{}, false, nil
@@ -44,7 +45,8 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 // Of is State for those who have the fact already.
 func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zone *time.Location, events []Event) (s Stay, err error) {
 	rule := r.rule(v, fact.Value)
-	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone}, Brought: rule.value.Brought}
+	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone},
+		Brought: rule.value.Brought}
 	if rule.always && rule.plain && len(events) == 0 {
 		return s, rule.err
 	}

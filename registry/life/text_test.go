@@ -123,7 +123,8 @@ func FuzzTexts(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, ref, again)
 			for _, state := range rules.Model.States {
-				events := []life.Event{{At: 1 << 60, Kind: life.Assigned, State: state.Name, Rules: life.Rules{Ref: ref, Lifecycle: rules, Zone: time.UTC}}}
+				events := []life.Event{{At: 1 << 60, Kind: life.Assigned, State: state.Name, Rules: life.Rules{Ref: ref, Lifecycle: rules,
+					Zone: time.UTC}}}
 				stays := life.States(events, 1<<60+20*366*24*udr.Instant(time.Hour))
 				require.Less(t, len(stays), 10, "time limits end")
 				for _, s := range stays {

@@ -225,17 +225,23 @@ func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(sou
 	}
 	for _, who := range sims {
 		source := r.changes.strangers[who][0].source
-		add("sims-"+who.Kind.String()+".csv", who.Kind.String()+",account,plan,since", "%s,%s,%s,2026-01-01", who.Value, latecomer(source), plan(source))
+		add("sims-"+who.Kind.String()+".csv", who.Kind.String()+",account,plan,since", "%s,%s,%s,2026-01-01", who.Value,
+			latecomer(source), plan(source))
 	}
 	for source := range latecomers {
 		add("companies.csv", "id,name,kind", "%s,%s,customer", latecomer(source), latecomer(source))
-		add("accounts.csv", "id,company,currency,zone,cycle_day,since", "%s,%s,EUR,Europe/Madrid,1,2026-01-01", latecomer(source), latecomer(source))
+		add("accounts.csv", "id,company,currency,zone,cycle_day,since", "%s,%s,EUR,Europe/Madrid,1,2026-01-01", latecomer(source),
+			latecomer(source))
 	}
 	var inputs []registry.Input
 	for name, text := range files {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text.String())), nil }})
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
+			error) {
+			return io.NopCloser(strings.NewReader(text.String())), nil
+		}})
 	}
-	changed, list, err := r.Access.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Access.Partitions})
+	changed, list, err := r.Access.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(),
+		Partitions: r.Access.Partitions})
 	return changed, errors.Join(err, list.Err())
 }
 

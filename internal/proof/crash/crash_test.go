@@ -38,7 +38,8 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 			report := crash.Run(t, c)
 			t.Logf("\n%s", report)
 			require.Zero(t, report.Differing)
-			for _, what := range []string{"rated", "charges of tiers above", "events", "duplicates", "suspended", "counters", "files", "duplicate files", "retried", "files moved",
+			for _, what := range []string{"rated", "charges of tiers above", "events", "duplicates", "suspended", "counters", "files",
+				"duplicate files", "retried", "files moved",
 				"lines of the file that grows"} {
 				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
 			}

@@ -67,9 +67,13 @@ func (r *run) registerGrowing() error {
 		"accounts.csv":  "id,company,currency,zone,cycle_day,since\nswitch,switch,EUR,Europe/Madrid,1,2026-01-01\n",
 		"sims.csv":      sims,
 	} {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }})
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
+			error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		}})
 	}
-	_, list, err := r.Access.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(), Partitions: r.Access.Partitions})
+	_, list, err := r.Access.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(),
+		Partitions: r.Access.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

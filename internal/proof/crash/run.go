@@ -51,7 +51,8 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	p := installation.Build(t, of)
 	t.Logf("seed %d", o.Seed)
 	r := &run{
-		Installation: p, t: t, o: o, random: rand.New(rand.NewPCG(o.Seed, 4)), report: newReport(o), began: time.Now(), notes: p.Create("faults.log"),
+		Installation: p, t: t, o: o, random: rand.New(rand.NewPCG(o.Seed,
+			4)), report: newReport(o), began: time.Now(), notes: p.Create("faults.log"),
 	}
 	var err error
 	if r.feed, err = newFeed(o, p.SSHD.Dir); err != nil {

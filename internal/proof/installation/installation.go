@@ -342,7 +342,8 @@ func (p *Installation) register() {
 	for _, f := range lists {
 		inputs = append(inputs, registry.Input{Name: f.Name, Open: func() (io.ReadCloser, error) { return f.Open() }})
 	}
-	_, list, err := p.Access.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "installation", Now: time.Now(), Partitions: p.Access.Partitions})
+	_, list, err := p.Access.Store.Import(p.t.Context(), inputs, control.ImportOptions{Who: "installation", Now: time.Now(),
+		Partitions: p.Access.Partitions})
 	if err == nil {
 		err = list.Err()
 	}

@@ -121,7 +121,8 @@ func printWork(costs []*Cost) error {
 				if !ok {
 					break
 				}
-				t.Add(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[role.Name])), fmt.Sprintf("%.2f", c.CPU[name]), mega(float64(c.Peak[name])))
+				t.Add(c.Name, name, fmt.Sprintf("%.1f %%", 100*work/max(1, all[role.Name])), fmt.Sprintf("%.2f", c.CPU[name]),
+					mega(float64(c.Peak[name])))
 			}
 		}
 	}

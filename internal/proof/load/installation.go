@@ -24,7 +24,8 @@ type loaded struct {
 // defaults are the options of a new installation: embedded engines, two partitions. Sources are listed more often than
 // by default, so that listing does not dominate the latency.
 func defaults(usage generate.Options) installation.Options {
-	return installation.Options{Broker: installation.Embedded, Store: installation.SQLite, Partitions: 2, Usage: usage, Every: 300 * time.Millisecond}
+	return installation.Options{Broker: installation.Embedded, Store: installation.SQLite, Partitions: 2, Usage: usage,
+		Every: 300 * time.Millisecond}
 }
 
 // raise builds an installation with the given numbers of mediators and raters, and one sink, and waits until they own

@@ -47,7 +47,8 @@ func (in *loaded) newWatcher() *watcher {
 		}
 		return sum, nil
 	}
-	return &watcher{conn: in.Access.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{}, changed: make(chan struct{})}
+	return &watcher{conn: in.Access.Warehouse.Conn(), position: position, every: 100 * time.Millisecond, waiting: map[string]*flight{},
+		changed: make(chan struct{})}
 }
 
 // landed starts waiting for a file.

@@ -25,7 +25,8 @@ type curve struct {
 }
 
 var curves = []curve{
-	{"registry: SIM, owner, root", "SIMs", "./registry", "BenchmarkLookup/sims=$N/sim+owner+root", "REGISTRY_SIMS", decades(1_000, 10_000_000)},
+	{"registry: SIM, owner, root", "SIMs", "./registry", "BenchmarkLookup/sims=$N/sim+owner+root", "REGISTRY_SIMS", decades(1_000,
+		10_000_000)},
 	{"rating, 10,000 accounts", "SIMs", "./rating", "BenchmarkRateSIMs/$N", "", decades(1_000, 10_000_000)},
 	{"rating, 1 M SIMs", "accounts", "./rating", "BenchmarkRateAccounts/$N", "", []int{200, 1_000, 10_000, 100_000}},
 	{"rating a part, a session for each SIM", "SIMs", "./rating", "BenchmarkRateSessions/$N", "", decades(1_000, 10_000_000)},
@@ -62,7 +63,8 @@ func measure(most int) error {
 				continue
 			}
 			name := strings.ReplaceAll(k.benchmark, "$N", strconv.Itoa(n))
-			out, peak, err := runner.Run(k.pkg, gobench.Exactly(name), []string{k.env + "=" + strconv.Itoa(n)}, "-test.benchtime", "1s", "-test.count", "3")
+			out, peak, err := runner.Run(k.pkg, gobench.Exactly(name), []string{k.env + "=" + strconv.Itoa(n)}, "-test.benchtime", "1s",
+				"-test.count", "3")
 			if err != nil {
 				return err
 			}

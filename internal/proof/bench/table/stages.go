@@ -33,6 +33,8 @@ var stages = []stage{
 	{name: "ClickHouse sink: our side", pkg: "./internal/warehouse", benchmark: "BenchmarkInsert/block=200000", records: 1, unit: "client-ns/row"},
 	{name: "ClickHouse sink: the engine", pkg: "./internal/warehouse", benchmark: "BenchmarkInsert/block=200000", records: 1, unit: "engine-ns/row"},
 	{name: "import of a SIM", pkg: "./internal/control", benchmark: "BenchmarkImport", sims: "CONTROL_SIMS"},
-	{name: "restore of a SIM's counters", pkg: "./internal/rater", benchmark: "BenchmarkRestore/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
-	{name: "the same from Kafka, which is in it", pkg: "./internal/rater", benchmark: "BenchmarkRestoreFromKafka/sims=$SIMS", target: 100_000, sims: "LEDGER_SIMS"},
+	{name: "restore of a SIM's counters", pkg: "./internal/rater", benchmark: "BenchmarkRestore/sims=$SIMS", target: 100_000,
+		sims: "LEDGER_SIMS"},
+	{name: "the same from Kafka, which is in it", pkg: "./internal/rater", benchmark: "BenchmarkRestoreFromKafka/sims=$SIMS",
+		target: 100_000, sims: "LEDGER_SIMS"},
 }
