@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"ratemill/internal/proof/testengine"
 	"ratemill/internal/safeguard"
 	"ratemill/internal/warehouse"
+	"ratemill/registry"
 )
 
 // factFaults are faults that a sink of facts outlives, each by a protective step.
@@ -45,6 +47,35 @@ var factFaults = map[safeguard.Step]func(w *factWorld){
 		_, err := w.sink((&deadly{at: 1, after: true}).in).Step(w.Context())
 		require.ErrorIs(w, err, errKilled)
 		w.arrive(w.sink(nil))
+		w.once()
+	},
+	// A process stands still before a page arrives. Meanwhile another revision becomes known, and another process brings
+	// everything: without an intent, it would bring another range, in pages with other tokens.
+	safeguard.IntentFirst: func(w *factWorld) {
+		w.companies(1)
+		held := &heldOnce{FactInserter: w.warehouse, until: func() {
+			w.companies(2)
+			w.arrive(w.sink(nil))
+		}}
+		s := w.sink(held.in)
+		_, _ = s.Step(w.Context())
+		w.arrive(s)
+		w.once()
+	},
+	// A process stands still before a page arrives. Another finds its intent, and is killed when the table has the token of
+	// that page without its rows. The first process then takes the page for written.
+	safeguard.IntentTaken: func(w *factWorld) {
+		held := &heldOnce{FactInserter: w.warehouse}
+		s := w.sink(held.in)
+		w.companies(2)
+		w.arrive(s)
+		w.companies(2)
+		held.until = func() {
+			_, err := w.sink(func(o *warehouse.FactSinkOptions) { o.Warehouse = tokenAlone{w.warehouse, w} }).Step(w.Context())
+			require.ErrorIs(w, err, errKilled)
+		}
+		_, _ = s.Step(w.Context())
+		w.arrive(s)
 		w.once()
 	},
 	// A process is stopped for hours; its range is completed meanwhile, and the tables forget it.
@@ -88,8 +119,33 @@ type tokenAlone struct {
 
 func (i tokenAlone) Insert(ctx context.Context, b *warehouse.Block, token string) error {
 	require.NoError(i.w, i.w.warehouse.Insert(ctx, b, token))
-	require.NoError(i.w, i.w.warehouse.Conn().Exec(ctx, "DELETE FROM "+b.Table+" WHERE 1"))
+	_, place, _ := strings.Cut(token, b.Table+"/")
+	first, _, _ := strings.Cut(place, ".")
+	require.NoError(i.w, i.w.warehouse.Conn().Exec(ctx, "DELETE FROM "+b.Table+" WHERE known >= "+first))
 	return errKilled
+}
+
+// companies states companies, each with a revision of its own.
+func (w *factWorld) companies(n int) {
+	for range n {
+		w.state(&registry.Changes{Companies: []registry.Company{{ID: fmt.Sprint("company-", w.known), Name: "Acme"}}})
+	}
+}
+
+// heldOnce holds an insert until something else is done.
+type heldOnce struct {
+	warehouse.FactInserter
+	until func()
+}
+
+func (i *heldOnce) in(o *warehouse.FactSinkOptions) { o.Warehouse = i }
+
+func (i *heldOnce) Insert(ctx context.Context, b *warehouse.Block, token string) error {
+	if until := i.until; until != nil {
+		i.until = nil
+		until()
+	}
+	return i.FactInserter.Insert(ctx, b, token)
 }
 
 // onceAway refuses the first insert.
