@@ -91,7 +91,7 @@ func (d *Directory) Payer(account uint32, cycle int32) (payer uint32, tracked bo
 	if h == nil {
 		return account, false
 	}
-	when := udr.Instant(int64(cycle) * daySeconds * int64(time.Second))
+	when := udr.InstantOf(Date(cycle).UTC())
 	if a := b.Account(id, max(when, h.From)); a != nil {
 		when = registry.Midnight(a.Zone, cycle)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"ratemill/diag"
 	"ratemill/registry"
@@ -114,23 +113,5 @@ func readPart[V any](b *Book, s registry.Statement) (v V, ok bool) {
 	return v, true
 }
 
-// Date is a local date, in days since 1970-01-01.
-type Date int32
-
-const daySeconds = 24 * 60 * 60
-
-// String is the date as 2026-04-01.
-func (d Date) String() string { return time.Unix(int64(d)*daySeconds, 0).UTC().Format(time.DateOnly) }
-
-// MarshalText implements encoding.TextMarshaler.
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *Date) UnmarshalText(text []byte) error {
-	t, err := time.Parse(time.DateOnly, string(text))
-	if err != nil {
-		return fmt.Errorf("%q is not a date; write it as 2026-04-01", text)
-	}
-	*d = Date(t.Unix() / daySeconds)
-	return nil
-}
+// Date is a local date.
+type Date = registry.Date

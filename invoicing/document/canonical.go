@@ -1,0 +1,74 @@
+package document
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Rules is the version of the program's rules for documents. A program that would give other amounts for the same inputs gets the next
+// one, and keeps the code of every version by which a document was issued.
+const Rules = 1
+
+// Canonical is the text of a document from which its hash is made: inputs, lines, tax groups and totals, each amount as a decimal with the
+// fewest digits. number and dates come first, so that a preview differs from the final document in those lines only.
+func (d *Document) Canonical() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "number %q\nissued %s\ndue %s\n", d.Number, d.Issued, d.Due)
+	d.body(&b)
+	return b.String()
+}
+
+// Body is the canonical text without number and dates.
+func (d *Document) Body() string {
+	var b strings.Builder
+	d.body(&b)
+	return b.String()
+}
+
+func (d *Document) body(b *strings.Builder) {
+	fmt.Fprintf(b, "form %s negative %t corrects %q\n", d.Form, d.Negative, d.Corrects)
+	fmt.Fprintf(b, "payer %q seller %q cycle %s\n", d.Payer.Account, d.Seller.Account, d.Cycle)
+	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)
+	fmt.Fprintf(b, "rules %d catalogue %q\n", d.Input.Rules, d.Input.Catalogue)
+	for _, c := range d.Input.Closes {
+		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s catalogue %q\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Catalogue)
+	}
+	for _, t := range d.Input.Credits {
+		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)
+	}
+	for _, l := range d.Lines {
+		fmt.Fprintf(b, "line %d %s %q %q %s %q %q %q cycle %s period %s\n", l.No, l.Kind, l.Account, l.Product, l.Version,
+			l.State, l.Class, l.Zone, l.Cycle, l.Period)
+		fmt.Fprintf(b, " sims %d items %d records %d quantity %s %q price %s per %d takes %d text %q\n", l.SIMs, l.Items, l.Records, l.Quantity,
+			l.Unit, l.Price, l.Per, l.Takes, l.Text)
+		fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate, l.Reason)
+	}
+	for _, g := range d.Taxes {
+		fmt.Fprintf(b, "tax %s %s %q basis %s tax %s\n", g.Category, g.Rate, g.Reason, g.Basis, g.Tax)
+	}
+	fmt.Fprintf(b, "net %s tax %s total %s\n", d.Net, d.Tax, d.Total)
+}
+
+// String is the period as 2026-04-01..2026-05-01.
+func (p Period) String() string { return p.From.String() + ".." + p.To.String() }
+
+// String is the cut as 1:9000,8771: generation of the log, then the offset of each partition.
+func (c Cut) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d:", c.Log)
+	for n, at := range c.Offsets {
+		if n > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%d", at)
+	}
+	return b.String()
+}
+
+// Sum is the hash of the canonical text: SHA-256 in hexadecimal digits.
+func (d *Document) Sum() string {
+	sum := sha256.Sum256([]byte(d.Canonical()))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,22 @@
+package document
+
+// Make fills lines, tax groups and totals of a document from its items; tax says how each line is taxed. The document has its currency,
+// Scale and Gross.
+func (d *Document) Make(items []Item, tax func(*Line) (Taxed, error)) (err error) {
+	if d.Lines, err = Lines(items, d.Scale); err != nil {
+		return err
+	}
+	for n := range d.Lines {
+		l := &d.Lines[n]
+		t, err := tax(l)
+		if err != nil {
+			return err
+		}
+		l.Category, l.Rate, l.Reason = t.Category, t.Rate, t.Reason
+	}
+	if err := d.tax(); err != nil {
+		return err
+	}
+	d.Negative = d.Net.Sign() < 0
+	return nil
+}
