@@ -47,8 +47,8 @@ func (*Percent) JSONSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+ ?%?$"}
 }
 
-func (v *CreditPolicy) name() diag.Text { return v.Name }
-func (v *CreditPolicy) from() Date      { return v.From }
+func (v *CreditPolicy) DocumentName() diag.Text { return v.Name }
+func (v *CreditPolicy) InForce() Date           { return v.From }
 
 // Check implements the checks of diag.Decode.
 func (v *CreditPolicy) Check(_ *diag.Node, c *diag.Decoder) {

@@ -8,6 +8,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/rating"
 )
 
 // CustomFields is the catalogue's document that declares fields of an installation.
@@ -29,8 +30,8 @@ type CustomField struct {
 	pattern *regexp.Regexp
 }
 
-func (v *CustomFields) name() diag.Text { return v.Name }
-func (v *CustomFields) from() Date      { return v.From }
+func (v *CustomFields) DocumentName() diag.Text { return v.Name }
+func (v *CustomFields) InForce() Date           { return v.From }
 
 // Check implements the checks of diag.Decode.
 func (v *CustomFields) Check(_ *diag.Node, c *diag.Decoder) {
@@ -92,10 +93,10 @@ func (d *Documents) Custom(of string) map[string]*CustomField {
 	return customOf(d.custom, of)
 }
 
-func customOf(all versions[CustomFields], of string) map[string]*CustomField {
+func customOf(all rating.Versions[CustomFields], of string) map[string]*CustomField {
 	fields := map[string]*CustomField{}
 	for name := range all {
-		if last := all.newest(name); last.Of == of {
+		if last := all.Newest(name); last.Of == of {
 			for i := range last.Fields {
 				fields[last.Fields[i].Key.Value] = &last.Fields[i].Value
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ratemill/diag"
+	"ratemill/rating"
 )
 
 // hasField reports whether the stored form of a value has something at a path: what is empty is not stored.
@@ -57,7 +58,7 @@ var fieldOwners = map[string]reflect.Type{
 }
 
 // unknownField says what is wrong with the name of a field such as profile.cost_centre, or "".
-func unknownField(field string, custom versions[CustomFields]) string {
+func unknownField(field string, custom rating.Versions[CustomFields]) string {
 	if kind, name, named := strings.Cut(field, "/"); named {
 		if (kind == "contact" || kind == "address") && name != "" {
 			return ""

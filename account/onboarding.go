@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ratemill/diag"
+	"ratemill/rating"
 	"ratemill/registry"
 )
 
@@ -29,8 +30,8 @@ type Gate struct {
 	Say          string     `yaml:"say" doc:"What to do about it, for whoever is stopped by it." example:"Ask the network desk for an APN group"`
 }
 
-func (v *Onboarding) name() diag.Text { return v.Name }
-func (v *Onboarding) from() Date      { return v.From }
+func (v *Onboarding) DocumentName() diag.Text { return v.Name }
+func (v *Onboarding) InForce() Date           { return v.From }
 
 // Check implements the checks of diag.Decode.
 func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
@@ -57,7 +58,7 @@ func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
 }
 
 // follow checks the fields that gates name.
-func (v *Onboarding) follow(custom versions[CustomFields], l *diag.List) {
+func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) {
 	for _, g := range v.Gates {
 		if g.Filled == nil {
 			continue

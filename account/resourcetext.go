@@ -60,8 +60,8 @@ func (*ClockTime) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}
 }
 
-func (v *ResourceText) name() diag.Text { return v.Name }
-func (v *ResourceText) from() Date      { return v.From }
+func (v *ResourceText) DocumentName() diag.Text { return v.Name }
+func (v *ResourceText) InForce() Date           { return v.From }
 
 // Check implements the checks of diag.Decode.
 func (v *ResourceText) Check(n *diag.Node, d *diag.Decoder) {
