@@ -1,0 +1,144 @@
+package terms
+
+import (
+	"fmt"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/diag"
+	"ratemill/invoicing/document"
+	"ratemill/rating"
+	"ratemill/registry"
+)
+
+// The kinds of documents, in the order in which they refer to each other.
+var (
+	taxes = rating.VersionedKind[Tax]("tax", "A tax table says which category and rate of tax a line has.", nil, nil)
+
+	groups = rating.VersionedKind("accounting_group", "An accounting group says how the invoices of some payers are made: currency, number "+
+		"ranges, periodicity, taxes, and when a document is held.", nil, checkGroups)
+
+	sellers = rating.VersionedKind("seller", "A seller is the operator or a reseller, as it stands on its documents.", nil, checkSellers)
+)
+
+// Kinds are the kinds of the catalogue's documents that this package owns.
+func Kinds() []rating.Kind { return []rating.Kind{taxes, groups, sellers} }
+
+// checkGroups reports unknown tax tables, and two ranges that could write the same number.
+func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) {
+	tables, _ := rating.VersionsOf[Tax](c, taxes)
+	shapes := map[string]diag.Text{}
+	for _, name := range all.Names() {
+		for _, g := range all[name] {
+			if t := g.Tax; t.Value != "" && tables[t.Value] == nil {
+				l.Errorf(t.Pos, "there is no tax table %s%s", t.Value, instead(t.Value, tables.Names()))
+			}
+			for _, text := range []diag.Text{g.Numbers.Invoice, g.Numbers.CreditNote} {
+				r, err := ParseRange(text.Value)
+				if err != nil {
+					continue // the decoder said so
+				}
+				other, taken := shapes[r.Shape()]
+				if taken && other.Value != text.Value {
+					l.Errorf(text.Pos, "numbers of %s can be the same as those of %s (%s:%d); give one of them another text", text.Value, other.Value,
+						other.Pos.File.Name, other.Pos.Line)
+				}
+				shapes[r.Shape()] = text
+			}
+			if g.Numbers.Invoice.Value != "" && g.Numbers.Invoice.Value == g.Numbers.CreditNote.Value {
+				l.Errorf(g.Numbers.CreditNote.Pos, "invoices and credit notes of group %s have one number range; give credit notes their own",
+					g.Name.Value)
+			}
+		}
+	}
+}
+
+// checkSellers reports unknown accounting groups, and two sellers with one account.
+func checkSellers(all rating.Versions[Seller], c *rating.Catalogue, l *diag.List) {
+	known, _ := rating.VersionsOf[Group](c, groups)
+	accounts := map[string]diag.Text{}
+	for _, name := range all.Names() {
+		for _, s := range all[name] {
+			for _, g := range s.Groups {
+				if known[g.Value] == nil {
+					l.Errorf(g.Pos, "there is no accounting group %s%s", g.Value, instead(g.Value, known.Names()))
+				}
+			}
+			if other, taken := accounts[s.Account.Value]; taken && other.Value != s.Name.Value {
+				who := "the operator"
+				if s.Account.Value != "" {
+					who = "account " + s.Account.Value
+				}
+				l.Errorf(s.Name.Pos, "%s is seller %s already (%s:%d)", who, other.Value, other.Pos.File.Name, other.Pos.Line)
+			}
+			accounts[s.Account.Value] = s.Name
+		}
+	}
+}
+
+func instead(name string, names []string) string {
+	if hint := diag.Suggest(name, names); hint != "" {
+		return hint
+	}
+	if len(names) == 0 {
+		return "; the catalogue has none"
+	}
+	return "; there are " + strings.Join(names, ", ")
+}
+
+// Documents are the catalogue's documents that this package owns.
+type Documents struct {
+	taxes   rating.Versions[Tax]
+	groups  rating.Versions[Group]
+	sellers rating.Versions[Seller]
+}
+
+// DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents by rules that came later.
+func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
+	d = &Documents{}
+	var l diag.List
+	d.taxes, list = rating.VersionsOf[Tax](c, taxes)
+	d.groups, l = rating.VersionsOf[Group](c, groups)
+	list = append(list, l...)
+	d.sellers, l = rating.VersionsOf[Seller](c, sellers)
+	return d, append(list, l...)
+}
+
+// Group is the version of an accounting group on a date, nil if there is none.
+func (d *Documents) Group(name string, on registry.Date) *Group { return d.groups.At(name, on) }
+
+// Groups are the names of the accounting groups, sorted.
+func (d *Documents) Groups() []string { return d.groups.Names() }
+
+// Seller is the seller with an account, "" for the operator, on a date; nil if no document describes it.
+func (d *Documents) Seller(account string, on registry.Date) *Seller {
+	for _, name := range d.sellers.Names() {
+		if s := d.sellers.At(name, on); s != nil && s.Account.Value == account {
+			return s
+		}
+	}
+	return nil
+}
+
+// Tax is how a line is taxed on a date (rule R5). A payer with a reason for no VAT has that; otherwise the group's tax table decides.
+func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed, error) {
+	if zero != nil {
+		return document.Taxed{Category: zero.Category, Rate: decimal.Zero, Reason: zero.Reason}, nil
+	}
+	table := d.taxes.At(g.Tax.Value, on)
+	if table == nil {
+		return document.Taxed{}, fmt.Errorf("tax table %s has no version that is in force on %s; add one with an earlier from", g.Tax.Value, on)
+	}
+	t, ok, err := table.Of(class, buyer, seller)
+	if err == nil && !ok {
+		err = fmt.Errorf("tax table %s has no rule for class %s on %s, buyer in %s; add one", g.Tax.Value, class, on, orNone(buyer.Country))
+	}
+	return t, err
+}
+
+func orNone(country string) string {
+	if country == "" {
+		return "no country"
+	}
+	return country
+}

@@ -1,0 +1,134 @@
+package terms
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/diag"
+	"ratemill/normalize"
+	"ratemill/registry"
+)
+
+// Group is the catalogue's document that says how the invoices of some payers are made.
+type Group struct {
+	Name        diag.Text     `yaml:"accounting_group,required" doc:"Name of the accounting group." example:"es-b2b"`
+	From        registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
+	Currency    diag.Text     `yaml:"currency,required" doc:"Currency of its payers." example:"EUR"`
+	Numbers     Numbers       `yaml:"numbers,required" doc:"Number ranges."`
+	Periodicity string        `yaml:"periodicity" default:"monthly" enum:"monthly|quarterly|half_yearly|yearly" doc:"How often an invoice is made. The costs of the cycles between go to the next one."`
+	IssueMonth  int           `yaml:"issue_month" doc:"Month whose cycle is the last of a period of several months, 1 to 12. Without it, quarters end in March, June, September and December, halves in June and December, years in December." example:"3"`
+	Prices      string        `yaml:"prices" default:"net" enum:"net|gross" doc:"Whether prices of the catalogue are without tax or contain it."`
+	Tax         diag.Text     `yaml:"tax,required" doc:"Tax table." example:"spain"`
+	Template    string        `yaml:"template" default:"standard" doc:"Form of its documents." example:"standard"`
+	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, for usage that comes late." example:"2 d"`
+	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: charges that are due at once get a document of their own on the same day."`
+	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
+	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
+	LateUntil   Count         `yaml:"late_until" default:"12 cycles" doc:"Usage that comes more cycles late is suspended instead of being billed." example:"12 cycles"`
+}
+
+// Numbers are the ranges of a group.
+type Numbers struct {
+	Invoice    diag.Text `yaml:"invoice,required" doc:"Numbers of invoices: {year} is the year of issue, {n} the next number, {n:6} with at least six digits." example:"INV-{year}-{n:6}"`
+	CreditNote diag.Text `yaml:"credit_note,required" doc:"Numbers of credit notes." example:"CN-{year}-{n:6}"`
+}
+
+// Hold says how much suspended usage a document may leave out.
+type Hold struct {
+	SuspenseRecords int `yaml:"suspense_records" doc:"Suspended records of the payer's SIMs up to which its document is not held." example:"100"`
+}
+
+// DocumentName implements rating.Version.
+func (v *Group) DocumentName() diag.Text { return v.Name }
+
+// InForce implements rating.Version.
+func (v *Group) InForce() registry.Date { return v.From }
+
+// Check implements the checks of diag.Decode.
+func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
+	if code := v.Currency.Value; code != "" {
+		if p, err := normalize.ParseCurrency([]byte(code)); err != nil || p.MinorUnits() < 0 {
+			c.Errorf(v.Currency.Pos, "%q is no currency in which invoices are paid; write its ISO 4217 code, such as EUR", code)
+		}
+	}
+	if n.Member("issue_month") != nil {
+		switch {
+		case v.IssueMonth < 1 || v.IssueMonth > 12:
+			c.Errorf(n.Member("issue_month").Pos, "issue_month is 1 to 12, not %d", v.IssueMonth)
+		case v.Periodicity == "monthly":
+			c.Errorf(n.Member("issue_month").Pos, "issue_month has no effect on monthly invoices; leave it out")
+		}
+	}
+	if v.Hold.SuspenseRecords < 0 {
+		c.Errorf(v.Name.Pos, "hold.suspense_records is 0 or more, not %d", v.Hold.SuspenseRecords)
+	}
+	for _, t := range []diag.Text{v.Numbers.Invoice, v.Numbers.CreditNote} {
+		if t.Value == "" {
+			continue
+		}
+		if _, err := ParseRange(t.Value); err != nil {
+			c.Errorf(t.Pos, "%v", err)
+		}
+	}
+}
+
+// Months are the months between two invoices.
+func (v *Group) Months() int {
+	return map[string]int{"quarterly": 3, "half_yearly": 6, "yearly": 12}[v.Periodicity] + b2i(v.Periodicity == "monthly" || v.Periodicity == "")
+}
+
+// Issues reports whether an invoice is made when the cycle that begins on a date closes (rule R10).
+func (v *Group) Issues(cycle registry.Date) bool {
+	last := v.IssueMonth
+	if last == 0 {
+		last = 12
+	}
+	return (int(cycle.UTC().Month())-last)%v.Months() == 0
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Days is a number of days, written as 2 d.
+type Days int
+
+// UnmarshalNode implements diag.Unmarshaler.
+func (v *Days) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	*v = Days(number(n, d, []string{"d", "day", "days"}, 0, 60, "2 d"))
+}
+
+// JSONSchema implements diag.Schemed.
+func (*Days) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": "^[0-9]+ *(d|days?)$"}
+}
+
+// Count is a number of billing cycles, written as 12 cycles.
+type Count int
+
+// UnmarshalNode implements diag.Unmarshaler.
+func (v *Count) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	*v = Count(number(n, d, []string{"cycle", "cycles"}, 1, 120, "12 cycles"))
+}
+
+// JSONSchema implements diag.Schemed.
+func (*Count) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": "^[0-9]+ *cycles?$"}
+}
+
+func number(n *diag.Node, d *diag.Decoder, units []string, least, most int, example string) int {
+	digits := strings.TrimRight(n.Text, "abcdefghijklmnopqrstuvwxyz ")
+	unit := strings.TrimSpace(n.Text[len(digits):])
+	v, err := strconv.Atoi(digits)
+	if err != nil || !slices.Contains(units, unit) || v < least || v > most {
+		d.Errorf(n.Pos, "%q is not a number from %d to %d with its unit; write it as %s", n.Text, least, most, example)
+		return least
+	}
+	return v
+}
+
+func known(names []string, name string) bool { return slices.Contains(names, name) }
