@@ -223,6 +223,7 @@ type importer struct {
 	held        []udr.Identifier
 	marked      []mark
 	contested   []contested
+	followings  map[uint32][]following // of SIMs: the rows from the first with a contested identifier on
 
 	statements *Statements
 	forms      []Form

@@ -181,7 +181,7 @@ func (im *importer) subjectSIM(r *row, ids []udr.Identifier) (a about, ok bool) 
 		return a, false
 	}
 	for range 2 { // the zone of the account may move the date to another SIM
-		if a.sim, ok = im.who(ids, since); !ok {
+		if a.sim, ok = im.who(nil, ids, since); !ok {
 			break
 		}
 		own, owned := im.r.sims.owner(&im.r.moments, a.sim, max(since, im.firstOwned(a.sim)), im.changes.Revision)

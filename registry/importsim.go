@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func (im *importer) simRow(r *row) {
 		if sim, since, found = im.withdrawal(r, ids, since); !found {
 			return
 		}
-	} else if sim, found = im.who(ids, since); found {
+	} else if sim, found = im.who(r, ids, since); found {
 		if since, until = im.known(r, sim, since, until); until <= since {
 			im.errorf(r.at(colUntil), "until %s is not after since %s, which is known as %s", r.cells[colUntil].text,
 				r.cells[colSince].text, since)
@@ -81,14 +82,15 @@ func (im *importer) simRow(r *row) {
 		sim = im.r.sims.count + 1
 		im.r.sims.entry(sim)
 	}
-	if len(im.withdrawals) > 0 {
-		im.held = append(im.r.identifiers.ever(&im.r.sims, sim, im.held[:0]), ids...)
-		for _, id := range im.held {
-			if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
-				im.errorf(r.at(firstColumn(r)), "an earlier row takes back what was said of this SIM%s for the same or a later since: the rows of a SIM come in the order of their since", im.called(sim, since, ids))
-				return
-			}
-		}
+	if len(im.withdrawals) > 0 && im.takenBack(sim, ids, since) {
+		im.errorf(r.at(firstColumn(r)), "an earlier row takes back what was said of this SIM%s for the same or a later since: the rows of a SIM "+
+			"come in the order of their since", im.called(sim, since, ids))
+		return
+	}
+	if withdrawn && im.claimed(r, ids, sim, since, asked) {
+		im.errorf(r.at(firstColumn(r)), "an earlier row gives this identifier to another SIM, which has a row with this since too%s: "+
+			"import this row first, in a file of its own", im.called(sim, since, ids))
+		return
 	}
 	if withdrawn {
 		for _, id := range ids {
@@ -122,8 +124,71 @@ func (im *importer) simRow(r *row) {
 		return
 	}
 	defer im.simColumns(r, sim, account, span{since: since, until: until}, false)
+	claims := len(im.contested)
 	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said,
 		account: account, accountSaid: r.cells[colAccount].said, plan: plan, planSaid: r.cells[colPlan].said})
+	im.follow(sim, ids, since, len(im.contested) > claims)
+}
+
+// takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an identifier of
+// this row or one that named its SIM by then. The answer is the same when the files are imported again: identifiers that
+// later rows give to the SIM do not count.
+func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instant) bool {
+	for _, id := range ids {
+		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
+			return true
+		}
+	}
+	im.held = im.r.identifiers.ever(&im.r.sims, sim, im.held[:0])
+	for _, id := range im.held {
+		earlier, ok := im.withdrawals[id]
+		if ok && earlier >= since && slices.ContainsFunc(im.r.identifiers.told(&im.r.moments, id), func(f told) bool {
+			return f.account == sim && f.from <= earlier
+		}) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(im.contested, func(c contested) bool {
+		earlier, ok := im.withdrawals[c.id]
+		return ok && c.claim && c.sim == sim && c.since <= earlier && earlier >= since
+	})
+}
+
+// claimed reports whether an earlier row gives an identifier of a row that withdraws to another SIM that has a row with this
+// since, so that the row would mean the other SIM if it were imported again.
+func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, asked udr.Instant) (yes bool) {
+	for _, c := range im.contested {
+		if !c.claim || c.sim == sim || !slices.Contains(ids, c.id) {
+			continue
+		}
+		also := func(at udr.Instant) bool {
+			_, said := im.r.sims.said(&im.r.moments, c.sim, at)
+			yes = yes || at == c.since && at == since || at != since && said
+			return false
+		}
+		also(since)
+		also(asked)
+		im.sameDay(r, colSince, -1, also)
+	}
+	return yes
+}
+
+// freed is the SIM whose row at a time was withdrawn together with its fact about an identifier, after which only the end
+// of the identifier with another SIM is left there; 0 for none. To withdraw the row again concerns the same SIM.
+func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
+	var before, last told
+	for _, f := range im.r.identifiers.told(&im.r.moments, id) {
+		if f.from == at {
+			before, last = last, f
+		}
+	}
+	if !before.state.begins() || before.account == 0 || before.account == last.account || last.state != Ended {
+		return 0
+	}
+	if f, ok := im.r.sims.said(&im.r.moments, before.account, at); !ok || f.state.begins() || f.known != last.known {
+		return 0
+	}
+	return before.account
 }
 
 // withdrawal is the SIM and the beginning of the row that a row withdraws; SIM 0 if that was withdrawn before. A date is
@@ -293,11 +358,24 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 
 // who is the SIM that a row concerns: the one that its identifiers name at its since; if none does, the one that they
 // named next after it, or, for the strong kinds, last before it, because a card that comes back is the same card.
-func (im *importer) who(ids []udr.Identifier, since udr.Instant) (uint32, bool) {
+// With a row, the first is the SIM with which an identifier begins on the row's date, in whichever zone.
+func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32, bool) {
 	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
 		if isStrong(id) != onlyStrong {
 			continue
+		}
+		if ref := im.r.identifiers.find(id); r != nil && ref != nil && ref.when&history != 0 {
+			sim := uint32(0)
+			im.sameDay(r, colSince, since, func(at udr.Instant) bool {
+				if begins, _, holder := im.named(id, at); begins {
+					sim = holder
+				}
+				return sim != 0
+			})
+			if sim != 0 {
+				return sim, true
+			}
 		}
 		if sim, ok := im.r.identifiers.sim(&im.r.moments, id, since, im.changes.Revision); ok {
 			return sim, true
@@ -328,7 +406,7 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 			continue
 		}
 		if f.state != Withdrawn {
-			return f.sim, true, true
+			return cmp.Or(im.freed(id, since), f.sim), true, true
 		}
 		withdrawn = f
 	}

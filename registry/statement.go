@@ -31,6 +31,23 @@ type contested struct {
 	end          bool // the statement ends at until
 }
 
+// following is a row about a SIM that comes after a row with a contested identifier.
+type following struct {
+	since udr.Instant
+	ids   []udr.Identifier
+}
+
+// follow remembers a row about a SIM if one before it has a contested identifier, or it has one itself.
+func (im *importer) follow(sim uint32, ids []udr.Identifier, since udr.Instant, contested bool) {
+	if _, ok := im.followings[sim]; !ok && !contested {
+		return
+	}
+	if im.followings == nil {
+		im.followings = map[uint32][]following{}
+	}
+	im.followings[sim] = append(im.followings[sim], following{since, slices.Clone(ids)})
+}
+
 // mark is a time at which a statement of a SIM begins or ends.
 type mark struct {
 	from          udr.Instant
@@ -248,15 +265,20 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 	im.own(sim, at, begins, true, f.account, im.r.plans.list[f.plan])
 	im.held = im.heldAt(sim, at-1, im.held[:0])
 	for _, id := range im.held {
-		named, _, other := im.named(id, at)
-		if !named && begins && slices.Contains(afterwards, id) {
-			named, other = true, sim // the statement that begins here has the identifier too
-		}
-		if !named {
-			other = sim
-		}
-		im.name(id, at, named, true, other)
+		im.endName(sim, at, id, begins && slices.Contains(afterwards, id))
 	}
+}
+
+// endName ends an identifier of a SIM that leaves at a time; again says that the statement that begins there has it too.
+func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again bool) {
+	named, _, other := im.named(id, at)
+	if !named && again {
+		named, other = true, sim
+	}
+	if !named {
+		other = sim
+	}
+	im.name(id, at, named, true, other)
 }
 
 // forgetEnds removes the ends at a time of identifiers that name no SIM before it any more.
@@ -385,12 +407,31 @@ func (im *importer) checkContested() {
 			afterwards := im.afterwards(c.sim, &a)
 			_, ends, _ := im.named(c.id, c.since)
 			im.name(c.id, c.since, true, ends, c.sim)
-			if c.end {
-				im.end(c.sim, c.until, afterwards)
-			}
-			if a.continued {
-				im.keep(c.sim, a.next.from, afterwards)
-			}
+			im.goOn(c, &a, afterwards)
+		}
+	}
+}
+
+// goOn ends an identifier that a SIM got after all rows were read: where a later row gives the SIM others of its kind, and
+// where the SIM leaves.
+func (im *importer) goOn(c contested, a *around, afterwards []udr.Identifier) {
+	rows := im.followings[c.sim]
+	for _, m := range slices.Clone(im.marks(c.sim)) {
+		if m.from <= c.since {
+			continue
+		}
+		i := slices.IndexFunc(rows, func(f following) bool { return f.since == m.from })
+		if holder, held := im.holder(c.id, m.from-1); !held || holder != c.sim {
+			return
+		}
+		if m.ends {
+			im.endName(c.sim, m.from, c.id, m.begins && i >= 0 && slices.Contains(rows[i].ids, c.id))
+		}
+		switch {
+		case m.begins && i >= 0:
+			im.release(c.sim, rows[i].ids, m.from, m.ends)
+		case m.begins && a.continued && m.from == a.next.from:
+			im.keep(c.sim, m.from, afterwards)
 		}
 	}
 }
