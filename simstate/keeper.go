@@ -1,6 +1,7 @@
 package simstate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -8,33 +9,55 @@ import (
 	"slices"
 	"time"
 
+	"ratemill/internal/safeguard"
 	"ratemill/internal/store"
 	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
 )
 
-// Facts are the facts of an installation.
-type Facts interface {
+// Facts are the facts of an installation. T is a transaction of the control store.
+type Facts[T any] interface {
 	// Latest are the registry and the statements of accounts and SIMs, both up to a revision at least.
 	Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error)
 	// StatesOf lists all that was ever stated of the states of SIMs up to a revision, with causes, in the order of
 	// (From, Known).
-	StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error)
+	StatesOf(ctx context.Context, tx T, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error)
 	// Write adds a change set, whose revision is the next one: store.ErrConflict when it is not.
-	Write(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error
+	Write(ctx context.Context, tx T, changes *registry.Changes, why string) error
 	// Changed are the SIMs about which something was stated after a revision and up to another, of themselves or of their
 	// accounts, in the order of their numbers.
 	Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error)
 }
 
+// Rows is what the control store keeps beside the facts: Table does.
+type Rows[T any] interface {
+	// AddUsage keeps what usage did, each cause once.
+	AddUsage(ctx context.Context, tx T, fresh []Usage) error
+	// Usage is what usage did to SIMs so far.
+	Usage(ctx context.Context, tx T, sims []uint32) (map[uint32][]life.Event, error)
+	// Follow writes what belongs to the states of SIMs: the next time limits, and requests to the network.
+	Follow(ctx context.Context, tx T, settled map[uint32]Settled, now time.Time) error
+	// DueBy are SIMs whose time limit is due by a time, those that waited longest first.
+	DueBy(ctx context.Context, tx T, by udr.Instant, most int) ([]uint32, error)
+	// Position is how far the SIMs are settled after changes of facts. It keeps others out until the transaction ends.
+	Position(ctx context.Context, tx T) (Position, error)
+	// Move moves the position: store.ErrConflict when another process did.
+	Move(ctx context.Context, tx T, from, to Position) error
+}
+
+// Transactions run a function in one transaction: all of it counts, or nothing.
+type Transactions[T any] interface {
+	Change(ctx context.Context, what string, do func(tx T) error) error
+}
+
 // Keeper settles SIMs in the control store.
-type Keeper struct {
-	Facts Facts
+type Keeper[T any] struct {
+	Facts Facts[T]
 	Book  *life.Book
 	Now   func() time.Time // of the control store
 	Log   *slog.Logger
-	Table Table
+	Table Rows[T]
 }
 
 // lookAgain is how long a SIM waits whose rules cannot be found.
@@ -45,7 +68,7 @@ const portion = 10_000
 
 // Settle writes what the SIMs lack in a transaction: facts, time limits, and requests to the network. fresh is what usage
 // did; it is kept, each cause once. reason is the cause of what nothing else causes.
-func (k *Keeper) Settle(ctx context.Context, tx *store.Tx, sims []uint32, fresh []Usage, reason string) error {
+func (k *Keeper[T]) Settle(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
 	if err := k.Table.AddUsage(ctx, tx, fresh); err != nil {
 		return err
 	}
@@ -55,7 +78,16 @@ func (k *Keeper) Settle(ctx context.Context, tx *store.Tx, sims []uint32, fresh 
 	}
 	slices.Sort(sims)
 	sims = slices.Compact(sims)
+	// The position keeps out whoever settles SIMs too. Otherwise a transaction that knows less could commit after one that
+	// knows more, and take a time limit away that nobody would look for again.
+	at, err := k.Table.Position(ctx, tx)
+	if err != nil {
+		return err
+	}
 	reg, statements, revision, err := k.Facts.Latest(ctx)
+	if err == nil && revision < at.Revision && safeguard.On(safeguard.NewestSettles) {
+		err = store.ErrConflict
+	}
 	if err != nil {
 		return err
 	}
@@ -71,7 +103,7 @@ func (k *Keeper) Settle(ctx context.Context, tx *store.Tx, sims []uint32, fresh 
 }
 
 // settle settles a portion, and returns the revision after it.
-func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint32, reason string) (registry.Revision, error) {
+func (k *Keeper[T]) settle(ctx context.Context, tx T, l *Lives, sims []uint32, reason string) (registry.Revision, error) {
 	stated, err := k.Facts.StatesOf(ctx, tx, sims, l.Revision)
 	if err != nil {
 		return 0, err
@@ -102,21 +134,19 @@ func (k *Keeper) settle(ctx context.Context, tx *store.Tx, l *Lives, sims []uint
 		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims",
 			problems, "first", problem)
 	}
-	if err := k.Table.Follow(ctx, tx, follows, now); err != nil {
-		return 0, err
-	}
+	// Facts come first, as in commands: a transaction that waits for another's revision then holds nothing that the other
+	// one needs.
+	revision := l.Revision
 	changes := &registry.Changes{Revision: l.Revision + 1}
-	life.Add(changes, facts)
-	if changes.Empty() {
-		return l.Revision, nil
+	if life.Add(changes, facts); !changes.Empty() {
+		if err := k.Facts.Write(ctx, tx, changes, "states of SIMs that follow from usage, time limits and changes"); err != nil {
+			return 0, err
+		}
+		if !changes.Empty() { // otherwise another process was faster
+			revision = changes.Revision
+		}
 	}
-	if err := k.Facts.Write(ctx, tx, changes, "states of SIMs that follow from usage, time limits and changes"); err != nil {
-		return 0, err
-	}
-	if changes.Empty() { // another process was faster
-		return l.Revision, nil
-	}
-	return changes.Revision, nil
+	return revision, k.Table.Follow(ctx, tx, follows, now)
 }
 
 // Follow writes what belongs to the states of SIMs beside their facts: the next time limits, and requests to the network.
@@ -156,8 +186,8 @@ func requests(stands map[uint32]*life.Stay) (all []Request) {
 }
 
 // Due settles SIMs whose time limit is due, some at a time, and reports whether there may be more.
-func (k *Keeper) Due(ctx context.Context, db *store.DB) (more bool, err error) {
-	err = db.Change(ctx, "ending time limits of SIMs", func(tx *store.Tx) error {
+func (k *Keeper[T]) Due(ctx context.Context, db Transactions[T]) (more bool, err error) {
+	err = db.Change(ctx, "ending time limits of SIMs", func(tx T) error {
 		sims, err := k.Table.DueBy(ctx, tx, udr.InstantOf(k.Now()), portion)
 		if err != nil || len(sims) == 0 {
 			return err
@@ -170,45 +200,69 @@ func (k *Keeper) Due(ctx context.Context, db *store.DB) (more bool, err error) {
 
 // Follow settles some of the SIMs about which something was stated since the last time, and reports whether there may be
 // more.
-func (k *Keeper) Follow(ctx context.Context, db *store.DB) (more bool, err error) {
-	err = db.Change(ctx, "settling SIMs after changes of facts", func(tx *store.Tx) error {
-		more = false
-		from, err := k.Table.Position(ctx, tx)
-		if err != nil {
-			return err
-		}
-		to := from
-		_, statements, latest, err := k.Facts.Latest(ctx)
-		if err != nil || latest <= from.Revision {
-			return err
-		}
-		if to.Next == 0 {
-			to.Next = latest
-		}
-		var sims []uint32
-		if anySettings(statements) {
-			if sims, err = k.Facts.Changed(ctx, from.Revision, to.Next); err != nil {
-				return err
-			}
-		}
-		at, found := slices.BinarySearch(sims, from.SIM)
-		if found {
-			at++
-		}
-		if sims = sims[at:]; len(sims) > portion {
-			sims, more = sims[:portion], true
-		}
-		if err := k.Settle(ctx, tx, sims, nil, fmt.Sprintf("facts:%d", to.Next)); err != nil {
-			return err
-		}
-		if to.SIM = 0; more {
-			to.SIM = sims[portion-1]
-		} else {
-			to.Revision, to.Next = to.Next, 0
+func (k *Keeper[T]) Follow(ctx context.Context, db Transactions[T]) (more bool, err error) {
+	const what = "settling SIMs after changes of facts"
+	var from, to Position
+	var sims []uint32
+	look := func(tx T) (err error) {
+		from, to, sims, err = k.changed(ctx, tx)
+		return err
+	}
+	settle := func(tx T) error {
+		return k.Settle(ctx, tx, sims, nil, fmt.Sprintf("facts:%d", cmp.Or(to.Next, to.Revision)))
+	}
+	move := func(tx T) error {
+		if to == from {
+			return nil
 		}
 		return k.Table.Move(ctx, tx, from, to)
+	}
+	if !safeguard.On(safeguard.SettledTogether) {
+		err = db.Change(ctx, what, func(tx T) error { return cmp.Or(look(tx), move(tx)) })
+		if err == nil {
+			err = db.Change(ctx, what, settle)
+		}
+		return to.SIM > 0, err
+	}
+	err = db.Change(ctx, what, func(tx T) error {
+		if err := look(tx); err != nil {
+			return err
+		}
+		if err := settle(tx); err != nil {
+			return err
+		}
+		return move(tx)
 	})
-	return more, err
+	return to.SIM > 0, err
+}
+
+// changed are SIMs to be settled after changes of facts, and the position before and after them.
+func (k *Keeper[T]) changed(ctx context.Context, tx T) (from, to Position, sims []uint32, err error) {
+	if from, err = k.Table.Position(ctx, tx); err != nil {
+		return from, from, nil, err
+	}
+	to = from
+	_, statements, latest, err := k.Facts.Latest(ctx)
+	if err != nil || latest <= from.Revision {
+		return from, to, nil, err
+	}
+	to.Next = cmp.Or(to.Next, latest)
+	if anySettings(statements) {
+		if sims, err = k.Facts.Changed(ctx, from.Revision, to.Next); err != nil {
+			return from, to, nil, err
+		}
+	}
+	at, found := slices.BinarySearch(sims, from.SIM)
+	if found {
+		at++
+	}
+	if sims = sims[at:]; len(sims) > portion {
+		sims = sims[:portion]
+		to.SIM = sims[portion-1]
+	} else {
+		to.Revision, to.Next, to.SIM = to.Next, 0, 0
+	}
+	return from, to, sims, nil
 }
 
 // anySettings reports whether any account has settings for its SIMs: without them no SIM has states.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
@@ -76,11 +77,17 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 			break
 		}
 	}
+	if n := len(s.Stays); n > 0 && s.Stays[n-1].By == life.ByLimit && !safeguard.On(safeguard.DatedByDue) {
+		s.Stays[n-1].From = now
+	}
 	causes := make(map[string]bool, len(stated))
 	for i := range stated {
-		causes[stated[i].Cause] = true
+		causes[stated[i].Cause] = safeguard.On(safeguard.CauseAgain)
 	}
 	s.Facts = life.Change(stated, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
+	if !safeguard.On(safeguard.LaterWithdrawn) {
+		s.Facts = slices.DeleteFunc(s.Facts, func(f life.Fact) bool { return f.State == registry.Withdrawn })
+	}
 	return s, nil
 }
 
@@ -113,7 +120,12 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 		}
 		statuses = append(statuses, l.statuses(sim, of, before)...)
 	}
-	chosen := slices.DeleteFunc(slices.Clone(stated), func(f life.Told) bool { return strings.HasPrefix(f.Cause, assignment) })
+	var chosen []life.Told // of one time the last: what it corrected does not come back
+	for i, f := range stated {
+		if (i+1 == len(stated) || stated[i+1].From != f.From) && !strings.HasPrefix(f.Cause, assignment) {
+			chosen = append(chosen, f)
+		}
+	}
 	events, err := l.Book.Events(chosen, owned)
 	for i := range events {
 		if e := &events[i]; (e.Kind == life.Assigned || e.Kind == life.Left) && e.Cause == "" {

@@ -29,12 +29,12 @@ func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 }
 
 // KeeperOf is the keeper of an installation.
-func KeeperOf(g consumer.Given) *Keeper {
+func KeeperOf(g consumer.Given) *Keeper[*store.Tx] {
 	book, _ := life.Compile(nil, nil)
 	if g.Catalogue != nil {
 		book = g.Catalogue.Life()
 	}
-	return &Keeper{Facts: g.Facts(Consumer), Book: book, Now: g.StoreNow, Log: g.Log}
+	return &Keeper[*store.Tx]{Facts: g.Facts(Consumer), Book: book, Now: g.StoreNow, Log: g.Log, Table: Table{}}
 }
 
 var metrics = metric.Of("States of SIMs", "Of the role simstate: one series for each partition that this process owns.")

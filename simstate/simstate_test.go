@@ -37,7 +37,7 @@ type place struct {
 	t      testing.TB
 	store  *control.Store
 	log    *control.FactLog
-	keeper *simstate.Keeper
+	keeper *simstate.Keeper[*store.Tx]
 	now    time.Time
 }
 
@@ -56,7 +56,8 @@ func newPlace(t testing.TB, dsn string) *place {
 		_, err := s.LoadRegistry(ctx, reg)
 		return err
 	})
-	p.keeper = &simstate.Keeper{Facts: p.log, Book: c.Life(), Now: func() time.Time { return p.now }, Log: slog.New(slog.DiscardHandler)}
+	p.keeper = &simstate.Keeper[*store.Tx]{Facts: p.log, Book: c.Life(), Now: func() time.Time { return p.now },
+		Log: slog.New(slog.DiscardHandler), Table: simstate.Table{}}
 	return p
 }
 
@@ -189,11 +190,11 @@ func TestSIMsAreSuspendedWithTheirAccount(t *testing.T) {
 			Value: []byte(`{"status":"suspended"}`)})
 		p.follow()
 		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-02-01 10:00 in_billing", "2026-03-01 00:00 suspended"}, p.life(1))
-		asked, err := p.keeper.Table.ToSend(t.Context(), p.store.DB, p.now, 10)
+		asked, err := simstate.Table{}.ToSend(t.Context(), p.store.DB, p.now, 10)
 		require.NoError(t, err)
 		require.Len(t, asked, 2)
 		require.Equal(t, simstate.Deactivate, asked[0].Action)
-		require.NoError(t, p.keeper.Table.Answered(t.Context(), p.store.DB, &asked[0], simstate.Answer{Status: simstate.Acknowledged}, p.now))
+		require.NoError(t, simstate.Table{}.Answered(t.Context(), p.store.DB, &asked[0], simstate.Answer{Status: simstate.Acknowledged}, p.now))
 
 		p.now = at("2026-03-10 00:00")
 		p.states(registry.Statement{Kind: registry.KindStatus, Subject: "acme", From: instant("2026-03-09 00:00"),
@@ -202,9 +203,60 @@ func TestSIMsAreSuspendedWithTheirAccount(t *testing.T) {
 		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-02-01 10:00 in_billing", "2026-03-01 00:00 suspended",
 			"2026-03-09 00:00 in_billing"}, p.life(1))
 		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-03-01 00:00 suspended", "2026-03-09 00:00 billing_ready"}, p.life(2))
-		asked, err = p.keeper.Table.ToSend(t.Context(), p.store.DB, p.now, 10)
+		asked, err = simstate.Table{}.ToSend(t.Context(), p.store.DB, p.now, 10)
 		require.NoError(t, err)
 		require.Len(t, asked, 2)
 		require.Equal(t, simstate.Activate, asked[0].Action)
+	})
+}
+
+// chooses states a SIM's state with a cause, as commands do.
+func (p *place) chooses(from, state string, core registry.Core, cause string) {
+	_, stated, revision, err := p.log.Latest(p.t.Context())
+	require.NoError(p.t, err)
+	require.NotNil(p.t, stated)
+	c := &registry.Changes{Revision: revision + 1, States: []registry.StateFact{{SIM: 1, From: instant(from),
+		StateValue: registry.StateValue{Name: state, Core: core, Lifecycle: "standard"}}}}
+	c.States[0].Cause = c.Because(registry.Cause{Cause: cause, Kind: registry.KindState, Subject: registry.SubjectOf(1)})
+	require.NoError(p.t, p.store.ImportRegistry(p.t.Context(), c, control.ImportOptions{Who: "test", Now: p.now}))
+}
+
+// TestAChoiceThatWasCorrectedDoesNotComeBack: somebody chose a state for the time at which the account got the SIM, and took
+// it back. The default state of the account is there again.
+func TestAChoiceThatWasCorrectedDoesNotComeBack(t *testing.T) {
+	onBoth(t, func(p *place) {
+		p.twoSIMs()
+		p.chooses("2026-01-15 00:00", "in_billing", registry.Active, "request:1")
+		p.follow()
+		require.Equal(t, []string{"2026-01-15 00:00 in_billing"}, p.life(1))
+		p.chooses("2026-01-15 00:00", "billing_ready", registry.Prospect, "assignment:sim:1:2026-01-14T23:00:00Z after request:2")
+		p.follow()
+		require.Equal(t, []string{"2026-01-15 00:00 billing_ready"}, p.life(1))
+	})
+}
+
+// behind is a process that lacks the newest revision.
+type behind struct{ *control.FactLog }
+
+func (b behind) Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error) {
+	reg, statements, revision, err := b.FactLog.Latest(ctx)
+	return reg, statements, revision - 1, err
+}
+
+// TestAProcessThatKnowsLessSettlesNothing: it would take time limits away that follow from what it lacks.
+func TestAProcessThatKnowsLessSettlesNothing(t *testing.T) {
+	onBoth(t, func(p *place) {
+		p.twoSIMs()
+		p.chooses("2026-01-15 06:00", "suspended", registry.Suspended, "request:1")
+		p.follow()
+		late := *p.keeper
+		late.Facts = behind{p.log}
+		require.ErrorIs(p.t, p.store.Change(t.Context(), "test", func(tx *store.Tx) error {
+			return late.Settle(t.Context(), tx, []uint32{1}, nil, "timer:due")
+		}), store.ErrConflict)
+		p.now = at("2026-03-17 00:00")
+		_, err := p.keeper.Due(t.Context(), p.store.DB)
+		require.NoError(p.t, err)
+		require.Equal(t, []string{"2026-01-15 00:00 billing_ready", "2026-01-15 06:00 suspended", "2026-03-16 00:00 in_billing"}, p.life(1))
 	})
 }

@@ -166,19 +166,24 @@ type Position struct {
 	Revision registry.Revision // up to which all are
 	Next     registry.Revision // up to which they are being settled; 0 when nothing is under way
 	SIM      uint32            // the last one settled for it
-	version  int64
+	Version  int64             // of the row, which changes whenever it moves
 }
 
-// Position is how far the SIMs are settled after changes of facts.
+// Position is how far the SIMs are settled after changes of facts. It keeps others out until the transaction ends; SQLite
+// does that by itself.
 func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error) {
-	rows, err := tx.Rows(ctx, `SELECT revision, next, sim, version FROM simstate_facts WHERE id = 1`)
+	lock := ""
+	if tx.Postgres() {
+		lock = ` FOR UPDATE`
+	}
+	rows, err := tx.Rows(ctx, `SELECT revision, next, sim, version FROM simstate_facts WHERE id = 1`+lock)
 	if err != nil {
 		return p, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var revision, next, sim int64
-		if err := rows.Scan(&revision, &next, &sim, &p.version); err != nil {
+		if err := rows.Scan(&revision, &next, &sim, &p.Version); err != nil {
 			return p, err
 		}
 		p.Revision, p.Next, p.SIM = registry.Revision(revision), registry.Revision(next), uint32(sim)
@@ -190,12 +195,12 @@ func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error)
 func (Table) Move(ctx context.Context, tx *store.Tx, from, to Position) error {
 	var n int64
 	var err error
-	if from.version == 0 {
+	if from.Version == 0 {
 		n, err = tx.Exec(ctx, `INSERT INTO simstate_facts (id, revision, next, sim, version) VALUES (1, ?, ?, ?, 1) ON CONFLICT (id) DO NOTHING`,
 			int64(to.Revision), int64(to.Next), int64(to.SIM))
 	} else {
 		n, err = tx.Exec(ctx, `UPDATE simstate_facts SET revision = ?, next = ?, sim = ?, version = version + 1 WHERE id = 1 AND version = ?`,
-			int64(to.Revision), int64(to.Next), int64(to.SIM), from.version)
+			int64(to.Revision), int64(to.Next), int64(to.SIM), from.Version)
 	}
 	if err == nil && n == 0 {
 		err = store.ErrConflict

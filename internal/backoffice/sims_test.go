@@ -18,6 +18,7 @@ import (
 	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
 	"ratemill/internal/proof/testengine"
+	"ratemill/internal/store"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/simstate"
@@ -114,7 +115,8 @@ func (p *park) settle() {
 	})
 	c, list := rating.LoadCatalogue(os.DirFS(filepath.Join(p.Project, "catalogue")))
 	require.NoError(p.t, list.Err())
-	keeper := simstate.Keeper{Facts: facts, Book: c.Life(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	keeper := simstate.Keeper[*store.Tx]{Facts: facts, Book: c.Life(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Table: simstate.Table{}}
 	for more := true; more; {
 		more, err = keeper.Follow(p.t.Context(), p.Store.DB)
 		require.NoError(p.t, err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -49,7 +50,6 @@ func (t tx) insertCauses(ctx context.Context, c *registry.Changes) error {
 // removeKnown removes the causes of a change set that an earlier revision has, and those that it has twice, with their
 // facts.
 func (t tx) removeKnown(ctx context.Context, c *registry.Changes) error {
-	seen := map[string]bool{}
 	known := map[string]bool{}
 	for first := 0; first < len(c.Causes); first += rowsPerStatement {
 		some := c.Causes[first:min(len(c.Causes), first+rowsPerStatement)]
@@ -74,12 +74,18 @@ func (t tx) removeKnown(ctx context.Context, c *registry.Changes) error {
 		}
 		rows.Close()
 	}
-	c.Without(func(cause string) bool {
-		twice := seen[cause]
-		seen[cause] = true
-		return twice || known[cause]
-	})
+	Once(c, known)
 	return nil
+}
+
+// Once removes the causes of a change set that are known already, and those that it has twice, with their facts.
+func Once(c *registry.Changes, known map[string]bool) {
+	seen := map[string]bool{}
+	c.Without(func(cause string) bool {
+		twice := seen[cause] || known[cause] && safeguard.On(safeguard.CauseOnce)
+		seen[cause] = true
+		return twice
+	})
 }
 
 func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(written, of int)) error {

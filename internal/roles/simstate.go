@@ -14,6 +14,7 @@ import (
 	"ratemill/internal/metric"
 	"ratemill/internal/network"
 	"ratemill/internal/outbound"
+	"ratemill/internal/store"
 	"ratemill/simstate"
 	"ratemill/udr"
 )
@@ -51,7 +52,7 @@ func SIMState() Role {
 // two that both believe so from doing anything twice.
 type states struct {
 	n       *Node
-	keeper  *simstate.Keeper
+	keeper  *simstate.Keeper[*store.Tx]
 	network simstate.Network // nil: the configuration names none
 	owned   *partitions
 }
@@ -130,7 +131,7 @@ func (s *states) metrics(ctx context.Context, put metric.Scrape) {
 	if !s.owned.assigned(0) {
 		return
 	}
-	waits, err := s.keeper.Table.Waits(ctx, s.n.Store.DB, udr.InstantOf(s.n.LedgerTime.Now()))
+	waits, err := simstate.Table{}.Waits(ctx, s.n.Store.DB, udr.InstantOf(s.n.LedgerTime.Now()))
 	if err != nil {
 		return
 	}

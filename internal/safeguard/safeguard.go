@@ -61,6 +61,13 @@ const (
 	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
 	DrainFirst     // the warehouse is asked what was rated only when all usage has been rated and stored
 
+	CauseOnce       // the control store takes the facts of a cause once
+	CauseAgain      // a transition that follows again after it was withdrawn has a cause that names the reason
+	SettledTogether // simstate's position in the facts moves in the transaction that settles the SIMs
+	NewestSettles   // a transaction of simstate that knows fewer facts than are settled already has no effect
+	DatedByDue      // the effect of a time limit is dated by when it was due, however late it is found
+	LaterWithdrawn  // automatic transitions that no longer follow are withdrawn with the change before them
+
 	// The next steps protect files that continue others: courses in mediation find the faults without them.
 	EndAwaited     // a file whose last line has no end waits for it
 	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
@@ -83,6 +90,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"home-alone", "former-owners", "copies-asked", "copies-kept",
 	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first",
+	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
 	"keys-renewed"}
 

@@ -37,6 +37,9 @@ type Tx struct {
 	db *DB
 }
 
+// Postgres reports whether the database is PostgreSQL, not SQLite.
+func (t *Tx) Postgres() bool { return t.db.postgres }
+
 // Exec returns the number of changed rows. Parameters are written as ?.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	result, err := t.ExecContext(ctx, t.db.SQL(query), args...)
