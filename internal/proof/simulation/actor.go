@@ -46,9 +46,15 @@ const (
 	senderKind
 	sinkKind
 	accountKind
+	statesKind // of simstate: a consumer of the rated log
+	keeperKind // of simstate: changes of facts, and time
+	peopleKind
+	kinds
 )
 
-func (k kind) String() string { return [...]string{"owner", "mediator", "sink", "account"}[k] }
+func (k kind) String() string {
+	return [...]string{"owner", "mediator", "sink", "account", "simstate", "keeper", "people"}[k]
+}
 
 // killed unwinds the coroutine of an actor that crashed.
 type killed struct{}
@@ -143,7 +149,7 @@ func (c clock) Now() time.Time {
 
 // mostAhead is the largest error of the clocks of each kind of actor.
 var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour,
-	accountKind: 500 * 24 * time.Hour}
+	accountKind: 500 * 24 * time.Hour, statesKind: 500 * 24 * time.Hour, keeperKind: 500 * 24 * time.Hour, peopleKind: time.Hour}
 
 // jumps sets the clock of an actor's machine to another time: slightly wrong, or far off.
 func (w *world) jumps(a *actor) {

@@ -11,5 +11,6 @@
 // others have its work. Nothing sleeps: time is a number that grows when all of them wait.
 //
 // Start at Run; world.go schedules, faults.go says what can go wrong, broker.go and store.go are the engines, plant.go
-// has the accounts and usage, expectation.go computes the right results in the plainest way, judge.go compares.
+// has the accounts and usage, lives.go the SIMs with life cycles, expectation.go computes the right results in the plainest
+// way, judge.go compares.
 package simulation

@@ -131,8 +131,8 @@ func (e *expectation) take(m *broker.Message) {
 
 // rate computes the cost of a record, and the events that it causes.
 func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string {
-	account := accountOf(u.SIM, u.At, revision)
-	root := rootOf(account, u.At, revision)
+	account := e.w.accountOf(u.SIM, u.At, revision)
+	root := e.w.rootOf(u.SIM, u.At, e.w.level(revision))
 	month := int(u.At.Time().Month())
 	q := u.Quantity
 	text := fmt.Sprintf("rated %d", u.Seq)
@@ -146,6 +146,12 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 			events += fmt.Sprintf(" %s of %d in %d", what, max(owner, sim*1000), month)
 		}
 		return before
+	}
+	if u.SIM >= firstLife {
+		if root == 1 {
+			count("usage", root, 0, q, usageLimit)
+		}
+		return fmt.Sprintf("rated %d%s", u.Seq, byItsLife)
 	}
 	draw := func(what string, owner, sim uint32, want, size int64) int64 {
 		drawn := min(want, size-e.used[counted{what, owner, sim, month}])
@@ -218,6 +224,9 @@ func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) stri
 		}
 		if e.Counter.Kind.PerSIM() {
 			owner *= 1000
+		}
+		if e.SIM >= firstLife && ofLife(e) {
+			what = fmt.Sprintf("%s of SIM %d on %s:", e.Kind, e.SIM, e.At)
 		}
 		text += fmt.Sprintf(" %s of %d in %d", what, owner, int(e.At.Time().Month()))
 	}

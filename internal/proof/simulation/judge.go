@@ -109,6 +109,7 @@ func (w *world) advance() bool {
 	w.judgeWarehouse()
 	w.judgeBalances()
 	w.judgeFiles()
+	w.judgeLives()
 	if w.failure != "" {
 		return true
 	}
@@ -204,6 +205,10 @@ func (w *world) judge() {
 				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
 				return
 			}
+			if err := o.adoptLives(records, &b); err != nil {
+				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
+				return
+			}
 			o.adopt(records)
 			if !slices.Equal(records, o.records) {
 				w.fail("partition %d, rated offset %d, file %s, usage offset %d:\n  has       %q\n  should be %q", p, m.Offset, b.File.Short(), b.Input, records, o.records)
@@ -217,6 +222,9 @@ func (w *world) judge() {
 				for _, data := range r.Events {
 					event, err := rating.ParseEvent(data)
 					name := fmt.Sprint(event.Kind, event.Name, event.Counter)
+					if event.SIM >= firstLife {
+						name += fmt.Sprint(event.SIM, event.At)
+					}
 					if at, twice := fired[name]; twice || err != nil {
 						w.fail("partition %d: event %s is fired at rated offset %d and again at %d (%v)", p, name, at, m.Offset, err)
 						return
@@ -261,6 +269,9 @@ func follow(drawn map[string]int64, b *ratedlog.Batch) (wrong string) {
 			}
 			for _, d := range c.Draws {
 				name := fmt.Sprint(d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle)
+				if d.Kind == rating.SIMLife {
+					name += fmt.Sprint(" of payer ", c.Account)
+				}
 				if d.Before != drawn[name] {
 					return fmt.Sprintf("bucket %s of %s %d has %d drawn, but the log has %d", d.Bucket, d.Kind, d.Owner, d.Before,
 						drawn[name])
@@ -416,6 +427,9 @@ func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
 func (w *world) compareOffline() {
 	quiet := newWorld(w.seed, Options{Steps: 1})
 	quiet.files, quiet.lost = nil, w.lost
+	if quiet.lives = nil; w.lives != nil {
+		quiet.lives = w.lives.withoutStates(quiet)
+	}
 	quiet.phase = calm
 	for p := range partitions {
 		quiet.usage[p].add(w.usage[p].all)
@@ -443,12 +457,33 @@ func (w *world) compareOffline() {
 			return
 		}
 		for i, m := range w.judged[p].counts {
-			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) && !hasOldUsage(m.Value) {
-				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline", p, m.Offset)
+			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) && !hasOldUsage(m.Value) &&
+				!w.lives.lateUsage(m.Value) {
+				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline:\n  has     %q\n  offline %q%s",
+					p, m.Offset, inWords(m.Value), inWords(quiet.judged[p].counts[i].Value), w.lives)
 				return
 			}
 		}
 	}
+}
+
+// inWords is a message of the rated log for people.
+func inWords(message []byte) []string {
+	var b ratedlog.Batch
+	err := ratedlog.ParseBatch(message, &b)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	records, err := describeAll(&b)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, data := range b.Deltas {
+		if d, err := rating.ParseDelta(data); err == nil {
+			records = append(records, fmt.Sprintf("%s of %d by %v", d.Key.Kind, d.Key.Owner, d.Value))
+		}
+	}
+	return records
 }
 
 // ofForgotten reports whether usage is of a cycle whose counters are forgotten at the next sweep.

@@ -139,6 +139,9 @@ func (r Report) Replay() string {
 	if r.Options.Mediators {
 		records += " -mediators"
 	}
+	if r.Options.Lives {
+		records += " -lives"
+	}
 	return fmt.Sprintf("go test ./internal/proof/simulation -run TestReplay -seed %d -faults %s -steps %d -files %d%s -lines 200",
 		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, records)
 }

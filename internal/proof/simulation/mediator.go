@@ -497,7 +497,7 @@ func (w *world) judgeFiles() {
 			version = 1
 		}
 		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)
-		revision := uint64(f.row.Pins.Registry)
+		level := w.level(uint64(f.row.Pins.Registry))
 		filtered, suspended, units := uint64(0), uint64(0), int64(0)
 		for i, l := range f.lines {
 			id := udr.ID{File: f.id, Seq: uint64(i + 1)}
@@ -506,16 +506,16 @@ func (w *world) judgeFiles() {
 			case l.kind == dropped[version] && !l.mapped:
 				filtered++
 				want = ""
-			case l.bad, l.late && revision < lateRevision:
+			case l.bad, l.late && level < lateRevision:
 				suspended++
 				want = "suspended"
-			case f.origins == nil && hadAnotherRoot(&l, revision):
+			case f.origins == nil && w.hadAnotherRoot(&l, level):
 				suspended++
 				want = "suspended"
 			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || codes[id] == mediation.CopyRated && len(rated[l.key()]) > 0):
 				want = "suspended" // its copy was rated; if that was before the batch was made, the retry must notice it
 			default:
-				at = partitionOf[rootOf(accountOf(l.u.SIM, l.u.At, revision), l.u.At, revision)]
+				at = partitionOf[w.rootOf(l.u.SIM, l.u.At, level)]
 			}
 			if want == "rated" {
 				units += l.u.Quantity // including those that turn out to be duplicates
@@ -565,16 +565,15 @@ func (w *world) judgeFiles() {
 	}
 }
 
-// hadAnotherRoot reports whether, by an earlier revision, a record's SIM belonged to another billing root at the time
-// of use.
-func hadAnotherRoot(l *line, revision uint64) bool {
-	root := func(r uint64) uint32 { return rootOf(accountOf(l.u.SIM, l.u.At, r), l.u.At, r) }
+// hadAnotherRoot reports whether, by an earlier change, a record's SIM belonged to another billing root at the time of
+// use.
+func (w *world) hadAnotherRoot(l *line, level uint64) bool {
 	first := uint64(1)
 	if l.u.SIM == late {
 		first = lateRevision
 	}
-	for r := first; r < revision; r++ {
-		if root(r) != root(revision) {
+	for before := first; before < level; before++ {
+		if w.rootOf(l.u.SIM, l.u.At, before) != w.rootOf(l.u.SIM, l.u.At, level) {
 			return true
 		}
 	}

@@ -38,6 +38,13 @@ var focus = map[safeguard.Step]struct {
 	safeguard.CopiesAsked:  {"change,retry", ofMediators},
 	safeguard.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
 	safeguard.DrainFirst:   {"change,retry,pause", ofMediators},
+
+	safeguard.CauseOnce:       {"crash,pause,lost-commit,change", ofLives},
+	safeguard.CauseAgain:      {"crash,pause,change", ofLives},
+	safeguard.SettledTogether: {"crash,pause,store-fails", ofLives},
+	safeguard.NewestSettles:   {"not-known-yet,change,pause", ofLives},
+	safeguard.DatedByDue:      {"crash,pause,change", ofLives},
+	safeguard.LaterWithdrawn:  {"crash,pause,change", ofLives},
 }
 
 // part is what a step belongs to.
@@ -48,6 +55,7 @@ const (
 	ofOwners
 	ofSinks
 	ofMediators
+	ofLives
 )
 
 // TestMutants switches the protective steps off, one at a time: each time the simulation must find a schedule that goes
@@ -62,7 +70,7 @@ func TestMutants(t *testing.T) {
 			require.NoError(t, err)
 			on := focus[step].on
 			o := simulation.Options{Faults: set, Steps: *length, Senders: on == ofOwners, Sinks: on == ofSinks,
-				Mediators: on == ofMediators}
+				Mediators: on == ofMediators, Lives: on == ofLives}
 			s := simulation.RunMany(context.Background(), *seed, budget, o, nil)
 			require.NotEmpty(t, s.Failed, "without %s nothing goes wrong in %d schedules", step, s.Schedules)
 			failure, _, _ := strings.Cut(s.Failed[0].Failure, "\n")

@@ -42,7 +42,7 @@ const (
 	callWithin = 3 * 24 * 3600
 )
 
-var partitionOf = map[uint32]int{1: 0, 4: 1}
+var partitionOf = map[uint32]int{1: 0, 4: 1, 6: 1}
 
 // movedAt is since when SIM 4 belongs to account 3, movedLater is since when by the correction; belowAt is since when
 // account 3 was below root 4.
@@ -85,7 +85,8 @@ func catalogueFiles(i int) fstest.MapFS {
 		"pool.yaml":      fmt.Sprintf("share_plan: pool\nplans: [fleet]\nbuckets:\n  - bucket: data\n    units: %d B\n    classes: [data]\n", poolUnits),
 		"usage.yaml":     fmt.Sprintf("limit: usage\nclasses: [data]\nusage: %d B\nactions: [event]\n", usageLimit),
 		"sim.yaml":       fmt.Sprintf("limit: sim\nper: sim\nclasses: [data]\nusage: %d B\nactions: [event]\n", simLimit),
-		"cost.yaml":      fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
+		"life.yaml":      lifeText, "life-plan.yaml": lifePlan, "life-limit.yaml": lifeLimit,
+		"cost.yaml": fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
 	}
 	fsys := fstest.MapFS{}
 	for name, t := range text {
@@ -98,6 +99,7 @@ func catalogueFiles(i int) fstest.MapFS {
 var shared = sync.OnceValue(func() (s struct {
 	catalogues [2]*rating.Catalogue
 	registry   *registry.Registry
+	changes    []*registry.Changes // that made it
 }) {
 	for i := range s.catalogues {
 		c, list := rating.LoadCatalogue(catalogueFiles(i))
@@ -137,6 +139,7 @@ var shared = sync.OnceValue(func() (s struct {
 		if err := s.registry.Apply(&changes[i]); err != nil {
 			panic(err)
 		}
+		s.changes = append(s.changes, &changes[i])
 	}
 	return s
 })
@@ -162,7 +165,10 @@ func (r reference) Catalogue(ctx context.Context, version string) (*rating.Catal
 
 // Registry is the registry, with every revision.
 func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry.Registry, error) {
-	return shared().registry, r.known(ctx, "registry")
+	if err := r.known(ctx, "registry"); err != nil || r.w.lives == nil {
+		return shared().registry, err
+	}
+	return r.w.lives.registry, nil
 }
 
 // known waits until a process knows the version that it asks for, as the real one does.
@@ -179,7 +185,9 @@ func (r reference) known(ctx context.Context, what string) error {
 
 // change changes the registry or the catalogue for files that are read from now on.
 func (w *world) change() {
-	if w.revision < lastRevision {
+	if w.lives != nil {
+		w.lives.change()
+	} else if w.revision < lastRevision {
 		w.revision++
 		w.changed = append(w.changed, control.RegistryChange{Revision: registry.Revision(w.revision), At: w.now})
 	}
@@ -229,6 +237,9 @@ func (w *world) plant() {
 	if w.options.Files > 0 {
 		n = w.options.Files
 	}
+	if w.lives != nil {
+		w.lives.planned = n
+	}
 	for i := range n {
 		f := w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16))
 		f.comes = i * w.rng.IntN(w.options.Steps/n+1)
@@ -256,6 +267,9 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	u := udr.Usage{Seq: seq, Line: seq, Bytes: 40, Class: "data", Unit: udr.Octet, Quantity: quantity, SIM: sim, Country: "DE",
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}}
 	u.At = udr.InstantOf(time.Date(2026, 1, 1+w.rng.IntN(40), w.rng.IntN(24), 0, 0, 0, time.UTC))
+	if w.lives != nil && w.lifeRecord(&u) {
+		return u
+	}
 	if w.rng.IntN(5) == 0 {
 		w.partOf(&u, w.rng.IntN(calls))
 		return u

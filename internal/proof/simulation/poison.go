@@ -96,6 +96,8 @@ func (w *world) goOn() {
 				next = w.store.sinks[a.partition].Next
 			case accountKind.String():
 				next = w.store.accounts[a.partition].at.Next
+			case statesKind.String():
+				next = w.lives.at[a.partition].Next
 			}
 			if next <= passed.Offset && !w.back.done {
 				w.fail("%s closed the stop of the %s of partition %d at offset %d, which is still there", a.name, passed.Role,

@@ -59,6 +59,9 @@ func (l *lowMark) take(m *broker.Message) {
 func (w *world) forgetRated(p int) {
 	upTo, l := w.low[p].next, w.rated[p]
 	upTo = min(upTo, w.store.sinks[p].Next, w.store.accounts[p].at.Next)
+	if w.lives != nil {
+		upTo = min(upTo, w.lives.at[p].Next)
+	}
 	for _, a := range w.actors {
 		if a.kind != senderKind && a.partition == p && !a.ended {
 			upTo = min(upTo, a.ratedFloor)

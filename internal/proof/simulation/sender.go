@@ -53,6 +53,9 @@ func (s *sender) lease(ctx context.Context) (f *file, generation int, err error)
 	err = w.store.transaction(ctx, "leasing a file", func() error {
 		for _, i := range w.rng.Perm(len(w.files)) {
 			c := w.files[i]
+			if w.lives != nil && w.lives.ordered && i > 0 && !w.files[i-1].done {
+				continue
+			}
 			if c.done || w.phase == troubled && w.step < c.comes || w.held(c) && !w.happens(Takeover, 12) {
 				continue
 			}
@@ -76,7 +79,7 @@ func (s *sender) send(ctx context.Context, f *file, generation int) error {
 	for read < uint64(len(f.records)) {
 		to := min(uint64(len(f.records)), read+1+w.rng.Uint64N(5))
 		for p := range partitions {
-			message, last := f.encode(f.batch(lasts[p], to), p, read, to)
+			message, last := f.encode(w, f.batch(lasts[p], to), p, read, to)
 			if last == 0 {
 				continue
 			}
@@ -107,11 +110,11 @@ func (f *file) batch(follows, last uint64) udr.Batch {
 
 // encode makes a batch of the records from read up to to that belong to a partition. It returns the batch and its last
 // record, 0 for none.
-func (f *file) encode(b udr.Batch, p int, read, to uint64) (message []byte, last uint64) {
+func (f *file) encode(w *world, b udr.Batch, p int, read, to uint64) (message []byte, last uint64) {
 	var records []byte
 	for _, u := range f.records[read:to] {
-		u.Account = accountOf(u.SIM, u.At, f.revision)
-		u.Root = rootOf(u.Account, u.At, f.revision)
+		u.Account = w.accountOf(u.SIM, u.At, f.revision)
+		u.Root = w.rootOf(u.SIM, u.At, w.level(f.revision))
 		if partitionOf[u.Root] == p {
 			last = u.Seq
 			if u.Seq%13 == 0 {

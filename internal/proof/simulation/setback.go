@@ -17,6 +17,7 @@ type back struct {
 	epochs   [partitions]int64
 	sinks    [partitions]control.SinkPosition
 	accounts [partitions]balances
+	lives    livesCopy
 	refused  bool // somebody noticed, and stopped
 }
 
@@ -31,8 +32,14 @@ func (w *world) setBack() {
 		for p := range partitions {
 			b.accounts[p] = w.store.accounts[p].clone()
 		}
+		if w.lives != nil {
+			b.lives = w.lives.copy()
+		}
 	case b.kept && w.faults[SetBack].IntN(100) == 0:
-		if w.faults[SetBack].IntN(2) == 0 {
+		if w.lives != nil && !w.lives.mayGoBack(&b.lives) {
+			return
+		}
+		if w.faults[SetBack].IntN(2) == 0 && w.lives == nil {
 			if !w.between() {
 				b.done, w.store.sinks, w.store.epochs, w.store.accounts = true, b.sinks, b.epochs, b.accounts
 				w.note("store", "GOES BACK", 0, 0)
@@ -42,6 +49,9 @@ func (w *world) setBack() {
 		b.done, w.store.sinks, w.store.accounts = true, b.sinks, b.accounts
 		w.note("store", "IS RESTORED", 0, 0)
 		w.store.epochs = b.epochs
+		if w.lives != nil {
+			w.lives.goBack(&b.lives)
+		}
 		for _, a := range w.actors {
 			if a.kind != senderKind {
 				a.crash()
@@ -71,7 +81,8 @@ func (w *world) between() bool {
 // deleted the messages that a sink would read by the older position. The schedule then ends: a person must look.
 func (w *world) refuses(err *ratedlog.StoppedError) bool {
 	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first &&
-		(err.Offset == w.store.sinks[err.Partition].Next || err.Offset == w.store.accounts[err.Partition].at.Next)
+		(err.Offset == w.store.sinks[err.Partition].Next || err.Offset == w.store.accounts[err.Partition].at.Next ||
+			w.lives != nil && err.Offset == w.lives.at[err.Partition].Next)
 	if !w.back.done || !forgotten && !strings.Contains(err.Reason, control.OlderStore) {
 		return false
 	}

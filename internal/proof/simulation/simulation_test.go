@@ -25,6 +25,7 @@ var (
 	senders   = flag.Bool("senders", false, "its records come from senders, whatever the seed says")
 	sinks     = flag.Bool("sinks", false, "its records come from senders and its sinks run all the time, whatever the seed says")
 	mediators = flag.Bool("mediators", false, "its records come from mediators and its sinks run all the time, whatever the seed says")
+	lives     = flag.Bool("lives", false, "SIMs have life cycles, whatever the seed says")
 	lines     = flag.Int("lines", 0, "lines of its trace to be printed")
 	schedules = flag.Uint64("schedules", 10_000, "how many schedules TestSchedules runs")
 	fresh     = flag.Uint64("fresh", 3_000, "how many schedules TestFreshSchedules runs, from the seed SEED in the environment on")
@@ -36,7 +37,7 @@ func TestReplay(t *testing.T) {
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
 	r := simulation.Run(*seed, simulation.Options{Faults: set, Steps: *length, Files: *files, Senders: *senders, Sinks: *sinks,
-		Mediators: *mediators, Trace: *lines})
+		Mediators: *mediators, Lives: *lives, Trace: *lines})
 	for _, line := range r.Trace {
 		t.Log(line)
 	}
@@ -51,7 +52,7 @@ func TestSchedules(t *testing.T) {
 	}
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files}, teller(n))
+	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files, Lives: *lives}, teller(n))
 	if len(s.Failed) > 0 {
 		t.Fatal(simulation.Shrink(s.Failed[0], 60))
 	}
@@ -69,6 +70,8 @@ func TestSchedules(t *testing.T) {
 		"owner: catalogue", "owner: registry", "owner: sleep",
 		"sink: begin reading a sink's position", "sink: begin recording a sink's intent", "sink: committed recording a sink's intent", "sink: insert rated_usage",
 		"sink: inserted rated_usage", "sink: begin recording a sink's position", "sink: committed recording a sink's position",
+		"simstate: begin settling SIMs by usage", "simstate: committed settling SIMs by usage",
+		"keeper: begin settling SIMs after changes of facts", "keeper: committed settling SIMs after changes of facts",
 		"mediator: begin leasing a file", "mediator: fetch file", "mediator: begin recording a file's identity", "mediator: begin pinning a file",
 		"mediator: append sim.usage", "mediator: await append", "mediator: begin recording progress", "mediator: committed recording progress",
 		"mediator: begin closing a file", "mediator: committed closing a file",
@@ -85,7 +88,7 @@ func TestFreshSchedules(t *testing.T) {
 	}
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	s := simulation.RunMany(context.Background(), seeds.Fresh(t), n, simulation.Options{Faults: set, Steps: *length, Files: *files}, teller(n))
+	s := simulation.RunMany(context.Background(), seeds.Fresh(t), n, simulation.Options{Faults: set, Steps: *length, Files: *files, Lives: *lives}, teller(n))
 	if len(s.Failed) > 0 {
 		t.Fatal(simulation.Shrink(s.Failed[0], 60))
 	}

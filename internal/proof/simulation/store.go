@@ -20,12 +20,16 @@ type store struct {
 const (
 	sinkName    = "sim"
 	accountName = "sim-account"
+	statesName  = "sim-states"
 )
 
 // position is the position of a consumer, by the consumer's name.
 func (s *store) position(name string, partition int) *control.SinkPosition {
-	if name == accountName {
+	switch name {
+	case accountName:
 		return &s.accounts[partition].at
+	case statesName:
+		return &s.w.lives.at[partition]
 	}
 	return &s.sinks[partition]
 }

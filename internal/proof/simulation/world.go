@@ -37,6 +37,8 @@ type Options struct {
 	// Mediators: in all schedules records come from mediators, and sinks always run. Mediators then look up more in the
 	// warehouse.
 	Mediators bool
+	// Lives: in all schedules there are SIMs with life cycles.
+	Lives bool
 }
 
 // Defaults is the extent of a schedule unless somebody wants less.
@@ -99,6 +101,7 @@ type world struct {
 	losing    bool                     // a message is lost in this schedule; it is in few
 	back      back
 
+	lives     *lives // nil: no SIM has a life cycle
 	revision  uint64
 	catalogue int
 	rules     int
@@ -176,6 +179,7 @@ func newWorld(seed uint64, o Options) *world {
 	}
 	w.store.w = w
 	w.warehouse.init(w)
+	w.live()
 	w.plant()
 	return w
 }
@@ -251,7 +255,7 @@ func (w *world) run() {
 		if a := w.next(); a != nil {
 			a.run()
 		}
-		if w.phase != troubled && w.step%4 == 0 && w.complete() && w.sunk() && w.advance() {
+		if w.phase != troubled && w.step%4 == 0 && w.complete() && w.sunk() && w.settledAll() && w.advance() {
 			return
 		}
 		if w.step > 20*w.options.Steps+20_000 {
@@ -265,7 +269,7 @@ func (w *world) run() {
 func (w *world) calmDown() {
 	w.phase = calm
 	w.notef("judge", "CALM from here on")
-	var have [accountKind + 1][partitions]int
+	var have [kinds][partitions]int
 	for _, a := range slices.Backward(w.actors) {
 		a.paused = 0
 		if have[a.kind][a.partition]++; have[a.kind][a.partition] > 2 && a.kind != senderKind {
@@ -400,6 +404,10 @@ func (w *world) replace(a *actor) {
 		w.startSink(a.partition)
 	case accountKind:
 		w.startAccount(a.partition)
+	case statesKind:
+		w.startStates(a.partition)
+	case keeperKind:
+		w.startKeeper()
 	}
 }
 
@@ -460,6 +468,9 @@ func (w *world) staff() {
 		if !accounts[p] && (w.sinking || w.phase != troubled) && w.rng.IntN(12) == 0 {
 			w.startAccount(p)
 		}
+	}
+	if w.lives != nil {
+		w.staffLives()
 	}
 	if senders < 2 && !w.allSent() && w.rng.IntN(6) == 0 {
 		w.startSender()

@@ -1,0 +1,345 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/internal/control"
+	"ratemill/internal/ratedlog"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// byItsLife ends the expected text of a record whose SIM has a life cycle. What it costs is what it costs while simstate
+// writes nothing: compareOffline compares that.
+const byItsLife = " by the life of its SIM"
+
+// adoptLives takes the charges and events of such records from the log.
+func (o *outcome) adoptLives(records []string, b *ratedlog.Batch) error {
+	for i, r := range o.records {
+		seq, of := strings.CutSuffix(r, byItsLife)
+		at := slices.IndexFunc(records, func(r string) bool { return strings.HasPrefix(r, seq+" ") })
+		if !of || at < 0 {
+			continue
+		}
+		o.records[i] = records[at]
+		for _, data := range b.Rated[at].Events {
+			event, err := rating.ParseEvent(data)
+			if err != nil {
+				return err
+			}
+			if ofLife(&event) {
+				o.events++
+			}
+		}
+	}
+	return nil
+}
+
+// ofLife reports whether an event follows from the life of its SIM: those of the limits of billing roots were expected.
+func ofLife(e *rating.Event) bool { return e.Name != "usage" && e.Name != "sim" }
+
+// happened is something that happened to a SIM, as the naive model knows it.
+type happened struct {
+	at    time.Time
+	what  string // moved, chosen, or what usage did
+	state string // chosen
+	cause string
+}
+
+// naiveLife is the states of a SIM up to a time, worked out day by day, a line for each. It knows nothing of facts, timers and
+// revisions.
+func naiveLife(sim uint32, all []happened, until time.Time) (lines []string) {
+	state, cause, used := "in_testing", "assignment", false
+	begin := lifeFrom
+	said := func() {
+		text := " " + state + " " + cause
+		at := begin.Format(time.RFC3339Nano)
+		if n := len(lines); n > 0 && strings.HasPrefix(lines[n-1], at+" ") {
+			lines = lines[:n-1] // of two steps at one instant there is one
+		}
+		lines = append(lines, at+text)
+	}
+	enter := func(to, why string, at time.Time) {
+		state, cause, begin, used = to, why, at, false
+		said()
+	}
+	said()
+	days := func(today time.Time) int {
+		y, m, d := begin.Date()
+		return int(today.Sub(time.Date(y, m, d, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour))
+	}
+	over := func(today time.Time) (to, limit string) {
+		switch n := days(today); {
+		case state == "in_testing" && n >= 14:
+			return "billing_ready", "test_time"
+		case state == "billing_ready" && n >= 5 && !used:
+			return "in_billing", "window"
+		case state == "billing_ready" && n >= 12:
+			return "in_billing", "after"
+		case state == "suspended" && n >= 4:
+			return "in_billing", "suspend_max"
+		}
+		return "", ""
+	}
+	happens := func(h happened) {
+		inUse := state == "in_testing" || state == "billing_ready" || state == "in_billing"
+		switch h.what {
+		case "moved":
+			enter("in_testing", "assignment", h.at)
+		case "chosen":
+			enter(h.state, "request", h.at)
+		case "emptied":
+			switch state {
+			case "in_testing":
+				enter("billing_ready", h.cause, h.at)
+			case "billing_ready":
+				enter("in_billing", h.cause, h.at)
+			}
+		case "limit_passed":
+			if inUse {
+				enter("suspended", h.cause, h.at)
+			}
+		case "used":
+			used = true
+		}
+	}
+	usage := func(h happened) bool { return h.what != "moved" && h.what != "chosen" }
+	for day := lifeFrom; !day.After(until); day = day.AddDate(0, 0, 1) {
+		for len(all) > 0 && !all[0].at.After(day) && !usage(all[0]) {
+			happens(all[0])
+			all = all[1:]
+		}
+		if to, limit := over(day); to != "" {
+			enter(to, fmt.Sprintf("timer:%s:%s:%s", limit, registry.SubjectOf(sim), udr.InstantOf(day)), day)
+		}
+		for len(all) > 0 && all[0].at.Before(day.AddDate(0, 0, 1)) && !all[0].at.After(until) {
+			happens(all[0])
+			all = all[1:]
+		}
+	}
+	return lines
+}
+
+// judgeLives compares the states that facts say with those of the naive model, and checks that each cause made facts once.
+func (w *world) judgeLives() {
+	l := w.lives
+	if l == nil {
+		return
+	}
+	used, err := w.usedLives()
+	if err != nil {
+		w.fail("lives: %v", err)
+		return
+	}
+	for sim := uint32(firstLife); sim <= lastLife; sim++ {
+		all := append(l.chosen(sim), used[sim]...)
+		inOrder(all)
+		want := naiveLife(sim, all, lifeEnd)
+		if got := l.states(sim); !slices.Equal(got, want) {
+			w.fail("SIM %d is\n  %s\nand should be\n  %s%s", sim, strings.Join(got, "\n  "), strings.Join(want, "\n  "), l)
+			return
+		}
+	}
+	known := map[string]registry.Revision{}
+	for _, c := range l.changes {
+		for i := range c.Causes {
+			cause := c.Causes[i].Cause
+			if before, twice := known[cause]; twice {
+				w.fail("cause %s made facts in revision %d and in revision %d", cause, before, c.Revision)
+				return
+			}
+			known[cause] = c.Revision
+		}
+	}
+}
+
+// states are the states of a SIM that hold, a line each.
+func (l *lives) states(sim uint32) (lines []string) {
+	told := l.told[sim]
+	for i, f := range told {
+		if i+1 < len(told) && told[i+1].From == f.From || f.State == registry.Withdrawn {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s", f.From.Time().UTC().Format(time.RFC3339Nano), f.Name, plainCause(f.Cause)))
+	}
+	return lines
+}
+
+// String is all that was stated of the SIMs and all that people wanted, for people.
+func (l *lives) String() string {
+	if l == nil {
+		return ""
+	}
+	text := "\nfacts:"
+	for sim := uint32(firstLife); sim <= lastLife; sim++ {
+		for _, f := range l.told[sim] {
+			text += fmt.Sprintf("\n  SIM %d at %s, known from %d: %s %d %s", sim, f.From, f.Known, f.Name, f.State, f.Cause)
+		}
+	}
+	for _, n := range l.wishes {
+		text += fmt.Sprintf("\n%s, known from %d: SIM %d at %s: state %q, owner %d, taken back %v", n.cause, n.known, n.sim, n.at, n.state,
+			n.owner, n.takenBack)
+	}
+	return text
+}
+
+// plainCause is a cause without the key of a request, and without the reason for which it is given again.
+func plainCause(cause string) string {
+	cause, _, _ = strings.Cut(cause, " after ")
+	for _, kind := range []string{"request", "assignment"} {
+		if strings.HasPrefix(cause, kind+":") {
+			return kind
+		}
+	}
+	return cause
+}
+
+// chosen is what people chose for a SIM and did not take back, in order.
+func (l *lives) chosen(sim uint32) (all []happened) {
+	states, owners := map[udr.Instant]wish{}, map[udr.Instant]wish{}
+	for _, n := range l.wishes {
+		switch {
+		case n.sim != sim:
+		case n.owner != 0:
+			owners[n.at] = n
+		default:
+			states[n.at] = n
+		}
+	}
+	for at, n := range states {
+		if !n.takenBack {
+			all = append(all, happened{at: at.Time().UTC(), what: "chosen", state: n.state})
+		}
+	}
+	owner := firstOwner(sim)
+	for _, at := range slices.Sorted(maps.Keys(owners)) {
+		if n := owners[at]; !n.takenBack {
+			if n.owner != owner {
+				all = append(all, happened{at: at.Time().UTC(), what: "moved"})
+			}
+			owner = n.owner
+		}
+	}
+	return all
+}
+
+// owner is the owner of a SIM at a time, as known at a revision.
+func (l *lives) owner(sim uint32, at udr.Instant, revision registry.Revision) uint32 {
+	last := map[udr.Instant]wish{}
+	for _, n := range l.wishes {
+		if n.sim == sim && n.owner != 0 && n.known <= revision && n.at <= at {
+			last[n.at] = n
+		}
+	}
+	owner := firstOwner(sim)
+	for _, from := range slices.Sorted(maps.Keys(last)) {
+		if !last[from].takenBack {
+			owner = last[from].owner
+		}
+	}
+	return owner
+}
+
+// usedLives is what usage did to SIMs, as the messages of the rated logs say that count.
+func (w *world) usedLives() (map[uint32][]happened, error) {
+	kinds := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
+		rating.LimitSuspends: life.LimitPassed}
+	all := map[uint32][]happened{}
+	var b ratedlog.Batch
+	var u udr.Usage
+	for p := range partitions {
+		for i := range w.judged[p].counts {
+			if err := ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b); err != nil {
+				return nil, err
+			}
+			for _, r := range b.Rated {
+				for _, m := range r.Events {
+					event, err := rating.ParseEvent(m)
+					if err != nil {
+						return nil, err
+					}
+					kind, ok := kinds[event.Kind]
+					if !ok || event.SIM < firstLife {
+						continue
+					}
+					if err := udr.ParseUsage(r.Usage, &u); err != nil {
+						return nil, err
+					}
+					all[event.SIM] = append(all[event.SIM], happened{at: event.At.Time().UTC(), what: kind.String(),
+						cause: fmt.Sprintf("usage:%s:%d:%s", b.File, u.Seq, kind)})
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+func inOrder(all []happened) {
+	order := []string{"moved", "chosen", "used", "emptied", "limit_passed"}
+	slices.SortStableFunc(all, func(a, b happened) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(slices.Index(order, a.what), slices.Index(order, b.what)))
+	})
+}
+
+// lateUsage reports whether a message has usage of SIMs with life cycles that may be late for their time limits.
+func (l *lives) lateUsage(message []byte) bool {
+	var b ratedlog.Batch
+	var u udr.Usage
+	return l != nil && !l.ordered && ratedlog.ParseBatch(message, &b) == nil && slices.ContainsFunc(b.Rated,
+		func(r ratedlog.RatedRecord) bool { return udr.ParseUsage(r.Usage, &u) == nil && u.SIM >= firstLife })
+}
+
+// withoutStates is the same installation in which simstate never wrote anything: only what people chose is known.
+func (l *lives) withoutStates(quiet *world) *lives {
+	q := newLives(quiet)
+	q.r, q.wishes, q.ordered = l.r, l.wishes, l.ordered
+	for i, c := range l.changes {
+		states := c.States
+		c.States = nil
+		for _, f := range states {
+			if !life.AutomaticCause(causeOf(&c, f.Cause)) {
+				c.States = append(c.States, f)
+			}
+		}
+		q.commit(c, l.levels[i])
+	}
+	return q
+}
+
+// livesCopy is a backup of what the control store has of SIMs and their states.
+type livesCopy struct {
+	changes []registry.Changes
+	levels  []uint64
+	wishes  []wish
+	rows    lifeRows
+	at      [partitions]control.SinkPosition
+}
+
+func (l *lives) copy() livesCopy {
+	return livesCopy{slices.Clone(l.changes), slices.Clone(l.levels), slices.Clone(l.wishes), l.rows.clone(), l.at}
+}
+
+// mayGoBack reports whether no file is pinned to a revision that the backup lacks: the marks of the stores
+// stop an installation then.
+func (l *lives) mayGoBack(to *livesCopy) bool {
+	return !slices.ContainsFunc(l.w.files, func(f *file) bool { return f.revision > uint64(len(to.changes)) })
+}
+
+// goBack restores a backup.
+func (l *lives) goBack(to *livesCopy) {
+	w, former := l.w, newLives(l.w)
+	former.r, former.asked, former.ordered, former.last, former.planned = l.r, l.asked, l.ordered, l.last, l.planned
+	for i, c := range to.changes {
+		former.commit(c, to.levels[i])
+	}
+	former.wishes, former.rows, former.at = to.wishes, to.rows, to.at
+	*l = *former
+	w.revision, w.changed = uint64(len(l.changes)), w.changed[:len(l.changes)]
+}
