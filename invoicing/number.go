@@ -1,0 +1,38 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+)
+
+// take is the next number of a range. The transaction that takes it makes its document final, so numbers have no gaps. The date of a number
+// is never before that of the number before it.
+func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issued registry.Date) (string, error) {
+	year := 0
+	if r.Yearly {
+		year = issued.UTC().Year()
+	}
+	var next, last int64
+	err := tx.Row(ctx, `UPDATE invoice_numbers SET next = next + 1 WHERE seller = ? AND range_text = ? AND year = ? RETURNING next - 1, issued`,
+		seller, r.Text, year).Scan(&next, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		next, last = 1, 0
+		_, err = tx.Exec(ctx, `INSERT INTO invoice_numbers (seller, range_text, year, next, issued) VALUES (?, ?, ?, 2, ?)`, seller, r.Text, year,
+			int64(issued))
+	}
+	if err != nil {
+		return "", err
+	}
+	if last > int64(issued) {
+		return "", fmt.Errorf("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock right? "+
+			"If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
+	}
+	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller, r.Text, year)
+	return r.Number(year, next), err
+}

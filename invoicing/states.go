@@ -1,0 +1,86 @@
+package invoicing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// State is where a document is in its life.
+type State string
+
+// The states of documents.
+const (
+	Draft     State = "draft"     // computed; the next computation replaces it
+	Held      State = "held"      // computed, and something is wrong that a person looks at first
+	Reviewed  State = "reviewed"  // its inputs are pinned: the final document is this one
+	Final     State = "final"     // it has a number, and never changes
+	Discarded State = "discarded" // it never became final
+)
+
+// Step is what a person or the bill run does to a document.
+type Step string
+
+// The steps.
+const (
+	Compute  Step = "compute"
+	Release  Step = "release" // of a held one, with a reason
+	Review   Step = "review"
+	Reopen   Step = "reopen"
+	Finalise Step = "finalise"
+	Discard  Step = "discard"
+)
+
+// steps are the states in which a step is allowed, and the state after it. Compute may also end in Held.
+var steps = map[Step]struct {
+	from []State
+	to   State
+}{
+	Compute:  {[]State{Draft, Held}, Draft},
+	Release:  {[]State{Held}, Draft},
+	Review:   {[]State{Draft}, Reviewed},
+	Reopen:   {[]State{Reviewed}, Draft},
+	Finalise: {[]State{Reviewed}, Final},
+	Discard:  {[]State{Draft, Held, Reviewed}, Discarded},
+}
+
+// instead says what can be done with a document in a state.
+var instead = map[State]string{
+	Draft:     "review it, compute it again, or discard it",
+	Held:      "mend what holds it and compute it again, release it with a reason, or discard it",
+	Reviewed:  "finalise it, or reopen it to compute it again",
+	Final:     "it never changes; a credit note takes back lines of it",
+	Discarded: "compute a new one",
+}
+
+// RefusedError says that a document's state does not allow a step.
+type RefusedError struct {
+	Document string // its number, or its id
+	Step     Step
+	State    State
+	Why      string // further words, "" for none
+}
+
+func (e *RefusedError) Error() string {
+	why := e.Why
+	if why == "" {
+		why = instead[e.State]
+	}
+	return fmt.Sprintf("document %s is %s, so nobody can %s it; %s", e.Document, e.State, e.Step, why)
+}
+
+// allow is the state after a step. unreviewed: the accounting group asks for no review, so a draft can become final.
+func allow(document string, s Step, state State, unreviewed bool) (State, error) {
+	rule := steps[s]
+	if slices.Contains(rule.from, state) || s == Finalise && state == Draft && unreviewed {
+		return rule.to, nil
+	}
+	e := &RefusedError{Document: document, Step: s, State: state}
+	if s == Finalise && state == Draft {
+		e.Why = "review it first: its accounting group asks for that"
+	}
+	return "", e
+}
+
+// lines are reasons, one a line.
+func lines(reasons []string) string { return strings.Join(reasons, "\n") }

@@ -1,0 +1,243 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the tables of this package up to date.
+func Migrate(ctx context.Context, db *store.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoicing_version"})
+	return err
+}
+
+// Stored is a document in the control store.
+type Stored struct {
+	document.Document
+	PayerNumber uint32
+	Seq         int
+	State       State
+	Reasons     []string // why it is held
+
+	version int64
+}
+
+// Name is the number, or the id while there is none.
+func (s *Stored) Name() string {
+	if s.Number != "" {
+		return s.Number
+	}
+	return s.ID
+}
+
+// By is who does a step, when and why.
+type By struct {
+	Who, Why string
+	At       time.Time
+}
+
+// Table is the documents in the control store. Its methods work in a transaction of the caller.
+type Table struct{ Tx *store.Tx }
+
+// Put stores a computed document: a new one, or the next version of a draft or held one. With reasons it is held.
+func (t Table) Put(ctx context.Context, s *Stored, by By) error {
+	s.State = Draft
+	if len(s.Reasons) > 0 {
+		s.State = Held
+	}
+	old, err := t.find(ctx, `payer_number = ? AND form = ? AND cycle = ? AND seq = ?`, int64(s.PayerNumber), string(s.Form), int64(s.Cycle.From), s.Seq)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if s.ID == "" {
+			s.ID = fmt.Sprintf("%d-%s-%s-%d", s.PayerNumber, s.Form, s.Cycle.From, s.Seq)
+		}
+		if err := t.insert(ctx, s); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		if _, err := allow(old.Name(), Compute, old.State, false); err != nil {
+			return err
+		}
+		s.ID, s.version = old.ID, old.version
+		if err := t.update(ctx, s); err != nil {
+			return err
+		}
+	}
+	return t.did(ctx, s, by)
+}
+
+// Do takes a step other than Compute and Finalise.
+func (t Table) Do(ctx context.Context, id string, step Step, by By) (*Stored, error) {
+	s, err := t.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.State, err = allow(s.Name(), step, s.State, false); err != nil {
+		return nil, err
+	}
+	if err := t.update(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, t.did(ctx, s, by)
+}
+
+// Finalise gives a document its number and dates. All documents of the payer for earlier cycles are final or discarded by then.
+func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued registry.Date, by By) (*Stored, error) {
+	s, err := t.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.State, err = allow(s.Name(), Finalise, s.State, g.Review == "none" || s.Form == document.CreditNote); err != nil {
+		return nil, err
+	}
+	var earlier string
+	err = t.Tx.Row(ctx, `SELECT id FROM invoice_documents WHERE payer_number = ? AND cycle < ? AND state NOT IN ('final', 'discarded')
+		ORDER BY cycle, seq LIMIT 1`, int64(s.PayerNumber), int64(s.Cycle.From)).Scan(&earlier)
+	if err == nil {
+		return nil, fmt.Errorf("document %s waits for %s, which closes an earlier cycle; finalise or discard that first", s.Name(), earlier)
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	text := g.Numbers.Invoice.Value
+	if s.Negative {
+		text = g.Numbers.CreditNote.Value
+	}
+	r, err := terms.ParseRange(text)
+	if err != nil {
+		return nil, err
+	}
+	if s.Number, err = take(ctx, t.Tx, s.Seller.Account, r, issued); err != nil {
+		return nil, err
+	}
+	s.Issued, s.Due = issued, issued+registry.Date(s.Terms.Target)
+	s.Hash = s.Sum()
+	if err := t.update(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, t.did(ctx, s, by)
+}
+
+// Get is the document with an id or a number.
+func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
+	s, err := t.find(ctx, `id = ? OR number_text = ?`, name, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("there is no document %s: %w", name, err)
+	}
+	return s, err
+}
+
+func (t Table) find(ctx context.Context, where string, args ...any) (*Stored, error) {
+	all, err := t.list(ctx, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	switch len(all) {
+	case 0:
+		return nil, store.ErrNotFound
+	case 1:
+		return all[0], nil
+	}
+	return nil, fmt.Errorf("%d documents are called %s; name one by its id: %s, %s", len(all), all[0].Name(), all[0].ID, all[1].ID)
+}
+
+// Of lists the documents of a payer, oldest first.
+func (t Table) Of(ctx context.Context, payer uint32) ([]*Stored, error) {
+	return t.list(ctx, `payer_number = ?`, int64(payer))
+}
+
+// Credits lists the final credit notes of a document, in the order of their numbers.
+func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Document, err error) {
+	all, err := t.list(ctx, `payer_number = ? AND form = ? AND state = ?`, int64(of.PayerNumber), string(document.CreditNote), string(Final))
+	for _, s := range all {
+		if s.Corrects == of.Number {
+			credits = append(credits, &s.Document)
+		}
+	}
+	return credits, err
+}
+
+func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version FROM invoice_documents WHERE `+where+
+		` ORDER BY cycle, form, seq`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		s := &Stored{}
+		var reasons, text string
+		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(text), &s.Document); err != nil {
+			return nil, fmt.Errorf("a document of payer %d is not what was stored: %w", s.PayerNumber, err)
+		}
+		s.Reasons = split(reasons)
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
+func (t Table) insert(ctx context.Context, s *Stored) error {
+	text, err := json.Marshal(&s.Document)
+	if err != nil {
+		return err
+	}
+	s.version = 1
+	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_documents (id, payer_number, seller, form, cycle, seq, state, reasons, number_text, issued,
+		currency, total, hash, document, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+		s.ID, int64(s.PayerNumber), s.Seller.Account, string(s.Form), int64(s.Cycle.From), s.Seq, string(s.State), lines(s.Reasons), s.Number,
+		int64(s.Issued), s.Currency, s.Total.String(), s.Hash, string(text))
+	return err
+}
+
+// update writes a document that nobody changed since it was read, and that was not final.
+func (t Table) update(ctx context.Context, s *Stored) error {
+	text, err := json.Marshal(&s.Document)
+	if err != nil {
+		return err
+	}
+	n, err := t.Tx.Exec(ctx, `UPDATE invoice_documents SET state = ?, reasons = ?, number_text = ?, issued = ?, currency = ?, total = ?, hash = ?,
+		document = ?, version = version + 1 WHERE id = ? AND version = ? AND state <> 'final'`,
+		string(s.State), lines(s.Reasons), s.Number, int64(s.Issued), s.Currency, s.Total.String(), s.Hash, string(text), s.ID, s.version)
+	if err == nil && n == 0 {
+		err = store.ErrConflict
+	}
+	s.version++
+	return err
+}
+
+// did notes a step.
+func (t Table) did(ctx context.Context, s *Stored, by By) error {
+	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_steps (document, n, state, at, who, why)
+		SELECT ?, count(*) + 1, ?, ?, ?, ? FROM invoice_steps WHERE document = ?`, s.ID, string(s.State), by.At.UnixNano(), by.Who, by.Why, s.ID)
+	return err
+}
+
+func split(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
