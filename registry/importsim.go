@@ -100,18 +100,7 @@ func (im *importer) simRow(r *row) {
 			return // taken back already
 		}
 	}
-	last, again := im.lastRow[sim]
-	if withdrawn && again && last.until == since {
-		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s says the end that this one takes back: leave its until out, or this row", im.called(sim, since, ids))
-		return
-	}
-	if again && last.until != newest && last.until > since && last.since < since {
-		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this since, or leave it out", im.called(sim, since, ids))
-		return
-	}
-	if again && (last.since >= since || !withdrawn && last.asked >= asked) {
-		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a "+
-			"SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, since, ids))
+	if !im.inOrder(r, ids, sim, withdrawn, span{since, until, asked}) {
 		return
 	}
 	if withdrawn {
@@ -128,6 +117,27 @@ func (im *importer) simRow(r *row) {
 	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said,
 		account: account, accountSaid: r.cells[colAccount].said, plan: plan, planSaid: r.cells[colPlan].said})
 	im.follow(sim, ids, since, len(im.contested) > claims)
+}
+
+// inOrder reports whether a row comes after the earlier ones about its SIM; otherwise it says why not.
+func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn bool, its span) bool {
+	last, again := im.lastRow[sim]
+	switch {
+	case !again:
+		return true
+	case withdrawn && last.until == its.since:
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s says the end that this one takes back: leave its until out, or "+
+			"this row", im.called(sim, its.since, ids))
+	case last.until != newest && last.until > its.since && last.since < its.since:
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this "+
+			"since, or leave it out", im.called(sim, its.since, ids))
+	case last.since >= its.since || !withdrawn && last.asked >= its.asked:
+		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a "+
+			"SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, its.since, ids))
+	default:
+		return true
+	}
+	return false
 }
 
 // takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an identifier of
