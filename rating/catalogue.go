@@ -388,6 +388,7 @@ func (c *compiler) compile() {
 	c.compareVersions()
 	c.warnUnknown()
 	c.compileLife()
+	c.checkIncludedIn()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)

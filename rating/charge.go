@@ -81,6 +81,9 @@ type Draw struct {
 	Size   int64
 	Before int64 // used before
 	Drawn  int64
+
+	Whole    int64 // units of a whole cycle, if Size is the share of Days Of all its days
+	Days, Of uint32
 }
 
 // Exhausted reports whether the bucket is full now.

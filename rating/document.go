@@ -52,15 +52,16 @@ func (w *whereDoc) places() bool { return len(w.Networks)+len(w.Countries) > 0 }
 func (w *whereDoc) unknown() bool { return w.Unknown != nil && *w.Unknown }
 
 type planDoc struct {
-	Name     diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
-	From     since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
-	Currency diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
-	Zones    diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
-	Slices   diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
-	Round    *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
-	Classes  diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
-	Prorate  diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM that gets the plan within a cycle: all of them (whole), or the share of its remaining days in the days of the cycle (days)." example:"days"`
-	Included []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
+	Name       diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
+	From       since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
+	Currency   diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
+	Zones      diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
+	Slices     diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
+	Round      *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
+	Classes    diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
+	Prorate    diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM in a cycle: all of them (whole), or the share of the days on which it has the plan and is in a state of included_in, rounded down to whole units (days)." example:"days"`
+	IncludedIn []diag.Text         `yaml:"included_in" doc:"With prorate: days, names of the states whose days count; by default all states of core active. If a SIM has no state, all its days count." example:"[in_billing, suspended]"`
+	Included   []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 }
 
 type roundDoc struct {

@@ -16,7 +16,12 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if left > 0 && b.covers(class, zone) {
-			left -= e.draw(t, b, t.prorated(b.size), t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
+			size, days := e.prorated(t, b)
+			left -= e.draw(t, b, size, t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
+			if days != t.of {
+				d := &ch.Draws[len(ch.Draws)-1]
+				d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(t.of)
+			}
 		}
 	}
 	for _, family := range t.shares {

@@ -34,6 +34,7 @@ type Engine struct {
 	states   *life.Reader
 	state    simState
 	happened []happening  // that lived found
+	then     []happening  // that it found for another time
 	happens  []life.Event // scratch of events
 	lifeIDs  []lifeIDs    // by class number
 
@@ -91,9 +92,9 @@ type tier struct {
 	hit     hit
 	total   decimal.D
 
-	// For a plan that prorates included units: the days from when the SIM got it to the end of the cycle, and the days
-	// of the cycle.
-	days, of int64
+	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
+	// cycle, and all of the cycle.
+	days, rest, of int64
 
 	part *part // nil if no session is kept for it
 }
@@ -220,7 +221,7 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *
 			return err
 		}
 		if t.plan.prorate {
-			e.countDays(v, rev, t, u)
+			e.countDays(v, rev, c, t, u, owner.Since)
 		}
 	}
 	return nil

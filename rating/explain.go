@@ -261,7 +261,9 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		whose = "by " + x.names.account(d.Owner)
 	}
 	size := Units(d.Size, unit)
-	if whole := x.included(d); whole > d.Size {
+	if d.Of > 0 {
+		size += fmt.Sprintf(" (%s for %d of %d days, on which the SIM has the plan in a state that counts)", Units(d.Whole, unit), d.Days, d.Of)
+	} else if whole := x.included(d); whole > d.Size { // of former versions
 		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
 	}
 	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), size, whose, date(d.Cycle))

@@ -51,8 +51,5 @@ func LateWords(cycles int) string {
 	if cycles == 1 {
 		return "taken in the billing cycle after the one of its use"
 	}
-	if cycles == 1 {
-		return "taken in the billing cycle after the one of its use"
-	}
 	return fmt.Sprintf("taken %d billing cycles after the one of its use", cycles)
 }

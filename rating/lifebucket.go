@@ -42,6 +42,7 @@ func (e *Engine) useFirst(c *Counters, u *udr.Usage, res *Result) {
 		return
 	}
 	e.live(c, u.SIM, u.At, didUse, res)
+	e.turn(life.Used, u.At)
 	res.Events = append(res.Events, Event{Kind: FirstUse, Name: s.Rules.Lifecycle.Name, Account: s.payer.number, SIM: u.SIM, At: u.At,
 		Counter: e.lifeLog(u.SIM)})
 }
@@ -79,6 +80,7 @@ func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, wa
 	}
 	if used+drawn >= units && e.empties(c, u, units, used) {
 		e.live(c, u.SIM, u.At, didEmpty, res)
+		e.turn(life.Emptied, u.At)
 		res.Events = append(res.Events, Event{Kind: LifeExhausted, Name: s.Rules.Lifecycle.Name + "/" + u.Class, Account: s.payer.number,
 			SIM: u.SIM, At: u.At, Counter: k, Threshold: UnitsValue(units), Before: before, After: UnitsValue(max(used, units))})
 	}

@@ -647,6 +647,9 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 6, uint64(m.Size))
 	dst = wire.AppendVarint(dst, 7, uint64(m.Before))
 	dst = wire.AppendVarint(dst, 8, uint64(m.Drawn))
+	dst = wire.AppendVarint(dst, 9, uint64(m.Whole))
+	dst = wire.AppendVarint(dst, 10, uint64(m.Days))
+	dst = wire.AppendVarint(dst, 11, uint64(m.Of))
 	return dst
 }
 
@@ -708,6 +711,24 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Drawn = int64(f.V)
+		case 9:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Whole = int64(f.V)
+		case 10:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Days = uint32(f.V)
+		case 11:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Of = uint32(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Draw: field %d: %w", f.Number, err)

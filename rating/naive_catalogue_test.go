@@ -42,6 +42,7 @@ type naivePlan struct {
 	Classes  map[string]naiveClass `yaml:"classes"`
 	Included []naiveBucket         `yaml:"included,omitempty"`
 	Prorate  string                `yaml:"prorate,omitempty"`
+	In       []string              `yaml:"included_in,omitempty"`
 }
 
 type naiveRound struct {

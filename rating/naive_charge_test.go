@@ -121,7 +121,7 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string) {
 	before := used.Num().Int64()
 	size := naiveQuantity(b.Units)
 	if c.plan.Prorate == "days" && strings.HasPrefix(key, "included") {
-		size = c.r.prorated(size, c.u, c.a, c.plan.Name, c.tier, c.root)
+		size = c.r.prorated(size, c.u, c.a, c.plan, c.tier, c.root)
 	}
 	drawn := max(0, min(c.quantity-c.covered, size-before))
 	c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))

@@ -2,34 +2,50 @@ package rating_test
 
 import (
 	"math/big"
+	"slices"
 	"time"
 
 	"ratemill/udr"
 )
 
-// prorated is the quantity of included units that a SIM has in a cycle. It looks at the end of every day of the cycle
-// so far, and subtracts the days up to the last one at whose end the SIM did not have the plan of the tier.
-func (r *naiveRater) prorated(units int64, u *udr.Usage, a *accountLine, plan string, tier int, root string) int64 {
+// prorated is the quantity of included units that a SIM has in a cycle. It looks at the end of every day before the
+// record, and whether the SIM had the plan of the tier and was in a state that counts. The day of the record and those
+// that follow count if the state counts in which the SIM is since the record began.
+func (r *naiveRater) prorated(units int64, u *udr.Usage, a *accountLine, plan *naivePlan, tier int, root string) int64 {
 	first, err := time.Parse(time.DateOnly, cycleOf(u, a))
 	if err != nil {
 		panic(err)
 	}
 	zone := localTime(u.At, a).Location()
 	today := localTime(u.At, a).Format(time.DateOnly)
-	days, missed := 0, 0
+	days, counted := 0, 0
 	for day := first; ; day = day.AddDate(0, 0, 1) {
-		at := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
 		noon := udr.Usage{At: udr.InstantOf(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, zone))}
 		if cycleOf(&noon, a) != first.Format(time.DateOnly) {
 			break
 		}
-		if day != first && day.Format(time.DateOnly) <= today && !r.hasPlan(u.SIM, udr.InstantOf(at)-1, a, plan, tier, root) {
-			missed = days
+		at := u.At
+		if day.Format(time.DateOnly) < today {
+			at = udr.InstantOf(time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)) - 1
+		}
+		if r.hasPlan(u.SIM, at, a, plan.Name, tier, root) && r.inBusiness(u.SIM, at, plan) {
+			counted++
 		}
 		days++
 	}
-	all := new(big.Int).Mul(big.NewInt(units), big.NewInt(int64(days-missed)))
+	all := new(big.Int).Mul(big.NewInt(units), big.NewInt(int64(counted)))
 	return all.Quo(all, big.NewInt(int64(days))).Int64()
+}
+
+func (r *naiveRater) inBusiness(number uint32, at udr.Instant, plan *naivePlan) bool {
+	s := r.stay(&udr.Usage{SIM: number, At: at}, r.owner(number, at))
+	if s == nil {
+		return true
+	}
+	if len(plan.In) > 0 {
+		return slices.Contains(plan.In, s.state)
+	}
+	return s.state == "in_billing"
 }
 
 func (r *naiveRater) hasPlan(number uint32, at udr.Instant, payer *accountLine, plan string, tier int, root string) bool {

@@ -20,7 +20,9 @@ type plan struct {
 	week     *week        // nil without slices
 	classes  []*planClass // by class number; nil if the plan has no prices
 	included []bucket
-	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle
+	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
+	// includedIn are the states that count, by name; none: those of core active.
+	includedIn []string
 }
 
 // planClass is a plan's prices for a usage class.
@@ -124,6 +126,9 @@ func (c *compiler) compilePlans() {
 			c.warnMinor(doc)
 		}
 		p.prorate = doc.Prorate.Value == "days"
+		for _, s := range doc.IncludedIn {
+			p.includedIn = append(p.includedIn, s.Value)
+		}
 		for _, s := range doc.Slices {
 			p.slices = append(p.slices, s.Key.Value)
 		}

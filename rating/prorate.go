@@ -2,38 +2,75 @@ package rating
 
 import (
 	"math/bits"
+	"slices"
 
 	"ratemill/registry"
+	"ratemill/registry/life"
 	"ratemill/udr"
 )
 
-// With `prorate: days`, a SIM that gets a plan within a cycle has a share of the included units for its days from then
-// on, including the first day. If it leaves the plan later in the cycle, nothing is withdrawn.
+// With `prorate: days`, a SIM has a share of the included units: for the days of the cycle on which it has the plan and
+// is in a state that counts, by default one of core active. A day belongs to what holds at its end. Days to come count
+// as the day of the record does: nobody knows yet what ends them, and units that were drawn are not withdrawn.
 
-// countDays returns the number of days of the cycle on which the SIM has the plan of a tier: from the first day at
-// whose beginning it did not have it, or from the first of the cycle.
-func (e *Engine) countDays(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) {
+// countDays counts the days of a tier that end before the record: days, and rest, which are those from the day of the
+// record to the end of the cycle. It is the effective state that counts, so the share does not depend on when a state
+// was written down.
+func (e *Engine) countDays(v *registry.View, rev registry.Revision, c *Counters, t *tier, u *udr.Usage, since udr.Instant) {
 	k, first := t.clock, int64(t.payer.cycle)
 	t.of = floorDiv(k.local(t.payer.end-1), daySeconds) + 1 - first
-	day := floorDiv(k.local(u.At), daySeconds)
-	for day > first && e.has(v, rev, t, u.SIM, k.midnight(int32(day))-1) {
-		day--
+	today := floorDiv(k.local(u.At), daySeconds)
+	t.rest, t.days = t.of-(today-first), 0
+	if today == first {
+		return
 	}
-	t.days = t.of - (day - first)
+	if e.unchanged(v, rev, k.midnight(int32(first+1))-1, u.At, since) {
+		if e.counts(t.plan) {
+			t.days = today - first
+		}
+		return
+	}
+	for day := first; day < today; day++ {
+		if e.counted(v, rev, c, t, u.SIM, k.midnight(int32(day+1))-1) {
+			t.days++
+		}
+	}
 }
 
-// has reports whether a tier is paid for a SIM by the same plan at another time: below the same root, and, above the
-// SIM's own plan, by the same account.
-func (e *Engine) has(v *registry.View, rev registry.Revision, t *tier, sim uint32, at udr.Instant) bool {
+// unchanged reports whether owner, accounts and state of the SIM are since an earlier time those of the record. That is
+// so for most SIMs, and then all days count alike.
+func (e *Engine) unchanged(v *registry.View, rev registry.Revision, then, now, owned udr.Instant) bool {
+	if owned > then || e.state.known && e.state.From > then || !e.state.known && v.AnyStates() {
+		return false
+	}
+	for _, p := range e.path {
+		facts, ok := v.Account(p.number, then, rev)
+		if !ok || facts != p.facts || v.Profiled(p.number, then, rev) != v.Profiled(p.number, now, rev) {
+			return false
+		}
+	}
+	return true
+}
+
+// counted reports whether a SIM had the plan of a tier at another time, in a state that counts: paid below the same root,
+// and, above the SIM's own plan, by the same account.
+func (e *Engine) counted(v *registry.View, rev registry.Revision, c *Counters, t *tier, sim uint32, at udr.Instant) bool {
 	owner, ok := v.Owner(sim, at, rev)
 	if !ok {
 		return false
 	}
 	same, root := false, uint32(0)
+	var zone, payer *registry.Account
 	for number := owner.Account; number != 0; {
 		facts, ok := v.Account(number, at, rev)
 		if !ok {
 			return false
+		}
+		if zone == nil {
+			zone = facts
+		}
+		if payer == nil && v.Profiled(number, at, rev) {
+			payer = facts
 		}
 		plan := facts.Plan
 		if number == owner.Account && owner.Plan != 0 {
@@ -44,15 +81,90 @@ func (e *Engine) has(v *registry.View, rev registry.Revision, t *tier, sim uint3
 		}
 		root, number = number, facts.Parent
 	}
-	return same && root == e.root()
+	if !same || root != e.root() {
+		return false
+	}
+	if payer != nil {
+		zone = payer
+	}
+	return e.countedThen(v, rev, c, t.plan, sim, at, zone)
+}
+
+// countedThen reports whether the effective state of a SIM at another time counts for a plan.
+func (e *Engine) countedThen(v *registry.View, rev registry.Revision, c *Counters, p *plan, sim uint32, at udr.Instant,
+	payer *registry.Account) bool {
+	fact, known := v.State(sim, at, rev)
+	if !known {
+		return true
+	}
+	var events []life.Event
+	e.happened, e.then = e.then, e.happened // useFirst and drawLife need what happened until the record
+	if e.lived(c, sim, fact.Since, at); len(e.happened) > 0 {
+		events = e.events(fact.Since, v.StateValue(fact.Value).Name)
+	}
+	e.happened, e.then = e.then, e.happened
+	stay, _ := e.states.Of(v, fact, at, payer.Zone, events) // without rules, the state is that of the fact
+	return p.counts(&stay, v.StateValue(fact.Value).Core)
+}
+
+// counts reports whether the days count from the record on: by the state in which the SIM is after its beginning.
+func (e *Engine) counts(p *plan) bool {
+	s := &e.state
+	switch {
+	case !s.known:
+		return true
+	case s.turned:
+		return p.counts(&s.next, s.core)
+	}
+	return p.counts(&s.Stay, s.core)
+}
+
+// counts reports whether days in a state count. Without rules, its core is that of the fact.
+func (p *plan) counts(s *life.Stay, stated registry.Core) bool {
+	if len(p.includedIn) > 0 {
+		return slices.Contains(p.includedIn, s.State)
+	}
+	switch s.Core() {
+	case life.NoCore:
+		return stated == registry.NoCore || stated == registry.Active
+	case life.Active:
+		return true
+	}
+	return false
+}
+
+// turn says that the record ended the state of the SIM as it began.
+func (e *Engine) turn(kind life.EventKind, at udr.Instant) {
+	s := &e.state
+	s.next, s.turned = life.Advance(s.Stay, []life.Event{{At: at, Kind: kind}}, at), true
 }
 
 // prorated is a SIM's share of a bucket's units: whole units, rounded down.
-func (t *tier) prorated(size int64) int64 {
-	if !t.plan.prorate || t.days == t.of {
-		return size
+func (e *Engine) prorated(t *tier, b *bucket) (size, days int64) {
+	if !t.plan.prorate {
+		return b.size, 0
 	}
-	hi, lo := bits.Mul64(uint64(size), uint64(t.days))
+	if days = t.days; e.counts(t.plan) {
+		days += t.rest
+	}
+	if days == t.of {
+		return b.size, days
+	}
+	hi, lo := bits.Mul64(uint64(b.size), uint64(days))
 	units, _ := bits.Div64(hi, lo, uint64(t.of))
-	return int64(units)
+	return int64(units), days
+}
+
+// checkIncludedIn finds the states that plans name.
+func (c *compiler) checkIncludedIn() {
+	for _, doc := range c.planDocs {
+		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" {
+			c.list.Errorf(doc.IncludedIn[0].Pos, "included_in names the states whose days count, so it needs prorate: days")
+		}
+		for _, s := range doc.IncludedIn {
+			if known := c.life.States(); !slices.Contains(known, s.Value) {
+				c.list.Errorf(s.Pos, "no state model has a state %s%s", s.Value, orKnown(s.Value, known))
+			}
+		}
+	}
 }

@@ -276,7 +276,9 @@ func randomScenario(r *rand.Rand) *scenario {
 		return naiveBucket{Bucket: name, Units: randomQuantity(r, c, 300), Classes: []string{c}, Zones: some(r, zoneNames...)}
 	}
 	for i := range s.Plans {
-		s.Plans[i].Prorate = pick(r, "", "", "whole", "days")
+		if s.Plans[i].Prorate = pick(r, "", "", "whole", "days", "days"); s.Plans[i].Prorate == "days" && r.Intn(3) == 0 {
+			s.Plans[i].In = []string{pick(r, "in_testing", "suspended", "billing_ready"), "in_billing"}
+		}
 		for b := range r.Intn(3) {
 			s.Plans[i].Included = append(s.Plans[i].Included, bucket(fmt.Sprint("b", b)))
 		}

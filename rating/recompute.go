@@ -49,6 +49,12 @@ func (c *Charge) recount() error {
 		if d := &c.Draws[i]; d.Drawn < 0 || d.Drawn > max(0, d.Size-d.Before) {
 			return wrong("bucket %s gave %d with %d of %d used", d.Bucket, d.Drawn, d.Before, d.Size)
 		}
+		if d := &c.Draws[i]; d.Of > 0 {
+			share := new(big.Int).Mul(big.NewInt(d.Whole), big.NewInt(int64(d.Days)))
+			if share.Quo(share, big.NewInt(int64(d.Of))); d.Days > d.Of || !share.IsInt64() || share.Int64() != d.Size {
+				return wrong("bucket %s has %d units, which are not %d for %d of %d days", d.Bucket, d.Size, d.Whole, d.Days, d.Of)
+			}
+		}
 	}
 	for i := range c.Lines {
 		if kind := c.Lines[i].Kind; kind >= lineKinds {

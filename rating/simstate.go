@@ -14,9 +14,13 @@ const SIMState = "sim_state"
 // simState is the state of the SIM whose usage is rated.
 type simState struct {
 	life.Stay
-	known bool   // the SIM has a state
-	payer *payer // to whom its life buckets belong
-	free  int64  // units of the record that they cover
+	known bool      // the SIM has a state
+	payer *payer    // to whom its life buckets belong
+	free  int64     // units of the record that they cover
+	core  life.Core // of the fact
+
+	next   life.Stay // after the record began, if that ended the state
+	turned bool
 }
 
 // judge finds the state of the SIM: that of the facts, advanced by the time limits that are due and by what usage did.
@@ -37,7 +41,7 @@ func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *
 			break
 		}
 	}
-	e.state.payer, e.state.free = payer, 0
+	e.state.payer, e.state.free, e.state.turned, e.state.core = payer, 0, false, v.StateValue(fact.Value).Core
 	var events []life.Event
 	if e.lived(c, u.SIM, fact.Since, u.At); len(e.happened) > 0 {
 		events = e.events(fact.Since, v.StateValue(fact.Value).Name)

@@ -95,6 +95,9 @@ func appendDraw(dst []byte, m *rating.Draw) []byte {
 	dst = strconv.AppendInt(key(dst, "size"), int64(m.Size), 10)
 	dst = strconv.AppendInt(key(dst, "before"), int64(m.Before), 10)
 	dst = strconv.AppendInt(key(dst, "drawn"), int64(m.Drawn), 10)
+	dst = appendNumber(dst, "whole", int64(m.Whole))
+	dst = appendNumber(dst, "days", int64(m.Days))
+	dst = appendNumber(dst, "of", int64(m.Of))
 	return append(dst, '}')
 }
 

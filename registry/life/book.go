@@ -149,6 +149,19 @@ var shippedModels = sync.OnceValue(func() (models []*Model) {
 // Models are the names of the state models, the shipped ones included, sorted.
 func (b *Book) Models() []string { return sorted(b.models) }
 
+// States are the names of the states of all models.
+func (b *Book) States() []string {
+	names := map[string]bool{}
+	for _, versions := range b.models {
+		for _, m := range versions {
+			for i := range m.States {
+				names[m.States[i].Name] = true
+			}
+		}
+	}
+	return sorted(names)
+}
+
 // Lifecycles are the names of the lifecycles, sorted.
 func (b *Book) Lifecycles() []string { return sorted(b.cycles) }
 
