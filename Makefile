@@ -51,13 +51,28 @@ check-prereqs:
 check-prereqs-test:
 	@deploy/engines/prerequisites test
 
-# Packages whose goroutines meet, for the race detector. What one goroutine does with gigabytes, or a thousand random times,
-# is tested without it. SQLite is a C program in Go's words, whose every access the detector would follow: without it the
-# control store's tests take 32 s instead of 100.
+# Packages whose goroutines meet, for the race detector. SQLite is a C program in Go's words, whose every access the
+# detector would follow: without it the control store's tests take 32 s instead of 100.
 WATCH := -race -gcflags='modernc.org/...=-race=false'
-RACE := ./internal/broker ./internal/control ./internal/roles ./internal/embedded/sftp ./mediation/collect
-LONG := ^TestALineOfMoreThanFourGiBIsSuspendedAndItsFileBalances$$
+RACE := ./internal/broker ./internal/control ./internal/embedded/sftp ./mediation/collect
 MEET := ^TestReadersGoOnWhileChangesArrive$$
+
+# The processes of an installation run the same goroutines in every test of internal/roles, so the detector watches one
+# test of each way in which these meet: engines that go away, partitions that change their owner, a mediator that dies,
+# imports, retries and new rules meanwhile, stops that somebody skips, and what the roles keep in the background. The
+# others run without it.
+ROLES := TestAllRolesRunOverEncryptedConnections TestProcessesOfOneInstallationStartAtOnce TestReadinessFollowsTheEngines \
+	TestAWarehouseThatIsAwayHoldsBackMediation TestARunningProcessEndsWhenTheControlStoreWentBack \
+	TestWhoWasFencedStaysOutUntilTheGroupAssignsAnew TestAFileThatGrowsWhileMediatorsDieIsReadOnce \
+	TestAMediatorLivesByTheTimeOfTheLedger TestBrokenFilesHarmNoNeighbour TestAFileWithoutANumberIsTold \
+	TestABegunFileOfARemovedSourceIsFinishedByTheDocumentThatItWasBegunWith TestUsageThatFitsNoMessageWaits \
+	TestAnUnknownSIMIsImportedAndItsRecordsComeBack TestFixedRulesBringRecordsBack TestARetryThatDiesAnywhereIsCarriedOutOnce \
+	TestAPartWaitsForTheBeginningOfItsSession TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept \
+	TestTheBalanceIsToldByTheOwnerOfTheFirstPartition TestTheRegistrysFactsComeToTheWarehouse \
+	TestRowsThatExpiredByTheClocksAloneStayAndAreTold TestTheEmbeddedKafkaDeletesWhatIsStoredElsewhereAndNothingElse \
+	TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt
+space := $(subst ,, )
+WATCHED := ^($(subst $(space),|,$(strip $(ROLES))))$$
 
 # The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
 # once, with a table of how many schedules it survived; the race detector where goroutines meet. Random tests take, beside
@@ -67,19 +82,22 @@ test: check-prereqs-test deps-test
 	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; \
 	$(MAKE) --no-print-directory -k -j3 --output-sync=target test-mutants test-race test-rest
 
+# go test does not vet here: .ci/run does, once and with every analyzer.
+TEST := go test -vet=off -timeout 20m
+
 test-mutants:
-	cd internal/proof/simulation && go test -timeout 20m -tags mutants -run 'Mutants|Shrunk'
-	cd mediation && go test -timeout 20m -tags mutants -run Mutants
-	cd internal/rater && go test -timeout 20m -tags mutants -run Mutants
-	cd internal/warehouse && go test -timeout 20m -tags mutants -run Mutants
+	cd internal/proof/simulation && $(TEST) -tags mutants -run 'Mutants|Shrunk'
+	cd mediation && $(TEST) -tags mutants -run Mutants
+	cd internal/rater && $(TEST) -tags mutants -run Mutants
+	cd internal/warehouse && $(TEST) -tags mutants -run Mutants
 
 test-race:
-	go test -timeout 20m $(WATCH) -skip '$(LONG)' $(RACE)
-	go test -timeout 20m $(WATCH) -run '$(MEET)' ./registry
+	$(TEST) $(WATCH) -run '$(WATCHED)' ./internal/roles
+	$(TEST) $(WATCH) $(RACE)
+	$(TEST) $(WATCH) -run '$(MEET)' ./registry
 
 test-rest:
-	go test -timeout 20m -run '$(LONG)' ./internal/roles
-	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(RACE))")
+	$(TEST) -skip '$(WATCHED)' $$(go list ./... | grep -vxF "$$(go list $(RACE))")
 
 # Fuzz every target for a while: make fuzz FUZZTIME=5m
 FUZZTIME ?= 1m
