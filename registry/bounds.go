@@ -32,22 +32,14 @@ func (b Breaches) Error() string {
 	return strings.Join(all, "\n")
 }
 
-// Rated is what is rated already.
-type Rated struct {
-	// Now: the cycles that have begun by then may have rated usage. 0: none has.
-	Now udr.Instant
-
-	// Last, if it is known, is the first date of the last cycle of an account with a rated record or a close; false if
-	// it has none.
-	Last func(account string) (cycle int32, ok bool)
-}
-
 // CheckBounds tells all bounds that a change set would break. r and s have loaded it, and have not published it yet. A
-// bound that was broken before the change set is no breach. Without s, it checks what needs no statements.
-func CheckBounds(r *Registry, s *Statements, changes *Changes, rated Rated) Breaches {
+// bound that was broken before the change set is no breach. Without s, it checks what needs no statements. The billing
+// cycles that have begun by now may have rated usage; 0: none has. What is rated already is not asked: a file that is being
+// read knows an older revision, and its records would have other cycles than those after them.
+func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) Breaches {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	b := &bounds{r: r, s: s, a: &r.accounts, changes: changes, rev: changes.Revision, rated: rated}
+	b := &bounds{r: r, s: s, a: &r.accounts, changes: changes, rev: changes.Revision, now: now}
 	b.twice()
 	return b.check()
 }
@@ -68,7 +60,7 @@ type bounds struct {
 	s       *Statements
 	changes *Changes
 	rev     Revision
-	rated   Rated
+	now     udr.Instant
 	list    Breaches
 }
 
@@ -182,7 +174,7 @@ func (b *bounds) account(number uint32) {
 	}
 	id, instants := b.a.facts[number][0].ID, b.instants(number)
 	broken := len(b.list)
-	b.reach(number, id, instants)
+	b.sparesRated(number, id, instants)
 	back := len(b.list) > broken
 	for _, at := range instants {
 		if !back {
@@ -224,9 +216,9 @@ func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 		now, id, b.day(number, at), b.day(number, allowed))
 }
 
-// reach checks that a correction does not change the terms of cycles that may have rated usage.
-func (b *bounds) reach(number uint32, id string, instants []udr.Instant) {
-	limit, ok := b.limit(number, id)
+// sparesRated checks that a correction does not change the terms of cycles that may have rated usage.
+func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
+	limit, ok := b.limit(number)
 	if !ok {
 		return
 	}
@@ -248,33 +240,16 @@ func (b *bounds) reach(number uint32, id string, instants []udr.Instant) {
 }
 
 // limit is the end of the last cycle of an account, by the rules before the change set, that may have rated usage.
-func (b *bounds) limit(number uint32, id string) (udr.Instant, bool) {
+func (b *bounds) limit(number uint32) (udr.Instant, bool) {
 	rules, err := b.a.cyclesOf(number, b.rev-1)
 	if err != nil || len(rules) == 0 {
 		return 0, false
 	}
-	if b.rated.Last != nil {
-		cycle, ok := b.rated.Last(id)
-		if !ok {
-			return 0, false
-		}
-		run := rules[0]
-		for _, c := range rules {
-			if c.Zone != nil && c.From <= cycle {
-				run = c
-			}
-		}
-		if run.Zone == nil {
-			return 0, false
-		}
-		_, next := run.Of(cycle)
-		return Midnight(run.Zone, next), true
-	}
-	run := rulesAt(rules, b.rated.Now)
-	if b.rated.Now == 0 || run.Zone == nil {
+	run := rulesAt(rules, b.now)
+	if b.now == 0 || run.Zone == nil {
 		return 0, false
 	}
-	_, next := run.Of(LocalDate(run.Zone, b.rated.Now))
+	_, next := run.Of(LocalDate(run.Zone, b.now))
 	return Midnight(run.Zone, next), true
 }
 

@@ -20,16 +20,16 @@ type book struct {
 
 func newBook(t *testing.T, first registry.Changes) *book {
 	b := &book{registry.New(), registry.NewStatements()}
-	require.Empty(t, b.propose(t, first, registry.Rated{}))
+	require.Empty(t, b.propose(t, first, 0))
 	return b
 }
 
 // propose loads a change set and publishes it unless it breaks a bound.
-func (b *book) propose(t *testing.T, c registry.Changes, rated registry.Rated) registry.Breaches {
+func (b *book) propose(t *testing.T, c registry.Changes, now udr.Instant) registry.Breaches {
 	c.Revision = b.r.Revision() + 1
 	require.NoError(t, b.r.Load(&c))
 	b.s.Load(c.Revision, c.Statements)
-	breaches := registry.CheckBounds(b.r, b.s, &c, rated)
+	breaches := registry.CheckBounds(b.r, b.s, &c, now)
 	if len(breaches) == 0 {
 		b.r.Publish(c.Revision)
 		b.s.Publish(c.Revision)
@@ -104,7 +104,7 @@ func TestWhatAnAccountPaysByChangesOnlyWhereACycleBegins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBook(t, tree(profile(1, "one", 0)))
-			breaches := b.propose(t, c.change, registry.Rated{})
+			breaches := b.propose(t, c.change, 0)
 			if c.want == "" {
 				require.Empty(t, breaches)
 				return
@@ -116,22 +116,11 @@ func TestWhatAnAccountPaysByChangesOnlyWhereACycleBegins(t *testing.T) {
 }
 
 func TestACorrectionDoesNotReachCyclesThatAreRated(t *testing.T) {
-	rated := registry.Rated{Now: on("2026-06-15")}
+	now := on("2026-06-15")
 	march := registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-03-01"))}}
 	b := newBook(t, tree())
-	require.ErrorContains(t, b.propose(t, march, rated),
+	require.ErrorContains(t, b.propose(t, march, now),
 		"would change on 2026-03-01, in a billing cycle whose usage may be rated; it can change from 2026-07-01 on")
-
-	// Nothing of this account was rated after January.
-	b = newBook(t, tree())
-	rated.Last = func(account string) (int32, bool) {
-		require.Equal(t, "a3", account)
-		return registry.LocalDate(time.UTC, udr.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))), true
-	}
-	require.Empty(t, b.propose(t, march, rated))
-	require.ErrorContains(t, b.propose(t, registry.Changes{Accounts: []registry.AccountFact{madrid(3, 1, on("2026-03-01")), madrid(3, 2,
-		on("2026-01-01"))}}, rated),
-		"it can change from 2026-02-01 on")
 }
 
 func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
@@ -139,7 +128,7 @@ func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
 	for _, parent := range statuses {
 		for _, child := range statuses {
 			b := newBook(t, registry.Changes{})
-			breaches := b.propose(t, tree(status(1, parent, 0), status(3, child, 0)), registry.Rated{})
+			breaches := b.propose(t, tree(status(1, parent, 0), status(3, child, 0)), 0)
 			if strings.Contains(" "+strings.Join(registry.StatusesBelow(parent), " ")+" ", " "+child+" ") {
 				require.Empty(t, breaches, "%s below %s", child, parent)
 			} else {
@@ -151,15 +140,15 @@ func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
 	b := newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")),
 		status(1, "active", on("2026-02-20"))}},
-		registry.Rated{}), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and allows below it only new, lead, suspended, terminated")
+		0), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and allows below it only new, lead, suspended, terminated")
 	b = newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1,
 		"active", on("2026-02-20")),
-		status(3, "suspended", on("2026-02-10")), status(3, "active", on("2026-02-20"))}}, registry.Rated{}))
+		status(3, "suspended", on("2026-02-10")), status(3, "active", on("2026-02-20"))}}, 0))
 	// An account without a status is active.
 	b = newBook(t, tree())
 	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "terminated", on("2026-02-10"))}},
-		registry.Rated{}), "account a3 would be active")
+		0), "account a3 would be active")
 }
 
 func TestATerminatedAccountOwnsNoSIMThatIsNotRetired(t *testing.T) {
@@ -172,16 +161,16 @@ func TestATerminatedAccountOwnsNoSIMThatIsNotRetired(t *testing.T) {
 	end := status(2, "terminated", on("2026-02-10"))
 	b := newBook(t, first)
 	breaches := b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1,
-		registry.Cancelled, on("2026-02-10"))}}, registry.Rated{})
+		registry.Cancelled, on("2026-02-10"))}}, 0)
 	require.Len(t, breaches, 1)
 	require.ErrorContains(t, breaches, "SIM 2 would belong to account a2, which is terminated, without being retired on 2026-02-10")
 
 	b = newBook(t, first)
 	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{end}, States: []registry.StateFact{state(1,
 		registry.Cancelled, on("2026-02-10"))},
-		SIMs: []registry.OwnershipFact{{SIM: 2, Account: 1, From: on("2026-02-01")}}}, registry.Rated{}))
+		SIMs: []registry.OwnershipFact{{SIM: 2, Account: 1, From: on("2026-02-01")}}}, 0))
 	require.ErrorContains(t, b.propose(t, registry.Changes{SIMs: []registry.OwnershipFact{{SIM: 3, Account: 2, From: on("2026-01-20")}}},
-		registry.Rated{}), "SIM 3 would belong to account a2")
+		0), "SIM 3 would belong to account a2")
 }
 
 func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
@@ -190,7 +179,7 @@ func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
 	breaches := b.propose(t, registry.Changes{
 		Accounts:   []registry.AccountFact{madrid(3, 2, on("2026-03-10"))},
 		Statements: []registry.Statement{status(2, "draft", 0), twice, twice},
-		SIMs:       []registry.OwnershipFact{{SIM: 1, Account: 1, From: 5}, {SIM: 1, Account: 2, From: 5}}}, registry.Rated{})
+		SIMs:       []registry.OwnershipFact{{SIM: 1, Account: 1, From: 5}, {SIM: 1, Account: 2, From: 5}}}, 0)
 	text := breaches.Error()
 	require.Contains(t, text, "the parent of account a3 would change")
 	require.Contains(t, text, "the change set states the status of a3 twice")
@@ -205,7 +194,7 @@ func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
 	require.NoError(t, old.s.Apply(&c))
 	f := madrid(3, 2, on("2026-03-20"))
 	f.Plan = "fleet"
-	require.Empty(t, old.propose(t, registry.Changes{Accounts: []registry.AccountFact{f}}, registry.Rated{}))
+	require.Empty(t, old.propose(t, registry.Changes{Accounts: []registry.AccountFact{f}}, 0))
 }
 
 func TestAnAccountIsPaidForByTheNearestProfileAndSoldToByTheNearestReseller(t *testing.T) {

@@ -49,9 +49,8 @@ type ImportOptions struct {
 	Catalogue *Catalogue
 
 	// Now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
-	// then is an error, and so is a bound that would be broken. 0 allows all of it. Last is as in Rated.
-	Now  udr.Instant
-	Last func(account string) (cycle int32, ok bool)
+	// then is an error, and so is a bound that would be broken. 0 allows all of it.
+	Now udr.Instant
 
 	// Statements are those known so far, at the registry's revision. Afterwards they have loaded those of the change set,
 	// as the registry has loaded its facts. Nil: there are none.
@@ -90,7 +89,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, last: o.Last, rowsOf: map[uint64]struct{}{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, rowsOf: map[uint64]struct{}{},
 		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
@@ -228,7 +227,6 @@ type importer struct {
 	statements *Statements
 	forms      []Form
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (StateValue, error)
-	last       func(account string) (cycle int32, ok bool)
 	rowsOf     map[uint64]struct{}    // hashes of what rows of statements state
 	statedAt   map[string]diag.Pos    // rows of statements that make a fact, by subject, without those about SIMs
 	waits      map[uint32]udr.Instant // of accounts: until when changes of rows wait

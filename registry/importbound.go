@@ -104,7 +104,7 @@ func (im *importer) keepBounds() {
 	if im.list.HasErrors() || im.partial || im.now == 0 {
 		return
 	}
-	b := &bounds{r: im.r, s: im.statements, a: &im.r.accounts, changes: im.changes, rev: im.changes.Revision, rated: Rated{im.now, im.last}}
+	b := &bounds{r: im.r, s: im.statements, a: &im.r.accounts, changes: im.changes, rev: im.changes.Revision, now: im.now}
 	for _, one := range b.check() {
 		im.errorf(im.placeOf(&one), "%s", one.Reason)
 	}

@@ -291,7 +291,7 @@ func (d *accountDraft) check() error {
 		return err
 	}
 	d.statements.Load(d.changes.Revision, d.changes.Statements)
-	if broken := registry.CheckBounds(d.registry, d.statements, d.changes, registry.Rated{Now: udr.InstantOf(d.now)}); len(broken) > 0 {
+	if broken := registry.CheckBounds(d.registry, d.statements, d.changes, udr.InstantOf(d.now)); len(broken) > 0 {
 		return &Problem{Conflict, broken}
 	}
 	return d.singleBills()
