@@ -46,7 +46,7 @@ func BenchmarkFirstUses(b *testing.B) {
 						Cause: fmt.Sprintf("usage:file:%d:emptied", i)})
 				}
 				require.NoError(b, p.store.Change(b.Context(), "bench", func(tx *store.Tx) error {
-					return p.keeper.Settle(b.Context(), tx, nil, fresh, "")
+					return p.keeper.WriteStates(b.Context(), tx, nil, fresh, "")
 				}))
 			}
 			b.StopTimer()

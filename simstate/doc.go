@@ -2,7 +2,7 @@
 // them.
 //
 // It decides nothing by itself: registry/life says which states follow from what happened to a SIM. Lives (lives.go)
-// collects from the facts what happened, Settle says which facts are missing. The consumer of the rated log (effect.go)
+// collects from the facts what happened, Judge says which facts are missing. The consumer of the rated log (effect.go)
 // settles the SIMs whose first use, emptied life bucket or suspending limit a rater wrote down; Keeper (keeper.go)
 // those about which somebody stated something, and those whose time limit is due. Each writes facts, the next time
 // limits and network actions in one transaction of the control store (table.go), so a crash repeats work and no effect:

@@ -27,16 +27,16 @@ type Usage struct {
 
 // Effect settles the SIMs about which raters wrote something down. It implements consumer.Effect. T is a transaction.
 type Effect[T any] struct {
-	settle func(ctx context.Context, tx T, fresh []Usage) error
-	fresh  []Usage
+	write func(ctx context.Context, tx T, fresh []Usage) error
+	fresh []Usage
 
 	batch ratedlog.Batch
 	usage udr.Usage
 }
 
-// NewEffect settles in the transaction of the position. settle gets what is new in a block, in the order of the log.
-func NewEffect[T any](settle func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
-	return &Effect[T]{settle: settle}
+// NewEffect writes states in the transaction of the position. write gets what is new in a block, in the order of the log.
+func NewEffect[T any](write func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
+	return &Effect[T]{write: write}
 }
 
 // Reset implements consumer.Block.
@@ -81,5 +81,5 @@ func (e *Effect[T]) Apply(ctx context.Context, tx T, _ consumer.Span) error {
 	if len(e.fresh) == 0 {
 		return nil
 	}
-	return e.settle(ctx, tx, e.fresh)
+	return e.write(ctx, tx, e.fresh)
 }

@@ -37,7 +37,7 @@ type Rows[T any] interface {
 	// Usage is what usage did to SIMs so far.
 	Usage(ctx context.Context, tx T, sims []uint32) (map[uint32][]life.Event, error)
 	// Follow writes what belongs to the states of SIMs: the next time limits, and requests to the network.
-	Follow(ctx context.Context, tx T, settled map[uint32]Settled, now time.Time) error
+	Follow(ctx context.Context, tx T, judged map[uint32]Judged, now time.Time) error
 	// DueBy are SIMs whose time limit is due by a time, those that waited longest first.
 	DueBy(ctx context.Context, tx T, by udr.Instant, most int) ([]uint32, error)
 	// Position is how far the SIMs are settled after changes of facts. It keeps others out until the transaction ends.
@@ -51,7 +51,7 @@ type Transactions[T any] interface {
 	Change(ctx context.Context, what string, do func(tx T) error) error
 }
 
-// Keeper settles SIMs in the control store.
+// Keeper writes the states of SIMs that follow to the control store.
 type Keeper[T any] struct {
 	Facts Facts[T]
 	Book  *life.Book
@@ -66,9 +66,9 @@ const lookAgain = time.Minute
 // portion is how many SIMs are settled in one change set.
 const portion = 10_000
 
-// Settle writes what the SIMs lack in a transaction: facts, time limits, and requests to the network. fresh is what usage
+// WriteStates writes what the SIMs lack in a transaction: facts, time limits, and requests to the network. fresh is what usage
 // did; it is kept, each cause once. reason is the cause of what nothing else causes.
-func (k *Keeper[T]) Settle(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
+func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
 	if err := k.Table.AddUsage(ctx, tx, fresh); err != nil {
 		return err
 	}
@@ -95,15 +95,15 @@ func (k *Keeper[T]) Settle(ctx context.Context, tx T, sims []uint32, fresh []Usa
 	defer view.Close()
 	lives := &Lives{View: view, Revision: revision, Statements: statements, Book: k.Book}
 	for some := range slices.Chunk(sims, portion) {
-		if lives.Revision, err = k.settle(ctx, tx, lives, some, reason); err != nil {
+		if lives.Revision, err = k.writePortion(ctx, tx, lives, some, reason); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle settles a portion, and returns the revision after it.
-func (k *Keeper[T]) settle(ctx context.Context, tx T, l *Lives, sims []uint32, reason string) (registry.Revision, error) {
+// writePortion writes what a portion lacks, and returns the revision after it.
+func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uint32, reason string) (registry.Revision, error) {
 	stated, err := k.Facts.StatesOf(ctx, tx, sims, l.Revision)
 	if err != nil {
 		return 0, err
@@ -114,14 +114,14 @@ func (k *Keeper[T]) settle(ctx context.Context, tx T, l *Lives, sims []uint32, r
 	}
 	now := k.Now()
 	var facts []life.Fact
-	follows := map[uint32]Settled{}
+	follows := map[uint32]Judged{}
 	var problem error
 	problems := 0
 	for _, sim := range sims {
-		s, err := l.Settle(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
+		s, err := l.Judge(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
 		if err != nil {
 			// A catalogue that lacks the rules stops no other SIM. This one is looked at again until it has them.
-			follows[sim] = Settled{Due: udr.InstantOf(now.Add(lookAgain))}
+			follows[sim] = Judged{Due: udr.InstantOf(now.Add(lookAgain))}
 			if problems++; problem == nil {
 				problem = fmt.Errorf("SIM %d: %w", sim, err)
 			}
@@ -150,10 +150,10 @@ func (k *Keeper[T]) settle(ctx context.Context, tx T, l *Lives, sims []uint32, r
 }
 
 // Follow writes what belongs to the states of SIMs beside their facts: the next time limits, and requests to the network.
-func (t Table) Follow(ctx context.Context, tx *store.Tx, settled map[uint32]Settled, now time.Time) error {
+func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judged, now time.Time) error {
 	due := map[uint32]udr.Instant{}
 	stands := map[uint32]*life.Stay{}
-	for sim, s := range settled {
+	for sim, s := range judged {
 		due[sim] = s.Due
 		if stay := life.At(s.Stays, udr.InstantOf(now)); stay != nil && stay.State != "" {
 			stands[sim] = stay
@@ -193,7 +193,7 @@ func (k *Keeper[T]) Due(ctx context.Context, db Transactions[T]) (more bool, err
 			return err
 		}
 		more = len(sims) == portion
-		return k.Settle(ctx, tx, sims, nil, "timer:due")
+		return k.WriteStates(ctx, tx, sims, nil, "timer:due")
 	})
 	return more, err
 }
@@ -209,7 +209,7 @@ func (k *Keeper[T]) Follow(ctx context.Context, db Transactions[T]) (more bool, 
 		return err
 	}
 	settle := func(tx T) error {
-		return k.Settle(ctx, tx, sims, nil, fmt.Sprintf("facts:%d", cmp.Or(to.Next, to.Revision)))
+		return k.WriteStates(ctx, tx, sims, nil, fmt.Sprintf("facts:%d", cmp.Or(to.Next, to.Revision)))
 	}
 	move := func(tx T) error {
 		if to == from {

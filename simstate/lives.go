@@ -39,27 +39,23 @@ type ruled struct {
 	zone     *time.Location
 }
 
-// Settled is what Settle found.
-type Settled struct {
+// Judged is what Judge found.
+type Judged struct {
 	Facts []life.Fact // that are missing, in the order of their times
 	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
 	Due   udr.Instant // when the state changes next, by a time limit or because somebody said so ahead; 0 for never
 }
 
-// Settle says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
+// Judge says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
 // stated of its state, in the order of (From, Known); used is what usage did, of which some may be new. reason is the
-// cause of a change that nothing else causes: that of the event or the request which became known.
-func (l *Lives) Settle(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string) (Settled, error) {
-	return l.Judge(sim, stated, used, now, reason)
-}
-
-// Judge is Settle with what somebody asks for: a state, or a state in which a SIM comes to another payer. It takes the
-// place of what was stated for the same time.
+// cause of a change that nothing else causes: that of the event or the request which became known. news is what somebody
+// asks for: a state, or a state in which a SIM comes to another payer. It takes the place of what was stated for the same
+// time.
 func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string,
-	news ...life.Event) (Settled, error) {
+	news ...life.Event) (Judged, error) {
 	events, err := l.Events(sim, stated, used)
 	if err != nil || len(events)+len(news) == 0 && len(stated) == 0 {
-		return Settled{}, err
+		return Judged{}, err
 	}
 	events = slices.DeleteFunc(events, func(e life.Event) bool {
 		return slices.ContainsFunc(news, func(n life.Event) bool { return n.Kind == e.Kind && n.At == e.At })
@@ -69,7 +65,7 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 	for i := range events {
 		until = max(until, events[i].At)
 	}
-	s := Settled{Stays: life.States(events, until)}
+	s := Judged{Stays: life.States(events, until)}
 	s.Stays = slices.DeleteFunc(s.Stays, func(s life.Stay) bool { return s.From > now && s.By == life.ByLimit })
 	for _, later := range life.States(events, until+furthest) {
 		if later.From > now {

@@ -23,7 +23,7 @@ func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 	keeper := KeeperOf(g)
 	return func() consumer.Effect[*store.Tx] {
 		return NewEffect(func(ctx context.Context, tx *store.Tx, fresh []Usage) error {
-			return keeper.Settle(ctx, tx, nil, fresh, "")
+			return keeper.WriteStates(ctx, tx, nil, fresh, "")
 		})
 	}
 }

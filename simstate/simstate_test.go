@@ -110,7 +110,7 @@ func (p *place) follow() {
 
 func (p *place) used(fresh ...simstate.Usage) {
 	require.NoError(p.t, p.store.Change(p.t.Context(), "test", func(tx *store.Tx) error {
-		return p.keeper.Settle(p.t.Context(), tx, nil, fresh, "")
+		return p.keeper.WriteStates(p.t.Context(), tx, nil, fresh, "")
 	}))
 }
 
@@ -252,7 +252,7 @@ func TestAProcessThatKnowsLessSettlesNothing(t *testing.T) {
 		late := *p.keeper
 		late.Facts = behind{p.log}
 		require.ErrorIs(p.t, p.store.Change(t.Context(), "test", func(tx *store.Tx) error {
-			return late.Settle(t.Context(), tx, []uint32{1}, nil, "timer:due")
+			return late.WriteStates(t.Context(), tx, []uint32{1}, nil, "timer:due")
 		}), store.ErrConflict)
 		p.now = at("2026-03-17 00:00")
 		_, err := p.keeper.Due(t.Context(), p.store.DB)

@@ -368,10 +368,10 @@ func (d *simDraft) imagine(results []simMade) error {
 			continue
 		}
 		m.add(changes)
-		if m.settled == nil {
+		if m.judged == nil {
 			continue
 		}
-		for _, f := range m.settled.Facts {
+		for _, f := range m.judged.Facts {
 			d.imagined[m.sim] = append(d.imagined[m.sim], life.Told{KnownState: registry.KnownState{StateFact: f.StateFact,
 				Known: changes.Revision}, Cause: f.Cause})
 		}

@@ -141,7 +141,7 @@ type simMade struct {
 
 	owners     []registry.OwnershipFact
 	statements []registry.Statement
-	settled    *simstate.Settled // nil: no state changes
+	judged     *simstate.Judged // nil: no state changes
 }
 
 func (m *simMade) note(format string, args ...any) {
@@ -150,7 +150,7 @@ func (m *simMade) note(format string, args ...any) {
 
 // nothing reports whether there is nothing to do.
 func (m *simMade) nothing() bool {
-	return len(m.owners)+len(m.statements) == 0 && (m.settled == nil || len(m.settled.Facts) == 0)
+	return len(m.owners)+len(m.statements) == 0 && (m.judged == nil || len(m.judged.Facts) == 0)
 }
 
 // simDraft reads all that is known of accounts and SIMs.
@@ -252,14 +252,14 @@ func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, re
 	if err != nil {
 		return err
 	}
-	settled := map[uint32]simstate.Settled{}
+	judged := map[uint32]simstate.Judged{}
 	for i := range results {
-		if m := &results[i]; m.err == nil && m.settled != nil {
-			settled[m.sim] = *m.settled
+		if m := &results[i]; m.err == nil && m.judged != nil {
+			judged[m.sim] = *m.judged
 		}
 	}
 	var table simstate.Table
-	if err := table.Follow(ctx, tx, settled, d.now); err != nil || save == nil {
+	if err := table.Follow(ctx, tx, judged, d.now); err != nil || save == nil {
 		return err
 	}
 	return save(tx, results)
@@ -439,10 +439,10 @@ func (m *simMade) add(changes *registry.Changes) {
 		f.Cause = places[m.cause]
 		changes.Statements = append(changes.Statements, f)
 	}
-	if m.settled == nil {
+	if m.judged == nil {
 		return
 	}
-	for _, f := range m.settled.Facts {
+	for _, f := range m.judged.Facts {
 		if f.Cause != "" && places[f.Cause] == 0 {
 			places[f.Cause] = changes.Because(registry.Cause{Cause: f.Cause, Kind: registry.KindState, Subject: subject})
 		}
@@ -464,8 +464,8 @@ func (d *simDraft) facts(m *simMade) []SIMFact {
 	for _, s := range m.statements {
 		all = append(all, SIMFact{m.sim, string(s.Kind), s.Name, string(s.Value), "", day(s.From, m.zone), factStates[s.State], m.cause})
 	}
-	if m.settled != nil {
-		for _, f := range m.settled.Facts {
+	if m.judged != nil {
+		for _, f := range m.judged.Facts {
 			all = append(all, SIMFact{m.sim, string(registry.KindState), "", f.Name, "", day(f.From, m.zone), factStates[f.StateFact.State],
 				f.Cause})
 		}

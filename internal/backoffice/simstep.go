@@ -38,7 +38,7 @@ func (d *simDraft) judge(m *simMade, news ...life.Event) error {
 	if err != nil {
 		return &Problem{Conflict, fmt.Errorf("SIM %d: %w; correct the catalogue or the settings first", m.sim, err)}
 	}
-	m.settled = &s
+	m.judged = &s
 	for _, later := range life.Later(s.Stays, m.when) {
 		m.note("it stays %s from %s on, as somebody said, although the model has no step to it from %s", later.State, day(later.From,
 			m.zone), later.Before)

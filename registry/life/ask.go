@@ -61,7 +61,7 @@ func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 	case t == nil:
 		return nil, forbidden
 	case t.By&ask.By == 0:
-		forbidden.Reason = fmt.Sprintf("only %s can make the step to %s; from %s you can choose %s", alone(t.By), ask.To, from,
+		forbidden.Reason = fmt.Sprintf("only %s can make the step to %s; from %s you can choose %s", makersOf(t.By), ask.To, from,
 			listed(forbidden.Allowed))
 	case ask.May != nil && !ask.May(t.Permission):
 		needed := "the permission for states of SIMs"
@@ -77,7 +77,7 @@ func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 	return nil, forbidden
 }
 
-func alone(by By) string {
+func makersOf(by By) string {
 	return strings.NewReplacer("time", "a time limit", "person", "a person or program").Replace(by.String())
 }
 

@@ -112,8 +112,8 @@ func (w *world) live() {
 	// Commands that give a SIM to an account write its state with it.
 	states := registry.Changes{Revision: 2}
 	for sim := uint32(firstLife); sim <= lastLife; sim++ {
-		s, err := l.judging(2, func(k *simstate.Lives) (simstate.Settled, error) {
-			return k.Settle(sim, nil, nil, udr.InstantOf(lifeFrom), "")
+		s, err := l.judging(2, func(k *simstate.Lives) (simstate.Judged, error) {
+			return k.Judge(sim, nil, nil, udr.InstantOf(lifeFrom), "")
 		})
 		if err != nil {
 			panic(err)
@@ -141,7 +141,7 @@ func firstOwner(sim uint32) uint32 {
 }
 
 // judging gives what simstate knows before a revision.
-func (l *lives) judging(revision registry.Revision, do func(*simstate.Lives) (simstate.Settled, error)) (simstate.Settled, error) {
+func (l *lives) judging(revision registry.Revision, do func(*simstate.Lives) (simstate.Judged, error)) (simstate.Judged, error) {
 	view := l.registry.View()
 	defer view.Close()
 	return do(&simstate.Lives{View: view, Revision: revision - 1, Statements: l.statements, Book: shared().catalogues[0].Life()})
@@ -422,7 +422,7 @@ func (lifeTable) Usage(_ context.Context, tx *lifeTx, sims []uint32) (map[uint32
 	return all, nil
 }
 
-func (lifeTable) Follow(_ context.Context, tx *lifeTx, settled map[uint32]simstate.Settled, _ time.Time) error {
+func (lifeTable) Follow(_ context.Context, tx *lifeTx, settled map[uint32]simstate.Judged, _ time.Time) error {
 	for sim, s := range settled {
 		if tx.rows.due[sim] = s.Due; s.Due == 0 {
 			delete(tx.rows.due, sim)
@@ -465,7 +465,7 @@ func (w *world) startStates(p int) {
 	a := w.start(name, statesKind, p, func(ctx context.Context) error {
 		progress, keeper := &consumer.Progress{}, w.lives.keeper()
 		effect := simstate.NewEffect(func(ctx context.Context, tx *lifeTx, fresh []simstate.Usage) error {
-			return keeper.Settle(ctx, tx, nil, fresh, "")
+			return keeper.WriteStates(ctx, tx, nil, fresh, "")
 		})
 		c, err := consumer.NewInTransaction(consumer.TransactionOptions[*lifeTx]{
 			Options: w.consumes(statesName, p, progress), Store: lifePositions{positions{&w.store}, w.lives}, Effect: effect,

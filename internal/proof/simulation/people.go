@@ -89,7 +89,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	place := c.Because(registry.Cause{Cause: n.cause, Kind: registry.KindState, Subject: registry.SubjectOf(n.sim)})
 	told, _ := facts.StatesOf(ctx, tx, []uint32{n.sim}, n.known)
 	used, _ := lifeTable{}.Usage(ctx, tx, []uint32{n.sim})
-	s, err := l.judging(n.known, func(k *simstate.Lives) (simstate.Settled, error) {
+	s, err := l.judging(n.known, func(k *simstate.Lives) (simstate.Judged, error) {
 		now := udr.InstantOf(l.w.lifeNow())
 		switch {
 		case n.owner != 0:
@@ -133,11 +133,11 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 		return errNothing
 	}
 	tx.moves = append(tx.moves, func() { l.wishes = append(l.wishes, n) })
-	return lifeTable{}.Follow(ctx, tx, map[uint32]simstate.Settled{n.sim: s}, l.w.lifeNow())
+	return lifeTable{}.Follow(ctx, tx, map[uint32]simstate.Judged{n.sim: s}, l.w.lifeNow())
 }
 
 // choose sets a state, if that is allowed by what is known now.
-func (l *lives) choose(k *simstate.Lives, n wish, told []life.Told, used []life.Event, now udr.Instant) (s simstate.Settled, err error) {
+func (l *lives) choose(k *simstate.Lives, n wish, told []life.Told, used []life.Event, now udr.Instant) (s simstate.Judged, err error) {
 	rules, err := k.Rules(n.sim, l.owner(n.sim, n.at, k.Revision), n.at)
 	if err != nil {
 		return s, err
