@@ -266,24 +266,40 @@ func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, 
 
 // blocked refuses that an account becomes active while a credit policy blocks it.
 func (o *Office) blocked(ctx context.Context, d *accountDraft, id string, when udr.Instant) error {
-	payer := d.book.Payer(id, when)
-	limit := d.book.Limit(payer, when)
-	number, ok := d.view.AccountNumber(payer)
-	if limit == nil || !ok {
+	number, ok := d.view.AccountNumber(d.book.Payer(id, when))
+	if !ok {
 		return nil
 	}
 	if err := account.Migrate(ctx, o.Store.DB); err != nil {
 		return err
 	}
 	rows, err := account.CreditOf(ctx, o.Store.DB, &number)
+	if err != nil {
+		return err
+	}
+	if why := d.blocking(rows, id, when); why != "" {
+		return conflict("account %s cannot become active: %s", id, why)
+	}
+	return nil
+}
+
+// blocking says why the credit policy of an account's payer blocks activations, "" if it does not. rows are what payers owe.
+func (d *accountDraft) blocking(rows []account.CreditRow, id string, when udr.Instant) string {
+	payer := d.book.Payer(id, when)
+	limit := d.book.Limit(payer, when)
+	number, ok := d.view.AccountNumber(payer)
+	if limit == nil || !ok {
+		return ""
+	}
 	for i := range rows {
-		if at, blocks := rows[i].Blocked(limit); blocks && rows[i].Currency == limit.Currency {
-			exposure, _ := rows[i].Exposure()
-			return conflict("account %s cannot become active: %s owes %s %s, which is at least %d %% of its credit limit of %s, and its credit policy "+
-				"then blocks activations", id, payer, exposure, limit.Currency, at, limit.Amount)
+		r := &rows[i]
+		if at, blocks := r.Blocked(limit); blocks && r.Payer == number && r.Currency == limit.Currency {
+			exposure, _ := r.Exposure()
+			return fmt.Sprintf("%s owes %s %s, which is at least %d %% of its credit limit of %s, and its credit policy then blocks activations",
+				payer, exposure, limit.Currency, at, limit.Amount)
 		}
 	}
-	return err
+	return ""
 }
 
 // SetOrder asks to state a value of an account or a company.

@@ -110,6 +110,7 @@ type simDraft struct {
 	told  map[uint32][]life.Told
 	used  map[uint32][]life.Event
 	given map[givenKey]account.Given
+	owed  []account.CreditRow // by payers: their policies may block activations
 
 	imagined map[uint32][]life.Told // by a dry run
 }
@@ -159,7 +160,7 @@ func (o *Office) simDraft(ctx context.Context, order *SIMOrder) (*simDraft, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := simstate.Migrate(ctx, o.Store.DB); err != nil {
+	if err := errors.Join(simstate.Migrate(ctx, o.Store.DB), account.Migrate(ctx, o.Store.DB)); err != nil {
 		return nil, err
 	}
 	in := o.Installation
@@ -194,6 +195,10 @@ func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 		}
 	}
 	d.imagined = map[uint32][]life.Told{}
+	var err error
+	if d.owed, err = account.CreditOf(ctx, from.DB, nil); err != nil {
+		return err
+	}
 	return d.reopen()
 }
 

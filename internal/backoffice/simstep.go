@@ -69,7 +69,21 @@ func (d *simDraft) state(m *simMade, to string) error {
 	if step == nil {
 		return nil
 	}
+	if from := life.At(stays, m.when); coreOf(rules, to) == life.Active && (from == nil || from.Core() != life.Active) {
+		if why := d.blocking(d.owed, m.id, m.when); why != "" {
+			return conflict("SIM %d cannot become %s: %s", m.sim, to, why)
+		}
+	}
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: to, Rules: rules, Cause: m.cause})
+}
+
+// coreOf is what a state of a model means.
+func coreOf(rules life.Rules, state string) life.Core {
+	s, ok := rules.Lifecycle.Model.State(state)
+	if !ok {
+		return 0
+	}
+	return s.Core
 }
 
 // move gives a SIM to another account.
@@ -109,7 +123,23 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 		d.lives.Leaving = map[uint32]udr.Instant{m.sim: m.when}
 	}
 	defer func() { d.lives.Coming, d.lives.Leaving = nil, nil }()
-	if same || !w.Keep || now == nil || now.State == "" {
+	if same {
+		return d.judge(m)
+	}
+	if err := d.judgeArrival(m, w, target, now); err != nil {
+		return err
+	}
+	if s := life.At(m.judged.Stays, m.when); s != nil && s.Core() == life.Active {
+		if why := d.blocking(d.owed, w.To, m.when); why != "" {
+			return conflict("SIM %d would be %s in account %s, and cannot: %s", m.sim, s.State, w.To, why)
+		}
+	}
+	return nil
+}
+
+// judgeArrival adds the state in which a SIM comes to an account of another payer.
+func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account, now *life.Stay) error {
+	if !w.Keep || now == nil || now.State == "" {
 		return d.judge(m)
 	}
 	rules, err := d.lives.Rules(m.sim, target.Number, m.when)
