@@ -1,9 +1,12 @@
 package load
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"ratemill/internal/demo/generate"
@@ -39,11 +42,16 @@ func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, e
 	if err != nil {
 		return nil, err
 	}
+	return in.costOf(name, value, Schedule(files, 0), nil)
+}
+
+// costOf is the cost of files that land at once, with the work that after waits for.
+func (in *loaded) costOf(name string, value float64, landings []Landing, after func(context.Context) ([]part, error)) (*Cost, error) {
 	_, decided, err := in.worked(roles.Rating)
 	if err != nil {
 		return nil, err
 	}
-	run, err := in.playAtOnce(Schedule(files, 0))
+	run, err := in.playAtOnce(landings, after)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +75,30 @@ func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, e
 	return c, nil
 }
 
+// Together is the cost of all records of some loads that came one after the other.
+func Together(costs []*Cost) *Cost {
+	sum := &Cost{CPU: map[string]float64{}, Peak: map[string]int64{}, Work: map[string]float64{}}
+	seconds := 0.0
+	for _, c := range costs {
+		sum.Records, sum.Usage = sum.Records+c.Records, sum.Usage+c.Usage
+		seconds += float64(c.Records) / c.Rate
+		for name, cpu := range c.CPU {
+			sum.CPU[name] += cpu * float64(c.Records)
+		}
+		for name, peak := range c.Peak {
+			sum.Peak[name] = max(sum.Peak[name], peak)
+		}
+		for name, work := range c.Work {
+			sum.Work[name] = max(sum.Work[name], work) // it is counted from the start of the process
+		}
+	}
+	for name := range sum.CPU {
+		sum.CPU[name] /= float64(sum.Records)
+	}
+	sum.Rate = float64(sum.Records) / seconds
+	return sum
+}
+
 // group adds up the processes of a role or an engine: mediation-1 and mediation-2 are mediation.
 func group[N int64 | float64](of map[string]N) map[string]N {
 	sums := map[string]N{}
@@ -83,10 +115,20 @@ func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
 // PeakOf is the peak memory of the processes of a role or an engine, in bytes.
 func (c *Cost) PeakOf(kind string) int64 { return group(c.Peak)[kind] }
 
-// Kinds are the roles and engines with costs, in the order of the pipeline.
+// Kinds are the roles and engines with costs, in the order of the pipeline; those that kinds does not know come last, so
+// that the columns add up to the total.
 func Kinds(costs []*Cost) (found []string) {
+	if len(costs) == 0 {
+		return nil
+	}
+	all := group(costs[0].CPU)
 	for _, k := range kinds {
-		if len(costs) > 0 && costs[0].Of(k) > 0 {
+		if all[k] > 0 {
+			found = append(found, k)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		if all[k] > 0 && !slices.Contains(kinds, k) {
 			found = append(found, k)
 		}
 	}
@@ -94,7 +136,7 @@ func Kinds(costs []*Cost) (found []string) {
 }
 
 // kinds are the processes in the order of the pipeline.
-var kinds = []string{"mediation", "rating", "warehouse", "kafka", "clickhouse", "postgres", Carrier}
+var kinds = []string{"mediation", "rating", "warehouse", "account", "simstate", "kafka", "clickhouse", "postgres", Carrier}
 
 func printCosts(what string, costs []*Cost) error {
 	header := append([]string{what, "records/s", "CPU µs/record"}, Kinds(costs)...)

@@ -31,7 +31,7 @@ func (in *loaded) delay(name string, o generate.Options, rate float64) (*Delay, 
 	if err != nil {
 		return nil, err
 	}
-	run, err := in.play(landings, prepared)
+	run, err := in.play(landings, prepared, nil)
 	if err != nil {
 		return nil, err
 	}

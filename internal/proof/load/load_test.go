@@ -91,7 +91,9 @@ func BenchmarkLatency(b *testing.B) {
 	require.NoError(b, save(out(b, "latency.json"), delays))
 }
 
-// BenchmarkWhole is the whole of make bench: RECORDS at once, after others have warmed the installation up.
+// BenchmarkWhole is the whole of make bench: RECORDS of one month, after others have warmed the installation up. They land
+// in loads of STEP records, each at once, and each costs what ClickHouse merges after it too. The times of the carriers
+// overlap in every load, and some files come a load later than their neighbours.
 func BenchmarkWhole(b *testing.B) {
 	o := carriers(number(b, "RECORDS", 1_000_000), 20_000)
 	in := raise(b, defaults(o), 1)
@@ -99,9 +101,17 @@ func BenchmarkWhole(b *testing.B) {
 	warm.Records = 200_000
 	_, err := in.cost("", 0, month(warm, 0))
 	require.NoError(b, err)
-	c, err := in.cost("whole", 0, month(o, 1))
+	_, err = in.afterMerges(b.Context())
 	require.NoError(b, err)
-	require.NoError(b, save(out(b, "whole.json"), c))
+	files, err := allFiles(month(o, 1))
+	require.NoError(b, err)
+	var costs []*Cost
+	for i, load := range Steps(Late(Schedule(files, 0), lateEvery, lateBy), number(b, "STEP", 1_000_000)) {
+		c, err := in.costOf(strconv.Itoa(i+1), float64(i+1), load, in.afterMerges)
+		require.NoError(b, err)
+		costs = append(costs, c)
+		require.NoError(b, save(out(b, "whole.json"), costs)) // what was measured, if a later load fails
+	}
 }
 
 // BenchmarkScale has one mediator and one rater, and then two of each, on Apache Kafka and PostgreSQL with eight

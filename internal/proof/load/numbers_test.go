@@ -83,3 +83,56 @@ func TestProcessesOfARoleAreCountedTogether(t *testing.T) {
 	require.EqualValues(t, 5, d.cost().Total(), "what the carrier's server costs is not added")
 	require.Equal(t, "2.00 s", seconds(2*time.Second))
 }
+
+func TestLateFilesLandInALaterStepAndNoneIsLost(t *testing.T) {
+	files, err := allFiles(generate.Options{Records: 30_000, RecordsPerFile: 500, SIMs: 30, Resend: -1})
+	require.NoError(t, err)
+	punctual := Schedule(files, 0)
+	late := Late(punctual, 10, 12)
+	require.ElementsMatch(t, namesOf(punctual), namesOf(late))
+	at := map[string]int{}
+	for i, name := range namesOf(late) {
+		at[name] = i
+	}
+	for i, name := range namesOf(punctual) {
+		if i%10 == 5 && i+12 < len(punctual) {
+			require.Greater(t, at[name], i+8)
+		}
+	}
+	steps := Steps(late, 10_000)
+	require.Len(t, steps, 3)
+	var again []Landing
+	for _, step := range steps {
+		again = append(again, step...)
+	}
+	require.Equal(t, namesOf(late), namesOf(again))
+}
+
+func namesOf(landings []Landing) (names []string) {
+	for _, l := range landings {
+		names = append(names, l.File.Source+"/"+l.File.Name)
+	}
+	return names
+}
+
+func TestLoadsTogetherCostWhatTheirRecordsCost(t *testing.T) {
+	sum := Together([]*Cost{
+		{Records: 100, Usage: 120, Rate: 10, CPU: map[string]float64{"rating-1": 2}, Peak: map[string]int64{"rating-1": 5}},
+		{Records: 300, Usage: 300, Rate: 30, CPU: map[string]float64{"rating-1": 4}, Peak: map[string]int64{"rating-1": 4}},
+	})
+	require.Equal(t, 400, sum.Records)
+	require.EqualValues(t, 420, sum.Usage)
+	require.InDelta(t, 20, sum.Rate, 1e-9)
+	require.InDelta(t, 3.5, sum.CPU["rating-1"], 1e-9)
+	require.EqualValues(t, 5, sum.Peak["rating-1"])
+}
+
+func TestTheColumnsOfCostsAreAllProcesses(t *testing.T) {
+	c := &Cost{CPU: map[string]float64{"rating-1": 1, "rating-2": 1, "account-1": 2, "invoicing-1": 4, "kafka": 8, Carrier: 16}}
+	require.Equal(t, []string{"rating", "account", "kafka", Carrier, "invoicing"}, Kinds([]*Cost{c}))
+	sum := -c.Of(Carrier)
+	for _, kind := range Kinds([]*Cost{c}) {
+		sum += c.Of(kind)
+	}
+	require.InDelta(t, c.Total(), sum, 1e-9)
+}

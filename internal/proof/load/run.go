@@ -23,7 +23,8 @@ func (o *outcome) rate() float64 { return float64(o.records) / o.took.Seconds() 
 const standstill = 3 * time.Minute
 
 // play lets files land by their schedule and waits until all are visible. prepared are their contents, written before.
-func (in *loaded) play(landings []Landing, prepared []string) (*outcome, error) {
+// after, if it is not nil, waits for the work that files leave behind, and returns the resources used up to its end.
+func (in *loaded) play(landings []Landing, prepared []string, after func(context.Context) ([]part, error)) (*outcome, error) {
 	ctx, cancel := context.WithCancel(in.t.Context())
 	defer cancel()
 	w := in.newWatcher()
@@ -65,11 +66,16 @@ func (in *loaded) play(landings []Landing, prepared []string) (*outcome, error) 
 	for _, f := range o.files {
 		o.took = max(o.took, f.visible.Sub(began))
 	}
-	after, err := in.usage()
+	var used []part
+	if after != nil {
+		used, err = after(ctx)
+	} else {
+		used, err = in.usage()
+	}
 	if err != nil {
 		return nil, err
 	}
-	o.parts = since(before, after)
+	o.parts = since(before, used)
 	return o, nil
 }
 
@@ -86,10 +92,10 @@ func (in *loaded) prepareAll(landings []Landing) (paths []string, err error) {
 }
 
 // playAtOnce lets everything land at once: the throughput of an installation that always has work.
-func (in *loaded) playAtOnce(landings []Landing) (*outcome, error) {
+func (in *loaded) playAtOnce(landings []Landing, after func(context.Context) ([]part, error)) (*outcome, error) {
 	prepared, err := in.prepareAll(landings)
 	if err != nil {
 		return nil, err
 	}
-	return in.play(landings, prepared)
+	return in.play(landings, prepared, after)
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,20 +37,23 @@ type line struct {
 
 // report is the content of the JSON file.
 type report struct {
-	Date    time.Time  `json:"date"`
-	Machine string     `json:"machine"`
-	Commit  string     `json:"commit"`
-	SIMs    int        `json:"sims"`
-	Stages  []line     `json:"stages"`
-	Whole   *load.Cost `json:"whole,omitempty"`
+	Date    time.Time    `json:"date"`
+	Machine string       `json:"machine"`
+	Commit  string       `json:"commit"`
+	SIMs    int          `json:"sims"`
+	Stages  []line       `json:"stages"`
+	Whole   []*load.Cost `json:"whole,omitempty"` // by million records
 }
 
 // wholeTarget is the target for all processes together, on two cores.
 const wholeTarget = 300_000
 
+// millionTarget is the most that each million may cost in all processes with what ClickHouse merges, in µs per record.
+const millionTarget = 14
+
 func main() {
 	small := flag.Bool("small", false, "1 M SIMs in the registry instead of 10 M, 100,000 imported and restored instead of 1 M")
-	records := flag.Int("n", 1_000_000, "records of the whole; 0 leaves it out")
+	records := flag.Int("n", 1_000_000, "records of the whole, in steps of a million; 0 leaves it out")
 	count := flag.Int("count", 1, "measurements of each benchmark, for benchstat")
 	only := flag.String("only", "", "only stages whose name contains this")
 	asText := flag.String("text", "", "measure nothing: print this JSON file as benchstat reads it")
@@ -117,6 +121,9 @@ func measure(small bool, only string, records, count int, path string) error {
 		return err
 	}
 	if err := r.print(); err != nil {
+		return err
+	}
+	if err := printMillions(os.Stdout, r.Whole); err != nil {
 		return err
 	}
 	fmt.Printf("%s.json, for make bench-compare; what Go printed is in %s.txt\n", path, path)
@@ -191,7 +198,8 @@ func (l *line) rate(target float64) {
 }
 
 // theWhole runs an installation: from files on OpenSSH's server to rows in ClickHouse, every process counted.
-func theWhole(records int, dir string) (lines []line, whole *load.Cost, err error) {
+// With more than one million records, there is a line for each million.
+func theWhole(records int, dir string) (lines []line, costs []*load.Cost, err error) {
 	before := busy()
 	env := []string{fmt.Sprintf("RECORDS=%d", records), "OUT=" + dir}
 	runner := gobench.Runner{Dir: dir}
@@ -201,34 +209,40 @@ func theWhole(records int, dir string) (lines []line, whole *load.Cost, err erro
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "whole.json"))
 	if err == nil {
-		err = json.Unmarshal(data, &whole)
+		err = json.Unmarshal(data, &costs)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	// Costs are measured per record of the files, but reported per usage record, because ratemill rates and stores
 	// usage records.
-	by := float64(whole.Records) / max(whole.Usage, 1)
-	add := func(name string, cpu float64, peak int64) *line {
-		l := line{Stage: "whole: " + name, CPU: cpu * by, Peak: peak, Load: before + " to " + busy()}
+	whole := load.Together(costs)
+	add := func(name string, of *load.Cost, cpu float64, peak int64) *line {
+		l := line{Stage: "whole: " + name, CPU: cpu * perUsage(of), Peak: peak, Load: before + " to " + busy()}
 		l.rate(0)
 		lines = append(lines, l)
 		return &lines[len(lines)-1]
 	}
 	var peak int64
 	for _, kind := range load.Kinds([]*load.Cost{whole}) {
-		add(names[kind], whole.Of(kind), whole.PeakOf(kind))
+		add(cmp.Or(names[kind], kind), whole, whole.Of(kind), whole.PeakOf(kind))
 		if kind != load.Carrier {
 			peak += whole.PeakOf(kind)
 		}
 	}
-	add("all, from files to rows", whole.Total(), peak).rate(wholeTarget / 2)
-	return lines, whole, nil
+	add("all, from files to merged rows", whole, whole.Total(), peak).rate(wholeTarget / 2)
+	for _, c := range costs {
+		add("all, million "+c.Name, c, c.Total(), 0).rate(1e6 / millionTarget)
+	}
+	return lines, costs, nil
 }
+
+// perUsage is the records of files for each usage record.
+func perUsage(c *load.Cost) float64 { return float64(c.Records) / max(c.Usage, 1) }
 
 // names for the measurements of package load.
 var names = map[string]string{
-	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink",
+	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink", "account": "balances of accounts", "simstate": "states of SIMs",
 	"kafka": "engine: kafka, embedded", "clickhouse": "engine: clickhouse, embedded", load.Carrier: "sshd, the carrier's: not in all",
 }
 

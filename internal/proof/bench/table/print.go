@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ratemill/internal/output"
+	"ratemill/internal/proof/load"
 )
 
 // print shows the table.
@@ -34,6 +35,24 @@ func (r *report) print() error {
 	}
 	fmt.Printf("%s · commit %s · %s\n", r.Date.Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine)
 	return t.Print(os.Stdout, output.Table)
+}
+
+// printMillions shows the cost of each million in each process, with what ClickHouse merged after it.
+func printMillions(to io.Writer, costs []*load.Cost) error {
+	if len(costs) == 0 {
+		return nil
+	}
+	kinds := load.Kinds(costs)
+	header := append([]string{"million", "all, CPU µs/record"}, kinds...)
+	t := output.New(header...).Amounts(header[1:]...)
+	for _, c := range costs {
+		row := []string{c.Name, fmt.Sprintf("%.2f", c.Total()*perUsage(c))}
+		for _, kind := range kinds {
+			row = append(row, fmt.Sprintf("%.2f", c.Of(kind)*perUsage(c)))
+		}
+		t.Add(row...)
+	}
+	return t.Print(to, output.Table)
 }
 
 // printText writes a report in the format of Go benchmarks, which benchstat reads.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/load"
 )
 
 const printed = `goos: linux
@@ -55,4 +57,16 @@ func TestAReportIsWrittenAsBenchstatReadsIt(t *testing.T) {
 Benchmark/pool_of_1000_SIMs 1 300.0 cpu-ns/record 0.5000 allocs/record 12 peak-B
 Benchmark/whole_rating 1 3500.0 cpu-ns/record
 `, b.String())
+}
+
+func TestEachMillionShowsItsProcesses(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, printMillions(&out, []*load.Cost{
+		{Name: "1", Records: 1_000_000, Usage: 2_000_000, CPU: map[string]float64{"rating-1": 4, "clickhouse": 6, load.Carrier: 1}},
+		{Name: "2", Records: 1_000_000, Usage: 1_000_000, CPU: map[string]float64{"rating-1": 4, "clickhouse": 8, load.Carrier: 1}},
+	}))
+	require.Equal(t, `million  all, CPU µs/record  rating  clickhouse  sshd
+1                      5.00    2.00        3.00  0.50
+2                     12.00    4.00        8.00  1.00
+`, out.String())
 }
