@@ -27,11 +27,12 @@ type Catalogue struct {
 	version string
 	bundle  []byte
 
-	models families[zoneModel]
-	plans  families[plan]
-	shares families[share]
-	limits families[limit]
-	life   *life.Book
+	models    families[zoneModel]
+	plans     families[plan]
+	shares    families[share]
+	limits    families[limit]
+	anomalies families[anomaly]
+	life      *life.Book
 
 	foreign map[string]*foreign // documents of other packages, by the key of their kind
 
@@ -295,12 +296,13 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 // compiler turns documents into a Catalogue.
 type compiler struct {
 	*Catalogue
-	list      diag.List
-	modelDocs []*zoneModelDoc
-	planDocs  []*planDoc
-	shareDocs []*shareDoc
-	limitDocs []*limitDoc
-	lifeDocs  []any
+	list        diag.List
+	modelDocs   []*zoneModelDoc
+	planDocs    []*planDoc
+	shareDocs   []*shareDoc
+	limitDocs   []*limitDoc
+	anomalyDocs []*anomalyDoc
+	lifeDocs    []any
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
@@ -370,6 +372,8 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.shareDocs = append(c.shareDocs, doc)
 		case *limitDoc:
 			c.limitDocs = append(c.limitDocs, doc)
+		case *anomalyDoc:
+			c.anomalyDocs = append(c.anomalyDocs, doc)
 		default:
 			c.lifeDocs = append(c.lifeDocs, doc)
 		}
@@ -384,6 +388,7 @@ func (c *compiler) compile() {
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
+	c.compileAnomalies()
 	c.followNames()
 	c.compareVersions()
 	c.warnUnknown()
@@ -393,6 +398,7 @@ func (c *compiler) compile() {
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
 	setDates(c.Catalogue, &c.limits)
+	setDates(c.Catalogue, &c.anomalies)
 	c.compileForeign()
 }
 
@@ -463,6 +469,8 @@ func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 // be suspended.
 func (c *compiler) declaredClass(name diag.Text) {
 	switch {
+	case name.Value == Registration:
+		c.refuse(name.Pos, "registrations are free of charge, so a plan has no prices for them; an anomaly counts them")
 	case c.declared == nil || slices.Contains(c.declared.Names, name.Value):
 	case c.declared.Others:
 		c.list.Warnf(name.Pos, "unknown usage class %s%s", name.Value, orKnown(name.Value, c.declared.Names))

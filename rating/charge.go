@@ -137,10 +137,13 @@ const (
 	FirstUse                               // the SIM was used in a state that waits for that
 	LifeExhausted                          // the units that a SIM's state gives it are used up: of a test, or before first use
 	LimitSuspends                          // a limit with the action suspend was passed
+	ManyRegistrations                      // a SIM registered more often than an anomaly says; Before and After count
+	ManyNetworks                           // a SIM was in more networks than an anomaly says
+	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the IMEIs
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
-	"limit.suspends"}
+	"limit.suspends", "anomaly.registrations", "anomaly.networks", "anomaly.imei"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
@@ -149,10 +152,11 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// Event happens once: when the counter reaches the threshold (before < threshold ≤ after).
+// Event happens once: when the counter reaches the threshold (before < threshold ≤ after), or for DeviceChanged, when it
+// changes.
 type Event struct {
 	Kind      EventKind
-	Name      string // limit, or share plan/bucket, or plan/bucket
+	Name      string // limit, share plan/bucket, plan/bucket, or anomaly
 	Account   uint32 // owner of the limit or plan
 	SIM       uint32 // owner of the usage
 	At        udr.Instant
@@ -160,6 +164,7 @@ type Event struct {
 	Threshold Value
 	Before    Value
 	After     Value
+	Severity  uint8 // of an anomaly, 1 to 4
 }
 
 // Result is the result of rating a batch. Reuse it: Begin empties it and keeps its memory.

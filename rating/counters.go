@@ -20,6 +20,7 @@ const (
 	SIMCost                             // money charged for a SIM
 	AccountCost                         // money charged to an account
 	SIMLife                             // of a SIM's life, in no cycle: units of its life buckets, and what usage did to its state
+	SIMWatch                            // what anomalies count of a SIM, in no cycle
 )
 
 // ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
@@ -30,7 +31,7 @@ const ofRoot CounterKind = 64
 // plain is the kind without the mark.
 func (k CounterKind) plain() CounterKind { return k &^ ofRoot }
 
-var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life"}
+var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch"}
 
 func (k CounterKind) String() string {
 	if int(k.plain()) < len(kindNames) {
@@ -42,22 +43,25 @@ func (k CounterKind) String() string {
 // IsCost reports whether the counter's value is money.
 func (k CounterKind) IsCost() bool { return k.plain() == SIMCost || k.plain() == AccountCost }
 
-func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= SIMLife }
+func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= SIMWatch }
 
 // PerSIM reports whether the counter's owner is a SIM.
 func (k CounterKind) PerSIM() bool {
-	return k.plain() == SIMUnits || k.plain() == SIMCost || k.plain() == SIMLife
+	return k.plain() == SIMUnits || k.plain() == SIMCost || k.plain() == SIMLife || k.plain() == SIMWatch
 }
 
-// forLife reports whether the counter belongs to the life of a SIM, not to a billing cycle: it is never forgotten.
+// forLife reports whether the counter belongs to the life of a SIM.
 func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
+
+// inCycle reports whether the counter belongs to a billing cycle. One that does not is never forgotten.
+func (k CounterKind) inCycle() bool { return k.plain() != SIMLife && k.plain() != SIMWatch }
 
 // CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
 // catalogue version.
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
-	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife
+	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife and SIMWatch
 	Kind  CounterKind
 }
 
@@ -393,7 +397,7 @@ func (c *Counters) Forget(before int32, f func(CounterKey)) {
 	c.Forgot(before)
 	past := func(e *entry) bool {
 		k := unpack(e.id, e.rest)
-		return k.Cycle < before && !k.Kind.forLife() && e.at&dirty == 0 && e.pending == Value{}
+		return k.Cycle < before && k.Kind.inCycle() && e.at&dirty == 0 && e.pending == Value{}
 	}
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -18,6 +18,8 @@ var documents = append([]diag.Key{
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
 	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.",
 		New: func() any { return new(limitDoc) }},
+	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and bars nothing.",
+		New: func() any { return new(anomalyDoc) }},
 }, life.Documents...)
 
 type zoneModelDoc struct {

@@ -111,6 +111,9 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err != nil {
 		return err
 	}
+	if class == freeClass {
+		return e.register(v, rev, c, u, res)
+	}
 	if err := e.climb(v, rev, c, u, class); err != nil {
 		return err
 	}
@@ -135,6 +138,9 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 		e.takeBack(c, res, charges, deltas, events)
 		return err
 	}
+	if len(e.catalogue.anomalies.list) > 0 {
+		e.watches(c, u, res)
+	}
 	if u.SessionWithin != 0 && !e.asking {
 		for i := range e.parts {
 			c.Sessions.expect(e.parts[i].key, &e.parts[i].after, res)
@@ -147,6 +153,9 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 func (e *Engine) class(u *udr.Usage) (int32, error) {
 	if u.Class != e.lastClass || e.lastNumber < 0 {
 		n, ok := e.catalogue.classes[u.Class]
+		if !ok && u.Class == Registration {
+			return freeClass, nil
+		}
 		if !ok {
 			return 0, suspend("no_price", "no plan of the catalogue has prices for usage class %s; add the class to a plan, or correct the source's rules", u.Class)
 		}
@@ -166,21 +175,21 @@ func suspend(code, reason string, args ...any) error {
 	return &udr.SuspendError{Code: code, Reason: fmt.Sprintf(reason, args...)}
 }
 
-// climb collects the accounts from the SIM's up to the billing root, and the tiers among them.
-func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, class int32) error {
+// ascend collects the accounts from the SIM's up to the billing root.
+func (e *Engine) ascend(v *registry.View, rev registry.Revision, u *udr.Usage) (owner registry.Ownership, err error) {
 	owner, ok := v.Owner(u.SIM, u.At, rev)
 	if !ok {
-		return suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry", u.Identifier.Kind, u.Identifier.Value, u.At, rev)
+		return owner, suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry", u.Identifier.Kind, u.Identifier.Value, u.At, rev)
 	}
 	e.path, e.tiers = e.path[:0], e.tiers[:0]
 	for number := owner.Account; number != 0; {
 		facts, ok := v.Account(number, u.At, rev)
 		if !ok {
-			return suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the registry and retry", number, u.At, rev)
+			return owner, suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the registry and retry", number, u.At, rev)
 		}
 		p := e.payer(number, facts)
 		if p.wrong != nil {
-			return p.wrong
+			return owner, p.wrong
 		}
 		if u.At < p.start || u.At >= p.end {
 			p.cycle, p.start, p.end = p.clock.cycle(u.At, p.facts)
@@ -188,11 +197,20 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *
 		e.path = append(e.path, p)
 		number = p.parent
 	}
+	e.view, e.rev = v, rev
+	e.cycleOfSIM = simCycle(v, rev, u.SIM, owner, e.path[0], u.At)
+	return owner, nil
+}
+
+// climb collects the accounts from the SIM's up to the billing root, and the tiers among them.
+func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, class int32) error {
+	owner, err := e.ascend(v, rev, u)
+	if err != nil {
+		return err
+	}
 	if err := e.judge(v, rev, c, u); err != nil {
 		return err
 	}
-	e.view, e.rev = v, rev
-	e.cycleOfSIM = simCycle(v, rev, u.SIM, owner, e.path[0], u.At)
 	// The SIM's own plan prices its account's charge; if the SIM has none, the account's plan does. An account above
 	// pays by its own plan, if it has one.
 	for i, p := range e.path {

@@ -164,6 +164,8 @@ func usageLine(line string) (u udr.Usage, err error) {
 		switch k {
 		case "network":
 			u.Network = v
+		case "imei":
+			u.IMEI = v
 		case "country":
 			u.Country = v
 		case "peer":
@@ -398,6 +400,8 @@ func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Re
 			value = cost.String()
 		case k.Kind.String() == "sim life" && v.Hi != 0:
 			name, value = "what usage did", udr.Instant(v.Hi).String()
+		case k.Kind.String() == "sim watch":
+			name, value = "an anomaly", strconv.FormatUint(v.Lo, 10)
 		case k.Kind.String() == "sim life":
 			name = "a life bucket"
 		}

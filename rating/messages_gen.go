@@ -1015,6 +1015,7 @@ func AppendEvent(dst []byte, m *Event) []byte {
 	at = len(dst)
 	dst = appendValue(dst, &m.After)
 	dst = wire.CloseShort(dst, at)
+	dst = wire.AppendVarint(dst, 10, uint64(m.Severity))
 	return dst
 }
 
@@ -1082,6 +1083,12 @@ func (m *Event) parse(data []byte) error {
 				break
 			}
 			err = m.After.parse(f.B)
+		case 10:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Severity = uint8(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Event: field %d: %w", f.Number, err)

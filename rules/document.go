@@ -162,7 +162,7 @@ func StandardClasses() Classes {
 	return Classes{
 		"data": udr.Octet, "voice_mo": udr.Second, "voice_mt": udr.Second, "sms_mo": udr.Count, "sms_mt": udr.Count,
 		"mms_mo": udr.Count, "mms_mt": udr.Count, "ussd": udr.Count, "video_mo": udr.Second, "video_mt": udr.Second,
-		"event": udr.Count,
+		"event": udr.Count, "registration": udr.Count,
 	}
 }
 

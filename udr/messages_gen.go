@@ -450,7 +450,7 @@ func (m *Usage) field(f *wire.Field) (err error) {
 }
 
 // rated has a bit for each number of the fields that ParseRatable parses.
-const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28
+const rated = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<13 | 1<<14 | 1<<15 | 1<<16 | 1<<25 | 1<<26 | 1<<27 | 1<<28 | 1<<18
 
 // attributesField is the number of the field attributes of the message Usage.
 const attributesField = 26

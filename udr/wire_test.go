@@ -100,7 +100,7 @@ func unknown(m protoreflect.Message) []byte {
 // ratableOf is a usage record with nothing but what rating asks for.
 func ratableOf(u *udr.Usage) udr.Usage {
 	r := udr.Usage{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Class: u.Class, Unit: u.Unit, At: u.At, Quantity: u.Quantity, Identifier: u.Identifier, SIM: u.SIM,
-		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Continues: u.Continues, Duplicate: u.Duplicate, SessionKey: u.SessionKey}
+		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Continues: u.Continues, Duplicate: u.Duplicate, SessionKey: u.SessionKey, IMEI: u.IMEI}
 	for _, a := range u.Attributes {
 		if a.Name == "continues" {
 			r.Attributes = append(r.Attributes, a)

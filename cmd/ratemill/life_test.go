@@ -15,7 +15,14 @@ var pageBlock = regexp.MustCompile("(?s)```yaml\n(# (\\S+)\n.*?)```\n|```\n(\\$ 
 // TestThePageOnTheLifeOfASIMShowsWhatCommandsPrint writes the page's documents and types its commands, in a project of
 // its own.
 func TestThePageOnTheLifeOfASIMShowsWhatCommandsPrint(t *testing.T) {
-	const path = "../../docs/life-of-a-sim.md"
+	checkPage(t, "../../docs/life-of-a-sim.md")
+}
+
+func TestThePageOnAnomaliesShowsWhatCommandsPrint(t *testing.T) {
+	checkPage(t, "../../docs/anomalies.md")
+}
+
+func checkPage(t *testing.T, path string) {
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
 	dir, bin := t.TempDir(), program(t)

@@ -34,7 +34,11 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 	names := q.names(ctx, view, rev, r)
 	var b strings.Builder
 	if len(r.Charges) == 0 {
-		b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
+		if r.Usage.Class == rating.Registration {
+			b.WriteString("a registration, which is free of charge\n")
+		} else {
+			b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
+		}
 		q.origin(&b, view, rev, r)
 		q.state(ctx, &b, view, rev, r)
 	}

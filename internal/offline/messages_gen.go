@@ -121,5 +121,6 @@ func (j *JSON) appendEvent(dst []byte, m *rating.Event) []byte {
 	dst = appendText(dst, "threshold", counted(m.Counter.Kind, m.Threshold))
 	dst = appendText(dst, "before", counted(m.Counter.Kind, m.Before))
 	dst = appendText(dst, "after", counted(m.Counter.Kind, m.After))
+	dst = appendNumber(dst, "severity", int64(m.Severity))
 	return append(dst, '}')
 }

@@ -46,7 +46,8 @@ var ratingMessages = []message{
 		fields: map[string]field{"kind": {goType: "CounterKind"}}},
 	{name: "Delta", goType: "Delta", append: "AppendDelta", parse: "parse", method: true},
 	{name: "Event", goType: "Event", append: "AppendEvent", parse: "parse", method: true, fields: map[string]field{
-		"kind": {goType: "EventKind"},
-		"at":   {goType: "udr.Instant"},
+		"kind":     {goType: "EventKind"},
+		"at":       {goType: "udr.Instant"},
+		"severity": {goType: "uint8"},
 	}},
 }

@@ -12,7 +12,7 @@ var udrMessages = []message{
 		"attributes":      {goType: "Attribute", short: true, parse: "parseAttributes"},
 	}, sets: []set{{constant: "rated", meaning: "the fields that ParseRatable parses", fields: []string{
 		"seq", "line", "bytes", "class", "unit", "at", "quantity", "identifier_kind", "identifier", "sim", "network", "country", "peer",
-		"peer_country", "duplicate_key", "attributes", "continues", "session_key",
+		"peer_country", "duplicate_key", "attributes", "continues", "session_key", "imei",
 	}}}, names: map[string]string{"seqField": "seq", "attributesField": "attributes"}},
 	{name: "Attribute", goType: "Attribute", append: "appendAttribute", parse: "parse", method: true},
 	{name: "Suspended", goType: "Suspended", append: "AppendSuspended", parse: "ParseSuspended", fields: map[string]field{

@@ -1,0 +1,274 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/diag"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Registration is the usage class of records that say that a device registered with a network. They are free of charge:
+// no plan prices them, and they are counted for anomalies only.
+const Registration = "registration"
+
+// freeClass is the number of the class Registration, which no plan has.
+const freeClass = -2
+
+type anomalyDoc struct {
+	Name          diag.Text   `yaml:"anomaly,required" doc:"Name, by which its events are found." example:"hopping"`
+	From          since       `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
+	Registrations *rateDoc    `yaml:"registrations" doc:"Tells of a SIM that registers too often: records of class registration in an hour or a day." example:"{ more_than: 20, per: hour }"`
+	Networks      *rateDoc    `yaml:"networks" doc:"Tells of a SIM that changes networks too often: different networks in an hour or a day, in records of all classes." example:"{ more_than: 5, per: hour }"`
+	IMEI          diag.Text   `yaml:"imei" enum:"changed" doc:"changed: tells of a SIM that is used in another device than before." example:"changed"`
+	Severity      int         `yaml:"severity" default:"3" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question)." example:"2"`
+	Plans         []diag.Text `yaml:"plans" doc:"Price plans whose SIMs are watched; all by default." example:"[fleet]"`
+
+	pos diag.Pos
+}
+
+type rateDoc struct {
+	MoreThan int64     `yaml:"more_than,required" doc:"The most that is normal." example:"5"`
+	Per      diag.Text `yaml:"per,required" enum:"hour|day" doc:"hour: an hour of UTC. day: a local date of the account." example:"hour"`
+	pos      diag.Pos
+}
+
+// mostCounted bounds what a rule counts: for each SIM, different networks need memory.
+const mostCounted = 1000
+
+func (r *rateDoc) Check(n *diag.Node, d *diag.Decoder) {
+	r.pos = n.Pos
+	if r.MoreThan < 1 || r.MoreThan > mostCounted {
+		d.Errorf(n.Pos, "more_than is out of range: 1 to %d", mostCounted)
+	}
+}
+
+func (a *anomalyDoc) Check(n *diag.Node, d *diag.Decoder) {
+	a.pos = n.Pos
+	switch {
+	case n.Member("severity") == nil:
+		a.Severity = 3
+	case a.Severity < 1 || a.Severity > 4:
+		d.Errorf(n.Member("severity").Pos, "severity is 1 (the worst) to 4 (a question), not %d", a.Severity)
+	}
+}
+
+// anomaly is a version of a rule that tells of SIMs that behave strangely.
+type anomaly struct {
+	name     string
+	id       uint64
+	kind     EventKind
+	most     int64
+	hourly   bool
+	severity uint8
+	plans    []bool // watched plans, by family; nil for all
+}
+
+func (c *compiler) compileAnomalies() {
+	for _, doc := range c.anomalyDocs {
+		a := &anomaly{name: doc.Name.Value, severity: uint8(min(max(doc.Severity, 1), 4))}
+		what := "imei"
+		rules := 0
+		rate := func(r *rateDoc, kind EventKind, word string) {
+			if r == nil {
+				return
+			}
+			rules++
+			a.kind, a.most, a.hourly, what = kind, r.MoreThan, r.Per.Value == "hour", word+" per "+r.Per.Value
+		}
+		rate(doc.Registrations, ManyRegistrations, "registrations")
+		rate(doc.Networks, ManyNetworks, "networks")
+		if doc.IMEI.Value != "" {
+			rules++
+			a.kind = DeviceChanged
+		}
+		if rules != 1 {
+			c.list.Errorf(doc.Name.Pos, "anomaly %s has %d rules; write one of registrations, networks and imei, and a document for each "+
+				"further rule", a.name, rules)
+		}
+		for _, p := range doc.Plans {
+			i, ok := c.plans.find(p.Value)
+			if !ok {
+				c.list.Errorf(p.Pos, "unknown plan %s%s", p.Value, orKnown(p.Value, c.plans.names()))
+				continue
+			}
+			for int(i) >= len(a.plans) {
+				a.plans = append(a.plans, false)
+			}
+			a.plans[i] = true
+		}
+		a.id = c.id(doc.Name.Pos, "anomaly "+what+" "+a.name)
+		versioned(c, &c.anomalies, "anomaly", doc.Name, doc.From, a)
+	}
+}
+
+// Memory of the rules is counters of kind SIMWatch. They belong to no billing cycle and are used again: a SIM has a few
+// slots for each rule, and an hour or day takes the slot of the one that
+// many before it. So a SIM never needs more memory, and an hour counts while records of up to three later hours come.
+const slots = 4
+
+// watches counts a record for the rules that hold for its SIM.
+func (e *Engine) watches(c *Counters, u *udr.Usage, res *Result) {
+	p := e.path[0]
+	for _, f := range e.catalogue.anomalies.list {
+		a, _, _ := f.at(p.clock, u.At)
+		if a == nil || a.plans != nil && !a.watches(e.planOfSIM(u)) {
+			continue
+		}
+		switch a.kind {
+		case ManyRegistrations:
+			if u.Class == Registration {
+				e.countWatched(c, a, u, 0, res)
+			}
+		case ManyNetworks:
+			if n := networkNumber(u.Network); n != 0 {
+				e.countWatched(c, a, u, n, res)
+			}
+		case DeviceChanged:
+			if n := deviceNumber(u.IMEI); n != 0 {
+				e.device(c, a, u, n, res)
+			}
+		}
+	}
+}
+
+// planOfSIM is the family of the plan of a SIM, or else of its account.
+func (e *Engine) planOfSIM(u *udr.Usage) int32 {
+	owner, _ := e.view.Owner(u.SIM, u.At, e.rev)
+	if owner.Plan == 0 {
+		return e.path[0].plan
+	}
+	return e.planFamily(e.view, owner.Plan)
+}
+
+func (a *anomaly) watches(plan int32) bool {
+	return plan >= 0 && int(plan) < len(a.plans) && a.plans[plan]
+}
+
+func (e *Engine) watched(a *anomaly, sim uint32, slot uint32) CounterKey {
+	return CounterKey{ID: mixID(mixID(a.id, slot), e.root()), Owner: sim, Kind: SIMWatch | ofRoot}
+}
+
+// countWatched counts one more in the hour or day of a record, unless its network was counted there. The counter's high
+// half is the hour or day that has the slot, its low half the number. What has passed the limit is not counted on, so a
+// rule keeps no more networks than that.
+func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uint64, res *Result) {
+	period := floorDiv(e.path[0].clock.local(u.At), daySeconds) + 1
+	if a.hourly {
+		period = floorDiv(int64(u.At), 3600*1e9) + 1
+	}
+	slot := uint32(floorMod(period, slots))
+	k := e.watched(a, u.SIM, slot)
+	v := c.Get(k)
+	count := int64(v.Lo)
+	switch {
+	case v.Hi > period && v.Lo != 0:
+		return // a later hour has the slot
+	case v.Hi != period:
+		count = 0
+	case count > a.most:
+		return
+	}
+	if network != 0 && !e.newNetwork(c, a, u.SIM, slot, period, count, network, res) {
+		return
+	}
+	e.set(c, k, v, Value{period, uint64(count + 1)}, res)
+	if count == a.most {
+		e.tell(a, u, k, a.most+1, count, count+1, res)
+	}
+}
+
+// A counter has three networks in its low half.
+const (
+	networkBits = 21
+	together    = 3
+)
+
+// newNetwork adds a network to the count of them in a slot, and reports whether it was not among them.
+func (e *Engine) newNetwork(c *Counters, a *anomaly, sim, slot uint32, period, count int64, network uint64, res *Result) bool {
+	at := func(i int64) CounterKey { return e.watched(a, sim, slot+slots*uint32(1+i/together)) }
+	for i := int64(0); i < count; i += together {
+		for some := c.Get(at(i)).Lo; some != 0; some >>= networkBits {
+			if some&(1<<networkBits-1) == network {
+				return false
+			}
+		}
+	}
+	k := at(count)
+	before := c.Get(k)
+	after := Value{period, network}
+	if place := count % together; place > 0 {
+		after.Lo = before.Lo | network<<(place*networkBits)
+	}
+	e.set(c, k, before, after, res)
+	return true
+}
+
+// networkNumber is a network as a number of 21 bits, 0 for what is no PLMN such as 208-10 or 310-410.
+func networkNumber(network string) uint64 {
+	if len(network) < 6 || len(network) > 7 || network[3] != '-' {
+		return 0
+	}
+	n, ok := digits(network[:3] + network[4:])
+	if !ok {
+		return 0
+	}
+	if len(network) == 6 { // 208-10 is not 208-010
+		n += 1_000_000
+	}
+	return n
+}
+
+// deviceNumber is the device of an IMEI or IMEISV: type allocation code and serial number, which are 14 digits. The check
+// digit follows from them, and the software version changes with updates (3GPP TS 23.003 6.2).
+func deviceNumber(imei string) uint64 {
+	if len(imei) < 14 || len(imei) > 16 {
+		return 0
+	}
+	n, _ := digits(imei[:14])
+	return n
+}
+
+func digits(text string) (n uint64, ok bool) {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(text[i]-'0')
+	}
+	return n, true
+}
+
+// device tells of a SIM that is used in another device. Records older than the newest with a device say nothing about
+// what came after.
+func (e *Engine) device(c *Counters, a *anomaly, u *udr.Usage, device uint64, res *Result) {
+	k := e.watched(a, u.SIM, 0)
+	before := c.Get(k) // the low half is the device, the high half the time
+	if before.Lo != 0 && before.Hi > int64(u.At) {
+		return
+	}
+	e.set(c, k, before, Value{int64(u.At), device}, res)
+	if before.Lo != 0 && before.Lo != device {
+		e.tell(a, u, k, 0, int64(before.Lo), int64(device), res)
+	}
+}
+
+func (e *Engine) tell(a *anomaly, u *udr.Usage, k CounterKey, threshold, before, after int64, res *Result) {
+	res.Events = append(res.Events, Event{Kind: a.kind, Name: a.name, Account: e.path[0].number, SIM: u.SIM, At: u.At, Counter: k,
+		Threshold: UnitsValue(threshold), Before: UnitsValue(before), After: UnitsValue(after), Severity: a.severity})
+}
+
+// register counts a registration. It needs an owner and no plan, and whatever the state of the SIM, it is no usage.
+func (e *Engine) register(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {
+	if _, err := e.ascend(v, rev, u); err != nil {
+		return err
+	}
+	res.Late, _ = e.late(c, u) // nothing is charged, so none is too late
+	if len(e.catalogue.anomalies.list) > 0 {
+		e.watches(c, u, res)
+	}
+	return nil
+}
+
+// Anomalies are the names of the rules about anomalies, sorted.
+func (c *Catalogue) Anomalies() []string { return slices.Clone(c.anomalies.names()) }
