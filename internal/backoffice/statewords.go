@@ -2,13 +2,16 @@ package backoffice
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"ratemill/account"
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 // state says in which state the SIM was at the time of use, since when and why, as is known now. Where the
@@ -30,14 +33,7 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 		if err != nil {
 			return text
 		}
-		because := reasons.Of(control.FactKey{Kind: registry.KindState, From: s.Since, Known: s.Known})
-		text += fmt.Sprintf(", stated by %s in revision %d", because.Who, s.Known)
-		for _, why := range []string{because.Cause, because.Why} {
-			if why != "" {
-				return text + " (" + why + ")"
-			}
-		}
-		return text
+		return text + statedWords(reasons.Of(control.FactKey{Kind: registry.KindState, From: s.Since, Known: s.Known}), s.Known)
 	}
 	same := knew && known && then.Value == now.Value && then.Since == now.Since
 	text := "no state"
@@ -52,6 +48,69 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 		text += fmt.Sprintf("; in revision %d, by which the file was rated, it had no state", rev)
 	}
 	line(b, "state", text)
+}
+
+// statedWords says who stated a fact and why.
+func statedWords(because control.Reason, known registry.Revision) string {
+	text := fmt.Sprintf(", stated by %s in revision %d", because.Who, known)
+	for _, why := range []string{because.Cause, because.Why} {
+		if why != "" {
+			return text + " (" + why + ")"
+		}
+	}
+	return text
+}
+
+// status says which status the SIM's account had at the time of use, and the accounts above it, as far as somebody ever
+// stated one. Prices do not depend on it; but the status suspends SIMs, and explains why.
+func (q *inquiry) status(ctx context.Context, b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
+	u := &r.Usage
+	own, ok := view.Owner(u.SIM, u.At, rev)
+	if !ok {
+		return
+	}
+	var ids []string
+	for _, number := range view.Path(own.Account, u.At, rev, nil) {
+		if id, ok := view.AccountID(number); ok {
+			ids = append(ids, id)
+		}
+	}
+	told, err := q.Store.StatementsOf(ctx, ids, view.Revision())
+	if err != nil {
+		line(b, "status", "unknown: "+err.Error())
+		return
+	}
+	zone := q.payersZone(view, rev, r)
+	for _, id := range ids {
+		if len(told.Told(registry.KindStatus, id)) == 0 {
+			continue
+		}
+		then, now := q.statusAt(ctx, told, id, u.At, rev, zone), q.statusAt(ctx, told, id, u.At, view.Revision(), zone)
+		text := id + ": " + now
+		if then != now {
+			text += fmt.Sprintf("; in revision %d, by which the file was rated, %s", rev, then)
+		}
+		line(b, "status", text)
+	}
+}
+
+// statusAt is the status of an account at a time in words, as known at a revision.
+func (q *inquiry) statusAt(ctx context.Context, told *registry.Statements, id string, at udr.Instant, rev registry.Revision,
+	zone *time.Location) string {
+	s, ok := told.At(registry.KindStatus, id, "", at, rev)
+	if !ok {
+		return account.Active.String() + ", because no status was stated"
+	}
+	var value account.StatusValue
+	if err := json.Unmarshal(s.Value, &value); err != nil {
+		return "unknown: " + err.Error()
+	}
+	text := value.Status.String() + " " + sinceWords(s.From, zone)
+	reasons, err := q.Store.ReasonsOf(ctx, 0, id, []registry.Revision{s.Known})
+	if err != nil {
+		return text
+	}
+	return text + statedWords(reasons.Of(control.FactKey{Kind: registry.KindStatus, From: s.From, Known: s.Known}), s.Known)
 }
 
 // payersZone is the zone of the account that paid for the SIM: its time limits count days there.

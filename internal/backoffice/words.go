@@ -41,6 +41,7 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 		}
 		q.origin(&b, view, rev, r)
 		q.state(ctx, &b, view, rev, r)
+		q.status(ctx, &b, view, rev, r)
 	}
 	for i := range r.Charges {
 		if i > 0 {
@@ -51,6 +52,7 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 		if i == 0 {
 			q.origin(&b, view, rev, r)
 			q.state(ctx, &b, view, rev, r)
+			q.status(ctx, &b, view, rev, r)
 		}
 		b.WriteString(steps)
 	}

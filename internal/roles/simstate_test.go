@@ -17,6 +17,7 @@ const lives = `
 accounts: { acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1, limits: [much] } }
 companies: { acme: { name: Acme } }
 settings: { acme: standard }
+statuses: { acme: { status: active, since: 2026-02-01 } }
 sims:
   "214070000000001": { account: acme, plan: fleet, since: 2026-03-01 }
   "214070000000002": { account: acme, plan: fleet, since: 2026-03-01 }
@@ -109,6 +110,12 @@ func TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept(t *testing.T) {
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
 			"; in revision 1, by which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
 		require.Len(t, w.waiting(warehouse.SuspenseFilter{Code: "sim_state"}), 1)
+
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "\n status   acme: active since 2026-02-01, stated by ana in revision 1\n")
+		w.imports("statuses: { acme: { status: suspended, since: 2026-03-02 } }\n")
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "\n status   acme: suspended since 2026-03-02, stated by ana in revision ")
+		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
+			"; in revision 1, by which the file was rated, active since 2026-02-01, stated by ana in revision 1\n")
 	})
 	t.Run("late", func(t *testing.T) {
 		w := newWorld(t, "lives_late")
