@@ -112,6 +112,9 @@ func tellImported(imported *backoffice.Imported, r *backoffice.ImportRequest, be
 		text += ", " + facts(imported.Statements, "other fact", "other facts")
 	}
 	fmt.Fprintf(stderr, "%s (%s)\n", text, took(began))
+	for _, note := range imported.Notes {
+		fmt.Fprintln(stderr, note)
+	}
 }
 
 // writeResults writes the results of lines to a CSV file.

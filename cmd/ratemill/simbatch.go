@@ -117,6 +117,9 @@ func summary(d *backoffice.BatchDone) error {
 	default:
 		fmt.Fprintf(stderr, "batch %s, %s: %s\n", d.ID, facts(d.Lines, "line", "lines"), words)
 	}
+	for _, note := range d.Notes {
+		fmt.Fprintln(stderr, note)
+	}
 	if d.Refused > 0 {
 		return &problems{}
 	}

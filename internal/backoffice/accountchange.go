@@ -68,6 +68,7 @@ type accountDraft struct {
 	changes    *registry.Changes
 	answer     AccountChange
 	wrong      []error
+	backdated  bool
 }
 
 // catalogueNow is the project's catalogue, nil if it has none.
@@ -135,6 +136,7 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 		return nil, err
 	}
 	if d.DryRun {
+		d.answer.Notes = append(d.answer.Notes, o.backdatedNotes(ctx, d.backdated, d.changes.Revision)...)
 		return &d.answer, nil
 	}
 	err = o.Store.ImportRegistry(ctx, d.changes, control.ImportOptions{Who: d.Who, Why: d.Why, Now: d.now, Partitions: max(o.Partitions, 1)})
@@ -147,6 +149,7 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 		return &d.answer, nil
 	}
 	d.answer.Revision = uint64(d.changes.Revision)
+	d.answer.Notes = append(d.answer.Notes, o.backdatedNotes(ctx, d.backdated, d.changes.Revision)...)
 	return &d.answer, nil
 }
 
@@ -225,8 +228,7 @@ func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error
 		return 0, &Problem{Conflict, fmt.Errorf("%s lies before the running billing cycle of account %s, which began on %s; --backdate says "+
 			"that it is meant", day(when, a.Zone), id, day(begins, a.Zone))}
 	}
-	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost",
-		d.changes.Revision))
+	d.backdated = true
 	return when, nil
 }
 

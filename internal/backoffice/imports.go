@@ -34,6 +34,7 @@ type Imported struct {
 	Statements  int    `json:"statements"` // facts of the other kinds
 
 	Lines []ImportedLine `json:"lines,omitempty"`
+	Notes []string       `json:"notes,omitempty"` // from which file on it counts, if files wait or are being read
 }
 
 // ImportedLine is the result of a line of a file.
@@ -53,6 +54,9 @@ func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.L
 		Files: files, DryRun: r.DryRun, LeaveOut: r.LeaveOut, Portion: r.Portion, Progress: r.Progress})
 	imported := &Imported{Revision: uint64(done.Revision), Companies: done.Companies, Accounts: done.Accounts, SIMs: done.SIMs,
 		Identifiers: done.Identifiers, States: done.States, Statements: done.Statements}
+	if done.Revision != 0 {
+		imported.Notes = o.countsFrom(ctx, done.Revision)
+	}
 	for _, line := range done.Lines {
 		imported.Lines = append(imported.Lines, ImportedLine{line.File, line.Line, line.Result.String(), line.Why})
 	}

@@ -49,6 +49,8 @@ type BatchDone struct {
 	Refused int    `json:"refused"`
 	DryRun  bool   `json:"dry_run,omitempty"`
 	Undone  bool   `json:"undone,omitempty"` // it is atomic, and lines were refused: nothing was changed
+
+	Notes []string `json:"notes,omitempty"` // from which file on it counts for rating, if it states something of the past
 }
 
 // The bounds of batches.
@@ -174,6 +176,8 @@ type batch struct {
 	each  func(BatchLine) error
 	done  BatchDone
 	seen  map[uint32]int // SIMs of an atomic batch, with their lines
+
+	newest registry.Revision // that states something of the past
 }
 
 // RunBatch changes SIMs by the lines of a CSV file, some at a time: each portion is one change set, and the position of
@@ -217,6 +221,9 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 		if at, err = b.next(ctx, at); err != nil {
 			return &b.done, err
 		}
+	}
+	if b.newest != 0 && !b.done.Undone {
+		b.done.Notes = o.countsFrom(ctx, b.newest)
 	}
 	return &b.done, nil
 }
@@ -292,6 +299,9 @@ func (b *batch) next(ctx context.Context, at int) (int, error) {
 	}
 	if err != nil {
 		return at, err
+	}
+	if slices.ContainsFunc(results, func(m simMade) bool { return m.err == nil && m.backdated }) {
+		b.newest = b.draft.rev + 1
 	}
 	if b.order.DryRun {
 		outcome = b.outcome(at, results)

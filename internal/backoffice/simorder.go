@@ -97,6 +97,9 @@ func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*
 	if len(answer.Facts) > 0 && !order.DryRun {
 		answer.Revision = uint64(d.rev + 1)
 	}
+	if r.backdated {
+		answer.Notes = append(answer.Notes, o.countsFrom(ctx, d.rev+1)...)
+	}
 	return answer, nil
 }
 
@@ -139,6 +142,8 @@ type simMade struct {
 	id    string // of the owner
 	zone  *time.Location
 	notes []string
+
+	backdated bool
 
 	owners     []registry.OwnershipFact
 	statements []registry.Statement
@@ -354,7 +359,8 @@ func (d *simDraft) make(m *simMade, l *simLine) error {
 		return fmt.Errorf("%q is no change of a SIM%s", l.wish.Do, orAll("", "change", SIMOperations))
 	}
 	if err == nil && m.when < udr.InstantOf(d.now) && !m.nothing() {
-		m.note("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", d.rev+1)
+		m.backdated = true
+		m.note("%s", backdatedWords(d.rev+1))
 	}
 	return err
 }

@@ -22,6 +22,7 @@ import (
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/simstate"
+	"ratemill/udr"
 )
 
 const simLife = `lifecycle: standard
@@ -212,6 +213,58 @@ func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
 		p.settle()
 		p.does(1, "state", "in_billing", at("2026-12-15"))
 		p.settle()
+	})
+}
+
+// A person who states something of the past wants to know which usage it reaches: files that are being read keep the revision
+// that they have.
+func TestABackdatedChangeNamesTheFilesFromWhichOnItCounts(t *testing.T) {
+	onBoth(t, 2, func(t *testing.T, p *park) {
+		now := time.Now()
+		begins := func(owner string) {
+			l, found, err := p.Store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true}}, owner, now, time.Minute)
+			require.NoError(t, err)
+			require.True(t, found)
+			_, err = p.Store.SetIdentity(t.Context(), l, udr.FileID{byte(l.File)}, []byte(owner), 1, now)
+			require.NoError(t, err)
+			_, err = p.Store.Pin(t.Context(), l, control.Pins{Rules: "r", Registry: 2, Catalogue: "c", Partitions: 1}, now)
+			require.NoError(t, err)
+		}
+		sees := func(paths ...string) {
+			var seen []control.Sighting
+			for _, path := range paths {
+				seen = append(seen, control.Sighting{Path: path, Size: 1, MTime: now.Add(time.Duration(len(seen)) * time.Minute)})
+			}
+			_, err := p.Store.Sight(t.Context(), "skylink", seen, now)
+			require.NoError(t, err)
+		}
+		made := p.does(1, "state", "in_testing", backdated("2026-03-01"))
+		require.Len(t, made.Notes, 1, "no file waits, so there is none to name")
+
+		sees("a.csv", "b.csv", "c.csv", "d.csv", "e.csv")
+		begins("m1")
+		made = p.does(2, "state", "in_testing", backdated("2026-03-01"), func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.DryRun = true })
+		require.Contains(t, made.Notes, "revision 4 does not count for a file that is being read: a.csv from skylink (revision 2)")
+		require.Contains(t, made.Notes, "revision 4 counts from b.csv from skylink on, the oldest of 4 files that wait to be read")
+		for _, owner := range []string{"m2", "m3", "m4"} {
+			begins(owner)
+		}
+		suspended, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "a test",
+			At: now.Add(-time.Second)}, Account: "acme", To: "suspended"})
+		require.NoError(t, err)
+		require.Contains(t, suspended.Notes, "usage of files that were read before revision 4 keeps what it cost; that of later files counts by this")
+		require.Contains(t, suspended.Notes, "revision 4 does not count for 4 files that are being read: a.csv from skylink (revision 2), "+
+			"b.csv from skylink (revision 2), c.csv from skylink (revision 2), 1 more")
+		require.Contains(t, suspended.Notes, "revision 4 counts from e.csv from skylink on, which waits to be read")
+		begins("m5")
+		done, list, err := p.Import(t.Context(), backoffice.ImportRequest{Who: "ada", Why: "a test", Files: []registry.Input{{Name: "registry.yaml",
+			Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(strings.NewReader("sims: { \"214070000000002\": { account: north, plan: office, since: 2026-02-01 } }\n")), nil
+			}}}})
+		require.NoError(t, err)
+		require.Empty(t, list)
+		require.Len(t, done.Notes, 2)
+		require.Equal(t, "revision 5 counts from the next file that comes", done.Notes[1])
 	})
 }
 

@@ -1,0 +1,67 @@
+package backoffice
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ratemill/internal/control"
+	"ratemill/registry"
+)
+
+// What somebody states of the past counts for rating from a file on: files that are being read keep the revision with
+// which they began, and rated usage keeps what it cost.
+
+// backdatedNotes says what a revision means for usage, if it states something of the past.
+func (o *Office) backdatedNotes(ctx context.Context, backdated bool, revision registry.Revision) []string {
+	if !backdated {
+		return nil
+	}
+	return append([]string{backdatedWords(revision)}, o.countsFrom(ctx, revision)...)
+}
+
+func backdatedWords(revision registry.Revision) string {
+	return fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", revision)
+}
+
+// countsFrom names the files from which on a revision counts, as far as files wait or are being read. A failure is told,
+// and no more: the change is made.
+func (o *Office) countsFrom(ctx context.Context, revision registry.Revision) (notes []string) {
+	c, err := o.Store.CountingFrom(ctx, revision)
+	if err != nil {
+		return []string{fmt.Sprintf("the files from which on revision %d counts are unknown: %v; `ratemill files` shows what is being read",
+			revision, err)}
+	}
+	if len(c.Reading) > 0 {
+		notes = append(notes, readingWords(&c, revision))
+	}
+	if c.Waiting > 0 {
+		notes = append(notes, waitingWords(&c, revision))
+	} else if len(notes) > 0 {
+		notes = append(notes, fmt.Sprintf("revision %d counts from the next file that comes", revision))
+	}
+	return notes
+}
+
+func readingWords(c *control.Counting, revision registry.Revision) string {
+	var names []string
+	for _, f := range c.Reading {
+		names = append(names, fmt.Sprintf("%s from %s (revision %d)", strings.TrimPrefix(f.Path, "/"), f.Source, f.Revision))
+	}
+	if c.Others > 0 {
+		names = append(names, fmt.Sprintf("%d more", c.Others))
+	}
+	if len(names) == 1 {
+		return fmt.Sprintf("revision %d does not count for a file that is being read: %s", revision, names[0])
+	}
+	return fmt.Sprintf("revision %d does not count for %d files that are being read: %s", revision, int64(len(c.Reading))+c.Others,
+		strings.Join(names, ", "))
+}
+
+func waitingWords(c *control.Counting, revision registry.Revision) string {
+	first := fmt.Sprintf("%s from %s", strings.TrimPrefix(c.First.Path, "/"), c.First.Source)
+	if c.Waiting == 1 {
+		return fmt.Sprintf("revision %d counts from %s on, which waits to be read", revision, first)
+	}
+	return fmt.Sprintf("revision %d counts from %s on, the oldest of %d files that wait to be read", revision, first, c.Waiting)
+}
