@@ -64,6 +64,9 @@ func (r *run) compare(ctx context.Context) error {
 	if err := r.grown(ctx, c); err != nil {
 		return err
 	}
+	if err := r.compareFacts(ctx, c); err != nil {
+		return err
+	}
 	if err := r.compareBalances(ctx, c.paid); err != nil {
 		return err
 	}

@@ -40,10 +40,12 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 			require.Zero(t, report.Differing)
 			for _, what := range []string{"rated", "charges of tiers above", "events", "duplicates", "suspended", "counters", "files",
 				"duplicate files", "retried", "files moved",
-				"lines of the file that grows"} {
+				"lines of the file that grows", "events of SIMs with life cycles", "states of SIMs", "facts", "rows of the view sims",
+				"rows of the view sim_states"} {
 				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
 			}
-			for _, what := range []string{"draws from pools", "pool.exhausted", "included.exhausted", "limit.passed"} {
+			for _, what := range []string{"draws from pools", "pool.exhausted", "included.exhausted", "limit.passed", "sim.first_use",
+				"life.exhausted", "limit.suspends"} {
 				require.NotZero(t, report.Flowed[what], "the run had no %s, so it shows nothing about them", what)
 			}
 			if c.Broker == crash.Apache {
@@ -74,12 +76,15 @@ func TestTheComparisonSeesWhatIsWrong(t *testing.T) {
 			fmt.Sprintf("ALTER TABLE rated_usage DELETE"+chosen, "lost"),
 			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001"+chosen, "changed"),
 			fmt.Sprintf("ALTER TABLE rated_usage UPDATE amount = amount + 0.000001"+chosen, "retried"),
+			"CREATE TABLE unstated ENGINE = Memory AS SELECT max(sim) FROM sim_state_facts",
+			"ALTER TABLE sim_state_facts DELETE WHERE sim IN (SELECT * FROM unstated) SETTINGS mutations_sync = 2",
 			"INSERT INTO usage_events SELECT * FROM usage_events ORDER BY file, seq LIMIT 1 SETTINGS insert_deduplicate = 0",
 		},
 	})
 	found := strings.Join(report.Differences, "\n")
 	for _, words := range []string{"rated_usage, .*: lacks", "rated_usage, .*: record .*; amount is .* and ought to be",
 		"records that came back: record .*; amount is .* and ought to be", "usage_events, .*: has unexpected or repeated rows",
+		"sim_state_facts: lacks", "the view sim_states: ",
 		"the balance of .* is 1 records", "rated_usage has .* rows"} {
 		require.Regexp(t, words, found)
 	}

@@ -2,7 +2,9 @@
 // kills it again and again: roles with kill -9 and in order, raters stopped for longer than their session, brokers,
 // stores and the warehouse taken away, connections of the SFTP server cut. At the end the warehouse must match the
 // offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, and
-// corrected backwards, suspended records come back, one file grows, the catalogue gets versions, and sources delete or move their files.
+// corrected backwards, suspended records come back, one file grows, its SIMs have life cycles, the catalogue gets versions,
+// and sources delete or move their files. The states of SIMs must follow from the offline pipeline's events, and the facts
+// of the warehouse must be those of the control store.
 //
 // Two calmer runs check what users see: each engine away alone, and each disk full in turn.
 //
@@ -12,5 +14,6 @@
 // does not replay exactly.
 //
 // Nothing in it is used outside tests. Start at Run, Outages and FullDisks; faults.go has the faults, changes.go the
-// other changes, growing.go the file that is appended to, compare.go the comparison.
+// other changes, growing.go the file that is appended to, lives.go the states of its SIMs, compare.go
+// the comparison.
 package crash

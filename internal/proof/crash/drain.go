@@ -135,6 +135,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		}
 		progress += fmt.Sprintf(" %d,%d/%d", at.Next, balances.Next, end)
 	}
+	progress += r.missingLives(ctx, add)
 	return what, fmt.Sprintf("%d/%d %d%s", closed, known, lines, progress)
 }
 

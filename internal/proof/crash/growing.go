@@ -14,6 +14,7 @@ import (
 	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
 	"ratemill/registry"
+	"ratemill/registry/life"
 	"ratemill/udr"
 )
 
@@ -59,12 +60,12 @@ func (r *run) registerGrowing() error {
 	r.growing = &growing{path: filepath.Join(dir, "usage.csv")}
 	sims := "name,account,plan,since\n"
 	for i := range growsSIMs {
-		sims += fmt.Sprintf("line-%d,%s,fleet,2026-01-01\n", i, grows)
+		sims += fmt.Sprintf("line-%d,%s,fleet,%s\n", i, grows, livesSince)
 	}
 	var inputs []registry.Input
 	for name, text := range map[string]string{
 		"companies.csv": "id,name,kind\nswitch,Switch,customer\n",
-		"accounts.csv":  "id,company,currency,zone,cycle_day,since\nswitch,switch,EUR,Europe/Madrid,1,2026-01-01\n",
+		"accounts.csv":  "id,company,currency,zone,cycle_day,limits,since\nswitch,switch,EUR,Europe/Madrid,1," + livesLimit + ",2026-01-01\n",
 		"sims.csv":      sims,
 	} {
 		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
@@ -77,7 +78,10 @@ func (r *run) registerGrowing() error {
 	if err == nil {
 		err = list.Err()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.beginLives()
 }
 
 // grow appends some lines. Unless all is to be there, the last one may be unfinished until the next time.
@@ -113,19 +117,25 @@ func (r *run) grown(ctx context.Context, c *comparison) error {
 	file := offline.File{Source: source, Path: offline.Listed(source, r.growing.path), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(r.growing.text.String())), nil
 	}}
-	var ought []string
+	var ought, events []string
+	used := map[uint32][]life.Event{}
 	pipe := r.pipeline(r.changes.first)
 	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 		for i := range b.Rated {
 			if err := udr.ParseUsage(b.Rated[i].Usage, &c.usage); err != nil {
 				return err
 			}
-			used := join(c.usage.Line, c.used())
+			line := join(c.usage.Line, c.used())
 			charges, err := c.charged(b.Rated[i].Charges)
 			if err != nil {
 				return err
 			}
-			ought = append(ought, join(used, charges))
+			ought = append(ought, join(line, charges))
+			fired, err := c.usedLives(used, b.Rated[i].Events)
+			if err != nil {
+				return err
+			}
+			events = append(events, fired...)
 		}
 		return c.counters.add(b)
 	}
@@ -142,5 +152,8 @@ func (r *run) grown(ctx context.Context, c *comparison) error {
 	}
 	c.rows[ratedTable] += len(found)
 	c.match("the file that grows", "lines of the file that grows", fields, ought, found)
-	return nil
+	if err := c.compareEvents(events); err != nil {
+		return err
+	}
+	return r.compareLives(ctx, used)
 }

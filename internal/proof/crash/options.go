@@ -58,9 +58,9 @@ func (o *Options) disturbed() installation.Options {
 	return installation.Options{
 		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
 		Limit:   "300 MB", // certainly over
-		Sources: map[string]string{grows: growsSource},
-		After:   map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
-		Roles:   fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
+		Sources: map[string]string{grows: growsSource}, Catalogue: livesCatalogue,
+		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
+		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
 	}
 }
 

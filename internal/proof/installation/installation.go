@@ -58,6 +58,7 @@ type Options struct {
 	Within     time.Duration     // how long duplicates are recognised; 0 uses the project's value
 	Limit      string            // data pool of an account, instead of the demo's 2 GB
 	Sources    map[string]string // further sources by name; CONNECTION stands for the SFTP server, DIR for its folder
+	Catalogue  map[string]string // further documents of the catalogue by path
 	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
 	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
 }
@@ -283,6 +284,9 @@ func (p *Installation) writeProject() {
 	_ = os.RemoveAll(filepath.Join(dir, "registry"))
 	if p.Options.Limit != "" {
 		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+"\nactions: [event]\n")
+	}
+	for name, text := range p.Options.Catalogue {
+		p.write(filepath.Join(dir, "catalogue", name), text)
 	}
 	connection := fmt.Sprintf("{ host: %s, port: %s, user: %s, key_file: %q, known_hosts: %q, timeout: 10s }",
 		host, port, p.SSHD.User, p.SSHD.KeyFile, p.SSHD.KnownHosts)
