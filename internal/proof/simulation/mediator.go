@@ -66,6 +66,7 @@ type line struct {
 	bad  bool   // the rules cannot map it, or no account owns its SIM
 	late bool   // no account owns its SIM before lateRevision
 	file string // the batch in which it came
+	same string // what records that are the same have in common
 	u    udr.Usage
 
 	mapped bool // it was suspended as usage, and comes back as usage, whatever the rules say now
@@ -91,6 +92,7 @@ func (w *world) write(f *file) {
 			imsi, l.late = lateIMSI, true
 			l.u.SIM = late
 		}
+		l.same = key // lines of a file that its carrier changed may have a key of the former content
 		l.text = fmt.Sprintf("%s,%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key, u.Session)
 		f.lines = append(f.lines, l)
 		text += l.text
@@ -531,7 +533,7 @@ func (w *world) judgeFiles() {
 				continue // no end came after the message that the broker lost, so only the balance of the file shows the gap
 			}
 			if w.expect[at].gap < 0 && (g == "duplicate" && want != "rated" || g != "duplicate" && g != want || g != "" && where[id] != at) {
-				w.fail("file %s, line %d %q: is %q in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g, where[id], want, at)
+				w.fail("file %s, line %d %q: is %q (%s) in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g, codes[id], where[id], want, at)
 				return
 			}
 		}

@@ -71,17 +71,11 @@ func (w *world) retryContent(f *file, number int64) mediation.Content {
 
 // recordKey identifies records of the carrier that are the same.
 type recordKey struct {
-	key udr.DuplicateKey
-	at  udr.Instant
+	same string
+	at   udr.Instant
 }
 
-// key is the zero value for a line without a key that another line could share.
-func (l *line) key() recordKey {
-	if l.u.Duplicate == (udr.DuplicateKey{}) {
-		return recordKey{}
-	}
-	return recordKey{l.u.Duplicate, l.u.At}
-}
+func (l *line) key() recordKey { return recordKey{l.same, l.u.At} }
 
 // ratedKeys are the records that were rated, by their keys.
 func (w *world) ratedKeys() map[recordKey][]udr.ID {
@@ -98,7 +92,7 @@ func (w *world) ratedKeys() map[recordKey][]udr.ID {
 					continue
 				}
 				id := udr.ID{File: b.File, Seq: u.Seq}
-				if l := w.lines[id]; l != nil && l.key() != (recordKey{}) {
+				if l := w.lines[id]; l != nil {
 					rated[l.key()] = append(rated[l.key()], id)
 				}
 			}
