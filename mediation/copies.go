@@ -27,10 +27,14 @@ type Again struct {
 	Rated func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error)
 }
 
+func (t *taken) asksForCopies(again *Again) bool {
+	return again != nil && again.Rated != nil && again.Ordered == "" && t.src.DuplicateWithin > 0
+}
+
 // copies finds the rated copies of a retry batch's records, or reads from the ledger those found when the batch was
 // begun.
 func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
-	if again == nil || again.Rated == nil || again.Ordered != "" || t.src.DuplicateWithin == 0 || !safeguard.On(safeguard.CopiesAsked) {
+	if !t.asksForCopies(again) || !safeguard.On(safeguard.CopiesAsked) {
 		return nil, nil
 	}
 	found := map[string]string{}
@@ -60,11 +64,21 @@ func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again
 	return found, err
 }
 
-// keysOf are the keys that the records of a batch get by the current rules. The resulting records are discarded.
+// keysOf are the keys that the records of a batch get by its rules.
 func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []udr.RecordKey) {
 	view := reg.View()
 	defer view.Close()
-	r := &reader{t: t, registry: reg, revision: t.pins.Registry, units: map[string]int64{}, keys: &keys, out: newOutgoing(t, udr.FileID{}, nil)}
+	t.lookAt(view, t.pins.Registry, records, func(u *udr.Usage) {
+		if u.Duplicate != (udr.DuplicateKey{}) {
+			keys = append(keys, udr.RecordKey{Duplicate: u.Duplicate, At: u.At})
+		}
+	})
+	return keys
+}
+
+// lookAt shows the usage that the records of a batch become, and discards it.
+func (t *taken) lookAt(view *registry.View, revision registry.Revision, records []RetryRecord, seen func(*udr.Usage)) {
+	r := &reader{t: t, revision: revision, units: map[string]int64{}, seen: seen, out: newOutgoing(t, udr.FileID{}, nil)}
 	for i := range records {
 		r.nextOf(records, i)
 		r.again(view)
@@ -73,7 +87,6 @@ func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []ud
 		}
 		r.out.bytes = 0
 	}
-	return keys
 }
 
 // copyOf returns the rated copy of the current record.

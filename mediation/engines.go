@@ -26,6 +26,7 @@ type Files interface {
 	ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error
 	Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error
 	Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (control.Pins, error)
+	Unfinished(ctx context.Context, source string, number int64, before registry.Revision) (file control.File, found bool, err error)
 	RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error)
 	Finish(ctx context.Context, lease control.Lease, p control.Progress, now time.Time) error
 	Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error

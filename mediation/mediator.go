@@ -281,15 +281,15 @@ func (t *taken) read(ctx context.Context) (err error) {
 		m.Log.Warn("not reading a file whose content came before", "source", t.file.Source, "file", t.file.Path, "same_as", original.Path)
 		return nil
 	}
+	content.ID = l.id
+	if t.file.Retry > 0 {
+		return t.retry(ctx, content, l)
+	}
 	if why, pause, err := t.pin(ctx, content, l); err != nil || why != "" {
 		if err == nil {
 			err = t.postponed(ctx, why, pause)
 		}
 		return err
-	}
-	content.ID = l.id
-	if t.file.Retry > 0 {
-		return t.retry(ctx, content)
 	}
 	r, err := t.open(ctx, content)
 	if err != nil {
@@ -486,12 +486,11 @@ func passing(err error) bool {
 // impossible now.
 func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string, pause time.Duration, err error) {
 	m := t.m
-	revision, catalogue, err := m.Reference.Current(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	current := control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: m.Partitions}
+	var current control.Pins
 	for again := true; again; {
+		if current, err = t.current(ctx); err != nil {
+			return "", 0, err
+		}
 		if t.file.Retry == 0 && !t.file.Pinned {
 			if current.Part, why, pause, err = t.part(ctx, content, l); err != nil || why != "" {
 				return why, pause, err
@@ -509,6 +508,12 @@ func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string
 		t.src, err = m.Reference.Source(ctx, t.file.Source, t.pins.Rules)
 	}
 	return "", 0, err
+}
+
+// current are the present versions of everything that the file's records depend on.
+func (t *taken) current(ctx context.Context) (control.Pins, error) {
+	revision, catalogue, err := t.m.Reference.Current(ctx)
+	return control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: t.m.Partitions}, err
 }
 
 // close records the end of a file, after all its batches and ends are acknowledged.

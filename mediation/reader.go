@@ -62,7 +62,7 @@ type reader struct {
 	origins []udr.ID          // of a retry batch
 	ordered bool              // the records of a retry batch are rated even if copies were rated
 	copies  map[string]string // of a retry batch: ids of rated records, by their keys
-	keys    *[]udr.RecordKey  // of a retry batch, if only the keys of its records are wanted; nil: they are decided
+	seen    func(*udr.Usage)  // of a retry batch, if its records are only looked at; nil: they are decided
 	scratch []byte
 }
 

@@ -106,12 +106,8 @@ func (r *RetryRecord) parseModified(v uint64) error {
 
 // retry reads a retry batch to its end. Its progress is not recorded before that: a batch is small, and read again from its
 // beginning.
-func (t *taken) retry(ctx context.Context, content Content) error {
+func (t *taken) retry(ctx context.Context, content Content, l *looked) error {
 	m := t.m
-	reg, err := m.Reference.Registry(ctx, t.pins.Registry)
-	if err != nil {
-		return err
-	}
 	body, err := content.Open()
 	if err != nil {
 		return err
@@ -124,6 +120,13 @@ func (t *taken) retry(ctx context.Context, content Content) error {
 	records, err := parseRetry(all)
 	if err != nil {
 		return fmt.Errorf("retry %d: its content is damaged: %w", t.file.Retry, err)
+	}
+	if waits, err := t.pinRetry(ctx, content, l, records); err != nil || waits {
+		return err
+	}
+	reg, err := m.Reference.Registry(ctx, t.pins.Registry)
+	if err != nil {
+		return err
 	}
 	copies, err := t.copies(ctx, reg, content.Again, records)
 	if err != nil {
@@ -351,11 +354,9 @@ func (r *reader) decideAgain(view *registry.View) {
 
 // mapped routes usage records that name their origin.
 func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
-	if r.keys != nil {
+	if r.seen != nil {
 		for i := range usages {
-			if usages[i].Duplicate != (udr.DuplicateKey{}) {
-				*r.keys = append(*r.keys, udr.RecordKey{Duplicate: usages[i].Duplicate, At: usages[i].At})
-			}
+			r.seen(&usages[i])
 		}
 		return
 	}

@@ -472,13 +472,16 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // then on the file is being read.
 //
 // A file that continues another is also pinned to that one. ErrConflict says that another file with the same opening
-// was pinned since pins.Part.Known was counted: decide again whether this one continues it.
+// was pinned since pins.Part.Known was counted, or a retry of the source with a newer registry: decide again.
 //
 // A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
 // the same pins, hence the same records.
 func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
 	err = s.change(ctx, "pinning a file", func(t tx) error {
 		if err := t.pinPart(ctx, lease, &pins.Part); err != nil {
+			return err
+		}
+		if err := t.pinNewest(ctx, lease, pins.Registry); err != nil {
 			return err
 		}
 		if err := t.held(ctx, lease, `state = 'reading',

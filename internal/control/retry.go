@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -239,4 +240,27 @@ func (s *Store) RetryRecords(ctx context.Context, number int64) (origins []udr.I
 			return err
 		})
 	return origins, err
+}
+
+// Unfinished finds, among the files of a source that were begun and may still send records, the one that is pinned to
+// the oldest revision of the registry before the given one. The file with the given number does not count.
+func (s *Store) Unfinished(ctx context.Context, source string, number int64, before registry.Revision) (file File, found bool, err error) {
+	files, err := s.files(ctx, `WHERE source = ? AND pinned = 1 AND state NOT IN ('done', 'duplicate') AND registry < ? AND number <> ?
+		AND `+hasEnded+` = 0 ORDER BY registry, number LIMIT 1`, source, int64(before), number)
+	if err != nil || len(files) == 0 {
+		return File{}, false, err
+	}
+	return files[0], true, nil
+}
+
+// pinNewest refuses to pin a file to an older revision of the registry than a retry of its source was pinned to: the
+// retry did not wait for the file, which was not begun.
+func (t tx) pinNewest(ctx context.Context, lease Lease, revision registry.Revision) error {
+	var newest int64
+	err := t.row(ctx, `SELECT COALESCE(MAX(r.registry), 0) FROM files f JOIN files r ON r.source = f.source
+		WHERE f.number = ? AND f.pinned = 0 AND r.retry > 0 AND r.pinned = 1`, lease.File).Scan(&newest)
+	if err == nil && newest > int64(revision) {
+		return ErrConflict
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -86,5 +87,52 @@ func TestARetryIsAFileOfItsSource(t *testing.T) {
 		after, err := s.FilesAfter(ctx, "skylink", 10, at(9))
 		require.NoError(t, err)
 		require.Empty(t, after, "there is nothing to move or delete")
+	})
+}
+
+// A retry waits for the files that were begun with an older registry, and no file begins so afterwards.
+func TestNoFileBeginsWithAnOlderRegistryThanARetryOfItsSource(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx := t.Context()
+		sights := func(path string) {
+			_, err := s.Sight(ctx, "sky", []control.Sighting{{Path: path, Size: 10, MTime: noon}}, noon)
+			require.NoError(t, err)
+		}
+		lease := func() control.Lease {
+			lease, found, err := s.LeaseNext(ctx, []control.Queue{{Source: "sky", Parallel: true}}, "m", at(2), time.Hour)
+			require.NoError(t, err)
+			require.True(t, found)
+			return lease
+		}
+		sights("a.csv")
+		begun := lease()
+		_, err := s.Pin(ctx, begun, control.Pins{Registry: 1}, at(2))
+		require.NoError(t, err)
+		_, err = s.CreateRetry(ctx, "sky", "ana", []udr.ID{{Seq: 1}}, at(1))
+		require.NoError(t, err)
+		retry := lease()
+		for before, found := range map[registry.Revision]bool{1: false, 2: true} {
+			file, ok, err := other.Unfinished(ctx, "sky", retry.File, before)
+			require.NoError(t, err)
+			require.Equal(t, found, ok)
+			if found {
+				require.Equal(t, begun.File, file.Number)
+			}
+		}
+		_, err = s.Pin(ctx, retry, control.Pins{Registry: 2}, at(2))
+		require.NoError(t, err)
+		sights("b.csv")
+		late := lease()
+		_, err = other.Pin(ctx, late, control.Pins{Registry: 1}, at(2))
+		require.ErrorIs(t, err, control.ErrConflict)
+		_, err = other.Pin(ctx, late, control.Pins{Registry: 2}, at(2))
+		require.NoError(t, err)
+		pinned, err := other.Pin(ctx, begun, control.Pins{Registry: 3}, at(2))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, pinned.Registry)
+		require.NoError(t, s.Finish(ctx, begun, control.Progress{}, at(3)))
+		_, found, err := s.Unfinished(ctx, "sky", retry.File, 2)
+		require.NoError(t, err)
+		require.False(t, found)
 	})
 }

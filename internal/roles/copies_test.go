@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
 	"ratemill/udr"
 )
@@ -94,4 +95,48 @@ func hexByte(text string) (b byte) {
 		b = b<<4 | byte(strings.IndexByte("0123456789ABCDEF", c))
 	}
 	return b
+}
+
+// A file was begun before its SIM was corrected to another billing root, and its record is still to be sent: for the root as
+// it was. A retry of a copy finds nothing in the warehouse meanwhile, and waits for that file.
+func TestARetryWaitsForAFileThatWasBegunBeforeTheCorrection(t *testing.T) {
+	w := newWorld(t, "begun_before")
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "every: 100ms", "every: 100ms, parallel: true", 1)
+	w.start()
+	w.imports(w.docs["registry.yaml"])
+	first := header
+	for second := range 6 {
+		first += record(1, 10+second, 100)
+	}
+	w.drop("sky/a.csv", first+record(1, 2, 1000))
+	begun := w.begins("sky", "its mediator stands still")
+	lease, found, err := w.Store.LeaseNext(t.Context(), []control.Queue{{Source: "sky", Parallel: true}}, "slow", time.Now(), time.Hour)
+	require.NoError(t, err)
+	require.True(t, found && lease.File == begun.Number)
+
+	w.imports(`sims: { "214070000000001": { account: north, plan: fleet, since: 2026-01-14 } }`)
+	w.start(Roles...)
+	w.drop("sky/b.csv", header+record(1, 2, 1000))
+	for len(w.waiting(warehouse.SuspenseFilter{Code: "owner_corrected"})) == 0 {
+		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
+	}
+	number := w.retry("sky", w.waiting(warehouse.SuspenseFilter{Code: "owner_corrected"})...)
+	var retry control.File
+	for !strings.Contains(retry.Why, "was corrected to another billing root") {
+		files, err := w.Store.Files(t.Context(), control.FileFilter{Source: "sky", Limit: 10})
+		require.NoError(t, err)
+		for _, f := range files {
+			if f.Retry == number {
+				retry = f
+			}
+		}
+		require.NotEqual(t, control.Done, retry.State, "the retry did not wait")
+		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
+	}
+	require.False(t, retry.Pinned, "it can be cancelled")
+
+	require.NoError(t, w.Store.Release(t.Context(), lease))
+	w.settled(3)
+	require.Equal(t, []string{"acme,1600"}, w.rows("SELECT root, sum(quantity) FROM rated_usage GROUP BY root"))
+	require.Equal(t, []string{"copy_rated"}, w.rows("SELECT code FROM suspense_open"))
 }

@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"ratemill/internal/control"
-	"ratemill/internal/safeguard"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -123,180 +121,6 @@ func (w *world) again(f *file, suffix string) *file {
 	w.files = append(w.files, g)
 	return g
 }
-
-// fileLedger is the control store's ledger of files.
-type fileLedger struct{ w *world }
-
-func (l fileLedger) file(number int64) *file { return l.w.files[number-1] }
-
-func (l fileLedger) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time,
-	ttl time.Duration) (lease control.Lease, found bool, err error) {
-	w := l.w
-	err = w.store.transaction(ctx, "leasing a file", func() error {
-		w.current.file = nil
-		for _, i := range w.rng.Perm(len(w.files)) {
-			f := w.files[i]
-			if f.done || w.phase == troubled && w.step < f.comes || f.row.RetryAt.After(now) {
-				continue
-			}
-			if queues[0].Ordered && !(f.ordered && f.row.Pinned) {
-				continue
-			}
-			if f.row.LeaseUntil.After(now) && !w.happens(Takeover, 40) {
-				continue
-			}
-			if e := f.row.Progress.Ending; e != nil && now.Sub(e.Since) < endsKnown && w.happens(EndsLate, 3) {
-				f.row.RetryAt = now.Add(3 * endsKnown)
-				continue
-			}
-			r := &f.row
-			r.Owner, r.LeaseUntil = owner, now.Add(ttl)
-			r.Generation++
-			r.State = control.Spooling
-			if r.Pinned {
-				r.State = control.Reading
-			}
-			lease, found = control.Lease{File: int64(i + 1), Owner: owner, Generation: r.Generation, Until: r.LeaseUntil}, true
-			w.current.file = f
-			break
-		}
-		return nil
-	})
-	return lease, found, err
-}
-
-// held changes a file under its lease.
-func (l fileLedger) held(ctx context.Context, what string, lease control.Lease, change func(f *file)) error {
-	return l.w.store.transaction(ctx, what, func() error {
-		f := l.file(lease.File)
-		if (f.row.Owner != lease.Owner || f.row.Generation != lease.Generation || f.done) && safeguard.On(safeguard.LeaseFence) {
-			return &control.LeaseLostError{File: lease.File, Owner: lease.Owner}
-		}
-		change(f)
-		return nil
-	})
-}
-
-func (l fileLedger) Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error) {
-	lease.Until = now.Add(ttl)
-	return lease, l.held(ctx, "renewing a lease", lease, func(f *file) { f.row.LeaseUntil = lease.Until })
-}
-
-func (l fileLedger) Release(ctx context.Context, lease control.Lease) error {
-	return l.held(ctx, "releasing a lease", lease, func(f *file) { f.row.LeaseUntil = time.Time{} })
-}
-
-func (l fileLedger) File(ctx context.Context, number int64) (row control.File, err error) {
-	err = l.w.store.transaction(ctx, "reading a file", func() error {
-		f := l.file(number)
-		row = f.row
-		row.Number, row.Source, row.Path, row.Size, row.FileID = number, "carrier", f.name, int64(len(f.text)), f.id
-		if f.origins != nil {
-			row.Retry = number
-		}
-		row.Progress.LastSeqs, row.Progress.State = slices.Clone(row.Progress.LastSeqs), bytes.Clone(row.Progress.State)
-		return nil
-	})
-	return row, err
-}
-
-func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
-	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
-		f.row.Content, f.row.Spooled = content, now
-		if read, ok := f.fetched[string(content)]; ok { // by one of two mediators, after the other changed the file
-			f.holding = read
-		}
-		first := l.w.contents[string(content)]
-		if first == nil {
-			l.w.contents[string(content)] = f
-		} else if first != f {
-			f.row.State, f.done = control.Duplicate, true
-			original = &control.File{Sighting: control.Sighting{Path: first.name}}
-		}
-	})
-	return original, err
-}
-
-func (l fileLedger) Pin(ctx context.Context, lease control.Lease, pins control.Pins, _ time.Time) (pinned control.Pins, err error) {
-	err = l.held(ctx, "pinning a file", lease, func(f *file) {
-		if !f.row.Pinned {
-			f.row.Pinned, f.row.Pins = true, pins
-		}
-		f.row.State, pinned = control.Reading, f.row.Pins
-	})
-	return pinned, err
-}
-
-func (l fileLedger) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error) {
-	lease.Until = now.Add(ttl)
-	p.LastSeqs, p.State = slices.Clone(p.LastSeqs), bytes.Clone(p.State)
-	return lease, l.held(ctx, "recording progress", lease, func(f *file) { f.row.Progress, f.row.LeaseUntil = p, lease.Until })
-}
-
-func (l fileLedger) Finish(ctx context.Context, lease control.Lease, p control.Progress, _ time.Time) error {
-	return l.held(ctx, "closing a file", lease, func(f *file) { f.row.Progress, f.row.State, f.done = p, control.Done, true })
-}
-
-func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, retryAt, now time.Time) error {
-	return l.held(ctx, "recording why a file failed", lease, func(f *file) {
-		f.row.Attempts++
-		f.row.Why, f.row.LeaseUntil, f.row.State = why, time.Time{}, control.Failed
-		if f.row.RetryAt = retryAt; retryAt.IsZero() {
-			if f.vanished {
-				f.done = true
-				return
-			}
-			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // somebody looks, and retries it
-		}
-	})
-}
-
-func (l fileLedger) Gone(ctx context.Context, lease control.Lease, _ bool, why string, _, now time.Time) (found int64, err error) {
-	return 0, l.Fail(ctx, lease, why, time.Time{}, now)
-}
-
-func (l fileLedger) Beginnings(ctx context.Context, lease control.Lease, opening []byte, _ bool) (found []control.Beginning, known int64, err error) {
-	return nil, 0, nil
-}
-
-func (l fileLedger) ReadFrom(ctx context.Context, number, there int64) error { return nil }
-
-func (l fileLedger) ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error {
-	return nil
-}
-
-func (l fileLedger) Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error) {
-	return r, false, nil
-}
-
-func (l fileLedger) ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error {
-	return nil
-}
-
-func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error {
-	return nil
-}
-
-// The simulation has no watchers: files are in the ledger as soon as their carriers drop them.
-func (fileLedger) Sight(context.Context, string, []control.Sighting, time.Time) (int, error) {
-	return 0, nil
-}
-func (fileLedger) StillThere(context.Context, string, []control.Sighting, time.Time) error {
-	return nil
-}
-func (fileLedger) StillBelow(context.Context, string, []string, time.Time) error { return nil }
-func (fileLedger) Listed(context.Context, string, []control.Arriving, []control.Refusal, time.Time) error {
-	return nil
-}
-func (fileLedger) MarkVanished(context.Context, string, time.Time, time.Time) (int64, error) {
-	return 0, nil
-}
-func (fileLedger) FilesAfter(context.Context, string, int, time.Time) ([]control.File, error) {
-	return nil, nil
-}
-func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error { return nil }
-func (fileLedger) Replaced(context.Context, int64, string, time.Time) error      { return nil }
-func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
 
 // spool fetches files from a carrier whose server has faults.
 type spool struct{ w *world }
@@ -559,6 +383,12 @@ func (w *world) judgeFiles() {
 		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units || end.Bytes != uint64(f.bytes()) {
 			w.fail("file %s: its end says %d records, %d filtered, %d mapped, %d suspended, %d bytes, %d units; it has %d, %d filtered, %d bytes, %d units", f.name,
 				end.Records, end.Filtered, end.Mapped, end.Suspended, end.Bytes, quantity, n, filtered, f.bytes(), units)
+			return
+		}
+	}
+	for key, ids := range rated {
+		if len(ids) > 1 && !w.lost && !w.lines[ids[0]].late && !w.lines[ids[1]].late && !ofForgotten(&w.lines[ids[0]].u) {
+			w.fail("record %s is rated twice, as %s:%d and %s:%d", key.same, ids[0].File.Short(), ids[0].Seq, ids[1].File.Short(), ids[1].Seq)
 			return
 		}
 	}
