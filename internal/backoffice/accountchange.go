@@ -71,10 +71,10 @@ type accountDraft struct {
 	backdated  bool
 }
 
-// catalogueNow is the project's catalogue, nil if it has none.
+// catalogueNow is the catalogue that was given, or the project's; nil if it has none.
 func (o *Office) catalogueNow() (*rating.Catalogue, error) {
-	if o.Project == "" {
-		return nil, nil
+	if o.Catalogue != nil || o.Project == "" {
+		return o.Catalogue, nil
 	}
 	p, list := project.LoadDir(o.Project)
 	if p == nil {
@@ -97,7 +97,7 @@ func (o *Office) changeAccounts(ctx context.Context, order *AccountOrder, make f
 	in.Documents, _ = account.DocumentsOf(catalogue)
 	for {
 		d := &accountDraft{AccountOrder: order, registry: registry.New(), statements: registry.NewStatements(), in: &in,
-			catalogue: catalogue, now: time.Now()}
+			catalogue: catalogue, now: o.Now()}
 		answer, err := o.tryAccounts(ctx, d, make)
 		if !errors.Is(err, control.ErrConflict) {
 			return answer, err

@@ -129,7 +129,7 @@ func (o *Office) read(ctx context.Context, q AccountQuestion) (r *reading, end f
 	in := o.Installation
 	in.Documents, _ = account.DocumentsOf(catalogue)
 	d := &accountDraft{AccountOrder: &AccountOrder{As: q.As}, registry: registry.New(), statements: registry.NewStatements(), in: &in,
-		catalogue: catalogue, now: time.Now()}
+		catalogue: catalogue, now: o.Now()}
 	if _, err := o.Store.LoadAccounts(ctx, d.registry, d.statements); err != nil {
 		return nil, nil, err
 	}

@@ -3,7 +3,6 @@ package backoffice
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"ratemill/diag"
 	"ratemill/internal/control"
@@ -48,9 +47,13 @@ type ImportedLine struct {
 // Import brings the registry up to date with files. The list has their mistakes, with which nothing is imported unless
 // their lines are left out, and warnings of names that the project's catalogue does not have.
 func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.List, error) {
-	files := project.ImportOptions(project.Catalogue(o.Project))
+	catalogue := o.Catalogue
+	if catalogue == nil {
+		catalogue = project.Catalogue(o.Project)
+	}
+	files := project.ImportOptions(catalogue)
 	files.Lines = r.Lines
-	done, list, err := o.Store.Import(ctx, r.Files, control.ImportOptions{Who: r.Who, Why: r.Why, Now: time.Now(), Partitions: o.Partitions,
+	done, list, err := o.Store.Import(ctx, r.Files, control.ImportOptions{Who: r.Who, Why: r.Why, Now: o.Now(), Partitions: o.Partitions,
 		Files: files, DryRun: r.DryRun, LeaveOut: r.LeaveOut, Portion: r.Portion, Progress: r.Progress})
 	imported := &Imported{Revision: uint64(done.Revision), Companies: done.Companies, Accounts: done.Accounts, SIMs: done.SIMs,
 		Identifiers: done.Identifiers, States: done.States, Statements: done.Statements}

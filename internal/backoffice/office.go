@@ -26,6 +26,9 @@ type Options struct {
 	Installation account.Installation // what the installation has for accounts, without the catalogue's documents
 
 	Partitions int // of the installation: an import distributes billing roots to them
+
+	Now       func() time.Time  // the clock; nil for that of this machine
+	Catalogue *rating.Catalogue // nil: that of Project, as it is when it is needed
 }
 
 // Connected is the Warehouse of Options if it is connected already.
@@ -51,6 +54,9 @@ func New(o Options) (*Office, error) {
 		o.Warehouse = func(context.Context) (*warehouse.Warehouse, error) {
 			return nil, errors.New("back office: this request needs a warehouse")
 		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}, nil
 }

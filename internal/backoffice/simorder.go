@@ -116,6 +116,7 @@ type simDraft struct {
 	owed  []account.CreditRow // by payers: their policies may block activations
 
 	imagined map[uint32][]life.Told // by a dry run
+	clock    func() time.Time
 }
 
 type givenKey struct {
@@ -170,7 +171,7 @@ func (o *Office) simDraft(ctx context.Context, order *SIMOrder) (*simDraft, erro
 	}
 	in := o.Installation
 	in.Documents, _ = account.DocumentsOf(catalogue)
-	d := &simDraft{order: order, accountDraft: &accountDraft{AccountOrder: &AccountOrder{As: order.As}, registry: registry.New(),
+	d := &simDraft{order: order, clock: o.Now, accountDraft: &accountDraft{AccountOrder: &AccountOrder{As: order.As}, registry: registry.New(),
 		statements: registry.NewStatements(), in: &in, catalogue: catalogue}}
 	return d, d.refresh(ctx, o.Store)
 }
@@ -209,7 +210,7 @@ func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 
 // reopen opens what is known.
 func (d *simDraft) reopen() error {
-	d.now = time.Now()
+	d.now = d.clock()
 	d.changes = &registry.Changes{Revision: d.rev + 1}
 	d.given = map[givenKey]account.Given{}
 	d.open()

@@ -34,7 +34,10 @@ import (
 //	                              in hexadecimal when its format is no text
 //	-- usage --                   what must come out: usage, charges, suspense, events, balance
 //
-// A missing section is not compared, except suspense: a case without it expects none.
+// A missing section is not compared, except suspense and refused: a case without them expects none.
+//
+// A case about the life of SIMs and accounts has steps.yaml too (steps.go), and more sections that may come out: states,
+// due, history, statuses, credit, alerts, refused.
 type Case struct {
 	Name  string // of the file, without .txtar
 	File  string // in the project
@@ -45,7 +48,11 @@ type Case struct {
 }
 
 // sections are the expectations, in the order of a draft.
-var sections = []string{"usage", "charges", "suspense", "events", "balance"}
+var sections = []string{"usage", "charges", "suspense", "events", "balance", "states", "due", "history", "statuses", "credit", "alerts",
+	"refused"}
+
+// always are the sections that are compared even if the case does not have them: it expects none of it.
+var always = []string{"suspense", "refused"}
 
 // Cases are the cases in a project's tests folder, by name.
 func Cases(fsys fs.FS) ([]*Case, error) {
@@ -86,6 +93,8 @@ const (
 	isRegistry
 	isBefore
 	isTaken
+	isSteps
+	isLater // facts that a step imports
 	isExpected
 )
 
@@ -97,6 +106,10 @@ func roleOf(part string) role {
 		return isBefore
 	case part == "taken.yaml":
 		return isTaken
+	case part == "steps.yaml":
+		return isSteps
+	case strings.HasPrefix(part, "later/"):
+		return isLater
 	case part == "registry.yaml" || strings.HasPrefix(part, "registry/"):
 		return isRegistry
 	}
@@ -123,22 +136,27 @@ func (c *Case) expectation(name string) (text string, said bool) {
 	return "", false
 }
 
-// registry is the registry of the case. The catalogue has the lifecycles of its SIMs.
-func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error) {
-	var inputs []registry.Input
-	add := func(name string, text []byte) {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }})
-	}
+// inputs are the registry files of the case.
+func (c *Case) inputs() (inputs []registry.Input, err error) {
 	for _, p := range c.parts(isRegistry) {
-		add(c.Name+": "+p.Name, p.Data)
+		inputs = append(inputs, input(c.Name+": "+p.Name, p.Data))
 	}
 	if len(inputs) == 0 && c.fallback != nil {
-		add(project.TestsFolder+"/registry.yaml", c.fallback)
+		inputs = append(inputs, input(project.TestsFolder+"/registry.yaml", c.fallback))
 	}
-	r := registry.New()
 	if len(inputs) == 0 {
 		return nil, errors.New("the case has no registry.yaml, and there is no " + project.TestsFolder + "/registry.yaml: nobody would own its SIMs")
 	}
+	return inputs, nil
+}
+
+// registry is the registry of the case. The catalogue has the lifecycles of its SIMs.
+func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error) {
+	inputs, err := c.inputs()
+	if err != nil {
+		return nil, err
+	}
+	r := registry.New()
 	changes, _, list := registry.ImportWith(r, inputs, project.ImportOptions(catalogue))
 	if err := list.Err(); err != nil {
 		return nil, err
@@ -147,11 +165,27 @@ func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error)
 	return r, nil
 }
 
-// files are the raw files of the case.
-func (c *Case) files(book *source.Book) ([]offline.File, error) {
+// files are the raw files of the case, in the order in which they are taken.
+func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 	var files []offline.File
-	for _, p := range c.parts(isRaw) {
-		f := offline.File{}
+	parts := c.parts(isRaw)
+	if s != nil {
+		var names []string
+		for _, p := range parts {
+			names = append(names, p.Name)
+		}
+		order, err := s.files(names)
+		if err != nil {
+			return nil, err
+		}
+		raw := parts
+		parts = nil
+		for _, name := range order {
+			parts = append(parts, raw[slices.Index(names, name)])
+		}
+	}
+	for _, p := range parts {
+		f := offline.File{MTime: s.taken(p.Name)}
 		if s, ok := book.Source(path.Dir(p.Name)); ok {
 			f.Source, f.Path = s, offline.Listed(s, path.Base(p.Name))
 		} else {
@@ -167,7 +201,7 @@ func (c *Case) files(book *source.Book) ([]offline.File, error) {
 		f.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 		files = append(files, f)
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && s == nil {
 		return nil, errors.New("the case has no raw file; write one after a line -- NAME --, with a name that the match of a source takes")
 	}
 	return files, nil
@@ -232,7 +266,7 @@ func (c *Case) Rewritten(o *Outcome) []byte {
 	}
 	for _, name := range sections {
 		s := o.section(name)
-		if _, said := c.expectation(name); !said && s.Got != "" && (draft || name == "suspense") {
+		if _, said := c.expectation(name); !said && s.Got != "" && (draft || slices.Contains(always, name)) {
 			a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(s.Got)})
 		}
 	}

@@ -76,6 +76,26 @@ func TestACaseSaysWhatItLacks(t *testing.T) {
 	}
 }
 
+func TestACaseSaysWhatIsWrongWithItsSteps(t *testing.T) {
+	file := "-- SKY_1.csv --\n" + dataRecord
+	for _, x := range []struct{ steps, want string }{
+		{"steps: []", "steps.yaml has no steps"},
+		{"zone: Europe/Madird\nsteps: [{ at: 2026-04-01 }]", `"Europe/Madird" is no time zone`},
+		{"steps: [{ at: noon }]", `step 1: "noon" is no time`},
+		{"steps: [{ at: 2026-04-02 }, { at: 2026-04-01 }]", "step 2 is earlier than step 1"},
+		{"steps: [{ at: 2026-04-01, sim: x }]", "a step of a SIM has one of state, move, plan and set"},
+		{"steps: [{ at: 2026-04-01, state: in_billing }]", "state, move and plan need a sim"},
+		{"steps: [{ at: 2026-04-01, account: acme, file: SKY_1.csv }]", "several of file, import, sim and account"},
+		{"steps: [{ at: 2026-04-01, file: SKY_2.csv }]", "no raw file SKY_2.csv; did you mean SKY_1.csv?"},
+		{"steps: [{ at: 2026-04-01 }]", "no step takes the file SKY_1.csv"},
+		{"steps: [{ at: 2026-04-01, sum: x }]", "did you mean sim?"},
+	} {
+		_, err := golden.Parse("tests/x.txtar", []byte("A case.\n"+registryPart+"-- steps.yaml --\n"+x.steps+"\n"+file)).Run(context.Background(),
+			skylink(t), nil)
+		require.ErrorContains(t, err, x.want)
+	}
+}
+
 func TestAFolderNamesTheSource(t *testing.T) {
 	_, o := run(t, "A case.\n"+registryPart+"-- skylink/any.csv --\n"+dataRecord+"-- skylink/other.csv --\n"+dataRecord)
 	require.Contains(t, o.Sections[4].Got, "any.csv", "the balance")
@@ -122,4 +142,8 @@ c 3                      c 3
 	b.Reset()
 	s.Diff(&b, "x", golden.DiffOptions{Width: 30, Color: true})
 	require.Equal(t, "--- charges, expected in x\n+++ charges, came out\n\x1b[2m a 1\x1b[0m\n\x1b[31m-b 2\x1b[0m\n\x1b[32m+b 9\x1b[0m\n\x1b[2m c 3\x1b[0m\n\x1b[32m+d 4\x1b[0m\n", b.String())
+}
+
+func TestStepsOfSIMsAndAccountsComeOutAsInAnInstallation(t *testing.T) {
+	goldentest.Run(t, "testdata/business")
 }

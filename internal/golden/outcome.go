@@ -61,7 +61,7 @@ func (w *writer) batch(b *ratedlog.Batch, cover *Coverage) error {
 			if err != nil {
 				return err
 			}
-			w.events = append(w.events, row{b.File, u.Seq, []string{number(u.Line), e.Kind.String(), e.Name, account(view, e.Account, e.At),
+			w.events = append(w.events, row{b.File, u.Seq, []string{number(u.Line), e.Kind.String(), e.Name, accountID(view, e.Account, e.At),
 				value(&e, e.Before), value(&e, e.After), value(&e, e.Threshold)}})
 			if p, ok := e.Reached(); ok && cover != nil {
 				cover.reach(p)
@@ -142,7 +142,7 @@ func (w *writer) addCharge(view *registry.View, b *ratedlog.Batch, u *udr.Usage,
 	if left := c.Rounded - covered; left > 0 && len(c.Draws) > 0 {
 		from = append(from, "overage "+units(left))
 	}
-	w.charges = append(w.charges, row{b.File, u.Seq, []string{number(u.Line), strconv.Itoa(int(c.Tier)), account(view, c.Account, u.At),
+	w.charges = append(w.charges, row{b.File, u.Seq, []string{number(u.Line), strconv.Itoa(int(c.Tier)), accountID(view, c.Account, u.At),
 		c.Plan + "@" + strconv.Itoa(int(c.PlanVersion)), c.Zone, units(c.Rounded), strings.Join(from, ", "), c.Currency + " " + c.Total.String()}})
 }
 
@@ -255,7 +255,7 @@ func cells(rows []row) (all [][]string) {
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func account(view *registry.View, number uint32, at udr.Instant) string {
+func accountID(view *registry.View, number uint32, at udr.Instant) string {
 	if a, ok := view.Account(number, at, view.Revision()); ok {
 		return a.ID
 	}

@@ -2,7 +2,9 @@ package golden
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"ratemill/diag"
@@ -29,7 +31,7 @@ type Section struct {
 // Differs reports whether the case fails in this section.
 func (s *Section) Differs() bool {
 	if !s.Said {
-		return s.Name == "suspense" && s.Got != ""
+		return slices.Contains(always, s.Name) && s.Got != ""
 	}
 	return normal(s.Want) != normal(s.Got)
 }
@@ -58,19 +60,18 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 	if p.Catalogue == nil {
 		return nil, fmt.Errorf("the project has no catalogue, so there are no prices to rate records with")
 	}
+	s, err := c.steps()
+	if err != nil {
+		return nil, err
+	}
+	files, err := c.files(p.Sources, s)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		return c.live(ctx, p, s, files, cover)
+	}
 	reg, err := c.registry(p.Catalogue)
-	if err != nil {
-		return nil, err
-	}
-	files, err := c.files(p.Sources)
-	if err != nil {
-		return nil, err
-	}
-	first, err := c.walk(ctx, files, cover)
-	if err != nil {
-		return nil, err
-	}
-	before, err := c.before(p.Catalogue, reg, first)
 	if err != nil {
 		return nil, err
 	}
@@ -81,20 +82,73 @@ func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*O
 	w := newWriter(reg, files)
 	pipe := offline.Pipeline{
 		Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg, Now: taken.Taken.Time, LateUntil: int(taken.LateUntil),
-		Before: func(_ int, counters *rating.Counters) error {
-			for _, d := range before {
-				counters.Restore(d.Key, d.Value, -1)
-			}
-			return nil
-		},
 		Batch: func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error { return w.batch(b, cover) },
 	}
-	balances, err := pipe.Run(ctx, files)
+	if err := c.rate(ctx, &pipe, w, files, cover); err != nil {
+		return nil, err
+	}
+	return c.outcome(w.tables())
+}
+
+// live runs a case with steps.
+func (c *Case) live(ctx context.Context, p *project.Project, s *steps, files []offline.File, cover *Coverage) (*Outcome, error) {
+	if len(c.parts(isTaken)) > 0 {
+		return nil, errors.New("a case with steps.yaml has no taken.yaml: its steps say when its files are taken")
+	}
+	i, err := c.install(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
+	defer i.close()
+	w := newWriter(i.registry, files)
+	pipe := offline.Pipeline{
+		Sources: p.Sources, Catalogue: p.Catalogue, Registry: i.registry, Now: i.now, LateUntil: lateUntil,
+		Batch: func(_ *offline.File, _ int, b *ratedlog.Batch, value []byte) error {
+			i.rated = append(i.rated, value)
+			return w.batch(b, cover)
+		},
+	}
+	i.runs(ctx, &pipe)
+	if err := c.rate(ctx, &pipe, w, files, cover); err != nil {
+		return nil, err
+	}
+	if i.failed != nil {
+		return nil, i.failed
+	}
+	if _, err := i.begin(ctx); err != nil { // the steps after the last file
+		return nil, err
+	}
+	tables := w.tables()
+	more, err := i.tables(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(tables, more)
+	return c.outcome(tables)
+}
+
+// rate rates the files of the case.
+func (c *Case) rate(ctx context.Context, pipe *offline.Pipeline, w *writer, files []offline.File, cover *Coverage) error {
+	first, err := c.walk(ctx, files, cover)
+	if err != nil {
+		return err
+	}
+	before, err := c.before(pipe.Catalogue, pipe.Registry, first)
+	if err != nil {
+		return err
+	}
+	pipe.Before = func(_ int, counters *rating.Counters) error {
+		for _, d := range before {
+			counters.Restore(d.Key, d.Value, -1)
+		}
+		return nil
+	}
+	balances, err := pipe.Run(ctx, files)
+	if err != nil {
+		return err
+	}
 	w.balances(balances)
-	return c.outcome(w)
+	return nil
 }
 
 // walk reads the raw records for coverage, and for the time of the first usage.
@@ -119,9 +173,8 @@ func (c *Case) walk(ctx context.Context, files []offline.File, cover *Coverage) 
 	return first, nil
 }
 
-func (c *Case) outcome(w *writer) (*Outcome, error) {
+func (c *Case) outcome(got map[string]string) (*Outcome, error) {
 	o := &Outcome{}
-	got := w.tables()
 	for _, name := range sections {
 		s := Section{Name: name, Got: got[name]}
 		s.Want, s.Said = c.expectation(name)

@@ -16,6 +16,9 @@ type taken struct {
 	LateUntil config.Cycles `yaml:"late_until" default:"12 cycles" doc:"As late_until in ratemill.yaml, which a case does not read."`
 }
 
+// lateUntil is the number of cycles of a case with steps: the default of ratemill.yaml.
+const lateUntil = 12
+
 // moment is a time in a document.
 type moment struct{ time.Time }
 

@@ -42,6 +42,9 @@ type Pipeline struct {
 	// Batch gets every batch of the rated log in order, with the file of its records; it points into value, which does
 	// not change. One goroutine calls it, while the next records are being read.
 	Batch func(f *File, partition int, b *ratedlog.Batch, value []byte) error
+	// Begin is called before each file is read, and gives the clock's time from then on. It may bring Registry to a newer
+	// revision. May be nil.
+	Begin func(i int) (time.Time, error)
 	// Progress gets the bytes read so far, now and then. May be nil.
 	Progress func(bytes, records int64)
 	// Done gets the balance of each file at its end. May be nil. It is called by Run's goroutine.
@@ -53,7 +56,7 @@ type Pipeline struct {
 func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	still := clock{p.Now}
+	still := &clock{p.Now}
 	if p.Now.IsZero() {
 		still.now = time.Unix(0, 0).UTC()
 	}
@@ -72,7 +75,14 @@ func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 		return nil, err
 	}
 	r.read = m.Progress
-	for _, f := range l.files {
+	for i, f := range l.files {
+		if p.Begin != nil {
+			if still.now, err = p.Begin(i); err != nil {
+				r.stop()
+				return nil, err
+			}
+			l.now = still.now
+		}
 		l.next, r.file = f, &f.given
 		_, err := m.Next(ctx)
 		if raterErr := r.drain(); raterErr != nil {
@@ -115,12 +125,12 @@ func (b *Balance) Difference() int64 {
 	return b.Records - b.Filtered - b.Duplicate - b.Suspended - b.Rated
 }
 
-// clock stands still. Waiting is pointless here: only one thing happens at a time.
+// clock stands still while a file is read. Waiting is pointless here: only one thing happens at a time.
 type clock struct{ now time.Time }
 
-func (c clock) Now() time.Time { return c.now }
+func (c *clock) Now() time.Time { return c.now }
 
-func (c clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+func (c *clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // reference gives the single version of everything.
 type reference struct{ p *Pipeline }

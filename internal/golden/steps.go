@@ -1,0 +1,216 @@
+package golden
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/internal/backoffice"
+)
+
+// steps is the content of steps.yaml: what people do and what happens, in the order of time.
+//
+//	zone: Europe/Madrid
+//	steps:
+//	  - { at: 2026-04-01 09:00, sim: "214070000000001", state: in_testing }
+//	  - { at: 2026-04-08 12:00, file: a.csv }
+//	  - { at: 2026-05-01 }
+type steps struct {
+	Zone  diag.Text `yaml:"zone" doc:"Time zone of the times in this part and in the results; UTC by default." example:"Europe/Madrid"`
+	Steps []step    `yaml:"steps,required" doc:"In the order of their times."`
+
+	zone *time.Location
+}
+
+// step is one thing that happens. Without any word but at, time passes.
+type step struct {
+	At diag.Text `yaml:"at,required" doc:"When it happens: 2026-04-01, 2026-04-01 09:00, or an instant." example:"2026-04-01 09:00"`
+
+	File   diag.Text `yaml:"file" doc:"A raw file of the case is taken and rated."`
+	Import diag.Text `yaml:"import" doc:"A part later/NAME is imported, as ratemill import reads it."`
+
+	SIM   string `yaml:"sim" doc:"The SIM that changes: any of its identifiers."`
+	State string `yaml:"state" doc:"As ratemill sim state."`
+	Move  string `yaml:"move" doc:"As ratemill sim move: the account."`
+	Plan  string `yaml:"plan" doc:"As ratemill sim plan; with move, the plan there."`
+	Keep  bool   `yaml:"keep_state" doc:"With move: the SIM stays in its state."`
+
+	Account string `yaml:"account" doc:"The account that changes."`
+	Status  string `yaml:"status" doc:"As ratemill account status."`
+	Opened  string `yaml:"documents" doc:"Gross amount of documents that are opened, such as 400.00 EUR; below zero, a payment of some." example:"-400.00 EUR"`
+
+	Set   string `yaml:"set" doc:"As ratemill account set or ratemill sim set: what is set."`
+	Value string `yaml:"value" doc:"With set: the value; of an account, as YAML. Empty ends it."`
+
+	From     string `yaml:"from" doc:"Time of effect, as --at; by default, at once." example:"2026-04-01"`
+	Backdate bool   `yaml:"backdate" doc:"As --backdate."`
+	As       string `yaml:"as" doc:"The account on whose behalf it is asked; by default, the provider."`
+
+	when time.Time
+}
+
+// steps reads steps.yaml; nil if the case has none.
+func (c *Case) steps() (*steps, error) {
+	for _, p := range c.parts(isSteps) {
+		var s steps
+		list := diag.Decode(c.Name+": steps.yaml", p.Data, &s, nil)
+		if !list.HasErrors() {
+			s.check(&list)
+		}
+		if err := list.Err(); err != nil || len(s.Steps) > 0 {
+			return &s, err
+		}
+		return nil, errors.New("steps.yaml has no steps")
+	}
+	return nil, nil
+}
+
+func (s *steps) check(list *diag.List) {
+	s.zone = time.UTC
+	if s.Zone.Value != "" {
+		zone, err := time.LoadLocation(s.Zone.Value)
+		if err != nil {
+			list.Errorf(s.Zone.Pos, "%q is no time zone; write one such as Europe/Madrid", s.Zone.Value)
+			return
+		}
+		s.zone = zone
+	}
+	for i := range s.Steps {
+		t := &s.Steps[i]
+		if err := t.check(s.zone); err != nil {
+			list.Errorf(t.At.Pos, "step %d: %v", i+1, err)
+			continue
+		}
+		if i > 0 && t.when.Before(s.Steps[i-1].when) {
+			list.Errorf(t.At.Pos, "step %d is earlier than step %d; write steps in the order of time (from dates what takes effect at "+
+				"another time)", i+1, i)
+		}
+	}
+}
+
+func (t *step) check(zone *time.Location) error {
+	var err error
+	for _, form := range []string{time.DateOnly, "2006-01-02 15:04", "2006-01-02 15:04:05", time.RFC3339} {
+		if t.when, err = time.ParseInLocation(form, t.At.Value, zone); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no time; write a date, a date and a time such as 2026-04-01 09:00, or an instant", t.At.Value)
+	}
+	does := func(words ...string) (n int) {
+		for _, w := range words {
+			if w != "" {
+				n++
+			}
+		}
+		return n
+	}
+	switch {
+	case does(t.File.Value, t.Import.Value, t.SIM, t.Account) > 1:
+		return fmt.Errorf("it has several of file, import, sim and account; make a step of each")
+	case t.SIM != "" && does(t.State, t.Move, t.Set) != 1 && (t.Plan == "" || does(t.State, t.Move, t.Set) > 0):
+		return fmt.Errorf("a step of a SIM has one of state, move, plan and set")
+	case t.Account != "" && does(t.Status, t.Opened, t.Set) != 1:
+		return fmt.Errorf("a step of an account has one of status, documents and set")
+	case t.SIM == "" && does(t.State, t.Move, t.Plan) > 0:
+		return fmt.Errorf("state, move and plan need a sim")
+	case t.Account == "" && does(t.Status, t.Opened) > 0:
+		return fmt.Errorf("status and documents need an account")
+	}
+	return nil
+}
+
+// says is the step in the words of a person.
+func (t *step) says() string {
+	words := []string{}
+	add := func(name, value string) {
+		if value != "" {
+			words = append(words, name, value)
+		}
+	}
+	add("import", t.Import.Value)
+	add("sim", t.SIM)
+	add("account", t.Account)
+	add("state", t.State)
+	add("move", t.Move)
+	add("plan", t.Plan)
+	add("status", t.Status)
+	add("documents", t.Opened)
+	add("set", t.Set)
+	add("value", strings.Join(strings.Fields(t.Value), " "))
+	add("from", t.From)
+	add("as", t.As)
+	return strings.Join(words, " ")
+}
+
+func (t *step) wish() backoffice.SIMWish {
+	w := backoffice.SIMWish{SIM: t.SIM, Do: backoffice.SetSIMPlan, To: t.Plan}
+	switch {
+	case t.State != "":
+		w.Do, w.To = backoffice.SetSIMState, t.State
+	case t.Move != "":
+		w.Do, w.To, w.Plan, w.Keep = backoffice.MoveSIM, t.Move, t.Plan, t.Keep
+	case t.Set != "":
+		w.Do, w.To, w.Kind = backoffice.SetSIM, t.Value, t.Set
+	}
+	return w
+}
+
+// order is what a change of an account says about itself.
+func (t *step) order(number int) (o backoffice.AccountOrder, err error) {
+	o = backoffice.AccountOrder{Who: who, Why: "step " + strconv.Itoa(number), Key: requestKey(number), As: t.As, Backdate: t.Backdate}
+	if t.From == "" {
+		return o, nil
+	}
+	if o.At, err = time.Parse(time.DateOnly, t.From); err == nil {
+		o.Day = true
+		return o, nil
+	}
+	if o.At, err = time.Parse(time.RFC3339, t.From); err != nil {
+		return o, fmt.Errorf("%q is no time of effect; write a date or an instant", t.From)
+	}
+	return o, nil
+}
+
+// who makes the changes of a case.
+const who = "case"
+
+func requestKey(number int) string { return "step-" + strconv.Itoa(number) }
+
+// taken is when a step takes a file: it was not changed since. Without steps it is no time.
+func (s *steps) taken(name string) (when time.Time) {
+	if s == nil {
+		return when
+	}
+	for _, t := range s.Steps {
+		if t.File.Value == name {
+			when = t.when
+		}
+	}
+	return when
+}
+
+// files are the names of the raw files in the order in which they are taken.
+func (s *steps) files(parts []string) (order []string, err error) {
+	for _, t := range s.Steps {
+		name := t.File.Value
+		switch {
+		case name == "":
+			continue
+		case !slices.Contains(parts, name):
+			return nil, fmt.Errorf("%s: the case has no raw file %s%s", t.At.Value, name, diag.Suggest(name, parts))
+		}
+		order = append(order, name)
+	}
+	for _, name := range parts {
+		if !slices.Contains(order, name) {
+			return nil, fmt.Errorf("no step takes the file %s; add { at: …, file: %s } to steps.yaml", name, name)
+		}
+	}
+	return order, nil
+}
