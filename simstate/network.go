@@ -3,6 +3,7 @@ package simstate
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -49,6 +50,7 @@ type Request struct {
 	Why      string // of Rejected and TimedOut
 	Attempts int
 	NextAt   time.Time
+	Wish     *Wish // nil unless the state waits for the acknowledgement
 }
 
 // Ask adds the requests that the network has not had yet: a SIM's first one if it is barred, later ones when the action
@@ -81,9 +83,9 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 	return nil
 }
 
-const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at"
+const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at, wish, cause"
 
-// lastRequests are the newest requests for SIMs.
+// lastRequests are the newest requests for SIMs, without states that the network has not acknowledged: they ask for nothing yet.
 func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*Request, error) {
 	last := map[uint32]*Request{}
 	var args []any
@@ -91,7 +93,7 @@ func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*
 		args = append(args, int64(of[i].SIM))
 	}
 	rows, err := tx.Rows(ctx, `SELECT `+requestColumns+` FROM simstate_network WHERE sim IN `+values(len(args),
-		1)+` ORDER BY sim, made, at`, args...)
+		1)+` AND (wish = '' OR status = 'acknowledged') ORDER BY sim, made, at`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,12 @@ func (Table) LastRequest(ctx context.Context, db *store.DB, sim uint32) (last *R
 
 func scanRequest(scan func(...any) error) (r Request, err error) {
 	var sim, at, made, next int64
-	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next)
+	var wish, cause string
+	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next, &wish, &cause)
+	if err == nil && wish != "" {
+		r.Wish = &Wish{Cause: cause}
+		err = json.Unmarshal([]byte(wish), r.Wish)
+	}
 	r.SIM, r.At, r.Made = uint32(sim), udr.Instant(at), time.Unix(0, made).UTC()
 	if next != 0 {
 		r.NextAt = time.Unix(0, next).UTC()
@@ -215,15 +222,22 @@ func (Table) Waits(ctx context.Context, db *store.DB, now udr.Instant) (w Waits,
 	return w, nil
 }
 
-// Deliver sends the requests that are due, some at a time, and reports how many.
-func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time) (sent int, err error) {
+// Deliver sends the requests that are due, some at a time, and reports how many. The keeper states what waited for the
+// network's acknowledgement.
+func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time, k *Keeper[*store.Tx]) (sent int, err error) {
 	var table Table
 	due, err := table.ToSend(ctx, db, now(), DeliverAtOnce)
 	for i := range due {
 		if ctx.Err() != nil {
 			return sent, ctx.Err()
 		}
-		if err := table.Answered(ctx, db, &due[i], to.Send(ctx, &due[i]), now()); err != nil {
+		answer := to.Send(ctx, &due[i])
+		if due[i].Wish != nil && answer.Status == Acknowledged {
+			err = Confirm(ctx, db, k, &due[i], now())
+		} else {
+			err = table.Answered(ctx, db, &due[i], answer, now())
+		}
+		if err != nil {
 			return sent, err
 		}
 		sent++

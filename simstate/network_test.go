@@ -115,7 +115,7 @@ func TestRequestsAreSentOnceTheNetworkIsThere(t *testing.T) {
 		w := webhook(p.t, url, true)
 		now := func() time.Time { return p.now }
 		deliver := func() int {
-			n, err := simstate.Deliver(p.t.Context(), p.store.DB, w, now)
+			n, err := simstate.Deliver(p.t.Context(), p.store.DB, w, now, p.keeper)
 			require.NoError(p.t, err)
 			return n
 		}

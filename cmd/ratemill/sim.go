@@ -187,6 +187,9 @@ func showSIM(g *output.Grid, s *backoffice.FullSIM) {
 		if n.NextAt != "" {
 			status += ", next attempt " + n.NextAt
 		}
+		if n.Before != "" {
+			status += ", before the SIM is " + n.Before
+		}
 		add("network", n.Action, status)
 		add("network", "why", n.Why)
 	}

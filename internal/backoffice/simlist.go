@@ -205,6 +205,7 @@ type SIMLimit struct {
 // SIMNetwork is the last request to the network for a SIM.
 type SIMNetwork struct {
 	Action   string `json:"action"`
+	Before   string `json:"before_state,omitempty"` // the state that waits for the acknowledgement
 	Status   string `json:"status"`
 	Made     string `json:"made"`
 	Attempts int    `json:"attempts"`
@@ -245,6 +246,9 @@ func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*Full
 	if last != nil {
 		full.Network = &SIMNetwork{Action: string(last.Action), Status: string(last.Status), Made: Moment(last.Made),
 			Attempts: last.Attempts, Why: last.Why}
+		if last.Wish != nil {
+			full.Network.Before = last.State
+		}
 		if !last.NextAt.IsZero() {
 			full.Network.NextAt = Moment(last.NextAt)
 		}

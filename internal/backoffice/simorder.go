@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -148,7 +149,8 @@ type simMade struct {
 
 	owners     []registry.OwnershipFact
 	statements []registry.Statement
-	judged     *simstate.Judged // nil: no state changes
+	judged     *simstate.Judged  // nil: no state changes
+	asks       *simstate.Request // the network, before a state holds
 }
 
 func (m *simMade) note(format string, args ...any) {
@@ -157,6 +159,10 @@ func (m *simMade) note(format string, args ...any) {
 
 // nothing reports whether there is nothing to do.
 func (m *simMade) nothing() bool {
+	return m.asks == nil && m.statesNothing()
+}
+
+func (m *simMade) statesNothing() bool {
 	return len(m.owners)+len(m.statements) == 0 && (m.judged == nil || len(m.judged.Facts) == 0)
 }
 
@@ -238,7 +244,8 @@ func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save
 			if results, changes, err = d.evaluate(ctx, tx, lines); err != nil {
 				return err
 			}
-			if write = !d.order.DryRun && (!changes.Empty() || save != nil); !write {
+			asks := slices.ContainsFunc(results, func(m simMade) bool { return m.asks != nil })
+			if write = !d.order.DryRun && (!changes.Empty() || asks || save != nil); !write {
 				return errNothingWritten
 			}
 			return o.writePortion(ctx, tx, d, results, changes, save)
@@ -270,8 +277,21 @@ func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, re
 		}
 	}
 	var table simstate.Table
-	if err := table.Follow(ctx, tx, judged, d.now); err != nil || save == nil {
+	if err := table.Follow(ctx, tx, judged, d.now); err != nil {
 		return err
+	}
+	if err := table.DropWishes(ctx, tx, slices.Sorted(maps.Keys(judged)), d.now); err != nil {
+		return err
+	}
+	for i := range results {
+		if m := &results[i]; m.err == nil && m.asks != nil {
+			if err := table.AskFirst(ctx, tx, m.asks, d.now); err != nil {
+				return err
+			}
+		}
+	}
+	if save == nil {
+		return nil
 	}
 	return save(tx, results)
 }
@@ -314,9 +334,18 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 	if d.used, err = table.Usage(ctx, tx, sims); err != nil {
 		return nil, nil, err
 	}
+	waiting, err := table.AskedFirst(ctx, tx, causes)
+	if err != nil {
+		return nil, nil, err
+	}
 	changes := &registry.Changes{Revision: d.rev + 1}
 	for i := range lines {
 		m := &results[i]
+		if waiting[m.cause] && known[m.cause] == 0 {
+			m.again, m.err = true, nil
+			m.note("this was asked before, and the network was asked first; `ratemill sim show` says what it answered")
+			continue
+		}
 		if revision, ok := known[m.cause]; ok {
 			m.again, m.err = true, nil
 			m.note("this was asked before, and made with revision %d; nothing was changed", revision)
@@ -431,7 +460,7 @@ func (d *simDraft) ownerNear(sim uint32, now udr.Instant) (owner uint32, asked u
 
 // add adds what a wish made to a change set: facts of one cause have one place.
 func (m *simMade) add(changes *registry.Changes) {
-	if m.nothing() {
+	if m.statesNothing() {
 		return
 	}
 	subject := registry.SubjectOf(m.sim)

@@ -9,6 +9,7 @@ import (
 	"ratemill/diag"
 	"ratemill/registry"
 	"ratemill/registry/life"
+	"ratemill/simstate"
 	"ratemill/udr"
 )
 
@@ -74,7 +75,26 @@ func (d *simDraft) state(m *simMade, to string) error {
 			return conflict("SIM %d cannot become %s: %s", m.sim, to, why)
 		}
 	}
+	if step.Before {
+		return d.askNetworkFirst(m, rules, to)
+	}
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: to, Rules: rules, Cause: m.cause})
+}
+
+// askNetworkFirst asks the network for a state that holds from its acknowledgement on.
+func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) error {
+	if m.when < udr.InstantOf(d.now) {
+		return conflict("SIM %d becomes %s when the network has acknowledged it (confirm: before), so the step cannot be dated back to %s; "+
+			"leave --at out", m.sim, to, day(m.when, m.zone))
+	}
+	action := simstate.Activate
+	if state, ok := rules.Lifecycle.Model.State(to); ok && state.Barred {
+		action = simstate.Deactivate
+	}
+	m.asks = &simstate.Request{SIM: m.sim, Action: action, State: to, At: m.when,
+		Wish: &simstate.Wish{Account: m.owner, Who: d.order.Who, Why: d.order.Why, Cause: m.cause}}
+	m.note("SIM %d becomes %s when the network has acknowledged it; `ratemill sim show` says how far the request is", m.sim, to)
+	return nil
 }
 
 // coreOf is what a state of a model means.

@@ -123,7 +123,7 @@ func (s *states) deliver(ctx context.Context) (more bool, err error) {
 	if s.network == nil {
 		return false, nil
 	}
-	sent, err := simstate.Deliver(ctx, s.n.Store.DB, s.network, s.n.LedgerTime.Now)
+	sent, err := simstate.Deliver(ctx, s.n.Store.DB, s.network, s.n.LedgerTime.Now, s.keeper)
 	return sent == simstate.DeliverAtOnce, err
 }
 

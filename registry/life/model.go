@@ -37,7 +37,7 @@ type transitionDoc struct {
 	Product    diag.Text      `yaml:"product" doc:"Name of the charge on documents; without it, FROM to TO." example:"retirement"`
 	Permission diag.Text      `yaml:"permission" doc:"Permission that a person or program needs for it; without it, that for states of SIMs." example:"sim.retire"`
 	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Who or what may make the transition: a person or program, usage, a time limit. Without it, all." example:"[person]"`
-	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows."`
+	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: if a person or program asks for the step, the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows. Steps by usage, time limits and accounts never wait."`
 }
 
 func (m *modelDoc) Check(n *diag.Node, _ *diag.Decoder) { m.pos = n.Pos }
@@ -274,6 +274,10 @@ func compileTransition(m *Model, doc *transitionDoc, at map[step]diag.Pos, l *di
 				continue
 			}
 			at[key] = to.Pos
+			if doc.Confirm.Value == "before" && by&Person == 0 {
+				l.Errorf(doc.Confirm.Pos, "confirm: before is for steps that a person or program asks for, and by leaves them out; remove confirm")
+				continue
+			}
 			m.transitions[key] = &Transition{From: from.Value, To: to.Value, Charge: doc.Charge, First: doc.First,
 				Product: doc.Product.Value, Permission: doc.Permission.Value, By: by, Before: doc.Confirm.Value == "before"}
 		}
