@@ -70,7 +70,8 @@ ROLES := TestAllRolesRunOverEncryptedConnections TestProcessesOfOneInstallationS
 	TestAPartWaitsForTheBeginningOfItsSession TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept \
 	TestTheBalanceIsToldByTheOwnerOfTheFirstPartition TestTheRegistrysFactsComeToTheWarehouse \
 	TestRowsThatExpiredByTheClocksAloneStayAndAreTold TestTheEmbeddedKafkaDeletesWhatIsStoredElsewhereAndNothingElse \
-	TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt
+	TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt TestTheRecordThatReachesACreditLimitIsNamed \
+	TestAFileIsNotBlamedForADoorThatIsShut
 space := $(subst ,, )
 WATCHED := ^($(subst $(space),|,$(strip $(ROLES))))$$
 

@@ -242,7 +242,8 @@ func perUsage(c *load.Cost) float64 { return float64(c.Records) / max(c.Usage, 1
 
 // names for the measurements of package load.
 var names = map[string]string{
-	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink", "account": "balances of accounts", "simstate": "states of SIMs",
+	"mediation": "mediation: collect, decode, rules", "rating": "rating", "warehouse": "warehouse sink",
+	"account": "balances of accounts", "simstate": "states of SIMs",
 	"kafka": "engine: kafka, embedded", "clickhouse": "engine: clickhouse, embedded", load.Carrier: "sshd, the carrier's: not in all",
 }
 
