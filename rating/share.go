@@ -191,7 +191,9 @@ func (c *compiler) compileLimits() {
 			c.list.Errorf(doc.Name.Pos, "limit %s does nothing; write actions: [event]", m.name)
 		}
 		if m.suspend && !m.perSIM {
-			c.list.Errorf(doc.Name.Pos, "limit %s suspends a SIM, but counts per account; write per: sim", m.name)
+			at := doc.Actions[slices.IndexFunc(doc.Actions, func(a diag.Text) bool { return a.Value == "suspend" })].Pos
+			c.list.Errorf(at, "limit %s suspends a SIM, but counts what all SIMs of the account use together; write per: sim, or "+
+				"actions: [event]", m.name)
 		}
 		if len(doc.Classes) > 0 {
 			m.classes = c.classSet(doc.Classes, unit)
