@@ -24,6 +24,16 @@ func (s *share) takes(plan int32) bool {
 	return s.plans == nil || int(plan) < len(s.plans) && s.plans[plan]
 }
 
+// SharedByParent reports whether the pool of a share plan, in its newest version, belongs to the parent of the accounts that have it.
+func (c *Catalogue) SharedByParent(name string) bool {
+	i, ok := c.shares.find(name)
+	if !ok {
+		return false
+	}
+	versions := c.shares.list[i].versions
+	return len(versions) > 0 && versions[len(versions)-1].parent
+}
+
 // limit is a version of a limit.
 type limit struct {
 	name      string

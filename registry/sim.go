@@ -109,6 +109,40 @@ func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Owne
 	return Ownership{}, false
 }
 
+// KnownOwner is a fact about a SIM's owner and the revision from which it is known.
+type KnownOwner struct {
+	From    udr.Instant
+	Known   Revision
+	State   State
+	Account uint32
+	Plan    uint32 // View.PlanName has its name
+}
+
+// Owners appends all facts ever told about a SIM's owners, in the order of (From, Known). HeldOwners keeps those that count.
+func (v *View) Owners(sim uint32, dst []KnownOwner) []KnownOwner {
+	s := &v.r.sims
+	if sim == 0 || sim > s.count || s.blocks[sim/simBlock] == nil {
+		return dst
+	}
+	e := &s.blocks[sim/simBlock][sim%simBlock]
+	if e.when&history == 0 {
+		if e.account != 0 {
+			when := v.r.moments.pairs[e.when]
+			dst = append(dst, KnownOwner{when.from, when.known, Holds, e.account, e.plan})
+		}
+		return dst
+	}
+	for _, f := range s.histories[e.when&^history] {
+		dst = append(dst, KnownOwner{f.from, f.known, f.state, f.account, f.plan})
+	}
+	return dst
+}
+
+// HeldOwners keeps, of the facts about a SIM's owners in the order of View.Owners, those that count as known at a revision.
+func HeldOwners(facts []KnownOwner, rev Revision) []KnownOwner {
+	return counting(facts, rev, func(f *KnownOwner) told { return told{from: f.From, known: f.Known, state: f.State} })
+}
+
 // newest is the newest revision up to rev with a fact about a SIM's owner, 0 for none.
 func (s *sims) newest(m *moments, sim uint32, rev Revision) (said Revision) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {

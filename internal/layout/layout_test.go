@@ -71,7 +71,7 @@ var boundaries = []boundary{
 
 // manyDomains are the packages that may import more than one domain, because they assemble the program, or a small one for
 // a golden case.
-var manyDomains = []string{"cmd", "internal/roles", "internal/backoffice", "internal/golden", "internal/proof"}
+var manyDomains = []string{"cmd", "internal/roles", "internal/backoffice", "internal/golden", "internal/project", "internal/proof"}
 
 func TestPackagesImportWhatTheirPlaceAllows(t *testing.T) {
 	for from, imports := range tree(t).imports {

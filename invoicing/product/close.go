@@ -1,0 +1,495 @@
+package product
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet billed. So the
+// prices of what was billed stay those that it was billed with.
+type Catalogue func(payer string, cycle Date) (*Documents, error)
+
+// Engine computes what payers owe. It is for one goroutine.
+type Engine struct {
+	facts     Facts
+	catalogue Catalogue
+	view      *registry.View
+	index     *index
+	addons    map[uint32]bool // SIMs that ever had an add-on
+	path      []uint32
+	ruled     map[ruleKey]life.Rules
+}
+
+// New prepares an engine. It reads all SIMs once.
+func New(f Facts, c Catalogue) *Engine {
+	e := &Engine{facts: f, catalogue: c, view: f.View, index: indexed(f.View), addons: map[uint32]bool{}, ruled: map[ruleKey]life.Rules{}}
+	for subject := range f.Statements.Subjects(registry.KindAddon) {
+		if sim, ok := registry.SIMOf(subject); ok {
+			e.addons[sim] = true
+		}
+	}
+	return e
+}
+
+// Close is the close of a cycle of a payer.
+type Close struct {
+	Payer uint32
+	Cycle Date // a date of the cycle that closes
+	First Date // a date of the first cycle of the payer that is billed
+	// Facts is the revision that is known at the close, Before the one that was known when the cycle before closed. Before does not count for
+	// the first cycle.
+	Before, Facts registry.Revision
+}
+
+// Close gives the items of a close: what is due by the facts known now, less what was due by the facts known at the close before, for every
+// cycle that is closed or billed in advance (rule R9). Items of one SIM come together, SIMs in the order of their numbers, then accounts,
+// then one-off charges.
+func (e *Engine) Close(c Close, give func(*document.Item) error) error {
+	id, _ := e.view.AccountID(c.Payer)
+	r := &run{Engine: e, Close: c, payer: c.Payer, id: id, give: give, cycles: map[cycleKey]*cycle{}, windows: map[windowKey][]*window{},
+		dirt: map[uint32]udr.Instant{}, charged: map[registry.Revision][]oneOff{}}
+	return r.all()
+}
+
+// Items are those of Close in one list.
+func (e *Engine) Items(c Close) (items []document.Item, err error) {
+	err = e.Close(c, func(i *document.Item) error {
+		items = append(items, *i)
+		return nil
+	})
+	return items, err
+}
+
+// run is the work for one close.
+type run struct {
+	*Engine
+	Close
+	payer   uint32
+	id      string
+	give    func(*document.Item) error
+	closing *cycle
+	begin   Date // of the first cycle that is billed
+	again   bool // a cycle was closed before
+	cycles  map[cycleKey]*cycle
+	windows map[windowKey][]*window
+	dirt    map[uint32]udr.Instant
+	charged map[registry.Revision][]oneOff
+
+	known     []registry.KnownOwner
+	states    []registry.KnownState
+	dates     []Date
+	changed   []Date
+	stretched []stretch
+	things    []taken
+	now, was  bill
+}
+
+type windowKey struct {
+	rev   registry.Revision
+	cycle Date
+}
+
+// never is a time after all others.
+const never = udr.Instant(math.MaxInt64)
+
+func (r *run) all() (err error) {
+	if r.closing, err = r.cycle(r.Facts, r.Cycle); err != nil {
+		return err
+	}
+	first, err := r.cycle(r.Facts, r.First)
+	if err != nil {
+		return err
+	}
+	r.begin, r.again = first.first, first.first < r.closing.first
+	accounts := r.accounts()
+	for _, sim := range r.index.of(accounts) {
+		if err := r.sim(sim); err != nil {
+			return err
+		}
+	}
+	for _, a := range accounts {
+		since := r.dirty(a, true)
+		err := r.subject(since, nil, func(rev registry.Revision, w *window, b *bill) error { return w.accountDue(a, b) })
+		if err != nil {
+			return err
+		}
+	}
+	since := never
+	for id := range r.facts.Statements.Subjects(registry.KindOneOff) {
+		since = min(since, r.stated(registry.KindOneOff, id))
+	}
+	return r.subject(since, nil, func(_ registry.Revision, w *window, b *bill) error {
+		if !w.events {
+			return nil
+		}
+		return w.oneOffsDue(b)
+	})
+}
+
+// accounts are the payer and all that were ever below it, in the order of their numbers.
+func (r *run) accounts() (all []uint32) {
+	below := map[uint32]bool{r.payer: true}
+	r.view.Below(below)
+	for a := range below {
+		all = append(all, a)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// fresh reports whether a revision became known since the close before.
+func (r *run) fresh(known registry.Revision) bool { return known > r.Before && known <= r.Facts }
+
+// stated is the first time about which something new was stated of a subject.
+func (r *run) stated(kind registry.Kind, subject string) udr.Instant {
+	since := never
+	for _, s := range r.facts.Statements.Told(kind, subject) {
+		if r.fresh(s.Known) {
+			since = min(since, s.From)
+		}
+	}
+	return since
+}
+
+// dirty is the first time about which something new is known of an account, or of one above it. whole asks for what only the account itself
+// owes too.
+func (r *run) dirty(account uint32, whole bool) udr.Instant {
+	since, ok := r.dirt[account]
+	if !ok {
+		since = never
+		r.dirt[account] = since // an account above itself was refused long ago; this ends the search all the same
+		id, _ := r.view.AccountID(account)
+		for _, p := range r.view.AccountHistory(account) {
+			if r.fresh(p.Known) || r.fresh(p.EndKnown) || r.fresh(p.Corrected) {
+				since = min(since, p.Since)
+			}
+			if p.Fact.Parent != 0 {
+				since = min(since, r.dirty(p.Fact.Parent, false))
+			}
+		}
+		since = min(since, r.stated(registry.KindProfile, id), r.stated(registry.KindSettings, id))
+		r.dirt[account] = since
+	}
+	if !whole {
+		return since
+	}
+	id, _ := r.view.AccountID(account)
+	since = min(since, r.stated(registry.KindAddon, id), r.stated(registry.KindStatus, id))
+	for _, child := range r.view.EverBelow(account) {
+		since = min(since, r.dirty(child, false))
+	}
+	return since
+}
+
+// sim gives the items of a SIM.
+func (r *run) sim(sim uint32) error {
+	r.known, r.states = r.view.Owners(sim, r.known[:0]), r.view.States(sim, r.states[:0])
+	var between []registry.Revision // at which something became known of it since
+	since := never
+	news := func(from udr.Instant, known registry.Revision) {
+		if r.fresh(known) {
+			since = min(since, from)
+			between = append(between, known)
+		}
+	}
+	for i := range r.known {
+		f := &r.known[i]
+		news(f.From, f.Known)
+		if f.Account != 0 && r.again {
+			since = min(since, r.dirty(f.Account, false))
+		}
+	}
+	for i := range r.states {
+		news(r.states[i].From, r.states[i].Known)
+	}
+	addons := r.addons[sim]
+	if addons {
+		since = min(since, r.stated(registry.KindAddon, registry.SubjectOf(sim)))
+	}
+	if len(between) > 0 {
+		since = min(since, r.stated(registry.KindSettings, registry.SubjectOf(sim)))
+		slices.Sort(between)
+		between = slices.Compact(between)
+	}
+	var s simFacts
+	var as registry.Revision
+	owners, states := r.known, r.states
+	return r.subject(since, between, func(rev registry.Revision, w *window, b *bill) error {
+		if s.sim == 0 || rev != as {
+			s = simFacts{sim: sim, owners: heldOwners(owners, rev), states: heldStates(states, rev), addons: addons}
+			as = rev
+		}
+		if w.recurs || w.docs.onces {
+			if err := w.simDue(&s, b); err != nil {
+				return err
+			}
+		}
+		if !w.events {
+			return nil
+		}
+		return w.lifeDue(&s, b)
+	})
+}
+
+// heldOwners keeps the facts that count. With one fact there is nothing to copy.
+func heldOwners(facts []registry.KnownOwner, rev registry.Revision) []registry.KnownOwner {
+	if len(facts) == 1 && facts[0].Known <= rev && facts[0].State != registry.Withdrawn {
+		return facts
+	}
+	return registry.HeldOwners(slices.Clone(facts), rev)
+}
+
+func heldStates(facts []registry.KnownState, rev registry.Revision) []registry.KnownState {
+	if len(facts) == 1 && facts[0].Known <= rev && facts[0].State != registry.Withdrawn {
+		return facts
+	}
+	return registry.Held(slices.Clone(facts), rev)
+}
+
+// due is what one SIM or account owes in a window as known at a revision.
+type due func(registry.Revision, *window, *bill) error
+
+// subject gives the items of one SIM or account, of which something new is known about a time.
+func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) error {
+	next, err := r.after(r.Facts, r.closing)
+	if err != nil {
+		return err
+	}
+	from, err := r.backTo(since)
+	if err != nil {
+		return err
+	}
+	for at := from; at < r.closing.first; {
+		c, err := r.cycle(r.Facts, at)
+		if err != nil {
+			return err
+		}
+		if err := r.differs(c, between, false, owes); err != nil {
+			return err
+		}
+		at = c.next
+	}
+	if err := r.closes(r.closing, !r.again, owes); err != nil {
+		return err
+	}
+	if r.again && from < r.closing.next {
+		if err := r.differs(r.closing, between, true, owes); err != nil {
+			return err
+		}
+	}
+	return r.ahead(next, owes)
+}
+
+// backTo is the first cycle of which something may be due otherwise than before: that of a time, and as many before as the longest period
+// has. A time that is not billed yet gives a date behind the cycle that closes.
+func (r *run) backTo(since udr.Instant) (Date, error) {
+	if since == never || !r.again {
+		return r.closing.next, nil
+	}
+	date := Date(registry.LocalDate(r.closing.zone, since))
+	c := r.closing
+	for c.first > date && c.first > r.begin {
+		var err error
+		if c, err = r.before(r.Facts, c); err != nil {
+			return 0, err
+		}
+	}
+	longest, err := r.longest()
+	if err != nil || longest == 1 && date >= r.closing.next {
+		return date, err
+	}
+	for n := 1; n < longest && c.first > r.begin; n++ {
+		if c, err = r.before(r.Facts, c); err != nil {
+			return 0, err
+		}
+	}
+	return c.first, nil
+}
+
+func (r *run) longest() (int, error) {
+	d, err := r.catalogue(r.id, r.closing.first)
+	if err != nil {
+		return 1, err
+	}
+	return d.longest, nil
+}
+
+// closes gives what is due for a cycle when it closes; all of it, if nothing was billed before.
+func (r *run) closes(c *cycle, all bool, owes due) error {
+	windows, err := r.windowsOf(r.Facts, c)
+	if err != nil {
+		return err
+	}
+	r.now.clear()
+	for _, w := range windows {
+		if all || !w.ahead {
+			if err := owes(r.Facts, w, &r.now); err != nil {
+				return err
+			}
+		}
+	}
+	return r.hand(r.now.owed, nil)
+}
+
+// ahead gives what is due before a cycle begins.
+func (r *run) ahead(c *cycle, owes due) error {
+	windows, err := r.windowsOf(r.Facts, c)
+	if err != nil {
+		return err
+	}
+	r.now.clear()
+	for _, w := range windows {
+		if w.ahead {
+			if err := owes(r.Facts, w, &r.now); err != nil {
+				return err
+			}
+		}
+	}
+	return r.hand(r.now.owed, nil)
+}
+
+// differs gives the difference for a cycle that was billed; for the one that closes, of what was billed in advance only. With rating type
+// prorated each change since then is an item of its own (rule R8).
+func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes due) error {
+	steps := append([]registry.Revision{r.Before}, between...)
+	if c.profile.RatingType == "retrorated" {
+		steps = steps[:1]
+	}
+	if steps[len(steps)-1] != r.Facts {
+		steps = append(steps, r.Facts)
+	}
+	r.was.clear()
+	for i, rev := range steps {
+		r.now.clear()
+		at, err := r.cycle(rev, c.first)
+		if err != nil {
+			if i == 0 {
+				continue // the account was not known yet: nothing was billed
+			}
+			return err
+		}
+		windows, err := r.windowsOf(rev, at)
+		if err != nil {
+			return err
+		}
+		for _, w := range windows {
+			if !advance || w.ahead {
+				if err := owes(rev, w, &r.now); err != nil {
+					return err
+				}
+			}
+		}
+		if i > 0 {
+			if err := r.hand(r.now.owed, r.was.owed); err != nil {
+				return err
+			}
+		}
+		r.now, r.was = r.was, r.now
+	}
+	return nil
+}
+
+// hand gives what is owed less what was.
+func (r *run) hand(now, was []owed) error {
+	give := func(o *owed) error {
+		item, err := o.item()
+		if err != nil {
+			return err
+		}
+		return r.give(&item)
+	}
+	find := func(list []owed, key owedKey) *owed {
+		for i := range list {
+			if list[i].owedKey == key {
+				return &list[i]
+			}
+		}
+		return &owed{owedKey: key}
+	}
+	for i := range was {
+		if find(now, was[i].owedKey).n == 0 {
+			gone := owed{owedKey: was[i].owedKey, once: was[i].once, full: was[i].full}
+			rest, remains, err := gone.minus(&was[i])
+			if err == nil && remains {
+				err = give(&rest)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for i := range now {
+		if now[i].n == 0 {
+			continue
+		}
+		rest, remains, err := now[i].minus(find(was, now[i].owedKey))
+		if err == nil && remains {
+			err = give(&rest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// windowsOf are the windows whose items belong to a cycle: the cycle, and longer periods that are billed with it.
+func (r *run) windowsOf(rev registry.Revision, c *cycle) ([]*window, error) {
+	key := windowKey{rev, c.first}
+	if windows, ok := r.windows[key]; ok {
+		return windows, nil
+	}
+	docs, err := r.catalogue(r.id, c.first)
+	if err != nil {
+		return nil, err
+	}
+	one := r.window(rev, c, docs, 1, c, c)
+	one.of, one.ahead, one.events = c.whole, c.advance(), !c.advance()
+	windows := []*window{one}
+	if one.ahead {
+		// What happens in the cycle is due when it closes, also where the recurring parts are due in advance.
+		later := *one
+		later.ahead, later.recurs, later.events = false, false, true
+		windows = append(windows, &later)
+	}
+	for _, every := range docs.periods {
+		first, last, err := r.period(rev, c, every, false)
+		if err != nil {
+			return nil, err
+		}
+		if c.advance() {
+			windows = append(windows, r.window(rev, c, docs, every, first, last))
+			windows[len(windows)-1].ahead = true
+		}
+		if first, last, err = r.period(rev, c, every, true); err != nil {
+			return nil, err
+		}
+		if !first.advance() {
+			windows = append(windows, r.window(rev, c, docs, every, first, last))
+		}
+	}
+	r.windows[key] = windows
+	return windows, nil
+}
+
+func (r *run) window(rev registry.Revision, c *cycle, docs *Documents, every int, first, last *cycle) *window {
+	w := &window{run: r, cycle: c, rev: rev, from: first.first, to: last.next, every: every, starts: first.month, docs: docs, recurs: true,
+		offered: map[offerKey][]rate{}, tiered: map[tierKey][]tier{}, broken: map[uint32][]Date{}}
+	w.of = int(w.to - w.from)
+	for d := w.from; d <= w.to; d++ {
+		w.ends = append(w.ends, registry.Midnight(c.zone, int32(d))-1)
+	}
+	return w
+}
+
+type ruleKey struct {
+	settings string
+	at       udr.Instant
+	zone     *time.Location
+}

@@ -1,0 +1,104 @@
+package product
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// cycle is a billing cycle of a payer, as known at a revision.
+type cycle struct {
+	first, next Date
+	// whole is the number of dates of the cycle as it would be if its day had always held: the first one after a change of the cycle day is
+	// shorter, but a day costs what it costs in a whole one.
+	whole    int
+	month    int // number of the month in which the whole cycle begins
+	zone     *time.Location
+	currency string
+	kind     string // of the payer's account
+	profile  profile
+}
+
+// advance reports whether what recurs is due before the cycle begins.
+func (c *cycle) advance() bool { return c.profile.MRC == "in_advance" }
+
+type cycleKey struct {
+	rev  registry.Revision
+	date Date
+}
+
+// cycle is the cycle of the payer that contains a date.
+func (r *run) cycle(rev registry.Revision, date Date) (*cycle, error) {
+	if c, ok := r.cycles[cycleKey{rev, date}]; ok {
+		return c, nil
+	}
+	a, err := r.payerAt(rev, date)
+	if err != nil {
+		return nil, err
+	}
+	first, next := a.CycleOf(int32(date))
+	c := &cycle{first: Date(first), next: Date(next), zone: a.Zone}
+	whole := registry.Cycles{Zone: a.Zone, Day: a.CycleDay}
+	from, to := whole.Of(int32(date))
+	c.whole = int(to - from)
+	year, month, _ := Date(from).UTC().Date()
+	c.month = 12*year + int(month) - 1
+	last := registry.Midnight(a.Zone, next) - 1
+	if a, ok := r.view.Account(r.payer, last, rev); ok {
+		c.currency, c.kind = a.Currency, a.Kind.String()
+	}
+	if s, ok := r.facts.Statements.At(registry.KindProfile, r.id, "", last, rev); ok {
+		if c.profile, err = readStatement[profile](&s.Statement); err != nil {
+			return nil, err
+		}
+	}
+	r.cycles[cycleKey{rev, date}] = c
+	return c, nil
+}
+
+// payerAt is the payer's account on a date; before it begins, as it begins.
+func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, error) {
+	noon := udr.InstantOf(date.UTC().Add(12 * time.Hour))
+	a, ok := r.view.Account(r.payer, noon, rev)
+	if ok {
+		if exact, there := r.view.Account(r.payer, registry.Midnight(a.Zone, int32(date)), rev); there {
+			return exact, nil
+		}
+		return a, nil
+	}
+	for at, more := registry.Always, true; more; at, more = r.view.AccountUntil(r.payer, at, rev) {
+		if a, ok = r.view.Account(r.payer, at, rev); ok {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("account %s is not there as of registry revision %d", r.id, rev)
+}
+
+// after and before are the cycles beside one.
+func (r *run) after(rev registry.Revision, c *cycle) (*cycle, error)  { return r.cycle(rev, c.next) }
+func (r *run) before(rev registry.Revision, c *cycle) (*cycle, error) { return r.cycle(rev, c.first-1) }
+
+// period is a period of several cycles that begins or ends with one: those of its months.
+func (r *run) period(rev registry.Revision, c *cycle, every int, ends bool) (first, last *cycle, err error) {
+	first, last = c, c
+	for step := c; ; {
+		if ends {
+			step, err = r.before(rev, step)
+		} else {
+			step, err = r.after(rev, step)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case ends && step.month > c.month-every:
+			first = step
+		case !ends && step.month < c.month+every:
+			last = step
+		default:
+			return first, last, nil
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package product
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Facts are what is known of SIMs and accounts. Close the view when the engine is no longer needed.
+type Facts struct {
+	View       *registry.View
+	Statements *registry.Statements
+
+	// Cause is the text of the cause of a state fact, which a registry does not hold; nil if nobody knows it. Without it the cause of a
+	// transition in an item is made of its SIM and time.
+	Cause func(sim uint32, f registry.KnownState) string
+}
+
+// index is the SIMs of each account, whenever it owned them and as known at whatever revision. It is made in two passes over all SIMs, and
+// takes four bytes for each SIM and owner.
+type index struct {
+	first []uint32 // by account: its first place in sims; the next one's is its end
+	sims  []uint32
+}
+
+func indexed(v *registry.View) *index {
+	x := &index{first: make([]uint32, v.Accounts()+2)}
+	var facts []registry.KnownOwner
+	var accounts []uint32
+	each := func(add func(account, sim uint32)) {
+		for sim := uint32(1); sim <= v.SIMs(); sim++ {
+			facts, accounts = v.Owners(sim, facts[:0]), accounts[:0]
+			for i := range facts {
+				if a := facts[i].Account; a != 0 && !slices.Contains(accounts, a) {
+					accounts = append(accounts, a)
+					add(a, sim)
+				}
+			}
+		}
+	}
+	each(func(account, _ uint32) { x.first[account+1]++ })
+	for a := 1; a < len(x.first); a++ {
+		x.first[a] += x.first[a-1]
+	}
+	x.sims = make([]uint32, x.first[len(x.first)-1])
+	next := slices.Clone(x.first)
+	each(func(account, sim uint32) {
+		x.sims[next[account]] = sim
+		next[account]++
+	})
+	return x
+}
+
+// of are the SIMs that some accounts ever owned, each once, in the order of their numbers.
+func (x *index) of(accounts []uint32) []uint32 {
+	if len(accounts) == 1 {
+		return x.sims[x.first[accounts[0]]:x.first[accounts[0]+1]]
+	}
+	var all []uint32
+	for _, a := range accounts {
+		all = append(all, x.sims[x.first[a]:x.first[a+1]]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// profile is the part of a billing profile that says when and how something is due; the package account has all of it.
+type profile struct {
+	MRC        string `json:"mrc"`
+	RatingType string `json:"rating_type"`
+	Anchor     int    `json:"anchor_month"`
+	Activation *struct {
+		Charge  decimal.D `json:"charge"`
+		Trigger string    `json:"trigger"`
+		Once    string    `json:"once"`
+	} `json:"activation"`
+}
+
+// addon is the value of a statement about an add-on.
+type addon struct {
+	Quantity int64      `json:"quantity"`
+	Price    *decimal.D `json:"price"`
+}
+
+// readStatement reads those fields of a stored value that T has.
+func readStatement[T any](s *registry.Statement) (v T, err error) {
+	if err := json.Unmarshal(s.Value, &v); err != nil {
+		return v, fmt.Errorf("the stored %s of %s cannot be read: %w", s.Kind, s.Subject, err)
+	}
+	return v, nil
+}
+
+// taken is an add-on that a SIM or an account has.
+type taken struct {
+	name, instance string
+	units          int64
+	price          *decimal.D
+}
+
+// addonsAt are the add-ons of a subject at a time, in the order of their names.
+func (e *Engine) addonsAt(subject string, at udr.Instant, rev registry.Revision) (all []taken, err error) {
+	for _, s := range e.facts.Statements.Of(registry.KindAddon, subject, at, rev) {
+		v, err := readStatement[addon](&s.Statement)
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(s.Name, "/")
+		all = append(all, taken{name, s.Name, max(v.Quantity, 1), v.Price})
+	}
+	return all, nil
+}
+
+// times are the beginnings of what was stated of a subject up to a revision.
+func (e *Engine) times(kind registry.Kind, subject string, rev registry.Revision) (at []udr.Instant) {
+	for _, s := range e.facts.Statements.Told(kind, subject) {
+		if s.Known <= rev {
+			at = append(at, s.From)
+		}
+	}
+	return at
+}
+
+// payerOf is who pays for an account at a time, as registry.Payer; without locks, because each SIM asks.
+func (e *Engine) payerOf(account uint32, at udr.Instant, rev registry.Revision) uint32 {
+	e.path = e.facts.View.Path(account, at, rev, e.path[:0])
+	return payerOn(e.facts.View, e.path, at, rev)
+}
+
+// payerOn is the first account of a path that has a billing profile, or else the first.
+func payerOn(v *registry.View, path []uint32, at udr.Instant, rev registry.Revision) uint32 {
+	for _, a := range path {
+		if v.Profiled(a, at, rev) {
+			return a
+		}
+	}
+	if len(path) == 0 {
+		return 0
+	}
+	return path[0]
+}

@@ -1,0 +1,350 @@
+package product
+
+import (
+	"fmt"
+	"strconv"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// happened reports whether anything begins for a SIM on a date of the window: without that, nothing is due once.
+func (w *window) happened(s *simFacts) bool {
+	for i := range s.states {
+		if w.dated(s.states[i].From) {
+			return true
+		}
+	}
+	for i := range s.owners {
+		if w.dated(s.owners[i].From) {
+			return true
+		}
+	}
+	return false
+}
+
+// lifeDue adds the transitions and the activation of a SIM that are dated in the window's cycle (rules R12 and R13).
+func (w *window) lifeDue(s *simFacts, b *bill) error {
+	if !w.happened(s) || w.docs.Life == nil {
+		return nil
+	}
+	owned, err := w.owned(s)
+	if err != nil {
+		return err
+	}
+	if len(owned) == 0 {
+		return nil
+	}
+	rules := make([]life.Owned, len(owned))
+	for i := range owned {
+		rules[i] = owned[i].Owned
+	}
+	stays, err := w.docs.Life.Stays(w.told(s), rules)
+	if err != nil {
+		return fmt.Errorf("SIM %d: %w", s.sim, err)
+	}
+	for _, c := range life.Charges(stays) {
+		if err := w.charge(s, &c, document.Transition, b); err != nil {
+			return err
+		}
+	}
+	return w.activations(s, stays, owned, b)
+}
+
+// told are the facts about a SIM's state with their causes. A registry does not hold causes: where nobody knows them, the state after a
+// suspension with the account is taken as the account's doing, because nothing else ends one.
+func (w *window) told(s *simFacts) []life.Told {
+	told := make([]life.Told, len(s.states))
+	withAccount := false
+	for i, f := range s.states {
+		told[i].KnownState = f
+		ref, err := life.ParseRef(f.Lifecycle)
+		with := err == nil && ref.Way == life.WithAccount
+		switch {
+		case w.facts.Cause != nil:
+			told[i].Cause = w.facts.Cause(s.sim, f)
+		case with || withAccount:
+			told[i].Cause = "cascade:"
+		}
+		withAccount = with
+	}
+	return told
+}
+
+// tenure is a SIM's time with an account, as a seller sees it: who pays that seller for it.
+type tenure struct {
+	life.Owned
+	level      int // of the payer's tier
+	account    string
+	activation *life.Activation // of the payer's billing profile
+}
+
+// owned are the tenures of a SIM for the seller of the payer: an activation is due once for each seller, whoever pays.
+func (w *window) owned(s *simFacts) (all []tenure, err error) {
+	seller := registry.Seller(w.view, w.payer, w.end(w.to-1), w.rev)
+	for i := range s.owners {
+		f := &s.owners[i]
+		t := tenure{Owned: life.Owned{From: f.From}}
+		if f.State == registry.Ended {
+			all = append(all, t)
+			continue
+		}
+		for _, x := range w.tiersAt(f.Account, f.Plan, f.From, w.rev) {
+			if registry.Seller(w.view, x.payer, f.From, w.rev) == seller {
+				t.Payer, _ = w.view.AccountID(x.payer)
+				t.Seller, t.level, t.account = strconv.Itoa(int(seller)), x.number, x.id
+				break
+			}
+		}
+		if t.Rules, err = w.rules(s.sim, f.Account, f.From); err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// rules are those of a SIM of an account at a time: by its own settings, or those of the nearest account that has some.
+func (w *window) rules(sim, account uint32, at udr.Instant) (rules life.Rules, err error) {
+	payer := w.payerOf(account, at, w.rev)
+	a, ok := w.view.Account(payer, at, w.rev)
+	if !ok {
+		return rules, nil
+	}
+	rules.Zone = a.Zone
+	value, ok := w.facts.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, w.rev)
+	for _, number := range w.view.Path(account, at, w.rev, nil) {
+		if id, known := w.view.AccountID(number); known && !ok {
+			value, ok = w.facts.Statements.At(registry.KindSettings, id, "", at, w.rev)
+		}
+	}
+	if !ok {
+		return rules, nil
+	}
+	key := ruleKey{string(value.Value), at, a.Zone}
+	if known, ok := w.ruled[key]; ok {
+		return known, nil
+	}
+	settings, list := w.docs.Life.CheckSettings("settings", value.Value, at, a.Zone)
+	if err = list.Err(); err == nil {
+		if rules.Ref, err = w.docs.Life.Rules(settings, at, a.Zone); err == nil {
+			rules.Lifecycle, err = w.docs.Life.Resolve(rules.Ref, at, a.Zone)
+		}
+	}
+	if err != nil {
+		return rules, fmt.Errorf("the settings of SIM %d at %s: %w", sim, at, err)
+	}
+	w.ruled[key] = rules
+	return rules, nil
+}
+
+// activations adds the activation of a SIM, if it is due in the window's cycle and from the payer.
+func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, b *bill) error {
+	list := make([]life.Owned, len(owned))
+	for i := range owned {
+		t := &owned[i]
+		list[i] = t.Owned
+		if err := w.activated(&list[i].Rules, t, t.From); err != nil {
+			return err
+		}
+	}
+	if len(s.states) == 0 {
+		return w.assigned(s, list, owned, b)
+	}
+	for i := range stays {
+		for n := len(owned) - 1; n >= 0; n-- {
+			if t := &owned[n]; t.From <= stays[i].From {
+				if err := w.activated(&stays[i].Rules, t, stays[i].From); err != nil {
+					return err
+				}
+				break
+			}
+		}
+	}
+	for _, c := range life.Activations(stays, list) {
+		if err := w.charge(s, &c, document.Activation, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activated gives rules the activation of the payer's billing profile. Without one the lifecycle's counts, for the SIM's own payer.
+func (w *window) activated(rules *life.Rules, t *tenure, at udr.Instant) error {
+	a, err := w.profileActivation(t.Payer, at)
+	if err != nil || a == nil && t.level == 0 {
+		return err
+	}
+	if rules.Lifecycle == nil {
+		rules.Lifecycle = &life.Lifecycle{}
+	}
+	changed := *rules.Lifecycle
+	changed.Activation = a
+	rules.Lifecycle = &changed
+	return nil
+}
+
+func (w *window) profileActivation(payer string, at udr.Instant) (*life.Activation, error) {
+	if payer == "" {
+		return nil, nil
+	}
+	s, ok := w.facts.Statements.At(registry.KindProfile, payer, "", at, w.rev)
+	if !ok {
+		return nil, nil
+	}
+	p, err := readStatement[profile](&s.Statement)
+	if err != nil || p.Activation == nil {
+		return nil, err
+	}
+	a := &life.Activation{Charge: p.Activation.Charge, PerPayer: p.Activation.Once == "payer"}
+	for _, trigger := range []life.Trigger{life.OnAssignment, life.OnActivation, life.InBilling} {
+		if trigger.String() == p.Activation.Trigger {
+			a.Trigger = trigger
+		}
+	}
+	if number, ok := w.view.AccountNumber(payer); ok {
+		if account, ok := w.view.Account(number, at, w.rev); ok {
+			a.Currency = account.Currency
+		}
+	}
+	return a, nil
+}
+
+// assigned adds the activation of a SIM that has no states: it is due on assignment, if that is the trigger.
+func (w *window) assigned(s *simFacts, list []life.Owned, owned []tenure, b *bill) error {
+	done := map[string]bool{}
+	for i := range list {
+		t := &list[i]
+		if t.Payer == "" || t.Rules.Lifecycle == nil || t.Rules.Lifecycle.Activation == nil {
+			continue
+		}
+		a := t.Rules.Lifecycle.Activation
+		once := "seller"
+		if a.PerPayer {
+			once = "payer " + t.Payer
+		}
+		if a.Trigger != life.OnAssignment || done[once] {
+			continue
+		}
+		done["seller"], done["payer "+t.Payer] = true, true
+		c := life.Charge{At: t.From, Amount: a.Charge, Currency: a.Currency, Product: "activation", Payer: t.Payer}
+		if err := w.charge(s, &c, document.Activation, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// charge adds a one-time charge of a SIM, if it is dated in the window and the payer of the run pays it.
+func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill) error {
+	if !w.dated(c.At) || c.Amount.IsZero() {
+		return nil
+	}
+	f := s.owner(c.At)
+	if f == nil {
+		return nil
+	}
+	account, ok := "", false
+	for _, t := range w.tiersAt(f.Account, f.Plan, c.At, w.rev) {
+		id, _ := w.view.AccountID(t.payer)
+		if t.mine && (kind == document.Activation && c.Payer == id || kind == document.Transition && t.number == 0) {
+			account, ok = t.id, true
+			break
+		}
+	}
+	if !ok {
+		return nil
+	}
+	if c.Currency != w.currency {
+		return fmt.Errorf("account %s pays in %s, but the charge %s of SIM %d is in %s; correct the lifecycle or the account's settings",
+			w.id, w.currency, c.Product, s.sim, c.Currency)
+	}
+	cause := c.Cause
+	if cause == "" || cause == "cascade:" {
+		cause = string(kind) + ":" + registry.SubjectOf(s.sim) + ":" + c.At.String()
+	}
+	state := c.To
+	if kind == document.Activation {
+		state = "" // activations are one line, in whatever state a SIM was
+	}
+	return b.add(owedKey{kind: kind, sim: s.sim, account: account, product: c.Product, state: state, price: c.Amount, units: 1,
+		from: w.from, to: w.to, cycle: w.first, tax: w.docs.Tax(oneTime, c.Product, w.date(c.At)), cause: cause}, 1)
+}
+
+// OneOff is a one-off charge that a person added, as a statement has it. It is dated by the statement's beginning.
+type OneOff struct {
+	Payer     string    `yaml:"payer" json:"payer,omitempty" doc:"The account that pays. Without it, the payer of account." example:"acme"`
+	Account   string    `yaml:"account,required" json:"account" doc:"The account for which it is: the section of the invoice." example:"acme"`
+	Product   string    `yaml:"product,required" json:"product" doc:"What is charged; a part of: { charge: NAME } gives its tax class." example:"installation"`
+	Amount    decimal.D `yaml:"amount,required" json:"amount" doc:"Net amount; below 0 for a credit." example:"120.00"`
+	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, that of the payer." example:"EUR"`
+	Tax       string    `yaml:"tax" json:"tax,omitempty" doc:"Tax class, if no part gives it." example:"telecom"`
+	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Words for the invoice, such as the number of a quote." example:"Q-2026-17"`
+	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" doc:"The line of a document that it corrects, as DOCUMENT/LINE." example:"INV-2026-000412/3"`
+}
+
+// oneOff is a one-off charge that holds.
+type oneOff struct {
+	OneOff
+	id string
+	at udr.Instant
+}
+
+// oneOffs are those of a payer as known at a revision, in the order of their ids. One id is one charge: its first statement counts.
+func (r *run) oneOffs(rev registry.Revision) (all []oneOff, err error) {
+	if known, ok := r.charged[rev]; ok {
+		return known, nil
+	}
+	for id := range r.facts.Statements.Subjects(registry.KindOneOff) {
+		for _, s := range registry.HeldStatements(r.facts.Statements.Told(registry.KindOneOff, id), rev) {
+			if s.State == registry.Ended {
+				continue
+			}
+			v, err := readStatement[OneOff](&s.Statement)
+			if err != nil {
+				return nil, err
+			}
+			payer := v.Payer
+			if number, ok := r.view.AccountNumber(v.Account); payer == "" && ok {
+				payer, _ = r.view.AccountID(r.payerOf(number, s.From, rev))
+			}
+			if payer == r.id {
+				all = append(all, oneOff{v, id, s.From})
+			}
+			break
+		}
+	}
+	r.charged[rev] = all
+	return all, nil
+}
+
+// oneOffsDue adds the one-off charges that are dated in the window's cycle.
+func (w *window) oneOffsDue(b *bill) error {
+	all, err := w.oneOffs(w.rev)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if !w.dated(o.at) {
+			continue
+		}
+		if o.Currency != "" && o.Currency != w.currency {
+			return fmt.Errorf("one-off charge %s is in %s, but account %s pays in %s; correct the charge", o.id, o.Currency, w.id, w.currency)
+		}
+		kind, tax := document.OneOff, o.Tax
+		if o.Adjusts != "" {
+			kind = document.Adjustment
+		}
+		if tax == "" {
+			tax = w.docs.Tax(oneTime, o.Product, w.date(o.at))
+		}
+		if err := b.add(owedKey{kind: kind, account: o.Account, product: o.Product, price: o.Amount, units: 1, from: w.from, to: w.to,
+			cycle: w.first, tax: tax, cause: o.id}, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
