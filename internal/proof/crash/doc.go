@@ -1,6 +1,6 @@
 // Package crash runs the whole pipeline as an operator does, on real engines and with a process for each role, and
 // kills it again and again: roles with kill -9 and in order, raters stopped for longer than their session, brokers,
-// stores and the warehouse taken away, connections of the SFTP server cut. At the end the warehouse must match the
+// stores and the warehouse taken away, connections of the SFTP server cut, the server stalled. At the end the warehouse must match the
 // offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, and
 // corrected backwards, suspended records come back, one file grows, its SIMs have life cycles, the catalogue gets versions,
 // and sources delete or move their files. The states of SIMs must follow from the offline pipeline's events, and the facts

@@ -41,6 +41,7 @@ func faultsFor(o Options, roles []string, random *rand.Rand) (deck []fault) {
 	}
 	add(share(10), fault{"cut sftp connections", (*run).cutConnections})
 	add(share(20), fault{"restart sshd", (*run).restartSSHD})
+	add(share(20), fault{"stall sshd", (*run).stallSSHD})
 	add(2*share(20), fault{"take in strangers", (*run).takeIn})
 	add(share(20), fault{"change the catalogue", (*run).changeCatalogue})
 	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
@@ -153,6 +154,21 @@ func (r *run) cutConnections() error {
 	n := r.SSHD.CutConnections()
 	r.note("cut %d sftp processes", n)
 	r.report.Cuts++
+	return nil
+}
+
+// stallSSHD lets the SFTP server answer nothing and close nothing for a while, often for longer than a lease, and for
+// longer than mediators wait for an answer.
+func (r *run) stallSSHD() error {
+	d := r.between(time.Second, 15*time.Second)
+	n := r.SSHD.Stall()
+	r.note("SIGSTOP %d processes of sshd for %v", n, d.Round(time.Millisecond))
+	r.report.Stalls++
+	r.later(d, func() error {
+		r.note("sshd goes on")
+		r.SSHD.Continue()
+		return nil
+	})
 	return nil
 }
 

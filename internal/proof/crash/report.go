@@ -24,6 +24,7 @@ type Report struct {
 	Outages        map[string]int // by engine, that begin with kill -9
 	Restarts       map[string]int // by engine, that begin with SIGTERM
 	Cuts           int            // of SFTP connections
+	Stalls         int            // of the SFTP server
 	Full           map[string]int // disks that were full
 	Retries        int            // batches of suspended records that came back
 	Catalogues     int            // versions to which files were pinned
@@ -85,7 +86,7 @@ func (r *Report) bounded() {
 			r.differs("a process of %s had %d MiB of memory; %d are enough", role, peak>>20, mostMemory>>20)
 		}
 	}
-	disturbances := r.Stops + r.Ends + r.Cuts
+	disturbances := r.Stops + r.Ends + r.Cuts + r.Stalls
 	for _, of := range []map[string]int{r.Kills, r.Outages, r.Restarts, r.Full} {
 		for _, n := range of {
 			disturbances += n
@@ -126,6 +127,7 @@ func (r *Report) String() string {
 		row("disk full: "+folder, r.Full[folder])
 	}
 	row("SFTP connections cut", r.Cuts)
+	row("SFTP server stalled", r.Stalls)
 	row("retry batches made", r.Retries)
 	row("versions of the catalogue pinned", r.Catalogues)
 	row("revisions of the registry pinned", r.Revisions)

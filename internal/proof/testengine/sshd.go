@@ -50,6 +50,22 @@ func (s *SSHD) CutConnections() (n int) {
 	return n
 }
 
+// Stall stops the server and its open connections with SIGSTOP: nothing is answered, and nothing is closed, until
+// Continue.
+func (s *SSHD) Stall() (n int) { return s.signal(syscall.SIGSTOP) }
+
+// Continue ends a stall.
+func (s *SSHD) Continue() { s.signal(syscall.SIGCONT) }
+
+func (s *SSHD) signal(what syscall.Signal) (n int) {
+	for _, pid := range s.PIDs() {
+		if syscall.Kill(pid, what) == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // PIDs are the server's process and those of its open connections.
 func (s *SSHD) PIDs() []int { return s.daemon.pids() }
 
