@@ -229,3 +229,6 @@ func (p *Price) name() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// String is what the part is of, such as plan tracker.
+func (o Of) String() string { return o.thing().String() }
