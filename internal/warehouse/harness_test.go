@@ -44,6 +44,7 @@ type record struct {
 	usage  udr.Usage
 	tiers  []string // amounts from tier 0 up
 	event  bool
+	also   []rating.Event
 	reason string // suspended
 	raw    string
 	again  bool // a duplicate
@@ -97,12 +98,15 @@ func message(epoch, input int64, file udr.FileID, end *udr.FileEnd, records ...r
 				m = rating.AppendCharge(m, &c)
 				wire.Close(m, in)
 			}
+			events := r.also
 			if r.event {
-				e := rating.Event{Kind: rating.PoolExhausted, Name: "fleet-3g/data", Account: 2, SIM: r.usage.SIM, At: r.usage.At,
+				events = append(events, rating.Event{Kind: rating.PoolExhausted, Name: "fleet-3g/data", Account: 2, SIM: r.usage.SIM, At: r.usage.At,
 					Counter:   rating.CounterKey{ID: 77, Owner: 2, Cycle: 20513, Kind: rating.AccountUnits},
-					Threshold: rating.UnitsValue(3_000_000_000), Before: rating.UnitsValue(2_999_990_000), After: rating.UnitsValue(3_000_000_000)}
+					Threshold: rating.UnitsValue(3_000_000_000), Before: rating.UnitsValue(2_999_990_000), After: rating.UnitsValue(3_000_000_000)})
+			}
+			for i := range events {
 				m, in = wire.Open(m, 3)
-				m = rating.AppendEvent(m, &e)
+				m = rating.AppendEvent(m, &events[i])
 				wire.Close(m, in)
 			}
 			wire.Close(m, at)

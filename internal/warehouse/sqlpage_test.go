@@ -18,7 +18,12 @@ func question(t *testing.T, heading string) string {
 	require.NoError(t, err)
 	_, after, ok := strings.Cut(string(page), "\n## "+heading)
 	require.True(t, ok, "docs/sql.md has no question %q", heading)
-	_, after, ok = strings.Cut(after, "```sql\n")
+	return firstSQL(t, after)
+}
+
+// firstSQL is the first SQL of a text of the documentation.
+func firstSQL(t *testing.T, text string) string {
+	_, after, ok := strings.Cut(text, "```sql\n")
 	require.True(t, ok)
 	sql, _, _ := strings.Cut(after, "```")
 	return sql

@@ -137,7 +137,8 @@ func (c *comparison) rated(b *ratedlog.Batch, r *ratedlog.RatedRecord) error {
 			d, _ := v.Cost()
 			return d
 		}
-		c.expect(eventTable, join(seq, e.Kind, e.Name, int64(e.At), e.Account, e.SIM, e.Counter.ID, e.Counter.Owner, amount(e.Threshold), amount(e.Before), amount(e.After)))
+		c.expect(eventTable, join(seq, e.Kind, e.Name, int64(e.At), e.Account, e.SIM, e.Counter.ID, e.Counter.Owner, amount(e.Threshold),
+			amount(e.Before), amount(e.After), e.Severity))
 	}
 	return nil
 }
@@ -213,7 +214,7 @@ const chargeFields = "amount, currency, plan, plan_version, price, zone, charged
 var comparedTables = [tableCount]struct{ name, words, fields string }{
 	ratedTable:     {"rated_usage", "rated", recordFields + ", " + chargeFields},
 	tierTable:      {"tier_charges", "charges of tiers above", "seq, tier, account_number, plan, zone, amount, currency"},
-	eventTable:     {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, threshold, before, after"},
+	eventTable:     {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, threshold, before, after, severity"},
 	duplicateTable: {"duplicates", "duplicates", recordFields},
 	suspenseTable:  {"suspense", "suspended", "seq, line, bytes, code, rule, reason, lower(hex(raw)), lower(hex(usage))"},
 }
