@@ -22,7 +22,7 @@ holds from the time of --at on (now, cycle for the next billing cycle, a date in
 --dry-run shows it first. --as ACCOUNT does it on behalf of an account, which sees and changes only its own SIMs and those
 of the accounts below it. Name a SIM by any of its identifiers.`,
 	}
-	c.AddCommand(simList(f), simShow(f), simHistory(f), simSet(f), simState(f), simMove(f), simPlan(f), simBatch(f))
+	c.AddCommand(simList(f), simShow(f), simHistory(f), simSet(f), simState(f), simMove(f), simPlan(f), simBatch(f), simAnomalies(f))
 	return c
 }
 

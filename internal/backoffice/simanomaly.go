@@ -1,0 +1,95 @@
+package backoffice
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"ratemill/internal/warehouse"
+	"ratemill/rating"
+	"ratemill/udr"
+)
+
+// AnomalyFilter chooses anomalies of SIMs.
+type AnomalyFilter struct {
+	Account  string    // and the accounts below it; "" for all
+	Since    time.Time // zero for always
+	Severity int       // this one and worse, 1 to 4
+	Limit    int
+}
+
+// SIMAnomaly is an event of an anomaly rule.
+type SIMAnomaly struct {
+	Severity   int    `json:"severity"` // 1 (the worst) to 4
+	At         string `json:"at"`
+	SIM        uint32 `json:"sim"`
+	Identifier string `json:"identifier"` // of the SIM at that time
+	Account    string `json:"account"`
+	Event      string `json:"event"`
+	Name       string `json:"name"`      // of the rule
+	Threshold  string `json:"threshold"` // 0 of a device
+	Before     string `json:"before"`    // a count, or 14 digits of an IMEI
+	After      string `json:"after"`
+	Record     string `json:"record"` // ratemill explain shows it
+}
+
+// ForPeople is the anomaly with the digits of devices and the id of the record shortened.
+func (a SIMAnomaly) ForPeople() SIMAnomaly {
+	if a.Event == rating.DeviceChanged.String() {
+		a.Before, a.After = abbreviated(a.Before), abbreviated(a.After)
+	}
+	a.Record = Short(a.Record)
+	return a
+}
+
+// SIMAnomalies are anomalies of SIMs, and whether there are more.
+type SIMAnomalies struct {
+	Anomalies []SIMAnomaly `json:"anomalies"`
+	More      bool         `json:"more"`
+}
+
+// SIMAnomalies lists the anomalies that the actor may see: those of its accounts, also of SIMs that have left them since.
+func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilter) (*SIMAnomalies, error) {
+	if f.Limit < 1 {
+		return nil, &Problem{Invalid, fmt.Errorf("a list of at most %d anomalies was asked for; the limit is 1 or more", f.Limit)}
+	}
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := o.readSIMs(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	chosen := warehouse.AnomalyFilter{Since: f.Since, Severity: uint8(f.Severity), Limit: uint64(f.Limit) + 1}
+	if cmp.Or(f.Account, r.as.Account) != "" {
+		in, err := r.accounts(f.Account)
+		if err != nil {
+			return nil, err
+		}
+		chosen.Accounts = slices.Sorted(maps.Keys(in))
+	}
+	found, err := w.Anomalies(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	answer := &SIMAnomalies{Anomalies: []SIMAnomaly{}, More: len(found) > f.Limit}
+	for _, a := range found[:min(len(found), f.Limit)] {
+		listed := SIMAnomaly{Severity: int(a.Severity), At: Moment(a.At), SIM: a.SIM, Account: a.Account, Event: a.Event, Name: a.Name,
+			Threshold: a.Threshold, Before: a.Before, After: a.After}
+		file, err := udr.ParseFileID(a.File)
+		if err != nil {
+			return nil, err
+		}
+		listed.Record = udr.ID{File: file, Seq: a.Seq}.String()
+		if ids := r.view.Identifiers(a.SIM, udr.InstantOf(a.At), r.rev, nil); len(ids) > 0 {
+			listed.Identifier = ids[0].Value
+		}
+		answer.Anomalies = append(answer.Anomalies, listed)
+	}
+	return answer, nil
+}
