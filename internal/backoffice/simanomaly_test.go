@@ -40,7 +40,8 @@ func TestAnomaliesAreListedForThoseWhoMaySeeThem(t *testing.T) {
 		return 0
 	}
 	const file = "cc000000000000000000000000000000"
-	require.NoError(t, w.Conn().Exec(t.Context(), `INSERT INTO usage_events (file, seq, event, name, at, account, account_number, sim, threshold, before, after, severity) VALUES
+	require.NoError(t, w.Conn().Exec(t.Context(), `INSERT INTO usage_events
+		(file, seq, event, name, at, account, account_number, sim, threshold, before, after, severity) VALUES
 		(?, 1, 'anomaly.networks', 'hopping', '2026-03-17 10:00:00', 'north', ?, 1, 3, 2, 3, 3),
 		(?, 2, 'anomaly.imei', 'swapped', '2026-03-18 10:00:00', 'north', ?, 2, 0, 35140731000002, 35391805555555, 2),
 		(?, 3, 'anomaly.registrations', 'busy', '2026-03-19 10:00:00', 'initech', ?, 2, 5, 4, 5, 4),
