@@ -55,18 +55,19 @@ type step struct {
 
 // steps reads steps.yaml; nil if the case has none.
 func (c *Case) steps() (*steps, error) {
-	for _, p := range c.parts(isSteps) {
-		var s steps
-		list := diag.Decode(c.Name+": steps.yaml", p.Data, &s, nil)
-		if !list.HasErrors() {
-			s.check(&list)
-		}
-		if err := list.Err(); err != nil || len(s.Steps) > 0 {
-			return &s, err
-		}
-		return nil, errors.New("steps.yaml has no steps")
+	parts := c.parts(isSteps)
+	if len(parts) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	var s steps
+	list := diag.Decode(c.Name+": steps.yaml", parts[0].Data, &s, nil)
+	if !list.HasErrors() {
+		s.check(&list)
+	}
+	if err := list.Err(); err != nil || len(s.Steps) > 0 {
+		return &s, err
+	}
+	return nil, errors.New("steps.yaml has no steps")
 }
 
 func (s *steps) check(list *diag.List) {

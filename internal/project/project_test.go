@@ -47,7 +47,7 @@ catalogue/calls.yaml:8:47: error: no plan has prices for class voice_mo
 			"catalogue/calls.yaml": file(strings.NewReplacer("voice_mx", "voice_mo", "metred", "metered").Replace(plans))}, ""},
 		"a folder of plans alone": {fstest.MapFS{"catalogue/calls.yaml": file(strings.ReplaceAll(plans, "voice_mo", "voice_mx"))},
 			`catalogue/calls.yaml:5:3: warning: unknown usage class voice_mx; did you mean voice_mo?
-catalogue/calls.yaml:6:3: warning: unknown usage class metred; known: data, event, mms_mo, mms_mt, sms_mo, sms_mt, ussd, video_mo, video_mt, voice_mo
+catalogue/calls.yaml:6:3: warning: unknown usage class metred; known: data, event, mms_mo, mms_mt, registration, sms_mo, sms_mt, ussd, video_mo, video_mt
 `},
 	} {
 		t.Run(name, func(t *testing.T) {

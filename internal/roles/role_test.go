@@ -105,3 +105,14 @@ func TestARoleOfAnyPackageNeedsNothingButItsPlaceInTheList(t *testing.T) {
 	}
 	require.Equal(t, 2*rated, counted())
 }
+
+// A process may be asked to end while its roles begin, for instance while a role brings its tables up to date.
+func TestAProcessThatIsAskedToEndBeforeItsRolesBeginEndsWithoutAnError(t *testing.T) {
+	w := newWorld(t, "early")
+	n, err := Open(w.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: w.known, Roles: Roles, Attach: w.attach})
+	require.NoError(t, err)
+	defer n.Close()
+	ctx, end := context.WithCancel(w.Context())
+	end()
+	require.NoError(t, n.Run(ctx))
+}

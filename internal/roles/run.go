@@ -22,6 +22,9 @@ func (n *Node) Run(ctx context.Context) error {
 	n.roles = map[string]*Running{}
 	for _, role := range n.Roles {
 		r, err := role.Begin(ctx, n)
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			return nil // it was asked to end before it began
+		}
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,6 @@ type simFacts struct {
 	sim    uint32
 	owners []registry.KnownOwner
 	states []registry.KnownState
-	told   []registry.KnownState // those that do not count too
 	addons bool
 }
 

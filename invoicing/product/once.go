@@ -77,9 +77,8 @@ func (w *window) told(s *simFacts) []life.Told {
 // tenure is a SIM's time with an account, as a seller sees it: who pays that seller for it.
 type tenure struct {
 	life.Owned
-	level      int // of the payer's tier
-	account    string
-	activation *life.Activation // of the payer's billing profile
+	level   int // of the payer's tier
+	account string
 }
 
 // owned are the tenures of a SIM for the seller of the payer: an activation is due once for each seller, whoever pays.
