@@ -5,8 +5,8 @@
 // counters of number ranges. A document becomes final in one transaction with its number, so a crash leaves neither a gap nor a number
 // twice.
 //
-// It does not own amounts (invoicing/document), what is due (invoicing/product, invoicing/contract), or sellers, accounting groups and taxes
-// (invoicing/terms).
+// It does not own amounts (invoicing/document), what is due (invoicing/product, invoicing/contract), or sellers, accounting
+// groups and taxes (invoicing/terms).
 //
 // Start at Table.
 package invoicing

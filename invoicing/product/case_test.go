@@ -25,8 +25,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 
-// kase is a golden case: documents of the catalogue, registry files by the revision that they make (1/sims.csv), the closes of cycles, and the
-// documents that follow. catalogue/2/ replaces documents from revision 2 on.
+// kase is a golden case: documents of the catalogue, registry files by the revision that they make (1/sims.csv), the closes of
+// cycles, and the documents that follow. catalogue/2/ replaces documents from revision 2 on.
 type kase struct {
 	t          testing.TB
 	registry   *registry.Registry

@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet billed. So the
-// prices of what was billed stay those that it was billed with.
+// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet
+// billed. So the prices of what was billed stay those that it was billed with.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
 // Engine computes what payers owe. It is for one goroutine.

@@ -89,7 +89,8 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, append(list, more...)
 }
 
-// Tax is the tax class of a charge of a name: usage by a plan, a contract's commitment or penalty, a one-time charge. "" if no part says it.
+// Tax is the tax class of a charge of a name: usage by a plan, a contract's commitment or penalty, a one-time charge. "" if no
+// part says it.
 func (d *Documents) Tax(charge, name string, on Date) string {
 	kind := ofCharge
 	switch charge {

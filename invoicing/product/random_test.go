@@ -109,8 +109,8 @@ func randomly(t testing.TB, seed uint64, mrc, rating string) *history {
 	}
 }
 
-// holds is the fact that holds at a time by the facts known at last: the one with the latest beginning, of these the one known last, unless it
-// is withdrawn.
+// holds is the fact that holds at a time by the facts known at last: the one with the latest beginning, of these the one known
+// last, unless it is withdrawn.
 func holds[F any](facts []F, at udr.Instant, of func(F) (sim uint32, from udr.Instant, how registry.State), sim uint32) (found F, ok bool) {
 	latest := map[udr.Instant]F{}
 	for _, f := range facts {

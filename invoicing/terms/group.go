@@ -75,7 +75,7 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 
 // Months are the months between two invoices.
 func (v *Group) Months() int {
-	return map[string]int{"quarterly": 3, "half_yearly": 6, "yearly": 12}[v.Periodicity] + b2i(v.Periodicity == "monthly" || v.Periodicity == "")
+	return max(1, map[string]int{"quarterly": 3, "half_yearly": 6, "yearly": 12}[v.Periodicity])
 }
 
 // Issues reports whether an invoice is made when the cycle that begins on a date closes (rule R10).
@@ -85,13 +85,6 @@ func (v *Group) Issues(cycle registry.Date) bool {
 		last = 12
 	}
 	return (int(cycle.UTC().Month())-last)%v.Months() == 0
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Days is a number of days, written as 2 d.

@@ -2,7 +2,6 @@ package terms
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -133,15 +132,4 @@ func (v *Tax) Of(class string, buyer, seller *document.Party) (t document.Taxed,
 		return document.Taxed{Category: r.Category, Rate: r.rate, Reason: r.Reason}, true, nil
 	}
 	return t, false, nil
-}
-
-// Classes are the tax classes that the table names, sorted.
-func (v *Tax) Classes() (classes []string) {
-	for i := range v.Rules {
-		if name := v.Rules[i].Class.Value; name != "" && !slices.Contains(classes, name) {
-			classes = append(classes, name)
-		}
-	}
-	slices.Sort(classes)
-	return classes
 }

@@ -198,7 +198,7 @@ func (l *line) rate(target float64) {
 }
 
 // theWhole runs an installation: from files on OpenSSH's server to rows in ClickHouse, every process counted.
-// With more than one million records, there is a line for each million.
+// Of more than one million records, it returns a line for each million.
 func theWhole(records int, dir string) (lines []line, costs []*load.Cost, err error) {
 	before := busy()
 	env := []string{fmt.Sprintf("RECORDS=%d", records), "OUT=" + dir}
