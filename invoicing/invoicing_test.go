@@ -52,7 +52,9 @@ func computed(t testing.TB, payer uint32, cycle, net string) *Stored {
 	from := date(t, cycle)
 	s := &Stored{PayerNumber: payer, Seq: 1, Document: document.Document{Form: document.Regular, Currency: "EUR", Scale: 2,
 		Cycle: document.Period{From: from, To: from + 30}, Payer: document.Party{Account: fmt.Sprint("payer", payer)}, Terms: document.Terms{Target: 30}}}
-	require.NoError(t, s.Make([]document.Item{{Kind: document.Recurring, Product: "fleet", Exact: decimal.MustParse(net)}},
+	items, err := document.SumsOf([]document.Item{{Kind: document.Recurring, Product: "fleet", Exact: decimal.MustParse(net)}})
+	require.NoError(t, err)
+	require.NoError(t, s.Make(items,
 		func(*document.Line) (document.Taxed, error) {
 			return document.Taxed{Category: "S", Rate: decimal.FromInt(21)}, nil
 		}))

@@ -33,14 +33,15 @@ func (d *Document) body(b *strings.Builder) {
 	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)
 	fmt.Fprintf(b, "rules %d catalogue %q\n", d.Input.Rules, d.Input.Catalogue)
 	for _, c := range d.Input.Closes {
-		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s catalogue %q\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Catalogue)
+		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Until,
+			c.Catalogue)
 	}
 	for _, t := range d.Input.Credits {
 		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)
 	}
 	for _, l := range d.Lines {
-		fmt.Fprintf(b, "line %d %s %q %q %s %q %q %q cycle %s period %s\n", l.No, l.Kind, l.Account, l.Product, l.Version,
-			l.State, l.Class, l.Zone, l.Cycle, l.Period)
+		fmt.Fprintf(b, "line %d %s %q %q %s %q %q %q %q %q cycle %s period %s\n", l.No, l.Kind, l.Account, l.Product, l.Version,
+			l.State, l.Class, l.Zone, l.Tariff, l.Cause, l.Cycle, l.Period)
 		fmt.Fprintf(b, " sims %d items %d records %d quantity %s %q price %s per %d takes %d text %q\n", l.SIMs, l.Items, l.Records, l.Quantity,
 			l.Unit, l.Price, l.Per, l.Takes, l.Text)
 		fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate, l.Reason)

@@ -117,7 +117,8 @@ type Close struct {
 	Before    registry.Revision `json:"before"`    // those of the previous close, 0 for none
 	Cut       Cut               `json:"cut"`       // the rated log up to here
 	From      Cut               `json:"from"`      // and from here, the cut of the previous close
-	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices the cycle
+	Until     Date              `json:"until"`     // what recurs is billed for the dates before: the end of the cycle, or of the next one
+	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices what it bills first
 	At        udr.Instant       `json:"at"`        // when it was made
 }
 

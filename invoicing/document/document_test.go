@@ -21,7 +21,9 @@ func byClass(l *Line) (Taxed, error) {
 func made(t *testing.T, gross bool, items ...Item) *Document {
 	t.Helper()
 	d := &Document{Form: Regular, Currency: "EUR", Scale: 2, Gross: gross}
-	require.NoError(t, d.Make(items, byClass))
+	sums, err := SumsOf(items)
+	require.NoError(t, err)
+	require.NoError(t, d.Make(sums, byClass))
 	return d
 }
 

@@ -46,8 +46,9 @@ type Item struct {
 	Product string `json:"product"` // part, plan, contract: what is charged, by its name in the catalogue
 	Version Date   `json:"version"` // date from which that version of it is in force, 0 for always
 	State   string `json:"state,omitempty"`
-	Class   string `json:"class,omitempty"` // usage class
-	Zone    string `json:"zone,omitempty"`  // of usage
+	Class   string `json:"class,omitempty"`  // usage class
+	Zone    string `json:"zone,omitempty"`   // of usage
+	Tariff  string `json:"tariff,omitempty"` // of usage: name of the price in the plan
 	// Cycle is the first date of the billing cycle to which it belongs; Period is what it pays for, within that cycle or several.
 	Cycle  Date   `json:"cycle"`
 	Period Period `json:"period"`
@@ -67,4 +68,5 @@ type Item struct {
 	Tax   string           `json:"tax"` // tax class
 	// Cause is what made it, where it is one fact: cause key of a transition, id of a one-off.
 	Cause string `json:"cause,omitempty"`
+	Text  string `json:"text,omitempty"` // a person's words for a one-off
 }

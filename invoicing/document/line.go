@@ -17,10 +17,12 @@ type Line struct {
 	State   string `json:"state,omitempty"`
 	Class   string `json:"class,omitempty"`
 	Zone    string `json:"zone,omitempty"`
+	Tariff  string `json:"tariff,omitempty"` // name of the price in the plan, of usage
 	Cycle   Date   `json:"cycle"`
 	Period  Period `json:"period"`
+	Cause   string `json:"cause,omitempty"` // of a one-off, a commitment, a penalty: what made it
 
-	SIMs     int       `json:"sims,omitempty"` // SIMs with an item in it
+	SIMs     int       `json:"sims,omitempty"` // SIMs with an item in it, in each close
 	Items    int       `json:"items"`
 	Quantity decimal.D `json:"quantity"`
 	Unit     string    `json:"unit,omitempty"`
@@ -54,75 +56,112 @@ type key struct {
 	state   string
 	class   string
 	zone    string
+	tariff  string
 	cycle   Date
 	period  Period
 	price   decimal.D
 	per     int64
 	tax     string
 	unit    string
-	cause   string // one-offs are not added up
+	cause   string
 }
 
-func (i *Item) key() key {
-	k := key{i.Kind, i.Account, i.Product, i.Version, i.State, i.Class, i.Zone, i.Cycle, i.Period, i.Price, i.Per, i.Tax, i.Unit, ""}
-	switch i.Kind {
+func (l *Line) key() key {
+	k := key{l.Kind, l.Account, l.Product, l.Version, l.State, l.Class, l.Zone, l.Tariff, l.Cycle, l.Period, l.Price, l.Per, l.Tax, l.Unit,
+		l.Cause}
+	switch l.Kind {
 	case Recurring, Addon, PoolFee:
 		// Items of one product and state differ in their days; the line says the whole cycle.
 		k.period = Period{}
-	case OneOff, Adjustment, Commitment, Penalty:
-		k.cause = i.Cause
 	}
 	return k
 }
 
-// Lines adds up items to the lines of a document in a currency with that many decimals, in the order in which they are printed.
-func Lines(items []Item, scale int) ([]Line, error) {
-	at := map[key]int{}
-	var lines []Line
-	sims := map[key]map[uint32]bool{}
+// Sums adds up items to lines that are not rounded yet.
+type Sums struct {
+	at    map[key]int
+	lines []Line
+	last  []uint32 // by line: the SIM of its last item
+}
+
+// NewSums has no lines.
+func NewSums() *Sums { return &Sums{at: map[key]int{}} }
+
+// SumsOf adds up items.
+func SumsOf(items []Item) (*Sums, error) {
+	s := NewSums()
 	for n := range items {
-		i := &items[n]
-		k := i.key()
-		l, ok := at[k]
-		if !ok {
-			l = len(lines)
-			at[k] = l
-			lines = append(lines, Line{
-				Kind: i.Kind, Account: i.Account, Product: i.Product, Version: i.Version, State: i.State, Class: i.Class, Zone: i.Zone,
-				Cycle: i.Cycle, Period: i.Period, Unit: i.Unit, Price: i.Price, Per: i.Per, Tax: i.Tax,
-			})
-			sims[k] = map[uint32]bool{}
-		}
-		if i.SIM != 0 {
-			sims[k][i.SIM] = true
-		}
-		if err := lines[l].add(i); err != nil {
+		if err := s.Add(&items[n]); err != nil {
 			return nil, err
 		}
-		lines[l].SIMs = len(sims[k])
 	}
+	return s, nil
+}
+
+// Add adds an item. The items of one SIM come together.
+func (s *Sums) Add(i *Item) (err error) {
+	l := Line{
+		Kind: i.Kind, Account: i.Account, Product: i.Product, Version: i.Version, State: i.State, Class: i.Class, Zone: i.Zone,
+		Tariff: i.Tariff, Cycle: i.Cycle, Period: i.Period, Unit: i.Unit, Price: i.Price, Per: i.Per, Tax: i.Tax, Text: i.Text,
+		Items: 1, Records: i.Records, Quantity: i.Quantity, Prorated: i.Days != i.Of, Exact: i.Exact,
+	}
+	switch i.Kind {
+	case OneOff, Adjustment, Commitment, Penalty:
+		l.Cause = i.Cause // they are not added up
+	}
+	at, err := s.merge(&l)
+	if err == nil && i.SIM != 0 && s.last[at] != i.SIM {
+		s.lines[at].SIMs++
+		s.last[at] = i.SIM
+	}
+	return err
+}
+
+// Merge adds a line of other sums.
+func (s *Sums) Merge(l *Line) error {
+	_, err := s.merge(l)
+	return err
+}
+
+func (s *Sums) merge(l *Line) (at int, err error) {
+	k := l.key()
+	at, ok := s.at[k]
+	if !ok {
+		at = len(s.lines)
+		s.at[k] = at
+		s.lines, s.last = append(s.lines, *l), append(s.last, 0)
+		return at, nil
+	}
+	sum := &s.lines[at]
+	sum.SIMs += l.SIMs
+	sum.Items += l.Items
+	sum.Records += l.Records
+	sum.Prorated = sum.Prorated || l.Prorated
+	sum.Period = Period{min(sum.Period.From, l.Period.From), max(sum.Period.To, l.Period.To)}
+	if sum.Quantity, err = sum.Quantity.Add(l.Quantity); err != nil {
+		return at, err
+	}
+	sum.Exact, err = sum.Exact.Add(l.Exact)
+	return at, err
+}
+
+// Exact are the lines before they are rounded, in the order of a document.
+func (s *Sums) Exact() []Line {
+	lines := slices.Clone(s.lines)
+	slices.SortStableFunc(lines, order)
+	return lines
+}
+
+// Lines are the lines of a document in a currency with that many decimals, in the order in which they are printed.
+func (s *Sums) Lines(scale int) ([]Line, error) {
+	lines := s.Exact()
 	for n := range lines {
 		if err := lines[n].round(scale); err != nil {
 			return nil, err
 		}
-	}
-	slices.SortStableFunc(lines, order)
-	for n := range lines {
 		lines[n].No = n + 1
 	}
 	return lines, nil
-}
-
-func (l *Line) add(i *Item) (err error) {
-	l.Items++
-	l.Records += i.Records
-	l.Prorated = l.Prorated || i.Days != i.Of
-	l.Period = Period{min(l.Period.From, i.Period.From), max(l.Period.To, i.Period.To)}
-	if l.Quantity, err = l.Quantity.Add(i.Quantity); err != nil {
-		return err
-	}
-	l.Exact, err = l.Exact.Add(i.Exact)
-	return err
 }
 
 // moneyRounding is that of lines and tax groups: half away from zero.
@@ -140,6 +179,7 @@ func order(a, b Line) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
 		cmp.Compare(a.Account, b.Account), cmp.Compare(a.Product, b.Product), cmp.Compare(a.Version, b.Version), cmp.Compare(a.State, b.State),
-		cmp.Compare(a.Class, b.Class), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Cycle, b.Cycle), cmp.Compare(a.Period.From, b.Period.From),
-		cmp.Compare(a.Period.To, b.Period.To), a.Price.Cmp(b.Price), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Tax, b.Tax), cmp.Compare(a.Unit, b.Unit))
+		cmp.Compare(a.Class, b.Class), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Tariff, b.Tariff), cmp.Compare(a.Cycle, b.Cycle), cmp.Compare(a.Period.From, b.Period.From),
+		cmp.Compare(a.Period.To, b.Period.To), a.Price.Cmp(b.Price), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Tax, b.Tax), cmp.Compare(a.Unit, b.Unit),
+		cmp.Compare(a.Cause, b.Cause))
 }

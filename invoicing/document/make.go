@@ -1,9 +1,9 @@
 package document
 
-// Make fills lines, tax groups and totals of a document from its items; tax says how each line is taxed. The document has its currency,
-// Scale and Gross.
-func (d *Document) Make(items []Item, tax func(*Line) (Taxed, error)) (err error) {
-	if d.Lines, err = Lines(items, d.Scale); err != nil {
+// Make fills lines, tax groups and totals of a document from sums of its items; tax says how each line is taxed. The document has its
+// currency, Scale and Gross.
+func (d *Document) Make(items *Sums, tax func(*Line) (Taxed, error)) (err error) {
+	if d.Lines, err = items.Lines(d.Scale); err != nil {
 		return err
 	}
 	for n := range d.Lines {

@@ -168,7 +168,9 @@ func (k *kase) show(b *strings.Builder, items []document.Item) {
 			fmt.Fprintf(b, "  item SIM %s %s %s %s %d/%d %s\n", sim, i.Product, i.State, i.Period, i.Days, i.Of, i.Exact.Fixed(12))
 		}
 	}
-	lines, err := document.Lines(items, 2)
+	sums, err := document.SumsOf(items)
+	require.NoError(k.t, err)
+	lines, err := sums.Lines(2)
 	require.NoError(k.t, err)
 	net := decimal.Zero
 	for _, l := range lines {

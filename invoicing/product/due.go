@@ -56,6 +56,7 @@ type owedKey struct {
 	cycle    Date
 	tax      string
 	cause    string
+	text     string
 }
 
 // owed is what is due for a key.
@@ -324,7 +325,7 @@ func (o *owed) item() (document.Item, error) {
 	}
 	i := document.Item{
 		Kind: o.kind, Account: o.account, SIM: o.sim, Product: o.product, Version: o.version, State: o.state, Cycle: o.cycle, Period: period,
-		Price: o.price, Exact: o.exact, Below: o.below, Tax: o.tax, Cause: o.cause, Unit: "days",
+		Price: o.price, Exact: o.exact, Below: o.below, Tax: o.tax, Cause: o.cause, Text: o.text, Unit: "days",
 	}
 	quantity := o.units * int64(o.n)
 	if o.once {

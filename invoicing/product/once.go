@@ -341,7 +341,7 @@ func (w *window) oneOffsDue(b *bill) error {
 			tax = w.docs.Tax(oneTime, o.Product, w.date(o.at))
 		}
 		if err := b.add(owedKey{kind: kind, account: o.Account, product: o.Product, price: o.Amount, units: 1, from: w.from, to: w.to,
-			cycle: w.first, tax: tax, cause: o.id}, 1); err != nil {
+			cycle: w.first, tax: tax, cause: o.id, text: o.Reference}, 1); err != nil {
 			return err
 		}
 	}
