@@ -15,7 +15,7 @@ import (
 //go:embed project files
 var embedded embed.FS
 
-// Project is the demo's project: sources/, classes/, catalogue/, registry/ and tests/.
+// Project is the demo's project: sources/, classes/, catalogue/, registry/, changes/ (a batch) and tests/.
 func Project() fs.FS { return folder("project") }
 
 // Files are the usage files, in a folder for each source, with NOTICE files that say where they come from.

@@ -34,7 +34,7 @@ func loadProject(t testing.TB) *project.Project {
 }
 
 // loadRegistry imports the project's registry, and more.
-func loadRegistry(t testing.TB, more ...generate.File) *registry.Registry {
+func loadRegistry(t testing.TB, p *project.Project, more ...generate.File) *registry.Registry {
 	var inputs []registry.Input
 	names, err := fs.Glob(demo.Project(), "registry/*")
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func loadRegistry(t testing.TB, more ...generate.File) *registry.Registry {
 		inputs = append(inputs, registry.Input{Name: f.Name, Open: f.Open})
 	}
 	r := registry.New()
-	changes, list := registry.Import(r, inputs)
+	changes, _, list := registry.ImportWith(r, inputs, project.ImportOptions(p.Catalogue))
 	require.Empty(t, list)
 	r.Publish(changes.Revision)
 	return r
@@ -171,7 +171,7 @@ func shipped(t testing.TB, p *project.Project) []offline.File {
 
 func TestTheDemoRatesItsFiles(t *testing.T) {
 	p := loadProject(t)
-	balances, out := run(t, p, loadRegistry(t), shipped(t, p))
+	balances, out := run(t, p, loadRegistry(t, p), shipped(t, p))
 	known := map[string][5]int64{ // records, filtered, duplicate, suspended, rated
 		"Master.csv":               {14, 3, 0, 0, 11},
 		"CDRImport-2015-10-26.csv": {5, 0, 0, 0, 5},
@@ -250,7 +250,7 @@ func TestGeneratedFilesAreRatedAsTheirTallySays(t *testing.T) {
 	}
 	entries, err := generate.Registry(o)
 	require.NoError(t, err)
-	balances, out := run(t, p, loadRegistry(t, entries...), inputs)
+	balances, out := run(t, p, loadRegistry(t, p, entries...), inputs)
 	tally, err := generate.Tally(o)
 	require.NoError(t, err)
 	got := map[string]generate.Totals{}

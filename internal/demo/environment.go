@@ -186,7 +186,7 @@ func (e *environment) register(ctx context.Context, more []registry.Input) error
 		return err
 	}
 	_, list, err := e.engines.Store.Import(ctx, append(inputs, more...), control.ImportOptions{Who: "demo", Now: time.Now(),
-		Partitions: e.engines.Partitions})
+		Partitions: e.engines.Partitions, Files: project.ImportOptions(e.project.Catalogue)})
 	if err == nil {
 		err = list.Err()
 	}

@@ -29,7 +29,8 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 	if closed == known {
 		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
 	}
-	office, err := backoffice.New(backoffice.Options{Store: e.engines.Store, Warehouse: backoffice.Connected(e.engines.Warehouse)})
+	office, err := backoffice.New(backoffice.Options{Store: e.engines.Store, Warehouse: backoffice.Connected(e.engines.Warehouse),
+		Project: e.config.Project, Partitions: e.engines.Partitions})
 	if err != nil {
 		return err
 	}
@@ -46,6 +47,9 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 		return err
 	}
 	fmt.Fprintln(o.Words)
+	if err := e.lives(ctx, office, o); err != nil {
+		return err
+	}
 	for _, q := range [][2]string{
 		{"What is each account charged so far?", "account balance"},
 		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
