@@ -23,7 +23,7 @@ type actor struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	at         string                   // the effect at which it stands
+	at         effect                   // the effect at which it stands
 	wake       time.Time                // the scheduler does not resume it before this time
 	ready      func() bool              // or before this is true; nil: no condition
 	paused     int                      // the scheduler does not resume it before this step
@@ -61,7 +61,7 @@ type killed struct{}
 
 // start makes an actor. It does nothing until it is scheduled.
 func (w *world) start(name string, k kind, partition int, run func(ctx context.Context) error) *actor {
-	a := &actor{world: w, name: name, kind: k, partition: partition, at: "start"}
+	a := &actor{world: w, name: name, kind: k, partition: partition, at: effect{"start", ""}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.resume, a.kill = iter.Pull(func(yield func(struct{}) bool) {
 		defer func() {
@@ -107,17 +107,30 @@ func (a *actor) runnable() bool {
 	return a.ready() || !a.wake.IsZero() && !w.now.Before(a.wake) || a.ctx.Err() != nil
 }
 
+// effect is what an actor is about to do, or has just done, with what. The two stay apart until somebody reads them: there
+// are thousands in a schedule.
+type effect struct{ verb, what string }
+
+func (e effect) String() string {
+	if e.what == "" {
+		return e.verb
+	}
+	return e.verb + " " + e.what
+}
+
 // point is where an effect begins or ends: the actor may stand still here for a while, or for ever.
-func (w *world) point(what string, n, m int64) {
+func (w *world) point(what effect, n, m int64) {
 	a := w.current
 	if a == nil {
-		panic("an effect outside of any actor: " + what)
+		panic("an effect outside of any actor: " + what.String())
 	}
 	if a.dead {
 		panic(killed{})
 	}
 	a.at = what
-	w.note(a.name, what, n, m)
+	if w.options.Trace > 0 {
+		w.note(a.name, what.String(), n, m)
+	}
 	if !a.yield(struct{}{}) {
 		a.dead = true
 		panic(killed{})
@@ -125,7 +138,7 @@ func (w *world) point(what string, n, m int64) {
 }
 
 // wait is point until a condition holds, or a time has come (never when d < 0), or the actor is asked to end.
-func (w *world) wait(what string, d time.Duration, ready func() bool) {
+func (w *world) wait(what effect, d time.Duration, ready func() bool) {
 	a := w.current
 	if a != nil {
 		a.ready = ready
@@ -168,7 +181,7 @@ func (w *world) jumps(a *actor) {
 }
 
 func (c clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.w.wait("sleep", d, func() bool { return false })
+	c.w.wait(effect{"sleep", ""}, d, func() bool { return false })
 	return ctx.Err()
 }
 

@@ -89,7 +89,7 @@ func (b simBroker) log(topic string, partition int) *partitionLog { return b.w.l
 // Append starts an append.
 func (b simBroker) Append(_ context.Context, topic string, partition int, messages []broker.Message) broker.Pending {
 	w := b.w
-	w.point("append "+topic, int64(partition), int64(len(messages)))
+	w.point(effect{"append", topic}, int64(partition), int64(len(messages)))
 	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages), given: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
 	for i := range r.messages {
 		r.messages[i].Key, r.messages[i].Value = bytes.Clone(r.messages[i].Key), bytes.Clone(r.messages[i].Value)
@@ -144,10 +144,10 @@ func (r *request) apply() {
 func (r *request) Wait(ctx context.Context) (int64, error) {
 	w := r.w
 	if !r.answered {
-		w.wait("no answer", time.Duration(w.rng.IntN(200))*time.Millisecond, func() bool { return false })
+		w.wait(effect{"no", "answer"}, time.Duration(w.rng.IntN(200))*time.Millisecond, func() bool { return false })
 		return 0, unavailable("append")
 	}
-	w.wait("await append", -1, func() bool { return r.done })
+	w.wait(effect{"await", "append"}, -1, func() bool { return r.done })
 	if !r.done {
 		return 0, ctx.Err()
 	}
@@ -160,13 +160,13 @@ func (r *request) Wait(ctx context.Context) (int64, error) {
 // Fetch reads.
 func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
 	w, l := b.w, b.log(topic, partition)
-	w.point("fetch "+topic, int64(partition), from)
+	w.point(effect{"fetch", topic}, int64(partition), from)
 	if w.happens(FetchFails, 60) {
 		return dst, unavailable("fetch")
 	}
 	if len(l.from(from)) == 0 && wait > 0 {
 		w.current.idle = true
-		w.wait("await "+topic, wait, func() bool { return l.end > from })
+		w.wait(effect{"await", topic}, wait, func() bool { return l.end > from })
 		w.current.idle = false
 	}
 	if ctx.Err() != nil {
@@ -202,7 +202,7 @@ func lend(dst, messages []broker.Message) []broker.Message {
 // Bounds are the first offset kept and the next one.
 func (b simBroker) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	w, l := b.w, b.log(topic, partition)
-	w.point("bounds "+topic, int64(partition), l.end)
+	w.point(effect{"bounds", topic}, int64(partition), l.end)
 	if ctx.Err() != nil {
 		return 0, 0, ctx.Err()
 	}

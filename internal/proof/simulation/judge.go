@@ -62,7 +62,7 @@ func (w *world) complete() bool {
 // rests reports whether a partition's owner waits for usage.
 func (w *world) rests(p int) bool {
 	return slices.ContainsFunc(w.actors, func(a *actor) bool {
-		return a.kind == ownerKind && a.partition == p && !a.ended && a.idle && a.at == "await "+w.topics.Usage
+		return a.kind == ownerKind && a.partition == p && !a.ended && a.idle && a.at == effect{"await", w.topics.Usage}
 	})
 }
 

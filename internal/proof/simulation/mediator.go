@@ -130,7 +130,7 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	w := s.w
 	f := w.files[row.Number-1]
 	for range 1 + w.rng.IntN(3) {
-		w.point("fetch file", row.Number, 0)
+		w.point(effect{"fetch", "file"}, row.Number, 0)
 		if err := w.stalls(ctx); err != nil && f.origins == nil {
 			return mediation.Content{}, err
 		}
@@ -182,7 +182,7 @@ func (w *world) stalls(ctx context.Context) error {
 		return nil
 	}
 	until := w.step + 1 + w.spread(ServerStalls)
-	w.wait("await server", time.Minute, func() bool { return w.step >= until || w.phase != troubled })
+	w.wait(effect{"await", "server"}, time.Minute, func() bool { return w.step >= until || w.phase != troubled })
 	if ctx.Err() == nil && w.faults[ServerStalls].IntN(2) == 0 {
 		return &collect.UnreachableError{Err: errSimulated}
 	}
@@ -234,7 +234,7 @@ func (r mediatorReference) Queues() []control.Queue {
 }
 
 func (r mediatorReference) Source(_ context.Context, _, version string) (*source.Source, error) {
-	r.w.point("source", 0, 0)
+	r.w.point(effect{"source", ""}, 0, 0)
 	if version == "" && r.removed {
 		return nil, errors.New("the project has no source carrier")
 	}
@@ -247,7 +247,7 @@ func (r mediatorReference) Source(_ context.Context, _, version string) (*source
 }
 
 func (r mediatorReference) Current(context.Context) (registry.Revision, string, error) {
-	r.w.point("current", int64(r.w.revision), int64(r.w.catalogue))
+	r.w.point(effect{"current", ""}, int64(r.w.revision), int64(r.w.catalogue))
 	return registry.Revision(r.w.revision), shared().catalogues[r.w.catalogue].Version(), nil
 }
 

@@ -174,10 +174,10 @@ func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry
 // known waits until a process knows the version that it asks for, as the real one does.
 func (r reference) known(ctx context.Context, what string) error {
 	w := r.w
-	w.point(what, 0, 0)
+	w.point(effect{what, ""}, 0, 0)
 	if w.happens(NotKnownYet, 40) {
 		until := w.step + 1 + w.spread(NotKnownYet)
-		w.wait("await "+what, time.Second, func() bool { return w.step >= until })
+		w.wait(effect{"await", what}, time.Second, func() bool { return w.step >= until })
 		return ctx.Err()
 	}
 	return nil

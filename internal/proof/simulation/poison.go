@@ -88,7 +88,13 @@ func (w *world) goOn() {
 		if a.next == nil || a.ended {
 			continue
 		}
-		here := slices.DeleteFunc(slices.Clone(w.halts), func(s control.Stop) bool { return s.Partition != a.partition })
+		here := w.here[:0]
+		for i := range w.halts {
+			if w.halts[i].Partition == a.partition {
+				here = append(here, w.halts[i])
+			}
+		}
+		w.here = here
 		for _, passed := range control.PassedStops(here, a.kind.String(), a.next) {
 			next := int64(math.MaxInt64)
 			switch passed.Role {

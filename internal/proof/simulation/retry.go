@@ -108,7 +108,7 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 			return nil, err
 		}
 	}
-	w.point("find copies", int64(len(keys)), 0)
+	w.point(effect{"find", "copies"}, int64(len(keys)), 0)
 	found := map[udr.RecordKey]udr.ID{}
 	for p := range partitions {
 		for i := range w.judged[p].counts {
@@ -171,7 +171,7 @@ func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, err
 	if err := w.drain(ctx, home); err != nil {
 		return false, err
 	}
-	w.point("find end", int64(home), 0)
+	w.point(effect{"find", "end"}, int64(home), 0)
 	f.alone = true
 	return w.warehouse.ends[home][id], nil
 }

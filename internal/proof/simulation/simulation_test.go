@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,15 @@ var (
 	fresh     = flag.Uint64("fresh", 3_000, "how many schedules TestFreshSchedules runs, from the seed SEED in the environment on")
 	progress  = flag.Bool("progress", false, "tell how far many schedules are")
 )
+
+// TestMain lets garbage grow: a schedule is a few milliseconds and as many megabytes, and a third of its time went to
+// collecting them.
+func TestMain(m *testing.M) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	os.Exit(m.Run())
+}
 
 // TestReplay replays one schedule, by the command that a failing TestSchedules prints.
 func TestReplay(t *testing.T) {

@@ -198,7 +198,7 @@ type inserter struct {
 // Insert stores a block, or only reports that it did, or both.
 func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	w := i.w
-	w.point("insert "+b.table, int64(i.partition), int64(b.n))
+	w.point(effect{"insert", b.table}, int64(i.partition), int64(b.n))
 	stays := *b
 	apply := func() { i.store(&stays, token) }
 	down := warehouse.Away("insert", errSimulated)
@@ -210,11 +210,11 @@ func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 		return down
 	case w.happens(LateInsert, 30):
 		i.late = append(i.late, lateBlock{w.step + 1 + w.spread(LateInsert), i.partition, apply})
-		w.point("insert fails", 0, 0)
+		w.point(effect{"insert", "fails"}, 0, 0)
 		return down
 	}
 	apply()
-	w.point("inserted "+b.table, int64(i.partition), int64(b.n))
+	w.point(effect{"inserted", b.table}, int64(i.partition), int64(b.n))
 	if w.happens(LostInsert, 15) {
 		return down
 	}
@@ -224,7 +224,7 @@ func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 // Stored returns how many rows of a block are there, or an error.
 func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 	w := i.w
-	w.point("count "+b.table, int64(i.partition), int64(b.n))
+	w.point(effect{"count", b.table}, int64(i.partition), int64(b.n))
 	if w.happens(InsertFails, 30) {
 		return 0, warehouse.Away("count", errSimulated)
 	}

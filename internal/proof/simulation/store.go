@@ -37,7 +37,7 @@ func (s *store) position(name string, partition int) *control.SinkPosition {
 // transaction runs f as a transaction of the current actor.
 func (s *store) transaction(ctx context.Context, what string, f func() error) error {
 	w := s.w
-	w.point("begin "+what, 0, 0)
+	w.point(effect{"begin", what}, 0, 0)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -47,7 +47,7 @@ func (s *store) transaction(ctx context.Context, what string, f func() error) er
 	if err := f(); err != nil {
 		return err
 	}
-	w.point("committed "+what, 0, 0)
+	w.point(effect{"committed", what}, 0, 0)
 	if w.happens(LostCommit, 40) {
 		return storeDown(what)
 	}
@@ -62,10 +62,7 @@ func storeUnavailable(err error) bool {
 	return backoff.From(err) == backoff.ControlStore
 }
 
-const (
-	takingEpoch = "taking an epoch"
-	tookEpoch   = "committed " + takingEpoch
-)
+const takingEpoch = "taking an epoch"
 
 func (s *store) nextEpoch(ctx context.Context, p int, seen int64) (epoch int64, err error) {
 	err = s.transaction(ctx, takingEpoch, func() error {

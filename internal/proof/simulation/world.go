@@ -113,6 +113,7 @@ type world struct {
 	lines   map[udr.ID]*line         // of carriers, by the records that they are
 	orders  []control.Stop           // orders to skip a message
 	halts   []control.Stop           // open stops
+	here    []control.Stop           // those of one partition, while they are looked at
 	full    [engines]int             // an engine rejects writes before this step
 	removed int                      // the project has no source before this step
 	changed []control.RegistryChange // when the revisions of the registry became known
@@ -331,14 +332,14 @@ func (w *world) trouble() {
 			})
 		case a.paused <= w.step && w.happens(Pause, w.nerve(a)):
 			a.paused = w.step + 1 + w.spread(Pause)
-			if a.at == "bounds "+w.topics.Checkpoint { // long enough for another owner to restore and write a checkpoint
+			if (a.at == effect{"bounds", w.topics.Checkpoint}) { // long enough for another owner to restore and write a checkpoint
 				a.paused += w.faults[Pause].IntN(300)
 			}
 			w.notef(a.name, "PAUSES at %s until step %d", a.at, a.paused)
 			if a.kind == senderKind {
-				w.zombies[a.kind.String()+": "+a.at]++ // its lease ends
+				w.zombies[a.kind.String()+": "+a.at.String()]++ // its lease ends
 			} else if w.active.Has(Rebalance) && w.faults[Pause].IntN(2) == 0 {
-				w.zombies[a.kind.String()+": "+a.at]++
+				w.zombies[a.kind.String()+": "+a.at.String()]++
 				w.replace(a)
 			}
 		case w.happens(ClockJumps, 300):
@@ -415,7 +416,7 @@ func (w *world) replace(a *actor) {
 // them.
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
-		if a.kind == ownerKind && a.partition == p && !a.ended && a.at == "fetch "+w.topics.Checkpoint {
+		if a.kind == ownerKind && a.partition == p && !a.ended && (a.at == effect{"fetch", w.topics.Checkpoint}) {
 			return 6
 		}
 	}
@@ -426,11 +427,11 @@ func (w *world) compactions(p int) int {
 // where it has taken a partition and not yet read its state, and where it is about to append.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
-	case tookEpoch:
+	case effect{"committed", takingEpoch}:
 		return 12
-	case "bounds " + w.topics.Checkpoint:
+	case effect{"bounds", w.topics.Checkpoint}:
 		return 15
-	case "append " + w.topics.Checkpoint, "fetch " + w.topics.Checkpoint:
+	case effect{"append", w.topics.Checkpoint}, effect{"fetch", w.topics.Checkpoint}:
 		return 50
 	}
 	return 200
