@@ -37,6 +37,13 @@ func TestEveryDependencyMayBeShipped(t *testing.T) {
 	}
 }
 
+// Files of others that are embedded in the binary, with the licence beside them.
+func TestEmbeddedFilesOfOthersMayBeShipped(t *testing.T) {
+	for dir, want := range map[string]string{"invoicing/form/fonts": "OFL-1.1"} { // OFL 2: with the notice, and not sold alone
+		require.Equal(t, []string{want}, found(t, filepath.Join("..", "..", dir)), dir)
+	}
+}
+
 // found are the licences in a module's root.
 func found(t *testing.T, dir string) (ids []string) {
 	entries, err := os.ReadDir(dir)

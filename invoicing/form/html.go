@@ -1,0 +1,109 @@
+package form
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/terms"
+)
+
+// Print is a document and what its forms need besides.
+type Print struct {
+	Document *document.Document
+	Seller   *terms.Seller     // its version on the date of the document
+	Logo     []byte            // of the seller: SVG or PNG, nil for none
+	Accounts map[string]string // names of accounts for people, by account; an account without one is printed as it is
+	XML      []byte            // the electronic invoice that is attached to the PDF, nil for none
+	XMLName  string            // its file name
+}
+
+// texts are the seller's words in a language.
+func (in *Print) texts(lang string) terms.Words {
+	for _, t := range in.Seller.Texts {
+		if t.Key.Value == lang {
+			return t.Value
+		}
+	}
+	return terms.Words{}
+}
+
+func (in *Print) account(id string) string {
+	if name := in.Accounts[id]; name != "" {
+		return name
+	}
+	return id
+}
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
+
+// html is the page of a view.
+func (v *view) html() ([]byte, error) {
+	var b bytes.Buffer
+	if err := pageTemplate().Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("the page of the document: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// look are the colours of a document.
+type look struct {
+	Colour template.CSS // of the brand
+	Dark   template.CSS // of the amount in the box
+	Tint   template.CSS // of the box
+}
+
+const ink = "#1a1d21"
+
+// lookOf makes the colours from that of the seller, #0b7a5b; without one documents are in ink.
+func lookOf(colour string) look {
+	rgb, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32)
+	if err != nil || len(colour) != 7 {
+		return look{Colour: ink, Dark: ink, Tint: "#f2f4f6"}
+	}
+	mix := func(other, part uint64) template.CSS {
+		out := "#"
+		for shift := 16; shift >= 0; shift -= 8 {
+			out += fmt.Sprintf("%02x", ((rgb>>shift&255)*part+other*(100-part))/100)
+		}
+		return template.CSS(out)
+	}
+	return look{Colour: mix(0, 100), Dark: mix(0, 80), Tint: mix(255, 7)}
+}
+
+// countryName is the name of a country in a language; a code that is unknown is printed as it is.
+func countryName(lang, code string) string {
+	region, err := language.ParseRegion(code)
+	if err != nil {
+		return code
+	}
+	if name := regions()[lang].Name(region); name != "" {
+		return name
+	}
+	return code
+}
+
+var regions = sync.OnceValue(func() map[string]display.Namer {
+	all := map[string]display.Namer{}
+	for _, l := range Languages {
+		all[l] = display.Regions(language.Make(l))
+	}
+	return all
+})
+
+// cssText is foreign text as a quoted text of CSS: without the characters that end it.
+func cssText(s string) template.CSS {
+	r := strings.NewReplacer(`"`, "”", `\`, "∖", "<", "‹", ">", "›", "{", "(", "}", ")", ";", ",", "\n", " ")
+	return template.CSS(`"` + r.Replace(s) + `"`)
+}

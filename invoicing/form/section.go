@@ -1,0 +1,280 @@
+package form
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+)
+
+// section is what is printed under one title: the lines of an account of one kind, of usage those of one class.
+type section struct {
+	account string
+	kind    document.Kind
+	class   string
+	lines   []*document.Line
+}
+
+// sections are the lines of a document: by account, then in the order of kinds. A document with more lines than fit prints one line for
+// each section, with their sum.
+func (v *viewer) sections(out *view, most int) {
+	all := v.split(v.d.Lines)
+	short := len(v.d.Lines) > most
+	if short {
+		out.Notes = append(out.Notes, v.say("summarised", "lines", v.count("lines", int64(len(v.d.Lines)), v.int(int64(len(v.d.Lines))))))
+		if len(all) > most { // the accounts alone are too many
+			all = v.split(v.withoutAccounts())
+		}
+	}
+	out.Head = columns{v.say("item"), v.say("quantity"), v.say("price"), v.say("amount", "currency", v.d.Currency)}
+	if v.d.Gross {
+		out.Head.D = v.say("amount_gross", "currency", v.d.Currency)
+	}
+	several := slices.ContainsFunc(all, func(s *section) bool { return s.account != all[0].account })
+	var total decimal.D
+	for i, s := range all {
+		name := v.text(v.in.account(s.account))
+		if several && (i == 0 || s.account != all[i-1].account) {
+			out.Rows = append(out.Rows, row{Kind: "account", Text: name, keep: true})
+			total = decimal.Zero
+		}
+		rows, sum := v.section(s, short)
+		out.Rows = append(out.Rows, rows...)
+		total = v.add(total, sum)
+		if several && (i == len(all)-1 || s.account != all[i+1].account) {
+			out.Rows[len(out.Rows)-1].keep = true
+			out.Rows = append(out.Rows, row{Kind: "sum", Text: v.say("total_of", "name", name), Amount: v.amount(total)})
+		}
+	}
+	countSpans(out.Rows)
+}
+
+// countSpans counts the rows that stay on one page.
+func countSpans(rows []row) {
+	for first := 0; first < len(rows); {
+		n := 1
+		for rows[first+n-1].keep && first+n < len(rows) {
+			n++
+		}
+		rows[first].Span = n
+		first += n
+	}
+}
+
+// split puts lines under their titles; the payer's own account comes first.
+func (v *viewer) split(lines []document.Line) []*section {
+	type key struct {
+		account string
+		kind    document.Kind
+		class   string
+	}
+	at := map[key]*section{}
+	var all []*section
+	for n := range lines {
+		l := &lines[n]
+		k := key{l.Account, l.Kind, l.Class}
+		if l.Kind != document.Usage {
+			k.class = ""
+		}
+		s := at[k]
+		if s == nil {
+			s = &section{account: k.account, kind: k.kind, class: k.class}
+			at[k], all = s, append(all, s)
+		}
+		s.lines = append(s.lines, l)
+	}
+	slices.SortStableFunc(all, func(a, b *section) int {
+		return cmp.Or(own(a.account != v.d.Payer.Account)-own(b.account != v.d.Payer.Account), cmp.Compare(a.account, b.account))
+	})
+	for _, s := range all { // earlier periods come after the others
+		slices.SortStableFunc(s.lines, func(a, b *document.Line) int { return own(v.late(a)) - own(v.late(b)) })
+	}
+	return all
+}
+
+func own(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// withoutAccounts are the lines as if all were of the payer's account.
+func (v *viewer) withoutAccounts() []document.Line {
+	lines := slices.Clone(v.d.Lines)
+	for n := range lines {
+		lines[n].Account = v.d.Payer.Account
+	}
+	return lines
+}
+
+// late says that a line is of a cycle before those that the document closes.
+func (v *viewer) late(l *document.Line) bool {
+	first := v.d.Cycle.From
+	if len(v.d.Periods) > 0 {
+		first = v.d.Periods[0].From
+	}
+	return l.Cycle != 0 && l.Cycle < first
+}
+
+func (v *viewer) add(a, b decimal.D) decimal.D {
+	sum, err := a.Add(b)
+	if err != nil && v.err == nil {
+		v.err = err
+	}
+	return sum
+}
+
+// section are the rows of a section, and its sum.
+func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
+	for _, l := range s.lines {
+		sum = v.add(sum, v.turned(l.Amount))
+	}
+	title, period := v.title(s), v.common(s)
+	if period != (document.Period{}) {
+		title = v.say("of_period", "name", title, "period", v.cycle(period))
+	}
+	rows = append(rows, row{Kind: "group", Text: title, Amount: v.amount(sum), keep: true})
+	if short {
+		n := int64(len(s.lines))
+		return append(rows, row{Kind: "line", Text: v.count("lines", n, v.int(n)), Amount: v.amount(sum)}), sum
+	}
+	for _, l := range s.lines {
+		rows = append(rows, v.line(l, period))
+	}
+	return rows, sum
+}
+
+func (v *viewer) title(s *section) string {
+	if s.kind == document.Usage && s.class != "" {
+		return v.class(s.class)
+	}
+	if text, ok := v.known("kind_" + string(s.kind)); ok {
+		return text
+	}
+	return v.text(string(s.kind))
+}
+
+func (v *viewer) class(class string) string {
+	if text, ok := v.known("class_" + class); ok {
+		return text
+	}
+	return v.name(class)
+}
+
+// name is a name of the catalogue as it is printed: in_billing is "in billing".
+func (v *viewer) name(s string) string { return v.text(strings.ReplaceAll(s, "_", " ")) }
+
+// common is the billing cycle of all lines of a section that are not late, none if they have several.
+func (v *viewer) common(s *section) (period document.Period) {
+	for i, l := range s.lines {
+		switch c := v.cycleOf(s, l.Cycle); {
+		case v.late(l):
+		case i > 0 && period != (document.Period{}) && period != c:
+			return document.Period{}
+		default:
+			period = c
+		}
+	}
+	return period
+}
+
+// cycleOf is the billing cycle that begins on a date: one of those that the document closes, or the next one, as far as its lines reach.
+func (v *viewer) cycleOf(s *section, from document.Date) document.Period {
+	for _, p := range append(v.d.Periods, v.d.Cycle) {
+		if p.From == from {
+			return p
+		}
+	}
+	hull := document.Period{From: from, To: from}
+	for _, l := range s.lines {
+		if l.Cycle == from {
+			hull.To = max(hull.To, l.Period.To)
+		}
+	}
+	return hull
+}
+
+// line is a line, under a title that names a period.
+func (v *viewer) line(l *document.Line, titled document.Period) row {
+	out := row{Kind: "line", Text: v.what(l), Amount: v.amount(v.turned(l.Amount))}
+	var details []string
+	if p := l.Period; p != titled && p.Days() > 0 {
+		details = append(details, v.period(p))
+	}
+	if v.late(l) {
+		details = append(details, v.say("earlier"))
+	}
+	if l.Kind == document.Usage && l.Product != "" {
+		details = append(details, v.say("plan", "name", v.text(l.Product)))
+	}
+	if l.State != "" {
+		details = append(details, v.say("state", "name", v.name(l.State)))
+	}
+	if l.SIMs > 0 {
+		details = append(details, v.count("sims", int64(l.SIMs), v.int(int64(l.SIMs))))
+	}
+	if l.Records > 0 {
+		details = append(details, v.count("records", l.Records, v.int(l.Records)))
+	}
+	if l.Takes > 0 && v.d.Corrects != "" {
+		details = append(details, v.say("takes", "line", number(l.Takes), "number", v.text(v.d.Corrects)))
+	}
+	var by string
+	out.Quantity, out.Price, by = v.quantities(l)
+	if by != "" {
+		details = append(details, by)
+	}
+	out.Detail = strings.Join(details, " · ")
+	return out
+}
+
+// what is what a line is for.
+func (v *viewer) what(l *document.Line) string {
+	if l.Text != "" {
+		return v.text(l.Text)
+	}
+	if l.Kind == document.Usage {
+		tariff := l.Tariff
+		if tariff == l.Zone {
+			tariff = ""
+		}
+		return join(", ", v.class(l.Class), v.name(l.Zone), v.name(tariff))
+	}
+	if text := v.text(l.Product); text != "" {
+		return text
+	}
+	return v.title(&section{kind: l.Kind})
+}
+
+// quantities are the columns quantity and price of a line. Items that pay for whole periods are counted, if their number times the price
+// is the amount; those that pay by days say so in the details.
+func (v *viewer) quantities(l *document.Line) (quantity, price, by string) {
+	n := l.Quantity
+	if v.d.Negative && v.d.Form != document.CreditNote {
+		n = n.Neg() // a credit note has the quantities of the lines that it takes back; another negative document turns them around
+	}
+	switch l.Unit {
+	case "":
+		if l.Price.IsZero() {
+			return "", "", ""
+		}
+		return v.quantity(n), v.unitPrice(l.Price), ""
+	case "days":
+		signed := func(count int) decimal.D {
+			if n.Sign() < 0 {
+				count = -count
+			}
+			return decimal.FromInt(int64(count))
+		}
+		items := signed(l.Items)
+		if product, err := items.Mul(l.Price); !l.Prorated && err == nil && product == v.turned(l.Exact) {
+			return v.quantity(items), v.unitPrice(l.Price), ""
+		}
+		days, _ := n.Int64()
+		return v.quantity(signed(cmp.Or(l.SIMs, l.Items))), "", v.say("by_days", "days", v.count("days", days, v.quantity(n)), "price", v.unitPrice(l.Price))
+	}
+	return v.quantityOf(l, n), v.priceOf(l), ""
+}
