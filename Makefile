@@ -5,6 +5,7 @@ SHELL := /bin/sh
 CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 CLIENTS := .deps/clients/stamp
+EINVOICES := .deps/einvoices/stamp
 
 .DEFAULT_GOAL := build
 .PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
@@ -23,7 +24,7 @@ $(CHDB): deploy/engines/package.json deploy/engines/package-lock.json
 	@touch $@
 
 # Apache Kafka for the tests, pinned by deploy/engines/pom.xml.
-deps-test: deps $(KAFKA) $(CLIENTS)
+deps-test: deps $(KAFKA) $(CLIENTS) $(EINVOICES)
 
 # Clients of ClickHouse that the tests run as BI tools do, pinned in deploy/engines/clients.
 $(CLIENTS): deploy/engines/clients/package.json deploy/engines/clients/package-lock.json deploy/engines/clients/requirements.txt
@@ -39,6 +40,13 @@ $(KAFKA): deploy/engines/pom.xml
 	@deploy/engines/prerequisites test
 	@rm -rf .deps/kafka && mkdir -p .deps/kafka
 	mvn -q -B -f deploy/engines/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.deps/kafka/libs
+	@touch $@
+
+# The validator of e-invoices, pinned by deploy/engines/einvoices/pom.xml.
+$(EINVOICES): deploy/engines/einvoices/pom.xml
+	@deploy/engines/prerequisites test
+	@rm -rf .deps/einvoices && mkdir -p .deps/einvoices
+	mvn -q -B -f deploy/engines/einvoices/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.deps/einvoices/libs
 	@touch $@
 
 # What building needs, what the demo needs besides, and what the tests do: one line for each that is missing.

@@ -1,0 +1,165 @@
+package form
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/terms"
+	"ratemill/printable"
+)
+
+// Formats of e-invoices, as billing profiles name them. Both are UBL 2.1 by EN 16931.
+const (
+	EN16931 = "en16931"      // by no more than the standard; also that of payers who name no format
+	Peppol  = "peppol-bis-3" // Peppol BIS Billing 3.0
+)
+
+// Formats lists the formats of e-invoices.
+var Formats = []string{EN16931, Peppol}
+
+// Beside is what an e-invoice has beside its document.
+type Beside struct {
+	// Seller is the catalogue's document of the seller: its bank account and its SEPA creditor identifier.
+	Seller *terms.Seller
+	// Corrected is the date of issue of the document that a credit note takes back.
+	Corrected document.Date
+}
+
+// UBL is a final document as a UBL 2.1 Invoice (type 380), or as a CreditNote (381) if it pays money back; then all signs are turned
+// around. A document that lacks something for EN 16931 gets a *RefusedError with all that it lacks.
+func UBL(d *document.Document, b Beside) ([]byte, error) {
+	u := ublMaker{d: d, Beside: b, format: cmp.Or(d.Terms.EInvoiceFormat, EN16931)}
+	if wrong := u.wrong(); len(wrong) > 0 {
+		return nil, &RefusedError{Document: cmp.Or(d.Number, d.ID), Reasons: wrong}
+	}
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	e := xml.NewEncoder(&out)
+	e.Indent("", "  ")
+	if err := e.Encode(u.document()); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// ublMaker makes one e-invoice.
+type ublMaker struct {
+	Beside
+	d      *document.Document
+	format string
+}
+
+func (u *ublMaker) document() *ublDocument {
+	d := u.d
+	doc := &ublDocument{
+		XMLName: xml.Name{Local: "Invoice"}, Namespace: ublInvoice, Aggregate: ublAggregate, Basic: ublBasic,
+		Customization: "urn:cen.eu:en16931:2017",
+		ID:            xmlText(d.Number), Issued: d.Issued.String(), Note: xmlText(strings.Join(d.Notes, " ")), Currency: d.Currency,
+		Cost: xmlText(d.Terms.CostCentre), Buyer: xmlText(d.Terms.CostCentre), Period: u.period(),
+		Supplier: u.supplier(), Customer: u.customer(), Means: u.means(),
+		Taxes: ublTaxTotal{Amount: u.money(d.Tax)},
+		Totals: ublTotals{
+			Lines: u.money(d.Net), Net: u.money(d.Net), Total: u.money(d.Total), Payable: u.money(d.Total),
+		},
+	}
+	if u.format == Peppol {
+		doc.Customization += "#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
+		doc.Profile = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+	}
+	if d.Negative {
+		doc.XMLName.Local, doc.Namespace, doc.CreditNoteType = "CreditNote", ublCreditNote, "381"
+	} else {
+		doc.InvoiceType, doc.Due = "380", d.Due.String()
+	}
+	if d.Corrects != "" {
+		doc.Corrects = &ublReference{ID: xmlText(d.Corrects), Issued: isoDate(u.Corrected)}
+	}
+	if u.taxed("K") { // BR-IC-12: the country to which was delivered
+		doc.Delivery = &ublCountry{Code: d.Payer.Country}
+	}
+	for i := range d.Taxes {
+		doc.Taxes.Groups = append(doc.Taxes.Groups, u.group(&d.Taxes[i]))
+	}
+	for i := range d.Lines {
+		l := u.line(&d.Lines[i])
+		if d.Negative {
+			l.Invoiced, l.Credited = nil, l.Invoiced
+			doc.CreditLines = append(doc.CreditLines, l)
+		} else {
+			doc.InvoiceLines = append(doc.InvoiceLines, l)
+		}
+	}
+	return doc
+}
+
+// signed is an amount with the sign that it has in the e-invoice.
+func (u *ublMaker) signed(amount decimal.D) decimal.D {
+	if u.d.Negative {
+		return amount.Neg()
+	}
+	return amount
+}
+
+func (u *ublMaker) money(amount decimal.D) ublAmount {
+	return ublAmount{u.d.Currency, u.signed(amount).Fixed(u.d.Scale)}
+}
+
+// taxed reports whether a line has one of some tax categories.
+func (u *ublMaker) taxed(categories ...string) bool {
+	return slices.ContainsFunc(u.d.Lines, func(l document.Line) bool { return slices.Contains(categories, l.Category) })
+}
+
+// period is the document's period: what it closes, and what its lines are for. Recurring charges in advance and late usage lie beside
+// the cycles that it closes, and no line's period may lie outside of the document's (Peppol R110, R111).
+func (u *ublMaker) period() *ublPeriod {
+	all := append([]document.Period{u.d.Cycle}, u.d.Periods...)
+	for i := range u.d.Lines {
+		all = append(all, u.d.Lines[i].Period)
+	}
+	var whole document.Period
+	for _, p := range all {
+		switch {
+		case p.Days() <= 0:
+		case whole.Days() <= 0:
+			whole = p
+		default:
+			whole = document.Period{From: min(whole.From, p.From), To: max(whole.To, p.To)}
+		}
+	}
+	return ublDays(whole)
+}
+
+// ublDays is a period by its first and its last day, nil if it has no day.
+func ublDays(p document.Period) *ublPeriod {
+	if p.Days() <= 0 {
+		return nil
+	}
+	return &ublPeriod{p.From.String(), (p.To - 1).String()}
+}
+
+// isoDate is a date as text, nothing if there is none.
+func isoDate(d document.Date) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// xmlText is foreign text on one line, without characters that XML does not allow or that are not shown.
+func xmlText(text string) string {
+	return printable.Line(strings.Join(strings.Fields(strings.Map(xmlCharacter, strings.ToValidUTF8(text, "�"))), " "))
+}
+
+// xmlCharacter replaces what is no Char of XML 1.0.
+func xmlCharacter(r rune) rune {
+	if r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= 0x10ffff {
+		return r
+	}
+	return printable.Substitute
+}

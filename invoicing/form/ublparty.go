@@ -1,0 +1,118 @@
+package form
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/invoicing/document"
+)
+
+// Codes of payment means (UNCL 4461).
+const (
+	creditTransfer     = "30"
+	sepaCreditTransfer = "58"
+	directDebit        = "49"
+	sepaDirectDebit    = "59"
+	standingAgreement  = "57"
+)
+
+// sepaCountries are the countries of the SEPA area by the first letters of their IBANs.
+var sepaCountries = strings.Fields("AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO " +
+	"PL PT RO RS SE SI SK SM VA")
+
+func (u *ublMaker) supplier() ublParty {
+	p := u.party(&u.d.Seller)
+	if u.Seller != nil {
+		if brand := xmlText(u.Seller.Brand); brand != "" && brand != p.Name {
+			p.Trade = &ublName{brand}
+		}
+	}
+	if !u.taxed("O") && u.d.Seller.VAT != "" {
+		p.Taxes = append(p.Taxes, ublPartyTax{xmlText(u.d.Seller.VAT), "VAT"})
+	}
+	if number := xmlText(u.d.Seller.TaxNumber); number != "" {
+		p.Taxes = append(p.Taxes, ublPartyTax{number, "TAX"}) // BT-32: any scheme but VAT
+	}
+	if m := u.means(); m != nil && m.Code == sepaDirectDebit {
+		p.IDs = append(p.IDs, ublPartyID{ublID{"SEPA", u.Seller.Creditor.Value}}) // BT-90
+	}
+	return p
+}
+
+func (u *ublMaker) customer() ublParty {
+	p := u.party(&u.d.Payer)
+	if account := xmlText(u.d.Payer.Account); account != "" {
+		p.IDs = append(p.IDs, ublPartyID{ublID{Value: account}}) // BT-46
+	}
+	if !u.taxed("O") && u.d.Payer.VAT != "" { // BR-O-02: then neither party has a VAT number
+		p.Taxes = append(p.Taxes, ublPartyTax{xmlText(u.d.Payer.VAT), "VAT"})
+	}
+	return p
+}
+
+// party is what sellers and buyers have in common.
+func (u *ublMaker) party(p *document.Party) ublParty {
+	out := ublParty{Name: xmlText(p.Name), Register: xmlText(p.Registration), Address: ublPlace(p)}
+	if scheme, address, ok := strings.Cut(p.Endpoint, ":"); ok {
+		out.Endpoint = &ublID{scheme, xmlText(address)}
+	}
+	if phone, email := xmlText(p.Phone), xmlText(p.Email); phone != "" || email != "" {
+		out.Contact = &ublContact{phone, email}
+	}
+	return out
+}
+
+// ublPlace is an address. One without a street has its lines as printed.
+func ublPlace(p *document.Party) ublAddress {
+	a := ublAddress{Street: xmlText(p.Street), City: xmlText(p.City), Postcode: xmlText(p.Postcode), Country: ublCountry{p.Country}}
+	if a.Street != "" {
+		return a
+	}
+	var lines []string
+	for _, l := range p.Lines {
+		if l = xmlText(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	for i, to := range []*string{&a.Street, &a.Additional} {
+		if len(lines) > i {
+			*to = lines[i]
+		}
+	}
+	if len(lines) > 2 {
+		a.Line = &ublAddressLine{strings.Join(lines[2:], ", ")}
+	}
+	return a
+}
+
+// paid reports whether the buyer has to pay something.
+func (u *ublMaker) paid() bool { return !u.d.Negative && u.d.Total.Sign() > 0 }
+
+// means is how the buyer pays, nil where it pays nothing, or where nobody said how.
+func (u *ublMaker) means() *ublMeans {
+	t := &u.d.Terms
+	if !u.paid() {
+		return nil
+	}
+	m := &ublMeans{ID: xmlText(u.d.Number)}
+	switch {
+	case t.Payment == "sepa":
+		m.Code, m.Mandate = sepaDirectDebit, &ublMandate{xmlText(t.Mandate), ublPlainID{compact(t.IBAN)}}
+	case t.Payment == "direct_debit" && u.format == Peppol:
+		m.Code = standingAgreement // R061: in Peppol, a direct debit names a mandate, which only SEPA has
+	case t.Payment == "direct_debit":
+		m.Code = directDebit
+	case u.Seller != nil && u.Seller.Bank != nil:
+		bank := u.Seller.Bank
+		m.Code, m.Account = creditTransfer, &ublAccount{compact(bank.IBAN), xmlText(u.d.Seller.Name), plainID(compact(bank.BIC))}
+		if u.d.Currency == "EUR" && len(m.Account.IBAN) > 2 && slices.Contains(sepaCountries, m.Account.IBAN[:2]) {
+			m.Code = sepaCreditTransfer
+		}
+	default:
+		return nil
+	}
+	return m
+}
+
+// compact is an IBAN or a BIC without the blanks between its groups.
+func compact(text string) string { return strings.ReplaceAll(xmlText(text), " ", "") }
