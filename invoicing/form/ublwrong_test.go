@@ -91,7 +91,9 @@ func TestADirectDebitWithoutACreditorIsRefused(t *testing.T) {
 
 // FuzzForeignText: whatever a carrier, a customer or a colleague wrote, an e-invoice can be read, and has no character that is not shown.
 func FuzzForeignText(f *testing.F) {
-	for _, text := range []string{"Ñandú & Söhne <GmbH>", "]]>", "\x00\x1b[31m", "\u202egnp.exe", "\xff\xfe", "\ufffe\uffff", "&#0;", "a\r\nb\tc"} {
+	for _, text := range []string{
+		"Ñandú & Söhne <GmbH>", "]]>", "\x00\x1b[31m", "\u202egnp.exe", "\xff\xfe", "\ufffe\uffff", "&#0;", "a\r\nb\tc",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
