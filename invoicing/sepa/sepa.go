@@ -1,0 +1,242 @@
+package sepa
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ratemill/decimal"
+	"ratemill/registry"
+)
+
+// Creditor is who collects.
+type Creditor struct {
+	Name string
+	ID   string // SEPA creditor identifier
+	IBAN string
+	BIC  string // may be missing
+}
+
+// Sequence is the place of a debit among those of its mandate.
+type Sequence string
+
+// The sequences of mandates that allow more than one debit.
+const (
+	First     Sequence = "FRST"
+	Recurrent Sequence = "RCUR"
+)
+
+// Debit is one direct debit.
+type Debit struct {
+	Document string // its number: the end-to-end id, by which bank statements name the debit
+	Amount   decimal.D
+	Currency string
+	On       registry.Date // when the account is debited
+	Sequence Sequence
+
+	Payer   string // account, for people
+	Debtor  string // name of the holder
+	IBAN    string
+	BIC     string // may be missing
+	Mandate string
+	Signed  registry.Date
+	Text    string // for the debtor's bank statement
+}
+
+// Refusal says why a document cannot be collected.
+type Refusal struct {
+	Document string
+	Payer    string
+	Why      []string
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("document %s of %s cannot be collected: %s", r.Document, r.Payer, strings.Join(r.Why, "; "))
+}
+
+// Message is a file for the bank.
+type Message struct {
+	ID       string // unique for the bank, at most 35 characters
+	Created  time.Time
+	Creditor Creditor
+	Batches  []Batch
+	Count    int
+	Sum      decimal.D
+}
+
+// Batch is what is collected on one day with one sequence.
+type Batch struct {
+	On       registry.Date
+	Sequence Sequence
+	Debits   []Debit
+	Sum      decimal.D
+}
+
+// Checks are what the caller knows better.
+type Checks struct {
+	IBAN  func(text string) error // says what is wrong with an IBAN
+	Today registry.Date           // no mandate is signed later, and nothing is collected before
+}
+
+// New groups debits into a message. It refuses debits that lack something, each with all that is missing; the message has the others.
+// An error says that there can be no message at all.
+func New(id string, created time.Time, by Creditor, debits []Debit, c Checks) (*Message, []Refusal, error) {
+	if err := by.check(id, c); err != nil {
+		return nil, nil, err
+	}
+	m := &Message{ID: id, Created: created, Creditor: by}
+	var refused []Refusal
+	taken := map[string]bool{}
+	for _, d := range debits {
+		d.IBAN, d.BIC = compact(d.IBAN), compact(d.BIC)
+		why := d.check(c)
+		if taken[d.Document] {
+			why = append(why, "another debit has the same number")
+		}
+		if len(why) > 0 {
+			refused = append(refused, Refusal{d.Document, d.Payer, why})
+			continue
+		}
+		taken[d.Document] = true
+		if err := m.add(d); err != nil {
+			return nil, nil, err
+		}
+	}
+	slices.SortFunc(m.Batches, func(a, b Batch) int { return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.Sequence, b.Sequence)) })
+	for i := range m.Batches {
+		slices.SortFunc(m.Batches[i].Debits, func(a, b Debit) int { return cmp.Compare(a.Document, b.Document) })
+	}
+	return m, refused, nil
+}
+
+func (m *Message) add(d Debit) (err error) {
+	at := slices.IndexFunc(m.Batches, func(b Batch) bool { return b.On == d.On && b.Sequence == d.Sequence })
+	if at < 0 {
+		at = len(m.Batches)
+		m.Batches = append(m.Batches, Batch{On: d.On, Sequence: d.Sequence})
+	}
+	b := &m.Batches[at]
+	b.Debits = append(b.Debits, d)
+	if b.Sum, err = b.Sum.Add(d.Amount); err != nil {
+		return err
+	}
+	m.Count++
+	m.Sum, err = m.Sum.Add(d.Amount)
+	return err
+}
+
+var (
+	// identifiers are the characters of references, EPC implementation guidelines 1.4: no slash at an end, and no two together.
+	identifiers = regexp.MustCompile(`^[A-Za-z0-9?:().,'+ -]+(/[A-Za-z0-9?:().,'+ -]+)*$`)
+	creditorIDs = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Za-z0-9]{3}[A-Za-z0-9]{1,28}$`)
+	bics        = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
+	most        = decimal.MustParse("999999999.99")
+)
+
+// longest is that of an id, and longestName that of a name.
+const (
+	longest     = 35
+	longestName = 70
+	longestText = 140
+)
+
+func (by *Creditor) check(id string, c Checks) error {
+	var wrong []error
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	by.IBAN, by.BIC = compact(by.IBAN), compact(by.BIC)
+	if len(id) > longest || !identifiers.MatchString(id) {
+		add("%q is no id of a message: it has at most %d letters, digits and - ? : ( ) . , ' +", id, longest)
+	}
+	if by.Name == "" {
+		add("the seller has no name")
+	}
+	if !creditorIDs.MatchString(by.ID) {
+		add("the seller has no SEPA creditor identifier; write it as sepa_creditor of the seller's document, such as DE98ZZZ09999999999")
+	}
+	if by.IBAN == "" {
+		add("the seller has no bank account; write it as bank of the seller's document")
+	} else if err := c.IBAN(by.IBAN); err != nil {
+		add("bank of the seller: %w", err)
+	}
+	if by.BIC != "" && !bics.MatchString(by.BIC) {
+		add("bank of the seller: %q is no BIC", by.BIC)
+	}
+	return errors.Join(wrong...)
+}
+
+// check lists what the debit lacks.
+func (d *Debit) check(c Checks) (why []string) {
+	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	switch {
+	case d.Currency != "EUR":
+		add("it is in %s, and SEPA is in EUR", d.Currency)
+	case d.Amount.Sign() <= 0 || d.Amount.Cmp(most) > 0:
+		add("%s is no amount that can be debited; that is 0.01 to %s", d.Amount, most)
+	case d.Amount.Decimals() > 2:
+		add("%s has more than 2 decimals", d.Amount)
+	}
+	if len(d.Document) > longest || !identifiers.MatchString(d.Document) {
+		add("its number is no end-to-end id: that has at most %d letters, digits and / - ? : ( ) . , ' +", longest)
+	}
+	switch {
+	case d.Mandate == "":
+		add("the payer has no mandate; write payment.sepa.mandate of its billing profile")
+	case len(d.Mandate) > longest || !identifiers.MatchString(d.Mandate):
+		add("%q is no reference of a mandate", d.Mandate)
+	}
+	switch {
+	case d.Signed == 0:
+		add("the date on which the mandate was signed is missing; write payment.sepa.signed")
+	case d.Signed > c.Today:
+		add("the mandate is signed on %s, which is in the future", d.Signed)
+	}
+	if d.IBAN == "" {
+		add("the payer has no IBAN; write payment.sepa.iban")
+	} else if err := c.IBAN(d.IBAN); err != nil {
+		add("%v", err)
+	}
+	if d.BIC != "" && !bics.MatchString(d.BIC) {
+		add("%q is no BIC", d.BIC)
+	}
+	if latin(d.Debtor, longestName) == "" {
+		add("the payer has no name")
+	}
+	if d.On < c.Today {
+		add("it would be collected on %s, which is over", d.On)
+	}
+	return why
+}
+
+func compact(text string) string { return strings.ToUpper(strings.ReplaceAll(text, " ", "")) }
+
+// letters are written otherwise by banks that take basic Latin letters alone; accents fall by themselves.
+var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "Æ", "AE", "ø", "o", "Ø", "O", "œ", "oe", "Œ", "OE", "ł", "l", "Ł", "L",
+	"đ", "d", "Đ", "D", "þ", "th", "Þ", "TH", "&", "+", "–", "-", "’", "'", "_", "-", ";", ",")
+
+// latin is a text in the characters that every bank of SEPA takes, at most some. EPC implementation guidelines 1.4, and EPC217-08
+// for what becomes of others.
+func latin(text string, most int) string {
+	var b strings.Builder
+	for _, r := range norm.NFD.String(letters.Replace(text)) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/-?:().,'+ ", r):
+			b.WriteRune(r)
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		default:
+			b.WriteByte('.')
+		}
+		if b.Len() == most {
+			break
+		}
+	}
+	return strings.Trim(b.String(), " /")
+}
