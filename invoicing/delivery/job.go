@@ -1,0 +1,110 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ratemill/invoicing/document"
+)
+
+// Channel is a way to a receiver.
+type Channel string
+
+// The channels.
+const (
+	Email    Channel = "email"
+	SFTP     Channel = "sftp"      // the payer's remote storage
+	Hardcopy Channel = "hardcopy"  // a print file
+	EInvoice Channel = "e_invoice" // UBL
+)
+
+// Channels are all of them.
+var Channels = []Channel{Email, SFTP, Hardcopy, EInvoice}
+
+// State is how far a delivery is.
+type State string
+
+// The states. sent: the channel has taken it. confirmed: the receiver has it, as the channel or a person says.
+const (
+	Pending   State = "pending"
+	Sending   State = "sending"
+	Sent      State = "sent"
+	Confirmed State = "confirmed"
+	Failed    State = "failed"
+)
+
+// States are all of them.
+var States = []State{Pending, Sending, Sent, Confirmed, Failed}
+
+// Job is the delivery of a document by a channel.
+type Job struct {
+	ID          string // <document>/<channel>
+	Document    string // id
+	Number      string
+	PayerNumber uint32
+	Payer       string
+	Channel     Channel
+	Recipient   string
+	State       State
+	Why         string
+	Who         string
+	Round       int
+	Began       time.Time
+	Attempts    int
+	Unclear     int // attempts that broke off: nobody knows whether the receiver has it
+	NextAt      time.Time
+	Sent        time.Time
+	Made        time.Time
+	Changed     time.Time
+
+	version int64
+}
+
+// MessageID is the Message-ID of a mail, at the domain of its sender. It is the same each time that an attempt is repeated, so that
+// mail programs show the mail once; when a person orders it to be sent again, it is another.
+func (j *Job) MessageID(domain string) string {
+	if j.Round > 1 {
+		return fmt.Sprintf("%s.%d@%s", j.Document, j.Round, domain)
+	}
+	return j.Document + "@" + domain
+}
+
+// wanted is a channel that a document goes by, with its receiver.
+type wanted struct {
+	channel   Channel
+	recipient string
+}
+
+// channels are those that the terms of a document ask for.
+func channels(t *document.Terms, endpoint string) (all []wanted) {
+	if t.Delivery == "email" || t.Delivery == "email_and_hardcopy" {
+		all = append(all, wanted{Email, strings.Join(t.Emails, " ")})
+	}
+	if t.Delivery == "hardcopy" || t.Delivery == "email_and_hardcopy" {
+		all = append(all, wanted{Hardcopy, "print"})
+	}
+	if t.Delivery == "e_invoice" {
+		all = append(all, wanted{EInvoice, endpoint})
+	}
+	if s := t.Storage; s != nil {
+		all = append(all, wanted{SFTP, s.User + "@" + s.SFTP + ":" + s.Path})
+	}
+	return all
+}
+
+// Between attempts there is a pause that doubles, up to an hour. After a day, a delivery has failed.
+const (
+	firstPause = time.Minute
+	mostPause  = time.Hour
+	giveUp     = 24 * time.Hour
+)
+
+// pause is how long to wait after some attempts.
+func pause(attempts int) time.Duration {
+	p := firstPause
+	for range min(attempts-1, 10) {
+		p *= 2
+	}
+	return min(p, mostPause)
+}

@@ -1,0 +1,290 @@
+package delivery
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/payment"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the tables of this package, and of payments, up to date.
+func Migrate(ctx context.Context, db *store.DB) error {
+	if err := payment.Migrate(ctx, db); err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoice_delivery_version"})
+	return err
+}
+
+// Enqueue notes what follows from a final document, in the transaction that makes it final: what is open of it, and a delivery for each
+// channel that its terms ask for. The same document again adds nothing. It returns the channels; none means that nobody gets the
+// document unless a person sends it.
+func Enqueue(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, now time.Time) (by []Channel, err error) {
+	if d.Number == "" {
+		return nil, fmt.Errorf("document %s has no number; only a final document is delivered", d.ID)
+	}
+	if err := payment.Open(ctx, tx, payer, d); err != nil {
+		return nil, err
+	}
+	at := now.UnixNano()
+	for _, w := range channels(&d.Terms, d.Payer.Endpoint) {
+		_, err := tx.Exec(ctx, `INSERT INTO invoice_deliveries (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', 1, ?, 0, 0, ?, 0, ?, ?, 1)
+			ON CONFLICT (id) DO NOTHING`, d.ID+"/"+string(w.channel), d.ID, d.Number, int64(payer), d.Payer.Account, string(w.channel), w.recipient,
+			string(Pending), at, at, at, at)
+		if err != nil {
+			return nil, err
+		}
+		by = append(by, w.channel)
+	}
+	return by, nil
+}
+
+const columns = `id, document, number_text, payer_number, payer, channel, recipient, state, why, who, round, began, attempts, unclear,
+	next_at, sent, made, changed, version`
+
+func scan(rows *sql.Rows) (j Job, err error) {
+	var payer, began, next, sent, made, changed int64
+	err = rows.Scan(&j.ID, &j.Document, &j.Number, &payer, &j.Payer, &j.Channel, &j.Recipient, &j.State, &j.Why, &j.Who, &j.Round, &began,
+		&j.Attempts, &j.Unclear, &next, &sent, &made, &changed, &j.version)
+	j.PayerNumber = uint32(payer)
+	for _, at := range []struct {
+		n    int64
+		into *time.Time
+	}{{began, &j.Began}, {next, &j.NextAt}, {sent, &j.Sent}, {made, &j.Made}, {changed, &j.Changed}} {
+		if at.n != 0 {
+			*at.into = time.Unix(0, at.n).UTC()
+		}
+	}
+	return j, err
+}
+
+// Table is the deliveries in the control store.
+type Table struct{ DB *store.DB }
+
+func (t Table) list(ctx context.Context, where string, args ...any) (all []Job, err error) {
+	err = t.DB.Query(ctx, "reading deliveries", `SELECT `+columns+` FROM invoice_deliveries WHERE `+where, args, func(rows *sql.Rows) error {
+		j, err := scan(rows)
+		all = append(all, j)
+		return err
+	})
+	return all, err
+}
+
+// Question says which deliveries are asked for; zero values ask for all.
+type Question struct {
+	Number string // of the document, or its id
+	Payer  *uint32
+	State  State
+}
+
+// List lists deliveries: those that need somebody first, then the newest.
+func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
+	where, args := []string{"1 = 1"}, []any(nil)
+	if q.Number != "" {
+		where, args = append(where, "(number_text = ? OR document = ?)"), append(args, q.Number, q.Number)
+	}
+	if q.Payer != nil {
+		where, args = append(where, "payer_number = ?"), append(args, int64(*q.Payer))
+	}
+	if q.State != "" {
+		where, args = append(where, "state = ?"), append(args, string(q.State))
+	}
+	return t.list(ctx, strings.Join(where, " AND ")+
+		" ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'confirmed' THEN 2 WHEN 'sent' THEN 2 ELSE 1 END, made DESC, number_text, channel", args...)
+}
+
+// Get is the delivery with an id.
+func (t Table) Get(ctx context.Context, id string) (*Job, error) {
+	all, err := t.list(ctx, "id = ?", id)
+	if err == nil && len(all) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// Due are deliveries to be tried now, those that waited longest first. One that is being sent is due when the time for it is over:
+// its process died.
+func (t Table) Due(ctx context.Context, now time.Time, most int) ([]Job, error) {
+	return t.list(ctx, "next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT ?", now.UnixNano(), most)
+}
+
+// save writes a delivery that nobody changed since it was read: store.ErrConflict if somebody did.
+func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
+	next := int64(0)
+	if !j.NextAt.IsZero() {
+		next = j.NextAt.UnixNano()
+	}
+	sent := int64(0)
+	if !j.Sent.IsZero() {
+		sent = j.Sent.UnixNano()
+	}
+	err := t.DB.Change(ctx, "noting a delivery", func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE invoice_deliveries SET recipient = ?, state = ?, why = ?, who = ?, round = ?, began = ?, attempts = ?,
+			unclear = ?, next_at = ?, sent = ?, changed = ?, version = version + 1 WHERE id = ? AND version = ?`, j.Recipient, string(j.State),
+			j.Why, j.Who, j.Round, j.Began.UnixNano(), j.Attempts, j.Unclear, next, sent, now.UnixNano(), j.ID, j.version)
+		if err == nil && n == 0 {
+			err = store.ErrConflict
+		}
+		return err
+	})
+	if err == nil {
+		j.Changed = now
+		j.version++
+	}
+	return err
+}
+
+// lease is how long an attempt may take. Then another process tries.
+const lease = 5 * time.Minute
+
+// begin marks a delivery as being sent: false if another process was faster. An attempt that broke off before is counted as unclear.
+func (t Table) begin(ctx context.Context, j *Job, now time.Time) (mine bool, err error) {
+	if j.State == Sending && j.Channel == Email { // the others look whether the file is there
+		j.Unclear++
+	}
+	j.State, j.NextAt = Sending, now.Add(lease)
+	j.Attempts++
+	if err = t.save(ctx, j, now); errors.Is(err, store.ErrConflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Outcome is what became of an attempt.
+type Outcome struct {
+	State State  // Sent, Confirmed; Pending: to be tried again; Failed: it is no use
+	Why   string // of Pending and Failed
+	// Unclear says that the attempt broke off when the receiver may have had it already.
+	Unclear bool
+}
+
+// end writes down what became of an attempt.
+func (t Table) end(ctx context.Context, j *Job, o Outcome, now time.Time) error {
+	j.State, j.Why, j.NextAt = o.State, o.Why, time.Time{}
+	if o.Unclear {
+		j.Unclear++
+	}
+	switch o.State {
+	case Sent, Confirmed:
+		j.Sent = now
+	case Pending:
+		if now.Sub(j.Began) >= giveUp {
+			j.State, j.Why = Failed, "it was tried for a day; the last attempt: "+o.Why
+		} else {
+			j.NextAt = now.Add(pause(j.Attempts))
+		}
+	}
+	return t.save(ctx, j, now)
+}
+
+// RefusedError says that the state of a delivery does not allow what somebody asks for.
+type RefusedError struct {
+	Job  *Job
+	Step string
+	Why  string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("delivery %s is %s, so nobody can %s it; %s", e.Job.ID, e.Job.State, e.Step, e.Why)
+}
+
+// Decide is what a person decides about a delivery.
+type Decide struct {
+	Who, Why string
+	To       []string // addresses of a mail that is sent again, instead of those before
+}
+
+// Confirm says that the receiver has it: it was printed and posted, or the receiver said so.
+func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
+	return t.decide(ctx, id, by, now, func(j *Job) error {
+		if j.State == Sending {
+			return &RefusedError{j, "confirm", "wait until the attempt has ended"}
+		}
+		if j.Sent.IsZero() {
+			j.Sent = now
+		}
+		j.State, j.NextAt = Confirmed, time.Time{}
+		return nil
+	})
+}
+
+// Fail says that the receiver does not have it although it was sent, or that nobody is to send it.
+func (t Table) Fail(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
+	return t.decide(ctx, id, by, now, func(j *Job) error {
+		if j.State == Sending {
+			return &RefusedError{j, "fail", "wait until the attempt has ended"}
+		}
+		j.State, j.NextAt = Failed, time.Time{}
+		return nil
+	})
+}
+
+// Again orders a delivery to be sent again, in a new round.
+func (t Table) Again(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
+	return t.decide(ctx, id, by, now, func(j *Job) error {
+		switch {
+		case j.State == Sending || j.State == Pending:
+			return &RefusedError{j, "send", "it is sent anyway"}
+		case len(by.To) > 0 && j.Channel != Email:
+			return &RefusedError{j, "readdress", "only mail has addresses; the place of others is in the billing profile and the configuration"}
+		case len(by.To) > 0:
+			j.Recipient = strings.Join(by.To, " ")
+		}
+		j.State, j.Began, j.NextAt, j.Attempts, j.Unclear = Pending, now, now, 0, 0
+		j.Round++
+		return nil
+	})
+}
+
+func (t Table) decide(ctx context.Context, id string, by Decide, now time.Time, do func(*Job) error) (*Job, error) {
+	j, err := t.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := do(j); err != nil {
+		return nil, err
+	}
+	j.Who, j.Why = by.Who, by.Why
+	return j, t.save(ctx, j, now)
+}
+
+// Waits is what waits.
+type Waits struct {
+	Waiting int           // deliveries to be tried
+	Failed  int           // deliveries that a person has to look at
+	Unclear int           // deliveries that the receiver may have twice
+	Oldest  time.Duration // since the oldest round began that is not over
+}
+
+// Waits is what waits at a time.
+func (t Table) Waits(ctx context.Context, now time.Time) (w Waits, err error) {
+	var began int64
+	err = t.DB.Read().QueryRowContext(ctx, t.DB.SQL(`SELECT COUNT(CASE WHEN next_at > 0 THEN 1 END), COUNT(CASE WHEN state = 'failed' THEN 1 END),
+		COUNT(CASE WHEN unclear > 0 THEN 1 END), COALESCE(MIN(CASE WHEN next_at > 0 THEN began END), 0) FROM invoice_deliveries`)).
+		Scan(&w.Waiting, &w.Failed, &w.Unclear, &began)
+	if err != nil {
+		return w, t.DB.Failed("counting deliveries", err)
+	}
+	if began != 0 {
+		w.Oldest = max(0, now.Sub(time.Unix(0, began)))
+	}
+	return w, nil
+}

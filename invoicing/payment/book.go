@@ -1,0 +1,241 @@
+package payment
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/registry"
+)
+
+// Book folds facts of payments into the tables, together with the exposure of payers.
+type Book struct {
+	// Number is the number of an account.
+	Number func(account string) (uint32, bool)
+	// Settle changes what a payer owes by documents, in the transaction: below zero for what was paid.
+	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, documents decimal.D) error
+}
+
+// Apply makes the tables say what a fact says of a payment; nil: it is withdrawn. The same again changes nothing.
+func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, revision registry.Revision) error {
+	var oldPayer int64
+	var oldText string
+	err := tx.Row(ctx, `SELECT payer_number, value FROM invoice_payments WHERE id = ?`, id).Scan(&oldPayer, &oldText)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	parts, payer, err := b.resolve(ctx, tx, v)
+	if err != nil {
+		return fmt.Errorf("payment %s: %w", id, err)
+	}
+	text := ""
+	if v != nil {
+		canonical, err := v.text()
+		if err != nil {
+			return err
+		}
+		text = string(canonical)
+	}
+	if text == oldText && int64(payer) == oldPayer {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO invoice_payments (id, payer_number, value, revision) VALUES (?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET payer_number = excluded.payer_number, value = excluded.value, revision = excluded.revision`,
+		id, int64(payer), text, int64(revision)); err != nil {
+		return err
+	}
+	if err := b.replaceParts(ctx, tx, id, v, parts); err != nil {
+		return err
+	}
+	if oldText != "" {
+		old, err := parse(id, []byte(oldText))
+		if err != nil {
+			return err
+		}
+		if err := b.settle(ctx, tx, uint32(oldPayer), old.Currency, old.Amount); err != nil {
+			return err
+		}
+	}
+	if v == nil {
+		return nil
+	}
+	return b.settle(ctx, tx, payer, v.Currency, v.Amount.Neg())
+}
+
+func (b *Book) settle(ctx context.Context, tx *store.Tx, payer uint32, currency string, amount decimal.D) error {
+	if payer == 0 {
+		return nil // nobody's exposure, until somebody says who paid
+	}
+	return b.Settle(ctx, tx, payer, currency, amount)
+}
+
+// resolved is a part of which the document is known.
+type resolved struct {
+	of     *Receivable
+	amount decimal.D
+}
+
+// resolve finds the documents of a payment's parts, and its payer. What cannot be paid is a credit: a part for a document that is not
+// known, of somebody else or in another currency. Money that came is never refused here.
+func (b *Book) resolve(ctx context.Context, tx *store.Tx, v *Value) (parts []resolved, payer uint32, err error) {
+	if v == nil {
+		return nil, 0, nil
+	}
+	if v.Payer != "" {
+		var ok bool
+		if payer, ok = b.Number(v.Payer); !ok {
+			return nil, 0, nil
+		}
+	}
+	for _, p := range v.parts() {
+		of, err := Find(ctx, tx, p.Document, payer)
+		if unclear := (*NoDocumentError)(nil); errors.As(err, &unclear) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if payer == 0 {
+			payer = of.PayerNumber
+		}
+		if of.Currency == v.Currency && of.PayerNumber == payer {
+			parts = append(parts, resolved{of, p.Amount})
+		}
+	}
+	return parts, payer, nil
+}
+
+// replaceParts stores the parts of a payment instead of those it had, and what they make of their documents.
+func (b *Book) replaceParts(ctx context.Context, tx *store.Tx, id string, v *Value, parts []resolved) error {
+	had, err := documentsOf(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM invoice_payment_parts WHERE payment = ?`, id); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if _, err := tx.Exec(ctx, `INSERT INTO invoice_payment_parts (payment, document, kind, amount) VALUES (?, ?, ?, ?)`, id, p.of.Document,
+			v.kind(), p.amount.String()); err != nil {
+			return err
+		}
+		had[p.of.Document] = true
+	}
+	for document := range had {
+		if err := sumUp(ctx, tx, document); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func documentsOf(ctx context.Context, tx *store.Tx, payment string) (map[string]bool, error) {
+	rows, err := tx.Rows(ctx, `SELECT document FROM invoice_payment_parts WHERE payment = ?`, payment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]bool{}
+	for rows.Next() {
+		var document string
+		if err := rows.Scan(&document); err != nil {
+			return nil, err
+		}
+		all[document] = true
+	}
+	return all, rows.Err()
+}
+
+// sumUp adds up what payments pay of a document.
+func sumUp(ctx context.Context, tx *store.Tx, document string) error {
+	r, err := Find(ctx, tx, document, 0)
+	if err != nil {
+		return err
+	}
+	if err := r.addParts(ctx, tx); err != nil {
+		return err
+	}
+	return r.save(ctx, tx)
+}
+
+func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
+	rows, err := tx.Rows(ctx, `SELECT kind, amount FROM invoice_payment_parts WHERE document = ?`, r.Document)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	r.Paid, r.WrittenOff = decimal.Zero, decimal.Zero
+	for rows.Next() {
+		var kind, text string
+		if err := rows.Scan(&kind, &text); err != nil {
+			return err
+		}
+		amount, err := decimal.Parse(text)
+		if err != nil {
+			return fmt.Errorf("a payment of document %s: %w", r.Number, err)
+		}
+		sum := &r.Paid
+		if kind == writeOff {
+			sum = &r.WrittenOff
+		}
+		if *sum, err = sum.Add(amount); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Follow folds the facts that became known since the last time. Facts that an import of the registry states count like those of
+// Import.
+func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) error {
+	return db.Change(ctx, "folding payments", func(tx *store.Tx) error {
+		var at int64
+		err := tx.Row(ctx, `SELECT revision FROM invoice_payment_facts WHERE id = 1`).Scan(&at)
+		if errors.Is(err, sql.ErrNoRows) {
+			_, err = tx.Exec(ctx, `INSERT INTO invoice_payment_facts (id, revision) VALUES (1, 0)`)
+		}
+		if err != nil {
+			return err
+		}
+		to := facts.Revision()
+		if registry.Revision(at) >= to {
+			return nil
+		}
+		for id := range facts.Subjects(registry.KindPayment) {
+			told := facts.Told(registry.KindPayment, id)
+			fresh := false
+			for i := range told {
+				fresh = fresh || told[i].Known > registry.Revision(at)
+			}
+			if !fresh {
+				continue
+			}
+			v, err := holds(id, told, to)
+			if err != nil {
+				return err
+			}
+			if err := b.Apply(ctx, tx, id, v, to); err != nil {
+				return err
+			}
+		}
+		n, err := tx.Exec(ctx, `UPDATE invoice_payment_facts SET revision = ? WHERE id = 1 AND revision = ?`, int64(to), at)
+		if err == nil && n == 0 {
+			err = store.ErrConflict
+		}
+		return err
+	})
+}
+
+// holds is what statements say of a payment: the last one that began, nil if none does. A payment happens once; it does not end.
+func holds(id string, told []registry.KnownStatement, rev registry.Revision) (*Value, error) {
+	held := registry.HeldStatements(told, rev)
+	for i := len(held) - 1; i >= 0; i-- {
+		if held[i].State == registry.Holds || held[i].State == registry.AfterEnd {
+			return parse(id, held[i].Value)
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,271 @@
+package payment
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the tables of this package up to date.
+func Migrate(ctx context.Context, db *store.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoice_payment_version"})
+	return err
+}
+
+// Receivable is a final document as its seller's bookkeeping sees it.
+type Receivable struct {
+	Document    string // id
+	Number      string
+	PayerNumber uint32
+	Payer       string // account
+	Seller      string // account; empty for the operator
+	Form        document.Form
+	Corrects    string
+	Currency    string
+	Scale       int
+	Issued, Due registry.Date
+	Method      string
+	Total       decimal.D // gross; below 0 where money is paid back
+	Credited    decimal.D
+	Paid        decimal.D
+	WrittenOff  decimal.D
+
+	version int64
+}
+
+// State is what of a document is paid.
+type State string
+
+// The states. A document whose due date has passed is overdue while it is open or partly paid.
+const (
+	Unpaid     State = "open"
+	Partly     State = "partly"
+	Paid       State = "paid"
+	Overpaid   State = "overpaid"
+	Credited   State = "credited"    // credit notes took back all of it
+	WrittenOff State = "written_off" // nobody expects the rest any more
+	Credit     State = "credit"      // it pays money back, and that is not done
+)
+
+// States are all of them.
+var States = []State{Unpaid, Partly, Paid, Overpaid, Credited, WrittenOff, Credit}
+
+// Open is what is left to pay: below 0 what the payer has paid too much, or gets back.
+func (r *Receivable) Open() (decimal.D, error) {
+	open := r.Total
+	for _, d := range []decimal.D{r.Credited, r.Paid, r.WrittenOff} {
+		var err error
+		if open, err = open.Sub(d); err != nil {
+			return open, fmt.Errorf("document %s: %w", r.Number, err)
+		}
+	}
+	return open, nil
+}
+
+// State is what is paid. It is derived, never entered.
+func (r *Receivable) State() State {
+	open, err := r.Open()
+	switch {
+	case err == nil && open.IsZero() && !r.WrittenOff.IsZero():
+		return WrittenOff
+	case err == nil && open.IsZero() && r.Paid.IsZero() && !r.Credited.IsZero():
+		return Credited
+	case err == nil && open.IsZero():
+		return Paid
+	case open.Sign() < 0 && r.Total.Sign() <= 0:
+		return Credit
+	case open.Sign() < 0:
+		return Overpaid
+	case r.Paid.IsZero() && r.WrittenOff.IsZero():
+		return Unpaid
+	}
+	return Partly
+}
+
+// Overdue reports whether something is open after the due date.
+func (r *Receivable) Overdue(today registry.Date) bool {
+	s := r.State()
+	return (s == Unpaid || s == Partly) && today > r.Due
+}
+
+// Open notes what is open of a document that becomes final, in the same transaction. A credit note takes from what is open of the
+// document that it corrects. The same document again changes nothing.
+func Open(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document) error {
+	r := Receivable{Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Seller: d.Seller.Account, Form: d.Form,
+		Corrects: d.Corrects, Currency: d.Currency, Scale: d.Scale, Issued: d.Issued, Due: d.Due, Method: d.Terms.Payment, Total: d.Total}
+	if d.Form == document.CreditNote {
+		r.Credited = r.Total // all of it is taken from the other document
+	}
+	isOpen, err := r.isOpen()
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `INSERT INTO invoice_receivables (`+columns+`, is_open)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0', 1, ?) ON CONFLICT (document) DO NOTHING`,
+		r.Document, r.Number, int64(r.PayerNumber), r.Payer, r.Seller, string(r.Form), r.Corrects, r.Currency, r.Scale, int64(r.Issued),
+		int64(r.Due), r.Method, r.Total.String(), r.Credited.String(), isOpen)
+	if err != nil || n == 0 || d.Form != document.CreditNote {
+		return err
+	}
+	of, err := Find(ctx, tx, d.Corrects, payer)
+	if err != nil {
+		return fmt.Errorf("credit note %s: %w", d.Number, err)
+	}
+	if of.Credited, err = of.Credited.Sub(d.Total); err != nil {
+		return err
+	}
+	return of.save(ctx, tx)
+}
+
+const columns = `document, number_text, payer_number, payer, seller, form, corrects, currency, scale, issued, due, method, total, credited,
+	paid, written_off, version`
+
+func scan(rows *sql.Rows) (r Receivable, err error) {
+	var payer, issued, due int64
+	var total, credited, paid, off string
+	if err := rows.Scan(&r.Document, &r.Number, &payer, &r.Payer, &r.Seller, &r.Form, &r.Corrects, &r.Currency, &r.Scale, &issued, &due,
+		&r.Method, &total, &credited, &paid, &off, &r.version); err != nil {
+		return r, err
+	}
+	r.PayerNumber, r.Issued, r.Due = uint32(payer), registry.Date(issued), registry.Date(due)
+	for _, f := range []struct {
+		text string
+		into *decimal.D
+	}{{total, &r.Total}, {credited, &r.Credited}, {paid, &r.Paid}, {off, &r.WrittenOff}} {
+		if *f.into, err = decimal.Parse(f.text); err != nil {
+			return r, fmt.Errorf("what is open of document %s: %w", r.Number, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Receivable) isOpen() (int, error) {
+	open, err := r.Open()
+	if open.IsZero() {
+		return 0, err
+	}
+	return 1, err
+}
+
+func (r *Receivable) save(ctx context.Context, tx *store.Tx) error {
+	isOpen, err := r.isOpen()
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `UPDATE invoice_receivables SET credited = ?, paid = ?, written_off = ?, is_open = ?, version = version + 1
+		WHERE document = ? AND version = ?`, r.Credited.String(), r.Paid.String(), r.WrittenOff.String(), isOpen, r.Document, r.version)
+	if err == nil && n == 0 {
+		err = store.ErrConflict
+	}
+	r.version++
+	return err
+}
+
+// NoDocumentError says that no final document has a number, or that several have it.
+type NoDocumentError struct {
+	Name  string
+	Owing []string // payers of those that have it
+}
+
+func (e *NoDocumentError) Error() string {
+	if len(e.Owing) > 0 {
+		return fmt.Sprintf("documents of %s have the number %s; name the payer too, or the id of the document",
+			strings.Join(e.Owing, " and "), e.Name)
+	}
+	return "there is no final document " + e.Name
+}
+
+// Find is the final document with a number or id. Sellers may have the same numbers: then payer, unless 0, says which is meant.
+func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receivable, error) {
+	all, err := list(ctx, tx, `number_text = ? OR document = ?`, name, name)
+	if err != nil {
+		return nil, err
+	}
+	if payer != 0 {
+		all = slices.DeleteFunc(all, func(r Receivable) bool { return r.PayerNumber != payer })
+	}
+	if len(all) == 1 {
+		return &all[0], nil
+	}
+	none := &NoDocumentError{Name: name}
+	for i := range all {
+		none.Owing = append(none.Owing, all[i].Payer)
+	}
+	return nil, none
+}
+
+func list(ctx context.Context, tx *store.Tx, where string, args ...any) (all []Receivable, err error) {
+	rows, err := tx.Rows(ctx, `SELECT `+columns+` FROM invoice_receivables WHERE `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// openOf are the documents of a payer in a currency of which something is left to pay, those that are due first first.
+func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([]*Receivable, error) {
+	all, err := list(ctx, tx, `payer_number = ? AND currency = ? AND is_open = 1`, int64(payer), currency)
+	var open []*Receivable
+	for i := range all {
+		if left, err := all[i].Open(); err == nil && left.Sign() > 0 {
+			open = append(open, &all[i])
+		}
+	}
+	slices.SortFunc(open, func(a, b *Receivable) int {
+		return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Issued, b.Issued), cmp.Compare(a.Number, b.Number))
+	})
+	return open, err
+}
+
+// Question says which documents are asked for; zero values ask for all.
+type Question struct {
+	Payer *uint32
+	Name  string // number or id
+	Open  bool   // only those of which something is open
+}
+
+// List lists final documents, those that are due first first.
+func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err error) {
+	where, args := []string{"1 = 1"}, []any(nil)
+	if q.Payer != nil {
+		where, args = append(where, "payer_number = ?"), append(args, int64(*q.Payer))
+	}
+	if q.Name != "" {
+		where, args = append(where, "(number_text = ? OR document = ?)"), append(args, q.Name, q.Name)
+	}
+	if q.Open {
+		where = append(where, "is_open = 1")
+	}
+	err = db.Query(ctx, "reading what is open of documents", `SELECT `+columns+` FROM invoice_receivables WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY due, issued, number_text, document`, args, func(rows *sql.Rows) error {
+		r, err := scan(rows)
+		all = append(all, r)
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,134 @@
+package payment
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"ratemill/decimal"
+	"ratemill/diag"
+	"ratemill/literal"
+	"ratemill/registry"
+)
+
+// Value is a payment, as a statement has it. Its subject is its reference.
+type Value struct {
+	Payer    string        `yaml:"payer" json:"payer,omitempty" doc:"The account that paid. Without it, the payer of document." example:"acme"`
+	Document string        `yaml:"document" json:"document,omitempty" doc:"Number of the invoice that it names." example:"INV-2026-000412"`
+	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"What was paid; below 0 for money that went back." example:"400.00"`
+	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
+	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
+	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off" doc:"write_off: nobody expects this amount any more."`
+	// Parts is what it pays; the rest is a credit of its payer.
+	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"How much of which document it pays. Without it, document gets all of it."`
+}
+
+// Part is how much of a document a payment pays.
+type Part struct {
+	Document string    `yaml:"document,required" json:"document" doc:"Number of the document, or its id."`
+	Amount   decimal.D `yaml:"amount,required" json:"amount" doc:"How much of it."`
+}
+
+// The kinds of payments.
+const (
+	plain    = "payment"
+	writeOff = "write_off"
+)
+
+func (v *Value) kind() string {
+	if v.Kind == "" {
+		return plain
+	}
+	return v.Kind
+}
+
+// parts are the parts of a value that names a document alone, too.
+func (v *Value) parts() []Part {
+	if len(v.Parts) > 0 || v.Document == "" {
+		return v.Parts
+	}
+	return []Part{{v.Document, v.Amount}}
+}
+
+// text is the value as a statement has it.
+func (v *Value) text() ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return registry.CanonicalJSON(text)
+}
+
+// parse reads a stored value.
+func parse(id string, text []byte) (*Value, error) {
+	v := &Value{}
+	if err := json.Unmarshal(text, v); err != nil {
+		return nil, fmt.Errorf("payment %s is not what a payment states: %w", id, err)
+	}
+	return v, nil
+}
+
+// same reports whether two payments are one: what was paid by whom, and when. Parts may be others.
+func (v *Value) same(other *Value) bool {
+	a, b := *v, *other
+	a.Parts, b.Parts = nil, nil
+	if a.Payer == "" || b.Payer == "" { // it follows from the document
+		a.Payer, b.Payer = "", ""
+	}
+	if a.Document == "" || b.Document == "" { // nothing was open of it
+		a.Document, b.Document = "", ""
+	}
+	one, err := a.text()
+	two, other2 := b.text()
+	return err == nil && other2 == nil && bytes.Equal(one, two)
+}
+
+// Form is how people write payments in import files.
+func Form() registry.Form {
+	fields := registry.FieldsOf(Value{})
+	return registry.Form{Kind: registry.KindPayment, Fields: fields, Read: func(n *diag.Node) ([]byte, diag.List) {
+		var v Value
+		d := &diag.Decoder{}
+		d.Decode(n, &v)
+		if v.Currency != "" && !literal.KnownCurrency(v.Currency) {
+			d.Errorf(n.Member("currency").Pos, "currency %s is unknown: write a code of ISO 4217 such as EUR", v.Currency)
+		}
+		if v.Amount.IsZero() && n.Member("amount") != nil && !d.HasErrors() {
+			d.Errorf(n.Member("amount").Pos, "a payment of 0 changes nothing; leave it out")
+		}
+		if wrong := v.checkParts(); wrong != nil && !d.HasErrors() {
+			d.Errorf(n.Pos, "%v", wrong)
+		}
+		if d.HasErrors() {
+			return nil, d.List
+		}
+		text, err := v.text()
+		if err != nil {
+			d.Errorf(n.Pos, "%v", err)
+		}
+		return text, d.List
+	}}
+}
+
+// checkParts says what is wrong with the parts of a payment.
+func (v *Value) checkParts() error {
+	var sum decimal.D
+	seen := map[string]bool{}
+	for _, p := range v.Parts {
+		if p.Amount.Sign() != v.Amount.Sign() {
+			return fmt.Errorf("a part of a payment of %s has the amount %s, which has another sign", v.Amount, p.Amount)
+		}
+		if seen[p.Document] {
+			return fmt.Errorf("a payment has two parts for document %s; add them up", p.Document)
+		}
+		seen[p.Document] = true
+		var err error
+		if sum, err = sum.Add(p.Amount); err != nil {
+			return err
+		}
+	}
+	if sum.Abs().Cmp(v.Amount.Abs()) > 0 {
+		return fmt.Errorf("the parts of a payment of %s are %s together", v.Amount, sum)
+	}
+	return nil
+}
