@@ -132,7 +132,7 @@ func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
 	for _, l := range s.lines {
 		sum = v.add(sum, v.turned(l.Amount))
 	}
-	title, period := v.title(s), v.common(s)
+	title, period := v.text(v.title(s.kind, s.class)), v.common(s)
 	if period != (document.Period{}) {
 		title = v.say("of_period", "name", title, "period", v.cycle(period))
 	}
@@ -146,26 +146,6 @@ func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
 	}
 	return rows, sum
 }
-
-func (v *viewer) title(s *section) string {
-	if s.kind == document.Usage && s.class != "" {
-		return v.class(s.class)
-	}
-	if text, ok := v.known("kind_" + string(s.kind)); ok {
-		return text
-	}
-	return v.text(string(s.kind))
-}
-
-func (v *viewer) class(class string) string {
-	if text, ok := v.known("class_" + class); ok {
-		return text
-	}
-	return v.name(class)
-}
-
-// name is a name of the catalogue as it is printed: in_billing is "in billing".
-func (v *viewer) name(s string) string { return v.text(strings.ReplaceAll(s, "_", " ")) }
 
 // common is the billing cycle of all lines of a section that are not late, none if they have several.
 func (v *viewer) common(s *section) (period document.Period) {
@@ -199,7 +179,7 @@ func (v *viewer) cycleOf(s *section, from document.Date) document.Period {
 
 // line is a line, under a title that names a period.
 func (v *viewer) line(l *document.Line, titled document.Period) row {
-	out := row{Kind: "line", Text: v.what(l), Amount: v.amount(v.turned(l.Amount))}
+	out := row{Kind: "line", Text: v.text(v.what(l)), Amount: v.amount(v.turned(l.Amount))}
 	var details []string
 	if p := l.Period; p != titled && p.Days() > 0 {
 		details = append(details, v.period(p))
@@ -211,7 +191,7 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 		details = append(details, v.say("plan", "name", v.text(l.Product)))
 	}
 	if l.State != "" {
-		details = append(details, v.say("state", "name", v.name(l.State)))
+		details = append(details, v.say("state", "name", v.text(readable(l.State))))
 	}
 	if l.SIMs > 0 {
 		details = append(details, v.count("sims", int64(l.SIMs), v.int(int64(l.SIMs))))
@@ -229,24 +209,6 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 	}
 	out.Detail = strings.Join(details, " · ")
 	return out
-}
-
-// what is what a line is for.
-func (v *viewer) what(l *document.Line) string {
-	if l.Text != "" {
-		return v.text(l.Text)
-	}
-	if l.Kind == document.Usage {
-		tariff := l.Tariff
-		if tariff == l.Zone {
-			tariff = ""
-		}
-		return join(", ", v.class(l.Class), v.name(l.Zone), v.name(tariff))
-	}
-	if text := v.text(l.Product); text != "" {
-		return text
-	}
-	return v.title(&section{kind: l.Kind})
 }
 
 // quantities are the columns quantity and price of a line. Items that pay for whole periods are counted, if their number times the price
@@ -273,8 +235,9 @@ func (v *viewer) quantities(l *document.Line) (quantity, price, by string) {
 		if product, err := items.Mul(l.Price); !l.Prorated && err == nil && product == v.turned(l.Exact) {
 			return v.quantity(items), v.unitPrice(l.Price), ""
 		}
-		days, _ := n.Int64()
-		return v.quantity(signed(cmp.Or(l.SIMs, l.Items))), "", v.say("by_days", "days", v.count("days", days, v.quantity(n)), "price", v.unitPrice(l.Price))
+		number, _ := n.Int64()
+		days := v.count("days", number, v.quantity(n))
+		return v.quantity(signed(cmp.Or(l.SIMs, l.Items))), "", v.say("by_days", "days", days, "price", v.unitPrice(l.Price))
 	}
 	return v.quantityOf(l, n), v.priceOf(l), ""
 }

@@ -318,7 +318,7 @@ func (v *viewer) taxes(out *view) {
 	out.TaxHead = columns{v.say("tax"), v.say("rate"), v.say("basis"), v.say("tax_amount")}
 	for _, g := range v.d.Taxes {
 		out.Taxes = append(out.Taxes, taxView{
-			Name: v.category(g.Category), Reason: v.reason(g.Reason), Rate: v.rate(g.Rate), Basis: v.amount(v.turned(g.Basis)),
+			Name: v.category(g.Category), Reason: v.text(v.reason(g.Reason)), Rate: v.rate(g.Rate), Basis: v.amount(v.turned(g.Basis)),
 			Tax: v.amount(v.turned(g.Tax)),
 		})
 	}
@@ -334,14 +334,6 @@ func (v *viewer) category(code string) string {
 		return v.text(code)
 	}
 	return code + " · " + name
-}
-
-// reason is why there is no tax: one of the known reasons, or the seller's own words.
-func (v *viewer) reason(reason string) string {
-	if text, ok := v.known("reason_" + reason); ok {
-		return text
-	}
-	return v.text(reason)
 }
 
 // end is what stands after the amounts, and at the end of each page.

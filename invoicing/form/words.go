@@ -57,7 +57,8 @@ func (w *words) say(key string, args ...string) string {
 
 // count is the text of a key for a number of things, which is written as n.
 func (w *words) count(key string, number int64, n string) string {
-	return w.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: strconv.FormatInt(number, 10), TemplateData: map[string]string{"n": n}})
+	data := map[string]string{"n": n}
+	return w.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: strconv.FormatInt(number, 10), TemplateData: data})
 }
 
 func (w *words) localize(c *i18n.LocalizeConfig) string {

@@ -1,0 +1,49 @@
+package form
+
+import (
+	"cmp"
+	"strings"
+
+	"ratemill/invoicing/document"
+)
+
+// what is what a line is for: the words of the person who charged it, what is used and where, or the name of what is charged. Its names
+// come from elsewhere and are not cleaned.
+func (w *words) what(l *document.Line) string {
+	if l.Text != "" {
+		return l.Text
+	}
+	if l.Kind == document.Usage {
+		tariff := l.Tariff
+		if tariff == l.Zone {
+			tariff = ""
+		}
+		return join(", ", w.title(l.Kind, l.Class), readable(l.Zone), readable(tariff))
+	}
+	return cmp.Or(l.Product, w.title(l.Kind, ""))
+}
+
+// title is the title of lines of a kind; of usage, of its class.
+func (w *words) title(kind document.Kind, class string) string {
+	if kind == document.Usage && class != "" {
+		if text, ok := w.known("class_" + class); ok {
+			return text
+		}
+		return readable(class)
+	}
+	if text, ok := w.known("kind_" + string(kind)); ok {
+		return text
+	}
+	return readable(string(kind))
+}
+
+// reason is why there is no tax: one of the known reasons, or the seller's own words.
+func (w *words) reason(reason string) string {
+	if text, ok := w.known("reason_" + reason); ok {
+		return text
+	}
+	return reason
+}
+
+// readable is a name of the catalogue as it is printed: in_billing is "in billing".
+func readable(name string) string { return strings.ReplaceAll(name, "_", " ") }
