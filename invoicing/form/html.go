@@ -19,11 +19,13 @@ import (
 // Print is a document and what its forms need besides.
 type Print struct {
 	Document *document.Document
-	Seller   *terms.Seller     // its version on the date of the document
-	Logo     []byte            // of the seller: SVG or PNG, nil for none
-	Accounts map[string]string // names of accounts for people, by account; an account without one is printed as it is
-	XML      []byte            // the electronic invoice that is attached to the PDF, nil for none
-	XMLName  string            // its file name
+	// Corrected is the date of issue of the document that a credit note takes back, 0 if it is not known.
+	Corrected document.Date
+	Seller    *terms.Seller     // its version on the date of the document
+	Logo      []byte            // of the seller: SVG or PNG, nil for none
+	Accounts  map[string]string // names of accounts for people, by account; an account without one is printed as it is
+	XML       []byte            // the electronic invoice that is attached to the PDF, nil for none
+	XMLName   string            // its file name
 }
 
 // texts are the seller's words in a language.

@@ -9,7 +9,6 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
-	"ratemill/invoicing/terms"
 	"ratemill/printable"
 )
 
@@ -22,36 +21,35 @@ const (
 // Formats lists the formats of e-invoices.
 var Formats = []string{EN16931, Peppol}
 
-// Beside is what an e-invoice has beside its document.
-type Beside struct {
-	// Seller is the catalogue's document of the seller: its bank account and its SEPA creditor identifier.
-	Seller *terms.Seller
-	// Corrected is the date of issue of the document that a credit note takes back.
-	Corrected document.Date
-}
-
 // UBL is a final document as a UBL 2.1 Invoice (type 380), or as a CreditNote (381) if it pays money back; then all signs are turned
 // around. A document that lacks something for EN 16931 gets a *RefusedError with all that it lacks.
-func UBL(d *document.Document, b Beside) ([]byte, error) {
-	u := ublMaker{d: d, Beside: b, format: cmp.Or(d.Terms.EInvoiceFormat, EN16931)}
+func UBL(in *Print) ([]byte, error) {
+	d := in.Document
+	w := wordsOf(d.Terms.Language)
+	u := &ublMaker{
+		viewer: &viewer{words: w, money: moneyOf(d, w.lang), in: in, d: d}, format: cmp.Or(d.Terms.EInvoiceFormat, EN16931),
+	}
 	if wrong := u.wrong(); len(wrong) > 0 {
 		return nil, &RefusedError{Document: cmp.Or(d.Number, d.ID), Reasons: wrong}
+	}
+	doc := u.document()
+	if err := u.failed(); err != nil {
+		return nil, err
 	}
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
 	e := xml.NewEncoder(&out)
 	e.Indent("", "  ")
-	if err := e.Encode(u.document()); err != nil {
+	if err := e.Encode(doc); err != nil {
 		return nil, err
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
 }
 
-// ublMaker makes one e-invoice.
+// ublMaker makes one e-invoice. Its texts are those of the PDF.
 type ublMaker struct {
-	Beside
-	d      *document.Document
+	*viewer
 	format string
 }
 
@@ -63,9 +61,9 @@ func (u *ublMaker) document() *ublDocument {
 		ID:            xmlText(d.Number), Issued: d.Issued.String(), Note: xmlText(strings.Join(d.Notes, " ")), Currency: d.Currency,
 		Cost: xmlText(d.Terms.CostCentre), Buyer: xmlText(d.Terms.CostCentre), Period: u.period(),
 		Supplier: u.supplier(), Customer: u.customer(), Means: u.means(),
-		Taxes: ublTaxTotal{Amount: u.money(d.Tax)},
+		Taxes: ublTaxTotal{Amount: u.sum(d.Tax)},
 		Totals: ublTotals{
-			Lines: u.money(d.Net), Net: u.money(d.Net), Total: u.money(d.Total), Payable: u.money(d.Total),
+			Lines: u.sum(d.Net), Net: u.sum(d.Net), Total: u.sum(d.Total), Payable: u.sum(d.Total),
 		},
 	}
 	if u.format == Peppol {
@@ -78,7 +76,7 @@ func (u *ublMaker) document() *ublDocument {
 		doc.InvoiceType, doc.Due = "380", d.Due.String()
 	}
 	if d.Corrects != "" {
-		doc.Corrects = &ublReference{ID: xmlText(d.Corrects), Issued: isoDate(u.Corrected)}
+		doc.Corrects = &ublReference{ID: xmlText(d.Corrects), Issued: isoDate(u.in.Corrected)}
 	}
 	if u.taxed("K") { // BR-IC-12: the country to which was delivered
 		doc.Delivery = &ublCountry{Code: d.Payer.Country}
@@ -87,7 +85,7 @@ func (u *ublMaker) document() *ublDocument {
 		doc.Taxes.Groups = append(doc.Taxes.Groups, u.group(&d.Taxes[i]))
 	}
 	for i := range d.Lines {
-		l := u.line(&d.Lines[i])
+		l := u.invoiceLine(&d.Lines[i])
 		if d.Negative {
 			l.Invoiced, l.Credited = nil, l.Invoiced
 			doc.CreditLines = append(doc.CreditLines, l)
@@ -98,16 +96,9 @@ func (u *ublMaker) document() *ublDocument {
 	return doc
 }
 
-// signed is an amount with the sign that it has in the e-invoice.
-func (u *ublMaker) signed(amount decimal.D) decimal.D {
-	if u.d.Negative {
-		return amount.Neg()
-	}
-	return amount
-}
-
-func (u *ublMaker) money(amount decimal.D) ublAmount {
-	return ublAmount{u.d.Currency, u.signed(amount).Fixed(u.d.Scale)}
+// sum is an amount of money with its currency.
+func (u *ublMaker) sum(amount decimal.D) ublAmount {
+	return ublAmount{u.d.Currency, u.turned(amount).Fixed(u.d.Scale)}
 }
 
 // taxed reports whether a line has one of some tax categories.
@@ -153,13 +144,14 @@ func isoDate(d document.Date) string {
 
 // xmlText is foreign text on one line, without characters that XML does not allow or that are not shown.
 func xmlText(text string) string {
-	return printable.Line(strings.Join(strings.Fields(strings.Map(xmlCharacter, strings.ToValidUTF8(text, "�"))), " "))
+	text = strings.Map(xmlCharacter, printable.Text(text))
+	return strings.Join(strings.Fields(text), " ")
 }
 
-// xmlCharacter replaces what is no Char of XML 1.0.
+// xmlCharacter removes what is no Char of XML 1.0, and what is not shown.
 func xmlCharacter(r rune) rune {
-	if r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= 0x10ffff {
-		return r
+	if r == printable.Substitute || r == 0xfffe || r == 0xffff {
+		return -1
 	}
-	return printable.Substitute
+	return r
 }

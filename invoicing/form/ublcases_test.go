@@ -12,12 +12,6 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// invoice is a document and what its e-invoice has beside it.
-type invoice struct {
-	d *document.Document
-	b form.Beside
-}
-
 func date(text string) (d document.Date) {
 	if err := d.UnmarshalText([]byte(text)); err != nil {
 		panic(err)
@@ -119,7 +113,8 @@ func all(category, reason string) func(*document.Line) (document.Taxed, error) {
 func byClass(l *document.Line) (document.Taxed, error) { return rates[l.Tax], nil }
 
 // made is a document of items; change is done before its lines are made.
-func made(t testing.TB, items []document.Item, tax func(*document.Line) (document.Taxed, error), change func(*document.Document)) invoice {
+func made(t testing.TB, items []document.Item, tax func(*document.Line) (document.Taxed, error),
+	change func(*document.Document)) *form.Print {
 	t.Helper()
 	d := draft()
 	if change != nil {
@@ -131,24 +126,24 @@ func made(t testing.TB, items []document.Item, tax func(*document.Line) (documen
 	if d.Negative {
 		d.Number = "CN-2026-000007"
 	}
-	return invoice{d, form.Beside{Seller: operator()}}
+	return &form.Print{Document: d, Seller: operator()}
 }
 
-func credited(t testing.TB, of invoice, takes ...document.Take) invoice {
+func credited(t testing.TB, of *form.Print, takes ...document.Take) *form.Print {
 	t.Helper()
 	var err error
 	if takes == nil {
-		takes, err = document.All(of.d, nil)
+		takes, err = document.All(of.Document, nil)
 		require.NoError(t, err)
 	}
-	c, err := document.Credit(of.d, nil, takes)
+	c, err := document.Credit(of.Document, nil, takes)
 	require.NoError(t, err)
 	c.Number, c.Issued, c.Due = "CN-2026-000008", date("2026-05-20"), date("2026-06-19")
-	return invoice{c, form.Beside{Seller: of.b.Seller, Corrected: of.d.Issued}}
+	return &form.Print{Document: c, Seller: of.Seller, Corrected: of.Document.Issued}
 }
 
 // ublCases are the e-invoices that are kept in testdata/ubl, by the names of their files.
-func ublCases(t testing.TB) map[string]invoice {
+func ublCases(t testing.TB) map[string]*form.Print {
 	yen := func(d *document.Document) { d.Currency, d.Scale = "JPY", 0 }
 	plain := made(t, month(), byClass, nil)
 	mixed := append(month(), item(document.OneOff, "handbook", "10.05", "10.05", classed("books"), worded("Handbook")),
@@ -159,7 +154,10 @@ func ublCases(t testing.TB) map[string]invoice {
 	peppol := func(d *document.Document) {
 		d.Terms.EInvoiceFormat, d.Notes = form.Peppol, []string{"Two SIMs were moved.", "Thank you."}
 	}
-	return map[string]invoice{
+	south := item(document.Recurring, "fleet", "0.40", "0.40", daysOf(9, 30), func(i *document.Item) { i.Account = "acme-south" })
+	tree := made(t, append(month(), south), all("AE", "reverse_charge"), func(d *document.Document) { d.Terms.Language = "es" })
+	tree.Accounts = map[string]string{"acme": "Acme", "acme-south": "Acme Sur"}
+	return map[string]*form.Print{
 		"invoice":            plain,
 		"peppol":             made(t, month(), byClass, peppol),
 		"peppol-credit-note": credited(t, made(t, month(), byClass, peppol)),
@@ -184,6 +182,7 @@ func ublCases(t testing.TB) map[string]invoice {
 			d.Terms.Payment, d.Terms.IBAN, d.Terms.BIC = "sepa", "DE89 3704 0044 0532 0130 00", "COBADEFF"
 			d.Terms.Mandate, d.Terms.MandateSigned = "ACME-2026-01", date("2026-01-15")
 		}),
+		"spanish-of-a-tree": tree,
 		"foreign-text": made(t, []document.Item{item(document.OneOff, "a&b<c>", "1", "1", worded(foreign))}, byClass, func(d *document.Document) {
 			d.Payer.Name, d.Notes = "A & B \"Söhne\"\x7f <GmbH>", []string{"5 > 3 & 2 < 4\ufffe"}
 		}),

@@ -1,9 +1,9 @@
 package form
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
@@ -27,32 +27,32 @@ func ublCategoryOf(id string, rate decimal.D) ublCategory {
 func (u *ublMaker) group(g *document.TaxGroup) ublSubtotal {
 	c := ublCategoryOf(g.Category, g.Rate)
 	if needsReason(g.Category) {
-		c.Code, c.Reason = exemptionCodes[g.Category], u.reason(g)
+		c.Code, c.Reason = exemptionCodes[g.Category], u.reasons(g)
 	}
-	return ublSubtotal{Basis: u.money(g.Basis), Tax: u.money(g.Tax), Category: c}
+	return ublSubtotal{Basis: u.sum(g.Basis), Tax: u.sum(g.Tax), Category: c}
 }
 
-// reason is why the lines of a tax group have no tax. A document has one group of such a category (BR-E-01, BR-AE-01), which has the
+// reasons are why the lines of a tax group have no tax. A document has one group of such a category (BR-E-01, BR-AE-01), which has the
 // reasons of all its lines.
-func (u *ublMaker) reason(g *document.TaxGroup) string {
-	reasons := []string{ublReason(g.Reason, u.d.Terms.Language)}
+func (u *ublMaker) reasons(g *document.TaxGroup) string {
+	reasons := []string{xmlText(u.reason(g.Reason))}
 	for i := range u.d.Lines {
 		l := &u.d.Lines[i]
-		if text := ublReason(l.Reason, u.d.Terms.Language); l.Category == g.Category && l.Rate == g.Rate && !slices.Contains(reasons, text) {
+		if text := xmlText(u.reason(l.Reason)); l.Category == g.Category && l.Rate == g.Rate && !slices.Contains(reasons, text) {
 			reasons = append(reasons, text)
 		}
 	}
-	return strings.Join(slices.DeleteFunc(reasons, func(text string) bool { return text == "" }), "; ")
+	return join("; ", reasons...)
 }
 
 // unitCodes are the codes of UN/ECE Recommendation 20 for the units of lines.
 var unitCodes = map[string]string{"": "C62", "1": "C62", "B": "AD", "s": "SEC", "days": "DAY"}
 
-func (u *ublMaker) line(l *document.Line) ublLine {
-	quantity, price := u.quantity(l)
-	name, description := ublText(l, u.d.Terms.Language)
+func (u *ublMaker) invoiceLine(l *document.Line) ublLine {
+	quantity, price, catalogue := u.quantityPrice(l)
+	name, description := u.describe(l, catalogue)
 	return ublLine{
-		ID: strconv.Itoa(l.No), Invoiced: quantity, Net: u.money(l.Net), Period: ublDays(l.Period), Price: price,
+		ID: strconv.Itoa(l.No), Invoiced: quantity, Net: u.sum(l.Net), Period: ublDays(l.Period), Price: price,
 		Item: ublItem{
 			Description: description, Name: name, Product: plainID(xmlText(l.Product)), Category: ublCategoryOf(l.Category, l.Rate),
 			Properties: ublProperties(l),
@@ -60,11 +60,12 @@ func (u *ublMaker) line(l *document.Line) ublLine {
 	}
 }
 
-// quantity is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27), so the quantity has the
+// quantityPrice is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27), so the quantity has the
 // sign. A price of the catalogue stands there only if the product is exact to the cent, as Peppol asks (R120): recurring charges for a
-// part of a cycle, usage with several prices, and prices that contain the tax have quantity 1 and their net amount as price.
-func (u *ublMaker) quantity(l *document.Line) (*ublQuantity, ublPrice) {
-	net, price := u.signed(l.Net), l.Price.Abs()
+// part of a cycle, usage with several prices, and prices that contain the tax have quantity 1 and their net amount as price;
+// catalogue is false for them.
+func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, catalogue bool) {
+	net, price := u.turned(l.Net), l.Price.Abs()
 	counts := []struct {
 		of   decimal.D
 		unit string
@@ -82,20 +83,40 @@ func (u *ublMaker) quantity(l *document.Line) (*ublQuantity, ublPrice) {
 		if err != nil || product != net.Abs() {
 			continue // a product beyond 38 digits is not that of the line either
 		}
-		quantity, p := c.of, ublPrice{Amount: ublAmount{u.d.Currency, price.String()}}
+		quantity := c.of
+		p = ublPrice{Amount: ublAmount{u.d.Currency, price.String()}}
 		if net.Sign() < 0 {
 			quantity = quantity.Neg()
 		}
 		if c.per > 1 {
 			p.Per = &ublQuantity{c.unit, strconv.FormatInt(c.per, 10)}
 		}
-		return &ublQuantity{c.unit, quantity.String()}, p
+		return &ublQuantity{c.unit, quantity.String()}, p, true
 	}
 	one := decimal.FromInt(1)
 	if net.Sign() < 0 {
 		one = one.Neg()
 	}
-	return &ublQuantity{unitCodes[""], one.String()}, ublPrice{Amount: ublAmount{u.d.Currency, net.Abs().Fixed(u.d.Scale)}}
+	return &ublQuantity{unitCodes[""], one.String()}, ublPrice{Amount: ublAmount{u.d.Currency, net.Abs().Fixed(u.d.Scale)}}, false
+}
+
+// describe is the name (BT-153) and the description (BT-154) of what a line is for. The description has the quantity and the price of the
+// catalogue where the line cannot.
+func (u *ublMaker) describe(l *document.Line, catalogue bool) (name, description string) {
+	account := ""
+	if l.Account != u.d.Payer.Account {
+		account = u.in.account(l.Account)
+	}
+	r := u.line(l, l.Period)
+	quantity := ""
+	switch {
+	case catalogue, l.Unit == "days" && r.Price == "": // then the details have the days and the price
+	case u.d.Gross && r.Price != "":
+		quantity = join(" × ", r.Quantity, r.Price) + " · " + u.say("gross_note")
+	default:
+		quantity = join(" × ", r.Quantity, r.Price)
+	}
+	return cmp.Or(xmlText(l.Text), xmlText(r.Text), string(l.Kind)), join(" · ", xmlText(account), xmlText(r.Detail), xmlText(quantity))
 }
 
 // lineProduct is quantity × price / per, rounded to cents.

@@ -22,8 +22,8 @@ var sepaCountries = strings.Fields("AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB
 
 func (u *ublMaker) supplier() ublParty {
 	p := u.party(&u.d.Seller)
-	if u.Seller != nil {
-		if brand := xmlText(u.Seller.Brand); brand != "" && brand != p.Name {
+	if u.in.Seller != nil {
+		if brand := xmlText(u.in.Seller.Brand); brand != "" && brand != p.Name {
 			p.Trade = &ublName{brand}
 		}
 	}
@@ -34,7 +34,7 @@ func (u *ublMaker) supplier() ublParty {
 		p.Taxes = append(p.Taxes, ublPartyTax{number, "TAX"}) // BT-32: any scheme but VAT
 	}
 	if m := u.means(); m != nil && m.Code == sepaDirectDebit {
-		p.IDs = append(p.IDs, ublPartyID{ublID{"SEPA", u.Seller.Creditor.Value}}) // BT-90
+		p.IDs = append(p.IDs, ublPartyID{ublID{"SEPA", u.in.Seller.Creditor.Value}}) // BT-90
 	}
 	return p
 }
@@ -102,8 +102,8 @@ func (u *ublMaker) means() *ublMeans {
 		m.Code = standingAgreement // R061: in Peppol, a direct debit names a mandate, which only SEPA has
 	case t.Payment == "direct_debit":
 		m.Code = directDebit
-	case u.Seller != nil && u.Seller.Bank != nil:
-		bank := u.Seller.Bank
+	case u.in.Seller != nil && u.in.Seller.Bank != nil:
+		bank := u.in.Seller.Bank
 		m.Code, m.Account = creditTransfer, &ublAccount{compact(bank.IBAN), xmlText(u.d.Seller.Name), plainID(compact(bank.BIC))}
 		if u.d.Currency == "EUR" && len(m.Account.IBAN) > 2 && slices.Contains(sepaCountries, m.Account.IBAN[:2]) {
 			m.Code = sepaCreditTransfer

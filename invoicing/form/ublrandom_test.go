@@ -157,16 +157,16 @@ func TestSumsOfRandomEInvoicesHold(t *testing.T) {
 			}
 		})
 		// Half of the minor unit, which is the rounding; with gross prices the net amount is rounded too.
-		off := map[int]string{0: "0.5", 2: "0.005"}[in.d.Scale]
-		if in.d.Gross {
-			off = map[int]string{0: "1", 2: "0.01"}[in.d.Scale]
+		off := map[int]string{0: "0.5", 2: "0.005"}[in.Document.Scale]
+		if in.Document.Gross {
+			off = map[int]string{0: "1", 2: "0.01"}[in.Document.Scale]
 		}
-		text, err := form.UBL(in.d, in.b)
+		text, err := form.UBL(in)
 		require.NoError(t, err, "seed %d", seed)
 		holds(t, text, off)
 		require.NoError(t, s.check(text), "seed %d", seed)
 		kinds["document"]++
-		if in.d.Negative {
+		if in.Document.Negative {
 			kinds["negative"]++
 		}
 		kinds["credit note"] += creditInParts(t, r, in, s)
@@ -176,15 +176,15 @@ func TestSumsOfRandomEInvoicesHold(t *testing.T) {
 }
 
 // creditInParts credits a document in random parts, and checks the e-invoice of each.
-func creditInParts(t testing.TB, r *rand.Rand, in invoice, s schema) (n int) {
+func creditInParts(t testing.TB, r *rand.Rand, in *form.Print, s schema) (n int) {
 	var credits []*document.Document
 	for range 3 {
-		left, err := document.Left(in.d, credits)
+		left, err := document.Left(in.Document, credits)
 		require.NoError(t, err)
 		var takes []document.Take
 		for l, amount := range left {
 			if r.IntN(2) == 0 {
-				amount, err = amount.DivRound(decimal.FromInt(1+r.Int64N(3)), in.d.Scale, decimal.Down)
+				amount, err = amount.DivRound(decimal.FromInt(1+r.Int64N(3)), in.Document.Scale, decimal.Down)
 				require.NoError(t, err)
 			}
 			if !amount.IsZero() && r.IntN(3) > 0 {
@@ -194,10 +194,10 @@ func creditInParts(t testing.TB, r *rand.Rand, in invoice, s schema) (n int) {
 		if len(takes) == 0 {
 			continue
 		}
-		c, err := document.Credit(in.d, credits, takes)
+		c, err := document.Credit(in.Document, credits, takes)
 		require.NoError(t, err)
-		c.Number, c.Issued = "CN-1", in.d.Issued
-		text, err := form.UBL(c, form.Beside{Seller: in.b.Seller, Corrected: in.d.Issued})
+		c.Number, c.Issued = "CN-1", in.Document.Issued
+		text, err := form.UBL(&form.Print{Document: c, Seller: in.Seller, Corrected: in.Document.Issued})
 		require.NoError(t, err)
 		// The tax is what is missing to the tax of all credits so far, so it is one rounding more away.
 		holds(t, text, map[int]string{0: "2", 2: "0.02"}[c.Scale])

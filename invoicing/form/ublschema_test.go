@@ -131,7 +131,7 @@ func (s schema) element(d *xml.Decoder, e xml.Name) error {
 func TestElementsOfEInvoicesAreInTheOrderOfTheSchema(t *testing.T) {
 	s := ublSchema(t)
 	for name, in := range ublCases(t) {
-		text, err := form.UBL(in.d, in.b)
+		text, err := form.UBL(in)
 		require.NoError(t, err)
 		require.NoError(t, s.check(text), name)
 	}

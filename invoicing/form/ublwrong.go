@@ -105,14 +105,14 @@ func (u *ublMaker) wrongPayment() (wrong []string) {
 	}
 	switch t.Payment {
 	case "sepa":
-		if u.Seller == nil || u.Seller.Creditor.Value == "" {
+		if u.in.Seller == nil || u.in.Seller.Creditor.Value == "" {
 			wrong = append(wrong, "the seller has no SEPA creditor identifier (BT-90); state sepa_creditor in "+u.sellerDocument())
 		}
 		if t.Mandate == "" || t.IBAN == "" {
 			wrong = append(wrong, "it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account "+account)
 		}
 	case "slip":
-		if u.Seller == nil || u.Seller.Bank == nil || xmlText(u.Seller.Bank.IBAN) == "" {
+		if u.in.Seller == nil || u.in.Seller.Bank == nil || xmlText(u.in.Seller.Bank.IBAN) == "" {
 			wrong = append(wrong, "the buyer pays by credit transfer, and the seller has no bank account (BR-50, BR-61); state bank in "+
 				u.sellerDocument())
 		}
@@ -123,8 +123,8 @@ func (u *ublMaker) wrongPayment() (wrong []string) {
 // sellerDocument names the catalogue's document of the seller.
 func (u *ublMaker) sellerDocument() string {
 	switch {
-	case u.Seller != nil:
-		return "the document of seller " + u.Seller.Name.Value
+	case u.in.Seller != nil:
+		return "the document of seller " + u.in.Seller.Name.Value
 	case u.d.Seller.Account != "":
 		return "the seller document of account " + u.d.Seller.Account
 	}

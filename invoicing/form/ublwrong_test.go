@@ -19,8 +19,8 @@ func TestADocumentThatLacksSomethingForAnEInvoiceIsRefusedWithAllThatItLacks(t *
 		d.Seller = document.Party{}
 		d.Terms = document.Terms{Payment: "slip", EInvoiceFormat: form.Peppol}
 	})
-	in.b.Seller.Bank = nil
-	_, err := form.UBL(in.d, in.b)
+	in.Seller.Bank = nil
+	_, err := form.UBL(in)
 	var refused *form.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "document 7-regular-2026-04-01-0 cannot be an e-invoice:", strings.SplitN(err.Error(), "\n", 2)[0])
@@ -54,7 +54,7 @@ func TestEachReasonAgainstAnEInvoiceIsNamed(t *testing.T) {
 		return rates["telecom"], nil
 	}
 	for _, c := range []struct {
-		in     invoice
+		in     *form.Print
 		reason string
 	}{
 		{made(t, month(), byClass, func(d *document.Document) { d.Currency, d.Scale = "KWD", 3 }),
@@ -73,7 +73,7 @@ func TestEachReasonAgainstAnEInvoiceIsNamed(t *testing.T) {
 		{made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "sepa" }),
 			"it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account acme"},
 	} {
-		_, err := form.UBL(c.in.d, c.in.b)
+		_, err := form.UBL(c.in)
 		var refused *form.RefusedError
 		require.ErrorAs(t, err, &refused, c.reason)
 		require.Equal(t, []string{c.reason}, refused.Reasons)
@@ -84,8 +84,8 @@ func TestADirectDebitWithoutACreditorIsRefused(t *testing.T) {
 	in := made(t, month(), byClass, func(d *document.Document) {
 		d.Terms.Payment, d.Terms.IBAN, d.Terms.Mandate = "sepa", "DE89370400440532013000", "M-1"
 	})
-	in.b.Seller = &terms.Seller{Name: diag.Text{Value: "globex"}}
-	_, err := form.UBL(in.d, in.b)
+	in.Seller = &terms.Seller{Name: diag.Text{Value: "globex"}}
+	_, err := form.UBL(in)
 	require.ErrorContains(t, err, "the seller has no SEPA creditor identifier (BT-90); state sepa_creditor in the document of seller globex")
 }
 
@@ -106,8 +106,8 @@ func FuzzForeignText(f *testing.F) {
 			}
 			d.Payer, d.Seller, d.Notes, d.Terms.CostCentre = p, p, []string{text, text}, text
 		})
-		in.b.Seller.Brand = text
-		got, err := form.UBL(in.d, in.b)
+		in.Seller.Brand = text
+		got, err := form.UBL(in)
 		if err != nil {
 			var refused *form.RefusedError
 			require.ErrorAs(t, err, &refused)

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"cmp"
 	"encoding/base64"
 	"html/template"
 	"strconv"
@@ -116,13 +117,11 @@ func (p *Printer) view(in *Print) (*view, error) {
 	v.sections(out, p.most)
 	v.taxes(out)
 	v.end(out)
-	for _, err := range []error{v.words.err, v.money.err, v.err} {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, v.failed()
 }
+
+// failed is the first error of a view.
+func (v *viewer) failed() error { return cmp.Or(v.words.err, v.money.err, v.err) }
 
 func (v *viewer) heading(out *view) {
 	switch {
