@@ -90,6 +90,8 @@ type WatcherOptions struct {
 	Every  time.Duration // between two listings
 	Status *WatcherStatus
 	Random func() float64 // spreads attempts after failures; may be nil
+	// Waits is called with the error when an engine is away that a listing needs, and with nil when it is back; may be nil.
+	Waits func(what string, err error)
 }
 
 func (o *WatcherOptions) check() error {

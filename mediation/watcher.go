@@ -55,19 +55,31 @@ type WatcherStatus struct {
 	LastError atomic.Value // string
 }
 
-// Run lists the source repeatedly until ctx ends.
+// Run lists the source repeatedly until ctx ends. The pauses grow while its server fails. An engine that is away is no failure of
+// the source, and the next listing comes at its usual time.
 func (w *Watcher) Run(ctx context.Context) error {
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
+	waits, records := w.Waits, "record the files of source "+w.Source.Name
+	if waits == nil {
+		waits = func(string, error) {}
+	}
+	var engine backoff.Absence
 	for ctx.Err() == nil {
 		err := w.Look(ctx)
 		pause := w.Every
 		switch {
 		case err == nil:
 			w.Status.Failures.Store(0)
+			waits(records, nil)
+			engine.Worked(w.Clock.Now(), w.Log, "no more waiting to "+records)
 			absence.Worked(w.Clock.Now(), w.Log, "source is back", "source", w.Source.Name)
 		case ctx.Err() != nil:
 			return nil
+		case backoff.Unavailable(err):
+			waits(records, err)
+			engine.Failed(w.Clock.Now(), w.Log, "waiting to "+records, err)
 		default:
+			waits(records, nil)
 			w.Status.LastError.Store(err.Error())
 			w.Status.Failures.Add(1)
 			pause = absence.Failed(w.Clock.Now(), w.Log, "source cannot be listed; retrying with increasing pauses", err, "source",

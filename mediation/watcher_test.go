@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/backoff"
 	"ratemill/internal/control"
+	"ratemill/internal/store"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -100,6 +103,57 @@ func (w *watched) identifies(lease control.Lease, path string) *control.File {
 	original, err := w.store.SetIdentity(w.Context(), lease, collect.Identity("sky", path, hash), hash[:], int64(len(content)), w.clock.now)
 	require.NoError(w, err)
 	return original
+}
+
+// shut is a ledger that cannot be written for some listings.
+type shut struct {
+	*control.Store
+	listings int
+}
+
+func (s *shut) Sight(ctx context.Context, source string, seen []control.Sighting, now time.Time) (int, error) {
+	if s.listings--; s.listings >= 0 {
+		return 0, store.Away("the store", "entering files", io.ErrShortWrite)
+	}
+	return s.Store.Sight(ctx, source, seen, now)
+}
+
+// pauses is a clock that remembers pauses and ends the watcher after some of them.
+type pauses struct {
+	hands
+	all []time.Duration
+	end int
+}
+
+func (p *pauses) Sleep(ctx context.Context, d time.Duration) error {
+	if p.all = append(p.all, d); len(p.all) == p.end {
+		return context.Canceled
+	}
+	return p.hands.Sleep(ctx, d)
+}
+
+// The pauses do not grow, as they do for a source whose server is away: the store is back for all sources at once.
+func TestASourceIsNotBlamedForAControlStoreThatIsAway(t *testing.T) {
+	w := watch(t, "settled: 0s")
+	w.write("a.csv", header+rows(1))
+	clock := &pauses{hands: *w.clock, end: 6}
+	var told []error
+	o := w.watcher.WatcherOptions
+	o.Files, o.Clock = &shut{w.store, 5}, clock
+	o.Waits = func(what string, err error) {
+		require.Equal(t, "record the files of source sky", what)
+		told = append(told, err)
+	}
+	require.NoError(t, newWatcher(t, o).Run(t.Context()))
+	require.Equal(t, slices.Repeat([]time.Duration{30 * time.Second}, 6), clock.all)
+	require.Equal(t, control.Seen, w.file("a.csv").State)
+	require.Zero(t, o.Status.Failures.Load())
+	require.Len(t, told, 6)
+	for i, err := range told {
+		require.Equal(t, i < 5, backoff.From(err) == backoff.ControlStore, err)
+	}
+	require.Contains(t, w.log.String(), "waiting to record the files of source sky")
+	require.NotContains(t, w.log.String(), "cannot be listed")
 }
 
 func TestAWatcherThatBeginsForgetsNoFile(t *testing.T) {

@@ -104,7 +104,7 @@ func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 		}
 		w, err := mediation.NewWatcher(mediation.WatcherOptions{
 			Source: s, Site: r.sites[s.Name], Files: r.n.Store, Clock: clock{}, Ledger: r.n.LedgerTime.Now, Log: r.n.Log,
-			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64,
+			Every: s.Collect.Interval(), Status: r.status[s.Name], Random: rand.Float64, Waits: r.n.Waits(roleMediation),
 		})
 		if err != nil {
 			return nil, err

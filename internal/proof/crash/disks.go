@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -59,10 +60,34 @@ func FullDisks(t testing.TB, o Options) *Report {
 	})
 }
 
+// shortenLog writes SQLite's write-ahead log into the database and makes its file empty. Otherwise SQLite overwrites the old
+// part of the log, and writes for minutes although its disk is full.
+func (r *run) shortenLog() error {
+	path := filepath.Join(r.Dir, installation.StoreFolder, installation.StoreFile)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return r.until(func() string {
+		var busy, frames, moved int
+		err := db.QueryRowContext(r.t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+		if err != nil || busy != 0 {
+			return fmt.Sprintf("SQLite's log cannot be emptied: somebody reads or writes it (%v)", err)
+		}
+		return ""
+	})
+}
+
 // fill fills a disk, runs a function meanwhile, waits until the symptoms show and for a while longer, kills the engine,
 // and frees the disk again.
 func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error) error {
 	spoken := r.spoken()
+	if full.folder == installation.StoreFolder {
+		if err := r.shortenLog(); err != nil {
+			return err
+		}
+	}
 	r.note("filling the disk of %s", full.folder)
 	disk.Fill(r.t)
 	began := time.Now()

@@ -141,15 +141,14 @@ func (r *run) engine(name string) *installation.Engine {
 	}
 }
 
-// until waits for a condition, which describes in words what is missing. SQLite writes for a minute or two on a full disk, into the part
-// of its write-ahead log that is free again.
+// until waits for a condition, which describes in words what is missing.
 func (r *run) until(yet func() string) error {
 	for began := time.Now(); ; {
 		words := yet()
 		if words == "" {
 			return nil
 		}
-		if time.Since(began) > standstill*3/4 {
+		if time.Since(began) > standstill/2 {
 			return fmt.Errorf("after %v, %s", time.Since(began).Round(time.Second), words)
 		}
 		if err := r.pause(100 * time.Millisecond); err != nil {

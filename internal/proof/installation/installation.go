@@ -43,6 +43,7 @@ const (
 	KafkaFolder      = "kafka"
 	ClickHouseFolder = "clickhouse"
 	StoreFolder      = "control" // of SQLite
+	StoreFile        = "control.db"
 	SpoolFolder      = "data"
 )
 
@@ -238,7 +239,7 @@ func (p *Installation) compactSoon() {
 // store starts PostgreSQL, or names a file for SQLite.
 func (p *Installation) store() string {
 	if p.Options.Store == SQLite {
-		return "sqlite:" + filepath.Join(p.folder(StoreFolder), "control.db")
+		return "sqlite:" + filepath.Join(p.folder(StoreFolder), StoreFile)
 	}
 	pg := testengine.StartPostgres(p.t)
 	p.Engines = append(p.Engines, &Engine{Name: "postgres", Kill: pg.Kill, Start: func() error { pg.Restart(p.t); return nil }, PIDs: pg.PIDs})
