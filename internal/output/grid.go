@@ -218,7 +218,7 @@ func (g *Grid) csv(to io.Writer) error {
 	for _, r := range g.rows[:g.Len()] {
 		cells := make([]string, len(r))
 		for i, cell := range r {
-			if cells[i] = Spreadsheet(cell); seen {
+			if cells[i] = printable.Spreadsheet(cell); seen {
 				cells[i] = printable.Text(cells[i])
 			}
 		}

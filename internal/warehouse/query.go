@@ -244,7 +244,7 @@ func cell(v any) string {
 	case nil:
 		return ""
 	case string:
-		return output.Spreadsheet(v)
+		return printable.Spreadsheet(v)
 	}
 	return fmt.Sprint(v)
 }
