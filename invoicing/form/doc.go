@@ -4,6 +4,7 @@
 // the built-in one (pdf.go). The words of each language are in words/, the font in fonts/.
 //
 // The electronic invoice is UBL 2.1 (ubl.go, with its elements in ublxml.go). What keeps a document from being one is in ublwrong.go.
+// csv.go has the lines of a document and call detail, json.go the document for programs.
 //
 // It is pure: equal documents give equal bytes. It does not own amounts (invoicing/document), sellers
 // (invoicing/terms), or where forms are kept and sent (invoicing, invoicing/delivery).
