@@ -24,6 +24,15 @@ type Options struct {
 	Timeout time.Duration // of a call; 0 is 10 seconds
 }
 
+// Control is for a net.Dialer: it refuses addresses of private networks and of this machine unless they are allowed. The address is
+// checked when it is dialled, after the name was looked up: a name cannot change its mind.
+func Control(private bool) func(ctx context.Context, network, address string, c syscall.RawConn) error {
+	if private {
+		return nil
+	}
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error { return public(address) }
+}
+
 // mostAnswer is how much of an answer is read.
 const mostAnswer = 1 << 20
 
@@ -36,10 +45,7 @@ func New(o Options) *Client {
 		o.Timeout = 10 * time.Second
 	}
 	dialer := &net.Dialer{Timeout: o.Timeout}
-	if !o.Private {
-		// The address is checked when it is dialled, after the name was looked up: a name cannot change its mind.
-		dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error { return public(address) }
-	}
+	dialer.ControlContext = Control(o.Private)
 	return &Client{&http.Client{
 		Timeout: o.Timeout,
 		Transport: &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, MaxIdleConnsPerHost: 4,

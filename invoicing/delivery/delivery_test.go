@@ -70,7 +70,7 @@ func TestAFinalDocumentHasADeliveryForEachChannelOfItsTerms(t *testing.T) {
 		require.Len(t, all, 3)
 		require.Equal(t, "a@acme.example b@acme.example", all[0].Recipient)
 		require.Equal(t, "ratemill@files.acme.example:/in", all[2].Recipient)
-		due, err := table.Due(t.Context(), began, 10)
+		due, err := table.Due(t.Context(), began, 10, nil)
 		require.NoError(t, err)
 		require.Len(t, due, 4)
 		open, err := payment.List(t.Context(), table.DB, payment.Question{Open: true})
@@ -91,7 +91,7 @@ func TestADeliveryIsTriedForADayWithPausesThatGrow(t *testing.T) {
 		now := began
 		var pauses []time.Duration
 		for range 100 {
-			due, err := table.Due(t.Context(), now, 10)
+			due, err := table.Due(t.Context(), now, 10, nil)
 			require.NoError(t, err)
 			require.Len(t, due, 1)
 			mine, err := table.begin(t.Context(), &due[0], now)
@@ -118,7 +118,7 @@ func TestADeliveryIsTriedForADayWithPausesThatGrow(t *testing.T) {
 		again, err := table.Again(t.Context(), all[0].ID, Decide{Who: "maria", Why: "new address", To: []string{"c@acme.example"}}, now)
 		require.NoError(t, err)
 		require.Equal(t, "1-regular-INV-1.2@globex.example", again.MessageID("globex.example"))
-		due, err := table.Due(t.Context(), now, 10)
+		due, err := table.Due(t.Context(), now, 10, nil)
 		require.NoError(t, err)
 		require.Equal(t, "c@acme.example", due[0].Recipient)
 	})
@@ -128,9 +128,9 @@ func TestADeliveryIsTriedForADayWithPausesThatGrow(t *testing.T) {
 func TestTwoProcessesDoNotSendOneDelivery(t *testing.T) {
 	onBoth(t, func(t *testing.T, table Table) {
 		enqueue(t, table, final(t, "INV-1", document.Terms{Delivery: "email", Emails: []string{"a@acme.example"}}))
-		one, err := table.Due(t.Context(), began, 10)
+		one, err := table.Due(t.Context(), began, 10, nil)
 		require.NoError(t, err)
-		two, err := table.Due(t.Context(), began, 10)
+		two, err := table.Due(t.Context(), began, 10, nil)
 		require.NoError(t, err)
 		mine, err := table.begin(t.Context(), &one[0], began)
 		require.NoError(t, err)
@@ -138,7 +138,7 @@ func TestTwoProcessesDoNotSendOneDelivery(t *testing.T) {
 		mine, err = table.begin(t.Context(), &two[0], began)
 		require.NoError(t, err)
 		require.False(t, mine)
-		due, err := table.Due(t.Context(), began.Add(lease-1), 10)
+		due, err := table.Due(t.Context(), began.Add(lease-1), 10, nil)
 		require.NoError(t, err)
 		require.Empty(t, due)
 		_, err = table.Again(t.Context(), one[0].ID, Decide{}, began)

@@ -120,10 +120,19 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	return &all[0], nil
 }
 
-// Due are deliveries to be tried now, those that waited longest first. One that is being sent is due when the time for it is over:
-// its process died.
-func (t Table) Due(ctx context.Context, now time.Time, most int) ([]Job, error) {
-	return t.list(ctx, "next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT ?", now.UnixNano(), most)
+// Due are deliveries to be tried now, those that waited longest first, without those to some places. One that is being sent is due when
+// the time for it is over: its process died.
+func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
+	where, args := "next_at > 0 AND next_at <= ?", []any{now.UnixNano()}
+	for _, at := range without {
+		channel, recipient, one := strings.Cut(at, " ")
+		if one {
+			where, args = where+" AND NOT (channel = ? AND recipient = ?)", append(args, channel, recipient)
+		} else {
+			where, args = where+" AND channel <> ?", append(args, channel)
+		}
+	}
+	return t.list(ctx, where+" ORDER BY next_at, id LIMIT ?", append(args, most)...)
 }
 
 // save writes a delivery that nobody changed since it was read: store.ErrConflict if somebody did.

@@ -51,8 +51,8 @@ type Words struct {
 	Greeting string   `yaml:"greeting" doc:"Above the lines." example:"Thank you for your business."`
 	Payment  string   `yaml:"payment" doc:"Below the amount that is due." example:"Please name the invoice number."`
 	Footer   []string `yaml:"footer" doc:"At the end of each page, at most three lines."`
-	Subject  string   `yaml:"subject" doc:"Subject of the mail; {number} and {period} are replaced." example:"Your invoice {number}"`
-	Mail     string   `yaml:"mail" doc:"Text of the mail."`
+	Subject  string   `yaml:"subject" doc:"Subject of the mail; {number}, {period} and {seller} are replaced." example:"Your invoice {number}"`
+	Mail     string   `yaml:"mail" doc:"Text of the mail; {number}, {period} and {seller} are replaced."`
 }
 
 // DocumentName implements rating.Version.

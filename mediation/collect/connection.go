@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -27,6 +28,10 @@ type dialer struct {
 	options *SFTP
 	address string
 	dir     string
+
+	// Of Put:
+	auth    []ssh.AuthMethod // instead of the credentials of options
+	control func(ctx context.Context, network, address string, c syscall.RawConn) error
 }
 
 func newDialer(o *SFTP, dir string) *dialer {
@@ -93,8 +98,7 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 	defer done()
 	dialCtx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
-	var plain net.Dialer
-	conn, err := plain.DialContext(dialCtx, "tcp", d.address)
+	conn, err := d.plain().DialContext(dialCtx, "tcp", d.address)
 	if err != nil {
 		return nil, &UnreachableError{d.address, err}
 	}
@@ -158,6 +162,9 @@ func (c *connection) start() error {
 func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 	o := d.options
 	done = func() {}
+	if d.auth != nil {
+		return d.auth, done, nil
+	}
 	held, own := func() ([]ssh.Signer, error) { return nil, nil }, []ssh.Signer(nil)
 	if o.Agent {
 		socket := os.Getenv("SSH_AUTH_SOCK")
@@ -204,13 +211,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 		password = diag.NewSecret(strings.TrimRight(string(text), "\r\n"))
 	}
 	if !password.IsZero() {
-		methods = append(methods, ssh.Password(password.Reveal()), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-			answers := make([]string, len(questions))
-			for i := range answers {
-				answers[i] = password.Reveal()
-			}
-			return answers, nil
-		}))
+		methods = append(methods, passwords(password.Reveal())...)
 	}
 	return methods, done, nil
 }
@@ -218,6 +219,9 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 // credentials lists the offered credentials.
 func (d *dialer) credentials() string {
 	var what []string
+	if d.auth != nil {
+		return "its secret"
+	}
 	if d.options.Agent {
 		what = append(what, "the agent's keys")
 	}

@@ -1,0 +1,35 @@
+package channels
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"ratemill/invoicing/delivery"
+)
+
+// Folder puts a file of each document into a folder, where a printer or the service of an access point takes it.
+type Folder struct {
+	Dir  string
+	Kind string // of the file
+	Lack string // what to tell of documents that have no such file
+}
+
+// Send implements delivery.Sender. It is done when the file is there as a whole: whoever takes it confirms the delivery.
+func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome, bool) {
+	file := p.File(f.Kind)
+	if file == nil {
+		return delivery.Outcome{State: delivery.Failed, Why: f.Lack}, false
+	}
+	// Sellers have numbers of their own, which may be the same.
+	err := delivery.Place(filepath.Join(f.Dir, filepath.Base(cmp.Or(p.Document.Seller.Account, "operator")), file.Name), file.Content)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return delivery.Outcome{State: delivery.Failed, Why: err.Error()}, false
+	case err != nil:
+		return delivery.Outcome{State: delivery.Pending, Why: err.Error()}, true
+	}
+	return delivery.Outcome{State: delivery.Sent}, false
+}

@@ -1,0 +1,161 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+)
+
+// Package is what goes to a receiver.
+type Package struct {
+	Job      *Job
+	Document *document.Document
+	Files    []File
+}
+
+// File is the file of a kind, nil if there is none.
+func (p *Package) File(kind string) *File {
+	for i := range p.Files {
+		if p.Files[i].Kind == kind {
+			return &p.Files[i]
+		}
+	}
+	return nil
+}
+
+// Sender sends by one channel.
+type Sender interface {
+	// Send sends to the receiver, and says what became of it. away: the server cannot be reached, so that others need not be tried now.
+	Send(ctx context.Context, p *Package) (o Outcome, away bool)
+}
+
+// Deliverer sends what is due. Several may run at the same time.
+type Deliverer struct {
+	Table     Table
+	Files     *Files
+	Documents func(ctx context.Context, id string) (*document.Document, error) // a final one
+	Senders   map[Channel]Sender                                               // those that the installation has
+	Missing   map[Channel]string                                               // what to configure for the others
+	Now       func() time.Time
+	Log       *slog.Logger
+	Sent      func(Channel) // is called for each delivery that was sent
+
+	pausing map[string]time.Time // servers that are away, by place
+}
+
+const (
+	// attempt is how long one may take: less than its lease, so that no other process begins one while it may go on.
+	attempt = lease - time.Minute
+	// atOnce is how many deliveries of a channel are looked at together.
+	atOnce = 200
+	// rest is how long a server that was away is left alone.
+	rest = time.Minute
+)
+
+// Deliver sends deliveries that are due, and reports how many it tried. An error is one of the control store; what senders tell is
+// noted with the deliveries.
+func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
+	if d.pausing == nil {
+		d.pausing = map[string]time.Time{}
+	}
+	due, err := d.Table.Due(ctx, d.Now(), atOnce, d.asleep())
+	for i := range due {
+		if ctx.Err() != nil || err != nil {
+			break
+		}
+		if d.Now().Before(d.pausing[place(&due[i])]) {
+			continue
+		}
+		var mine bool
+		if mine, err = d.try(ctx, &due[i]); mine {
+			tried++
+		}
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return tried, err
+}
+
+// asleep are the channels whose one server is away now, and the servers of payers that are.
+func (d *Deliverer) asleep() (places []string) {
+	for at, until := range d.pausing {
+		if d.Now().Before(until) {
+			places = append(places, at)
+		} else {
+			delete(d.pausing, at)
+		}
+	}
+	return places
+}
+
+// place is where a delivery goes: the installation has one server for each channel, and payers have one each.
+func place(j *Job) string {
+	if j.Channel == SFTP {
+		return string(SFTP) + " " + j.Recipient
+	}
+	return string(j.Channel)
+}
+
+// try makes an attempt, if no other process does.
+func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
+	if mine, err = d.Table.begin(ctx, j, d.Now()); !mine {
+		return false, err
+	}
+	o, away := d.send(ctx, j)
+	if ctx.Err() != nil && !o.State.over() {
+		// The process ends. The attempt is noted all the same, so that the next process need not wait for the lease.
+		o.Why = "the process ended"
+	}
+	if away {
+		d.pausing[place(j)] = d.Now().Add(rest)
+	}
+	note, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := d.Table.end(note, j, o, d.Now()); errors.Is(err, store.ErrConflict) {
+		d.Log.Warn("an attempt took longer than its lease; another process may have sent the document too", "delivery", j.ID)
+		return true, nil
+	} else if err != nil {
+		return true, err
+	}
+	switch {
+	case j.State.over() && j.State != Failed:
+		d.Sent(j.Channel)
+	case j.State == Failed:
+		d.Log.Error("a document could not be delivered; see ratemill delivery list", "delivery", j.ID, "document", j.Number, "why", j.Why)
+	}
+	return true, nil
+}
+
+// over says that nothing is left to do.
+func (s State) over() bool { return s == Sent || s == Confirmed || s == Failed }
+
+func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	sender := d.Senders[j.Channel]
+	if sender == nil {
+		return Outcome{State: Pending, Why: d.Missing[j.Channel]}, true
+	}
+	of, err := d.Documents(ctx, j.Document)
+	if err != nil {
+		return Outcome{State: Pending, Why: err.Error()}, false
+	}
+	files, err := d.Files.Of(ctx, of)
+	if changed := (*ChangedError)(nil); errors.As(err, &changed) {
+		return Outcome{State: Failed, Why: err.Error()}, false
+	}
+	if err != nil {
+		return Outcome{State: Pending, Why: err.Error()}, false
+	}
+	o, away = sender.Send(ctx, &Package{Job: j, Document: of, Files: files})
+	if o.State == Pending && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		o.Why = fmt.Sprintf("it took longer than %s: %s", attempt, o.Why)
+	}
+	return o, away
+}
