@@ -318,7 +318,7 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 		for _, f := range p.Missing() {
 			fields = append(fields, "profile."+f)
 		}
-		if b.billingAddress(id, p, when) == nil {
+		if b.BillingAddress(id, p, when) == nil {
 			fields = append(fields, "the billing address "+p.BillingAddress)
 		}
 	}
@@ -338,8 +338,8 @@ func (b *Book) settings(id string, when udr.Instant) string {
 	return ""
 }
 
-// billingAddress is the address that a profile names, nil if there is none.
-func (b *Book) billingAddress(id string, p *Profile, when udr.Instant) *Shipping {
+// BillingAddress is the address that a profile names, nil if there is none.
+func (b *Book) BillingAddress(id string, p *Profile, when udr.Instant) *Shipping {
 	name := p.BillingAddress
 	if name == "" {
 		return &Shipping{} // it was told that the field is missing

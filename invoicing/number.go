@@ -12,8 +12,8 @@ import (
 )
 
 // take is the next number of a range. The transaction that takes it makes its document final, so numbers have no gaps. The date of a number
-// is never before that of the number before it.
-func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issued registry.Date) (string, error) {
+// is never before that of the number before it; it is returned, since it can be a day after the one asked for.
+func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issued registry.Date) (string, registry.Date, error) {
 	year := 0
 	if r.Yearly {
 		year = issued.UTC().Year()
@@ -27,12 +27,15 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 			int64(issued))
 	}
 	if err != nil {
-		return "", err
+		return "", issued, err
+	}
+	if last == int64(issued)+1 {
+		issued++ // the payer before is further east, where it is tomorrow already
 	}
 	if last > int64(issued) {
-		return "", fmt.Errorf("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock right? "+
+		return "", issued, fmt.Errorf("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock right? "+
 			"If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
 	}
 	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller, r.Text, year)
-	return r.Number(year, next), err
+	return r.Number(year, next), issued, err
 }

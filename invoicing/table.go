@@ -33,10 +33,10 @@ func Migrate(ctx context.Context, db *store.DB) error {
 // Stored is a document in the control store.
 type Stored struct {
 	document.Document
-	PayerNumber uint32
-	Seq         int
-	State       State
-	Reasons     []string // why it is held
+	PayerNumber uint32   `json:"payer_number"`
+	Seq         int      `json:"seq"`
+	State       State    `json:"state"`
+	Reasons     []string `json:"reasons,omitempty"` // why it is held
 
 	version int64
 }
@@ -58,31 +58,37 @@ type By struct {
 // Table is the documents in the control store. Its methods work in a transaction of the caller.
 type Table struct{ Tx *store.Tx }
 
-// Put stores a computed document: a new one, or the next version of a draft or held one. With reasons it is held.
+// Put stores a computed document: a new one, or the next version of a draft or held one. With reasons it is held. Beside a discarded one it
+// is new, with the next Seq.
 func (t Table) Put(ctx context.Context, s *Stored, by By) error {
 	s.State = Draft
 	if len(s.Reasons) > 0 {
 		s.State = Held
 	}
-	old, err := t.find(ctx, `payer_number = ? AND form = ? AND cycle = ? AND seq = ?`, int64(s.PayerNumber), string(s.Form), int64(s.Cycle.From), s.Seq)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if s.ID == "" {
-			s.ID = fmt.Sprintf("%d-%s-%s-%d", s.PayerNumber, s.Form, s.Cycle.From, s.Seq)
-		}
-		if err := t.insert(ctx, s); err != nil {
-			return err
-		}
-	case err != nil:
+	old, err := t.list(ctx, `payer_number = ? AND form = ? AND cycle = ?`, int64(s.PayerNumber), string(s.Form), int64(s.Cycle.From))
+	if err != nil {
 		return err
-	default:
-		if _, err := allow(old.Name(), Compute, old.State, false); err != nil {
-			return err
+	}
+	s.Seq = max(s.Seq, 1)
+	for _, o := range old {
+		switch {
+		case o.Seq != s.Seq:
+		case o.State == Discarded:
+			s.Seq++
+		default:
+			if _, err := allow(o.Name(), Compute, o.State, false); err != nil {
+				return err
+			}
+			s.ID, s.version = o.ID, o.version
+			if err := t.update(ctx, s); err != nil {
+				return err
+			}
+			return t.did(ctx, s, by)
 		}
-		s.ID, s.version = old.ID, old.version
-		if err := t.update(ctx, s); err != nil {
-			return err
-		}
+	}
+	s.ID = fmt.Sprintf("%d-%s-%s-%d", s.PayerNumber, s.Form, s.Cycle.From, s.Seq)
+	if err := t.insert(ctx, s); err != nil {
+		return err
 	}
 	return t.did(ctx, s, by)
 }
@@ -127,7 +133,7 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	if err != nil {
 		return nil, err
 	}
-	if s.Number, err = take(ctx, t.Tx, s.Seller.Account, r, issued); err != nil {
+	if s.Number, issued, err = take(ctx, t.Tx, s.Seller.Account, r, issued); err != nil {
 		return nil, err
 	}
 	s.Issued, s.Due = issued, issued+registry.Date(s.Terms.Target)

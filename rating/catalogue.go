@@ -12,11 +12,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
 	"ratemill/diag"
 	"ratemill/literal"
+	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
 )
@@ -252,6 +254,22 @@ func (c *Catalogue) Bundle() []byte { return c.bundle }
 
 // Plans are the names of the price plans, sorted.
 func (c *Catalogue) Plans() []string { return c.plans.names() }
+
+// PlanFrom is the date from which a version of a plan is in force, 0 for always or if there is no such version. Versions count from 1. That
+// of one which begins at an instant is its date in UTC.
+func (c *Catalogue) PlanFrom(name string, version uint32) registry.Date {
+	n, ok := c.plans.find(name)
+	if !ok || version == 0 || int(version) > len(c.plans.list[n].since) {
+		return 0
+	}
+	switch s := c.plans.list[n].since[version-1]; s.Kind {
+	case literal.OnDay:
+		return registry.Date(s.Day)
+	case literal.AtInstant:
+		return registry.Date(registry.LocalDate(time.UTC, s.At))
+	}
+	return 0
+}
 
 // SharePlans are the names of the share plans, sorted.
 func (c *Catalogue) SharePlans() []string { return c.shares.names() }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ratemill/account"
 	"ratemill/internal/config"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -18,7 +19,7 @@ var allRoles = []roles.Role{
 	roles.Mediation,
 	roles.Rating,
 	roles.Warehouse,
-	roles.Account(),
+	roles.InSQL(account.Role),
 	roles.SIMState(),
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 
 	Installation account.Installation // what the installation has for accounts, without the catalogue's documents
 
+	InvoicesFrom registry.Date                    // the first date for which ratemill makes invoices; 0: from each account's beginning
+	Sink         func(installation string) string // name of the warehouse's sink in the control store
+
 	Partitions int // of the installation: an import distributes billing roots to them
 
 	Now       func() time.Time  // the clock; nil for that of this machine

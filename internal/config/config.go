@@ -20,6 +20,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/internal/outbound"
+	"ratemill/registry"
 )
 
 // Config is the whole file. Relative paths are relative to it.
@@ -40,9 +41,15 @@ type Config struct {
 	Network    Network    `yaml:"network" doc:"The network that switches SIMs on and off, as their states say."`
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
-	Accounts Accounts `yaml:"accounts" doc:"What the installation has for accounts."`
+	Accounts  Accounts  `yaml:"accounts" doc:"What the installation has for accounts."`
+	Invoicing Invoicing `yaml:"invoicing" doc:"Invoices and credit notes."`
 
 	Path string `yaml:"-"` // of the file itself
+}
+
+// Invoicing says how invoices are made.
+type Invoicing struct {
+	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. What was used before was invoiced elsewhere. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
 }
 
 // Accounts says what the installation has for accounts.

@@ -93,7 +93,11 @@ type Terms struct {
 
 // Storage is the payer's server to which documents are pushed. Secret says where the secret is, never what it is.
 type Storage struct {
-	SFTP, User, Path, HostKey, Secret string
+	SFTP    string `json:"sftp"`
+	User    string `json:"user"`
+	Path    string `json:"path"`
+	HostKey string `json:"host_key"`
+	Secret  string `json:"secret"`
 }
 
 // ZeroVAT is a payer's reason for documents without VAT: a category of EN 16931 and the words.

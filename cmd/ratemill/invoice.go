@@ -1,0 +1,336 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+	"ratemill/invoicing"
+)
+
+func invoiceCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "invoice",
+		Short: "Invoices: run, preview, review, finalise, credit, show",
+		Long: `Invoices are made in three steps. run closes the billing cycles that are over and computes a draft for each payer; a draft is
+computed again as often as you like. review pins a draft: what you see is what will be final. finalise gives numbers, and from
+then on a document never changes; credit takes back lines of it.`,
+	}
+	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review, "Pin drafts: they become final as they are"),
+		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
+		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
+		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f))
+	return c
+}
+
+// invoiceFlags are those of commands that make or change documents.
+func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
+	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03, or the first day of a cycle")
+	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	outputFlag(f, c)
+}
+
+func invoiceRun(f *flags) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Close billing cycles and compute their documents",
+		Long: `Run closes the billing cycles of all payers that are over, up to those that begin in a month, and computes their documents. It
+can be interrupted and done again: it does what is missing, and computes drafts again from what is known now. A document is
+held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.`,
+		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run",
+		Args:    none,
+	}
+	invoiceFlags(f, c, &o)
+	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := needCycle(&o); err != nil {
+			return err
+		}
+		o.Who = whoami()
+		office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		r, err := office.RunInvoices(cmd.Context(), o)
+		if err != nil {
+			return refusal(err)
+		}
+		if f.output == output.JSON {
+			return json.NewEncoder(objects(cmd)).Encode(r)
+		}
+		if f.output == output.CSV {
+			return summaries(r.Documents).Print(data(cmd), f.output)
+		}
+		return printRun(cmd, r)
+	}
+	return c
+}
+
+func needCycle(o *backoffice.InvoiceOrder) error {
+	if o.Cycle == "" {
+		return errors.New("say for which billing cycles, with --cycle: the month in which they begin, as --cycle 2026-03")
+	}
+	return nil
+}
+
+// mostShown is how many payers of a kind a bill run prints.
+const mostShown = 10
+
+func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
+	to := words(cmd)
+	fmt.Fprintf(to, "cycles of %s · facts at revision %d · rated log up to %s\n", r.Cycle, r.Facts, r.Cut)
+	if r.DryRun {
+		fmt.Fprintln(to, "this is a dry run: nothing is stored")
+	}
+	fmt.Fprintf(to, "%6d payers in %s\n", r.Payers, r.Took.Round(10*time.Millisecond))
+	for _, a := range r.Computed {
+		fmt.Fprintf(to, "%6d computed   net %s %s, total %s\n", a.Documents, a.Currency, a.Net, a.Total)
+	}
+	for _, part := range []struct {
+		what string
+		all  []backoffice.InvoicePayer
+	}{{"held", r.Held}, {"wait", r.Waiting}, {"skipped", r.Skipped}} {
+		if len(part.all) == 0 {
+			continue
+		}
+		fmt.Fprintf(to, "%6d %s\n", len(part.all), part.what)
+		for n, p := range part.all {
+			if n == mostShown {
+				fmt.Fprintf(to, "         and %d more; -o json shows all\n", len(part.all)-n)
+				break
+			}
+			for _, why := range p.Why {
+				fmt.Fprintf(to, "         %s, cycle from %s: %s\n", p.Account, p.Cycle, why)
+			}
+		}
+	}
+	for _, finding := range r.Findings {
+		fmt.Fprintf(to, "       %s\n", finding)
+	}
+	if len(r.Held) > 0 {
+		return &problems{}
+	}
+	return nil
+}
+
+func summaries(all []backoffice.InvoiceSummary) *output.Grid {
+	g := output.New("document", "form", "state", "payer", "cycle", "net", "tax", "total", "currency", "issued", "due", "reasons").
+		Amounts("net", "tax", "total").Sparse("issued", "due", "reasons")
+	for _, s := range all {
+		name := s.Number
+		if name == "" {
+			name = s.ID
+		}
+		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, strings.Join(s.Reasons, "; "))
+	}
+	return g
+}
+
+func invoiceList(f *flags) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List documents with their state",
+		Long:    `List prints documents: drafts by their id, final ones by their number.`,
+		Example: "  ratemill invoice list --cycle 2026-03\n  ratemill invoice list --account acme -o csv",
+		Args:    none,
+	}
+	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
+	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.Invoices(cmd.Context(), o)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "there are no such documents; ratemill invoice run makes them")
+		}
+		return summaries(all).Print(data(cmd), f.output)
+	}
+	return c
+}
+
+func invoicePreview(f *flags) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	c := &cobra.Command{
+		Use:   "preview ACCOUNT",
+		Short: "Show what the next document of a payer would be, and store nothing",
+		Long: `Preview computes a payer's document as run does, by what is known now. It is what becomes final if nothing new is known
+by then, but for number and dates.`,
+		Example: "  ratemill invoice preview acme --cycle 2026-03",
+		Args:    needing(1, 1, "an account that pays: ratemill invoice preview acme --cycle 2026-03"),
+	}
+	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycle begins, as 2026-03")
+	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := needCycle(&o); err != nil {
+			return err
+		}
+		o.Who, o.Accounts = whoami(), args
+		office, end, err := openOfficeWithWarehouse(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.PreviewInvoice(cmd.Context(), o)
+		if err != nil {
+			return refusal(err)
+		}
+		shown := 0
+		for _, p := range all {
+			for _, d := range p.Documents {
+				if err := showDocument(cmd, f, d); err != nil {
+					return err
+				}
+				shown++
+			}
+			for _, w := range p.Why {
+				fmt.Fprintf(stderr, "%s, cycle from %s: %s\n", p.Account, p.Cycle, w)
+			}
+		}
+		if shown == 0 {
+			return &problems{}
+		}
+		return nil
+	}
+	return c
+}
+
+func invoiceShow(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "show DOCUMENT",
+		Short:   "Show a document by its number or id",
+		Long:    `Show prints a document with its lines, taxes and totals.`,
+		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 -o json",
+		Args:    needing(1, 1, "a document: ratemill invoice show INV-2026-000412"),
+	}
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		d, err := office.Invoice(cmd.Context(), args[0])
+		if err != nil {
+			return refusal(err)
+		}
+		return showDocument(cmd, f, d)
+	}
+	return c
+}
+
+func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	var all bool
+	c := &cobra.Command{
+		Use:     string(step) + " [DOCUMENT …]",
+		Short:   short,
+		Example: fmt.Sprintf("  ratemill invoice %s 17-regular-2026-03-01-1\n  ratemill invoice %s --cycle 2026-03 --all", step, step),
+	}
+	invoiceFlags(f, c, &o)
+	c.Flags().BoolVar(&all, "all", false, "all documents of the cycle that allow it")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Who = whoami()
+		if err := named(args, all, &o); err != nil {
+			return err
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if all {
+			args = nil
+		}
+		done, err := office.InvoiceStep(cmd.Context(), step, args, o)
+		if err != nil {
+			return refusal(err)
+		}
+		return printDone(cmd, f, done)
+	}
+	return c
+}
+
+// named refuses a command that names neither documents nor a whole cycle, or both.
+func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
+	switch {
+	case all && len(documents) > 0:
+		return errors.New("name documents, or give --all with --cycle; not both")
+	case all:
+		return needCycle(o)
+	case len(documents) == 0:
+		return errors.New("name a document, or give --cycle 2026-03 --all for all of a month; ratemill invoice list shows them")
+	}
+	return nil
+}
+
+func printDone(cmd *cobra.Command, f *flags, done []backoffice.InvoiceSummary) error {
+	if len(done) == 0 {
+		fmt.Fprintln(stderr, "there is no such document")
+		return nil
+	}
+	return summaries(done).Print(data(cmd), f.output)
+}
+
+func invoiceFinalise(f *flags) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	var yes bool
+	c := &cobra.Command{
+		Use:   "finalise [DOCUMENT …]",
+		Short: "Make reviewed documents final, with their numbers",
+		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
+Drafts become final only if their accounting group asks for no review.`,
+		Example: "  ratemill invoice finalise --cycle 2026-03 --yes\n  ratemill invoice finalise 17-regular-2026-03-01-1",
+	}
+	invoiceFlags(f, c, &o)
+	c.Flags().BoolVar(&yes, "yes", false, "all documents of the cycle")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Who = whoami()
+		if err := named(args, yes, &o); err != nil {
+			return err
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if yes {
+			args = nil
+		}
+		done, refused, err := office.FinaliseInvoices(cmd.Context(), args, o)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(done) > 0 || len(refused) == 0 {
+			if err := printDone(cmd, f, done); err != nil {
+				return err
+			}
+		}
+		for _, r := range refused {
+			fmt.Fprintf(stderr, "%s: %s\n", r.Account, strings.Join(r.Why, "; "))
+		}
+		if len(refused) > 0 {
+			return &problems{fmt.Sprintf("%s not final", counted(len(refused), "document"))}
+		}
+		return nil
+	}
+	return c
+}

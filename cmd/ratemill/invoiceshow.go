@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/decimal"
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+	"ratemill/invoicing"
+	"ratemill/invoicing/document"
+)
+
+// showDocument prints a document.
+func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
+	if f.output == output.JSON {
+		return json.NewEncoder(objects(cmd)).Encode(&s.Document)
+	}
+	g := output.New("line", "what", "account", "period", "sims", "quantity", "unit", "net", "tax").Numbers("line", "sims", "quantity").
+		Amounts("net", "tax").Sparse("sims", "tax")
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		sims, tax := "", ""
+		if l.SIMs > 0 {
+			sims = strconv.Itoa(l.SIMs)
+		}
+		if !l.Rate.IsZero() || l.Category != "" {
+			tax = strings.TrimSpace(l.Category + " " + l.Rate.String() + " %")
+		}
+		g.Add(strconv.Itoa(l.No), what(l), l.Account, l.Period.From.String()+" – "+(l.Period.To-1).String(), sims, l.Quantity.String(), l.Unit,
+			l.Net.Fixed(s.Scale), tax)
+	}
+	if f.output == output.CSV {
+		return g.Print(data(cmd), f.output)
+	}
+	to := words(cmd)
+	title := strings.ReplaceAll(string(s.Form), "_", " ")
+	fmt.Fprintf(to, "%s · %s · %s %s · %s – %s · %s\n", s.Name(), s.State, title, s.Payer.Account, s.Cycle.From, s.Cycle.To-1, s.Currency)
+	if s.Number != "" {
+		fmt.Fprintf(to, "issued %s, due %s\n", s.Issued, s.Due)
+	}
+	if s.Corrects != "" {
+		fmt.Fprintf(to, "takes back lines of %s\n", s.Corrects)
+	}
+	for _, r := range s.Reasons {
+		fmt.Fprintf(to, "held: %s\n", r)
+	}
+	if err := g.Print(data(cmd), f.output); err != nil {
+		return err
+	}
+	for _, t := range s.Taxes {
+		reason := ""
+		if t.Reason != "" {
+			reason = ": " + t.Reason
+		}
+		fmt.Fprintf(to, "tax %s %s %% on %s = %s%s\n", t.Category, t.Rate, t.Basis.Fixed(s.Scale), t.Tax.Fixed(s.Scale), reason)
+	}
+	fmt.Fprintf(to, "net %s · tax %s · total %s %s\n", s.Net.Fixed(s.Scale), s.Tax.Fixed(s.Scale), s.Currency, s.Total.Fixed(s.Scale))
+	return nil
+}
+
+// what says what a line is for.
+func what(l *document.Line) string {
+	parts := []string{l.Product}
+	switch l.Kind {
+	case document.Usage:
+		parts = append(parts, l.Class, l.Zone, l.Tariff)
+	case document.Recurring, document.Addon, document.PoolFee:
+		parts = append(parts, l.State)
+	default:
+		parts = append(parts, strings.ReplaceAll(string(l.Kind), "_", " "), l.State, l.Text)
+	}
+	kept := parts[:0]
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+func invoiceCredit(f *flags) *cobra.Command {
+	o := backoffice.InvoiceOrder{}
+	var all bool
+	var takes []string
+	c := &cobra.Command{
+		Use:   "credit DOCUMENT",
+		Short: "Make a credit note that takes back lines of a final document",
+		Long: `Credit makes a credit note, with a number of its own range, that takes back amounts of lines of a final document. An amount is
+net, or gross where prices contain the tax. Credits of the whole document in any parts give back its tax exactly.`,
+		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit INV-2026-000412 --all --why \"wrong customer\"",
+		Args:    needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),
+	}
+	c.Flags().StringArrayVar(&takes, "line", nil, "a line and the amount that is taken back, as 4=12.50; repeat for more")
+	c.Flags().BoolVar(&all, "all", false, "everything that is left")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if all == (len(takes) > 0) {
+			return errors.New("say what is taken back: lines with --line 4=12.50, or everything with --all")
+		}
+		var list []document.Take
+		for _, text := range takes {
+			line, amount, _ := strings.Cut(text, "=")
+			n, err := strconv.Atoi(line)
+			d, wrong := decimal.Parse(amount)
+			if err != nil || wrong != nil {
+				return fmt.Errorf("--line %s is not a line with an amount, as 4=12.50", text)
+			}
+			list = append(list, document.Take{Line: n, Amount: d})
+		}
+		o.Who = whoami()
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		credit, err := office.CreditInvoice(cmd.Context(), args[0], list, o)
+		if err != nil {
+			return refusal(err)
+		}
+		return printDone(cmd, f, []backoffice.InvoiceSummary{*credit})
+	}
+	return c
+}

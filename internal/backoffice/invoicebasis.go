@@ -1,0 +1,266 @@
+package backoffice
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+
+	"ratemill/account"
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/internal/warehouse"
+	"ratemill/invoicing"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/invoicing/terms"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/simstate"
+	"ratemill/udr"
+)
+
+// basisRequest says for what invoices are computed.
+type basisRequest struct {
+	until registry.Date // cycles that begin up to it
+	wait  time.Duration // for consumers that are behind; 0 refuses at once
+}
+
+// basis takes what closes and documents are computed from: first the cut, which is the position of the account role, read with its
+// balances; then, once the role simstate and the warehouse are there too, the facts. end closes it.
+func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis, end func(), err error) {
+	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate} {
+		if err := migrate(ctx, o.Store.DB); err != nil {
+			return nil, nil, err
+		}
+	}
+	catalogue, err := o.catalogueNow()
+	if err != nil {
+		return nil, nil, err
+	}
+	if catalogue == nil {
+		return nil, nil, &Problem{Invalid, fmt.Errorf("the project has no catalogue, so nobody knows what is charged")}
+	}
+	if err := o.Store.PutDocument(ctx, "catalogue", catalogue.Version(), catalogue.Bundle(), o.Now()); err != nil {
+		return nil, nil, err
+	}
+	b = &invoicing.Basis{Catalogue: catalogue.Version(), Now: o.Now(), Begin: o.InvoicesFrom}
+	c := &cutting{Office: o, basisRequest: r, basis: b}
+	if err := c.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := c.others(ctx); err != nil {
+		return nil, nil, err
+	}
+	statements := registry.NewStatements()
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
+		view.Close()
+		return nil, nil, err
+	}
+	b.View, b.Statements, b.Facts = view, statements, view.Revision()
+	o.documents(ctx, b, catalogue)
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		view.Close()
+		return nil, nil, err
+	}
+	b.Usage = usageOf(w)
+	d := &doubting{office: o, basis: b, warehouse: w}
+	b.Doubts, b.Findings = d.of, d.findings
+	return b, view.Close, nil
+}
+
+// documents fills in prices by version of the catalogue, and payers.
+func (o *Office) documents(ctx context.Context, b *invoicing.Basis, now *rating.Catalogue) {
+	var mu sync.Mutex
+	known := map[string]*invoicing.Prices{}
+	b.Prices = func(version string) (*invoicing.Prices, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p, ok := known[version]; ok {
+			return p, nil
+		}
+		c := now
+		if version != now.Version() {
+			if c = o.catalogue(ctx, version); c == nil {
+				return nil, fmt.Errorf("version %.8s of the catalogue, by which something was billed, is not in the control store any more; was the "+
+					"store restored from a backup?", version)
+			}
+		}
+		p := &invoicing.Prices{Version: version, PlanFrom: c.PlanFrom}
+		p.Products, _ = product.DocumentsOf(c)
+		p.Terms, _ = terms.DocumentsOf(c)
+		known[version] = p
+		return p, nil
+	}
+	in := o.Installation
+	in.Documents, _ = account.DocumentsOf(now)
+	var reading sync.Mutex // a book keeps what it has read
+	book := account.NewBook(b.View, b.Statements, &in)
+	b.Payer = func(id string, at udr.Instant) (*invoicing.Payer, error) {
+		prices, err := b.Prices(b.Catalogue)
+		if err != nil {
+			return nil, err
+		}
+		reading.Lock()
+		defer reading.Unlock()
+		return invoicePayer(book, prices.Terms, id, at)
+	}
+}
+
+// cutting takes a cut of the rated log.
+type cutting struct {
+	*Office
+	basisRequest
+	basis        *invoicing.Basis
+	installation string
+	generation   uint32
+}
+
+// take reads the positions of the account role with its balances, in one transaction.
+func (c *cutting) take(ctx context.Context) (err error) {
+	if c.installation, err = c.Store.Installation(ctx); err != nil {
+		return err
+	}
+	if c.generation, err = c.Store.LogGeneration(ctx); err != nil {
+		return err
+	}
+	name := account.Role.Consumer(c.installation)
+	b := c.basis
+	partial := false
+	err = c.Store.Change(ctx, "reading balances at a cut", func(tx *store.Tx) error {
+		b.Cut, b.Balances = document.Cut{Log: int(c.generation)}, map[invoicing.AccountCycle][]invoicing.Balance{}
+		rows, err := tx.Rows(ctx, `SELECT partition_number, next FROM sink_positions WHERE sink = ? ORDER BY partition_number`, name)
+		if err != nil {
+			return err
+		}
+		err = scanAll(rows, func() error {
+			var partition int
+			var next int64
+			if err := rows.Scan(&partition, &next); err != nil {
+				return err
+			}
+			for len(b.Cut.Offsets) <= partition {
+				b.Cut.Offsets = append(b.Cut.Offsets, 0)
+			}
+			b.Cut.Offsets[partition] = next
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := tx.Row(ctx, `SELECT count(*) > 0 FROM account_beginnings WHERE rated_offset > 0`).Scan(&partial); err != nil {
+			return err
+		}
+		return account.BalancesIn(ctx, tx, func(r *account.Row) error {
+			of := invoicing.AccountCycle{Account: r.Account, Cycle: registry.Date(r.Cycle)}
+			b.Balances[of] = append(b.Balances[of], invoicing.Balance{Tier: r.Tier, Class: r.Class, Unit: r.Unit, Currency: r.Currency,
+				Records: r.Records, Quantity: r.Quantity, Amount: r.Amount})
+			return nil
+		})
+	})
+	if err == nil && len(b.Cut.Offsets) == 0 {
+		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
+	}
+	if partial {
+		b.Balances = nil // they begin later than the log, so there is nothing to compare
+	}
+	return err
+}
+
+func scanAll(rows *sql.Rows, each func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// others waits until those who depend on the log have passed the cut: the states of SIMs, whose time limits have run too, and the warehouse.
+func (c *cutting) others(ctx context.Context) error {
+	deadline := time.Now().Add(c.wait)
+	for {
+		behind, err := c.behind(ctx)
+		if err != nil || behind == "" {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return &Problem{Conflict, fmt.Errorf("%s; invoices would be incomplete. Is ratemill run running? Try again in a while, or wait longer with --wait",
+				behind)}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// behind says who has not passed the cut yet.
+func (c *cutting) behind(ctx context.Context) (string, error) {
+	for partition, want := range c.basis.Cut.Offsets {
+		for _, role := range []struct{ what, consumer string }{
+			{"the warehouse", c.Sink(c.installation)}, {"the role simstate", simstate.ConsumerOf(c.installation)},
+		} {
+			at, err := c.Store.SinkGet(ctx, role.consumer, partition)
+			if err != nil {
+				return "", err
+			}
+			if at.Next < want {
+				return fmt.Sprintf("%s is at offset %d of partition %d of the rated log, and the balances are at %d", role.what, at.Next, partition, want), nil
+			}
+		}
+	}
+	// Time limits that are due by the end of the last cycle: one local date is at most 14 hours after it is over in UTC.
+	by := udr.InstantOf(c.until.UTC().AddDate(0, 0, 32))
+	by = min(by, udr.InstantOf(c.basis.Now))
+	due, revision := 0, registry.Revision(0)
+	err := c.Store.Change(ctx, "asking for time limits", func(tx *store.Tx) error {
+		sims, err := simstate.Table{}.DueBy(ctx, tx, by, 1000)
+		if err != nil {
+			return err
+		}
+		due = len(sims)
+		p, err := simstate.Table{}.Position(ctx, tx)
+		revision = p.Revision
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if due > 0 {
+		return fmt.Sprintf("the role simstate has %s of SIMs to work through", counted(due, "time limit")), nil
+	}
+	newest, err := c.Store.RegistryRevision(ctx)
+	if err == nil && revision < newest {
+		return fmt.Sprintf("the role simstate has settled the SIMs up to revision %d of the registry, which is at %d", revision, newest), nil
+	}
+	return "", err
+}
+
+// usageOf asks a warehouse.
+func usageOf(w *warehouse.Warehouse) func(context.Context, invoicing.UsageQuestion, func(*invoicing.Charged) error) error {
+	cut := func(c document.Cut) warehouse.Cut { return warehouse.Cut{Log: uint32(c.Log), Offsets: c.Offsets} }
+	return func(ctx context.Context, q invoicing.UsageQuestion, each func(*invoicing.Charged) error) error {
+		asked := warehouse.UsageQuestion{Until: cut(q.Until), From: q.From.UTC(), To: q.To.UTC(), Accounts: q.Accounts}
+		for _, c := range q.Cuts {
+			asked.Cuts = append(asked.Cuts, cut(c))
+		}
+		return w.UsageSums(ctx, asked, func(s *warehouse.UsageSum) error {
+			amount, err := decimal.Parse(s.Amount.String())
+			if err != nil {
+				return fmt.Errorf("an amount of the warehouse: %w", err)
+			}
+			return each(&invoicing.Charged{Account: s.Account, Tier: s.Tier, Class: s.Class, Unit: s.Unit, Plan: s.Plan, PlanVersion: s.PlanVersion,
+				Zone: s.Zone, Tariff: s.Price, Currency: s.Currency, Cycle: registry.Date(s.Cycle), Since: s.Since, Records: s.Records,
+				Quantity: s.Quantity, Amount: amount})
+		})
+	}
+}

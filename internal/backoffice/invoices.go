@@ -1,0 +1,454 @@
+package backoffice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/account"
+	"ratemill/decimal"
+	"ratemill/internal/control"
+	"ratemill/internal/store"
+	"ratemill/invoicing"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+)
+
+// InvoiceOrder says which documents are made or changed, and by whom.
+type InvoiceOrder struct {
+	Cycle    string   // month in which the billing cycles begin, as 2026-03; or the first day of one
+	Accounts []string // payers; none for all
+	Who, Why string
+	DryRun   bool
+	Wait     time.Duration // for roles that are behind
+	Progress func(done, of int)
+}
+
+// InvoiceRun is what a bill run did.
+type InvoiceRun struct {
+	Cycle     string           `json:"cycle"`
+	Facts     uint64           `json:"facts"` // revision of the registry
+	Cut       string           `json:"cut"`   // of the rated log
+	Catalogue string           `json:"catalogue"`
+	Payers    int              `json:"payers"`
+	Computed  []InvoiceAmount  `json:"computed"`
+	Waiting   []InvoicePayer   `json:"waiting"` // closed; their items wait for a later document
+	Held      []InvoicePayer   `json:"held"`
+	Skipped   []InvoicePayer   `json:"skipped"`
+	Documents []InvoiceSummary `json:"documents"`
+	Findings  []string         `json:"findings,omitempty"` // that concern no payer in particular
+	DryRun    bool             `json:"dry_run,omitempty"`
+	Took      time.Duration    `json:"-"`
+}
+
+// InvoiceAmount is a sum of documents in a currency; money is text.
+type InvoiceAmount struct {
+	Documents int    `json:"documents"`
+	Net       string `json:"net"`
+	Total     string `json:"total"`
+	Currency  string `json:"currency"`
+}
+
+// InvoicePayer is a payer without a document, and why.
+type InvoicePayer struct {
+	Account string   `json:"account"`
+	Cycle   string   `json:"cycle"`
+	Why     []string `json:"why"`
+}
+
+// InvoiceSummary is a document in a list.
+type InvoiceSummary struct {
+	ID       string   `json:"id"`
+	Number   string   `json:"number,omitempty"`
+	Form     string   `json:"form"`
+	State    string   `json:"state"`
+	Payer    string   `json:"payer"`
+	Cycle    string   `json:"cycle"`
+	Net      string   `json:"net"`
+	Tax      string   `json:"tax"`
+	Total    string   `json:"total"`
+	Currency string   `json:"currency"`
+	Issued   string   `json:"issued,omitempty"`
+	Due      string   `json:"due,omitempty"`
+	Reasons  []string `json:"reasons,omitempty"`
+}
+
+func summary(s *invoicing.Stored) InvoiceSummary {
+	i := InvoiceSummary{ID: s.ID, Number: s.Number, Form: string(s.Form), State: string(s.State), Payer: s.Payer.Account, Cycle: s.Cycle.From.String(),
+		Net: s.Net.Fixed(s.Scale), Tax: s.Tax.Fixed(s.Scale), Total: s.Total.Fixed(s.Scale), Currency: s.Currency, Reasons: s.Reasons}
+	if s.Number != "" {
+		i.Issued, i.Due = s.Issued.String(), s.Due.String()
+	}
+	return i
+}
+
+// until is the last date on which the cycles of an order begin.
+func (r *InvoiceOrder) until() (registry.Date, error) {
+	if month, err := time.Parse("2006-01", r.Cycle); err == nil {
+		return dateOf(month.AddDate(0, 1, -1)), nil
+	}
+	day, err := time.Parse(time.DateOnly, r.Cycle)
+	if err != nil {
+		return 0, fmt.Errorf("%q is neither a month, as 2026-03, nor the first day of a billing cycle, as 2026-03-15", r.Cycle)
+	}
+	return dateOf(day), nil
+}
+
+func dateOf(t time.Time) registry.Date { return registry.Date(t.Unix() / (24 * 60 * 60)) }
+
+// invoicing prepares a run; end closes it.
+func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder) (run *invoicing.Run, payers []uint32, end func(), err error) {
+	until, err := r.until()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	basis, end, err := o.basis(ctx, basisRequest{until: until, wait: r.Wait})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, id := range r.Accounts {
+		number, ok := basis.View.AccountNumber(id)
+		if !ok {
+			end()
+			return nil, nil, nil, missing("there is no account %s; ratemill account list shows all", id)
+		}
+		payers = append(payers, number)
+	}
+	slices.Sort(payers)
+	run = &invoicing.Run{DB: o.Store.DB, Basis: basis, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle()}
+	return run, payers, end, nil
+}
+
+// settle changes what payers owe, in the transaction of a document.
+func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decimal.D, decimal.D) error {
+	catalogue, _ := o.catalogueNow()
+	in := o.Installation
+	in.Documents, _ = account.DocumentsOf(catalogue)
+	payers := account.NewDirectory(o.Store.LoadAccounts, &in, o.Now)
+	return func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error {
+		if _, err := payers.Follow(ctx); err != nil {
+			return err
+		}
+		return account.Table{}.Settle(ctx, tx, payers, payer, currency, billed, documents)
+	}
+}
+
+// RunInvoices closes billing cycles and computes their documents.
+func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, error) {
+	began := time.Now()
+	run, payers, end, err := o.invoicing(ctx, &r)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	until, _ := r.until()
+	answer := &InvoiceRun{Cycle: r.Cycle, Facts: uint64(run.Basis.Facts), Cut: run.Basis.Cut.String(), Catalogue: run.Basis.Catalogue, DryRun: r.DryRun,
+		Computed: []InvoiceAmount{}, Waiting: []InvoicePayer{}, Held: []InvoicePayer{}, Skipped: []InvoicePayer{}, Documents: []InvoiceSummary{}}
+	sums := map[string]*invoiceSum{}
+	each := func(c *invoicing.Computed) error { return answer.add(c, sums) }
+	if r.DryRun {
+		err = run.Preview(ctx, until, payers, each)
+	} else {
+		err = run.Compute(ctx, until, payers, each)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if answer.Findings, err = run.Basis.Findings(ctx); err != nil {
+		return nil, err
+	}
+	for currency, s := range sums {
+		answer.Computed = append(answer.Computed, InvoiceAmount{Documents: s.documents, Net: s.net.Fixed(s.scale), Total: s.total.Fixed(s.scale),
+			Currency: currency})
+	}
+	slices.SortFunc(answer.Computed, func(a, b InvoiceAmount) int { return strings.Compare(a.Currency, b.Currency) })
+	if !r.DryRun {
+		err = o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.run", Subject: r.Cycle,
+			Detail: fmt.Sprintf("%d documents, %d held; %s", len(answer.Documents), len(answer.Held), r.Why)})
+	}
+	answer.Took = time.Since(began)
+	return answer, err
+}
+
+type invoiceSum struct {
+	documents, scale int
+	net, total       decimal.D
+}
+
+// add counts what became of a payer.
+func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (err error) {
+	p := InvoicePayer{Account: c.Closed.Payer, Cycle: c.Closed.Cycle.From.String()}
+	a.Payers++
+	switch {
+	case c.Skipped != "":
+		p.Why = []string{c.Skipped}
+		a.Skipped = append(a.Skipped, p)
+	case len(c.Closed.Reasons) > 0:
+		p.Why = c.Closed.Reasons
+		a.Held = append(a.Held, p)
+	case len(c.Documents) == 0:
+		p.Why = []string{c.Closed.Waits}
+		a.Waiting = append(a.Waiting, p)
+	}
+	for _, d := range c.Documents {
+		a.Documents = append(a.Documents, summary(d))
+		if len(d.Reasons) > 0 {
+			continue
+		}
+		s := sums[d.Currency]
+		if s == nil {
+			s = &invoiceSum{scale: d.Scale}
+			sums[d.Currency] = s
+		}
+		s.documents++
+		if s.net, err = s.net.Add(d.Net); err != nil {
+			return err
+		}
+		if s.total, err = s.total.Add(d.Total); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// InvoicePreview is what the next documents of a payer would be.
+type InvoicePreview struct {
+	InvoicePayer                     // with what stands in the way
+	Documents    []*invoicing.Stored `json:"documents"`
+}
+
+// PreviewInvoice computes the next documents of payers, and stores nothing.
+func (o *Office) PreviewInvoice(ctx context.Context, r InvoiceOrder) (all []InvoicePreview, err error) {
+	run, payers, end, err := o.invoicing(ctx, &r)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	until, _ := r.until()
+	err = run.Preview(ctx, until, payers, func(c *invoicing.Computed) error {
+		p := InvoicePreview{InvoicePayer{c.Closed.Payer, c.Closed.Cycle.From.String(), slices.Clone(c.Closed.Reasons)}, c.Documents}
+		for _, why := range []string{c.Skipped, c.Closed.Waits} {
+			if why != "" {
+				p.Why = append(p.Why, why)
+			}
+		}
+		all = append(all, p)
+		return nil
+	})
+	return all, err
+}
+
+// InvoiceStep takes a step with documents: those named, or all of an order's cycle that allow it.
+func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []string, r InvoiceOrder) (done []InvoiceSummary, err error) {
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	if step == invoicing.Discard || step == invoicing.Release {
+		if err := given(r.Why); err != nil {
+			return nil, err
+		}
+	}
+	if names == nil {
+		if names, err = o.documentsFor(ctx, step, &r); err != nil {
+			return nil, err
+		}
+	}
+	by := invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}
+	for _, name := range names {
+		err := o.Store.Change(ctx, "changing a document", func(tx *store.Tx) error {
+			t := invoicing.Table{Tx: tx}
+			s, err := t.Step(ctx, name, step, by)
+			if err != nil {
+				return err
+			}
+			done = append(done, summary(s))
+			if r.DryRun {
+				return errDry
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errDry) {
+			return done, problemOf(err)
+		}
+	}
+	return done, nil
+}
+
+// errDry ends the transaction of a dry run.
+var errDry = errors.New("dry run")
+
+// problemOf makes what the state of a document does not allow a problem.
+func problemOf(err error) error {
+	var refused *invoicing.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return &Problem{Conflict, err}
+	case errors.Is(err, store.ErrNotFound):
+		return &Problem{Missing, err}
+	}
+	return err
+}
+
+// documentsFor are the documents of an order's cycle that allow a step.
+func (o *Office) documentsFor(ctx context.Context, step invoicing.Step, r *InvoiceOrder) (ids []string, err error) {
+	until, err := r.until()
+	if err != nil {
+		return nil, err
+	}
+	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		all, err := invoicing.Table{Tx: tx}.InCycle(ctx, firstOf(r.Cycle, until), until)
+		for _, s := range all {
+			if invoicing.Allows(s.State, step) && (len(r.Accounts) == 0 || slices.Contains(r.Accounts, s.Payer.Account)) {
+				ids = append(ids, s.ID)
+			}
+		}
+		return err
+	})
+	return ids, err
+}
+
+// firstOf is the first date of an order's cycles.
+func firstOf(cycle string, until registry.Date) registry.Date {
+	if month, err := time.Parse("2006-01", cycle); err == nil {
+		return dateOf(month)
+	}
+	return until
+}
+
+// FinaliseInvoices makes documents final: those named, or all of a cycle that allow it, in the order of their payers' numbers.
+func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r InvoiceOrder) (done []InvoiceSummary, refused []InvoicePayer, err error) {
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, nil, err
+	}
+	var ids []string
+	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		t := invoicing.Table{Tx: tx}
+		if names != nil {
+			for _, name := range names {
+				s, err := t.Get(ctx, name)
+				if err != nil {
+					return err
+				}
+				ids = append(ids, s.ID)
+			}
+			return nil
+		}
+		until, err := r.until()
+		if err != nil {
+			return err
+		}
+		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
+		slices.SortFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
+		for _, s := range all {
+			if invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft {
+				ids = append(ids, s.ID)
+			}
+		}
+		return err
+	})
+	if err != nil || r.DryRun {
+		return nil, nil, problemOf(err)
+	}
+	catalogue, err := o.catalogueNow()
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer view.Close()
+	statements := registry.NewStatements()
+	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
+		return nil, nil, err
+	}
+	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now()}
+	o.documents(ctx, b, catalogue)
+	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle()}
+	err = run.Finalise(ctx, ids, func(f invoicing.Finalised) error {
+		if f.Err != nil {
+			refused = append(refused, InvoicePayer{Account: f.Document.ID, Why: []string{f.Err.Error()}})
+			return nil
+		}
+		done = append(done, summary(f.Document))
+		return nil
+	})
+	return done, refused, err
+}
+
+// Invoice is a stored document, by its id or number.
+func (o *Office) Invoice(ctx context.Context, name string) (s *invoicing.Stored, err error) {
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
+		s, err = invoicing.Table{Tx: tx}.Get(ctx, name)
+		return err
+	})
+	return s, problemOf(err)
+}
+
+// Invoices are the stored documents of an order's cycle, or of payers.
+func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSummary, err error) {
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	from, to := registry.Date(0), registry.Date(1<<30)
+	if r.Cycle != "" {
+		if to, err = r.until(); err != nil {
+			return nil, err
+		}
+		from = firstOf(r.Cycle, to)
+	}
+	all = []InvoiceSummary{}
+	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		documents, err := invoicing.Table{Tx: tx}.InCycle(ctx, from, to)
+		for _, s := range documents {
+			if len(r.Accounts) == 0 || slices.Contains(r.Accounts, s.Payer.Account) {
+				all = append(all, summary(s))
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+// CreditInvoice makes a credit note of parts of a final document, and makes it final.
+func (o *Office) CreditInvoice(ctx context.Context, name string, takes []document.Take, r InvoiceOrder) (*InvoiceSummary, error) {
+	if err := given(r.Why); err != nil {
+		return nil, err
+	}
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	var id string
+	var credit InvoiceSummary
+	err := o.Store.Change(ctx, "making a credit note", func(tx *store.Tx) error {
+		s, err := invoicing.Table{Tx: tx}.Credit(ctx, name, takes, invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()})
+		if err != nil {
+			return err
+		}
+		id, credit = s.ID, summary(s)
+		if r.DryRun {
+			return errDry
+		}
+		return nil
+	})
+	if r.DryRun && errors.Is(err, errDry) {
+		return &credit, nil
+	}
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	done, refused, err := o.FinaliseInvoices(ctx, []string{id}, r)
+	if err == nil && len(refused) > 0 {
+		err = conflict("%s", strings.Join(refused[0].Why, "; "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &done[0], nil
+}

@@ -1,0 +1,110 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"ratemill/udr"
+)
+
+// Cut is a position in the rated log: its generation, and the offset of the first message of each partition that does not count.
+type Cut struct {
+	Log     uint32
+	Offsets []int64
+}
+
+// before is the condition that a row is of a message before the cut. A partition that the cut does not name has nothing before it.
+func (c Cut) before() string {
+	list := make([]string, len(c.Offsets))
+	for n, offset := range c.Offsets {
+		list[n] = fmt.Sprint(offset)
+	}
+	if len(list) == 0 {
+		list = []string{"0"}
+	}
+	return fmt.Sprintf("(log < %d OR (log = %d AND offset < [%s][partition + 1]))", c.Log, c.Log, strings.Join(list, ", "))
+}
+
+// UsageQuestion asks for sums of charges.
+type UsageQuestion struct {
+	Until    Cut       // only charges before it
+	Cuts     []Cut     // earlier cuts, oldest first: charges between different ones are different sums
+	From, To time.Time // first days of the cycles, both ends included
+	Accounts []uint32  // that pay; nil for all
+}
+
+// UsageSum is the sum of charges that are equal in all that an invoice line says.
+type UsageSum struct {
+	Account     uint32 // that pays
+	Tier        uint8
+	Class       string
+	Unit        udr.Unit
+	Plan        string
+	PlanVersion uint32
+	Zone        string
+	Price       string // name of the price in the plan
+	Currency    string
+	Cycle       int32 // its first day, in days since 1970-01-01
+	Since       int   // how many of the question's cuts the charges are behind
+	Records     int64
+	Quantity    int64 // as used
+	Amount      decimal.Decimal
+}
+
+// UsageSums gives the sums of charges of accounts in billing cycles, in the order of the accounts. With cuts, the same log gives the same
+// sums for ever, as long as the warehouse keeps the usage.
+func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*UsageSum) error) error {
+	where := []string{q.Until.before(), fmt.Sprintf("cycle BETWEEN toDate32('%s') AND toDate32('%s')", q.From.Format(time.DateOnly),
+		q.To.Format(time.DateOnly))}
+	if q.Accounts != nil {
+		numbers := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(q.Accounts)), ","), "[]")
+		where = append(where, "account_number IN ("+numbers+")")
+	}
+	since := []string{"0"}
+	for _, c := range q.Cuts {
+		since = append(since, "NOT "+c.before())
+	}
+	const key = "account_number, tier, class, unit, plan, plan_version, zone, price, currency, cycle, since"
+	part := func(table, tier, and string) string {
+		return fmt.Sprintf(`SELECT account_number, %s AS tier, toString(class) AS class, toString(unit) AS unit, toString(plan) AS plan, plan_version,
+			toString(zone) AS zone, toString(price) AS price, toString(currency) AS currency, toInt32(cycle) AS cycle, toInt32(%s) AS since,
+			toInt64(count()) AS records, sum(quantity) AS quantity, sum(amount) AS amount
+			FROM %s WHERE %s%s GROUP BY %s`, tier, strings.Join(since, " + "), table, strings.Join(where, " AND "), and, key)
+	}
+	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", " AND plan != ''")+" UNION ALL "+part(tierTable, tierTable+".tier", "")+
+		" ORDER BY "+key)
+	if err != nil {
+		return sorted("add up usage", err)
+	}
+	defer rows.Close()
+	words := map[string]string{}
+	same := func(text *string) { // a few words, in a million rows
+		if known, ok := words[*text]; ok {
+			*text = known
+			return
+		}
+		words[*text] = *text
+	}
+	for rows.Next() {
+		var s UsageSum
+		var unit string
+		var since int32
+		if err := rows.Scan(&s.Account, &s.Tier, &s.Class, &unit, &s.Plan, &s.PlanVersion, &s.Zone, &s.Price, &s.Currency, &s.Cycle,
+			&since, &s.Records, &s.Quantity, &s.Amount); err != nil {
+			return sorted("add up usage", err)
+		}
+		s.Since = int(since)
+		s.Unit, _ = udr.ParseUnit(unit)
+		for _, text := range []*string{&s.Class, &s.Plan, &s.Zone, &s.Price, &s.Currency} {
+			same(text)
+		}
+		if err := each(&s); err != nil {
+			return err
+		}
+	}
+	return sorted("add up usage", rows.Err())
+}

@@ -1,0 +1,169 @@
+package invoicing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Basis is what closes and documents are computed from. A bill run takes it once, for all payers.
+type Basis struct {
+	View       *registry.View
+	Statements *registry.Statements
+	Cause      func(sim uint32, f registry.KnownState) string // of a state fact, see product.Facts
+	Facts      registry.Revision
+	Cut        document.Cut
+	Catalogue  string // version that prices what was not billed before
+
+	// Prices are a version of the catalogue.
+	Prices func(version string) (*Prices, error)
+	// Usage gives the sums of charges behind and before cuts.
+	Usage func(context.Context, UsageQuestion, func(*Charged) error) error
+	// Balances are the running balances at the cut, by account and cycle. Nil: nobody compares.
+	Balances map[AccountCycle][]Balance
+	// Payer is what a document says of a payer and its seller at a time.
+	Payer func(account string, at udr.Instant) (*Payer, error)
+	// Doubts are the reasons to hold a payer's document, apart from what its own computation finds.
+	Doubts func(ctx context.Context, payer uint32, cycle document.Period, g *terms.Group) ([]string, error)
+	// Findings are doubts that concern no payer in particular.
+	Findings func(ctx context.Context) ([]string, error)
+
+	Begin Date // documents are made for cycles that end after it; 0: from the beginning of each account on
+	Now   time.Time
+}
+
+// Date is a local date of the payer's zone.
+type Date = document.Date
+
+// Prices are what a version of the catalogue says of money.
+type Prices struct {
+	Version  string
+	Products *product.Documents
+	Terms    *terms.Documents
+	// PlanFrom is the date from which a version of a plan is in force.
+	PlanFrom func(plan string, version uint32) Date
+}
+
+// Payer is who pays and who sells, as a document says it.
+type Payer struct {
+	Party    document.Party
+	Seller   document.Party
+	Terms    document.Terms
+	Profiled bool     // it has a billing profile
+	Lacks    []string // what a document needs and nobody has stated
+	Closed   bool     // the account is terminated: this document is its last
+}
+
+// UsageQuestion asks for the sums of charges of accounts in the cycles that begin between two dates, both included.
+type UsageQuestion struct {
+	Until    document.Cut
+	Cuts     []document.Cut // earlier ones, oldest first
+	From, To Date
+	Accounts []uint32 // nil for all
+}
+
+// Charged is the sum of charges of an account that are equal in all that a line says.
+type Charged struct {
+	Account     uint32
+	Tier        uint8
+	Class       string
+	Unit        udr.Unit
+	Plan        string
+	PlanVersion uint32
+	Zone        string
+	Tariff      string // name of the price in the plan
+	Currency    string
+	Cycle       Date
+	Since       int // how many of the question's cuts they are behind
+	Records     int64
+	Quantity    int64
+	Amount      decimal.D
+}
+
+// AccountCycle is a billing cycle of an account, by its first date.
+type AccountCycle struct {
+	Account uint32
+	Cycle   Date
+}
+
+// Balance is what an account is charged in a cycle for usage of a class, by the running balances.
+type Balance struct {
+	Tier     uint8
+	Class    string
+	Unit     udr.Unit
+	Currency string
+	Records  int64
+	Quantity int64
+	Amount   decimal.D
+}
+
+// decimalSum adds up amounts; the first overflow is kept.
+type decimalSum struct {
+	Sum decimal.D
+	Err error
+}
+
+func (s *decimalSum) add(d decimal.D) {
+	sum, err := s.Sum.Add(d)
+	if err != nil && s.Err == nil {
+		s.Err = err
+	}
+	s.Sum = sum
+}
+
+// cycleOf is the billing cycle of an account that has a date in it.
+func (b *Basis) cycleOf(account uint32, date Date) (document.Period, *registry.Account, error) {
+	a, err := b.accountOn(account, date)
+	if err != nil {
+		return document.Period{}, nil, err
+	}
+	first, next := a.CycleOf(int32(date))
+	return document.Period{From: Date(first), To: Date(next)}, a, nil
+}
+
+// accountOn is an account on a date; before it begins, as it begins.
+func (b *Basis) accountOn(account uint32, date Date) (*registry.Account, error) {
+	noon := udr.InstantOf(date.UTC().Add(12 * time.Hour))
+	a, ok := b.View.Account(account, noon, b.Facts)
+	if ok {
+		if exact, there := b.View.Account(account, registry.Midnight(a.Zone, int32(date)), b.Facts); there {
+			return exact, nil
+		}
+		return a, nil
+	}
+	if since, a := b.beginning(account); a != nil && since > noon {
+		return a, nil
+	}
+	id, _ := b.View.AccountID(account)
+	return nil, fmt.Errorf("account %s is not there on %s", id, date)
+}
+
+// beginning is when an account begins, and as what.
+func (b *Basis) beginning(account uint32) (udr.Instant, *registry.Account) {
+	for at, more := registry.Always, true; more; at, more = b.View.AccountUntil(account, at, b.Facts) {
+		if a, ok := b.View.Account(account, at, b.Facts); ok {
+			return at, a
+		}
+	}
+	return 0, nil
+}
+
+// payerOf is who pays for an account in a cycle.
+func (b *Basis) payerOf(account uint32, cycle Date) uint32 {
+	a, err := b.accountOn(account, cycle)
+	if err != nil {
+		return 0
+	}
+	at := registry.Midnight(a.Zone, int32(cycle))
+	if since, _ := b.beginning(account); since > at {
+		at = since
+	}
+	return registry.Payer(b.View, b.Statements, account, at, b.Facts)
+}

@@ -1,0 +1,120 @@
+package invoicing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"ratemill/invoicing/document"
+)
+
+// CloseState says what became of the items of a close.
+type CloseState string
+
+// The states of closes.
+const (
+	CloseHeld     CloseState = "held"      // something is wrong; the next computation makes the close again
+	CloseDraft    CloseState = "draft"     // its document is not final; the next computation makes the close again
+	CloseOpen     CloseState = "open"      // its items wait for a later document
+	CloseBilled   CloseState = "billed"    // its items are on a final document
+	CloseProForma CloseState = "pro_forma" // its payer gets no documents
+)
+
+// Fixed reports whether a close never changes again.
+func (s CloseState) Fixed() bool { return s == CloseOpen || s == CloseBilled || s == CloseProForma }
+
+// Closed is the end of a billing cycle of a payer, with its items added up to lines that are not rounded yet.
+type Closed struct {
+	PayerNumber uint32
+	Payer       string
+	document.Close
+	State    CloseState
+	Currency string
+	Lines    []document.Line
+	Reasons  []string // why it is held
+	Released []string // reasons that a person looked at: they hold it no more
+	Waits    string   // why its items wait for a later document
+	Document string   // id of the document that has its items
+}
+
+// Exact is the sum of its items: those of usage, and all others.
+func (c *Closed) Exact() (usage, others decimalSum) {
+	for i := range c.Lines {
+		if c.Lines[i].Kind == document.Usage {
+			usage.add(c.Lines[i].Exact)
+		} else {
+			others.add(c.Lines[i].Exact)
+		}
+	}
+	return usage, others
+}
+
+// PutClose stores a close in place of an earlier one of the same cycle that is not fixed.
+func (t Table) PutClose(ctx context.Context, c *Closed) error {
+	text, err := json.Marshal(&c.Close)
+	if err != nil {
+		return err
+	}
+	items, err := json.Marshal(c.Lines)
+	if err != nil {
+		return err
+	}
+	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_closes (payer_number, payer, cycle, ends, state, currency, facts, reasons, released, waits, document, close,
+		items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (payer_number, cycle) DO UPDATE SET payer = excluded.payer, ends = excluded.ends, state = excluded.state, currency = excluded.currency,
+		facts = excluded.facts, reasons = excluded.reasons, released = excluded.released, waits = excluded.waits, document = excluded.document, close = excluded.close,
+		items = excluded.items WHERE invoice_closes.state IN ('held', 'draft')`,
+		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts), lines(c.Reasons), lines(c.Released),
+		c.Waits, c.Document, string(text), string(items))
+	if err == nil && n == 0 {
+		return fmt.Errorf("the cycle of %s from %s is closed already; its items stay as they are", c.Payer, c.Cycle.From)
+	}
+	return err
+}
+
+// billed notes that a final document has the items of closes. They are those from which it was computed.
+func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err error) {
+	for i := range s.Input.Closes {
+		of := &s.Input.Closes[i]
+		all, err := t.Closes(ctx, `payer_number = ? AND cycle = ?`, int64(s.PayerNumber), int64(of.Cycle.From))
+		if err != nil {
+			return nil, err
+		}
+		if len(all) != 1 || all[0].State == CloseBilled || all[0].Facts != of.Facts || all[0].Cut.String() != of.Cut.String() {
+			return nil, fmt.Errorf("document %s was computed from a close of the cycle from %s that is there no more; compute it again",
+				s.Name(), of.Cycle.From)
+		}
+		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ? WHERE payer_number = ? AND cycle = ?`,
+			s.ID, int64(s.PayerNumber), int64(of.Cycle.From)); err != nil {
+			return nil, err
+		}
+		closes = append(closes, all[0])
+	}
+	return closes, nil
+}
+
+// Closes lists closes by payer, oldest first.
+func (t Table) Closes(ctx context.Context, where string, args ...any) (all []*Closed, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, items FROM invoice_closes WHERE `+where+
+		` ORDER BY payer_number, cycle`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c := &Closed{}
+		var reasons, released, text, items string
+		if err := rows.Scan(&c.PayerNumber, &c.Payer, &c.State, &c.Currency, &reasons, &released, &c.Waits, &c.Document, &text, &items); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(text), &c.Close); err != nil {
+			return nil, fmt.Errorf("a close of %s is not what was stored: %w", c.Payer, err)
+		}
+		if err := json.Unmarshal([]byte(items), &c.Lines); err != nil {
+			return nil, fmt.Errorf("the items of %s in the cycle from %s are not what was stored: %w", c.Payer, c.Cycle.From, err)
+		}
+		c.Reasons, c.Released = split(reasons), split(released)
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}

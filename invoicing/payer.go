@@ -1,0 +1,260 @@
+package invoicing
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/invoicing/terms"
+	"ratemill/normalize"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// payer is a payer whose next cycle is closed.
+type payer struct {
+	*Basis
+	number  uint32
+	id      string
+	closes  []*Closed // all, oldest first
+	last    *Closed   // the last fixed one, nil before the first
+	open    []*Closed // fixed ones whose items wait for a document
+	first   document.Period
+	cycle   document.Period
+	account *registry.Account // as the cycle closes
+	is      *Payer
+	prices  *Prices
+	group   *terms.Group
+	engine  *product.Engine
+}
+
+// Computed is a close of a payer, and the documents that follow.
+type Computed struct {
+	Closed    *Closed
+	Documents []*Stored
+	// Skipped says why there is nothing: the cycle is not over, or a document has to become final first.
+	Skipped string
+	Group   *terms.Group
+}
+
+// next finds the cycle of a payer that is to be closed next: the one after the last fixed close. skipped is why there is none.
+func (p *payer) next(until Date) (skipped string, err error) {
+	p.id, _ = p.View.AccountID(p.number)
+	for _, c := range p.closes {
+		if c.State.Fixed() {
+			p.last = c
+		}
+		if c.State == CloseOpen {
+			p.open = append(p.open, c)
+		}
+	}
+	if p.first, err = p.firstCycle(); err != nil {
+		return "", err
+	}
+	p.cycle = p.first
+	if p.last != nil {
+		if p.cycle, _, err = p.cycleOf(p.number, p.last.Cycle.To); err != nil {
+			return "", err
+		}
+	}
+	if p.cycle.From > until {
+		return "closed already", nil
+	}
+	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {
+		return "", err
+	}
+	end := registry.Midnight(p.account.Zone, int32(p.cycle.To))
+	if p.is, err = p.Payer(p.id, end-1); err != nil {
+		return "", err
+	}
+	if !p.is.Profiled {
+		return "it has no billing profile; ratemill account set " + p.id + " profile … states one", nil
+	}
+	if p.prices, err = p.Prices(p.Catalogue); err != nil {
+		return "", err
+	}
+	p.group = p.prices.Terms.Group(p.is.Terms.AccountingGroup, p.cycle.To)
+	grace := 0
+	if p.group != nil {
+		grace = int(p.group.Grace)
+	}
+	if over := registry.Midnight(p.account.Zone, int32(p.cycle.To)+int32(grace)); udr.InstantOf(p.Now) < over {
+		return fmt.Sprintf("its cycle from %s is closed from %s on", p.cycle.From, over.Time().In(p.account.Zone).Format(time.DateOnly)), nil
+	}
+	return "", nil
+}
+
+// firstCycle is the first cycle of a payer that is billed.
+func (p *payer) firstCycle() (document.Period, error) {
+	if len(p.closes) > 0 {
+		return p.closes[0].Cycle, nil
+	}
+	since, a := p.beginning(p.number)
+	if a == nil {
+		return document.Period{}, fmt.Errorf("account %s is not there", p.id)
+	}
+	begin := p.Begin
+	if since > registry.Always {
+		begin = max(begin, Date(registry.LocalDate(a.Zone, since)))
+	}
+	if begin == 0 {
+		return document.Period{}, &heldError{fmt.Sprintf("nobody knows which cycles of account %s were invoiced elsewhere, since it has always been there; write "+
+			"invoicing: { from: 2026-01-01 } into ratemill.yaml, with the date from which ratemill makes the invoices", p.id)}
+	}
+	cycle, _, err := p.cycleOf(p.number, begin)
+	if err == nil && cycle.From < p.Begin && since < registry.Midnight(a.Zone, int32(p.Begin)) {
+		cycle, _, err = p.cycleOf(p.number, cycle.To) // the running cycle was begun elsewhere
+	}
+	return cycle, err
+}
+
+// catalogueOf is the catalogue version with which a cycle was first billed, or that of the basis.
+func (p *payer) catalogueOf(cycle Date) string {
+	for _, c := range p.closes {
+		if c.State.Fixed() && c.Until > cycle {
+			return c.Catalogue
+		}
+	}
+	return p.Catalogue
+}
+
+// sums computes the close of the cycle: what is due, and the usage that counts.
+func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
+	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To}
+	if p.last != nil {
+		c.Before, c.From = p.last.Facts, p.last.Cut
+	}
+	if p.is.Terms.InAdvance {
+		next, _, err := p.cycleOf(p.number, p.cycle.To)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.Until = next.To
+	}
+	s := document.NewSums()
+	due := product.Close{Payer: p.number, Cycle: p.cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}
+	if err := p.engine.Close(due, s.Add); err != nil {
+		return nil, nil, err
+	}
+	return s, c, p.usageItems(u, c, s.Add)
+}
+
+// compute closes the cycle. doubts are reasons to hold it that others found.
+func (p *payer) compute(u *usage, doubts []string) *Computed {
+	closed := &Closed{PayerNumber: p.number, Payer: p.id, Currency: p.account.Currency, State: CloseOpen}
+	closed.Cycle = p.cycle
+	out := &Computed{Closed: closed, Group: p.group}
+	if n := len(p.closes); n > 0 && !p.closes[n-1].State.Fixed() {
+		closed.Released = p.closes[n-1].Released
+	}
+	sums, c, err := p.sums(u)
+	if err != nil {
+		closed.State, closed.Reasons = CloseHeld, []string{err.Error()}
+		return out
+	}
+	closed.Close, closed.Lines = *c, sums.Exact()
+	reasons := append(doubts, p.compare(u, p.cycle)...)
+	switch {
+	case !p.is.Terms.Billable:
+		closed.State, closed.Waits = CloseProForma, "it gets no invoices (billable: no)"
+	case p.group == nil:
+		closed.Reasons = append(closed.Reasons, fmt.Sprintf("the catalogue has no accounting group %s on %s, which the billing profile of %s names",
+			p.is.Terms.AccountingGroup, p.cycle.To, p.id))
+	case p.group.Currency.Value != p.account.Currency:
+		closed.Reasons = append(closed.Reasons, fmt.Sprintf("%s pays in %s, but its accounting group %s is for %s", p.id, p.account.Currency,
+			p.group.Name.Value, p.group.Currency.Value))
+	default:
+		if err := p.issue(out); err != nil {
+			closed.Reasons = append(closed.Reasons, err.Error())
+			out.Documents = nil
+		}
+		if len(out.Documents) > 0 {
+			reasons = append(reasons, p.is.Lacks...)
+		}
+	}
+	for _, r := range reasons {
+		if !slices.Contains(closed.Released, r) {
+			closed.Reasons = append(closed.Reasons, r)
+		}
+	}
+	if len(closed.Reasons) > 0 {
+		closed.State = CloseHeld
+		for _, d := range out.Documents {
+			d.Reasons = closed.Reasons
+		}
+	}
+	return out
+}
+
+// issue makes the document of the close and of those whose items wait, if it is time for one (rules R10 and R11).
+func (p *payer) issue(out *Computed) error {
+	closes := append(append([]*Closed(nil), p.open...), out.Closed)
+	for len(closes) > 0 && closes[0].Currency != p.account.Currency { // of before the account changed its currency
+		n := 1
+		for closes[n].Currency == closes[0].Currency {
+			n++
+		}
+		d, err := p.document(closes[:n])
+		if err != nil {
+			return err
+		}
+		if !d.Net.IsZero() {
+			out.Documents = append(out.Documents, d)
+		}
+		closes = closes[n:]
+	}
+	d, err := p.document(closes)
+	if err != nil {
+		return err
+	}
+	sum := d.Net
+	switch {
+	case sum.IsZero():
+		out.Closed.Waits = "nothing is due"
+	case p.is.Closed:
+		d.Form = document.FinalSettlement
+	case !p.group.Issues(p.cycle.From):
+		out.Closed.Waits = fmt.Sprintf("invoices are %s", p.group.Periodicity)
+	case sum.Sign() > 0 && sum.Less(p.is.Terms.Threshold):
+		out.Closed.Waits = fmt.Sprintf("%s is open, below its threshold of %s", sum.Fixed(d.Scale), p.is.Terms.Threshold.Fixed(d.Scale))
+	}
+	if out.Closed.Waits != "" {
+		return nil
+	}
+	out.Closed.State = CloseDraft
+	out.Documents = append(out.Documents, d)
+	return nil
+}
+
+// document makes the document of some closes.
+func (p *payer) document(closes []*Closed) (*Stored, error) {
+	s := &Stored{PayerNumber: p.number}
+	d := &s.Document
+	d.Form, d.Payer, d.Seller, d.Terms = document.Regular, p.is.Party, p.is.Seller, p.is.Terms
+	d.Cycle, d.Currency, d.Gross = closes[len(closes)-1].Cycle, closes[0].Currency, p.group.Prices == "gross"
+	currency, err := normalize.ParseCurrency([]byte(d.Currency))
+	if err != nil {
+		return nil, err
+	}
+	d.Scale = currency.MinorUnits()
+	d.Input = document.Inputs{Rules: document.Rules, Catalogue: p.Catalogue}
+	all := document.NewSums()
+	for _, c := range closes {
+		d.Periods = append(d.Periods, c.Cycle)
+		d.Input.Closes = append(d.Input.Closes, c.Close)
+		for i := range c.Lines {
+			if err := all.Merge(&c.Lines[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, d.Make(all, func(l *document.Line) (document.Taxed, error) {
+		on := l.Period.To - 1
+		if l.Period.From >= d.Cycle.To { // in advance: the date of issue is the first after the cycle (rule R5)
+			on = d.Cycle.To
+		}
+		return p.prices.Terms.Tax(p.group, d.Terms.ZeroVAT, l.Tax, &d.Payer, &d.Seller, on)
+	})
+}

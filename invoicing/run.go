@@ -1,0 +1,434 @@
+package invoicing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Run closes billing cycles and makes documents. It can be interrupted anywhere and done again: it does what is missing.
+type Run struct {
+	DB      *store.DB
+	Basis   *Basis
+	By      By
+	Workers int // 0: one for each core
+	// Settle changes what a payer owes, in the transaction of a close or a document: billed is the exact net amount that leaves what is
+	// unbilled, documents the gross amount that open documents grow by.
+	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
+	// Deliver queues a final document for delivery, in its transaction. Nil: nobody delivers.
+	Deliver func(ctx context.Context, tx *store.Tx, s *Stored) error
+	// Progress gets how many payers are done, from time to time. May be nil.
+	Progress func(done, of int)
+}
+
+// together is how many payers share a transaction: its cost is that of a disk write.
+const together = 200
+
+// Compute closes the next cycles of payers that begin up to a date, and stores their closes and documents. payers nil asks for all. each
+// gets what became of each payer, in the order of their numbers.
+func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
+	known, reviewed, err := r.known(ctx, payers)
+	if err != nil {
+		return err
+	}
+	all := payers
+	if all == nil {
+		all = r.Basis.payers(known, until)
+	}
+	return r.closing(ctx, until, all, known, reviewed, func(done []*Computed) error {
+		err := r.DB.Change(ctx, "storing closes and documents", func(tx *store.Tx) error {
+			for _, c := range done {
+				if err := r.put(ctx, Table{tx}, c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, c := range done {
+			if err == nil {
+				err = each(c)
+			}
+		}
+		return err
+	})
+}
+
+// Preview computes the next closes of payers up to a date as if their earlier documents were final, and stores nothing.
+func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
+	known, _, err := r.known(ctx, payers)
+	if err != nil {
+		return err
+	}
+	return r.closing(ctx, until, payers, known, nil, func(done []*Computed) error {
+		for _, c := range done {
+			if err := each(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// known are the closes of payers, and the cycles with a reviewed document.
+func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*Closed, reviewed map[AccountCycle]string, err error) {
+	closes, reviewed = map[uint32][]*Closed{}, map[AccountCycle]string{}
+	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
+		t := Table{tx}
+		where, args := in("payer_number", payers)
+		all, err := t.Closes(ctx, where, args...)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)
+		}
+		documents, err := t.list(ctx, `state = 'reviewed' AND `+where, args...)
+		for _, d := range documents {
+			reviewed[AccountCycle{d.PayerNumber, d.Cycle.From}] = d.Name()
+		}
+		return err
+	})
+	return closes, reviewed, err
+}
+
+// in is the condition that a column has one of some numbers; nil has all.
+func in(column string, numbers []uint32) (where string, args []any) {
+	if numbers == nil || len(numbers) > 1000 {
+		return "1 = 1", nil
+	}
+	where = column + " IN (0"
+	for _, n := range numbers {
+		where, args = where+", ?", append(args, int64(n))
+	}
+	return where + ")", args
+}
+
+// payers are the accounts that pay for themselves when a cycle ends, and those that were closed before, in the order of their numbers.
+func (b *Basis) payers(known map[uint32][]*Closed, until Date) (all []uint32) {
+	for n := uint32(1); n <= b.View.Accounts(); n++ {
+		if len(known[n]) > 0 || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()), b.Facts) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// closing computes payers by several workers and hands over what is ready, in the order of the payers.
+func (r *Run) closing(ctx context.Context, until Date, payers []uint32, known map[uint32][]*Closed, reviewed map[AccountCycle]string,
+	store func([]*Computed) error) error {
+	u, err := r.usageOf(ctx, until, payers, known)
+	if err != nil {
+		return err
+	}
+	workers := r.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	type portion struct {
+		payers []uint32
+		done   chan []*Computed
+	}
+	queue := make(chan portion)
+	ordered := make(chan portion, 4*workers)
+	group.Go(func() error {
+		defer close(queue)
+		defer close(ordered)
+		for some := range slices.Chunk(payers, together) {
+			p := portion{some, make(chan []*Computed, 1)}
+			for _, c := range []chan portion{ordered, queue} {
+				select {
+				case c <- p:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}
+		return nil
+	})
+	for range min(workers, len(payers)/together+1) {
+		group.Go(func() error {
+			w := r.worker(u, until, reviewed)
+			for p := range queue {
+				var done []*Computed
+				for _, number := range p.payers {
+					computed, err := w.close(ctx, number, known[number])
+					if err != nil {
+						return err
+					}
+					done = append(done, computed...)
+				}
+				p.done <- done
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		count := 0
+		for p := range ordered {
+			select {
+			case done := <-p.done:
+				if err := store(done); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if count += len(p.payers); r.Progress != nil {
+				r.Progress(count, len(payers))
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// usageOf reads the usage of the payers' accounts.
+func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, known map[uint32][]*Closed) (*usage, error) {
+	var last []*Closed
+	for _, number := range payers {
+		for _, c := range slices.Backward(known[number]) {
+			if c.State.Fixed() {
+				last = append(last, c)
+				break
+			}
+		}
+	}
+	var accounts []uint32
+	if len(payers) <= together {
+		below := map[uint32]bool{}
+		for _, number := range payers {
+			below[number] = true
+		}
+		r.Basis.View.Below(below)
+		accounts = []uint32{}
+		for account := range below {
+			accounts = append(accounts, account)
+		}
+		slices.Sort(accounts)
+	}
+	return r.Basis.ask(ctx, last, until, accounts)
+}
+
+// worker computes payers, one after the other.
+type worker struct {
+	*Run
+	usage     *usage
+	until     Date
+	reviewed  map[AccountCycle]string
+	engine    *product.Engine
+	catalogue func(cycle Date) string // of the payer at work
+}
+
+func (r *Run) worker(u *usage, until Date, reviewed map[AccountCycle]string) *worker {
+	w := &worker{Run: r, usage: u, until: until, reviewed: reviewed}
+	b := r.Basis
+	w.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string, cycle Date) (*product.Documents, error) {
+		prices, err := b.Prices(w.catalogue(cycle))
+		if err != nil {
+			return nil, err
+		}
+		return prices.Products, nil
+	})
+	return w
+}
+
+// close closes all cycles of a payer that can be closed.
+func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (all []*Computed, err error) {
+	for {
+		p := &payer{Basis: w.Basis, number: number, closes: closes, engine: w.engine}
+		skipped, err := p.next(w.until)
+		if held := (*heldError)(nil); errors.As(err, &held) {
+			skipped = held.reason
+		} else if err != nil {
+			return all, err
+		}
+		if name := w.reviewed[AccountCycle{number, p.cycle.From}]; name != "" && skipped == "" {
+			skipped = fmt.Sprintf("document %s is reviewed; finalise it, or reopen it to compute it again", name)
+		}
+		if skipped != "" {
+			if len(all) == 0 {
+				all = append(all, &Computed{Closed: &Closed{PayerNumber: number, Payer: p.id, Close: document.Close{Cycle: p.cycle}}, Skipped: skipped})
+			}
+			return all, nil
+		}
+		var doubts []string
+		if w.Basis.Doubts != nil {
+			if doubts, err = w.Basis.Doubts(ctx, number, p.cycle, p.group); err != nil {
+				return all, err
+			}
+		}
+		w.catalogue = p.catalogueOf
+		c := p.compute(w.usage, doubts)
+		c.Closed.At = udr.InstantOf(w.Basis.Now)
+		all = append(all, c)
+		if !c.Closed.State.Fixed() {
+			return all, nil
+		}
+		closes = append(slices.DeleteFunc(slices.Clone(closes), func(c *Closed) bool { return !c.State.Fixed() }), c.Closed)
+	}
+}
+
+// put stores what was computed of a payer.
+func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
+	if c.Skipped != "" {
+		return nil
+	}
+	for _, d := range c.Documents {
+		if err := t.Put(ctx, d, r.By); err != nil {
+			return err
+		}
+		c.Closed.Document = d.ID
+	}
+	stale, err := t.list(ctx, `payer_number = ? AND cycle = ? AND form <> 'credit_note' AND state IN ('draft', 'held')`, int64(c.Closed.PayerNumber),
+		int64(c.Closed.Cycle.From))
+	if err != nil {
+		return err
+	}
+	for _, s := range stale {
+		if !slices.ContainsFunc(c.Documents, func(d *Stored) bool { return d.ID == s.ID }) {
+			by := r.By
+			by.Why = "computed again: " + c.Closed.Waits
+			if _, err := t.Do(ctx, s.ID, Discard, by); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.PutClose(ctx, c.Closed); err != nil {
+		return err
+	}
+	if c.Closed.State != CloseOpen || r.Settle == nil {
+		return nil
+	}
+	_, others := c.Closed.Exact()
+	if others.Err != nil || others.Sum.IsZero() {
+		return others.Err
+	}
+	return r.Settle(ctx, t.Tx, c.Closed.PayerNumber, c.Closed.Currency, others.Sum.Neg(), decimal.Zero)
+}
+
+// Finalised is what became of a document that was to become final.
+type Finalised struct {
+	Document *Stored
+	Err      error // why it is not final
+}
+
+// Finalise makes documents final, in the order of the payers' numbers. each gets what became of each.
+func (r *Run) Finalise(ctx context.Context, ids []string, each func(Finalised) error) error {
+	done := 0
+	for some := range slices.Chunk(ids, together) {
+		all, err := r.finalise(ctx, some)
+		if err != nil && len(some) > 1 { // one of them is refused: each by itself
+			all = nil
+			for _, id := range some {
+				one, err := r.finalise(ctx, []string{id})
+				if err != nil {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					one = []Finalised{{Document: &Stored{Document: document.Document{ID: id}}, Err: err}}
+				}
+				all = append(all, one...)
+			}
+		} else if err != nil {
+			all = []Finalised{{Document: &Stored{Document: document.Document{ID: some[0]}}, Err: err}}
+		}
+		for _, f := range all {
+			if err := each(f); err != nil {
+				return err
+			}
+		}
+		if done += len(some); r.Progress != nil {
+			r.Progress(done, len(ids))
+		}
+	}
+	return nil
+}
+
+// finalise makes some documents final in one transaction: numbers, closes, what their payers owe, and delivery.
+func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err error) {
+	err = r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {
+		all = nil
+		for _, id := range ids {
+			s, err := r.final(ctx, Table{tx}, id)
+			if err != nil {
+				return err
+			}
+			all = append(all, Finalised{Document: s})
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
+	s, err := t.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b := r.Basis
+	prices, err := b.Prices(s.Input.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	group := prices.Terms.Group(s.Terms.AccountingGroup, s.Cycle.To)
+	if group == nil {
+		return nil, fmt.Errorf("document %s: the catalogue has no accounting group %s on %s", s.Name(), s.Terms.AccountingGroup, s.Cycle.To)
+	}
+	zone := time.UTC
+	if a, err := b.accountOn(s.PayerNumber, s.Cycle.To); err == nil {
+		zone = a.Zone
+	}
+	issued := Date(registry.LocalDate(zone, udr.InstantOf(b.Now)))
+	if s, err = t.Finalise(ctx, s.ID, group, issued, r.By); err != nil {
+		return nil, err
+	}
+	if s.Form != document.CreditNote {
+		if err := r.settle(ctx, t, s); err != nil {
+			return nil, err
+		}
+	} else if r.Settle != nil {
+		if err := r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, decimal.Zero, s.Total); err != nil {
+			return nil, err
+		}
+	}
+	if r.Deliver != nil && !s.Terms.Sandbox {
+		return s, r.Deliver(ctx, t.Tx, s)
+	}
+	return s, nil
+}
+
+// settle changes what the payer owes: usage on the document is unbilled no more, and other items of closes that waited are not either.
+func (r *Run) settle(ctx context.Context, t Table, s *Stored) error {
+	closes, err := t.billed(ctx, s)
+	if err != nil || r.Settle == nil {
+		return err
+	}
+	var billed decimalSum
+	for _, c := range closes {
+		usage, others := c.Exact()
+		billed.add(usage.Sum)
+		if c.State == CloseOpen {
+			billed.add(others.Sum)
+		}
+		if err := errors.Join(usage.Err, others.Err); err != nil {
+			return err
+		}
+	}
+	if billed.Err != nil {
+		return billed.Err
+	}
+	return r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, billed.Sum, s.Total)
+}

@@ -1,0 +1,88 @@
+package invoicing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ratemill/invoicing/document"
+)
+
+// Allows reports whether a state allows a step.
+func Allows(state State, step Step) bool { return slices.Contains(steps[step].from, state) }
+
+// Step takes a step other than Compute and Finalise, with what follows for the close of the document's cycle: a released one is held by its
+// reasons no more, and that of a discarded one is made again.
+func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored, error) {
+	before, err := t.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.Do(ctx, before.ID, step, by)
+	if err != nil || s.Form == document.CreditNote {
+		return s, err
+	}
+	closes, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND state IN ('held', 'draft')`, int64(s.PayerNumber), int64(s.Cycle.From))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range closes {
+		switch step {
+		case Release:
+			c.State, c.Released, c.Reasons = CloseDraft, append(c.Released, c.Reasons...), nil
+			err = t.PutClose(ctx, c)
+		case Discard:
+			_, err = t.Tx.Exec(ctx, `DELETE FROM invoice_closes WHERE payer_number = ? AND cycle = ? AND state IN ('held', 'draft')`,
+				int64(c.PayerNumber), int64(c.Cycle.From))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if step == Release {
+		s.Reasons = nil
+		return s, t.update(ctx, s)
+	}
+	return s, nil
+}
+
+// InCycle lists the documents whose cycle begins between two dates, both included.
+func (t Table) InCycle(ctx context.Context, from, to Date) ([]*Stored, error) {
+	return t.list(ctx, `cycle >= ? AND cycle <= ?`, int64(from), int64(to))
+}
+
+// Credit makes a draft credit note of parts of a final document; takes nil takes back all that is left.
+func (t Table) Credit(ctx context.Context, name string, takes []document.Take, by By) (*Stored, error) {
+	of, err := t.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if of.State != Final || of.Form == document.CreditNote {
+		return nil, fmt.Errorf("document %s is a %s %s, and only a final invoice can be credited", of.Name(), of.State, of.Form)
+	}
+	credits, err := t.Credits(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	if takes == nil {
+		if takes, err = document.All(&of.Document, credits); err != nil {
+			return nil, err
+		}
+	}
+	d, err := document.Credit(&of.Document, credits, takes)
+	if err != nil {
+		return nil, err
+	}
+	all, err := t.list(ctx, `payer_number = ? AND form = ? AND cycle = ?`, int64(of.PayerNumber), string(document.CreditNote), int64(of.Cycle.From))
+	if err != nil {
+		return nil, err
+	}
+	s := &Stored{Document: *d, PayerNumber: of.PayerNumber, Seq: 1}
+	for _, o := range all {
+		if o.State != Final && o.State != Discarded {
+			return nil, fmt.Errorf("credit note %s of document %s is not final yet; finalise it, or discard it", o.ID, o.Corrects)
+		}
+		s.Seq = max(s.Seq, o.Seq+1)
+	}
+	return s, t.Put(ctx, s, by)
+}

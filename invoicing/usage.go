@@ -1,0 +1,196 @@
+package invoicing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+	"ratemill/udr"
+)
+
+// usage is the sums of charges of some payers up to the cut of a basis.
+type usage struct {
+	cuts []string // of the question, oldest first, as text
+	of   map[uint32][]Charged
+}
+
+// earliest is how far back usage may come late: longer ago, rating suspends it. It bounds what the warehouse reads.
+const earliest = 400
+
+// ask reads the usage of the cycles up to a date. closes are the last fixed closes of the payers; accounts nil asks for all.
+func (b *Basis) ask(ctx context.Context, closes []*Closed, to Date, accounts []uint32) (*usage, error) {
+	q := UsageQuestion{Until: b.Cut, From: max(to-earliest, b.Begin-31, 0), To: to, Accounts: accounts}
+	u := &usage{of: map[uint32][]Charged{}}
+	seen := map[string]bool{}
+	for _, c := range closes {
+		if text := c.Cut.String(); !seen[text] {
+			seen[text] = true
+			q.Cuts = append(q.Cuts, c.Cut)
+		}
+	}
+	slices.SortFunc(q.Cuts, compareCuts)
+	for _, c := range q.Cuts {
+		if !notAfter(c, b.Cut) {
+			return nil, fmt.Errorf("usage is counted up to %s of the rated log now, but an earlier close counted up to %s: balances that are made "+
+				"again, or a control store restored from a backup, are behind; wait until the role account is there again", b.Cut, c)
+		}
+		u.cuts = append(u.cuts, c.String())
+	}
+	payers := map[AccountCycle]uint32{}
+	err := b.Usage(ctx, q, func(c *Charged) error {
+		of := AccountCycle{c.Account, c.Cycle}
+		payer, known := payers[of]
+		if !known {
+			payer = b.payerOf(c.Account, c.Cycle)
+			payers[of] = payer
+		}
+		u.of[payer] = append(u.of[payer], *c)
+		return nil
+	})
+	return u, err
+}
+
+// compareCuts orders the cuts of one log, which follow each other in every partition.
+func compareCuts(a, b document.Cut) int {
+	switch {
+	case a.String() == b.String():
+		return 0
+	case notAfter(a, b):
+		return -1
+	}
+	return 1
+}
+
+// notAfter reports whether a cut is before another one, or the same, in every partition.
+func notAfter(a, b document.Cut) bool {
+	if a.Log != b.Log {
+		return a.Log < b.Log
+	}
+	for n, at := range a.Offsets {
+		if n >= len(b.Offsets) {
+			return at == 0
+		}
+		if at > b.Offsets[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// items gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before had.
+func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item) error) error {
+	behind := 0 // cuts up to that of the close before
+	if p.last != nil {
+		if behind = slices.Index(u.cuts, p.last.Cut.String()) + 1; behind == 0 {
+			behind = len(u.cuts) + 1 // it was made at the cut of this run: nothing is behind it
+		}
+	}
+	all := u.of[p.number]
+	for i := range all {
+		s := &all[i]
+		if s.Cycle > c.Cycle.From || s.Cycle < p.first.From {
+			continue
+		}
+		if p.last != nil && s.Cycle <= p.last.Cycle.From && s.Since < behind {
+			continue // it is in an earlier close
+		}
+		item, err := p.usageItem(s)
+		if err != nil {
+			return err
+		}
+		if err := give(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *payer) usageItem(s *Charged) (*document.Item, error) {
+	cycle, _, err := p.cycleOf(s.Account, s.Cycle)
+	if err != nil {
+		return nil, err
+	}
+	id, _ := p.View.AccountID(s.Account)
+	if s.Currency != p.account.Currency {
+		return nil, &heldError{fmt.Sprintf("account %s pays in %s, but usage of its cycle from %s by plan %s is charged in %s; "+
+			"ratemill account show %s", id, p.account.Currency, s.Cycle, s.Plan, s.Currency, id)}
+	}
+	return &document.Item{
+		Kind: document.Usage, Account: id, Product: s.Plan, Version: p.prices.PlanFrom(s.Plan, s.PlanVersion), Class: s.Class, Zone: s.Zone,
+		Tariff: s.Tariff, Cycle: cycle.From, Period: cycle, Quantity: decimal.FromInt(s.Quantity), Unit: s.Unit.String(), Records: s.Records,
+		Exact: s.Amount, Tax: p.prices.Products.Tax("usage", s.Plan, cycle.To-1),
+	}, nil
+}
+
+// heldError holds a document for a reason.
+type heldError struct{ reason string }
+
+func (e *heldError) Error() string { return e.reason }
+
+// compare tells where the warehouse's sums up to the cut are not those of the running balances.
+func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
+	if p.Balances == nil {
+		return nil
+	}
+	type key struct {
+		AccountCycle
+		tier     uint8
+		class    string
+		unit     udr.Unit
+		currency string
+	}
+	type sum struct {
+		records, quantity int64
+		amount            decimalSum
+	}
+	sums := map[key]*sum{}
+	at := func(k key) *sum {
+		if sums[k] == nil {
+			sums[k] = &sum{}
+		}
+		return sums[k]
+	}
+	accounts := map[uint32]bool{p.number: true}
+	p.View.Below(accounts)
+	for i := range u.of[p.number] {
+		s := &u.of[p.number][i]
+		if s.Cycle <= closing.From && s.Cycle >= p.first.From {
+			x := at(key{AccountCycle{s.Account, s.Cycle}, s.Tier, s.Class, s.Unit, s.Currency})
+			x.records, x.quantity = x.records+s.Records, x.quantity+s.Quantity
+			x.amount.add(s.Amount)
+		}
+	}
+	for cycle := closing; ; {
+		for account := range accounts {
+			for _, b := range p.Balances[AccountCycle{account, cycle.From}] {
+				if p.payerOf(account, cycle.From) != p.number {
+					break
+				}
+				x := at(key{AccountCycle{account, cycle.From}, b.Tier, b.Class, b.Unit, b.Currency})
+				x.records, x.quantity = x.records-b.Records, x.quantity-b.Quantity
+				x.amount.add(b.Amount.Neg())
+			}
+		}
+		if cycle.From <= p.first.From || cycle.From < closing.From-earliest {
+			break
+		}
+		before, _, err := p.cycleOf(p.number, cycle.From-1)
+		if err != nil {
+			break
+		}
+		cycle = before
+	}
+	for k, x := range sums {
+		if x.records == 0 && x.quantity == 0 && x.amount.Sum.IsZero() && x.amount.Err == nil {
+			continue
+		}
+		id, _ := p.View.AccountID(k.Account)
+		reasons = append(reasons, fmt.Sprintf("%s of account %s in the cycle from %s: the warehouse has %+d records and %s %s beyond the running "+
+			"balances; docs/runbooks/invoice-held.md", k.class, id, k.Cycle, x.records, x.amount.Sum, k.currency))
+	}
+	slices.SortFunc(reasons, strings.Compare)
+	return reasons
+}
