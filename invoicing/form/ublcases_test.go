@@ -1,6 +1,7 @@
 package form_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,6 +101,7 @@ func month() []document.Item {
 var rates = map[string]document.Taxed{
 	"telecom": {Category: "S", Rate: decimal.MustParse("21")}, "books": {Category: "S", Rate: decimal.MustParse("5.5")},
 	"zero": {Category: "Z"}, "insurance": {Category: "E", Reason: "Exempt, article 20.1.16 of Ley 37/1992"},
+	"tenth": {Category: "S", Rate: decimal.MustParse("10")}, "fifth": {Category: "S", Rate: decimal.MustParse("20")},
 	"canary": {Category: "L", Rate: decimal.MustParse("7")}, "ceuta": {Category: "M", Rate: decimal.MustParse("10")},
 }
 
@@ -157,7 +159,17 @@ func ublCases(t testing.TB) map[string]*form.Print {
 	south := item(document.Recurring, "fleet", "0.40", "0.40", daysOf(9, 30), func(i *document.Item) { i.Account = "acme-south" })
 	tree := made(t, append(month(), south), all("AE", "reverse_charge"), func(d *document.Document) { d.Terms.Language = "es" })
 	tree.Accounts = map[string]string{"acme": "Acme", "acme-south": "Acme Sur"}
-	return map[string]*form.Print{
+	takesBackACredit := credited(t, plain, document.Take{Line: 6, Amount: decimal.MustParse("-2.00")})
+	cases := map[string]*form.Print{
+		"tax-once-per-rate": made(t, tenAndOne(), byClass, nil), "credit-note-of-the-last-part": lastPart(t),
+		"credit-note-of-a-credit": takesBackACredit,
+		"nothing-to-pay":          made(t, []document.Item{item(document.Usage, "eu-data", "0", "0", usageOf("5", "1", 1, 5))}, byClass, nil),
+		"direct-debit":            made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "direct_debit" }),
+		"peppol-direct-debit": made(t, month(), byClass, func(d *document.Document) {
+			d.Terms.Payment, d.Terms.EInvoiceFormat = "direct_debit", form.Peppol
+		}),
+	}
+	maps.Copy(cases, map[string]*form.Print{
 		"invoice":            plain,
 		"peppol":             made(t, month(), byClass, peppol),
 		"peppol-credit-note": credited(t, made(t, month(), byClass, peppol)),
@@ -186,7 +198,35 @@ func ublCases(t testing.TB) map[string]*form.Print {
 		"foreign-text": made(t, []document.Item{item(document.OneOff, "a&b<c>", "1", "1", worded(foreign))}, byClass, func(d *document.Document) {
 			d.Payer.Name, d.Notes = "A & B \"Söhne\"\x7f <GmbH>", []string{"5 > 3 & 2 < 4\ufffe"}
 		}),
+	})
+	return cases
+}
+
+// tenAndOne are ten lines of 0.12 at one rate, and a line of 10.05 at another.
+func tenAndOne() (items []document.Item) {
+	for n := range 10 {
+		items = append(items, item(document.OneOff, "label", "0.12", "0.12", worded("Label "+string(rune('A'+n)))))
 	}
+	return append(items, item(document.OneOff, "handbook", "10.05", "10.05", classed("tenth"), worded("Handbook")))
+}
+
+// lastPart is the last of four credit notes that take back a document line by line: its tax, 13.66, is a cent below 20 % of 68.33.
+func lastPart(t testing.TB) (last *form.Print) {
+	var items []document.Item
+	for _, net := range []string{"68.33", "57.50", "85.00", "68.33"} {
+		items = append(items, item(document.OneOff, "router", net, net, classed("fifth"), worded("Router "+string(rune('A'+len(items))))))
+	}
+	of := made(t, items, byClass, nil)
+	var credits []*document.Document
+	for n, no := range []int{2, 1, 4, 3} { // lines are in the order of their prices
+		l := of.Document.Lines[no-1]
+		c, err := document.Credit(of.Document, credits, []document.Take{{Line: l.No, Amount: l.Amount}})
+		require.NoError(t, err)
+		c.Number, c.Issued = "CN-2026-00001"+string(rune('0'+n)), date("2026-05-20")
+		credits = append(credits, c)
+		last = &form.Print{Document: c, Seller: of.Seller, Corrected: of.Document.Issued}
+	}
+	return last
 }
 
 // foreign is what nobody should write, and somebody does.

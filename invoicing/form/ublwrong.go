@@ -33,6 +33,7 @@ func (u *ublMaker) wrong() (wrong []string) {
 	}
 	say(!slices.Contains(Formats, u.format), "its format %s is not one of %s; change e_invoice.format of account %s", u.format,
 		strings.Join(Formats, ", "), d.Payer.Account)
+	say(d.Terms.Sandbox, "account %s is a sandbox, so nothing is owed, and an e-invoice would be a claim", d.Payer.Account)
 	say(d.Number == "" || d.Issued == 0, "it has no number and no date of issue; finalise it first")
 	say(d.Scale > mostDecimals, "amounts in %s have %d decimals, and EN 16931 allows %d (BR-DEC); send it as a PDF", d.Currency, d.Scale,
 		mostDecimals)

@@ -62,6 +62,8 @@ func TestEachReasonAgainstAnEInvoiceIsNamed(t *testing.T) {
 		{made(t, month(), byClass, func(d *document.Document) { d.Terms.EInvoiceFormat = "facturae" }),
 			"its format facturae is not one of en16931, peppol-bis-3; change e_invoice.format of account acme"},
 		{made(t, nil, byClass, nil), "it has no line (BR-16)"},
+		{made(t, month(), byClass, func(d *document.Document) { d.Terms.Sandbox = true }),
+			"account acme is a sandbox, so nothing is owed, and an e-invoice would be a claim"},
 		{made(t, month(), all("AE", "reverse_charge"), func(d *document.Document) { d.Payer.VAT = "" }),
 			"the buyer has no VAT number, which category AE or K needs (BR-AE-02, BR-IC-02); state vat in the company of account acme"},
 		{made(t, month(), all("G", "export"), noVAT),
