@@ -58,7 +58,7 @@ type Accounts struct {
 	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and invoices of their own."`
 	Contracts bool     `yaml:"contracts" default:"false" doc:"An account needs a contract with entitlements before it becomes active."`
 	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices beside English." example:"[es]"`
-	EInvoices []string `yaml:"e_invoices" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
+	EInvoices []string `yaml:"e_invoices" enum:"en16931|peppol-bis-3" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
 	Lookup    Lookup   `yaml:"lookup" doc:"A register of companies that ratemill account lookup asks. Off without an address."`
 }
 

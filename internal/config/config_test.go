@@ -50,9 +50,10 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 			"as 12 cycles, or never; not \"90d\"",
 		"late_until: 0 cycles": "1:13: error: late_until is 0 cycles; it must lie between " +
 			"1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
-		"late_until: 121 cycles": "1:13: error: late_until is 121 cycles; it must lie",
-		"warehouse: { keep: 1 }": "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
-		"listen: here":           "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
+		"late_until: 121 cycles":                                           "1:13: error: late_until is 121 cycles; it must lie",
+		"warehouse: { keep: 1 }":                                           "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
+		"accounts: { e_invoices: [facturae] }":                             "1:26: error: this is one of en16931, peppol-bis-3, not facturae",
+		"listen: here":                                                     "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
 		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }":          "1:16: error: sasl needs user, and either password_file or password_env",
 		"kafka: { tls: { enabled: true, cert_file: a.pem } }":              "1:15: error: cert_file and key_file go together",
 		"kafka: { tls: { ca_file: a.pem } }":                               "1:15: error: kafka.tls names certificates, but the connection is not encrypted: add enabled: true",

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/config"
 )
 
 // table is a table of names and meanings.
@@ -45,6 +47,12 @@ func fieldRows(t reflect.Type, path string, seen map[reflect.Type]string) (rows 
 		}
 	}
 	return rows
+}
+
+func TestTheConfigurationAllowsTheFormatsThatThereAre(t *testing.T) {
+	field, ok := reflect.TypeFor[config.Accounts]().FieldByName("EInvoices")
+	require.True(t, ok)
+	require.Equal(t, Formats, strings.Split(field.Tag.Get("enum"), "|"))
 }
 
 func TestThePageOfEInvoicesHasEveryColumnAndField(t *testing.T) {
