@@ -93,7 +93,7 @@ func (b *Book) simFact(sim, account uint32, do SIMAction, when udr.Instant, caus
 	if next.From != when || value == *b.View.StateValue(now.Value) {
 		return fact, false, nil
 	}
-	return registry.StateFact{SIM: sim, From: when, StateValue: value}, true, nil
+	return registry.StateFact{SIM: sim, From: when, StateValue: value, Origin: registry.ByAccount}, true, nil
 }
 
 func (b *Book) stay(s registry.SIMState, a *registry.Account, texts *life.Book) (life.Stay, error) {

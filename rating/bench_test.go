@@ -144,6 +144,51 @@ func BenchmarkRateStates(b *testing.B) {
 	}
 }
 
+// The same, with SIMs whose billing began after 30 days of little usage. That a time limit led to this state is worked out
+// again for each record, because usage before it is known; a fact that somebody stated is taken as it is.
+func BenchmarkRateFollowing(b *testing.B) {
+	for _, origin := range []registry.Origin{registry.Stated, registry.ByTime} {
+		b.Run([]string{"stated", "usage", "time"}[origin], func(b *testing.B) {
+			const sims = 200_000
+			_, reg, usage := benchWorld(b, sims, 10_000)
+			catalogue, list := rating.LoadCatalogue(fstest.MapFS{
+				"zones.yaml": {Data: []byte(benchCatalogue)}, "fleet.yaml": {Data: []byte(benchPlan)},
+				"share.yaml": {Data: []byte(benchShare)}, "limit.yaml": {Data: []byte(benchLimit)},
+				"wholesale.yaml": {Data: []byte("plan: wholesale\ncurrency: EUR\nclasses:\n  data: { prices: [ { price: 0.004 / 1 MB } ] }\n")},
+				"life.yaml": {Data: []byte("lifecycle: standard\nstates: connected\ndefault: inventory\n" +
+					"first_use: { threshold: 1 GB, after: 30 d, to: in_billing }\n")},
+			})
+			if err := list.Err(); err != nil {
+				b.Fatal(err)
+			}
+			begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			changes := registry.Changes{Revision: 2}
+			for i := range uint32(sims) {
+				changes.States = append(changes.States, registry.StateFact{SIM: i + 1, From: udr.InstantOf(begin),
+					StateValue: registry.StateValue{Name: "billing_ready", Lifecycle: "standard"}},
+					registry.StateFact{SIM: i + 1, From: udr.InstantOf(begin.Add(30*24*time.Hour - time.Hour)), Origin: origin,
+						StateValue: registry.StateValue{Name: "in_billing", Lifecycle: "standard"}})
+			}
+			if err := reg.Apply(&changes); err != nil {
+				b.Fatal(err)
+			}
+			c := rating.NewCounters()
+			e, res, v := rating.NewEngine(catalogue), &rating.Result{}, reg.View()
+			defer v.Close()
+			for i := range sims {
+				res.Begin(c)
+				u := udr.Usage{SIM: uint32(i + 1), Class: "data", Unit: udr.Octet, Quantity: 1, Network: "214-07", Country: "ES",
+					At: udr.InstantOf(begin.Add(time.Duration(i) * time.Second))}
+				if err := e.Rate(v, 2, c, &u, res); err != nil {
+					b.Fatal(err)
+				}
+				c.FoldAll(res.Deltas, int64(i))
+			}
+			benchRateWith(b, catalogue, reg, usage, 200, 2, c)
+		})
+	}
+}
+
 func BenchmarkRateAndEncode(b *testing.B) {
 	catalogue, reg, usage := benchWorld(b, 1_000_000, 10_000)
 	v := reg.View()
@@ -180,9 +225,14 @@ func benchRate(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry
 }
 
 func benchRateAt(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry, usage []benchRecord, batch int, rev registry.Revision) {
+	benchRateWith(b, catalogue, reg, usage, batch, rev, rating.NewCounters())
+}
+
+func benchRateWith(b *testing.B, catalogue *rating.Catalogue, reg *registry.Registry, usage []benchRecord, batch int, rev registry.Revision,
+	c *rating.Counters) {
 	v := reg.View()
 	defer v.Close()
-	e, c, res := rating.NewEngine(catalogue), rating.NewCounters(), &rating.Result{}
+	e, res := rating.NewEngine(catalogue), &rating.Result{}
 	us := make([]udr.Usage, 32)
 	next := 0
 	rate := func() {

@@ -31,12 +31,15 @@ type Engine struct {
 	parts     []part
 	undo      []undo
 
-	states   *life.Reader
-	state    simState
-	happened []happening  // that lived found
-	then     []happening  // that it found for another time
-	happens  []life.Event // scratch of events
-	lifeIDs  []lifeIDs    // by class number
+	states    *life.Reader
+	state     simState
+	happened  []happening  // that lived found
+	earlier   bool         // there is something earlier than lived was asked for
+	disorder  bool         // something came later than what usage did then or after
+	then      []happening  // that it found for another time
+	happens   []life.Event // scratch of events
+	byAccount []life.Event // what the status of the account did, scratch of again
+	lifeIDs   []lifeIDs    // by class number
 
 	asking     bool  // no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters

@@ -12,9 +12,10 @@ import (
 // below each billing root, they are a list of instants, the latest first. The first has a fixed key. The key of each
 // other follows from the instant before it in the list.
 
-// did is what usage did at an instant: bits, whether an earlier instant follows in the list, and above them a hash of the
-// state in which the usage found the SIM. A fact that begins at that instant may be the one that followed from it. Then
-// its state is another one, and the usage does nothing to it once more.
+// did is what usage did at an instant: bits, whether an earlier instant follows in the list, in the first entry whether
+// anything was added to the list at or before an instant that it had already, and above them a hash of the state in which the
+// usage found the SIM. A fact that begins at that instant may be the one that followed from it. Then its state is another
+// one, and the usage does nothing to it once more.
 type did uint64
 
 const (
@@ -22,6 +23,7 @@ const (
 	didEmpty
 	didPass
 	earlier
+	disorder
 
 	didBits = 8
 )
@@ -60,16 +62,18 @@ func (k CounterKey) before(at udr.Instant) CounterKey {
 	return k
 }
 
-// lived lists what usage did to a SIM from one instant to another, both included, in order.
+// lived lists what usage did to a SIM from one instant to another, both included, in order. e.earlier says whether it did
+// something before, and e.disorder whether something came to be rated later than what usage did at that instant or a later one.
 func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
-	e.happened = e.happened[:0]
+	e.happened, e.earlier, e.disorder = e.happened[:0], false, false
 	if !c.lives {
 		return
 	}
 	first := e.lifeLog(sim)
 	for k := first; ; {
 		at, what := c.Get(k).instant()
-		if what == 0 || at < from {
+		e.disorder = e.disorder || what&disorder != 0
+		if e.earlier = what != 0 && at < from; what == 0 || e.earlier {
 			break
 		}
 		if at <= to {
@@ -137,7 +141,7 @@ func (e *Engine) live(c *Counters, sim uint32, at udr.Instant, what did, res *Re
 		case then == at:
 			e.set(c, k, v, instantValue(at, done|what&(1<<didBits-1)), res)
 		case then < at: // the entry moves behind the new one
-			e.set(c, k, v, instantValue(at, what|earlier), res)
+			e.set(c, k, v, instantValue(at, what|earlier|done&disorder), res)
 			moved := first.before(at)
 			e.set(c, moved, c.Get(moved), v, res)
 		case done&earlier == 0:
@@ -147,6 +151,11 @@ func (e *Engine) live(c *Counters, sim uint32, at udr.Instant, what did, res *Re
 		default:
 			k = first.before(then)
 			continue
+		}
+		if k != first || done != 0 && then >= at {
+			v := c.Get(first)
+			then, done := v.instant()
+			e.set(c, first, v, instantValue(then, done|disorder), res)
 		}
 		return
 	}

@@ -97,13 +97,9 @@ func (e *Engine) countedThen(v *registry.View, rev registry.Revision, c *Counter
 	if !known {
 		return true
 	}
-	var events []life.Event
-	e.happened, e.then = e.then, e.happened // useFirst and drawLife need what happened until the record
-	if e.lived(c, sim, fact.Since, at); len(e.happened) > 0 {
-		events = e.events(fact.Since, v.StateValue(fact.Value).Name)
-	}
+	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need what happened until the record
+	stay, _ := e.effective(v, rev, c, sim, fact, at, payer.Zone) // without rules, the state is that of the fact
 	e.happened, e.then = e.then, e.happened
-	stay, _ := e.states.Of(v, fact, at, payer.Zone, events) // without rules, the state is that of the fact
 	return p.counts(&stay, v.StateValue(fact.Value).Core)
 }
 

@@ -42,12 +42,8 @@ func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *
 		}
 	}
 	e.state.payer, e.state.free, e.state.turned, e.state.core = payer, 0, false, v.StateValue(fact.Value).Core
-	var events []life.Event
-	if e.lived(c, u.SIM, fact.Since, u.At); len(e.happened) > 0 {
-		events = e.events(fact.Since, v.StateValue(fact.Value).Name)
-	}
 	var err error
-	e.state.Stay, err = e.states.Of(v, fact, u.At, payer.facts.Zone, events)
+	e.state.Stay, err = e.effective(v, rev, c, u.SIM, fact, u.At, payer.facts.Zone)
 	if err != nil && v.StateValue(fact.Value).Lifecycle != "" {
 		return suspend(SIMState, "the SIM was %s at %s, but the rules of this state cannot be found: %v; add them to the catalogue, or "+
 			"correct the state, and retry", e.state.State, u.At, err)

@@ -12,8 +12,21 @@ type StateFact struct {
 	SIM  uint32
 	From udr.Instant
 	StateValue
-	Cause uint32 // its place in Changes.Causes, from 1; 0 for none
+	Origin Origin
+	Cause  uint32 // its place in Changes.Causes, from 1; 0 for none
 }
+
+// Origin is where a state fact comes from. One that follows from others can be worked out again with what became known
+// since.
+type Origin uint8
+
+// The origins of state facts.
+const (
+	Stated    Origin = iota // by people and programs, or when an account got the SIM
+	ByUsage                 // what usage did to the state before
+	ByTime                  // a time limit of the state before
+	ByAccount               // the status of the account, in the state before
+)
 
 // StateValue is a state of a state model. Millions of SIMs share a few.
 type StateValue struct {
@@ -56,6 +69,8 @@ type SIMState struct {
 	Value uint32 // View.StateValue has it; SIMs in one state have one value
 	Since udr.Instant
 	Known Revision // that told it
+
+	Origin Origin
 }
 
 // KnownState is a fact about a SIM's state and the revision from which it is known.
@@ -78,6 +93,8 @@ type stateEntry struct {
 	known Revision
 	value uint32 // in values, counted from 1; 0: there is no fact
 	next  uint32 // in older, counted from 1; of an earlier beginning, or of the same one and an earlier revision
+
+	origin Origin // takes no memory: the 24 bytes had room for it
 }
 
 func (s *states) first(sim uint32) *stateEntry {
@@ -106,7 +123,7 @@ func (s *states) add(f *StateFact, known Revision) {
 	if s.newest[block] == nil {
 		s.newest[block] = make([]stateEntry, simBlock)
 	}
-	fact := stateEntry{from: f.From, known: known, value: s.values.number(f.StateValue) + 1}
+	fact := stateEntry{from: f.From, known: known, value: s.values.number(f.StateValue) + 1, origin: f.Origin}
 	e := &s.newest[block][f.SIM%simBlock]
 	if e.value == 0 {
 		*e = fact
@@ -115,7 +132,7 @@ func (s *states) add(f *StateFact, known Revision) {
 	for {
 		switch {
 		case e.from == fact.from && e.known == known:
-			e.value = fact.value
+			e.value, e.origin = fact.value, fact.origin
 			return
 		case e.from < fact.from || e.from == fact.from && e.known < known:
 			fact.next = s.older.add(*e) + 1
@@ -137,7 +154,7 @@ func (s *states) at(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) {
 		}
 		switch s.value(e).State {
 		case Holds, AfterEnd:
-			return SIMState{e.value - 1, e.from, e.known}, true
+			return SIMState{e.value - 1, e.from, e.known, e.origin}, true
 		case Ended:
 			return SIMState{}, false
 		}
@@ -162,7 +179,7 @@ func (s *states) until(sim uint32, at udr.Instant, rev Revision) (until udr.Inst
 func (s *states) told(sim uint32, dst []KnownState) []KnownState {
 	before := len(dst)
 	for e := s.first(sim); e != nil; e = s.next(e) {
-		dst = append(dst, KnownState{StateFact{SIM: sim, From: e.from, StateValue: *s.value(e)}, e.known})
+		dst = append(dst, KnownState{StateFact{SIM: sim, From: e.from, StateValue: *s.value(e), Origin: e.origin}, e.known})
 	}
 	slices.Reverse(dst[before:])
 	return dst

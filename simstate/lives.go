@@ -81,6 +81,11 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 		causes[stated[i].Cause] = safeguard.On(safeguard.CauseAgain)
 	}
 	s.Facts = life.Change(stated, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
+	if !safeguard.On(safeguard.OriginStated) {
+		for i := range s.Facts {
+			s.Facts[i].Origin = registry.Stated
+		}
+	}
 	if !safeguard.On(safeguard.LaterWithdrawn) {
 		s.Facts = slices.DeleteFunc(s.Facts, func(f life.Fact) bool { return f.State == registry.Withdrawn })
 	}

@@ -132,14 +132,15 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	if err != nil {
 		return err
 	}
-	err = insert(`sim_state_facts (known, n, sim, valid_from, state, name, core, lifecycle, brought, cause)`, 10, len(c.States),
+	err = insert(`sim_state_facts (known, n, sim, valid_from, state, name, core, lifecycle, brought, origin, cause)`, 11, len(c.States),
 		func(i int, args []any) []any {
 			f := &c.States[i]
 			brought := 0
 			if f.Brought {
 				brought = 1
 			}
-			return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), f.Name, f.Core.String(), f.Lifecycle, brought, int64(f.Cause))
+			return append(args, known, i, int64(f.SIM), int64(f.From), int64(f.State), f.Name, f.Core.String(), f.Lifecycle, brought,
+				int64(f.Origin), int64(f.Cause))
 		})
 	if err != nil {
 		return err
@@ -215,16 +216,22 @@ func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int
 
 const stateColumns = "sim, valid_from, state, name, core, lifecycle, brought"
 
+// stateOrigin is where a state fact comes from. Those that an older program wrote have only their causes.
+const stateOrigin = `COALESCE(origin, (SELECT CASE WHEN c.cause LIKE 'usage:%' THEN 1 WHEN c.cause LIKE 'timer:%' THEN 2
+	WHEN c.cause LIKE 'cascade:%' THEN 3 ELSE 0 END FROM fact_causes c
+	WHERE c.known = sim_state_facts.known AND c.n = sim_state_facts.cause), 0)`
+
 // stateRow is what a row of sim_state_facts is scanned into: int64 and string, as in loadSIMs.
 type stateRow struct {
-	sim, since, state, brought int64
-	name, core, lifecycle      string
+	sim, since, state, brought, origin int64
+	name, core, lifecycle              string
 }
 
 func (r *stateRow) fact() registry.StateFact {
 	core, _ := registry.ParseCore(r.core)
 	return registry.StateFact{SIM: uint32(r.sim), From: udr.Instant(r.since), StateValue: registry.StateValue{
-		State: registry.State(r.state), Name: r.name, Core: core, Lifecycle: r.lifecycle, Brought: r.brought != 0}}
+		State: registry.State(r.state), Name: r.name, Core: core, Lifecycle: r.lifecycle, Brought: r.brought != 0},
+		Origin: registry.Origin(r.origin)}
 }
 
 func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
@@ -236,8 +243,8 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	}
 	var at place
 	var r stateRow
-	into64 := []any{&at.known, &at.n, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought}
-	return s.facts(ctx, "sim_state_facts", stateColumns, from, to, func(rows *sql.Rows) (place, error) {
+	into64 := []any{&at.known, &at.n, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought, &r.origin}
+	return s.facts(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, from, to, func(rows *sql.Rows) (place, error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}

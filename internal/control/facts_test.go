@@ -236,3 +236,47 @@ func TestAccountsAreLoadedWithoutSIMs(t *testing.T) {
 		require.True(t, ok)
 	})
 }
+
+// An older program says only the cause of a state fact, and this one also where it comes from.
+func TestStateFactsSayWhereTheyComeFromWhoeverWroteThem(t *testing.T) {
+	causes := []string{"", "usage:f:1:emptied", "timer:window:sim:1:2026-04-19T00:00:00Z", "cascade:7:acme", "request:a"}
+	origins := []registry.Origin{registry.Stated, registry.ByUsage, registry.ByTime, registry.ByAccount, registry.Stated}
+	for name, dsn := range engines(t) {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn)
+			c := &registry.Changes{Revision: 1}
+			for i, cause := range causes {
+				f := inBilling(1, udr.Instant(i+1), registry.Holds)
+				if f.Origin = origins[i]; cause != "" {
+					f.Cause = c.Because(registry.Cause{Cause: cause, Kind: registry.KindState, Subject: registry.SubjectOf(1)})
+				}
+				c.States = append(c.States, f)
+			}
+			c.States[0].SIM = 2 // it would take the cause of its kind and subject
+			require.NoError(t, s.ImportRegistry(t.Context(), c, control.ImportOptions{Who: "simstate", Now: noon}))
+			loaded := func() (got []registry.Origin) {
+				reg := registry.New()
+				_, err := s.LoadRegistry(t.Context(), reg)
+				require.NoError(t, err)
+				v := reg.View()
+				defer v.Close()
+				for i := range causes {
+					sim := uint32(1)
+					if i == 0 {
+						sim = 2
+					}
+					state, ok := v.State(sim, udr.Instant(i+1), 1)
+					require.True(t, ok)
+					got = append(got, state.Origin)
+				}
+				return got
+			}
+			require.Equal(t, origins, loaded())
+			require.NoError(t, s.Change(t.Context(), "an older program", func(tx *store.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "UPDATE sim_state_facts SET origin = NULL")
+				return err
+			}))
+			require.Equal(t, origins, loaded())
+		})
+	}
+}

@@ -67,6 +67,7 @@ const (
 	NewestSettles   // a transaction of simstate that knows fewer facts than are settled already has no effect
 	DatedByDue      // the effect of a time limit is dated by when it was due, however late it is found
 	LaterWithdrawn  // automatic transitions that no longer follow are withdrawn with the change before them
+	OriginStated    // a fact that follows from others says so, and rating works it out again
 
 	// The next steps protect files that continue others: courses in mediation find the faults without them.
 	EndAwaited     // a file whose last line has no end waits for it
@@ -90,7 +91,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"home-alone", "former-owners", "copies-asked", "copies-kept",
 	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first",
-	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn",
+	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
 	"keys-renewed"}
 

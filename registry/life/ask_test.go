@@ -164,7 +164,7 @@ func TestACauseIsUsedOnce(t *testing.T) {
 		}
 		require.NoError(t, reg.Apply(&changes))
 		for _, f := range facts {
-			why[registry.StateFact{SIM: 7, From: f.From, StateValue: f.StateValue}] = f.Cause
+			why[f.StateFact] = f.Cause
 			told = append(told, f.From.String()[:10]+" "+f.Name+" "+f.Cause)
 		}
 		return told

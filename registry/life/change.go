@@ -43,7 +43,7 @@ func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact
 		if stated && before.StateValue == value && sameMaker(before.Cause, cause) {
 			continue
 		}
-		facts = append(facts, Fact{registry.StateFact{SIM: sim, From: s.From, StateValue: value}, reason.of(cause)})
+		facts = append(facts, Fact{registry.StateFact{SIM: sim, From: s.From, StateValue: value, Origin: s.origin()}, reason.of(cause)})
 	}
 	for from, f := range holds {
 		if f.State != registry.Withdrawn {
@@ -110,6 +110,15 @@ func (s *Stay) value() registry.StateValue {
 		ref.Since = s.Since
 	}
 	return registry.StateValue{Name: s.State, Core: s.Core(), Lifecycle: ref.String(), Brought: s.Brought}
+}
+
+// origin is where the fact of a stay comes from. What follows at the instant of a decision takes its place, and no other
+// fact tells the decision, so it does not follow from the facts before.
+func (s *Stay) origin() registry.Origin {
+	if s.decided {
+		return registry.Stated
+	}
+	return s.By.origin()
 }
 
 func (s *Stay) cause(subject string) string {

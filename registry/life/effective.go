@@ -60,6 +60,20 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 	return Advance(s, events, at), err
 }
 
+// ByAccount is what the status of the account did to a SIM, of a fact that it made; Left for another fact.
+func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
+	rule := r.rule(v, fact.Value)
+	switch {
+	case fact.Origin != registry.ByAccount:
+		return Left
+	case rule.ref.Way == WithAccount:
+		return AccountSuspended
+	case rule.value.Core == Cancelled:
+		return AccountTerminated
+	}
+	return AccountResumed
+}
+
 // rule is what a value of facts says; it is worked out once.
 func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	for int(value) >= len(r.rules) {

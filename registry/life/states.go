@@ -68,6 +68,7 @@ func (r *replay) enter(s Stay) {
 	switch {
 	case r.begun && r.stay.From == s.From:
 		s.Before, s.Brought = r.stay.Before, s.Brought || r.stay.Brought
+		s.decided = s.By.follows() && (r.stay.decided || !r.stay.By.follows())
 	case r.begun && r.keep:
 		r.push()
 	}

@@ -27,6 +27,8 @@ type Stay struct {
 
 	Brought bool // the SIM was brought in from elsewhere in this state: nothing is due for that
 	Free    bool // the transition costs nothing: an account's suspension, or the return from it
+
+	decided bool // usage at the instant of a decision, by a person or about the account, led on from it
 }
 
 // Maker is what made a transition.
@@ -48,6 +50,22 @@ func (m Maker) String() string { return makerNames[m] }
 // Automatic reports whether nobody asked for the transition itself, so that it is judged again when something before it
 // changes.
 func (m Maker) Automatic() bool { return m == ByUse || m == ByLimit || m == ByAccount }
+
+// origin is where the facts come from that a maker makes.
+func (m Maker) origin() registry.Origin {
+	switch m {
+	case ByUse:
+		return registry.ByUsage
+	case ByLimit:
+		return registry.ByTime
+	case ByAccount:
+		return registry.ByAccount
+	}
+	return registry.Stated
+}
+
+// follows reports whether usage or time made a transition.
+func (m Maker) follows() bool { return m == ByUse || m == ByLimit }
 
 // Limit is a kind of time limit.
 type Limit uint8

@@ -457,8 +457,7 @@ func (w *world) compareOffline() {
 			return
 		}
 		for i, m := range w.judged[p].counts {
-			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) && !hasOldUsage(m.Value) &&
-				!w.lives.lateUsage(m.Value) {
+			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) && !hasOldUsage(m.Value) {
 				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline:\n  has     %q\n  offline %q%s",
 					p, m.Offset, inWords(m.Value), inWords(quiet.judged[p].counts[i].Value), w.lives)
 				return

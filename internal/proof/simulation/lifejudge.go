@@ -288,29 +288,36 @@ func inOrder(all []happened) {
 	})
 }
 
-// lateUsage reports whether a message has usage of SIMs with life cycles that may be late for their time limits.
-func (l *lives) lateUsage(message []byte) bool {
-	var b ratedlog.Batch
-	var u udr.Usage
-	return l != nil && !l.ordered && ratedlog.ParseBatch(message, &b) == nil && slices.ContainsFunc(b.Rated,
-		func(r ratedlog.RatedRecord) bool { return udr.ParseUsage(r.Usage, &u) == nil && u.SIM >= firstLife })
-}
-
 // withoutStates is the same installation in which simstate never wrote anything: only what people chose is known.
 func (l *lives) withoutStates(quiet *world) *lives {
 	q := newLives(quiet)
-	q.r, q.wishes, q.ordered = l.r, l.wishes, l.ordered
+	q.r, q.wishes = l.r, l.wishes
 	for i, c := range l.changes {
 		states := c.States
 		c.States = nil
 		for _, f := range states {
-			if !life.AutomaticCause(causeOf(&c, f.Cause)) {
+			switch cause := causeOf(&c, f.Cause); {
+			case !life.AutomaticCause(cause):
+				c.States = append(c.States, f)
+			case f.Origin != registry.Stated && q.stands(f.SIM, f.From):
+				// People took back what they stated for this instant: the other fact took its place.
+				f.StateValue = registry.StateValue{State: registry.Withdrawn}
 				c.States = append(c.States, f)
 			}
 		}
 		q.commit(c, l.levels[i])
 	}
 	return q
+}
+
+// stands reports whether something was stated of a SIM for an instant that was not taken back.
+func (l *lives) stands(sim uint32, at udr.Instant) (stands bool) {
+	for _, f := range l.told[sim] {
+		if f.From == at {
+			stands = f.State != registry.Withdrawn
+		}
+	}
+	return stands
 }
 
 // livesCopy is a backup of what the control store has of SIMs and their states.
@@ -335,7 +342,7 @@ func (l *lives) mayGoBack(to *livesCopy) bool {
 // goBack restores a backup.
 func (l *lives) goBack(to *livesCopy) {
 	w, former := l.w, newLives(l.w)
-	former.r, former.asked, former.ordered, former.last, former.planned = l.r, l.asked, l.ordered, l.last, l.planned
+	former.r, former.asked = l.r, l.asked
 	for i, c := range to.changes {
 		former.commit(c, to.levels[i])
 	}

@@ -57,14 +57,6 @@ type lives struct {
 	causes     map[string]registry.Revision
 	wishes     []wish // of people, as they were made
 
-	// ordered: usage of these SIMs comes in the order of use, and simstate settles a time limit only after the usage before
-	// it. What SIMs are charged then depends on nothing that simstate writes. Usage that comes after a time limit was
-	// settled is charged by the fact that it will correct.
-	ordered bool
-	last    [lastLife + 1]udr.Instant // of the records so far
-	planned int                       // files
-	settled int                       // of them: simstate knows what their usage did
-
 	rows   lifeRows
 	at     [partitions]control.SinkPosition
 	asking bool // somebody waits for the answer to a wish
@@ -87,7 +79,7 @@ func (w *world) live() {
 		return
 	}
 	l := newLives(w)
-	l.r, l.ordered = r, !w.mediated && r.IntN(3) > 0
+	l.r = r
 	w.lives = l
 	w.back.may = w.back.may && !w.mediated // mediators know revisions that the store would give to other changes
 	first := *shared().changes[0]
@@ -211,64 +203,22 @@ func (w *world) rootOf(sim uint32, at udr.Instant, level uint64) uint32 {
 
 // lifeNow is the control store's time for simstate: days pass while faults happen, so time limits become due meanwhile.
 func (w *world) lifeNow() time.Time {
-	l, now := w.lives, lifeEnd
+	now := lifeEnd
 	if w.phase == troubled {
 		now = lifeBegin.Add(lifeEnd.Sub(lifeBegin) * time.Duration(min(w.step, w.options.Steps)) / time.Duration(w.options.Steps))
-	}
-	if !l.ordered {
-		return now
-	}
-	for l.settled < len(w.files) && w.hasSettled(w.files[l.settled]) {
-		l.settled++
-	}
-	if from, _ := l.window(l.settled); from.Before(now) {
-		return from
 	}
 	return now
 }
 
-// hasSettled reports whether simstate knows what the usage of a file did.
-func (w *world) hasSettled(f *file) bool {
-	for p := range partitions {
-		if w.stopped[p] == nil && (!f.done || w.judged[p].input < w.expect[p].closedAt(f.id) || w.lives.at[p].Next < w.rated[p].end) {
-			return false
-		}
-	}
-	return true
-}
-
-// window is the time within which the usage of a file is, if it is ordered.
-func (l *lives) window(file int) (from, to time.Time) {
-	const days = 38
-	n := max(l.planned, 1)
-	if file >= n {
-		return lifeEnd, lifeEnd
-	}
-	const day = 24 * time.Hour
-	begins := func(file int) time.Time { return lifeFrom.Add(day + time.Duration(file)*days*day/time.Duration(n)) }
-	return begins(file), begins(file + 1)
-}
-
-// lifeRecord makes a record one of a SIM with a life cycle, each at an instant of its own, and reports whether it can.
+// lifeRecord makes a record one of a SIM with a life cycle, and reports whether it can. Usage comes in any order: much of it
+// is earlier than states that followed without it.
 func (w *world) lifeRecord(u *udr.Usage) bool {
-	l, r := w.lives, w.lives.r
+	r := w.lives.r
 	if r.IntN(3) > 0 {
 		return false
 	}
 	sim := firstLife + r.Uint32N(lastLife-firstLife+1)
 	at := lifeFrom.Add(time.Duration(24*3600+r.IntN(38*24*3600)) * time.Second)
-	if l.ordered {
-		from, to := l.window(len(w.files))
-		at = l.last[sim].Time().Add(time.Second)
-		if at.Before(from) {
-			at = from
-		}
-		at = at.Add(time.Duration(r.Int64N(int64(to.Sub(from))/3+1)) / time.Second * time.Second)
-		if !at.Before(to) {
-			return false
-		}
-		l.last[sim] = udr.InstantOf(at)
-	}
 	u.SIM, u.At = sim, udr.InstantOf(at)
 	u.Class, u.Unit, u.Quantity, u.Duplicate = "data", udr.Octet, 1+r.Int64N(40), udr.DuplicateKey{}
 	u.Identifier.Value = fmt.Sprintf("26201%010d", u.SIM)

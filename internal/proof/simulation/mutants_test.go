@@ -45,6 +45,7 @@ var focus = map[safeguard.Step]struct {
 	safeguard.NewestSettles:   {"not-known-yet,change,pause", ofLives},
 	safeguard.DatedByDue:      {"crash,pause,change", ofLives},
 	safeguard.LaterWithdrawn:  {"crash,pause,change", ofLives},
+	safeguard.OriginStated:    {"crash,pause", ofLives},
 }
 
 // caught is the seed of the first schedule that needed a step, where thousands of schedules or hundreds do not. It is tried

@@ -237,9 +237,6 @@ func (w *world) plant() {
 	if w.options.Files > 0 {
 		n = w.options.Files
 	}
-	if w.lives != nil {
-		w.lives.planned = n
-	}
 	for i := range n {
 		f := w.newFile(fmt.Sprintf("file-%d", i), 1+w.rng.IntN(16))
 		f.comes = i * w.rng.IntN(w.options.Steps/n+1)

@@ -53,9 +53,6 @@ func (s *sender) lease(ctx context.Context) (f *file, generation int, err error)
 	err = w.store.transaction(ctx, "leasing a file", func() error {
 		for _, i := range w.rng.Perm(len(w.files)) {
 			c := w.files[i]
-			if w.lives != nil && w.lives.ordered && i > 0 && !w.files[i-1].done {
-				continue
-			}
 			if c.done || w.phase == troubled && w.step < c.comes || w.held(c) && !w.happens(Takeover, 12) {
 				continue
 			}
