@@ -277,6 +277,15 @@ func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 // Limits are the names of the limits, sorted.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
 
+// ClassUnits are the units of the usage classes that plans price; literal.AnyUnit if no price says it.
+func (c *Catalogue) ClassUnits() map[string]udr.Unit {
+	units := make(map[string]udr.Unit, len(c.names))
+	for n, name := range c.names {
+		units[name] = c.units[n]
+	}
+	return units
+}
+
 // Currencies are those of each plan's versions and of each limit on cost; and, for share plans with a list of plans,
 // the plans whose usage draws on them, in any version.
 func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {

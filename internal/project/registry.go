@@ -14,6 +14,7 @@ import (
 
 	"ratemill/account"
 	"ratemill/diag"
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/product"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -49,13 +50,15 @@ func Catalogue(dir string) *rating.Catalogue {
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}}
 	if c == nil {
-		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), settingsForm(nil))}
+		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), contract.Form(nil), settingsForm(nil))}
 	}
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.ChargeCurrencies = chargesOf(c.Life())
 	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
-	return registry.ImportOptions{Catalogue: names, Forms: append(account.Forms(in), product.OneOffForm(), settingsForm(c.Life())), State: statesOf(c.Life())}
+	contracts, _ := contract.DocumentsOf(c)
+	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()),
+		Forms: append(account.Forms(in), product.OneOffForm(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 
 // chargesOf finds the currencies of the one-time charges by settings, in the versions in force now.

@@ -32,7 +32,7 @@ var shownFields = map[registry.Kind][]string{
 	registry.KindContact:  {},
 	registry.KindAddress:  {"country"},
 	registry.KindAddon:    {"quantity", "price"},
-	registry.KindContract: {"document", "account", "start", "term"},
+	registry.KindContract: {"document", "account", "start", "term", "status", "noticed", "coterminates", "products"},
 	registry.KindPackage:  {"validity", "cap"},
 	registry.KindOneOff:   {"payer", "account", "sim", "product", "amount", "currency", "period", "adjusts"},
 	registry.KindPayment:  {"payer", "amount", "currency", "document", "date"},

@@ -1,0 +1,223 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+const noon = 12 * time.Hour
+
+// Facts are what is known of accounts and contracts. Close the view when the engine is no longer needed.
+type Facts struct {
+	View       *registry.View
+	Statements *registry.Statements
+}
+
+// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet billed. It
+// gives the same documents for the same catalogue.
+type Catalogue func(payer string, cycle Date) (*Documents, error)
+
+// Engine computes what payers owe by their contracts. It is for one goroutine.
+type Engine struct {
+	facts     Facts
+	catalogue Catalogue
+	joining   int // depth of contracts that end with others
+}
+
+// New prepares an engine.
+func New(f Facts, c Catalogue) *Engine { return &Engine{facts: f, catalogue: c} }
+
+// Close is the close of a cycle of a payer.
+type Close struct {
+	Payer uint32
+	Cycle Date // a date of the cycle that closes
+	First Date // a date of the first cycle of the payer that is billed
+	// Facts is the revision that is known at the close, Before the one that was known when the cycle before closed. Before and Was do not
+	// count for the first cycle.
+	Before, Facts registry.Revision
+	Was, Now      Counts // what counted when the cycle before closed, and what counts now
+}
+
+// Items are the items of a close, of the kinds commitment and penalty: what is due by what is known now, less what was due by what was
+// known at the close before, for every cycle that is closed (rule R9).
+func (e *Engine) Items(c Close) (items []document.Item, err error) {
+	id, ok := e.facts.View.AccountID(c.Payer)
+	if !ok {
+		return nil, fmt.Errorf("account %d is not there", c.Payer)
+	}
+	r := &run{Engine: e, Close: c, id: id, below: map[uint32]bool{c.Payer: true}, nears: map[string]bool{}}
+	e.facts.View.Below(r.below)
+	closing, err := e.cycle(c.Payer, c.Facts, c.Cycle)
+	if err != nil {
+		return nil, err
+	}
+	first, err := e.cycle(c.Payer, c.Facts, c.First)
+	if err != nil {
+		return nil, err
+	}
+	r.begin = first.first
+	now, was := r.knowing(c.Facts, c.Now), r.knowing(c.Before, c.Was)
+	for at := first.first; at <= closing.first; {
+		q, err := e.cycle(c.Payer, c.Facts, at)
+		if err != nil {
+			return nil, err
+		}
+		due, err := now.due(q)
+		if err != nil {
+			return nil, err
+		}
+		var before []owed
+		if q.first < closing.first {
+			if before, err = was.due(q); err != nil {
+				return nil, err
+			}
+		}
+		if items, err = differences(items, due, before); err != nil {
+			return nil, err
+		}
+		at = q.next
+	}
+	return items, nil
+}
+
+// run is the work for one close.
+type run struct {
+	*Engine
+	Close
+	id    string
+	begin Date            // of the first cycle that is billed
+	below map[uint32]bool // the payer and all that were ever below it
+	nears map[string]bool
+}
+
+func (r *run) knowing(rev registry.Revision, counts Counts) *known {
+	return &known{run: r, rev: rev, counts: counts, sums: map[Date][]Sum{}, docs: map[*Documents][]*Contract{}}
+}
+
+// near reports whether a contract was ever stated of the payer or of an account below it.
+func (r *run) near(id string) bool {
+	near, ok := r.nears[id]
+	if !ok {
+		for _, s := range r.facts.Statements.Told(registry.KindContract, id) {
+			var v struct {
+				Account string `json:"account"`
+			}
+			if decode(s.Value, &v) == nil {
+				number, _ := r.facts.View.AccountNumber(v.Account)
+				near = near || r.below[number]
+			}
+		}
+		r.nears[id] = near
+	}
+	return near
+}
+
+// differences appends the items of what is due less what was.
+func differences(items []document.Item, due, before []owed) ([]document.Item, error) {
+	give := func(o, was *owed) error {
+		i, remains, err := o.minus(was)
+		if err == nil && remains {
+			items = append(items, i)
+		}
+		return err
+	}
+	find := func(list []owed, key owedKey) *owed {
+		if i := slices.IndexFunc(list, func(o owed) bool { return o.owedKey == key }); i >= 0 {
+			return &list[i]
+		}
+		return nil
+	}
+	for i := range before {
+		if find(due, before[i].owedKey) == nil {
+			if err := give(before[i].nothing(), &before[i]); err != nil {
+				return items, err
+			}
+		}
+	}
+	for i := range due {
+		if err := give(&due[i], find(before, due[i].owedKey)); err != nil {
+			return items, err
+		}
+	}
+	return items, nil
+}
+
+// SIMs are the SIMs for which contracts of a payer count by themselves, sorted: sums of their usage name the SIM.
+func (e *Engine) SIMs(payer uint32, rev registry.Revision) (sims []uint32, err error) {
+	r := &run{Engine: e, Close: Close{Payer: payer}, below: map[uint32]bool{payer: true}, nears: map[string]bool{}}
+	e.facts.View.Below(r.below)
+	for id := range e.facts.Statements.Subjects(registry.KindContract) {
+		if !r.near(id) {
+			continue
+		}
+		c, _, err := e.contract(id, rev)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			for sim := range c.sims {
+				sims = append(sims, sim)
+			}
+		}
+	}
+	slices.Sort(sims)
+	return slices.Compact(sims), nil
+}
+
+// Contracts are the contracts as known at a revision, in the order of their ids. Those that cannot be read are in the errors.
+func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []error) {
+	for id := range e.facts.Statements.Subjects(registry.KindContract) {
+		c, _, err := e.contract(id, rev)
+		switch {
+		case err != nil:
+			wrong = append(wrong, err)
+		case c != nil:
+			all = append(all, c)
+		}
+	}
+	return all, wrong
+}
+
+// contract is a contract by the catalogue of its first day; nil if it is not there.
+func (e *Engine) contract(id string, rev registry.Revision) (*Contract, *Documents, error) {
+	for _, s := range e.facts.Statements.Told(registry.KindContract, id) {
+		var v Signed
+		if s.Known > rev || decode(s.Value, &v) != nil {
+			continue
+		}
+		docs, err := e.catalogue(v.Account, v.Start)
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := e.read(id, rev, docs)
+		return c, docs, err
+	}
+	return nil, nil, nil
+}
+
+// accountOn is an account on a date; before it begins, as it begins.
+func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*registry.Account, error) {
+	a, ok := e.accountAt(account, udr.InstantOf(date.UTC().Add(noon)), rev)
+	if !ok {
+		id, _ := e.facts.View.AccountID(account)
+		return nil, fmt.Errorf("account %s is not there as of registry revision %d", id, rev)
+	}
+	if exact, there := e.facts.View.Account(account, registry.Midnight(a.Zone, int32(date)), rev); there {
+		return exact, nil
+	}
+	return a, nil
+}
+
+// instant is the last instant of a date of an account.
+func (e *Engine) instant(account uint32, date Date, rev registry.Revision) udr.Instant {
+	zone := time.UTC
+	if a, err := e.accountOn(account, rev, date); err == nil {
+		zone = a.Zone
+	}
+	return registry.Midnight(zone, int32(date)+1) - 1
+}

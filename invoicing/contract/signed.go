@@ -1,0 +1,344 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// The statuses of contracts.
+const (
+	Draft      = "draft"
+	Active     = "active"
+	Ended      = "ended"      // with a term, or by agreement: nothing is due for it
+	Terminated = "terminated" // before the end of a term
+)
+
+// Signed is the value of the statements about a contract: what was signed, and where the contract is in its life. One with status ended or
+// terminated begins on the first day on which the contract is no longer in force.
+type Signed struct {
+	Account      string   `yaml:"account,required" json:"account" doc:"The account that signed it." example:"acme"`
+	Document     string   `yaml:"document,required" json:"document" doc:"The contract document of the catalogue." example:"fleet-24"`
+	Start        Date     `yaml:"start,required" json:"start" doc:"First day of the contract." example:"2026-01-01"`
+	Term         Cycles   `yaml:"term" json:"term,omitempty" doc:"Length of the first term, in place of the document's." example:"36 cycles"`
+	Status       string   `yaml:"status" json:"status" default:"active" enum:"draft|active|ended|terminated" doc:"draft: not signed yet. active: signed. ended: ended with a term or by agreement from since on. terminated: ended early from since on, so early termination is due."`
+	Noticed      Date     `yaml:"noticed" json:"noticed,omitempty" doc:"Day on which notice was given; with ended and terminated. Without it, the day of the end." example:"2027-01-31"`
+	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
+	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
+	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER." example:"[\"imsi:214070000000001\"]"`
+	// Entitlements are those of the document, kept with what was signed: gates of onboardings read them.
+	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
+}
+
+// Entitled are the entitlements of a signed contract.
+type Entitled struct {
+	Network []string `yaml:"network" json:"network,omitempty" doc:"Network entitlements. Without them, those of the document." example:"[apn-m2m]"`
+	Product []string `yaml:"product" json:"product,omitempty" doc:"Product entitlements. Without them, those of the document." example:"[tracker]"`
+}
+
+// Check implements the checks of diag.Decode.
+func (v *Signed) Check(n *diag.Node, d *diag.Decoder) {
+	at := func(key string) diag.Pos {
+		if m := n.Member(key); m != nil {
+			return m.Pos
+		}
+		return n.Pos
+	}
+	if over := v.Status == Ended || v.Status == Terminated; v.Noticed != 0 && !over {
+		d.Errorf(at("noticed"), "noticed is for contracts with status ended or terminated; this one is %s", v.Status)
+	}
+	for _, text := range v.SIMs {
+		if _, err := identifier(text); err != nil {
+			d.Errorf(at("sims"), "%v", err)
+		}
+	}
+	if len(v.SIMs) > 0 && len(v.Products) > 0 {
+		d.Errorf(at("sims"), "a contract is about products or about SIMs; leave one of the two out")
+	}
+}
+
+// identifier is one of a SIM, as imsi:214070000000001.
+func identifier(text string) (id udr.Identifier, err error) {
+	kind, value, _ := strings.Cut(text, ":")
+	if id.Kind, _ = udr.ParseIDKind(kind); id.Kind == udr.NoID || value == "" {
+		return id, fmt.Errorf("%q does not name a SIM; write a kind and an identifier, as in imsi:214070000000001", text)
+	}
+	id.Value = value
+	return id, nil
+}
+
+// Complete checks a contract that is signed against its document, and takes the document's entitlements. All mistakes are told at once.
+func (v *Signed) Complete(d *Documents) (wrong []error) {
+	if d == nil {
+		return nil
+	}
+	doc := d.Contracts.At(v.Document, v.Start)
+	if doc == nil {
+		if first := d.Contracts[v.Document]; first != nil {
+			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document, first[0].From, v.Start)}
+		}
+		return []error{fmt.Errorf("there is no contract document %s%s", v.Document, instead(v.Document, d.Contracts.Names()))}
+	}
+	line := len(v.Products)+len(v.SIMs) > 0
+	switch {
+	case doc.Level == "line" && !line:
+		wrong = append(wrong, fmt.Errorf("contract document %s is for lines, so name the products or the SIMs", v.Document))
+	case doc.Level != "line" && line:
+		wrong = append(wrong, fmt.Errorf("contract document %s is for whole accounts, so it takes neither products nor SIMs; write level: line in it",
+			v.Document))
+	}
+	known := d.chargeable()
+	for _, name := range v.Products {
+		if !slices.Contains(known, name) {
+			wrong = append(wrong, fmt.Errorf("there is no plan, part or add-on %s%s", name, instead(name, known)))
+		}
+	}
+	if v.Entitlements == nil && len(doc.Entitlements.Network)+len(doc.Entitlements.Product) > 0 {
+		v.Entitlements = &Entitled{texts(doc.Entitlements.Network), texts(doc.Entitlements.Product)}
+	}
+	return wrong
+}
+
+func texts(list []diag.Text) (all []string) {
+	for _, t := range list {
+		all = append(all, t.Value)
+	}
+	return all
+}
+
+// Form is how people write contracts in import files. Without documents, any name of a document is one.
+func Form(docs *Documents) registry.Form {
+	return registry.Form{Kind: registry.KindContract, Fields: registry.FieldsOf(Signed{}), Read: func(n *diag.Node) ([]byte, diag.List) {
+		var v Signed
+		d := &diag.Decoder{}
+		d.Decode(n, &v)
+		if !d.HasErrors() {
+			for _, wrong := range v.Complete(docs) {
+				d.Errorf(n.Pos, "%v", wrong)
+			}
+		}
+		if d.HasErrors() {
+			return nil, d.List
+		}
+		text, err := v.Value()
+		if err != nil {
+			d.Errorf(n.Pos, "%v", err)
+		}
+		return text, d.List
+	}}
+}
+
+// Value is the value of a statement.
+func (v *Signed) Value() ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return registry.CanonicalJSON(text)
+}
+
+// Contract is a contract as known at a revision.
+type Contract struct {
+	ID string
+	Signed
+	Doc *Document // nil for a draft whose document is not there yet
+
+	account uint32 // number of Account
+	anchor  int    // day of the month on which its months begin, 1 to 31
+	end     Date   // first day on which it is no longer in force, as stated; 0 if nobody said so
+	how     string // Ended or Terminated, if it ends
+	noticed Date
+	master  *Contract // whose end is its own, nil if it has its own
+	sims    map[uint32]bool
+}
+
+// read is a contract as known at a revision; nil if it is not there. It is signed by a document of docs.
+func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contract, error) {
+	var c *Contract
+	signed := false
+	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindContract, id), rev) {
+		if s.State == registry.Ended {
+			return nil, fmt.Errorf("contract %s has a row with an until, which does not say whether early termination is due; state its end by a row "+
+				"with status ended or terminated", id)
+		}
+		var v Signed
+		if err := decode(s.Value, &v); err != nil {
+			return nil, fmt.Errorf("the stored contract %s cannot be read: %w", id, err)
+		}
+		number, ok := e.facts.View.AccountNumber(v.Account)
+		if !ok {
+			return nil, fmt.Errorf("contract %s is of account %s, which is not there", id, v.Account)
+		}
+		switch {
+		case c != nil && c.end != 0 && (v.Status == Active || v.Status == Draft):
+			return nil, fmt.Errorf("contract %s is %s again after its end on %s; withdraw one of the two statements, or sign a new contract", id,
+				v.Status, c.end)
+		case v.Status == Ended || v.Status == Terminated:
+			if c == nil {
+				c = &Contract{ID: id, Signed: v, account: number}
+			}
+			if !signed || c.end == 0 {
+				c.end, c.how, c.noticed = e.dateOf(number, s.From, rev), v.Status, v.Noticed
+			}
+			signed = true
+		case signed && !c.same(&v):
+			return nil, fmt.Errorf("contract %s was signed twice with different terms; withdraw one of the two statements: what was signed does not "+
+				"change, so end it and sign another", id)
+		case !signed:
+			c = &Contract{ID: id, Signed: v, account: number}
+			signed = v.Status == Active
+		}
+	}
+	if c == nil {
+		return nil, nil
+	}
+	return c, e.complete(c, rev, docs)
+}
+
+func (c *Contract) same(v *Signed) bool {
+	a, b := c.Signed, *v
+	a.Status, b.Status, a.Noticed, b.Noticed = "", "", 0, 0
+	one, _ := a.Value()
+	two, _ := b.Value()
+	return string(one) == string(two)
+}
+
+// dateOf is the date of a time in an account's zone.
+func (e *Engine) dateOf(account uint32, at udr.Instant, rev registry.Revision) Date {
+	zone := time.UTC
+	if a, ok := e.accountAt(account, at, rev); ok {
+		zone = a.Zone
+	}
+	return Date(registry.LocalDate(zone, at))
+}
+
+// accountAt is an account at a time; before it begins, as it begins.
+func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision) (*registry.Account, bool) {
+	if a, ok := e.facts.View.Account(account, at, rev); ok {
+		return a, true
+	}
+	for at, more := registry.Always, true; more; at, more = e.facts.View.AccountUntil(account, at, rev) {
+		if a, ok := e.facts.View.Account(account, at, rev); ok {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
+// complete finds what a contract refers to.
+func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) error {
+	c.Doc = docs.Contracts.At(c.Document, c.Start)
+	if c.Doc == nil {
+		if c.Status == Draft {
+			return nil
+		}
+		return fmt.Errorf("contract %s is of document %s, of which the catalogue has no version that is in force on %s%s", c.ID, c.Document,
+			c.Start, diag.Suggest(c.Document, docs.Contracts.Names()))
+	}
+	noon := udr.InstantOf(c.Start.UTC().Add(12 * time.Hour))
+	a, ok := e.accountAt(c.account, noon, rev)
+	if !ok {
+		return fmt.Errorf("contract %s is of account %s, which is not there as of registry revision %d", c.ID, c.Account, rev)
+	}
+	c.anchor = c.Start.UTC().Day()
+	if first, _ := a.CycleOf(int32(c.Start)); Date(first) == c.Start {
+		c.anchor = a.CycleDay
+	}
+	if c.Doc.Currency.Value != "" && a.Currency != c.Doc.Currency.Value {
+		return fmt.Errorf("contract %s is in %s, but account %s pays in %s", c.ID, c.Doc.Currency.Value, c.Account, a.Currency)
+	}
+	c.sims = map[uint32]bool{}
+	at := registry.Midnight(a.Zone, int32(c.Start)+1) - 1
+	for _, text := range c.SIMs {
+		id, err := identifier(text)
+		if err != nil {
+			return fmt.Errorf("contract %s: %w", c.ID, err)
+		}
+		sim, ok := e.facts.View.SIM(id, at, rev)
+		if !ok {
+			return fmt.Errorf("contract %s names %s, which is no SIM of the registry on %s", c.ID, text, c.Start)
+		}
+		c.sims[sim] = true
+	}
+	if end := e.terminated(c.Account, c.account, rev); end != 0 && (c.end == 0 || end < c.end) {
+		c.end, c.how, c.noticed = end, Terminated, 0
+	}
+	return e.join(c, rev, docs)
+}
+
+// terminated is the date on which an account is terminated, 0 if it is not: its contracts end with it.
+func (e *Engine) terminated(account string, number uint32, rev registry.Revision) Date {
+	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindStatus, account), rev) {
+		var v struct {
+			Status string `json:"status"`
+		}
+		if decode(s.Value, &v) == nil && v.Status == Terminated {
+			return e.dateOf(number, s.From, rev)
+		}
+	}
+	return 0
+}
+
+// join finds the contract whose end is that of another.
+func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error {
+	id := c.Coterminates
+	if id == "" && c.Doc.Coterminates.Value == "" {
+		return nil
+	}
+	if e.joining == maxJoined {
+		return fmt.Errorf("contract %s ends with %s, and that with it; withdraw coterminates of one of them", c.ID, id)
+	}
+	e.joining++
+	defer func() { e.joining-- }()
+	if id != "" {
+		master, err := e.read(id, rev, docs)
+		if err != nil {
+			return err
+		}
+		if master == nil || master.Doc == nil {
+			return fmt.Errorf("contract %s ends with contract %s, which is not there", c.ID, id)
+		}
+		c.master = master
+		return nil
+	}
+	// The account's contract of that document, or that of an account above it.
+	path := e.facts.View.Path(c.account, udr.InstantOf(c.Start.UTC().Add(12*time.Hour)), rev, nil)
+	best := len(path)
+	for other := range e.facts.Statements.Subjects(registry.KindContract) {
+		for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindContract, other), rev) {
+			var v Signed
+			if other == c.ID || decode(s.Value, &v) != nil || v.Document != c.Doc.Coterminates.Value || v.Status == Draft {
+				continue
+			}
+			number, _ := e.facts.View.AccountNumber(v.Account)
+			level := slices.Index(path, number)
+			if level < 0 || level >= best {
+				break
+			}
+			master, err := e.read(other, rev, docs)
+			if err != nil {
+				return err
+			}
+			if master != nil && master.Start <= c.Start && c.Start < master.Until() {
+				best, c.master = level, master
+			}
+			break
+		}
+	}
+	if c.master == nil && c.Status != Draft {
+		return fmt.Errorf("contract %s ends with the contract of document %s, and account %s has none in force on %s; sign that one first, or name "+
+			"another with coterminates", c.ID, c.Doc.Coterminates.Value, c.Account, c.Start)
+	}
+	return nil
+}
+
+const maxJoined = 8
+
+// decode reads those fields of a stored value that v has.
+func decode(value []byte, v any) error { return json.Unmarshal(value, v) }

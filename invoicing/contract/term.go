@@ -1,0 +1,127 @@
+package contract
+
+import (
+	"math"
+	"time"
+
+	"ratemill/registry"
+)
+
+// never is a date after all others.
+const never Date = math.MaxInt32
+
+// month is the first day of a month of the contract, counted from 0. Months begin on the day of the month on which the contract began,
+// or, in shorter months, on the last day.
+func (c *Contract) month(n int) Date {
+	year, month, _ := c.Start.UTC().Date()
+	first := time.Date(year, month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return Date(first.Unix()/86400) + Date(min(c.anchor, last)-1)
+}
+
+// monthOf is the number of the month of the contract that contains a date, counted from 1. Before its first day it is 1.
+func (c *Contract) monthOf(d Date) int {
+	d = max(d, c.Start)
+	year, month, _ := c.Start.UTC().Date()
+	y, m, _ := d.UTC().Date()
+	n := 12*(y-year) + int(m-month)
+	if c.month(n) > d {
+		n--
+	}
+	return n + 1
+}
+
+func (c *Contract) term() int {
+	if c.Term > 0 {
+		return int(c.Term)
+	}
+	return int(c.Doc.Term)
+}
+
+// EndOfTerm is the end of the term to which the customer is bound if notice is given on a date: the first day after it. Notice that comes
+// too late for the end of one term is for that of the next.
+func (c *Contract) EndOfTerm(noticed Date) Date {
+	if c.master != nil {
+		return c.master.EndOfTerm(noticed)
+	}
+	mode, n := c.Doc.Renewal.Mode, c.term()
+	if mode != auto && mode != monthToMonth {
+		return c.month(n)
+	}
+	step := int(c.Doc.renewed())
+	for c.month(n-int(c.Doc.Renewal.Notice)) <= noticed {
+		n += step
+	}
+	return c.month(n)
+}
+
+// Until is the first day on which the contract is no longer in force; a date after all others if it goes on.
+func (c *Contract) Until() Date {
+	until := never
+	switch mode := c.Doc.Renewal.Mode; {
+	case c.master != nil:
+		until = c.master.Until()
+	case mode != auto && mode != monthToMonth:
+		until = c.month(c.term())
+	}
+	if c.end != 0 {
+		until = min(until, max(c.end, c.Start))
+	}
+	return until
+}
+
+// left is the day on which the contract ends early, and the day on which notice was given for it; false if it does not.
+func (c *Contract) left() (end, noticed Date, ok bool) {
+	if c.end != 0 && (c.master == nil || c.end <= c.master.Until()) {
+		if c.how != Terminated {
+			return 0, 0, false
+		}
+		end, noticed = max(c.end, c.Start), c.noticed
+		if noticed == 0 {
+			noticed = end
+		}
+		return end, min(noticed, end), true
+	}
+	if c.master == nil {
+		return 0, 0, false
+	}
+	if end, noticed, ok = c.master.left(); ok {
+		end = max(end, c.Start)
+	}
+	return end, noticed, ok
+}
+
+// StatusOn is where the contract is in its life on a date.
+func (c *Contract) StatusOn(d Date) string {
+	switch {
+	case c.Status == Draft || c.Doc == nil:
+		return Draft
+	case d < c.Until():
+		return Active
+	}
+	if end, noticed, ok := c.left(); ok && end <= d && end < c.EndOfTerm(noticed) {
+		return Terminated
+	}
+	return Ended
+}
+
+// cycle is a billing cycle of an account, as known at a revision.
+type cycle struct {
+	first, next Date
+	// whole is the number of dates of the cycle as it would be if its day had always held: in the first one after a change of the cycle
+	// day, which is shorter, a day costs what it costs in a whole one.
+	whole    int
+	zone     *time.Location
+	currency string
+}
+
+// cycle is the cycle of an account that contains a date.
+func (e *Engine) cycle(account uint32, rev registry.Revision, date Date) (cycle, error) {
+	a, err := e.accountOn(account, rev, date)
+	if err != nil {
+		return cycle{}, err
+	}
+	first, next := a.CycleOf(int32(date))
+	from, to := registry.Cycles{Zone: a.Zone, Day: a.CycleDay}.Of(int32(date))
+	return cycle{Date(first), Date(next), int(to - from), a.Zone, a.Currency}, nil
+}
