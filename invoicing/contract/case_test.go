@@ -197,7 +197,9 @@ func (k *kase) whatIf(b *strings.Builder, e *contract.Engine, w []string, rev re
 }
 
 func (k *kase) show(b *strings.Builder, items []document.Item) {
-	lines, err := document.Lines(items, 2)
+	sums, err := document.SumsOf(items)
+	require.NoError(k.t, err)
+	lines, err := sums.Lines(2)
 	require.NoError(k.t, err)
 	for _, l := range lines {
 		fmt.Fprintf(b, "  %s %s %s [%s] %s cycle %s, %s %s at %s / %d: %s -> %s, tax %s\n", l.Kind, l.Account, l.Product, l.State, l.Period, l.Cycle,

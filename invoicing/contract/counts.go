@@ -25,7 +25,7 @@ type Sum struct {
 	Class   string // of usage
 
 	Amount   decimal.D // net
-	Quantity decimal.D // of usage, in base units
+	Quantity decimal.D // counts only of usage, in base units
 	Records  int64     // of usage
 }
 
@@ -48,14 +48,20 @@ type Sums struct {
 
 // Add adds an item of a close. Items of commitments and penalties do not count.
 func (s *Sums) Add(i *document.Item) {
-	if i.Kind == document.Commitment || i.Kind == document.Penalty {
+	s.add(i.Cycle, Sum{i.Kind, i.Account, i.SIM, i.Product, i.Class, i.Exact, i.Quantity, i.Records})
+}
+
+// AddLine adds a line of a close, which has the sum of its items.
+func (s *Sums) AddLine(l *document.Line) {
+	s.add(l.Cycle, Sum{Kind: l.Kind, Account: l.Account, Product: l.Product, Class: l.Class, Amount: l.Exact, Quantity: l.Quantity,
+		Records: l.Records})
+}
+
+func (s *Sums) add(cycle Date, sum Sum) {
+	if sum.Kind == document.Commitment || sum.Kind == document.Penalty {
 		return
 	}
-	sum := Sum{Kind: i.Kind, Account: i.Account, SIM: i.SIM, Product: i.Product, Class: i.Class, Amount: i.Exact, Records: i.Records}
-	if i.Kind == document.Usage {
-		sum.Quantity = i.Quantity
-	}
-	s.AddSum(i.Cycle, sum)
+	s.AddSum(cycle, sum)
 }
 
 // AddSum adds to the charges of a cycle.
