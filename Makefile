@@ -6,6 +6,7 @@ CHDB  := .deps/chdb/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 KAFKA := .deps/kafka/stamp
 CLIENTS := .deps/clients/stamp
 EINVOICES := .deps/einvoices/stamp
+PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
 .PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
@@ -24,7 +25,7 @@ $(CHDB): deploy/engines/package.json deploy/engines/package-lock.json
 	@touch $@
 
 # Apache Kafka for the tests, pinned by deploy/engines/pom.xml.
-deps-test: deps $(KAFKA) $(CLIENTS) $(EINVOICES)
+deps-test: deps $(KAFKA) $(CLIENTS) $(EINVOICES) $(PDFA)
 
 # Clients of ClickHouse that the tests run as BI tools do, pinned in deploy/engines/clients.
 $(CLIENTS): deploy/engines/clients/package.json deploy/engines/clients/package-lock.json deploy/engines/clients/requirements.txt
@@ -47,6 +48,13 @@ $(EINVOICES): deploy/engines/einvoices/pom.xml
 	@deploy/engines/prerequisites test
 	@rm -rf .deps/einvoices && mkdir -p .deps/einvoices
 	mvn -q -B -f deploy/engines/einvoices/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.deps/einvoices/libs
+	@touch $@
+
+# The validator of PDF/A, pinned by deploy/engines/pdfa/pom.xml.
+$(PDFA): deploy/engines/pdfa/pom.xml
+	@deploy/engines/prerequisites test
+	@rm -rf .deps/pdfa && mkdir -p .deps/pdfa
+	mvn -q -B -f deploy/engines/pdfa/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.deps/pdfa/libs
 	@touch $@
 
 # What building needs, what the demo needs besides, and what the tests do: one line for each that is missing.

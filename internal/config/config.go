@@ -50,6 +50,7 @@ type Config struct {
 // Invoicing says how invoices are made.
 type Invoicing struct {
 	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. What was used before was invoiced elsewhere. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
+	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
 }
 
 // Accounts says what the installation has for accounts.
@@ -70,6 +71,12 @@ type Lookup struct {
 	TokenEnv  string            `yaml:"token_env" doc:"Name of the environment variable with the token."`
 	Timeout   time.Duration     `yaml:"timeout" default:"10s" doc:"How long the register may take."`
 	Private   bool              `yaml:"private" default:"false" doc:"Addresses in private networks may be asked, and http."`
+}
+
+// PDF says what draws documents.
+type PDF struct {
+	Command []string      `yaml:"command" doc:"A program with its arguments that draws documents instead of the built-in renderer. It gets a page of HTML on its standard input, gives the PDF on its standard output (at most 64 MB), and runs once for each document, with none of ratemill's environment but PATH, HOME, LANG, LC_ALL, TMPDIR, FONTCONFIG_FILE, FONTCONFIG_PATH and XDG_CACHE_HOME. The electronic invoice is in the page as a link of type attachment." example:"[weasyprint, --pdf-variant, pdf/a-3b, '-', '-']"`
+	Timeout time.Duration `yaml:"timeout" default:"30s" doc:"How long the program may take for a document; then it is ended, and the document has no PDF until it is tried again."`
 }
 
 // Log configures the log of a running process.
@@ -187,7 +194,7 @@ func (c *Config) resolve() {
 	for _, p := range []*string{
 		&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile,
 		&c.ClickHouse.TLS.CAFile, &c.ClickHouse.TLS.CertFile, &c.ClickHouse.TLS.KeyFile, &c.ClickHouse.PasswordFile,
-		&c.Network.SecretFile,
+		&c.Network.SecretFile, c.Invoicing.PDF.file(),
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -303,6 +310,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 			errorf(at("network"), "network needs a secret that signs its requests: give secret_file or secret_env")
 		}
 	}
+	c.pdf(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
 		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")
 	}

@@ -74,6 +74,8 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 		"kafka: { addresses: [':9092'] }":                                  "1:21: error: kafka.addresses has \":9092\", which lacks its host",
 		"kafka: { listen: '0.0.0.0:9092' }":                                "1:18: error: kafka.listen is 0.0.0.0:9092; the embedded engine listens on loopback only",
 		"clickhouse: { listen: here }":                                     "1:23: error: clickhouse.listen is an address with a port",
+		"invoicing: { pdf: { timeout: 1ms } }":                             "1:30: error: invoicing.pdf.timeout is 1ms; the minimum is 1s",
+		"invoicing: { pdf: { command: [''] } }":                            "1:30: error: invoicing.pdf.command begins with an empty text",
 		"warehouse: { flush: soon }":                                       "1:21: error: ",
 	} {
 		c, lines := load(t, text)
@@ -108,6 +110,16 @@ func TestGoodConfigurations(t *testing.T) {
 	require.Contains(t, c.Control, "ca.pem")
 	require.Contains(t, c.Control, strings.ReplaceAll(dir, "/", "%2F"))
 	require.Equal(t, 2, c.Kafka.Partitions)
+}
+
+func TestAProgramThatDrawsDocumentsIsFound(t *testing.T) {
+	c, wrong := load(t, "invoicing: { pdf: { command: [bin/draw, '-'] } }")
+	require.Empty(t, wrong)
+	require.Equal(t, []string{filepath.Join(filepath.Dir(c.Path), "bin/draw"), "-"}, c.Invoicing.PDF.Command, "paths are relative to the file")
+	c, wrong = load(t, "invoicing: { pdf: { command: [no-such-program] } }")
+	require.NotNil(t, c, "another machine may have the program")
+	require.Len(t, wrong, 1)
+	require.Contains(t, wrong[0], "1:30: warning: invoicing.pdf.command names no-such-program, which is not in PATH on this machine")
 }
 
 func TestLateUntilIsANumberOfCyclesOrNever(t *testing.T) {

@@ -110,8 +110,9 @@ func unit(l *document.Line) (name string, size int64) {
 }
 
 // quantityOf and priceOf are what the columns of a line of usage say.
-func (m *money) quantityOf(l *document.Line, quantity decimal.D) string {
+func (m *money) quantityOf(l *document.Line) string {
 	name, size := unit(l)
+	quantity := l.Quantity
 	if size != 1 {
 		q, err := quantity.DivRound(decimal.FromInt(size), 3, decimal.HalfUp)
 		if err != nil && m.err == nil {

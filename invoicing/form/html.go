@@ -106,6 +106,6 @@ var regions = sync.OnceValue(func() map[string]display.Namer {
 
 // cssText is foreign text as a quoted text of CSS: without the characters that end it.
 func cssText(s string) template.CSS {
-	r := strings.NewReplacer(`"`, "”", `\`, "∖", "<", "‹", ">", "›", "{", "(", "}", ")", ";", ",", "\n", " ")
+	r := strings.NewReplacer(`"`, "”", `\`, "/", "<", "‹", ">", "›", "{", "(", "}", ")", ";", ",", "\n", " ")
 	return template.CSS(`"` + r.Replace(s) + `"`)
 }

@@ -2,32 +2,46 @@ package form
 
 import (
 	"bytes"
+	"context"
 	"fmt"
-	"time"
 
 	folio "github.com/carlos7ags/folio/document"
 	foliohtml "github.com/carlos7ags/folio/html"
 )
 
-// draw makes PDF/A-3b of a page. It is the only place that knows the library that draws.
-func draw(v *view, page []byte, in *Print) ([]byte, error) {
+// limits of the built-in renderer for one document, far above what a page with the most lines has.
+const (
+	mostElements = 200_000
+	mostDepth    = 64
+	mostAssets   = 32 << 20
+)
+
+// draw makes PDF/A-3b of a page, with the electronic invoice attached. It is the only place that knows the library that draws.
+func draw(ctx context.Context, v *view, page []byte, in *Print) ([]byte, error) {
 	doc := folio.NewDocument(folio.PageSizeA4)
 	doc.Info.Title, doc.Info.Author, doc.Info.Language = v.Title, v.Author, v.Lang
 	doc.Info.Creator, doc.Info.Producer = "ratemill", "ratemill"
-	doc.Info.CreationDate = in.Document.Issued.UTC() // the same document is the same file
-	if in.Document.Issued == 0 {
-		doc.Info.CreationDate = time.Unix(0, 0).UTC()
-	}
+	doc.Info.CreationDate = in.Document.Issued.UTC() // no clock: the same document is the same file; 1970 for a draft
 	doc.Info.ModDate = doc.Info.CreationDate
 	doc.SetPdfA(folio.PdfAConfig{Level: folio.PdfA3B})
-	if err := doc.AddHTML(string(page), &foliohtml.Options{StrictAssets: true, BaseFS: fontFiles, PageWidth: folio.PageSizeA4.Width, PageHeight: folio.PageSizeA4.Height}); err != nil {
+	result, err := foliohtml.ConvertFullWithContext(ctx, string(page), &foliohtml.Options{
+		PageWidth: folio.PageSizeA4.Width, PageHeight: folio.PageSizeA4.Height, BaseFS: fontsFS{}, StrictAssets: true,
+		MaxElements: mostElements, MaxDepth: mostDepth, MaxTotalAssetBytes: mostAssets,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the page of the document: %w", err)
+	}
+	if result.Elements, err = takeLines(result.Elements, v.groups()); err != nil {
+		return nil, err
+	}
+	if err := doc.AddConvertResult(result); err != nil {
 		return nil, fmt.Errorf("the page of the document: %w", err)
 	}
 	if in.XML != nil {
 		doc.AttachFile(folio.FileAttachment{FileName: in.XMLName, MIMEType: "text/xml", AFRelationship: "Alternative", Data: in.XML})
 	}
 	var b bytes.Buffer
-	if _, err := doc.WriteToWithOptions(&b, folio.WriteOptions{Deterministic: true}); err != nil {
+	if _, err := doc.WriteToWithContext(ctx, &b, folio.WriteOptions{Deterministic: true}); err != nil {
 		return nil, fmt.Errorf("the PDF of the document: %w", err)
 	}
 	return b.Bytes(), nil

@@ -1,20 +1,26 @@
 package form
 
 import (
+	"cmp"
 	"context"
-	"html/template"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
 
 // Options are the installation's choices.
 type Options struct {
-	Command []string      // draws the page instead of the built-in renderer: HTML on its standard input, PDF on its standard output
-	Timeout time.Duration // of the command
+	// Command draws pages instead of the built-in renderer: it gets HTML on its standard input and gives PDF on its standard output. Empty
+	// for the built-in one.
+	Command []string
+	Timeout time.Duration // of the command; 0: 30 s
 	Most    int           // lines that a document prints; with more it prints the sums of its sections. 0: 2,000
 }
 
-// Printer makes forms. It may be used by several goroutines.
+const defaultMost = 2000
+
+// Printer makes PDFs. Several goroutines may use it.
 type Printer struct {
 	command []string
 	timeout time.Duration
@@ -22,32 +28,51 @@ type Printer struct {
 }
 
 // New makes a printer.
-func New(o Options) *Printer {
-	p := &Printer{command: o.Command, timeout: o.Timeout, most: o.Most}
-	if p.most == 0 {
-		p.most = 2000
+func New(o Options) (*Printer, error) {
+	switch {
+	case len(o.Command) > 0 && o.Command[0] == "":
+		return nil, errors.New("invoicing.pdf.command has no program")
+	case o.Timeout < 0 || o.Most < 0:
+		return nil, errors.New("a printer's timeout and number of lines are 0 or more")
 	}
-	return p
+	return &Printer{command: o.Command, timeout: cmp.Or(o.Timeout, defaultTime), most: cmp.Or(o.Most, defaultMost)}, nil
 }
 
 // PDF is the PDF of a document. Equal documents give equal bytes, unless a command draws them.
-func (p *Printer) PDF(_ context.Context, in *Print) ([]byte, error) {
+func (p *Printer) PDF(ctx context.Context, in *Print) ([]byte, error) {
+	if in.Seller == nil {
+		return nil, fmt.Errorf("no document of the catalogue describes the seller of %s; add `seller:` for it",
+			cmp.Or(in.Document.Number, in.Document.ID))
+	}
 	v, err := p.view(in)
 	if err != nil {
 		return nil, err
 	}
-	v.Fonts, v.Builtin = slices.Clone(fontFaces()), true
-	for i := range v.Fonts {
-		v.Fonts[i].Source = template.URL("fonts/IBMPlexSans-" + v.Fonts[i].name + ".woff")
+	v.Builtin = len(p.command) == 0
+	if v.Builtin {
+		v.Fonts = localFonts()
+	} else {
+		v.Fonts = slices.Clone(fontFaces())
+		if in.XML != nil {
+			v.Attached = dataURL("text/xml", in.XML)
+		}
 	}
 	page, err := v.html()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case v.Builtin:
+		return draw(ctx, v, page, in)
+	default:
+		return p.run(ctx, page)
 	}
-	return draw(v, page, in)
 }
 
-// cleaner is what foreign text goes through.
+// cleaner is what foreign text goes through. Only the built-in renderer is bound to the font of the page.
 func (p *Printer) cleaner() cleaner {
-	return cleaner{has: func(r rune) bool { return fontFaces()[0].face.GlyphIndex(r) != 0 }}
+	if len(p.command) > 0 {
+		return cleaner{}
+	}
+	face := fontFaces()[0].face
+	return cleaner{has: func(r rune) bool { return face.GlyphIndex(r) != 0 }}
 }

@@ -2,6 +2,7 @@ package form
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,5 +197,13 @@ func samples(t testing.TB) map[string]*Print {
 	}), sampleItem(document.Addon, "harbour", "vpn", "20.00", wholeMonth(2026, 3))}), taxedAt("S", "23", "")))
 	d.Number = "CN-2026-000008"
 	all["negative-pt"] = printOf(t, d)
+
+	d = sampleDocument("en")
+	word := strings.Repeat("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft", 6)
+	d.Payer.Name, d.Payer.Lines, d.Terms.CostCentre = "<b>Evil & Sons</b> \u202egnp.exe\x1b[31m", []string{word, "Line\nbreak"}, "</style>"
+	d.Number, d.Notes = `"; } @page { size: A3 } "\`, []string{"<script>alert(1)</script>", "שלום {{.Number}}"}
+	foreign := sampleItem(document.OneOff, "harbour", "x", "1.00", wholeMonth(2026, 3), func(i *document.Item) { i.Text = word })
+	require.NoError(t, d.Make(sumsOf(t, []document.Item{foreign}), taxedAt("E", "0", "Exempt by <i>our own words</i>")))
+	all["foreign-text"] = printOf(t, d)
 	return all
 }

@@ -37,14 +37,14 @@ func (v *viewer) sections(out *view, most int) {
 	for i, s := range all {
 		name := v.text(v.in.account(s.account))
 		if several && (i == 0 || s.account != all[i-1].account) {
-			out.Rows = append(out.Rows, row{Kind: "account", Text: name, keep: true})
+			out.Rows = append(out.Rows, row{Kind: "account", Text: name, Keep: true})
 			total = decimal.Zero
 		}
 		rows, sum := v.section(s, short)
 		out.Rows = append(out.Rows, rows...)
 		total = v.add(total, sum)
 		if several && (i == len(all)-1 || s.account != all[i+1].account) {
-			out.Rows[len(out.Rows)-1].keep = true
+			out.Rows[len(out.Rows)-1].Keep = true
 			out.Rows = append(out.Rows, row{Kind: "sum", Text: v.say("total_of", "name", name), Amount: v.amount(total)})
 		}
 	}
@@ -55,12 +55,22 @@ func (v *viewer) sections(out *view, most int) {
 func countSpans(rows []row) {
 	for first := 0; first < len(rows); {
 		n := 1
-		for rows[first+n-1].keep && first+n < len(rows) {
+		for rows[first+n-1].Keep && first+n < len(rows) {
 			n++
 		}
-		rows[first].Span = n
+		rows[first].Span, rows[first+n-1].Last = n, true
 		first += n
 	}
+}
+
+// groups is the number of groups of rows that stay together.
+func (v *view) groups() (n int) {
+	for i := range v.Rows {
+		if v.Rows[i].Last {
+			n++
+		}
+	}
+	return n
 }
 
 // split puts lines under their titles; the payer's own account comes first.
@@ -136,7 +146,7 @@ func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
 	if period != (document.Period{}) {
 		title = v.say("of_period", "name", title, "period", v.cycle(period))
 	}
-	rows = append(rows, row{Kind: "group", Text: title, Amount: v.amount(sum), keep: true})
+	rows = append(rows, row{Kind: "group", Text: title, Amount: v.amount(sum), Keep: true})
 	if short {
 		n := int64(len(s.lines))
 		return append(rows, row{Kind: "line", Text: v.count("lines", n, v.int(n)), Amount: v.amount(sum)}), sum
@@ -213,20 +223,24 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 
 // quantities are the columns quantity and price of a line. Items that pay for whole periods are counted, if their number times the price
 // is the amount; those that pay by days say so in the details.
-func (v *viewer) quantities(l *document.Line) (quantity, price, by string) {
-	n := l.Quantity
-	if v.d.Negative && v.d.Form != document.CreditNote {
-		n = n.Neg() // a credit note has the quantities of the lines that it takes back; another negative document turns them around
+func (v *viewer) quantities(of *document.Line) (quantity, price, by string) {
+	l := *of
+	switch { // amount = quantity × price; a credit note has the quantities and prices of the lines that it takes back
+	case !v.d.Negative || v.d.Form == document.CreditNote:
+	case l.Price.Sign() < 0:
+		l.Price = l.Price.Neg()
+	default:
+		l.Quantity = l.Quantity.Neg()
 	}
 	switch l.Unit {
 	case "":
 		if l.Price.IsZero() {
 			return "", "", ""
 		}
-		return v.quantity(n), v.unitPrice(l.Price), ""
+		return v.quantity(l.Quantity), v.unitPrice(l.Price), ""
 	case "days":
 		signed := func(count int) decimal.D {
-			if n.Sign() < 0 {
+			if l.Quantity.Sign() < 0 {
 				count = -count
 			}
 			return decimal.FromInt(int64(count))
@@ -235,9 +249,9 @@ func (v *viewer) quantities(l *document.Line) (quantity, price, by string) {
 		if product, err := items.Mul(l.Price); !l.Prorated && err == nil && product == v.turned(l.Exact) {
 			return v.quantity(items), v.unitPrice(l.Price), ""
 		}
-		number, _ := n.Int64()
-		days := v.count("days", number, v.quantity(n))
+		number, _ := l.Quantity.Int64()
+		days := v.count("days", number, v.quantity(l.Quantity))
 		return v.quantity(signed(cmp.Or(l.SIMs, l.Items))), "", v.say("by_days", "days", days, "price", v.unitPrice(l.Price))
 	}
-	return v.quantityOf(l, n), v.priceOf(l), ""
+	return v.quantityOf(&l), v.priceOf(&l), ""
 }

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
@@ -69,8 +70,8 @@ type row struct {
 	// Span is the number of rows that stay on one page, of which this is the first; 0 if an earlier row has counted it. A title stays with
 	// the first line under it, a sum with the last line above it.
 	Span int
-
-	keep bool // on the page of the next row
+	Keep bool // on the page of the next row
+	Last bool // of the rows that stay together
 }
 
 // viewer builds a view.
@@ -367,14 +368,20 @@ func dataURL(mime string, data []byte) template.URL {
 	return template.URL("data:" + mime + ";base64," + base64.StdEncoding.EncodeToString(data))
 }
 
-// cleaner makes foreign text printable: no controls, no directional formatting, and no characters that the font does not have.
+// cleaner makes foreign text printable: no controls, no directional formatting, no characters that the font does not have, and no more
+// than fits on a page.
 type cleaner struct {
 	has      func(rune) bool // nil: any
 	replaced bool
 }
 
+const longestText = 400
+
 func (c *cleaner) line(s string) string {
 	s = strings.TrimSpace(strings.ReplaceAll(printable.Line(s), string(printable.Substitute), ""))
+	if utf8.RuneCountInString(s) > longestText {
+		s = string([]rune(s)[:longestText-1]) + "…"
+	}
 	if c.has == nil {
 		return s
 	}

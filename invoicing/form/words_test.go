@@ -71,12 +71,15 @@ func TestEveryKindOfLineHasATitle(t *testing.T) {
 func TestDatesReadAsInTheirLanguage(t *testing.T) {
 	for lang, want := range map[string][]string{
 		"en": {"1 April 2026", "1 – 31 March 2026", "15 March – 14 April 2026", "1 December 2025 – 31 January 2026", "March 2026"},
-		"es": {"1 de abril de 2026", "1 – 31 de marzo de 2026", "15 de marzo – 14 de abril de 2026", "1 de diciembre de 2025 – 31 de enero de 2026", "marzo de 2026"},
-		"pt": {"1 de abril de 2026", "1 – 31 de março de 2026", "15 de março – 14 de abril de 2026", "1 de dezembro de 2025 – 31 de janeiro de 2026", "março de 2026"},
+		"es": {"1 de abril de 2026", "1 – 31 de marzo de 2026", "15 de marzo – 14 de abril de 2026",
+			"1 de diciembre de 2025 – 31 de enero de 2026", "marzo de 2026"},
+		"pt": {"1 de abril de 2026", "1 – 31 de março de 2026", "15 de março – 14 de abril de 2026",
+			"1 de dezembro de 2025 – 31 de janeiro de 2026", "março de 2026"},
 	} {
 		w := wordsOf(lang)
 		require.Equal(t, want, []string{
-			w.date(onDay("2026-04-01")), w.period(wholeMonth(2026, 3)), w.period(document.Period{From: onDay("2026-03-15"), To: onDay("2026-04-15")}),
+			w.date(onDay("2026-04-01")), w.period(wholeMonth(2026, 3)),
+			w.period(document.Period{From: onDay("2026-03-15"), To: onDay("2026-04-15")}),
 			w.period(document.Period{From: onDay("2025-12-01"), To: onDay("2026-02-01")}), w.cycle(wholeMonth(2026, 3)),
 		})
 		require.NoError(t, w.err)

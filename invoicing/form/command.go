@@ -1,0 +1,83 @@
+package form
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"ratemill/printable"
+)
+
+const (
+	mostPDF     = 64 << 20         // octets of a PDF that a command may give
+	mostTold    = 2 << 10          // octets of its standard error that are told
+	defaultTime = 30 * time.Second // for a command
+	lastBreath  = 2 * time.Second  // after it was killed, until its pipes are closed
+)
+
+// environment are the variables that a command gets. Others may hold secrets of the installation.
+var environment = []string{"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME"}
+
+// run draws a page by the installation's command.
+func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
+	name := filepath.Base(p.command[0])
+	within, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(within, p.command[0], p.command[1:]...)
+	out, told := &bounded{most: mostPDF, full: cancel}, &bounded{most: mostTold}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = bytes.NewReader(page), out, told, lastBreath
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a browser has children, which end with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	for _, v := range environment {
+		if value, ok := os.LookupEnv(v); ok {
+			cmd.Env = append(cmd.Env, v+"="+value)
+		}
+	}
+	err := cmd.Run()
+	said := ""
+	if text := strings.TrimSpace(told.kept.String()); text != "" {
+		said = "; it said: " + printable.Line(text)
+	}
+	switch pdf := out.kept.Bytes(); {
+	case out.over:
+		return nil, fmt.Errorf("invoicing.pdf.command %s gave more than %d MB and was ended%s", name, mostPDF>>20, said)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(within.Err(), context.DeadlineExceeded):
+		return nil, fmt.Errorf("invoicing.pdf.command %s took longer than invoicing.pdf.timeout, %s, and was ended%s", name, p.timeout, said)
+	case err != nil:
+		return nil, fmt.Errorf("invoicing.pdf.command %s failed: %w%s", name, err, said)
+	case !bytes.HasPrefix(pdf, []byte("%PDF-")) || !bytes.Contains(pdf[max(0, len(pdf)-1024):], []byte("%%EOF")):
+		return nil, fmt.Errorf("invoicing.pdf.command %s gave no whole PDF on its standard output (%d octets)%s", name, len(pdf), said)
+	default:
+		return pdf, nil
+	}
+}
+
+// bounded keeps what is written to it, up to a number of octets. What comes later is dropped, and full is called once.
+type bounded struct {
+	kept bytes.Buffer // not embedded: io.Copy would find its ReadFrom, which knows no bound
+	most int
+	full func()
+	over bool
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	keep := p[:min(len(p), b.most-b.kept.Len())]
+	b.kept.Write(keep)
+	if len(keep) < len(p) && !b.over {
+		b.over = true
+		if b.full != nil {
+			b.full()
+		}
+	}
+	return len(p), nil
+}
