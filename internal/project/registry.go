@@ -15,6 +15,7 @@ import (
 	"ratemill/account"
 	"ratemill/diag"
 	"ratemill/invoicing/contract"
+	"ratemill/invoicing/form"
 	"ratemill/invoicing/product"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -48,7 +49,7 @@ func Catalogue(dir string) *rating.Catalogue {
 // ImportOptions are the options that follow from a catalogue, which may be nil, for the import of registry files: the
 // names that they may use, the forms of values, and the states of SIMs.
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
-	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}}
+	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}, EInvoices: form.Formats}
 	if c == nil {
 		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), contract.Form(nil), settingsForm(nil))}
 	}
