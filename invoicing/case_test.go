@@ -204,7 +204,7 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 	seller, _ := b.View.AccountID(registry.Seller(b.View, number, at, b.Facts))
 	p.Seller = document.Party{Account: seller, Name: "skyway", Country: "ES"}
 	if s := t.Seller(seller, date(k.t, "2026-01-01")); s != nil {
-		p.Seller.Name = s.Company.Name
+		p.Seller.Name, p.Seller.Registration, p.Seller.Endpoint = s.Company.Name, s.Company.Registration, s.Company.Endpoint
 	}
 	s, ok := k.statements.At(registry.KindProfile, id, "", at, b.Facts)
 	if p.Profiled = ok; !ok {
@@ -217,10 +217,17 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 		MRC       string    `json:"mrc"`
 		Threshold decimal.D `json:"threshold"`
 		ZeroVAT   *document.ZeroVAT
+		Delivery  string `json:"delivery"`
+		EInvoice  struct {
+			Format   string `json:"format"`
+			Endpoint string `json:"endpoint"`
+		} `json:"e_invoice"`
 	}
 	require.NoError(k.t, json.Unmarshal(s.Value, &profile))
 	p.Terms = document.Terms{AccountingGroup: profile.Group, CostCentre: profile.Cost, Billable: profile.Billable == nil || *profile.Billable,
-		InAdvance: profile.MRC == "in_advance", Threshold: profile.Threshold, ZeroVAT: profile.ZeroVAT}
+		InAdvance: profile.MRC == "in_advance", Threshold: profile.Threshold, ZeroVAT: profile.ZeroVAT,
+		Delivery: profile.Delivery, EInvoiceFormat: profile.EInvoice.Format}
+	p.Party.Endpoint = profile.EInvoice.Endpoint
 	if v, ok := k.statements.At(registry.KindStatus, id, "", at, b.Facts); ok {
 		p.Closed = strings.Contains(string(v.Value), "terminated")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ratemill/invoicing/document"
+	"ratemill/invoicing/form"
 	"ratemill/invoicing/product"
 	"ratemill/invoicing/terms"
 	"ratemill/normalize"
@@ -173,6 +174,9 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 		if len(out.Documents) > 0 {
 			reasons = append(reasons, p.is.Lacks...)
 		}
+		for _, d := range out.Documents {
+			reasons = append(reasons, p.noEInvoice(&d.Document)...)
+		}
 	}
 	for _, r := range reasons {
 		if !slices.Contains(closed.Released, r) {
@@ -186,6 +190,17 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 		}
 	}
 	return out
+}
+
+// noEInvoice is why a payer who gets e-invoices could not get this one. What is missing can be stated only before the document is final.
+func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
+	if d.Terms.Delivery != "e_invoice" {
+		return nil
+	}
+	for _, r := range form.Lacking(&form.Print{Document: d, Seller: p.prices.Terms.Seller(d.Seller.Account, p.cycle.To)}) {
+		reasons = append(reasons, "it cannot be an e-invoice: "+r)
+	}
+	return reasons
 }
 
 // issue makes the document of the close and of those whose items wait, if it is time for one (rules R10 and R11).

@@ -24,13 +24,9 @@ var Formats = []string{EN16931, Peppol}
 // UBL is a final document as a UBL 2.1 Invoice (type 380), or as a CreditNote (381) if it pays money back; then all signs are turned
 // around. A document that lacks something for EN 16931 gets a *RefusedError with all that it lacks.
 func UBL(in *Print) ([]byte, error) {
-	d := in.Document
-	w := wordsOf(d.Terms.Language)
-	u := &ublMaker{
-		viewer: &viewer{words: w, money: moneyOf(d, w.lang), in: in, d: d}, format: cmp.Or(d.Terms.EInvoiceFormat, EN16931),
-	}
-	if wrong := u.wrong(); len(wrong) > 0 {
-		return nil, &RefusedError{Document: cmp.Or(d.Number, d.ID), Reasons: wrong}
+	u := newUBLMaker(in)
+	if wrong := append(u.unfinished(), u.lacking()...); len(wrong) > 0 {
+		return nil, &RefusedError{Document: cmp.Or(in.Document.Number, in.Document.ID), Reasons: wrong}
 	}
 	doc := u.document()
 	if err := u.failed(); err != nil {
@@ -47,10 +43,22 @@ func UBL(in *Print) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Lacking is all that keeps a document, or a draft once it is final, from being an e-invoice. It can be mended only before the document
+// is final, so a bill run asks for it when it computes a draft.
+func Lacking(in *Print) []string { return newUBLMaker(in).lacking() }
+
 // ublMaker makes one e-invoice. Its texts are those of the PDF.
 type ublMaker struct {
 	*viewer
 	format string
+}
+
+func newUBLMaker(in *Print) *ublMaker {
+	w := wordsOf(in.Document.Terms.Language)
+	return &ublMaker{
+		viewer: &viewer{words: w, money: moneyOf(in.Document, w.lang), in: in, d: in.Document},
+		format: cmp.Or(in.Document.Terms.EInvoiceFormat, EN16931),
+	}
 }
 
 func (u *ublMaker) document() *ublDocument {
@@ -79,7 +87,7 @@ func (u *ublMaker) document() *ublDocument {
 		doc.Corrects = &ublReference{ID: xmlText(d.Corrects), Issued: isoDate(u.in.Corrected)}
 	}
 	if u.taxed("K") { // BR-IC-12: the country to which was delivered
-		doc.Delivery = &ublCountry{Code: d.Payer.Country}
+		doc.Delivery = new(ublCountryOf(d.Payer.Country))
 	}
 	for i := range d.Taxes {
 		doc.Taxes.Groups = append(doc.Taxes.Groups, u.group(&d.Taxes[i]))

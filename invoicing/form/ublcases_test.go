@@ -164,7 +164,11 @@ func ublCases(t testing.TB) map[string]*form.Print {
 		"tax-once-per-rate": made(t, tenAndOne(), byClass, nil), "credit-note-of-the-last-part": lastPart(t),
 		"credit-note-of-a-credit": takesBackACredit,
 		"nothing-to-pay":          made(t, []document.Item{item(document.Usage, "eu-data", "0", "0", usageOf("5", "1", 1, 5))}, byClass, nil),
-		"direct-debit":            made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "direct_debit" }),
+		"kosovo": made(t, month(), all("G", "export"), func(d *document.Document) {
+			d.Payer.Country, d.Payer.VAT = "XK", ""
+			d.Payer.Lines = []string{"c/o Acme Berlin", "Alexanderplatz 1", "10178 Berlin"}
+		}),
+		"direct-debit": made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "direct_debit" }),
 		"peppol-direct-debit": made(t, month(), byClass, func(d *document.Document) {
 			d.Terms.Payment, d.Terms.EInvoiceFormat = "direct_debit", form.Peppol
 		}),

@@ -62,17 +62,26 @@ func (u *ublMaker) party(p *document.Party) ublParty {
 	return out
 }
 
+func ublCountryOf(code string) ublCountry {
+	if code == kosovo {
+		code = kosovoOfEN16931
+	}
+	return ublCountry{code}
+}
+
 // ublPlace is an address. One without a street has its lines as printed.
 func ublPlace(p *document.Party) ublAddress {
-	a := ublAddress{Street: xmlText(p.Street), City: xmlText(p.City), Postcode: xmlText(p.Postcode), Country: ublCountry{p.Country}}
-	if a.Street != "" {
-		return a
-	}
+	a := ublAddress{Street: xmlText(p.Street), City: xmlText(p.City), Postcode: xmlText(p.Postcode), Country: ublCountryOf(p.Country)}
 	var lines []string
 	for _, l := range p.Lines {
-		if l = xmlText(l); l != "" {
+		// The lines repeat what has an element of its own.
+		if l = xmlText(l); l != "" && (a.Street == "" || l != a.Street && l != a.City && l != join(" ", a.Postcode, a.City)) {
 			lines = append(lines, l)
 		}
+	}
+	if a.Street != "" {
+		a.Additional = strings.Join(lines, ", ")
+		return a
 	}
 	for i, to := range []*string{&a.Street, &a.Additional} {
 		if len(lines) > i {
