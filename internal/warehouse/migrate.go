@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,8 +35,12 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 		return err
 	}
 	hash := viewsHash(l, w.options.Auth.Database)
+	fresh, err := w.makeTables(ctx, l, done)
+	if err != nil {
+		return err
+	}
 	for n := done + 1; n <= version; n++ {
-		for _, statement := range migration(n, l) {
+		for _, statement := range migration(n, l, fresh) {
 			if err := w.exec(ctx, fmt.Sprintf("migration %d", n), statement); err != nil {
 				return fmt.Errorf("warehouse: migration %d: %s: %w", n, firstLine(statement), err)
 			}
@@ -169,10 +174,49 @@ func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made st
 	return int(n), made, sorted("read its schema version", err)
 }
 
-// migration is the statements of one migration.
-func migration(n int, l Layout) (statements []string) {
+// makeTables makes the tables that are newer than the migrations done, with all that later migrations add, in a
+// statement each instead of one for every column. It returns the tables that were not there and are complete now. An
+// older version of ratemill may have made one of them at the same moment: the migrations add the rest to that one.
+func (w *Warehouse) makeTables(ctx context.Context, l Layout, done int) (complete []string, err error) {
+	if done >= version {
+		return nil, nil
+	}
+	before, err := w.there(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range tables {
 		t := &tables[i]
+		if t.Since <= done || slices.Contains(before, t.Name) {
+			continue
+		}
+		if err := w.exec(ctx, "make table "+t.Name, t.create(l, version)); err != nil {
+			return nil, fmt.Errorf("warehouse: %s: %w", firstLine(t.create(l, version)), err)
+		}
+		columns := make([]string, len(t.Columns))
+		for j := range t.Columns {
+			columns[j] = t.Columns[j].Name
+		}
+		var has bool
+		err := w.conn.QueryRow(ctx, "SELECT hasAll(groupArray(name), ?) FROM system.columns WHERE database = currentDatabase() AND table = ?",
+			columns, t.Name).Scan(&has)
+		if err != nil {
+			return nil, sorted("list the columns of its tables", err)
+		}
+		if has {
+			complete = append(complete, t.Name)
+		}
+	}
+	return complete, nil
+}
+
+// migration is the statements of one migration for the tables that are not complete.
+func migration(n int, l Layout, complete []string) (statements []string) {
+	for i := range tables {
+		t := &tables[i]
+		if slices.Contains(complete, t.Name) {
+			continue
+		}
 		if t.Since == n {
 			statements = append(statements, t.create(l, n))
 			continue

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,6 +92,21 @@ type Engine struct {
 // patience bounds the start of an engine on a busy machine.
 const patience = 2 * time.Minute
 
+// binary builds ratemill once for all tests of a package: each time costs five seconds of CPU, and less without the tables for
+// debuggers.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "ratemill-binary-")
+	if err != nil {
+		return "", err
+	}
+	testengine.AtEnd(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "ratemill")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building ratemill: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
 // Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
 func Build(t testing.TB, o Options) *Installation {
 	t.Helper()
@@ -98,7 +114,7 @@ func Build(t testing.TB, o Options) *Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Installation{t: t, Options: o, Dir: dir, Binary: filepath.Join(dir, "ratemill"), Config: filepath.Join(dir, "ratemill.yaml")}
+	p := &Installation{t: t, Options: o, Dir: dir, Config: filepath.Join(dir, "ratemill.yaml")}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("logs, configuration and engines' data are in %s", dir)
@@ -106,8 +122,8 @@ func Build(t testing.TB, o Options) *Installation {
 		}
 		os.RemoveAll(dir)
 	})
-	if out, err := exec.Command("go", "build", "-o", p.Binary, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
-		t.Fatalf("building ratemill: %v\n%s", err, out)
+	if p.Binary, err = binary(); err != nil {
+		t.Fatal(err)
 	}
 	names, err := exec.Command(p.Binary, "run", "--roles").Output()
 	if err != nil {

@@ -39,6 +39,11 @@ func (s scope) onEnd(end func()) {
 		s.t.Cleanup(end)
 		return
 	}
+	AtEnd(end)
+}
+
+// AtEnd calls a function when all tests of the package have ended, for what several of them share.
+func AtEnd(end func()) {
 	process.mu.Lock()
 	defer process.mu.Unlock()
 	process.ends = append(process.ends, end)
