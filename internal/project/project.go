@@ -71,6 +71,9 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	if _, err := fs.Stat(fsys, CatalogueFolder); err == nil {
 		p.Catalogue, more = rating.LoadCatalogueFor(only{fsys, CatalogueFolder}, classes(p.Sources, list), Kinds()...)
 		list = append(list, more...)
+		if p.Catalogue != nil {
+			p.checkLogos(&list)
+		}
 	}
 	list.Sort()
 	return p, list

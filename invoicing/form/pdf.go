@@ -2,6 +2,7 @@ package form
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 
@@ -17,7 +18,13 @@ const (
 )
 
 // draw makes PDF/A-3b of a page, with the electronic invoice attached. It is the only place that knows the library that draws.
-func draw(ctx context.Context, v *view, page []byte, in *Print) ([]byte, error) {
+func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a document that the library cannot draw must not end the process that draws the others
+			pdf, err = nil, fmt.Errorf("the built-in renderer cannot draw document %s: %v; report this, or let another program "+
+				"draw it (invoicing.pdf.command)", cmp.Or(in.Document.Number, in.Document.ID), r)
+		}
+	}()
 	doc := folio.NewDocument(folio.PageSizeA4)
 	doc.Info.Title, doc.Info.Author, doc.Info.Language = v.Title, v.Author, v.Lang
 	doc.Info.Creator, doc.Info.Producer = "ratemill", "ratemill"

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/carlos7ags/folio/reader"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"ratemill/invoicing/document"
 )
@@ -82,10 +84,21 @@ func TestDocumentsSayWhatTheFilesSay(t *testing.T) {
 	}
 }
 
-func TestTheSameDocumentIsTheSameFile(t *testing.T) {
-	for name, pdf := range drawAll(t) {
-		require.Equal(t, drawn(t)[name], pdf, name)
+func TestTheSameDocumentIsTheSameFileAlsoWhenSeveralAreDrawnAtOnce(t *testing.T) {
+	want := drawn(t)
+	p := printer(t, Options{})
+	var g errgroup.Group
+	g.SetLimit(4)
+	for name, in := range samples(t) {
+		g.Go(func() error {
+			pdf, err := p.PDF(context.Background(), in)
+			if err == nil && !bytes.Equal(want[name], pdf) {
+				err = fmt.Errorf("%s is another file", name)
+			}
+			return err
+		})
 	}
+	require.NoError(t, g.Wait())
 }
 
 func TestEachPageRepeatsTheHeadingOfTheTable(t *testing.T) {

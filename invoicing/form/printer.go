@@ -44,6 +44,11 @@ func (p *Printer) PDF(ctx context.Context, in *Print) ([]byte, error) {
 		return nil, fmt.Errorf("no document of the catalogue describes the seller of %s; add `seller:` for it",
 			cmp.Or(in.Document.Number, in.Document.ID))
 	}
+	if len(p.command) == 0 {
+		if err := CheckLogo(in.Logo); err != nil {
+			return nil, err
+		}
+	}
 	v, err := p.view(in)
 	if err != nil {
 		return nil, err

@@ -182,6 +182,8 @@ func samples(t testing.TB) map[string]*Print {
 		sampleUsage("harbour", "data", "japan", 5_000_000_000, "B", "120", 1_000_000_000, "600", wholeMonth(2026, 3))}), taxedAt("S", "10", "")))
 	all["draft-gross-yen"] = printOf(t, d)
 
+	all["draft-gross-yen"].Logo = pngOf(t, 300, 60)
+
 	d = sampleDocument("es")
 	d.Terms.Sandbox, d.Number = true, "TEST-2026-000001"
 	var long []document.Item

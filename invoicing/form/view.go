@@ -154,7 +154,11 @@ func (v *viewer) parties(out *view) {
 	if out.Brand == "" {
 		out.Brand = v.text(s.Name)
 	}
-	out.Logo, v.err = logoOf(v.in.Logo)
+	logo, err := logoOf(v.in.Logo)
+	if err != nil && v.err == nil {
+		v.err = err
+	}
+	out.Logo = logo
 	out.Sender = v.text(join(" · ", s.Name, s.Street, join(" ", s.Postcode, s.City), v.country(s.Country, p.Country)))
 	out.Contact = v.texts([]string{s.Email, s.Phone, s.Homepage, v.numbered("vat_number", s.VAT), v.numbered("tax_number", s.TaxNumber),
 		v.numbered("registration", s.Registration)})

@@ -120,6 +120,14 @@ func (d *Documents) Seller(account string, on registry.Date) *Seller {
 	return nil
 }
 
+// Sellers are the versions of all sellers, by name and date.
+func (d *Documents) Sellers() (all []*Seller) {
+	for _, name := range d.sellers.Names() {
+		all = append(all, d.sellers[name]...)
+	}
+	return all
+}
+
 // Tax is how a line is taxed on a date (rule R5). A payer with a reason for no VAT has that; otherwise the group's tax table decides.
 func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed, error) {
 	if zero != nil {

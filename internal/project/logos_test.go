@@ -1,0 +1,37 @@
+package project_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/project"
+)
+
+const sellerWithLogo = `seller: globex
+company: { name: Globex IoT S.L., street: Calle Mayor 1, city: Madrid, country: ES }
+accounting_groups: []
+logo: logo.svg
+`
+
+func TestLogosAreCheckedBeforeDocumentsNeedThem(t *testing.T) {
+	const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 10">`
+	for logo, want := range map[string]string{
+		head + `<rect width="40" height="10"/></svg>`: "",
+		"GIF89a": "catalogue/sellers/globex.yaml:1:9: error: the seller's logo: it is neither PNG nor SVG (logo.svg)\n",
+		head + `<text>Globex</text></svg>`: "catalogue/sellers/globex.yaml:1:9: warning: the seller's logo has <text>, " +
+			"which the built-in renderer does not draw; save it as plain SVG with texts as paths and styles as attributes, or as PNG. Without that, only a program that " +
+			"you name as invoicing.pdf.command makes documents of seller globex\n",
+		"": "catalogue/sellers/globex.yaml:1:9: error: the logo of seller globex cannot be read, and none of its documents could be made: " +
+			"open catalogue/sellers/logo.svg: file does not exist\n",
+	} {
+		files := fstest.MapFS{"catalogue/sellers/globex.yaml": file(sellerWithLogo)}
+		if logo != "" {
+			files["catalogue/sellers/logo.svg"] = file(logo)
+		}
+		p, list := project.Load(files, nil)
+		require.Equal(t, want, lines(list))
+		require.Equal(t, list.HasErrors(), p == nil)
+	}
+}
