@@ -164,6 +164,7 @@ func ublCases(t testing.TB) map[string]*form.Print {
 		"tax-once-per-rate": made(t, tenAndOne(), byClass, nil), "credit-note-of-the-last-part": lastPart(t),
 		"credit-note-of-a-credit": takesBackACredit,
 		"nothing-to-pay":          made(t, []document.Item{item(document.Usage, "eu-data", "0", "0", usageOf("5", "1", 1, 5))}, byClass, nil),
+		"units-of-prices":         made(t, inUnits(), byClass, nil),
 		"kosovo": made(t, month(), all("G", "export"), func(d *document.Document) {
 			d.Payer.Country, d.Payer.VAT = "XK", ""
 			d.Payer.Lines = []string{"c/o Acme Berlin", "Alexanderplatz 1", "10178 Berlin"}
@@ -204,6 +205,19 @@ func ublCases(t testing.TB) map[string]*form.Print {
 		}),
 	})
 	return cases
+}
+
+// inUnits is usage whose prices are for larger units than those in which it is counted.
+func inUnits() []document.Item {
+	class := func(class string) func(*document.Item) { return func(i *document.Item) { i.Class = class } }
+	return []document.Item{
+		item(document.Usage, "gb", "2.5", "1.25", usageOf("500000000", "B", 1e9, 2)),
+		item(document.Usage, "mib", "0.02", "0.03", usageOf("1572864", "B", 1<<20, 2)),
+		item(document.Usage, "odd-mib", "0.02", "0.019073486328", usageOf("1000000", "B", 1<<20, 2)),
+		item(document.Usage, "odd-block", "0.05", "0.5", usageOf("1000000", "B", 100000, 2)),
+		item(document.Usage, "minutes", "0.06", "0.09", usageOf("90", "s", 60, 2), class("voice_mo")),
+		item(document.Usage, "odd-minutes", "0.06", "0.1", usageOf("100", "s", 60, 2), class("voice_mo")),
+	}
 }
 
 // tenAndOne are ten lines of 0.12 at one rate, and a line of 10.05 at another.

@@ -60,6 +60,25 @@ func (u *ublMaker) invoiceLine(l *document.Line) ublLine {
 	}
 }
 
+// largerCodes are those of the larger units that prices are for, by the number of units in them.
+var largerCodes = map[string]map[int64]string{
+	"B": {
+		1e3: "2P", 1e6: "4L", 1e9: "E34", 1e12: "E35", 1 << 10: "E64", 1 << 20: "E63", 1 << 30: "E62", 1 << 40: "E61",
+	},
+	"s": {60: "MIN", 3600: "HUR"},
+}
+
+// inUnitOfPrice is a quantity in the unit of its price, as 500 MB at a price for 1 MB; ok is false if there is no such unit, or the
+// quantity is no exact decimal in it.
+func inUnitOfPrice(l *document.Line) (quantity decimal.D, code string, ok bool) {
+	code, ok = largerCodes[l.Unit][l.Per]
+	if !ok {
+		return quantity, "", false
+	}
+	quantity, err := l.Quantity.Abs().Div(decimal.FromInt(l.Per))
+	return quantity, code, err == nil
+}
+
 // quantityPrice is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27), so the quantity has the
 // sign. A price of the catalogue stands there only if the product is exact to the cent, as Peppol asks (R120): recurring charges for a
 // part of a cycle, usage with several prices, and prices that contain the tax have quantity 1 and their net amount as price;
@@ -71,6 +90,9 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 		unit string
 		per  int64
 	}{{l.Quantity.Abs(), unitCodes[l.Unit], max(l.Per, 1)}}
+	if quantity, code, ok := inUnitOfPrice(l); ok {
+		counts[0].of, counts[0].unit, counts[0].per = quantity, code, 1
+	}
 	if l.Unit == "days" { // a price for a whole period, and an item for each SIM
 		counts = append(counts, counts[0])
 		counts[1].of, counts[1].unit = decimal.FromInt(int64(l.Items)), unitCodes[""]
