@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/invoicing/terms"
@@ -44,9 +45,10 @@ type Date = document.Date
 
 // Prices are what a version of the catalogue says of money.
 type Prices struct {
-	Version  string
-	Products *product.Documents
-	Terms    *terms.Documents
+	Version   string
+	Products  *product.Documents
+	Contracts *contract.Documents
+	Terms     *terms.Documents
 	// PlanFrom is the date from which a version of a plan is in force.
 	PlanFrom func(plan string, version uint32) Date
 }

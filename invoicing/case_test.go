@@ -24,6 +24,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/internal/project"
 	"ratemill/internal/store"
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/invoicing/terms"
@@ -192,6 +193,7 @@ func (k *kase) basis(view *registry.View, at time.Time, facts registry.Revision,
 		Begin: k.begin, Now: at, Usage: k.usage}
 	prices := &Prices{Version: k.catalogue.Version(), PlanFrom: k.catalogue.PlanFrom}
 	prices.Products, _ = product.DocumentsOf(k.catalogue)
+	prices.Contracts, _ = contract.DocumentsOf(k.catalogue)
 	prices.Terms, _ = terms.DocumentsOf(k.catalogue)
 	b.Prices = func(string) (*Prices, error) { return prices, nil }
 	b.Payer = func(id string, at udr.Instant) (*Payer, error) { return k.payer(b, prices.Terms, id, at), nil }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/form"
 	"ratemill/invoicing/product"
@@ -29,6 +30,7 @@ type payer struct {
 	prices  *Prices
 	group   *terms.Group
 	engine  *product.Engine
+	signed  *contract.Engine
 }
 
 // Computed is a close of a payer, and the documents that follow.
@@ -139,7 +141,53 @@ func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	if err := p.engine.Close(due, s.Add); err != nil {
 		return nil, nil, err
 	}
-	return s, c, p.usageItems(u, c, s.Add)
+	if err := p.usageItems(u, c, s.Add); err != nil {
+		return s, c, err
+	}
+	return s, c, p.commitments(c, s)
+}
+
+// commitments adds what is due by contracts: it depends on all that was charged in their periods, so late usage corrects it as late facts do.
+func (p *payer) commitments(c *document.Close, s *document.Sums) error {
+	if p.signed == nil {
+		return nil
+	}
+	was := &contract.Sums{}
+	for _, before := range p.closes {
+		if before.State.Fixed() {
+			for i := range before.Lines {
+				was.AddLine(&before.Lines[i])
+			}
+		}
+	}
+	now := was.Clone()
+	lines := s.Exact()
+	for i := range lines {
+		now.AddLine(&lines[i])
+	}
+	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
+	items, err := p.signed.Items(contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
+		Was: was, Now: now})
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		if err := s.Add(&items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// days counts the days of the payer's SIMs as known at a revision.
+func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SIMDays, error) {
+	return func(from, to Date) (days []contract.SIMDays, err error) {
+		err = p.engine.SIMDays(p.number, from, to, facts, func(d product.SIMDays) error {
+			days = append(days, contract.SIMDays{Account: d.Account, SIM: d.SIM, Plan: d.Plan, State: d.State, Days: int64(d.Days)})
+			return nil
+		})
+		return days, err
+	}
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.

@@ -12,6 +12,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/store"
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/registry"
@@ -229,6 +230,7 @@ type worker struct {
 	until     Date
 	reviewed  map[AccountCycle]string
 	engine    *product.Engine
+	signed    *contract.Engine        // nil: nobody signed anything
 	catalogue func(cycle Date) string // of the payer at work
 }
 
@@ -242,13 +244,23 @@ func (r *Run) worker(u *usage, until Date, reviewed map[AccountCycle]string) *wo
 		}
 		return prices.Products, nil
 	})
+	for range b.Statements.Subjects(registry.KindContract) {
+		w.signed = contract.New(contract.Facts{View: b.View, Statements: b.Statements}, func(_ string, cycle Date) (*contract.Documents, error) {
+			prices, err := b.Prices(w.catalogue(cycle))
+			if err != nil {
+				return nil, err
+			}
+			return prices.Contracts, nil
+		})
+		break
+	}
 	return w
 }
 
 // close closes all cycles of a payer that can be closed.
 func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (all []*Computed, err error) {
 	for {
-		p := &payer{Basis: w.Basis, number: number, closes: closes, engine: w.engine}
+		p := &payer{Basis: w.Basis, number: number, closes: closes, engine: w.engine, signed: w.signed}
 		skipped, err := p.next(w.until)
 		if held := (*heldError)(nil); errors.As(err, &held) {
 			skipped = held.reason

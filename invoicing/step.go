@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ratemill/invoicing/document"
 )
@@ -51,6 +52,12 @@ func (t Table) InCycle(ctx context.Context, from, to Date) ([]*Stored, error) {
 	return t.list(ctx, `cycle >= ? AND cycle <= ?`, int64(from), int64(to))
 }
 
+// NotCreditedError says why a credit note cannot be made.
+type NotCreditedError struct{ Err error }
+
+func (e *NotCreditedError) Error() string { return e.Err.Error() }
+func (e *NotCreditedError) Unwrap() error { return e.Err }
+
 // Credit makes a draft credit note of parts of a final document; takes nil takes back all that is left.
 func (t Table) Credit(ctx context.Context, name string, takes []document.Take, by By) (*Stored, error) {
 	of, err := t.Get(ctx, name)
@@ -58,7 +65,8 @@ func (t Table) Credit(ctx context.Context, name string, takes []document.Take, b
 		return nil, err
 	}
 	if of.State != Final || of.Form == document.CreditNote {
-		return nil, fmt.Errorf("document %s is a %s %s, and only a final invoice can be credited", of.Name(), of.State, of.Form)
+		return nil, &NotCreditedError{fmt.Errorf("document %s is a %s %s, and only a final invoice can be credited", of.Name(), of.State,
+			strings.ReplaceAll(string(of.Form), "_", " "))}
 	}
 	credits, err := t.Credits(ctx, of)
 	if err != nil {
@@ -71,7 +79,7 @@ func (t Table) Credit(ctx context.Context, name string, takes []document.Take, b
 	}
 	d, err := document.Credit(&of.Document, credits, takes)
 	if err != nil {
-		return nil, err
+		return nil, &NotCreditedError{err}
 	}
 	all, err := t.list(ctx, `payer_number = ? AND form = ? AND cycle = ?`, int64(of.PayerNumber), string(document.CreditNote), int64(of.Cycle.From))
 	if err != nil {

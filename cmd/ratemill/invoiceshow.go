@@ -40,7 +40,11 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
 	}
 	to := words(cmd)
 	title := strings.ReplaceAll(string(s.Form), "_", " ")
-	fmt.Fprintf(to, "%s · %s · %s %s · %s – %s · %s\n", s.Name(), s.State, title, s.Payer.Account, s.Cycle.From, s.Cycle.To-1, s.Currency)
+	name := s.Name() + " · " + string(s.State)
+	if s.ID == "" {
+		name = "preview"
+	}
+	fmt.Fprintf(to, "%s · %s %s · %s – %s · %s\n", name, title, s.Payer.Account, s.Cycle.From, s.Cycle.To-1, s.Currency)
 	if s.Number != "" {
 		fmt.Fprintf(to, "issued %s, due %s\n", s.Issued, s.Due)
 	}
@@ -69,7 +73,10 @@ func what(l *document.Line) string {
 	parts := []string{l.Product}
 	switch l.Kind {
 	case document.Usage:
-		parts = append(parts, l.Class, l.Zone, l.Tariff)
+		parts = append(parts, l.Class, l.Zone)
+		if l.Tariff != l.Zone {
+			parts = append(parts, l.Tariff)
+		}
 	case document.Recurring, document.Addon, document.PoolFee:
 		parts = append(parts, l.State)
 	default:

@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/store"
 	"ratemill/internal/warehouse"
 	"ratemill/invoicing"
+	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/invoicing/terms"
@@ -94,6 +95,7 @@ func (o *Office) documents(ctx context.Context, b *invoicing.Basis, now *rating.
 		}
 		p := &invoicing.Prices{Version: version, PlanFrom: c.PlanFrom}
 		p.Products, _ = product.DocumentsOf(c)
+		p.Contracts, _ = contract.DocumentsOf(c)
 		p.Terms, _ = terms.DocumentsOf(c)
 		known[version] = p
 		return p, nil

@@ -283,7 +283,10 @@ var errDry = errors.New("dry run")
 // problemOf makes what the state of a document does not allow a problem.
 func problemOf(err error) error {
 	var refused *invoicing.RefusedError
+	var kept *invoicing.NotCreditedError
 	switch {
+	case errors.As(err, &kept):
+		return &Problem{Conflict, kept}
 	case errors.As(err, &refused):
 		return &Problem{Conflict, err}
 	case errors.Is(err, store.ErrNotFound):

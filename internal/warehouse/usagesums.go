@@ -70,12 +70,11 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 	}
 	const key = "account_number, tier, class, unit, plan, plan_version, zone, price, currency, cycle, since"
 	part := func(table, tier, and string) string {
-		return fmt.Sprintf(`SELECT account_number, %s AS tier, toString(class) AS class, toString(unit) AS unit, toString(plan) AS plan, plan_version,
-			toString(zone) AS zone, toString(price) AS price, toString(currency) AS currency, toInt32(cycle) AS cycle, toInt32(%s) AS since,
-			toInt64(count()) AS records, sum(quantity) AS quantity, sum(amount) AS amount
-			FROM %s WHERE %s%s GROUP BY %s`, tier, strings.Join(since, " + "), table, strings.Join(where, " AND "), and, key)
+		return fmt.Sprintf(`SELECT account_number, %s AS tier, class, unit, plan, plan_version, zone, price, currency, cycle, toInt32(%s) AS since,
+			toInt64(count()) AS records, sum(t.quantity) AS used, sum(t.amount) AS pays FROM %s AS t WHERE %s%s GROUP BY %s`, tier,
+			strings.Join(since, " + "), table, strings.Join(where, " AND "), and, key)
 	}
-	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", " AND plan != ''")+" UNION ALL "+part(tierTable, tierTable+".tier", "")+
+	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", " AND plan != ''")+" UNION ALL "+part(tierTable, "t.tier", "")+
 		" ORDER BY "+key)
 	if err != nil {
 		return sorted("add up usage", err)
@@ -93,11 +92,12 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 		var s UsageSum
 		var unit string
 		var since int32
-		if err := rows.Scan(&s.Account, &s.Tier, &s.Class, &unit, &s.Plan, &s.PlanVersion, &s.Zone, &s.Price, &s.Currency, &s.Cycle,
+		var cycle time.Time
+		if err := rows.Scan(&s.Account, &s.Tier, &s.Class, &unit, &s.Plan, &s.PlanVersion, &s.Zone, &s.Price, &s.Currency, &cycle,
 			&since, &s.Records, &s.Quantity, &s.Amount); err != nil {
 			return sorted("add up usage", err)
 		}
-		s.Since = int(since)
+		s.Since, s.Cycle = int(since), int32(cycle.Unix()/(24*60*60))
 		s.Unit, _ = udr.ParseUnit(unit)
 		for _, text := range []*string{&s.Class, &s.Plan, &s.Zone, &s.Price, &s.Currency} {
 			same(text)
