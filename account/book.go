@@ -384,6 +384,7 @@ func (b *Book) Standing(id string, when udr.Instant) *Standing {
 type contractValue struct {
 	Account      string `json:"account"`
 	Status       string `json:"status"`
+	Until        Date   `json:"until"` // of one that does not renew
 	Entitlements struct {
 		Network []string `json:"network"`
 		Product []string `json:"product"`
@@ -396,7 +397,8 @@ func (b *Book) contract(id string, when udr.Instant) *Contract {
 	for subject := range b.Statements.Subjects(registry.KindContract) {
 		for _, s := range b.Statements.Of(registry.KindContract, subject, when, b.Revision) {
 			v, ok := readPart[contractValue](b, s.Statement)
-			if ok && v.Status == "active" && slices.Contains(path, v.Account) {
+			over := v.Until != 0 && Date(registry.LocalDate(time.UTC, when)) >= v.Until
+			if ok && v.Status == "active" && !over && slices.Contains(path, v.Account) {
 				return &Contract{v.Entitlements.Network, v.Entitlements.Product}
 			}
 		}

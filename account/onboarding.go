@@ -139,7 +139,7 @@ func (g *Gate) lacks(s *Standing) string {
 		}
 	case g.Contract:
 		if s.Contract == nil {
-			return "no contract is in force"
+			return "no contract is in force: ratemill contract add DOCUMENT@" + s.Account
 		}
 	case g.Entitlements:
 		if s.Contract == nil || len(s.Contract.Network) == 0 || len(s.Contract.Product) == 0 {

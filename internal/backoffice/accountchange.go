@@ -69,6 +69,7 @@ type accountDraft struct {
 	answer     AccountChange
 	wrong      []error
 	backdated  bool
+	zoneOf     string // the account in whose zone times of other subjects are shown, "" for UTC
 }
 
 // catalogueNow is the catalogue that was given, or the project's; nil if it has none.
@@ -357,8 +358,10 @@ func (d *accountDraft) show() {
 
 // day is a time in the zone of an account.
 func (d *accountDraft) day(subject string, at udr.Instant) string {
-	if a := d.book.Account(subject, at); a != nil {
-		return day(at, a.Zone)
+	for _, id := range []string{subject, d.zoneOf} {
+		if a := d.book.Account(id, at); a != nil {
+			return day(at, a.Zone)
+		}
 	}
 	return day(at, time.UTC)
 }

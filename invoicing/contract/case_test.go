@@ -103,7 +103,8 @@ func readCase(t testing.TB, file string) (*kase, *txtar.Archive) {
 		var inputs []registry.Input
 		for _, f := range archive.Files {
 			if name, ok := strings.CutPrefix(f.Name, fmt.Sprintf("%d/", rev)); ok {
-				inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.Data)), nil }})
+				open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.Data)), nil }
+				inputs = append(inputs, registry.Input{Name: name, Open: open})
 			}
 		}
 		if len(inputs) == 0 {
@@ -202,8 +203,8 @@ func (k *kase) show(b *strings.Builder, items []document.Item) {
 	lines, err := sums.Lines(2)
 	require.NoError(k.t, err)
 	for _, l := range lines {
-		fmt.Fprintf(b, "  %s %s %s [%s] %s cycle %s, %s %s at %s / %d: %s -> %s, tax %s\n", l.Kind, l.Account, l.Product, l.State, l.Period, l.Cycle,
-			l.Quantity, l.Unit, l.Price, l.Per, l.Exact.Fixed(12), l.Amount.Fixed(2), l.Tax)
+		fmt.Fprintf(b, "  %s %s %s [%s] %s cycle %s, %s %s at %s / %d: %s -> %s, tax %s\n", l.Kind, l.Account, l.Product, l.State, l.Period,
+			l.Cycle, l.Quantity, l.Unit, l.Price, l.Per, l.Exact.Fixed(12), l.Amount.Fixed(2), l.Tax)
 	}
 }
 

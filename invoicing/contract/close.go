@@ -159,10 +159,14 @@ func (e *Engine) SIMs(payer uint32, rev registry.Revision) (sims []uint32, err e
 		if err != nil {
 			return nil, err
 		}
-		if c != nil {
-			for sim := range c.sims {
-				sims = append(sims, sim)
-			}
+		if c == nil {
+			continue
+		}
+		if err := e.resolve(c, rev); err != nil {
+			return nil, err
+		}
+		for sim := range c.sims {
+			sims = append(sims, sim)
 		}
 	}
 	slices.Sort(sims)
@@ -181,6 +185,15 @@ func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []erro
 		}
 	}
 	return all, wrong
+}
+
+// Contract is a contract as known at a revision, with the SIMs that it names; nil if it is not there.
+func (e *Engine) Contract(id string, rev registry.Revision) (*Contract, error) {
+	c, _, err := e.contract(id, rev)
+	if err == nil && c != nil {
+		err = e.resolve(c, rev)
+	}
+	return c, err
 }
 
 // contract is a contract by the catalogue of its first day; nil if it is not there.

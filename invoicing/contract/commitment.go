@@ -35,7 +35,8 @@ func (v *Commitment) Check(n *diag.Node, c *diag.Decoder) {
 	if v.Of == usage {
 		for _, s := range v.steps {
 			if s.unit != v.price.unit && s.unit != literal.AnyUnit && v.price.unit != literal.AnyUnit {
-				c.Errorf(v.Shortfall.Pos, "the shortfall is priced in %s, but the minimum is in %s", literal.UnitName(v.price.unit), literal.UnitName(s.unit))
+				c.Errorf(v.Shortfall.Pos, "the shortfall is priced in %s, but the minimum is in %s", literal.UnitName(v.price.unit),
+					literal.UnitName(s.unit))
 				break
 			}
 		}

@@ -2,7 +2,8 @@
 //
 // It is pure. Facts of contracts at a revision, documents of the catalogue and what a cycle counts go in, items of the kinds commitment and
 // penalty come out. As in invoicing/product, what is due for a cycle is computed anew each time, and a close takes the difference to the
-// close before (rule R9). So late usage, moves and terminations that become known late correct the true-ups of earlier cycles by themselves.
+// close before (rule R9). So late usage, moves and terminations that become known late correct the true-ups of earlier cycles by
+// themselves.
 //
 // The terms of a contract follow from its facts: first day, length of the term, renewal, and whether notice was given in time. No process
 // renews a contract, so none can miss it, and the end of a term is known as soon as the time for notice is over.

@@ -119,8 +119,8 @@ func (v *Document) Check(n *diag.Node, c *diag.Decoder) {
 	}
 	v.checkTiers(c)
 	if len(v.Commitments) == 0 && len(v.EarlyTermination) > 0 {
-		c.Errorf(v.EarlyTermination[0].Months.Pos, "early termination is a part of the remaining commitment, at most all of it, and this contract "+
-			"has no commitments")
+		c.Errorf(v.EarlyTermination[0].Months.Pos, "early termination is a part of the remaining commitment, at most all of it, and this "+
+			"contract has no commitments")
 	}
 	seen := map[string]string{}
 	for _, s := range [...][2]string{{"draft", v.Statuses.Draft}, {"active", v.Statuses.Active}, {"ended", v.Statuses.Ended},

@@ -11,8 +11,8 @@ import (
 )
 
 // contractKind is the kind of documents that this package owns.
-var contractKind = rating.VersionedKind("contract", "A contract says what a customer commits to, for how long, and what it costs to leave early.",
-	nil, check)
+var contractKind = rating.VersionedKind("contract",
+	"A contract says what a customer commits to, for how long, and what it costs to leave early.", nil, check)
 
 // Kinds are the kinds of the catalogue's documents that this package owns. They refer to parts and products.
 func Kinds() []rating.Kind { return []rating.Kind{contractKind} }
@@ -114,7 +114,8 @@ func (d *Documents) check(v *Document, c *rating.Catalogue, states []string, l *
 	if declared := namesOf(c, "resource"); len(declared) > 0 {
 		known(v.Entitlements.Network, declared, "there is no resource")
 	}
-	known(v.Entitlements.Product, slices.Concat(d.chargeable(), d.Products.Products.Names(), namesOf(c, "resource")), "there is no product or plan")
+	sold := slices.Concat(d.chargeable(), d.Products.Products.Names(), namesOf(c, "resource"))
+	known(v.Entitlements.Product, sold, "there is no product or plan")
 }
 
 // checkTaxes reports what a document charges without a tax class.

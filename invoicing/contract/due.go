@@ -50,9 +50,6 @@ func (k *known) due(q cycle) (all []owed, err error) {
 		k.docs[docs] = contracts
 	}
 	for _, c := range contracts {
-		if c.Status == Draft || c.Doc == nil {
-			continue
-		}
 		for i := range c.Doc.Commitments {
 			m := &c.Doc.Commitments[i]
 			p, ok, err := k.period(c, m, q)
@@ -80,9 +77,13 @@ func (k *known) contractsOf(docs *Documents) (all []*Contract, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if c != nil {
-			all = append(all, c)
+		if c == nil || c.Doc == nil || c.Status == Draft {
+			continue
 		}
+		if err := k.resolve(c, k.rev); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
 	}
 	return all, nil
 }

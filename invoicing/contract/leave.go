@@ -52,7 +52,7 @@ func (l *Leaving) Rate() string {
 // leave computes early termination: for a contract that ended, and for a question what if.
 func (e *Engine) leave(c *Contract, end, noticed Date, payer uint32, rev registry.Revision) (*Leaving, error) {
 	end = max(end, c.Start)
-	l := &Leaving{Contract: c, End: end, Noticed: noticed, EndOfTerm: c.EndOfTerm(noticed), Month: c.monthOf(end), amount: new(big.Rat)}
+	l := &Leaving{Contract: c, End: end, Noticed: noticed, EndOfTerm: c.EndOfTerm(noticed, end), Month: c.monthOf(end), amount: new(big.Rat)}
 	q, err := e.cycle(payer, rev, end)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,8 @@ func (l *Leaving) remaining(c *Contract, m *Commitment, from, to, first, next Da
 		worth := new(big.Rat).Mul(least, m.worth())
 		total.Add(total, share(worth, int(until-from), of))
 		if worth.Sign() != 0 {
-			l.add(Remaining{Commitment: m.Name.Value, Days: int(until - from), Of: of, worth: worth}, from == first && until == next && int(next-first) == of)
+			whole := from == first && until == next && int(next-first) == of
+			l.add(Remaining{Commitment: m.Name.Value, Days: int(until - from), Of: of, worth: worth}, whole)
 		}
 		from = until
 	}

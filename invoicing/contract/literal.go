@@ -183,7 +183,8 @@ func (v *Months) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	case last != "":
 		v.Last, err2 = strconv.Atoi(last)
 	}
-	if err != nil || err2 != nil || v.First < 1 || v.First > mostCycles || v.Last > mostCycles || (last != "" || !ranged) && v.Last < v.First {
+	bounded := last != "" || !ranged
+	if err != nil || err2 != nil || v.First < 1 || v.First > mostCycles || v.Last > mostCycles || bounded && v.Last < v.First {
 		d.Errorf(n.Pos, "%q is not a range of months; write it as 1-12, 13, or 25- for all from the 25th on", n.Text)
 		*v = Months{Pos: n.Pos, Text: n.Text}
 	}

@@ -39,7 +39,8 @@ type world struct {
 type told struct{ end, noticed contract.Date }
 
 func random(r *rand.Rand) *world {
-	w := &world{cycleDay: []int{1, 1, 15, 31}[r.IntN(4)], term: 1 + r.IntN(14), notice: r.IntN(3), mode: []string{"none", "auto", "month_to_month"}[r.IntN(3)],
+	w := &world{cycleDay: []int{1, 1, 15, 31}[r.IntN(4)], term: 1 + r.IntN(14), notice: r.IntN(3),
+		mode: []string{"none", "auto", "month_to_month"}[r.IntN(3)],
 		year: r.IntN(3) == 0, start: day(nil, "2026-01-01") + contract.Date(r.IntN(60))}
 	w.step = 1
 	text := fmt.Sprintf("contract: fleet-24\nterm: %d cycles\n", w.term)
@@ -77,7 +78,8 @@ func random(r *rand.Rand) *world {
 	}
 	for range 20 {
 		w.sums = append(w.sums, counted{close: 1 + r.IntN(16), cycle: w.cycleOf(w.start + contract.Date(r.IntN(480))),
-			Sum: contract.Sum{Kind: document.Usage, Account: "acme", Product: "fleet", Class: "data", Amount: decimal.FromInt(int64(r.IntN(500)) - 50)}})
+			Sum: contract.Sum{Kind: document.Usage, Account: "acme", Product: "fleet", Class: "data",
+				Amount: decimal.FromInt(int64(r.IntN(500)) - 50)}})
 	}
 	return w
 }
@@ -190,7 +192,7 @@ func (w *world) naive(last contract.Date) map[string]*big.Rat {
 			}
 			return d
 		}
-		for w.mode != "none" && deadline(n-w.notice) <= min(stated.noticed, end) {
+		for w.mode != "none" && (deadline(n-w.notice) <= min(stated.noticed, end) || months[n] < end) {
 			n += w.step
 		}
 		rest := new(big.Rat)
@@ -218,7 +220,8 @@ func TestANaiveModelComputesTheSameDayByDay(t *testing.T) {
 	}
 	tax := fstest.MapFS{}
 	for _, charge := range []string{"commitment", "penalty"} {
-		tax[charge+".yaml"] = &fstest.MapFile{Data: []byte("part: " + charge + "\ncharge: " + charge + "\nof: { contract: fleet-24 }\ntax: telecom\n")}
+		text := "part: " + charge + "\ncharge: " + charge + "\nof: { contract: fleet-24 }\ntax: telecom\n"
+		tax[charge+".yaml"] = &fstest.MapFile{Data: []byte(text)}
 	}
 	for seed := range histories {
 		r := rand.New(rand.NewPCG(uint64(seed), 12))
@@ -233,7 +236,8 @@ func TestANaiveModelComputesTheSameDayByDay(t *testing.T) {
 		k := &kase{t: t, sums: w.sums}
 		got := map[string]decimal.D{}
 		view := reg.View()
-		engine := contract.New(contract.Facts{View: view, Statements: statements}, func(string, contract.Date) (*contract.Documents, error) { return docs, nil })
+		engine := contract.New(contract.Facts{View: view, Statements: statements},
+			func(string, contract.Date) (*contract.Documents, error) { return docs, nil })
 		first := w.cycleOf(w.start)
 		before, at := registry.Revision(0), first
 		for n := 1; n <= 17; n++ {
@@ -290,7 +294,8 @@ func (w *world) tell(t testing.TB) (*registry.Registry, *registry.Statements) {
 		}
 		end = registry.Statement{}
 		if e.end != 0 {
-			end = registry.Statement{Kind: registry.KindContract, Subject: "c-1", From: at(max(e.end, w.start)), Value: value(contract.Terminated, e.noticed)}
+			end = registry.Statement{Kind: registry.KindContract, Subject: "c-1", From: at(max(e.end, w.start)),
+				Value: value(contract.Terminated, e.noticed)}
 			if len(c.Statements) > 0 && c.Statements[0].From == end.From {
 				c.Statements = nil
 			}

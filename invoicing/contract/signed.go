@@ -34,6 +34,8 @@ type Signed struct {
 	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER." example:"[\"imsi:214070000000001\"]"`
 	// Entitlements are those of the document, kept with what was signed: gates of onboardings read them.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
+	// Over is the end of a contract that does not renew, by its document when it was signed: gates of onboardings read it.
+	Over Date `yaml:"-" json:"until,omitempty"`
 }
 
 // Entitled are the entitlements of a signed contract.
@@ -81,7 +83,8 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	doc := d.Contracts.At(v.Document, v.Start)
 	if doc == nil {
 		if first := d.Contracts[v.Document]; first != nil {
-			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document, first[0].From, v.Start)}
+			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document, first[0].From,
+				v.Start)}
 		}
 		return []error{fmt.Errorf("there is no contract document %s%s", v.Document, instead(v.Document, d.Contracts.Names()))}
 	}
@@ -90,14 +93,17 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	case doc.Level == "line" && !line:
 		wrong = append(wrong, fmt.Errorf("contract document %s is for lines, so name the products or the SIMs", v.Document))
 	case doc.Level != "line" && line:
-		wrong = append(wrong, fmt.Errorf("contract document %s is for whole accounts, so it takes neither products nor SIMs; write level: line in it",
-			v.Document))
+		wrong = append(wrong, fmt.Errorf("contract document %s is for whole accounts, so it takes neither products nor SIMs; write "+
+			"level: line in it", v.Document))
 	}
 	known := d.chargeable()
 	for _, name := range v.Products {
 		if !slices.Contains(known, name) {
 			wrong = append(wrong, fmt.Errorf("there is no plan, part or add-on %s%s", name, instead(name, known)))
 		}
+	}
+	if mode := doc.Renewal.Mode; mode != auto && mode != monthToMonth && doc.Coterminates.Value == "" && v.Coterminates == "" {
+		v.Over = (&Contract{Signed: *v, Doc: doc, anchor: v.Start.UTC().Day()}).Until()
 	}
 	if v.Entitlements == nil && len(doc.Entitlements.Network)+len(doc.Entitlements.Product) > 0 {
 		v.Entitlements = &Entitled{texts(doc.Entitlements.Network), texts(doc.Entitlements.Product)}
@@ -154,8 +160,14 @@ type Contract struct {
 	end     Date   // first day on which it is no longer in force, as stated; 0 if nobody said so
 	how     string // Ended or Terminated, if it ends
 	noticed Date
-	master  *Contract // whose end is its own, nil if it has its own
-	sims    map[uint32]bool
+	from    udr.Instant // of the statement by which it was made
+	stated  struct {    // the end as somebody stated it; an account that is terminated may end it before
+		end  Date
+		how  string
+		from udr.Instant
+	}
+	master *Contract // whose end is its own, nil if it has its own
+	sims   map[uint32]bool
 }
 
 // read is a contract as known at a revision; nil if it is not there. It is signed by a document of docs.
@@ -164,8 +176,8 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 	signed := false
 	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindContract, id), rev) {
 		if s.State == registry.Ended {
-			return nil, fmt.Errorf("contract %s has a row with an until, which does not say whether early termination is due; state its end by a row "+
-				"with status ended or terminated", id)
+			return nil, fmt.Errorf("contract %s has a row with an until, which does not say whether early termination is due; state its end by a "+
+				"row with status ended or terminated", id)
 		}
 		var v Signed
 		if err := decode(s.Value, &v); err != nil {
@@ -181,17 +193,18 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 				v.Status, c.end)
 		case v.Status == Ended || v.Status == Terminated:
 			if c == nil {
-				c = &Contract{ID: id, Signed: v, account: number}
+				c = &Contract{ID: id, Signed: v, account: number, from: s.From}
 			}
 			if !signed || c.end == 0 {
 				c.end, c.how, c.noticed = e.dateOf(number, s.From, rev), v.Status, v.Noticed
+				c.stated.end, c.stated.how, c.stated.from = c.end, c.how, s.From
 			}
 			signed = true
 		case signed && !c.same(&v):
-			return nil, fmt.Errorf("contract %s was signed twice with different terms; withdraw one of the two statements: what was signed does not "+
-				"change, so end it and sign another", id)
+			return nil, fmt.Errorf("contract %s was signed twice with different terms; withdraw one of the two statements: what was signed does "+
+				"not change, so end it and sign another", id)
 		case !signed:
-			c = &Contract{ID: id, Signed: v, account: number}
+			c = &Contract{ID: id, Signed: v, account: number, from: s.From}
 			signed = v.Status == Active
 		}
 	}
@@ -201,9 +214,26 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 	return c, e.complete(c, rev, docs)
 }
 
+// Stated is the beginning of the statement by which the contract was made.
+func (c *Contract) Stated() udr.Instant { return c.from }
+
+// Ending is the day from which the contract is no longer in force, as somebody stated it, how, and the beginning of that statement; 0 if
+// nobody did.
+func (c *Contract) Ending() (end Date, how string, from udr.Instant) {
+	return c.stated.end, c.stated.how, c.stated.from
+}
+
+// WithAccount is the day on which the contract ends because its account is terminated, 0 if it does not.
+func (c *Contract) WithAccount() Date {
+	if c.end == c.stated.end {
+		return 0
+	}
+	return c.end
+}
+
 func (c *Contract) same(v *Signed) bool {
 	a, b := c.Signed, *v
-	a.Status, b.Status, a.Noticed, b.Noticed = "", "", 0, 0
+	a.Status, b.Status, a.Noticed, b.Noticed, a.Over, b.Over = "", "", 0, 0, 0, 0
 	one, _ := a.Value()
 	two, _ := b.Value()
 	return string(one) == string(two)
@@ -253,23 +283,27 @@ func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) e
 	if c.Doc.Currency.Value != "" && a.Currency != c.Doc.Currency.Value {
 		return fmt.Errorf("contract %s is in %s, but account %s pays in %s", c.ID, c.Doc.Currency.Value, c.Account, a.Currency)
 	}
+	if end := e.terminated(c.Account, c.account, rev); end != 0 && (c.end == 0 || end < c.end) {
+		c.end, c.how, c.noticed = end, Terminated, 0
+	}
+	return e.join(c, rev, docs)
+}
+
+// resolve finds the SIMs that a contract names, on its first day.
+func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 	c.sims = map[uint32]bool{}
-	at := registry.Midnight(a.Zone, int32(c.Start)+1) - 1
 	for _, text := range c.SIMs {
 		id, err := identifier(text)
 		if err != nil {
-			return fmt.Errorf("contract %s: %w", c.ID, err)
+			return errorOf(c, err)
 		}
-		sim, ok := e.facts.View.SIM(id, at, rev)
+		sim, ok := e.facts.View.SIM(id, e.instant(c.account, c.Start, rev), rev)
 		if !ok {
 			return fmt.Errorf("contract %s names %s, which is no SIM of the registry on %s", c.ID, text, c.Start)
 		}
 		c.sims[sim] = true
 	}
-	if end := e.terminated(c.Account, c.account, rev); end != 0 && (c.end == 0 || end < c.end) {
-		c.end, c.how, c.noticed = end, Terminated, 0
-	}
-	return e.join(c, rev, docs)
+	return nil
 }
 
 // terminated is the date on which an account is terminated, 0 if it is not: its contracts end with it.
@@ -332,8 +366,8 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 		}
 	}
 	if c.master == nil && c.Status != Draft {
-		return fmt.Errorf("contract %s ends with the contract of document %s, and account %s has none in force on %s; sign that one first, or name "+
-			"another with coterminates", c.ID, c.Doc.Coterminates.Value, c.Account, c.Start)
+		return fmt.Errorf("contract %s ends with the contract of document %s, and account %s has none in force on %s; sign that one first, or "+
+			"name another with coterminates", c.ID, c.Doc.Coterminates.Value, c.Account, c.Start)
 	}
 	return nil
 }

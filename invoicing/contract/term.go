@@ -38,19 +38,17 @@ func (c *Contract) term() int {
 	return int(c.Doc.Term)
 }
 
-// EndOfTerm is the end of the term to which the customer is bound if notice is given on a date: the first day after it. Notice that comes
-// too late for the end of one term is for that of the next.
-func (c *Contract) EndOfTerm(noticed Date) Date {
+// EndOfTerm is the end of the term to which the customer is bound if notice is given on a date for an end on another: the first day after
+// the term. Notice that comes too late for the end of one term is for that of the next.
+func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	if c.master != nil {
-		return c.master.EndOfTerm(noticed)
+		return c.master.EndOfTerm(noticed, end)
 	}
 	mode, n := c.Doc.Renewal.Mode, c.term()
-	if mode != auto && mode != monthToMonth {
-		return c.month(n)
-	}
-	step := int(c.Doc.renewed())
-	for c.month(n-int(c.Doc.Renewal.Notice)) <= noticed {
-		n += step
+	if mode == auto || mode == monthToMonth {
+		for c.month(n-int(c.Doc.Renewal.Notice)) <= noticed || c.month(n) < end {
+			n += int(c.Doc.renewed())
+		}
 	}
 	return c.month(n)
 }
@@ -99,7 +97,7 @@ func (c *Contract) StatusOn(d Date) string {
 	case d < c.Until():
 		return Active
 	}
-	if end, noticed, ok := c.left(); ok && end <= d && end < c.EndOfTerm(noticed) {
+	if end, noticed, ok := c.left(); ok && end <= d && end < c.EndOfTerm(noticed, end) {
 		return Terminated
 	}
 	return Ended
@@ -124,4 +122,21 @@ func (e *Engine) cycle(account uint32, rev registry.Revision, date Date) (cycle,
 	first, next := a.CycleOf(int32(date))
 	from, to := registry.Cycles{Zone: a.Zone, Day: a.CycleDay}.Of(int32(date))
 	return cycle{Date(first), Date(next), int(to - from), a.Zone, a.Currency}, nil
+}
+
+// Month is the number of the month of the contract that contains a date, counted from 1.
+func (c *Contract) Month(d Date) int { return c.monthOf(d) }
+
+// Ends is Until, false if the contract goes on until somebody gives notice.
+func (c *Contract) Ends() (until Date, ends bool) {
+	until = c.Until()
+	return until, until != never
+}
+
+// Joined is the id of the contract whose end is that of this one, "" if it has its own.
+func (c *Contract) Joined() string {
+	if c.master == nil {
+		return ""
+	}
+	return c.master.ID
 }
