@@ -65,6 +65,11 @@ func readCase(t testing.TB, file string) (*kase, *txtar.Archive) {
 	require.NoError(t, err)
 	archive, err := txtar.ParseFile(file)
 	require.NoError(t, err)
+	return readArchives(t, base, archive), archive
+}
+
+// readArchives reads what is known and used in a case, after what is in every case.
+func readArchives(t testing.TB, base, archive *txtar.Archive) *kase {
 	k := newCase(t, base, archive)
 	for rev := 1; ; rev++ {
 		prefix := fmt.Sprintf("%d/", rev)
@@ -91,7 +96,7 @@ func readCase(t testing.TB, file string) (*kase, *txtar.Archive) {
 			require.NoError(t, k.begin.UnmarshalText(bytes.TrimSpace(f.Data)))
 		}
 	}
-	return k, archive
+	return k
 }
 
 func newCase(t testing.TB, archives ...*txtar.Archive) *kase {

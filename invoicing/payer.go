@@ -29,8 +29,9 @@ type payer struct {
 	is      *Payer
 	prices  *Prices
 	group   *terms.Group
-	engine  *product.Engine
-	signed  *contract.Engine
+	*engines
+	rules   *rules
+	version int // of the rules
 }
 
 // Computed is a close of a payer, and the documents that follow.
@@ -125,7 +126,7 @@ func (p *payer) catalogueOf(cycle Date) string {
 
 // sums computes the close of the cycle: what is due, and the usage that counts.
 func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
-	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To}
+	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To, Rules: p.version}
 	if p.last != nil {
 		c.Before, c.From = p.last.Facts, p.last.Cut
 	}
@@ -137,8 +138,7 @@ func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 		c.Until = next.To
 	}
 	s := document.NewSums()
-	due := product.Close{Payer: p.number, Cycle: p.cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}
-	if err := p.engine.Close(due, s.Add); err != nil {
+	if err := p.others(c, s.Add); err != nil {
 		return nil, nil, err
 	}
 	if err := p.usageItems(u, c, s.Add); err != nil {
@@ -166,7 +166,7 @@ func (p *payer) commitments(c *document.Close, s *document.Sums) error {
 		now.AddLine(&lines[i])
 	}
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
-	items, err := p.signed.Items(contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
+	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
 		Was: was, Now: now})
 	if err != nil {
 		return err
@@ -188,6 +188,11 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 		})
 		return days, err
 	}
+}
+
+// others gives the items of a close that are not usage.
+func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
+	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}, give)
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.
@@ -302,7 +307,7 @@ func (p *payer) document(closes []*Closed) (*Stored, error) {
 		return nil, err
 	}
 	d.Scale = currency.MinorUnits()
-	d.Input = document.Inputs{Rules: document.Rules, Catalogue: p.Catalogue}
+	d.Input = document.Inputs{Rules: p.version, Catalogue: p.Catalogue}
 	all := document.NewSums()
 	for _, c := range closes {
 		d.Periods = append(d.Periods, c.Cycle)
@@ -313,7 +318,7 @@ func (p *payer) document(closes []*Closed) (*Stored, error) {
 			}
 		}
 	}
-	return s, d.Make(all, func(l *document.Line) (document.Taxed, error) {
+	return s, p.rules.make(d, all, func(l *document.Line) (document.Taxed, error) {
 		on := l.Period.To - 1
 		if l.Period.From >= d.Cycle.To { // in advance: the date of issue is the first after the cycle (rule R5)
 			on = d.Cycle.To

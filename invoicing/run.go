@@ -12,9 +12,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/store"
-	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
-	"ratemill/invoicing/product"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -226,41 +224,20 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, known ma
 // worker computes payers, one after the other.
 type worker struct {
 	*Run
-	usage     *usage
-	until     Date
-	reviewed  map[AccountCycle]string
-	engine    *product.Engine
-	signed    *contract.Engine        // nil: nobody signed anything
-	catalogue func(cycle Date) string // of the payer at work
+	usage    *usage
+	until    Date
+	reviewed map[AccountCycle]string
+	*engines
 }
 
 func (r *Run) worker(u *usage, until Date, reviewed map[AccountCycle]string) *worker {
-	w := &worker{Run: r, usage: u, until: until, reviewed: reviewed}
-	b := r.Basis
-	w.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string, cycle Date) (*product.Documents, error) {
-		prices, err := b.Prices(w.catalogue(cycle))
-		if err != nil {
-			return nil, err
-		}
-		return prices.Products, nil
-	})
-	for range b.Statements.Subjects(registry.KindContract) {
-		w.signed = contract.New(contract.Facts{View: b.View, Statements: b.Statements}, func(_ string, cycle Date) (*contract.Documents, error) {
-			prices, err := b.Prices(w.catalogue(cycle))
-			if err != nil {
-				return nil, err
-			}
-			return prices.Contracts, nil
-		})
-		break
-	}
-	return w
+	return &worker{Run: r, usage: u, until: until, reviewed: reviewed, engines: r.Basis.engines()}
 }
 
 // close closes all cycles of a payer that can be closed.
 func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (all []*Computed, err error) {
 	for {
-		p := &payer{Basis: w.Basis, number: number, closes: closes, engine: w.engine, signed: w.signed}
+		p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
 		skipped, err := p.next(w.until)
 		if held := (*heldError)(nil); errors.As(err, &held) {
 			skipped = held.reason

@@ -77,7 +77,7 @@ func (t Table) Credit(ctx context.Context, name string, takes []document.Take, b
 			return nil, err
 		}
 	}
-	d, err := document.Credit(&of.Document, credits, takes)
+	d, err := current().credit(&of.Document, credits, takes)
 	if err != nil {
 		return nil, &NotCreditedError{err}
 	}

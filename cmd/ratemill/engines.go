@@ -160,7 +160,7 @@ func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office,
 
 func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*warehouse.Warehouse, error)) (*backoffice.Office, error) {
 	return backoffice.New(backoffice.Options{Store: store, Warehouse: w, Project: c.Project, Topics: broker.TopicsUnder(c.Kafka.Prefix),
-		Installation: installationOf(c), InvoicesFrom: c.Invoicing.From, Sink: engines.SinkName})
+		Installation: installationOf(c), InvoicesFrom: c.Invoicing.From, KeepMonths: int(c.Warehouse.Keep), Sink: engines.SinkName})
 }
 
 // installationOf is what an installation has for accounts.

@@ -17,15 +17,15 @@ import (
 func invoiceCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoice",
-		Short: "Invoices: run, preview, review, finalise, credit, show",
+		Short: "Invoices: run, preview, review, finalise, credit, show, verify",
 		Long: `Invoices are made in three steps. run closes the billing cycles that are over and computes a draft for each payer; a draft is
 computed again as often as you like. review pins a draft: what you see is what will be final. finalise gives numbers, and from
-then on a document never changes; credit takes back lines of it.`,
+then on a document never changes; credit takes back lines of it. verify computes final documents again.`,
 	}
 	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review, "Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
-		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f))
+		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f))
 	return c
 }
 

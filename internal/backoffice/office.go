@@ -28,6 +28,8 @@ type Options struct {
 	InvoicesFrom registry.Date                    // the first date for which ratemill makes invoices; 0: from each account's beginning
 	Sink         func(installation string) string // name of the warehouse's sink in the control store
 
+	KeepMonths int // of usage in the warehouse; 0 keeps all
+
 	Partitions int // of the installation: an import distributes billing roots to them
 
 	Now       func() time.Time  // the clock; nil for that of this machine

@@ -3,6 +3,7 @@ package document
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -11,8 +12,8 @@ import (
 // one, and keeps the code of every version by which a document was issued.
 const Rules = 1
 
-// Canonical is the text of a document from which its hash is made: inputs, lines, tax groups and totals, each amount as a decimal with the
-// fewest digits. number and dates come first, so that a preview differs from the final document in those lines only.
+// Canonical is the text of a document from which its hash is made: inputs, who sells and who pays as printed, lines, tax groups and totals,
+// each amount as a decimal with the fewest digits. number and dates come first, so that a preview differs from the final document in those lines only.
 func (d *Document) Canonical() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "number %q\nissued %s\ndue %s\n", d.Number, d.Issued, d.Due)
@@ -30,11 +31,18 @@ func (d *Document) Body() string {
 func (d *Document) body(b *strings.Builder) {
 	fmt.Fprintf(b, "form %s negative %t corrects %q\n", d.Form, d.Negative, d.Corrects)
 	fmt.Fprintf(b, "payer %q seller %q cycle %s\n", d.Payer.Account, d.Seller.Account, d.Cycle)
+	for _, part := range []struct {
+		what  string
+		value any
+	}{{"payer", d.Payer}, {"seller", d.Seller}, {"terms", d.Terms}, {"notes", d.Notes}} {
+		text, _ := json.Marshal(part.value) // texts, numbers and dates: nothing that cannot be written
+		fmt.Fprintf(b, "printed %s %s\n", part.what, text)
+	}
 	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)
 	fmt.Fprintf(b, "rules %d catalogue %q\n", d.Input.Rules, d.Input.Catalogue)
 	for _, c := range d.Input.Closes {
-		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Until,
-			c.Catalogue)
+		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q rules %d\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Until,
+			c.Catalogue, c.Rules)
 	}
 	for _, t := range d.Input.Credits {
 		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)

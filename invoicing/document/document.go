@@ -124,6 +124,7 @@ type Close struct {
 	Until     Date              `json:"until"`     // what recurs is billed for the dates before: the end of the cycle, or of the next one
 	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices what it bills first
 	At        udr.Instant       `json:"at"`        // when it was made
+	Rules     int               `json:"rules"`     // version of the program's rules by which its items were made
 }
 
 // Cut is a position in the rated log: its generation, and the offset of the first message of each partition that does not count.

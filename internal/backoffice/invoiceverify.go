@@ -1,0 +1,128 @@
+package backoffice
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+)
+
+// InvoiceVerified is a final document that was computed again.
+type InvoiceVerified struct {
+	Document    string                `json:"document"`
+	Payer       string                `json:"payer"`
+	Cycle       string                `json:"cycle"`
+	Rules       int                   `json:"rules"`
+	Hash        string                `json:"hash"`
+	Same        bool                  `json:"same"`    // as stored, the computed document has the stored hash
+	Changed     bool                  `json:"changed"` // the stored text does not give the stored hash
+	Differences []document.Difference `json:"differences,omitempty"`
+	Notes       []string              `json:"notes,omitempty"`
+	Error       string                `json:"error,omitempty"` // why it cannot be computed
+	OK          bool                  `json:"ok"`
+}
+
+// VerifyInvoices computes final documents again from their inputs: those named, or all of an order's cycle. each gets them in the order of
+// their payers.
+func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOrder, each func(*InvoiceVerified) error) error {
+	b, end, err := o.earlier(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	refs, err := o.finals(ctx, names, &r, b.View)
+	if err != nil {
+		return problemOf(err)
+	}
+	v := &invoicing.Verifier{DB: o.Store.DB, Basis: b, Kept: o.usageKept()}
+	done := 0
+	return v.Verify(ctx, refs, func(v *invoicing.Verified) error {
+		d := v.Document
+		answer := InvoiceVerified{Document: d.Number, Payer: d.Payer.Account, Cycle: d.Cycle.From.String(), Rules: d.Input.Rules, Hash: d.Hash,
+			Same: v.Same, Changed: v.Changed, Differences: v.Differences, Notes: v.Notes, OK: v.OK()}
+		if v.Err != nil {
+			answer.Error = v.Err.Error()
+		}
+		if done++; r.Progress != nil && done%1000 == 0 {
+			r.Progress(done, len(refs))
+		}
+		return each(&answer)
+	})
+}
+
+// finals are the final documents that an order names.
+func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, view *registry.View) (refs []invoicing.Ref, err error) {
+	from, to := registry.Date(0), registry.Date(1<<30)
+	if r.Cycle != "" {
+		if to, err = r.until(); err != nil {
+			return nil, err
+		}
+		from = firstOf(r.Cycle, to)
+	}
+	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		t := invoicing.Table{Tx: tx}
+		if names == nil {
+			refs, err = t.Finals(ctx, from, to)
+			return err
+		}
+		for _, name := range names {
+			s, err := t.Get(ctx, name)
+			if err != nil {
+				return err
+			}
+			if s.State != invoicing.Final {
+				return conflict("document %s is %s; only a final document has a hash to compare with", s.Name(), s.State)
+			}
+			refs = append(refs, invoicing.Ref{ID: s.ID, Payer: s.PayerNumber})
+		}
+		return nil
+	})
+	if len(r.Accounts) > 0 {
+		refs = slices.DeleteFunc(refs, func(f invoicing.Ref) bool {
+			id, _ := view.AccountID(f.Payer)
+			return !slices.Contains(r.Accounts, id)
+		})
+	}
+	return refs, err
+}
+
+// earlier is a basis for what was closed before: it has facts and prices of all revisions and versions, and usage up to any cut.
+func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), err error) {
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, nil, err
+	}
+	catalogue, err := o.catalogueNow()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	statements := registry.NewStatements()
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
+		view.Close()
+		return nil, nil, err
+	}
+	b = &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now(),
+		Begin: o.InvoicesFrom, Usage: usageOf(w)}
+	o.documents(ctx, b, catalogue)
+	return b, view.Close, nil
+}
+
+// usageKept is the first date of the cycles whose usage the warehouse has for sure; 0 if it keeps all.
+func (o *Office) usageKept() registry.Date {
+	if o.KeepMonths == 0 {
+		return 0
+	}
+	now := o.Now().UTC()
+	return dateOf(time.Date(now.Year(), now.Month()-time.Month(o.KeepMonths), 2, 0, 0, 0, 0, time.UTC))
+}

@@ -1,0 +1,71 @@
+package invoicing
+
+import (
+	"fmt"
+
+	"ratemill/invoicing/contract"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/registry"
+)
+
+// rules are the code of one version of the rules for documents: what is due, how lines and taxes are made of it, and how a credit note takes
+// them back. The lines of an old document are recomputed by the version that it names.
+type rules struct {
+	due       func(*product.Engine, product.Close, func(*document.Item) error) error
+	contracts func(*contract.Engine, contract.Close) ([]document.Item, error)
+	make      func(*document.Document, *document.Sums, func(*document.Line) (document.Taxed, error)) error
+	credit    func(of *document.Document, credits []*document.Document, takes []document.Take) (*document.Document, error)
+}
+
+// versions are all versions by which a document was ever issued. To change an amount: copy the function that changes, leave the old one in
+// its version, put the new one into the next, and raise document.Rules to it. The documents in testdata/issued hold each version to that.
+var versions = map[int]rules{
+	1: {due: (*product.Engine).Close, contracts: (*contract.Engine).Items, make: (*document.Document).Make, credit: document.Credit},
+}
+
+// current are the rules by which closes and documents are made now.
+func current() *rules {
+	r := versions[document.Rules]
+	return &r
+}
+
+// rulesOf are the rules of a version that a document or a close names; 0 is the first.
+func rulesOf(version int) (*rules, error) {
+	r, ok := versions[max(version, 1)]
+	if !ok {
+		return nil, fmt.Errorf("it was made by version %d of the rules for documents, and this program knows those up to %d; use the program that "+
+			"made it, or a newer one", version, document.Rules)
+	}
+	return &r, nil
+}
+
+// engines compute what is due, for one payer after the other.
+type engines struct {
+	engine    *product.Engine
+	signed    *contract.Engine        // nil: nobody signed anything
+	catalogue func(cycle Date) string // of the payer at work: with which version a cycle was first billed
+}
+
+// engines are for one goroutine.
+func (b *Basis) engines() *engines {
+	e := &engines{}
+	e.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string, cycle Date) (*product.Documents, error) {
+		prices, err := b.Prices(e.catalogue(cycle))
+		if err != nil {
+			return nil, err
+		}
+		return prices.Products, nil
+	})
+	for range b.Statements.Subjects(registry.KindContract) {
+		e.signed = contract.New(contract.Facts{View: b.View, Statements: b.Statements}, func(_ string, cycle Date) (*contract.Documents, error) {
+			prices, err := b.Prices(e.catalogue(cycle))
+			if err != nil {
+				return nil, err
+			}
+			return prices.Contracts, nil
+		})
+		break
+	}
+	return e
+}

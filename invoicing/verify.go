@@ -1,0 +1,424 @@
+package invoicing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+)
+
+// Verifier computes final documents again from the inputs that they name, by the code that made them: closes with their facts and cuts,
+// versions of the catalogue and of the rules, payer and seller as printed.
+type Verifier struct {
+	DB    *store.DB
+	Basis *Basis // its Facts, Cut and Catalogue do not count
+	// Kept is the first date of the cycles whose usage the warehouse has for sure; 0 for all. Older usage is taken from the stored lines of
+	// closes.
+	Kept Date
+}
+
+// Verified is a document that was computed again.
+type Verified struct {
+	Document *Stored
+	// Changed says that the stored text does not give the stored hash: somebody changed it after it became final.
+	Changed bool
+	// Same says that the computed document has the stored hash. Payer, seller, terms and notes are taken as printed, so if one of these was
+	// changed, the computed document has another hash, and nobody knows any more what stood there.
+	Same        bool
+	Differences []document.Difference
+	Notes       []string // what could not be computed again, and was taken as stored
+	Err         error    // why nothing could be computed
+}
+
+// OK reports whether the document is what its inputs give.
+func (v *Verified) OK() bool { return v.Err == nil && !v.Changed && v.Same && len(v.Differences) == 0 }
+
+// Ref names a document.
+type Ref struct {
+	ID    string
+	Payer uint32
+}
+
+// Finals lists the final documents of cycles that begin between two dates, both included, in the order of their payers.
+func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE state = 'final' AND cycle >= ? AND cycle <= ?
+		ORDER BY payer_number, cycle, form, seq`, int64(from), int64(to))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r Ref
+		if err := rows.Scan(&r.ID, &r.Payer); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// Verify computes final documents again. The documents of a payer stand together. each gets them in their order.
+func (v *Verifier) Verify(ctx context.Context, refs []Ref, each func(*Verified) error) error {
+	w := &verifying{Verifier: v, engines: v.Basis.engines()}
+	for len(refs) > 0 {
+		n, payers := 0, map[uint32]bool{}
+		for n < len(refs) && (payers[refs[n].Payer] || len(payers) < together) {
+			payers[refs[n].Payer] = true
+			n++
+		}
+		if err := w.some(ctx, refs[:n], slices.Sorted(maps.Keys(payers)), each); err != nil {
+			return err
+		}
+		refs = refs[n:]
+	}
+	return nil
+}
+
+// verifying computes the documents of some payers again.
+type verifying struct {
+	*Verifier
+	*engines
+
+	documents map[string]*Stored
+	rows      map[string]documentRow
+	closes    map[uint32][]*Closed
+	again     map[AccountCycle]*recomputed // by payer and cycle
+}
+
+// recomputed is a close that was computed again.
+type recomputed struct {
+	closed *Closed // with the lines that were computed now
+	notes  []string
+	err    error
+}
+
+func (w *verifying) some(ctx context.Context, refs []Ref, payers []uint32, each func(*Verified) error) error {
+	if err := w.read(ctx, payers); err != nil {
+		return err
+	}
+	var needed []*Closed
+	for _, r := range refs {
+		if s := w.documents[r.ID]; s != nil && s.Form != document.CreditNote {
+			for i := range s.Input.Closes {
+				if n := w.place(s.PayerNumber, s.Input.Closes[i].Cycle.From); n >= 0 {
+					needed = append(needed, w.closes[s.PayerNumber][n])
+				}
+			}
+		}
+	}
+	if err := w.compute(ctx, needed); err != nil {
+		return err
+	}
+	for _, r := range refs {
+		s := w.documents[r.ID]
+		if s == nil {
+			return fmt.Errorf("document %s is not there any more: %w", r.ID, store.ErrNotFound)
+		}
+		if err := each(w.verify(s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the documents and closes of payers.
+func (w *verifying) read(ctx context.Context, payers []uint32) error {
+	w.documents, w.closes = map[string]*Stored{}, map[uint32][]*Closed{}
+	return w.DB.Change(ctx, "reading documents", func(tx *store.Tx) error {
+		t := Table{tx}
+		where, args := in("payer_number", payers)
+		documents, err := t.list(ctx, `state = 'final' AND `+where, args...)
+		if err != nil {
+			return err
+		}
+		for _, s := range documents {
+			w.documents[s.ID] = s
+		}
+		if w.rows, err = t.rows(ctx, where, args...); err != nil {
+			return err
+		}
+		closes, err := t.Closes(ctx, where, args...)
+		for _, c := range closes {
+			w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
+		}
+		return err
+	})
+}
+
+// place is where a payer's close of a cycle is in its closes, -1 if there is none.
+func (w *verifying) place(payer uint32, cycle Date) int {
+	return slices.IndexFunc(w.closes[payer], func(c *Closed) bool { return c.Cycle.From == cycle })
+}
+
+// sameUsage says which closes one question about usage answers.
+type sameUsage struct {
+	cut, from string
+	facts     registry.Revision
+}
+
+// compute computes closes again.
+func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
+	w.again = map[AccountCycle]*recomputed{}
+	groups := map[sameUsage][]*Closed{}
+	for _, c := range closes {
+		key := sameUsage{c.Cut.String(), c.From.String(), c.Facts}
+		groups[key] = append(groups[key], c)
+	}
+	for _, group := range groups {
+		b := *w.Basis
+		b.Facts, b.Cut = group[0].Facts, group[0].Cut
+		u, err := b.usageAgain(ctx, group)
+		if err != nil {
+			return err
+		}
+		for _, c := range group {
+			w.again[AccountCycle{c.PayerNumber, c.Cycle.From}] = w.close(b, u, c)
+		}
+	}
+	return nil
+}
+
+// usageAgain asks for the usage of closes that were made at one cut, with one cut before.
+func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error) {
+	accounts, to := map[uint32]bool{}, Date(0)
+	for _, c := range closes {
+		accounts[c.PayerNumber] = true
+		to = max(to, c.Cycle.From)
+	}
+	b.View.Below(accounts)
+	var before []*Closed
+	if first := closes[0]; len(first.From.Offsets) > 0 {
+		before = []*Closed{{Close: document.Close{Cut: first.From}}}
+	}
+	return b.ask(ctx, before, to, slices.Sorted(maps.Keys(accounts)))
+}
+
+// close computes a close again, by the facts, the cut and the versions that it names.
+func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
+	out := &recomputed{}
+	all := w.closes[stored.PayerNumber]
+	n := w.place(stored.PayerNumber, stored.Cycle.From)
+	b.Catalogue = stored.Catalogue
+	p := &payer{Basis: &b, number: stored.PayerNumber, id: stored.Payer, closes: all[:n], first: all[0].Cycle, cycle: stored.Cycle, engines: w.engines}
+	w.catalogue = p.catalogueOf
+	lines, notes, err := w.lines(p, u, stored)
+	if err != nil {
+		out.err = fmt.Errorf("the close of the cycle from %s: %w", stored.Cycle.From, err)
+		return out
+	}
+	c := *stored
+	c.Lines, out.closed, out.notes = lines, &c, notes
+	return out
+}
+
+func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.Line, notes []string, err error) {
+	if n := len(p.closes); n > 0 {
+		p.last = p.closes[n-1]
+		if p.last.Cut.String() != stored.From.String() || p.last.Facts != stored.Before || p.last.Cycle.To != stored.Cycle.From {
+			return nil, nil, fmt.Errorf("the close before it is not the one that it follows: a close was changed or is missing")
+		}
+	}
+	if p.rules, err = rulesOf(stored.Rules); err != nil {
+		return nil, nil, err
+	}
+	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {
+		return nil, nil, err
+	}
+	if p.prices, err = p.Prices(stored.Catalogue); err != nil {
+		return nil, nil, err
+	}
+	sums := document.NewSums()
+	if err := p.others(&stored.Close, sums.Add); err != nil {
+		return nil, nil, err
+	}
+	old := map[Date]bool{}
+	err = p.usageItems(u, &stored.Close, func(i *document.Item) error {
+		if i.Cycle < w.Kept {
+			old[i.Cycle] = true
+			return nil
+		}
+		return sums.Add(i)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range stored.Lines {
+		if l := &stored.Lines[i]; l.Kind == document.Usage && l.Cycle < w.Kept {
+			old[l.Cycle] = true
+			if err := sums.Merge(l); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := p.commitments(&stored.Close, sums); err != nil {
+		return nil, nil, err
+	}
+	for _, cycle := range slices.Sorted(maps.Keys(old)) {
+		notes = append(notes, fmt.Sprintf("usage of the cycle from %s is older than warehouse.keep: it was added up from the stored lines of its close",
+			cycle))
+	}
+	return sums.Exact(), notes, nil
+}
+
+// verify computes a document from its closes, or a credit note from the document that it corrects, and compares.
+func (w *verifying) verify(s *Stored) *Verified {
+	v := &Verified{Document: s, Changed: s.Sum() != s.Hash}
+	var computed *document.Document
+	if s.Form == document.CreditNote {
+		computed, v.Err = w.credit(s)
+	} else {
+		computed, v.Err = w.document(s, v)
+	}
+	if v.Err == nil {
+		computed.Number, computed.Issued, computed.Notes = s.Number, s.Issued, s.Notes
+		computed.Due = s.Issued + Date(s.Terms.Target)
+		computed.Input.Rules = s.Input.Rules
+		v.Same = computed.Sum() == s.Hash
+		v.Differences = append(document.Compare(&s.Document, computed), v.Differences...)
+		if v.Changed && !v.Same && len(v.Differences) == 0 {
+			v.Differences = []document.Difference{{Part: "payer, seller, terms or notes", Stored: "hash " + s.Sum(), Computed: "hash " + s.Hash}}
+		}
+	}
+	v.Differences = append(v.Differences, w.rows[s.ID].differences(s)...)
+	return v
+}
+
+func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error) {
+	version := s.Input.Rules
+	r, err := rulesOf(version)
+	if err != nil {
+		return nil, err
+	}
+	b := *w.Basis
+	b.Catalogue = s.Input.Catalogue
+	p := &payer{Basis: &b, number: s.PayerNumber, id: s.Payer.Account, rules: r, version: version}
+	if p.prices, err = b.Prices(s.Input.Catalogue); err != nil {
+		return nil, err
+	}
+	if p.group = p.prices.Terms.Group(s.Terms.AccountingGroup, s.Cycle.To); p.group == nil {
+		return nil, fmt.Errorf("the catalogue has no accounting group %s on %s", s.Terms.AccountingGroup, s.Cycle.To)
+	}
+	p.is = &Payer{Party: s.Payer, Seller: s.Seller, Terms: s.Terms}
+	var closes []*Closed
+	for i := range s.Input.Closes {
+		cycle := s.Input.Closes[i].Cycle.From
+		c := w.again[AccountCycle{s.PayerNumber, cycle}]
+		switch {
+		case c == nil:
+			return nil, fmt.Errorf("the close of its cycle from %s is not in the control store", cycle)
+		case c.err != nil:
+			return nil, c.err
+		case c.closed.Document != s.ID:
+			v.Differences = append(v.Differences, document.Difference{Part: "close " + c.closed.Cycle.String(), Stored: "on document " + s.ID,
+				Computed: "on document " + c.closed.Document})
+		}
+		closes = append(closes, c.closed)
+		v.Notes = append(v.Notes, c.notes...)
+	}
+	if len(closes) == 0 {
+		return nil, errors.New("it names no close, so nothing can be computed")
+	}
+	made, err := p.document(closes)
+	if err != nil {
+		return nil, err
+	}
+	if s.Form == document.FinalSettlement || s.Form == document.OffCycle {
+		made.Form = s.Form
+	}
+	return &made.Document, nil
+}
+
+func (w *verifying) credit(s *Stored) (*document.Document, error) {
+	var of *Stored
+	var before []*Stored
+	for _, o := range w.documents {
+		switch {
+		case o.PayerNumber != s.PayerNumber || o.Seller.Account != s.Seller.Account:
+		case o.Number == s.Corrects:
+			of = o
+		case o.Form == document.CreditNote && o.Corrects == s.Corrects && o.Seq < s.Seq:
+			before = append(before, o)
+		}
+	}
+	if of == nil {
+		return nil, fmt.Errorf("document %s, which it corrects, is not in the control store", s.Corrects)
+	}
+	slices.SortFunc(before, func(a, b *Stored) int { return a.Seq - b.Seq })
+	var credits []*document.Document
+	for _, o := range before {
+		credits = append(credits, &o.Document)
+	}
+	r, err := rulesOf(s.Input.Rules)
+	if err != nil {
+		return nil, err
+	}
+	return r.credit(&of.Document, credits, s.Input.Credits)
+}
+
+// documentRow is the columns of a stored document that repeat what its text says.
+type documentRow struct{ seller, form, cycle, number, issued, currency, total, hash string }
+
+func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]documentRow, error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT id, seller, form, cycle, number_text, issued, currency, total, hash FROM invoice_documents
+		WHERE state = 'final' AND `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]documentRow{}
+	for rows.Next() {
+		var id string
+		var r documentRow
+		var cycle, issued int64
+		if err := rows.Scan(&id, &r.seller, &r.form, &cycle, &r.number, &issued, &r.currency, &r.total, &r.hash); err != nil {
+			return nil, err
+		}
+		r.cycle, r.issued = strconv.FormatInt(cycle, 10), strconv.FormatInt(issued, 10)
+		all[id] = r
+	}
+	return all, rows.Err()
+}
+
+// differences are the columns that say something else than the text.
+func (r documentRow) differences(s *Stored) (all []document.Difference) {
+	is := documentRow{s.Seller.Account, string(s.Form), strconv.Itoa(int(s.Cycle.From)), s.Number, strconv.Itoa(int(s.Issued)), s.Currency,
+		s.Total.String(), s.Hash}
+	for _, c := range []struct{ column, row, text string }{
+		{"seller", r.seller, is.seller}, {"form", r.form, is.form}, {"cycle", r.cycle, is.cycle}, {"number_text", r.number, is.number},
+		{"issued", r.issued, is.issued}, {"currency", r.currency, is.currency}, {"total", r.total, is.total}, {"hash", r.hash, is.hash},
+	} {
+		if c.row != c.text {
+			all = append(all, document.Difference{Part: "column " + c.column, Stored: c.row, Computed: c.text})
+		}
+	}
+	return all
+}
+
+// Short is a difference in one line, without what both sides have in common at the beginning and the end.
+func Short(d document.Difference) string {
+	switch {
+	case d.Computed == "":
+		return "only in the store: " + d.Stored
+	case d.Stored == "":
+		return "missing in the store: " + d.Computed
+	}
+	was, is := strings.Fields(d.Stored), strings.Fields(d.Computed)
+	for len(was) > 1 && len(is) > 1 && was[len(was)-1] == is[len(is)-1] {
+		was, is = was[:len(was)-1], is[:len(is)-1]
+	}
+	from := 0
+	for from+1 < len(was) && from+1 < len(is) && was[from] == is[from] {
+		from++
+	}
+	if from > 0 {
+		from-- // the word before says what it is
+	}
+	return fmt.Sprintf("stored %q, computed %q", strings.Join(was[from:], " "), strings.Join(is[from:], " "))
+}
