@@ -78,6 +78,5 @@ func (p *Printer) cleaner() cleaner {
 	if len(p.command) > 0 {
 		return cleaner{}
 	}
-	face := fontFaces()[0].face
-	return cleaner{has: func(r rune) bool { return face.GlyphIndex(r) != 0 }}
+	return cleaner{has: printed}
 }
