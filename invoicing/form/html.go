@@ -25,7 +25,7 @@ type Print struct {
 	Logo      []byte            // of the seller: SVG or PNG, nil for none
 	Accounts  map[string]string // names of accounts for people, by account; an account without one is printed as it is
 	XML       []byte            // the electronic invoice that is attached to the PDF, nil for none
-	XMLName   string            // its file name
+	XMLName   string            // its file name, invoice.xml without one
 }
 
 // texts are the seller's words in a language.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
 	"ratemill/printable"
@@ -382,7 +384,8 @@ type cleaner struct {
 const longestText = 400
 
 func (c *cleaner) line(s string) string {
-	s = strings.TrimSpace(strings.ReplaceAll(printable.Line(s), string(printable.Substitute), ""))
+	s = norm.NFC.String(printable.Line(s)) // an e with an accent beside it is a letter of the font
+	s = strings.TrimSpace(strings.ReplaceAll(s, string(printable.Substitute), ""))
 	if utf8.RuneCountInString(s) > longestText {
 		s = string([]rune(s)[:longestText-1]) + "…"
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -84,4 +85,17 @@ func TestDatesReadAsInTheirLanguage(t *testing.T) {
 		})
 		require.NoError(t, w.err)
 	}
+}
+
+func TestForeignTextIsCleaned(t *testing.T) {
+	c := printer(t, Options{}).cleaner()
+	for text, want := range map[string]string{
+		"Jose\u0301 Núñez": "José Núñez", "a\u202eb\x1b[31m\u200bc": "ab[31mc", " a\tb ": "a b", "Ωμέγα Жук Łódź": "Ωμέγα Жук Łódź", "": "",
+	} {
+		require.Equal(t, want, c.line(text))
+	}
+	require.False(t, c.replaced)
+	require.Equal(t, "�� 5", c.line("設定 5"))
+	require.True(t, c.replaced)
+	require.Len(t, []rune(c.line(strings.Repeat("é", 1000))), longestText)
 }
