@@ -34,7 +34,8 @@ func contractAdd(f *flags) *cobra.Command {
 and the account; with any other id, name them with --document and --account. --draft keeps it without effect: sign it later by
 the same command without --draft. What was signed does not change: to change terms, end the contract and sign another.
 
-A contract of level line is about products or SIMs: name them with --product or --sim.`,
+A contract of level line is about products or SIMs: name them with --product or --sim. One about SIMs has commitments of
+connections.`,
 		Example: "  ratemill contract add fleet-24@acme --at 2026-01-01 --why \"contract 4711\"\n" +
 			"  ratemill contract add c-17 --document line-12 --account acme --product tracker --at 2026-02-01 --why \"contract 4712\"\n" +
 			"  ratemill contract add fleet-24@bolt --at 2026-03-01 --draft --why offer",

@@ -32,8 +32,8 @@ type kase struct {
 	registry   *registry.Registry
 	statements *registry.Statements
 	documents  *contract.Documents
-	sums       []counted // lines of the file sums: CLOSE CYCLE KIND PRODUCT CLASS AMOUNT [QUANTITY [RECORDS [SIM]]]
-	sims       []stay    // lines of the file sims: CLOSE PLAN STATE FROM TO, each a SIM
+	sums       []counted // lines of the file sums: CLOSE CYCLE KIND PRODUCT CLASS AMOUNT [QUANTITY [RECORDS]]
+	sims       []stay    // lines of the file sims: CLOSE PLAN STATE FROM TO; the n-th is SIM n
 }
 
 type counted struct {
@@ -66,9 +66,9 @@ func (c counts) Sums(cycle contract.Date) (sums []contract.Sum, err error) {
 }
 
 func (c counts) SIMDays(from, to contract.Date) (days []contract.SIMDays, err error) {
-	for _, s := range c.sims {
+	for i, s := range c.sims {
 		if n := min(to, s.to) - max(from, s.from); s.close <= c.n && n > 0 {
-			days = append(days, contract.SIMDays{Account: c.payer, Plan: s.plan, State: s.state, Days: int64(n)})
+			days = append(days, contract.SIMDays{Account: c.payer, SIM: uint32(i + 1), Plan: s.plan, State: s.state, Days: int64(n)})
 		}
 	}
 	return days, nil
@@ -122,10 +122,10 @@ func readCase(t testing.TB, file string) (*kase, *txtar.Archive) {
 			w := strings.Fields(line)
 			switch f.Name {
 			case "sums":
-				w = append(w, "0", "0", "0")
+				w = append(w, "0", "0")
 				s := counted{cycle: day(t, w[1]), Sum: contract.Sum{Kind: document.Kind(w[2]), Account: "acme", Product: w[3], Class: w[4],
 					Amount: decimal.MustParse(w[5]), Quantity: decimal.MustParse(w[6])}}
-				_, err = fmt.Sscan(w[0]+" "+w[7]+" "+w[8], &s.close, &s.Records, &s.SIM)
+				_, err = fmt.Sscan(w[0]+" "+w[7], &s.close, &s.Records)
 				require.NoError(t, err)
 				k.sums = append(k.sums, s)
 			case "sims":

@@ -26,11 +26,29 @@ type Catalogue func(payer string, cycle Date) (*Documents, error)
 type Engine struct {
 	facts     Facts
 	catalogue Catalogue
-	joining   int // depth of contracts that end with others
+	signed    map[uint32][]string // ids of the contracts that were ever stated of an account, sorted
+	joining   int                 // depth of contracts that end with others
 }
 
-// New prepares an engine.
-func New(f Facts, c Catalogue) *Engine { return &Engine{facts: f, catalogue: c} }
+// New prepares an engine. It reads all contracts once.
+func New(f Facts, c Catalogue) *Engine {
+	e := &Engine{facts: f, catalogue: c, signed: map[uint32][]string{}}
+	for id := range f.Statements.Subjects(registry.KindContract) {
+		for _, s := range f.Statements.Told(registry.KindContract, id) {
+			var v struct {
+				Account string `json:"account"`
+			}
+			if decode(s.Value, &v) != nil {
+				continue
+			}
+			number, _ := f.View.AccountNumber(v.Account)
+			if ids := e.signed[number]; len(ids) == 0 || ids[len(ids)-1] != id {
+				e.signed[number] = append(ids, id)
+			}
+		}
+	}
+	return e
+}
 
 // Close is the close of a cycle of a payer.
 type Close struct {
@@ -50,8 +68,10 @@ func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	if !ok {
 		return nil, fmt.Errorf("account %d is not there", c.Payer)
 	}
-	r := &run{Engine: e, Close: c, id: id, below: map[uint32]bool{c.Payer: true}, nears: map[string]bool{}}
-	e.facts.View.Below(r.below)
+	r := &run{Engine: e, Close: c, id: id}
+	if r.ids = e.near(c.Payer); len(r.ids) == 0 {
+		return nil, nil
+	}
 	closing, err := e.cycle(c.Payer, c.Facts, c.Cycle)
 	if err != nil {
 		return nil, err
@@ -90,31 +110,26 @@ type run struct {
 	*Engine
 	Close
 	id    string
-	begin Date            // of the first cycle that is billed
-	below map[uint32]bool // the payer and all that were ever below it
-	nears map[string]bool
+	begin Date     // of the first cycle that is billed
+	ids   []string // of the contracts that were ever stated of the payer and of accounts that were ever below it, sorted
+}
+
+// near are the contracts that were ever stated of a payer and of the accounts that were ever below it.
+func (e *Engine) near(payer uint32) (ids []string) {
+	if len(e.signed) == 0 {
+		return nil
+	}
+	below := map[uint32]bool{payer: true}
+	e.facts.View.Below(below)
+	for account := range below {
+		ids = append(ids, e.signed[account]...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 func (r *run) knowing(rev registry.Revision, counts Counts) *known {
 	return &known{run: r, rev: rev, counts: counts, sums: map[Date][]Sum{}, docs: map[*Documents][]*Contract{}}
-}
-
-// near reports whether a contract was ever stated of the payer or of an account below it.
-func (r *run) near(id string) bool {
-	near, ok := r.nears[id]
-	if !ok {
-		for _, s := range r.facts.Statements.Told(registry.KindContract, id) {
-			var v struct {
-				Account string `json:"account"`
-			}
-			if decode(s.Value, &v) == nil {
-				number, _ := r.facts.View.AccountNumber(v.Account)
-				near = near || r.below[number]
-			}
-		}
-		r.nears[id] = near
-	}
-	return near
 }
 
 // differences appends the items of what is due less what was.
@@ -145,32 +160,6 @@ func differences(items []document.Item, due, before []owed) ([]document.Item, er
 		}
 	}
 	return items, nil
-}
-
-// SIMs are the SIMs for which contracts of a payer count by themselves, sorted: sums of their usage name the SIM.
-func (e *Engine) SIMs(payer uint32, rev registry.Revision) (sims []uint32, err error) {
-	r := &run{Engine: e, Close: Close{Payer: payer}, below: map[uint32]bool{payer: true}, nears: map[string]bool{}}
-	e.facts.View.Below(r.below)
-	for id := range e.facts.Statements.Subjects(registry.KindContract) {
-		if !r.near(id) {
-			continue
-		}
-		c, _, err := e.contract(id, rev)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil {
-			continue
-		}
-		if err := e.resolve(c, rev); err != nil {
-			return nil, err
-		}
-		for sim := range c.sims {
-			sims = append(sims, sim)
-		}
-	}
-	slices.Sort(sims)
-	return slices.Compact(sims), nil
 }
 
 // Contracts are the contracts as known at a revision, in the order of their ids. Those that cannot be read are in the errors.

@@ -20,7 +20,6 @@ type Counts interface {
 type Sum struct {
 	Kind    document.Kind
 	Account string // for which it is due
-	SIM     uint32 // 0 for several; of usage it is needed only for the SIMs of Engine.SIMs
 	Product string // part, plan or add-on, as in an item
 	Class   string // of usage
 
@@ -32,7 +31,7 @@ type Sum struct {
 // SIMDays is a number of days on which SIMs were in a state.
 type SIMDays struct {
 	Account string
-	SIM     uint32 // 0 for several; needed only for the SIMs of Engine.SIMs
+	SIM     uint32
 	Plan    string
 	State   string
 	Days    int64
@@ -48,7 +47,7 @@ type Sums struct {
 
 // Add adds an item of a close. Items of commitments and penalties do not count.
 func (s *Sums) Add(i *document.Item) {
-	s.add(i.Cycle, Sum{i.Kind, i.Account, i.SIM, i.Product, i.Class, i.Exact, i.Quantity, i.Records})
+	s.add(i.Cycle, Sum{i.Kind, i.Account, i.Product, i.Class, i.Exact, i.Quantity, i.Records})
 }
 
 // AddLine adds a line of a close, which has the sum of its items.

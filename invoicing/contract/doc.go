@@ -9,8 +9,7 @@
 // renews a contract, so none can miss it, and the end of a term is known as soon as the time for notice is over.
 //
 // It counts nothing itself. Close.Now and Close.Was are what counts as known at this close and at the one before; see Counts. Sums holds
-// them for a caller that has items: add the items of all closes up to this one to Now, and those up to the one before to Was. Usage of
-// contracts for single SIMs (Engine.SIMs) is added SIM by SIM.
+// them for a caller that has items: add the items of all closes up to this one to Now, and those up to the one before to Was.
 //
 // It owns neither lines, taxes and rounding to cents (invoicing/document, invoicing/terms), nor what a SIM costs (invoicing/product), nor
 // when a cycle closes (invoicing).

@@ -69,10 +69,7 @@ func (k *known) due(q cycle) (all []owed, err error) {
 
 // contractsOf are the contracts of the payer and of the accounts that were ever below it.
 func (k *known) contractsOf(docs *Documents) (all []*Contract, err error) {
-	for id := range k.facts.Statements.Subjects(registry.KindContract) {
-		if !k.near(id) {
-			continue
-		}
+	for _, id := range k.ids {
 		c, err := k.read(id, k.rev, docs)
 		if err != nil {
 			return nil, err
@@ -200,7 +197,8 @@ func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) 
 		}
 		for i := range days {
 			d := &days[i]
-			if has(m.States, d.State) && k.within(c, d.Account, p.To-1) && c.about(m, d.SIM, d.Plan, docs) {
+			mine := len(c.sims) == 0 || c.sims[d.SIM]
+			if mine && has(m.States, d.State) && k.within(c, d.Account, p.To-1) && c.about(m, d.Plan, docs) {
 				count.Add(count, big.NewRat(d.Days, int64(p.of)))
 			}
 		}
@@ -221,7 +219,7 @@ func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) 
 			return nil, err
 		}
 		for i := range sums {
-			if s := &sums[i]; c.about(m, s.SIM, s.Product, docs) && k.within(c, s.Account, p.To-1) {
+			if s := &sums[i]; c.about(m, s.Product, docs) && k.within(c, s.Account, p.To-1) {
 				m.add(count, s)
 			}
 		}
@@ -269,11 +267,8 @@ func (k *known) within(c *Contract, account string, on Date) bool {
 	return slices.Contains(k.facts.View.Path(number, at, k.rev, nil), c.account)
 }
 
-// about reports whether a commitment counts what a SIM owes for a part, plan or add-on.
-func (c *Contract) about(m *Commitment, sim uint32, name string, docs *Documents) bool {
-	if len(c.sims) > 0 && !c.sims[sim] {
-		return false
-	}
+// about reports whether a commitment counts what is owed for a part, plan or add-on.
+func (c *Contract) about(m *Commitment, name string, docs *Documents) bool {
 	of := docs.of(name)
 	if len(c.Products) > 0 && !slices.Contains(c.Products, name) && !slices.Contains(c.Products, of) {
 		return false

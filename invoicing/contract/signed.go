@@ -31,7 +31,7 @@ type Signed struct {
 	Noticed      Date     `yaml:"noticed" json:"noticed,omitempty" doc:"Day on which notice was given; with ended and terminated. Without it, the day of the end." example:"2027-01-31"`
 	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
 	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
-	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER." example:"[\"imsi:214070000000001\"]"`
+	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
 	// Entitlements are those of the document, kept with what was signed: gates of onboardings read them.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
 	// Over is the end of a contract that does not renew, by its document when it was signed: gates of onboardings read it.
@@ -96,6 +96,9 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 		wrong = append(wrong, fmt.Errorf("contract document %s is for whole accounts, so it takes neither products nor SIMs; write "+
 			"level: line in it", v.Document))
 	}
+	if err := v.single(doc); err != nil {
+		wrong = append(wrong, err)
+	}
 	known := d.chargeable()
 	for _, name := range v.Products {
 		if !slices.Contains(known, name) {
@@ -109,6 +112,17 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 		v.Entitlements = &Entitled{texts(doc.Entitlements.Network), texts(doc.Entitlements.Product)}
 	}
 	return wrong
+}
+
+// single refuses commitments that cannot be counted for single SIMs: charges stand on lines for all SIMs of an account.
+func (v *Signed) single(doc *Document) error {
+	for i := range doc.Commitments {
+		if m := &doc.Commitments[i]; len(v.SIMs) > 0 && m.Of != connections {
+			return fmt.Errorf("contract document %s has a commitment of %s (%s), which is counted by products; a contract that names SIMs can have "+
+				"commitments of connections only", doc.Name.Value, m.Of, m.Name.Value)
+		}
+	}
+	return nil
 }
 
 func texts(list []diag.Text) (all []string) {
@@ -292,6 +306,11 @@ func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) e
 // resolve finds the SIMs that a contract names, on its first day.
 func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 	c.sims = map[uint32]bool{}
+	if c.Doc != nil {
+		if err := c.single(c.Doc); err != nil {
+			return errorOf(c, err)
+		}
+	}
 	for _, text := range c.SIMs {
 		id, err := identifier(text)
 		if err != nil {
@@ -343,26 +362,18 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 	}
 	// The account's contract of that document, or that of an account above it.
 	path := e.facts.View.Path(c.account, udr.InstantOf(c.Start.UTC().Add(12*time.Hour)), rev, nil)
-	best := len(path)
-	for other := range e.facts.Statements.Subjects(registry.KindContract) {
-		for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindContract, other), rev) {
-			var v Signed
-			if other == c.ID || decode(s.Value, &v) != nil || v.Document != c.Doc.Coterminates.Value || v.Status == Draft {
+	for _, account := range path {
+		for _, other := range e.signed[account] {
+			if other == c.ID || c.master != nil || !e.by(other, account, c.Doc.Coterminates.Value, rev) {
 				continue
-			}
-			number, _ := e.facts.View.AccountNumber(v.Account)
-			level := slices.Index(path, number)
-			if level < 0 || level >= best {
-				break
 			}
 			master, err := e.read(other, rev, docs)
 			if err != nil {
 				return err
 			}
-			if master != nil && master.Start <= c.Start && c.Start < master.Until() {
-				best, c.master = level, master
+			if master != nil && master.Doc != nil && master.Status != Draft && master.Start <= c.Start && c.Start < master.Until() {
+				c.master = master
 			}
-			break
 		}
 	}
 	if c.master == nil && c.Status != Draft {
@@ -373,6 +384,18 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 }
 
 const maxJoined = 8
+
+// by reports whether a contract was ever stated of an account by a document.
+func (e *Engine) by(id string, account uint32, document string, rev registry.Revision) bool {
+	return slices.ContainsFunc(e.facts.Statements.Told(registry.KindContract, id), func(s registry.KnownStatement) bool {
+		var v Signed
+		number, there := uint32(0), s.Known <= rev && decode(s.Value, &v) == nil
+		if there {
+			number, _ = e.facts.View.AccountNumber(v.Account)
+		}
+		return there && number == account && v.Document == document
+	})
+}
 
 // decode reads those fields of a stored value that v has.
 func decode(value []byte, v any) error { return json.Unmarshal(value, v) }
