@@ -214,20 +214,38 @@ by then, but for number and dates.`,
 }
 
 func invoiceShow(f *flags) *cobra.Command {
+	var line, most int
 	c := &cobra.Command{
-		Use:     "show DOCUMENT",
-		Short:   "Show a document by its number or id",
-		Long:    `Show prints a document with its lines, taxes and totals.`,
-		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 -o json",
+		Use:   "show DOCUMENT",
+		Short: "Show a document, or what a line of it is made of",
+		Long: `Show prints a document with its lines, taxes and totals. With --line it opens a line: the rated records of usage, each with its
+file and line there, or what each SIM and account owes. explain says of a record what it costs and why.`,
+		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 --line 4\n  ratemill invoice show INV-2026-000412 -o json",
 		Args:    needing(1, 1, "a document: ratemill invoice show INV-2026-000412"),
 	}
+	c.Flags().IntVar(&line, "line", 0, "the line to open")
+	c.Flags().IntVar(&most, "most", 20, "with --line: how many records or items are shown; 0 for all")
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		office, end, err := openOffice(cmd.Context(), f)
+		if err := needs(cmd, "most", "line"); err != nil {
+			return err
+		}
+		open := openOffice
+		if line != 0 {
+			open = openOfficeWithWarehouse
+		}
+		office, end, err := open(cmd.Context(), f)
 		if err != nil {
 			return err
 		}
 		defer end()
+		if line != 0 {
+			l, err := office.OpenInvoiceLine(cmd.Context(), args[0], line, most)
+			if err != nil {
+				return refusal(err)
+			}
+			return showLine(cmd, f, l)
+		}
 		d, err := office.Invoice(cmd.Context(), args[0])
 		if err != nil {
 			return refusal(err)

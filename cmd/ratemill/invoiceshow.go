@@ -32,7 +32,7 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
 		if !l.Rate.IsZero() || l.Category != "" {
 			tax = strings.TrimSpace(l.Category + " " + l.Rate.String() + " %")
 		}
-		g.Add(strconv.Itoa(l.No), what(l), l.Account, l.Period.From.String()+" – "+(l.Period.To-1).String(), sims, l.Quantity.String(), l.Unit,
+		g.Add(strconv.Itoa(l.No), backoffice.LineWords(l), l.Account, l.Period.From.String()+" – "+(l.Period.To-1).String(), sims, l.Quantity.String(), l.Unit,
 			l.Net.Fixed(s.Scale), tax)
 	}
 	if f.output == output.CSV {
@@ -68,27 +68,45 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
 	return nil
 }
 
-// what says what a line is for.
-func what(l *document.Line) string {
-	parts := []string{l.Product}
-	switch l.Kind {
-	case document.Usage:
-		parts = append(parts, l.Class, l.Zone)
-		if l.Tariff != l.Zone {
-			parts = append(parts, l.Tariff)
-		}
-	case document.Recurring, document.Addon, document.PoolFee:
-		parts = append(parts, l.State)
-	default:
-		parts = append(parts, strings.ReplaceAll(string(l.Kind), "_", " "), l.State, l.Text)
+// showLine prints what a line of a document is made of.
+func showLine(cmd *cobra.Command, f *flags, l *backoffice.InvoiceLine) error {
+	if f.output == output.JSON {
+		return json.NewEncoder(objects(cmd)).Encode(l)
 	}
-	kept := parts[:0]
-	for _, p := range parts {
-		if p != "" {
-			kept = append(kept, p)
+	g := output.New("sim", "period", "days", "price", "amount", "cause").Amounts("amount").Sparse("sim", "days", "cause")
+	for _, i := range l.Items {
+		g.Add(i.SIM, i.Period, i.Days, i.Price, i.Exact, i.Cause)
+	}
+	if len(l.Items) == 0 {
+		g = output.New("record", "used", "sim", "quantity", "unit", "amount", "file", "line").Numbers("quantity", "line").Amounts("amount").
+			Sparse("file", "line")
+		for _, r := range l.Records {
+			line := ""
+			if r.Line > 0 {
+				line = strconv.FormatUint(r.Line, 10)
+			}
+			id := r.ID
+			if f.output == output.Table {
+				id = backoffice.Short(id)
+			}
+			g.Add(id, r.At, r.SIM, strconv.FormatInt(r.Quantity, 10), r.Unit, r.Amount, r.File, line)
 		}
 	}
-	return strings.Join(kept, ", ")
+	if f.output != output.Table {
+		return g.Print(data(cmd), f.output)
+	}
+	fmt.Fprintf(words(cmd), "%s, line %d: %s\n", l.Document, l.Line, l.What)
+	if err := g.Print(data(cmd), f.output); err != nil {
+		return err
+	}
+	if l.Full {
+		fmt.Fprintln(words(cmd), "and more; --most 0 shows all")
+	}
+	fmt.Fprintf(words(cmd), "sum of all %s %s, net of the line %s\n", l.Currency, l.Sum, l.Net)
+	if l.Sum != l.Exact {
+		return &problems{fmt.Sprintf("the line was computed from %s %s; docs/runbooks/invoice-held.md says what to do about sums that differ", l.Currency, l.Exact)}
+	}
+	return nil
 }
 
 func invoiceCredit(f *flags) *cobra.Command {

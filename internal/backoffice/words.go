@@ -54,7 +54,11 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 			q.state(ctx, &b, view, rev, r)
 			q.status(ctx, &b, view, rev, r)
 		}
-		b.WriteString(steps)
+		// The document comes before the last line, which verifies the amount.
+		last := strings.LastIndex(strings.TrimSuffix(steps, "\n"), "\n") + 1
+		b.WriteString(steps[:last])
+		q.invoice(ctx, &b, view, r, &r.Charges[i])
+		b.WriteString(steps[last:])
 	}
 	return b.String()
 }

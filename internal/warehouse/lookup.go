@@ -38,6 +38,10 @@ type Record struct {
 	Charges []rating.Charge // from tier 0 up
 	Late    uint16          // billing cycles after that of its use in which its file was taken
 	Stored  time.Time
+
+	Log       uint32 // generation of the rated log, partition and offset: where the record is in it
+	Partition int
+	Offset    int64
 }
 
 // Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. For an
@@ -49,8 +53,8 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	}
 	rows, err := w.conn.Query(ctx, `SELECT r.file, r.seq, r.line, r.bytes, r.source, r.rules, r.catalogue, r.registry, r.class, r.unit, r.at, r.quantity,
 		r.identifier_kind, r.identifier, r.sim, r.account, r.account_number, r.root, r.root_number, r.network, r.country, r.peer, r.peer_country, r.apn, r.imei, r.cell, r.session,
-		r.continues, r.direction, r.duration, r.up, r.down, r.attributes_json, r.duplicate_key, r.charges, r.late, r.stored
-		FROM rated_usage AS r WHERE startsWith(r.file, ?) AND r.seq = ? LIMIT 2`, prefix, seq)
+		r.continues, r.direction, r.duration, r.up, r.down, r.attributes_json, r.duplicate_key, r.charges, r.late, r.stored,
+		r.log, r.partition, r.offset FROM rated_usage AS r WHERE startsWith(r.file, ?) AND r.seq = ? LIMIT 2`, prefix, seq)
 	if err != nil {
 		return nil, sorted("find a record", err)
 	}
@@ -61,15 +65,17 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 		u := &r.Usage
 		var file, unit, kind, attributes, key, charges string
 		var at time.Time
+		var partition uint16
 		if err := rows.Scan(&file, &u.Seq, &u.Line, &u.Bytes, &r.Pin.Source, &r.Pin.Rules, &r.Pin.Catalogue, &r.Pin.Registry, &u.Class, &unit, &at, &u.Quantity,
 			&kind, &u.Identifier.Value, &u.SIM, &r.Account, &u.Account, &r.Root, &u.Root, &u.Network, &u.Country, &u.Peer, &u.PeerCountry, &u.APN, &u.IMEI, &u.Cell, &u.Session,
-			&u.Continues, &u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Late, &r.Stored); err != nil {
+			&u.Continues, &u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Late, &r.Stored,
+			&r.Log, &partition, &r.Offset); err != nil {
 			return nil, sorted("find a record", err)
 		}
 		if r.File, err = udr.ParseFileID(file); err != nil {
 			return nil, err
 		}
-		u.At = udr.InstantOf(at)
+		u.At, r.Partition = udr.InstantOf(at), int(partition)
 		u.Unit, _ = udr.ParseUnit(unit)
 		u.Identifier.Kind, _ = udr.ParseIDKind(kind)
 		copy(u.Duplicate[:], key)

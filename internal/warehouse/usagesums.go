@@ -108,3 +108,77 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 	}
 	return sorted("add up usage", rows.Err())
 }
+
+// LineQuestion asks for the charges of an invoice line: those of an account in a cycle that are equal in all that the line says, between
+// cuts of the rated log.
+type LineQuestion struct {
+	Account uint32
+	Class   string
+	Plan    string
+	Zone    string
+	Price   string
+	Cycle   time.Time
+	Spans   []CutSpan // the charges of each
+	Most    int       // of them; 0 for all
+}
+
+// CutSpan is the rated log between two cuts; From nil is its beginning.
+type CutSpan struct {
+	From  *Cut
+	Until Cut
+}
+
+// LineCharge is a charge of an invoice line, with its record.
+type LineCharge struct {
+	ID       udr.ID
+	At       time.Time
+	SIM      uint32
+	Quantity int64
+	Unit     udr.Unit
+	Amount   decimal.Decimal
+	Currency string
+	File     string // name; empty while the file's end has not come
+	Source   string
+	Line     uint64 // in the file; 0 for tiers above the SIM's account, whose records `ratemill explain` shows
+}
+
+// ChargesOf gives the charges of an invoice line in the order of their use.
+func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*LineCharge) error) error {
+	var spans []string
+	for _, s := range q.Spans {
+		span := s.Until.before()
+		if s.From != nil {
+			span += " AND NOT " + s.From.before()
+		}
+		spans = append(spans, "("+span+")")
+	}
+	limit := ""
+	if q.Most > 0 {
+		limit = fmt.Sprintf(" LIMIT %d", q.Most)
+	}
+	const same = ` WHERE account_number = ? AND class = ? AND plan = ? AND zone = ? AND price = ? AND cycle = ? AND (`
+	args := []any{q.Account, q.Class, q.Plan, q.Zone, q.Price, q.Cycle}
+	rows, err := w.conn.Query(ctx, `SELECT toString(c.file), c.seq, c.at, c.sim, c.quantity, toString(c.unit), c.amount, toString(c.currency), f.name, toString(c.source), c.line
+		FROM (SELECT file, seq, at, sim, quantity, unit, amount, currency, source, line FROM rated_usage`+same+strings.Join(spans, " OR ")+`)
+		UNION ALL SELECT file, seq, at, sim, quantity, unit, amount, currency, source, toUInt64(0) AS line FROM tier_charges`+same+strings.Join(spans, " OR ")+
+		`)) AS c LEFT JOIN files AS f ON f.file = toString(c.file) ORDER BY c.at, c.file, c.seq`+limit, append(args, args...)...)
+	if err != nil {
+		return sorted("list the records of an invoice line", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c LineCharge
+		var file, unit string
+		if err := rows.Scan(&file, &c.ID.Seq, &c.At, &c.SIM, &c.Quantity, &unit, &c.Amount, &c.Currency, &c.File, &c.Source, &c.Line); err != nil {
+			return sorted("list the records of an invoice line", err)
+		}
+		if c.ID.File, err = udr.ParseFileID(file); err != nil {
+			return err
+		}
+		c.Unit, _ = udr.ParseUnit(unit)
+		if err := each(&c); err != nil {
+			return err
+		}
+	}
+	return sorted("list the records of an invoice line", rows.Err())
+}

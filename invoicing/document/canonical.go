@@ -81,3 +81,11 @@ func (d *Document) Sum() string {
 	sum := sha256.Sum256([]byte(d.Canonical()))
 	return hex.EncodeToString(sum[:])
 }
+
+// Has reports whether a message of the rated log is before the cut.
+func (c Cut) Has(log, partition int, offset int64) bool {
+	if log != c.Log {
+		return log < c.Log
+	}
+	return partition < len(c.Offsets) && offset < c.Offsets[partition]
+}

@@ -98,8 +98,8 @@ func SumsOf(items []Item) (*Sums, error) {
 	return s, nil
 }
 
-// Add adds an item. The items of one SIM come together.
-func (s *Sums) Add(i *Item) (err error) {
+// lineOf is the line of an item alone.
+func lineOf(i *Item) Line {
 	l := Line{
 		Kind: i.Kind, Account: i.Account, Product: i.Product, Version: i.Version, State: i.State, Class: i.Class, Zone: i.Zone,
 		Tariff: i.Tariff, Cycle: i.Cycle, Period: i.Period, Unit: i.Unit, Price: i.Price, Per: i.Per, Tax: i.Tax, Text: i.Text,
@@ -109,6 +109,18 @@ func (s *Sums) Add(i *Item) (err error) {
 	case OneOff, Adjustment, Commitment, Penalty:
 		l.Cause = i.Cause // they are not added up
 	}
+	return l
+}
+
+// Has reports whether an item is one of those that a line adds up.
+func (l *Line) Has(i *Item) bool {
+	of := lineOf(i)
+	return of.key() == l.key()
+}
+
+// Add adds an item. The items of one SIM come together.
+func (s *Sums) Add(i *Item) (err error) {
+	l := lineOf(i)
 	at, err := s.merge(&l)
 	if err == nil && i.SIM != 0 && s.last[at] != i.SIM {
 		s.lines[at].SIMs++

@@ -1,0 +1,228 @@
+package backoffice
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/internal/warehouse"
+	"ratemill/invoicing"
+	"ratemill/invoicing/document"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// InvoiceLine is a line of a document with what it is made of: records of usage, or items of SIMs and accounts.
+type InvoiceLine struct {
+	Document string          `json:"document"`
+	Line     int             `json:"line"`
+	What     string          `json:"what"`
+	Exact    string          `json:"exact"` // before it was rounded
+	Net      string          `json:"net"`
+	Currency string          `json:"currency"`
+	Records  []InvoiceRecord `json:"records,omitempty"`
+	Items    []InvoiceItem   `json:"items,omitempty"`
+	Sum      string          `json:"sum"`  // of all records or items
+	Full     bool            `json:"full"` // there are more than the limit
+}
+
+// InvoiceRecord is a record of a line of usage.
+type InvoiceRecord struct {
+	ID       string `json:"id"`
+	At       string `json:"at"`
+	SIM      string `json:"sim"` // its ICCID, or another identifier
+	Quantity int64  `json:"quantity"`
+	Unit     string `json:"unit"`
+	Amount   string `json:"amount"`
+	File     string `json:"file"`
+	Line     uint64 `json:"line"` // of the file; 0 where an account above the SIM's own is charged
+}
+
+// InvoiceItem is what a SIM or an account owes in a line.
+type InvoiceItem struct {
+	SIM    string `json:"sim"` // "" for what an account owes as a whole
+	Period string `json:"period"`
+	Days   string `json:"days"` // 21/30, "" for a charge that is due once
+	Price  string `json:"price"`
+	Exact  string `json:"exact"`
+	Cause  string `json:"cause,omitempty"`
+}
+
+// OpenInvoiceLine shows what a line of a document is made of: at most so many records or items, and the sum of all.
+func (o *Office) OpenInvoiceLine(ctx context.Context, name string, line, most int) (*InvoiceLine, error) {
+	s, err := o.Invoice(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if line < 1 || line > len(s.Lines) {
+		return nil, missing("document %s has no line %d; its lines are 1 to %d", s.Name(), line, len(s.Lines))
+	}
+	l := &s.Lines[line-1]
+	open := &InvoiceLine{Document: s.Name(), Line: line, What: LineWords(l), Exact: l.Exact.String(), Net: l.Net.Fixed(s.Scale), Currency: s.Currency}
+	if s.Form == document.CreditNote {
+		return nil, conflict("line %d of credit note %s takes back line %d of %s; open that one", line, s.Name(), l.Takes, s.Corrects)
+	}
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	if l.Kind == document.Usage {
+		return open, o.lineRecords(ctx, view, s, l, open, most)
+	}
+	return open, o.lineItems(ctx, view, s, l, open, most)
+}
+
+// simName is an identifier of a SIM at a time, for people.
+func simName(view *registry.View, sim uint32, at udr.Instant) string {
+	ids := view.Identifiers(sim, at, view.Revision(), nil)
+	for _, id := range ids {
+		if id.Kind == udr.ICCID {
+			return id.Value
+		}
+	}
+	if len(ids) > 0 {
+		return ids[0].Value
+	}
+	return fmt.Sprint(sim)
+}
+
+func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {
+	account, ok := view.AccountNumber(l.Account)
+	if !ok {
+		return missing("account %s of line %d is not in the registry", l.Account, l.No)
+	}
+	q := warehouse.LineQuestion{Account: account, Class: l.Class, Plan: l.Product, Zone: l.Zone, Price: l.Tariff, Cycle: l.Cycle.UTC()}
+	cut := func(c document.Cut) warehouse.Cut { return warehouse.Cut{Log: uint32(c.Log), Offsets: c.Offsets} }
+	for i := range s.Input.Closes {
+		c := &s.Input.Closes[i]
+		span := warehouse.CutSpan{Until: cut(c.Cut)}
+		switch {
+		case l.Cycle > c.Cycle.From:
+			continue
+		case l.Cycle < c.Cycle.From && c.Before > 0:
+			from := cut(c.From)
+			span.From = &from
+		}
+		q.Spans = append(q.Spans, span)
+	}
+	sum := decimal.Zero
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
+		amount, err := decimal.Parse(c.Amount.String())
+		if err != nil {
+			return err
+		}
+		if sum, err = sum.Add(amount); err != nil {
+			return err
+		}
+		if open.Full = len(open.Records) == most && most > 0; open.Full {
+			return nil
+		}
+		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM, udr.InstantOf(c.At)), Quantity: c.Quantity,
+			Unit: c.Unit.String(), Amount: amount.String(), File: strings.TrimPrefix(c.File, "/"), Line: c.Line})
+		return nil
+	})
+	open.Sum = sum.String()
+	return err
+}
+
+func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {
+	catalogue, err := o.catalogueNow()
+	if err != nil {
+		return err
+	}
+	statements := registry.NewStatements()
+	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
+		return err
+	}
+	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: s.Input.Catalogue, Now: o.Now()}
+	o.documents(ctx, b, catalogue)
+	run := &invoicing.Run{DB: o.Store.DB, Basis: b}
+	sum := decimal.Zero
+	err = run.Items(ctx, s, l, func(i *document.Item) (err error) {
+		if sum, err = sum.Add(i.Exact); err != nil {
+			return err
+		}
+		if open.Full = len(open.Items) == most && most > 0; open.Full {
+			return nil
+		}
+		item := InvoiceItem{Period: i.Period.From.String() + " – " + (i.Period.To - 1).String(), Price: i.Price.String(), Exact: i.Exact.String(), Cause: i.Cause}
+		if i.Of > 0 {
+			item.Days = fmt.Sprintf("%d/%d", i.Days, i.Of)
+		}
+		if i.SIM != 0 {
+			item.SIM = simName(view, i.SIM, udr.InstantOf(i.Period.From.UTC()))
+		}
+		open.Items = append(open.Items, item)
+		return nil
+	})
+	open.Sum = sum.String()
+	return err
+}
+
+// LineWords say in a few words what a line is for.
+func LineWords(l *document.Line) string {
+	parts := []string{l.Product}
+	switch l.Kind {
+	case document.Usage:
+		parts = append(parts, l.Class, l.Zone)
+		if l.Tariff != l.Zone {
+			parts = append(parts, l.Tariff)
+		}
+	case document.Recurring, document.Addon, document.PoolFee:
+		parts = append(parts, l.State)
+	default:
+		parts = append(parts, strings.ReplaceAll(string(l.Kind), "_", " "), l.State, l.Text)
+	}
+	kept := parts[:0]
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// invoice says on which document a charge of a record is.
+func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registry.View, r *warehouse.Record, c *rating.Charge) {
+	id, ok := view.AccountID(c.Account)
+	if !ok || invoicing.Migrate(ctx, q.Store.DB) != nil {
+		return
+	}
+	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle), Class: r.Usage.Class,
+		Plan: c.Plan, Zone: c.Zone, Tariff: c.Price}
+	payers := view.Path(c.Account, r.Usage.At, view.Revision(), nil)
+	var closed *invoicing.Closed
+	var s *invoicing.Stored
+	var n int
+	err := q.Store.Change(ctx, "finding a record's invoice", func(tx *store.Tx) (err error) {
+		closed, s, n, err = invoicing.Table{Tx: tx}.Where(ctx, payers, of)
+		return err
+	})
+	switch {
+	case err != nil:
+		line(b, "invoice", "it cannot be found: "+err.Error())
+	case closed == nil:
+	case s == nil:
+		line(b, "invoice", fmt.Sprintf("none yet: the cycle of %s from %s is closed, and its items wait (%s)", closed.Payer, closed.Cycle.From, closed.Waits))
+	default:
+		state := ""
+		if s.State != invoicing.Final {
+			state = " (" + string(s.State) + ")"
+		}
+		if n == 0 {
+			line(b, "invoice", s.Name()+state)
+			return
+		}
+		l := &s.Lines[n-1]
+		line(b, "invoice", fmt.Sprintf("%s%s, line %d (%s), %s, %s %s", s.Name(), state, n, LineWords(l), counted(int(l.Records), "record"), s.Currency,
+			l.Net.Fixed(s.Scale)))
+	}
+}

@@ -1,0 +1,135 @@
+package invoicing
+
+import (
+	"context"
+	"fmt"
+
+	"ratemill/invoicing/contract"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+)
+
+// Items gives the items of a line of a document that is not usage, computed again from the document's inputs.
+func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(*document.Item) error) error {
+	known, _, err := r.known(ctx, []uint32{s.PayerNumber})
+	if err != nil {
+		return err
+	}
+	closes := known[s.PayerNumber]
+	if len(closes) == 0 {
+		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
+	}
+	w := r.worker(nil, 0, nil)
+	p := &payer{Basis: r.Basis, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engine: w.engine, signed: w.signed}
+	w.catalogue = p.catalogueOf
+	own := func(i *document.Item) error {
+		if l.Has(i) {
+			return give(i)
+		}
+		return nil
+	}
+	for i := range s.Input.Closes {
+		c := &s.Input.Closes[i]
+		if l.Kind == document.Commitment || l.Kind == document.Penalty {
+			if err := p.contractItems(c, own); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.engine.Close(product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contractItems gives what was due by contracts at a close.
+func (p *payer) contractItems(c *document.Close, give func(*document.Item) error) error {
+	if p.signed == nil {
+		return nil
+	}
+	was, now := &contract.Sums{}, &contract.Sums{}
+	for _, of := range p.closes {
+		for i := range of.Lines {
+			if of.Cycle.From < c.Cycle.From {
+				was.AddLine(&of.Lines[i])
+			}
+			if of.Cycle.From <= c.Cycle.From {
+				now.AddLine(&of.Lines[i])
+			}
+		}
+	}
+	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
+	items, err := p.signed.Items(contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
+		Was: was, Now: now})
+	for i := range items {
+		if err == nil {
+			err = give(&items[i])
+		}
+	}
+	return err
+}
+
+// Record is a rated record's place in the log, with one of its charges.
+type Record struct {
+	Log, Partition int
+	Offset         int64
+	Account        string // that is charged
+	Cycle          Date
+	Class          string
+	Plan           string
+	Zone           string
+	Tariff         string
+}
+
+// closeOf is the close that has a record, of those of a payer, oldest first; nil if none has it yet (rule R16).
+func closeOf(closes []*Closed, r *Record) *Closed {
+	for _, c := range closes {
+		if c.Cycle.From >= r.Cycle && c.Cut.Has(r.Log, r.Partition, r.Offset) {
+			return c
+		}
+	}
+	return nil
+}
+
+// line is the line of a record among some lines, 0 if there is none.
+func (r *Record) line(lines []document.Line) int {
+	for i := range lines {
+		l := &lines[i]
+		if l.Kind == document.Usage && l.Account == r.Account && l.Product == r.Plan && l.Class == r.Class && l.Zone == r.Zone &&
+			l.Tariff == r.Tariff && l.Cycle == r.Cycle {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Where finds the close of one of some payers that has a record, and its document with the line; nil where there is none yet.
+func (t Table) Where(ctx context.Context, payers []uint32, r *Record) (c *Closed, s *Stored, line int, err error) {
+	where, args := in("payer_number", payers)
+	all, err := t.Closes(ctx, where+` AND cycle >= ?`, append(args, int64(r.Cycle))...)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	for _, payer := range payers {
+		var own []*Closed
+		for _, c := range all {
+			if c.PayerNumber == payer {
+				own = append(own, c)
+			}
+		}
+		c := closeOf(own, r)
+		if c == nil || r.line(c.Lines) == 0 {
+			continue
+		}
+		if c.Document == "" {
+			return c, nil, 0, nil
+		}
+		s, err := t.Get(ctx, c.Document)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		return c, s, r.line(s.Lines), nil
+	}
+	return nil, nil, 0, nil
+}
