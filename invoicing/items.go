@@ -6,7 +6,6 @@ import (
 
 	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
-	"ratemill/invoicing/product"
 )
 
 // Items gives the items of a line of a document that is not usage, computed again from the document's inputs.
@@ -19,9 +18,8 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 	if len(closes) == 0 {
 		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
 	}
-	w := r.worker(nil, 0, nil)
-	p := &payer{Basis: r.Basis, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engine: w.engine, signed: w.signed}
-	w.catalogue = p.catalogueOf
+	p := &payer{Basis: r.Basis, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engines: r.Basis.engines()}
+	p.catalogue = p.catalogueOf
 	own := func(i *document.Item) error {
 		if l.Has(i) {
 			return give(i)
@@ -30,13 +28,16 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 	}
 	for i := range s.Input.Closes {
 		c := &s.Input.Closes[i]
+		if p.rules, err = rulesOf(c.Rules); err != nil {
+			return err
+		}
 		if l.Kind == document.Commitment || l.Kind == document.Penalty {
 			if err := p.contractItems(c, own); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := p.engine.Close(product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}, own); err != nil {
+		if err := p.others(c, own); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,7 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 		}
 	}
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
-	items, err := p.signed.Items(contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
+	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
 		Was: was, Now: now})
 	for i := range items {
 		if err == nil {
