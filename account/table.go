@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -20,12 +19,7 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "account_version"})
-	return err
+	return db.MigrateFolder(ctx, migrations, "migrations", "account_version")
 }
 
 // Table implements Rows in the control store.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -22,12 +21,7 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoicing_version"})
-	return err
+	return db.MigrateFolder(ctx, migrations, "migrations", "invoicing_version")
 }
 
 // Stored is a document in the control store.

@@ -494,11 +494,9 @@ func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) strin
 }
 
 func statusIn(value []byte) string {
-	var v struct {
-		Status string `json:"status"`
-	}
-	if json.Unmarshal(value, &v) != nil {
+	s, err := ReadAccountStatus(value)
+	if err != nil {
 		return ""
 	}
-	return v.Status
+	return s.Status
 }

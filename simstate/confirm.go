@@ -142,7 +142,7 @@ func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at 
 	}
 	id, _ := l.View.AccountID(own.Account)
 	ask := life.Ask{To: r.State, At: at, By: life.Person}
-	if status := l.status(id, at).Status; status != "active" {
+	if status := l.status(id, at).Status; status != registry.StatusActive {
 		ask.Idle = status
 	}
 	step, err := life.Check(life.States(events, at), rules, ask)

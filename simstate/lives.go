@@ -2,7 +2,6 @@ package simstate
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -114,7 +113,7 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 		if of.Ends && (i+1 == len(periods) || periods[i+1].Since != of.Until) {
 			owned = append(owned, life.Owned{From: of.Until})
 		}
-		var before status
+		var before registry.AccountStatus
 		if of.goesOn {
 			left, _ := l.View.AccountID(periods[i-1].Account)
 			before = l.status(left, of.Since-1)
@@ -256,15 +255,9 @@ func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
 	return nil
 }
 
-// status is the part of an account's status and details that its SIMs need; the package account has all of it.
-type status struct {
-	Status  string `json:"status"`
-	Cascade string `json:"cascade"`
-}
-
 // statuses is what the status of the owner's account did to a SIM while it was its owner. before is the status of the
 // account that it left without a change of its state.
-func (l *Lives) statuses(sim uint32, of *ownership, before status) (events []life.Event) {
+func (l *Lives) statuses(sim uint32, of *ownership, before registry.AccountStatus) (events []life.Event) {
 	id, ok := l.View.AccountID(of.Account)
 	if !ok {
 		return nil
@@ -273,13 +266,13 @@ func (l *Lives) statuses(sim uint32, of *ownership, before status) (events []lif
 		now := l.status(id, at)
 		e := life.Event{At: at, Cause: fmt.Sprintf("cascade:%s:%s:%s", id, at, registry.SubjectOf(sim))}
 		switch {
-		case now.Status == "terminated" && before.Status != "terminated":
+		case now.Status == registry.StatusTerminated && before.Status != registry.StatusTerminated:
 			e.Kind = life.AccountTerminated
 			events = append(events, e)
-		case now.Status == "suspended" && before.Status != "suspended" && l.suspends(of.Account, at):
+		case now.Status == registry.StatusSuspended && before.Status != registry.StatusSuspended && l.suspends(of.Account, at):
 			e.Kind = life.AccountSuspended
 			events = append(events, e)
-		case now.Status != "suspended" && before.Status == "suspended":
+		case now.Status != registry.StatusSuspended && before.Status == registry.StatusSuspended:
 			e.Kind = life.AccountResumed
 			events = append(events, e)
 		}
@@ -305,9 +298,9 @@ func (l *Lives) times(kind registry.Kind, subject string) (at []udr.Instant) {
 	return slices.Compact(at)
 }
 
-func (l *Lives) status(account string, at udr.Instant) (s status) {
+func (l *Lives) status(account string, at udr.Instant) (s registry.AccountStatus) {
 	if stated, ok := l.Statements.At(registry.KindStatus, account, "", at, l.Revision); ok {
-		_ = json.Unmarshal(stated.Value, &s) // canonical JSON of the package account
+		s, _ = registry.ReadAccountStatus(stated.Value) // the package account wrote it
 	}
 	return s
 }
@@ -317,11 +310,11 @@ func (l *Lives) suspends(account uint32, at udr.Instant) bool {
 	for _, number := range l.View.Path(account, at, l.Revision, nil) {
 		id, _ := l.View.AccountID(number)
 		s, ok := l.Statements.At(registry.KindDetails, id, "", at, l.Revision)
-		var details struct {
-			SuspendSIMs *bool `json:"suspend_sims"`
+		if !ok {
+			continue
 		}
-		if ok && json.Unmarshal(s.Value, &details) == nil && details.SuspendSIMs != nil {
-			return *details.SuspendSIMs
+		if f, err := registry.ReadSIMsFollow(s.Value); err == nil && f.SuspendSIMs != nil {
+			return *f.SuspendSIMs
 		}
 	}
 	return true

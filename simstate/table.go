@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -22,12 +21,7 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "simstate_version"})
-	return err
+	return db.MigrateFolder(ctx, migrations, "migrations", "simstate_version")
 }
 
 // Table is the tables of this package in the control store.

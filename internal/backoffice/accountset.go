@@ -77,7 +77,7 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		if r.Parent == "" || d.book.Status(r.Parent, when).Status == account.Draft {
 			to = account.Draft
 		}
-		return d.status(hidden, account.StatusRequest{Account: r.Account, To: to, Parent: r.Parent, At: when, Why: r.Why, As: as})
+		return o.status(ctx, d, hidden, account.StatusRequest{Account: r.Account, To: to, Parent: r.Parent, At: when, Why: r.Why, As: as})
 	})
 }
 
@@ -198,37 +198,32 @@ func (d *accountDraft) details(id string, when udr.Instant, fields map[string]st
 }
 
 // status adds what a change of status makes, with the SIMs that follow it.
-func (d *accountDraft) status(histories account.Histories, r account.StatusRequest) error {
+func (o *Office) status(ctx context.Context, d *accountDraft, histories account.Histories, r account.StatusRequest) error {
 	r.Revision = d.changes.Revision
 	c, err := account.ChangeStatus(histories, d.book, r)
 	if err != nil {
 		return &Problem{Conflict, err}
 	}
-	facts := &account.SIMFacts{}
-	if len(c.SIMs) > 0 && d.catalogue != nil {
-		if facts, err = d.book.SIMFacts(c, r.At, d.catalogue.Life()); err != nil {
-			return &Problem{Conflict, err}
-		}
+	follow, err := o.followers(ctx, d, c, r.At)
+	if err != nil {
+		return err
 	}
 	place := uint32(0)
-	if len(c.Accounts) > 1 || len(facts.Facts) > 0 {
+	if len(c.Accounts) > 1 || len(follow.facts) > 0 {
 		place = d.changes.Because(registry.Cause{Cause: c.Cause, Kind: registry.KindStatus, Subject: r.Account})
 	}
 	for _, s := range c.Statements {
 		s.Cause = place
 		d.changes.Statements = append(d.changes.Statements, s)
 	}
-	for _, f := range facts.Facts {
-		f.Cause = place
-		d.changes.States = append(d.changes.States, f)
-	}
+	follow.state(d.changes, place)
 	for _, a := range c.Accounts {
-		if n := facts.SIMs[a.Account]; n > 0 {
+		if n := follow.sims[a.Account]; n > 0 {
 			d.answer.SIMs = append(d.answer.SIMs, AccountSIMCount{a.Account, n})
 		}
 	}
-	if facts.Later > 0 {
-		d.answer.Notes = append(d.answer.Notes, counted(facts.Later, "SIM")+" have later states already, which stay")
+	if follow.later > 0 {
+		d.answer.Notes = append(d.answer.Notes, counted(follow.later, "SIM")+" have later states already, which stay")
 	}
 	return nil
 }
@@ -260,7 +255,7 @@ func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, 
 				return err
 			}
 		}
-		return d.status(d.book, account.StatusRequest{Account: r.Account, To: to, At: when, Why: r.Why, As: as})
+		return o.status(ctx, d, d.book, account.StatusRequest{Account: r.Account, To: to, At: when, Why: r.Why, As: as})
 	})
 }
 

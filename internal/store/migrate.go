@@ -16,6 +16,16 @@ type Migrations struct {
 	Table string // table with the version of these tables; empty for that of the control store's own
 }
 
+// MigrateFolder migrates the tables of a package by the files in one of its folders. table has their version.
+func (d *DB) MigrateFolder(ctx context.Context, files fs.FS, folder, table string) error {
+	files, err := fs.Sub(files, folder)
+	if err != nil {
+		return err
+	}
+	_, _, err = d.Migrate(ctx, Migrations{Files: files, Table: table})
+	return err
+}
+
 // Migrate migrates tables. It returns the version of the tables, and the newest version that these migrations know: a
 // newer program may have migrated them.
 func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, err error) {

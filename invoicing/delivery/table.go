@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -23,12 +22,7 @@ func Migrate(ctx context.Context, db *store.DB) error {
 	if err := payment.Migrate(ctx, db); err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoice_delivery_version"})
-	return err
+	return db.MigrateFolder(ctx, migrations, "migrations", "invoice_delivery_version")
 }
 
 // Enqueue notes what follows from a final document, in the transaction that makes it final: what is open of it, and a delivery for each

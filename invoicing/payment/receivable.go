@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -21,12 +20,7 @@ var migrations embed.FS
 
 // Migrate brings the tables of this package up to date.
 func Migrate(ctx context.Context, db *store.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	_, _, err = db.Migrate(ctx, store.Migrations{Files: files, Table: "invoice_payment_version"})
-	return err
+	return db.MigrateFolder(ctx, migrations, "migrations", "invoice_payment_version")
 }
 
 // Receivable is a final document as its seller's bookkeeping sees it.

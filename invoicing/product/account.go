@@ -63,9 +63,7 @@ func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err 
 		return nil, nil
 	}
 	if s, ok := w.facts.Statements.At(registry.KindStatus, id, "", at, w.rev); ok {
-		status, err := readStatement[struct {
-			Status string `json:"status"`
-		}](&s.Statement)
+		status, err := registry.ReadAccountStatus(s.Value)
 		if err != nil || status.Status != "active" && status.Status != "suspended" {
 			return nil, err
 		}
