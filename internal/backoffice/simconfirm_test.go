@@ -2,6 +2,7 @@ package backoffice_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -111,5 +112,34 @@ func TestAStateThatTheNetworkConfirmsFirstHoldsFromTheAcknowledgementOn(t *testi
 		require.Equal(t, 1, p.deliver(network, time.Now()))
 		require.Equal(t, "retired", network.got[0].State)
 		require.Equal(t, "retired", p.show(3).State)
+	})
+}
+
+func TestAStateThatIsNotAllowedAnyMoreDoesNotHoldWhenTheNetworkHasAcknowledgedIt(t *testing.T) {
+	onBoth(t, 1, func(t *testing.T, p *park) {
+		require.NoError(t, os.WriteFile(filepath.Join(p.Project, "catalogue", "model.yaml"), []byte(confirmedModel), 0o644))
+		p.does(1, "state", "in_billing", backdated("2026-02-01"))
+		p.does(1, "state", "suspended", key("T-1"))
+		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "gone"}, Account: "acme",
+			To: "terminated"})
+		require.NoError(t, err)
+		require.Equal(t, "retired", p.show(1).State, "the account was terminated before the network answered")
+		p.settle()
+
+		network := &answers{says: []simstate.Answer{{Status: simstate.Acknowledged}, {Status: simstate.Acknowledged}}}
+		now := time.Now().Add(time.Second)
+		for p.deliver(network, now) > 0 {
+			now = now.Add(time.Minute)
+		}
+		s, err := p.ShowSIM(t.Context(), imsi(1), backoffice.SIMQuestion{At: now.Add(time.Second)})
+		require.NoError(t, err)
+		require.Equal(t, "retired", s.State)
+		require.Equal(t, "retired", network.got[len(network.got)-1].State, "the network is told the state that the SIM has")
+		why := ""
+		err = p.Store.DB.Query(t.Context(), "reading a request", `SELECT why FROM simstate_network WHERE state = ?`, []any{"suspended"},
+			func(rows *sql.Rows) error { return rows.Scan(&why) })
+		require.NoError(t, err)
+		require.Contains(t, why, "acknowledged, but the SIM does not become suspended: the SIM is retired since ")
+		require.Contains(t, why, "state model connected does not allow the step to suspended")
 	})
 }
