@@ -57,9 +57,10 @@ type ImportOptions struct {
 	Statements *Statements
 	Forms      []Form // of the kinds of statements; a kind without one takes any value
 
-	// State is the state with a name of the lifecycle that settings name, at a time in a zone. Nil: files say the core of
-	// each state.
-	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (StateValue, error)
+	// State is the state with a name of the lifecycle that settings name, at a time in a zone. after is its value for a SIM
+	// that was in a state of core active before: waiting for usage is a soft suspend then. Nil: files say the core of each
+	// state.
+	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
@@ -226,7 +227,7 @@ type importer struct {
 
 	statements *Statements
 	forms      []Form
-	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (StateValue, error)
+	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 	rowsOf     map[uint64]struct{}    // hashes of what rows of statements state
 	statedAt   map[string]diag.Pos    // rows of statements that make a fact, by subject, without those about SIMs
 	waits      map[uint32]udr.Instant // of accounts: until when changes of rows wait

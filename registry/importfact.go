@@ -407,14 +407,14 @@ func (im *importer) stateRow(r *row) {
 	sp, ok := im.span(r, a.rules, func(at udr.Instant) bool {
 		return slices.ContainsFunc(im.r.states.told(a.sim, nil), func(f KnownState) bool { return f.From == at })
 	})
-	if value, valueOK := im.stateValue(r, a, sp.since, !withdrawn); ok && valueOK {
-		im.simState(r, a, sp, withdrawn, value)
+	if value, after, valueOK := im.stateValue(r, a, sp.since, !withdrawn); ok && valueOK {
+		im.simState(r, a, sp, withdrawn, value, after)
 	}
 }
 
 // stateValue is the state in a row, of the lifecycle in the row or, without one, of the settings of the SIM or its
-// account.
-func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v StateValue, ok bool) {
+// account. after is its value if the SIM was in a state of core active before.
+func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v, after StateValue, ok bool) {
 	v.Name, ok = im.word(r, colState, required)
 	v.Lifecycle = strings.Clone(r.cells[colLifecycle].text)
 	v.Name = strings.Clone(v.Name)
@@ -435,28 +435,31 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 		}
 	}
 	if !ok || v.Name == "" {
-		return v, ok
+		return v, v, ok
 	}
 	if im.stateOf != nil {
 		zone := rulesAt(im.rulesOf(a.account), at).Zone
 		if zone == nil {
 			zone = time.UTC
 		}
-		known, err := im.stateOf(im.settings(a, v.Lifecycle, at), v.Name, at, zone)
+		known, soft, err := im.stateOf(im.settings(a, v.Lifecycle, at), v.Name, at, zone)
 		switch {
 		case err != nil:
 			im.errorf(r.at(colState), "%v", err)
-			return v, false
+			return v, v, false
 		case v.Core != NoCore && v.Core != known.Core:
 			im.errorf(r.at(colCore), "core of state %s is %s, not %s; leave the column out", v.Name, known.Core, v.Core)
-			return v, false
+			return v, v, false
 		}
+		after = v
+		after.Core, after.Lifecycle = known.Core, cmp.Or(soft.Lifecycle, known.Lifecycle, v.Lifecycle)
 		v.Core, v.Lifecycle = known.Core, cmp.Or(known.Lifecycle, v.Lifecycle)
+		return v, after, true
 	} else if v.Core == NoCore {
 		im.errorf(r.at(colCore), "core is missing: one of %s", strings.Join(cores[1:], ", "))
-		return v, false
+		return v, v, false
 	}
-	return v, true
+	return v, v, true
 }
 
 // settings are the settings for a SIM: those with a lifecycle, or those that are stated of it or of its account, nil for
@@ -473,13 +476,18 @@ func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	return nil
 }
 
-// simState states or withdraws the state of a SIM.
-func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value StateValue) {
+// simState states or withdraws the state of a SIM. after is its value if the SIM goes there from a state of core active;
+// a SIM that comes to an account then begins there.
+func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, after StateValue) {
 	if !im.once(r, KindState, a.subject, "", sp.since) {
 		return
 	}
 	before := im.r.states.heldFacts(a.sim, im.changes.Revision)
 	t := timelineOf(before)
+	own, owned := im.r.sims.owner(&im.r.moments, a.sim, sp.since, im.changes.Revision)
+	if from := t.before(sp.since); from != nil && from.Core == Active && !(owned && own.Since == sp.since) {
+		value = after
+	}
 	if withdrawn {
 		var told []State
 		for _, f := range im.r.states.told(a.sim, nil) {
@@ -526,8 +534,8 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	if withdrawn && !slices.ContainsFunc(im.r.states.told(sim, nil), func(f KnownState) bool { return f.From == sp.since }) {
 		return
 	}
-	if value, ok := im.stateValue(r, a, sp.since, !withdrawn); ok {
-		im.simState(r, a, sp, withdrawn, value)
+	if value, after, ok := im.stateValue(r, a, sp.since, !withdrawn); ok {
+		im.simState(r, a, sp, withdrawn, value, after)
 	}
 }
 

@@ -41,6 +41,15 @@ func (t timeline[V]) find(since udr.Instant) (int, bool) {
 	return slices.BinarySearchFunc(t, since, func(s stated[V], since udr.Instant) int { return cmp.Compare(s.since, since) })
 }
 
+// before is what holds just before a time, nil if nothing does.
+func (t timeline[V]) before(at udr.Instant) *V {
+	i, _ := t.find(at)
+	if i == 0 || t[i-1].until != newest && t[i-1].until < at {
+		return nil
+	}
+	return &t[i-1].value
+}
+
 // overlap says which other row keeps a row from being stated.
 type overlap struct {
 	since, until udr.Instant // of the other row

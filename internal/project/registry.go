@@ -104,30 +104,31 @@ func settingsForm(b *life.Book) registry.Form {
 }
 
 // statesOf finds the states of lifecycles.
-func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, zone *time.Location) (registry.StateValue, error) {
-	return func(settings []byte, name string, at udr.Instant, zone *time.Location) (v registry.StateValue, err error) {
+func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after registry.StateValue,
+	err error) {
+	return func(settings []byte, name string, at udr.Instant, zone *time.Location) (v, after registry.StateValue, err error) {
 		var s struct {
 			Lifecycle string          `json:"lifecycle"`
 			Overrides json.RawMessage `json:"overrides"`
 		}
 		if settings == nil {
-			return v, fmt.Errorf("state %s: neither the row nor the settings of the SIM's account name a lifecycle", name)
+			return v, after, fmt.Errorf("state %s: neither the row nor the settings of the SIM's account name a lifecycle", name)
 		}
 		if err := json.Unmarshal(settings, &s); err != nil {
-			return v, err
+			return v, after, err
 		}
 		ref, err := life.ParseRef(s.Lifecycle)
 		if err != nil {
-			return v, err
+			return v, after, err
 		}
 		if ref.Version == "" {
 			if ref, err = b.Rules(life.Settings{Lifecycle: s.Lifecycle, Overrides: string(s.Overrides)}, at, zone); err != nil {
-				return v, err
+				return v, after, err
 			}
 		}
 		rules, err := b.Resolve(ref, at, zone)
 		if err != nil {
-			return v, err
+			return v, after, err
 		}
 		state, ok := rules.Model.State(name)
 		if !ok {
@@ -135,11 +136,16 @@ func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, z
 			for _, s := range rules.Model.States {
 				names = append(names, s.Name)
 			}
-			return v, fmt.Errorf("model %s of lifecycle %s has no state %s%s; it has %s", rules.Model.Name, ref.Lifecycle, name,
+			return v, after, fmt.Errorf("model %s of lifecycle %s has no state %s%s; it has %s", rules.Model.Name, ref.Lifecycle, name,
 				diag.Suggest(name, names),
 				strings.Join(names, ", "))
 		}
-		return registry.StateValue{Name: name, Core: state.Core, Lifecycle: ref.String()}, nil
+		v = registry.StateValue{Name: name, Core: state.Core, Lifecycle: ref.String()}
+		if after = v; state.Usage == life.FirstUse && ref.Way == life.Plainly {
+			ref.Way = life.AfterBilling
+			after.Lifecycle = ref.String()
+		}
+		return v, after, nil
 	}
 }
 
