@@ -69,7 +69,8 @@ func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.Stat
 		}
 	}
 	if len(lacking) > 0 {
-		return nil, conflict("the states of SIMs cannot follow: %s; put the text back into the catalogue first", strings.Join(lacking, "; "))
+		return nil, conflict("the states of SIMs cannot follow: %s; put the text back into the catalogue first",
+			strings.Join(lacking, "; "))
 	}
 	return f, nil
 }
@@ -77,8 +78,8 @@ func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.Stat
 const simsAtOnce = 5000
 
 // lived reads what was stated of SIMs, and what their usage did.
-func (o *Office) lived(ctx context.Context, sims []uint32, rev registry.Revision) (told map[uint32][]life.Told, used map[uint32][]life.Event,
-	err error) {
+func (o *Office) lived(ctx context.Context, sims []uint32, rev registry.Revision) (told map[uint32][]life.Told,
+	used map[uint32][]life.Event, err error) {
 	err = o.Store.Change(ctx, "reading the states of SIMs", func(tx *store.Tx) error {
 		if told, err = control.StatesTold(ctx, tx, sims, rev); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilte
 	if err != nil {
 		return nil, err
 	}
-	r, err := o.readSIMs(ctx, q)
+	r, err := o.readSIMs(ctx, q, "")
 	if err != nil {
 		return nil, err
 	}

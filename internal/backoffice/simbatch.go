@@ -203,7 +203,7 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 	if strings.ContainsAny(order.ID, ": \t\n") {
 		return nil, fmt.Errorf("%q is no id of a batch: leave colons and blanks out", order.ID)
 	}
-	d, err := o.simDraft(ctx, &order.SIMOrder)
+	d, err := o.simDraft(ctx, &order.SIMOrder, "")
 	if err != nil {
 		return nil, err
 	}

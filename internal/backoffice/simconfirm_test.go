@@ -120,8 +120,8 @@ func TestAStateThatIsNotAllowedAnyMoreDoesNotHoldWhenTheNetworkHasAcknowledgedIt
 		require.NoError(t, os.WriteFile(filepath.Join(p.Project, "catalogue", "model.yaml"), []byte(confirmedModel), 0o644))
 		p.does(1, "state", "in_billing", backdated("2026-02-01"))
 		p.does(1, "state", "suspended", key("T-1"))
-		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "gone"}, Account: "acme",
-			To: "terminated"})
+		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "gone"},
+			Account: "acme", To: "terminated"})
 		require.NoError(t, err)
 		require.Equal(t, "retired", p.show(1).State, "the account was terminated before the network answered")
 		p.settle()

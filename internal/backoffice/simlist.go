@@ -55,8 +55,9 @@ type simReading struct {
 	reader *life.Reader
 }
 
-func (o *Office) readSIMs(ctx context.Context, q SIMQuestion) (*simReading, error) {
-	d, err := o.simDraft(ctx, &SIMOrder{As: q.As})
+// readSIMs reads what is known of all SIMs, or of the one with an identifier.
+func (o *Office) readSIMs(ctx context.Context, q SIMQuestion, sim string) (*simReading, error) {
+	d, err := o.simDraft(ctx, &SIMOrder{As: q.As}, sim)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (o *Office) readSIMs(ctx context.Context, q SIMQuestion) (*simReading, erro
 
 // ListSIMs are the SIMs that the actor may see, in the order of their numbers.
 func (o *Office) ListSIMs(ctx context.Context, q SIMQuestion, f SIMFilter) (*ListedSIMs, error) {
-	r, err := o.readSIMs(ctx, q)
+	r, err := o.readSIMs(ctx, q, "")
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +216,7 @@ type SIMNetwork struct {
 
 // ShowSIM is all that is known of a SIM.
 func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*FullSIM, error) {
-	r, err := o.readSIMs(ctx, q)
+	r, err := o.readSIMs(ctx, q, text)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +330,7 @@ func (o *Office) fillState(ctx context.Context, r *simReading, full *FullSIM, ow
 // SIMHistory is all that was ever stated of a SIM, in the order of time: when it holds, when it became known, who said it,
 // why, and because of what. An account sees what held while it owned the SIM.
 func (o *Office) SIMHistory(ctx context.Context, text string, as string) ([]Fact, error) {
-	r, err := o.readSIMs(ctx, SIMQuestion{As: as})
+	r, err := o.readSIMs(ctx, SIMQuestion{As: as}, text)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err
 	}
-	d, err := o.simDraft(ctx, &order)
+	d, err := o.simDraft(ctx, &order, wish.SIM)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +116,7 @@ type simDraft struct {
 	given map[givenKey]account.Given
 	owed  []account.CreditRow // by payers: their policies may block activations
 
+	only     []udr.Identifier       // of the SIM that is concerned; nil: any SIM may be
 	imagined map[uint32][]life.Told // by a dry run
 	clock    func() time.Time
 }
@@ -166,8 +167,8 @@ func (m *simMade) statesNothing() bool {
 	return len(m.owners)+len(m.statements) == 0 && (m.judged == nil || len(m.judged.Facts) == 0)
 }
 
-// simDraft reads all that is known of accounts and SIMs.
-func (o *Office) simDraft(ctx context.Context, order *SIMOrder) (*simDraft, error) {
+// simDraft reads all that is known of accounts, and of SIMs: of all, or of the one with an identifier.
+func (o *Office) simDraft(ctx context.Context, order *SIMOrder, sim string) (*simDraft, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
 		return nil, err
@@ -179,6 +180,9 @@ func (o *Office) simDraft(ctx context.Context, order *SIMOrder) (*simDraft, erro
 	in.Documents, _ = account.DocumentsOf(catalogue)
 	d := &simDraft{order: order, clock: o.Now, accountDraft: &accountDraft{AccountOrder: &AccountOrder{As: order.As}, registry: registry.New(),
 		statements: registry.NewStatements(), in: &in, catalogue: catalogue}}
+	if sim != "" {
+		d.only = meant(sim)
+	}
 	return d, d.refresh(ctx, o.Store)
 }
 
@@ -192,7 +196,14 @@ func (d *simDraft) close() {
 // refresh reads what became known since.
 func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 	d.close()
-	for {
+	if d.only != nil {
+		var err error
+		d.registry, d.statements = registry.New(), registry.NewStatements()
+		if d.rev, err = from.LoadSIMs(ctx, d.registry, d.statements, d.only); err != nil {
+			return err
+		}
+	}
+	for d.only == nil {
 		rev, err := from.LoadRegistry(ctx, d.registry)
 		if err != nil {
 			return err

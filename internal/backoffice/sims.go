@@ -103,7 +103,7 @@ func WithSIM(ctx context.Context, store *control.Store, sql, identifier string) 
 		return "", errors.New("--sim asks the registry, and the control store cannot be reached; `control` in the configuration names it")
 	}
 	r := registry.New()
-	if _, err := store.LoadRegistry(ctx, r); err != nil {
+	if _, err := store.LoadSIMs(ctx, r, registry.NewStatements(), meant(identifier)); err != nil {
 		return "", err
 	}
 	view := r.View()

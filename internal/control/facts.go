@@ -234,7 +234,7 @@ func (r *stateRow) fact() registry.StateFact {
 		Origin: registry.Origin(r.origin)}
 }
 
-func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
 		err := into.Load(&run)
@@ -244,7 +244,7 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	var at place
 	var r stateRow
 	into64 := []any{&at.known, &at.n, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought, &r.origin}
-	return s.facts(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, from, to, func(rows *sql.Rows) (place, error) {
+	return s.factsWhere(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}
@@ -285,14 +285,22 @@ func (s *Store) LoadStatements(ctx context.Context, into *registry.Statements) (
 	if err != nil || to <= from {
 		return from, err
 	}
-	and, args := "", []any(nil)
+	var of condition
 	if kinds := into.Kinds(); kinds != nil {
-		and = ` AND kind IN (` + marks(len(kinds)) + `)`
+		of.and = ` AND kind IN (` + marks(len(kinds)) + `)`
 		for _, kind := range kinds {
-			args = append(args, string(kind))
+			of.args = append(of.args, string(kind))
 		}
 	}
-	err = s.factsWhere(ctx, "facts", statementColumns, and, args, from, to, func(rows *sql.Rows) (at place, err error) {
+	if err := s.loadStatements(ctx, into, from, to, of); err != nil {
+		return from, err
+	}
+	into.Publish(to)
+	return to, nil
+}
+
+func (s *Store) loadStatements(ctx context.Context, into *registry.Statements, from, to registry.Revision, of condition) error {
+	return s.factsWhere(ctx, "facts", statementColumns, of.and, of.args, from, to, func(rows *sql.Rows) (at place, err error) {
 		var f registry.Statement
 		var value string
 		if err := rows.Scan(append([]any{&at.known, &at.n}, statementFields(&f, &value)...)...); err != nil {
@@ -302,11 +310,6 @@ func (s *Store) LoadStatements(ctx context.Context, into *registry.Statements) (
 		into.Load(registry.Revision(at.known), []registry.Statement{f})
 		return at, nil
 	}, func() error { return nil })
-	if err != nil {
-		return from, err
-	}
-	into.Publish(to)
-	return to, nil
 }
 
 // StatesOf lists all that was ever told of the states of SIMs, up to a revision, by SIM, in the order of

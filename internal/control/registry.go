@@ -199,9 +199,9 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 		return from, err
 	}
 	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error { return s.loadSIMs(ctx, into, from, to) })
-	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to) })
-	both.Go(func() error { return s.loadStates(ctx, into, from, to) })
+	both.Go(func() error { return s.loadSIMs(ctx, into, from, to, anySIM) })
+	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to, anySIM) })
+	both.Go(func() error { return s.loadStates(ctx, into, from, to, anySIM) })
 	if err := both.Wait(); err != nil {
 		return from, err
 	}
@@ -320,7 +320,7 @@ func lines(text string) []string {
 
 // loadSIMs and loadIdentifiers scan into int64 and string, which database/sql assigns directly; other types cost it
 // 0.3 µs a column.
-func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
 		err := into.Load(&run)
@@ -331,7 +331,7 @@ func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to 
 	var sim, since, state, account int64
 	var plan string
 	into64 := []any{&at.known, &at.n, &sim, &since, &state, &account, &plan}
-	return s.facts(ctx, "sim_facts", "sim, valid_from, state, account, plan", from, to, func(rows *sql.Rows) (place, error) {
+	return s.factsWhere(ctx, "sim_facts", "sim, valid_from, state, account, plan", of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}
@@ -346,7 +346,7 @@ func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to 
 	}, flush)
 }
 
-func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
 		err := into.Load(&run)
@@ -357,7 +357,7 @@ func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, fr
 	var kind, since, state, sim int64
 	var value string
 	into64 := []any{&at.known, &at.n, &kind, &value, &since, &state, &sim}
-	return s.facts(ctx, "identifier_facts", "kind, value, valid_from, state, sim", from, to, func(rows *sql.Rows) (place, error) {
+	return s.factsWhere(ctx, "identifier_facts", "kind, value, valid_from, state, sim", of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}

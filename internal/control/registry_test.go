@@ -164,3 +164,47 @@ func TestRootsAreSpreadByTheirSIMs(t *testing.T) {
 		require.Equal(t, map[int]int{0: 2, 1: 5}, load, "31 SIMs of two roots here, as many of five there")
 	})
 }
+
+// Two SIMs shared a number, one after the other, and one has a setting of its own.
+func TestWhatIsReadForOneSIMIsWhatTheWholeRegistrySays(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, _ *control.Store) {
+		first := fleet(1, 1, 30)
+		number := udr.Identifier{Kind: udr.MSISDN, Value: "34600000001"}
+		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: number, SIM: 3, From: 10},
+			registry.IdentifierFact{Identifier: number, SIM: 7, From: 500})
+		first.States = []registry.StateFact{inBilling(3, 100, registry.Holds), inBilling(4, 50, registry.Holds)}
+		first.Statements = []registry.Statement{{Kind: registry.KindStatus, Subject: "a1", Value: []byte(`{"status":"active"}`)},
+			{Kind: registry.KindSetting, Subject: registry.SubjectOf(3), Name: "apn_group", Value: []byte(`"iot"`)},
+			{Kind: registry.KindSetting, Subject: registry.SubjectOf(4), Name: "apn_group", Value: []byte(`"car"`)}}
+		require.NoError(t, s.ImportRegistry(t.Context(), first, control.ImportOptions{Who: "ana", Now: noon, Partitions: 1}))
+
+		whole := registry.New()
+		rev, err := s.LoadRegistry(t.Context(), whole)
+		require.NoError(t, err)
+		all := whole.View()
+		defer all.Close()
+		one, statements := registry.New(), registry.NewStatements()
+		read, err := s.LoadSIMs(t.Context(), one, statements, []udr.Identifier{number, {Kind: udr.ICCID, Value: number.Value}})
+		require.NoError(t, err)
+		require.Equal(t, rev, read)
+		v := one.View()
+		defer v.Close()
+		require.Equal(t, []uint32{3, 7}, v.EverNamed(number))
+		for _, sim := range []uint32{3, 7} {
+			require.Equal(t, all.History(sim), v.History(sim))
+			require.Equal(t, all.States(sim, nil), v.States(sim, nil))
+		}
+		require.Empty(t, v.History(4))
+		require.Len(t, statements.Told(registry.KindSetting, registry.SubjectOf(3)), 1)
+		require.Len(t, statements.Told(registry.KindStatus, "a1"), 1)
+		require.Empty(t, statements.Told(registry.KindSetting, registry.SubjectOf(4)))
+
+		nobody := registry.New()
+		_, err = s.LoadSIMs(t.Context(), nobody, registry.NewStatements(), []udr.Identifier{{Kind: udr.IMSI, Value: "1"}})
+		require.NoError(t, err)
+		none := nobody.View()
+		defer none.Close()
+		require.Equal(t, all.Accounts(), none.Accounts())
+		require.Zero(t, none.SIMs())
+	})
+}
