@@ -129,6 +129,26 @@ func TestCoverageFindsWhatNoCaseReaches(t *testing.T) {
 	}
 }
 
+// A case with steps reaches transitions: people choose states, and time and usage end them.
+func TestCoverageCountsTransitionsOfStateModels(t *testing.T) {
+	p, list := project.LoadDir("testdata/business")
+	require.NoError(t, list.Err())
+	cases, err := golden.Cases(p.FS)
+	require.NoError(t, err)
+	var cover golden.Coverage
+	for _, c := range cases {
+		if c.Name == "billing-begins-if-no-usage-comes-within-a-window" {
+			_, err := c.Run(context.Background(), p, &cover)
+			require.NoError(t, err)
+		}
+	}
+	var b strings.Builder
+	golden.Print(&b, cover.Report(p.Sources, p.Catalogue), true)
+	require.Contains(t, b.String(), "transitions of priced     3 of ")
+	require.Contains(t, b.String(), "not reached: transitions of priced: in_testing to billing_ready")
+	require.NotContains(t, b.String(), "not reached: transitions of priced: billing_ready to in_billing")
+}
+
 func TestDifferencesSideBySide(t *testing.T) {
 	s := golden.Section{Name: "charges", Want: "a 1\nb 2\nc 3\n", Got: "a 1\nb 9\nc 3\nd 4\n", Said: true}
 	var b strings.Builder

@@ -10,6 +10,7 @@ import (
 	"ratemill/internal/output"
 	"ratemill/mediation/source"
 	"ratemill/rating"
+	"ratemill/registry/life"
 	"ratemill/rules"
 )
 
@@ -17,6 +18,7 @@ import (
 type Coverage struct {
 	sources map[string][]rules.Branch
 	places  map[rating.Place]int
+	steps   map[life.Step]bool
 }
 
 func (c *Coverage) branches(s *source.Source, r *rules.Runner) {
@@ -40,9 +42,21 @@ func (c *Coverage) reach(p rating.Place) {
 	c.places[p]++
 }
 
+// lived counts the steps of a SIM through its states.
+func (c *Coverage) lived(stays []life.Stay) {
+	if c.steps == nil {
+		c.steps = map[life.Step]bool{}
+	}
+	for i := range stays {
+		if s := &stays[i]; s.Rules.Lifecycle != nil {
+			c.steps[life.Step{Model: s.Rules.Lifecycle.Model.Name, From: s.Before, To: s.State}] = true
+		}
+	}
+}
+
 // Reached is how much of one kind of element the cases reach.
 type Reached struct {
-	Kind    string // branches of SOURCE, zones, steps, buckets, limits
+	Kind    string // branches of SOURCE, zones, steps, buckets, limits, transitions of MODEL
 	All     int
 	Missing []string
 }
@@ -86,6 +100,16 @@ func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reac
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		report = append(report, *kinds[kind])
+	}
+	for _, s := range catalogue.Life().Steps() {
+		kind := "transitions of " + s.Model
+		if n := len(report); n == 0 || report[n-1].Kind != kind {
+			report = append(report, Reached{Kind: kind})
+		}
+		r := &report[len(report)-1]
+		if r.All++; !c.steps[s] {
+			r.Missing = append(r.Missing, s.From+" to "+s.To)
+		}
 	}
 	return report
 }

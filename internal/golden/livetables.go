@@ -16,8 +16,8 @@ import (
 )
 
 // tables are the sections about SIMs and accounts, as they are after the last step.
-func (i *installation) tables(ctx context.Context, w *writer) (map[string]string, error) {
-	t := &lifeTables{installation: i, w: w, got: map[string]string{}}
+func (i *installation) tables(ctx context.Context, w *writer, cover *Coverage) (map[string]string, error) {
+	t := &lifeTables{installation: i, w: w, cover: cover, got: map[string]string{}}
 	var err error
 	if _, t.statements, t.rev, err = i.facts.Latest(ctx); err != nil {
 		return nil, err
@@ -35,6 +35,7 @@ func (i *installation) tables(ctx context.Context, w *writer) (map[string]string
 type lifeTables struct {
 	*installation
 	w          *writer
+	cover      *Coverage // nil for none
 	statements *registry.Statements
 	rev        registry.Revision
 	got        map[string]string
@@ -112,6 +113,13 @@ func (t *lifeTables) sims(ctx context.Context) error {
 					state = "-"
 				}
 				states = append(states, []string{its, t.at(f.From), state, t.cause(f.Cause)})
+			}
+			judged, err := lives.Judge(sim, told[sim], used[sim], udr.InstantOf(t.now), "")
+			if err != nil {
+				return err
+			}
+			if t.cover != nil {
+				t.cover.lived(judged.Stays)
 			}
 			charges, err := lives.Due(sim, told[sim], used[sim], udr.InstantOf(t.now))
 			if err != nil {

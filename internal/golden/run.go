@@ -119,7 +119,7 @@ func (c *Case) live(ctx context.Context, p *project.Project, s *steps, files []o
 		return nil, err
 	}
 	tables := w.tables()
-	more, err := i.tables(ctx, w)
+	more, err := i.tables(ctx, w, cover)
 	if err != nil {
 		return nil, err
 	}

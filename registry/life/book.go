@@ -1,8 +1,10 @@
 package life
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -160,6 +162,26 @@ func (b *Book) States() []string {
 		}
 	}
 	return sorted(names)
+}
+
+// Step is a transition of a state model.
+type Step struct{ Model, From, To string }
+
+// Steps are the transitions of the models that lifecycles name, in all versions, sorted.
+func (b *Book) Steps() (steps []Step) {
+	seen := map[Step]bool{}
+	for _, versions := range b.cycles {
+		for _, v := range versions {
+			for _, m := range b.models[v.doc.States.Value] {
+				for s := range m.transitions {
+					seen[Step{m.Name, s.from, s.to}] = true
+				}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b Step) int {
+		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
 }
 
 // Lifecycles are the names of the lifecycles, sorted.
