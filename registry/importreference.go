@@ -57,7 +57,7 @@ var meanings = map[fileKind]string{
 	packagesFile:    "Packages that accounts bought. The value is taken as it is.",
 	contractsFile:   "Contracts that were signed.",
 	oneOffsFile:     "One-off charges.",
-	paymentsFile:    "Payments. The value is taken as it is.",
+	paymentsFile:    "Payments, each by its reference. A payment without parts pays the document that it names.",
 	simsFile:        "SIMs: their identifiers, owners and plans; and, for many SIMs in one file, their states, groups and settings.",
 	statesFile:      "States of SIMs.",
 	simSettingsFile: "The resource of each kind that a SIM has.",

@@ -16,6 +16,7 @@ import (
 	"ratemill/diag"
 	"ratemill/invoicing/contract"
 	"ratemill/invoicing/form"
+	"ratemill/invoicing/payment"
 	"ratemill/invoicing/product"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -51,7 +52,7 @@ func Catalogue(dir string) *rating.Catalogue {
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}, EInvoices: form.Formats}
 	if c == nil {
-		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), contract.Form(nil), settingsForm(nil))}
+		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil), settingsForm(nil))}
 	}
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
@@ -59,7 +60,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()),
-		Forms: append(account.Forms(in), product.OneOffForm(), contract.Form(contracts), settingsForm(c.Life()))}
+		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 
 // chargesOf finds the currencies of the one-time charges by settings, in the versions in force now.

@@ -50,26 +50,38 @@ func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, rev
 	if err := b.replaceParts(ctx, tx, id, v, parts); err != nil {
 		return err
 	}
+	return b.settle(ctx, tx, id, oldText, uint32(oldPayer), v, payer)
+}
+
+// settle changes what payers owe: by the difference, so that no limit is passed for a moment.
+func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, oldPayer uint32, v *Value, payer uint32) (err error) {
+	type owed struct {
+		payer    uint32
+		currency string
+	}
+	changes := map[owed]decimal.D{}
 	if oldText != "" {
 		old, err := parse(id, []byte(oldText))
 		if err != nil {
 			return err
 		}
-		if err := b.settle(ctx, tx, uint32(oldPayer), old.Currency, old.Amount); err != nil {
+		changes[owed{oldPayer, old.Currency}] = old.Amount
+	}
+	if v != nil {
+		key := owed{payer, v.Currency}
+		if changes[key], err = changes[key].Sub(v.Amount); err != nil {
 			return err
 		}
 	}
-	if v == nil {
-		return nil
+	for key, amount := range changes {
+		if key.payer == 0 || amount.IsZero() {
+			continue // nobody's exposure, until somebody says who paid
+		}
+		if err := b.Settle(ctx, tx, key.payer, key.currency, amount); err != nil {
+			return err
+		}
 	}
-	return b.settle(ctx, tx, payer, v.Currency, v.Amount.Neg())
-}
-
-func (b *Book) settle(ctx context.Context, tx *store.Tx, payer uint32, currency string, amount decimal.D) error {
-	if payer == 0 {
-		return nil // nobody's exposure, until somebody says who paid
-	}
-	return b.Settle(ctx, tx, payer, currency, amount)
+	return nil
 }
 
 // resolved is a part of which the document is known.
@@ -189,9 +201,10 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 }
 
 // Follow folds the facts that became known since the last time. Facts that an import of the registry states count like those of
-// Import.
-func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) error {
-	return db.Change(ctx, "folding payments", func(tx *store.Tx) error {
+// Import. wrong are facts that do not say what a payment says: they were stated before such facts were checked, and count for nothing.
+func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) (wrong []error, err error) {
+	err = db.Change(ctx, "folding payments", func(tx *store.Tx) error {
+		wrong = nil
 		var at int64
 		err := tx.Row(ctx, `SELECT revision FROM invoice_payment_facts WHERE id = 1`).Scan(&at)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -215,7 +228,7 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 			}
 			v, err := holds(id, told, to)
 			if err != nil {
-				return err
+				wrong = append(wrong, err)
 			}
 			if err := b.Apply(ctx, tx, id, v, to); err != nil {
 				return err
@@ -227,6 +240,7 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 		}
 		return err
 	})
+	return wrong, err
 }
 
 // holds is what statements say of a payment: the last one that began, nil if none does. A payment happens once; it does not end.

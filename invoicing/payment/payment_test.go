@@ -216,9 +216,12 @@ func TestFactsOfPaymentsAreFoldedOnce(t *testing.T) {
 			facts.Load(l.facts, []registry.Statement{{Kind: registry.KindPayment, Subject: id, From: 7, State: state, Value: []byte(value)}})
 			facts.Publish(l.facts)
 		}
+		var told []error
 		fold := func() {
 			for range 2 {
-				require.NoError(t, l.book().Follow(t.Context(), l.db, facts))
+				wrong, err := l.book().Follow(t.Context(), l.db, facts)
+				require.NoError(t, err)
+				told = append(told, wrong...)
 			}
 		}
 		state("R1", `{"amount":"100","currency":"EUR","date":"2026-05-01","document":"INV-1"}`, registry.Holds)
@@ -227,10 +230,14 @@ func TestFactsOfPaymentsAreFoldedOnce(t *testing.T) {
 		fold()
 		require.Equal(t, []string{"INV-1 partly 270.00"}, l.open())
 		require.Equal(t, "-130", l.owes["1 EUR"].String())
+		require.Empty(t, told)
+		state("R4", `{"amount":100}`, registry.Holds) // as an earlier version stored it
 		state("R1", ``, registry.Withdrawn)
 		state("R2", `{"amount":"400","currency":"EUR","date":"2026-05-01","kind":"write_off","document":"INV-1"}`, registry.Holds)
 		fold()
 		require.Equal(t, []string{"INV-1 written_off 0.00"}, l.open())
 		require.Equal(t, "-400", l.owes["1 EUR"].String())
+		require.Len(t, told, 1)
+		require.ErrorContains(t, told[0], "payment R4 is not what a payment states")
 	})
 }

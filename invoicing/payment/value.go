@@ -132,3 +132,49 @@ func (v *Value) checkParts() error {
 	}
 	return nil
 }
+
+// Assign lets what of a payment pays nothing yet pay a document: an amount, or as much as is open and there.
+func (v *Value) Assign(of *Receivable, amount string) error {
+	if of.Currency != v.Currency {
+		return fmt.Errorf("the payment is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)
+	}
+	if v.Payer != "" && v.Payer != of.Payer {
+		return fmt.Errorf("the payment is one of %s, and document %s one of %s; withdraw it, and state it for the right payer", v.Payer, of.Number,
+			of.Payer)
+	}
+	credit := v.Amount
+	for _, p := range v.Parts {
+		var err error
+		if credit, err = credit.Sub(p.Amount); err != nil {
+			return err
+		}
+	}
+	part, err := of.takes(credit)
+	if err != nil {
+		return err
+	}
+	if amount != "" {
+		wish, err := decimal.Parse(amount)
+		if err != nil {
+			return fmt.Errorf("%q is no amount", amount)
+		}
+		if wish.Sign() != part.Sign() || wish.Abs().Cmp(part.Abs()) > 0 {
+			return fmt.Errorf("%s is more than the %s %s that are open of document %s and a credit", wish, part.Fixed(of.Scale), v.Currency, of.Number)
+		}
+		part = wish
+	}
+	if part.IsZero() {
+		open, _ := of.Open()
+		return fmt.Errorf("nothing can be assigned: the credit is %s %s, and %s is open of document %s", credit.Fixed(of.Scale), v.Currency,
+			open.Fixed(of.Scale), of.Number)
+	}
+	v.Payer = of.Payer
+	for i := range v.Parts {
+		if v.Parts[i].Document == of.Number || v.Parts[i].Document == of.Document {
+			v.Parts[i].Amount, err = v.Parts[i].Amount.Add(part)
+			return err
+		}
+	}
+	v.Parts = append(v.Parts, Part{of.Number, part})
+	return nil
+}

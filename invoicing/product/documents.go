@@ -35,6 +35,9 @@ func OneOffForm() registry.Form {
 		if v.Amount.IsZero() && n.Member("amount") != nil && !d.HasErrors() {
 			d.Errorf(n.Member("amount").Pos, "a charge of 0 changes nothing; leave it out")
 		}
+		if err := v.Valid(); err != nil {
+			d.Errorf(n.Pos, "%v", err)
+		}
 		if d.HasErrors() {
 			return nil, d.List
 		}

@@ -1,6 +1,7 @@
 package product
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -277,12 +278,27 @@ func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill
 type OneOff struct {
 	Payer     string    `yaml:"payer" json:"payer,omitempty" doc:"The account that pays. Without it, the payer of account." example:"acme"`
 	Account   string    `yaml:"account,required" json:"account" doc:"The account for which it is: the section of the invoice." example:"acme"`
+	SIM       string    `yaml:"sim" json:"sim,omitempty" doc:"The SIM for which it is, by its number as sim:17; ratemill charge add finds it by an identifier." example:"sim:17"`
 	Product   string    `yaml:"product,required" json:"product" doc:"What is charged; a part of: { charge: NAME } gives its tax class." example:"installation"`
 	Amount    decimal.D `yaml:"amount,required" json:"amount" doc:"Net amount; below 0 for a credit." example:"120.00"`
 	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, that of the payer." example:"EUR"`
 	Tax       string    `yaml:"tax" json:"tax,omitempty" doc:"Tax class, if no part gives it." example:"telecom"`
 	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Words for the invoice, such as the number of a quote." example:"Q-2026-17"`
+	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of what it pays for. Without it, the billing cycle of its date." example:"2026-04-01"`
+	To        Date      `yaml:"to" json:"to,omitempty" doc:"The day after the last one." example:"2026-05-01"`
 	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" doc:"The line of a document that it corrects, as DOCUMENT/LINE." example:"INV-2026-000412/3"`
+}
+
+// Valid says what is wrong with a one-off charge.
+func (v *OneOff) Valid() error {
+	var wrong []error
+	if (v.From == 0) != (v.To == 0) || v.From > v.To || v.From != 0 && v.From == v.To {
+		wrong = append(wrong, errors.New("from and to are a first day and the day after the last one; give both, or none"))
+	}
+	if _, ok := registry.SIMOf(v.SIM); v.SIM != "" && !ok {
+		wrong = append(wrong, fmt.Errorf("sim %q is not the number of a SIM, as sim:17", v.SIM))
+	}
+	return errors.Join(wrong...)
 }
 
 // oneOff is a one-off charge that holds.
@@ -340,7 +356,12 @@ func (w *window) oneOffsDue(b *bill) error {
 		if tax == "" {
 			tax = w.docs.Tax(oneTime, o.Product, w.date(o.at))
 		}
-		if err := b.add(owedKey{kind: kind, account: o.Account, product: o.Product, price: o.Amount, units: 1, from: w.from, to: w.to,
+		sim, _ := registry.SIMOf(o.SIM)
+		from, to := w.from, w.to
+		if o.To != 0 {
+			from, to = o.From, o.To
+		}
+		if err := b.add(owedKey{kind: kind, sim: sim, account: o.Account, product: o.Product, price: o.Amount, units: 1, from: from, to: to,
 			cycle: w.first, tax: tax, cause: o.id, text: o.Reference}, 1); err != nil {
 			return err
 		}

@@ -1,0 +1,99 @@
+package payment
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/registry"
+)
+
+// Collection is a file of direct debits for a bank.
+type Collection struct {
+	ID      string // of the message
+	Seller  string // account; empty for the operator
+	Made    time.Time
+	Who     string
+	Why     string
+	Debits  int
+	Total   decimal.D
+	SHA256  string
+	Content []byte
+}
+
+// Debit is one of a collection.
+type Debit struct {
+	Document string // id
+	Mandate  string
+	Sequence string
+	On       registry.Date
+	Amount   decimal.D
+}
+
+// NextCollection is an id that no collection has yet: RM-20260504-1.
+func NextCollection(ctx context.Context, tx *store.Tx, now time.Time) (string, error) {
+	prefix := "RM-" + now.UTC().Format("20060102") + "-"
+	var n int
+	err := tx.Row(ctx, `SELECT COUNT(*) FROM invoice_collections WHERE id LIKE ?`, prefix+"%").Scan(&n)
+	return fmt.Sprint(prefix, n+1), err
+}
+
+// MandateUsed reports whether a mandate has had a debit of a seller, so that the next one is not its first.
+func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (used bool, err error) {
+	var n int
+	err = tx.Row(ctx, `SELECT COUNT(*) FROM invoice_debits d JOIN invoice_collections c ON c.id = d.collection WHERE d.mandate = ? AND c.seller = ?`,
+		mandate, seller).Scan(&n)
+	return n > 0, err
+}
+
+// Collect stores a collection with its debits.
+func Collect(ctx context.Context, tx *store.Tx, c *Collection, debits []Debit) error {
+	_, err := tx.Exec(ctx, `INSERT INTO invoice_collections (id, seller, made, who, why, debits, total, sha256, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID, c.Seller, c.Made.UnixNano(), c.Who, c.Why, c.Debits, c.Total.String(), c.SHA256, string(c.Content))
+	if err != nil {
+		return err
+	}
+	for _, d := range debits {
+		if _, err := tx.Exec(ctx, `INSERT INTO invoice_debits (collection, document, mandate, sequence, collected_on, amount) VALUES (?, ?, ?, ?, ?, ?)`,
+			c.ID, d.Document, d.Mandate, d.Sequence, int64(d.On), d.Amount.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Collections lists collections, the newest first; id names one, with its content.
+func Collections(ctx context.Context, db *store.DB, id string) (all []Collection, err error) {
+	where, args, content := "1 = 1", []any(nil), "''"
+	if id != "" {
+		where, args, content = "id = ?", []any{id}, "content"
+	}
+	err = db.Query(ctx, "reading collections", `SELECT id, seller, made, who, why, debits, total, sha256, `+content+` FROM invoice_collections
+		WHERE `+where+` ORDER BY made DESC, id DESC`, args, func(rows *sql.Rows) error {
+		var c Collection
+		var made int64
+		var total, text string
+		err := rows.Scan(&c.ID, &c.Seller, &made, &c.Who, &c.Why, &c.Debits, &total, &c.SHA256, &text)
+		c.Made, c.Content = time.Unix(0, made).UTC(), []byte(text)
+		if err == nil {
+			c.Total, err = decimal.Parse(total)
+		}
+		all = append(all, c)
+		return err
+	})
+	return all, err
+}
+
+// Debits are the documents of a seller that are paid by SEPA direct debit, of which something is open and that are due by a date.
+func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
+	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
+	for i := range all {
+		if open, err := all[i].Open(); err == nil && open.Sign() > 0 {
+			owed = append(owed, all[i])
+		}
+	}
+	return owed, err
+}

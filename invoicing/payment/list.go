@@ -1,0 +1,125 @@
+package payment
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/registry"
+)
+
+// Stored is a payment with what it pays.
+type Stored struct {
+	ID          string // its reference
+	PayerNumber uint32 // 0: nobody knows who paid
+	Value       *Value
+	Paid        []Part    // by numbers of documents
+	Credit      decimal.D // what pays no document
+}
+
+// Payments lists payments, of one payer or of all, the newest first.
+func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, err error) {
+	where, args := "value <> ''", []any(nil)
+	if payer != nil {
+		where, args = where+" AND payer_number = ?", []any{int64(*payer)}
+	}
+	at := map[string]int{}
+	err = db.Query(ctx, "reading payments", `SELECT id, payer_number, value FROM invoice_payments WHERE `+where+` ORDER BY id`, args,
+		func(rows *sql.Rows) error {
+			var s Stored
+			var number int64
+			var text string
+			if err := rows.Scan(&s.ID, &number, &text); err != nil {
+				return err
+			}
+			s.PayerNumber = uint32(number)
+			if s.Value, err = parse(s.ID, []byte(text)); err != nil {
+				return err
+			}
+			s.Credit = s.Value.Amount
+			at[s.ID] = len(all)
+			all = append(all, s)
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Query(ctx, "reading what payments pay", `SELECT p.payment, r.number_text, p.amount FROM invoice_payment_parts p
+		JOIN invoice_receivables r ON r.document = p.document ORDER BY p.payment, r.due, r.number_text`, nil, func(rows *sql.Rows) error {
+		var id, number, text string
+		if err := rows.Scan(&id, &number, &text); err != nil {
+			return err
+		}
+		i, ok := at[id]
+		if !ok {
+			return nil
+		}
+		amount, err := decimal.Parse(text)
+		if err != nil {
+			return fmt.Errorf("payment %s: %w", id, err)
+		}
+		all[i].Paid = append(all[i].Paid, Part{number, amount})
+		all[i].Credit, err = all[i].Credit.Sub(amount)
+		return err
+	})
+	return all, err
+}
+
+// Get is what facts say of a payment, false if there is none.
+func Get(facts *registry.Statements, id string) (*Value, bool, error) {
+	v, err := holds(id, facts.Told(registry.KindPayment, id), facts.Revision())
+	return v, v != nil, err
+}
+
+// Debited is what files for banks collect of a document, and did not come yet: each debit counts until the document has payments for it.
+func Debited(ctx context.Context, tx *store.Tx, document string) (waiting decimal.D, err error) {
+	for _, sum := range []struct {
+		query string
+		minus bool
+	}{
+		{`SELECT amount FROM invoice_debits WHERE document = ?`, false},
+		{`SELECT amount FROM invoice_payment_parts WHERE document = ? AND kind = 'payment'`, true},
+	} {
+		amounts, err := amountsOf(ctx, tx, sum.query, document)
+		if err != nil {
+			return waiting, err
+		}
+		for _, a := range amounts {
+			if sum.minus {
+				if a.Sign() < 0 { // money that went back closes no debit
+					continue
+				}
+				a = a.Neg()
+			}
+			if waiting, err = waiting.Add(a); err != nil {
+				return waiting, err
+			}
+		}
+	}
+	if waiting.Sign() < 0 {
+		return decimal.Zero, nil
+	}
+	return waiting, nil
+}
+
+func amountsOf(ctx context.Context, tx *store.Tx, query, document string) (all []decimal.D, err error) {
+	rows, err := tx.Rows(ctx, query, document)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		a, err := decimal.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("an amount of document %s: %w", document, err)
+		}
+		all = append(all, a)
+	}
+	return all, rows.Err()
+}
